@@ -1,0 +1,83 @@
+"""The plan of the house: every route and every Lambda, at a glance.
+
+Handlers live in the rooms (`chalicelib/<room>/routes.py`, `worker.py`) and are imported when they
+are first called: each Lambda shares this file and pays at its start only for what it uses.
+"""
+
+from typing import Any
+
+from chalice.app import AuthRequest, AuthResponse, Chalice, CloudWatchEvent, DynamoDBEvent, SQSEvent
+
+from chalicelib.composition import House
+from chalicelib.foundation.http import Door
+from chalicelib.foundation.identity import TokenRefused
+
+app = Chalice("greenroom")
+house = House()
+
+
+class Unauthorized(Exception):
+    """API Gateway answers 401 to this very word."""
+
+    def __init__(self) -> None:
+        super().__init__("Unauthorized")
+
+
+@app.authorizer()
+def authorizer(request: AuthRequest) -> AuthResponse:
+    """Check the ID token; who may do what is the handler's business."""
+    try:
+        claims = house.tokens.verify(request.token)
+    except TokenRefused:
+        raise Unauthorized from None
+    return AuthResponse(routes=["*"], principal_id=claims.subject, context=claims.to_context())
+
+
+door = Door(
+    app,
+    authorizer,
+    house.clock,
+    service_of=house.service_of,
+    caller_of=lambda claims: house.programs.caller(claims),  # noqa: PLW0108  not before it is asked
+    idempotency_of=lambda: house.idempotency,
+)
+
+door.open("GET   /health", "foundation.health", public=True)
+door.open("GET   /me", "programs.me")
+door.open("PATCH /me", "programs.change_me")
+door.open("POST  /uploads", "videos.ask")
+door.open("GET   /uploads/{upload_id}", "videos.read")
+door.open("POST  /activities", "activities.create")
+door.open("GET   /activities", "activities.list_newest")
+door.open("GET   /activities/{activity_id}", "activities.read")
+door.open("POST  /activities/{activity_id}/end", "activities.end")
+door.open("GET   /feed", "activities.feed")
+
+
+# The event sources named here are placeholders: infra/functions.yaml puts the stack's own there.
+
+
+@app.on_sqs_message(queue_arn="arn:aws:sqs:us-east-1:000000000000:arrivals", batch_size=1)
+def validate(event: SQSEvent) -> Any:
+    """A file arrived in `incoming/`."""
+    from chalicelib.videos import worker
+
+    return worker.validate(house.videos, event.to_dict(), event.context)
+
+
+@app.on_dynamodb_record(
+    stream_arn="arn:aws:dynamodb:us-east-1:000000000000:table/uploads/stream/0", batch_size=10
+)
+def settle(event: DynamoDBEvent) -> Any:
+    """An upload was decided: activities may be waiting for it."""
+    from chalicelib.activities import worker
+
+    return worker.settle(house.activity_lifecycle, event.to_dict(), event.context)
+
+
+@app.schedule("rate(1 minute)")
+def expire(event: CloudWatchEvent) -> int:  # noqa: ARG001  a tick says nothing but now
+    """The clock ticked: activities may have ended."""
+    from chalicelib.activities import worker
+
+    return worker.expire(house.activity_lifecycle)

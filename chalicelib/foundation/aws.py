@@ -1,0 +1,42 @@
+"""AWS clients, made once, when first used, each call with a time limit and a bounded retry."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from botocore.config import Config
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+CONNECT_SECONDS = 2
+READ_SECONDS = 10
+ATTEMPTS = 3
+
+
+def client_config() -> "Config":
+    """Limits for every client: far below the 29 s that API Gateway waits for an answer."""
+    from botocore.config import Config
+
+    return Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
+        s3={"addressing_style": "path"},
+        signature_version="s3v4",
+    )
+
+
+class Clients:
+    """One client of each kind for the life of the process."""
+
+    @cached_property
+    def s3(self) -> "S3Client":
+        import boto3
+
+        return boto3.client("s3", config=client_config())
+
+    @cached_property
+    def secrets(self) -> "SecretsManagerClient":
+        import boto3
+
+        return boto3.client("secretsmanager", config=client_config())

@@ -1,0 +1,51 @@
+"""Whether what we depend on answers; asked at most twice a minute by each process."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.logging import logger
+
+FRESH = timedelta(seconds=30)
+
+
+@dataclass(frozen=True)
+class Health:
+    """A build and the state of what it depends on, by name."""
+
+    build: str
+    checks: Mapping[str, bool]
+    checked_at: datetime
+
+    @property
+    def well(self) -> bool:
+        return all(self.checks.values())
+
+
+class HealthService:
+    """Answers from memory, so that a public route costs nothing per request."""
+
+    def __init__(
+        self, build: str, probes: Mapping[str, Callable[[], object]], clock: Clock
+    ) -> None:
+        self._build = build
+        self._probes = probes
+        self._clock = clock
+        self._last: Health | None = None
+
+    def health(self) -> Health:
+        now = self._clock.now()
+        if self._last is None or now - self._last.checked_at >= FRESH:
+            checks = {name: _answers(name, probe) for name, probe in self._probes.items()}
+            self._last = Health(self._build, checks, now)
+        return self._last
+
+
+def _answers(name: str, probe: Callable[[], object]) -> bool:
+    try:
+        probe()
+    except Exception:  # noqa: BLE001  whatever it is, it is not well
+        logger.exception("a dependency does not answer", extra={"dependency": name})
+        return False
+    return True

@@ -1,0 +1,35 @@
+"""Health over HTTP."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from chalicelib.foundation.health import HealthService
+from chalicelib.foundation.http import Answer, Request, Who, endpoint
+
+
+class State(StrEnum):
+    OK = "ok"
+    FAILING = "failing"
+
+
+class HealthView(BaseModel):
+    status: State
+    build: str
+    checks: dict[str, State]
+    checked_at: Annotated[datetime, Field(description="Up to half a minute ago")]
+
+
+@endpoint(Who.ANYONE, answers={200: HealthView, 503: HealthView})
+def health(service: HealthService, request: Request[None, None]) -> Answer:  # noqa: ARG001  alike
+    """Tell the build, and whether what it depends on answers."""
+    seen = service.health()
+    view = HealthView(
+        status=State.OK if seen.well else State.FAILING,
+        build=seen.build,
+        checks={name: State.OK if well else State.FAILING for name, well in seen.checks.items()},
+        checked_at=seen.checked_at,
+    )
+    return Answer(200 if seen.well else 503, view)

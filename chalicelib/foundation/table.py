@@ -1,0 +1,122 @@
+"""What every store stands on: binding a PynamoDB model to its table, and transactions in parts.
+
+A room's service hands out its writes as `Part`s; the room that owns the use case commits them all,
+or none. A part knows which problem its broken condition means.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pynamodb.connection import Connection
+from pynamodb.exceptions import PynamoDBException, TransactWriteError
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+from pynamodb.models import Model
+from pynamodb.transactions import TransactWrite
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from chalicelib.foundation.aws import ATTEMPTS, CONNECT_SECONDS, READ_SECONDS
+
+CONFLICT_ATTEMPTS = 6
+_CONDITION_FAILED = "ConditionalCheckFailed"
+_CONFLICT = "TransactionConflict"
+
+
+def bind(model: type[Model], table_name: str) -> None:
+    """Give a model its table, once for each process, before its first use."""
+    model.Meta.table_name = table_name
+    model.Meta.connect_timeout_seconds = CONNECT_SECONDS
+    model.Meta.read_timeout_seconds = READ_SECONDS
+    model.Meta.max_retry_attempts = ATTEMPTS - 1
+
+
+def condition_failed(error: PynamoDBException) -> bool:
+    """Tell whether a single write was refused because its condition did not hold."""
+    return error.cause_response_code == f"{_CONDITION_FAILED}Exception"
+
+
+class Conflict(Exception):
+    """The condition of one part of a transaction did not hold; nothing was written."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A condition on an item that the transaction does not write."""
+
+    model: type[Model]
+    keys: tuple[str, str]
+    condition: Condition
+    otherwise: Callable[[], Exception] = Conflict
+
+
+@dataclass(frozen=True)
+class Put:
+    """A new or replaced item."""
+
+    item: Model
+    condition: Condition | None = None
+    otherwise: Callable[[], Exception] = Conflict
+
+
+@dataclass(frozen=True)
+class Update:
+    """A change to one item."""
+
+    item: Model
+    actions: Sequence[Action]
+    condition: Condition | None = None
+    otherwise: Callable[[], Exception] = Conflict
+
+
+Part = Check | Put | Update
+
+
+def _conflicted(error: BaseException) -> bool:
+    """Tell whether trying again can help: another transaction touched an item at the same time."""
+    if not isinstance(error, TransactWriteError):
+        return False
+    reasons = [reason for reason in error.cancellation_reasons if reason]
+    return any(reason.code == _CONFLICT for reason in reasons) and not any(
+        reason.code == _CONDITION_FAILED for reason in reasons
+    )
+
+
+def commit(parts: Sequence[Part], wait: Any = None) -> None:
+    """Write all parts or none.
+
+    Conflicts with other transactions are tried again up to `CONFLICT_ATTEMPTS` times. Raises what
+    the first part whose condition failed says (`otherwise`), or PynamoDB's error.
+    """
+    # PynamoDB sends checks first, then puts, then updates; the reasons come back in that order.
+    ordered = [part for kind in (Check, Put, Update) for part in parts if isinstance(part, kind)]
+    retrying = Retrying(
+        retry=retry_if_exception(_conflicted),
+        stop=stop_after_attempt(CONFLICT_ATTEMPTS),
+        wait=wait or wait_random_exponential(multiplier=0.02, max=1),
+        reraise=True,
+    )
+    try:
+        retrying(_write, ordered)
+    except TransactWriteError as error:
+        for part, reason in zip(ordered, error.cancellation_reasons, strict=False):
+            if reason and reason.code == _CONDITION_FAILED:
+                raise part.otherwise() from error
+        raise
+
+
+def _write(parts: Sequence[Part]) -> None:
+    connection = Connection(
+        connect_timeout_seconds=CONNECT_SECONDS,
+        read_timeout_seconds=READ_SECONDS,
+        max_retry_attempts=ATTEMPTS - 1,
+    )
+    with TransactWrite(connection=connection) as transaction:
+        for part in parts:
+            match part:
+                case Check(model, keys, condition):
+                    transaction.condition_check(model, *keys, condition=condition)
+                case Put(item, condition):
+                    transaction.save(item, condition=condition)
+                case Update(item, actions, condition):
+                    transaction.update(item, actions=list(actions), condition=condition)

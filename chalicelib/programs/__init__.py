@@ -1,0 +1,1 @@
+"""Programs and their people: who belongs to which program, as what."""

@@ -1,0 +1,130 @@
+"""What programs do for their people: invite them, and know them when they sign in."""
+
+from dataclasses import dataclass, replace
+
+from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.identity import Caller, Claims, Role
+from chalicelib.foundation.ids import new_id
+from chalicelib.foundation.problems import Problem, ProblemCode, invalid_field, not_found
+from chalicelib.foundation.table import Conflict
+from chalicelib.programs.model import (
+    Member,
+    MemberStatus,
+    Program,
+    is_time_zone,
+    normalized_email,
+)
+from chalicelib.programs.store import ProgramStore
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A member with the program they belong to."""
+
+    member: Member
+    program: Program
+
+
+class ProgramService:
+    def __init__(self, store: ProgramStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def caller(self, claims: Claims) -> Caller:
+        """Find the member behind a token's claims; binds an invitation at the first sign-in.
+
+        Raises the problem `not_a_member` for everybody else, and for people who were removed.
+        """
+        member = self._store.member_of_subject(claims.subject) or self._bind(claims)
+        if member is None or member.status is not MemberStatus.ACTIVE:
+            raise Problem(
+                ProblemCode.NOT_A_MEMBER,
+                "You are signed in, but no program has invited this e-mail address. "
+                "Ask the manager of your company's program.",
+            )
+        return member.as_caller()
+
+    def _bind(self, claims: Claims) -> Member | None:
+        invited = self._store.oldest_invitation(claims.email)
+        if invited is not None:
+            try:
+                self._store.bind_subject(invited, claims.subject)
+            except Conflict:
+                # A parallel request bound it a moment ago; or somebody else has this invitation,
+                # or this person another one. The guard below knows which.
+                pass
+            else:
+                return replace(invited, status=MemberStatus.ACTIVE)
+        return self._store.bound_member(claims.subject)
+
+    def profile(self, caller: Caller) -> Profile:
+        member = self._store.member(caller.program_id, caller.member_id)
+        program = self._store.program(caller.program_id)
+        if member is None or program is None:
+            raise not_found("member")
+        return Profile(member, program)
+
+    def change_profile(self, caller: Caller, *, name: str | None, time_zone: str | None) -> Profile:
+        """Change one's own name or time zone; what is None stays."""
+        if time_zone is not None and not is_time_zone(time_zone):
+            raise invalid_field(
+                "time_zone",
+                "unknown_time_zone",
+                f"{time_zone!r} is not a time zone. Use a name such as Europe/Berlin.",
+            )
+        profile = self.profile(caller)
+        changed = replace(
+            profile.member,
+            name=profile.member.name if name is None else name,
+            time_zone=time_zone or profile.member.time_zone,
+        )
+        self._store.change_profile(profile.member, changed.name, changed.time_zone)
+        return replace(profile, member=changed)
+
+    def create_program(
+        self, name: str, time_zone: str, manager_email: str
+    ) -> tuple[Program, Member, bool]:
+        """Make a program and invite its first manager; the last value tells whether it is new.
+
+        A program of that name that exists already is left as it is; the manager is invited if need
+        be. Raises ValueError for an address or zone that is none.
+        """
+        if not is_time_zone(time_zone):
+            raise ValueError(f"{time_zone!r} is not a time zone. Use a name such as Europe/Berlin.")
+        now = self._clock.now()
+        program = Program(new_id("prg", now), " ".join(name.split()), time_zone, now)
+        manager = self._invited(program, manager_email, Role.MANAGER)
+        try:
+            self._store.create_program(program, manager)
+        except Conflict:
+            known = self._store.program_named(name)
+            if known is None:
+                raise
+            return known, self.invite(known, manager_email, Role.MANAGER)[0], False
+        return program, manager, True
+
+    def invite(self, program: Program, email: str, role: Role) -> tuple[Member, bool]:
+        """Invite a person by e-mail; who is in the program already stays as they are (False)."""
+        member = self._invited(program, email, role)
+        try:
+            self._store.invite(member)
+        except Conflict:
+            known = self._store.member_by_email(program.program_id, member.email)
+            if known is None:
+                raise
+            return known, False
+        return member, True
+
+    def _invited(self, program: Program, email: str, role: Role) -> Member:
+        now = self._clock.now()
+        plain = normalized_email(email)
+        return Member(
+            program_id=program.program_id,
+            member_id=new_id("mem", now),
+            email=plain,
+            name=plain.partition("@")[0],
+            role=role,
+            status=MemberStatus.INVITED,
+            time_zone=program.time_zone,
+            invited_at=now,
+        )

@@ -1,0 +1,231 @@
+"""The programs table: programs, members, and the guards that keep names and people unique."""
+
+from collections.abc import Sequence
+
+from pynamodb.attributes import UnicodeAttribute, UTCDateTimeAttribute
+from pynamodb.exceptions import DoesNotExist
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
+from pynamodb.models import Model
+
+from chalicelib.foundation.identity import Role
+from chalicelib.foundation.table import Part, Put, Update, bind, commit
+from chalicelib.programs.model import Member, MemberStatus, Program, normalized_name
+
+_PROGRAM = "program"
+
+
+def _member_key(member_id: str) -> str:
+    return f"member#{member_id}"
+
+
+class ProgramItem(Model):
+    class Meta:
+        table_name = ""
+
+    program_id = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    name = UnicodeAttribute()
+    time_zone = UnicodeAttribute()
+    created_at = UTCDateTimeAttribute()
+
+
+class BySubject(GlobalSecondaryIndex["MemberItem"]):
+    class Meta:
+        index_name = "by_subject"
+        projection = AllProjection()
+
+    subject = UnicodeAttribute(hash_key=True)
+
+
+class ByInvitedEmail(GlobalSecondaryIndex["MemberItem"]):
+    class Meta:
+        index_name = "by_invited_email"
+        projection = AllProjection()
+
+    invited_email = UnicodeAttribute(hash_key=True)
+    invited_at = UTCDateTimeAttribute(range_key=True)
+
+
+class MemberItem(Model):
+    class Meta:
+        table_name = ""
+
+    program_id = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    member_id = UnicodeAttribute()
+    email = UnicodeAttribute()
+    name = UnicodeAttribute()
+    role = UnicodeAttribute()
+    status = UnicodeAttribute()
+    time_zone = UnicodeAttribute()
+    invited_at = UTCDateTimeAttribute()
+    subject = UnicodeAttribute(null=True)
+    invited_email = UnicodeAttribute(null=True)
+    by_subject = BySubject()
+    by_invited_email = ByInvitedEmail()
+
+    def to_member(self) -> Member:
+        return Member(
+            program_id=self.program_id,
+            member_id=self.member_id,
+            email=self.email,
+            name=self.name,
+            role=Role(self.role),
+            status=MemberStatus(self.status),
+            time_zone=self.time_zone,
+            invited_at=self.invited_at,
+        )
+
+
+class GuardItem(Model):
+    """Something that may exist once, and what it stands for."""
+
+    class Meta:
+        table_name = ""
+
+    program_id = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    owner_program_id = UnicodeAttribute()
+    owner_member_id = UnicodeAttribute(null=True)
+
+
+class ProgramStore:
+    def __init__(self, table_name: str) -> None:
+        for model in (ProgramItem, MemberItem, GuardItem):
+            bind(model, table_name)
+
+    def program(self, program_id: str) -> Program | None:
+        try:
+            item = ProgramItem.get(program_id, _PROGRAM)
+        except DoesNotExist:
+            return None
+        return Program(item.program_id, item.name, item.time_zone, item.created_at)
+
+    def program_named(self, name: str) -> Program | None:
+        guard = _guard(_name_key(name), "name")
+        return self.program(guard.owner_program_id) if guard else None
+
+    def create_program(self, program: Program, first_manager: Member) -> None:
+        """Make a program with its first manager. Raises `Conflict` if its name is taken."""
+        commit(
+            [
+                Put(
+                    GuardItem(_name_key(program.name), "name", owner_program_id=program.program_id),
+                    GuardItem.item.does_not_exist(),
+                ),
+                Put(
+                    ProgramItem(
+                        program.program_id,
+                        _PROGRAM,
+                        name=program.name,
+                        time_zone=program.time_zone,
+                        created_at=program.created_at,
+                    ),
+                    ProgramItem.item.does_not_exist(),
+                ),
+                *_invitation(first_manager),
+            ]
+        )
+
+    def invite(self, member: Member) -> None:
+        """Put an invited member. Raises `Conflict` if the program has this e-mail already."""
+        commit(_invitation(member))
+
+    def member(self, program_id: str, member_id: str) -> Member | None:
+        try:
+            return MemberItem.get(
+                program_id, _member_key(member_id), consistent_read=True
+            ).to_member()
+        except DoesNotExist:
+            return None
+
+    def member_by_email(self, program_id: str, email: str) -> Member | None:
+        guard = _guard(program_id, f"email#{email}")
+        if guard is None or guard.owner_member_id is None:
+            return None
+        return self.member(program_id, guard.owner_member_id)
+
+    def member_of_subject(self, subject: str) -> Member | None:
+        """Find whom the identity provider's subject is bound to: one query, milliseconds behind."""
+        found = MemberItem.by_subject.query(subject, limit=1)
+        return next((item.to_member() for item in found), None)
+
+    def bound_member(self, subject: str) -> Member | None:
+        """Find the same through the guard: two reads, never behind."""
+        guard = _guard(f"subject#{subject}", "subject")
+        if guard is None or guard.owner_member_id is None:
+            return None
+        return self.member(guard.owner_program_id, guard.owner_member_id)
+
+    def oldest_invitation(self, email: str) -> Member | None:
+        found = MemberItem.by_invited_email.query(email, limit=1)
+        return next((item.to_member() for item in found), None)
+
+    def bind_subject(self, member: Member, subject: str) -> None:
+        """Bind an invited member to a person, once. Raises `Conflict` if either is bound."""
+        guard = GuardItem(
+            f"subject#{subject}",
+            "subject",
+            owner_program_id=member.program_id,
+            owner_member_id=member.member_id,
+        )
+        commit(
+            [
+                Put(guard, GuardItem.item.does_not_exist()),
+                Update(
+                    MemberItem(member.program_id, _member_key(member.member_id)),
+                    [
+                        MemberItem.subject.set(subject),
+                        MemberItem.status.set(MemberStatus.ACTIVE.value),
+                        MemberItem.invited_email.remove(),
+                    ],
+                    MemberItem.status == MemberStatus.INVITED.value,
+                ),
+            ]
+        )
+
+    def change_profile(self, member: Member, name: str, time_zone: str) -> None:
+        MemberItem(member.program_id, _member_key(member.member_id)).update(
+            [MemberItem.name.set(name), MemberItem.time_zone.set(time_zone)],
+            condition=MemberItem.status == MemberStatus.ACTIVE.value,
+        )
+
+
+def _name_key(name: str) -> str:
+    return f"name#{normalized_name(name)}"
+
+
+def _guard(key: str, item: str) -> GuardItem | None:
+    try:
+        return GuardItem.get(key, item, consistent_read=True)
+    except DoesNotExist:
+        return None
+
+
+def _invitation(member: Member) -> Sequence[Part]:
+    return [
+        Put(
+            GuardItem(
+                member.program_id,
+                f"email#{member.email}",
+                owner_program_id=member.program_id,
+                owner_member_id=member.member_id,
+            ),
+            GuardItem.item.does_not_exist(),
+        ),
+        Put(
+            MemberItem(
+                member.program_id,
+                _member_key(member.member_id),
+                member_id=member.member_id,
+                email=member.email,
+                name=member.name,
+                role=member.role.value,
+                status=member.status.value,
+                time_zone=member.time_zone,
+                invited_at=member.invited_at,
+                invited_email=member.email,
+            ),
+            MemberItem.item.does_not_exist(),
+        ),
+    ]

@@ -1,0 +1,375 @@
+"""What a video is and when TikTok will take it: plain types and rules, no I/O."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Self
+
+CONTAINERS = ("mp4", "webm")
+"""Product rule; TikTok takes these two (and QuickTime, which not every browser plays)."""
+
+CODECS = ("h264", "h265", "vp8", "vp9")
+"""TikTok refuses every other one (`file_format_check_failed`)."""
+
+MIN_SIZE_BYTES = 1
+MAX_SIZE_BYTES = 52_428_800
+"""Product rule: 50 MB, which also lets TikTok take the video in one piece (up to 64 MB)."""
+
+MIN_SECONDS = 3.0
+MAX_SECONDS = 60.0
+"""Product rule, both ends; TikTok's `duration_check_failed` begins at the same 3 seconds."""
+
+LENGTH_TOLERANCE_SECONDS = 0.1
+"""Containers round and sound is padded: 60 seconds are often written as 60.008 or 60.083."""
+
+MIN_SHORTER_SIDE = 540
+"""Product rule: at least 540p, whichever way the picture is turned."""
+
+MAX_LONGER_SIDE = 4096
+"""TikTok's `picture_size_check_failed`."""
+
+MIN_FRAME_RATE = 23.0
+MAX_FRAME_RATE = 60.0
+"""TikTok's `frame_rate_check_failed`; the average counts where the rate varies."""
+
+FRAME_RATE_TOLERANCE = 0.5
+"""Millisecond timestamps and phones that aim at 60 average a little more or less."""
+
+
+class VideoProblemCode(StrEnum):
+    """Why a video is refused. These are part of the HTTP contract: never rename one."""
+
+    EMPTY_FILE = "empty_file"
+    FILE_TOO_LARGE = "file_too_large"
+    NOT_A_VIDEO = "not_a_video"
+    UNSUPPORTED_CONTAINER = "unsupported_container"
+    NO_VIDEO_TRACK = "no_video_track"
+    UNSUPPORTED_CODEC = "unsupported_codec"
+    TOO_SHORT = "too_short"
+    TOO_LONG = "too_long"
+    LENGTH_UNKNOWN = "length_unknown"
+    RESOLUTION_TOO_LOW = "resolution_too_low"
+    RESOLUTION_TOO_HIGH = "resolution_too_high"
+    RESOLUTION_UNKNOWN = "resolution_unknown"
+    FRAME_RATE_TOO_LOW = "frame_rate_too_low"
+    FRAME_RATE_TOO_HIGH = "frame_rate_too_high"
+    FRAME_RATE_UNKNOWN = "frame_rate_unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoFacts:
+    """What was seen in a file. None means that it could not be told.
+
+    `container` is "mp4", "webm" or another lower-case name; None when nothing was recognised.
+    `codec` is that of the picture, likewise: "h264", "h265", "vp8", "vp9" or another name.
+    `width` and `height` are pixels as displayed, after rotation and pixel shape.
+    `frame_rate` is the average, in frames per second.
+    """
+
+    size_bytes: int
+    container: str | None = None
+    has_video: bool = False
+    has_audio: bool = False
+    codec: str | None = None
+    duration_seconds: float | None = None
+    width: int | None = None
+    height: int | None = None
+    frame_rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoProblem:
+    """One broken rule. `field` names the fact it is about, `limit` the bound it crossed."""
+
+    code: VideoProblemCode
+    message: str
+    field: str
+    actual: int | float | str | None
+    limit: int | float | str
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self) | {"code": self.code.value}
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Self:
+        return cls(**{**stored, "code": VideoProblemCode(stored["code"])})
+
+
+def judge(facts: VideoFacts) -> tuple[VideoProblem, ...]:
+    """Every rule that these facts break, none when the video may be used.
+
+    What could not be told is a problem too wherever a rule needs it. Rules about the picture
+    are left out when there is no picture: one plain reason says more than five that follow.
+    """
+    problems = [*_size(facts), *_content(facts)]
+    if facts.has_video:
+        problems += [*_codec(facts), *_length(facts), *_resolution(facts), *_frame_rate(facts)]
+    elif facts.container in CONTAINERS:
+        problems += _length(facts)
+    return tuple(problems)
+
+
+def _size(facts: VideoFacts) -> list[VideoProblem]:
+    size = facts.size_bytes
+    if size < MIN_SIZE_BYTES:
+        return [
+            VideoProblem(
+                code=VideoProblemCode.EMPTY_FILE,
+                message=f"This file is empty ({size} bytes); a video has at least "
+                f"{MIN_SIZE_BYTES} byte. Please choose the file again.",
+                field="size_bytes",
+                actual=size,
+                limit=MIN_SIZE_BYTES,
+            )
+        ]
+    if size > MAX_SIZE_BYTES:
+        return [
+            VideoProblem(
+                code=VideoProblemCode.FILE_TOO_LARGE,
+                message=f"This file has {_megabytes(size)}; "
+                f"videos here can have up to {_megabytes(MAX_SIZE_BYTES)}.",
+                field="size_bytes",
+                actual=size,
+                limit=MAX_SIZE_BYTES,
+            )
+        ]
+    return []
+
+
+def _content(facts: VideoFacts) -> list[VideoProblem]:
+    if facts.size_bytes < MIN_SIZE_BYTES:
+        return []  # that it is empty says it all
+    wanted = " or ".join(_name(container) for container in CONTAINERS)
+    limit = ", ".join(CONTAINERS)
+    container = facts.container
+    if container is None or (container not in CONTAINERS and not facts.has_video):
+        seen = f"This {_name(container)} file has no video in it" if container else _UNREADABLE
+        return [
+            VideoProblem(
+                code=VideoProblemCode.NOT_A_VIDEO,
+                message=f"{seen}; {wanted} is needed.",
+                field="container",
+                actual=container,
+                limit=limit,
+            )
+        ]
+    problems = []
+    if container not in CONTAINERS:
+        problems.append(
+            VideoProblem(
+                code=VideoProblemCode.UNSUPPORTED_CONTAINER,
+                message=f"This is a {_name(container)} video; videos here are {wanted}. "
+                "Renaming the file is not enough: please export it again.",
+                field="container",
+                actual=container,
+                limit=limit,
+            )
+        )
+    if not facts.has_video:
+        problems.append(
+            VideoProblem(
+                code=VideoProblemCode.NO_VIDEO_TRACK,
+                message="This file has no video in it, only sound or a still picture; "
+                "a video track is needed.",
+                field="has_video",
+                actual=0,
+                limit=1,
+            )
+        )
+    return problems
+
+
+def _codec(facts: VideoFacts) -> list[VideoProblem]:
+    if facts.codec in CODECS:
+        return []
+    seen = _name(facts.codec) if facts.codec else "an unknown format"
+    return [
+        VideoProblem(
+            code=VideoProblemCode.UNSUPPORTED_CODEC,
+            message=f"The picture is encoded as {seen}; TikTok takes "
+            f"{', '.join(_name(codec) for codec in CODECS)}.",
+            field="codec",
+            actual=facts.codec,
+            limit=", ".join(CODECS),
+        )
+    ]
+
+
+def _length(facts: VideoFacts) -> list[VideoProblem]:
+    seconds = facts.duration_seconds
+    allowed = f"TikTok videos here can be {_clock(MIN_SECONDS)} to {_clock(MAX_SECONDS)}."
+    if seconds is None:
+        code, limit = VideoProblemCode.LENGTH_UNKNOWN, MAX_SECONDS
+        message = f"It could not be told how long this video is; {allowed}"
+    elif seconds < MIN_SECONDS - LENGTH_TOLERANCE_SECONDS:
+        code, limit = VideoProblemCode.TOO_SHORT, MIN_SECONDS
+        message = f"This video is {_clock(seconds)} long; {allowed}"
+    elif seconds > MAX_SECONDS + LENGTH_TOLERANCE_SECONDS:
+        code, limit = VideoProblemCode.TOO_LONG, MAX_SECONDS
+        message = f"This video is {_clock(seconds)} long; {allowed}"
+    else:
+        return []
+    return [
+        VideoProblem(
+            code=code, message=message, field="duration_seconds", actual=seconds, limit=limit
+        )
+    ]
+
+
+def _resolution(facts: VideoFacts) -> list[VideoProblem]:
+    if facts.width is None or facts.height is None:
+        return [
+            VideoProblem(
+                code=VideoProblemCode.RESOLUTION_UNKNOWN,
+                message="It could not be told how large the picture is; its shorter side must "
+                f"have at least {MIN_SHORTER_SIDE} pixels.",
+                field="height",
+                actual=None,
+                limit=MIN_SHORTER_SIDE,
+            )
+        ]
+    problems = []
+    picture = f"This video is {facts.width} x {facts.height} pixels"
+    (shorter, shorter_field), (longer, longer_field) = sorted(
+        ((facts.width, "width"), (facts.height, "height"))
+    )
+    if shorter < MIN_SHORTER_SIDE:
+        problems.append(
+            VideoProblem(
+                code=VideoProblemCode.RESOLUTION_TOO_LOW,
+                message=f"{picture}; its shorter side must have at least {MIN_SHORTER_SIDE}.",
+                field=shorter_field,
+                actual=shorter,
+                limit=MIN_SHORTER_SIDE,
+            )
+        )
+    if longer > MAX_LONGER_SIDE:
+        problems.append(
+            VideoProblem(
+                code=VideoProblemCode.RESOLUTION_TOO_HIGH,
+                message=f"{picture}; TikTok takes at most {MAX_LONGER_SIDE} on the longer side.",
+                field=longer_field,
+                actual=longer,
+                limit=MAX_LONGER_SIDE,
+            )
+        )
+    return problems
+
+
+def _frame_rate(facts: VideoFacts) -> list[VideoProblem]:
+    rate = facts.frame_rate
+    allowed = f"TikTok takes {MIN_FRAME_RATE:g} to {MAX_FRAME_RATE:g} frames per second."
+    if rate is None:
+        code, limit = VideoProblemCode.FRAME_RATE_UNKNOWN, MIN_FRAME_RATE
+        message = f"It could not be told how many frames per second this video has; {allowed}"
+    elif rate < MIN_FRAME_RATE - FRAME_RATE_TOLERANCE:
+        code, limit = VideoProblemCode.FRAME_RATE_TOO_LOW, MIN_FRAME_RATE
+        message = f"This video has {_decimal(rate, 2)} frames per second; {allowed}"
+    elif rate > MAX_FRAME_RATE + FRAME_RATE_TOLERANCE:
+        code, limit = VideoProblemCode.FRAME_RATE_TOO_HIGH, MAX_FRAME_RATE
+        message = f"This video has {_decimal(rate, 2)} frames per second; {allowed}"
+    else:
+        return []
+    return [VideoProblem(code=code, message=message, field="frame_rate", actual=rate, limit=limit)]
+
+
+_UNREADABLE = "This file is not a video that can be read"
+
+_NAMES = {
+    "mp4": "MP4",
+    "webm": "WebM",
+    "mov": "QuickTime",
+    "matroska": "Matroska (MKV)",
+    "h264": "H.264",
+    "h265": "H.265",
+    "mpeg-4 visual": "MPEG-4 Visual",
+}
+
+
+def _name(format_name: str) -> str:
+    return _NAMES.get(format_name, format_name.upper())
+
+
+def _clock(seconds: float) -> str:
+    """Minutes and seconds as players show them, tenths only where there are some."""
+    tenths = round(seconds * 10)
+    whole, rest = divmod(tenths, 10)
+    return f"{whole // 60}:{whole % 60:02d}" + (f".{rest}" if rest else "")
+
+
+def _megabytes(size: int) -> str:
+    return f"{_decimal(size / 1_048_576, 1)} MB ({size:,} bytes)"
+
+
+def _decimal(value: float, places: int) -> str:
+    return f"{value:.{places}f}".rstrip("0").rstrip(".")
+
+
+class UploadStatus(StrEnum):
+    """`awaiting_file -> validating -> valid | rejected`; never finished: `expired`."""
+
+    AWAITING_FILE = "awaiting_file"
+    VALIDATING = "validating"
+    VALID = "valid"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+
+
+DECIDED = frozenset({UploadStatus.VALID, UploadStatus.REJECTED, UploadStatus.EXPIRED})
+
+FORM_LIFETIME = timedelta(minutes=15)
+"""How long a presigned form may be posted (product rule)."""
+
+ARRIVAL_GRACE = timedelta(minutes=5)
+"""A post begun in the form's last second still has to arrive and be announced."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One presigned upload and its validation; a valid one yields a video."""
+
+    program_id: str
+    upload_id: str
+    state: UploadStatus
+    content_type: str
+    created_by: str
+    created_at: datetime
+    form_expires_at: datetime
+    correlation_id: str
+    video: VideoFacts | None = None
+    problems: tuple[VideoProblem, ...] = ()
+
+    @property
+    def incoming_key(self) -> str:
+        return f"incoming/{self.program_id}/{self.upload_id}"
+
+    @property
+    def video_key(self) -> str:
+        return f"videos/{self.program_id}/{self.upload_id}"
+
+    def status_at(self, now: datetime) -> UploadStatus:
+        """Tell the status: an upload whose file never came is expired, swept or not."""
+        waiting = self.state is UploadStatus.AWAITING_FILE
+        if waiting and now > self.form_expires_at + ARRIVAL_GRACE:
+            return UploadStatus.EXPIRED
+        return self.state
+
+
+def parse_incoming_key(key: str) -> tuple[str, str] | None:
+    """Read program and upload from an object's key; None for a key that is none of ours."""
+    match key.split("/"):
+        case ["incoming", program_id, upload_id] if program_id and upload_id:
+            return program_id, upload_id
+        case _:
+            return None
+
+
+def facts_from(stored: Mapping[str, Any] | None) -> VideoFacts | None:
+    """Read a video's facts as they are kept."""
+    return VideoFacts(**stored) if stored else None
+
+
+def problems_from(stored: Sequence[Mapping[str, Any]] | None) -> tuple[VideoProblem, ...]:
+    """Read a video's problems as they are kept."""
+    return tuple(VideoProblem.from_dict(each) for each in stored or ())

@@ -1,0 +1,84 @@
+"""Uploads over HTTP."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from chalicelib.foundation.http import Answer, Request, Who, endpoint
+from chalicelib.foundation.problems import ProblemCode
+from chalicelib.videos.model import UploadStatus
+from chalicelib.videos.service import VideoService
+from chalicelib.videos.views import VideoProblemView, VideoView
+
+
+class ContentType(StrEnum):
+    MP4 = "video/mp4"
+    WEBM = "video/webm"
+
+
+class NewUpload(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    content_type: ContentType
+
+
+class FormView(BaseModel):
+    """POST the file here as multipart/form-data: these fields first, the file last as `file`."""
+
+    url: str
+    fields: dict[str, str]
+
+
+class UploadForm(BaseModel):
+    upload_id: str
+    status: UploadStatus
+    form: FormView
+    expires_at: datetime
+
+
+class UploadView(BaseModel):
+    upload_id: str
+    status: UploadStatus
+    content_type: ContentType
+    created_at: datetime
+    expires_at: Annotated[datetime, Field(description="Until when the form takes a file")]
+    video: VideoView | None
+    problems: list[VideoProblemView]
+
+
+@endpoint(Who.MANAGER, body=NewUpload, answers={201: UploadForm}, idempotent=True)
+def ask(service: VideoService, request: Request[NewUpload, None]) -> Answer:
+    """Ask for an upload: answers a form to post the file with, straight to S3."""
+    form = service.ask_for_upload(
+        request.caller, request.body.content_type, request.correlation_id, request.made_id
+    )
+    return Answer(
+        201,
+        UploadForm(
+            upload_id=form.upload.upload_id,
+            status=form.upload.state,
+            form=FormView(url=form.url, fields=form.fields),
+            expires_at=form.upload.form_expires_at,
+        ),
+    )
+
+
+@endpoint(Who.MANAGER, answers={200: UploadView}, problems=(ProblemCode.NOT_FOUND,))
+def read(service: VideoService, request: Request[None, None]) -> Answer:
+    """Read an upload: its status, what the video is, what is wrong with it."""
+    upload = service.upload(request.caller, request.path["upload_id"])
+    valid = upload.state is UploadStatus.VALID
+    return Answer(
+        200,
+        UploadView(
+            upload_id=upload.upload_id,
+            status=upload.status_at(service.now()),
+            content_type=ContentType(upload.content_type),
+            created_at=upload.created_at,
+            expires_at=upload.form_expires_at,
+            video=VideoView.of(upload.video) if upload.video and valid else None,
+            problems=[VideoProblemView.of(problem) for problem in upload.problems],
+        ),
+    )

@@ -1,0 +1,154 @@
+"""From a form to a verdict: ask for an upload, validate what arrived, keep what is valid."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.identity import Caller
+from chalicelib.foundation.ids import new_id
+from chalicelib.foundation.logging import logger
+from chalicelib.foundation.problems import not_found
+from chalicelib.foundation.table import Part
+from chalicelib.videos.model import (
+    FORM_LIFETIME,
+    Upload,
+    UploadStatus,
+    VideoFacts,
+    VideoProblem,
+    judge,
+    parse_incoming_key,
+)
+from chalicelib.videos.probe import RangeReader
+from chalicelib.videos.store import UploadStore, VideoFiles, facts_of, problems_of
+
+Examine = Callable[[RangeReader, int], VideoFacts]
+
+
+@dataclass(frozen=True)
+class Form:
+    """A presigned S3 POST. A secret, never logged: whoever has it may post the file."""
+
+    upload: Upload
+    url: str
+    fields: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a validation decided, and the activities that waited for it."""
+
+    program_id: str
+    upload_id: str
+    correlation_id: str
+    waiting_activities: tuple[str, ...]
+    video: VideoFacts | None
+    problems: tuple[VideoProblem, ...]
+
+
+class VideoService:
+    def __init__(
+        self, store: UploadStore, files: VideoFiles, examine: Examine, clock: Clock
+    ) -> None:
+        self._store = store
+        self._files = files
+        self._examine = examine
+        self._clock = clock
+
+    def ask_for_upload(
+        self, caller: Caller, content_type: str, correlation_id: str, made_id: str | None = None
+    ) -> Form:
+        """Make an upload and the form to post its file with, good for `FORM_LIFETIME`.
+
+        `made_id` makes a repeated request find the upload it made before.
+        """
+        now = self._clock.now()
+        upload = Upload(
+            program_id=caller.program_id,
+            upload_id=f"upl_{made_id}" if made_id else new_id("upl", now),
+            state=UploadStatus.AWAITING_FILE,
+            content_type=content_type,
+            created_by=caller.member_id,
+            created_at=now,
+            form_expires_at=now + FORM_LIFETIME,
+            correlation_id=correlation_id,
+        )
+        self._store.add(upload)
+        form: Any = self._files.form(upload)
+        return Form(upload, form["url"], form["fields"])
+
+    def upload(self, caller: Caller, upload_id: str) -> Upload:
+        """Read an upload of the caller's program. Raises the problem `not_found`."""
+        upload = self._store.get(caller.program_id, upload_id)
+        if upload is None:
+            raise not_found("upload")
+        return upload
+
+    def now(self) -> datetime:
+        return self._clock.now()
+
+    def file_arrived(self, upload: Upload) -> bool:
+        """Tell whether the file lies in `incoming/`, its event perhaps still on the way."""
+        return self._files.arrived(upload) is not None
+
+    def await_verdict(self, upload: Upload, activity_id: str) -> Part:
+        """Part: let the verdict carry the id of an activity that waits for it.
+
+        Its condition fails (`Conflict`) if the verdict has come: read the upload again then.
+        """
+        return self._store.await_verdict(upload, activity_id)
+
+    def validate(self, key: str) -> None:
+        """Examine the object that arrived at `key` and decide its upload.
+
+        Safe to call twice, late, or for keys nobody asked for. Raises `ObjectChanged` if another
+        file was posted while this one was looked at: the event comes again and finds the new one.
+        """
+        ids = parse_incoming_key(key)
+        upload = self._store.claim(*ids) if ids else None
+        if upload is None:
+            # Unknown, or decided before: what was validated lies elsewhere already.
+            self._files.discard(key)
+            logger.info("arrival not expected")
+            return
+        logger.set_correlation_id(upload.correlation_id)
+        logger.append_keys(program_id=upload.program_id, upload_id=upload.upload_id)
+        arrived = self._files.arrived(upload)
+        if arrived is None:
+            logger.info("file is gone")
+            return
+        etag, size_bytes = arrived
+        reader = self._files.reader(upload, etag, size_bytes)
+        facts = self._examine(reader, size_bytes)
+        problems = judge(facts)
+        if not problems:
+            self._files.keep(upload, etag, f"video/{facts.container}")
+        decided = self._store.decide(upload, facts, problems)
+        self._files.discard(key)
+        logger.info(
+            "upload decided",
+            extra={
+                "first": decided,
+                "problems": [problem.code for problem in problems],
+                "size_bytes": size_bytes,
+                "gets": reader.gets,
+                "read_bytes": reader.bytes_fetched,
+            },
+        )
+
+
+def verdict_of_change(image: Mapping[str, Any]) -> Verdict | None:
+    """Read a change of the uploads table; None while there is no verdict or nobody waits for it."""
+    decided = image.get("state") in (UploadStatus.VALID, UploadStatus.REJECTED)
+    waiting = image.get("waiting_activities")
+    if not decided or not waiting:
+        return None
+    return Verdict(
+        program_id=image["program_id"],
+        upload_id=image["upload_id"],
+        correlation_id=image["correlation_id"],
+        waiting_activities=tuple(sorted(waiting)),
+        video=facts_of(image.get("video")),
+        problems=problems_of(image.get("problems")),
+    )

@@ -1,0 +1,189 @@
+"""When a WebM's frames are due, read from its blocks: browsers record without saying it.
+
+A browser's recorder writes no duration, no index and no frame rate, so the truth is looked up
+where it is: in the timestamps at the beginning and in the last cluster. Only those two places
+are read. Nonsense in a file ends the reading; it never raises.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+HEAD_BYTES = 1024 * 1024
+"""Enough for the tracks and about a second of the densest video that the size limit allows."""
+
+FIRST_TAIL_BYTES = 1024 * 1024
+MAX_TAIL_BYTES = 16 * 1024 * 1024
+"""How far from the end a last cluster is looked for, doubling from the first to this."""
+
+
+class _Id:
+    """Element ids as the Matroska specification (RFC 9559) has them, length marker included."""
+
+    SEGMENT = 0x18538067
+    INFO = 0x1549A966
+    TIMESTAMP_SCALE = 0x2AD7B1
+    TRACKS = 0x1654AE6B
+    TRACK_ENTRY = 0xAE
+    TRACK_NUMBER = 0xD7
+    TRACK_TYPE = 0x83
+    CLUSTER = 0x1F43B675
+    TIMESTAMP = 0xE7
+    SIMPLE_BLOCK = 0xA3
+    BLOCK_GROUP = 0xA0
+    BLOCK = 0xA1
+
+
+_OPENED = frozenset(
+    (_Id.SEGMENT, _Id.INFO, _Id.TRACKS, _Id.TRACK_ENTRY, _Id.CLUSTER, _Id.BLOCK_GROUP)
+)
+_CLUSTER_MARK = _Id.CLUSTER.to_bytes(4)
+_VIDEO = 1  # track type
+_INVISIBLE = 0x08  # block flag: decoded but never shown, so no frame of its own
+_LONGEST_ID, _LONGEST_INTEGER = 4, 8
+_CANDIDATES = 16  # picture data may contain a cluster's mark by chance, but hardly this often
+
+
+class SeekableFile(Protocol):
+    def seek(self, offset: int, whence: int = 0, /) -> int: ...
+    def tell(self) -> int: ...
+    def read(self, size: int = -1, /) -> bytes | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """`seconds` from the first timestamp to the last one's end; None: could not be told."""
+
+    seconds: float | None = None
+    frame_rate: float | None = None
+
+
+def timing(file: SeekableFile, size_bytes: int) -> Timing:
+    """The length and average frame rate of a WebM, from a sample at either end."""
+    file.seek(0)
+    beginning = file.read(min(HEAD_BYTES, size_bytes)) or b""
+    head = _Blocks()
+    head.collect(beginning, 0)
+    if head.first is None:
+        return Timing()
+    tail = head if len(beginning) >= size_bytes else _last_cluster(file, size_bytes, head)
+    rate = _rate(head, tail)
+    if tail is None or tail.last is None:
+        return Timing(frame_rate=rate)
+    end = float(tail.last)
+    if rate and tail.shown:
+        end = max(end, max(tail.shown) + 1_000_000_000 / rate / head.scale)
+    return Timing(seconds=round((end - head.first) * head.scale / 1e9, 3), frame_rate=rate)
+
+
+@dataclass(slots=True)
+class _Blocks:
+    """What the blocks of one stretch of file say. Times are in ticks of `scale` nanoseconds."""
+
+    scale: int = 1_000_000
+    video: int | None = None
+    first: int | None = None
+    last: int | None = None
+    shown: set[int] = field(default_factory=set)
+    _cluster: int | None = None
+    _number: int | None = None
+    _type: int | None = None
+
+    def collect(self, data: bytes, start: int) -> None:
+        for element, begin, end in _elements(data, start):
+            match element:
+                case _Id.TIMESTAMP_SCALE:
+                    self.scale = _integer(data, begin, end) or self.scale
+                case _Id.TRACK_ENTRY:
+                    self._number = self._type = None
+                case _Id.TRACK_NUMBER:
+                    self._number = _integer(data, begin, end)
+                    self._found_track()
+                case _Id.TRACK_TYPE:
+                    self._type = _integer(data, begin, end)
+                    self._found_track()
+                case _Id.CLUSTER:
+                    self._cluster = None
+                case _Id.TIMESTAMP:
+                    self._cluster = _integer(data, begin, end)
+                case _Id.SIMPLE_BLOCK | _Id.BLOCK:
+                    self._found_block(data, begin, end)
+
+    def _found_track(self) -> None:
+        if self.video is None and self._type == _VIDEO:
+            self.video = self._number
+
+    def _found_block(self, data: bytes, begin: int, end: int) -> None:
+        track = _variable(data, begin)
+        if self._cluster is None or track is None or track[1] + 3 > end:
+            return
+        number, at = track
+        due = self._cluster + int.from_bytes(data[at : at + 2], signed=True)
+        self.first = due if self.first is None else min(self.first, due)
+        self.last = due if self.last is None else max(self.last, due)
+        if number == self.video and not data[at + 2] & _INVISIBLE:
+            self.shown.add(due)
+
+
+def _last_cluster(file: SeekableFile, size_bytes: int, head: _Blocks) -> _Blocks | None:
+    data = b""
+    wanted = FIRST_TAIL_BYTES
+    while True:
+        wanted = min(wanted, size_bytes, MAX_TAIL_BYTES)
+        file.seek(size_bytes - wanted)
+        data = (file.read(wanted - len(data)) or b"") + data
+        found = len(data)
+        for _ in range(_CANDIDATES):
+            found = data.rfind(_CLUSTER_MARK, 0, found)
+            if found < 0:
+                break
+            tail = _Blocks(scale=head.scale, video=head.video)
+            tail.collect(data, found)
+            if tail.last is not None:
+                return tail
+        if wanted in (size_bytes, MAX_TAIL_BYTES):
+            return None
+        wanted *= 2
+
+
+def _rate(*stretches: _Blocks | None) -> float | None:
+    """Frames per second over stretches that need not touch each other."""
+    frames, ticks, scale = 0, 0, 1
+    for blocks in {id(blocks): blocks for blocks in stretches if blocks}.values():
+        if len(blocks.shown) > 1:
+            frames += len(blocks.shown) - 1
+            ticks += max(blocks.shown) - min(blocks.shown)
+            scale = blocks.scale
+    return round(frames * 1e9 / (ticks * scale), 3) if ticks else None
+
+
+def _elements(data: bytes, at: int) -> Iterator[tuple[int, int, int]]:
+    """Ids with where their content begins and ends, containers opened, until nothing fits.
+
+    Containers are entered rather than skipped, so those of unknown size need no care.
+    """
+    while (head := _variable(data, at, marker=True)) and (size := _variable(data, head[1])):
+        element, (length, begin) = head[0], size
+        if element in _OPENED:
+            yield element, begin, begin
+            at = begin
+        elif begin + length > len(data):
+            return
+        else:
+            yield element, begin, begin + length
+            at = begin + length
+
+
+def _variable(data: bytes, at: int, *, marker: bool = False) -> tuple[int, int] | None:
+    """A variable-length integer and the position after it; ids keep their length marker."""
+    if at >= len(data) or not data[at]:
+        return None
+    length = 9 - data[at].bit_length()
+    if at + length > len(data) or (marker and length > _LONGEST_ID):
+        return None
+    value = int.from_bytes(data[at : at + length])
+    return (value if marker else value & (1 << 7 * length) - 1), at + length
+
+
+def _integer(data: bytes, begin: int, end: int) -> int | None:
+    return int.from_bytes(data[begin:end]) if 0 < end - begin <= _LONGEST_INTEGER else None

@@ -1,0 +1,20 @@
+"""A file arrived: S3 tells the queue, the queue calls here."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote_plus
+
+from chalicelib.foundation.batches import handle_each
+from chalicelib.videos.service import VideoService
+
+
+def validate(service: VideoService, event: Mapping[str, Any], context: Any) -> Mapping[str, Any]:
+    """Validate each upload announced in a batch of S3 notifications."""
+
+    def arrived(body: str) -> None:
+        # S3 sends a test event without records when the notification is set up.
+        for record in json.loads(body).get("Records", ()):
+            service.validate(unquote_plus(record["s3"]["object"]["key"]))
+
+    return handle_each(arrived, event, context)

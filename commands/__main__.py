@@ -1,0 +1,83 @@
+"""The owner's commands. Each can be run twice; each failure says what to do next."""
+
+import json
+
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.foundation.identity import Role
+from commands.stack import Stack
+
+_stack = click.option("--stack", default="greenroom", show_default=True, help="The stack's name.")
+
+
+@click.group()
+def main() -> None:
+    """Run a deployed Greenroom."""
+
+
+@main.group()
+def program() -> None:
+    """Programs: one company's advocacy program each."""
+
+
+@program.command()
+@_stack
+@click.option("--name", required=True, help="The program's name, unique in this deployment.")
+@click.option("--manager", required=True, help="E-mail of the first manager.")
+@click.option("--member", "members", multiple=True, help="E-mail of a member; repeat for more.")
+@click.option("--time-zone", default="UTC", show_default=True, help="Such as Europe/Berlin.")
+@click.option("--sign-in", is_flag=True, help="Also let the user pool invite them by e-mail.")
+def create(  # noqa: PLR0917  click hands them over by name
+    stack: str, name: str, manager: str, members: tuple[str, ...], time_zone: str, sign_in: bool
+) -> None:
+    """Make a program with its first manager and members; what exists already stays."""
+    try:
+        made = _create(Stack(stack), name, manager, members, time_zone, sign_in=sign_in)
+    except ValueError as error:
+        raise click.ClickException(f"{error} Correct it and run this again.") from error
+    except (BotoCoreError, ClientError) as error:
+        raise click.ClickException(f"{error}\nNothing is lost by running this again.") from error
+    click.echo(json.dumps(made))
+
+
+def _create(
+    on: Stack, name: str, manager: str, members: tuple[str, ...], time_zone: str, *, sign_in: bool
+) -> dict[str, object]:
+    programs = on.house().programs
+    made, first_manager, new = programs.create_program(name, time_zone, manager)
+    click.echo(f"Program {made.name} {'made' if new else 'exists'}.", err=True)
+    people = [first_manager]
+    for email in members:
+        member, invited = programs.invite(made, email, Role.MEMBER)
+        click.echo(f"{member.email} {'invited' if invited else 'is in it already'}.", err=True)
+        people.append(member)
+    if sign_in:
+        for person in people:
+            added = on.add_sign_in(person.email)
+            click.echo(f"{person.email} {'gets a mail' if added else 'can sign in'}.", err=True)
+    return {
+        "program_id": made.program_id,
+        "people": [
+            {"member_id": each.member_id, "email": each.email, "role": each.role.value}
+            for each in people
+        ],
+    }
+
+
+@main.command()
+@click.option("--check", is_flag=True, help="Write nothing; fail if the file is not up to date.")
+def openapi(check: bool) -> None:
+    """Write openapi.json from the routes and models."""
+    from commands.openapi import FILE, written
+
+    if check:
+        if not FILE.is_file() or FILE.read_text(encoding="utf-8") != written():
+            raise click.ClickException("openapi.json is not up to date. Run: make openapi")
+        return
+    FILE.write_text(written(), encoding="utf-8")
+    click.echo(f"{FILE.name} written.", err=True)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m commands")

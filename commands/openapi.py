@@ -1,0 +1,202 @@
+"""The OpenAPI document, made from app.py's routes and the marks and models of their handlers."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from app import door
+from chalicelib.foundation.http import MAX_BODY_BYTES, Endpoint, Route, Who
+from chalicelib.foundation.idempotency import MAX_KEY_LENGTH
+from chalicelib.foundation.problems import MEDIA_TYPE, ProblemCode
+
+FILE = Path(__file__).parent.parent / "openapi.json"
+_SCHEMAS = "#/components/schemas/"
+
+
+def document() -> dict[str, Any]:
+    """Make the document as it is committed."""
+    endpoints = {route: route.endpoint() for route in door.routes}
+    models = sorted(
+        {(model, mode) for each in endpoints.values() for model, mode in _models(each)},
+        key=lambda used: (used[0].__name__, used[1]),
+    )
+    references, definitions = models_json_schema(models, ref_template=_SCHEMAS + "{model}")
+    schemas = definitions.get("$defs", {}) | {"Problem": _problem_schema()}
+    paths: dict[str, dict[str, Any]] = {}
+    for route, marks in endpoints.items():
+        operation = _operation(route, marks, references)
+        paths.setdefault(route.path, {})[route.method.lower()] = operation
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Greenroom",
+            "version": "1",
+            "description": "TikTok Video activities for a company's people. Times are RFC 3339 in "
+            "UTC, ids are opaque, errors are RFC 9457 problems with a stable `code`.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {
+            "schemas": dict(sorted(schemas.items())),
+            "securitySchemes": {
+                "id_token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "The ID token of the identity provider.",
+                }
+            },
+        },
+    }
+
+
+def written() -> str:
+    """Give the document as the text of the committed file."""
+    return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _models(marks: Endpoint) -> Iterable[tuple[type[BaseModel], Any]]:
+    if marks.body:
+        yield marks.body, "validation"
+    for model in marks.answers.values():
+        yield model, "serialization"
+
+
+def _operation(route: Route, marks: Endpoint, references: Any) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": f"{route.room}_{route.name}",
+        "tags": [route.room],
+        "summary": marks.summary,
+        "security": [] if route.public else [{"id_token": []}],
+        "parameters": [*_path_parameters(route), *_query_parameters(marks), *_headers(marks)],
+    }
+    if marks.body:
+        schema = references[marks.body, "validation"]
+        operation["requestBody"] = {
+            "required": True,
+            "description": f"At most {MAX_BODY_BYTES} bytes.",
+            "content": {"application/json": {"schema": schema}},
+        }
+    operation["responses"] = {
+        str(status): {
+            "description": "Done" if status < 400 else "Not well",  # noqa: PLR2004  HTTP's own line
+            "content": {"application/json": {"schema": references[model, "serialization"]}},
+        }
+        for status, model in marks.answers.items()
+    } | _problem_responses(marks)
+    return operation
+
+
+def _path_parameters(route: Route) -> list[dict[str, Any]]:
+    names = [part[1:-1] for part in route.path.split("/") if part.startswith("{")]
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in names
+    ]
+
+
+def _query_parameters(marks: Endpoint) -> list[dict[str, Any]]:
+    if not marks.query:
+        return []
+    schema = marks.query.model_json_schema()
+    required = schema.get("required", [])
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": described}
+        for name, described in schema["properties"].items()
+    ]
+
+
+def _headers(marks: Endpoint) -> list[dict[str, Any]]:
+    if not marks.idempotent:
+        return []
+    return [
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": False,
+            "description": "The first answer is replayed for 24 hours.",
+            "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH},
+        }
+    ]
+
+
+def _problem_codes(marks: Endpoint) -> set[ProblemCode]:
+    """Collect what the handler says of itself, and what the door answers before and around it."""
+    codes = {*marks.problems, ProblemCode.INTERNAL, ProblemCode.TOO_MANY_REQUESTS}
+    codes.add(ProblemCode.UNAVAILABLE)
+    if marks.who is not Who.ANYONE:
+        codes |= {ProblemCode.UNAUTHENTICATED, ProblemCode.NOT_A_MEMBER}
+    if marks.who is Who.MANAGER:
+        codes.add(ProblemCode.MANAGER_ONLY)
+    if marks.body:
+        codes |= {
+            ProblemCode.INVALID_JSON,
+            ProblemCode.BODY_TOO_LARGE,
+            ProblemCode.UNSUPPORTED_MEDIA_TYPE,
+            ProblemCode.INVALID_REQUEST,
+        }
+    if marks.query:
+        codes.add(ProblemCode.INVALID_REQUEST)
+    if marks.idempotent:
+        codes |= {
+            ProblemCode.INVALID_REQUEST,
+            ProblemCode.REQUEST_IN_PROGRESS,
+            ProblemCode.IDEMPOTENCY_KEY_REUSED,
+        }
+    return codes
+
+
+def _problem_responses(marks: Endpoint) -> dict[str, Any]:
+    by_status: dict[int, list[str]] = {}
+    for code in sorted(_problem_codes(marks), key=lambda each: each.code):
+        by_status.setdefault(code.status, []).append(code.code)
+    return {
+        str(status): {
+            "description": ", ".join(codes),
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": {
+                        "allOf": [
+                            {"$ref": f"{_SCHEMAS}Problem"},
+                            {"properties": {"code": {"enum": codes}, "status": {"const": status}}},
+                        ]
+                    }
+                }
+            },
+        }
+        for status, codes in sorted(by_status.items())
+        if status not in marks.answers
+    }
+
+
+def _problem_schema() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": "An RFC 9457 problem. Further members depend on the code.",
+        "required": ["type", "title", "status", "code", "detail"],
+        "properties": {
+            "type": {"const": "about:blank"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "code": {"enum": sorted(each.code for each in ProblemCode)},
+            "detail": {"type": "string", "description": "Words for a person"},
+            "errors": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["field", "code", "message"],
+                    "properties": {
+                        "field": {"type": "string"},
+                        "code": {"type": "string"},
+                        "message": {"type": "string"},
+                        "limit": {},
+                    },
+                    "additionalProperties": False,
+                },
+            },
+        },
+    }

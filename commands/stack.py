@@ -1,0 +1,45 @@
+"""The stack a command works on, found by its name with the shell's own AWS credentials."""
+
+import boto3
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.composition import House
+from chalicelib.foundation.aws import client_config
+from chalicelib.foundation.settings import Settings
+
+
+class Stack:
+    """A deployed stack and its outputs. `AWS_ENDPOINT_URL` leads to a local cloud."""
+
+    def __init__(self, name: str) -> None:
+        try:
+            cloudformation = boto3.client("cloudformation", config=client_config())
+            found = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+        except (BotoCoreError, ClientError) as error:
+            raise click.ClickException(
+                f"The stack {name} cannot be read: {error}\n"
+                "Check --stack, your AWS credentials and region, and that it is deployed."
+            ) from error
+        self.outputs = {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", ())}
+
+    def house(self) -> House:
+        """Build the services on this stack's tables."""
+        return House(Settings(programs_table=self.outputs["ProgramsTableName"]))
+
+    def add_sign_in(self, email: str) -> bool:
+        """Let the user pool invite a person by e-mail; False if they can sign in already."""
+        pool = boto3.client("cognito-idp", config=client_config())
+        try:
+            pool.admin_create_user(
+                UserPoolId=self.outputs["UserPoolId"],
+                Username=email,
+                UserAttributes=[
+                    {"Name": "email", "Value": email},
+                    {"Name": "email_verified", "Value": "true"},
+                ],
+                DesiredDeliveryMediums=["EMAIL"],
+            )
+        except pool.exceptions.UsernameExistsException:
+            return False
+        return True
