@@ -1,0 +1,8 @@
+"""A stand-in for TikTok on a laptop: one server process, as strict as TikTok's documentation.
+
+It plays the four parts of TikTok that Greenroom talks to: the consent page and tokens
+(`oauth`), the inbox upload and its status (`inbox`), the webhooks (`webhooks`), and the person
+with a phone who finds the staged video in the inbox and posts it (`pages`). What the
+documentation says is in `rules`, free of any I/O. `control` is for tests only: what was
+received, which rules were broken, the clock, and faults to be made.
+"""
