@@ -1,0 +1,305 @@
+"""What `judge` says of facts. That the facts are right is shown in test_video_probe.py."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.videos.model import (
+    MAX_SIZE_BYTES,
+    VideoFacts,
+    VideoProblem,
+    VideoProblemCode,
+    judge,
+)
+
+GOOD = VideoFacts(
+    size_bytes=4_000_000,
+    container="mp4",
+    has_video=True,
+    has_audio=True,
+    codec="h264",
+    duration_seconds=20.0,
+    width=1080,
+    height=1920,
+    frame_rate=30.0,
+)
+UNREADABLE = VideoFacts(size_bytes=840)
+
+
+def codes(facts: VideoFacts) -> list[str]:
+    return [problem.code.value for problem in judge(facts)]
+
+
+def only(facts: VideoFacts) -> VideoProblem:
+    (problem,) = judge(facts)
+    return problem
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        GOOD,
+        replace(GOOD, container="webm", codec="vp8"),
+        replace(GOOD, codec="h265"),
+        replace(GOOD, has_audio=False),
+        replace(GOOD, size_bytes=1),
+        replace(GOOD, size_bytes=MAX_SIZE_BYTES),
+        replace(GOOD, duration_seconds=3.0),
+        replace(GOOD, duration_seconds=2.9),
+        replace(GOOD, duration_seconds=60.0),
+        replace(GOOD, duration_seconds=60.1),
+        replace(GOOD, width=540, height=540),
+        replace(GOOD, width=4096, height=540),
+        replace(GOOD, frame_rate=23.0),
+        replace(GOOD, frame_rate=23.976),
+        replace(GOOD, frame_rate=59.94),
+        replace(GOOD, frame_rate=60.0),
+        replace(GOOD, frame_rate=60.24),
+    ],
+)
+def test_a_video_within_the_limits_or_just_on_them_has_no_problem(facts: VideoFacts) -> None:
+    assert judge(facts) == ()
+
+
+# One row for every code: the facts, the field, the actual value, the limit, and the words.
+REFUSED: dict[VideoProblemCode, tuple[VideoFacts, str, object, object, str]] = {
+    VideoProblemCode.EMPTY_FILE: (
+        VideoFacts(size_bytes=0),
+        "size_bytes",
+        0,
+        1,
+        "This file is empty (0 bytes); a video has at least 1 byte. Please choose the file again.",
+    ),
+    VideoProblemCode.FILE_TOO_LARGE: (
+        replace(GOOD, size_bytes=64_225_280),
+        "size_bytes",
+        64_225_280,
+        52_428_800,
+        "This file has 61.2 MB (64,225,280 bytes); "
+        "videos here can have up to 50 MB (52,428,800 bytes).",
+    ),
+    VideoProblemCode.NOT_A_VIDEO: (
+        UNREADABLE,
+        "container",
+        None,
+        "mp4, webm",
+        "This file is not a video that can be read; MP4 or WebM is needed.",
+    ),
+    VideoProblemCode.UNSUPPORTED_CONTAINER: (
+        replace(GOOD, container="mov"),
+        "container",
+        "mov",
+        "mp4, webm",
+        "This is a QuickTime video; videos here are MP4 or WebM. "
+        "Renaming the file is not enough: please export it again.",
+    ),
+    VideoProblemCode.NO_VIDEO_TRACK: (
+        VideoFacts(size_bytes=9, container="mp4", has_audio=True, duration_seconds=4.0),
+        "has_video",
+        0,
+        1,
+        "This file has no video in it, only sound or a still picture; a video track is needed.",
+    ),
+    VideoProblemCode.UNSUPPORTED_CODEC: (
+        replace(GOOD, codec="mpeg-4 visual"),
+        "codec",
+        "mpeg-4 visual",
+        "h264, h265, vp8, vp9",
+        "The picture is encoded as MPEG-4 Visual; TikTok takes H.264, H.265, VP8, VP9.",
+    ),
+    VideoProblemCode.TOO_SHORT: (
+        replace(GOOD, duration_seconds=2.86),
+        "duration_seconds",
+        2.86,
+        3.0,
+        "This video is 0:02.9 long; TikTok videos here can be 0:03 to 1:00.",
+    ),
+    VideoProblemCode.TOO_LONG: (
+        replace(GOOD, duration_seconds=72.0),
+        "duration_seconds",
+        72.0,
+        60.0,
+        "This video is 1:12 long; TikTok videos here can be 0:03 to 1:00.",
+    ),
+    VideoProblemCode.LENGTH_UNKNOWN: (
+        replace(GOOD, duration_seconds=None),
+        "duration_seconds",
+        None,
+        60.0,
+        "It could not be told how long this video is; TikTok videos here can be 0:03 to 1:00.",
+    ),
+    VideoProblemCode.RESOLUTION_TOO_LOW: (
+        replace(GOOD, width=480, height=854),
+        "width",
+        480,
+        540,
+        "This video is 480 x 854 pixels; its shorter side must have at least 540.",
+    ),
+    VideoProblemCode.RESOLUTION_TOO_HIGH: (
+        replace(GOOD, width=2160, height=4098),
+        "height",
+        4098,
+        4096,
+        "This video is 2160 x 4098 pixels; TikTok takes at most 4096 on the longer side.",
+    ),
+    VideoProblemCode.RESOLUTION_UNKNOWN: (
+        replace(GOOD, width=None),
+        "height",
+        None,
+        540,
+        "It could not be told how large the picture is; "
+        "its shorter side must have at least 540 pixels.",
+    ),
+    VideoProblemCode.FRAME_RATE_TOO_LOW: (
+        replace(GOOD, frame_rate=14.985),
+        "frame_rate",
+        14.985,
+        23.0,
+        "This video has 14.98 frames per second; TikTok takes 23 to 60 frames per second.",
+    ),
+    VideoProblemCode.FRAME_RATE_TOO_HIGH: (
+        replace(GOOD, frame_rate=120.0),
+        "frame_rate",
+        120.0,
+        60.0,
+        "This video has 120 frames per second; TikTok takes 23 to 60 frames per second.",
+    ),
+    VideoProblemCode.FRAME_RATE_UNKNOWN: (
+        replace(GOOD, frame_rate=None),
+        "frame_rate",
+        None,
+        23.0,
+        "It could not be told how many frames per second this video has; "
+        "TikTok takes 23 to 60 frames per second.",
+    ),
+}
+
+
+def test_every_code_is_in_the_table() -> None:
+    assert set(REFUSED) == set(VideoProblemCode)
+
+
+@pytest.mark.parametrize("code", VideoProblemCode)
+def test_a_broken_rule_is_told_with_code_words_actual_value_and_limit(
+    code: VideoProblemCode,
+) -> None:
+    facts, field, actual, limit, message = REFUSED[code]
+    problem = only(facts)
+    assert (problem.code, problem.field, problem.actual, problem.limit, problem.message) == (
+        code,
+        field,
+        actual,
+        limit,
+        message,
+    )
+    assert hasattr(facts, field)
+
+
+@pytest.mark.parametrize("code", VideoProblemCode)
+def test_a_problem_survives_being_stored(code: VideoProblemCode) -> None:
+    problem = only(REFUSED[code][0])
+    assert VideoProblem.from_dict(problem.to_dict()) == problem
+
+
+def test_all_broken_rules_are_told_at_once() -> None:
+    facts = VideoFacts(
+        size_bytes=MAX_SIZE_BYTES + 1,
+        container="matroska",
+        has_video=True,
+        codec="av1",
+        duration_seconds=1.0,
+        width=8000,
+        height=100,
+        frame_rate=5.0,
+    )
+    assert codes(facts) == [
+        "file_too_large",
+        "unsupported_container",
+        "unsupported_codec",
+        "too_short",
+        "resolution_too_low",
+        "resolution_too_high",
+        "frame_rate_too_low",
+    ]
+
+
+def test_what_is_no_video_is_not_blamed_for_its_resolution_as_well() -> None:
+    assert codes(UNREADABLE) == ["not_a_video"]
+    assert codes(replace(UNREADABLE, container="png")) == ["not_a_video"]
+    assert codes(replace(UNREADABLE, size_bytes=MAX_SIZE_BYTES + 1)) == [
+        "file_too_large",
+        "not_a_video",
+    ]
+
+
+def test_sound_alone_that_is_too_long_has_two_problems() -> None:
+    facts = VideoFacts(size_bytes=9, container="webm", has_audio=True, duration_seconds=99.0)
+    assert codes(facts) == ["no_video_track", "too_long"]
+
+
+@given(st.integers(0, 3 * MAX_SIZE_BYTES))
+def test_size_is_a_problem_exactly_outside_its_limits(size: int) -> None:
+    assert (judge(replace(GOOD, size_bytes=size)) == ()) == (1 <= size <= 52_428_800)
+
+
+@given(st.floats(0, 200))
+def test_length_is_a_problem_exactly_outside_its_limits(seconds: float) -> None:
+    assert (judge(replace(GOOD, duration_seconds=seconds)) == ()) == (2.9 <= seconds <= 60.1)
+
+
+@given(st.integers(1, 9000), st.integers(1, 9000))
+def test_resolution_is_a_problem_exactly_outside_its_limits(width: int, height: int) -> None:
+    fits = min(width, height) >= 540 and max(width, height) <= 4096
+    upright = judge(replace(GOOD, width=width, height=height))
+    on_its_side = judge(replace(GOOD, width=height, height=width))
+    assert (upright == ()) == fits
+    assert [problem.code for problem in upright] == [problem.code for problem in on_its_side]
+
+
+@given(st.floats(0, 300))
+def test_frame_rate_is_a_problem_exactly_outside_its_limits(rate: float) -> None:
+    assert (judge(replace(GOOD, frame_rate=rate)) == ()) == (22.5 <= rate <= 60.5)
+
+
+@given(st.text(max_size=20))
+def test_only_the_named_containers_and_codecs_pass(name: str) -> None:
+    assert (judge(replace(GOOD, container=name)) == ()) == (name in {"mp4", "webm"})
+    assert (judge(replace(GOOD, codec=name)) == ()) == (name in {"h264", "h265", "vp8", "vp9"})
+
+
+@given(
+    st.builds(
+        VideoFacts,
+        size_bytes=st.integers(0, 2**40),
+        container=st.none() | st.sampled_from(("mp4", "webm", "mov", "png")),
+        has_video=st.booleans(),
+        has_audio=st.booleans(),
+        codec=st.none() | st.sampled_from(("h264", "av1")),
+        duration_seconds=st.none() | st.floats(0, 1e9),
+        width=st.none() | st.integers(1, 2**31),
+        height=st.none() | st.integers(1, 2**31),
+        frame_rate=st.none() | st.floats(0, 1e9),
+    )
+)
+def test_any_facts_get_a_verdict_in_which_no_code_comes_twice(facts: VideoFacts) -> None:
+    found = codes(facts)
+    assert len(set(found)) == len(found)
+    assert found or (facts.has_video and None not in (facts.duration_seconds, facts.frame_rate))
+    for problem in judge(facts):
+        assert problem.message.endswith(".")
+
+
+def test_the_rules_are_quick_to_import() -> None:
+    """Every Lambda that names a problem code imports them: nothing heavy may come along."""
+    heavy = "{'boto3', 'botocore', 'pydantic', 'pynamodb', 'pymediainfo', 'chalice'}"
+    script = (
+        f"import sys, chalicelib.videos.model; print(*sorted({heavy} & set(sys.modules)), end='')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, check=True, text=True
+    )
+    assert done.stdout == ""
