@@ -69,7 +69,16 @@ class Update:
     otherwise: Callable[[], Exception] = Conflict
 
 
-Part = Check | Put | Update
+@dataclass(frozen=True)
+class Delete:
+    """An item that goes."""
+
+    item: Model
+    condition: Condition | None = None
+    otherwise: Callable[[], Exception] = Conflict
+
+
+Part = Check | Put | Update | Delete
 
 
 def _conflicted(error: BaseException) -> bool:
@@ -86,10 +95,11 @@ def commit(parts: Sequence[Part], wait: Any = None) -> None:
     """Write all parts or none.
 
     Conflicts with other transactions are tried again up to `CONFLICT_ATTEMPTS` times. Raises what
-    the first part whose condition failed says (`otherwise`), or PynamoDB's error.
+    the first of `parts` whose condition failed says (`otherwise`), or PynamoDB's error.
     """
-    # PynamoDB sends checks first, then puts, then updates; the reasons come back in that order.
-    ordered = [part for kind in (Check, Put, Update) for part in parts if isinstance(part, kind)]
+    # PynamoDB sends them kind by kind, and the reasons come back in that order.
+    kinds = (Check, Delete, Put, Update)
+    ordered = [part for kind in kinds for part in parts if isinstance(part, kind)]
     retrying = Retrying(
         retry=retry_if_exception(_conflicted),
         stop=stop_after_attempt(CONFLICT_ATTEMPTS),
@@ -99,8 +109,13 @@ def commit(parts: Sequence[Part], wait: Any = None) -> None:
     try:
         retrying(_write, ordered)
     except TransactWriteError as error:
-        for part, reason in zip(ordered, error.cancellation_reasons, strict=False):
-            if reason and reason.code == _CONDITION_FAILED:
+        failed = [
+            part
+            for part, reason in zip(ordered, error.cancellation_reasons, strict=False)
+            if reason and reason.code == _CONDITION_FAILED
+        ]
+        for part in parts:
+            if any(part is each for each in failed):
                 raise part.otherwise() from error
         raise
 
@@ -118,5 +133,7 @@ def _write(parts: Sequence[Part]) -> None:
                     transaction.condition_check(model, *keys, condition=condition)
                 case Put(item, condition):
                     transaction.save(item, condition=condition)
+                case Delete(item, condition):
+                    transaction.delete(item, condition=condition)
                 case Update(item, actions, condition):
                     transaction.update(item, actions=list(actions), condition=condition)
