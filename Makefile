@@ -1,0 +1,62 @@
+# Everything is done by Python (local/); this file names it. `make` alone lists the targets.
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/sh
+
+PY := .venv/bin/python
+HOME_OPTION := $(if $(STACK_HOME),--home $(STACK_HOME))
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: environments
+environments: ## make the two virtual environments, or bring them up to date
+	@PYTHON="$(PYTHON)" sh local/environments.sh
+
+.PHONY: run
+run: environments ## bring the whole stack up here and stay with it until Ctrl-C
+	@$(PY) -m local run $(HOME_OPTION)
+
+.PHONY: demo
+demo: environments ## do the main job over HTTP; VIDEO=path/to/file, LEAVE=1 leaves the stack running
+	@$(PY) -m local demo $(HOME_OPTION) $(if $(VIDEO),--video "$(VIDEO)") $(if $(filter-out 0,$(LEAVE)),--leave)
+
+.PHONY: stop
+stop: environments ## stop a stack left running in the background; its state is kept
+	@$(PY) -m local stop $(HOME_OPTION)
+
+.PHONY: token
+token: ## print a bearer token; EMAIL=ana@demo.example
+	@PYTHON="$(PYTHON)" sh local/environments.sh >&2
+	@$(PY) -m local token $(HOME_OPTION) $(EMAIL)
+
+.PHONY: check
+check: environments ## format, lint, types, import rules and unit tests: under a minute
+	@$(PY) -m local.gates check
+
+.PHONY: test
+test: environments ## everything: check, then integration, template and end-to-end tests
+	@$(PY) -m local.gates test
+
+.PHONY: fmt
+fmt: environments ## put the code into shape
+	@$(PY) -m ruff format .
+	@$(PY) -m ruff check --fix .
+
+.PHONY: openapi
+openapi: environments ## write openapi.json anew from the routes and models
+	@$(PY) -m commands openapi
+
+.PHONY: package
+package: environments ## build the CloudFormation template and the zip; OUT=folder copies them there
+	@$(PY) -m local package $(if $(OUT),--out "$(OUT)")
+
+.PHONY: clean
+clean: environments ## stop the stack and forget its state
+	@$(PY) -m local clean $(HOME_OPTION)
+
+.PHONY: pristine
+pristine: ## forget everything made here, the virtual environments too
+	@if [ -x $(PY) ]; then $(PY) -m local stop; fi
+	@rm -rf .venv .local

@@ -1,0 +1,129 @@
+"""`python -m local ...`: what the Makefile calls."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import requests
+
+from local import package, run, seed, stack
+from local.failure import Failure
+from local.home import DEFAULT_HOME, PROJECT, Home, is_held
+from local.identity import sign_in
+from local.surroundings import keep_to_this_machine
+
+
+def home_option[**P, R](command: Callable[P, R]) -> Callable[P, R]:
+    return click.option(
+        "--home",
+        type=click.Path(path_type=Path, file_okay=False, resolve_path=True),
+        default=DEFAULT_HOME,
+        callback=lambda _context, _option, folder: Home(folder),
+        help="The folder of the stack; .local unless given.",
+    )(command)
+
+
+@click.group()
+def cli() -> None:
+    """Greenroom on this machine."""
+
+
+@cli.command("run")
+@home_option
+@click.option(
+    "--project",
+    type=click.Path(path_type=Path, exists=True, file_okay=False, resolve_path=True),
+    default=PROJECT,
+    help="The clone to package; this one unless given.",
+)
+@click.option("--record-calls", is_flag=True, help="Keep the AWS calls, for tests.")
+@click.option("--in-background", is_flag=True, hidden=True)
+def run_command(home: Home, project: Path, *, record_calls: bool, in_background: bool) -> None:
+    """Bring the stack up and stay with it."""
+    if is_held(home):
+        running = stack.find(home)
+        if not running:
+            click.echo("Another make run is just bringing the stack up; waiting for it ...")
+            running = stack.wait_until_ready(home)
+        click.echo(f"The stack is already running.\n\n{run.describe(running)}")
+        return
+    run.run(run.Choices(home, project, record_calls, in_background))
+
+
+@cli.command("stop")
+@home_option
+def stop_command(home: Home) -> None:
+    """Stop the stack that runs in the background; its state is kept."""
+    click.echo("Stopped; its state is kept." if stack.stop(home) else "No stack is running here.")
+
+
+@cli.command("demo")
+@home_option
+@click.option("--video", type=click.Path(path_type=Path), default=None)
+@click.option("--leave", is_flag=True, help="Leave the stack running at the end.")
+def demo_command(home: Home, video: Path | None, *, leave: bool) -> None:
+    """Do the main job as its users would, over HTTP."""
+    from local import demo  # noqa: PLC0415  only this command needs it
+
+    sys.exit(demo.demo(home, video, leave=leave))
+
+
+@cli.command("token")
+@home_option
+@click.argument("email", default=seed.MANAGER)
+def token_command(home: Home, email: str) -> None:
+    """Print a bearer token of a seeded person, and nothing else."""
+    running = stack.find_or_fail(home)
+    person = running.person(email)
+    click.echo(sign_in(running.identity, person.email, person.password))
+
+
+@cli.command("package")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=None)
+def package_command(out: Path | None) -> None:
+    """Build the CloudFormation template and the zip; print where they are."""
+    built = package.build()
+    if out:
+        out.mkdir(parents=True, exist_ok=True)
+        for file in (built.template_file, built.zip_file):
+            shutil.copyfile(file, out / file.name)
+    click.echo(out or built.folder)
+
+
+@cli.command("clean")
+@home_option
+def clean_command(home: Home) -> None:
+    """Stop the stack and forget its state."""
+    if stack.stop(home):
+        click.echo("Stopped the running stack.")
+    home.forget()
+    click.echo("The stack's state is gone; make run begins anew.")
+
+
+def say(failure: Failure) -> None:
+    click.echo(f"\n{failure.what}\n{failure.next_step}", err=True)
+
+
+def main() -> int:
+    keep_to_this_machine()
+    try:
+        cli.main(prog_name="python -m local", standalone_mode=False)
+    except Failure as failure:
+        say(failure)
+        return 1
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\nStopped.", err=True)
+        return 130
+    except requests.RequestException as error:
+        say(Failure(f"The stack does not answer: {type(error).__name__}.", "Look at its logs."))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+"""The local cloud: one ministack process on loopback, with its state in the stack's folder.
+
+ministack writes its state only when it is stopped in order. So what was saved last is kept aside,
+each start works on a copy of it, and an orderly stop makes the copy the new saved state: after a
+kill -9 the stack comes back as it was at its last orderly stop, never half of each.
+"""
+
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+
+from local import ports, processes
+from local.failure import Failure, tail
+from local.home import PROJECT, Home
+from local.surroundings import for_children
+
+CLOUD_PYTHON = PROJECT / ".local" / "cloud-venv" / "bin" / "python"
+PREFERRED_PORT = 4566
+START_SECONDS = 60.0
+STOP_SECONDS = 60.0
+HEALTH_SECONDS = 5.0
+
+
+@dataclass
+class Cloud:
+    """A started local cloud."""
+
+    home: Home
+    port: int
+    process: subprocess.Popen[bytes]
+
+    @property
+    def endpoint_url(self) -> str:
+        return endpoint_url(self.port)
+
+    def stop(self, *, keep: bool) -> None:
+        """Ends it, and keeps what it holds for the next start, or else what was kept before.
+
+        A start that did not come to its end is not worth keeping: half a deployment stays half.
+        """
+        orderly = processes.stop_process(self.process, STOP_SECONDS)
+        settle(self.home, keep=keep and orderly)
+        if keep and not orderly:
+            raise Failure(
+                "The local cloud did not stop in order, so what this run changed is lost.",
+                f"Its last words are in {self.home.log('cloud')}; the next start takes up the"
+                " state before.",
+            )
+
+
+def endpoint_url(port: int) -> str:
+    return f"http://{ports.LOOPBACK}:{port}"
+
+
+def live(home: Home) -> Path:
+    return home.cloud / "live"
+
+
+def saved(home: Home) -> Path:
+    return home.cloud / "saved"
+
+
+def scratch(home: Home) -> Path:
+    return home.cloud / "scratch"
+
+
+def settle(home: Home, *, keep: bool) -> None:
+    """After the process ended: its state becomes the saved one, or is dropped."""
+    if keep and live(home).is_dir():
+        older = home.cloud / "older"
+        shutil.rmtree(older, ignore_errors=True)
+        if saved(home).is_dir():
+            saved(home).rename(older)
+        live(home).rename(saved(home))
+        shutil.rmtree(older, ignore_errors=True)
+    # Killed function workers leave their unpacked zips, 50 MB each.
+    shutil.rmtree(scratch(home), ignore_errors=True)
+
+
+def start(home: Home, port: int, *, record_calls: bool = False) -> Cloud:
+    """Starts the cloud on `port` and waits until it answers.
+
+    `record_calls` keeps the last 10,000 API calls for the tests that compare them with policies.
+    """
+    if not CLOUD_PYTHON.exists():
+        raise Failure(
+            "The environment of the local cloud is missing.", "Run make run, which makes it."
+        )
+    _prepare(home)
+    environment = for_children() | {
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": ports.LOOPBACK,
+        "MINISTACK_HOST": ports.LOOPBACK,
+        "AUTH": "true",
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(live(home) / "state"),
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(live(home) / "s3"),
+        "TMPDIR": str(scratch(home)),
+        # It would look for containers of its own to remove; there are none and shall be none.
+        "DOCKER_HOST": f"unix://{scratch(home)}/no-container-engine",
+        "CLOUDTRAIL_RECORDING": "1" if record_calls else "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    process = processes.spawn(home, "cloud", CLOUD_PYTHON, ["-m", "ministack"], environment)
+    cloud = Cloud(home, port, process)
+    try:
+        _wait_until_healthy(cloud)
+    except BaseException:
+        processes.stop_process(process, STOP_SECONDS)
+        raise
+    return cloud
+
+
+def is_healthy(port: int) -> bool:
+    try:
+        answer = requests.get(
+            f"{endpoint_url(port)}/_ministack/health", timeout=HEALTH_SECONDS, allow_redirects=False
+        )
+    except requests.RequestException:
+        return False
+    return answer.ok
+
+
+def _prepare(home: Home) -> None:
+    older = home.cloud / "older"
+    if older.is_dir() and not saved(home).is_dir():
+        older.rename(saved(home))  # the move at the end of a stop was cut in two
+    shutil.rmtree(live(home), ignore_errors=True)
+    shutil.rmtree(scratch(home), ignore_errors=True)
+    if saved(home).is_dir():
+        shutil.copytree(saved(home), live(home))
+    for folder in (live(home) / "state", live(home) / "s3", scratch(home)):
+        folder.mkdir(parents=True, exist_ok=True)
+    home.log("cloud").write_bytes(b"")
+
+
+def _wait_until_healthy(cloud: Cloud) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if cloud.process.poll() is not None:
+            break
+        if is_healthy(cloud.port):
+            return
+        time.sleep(0.1)
+    log = cloud.home.log("cloud")
+    raise Failure(
+        "The local cloud did not start:\n" + tail(log.read_text(encoding="utf-8")),
+        f"Look at {log}; make pristine followed by make run builds everything anew.",
+    )

@@ -1,0 +1,191 @@
+"""Makes the two virtual environments and keeps them fit: standard library only, for it runs first.
+
+`.venv` holds what builds, checks and runs Greenroom here; `.local/cloud-venv` holds the local
+cloud, apart, because its packages would otherwise leak into the functions it runs. Each carries a
+stamp, written last: without it, or with another content, the environment is made anew.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+TICK_SECONDS = 10
+TAIL_LINES = 15
+
+ENVIRONMENTS = {
+    "development": (
+        PROJECT / ".venv",
+        (PROJECT / "requirements.txt", PROJECT / "requirements-dev.txt"),
+    ),
+    "local cloud": (
+        PROJECT / ".local" / "cloud-venv",
+        (PROJECT / "local" / "cloud-requirements.txt",),
+    ),
+}
+
+
+def content_hash(requirements: tuple[Path, ...]) -> str:
+    digest = hashlib.sha256()
+    for file in requirements:
+        digest.update(file.read_bytes())
+        digest.update(b"\0")
+    return digest.hexdigest()
+
+
+def python_of(folder: Path) -> Path:
+    return folder / "bin" / "python"
+
+
+def stamp_of(folder: Path) -> Path:
+    return folder / "made.json"
+
+
+def read_stamp(folder: Path) -> dict[str, str]:
+    try:
+        stamp = json.loads(stamp_of(folder).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return stamp if isinstance(stamp, dict) else {}
+
+
+def write_stamp(folder: Path, stamp: dict[str, str]) -> None:
+    fresh = stamp_of(folder).with_suffix(".new")
+    fresh.write_text(json.dumps(stamp), encoding="utf-8")
+    fresh.replace(stamp_of(folder))
+
+
+def answers(folder: Path, version: str) -> bool:
+    """Whether the environment's interpreter still starts, knows its folder and is this version."""
+    check = "import sys, pip; print(sys.prefix); print('%d.%d' % sys.version_info[:2], end='')"
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        ran = subprocess.run(
+            [python_of(folder), "-I", "-c", check],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        lines = ran.stdout.splitlines()
+        return ran.returncode == 0 and lines == [str(folder), version]
+    return False
+
+
+def fit_moved(folder: Path, old: str) -> None:
+    """A clone that was moved or copied: scripts in `bin` name the old folder, so name the new one.
+
+    Nothing here runs those scripts, but people do, and an old name may be another clone.
+    """
+    for script in (folder / "bin").iterdir():
+        if script.is_symlink() or not script.is_file():
+            continue
+        content = script.read_bytes()
+        if b"\0" not in content and old.encode() in content:
+            script.write_bytes(content.replace(old.encode(), str(folder).encode()))
+
+
+def run_with_progress(title: str, command: list[str], log: Path) -> bool:
+    started = time.monotonic()
+    with log.open("ab") as output:
+        # The lock goes along: a pip that outlives a killed make is waited for, not raced.
+        process = subprocess.Popen(
+            command, stdout=output, stderr=subprocess.STDOUT, close_fds=False
+        )
+        try:
+            while True:
+                try:
+                    return process.wait(timeout=TICK_SECONDS) == 0
+                except subprocess.TimeoutExpired:
+                    seconds = time.monotonic() - started
+                    print(f"    {title}: {seconds:.0f} s so far", flush=True)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+
+def make(name: str, folder: Path, requirements: tuple[Path, ...], stamp: dict[str, str]) -> None:
+    started = time.monotonic()
+    print(f"Making the {name} environment with Python {stamp['python']} ...", flush=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    logs = PROJECT / ".local" / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    log = logs / f"{folder.name.lstrip('.')}.log"
+    log.unlink(missing_ok=True)
+    python = str(python_of(folder))
+    pip = [python, "-m", "pip", "--disable-pip-version-check"]
+    files = [part for file in requirements[-1:] for part in ("-r", str(file))]
+    base = getattr(sys, "_base_executable", sys.executable)
+    for title, command in (
+        ("virtual environment", [base, "-m", "venv", str(folder)]),
+        # The files name every package they need, so nothing is resolved and nothing drifts in.
+        ("installing packages", [*pip, "install", "--no-deps", *files]),
+        ("checking packages", [*pip, "check"]),
+    ):
+        if not run_with_progress(title, command, log):
+            lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+            print("\n".join(lines[-TAIL_LINES:]), file=sys.stderr)
+            sys.exit(
+                f"The {name} environment could not be made ({title} failed, the whole output is in"
+                f" {log.relative_to(PROJECT)}). Look whether the network and the disk are fine,"
+                " then run the same command again: it starts afresh."
+            )
+    write_stamp(folder, stamp)
+    print(f"    ready in {time.monotonic() - started:.0f} s", flush=True)
+
+
+def ensure(name: str, version: str) -> None:
+    folder, requirements = ENVIRONMENTS[name]
+    stamp = {
+        "requirements": content_hash(requirements),
+        "python": version,
+        "folder": str(folder),
+    }
+    found = read_stamp(folder)
+    same = all(found.get(key) == stamp[key] for key in ("requirements", "python"))
+    if same and answers(folder, version):
+        if found.get("folder") != stamp["folder"]:
+            fit_moved(folder, found.get("folder", ""))
+            write_stamp(folder, stamp)
+        return
+    make(name, folder, requirements, stamp)
+
+
+@contextlib.contextmanager
+def one_at_a_time() -> Iterator[None]:
+    lock = PROJECT / ".local" / "environments.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        os.set_inheritable(file.fileno(), True)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            print("Waiting for another make that is preparing the environments ...", flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def main() -> None:
+    """Both environments share one Python: the zip is built by the first and run by the second."""
+    os.environ.pop("PYTHONPATH", None)
+    os.environ.pop("PIP_REQUIRE_VIRTUALENV", None)
+    with one_at_a_time():
+        version = "{}.{}".format(*sys.version_info[:2])
+        for name in ENVIRONMENTS:
+            ensure(name, version)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("Stopped. Run the same command again: an unfinished environment is made afresh.")

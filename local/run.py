@@ -1,0 +1,296 @@
+"""Brings one stack up, step by step, stays with it, and stops it in order."""
+
+import contextlib
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from botocore.exceptions import ClientError
+
+from local import cloud, deploy, package, ports, processes, seed, tiktok, workarounds
+from local.aws import STACK_NAME, Aws
+from local.failure import Failure
+from local.home import PROJECT, Home, held, read_json, write_private
+from local.stack import RunningStack
+from local.steps import Steps
+from local.surroundings import REGION
+from local.tiktok import TikTok
+
+WATCH_SECONDS = 0.5
+FIRST_ANSWER_SECONDS = 60.0
+TIMEOUT_SECONDS = 30
+
+
+class Stopped(BaseException):
+    """Ctrl-C, or SIGTERM: not an error, and nothing may swallow it."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    home: Home
+    project: Path = PROJECT
+    record_calls: bool = False
+    # What a background run prints ends in a log, where no password belongs.
+    in_background: bool = False
+
+
+def run(choices: Choices) -> None:
+    """Runs the stack until Ctrl-C or SIGTERM, then stops it and keeps its state."""
+    started = time.monotonic()
+    with held(choices.home) as say_ready, _signals_raise():
+        try:
+            with _up(choices) as (stack, children):
+                say_ready()
+                print(f"Up in {time.monotonic() - started:.1f} s.", flush=True)
+                if not choices.in_background:
+                    print(
+                        f"\n{describe(stack)}\n\nCtrl-C stops it and keeps its state.", flush=True
+                    )
+                _watch(children)
+        except Stopped:
+            print("Stopped. make run brings it back.", flush=True)
+
+
+def describe(stack: RunningStack) -> str:
+    """Where everything is and how to sign in, for people."""
+    content = stack.content
+    lines = [
+        f"  API            {stack.api_url}",
+        f"  TikTok         {stack.tiktok_url or 'none'}",
+        f"  AWS endpoint   {content['aws']['endpoint_url']} (region {content['aws']['region']},"
+        " access key test, secret key test)",
+        f"  Key set        {stack.identity['key_set_url']}",
+        f"  Logs           {content['logs']['folder']}",
+        f"  All of it      {stack.home.stack_file}",
+        "",
+        "  Sign in as",
+    ]
+    lines += [f"    {user.role:<8} {user.email:<22} {user.password}" for user in stack.people]
+    lines += ["", f"  A bearer token:  make token EMAIL={seed.MANAGER}"]
+    return "\n".join(lines)
+
+
+@contextlib.contextmanager
+def _up(choices: Choices) -> Iterator[tuple[RunningStack, dict[str, subprocess.Popen[bytes]]]]:
+    home, steps = choices.home, Steps(total=6)
+    home.root.mkdir(parents=True, exist_ok=True)
+    _stop_what_was_left(home, steps)
+    home.stack_file.unlink(missing_ok=True)
+    kept = read_json(home.kept_file)
+    children: dict[str, subprocess.Popen[bytes]] = {}
+    ready = False
+    with contextlib.ExitStack() as at_the_end:
+        at_the_end.callback(home.processes_file.unlink, missing_ok=True)
+        with steps.step("Packaging the app with chalice package"):
+            built = package.build(choices.project, PROJECT / ".local" / "build")
+        with steps.step("Starting the local cloud"):
+            port = _port(kept, "cloud", cloud.PREFERRED_PORT, home, steps)
+            started = cloud.start(home, port, record_calls=choices.record_calls)
+            at_the_end.callback(lambda: started.stop(keep=ready))
+            children["the local cloud"] = started.process
+            aws = Aws(started.endpoint_url)
+        with steps.step("Starting the TikTok sandbox"):
+            their = _tiktok(home, kept, children, steps)
+            if "the TikTok sandbox" in children:
+                sandbox = children["the TikTok sandbox"]
+                at_the_end.callback(processes.stop_process, sandbox, tiktok.STOP_SECONDS)
+        write_private(home.kept_file, kept)
+        with steps.step("Deploying with CloudFormation"):
+            deployed = deploy.deploy(
+                aws,
+                built,
+                lambda outputs: parameters(aws, outputs, their) | {"Build": built.content[:12]},
+                steps.note,
+            )
+            if not deployed.changed:
+                steps.note("nothing changed")
+            workarounds.after_deployment(aws, built.template(), deployed.outputs)
+        with steps.step("Seeding the demo program"):
+            content = _seed(aws, choices, deployed.outputs, their, kept)
+            write_private(home.kept_file, kept)
+        with steps.step("Waiting for the first answer"):
+            _wait_for_health(content["api_url"])
+        ready = True
+        write_private(home.stack_file, content)
+        at_the_end.callback(home.stack_file.unlink, missing_ok=True)
+        yield RunningStack(home, content), children
+        raise AssertionError("a stack is watched until something ends it")  # pragma: no cover
+
+
+def _stop_what_was_left(home: Home, steps: Steps) -> None:
+    """A killed `run` leaves its children: they are stopped in order, so that nothing is lost."""
+    left = processes.left_behind(home)
+    for name, child in left.items():
+        steps.note(f"an earlier run was killed; stopping its {name} process first")
+        orderly = processes.stop_child(child, cloud.STOP_SECONDS)
+        if name == "cloud":
+            cloud.settle(home, keep=orderly and home.stack_file.exists())
+    if home.stack_file.exists() and "cloud" not in left:
+        steps.note("an earlier run ended without saving: going back to the state saved before it")
+    home.processes_file.unlink(missing_ok=True)
+
+
+def _port(kept: dict[str, Any], name: str, preferred: int, home: Home, steps: Steps) -> int:
+    remembered = kept.setdefault("ports", {}).get(name)
+    port = ports.choose(remembered, preferred if home.is_default else None)
+    if remembered and remembered != port:
+        steps.note(f"port {remembered} is taken by another program; using {port} from now on")
+    kept["ports"][name] = port
+    return port
+
+
+def _tiktok(
+    home: Home,
+    kept: dict[str, Any],
+    children: dict[str, subprocess.Popen[bytes]],
+    steps: Steps,
+) -> TikTok | None:
+    named = tiktok.named_by_caller(kept)
+    if named:
+        steps.note(f"not needed: TIKTOK_API_URL names {named.api_url}")
+        return named
+    if not tiktok.sandbox_is_here():
+        steps.note("this clone has none")
+        return None
+    port = _port(kept, "tiktok", tiktok.PREFERRED_PORT, home, steps)
+    started, process = tiktok.start_sandbox(home, port, kept)
+    children["the TikTok sandbox"] = process
+    return started
+
+
+def public_url(aws: Aws, outputs: deploy.Outputs) -> str:
+    """The API as clients reach it. In AWS the host names it; here the path does."""
+    stage = urlsplit(outputs.get("EndpointURL", "")).path.strip("/") or "api"
+    return f"{aws.endpoint_url}/_aws/execute-api/{outputs['RestAPIId']}/{stage}"
+
+
+def key_set_url(aws: Aws, outputs: deploy.Outputs) -> str:
+    return f"{aws.endpoint_url}/{outputs['UserPoolId']}/.well-known/jwks.json"
+
+
+def parameters(aws: Aws, outputs: deploy.Outputs, their: TikTok | None) -> dict[str, str]:
+    """Where this stack differs from one in AWS: addresses."""
+    values: dict[str, str] = {
+        "IdentityEndpoint": aws.endpoint_url,
+        "RequireTls": "false",
+        "DeletionProtection": "false",
+    }
+    if "RestAPIId" in outputs:
+        values["PublicUrl"] = public_url(aws, outputs)
+    if their:
+        values["TikTokApiUrl"] = their.api_url
+        values["TikTokAuthorizeUrl"] = their.authorize_url
+        values["TikTokClientKey"] = their.client_key
+        if their.upload_hosts:
+            values["TikTokUploadHosts"] = their.upload_hosts
+    return values
+
+
+def _seed(
+    aws: Aws,
+    choices: Choices,
+    outputs: deploy.Outputs,
+    their: TikTok | None,
+    kept: dict[str, Any],
+) -> dict[str, Any]:
+    for needed in ("RestAPIId", "UserPoolId", "UserPoolClientId"):
+        if needed not in outputs:
+            raise Failure(f"The stack has no output {needed}.", "Add it to infra/.")
+    api_url = public_url(aws, outputs)
+    if their:
+        if secret_name := outputs.get("TikTokSecretName"):
+            _keep_secret(aws, secret_name, their.client_secret)
+        their.register(api_url)
+    passwords = seed.create_people(aws, outputs["UserPoolId"], kept)
+    program_id = seed.create_program(aws, choices.project)
+    return {
+        "api_url": api_url,
+        "tiktok_url": their.api_url if their else None,
+        "identity": {
+            "issuer": f"https://cognito-idp.{REGION}.amazonaws.com/{outputs['UserPoolId']}",
+            "key_set_url": key_set_url(aws, outputs),
+            "user_pool_id": outputs["UserPoolId"],
+            "client_id": outputs["UserPoolClientId"],
+            "endpoint_url": aws.endpoint_url,
+        },
+        "users": [
+            {"email": email, "password": password, "role": seed.ROLES[email]}
+            | {"program_id": program_id}
+            for email, password in passwords.items()
+        ],
+        "aws": {"endpoint_url": aws.endpoint_url, "region": REGION},
+        "stack_name": STACK_NAME,
+        "outputs": dict(outputs),
+        "logs": {
+            "folder": str(choices.home.logs),
+            "cloud": str(choices.home.log("cloud")),
+            "tiktok": str(choices.home.log("tiktok")),
+        },
+    }
+
+
+def _keep_secret(aws: Aws, name: str, client_secret: str) -> None:
+    value = json.dumps({"client_secret": client_secret})
+    with contextlib.suppress(ClientError):
+        if aws.secrets.get_secret_value(SecretId=name).get("SecretString") == value:
+            return
+    aws.secrets.put_secret_value(SecretId=name, SecretString=value)
+
+
+def _wait_for_health(api_url: str) -> None:
+    deadline = time.monotonic() + FIRST_ANSWER_SECONDS
+    words = "no answer"
+    while time.monotonic() < deadline:
+        try:
+            answer = requests.get(f"{api_url}/health", timeout=TIMEOUT_SECONDS)
+        except requests.RequestException as error:
+            words = type(error).__name__
+        else:
+            if answer.ok:
+                return
+            words = f"{answer.status_code} {answer.text[:300]}"
+        time.sleep(WATCH_SECONDS)
+    raise Failure(
+        f"GET {api_url}/health does not succeed: {words}",
+        "Look at logs/cloud.log in the stack's folder, where the function's output is.",
+    )
+
+
+def _watch(children: dict[str, subprocess.Popen[bytes]]) -> None:
+    while True:
+        for name, process in children.items():
+            if process.poll() is not None:
+                raise Failure(
+                    f"{name} ended by itself (exit code {process.returncode}).".capitalize(),
+                    "The logs say more; make run starts again from the state saved last.",
+                )
+        time.sleep(WATCH_SECONDS)
+
+
+@contextlib.contextmanager
+def _signals_raise() -> Iterator[None]:
+    """The first signal begins an orderly stop, which further ones do not disturb."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        print("\nStopping ...", flush=True)
+        raise Stopped
+
+    before = {
+        number: signal.signal(number, stop)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,110 @@
+"""What ministack 1.5.33 does otherwise than AWS, put right here so that the product need not know.
+
+Each function says what was measured. Everything may be done twice.
+"""
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from local.aws import STACK_NAME, Aws
+from local.template import Template
+
+BINARY_TYPES = "x-amazon-apigateway-binary-media-types"
+INTEGRATION = "x-amazon-apigateway-integration"
+
+
+def fit_template(template: Template) -> Template:
+    """What can be put right before deploying: a copy of the template with it."""
+    fitted = copy.deepcopy(template)
+    for api in _apis(fitted):
+        _name_binary_types(api)
+    return fitted
+
+
+def after_deployment(aws: Aws, template: Template, outputs: Mapping[str, str]) -> None:
+    """What can only be put right in the deployed stack."""
+    switch_on_expiry(aws, template)
+    answer_preflight(aws, template, outputs)
+
+
+def _name_binary_types(api: dict[str, Any]) -> None:
+    """Measured: binary types in the imported definition are ignored, those of the API are heeded.
+
+    Chalice writes them into the definition only, which is enough for AWS.
+    """
+    binary = api.get("DefinitionBody", {}).get(BINARY_TYPES)
+    if binary:
+        api.setdefault("BinaryMediaTypes", binary)
+
+
+def switch_on_expiry(aws: Aws, template: Template) -> None:
+    """Measured: `TimeToLiveSpecification` in a template is accepted and ignored."""
+    wanted = {
+        name: resource["Properties"]["TimeToLiveSpecification"]
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::DynamoDB::Table"
+        and resource["Properties"].get("TimeToLiveSpecification", {}).get("Enabled")
+    }
+    if not wanted:
+        return
+    # The deployed names, which the template may leave to CloudFormation.
+    pages = aws.cloudformation.get_paginator("list_stack_resources").paginate(StackName=STACK_NAME)
+    for page in pages:
+        for resource in page["StackResourceSummaries"]:
+            specification = wanted.get(resource["LogicalResourceId"])
+            if specification:
+                _expire(aws, resource.get("PhysicalResourceId", ""), specification["AttributeName"])
+
+
+def _expire(aws: Aws, table: str, attribute: str) -> None:
+    now = aws.dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+    if now.get("TimeToLiveStatus") == "ENABLED":
+        return
+    aws.dynamodb.update_time_to_live(
+        TableName=table,
+        TimeToLiveSpecification={"Enabled": True, "AttributeName": attribute},
+    )
+
+
+def answer_preflight(aws: Aws, template: Template, outputs: Mapping[str, str]) -> None:
+    """Measured: imported OPTIONS methods answer 200 without a single header.
+
+    Their integration response, put once more by hand, brings the headers of the definition.
+    """
+    api_id = outputs.get("RestAPIId")
+    preflights = dict(_preflights(template))
+    if not api_id or not preflights:
+        return
+    for page in aws.apigateway.get_paginator("get_resources").paginate(restApiId=api_id):
+        for resource in page.get("items", []):
+            parameters = preflights.get(resource.get("path", ""))
+            if not parameters:
+                continue
+            try:
+                aws.apigateway.put_integration_response(
+                    restApiId=api_id,
+                    resourceId=resource.get("id", ""),
+                    httpMethod="OPTIONS",
+                    statusCode="200",
+                    responseParameters=parameters,
+                )
+            except ClientError as error:
+                if error.response["Error"].get("Code") != "ConflictException":
+                    raise
+
+
+def _preflights(template: Template) -> Iterator[tuple[str, dict[str, str]]]:
+    for api in _apis(template):
+        for path, methods in api.get("DefinitionBody", {}).get("paths", {}).items():
+            integration = methods.get("options", {}).get(INTEGRATION, {})
+            for response in integration.get("responses", {}).values():
+                yield path, response.get("responseParameters", {})
+
+
+def _apis(template: Template) -> Iterator[dict[str, Any]]:
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Api":
+            yield resource.get("Properties", {})

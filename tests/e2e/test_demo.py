@@ -1,0 +1,56 @@
+"""The demo's walk through the deployed stack, with videos that pass and files that do not."""
+
+from pathlib import Path
+
+import pytest
+
+from local import demo
+from local.demo import DONE, REFUSED, Result
+from local.stack import RunningStack
+
+LARGEST_BYTES = 52_428_800
+
+
+@pytest.mark.parametrize("name", ["demo.mp4", "demo.webm"])
+def test_a_good_video_becomes_an_activity_in_the_feed(
+    stack: RunningStack, clips: Path, name: str
+) -> None:
+    result = Result()
+    assert demo.walk(stack, clips / name, result) == DONE
+    assert result.upload_status == "valid"
+    assert result.activity_status == "active"
+    assert result.problems == []
+    assert result.sent_bytes == (clips / name).stat().st_size
+    assert "find_in_feed" in result.seconds
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("two_seconds.mp4", "too_short"),
+        ("small_480p.mp4", "resolution_too_low"),
+        ("text.mp4", "not_a_video"),
+    ],
+)
+def test_a_bad_file_is_refused_with_its_problem(
+    stack: RunningStack, clips: Path, name: str, problem: str
+) -> None:
+    result = Result()
+    assert demo.walk(stack, clips / name, result) == REFUSED
+    assert result.upload_status == "rejected"
+    assert problem in result.problems
+    assert result.activity_status is None
+
+
+@pytest.mark.parametrize(
+    ("size", "problem"), [(0, "empty_file"), (LARGEST_BYTES + 1, "file_too_large")]
+)
+def test_a_size_the_form_refuses_is_a_refused_video(
+    stack: RunningStack, tmp_path: Path, size: int, problem: str
+) -> None:
+    video = tmp_path / "video.mp4"
+    with video.open("wb") as stream:
+        stream.truncate(size)
+    result = Result()
+    assert demo.walk(stack, video, result) == REFUSED
+    assert result.problems == [problem]

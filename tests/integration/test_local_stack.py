@@ -1,0 +1,231 @@
+"""One stack's life on this machine, with a tiny app: up, again, killed, back, refused."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from local import ports, processes, stack
+from local.aws import Aws
+from local.home import PROJECT, Home, read_json
+from local.stack import RunningStack
+
+APP = """
+import os
+from chalice import Chalice
+app = Chalice("greenroom")
+
+@app.route("/health", cors=True)
+def health():
+    return {"public_url": os.environ["PUBLIC_URL"]}
+"""
+INFRA = """
+Parameters:
+  PublicUrl: {Type: String, Default: ""}
+Resources:
+  UserPool:
+    Type: AWS::Cognito::UserPool
+    Properties: {UserPoolName: pool, UsernameAttributes: [email]}
+  UserPoolClient:
+    Type: AWS::Cognito::UserPoolClient
+    Properties: {UserPoolId: !Ref UserPool, ExplicitAuthFlows: [ALLOW_USER_PASSWORD_AUTH]}
+  Table:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      BillingMode: PAY_PER_REQUEST
+      AttributeDefinitions: [{AttributeName: id, AttributeType: S}]
+      KeySchema: [{AttributeName: id, KeyType: HASH}]
+      TimeToLiveSpecification: {AttributeName: expires, Enabled: true}
+  APIHandler:
+    Properties:
+      Environment: {Variables: {PUBLIC_URL: !Ref PublicUrl}}
+Outputs:
+  UserPoolId: {Value: !Ref UserPool}
+  UserPoolClientId: {Value: !Ref UserPoolClient}
+  TableName: {Value: !Ref Table}
+"""
+READY_SECONDS = 120
+STOP_SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("project")
+    for name in (".chalice", "chalicelib", "infra"):
+        (folder / name).mkdir()
+    (folder / "app.py").write_text(APP, encoding="utf-8")
+    (folder / "requirements.txt").write_text("", encoding="utf-8")
+    (folder / "infra" / "all.yaml").write_text(INFRA, encoding="utf-8")
+    stages = {"v1": {"api_gateway_stage": "v1"}}
+    config = {"version": "2.0", "app_name": "greenroom", "stages": stages}
+    (folder / ".chalice" / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    home = Home(tmp_path / "home")
+    yield home
+    with contextlib.suppress(Exception):
+        stack.stop(home)
+    for child in processes.left_behind(home).values():
+        processes.stop_child(child, STOP_SECONDS)
+
+
+def started(home: Home, project: Path) -> subprocess.Popen[str]:
+    home.root.mkdir(exist_ok=True)
+    options = ["--home", str(home.root), "--project", str(project)]
+    with (home.root / "output").open("w") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "local", "run", *options],
+            cwd=PROJECT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+
+def output_of(home: Home) -> str:
+    return (home.root / "output").read_text(encoding="utf-8")
+
+
+def until_ready(home: Home, process: subprocess.Popen[str]) -> RunningStack:
+    deadline = time.monotonic() + READY_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        running = stack.find(home)
+        if running and "Up in" in output_of(home):
+            return running
+        time.sleep(0.1)
+    raise AssertionError(output_of(home))
+
+
+def ended(process: subprocess.Popen[str]) -> int:
+    return process.wait(STOP_SECONDS)
+
+
+def aws_of(running: RunningStack) -> Aws:
+    return Aws(running.content["aws"]["endpoint_url"])
+
+
+def table_of(running: RunningStack) -> str:
+    return str(running.content["outputs"]["TableName"])
+
+
+def test_state_passwords_and_addresses_come_back(home: Home, project: Path) -> None:
+    process = started(home, project)
+    first = until_ready(home, process)
+    health = requests.get(f"{first.api_url}/health", timeout=30).json()
+    assert health == {"public_url": first.api_url}
+    aws_of(first).dynamodb.put_item(TableName=table_of(first), Item={"id": {"S": "kept"}})
+    os.kill(process.pid, signal.SIGINT)
+    assert ended(process) == 0
+    assert not home.stack_file.exists()
+
+    process = started(home, project)
+    second = until_ready(home, process)
+    assert "nothing changed" in output_of(home)
+    assert second.content == first.content
+    items = aws_of(second).dynamodb.scan(TableName=table_of(second))["Items"]
+    assert items == [{"id": {"S": "kept"}}]
+    assert stack.stop(home)
+    assert ended(process) == 0
+    assert not processes.left_behind(home)
+
+
+def test_a_second_run_says_where_the_first_is_and_leaves_it(home: Home, project: Path) -> None:
+    process = started(home, project)
+    running = until_ready(home, process)
+    second = subprocess.run(
+        [sys.executable, "-m", "local", "run", "--home", str(home.root)],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert second.returncode == 0
+    assert "already running" in second.stdout
+    assert running.api_url in second.stdout
+    assert process.poll() is None
+    stack.stop(home)
+    assert ended(process) == 0
+
+
+def test_a_killed_run_is_followed_by_one_that_lost_nothing(home: Home, project: Path) -> None:
+    process = started(home, project)
+    first = until_ready(home, process)
+    aws_of(first).dynamodb.put_item(TableName=table_of(first), Item={"id": {"S": "kept"}})
+    process.kill()
+    process.wait()
+    process = started(home, project)
+    second = until_ready(home, process)
+    assert "an earlier run was killed" in output_of(home)
+    assert aws_of(second).dynamodb.scan(TableName=table_of(second))["Count"] == 1
+    stack.stop(home)
+    assert ended(process) == 0
+
+
+def test_a_taken_port_is_said_and_everything_follows_to_the_new_one(
+    home: Home, project: Path
+) -> None:
+    process = started(home, project)
+    first = until_ready(home, process)
+    stack.stop(home)
+    assert ended(process) == 0
+    old = read_json(home.kept_file)["ports"]["cloud"]
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind((ports.LOOPBACK, old))
+        taken.listen()
+        process = started(home, project)
+        second = until_ready(home, process)
+        assert f"port {old} is taken" in output_of(home)
+        assert second.api_url != first.api_url
+        health = requests.get(f"{second.api_url}/health", timeout=30).json()
+        assert health == {"public_url": second.api_url}
+        stack.stop(home)
+        assert ended(process) == 0
+
+
+def test_items_expire_and_preflights_are_answered(home: Home, project: Path) -> None:
+    process = started(home, project)
+    running = until_ready(home, process)
+    expiry = aws_of(running).dynamodb.describe_time_to_live(TableName=table_of(running))
+    assert expiry["TimeToLiveDescription"].get("AttributeName") == "expires"
+    preflight = requests.options(
+        f"{running.api_url}/health",
+        headers={"Origin": "http://example.com", "Access-Control-Request-Method": "GET"},
+        timeout=30,
+    )
+    assert preflight.headers["Access-Control-Allow-Origin"] == "*"
+    stack.stop(home)
+    assert ended(process) == 0
+
+
+def test_a_refused_template_names_the_resource_and_the_reason(
+    home: Home, project: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    for name in ("app.py", "requirements.txt", "chalicelib", ".chalice"):
+        (broken / name).symlink_to(project / name)
+    (broken / "infra").mkdir()
+    wrong = INFRA.replace("!Ref UserPool, Explicit", "!Ref Nowhere, Explicit")
+    (broken / "infra" / "all.yaml").write_text(wrong, encoding="utf-8")
+    process = started(home, broken)
+    assert ended(process) == 1
+    said = output_of(home)
+    assert "Nowhere" in said
+    assert "Traceback" not in said
+    assert not processes.left_behind(home)
+    assert not home.stack_file.exists()
