@@ -43,8 +43,8 @@ door = Door(
 )
 
 door.open("GET   /health", "foundation.health", public=True)
-door.open("GET   /me", "programs.me")
-door.open("PATCH /me", "programs.change_me")
+door.open("GET   /me", "points.me")
+door.open("PATCH /me", "points.change_me")
 door.open("POST  /uploads", "videos.ask")
 door.open("GET   /uploads/{upload_id}", "videos.read")
 door.open("POST  /activities", "activities.create")
@@ -52,6 +52,14 @@ door.open("GET   /activities", "activities.list_newest")
 door.open("GET   /activities/{activity_id}", "activities.read")
 door.open("POST  /activities/{activity_id}/end", "activities.end")
 door.open("GET   /feed", "activities.feed")
+door.open("POST  /activities/{activity_id}/perform", "performances.perform")
+door.open("GET   /performances", "performances.list_newest")
+door.open("GET   /performances/{performance_id}", "performances.read")
+door.open("POST  /tiktok/connect", "tiktok.authorize")
+door.open("GET   /tiktok/account", "tiktok.account")
+door.open("DELETE /tiktok/account", "tiktok.disconnect")
+door.open("GET   /tiktok/callback", "performances.callback", public=True)
+door.open("POST  /tiktok/webhook", "performances.webhook", public=True)
 
 
 # The event sources named here are placeholders: infra/functions.yaml puts the stack's own there.
@@ -81,3 +89,29 @@ def expire(event: CloudWatchEvent) -> int:  # noqa: ARG001  a tick says nothing 
     from chalicelib.activities import worker
 
     return worker.expire(house.activity_lifecycle)
+
+
+@app.on_dynamodb_record(
+    stream_arn="arn:aws:dynamodb:us-east-1:000000000000:table/performances/stream/0", batch_size=10
+)
+def enqueue(event: DynamoDBEvent) -> Any:
+    """A performance was made: its staging is due."""
+    from chalicelib.performances import worker
+
+    return worker.enqueue(house.staging_queue, event.to_dict(), event.context)
+
+
+@app.on_sqs_message(queue_arn="arn:aws:sqs:us-east-1:000000000000:staging", batch_size=1)
+def stage(event: SQSEvent) -> Any:
+    """A performance is due: into the member's TikTok inbox with it."""
+    from chalicelib.performances import worker
+
+    return worker.stage(house.stager, event.to_dict(), event.context)
+
+
+@app.schedule("rate(1 minute)")
+def follow_up(event: CloudWatchEvent) -> int:  # noqa: ARG001  a tick says nothing but now
+    """The clock ticked: performances may be stuck, or sends waiting for their connection."""
+    from chalicelib.performances import worker
+
+    return worker.follow_up(house.follow_up, house.performances)

@@ -8,14 +8,23 @@ from chalicelib.foundation.clock import Clock, SystemClock
 from chalicelib.foundation.settings import Settings
 
 if TYPE_CHECKING:
-    from chalicelib.activities.service import ActivityLifecycle, ActivityService
+    from chalicelib.activities.service import ActivityLifecycle, ActivityMarks, ActivityService
     from chalicelib.activities.store import ActivityStore
     from chalicelib.foundation.health import HealthService
     from chalicelib.foundation.idempotency import Idempotency
     from chalicelib.foundation.identity import TokenVerifier
     from chalicelib.foundation.pages import Cursors
+    from chalicelib.foundation.secret import Remembered
+    from chalicelib.performances.queue import StagingQueue
+    from chalicelib.performances.service import PerformanceService
+    from chalicelib.performances.staging import FollowUp, Stager
+    from chalicelib.performances.store import PerformanceStore
+    from chalicelib.points.service import PointService
     from chalicelib.programs.service import ProgramService
     from chalicelib.programs.store import ProgramStore
+    from chalicelib.tiktok.client import TikTokClient
+    from chalicelib.tiktok.service import AccountService
+    from chalicelib.tiktok.vault import TokenVault
     from chalicelib.videos.service import VideoService
     from chalicelib.videos.store import VideoFiles
 
@@ -55,10 +64,7 @@ class House:
     def cursors(self) -> "Cursors":
         from chalicelib.foundation.pages import Cursors
 
-        secret_id = self.settings.require("cursor_secret_id")
-        return Cursors(
-            lambda: self.clients.secrets.get_secret_value(SecretId=secret_id)["SecretString"]
-        )
+        return Cursors(lambda: self._secret("cursor_secret_id"))
 
     @cached_property
     def idempotency(self) -> "Idempotency":
@@ -97,7 +103,7 @@ class House:
 
         return VideoFiles(
             self.clients.s3,
-            self.settings.require("incoming_bucket"),
+            self.settings.incoming_bucket,
             self.settings.videos_bucket,
         )
 
@@ -117,13 +123,132 @@ class House:
         return ActivityStore(self.settings.require("activities_table"))
 
     @cached_property
+    def _marks(self) -> "ActivityMarks":
+        from chalicelib.activities.service import ActivityMarks
+        from chalicelib.activities.store import MarkStore
+
+        return ActivityMarks(MarkStore(self.settings.require("marks_table")))
+
+    @cached_property
     def activities(self) -> "ActivityService":
         from chalicelib.activities.service import ActivityService
 
-        return ActivityService(self._activity_store, self.videos, self.cursors, self.clock)
+        return ActivityService(
+            self._activity_store, self._marks, self.videos, self.cursors, self.clock
+        )
 
     @cached_property
     def activity_lifecycle(self) -> "ActivityLifecycle":
         from chalicelib.activities.service import ActivityLifecycle
 
         return ActivityLifecycle(self._activity_store, self.clock)
+
+    @cached_property
+    def points(self) -> "PointService":
+        from chalicelib.points.service import PointService
+        from chalicelib.points.store import PointStore
+
+        store = PointStore(self.settings.require("points_table"))
+        return PointService(store, self.programs, self.clock)
+
+    def _client_secret(self) -> str:
+        return self._remembered_client_secret.value()
+
+    @cached_property
+    def _remembered_client_secret(self) -> "Remembered":
+        from chalicelib.foundation.secret import Remembered
+
+        return Remembered(lambda: self._secret("tiktok_secret_id"), "client_secret", self.clock)
+
+    def _secret(self, setting: str) -> str:
+        secret_id = self.settings.require(setting)
+        return self.clients.secrets.get_secret_value(SecretId=secret_id)["SecretString"]
+
+    @cached_property
+    def _callback_url(self) -> str:
+        return f"{self.settings.require('public_url')}/tiktok/callback"
+
+    @cached_property
+    def _tiktok_client(self) -> "TikTokClient":
+        from chalicelib.tiktok.client import TikTokClient, TikTokSettings, TimeLimits
+
+        return TikTokClient(
+            TikTokSettings(
+                api_url=self.settings.require("tiktok_api_url"),
+                authorize_url=self.settings.require("tiktok_authorize_url"),
+                client_key=self.settings.require("tiktok_client_key"),
+                redirect_uri=self._callback_url,
+                upload_hosts=tuple(self.settings.require("tiktok_upload_hosts").split(",")),
+            ),
+            self._client_secret,
+            TimeLimits(connect_seconds=3, answer_seconds=8),
+        )
+
+    @cached_property
+    def tiktok(self) -> "AccountService":
+        from chalicelib.tiktok.service import AccountService
+        from chalicelib.tiktok.store import AccountStore
+
+        return AccountService(
+            store=AccountStore(self.settings.require("accounts_table")),
+            client=lambda: self._tiktok_client,
+            vault=self._vault,
+            programs=self.programs,
+            callback_url=self._callback_url,
+            clock=self.clock,
+        )
+
+    def _vault(self) -> "TokenVault":
+        from chalicelib.tiktok.vault import TokenVault
+
+        return TokenVault(self.clients.kms, self.settings.require("tokens_key_id"))
+
+    @cached_property
+    def _performance_store(self) -> "PerformanceStore":
+        from chalicelib.performances.store import PerformanceStore
+
+        return PerformanceStore(self.settings.require("performances_table"))
+
+    @cached_property
+    def performances(self) -> "PerformanceService":
+        from chalicelib.performances.service import PerformanceService
+
+        return PerformanceService(
+            store=self._performance_store,
+            programs=self.programs,
+            accounts=self.tiktok,
+            activities=self.activity_lifecycle,
+            marks=self._marks,
+            points=self.points,
+            cursors=self.cursors,
+            client_secret=self._client_secret,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def staging_queue(self) -> "StagingQueue":
+        from chalicelib.performances.queue import StagingQueue
+
+        return StagingQueue(self.clients.sqs, self.settings.require("staging_queue_url"))
+
+    @cached_property
+    def stager(self) -> "Stager":
+        from chalicelib.performances.staging import Stager
+        from chalicelib.videos.service import VideoShelf
+
+        return Stager(
+            store=self._performance_store,
+            queue=self.staging_queue,
+            accounts=self.tiktok,
+            client=self._tiktok_client,
+            videos=VideoShelf(self._video_files),
+            marks=self._marks,
+            points=self.points,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def follow_up(self) -> "FollowUp":
+        from chalicelib.performances.staging import FollowUp
+
+        return FollowUp(self._performance_store, self.staging_queue, self.clock)

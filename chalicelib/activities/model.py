@@ -16,6 +16,12 @@ START_GRACE = timedelta(minutes=5)
 MAX_AHEAD = timedelta(days=5 * 366)
 """How far ahead a start or end may lie (product rule)."""
 
+REMINDER = (
+    "The video will be waiting in your TikTok inbox. Open the TikTok app, tap the notification "
+    "and finish the post there; Greenroom cannot do that for you."
+)
+"""Read before sending and after it: TikTok takes no text, and only the member can post."""
+
 _WALL_CLOCK = re.compile(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?(?P<offset>Z|[+-]\d{2}:\d{2})?$")
 
 

@@ -10,6 +10,7 @@ from chalicelib.activities.model import (
     DEFAULT_INSTRUCTIONS,
     MAX_INSTRUCTIONS,
     MAX_POINTS,
+    REMINDER,
     Activity,
     ActivityStatus,
     Network,
@@ -17,16 +18,11 @@ from chalicelib.activities.model import (
 from chalicelib.activities.service import ActivityService
 from chalicelib.activities.service import NewActivity as Wanted
 from chalicelib.foundation.http import Answer, Request, Who, endpoint
-from chalicelib.foundation.identity import Caller
-from chalicelib.foundation.pages import DEFAULT_LIMIT, MAX_CURSOR_LENGTH, MAX_LIMIT
+from chalicelib.foundation.identity import Caller, TikTokState
 from chalicelib.foundation.problems import ProblemCode
+from chalicelib.foundation.queries import PageQuery
 from chalicelib.programs.model import local_time
 from chalicelib.videos.views import VideoProblemView, VideoView
-
-REMINDER = (
-    "The video will be waiting in your TikTok inbox. Open the TikTok app, tap the notification "
-    "and finish the post there; Greenroom cannot do that for you."
-)
 
 WallClock = Annotated[
     str,
@@ -61,13 +57,6 @@ class NewActivity(BaseModel):
     featured: bool = False
     starts_at: WallClock | None = None
     ends_at: WallClock | None = None
-
-
-class PageQuery(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT
-    cursor: Annotated[str, Field(max_length=MAX_CURSOR_LENGTH)] | None = None
 
 
 class ActivityView(BaseModel):
@@ -210,7 +199,8 @@ def _view(activity: Activity, caller: Caller, now: datetime) -> ActivityView:
 
 
 def _feed_item(activity: Activity, caller: Caller) -> FeedItem:
-    kind = ActionKind.ADD_ACCOUNT_AND_SEND
+    connected = caller.tiktok is TikTokState.CONNECTED
+    kind = ActionKind.SEND_TO_TIKTOK if connected else ActionKind.ADD_ACCOUNT_AND_SEND
     return FeedItem(
         activity_id=activity.activity_id,
         network=activity.network,

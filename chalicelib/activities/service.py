@@ -11,7 +11,7 @@ from chalicelib.activities.model import (
     check_window,
     instant_of,
 )
-from chalicelib.activities.store import ActivityStore, AlreadyMade
+from chalicelib.activities.store import ActivityStore, AlreadyMade, MarkStore
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.ids import new_id
@@ -40,12 +40,37 @@ class NewActivity:
     ends_at: str | None
 
 
+class ActivityMarks:
+    """Who has performed what: the mark keeps an activity out of the feed and from a second time."""
+
+    def __init__(self, store: MarkStore) -> None:
+        self._store = store
+
+    def mark_performed(self, owner: str, activity_id: str, performance_id: str) -> Part:
+        """Part: mark an activity as performed. Fails with the problem `already_performed`."""
+        return replace(
+            self._store.mark(owner, activity_id, performance_id), otherwise=_already_performed
+        )
+
+    def unmark(self, owner: str, activity_id: str, performance_id: str) -> Part:
+        """Part: take the mark of a performance that failed for good away again."""
+        return self._store.unmark(owner, activity_id, performance_id)
+
+    def performed(self, owner: str, first: str, last: str) -> set[str]:
+        """List what a member has performed between two activity ids, both included."""
+        return self._store.marked(owner, first, last)
+
+
 class ActivityLifecycle:
     """What happens to activities by itself: a verdict comes, an end is reached."""
 
     def __init__(self, store: ActivityStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+
+    def activity(self, program_id: str, activity_id: str) -> Activity | None:
+        """Read an activity, never behind."""
+        return self._store.get(program_id, activity_id)
 
     def settle(
         self,
@@ -87,9 +112,15 @@ class ActivityLifecycle:
 
 class ActivityService:
     def __init__(
-        self, store: ActivityStore, videos: VideoService, cursors: Cursors, clock: Clock
+        self,
+        store: ActivityStore,
+        marks: "ActivityMarks",
+        videos: VideoService,
+        cursors: Cursors,
+        clock: Clock,
     ) -> None:
         self._store = store
+        self._marks = marks
         self._videos = videos
         self._cursors = cursors
         self._clock = clock
@@ -194,21 +225,23 @@ class ActivityService:
         raise Problem(ProblemCode.CHANGED_MEANWHILE, "The activity keeps changing. Try again.")
 
     def feed(self, caller: Caller, limit: int, cursor: str | None) -> Page[Activity]:
-        """List the activities open to the caller: featured first, then newest. Three calls."""
+        """List what is open to the caller and not performed: featured first, then newest.
+
+        Three calls, whatever the page: the open activities, one's marks on them, the page itself.
+        """
         listing = f"feed/{caller.member_id}"
         before = self._position(caller, listing, cursor)
         now = self._clock.now()
-        ranks: list[tuple[str, str]] = []
-        for rank in self._store.open_ranks(caller.program_id, before, now, limit + 1):
-            ranks.append(rank)
-            if len(ranks) > limit:
-                break
-        shown = ranks[:limit]
+        ranks = list(self._store.open_ranks(caller.program_id, before, now))
+        ids = [activity_id for _, activity_id in ranks]
+        done = self._marks.performed(caller.owner, min(ids), max(ids)) if ids else set()
+        left = [rank for rank in ranks if rank[1] not in done]
+        shown = left[:limit]
         found = self._store.get_all(caller.program_id, [each for _, each in shown])
         items = tuple(
             found[each] for _, each in shown if each in found and found[each].is_open_at(now)
         )
-        more = len(ranks) > limit
+        more = len(left) > limit
         return Page(items, self._cursor(caller, listing, shown[-1][0]) if more else None)
 
     def _position(self, caller: Caller, listing: str, cursor: str | None) -> str | None:
@@ -235,4 +268,11 @@ def _time_problem(name: str, code: str, error: InvalidTime) -> Problem:
         error.message,
         (FieldError(name, code, error.message),),
         {"offsets": list(error.offsets)} if error.offsets else {},
+    )
+
+
+def _already_performed() -> Problem:
+    return Problem(
+        ProblemCode.ALREADY_PERFORMED,
+        "You have sent this one already. Your history says where it is.",
     )

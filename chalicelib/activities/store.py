@@ -17,7 +17,15 @@ from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyPr
 from pynamodb.models import Model
 
 from chalicelib.activities.model import Activity, ActivityState, Network, feed_rank
-from chalicelib.foundation.table import Conflict, Put, Update, bind, commit, condition_failed
+from chalicelib.foundation.table import (
+    Conflict,
+    Delete,
+    Put,
+    Update,
+    bind,
+    commit,
+    condition_failed,
+)
 from chalicelib.videos.model import VideoFacts, VideoProblem, facts_from, problems_from
 
 _DUE = "due"
@@ -119,6 +127,39 @@ class ActivityItem(Model):
         )
 
 
+class MarkItem(Model):
+    """A member's mark on an activity: performed. It is also what lets there be no second time."""
+
+    class Meta:
+        table_name = ""
+
+    owner = UnicodeAttribute(hash_key=True)
+    activity_id = UnicodeAttribute(range_key=True)
+    performance_id = UnicodeAttribute()
+
+
+class MarkStore:
+    def __init__(self, table_name: str) -> None:
+        bind(MarkItem, table_name)
+
+    def mark(self, owner: str, activity_id: str, performance_id: str) -> Put:
+        """Part: mark an activity as performed, once."""
+        item = MarkItem(owner, activity_id, performance_id=performance_id)
+        return Put(item, MarkItem.activity_id.does_not_exist())
+
+    def unmark(self, owner: str, activity_id: str, performance_id: str) -> Delete:
+        """Part: take the mark of a performance away again."""
+        item = MarkItem(owner, activity_id)
+        return Delete(item, MarkItem.performance_id == performance_id)
+
+    def marked(self, owner: str, first: str, last: str) -> set[str]:
+        """List the activities a member has marked between two ids, both included: one query."""
+        found = MarkItem.query(
+            owner, MarkItem.activity_id.between(first, last), consistent_read=True
+        )
+        return {item.activity_id for item in found}
+
+
 class ActivityStore:
     def __init__(self, table_name: str) -> None:
         bind(ActivityItem, table_name)
@@ -144,16 +185,14 @@ class ActivityStore:
         return [item.to_activity() for item in found]
 
     def open_ranks(
-        self, program_id: str, before: str | None, now: datetime, page_size: int
+        self, program_id: str, before: str | None, now: datetime
     ) -> Iterator[tuple[str, str]]:
         """Walk the open activities in the feed's order: rank and id, those open at this instant.
 
         The index follows the table by milliseconds, so the full items are looked at again.
         """
         lower = OpenIndex.feed_rank < before if before else None
-        for item in ActivityItem.open_index.query(
-            program_id, lower, scan_index_forward=False, page_size=page_size
-        ):
+        for item in ActivityItem.open_index.query(program_id, lower, scan_index_forward=False):
             begun = item.starts_at is None or item.starts_at <= now
             if begun and (item.ends_at is None or item.ends_at > now) and item.feed_rank:
                 yield item.feed_rank, item.activity_id

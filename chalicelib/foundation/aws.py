@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from botocore.config import Config
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
 
 CONNECT_SECONDS = 2
 READ_SECONDS = 10
@@ -34,6 +36,18 @@ class Clients:
         import boto3
 
         return boto3.client("s3", config=client_config())
+
+    @cached_property
+    def sqs(self) -> "SQSClient":
+        import boto3
+
+        return boto3.client("sqs", config=client_config())
+
+    @cached_property
+    def kms(self) -> "KMSClient":
+        import boto3
+
+        return boto3.client("kms", config=client_config())
 
     @cached_property
     def secrets(self) -> "SecretsManagerClient":

@@ -5,6 +5,7 @@ call it, what it takes and what it answers; the OpenAPI document is made from th
 door does the rest: who is calling, may they, is the body right, was it sent before, what broke.
 """
 
+import html
 import importlib
 import json
 import re
@@ -42,11 +43,24 @@ class Who(Enum):
 
 
 @dataclass(frozen=True)
+class Words:
+    """What a page says to a person."""
+
+    title: str
+    message: str
+
+
+@dataclass(frozen=True)
 class Answer:
-    """What a handler answers: a status and a pydantic model (or nothing)."""
+    """What a handler answers: a status and a pydantic model (or nothing).
+
+    `words` are shown instead to a person whose browser came to the endpoint of a page.
+    """
 
     status: int
     body: "BaseModel | None" = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    words: Words | None = None
 
 
 @dataclass(frozen=True)
@@ -57,9 +71,10 @@ class Endpoint:
     who: Who
     body: "type[BaseModel] | None"
     query: "type[BaseModel] | None"
-    answers: Mapping[int, "type[BaseModel]"]
+    answers: Mapping[int, "type[BaseModel] | None"]
     problems: tuple[ProblemCode, ...]
     idempotent: bool
+    page: bool
 
     @property
     def summary(self) -> str:
@@ -69,16 +84,20 @@ class Endpoint:
 def endpoint(
     who: Who,
     *,
-    answers: Mapping[int, "type[BaseModel]"],
+    answers: Mapping[int, "type[BaseModel] | None"],
     body: "type[BaseModel] | None" = None,
     query: "type[BaseModel] | None" = None,
     problems: tuple[ProblemCode, ...] = (),
     idempotent: bool = False,
+    page: bool = False,
 ) -> Callable[[Callable[[Any, Any], Answer]], Endpoint]:
-    """Mark a handler. `problems` are those of its own, beside what the door itself answers."""
+    """Mark a handler. `problems` are those of its own, beside what the door itself answers.
+
+    `page`: a person's browser comes here by itself, and problems too are shown to it as a page.
+    """
 
     def mark(handle: Callable[[Any, Any], Answer]) -> Endpoint:
-        return Endpoint(handle, who, body, query, answers, problems, idempotent)
+        return Endpoint(handle, who, body, query, answers, problems, idempotent, page)
 
     return mark
 
@@ -92,6 +111,8 @@ class Request[Body, Query]:
     query: Query
     path: Mapping[str, str]
     correlation_id: str
+    headers: Mapping[str, str]
+    raw: bytes
     made_id: str | None = None
 
 
@@ -157,7 +178,7 @@ class Door:
         try:
             answered = self._lead(route, sent, path, correlation_id)
         except Problem as problem:
-            answered = _problem_response(problem)
+            answered = _problem_response(problem, page=route.endpoint().page and _browses(sent))
             logger.append_keys(problem=problem.code.code)
         except Exception:  # noqa: BLE001  the one place that may: whatever broke becomes a designed answer
             logger.exception("request broke")
@@ -186,13 +207,16 @@ class Door:
     ) -> Response:
         found = route.endpoint()
         caller = _NOBODY if found.who is Who.ANYONE else self._admit(found.who, sent)
-        raw = _raw_body(sent) if found.body else b""
+        raw = _raw_body(sent)
         body = _read_body(found.body, raw, sent) if found.body else None
         query = _read_query(found.query, sent) if found.query else None
-        request: Request[Any, Any] = Request(caller, body, query, path, correlation_id)
+        request: Request[Any, Any] = Request(
+            caller, body, query, path, correlation_id, sent.headers, raw
+        )
         key = sent.headers.get("idempotency-key") if found.idempotent else None
         if key is None:
-            return _response(found.handle(self.service_of(route.room), request))
+            answer = found.handle(self.service_of(route.room), request)
+            return _response(answer, page=found.page and _browses(sent))
         return self._once(route, request, key, f"{sent.method} {sent.path}\n".encode() + raw)
 
     def _admit(self, who: Who, sent: "ChaliceRequest") -> Caller:
@@ -215,8 +239,7 @@ class Door:
                 (FieldError("Idempotency-Key", "invalid_key", "1 to 255 characters", 255),),
             )
         idempotency = self.idempotency_of()
-        owner = f"{request.caller.program_id}/{request.caller.member_id}"
-        attempt = idempotency.begin(owner, key, sent)
+        attempt = idempotency.begin(request.caller.owner, key, sent)
         if not isinstance(attempt, Attempt):
             replayed = Response(
                 attempt.body, {"Content-Type": "application/json"}, status_code=attempt.status
@@ -307,14 +330,40 @@ def _limit_of(context: Mapping[str, Any]) -> Any:
     return next((context[name] for name in names if name in context), None)
 
 
-def _response(answer: Answer) -> Response:
+def _response(answer: Answer, *, page: bool = False) -> Response:
+    if page and answer.words:
+        return _page(answer.status, answer.words, answer.headers)
     body = answer.body.model_dump_json() if answer.body else ""
-    return Response(body, {"Content-Type": "application/json"}, status_code=answer.status)
+    return _plain(answer.status, body, "application/json", answer.headers)
 
 
-def _problem_response(problem: Problem) -> Response:
-    return Response(
-        json.dumps(problem.to_dict()),
-        {"Content-Type": MEDIA_TYPE},
-        status_code=problem.code.status,
+def _problem_response(problem: Problem, *, page: bool = False) -> Response:
+    status = problem.code.status
+    if page:
+        return _page(status, Words(problem.code.title, problem.detail), problem.headers)
+    return _plain(status, json.dumps(problem.to_dict()), MEDIA_TYPE, problem.headers)
+
+
+def _plain(status: int, body: str, content_type: str, more: Mapping[str, str]) -> Response:
+    headers: dict[str, str | list[str]] = {"Content-Type": content_type, **more}
+    return Response(body, headers, status_code=status)
+
+
+def _browses(sent: "ChaliceRequest") -> bool:
+    return "text/html" in sent.headers.get("accept", "")
+
+
+def _page(status: int, words: Words, more: Mapping[str, str]) -> Response:
+    """Show a person a page of one heading and one paragraph; nothing on it can run."""
+    title, message = html.escape(words.title), html.escape(words.message)
+    shown = (
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{title} - Greenroom</title>"
+        "<style>body{font:1.1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;"
+        "padding:0 1.5rem;color:#1c2b22}h1{font-size:1.5rem}</style>"
+        f"<h1>{title}</h1><p>{message}</p></html>"
     )
+    policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+    safe = {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer", **more}
+    return _plain(status, shown, "text/html; charset=utf-8", safe)

@@ -16,6 +16,13 @@ class Role(StrEnum):
     MANAGER = "manager"
 
 
+class TikTokState(StrEnum):
+    """The state of a member's TikTok account; who has none has no state."""
+
+    CONNECTED = "connected"
+    RECONNECT_REQUIRED = "reconnect_required"
+
+
 class TokenRefused(Exception):
     """The bearer is not a live ID token of our issuer, made for us, with a verified e-mail."""
 
@@ -55,6 +62,12 @@ class Caller:
     email: str
     name: str
     time_zone: str
+    tiktok: TikTokState | None = None
+
+    @property
+    def owner(self) -> str:
+        """The key of all that belongs to this member."""
+        return f"{self.program_id}/{self.member_id}"
 
     @property
     def is_manager(self) -> bool:

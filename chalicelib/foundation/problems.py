@@ -25,6 +25,16 @@ class ProblemCode(Enum):
     METHOD_NOT_ALLOWED = (405, "This address does not take that method")
     CHANGED_MEANWHILE = (409, "Somebody else changed this meanwhile")
     REQUEST_IN_PROGRESS = (409, "The same request is still being handled")
+    TIKTOK_STATE_INVALID = (400, "This consent is not under way")
+    TIKTOK_CODE_REFUSED = (400, "TikTok did not confirm the consent")
+    TIKTOK_CONSENT_DENIED = (403, "The consent was not given")
+    TIKTOK_SCOPE_MISSING = (403, "A permission is missing")
+    TIKTOK_ACCOUNT_TAKEN = (409, "This TikTok account belongs to another member")
+    TIKTOK_ACCOUNT_REQUIRED = (409, "Add your TikTok account first")
+    ALREADY_PERFORMED = (409, "You have done this already")
+    ACTIVITY_NOT_STARTED = (409, "The activity has not started")
+    SIGNATURE_REFUSED = (401, "The signature is not right")
+    MALFORMED_EVENT = (400, "The event cannot be read")
     UPLOAD_NOT_VALID = (409, "The upload is not a valid video")
     UPLOAD_NOT_RECEIVED = (409, "The upload has no file yet")
     ACTIVITY_ENDED = (409, "The activity has ended")
@@ -66,12 +76,13 @@ class FieldError:
 
 @dataclass
 class Problem(Exception):
-    """An answer that is not the one hoped for. `members` are further members of the problem."""
+    """An answer that is not the one hoped for; `members` are further members of the problem."""
 
     code: ProblemCode
     detail: str
     errors: tuple[FieldError, ...] = ()
     members: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.code.code}: {self.detail}"

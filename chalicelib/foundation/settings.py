@@ -30,6 +30,18 @@ class Settings:
     token_issuer: str = ""
     token_audience: str = ""
     key_set_url: str = ""
+    marks_table: str = ""
+    points_table: str = ""
+    performances_table: str = ""
+    accounts_table: str = ""
+    staging_queue_url: str = ""
+    tokens_key_id: str = ""
+    public_url: str = ""
+    tiktok_api_url: str = ""
+    tiktok_authorize_url: str = ""
+    tiktok_upload_hosts: str = ""
+    tiktok_client_key: str = ""
+    tiktok_secret_id: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":

@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
-from chalicelib.foundation.identity import Caller, Role
+from chalicelib.foundation.identity import Caller, Role, TikTokState
 
 MAX_NAME = 100
 MAX_EMAIL = 254  # RFC 5321's longest path without its brackets
@@ -40,11 +40,23 @@ class Member:
     status: MemberStatus
     time_zone: str
     invited_at: datetime
+    tiktok: TikTokState | None = None
 
     def as_caller(self) -> Caller:
         return Caller(
-            self.program_id, self.member_id, self.role, self.email, self.name, self.time_zone
+            program_id=self.program_id,
+            member_id=self.member_id,
+            role=self.role,
+            email=self.email,
+            name=self.name,
+            time_zone=self.time_zone,
+            tiktok=self.tiktok,
         )
+
+
+def owner_key(program_id: str, member_id: str) -> str:
+    """Make the key under which everything of one member lies, in whichever table."""
+    return f"{program_id}/{member_id}"
 
 
 def normalized_email(email: str) -> str:

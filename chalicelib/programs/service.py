@@ -1,12 +1,13 @@
 """What programs do for their people: invite them, and know them when they sign in."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from chalicelib.foundation.clock import Clock
-from chalicelib.foundation.identity import Caller, Claims, Role
+from chalicelib.foundation.identity import Caller, Claims, Role, TikTokState
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.problems import Problem, ProblemCode, invalid_field, not_found
-from chalicelib.foundation.table import Conflict
+from chalicelib.foundation.table import Conflict, Part
 from chalicelib.programs.model import (
     Member,
     MemberStatus,
@@ -63,6 +64,18 @@ class ProgramService:
         if member is None or program is None:
             raise not_found("member")
         return Profile(member, program)
+
+    def members(self, program_id: str) -> Iterator[Member]:
+        """Walk all members of a program."""
+        return self._store.members(program_id)
+
+    def member(self, program_id: str, member_id: str) -> Member | None:
+        """Read one member, never behind."""
+        return self._store.member(program_id, member_id)
+
+    def note_tiktok(self, program_id: str, member_id: str, state: TikTokState | None) -> Part:
+        """Part: keep the state of the member's TikTok account where every request reads it."""
+        return self._store.note_tiktok(program_id, member_id, state)
 
     def change_profile(self, caller: Caller, *, name: str | None, time_zone: str | None) -> Profile:
         """Change one's own name or time zone; what is None stays."""

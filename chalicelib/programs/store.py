@@ -1,13 +1,13 @@
 """The programs table: programs, members, and the guards that keep names and people unique."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pynamodb.attributes import UnicodeAttribute, UTCDateTimeAttribute
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 
-from chalicelib.foundation.identity import Role
+from chalicelib.foundation.identity import Role, TikTokState
 from chalicelib.foundation.table import Part, Put, Update, bind, commit
 from chalicelib.programs.model import Member, MemberStatus, Program, normalized_name
 
@@ -61,6 +61,7 @@ class MemberItem(Model):
     invited_at = UTCDateTimeAttribute()
     subject = UnicodeAttribute(null=True)
     invited_email = UnicodeAttribute(null=True)
+    tiktok = UnicodeAttribute(null=True)
     by_subject = BySubject()
     by_invited_email = ByInvitedEmail()
 
@@ -74,6 +75,7 @@ class MemberItem(Model):
             status=MemberStatus(self.status),
             time_zone=self.time_zone,
             invited_at=self.invited_at,
+            tiktok=TikTokState(self.tiktok) if self.tiktok else None,
         )
 
 
@@ -138,6 +140,20 @@ class ProgramStore:
             ).to_member()
         except DoesNotExist:
             return None
+
+    def members(self, program_id: str) -> Iterator[Member]:
+        """Walk all members of a program, page by page."""
+        found = MemberItem.query(program_id, MemberItem.item.startswith(_member_key("")))
+        return (item.to_member() for item in found)
+
+    def note_tiktok(self, program_id: str, member_id: str, state: TikTokState | None) -> Part:
+        """Part: keep the state of the member's TikTok account where every request reads it."""
+        action = MemberItem.tiktok.set(state.value) if state else MemberItem.tiktok.remove()
+        return Update(
+            MemberItem(program_id, _member_key(member_id)),
+            [action],
+            MemberItem.status == MemberStatus.ACTIVE.value,
+        )
 
     def member_by_email(self, program_id: str, email: str) -> Member | None:
         guard = _guard(program_id, f"email#{email}")

@@ -346,7 +346,7 @@ class Upload:
 
     @property
     def video_key(self) -> str:
-        return f"videos/{self.program_id}/{self.upload_id}"
+        return video_key(self.program_id, self.upload_id)
 
     def status_at(self, now: datetime) -> UploadStatus:
         """Tell the status: an upload whose file never came is expired, swept or not."""
@@ -354,6 +354,11 @@ class Upload:
         if waiting and now > self.form_expires_at + ARRIVAL_GRACE:
             return UploadStatus.EXPIRED
         return self.state
+
+
+def video_key(program_id: str, upload_id: str) -> str:
+    """Name the place of an upload's validated bytes."""
+    return f"videos/{program_id}/{upload_id}"
 
 
 def parse_incoming_key(key: str) -> tuple[str, str] | None:

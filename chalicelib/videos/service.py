@@ -19,9 +19,10 @@ from chalicelib.videos.model import (
     VideoProblem,
     judge,
     parse_incoming_key,
+    video_key,
 )
 from chalicelib.videos.probe import RangeReader
-from chalicelib.videos.store import UploadStore, VideoFiles, facts_of, problems_of
+from chalicelib.videos.store import Readable, UploadStore, VideoFiles, facts_of, problems_of
 
 Examine = Callable[[RangeReader, int], VideoFacts]
 
@@ -45,6 +46,18 @@ class Verdict:
     waiting_activities: tuple[str, ...]
     video: VideoFacts | None
     problems: tuple[VideoProblem, ...]
+
+
+class VideoShelf:
+    """Where valid videos stand, for whoever sends them on."""
+
+    def __init__(self, files: VideoFiles) -> None:
+        self._files = files
+
+    def open_at(self, program_id: str, upload_id: str) -> Callable[[int], Readable]:
+        """Give what opens a video at any byte; nothing is fetched before that."""
+        key = video_key(program_id, upload_id)
+        return lambda first_byte: self._files.open(key, first_byte)
 
 
 class VideoService:

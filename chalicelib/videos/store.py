@@ -6,7 +6,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pynamodb.attributes import (
     JSONAttribute,
@@ -64,6 +64,12 @@ class UploadItem(Model):
             video=facts_from(self.video),
             problems=problems_from(self.problems),
         )
+
+
+class Readable(Protocol):
+    """Bytes to be read piece by piece, once."""
+
+    def read(self, size: int, /) -> bytes: ...
 
 
 UNDECIDED = UploadItem.state.is_in(UploadStatus.AWAITING_FILE.value, UploadStatus.VALIDATING.value)
@@ -190,6 +196,12 @@ class VideoFiles:
             if error.response["Error"]["Code"] in ("PreconditionFailed", "412"):
                 raise ObjectChanged(upload.incoming_key) from error
             raise
+
+    def open(self, key: str, first_byte: int) -> Readable:
+        """Open a kept video at a byte: one GET, read as it is needed."""
+        whole = {"Bucket": self._videos, "Key": key}
+        ranged = {"Range": f"bytes={first_byte}-"} if first_byte else {}
+        return self._s3.get_object(**whole, **ranged)["Body"]  # type: ignore[arg-type]
 
     def check(self) -> None:
         """Ask whether the incoming bucket answers; raises if not."""

@@ -1,0 +1,161 @@
+"""Performing over HTTP, one's own history, and TikTok's two ways in."""
+
+from http.cookies import CookieError, SimpleCookie
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from chalicelib.activities.model import REMINDER
+from chalicelib.foundation.http import Answer, Request, Who, Words, endpoint
+from chalicelib.foundation.problems import Problem, ProblemCode
+from chalicelib.foundation.queries import PageQuery
+from chalicelib.performances.model import Status
+from chalicelib.performances.service import AccountRequired, PerformanceService
+from chalicelib.performances.views import PerformanceList, PerformanceView, view_of
+from chalicelib.tiktok.views import COOKIE, consent_cookie
+
+MAX_QUERY_VALUE = 2048
+
+
+class Performed(BaseModel):
+    """It is on its way; the reminder says what is left to do."""
+
+    performance_id: str
+    status: Status
+    points_awarded: int
+    reminder: str
+
+
+class CallbackQuery(BaseModel):
+    """What TikTok brings back; it may bring more, which is not looked at."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    state: Annotated[str, Field(max_length=MAX_QUERY_VALUE)] = ""
+    code: Annotated[str, Field(max_length=MAX_QUERY_VALUE)] | None = None
+    error: Annotated[str, Field(max_length=MAX_QUERY_VALUE)] | None = None
+
+
+class ConnectedView(BaseModel):
+    """The account is connected; if a send waited for that, what became of it."""
+
+    message: str
+    display_name: str
+    performance_id: str | None
+    problem: Annotated[str | None, Field(description="Why the send could not be made: its code")]
+
+
+class Received(BaseModel):
+    """The event was read. Whether it changed anything is ours to know."""
+
+    received: bool
+
+
+@endpoint(
+    Who.MEMBER,
+    answers={202: Performed},
+    problems=(
+        ProblemCode.NOT_FOUND,
+        ProblemCode.ACTIVITY_NOT_STARTED,
+        ProblemCode.ACTIVITY_ENDED,
+        ProblemCode.ALREADY_PERFORMED,
+        ProblemCode.TIKTOK_ACCOUNT_REQUIRED,
+    ),
+    idempotent=True,
+)
+def perform(service: PerformanceService, request: Request[None, None]) -> Answer:
+    """Send an activity's video to one's own TikTok inbox, and be awarded its points."""
+    try:
+        performance = service.perform(
+            request.caller, request.path["activity_id"], request.correlation_id, request.made_id
+        )
+    except AccountRequired as required:
+        raise Problem(
+            ProblemCode.TIKTOK_ACCOUNT_REQUIRED,
+            "Add your TikTok account; the video is sent by itself after that.",
+            members={"authorize_url": required.authorization.authorize_url},
+            headers=consent_cookie(required.authorization),
+        ) from None
+    return Answer(
+        202,
+        Performed(
+            performance_id=performance.performance_id,
+            status=performance.status,
+            points_awarded=performance.points,
+            reminder=REMINDER,
+        ),
+    )
+
+
+@endpoint(
+    Who.MEMBER,
+    query=PageQuery,
+    answers={200: PerformanceList},
+    problems=(ProblemCode.INVALID_CURSOR,),
+)
+def list_newest(service: PerformanceService, request: Request[None, PageQuery]) -> Answer:
+    """List what one has performed, newest first."""
+    page = service.performances(request.caller, request.query.limit, request.query.cursor)
+    items = [view_of(performance, request.caller) for performance in page.items]
+    return Answer(200, PerformanceList(items=items, next_cursor=page.next_cursor))
+
+
+@endpoint(Who.MEMBER, answers={200: PerformanceView}, problems=(ProblemCode.NOT_FOUND,))
+def read(service: PerformanceService, request: Request[None, None]) -> Answer:
+    """Read one of one's own performances: where it is, and what is left to do."""
+    performance = service.performance(request.caller, request.path["performance_id"])
+    return Answer(200, view_of(performance, request.caller))
+
+
+@endpoint(
+    Who.ANYONE,
+    query=CallbackQuery,
+    answers={200: ConnectedView},
+    problems=(
+        ProblemCode.TIKTOK_STATE_INVALID,
+        ProblemCode.TIKTOK_CONSENT_DENIED,
+        ProblemCode.TIKTOK_CODE_REFUSED,
+        ProblemCode.TIKTOK_SCOPE_MISSING,
+        ProblemCode.TIKTOK_ACCOUNT_TAKEN,
+        ProblemCode.CHANGED_MEANWHILE,
+    ),
+    page=True,
+)
+def callback(service: PerformanceService, request: Request[None, CallbackQuery]) -> Answer:
+    """Come back from TikTok's consent page: the account is connected, a waiting send is made."""
+    query = request.query
+    connected = service.connect(query.state, _nonce(request), query.code, query.error)
+    message = "You can close this page and go back to Greenroom."
+    if connected.performance:
+        message = f"Your video is on its way. {REMINDER}"
+    elif connected.problem:
+        message = f"Your account is connected, but: {connected.problem.detail}"
+    return Answer(
+        200,
+        ConnectedView(
+            message=message,
+            display_name=connected.display_name,
+            performance_id=connected.performance.performance_id if connected.performance else None,
+            problem=connected.problem.code.code if connected.problem else None,
+        ),
+        words=Words(f"Your TikTok account {connected.display_name} is connected", message),
+    )
+
+
+@endpoint(
+    Who.ANYONE,
+    answers={200: Received},
+    problems=(ProblemCode.SIGNATURE_REFUSED, ProblemCode.MALFORMED_EVENT),
+)
+def webhook(service: PerformanceService, request: Request[None, None]) -> Answer:
+    """Hear from TikTok what became of a video or a consent; the raw bytes are signed."""
+    service.hear(request.headers.get("tiktok-signature"), request.raw)
+    return Answer(200, Received(received=True))
+
+
+def _nonce(request: Request[None, CallbackQuery]) -> str:
+    try:
+        cookie = SimpleCookie(request.headers.get("cookie", "")).get(COOKIE)
+    except CookieError:
+        return ""
+    return cookie.value if cookie else ""

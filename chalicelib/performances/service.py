@@ -1,0 +1,257 @@
+"""What members do: perform an activity, look at what they performed; and what comes of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from chalicelib.activities.model import Activity, ActivityStatus
+from chalicelib.activities.service import ActivityLifecycle, ActivityMarks
+from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.identity import Caller
+from chalicelib.foundation.ids import new_id
+from chalicelib.foundation.logging import logger
+from chalicelib.foundation.pages import Cursors, Page
+from chalicelib.foundation.problems import Problem, ProblemCode, not_found
+from chalicelib.foundation.table import Conflict, commit
+from chalicelib.performances.model import (
+    BEFORE_POSTED,
+    BEFORE_STAGED,
+    Performance,
+    State,
+    next_look,
+    posted,
+    staged,
+)
+from chalicelib.performances.store import PerformanceStore
+from chalicelib.points.service import PointService
+from chalicelib.programs.service import ProgramService
+from chalicelib.tiktok import webhooks
+from chalicelib.tiktok.model import PendingSend
+from chalicelib.tiktok.service import AccountService, Authorization, NotConnected
+from chalicelib.tiktok.webhooks import EventKind
+from chalicelib.videos.model import VideoFacts
+
+PENDING_GRACE = timedelta(minutes=1)
+"""A send that waited for its connection should long be made by then."""
+
+
+class AccountRequired(Exception):
+    """The member has to connect TikTok first; `authorization` leads there, the send follows."""
+
+    def __init__(self, authorization: Authorization) -> None:
+        super().__init__("TikTok account required")
+        self.authorization = authorization
+
+
+@dataclass(frozen=True)
+class Connected:
+    """A connection just made, and what became of the send it was made for."""
+
+    display_name: str
+    performance: Performance | None
+    problem: Problem | None
+
+
+class PerformanceService:
+    def __init__(
+        self,
+        *,
+        store: PerformanceStore,
+        programs: ProgramService,
+        accounts: AccountService,
+        activities: ActivityLifecycle,
+        marks: ActivityMarks,
+        points: PointService,
+        cursors: Cursors,
+        client_secret: Callable[[], str],
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._programs = programs
+        self._accounts = accounts
+        self._activities = activities
+        self._marks = marks
+        self._points = points
+        self._cursors = cursors
+        self._client_secret = client_secret
+        self._clock = clock
+
+    def perform(
+        self,
+        caller: Caller,
+        activity_id: str,
+        correlation_id: str,
+        made_id: str | None = None,
+    ) -> Performance:
+        """Make a performance, its award and the mark that there be no second: all or nothing.
+
+        Staging follows by itself: the new item's change is what queues it. Raises problems
+        `not_found`, `activity_not_started`, `activity_ended`, `already_performed`, and
+        `AccountRequired`, after which the send happens by itself once the account is there.
+        """
+        try:
+            return self._perform(caller, activity_id, correlation_id, made_id)
+        except NotConnected:
+            begun = self._accounts.authorize(caller, correlation_id, activity_id)
+            raise AccountRequired(begun) from None
+
+    def _perform(
+        self, caller: Caller, activity_id: str, correlation_id: str, made_id: str | None = None
+    ) -> Performance:
+        now = self._clock.now()
+        activity = self._activities.activity(caller.program_id, activity_id)
+        if activity is None:
+            raise not_found("activity")
+        video = _open_video(activity, now)
+        performance = Performance(
+            program_id=caller.program_id,
+            member_id=caller.member_id,
+            performance_id=f"prf_{made_id}" if made_id else new_id("prf", now),
+            activity_id=activity_id,
+            instructions=activity.instructions,
+            upload_id=activity.upload_id,
+            content_type=f"video/{video.container}",
+            size_bytes=video.size_bytes,
+            points=activity.points,
+            state=State.QUEUED,
+            correlation_id=correlation_id,
+            queued_at=now,
+        )
+        made = performance.performance_id
+        commit(
+            [
+                self._marks.mark_performed(caller.owner, activity_id, made),
+                self._accounts.require(caller.program_id, caller.member_id, NotConnected),
+                self._store.add(performance, next_look(performance, now) or now),
+                *self._points.award(caller.owner, activity.points, activity_id, made),
+            ]
+        )
+        logger.info("performed", extra={"activity_id": activity_id, "performance_id": made})
+        return performance
+
+    def connect(self, state: str, nonce: str, code: str | None, error: str | None) -> Connected:
+        """Finish a consent; if it was asked for by a send, make that send."""
+        connection = self._accounts.connect(state, nonce, code, error)
+        pending = connection.pending
+        if pending is None:
+            return Connected(connection.account.display_name, None, None)
+        performance, problem = self._send_pending(pending)
+        return Connected(connection.account.display_name, performance, problem)
+
+    def _send_pending(self, pending: PendingSend) -> tuple[Performance | None, Problem | None]:
+        member = self._programs.member(pending.program_id, pending.member_id)
+        performance, problem = None, None
+        if member is not None:
+            try:
+                performance = self._perform(
+                    member.as_caller(), pending.activity_id, pending.correlation_id
+                )
+            except Problem as refused:
+                problem = refused
+            except NotConnected:
+                logger.info("account gone before the send that waited for it")
+        self._accounts.settle_pending(pending)
+        return performance, problem
+
+    def send_pending(self) -> int:
+        """Make the sends whose connection was made but which were not, for whatever reason."""
+        waiting = self._accounts.pending_sends(self._clock.now() - PENDING_GRACE)
+        for pending in waiting:
+            logger.set_correlation_id(pending.correlation_id)
+            self._send_pending(pending)
+        return len(waiting)
+
+    def hear(self, signature: str | None, raw_body: bytes) -> None:
+        """Take in a webhook of TikTok's: it may come twice, late, out of order, or be none of ours.
+
+        Raises problems `signature_refused` and `malformed_event`; what is not known changes
+        nothing.
+        """
+        now = self._clock.now()
+        try:
+            webhooks.verify(signature, raw_body, self._client_secret(), now)
+            event = webhooks.parse(raw_body)
+        except webhooks.SignatureRefused as error:
+            logger.info("webhook refused", extra={"why": str(error)})
+            raise Problem(
+                ProblemCode.SIGNATURE_REFUSED, "This is not signed by TikTok for this app."
+            ) from error
+        except webhooks.Malformed as error:
+            raise Problem(
+                ProblemCode.MALFORMED_EVENT, f"The event is malformed: {error}."
+            ) from error
+        if event.kind is EventKind.AUTHORIZATION_REMOVED:
+            ours = self._accounts.access_removed(event.open_id)
+            logger.info("access removed", extra={"ours": ours})
+            return
+        found = self._store.by_publish_id(event.publish_id) if event.publish_id else None
+        performance = self._store.get(*found) if found else None
+        if performance is None or performance.publish_id != event.publish_id:
+            logger.info("event for nothing of ours", extra={"event": event.name})
+            return
+        logger.append_keys(
+            program_id=performance.program_id,
+            performance_id=performance.performance_id,
+            performed_with=performance.correlation_id,
+        )
+        self._take_in(event.kind, performance, now)
+
+    def _take_in(self, kind: EventKind, performance: Performance, now: datetime) -> None:
+        if kind is EventKind.INBOX_DELIVERED and performance.state in BEFORE_STAGED:
+            changed = staged(performance, now)
+        elif kind is EventKind.POST_COMPLETE and performance.state in BEFORE_POSTED:
+            changed = posted(performance, now)
+        elif kind is EventKind.POST_FAILED and performance.state in BEFORE_STAGED:
+            # The reason decides whether it is for good, and the worker asks for it.
+            self._store.look_later(performance, now)
+            return
+        else:
+            logger.info("event changes nothing", extra={"event": kind.value})
+            return
+        try:
+            commit([self._store.change(changed, performance.state, next_look(changed, now), None)])
+        except Conflict:
+            # The worker wrote meanwhile: let it ask TikTok, whose status says the same.
+            self._store.look_later(changed, now)
+        logger.info("event taken in", extra={"event": kind.value})
+
+    def performance(self, caller: Caller, performance_id: str) -> Performance:
+        """Read one of the caller's own performances. Raises the problem `not_found`."""
+        found = self._store.get(caller.owner, performance_id)
+        if found is None:
+            raise not_found("performance")
+        return found
+
+    def performances(self, caller: Caller, limit: int, cursor: str | None) -> Page[Performance]:
+        """List the caller's own performances, newest first."""
+        listing = f"performances/{caller.member_id}"
+        before = (
+            str(self._cursors.read(caller.program_id, listing, cursor)["before"])
+            if cursor
+            else None
+        )
+        found = self._store.newest(caller.owner, before, limit + 1)
+        page = tuple(found[:limit])
+        position = {"before": page[-1].performance_id} if len(found) > limit else None
+        following = self._cursors.make(caller.program_id, listing, position) if position else None
+        return Page(page, following)
+
+
+def _open_video(activity: Activity, now: datetime) -> VideoFacts:
+    """Give the activity's video if it is open now; raise the problem that says why not."""
+    match activity.status_at(now):
+        case ActivityStatus.ACTIVE if activity.video is not None:
+            return activity.video
+        case ActivityStatus.SCHEDULED:
+            raise Problem(
+                ProblemCode.ACTIVITY_NOT_STARTED,
+                "This activity has not started yet. It will be in your feed when it does.",
+                members={"starts_at": activity.starts_at.isoformat() if activity.starts_at else ""},
+            )
+        case ActivityStatus.ENDED:
+            raise Problem(
+                ProblemCode.ACTIVITY_ENDED, "This activity has ended and cannot be sent any more."
+            )
+        case _:
+            # Processing or rejected: members have never seen it.
+            raise not_found("activity")

@@ -1,0 +1,42 @@
+"""A performance was made, its message is due, or the clock ticked."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.foundation.batches import handle_changes, handle_each
+from chalicelib.foundation.logging import logger
+from chalicelib.performances.queue import StagingQueue, from_message
+
+if TYPE_CHECKING:
+    from chalicelib.performances.service import PerformanceService
+    from chalicelib.performances.staging import FollowUp, Stager
+
+
+def enqueue(queue: StagingQueue, event: Mapping[str, Any], context: Any) -> Mapping[str, Any]:
+    """Queue each performance that a batch of the table's changes says is new."""
+
+    def made(image: Mapping[str, Any]) -> None:
+        reference = from_message(image)
+        logger.set_correlation_id(reference.correlation_id)
+        queue.send([reference])
+        logger.info("queued", extra={"performance_id": reference.performance_id})
+
+    return handle_changes(made, event, context)
+
+
+def stage(stager: "Stager", event: Mapping[str, Any], context: Any) -> Mapping[str, Any]:
+    """Bring each performance in a batch of messages as far as it goes now."""
+
+    def due(body: str) -> None:
+        reference = from_message(body)
+        logger.set_correlation_id(reference.correlation_id)
+        stager.stage(reference)
+
+    return handle_each(due, event, context)
+
+
+def follow_up(overdue: "FollowUp", performances: "PerformanceService") -> int:
+    """Move on whatever should have moved by itself."""
+    queued, sent = overdue.queue_again(), performances.send_pending()
+    logger.info("followed up", extra={"queued": queued, "sent": sent})
+    return queued + sent

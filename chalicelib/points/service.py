@@ -1,0 +1,93 @@
+"""Awarding points and taking them back, as parts of whoever's transaction; and adding them up."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.identity import Caller
+from chalicelib.foundation.table import Part
+from chalicelib.points.model import (
+    Difference,
+    Entry,
+    EntryKind,
+    Totals,
+    award_id,
+    reversal_id,
+    totals_of,
+)
+from chalicelib.points.store import PointStore
+from chalicelib.programs.model import owner_key
+from chalicelib.programs.service import Profile, ProgramService
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A member with their points."""
+
+    profile: Profile
+    points: Totals
+
+
+class PointService:
+    def __init__(self, store: PointStore, programs: ProgramService, clock: Clock) -> None:
+        self._store = store
+        self._programs = programs
+        self._clock = clock
+
+    def award(self, owner: str, points: int, activity_id: str, performance_id: str) -> list[Part]:
+        """Parts: award the points of a performance, once."""
+        return self._store.add(
+            owner,
+            Entry(
+                award_id(performance_id),
+                EntryKind.AWARD,
+                points,
+                activity_id,
+                performance_id,
+                self._clock.now(),
+            ),
+        )
+
+    def take_back(
+        self, owner: str, points: int, activity_id: str, performance_id: str
+    ) -> list[Part]:
+        """Parts: compensate an award whose performance failed for good, once."""
+        return self._store.add(
+            owner,
+            Entry(
+                reversal_id(performance_id),
+                EntryKind.REVERSAL,
+                -points,
+                activity_id,
+                performance_id,
+                self._clock.now(),
+            ),
+        )
+
+    def standing(self, caller: Caller) -> Standing:
+        """Tell who one is and what one has."""
+        profile = self._programs.profile(caller)
+        return Standing(profile, self._store.totals(caller.owner))
+
+    def change_profile(
+        self, caller: Caller, *, name: str | None, time_zone: str | None
+    ) -> Standing:
+        profile = self._programs.change_profile(caller, name=name, time_zone=time_zone)
+        return Standing(profile, self._store.totals(caller.owner))
+
+    def differences(self, program_id: str) -> Iterator[Difference]:
+        """Compare every member's totals with their ledger; gives those that differ.
+
+        A performance made between the two reads looks like a difference: ask again before
+        believing one.
+        """
+        for member in self._programs.members(program_id):
+            owner = owner_key(program_id, member.member_id)
+            kept, ledger = self._store.totals(owner), totals_of(self._store.entries(owner))
+            if kept != ledger:
+                yield Difference(member.member_id, kept, ledger)
+
+    def repair(self, program_id: str, difference: Difference) -> None:
+        """Set a member's totals to what the ledger says."""
+        owner = owner_key(program_id, difference.member_id)
+        self._store.put_totals(owner, difference.kept, difference.ledger)

@@ -1,0 +1,302 @@
+"""Members' TikTok accounts: consent, connection, a live access token, disconnection."""
+
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.identity import Caller, TikTokState
+from chalicelib.foundation.logging import logger
+from chalicelib.foundation.problems import Problem, ProblemCode, not_found
+from chalicelib.foundation.table import Conflict, Part
+from chalicelib.programs.service import ProgramService
+from chalicelib.tiktok.client import Grant, TikTokClient
+from chalicelib.tiktok.errors import (
+    AccessTokenRefused,
+    OutcomeUnknown,
+    Reconnect,
+    TikTokError,
+    TryLater,
+    TryNow,
+)
+from chalicelib.tiktok.model import (
+    REFRESH_LOCK,
+    STATE_LIFETIME,
+    Account,
+    Consent,
+    PendingSend,
+    Tokens,
+)
+from chalicelib.tiktok.store import AccountStore, AccountTaken
+from chalicelib.tiktok.vault import TokenVault
+
+_LOCK_POLLS = 60
+_LOCK_POLL_SECONDS = 0.5
+PENDING_PER_RUN = 100
+
+
+class NotConnected(Exception):
+    """The member has no TikTok account, or has to connect it again."""
+
+
+@dataclass(frozen=True)
+class Authorization:
+    """Where a member gives their consent, and the nonce their browser must bring back."""
+
+    authorize_url: str
+    nonce: str
+    callback_url: str
+
+    def __repr__(self) -> str:
+        return "Authorization(...)"
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A connection just made, and the send it was made for."""
+
+    account: Account
+    pending: PendingSend | None
+
+
+class AccountService:
+    def __init__(
+        self,
+        *,
+        store: AccountStore,
+        client: Callable[[], TikTokClient],
+        vault: Callable[[], TokenVault],
+        programs: ProgramService,
+        callback_url: str,
+        clock: Clock,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`client` and `vault` are made when first needed: most functions need neither."""
+        self._store = store
+        self._client = client
+        self._vault = vault
+        self._programs = programs
+        self._callback_url = callback_url
+        self._clock = clock
+        self._sleep = sleep
+
+    def authorize(
+        self, caller: Caller, correlation_id: str, activity_id: str | None = None
+    ) -> Authorization:
+        """Begin a consent, bound to this member and, by the nonce, to their browser."""
+        state, nonce = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+        consent = Consent(
+            program_id=caller.program_id,
+            member_id=caller.member_id,
+            nonce_hash=_digest(nonce),
+            activity_id=activity_id,
+            correlation_id=correlation_id,
+            expires_at=self._clock.now() + STATE_LIFETIME,
+        )
+        self._store.add_consent(_digest(state), consent)
+        return Authorization(self._client().authorize_url(state), nonce, self._callback_url)
+
+    def connect(self, state: str, nonce: str, code: str | None, error: str | None) -> Connection:
+        """Finish a consent and connect the account, once.
+
+        Raises problems, and changes nothing then: `tiktok_state_invalid` (unknown, used, expired,
+        another member's or without the browser's nonce), `tiktok_consent_denied`,
+        `tiktok_code_refused`, `tiktok_scope_missing`, `tiktok_account_taken`, `unavailable`.
+        """
+        consent = self._store.consent(_digest(state))
+        now = self._clock.now()
+        if (
+            consent is None
+            or now >= consent.expires_at
+            or not hmac.compare_digest(consent.nonce_hash, _digest(nonce))
+            or not self._store.use_consent(_digest(state))
+        ):
+            raise Problem(
+                ProblemCode.TIKTOK_STATE_INVALID,
+                "This consent was not asked for from this browser, was used before or took longer "
+                "than ten minutes. Go back and add your account again.",
+            )
+        if error or not code:
+            raise Problem(
+                ProblemCode.TIKTOK_CONSENT_DENIED,
+                "You did not authorize Greenroom at TikTok, so nothing was connected. "
+                "Add your account again if that was a mistake.",
+            )
+        return self._connect(consent, self._exchange(code), now)
+
+    def _exchange(self, code: str) -> Grant:
+        try:
+            grant = self._client().exchange_code(code)
+        except (TryLater, TryNow, OutcomeUnknown) as error:
+            raise Problem(
+                ProblemCode.UNAVAILABLE,
+                "TikTok does not answer just now. Add your account again in a moment.",
+            ) from error
+        except TikTokError as error:
+            logger.info("code refused", extra={"tiktok": error.code, "log_id": error.log_id})
+            raise Problem(
+                ProblemCode.TIKTOK_CODE_REFUSED,
+                "TikTok did not accept its own confirmation any more. Add your account again.",
+            ) from error
+        if missing := sorted(grant.missing_scopes):
+            raise Problem(
+                ProblemCode.TIKTOK_SCOPE_MISSING,
+                "Greenroom needs every permission it asks for to put videos into your TikTok "
+                "inbox. Add your account again and leave all of them switched on.",
+                members={"missing": missing},
+            )
+        return grant
+
+    def _connect(self, consent: Consent, grant: Grant, now: datetime) -> Connection:
+        try:
+            person = self._client().person(grant.access_token)
+        except TikTokError as error:
+            raise Problem(
+                ProblemCode.UNAVAILABLE,
+                "TikTok does not answer just now. Add your account again in a moment.",
+            ) from error
+        account = Account(
+            program_id=consent.program_id,
+            member_id=consent.member_id,
+            state=TikTokState.CONNECTED,
+            open_id=grant.open_id,
+            display_name=person.display_name,
+            avatar_url=person.avatar_url,
+            tokens=self._locked(consent.program_id, consent.member_id, grant),
+            access_expires_at=now + timedelta(seconds=grant.expires_in),
+            refresh_expires_at=now + timedelta(seconds=grant.refresh_expires_in),
+            connected_at=now,
+        )
+        pending = (
+            PendingSend(
+                consent.program_id, consent.member_id, consent.activity_id, consent.correlation_id
+            )
+            if consent.activity_id
+            else None
+        )
+        before = self._store.account(consent.program_id, consent.member_id)
+        also = self._note(account, TikTokState.CONNECTED)
+        try:
+            self._store.keep(account, before, pending, also)
+        except AccountTaken as error:
+            # Nothing is revoked: TikTok would end the other member's tokens with these.
+            raise Problem(
+                ProblemCode.TIKTOK_ACCOUNT_TAKEN,
+                "This TikTok account is connected to another member already. "
+                "Log in to your own TikTok account and add that one.",
+            ) from error
+        except Conflict as error:
+            raise Problem(
+                ProblemCode.CHANGED_MEANWHILE, "Your account changed meanwhile. Add it again."
+            ) from error
+        logger.info("TikTok account connected", extra={"again": before is not None})
+        return Connection(account, pending)
+
+    def account(self, caller: Caller) -> Account:
+        """Read the caller's account. Raises the problem `not_found` while there is none."""
+        account = self._store.account(caller.program_id, caller.member_id)
+        if account is None:
+            raise not_found("TikTok account")
+        return account
+
+    def disconnect(self, caller: Caller) -> None:
+        """Revoke at TikTok and forget the tokens; nothing to do is fine."""
+        account = self._store.account(caller.program_id, caller.member_id)
+        if account is None:
+            return
+        tokens = self._vault().unlock(account.program_id, account.member_id, account.tokens)
+        try:
+            self._store.forget(account, self._note(account, None))
+        except Conflict as error:
+            raise Problem(
+                ProblemCode.CHANGED_MEANWHILE, "Your account changed meanwhile. Try again."
+            ) from error
+        try:
+            self._client().revoke(tokens.access)
+        except TikTokError as error:
+            # Forgotten here all the same; TikTok lets the member remove the access there too.
+            logger.warning("not revoked", extra={"tiktok": error.code, "log_id": error.log_id})
+
+    def access_token(self, program_id: str, member_id: str, refused: str | None = None) -> str:
+        """Give a live access token, refreshed ahead of need, or because TikTok refused `refused`.
+
+        One worker refreshes, the others wait for its result. Raises `NotConnected` when the member
+        has to connect (again), `TryLater` when TikTok or the other worker does not answer.
+        """
+        for _ in range(_LOCK_POLLS):
+            account = self._store.account(program_id, member_id)
+            if account is None or account.state is not TikTokState.CONNECTED:
+                raise NotConnected
+            now = self._clock.now()
+            tokens = self._vault().unlock(program_id, member_id, account.tokens)
+            if account.is_fresh_at(now) and tokens.access != refused:
+                return tokens.access
+            lock = secrets.token_hex(8)
+            if self._store.lock_refresh(account, lock, now, now + REFRESH_LOCK):
+                renewed = self._refresh(account, tokens, lock)
+                if renewed:
+                    return renewed
+            else:
+                self._sleep(_LOCK_POLL_SECONDS)
+        raise TryLater("refresh_lock_held", retry_after_seconds=REFRESH_LOCK.total_seconds())
+
+    def _refresh(self, account: Account, tokens: Tokens, lock: str) -> str | None:
+        """Refresh under the lock; None when another worker's pair is to be read instead."""
+        try:
+            grant = self._client().refresh(tokens.refresh)
+        except (Reconnect, AccessTokenRefused) as error:
+            logger.info("refresh refused", extra={"tiktok": error.code, "log_id": error.log_id})
+            # Dead only if nobody stored another pair since: the condition decides.
+            also = self._note(account, TikTokState.RECONNECT_REQUIRED)
+            if self._store.require_reconnect(account, also):
+                raise NotConnected from error
+            return None
+        except TikTokError:
+            self._store.unlock_refresh(account, lock)
+            raise
+        now = self._clock.now()
+        stored = self._store.renew(
+            account,
+            lock,
+            self._locked(account.program_id, account.member_id, grant),
+            now + timedelta(seconds=grant.expires_in),
+            now + timedelta(seconds=grant.refresh_expires_in),
+        )
+        # The new pair is used only once it is stored.
+        return grant.access_token if stored else None
+
+    def access_removed(self, open_id: str) -> bool:
+        """TikTok says that a person took the access back; False if nobody here holds it."""
+        holder = self._store.holder(open_id)
+        account = self._store.account(*holder) if holder else None
+        if account is None or account.state is TikTokState.RECONNECT_REQUIRED:
+            return False
+        also = self._note(account, TikTokState.RECONNECT_REQUIRED)
+        return self._store.require_reconnect(account, also)
+
+    def require(self, program_id: str, member_id: str, otherwise: Callable[[], Exception]) -> Part:
+        """Part: the member's account must be connected."""
+        return self._store.require(program_id, member_id, otherwise)
+
+    def settle_pending(self, send: PendingSend) -> None:
+        """Forget a send that waited for the connection: it was made, or it cannot be."""
+        self._store.settle_pending(send.program_id, send.member_id, send.activity_id)
+
+    def pending_sends(self, before: datetime) -> list[PendingSend]:
+        """List sends that waited for a connection and should have been made by then."""
+        return list(self._store.pending(before, PENDING_PER_RUN))
+
+    def _note(self, account: Account, state: TikTokState | None) -> Part:
+        return self._programs.note_tiktok(account.program_id, account.member_id, state)
+
+    def _locked(self, program_id: str, member_id: str, grant: Grant) -> bytes:
+        tokens = Tokens(grant.access_token, grant.refresh_token)
+        return self._vault().lock(program_id, member_id, tokens)
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,355 @@
+"""The accounts table: accounts, who holds which TikTok account, and consents under way."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from pynamodb.attributes import (
+    BinaryAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+    UTCDateTimeAttribute,
+)
+from pynamodb.exceptions import DeleteError, DoesNotExist, UpdateError
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
+from pynamodb.models import Model
+
+from chalicelib.foundation.identity import TikTokState
+from chalicelib.foundation.table import (
+    Check,
+    Conflict,
+    Delete,
+    Part,
+    Put,
+    Update,
+    bind,
+    commit,
+    condition_failed,
+)
+from chalicelib.programs.model import owner_key
+from chalicelib.tiktok.model import Account, Consent, PendingSend
+
+_ACCOUNT = "account"
+_OWNER = "owner"
+_CONSENT = "consent"
+_PENDING = "pending"
+
+
+class PendingIndex(GlobalSecondaryIndex["AccountItem"]):
+    """Sparse: accounts whose consent was asked for by a send that has not been made yet."""
+
+    class Meta:
+        index_name = "pending"
+        projection = IncludeProjection(
+            ["program_id", "member_id", "pending_activity_id", "pending_correlation_id"]
+        )
+
+    pending_in = UnicodeAttribute(hash_key=True)
+    pending_at = UTCDateTimeAttribute(range_key=True)
+
+
+class AccountItem(Model):
+    class Meta:
+        table_name = ""
+
+    key = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    program_id = UnicodeAttribute()
+    member_id = UnicodeAttribute()
+    state = UnicodeAttribute()
+    open_id = UnicodeAttribute()
+    display_name = UnicodeAttribute()
+    avatar_url = UnicodeAttribute(null=True)
+    tokens = BinaryAttribute(legacy_encoding=False)
+    access_expires_at = UTCDateTimeAttribute()
+    refresh_expires_at = UTCDateTimeAttribute()
+    connected_at = UTCDateTimeAttribute()
+    lock = UnicodeAttribute(null=True)
+    locked_until = NumberAttribute(null=True)
+    pending_in = UnicodeAttribute(null=True)
+    pending_at = UTCDateTimeAttribute(null=True)
+    pending_activity_id = UnicodeAttribute(null=True)
+    pending_correlation_id = UnicodeAttribute(null=True)
+    pending_index = PendingIndex()
+
+    def to_account(self) -> Account:
+        return Account(
+            program_id=self.program_id,
+            member_id=self.member_id,
+            state=TikTokState(self.state),
+            open_id=self.open_id,
+            display_name=self.display_name,
+            avatar_url=self.avatar_url,
+            tokens=self.tokens,
+            access_expires_at=self.access_expires_at,
+            refresh_expires_at=self.refresh_expires_at,
+            connected_at=self.connected_at,
+        )
+
+
+class HolderItem(Model):
+    """Which member holds a TikTok account: one at a time in a deployment."""
+
+    class Meta:
+        table_name = ""
+
+    key = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    program_id = UnicodeAttribute()
+    member_id = UnicodeAttribute()
+
+
+class ConsentItem(Model):
+    class Meta:
+        table_name = ""
+
+    key = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    program_id = UnicodeAttribute()
+    member_id = UnicodeAttribute()
+    nonce_hash = UnicodeAttribute()
+    activity_id = UnicodeAttribute(null=True)
+    correlation_id = UnicodeAttribute()
+    expires_at = NumberAttribute()
+
+    def to_consent(self) -> Consent:
+        return Consent(
+            program_id=self.program_id,
+            member_id=self.member_id,
+            nonce_hash=self.nonce_hash,
+            activity_id=self.activity_id,
+            correlation_id=self.correlation_id,
+            expires_at=datetime.fromtimestamp(int(self.expires_at), UTC),
+        )
+
+
+class AccountTaken(Exception):
+    """Another member holds this TikTok account."""
+
+
+class AccountStore:
+    def __init__(self, table_name: str) -> None:
+        for model in (AccountItem, HolderItem, ConsentItem):
+            bind(model, table_name)
+
+    def add_consent(self, state_hash: str, consent: Consent) -> None:
+        ConsentItem(
+            _consent_key(state_hash),
+            _CONSENT,
+            program_id=consent.program_id,
+            member_id=consent.member_id,
+            nonce_hash=consent.nonce_hash,
+            activity_id=consent.activity_id,
+            correlation_id=consent.correlation_id,
+            expires_at=int(consent.expires_at.timestamp()),
+        ).save()
+
+    def consent(self, state_hash: str) -> Consent | None:
+        try:
+            return ConsentItem.get(
+                _consent_key(state_hash), _CONSENT, consistent_read=True
+            ).to_consent()
+        except DoesNotExist:
+            return None
+
+    def use_consent(self, state_hash: str) -> bool:
+        """Use a consent up; False if it was used before."""
+        try:
+            ConsentItem(_consent_key(state_hash), _CONSENT).delete(ConsentItem.item.exists())
+        except DeleteError as error:
+            if condition_failed(error):
+                return False
+            raise
+        return True
+
+    def account(self, program_id: str, member_id: str) -> Account | None:
+        try:
+            return AccountItem.get(
+                _member_key(program_id, member_id), _ACCOUNT, consistent_read=True
+            ).to_account()
+        except DoesNotExist:
+            return None
+
+    def holder(self, open_id: str) -> tuple[str, str] | None:
+        """Tell program and member who hold a TikTok account."""
+        try:
+            item = HolderItem.get(_holder_key(open_id), _OWNER, consistent_read=True)
+        except DoesNotExist:
+            return None
+        return item.program_id, item.member_id
+
+    def keep(
+        self, account: Account, before: Account | None, pending: PendingSend | None, also: Part
+    ) -> None:
+        """Write a connection, replacing the member's earlier one, together with `also`.
+
+        Raises `AccountTaken` if another member holds the TikTok account.
+        """
+        item = AccountItem(
+            _member_key(account.program_id, account.member_id),
+            _ACCOUNT,
+            program_id=account.program_id,
+            member_id=account.member_id,
+            state=account.state.value,
+            open_id=account.open_id,
+            display_name=account.display_name,
+            avatar_url=account.avatar_url,
+            tokens=account.tokens,
+            access_expires_at=account.access_expires_at,
+            refresh_expires_at=account.refresh_expires_at,
+            connected_at=account.connected_at,
+            pending_in=_PENDING if pending else None,
+            pending_at=account.connected_at if pending else None,
+            pending_activity_id=pending.activity_id if pending else None,
+            pending_correlation_id=pending.correlation_id if pending else None,
+        )
+        unchanged = (
+            AccountItem.open_id == before.open_id if before else AccountItem.item.does_not_exist()
+        )
+        mine = (HolderItem.program_id == account.program_id) & (
+            HolderItem.member_id == account.member_id
+        )
+        holder = HolderItem(
+            _holder_key(account.open_id),
+            _OWNER,
+            program_id=account.program_id,
+            member_id=account.member_id,
+        )
+        parts: list[Part] = [
+            Put(holder, HolderItem.item.does_not_exist() | mine, AccountTaken),
+            Put(item, unchanged),
+            also,
+        ]
+        if before and before.open_id != account.open_id:
+            parts.append(Delete(HolderItem(_holder_key(before.open_id), _OWNER)))
+        commit(parts)
+
+    def forget(self, account: Account, also: Part) -> None:
+        """Delete a connection together with `also`. Raises `Conflict` if it changed meanwhile."""
+        key = _member_key(account.program_id, account.member_id)
+        commit(
+            [
+                Delete(AccountItem(key, _ACCOUNT), AccountItem.open_id == account.open_id),
+                Delete(HolderItem(_holder_key(account.open_id), _OWNER)),
+                also,
+            ]
+        )
+
+    def require(self, program_id: str, member_id: str, otherwise: Callable[[], Exception]) -> Check:
+        """Part: the member's account must be connected."""
+        key = _member_key(program_id, member_id)
+        connected = AccountItem.state == TikTokState.CONNECTED.value
+        return Check(AccountItem, (key, _ACCOUNT), connected, otherwise)
+
+    def lock_refresh(self, account: Account, lock: str, now: datetime, until: datetime) -> bool:
+        """Take the account's refresh lock if nobody has it and the tokens are those just read."""
+        free = AccountItem.locked_until.does_not_exist() | (
+            AccountItem.locked_until < int(now.timestamp())
+        )
+        actions: list[Action] = [
+            AccountItem.lock.set(lock),
+            AccountItem.locked_until.set(int(until.timestamp())),
+        ]
+        return self._change(account, actions, free & (AccountItem.tokens == account.tokens))
+
+    def renew(
+        self,
+        account: Account,
+        lock: str,
+        tokens: bytes,
+        access_expires_at: datetime,
+        refresh_expires_at: datetime,
+    ) -> bool:
+        """Store a rotated pair and let the lock go; False if the lock was lost meanwhile."""
+        actions: list[Action] = [
+            AccountItem.tokens.set(tokens),
+            AccountItem.access_expires_at.set(access_expires_at),
+            AccountItem.refresh_expires_at.set(refresh_expires_at),
+            AccountItem.lock.remove(),
+            AccountItem.locked_until.remove(),
+        ]
+        return self._change(account, actions, AccountItem.lock == lock)
+
+    def unlock_refresh(self, account: Account, lock: str) -> bool:
+        actions: list[Action] = [AccountItem.lock.remove(), AccountItem.locked_until.remove()]
+        return self._change(account, actions, AccountItem.lock == lock)
+
+    def require_reconnect(self, account: Account, also: Part) -> bool:
+        """Mark a connection dead if its tokens are still those that failed, with `also`."""
+        key = _member_key(account.program_id, account.member_id)
+        try:
+            commit(
+                [
+                    Update(
+                        AccountItem(key, _ACCOUNT),
+                        [
+                            AccountItem.state.set(TikTokState.RECONNECT_REQUIRED.value),
+                            AccountItem.lock.remove(),
+                            AccountItem.locked_until.remove(),
+                        ],
+                        AccountItem.tokens == account.tokens,
+                    ),
+                    also,
+                ]
+            )
+        except Conflict:
+            return False
+        return True
+
+    def settle_pending(self, program_id: str, member_id: str, activity_id: str) -> bool:
+        """Forget the send that waited for a connection, once it is made or cannot be."""
+        item = AccountItem(_member_key(program_id, member_id), _ACCOUNT)
+        try:
+            item.update(
+                [
+                    AccountItem.pending_in.remove(),
+                    AccountItem.pending_at.remove(),
+                    AccountItem.pending_activity_id.remove(),
+                    AccountItem.pending_correlation_id.remove(),
+                ],
+                AccountItem.pending_activity_id == activity_id,
+            )
+        except UpdateError as error:
+            if condition_failed(error):
+                return False
+            raise
+        return True
+
+    def pending(self, before: datetime, count: int) -> Sequence[PendingSend]:
+        """List sends that have waited since before an instant: one query."""
+        found = AccountItem.pending_index.query(
+            _PENDING, PendingIndex.pending_at < before, limit=count
+        )
+        return [
+            PendingSend(
+                item.program_id,
+                item.member_id,
+                item.pending_activity_id,
+                item.pending_correlation_id or "",
+            )
+            for item in found
+            if item.pending_activity_id
+        ]
+
+    def _change(self, account: Account, actions: list[Action], condition: Condition) -> bool:
+        item = AccountItem(_member_key(account.program_id, account.member_id), _ACCOUNT)
+        try:
+            item.update(actions, condition)
+        except UpdateError as error:
+            if condition_failed(error):
+                return False
+            raise
+        return True
+
+
+def _member_key(program_id: str, member_id: str) -> str:
+    return f"member#{owner_key(program_id, member_id)}"
+
+
+def _holder_key(open_id: str) -> str:
+    return f"open_id#{open_id}"
+
+
+def _consent_key(state_hash: str) -> str:
+    return f"state#{state_hash}"

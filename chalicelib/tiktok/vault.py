@@ -1,0 +1,37 @@
+"""TikTok tokens at rest: encrypted by KMS, bound to the member they belong to."""
+
+import json
+from typing import TYPE_CHECKING
+
+from chalicelib.tiktok.model import Tokens
+
+if TYPE_CHECKING:
+    from mypy_boto3_kms import KMSClient
+
+
+class TokenVault:
+    """Ciphertext of one member is useless under another's name: the context has to match."""
+
+    def __init__(self, kms: "KMSClient", key_id: str) -> None:
+        self._kms = kms
+        self._key_id = key_id
+
+    def lock(self, program_id: str, member_id: str, tokens: Tokens) -> bytes:
+        plain = json.dumps({"access": tokens.access, "refresh": tokens.refresh}).encode()
+        answer = self._kms.encrypt(
+            KeyId=self._key_id, Plaintext=plain, EncryptionContext=_context(program_id, member_id)
+        )
+        return answer["CiphertextBlob"]
+
+    def unlock(self, program_id: str, member_id: str, ciphertext: bytes) -> Tokens:
+        answer = self._kms.decrypt(
+            KeyId=self._key_id,
+            CiphertextBlob=ciphertext,
+            EncryptionContext=_context(program_id, member_id),
+        )
+        plain = json.loads(answer["Plaintext"])
+        return Tokens(plain["access"], plain["refresh"])
+
+
+def _context(program_id: str, member_id: str) -> dict[str, str]:
+    return {"program_id": program_id, "member_id": member_id}
