@@ -22,7 +22,9 @@ REMINDER = (
 )
 """Read before sending and after it: TikTok takes no text, and only the member can post."""
 
-_WALL_CLOCK = re.compile(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?(?P<offset>Z|[+-]\d{2}:\d{2})?$")
+_WALL_CLOCK = re.compile(
+    r"^[12]\d{3}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?(?P<offset>Z|[+-]\d{2}:\d{2})?$"
+)
 
 
 class Network(StrEnum):

@@ -1,0 +1,1 @@
+"""Performances: one member performing one activity, from queued to staged to posted."""
