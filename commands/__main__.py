@@ -4,9 +4,13 @@ import json
 
 import click
 from botocore.exceptions import BotoCoreError, ClientError
+from pynamodb.exceptions import PynamoDBException
 
 from chalicelib.foundation.identity import Role
+from chalicelib.points.model import Difference
 from commands.stack import Stack
+
+DIFFERENCES_STAY = 3
 
 _stack = click.option("--stack", default="greenroom", show_default=True, help="The stack's name.")
 
@@ -36,7 +40,7 @@ def create(  # noqa: PLR0917  click hands them over by name
         made = _create(Stack(stack), name, manager, members, time_zone, sign_in=sign_in)
     except ValueError as error:
         raise click.ClickException(f"{error} Correct it and run this again.") from error
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, PynamoDBException) as error:
         raise click.ClickException(f"{error}\nNothing is lost by running this again.") from error
     click.echo(json.dumps(made))
 
@@ -63,6 +67,40 @@ def _create(
             for each in people
         ],
     }
+
+
+@main.group()
+def points() -> None:
+    """Points: what the ledger says, and what the totals say."""
+
+
+@points.command()
+@_stack
+@click.option("--program", "program_id", required=True, help="The program's id.")
+@click.option("--repair", is_flag=True, help="Set totals that differ to what the ledger says.")
+def recompute(stack: str, program_id: str, repair: bool) -> None:
+    """Add every member's ledger up and report totals that differ; exits 3 if any stay so."""
+    service = Stack(stack).house().points
+    try:
+        differing = [each for each in service.differences(program_id) if _report(each)]
+        for difference in differing if repair else ():
+            service.repair(program_id, difference)
+            click.echo(f"{difference.member_id} set right.", err=True)
+    except PynamoDBException as error:
+        raise click.ClickException(f"{error}\nNothing is lost by running this again.") from error
+    click.echo(json.dumps({"program_id": program_id, "differences": len(differing)}))
+    if differing and not repair:
+        click.echo("Run it again to be sure, then with --repair.", err=True)
+        raise SystemExit(DIFFERENCES_STAY)
+
+
+def _report(difference: Difference) -> bool:
+    kept, ledger = difference.kept, difference.ledger
+    click.echo(
+        f"{difference.member_id}: balance {kept.balance}, ledger {ledger.balance}; "
+        f"earned {kept.earned}, ledger {ledger.earned}"
+    )
+    return True
 
 
 @main.command()

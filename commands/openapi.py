@@ -63,7 +63,8 @@ def _models(marks: Endpoint) -> Iterable[tuple[type[BaseModel], Any]]:
     if marks.body:
         yield marks.body, "validation"
     for model in marks.answers.values():
-        yield model, "serialization"
+        if model:
+            yield model, "serialization"
 
 
 def _operation(route: Route, marks: Endpoint, references: Any) -> dict[str, Any]:
@@ -81,14 +82,22 @@ def _operation(route: Route, marks: Endpoint, references: Any) -> dict[str, Any]
             "description": f"At most {MAX_BODY_BYTES} bytes.",
             "content": {"application/json": {"schema": schema}},
         }
-    operation["responses"] = {
-        str(status): {
-            "description": "Done" if status < 400 else "Not well",  # noqa: PLR2004  HTTP's own line
-            "content": {"application/json": {"schema": references[model, "serialization"]}},
-        }
+    answers = {
+        str(status): _answer(marks, status, references[model, "serialization"] if model else None)
         for status, model in marks.answers.items()
-    } | _problem_responses(marks)
+    }
+    operation["responses"] = answers | _problem_responses(marks)
     return operation
+
+
+def _answer(marks: Endpoint, status: int, schema: Any) -> dict[str, Any]:
+    described = "Done" if status < 400 else "Not well"  # noqa: PLR2004  HTTP's own line
+    if schema is None:
+        return {"description": described}
+    content = {"application/json": {"schema": schema}}
+    if marks.page:
+        content["text/html"] = {"schema": {"type": "string"}}
+    return {"description": described, "content": content}
 
 
 def _path_parameters(route: Route) -> list[dict[str, Any]]:
@@ -157,20 +166,20 @@ def _problem_responses(marks: Endpoint) -> dict[str, Any]:
     return {
         str(status): {
             "description": ", ".join(codes),
-            "content": {
-                MEDIA_TYPE: {
-                    "schema": {
-                        "allOf": [
-                            {"$ref": f"{_SCHEMAS}Problem"},
-                            {"properties": {"code": {"enum": codes}, "status": {"const": status}}},
-                        ]
-                    }
-                }
-            },
+            "content": _problem_content(status, codes, page=marks.page),
         }
         for status, codes in sorted(by_status.items())
         if status not in marks.answers
     }
+
+
+def _problem_content(status: int, codes: list[str], *, page: bool) -> dict[str, Any]:
+    narrowed = {"properties": {"code": {"enum": codes}, "status": {"const": status}}}
+    schema = {"allOf": [{"$ref": f"{_SCHEMAS}Problem"}, narrowed]}
+    content: dict[str, Any] = {MEDIA_TYPE: {"schema": schema}}
+    if page:
+        content["text/html"] = {"schema": {"type": "string"}}
+    return content
 
 
 def _problem_schema() -> dict[str, Any]:

@@ -25,7 +25,12 @@ class Stack:
 
     def house(self) -> House:
         """Build the services on this stack's tables."""
-        return House(Settings(programs_table=self.outputs["ProgramsTableName"]))
+        return House(
+            Settings(
+                programs_table=self.outputs["ProgramsTableName"],
+                points_table=self.outputs["PointsTableName"],
+            )
+        )
 
     def add_sign_in(self, email: str) -> bool:
         """Let the user pool invite a person by e-mail; False if they can sign in already."""

@@ -238,7 +238,7 @@ class Demo:
             )
         self._take(performance)
         if self.result.points_awarded is None:
-            self.result.points_awarded = performance.get("points_awarded")
+            self.result.points_awarded = performance.get("points")
         self.result.balance = balance_in(member.get("/me"))
         if performance["status"] == "failed":
             raise Failure(

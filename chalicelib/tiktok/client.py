@@ -26,7 +26,7 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, Protocol, TypedDict, TypeGuard
+from typing import Any, Protocol, TypeGuard
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import requests
@@ -38,6 +38,7 @@ from chalicelib.tiktok.errors import (
     Cause,
     Failure,
     InboxFull,
+    Known,
     OutcomeUnknown,
     Reconnect,
     Refused,
@@ -480,7 +481,7 @@ class TikTokClient:
 
     # --- the bytes --------------------------------------------------------------------------
 
-    def _check_upload_url(self, url: str, known: "_Known") -> None:
+    def _check_upload_url(self, url: str, known: Known) -> None:
         """Raise Refused unless this is a URL on a host that a video may go to."""
         found = _URL.fullmatch(url)
         host = found["host"].lower() if found else "?"
@@ -489,7 +490,7 @@ class TikTokClient:
             for entry in self._settings.upload_hosts
         )
         if not found or found["scheme"] not in self._schemes or not allowed:
-            told: _Known = {**known, "message": f"upload_hosts does not have {host}"}
+            told: Known = {**known, "message": f"upload_hosts does not have {host}"}
             raise Refused("upload_host_not_allowed", cause=Cause.APP_SETTINGS, **told)
 
     def _send_from(self, upload: "_Upload", first_byte: int) -> None:
@@ -581,12 +582,6 @@ _URL = re.compile(
 
 _WORD = re.compile(r"[!-~]+")
 _CONTENT_RANGE = re.compile(r"bytes (?:0-(?P<end>[0-9]{1,18})|\*)/(?P<total>[0-9]{1,18})")
-
-
-class _Known(TypedDict, total=False):
-    log_id: str | None
-    message: str
-    http_status: int | None
 
 
 class _Session(requests.Session):
@@ -710,7 +705,7 @@ class _Answer:
         )
 
     @property
-    def known(self) -> _Known:
+    def known(self) -> Known:
         return {"log_id": self.log_id, "message": self.message, "http_status": self.http_status}
 
     @property

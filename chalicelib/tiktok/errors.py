@@ -78,7 +78,9 @@ _WORDS = {
 }
 
 
-class _Known(TypedDict, total=False):
+class Known(TypedDict, total=False):
+    """What every error may know besides its code."""
+
     log_id: str | None
     message: str
     http_status: int | None
@@ -128,7 +130,7 @@ class TryLater(TikTokError):
     """
 
     def __init__(
-        self, code: str, *, retry_after_seconds: float | None = None, **known: Unpack[_Known]
+        self, code: str, *, retry_after_seconds: float | None = None, **known: Unpack[Known]
     ) -> None:
         super().__init__(code, **known)
         self.retry_after_seconds = retry_after_seconds
@@ -147,7 +149,7 @@ class OutcomeUnknown(TikTokError):
 
 
 class _WithCause(TikTokError):
-    def __init__(self, code: str, *, cause: Cause, **known: Unpack[_Known]) -> None:
+    def __init__(self, code: str, *, cause: Cause, **known: Unpack[Known]) -> None:
         super().__init__(code, **known)
         self.cause = cause
 
@@ -181,7 +183,7 @@ class UploadOffset(TikTokError):
     `received_bytes` is how many TikTok seems to have, None if it did not say.
     """
 
-    def __init__(self, code: str, *, received_bytes: int | None, **known: Unpack[_Known]) -> None:
+    def __init__(self, code: str, *, received_bytes: int | None, **known: Unpack[Known]) -> None:
         super().__init__(code, **known)
         self.received_bytes = received_bytes
 
@@ -241,7 +243,7 @@ _FAIL_REASONS: dict[str, tuple[type[TryLater]] | tuple[type[Refused | Reconnect]
 
 
 def error_from_code(
-    code: str, *, retry_after_seconds: float | None = None, **known: Unpack[_Known]
+    code: str, *, retry_after_seconds: float | None = None, **known: Unpack[Known]
 ) -> TikTokError:
     """The error an error code means: of an API call, of OAuth, or in the callback's query.
 
@@ -281,7 +283,7 @@ def failure_from_reason(reason: str, *, log_id: str | None = None) -> Failure:
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _URL = re.compile(r"\S+://\S+|\S*\?\S+=\S*")
-_LONG_WORD = re.compile(r"\S{25,}")
+_LONG_WORD = re.compile(r"(?=\S*[0-9])\S{16,}|\S{25,}")
 
 
 def safe_name(name: object, secrets: Collection[str] = ()) -> str | None:
