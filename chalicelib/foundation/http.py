@@ -208,6 +208,7 @@ class Door:
         found = route.endpoint()
         caller = _NOBODY if found.who is Who.ANYONE else self._admit(found.who, sent)
         raw = _raw_body(sent)
+        _check_size(raw)
         body = _read_body(found.body, raw, sent) if found.body else None
         query = _read_query(found.query, sent) if found.query else None
         request: Request[Any, Any] = Request(
@@ -276,15 +277,18 @@ def _correlation_id(sent: "ChaliceRequest") -> str:
     return own if _CORRELATION_ID.match(own) else str(sent.context.get("requestId", "unknown"))
 
 
-def _read_body(model: "type[BaseModel]", raw: bytes, sent: "ChaliceRequest") -> "BaseModel":
-    from pydantic import ValidationError
-
+def _check_size(raw: bytes) -> None:
     if len(raw) > MAX_BODY_BYTES:
         raise Problem(
             ProblemCode.BODY_TOO_LARGE,
             f"The body has {len(raw)} bytes; {MAX_BODY_BYTES} are the limit.",
             members={"limit": MAX_BODY_BYTES, "actual": len(raw)},
         )
+
+
+def _read_body(model: "type[BaseModel]", raw: bytes, sent: "ChaliceRequest") -> "BaseModel":
+    from pydantic import ValidationError
+
     content_type = sent.headers.get("content-type", "application/json").partition(";")[0]
     if content_type.strip().lower() != "application/json":
         raise Problem(
