@@ -16,7 +16,9 @@ START_GRACE = timedelta(minutes=5)
 MAX_AHEAD = timedelta(days=5 * 366)
 """How far ahead a start or end may lie (product rule)."""
 
-_WALL_CLOCK = re.compile(r"^[12]\d{3}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?(?P<offset>Z|[+-]\d{2}:\d{2})?$")
+_WALL_CLOCK = re.compile(
+    r"^[12]\d{3}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?(?P<offset>Z|[+-]\d{2}:\d{2})?$"
+)
 
 
 class Network(StrEnum):
