@@ -80,6 +80,7 @@ class Activity:
     created_at: datetime
     ended_at: datetime | None = None
     video: VideoFacts | None = None
+    video_key: str | None = None
     problems: tuple[VideoProblem, ...] = ()
     network: Network = Network.TIKTOK_VIDEO
 

@@ -19,12 +19,12 @@ from chalicelib.foundation.logging import logger
 from chalicelib.foundation.pages import Cursors, Page
 from chalicelib.foundation.problems import FieldError, Problem, ProblemCode, not_found
 from chalicelib.foundation.table import Conflict, Part, commit
-from chalicelib.videos.model import Upload, UploadStatus, VideoFacts, VideoProblem
-from chalicelib.videos.service import VideoService
+from chalicelib.videos.model import Upload, UploadStatus
+from chalicelib.videos.service import Verdict, VideoService
 
 _LIST = "activities"
 _ATTEMPTS = 4
-EXPIRE_AT_ONCE = 25
+AT_ONCE = 25
 MAX_EXPIRED_PER_RUN = 1000
 
 
@@ -72,42 +72,43 @@ class ActivityLifecycle:
         """Read an activity, never behind."""
         return self._store.get(program_id, activity_id)
 
-    def settle(
-        self,
-        program_id: str,
-        activity_ids: Sequence[str],
-        video: VideoFacts | None,
-        problems: Sequence[VideoProblem],
-    ) -> None:
+    def settle(self, verdict: Verdict) -> None:
         """Take a verdict to the activities that waited for it. Safe to call twice."""
-        for activity_id in activity_ids:
-            waiting = self._store.get(program_id, activity_id)
+        for activity_id in verdict.waiting_activities:
+            waiting = self._store.get(verdict.program_id, activity_id)
             if waiting is None or waiting.state is not ActivityState.PROCESSING:
                 continue
-            settled = self._store.settle(waiting, video, problems)
+            settled = replace(
+                waiting,
+                state=ActivityState.REJECTED if verdict.problems else ActivityState.PUBLISHED,
+                video=verdict.video,
+                video_key=verdict.video_key,
+                problems=verdict.problems,
+            )
+            first = self._store.settle(settled)
             logger.info(
                 "activity settled",
-                extra={"activity_id": activity_id, "rejected": bool(problems), "first": settled},
+                extra={
+                    "activity_id": activity_id,
+                    "rejected": bool(verdict.problems),
+                    "first": first,
+                },
             )
 
     def expire(self) -> int:
-        """End what is past its end; answers how many. One query, and one write per 25."""
+        """End what is past its end; tells how many. One query, and one write per 25."""
         now = self._clock.now()
         due = self._store.due(now, MAX_EXPIRED_PER_RUN)
-        for start in range(0, len(due), EXPIRE_AT_ONCE):
-            chunk = due[start : start + EXPIRE_AT_ONCE]
-            try:
-                self._store.end_due(chunk, now)
-            except Conflict:
-                for each in chunk:
-                    self._end_one(each, now)
-        return len(due)
+        chunks = [due[start : start + AT_ONCE] for start in range(0, len(due), AT_ONCE)]
+        return sum(self._end(chunk, now) for chunk in chunks)
 
-    def _end_one(self, due: tuple[str, str, datetime], now: datetime) -> None:
+    def _end(self, due: Sequence[tuple[str, str, datetime]], now: datetime) -> int:
         try:
-            self._store.end_due([due], now)
+            self._store.end_due(due, now)
         except Conflict:
-            logger.info("activity changed before it expired", extra={"activity_id": due[1]})
+            # One of them was ended, or its end moved, since the query: each by itself then.
+            return sum(self._end([each], now) for each in due) if len(due) > 1 else 0
+        return len(due)
 
 
 class ActivityService:
@@ -157,7 +158,7 @@ class ActivityService:
             created_at=now,
         )
         for _ in range(_ATTEMPTS):
-            made, parts = self._on_upload(activity, self._videos.upload(caller, new.upload_id))
+            made, parts = self._on_upload(activity, self._received(caller, new.upload_id))
             try:
                 commit([self._store.add(made), *parts])
             except Conflict:
@@ -167,16 +168,31 @@ class ActivityService:
             return made
         raise Problem(ProblemCode.CHANGED_MEANWHILE, "The upload keeps changing. Try again.")
 
-    def _on_upload(self, activity: Activity, upload: Upload) -> tuple[Activity, Sequence[Part]]:
-        """Say what an activity becomes on this upload, and what else has to be written with it."""
-        match upload.status_at(self._clock.now()):
-            case UploadStatus.VALID:
-                return replace(activity, state=ActivityState.PUBLISHED, video=upload.video), ()
-            case UploadStatus.AWAITING_FILE if not self._videos.file_arrived(upload):
+    def _received(self, caller: Caller, upload_id: str) -> Upload:
+        """Read an upload whose file has come. Raises the problem `upload_not_received`."""
+        upload = self._videos.upload(caller, upload_id)
+        waiting = UploadStatus.AWAITING_FILE
+        if upload.status_at(self._clock.now()) is waiting and not self._videos.file_arrived(upload):
+            # A verdict empties `incoming/`, so the file may be gone for having been looked at.
+            upload = self._videos.upload(caller, upload_id)
+            if upload.status_at(self._clock.now()) is waiting:
                 raise Problem(
                     ProblemCode.UPLOAD_NOT_RECEIVED,
                     "No file has been posted for this upload yet. Post it with the form first.",
                 )
+        return upload
+
+    def _on_upload(self, activity: Activity, upload: Upload) -> tuple[Activity, Sequence[Part]]:
+        """Say what an activity becomes on this upload, and what else has to be written with it."""
+        match upload.status_at(self._clock.now()):
+            case UploadStatus.VALID:
+                published = replace(
+                    activity,
+                    state=ActivityState.PUBLISHED,
+                    video=upload.video,
+                    video_key=upload.video_key,
+                )
+                return published, ()
             case UploadStatus.AWAITING_FILE | UploadStatus.VALIDATING:
                 return activity, (self._videos.await_verdict(upload, activity.activity_id),)
             case UploadStatus.REJECTED | UploadStatus.EXPIRED as status:

@@ -26,7 +26,7 @@ from chalicelib.foundation.table import (
     commit,
     condition_failed,
 )
-from chalicelib.videos.model import VideoFacts, VideoProblem, facts_from, problems_from
+from chalicelib.videos.model import facts_from, problems_from
 
 _DUE = "due"
 
@@ -76,6 +76,7 @@ class ActivityItem(Model):
     created_at = UTCDateTimeAttribute()
     ended_at = UTCDateTimeAttribute(null=True)
     video = JSONAttribute(null=True)
+    video_key = UnicodeAttribute(null=True)
     problems = JSONAttribute(null=True)
     open_in = UnicodeAttribute(null=True)
     feed_rank = UnicodeAttribute(null=True)
@@ -100,6 +101,7 @@ class ActivityItem(Model):
             created_at=self.created_at,
             ended_at=self.ended_at,
             video=facts_from(self.video),
+            video_key=self.video_key,
             problems=problems_from(self.problems),
         )
 
@@ -121,6 +123,7 @@ class ActivityItem(Model):
             created_by=activity.created_by,
             created_at=activity.created_at,
             video=asdict(activity.video) if activity.video else None,
+            video_key=activity.video_key,
             open_in=activity.program_id if published else None,
             feed_rank=feed_rank(activity) if published else None,
             due_in=_DUE if published and activity.ends_at else None,
@@ -202,27 +205,24 @@ class ActivityStore:
         found = ActivityItem.batch_get([(program_id, each) for each in activity_ids])
         return {item.activity_id: item.to_activity() for item in found}
 
-    def settle(
-        self, waiting: Activity, video: VideoFacts | None, problems: Sequence[VideoProblem]
-    ) -> bool:
-        """Publish or reject an activity that waited for its video, once."""
-        actions: list[Action]
-        if problems:
-            actions = [
-                ActivityItem.state.set(ActivityState.REJECTED.value),
-                ActivityItem.problems.set([each.to_dict() for each in problems]),
+    def settle(self, settled: Activity) -> bool:
+        """Write an activity that waited for its video as published or rejected, once."""
+        item = ActivityItem.of(settled)
+        actions: list[Action] = [
+            ActivityItem.state.set(settled.state.value),
+            ActivityItem.problems.set([each.to_dict() for each in settled.problems]),
+        ]
+        if settled.state is ActivityState.PUBLISHED:
+            actions += [
+                ActivityItem.video.set(item.video),
+                ActivityItem.video_key.set(item.video_key),
+                ActivityItem.open_in.set(item.open_in),
+                ActivityItem.feed_rank.set(item.feed_rank),
             ]
-        else:
-            actions = [
-                ActivityItem.state.set(ActivityState.PUBLISHED.value),
-                ActivityItem.video.set(asdict(video) if video else None),
-                ActivityItem.open_in.set(waiting.program_id),
-                ActivityItem.feed_rank.set(feed_rank(waiting)),
-            ]
-            if waiting.ends_at:
-                actions.append(ActivityItem.due_in.set(_DUE))
+            if item.due_in:
+                actions.append(ActivityItem.due_in.set(item.due_in))
         return self._change(
-            waiting.program_id, waiting.activity_id, actions, ActivityState.PROCESSING
+            settled.program_id, settled.activity_id, actions, ActivityState.PROCESSING
         )
 
     def end(self, activity: Activity, ended_at: datetime) -> bool:

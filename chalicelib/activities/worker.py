@@ -18,9 +18,7 @@ def settle(
         verdict = verdict_of_change(image)
         if verdict is not None:
             logger.set_correlation_id(verdict.correlation_id)
-            lifecycle.settle(
-                verdict.program_id, verdict.waiting_activities, verdict.video, verdict.problems
-            )
+            lifecycle.settle(verdict)
 
     return handle_changes(changed, event, context)
 

@@ -252,7 +252,7 @@ class Door:
                 self.service_of(route.room), replace(request, made_id=attempt.made_id)
             )
         except Problem:
-            idempotency.forget(attempt)
+            idempotency.refuse(attempt)
             raise
         except BaseException:
             idempotency.release(attempt)

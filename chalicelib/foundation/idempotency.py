@@ -6,11 +6,13 @@ a wrapper that only remembers answers would forget exactly then.
 """
 
 import hashlib
+import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
-from pynamodb.exceptions import DoesNotExist, PutError
+from pynamodb.exceptions import DeleteError, DoesNotExist, PutError, UpdateError
+from pynamodb.expressions.update import Action
 from pynamodb.models import Model
 
 from chalicelib.foundation.clock import Clock
@@ -30,6 +32,7 @@ class IdempotencyItem(Model):
     record_id = UnicodeAttribute(hash_key=True)
     fingerprint = UnicodeAttribute()
     made_id = UnicodeAttribute()
+    attempt = UnicodeAttribute()
     locked_until = NumberAttribute()
     expires_at = NumberAttribute()
     status = NumberAttribute(null=True)
@@ -38,11 +41,15 @@ class IdempotencyItem(Model):
 
 @dataclass(frozen=True)
 class Attempt:
-    """A request that may go ahead; `made_id` is the id (without its kind) of what it will make."""
+    """A request that may go ahead; `made_id` is the id (without its kind) of what it will make.
+
+    One that is not the `first` follows a request that broke and may have made it.
+    """
 
     record_id: str
-    fingerprint: str
     made_id: str
+    attempt: str
+    first: bool
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,7 @@ class Idempotency:
             record_id,
             fingerprint=fingerprint,
             made_id=new_id("new", now).partition("_")[2],
+            attempt=secrets.token_hex(8),
             locked_until=int((now + LOCKED).timestamp()),
             expires_at=int((now + KEPT).timestamp()),
         )
@@ -83,7 +91,7 @@ class Idempotency:
             if not condition_failed(error):
                 raise
         else:
-            return Attempt(record_id, fingerprint, fresh.made_id)
+            return Attempt(record_id, fresh.made_id, fresh.attempt, first=True)
         return self._again(fresh, moment)
 
     def _again(self, fresh: IdempotencyItem, moment: int) -> Attempt | Replay:
@@ -109,25 +117,36 @@ class Idempotency:
             if condition_failed(error):
                 raise _in_progress() from error
             raise
-        return Attempt(fresh.record_id, fresh.fingerprint, known.made_id)
+        return Attempt(fresh.record_id, known.made_id, fresh.attempt, first=False)
 
     def finish(self, attempt: Attempt, status: int, body: str) -> None:
         """Keep the answer for replay."""
-        IdempotencyItem(attempt.record_id).update(
-            [IdempotencyItem.status.set(status), IdempotencyItem.body.set(body)],
-            condition=IdempotencyItem.made_id == attempt.made_id,
-        )
+        self._change(attempt, [IdempotencyItem.status.set(status), IdempotencyItem.body.set(body)])
 
-    def forget(self, attempt: Attempt) -> None:
-        """Let the key go: the request was refused, so nothing was made under it."""
-        IdempotencyItem(attempt.record_id).delete(IdempotencyItem.made_id == attempt.made_id)
+    def refuse(self, attempt: Attempt) -> None:
+        """Let the key go for another request, if nothing can have been made under it."""
+        if not attempt.first:
+            self.release(attempt)
+            return
+        try:
+            IdempotencyItem(attempt.record_id).delete(IdempotencyItem.attempt == attempt.attempt)
+        except DeleteError as error:
+            if not condition_failed(error):
+                raise
 
     def release(self, attempt: Attempt) -> None:
         """Let a retry in at once, under the same id: the work broke, how far is not known."""
-        IdempotencyItem(attempt.record_id).update(
-            [IdempotencyItem.locked_until.set(0)],
-            condition=IdempotencyItem.made_id == attempt.made_id,
-        )
+        self._change(attempt, [IdempotencyItem.locked_until.set(0)])
+
+    def _change(self, attempt: Attempt, actions: list[Action]) -> None:
+        """Write to the record unless a later attempt has taken it over; then it is theirs."""
+        try:
+            IdempotencyItem(attempt.record_id).update(
+                actions, IdempotencyItem.attempt == attempt.attempt
+            )
+        except UpdateError as error:
+            if not condition_failed(error):
+                raise
 
 
 def _in_progress() -> Problem:

@@ -91,7 +91,10 @@ class TokenVerifier:
         )
 
     def verify(self, bearer: str) -> Claims:
-        """Read the claims of `Bearer <ID token>`. Raises `TokenRefused`, saying nothing of why."""
+        """Read the claims of `Bearer <ID token>`. Raises `TokenRefused`, saying nothing of why.
+
+        PyJWT's connection error passes through when the key set cannot be had.
+        """
         scheme, _, token = bearer.partition(" ")
         if scheme.lower() != "bearer" or not token or len(token) > MAX_TOKEN_LENGTH:
             raise TokenRefused
@@ -103,8 +106,11 @@ class TokenVerifier:
                 algorithms=["RS256"],  # never the token's own choice: "none" and HS256 end here
                 audience=self._audience,
                 issuer=self._issuer,
-                options={"require": ["exp", "iat", "sub", "aud", "iss"]},
+                # When it was issued decides nothing, and the issuer's clock may be ahead.
+                options={"require": ["exp", "iat", "sub", "aud", "iss"], "verify_iat": False},
             )
+        except self._jwt.PyJWKClientConnectionError:
+            raise  # our failure, not the token's
         except (self._jwt.PyJWTError, ValueError) as error:
             raise TokenRefused from error
         # An access token is not an identity; Cognito says which one it is in `token_use`.

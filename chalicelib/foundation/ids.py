@@ -1,9 +1,10 @@
 """Opaque ids that sort by the time they were made, so that a key range is a time range."""
 
 import secrets
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME_BITS = 48
 _RANDOM_BITS = 80
 _LENGTH = 26
@@ -12,7 +13,8 @@ ID_PATTERN = r"^[a-z]{3}_[0-9a-z]{26}$"
 
 def new_id(kind: str, now: datetime) -> str:
     """Make an id such as `act_01hv...`: a kind of three letters, milliseconds, 80 random bits."""
-    milliseconds = int(now.timestamp() * 1000) & ((1 << _TIME_BITS) - 1)
+    # Not by way of floats, which lose a millisecond now and then.
+    milliseconds = (now - _EPOCH) // timedelta(milliseconds=1) & ((1 << _TIME_BITS) - 1)
     number = (milliseconds << _RANDOM_BITS) | secrets.randbits(_RANDOM_BITS)
     letters = [_ALPHABET[(number >> shift) & 31] for shift in range(5 * (_LENGTH - 1), -1, -5)]
     return f"{kind}_{''.join(letters)}"

@@ -6,6 +6,7 @@ or none. A part knows which problem its broken condition means.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from pynamodb.connection import Connection
@@ -120,13 +121,18 @@ def commit(parts: Sequence[Part], wait: Any = None) -> None:
         raise
 
 
-def _write(parts: Sequence[Part]) -> None:
-    connection = Connection(
+@cache
+def _connection() -> Connection:
+    """Make the connection that transactions use; making one costs more than a transaction."""
+    return Connection(
         connect_timeout_seconds=CONNECT_SECONDS,
         read_timeout_seconds=READ_SECONDS,
         max_retry_attempts=ATTEMPTS - 1,
     )
-    with TransactWrite(connection=connection) as transaction:
+
+
+def _write(parts: Sequence[Part]) -> None:
+    with TransactWrite(connection=_connection()) as transaction:
         for part in parts:
             match part:
                 case Check(model, keys, condition):

@@ -82,7 +82,7 @@ class Performance:
     performance_id: str
     activity_id: str
     instructions: str
-    upload_id: str
+    video_key: str
     content_type: str
     size_bytes: int
     points: int

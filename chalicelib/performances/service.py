@@ -102,14 +102,14 @@ class PerformanceService:
         activity = self._activities.activity(caller.program_id, activity_id)
         if activity is None:
             raise not_found("activity")
-        video = _open_video(activity, now)
+        video, video_key = _open_video(activity, now)
         performance = Performance(
             program_id=caller.program_id,
             member_id=caller.member_id,
             performance_id=f"prf_{made_id}" if made_id else new_id("prf", now),
             activity_id=activity_id,
             instructions=activity.instructions,
-            upload_id=activity.upload_id,
+            video_key=video_key,
             content_type=f"video/{video.container}",
             size_bytes=video.size_bytes,
             points=activity.points,
@@ -237,11 +237,11 @@ class PerformanceService:
         return Page(page, following)
 
 
-def _open_video(activity: Activity, now: datetime) -> VideoFacts:
-    """Give the activity's video if it is open now; raise the problem that says why not."""
+def _open_video(activity: Activity, now: datetime) -> tuple[VideoFacts, str]:
+    """Give an open activity's video and its place; raise the problem that says why not."""
     match activity.status_at(now):
-        case ActivityStatus.ACTIVE if activity.video is not None:
-            return activity.video
+        case ActivityStatus.ACTIVE if activity.video and activity.video_key:
+            return activity.video, activity.video_key
         case ActivityStatus.SCHEDULED:
             raise Problem(
                 ProblemCode.ACTIVITY_NOT_STARTED,

@@ -181,7 +181,7 @@ class Stager:
         logger.info("draft begun", extra={"publish_id": draft.publish_id, "log_id": draft.log_id})
         unconfirmed = replace(initiated, state=State.UNCONFIRMED)
         self._write(unconfirmed, State.INITIATED, lease)
-        video = self._videos.open_at(performance.program_id, performance.upload_id)
+        video = self._videos.open_at(performance.video_key)
         try:
             self._client.send(draft, performance.content_type, performance.size_bytes, video)
         except TikTokError as error:

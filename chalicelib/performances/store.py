@@ -59,7 +59,7 @@ class PerformanceItem(Model):
     member_id = UnicodeAttribute()
     activity_id = UnicodeAttribute()
     instructions = UnicodeAttribute()
-    upload_id = UnicodeAttribute()
+    video_key = UnicodeAttribute()
     content_type = UnicodeAttribute()
     size_bytes = NumberAttribute()
     points = NumberAttribute()
@@ -89,7 +89,7 @@ class PerformanceItem(Model):
             performance_id=self.performance_id,
             activity_id=self.activity_id,
             instructions=self.instructions,
-            upload_id=self.upload_id,
+            video_key=self.video_key,
             content_type=self.content_type,
             size_bytes=int(self.size_bytes),
             points=int(self.points),
@@ -141,7 +141,7 @@ class PerformanceStore:
             member_id=performance.member_id,
             activity_id=performance.activity_id,
             instructions=performance.instructions,
-            upload_id=performance.upload_id,
+            video_key=performance.video_key,
             content_type=performance.content_type,
             size_bytes=performance.size_bytes,
             points=performance.points,

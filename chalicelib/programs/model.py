@@ -1,5 +1,6 @@
 """Programs and members: plain types and rules."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from chalicelib.foundation.identity import Caller, Role, TikTokState
 
 MAX_NAME = 100
+_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 MAX_EMAIL = 254  # RFC 5321's longest path without its brackets
 
 
@@ -62,8 +64,7 @@ def owner_key(program_id: str, member_id: str) -> str:
 def normalized_email(email: str) -> str:
     """Bring an e-mail address into the one form it is compared in. Raises ValueError."""
     plain = email.strip().lower()
-    local, at, domain = plain.rpartition("@")
-    if not (local and at and "." in domain) or len(plain) > MAX_EMAIL or " " in plain:
+    if not _EMAIL.fullmatch(plain) or len(plain) > MAX_EMAIL:
         raise ValueError(f"{email!r} is not an e-mail address.")
     return plain
 

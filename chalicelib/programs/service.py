@@ -9,6 +9,7 @@ from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.problems import Problem, ProblemCode, invalid_field, not_found
 from chalicelib.foundation.table import Conflict, Part
 from chalicelib.programs.model import (
+    MAX_NAME,
     Member,
     MemberStatus,
     Program,
@@ -38,11 +39,7 @@ class ProgramService:
         """
         member = self._store.member_of_subject(claims.subject) or self._bind(claims)
         if member is None or member.status is not MemberStatus.ACTIVE:
-            raise Problem(
-                ProblemCode.NOT_A_MEMBER,
-                "You are signed in, but no program has invited this e-mail address. "
-                "Ask the manager of your company's program.",
-            )
+            raise _not_a_member()
         return member.as_caller()
 
     def _bind(self, claims: Claims) -> Member | None:
@@ -85,14 +82,13 @@ class ProgramService:
                 "unknown_time_zone",
                 f"{time_zone!r} is not a time zone. Use a name such as Europe/Berlin.",
             )
-        profile = self.profile(caller)
-        changed = replace(
-            profile.member,
-            name=profile.member.name if name is None else name,
-            time_zone=time_zone or profile.member.time_zone,
-        )
-        self._store.change_profile(profile.member, changed.name, changed.time_zone)
-        return replace(profile, member=changed)
+        if name is None and time_zone is None:
+            return self.profile(caller)
+        changed = self._store.change_profile(caller.program_id, caller.member_id, name, time_zone)
+        program = self._store.program(caller.program_id)
+        if changed is None or program is None:
+            raise _not_a_member()
+        return Profile(changed, program)
 
     def create_program(
         self, name: str, time_zone: str, manager_email: str
@@ -100,12 +96,15 @@ class ProgramService:
         """Make a program and invite its first manager; the last value tells whether it is new.
 
         A program of that name that exists already is left as it is; the manager is invited if need
-        be. Raises ValueError for an address or zone that is none.
+        be. Raises ValueError for a name, address or zone that is none.
         """
+        plain_name = " ".join(name.split())
+        if not 1 <= len(plain_name) <= MAX_NAME:
+            raise ValueError(f"A program's name has 1 to {MAX_NAME} characters.")
         if not is_time_zone(time_zone):
             raise ValueError(f"{time_zone!r} is not a time zone. Use a name such as Europe/Berlin.")
         now = self._clock.now()
-        program = Program(new_id("prg", now), " ".join(name.split()), time_zone, now)
+        program = Program(new_id("prg", now), plain_name, time_zone, now)
         manager = self._invited(program, manager_email, Role.MANAGER)
         try:
             self._store.create_program(program, manager)
@@ -141,3 +140,11 @@ class ProgramService:
             time_zone=program.time_zone,
             invited_at=now,
         )
+
+
+def _not_a_member() -> Problem:
+    return Problem(
+        ProblemCode.NOT_A_MEMBER,
+        "You are signed in, but no program has invited this e-mail address. "
+        "Ask the manager of your company's program.",
+    )

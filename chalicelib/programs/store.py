@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 
 from pynamodb.attributes import UnicodeAttribute, UTCDateTimeAttribute
-from pynamodb.exceptions import DoesNotExist
+from pynamodb.exceptions import DoesNotExist, UpdateError
+from pynamodb.expressions.update import Action
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 
 from chalicelib.foundation.identity import Role, TikTokState
-from chalicelib.foundation.table import Part, Put, Update, bind, commit
+from chalicelib.foundation.table import Part, Put, Update, bind, commit, condition_failed
 from chalicelib.programs.model import Member, MemberStatus, Program, normalized_name
 
 _PROGRAM = "program"
@@ -98,7 +99,7 @@ class ProgramStore:
 
     def program(self, program_id: str) -> Program | None:
         try:
-            item = ProgramItem.get(program_id, _PROGRAM)
+            item = ProgramItem.get(program_id, _PROGRAM, consistent_read=True)
         except DoesNotExist:
             return None
         return Program(item.program_id, item.name, item.time_zone, item.created_at)
@@ -200,11 +201,26 @@ class ProgramStore:
             ]
         )
 
-    def change_profile(self, member: Member, name: str, time_zone: str) -> None:
-        MemberItem(member.program_id, _member_key(member.member_id)).update(
-            [MemberItem.name.set(name), MemberItem.time_zone.set(time_zone)],
-            condition=MemberItem.status == MemberStatus.ACTIVE.value,
-        )
+    def change_profile(
+        self, program_id: str, member_id: str, name: str | None, time_zone: str | None
+    ) -> Member | None:
+        """Change what is not None; None if the member is not active (any more)."""
+        actions: list[Action] = [
+            attribute.set(value)
+            for attribute, value in (
+                (MemberItem.name, name),
+                (MemberItem.time_zone, time_zone),
+            )
+            if value is not None
+        ]
+        item = MemberItem(program_id, _member_key(member_id))
+        try:
+            item.update(actions, MemberItem.status == MemberStatus.ACTIVE.value)
+        except UpdateError as error:
+            if condition_failed(error):
+                return None
+            raise
+        return item.to_member()
 
 
 def _name_key(name: str) -> str:

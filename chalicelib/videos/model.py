@@ -338,15 +338,16 @@ class Upload:
     form_expires_at: datetime
     correlation_id: str
     video: VideoFacts | None = None
+    video_key: str | None = None
     problems: tuple[VideoProblem, ...] = ()
 
     @property
     def incoming_key(self) -> str:
         return f"incoming/{self.program_id}/{self.upload_id}"
 
-    @property
-    def video_key(self) -> str:
-        return video_key(self.program_id, self.upload_id)
+    def key_for(self, etag: str) -> str:
+        """Name the place for the bytes of this ETag: other bytes can never come to lie there."""
+        return f"videos/{self.program_id}/{self.upload_id}/{etag.strip('"')}"
 
     def status_at(self, now: datetime) -> UploadStatus:
         """Tell the status: an upload whose file never came is expired, swept or not."""
@@ -354,11 +355,6 @@ class Upload:
         if waiting and now > self.form_expires_at + ARRIVAL_GRACE:
             return UploadStatus.EXPIRED
         return self.state
-
-
-def video_key(program_id: str, upload_id: str) -> str:
-    """Name the place of an upload's validated bytes."""
-    return f"videos/{program_id}/{upload_id}"
 
 
 def parse_incoming_key(key: str) -> tuple[str, str] | None:

@@ -19,7 +19,6 @@ from chalicelib.videos.model import (
     VideoProblem,
     judge,
     parse_incoming_key,
-    video_key,
 )
 from chalicelib.videos.probe import RangeReader
 from chalicelib.videos.store import Readable, UploadStore, VideoFiles, facts_of, problems_of
@@ -45,6 +44,7 @@ class Verdict:
     correlation_id: str
     waiting_activities: tuple[str, ...]
     video: VideoFacts | None
+    video_key: str | None
     problems: tuple[VideoProblem, ...]
 
 
@@ -54,10 +54,9 @@ class VideoShelf:
     def __init__(self, files: VideoFiles) -> None:
         self._files = files
 
-    def open_at(self, program_id: str, upload_id: str) -> Callable[[int], Readable]:
+    def open_at(self, video_key: str) -> Callable[[int], Readable]:
         """Give what opens a video at any byte; nothing is fetched before that."""
-        key = video_key(program_id, upload_id)
-        return lambda first_byte: self._files.open(key, first_byte)
+        return lambda first_byte: self._files.open(video_key, first_byte)
 
 
 class VideoService:
@@ -135,9 +134,8 @@ class VideoService:
         reader = self._files.reader(upload, etag, size_bytes)
         facts = self._examine(reader, size_bytes)
         problems = judge(facts)
-        if not problems:
-            self._files.keep(upload, etag, f"video/{facts.container}")
-        decided = self._store.decide(upload, facts, problems)
+        kept = None if problems else self._files.keep(upload, etag, f"video/{facts.container}")
+        decided = self._store.decide(upload, facts, problems, kept)
         self._files.discard(key)
         logger.info(
             "upload decided",
@@ -163,5 +161,6 @@ def verdict_of_change(image: Mapping[str, Any]) -> Verdict | None:
         correlation_id=image["correlation_id"],
         waiting_activities=tuple(sorted(waiting)),
         video=facts_of(image.get("video")),
+        video_key=image.get("video_key"),
         problems=problems_of(image.get("problems")),
     )

@@ -48,6 +48,7 @@ class UploadItem(Model):
     form_expires_at = UTCDateTimeAttribute()
     correlation_id = UnicodeAttribute()
     video = JSONAttribute(null=True)
+    video_key = UnicodeAttribute(null=True)
     problems = JSONAttribute(null=True)
     waiting_activities = UnicodeSetAttribute(null=True)
 
@@ -62,6 +63,7 @@ class UploadItem(Model):
             form_expires_at=self.form_expires_at,
             correlation_id=self.correlation_id,
             video=facts_from(self.video),
+            video_key=self.video_key,
             problems=problems_from(self.problems),
         )
 
@@ -80,7 +82,7 @@ class UploadStore:
         bind(UploadItem, table_name)
 
     def add(self, upload: Upload) -> None:
-        """Put a new upload; the same one again (a retried request) changes nothing."""
+        """Put a new upload; the same one again (a retried request) has a new form to wait for."""
         item = UploadItem(
             upload.program_id,
             upload.upload_id,
@@ -94,6 +96,16 @@ class UploadStore:
         try:
             item.save(UploadItem.upload_id.does_not_exist())
         except PutError as error:
+            if not condition_failed(error):
+                raise
+            self._form_anew(upload)
+
+    def _form_anew(self, upload: Upload) -> None:
+        try:
+            UploadItem(upload.program_id, upload.upload_id).update(
+                [UploadItem.form_expires_at.set(upload.form_expires_at)], UNDECIDED
+            )
+        except UpdateError as error:
             if not condition_failed(error):
                 raise
 
@@ -115,7 +127,11 @@ class UploadStore:
         return item.to_upload()
 
     def decide(
-        self, upload: Upload, facts: VideoFacts | None, problems: tuple[VideoProblem, ...]
+        self,
+        upload: Upload,
+        facts: VideoFacts | None,
+        problems: tuple[VideoProblem, ...],
+        video_key: str | None,
     ) -> bool:
         """Write the verdict, once; False if another delivery of the event was faster."""
         state = UploadStatus.REJECTED if problems else UploadStatus.VALID
@@ -123,6 +139,8 @@ class UploadStore:
             UploadItem.state.set(state.value),
             UploadItem.problems.set([each.to_dict() for each in problems]),
         ]
+        if video_key is not None:
+            actions.append(UploadItem.video_key.set(video_key))
         if facts is not None:
             actions.append(UploadItem.video.set(asdict(facts)))
         try:
@@ -178,24 +196,26 @@ class VideoFiles:
     def reader(self, upload: Upload, etag: str, size_bytes: int) -> RangeReader:
         return s3_reader(self._s3, self._incoming, upload.incoming_key, etag, size_bytes)
 
-    def keep(self, upload: Upload, etag: str, content_type: str) -> None:
-        """Copy the very bytes that were examined to where nobody can change them.
+    def keep(self, upload: Upload, etag: str, content_type: str) -> str:
+        """Copy the very bytes that were examined to where nobody can change them; tells the key.
 
-        Raises `ObjectChanged` if another file was posted meanwhile.
+        Raises `ObjectChanged` if another file was posted meanwhile, or none is left.
         """
+        key = upload.key_for(etag)
         try:
             self._s3.copy_object(
                 Bucket=self._videos,
-                Key=upload.video_key,
+                Key=key,
                 CopySource={"Bucket": self._incoming, "Key": upload.incoming_key},
                 CopySourceIfMatch=etag,
                 ContentType=content_type,
                 MetadataDirective="REPLACE",
             )
         except self._s3.exceptions.ClientError as error:
-            if error.response["Error"]["Code"] in ("PreconditionFailed", "412"):
+            if error.response["Error"]["Code"] in ("PreconditionFailed", "412", "NoSuchKey"):
                 raise ObjectChanged(upload.incoming_key) from error
             raise
+        return key
 
     def open(self, key: str, first_byte: int) -> Readable:
         """Open a kept video at a byte: one GET, read as it is needed."""

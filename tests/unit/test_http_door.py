@@ -1,0 +1,482 @@
+"""The HTTP door: who gets in, what is passed on, and what every failure is answered with."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from chalice.app import AuthRequest, AuthResponse, Chalice
+from chalice.test import Client, HTTPResponse
+
+from chalicelib.activities.model import Activity, ActivityState
+from chalicelib.activities.service import ActivityService, NewActivity
+from chalicelib.foundation.health import HealthService
+from chalicelib.foundation.http import MAX_BODY_BYTES, Door
+from chalicelib.foundation.idempotency import Attempt, Idempotency, Replay
+from chalicelib.foundation.identity import Caller, Claims, Role
+from chalicelib.foundation.pages import Page
+from chalicelib.foundation.problems import MEDIA_TYPE, Problem, ProblemCode
+from chalicelib.programs.model import Member, MemberStatus, Program
+from chalicelib.programs.service import Profile, ProgramService
+from tests.clock import NOON, StoppedClock
+
+NOON_SECONDS = int(NOON.timestamp())
+CLAIMS = {
+    "manager": Claims("manager", "ana@demo.example", NOON_SECONDS + 1),
+    "member": Claims("member", "ben@demo.example", NOON_SECONDS + 1),
+    "stranger": Claims("stranger", "eve@other.example", NOON_SECONDS + 1),
+    # The gateway's cache still lets it in, but it ended this very second.
+    "late": Claims("manager", "ana@demo.example", NOON_SECONDS),
+}
+CALLERS = {
+    role.value: Caller("prg_1", f"mem_{role.value}", role, f"{role.value}@demo.example", "N", "UTC")
+    for role in Role
+}
+ACTIVITY = {"upload_id": "upl_1"}
+
+
+class Profiles(ProgramService):
+    """Answers one profile, notes what is changed, or breaks."""
+
+    def __init__(self) -> None:
+        self.broken: Exception | None = None
+        self.changes: list[tuple[str, str | None, str | None]] = []
+
+    def profile(self, caller: Caller) -> Profile:
+        if self.broken:
+            raise self.broken
+        member = Member(
+            caller.program_id,
+            caller.member_id,
+            caller.email,
+            caller.name,
+            caller.role,
+            MemberStatus.ACTIVE,
+            caller.time_zone,
+            NOON,
+        )
+        return Profile(member, Program(caller.program_id, "Demo", "Europe/Berlin", NOON))
+
+    def change_profile(self, caller: Caller, *, name: str | None, time_zone: str | None) -> Profile:
+        self.changes.append((caller.member_id, name, time_zone))
+        return self.profile(caller)
+
+
+class Activities(ActivityService):
+    """Notes what is asked for, and makes it, or breaks."""
+
+    def __init__(self) -> None:
+        self.broken: BaseException | None = None
+        self.made: list[tuple[str, NewActivity, str | None]] = []
+        self.pages: list[tuple[int, str | None]] = []
+
+    def now(self) -> Any:
+        return NOON
+
+    def create(self, caller: Caller, new: NewActivity, made_id: str | None = None) -> Activity:
+        self.made.append((caller.member_id, new, made_id))
+        if self.broken:
+            raise self.broken
+        return Activity(
+            program_id=caller.program_id,
+            activity_id=f"act_{made_id or 'new'}",
+            state=ActivityState.PROCESSING,
+            instructions=new.instructions,
+            upload_id=new.upload_id,
+            points=new.points,
+            featured=new.featured,
+            starts_at=None,
+            ends_at=None,
+            time_zone=caller.time_zone,
+            created_by=caller.member_id,
+            created_at=NOON,
+        )
+
+    def feed(self, caller: Caller, limit: int, cursor: str | None) -> Page[Activity]:  # noqa: ARG002
+        self.pages.append((limit, cursor))
+        return Page((), None)
+
+
+class Memory(Idempotency):
+    """Remembers answers by owner and key, and what became of each attempt."""
+
+    def __init__(self) -> None:
+        self.answers: dict[tuple[str, str], Replay] = {}
+        self.steps: list[str] = []
+
+    def begin(self, owner: str, key: str, request: bytes) -> Attempt | Replay:  # noqa: ARG002
+        self.steps.append(f"begin {owner} {key}")
+        self._begun = (owner, key)
+        return self.answers.get((owner, key)) or Attempt("record", "fingerprint", "made1")
+
+    def finish(self, attempt: Attempt, status: int, body: str) -> None:
+        self.steps.append(f"finish {attempt.made_id}")
+        self.answers[self._begun] = Replay(status, body)
+
+    def forget(self, attempt: Attempt) -> None:
+        self.steps.append(f"forget {attempt.made_id}")
+
+    def release(self, attempt: Attempt) -> None:
+        self.steps.append(f"release {attempt.made_id}")
+
+
+class Visitor:
+    """Comes to a door of their own, with fakes behind it, by way of Chalice's test client."""
+
+    def __init__(self) -> None:
+        self.profiles, self.activities, self.memory = Profiles(), Activities(), Memory()
+        self.rooms: dict[str, Any] = {
+            "programs": self.profiles,
+            "activities": self.activities,
+            "foundation": HealthService("build-1", {"tables": lambda: None}, StoppedClock()),
+        }
+        self.app = app = Chalice("door")
+
+        @app.authorizer()
+        def authorizer(request: AuthRequest) -> AuthResponse:
+            claims = CLAIMS[request.token.removeprefix("Bearer ")]
+            return AuthResponse(["*"], claims.subject, claims.to_context())
+
+        door = Door(
+            app,
+            authorizer,
+            StoppedClock(),
+            service_of=lambda room: self.rooms[room],
+            caller_of=self._caller_of,
+            idempotency_of=lambda: self.memory,
+        )
+        door.open("GET   /health", "foundation.health", public=True)
+        door.open("GET   /me", "programs.me")
+        door.open("PATCH /me", "programs.change_me")
+        door.open("POST  /activities", "activities.create")
+        door.open("GET   /feed", "activities.feed")
+        self._client = Client(app)
+
+    def _caller_of(self, claims: Claims) -> Caller:
+        if claims.subject not in CALLERS:
+            raise Problem(ProblemCode.NOT_A_MEMBER, "You are signed in, but not a member.")
+        return CALLERS[claims.subject]
+
+    def ask(
+        self,
+        route: str,
+        *,
+        as_: str | None = "manager",
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> HTTPResponse:
+        """Send a request; `body` is sent as it is if it is bytes, else as JSON."""
+        method, path = route.split()
+        sent = dict(headers or {})
+        if as_:
+            sent["Authorization"] = f"Bearer {as_}"
+        raw = (
+            b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+        )
+        if raw and "Content-Type" not in sent:
+            sent["Content-Type"] = "application/json"
+        return self._client.http.request(method, path, headers=sent, body=raw)
+
+
+@pytest.fixture
+def visitor() -> Visitor:
+    return Visitor()
+
+
+def problem(answer: HTTPResponse) -> dict[str, Any]:
+    """Read a problem, whose status and media type are those of every problem."""
+    told: dict[str, Any] = json.loads(answer.body)
+    assert answer.headers["Content-Type"] == MEDIA_TYPE
+    assert told["status"] == answer.status_code == ProblemCode[told["code"].upper()].status
+    assert {"type", "title", "detail"} <= told.keys()
+    return told
+
+
+def test_a_public_route_asks_for_no_token(visitor: Visitor) -> None:
+    answer = visitor.ask("GET /health", as_=None)
+    assert answer.status_code == 200
+    assert answer.json_body["status"] == "ok"
+
+
+def test_a_handler_answers_json_that_nobody_caches(visitor: Visitor) -> None:
+    answer = visitor.ask("GET /me", as_="member")
+    assert answer.status_code == 200
+    assert answer.json_body["member_id"] == "mem_member"
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_a_token_that_expired_while_the_gateway_still_trusts_it_is_refused(
+    visitor: Visitor,
+) -> None:
+    assert problem(visitor.ask("GET /me", as_="late"))["code"] == "unauthenticated"
+
+
+def test_somebody_of_no_program_is_told_so(visitor: Visitor) -> None:
+    assert problem(visitor.ask("GET /me", as_="stranger"))["code"] == "not_a_member"
+
+
+def test_a_member_may_not_do_what_managers_do_and_nothing_happens(visitor: Visitor) -> None:
+    answer = visitor.ask("POST /activities", as_="member", body=ACTIVITY)
+    assert problem(answer)["code"] == "manager_only"
+    assert visitor.activities.made == []
+
+
+def test_who_may_not_is_told_that_before_what_is_wrong_with_the_body(visitor: Visitor) -> None:
+    answer = visitor.ask("POST /activities", as_="member", body=b"{")
+    assert problem(answer)["code"] == "manager_only"
+
+
+def test_a_manager_may_do_what_members_do(visitor: Visitor) -> None:
+    assert visitor.ask("GET /feed", as_="manager").status_code == 200
+
+
+@pytest.mark.parametrize("own", ["form-12345", "a.b_c-D9", "x" * 64])
+def test_a_plain_correlation_id_of_the_clients_own_comes_back(visitor: Visitor, own: str) -> None:
+    answer = visitor.ask("GET /health", as_=None, headers={"X-Correlation-Id": own})
+    assert answer.headers["X-Correlation-Id"] == own
+
+
+@pytest.mark.parametrize("own", ["short", "x" * 65, "with space", 'quo"ted12', "ünicode12", ""])
+def test_any_other_correlation_id_gives_way_to_the_gateways(visitor: Visitor, own: str) -> None:
+    # Chalice's test client gives requests no id, so the event is API Gateway's own here.
+    event = {
+        "path": "/health",
+        "headers": {"X-Correlation-Id": own},
+        "requestContext": {
+            "httpMethod": "GET",
+            "resourcePath": "/health",
+            "requestId": "gateway-1",
+        },
+        "multiValueQueryStringParameters": None,
+        "pathParameters": None,
+        "stageVariables": None,
+        "body": None,
+        "isBase64Encoded": False,
+    }
+    assert visitor.app(event, None)["headers"]["X-Correlation-Id"] == "gateway-1"
+
+
+def test_what_breaks_is_a_problem_that_gives_the_id_and_no_internals_away(
+    visitor: Visitor,
+) -> None:
+    visitor.profiles.broken = RuntimeError("table greenroom-programs at 10.0.0.7")
+    answer = visitor.ask("GET /me", headers={"X-Correlation-Id": "form-12345"})
+    told = problem(answer)
+    assert answer.status_code == 500
+    assert told["code"] == "internal"
+    assert "form-12345" in told["detail"]
+    assert answer.headers["X-Correlation-Id"] == "form-12345"
+    for internal in (b"RuntimeError", b"greenroom-programs", b"10.0.0.7", b"Traceback"):
+        assert internal not in answer.body
+
+
+def test_a_service_that_cannot_be_built_is_a_problem_too(visitor: Visitor) -> None:
+    del visitor.rooms["programs"]
+    assert problem(visitor.ask("GET /me"))["code"] == "internal"
+
+
+@pytest.mark.parametrize(
+    "code", [ProblemCode.NOT_FOUND, ProblemCode.UPLOAD_NOT_VALID, ProblemCode.UNAVAILABLE]
+)
+def test_a_rooms_problem_is_answered_with_its_words_and_members(
+    visitor: Visitor, code: ProblemCode
+) -> None:
+    visitor.profiles.broken = Problem(code, "These words.", members={"upload_status": "rejected"})
+    told = problem(visitor.ask("GET /me"))
+    assert told["code"] == code.code
+    assert told["detail"] == "These words."
+    assert told["upload_status"] == "rejected"
+
+
+def test_a_body_is_read_with_its_defaults(visitor: Visitor) -> None:
+    answer = visitor.ask("POST /activities", body=ACTIVITY)
+    assert answer.status_code == 201
+    assert visitor.activities.made == [
+        (
+            "mem_manager",
+            NewActivity("upl_1", "Share this video on TikTok", 0, False, None, None),
+            None,
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    ["application/json", "application/json; charset=utf-8", "Application/JSON ;charset=UTF-8"],
+)
+def test_json_is_taken_however_its_type_is_written(visitor: Visitor, media_type: str) -> None:
+    answer = visitor.ask("POST /activities", body=ACTIVITY, headers={"Content-Type": media_type})
+    assert answer.status_code == 201
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", "*/*", "video/mp4"],
+)
+def test_a_body_of_another_media_type_is_refused(visitor: Visitor, media_type: str) -> None:
+    answer = visitor.ask("POST /activities", body=ACTIVITY, headers={"Content-Type": media_type})
+    assert problem(answer)["code"] == "unsupported_media_type"
+    assert visitor.activities.made == []
+
+
+def test_a_body_of_the_largest_size_is_read_and_one_byte_more_is_refused(visitor: Visitor) -> None:
+    largest = json.dumps(ACTIVITY).encode().ljust(MAX_BODY_BYTES)
+    assert visitor.ask("POST /activities", body=largest).status_code == 201
+    told = problem(visitor.ask("POST /activities", body=largest + b" "))
+    assert (told["code"], told["limit"], told["actual"]) == (
+        "body_too_large",
+        MAX_BODY_BYTES,
+        MAX_BODY_BYTES + 1,
+    )
+    assert len(visitor.activities.made) == 1
+
+
+def test_the_limit_counts_bytes_not_letters(visitor: Visitor) -> None:
+    body = b'{"upload_id": "' + "ü".encode() * (MAX_BODY_BYTES // 2) + b'"}'
+    assert len(body.decode()) < MAX_BODY_BYTES
+    assert problem(visitor.ask("POST /activities", body=body))["code"] == "body_too_large"
+
+
+@pytest.mark.parametrize(
+    "body", [b"{", b"upl_1", b'{"upload_id": }', b'{"upload_id": "a"} x', b"[" * 5000, b'"\\ud800"']
+)
+def test_what_is_not_json_is_refused(visitor: Visitor, body: bytes) -> None:
+    assert problem(visitor.ask("POST /activities", body=body))["code"] == "invalid_json"
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "code"),
+    [
+        (None, "upload_id", "missing"),
+        ({}, "upload_id", "missing"),
+        ([], "body", "model_type"),
+        ("text", "body", "model_type"),
+        ({"upload_id": 5}, "upload_id", "string_type"),
+        ({"upload_id": ""}, "upload_id", "string_too_short"),
+        ({"upload_id": "x" * 65}, "upload_id", "string_too_long"),
+        ({**ACTIVITY, "points": "5"}, "points", "int_type"),
+        ({**ACTIVITY, "points": 5.5}, "points", "int_type"),
+        ({**ACTIVITY, "points": True}, "points", "int_type"),
+        ({**ACTIVITY, "points": -1}, "points", "greater_than_equal"),
+        ({**ACTIVITY, "points": 10**30}, "points", "less_than_equal"),
+        ({**ACTIVITY, "featured": "yes"}, "featured", "bool_type"),
+        ({**ACTIVITY, "instructions": "   "}, "instructions", "string_too_short"),
+        ({**ACTIVITY, "instructions": "x" * 2001}, "instructions", "string_too_long"),
+        ({**ACTIVITY, "starts_at": "x" * 26}, "starts_at", "string_too_long"),
+        ({**ACTIVITY, "program_id": "prg_2"}, "program_id", "extra_forbidden"),
+    ],
+)
+def test_a_body_that_is_not_right_is_refused_naming_the_field(
+    visitor: Visitor, body: object, field: str, code: str
+) -> None:
+    told = problem(visitor.ask("POST /activities", body=body))
+    assert told["code"] == "invalid_request"
+    assert [(each["field"], each["code"]) for each in told["errors"]] == [(field, code)]
+    assert field in told["detail"]
+    assert visitor.activities.made == []
+
+
+def test_all_that_is_wrong_is_told_at_once_with_the_limits(visitor: Visitor) -> None:
+    told = problem(visitor.ask("POST /activities", body={"points": -1, "colour": "red"}))
+    assert {each["field"]: each.get("limit") for each in told["errors"]} == {
+        "upload_id": None,
+        "points": 0,
+        "colour": None,
+    }
+
+
+def test_a_secret_sent_by_mistake_is_not_sent_back(visitor: Visitor) -> None:
+    body = {**ACTIVITY, "points": "swordfish", "password": "swordfish"}
+    answer = visitor.ask("POST /activities", body=body)
+    assert problem(answer)["code"] == "invalid_request"
+    assert b"swordfish" not in answer.body
+
+
+def test_a_query_is_read_with_its_defaults(visitor: Visitor) -> None:
+    assert visitor.ask("GET /feed").status_code == 200
+    assert visitor.ask("GET /feed?limit=100&cursor=abc").status_code == 200
+    assert visitor.activities.pages == [(20, None), (100, "abc")]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("limit=0", "limit"),
+        ("limit=101", "limit"),
+        ("limit=ten", "limit"),
+        ("limit=1.5", "limit"),
+        ("limit=", "limit"),
+        (f"cursor={'x' * 1025}", "cursor"),
+        ("page=2", "page"),
+    ],
+)
+def test_a_query_that_is_not_right_is_refused_naming_the_field(
+    visitor: Visitor, query: str, field: str
+) -> None:
+    told = problem(visitor.ask(f"GET /feed?{query}"))
+    assert told["code"] == "invalid_request"
+    assert [each["field"] for each in told["errors"]] == [field]
+    assert visitor.activities.pages == []
+
+
+def test_a_change_names_only_what_changes(visitor: Visitor) -> None:
+    visitor.ask("PATCH /me", as_="member", body={"name": " Ben "})
+    visitor.ask("PATCH /me", as_="member", body={"time_zone": "Asia/Tokyo"})
+    assert visitor.profiles.changes == [
+        ("mem_member", "Ben", None),
+        ("mem_member", None, "Asia/Tokyo"),
+    ]
+
+
+KEY = {"Idempotency-Key": "key-1"}
+OWNER = "prg_1/mem_manager"
+
+
+def test_without_a_key_nothing_is_remembered(visitor: Visitor) -> None:
+    assert visitor.ask("POST /activities", body=ACTIVITY).status_code == 201
+    assert visitor.memory.steps == []
+
+
+def test_with_a_key_the_work_is_done_once_and_its_answer_replayed(visitor: Visitor) -> None:
+    first = visitor.ask("POST /activities", body=ACTIVITY, headers=KEY)
+    second = visitor.ask("POST /activities", body=ACTIVITY, headers=KEY)
+    assert first.status_code == second.status_code == 201
+    assert first.body == second.body
+    assert "Idempotency-Replayed" not in first.headers
+    assert second.headers["Idempotency-Replayed"] == "true"
+    assert [made_id for _, _, made_id in visitor.activities.made] == ["made1"]
+    assert visitor.memory.steps == [
+        f"begin {OWNER} key-1",
+        "finish made1",
+        f"begin {OWNER} key-1",
+    ]
+
+
+def test_a_refused_request_lets_its_key_go(visitor: Visitor) -> None:
+    visitor.activities.broken = Problem(ProblemCode.NOT_FOUND, "There is no such upload.")
+    answer = visitor.ask("POST /activities", body=ACTIVITY, headers=KEY)
+    assert problem(answer)["code"] == "not_found"
+    assert visitor.memory.steps == [f"begin {OWNER} key-1", "forget made1"]
+
+
+def test_a_broken_request_keeps_its_id_for_the_retry(visitor: Visitor) -> None:
+    visitor.activities.broken = RuntimeError("power cut")
+    answer = visitor.ask("POST /activities", body=ACTIVITY, headers=KEY)
+    assert problem(answer)["code"] == "internal"
+    assert visitor.memory.steps == [f"begin {OWNER} key-1", "release made1"]
+
+
+@pytest.mark.parametrize("key", ["", " ", "two words", "x" * 256, "schlüssel"])
+def test_a_key_that_is_none_is_refused_before_anything_happens(visitor: Visitor, key: str) -> None:
+    answer = visitor.ask("POST /activities", body=ACTIVITY, headers={"Idempotency-Key": key})
+    told = problem(answer)
+    assert told["code"] == "invalid_request"
+    assert told["errors"][0]["field"] == "Idempotency-Key"
+    assert visitor.activities.made == []
+    assert visitor.memory.steps == []
+
+
+def test_a_request_that_is_not_right_takes_no_key(visitor: Visitor) -> None:
+    problem(visitor.ask("POST /activities", body={}, headers=KEY))
+    assert visitor.memory.steps == []

@@ -1,0 +1,115 @@
+"""Addresses, names and time zones in the one form they are compared in."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, available_timezones
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.foundation.identity import Caller, Role
+from chalicelib.programs.model import (
+    MAX_EMAIL,
+    Member,
+    MemberStatus,
+    is_time_zone,
+    local_time,
+    normalized_email,
+    normalized_name,
+)
+from tests.clock import NOON
+
+
+@pytest.mark.parametrize(
+    ("written", "compared"),
+    [
+        ("ana@demo.example", "ana@demo.example"),
+        ("  Ana.Lee@Demo.Example\n", "ana.lee@demo.example"),
+        ("ana+tiktok@demo.example", "ana+tiktok@demo.example"),
+        ("JÖRG@demo.example", "jörg@demo.example"),
+    ],
+)
+def test_an_address_is_compared_without_case_and_surrounding_space(
+    written: str, compared: str
+) -> None:
+    assert normalized_email(written) == compared
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "ana",
+        "@demo.example",
+        "ana@",
+        "ana@demo",
+        "ana lee@demo.example",
+        "a" * MAX_EMAIL + "@demo.example",
+    ],
+)
+def test_what_is_no_address_is_refused_and_named(text: str) -> None:
+    with pytest.raises(ValueError, match="is not an e-mail address"):
+        normalized_email(text)
+
+
+def test_an_address_of_the_longest_length_is_taken_and_one_letter_more_is_not() -> None:
+    longest = "a" * (MAX_EMAIL - len("@demo.example")) + "@demo.example"
+    assert normalized_email(longest) == longest
+    with pytest.raises(ValueError, match="is not an e-mail address"):
+        normalized_email("a" + longest)
+
+
+@given(st.emails())
+def test_a_compared_address_stays_as_it_is(email: str) -> None:
+    once = normalized_email(email)
+    assert normalized_email(once) == once
+
+
+def test_names_that_look_alike_are_the_same_name() -> None:
+    alike = {"Straße  24", " STRASSE 24 ", "strasse\t24"}
+    assert {normalized_name(name) for name in alike} == {"strasse 24"}
+    assert normalized_name("Strasse 25") != normalized_name("Strasse 24")
+
+
+@pytest.mark.parametrize("name", ["Europe/Berlin", "UTC", "Asia/Kathmandu", "Etc/GMT+5"])
+def test_an_iana_name_is_a_time_zone(name: str) -> None:
+    assert is_time_zone(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "CEST", "europe/berlin", "+02:00", "../../etc/passwd", "localtime", "Factory", "Mars/X"],
+)
+def test_anything_else_is_no_time_zone(name: str) -> None:
+    assert not is_time_zone(name)
+
+
+@given(
+    st.datetimes(datetime(2000, 1, 1), datetime(2045, 1, 1)),  # noqa: DTZ001  made UTC below
+    st.sampled_from(sorted(filter(is_time_zone, available_timezones()))),
+)
+def test_a_local_time_is_the_same_instant_on_that_zones_clock_to_the_second(
+    moment: datetime, zone: str
+) -> None:
+    instant = moment.replace(tzinfo=UTC)
+    local = local_time(instant, zone)
+    assert local == instant.replace(microsecond=0)
+    assert local.utcoffset() == instant.astimezone(ZoneInfo(zone)).utcoffset()
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_a_member_calls_as_who_they_are(role: Role) -> None:
+    member = Member(
+        program_id="prg_1",
+        member_id="mem_1",
+        email="ana@demo.example",
+        name="Ana",
+        role=role,
+        status=MemberStatus.ACTIVE,
+        time_zone="Asia/Kathmandu",
+        invited_at=NOON,
+    )
+    assert member.as_caller() == Caller(
+        "prg_1", "mem_1", role, "ana@demo.example", "Ana", "Asia/Kathmandu"
+    )
+    assert member.as_caller().is_manager is (role is Role.MANAGER)
