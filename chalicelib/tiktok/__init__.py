@@ -1,0 +1,1 @@
+"""TikTok: a client that knows no table, webhook signatures, member accounts and their consent."""

@@ -1,0 +1,304 @@
+"""TikTok's failures as a small tree. A caller switches on the kind, never on words.
+
+    TikTokError
+    ├ TryLater            the same again later is right; `retry_after_seconds` if it was told
+    ├ TryNow              the same again at once is right: a call that never left, a chunk not taken
+    ├ OutcomeUnknown      it went out, and its answer never came or cannot be read
+    ├ Refused             never: `cause` says why, `cause.words` says it to a person
+    ├ AccessTokenRefused  the access token is not good (any more): refresh it and try again
+    ├ Reconnect           the person must connect again; `cause` says why
+    ├ InboxFull           five shares of the last 24 hours wait in the person's inbox
+    ├ UploadGone          the upload URL has expired or is not known: only a new draft helps
+    └ UploadOffset        the bytes do not go on where they were sent; `received_bytes` if told
+
+Every attribute, `str()` and `repr()` may be logged: no token, code, secret or URL is in them, and
+no error carries the one it came from, whose words may hold a URL.
+"""
+
+import re
+from collections.abc import Collection
+from enum import StrEnum
+from http import HTTPStatus
+from typing import TypedDict, Unpack
+
+RATE_LIMIT_SECONDS = 60.0
+"""TikTok counts calls by the minute; so long to wait when a 429 does not say how long."""
+
+MAX_MESSAGE_LENGTH = 200
+MAX_NAME_LENGTH = 64
+"""Of an error code and a log id; TikTok's are shorter."""
+
+
+class Cause(StrEnum):
+    """Why TikTok will not do it, however often it is asked."""
+
+    VIDEO_FORMAT = "video_format"
+    VIDEO_LENGTH = "video_length"
+    VIDEO_FRAME_RATE = "video_frame_rate"
+    VIDEO_RESOLUTION = "video_resolution"
+    ACCOUNT_BANNED = "account_banned"
+    TOO_MANY_POSTS = "too_many_posts"
+    SPAM_RISK = "spam_risk"
+    CANCELLED = "cancelled"
+    UNKNOWN_SHARE = "unknown_share"
+    BAD_REQUEST = "bad_request"
+    APP_SETTINGS = "app_settings"
+    CONSENT_DENIED = "consent_denied"
+    CONSENT_ENDED = "consent_ended"
+    SCOPE_MISSING = "scope_missing"
+    UNKNOWN = "unknown"
+
+    @property
+    def words(self) -> str:
+        """A sentence or two for the person whose video or account it is."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    Cause.VIDEO_FORMAT: "TikTok cannot read this video file.",
+    Cause.VIDEO_LENGTH: "TikTok does not take a video of this length from this account.",
+    Cause.VIDEO_FRAME_RATE: "TikTok does not take a video with this frame rate.",
+    Cause.VIDEO_RESOLUTION: "TikTok does not take a video with this picture size.",
+    Cause.ACCOUNT_BANNED: "TikTok does not let this account post.",
+    Cause.TOO_MANY_POSTS: "This account has posted as much as TikTok allows for one day.",
+    Cause.SPAM_RISK: "TikTok holds this video back, because it might be spam.",
+    Cause.CANCELLED: "Sending this video to TikTok was cancelled.",
+    Cause.UNKNOWN_SHARE: "TikTok does not know this video as one sent with this account.",
+    Cause.BAD_REQUEST: "TikTok did not understand the request. This is a fault of the software.",
+    Cause.APP_SETTINGS: (
+        "The TikTok app of this installation is not set up rightly. Its owner has to mend that."
+    ),
+    Cause.CONSENT_DENIED: "The connection to TikTok was not allowed on TikTok's page.",
+    Cause.CONSENT_ENDED: "The connection to TikTok has ended. Connect the account again.",
+    Cause.SCOPE_MISSING: (
+        "TikTok was not allowed to take videos from here. Connect the account again and leave"
+        " every switch on TikTok's page on."
+    ),
+    Cause.UNKNOWN: "TikTok refused, for a reason that is not known here.",
+}
+
+
+class Known(TypedDict, total=False):
+    """What every error may know besides its code."""
+
+    log_id: str | None
+    message: str
+    http_status: int | None
+
+
+class TikTokError(Exception):
+    """TikTok did not do what it was asked.
+
+    `code` is TikTok's, or one of ours where there was none: `not_sent`, `no_answer`,
+    `unreadable_answer`. `log_id` is what TikTok's support asks for. `message` is TikTok's, made
+    safe and at most 200 characters. `http_status` is None when there was no answer.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        *,
+        log_id: str | None = None,
+        message: str = "",
+        http_status: int | None = None,
+    ) -> None:
+        super().__init__(code)
+        self.code = code
+        self.log_id = log_id
+        self.message = message
+        self.http_status = http_status
+
+    def __str__(self) -> str:
+        known = [self.code]
+        if self.http_status is not None:
+            known.append(f"HTTP {self.http_status}")
+        if self.log_id is not None:
+            known.append(f"log id {self.log_id}")
+        told = ", ".join(known)
+        return f"{told}: {self.message}" if self.message else told
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self})"
+
+
+class TryLater(TikTokError):
+    """Not now: too many calls, or TikTok is out of order. The same again later is right.
+
+    `retry_after_seconds` is what TikTok asked for, a minute for a rate limit that does not say,
+    None if nothing is known. After a 5xx at the begin of an upload (see `http_status`) one of
+    the five places in the inbox may be used up nevertheless.
+    """
+
+    def __init__(
+        self, code: str, *, retry_after_seconds: float | None = None, **known: Unpack[Known]
+    ) -> None:
+        super().__init__(code, **known)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class TryNow(TikTokError):
+    """It may go well at once; after a few times, treat it as TryLater.
+
+    A call that raised it had no effect. A sending that raised it may have: ask the status for
+    the bytes TikTok has and go on from there.
+    """
+
+
+class OutcomeUnknown(TikTokError):
+    """It may have been done or not: the answer never came, or cannot be read."""
+
+
+class _WithCause(TikTokError):
+    def __init__(self, code: str, *, cause: Cause, **known: Unpack[Known]) -> None:
+        super().__init__(code, **known)
+        self.cause = cause
+
+    def __str__(self) -> str:
+        return f"{self.cause} ({super().__str__()})"
+
+
+class Refused(_WithCause):
+    """Never, for `cause`. APP_SETTINGS and BAD_REQUEST are for the owner to mend, not a person."""
+
+
+class Reconnect(_WithCause):
+    """The person must go through TikTok's consent page again, for `cause`."""
+
+
+class AccessTokenRefused(TikTokError):
+    """The access token has expired or was revoked. The refresh decides which."""
+
+
+class InboxFull(TikTokError):
+    """At most five pending shares in any 24 hours; posting one frees its place."""
+
+
+class UploadGone(TikTokError):
+    """The upload URL lived its hour (403), or there is no such upload (any more) (404)."""
+
+
+class UploadOffset(TikTokError):
+    """TikTok has another number of bytes than the sending went on from, each time it was told.
+
+    `received_bytes` is how many TikTok seems to have, None if it did not say.
+    """
+
+    def __init__(self, code: str, *, received_bytes: int | None, **known: Unpack[Known]) -> None:
+        super().__init__(code, **known)
+        self.received_bytes = received_bytes
+
+
+type Failure = Refused | TryLater | Reconnect
+"""Why a share failed at TikTok's side. TryLater: begin a new one."""
+
+type _Kind = (
+    tuple[type[TryLater | AccessTokenRefused | InboxFull]] | tuple[type[Refused | Reconnect], Cause]
+)
+
+_CODES: dict[str, _Kind] = {
+    # every call
+    "access_token_invalid": (AccessTokenRefused,),
+    "scope_not_authorized": (Reconnect, Cause.SCOPE_MISSING),
+    "scope_permission_missed": (Reconnect, Cause.SCOPE_MISSING),
+    "rate_limit_exceeded": (TryLater,),
+    "internal_error": (TryLater,),
+    "invalid_param": (Refused, Cause.BAD_REQUEST),  # in the tables
+    "invalid_params": (Refused, Cause.BAD_REQUEST),  # from the live API
+    # inbox upload
+    "invalid_file_upload": (Refused, Cause.VIDEO_FORMAT),
+    "url_ownership_unverified": (Refused, Cause.BAD_REQUEST),
+    "spam_risk": (Refused, Cause.SPAM_RISK),
+    "spam_risk_text": (Refused, Cause.SPAM_RISK),
+    "spam_risk_too_many_posts": (Refused, Cause.TOO_MANY_POSTS),
+    "spam_risk_too_many_pending_share": (InboxFull,),
+    "spam_risk_user_banned_from_posting": (Refused, Cause.ACCOUNT_BANNED),
+    # status
+    "invalid_publish_id": (Refused, Cause.UNKNOWN_SHARE),
+    "token_not_authorized_for_specified_publish_id": (Refused, Cause.UNKNOWN_SHARE),
+    # OAuth, in an answer or in the query of the callback
+    "access_denied": (Reconnect, Cause.CONSENT_DENIED),
+    "invalid_grant": (Reconnect, Cause.CONSENT_ENDED),
+    "invalid_client": (Refused, Cause.APP_SETTINGS),
+    "invalid_request": (Refused, Cause.BAD_REQUEST),
+    "invalid_scope": (Refused, Cause.APP_SETTINGS),
+    "unauthorized_client": (Refused, Cause.APP_SETTINGS),
+    "server_error": (TryLater,),
+    "temporarily_unavailable": (TryLater,),
+}
+
+_FAIL_REASONS: dict[str, tuple[type[TryLater]] | tuple[type[Refused | Reconnect], Cause]] = {
+    "internal": (TryLater,),
+    "video_pull_failed": (TryLater,),
+    "file_format_check_failed": (Refused, Cause.VIDEO_FORMAT),
+    "duration_check_failed": (Refused, Cause.VIDEO_LENGTH),
+    "frame_rate_check_failed": (Refused, Cause.VIDEO_FRAME_RATE),
+    "picture_size_check_failed": (Refused, Cause.VIDEO_RESOLUTION),
+    "auth_removed": (Reconnect, Cause.CONSENT_ENDED),
+    "spam_risk": (Refused, Cause.SPAM_RISK),
+    "spam_risk_text": (Refused, Cause.SPAM_RISK),
+    "spam_risk_too_many_posts": (Refused, Cause.TOO_MANY_POSTS),
+    "spam_risk_user_banned_from_posting": (Refused, Cause.ACCOUNT_BANNED),
+    "publish_cancelled": (Refused, Cause.CANCELLED),
+}
+
+
+def error_from_code(
+    code: str, *, retry_after_seconds: float | None = None, **known: Unpack[Known]
+) -> TikTokError:
+    """The error an error code means: of an API call, of OAuth, or in the callback's query.
+
+    The code decides. The HTTP status does so only for a code that is not known: 401 is a refused
+    access token, 429 and 5xx are for later, everything else is refused for ever.
+    """
+    code = safe_name(code) or "unreadable_code"
+    status = known.get("http_status") or HTTPStatus.BAD_REQUEST
+    kind = _CODES.get(code) or _kind_by_status(status)
+    if kind[0] is TryLater:
+        if retry_after_seconds is None and (
+            code == "rate_limit_exceeded" or status == HTTPStatus.TOO_MANY_REQUESTS
+        ):
+            retry_after_seconds = RATE_LIMIT_SECONDS
+        return TryLater(code, retry_after_seconds=retry_after_seconds, **known)
+    if len(kind) == 1:
+        return kind[0](code, **known)
+    return kind[0](code, cause=kind[1], **known)
+
+
+def _kind_by_status(status: int) -> _Kind:
+    if status == HTTPStatus.UNAUTHORIZED:
+        return (AccessTokenRefused,)
+    if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return (TryLater,)
+    return (Refused, Cause.UNKNOWN)
+
+
+def failure_from_reason(reason: str, *, log_id: str | None = None) -> Failure:
+    """What a `fail_reason` means. One that is not known is refused: that share is over."""
+    reason = safe_name(reason) or "unreadable_reason"
+    kind = _FAIL_REASONS.get(reason, (Refused, Cause.UNKNOWN))
+    if len(kind) == 1:
+        return kind[0](reason, log_id=log_id)
+    return kind[0](reason, cause=kind[1], log_id=log_id)
+
+
+_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_URL = re.compile(r"\S+://\S+|\S*\?\S+=\S*")
+_LONG_WORD = re.compile(r"(?=\S*[0-9])\S{16,}|\S{25,}")
+
+
+def safe_name(name: object, secrets: Collection[str] = ()) -> str | None:
+    """An error code or log id as TikTok gives them, or None for anything else."""
+    if not isinstance(name, str) or len(name) > MAX_NAME_LENGTH or name in secrets:
+        return None
+    return name if _NAME.fullmatch(name) else None
+
+
+def safe_message(message: object, secrets: Collection[str] = ()) -> str:
+    """TikTok's words without `secrets`, URLs and whatever else is long enough to be a token."""
+    if not isinstance(message, str):
+        return ""
+    for secret in sorted(secrets, key=len, reverse=True):
+        message = message.replace(secret, "...")
+    message = _LONG_WORD.sub("...", _URL.sub("...", message))
+    printable = "".join(letter if letter.isprintable() else " " for letter in message)
+    return " ".join(printable.split())[:MAX_MESSAGE_LENGTH]

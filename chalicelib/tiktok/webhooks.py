@@ -1,0 +1,184 @@
+"""What TikTok tells by webhook: whether it is TikTok that tells it, and what.
+
+    verify(headers.get("tiktok-signature"), raw_body, client_secret, clock.now())
+    event = parse(raw_body)
+
+Events come at least once, in any order and without an id; those repeated for up to 72 hours may
+or may not be signed anew. What is told once may be told again: act on what it says, not on how
+often.
+"""
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from chalicelib.tiktok.errors import Failure, failure_from_reason
+
+OLDEST = timedelta(days=7)
+"""TikTok repeats for 72 hours, perhaps under the first signature; what is dropped is lost."""
+
+MOST_AHEAD = timedelta(minutes=5)
+"""How far TikTok's clock may be before ours."""
+
+MAX_ID_LENGTH = 64
+"""Of a publish id, as documented; open ids are shorter."""
+
+
+class SignatureRefused(Exception):
+    """Not from TikTok, too old, or not signed at all. Its words may be logged."""
+
+
+class Malformed(Exception):
+    """Signed, but not an event as documented. Its words may be logged."""
+
+
+class EventKind(StrEnum):
+    """The documented events, by TikTok's names and spelling."""
+
+    AUTHORIZATION_REMOVED = "authorization.removed"
+    INBOX_DELIVERED = "post.publish.inbox_delivered"
+    POST_COMPLETE = "post.publish.complete"
+    POST_FAILED = "post.publish.failed"
+    POST_PUBLIC = "post.publish.publicly_available"
+    POST_NOT_PUBLIC = "post.publish.no_longer_publicaly_available"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event; times in UTC.
+
+    `name` is TikTok's word for `kind`. `reason` is a fail_reason at POST_FAILED and "0" to "5"
+    at AUTHORIZATION_REMOVED. `post_id` is a string: JavaScript cannot count as far. An UNKNOWN
+    event has its name and nothing else.
+    """
+
+    kind: EventKind
+    name: str
+    client_key: str
+    open_id: str
+    created_at: datetime | None
+    publish_id: str | None = None
+    reason: str | None = None
+    post_id: str | None = None
+
+    @property
+    def failure(self) -> Failure | None:
+        """What a POST_FAILED means for what is done next; None for other events."""
+        if self.kind is not EventKind.POST_FAILED:
+            return None
+        return failure_from_reason(self.reason or "")
+
+
+_TIME = re.compile(r"[0-9]{1,12}")
+_DIGEST = re.compile(r"[0-9a-fA-F]{64}")
+_EVENT_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
+_ID = re.compile(r"[!-~]+")
+
+
+def verify(
+    signature_header: str | None, raw_body: bytes, client_secret: str, now: datetime
+) -> None:
+    """Raise SignatureRefused unless TikTok signed these bytes within the last seven days.
+
+    `signature_header` is the value of `TikTok-Signature`, `t=<unix seconds>,s=<hex>`, where s is
+    the HMAC-SHA256 of `t.body` under the client secret.
+    """
+    if not client_secret:
+        raise SignatureRefused("there is no client secret to check it with")
+    if not signature_header:
+        raise SignatureRefused("it is not signed")
+    signed_at, digest = _read_signature(signature_header)
+    signed = signed_at.encode("ascii") + b"." + raw_body
+    expected = hmac.new(client_secret.encode(), signed, hashlib.sha256).hexdigest()
+    if not hmac.compare_digest(expected, digest):
+        raise SignatureRefused("the signature is wrong")
+    age = timedelta(seconds=now.timestamp() - int(signed_at))
+    if age > OLDEST:
+        raise SignatureRefused(f"it was signed more than {OLDEST.days} days ago")
+    if -age > MOST_AHEAD:
+        raise SignatureRefused("it was signed in the future")
+
+
+def _read_signature(header: str) -> tuple[str, str]:
+    parts = [part.strip().partition("=") for part in header.split(",")]
+    times = [value for name, _, value in parts if name == "t"]
+    digests = [value for name, _, value in parts if name == "s"]
+    if len(times) != 1 or len(digests) != 1:
+        raise SignatureRefused("the signature has not one t and one s")
+    if not _TIME.fullmatch(times[0]) or not _DIGEST.fullmatch(digests[0]):
+        raise SignatureRefused("the signature is not a time and a SHA-256")
+    return times[0], digests[0].lower()
+
+
+def parse(raw_body: bytes) -> Event:
+    """The event in a body whose signature was verified. Raises Malformed.
+
+    An event of an unknown name is never malformed: it is to be answered with 200 and forgotten.
+    """
+    told = _object(raw_body)
+    name = told.get("event")
+    if not isinstance(name, str) or not _EVENT_NAME.fullmatch(name):
+        raise Malformed("it has no event name")
+    try:
+        kind = EventKind(name)
+    except ValueError:
+        kind = EventKind.UNKNOWN
+    if kind is EventKind.UNKNOWN:
+        return Event(kind, name, "", "", None)
+    content = told.get("content")
+    about = content if isinstance(content, dict) else _object(content)
+    event = Event(
+        kind=kind,
+        name=name,
+        client_key=_text(told, "client_key"),
+        open_id=_text(told, "user_openid"),
+        created_at=_instant(told.get("create_time")),
+        publish_id=_text(about, "publish_id") or None,
+        reason=_text(about, "reason") or None,
+        post_id=_text(about, "post_id") or None,
+    )
+    if not event.open_id:
+        raise Malformed("it does not say whose account it is about")
+    if kind is not EventKind.AUTHORIZATION_REMOVED and event.publish_id is None:
+        raise Malformed("it has no publish id")
+    return event
+
+
+def _object(encoded: object) -> dict[str, Any]:
+    if not isinstance(encoded, bytes | str):
+        raise Malformed("its content is not JSON")
+    try:
+        value = json.loads(encoded)
+    except (ValueError, RecursionError):
+        raise Malformed("it is not JSON") from None
+    if not isinstance(value, dict):
+        raise Malformed("it is not a JSON object")
+    return value
+
+
+def _text(told: Mapping[str, Any], name: str) -> str:
+    """A short id or word, or a whole number in digits; empty if it is not there."""
+    value = told.get(name)
+    if value is None or value == "":
+        return ""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or len(value) > MAX_ID_LENGTH or not _ID.fullmatch(value):
+        raise Malformed(f"its {name} is not an id")
+    return value
+
+
+def _instant(seconds: object) -> datetime:
+    if isinstance(seconds, bool) or not isinstance(seconds, int):
+        raise Malformed("its create_time is not in whole seconds")
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        raise Malformed("its create_time is not a time") from None
