@@ -1,0 +1,258 @@
+"""Only what TikTok signed lately is listened to, and every documented event is understood."""
+
+import hashlib
+import hmac
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.tiktok.errors import Cause, Reconnect, Refused, TryLater
+from chalicelib.tiktok.webhooks import (
+    MOST_AHEAD,
+    OLDEST,
+    Event,
+    EventKind,
+    Malformed,
+    SignatureRefused,
+    parse,
+    verify,
+)
+
+SECRET = "client-secret"
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+BODY = b'{"event": "post.publish.complete",  "odd spacing":"\xc3\xa9"}'
+
+
+def digest(signed_at: str, body: bytes = BODY, secret: str = SECRET) -> str:
+    return hmac.new(secret.encode(), signed_at.encode() + b"." + body, hashlib.sha256).hexdigest()
+
+
+def signature(at: datetime = NOW, body: bytes = BODY, secret: str = SECRET) -> str:
+    signed_at = str(int(at.timestamp()))
+    return f"t={signed_at},s={digest(signed_at, body, secret)}"
+
+
+T = str(int(NOW.timestamp()))
+S = digest(T)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        f"t={T},s={S}",
+        f"s={S},t={T}",
+        f" t={T} , s={S} ",
+        f"t={T},s={S.upper()}",
+        f"t={T},s={S},v=2",
+    ],
+)
+def test_what_tiktok_signed_is_accepted(header: str) -> None:
+    verify(header, BODY, SECRET, NOW)
+
+
+@pytest.mark.parametrize("age", [timedelta(0), timedelta(hours=72), OLDEST, -MOST_AHEAD])
+def test_retries_and_a_clock_ahead_are_accepted(age: timedelta) -> None:
+    verify(signature(NOW - age), BODY, SECRET, NOW)
+
+
+@pytest.mark.parametrize(
+    ("header", "why"),
+    [
+        (None, "not signed"),
+        ("", "not signed"),
+        (S, "one t and one s"),
+        (f"t={T}", "one t and one s"),
+        (f"s={S}", "one t and one s"),
+        (f"t={T},s={S},s={S}", "one t and one s"),
+        (f"t={T},t={T},s={S}", "one t and one s"),
+        (f"t={T},s=", "time and a SHA-256"),
+        (f"t={T},s={S[:-1]}", "time and a SHA-256"),
+        (f"t={T},s={S}0", "time and a SHA-256"),
+        (f"t={T},s={'é' * 64}", "time and a SHA-256"),
+        (f"t=,s={S}", "time and a SHA-256"),
+        (f"t=-1,s={S}", "time and a SHA-256"),
+        (f"t=1e9,s={S}", "time and a SHA-256"),
+        (f"t={'9' * 13},s={S}", "time and a SHA-256"),
+        (f"t=\u0661,s={S}", "time and a SHA-256"),
+        (f"t={T},s={'0' * 64}", "signature is wrong"),
+        (f"t=0{T},s={S}", "signature is wrong"),
+        (f"t={int(T) + 1},s={S}", "signature is wrong"),
+        (signature(secret="another"), "signature is wrong"),
+        (signature(body=BODY + b" "), "signature is wrong"),
+        (signature(NOW - OLDEST - timedelta(seconds=1)), "7 days ago"),
+        (signature(NOW + MOST_AHEAD + timedelta(seconds=1)), "in the future"),
+    ],
+)
+def test_everything_else_is_refused(header: str | None, why: str) -> None:
+    with pytest.raises(SignatureRefused, match=why) as refused:
+        verify(header, BODY, SECRET, NOW)
+    assert SECRET not in str(refused.value)
+    assert S not in str(refused.value)
+
+
+def test_without_a_secret_nothing_is_accepted() -> None:
+    with pytest.raises(SignatureRefused, match="no client secret"):
+        verify(signature(secret=""), BODY, "", NOW)
+
+
+@given(st.text(), st.binary())
+def test_verifying_never_breaks(header: str, body: bytes) -> None:
+    with pytest.raises(SignatureRefused):
+        verify(header, body, SECRET, NOW)
+
+
+def told(event: str, content: object, /, **changes: Any) -> bytes:
+    body = {
+        "client_key": "key",
+        "event": event,
+        "create_time": int(NOW.timestamp()),
+        "user_openid": "-000open",
+        "content": content if isinstance(content, str) else json.dumps(content),
+        **changes,
+    }
+    return json.dumps({name: value for name, value in body.items() if value is not ...}).encode()
+
+
+SHARE = {"publish_id": "v_inbox_file~v2.1", "publish_type": "INBOX_SHARE"}
+POST_ID = 7_412_345_678_901_234_567
+
+
+@pytest.mark.parametrize(
+    ("event", "content", "kind", "more"),
+    [
+        ("authorization.removed", {"reason": 1}, EventKind.AUTHORIZATION_REMOVED, {"reason": "1"}),
+        ("authorization.removed", {"reason": 0}, EventKind.AUTHORIZATION_REMOVED, {"reason": "0"}),
+        ("post.publish.inbox_delivered", SHARE, EventKind.INBOX_DELIVERED, {}),
+        ("post.publish.complete", SHARE, EventKind.POST_COMPLETE, {}),
+        (
+            "post.publish.failed",
+            {**SHARE, "reason": "internal"},
+            EventKind.POST_FAILED,
+            {"reason": "internal"},
+        ),
+        (
+            "post.publish.publicly_available",
+            {**SHARE, "post_id": POST_ID},
+            EventKind.POST_PUBLIC,
+            {"post_id": str(POST_ID)},
+        ),
+        (
+            "post.publish.no_longer_publicaly_available",
+            {**SHARE, "post_id": str(POST_ID)},
+            EventKind.POST_NOT_PUBLIC,
+            {"post_id": str(POST_ID)},
+        ),
+    ],
+)
+def test_every_documented_event_is_understood(
+    event: str, content: dict[str, object], kind: EventKind, more: dict[str, str]
+) -> None:
+    publish_id = content.get("publish_id")
+    assert publish_id is None or isinstance(publish_id, str)
+    expected = Event(kind, event, "key", "-000open", NOW, publish_id, **more)
+    assert parse(told(event, content)) == expected
+    assert parse(told(event, "", content=content)) == expected  # an object is as good as a string
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind", "cause"),
+    [
+        ("internal", TryLater, None),
+        ("file_format_check_failed", Refused, Cause.VIDEO_FORMAT),
+        ("auth_removed", Reconnect, Cause.CONSENT_ENDED),
+        ("brand_new", Refused, Cause.UNKNOWN),
+        ("", Refused, Cause.UNKNOWN),
+    ],
+)
+def test_a_failed_post_says_what_it_means(
+    reason: str, kind: type[Exception], cause: Cause | None
+) -> None:
+    failure = parse(told("post.publish.failed", {**SHARE, "reason": reason})).failure
+    assert type(failure) is kind
+    assert getattr(failure, "cause", None) == cause
+
+
+def test_other_events_have_no_failure() -> None:
+    assert parse(told("post.publish.complete", {**SHARE, "reason": "internal"})).failure is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        told("post.publish.something_new", "<<not JSON>>"),
+        told("video.upload.failed", {}, user_openid=..., create_time=..., content=...),
+        told("unknown", {}, user_openid=["a"], create_time="now", content=3),
+    ],
+)
+def test_an_unknown_event_is_never_malformed(body: bytes) -> None:
+    event = parse(body)
+    assert event.kind is EventKind.UNKNOWN
+    assert event.name == json.loads(body)["event"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\xff\xfe",
+        b"<<not JSON>>",
+        b"[]",
+        b'"post.publish.complete"',
+        b"null",
+        b"[" * 50_000,
+        b'{"create_time":' + b"9" * 5000 + b"}",
+        b"{}",
+        told("", SHARE),
+        told("post publish\ncomplete", SHARE),
+        told("x" * 101, SHARE),
+        told("post.publish.complete", SHARE, event=7),
+        told("post.publish.complete", SHARE, user_openid=...),
+        told("post.publish.complete", SHARE, user_openid=""),
+        told("post.publish.complete", SHARE, user_openid="a b"),
+        told("post.publish.complete", SHARE, user_openid={"$ne": ""}),
+        told("post.publish.complete", SHARE, create_time=...),
+        told("post.publish.complete", SHARE, create_time="1763812800"),
+        told("post.publish.complete", SHARE, create_time=1.5),
+        told("post.publish.complete", SHARE, create_time=True),
+        told("post.publish.complete", SHARE, create_time=10**15),
+        told("post.publish.complete", SHARE, content=...),
+        told("post.publish.complete", SHARE, content=7),
+        told("post.publish.complete", "<<not JSON>>"),
+        told("post.publish.complete", "[]"),
+        told("post.publish.complete", {}),
+        told("post.publish.complete", {"publish_id": "x" * 65}),
+        told("post.publish.complete", {"publish_id": "../../x y"}),
+        told("post.publish.complete", {"publish_id": ["a"]}),
+        told("post.publish.complete", {"publish_id": True}),
+        told("post.publish.publicly_available", {**SHARE, "post_id": 1.5}),
+        told("post.publish.failed", {**SHARE, "reason": {"a": 1}}),
+    ],
+)
+def test_what_is_no_event_is_malformed(body: bytes) -> None:
+    with pytest.raises(Malformed):
+        parse(body)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda values: st.lists(values) | st.dictionaries(st.text(), values),
+    max_leaves=5,
+)
+
+
+@given(
+    st.fixed_dictionaries(
+        {"event": st.sampled_from([*EventKind]) | JSON},
+        optional=dict.fromkeys(("client_key", "create_time", "user_openid", "content"), JSON),
+    )
+)
+def test_reading_never_breaks(body: dict[str, object]) -> None:
+    try:
+        event = parse(json.dumps(body).encode())
+    except Malformed:
+        return
+    assert isinstance(event, Event)
