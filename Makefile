@@ -49,8 +49,16 @@ openapi: environments ## write openapi.json anew from the routes and models
 	@$(PY) -m commands openapi
 
 .PHONY: package
-package: environments ## build the CloudFormation template and the zip; OUT=folder copies them there
-	@$(PY) -m local package $(if $(OUT),--out "$(OUT)")
+package: environments ## build the CloudFormation template and the zips; OUT=folder copies them there
+	@$(PY) -m local package $(if $(OUT),--out "$(OUT)") $(if $(LAYER),--layer "$(LAYER)")
+
+.PHONY: layer
+layer: environments ## build the media layer; ARCH="x86_64 arm64", FFMPEG_SOURCE=path/to/tarball
+	@$(PY) -m local layer $(foreach arch,$(ARCH),--arch $(arch))
+
+.PHONY: layer-check
+layer-check: environments ## build the media layer twice, compare, prove it; ARCH, FFMPEG_SOURCE
+	@$(PY) -m local layer-check $(foreach arch,$(ARCH),--arch $(arch))
 
 .PHONY: clean
 clean: environments ## stop the stack and forget its state

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from chalicelib.tiktok.client import TikTokClient
     from chalicelib.tiktok.service import AccountService
     from chalicelib.tiktok.vault import TokenVault
+    from chalicelib.videos.examination import Examiner
+    from chalicelib.videos.model import Examination
+    from chalicelib.videos.probe import RangeReader
     from chalicelib.videos.service import VideoService
     from chalicelib.videos.store import VideoFiles
 
@@ -109,12 +112,21 @@ class House:
 
     @cached_property
     def videos(self) -> "VideoService":
-        from chalicelib.videos.probe import examine
         from chalicelib.videos.service import VideoService
         from chalicelib.videos.store import UploadStore
 
         store = UploadStore(self.settings.require("uploads_table"))
-        return VideoService(store, self._video_files, examine, self.clock)
+        return VideoService(store, self._video_files, self._look, self.clock)
+
+    def _look(self, file: "RangeReader", size_bytes: int) -> "Examination":
+        return self._examiner(file, size_bytes)
+
+    @cached_property
+    def _examiner(self) -> "Examiner":
+        """Only a validation needs it: nobody else has ffprobe, or pays for importing this."""
+        from chalicelib.videos.examination import Examiner
+
+        return Examiner(self.settings.require("ffprobe"))
 
     @cached_property
     def _activity_store(self) -> "ActivityStore":

@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 import requests
 
-from local import package, run, seed, stack
+from local import layer, machine, package, run, seed, stack
 from local.failure import Failure
 from local.home import DEFAULT_HOME, PROJECT, Home, is_held
 from local.identity import sign_in
+from local.steps import Steps
 from local.surroundings import keep_to_this_machine
 
 
@@ -82,14 +83,57 @@ def token_command(home: Home, email: str) -> None:
 
 @cli.command("package")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=None)
-def package_command(out: Path | None) -> None:
-    """Build the CloudFormation template and the zip; print where they are."""
-    built = package.build()
-    if out:
-        out.mkdir(parents=True, exist_ok=True)
-        for file in (built.template_file, built.zip_file):
-            shutil.copyfile(file, out / file.name)
-    click.echo(out or built.folder)
+@click.option(
+    "--layer",
+    "given",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A layer's zip that was built elsewhere.",
+)
+def package_command(out: Path | None, given: Path | None) -> None:
+    """Build the CloudFormation template and the zips; print where they are."""
+    steps = Steps(total=2)
+    with steps.step("Building the media layer"):
+        layer_zip = given or layer.build(layer.LAMBDA, steps.note).zip_file
+        layer.require_ffprobe_in(layer_zip)
+    with steps.step("Packaging the app with chalice package"):
+        built = package.build()
+    folder = out or built.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in (built.template_file, built.zip_file) if out else ():
+        shutil.copyfile(file, folder / file.name)
+    shutil.copyfile(layer_zip, folder / layer.ZIP_NAME)
+    click.echo(folder)
+
+
+def arch_option[**P, R](command: Callable[P, R]) -> Callable[P, R]:
+    return click.option(
+        "--arch",
+        "architectures",
+        multiple=True,
+        type=click.Choice(layer.ARCHITECTURES),
+        help="x86_64 or arm64, or both by naming it twice; this machine's unless given.",
+    )(command)
+
+
+@cli.command("layer")
+@arch_option
+def layer_command(architectures: tuple[str, ...]) -> None:
+    """Build the media layer, print where it is."""
+    for architecture in architectures or (machine.architecture(),):
+        steps = Steps(total=1)
+        with steps.step(f"Building the media layer for {architecture}"):
+            made = layer.build(architecture, steps.note)
+        click.echo(made.zip_file)
+
+
+@cli.command("layer-check")
+@arch_option
+def layer_check_command(architectures: tuple[str, ...]) -> None:
+    """Build the media layer twice, compare, and prove what it can and cannot do."""
+    for architecture in architectures or (machine.architecture(),):
+        steps = Steps(total=1)
+        with steps.step(f"Checking the media layer for {architecture}"):
+            layer.check(architecture, steps.note)
 
 
 @cli.command("clean")

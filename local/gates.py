@@ -1,13 +1,18 @@
 """The gates a change goes through, one after the other, each with its time: check, and all."""
 
+import os
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
 
+from local import ffprobe
+from local.failure import Failure
 from local.home import PROJECT
+from local.steps import Steps
 from local.surroundings import keep_to_this_machine
 
 LINT_IMPORTS = "from importlinter.cli import lint_imports_command as lint; lint()"
@@ -60,12 +65,26 @@ def passes(number: int, total: int, gate: Gate) -> bool:
     return True
 
 
+def an_ffprobe() -> Path:
+    """The one the tests use; one is provided where there is none."""
+    found = ffprobe.find()
+    if found:
+        return found
+    with Steps(total=1).step("No ffprobe here: getting one"):
+        return ffprobe.provide(Steps.note)
+
+
 @click.command()
 @click.argument("which", type=click.Choice(sorted(GATES)))
 def main(which: str) -> None:
     """Go through the gates, stopping at the first that fails."""
     keep_to_this_machine()
     started = time.monotonic()
+    try:
+        os.environ[ffprobe.SETTING] = str(an_ffprobe())
+    except Failure as failure:
+        print(f"{failure.what}\n{failure.next_step}", file=sys.stderr, flush=True)
+        sys.exit(1)
     gates = GATES[which]
     for number, gate in enumerate(gates, start=1):
         if not passes(number, len(gates), gate):

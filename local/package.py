@@ -18,18 +18,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local import template as templates
+from local import zips
 from local.failure import Failure, tail
 from local.home import PROJECT, read_json
 from local.surroundings import REGION
 from local.template import Template
 
-INPUTS = ("app.py", "chalicelib", "vendor", "requirements.txt", "infra", ".chalice", "layers")
+INPUTS = ("app.py", "chalicelib", "vendor", "requirements.txt", "infra", ".chalice")
 NOT_INPUTS = frozenset({"__pycache__", "deployments", "deployed", "build"})
 STAGED = ("app.py", "chalicelib", "vendor", "requirements.txt", ".chalice")
 KEPT_BUILDS = 5
 CHALICE_SECONDS = 900
-# The oldest time a zip can carry: the same content shall be the same bytes on every day.
-ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 RUN_CHALICE = "import sys; from chalice.cli import main; sys.exit(main())"
 
 
@@ -69,8 +68,9 @@ def content_hash(project: Path) -> str:
     for inner in inputs(project):
         digest.update(str(inner).encode() + b"\0")
         digest.update(hashlib.sha256((project / inner).read_bytes()).digest())
-    for builder in (Path(__file__), Path(templates.__file__), PROJECT / "requirements-dev.txt"):
-        digest.update(builder.read_bytes())
+    for builder in (__file__, templates.__file__, zips.__file__):
+        digest.update(Path(builder).read_bytes())
+    digest.update((PROJECT / "requirements-dev.txt").read_bytes())
     digest.update(f"{sys.version_info[:2]} {runs_lambda_wheels()}".encode())
     return digest.hexdigest()[:20]
 
@@ -205,19 +205,12 @@ def _normalise(source: Path, target: Path, dependencies: Path | None) -> None:
         if dependencies:
             content = {name: info for name, info in content.items() if _is_ours(name)}
         for name in sorted(content):
-            _add(new, name, old.read(name), content[name].external_attr >> 16 & 0o111 != 0)
+            executable = content[name].external_attr >> 16 & 0o111 != 0
+            zips.add(new, name, old.read(name), executable=executable)
         for file in sorted(dependencies.rglob("*")) if dependencies else ():
             name = str(file.relative_to(dependencies or file))
             if file.is_file() and not _is_bytecode(name) and not name.startswith("bin/"):
-                _add(new, name, file.read_bytes(), os.access(file, os.X_OK))
-
-
-def _add(target: zipfile.ZipFile, name: str, content: bytes, executable: bool) -> None:
-    entry = zipfile.ZipInfo(name, ZIP_TIME)
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    entry.create_system = 3  # Unix, whatever made it
-    entry.external_attr = (0o755 if executable else 0o644) << 16
-    target.writestr(entry, content)
+                zips.add(new, name, file.read_bytes(), executable=os.access(file, os.X_OK))
 
 
 def _drop_old(builds: Path) -> None:

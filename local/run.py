@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import requests
 from botocore.exceptions import ClientError
 
-from local import cloud, deploy, package, ports, processes, seed, tiktok, workarounds
+from local import cloud, deploy, ffprobe, package, ports, processes, seed, tiktok, workarounds
 from local.aws import STACK_NAME, Aws
 from local.failure import Failure
 from local.home import PROJECT, Home, held, read_json, write_private
@@ -80,7 +80,7 @@ def describe(stack: RunningStack) -> str:
 
 @contextlib.contextmanager
 def _up(choices: Choices) -> Iterator[tuple[RunningStack, dict[str, subprocess.Popen[bytes]]]]:
-    home, steps = choices.home, Steps(total=6)
+    home, steps = choices.home, Steps(total=7)
     home.root.mkdir(parents=True, exist_ok=True)
     _stop_what_was_left(home, steps)
     home.stack_file.unlink(missing_ok=True)
@@ -91,6 +91,9 @@ def _up(choices: Choices) -> Iterator[tuple[RunningStack, dict[str, subprocess.P
         at_the_end.callback(home.processes_file.unlink, missing_ok=True)
         with steps.step("Packaging the app with chalice package"):
             built = package.build(choices.project, PROJECT / ".local" / "build")
+        with steps.step("Looking for ffprobe"):
+            looks_at_videos = ffprobe.provide(steps.note)
+            steps.note(str(looks_at_videos))
         with steps.step("Starting the local cloud"):
             port = _port(kept, "cloud", cloud.PREFERRED_PORT, home, steps)
             started = cloud.start(home, port, record_calls=choices.record_calls)
@@ -107,7 +110,10 @@ def _up(choices: Choices) -> Iterator[tuple[RunningStack, dict[str, subprocess.P
             deployed = deploy.deploy(
                 aws,
                 built,
-                lambda outputs: parameters(aws, outputs, their) | {"Build": built.content[:12]},
+                lambda outputs: (
+                    parameters(aws, outputs, their)
+                    | {"Build": built.content[:12], ffprobe.PARAMETER: str(looks_at_videos)}
+                ),
                 steps.note,
             )
             if not deployed.changed:

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from local.aws import STACK_NAME, Aws
 from local.template import Template
 
+LAYER_TYPES = frozenset({"AWS::Lambda::LayerVersion", "AWS::Serverless::LayerVersion"})
 BINARY_TYPES = "x-amazon-apigateway-binary-media-types"
 INTEGRATION = "x-amazon-apigateway-integration"
 
@@ -21,6 +22,7 @@ def fit_template(template: Template) -> Template:
     fitted = copy.deepcopy(template)
     for api in _apis(fitted):
         _name_binary_types(api)
+    _without_layers(fitted)
     for resource in fitted["Resources"].values():
         if resource["Type"] == "AWS::IAM::Role":
             _grant_batches(resource["Properties"])
@@ -32,6 +34,18 @@ def after_deployment(aws: Aws, template: Template, outputs: Mapping[str, str]) -
     switch_on_expiry(aws, template)
     answer_preflight(aws, template, outputs)
     answer_at_the_gateway(aws, template, outputs)
+
+
+def _without_layers(template: Template) -> None:
+    """Measured: functions run without /opt, so a layer's files are nowhere.
+
+    Where ffprobe is the parameter FfprobePath says, in AWS and here.
+    """
+    resources = template["Resources"]
+    for name in [name for name, each in resources.items() if each["Type"] in LAYER_TYPES]:
+        del resources[name]
+    for resource in resources.values():
+        resource.get("Properties", {}).pop("Layers", None)
 
 
 def _grant_batches(role: dict[str, Any]) -> None:

@@ -26,6 +26,7 @@ class Settings:
     idempotency_table: str = ""
     incoming_bucket: str = ""
     videos_bucket: str = ""
+    ffprobe: str = ""
     cursor_secret_id: str = ""
     token_issuer: str = ""
     token_audience: str = ""

@@ -1,9 +1,10 @@
 """What a video is and when TikTok will take it: plain types and rules, no I/O."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from math import isclose
 from typing import Any, Self
 
 CONTAINERS = ("mp4", "webm")
@@ -37,6 +38,16 @@ FRAME_RATE_TOLERANCE = 0.5
 """Millisecond timestamps and phones that aim at 60 average a little more or less."""
 
 
+LENGTH_AGREEMENT_SECONDS = 0.25
+"""How far a header may be off: rounded, without the last picture's or the sound's padding."""
+
+RATE_AGREEMENT = 0.05
+"""The share by which the header's frame rate may differ from the counted one."""
+
+SIDE_AGREEMENT = 16
+"""Pixels of padding that codecs add to make whole blocks and headers cut off again."""
+
+
 class VideoProblemCode(StrEnum):
     """Why a video is refused. These are part of the HTTP contract: never rename one."""
 
@@ -55,6 +66,12 @@ class VideoProblemCode(StrEnum):
     FRAME_RATE_TOO_LOW = "frame_rate_too_low"
     FRAME_RATE_TOO_HIGH = "frame_rate_too_high"
     FRAME_RATE_UNKNOWN = "frame_rate_unknown"
+    STILL_PICTURE = "still_picture"
+    TRUNCATED = "truncated"
+    LENGTH_MISMATCH = "length_mismatch"
+    DOES_NOT_PLAY = "does_not_play"
+    DAMAGED = "damaged"
+    COULD_NOT_BE_EXAMINED = "could_not_be_examined"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +96,33 @@ class VideoFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Playback:
+    """What demuxing a whole file and decoding samples of it showed; the header has no say here.
+
+    `frames` is how many pictures were found, `seconds` how long they last with the sound that goes
+    with them, `lengths` every reading of that which a header may mean (the picture alone, from
+    zero, as edited), `stated` what the container itself says where that may differ from what its
+    tracks say. Of `tried` pictures at the start, in the middle, at the end and wherever the
+    data looked odd, `decoded` came out, and `damaged` tells whether the decoder complained of
+    them; `damaged_at` is the second where that is known. `width` and `height` are displayed
+    pixels before rotation. `truncated`: bytes are missing at the end.
+    """
+
+    frames: int
+    tried: int
+    decoded: int
+    seconds: float | None = None
+    lengths: tuple[float, ...] = ()
+    stated: float | None = None
+    frame_rate: float | None = None
+    width: int | None = None
+    height: int | None = None
+    truncated: bool = False
+    damaged: bool = False
+    damaged_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VideoProblem:
     """One broken rule. `field` names the fact it is about, `limit` the bound it crossed."""
 
@@ -96,18 +140,143 @@ class VideoProblem:
         return cls(**{**stored, "code": VideoProblemCode(stored["code"])})
 
 
-def judge(facts: VideoFacts) -> tuple[VideoProblem, ...]:
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What was found out about a file: without problems it may be used.
+
+    `playback` is None where the header said enough.
+    """
+
+    facts: VideoFacts
+    problems: tuple[VideoProblem, ...]
+    playback: Playback | None = None
+
+
+def judge(facts: VideoFacts, playback: Playback | None = None) -> tuple[VideoProblem, ...]:
     """Every rule that these facts break, none when the video may be used.
 
-    What could not be told is a problem too wherever a rule needs it. Rules about the picture
-    are left out when there is no picture: one plain reason says more than five that follow.
+    The facts are those of the header; with a `playback` they are held against the truth, and the
+    rules apply to what is true (see `corrected`). What could not be told is a problem too
+    wherever a rule needs it. Rules about the picture are left out when there is no picture: one
+    plain reason says more than five that follow.
     """
+    played = _playback(facts, playback) if playback else []
+    if playback:
+        facts = corrected(facts, playback)
     problems = [*_size(facts), *_content(facts)]
     if facts.has_video:
         problems += [*_codec(facts), *_length(facts), *_resolution(facts), *_frame_rate(facts)]
     elif facts.container in CONTAINERS:
         problems += _length(facts)
-    return tuple(problems)
+    return (*problems, *played)
+
+
+def corrected(facts: VideoFacts, playback: Playback) -> VideoFacts:
+    """Put the truth in the place of what a header says otherwise.
+
+    Where both agree the header's word stands, for it is exact where counting is rounded. A file
+    of which something is missing keeps what it was meant to be.
+    """
+    if playback.truncated or not playback.decoded:
+        return facts
+    if not _agrees(facts.duration_seconds, playback):
+        facts = replace(facts, duration_seconds=playback.seconds)
+    rate = playback.frame_rate
+    if rate and not isclose(rate, facts.frame_rate or 0, rel_tol=RATE_AGREEMENT):
+        facts = replace(facts, frame_rate=rate)
+    said = sorted((facts.width or 0, facts.height or 0))
+    if playback.width and playback.height:
+        seen = sorted((playback.width, playback.height))
+        if any(abs(a - b) > SIDE_AGREEMENT for a, b in zip(said, seen, strict=True)):
+            # Which way it is turned stands in the header alone.
+            shorter, longer = seen
+            upright = (facts.height or 0) > (facts.width or 0)
+            width, height = (shorter, longer) if upright else (longer, shorter)
+            facts = replace(facts, width=width, height=height)
+    return facts
+
+
+def could_not_be_examined(tries: int) -> VideoProblem:
+    """Give the problem of a file that every examination stumbled over."""
+    return VideoProblem(
+        code=VideoProblemCode.COULD_NOT_BE_EXAMINED,
+        message=f"This file could not be examined, {tries} times in a row: it may be damaged or "
+        "built in an unusual way. Please export it again.",
+        field="examinations",
+        actual=tries,
+        limit=tries,
+    )
+
+
+def _agrees(seconds: float | None, playback: Playback) -> bool:
+    return all(
+        any(abs(said - length) <= LENGTH_AGREEMENT_SECONDS for length in playback.lengths)
+        for said in (seconds, playback.stated)
+        if said is not None
+    )
+
+
+def _playback(facts: VideoFacts, playback: Playback) -> list[VideoProblem]:
+    problems = []
+    if playback.truncated:
+        problems.append(
+            VideoProblem(
+                code=VideoProblemCode.TRUNCATED,
+                message="The end of this video is missing: it was cut off while it was saved or "
+                "uploaded. Please export it again, or choose the complete file.",
+                field="duration_seconds",
+                actual=playback.seconds,
+                limit=facts.duration_seconds or 0,
+            )
+        )
+    if playback.decoded * 2 < playback.tried or not playback.decoded:
+        problems.append(
+            VideoProblem(
+                code=VideoProblemCode.DOES_NOT_PLAY,
+                message="This video does not play: of "
+                f"{playback.tried} pictures looked at, {playback.decoded} could be shown. "
+                "Please export it again.",
+                field="frames",
+                actual=playback.decoded,
+                limit=playback.tried,
+            )
+        )
+        return problems
+    if playback.truncated:
+        return problems
+    if playback.damaged:
+        where = "" if playback.damaged_at is None else f" at {_clock(playback.damaged_at)}"
+        problems.append(
+            VideoProblem(
+                code=VideoProblemCode.DAMAGED,
+                message=f"The picture of this video is damaged{where}. Please export it again.",
+                field="frames",
+                actual=playback.decoded,
+                limit=playback.tried,
+            )
+        )
+    if playback.frames <= 1:
+        problems.append(
+            VideoProblem(
+                code=VideoProblemCode.STILL_PICTURE,
+                message="There is a single picture in this file; a video has moving ones.",
+                field="frames",
+                actual=playback.frames,
+                limit=2,
+            )
+        )
+    if not _agrees(facts.duration_seconds, playback):
+        problems.append(
+            VideoProblem(
+                code=VideoProblemCode.LENGTH_MISMATCH,
+                message=f"This file says that it is {_clock(facts.duration_seconds or 0)} long, "
+                f"but {_clock(playback.seconds or 0)} of it plays. Please export it again.",
+                field="duration_seconds",
+                actual=playback.seconds,
+                limit=facts.duration_seconds or 0,
+            )
+        )
+    return problems
 
 
 def _size(facts: VideoFacts) -> list[VideoProblem]:

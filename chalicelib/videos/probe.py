@@ -84,6 +84,11 @@ class RangeReader(io.RawIOBase):
         self._at += filled
         return filled
 
+    def pieces(self, piece_bytes: int) -> Iterator[bytes]:
+        """Fetch all of it from the beginning, piece by piece, none of which is kept."""
+        for start in range(0, self.size_bytes, piece_bytes):
+            yield self._get(start, start + piece_bytes)
+
     def _blocks(self, first: int, last: int) -> Iterator[bytes]:
         index = first
         while index <= last:

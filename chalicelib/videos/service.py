@@ -13,17 +13,17 @@ from chalicelib.foundation.problems import not_found
 from chalicelib.foundation.table import Part
 from chalicelib.videos.model import (
     FORM_LIFETIME,
+    Examination,
     Upload,
     UploadStatus,
     VideoFacts,
     VideoProblem,
-    judge,
     parse_incoming_key,
 )
 from chalicelib.videos.probe import RangeReader
 from chalicelib.videos.store import Readable, UploadStore, VideoFiles, facts_of, problems_of
 
-Examine = Callable[[RangeReader, int], VideoFacts]
+Examine = Callable[[RangeReader, int], Examination]
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,7 @@ class VideoService:
 
         Safe to call twice, late, or for keys nobody asked for. Raises `ObjectChanged` if another
         file was posted while this one was looked at: the event comes again and finds the new one.
+        Raises `CannotExamine` if the examination came to no end: that may be tried again.
         """
         ids = parse_incoming_key(key)
         upload = self._store.claim(*ids) if ids else None
@@ -132,8 +133,8 @@ class VideoService:
             return
         etag, size_bytes = arrived
         reader = self._files.reader(upload, etag, size_bytes)
-        facts = self._examine(reader, size_bytes)
-        problems = judge(facts)
+        examination = self._examine(reader, size_bytes)
+        facts, problems = examination.facts, examination.problems
         kept = None if problems else self._files.keep(upload, etag, f"video/{facts.container}")
         decided = self._store.decide(upload, facts, problems, kept)
         self._files.discard(key)

@@ -1,6 +1,7 @@
 """Make the small real clips the tests and the demo use, from scratch, into this folder.
 
-Run it with an ffmpeg (libx264, libx265, libvpx, libopus) on PATH: `python tests/clips/make.py`.
+Run it with an ffmpeg (libx264, libx265, libvpx, libaom, libopus) on PATH:
+`python tests/clips/make.py`, or with the names of some functions below to make only those.
 The clips are committed, so nobody needs ffmpeg to run the tests.
 """
 
@@ -31,6 +32,8 @@ VP8 = ["-c:v", "libvpx", "-b:v", "60k", "-deadline", "good", "-cpu-used", "2"]
 VP9 = ["-c:v", "libvpx-vp9", "-b:v", "0", "-crf", "56", "-deadline", "good", "-cpu-used", "3"]
 AAC = ["-c:a", "aac", "-b:a", "24k", "-ac", "1"]
 OPUS = ["-c:a", "libopus", "-b:a", "16k", "-ac", "1"]
+H264_COPY = ["-c:v", "copy"]
+EVERYTHING = ["-map", "0", "-map", "1"]
 FRONT = ["-movflags", "+faststart"]
 
 
@@ -56,6 +59,16 @@ def clip(
     path = HERE / name
     ffmpeg(*inputs, *(word for codec in codecs for word in codec), *EXACT, str(path))
     return path
+
+
+def at(name: str) -> str:
+    return str(HERE / name)
+
+
+def remux(name: str, source: str, *options: list[str]) -> None:
+    """Make a clip of one that is there already and what `options` add to it."""
+    words = (word for option in options for word in option)
+    ffmpeg("-i", at(source), *words, *EXACT, at(name))
 
 
 def turn_a_quarter(path: Path) -> None:
@@ -160,6 +173,176 @@ def cover_art() -> None:
     cover.unlink()
 
 
+def two_sounds() -> None:
+    second = ["-f", "lavfi", "-i", TONE.format(seconds=4).replace("220", "440")]
+    options = [H264_COPY, AAC, EVERYTHING, ["-map", "2"]]
+    remux("two_sounds.mp4", "no_audio.mp4", second, second, *options)
+
+
+def two_pictures() -> None:
+    remux("two_pictures.mp4", "no_audio.mp4", ["-i", at("rotated.mp4")], H264_COPY, EVERYTHING)
+
+
+def sound_longer() -> None:
+    longer = ["-f", "lavfi", "-i", TONE.format(seconds=6)]
+    remux("sound_longer.mp4", "no_audio.mp4", longer, H264_COPY, AAC, EVERYTHING)
+
+
+def variable_rate() -> None:
+    """Every third frame of the second half is left out, as a screen recorder does."""
+    keep = ["-vf", "select='lt(n,48)+mod(n,3)'", "-fps_mode", "vfr"]
+    clip("variable_rate.mp4", H264, AAC, keep, rate="30")
+
+
+def film_rate() -> None:
+    clip("film_rate.mp4", H264, AAC, rate="24000/1001")
+
+
+def fast_rate() -> None:
+    clip("fast_rate.mp4", H264, AAC, rate="60000/1001")
+
+
+def too_fast() -> None:
+    clip("too_fast.mp4", H264, sound=False, rate="100", seconds=3)
+
+
+def three_seconds() -> None:
+    clip("three_seconds.mp4", H264, AAC, seconds=3)
+
+
+def three_seconds_webm() -> None:
+    clip("three_seconds.webm", VP9, OPUS, seconds=3)
+
+
+def sixty_seconds() -> None:
+    clip("sixty_seconds.mp4", H264, ["-g", "9999"], sound=False, seconds=60)
+
+
+def sixty_seconds_webm() -> None:
+    clip("sixty_seconds.webm", VP9, ["-g", "9999"], sound=False, seconds=60)
+
+
+def two_seconds_webm() -> None:
+    clip("two_seconds.webm", VP8, OPUS, seconds=2)
+
+
+def landscape() -> None:
+    clip("landscape.mp4", H264, AAC, size="960x540")
+
+
+def square() -> None:
+    clip("square.webm", VP9, OPUS, size="540x540")
+
+
+def full_hd() -> None:
+    clip("full_hd.mp4", H264, ["-g", "48"], sound=False, size="1080x1920", rate="30")
+
+
+def widest() -> None:
+    clip("widest.mp4", H264, sound=False, size="4096x540", seconds=3)
+
+
+def too_wide() -> None:
+    clip("too_wide.mp4", H264, sound=False, size="4112x540", seconds=3)
+
+
+def small_webm() -> None:
+    clip("small.webm", VP9, OPUS, size="270x480")
+
+
+def vp9_in_mp4() -> None:
+    clip("vp9.mp4", VP9, AAC, FRONT)
+
+
+def open_groups() -> None:
+    """Groups of pictures that lean on the one before: seeking meets frames it must leave out."""
+    options = ["-g", "24", "-bf", "3", "-x264-params", "open-gop=1:scenecut=0"]
+    clip("open_groups.mp4", H264, options, picture=SUNSET, sound=False)
+
+
+def hevc_open_groups() -> None:
+    options = ["-x265-params", "log-level=error:pools=none:frame-threads=1:open-gop=1:keyint=24"]
+    clip("hevc_open_groups.mp4", H265, options, picture=SUNSET, sound=False)
+
+
+def busy() -> None:
+    """Much picture data and a key frame each second: something to damage in the middle."""
+    options = ["-g", "24", "-crf", "26"]
+    clip("busy.mp4", H264, options, picture=SUNSET, sound=False, size="540x540")
+
+
+def busy_webm() -> None:
+    options = ["-g", "24", "-crf", "60"]
+    clip("busy.webm", VP9, options, picture=SUNSET, sound=False)
+
+
+def interlaced() -> None:
+    clip("interlaced.mp4", H264, AAC, ["-flags:v", "+ildct+ilme+bitexact"], rate="25")
+
+
+def ten_bit() -> None:
+    clip("ten_bit.mp4", H265, ["-pix_fmt", "yuv420p10le"], sound=False)
+
+
+def one_frame() -> None:
+    """A still picture posing as five seconds of video."""
+    clip("one_frame.mp4", H264, sound=False, rate="1/5", seconds=5)
+
+
+def one_frame_webm() -> None:
+    clip("one_frame.webm", VP9, OPUS, ["-frames:v", "1"])
+
+
+def av1() -> None:
+    codec = ["-c:v", "libaom-av1", "-crf", "60", "-cpu-used", "8", "-b:v", "0"]
+    clip("av1.mp4", codec, AAC)
+
+
+def motion_jpeg() -> None:
+    codec = ["-c:v", "mjpeg", "-q:v", "31", "-pix_fmt", "yuvj420p"]
+    clip("motion_jpeg.mp4", codec, sound=False, seconds=3, size="64x64")
+
+
+def transport_stream() -> None:
+    clip("transport_stream.ts", H264, AAC)
+
+
+def flash() -> None:
+    clip("flash.flv", H264, ["-c:a", "aac", "-b:a", "24k", "-ac", "1", "-ar", "44100"])
+
+
+def avi() -> None:
+    clip("windows.avi", ["-c:v", "mpeg4", "-q:v", "31", "-g", "100"], sound=False)
+
+
+def three_gp() -> None:
+    clip("phone.3gp", H264, AAC)
+
+
+def mkv_h264() -> None:
+    clip("h264.mkv", H264, AAC)
+
+
+def animated_gif() -> None:
+    clip("animated.gif", picture=STILL, sound=False, size="540x540", rate="10", seconds=3)
+
+
+def png() -> None:
+    clip("picture.png", ["-frames:v", "1"], sound=False, size="540x960")
+
+
+def jpeg() -> None:
+    clip("picture.jpg", ["-frames:v", "1", "-q:v", "31"], sound=False, size="540x960")
+
+
+def ogg_sound() -> None:
+    clip("sound.ogg", OPUS, picture=None)
+
+
+def webm_sound() -> None:
+    clip("sound.webm", OPUS, picture=None)
+
+
 def text() -> None:
     (HERE / "text.mp4").write_text("This is no video, whatever its name says.\n" * 20)
 
@@ -182,12 +365,53 @@ CLIPS: tuple[Callable[[], None], ...] = (
     mpeg4_part2,
     fifteen_fps,
     cover_art,
+    two_sounds,
+    two_pictures,
+    sound_longer,
+    variable_rate,
+    film_rate,
+    fast_rate,
+    too_fast,
+    three_seconds,
+    three_seconds_webm,
+    sixty_seconds,
+    sixty_seconds_webm,
+    two_seconds_webm,
+    landscape,
+    square,
+    full_hd,
+    widest,
+    too_wide,
+    small_webm,
+    vp9_in_mp4,
+    open_groups,
+    hevc_open_groups,
+    busy,
+    busy_webm,
+    interlaced,
+    ten_bit,
+    one_frame,
+    one_frame_webm,
+    av1,
+    motion_jpeg,
+    transport_stream,
+    flash,
+    avi,
+    three_gp,
+    mkv_h264,
+    animated_gif,
+    png,
+    jpeg,
+    ogg_sound,
+    webm_sound,
     text,
 )
 
 if __name__ == "__main__":
+    wanted = set(sys.argv[1:])
     for make in CLIPS:
-        make()
+        if not wanted or make.__name__ in wanted:
+            make()
     for path in sorted(HERE.iterdir()):
         if path.is_file() and path.suffix != ".py":
             sys.stdout.write(f"{path.stat().st_size:>8}  {path.name}\n")

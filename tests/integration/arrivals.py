@@ -6,7 +6,7 @@ from typing import Any
 
 from chalicelib.foundation.identity import Caller, Role
 from chalicelib.foundation.settings import Settings
-from chalicelib.videos.model import Upload, VideoFacts
+from chalicelib.videos.model import Examination, Upload, VideoFacts, judge
 from chalicelib.videos.probe import ObjectChanged, RangeReader
 from chalicelib.videos.service import VideoService
 from chalicelib.videos.store import UploadStore, VideoFiles
@@ -27,14 +27,14 @@ GOOD = VideoFacts(
 )
 
 
-class Examination:
+class Glance:
     """Reads a file to its end: one that begins with `bad` is in 480p, all others are good."""
 
     def __init__(self) -> None:
         self.seen: list[bytes] = []
         self.broken: Exception | None = None
 
-    def __call__(self, reader: RangeReader, size_bytes: int) -> VideoFacts:
+    def __call__(self, reader: RangeReader, size_bytes: int) -> Examination:
         content = reader.read()
         assert content is not None
         assert len(content) == size_bytes
@@ -42,7 +42,9 @@ class Examination:
         if self.broken:
             raise self.broken
         facts = replace(GOOD, size_bytes=size_bytes)
-        return replace(facts, width=640, height=480) if content.startswith(b"bad") else facts
+        if content.startswith(b"bad"):
+            facts = replace(facts, width=640, height=480)
+        return Examination(facts, judge(facts))
 
 
 class RacedFiles(VideoFiles):
@@ -54,17 +56,18 @@ class RacedFiles(VideoFiles):
     before_copy: Callable[[], object] | None = None
     after_copy: Callable[[], object] | None = None
 
-    def keep(self, upload: Upload, etag: str, content_type: str) -> None:
+    def keep(self, upload: Upload, etag: str, content_type: str) -> str:
         before, self.before_copy = self.before_copy, None
         if before:
             before()
         there = self.arrived(upload)
         if there is None or there[0] != etag:
             raise ObjectChanged(upload.incoming_key)
-        super().keep(upload, etag, content_type)
+        key = super().keep(upload, etag, content_type)
         after, self.after_copy = self.after_copy, None
         if after:
             after()
+        return key
 
 
 class Studio:
@@ -74,7 +77,7 @@ class Studio:
         self.settings, self.s3, self.clock = settings, s3, clock
         self.store = UploadStore(settings.uploads_table)
         self.files = RacedFiles(s3, settings.incoming_bucket, settings.videos_bucket)
-        self.examination = Examination()
+        self.examination = Glance()
         self.service = VideoService(self.store, self.files, self.examination, clock)
 
     def asked(self) -> Upload:

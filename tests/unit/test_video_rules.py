@@ -65,7 +65,17 @@ def test_a_video_within_the_limits_or_just_on_them_has_no_problem(facts: VideoFa
     assert judge(facts) == ()
 
 
-# One row for every code: the facts, the field, the actual value, the limit, and the words.
+# These need more than the facts of a header: see test_video_eyes.py.
+BY_PLAYBACK = {
+    VideoProblemCode.STILL_PICTURE,
+    VideoProblemCode.TRUNCATED,
+    VideoProblemCode.LENGTH_MISMATCH,
+    VideoProblemCode.DOES_NOT_PLAY,
+    VideoProblemCode.DAMAGED,
+    VideoProblemCode.COULD_NOT_BE_EXAMINED,
+}
+
+# One row for every other code: the facts, the field, the actual value, the limit, and the words.
 REFUSED: dict[VideoProblemCode, tuple[VideoFacts, str, object, object, str]] = {
     VideoProblemCode.EMPTY_FILE: (
         VideoFacts(size_bytes=0),
@@ -180,10 +190,10 @@ REFUSED: dict[VideoProblemCode, tuple[VideoFacts, str, object, object, str]] = {
 
 
 def test_every_code_is_in_the_table() -> None:
-    assert set(REFUSED) == set(VideoProblemCode)
+    assert set(REFUSED) == set(VideoProblemCode) - BY_PLAYBACK
 
 
-@pytest.mark.parametrize("code", VideoProblemCode)
+@pytest.mark.parametrize("code", REFUSED)
 def test_a_broken_rule_is_told_with_code_words_actual_value_and_limit(
     code: VideoProblemCode,
 ) -> None:
@@ -199,7 +209,7 @@ def test_a_broken_rule_is_told_with_code_words_actual_value_and_limit(
     assert hasattr(facts, field)
 
 
-@pytest.mark.parametrize("code", VideoProblemCode)
+@pytest.mark.parametrize("code", REFUSED)
 def test_a_problem_survives_being_stored(code: VideoProblemCode) -> None:
     problem = only(REFUSED[code][0])
     assert VideoProblem.from_dict(problem.to_dict()) == problem

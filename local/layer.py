@@ -1,0 +1,529 @@
+"""The media layer: one static ffprobe, built from a source held to its checksum, as Lambda's zip.
+
+`layers/ffprobe/` says what is built and how; here is what surrounds it: the source, the tools, the
+zip, the proof. What was built is kept in `.local/layer/<architecture>/` until an input changes.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from local import machine, zips
+from local.failure import Failure, tail
+from local.home import PROJECT, read_json
+
+RECIPE = PROJECT / "layers" / "ffprobe"
+LAYERS = PROJECT / ".local" / "layer"
+LOGS = PROJECT / ".local" / "logs"
+ZIP_NAME = "ffprobe-layer.zip"
+# To be raised when the zip is filled in another way.
+LAYOUT = "1"
+# What functions run on; the zip with the app is made for no other.
+LAMBDA = "x86_64"
+ARCHITECTURES = ("x86_64", "arm64")
+PREFIXES = {"x86_64": "x86_64-linux-gnu-", "arm64": "aarch64-linux-gnu-"}
+CROSS_PACKAGES = {
+    "x86_64": ("gcc-x86-64-linux-gnu", "libc6-dev-amd64-cross"),
+    "arm64": ("gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"),
+}
+# The release of Debian whose source package holds the source; any Debian can fetch it.
+SOURCE_PACKAGE, SOURCE_RELEASE = "ffmpeg", "bookworm"
+SOURCE_SETTING = "FFMPEG_SOURCE"
+BUILD_SECONDS = 3600.0
+FETCH_SECONDS = 600.0
+LARGEST_BYTES = 10_000_000
+LICENSES = ("COPYING.LGPLv2.1", "LICENSE.md")
+
+ELF_MACHINES = {"x86_64": 62, "arm64": 183}
+ELF_INTERPRETER = 3
+EMULATORS = {"x86_64": "qemu-x86_64-static", "arm64": "qemu-aarch64-static"}
+WANTED = {
+    "-protocols": {"file"},
+    "-formats": {"matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2"},
+    "-decoders": {"aac", "h264", "hevc", "opus", "vorbis", "vp8", "vp9"},
+}
+PROBED_CLIPS = {"demo.mp4": "h264", "hevc.mp4": "hevc", "demo.webm": "vp9", "vp8.webm": "vp8"}
+
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A built layer, unpacked, with its zip."""
+
+    folder: Path
+
+    @property
+    def ffprobe(self) -> Path:
+        return self.folder / "bin" / "ffprobe"
+
+    @property
+    def zip_file(self) -> Path:
+        return self.folder / ZIP_NAME
+
+
+@dataclass(frozen=True)
+class Source:
+    name: str
+    sha256: str
+
+    def fits(self, file: Path) -> bool:
+        if not file.is_file():
+            return False
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest() == self.sha256
+
+
+def source() -> Source:
+    sha256, name = (RECIPE / "source.sha256").read_text(encoding="utf-8").split()
+    return Source(name, sha256)
+
+
+def built_ffprobe(architecture: str) -> Path | None:
+    """The ffprobe of a layer built from the recipe as it is now, by whatever compiler."""
+    folder = LAYERS / architecture
+    made = Layer(folder)
+    if _stamp(folder).get("recipe") == recipe_hash() and made.ffprobe.is_file():
+        return made.ffprobe
+    return None
+
+
+def can_build_for_here() -> bool:
+    """Whether a build for this machine's own use needs nothing but the source."""
+    here = machine.architecture()
+    return (
+        sys.platform == "linux"
+        and here in ARCHITECTURES
+        and all(shutil.which(name) for name in ("make", "sh", "gcc"))
+        and _has_static_library("gcc")
+    )
+
+
+def build(architecture: str, note: Note, *, for_here: bool = False) -> Layer:
+    """The layer as the recipe says; quick when it is already built by the compiler at hand.
+
+    `for_here` makes do without the assembler: the same program, slower, and not for Lambda.
+    """
+    with _one_at_a_time(note):
+        if not for_here:
+            _require_tools(architecture)
+        folder = LAYERS / architecture
+        stamp = _stamp_for(architecture)
+        if _stamp(folder) != stamp or not Layer(folder).zip_file.is_file():
+            fresh = _make(architecture, _source_file(note), note)
+            shutil.rmtree(folder, ignore_errors=True)
+            fresh.folder.rename(folder)
+            _write_stamp(folder, stamp)
+        return Layer(folder)
+
+
+def check(architecture: str, note: Note) -> Layer:
+    """Builds twice, in two places, and proves of the result what its README promises."""
+    with _one_at_a_time(note):
+        _require_tools(architecture)
+        stamp = _stamp_for(architecture)
+        given = _source_file(note)
+        first = _make(architecture, given, note)
+        second = _make(architecture, given, note, place="another-place")
+        sums = [_sha256(each.zip_file) for each in (first, second)]
+        if sums[0] != sums[1]:
+            raise Failure(
+                f"Two builds for {architecture} differ: {sums[0]} and {sums[1]}.",
+                f"Compare {first.zip_file} and {second.zip_file}, which the next build removes.",
+            )
+        shutil.rmtree(second.folder)
+        note(f"twice the same bytes: {sums[0]}")
+        prove(first, architecture, note)
+        folder = LAYERS / architecture
+        shutil.rmtree(folder, ignore_errors=True)
+        first.folder.rename(folder)
+        _write_stamp(folder, stamp)
+    return Layer(folder)
+
+
+def prove(layer: Layer, architecture: str, note: Note) -> None:
+    """Raises Failure unless the layer is small, static, LGPL and does what it shall and no more."""
+    sizes = layer.ffprobe.stat().st_size, layer.zip_file.stat().st_size
+    if max(sizes) >= LARGEST_BYTES:
+        raise _unfit(f"{sizes[0]} bytes, {sizes[1]} zipped, where {LARGEST_BYTES} are the limit")
+    note(f"{sizes[0] / 1e6:.1f} MB, {sizes[1] / 1e6:.1f} MB zipped")
+    content = layer.ffprobe.read_bytes()
+    if not is_static_for(content, architecture):
+        raise _unfit(f"no static program for {architecture}")
+    if str(PROJECT).encode() in content:
+        raise _unfit(f"it names the folder it was built in, {PROJECT}")
+    with zipfile.ZipFile(layer.zip_file) as file:
+        names = set(file.namelist())
+    missing = {f"licenses/ffprobe/{name}" for name in LICENSES} - names
+    if missing:
+        raise _unfit(f"without {', '.join(sorted(missing))}")
+    emulator: list[str] = []
+    if architecture != machine.architecture():
+        found = shutil.which(EMULATORS[architecture])
+        if not found:
+            note(f"not run: {EMULATORS[architecture]} is not here (Debian's qemu-user-static)")
+            return
+        emulator = [found]
+    _prove_running([*emulator, str(layer.ffprobe)])
+    note(f"run: {', '.join(PROBED_CLIPS)} counted and decoded; nothing else built in")
+
+
+def require_ffprobe_in(file: Path) -> None:
+    """Raises Failure unless this zip is a layer for Lambda with a static ffprobe in it."""
+    try:
+        with zipfile.ZipFile(file) as layer:
+            program = layer.read("bin/ffprobe")
+    except (zipfile.BadZipFile, KeyError):
+        program = b""
+    if not is_static_for(program, LAMBDA):
+        raise Failure(
+            f"{file} holds no static bin/ffprobe for {LAMBDA}.",
+            f"Build one on Linux: make layer ARCH={LAMBDA}",
+        )
+
+
+def is_static_for(program: bytes, architecture: str) -> bool:
+    """Whether this is a 64-bit ELF program of that machine that asks for no dynamic linker."""
+    if program[:6] != b"\x7fELF\x02\x01":
+        return False
+    if int.from_bytes(program[18:20], "little") != ELF_MACHINES[architecture]:
+        return False
+    start = int.from_bytes(program[32:40], "little")
+    size, count = (int.from_bytes(program[at : at + 2], "little") for at in (54, 56))
+    kinds = (program[start + size * number :][:4] for number in range(count))
+    return all(int.from_bytes(kind, "little") != ELF_INTERPRETER for kind in kinds)
+
+
+def listed(option: str, output: str) -> set[str]:
+    """The names in what ffprobe prints for -protocols, -formats or -decoders."""
+    lines = [line.strip() for line in output.splitlines()]
+    if option == "-protocols":
+        return {line for line in lines if line and not line.endswith(":")}
+    heading = next(number for number, line in enumerate(lines) if line and not line.strip("-"))
+    return {line.split()[1] for line in lines[heading + 1 :] if line}
+
+
+def _prove_running(command: list[str]) -> None:
+    for option, wanted in WANTED.items():
+        found = listed(option, _output([*command, "-hide_banner", option]))
+        if found != wanted:
+            raise _unfit(f"{option} are {', '.join(sorted(found))}")
+    if "GNU Lesser General Public" not in _output([*command, "-hide_banner", "-L"]):
+        raise _unfit("not under the LGPL")
+    for name, codec in PROBED_CLIPS.items():
+        clip = PROJECT / "tests" / "clips" / name
+        shown = ["-v", "error", "-select_streams", "v:0", "-count_packets", "-count_frames"]
+        shown += [
+            "-show_entries",
+            "stream=codec_name,nb_read_frames,nb_read_packets",
+            "-of",
+            "json",
+        ]
+        (stream,) = json.loads(_output([*command, *shown, str(clip)]))["streams"]
+        packets, frames = (int(stream[f"nb_read_{what}"]) for what in ("packets", "frames"))
+        if stream["codec_name"] != codec or not 0 < frames <= packets:
+            raise _unfit(f"{name} is read as {stream}")
+
+
+def _output(command: list[str]) -> str:
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    if ran.returncode != 0 or "error" in ran.stderr.lower():
+        raise _unfit(f"{' '.join(command[-3:])} fails:\n{tail(ran.stderr)}")
+    return ran.stdout
+
+
+def _unfit(words: str) -> Failure:
+    return Failure(f"The built ffprobe is not what it should be: {words}.", "See layers/ffprobe.")
+
+
+# The source
+
+
+def _source_file(note: Note) -> Path:
+    """The release's tarball, wherever it comes from: only the checksum says whether it is it."""
+    wanted = source()
+    named = os.environ.get(SOURCE_SETTING)
+    if named:
+        if wanted.fits(Path(named)):
+            return Path(named).absolute()
+        raise Failure(
+            f"{SOURCE_SETTING} names {named}, which is not {wanted.name}"
+            f" with the checksum {wanted.sha256}.",
+            "Name that very file, or none on Debian, where it is fetched.",
+        )
+    kept = LAYERS / "source" / wanted.name
+    if not wanted.fits(kept):
+        note(f"fetching {wanted.name} from Debian's source package {SOURCE_PACKAGE}")
+        _fetch(wanted, kept)
+    return kept
+
+
+def _fetch(wanted: Source, kept: Path) -> None:
+    """apt-get with lists of its own, of sources only: the machine's own are not touched."""
+    remedy = f"Get {wanted.name} elsewhere, then: make layer {SOURCE_SETTING}=path/to/that/file"
+    if not shutil.which("apt-get"):
+        raise Failure("The source is fetched with apt-get, which is not here.", remedy)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="apt-", dir=LAYERS) as folder:
+        apt = _PrivateApt(Path(folder))
+        apt.run("apt-get", "-q", "update")
+        known = apt.run("apt-cache", "showsrc", "--only-source", SOURCE_PACKAGE)
+        version = version_with(known, wanted.sha256)
+        if not version:
+            raise Failure(
+                f"No source package {SOURCE_PACKAGE} here holds {wanted.name}"
+                f" with the checksum {wanted.sha256}:\n{tail(apt.words)}",
+                remedy,
+            )
+        package = f"{SOURCE_PACKAGE}={version}"
+        apt.run(
+            "apt-get", "-q", "source", "--download-only", "--tar-only", "--only-source", package
+        )
+        fetched = next((file for file in apt.downloads.iterdir() if wanted.fits(file)), None)
+        if not fetched:
+            raise Failure(f"{wanted.name} could not be fetched:\n{tail(apt.words)}", remedy)
+        fetched.replace(kept)
+
+
+class _PrivateApt:
+    """apt with the machine's mirrors and keys, but source entries, lists and cache of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.downloads = folder / "downloads"
+        self.words = ""
+        for inner in ("parts", "lists/partial", "cache/archives/partial", "downloads"):
+            (folder / inner).mkdir(parents=True)
+        entries = folder / "sources.list"
+        self._options = [
+            f"-oDir::Etc::SourceList={entries}",
+            f"-oDir::Etc::SourceParts={folder / 'parts'}",
+            f"-oDir::State::Lists={folder / 'lists'}",
+            f"-oDir::Cache={folder / 'cache'}",
+            # Its own user could not read a folder that may lie in somebody's home.
+            "-oAPT::Sandbox::User=root",
+        ]
+        entry = "$(REPO_URI) $(RELEASE) $(COMPONENT)"
+        binary = self._call(["apt-get", "indextargets", "--format", entry, "Created-By: Packages"])
+        entries.write_text("\n".join(source_entries(binary, _codename())) + "\n", encoding="utf-8")
+
+    def run(self, program: str, *arguments: str) -> str:
+        return self._call([program, *self._options, *arguments])
+
+    def _call(self, command: list[str]) -> str:
+        try:
+            ran = subprocess.run(
+                command,
+                cwd=self.downloads,
+                env=os.environ | {"LC_ALL": "C"},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=FETCH_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise Failure(
+                f"{command[0]} is not finished after {FETCH_SECONDS:.0f} s.",
+                "Look whether the network is fine, then run again.",
+            ) from None
+        self.words += ran.stderr
+        return ran.stdout
+
+
+def source_entries(binary: str, codename: str) -> list[str]:
+    """Debian's source entries for lines of `address release component`, for the pinned release."""
+    entries = set()
+    for line in binary.splitlines():
+        address, release, component = line.split()
+        if codename and release.split("-")[0] == codename and component == "main":
+            pinned = SOURCE_RELEASE + release.removeprefix(codename)
+            entries.add(f"deb-src {address} {pinned} {component}")
+    return sorted(entries)
+
+
+def version_with(known: str, sha256: str) -> str | None:
+    """The version of the source package, as `apt-cache showsrc` tells, that holds this file."""
+    for stanza in known.split("\n\n"):
+        if sha256 in stanza:
+            fields = dict(line.split(": ", 1) for line in stanza.splitlines() if ": " in line)
+            return fields.get("Version")
+    return None
+
+
+def _codename() -> str:
+    try:
+        lines = Path("/etc/os-release").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return ""
+    release = dict(line.split("=", 1) for line in lines if "=" in line)
+    return release.get("VERSION_CODENAME", "").strip('"') if release.get("ID") == "debian" else ""
+
+
+# The build
+
+
+def _require_tools(architecture: str) -> None:
+    if sys.platform != "linux" or architecture not in ARCHITECTURES:
+        raise Failure(
+            f"The media layer is built on Linux for {' and '.join(ARCHITECTURES)}.",
+            "Build it there with make layer, then name the zip: make package"
+            f" LAYER=path/to/{ZIP_NAME}",
+        )
+    commands = {"make": ("make",), "gcc": ("gcc", "libc6-dev")}
+    if architecture == "x86_64":
+        commands["nasm"] = ("nasm",)
+    compiler = "gcc"
+    if architecture != machine.architecture():
+        compiler = f"{PREFIXES[architecture]}gcc"
+        commands[compiler] = CROSS_PACKAGES[architecture]
+    missing = {name: each for name, each in commands.items() if not shutil.which(name)}
+    if compiler not in missing and not _has_static_library(compiler):
+        missing["libc.a"] = commands[compiler][-1:]
+    machine.require(missing, LOGS / "packages.log")
+
+
+def _has_static_library(compiler: str) -> bool:
+    ran = subprocess.run(
+        [compiler, "-print-file-name=libc.a"], capture_output=True, text=True, check=False
+    )
+    return Path(ran.stdout.strip()).is_absolute()
+
+
+def _make(architecture: str, tarball: Path, note: Note, *, place: str = "tree") -> Layer:
+    """Builds into a new folder and returns it; `place` is the folder's name while building."""
+    started = time.monotonic()
+    note(f"building for {architecture}")
+    work = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=LAYERS))
+    tree = work / place
+    try:
+        with tarfile.open(tarball) as archive:
+            archive.extractall(work / "unpacked", filter="data")
+        (unpacked,) = (work / "unpacked").iterdir()
+        unpacked.rename(tree)
+        _compile(architecture, tree)
+        finished = work / "layer"
+        (finished / "bin").mkdir(parents=True)
+        shutil.copy2(tree / "ffprobe", finished / "bin" / "ffprobe")
+        _zip(finished, dict(_licenses(tree, architecture)))
+        target = Path(tempfile.mkdtemp(prefix=".built-", dir=LAYERS))
+        finished.replace(target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    note(f"built in {time.monotonic() - started:.0f} s")
+    return Layer(target)
+
+
+def _compile(architecture: str, tree: Path) -> None:
+    log = LOGS / f"layer-{architecture}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    jobs = str(len(os.sched_getaffinity(0)))
+    with log.open("wb") as output:
+        try:
+            code = subprocess.run(
+                ["sh", str(RECIPE / "build.sh"), architecture, jobs],
+                cwd=tree,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                timeout=BUILD_SECONDS,
+                check=False,
+            ).returncode
+        except subprocess.TimeoutExpired:
+            code = -1
+    if code != 0:
+        words = log.read_text(encoding="utf-8", errors="replace")
+        raise Failure(
+            f"ffprobe could not be built for {architecture}:\n{tail(words)}",
+            f"The whole output is in {log}.",
+        )
+
+
+def _licenses(tree: Path, architecture: str) -> Iterator[tuple[str, bytes]]:
+    for name in LICENSES:
+        yield name, (tree / name).read_bytes()
+    for name in ("NOTICE", "build.sh", "source.sha256"):
+        yield name, (RECIPE / name).read_bytes()
+    native = architecture == machine.architecture()
+    library = "libc6-dev" if native else CROSS_PACKAGES[architecture][1]
+    terms = Path("/usr/share/doc") / library / "copyright"
+    if terms.is_file():
+        yield "glibc-copyright", terms.read_bytes()
+
+
+def _zip(folder: Path, licenses: dict[str, bytes]) -> None:
+    content = {"bin/ffprobe": (folder / "bin" / "ffprobe").read_bytes()}
+    content |= {f"licenses/ffprobe/{name}": text for name, text in licenses.items()}
+    with zipfile.ZipFile(folder / ZIP_NAME, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
+        for name in sorted(content):
+            zips.add(file, name, content[name], executable=name.startswith("bin/"))
+
+
+# What is kept
+
+
+def recipe_hash() -> str:
+    digest = hashlib.sha256()
+    for name in ("build.sh", "source.sha256", "NOTICE"):
+        digest.update((RECIPE / name).read_bytes() + b"\0")
+    return digest.hexdigest()[:20]
+
+
+def _stamp_for(architecture: str) -> dict[str, str]:
+    """What decides the bytes: the recipe, the compiler, the assembler, and what packs them."""
+    native = architecture == machine.architecture()
+    compiler = "gcc" if native else f"{PREFIXES[architecture]}gcc"
+    assembler = _first_line("nasm", "-v") if architecture == "x86_64" else "none needed"
+    return {
+        "recipe": recipe_hash(),
+        "compiler": _first_line(compiler, "--version"),
+        "assembler": assembler,
+        "layout": LAYOUT,
+    }
+
+
+def _first_line(*command: str) -> str:
+    try:
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return "none"
+    return ran.stdout.partition("\n")[0]
+
+
+def _stamp(folder: Path) -> dict[str, str]:
+    return read_json(folder / "made.json")
+
+
+def _write_stamp(folder: Path, stamp: dict[str, str]) -> None:
+    (folder / "made.json").write_text(json.dumps(stamp, indent=2) + "\n", encoding="utf-8")
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextmanager
+def _one_at_a_time(note: Note) -> Iterator[None]:
+    LAYERS.mkdir(parents=True, exist_ok=True)
+    with (LAYERS / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            note("waiting for another build of the layer")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        for pattern in (".unfinished-*", ".built-*", "apt-*"):
+            for left in LAYERS.glob(pattern):
+                shutil.rmtree(left, ignore_errors=True)
+        yield

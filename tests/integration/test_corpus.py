@@ -1,0 +1,54 @@
+"""Every file of the corpus gets the verdict it must get, and the documentation says so."""
+
+from collections.abc import Iterator
+from functools import cache
+
+import pytest
+
+from tests.corpus import ffprobe
+from tests.corpus.fixtures import FIXTURES, Fixture
+from tests.corpus.table import PAGE, table, with_table
+from tests.corpus.verdicts import Verdict, verdicts
+
+
+@cache
+def examined() -> dict[str, Verdict]:
+    # All of them once, some at a time; the tests look each theirs up.
+    return {each.fixture.name: each for each in verdicts(ffprobe.found(), FIXTURES)}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forget_afterwards() -> Iterator[None]:
+    yield
+    examined.cache_clear()
+
+
+@pytest.mark.parametrize("fixture", FIXTURES, ids=lambda fixture: fixture.name)
+def test_a_file_gets_its_verdict(fixture: Fixture) -> None:
+    verdict = examined()[fixture.name]
+    assert verdict.problems == verdict.fixture.problems
+
+
+def test_the_corpus_is_what_it_shall_be() -> None:
+    names = [fixture.name for fixture in FIXTURES]
+    assert len(set(names)) == len(names)
+    assert sum(not fixture.problems for fixture in FIXTURES) >= 55
+    assert sum(bool(fixture.problems) for fixture in FIXTURES) >= 75
+
+
+def test_a_refusal_by_the_header_costs_little() -> None:
+    for verdict in examined().values():
+        if verdict.eye == "header":
+            assert verdict.gets <= 3, verdict.fixture.name
+            assert verdict.bytes_fetched <= 1_300_000, verdict.fixture.name
+
+
+def test_no_verdict_takes_more_than_twelve_gets() -> None:
+    assert all(verdict.gets <= 12 for verdict in examined().values())
+
+
+def test_the_page_about_videos_has_the_table_of_this_corpus() -> None:
+    page = PAGE.read_text()
+    assert with_table(page, table(list(examined().values()))) == page, (
+        "python -m tests.corpus --write-docs"
+    )
