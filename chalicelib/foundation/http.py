@@ -126,6 +126,10 @@ class Route:
     name: str
     public: bool
 
+    @property
+    def takes_content(self) -> bool:
+        return self.method != "GET"
+
     def endpoint(self) -> Endpoint:
         """Import the room's handler, not before it is needed."""
         routes = importlib.import_module(f"chalicelib.{self.room}.routes")
@@ -208,7 +212,8 @@ class Door:
         found = route.endpoint()
         caller = _NOBODY if found.who is Who.ANYONE else self._admit(found.who, sent)
         raw = _raw_body(sent)
-        _check_size(raw)
+        if route.takes_content:
+            _check_size(raw)
         body = _read_body(found.body, raw, sent) if found.body else None
         query = _read_query(found.query, sent) if found.query else None
         request: Request[Any, Any] = Request(
@@ -218,7 +223,8 @@ class Door:
         if key is None:
             answer = found.handle(self.service_of(route.room), request)
             return _response(answer, page=found.page and _browses(sent))
-        return self._once(route, request, key, f"{sent.method} {sent.path}\n".encode() + raw)
+        asked = f"{route.method} {route.path} {json.dumps(dict(path), sort_keys=True)}\n"
+        return self._once(route, request, key, asked.encode() + raw)
 
     def _admit(self, who: Who, sent: "ChaliceRequest") -> Caller:
         claims = Claims.from_context(sent.context["authorizer"])

@@ -68,6 +68,7 @@ class PerformanceItem(Model):
     queued_at = UTCDateTimeAttribute()
     attempts = NumberAttribute(default=0)
     publish_id = UnicodeAttribute(null=True)
+    open_id = UnicodeAttribute(null=True)
     initiated_at = UTCDateTimeAttribute(null=True)
     delivered_at = UTCDateTimeAttribute(null=True)
     staged_at = UTCDateTimeAttribute(null=True)
@@ -98,6 +99,7 @@ class PerformanceItem(Model):
             queued_at=self.queued_at,
             attempts=int(self.attempts),
             publish_id=self.publish_id,
+            open_id=self.open_id,
             initiated_at=self.initiated_at,
             delivered_at=self.delivered_at,
             staged_at=self.staged_at,
@@ -109,11 +111,11 @@ class PerformanceItem(Model):
 
 
 _CHANGING = {
-    State.QUEUED: (),
+    State.QUEUED: (PerformanceItem.attempts,),
     State.INITIATED: (
         PerformanceItem.publish_id,
+        PerformanceItem.open_id,
         PerformanceItem.initiated_at,
-        PerformanceItem.attempts,
     ),
     State.UNCONFIRMED: (),
     State.DELIVERED: (PerformanceItem.delivered_at,),
@@ -225,6 +227,12 @@ class PerformanceStore:
         """Move the time of the next look; nothing happens if the state changed meanwhile."""
         state = PerformanceItem.state == performance.state.value
         _changed(_key(performance), _looking(look_at), state)
+
+    def queued_again(self, reference: Reference, look_at: datetime) -> bool:
+        """Note that an overdue performance was queued; False if it finished meanwhile."""
+        owner = owner_key(reference.program_id, reference.member_id)
+        item = PerformanceItem(owner, reference.performance_id)
+        return _changed(item, _looking(look_at), PerformanceItem.unfinished_in.exists())
 
     def unfinished(self, now: datetime, count: int) -> Sequence[Reference]:
         """List what has to be looked at by now: one query."""

@@ -147,13 +147,17 @@ class ProgramStore:
         found = MemberItem.query(program_id, MemberItem.item.startswith(_member_key("")))
         return (item.to_member() for item in found)
 
-    def note_tiktok(self, program_id: str, member_id: str, state: TikTokState | None) -> Part:
+    def note_tiktok(
+        self, program_id: str, member_id: str, state: TikTokState | None, *, active: bool
+    ) -> Part:
         """Part: keep the state of the member's TikTok account where every request reads it."""
         action = MemberItem.tiktok.set(state.value) if state else MemberItem.tiktok.remove()
         return Update(
             MemberItem(program_id, _member_key(member_id)),
             [action],
-            MemberItem.status == MemberStatus.ACTIVE.value,
+            MemberItem.status == MemberStatus.ACTIVE.value
+            if active
+            else MemberItem.member_id.exists(),
         )
 
     def member_by_email(self, program_id: str, email: str) -> Member | None:

@@ -85,6 +85,14 @@ class AccountItem(Model):
             access_expires_at=self.access_expires_at,
             refresh_expires_at=self.refresh_expires_at,
             connected_at=self.connected_at,
+            pending=PendingSend(
+                self.program_id,
+                self.member_id,
+                self.pending_activity_id,
+                self.pending_correlation_id or "",
+            )
+            if self.pending_activity_id
+            else None,
         )
 
 
@@ -263,13 +271,16 @@ class AccountStore:
     ) -> bool:
         """Store a rotated pair and let the lock go; False if the lock was lost meanwhile."""
         actions: list[Action] = [
+            AccountItem.state.set(TikTokState.CONNECTED.value),
             AccountItem.tokens.set(tokens),
             AccountItem.access_expires_at.set(access_expires_at),
             AccountItem.refresh_expires_at.set(refresh_expires_at),
             AccountItem.lock.remove(),
             AccountItem.locked_until.remove(),
         ]
-        return self._change(account, actions, AccountItem.lock == lock)
+        # A lock that ran out does not make this pair worse than the one it replaces.
+        mine = (AccountItem.lock == lock) | (AccountItem.tokens == account.tokens)
+        return self._change(account, actions, mine)
 
     def unlock_refresh(self, account: Account, lock: str) -> bool:
         actions: list[Action] = [AccountItem.lock.remove(), AccountItem.locked_until.remove()]

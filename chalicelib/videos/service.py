@@ -23,6 +23,7 @@ from chalicelib.videos.model import (
 from chalicelib.videos.probe import RangeReader
 from chalicelib.videos.store import Readable, UploadStore, VideoFiles, facts_of, problems_of
 
+Opener = Callable[[int], Readable]
 Examine = Callable[[RangeReader, int], VideoFacts]
 
 
@@ -54,9 +55,16 @@ class VideoShelf:
     def __init__(self, files: VideoFiles) -> None:
         self._files = files
 
-    def open_at(self, video_key: str) -> Callable[[int], Readable]:
-        """Give what opens a video at any byte; nothing is fetched before that."""
-        return lambda first_byte: self._files.open(video_key, first_byte)
+    def open_at(self, video_key: str) -> Opener:
+        """Give what opens a video at any byte. Raises S3's error at once if it is not there."""
+        opened = [self._files.open(video_key, 0)]
+
+        def open_at(first_byte: int) -> Readable:
+            if first_byte == 0 and opened:
+                return opened.pop()
+            return self._files.open(video_key, first_byte)
+
+        return open_at
 
 
 class VideoService:
