@@ -186,7 +186,7 @@ def _problem_content(status: int, codes: list[str], *, page: bool) -> dict[str, 
 def _problem_schema() -> dict[str, Any]:
     return {
         "type": "object",
-        "description": "An RFC 9457 problem. Further members depend on the code.",
+        "description": "An RFC 9457 problem; which further members it has depends on the code.",
         "required": ["type", "title", "status", "code", "detail"],
         "properties": {
             "type": {"const": "about:blank"},
@@ -207,6 +207,36 @@ def _problem_schema() -> dict[str, Any]:
                     },
                     "additionalProperties": False,
                 },
+            },
+            "limit": {"type": "integer", "description": "body_too_large: bytes taken at most"},
+            "actual": {"type": "integer", "description": "body_too_large: bytes sent"},
+            "offsets": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "invalid_request: the offsets to choose from when the clocks change",
+            },
+            "upload_status": {
+                "$ref": f"{_SCHEMAS}UploadStatus",
+                "description": "upload_not_valid: what the upload is instead",
+            },
+            "problems": {
+                "type": "array",
+                "items": {"$ref": f"{_SCHEMAS}VideoProblemView"},
+                "description": "upload_not_valid: what is wrong with the video",
+            },
+            "authorize_url": {
+                "type": "string",
+                "description": "tiktok_account_required: where the member gives their consent",
+            },
+            "missing": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "tiktok_scope_missing: the permissions that were not given",
+            },
+            "starts_at": {
+                "type": "string",
+                "format": "date-time",
+                "description": "activity_not_started: when it will",
             },
         },
     }

@@ -20,7 +20,13 @@ from chalice.app import Chalice, Response
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import Caller, Claims, Role
 from chalicelib.foundation.logging import logger
-from chalicelib.foundation.problems import MEDIA_TYPE, FieldError, Problem, ProblemCode
+from chalicelib.foundation.problems import (
+    MEDIA_TYPE,
+    FieldError,
+    Problem,
+    ProblemCode,
+    not_found,
+)
 
 if TYPE_CHECKING:
     from chalice.app import CustomAuthorizer
@@ -30,6 +36,7 @@ if TYPE_CHECKING:
     from chalicelib.foundation.idempotency import Idempotency
 
 MAX_BODY_BYTES = 65_536  # far above any body of ours, far below the gateway's 10 MB
+MAX_ID_LENGTH = 64  # twice as long as any of ours; DynamoDB breaks at 1,024 bytes
 _CORRELATION_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
 _PRINTABLE = re.compile(r"^[\x21-\x7e]{1,255}$")
 
@@ -211,6 +218,8 @@ class Door:
     ) -> Response:
         found = route.endpoint()
         caller = _NOBODY if found.who is Who.ANYONE else self._admit(found.who, sent)
+        if any(len(value) > MAX_ID_LENGTH for value in path.values()):
+            raise not_found("thing")
         raw = _raw_body(sent)
         if route.takes_content:
             _check_size(raw)

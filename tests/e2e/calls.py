@@ -147,8 +147,11 @@ def _actions(event: Mapping[str, Any], account: str) -> Iterator[tuple[str, str]
         else:
             yield f"s3:{_BUCKET_ACTIONS.get(name, name)}", f"arn:aws:s3:::{bucket}"
     else:
-        resource = parameters.get("SecretId") or parameters.get("QueueUrl") or "?"
-        yield f"{service}:{name}", resource
+        names = ("SecretId", "KeyId", "QueueUrl")
+        resource = next((parameters[name] for name in names if parameters.get(name)), "?")
+        if service == "sqs":
+            resource = f"arn:aws:sqs:{REGION}:{account}:{resource.rpartition('/')[2]}"
+        yield f"{service}:{name.removesuffix('Batch')}", resource
 
 
 def _on_tables(name: str, parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

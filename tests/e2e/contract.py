@@ -130,6 +130,6 @@ def _operations(document: dict[str, Any]) -> Iterator[Operation]:
 def _closed(document: dict[str, Any]) -> dict[str, Any]:
     closed = copy.deepcopy(document)
     for schema in closed["components"]["schemas"].values():
-        if "properties" in schema and "RFC 9457" not in schema.get("description", ""):  # XXX
+        if "properties" in schema:
             schema.setdefault("additionalProperties", False)
     return closed

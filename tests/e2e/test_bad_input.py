@@ -1,6 +1,6 @@
 """What is wrong gets its problem and changes nothing: one line each, and one way to check them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from tests.e2e.people import Answer, Api, new_key
 UNKNOWN = {
     "upload_id": "upl_01hzzzzzzzzzzzzzzzzzzzzzzz",
     "activity_id": "act_01hzzzzzzzzzzzzzzzzzzzzzzz",
+    "performance_id": "prf_01hzzzzzzzzzzzzzzzzzzzzzzz",
 }
 MP4 = {"content_type": "video/mp4"}
 LIMIT = 65_536
@@ -36,6 +37,13 @@ class Scene:
     theirs_activity: str
     cursors: dict[str, str]
     theirs_cursors: dict[str, str]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _clock_stopped(backstage: Backstage) -> Iterator[None]:
+    """What is ended by the clock would look like a change."""
+    with backstage.clock_stopped():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -457,15 +465,14 @@ def test_what_is_wrong_gets_its_problem_and_changes_nothing(
     problem: tuple[int, str],
     field: tuple[str, str] | None,
 ) -> None:
-    with backstage.clock_stopped():
-        before = backstage.state()
-        answer = request_(scene)
-        assert answer.problem == problem, answer.body
-        assert answer.headers["Content-Type"] == "application/problem+json"
-        assert answer.body["detail"]
-        if field:
-            assert field in {(each["field"], each["code"]) for each in answer.body["errors"]}
-        assert backstage.state() == before
+    before = backstage.state()
+    answer = request_(scene)
+    assert answer.problem == problem, answer.body
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.body["detail"]
+    if field:
+        assert field in {(each["field"], each["code"]) for each in answer.body["errors"]}
+    assert backstage.state() == before
 
 
 def test_all_that_is_wrong_with_a_body_is_said_at_once(scene: Scene) -> None:
@@ -531,6 +538,19 @@ def test_who_was_not_invited_may_call_nothing(
 ) -> None:
     before = backstage.state()
     assert sample(operation, stranger).problem == (403, "not_a_member")
+    assert backstage.state() == before
+
+
+@each_operation(lambda operation: operation.method != "GET" and not operation.public)
+def test_a_body_too_large_is_refused_wherever_one_can_be_sent(
+    manager: Api, backstage: Backstage, operation: Operation
+) -> None:
+    before = backstage.state()
+    path = operation.path
+    for name, value in UNKNOWN.items():
+        path = path.replace(f"{{{name}}}", value)
+    answer = manager.call(operation.method, path, body=b" " * (LIMIT + 1))
+    assert answer.problem == (413, "body_too_large")
     assert backstage.state() == before
 
 

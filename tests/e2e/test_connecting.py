@@ -38,13 +38,13 @@ def test_an_account_is_connected_read_and_disconnected(crew: Crew, backstage: Ba
 
 def test_a_person_in_a_browser_is_shown_a_page(crew: Crew) -> None:
     sender = crew.one()
-    sender.name = "<b>Bold</b>"
+    sender.name = f"O'Hara {sender.name}"
     url, cookie = sender.begin(sender.api.post("/tiktok/connect"))
     brought = sender.tiktok.consent(url, sender.name)
     page = sender.come_back(cookie, brought, Accept="text/html,*/*")
     assert page.status == 200
     assert "is connected" in page.body
-    assert "&lt;b&gt;Bold" in page.body
+    assert "O&#x27;Hara" in page.body
     again = sender.come_back(cookie, brought, Accept="text/html,*/*")
     assert again.status == 400
     assert "<h1>" in again.body

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -141,7 +142,9 @@ def test_performing_from_32_threads_awards_once_and_stages_once(
     assert (len(person["inits"]), person["completed_uploads"]) == (1, 1)
 
 
-def test_a_key_replays_the_first_answer_to_a_perform(crew: Crew, valid: str) -> None:
+def test_a_key_replays_the_first_answer_to_a_perform(
+    crew: Crew, backstage: Backstage, valid: str
+) -> None:
     sender, activity, key = crew.one().connected(), crew.activity(valid), new_key()
     first, again = (sender.api.post(f"/activities/{activity}/perform", key=key) for _ in range(2))
     assert (first.status, again.status, again.raw) == (202, 202, first.raw)
@@ -152,6 +155,13 @@ def test_a_key_replays_the_first_answer_to_a_perform(crew: Crew, valid: str) -> 
         422,
         "invalid_request",
     )
+    backstage.unfinish(first.body["performance_id"], locked_until=int(time.time()) + 30)
+    meanwhile = sender.api.post(f"/activities/{activity}/perform", key=key)
+    assert meanwhile.problem == (409, "request_in_progress")
+    # As after a crash between the work and its answer: what was made is the answer.
+    backstage.unfinish(first.body["performance_id"], locked_until=0)
+    retried = sender.api.post(f"/activities/{activity}/perform", key=key)
+    assert (retried.status, retried.body["performance_id"]) == (202, first.body["performance_id"])
 
 
 def test_what_is_not_open_to_a_member_cannot_be_performed(
