@@ -35,7 +35,7 @@ class Operation:
         return frozenset(
             (status, code)
             for status, response in self.responses.items()
-            if PROBLEM in response["content"]
+            if PROBLEM in response.get("content", {})
             for code in response["content"][PROBLEM]["schema"]["allOf"][1]["properties"]["code"][
                 "enum"
             ]

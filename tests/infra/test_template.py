@@ -20,18 +20,37 @@ FUNCTIONS = {
     "Validate": ("ValidateRole", 1024, 120),
     "Settle": ("SettleRole", 256, 30),
     "Expire": ("ExpireRole", 256, 50),
+    "Enqueue": ("EnqueueRole", 256, 30),
+    "Stage": ("StageRole", 512, 180),
+    "FollowUp": ("FollowUpRole", 256, 50),
 }
-TABLES = ("ProgramsTable", "UploadsTable", "ActivitiesTable", "IdempotencyTable")
+WATCHED = set(FUNCTIONS) - {"Authorizer"}  # it refuses tokens by failing, which is no alarm
+TABLES = (
+    "ProgramsTable",
+    "UploadsTable",
+    "ActivitiesTable",
+    "IdempotencyTable",
+    "MarksTable",
+    "PointsTable",
+    "PerformancesTable",
+    "AccountsTable",
+)
 BUCKETS = ("IncomingBucket", "VideosBucket")
-QUEUES = ("ArrivalsQueue", "ArrivalsFailed", "VerdictsFailed")
 DEAD_LETTERS = {
     "ArrivalsFailed": "ArrivalsFailedWaiting",
     "VerdictsFailed": "VerdictsFailedWaiting",
+    "StagingFailed": "StagingFailedWaiting",
+    "PerformancesFailed": "PerformancesFailedWaiting",
 }
+QUEUES = ("ArrivalsQueue", "StagingQueue", *DEAD_LETTERS)
+LATE = ("ArrivalsQueueOld", "StagingQueueOld", "SettleLate", "EnqueueLate")
 RESOURCES = {
     *FUNCTIONS,
     *(role for role, _, _ in FUNCTIONS.values()),
-    *(f"{function}{made}" for function in FUNCTIONS for made in ("Logs", "Errors")),
+    *(f"{function}Logs" for function in FUNCTIONS),
+    *(f"{function}Errors" for function in WATCHED),
+    "ApiFailures",
+    *LATE,
     *TABLES,
     *BUCKETS,
     *(f"{bucket}Policy" for bucket in BUCKETS),
@@ -44,6 +63,8 @@ RESOURCES = {
     "UserPool",
     "UserPoolClient",
     "CursorSecret",
+    "TikTokSecret",
+    "TokensKey",
     "AlarmTopic",
     "AlarmSubscription",
 }
@@ -181,9 +202,10 @@ def test_a_queue_hides_a_message_six_times_as_long_as_its_function_may_take(
 
 def test_what_fails_again_and_again_waits_in_a_dead_letter_queue(resources: dict[str, Any]) -> None:
     assert of_type(resources, "AWS::SQS::Queue") == set(QUEUES)
-    redrive = properties(resources, "ArrivalsQueue")["RedrivePolicy"]
-    assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": ["ArrivalsFailed", "Arn"]}
-    assert 2 <= redrive["maxReceiveCount"] <= 10
+    for queue, failed in (("ArrivalsQueue", "ArrivalsFailed"), ("StagingQueue", "StagingFailed")):
+        redrive = properties(resources, queue)["RedrivePolicy"]
+        assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": [failed, "Arn"]}
+        assert 2 <= redrive["maxReceiveCount"] <= 10
     for name in QUEUES:
         queue = properties(resources, name)
         assert queue["SqsManagedSseEnabled"] is True
@@ -215,7 +237,7 @@ def test_a_message_in_a_dead_letter_queue_raises_an_alarm(
     assert raised["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", sorted(WATCHED))
 def test_a_failing_function_raises_an_alarm(resources: dict[str, Any], function: str) -> None:
     raised = properties(resources, f"{function}Errors")
     assert (raised["Namespace"], raised["MetricName"]) == ("AWS/Lambda", "Errors")
@@ -224,7 +246,7 @@ def test_a_failing_function_raises_an_alarm(resources: dict[str, Any], function:
 
 def test_every_alarm_tells_the_owner(resources: dict[str, Any]) -> None:
     alarms = of_type(resources, "AWS::CloudWatch::Alarm")
-    assert len(alarms) == len(FUNCTIONS) + len(DEAD_LETTERS)
+    assert len(alarms) == len(WATCHED) + len(DEAD_LETTERS) + len(LATE) + 1
     for name in alarms:
         assert properties(resources, name)["AlarmActions"] == [{"Ref": "AlarmTopic"}]
         assert properties(resources, name)["AlarmDescription"]
@@ -353,7 +375,7 @@ def test_only_the_validation_writes_videos_and_nothing_removes_them(
         for resource in listed(statement["Resource"])
         if "VideosBucket" in json.dumps(resource)
     }
-    assert touching == {("ValidateRole", "s3:PutObject")}
+    assert touching == {("ValidateRole", "s3:PutObject"), ("StageRole", "s3:GetObject")}
 
 
 def test_the_authorizer_may_do_nothing_but_log(resources: dict[str, Any]) -> None:
@@ -409,7 +431,7 @@ def test_what_the_gateway_answers_itself_is_a_problem_like_all_others(
         assert set(problem) == {"type", "title", "status", "code", "detail"}
 
 
-def test_every_route_but_health_asks_the_authorizer(resources: dict[str, Any]) -> None:
+def test_every_route_but_three_asks_the_authorizer(resources: dict[str, Any]) -> None:
     paths = properties(resources, "RestAPI")["DefinitionBody"]["paths"]
     open_to_all = {
         (path, method)
@@ -417,7 +439,11 @@ def test_every_route_but_health_asks_the_authorizer(resources: dict[str, Any]) -
         for method, operation in methods.items()
         if operation.get("security") != [{"authorizer": []}]
     }
-    assert open_to_all == {("/health", "get")}
+    assert open_to_all == {
+        ("/health", "get"),
+        ("/tiktok/callback", "get"),
+        ("/tiktok/webhook", "post"),
+    }
 
 
 def test_the_gateway_is_regional_and_takes_bodies_far_over_the_limit(
@@ -457,4 +483,6 @@ def test_a_secret_is_named_by_its_whole_name_in_policies(resources: dict[str, An
         for _, statement in statements(resources)
         if "secretsmanager:GetSecretValue" in listed(statement["Action"])
     ]
-    assert used == [{"Fn::GetAtt": ["CursorSecret", "Id"]}]
+    named = [each for resource in used for each in listed(resource)]
+    assert {each["Fn::GetAtt"][1] for each in named} == {"Id"}
+    assert {each["Fn::GetAtt"][0] for each in named} == {"CursorSecret", "TikTokSecret"}

@@ -12,7 +12,7 @@ import pytest
 from local.package import Package
 
 MEGABYTE = 1_000_000
-LARGEST_ZIP = 40 * MEGABYTE
+LARGEST_ZIP = 50 * MEGABYTE  # Lambda's own limit for an upload by hand
 LARGEST_UNZIPPED = 110 * MEGABYTE  # Lambda takes 250 MB, layers included
 PACKAGES = {
     "_cffi_backend",
@@ -120,7 +120,9 @@ def test_every_handler_of_the_template_is_in_the_app(
     ]
     assert {each.partition(".")[0] for each in handlers} == {"app"}
     script = "import app; print(json.dumps([callable(getattr(app, n)) for n in sys.argv[2:]]))"
-    assert alone(unzipped, script, *(each.partition(".")[2] for each in handlers)) == [True] * 5
+    assert alone(unzipped, script, *(each.partition(".")[2] for each in handlers)) == [True] * len(
+        handlers
+    )
 
 
 def test_every_service_can_be_built_from_the_zip_alone(
@@ -179,9 +181,10 @@ def test_the_zip_holds_what_the_functions_need_and_nothing_else(built: Package) 
         names = file.namelist()
     top = {name.split("/")[0].partition(".")[0] for name in names if ".data/" not in name}
     described = {each for each in top if "-" in each}  # `name-version.dist-info`
-    assert top - described == PACKAGES
+    assert top - described - {"__pycache__"} == PACKAGES
     assert not [name for name in names if name.startswith(("chalice/cli", "chalice/deploy"))]
-    assert not [name for name in names if "__pycache__" in name or name.endswith(".pyc")]
+    compiled = {name.rpartition("/")[2].partition(".")[0] for name in names if ".pyc" in name}
+    assert {"app", "http", "service", "client"} <= compiled
     assert not [name for name in names if name.split("/")[0] in {"tests", "local", "commands"}]
 
 
