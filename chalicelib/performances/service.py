@@ -167,7 +167,10 @@ class PerformanceService:
         waiting = self._accounts.pending_sends(self._clock.now() - PENDING_GRACE)
         for pending in waiting:
             logger.set_correlation_id(pending.correlation_id)
-            self._send_pending(pending)
+            try:
+                self._send_pending(pending)
+            except Exception:  # noqa: BLE001  it comes again; those behind it have their turn
+                logger.exception("waiting send broke", extra={"activity_id": pending.activity_id})
         return len(waiting)
 
     def hear(self, signature: str | None, raw_body: bytes) -> None:

@@ -209,9 +209,10 @@ class Stager:
             draft = self._with_token(
                 begun, lambda token: self._client.begin_upload(token, performance.size_bytes)
             )
-        except TryLater:
-            # Nothing was begun; waiting is not an attempt.
-            self._write(replace(begun, attempts=performance.attempts), State.QUEUED, lease)
+        except (TryLater, TryNow, Refused) as error:
+            # Nothing was begun: waiting is no attempt, nor is what only the owner can mend.
+            if not isinstance(error, Refused) or error.cause in OWNERS_TO_MEND:
+                self._write(replace(begun, attempts=performance.attempts), State.QUEUED, lease)
             raise
         initiated = replace(
             begun,
@@ -303,7 +304,9 @@ class Stager:
             case ShareState.FAILED if performance.state not in BEFORE_STAGED:
                 # It was in the inbox, where the member let it go.
                 self._store.look_later(performance, None)
-            case ShareState.FAILED if isinstance(share.fail, Refused | Reconnect):
+            case ShareState.FAILED if isinstance(share.fail, Reconnect):
+                self._fail(performance, lease, "reconnect_required", _RECONNECT, share.fail)
+            case ShareState.FAILED if isinstance(share.fail, Refused):
                 raise share.fail
             case ShareState.FAILED:
                 logger.info("draft failed at TikTok", extra=known)

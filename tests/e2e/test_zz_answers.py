@@ -49,9 +49,9 @@ def test_every_success_and_every_problem_that_can_be_brought_about_was_seen(
 
 def test_what_was_not_seen_is_named() -> None:
     contract = Contract()
-    absent = missing(contract, {("programs_me", 200, None)})
-    assert "programs_me 200" not in absent
-    assert "programs_me 401 unauthenticated" in absent
+    absent = missing(contract, {("points_me", 200, None)})
+    assert "points_me 200" not in absent
+    assert "points_me 401 unauthenticated" in absent
     assert "activities_create 201" in absent
 
 

@@ -202,8 +202,8 @@ def test_a_queue_hides_a_message_six_times_as_long_as_its_function_may_take(
 
 def test_what_fails_again_and_again_waits_in_a_dead_letter_queue(resources: dict[str, Any]) -> None:
     assert of_type(resources, "AWS::SQS::Queue") == set(QUEUES)
-    for queue, failed in (("ArrivalsQueue", "ArrivalsFailed"), ("StagingQueue", "StagingFailed")):
-        redrive = properties(resources, queue)["RedrivePolicy"]
+    for fed, failed in (("ArrivalsQueue", "ArrivalsFailed"), ("StagingQueue", "StagingFailed")):
+        redrive = properties(resources, fed)["RedrivePolicy"]
         assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": [failed, "Arn"]}
         assert 2 <= redrive["maxReceiveCount"] <= 10
     for name in QUEUES:

@@ -54,17 +54,18 @@ class RacedFiles(VideoFiles):
     before_copy: Callable[[], object] | None = None
     after_copy: Callable[[], object] | None = None
 
-    def keep(self, upload: Upload, etag: str, content_type: str) -> None:
+    def keep(self, upload: Upload, etag: str, content_type: str) -> str:
         before, self.before_copy = self.before_copy, None
         if before:
             before()
         there = self.arrived(upload)
         if there is None or there[0] != etag:
             raise ObjectChanged(upload.incoming_key)
-        super().keep(upload, etag, content_type)
+        key = super().keep(upload, etag, content_type)
         after, self.after_copy = self.after_copy, None
         if after:
             after()
+        return key
 
 
 class Studio:
@@ -99,8 +100,9 @@ class Studio:
         return self.service.upload(MANAGER, upload.upload_id)
 
     def kept(self, upload: Upload) -> bytes:
-        """Give the bytes that lie in `videos/`."""
-        answer = self.s3.get_object(Bucket=self.settings.videos_bucket, Key=upload.video_key)
+        """Give the bytes that lie where the verdict says."""
+        key = self.now(upload).video_key
+        answer = self.s3.get_object(Bucket=self.settings.videos_bucket, Key=key)
         content: bytes = answer["Body"].read()
         return content
 
