@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 
 from pynamodb.attributes import UnicodeAttribute, UTCDateTimeAttribute
-from pynamodb.exceptions import DoesNotExist, UpdateError
+from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 
 from chalicelib.foundation.identity import Role, TikTokState
-from chalicelib.foundation.table import Part, Put, Update, bind, commit, condition_failed
+from chalicelib.foundation.table import Part, Put, Update, bind, changed, commit
 from chalicelib.programs.model import Member, MemberStatus, Program, normalized_name
 
 _PROGRAM = "program"
@@ -218,13 +218,8 @@ class ProgramStore:
             if value is not None
         ]
         item = MemberItem(program_id, _member_key(member_id))
-        try:
-            item.update(actions, MemberItem.status == MemberStatus.ACTIVE.value)
-        except UpdateError as error:
-            if condition_failed(error):
-                return None
-            raise
-        return item.to_member()
+        active = MemberItem.status == MemberStatus.ACTIVE.value
+        return item.to_member() if changed(item, actions, active) else None
 
 
 def _name_key(name: str) -> str:

@@ -9,7 +9,7 @@ from pynamodb.attributes import (
     UnicodeAttribute,
     UTCDateTimeAttribute,
 )
-from pynamodb.exceptions import DeleteError, DoesNotExist, UpdateError
+from pynamodb.exceptions import DeleteError, DoesNotExist
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
@@ -24,6 +24,7 @@ from chalicelib.foundation.table import (
     Put,
     Update,
     bind,
+    changed,
     commit,
     condition_failed,
 )
@@ -311,21 +312,13 @@ class AccountStore:
     def settle_pending(self, program_id: str, member_id: str, activity_id: str) -> bool:
         """Forget the send that waited for a connection, once it is made or cannot be."""
         item = AccountItem(_member_key(program_id, member_id), _ACCOUNT)
-        try:
-            item.update(
-                [
-                    AccountItem.pending_in.remove(),
-                    AccountItem.pending_at.remove(),
-                    AccountItem.pending_activity_id.remove(),
-                    AccountItem.pending_correlation_id.remove(),
-                ],
-                AccountItem.pending_activity_id == activity_id,
-            )
-        except UpdateError as error:
-            if condition_failed(error):
-                return False
-            raise
-        return True
+        actions: list[Action] = [
+            AccountItem.pending_in.remove(),
+            AccountItem.pending_at.remove(),
+            AccountItem.pending_activity_id.remove(),
+            AccountItem.pending_correlation_id.remove(),
+        ]
+        return changed(item, actions, AccountItem.pending_activity_id == activity_id)
 
     def pending(self, before: datetime, count: int) -> Sequence[PendingSend]:
         """List sends that have waited since before an instant: one query."""
@@ -345,13 +338,7 @@ class AccountStore:
 
     def _change(self, account: Account, actions: list[Action], condition: Condition) -> bool:
         item = AccountItem(_member_key(account.program_id, account.member_id), _ACCOUNT)
-        try:
-            item.update(actions, condition)
-        except UpdateError as error:
-            if condition_failed(error):
-                return False
-            raise
-        return True
+        return changed(item, actions, condition)
 
 
 def _member_key(program_id: str, member_id: str) -> str:
