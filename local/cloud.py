@@ -24,6 +24,10 @@ PREFERRED_PORT = 4566
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
 HEALTH_SECONDS = 5.0
+LINGER_SECONDS = 3.0
+POLL_SECONDS = 0.1
+LAST_WORDS = b"SFTP: stopped"
+"""What it logs once all of its state is saved, and nothing else is left to do."""
 
 
 @dataclass
@@ -43,7 +47,7 @@ class Cloud:
 
         A start that did not come to its end is not worth keeping: half a deployment stays half.
         """
-        orderly = processes.stop_process(self.process, STOP_SECONDS)
+        orderly = self._end()
         settle(self.home, keep=keep and orderly)
         if keep and not orderly:
             raise Failure(
@@ -51,6 +55,37 @@ class Cloud:
                 f"Its last words are in {self.home.log('cloud')}; the next start takes up the"
                 " state before.",
             )
+
+    def _end(self) -> bool:
+        """Ask it to end and wait until it has, or until it has saved all and merely lingers.
+
+        Measured: after its last state is on disk it may wait a minute and more for threads whose
+        function workers it has killed itself.
+        """
+        log = self.home.log("cloud")
+        said = log.stat().st_size if log.exists() else 0
+        self.process.terminate()
+        deadline, lingers_since = time.monotonic() + STOP_SECONDS, None
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                return self.process.returncode == 0
+            if lingers_since is None and _says(log, said, LAST_WORDS):
+                lingers_since = time.monotonic()
+            if lingers_since is not None and time.monotonic() - lingers_since > LINGER_SECONDS:
+                break
+            time.sleep(POLL_SECONDS)
+        self.process.kill()
+        self.process.wait()
+        return lingers_since is not None
+
+
+def _says(log: Path, since: int, words: bytes) -> bool:
+    """Tell whether a log says these words after its first `since` bytes."""
+    if not log.exists():
+        return False
+    with log.open("rb") as stream:
+        stream.seek(since)
+        return words in stream.read()
 
 
 def endpoint_url(port: int) -> str:

@@ -42,6 +42,9 @@ TABLES = (
     "PerformancesTable",
     "AccountsTable",
 )
+BY_THE_CLOCK = frozenset({"look_at", "unfinished_in", "lease", "leased_until"})
+"""What the schedule moves on its own each minute; consents go by their time to live likewise."""
+
 BUCKETS = ("IncomingBucket", "VideosBucket")
 TICK = {
     "version": "0",
@@ -165,7 +168,12 @@ class Backstage:
         pages = self.tables.get_paginator("scan").paginate(
             TableName=self.names[name], ConsistentRead=True
         )
-        return [item for page in pages for item in page["Items"]]
+        return [
+            {attribute: value for attribute, value in item.items() if attribute not in BY_THE_CLOCK}
+            for page in pages
+            for item in page["Items"]
+            if item.get("item") != {"S": "consent"}
+        ]
 
     def tick(self, function: str = "Expire") -> int:
         """Let the clock tick now: what the schedule calls each minute."""
