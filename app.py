@@ -73,6 +73,14 @@ def validate(event: SQSEvent) -> Any:
     return worker.validate(house.videos, event.to_dict(), event.context)
 
 
+@app.on_sqs_message(queue_arn="arn:aws:sqs:us-east-1:000000000000:arrivals-failed", batch_size=1)
+def give_up(event: SQSEvent) -> Any:
+    """A file could not be examined, however often that was tried."""
+    from chalicelib.videos import worker
+
+    return worker.give_up(house.videos, event.to_dict(), event.context)
+
+
 @app.on_dynamodb_record(
     stream_arn="arn:aws:dynamodb:us-east-1:000000000000:table/uploads/stream/0", batch_size=10
 )

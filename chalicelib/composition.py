@@ -206,7 +206,7 @@ class House:
             client=lambda: self._tiktok_client,
             vault=self._vault,
             programs=self.programs,
-            callback_url=self._callback_url,
+            callback_url=lambda: self._callback_url,
             clock=self.clock,
         )
 

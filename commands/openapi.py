@@ -86,7 +86,7 @@ def _operation(route: Route, marks: Endpoint, references: Any) -> dict[str, Any]
         str(status): _answer(marks, status, references[model, "serialization"] if model else None)
         for status, model in marks.answers.items()
     }
-    operation["responses"] = answers | _problem_responses(marks)
+    operation["responses"] = answers | _problem_responses(route, marks)
     return operation
 
 
@@ -133,7 +133,7 @@ def _headers(marks: Endpoint) -> list[dict[str, Any]]:
     ]
 
 
-def _problem_codes(marks: Endpoint) -> set[ProblemCode]:
+def _problem_codes(route: Route, marks: Endpoint) -> set[ProblemCode]:
     """Collect what the handler says of itself, and what the door answers before and around it."""
     codes = {*marks.problems, ProblemCode.INTERNAL, ProblemCode.TOO_MANY_REQUESTS}
     codes.add(ProblemCode.UNAVAILABLE)
@@ -144,10 +144,11 @@ def _problem_codes(marks: Endpoint) -> set[ProblemCode]:
     if marks.body:
         codes |= {
             ProblemCode.INVALID_JSON,
-            ProblemCode.BODY_TOO_LARGE,
             ProblemCode.UNSUPPORTED_MEDIA_TYPE,
             ProblemCode.INVALID_REQUEST,
         }
+    if route.takes_content:
+        codes.add(ProblemCode.BODY_TOO_LARGE)
     if marks.query:
         codes.add(ProblemCode.INVALID_REQUEST)
     if marks.idempotent:
@@ -159,9 +160,9 @@ def _problem_codes(marks: Endpoint) -> set[ProblemCode]:
     return codes
 
 
-def _problem_responses(marks: Endpoint) -> dict[str, Any]:
+def _problem_responses(route: Route, marks: Endpoint) -> dict[str, Any]:
     by_status: dict[int, list[str]] = {}
-    for code in sorted(_problem_codes(marks), key=lambda each: each.code):
+    for code in sorted(_problem_codes(route, marks), key=lambda each: each.code):
         by_status.setdefault(code.status, []).append(code.code)
     return {
         str(status): {
@@ -185,7 +186,7 @@ def _problem_content(status: int, codes: list[str], *, page: bool) -> dict[str, 
 def _problem_schema() -> dict[str, Any]:
     return {
         "type": "object",
-        "description": "An RFC 9457 problem. Further members depend on the code.",
+        "description": "An RFC 9457 problem; which further members it has depends on the code.",
         "required": ["type", "title", "status", "code", "detail"],
         "properties": {
             "type": {"const": "about:blank"},
@@ -206,6 +207,36 @@ def _problem_schema() -> dict[str, Any]:
                     },
                     "additionalProperties": False,
                 },
+            },
+            "limit": {"type": "integer", "description": "body_too_large: bytes taken at most"},
+            "actual": {"type": "integer", "description": "body_too_large: bytes sent"},
+            "offsets": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "invalid_request: the offsets to choose from when the clocks change",
+            },
+            "upload_status": {
+                "$ref": f"{_SCHEMAS}UploadStatus",
+                "description": "upload_not_valid: what the upload is instead",
+            },
+            "problems": {
+                "type": "array",
+                "items": {"$ref": f"{_SCHEMAS}VideoProblemView"},
+                "description": "upload_not_valid: what is wrong with the video",
+            },
+            "authorize_url": {
+                "type": "string",
+                "description": "tiktok_account_required: where the member gives their consent",
+            },
+            "missing": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "tiktok_scope_missing: the permissions that were not given",
+            },
+            "starts_at": {
+                "type": "string",
+                "format": "date-time",
+                "description": "activity_not_started: when it will",
             },
         },
     }

@@ -5,6 +5,7 @@ each start works on a copy of it, and an orderly stop makes the copy the new sav
 kill -9 the stack comes back as it was at its last orderly stop, never half of each.
 """
 
+import json
 import shutil
 import subprocess
 import time
@@ -23,6 +24,10 @@ PREFERRED_PORT = 4566
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
 HEALTH_SECONDS = 5.0
+LINGER_SECONDS = 3.0
+POLL_SECONDS = 0.1
+LAST_WORDS = b"SFTP: stopped"
+"""What it logs once all of its state is saved, and nothing else is left to do."""
 
 
 @dataclass
@@ -42,7 +47,7 @@ class Cloud:
 
         A start that did not come to its end is not worth keeping: half a deployment stays half.
         """
-        orderly = processes.stop_process(self.process, STOP_SECONDS)
+        orderly = self._end()
         settle(self.home, keep=keep and orderly)
         if keep and not orderly:
             raise Failure(
@@ -50,6 +55,37 @@ class Cloud:
                 f"Its last words are in {self.home.log('cloud')}; the next start takes up the"
                 " state before.",
             )
+
+    def _end(self) -> bool:
+        """Ask it to end and wait until it has, or until it has saved all and merely lingers.
+
+        Measured: after its last state is on disk it may wait a minute and more for threads whose
+        function workers it has killed itself.
+        """
+        log = self.home.log("cloud")
+        said = log.stat().st_size if log.exists() else 0
+        self.process.terminate()
+        deadline, lingers_since = time.monotonic() + STOP_SECONDS, None
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                return self.process.returncode == 0
+            if lingers_since is None and _says(log, said, LAST_WORDS):
+                lingers_since = time.monotonic()
+            if lingers_since is not None and time.monotonic() - lingers_since > LINGER_SECONDS:
+                break
+            time.sleep(POLL_SECONDS)
+        self.process.kill()
+        self.process.wait()
+        return lingers_since is not None
+
+
+def _says(log: Path, since: int, words: bytes) -> bool:
+    """Tell whether a log says these words after its first `since` bytes."""
+    if not log.exists():
+        return False
+    with log.open("rb") as stream:
+        stream.seek(since)
+        return words in stream.read()
 
 
 def endpoint_url(port: int) -> str:
@@ -136,6 +172,7 @@ def _prepare(home: Home) -> None:
     shutil.rmtree(scratch(home), ignore_errors=True)
     if saved(home).is_dir():
         shutil.copytree(saved(home), live(home))
+        _forget_stream_positions(live(home) / "state" / "lambda.json")
     for folder in (live(home) / "state", live(home) / "s3", scratch(home)):
         folder.mkdir(parents=True, exist_ok=True)
     home.log("cloud").write_bytes(b"")
@@ -154,3 +191,17 @@ def _wait_until_healthy(cloud: Cloud) -> None:
         "The local cloud did not start:\n" + tail(log.read_text(encoding="utf-8")),
         f"Look at {log}; make pristine followed by make run builds everything anew.",
     )
+
+
+def _forget_stream_positions(kept: Path) -> None:
+    """Measured: how far a stream was read is saved, its records are not.
+
+    Left alone, functions on a stream would wait for records whose numbers never come again.
+    """
+    if not kept.is_file():
+        return
+    content = json.loads(kept.read_text(encoding="utf-8"))
+    positions = content.get("payload", {}).get("dynamodb_stream_positions")
+    if isinstance(positions, dict) and positions.get("data"):
+        positions["data"] = type(positions["data"])()
+        kept.write_text(json.dumps(content), encoding="utf-8")

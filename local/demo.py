@@ -1,7 +1,6 @@
-"""The main job as its users do it, over HTTP only: from the manager's file to the member's feed.
+"""The main job as its users do it, over HTTP only: from the manager's file to the posted video.
 
-What a later Greenroom offers (performing, staging, posting) is done as far as the API has it; what
-it has not stays null in the result. No code of the product is used here, only its HTTP contract.
+No code of the product is used here, only its HTTP contract.
 """
 
 import base64
@@ -217,14 +216,10 @@ class Demo:
         say(f'found: "{found["instructions"]}", {found["points"]} points')
 
     def member_performs(self, member: Browser, tiktok: "TikTokPages", activity_id: str) -> None:
-        """Sends, and finishes the post in TikTok, as far as the API offers it."""
+        """Sends, and finishes the post in TikTok."""
         before = tiktok.publish_ids()
         with self._step("perform", "presses Send to TikTok"):
             performance = self._perform(member, tiktok, activity_id)
-        if performance is None:
-            del self.result.seconds["perform"]
-            say("sending to TikTok is not offered yet")
-            return
         performance_id = performance["performance_id"]
         path = f"/performances/{performance_id}"
         self.result.points_awarded = performance.get("points_awarded")
@@ -257,16 +252,12 @@ class Demo:
                     )
                 )
 
-    def _perform(
-        self, member: Browser, tiktok: "TikTokPages", activity_id: str
-    ) -> dict[str, Any] | None:
+    def _perform(self, member: Browser, tiktok: "TikTokPages", activity_id: str) -> dict[str, Any]:
         answer = member.ask("POST", f"/activities/{activity_id}/perform", {})
         content = content_of(answer) or {}
         if answer.ok:
             return content
         code = content.get("code")
-        if code is None and answer.status_code in {403, 404, 405}:
-            return None  # the gateway's own words: there is no such route
         if code != "tiktok_account_required":
             raise Failure(
                 f"Sending was refused: {answer.status_code} {code}: {content.get('detail')}",

@@ -1,11 +1,14 @@
 """The gates a change goes through, one after the other, each with its time: check, and all."""
 
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Self
 
 import click
 
@@ -15,6 +18,7 @@ from local.home import PROJECT
 from local.steps import Steps
 from local.surroundings import keep_to_this_machine
 
+SIGN_OF_LIFE_SECONDS = 30
 LINT_IMPORTS = "from importlinter.cli import lint_imports_command as lint; lint()"
 
 
@@ -44,25 +48,66 @@ CHECK = (
     ),
     pytest("Unit", "unit"),
 )
-TEST = (
-    *CHECK,
-    pytest("Integration", "integration"),
-    pytest("Template", "infra"),
-    pytest("End-to-end", "e2e"),
-)
+QUICK = CHECK[:-1]
+"""What reads the code only: nothing is started before it is right."""
+
+BESIDE = pytest("End-to-end", "e2e")
+"""Mostly waits for a stack of its own, so it runs beside the others."""
+
+TEST = (*CHECK, pytest("Integration", "integration"), pytest("Template", "infra"))
 GATES = {"check": CHECK, "test": TEST}
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A gate that runs beside the others; its words are shown when it is its turn."""
+
+    gate: Gate
+    process: subprocess.Popen[bytes]
+    words: IO[bytes]
+    started: float
+
+    @classmethod
+    def start(cls, gate: Gate) -> Self:
+        words = tempfile.TemporaryFile()  # noqa: SIM115  open as long as the gate runs
+        process = subprocess.Popen(
+            [sys.executable, *gate.arguments], cwd=PROJECT, stdout=words, stderr=words
+        )
+        return cls(gate, process, words, time.monotonic())
+
+    def passes(self, number: int) -> bool:
+        print(
+            f"[{number}/{number}] {self.gate.title}, which began beside the others ...", flush=True
+        )
+        while self.process.poll() is None:
+            try:
+                self.process.wait(SIGN_OF_LIFE_SECONDS)
+            except subprocess.TimeoutExpired:
+                print(f"      {time.monotonic() - self.started:.0f} s so far", flush=True)
+        self.words.seek(0)
+        sys.stdout.write(self.words.read().decode(errors="replace"))
+        return told(self.gate, self.process.returncode, time.monotonic() - self.started)
+
+    def stop(self) -> None:
+        """End it, so that it can stop its stack: what came before has failed."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            self.process.wait()
+
+
+def told(gate: Gate, code: int, seconds: float) -> bool:
+    if code != 0:
+        print(f"      failed after {seconds:.1f} s. {gate.remedy}", file=sys.stderr, flush=True)
+        return False
+    print(f"      passed in {seconds:.1f} s", flush=True)
+    return True
 
 
 def passes(number: int, total: int, gate: Gate) -> bool:
     print(f"[{number}/{total}] {gate.title} ...", flush=True)
     started = time.monotonic()
     code = subprocess.run([sys.executable, *gate.arguments], cwd=PROJECT, check=False).returncode
-    seconds = time.monotonic() - started
-    if code != 0:
-        print(f"      failed after {seconds:.1f} s. {gate.remedy}", file=sys.stderr, flush=True)
-        return False
-    print(f"      passed in {seconds:.1f} s", flush=True)
-    return True
+    return told(gate, code, time.monotonic() - started)
 
 
 def an_ffprobe() -> Path:
@@ -85,10 +130,18 @@ def main(which: str) -> None:
     except Failure as failure:
         print(f"{failure.what}\n{failure.next_step}", file=sys.stderr, flush=True)
         sys.exit(1)
-    gates = GATES[which]
+    gates, whole = GATES[which], which == "test"
+    total = len(gates) + whole
+    beside: Beside | None = None
     for number, gate in enumerate(gates, start=1):
-        if not passes(number, len(gates), gate):
+        if whole and beside is None and number > len(QUICK):
+            beside = Beside.start(BESIDE)
+        if not passes(number, total, gate):
+            if beside:
+                beside.stop()
             sys.exit(1)
+    if beside and not beside.passes(total):
+        sys.exit(1)
     print(f"All passed in {time.monotonic() - started:.0f} s.", flush=True)
 
 

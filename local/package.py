@@ -195,22 +195,39 @@ def _is_ours(name: str) -> bool:
 
 
 def _normalise(source: Path, target: Path, dependencies: Path | None) -> None:
-    """The same content as the same bytes: sorted, without bytecode, times or owners."""
-    with (
-        zipfile.ZipFile(source) as old,
-        zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as new,
-    ):
-        names = [name for name in old.namelist() if not name.endswith("/")]
-        content = {name: old.getinfo(name) for name in names if not _is_bytecode(name)}
-        if dependencies:
-            content = {name: info for name, info in content.items() if _is_ours(name)}
-        for name in sorted(content):
-            executable = content[name].external_attr >> 16 & 0o111 != 0
-            zips.add(new, name, old.read(name), executable=executable)
+    """The same content as the same bytes: sorted, compiled anew, without times or owners."""
+    with tempfile.TemporaryDirectory(dir=target.parent) as temporary:
+        folder = Path(temporary)
+        with zipfile.ZipFile(source) as old:
+            for name in old.namelist():
+                if not _is_bytecode(name) and (_is_ours(name) or not dependencies):
+                    old.extract(name, folder)
         for file in sorted(dependencies.rglob("*")) if dependencies else ():
-            name = str(file.relative_to(dependencies or file))
-            if file.is_file() and not _is_bytecode(name) and not name.startswith("bin/"):
-                zips.add(new, name, file.read_bytes(), executable=os.access(file, os.X_OK))
+            inner = file.relative_to(dependencies or file)
+            if file.is_file() and not _is_bytecode(str(inner)) and inner.parts[0] != "bin":
+                (folder / inner).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, folder / inner)
+        _compile(folder)
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as new:
+            for file in sorted(folder.rglob("*")):
+                if file.is_file():
+                    zips.add(
+                        new, str(file.relative_to(folder)), file.read_bytes(), executable=False
+                    )
+
+
+def _compile(folder: Path) -> None:
+    """Put bytecode beside the sources, which names no folder of this machine.
+
+    Lambda's folder cannot be written: without it every cold start compiles all that it imports.
+    """
+    options = ["--invalidation-mode", "unchecked-hash", "-s", str(folder), "-q", "-q"]
+    subprocess.run(
+        [sys.executable, "-m", "compileall", *options, str(folder)],
+        env=os.environ | {"PYTHONHASHSEED": "0"},
+        capture_output=True,
+        check=False,  # packages bring files for other Pythons too, which nothing imports
+    )
 
 
 def _drop_old(builds: Path) -> None:

@@ -11,21 +11,13 @@ from pynamodb.attributes import (
     UnicodeAttribute,
     UTCDateTimeAttribute,
 )
-from pynamodb.exceptions import DoesNotExist, UpdateError
+from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 from pynamodb.models import Model
 
 from chalicelib.activities.model import Activity, ActivityState, Network, feed_rank
-from chalicelib.foundation.table import (
-    Conflict,
-    Delete,
-    Put,
-    Update,
-    bind,
-    commit,
-    condition_failed,
-)
+from chalicelib.foundation.table import Conflict, Delete, Put, Update, bind, changed, commit
 from chalicelib.videos.model import facts_from, problems_from
 
 _DUE = "due"
@@ -257,13 +249,8 @@ class ActivityStore:
     def _change(
         self, program_id: str, activity_id: str, actions: list[Action], state: ActivityState
     ) -> bool:
-        try:
-            ActivityItem(program_id, activity_id).update(actions, ActivityItem.state == state.value)
-        except UpdateError as error:
-            if condition_failed(error):
-                return False
-            raise
-        return True
+        item = ActivityItem(program_id, activity_id)
+        return changed(item, actions, ActivityItem.state == state.value)
 
 
 def _ending(ended_at: datetime) -> list[Action]:

@@ -20,7 +20,13 @@ from chalice.app import Chalice, Response
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import Caller, Claims, Role
 from chalicelib.foundation.logging import logger
-from chalicelib.foundation.problems import MEDIA_TYPE, FieldError, Problem, ProblemCode
+from chalicelib.foundation.problems import (
+    MEDIA_TYPE,
+    FieldError,
+    Problem,
+    ProblemCode,
+    not_found,
+)
 
 if TYPE_CHECKING:
     from chalice.app import CustomAuthorizer
@@ -30,6 +36,7 @@ if TYPE_CHECKING:
     from chalicelib.foundation.idempotency import Idempotency
 
 MAX_BODY_BYTES = 65_536  # far above any body of ours, far below the gateway's 10 MB
+MAX_ID_LENGTH = 64  # twice as long as any of ours; DynamoDB breaks at 1,024 bytes
 _CORRELATION_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
 _PRINTABLE = re.compile(r"^[\x21-\x7e]{1,255}$")
 
@@ -126,6 +133,10 @@ class Route:
     name: str
     public: bool
 
+    @property
+    def takes_content(self) -> bool:
+        return self.method != "GET"
+
     def endpoint(self) -> Endpoint:
         """Import the room's handler, not before it is needed."""
         routes = importlib.import_module(f"chalicelib.{self.room}.routes")
@@ -207,8 +218,11 @@ class Door:
     ) -> Response:
         found = route.endpoint()
         caller = _NOBODY if found.who is Who.ANYONE else self._admit(found.who, sent)
+        if any(len(value) > MAX_ID_LENGTH for value in path.values()):
+            raise not_found("thing")
         raw = _raw_body(sent)
-        _check_size(raw)
+        if route.takes_content:
+            _check_size(raw)
         body = _read_body(found.body, raw, sent) if found.body else None
         query = _read_query(found.query, sent) if found.query else None
         request: Request[Any, Any] = Request(
@@ -218,7 +232,8 @@ class Door:
         if key is None:
             answer = found.handle(self.service_of(route.room), request)
             return _response(answer, page=found.page and _browses(sent))
-        return self._once(route, request, key, f"{sent.method} {sent.path}\n".encode() + raw)
+        asked = f"{route.method} {route.path} {json.dumps(dict(path), sort_keys=True)}\n"
+        return self._once(route, request, key, asked.encode() + raw)
 
     def _admit(self, who: Who, sent: "ChaliceRequest") -> Caller:
         claims = Claims.from_context(sent.context["authorizer"])

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
-from pynamodb.exceptions import DeleteError, DoesNotExist, PutError, UpdateError
+from pynamodb.exceptions import DeleteError, DoesNotExist, PutError
 from pynamodb.expressions.update import Action
 from pynamodb.models import Model
 
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.problems import Problem, ProblemCode
-from chalicelib.foundation.table import bind, condition_failed
+from chalicelib.foundation.table import bind, changed, condition_failed
 
 KEPT = timedelta(hours=24)  # product rule
 LOCKED = timedelta(seconds=35)  # API Gateway gives up after 29 s, so does the function
@@ -140,13 +140,8 @@ class Idempotency:
 
     def _change(self, attempt: Attempt, actions: list[Action]) -> None:
         """Write to the record unless a later attempt has taken it over; then it is theirs."""
-        try:
-            IdempotencyItem(attempt.record_id).update(
-                actions, IdempotencyItem.attempt == attempt.attempt
-            )
-        except UpdateError as error:
-            if not condition_failed(error):
-                raise
+        mine = IdempotencyItem.attempt == attempt.attempt
+        changed(IdempotencyItem(attempt.record_id), actions, mine)
 
 
 def _in_progress() -> Problem:

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from pynamodb.connection import Connection
-from pynamodb.exceptions import PynamoDBException, TransactWriteError
+from pynamodb.exceptions import PynamoDBException, TransactWriteError, UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.models import Model
@@ -35,6 +35,17 @@ def bind(model: type[Model], table_name: str) -> None:
 def condition_failed(error: PynamoDBException) -> bool:
     """Tell whether a single write was refused because its condition did not hold."""
     return error.cause_response_code == f"{_CONDITION_FAILED}Exception"
+
+
+def changed(item: Model, actions: Sequence[Action], condition: Condition) -> bool:
+    """Write to one item if its condition holds, and read it back; False if it does not hold."""
+    try:
+        item.update(list(actions), condition)
+    except UpdateError as error:
+        if condition_failed(error):
+            return False
+        raise
+    return True
 
 
 class Conflict(Exception):

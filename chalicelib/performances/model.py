@@ -16,6 +16,15 @@ UPLOAD_LIFETIME = timedelta(hours=1)
 ARRIVAL_LIMIT = timedelta(hours=2)
 """After this a whole upload that never reached the inbox has failed; TikTok names no limit."""
 
+SENDING_LIMIT = timedelta(hours=24)
+"""After this a performance that is not staged has failed, whatever keeps it (product rule)."""
+
+MAX_ATTEMPTS = 3
+"""How many drafts a performance may take: TikTok may count each towards its five (product rule)."""
+
+QUEUED_AGAIN = timedelta(minutes=5)
+"""How long a performance that was queued again has before that is done once more."""
+
 POSTED_LIMIT = timedelta(days=7)
 """How long TikTok is asked whether a staged video was posted (product rule)."""
 
@@ -91,6 +100,7 @@ class Performance:
     queued_at: datetime
     attempts: int = 0
     publish_id: str | None = None
+    open_id: str | None = None
     initiated_at: datetime | None = None
     delivered_at: datetime | None = None
     staged_at: datetime | None = None

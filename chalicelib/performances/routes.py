@@ -1,6 +1,5 @@
 """Performing over HTTP, one's own history, and TikTok's two ways in."""
 
-from http.cookies import CookieError, SimpleCookie
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -154,8 +153,9 @@ def webhook(service: PerformanceService, request: Request[None, None]) -> Answer
 
 
 def _nonce(request: Request[None, CallbackQuery]) -> str:
-    try:
-        cookie = SimpleCookie(request.headers.get("cookie", "")).get(COOKIE)
-    except CookieError:
-        return ""
-    return cookie.value if cookie else ""
+    """Find the consent's cookie among all that a browser sends, however odd the others are."""
+    for pair in request.headers.get("cookie", "").split(";"):
+        name, _, value = pair.strip().partition("=")
+        if name == COOKIE:
+            return value.strip('"')
+    return ""

@@ -24,12 +24,15 @@ from chalicelib.performances.model import (
 )
 from chalicelib.performances.store import PerformanceStore
 from chalicelib.points.service import PointService
+from chalicelib.programs.model import MemberStatus
 from chalicelib.programs.service import ProgramService
 from chalicelib.tiktok import webhooks
 from chalicelib.tiktok.model import PendingSend
 from chalicelib.tiktok.service import AccountService, Authorization, NotConnected
 from chalicelib.tiktok.webhooks import EventKind
 from chalicelib.videos.model import VideoFacts
+
+_APPLIED = 4
 
 PENDING_GRACE = timedelta(minutes=1)
 """A send that waited for its connection should long be made by then."""
@@ -91,6 +94,12 @@ class PerformanceService:
         """
         try:
             return self._perform(caller, activity_id, correlation_id, made_id)
+        except Problem as problem:
+            # A retry of a request whose answer was lost: what it made is the answer.
+            made = self._store.get(caller.owner, f"prf_{made_id}") if made_id else None
+            if problem.code is ProblemCode.ALREADY_PERFORMED and made is not None:
+                return made
+            raise
         except NotConnected:
             begun = self._accounts.authorize(caller, correlation_id, activity_id)
             raise AccountRequired(begun) from None
@@ -141,7 +150,7 @@ class PerformanceService:
     def _send_pending(self, pending: PendingSend) -> tuple[Performance | None, Problem | None]:
         member = self._programs.member(pending.program_id, pending.member_id)
         performance, problem = None, None
-        if member is not None:
+        if member is not None and member.status is MemberStatus.ACTIVE:
             try:
                 performance = self._perform(
                     member.as_caller(), pending.activity_id, pending.correlation_id
@@ -158,7 +167,10 @@ class PerformanceService:
         waiting = self._accounts.pending_sends(self._clock.now() - PENDING_GRACE)
         for pending in waiting:
             logger.set_correlation_id(pending.correlation_id)
-            self._send_pending(pending)
+            try:
+                self._send_pending(pending)
+            except Exception:  # noqa: BLE001  it comes again; those behind it have their turn
+                logger.exception("waiting send broke", extra={"activity_id": pending.activity_id})
         return len(waiting)
 
     def hear(self, signature: str | None, raw_body: bytes) -> None:
@@ -181,20 +193,26 @@ class PerformanceService:
                 ProblemCode.MALFORMED_EVENT, f"The event is malformed: {error}."
             ) from error
         if event.kind is EventKind.AUTHORIZATION_REMOVED:
-            ours = self._accounts.access_removed(event.open_id)
+            ours = self._accounts.access_removed(event.open_id, event.created_at or now)
             logger.info("access removed", extra={"ours": ours})
             return
         found = self._store.by_publish_id(event.publish_id) if event.publish_id else None
-        performance = self._store.get(*found) if found else None
-        if performance is None or performance.publish_id != event.publish_id:
-            logger.info("event for nothing of ours", extra={"event": event.name})
+        for _ in range(_APPLIED):
+            performance = self._store.get(*found) if found else None
+            if performance is None or performance.publish_id != event.publish_id:
+                logger.info("event for nothing of ours", extra={"event": event.name})
+                return
+            logger.append_keys(
+                program_id=performance.program_id,
+                performance_id=performance.performance_id,
+                performed_with=performance.correlation_id,
+            )
+            try:
+                self._take_in(event.kind, performance, now)
+            except Conflict:
+                continue  # the worker wrote meanwhile: look again
             return
-        logger.append_keys(
-            program_id=performance.program_id,
-            performance_id=performance.performance_id,
-            performed_with=performance.correlation_id,
-        )
-        self._take_in(event.kind, performance, now)
+        raise Problem(ProblemCode.UNAVAILABLE, "Not taken in just now. Send it again.")
 
     def _take_in(self, kind: EventKind, performance: Performance, now: datetime) -> None:
         if kind is EventKind.INBOX_DELIVERED and performance.state in BEFORE_STAGED:
@@ -208,11 +226,7 @@ class PerformanceService:
         else:
             logger.info("event changes nothing", extra={"event": kind.value})
             return
-        try:
-            commit([self._store.change(changed, performance.state, next_look(changed, now), None)])
-        except Conflict:
-            # The worker wrote meanwhile: let it ask TikTok, whose status says the same.
-            self._store.look_later(changed, now)
+        commit([self._store.change(changed, performance.state, next_look(changed, now), None)])
         logger.info("event taken in", extra={"event": kind.value})
 
     def performance(self, caller: Caller, performance_id: str) -> Performance:

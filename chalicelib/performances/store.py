@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UTCDateTimeAttribute
-from pynamodb.exceptions import DoesNotExist, UpdateError
-from pynamodb.expressions.condition import Condition
+from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 from pynamodb.models import Model
 
-from chalicelib.foundation.table import Conflict, Put, Update, bind, condition_failed
+from chalicelib.foundation.table import Conflict, Put, Update, bind, changed
 from chalicelib.performances.model import Performance, State
 from chalicelib.programs.model import owner_key
 
@@ -68,6 +67,7 @@ class PerformanceItem(Model):
     queued_at = UTCDateTimeAttribute()
     attempts = NumberAttribute(default=0)
     publish_id = UnicodeAttribute(null=True)
+    open_id = UnicodeAttribute(null=True)
     initiated_at = UTCDateTimeAttribute(null=True)
     delivered_at = UTCDateTimeAttribute(null=True)
     staged_at = UTCDateTimeAttribute(null=True)
@@ -98,6 +98,7 @@ class PerformanceItem(Model):
             queued_at=self.queued_at,
             attempts=int(self.attempts),
             publish_id=self.publish_id,
+            open_id=self.open_id,
             initiated_at=self.initiated_at,
             delivered_at=self.delivered_at,
             staged_at=self.staged_at,
@@ -109,11 +110,11 @@ class PerformanceItem(Model):
 
 
 _CHANGING = {
-    State.QUEUED: (),
+    State.QUEUED: (PerformanceItem.attempts,),
     State.INITIATED: (
         PerformanceItem.publish_id,
+        PerformanceItem.open_id,
         PerformanceItem.initiated_at,
-        PerformanceItem.attempts,
     ),
     State.UNCONFIRMED: (),
     State.DELIVERED: (PerformanceItem.delivered_at,),
@@ -183,7 +184,7 @@ class PerformanceStore:
             PerformanceItem.lease.set(lease),
             PerformanceItem.leased_until.set(until),
         ]
-        return _changed(item, actions, PerformanceItem.performance_id.exists() & free)
+        return changed(item, actions, PerformanceItem.performance_id.exists() & free)
 
     def release(self, performance: Performance, lease: str) -> None:
         """Let a performance go; nothing happens if the lease was lost."""
@@ -191,7 +192,7 @@ class PerformanceStore:
             PerformanceItem.lease.remove(),
             PerformanceItem.leased_until.remove(),
         ]
-        _changed(_key(performance), actions, PerformanceItem.lease == lease)
+        changed(_key(performance), actions, PerformanceItem.lease == lease)
 
     def change(
         self,
@@ -224,7 +225,13 @@ class PerformanceStore:
     def look_later(self, performance: Performance, look_at: datetime | None) -> None:
         """Move the time of the next look; nothing happens if the state changed meanwhile."""
         state = PerformanceItem.state == performance.state.value
-        _changed(_key(performance), _looking(look_at), state)
+        changed(_key(performance), _looking(look_at), state)
+
+    def queued_again(self, reference: Reference, look_at: datetime) -> bool:
+        """Note that an overdue performance was queued; False if it finished meanwhile."""
+        owner = owner_key(reference.program_id, reference.member_id)
+        item = PerformanceItem(owner, reference.performance_id)
+        return changed(item, _looking(look_at), PerformanceItem.unfinished_in.exists())
 
     def unfinished(self, now: datetime, count: int) -> Sequence[Reference]:
         """List what has to be looked at by now: one query."""
@@ -249,13 +256,3 @@ def _looking(look_at: datetime | None) -> list[Action]:
 def _key(performance: Performance) -> PerformanceItem:
     owner = owner_key(performance.program_id, performance.member_id)
     return PerformanceItem(owner, performance.performance_id)
-
-
-def _changed(item: PerformanceItem, actions: list[Action], condition: Condition) -> bool:
-    try:
-        item.update(actions, condition)
-    except UpdateError as error:
-        if condition_failed(error):
-            return False
-        raise
-    return True

@@ -70,9 +70,14 @@ class ProgramService:
         """Read one member, never behind."""
         return self._store.member(program_id, member_id)
 
-    def note_tiktok(self, program_id: str, member_id: str, state: TikTokState | None) -> Part:
-        """Part: keep the state of the member's TikTok account where every request reads it."""
-        return self._store.note_tiktok(program_id, member_id, state)
+    def note_tiktok(
+        self, program_id: str, member_id: str, state: TikTokState | None, *, active: bool
+    ) -> Part:
+        """Part: keep the state of the member's TikTok account where every request reads it.
+
+        With `active` its condition fails for somebody who is not, or no longer, active.
+        """
+        return self._store.note_tiktok(program_id, member_id, state, active=active)
 
     def change_profile(self, caller: Caller, *, name: str | None, time_zone: str | None) -> Profile:
         """Change one's own name or time zone; what is None stays."""

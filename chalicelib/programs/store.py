@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 
 from pynamodb.attributes import UnicodeAttribute, UTCDateTimeAttribute
-from pynamodb.exceptions import DoesNotExist, UpdateError
+from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 
 from chalicelib.foundation.identity import Role, TikTokState
-from chalicelib.foundation.table import Part, Put, Update, bind, commit, condition_failed
+from chalicelib.foundation.table import Part, Put, Update, bind, changed, commit
 from chalicelib.programs.model import Member, MemberStatus, Program, normalized_name
 
 _PROGRAM = "program"
@@ -147,13 +147,17 @@ class ProgramStore:
         found = MemberItem.query(program_id, MemberItem.item.startswith(_member_key("")))
         return (item.to_member() for item in found)
 
-    def note_tiktok(self, program_id: str, member_id: str, state: TikTokState | None) -> Part:
+    def note_tiktok(
+        self, program_id: str, member_id: str, state: TikTokState | None, *, active: bool
+    ) -> Part:
         """Part: keep the state of the member's TikTok account where every request reads it."""
         action = MemberItem.tiktok.set(state.value) if state else MemberItem.tiktok.remove()
         return Update(
             MemberItem(program_id, _member_key(member_id)),
             [action],
-            MemberItem.status == MemberStatus.ACTIVE.value,
+            MemberItem.status == MemberStatus.ACTIVE.value
+            if active
+            else MemberItem.member_id.exists(),
         )
 
     def member_by_email(self, program_id: str, email: str) -> Member | None:
@@ -214,13 +218,8 @@ class ProgramStore:
             if value is not None
         ]
         item = MemberItem(program_id, _member_key(member_id))
-        try:
-            item.update(actions, MemberItem.status == MemberStatus.ACTIVE.value)
-        except UpdateError as error:
-            if condition_failed(error):
-                return None
-            raise
-        return item.to_member()
+        active = MemberItem.status == MemberStatus.ACTIVE.value
+        return item.to_member() if changed(item, actions, active) else None
 
 
 def _name_key(name: str) -> str:

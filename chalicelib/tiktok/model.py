@@ -11,8 +11,18 @@ STATE_LIFETIME = timedelta(minutes=10)
 REFRESH_AHEAD = timedelta(minutes=10)
 """Access tokens are refreshed before they run out: longer than any one send takes."""
 
-REFRESH_LOCK = timedelta(seconds=40)
+REFRESH_LOCK = timedelta(seconds=90)
 """Longer than a refresh can take with its time limits, so that a lock left behind is not in use."""
+
+
+@dataclass(frozen=True)
+class PendingSend:
+    """An activity to perform for a member who has just connected their account for it."""
+
+    program_id: str
+    member_id: str
+    activity_id: str
+    correlation_id: str
 
 
 @dataclass(frozen=True)
@@ -29,6 +39,7 @@ class Account:
     access_expires_at: datetime
     refresh_expires_at: datetime
     connected_at: datetime
+    pending: PendingSend | None = None
 
     def is_fresh_at(self, now: datetime) -> bool:
         return now + REFRESH_AHEAD < self.access_expires_at
@@ -55,13 +66,3 @@ class Consent:
     activity_id: str | None
     correlation_id: str
     expires_at: datetime
-
-
-@dataclass(frozen=True)
-class PendingSend:
-    """An activity to perform for a member who has just connected their account for it."""
-
-    program_id: str
-    member_id: str
-    activity_id: str
-    correlation_id: str

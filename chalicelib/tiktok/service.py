@@ -12,6 +12,7 @@ from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import Caller, TikTokState
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.problems import Problem, ProblemCode, not_found
+from chalicelib.foundation.settings import SettingMissing
 from chalicelib.foundation.table import Conflict, Part
 from chalicelib.programs.service import ProgramService
 from chalicelib.tiktok.client import Grant, TikTokClient
@@ -63,6 +64,17 @@ class Connection:
     pending: PendingSend | None
 
 
+@dataclass(frozen=True)
+class Access:
+    """A live access token and whose it is."""
+
+    token: str
+    open_id: str
+
+    def __repr__(self) -> str:
+        return f"Access(open_id={self.open_id!r})"
+
+
 class AccountService:
     def __init__(
         self,
@@ -71,11 +83,11 @@ class AccountService:
         client: Callable[[], TikTokClient],
         vault: Callable[[], TokenVault],
         programs: ProgramService,
-        callback_url: str,
+        callback_url: Callable[[], str],
         clock: Clock,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`client` and `vault` are made when first needed: most functions need neither."""
+        """What is a callable is made when first needed: most functions need none of it."""
         self._store = store
         self._client = client
         self._vault = vault
@@ -89,6 +101,14 @@ class AccountService:
     ) -> Authorization:
         """Begin a consent, bound to this member and, by the nonce, to their browser."""
         state, nonce = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+        try:
+            callback_url, client = self._callback_url(), self._client()
+        except SettingMissing as error:
+            logger.error("TikTok is not set up", extra={"why": str(error)})
+            raise Problem(
+                ProblemCode.UNAVAILABLE,
+                "TikTok is not set up here yet. Ask whoever runs this Greenroom.",
+            ) from error
         consent = Consent(
             program_id=caller.program_id,
             member_id=caller.member_id,
@@ -98,7 +118,7 @@ class AccountService:
             expires_at=self._clock.now() + STATE_LIFETIME,
         )
         self._store.add_consent(_digest(state), consent)
-        return Authorization(self._client().authorize_url(state), nonce, self._callback_url)
+        return Authorization(client.authorize_url(state), nonce, callback_url)
 
     def connect(self, state: str, nonce: str, code: str | None, error: str | None) -> Connection:
         """Finish a consent and connect the account, once.
@@ -179,7 +199,11 @@ class AccountService:
             else None
         )
         before = self._store.account(consent.program_id, consent.member_id)
-        also = self._note(account, TikTokState.CONNECTED)
+        also = self._programs.note_tiktok(
+            account.program_id, account.member_id, TikTokState.CONNECTED, active=True
+        )
+        if pending is None and before is not None:
+            pending = before.pending  # a send that waits already goes on waiting
         try:
             self._store.keep(account, before, pending, also)
         except AccountTaken as error:
@@ -204,24 +228,28 @@ class AccountService:
         return account
 
     def disconnect(self, caller: Caller) -> None:
-        """Revoke at TikTok and forget the tokens; nothing to do is fine."""
+        """Revoke at TikTok and forget the tokens; nothing to do is fine.
+
+        They are forgotten even if TikTok does not answer: the member can remove the access there.
+        """
         account = self._store.account(caller.program_id, caller.member_id)
         if account is None:
             return
-        tokens = self._vault().unlock(account.program_id, account.member_id, account.tokens)
         try:
-            self._store.forget(account, self._note(account, None))
+            self._client().revoke(self.access(caller.program_id, caller.member_id).token)
+        except NotConnected:
+            logger.info("nothing to revoke")
+        except TikTokError as error:
+            logger.warning("not revoked", extra={"tiktok": error.code, "log_id": error.log_id})
+        latest = self._store.account(caller.program_id, caller.member_id) or account
+        try:
+            self._store.forget(latest, self._note(latest, None))
         except Conflict as error:
             raise Problem(
                 ProblemCode.CHANGED_MEANWHILE, "Your account changed meanwhile. Try again."
             ) from error
-        try:
-            self._client().revoke(tokens.access)
-        except TikTokError as error:
-            # Forgotten here all the same; TikTok lets the member remove the access there too.
-            logger.warning("not revoked", extra={"tiktok": error.code, "log_id": error.log_id})
 
-    def access_token(self, program_id: str, member_id: str, refused: str | None = None) -> str:
+    def access(self, program_id: str, member_id: str, refused: str | None = None) -> Access:
         """Give a live access token, refreshed ahead of need, or because TikTok refused `refused`.
 
         One worker refreshes, the others wait for its result. Raises `NotConnected` when the member
@@ -234,15 +262,25 @@ class AccountService:
             now = self._clock.now()
             tokens = self._vault().unlock(program_id, member_id, account.tokens)
             if account.is_fresh_at(now) and tokens.access != refused:
-                return tokens.access
+                return Access(tokens.access, account.open_id)
             lock = secrets.token_hex(8)
             if self._store.lock_refresh(account, lock, now, now + REFRESH_LOCK):
                 renewed = self._refresh(account, tokens, lock)
                 if renewed:
-                    return renewed
+                    return Access(renewed, account.open_id)
             else:
                 self._sleep(_LOCK_POLL_SECONDS)
         raise TryLater("refresh_lock_held", retry_after_seconds=REFRESH_LOCK.total_seconds())
+
+    def give_up(self, program_id: str, member_id: str, refused: str) -> None:
+        """Let the member connect again: TikTok refuses even the token just refreshed."""
+        account = self._store.account(program_id, member_id)
+        if account is None:
+            return
+        if self._vault().unlock(program_id, member_id, account.tokens).access == refused:
+            self._store.require_reconnect(
+                account, self._note(account, TikTokState.RECONNECT_REQUIRED)
+            )
 
     def _refresh(self, account: Account, tokens: Tokens, lock: str) -> str | None:
         """Refresh under the lock; None when another worker's pair is to be read instead."""
@@ -269,11 +307,16 @@ class AccountService:
         # The new pair is used only once it is stored.
         return grant.access_token if stored else None
 
-    def access_removed(self, open_id: str) -> bool:
-        """TikTok says that a person took the access back; False if nobody here holds it."""
+    def access_removed(self, open_id: str, removed_at: datetime) -> bool:
+        """TikTok says that a person took the access back; False if that changes nothing here.
+
+        Such a word may come days late: a connection made since is another one.
+        """
         holder = self._store.holder(open_id)
         account = self._store.account(*holder) if holder else None
         if account is None or account.state is TikTokState.RECONNECT_REQUIRED:
+            return False
+        if removed_at < account.connected_at.replace(microsecond=0):
             return False
         also = self._note(account, TikTokState.RECONNECT_REQUIRED)
         return self._store.require_reconnect(account, also)
@@ -291,7 +334,9 @@ class AccountService:
         return list(self._store.pending(before, PENDING_PER_RUN))
 
     def _note(self, account: Account, state: TikTokState | None) -> Part:
-        return self._programs.note_tiktok(account.program_id, account.member_id, state)
+        return self._programs.note_tiktok(
+            account.program_id, account.member_id, state, active=False
+        )
 
     def _locked(self, program_id: str, member_id: str, grant: Grant) -> bytes:
         tokens = Tokens(grant.access_token, grant.refresh_token)

@@ -9,7 +9,7 @@ from pynamodb.attributes import (
     UnicodeAttribute,
     UTCDateTimeAttribute,
 )
-from pynamodb.exceptions import DeleteError, DoesNotExist, UpdateError
+from pynamodb.exceptions import DeleteError, DoesNotExist
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
@@ -24,6 +24,7 @@ from chalicelib.foundation.table import (
     Put,
     Update,
     bind,
+    changed,
     commit,
     condition_failed,
 )
@@ -85,6 +86,14 @@ class AccountItem(Model):
             access_expires_at=self.access_expires_at,
             refresh_expires_at=self.refresh_expires_at,
             connected_at=self.connected_at,
+            pending=PendingSend(
+                self.program_id,
+                self.member_id,
+                self.pending_activity_id,
+                self.pending_correlation_id or "",
+            )
+            if self.pending_activity_id
+            else None,
         )
 
 
@@ -263,13 +272,16 @@ class AccountStore:
     ) -> bool:
         """Store a rotated pair and let the lock go; False if the lock was lost meanwhile."""
         actions: list[Action] = [
+            AccountItem.state.set(TikTokState.CONNECTED.value),
             AccountItem.tokens.set(tokens),
             AccountItem.access_expires_at.set(access_expires_at),
             AccountItem.refresh_expires_at.set(refresh_expires_at),
             AccountItem.lock.remove(),
             AccountItem.locked_until.remove(),
         ]
-        return self._change(account, actions, AccountItem.lock == lock)
+        # A lock that ran out does not make this pair worse than the one it replaces.
+        mine = (AccountItem.lock == lock) | (AccountItem.tokens == account.tokens)
+        return self._change(account, actions, mine)
 
     def unlock_refresh(self, account: Account, lock: str) -> bool:
         actions: list[Action] = [AccountItem.lock.remove(), AccountItem.locked_until.remove()]
@@ -300,21 +312,13 @@ class AccountStore:
     def settle_pending(self, program_id: str, member_id: str, activity_id: str) -> bool:
         """Forget the send that waited for a connection, once it is made or cannot be."""
         item = AccountItem(_member_key(program_id, member_id), _ACCOUNT)
-        try:
-            item.update(
-                [
-                    AccountItem.pending_in.remove(),
-                    AccountItem.pending_at.remove(),
-                    AccountItem.pending_activity_id.remove(),
-                    AccountItem.pending_correlation_id.remove(),
-                ],
-                AccountItem.pending_activity_id == activity_id,
-            )
-        except UpdateError as error:
-            if condition_failed(error):
-                return False
-            raise
-        return True
+        actions: list[Action] = [
+            AccountItem.pending_in.remove(),
+            AccountItem.pending_at.remove(),
+            AccountItem.pending_activity_id.remove(),
+            AccountItem.pending_correlation_id.remove(),
+        ]
+        return changed(item, actions, AccountItem.pending_activity_id == activity_id)
 
     def pending(self, before: datetime, count: int) -> Sequence[PendingSend]:
         """List sends that have waited since before an instant: one query."""
@@ -334,13 +338,7 @@ class AccountStore:
 
     def _change(self, account: Account, actions: list[Action], condition: Condition) -> bool:
         item = AccountItem(_member_key(account.program_id, account.member_id), _ACCOUNT)
-        try:
-            item.update(actions, condition)
-        except UpdateError as error:
-            if condition_failed(error):
-                return False
-            raise
-        return True
+        return changed(item, actions, condition)
 
 
 def _member_key(program_id: str, member_id: str) -> str:

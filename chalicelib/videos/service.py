@@ -18,11 +18,16 @@ from chalicelib.videos.model import (
     UploadStatus,
     VideoFacts,
     VideoProblem,
+    could_not_be_examined,
     parse_incoming_key,
 )
 from chalicelib.videos.probe import RangeReader
 from chalicelib.videos.store import Readable, UploadStore, VideoFiles, facts_of, problems_of
 
+TRIES = 3
+"""How often an examination is begun; the arrivals queue counts (`maxReceiveCount`)."""
+
+Opener = Callable[[int], Readable]
 Examine = Callable[[RangeReader, int], Examination]
 
 
@@ -54,9 +59,16 @@ class VideoShelf:
     def __init__(self, files: VideoFiles) -> None:
         self._files = files
 
-    def open_at(self, video_key: str) -> Callable[[int], Readable]:
-        """Give what opens a video at any byte; nothing is fetched before that."""
-        return lambda first_byte: self._files.open(video_key, first_byte)
+    def open_at(self, video_key: str) -> Opener:
+        """Give what opens a video at any byte. Raises S3's error at once if it is not there."""
+        opened = [self._files.open(video_key, 0)]
+
+        def open_at(first_byte: int) -> Readable:
+            if first_byte == 0 and opened:
+                return opened.pop()
+            return self._files.open(video_key, first_byte)
+
+        return open_at
 
 
 class VideoService:
@@ -110,6 +122,20 @@ class VideoService:
         Its condition fails (`Conflict`) if the verdict has come: read the upload again then.
         """
         return self._store.await_verdict(upload, activity_id)
+
+    def give_up(self, key: str) -> None:
+        """Reject an upload whose examination came to no end `TRIES` times. Safe to call twice."""
+        ids = parse_incoming_key(key)
+        upload = self._store.claim(*ids) if ids else None
+        if upload is not None:
+            logger.set_correlation_id(upload.correlation_id)
+            problem = could_not_be_examined(TRIES)
+            first = self._store.decide(upload, None, (problem,), None)
+            logger.warning(
+                "upload could not be examined",
+                extra={"upload_id": upload.upload_id, "first": first},
+            )
+        self._files.discard(key)
 
     def validate(self, key: str) -> None:
         """Examine the object that arrived at `key` and decide its upload.

@@ -14,11 +14,11 @@ from pynamodb.attributes import (
     UnicodeSetAttribute,
     UTCDateTimeAttribute,
 )
-from pynamodb.exceptions import DoesNotExist, PutError, UpdateError
+from pynamodb.exceptions import DoesNotExist, PutError
 from pynamodb.expressions.update import Action
 from pynamodb.models import Model
 
-from chalicelib.foundation.table import Conflict, Update, bind, condition_failed
+from chalicelib.foundation.table import Conflict, Update, bind, changed, condition_failed
 from chalicelib.videos.model import (
     FORM_LIFETIME,
     MAX_SIZE_BYTES,
@@ -98,16 +98,8 @@ class UploadStore:
         except PutError as error:
             if not condition_failed(error):
                 raise
-            self._form_anew(upload)
-
-    def _form_anew(self, upload: Upload) -> None:
-        try:
-            UploadItem(upload.program_id, upload.upload_id).update(
-                [UploadItem.form_expires_at.set(upload.form_expires_at)], UNDECIDED
-            )
-        except UpdateError as error:
-            if not condition_failed(error):
-                raise
+            form_anew = [UploadItem.form_expires_at.set(upload.form_expires_at)]
+            changed(UploadItem(upload.program_id, upload.upload_id), form_anew, UNDECIDED)
 
     def get(self, program_id: str, upload_id: str) -> Upload | None:
         try:
@@ -118,13 +110,8 @@ class UploadStore:
     def claim(self, program_id: str, upload_id: str) -> Upload | None:
         """Move an undecided upload to `validating`; None if it is unknown or decided."""
         item = UploadItem(program_id, upload_id)
-        try:
-            item.update([UploadItem.state.set(UploadStatus.VALIDATING.value)], UNDECIDED)
-        except UpdateError as error:
-            if condition_failed(error):
-                return None
-            raise
-        return item.to_upload()
+        claiming = [UploadItem.state.set(UploadStatus.VALIDATING.value)]
+        return item.to_upload() if changed(item, claiming, UNDECIDED) else None
 
     def decide(
         self,
@@ -143,13 +130,7 @@ class UploadStore:
             actions.append(UploadItem.video_key.set(video_key))
         if facts is not None:
             actions.append(UploadItem.video.set(asdict(facts)))
-        try:
-            UploadItem(upload.program_id, upload.upload_id).update(actions, UNDECIDED)
-        except UpdateError as error:
-            if condition_failed(error):
-                return False
-            raise
-        return True
+        return changed(UploadItem(upload.program_id, upload.upload_id), actions, UNDECIDED)
 
     def await_verdict(self, upload: Upload, activity_id: str) -> Update:
         """Part: note an activity on the upload whose verdict it waits for, if none has come yet."""

@@ -1,7 +1,7 @@
 """A file arrived: S3 tells the queue, the queue calls here."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -11,10 +11,20 @@ from chalicelib.videos.service import VideoService
 
 def validate(service: VideoService, event: Mapping[str, Any], context: Any) -> Mapping[str, Any]:
     """Validate each upload announced in a batch of S3 notifications."""
+    return _each_key(service.validate, event, context)
 
+
+def give_up(service: VideoService, event: Mapping[str, Any], context: Any) -> Mapping[str, Any]:
+    """Reject each upload whose validation came to no end, however often it was tried."""
+    return _each_key(service.give_up, event, context)
+
+
+def _each_key(
+    handle: Callable[[str], None], event: Mapping[str, Any], context: Any
+) -> Mapping[str, Any]:
     def arrived(body: str) -> None:
         # S3 sends a test event without records when the notification is set up.
         for record in json.loads(body).get("Records", ()):
-            service.validate(unquote_plus(record["s3"]["object"]["key"]))
+            handle(unquote_plus(record["s3"]["object"]["key"]))
 
     return handle_each(arrived, event, context)

@@ -11,10 +11,12 @@ from local.home import Home
 from local.stack import RunningStack
 from tests.e2e.backstage import Backstage, Program, add_person, create_program
 from tests.e2e.calls import mark_beginning
+from tests.e2e.crew import Crew, gather
 from tests.e2e.people import Api, Witness
 
 HERE = Path(__file__).parent
 LOOKS_BACK = "test_zz_"
+CREW = 48
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -64,6 +66,12 @@ def beginning(backstage: Backstage) -> str:
     return mark_beginning(backstage)
 
 
+def known(api: Api) -> Api:
+    """The first request of a person binds their invitation; it shall not be one that is tested."""
+    assert api.get("/me").status == 200
+    return api
+
+
 @pytest.fixture(scope="session")
 def nobody(stack: RunningStack, witness: Witness) -> Api:
     """A client that is not signed in."""
@@ -72,18 +80,21 @@ def nobody(stack: RunningStack, witness: Witness) -> Api:
 
 @pytest.fixture(scope="session")
 def manager(stack: RunningStack, witness: Witness) -> Api:
-    return Api.of(stack, witness, stack.first("manager"))
+    return known(Api.of(stack, witness, stack.first("manager")))
 
 
 @pytest.fixture(scope="session")
 def member(stack: RunningStack, witness: Witness) -> Api:
-    return Api.of(stack, witness, stack.first("member"))
+    return known(Api.of(stack, witness, stack.first("member")))
 
 
 @pytest.fixture(scope="session")
 def berlin(backstage: Backstage, witness: Witness) -> Program:
     """A second program in the same deployment; its people live in Berlin."""
-    return create_program(backstage, witness, "Europe/Berlin")
+    program = create_program(backstage, witness, "Europe/Berlin")
+    known(program.manager)
+    known(program.member)
+    return program
 
 
 @pytest.fixture(scope="session")
@@ -107,11 +118,30 @@ def rejected_upload(manager: Api, clips: Path) -> str:
     return str(upload["upload_id"])
 
 
+@pytest.fixture(scope="session")
+def crew(backstage: Backstage, witness: Witness) -> Crew:
+    """A third program, whose members send videos to TikTok."""
+    crew = gather(backstage, witness, CREW)
+    known(crew.manager)
+    return crew
+
+
+@pytest.fixture(scope="session")
+def valid(crew: Crew, clips: Path) -> str:
+    """The id of a valid upload of the crew's program."""
+    return str(crew.manager.upload(clips / "demo.mp4")["upload_id"])
+
+
 @pytest.fixture
 def whole_run(request: pytest.FixtureRequest) -> None:
     """For claims about all that a run did; a part of a run shows nothing about them."""
     options: Any = request.config.option
     collected = {item.path for item in request.session.items}
     missing = {file for file in HERE.glob("test_*.py") if file not in collected}
-    if missing or options.keyword or options.markexpr or any("::" in each for each in options.file_or_dir):
+    if (
+        missing
+        or options.keyword
+        or options.markexpr
+        or any("::" in each for each in options.file_or_dir)
+    ):
         pytest.skip("looks back at a run of all end-to-end tests, and this is a part of one")

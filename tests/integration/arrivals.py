@@ -102,8 +102,9 @@ class Studio:
         return self.service.upload(MANAGER, upload.upload_id)
 
     def kept(self, upload: Upload) -> bytes:
-        """Give the bytes that lie in `videos/`."""
-        answer = self.s3.get_object(Bucket=self.settings.videos_bucket, Key=upload.video_key)
+        """Give the bytes that lie where the verdict says."""
+        key = self.now(upload).video_key
+        answer = self.s3.get_object(Bucket=self.settings.videos_bucket, Key=key)
         content: bytes = answer["Body"].read()
         return content
 

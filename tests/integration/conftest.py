@@ -14,13 +14,12 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from moto import mock_aws
-from pynamodb.connection import Connection
 
-from chalicelib.foundation import table
 from chalicelib.foundation.settings import Settings
 from local.template import read
 from tests.clock import StoppedClock
 from tests.integration.arrivals import Studio
+from tests.integration.house import FakeTikTok, Greenroom
 
 TEMPLATE = Path(__file__).parents[2] / "infra" / "tables.yaml"
 SHAPE = ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "BillingMode")
@@ -29,6 +28,10 @@ SETTINGS = Settings(
     programs_table="ProgramsTable",
     uploads_table="UploadsTable",
     activities_table="ActivitiesTable",
+    marks_table="MarksTable",
+    points_table="PointsTable",
+    performances_table="PerformancesTable",
+    accounts_table="AccountsTable",
     idempotency_table="IdempotencyTable",
     incoming_bucket="incoming",
     videos_bucket="videos",
@@ -62,11 +65,6 @@ def _client(service: str) -> Any:
 
 
 @cache
-def _connection(**options: Any) -> Connection:
-    return Connection(**options)
-
-
-@cache
 def _tables() -> dict[str, dict[str, Any]]:
     resources = read(TEMPLATE)["Resources"]
     return {
@@ -88,9 +86,8 @@ def aws() -> Iterator[None]:
 
 
 @pytest.fixture
-def settings(aws: None, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(aws: None) -> Settings:
     """Settings naming tables and buckets that are there, and empty."""
-    monkeypatch.setattr(table, "Connection", _connection)  # a client takes 50 ms to make
     for name, shape in _tables().items():
         _client("dynamodb").create_table(TableName=name, **shape)
     for bucket in (SETTINGS.incoming_bucket, SETTINGS.videos_bucket):
@@ -127,3 +124,13 @@ def calls(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Calls:
 @pytest.fixture
 def studio(settings: Settings, s3: Any, clock: StoppedClock) -> Studio:
     return Studio(settings, s3, clock)
+
+
+@pytest.fixture
+def tiktok() -> FakeTikTok:
+    return FakeTikTok()
+
+
+@pytest.fixture
+def greenroom(settings: Settings, clock: StoppedClock, tiktok: FakeTikTok) -> Greenroom:
+    return Greenroom(settings, clock, tiktok)

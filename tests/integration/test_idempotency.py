@@ -96,13 +96,20 @@ def test_what_a_crash_left_behind_is_taken_over_once_under_the_same_id(
     assert idempotency.begin(OWNER, KEY, REQUEST) == Replay(201, "made")
 
 
-def test_a_slow_first_one_that_answers_after_all_is_replayed_to_everybody(
-    idempotency: Idempotency, clock: StoppedClock
+@pytest.mark.parametrize("late", ["finish", "release", "refuse"])
+def test_a_slow_first_one_changes_nothing_once_another_has_taken_over(
+    idempotency: Idempotency, clock: StoppedClock, late: str
 ) -> None:
     slow = begin(idempotency)
     clock.advance(LOCKED + SECOND)
-    begin(idempotency)
-    idempotency.finish(slow, 201, "made")
+    faster = begin(idempotency)
+    assert (slow.first, faster.first) == (True, False)
+    if late == "finish":
+        idempotency.finish(slow, 201, "slow")
+    else:
+        getattr(idempotency, late)(slow)
+    assert refusal(idempotency) is ProblemCode.REQUEST_IN_PROGRESS
+    idempotency.finish(faster, 201, "made")
     assert idempotency.begin(OWNER, KEY, REQUEST) == Replay(201, "made")
 
 
@@ -115,12 +122,26 @@ def test_a_released_key_may_be_tried_again_at_once_under_the_same_id(
     assert begin(idempotency).made_id == broken.made_id
 
 
-def test_a_forgotten_key_is_as_good_as_new_even_for_another_request(
+def test_a_key_refused_at_its_first_attempt_is_as_good_as_new_even_for_another_request(
     idempotency: Idempotency,
 ) -> None:
     refused = begin(idempotency)
-    idempotency.forget(refused)
-    assert begin(idempotency, request=b"corrected").made_id != refused.made_id
+    idempotency.refuse(refused)
+    again = begin(idempotency, request=b"corrected")
+    assert again.first
+    assert again.made_id != refused.made_id
+
+
+def test_a_key_refused_after_a_break_keeps_its_id_for_something_may_be_made(
+    idempotency: Idempotency,
+) -> None:
+    broken = begin(idempotency)
+    idempotency.release(broken)
+    second = begin(idempotency)
+    idempotency.refuse(second)
+    assert refusal(idempotency, b"corrected") is ProblemCode.IDEMPOTENCY_KEY_REUSED
+    third = begin(idempotency)
+    assert (third.made_id, third.first) == (broken.made_id, False)
 
 
 def test_neither_keys_nor_requests_are_kept_in_the_clear(

@@ -194,10 +194,6 @@ def test_any_other_failure_passes_through_at_once(calls: Calls, answer: dict[str
     assert attempts(calls) == 1
 
 
-@pytest.mark.xfail(
-    raises=AssertionError,
-    reason="each transaction makes its own client: 50 ms of work and a new TLS link",
-)
 def test_transactions_share_one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Connection] = []
 
@@ -207,6 +203,8 @@ def test_transactions_share_one_connection(monkeypatch: pytest.MonkeyPatch) -> N
             made.append(self)
 
     monkeypatch.setattr(table, "Connection", Counted)
+    table._connection.cache_clear()
     for _ in range(3):
         commit([check()])
-    assert len(made) <= 1
+    table._connection.cache_clear()
+    assert len(made) == 1

@@ -74,9 +74,6 @@ def test_a_repeated_request_finds_the_upload_it_made(studio: Studio) -> None:
     assert studio.now(first).state is UploadStatus.VALID
 
 
-@pytest.mark.xfail(
-    raises=AssertionError, reason="the form of a repeated request outlives the upload it is for"
-)
 def test_an_upload_is_not_expired_while_a_form_for_it_may_be_posted(studio: Studio) -> None:
     studio.service.ask_for_upload(MANAGER, "video/mp4", "correlation-1", "made1")
     studio.clock.advance(timedelta(hours=1))
@@ -108,6 +105,8 @@ def test_a_valid_file_is_copied_by_the_etag_that_was_examined_and_incoming_is_em
     assert decided.video == replace(GOOD, size_bytes=10)
     assert decided.problems == ()
     assert studio.kept(upload) == b"good video"
+    assert decided.video_key == upload.key_for(etag)
+    assert studio.videos == [decided.video_key]
     assert studio.incoming == []
     (copy,) = [parameters for name, parameters in calls.made if name == "CopyObject"]
     assert copy["CopySourceIfMatch"] == etag
@@ -244,10 +243,6 @@ def test_a_crash_between_copy_and_verdict_is_made_good_by_the_retry(studio: Stud
     assert studio.kept(upload) == b"good"
 
 
-@pytest.mark.xfail(
-    raises=AssertionError,
-    reason="two validations of one upload copy to one place, and only the verdict is taken once",
-)
 def test_the_kept_bytes_are_those_the_verdict_describes(studio: Studio) -> None:
     upload = studio.posted(b"good")
 

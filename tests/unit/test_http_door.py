@@ -1,5 +1,6 @@
 """The HTTP door: who gets in, what is passed on, and what every failure is answered with."""
 
+import html
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -16,8 +17,13 @@ from chalicelib.foundation.idempotency import Attempt, Idempotency, Replay
 from chalicelib.foundation.identity import Caller, Claims, Role
 from chalicelib.foundation.pages import Page
 from chalicelib.foundation.problems import MEDIA_TYPE, Problem, ProblemCode
+from chalicelib.performances.model import Performance
+from chalicelib.performances.service import AccountRequired, Connected, PerformanceService
+from chalicelib.points.model import Totals
+from chalicelib.points.service import PointService, Standing
 from chalicelib.programs.model import Member, MemberStatus, Program
-from chalicelib.programs.service import Profile, ProgramService
+from chalicelib.programs.service import Profile
+from chalicelib.tiktok.service import Authorization
 from tests.clock import NOON, StoppedClock
 
 NOON_SECONDS = int(NOON.timestamp())
@@ -35,14 +41,14 @@ CALLERS = {
 ACTIVITY = {"upload_id": "upl_1"}
 
 
-class Profiles(ProgramService):
-    """Answers one profile, notes what is changed, or breaks."""
+class Standings(PointService):
+    """Answers one standing, notes what is changed, or breaks."""
 
     def __init__(self) -> None:
         self.broken: Exception | None = None
         self.changes: list[tuple[str, str | None, str | None]] = []
 
-    def profile(self, caller: Caller) -> Profile:
+    def standing(self, caller: Caller) -> Standing:
         if self.broken:
             raise self.broken
         member = Member(
@@ -55,11 +61,14 @@ class Profiles(ProgramService):
             caller.time_zone,
             NOON,
         )
-        return Profile(member, Program(caller.program_id, "Demo", "Europe/Berlin", NOON))
+        program = Program(caller.program_id, "Demo", "Europe/Berlin", NOON)
+        return Standing(Profile(member, program), Totals(balance=7, earned=9))
 
-    def change_profile(self, caller: Caller, *, name: str | None, time_zone: str | None) -> Profile:
+    def change_profile(
+        self, caller: Caller, *, name: str | None, time_zone: str | None
+    ) -> Standing:
         self.changes.append((caller.member_id, name, time_zone))
-        return self.profile(caller)
+        return self.standing(caller)
 
 
 class Activities(ActivityService):
@@ -97,6 +106,35 @@ class Activities(ActivityService):
         return Page((), None)
 
 
+class Performances(PerformanceService):
+    """Answers a callback with a name or a problem, refuses to perform, and notes webhooks."""
+
+    def __init__(self) -> None:
+        self.display_name = "Ana"
+        self.problem: Problem | None = None
+        self.came_back: list[tuple[str, str, str | None, str | None]] = []
+        self.heard: list[tuple[str | None, bytes]] = []
+
+    def connect(self, state: str, nonce: str, code: str | None, error: str | None) -> Connected:
+        self.came_back.append((state, nonce, code, error))
+        if self.problem:
+            raise self.problem
+        return Connected(self.display_name, None, None)
+
+    def perform(
+        self,
+        caller: Caller,  # noqa: ARG002
+        activity_id: str,  # noqa: ARG002
+        correlation_id: str,  # noqa: ARG002
+        made_id: str | None = None,  # noqa: ARG002
+    ) -> Performance:
+        callback_url = "https://api.example/tiktok/callback"
+        raise AccountRequired(Authorization("https://tiktok.example/?a", "a-nonce", callback_url))
+
+    def hear(self, signature: str | None, raw_body: bytes) -> None:
+        self.heard.append((signature, raw_body))
+
+
 class Memory(Idempotency):
     """Remembers answers by owner and key, and what became of each attempt."""
 
@@ -107,14 +145,14 @@ class Memory(Idempotency):
     def begin(self, owner: str, key: str, request: bytes) -> Attempt | Replay:  # noqa: ARG002
         self.steps.append(f"begin {owner} {key}")
         self._begun = (owner, key)
-        return self.answers.get((owner, key)) or Attempt("record", "fingerprint", "made1")
+        return self.answers.get((owner, key)) or Attempt("record", "made1", "attempt-1", first=True)
 
     def finish(self, attempt: Attempt, status: int, body: str) -> None:
         self.steps.append(f"finish {attempt.made_id}")
         self.answers[self._begun] = Replay(status, body)
 
-    def forget(self, attempt: Attempt) -> None:
-        self.steps.append(f"forget {attempt.made_id}")
+    def refuse(self, attempt: Attempt) -> None:
+        self.steps.append(f"refuse {attempt.made_id}")
 
     def release(self, attempt: Attempt) -> None:
         self.steps.append(f"release {attempt.made_id}")
@@ -124,10 +162,12 @@ class Visitor:
     """Comes to a door of their own, with fakes behind it, by way of Chalice's test client."""
 
     def __init__(self) -> None:
-        self.profiles, self.activities, self.memory = Profiles(), Activities(), Memory()
+        self.standings, self.activities, self.memory = Standings(), Activities(), Memory()
+        self.performances = Performances()
         self.rooms: dict[str, Any] = {
-            "programs": self.profiles,
+            "points": self.standings,
             "activities": self.activities,
+            "performances": self.performances,
             "foundation": HealthService("build-1", {"tables": lambda: None}, StoppedClock()),
         }
         self.app = app = Chalice("door")
@@ -146,10 +186,13 @@ class Visitor:
             idempotency_of=lambda: self.memory,
         )
         door.open("GET   /health", "foundation.health", public=True)
-        door.open("GET   /me", "programs.me")
-        door.open("PATCH /me", "programs.change_me")
+        door.open("GET   /me", "points.me")
+        door.open("PATCH /me", "points.change_me")
         door.open("POST  /activities", "activities.create")
         door.open("GET   /feed", "activities.feed")
+        door.open("POST  /activities/{activity_id}/perform", "performances.perform")
+        door.open("GET   /tiktok/callback", "performances.callback", public=True)
+        door.open("POST  /tiktok/webhook", "performances.webhook", public=True)
         self._client = Client(app)
 
     def _caller_of(self, claims: Claims) -> Caller:
@@ -202,6 +245,7 @@ def test_a_handler_answers_json_that_nobody_caches(visitor: Visitor) -> None:
     answer = visitor.ask("GET /me", as_="member")
     assert answer.status_code == 200
     assert answer.json_body["member_id"] == "mem_member"
+    assert answer.json_body["points"] == {"balance": 7, "earned": 9}
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.headers["Cache-Control"] == "no-store"
 
@@ -260,7 +304,7 @@ def test_any_other_correlation_id_gives_way_to_the_gateways(visitor: Visitor, ow
 def test_what_breaks_is_a_problem_that_gives_the_id_and_no_internals_away(
     visitor: Visitor,
 ) -> None:
-    visitor.profiles.broken = RuntimeError("table greenroom-programs at 10.0.0.7")
+    visitor.standings.broken = RuntimeError("table greenroom-programs at 10.0.0.7")
     answer = visitor.ask("GET /me", headers={"X-Correlation-Id": "form-12345"})
     told = problem(answer)
     assert answer.status_code == 500
@@ -272,7 +316,7 @@ def test_what_breaks_is_a_problem_that_gives_the_id_and_no_internals_away(
 
 
 def test_a_service_that_cannot_be_built_is_a_problem_too(visitor: Visitor) -> None:
-    del visitor.rooms["programs"]
+    del visitor.rooms["points"]
     assert problem(visitor.ask("GET /me"))["code"] == "internal"
 
 
@@ -282,7 +326,7 @@ def test_a_service_that_cannot_be_built_is_a_problem_too(visitor: Visitor) -> No
 def test_a_rooms_problem_is_answered_with_its_words_and_members(
     visitor: Visitor, code: ProblemCode
 ) -> None:
-    visitor.profiles.broken = Problem(code, "These words.", members={"upload_status": "rejected"})
+    visitor.standings.broken = Problem(code, "These words.", members={"upload_status": "rejected"})
     told = problem(visitor.ask("GET /me"))
     assert told["code"] == code.code
     assert told["detail"] == "These words."
@@ -423,7 +467,7 @@ def test_a_query_that_is_not_right_is_refused_naming_the_field(
 def test_a_change_names_only_what_changes(visitor: Visitor) -> None:
     visitor.ask("PATCH /me", as_="member", body={"name": " Ben "})
     visitor.ask("PATCH /me", as_="member", body={"time_zone": "Asia/Tokyo"})
-    assert visitor.profiles.changes == [
+    assert visitor.standings.changes == [
         ("mem_member", "Ben", None),
         ("mem_member", None, "Asia/Tokyo"),
     ]
@@ -457,7 +501,7 @@ def test_a_refused_request_lets_its_key_go(visitor: Visitor) -> None:
     visitor.activities.broken = Problem(ProblemCode.NOT_FOUND, "There is no such upload.")
     answer = visitor.ask("POST /activities", body=ACTIVITY, headers=KEY)
     assert problem(answer)["code"] == "not_found"
-    assert visitor.memory.steps == [f"begin {OWNER} key-1", "forget made1"]
+    assert visitor.memory.steps == [f"begin {OWNER} key-1", "refuse made1"]
 
 
 def test_a_broken_request_keeps_its_id_for_the_retry(visitor: Visitor) -> None:
@@ -480,3 +524,109 @@ def test_a_key_that_is_none_is_refused_before_anything_happens(visitor: Visitor,
 def test_a_request_that_is_not_right_takes_no_key(visitor: Visitor) -> None:
     problem(visitor.ask("POST /activities", body={}, headers=KEY))
     assert visitor.memory.steps == []
+
+
+# What comes from outside: a browser led back, and TikTok itself
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+def test_a_handler_is_given_the_raw_bytes_and_the_headers(visitor: Visitor) -> None:
+    body = b'{"event" :  "\\u00fc"}\n'
+    sent = {"TikTok-Signature": "t=1,s=2", "Content-Type": "text/whatever"}
+    answer = visitor.ask("POST /tiktok/webhook", as_=None, body=body, headers=sent)
+    assert (answer.status_code, answer.json_body) == (200, {"received": True})
+    assert visitor.performances.heard == [("t=1,s=2", body)]
+    visitor.ask("POST /tiktok/webhook", as_=None)
+    assert visitor.performances.heard[1:] == [(None, b"")]
+
+
+@pytest.mark.parametrize(
+    "route", ["POST /tiktok/webhook", "POST /activities/act_1/perform", "POST /activities"]
+)
+def test_no_route_takes_a_body_beyond_the_limit(visitor: Visitor, route: str) -> None:
+    answer = visitor.ask(route, body=b"x" * (MAX_BODY_BYTES + 1))
+    assert problem(answer)["code"] == "body_too_large"
+    assert visitor.performances.heard == []
+    assert visitor.activities.made == []
+
+
+def test_a_problem_may_bring_headers_and_members(visitor: Visitor) -> None:
+    answer = visitor.ask("POST /activities/act_1/perform", as_="member")
+    told = problem(answer)
+    assert told["code"] == "tiktok_account_required"
+    assert told["authorize_url"] == "https://tiktok.example/?a"
+    assert answer.headers["Set-Cookie"].startswith("greenroom_consent=a-nonce; ")
+    assert b"a-nonce" not in answer.body
+
+
+def test_a_programs_callback_is_answered_in_json(visitor: Visitor) -> None:
+    answer = visitor.ask(
+        "GET /tiktok/callback?state=s&code=c&scopes=x", as_=None, headers={"Cookie": "a=b"}
+    )
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.json_body["display_name"] == "Ana"
+    assert visitor.performances.came_back == [("s", "", "c", None)]
+
+
+@pytest.mark.parametrize(
+    ("cookie", "nonce"),
+    [
+        ("greenroom_consent=a-nonce", "a-nonce"),
+        ("other=1; greenroom_consent=a-nonce; more=2", "a-nonce"),
+        ("greenroom_consent=", ""),
+        ('odd"={x}; greenroom_consent="a-nonce"', "a-nonce"),
+        ("not_greenroom_consent=b; greenroom_consent=a-nonce", "a-nonce"),
+        ("other=a-nonce", ""),
+        ("", ""),
+        ("=;==", ""),
+    ],
+)
+def test_the_nonce_is_read_from_the_browsers_cookie(
+    visitor: Visitor, cookie: str, nonce: str
+) -> None:
+    visitor.ask("GET /tiktok/callback?state=s&code=c", as_=None, headers={"Cookie": cookie})
+    assert visitor.performances.came_back == [("s", nonce, "c", None)]
+
+
+def page(answer: HTTPResponse) -> str:
+    """Read a page, on which nothing can run and which nobody keeps."""
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert "script-src" not in answer.headers["Content-Security-Policy"]
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["Cache-Control"] == "no-store"
+    return answer.body.decode()
+
+
+@pytest.mark.parametrize(
+    "display_name", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "A & B 'C'"]
+)
+def test_a_person_is_shown_a_page_on_which_a_tiktok_name_is_but_text(
+    visitor: Visitor, display_name: str
+) -> None:
+    visitor.performances.display_name = display_name
+    answer = visitor.ask("GET /tiktok/callback?state=s&code=c", as_=None, headers=BROWSER)
+    shown = page(answer)
+    assert answer.status_code == 200
+    assert html.escape(display_name) in shown
+    assert display_name not in shown
+    assert shown.count("<h1>") == shown.count("<p>") == 1
+
+
+def test_a_person_is_shown_problems_as_a_page_too(visitor: Visitor) -> None:
+    visitor.performances.problem = Problem(
+        ProblemCode.TIKTOK_CONSENT_DENIED, "You <did> not authorize it."
+    )
+    answer = visitor.ask("GET /tiktok/callback?state=s&error=denied", as_=None, headers=BROWSER)
+    shown = page(answer)
+    assert answer.status_code == 403
+    assert "You &lt;did&gt; not authorize it." in shown
+    assert ProblemCode.TIKTOK_CONSENT_DENIED.title in shown
+    assert visitor.performances.came_back == [("s", "", None, "denied")]
+
+
+def test_a_browser_elsewhere_is_answered_as_everybody(visitor: Visitor) -> None:
+    answer = visitor.ask("GET /feed", headers=BROWSER)
+    assert answer.headers["Content-Type"] == "application/json"
+    assert problem(visitor.ask("GET /feed?page=2", headers=BROWSER))["code"] == "invalid_request"

@@ -49,8 +49,18 @@ def test_once_a_file_arrived_the_clock_changes_nothing(state: UploadStatus) -> N
 
 def test_an_incoming_key_leads_back_to_its_upload_and_a_video_key_does_not() -> None:
     assert parse_incoming_key(UPLOAD.incoming_key) == ("prg_1", "upl_1")
-    assert parse_incoming_key(UPLOAD.video_key) is None
-    assert UPLOAD.incoming_key != UPLOAD.video_key
+    assert parse_incoming_key(UPLOAD.key_for('"etag"')) is None
+
+
+def test_other_bytes_of_an_upload_have_another_place_and_so_have_those_of_another_upload() -> None:
+    others = (replace(UPLOAD, upload_id="upl_2"), replace(UPLOAD, program_id="prg_2"))
+    places = {
+        UPLOAD.key_for('"a"'),
+        UPLOAD.key_for('"b"'),
+        *(each.key_for('"a"') for each in others),
+    }
+    assert len(places) == 4
+    assert UPLOAD.key_for('"a"') == UPLOAD.key_for("a")
 
 
 @pytest.mark.parametrize(

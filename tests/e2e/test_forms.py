@@ -1,0 +1,158 @@
+"""A form takes one file: its key, its type, its size, its time. S3 refuses everything else."""
+
+import base64
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import requests
+
+from tests.e2e.backstage import Backstage
+from tests.e2e.people import Api, Form, post_form
+from tests.e2e.waiting import wait_for
+
+LIMIT = 52_428_800
+Change = Callable[[dict[str, str]], dict[str, str]]
+
+
+def policy_of(form: Form) -> Any:
+    return json.loads(base64.b64decode(form.fields["policy"]))
+
+
+def weaker(fields: dict[str, str]) -> dict[str, str]:
+    """Lift the limit of the size in the policy; the signature no longer fits."""
+    policy = json.loads(base64.b64decode(fields["policy"]))
+    policy["conditions"] = [
+        [each[0], each[1], each[2] * 2] if isinstance(each, list) else each
+        for each in policy["conditions"]
+    ]
+    return fields | {"policy": base64.b64encode(json.dumps(policy).encode()).decode()}
+
+
+def without(*names: str) -> Change:
+    return lambda fields: {name: value for name, value in fields.items() if name not in names}
+
+
+def beside(fields: dict[str, str]) -> dict[str, str]:
+    return fields | {"key": fields["key"] + "x"}
+
+
+REFUSED: dict[str, tuple[Change, int, set[str]]] = {
+    "another key": (beside, 10, {"AccessDenied"}),
+    "another upload's key": (
+        lambda fields: fields | {"key": "incoming/prg_x/upl_x"},
+        10,
+        {"AccessDenied"},
+    ),
+    "the place of the valid": (
+        lambda fields: fields | {"key": fields["key"].replace("incoming/", "videos/")},
+        10,
+        {"AccessDenied"},
+    ),
+    "another content type": (
+        lambda fields: fields | {"Content-Type": "text/html"},
+        10,
+        {"AccessDenied"},
+    ),
+    "no content type": (without("Content-Type"), 10, {"AccessDenied"}),
+    "a field more": (lambda fields: fields | {"acl": "public-read"}, 10, {"AccessDenied"}),
+    "another signature": (
+        lambda fields: fields | {"x-amz-signature": "0" * 64},
+        10,
+        {"SignatureDoesNotMatch"},
+    ),
+    "a weaker policy": (weaker, 10, {"SignatureDoesNotMatch"}),
+    "another session": (
+        lambda fields: fields | {"x-amz-security-token": "0" * 64},
+        10,
+        {"InvalidToken"},
+    ),
+    "no signature": (without("x-amz-signature"), 10, {"InvalidArgument"}),
+    "an empty file": (lambda fields: fields, 0, {"EntityTooSmall"}),
+    "a byte too many": (lambda fields: fields, LIMIT + 1, {"EntityTooLarge"}),
+}
+
+
+def error_of(answer: requests.Response) -> str:
+    return answer.text.partition("<Code>")[2].partition("</Code>")[0]
+
+
+@pytest.mark.parametrize(("change", "size", "codes"), REFUSED.values(), ids=REFUSED)
+def test_s3_refuses_what_the_form_is_not_for(
+    manager: Api, backstage: Backstage, change: Change, size: int, codes: set[str]
+) -> None:
+    form = manager.ask_for_upload()
+    before = backstage.state()
+    answer = post_form(form.url, change(form.fields), b"\0" * size)
+    assert 400 <= answer.status_code < 500
+    assert error_of(answer) in codes
+    assert backstage.state() == before
+    assert manager.get(f"/uploads/{form.upload_id}").body["status"] == "awaiting_file"
+
+
+def test_a_form_without_a_file_is_refused(manager: Api, backstage: Backstage) -> None:
+    form = manager.ask_for_upload()
+    assert post_form(form.url, form.fields, None).status_code == 400
+    assert manager.get(f"/uploads/{form.upload_id}").body["status"] == "awaiting_file"
+
+
+def test_a_file_of_exactly_the_limit_is_taken_and_looked_at(manager: Api) -> None:
+    form = manager.ask_for_upload()
+    manager.post_file(form, b"\0" * LIMIT)
+    verdict = manager.verdict(form.upload_id)
+    assert [each["code"] for each in verdict["problems"]] == ["not_a_video"]
+
+
+def test_a_form_is_good_for_a_quarter_of_an_hour_and_says_so(manager: Api) -> None:
+    form = manager.ask_for_upload()
+    said = datetime.fromisoformat(form.expires_at)
+    assert abs(said - datetime.now(UTC) - timedelta(minutes=15)) < timedelta(seconds=10)
+    signed = datetime.fromisoformat(policy_of(form)["expiration"])
+    assert abs(said - signed) < timedelta(seconds=2)
+
+
+def test_s3_refuses_a_form_past_the_time_in_its_policy(manager: Api, backstage: Backstage) -> None:
+    """The same form, signed a moment too late to be used: by the owner, who may sign any."""
+    form = manager.ask_for_upload()
+    late = backstage.s3.generate_presigned_post(
+        backstage.names["IncomingBucket"],
+        form.fields["key"],
+        Fields={"Content-Type": form.fields["Content-Type"]},
+        Conditions=[
+            {"Content-Type": form.fields["Content-Type"]},
+            ["content-length-range", 1, LIMIT],
+        ],
+        ExpiresIn=-1,
+    )
+    answer = post_form(late["url"], late["fields"], b"late")
+    assert (answer.status_code, error_of(answer)) == (403, "AccessDenied")
+    assert "expired" in answer.text
+    assert form.fields["key"] not in backstage.objects("IncomingBucket")
+
+
+def test_nobody_reads_or_writes_the_buckets_without_a_form(
+    manager: Api, backstage: Backstage, valid_upload: str
+) -> None:
+    kept = backstage.names["VideosBucket"]
+    key = next(key for key in backstage.objects("VideosBucket") if f"/{valid_upload}/" in key)
+    before = backstage.state()
+    for method, path in (
+        ("GET", f"{kept}/{key}"),
+        ("GET", kept),
+        ("PUT", f"{kept}/{key}"),
+        ("DELETE", f"{kept}/{key}"),
+        ("PUT", f"{backstage.names['IncomingBucket']}/incoming/prg_x/upl_x"),
+    ):
+        answer = requests.request(method, f"{backstage.endpoint_url}/{path}", data=b"", timeout=30)
+        assert answer.status_code == 403, f"{method} {path}: {answer.text}"
+    assert backstage.state() == before
+
+
+def test_a_file_name_with_any_letters_is_taken(manager: Api, clips: Any) -> None:
+    form = manager.ask_for_upload()
+    content = (clips / "demo.mp4").read_bytes()
+    answer = post_form(form.url, form.fields, content, name="Ünser “Röst” ☕.mp4")
+    assert answer.status_code == 204
+    assert wait_for("A verdict", lambda: manager.verdict(form.upload_id))["status"] == "valid"

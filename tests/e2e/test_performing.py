@@ -1,0 +1,379 @@
+"""A member sends an activity's video: awarded once, staged once, posted, or failed plainly."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.foundation.identity import Caller, Role
+from chalicelib.foundation.problems import Problem
+from local.home import PROJECT
+from tests.e2e.backstage import Backstage, Program, an_hour_ago
+from tests.e2e.crew import Crew, once
+from tests.e2e.people import Api, new_key
+from tests.e2e.waiting import wait_for
+
+AT_ONCE = 32
+
+
+def entries(backstage: Backstage, member_id: str) -> list[tuple[str, int]]:
+    """A member's ledger: kinds and points."""
+    return sorted(
+        (each["kind"], int(each["points"]))
+        for each in backstage.items("PointsTable")
+        if each["owner"].endswith(member_id) and each["item"] != "totals"
+    )
+
+
+@pytest.mark.parametrize("clip", ["demo.mp4", "demo.webm"])
+def test_the_whole_job_from_the_file_to_the_posted_video(
+    crew: Crew, backstage: Backstage, clips: Path, clip: str
+) -> None:
+    sender = crew.one().connected()
+    activity = crew.activity(crew.manager.upload(clips / clip)["upload_id"], points=25)
+    item = next(
+        each for each in sender.api.get("/feed").body["items"] if each["activity_id"] == activity
+    )
+    assert item["action"]["kind"] == "send_to_tiktok"
+    assert "TikTok inbox" in item["action"]["reminder"]
+
+    answer = sender.api.post(f"/activities/{activity}/perform")
+    assert (answer.status, answer.body["points_awarded"]) == (202, 25)
+    assert answer.body["reminder"] == item["action"]["reminder"]
+    performance = answer.body["performance_id"]
+    assert activity not in sender.api.feed()
+    assert sender.points() == (25, 25)
+
+    staged = sender.reaches(performance, "staged")
+    assert "TikTok app" in staged["next_step"]
+    share = sender.tiktok.share(staged["publish_id"])
+    sent = (clips / clip).read_bytes()
+    assert (share["size"], share["sha256"]) == (len(sent), hashlib.sha256(sent).hexdigest())
+    assert share["completed_uploads"] == 1
+
+    sender.tiktok.press(sender.name, f"{staged['publish_id']}/post")
+    posted = sender.reaches(performance, "posted")
+    assert posted["queued_at"] <= posted["staged_at"] <= posted["posted_at"]
+    assert [each["performance_id"] for each in sender.api.get("/performances").body["items"]] == [
+        performance
+    ]
+    assert sender.points() == (25, 25)
+    assert entries(backstage, sender.member_id) == [("award", 25)]
+
+
+def test_add_your_account_and_send_sends_by_itself_and_once(crew: Crew, valid: str) -> None:
+    sender, activity = crew.one(), crew.activity(valid)
+    refused = sender.api.post(f"/activities/{activity}/perform")
+    assert refused.problem == (409, "tiktok_account_required")
+    assert sender.api.get("/performances").body["items"] == []
+    url, cookie = sender.begin(refused)
+    brought = sender.tiktok.consent(url, sender.name)
+    came = sender.come_back(cookie, brought)
+    assert came.status == 200
+    performance = came.body["performance_id"]
+    assert sender.come_back(cookie, brought).problem == (400, "tiktok_state_invalid")
+    sender.reaches(performance, "staged")
+    assert len(sender.api.get("/performances").body["items"]) == 1
+    assert len(sender.tiktok.person(sender.name)["inits"]) == 1
+
+
+def test_a_send_that_can_no_longer_be_made_says_so_and_the_account_stays(
+    crew: Crew, valid: str
+) -> None:
+    sender, activity = crew.one(), crew.activity(valid)
+    url, cookie = sender.begin(sender.api.post(f"/activities/{activity}/perform"))
+    crew.manager.end(activity)
+    came = sender.come_back(cookie, sender.tiktok.consent(url, sender.name))
+    assert (came.status, came.body["problem"]) == (200, "activity_ended")
+    assert came.body["performance_id"] is None
+    assert sender.api.get("/tiktok/account").status == 200
+
+
+def test_a_send_left_behind_between_connecting_and_performing_is_made_by_the_clock(
+    crew: Crew, backstage: Backstage, valid: str
+) -> None:
+    sender, activity = crew.one().connected(), crew.activity(valid)
+    backstage.change_account(
+        sender.member_id,
+        pending_in="pending",
+        pending_at=an_hour_ago(),
+        pending_activity_id=activity,
+        pending_correlation_id="left-behind",
+    )
+    for _ in range(2):
+        backstage.tick("FollowUp")
+    made = sender.api.get("/performances").body["items"]
+    assert [each["activity_id"] for each in made] == [activity]
+    assert "pending_in" not in backstage.stored_account(sender.member_id)
+    sender.reaches(made[0]["performance_id"], "staged")
+
+
+def test_performing_from_32_threads_awards_once_and_stages_once(
+    crew: Crew, backstage: Backstage, valid: str
+) -> None:
+    sender, activity = crew.one().connected(), crew.activity(valid, points=7)
+    caller = Caller(crew.program_id, sender.member_id, Role.MEMBER, "", "", "UTC")
+    performances = backstage.house().performances
+
+    def perform(_: int) -> str | None:
+        try:
+            performances.perform(caller, activity, "at-once")
+        except Problem as problem:
+            return problem.code.code
+        return None
+
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        outcomes = list(threads.map(perform, range(AT_ONCE)))
+    assert sorted(map(str, outcomes)) == ["None"] + ["already_performed"] * (AT_ONCE - 1)
+    made = sender.api.get("/performances").body["items"]
+    assert len(made) == 1
+    sender.reaches(made[0]["performance_id"], "staged")
+    once(backstage.staging_handled, "The staging queue being empty")
+    assert sender.points() == (7, 7)
+    assert entries(backstage, sender.member_id) == [("award", 7)]
+    person = sender.tiktok.person(sender.name)
+    assert (len(person["inits"]), person["completed_uploads"]) == (1, 1)
+
+
+def test_a_key_replays_the_first_answer_to_a_perform(
+    crew: Crew, backstage: Backstage, valid: str
+) -> None:
+    sender, activity, key = crew.one().connected(), crew.activity(valid), new_key()
+    first, again = (sender.api.post(f"/activities/{activity}/perform", key=key) for _ in range(2))
+    assert (first.status, again.status, again.raw) == (202, 202, first.raw)
+    other = crew.activity(valid)
+    reused = sender.api.post(f"/activities/{other}/perform", key=key)
+    assert reused.problem == (422, "idempotency_key_reused")
+    assert sender.api.post(f"/activities/{other}/perform", key="\x7f").problem == (
+        422,
+        "invalid_request",
+    )
+    backstage.unfinish(first.body["performance_id"], locked_until=int(time.time()) + 30)
+    meanwhile = sender.api.post(f"/activities/{activity}/perform", key=key)
+    assert meanwhile.problem == (409, "request_in_progress")
+    # As after a crash between the work and its answer: what was made is the answer.
+    backstage.unfinish(first.body["performance_id"], locked_until=0)
+    retried = sender.api.post(f"/activities/{activity}/perform", key=key)
+    assert (retried.status, retried.body["performance_id"]) == (202, first.body["performance_id"])
+
+
+def test_what_is_not_open_to_a_member_cannot_be_performed(
+    crew: Crew, berlin: Program, backstage: Backstage, clips: Path, valid: str
+) -> None:
+    sender = crew.one().connected()
+    ended = crew.activity(valid)
+    crew.manager.end(ended)
+    not_started = crew.activity(valid, starts_at="2029-01-15T09:00Z")
+    performed = crew.activity(valid)
+    sender.reaches(sender.perform(performed), "staged")
+    with backstage.validation_paused():
+        form = crew.manager.ask_for_upload()
+        crew.manager.post_file(form, (clips / "two_seconds.mp4").read_bytes())
+        rejected = crew.activity(form.upload_id)
+        processing = sender.api.post(f"/activities/{rejected}/perform")
+    crew.manager.settled(rejected)
+    foreign = berlin.manager.create(berlin.manager.upload(clips / "demo.mp4")["upload_id"])
+
+    def attempt(activity_id: str) -> tuple[int, str | None]:
+        return sender.api.post(f"/activities/{activity_id}/perform").problem
+
+    before = backstage.state()
+    assert processing.problem == (404, "not_found")
+    assert attempt(ended) == (409, "activity_ended")
+    assert attempt(not_started) == (409, "activity_not_started")
+    assert attempt(performed) == (409, "already_performed")
+    assert attempt(rejected) == (404, "not_found")
+    assert attempt(foreign["activity_id"]) == (404, "not_found")
+    assert attempt("act_01hzzzzzzzzzzzzzzzzzzzzzzz") == (404, "not_found")
+    assert backstage.state() == before
+
+
+def test_a_history_is_ones_own_and_comes_in_pages(crew: Crew, berlin: Program, valid: str) -> None:
+    sender, other = crew.one().connected(), crew.one()
+    made = [sender.perform(crew.activity(valid)) for _ in range(3)]
+    pages = sender.api.pages("/performances", 2)
+    assert [each["performance_id"] for page in pages for each in page] == made[::-1]
+    cursor = sender.api.get("/performances", limit=1).body["next_cursor"]
+    for stranger in (other.api, berlin.member):
+        assert stranger.get("/performances", cursor=cursor).problem == (400, "invalid_cursor")
+        assert stranger.get(f"/performances/{made[0]}").problem == (404, "not_found")
+        assert stranger.get("/performances").body["items"] == []
+    assert sender.api.get("/performances", limit=0).problem == (422, "invalid_request")
+
+
+def test_a_message_that_comes_again_stages_nothing_twice(
+    crew: Crew, backstage: Backstage, valid: str
+) -> None:
+    sender = crew.one().connected()
+    performance = sender.perform(crew.activity(valid))
+    for _ in range(2):
+        backstage.stage_again(performance)
+    staged = sender.reaches(performance, "staged")
+    backstage.stage_again(performance)
+    once(backstage.staging_handled, "The staging queue being empty")
+    person = sender.tiktok.person(sender.name)
+    assert (len(person["inits"]), person["completed_uploads"]) == (1, 1)
+    assert sender.performance(performance) == staged
+
+
+def test_a_performance_whose_message_was_lost_is_queued_by_the_clock(
+    crew: Crew, backstage: Backstage, valid: str
+) -> None:
+    sender, activity = crew.one().connected(), crew.activity(valid)
+    with backstage.queueing_paused():
+        performance = sender.perform(activity)
+        assert sender.performance(performance)["status"] == "queued"
+        backstage.make_overdue(performance)
+        assert backstage.tick("FollowUp") >= 1
+        sender.reaches(performance, "staged")
+    once(backstage.staging_handled, "The staging queue being empty")
+    assert sender.tiktok.person(sender.name)["completed_uploads"] == 1
+
+
+def test_a_posted_video_is_found_by_asking_when_the_webhook_never_comes(
+    crew: Crew, backstage: Backstage, valid: str
+) -> None:
+    sender = crew.one().connected()
+    performance = sender.perform(crew.activity(valid))
+    staged = sender.reaches(performance, "staged")
+    sender.tiktok.faults({"endpoint": "webhook", "kind": "drop", "times": None})
+    try:
+        sender.tiktok.press(sender.name, f"{staged['publish_id']}/post")
+        backstage.make_overdue(performance)
+        backstage.tick("FollowUp")
+        sender.reaches(performance, "posted")
+    finally:
+        sender.tiktok.faults()
+
+
+def test_a_video_tiktok_refuses_fails_plainly_and_comes_back_to_the_feed(
+    crew: Crew, backstage: Backstage, valid: str
+) -> None:
+    sender, activity = crew.one().connected(), crew.activity(valid, points=9)
+    sender.tiktok.faults(
+        {"endpoint": "processing", "kind": "fail", "fail_reason": "file_format_check_failed"}
+    )
+    try:
+        failed = sender.reaches(sender.perform(activity), "failed")
+    finally:
+        sender.tiktok.faults()
+    assert "TikTok cannot read this video" in failed["reason"]
+    assert sender.points() == (0, 0)
+    assert entries(backstage, sender.member_id) == [("award", 9), ("reversal", -9)]
+    assert activity in sender.api.feed()
+    sender.reaches(sender.perform(activity), "staged")
+    assert sender.points() == (9, 9)
+
+
+def test_a_rate_limit_is_waited_for(crew: Crew, valid: str) -> None:
+    sender, activity = crew.one().connected(), crew.activity(valid)
+    limit = {
+        "endpoint": "init",
+        "kind": "status",
+        "status": 429,
+        "error_code": "rate_limit_exceeded",
+        "headers": {"Retry-After": "1"},
+        "times": 1,
+    }
+    sender.tiktok.faults(limit)
+    try:
+        sender.reaches(sender.perform(activity), "staged")
+    finally:
+        sender.tiktok.faults()
+
+
+def test_a_token_about_to_run_out_is_refreshed_before_it_is_used(
+    crew: Crew, backstage: Backstage, valid: str
+) -> None:
+    sender = crew.one().connected()
+    before = backstage.tokens_of(sender.member_id)
+    backstage.change_account(sender.member_id, access_expires_at=an_hour_ago())
+    sender.reaches(sender.perform(crew.activity(valid)), "staged")
+    after = backstage.tokens_of(sender.member_id)
+    assert not set(before.values()) & set(after.values())
+
+
+def test_a_dead_connection_found_while_sending_fails_plainly_and_asks_to_be_made_anew(
+    crew: Crew, backstage: Backstage, valid: str
+) -> None:
+    sender, activity = crew.one().connected(), crew.activity(valid)
+    sender.tiktok.faults({"endpoint": "webhook", "kind": "drop", "times": None})
+    try:
+        sender.tiktok.press(sender.name, "remove-access")
+        failed = sender.reaches(sender.perform(activity), "failed")
+    finally:
+        sender.tiktok.faults()
+    assert "Add it again" in failed["reason"]
+    assert sender.api.get("/tiktok/account").body["status"] == "reconnect_required"
+    assert sender.points() == (0, 0)
+    assert activity in sender.api.feed()
+
+
+def test_correlation_runs_from_the_request_to_tiktoks_log_id(
+    crew: Crew, backstage: Backstage, valid: str
+) -> None:
+    sender, activity, sent = crew.one().connected(), crew.activity(valid), new_key()
+    answer = sender.api.call(
+        "POST", f"/activities/{activity}/perform", headers={"X-Correlation-Id": sent}
+    )
+    assert answer.status == 202
+    sender.reaches(answer.body["performance_id"], "staged")
+
+    def logged() -> Any:
+        lines = [json.loads(line) for line in backstage.log_of("Stage") if line[:1] == "{"]
+        mine = [line for line in lines if line.get("correlation_id") == sent]
+        return [line["log_id"] for line in mine if line["message"] == "draft begun"] or None
+
+    assert wait_for("TikTok's log id beside the request's own", logged)[0]
+
+
+def test_the_ledger_adds_up_and_a_planted_difference_is_found_and_set_right(
+    crew: Crew, backstage: Backstage, valid: str
+) -> None:
+    sender = crew.one().connected()
+    sender.reaches(sender.perform(crew.activity(valid, points=11)), "staged")
+
+    def recompute(*options: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "commands", "points", "recompute", *options]
+        command += ["--program", crew.program_id]
+        command += ["--stack", backstage.stack.content["stack_name"]]
+        return subprocess.run(
+            command,
+            cwd=PROJECT,
+            env=os.environ | {"AWS_ENDPOINT_URL": backstage.endpoint_url},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    assert recompute().returncode == 0
+    owner = f"{crew.program_id}/{sender.member_id}"
+    backstage.table("PointsTable").update_item(
+        Key={"owner": owner, "item": "totals"},
+        UpdateExpression="SET balance = :wrong",
+        ExpressionAttributeValues={":wrong": 999},
+    )
+    found = recompute()
+    assert found.returncode == 3
+    assert f"{sender.member_id}: balance 999, ledger 11" in found.stdout
+    assert json.loads(found.stdout.splitlines()[-1])["differences"] == 1
+    assert recompute("--repair").returncode == 0
+    assert (recompute().returncode, sender.points()) == (0, (11, 11))
+
+
+def test_nobody_else_is_asked_for_their_own_half(nobody: Api) -> None:
+    for method, path in (
+        ("POST", "/tiktok/connect"),
+        ("GET", "/tiktok/account"),
+        ("DELETE", "/tiktok/account"),
+        ("GET", "/performances"),
+    ):
+        assert nobody.call(method, path).problem == (401, "unauthenticated")

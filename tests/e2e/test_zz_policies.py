@@ -1,0 +1,221 @@
+"""Looking back: what the functions did and what their roles may do are the same."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from local.surroundings import REGION
+from tests.e2e.backstage import TICK, Backstage
+from tests.e2e.calls import (
+    MARKING_CALL,
+    Call,
+    Grant,
+    RecordingCut,
+    access_key_of,
+    calls_in,
+    grants_of,
+    recorded,
+    time_of_mark,
+)
+from tests.e2e.people import Witness
+from tests.e2e.waiting import wait_for
+
+FUNCTIONS = {
+    "APIHandler": "ApiRole",
+    "Authorizer": "AuthorizerRole",
+    "Validate": "ValidateRole",
+    "GiveUp": "GiveUpRole",
+    "Settle": "SettleRole",
+    "Expire": "ExpireRole",
+    "Enqueue": "EnqueueRole",
+    "Stage": "StageRole",
+    "FollowUp": "FollowUpRole",
+}
+DENIALS = ("AccessDenied", "is not authorized to perform", "UnauthorizedOperation")
+
+# Granted to a role, done by the Lambda platform with it; no function of ours calls these.
+PLATFORM = {
+    "logs:CreateLogStream": "the platform writes a function's log with the function's role",
+    "logs:PutLogEvents": "likewise",
+    "sqs:ReceiveMessage": "the platform polls the queue for the function",
+    "sqs:DeleteMessage": "likewise, for messages that were handled",
+    "sqs:GetQueueAttributes": "likewise",
+    "sqs:SendMessageBatch": "is no action of AWS; local/workarounds.py adds it to SendMessage",
+    "dynamodb:DescribeStream": "the platform reads the stream for the function",
+    "dynamodb:GetRecords": "likewise",
+    "dynamodb:GetShardIterator": "likewise",
+    "dynamodb:ListStreams": "likewise",
+}
+# Needed in AWS, and not to be seen in the recording.
+UNSEEN = {
+    ("SettleRole", "sqs:SendMessage", "verdictsfailed"): "the platform puts aside what the "
+    "function failed at for good, and nothing does in this run",
+    ("EnqueueRole", "sqs:SendMessage", "performancesfailed"): "likewise",
+    (
+        "ValidateRole",
+        "s3:ListBucket",
+        "incoming",
+    ): "is asked for by no call of its own: with it, S3 answers "
+    "404 instead of 403 for a file that is gone",
+}
+
+
+@pytest.fixture(scope="module")
+def grants(backstage: Backstage) -> set[Grant]:
+    """What the deployed roles may do."""
+    iam = backstage.client("iam")
+    found: set[Grant] = set()
+    for role in FUNCTIONS.values():
+        name = backstage.names[role]
+        assert iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"] == []
+        documents = [
+            iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+            for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]
+        ]
+        assert documents, f"{role} may do nothing, not even log."
+        found |= set(grants_of(role, documents))
+    return found
+
+
+@pytest.fixture(scope="module")
+def access_keys(backstage: Backstage) -> dict[str, str]:
+    """Roles by the access keys that their functions' calls are signed with."""
+    found = {}
+    for function, role in FUNCTIONS.items():
+        deployed = backstage.lambdas.get_function_configuration(
+            FunctionName=backstage.names[function]
+        )
+        assert deployed["Role"].endswith(f"/{backstage.names[role]}")
+        found[access_key_of(deployed["FunctionArn"], deployed["Role"])] = role
+    return found
+
+
+@pytest.fixture(scope="module")
+def events(backstage: Backstage, beginning: str, access_keys: dict[str, str]) -> list[Any]:
+    """The functions' calls in this run; refused unless the recording goes back to its beginning."""
+    begun = time_of_mark(recorded(backstage, EventName=MARKING_CALL), beginning)
+    return [
+        event
+        for key in access_keys
+        for event in recorded(backstage, AccessKeyId=key)
+        if event["EventTime"] >= begun
+    ]
+
+
+@pytest.fixture(scope="module")
+def calls(
+    backstage: Backstage, witness: Witness, access_keys: dict[str, str], events: list[Any]
+) -> set[tuple[str, Call]]:
+    """What the functions did in this run, by role; forms they signed were used in their name."""
+    account = backstage.client("sts").get_caller_identity()["Account"]
+    found = {
+        (access_keys[call.access_key], call)
+        for call in calls_in(events, account)
+        if call.access_key in access_keys
+    }
+    for fields in witness.forms_used:
+        key = fields["x-amz-credential"].partition("/")[0]
+        resource = f"arn:aws:s3:::{backstage.names['IncomingBucket']}/{fields['key']}"
+        found.add((access_keys[key], Call(key, "s3:PutObject", resource)))
+    return found
+
+
+def unused(grants: set[Grant], calls: set[tuple[str, Call]]) -> list[Grant]:
+    """Name the grants that no call needed."""
+    return sorted(
+        grant
+        for grant in grants
+        if grant.action not in PLATFORM
+        and not any(
+            (grant.role, grant.action) == (role, action) and part in grant.resource.lower()
+            for role, action, part in UNSEEN
+        )
+        and not any(
+            role == grant.role and grant.covers(call.action, call.resource) for role, call in calls
+        )
+    )
+
+
+@pytest.mark.usefixtures("whole_run")
+def test_every_function_but_the_authorizer_called_something(
+    calls: set[tuple[str, Call]],
+) -> None:
+    """The authorizer only fetches a public key set."""
+    assert {role for role, _ in calls} == set(FUNCTIONS.values()) - {"AuthorizerRole"}
+
+
+@pytest.mark.usefixtures("whole_run")
+def test_nothing_is_granted_that_was_never_used(
+    grants: set[Grant], calls: set[tuple[str, Call]]
+) -> None:
+    assert unused(grants, calls) == []
+
+
+@pytest.mark.usefixtures("whole_run")
+def test_each_call_is_granted_by_the_policy_as_it_is_read_here(
+    backstage: Backstage, grants: set[Grant], calls: set[tuple[str, Call]]
+) -> None:
+    """The cloud let them through; that the same is read here shows that nothing is misread."""
+    secret = backstage.names["CursorSecret"]
+    loose = [
+        (role, call.action, call.resource)
+        for role, call in calls
+        if secret not in call.resource
+        and not any(
+            grant.role == role and grant.covers(call.action, call.resource) for grant in grants
+        )
+    ]
+    assert loose == []
+
+
+@pytest.mark.usefixtures("whole_run")
+def test_no_call_of_the_run_was_denied(backstage: Backstage) -> None:
+    """A denied call is not recorded, but its function says so: no handler swallows it."""
+    assert denials(backstage, backstage.begun) == []
+
+
+def denials(backstage: Backstage, since: float) -> list[str]:
+    return [
+        line
+        for function in FUNCTIONS
+        for line in backstage.log_of(function, since)
+        if any(word in line for word in DENIALS)
+    ]
+
+
+def test_a_grant_too_many_is_found(grants: set[Grant], calls: set[tuple[str, Call]]) -> None:
+    table = f"arn:aws:dynamodb:{REGION}:000000000000:table/x"
+    too_many = {
+        Grant("ExpireRole", "dynamodb:DeleteTable", table),
+        Grant("SettleRole", "s3:GetObject", "arn:aws:s3:::x/*"),
+    }
+    assert set(unused(grants | too_many, calls)) >= too_many
+
+
+def test_a_recording_that_was_cut_off_is_refused(backstage: Backstage, beginning: str) -> None:
+    """It drops its oldest calls, so the mark of the beginning goes before anything of the run."""
+    marks = recorded(backstage, EventName=MARKING_CALL)
+    assert time_of_mark(marks, beginning) == pytest.approx(backstage.begun, abs=60)
+    cut = [event for event in marks if beginning not in event["CloudTrailEvent"]]
+    with pytest.raises(RecordingCut):
+        time_of_mark(cut, beginning)
+
+
+def test_a_denied_call_is_found(backstage: Backstage) -> None:
+    """On purpose: a role loses a right for a moment. Its function fails, and the log says why."""
+    begun = max(backstage.begun, time.time())
+    iam, role = backstage.client("iam"), backstage.names["ExpireRole"]
+    deny = {"Effect": "Deny", "Action": "dynamodb:Query", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+    with backstage.clock_stopped():
+        iam.put_role_policy(RoleName=role, PolicyName="on-purpose", PolicyDocument=document)
+        try:
+            answer = backstage.lambdas.invoke(
+                FunctionName=backstage.names["Expire"], Payload=json.dumps(TICK).encode()
+            )
+        finally:
+            iam.delete_role_policy(RoleName=role, PolicyName="on-purpose")
+    assert "FunctionError" in answer
+    wait_for("The denial in a log", lambda: denials(backstage, begun) or None)

@@ -1,0 +1,195 @@
+"""The zip alone, in an interpreter with nothing else: all of it loads, and it is no larger."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.package import Package
+
+MEGABYTE = 1_000_000
+LARGEST_ZIP = 50 * MEGABYTE  # Lambda's own limit for an upload by hand
+LARGEST_UNZIPPED = 110 * MEGABYTE  # Lambda takes 250 MB, layers included
+PACKAGES = {
+    "_cffi_backend",
+    "annotated_types",
+    "app",
+    "aws_lambda_powertools",
+    "boto3",
+    "botocore",
+    "certifi",
+    "cffi",
+    "chalice",
+    "chalicelib",
+    "charset_normalizer",
+    "cryptography",
+    "dateutil",
+    "idna",
+    "jmespath",
+    "jwt",
+    "pycparser",
+    "pydantic",
+    "pydantic_core",
+    "pymediainfo",
+    "pynamodb",
+    "requests",
+    "s3transfer",
+    "six",
+    "tenacity",
+    "typing_extensions",
+    "typing_inspection",
+    "tzdata",
+    "urllib3",
+}
+HEAVY = (
+    "boto3",
+    "botocore.session",  # the logger looks at the version that the bare package tells
+    "cryptography",
+    "jwt",
+    "pydantic",
+    "pymediainfo",
+    "pynamodb",
+    "requests",
+)
+ALONE = ("-I", "-S", "-B", "-W", "error")
+PREAMBLE = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+assert not [each for each in sys.path if "site-packages" in each], sys.path
+"""
+
+
+@pytest.fixture(scope="session")
+def unzipped(built: Package, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("zip")
+    with zipfile.ZipFile(built.zip_file) as file:
+        file.extractall(folder)
+    return folder
+
+
+def alone(folder: Path, script: str, *arguments: str) -> Any:
+    """Run a script with nothing but the standard library and the zip; it prints JSON."""
+    ran = subprocess.run(
+        [sys.executable, *ALONE, "-c", PREAMBLE + script, str(folder), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=folder.parent,
+        env={"PATH": "", "AWS_DEFAULT_REGION": "us-east-1"},
+    )
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout)
+
+
+def test_the_app_and_every_room_load_from_the_zip_alone(unzipped: Path) -> None:
+    rooms = [
+        ".".join(file.relative_to(unzipped).with_suffix("").parts)
+        for pattern in ("routes", "worker", "service", "store")
+        for file in (unzipped / "chalicelib").glob(f"*/{pattern}.py")
+    ]
+    assert {"chalicelib.activities.worker", "chalicelib.videos.routes"} <= set(rooms)
+    script = """
+import importlib
+for name in ["app", *sys.argv[2:]]:
+    importlib.import_module(name)
+print(json.dumps([
+    module.__file__ for module in sys.modules.values() if getattr(module, "__file__", None)
+]))
+"""
+    standard = Path(json.__file__).parent.parent
+    outside = [
+        file
+        for file in map(Path, alone(unzipped, script, *rooms))
+        if not file.is_relative_to(unzipped) and not file.is_relative_to(standard)
+    ]
+    assert outside == []
+
+
+def test_every_handler_of_the_template_is_in_the_app(
+    unzipped: Path, resources: dict[str, Any]
+) -> None:
+    handlers = [
+        resource["Properties"]["Handler"]
+        for resource in resources.values()
+        if resource["Type"] == "AWS::Serverless::Function"
+    ]
+    assert {each.partition(".")[0] for each in handlers} == {"app"}
+    script = "import app; print(json.dumps([callable(getattr(app, n)) for n in sys.argv[2:]]))"
+    assert alone(unzipped, script, *(each.partition(".")[2] for each in handlers)) == [True] * len(
+        handlers
+    )
+
+
+def test_every_service_can_be_built_from_the_zip_alone(
+    unzipped: Path, resources: dict[str, Any]
+) -> None:
+    """Importing is not enough: what is imported when first used must be there too."""
+    settings = {
+        name.lower()
+        for resource in resources.values()
+        if resource["Type"] == "AWS::Serverless::Function"
+        for name in resource["Properties"].get("Environment", {}).get("Variables", {})
+    }
+    script = """
+from chalicelib.composition import House
+from chalicelib.foundation.settings import Settings
+house = House(Settings(**dict.fromkeys(sys.argv[2:], "https://x.example")))
+names = [n for n, v in vars(House).items() if type(v).__name__ == "cached_property"]
+print(json.dumps({n: type(getattr(house, n)).__name__ for n in names}))
+house.clients.s3, house.clients.secrets
+"""
+    built = alone(unzipped, script, *sorted(settings))
+    assert {"videos", "activities", "programs", "foundation", "tokens", "cursors"} <= set(built)
+
+
+def test_mediainfo_brings_its_library_and_reads_a_clip(unzipped: Path, clips: Path) -> None:
+    script = """
+from pymediainfo import MediaInfo
+with open(sys.argv[2], "rb") as file:
+    tracks = MediaInfo.parse(file, parse_speed=0).tracks
+print(json.dumps([[track.track_type, track.format] for track in tracks]))
+"""
+    told = alone(unzipped, script, str(clips / "demo.mp4"))
+    assert ["General", "MPEG-4"] in told
+    assert ["Video", "AVC"] in told
+
+
+def test_time_zones_are_known_without_the_machines(unzipped: Path) -> None:
+    script = """
+import zoneinfo
+zoneinfo.reset_tzpath([])
+print(json.dumps(str(zoneinfo.ZoneInfo("Europe/Berlin"))))
+"""
+    assert alone(unzipped, script) == "Europe/Berlin"
+
+
+def test_importing_the_app_imports_nothing_heavy(unzipped: Path) -> None:
+    script = "import app; print(json.dumps(sorted(sys.modules)))"
+    loaded = set(alone(unzipped, script))
+    assert "chalicelib.foundation.http" in loaded
+    assert loaded.isdisjoint(HEAVY)
+    assert not [each for each in loaded if each.endswith((".service", ".store", ".worker"))]
+
+
+def test_the_zip_holds_what_the_functions_need_and_nothing_else(built: Package) -> None:
+    with zipfile.ZipFile(built.zip_file) as file:
+        names = file.namelist()
+    top = {name.split("/")[0].partition(".")[0] for name in names if ".data/" not in name}
+    described = {each for each in top if "-" in each}  # `name-version.dist-info`
+    assert top - described - {"__pycache__"} == PACKAGES
+    assert not [name for name in names if name.startswith(("chalice/cli", "chalice/deploy"))]
+    compiled = {name.rpartition("/")[2].partition(".")[0] for name in names if ".pyc" in name}
+    assert {"app", "http", "service", "client"} <= compiled
+    assert not [name for name in names if name.split("/")[0] in {"tests", "local", "commands"}]
+
+
+def test_the_zip_is_small_enough_to_start_fast(built: Package) -> None:
+    with zipfile.ZipFile(built.zip_file) as file:
+        unzipped = sum(entry.file_size for entry in file.infolist())
+    assert built.zip_file.stat().st_size < LARGEST_ZIP
+    assert unzipped < LARGEST_UNZIPPED

@@ -1,0 +1,499 @@
+"""TikTok accounts: consent bound to member and browser, tokens kept from everybody, kept alive."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from chalicelib.foundation.identity import Caller, TikTokState
+from chalicelib.foundation.problems import Problem, ProblemCode
+from chalicelib.tiktok.errors import (
+    Cause,
+    OutcomeUnknown,
+    Reconnect,
+    Refused,
+    TikTokError,
+    TryLater,
+    TryNow,
+)
+from chalicelib.tiktok.model import REFRESH_AHEAD, REFRESH_LOCK, STATE_LIFETIME, Account, Tokens
+from chalicelib.tiktok.service import AccountService, NotConnected
+from chalicelib.tiktok.store import AccountStore
+from tests.integration.conftest import Calls
+from tests.integration.house import TWO_HOURS, FakeTikTok, Greenroom
+
+SECOND = timedelta(seconds=1)
+FRESH_FOR = timedelta(seconds=TWO_HOURS) - REFRESH_AHEAD
+
+
+@pytest.fixture
+def ben(greenroom: Greenroom) -> Caller:
+    return greenroom.member("ben")
+
+
+@pytest.fixture
+def accounts(greenroom: Greenroom) -> AccountService:
+    """The service; one that has to wait for a lock lets the clock move on instead."""
+    service = greenroom.house.tiktok
+    service._sleep = lambda seconds: greenroom.clock.advance(timedelta(seconds=seconds))
+    return service
+
+
+def refusal(attempt: Callable[[], object]) -> ProblemCode:
+    with pytest.raises(Problem) as refused:
+        attempt()
+    return refused.value.code
+
+
+def stored(greenroom: Greenroom, caller: Caller) -> Account | None:
+    return greenroom.house.tiktok._store.account(caller.program_id, caller.member_id)
+
+
+def token(greenroom: Greenroom, caller: Caller, refused: str | None = None) -> str:
+    return greenroom.house.tiktok.access(caller.program_id, caller.member_id, refused).token
+
+
+def everything(dynamodb: Any) -> str:
+    return str(dynamodb.scan(TableName="AccountsTable")["Items"])
+
+
+# Consent
+
+
+def test_a_consent_connects_the_account_and_every_request_knows(
+    greenroom: Greenroom, ben: Caller
+) -> None:
+    assert refusal(lambda: greenroom.house.tiktok.account(ben)) is ProblemCode.NOT_FOUND
+    connected = greenroom.connects(ben, "ben")
+    assert (connected.display_name, connected.performance, connected.problem) == ("Ben", None, None)
+    account = greenroom.house.tiktok.account(ben)
+    assert (account.open_id, account.state) == ("open-ben", TikTokState.CONNECTED)
+    assert account.access_expires_at == greenroom.clock.now() + timedelta(seconds=TWO_HOURS)
+    assert greenroom.now(ben).tiktok is TikTokState.CONNECTED
+    assert token(greenroom, ben) == "access-ben-1"
+
+
+@pytest.mark.parametrize(
+    "carried",
+    [
+        {"state": ""},
+        {"state": "unknown"},
+        {"nonce": ""},
+        {"nonce": "wrong"},
+        {"nonce": "", "error": "access_denied", "code": None},
+    ],
+)
+def test_a_consent_without_its_state_and_its_browsers_nonce_changes_nothing(
+    greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller, carried: dict[str, Any]
+) -> None:
+    begun = greenroom.asks(ben)
+    attempt = lambda: greenroom.comes_back(begun, "ben", **carried)  # noqa: E731
+    assert refusal(attempt) is ProblemCode.TIKTOK_STATE_INVALID
+    assert tiktok.made == []
+    assert stored(greenroom, ben) is None
+    # Who does not know both cannot spoil it for the one who does.
+    assert greenroom.comes_back(begun, "ben").display_name == "Ben"
+
+
+def test_a_consent_is_good_for_the_browser_it_was_asked_for_from_only(
+    greenroom: Greenroom, ben: Caller
+) -> None:
+    eve = greenroom.member("eve")
+    hers, his = greenroom.asks(eve), greenroom.asks(ben)
+    crossed = lambda: greenroom.comes_back(his, "ben", nonce=hers.nonce)  # noqa: E731
+    assert refusal(crossed) is ProblemCode.TIKTOK_STATE_INVALID
+    assert stored(greenroom, ben) is stored(greenroom, eve) is None
+
+
+def test_a_consent_is_used_once(greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller) -> None:
+    begun = greenroom.asks(ben)
+    greenroom.comes_back(begun, "ben")
+    before = stored(greenroom, ben)
+    again = lambda: greenroom.comes_back(begun, "other")  # noqa: E731
+    assert refusal(again) is ProblemCode.TIKTOK_STATE_INVALID
+    assert tiktok.made == ["exchange_code", "person"]
+    assert stored(greenroom, ben) == before
+
+
+def test_a_consent_lasts_ten_minutes(greenroom: Greenroom, ben: Caller) -> None:
+    in_time, late = greenroom.asks(ben), greenroom.asks(ben)
+    greenroom.clock.advance(STATE_LIFETIME - SECOND)
+    greenroom.comes_back(in_time, "ben")
+    greenroom.clock.advance(SECOND)
+    too_late = lambda: greenroom.comes_back(late, "ben")  # noqa: E731
+    assert refusal(too_late) is ProblemCode.TIKTOK_STATE_INVALID
+
+
+@pytest.mark.parametrize("carried", [{"error": "access_denied"}, {"code": None}, {"code": ""}])
+def test_a_denied_consent_connects_nothing_and_is_used_up(
+    greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller, carried: dict[str, Any]
+) -> None:
+    begun = greenroom.asks(ben)
+    denied = lambda: greenroom.comes_back(begun, "ben", **carried)  # noqa: E731
+    assert refusal(denied) is ProblemCode.TIKTOK_CONSENT_DENIED
+    assert refusal(denied) is ProblemCode.TIKTOK_STATE_INVALID
+    assert tiktok.made == []
+    assert stored(greenroom, ben) is None
+
+
+def test_a_missing_scope_connects_nothing_and_is_named(
+    greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
+) -> None:
+    tiktok.scopes = frozenset({"user.info.basic"})
+    with pytest.raises(Problem) as refused:
+        greenroom.connects(ben, "ben")
+    assert refused.value.code is ProblemCode.TIKTOK_SCOPE_MISSING
+    assert refused.value.members == {"missing": ["video.upload"]}
+    assert stored(greenroom, ben) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (Reconnect("invalid_grant", cause=Cause.CONSENT_ENDED), ProblemCode.TIKTOK_CODE_REFUSED),
+        (Refused("invalid_client", cause=Cause.APP_SETTINGS), ProblemCode.TIKTOK_CODE_REFUSED),
+        (TryLater("server_error"), ProblemCode.UNAVAILABLE),
+        (TryNow("not_sent"), ProblemCode.UNAVAILABLE),
+        (OutcomeUnknown("no_answer"), ProblemCode.UNAVAILABLE),
+    ],
+)
+def test_a_code_that_is_not_confirmed_connects_nothing(
+    greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller, error: TikTokError, code: ProblemCode
+) -> None:
+    tiktok.next_of["exchange_code"] = [error]
+    assert refusal(lambda: greenroom.connects(ben, "ben")) is code
+    assert stored(greenroom, ben) is None
+    assert greenroom.now(ben).tiktok is None
+
+
+def test_a_person_who_cannot_be_read_is_not_connected(
+    greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
+) -> None:
+    tiktok.next_of["person"] = [TryLater("internal_error")]
+    assert refusal(lambda: greenroom.connects(ben, "ben")) is ProblemCode.UNAVAILABLE
+    assert stored(greenroom, ben) is None
+
+
+def test_an_account_of_another_member_is_not_taken_from_them(
+    greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
+) -> None:
+    greenroom.connects(ben, "ben")
+    his, eve = stored(greenroom, ben), greenroom.member("eve")
+    attempt = lambda: greenroom.connects(eve, "ben")  # noqa: E731
+    assert refusal(attempt) is ProblemCode.TIKTOK_ACCOUNT_TAKEN
+    assert stored(greenroom, ben) == his
+    assert stored(greenroom, eve) is None
+    assert greenroom.now(eve).tiktok is None
+    assert tiktok.revoked == []
+
+
+def test_with_another_tiktok_account_the_earlier_one_is_free_for_others(
+    greenroom: Greenroom, ben: Caller
+) -> None:
+    greenroom.connects(ben, "private")
+    greenroom.connects(ben, "work")
+    assert greenroom.house.tiktok.account(ben).open_id == "open-work"
+    eve = greenroom.member("eve")
+    assert greenroom.connects(eve, "private").display_name == "Private"
+    attempt = lambda: greenroom.connects(eve, "work")  # noqa: E731
+    assert refusal(attempt) is ProblemCode.TIKTOK_ACCOUNT_TAKEN
+
+
+def test_connecting_the_same_account_again_renews_it(greenroom: Greenroom, ben: Caller) -> None:
+    greenroom.connects(ben, "ben")
+    greenroom.connects(ben, "ben")
+    assert token(greenroom, ben) == "access-ben-2"
+
+
+# Tokens at rest
+
+
+def test_tokens_states_nonces_and_codes_are_nowhere_in_the_clear(
+    greenroom: Greenroom, dynamodb: Any, ben: Caller
+) -> None:
+    begun = greenroom.asks(ben)
+    greenroom.connects(ben, "ben")
+    kept = everything(dynamodb)
+    assert "open-ben" in kept
+    for secret in ("access-ben", "refresh-ben", "code-ben", begun.nonce):
+        assert secret not in kept
+    assert begun.authorize_url.partition("state=")[2].partition("&")[0] not in kept
+
+
+def test_tokens_of_one_member_cannot_be_read_as_those_of_another(
+    greenroom: Greenroom, ben: Caller, calls: Calls
+) -> None:
+    greenroom.connects(ben, "ben")
+    account, vault = stored(greenroom, ben), greenroom.house._vault()
+    assert account is not None
+    opened = vault.unlock(ben.program_id, ben.member_id, account.tokens)
+    assert opened == Tokens("access-ben-1", "refresh-ben-1")
+    assert "access-ben-1" not in repr(opened)
+    for program_id, member_id in ((ben.program_id, "mem_other"), ("prg_other", ben.member_id)):
+        with pytest.raises(ClientError, match="InvalidCiphertext"):
+            vault.unlock(program_id, member_id, account.tokens)
+    contexts = [made["EncryptionContext"] for name, made in calls.made if name == "Encrypt"]
+    assert contexts == [{"program_id": ben.program_id, "member_id": ben.member_id}]
+
+
+# A live access token
+
+
+def test_a_token_is_used_as_it_is_while_it_is_fresh_and_refreshed_ahead_of_its_end(
+    greenroom: Greenroom, tiktok: FakeTikTok, accounts: AccountService, ben: Caller
+) -> None:
+    greenroom.connects(ben, "ben")
+    greenroom.clock.advance(FRESH_FOR - SECOND)
+    assert token(greenroom, ben) == "access-ben-1"
+    assert "refresh" not in tiktok.made
+    greenroom.clock.advance(SECOND)
+    assert token(greenroom, ben) == token(greenroom, ben) == "access-ben-2"
+    assert tiktok.made.count("refresh") == 1
+    account = stored(greenroom, ben)
+    assert account is not None
+    assert account.access_expires_at == greenroom.clock.now() + timedelta(seconds=TWO_HOURS)
+
+
+def test_a_refused_token_is_refreshed_however_fresh_it_seems(
+    greenroom: Greenroom, tiktok: FakeTikTok, accounts: AccountService, ben: Caller
+) -> None:
+    greenroom.connects(ben, "ben")
+    assert token(greenroom, ben, refused="access-ben-1") == "access-ben-2"
+    # Another worker was refused the same one and finds the new one.
+    assert token(greenroom, ben, refused="access-ben-1") == "access-ben-2"
+    assert tiktok.made.count("refresh") == 1
+
+
+def test_who_has_no_account_has_no_token(
+    greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
+) -> None:
+    with pytest.raises(NotConnected):
+        token(greenroom, ben)
+    assert tiktok.made == []
+
+
+def test_a_new_pair_that_could_not_be_stored_is_not_used(
+    greenroom: Greenroom, accounts: AccountService, calls: Calls, ben: Caller
+) -> None:
+    greenroom.connects(ben, "ben")
+    greenroom.clock.advance(FRESH_FOR)
+
+    class Broken(AccountStore):
+        def renew(self, *_arguments: Any) -> bool:
+            raise ConnectionError
+
+    accounts._store = Broken(greenroom.settings.accounts_table)
+    with pytest.raises(ConnectionError):
+        token(greenroom, ben)
+
+
+def lock(greenroom: Greenroom, caller: Caller) -> tuple[Account, str]:
+    """Take the refresh lock, as another worker does."""
+    account = stored(greenroom, caller)
+    assert account is not None
+    now = greenroom.clock.now()
+    assert greenroom.house.tiktok._store.lock_refresh(account, "other", now, now + REFRESH_LOCK)
+    return account, "other"
+
+
+def test_while_another_worker_refreshes_its_result_is_waited_for(
+    greenroom: Greenroom, tiktok: FakeTikTok, accounts: AccountService, ben: Caller
+) -> None:
+    greenroom.connects(ben, "ben")
+    greenroom.clock.advance(FRESH_FOR)
+    account, name = lock(greenroom, ben)
+    waits: list[float] = []
+
+    def other_worker_finishes(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            grant = tiktok.grant("ben")
+            expires_at = greenroom.clock.now() + timedelta(seconds=grant.expires_in)
+            ciphertext = accounts._locked(ben.program_id, ben.member_id, grant)
+            assert accounts._store.renew(account, name, ciphertext, expires_at, expires_at)
+
+    accounts._sleep = other_worker_finishes
+    assert token(greenroom, ben) == "access-ben-2"
+    assert len(waits) == 3
+    assert "refresh" not in tiktok.made
+
+
+def test_a_lock_that_is_not_let_go_ends_the_wait_before_it_ends_the_lock(
+    greenroom: Greenroom, tiktok: FakeTikTok, accounts: AccountService, ben: Caller
+) -> None:
+    greenroom.connects(ben, "ben")
+    greenroom.clock.advance(FRESH_FOR)
+    lock(greenroom, ben)
+    with pytest.raises(TryLater):
+        token(greenroom, ben)
+    assert "refresh" not in tiktok.made
+
+
+def test_a_lock_left_behind_is_taken_over(
+    greenroom: Greenroom, tiktok: FakeTikTok, accounts: AccountService, ben: Caller
+) -> None:
+    greenroom.connects(ben, "ben")
+    greenroom.clock.advance(FRESH_FOR)
+    lock(greenroom, ben)
+    greenroom.clock.advance(REFRESH_LOCK + SECOND)
+    assert token(greenroom, ben) == "access-ben-2"
+
+
+def test_a_refused_refresh_of_the_stored_pair_means_reconnecting_and_the_member_shows_it(
+    greenroom: Greenroom, tiktok: FakeTikTok, accounts: AccountService, ben: Caller
+) -> None:
+    greenroom.connects(ben, "ben")
+    greenroom.clock.advance(FRESH_FOR)
+    tiktok.live.clear()
+    with pytest.raises(NotConnected):
+        token(greenroom, ben)
+    assert accounts.account(ben).state is TikTokState.RECONNECT_REQUIRED
+    assert greenroom.now(ben).tiktok is TikTokState.RECONNECT_REQUIRED
+    with pytest.raises(NotConnected):
+        token(greenroom, ben)
+    assert tiktok.made.count("refresh") == 1
+    greenroom.connects(ben, "ben")
+    assert greenroom.now(ben).tiktok is TikTokState.CONNECTED
+    assert token(greenroom, ben) == "access-ben-2"
+
+
+def test_a_refused_refresh_after_another_workers_rotation_uses_the_new_pair(
+    greenroom: Greenroom, tiktok: FakeTikTok, accounts: AccountService, ben: Caller
+) -> None:
+    greenroom.connects(ben, "ben")
+    greenroom.clock.advance(FRESH_FOR)
+
+    def rotated_meanwhile() -> None:
+        greenroom.clock.advance(REFRESH_LOCK + SECOND)
+        greenroom.again().tiktok.access(ben.program_id, ben.member_id)
+
+    tiktok.next_of["refresh"] = [rotated_meanwhile]
+    assert token(greenroom, ben) == "access-ben-2"
+    assert accounts.account(ben).state is TikTokState.CONNECTED
+    assert greenroom.now(ben).tiktok is TikTokState.CONNECTED
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        TryLater("server_error", http_status=500),
+        TryLater("temporarily_unavailable", http_status=503),
+        TryNow("not_sent"),
+        OutcomeUnknown("no_answer"),
+        Refused("invalid_client", cause=Cause.APP_SETTINGS),
+    ],
+)
+def test_what_is_no_word_about_the_consent_disconnects_nobody_and_frees_the_lock(
+    greenroom: Greenroom,
+    tiktok: FakeTikTok,
+    accounts: AccountService,
+    ben: Caller,
+    error: TikTokError,
+) -> None:
+    greenroom.connects(ben, "ben")
+    greenroom.clock.advance(FRESH_FOR)
+    tiktok.next_of["refresh"] = [error]
+    with pytest.raises(type(error)):
+        token(greenroom, ben)
+    assert accounts.account(ben).state is TikTokState.CONNECTED
+    assert greenroom.now(ben).tiktok is TikTokState.CONNECTED
+    before = greenroom.clock.now()
+    assert token(greenroom, ben) == "access-ben-2"
+    assert greenroom.clock.now() == before
+
+
+# Disconnecting
+
+
+def test_disconnecting_revokes_forgets_and_frees_the_account(
+    greenroom: Greenroom, tiktok: FakeTikTok, dynamodb: Any, ben: Caller
+) -> None:
+    greenroom.connects(ben, "ben")
+    for _ in range(2):
+        greenroom.house.tiktok.disconnect(ben)
+    assert tiktok.revoked == ["access-ben-1"]
+    assert everything(dynamodb) == "[]"
+    assert greenroom.now(ben).tiktok is None
+    assert greenroom.connects(greenroom.member("eve"), "ben").display_name == "Ben"
+
+
+def test_an_account_is_forgotten_even_if_tiktok_does_not_answer(
+    greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
+) -> None:
+    greenroom.connects(ben, "ben")
+    tiktok.next_of["revoke"] = [TryLater("server_error")]
+    greenroom.house.tiktok.disconnect(ben)
+    assert stored(greenroom, ben) is None
+    assert greenroom.now(ben).tiktok is None
+
+
+def test_access_taken_back_at_tiktok_asks_the_member_to_reconnect_once(
+    greenroom: Greenroom, ben: Caller
+) -> None:
+    accounts = greenroom.house.tiktok
+    greenroom.connects(ben, "ben")
+    eve = greenroom.member("eve")
+    greenroom.connects(eve, "eve")
+    assert not accounts.access_removed("open-unknown", greenroom.clock.now())
+    assert accounts.access_removed("open-ben", greenroom.clock.now())
+    assert not accounts.access_removed("open-ben", greenroom.clock.now())
+    assert greenroom.now(ben).tiktok is TikTokState.RECONNECT_REQUIRED
+    assert greenroom.now(eve).tiktok is TikTokState.CONNECTED
+    with pytest.raises(NotConnected):
+        token(greenroom, ben)
+
+
+def test_a_late_word_of_access_taken_back_does_not_end_a_connection_made_since(
+    greenroom: Greenroom, ben: Caller
+) -> None:
+    greenroom.connects(ben, "ben")
+    removed_at = greenroom.clock.now()
+    greenroom.clock.advance(SECOND)
+    greenroom.connects(ben, "ben")
+    assert not greenroom.house.tiktok.access_removed("open-ben", removed_at)
+    assert greenroom.now(ben).tiktok is TikTokState.CONNECTED
+
+
+def test_a_token_refused_though_fresh_is_given_up_unless_another_was_stored_since(
+    greenroom: Greenroom, ben: Caller
+) -> None:
+    greenroom.connects(ben, "ben")
+    accounts = greenroom.house.tiktok
+    accounts.give_up(ben.program_id, ben.member_id, "access-ben-0")
+    assert greenroom.now(ben).tiktok is TikTokState.CONNECTED
+    accounts.give_up(ben.program_id, ben.member_id, "access-ben-1")
+    assert greenroom.now(ben).tiktok is TikTokState.RECONNECT_REQUIRED
+    accounts.give_up(ben.program_id, "mem_unknown", "access-ben-1")
+
+
+def test_disconnecting_revokes_with_a_live_token(
+    greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
+) -> None:
+    greenroom.connects(ben, "ben")
+    greenroom.clock.advance(2 * FRESH_FOR)
+    greenroom.house.tiktok.disconnect(ben)
+    assert tiktok.revoked == ["access-ben-2"]
+
+
+def test_an_account_whose_consent_is_gone_is_forgotten_too(
+    greenroom: Greenroom, tiktok: FakeTikTok, dynamodb: Any, ben: Caller
+) -> None:
+    greenroom.connects(ben, "ben")
+    greenroom.clock.advance(2 * FRESH_FOR)
+    tiktok.live.clear()
+    greenroom.house.tiktok.disconnect(ben)
+    assert everything(dynamodb) == "[]"
+    assert greenroom.now(ben).tiktok is None
+
+
+def test_while_tiktok_is_not_set_up_nobody_is_sent_there(
+    greenroom: Greenroom, ben: Caller, dynamodb: Any
+) -> None:
+    house = greenroom.again()
+    house._settings = replace(greenroom.settings, public_url="")
+    attempt = lambda: house.tiktok.authorize(ben, "correlation-1")  # noqa: E731
+    assert refusal(attempt) is ProblemCode.UNAVAILABLE
+    assert everything(dynamodb) == "[]"
