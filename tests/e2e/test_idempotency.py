@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.backstage import Backstage, Program
 from tests.e2e.people import Api, new_key
 
-AT_ONCE = 16
+AT_ONCE = 8
 ROUTES = ("/uploads", "/activities")
 
 
