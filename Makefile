@@ -52,6 +52,10 @@ openapi: environments ## write openapi.json anew from the routes and models
 package: environments ## build the CloudFormation template and the zips; OUT=folder copies them there
 	@$(PY) -m local package $(if $(OUT),--out "$(OUT)") $(if $(LAYER),--layer "$(LAYER)")
 
+.PHONY: bench
+bench: environments ## hold the validation against the plain way: verdicts, bytes, GETs, time, memory
+	@$(PY) -m bench.videos
+
 .PHONY: layer
 layer: environments ## build the media layer; ARCH="x86_64 arm64", FFMPEG_SOURCE=path/to/tarball
 	@$(PY) -m local layer $(foreach arch,$(ARCH),--arch $(arch))
