@@ -111,7 +111,7 @@ def passes(number: int, total: int, gate: Gate, *, yielding: bool) -> bool:
         [sys.executable, *gate.arguments],
         cwd=PROJECT,
         check=False,
-        preexec_fn=(lambda: os.nice(10)) if yielding else None,  # noqa: PLW1509  no threads here
+        preexec_fn=(lambda: os.nice(10)) if yielding else None,
     ).returncode
     return told(gate, code, time.monotonic() - started)
 
