@@ -749,12 +749,6 @@ def with_table(path: str, table: bytes) -> bytes:
     return mp4.put_body(clip("no_audio.mp4"), f"{STBL}/{path}", table)
 
 
-def many_tracks(count: int) -> bytes:
-    content = clip("no_audio.mp4")
-    start, end = mp4.lineage(content, "moov/trak")[-1]
-    return mp4.add(content, "moov", content[start:end] * count)
-
-
 def packed_index(length: int) -> bytes:
     """A compressed `moov`, as old QuickTime wrote it, of far more than it seems."""
     packed = zlib.compress(mp4.box(b"moov", mp4.box(b"udta", bytes(length))), 9)
@@ -842,7 +836,6 @@ fixture(
     "a box of 2^63 bytes",
     lambda: clip("no_audio.mp4") + (1).to_bytes(4) + b"free" + (2**63 - 1).to_bytes(8),
 )
-fixture("many_tracks.mp4", "5,000 tracks", lambda: many_tracks(5_000), "not_a_video")
 fixture("many_tracks.webm", "1,040 tracks, WebM", lambda: many_webm_tracks(520), PLAYS_NOT)
 fixture(
     "sizes_endless.mp4",
