@@ -68,6 +68,22 @@ def scene(
     )
 
 
+Untouched = Callable[[], None]
+
+
+@pytest.fixture(scope="module")
+def untouched(backstage: Backstage, scene: Scene) -> Untouched:
+    """What a test calls last: nothing that is kept has changed since the test before it."""
+    assert scene
+    kept = [backstage.state()]
+
+    def compare() -> None:
+        kept.append(backstage.state())
+        assert kept[-1] == kept[-2]
+
+    return compare
+
+
 def _cursors(api: Api) -> dict[str, str]:
     return {path: api.get(path, limit=1).body["next_cursor"] for path in ("/feed", "/activities")}
 
@@ -460,19 +476,18 @@ LINES: list[Line] = [
 )
 def test_what_is_wrong_gets_its_problem_and_changes_nothing(
     scene: Scene,
-    backstage: Backstage,
+    untouched: Untouched,
     request_: Callable[[Scene], Answer],
     problem: tuple[int, str],
     field: tuple[str, str] | None,
 ) -> None:
-    before = backstage.state()
     answer = request_(scene)
     assert answer.problem == problem, answer.body
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.body["detail"]
     if field:
         assert field in {(each["field"], each["code"]) for each in answer.body["errors"]}
-    assert backstage.state() == before
+    untouched()
 
 
 def test_all_that_is_wrong_with_a_body_is_said_at_once(scene: Scene) -> None:
@@ -513,11 +528,10 @@ def each_operation(keep: Callable[[Operation], bool]) -> pytest.MarkDecorator:
 
 @each_operation(lambda operation: operation.manager_only)
 def test_a_member_may_call_none_of_the_managers_routes(
-    member: Api, backstage: Backstage, operation: Operation
+    member: Api, untouched: Untouched, operation: Operation
 ) -> None:
-    before = backstage.state()
     assert sample(operation, member).problem == (403, "manager_only")
-    assert backstage.state() == before
+    untouched()
 
 
 def test_a_member_is_told_apart_before_anything_they_send_is_read(
@@ -534,30 +548,27 @@ def test_a_member_is_told_apart_before_anything_they_send_is_read(
 
 @each_operation(lambda operation: not operation.public)
 def test_who_was_not_invited_may_call_nothing(
-    stranger: Api, backstage: Backstage, operation: Operation
+    stranger: Api, untouched: Untouched, operation: Operation
 ) -> None:
-    before = backstage.state()
     assert sample(operation, stranger).problem == (403, "not_a_member")
-    assert backstage.state() == before
+    untouched()
 
 
 @each_operation(lambda operation: operation.method != "GET" and not operation.public)
 def test_a_body_too_large_is_refused_wherever_one_can_be_sent(
-    manager: Api, backstage: Backstage, operation: Operation
+    manager: Api, untouched: Untouched, operation: Operation
 ) -> None:
-    before = backstage.state()
     path = operation.path
     for name, value in UNKNOWN.items():
         path = path.replace(f"{{{name}}}", value)
     answer = manager.call(operation.method, path, body=b" " * (LIMIT + 1))
     assert answer.problem == (413, "body_too_large")
-    assert backstage.state() == before
+    untouched()
 
 
 @each_operation(lambda operation: not operation.public)
 def test_without_a_token_nothing_is_answered(
-    nobody: Api, backstage: Backstage, operation: Operation
+    nobody: Api, untouched: Untouched, operation: Operation
 ) -> None:
-    before = backstage.state()
     assert sample(operation, nobody).problem == (401, "unauthenticated")
-    assert backstage.state() == before
+    untouched()
