@@ -103,16 +103,10 @@ def told(gate: Gate, code: int, seconds: float) -> bool:
     return True
 
 
-def passes(number: int, total: int, gate: Gate, *, yielding: bool) -> bool:
-    """Run a gate; `yielding` leaves the processors to what runs beside and takes longest."""
+def passes(number: int, total: int, gate: Gate) -> bool:
     print(f"[{number}/{total}] {gate.title} ...", flush=True)
     started = time.monotonic()
-    code = subprocess.run(
-        [sys.executable, *gate.arguments],
-        cwd=PROJECT,
-        check=False,
-        preexec_fn=(lambda: os.nice(10)) if yielding else None,
-    ).returncode
+    code = subprocess.run([sys.executable, *gate.arguments], cwd=PROJECT, check=False).returncode
     return told(gate, code, time.monotonic() - started)
 
 
@@ -142,7 +136,7 @@ def main(which: str) -> None:
     for number, gate in enumerate(gates, start=1):
         if whole and beside is None and number > len(QUICK):
             beside = Beside.start(BESIDE)
-        if not passes(number, total, gate, yielding=beside is not None):
+        if not passes(number, total, gate):
             if beside:
                 beside.stop()
             sys.exit(1)
