@@ -200,9 +200,8 @@ class VideoFiles:
 
     def open(self, key: str, first_byte: int) -> Readable:
         """Open a kept video at a byte: one GET, read as it is needed."""
-        whole = {"Bucket": self._videos, "Key": key}
-        ranged = {"Range": f"bytes={first_byte}-"} if first_byte else {}
-        return self._s3.get_object(**whole, **ranged)["Body"]  # type: ignore[arg-type]
+        rest = f"bytes={first_byte}-"  # from 0 it is the whole of it
+        return self._s3.get_object(Bucket=self._videos, Key=key, Range=rest)["Body"]
 
     def check(self) -> None:
         """Ask whether the incoming bucket answers; raises if not."""
