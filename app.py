@@ -57,7 +57,7 @@ door.open("GET   /performances", "performances.list_newest")
 door.open("GET   /performances/{performance_id}", "performances.read")
 door.open("POST  /tiktok/connect", "tiktok.authorize")
 door.open("GET   /tiktok/account", "tiktok.account")
-door.open("DELETE /tiktok/account", "tiktok.disconnect")
+door.open("DELETE /tiktok/account", "performances.disconnect")
 door.open("GET   /tiktok/callback", "performances.callback", public=True)
 door.open("POST  /tiktok/webhook", "performances.webhook", public=True)
 

@@ -227,6 +227,7 @@ class House:
 
         return PerformanceService(
             store=self._performance_store,
+            queue=self.staging_queue,
             programs=self.programs,
             accounts=self.tiktok,
             activities=self.activity_lifecycle,
@@ -254,6 +255,7 @@ class House:
             accounts=self.tiktok,
             client=self._tiktok_client,
             videos=VideoShelf(self._video_files),
+            activities=self.activity_lifecycle,
             marks=self._marks,
             points=self.points,
             clock=self.clock,

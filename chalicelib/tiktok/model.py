@@ -15,6 +15,35 @@ REFRESH_LOCK = timedelta(seconds=90)
 """Longer than a refresh can take with its time limits, so that a lock left behind is not in use."""
 
 
+INBOX_PLACES = 5
+"""How many shares may wait in an inbox (TikTok: five pending in any 24 hours)."""
+
+PLACE_LIFETIME = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place in a member's TikTok inbox that a share takes, or may take, for a day."""
+
+    share_id: str
+    since: datetime
+
+    def __str__(self) -> str:
+        return f"{self.since.isoformat()}#{self.share_id}"
+
+    @classmethod
+    def read(cls, text: str) -> "Place":
+        since, _, share_id = text.partition("#")
+        return cls(share_id, datetime.fromisoformat(since))
+
+    def is_taken_at(self, now: datetime) -> bool:
+        return now < self.free_at
+
+    @property
+    def free_at(self) -> datetime:
+        return self.since + PLACE_LIFETIME
+
+
 @dataclass(frozen=True)
 class PendingSend:
     """An activity to perform for a member who has just connected their account for it."""

@@ -20,6 +20,8 @@ from local.template import read
 from tests.clock import StoppedClock
 from tests.integration.arrivals import Studio
 from tests.integration.house import FakeTikTok, Greenroom
+from tests.integration.sandbox import Sandbox
+from tests.integration.theatre import Theatre, WatchedTikTok
 
 TEMPLATE = Path(__file__).parents[2] / "infra" / "tables.yaml"
 SHAPE = ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "BillingMode")
@@ -134,3 +136,17 @@ def tiktok() -> FakeTikTok:
 @pytest.fixture
 def greenroom(settings: Settings, clock: StoppedClock, tiktok: FakeTikTok) -> Greenroom:
     return Greenroom(settings, clock, tiktok)
+
+
+@pytest.fixture(scope="session")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with Sandbox(tmp_path_factory.mktemp("tiktok"), processing_seconds="0.05") as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def theatre(settings: Settings, clock: StoppedClock, process: Sandbox) -> Iterator[Theatre]:
+    process.reset()
+    tiktok = WatchedTikTok(process.url)
+    yield Theatre(Greenroom(settings, clock, tiktok), process, tiktok)
+    tiktok.close()

@@ -413,7 +413,7 @@ def test_disconnecting_revokes_forgets_and_frees_the_account(
 ) -> None:
     greenroom.connects(ben, "ben")
     for _ in range(2):
-        greenroom.house.tiktok.disconnect(ben)
+        greenroom.house.tiktok.disconnect(ben.program_id, ben.member_id)
     assert tiktok.revoked == ["access-ben-1"]
     assert everything(dynamodb) == "[]"
     assert greenroom.now(ben).tiktok is None
@@ -425,7 +425,7 @@ def test_an_account_is_forgotten_even_if_tiktok_does_not_answer(
 ) -> None:
     greenroom.connects(ben, "ben")
     tiktok.next_of["revoke"] = [TryLater("server_error")]
-    greenroom.house.tiktok.disconnect(ben)
+    greenroom.house.tiktok.disconnect(ben.program_id, ben.member_id)
     assert stored(greenroom, ben) is None
     assert greenroom.now(ben).tiktok is None
 
@@ -474,7 +474,7 @@ def test_disconnecting_revokes_with_a_live_token(
 ) -> None:
     greenroom.connects(ben, "ben")
     greenroom.clock.advance(2 * FRESH_FOR)
-    greenroom.house.tiktok.disconnect(ben)
+    greenroom.house.tiktok.disconnect(ben.program_id, ben.member_id)
     assert tiktok.revoked == ["access-ben-2"]
 
 
@@ -484,7 +484,7 @@ def test_an_account_whose_consent_is_gone_is_forgotten_too(
     greenroom.connects(ben, "ben")
     greenroom.clock.advance(2 * FRESH_FOR)
     tiktok.live.clear()
-    greenroom.house.tiktok.disconnect(ben)
+    greenroom.house.tiktok.disconnect(ben.program_id, ben.member_id)
     assert everything(dynamodb) == "[]"
     assert greenroom.now(ben).tiktok is None
 
