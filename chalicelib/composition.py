@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from chalicelib.foundation.identity import TokenVerifier
     from chalicelib.foundation.pages import Cursors
     from chalicelib.foundation.secret import Remembered
-    from chalicelib.performances.queue import StagingQueue
+    from chalicelib.performances.queue import FailedMessages, StagingQueue
     from chalicelib.performances.service import PerformanceService
     from chalicelib.performances.staging import FollowUp, Stager
     from chalicelib.performances.store import PerformanceStore
@@ -243,6 +243,13 @@ class House:
         from chalicelib.performances.queue import StagingQueue
 
         return StagingQueue(self.clients.sqs, self.settings.require("staging_queue_url"))
+
+    @cached_property
+    def failed_messages(self) -> "FailedMessages":
+        from chalicelib.performances.queue import FailedMessages
+
+        url = self.settings.require("staging_failed_url")
+        return FailedMessages(self.clients.sqs, url, self.staging_queue)
 
     @cached_property
     def stager(self) -> "Stager":

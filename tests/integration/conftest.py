@@ -15,7 +15,10 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+import commands.__main__ as commands_main
+from chalicelib.composition import House
 from chalicelib.foundation.settings import Settings
+from commands.stack import Stack
 from local.template import read
 from tests.clock import StoppedClock
 from tests.integration.arrivals import Studio
@@ -150,3 +153,21 @@ def theatre(settings: Settings, clock: StoppedClock, process: Sandbox) -> Iterat
     tiktok = WatchedTikTok(process.url)
     yield Theatre(Greenroom(settings, clock, tiktok), process, tiktok)
     tiktok.close()
+
+
+class StackHere(Stack):
+    """The stack that commands find: the one of the test."""
+
+    house_of_test: House
+
+    def __init__(self, name: str) -> None:
+        self.outputs = {"StackName": name}
+
+    def house(self) -> House:
+        return self.house_of_test
+
+
+@pytest.fixture
+def stack_here(greenroom: Greenroom, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(StackHere, "house_of_test", greenroom.house, raising=False)
+    monkeypatch.setattr(commands_main, "Stack", StackHere)

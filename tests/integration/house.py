@@ -133,7 +133,9 @@ class Greenroom:
         self, settings: Settings, clock: StoppedClock, tiktok: TikTokClient | None = None
     ) -> None:
         clients = _clients()
-        queue = clients.sqs.create_queue(QueueName="staging")["QueueUrl"]
+        queue, failed = (
+            clients.sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("staging", "failed")
+        )
         key = clients.kms.create_key()["KeyMetadata"]["KeyId"]
         for name, value in (
             ("cursors", "a-secret-of-at-least-thirty-two-bytes"),
@@ -143,6 +145,7 @@ class Greenroom:
         self.settings = replace(
             settings,
             staging_queue_url=queue,
+            staging_failed_url=failed,
             tokens_key_id=key,
             cursor_secret_id="cursors",
             tiktok_secret_id="tiktok",
