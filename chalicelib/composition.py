@@ -244,11 +244,10 @@ class House:
 
         return StagingQueue(self.clients.sqs, self.settings.require("staging_queue_url"))
 
-    @cached_property
-    def failed_messages(self) -> "FailedMessages":
+    def failed_messages(self, url: str) -> "FailedMessages":
+        """Give what waits in the dead-letter queue at `url`, for the owner's commands."""
         from chalicelib.performances.queue import FailedMessages
 
-        url = self.settings.require("staging_failed_url")
         return FailedMessages(self.clients.sqs, url, self.staging_queue)
 
     @cached_property

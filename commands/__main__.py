@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
 
 from chalicelib.foundation.identity import Role
-from chalicelib.performances.queue import OUT_OF_SIGHT_SECONDS, FailedMessage, MessageLost
+from chalicelib.performances.model import OUT_OF_SIGHT_SECONDS, FailedMessage
 from chalicelib.points.model import Difference
 from commands.stack import Stack
 
@@ -115,7 +115,8 @@ def staging() -> None:
 @click.option("--replay", is_flag=True, help="Queue what can be read again.")
 def failed(stack: str, replay: bool) -> None:
     """Show the messages that were given up, and replay them; exits 3 if any stay."""
-    messages = Stack(stack).house().failed_messages
+    on = Stack(stack)
+    messages = on.house().failed_messages(on.outputs["StagingFailedUrl"])
     found = replayed = 0
     try:
         for message in messages.seen():
@@ -123,7 +124,7 @@ def failed(stack: str, replay: bool) -> None:
             again = replay and messages.replay(message)
             replayed += again
             click.echo(json.dumps(_told(message) | {"replayed": again}))
-    except (BotoCoreError, ClientError, MessageLost) as error:
+    except (BotoCoreError, ClientError) as error:
         raise click.ClickException(f"{error}\nNothing is lost by running this again.") from error
     click.echo(json.dumps({"failed": found, "replayed": replayed}))
     if found > replayed:

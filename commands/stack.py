@@ -30,7 +30,6 @@ class Stack:
                 programs_table=self.outputs["ProgramsTableName"],
                 points_table=self.outputs["PointsTableName"],
                 staging_queue_url=self.outputs["StagingQueueUrl"],
-                staging_failed_url=self.outputs["StagingFailedUrl"],
             )
         )
 

@@ -36,7 +36,6 @@ class Settings:
     performances_table: str = ""
     accounts_table: str = ""
     staging_queue_url: str = ""
-    staging_failed_url: str = ""
     tokens_key_id: str = ""
     public_url: str = ""
     tiktok_api_url: str = ""

@@ -39,6 +39,9 @@ RESUME_MARGIN = timedelta(minutes=5)
 POSTED_LIMIT = timedelta(days=7)
 """How long TikTok is asked whether a staged video was posted (product rule)."""
 
+OUT_OF_SIGHT_SECONDS = 60
+"""How long a message that was looked at stays out of other people's sight."""
+
 
 class State(StrEnum):
     """Where a performance is.
@@ -157,6 +160,27 @@ class Performance:
         if self.upload_address is None or self.initiated_at is None:
             return False
         return now < self.initiated_at + UPLOAD_LIFETIME - RESUME_MARGIN
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What names a performance in a message."""
+
+    program_id: str
+    member_id: str
+    performance_id: str
+    correlation_id: str
+
+
+@dataclass(frozen=True)
+class FailedMessage:
+    """A message that was tried as often as the queue allows. `reference` is None if unreadable."""
+
+    message_id: str
+    body: str
+    sent_at: datetime
+    reference: Reference | None
+    handle: str = field(repr=False)
 
 
 def next_look(performance: Performance, now: datetime) -> datetime | None:

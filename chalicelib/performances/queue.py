@@ -2,11 +2,10 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.performances.store import Reference
+from chalicelib.performances.model import OUT_OF_SIGHT_SECONDS, FailedMessage, Reference
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -14,10 +13,6 @@ if TYPE_CHECKING:
 
 BATCH = 10  # SQS takes no more at once
 MAX_DELAY_SECONDS = 900  # nor a longer delay
-
-
-OUT_OF_SIGHT_SECONDS = 60
-"""How long a message that was looked at stays out of other people's sight."""
 
 
 class MessageLost(Exception):
@@ -44,17 +39,6 @@ class StagingQueue:
             answer = self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
             if answer.get("Failed"):
                 raise MessageLost(f"{len(answer['Failed'])} of {len(chunk)} not taken")
-
-
-@dataclass(frozen=True)
-class FailedMessage:
-    """A message that was tried as often as the queue allows. `reference` is None if unreadable."""
-
-    message_id: str
-    body: str
-    sent_at: datetime
-    reference: Reference | None
-    handle: str = field(repr=False)
 
 
 class FailedMessages:
@@ -84,13 +68,16 @@ class FailedMessages:
             yield from fresh
 
     def replay(self, message: FailedMessage) -> bool:
-        """Queue a message's performance again; False if the message cannot be read.
+        """Queue a message's performance again; False if it cannot be read, or queued just now.
 
         It leaves here only once it is queued: twice is harmless, never is not.
         """
         if message.reference is None:
             return False
-        self._queue.send([message.reference])
+        try:
+            self._queue.send([message.reference])
+        except MessageLost:
+            return False
         self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message.handle)
         return True
 

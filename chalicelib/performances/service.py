@@ -17,13 +17,14 @@ from chalicelib.performances.model import (
     BEFORE_POSTED,
     BEFORE_STAGED,
     Performance,
+    Reference,
     State,
     next_look,
     posted,
     staged,
 )
 from chalicelib.performances.queue import StagingQueue
-from chalicelib.performances.store import PerformanceStore, Reference
+from chalicelib.performances.store import PerformanceStore
 from chalicelib.points.service import PointService
 from chalicelib.programs.model import MemberStatus, local_time
 from chalicelib.programs.service import ProgramService

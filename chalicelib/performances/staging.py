@@ -29,6 +29,7 @@ from chalicelib.performances.model import (
     SENDING_LIMIT,
     UPLOAD_LIFETIME,
     Performance,
+    Reference,
     State,
     begun_anew,
     held,
@@ -38,7 +39,7 @@ from chalicelib.performances.model import (
     staged,
 )
 from chalicelib.performances.queue import MAX_DELAY_SECONDS, StagingQueue
-from chalicelib.performances.store import PerformanceStore, Reference
+from chalicelib.performances.store import PerformanceStore
 from chalicelib.points.service import PointService
 from chalicelib.programs.model import owner_key
 from chalicelib.tiktok.client import ShareState, ShareStatus, TikTokClient

@@ -1,7 +1,6 @@
 """The performances table. Every change of state is one conditional write."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from pynamodb.attributes import (
@@ -16,20 +15,10 @@ from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyPr
 from pynamodb.models import Model
 
 from chalicelib.foundation.table import Conflict, Put, Update, bind, changed
-from chalicelib.performances.model import Performance, State
+from chalicelib.performances.model import Performance, Reference, State
 from chalicelib.programs.model import owner_key
 
 _UNFINISHED = "unfinished"
-
-
-@dataclass(frozen=True)
-class Reference:
-    """What names a performance in a message."""
-
-    program_id: str
-    member_id: str
-    performance_id: str
-    correlation_id: str
 
 
 class PublishIndex(GlobalSecondaryIndex["PerformanceItem"]):

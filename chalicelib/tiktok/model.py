@@ -11,6 +11,10 @@ STATE_LIFETIME = timedelta(minutes=10)
 REFRESH_AHEAD = timedelta(minutes=10)
 """Access tokens are refreshed before they run out: longer than any one send takes."""
 
+LAPSE_AHEAD = timedelta(days=14)
+"""An idle account is refreshed so long before its refresh token lapses (TikTok: 180 days, or what
+it says): time enough to get over an outage."""
+
 REFRESH_LOCK = timedelta(seconds=90)
 """Longer than a refresh can take with its time limits, so that a lock left behind is not in use."""
 

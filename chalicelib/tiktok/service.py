@@ -26,6 +26,7 @@ from chalicelib.tiktok.errors import (
 )
 from chalicelib.tiktok.model import (
     INBOX_PLACES,
+    LAPSE_AHEAD,
     REFRESH_LOCK,
     STATE_LIFETIME,
     Account,
@@ -41,6 +42,7 @@ _LOCK_POLLS = 60
 _LOCK_POLL_SECONDS = 0.5
 _DISCONNECT_POLLS = 20  # somebody waits for the answer, and the gateway gives up after 29 s
 PENDING_PER_RUN = 100
+LAPSING_PER_RUN = 100
 
 
 class NotConnected(Exception):
@@ -286,6 +288,28 @@ class AccountService:
             else:
                 self._sleep(_LOCK_POLL_SECONDS)
         raise TryLater("refresh_lock_held", retry_after_seconds=REFRESH_LOCK.total_seconds())
+
+    def renew_lapsing(self) -> int:
+        """Refresh connected accounts that would lapse for not being used; tells how many.
+
+        One that TikTok refuses has to be connected again; one it does not answer for comes again.
+        """
+        before = self._clock.now() + LAPSE_AHEAD
+        renewed = 0
+        for program_id, member_id in self._store.lapsing(before, LAPSING_PER_RUN):
+            logger.append_keys(program_id=program_id, member_id=member_id)
+            try:
+                token = self.access(program_id, member_id).token
+                account = self._store.account(program_id, member_id)
+                if account is not None and account.refresh_expires_at < before:
+                    self.access(program_id, member_id, refused=token)
+            except NotConnected:
+                logger.info("lapsed")
+            except TikTokError as error:
+                logger.warning("not renewed", extra={"tiktok": error.code, "log_id": error.log_id})
+            else:
+                renewed += 1
+        return renewed
 
     def give_up(self, program_id: str, member_id: str, refused: str) -> None:
         """Let the member connect again: TikTok refuses even the token just refreshed."""

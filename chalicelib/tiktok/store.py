@@ -37,6 +37,7 @@ _OWNER = "owner"
 _CONSENT = "consent"
 _INBOX = "inbox"
 _PENDING = "pending"
+_LAPSES = "lapses"
 
 
 class PendingIndex(GlobalSecondaryIndex["AccountItem"]):
@@ -50,6 +51,17 @@ class PendingIndex(GlobalSecondaryIndex["AccountItem"]):
 
     pending_in = UnicodeAttribute(hash_key=True)
     pending_at = UTCDateTimeAttribute(range_key=True)
+
+
+class LapsingIndex(GlobalSecondaryIndex["AccountItem"]):
+    """Sparse: connected accounts, by when they lapse unless they are refreshed."""
+
+    class Meta:
+        index_name = "lapsing"
+        projection = IncludeProjection(["program_id", "member_id"])
+
+    lapses_in = UnicodeAttribute(hash_key=True)
+    refresh_expires_at = UTCDateTimeAttribute(range_key=True)
 
 
 class AccountItem(Model):
@@ -74,7 +86,9 @@ class AccountItem(Model):
     pending_at = UTCDateTimeAttribute(null=True)
     pending_activity_id = UnicodeAttribute(null=True)
     pending_correlation_id = UnicodeAttribute(null=True)
+    lapses_in = UnicodeAttribute(null=True)
     pending_index = PendingIndex()
+    lapsing_index = LapsingIndex()
 
     def to_account(self) -> Account:
         return Account(
@@ -223,6 +237,7 @@ class AccountStore:
             access_expires_at=account.access_expires_at,
             refresh_expires_at=account.refresh_expires_at,
             connected_at=account.connected_at,
+            lapses_in=_LAPSES,
             pending_in=_PENDING if pending else None,
             pending_at=account.connected_at if pending else None,
             pending_activity_id=pending.activity_id if pending else None,
@@ -288,6 +303,7 @@ class AccountStore:
         """Store a rotated pair and let the lock go; False if the lock was lost meanwhile."""
         actions: list[Action] = [
             AccountItem.state.set(TikTokState.CONNECTED.value),
+            AccountItem.lapses_in.set(_LAPSES),
             AccountItem.tokens.set(tokens),
             AccountItem.access_expires_at.set(access_expires_at),
             AccountItem.refresh_expires_at.set(refresh_expires_at),
@@ -312,6 +328,7 @@ class AccountStore:
                         AccountItem(key, _ACCOUNT),
                         [
                             AccountItem.state.set(TikTokState.RECONNECT_REQUIRED.value),
+                            AccountItem.lapses_in.remove(),
                             AccountItem.lock.remove(),
                             AccountItem.locked_until.remove(),
                         ],
@@ -350,6 +367,13 @@ class AccountStore:
             for item in found
             if item.pending_activity_id
         ]
+
+    def lapsing(self, before: datetime, count: int) -> Sequence[tuple[str, str]]:
+        """List program and member of connected accounts that lapse before an instant: one query."""
+        found = AccountItem.lapsing_index.query(
+            _LAPSES, LapsingIndex.refresh_expires_at < before, limit=count
+        )
+        return [(item.program_id, item.member_id) for item in found]
 
     def take_place(
         self, program_id: str, member_id: str, place: Place, otherwise: Callable[[], Exception]

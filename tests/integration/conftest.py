@@ -159,9 +159,10 @@ class StackHere(Stack):
     """The stack that commands find: the one of the test."""
 
     house_of_test: House
+    failed_url: str
 
     def __init__(self, name: str) -> None:
-        self.outputs = {"StackName": name}
+        self.outputs = {"StackName": name, "StagingFailedUrl": self.failed_url}
 
     def house(self) -> House:
         return self.house_of_test
@@ -170,4 +171,5 @@ class StackHere(Stack):
 @pytest.fixture
 def stack_here(greenroom: Greenroom, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(StackHere, "house_of_test", greenroom.house, raising=False)
+    monkeypatch.setattr(StackHere, "failed_url", greenroom.failed_url, raising=False)
     monkeypatch.setattr(commands_main, "Stack", StackHere)

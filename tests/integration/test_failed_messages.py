@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 import commands.__main__ as commands_main
+from chalicelib.performances.model import Reference
 from chalicelib.performances.queue import FailedMessages, to_message
-from chalicelib.performances.store import Reference
 from tests.integration.house import Greenroom
 
 REFERENCE = Reference("prg_1", "mem_1", "prf_1", "request-1")
@@ -16,13 +16,12 @@ REFERENCE = Reference("prg_1", "mem_1", "prf_1", "request-1")
 
 @pytest.fixture
 def failed(greenroom: Greenroom) -> FailedMessages:
-    return greenroom.house.failed_messages
+    return FailedMessages(greenroom.clients.sqs, greenroom.failed_url, greenroom.queue)
 
 
 def give_up(greenroom: Greenroom, *bodies: str) -> None:
     for body in bodies:
-        url = greenroom.settings.staging_failed_url
-        greenroom.clients.sqs.send_message(QueueUrl=url, MessageBody=body)
+        greenroom.clients.sqs.send_message(QueueUrl=greenroom.failed_url, MessageBody=body)
 
 
 def run(*options: str) -> tuple[int, list[dict[str, Any]]]:
@@ -67,6 +66,6 @@ def test_a_message_that_cannot_be_queued_stays(
     [message] = failed.seen()
     with pytest.raises(ConnectionError):
         failed.replay(message)
-    url = greenroom.settings.staging_failed_url
-    told = greenroom.clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+    sqs, url = greenroom.clients.sqs, greenroom.failed_url
+    told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
     assert told["Attributes"]["ApproximateNumberOfMessagesNotVisible"] == "1"

@@ -15,6 +15,7 @@ from chalicelib.performances.model import (
     QUEUED_GRACE,
     STATUS,
     Performance,
+    Reference,
     State,
     Status,
     next_look,
@@ -22,7 +23,6 @@ from chalicelib.performances.model import (
     staged,
 )
 from chalicelib.performances.queue import from_message, to_message
-from chalicelib.performances.store import Reference
 from tests.clock import NOON
 
 HOUR = timedelta(hours=1)
