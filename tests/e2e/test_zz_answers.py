@@ -17,8 +17,12 @@ SINGLE = {
         "changed_meanwhile",
     ): "four verdicts would have to come within one request",
     ("activities_end", "changed_meanwhile"): "four others would have to win against one request",
+    (
+        "performances_perform",
+        "changed_meanwhile",
+    ): "a place would have to be taken between counting them and taking one",
     ("performances_callback", "changed_meanwhile"): "two consents would have to end at one instant",
-    ("tiktok_disconnect", "changed_meanwhile"): "likewise, a consent and a disconnection",
+    ("performances_disconnect", "changed_meanwhile"): "likewise, a consent and a disconnection",
 }
 STATUSES = {("foundation_health", 503): "nothing that it depends on can be stopped alone here"}
 
