@@ -110,7 +110,7 @@ def test_tokens_that_are_not_quite_right_are_refused_and_change_nothing(
     forged["of an address that was not verified"] = unverified.id_token
     before = backstage.state()
 
-    def answered(token: str) -> tuple[int, str]:
+    def answered(token: str) -> tuple[int, str | None]:
         return nobody.with_token(token).get("/me").problem
 
     with ThreadPoolExecutor(AT_ONCE) as threads:
