@@ -16,6 +16,9 @@ UNKNOWN = {
     "upload_id": "upl_01hzzzzzzzzzzzzzzzzzzzzzzz",
     "activity_id": "act_01hzzzzzzzzzzzzzzzzzzzzzzz",
     "performance_id": "prf_01hzzzzzzzzzzzzzzzzzzzzzzz",
+    "member_id": "mem_01hzzzzzzzzzzzzzzzzzzzzzzz",
+    "channel_id": "chn_01hzzzzzzzzzzzzzzzzzzzzzzz",
+    "campaign_id": "cmp_01hzzzzzzzzzzzzzzzzzzzzzzz",
 }
 MP4 = {"content_type": "video/mp4"}
 LIMIT = 65_536
