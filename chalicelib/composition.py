@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from chalicelib.performances.staging import FollowUp, Stager
     from chalicelib.performances.store import PerformanceStore
     from chalicelib.points.service import PointService
+    from chalicelib.programs.campaigns.service import CampaignService
     from chalicelib.programs.channels.service import ChannelService
+    from chalicelib.programs.members.service import MemberService
     from chalicelib.programs.service import ProgramService
     from chalicelib.programs.store import ProgramStore
     from chalicelib.tiktok.client import TikTokClient
@@ -102,12 +104,28 @@ class House:
         return ProgramService(self._program_store, self.clock)
 
     @cached_property
+    def members(self) -> "MemberService":
+        from chalicelib.programs.members.service import MemberService
+        from chalicelib.programs.members.store import MemberStore
+
+        store = MemberStore(self.settings.require("programs_table"))
+        return MemberService(store, self.programs, self.cursors, self.clock)
+
+    @cached_property
     def channels(self) -> "ChannelService":
         from chalicelib.programs.channels.service import ChannelService
         from chalicelib.programs.channels.store import ChannelStore
 
         store = ChannelStore(self.settings.require("programs_table"))
         return ChannelService(store, self.cursors, self.clock)
+
+    @cached_property
+    def campaigns(self) -> "CampaignService":
+        from chalicelib.programs.campaigns.service import CampaignService
+        from chalicelib.programs.campaigns.store import CampaignStore
+
+        store = CampaignStore(self.settings.require("programs_table"))
+        return CampaignService(store, self.programs, self.cursors, self.clock)
 
     @cached_property
     def _video_files(self) -> "VideoFiles":

@@ -237,6 +237,7 @@ def _problem_schema() -> dict[str, Any]:
                 "items": {"type": "string"},
                 "description": "tiktok_scope_missing: the permissions that were not given",
             },
+            "member_id": {"type": "string", "description": "already_a_member: as who"},
             "starts_at": {
                 "type": "string",
                 "format": "date-time",

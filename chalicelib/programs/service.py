@@ -1,7 +1,7 @@
 """What programs do for their people: invite them, and know them when they sign in."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 from chalicelib.foundation.clock import Clock
@@ -19,10 +19,22 @@ from chalicelib.programs.model import (
     is_time_zone,
     normalized_email,
 )
-from chalicelib.programs.store import ProgramStore, SubjectBound
+from chalicelib.programs.store import NameTaken, ProgramStore, SubjectBound
 
 _ATTEMPTS = 4
 ZONE_TRUSTED = timedelta(minutes=1)  # as long as anything else may take to be known everywhere
+
+
+@dataclass(frozen=True)
+class ProgramChanges:
+    """Settings to change; what is None stays."""
+
+    name: str | None = None
+    time_zone: str | None = None
+    leaderboard: bool | None = None
+    rewards: bool | None = None
+    disclosure: str | None = None
+    managers_on_leaderboard: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +93,39 @@ class ProgramService:
         if program is not None:
             self._know_zone(program)
         return program
+
+    def settings(self, caller: Caller) -> Program:
+        """Read the caller's program with its settings."""
+        program = self.program(caller.program_id)
+        if program is None:
+            raise not_found("program")
+        return program
+
+    def change_program(self, caller: Caller, changes: "ProgramChanges") -> Program:
+        """Change a program's settings; what is None stays, whoever changes it at the same time.
+
+        A new zone holds for the calendar of the program and for members who have chosen none,
+        everywhere within a minute; no instant that is kept moves. Raises problems: `name_taken`,
+        `invalid_request` for a zone that is none, `changed_meanwhile`.
+        """
+        if changes.time_zone is not None:
+            check_time_zone(changes.time_zone)
+        named = {name: value for name, value in asdict(changes).items() if value is not None}
+        for _ in range(_ATTEMPTS):
+            was = self._store.program(caller.program_id)
+            if was is None:
+                raise not_found("program")
+            try:
+                becomes = self._store.change_program(was, named)
+            except NameTaken:
+                raise Problem(
+                    ProblemCode.NAME_TAKEN, "Another program of this deployment has this name."
+                ) from None
+            except Conflict:
+                continue
+            self._know_zone(becomes)
+            return becomes
+        raise Problem(ProblemCode.CHANGED_MEANWHILE, "The program keeps changing. Try again.")
 
     def members(self, program_id: str) -> Iterator[Member]:
         """Walk all members of a program."""
@@ -154,17 +199,24 @@ class ProgramService:
         Somebody who was removed is invited again, as who they were. Raises ValueError for an
         address that is none.
         """
-        member = self._invited(program, email, role)
+        return self.invite_as(self._invited(program, email, role))
+
+    def invite_as(self, member: Member) -> tuple[Member, bool]:
+        """Keep an invited member as `invited` made it; tells whether they were invited by this."""
         try:
             self._store.invite(member)
         except Conflict:
-            known = self._store.member_by_email(program.program_id, member.email)
+            known = self._store.member_by_email(member.program_id, member.email)
             if known is None:
                 raise
-            if known.status is MemberStatus.REMOVED and self._store.invite_again(known, member):
-                return self._with_zone(invited_again(known, member)), True
+            if member.invitation and known.invitation == member.invitation:
+                return self._with_zone(known), True  # by the same request, before
+            if known.status is MemberStatus.REMOVED:
+                if self._store.invite_again(known, member):
+                    return self._with_zone(invited_again(known, member)), True
+                known = self._store.member(known.program_id, known.member_id) or known
             return self._with_zone(known), False
-        return member, True
+        return self._with_zone(member), True
 
     def _invited(self, program: Program, email: str, role: Role) -> Member:
         now = self._clock.now()

@@ -3,7 +3,9 @@
 The parts of the room (`members`, `channels`, `campaigns`) have stores of their own on these items.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from pynamodb.attributes import (
     BooleanAttribute,
@@ -237,6 +239,30 @@ class ProgramStore:
                 *invitation(first_manager),
             ]
         )
+
+    def change_program(self, was: Program, changes: Mapping[str, Any]) -> Program:
+        """Change the named settings and no others; answers how all of them are then.
+
+        Raises `NameTaken`, or `Conflict` if the program was renamed since it was read.
+        """
+        item = ProgramItem(was.program_id, _PROGRAM)
+        actions = [getattr(ProgramItem, name).set(value) for name, value in changes.items()]
+        name = changes.get("name", was.name)
+        if not actions:
+            return was
+        if name == was.name:
+            if not changed(item, actions, ProgramItem.item.exists()):
+                raise Conflict
+            return item.to_program()
+        parts: list[Part] = [Update(item, actions, ProgramItem.name == was.name)]
+        if _name_key(name) != _name_key(was.name):
+            old = GuardItem(_name_key(was.name), "name")
+            parts += [
+                replace(_take_name(was.program_id, name), otherwise=NameTaken),
+                Delete(old, GuardItem.owner_program_id == was.program_id),
+            ]
+        commit(parts)
+        return ProgramItem.get(was.program_id, _PROGRAM, consistent_read=True).to_program()
 
     def invite(self, member: Member) -> None:
         """Put an invited member. Raises `Conflict` if the program has this e-mail already."""
