@@ -137,11 +137,11 @@ class ProgramService:
         return self._with_zone(member) if member else None
 
     def channels(self, program_id: str, channel_ids: Collection[str]) -> Mapping[str, Channel]:
-        """Read channels of a program by id, archived ones too: one call, up to 100 of them.
+        """Read channels of a program by id, archived ones too: a call for each hundred of them.
 
         What is not there, or another program's, is not in the answer.
         """
-        return self._store.channels(program_id, list(channel_ids)) if channel_ids else {}
+        return self._store.channels(program_id, set(channel_ids)) if channel_ids else {}
 
     def campaign(self, program_id: str, campaign_id: str) -> Campaign | None:
         """Read a campaign of a program, archived or not, never behind."""
@@ -194,15 +194,21 @@ class ProgramService:
         return program, manager, True
 
     def invite(self, program: Program, email: str, role: Role) -> tuple[Member, bool]:
-        """Invite a person by e-mail; who is in the program already stays as they are (False).
+        """Invite a person by e-mail; whom the program knows already stays as they are (False).
 
-        Somebody who was removed is invited again, as who they were. Raises ValueError for an
-        address that is none.
+        Who was removed stays removed: what invites here is a command, which may run again without
+        anybody thinking of them. Raises ValueError for an address that is none.
         """
-        return self.invite_as(self._invited(program, email, role))
+        return self._keep(self._invited(program, email, role), again=False)
 
     def invite_as(self, member: Member) -> tuple[Member, bool]:
-        """Keep an invited member as `invited` made it; tells whether they were invited by this."""
+        """Keep an invited member as `invited` made it; tells whether they were invited by this.
+
+        Who is in the program stays as they are; who was removed comes back as who they were.
+        """
+        return self._keep(member, again=True)
+
+    def _keep(self, member: Member, *, again: bool) -> tuple[Member, bool]:
         try:
             self._store.invite(member)
         except Conflict:
@@ -211,7 +217,7 @@ class ProgramService:
                 raise
             if member.invitation and known.invitation == member.invitation:
                 return self._with_zone(known), True  # by the same request, before
-            if known.status is MemberStatus.REMOVED:
+            if again and known.status is MemberStatus.REMOVED:
                 if self._store.invite_again(known, member):
                     return self._with_zone(invited_again(known, member)), True
                 known = self._store.member(known.program_id, known.member_id) or known

@@ -3,7 +3,7 @@
 The parts of the room (`members`, `channels`, `campaigns`) have stores of their own on these items.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -296,8 +296,8 @@ class ProgramStore:
         found = MemberItem.query(program_id, MemberItem.item.startswith(member_key("")))
         return (item.to_member() for item in found)
 
-    def channels(self, program_id: str, channel_ids: Sequence[str]) -> dict[str, Channel]:
-        """Read up to 100 channels in one call, by id."""
+    def channels(self, program_id: str, channel_ids: Set[str]) -> dict[str, Channel]:
+        """Read channels by id, a call for each hundred."""
         keys = [(program_id, channel_key(each)) for each in channel_ids]
         found = ChannelItem.batch_get(keys, consistent_read=True)
         return {item.channel_id: item.to_channel() for item in found}

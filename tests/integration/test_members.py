@@ -518,10 +518,10 @@ def test_a_list_of_members_costs_two_calls_with_who_is_asking(
     assert calls.names == ["Query", "Query"]
 
 
-def test_the_command_invites_removed_people_again_too(company: Company) -> None:
+def test_the_command_run_again_brings_nobody_back_who_was_removed(company: Company) -> None:
     programs: ProgramService = company.greenroom.house.programs
     ben = company.joins()
     company.removes(ben)
     again, new = programs.invite(company.greenroom.program, BEN, MEMBER)
-    assert (again.member_id, new) == (ben.member_id, True)
-    assert company.greenroom.signs_in(BEN).owner == ben.owner
+    assert (again, new) == (company.now(ben), False)
+    assert again.status is REMOVED
