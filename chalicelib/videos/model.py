@@ -72,6 +72,7 @@ class VideoProblemCode(StrEnum):
     DOES_NOT_PLAY = "does_not_play"
     DAMAGED = "damaged"
     COULD_NOT_BE_EXAMINED = "could_not_be_examined"
+    FILE_NOT_RECEIVED = "file_not_received"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +206,19 @@ def could_not_be_examined(tries: int) -> VideoProblem:
         field="examinations",
         actual=tries,
         limit=tries,
+    )
+
+
+def file_not_received() -> VideoProblem:
+    """Give the problem of an activity whose upload ended without a file."""
+    minutes = int(FORM_LIFETIME.total_seconds() / 60)
+    return VideoProblem(
+        code=VideoProblemCode.FILE_NOT_RECEIVED,
+        message=f"No file came for this upload within its {minutes} minutes. Please ask for a new "
+        "upload and send the video again.",
+        field="size_bytes",
+        actual=None,
+        limit=MIN_SIZE_BYTES,
     )
 
 
@@ -490,13 +504,28 @@ DECIDED = frozenset({UploadStatus.VALID, UploadStatus.REJECTED, UploadStatus.EXP
 FORM_LIFETIME = timedelta(minutes=15)
 """How long a presigned form may be posted (product rule)."""
 
+PREVIEW_LIFETIME = timedelta(hours=1)
+"""How long an address of a video may be used: longer than a page is looked at, far shorter than
+the credentials of a function's role, which end it too."""
+
 ARRIVAL_GRACE = timedelta(minutes=5)
 """A post begun in the form's last second still has to arrive and be announced."""
+
+TRIES = 3
+"""How often an examination is begun; the arrivals queue counts too (`maxReceiveCount`)."""
+
+LOOK_AGAIN = timedelta(minutes=4)
+"""When an upload is looked at that did not move on by itself: above the two minutes that a
+validation may take, so that none of it is under way then, before or after a verdict."""
 
 
 @dataclass(frozen=True)
 class Upload:
-    """One presigned upload and its validation; a valid one yields a video."""
+    """One presigned upload and its validation; a valid one yields a video.
+
+    `tries` counts the examinations begun of the file as it is, `copies` are the keys under which
+    one that found nothing wrong was going to keep it.
+    """
 
     program_id: str
     upload_id: str
@@ -509,10 +538,21 @@ class Upload:
     video: VideoFacts | None = None
     video_key: str | None = None
     problems: tuple[VideoProblem, ...] = ()
+    tries: int = 0
+    copies: frozenset[str] = frozenset()
+
+    @property
+    def strays(self) -> frozenset[str]:
+        """Keys of copies begun for this upload that its verdict did not choose."""
+        return self.copies - {self.video_key}
+
+    def is_over_at(self, now: datetime) -> bool:
+        """Tell whether no file can come any more."""
+        return now > self.form_expires_at + ARRIVAL_GRACE
 
     @property
     def incoming_key(self) -> str:
-        return f"incoming/{self.program_id}/{self.upload_id}"
+        return incoming_key(self.program_id, self.upload_id)
 
     def key_for(self, etag: str) -> str:
         """Name the place for the bytes of this ETag: other bytes can never come to lie there."""
@@ -521,9 +561,21 @@ class Upload:
     def status_at(self, now: datetime) -> UploadStatus:
         """Tell the status: an upload whose file never came is expired, swept or not."""
         waiting = self.state is UploadStatus.AWAITING_FILE
-        if waiting and now > self.form_expires_at + ARRIVAL_GRACE:
+        if waiting and self.is_over_at(now):
             return UploadStatus.EXPIRED
         return self.state
+
+
+@dataclass(frozen=True)
+class Preview:
+    """An address at which anybody who has it can watch a video for a while. Never logged."""
+
+    url: str
+    expires_at: datetime
+
+
+def incoming_key(program_id: str, upload_id: str) -> str:
+    return f"incoming/{program_id}/{upload_id}"
 
 
 def parse_incoming_key(key: str) -> tuple[str, str] | None:

@@ -171,7 +171,7 @@ def test_on_an_upload_whose_file_has_come_an_activity_waits_for_the_verdict(
 ) -> None:
     upload = stage.studio.posted()
     if claimed:
-        stage.studio.store.claim(upload.program_id, upload.upload_id)
+        stage.studio.store.claim(upload.program_id, upload.upload_id, stage.clock.now())
     activity = stage.made(upload)
     assert activity.state is ActivityState.PROCESSING
     assert activity.video is None
@@ -265,7 +265,7 @@ def test_a_good_verdict_between_reading_the_upload_and_writing_opens_the_activit
 ) -> None:
     upload = stage.studio.posted()
     if claimed:
-        stage.studio.store.claim(upload.program_id, upload.upload_id)
+        stage.studio.store.claim(upload.program_id, upload.upload_id, stage.clock.now())
     stage.videos.meanwhile = lambda: stage.studio.service.validate(upload.incoming_key)
     activity = stage.made(upload)
     assert activity.state is ActivityState.PUBLISHED
@@ -277,7 +277,7 @@ def test_a_bad_verdict_between_reading_the_upload_and_writing_refuses_the_activi
     stage: Stage,
 ) -> None:
     upload = stage.studio.posted(b"bad")
-    stage.studio.store.claim(upload.program_id, upload.upload_id)
+    stage.studio.store.claim(upload.program_id, upload.upload_id, stage.clock.now())
     stage.videos.meanwhile = lambda: stage.studio.service.validate(upload.incoming_key)
     assert stage.refused(upload).code is ProblemCode.UPLOAD_NOT_VALID
 
