@@ -34,6 +34,7 @@ from chalicelib.videos.model import (
     Upload,
     UploadStatus,
     VideoProblem,
+    VideoProblemCode,
 )
 from chalicelib.videos.service import Verdict, VideoService
 from tests.clock import NOON, StoppedClock
@@ -318,6 +319,23 @@ def settle(stage: Stage, *records: dict[str, Any]) -> list[str]:
     context = SimpleNamespace(function_name="settle", aws_request_id="r")
     answer = worker.settle(stage.lifecycle, {"Records": list(records)}, context)
     return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
+
+
+def test_an_activity_whose_upload_ended_without_a_file_is_rejected_and_says_so(
+    stage: Stage, dynamodb: Any
+) -> None:
+    upload = stage.studio.posted()
+    activity = stage.made(upload)
+    stage.studio.files.discard(upload.incoming_key)
+    stage.clock.advance(timedelta(minutes=21))
+    stage.studio.lost.look_again()
+    for _ in range(2):
+        assert settle(stage, record_of(dynamodb, upload)) == []
+    settled = stage.now(activity)
+    assert settled.state is ActivityState.REJECTED
+    (problem,) = settled.problems
+    assert problem.code is VideoProblemCode.FILE_NOT_RECEIVED
+    assert "15 minutes" in problem.message
 
 
 def verdict(

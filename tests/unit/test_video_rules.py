@@ -65,7 +65,7 @@ def test_a_video_within_the_limits_or_just_on_them_has_no_problem(facts: VideoFa
     assert judge(facts) == ()
 
 
-# These need more than the facts of a header: see test_video_eyes.py.
+# These need more than the facts of a header (test_video_eyes.py), or no file (test_activities.py).
 BY_PLAYBACK = {
     VideoProblemCode.STILL_PICTURE,
     VideoProblemCode.TRUNCATED,
@@ -73,6 +73,7 @@ BY_PLAYBACK = {
     VideoProblemCode.DOES_NOT_PLAY,
     VideoProblemCode.DAMAGED,
     VideoProblemCode.COULD_NOT_BE_EXAMINED,
+    VideoProblemCode.FILE_NOT_RECEIVED,
 }
 
 # One row for every other code: the facts, the field, the actual value, the limit, and the words.
