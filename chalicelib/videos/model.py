@@ -75,6 +75,13 @@ class VideoProblemCode(StrEnum):
     FILE_NOT_RECEIVED = "file_not_received"
 
 
+class IndexFlaw(StrEnum):
+    """Why the index of a file, without which nothing in it is found, cannot be used."""
+
+    MISSING = "missing"
+    DAMAGED = "damaged"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoFacts:
     """What was seen in a file. None means that it could not be told.
@@ -82,7 +89,7 @@ class VideoFacts:
     `container` is "mp4", "webm" or another lower-case name; None when nothing was recognised.
     `codec` is that of the picture, likewise: "h264", "h265", "vp8", "vp9" or another name.
     `width` and `height` are pixels as displayed, after rotation and pixel shape.
-    `frame_rate` is the average, in frames per second.
+    `frame_rate` is the average, in frames per second. With an `index_flaw` nothing else is known.
     """
 
     size_bytes: int
@@ -94,6 +101,7 @@ class VideoFacts:
     width: int | None = None
     height: int | None = None
     frame_rate: float | None = None
+    index_flaw: IndexFlaw | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,13 +169,15 @@ def judge(facts: VideoFacts, playback: Playback | None = None) -> tuple[VideoPro
     wherever a rule needs it. Rules about the picture are left out when there is no picture: one
     plain reason says more than five that follow.
     """
+    if facts.index_flaw:
+        return (*_size(facts), _index(facts.index_flaw))
     played = _playback(facts, playback) if playback else []
     if playback:
         facts = corrected(facts, playback)
     problems = [*_size(facts), *_content(facts)]
     if facts.has_video:
         problems += [*_codec(facts), *_length(facts), *_resolution(facts), *_frame_rate(facts)]
-    elif facts.container in CONTAINERS:
+    elif facts.container in CONTAINERS and facts.duration_seconds is not None:
         problems += _length(facts)
     return (*problems, *played)
 
@@ -293,6 +303,21 @@ def _playback(facts: VideoFacts, playback: Playback) -> list[VideoProblem]:
     return problems
 
 
+def _index(flaw: IndexFlaw) -> VideoProblem:
+    missing = flaw is IndexFlaw.MISSING
+    return VideoProblem(
+        code=VideoProblemCode.TRUNCATED if missing else VideoProblemCode.DAMAGED,
+        message="Part of this video is missing, and without it nothing plays: the file was cut off "
+        "while it was saved or uploaded. Please choose the complete file, or export it again."
+        if missing
+        else "The index of this video is damaged, so that no player finds its pictures. "
+        "Please export it again.",
+        field="index",
+        actual=flaw.value,
+        limit="complete",
+    )
+
+
 def _size(facts: VideoFacts) -> list[VideoProblem]:
     size = facts.size_bytes
     if size < MIN_SIZE_BYTES:
@@ -353,7 +378,7 @@ def _content(facts: VideoFacts) -> list[VideoProblem]:
         problems.append(
             VideoProblem(
                 code=VideoProblemCode.NO_VIDEO_TRACK,
-                message="This file has no video in it, only sound or a still picture; "
+                message="There is no video in this file, at most sound or a still picture; "
                 "a video track is needed.",
                 field="has_video",
                 actual=0,
@@ -589,7 +614,10 @@ def parse_incoming_key(key: str) -> tuple[str, str] | None:
 
 def facts_from(stored: Mapping[str, Any] | None) -> VideoFacts | None:
     """Read a video's facts as they are kept."""
-    return VideoFacts(**stored) if stored else None
+    if not stored:
+        return None
+    flaw = stored.get("index_flaw")
+    return VideoFacts(**{**stored, "index_flaw": IndexFlaw(flaw) if flaw else None})
 
 
 def problems_from(stored: Sequence[Mapping[str, Any]] | None) -> tuple[VideoProblem, ...]:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.e2e.backstage import Backstage, Program, create_program
-from tests.e2e.people import Api, Witness
+from tests.e2e.people import Api, Witness, without_previews
 from tests.e2e.waiting import wait_for
 
 

@@ -113,7 +113,8 @@ REFUSED: dict[VideoProblemCode, tuple[VideoFacts, str, object, object, str]] = {
         "has_video",
         0,
         1,
-        "This file has no video in it, only sound or a still picture; a video track is needed.",
+        "There is no video in this file, at most sound or a still picture; "
+        "a video track is needed.",
     ),
     VideoProblemCode.UNSUPPORTED_CODEC: (
         replace(GOOD, codec="mpeg-4 visual"),
