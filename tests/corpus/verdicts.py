@@ -1,6 +1,7 @@
 """The verdict on every file of the corpus, reached as in production, and what it cost."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ class Verdict:
     size_bytes: int
     gets: int
     bytes_fetched: int
+    seconds: float
 
 
 def over(content: bytes) -> RangeReader:
@@ -38,7 +40,7 @@ def over(content: bytes) -> RangeReader:
 
 def verdict(examiner: Examiner, fixture: Fixture) -> Verdict:
     content = fixture.make()
-    reader = over(content)
+    reader, before = over(content), time.monotonic()
     try:
         examination = examiner(reader, len(content))
     except CannotExamine:
@@ -48,7 +50,8 @@ def verdict(examiner: Examiner, fixture: Fixture) -> Verdict:
     else:
         problems = tuple(problem.code.value for problem in examination.problems)
         eye = "header" if examination.playback is None else "playback"
-    return Verdict(fixture, problems, eye, len(content), reader.gets, reader.bytes_fetched)
+    seconds = time.monotonic() - before
+    return Verdict(fixture, problems, eye, len(content), reader.gets, reader.bytes_fetched, seconds)
 
 
 def verdicts(ffprobe: str, fixtures: Sequence[Fixture]) -> list[Verdict]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.videos.probe import ObjectChanged
 from tests.e2e.backstage import Backstage
 from tests.e2e.people import Api, post_form, without_previews
 from tests.e2e.waiting import wait_for
@@ -117,6 +118,28 @@ def test_the_validated_bytes_are_kept_and_nothing_is_left_in_incoming(
         "Incoming being empty of the upload",
         lambda: not any(each.endswith(upload_id) for each in backstage.objects("IncomingBucket")),
     )
+
+
+def test_only_the_bytes_that_were_examined_are_copied(
+    manager: Api, backstage: Backstage, clips: Path
+) -> None:
+    """S3 itself compares: whatever is posted between looking and copying is not kept."""
+    with backstage.validation_paused():
+        form = manager.ask_for_upload()
+        manager.post_file(form, (clips / "demo.mp4").read_bytes())
+        house = backstage.house()
+        _, program_id, upload_id = form.fields["key"].split("/")
+        upload = house._upload_store.get(program_id, upload_id)
+        assert upload is not None
+        arrived = house._video_files.arrived(upload.incoming_key)
+        assert arrived is not None
+        manager.post_file(form, (clips / "demo.webm").read_bytes())
+        with pytest.raises(ObjectChanged):
+            house._video_files.keep(upload, arrived[0], "video/mp4")
+    assert manager.verdict(upload_id)["video"]["container"] == "webm"
+    kept = [key for key in backstage.objects("VideosBucket") if f"/{upload_id}/" in key]
+    assert len(kept) == 1
+    assert arrived[0].strip('"') not in kept[0]
 
 
 def test_a_second_file_posted_with_the_form_changes_nothing(

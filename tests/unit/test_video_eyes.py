@@ -123,6 +123,12 @@ def test_a_program_beyond_its_limits_is_ended(program: str) -> None:
     assert time.monotonic() - before < 5
 
 
+def test_a_program_gets_no_more_memory_than_its_limit() -> None:
+    ran = run(python("import time; time.sleep(0.2); bytearray(2**31); print('had it')"), SMALL)
+    assert (ran.output, ran.code) == (b"", 1)
+    assert b"MemoryError" in ran.errors
+
+
 def test_a_program_that_is_not_there_is_no_verdict() -> None:
     with pytest.raises(CannotExamine):
         run(["/nowhere/ffprobe"], SMALL)
