@@ -10,7 +10,7 @@ from chalicelib.videos.child import LIMITS as FIRST_EYE
 from chalicelib.videos.decode import LIMITS as SECOND_EYE
 from chalicelib.videos.decode import watch
 from tests.corpus import ffprobe
-from tests.corpus.fixtures import CLIPS, FIXTURES, Fixture
+from tests.corpus.fixtures import CLIPS, FIXTURES, Fixture, clip
 from tests.corpus.table import PAGE, table, with_table
 from tests.corpus.verdicts import HASTY, Verdict, verdicts
 
@@ -54,16 +54,24 @@ def test_no_file_keeps_anybody_busy_for_longer_than_the_limits() -> None:
     assert HASTY.seconds <= endless.seconds
 
 
+PLAYLIST = (
+    f"#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\n{CLIPS / 'demo.mp4'}\n#EXT-X-ENDLIST\n"
+).encode()
+
+
 @pytest.mark.parametrize(
-    "names",
-    ["ffconcat version 1.0\nfile '{}'\n", "#EXTM3U\n#EXTINF:4,\n{}\n#EXT-X-ENDLIST\n"],
-    ids=["concat", "playlist"],
+    "content",
+    [PLAYLIST, clip("animated.gif"), clip("picture.png"), clip("transport_stream.ts")],
+    ids=["playlist", "gif", "png", "ts"],
 )
-def test_the_second_eye_opens_no_file_that_another_one_names(names: str) -> None:
+def test_the_second_eye_sees_nothing_in_other_formats_nor_in_files_they_name(
+    content: bytes,
+) -> None:
+    """Without its lists of what may be opened, ffprobe finds pictures in each of these."""
     with tempfile.TemporaryFile() as file:
-        size_bytes = file.write(names.format(CLIPS / "demo.mp4").encode())
+        file.write(content)
         file.flush()
-        playback = watch(ffprobe.found(), file, size_bytes)
+        playback = watch(ffprobe.found(), file, len(content))
     assert (playback.frames, playback.decoded) == (0, 0)
 
 
