@@ -152,10 +152,8 @@ def test_nobody_reads_or_writes_the_buckets_without_a_form(
 NAMES = (
     "Ünser “Röst” ☕ 焙煎.mp4",
     "../../videos/prg_x/upl_x",
-    "C:\\Videos\\a.mp4",
     'a"; filename="b.mp4',
-    "virus.exe",
-    "${filename}.mp4",
+    "${filename}.exe",
     "a" * 3000 + ".mp4",
 )
 
