@@ -100,6 +100,14 @@ def give_up(event: SQSEvent) -> Any:
     return worker.give_up(house.videos, event.to_dict(), event.context)
 
 
+@app.schedule("rate(1 minute)")
+def look_again(event: CloudWatchEvent) -> int:  # noqa: ARG001  a tick says nothing but now
+    """The clock ticked: uploads may be stuck, or never have got their file."""
+    from chalicelib.videos import worker
+
+    return worker.look_again(house.lost_and_found)
+
+
 @app.on_dynamodb_record(
     stream_arn="arn:aws:dynamodb:us-east-1:000000000000:table/uploads/stream/0", batch_size=10
 )

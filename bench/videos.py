@@ -1,95 +1,118 @@
 """How files are looked at, side by side with the plain way: `python -m bench.videos`.
 
-The plain way downloads all of a file and reads the header with ffprobe. Both read from the same
-source, a server on this machine that answers range requests; figures of one run on one machine.
+The plain way downloads all of a file to disk and reads its header with ffprobe, then applies the
+same rules. Both work on the same files in a bucket of the same local cloud, in one run. What is
+judged are counts and ratios: seconds are those of one machine. Ends with 1 if a goal is missed.
 """
 
-import http.client
+import gc
 import json
-import re
-import resource
+import logging
+import multiprocessing
+import os
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, Self
+from unittest.mock import patch
 
-from chalicelib.videos.bounded import CannotExamine
+from chalicelib.foundation.aws import Clients
+from chalicelib.videos import bounded, decode
 from chalicelib.videos.examination import Examiner
 from chalicelib.videos.model import VideoFacts, judge
-from chalicelib.videos.probe import RangeReader
-from tests.corpus import ffprobe
-from tests.corpus.fixtures import FIXTURES, at_the_limit, clip
+from chalicelib.videos.probe import s3_reader
+from local import cloud, ffprobe, ports
+from local.home import PROJECT, Home
+from local.surroundings import keep_to_this_machine
+from tests.corpus.fixtures import FIXTURES, at_the_limit
 
-_RANGE = re.compile(r"bytes=(\d+)-(\d+)")
+BUCKET = "bench"
+BUSY = "busy-50mb.mp4"
+MADE = PROJECT / ".local" / "bench" / BUSY
+TIMES = 3
+MEGABYTE = 1024 * 1024
+
+# The goals.
+HEADER_GETS, HEADER_BYTES = 3, 1_300_000
+WHOLE_GETS, WHOLE_RATIO, WHOLE_MEMORY = 12, 1.3, 128 * MEGABYTE
+
 _PLAIN = ("-v", "error", "-show_streams", "-show_format", "-of", "json")
+_COUNT = ("-v", "error", "-count_packets", "-show_streams")
+_PICTURE = "testsrc2=s=1080x1920:r=30:d=60,noise=alls=20:allf=t"
+_MAKE = (
+    *("ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", _PICTURE, "-c:v", "libx264"),
+    *("-preset", "ultrafast", "-g", "60", "-b:v", "6800k", "-maxrate", "6900k", "-bufsize", "4M"),
+    *("-pix_fmt", "yuv420p", "-movflags", "+faststart", "-f", "mp4"),
+)
 
 
-class Source(BaseHTTPRequestHandler):
-    """Answers GETs with ranges of one content, as S3 does."""
+@dataclass(frozen=True)
+class Seen:
+    """One look at one file: whether it may be used, by the header alone, and what it cost."""
 
-    content: ClassVar[bytes] = b""
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def do_GET(self) -> None:
-        start, last = 0, len(self.content) - 1
-        if asked := _RANGE.match(self.headers.get("Range", "")):
-            start, last = int(asked[1]), int(asked[2])
-        piece = memoryview(self.content)[start : last + 1]
-        self.send_response(206)
-        self.send_header("Content-Length", str(len(piece)))
-        self.end_headers()
-        self.wfile.write(piece)
-
-    def log_message(self, *_: object) -> None:
-        pass
+    passed: bool
+    by_header: bool
+    gets: int
+    bytes_read: int
+    seconds: float
+    commands: tuple[tuple[str, ...], ...] = ()
 
 
-class Bench:
+class Looks:
+    """Both ways of looking at an object of the bucket, their GETs counted as they are sent."""
+
     def __init__(self) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Source)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        self._connection = http.client.HTTPConnection("127.0.0.1", self._server.server_port)
-        self._ffprobe = ffprobe.found()
-        self.examiner = Examiner(self._ffprobe)
+        self._s3 = Clients().s3
+        self._ffprobe = str(ffprobe.provide(print))
+        self._examiner = Examiner(self._ffprobe)
+        self._gets = 0
+        self._s3.meta.events.register("before-send.s3.GetObject", self._count)
 
     def close(self) -> None:
-        self.examiner.close()
-        self._connection.close()
-        self._server.shutdown()
-        self._server.server_close()
+        self._examiner.close()
 
-    def fetch(self, start: int, end: int) -> bytes:
-        self._connection.request("GET", "/", headers={"Range": f"bytes={start}-{end - 1}"})
-        return self._connection.getresponse().read()
+    def _count(self, **_: Any) -> None:
+        self._gets += 1
 
-    def look(self, content: bytes) -> tuple[bool, RangeReader]:
-        """Examine; tells whether it may be used."""
-        Source.content = content
-        reader = RangeReader(self.fetch, len(content))
+    def greenroom(self, key: str) -> Seen:
+        commands: list[tuple[str, ...]] = []
+
+        def noted(command: Sequence[str], *given: Any, **more: Any) -> bounded.Ran:
+            commands.append(tuple(command))
+            return bounded.run(command, *given, **more)
+
+        self._gets, before = 0, time.perf_counter()
+        head = self._s3.head_object(Bucket=BUCKET, Key=key)
+        reader = s3_reader(self._s3, BUCKET, key, head["ETag"], head["ContentLength"])
+        passed, by_header = False, False
         try:
-            return not self.examiner(reader, len(content)).problems, reader
-        except CannotExamine:
-            return False, reader
+            with patch.object(decode, "run", noted):
+                examination = self._examiner(reader, head["ContentLength"])
+            passed, by_header = not examination.problems, examination.playback is None
+        except bounded.CannotExamine:
+            pass
+        seconds = time.perf_counter() - before
+        return Seen(passed, by_header, self._gets, reader.bytes_fetched, seconds, tuple(commands))
 
-    def plain(self, content: bytes, *more: tuple[str, ...]) -> bool:
-        """Do it the plain way, and with `more` runs of ffprobe over the same file."""
-        Source.content = content
-        with tempfile.NamedTemporaryFile() as file:
-            for start in range(0, len(content), 9 * 1024 * 1024):
-                file.write(self.fetch(start, min(start + 9 * 1024 * 1024, len(content))))
-            file.flush()
-            answer = b""
+    def plain(self, key: str, *more: tuple[str, ...]) -> Seen:
+        """Look the plain way; with `more`, run ffprobe with each of these options instead."""
+        self._gets, before = 0, time.perf_counter()
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "video"
+            self._s3.download_file(BUCKET, key, str(file))
+            size, answer = file.stat().st_size, b""
             for options in more or (_PLAIN,):
-                command = [self._ffprobe, *options, file.name]
+                command = [self._ffprobe, *options, str(file)]
                 answer = subprocess.run(command, check=False, capture_output=True).stdout
-        return not more and _passes(answer, len(content))
+        seconds = time.perf_counter() - before
+        return Seen(not more and _passes(answer, size), True, self._gets, size, seconds)
 
 
 def _passes(answer: bytes, size_bytes: int) -> bool:
@@ -116,80 +139,206 @@ def _passes(answer: bytes, size_bytes: int) -> bool:
     return not judge(facts)
 
 
-def best(work: Callable[[], object], times: int = 5) -> float:
-    """Seconds of the fastest of some goes: what is slower is the machine's other business."""
-    taken = []
-    for _ in range(times):
-        before = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - before)
-    return min(taken)
+# Memory
 
 
-def _busy_50_mb() -> bytes:
-    """Give a minute of dense full HD, made once with an ffmpeg if there is one here."""
-    path = Path(tempfile.gettempdir()) / "greenroom-bench-50mb.mp4"
-    if not path.exists() and shutil.which("ffmpeg"):
-        subprocess.run([*_MAKE, str(path)], check=True)
-    return path.read_bytes() if path.exists() else at_the_limit()
+def _tree() -> list[int]:
+    """This process and all it started."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                stat = (entry / "stat").read_text()
+            except OSError:
+                continue
+            parents[int(entry.name)] = int(stat.rpartition(")")[2].split()[1])
+    found = [os.getpid()]
+    for each in found:
+        found += [child for child, parent in parents.items() if parent == each]
+    return found
 
 
-_PICTURE = "testsrc2=s=1080x1920:r=30:d=60,noise=alls=20:allf=t"
-_MAKE = (
-    *("ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", _PICTURE, "-c:v", "libx264"),
-    *("-preset", "ultrafast", "-g", "60", "-b:v", "6800k", "-maxrate", "6900k", "-bufsize", "4M"),
-    *("-pix_fmt", "yuv420p", "-movflags", "+faststart"),
-)
+def _resident() -> int:
+    """Bytes that this process and all it started hold, what they share counted once."""
+    total = 0
+    for pid in _tree():
+        try:
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        except OSError:
+            continue
+        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    return total
 
 
-def main() -> None:
-    bench, write = Bench(), sys.stdout.write
+@dataclass
+class Peak:
+    """The most memory held during a stretch of work, above what was held before."""
+
+    idle: int = 0
+    most: int = 0
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> Self:
+        gc.collect()
+        self.idle = self.most = _resident()
+        self._watcher = threading.Thread(target=self._watch)
+        self._watcher.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._watcher.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.005):
+            self.most = max(self.most, _resident())
+
+    @property
+    def above(self) -> int:
+        return self.most - self.idle
+
+
+def _memory_of(way: str) -> int:
+    """Look at the large file in this process, new and idle so far; tells the peak above that."""
+    looks = Looks()
     try:
-        bad = [fixture for fixture in FIXTURES if fixture.problems]
-        good = [fixture for fixture in FIXTURES if not fixture.problems]
-        ours = [(fixture, bench.look(fixture.make())[0]) for fixture in bad + good]
-        plain = [(fixture, bench.plain(fixture.make())) for fixture in bad + good]
-        for name, results in (("Greenroom", ours), ("plain", plain)):
-            caught = sum(not passed for fixture, passed in results if fixture.problems)
-            refused = sum(not passed for fixture, passed in results if not fixture.problems)
-            write(
-                f"{name:10} caught {caught} of {len(bad)} bad files, "
-                f"refused {refused} of {len(good)} good ones\n"
-            )
-        small = clip("no_audio.mp4")
-        for what, content in {
-            "refused by header": clip("quicktime.mov"),
-            "small, valid": small,
-        }.items():
-            _, reader = bench.look(content)
-            seconds = best(lambda content=content: bench.look(content))  # type: ignore[misc]
-            other = best(lambda content=content: bench.plain(content))  # type: ignore[misc]
-            write(
-                f"{what:18} {seconds * 1000:6.0f} ms, {reader.gets} GETs, "
-                f"{reader.bytes_fetched:,} bytes (plain {other * 1000:.0f} ms)\n"
-            )
-        content = _busy_50_mb()
-        _, reader = bench.look(content)
-        seconds = best(lambda: bench.look(content))
-        count = ("-v", "error", "-count_packets", "-show_streams")
-        samples = "%+#24,30.01%+#24,58.01%+#60"
-        decode = (
-            *("-v", "error", "-threads", "1", "-skip_loop_filter", "all"),
-            *("-select_streams", "v:0", "-read_intervals", samples),
-            *("-show_entries", "frame=pts_time"),
-        )
-        same = best(lambda: bench.plain(content, count, decode))
-        header = best(lambda: bench.plain(content))
-        write(
-            f"{len(content):,} bytes    {seconds * 1000:6.0f} ms, {reader.gets} GETs, "
-            f"{reader.bytes_fetched:,} bytes; download + count + decode {same * 1000:.0f} ms "
-            f"({seconds / same:.2f}); plain {header * 1000:.0f} ms\n"
-        )
-        children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-        write(f"largest process started: {children:.0f} MB\n")
+        with Peak() as peak:
+            looks.greenroom(BUSY) if way == "greenroom" else looks.plain(BUSY)
     finally:
-        bench.close()
+        looks.close()
+    return peak.above
+
+
+def memory(way: str) -> int | None:
+    """Peak bytes above an idle process for the large file; None where that cannot be seen."""
+    if not Path("/proc/self/smaps_rollup").exists():
+        return None
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_memory_of, (way,))
+
+
+# The run
+
+
+def best(work: Callable[[], Seen]) -> Seen:
+    """The fastest of some goes: what is slower is the machine's other business."""
+    return min((work() for _ in range(TIMES)), key=lambda seen: seen.seconds)
+
+
+def busy() -> bytes:
+    """Give a minute of dense full HD, made once with an ffmpeg if there is one here."""
+    if not MADE.exists() and shutil.which("ffmpeg"):
+        MADE.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = MADE.with_suffix(".unfinished")
+        subprocess.run([*_MAKE, str(unfinished)], check=True)
+        unfinished.replace(MADE)
+    if MADE.exists():
+        return MADE.read_bytes()
+    print("no ffmpeg here: the large file is mostly empty space, and its figures flatter")
+    return at_the_limit()
+
+
+@dataclass
+class Report:
+    missed: bool = False
+
+    def line(self, what: str, greenroom: object, plain: object = "") -> None:
+        print(f"{what:44} {greenroom!s:>18} {plain!s:>18}")
+
+    def goal(self, what: str, value: float, limit: float, unit: str = "") -> None:
+        met = value <= limit
+        self.missed = self.missed or not met
+        told = f"{value:,}{unit}, at most {limit:,}{unit}"
+        print(f"goal {'met   ' if met else 'MISSED'} {what}: {told}")
+
+
+def run() -> bool:
+    """Hold one way against the other; tells whether every goal is met."""
+    s3, report = Clients().s3, Report()
+    s3.create_bucket(Bucket=BUCKET)
+    for fixture in FIXTURES:
+        s3.put_object(Bucket=BUCKET, Key=fixture.name, Body=fixture.make())
+    content = busy()
+    s3.put_object(Bucket=BUCKET, Key=BUSY, Body=content)
+    looks = Looks()
+    try:
+        _corpus(looks, report)
+        _large(looks, report, len(content))
+    finally:
+        looks.close()
+    return not report.missed
+
+
+def _corpus(looks: Looks, report: Report) -> None:
+    ours = [looks.greenroom(fixture.name) for fixture in FIXTURES]
+    theirs = [looks.plain(fixture.name) for fixture in FIXTURES]
+    bad = [number for number, fixture in enumerate(FIXTURES) if fixture.problems]
+    good = [number for number, fixture in enumerate(FIXTURES) if not fixture.problems]
+
+    def caught(seen: Sequence[Seen], which: Sequence[int]) -> int:
+        return sum(not seen[number].passed for number in which)
+
+    report.line(f"the corpus: {len(FIXTURES)} files", "Greenroom", "plain way")
+    report.line(f"of {len(bad)} bad files caught", caught(ours, bad), caught(theirs, bad))
+    report.line(f"of {len(good)} good files refused", caught(ours, good), caught(theirs, good))
+    for what, of in (
+        ("GETs", lambda seen: sum(each.gets for each in seen)),
+        ("bytes read", lambda seen: f"{sum(each.bytes_read for each in seen):,}"),
+        ("seconds", lambda seen: f"{sum(each.seconds for each in seen):.1f}"),
+        ("milliseconds, median", _milliseconds),
+    ):
+        report.line(f"  {what}", of(ours), of(theirs))
+    refused = [n for n in bad if ours[n].by_header and not ours[n].passed]
+    report.line(f"refused by header alone: {len(refused)} files", "", "")
+    mine, other = [ours[n] for n in refused], [theirs[n] for n in refused]
+    report.line("  most GETs", max(s.gets for s in mine), max(s.gets for s in other))
+    most, most_plain = (max(s.bytes_read for s in each) for each in (mine, other))
+    report.line("  most bytes", f"{most:,}", f"{most_plain:,}")
+    report.line("  milliseconds, median", _milliseconds(mine), _milliseconds(other))
+    report.goal("bad files let through", len(bad) - caught(ours, bad), 0)
+    report.goal("good files refused", caught(ours, good), 0)
+    report.goal("GETs of a refusal by header", max(s.gets for s in mine), HEADER_GETS)
+    report.goal("bytes of a refusal by header", most, HEADER_BYTES)
+
+
+def _milliseconds(seen: Sequence[Seen]) -> str:
+    return f"{statistics.median(each.seconds for each in seen) * 1000:.0f}"
+
+
+def _large(looks: Looks, report: Report, size_bytes: int) -> None:
+    ours = best(lambda: looks.greenroom(BUSY))
+    plain = best(lambda: looks.plain(BUSY))
+    # The last of our two runs decodes the samples; the file's name is its last word.
+    decode_samples = ours.commands[-1][1:-1]
+    same = best(lambda: looks.plain(BUSY, _COUNT, decode_samples))
+    report.line(f"a full verdict on {size_bytes:,} bytes", "Greenroom", "plain way")
+    report.line("  passed", ours.passed, plain.passed)
+    report.line("  GETs", ours.gets, plain.gets)
+    report.line("  bytes read", f"{ours.bytes_read:,}", f"{plain.bytes_read:,}")
+    report.line("  milliseconds", f"{ours.seconds * 1000:.0f}", f"{plain.seconds * 1000:.0f}")
+    report.line("  download, count and decode, milliseconds", "", f"{same.seconds * 1000:.0f}")
+    peaks = {way: memory(way) for way in ("greenroom", "plain")}
+    shown = [f"{each / MEGABYTE:.0f}" if each is not None else "?" for each in peaks.values()]
+    report.line("  peak memory above idle, MB", *shown)
+    report.goal("GETs of a full verdict", ours.gets, WHOLE_GETS)
+    ratio = round(ours.seconds / same.seconds, 2)
+    report.goal("times download, count and decode", ratio, WHOLE_RATIO)
+    if peaks["greenroom"] is not None:
+        above = round(peaks["greenroom"] / MEGABYTE)
+        report.goal("peak memory above idle", above, WHOLE_MEMORY // MEGABYTE, " MB")
+
+
+def main() -> int:
+    keep_to_this_machine()
+    logging.disable(logging.WARNING)
+    with tempfile.TemporaryDirectory(prefix="greenroom-bench-") as folder:
+        running = cloud.start(Home(Path(folder)), ports.any_free())
+        os.environ["AWS_ENDPOINT_URL"] = running.endpoint_url
+        try:
+            return 0 if run() else 1
+        finally:
+            running.stop(keep=False)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from chalicelib.videos.examination import Examiner
     from chalicelib.videos.model import Examination
     from chalicelib.videos.probe import RangeReader
-    from chalicelib.videos.service import VideoService
-    from chalicelib.videos.store import VideoFiles
+    from chalicelib.videos.queue import ArrivalsQueue
+    from chalicelib.videos.service import LostAndFound, VideoService
+    from chalicelib.videos.store import UploadStore, VideoFiles
 
 
 class House:
@@ -140,10 +141,26 @@ class House:
     @cached_property
     def videos(self) -> "VideoService":
         from chalicelib.videos.service import VideoService
+
+        return VideoService(self._upload_store, self._video_files, self._look, self.clock)
+
+    @cached_property
+    def _upload_store(self) -> "UploadStore":
         from chalicelib.videos.store import UploadStore
 
-        store = UploadStore(self.settings.require("uploads_table"))
-        return VideoService(store, self._video_files, self._look, self.clock)
+        return UploadStore(self.settings.require("uploads_table"))
+
+    @cached_property
+    def arrivals_queue(self) -> "ArrivalsQueue":
+        from chalicelib.videos.queue import ArrivalsQueue
+
+        return ArrivalsQueue(self.clients.sqs, self.settings.require("arrivals_queue_url"))
+
+    @cached_property
+    def lost_and_found(self) -> "LostAndFound":
+        from chalicelib.videos.service import LostAndFound
+
+        return LostAndFound(self._upload_store, self._video_files, self.arrivals_queue, self.clock)
 
     def _look(self, file: "RangeReader", size_bytes: int) -> "Examination":
         return self._examiner(file, size_bytes)

@@ -43,6 +43,7 @@ SOURCE_PACKAGE, SOURCE_RELEASE = "ffmpeg", "bookworm"
 SOURCE_SETTING = "FFMPEG_SOURCE"
 BUILD_SECONDS = 3600.0
 FETCH_SECONDS = 600.0
+CORPUS_SECONDS = 600.0
 LARGEST_BYTES = 10_000_000
 LICENSES = ("COPYING.LGPLv2.1", "LICENSE.md")
 
@@ -146,6 +147,8 @@ def check(architecture: str, note: Note) -> Layer:
         shutil.rmtree(second.folder)
         note(f"twice the same bytes: {sums[0]}")
         prove(first, architecture, note)
+        if architecture == machine.architecture():
+            prove_verdicts(first, note)
         folder = LAYERS / architecture
         shutil.rmtree(folder, ignore_errors=True)
         first.folder.rename(folder)
@@ -178,6 +181,25 @@ def prove(layer: Layer, architecture: str, note: Note) -> None:
         emulator = [found]
     _prove_running([*emulator, str(layer.ffprobe)])
     note(f"run: {', '.join(PROBED_CLIPS)} counted and decoded; nothing else built in")
+
+
+def prove_verdicts(layer: Layer, note: Note) -> None:
+    """Raises Failure unless this layer's ffprobe leads to the verdict on every file of the corpus.
+
+    Only for a layer of this machine's own kind: what is emulated is too slow for the time limits.
+    """
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.corpus"],
+        cwd=PROJECT,
+        env=os.environ | {"FFPROBE": str(layer.ffprobe)},
+        capture_output=True,
+        text=True,
+        timeout=CORPUS_SECONDS,
+        check=False,
+    )
+    if ran.returncode != 0:
+        raise _unfit(f"verdicts of the corpus differ:\n{tail(ran.stderr)}")
+    note("every file of the corpus gets its verdict with it")
 
 
 def require_ffprobe_in(file: Path) -> None:
@@ -272,7 +294,9 @@ def _source_file(note: Note) -> Path:
 
 def _fetch(wanted: Source, kept: Path) -> None:
     """apt-get with lists of its own, of sources only: the machine's own are not touched."""
-    remedy = f"Get {wanted.name} elsewhere, then: make layer {SOURCE_SETTING}=path/to/that/file"
+    remedy = (
+        f"Get {wanted.name} elsewhere, then: make layer-check {SOURCE_SETTING}=path/to/that/file"
+    )
     if not shutil.which("apt-get"):
         raise Failure("The source is fetched with apt-get, which is not here.", remedy)
     kept.parent.mkdir(parents=True, exist_ok=True)

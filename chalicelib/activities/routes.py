@@ -22,6 +22,7 @@ from chalicelib.foundation.identity import Caller, TikTokState
 from chalicelib.foundation.problems import ProblemCode
 from chalicelib.foundation.queries import PageQuery
 from chalicelib.programs.model import local_time
+from chalicelib.videos.model import Preview
 from chalicelib.videos.views import VideoProblemView, VideoView
 
 WallClock = Annotated[
@@ -138,7 +139,9 @@ def list_newest(service: ActivityService, request: Request[None, PageQuery]) -> 
     """List the program's activities, newest first."""
     page = service.activities(request.caller, request.query.limit, request.query.cursor)
     now = service.now()
-    items = [_view(activity, request.caller, now) for activity in page.items]
+    items = [
+        _view(activity, request.caller, now, service.preview(activity)) for activity in page.items
+    ]
     return Answer(200, ActivityList(items=items, next_cursor=page.next_cursor))
 
 
@@ -146,7 +149,8 @@ def list_newest(service: ActivityService, request: Request[None, PageQuery]) -> 
 def read(service: ActivityService, request: Request[None, None]) -> Answer:
     """Read one activity."""
     activity = service.activity(request.caller, request.path["activity_id"])
-    return Answer(200, _view(activity, request.caller, service.now()))
+    view = _view(activity, request.caller, service.now(), service.preview(activity))
+    return Answer(200, view)
 
 
 @endpoint(
@@ -161,14 +165,17 @@ def read(service: ActivityService, request: Request[None, None]) -> Answer:
 def end(service: ActivityService, request: Request[None, None]) -> Answer:
     """End an activity now; it leaves every feed."""
     activity = service.end(request.caller, request.path["activity_id"])
-    return Answer(200, _view(activity, request.caller, service.now()))
+    view = _view(activity, request.caller, service.now(), service.preview(activity))
+    return Answer(200, view)
 
 
 @endpoint(Who.MEMBER, query=PageQuery, answers={200: Feed}, problems=(ProblemCode.INVALID_CURSOR,))
 def feed(service: ActivityService, request: Request[None, PageQuery]) -> Answer:
     """List the activities open to oneself: featured first, then newest."""
     page = service.feed(request.caller, request.query.limit, request.query.cursor)
-    items = [_feed_item(activity, request.caller) for activity in page.items]
+    items = [
+        _feed_item(activity, request.caller, service.preview(activity)) for activity in page.items
+    ]
     return Answer(200, Feed(items=items, next_cursor=page.next_cursor))
 
 
@@ -176,7 +183,9 @@ def _local(instant: datetime | None, caller: Caller) -> datetime | None:
     return local_time(instant, caller.time_zone) if instant else None
 
 
-def _view(activity: Activity, caller: Caller, now: datetime) -> ActivityView:
+def _view(
+    activity: Activity, caller: Caller, now: datetime, preview: Preview | None = None
+) -> ActivityView:
     return ActivityView(
         activity_id=activity.activity_id,
         status=activity.status_at(now),
@@ -185,7 +194,7 @@ def _view(activity: Activity, caller: Caller, now: datetime) -> ActivityView:
         points=activity.points,
         featured=activity.featured,
         upload_id=activity.upload_id,
-        video=VideoView.of(activity.video) if activity.video else None,
+        video=VideoView.of(activity.video, preview) if activity.video else None,
         problems=[VideoProblemView.of(problem) for problem in activity.problems],
         starts_at=activity.starts_at,
         starts_at_local=_local(activity.starts_at, caller),
@@ -198,8 +207,9 @@ def _view(activity: Activity, caller: Caller, now: datetime) -> ActivityView:
     )
 
 
-def _feed_item(activity: Activity, caller: Caller) -> FeedItem:
+def _feed_item(activity: Activity, caller: Caller, preview: Preview | None) -> FeedItem:
     connected = caller.tiktok is TikTokState.CONNECTED
+    assert activity.video  # noqa: S101  what is published has one
     kind = ActionKind.SEND_TO_TIKTOK if connected else ActionKind.ADD_ACCOUNT_AND_SEND
     return FeedItem(
         activity_id=activity.activity_id,
@@ -207,7 +217,7 @@ def _feed_item(activity: Activity, caller: Caller) -> FeedItem:
         instructions=activity.instructions,
         points=activity.points,
         featured=activity.featured,
-        video=VideoView.model_validate(activity.video, from_attributes=True),
+        video=VideoView.of(activity.video, preview),
         ends_at=activity.ends_at,
         ends_at_local=_local(activity.ends_at, caller),
         action=ActionView(kind=kind, label=LABELS[kind], reminder=REMINDER),

@@ -19,7 +19,7 @@ from chalicelib.foundation.logging import logger
 from chalicelib.foundation.pages import Cursors, Page
 from chalicelib.foundation.problems import FieldError, Problem, ProblemCode, not_found
 from chalicelib.foundation.table import Conflict, Part, commit
-from chalicelib.videos.model import Upload, UploadStatus
+from chalicelib.videos.model import Preview, Upload, UploadStatus
 from chalicelib.videos.service import Verdict, VideoService
 
 _LIST = "activities"
@@ -219,6 +219,10 @@ class ActivityService:
         page = tuple(found[:limit])
         more = len(found) > limit
         return Page(page, self._cursor(caller, _LIST, page[-1].activity_id) if more else None)
+
+    def preview(self, activity: Activity) -> Preview | None:
+        """Give an address to watch an activity's video at, if it has one."""
+        return self._videos.preview(activity.video_key, activity.video)
 
     def end(self, caller: Caller, activity_id: str) -> Activity:
         """End an activity now; one that has ended stays as it is.

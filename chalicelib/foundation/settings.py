@@ -36,6 +36,7 @@ class Settings:
     performances_table: str = ""
     accounts_table: str = ""
     staging_queue_url: str = ""
+    arrivals_queue_url: str = ""
     tokens_key_id: str = ""
     public_url: str = ""
     tiktok_api_url: str = ""

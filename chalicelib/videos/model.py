@@ -72,6 +72,14 @@ class VideoProblemCode(StrEnum):
     DOES_NOT_PLAY = "does_not_play"
     DAMAGED = "damaged"
     COULD_NOT_BE_EXAMINED = "could_not_be_examined"
+    FILE_NOT_RECEIVED = "file_not_received"
+
+
+class IndexFlaw(StrEnum):
+    """Why the index of a file, without which nothing in it is found, cannot be used."""
+
+    MISSING = "missing"
+    DAMAGED = "damaged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +89,7 @@ class VideoFacts:
     `container` is "mp4", "webm" or another lower-case name; None when nothing was recognised.
     `codec` is that of the picture, likewise: "h264", "h265", "vp8", "vp9" or another name.
     `width` and `height` are pixels as displayed, after rotation and pixel shape.
-    `frame_rate` is the average, in frames per second.
+    `frame_rate` is the average, in frames per second. With an `index_flaw` nothing else is known.
     """
 
     size_bytes: int
@@ -93,6 +101,7 @@ class VideoFacts:
     width: int | None = None
     height: int | None = None
     frame_rate: float | None = None
+    index_flaw: IndexFlaw | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,13 +169,15 @@ def judge(facts: VideoFacts, playback: Playback | None = None) -> tuple[VideoPro
     wherever a rule needs it. Rules about the picture are left out when there is no picture: one
     plain reason says more than five that follow.
     """
+    if facts.index_flaw:
+        return (*_size(facts), _index(facts.index_flaw))
     played = _playback(facts, playback) if playback else []
     if playback:
         facts = corrected(facts, playback)
     problems = [*_size(facts), *_content(facts)]
     if facts.has_video:
         problems += [*_codec(facts), *_length(facts), *_resolution(facts), *_frame_rate(facts)]
-    elif facts.container in CONTAINERS:
+    elif facts.container in CONTAINERS and facts.duration_seconds is not None:
         problems += _length(facts)
     return (*problems, *played)
 
@@ -205,6 +216,19 @@ def could_not_be_examined(tries: int) -> VideoProblem:
         field="examinations",
         actual=tries,
         limit=tries,
+    )
+
+
+def file_not_received() -> VideoProblem:
+    """Give the problem of an activity whose upload ended without a file."""
+    minutes = int(FORM_LIFETIME.total_seconds() / 60)
+    return VideoProblem(
+        code=VideoProblemCode.FILE_NOT_RECEIVED,
+        message=f"No file came for this upload within its {minutes} minutes. Please ask for a new "
+        "upload and send the video again.",
+        field="size_bytes",
+        actual=None,
+        limit=MIN_SIZE_BYTES,
     )
 
 
@@ -279,6 +303,21 @@ def _playback(facts: VideoFacts, playback: Playback) -> list[VideoProblem]:
     return problems
 
 
+def _index(flaw: IndexFlaw) -> VideoProblem:
+    missing = flaw is IndexFlaw.MISSING
+    return VideoProblem(
+        code=VideoProblemCode.TRUNCATED if missing else VideoProblemCode.DAMAGED,
+        message="Part of this video is missing, and without it nothing plays: the file was cut off "
+        "while it was saved or uploaded. Please choose the complete file, or export it again."
+        if missing
+        else "The index of this video is damaged, so that no player finds its pictures. "
+        "Please export it again.",
+        field="index",
+        actual=flaw.value,
+        limit="complete",
+    )
+
+
 def _size(facts: VideoFacts) -> list[VideoProblem]:
     size = facts.size_bytes
     if size < MIN_SIZE_BYTES:
@@ -339,7 +378,7 @@ def _content(facts: VideoFacts) -> list[VideoProblem]:
         problems.append(
             VideoProblem(
                 code=VideoProblemCode.NO_VIDEO_TRACK,
-                message="This file has no video in it, only sound or a still picture; "
+                message="There is no video in this file, at most sound or a still picture; "
                 "a video track is needed.",
                 field="has_video",
                 actual=0,
@@ -490,13 +529,28 @@ DECIDED = frozenset({UploadStatus.VALID, UploadStatus.REJECTED, UploadStatus.EXP
 FORM_LIFETIME = timedelta(minutes=15)
 """How long a presigned form may be posted (product rule)."""
 
+PREVIEW_LIFETIME = timedelta(hours=1)
+"""How long an address of a video may be used: longer than a page is looked at, far shorter than
+the credentials of a function's role, which end it too."""
+
 ARRIVAL_GRACE = timedelta(minutes=5)
 """A post begun in the form's last second still has to arrive and be announced."""
+
+TRIES = 3
+"""How often an examination is begun; the arrivals queue counts too (`maxReceiveCount`)."""
+
+LOOK_AGAIN = timedelta(minutes=4)
+"""When an upload is looked at that did not move on by itself: above the two minutes that a
+validation may take, so that none of it is under way then, before or after a verdict."""
 
 
 @dataclass(frozen=True)
 class Upload:
-    """One presigned upload and its validation; a valid one yields a video."""
+    """One presigned upload and its validation; a valid one yields a video.
+
+    `tries` counts the examinations begun of the file as it is, `copies` are the keys under which
+    one that found nothing wrong was going to keep it.
+    """
 
     program_id: str
     upload_id: str
@@ -509,10 +563,21 @@ class Upload:
     video: VideoFacts | None = None
     video_key: str | None = None
     problems: tuple[VideoProblem, ...] = ()
+    tries: int = 0
+    copies: frozenset[str] = frozenset()
+
+    @property
+    def strays(self) -> frozenset[str]:
+        """Keys of copies begun for this upload that its verdict did not choose."""
+        return self.copies - {self.video_key}
+
+    def is_over_at(self, now: datetime) -> bool:
+        """Tell whether no file can come any more."""
+        return now > self.form_expires_at + ARRIVAL_GRACE
 
     @property
     def incoming_key(self) -> str:
-        return f"incoming/{self.program_id}/{self.upload_id}"
+        return incoming_key(self.program_id, self.upload_id)
 
     def key_for(self, etag: str) -> str:
         """Name the place for the bytes of this ETag: other bytes can never come to lie there."""
@@ -521,9 +586,21 @@ class Upload:
     def status_at(self, now: datetime) -> UploadStatus:
         """Tell the status: an upload whose file never came is expired, swept or not."""
         waiting = self.state is UploadStatus.AWAITING_FILE
-        if waiting and now > self.form_expires_at + ARRIVAL_GRACE:
+        if waiting and self.is_over_at(now):
             return UploadStatus.EXPIRED
         return self.state
+
+
+@dataclass(frozen=True)
+class Preview:
+    """An address at which anybody who has it can watch a video for a while. Never logged."""
+
+    url: str
+    expires_at: datetime
+
+
+def incoming_key(program_id: str, upload_id: str) -> str:
+    return f"incoming/{program_id}/{upload_id}"
 
 
 def parse_incoming_key(key: str) -> tuple[str, str] | None:
@@ -537,7 +614,10 @@ def parse_incoming_key(key: str) -> tuple[str, str] | None:
 
 def facts_from(stored: Mapping[str, Any] | None) -> VideoFacts | None:
     """Read a video's facts as they are kept."""
-    return VideoFacts(**stored) if stored else None
+    if not stored:
+        return None
+    flaw = stored.get("index_flaw")
+    return VideoFacts(**{**stored, "index_flaw": IndexFlaw(flaw) if flaw else None})
 
 
 def problems_from(stored: Sequence[Mapping[str, Any]] | None) -> tuple[VideoProblem, ...]:

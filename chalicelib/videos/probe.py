@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from chalicelib.videos import webm
-from chalicelib.videos.model import CONTAINERS, LENGTH_TOLERANCE_SECONDS, VideoFacts
+from chalicelib.videos import boxes, webm
+from chalicelib.videos.model import CONTAINERS, LENGTH_TOLERANCE_SECONDS, IndexFlaw, VideoFacts
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -189,6 +189,10 @@ def examine(file: webm.SeekableFile, size_bytes: int) -> VideoFacts:
     Only what reading the file raises is raised (ObjectChanged, an AWS error). It knows nothing
     of frames: media data that is missing or damaged looks whole to it.
     """
+    if flaw := boxes.index_flaw(file, size_bytes):
+        # MediaInfo would believe the index, and be busy with it for minutes.
+        return VideoFacts(size_bytes=size_bytes, container="mp4", index_flaw=flaw)
+    file.seek(0)
     facts = _ask(file, size_bytes, _FIRST_HELPING_BYTES)
     if facts.container not in CONTAINERS or _settled(facts):
         return facts
@@ -196,6 +200,8 @@ def examine(file: webm.SeekableFile, size_bytes: int) -> VideoFacts:
         facts = _ask(file, size_bytes, _SECOND_HELPING_BYTES)
     if facts.container == "webm":
         seen = webm.timing(file, size_bytes)
+        if facts.has_video and seen.empty:
+            return VideoFacts(size_bytes=size_bytes, container="webm", index_flaw=IndexFlaw.MISSING)
         facts = replace(
             facts,
             duration_seconds=facts.duration_seconds or seen.seconds,

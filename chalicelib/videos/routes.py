@@ -78,7 +78,9 @@ def read(service: VideoService, request: Request[None, None]) -> Answer:
             content_type=ContentType(upload.content_type),
             created_at=upload.created_at,
             expires_at=upload.form_expires_at,
-            video=VideoView.of(upload.video) if upload.video and valid else None,
+            video=VideoView.of(upload.video, service.preview(upload.video_key, upload.video))
+            if upload.video and valid
+            else None,
             problems=[VideoProblemView.of(problem) for problem in upload.problems],
         ),
     )

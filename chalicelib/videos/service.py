@@ -12,20 +12,34 @@ from chalicelib.foundation.logging import logger
 from chalicelib.foundation.problems import not_found
 from chalicelib.foundation.table import Part
 from chalicelib.videos.model import (
+    DECIDED,
     FORM_LIFETIME,
+    LOOK_AGAIN,
+    PREVIEW_LIFETIME,
+    TRIES,
     Examination,
+    Preview,
     Upload,
     UploadStatus,
     VideoFacts,
     VideoProblem,
     could_not_be_examined,
+    file_not_received,
+    incoming_key,
     parse_incoming_key,
 )
-from chalicelib.videos.probe import RangeReader
-from chalicelib.videos.store import Readable, UploadStore, VideoFiles, facts_of, problems_of
+from chalicelib.videos.probe import ObjectChanged, RangeReader
+from chalicelib.videos.queue import ArrivalsQueue
+from chalicelib.videos.store import (
+    Overdue,
+    Readable,
+    UploadStore,
+    VideoFiles,
+    facts_of,
+    problems_of,
+)
 
-TRIES = 3
-"""How often an examination is begun; the arrivals queue counts (`maxReceiveCount`)."""
+LOOKED_AT_PER_RUN = 300
 
 Opener = Callable[[int], Readable]
 Examine = Callable[[RangeReader, int], Examination]
@@ -101,7 +115,7 @@ class VideoService:
             form_expires_at=now + FORM_LIFETIME,
             correlation_id=correlation_id,
         )
-        self._store.add(upload)
+        self._store.add(upload, now + LOOK_AGAIN)
         form: Any = self._files.form(upload)
         return Form(upload, form["url"], form["fields"])
 
@@ -117,7 +131,14 @@ class VideoService:
 
     def file_arrived(self, upload: Upload) -> bool:
         """Tell whether the file lies in `incoming/`, its event perhaps still on the way."""
-        return self._files.arrived(upload) is not None
+        return self._files.arrived(upload.incoming_key) is not None
+
+    def preview(self, video_key: str | None, facts: VideoFacts | None) -> Preview | None:
+        """Give an address to watch a valid video at, by a signature and no call; else None."""
+        if video_key is None or facts is None:
+            return None
+        url = self._files.preview(video_key, f"video/{facts.container}")
+        return Preview(url, self._clock.now() + PREVIEW_LIFETIME)
 
     def await_verdict(self, upload: Upload, activity_id: str) -> Part:
         """Part: let the verdict carry the id of an activity that waits for it.
@@ -129,15 +150,9 @@ class VideoService:
     def give_up(self, key: str) -> None:
         """Reject an upload whose examination came to no end `TRIES` times. Safe to call twice."""
         ids = parse_incoming_key(key)
-        upload = self._store.claim(*ids) if ids else None
+        upload = self._store.claim(*ids, self._later()) if ids else None
         if upload is not None:
-            logger.set_correlation_id(upload.correlation_id)
-            problem = could_not_be_examined(TRIES)
-            first = self._store.decide(upload, None, (problem,), None)
-            logger.warning(
-                "upload could not be examined",
-                extra={"upload_id": upload.upload_id, "first": first},
-            )
+            self._give_up(upload)
         self._files.discard(key)
 
     def validate(self, key: str) -> None:
@@ -145,28 +160,43 @@ class VideoService:
 
         Safe to call twice, late, or for keys nobody asked for. Raises `ObjectChanged` if another
         file was posted while this one was looked at: the event comes again and finds the new one.
-        Raises `CannotExamine` if the examination came to no end: that may be tried again.
+        Raises `CannotExamine` if the examination came to no end: that may be tried again, however
+        the event comes about, up to `TRIES` times.
         """
         ids = parse_incoming_key(key)
-        upload = self._store.claim(*ids) if ids else None
-        if upload is None:
+        arrived = self._files.arrived(key) if ids else None
+        if ids and arrived is None:
+            logger.info("file is gone")
+            return
+        upload = self._store.claim(*ids, self._later()) if ids else None
+        if upload is None or arrived is None:
             # Unknown, or decided before: what was validated lies elsewhere already.
             self._files.discard(key)
             logger.info("arrival not expected")
             return
         logger.set_correlation_id(upload.correlation_id)
         logger.append_keys(program_id=upload.program_id, upload_id=upload.upload_id)
-        arrived = self._files.arrived(upload)
-        if arrived is None:
-            logger.info("file is gone")
-            return
-        etag, size_bytes = arrived
+        if upload.tries > TRIES:
+            self._give_up(upload)
+        else:
+            try:
+                self._decide(upload, *arrived)
+            except ObjectChanged:
+                self._store.try_anew(upload)
+                raise
+        self._files.discard(key)
+
+    def _decide(self, upload: Upload, etag: str, size_bytes: int) -> None:
         reader = self._files.reader(upload, etag, size_bytes)
         examination = self._examine(reader, size_bytes)
         facts, problems = examination.facts, examination.problems
-        kept = None if problems else self._files.keep(upload, etag, f"video/{facts.container}")
-        decided = self._store.decide(upload, facts, problems, kept)
-        self._files.discard(key)
+        kept = None
+        if not problems:
+            if not self._store.note_copy(upload, upload.key_for(etag)):
+                logger.info("decided meanwhile")
+                return
+            kept = self._files.keep(upload, etag, f"video/{facts.container}")
+        decided = self._store.decide(upload, facts, problems, kept, self._later())
         logger.info(
             "upload decided",
             extra={
@@ -178,10 +208,77 @@ class VideoService:
             },
         )
 
+    def _give_up(self, upload: Upload) -> None:
+        logger.set_correlation_id(upload.correlation_id)
+        problem = could_not_be_examined(TRIES)
+        first = self._store.decide(upload, None, (problem,), None, self._later())
+        logger.warning(
+            "upload could not be examined", extra={"upload_id": upload.upload_id, "first": first}
+        )
+
+    def _later(self) -> datetime:
+        return self._clock.now() + LOOK_AGAIN
+
+
+class LostAndFound:
+    """Moves on uploads that did not by themselves, and clears up after those that did.
+
+    An event that was lost, a validator that died, a form that nobody used, a copy that no verdict
+    chose: all are found by one index. May run twice at once and beside everything else.
+    """
+
+    def __init__(
+        self, store: UploadStore, files: VideoFiles, queue: ArrivalsQueue, clock: Clock
+    ) -> None:
+        self._store = store
+        self._files = files
+        self._queue = queue
+        self._clock = clock
+
+    def look_again(self) -> int:
+        """Look at what is overdue, up to `LOOKED_AT_PER_RUN`; tells how many were moved on.
+
+        Each is first given a new time, so that one that fails keeps nobody from their turn. Raises
+        the first failure when all have had theirs.
+        """
+        now = self._clock.now()
+        announced: list[str] = []
+        failures: list[Exception] = []
+        moved = 0
+        for overdue in self._store.overdue(now, LOOKED_AT_PER_RUN):
+            try:
+                moved += self._look(overdue, now, announced)
+            except Exception as error:  # noqa: BLE001  raised again below
+                logger.exception("look failed", extra={"upload_id": overdue.upload_id})
+                failures.append(error)
+        self._queue.announce(announced)
+        if failures:
+            raise failures[0]
+        return moved + len(announced)
+
+    def _look(self, overdue: Overdue, now: datetime, announced: list[str]) -> bool:
+        later = now + LOOK_AGAIN
+        upload = self._store.look_later(overdue, later)
+        if upload is None:
+            return False
+        facts = {"upload_id": upload.upload_id, "status": upload.state.value}
+        if upload.state in DECIDED:
+            for key in sorted(upload.strays):
+                self._files.remove_copy(key)
+                logger.info("copy removed", extra=facts)
+            self._store.finish(upload)
+            return True
+        key = incoming_key(upload.program_id, upload.upload_id)
+        if self._files.arrived(key):
+            announced.append(key)
+            logger.info("file found", extra=facts)
+            return False
+        return upload.is_over_at(now) and self._store.expire(upload, later, later)
+
 
 def verdict_of_change(image: Mapping[str, Any]) -> Verdict | None:
     """Read a change of the uploads table; None while there is no verdict or nobody waits for it."""
-    decided = image.get("state") in (UploadStatus.VALID, UploadStatus.REJECTED)
+    decided = image.get("state") in DECIDED
     waiting = image.get("waiting_activities")
     if not decided or not waiting:
         return None
@@ -192,5 +289,7 @@ def verdict_of_change(image: Mapping[str, Any]) -> Verdict | None:
         waiting_activities=tuple(sorted(waiting)),
         video=facts_of(image.get("video")),
         video_key=image.get("video_key"),
-        problems=problems_of(image.get("problems")),
+        problems=(file_not_received(),)
+        if image["state"] == UploadStatus.EXPIRED
+        else problems_of(image.get("problems")),
     )

@@ -1,10 +1,11 @@
 """Videos as answers show them; activities show them too."""
 
+from datetime import datetime
 from typing import Annotated, Self
 
 from pydantic import BaseModel, Field
 
-from chalicelib.videos.model import VideoFacts, VideoProblem, VideoProblemCode
+from chalicelib.videos.model import Preview, VideoFacts, VideoProblem, VideoProblemCode
 
 
 class VideoView(BaseModel):
@@ -18,10 +19,24 @@ class VideoView(BaseModel):
     height: Annotated[int, Field(description="As displayed, rotation taken into account")]
     frame_rate: float | None
     has_audio: bool
+    preview_url: Annotated[
+        str | None,
+        Field(
+            description="Where to watch it, by ranges if wished. A secret: whoever has it can. "
+            "Null in the answer to a creating request, which is kept for replay: read it instead"
+        ),
+    ] = None
+    preview_expires_at: Annotated[
+        datetime | None,
+        Field(description="Until when, at the latest; ask again for another address"),
+    ] = None
 
     @classmethod
-    def of(cls, facts: VideoFacts) -> Self:
-        return cls.model_validate(facts, from_attributes=True)
+    def of(cls, facts: VideoFacts, preview: Preview | None = None) -> Self:
+        view = cls.model_validate(facts, from_attributes=True)
+        if preview:
+            view.preview_url, view.preview_expires_at = preview.url, preview.expires_at
+        return view
 
 
 class VideoProblemView(BaseModel):

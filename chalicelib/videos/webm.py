@@ -52,10 +52,14 @@ class SeekableFile(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """`seconds` from the first timestamp to the last one's end; None: could not be told."""
+    """`seconds` from the first timestamp to the last one's end; None: could not be told.
+
+    `empty`: there is no picture and no sound anywhere in the file.
+    """
 
     seconds: float | None = None
     frame_rate: float | None = None
+    empty: bool = False
 
 
 def timing(file: SeekableFile, size_bytes: int) -> Timing:
@@ -65,7 +69,7 @@ def timing(file: SeekableFile, size_bytes: int) -> Timing:
     head = _Blocks()
     head.collect(beginning, 0)
     if head.first is None:
-        return Timing()
+        return Timing(empty=len(beginning) >= size_bytes)
     tail = head if len(beginning) >= size_bytes else _last_cluster(file, size_bytes, head)
     rate = _rate(head, tail)
     if tail is None or tail.last is None:

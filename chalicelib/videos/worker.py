@@ -1,4 +1,4 @@
-"""A file arrived: S3 tells the queue, the queue calls here."""
+"""A file arrived (S3 tells the queue, the queue calls here), or the clock ticked."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -6,7 +6,8 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from chalicelib.foundation.batches import handle_each
-from chalicelib.videos.service import VideoService
+from chalicelib.foundation.logging import logger
+from chalicelib.videos.service import LostAndFound, VideoService
 
 
 def validate(service: VideoService, event: Mapping[str, Any], context: Any) -> Mapping[str, Any]:
@@ -17,6 +18,13 @@ def validate(service: VideoService, event: Mapping[str, Any], context: Any) -> M
 def give_up(service: VideoService, event: Mapping[str, Any], context: Any) -> Mapping[str, Any]:
     """Reject each upload whose validation came to no end, however often it was tried."""
     return _each_key(service.give_up, event, context)
+
+
+def look_again(lost_and_found: LostAndFound) -> int:
+    """Move on whatever upload should have moved by itself."""
+    moved = lost_and_found.look_again()
+    logger.info("looked again", extra={"moved": moved})
+    return moved
 
 
 def _each_key(

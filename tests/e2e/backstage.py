@@ -315,12 +315,28 @@ class Backstage:
 
     def let_form_expire(self, upload_id: str) -> None:
         """Move the end of an upload's form an hour back."""
-        item = next(each for each in self.items("UploadsTable") if each["upload_id"] == upload_id)
+        self.change_upload(upload_id, form_expires_at=an_hour_ago())
+
+    def stored_upload(self, upload_id: str) -> dict[str, Any]:
+        """An upload as it lies in its table."""
+        return next(each for each in self.items("UploadsTable") if each["upload_id"] == upload_id)
+
+    def change_upload(self, upload_id: str, **values: Any) -> None:
+        """Set attributes of an upload."""
         self.table("UploadsTable").update_item(
-            Key={"program_id": item["program_id"], "upload_id": upload_id},
-            UpdateExpression="SET form_expires_at = :past",
-            ExpressionAttributeValues={":past": an_hour_ago()},
+            Key={
+                "program_id": self.stored_upload(upload_id)["program_id"],
+                "upload_id": upload_id,
+            },
+            UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
+            ExpressionAttributeNames={f"#{name}": name for name in values},
+            ExpressionAttributeValues={f":{name}": value for name, value in values.items()},
         )
+
+    def lose_arrivals(self, count: int) -> None:
+        """Wait for this many arrivals in the queue and forget them, as if S3 had never told it."""
+        wait_for("S3's messages", lambda: self._waiting_in("ArrivalsQueue") >= count)
+        self.sqs.purge_queue(QueueUrl=self.names["ArrivalsQueue"])
 
     def stored_activity(self, activity_id: str) -> dict[str, Any]:
         """An activity as it lies in its table."""

@@ -7,6 +7,7 @@ import pytest
 from local import demo
 from local.demo import DONE, REFUSED, Result
 from local.stack import RunningStack
+from tests.corpus.fixtures import FIXTURES
 
 LARGEST_BYTES = 52_428_800
 
@@ -25,20 +26,22 @@ def test_a_good_video_becomes_an_activity_in_the_feed(
 
 
 @pytest.mark.parametrize(
-    ("name", "problem"),
+    "name",
     [
-        ("two_seconds.mp4", "too_short"),
-        ("small_480p.mp4", "resolution_too_low"),
-        ("text.mp4", "not_a_video"),
+        *("playlist.mp4", "index_lost.mp4"),
+        *("says_four.mp4", "zeros_middle.mp4", "cut_90.0.webm"),
     ],
 )
-def test_a_bad_file_is_refused_with_its_problem(
-    stack: RunningStack, clips: Path, name: str, problem: str
+def test_a_bad_file_gets_over_http_the_verdict_it_gets_in_the_corpus(
+    stack: RunningStack, tmp_path: Path, name: str
 ) -> None:
+    (fixture,) = (each for each in FIXTURES if each.name == name)
+    video = tmp_path / name
+    video.write_bytes(fixture.make())
     result = Result()
-    assert demo.walk(stack, clips / name, result) == REFUSED
+    assert demo.walk(stack, video, result) == REFUSED
     assert result.upload_status == "rejected"
-    assert problem in result.problems
+    assert result.problems == list(fixture.problems)
     assert result.activity_status is None
 
 

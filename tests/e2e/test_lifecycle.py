@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.e2e.backstage import Backstage, Program, create_program
-from tests.e2e.people import Api, Witness
+from tests.e2e.people import Api, Witness, without_previews
 from tests.e2e.waiting import wait_for
 
 
@@ -107,7 +107,8 @@ def test_an_ended_activity_leaves_the_feed_at_once_and_can_be_ended_again(
     assert activity_id not in member.feed()
     assert ended["status"] == "ended"
     assert abs(instant(ended["ended_at"]) - datetime.now(UTC)) < timedelta(minutes=1)
-    assert manager.end(activity_id) == ended == manager.activity(activity_id)
+    for again in (manager.end(activity_id), manager.activity(activity_id)):
+        assert without_previews(again) == without_previews(ended)
 
 
 def test_a_scheduled_activity_can_be_ended_before_it_begins(

@@ -22,6 +22,9 @@ UPLOAD_ADDRESSES = [Secret(f"upload address ({part})", part) for part in UPLOAD_
 """No client of the API ever sees where TikTok takes a video; its parts have names, though."""
 
 
+PREVIEW_ADDRESSES = [Secret("address of a preview", "X-Amz-Signature=")]
+
+
 def leaks(secrets: Iterable[Secret], logs: Mapping[str, str]) -> list[str]:
     """Name each secret that lies in a log, and the log; never the secret itself."""
     return sorted(
@@ -65,6 +68,7 @@ def test_no_log_of_the_run_holds_a_secret(
         "TikTok client secret",
         "consent cookie",
         "webhook signature",
+        "preview signature",
     } <= kinds
     logs = logs_of(backstage)
     assert [name for name, text in logs.items() if "APIHandler" in name and '"route"' in text]
@@ -72,6 +76,7 @@ def test_no_log_of_the_run_holds_a_secret(
     screen = {SCREEN: logs.pop(SCREEN)} if SCREEN in logs else {}
     assert leaks(witness.secrets, logs) == []
     assert leaks(UPLOAD_ADDRESSES, logs) == []
+    assert leaks(PREVIEW_ADDRESSES, logs) == []
     assert leaks((each for each in witness.secrets if each.value not in shown), screen) == []
 
 

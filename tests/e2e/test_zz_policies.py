@@ -3,6 +3,7 @@
 import json
 import time
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -27,6 +28,7 @@ FUNCTIONS = {
     "Authorizer": "AuthorizerRole",
     "Validate": "ValidateRole",
     "GiveUp": "GiveUpRole",
+    "LookAgain": "LookAgainRole",
     "Settle": "SettleRole",
     "Expire": "ExpireRole",
     "Enqueue": "EnqueueRole",
@@ -62,6 +64,7 @@ UNSEEN = {
         "incoming",
     ): "is asked for by no call of its own: with it, S3 answers "
     "404 instead of 403 for a file that is gone",
+    ("LookAgainRole", "s3:ListBucket", "incoming"): "likewise, for a file that never came",
 }
 
 
@@ -122,6 +125,11 @@ def calls(
         key = fields["x-amz-credential"].partition("/")[0]
         resource = f"arn:aws:s3:::{backstage.names['IncomingBucket']}/{fields['key']}"
         found.add((access_keys[key], Call(key, "s3:PutObject", resource)))
+    for url in witness.previews_watched:
+        key = dict(parse_qsl(urlsplit(url).query))["X-Amz-Credential"].partition("/")[0]
+        bucket = backstage.names["VideosBucket"]
+        resource = f"arn:aws:s3:::{bucket}{urlsplit(url).path.partition(bucket)[2]}"
+        found.add((access_keys[key], Call(key, "s3:GetObject", resource)))
     return found
 
 

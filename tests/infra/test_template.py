@@ -10,6 +10,7 @@ import pytest
 
 from chalicelib.foundation.http import MAX_BODY_BYTES
 from chalicelib.foundation.problems import MEDIA_TYPE, ProblemCode
+from chalicelib.videos.model import LOOK_AGAIN, TRIES
 from local.package import Package
 
 FUNCTION = "AWS::Serverless::Function"
@@ -19,6 +20,7 @@ FUNCTIONS = {
     "Authorizer": ("AuthorizerRole", 512, 10),
     "Validate": ("ValidateRole", 1024, 120),
     "GiveUp": ("GiveUpRole", 256, 30),
+    "LookAgain": ("LookAgainRole", 256, 50),
     "Settle": ("SettleRole", 256, 30),
     "Expire": ("ExpireRole", 256, 50),
     "Enqueue": ("EnqueueRole", 256, 30),
@@ -178,7 +180,9 @@ def test_verdicts_come_from_the_stream_and_what_fails_for_good_is_put_aside(
         "Destination": {"Fn::GetAtt": ["VerdictsFailed", "Arn"]},
     }
     patterns = [json.loads(each["Pattern"]) for each in given["FilterCriteria"]["Filters"]]
-    assert patterns == [{"dynamodb": {"NewImage": {"state": {"S": ["valid", "rejected"]}}}}]
+    assert patterns == [
+        {"dynamodb": {"NewImage": {"state": {"S": ["valid", "rejected", "expired"]}}}}
+    ]
     assert properties(resources, "UploadsTable")["StreamSpecification"] == {
         "StreamViewType": "NEW_IMAGE"
     }
@@ -190,10 +194,16 @@ def test_what_becomes_of_members_can_be_listened_to(resources: dict[str, Any]) -
     }
 
 
-def test_the_clock_ticks_each_minute(resources: dict[str, Any]) -> None:
-    (source,) = properties(resources, "Expire")["Events"].values()
+@pytest.mark.parametrize("function", ["Expire", "LookAgain"])
+def test_the_clock_ticks_each_minute(resources: dict[str, Any], function: str) -> None:
+    (source,) = properties(resources, function)["Events"].values()
     assert source == {"Type": "Schedule", "Properties": {"Schedule": "rate(1 minute)"}}
-    assert properties(resources, "Expire")["Timeout"] < 60
+    assert properties(resources, function)["Timeout"] < 60
+
+
+def test_a_validation_is_over_before_somebody_looks_again(resources: dict[str, Any]) -> None:
+    assert properties(resources, "Validate")["Timeout"] < LOOK_AGAIN.total_seconds()
+    assert properties(resources, "ArrivalsQueue")["RedrivePolicy"]["maxReceiveCount"] == TRIES
 
 
 def test_the_other_functions_have_no_event_source(resources: dict[str, Any]) -> None:
@@ -346,7 +356,10 @@ def test_old_versions_of_videos_go_by_themselves(resources: dict[str, Any]) -> N
     bucket = properties(resources, "VideosBucket")
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
     rules = bucket["LifecycleConfiguration"]["Rules"]
-    assert any("NoncurrentVersionExpiration" in rule for rule in rules)
+    assert any(
+        "NoncurrentVersionExpiration" in rule and rule["ExpiredObjectDeleteMarker"]
+        for rule in rules
+    )
 
 
 # Policies
@@ -376,7 +389,7 @@ def test_only_lambda_takes_the_roles_and_nothing_else_is_attached(
         assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
 
 
-def test_only_the_validation_writes_videos_and_nothing_removes_them(
+def test_only_the_validation_writes_videos_and_only_what_no_verdict_chose_is_removed(
     resources: dict[str, Any],
 ) -> None:
     touching = {
@@ -386,7 +399,21 @@ def test_only_the_validation_writes_videos_and_nothing_removes_them(
         for resource in listed(statement["Resource"])
         if "VideosBucket" in json.dumps(resource)
     }
-    assert touching == {("ValidateRole", "s3:PutObject"), ("StageRole", "s3:GetObject")}
+    assert touching == {
+        ("ValidateRole", "s3:PutObject"),
+        ("StageRole", "s3:GetObject"),
+        ("ApiRole", "s3:GetObject"),
+        ("LookAgainRole", "s3:DeleteObject"),
+    }
+    kept = [
+        resource
+        for _, statement in statements(resources)
+        for resource in listed(statement["Resource"])
+        if "VideosBucket" in json.dumps(resource)
+    ]
+    assert {json.dumps(each) for each in kept} == {
+        json.dumps({"Fn::Sub": "${VideosBucket.Arn}/videos/*"})
+    }
 
 
 def test_the_authorizer_may_do_nothing_but_log(resources: dict[str, Any]) -> None:

@@ -8,7 +8,8 @@ from chalicelib.foundation.identity import Caller, Role
 from chalicelib.foundation.settings import Settings
 from chalicelib.videos.model import Examination, Upload, VideoFacts, judge
 from chalicelib.videos.probe import ObjectChanged, RangeReader
-from chalicelib.videos.service import VideoService
+from chalicelib.videos.queue import ArrivalsQueue
+from chalicelib.videos.service import LostAndFound, VideoService
 from chalicelib.videos.store import UploadStore, VideoFiles
 from tests.clock import StoppedClock
 
@@ -32,7 +33,7 @@ class Glance:
 
     def __init__(self) -> None:
         self.seen: list[bytes] = []
-        self.broken: Exception | None = None
+        self.broken: BaseException | None = None
 
     def __call__(self, reader: RangeReader, size_bytes: int) -> Examination:
         content = reader.read()
@@ -60,7 +61,7 @@ class RacedFiles(VideoFiles):
         before, self.before_copy = self.before_copy, None
         if before:
             before()
-        there = self.arrived(upload)
+        there = self.arrived(upload.incoming_key)
         if there is None or there[0] != etag:
             raise ObjectChanged(upload.incoming_key)
         key = super().keep(upload, etag, content_type)
@@ -73,12 +74,15 @@ class RacedFiles(VideoFiles):
 class Studio:
     """A video service and what is around it."""
 
-    def __init__(self, settings: Settings, s3: Any, clock: StoppedClock) -> None:
-        self.settings, self.s3, self.clock = settings, s3, clock
+    def __init__(self, settings: Settings, s3: Any, sqs: Any, clock: StoppedClock) -> None:
+        self.settings, self.s3, self.sqs, self.clock = settings, s3, sqs, clock
+        self.queue_url = sqs.create_queue(QueueName="arrivals")["QueueUrl"]
         self.store = UploadStore(settings.uploads_table)
         self.files = RacedFiles(s3, settings.incoming_bucket, settings.videos_bucket)
         self.examination = Glance()
         self.service = VideoService(self.store, self.files, self.examination, clock)
+        queue = ArrivalsQueue(sqs, self.queue_url)
+        self.lost = LostAndFound(self.store, self.files, queue, clock)
 
     def asked(self) -> Upload:
         return self.service.ask_for_upload(MANAGER, "video/mp4", "correlation-1").upload
@@ -97,6 +101,19 @@ class Studio:
         upload = self.posted(content)
         self.service.validate(upload.incoming_key)
         return self.now(upload)
+
+    def queued(self) -> list[str]:
+        """Take the messages out of the arrivals queue."""
+        bodies = []
+        while found := self.sqs.receive_message(
+            QueueUrl=self.queue_url, MaxNumberOfMessages=10
+        ).get("Messages"):
+            for each in found:
+                bodies.append(each["Body"])
+                self.sqs.delete_message(
+                    QueueUrl=self.queue_url, ReceiptHandle=each["ReceiptHandle"]
+                )
+        return bodies
 
     def now(self, upload: Upload) -> Upload:
         return self.service.upload(MANAGER, upload.upload_id)

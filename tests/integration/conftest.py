@@ -151,7 +151,7 @@ def calls(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Calls:
 
 @pytest.fixture
 def studio(settings: Settings, s3: Any, clock: StoppedClock) -> Studio:
-    return Studio(settings, s3, clock)
+    return Studio(settings, s3, _client("sqs"), clock)
 
 
 @pytest.fixture

@@ -34,6 +34,7 @@ from chalicelib.videos.model import (
     Upload,
     UploadStatus,
     VideoProblem,
+    VideoProblemCode,
 )
 from chalicelib.videos.service import Verdict, VideoService
 from tests.clock import NOON, StoppedClock
@@ -171,7 +172,7 @@ def test_on_an_upload_whose_file_has_come_an_activity_waits_for_the_verdict(
 ) -> None:
     upload = stage.studio.posted()
     if claimed:
-        stage.studio.store.claim(upload.program_id, upload.upload_id)
+        stage.studio.store.claim(upload.program_id, upload.upload_id, stage.clock.now())
     activity = stage.made(upload)
     assert activity.state is ActivityState.PROCESSING
     assert activity.video is None
@@ -265,7 +266,7 @@ def test_a_good_verdict_between_reading_the_upload_and_writing_opens_the_activit
 ) -> None:
     upload = stage.studio.posted()
     if claimed:
-        stage.studio.store.claim(upload.program_id, upload.upload_id)
+        stage.studio.store.claim(upload.program_id, upload.upload_id, stage.clock.now())
     stage.videos.meanwhile = lambda: stage.studio.service.validate(upload.incoming_key)
     activity = stage.made(upload)
     assert activity.state is ActivityState.PUBLISHED
@@ -277,7 +278,7 @@ def test_a_bad_verdict_between_reading_the_upload_and_writing_refuses_the_activi
     stage: Stage,
 ) -> None:
     upload = stage.studio.posted(b"bad")
-    stage.studio.store.claim(upload.program_id, upload.upload_id)
+    stage.studio.store.claim(upload.program_id, upload.upload_id, stage.clock.now())
     stage.videos.meanwhile = lambda: stage.studio.service.validate(upload.incoming_key)
     assert stage.refused(upload).code is ProblemCode.UPLOAD_NOT_VALID
 
@@ -318,6 +319,23 @@ def settle(stage: Stage, *records: dict[str, Any]) -> list[str]:
     context = SimpleNamespace(function_name="settle", aws_request_id="r")
     answer = worker.settle(stage.lifecycle, {"Records": list(records)}, context)
     return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
+
+
+def test_an_activity_whose_upload_ended_without_a_file_is_rejected_and_says_so(
+    stage: Stage, dynamodb: Any
+) -> None:
+    upload = stage.studio.posted()
+    activity = stage.made(upload)
+    stage.studio.files.discard(upload.incoming_key)
+    stage.clock.advance(timedelta(minutes=21))
+    stage.studio.lost.look_again()
+    for _ in range(2):
+        assert settle(stage, record_of(dynamodb, upload)) == []
+    settled = stage.now(activity)
+    assert settled.state is ActivityState.REJECTED
+    (problem,) = settled.problems
+    assert problem.code is VideoProblemCode.FILE_NOT_RECEIVED
+    assert "15 minutes" in problem.message
 
 
 def verdict(

@@ -164,7 +164,7 @@ def test_a_file_that_is_gone_is_not_decided(studio: Studio) -> None:
     upload = studio.asked()
     studio.service.validate(upload.incoming_key)
     assert studio.examination.seen == []
-    assert studio.now(upload).state is UploadStatus.VALIDATING
+    assert studio.now(upload) == upload
     studio.post(upload)
     studio.service.validate(upload.incoming_key)
     assert studio.now(upload).state is UploadStatus.VALID
@@ -187,7 +187,7 @@ def test_a_file_replaced_between_examination_and_copy_is_not_kept_and_the_new_on
 
 def test_a_file_replaced_while_it_is_read_is_noticed(studio: Studio) -> None:
     upload = studio.posted(b"first")
-    arrived = studio.files.arrived(upload)
+    arrived = studio.files.arrived(upload.incoming_key)
     assert arrived is not None
     reader = studio.files.reader(upload, *arrived)
     studio.post(upload, b"other")

@@ -16,6 +16,7 @@ from chalicelib.videos.decode import Packet, samples
 from chalicelib.videos.examination import FIRST_EYE_GETS, Examiner
 from chalicelib.videos.model import Playback, VideoFacts, could_not_be_examined, judge
 from chalicelib.videos.probe import ObjectChanged, RangeReader
+from tests.corpus.fixtures import times_hidden
 
 SMALL = Limits(seconds=1, memory_bytes=2**30, output_bytes=1000)
 SAID = VideoFacts(
@@ -122,6 +123,12 @@ def test_a_program_beyond_its_limits_is_ended(program: str) -> None:
     assert time.monotonic() - before < 5
 
 
+def test_a_program_gets_no_more_memory_than_its_limit() -> None:
+    ran = run(python("import time; time.sleep(0.2); bytearray(2**31); print('had it')"), SMALL)
+    assert (ran.output, ran.code) == (b"", 1)
+    assert b"MemoryError" in ran.errors
+
+
 def test_a_program_that_is_not_there_is_no_verdict() -> None:
     with pytest.raises(CannotExamine):
         run(["/nowhere/ffprobe"], SMALL)
@@ -131,10 +138,8 @@ def test_a_program_that_is_not_there_is_no_verdict() -> None:
 
 
 def stalling() -> bytes:
-    """Give an index whose table of times says that it has 2^32 entries."""
-    content = (Path(__file__).parent.parent / "clips" / "no_audio.mp4").read_bytes()
-    at = content.index(b"stts") + 8
-    return content[:at] + b"\xff" * 4 + bytes(800) + content[at + 4 :]
+    """Give an index with a table of 2^32 times where nobody looks beforehand."""
+    return times_hidden()
 
 
 def test_a_child_that_stalls_is_killed_and_the_next_file_gets_another() -> None:

@@ -65,7 +65,7 @@ def test_a_video_within_the_limits_or_just_on_them_has_no_problem(facts: VideoFa
     assert judge(facts) == ()
 
 
-# These need more than the facts of a header: see test_video_eyes.py.
+# These need more than the facts of a header (test_video_eyes.py), or no file (test_activities.py).
 BY_PLAYBACK = {
     VideoProblemCode.STILL_PICTURE,
     VideoProblemCode.TRUNCATED,
@@ -73,6 +73,7 @@ BY_PLAYBACK = {
     VideoProblemCode.DOES_NOT_PLAY,
     VideoProblemCode.DAMAGED,
     VideoProblemCode.COULD_NOT_BE_EXAMINED,
+    VideoProblemCode.FILE_NOT_RECEIVED,
 }
 
 # One row for every other code: the facts, the field, the actual value, the limit, and the words.
@@ -112,7 +113,8 @@ REFUSED: dict[VideoProblemCode, tuple[VideoFacts, str, object, object, str]] = {
         "has_video",
         0,
         1,
-        "This file has no video in it, only sound or a still picture; a video track is needed.",
+        "There is no video in this file, at most sound or a still picture; "
+        "a video track is needed.",
     ),
     VideoProblemCode.UNSUPPORTED_CODEC: (
         replace(GOOD, codec="mpeg-4 visual"),

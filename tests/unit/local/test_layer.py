@@ -9,6 +9,8 @@ import pytest
 
 from local import layer, workarounds
 from local.failure import Failure
+from local.gates import TEST
+from local.home import PROJECT
 
 KNOWN = """Package: ffmpeg
 Version: 7:5.1.8-0+deb12u1
@@ -82,6 +84,25 @@ def test_another_file_than_the_pinned_source_is_refused(
     monkeypatch.setenv("FFMPEG_SOURCE", str(file))
     with pytest.raises(Failure, match=r"names .* which is not ffmpeg-.* with the checksum"):
         layer._source_file(lambda _: None)
+
+
+def test_a_machine_that_cannot_fetch_the_source_says_what_to_type(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FFMPEG_SOURCE", raising=False)
+    monkeypatch.setattr(layer, "LAYERS", tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Failure) as failed:
+        layer._source_file(lambda _: None)
+    assert "apt-get, which is not here" in failed.value.what
+    assert "make layer-check FFMPEG_SOURCE=path/to/that/file" in failed.value.next_step
+
+
+def test_the_double_build_is_part_of_ci_and_not_of_the_tests() -> None:
+    lines = (PROJECT / ".ci" / "run").read_text().splitlines()
+    check = lines.index('make layer-check ARCH="x86_64 arm64"')
+    assert lines.index("make test") > check
+    assert not any("layer" in word for gate in TEST for word in gate.arguments)
 
 
 @pytest.mark.parametrize(
