@@ -34,7 +34,9 @@ def bind(model: type[Model], table_name: str) -> None:
 
 def condition_failed(error: PynamoDBException) -> bool:
     """Tell whether a single write was refused because its condition did not hold."""
-    return error.cause_response_code == f"{_CONDITION_FAILED}Exception"
+    # An error without an answer, such as a timeout, has no response to look into.
+    response = getattr(error.cause, "response", None) or {}
+    return response.get("Error", {}).get("Code") == f"{_CONDITION_FAILED}Exception"
 
 
 def changed(item: Model, actions: Sequence[Action], condition: Condition) -> bool:

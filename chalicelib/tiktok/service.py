@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from tenacity import Retrying, stop_after_attempt, wait_random_exponential
+
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import Caller, TikTokState
 from chalicelib.foundation.logging import logger
@@ -40,6 +42,7 @@ from chalicelib.tiktok.vault import TokenVault
 
 _LOCK_POLLS = 60
 _LOCK_POLL_SECONDS = 0.5
+_KEEP_ATTEMPTS = 8
 _DISCONNECT_POLLS = 20  # somebody waits for the answer, and the gateway gives up after 29 s
 PENDING_PER_RUN = 100
 LAPSING_PER_RUN = 100
@@ -335,16 +338,30 @@ class AccountService:
         except TikTokError:
             self._store.unlock_refresh(account, lock)
             raise
-        now = self._clock.now()
-        stored = self._store.renew(
-            account,
-            lock,
-            self._locked(account.program_id, account.member_id, grant),
-            now + timedelta(seconds=grant.expires_in),
-            now + timedelta(seconds=grant.refresh_expires_in),
-        )
         # The new pair is used only once it is stored.
-        return grant.access_token if stored else None
+        return grant.access_token if self._keep_pair(account, lock, grant) else None
+
+    def _keep_pair(self, account: Account, lock: str, grant: Grant) -> bool:
+        """Store a new pair; False if the lock was lost, or it is stored and we were not told.
+
+        TikTok has ended the old pair, so the consent hangs on this: no single error is believed.
+        """
+        now = self._clock.now()
+        retrying = Retrying(
+            stop=stop_after_attempt(_KEEP_ATTEMPTS),
+            wait=wait_random_exponential(multiplier=0.2, max=3),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        return retrying(
+            lambda: self._store.renew(
+                account,
+                lock,
+                self._locked(account.program_id, account.member_id, grant),
+                now + timedelta(seconds=grant.expires_in),
+                now + timedelta(seconds=grant.refresh_expires_in),
+            )
+        )
 
     def access_removed(self, open_id: str, removed_at: datetime) -> bool:
         """TikTok says that a person took the access back; False if that changes nothing here.
