@@ -111,6 +111,8 @@ class Cloud:
     tables: Tables = field(default_factory=lambda: Tables(_template_tables()))
     objects: dict[str, bytes] = field(default_factory=dict)
     s3_breaks: list[Callable[[], Exception]] = field(default_factory=list)
+    loses: Callable[[], bool] = lambda: False
+    """Whether a message that was taken is never handed out."""
     queue: Queue = field(init=False)
 
     def __post_init__(self) -> None:
@@ -136,7 +138,8 @@ class Cloud:
         return known[f"{service} {operation}"](parameters)
 
     def _send(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
-        self.queue.send(asked["MessageBody"], asked.get("DelaySeconds", 0))
+        if not self.loses():
+            self.queue.send(asked["MessageBody"], asked.get("DelaySeconds", 0))
         return {"MessageId": "1"}
 
     def _send_batch(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:

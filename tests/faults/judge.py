@@ -22,6 +22,9 @@ MAY_BE_THERE = frozenset({"unconfirmed", "never_arrived"})
 ANSWER_LOST = frozenset({"refresh_token_once"})
 """Whether a refresh whose answer was lost was made can only be found out by asking again."""
 
+CONSENT_GONE = ANSWER_LOST | {"code_once"}
+"""The sandbox counts the codes of a consent that was taken back as used."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -119,7 +122,8 @@ def _performance(
             for each in others
         ):
             yield f"{name} has {len(there)} completed drafts"
-        if person.posts is not None and state != "posted" and mine and mine[0].status != "FAILED":
+        connected = world.account_state(person) == "connected"
+        if connected and state != "posted" and any(share.is_posted for share in mine):
             yield f"{name} was posted at TikTok, but rests as {state}"
         for moment in ("staged_at", "posted_at") if state == "posted" else ("staged_at",):
             if moment not in item:

@@ -6,14 +6,16 @@ its lease, are tried at the same places.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from chalicelib.foundation.table import CONFLICT_ATTEMPTS
 from tests.faults.boundary import Effect, Step
-from tests.faults.flows import Flow
-from tests.faults.judge import ANSWER_LOST, Verdict, judge
+from tests.faults.errors import conflicted, raises, refused, throttled, timed_out
+from tests.faults.flows import TOLD, Flow
+from tests.faults.judge import ANSWER_LOST, CONSENT_GONE, Verdict, judge
 from tests.faults.world import Theatre, World
 
 STALLED = timedelta(minutes=20)
@@ -29,10 +31,25 @@ class Happens(StrEnum):
     ASKED_AGAIN = "asked twice"
     SECOND_WORKER = "second worker"
     STALLS = "stalls"
+    THROTTLED = "throttled"
+    ANSWER_LOST = "answer lost"
+    CONFLICT = "conflict"
+    CONFLICTS = "conflicts"
+    REFUSED = "refused"
+    EXPIRED = "token expired"
+    REVOKED = "token revoked"
 
 
 KILLS = (Happens.DIES_BEFORE, Happens.DIES_AFTER, Happens.DIES_DURING)
 WORKERS = (Happens.SECOND_WORKER, Happens.STALLS)
+AWS_ERRORS = (
+    Happens.ASKED_AGAIN,
+    Happens.THROTTLED,
+    Happens.ANSWER_LOST,
+    Happens.CONFLICT,
+    Happens.CONFLICTS,
+)
+TIKTOK_ERRORS = (Happens.REFUSED, Happens.EXPIRED, Happens.REVOKED)
 
 
 @dataclass(frozen=True)
@@ -82,13 +99,25 @@ def places(
     """List every place of a recorded flow at which one of these can happen."""
     for effect in effects:
         for happens in happenings:
-            if happens is Happens.DIES_DURING and not effect.is_upload:
-                continue
-            if happens in WORKERS and effect.function != "stage":
-                continue
-            if happens is Happens.ASKED_AGAIN and not effect.name.startswith("dynamodb Update"):
-                continue
-            yield Place(flow, effect, happens)
+            if _can_happen(happens, effect):
+                yield Place(flow, effect, happens)
+
+
+def _can_happen(happens: Happens, effect: Effect) -> bool:
+    match happens:
+        case Happens.DIES_DURING:
+            return effect.is_upload
+        case Happens.SECOND_WORKER | Happens.STALLS:
+            return effect.function == "stage"
+        case Happens.ASKED_AGAIN:
+            return effect.name.startswith("dynamodb Update")
+        case Happens.CONFLICT | Happens.CONFLICTS:
+            return effect.name.startswith("dynamodb TransactWrite")
+        case Happens.THROTTLED | Happens.ANSWER_LOST:
+            return not effect.name.startswith("tiktok")
+        case Happens.REFUSED | Happens.EXPIRED | Happens.REVOKED:
+            return effect.name.startswith("tiktok")
+    return True
 
 
 def try_place(stage: Theatre, place: Place) -> Tried:
@@ -98,11 +127,29 @@ def try_place(stage: Theatre, place: Place) -> Tried:
     same = reached and world.boundary.effects[place.effect.number] == place.effect
     if not same:
         raise AssertionError(f"{place}: the flow is not the one that was recorded")
-    verdict = judge(world, quiet=quiet, must=place.flow.may, forgiven=ANSWER_LOST)
+    revoked = place.happens is Happens.REVOKED
+    must = TOLD if revoked else place.flow.may
+    forgiven = CONSENT_GONE if revoked else ANSWER_LOST
+    verdict = judge(world, quiet=quiet, must=must, forgiven=forgiven)
     return Tried(place, verdict, world.clock.now() - world.began_at)
 
 
 def _prepare(world: World, place: Place) -> None:
+    steps = _steps(world)
+    number, times = place.effect.number, CONFLICT_ATTEMPTS
+
+    def plan(effect: Effect) -> Step | None:
+        if place.happens is Happens.CONFLICTS:
+            # The attempts of one transaction follow each other with nothing in between.
+            meant = number <= effect.number < number + times
+        else:
+            meant = effect.number == number
+        return steps[place.happens] if meant else None
+
+    world.boundary.plan = plan
+
+
+def _steps(world: World) -> Mapping[Happens, Step]:
     def second() -> None:
         for person in world.people.values():
             for item in world.performances(person):
@@ -112,20 +159,31 @@ def _prepare(world: World, place: Place) -> None:
         world.clock.move_to(world.clock.now() + STALLED)
         second()
 
+    def each(do: Callable[[str], None]) -> Callable[[], None]:
+        def all_of_them() -> None:
+            with world.boundary.unwatched():
+                for name in world.people:
+                    do(name)
+
+        return all_of_them
+
     kill = world.boundary.kill
-    step = {
+    conflict = Step(before=raises(conflicted))
+    return {
         Happens.DIES_BEFORE: Step(before=kill),
         Happens.DIES_AFTER: Step(after=kill),
         Happens.DIES_DURING: Step(during=kill),
         Happens.ASKED_AGAIN: Step(again=True),
         Happens.SECOND_WORKER: Step(before=second),
         Happens.STALLS: Step(before=stall),
-    }[place.happens]
-
-    def plan(effect: Effect) -> Step | None:
-        return step if effect.number == place.effect.number else None
-
-    world.boundary.plan = plan
+        Happens.THROTTLED: Step(before=raises(throttled)),
+        Happens.ANSWER_LOST: Step(after=raises(timed_out)),
+        Happens.CONFLICT: conflict,
+        Happens.CONFLICTS: conflict,
+        Happens.REFUSED: Step(before=raises(refused)),
+        Happens.EXPIRED: Step(before=each(lambda name: world.tiktok.expire(name, "access"))),
+        Happens.REVOKED: Step(before=each(world.tiktok.removes_access)),
+    }
 
 
 def table(tried: Sequence[Tried]) -> Iterator[str]:

@@ -48,6 +48,14 @@ class Table:
         if item is not None:
             self.items[key] = item
 
+    def having(self, name: str) -> list[Item]:
+        return [
+            self.items[key]
+            for (shared, _), keys in self._sharing.items()
+            if shared == name
+            for key in keys
+        ]
+
     def sharing(self, name: str, value: Any) -> Iterator[tuple[tuple[Any, ...], Item]]:
         """Give the items of one hash key, of the table or of an index."""
         return ((key, self.items[key]) for key in self._sharing.get((name, value), ()))
@@ -89,6 +97,10 @@ class Tables:
         """List the items of one hash key, in the order of their range keys."""
         found = self._tables[table]
         return [item for _, item in sorted(found.sharing(found.keys[0], owner))]
+
+    def having(self, table: str, name: str) -> list[Item]:
+        """List the items of an index whose hash key is this attribute."""
+        return self._tables[table].having(name)
 
     def call(self, operation: str, call: Call) -> Answer:
         """Do what a client's call does. Raises what it raises."""

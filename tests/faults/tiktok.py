@@ -45,12 +45,17 @@ class Share:
         """Whether all of it came, and it did not come to nothing."""
         return self.completed_uploads > 0 and self.status != "FAILED"
 
+    @property
+    def is_posted(self) -> bool:
+        return self.status == "PUBLISH_COMPLETE"
+
 
 @dataclass(frozen=True)
 class Hook:
     """A webhook as TikTok would send it."""
 
     event: str
+    publish_id: str
     body: bytes
 
     def signature(self, at: float) -> str:
@@ -104,17 +109,15 @@ class TikTok:
         url = f"{self.url}/inbox/{path}"
         self._session.post(url, timeout=TIMEOUT, allow_redirects=False).raise_for_status()
 
-    def shares(self, person: str | None = None) -> list[Share]:
+    def shares(self, person: str | None = None, publish_id: str | None = None) -> list[Share]:
+        """List drafts, all of them or those of a person, or the one of this id."""
         found = self._database.execute(
             "SELECT publish_id, person, status, completed_uploads, sha256, due_at FROM shares"
-            " WHERE ? IS NULL OR person = ? ORDER BY rowid",
-            (person, person),
+            " WHERE (?1 IS NULL OR person = ?1) AND (?2 IS NULL OR publish_id = ?2)"
+            " ORDER BY rowid",
+            (person, publish_id),
         )
         return [Share(*row) for row in found]
-
-    def waiting(self) -> list[Share]:
-        """List the drafts that wait in an inbox to be posted."""
-        return [share for share in self.shares() if share.status == "SEND_TO_USER_INBOX"]
 
     def next_due(self) -> float | None:
         (found,) = self._database.execute("SELECT min(due_at) FROM shares").fetchone()
@@ -123,10 +126,11 @@ class TikTok:
     def hooks(self) -> list[Hook]:
         """Take the webhooks TikTok has made since last asked."""
         found = self._database.execute(
-            "SELECT id, event, body FROM webhooks WHERE id > ? ORDER BY id", (self._hooks_seen,)
+            "SELECT id, event, publish_id, body FROM webhooks WHERE id > ? ORDER BY id",
+            (self._hooks_seen,),
         ).fetchall()
         self._hooks_seen = found[-1][0] if found else self._hooks_seen
-        return [Hook(event, body.encode()) for _, event, body in found]
+        return [Hook(event, publish_id, body.encode()) for _, event, publish_id, body in found]
 
     def broken_rules(self) -> list[tuple[str, str]]:
         """List those of TikTok's rules that were broken and could have been kept."""

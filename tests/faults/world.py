@@ -5,8 +5,11 @@ again as AWS brings it again, and a dead one starts cold. Time passes only when 
 left to do, and then up to the next thing that is due.
 """
 
+import base64
 import heapq
 import json
+import random
+import secrets
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -44,7 +47,10 @@ from tests.faults.tiktok import Hook, Share, TikTok
 from tests.integration.arrivals import GOOD
 
 CHALICE = Path(__file__).parents[2] / ".chalice" / "config.json"
-LIMITS = TimeLimits(connect_seconds=0.5, answer_seconds=0.25, upload_answer_seconds=0.25)
+PATIENT = TimeLimits(connect_seconds=5, answer_seconds=5, upload_answer_seconds=5)
+IMPATIENT = TimeLimits(connect_seconds=5, answer_seconds=0.25, upload_answer_seconds=0.25)
+"""For answers that are to be too slow; no others are, however busy this machine is."""
+
 SETTINGS = Settings(
     build="build-1",
     programs_table="ProgramsTable",
@@ -92,8 +98,8 @@ class Person:
     name: str
     comes_back: timedelta | None = timedelta(minutes=10)
     """How long until they connect an account anew that needs it; None: never."""
-    posts: timedelta | None = timedelta(seconds=90)
-    """How long until they post what waits in their inbox; None: never."""
+    posts: Callable[[], timedelta | None] = lambda: timedelta(seconds=90)
+    """How long until they post what came into their inbox; None: never."""
     under_way: set[str] = field(default_factory=set)
     refused: list[str] = field(default_factory=list)
 
@@ -110,6 +116,8 @@ class Habits:
     """Which of the messages that show is handed out."""
     delivered_twice: Callable[[], bool] = lambda: False
     """Whether SQS forgets that a message was deleted."""
+    before_round: Callable[[], None] = lambda: None
+    """Told of every round, to show how far it is."""
 
 
 POLLING = Habits(hook_after=lambda _hook: [])
@@ -123,6 +131,8 @@ class Theatre:
     tiktok: TikTok
     boundary: Boundary
     clients: Clients
+    dice: random.Random
+    """Every id and secret comes from it, so that a world can be had again."""
     people: Iterator[int] = field(default_factory=lambda: count(1))
     limits: Mapping[str, timedelta] = field(default_factory=_function_limits)
 
@@ -135,7 +145,17 @@ def theatre() -> Iterator[Theatre]:
         boundary = Boundary(clock, _no_cloud)
         with boundary.installed(), pytest.MonkeyPatch.context() as patch:
             patch.setattr(tenacity.nap, "time", SimpleNamespace(sleep=clock.sleep))
-            yield Theatre(clock, tiktok, boundary, Clients())
+            dice = random.Random()
+            patch.setattr(secrets, "randbits", dice.getrandbits)
+            patch.setattr(secrets, "randbelow", dice.randrange)
+            patch.setattr(secrets, "token_bytes", lambda size=32: dice.randbytes(size or 32))
+            patch.setattr(secrets, "token_hex", lambda size=32: dice.randbytes(size or 32).hex())
+            patch.setattr(secrets, "token_urlsafe", lambda size=32: _urlsafe(dice, size or 32))
+            yield Theatre(clock, tiktok, boundary, Clients(), dice)
+
+
+def _urlsafe(dice: random.Random, size: int) -> str:
+    return base64.urlsafe_b64encode(dice.randbytes(size)).rstrip(b"=").decode()
 
 
 def _no_cloud(service: str, operation: str, _parameters: Mapping[str, Any]) -> Any:
@@ -145,7 +165,15 @@ def _no_cloud(service: str, operation: str, _parameters: Mapping[str, Any]) -> A
 class World:
     """One deployment with one program, and its people."""
 
-    def __init__(self, stage: Theatre, habits: Habits | None = None) -> None:
+    def __init__(
+        self,
+        stage: Theatre,
+        habits: Habits | None = None,
+        limits: TimeLimits = PATIENT,
+        seed: int = 1,
+    ) -> None:
+        self._limits = limits
+        stage.dice.seed(seed)
         self.clock, self.tiktok, self.boundary = stage.clock, stage.tiktok, stage.boundary
         # Every world begins at the same place between two ticks.
         self.clock.move_to(_next_hour(self.clock.now()))
@@ -169,7 +197,6 @@ class World:
         self._agenda: list[tuple[datetime, int, Callable[[], None]]] = []
         self._order = count()
         self._streams: list[tuple[Reference, int]] = []
-        self._posting: set[str] = set()
         self._returning: set[str] = set()
         self._ticked_at = self.clock.now()
         self.house = self._cold_start()
@@ -193,7 +220,7 @@ class World:
                 upload_hosts=(self.settings.tiktok_upload_hosts,),
             ),
             lambda: sandbox.CLIENT_SECRET,
-            LIMITS,
+            self._limits,
         )
         house.tiktok._sleep = self.clock.sleep
         house.stager._sleep = self.clock.sleep
@@ -348,10 +375,11 @@ class World:
     def later(self, after: timedelta, do: Callable[[], None]) -> None:
         heapq.heappush(self._agenda, (self.clock.now() + after, next(self._order), do))
 
-    def goes_on(self, horizon: timedelta = timedelta(days=9)) -> bool:
+    def goes_on(self, horizon: timedelta = timedelta(days=9), rounds: int = MAX_ROUNDS) -> bool:
         """Let the world go on until nothing is left to do; False if that takes too long."""
         end = self.clock.now() + horizon
-        for _ in range(MAX_ROUNDS):
+        for _ in range(rounds):
+            self.habits.before_round()
             if self._does_something():
                 continue
             at = self._next_at()
@@ -426,6 +454,8 @@ class World:
             self.tiktok.settle()
         hooks = self.tiktok.hooks()
         for hook in hooks:
+            if hook.event == "post.publish.inbox_delivered":
+                self._finds(hook)
             for after in self.habits.hook_after(hook):
                 self.later(after, lambda hook=hook: self._comes(hook, 60.0))  # type: ignore[misc]
         return moved or bool(hooks)
@@ -446,14 +476,16 @@ class World:
                 timedelta(seconds=back_off), lambda: self._comes(hook, min(back_off * 2, 3600 * 8))
             )
 
+    def _finds(self, hook: Hook) -> None:
+        """The person finds the video in the inbox, and posts it some time or never."""
+        (share,) = self.tiktok.shares(publish_id=hook.publish_id)
+        after = self.people[share.person].posts()
+        if after is not None:
+            self.later(after, lambda: self.tiktok.posts(share))
+
     def _people_move(self) -> bool:
+        """Who needs to connect again notices some time."""
         moved = False
-        for share in self.tiktok.waiting():
-            person = self.people.get(share.person)
-            if person and person.posts is not None and share.publish_id not in self._posting:
-                self._posting.add(share.publish_id)
-                self.later(person.posts, lambda share=share: self.tiktok.posts(share))  # type: ignore[misc]
-                moved = True
         for name, person in self.people.items():
             gone = self.account_state(person) == "reconnect_required"
             if gone and person.comes_back is not None and name not in self._returning:
@@ -467,17 +499,15 @@ class World:
         self.reconnects(person)
 
     def _overdue_at(self) -> datetime | None:
+        unfinished = self.cloud.tables.having(SETTINGS.performances_table, "unfinished_in")
+        pending = self.cloud.tables.having(SETTINGS.accounts_table, "pending_in")
         looks = [
-            _instant(item["look_at"])
-            for item in self.cloud.tables.items(SETTINGS.performances_table)
-            if "unfinished_in" in item
+            _instant(min(item["look_at"]["S"] for item in unfinished)) if unfinished else None,
+            _instant(min(item["pending_at"]["S"] for item in pending)) + PENDING_LOOKED_AT
+            if pending
+            else None,
         ]
-        looks += [
-            _instant(item["pending_at"]) + PENDING_LOOKED_AT
-            for item in self.cloud.tables.items(SETTINGS.accounts_table)
-            if "pending_in" in item
-        ]
-        return min(looks, default=None)
+        return min((look for look in looks if look), default=None)
 
     def _schedule_ticks(self) -> bool:
         overdue = self._overdue_at()
@@ -518,8 +548,10 @@ def _minute_after(at: datetime) -> datetime:
     return floor if floor == at else floor + MINUTE
 
 
-def _instant(value: Mapping[str, Any]) -> datetime:
-    return datetime.strptime(value["S"], "%Y-%m-%dT%H:%M:%S.%f%z")
+def _instant(told: str) -> datetime:
+    return datetime.strptime(told, "%Y-%m-%dT%H:%M:%S.%f%z")
 
 
-instant_of = _instant
+def instant_of(value: Mapping[str, str]) -> datetime:
+    """Read an instant as the tables keep it."""
+    return _instant(value["S"])
