@@ -57,7 +57,7 @@ door.open("GET   /performances", "performances.list_newest")
 door.open("GET   /performances/{performance_id}", "performances.read")
 door.open("POST  /tiktok/connect", "tiktok.authorize")
 door.open("GET   /tiktok/account", "tiktok.account")
-door.open("DELETE /tiktok/account", "tiktok.disconnect")
+door.open("DELETE /tiktok/account", "performances.disconnect")
 door.open("GET   /tiktok/callback", "performances.callback", public=True)
 door.open("POST  /tiktok/webhook", "performances.webhook", public=True)
 
@@ -109,6 +109,16 @@ def enqueue(event: DynamoDBEvent) -> Any:
     return worker.enqueue(house.staging_queue, event.to_dict(), event.context)
 
 
+@app.on_dynamodb_record(
+    stream_arn="arn:aws:dynamodb:us-east-1:000000000000:table/programs/stream/0", batch_size=10
+)
+def depart(event: DynamoDBEvent) -> Any:
+    """A member was removed: their TikTok account goes, and what was not sent yet."""
+    from chalicelib.performances import worker
+
+    return worker.depart(house.performances, event.to_dict(), event.context)
+
+
 @app.on_sqs_message(queue_arn="arn:aws:sqs:us-east-1:000000000000:staging", batch_size=1)
 def stage(event: SQSEvent) -> Any:
     """A performance is due: into the member's TikTok inbox with it."""
@@ -123,3 +133,11 @@ def follow_up(event: CloudWatchEvent) -> int:  # noqa: ARG001  a tick says nothi
     from chalicelib.performances import worker
 
     return worker.follow_up(house.follow_up, house.performances)
+
+
+@app.schedule("rate(1 hour)")
+def renew(event: CloudWatchEvent) -> int:  # noqa: ARG001  a tick says nothing but now
+    """The clock ticked: TikTok accounts may be about to lapse."""
+    from chalicelib.tiktok import worker
+
+    return worker.renew(house.tiktok)

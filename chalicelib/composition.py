@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from chalicelib.foundation.identity import TokenVerifier
     from chalicelib.foundation.pages import Cursors
     from chalicelib.foundation.secret import Remembered
-    from chalicelib.performances.queue import StagingQueue
+    from chalicelib.performances.queue import FailedMessages, StagingQueue
     from chalicelib.performances.service import PerformanceService
     from chalicelib.performances.staging import FollowUp, Stager
     from chalicelib.performances.store import PerformanceStore
@@ -227,6 +227,7 @@ class House:
 
         return PerformanceService(
             store=self._performance_store,
+            queue=self.staging_queue,
             programs=self.programs,
             accounts=self.tiktok,
             activities=self.activity_lifecycle,
@@ -243,6 +244,12 @@ class House:
 
         return StagingQueue(self.clients.sqs, self.settings.require("staging_queue_url"))
 
+    def failed_messages(self, url: str) -> "FailedMessages":
+        """Give what waits in the dead-letter queue at `url`, for the owner's commands."""
+        from chalicelib.performances.queue import FailedMessages
+
+        return FailedMessages(self.clients.sqs, url, self.staging_queue)
+
     @cached_property
     def stager(self) -> "Stager":
         from chalicelib.performances.staging import Stager
@@ -254,6 +261,7 @@ class House:
             accounts=self.tiktok,
             client=self._tiktok_client,
             videos=VideoShelf(self._video_files),
+            activities=self.activity_lifecycle,
             marks=self._marks,
             points=self.points,
             clock=self.clock,

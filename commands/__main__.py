@@ -1,16 +1,18 @@
 """The owner's commands. Each can be run twice; each failure says what to do next."""
 
 import json
+from dataclasses import asdict
 
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
 
 from chalicelib.foundation.identity import Role
+from chalicelib.performances.model import OUT_OF_SIGHT_SECONDS, FailedMessage
 from chalicelib.points.model import Difference
 from commands.stack import Stack
 
-DIFFERENCES_STAY = 3
+DIFFERENCES_STAY = MESSAGES_STAY = 3
 
 _stack = click.option("--stack", default="greenroom", show_default=True, help="The stack's name.")
 
@@ -101,6 +103,44 @@ def _report(difference: Difference) -> bool:
         f"earned {kept.earned}, ledger {ledger.earned}"
     )
     return True
+
+
+@main.group()
+def staging() -> None:
+    """Staging: what could not be handled."""
+
+
+@staging.command()
+@_stack
+@click.option("--replay", is_flag=True, help="Queue what can be read again.")
+def failed(stack: str, replay: bool) -> None:
+    """Show the messages that were given up, and replay them; exits 3 if any stay."""
+    on = Stack(stack)
+    messages = on.house().failed_messages(on.outputs["StagingFailedUrl"])
+    found = replayed = 0
+    try:
+        for message in messages.seen():
+            found += 1
+            again = replay and messages.replay(message)
+            replayed += again
+            click.echo(json.dumps(_told(message) | {"replayed": again}))
+    except (BotoCoreError, ClientError) as error:
+        raise click.ClickException(f"{error}\nNothing is lost by running this again.") from error
+    click.echo(json.dumps({"failed": found, "replayed": replayed}))
+    if found > replayed:
+        click.echo(
+            "What cannot be read cannot be replayed. It goes by itself after 14 days."
+            if replay
+            else "Mend what the log says of them, then run this with --replay. "
+            f"They can be looked at again in {OUT_OF_SIGHT_SECONDS} seconds.",
+            err=True,
+        )
+        raise SystemExit(MESSAGES_STAY)
+
+
+def _told(message: FailedMessage) -> dict[str, object]:
+    named = asdict(message.reference) if message.reference else {"body": message.body[:200]}
+    return {"message_id": message.message_id, "sent_at": message.sent_at.isoformat(), **named}
 
 
 @main.command()

@@ -233,6 +233,16 @@ def _problem_schema() -> dict[str, Any]:
                 "items": {"type": "string"},
                 "description": "tiktok_scope_missing: the permissions that were not given",
             },
+            "retry_at": {
+                "type": "string",
+                "format": "date-time",
+                "description": "tiktok_inbox_full: when a place is free at the latest",
+            },
+            "retry_at_local": {
+                "type": "string",
+                "format": "date-time",
+                "description": "tiktok_inbox_full: the same in the member's own time zone",
+            },
             "starts_at": {
                 "type": "string",
                 "format": "date-time",

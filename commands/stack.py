@@ -29,6 +29,7 @@ class Stack:
             Settings(
                 programs_table=self.outputs["ProgramsTableName"],
                 points_table=self.outputs["PointsTableName"],
+                staging_queue_url=self.outputs["StagingQueueUrl"],
             )
         )
 

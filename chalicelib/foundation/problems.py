@@ -31,6 +31,7 @@ class ProblemCode(Enum):
     TIKTOK_SCOPE_MISSING = (403, "A permission is missing")
     TIKTOK_ACCOUNT_TAKEN = (409, "This TikTok account belongs to another member")
     TIKTOK_ACCOUNT_REQUIRED = (409, "Add your TikTok account first")
+    TIKTOK_INBOX_FULL = (409, "Your TikTok inbox is full")
     ALREADY_PERFORMED = (409, "You have done this already")
     ACTIVITY_NOT_STARTED = (409, "The activity has not started")
     SIGNATURE_REFUSED = (401, "The signature is not right")

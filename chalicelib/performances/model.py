@@ -1,8 +1,10 @@
 """A performance's states, what may follow what, and what members are told: no I/O."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from chalicelib.tiktok.model import Place
 
 LEASE = timedelta(seconds=200)
 """How long a worker has a performance to itself: longer than the staging Lambda can run."""
@@ -25,8 +27,20 @@ MAX_ATTEMPTS = 3
 QUEUED_AGAIN = timedelta(minutes=5)
 """How long a performance that was queued again has before that is done once more."""
 
+HELD_LIMIT = timedelta(days=30)
+"""How long a send waits for its member's account if its activity has no end (product rule)."""
+
+HELD_LOOK = timedelta(minutes=15)
+"""How often a send that waits for its account is looked at, beside the connecting itself."""
+
+RESUME_MARGIN = timedelta(minutes=5)
+"""A transfer is not taken up again so shortly before its address dies: it would not be through."""
+
 POSTED_LIMIT = timedelta(days=7)
 """How long TikTok is asked whether a staged video was posted (product rule)."""
+
+OUT_OF_SIGHT_SECONDS = 60
+"""How long a message that was looked at stays out of other people's sight."""
 
 
 class State(StrEnum):
@@ -73,7 +87,12 @@ BEFORE_STAGED = frozenset({State.QUEUED, State.INITIATED, State.UNCONFIRMED, Sta
 BEFORE_POSTED = BEFORE_STAGED | {State.STAGED}
 FINISHED = frozenset({State.POSTED, State.FAILED})
 
-NEXT_STEP = {
+_HELD = (
+    "Add your TikTok account again: TikTok does not let Greenroom in any more. Your video goes on "
+    "its way by itself then, as long as the activity is open."
+)
+
+_NEXT_STEP = {
     Status.QUEUED: "Nothing to do: your video is on its way to your TikTok inbox.",
     Status.SENDING: "Nothing to do: your video is on its way to your TikTok inbox.",
     Status.STAGED: "Open the TikTok app, tap the notification in your inbox and finish the post.",
@@ -84,7 +103,11 @@ NEXT_STEP = {
 
 @dataclass(frozen=True)
 class Performance:
-    """One member performing one activity. Points are those of the moment it was made."""
+    """One member performing one activity. Points are those of the moment it was made.
+
+    `upload_address` is where TikTok takes the draft's bytes for an hour, encrypted. `held_at` is
+    set while it waits for its member's account, `resumed_at` once it no longer does.
+    """
 
     program_id: str
     member_id: str
@@ -101,6 +124,9 @@ class Performance:
     attempts: int = 0
     publish_id: str | None = None
     open_id: str | None = None
+    upload_address: bytes | None = field(default=None, repr=False)
+    held_at: datetime | None = None
+    resumed_at: datetime | None = None
     initiated_at: datetime | None = None
     delivered_at: datetime | None = None
     staged_at: datetime | None = None
@@ -113,6 +139,49 @@ class Performance:
     def status(self) -> Status:
         return STATUS[self.state]
 
+    @property
+    def trying_since(self) -> datetime:
+        """Since when nothing but TikTok could keep it from being staged."""
+        return self.resumed_at or self.queued_at
+
+    @property
+    def place(self) -> Place:
+        """The place its draft takes in the member's TikTok inbox."""
+        return Place(self.performance_id, self.queued_at)
+
+    @property
+    def next_step(self) -> str:
+        """What its member has to do, in words."""
+        waits = self.state is State.QUEUED and self.held_at is not None
+        return _HELD if waits else _NEXT_STEP[self.status]
+
+    def can_resume_at(self, now: datetime) -> bool:
+        """Tell whether TikTok still takes this draft's bytes where it said, long enough."""
+        if self.upload_address is None or self.initiated_at is None:
+            return False
+        return now < self.initiated_at + UPLOAD_LIFETIME - RESUME_MARGIN
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What names a performance in a message."""
+
+    program_id: str
+    member_id: str
+    performance_id: str
+    correlation_id: str
+
+
+@dataclass(frozen=True)
+class FailedMessage:
+    """A message that was tried as often as the queue allows. `reference` is None if unreadable."""
+
+    message_id: str
+    body: str
+    sent_at: datetime
+    reference: Reference | None
+    handle: str = field(repr=False)
+
 
 def next_look(performance: Performance, now: datetime) -> datetime | None:
     """Tell when to look at a performance again should nothing happen by itself; None: never.
@@ -120,6 +189,8 @@ def next_look(performance: Performance, now: datetime) -> datetime | None:
     What is staged is looked at ever more seldom: after a tenth of the time it has been waiting.
     """
     match performance.state:
+        case State.QUEUED if performance.held_at is not None:
+            return now + HELD_LOOK
         case State.QUEUED:
             return now + QUEUED_GRACE
         case State.INITIATED | State.UNCONFIRMED:
@@ -133,6 +204,23 @@ def next_look(performance: Performance, now: datetime) -> datetime | None:
             return now + max(timedelta(minutes=1), waited / 10)
         case _:
             return None
+
+
+def begun_anew(performance: Performance) -> Performance:
+    """Tell that its draft, if any, reaches no inbox and the next one is to be begun."""
+    return replace(performance, state=State.QUEUED, upload_address=None)
+
+
+def held(performance: Performance, now: datetime) -> Performance:
+    """Tell that it waits for its member's account; since when, if it does already."""
+    return replace(begun_anew(performance), held_at=performance.held_at or now)
+
+
+def resumed(performance: Performance, now: datetime) -> Performance:
+    """Tell that its member's account is there again, if it waited for that."""
+    if performance.held_at is None:
+        return performance
+    return replace(performance, held_at=None, resumed_at=now)
 
 
 def staged(performance: Performance, now: datetime) -> Performance:

@@ -1,14 +1,15 @@
 """The staging queue: a message says which performance to look at, never what to do with it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.performances.store import Reference
+from chalicelib.performances.model import OUT_OF_SIGHT_SECONDS, FailedMessage, Reference
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
+    from mypy_boto3_sqs.type_defs import MessageTypeDef, SendMessageBatchRequestEntryTypeDef
 
 BATCH = 10  # SQS takes no more at once
 MAX_DELAY_SECONDS = 900  # nor a longer delay
@@ -38,6 +39,62 @@ class StagingQueue:
             answer = self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
             if answer.get("Failed"):
                 raise MessageLost(f"{len(answer['Failed'])} of {len(chunk)} not taken")
+
+
+class FailedMessages:
+    """What waits in the dead-letter queue of the staging queue."""
+
+    def __init__(self, sqs: "SQSClient", url: str, queue: StagingQueue) -> None:
+        self._sqs = sqs
+        self._url = url
+        self._queue = queue
+
+    def seen(self) -> Iterator[FailedMessage]:
+        """Walk the messages, each once; all come back into sight after `OUT_OF_SIGHT_SECONDS`."""
+        met: set[str] = set()
+        while True:
+            answer = self._sqs.receive_message(
+                QueueUrl=self._url,
+                MaxNumberOfMessages=BATCH,
+                VisibilityTimeout=OUT_OF_SIGHT_SECONDS,
+                WaitTimeSeconds=1,  # asks all of the queue's servers, where 0 asks some
+                MessageSystemAttributeNames=["SentTimestamp"],
+            )
+            fresh = [_failed(each) for each in answer.get("Messages", ())]
+            fresh = [each for each in fresh if each.message_id not in met]
+            if not fresh:
+                return
+            met |= {each.message_id for each in fresh}
+            yield from fresh
+
+    def replay(self, message: FailedMessage) -> bool:
+        """Queue a message's performance again; False if it cannot be read, or queued just now.
+
+        It leaves here only once it is queued: twice is harmless, never is not.
+        """
+        if message.reference is None:
+            return False
+        try:
+            self._queue.send([message.reference])
+        except MessageLost:
+            return False
+        self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message.handle)
+        return True
+
+
+def _failed(told: "MessageTypeDef") -> FailedMessage:
+    sent = int(told["Attributes"]["SentTimestamp"]) / 1000
+    try:
+        reference = from_message(told["Body"])
+    except (ValueError, KeyError, TypeError):
+        reference = None
+    return FailedMessage(
+        message_id=told["MessageId"],
+        body=told["Body"],
+        sent_at=datetime.fromtimestamp(sent, UTC),
+        reference=reference,
+        handle=told["ReceiptHandle"],
+    )
 
 
 def to_message(reference: Reference) -> str:

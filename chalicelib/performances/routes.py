@@ -59,6 +59,8 @@ class Received(BaseModel):
         ProblemCode.ACTIVITY_ENDED,
         ProblemCode.ALREADY_PERFORMED,
         ProblemCode.TIKTOK_ACCOUNT_REQUIRED,
+        ProblemCode.TIKTOK_INBOX_FULL,
+        ProblemCode.CHANGED_MEANWHILE,
     ),
     idempotent=True,
 )
@@ -139,6 +141,13 @@ def callback(service: PerformanceService, request: Request[None, CallbackQuery])
         ),
         words=Words(f"Your TikTok account {connected.display_name} is connected", message),
     )
+
+
+@endpoint(Who.MEMBER, answers={204: None}, problems=(ProblemCode.CHANGED_MEANWHILE,))
+def disconnect(service: PerformanceService, request: Request[None, None]) -> Answer:
+    """Disconnect TikTok: revoke there, forget the tokens, settle what was not sent yet."""
+    service.disconnect(request.caller)
+    return Answer(204)
 
 
 @endpoint(

@@ -12,22 +12,24 @@ from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.pages import Cursors, Page
 from chalicelib.foundation.problems import Problem, ProblemCode, not_found
-from chalicelib.foundation.table import Conflict, commit
+from chalicelib.foundation.table import Conflict, Part, commit
 from chalicelib.performances.model import (
     BEFORE_POSTED,
     BEFORE_STAGED,
     Performance,
+    Reference,
     State,
     next_look,
     posted,
     staged,
 )
+from chalicelib.performances.queue import StagingQueue
 from chalicelib.performances.store import PerformanceStore
 from chalicelib.points.service import PointService
-from chalicelib.programs.model import MemberStatus
+from chalicelib.programs.model import MemberStatus, local_time
 from chalicelib.programs.service import ProgramService
 from chalicelib.tiktok import webhooks
-from chalicelib.tiktok.model import PendingSend
+from chalicelib.tiktok.model import INBOX_PLACES, PendingSend
 from chalicelib.tiktok.service import AccountService, Authorization, NotConnected
 from chalicelib.tiktok.webhooks import EventKind
 from chalicelib.videos.model import VideoFacts
@@ -36,6 +38,10 @@ _APPLIED = 4
 
 PENDING_GRACE = timedelta(minutes=1)
 """A send that waited for its connection should long be made by then."""
+
+
+class _InboxFull(Exception):
+    """As many places of the member's TikTok inbox are counted as taken as there are."""
 
 
 class AccountRequired(Exception):
@@ -60,6 +66,7 @@ class PerformanceService:
         self,
         *,
         store: PerformanceStore,
+        queue: StagingQueue,
         programs: ProgramService,
         accounts: AccountService,
         activities: ActivityLifecycle,
@@ -70,6 +77,7 @@ class PerformanceService:
         clock: Clock,
     ) -> None:
         self._store = store
+        self._queue = queue
         self._programs = programs
         self._accounts = accounts
         self._activities = activities
@@ -89,7 +97,8 @@ class PerformanceService:
         """Make a performance, its award and the mark that there be no second: all or nothing.
 
         Staging follows by itself: the new item's change is what queues it. Raises problems
-        `not_found`, `activity_not_started`, `activity_ended`, `already_performed`, and
+        `not_found`, `activity_not_started`, `activity_ended`, `already_performed`,
+        `tiktok_inbox_full` (five are under way or wait in the inbox; with `retry_at`), and
         `AccountRequired`, after which the send happens by itself once the account is there.
         """
         try:
@@ -106,6 +115,23 @@ class PerformanceService:
 
     def _perform(
         self, caller: Caller, activity_id: str, correlation_id: str, made_id: str | None = None
+    ) -> Performance:
+        try:
+            return self._make(caller, activity_id, correlation_id, made_id)
+        except _InboxFull:
+            # Some of the places that are counted may have lapsed since.
+            retry_at = self._accounts.full_until(caller.program_id, caller.member_id)
+            if retry_at is not None:
+                raise _inbox_full(retry_at, caller) from None
+        try:
+            return self._make(caller, activity_id, correlation_id, made_id)
+        except _InboxFull:
+            raise Problem(
+                ProblemCode.CHANGED_MEANWHILE, "Your TikTok inbox keeps changing. Try again."
+            ) from None
+
+    def _make(
+        self, caller: Caller, activity_id: str, correlation_id: str, made_id: str | None
     ) -> Performance:
         now = self._clock.now()
         activity = self._activities.activity(caller.program_id, activity_id)
@@ -131,6 +157,9 @@ class PerformanceService:
             [
                 self._marks.mark_performed(caller.owner, activity_id, made),
                 self._accounts.require(caller.program_id, caller.member_id, NotConnected),
+                self._accounts.take_place(
+                    caller.program_id, caller.member_id, performance.place, _InboxFull
+                ),
                 self._store.add(performance, next_look(performance, now) or now),
                 *self._points.award(caller.owner, activity.points, activity_id, made),
             ]
@@ -141,11 +170,35 @@ class PerformanceService:
     def connect(self, state: str, nonce: str, code: str | None, error: str | None) -> Connected:
         """Finish a consent; if it was asked for by a send, make that send."""
         connection = self._accounts.connect(state, nonce, code, error)
-        pending = connection.pending
+        account, pending = connection.account, connection.pending
+        self._queue_unfinished(account.program_id, account.member_id)
         if pending is None:
-            return Connected(connection.account.display_name, None, None)
+            return Connected(account.display_name, None, None)
         performance, problem = self._send_pending(pending)
-        return Connected(connection.account.display_name, performance, problem)
+        return Connected(account.display_name, performance, problem)
+
+    def disconnect(self, caller: Caller) -> None:
+        """Disconnect the caller's TikTok account; what was not sent yet fails, and says so."""
+        self._accounts.disconnect(caller.program_id, caller.member_id)
+        self._queue_unfinished(caller.program_id, caller.member_id)
+
+    def depart(self, program_id: str, member_id: str) -> None:
+        """Let go of a member who was removed: TikTok revoked, queued sends settled."""
+        self._accounts.disconnect(program_id, member_id)
+        self._queue_unfinished(program_id, member_id)
+        logger.info("departed", extra={"program_id": program_id, "member_id": member_id})
+
+    def _queue_unfinished(self, program_id: str, member_id: str) -> None:
+        """Have everything of a member's that is under way looked at now.
+
+        Should it not be queued, or be missing here, its time to be looked at comes all the same.
+        """
+        taken = self._accounts.taken_places(program_id, member_id)
+        under_way = {place.share_id.partition(".")[0] for place in taken}
+        told = logger.get_correlation_id() or ""
+        self._queue.send(
+            [Reference(program_id, member_id, each, told) for each in sorted(under_way)]
+        )
 
     def _send_pending(self, pending: PendingSend) -> tuple[Performance | None, Problem | None]:
         member = self._programs.member(pending.program_id, pending.member_id)
@@ -226,7 +279,13 @@ class PerformanceService:
         else:
             logger.info("event changes nothing", extra={"event": kind.value})
             return
-        commit([self._store.change(changed, performance.state, next_look(changed, now), None)])
+        look_at = next_look(changed, now)
+        parts: list[Part] = [self._store.change(changed, performance.state, look_at, None)]
+        if changed.state is State.POSTED:
+            parts.append(
+                self._accounts.free_place(changed.program_id, changed.member_id, performance.place)
+            )
+        commit(parts)
         logger.info("event taken in", extra={"event": kind.value})
 
     def performance(self, caller: Caller, performance_id: str) -> Performance:
@@ -249,6 +308,17 @@ class PerformanceService:
         position = {"before": page[-1].performance_id} if len(found) > limit else None
         following = self._cursors.make(caller.program_id, listing, position) if position else None
         return Page(page, following)
+
+
+def _inbox_full(retry_at: datetime, caller: Caller) -> Problem:
+    local = local_time(retry_at, caller.time_zone)
+    return Problem(
+        ProblemCode.TIKTOK_INBOX_FULL,
+        f"TikTok lets {INBOX_PLACES} videos wait in an inbox, and as many are on their way to "
+        "yours or wait there. Post one of them in the TikTok app, then send this one; or send it "
+        f"after {local:%H:%M on %d %B}.",
+        members={"retry_at": retry_at.isoformat(), "retry_at_local": local.isoformat()},
+    )
 
 
 def _open_video(activity: Activity, now: datetime) -> tuple[VideoFacts, str]:

@@ -11,14 +11,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
 
-from chalicelib.activities.service import ActivityMarks
+from chalicelib.activities.service import ActivityLifecycle, ActivityMarks
 from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.identity import TikTokState
 from chalicelib.foundation.logging import logger
-from chalicelib.foundation.table import Conflict, commit
+from chalicelib.foundation.table import Conflict, Part, commit
 from chalicelib.performances.model import (
     ARRIVAL_LIMIT,
     BEFORE_STAGED,
     FINISHED,
+    HELD_LIMIT,
     LEASE,
     MAX_ATTEMPTS,
     POSTED_LIMIT,
@@ -27,16 +29,20 @@ from chalicelib.performances.model import (
     SENDING_LIMIT,
     UPLOAD_LIFETIME,
     Performance,
+    Reference,
     State,
+    begun_anew,
+    held,
     next_look,
     posted,
+    resumed,
     staged,
 )
 from chalicelib.performances.queue import MAX_DELAY_SECONDS, StagingQueue
-from chalicelib.performances.store import PerformanceStore, Reference
+from chalicelib.performances.store import PerformanceStore
 from chalicelib.points.service import PointService
 from chalicelib.programs.model import owner_key
-from chalicelib.tiktok.client import Draft, ShareState, ShareStatus, TikTokClient
+from chalicelib.tiktok.client import ShareState, ShareStatus, TikTokClient
 from chalicelib.tiktok.errors import (
     AccessTokenRefused,
     Cause,
@@ -50,6 +56,7 @@ from chalicelib.tiktok.errors import (
     UploadGone,
     UploadOffset,
 )
+from chalicelib.tiktok.model import Place
 from chalicelib.tiktok.service import Access, AccountService, NotConnected
 from chalicelib.videos.service import Opener, VideoShelf
 
@@ -86,6 +93,7 @@ class Stager:
         accounts: AccountService,
         client: TikTokClient,
         videos: VideoShelf,
+        activities: ActivityLifecycle,
         marks: ActivityMarks,
         points: PointService,
         clock: Clock,
@@ -96,6 +104,7 @@ class Stager:
         self._accounts = accounts
         self._client = client
         self._videos = videos
+        self._activities = activities
         self._marks = marks
         self._points = points
         self._clock = clock
@@ -112,19 +121,14 @@ class Stager:
         if not self._store.lease(reference, lease, now, now + LEASE):
             logger.info("another worker has it, or it is gone")
             return
-        performance = self._read(reference)
-        logger.append_keys(
-            program_id=performance.program_id,
-            performance_id=performance.performance_id,
-            activity_id=performance.activity_id,
-        )
+        logger.append_keys(program_id=reference.program_id, performance_id=reference.performance_id)
         try:
-            self._advance(performance, lease)
+            self._advance(self._read(reference), lease)
         except Conflict:
             # A webhook was faster; what it wrote is what holds.
             logger.info("performance changed meanwhile")
         finally:
-            self._store.release(performance, lease)
+            self._store.release(reference, lease)
 
     def _read(self, reference: Reference) -> Performance:
         owner = owner_key(reference.program_id, reference.member_id)
@@ -137,7 +141,9 @@ class Stager:
         if self._is_over(performance, lease):
             return
         try:
-            if performance.state in (State.QUEUED, State.INITIATED):
+            if performance.state is State.INITIATED and self._resumes(performance):
+                self._take_up(performance, lease)
+            elif performance.state in (State.QUEUED, State.INITIATED):
                 # A draft that never got a byte puts nothing into the inbox: begin anew.
                 self._send(performance, lease)
             else:
@@ -166,7 +172,7 @@ class Stager:
             if now - since >= POSTED_LIMIT:
                 self._store.look_later(performance, None)
             return now - since >= POSTED_LIMIT
-        if now - performance.queued_at < SENDING_LIMIT:
+        if performance.held_at is not None or now - performance.trying_since < SENDING_LIMIT:
             return False
         if performance.state is State.UNCONFIRMED:
             self._fail(performance, lease, "unconfirmed", _UNCONFIRMED)
@@ -185,15 +191,16 @@ class Stager:
         """Call TikTok with a live token; once more with a new one if it was refused."""
         token = self._access(performance).token
         try:
-            return call(token)
-        except AccessTokenRefused:
-            renewed = self._access(performance, refused=token).token
             try:
-                return call(renewed)
-            except AccessTokenRefused as error:
-                # Fresh from TikTok and refused all the same: the consent is gone.
-                self._accounts.give_up(performance.program_id, performance.member_id, renewed)
-                raise NotConnected from error
+                return call(token)
+            except AccessTokenRefused:
+                token = self._access(performance, refused=token).token
+                return call(token)
+        except (AccessTokenRefused, Reconnect) as error:
+            # Fresh from TikTok and refused all the same, or lacking a scope: the consent is gone.
+            _log("consent gone", error)
+            self._accounts.give_up(performance.program_id, performance.member_id, token)
+            raise NotConnected from error
 
     def _send(self, performance: Performance, lease: str) -> None:
         if performance.attempts >= MAX_ATTEMPTS:
@@ -203,55 +210,83 @@ class Stager:
         performance = replace(performance, open_id=None)
         access = self._access(performance)
         video = self._videos.open_at(performance.video_key)
-        begun = replace(performance, state=State.QUEUED, attempts=performance.attempts + 1)
+        self._count_lost_draft(performance)
+        now = self._clock.now()
+        begun = resumed(begun_anew(performance), now)
+        begun = replace(begun, attempts=performance.attempts + 1)
         self._write(begun, performance.state, lease)
         try:
             draft = self._with_token(
                 begun, lambda token: self._client.begin_upload(token, performance.size_bytes)
             )
-        except (TryLater, TryNow, Refused) as error:
+        except (NotConnected, TryLater, TryNow, Refused) as error:
             # Nothing was begun: waiting is no attempt, nor is what only the owner can mend.
             if not isinstance(error, Refused) or error.cause in OWNERS_TO_MEND:
                 self._write(replace(begun, attempts=performance.attempts), State.QUEUED, lease)
             raise
+        sealed = self._accounts.seal(begun.program_id, begun.member_id, draft.upload_url)
         initiated = replace(
             begun,
             state=State.INITIATED,
             publish_id=draft.publish_id,
             open_id=access.open_id,
+            upload_address=sealed,
             initiated_at=self._clock.now(),
         )
         self._write(initiated, State.QUEUED, lease)
         logger.info("draft begun", extra={"publish_id": draft.publish_id, "log_id": draft.log_id})
-        self._deliver(initiated, draft, video, lease)
+        self._deliver(initiated, draft.upload_url, video, lease)
 
-    def _deliver(self, performance: Performance, draft: Draft, video: Opener, lease: str) -> None:
+    def _count_lost_draft(self, performance: Performance) -> None:
+        """Count the place that an earlier draft of this performance may still take at TikTok."""
+        if performance.attempts == 0:
+            return
+        since = performance.initiated_at or performance.queued_at
+        place = Place(f"{performance.performance_id}.{performance.attempts}", since)
+        self._accounts.count_place(performance.program_id, performance.member_id, place)
+
+    def _resumes(self, performance: Performance) -> bool:
+        return performance.can_resume_at(self._clock.now())
+
+    def _take_up(self, performance: Performance, lease: str, first_byte: int = 0) -> None:
+        """Go on with a draft that another worker began, where TikTok says it has got to."""
+        self._access(performance)
+        address = self._accounts.unseal(
+            performance.program_id, performance.member_id, performance.upload_address or b""
+        )
+        video = self._videos.open_at(performance.video_key, first_byte)
+        logger.info("draft taken up", extra={"first_byte": first_byte})
+        self._deliver(performance, address, video, lease, first_byte)
+
+    def _deliver(
+        self, performance: Performance, address: str, video: Opener, lease: str, first_byte: int = 0
+    ) -> None:
         """Send the bytes, going on where TikTok says it has got to; then see what became of it."""
         unconfirmed = replace(performance, state=State.UNCONFIRMED)
-        self._write(unconfirmed, State.INITIATED, lease)
-        first_byte = 0
+        if performance.state is not State.UNCONFIRMED:
+            self._write(unconfirmed, performance.state, lease)
         for _ in range(1 + RESUMES):
+            gone = False
             try:
                 self._client.send(
-                    draft, performance.content_type, performance.size_bytes, video, first_byte
+                    address, performance.content_type, performance.size_bytes, video, first_byte
                 )
-            except UploadGone as error:
-                _log("upload gone", error)
-                self._anew(unconfirmed, lease)
-                return
-            except (TryNow, TryLater, OutcomeUnknown, UploadOffset) as error:
-                # Bytes may have arrived: the publish id decides, not this error.
+            except (TryNow, TryLater, OutcomeUnknown, UploadOffset, UploadGone) as error:
+                # Bytes may have arrived, perhaps all: the publish id decides, not this error.
                 _log("upload torn", error)
-                share = self._ask(unconfirmed)
-                if share.state is not ShareState.PROCESSING_UPLOAD or share.uploaded_bytes is None:
-                    break
-                first_byte = share.uploaded_bytes
-                if first_byte >= performance.size_bytes:
-                    break
+                gone = isinstance(error, UploadGone)
             else:
                 unconfirmed = self._delivered(unconfirmed, lease)
                 break
-        self._follow(unconfirmed, lease)
+            there = _incomplete(self._ask(unconfirmed), unconfirmed)
+            if there is None:
+                break
+            if gone:
+                # Not all is there and no more is taken: this draft can reach no inbox.
+                self._anew(unconfirmed, lease)
+                return
+            first_byte = there
+        self._follow(unconfirmed, lease, resumes=False)
 
     def _delivered(self, performance: Performance, lease: str) -> Performance:
         delivered = replace(performance, state=State.DELIVERED, delivered_at=self._clock.now())
@@ -263,10 +298,17 @@ class Stager:
         publish_id = performance.publish_id or ""
         return self._with_token(performance, lambda token: self._client.status(token, publish_id))
 
-    def _follow(self, performance: Performance, lease: str) -> None:
+    def _follow(self, performance: Performance, lease: str, *, resumes: bool = True) -> None:
         """Ask TikTok what became of the draft, for some seconds; then leave it to the schedule."""
         waits: Iterable[float] = () if performance.state is State.STAGED else WATCH
         share = self._ask(performance)
+        there = _incomplete(share, performance)
+        if there is not None:
+            # Nothing comes of waiting for bytes that nobody sends.
+            if resumes and self._resumes(performance):
+                self._take_up(performance, lease, there)
+                return
+            waits = ()
         for wait in waits:
             if self._settle(performance, share, lease):
                 return
@@ -276,9 +318,8 @@ class Stager:
             return
         now = self._clock.now()
         age = now - (performance.initiated_at or performance.queued_at)
-        there = share.uploaded_bytes
-        if performance.state is State.UNCONFIRMED and there is not None:
-            if there >= performance.size_bytes:
+        if performance.state is State.UNCONFIRMED and share.uploaded_bytes is not None:
+            if share.uploaded_bytes >= performance.size_bytes:
                 performance = self._delivered(performance, lease)
             elif age > UPLOAD_LIFETIME:
                 # The upload address is dead and not all is there: this draft can never arrive.
@@ -296,14 +337,15 @@ class Stager:
         known = {"publish_id": performance.publish_id, "log_id": share.log_id}
         match share.state:
             case ShareState.POSTED:
-                self._write(posted(performance, now), performance.state, lease)
+                self._write(posted(performance, now), performance.state, lease, frees=True)
                 logger.info("posted", extra=known)
             case ShareState.IN_INBOX if performance.state in BEFORE_STAGED:
                 self._write(staged(performance, now), performance.state, lease)
                 logger.info("staged", extra=known)
             case ShareState.FAILED if performance.state not in BEFORE_STAGED:
                 # It was in the inbox, where the member let it go.
-                self._store.look_later(performance, None)
+                over = self._store.change(performance, performance.state, None, lease)
+                commit([over, self._free_place(performance)])
             case ShareState.FAILED if isinstance(share.fail, Reconnect):
                 self._fail(performance, lease, "reconnect_required", _RECONNECT, share.fail)
             case ShareState.FAILED if isinstance(share.fail, Refused):
@@ -317,12 +359,21 @@ class Stager:
 
     def _anew(self, performance: Performance, lease: str) -> None:
         """Begin again later with a new draft: this one is known to reach no inbox."""
-        self._write(replace(performance, state=State.QUEUED), performance.state, lease)
+        self._write(begun_anew(performance), performance.state, lease)
         self._later(performance, None, None)
 
-    def _write(self, performance: Performance, before: State, lease: str) -> None:
+    def _write(
+        self, performance: Performance, before: State, lease: str, *, frees: bool = False
+    ) -> None:
+        """Write a change of state; with `frees` the place in the inbox is given back with it."""
         look_at = next_look(performance, self._clock.now())
-        commit([self._store.change(performance, before, look_at, lease)])
+        parts: list[Part] = [self._store.change(performance, before, look_at, lease)]
+        commit([*parts, self._free_place(performance)] if frees else parts)
+
+    def _free_place(self, performance: Performance) -> Part:
+        return self._accounts.free_place(
+            performance.program_id, performance.member_id, performance.place
+        )
 
     def _later(
         self, performance: Performance, seconds: float | None, error: TikTokError | None
@@ -344,16 +395,35 @@ class Stager:
     def _without_account(
         self, performance: Performance, lease: str, error: NotConnected | Reconnect
     ) -> None:
-        """Nothing can be asked: what had no byte sent fails, the rest waits for a webhook."""
+        """Nothing can be asked: what had no byte sent is held, the rest waits for a webhook."""
         stored, now = self._stored(performance), self._clock.now()
         known = error if isinstance(error, TikTokError) else None
         if stored.state in (State.QUEUED, State.INITIATED):
-            self._fail(stored, lease, "reconnect_required", _RECONNECT, known)
+            self._hold(stored, lease, known)
         elif stored.state is not State.STAGED and now - stored.queued_at > ARRIVAL_LIMIT:
             self._fail(stored, lease, "unconfirmed", _UNCONFIRMED, known)
         else:
             _log("not connected", known)
             self._store.look_later(stored, next_look(stored, now))
+
+    def _hold(self, performance: Performance, lease: str, error: TikTokError | None) -> None:
+        """Wait for the member's account within the activity's time; not for one they removed."""
+        state = self._accounts.state(performance.program_id, performance.member_id)
+        if state is TikTokState.CONNECTED:
+            # Connected since, perhaps to another TikTok account: that one knows of no draft.
+            self._anew(performance, lease)
+        elif state is None or not self._may_wait(performance):
+            self._fail(performance, lease, "reconnect_required", _RECONNECT, error)
+        else:
+            self._write(held(performance, self._clock.now()), performance.state, lease)
+            _log("held until reconnected", error)
+
+    def _may_wait(self, performance: Performance) -> bool:
+        now = self._clock.now()
+        if performance.held_at is not None and now - performance.held_at >= HELD_LIMIT:
+            return False
+        activity = self._activities.activity(performance.program_id, performance.activity_id)
+        return activity is not None and activity.is_open_at(now)
 
     def _fail(
         self,
@@ -373,9 +443,12 @@ class Stager:
             stored, state=State.FAILED, failed_at=self._clock.now(), failure=failure, reason=reason
         )
         owner = owner_key(stored.program_id, stored.member_id)
+        # Of what TikTok may still have it is not known that it takes no place.
+        no_draft = stored.attempts == 0 or isinstance(error, Refused | InboxFull)
         commit(
             [
                 self._store.change(failed, stored.state, None, lease),
+                *([self._free_place(stored)] if no_draft else ()),
                 *self._points.take_back(
                     owner, stored.points, stored.activity_id, stored.performance_id
                 ),
@@ -403,6 +476,15 @@ class FollowUp:
         found = [each for each in overdue if self._store.queued_again(each, now + QUEUED_AGAIN)]
         self._queue.send(found)
         return len(found)
+
+
+def _incomplete(share: ShareStatus, performance: Performance) -> int | None:
+    """Give how many bytes TikTok has of a draft that still lacks some; None: not known to."""
+    there = share.uploaded_bytes
+    if performance.state is not State.UNCONFIRMED or there is None:
+        return None
+    waits_for_bytes = share.state is ShareState.PROCESSING_UPLOAD
+    return there if waits_for_bytes and there < performance.size_bytes else None
 
 
 def _reference(performance: Performance) -> Reference:

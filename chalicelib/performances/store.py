@@ -1,30 +1,24 @@
 """The performances table. Every change of state is one conditional write."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UTCDateTimeAttribute
+from pynamodb.attributes import (
+    BinaryAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+    UTCDateTimeAttribute,
+)
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 from pynamodb.models import Model
 
 from chalicelib.foundation.table import Conflict, Put, Update, bind, changed
-from chalicelib.performances.model import Performance, State
+from chalicelib.performances.model import Performance, Reference, State
 from chalicelib.programs.model import owner_key
 
 _UNFINISHED = "unfinished"
-
-
-@dataclass(frozen=True)
-class Reference:
-    """What names a performance in a message."""
-
-    program_id: str
-    member_id: str
-    performance_id: str
-    correlation_id: str
 
 
 class PublishIndex(GlobalSecondaryIndex["PerformanceItem"]):
@@ -68,6 +62,9 @@ class PerformanceItem(Model):
     attempts = NumberAttribute(default=0)
     publish_id = UnicodeAttribute(null=True)
     open_id = UnicodeAttribute(null=True)
+    upload_address = BinaryAttribute(legacy_encoding=False, null=True)
+    held_at = UTCDateTimeAttribute(null=True)
+    resumed_at = UTCDateTimeAttribute(null=True)
     initiated_at = UTCDateTimeAttribute(null=True)
     delivered_at = UTCDateTimeAttribute(null=True)
     staged_at = UTCDateTimeAttribute(null=True)
@@ -99,6 +96,9 @@ class PerformanceItem(Model):
             attempts=int(self.attempts),
             publish_id=self.publish_id,
             open_id=self.open_id,
+            upload_address=self.upload_address,
+            held_at=self.held_at,
+            resumed_at=self.resumed_at,
             initiated_at=self.initiated_at,
             delivered_at=self.delivered_at,
             staged_at=self.staged_at,
@@ -110,10 +110,15 @@ class PerformanceItem(Model):
 
 
 _CHANGING = {
-    State.QUEUED: (PerformanceItem.attempts,),
+    State.QUEUED: (
+        PerformanceItem.attempts,
+        PerformanceItem.held_at,
+        PerformanceItem.resumed_at,
+    ),
     State.INITIATED: (
         PerformanceItem.publish_id,
         PerformanceItem.open_id,
+        PerformanceItem.upload_address,
         PerformanceItem.initiated_at,
     ),
     State.UNCONFIRMED: (),
@@ -127,6 +132,9 @@ _CHANGING = {
     State.FAILED: (PerformanceItem.failed_at, PerformanceItem.failure, PerformanceItem.reason),
 }
 """Which attributes each state brings with it."""
+
+_BYTES_MAY_GO = frozenset({State.INITIATED, State.UNCONFIRMED})
+"""As long as these hold, the address for the bytes is kept; it is a secret."""
 
 
 class PerformanceStore:
@@ -186,13 +194,15 @@ class PerformanceStore:
         ]
         return changed(item, actions, PerformanceItem.performance_id.exists() & free)
 
-    def release(self, performance: Performance, lease: str) -> None:
+    def release(self, reference: Reference, lease: str) -> None:
         """Let a performance go; nothing happens if the lease was lost."""
+        owner = owner_key(reference.program_id, reference.member_id)
+        item = PerformanceItem(owner, reference.performance_id)
         actions: list[Action] = [
             PerformanceItem.lease.remove(),
             PerformanceItem.leased_until.remove(),
         ]
-        changed(_key(performance), actions, PerformanceItem.lease == lease)
+        changed(item, actions, PerformanceItem.lease == lease)
 
     def change(
         self,
@@ -205,16 +215,12 @@ class PerformanceStore:
 
         Without a lease (a webhook) the stored state alone decides.
         """
-        attributes = _CHANGING[performance.state]
-        actions = [
-            PerformanceItem.state.set(performance.state.value),
-            *(
-                attribute.set(getattr(performance, str(attribute.attr_name)))
-                for attribute in attributes
-                if getattr(performance, str(attribute.attr_name)) is not None
-            ),
-            *_looking(look_at),
-        ]
+        actions = [PerformanceItem.state.set(performance.state.value), *_looking(look_at)]
+        for attribute in _CHANGING[performance.state]:
+            value = getattr(performance, str(attribute.attr_name))
+            actions.append(attribute.remove() if value is None else attribute.set(value))
+        if performance.state not in _BYTES_MAY_GO:
+            actions.append(PerformanceItem.upload_address.remove())
         condition = PerformanceItem.state == state.value
         if performance.state is not State.INITIATED and performance.publish_id:
             condition &= PerformanceItem.publish_id == performance.publish_id

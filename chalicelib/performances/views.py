@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from chalicelib.foundation.identity import Caller
-from chalicelib.performances.model import NEXT_STEP, Performance, Status
+from chalicelib.performances.model import Performance, Status
 from chalicelib.programs.model import local_time
 
 
@@ -46,7 +46,7 @@ def view_of(performance: Performance, caller: Caller) -> PerformanceView:
         instructions=performance.instructions,
         status=performance.status,
         points=performance.points,
-        next_step=NEXT_STEP[performance.status],
+        next_step=performance.next_step,
         reason=performance.reason,
         publish_id=performance.publish_id,
         queued_at=performance.queued_at,

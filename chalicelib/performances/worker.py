@@ -24,6 +24,17 @@ def enqueue(queue: StagingQueue, event: Mapping[str, Any], context: Any) -> Mapp
     return handle_changes(made, event, context)
 
 
+def depart(
+    performances: "PerformanceService", event: Mapping[str, Any], context: Any
+) -> Mapping[str, Any]:
+    """Let go of each member that a batch of the programs table's changes says was removed."""
+
+    def removed(image: Mapping[str, Any]) -> None:
+        performances.depart(image["program_id"], image["member_id"])
+
+    return handle_changes(removed, event, context)
+
+
 def stage(stager: "Stager", event: Mapping[str, Any], context: Any) -> Mapping[str, Any]:
     """Bring each performance in a batch of messages as far as it goes now."""
 

@@ -11,8 +11,41 @@ STATE_LIFETIME = timedelta(minutes=10)
 REFRESH_AHEAD = timedelta(minutes=10)
 """Access tokens are refreshed before they run out: longer than any one send takes."""
 
+LAPSE_AHEAD = timedelta(days=14)
+"""An idle account is refreshed so long before its refresh token lapses (TikTok: 180 days, or what
+it says): time enough to get over an outage."""
+
 REFRESH_LOCK = timedelta(seconds=90)
 """Longer than a refresh can take with its time limits, so that a lock left behind is not in use."""
+
+
+INBOX_PLACES = 5
+"""How many shares may wait in an inbox (TikTok: five pending in any 24 hours)."""
+
+PLACE_LIFETIME = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place in a member's TikTok inbox that a share takes, or may take, for a day."""
+
+    share_id: str
+    since: datetime
+
+    def __str__(self) -> str:
+        return f"{self.since.isoformat()}#{self.share_id}"
+
+    @classmethod
+    def read(cls, text: str) -> "Place":
+        since, _, share_id = text.partition("#")
+        return cls(share_id, datetime.fromisoformat(since))
+
+    def is_taken_at(self, now: datetime) -> bool:
+        return now < self.free_at
+
+    @property
+    def free_at(self) -> datetime:
+        return self.since + PLACE_LIFETIME
 
 
 @dataclass(frozen=True)

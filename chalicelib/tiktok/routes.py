@@ -51,10 +51,3 @@ def account(service: AccountService, request: Request[None, None]) -> Answer:
             next_step=None if connected else RECONNECT,
         ),
     )
-
-
-@endpoint(Who.MEMBER, answers={204: None}, problems=(ProblemCode.CHANGED_MEANWHILE,))
-def disconnect(service: AccountService, request: Request[None, None]) -> Answer:
-    """Disconnect: revoke at TikTok and forget the tokens."""
-    service.disconnect(request.caller)
-    return Answer(204)

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -25,11 +25,14 @@ from chalicelib.tiktok.errors import (
     TryNow,
 )
 from chalicelib.tiktok.model import (
+    INBOX_PLACES,
+    LAPSE_AHEAD,
     REFRESH_LOCK,
     STATE_LIFETIME,
     Account,
     Consent,
     PendingSend,
+    Place,
     Tokens,
 )
 from chalicelib.tiktok.store import AccountStore, AccountTaken
@@ -37,7 +40,9 @@ from chalicelib.tiktok.vault import TokenVault
 
 _LOCK_POLLS = 60
 _LOCK_POLL_SECONDS = 0.5
+_DISCONNECT_POLLS = 20  # somebody waits for the answer, and the gateway gives up after 29 s
 PENDING_PER_RUN = 100
+LAPSING_PER_RUN = 100
 
 
 class NotConnected(Exception):
@@ -227,21 +232,22 @@ class AccountService:
             raise not_found("TikTok account")
         return account
 
-    def disconnect(self, caller: Caller) -> None:
+    def disconnect(self, program_id: str, member_id: str) -> None:
         """Revoke at TikTok and forget the tokens; nothing to do is fine.
 
         They are forgotten even if TikTok does not answer: the member can remove the access there.
         """
-        account = self._store.account(caller.program_id, caller.member_id)
+        account = self._store.account(program_id, member_id)
         if account is None:
             return
         try:
-            self._client().revoke(self.access(caller.program_id, caller.member_id).token)
+            access = self.access(program_id, member_id, polls=_DISCONNECT_POLLS)
+            self._client().revoke(access.token)
         except NotConnected:
             logger.info("nothing to revoke")
         except TikTokError as error:
             logger.warning("not revoked", extra={"tiktok": error.code, "log_id": error.log_id})
-        latest = self._store.account(caller.program_id, caller.member_id) or account
+        latest = self._store.account(program_id, member_id) or account
         try:
             self._store.forget(latest, self._note(latest, None))
         except Conflict as error:
@@ -249,13 +255,24 @@ class AccountService:
                 ProblemCode.CHANGED_MEANWHILE, "Your account changed meanwhile. Try again."
             ) from error
 
-    def access(self, program_id: str, member_id: str, refused: str | None = None) -> Access:
+    def state(self, program_id: str, member_id: str) -> TikTokState | None:
+        """Tell the state of a member's account, never behind; None while there is none."""
+        account = self._store.account(program_id, member_id)
+        return account.state if account else None
+
+    def access(
+        self,
+        program_id: str,
+        member_id: str,
+        refused: str | None = None,
+        polls: int = _LOCK_POLLS,
+    ) -> Access:
         """Give a live access token, refreshed ahead of need, or because TikTok refused `refused`.
 
         One worker refreshes, the others wait for its result. Raises `NotConnected` when the member
         has to connect (again), `TryLater` when TikTok or the other worker does not answer.
         """
-        for _ in range(_LOCK_POLLS):
+        for _ in range(polls):
             account = self._store.account(program_id, member_id)
             if account is None or account.state is not TikTokState.CONNECTED:
                 raise NotConnected
@@ -271,6 +288,28 @@ class AccountService:
             else:
                 self._sleep(_LOCK_POLL_SECONDS)
         raise TryLater("refresh_lock_held", retry_after_seconds=REFRESH_LOCK.total_seconds())
+
+    def renew_lapsing(self) -> int:
+        """Refresh connected accounts that would lapse for not being used; tells how many.
+
+        One that TikTok refuses has to be connected again; one it does not answer for comes again.
+        """
+        before = self._clock.now() + LAPSE_AHEAD
+        renewed = 0
+        for program_id, member_id in self._store.lapsing(before, LAPSING_PER_RUN):
+            logger.append_keys(program_id=program_id, member_id=member_id)
+            try:
+                token = self.access(program_id, member_id).token
+                account = self._store.account(program_id, member_id)
+                if account is not None and account.refresh_expires_at < before:
+                    self.access(program_id, member_id, refused=token)
+            except NotConnected:
+                logger.info("lapsed")
+            except TikTokError as error:
+                logger.warning("not renewed", extra={"tiktok": error.code, "log_id": error.log_id})
+            else:
+                renewed += 1
+        return renewed
 
     def give_up(self, program_id: str, member_id: str, refused: str) -> None:
         """Let the member connect again: TikTok refuses even the token just refreshed."""
@@ -324,6 +363,47 @@ class AccountService:
     def require(self, program_id: str, member_id: str, otherwise: Callable[[], Exception]) -> Part:
         """Part: the member's account must be connected."""
         return self._store.require(program_id, member_id, otherwise)
+
+    def take_place(
+        self, program_id: str, member_id: str, place: Place, otherwise: Callable[[], Exception]
+    ) -> Part:
+        """Part: take a place in the member's TikTok inbox. Fails when `INBOX_PLACES` are taken,
+        lapsed ones included: `full_until` clears those away.
+        """
+        return self._store.take_place(program_id, member_id, place, otherwise)
+
+    def free_place(self, program_id: str, member_id: str, place: Place) -> Part:
+        """Part: give a place back: its share was posted, or never made."""
+        return self._store.free_place(program_id, member_id, place)
+
+    def count_place(self, program_id: str, member_id: str, place: Place) -> None:
+        """Count the place of a draft that may lie at TikTok, though nothing came of it."""
+        self._store.count_place(program_id, member_id, place)
+
+    def full_until(self, program_id: str, member_id: str) -> datetime | None:
+        """Tell when the member's inbox has a place again; None if it has one now."""
+        now = self._clock.now()
+        places = self._store.places(program_id, member_id)
+        taken = [place for place in places if place.is_taken_at(now)]
+        if len(taken) < len(places):
+            lapsed = [place for place in places if not place.is_taken_at(now)]
+            self._store.free_places(program_id, member_id, lapsed)
+        if len(taken) < INBOX_PLACES:
+            return None
+        # One that was counted above the limit has to lapse too before there is room.
+        return taken[len(taken) - INBOX_PLACES].free_at
+
+    def taken_places(self, program_id: str, member_id: str) -> Sequence[Place]:
+        """List the places taken in the member's inbox: what is under way or waits there."""
+        return self._store.places(program_id, member_id)
+
+    def seal(self, program_id: str, member_id: str, secret: str) -> bytes:
+        """Encrypt a secret of the member's TikTok account."""
+        return self._vault().seal(program_id, member_id, secret)
+
+    def unseal(self, program_id: str, member_id: str, sealed: bytes) -> str:
+        """Read what was sealed for this member."""
+        return self._vault().unseal(program_id, member_id, sealed)
 
     def settle_pending(self, send: PendingSend) -> None:
         """Forget a send that waited for the connection: it was made, or it cannot be."""

@@ -7,10 +7,11 @@ from pynamodb.attributes import (
     BinaryAttribute,
     NumberAttribute,
     UnicodeAttribute,
+    UnicodeSetAttribute,
     UTCDateTimeAttribute,
 )
 from pynamodb.exceptions import DeleteError, DoesNotExist
-from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.condition import Condition, size
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 from pynamodb.models import Model
@@ -29,12 +30,14 @@ from chalicelib.foundation.table import (
     condition_failed,
 )
 from chalicelib.programs.model import owner_key
-from chalicelib.tiktok.model import Account, Consent, PendingSend
+from chalicelib.tiktok.model import INBOX_PLACES, Account, Consent, PendingSend, Place
 
 _ACCOUNT = "account"
 _OWNER = "owner"
 _CONSENT = "consent"
+_INBOX = "inbox"
 _PENDING = "pending"
+_LAPSES = "lapses"
 
 
 class PendingIndex(GlobalSecondaryIndex["AccountItem"]):
@@ -48,6 +51,17 @@ class PendingIndex(GlobalSecondaryIndex["AccountItem"]):
 
     pending_in = UnicodeAttribute(hash_key=True)
     pending_at = UTCDateTimeAttribute(range_key=True)
+
+
+class LapsingIndex(GlobalSecondaryIndex["AccountItem"]):
+    """Sparse: connected accounts, by when they lapse unless they are refreshed."""
+
+    class Meta:
+        index_name = "lapsing"
+        projection = IncludeProjection(["program_id", "member_id"])
+
+    lapses_in = UnicodeAttribute(hash_key=True)
+    refresh_expires_at = UTCDateTimeAttribute(range_key=True)
 
 
 class AccountItem(Model):
@@ -72,7 +86,9 @@ class AccountItem(Model):
     pending_at = UTCDateTimeAttribute(null=True)
     pending_activity_id = UnicodeAttribute(null=True)
     pending_correlation_id = UnicodeAttribute(null=True)
+    lapses_in = UnicodeAttribute(null=True)
     pending_index = PendingIndex()
+    lapsing_index = LapsingIndex()
 
     def to_account(self) -> Account:
         return Account(
@@ -109,6 +125,19 @@ class HolderItem(Model):
     member_id = UnicodeAttribute()
 
 
+class InboxItem(Model):
+    """The places that are taken in a member's TikTok inbox, as far as we know; it outlives
+    connections, as the drafts do.
+    """
+
+    class Meta:
+        table_name = ""
+
+    key = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    places = UnicodeSetAttribute(null=True)
+
+
 class ConsentItem(Model):
     class Meta:
         table_name = ""
@@ -139,7 +168,7 @@ class AccountTaken(Exception):
 
 class AccountStore:
     def __init__(self, table_name: str) -> None:
-        for model in (AccountItem, HolderItem, ConsentItem):
+        for model in (AccountItem, HolderItem, InboxItem, ConsentItem):
             bind(model, table_name)
 
     def add_consent(self, state_hash: str, consent: Consent) -> None:
@@ -208,6 +237,7 @@ class AccountStore:
             access_expires_at=account.access_expires_at,
             refresh_expires_at=account.refresh_expires_at,
             connected_at=account.connected_at,
+            lapses_in=_LAPSES,
             pending_in=_PENDING if pending else None,
             pending_at=account.connected_at if pending else None,
             pending_activity_id=pending.activity_id if pending else None,
@@ -273,6 +303,7 @@ class AccountStore:
         """Store a rotated pair and let the lock go; False if the lock was lost meanwhile."""
         actions: list[Action] = [
             AccountItem.state.set(TikTokState.CONNECTED.value),
+            AccountItem.lapses_in.set(_LAPSES),
             AccountItem.tokens.set(tokens),
             AccountItem.access_expires_at.set(access_expires_at),
             AccountItem.refresh_expires_at.set(refresh_expires_at),
@@ -297,6 +328,7 @@ class AccountStore:
                         AccountItem(key, _ACCOUNT),
                         [
                             AccountItem.state.set(TikTokState.RECONNECT_REQUIRED.value),
+                            AccountItem.lapses_in.remove(),
                             AccountItem.lock.remove(),
                             AccountItem.locked_until.remove(),
                         ],
@@ -336,6 +368,43 @@ class AccountStore:
             if item.pending_activity_id
         ]
 
+    def lapsing(self, before: datetime, count: int) -> Sequence[tuple[str, str]]:
+        """List program and member of connected accounts that lapse before an instant: one query."""
+        found = AccountItem.lapsing_index.query(
+            _LAPSES, LapsingIndex.refresh_expires_at < before, limit=count
+        )
+        return [(item.program_id, item.member_id) for item in found]
+
+    def take_place(
+        self, program_id: str, member_id: str, place: Place, otherwise: Callable[[], Exception]
+    ) -> Update:
+        """Part: take a place in the member's inbox; fails while as many are taken as there are."""
+        free = InboxItem.places.does_not_exist() | (size(InboxItem.places) < INBOX_PLACES)
+        actions: list[Action] = [InboxItem.places.add({str(place)})]
+        return Update(_inbox(program_id, member_id), actions, free, otherwise)
+
+    def free_place(self, program_id: str, member_id: str, place: Place) -> Update:
+        """Part: give a place back; one that is free already stays so."""
+        actions: list[Action] = [InboxItem.places.delete({str(place)})]
+        return Update(_inbox(program_id, member_id), actions)
+
+    def count_place(self, program_id: str, member_id: str, place: Place) -> None:
+        """Count a place that a draft may have taken, full or not."""
+        _inbox(program_id, member_id).update([InboxItem.places.add({str(place)})])
+
+    def free_places(self, program_id: str, member_id: str, places: Sequence[Place]) -> None:
+        """Give several places back."""
+        lapsed = {str(place) for place in places}
+        _inbox(program_id, member_id).update([InboxItem.places.delete(lapsed)])
+
+    def places(self, program_id: str, member_id: str) -> Sequence[Place]:
+        """List the places that are counted as taken, longest first."""
+        try:
+            item = InboxItem.get(_member_key(program_id, member_id), _INBOX, consistent_read=True)
+        except DoesNotExist:
+            return []
+        return [Place.read(each) for each in sorted(item.places or ())]
+
     def _change(self, account: Account, actions: list[Action], condition: Condition) -> bool:
         item = AccountItem(_member_key(account.program_id, account.member_id), _ACCOUNT)
         return changed(item, actions, condition)
@@ -343,6 +412,10 @@ class AccountStore:
 
 def _member_key(program_id: str, member_id: str) -> str:
     return f"member#{owner_key(program_id, member_id)}"
+
+
+def _inbox(program_id: str, member_id: str) -> InboxItem:
+    return InboxItem(_member_key(program_id, member_id), _INBOX)
 
 
 def _holder_key(open_id: str) -> str:

@@ -17,20 +17,28 @@ class TokenVault:
         self._key_id = key_id
 
     def lock(self, program_id: str, member_id: str, tokens: Tokens) -> bytes:
-        plain = json.dumps({"access": tokens.access, "refresh": tokens.refresh}).encode()
+        plain = json.dumps({"access": tokens.access, "refresh": tokens.refresh})
+        return self.seal(program_id, member_id, plain)
+
+    def unlock(self, program_id: str, member_id: str, ciphertext: bytes) -> Tokens:
+        plain = json.loads(self.unseal(program_id, member_id, ciphertext))
+        return Tokens(plain["access"], plain["refresh"])
+
+    def seal(self, program_id: str, member_id: str, secret: str) -> bytes:
         answer = self._kms.encrypt(
-            KeyId=self._key_id, Plaintext=plain, EncryptionContext=_context(program_id, member_id)
+            KeyId=self._key_id,
+            Plaintext=secret.encode(),
+            EncryptionContext=_context(program_id, member_id),
         )
         return answer["CiphertextBlob"]
 
-    def unlock(self, program_id: str, member_id: str, ciphertext: bytes) -> Tokens:
+    def unseal(self, program_id: str, member_id: str, ciphertext: bytes) -> str:
         answer = self._kms.decrypt(
             KeyId=self._key_id,
             CiphertextBlob=ciphertext,
             EncryptionContext=_context(program_id, member_id),
         )
-        plain = json.loads(answer["Plaintext"])
-        return Tokens(plain["access"], plain["refresh"])
+        return answer["Plaintext"].decode()
 
 
 def _context(program_id: str, member_id: str) -> dict[str, str]:

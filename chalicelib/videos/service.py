@@ -59,12 +59,15 @@ class VideoShelf:
     def __init__(self, files: VideoFiles) -> None:
         self._files = files
 
-    def open_at(self, video_key: str) -> Opener:
-        """Give what opens a video at any byte. Raises S3's error at once if it is not there."""
-        opened = [self._files.open(video_key, 0)]
+    def open_at(self, video_key: str, likely_byte: int = 0) -> Opener:
+        """Give what opens a video at any byte, at one without another call.
+
+        Raises S3's error at once if it is not there.
+        """
+        opened = [self._files.open(video_key, likely_byte)]
 
         def open_at(first_byte: int) -> Readable:
-            if first_byte == 0 and opened:
+            if first_byte == likely_byte and opened:
                 return opened.pop()
             return self._files.open(video_key, first_byte)
 

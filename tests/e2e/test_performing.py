@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from tests.e2e.people import Api, new_key
 from tests.e2e.waiting import wait_for
 
 AT_ONCE = 32
+WORKERS = 16
 
 
 def entries(backstage: Backstage, member_id: str) -> list[tuple[str, int]]:
@@ -300,20 +302,67 @@ def test_a_token_about_to_run_out_is_refreshed_before_it_is_used(
     assert not set(before.values()) & set(after.values())
 
 
-def test_a_dead_connection_found_while_sending_fails_plainly_and_asks_to_be_made_anew(
+def test_a_send_is_held_while_its_account_is_gone_and_follows_the_new_consent(
     crew: Crew, backstage: Backstage, valid: str
 ) -> None:
     sender, activity = crew.one().connected(), crew.activity(valid)
     sender.tiktok.faults({"endpoint": "webhook", "kind": "drop", "times": None})
     try:
         sender.tiktok.press(sender.name, "remove-access")
-        failed = sender.reaches(sender.perform(activity), "failed")
+        performance = sender.perform(activity)
+        once(
+            lambda: "Add your TikTok" in sender.performance(performance)["next_step"],
+            "The send being held",
+        )
     finally:
         sender.tiktok.faults()
-    assert "Add it again" in failed["reason"]
     assert sender.api.get("/tiktok/account").body["status"] == "reconnect_required"
+    assert (sender.performance(performance)["status"], sender.points()) == ("queued", (10, 10))
+    sender.connect()
+    sender.reaches(performance, "staged")
+    assert entries(backstage, sender.member_id) == [("award", 10)]
+
+
+def test_disconnecting_settles_what_was_queued_and_gives_the_points_back(
+    crew: Crew, backstage: Backstage, valid: str
+) -> None:
+    sender, activity = crew.one().connected(), crew.activity(valid)
+    with backstage.queueing_paused():
+        performance = sender.perform(activity)
+        assert sender.api.delete("/tiktok/account").status == 204
+        failed = sender.reaches(performance, "failed")
+    assert "Add it again" in failed["reason"]
     assert sender.points() == (0, 0)
     assert activity in sender.api.feed()
+
+
+def test_a_sixth_video_is_refused_with_the_time_its_place_is_free(
+    crew: Crew, backstage: Backstage, valid: str
+) -> None:
+    sender, activity = crew.one().connected(), crew.activity(valid)
+    backstage.take_places(sender.member_id, 5)
+    refused = sender.api.post(f"/activities/{activity}/perform")
+    assert refused.problem == (409, "tiktok_inbox_full")
+    left = datetime.fromisoformat(refused.body["retry_at"]) - datetime.now(UTC)
+    assert timedelta(hours=22) < left < timedelta(hours=24)
+    assert sender.points() == (0, 0)
+    backstage.take_places(sender.member_id, 5, hours_ago=25)
+    sender.reaches(sender.perform(activity), "staged")
+
+
+def test_sixteen_workers_at_once_refresh_a_token_once(crew: Crew, backstage: Backstage) -> None:
+    sender = crew.one().connected()
+    backstage.change_account(sender.member_id, access_expires_at=an_hour_ago())
+    accounts = backstage.house().tiktok
+    with ThreadPoolExecutor(WORKERS) as threads:
+        found = set(
+            threads.map(
+                lambda _: accounts.access(crew.program_id, sender.member_id).token, range(WORKERS)
+            )
+        )
+    assert found == {backstage.tokens_of(sender.member_id)["access"]}
+    assert sender.tiktok.person(sender.name)["tokens"]["refreshes"] == 1
+    assert sender.api.get("/tiktok/account").body["status"] == "connected"
 
 
 def test_correlation_runs_from_the_request_to_tiktoks_log_id(

@@ -32,6 +32,8 @@ FUNCTIONS = {
     "Enqueue": "EnqueueRole",
     "Stage": "StageRole",
     "FollowUp": "FollowUpRole",
+    "Depart": "DepartRole",
+    "Renew": "RenewRole",
 }
 DENIALS = ("AccessDenied", "is not authorized to perform", "UnauthorizedOperation")
 
@@ -53,6 +55,7 @@ UNSEEN = {
     ("SettleRole", "sqs:SendMessage", "verdictsfailed"): "the platform puts aside what the "
     "function failed at for good, and nothing does in this run",
     ("EnqueueRole", "sqs:SendMessage", "performancesfailed"): "likewise",
+    ("DepartRole", "sqs:SendMessage", "departuresfailed"): "likewise",
     (
         "ValidateRole",
         "s3:ListBucket",

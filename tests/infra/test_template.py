@@ -24,6 +24,8 @@ FUNCTIONS = {
     "Enqueue": ("EnqueueRole", 256, 30),
     "Stage": ("StageRole", 512, 180),
     "FollowUp": ("FollowUpRole", 256, 50),
+    "Depart": ("DepartRole", 256, 60),
+    "Renew": ("RenewRole", 256, 300),
 }
 WATCHED = set(FUNCTIONS) - {"Authorizer"}  # it refuses tokens by failing, which is no alarm
 TABLES = (
@@ -42,9 +44,10 @@ DEAD_LETTERS = {
     "VerdictsFailed": "VerdictsFailedWaiting",
     "StagingFailed": "StagingFailedWaiting",
     "PerformancesFailed": "PerformancesFailedWaiting",
+    "DeparturesFailed": "DeparturesFailedWaiting",
 }
 QUEUES = ("ArrivalsQueue", "StagingQueue", *DEAD_LETTERS)
-LATE = ("ArrivalsQueueOld", "StagingQueueOld", "SettleLate", "EnqueueLate")
+LATE = ("ArrivalsQueueOld", "StagingQueueOld", "SettleLate", "EnqueueLate", "DepartLate")
 RESOURCES = {
     *FUNCTIONS,
     *(role for role, _, _ in FUNCTIONS.values()),

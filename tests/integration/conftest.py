@@ -15,11 +15,16 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+import commands.__main__ as commands_main
+from chalicelib.composition import House
 from chalicelib.foundation.settings import Settings
+from commands.stack import Stack
 from local.template import read
 from tests.clock import StoppedClock
 from tests.integration.arrivals import Studio
 from tests.integration.house import FakeTikTok, Greenroom
+from tests.integration.sandbox import Sandbox
+from tests.integration.theatre import Theatre, WatchedTikTok
 
 TEMPLATE = Path(__file__).parents[2] / "infra" / "tables.yaml"
 SHAPE = ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "BillingMode")
@@ -134,3 +139,37 @@ def tiktok() -> FakeTikTok:
 @pytest.fixture
 def greenroom(settings: Settings, clock: StoppedClock, tiktok: FakeTikTok) -> Greenroom:
     return Greenroom(settings, clock, tiktok)
+
+
+@pytest.fixture(scope="session")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with Sandbox(tmp_path_factory.mktemp("tiktok"), processing_seconds="0.05") as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def theatre(settings: Settings, clock: StoppedClock, process: Sandbox) -> Iterator[Theatre]:
+    process.reset()
+    tiktok = WatchedTikTok(process.url)
+    yield Theatre(Greenroom(settings, clock, tiktok), process, tiktok)
+    tiktok.close()
+
+
+class StackHere(Stack):
+    """The stack that commands find: the one of the test."""
+
+    house_of_test: House
+    failed_url: str
+
+    def __init__(self, name: str) -> None:
+        self.outputs = {"StackName": name, "StagingFailedUrl": self.failed_url}
+
+    def house(self) -> House:
+        return self.house_of_test
+
+
+@pytest.fixture
+def stack_here(greenroom: Greenroom, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(StackHere, "house_of_test", greenroom.house, raising=False)
+    monkeypatch.setattr(StackHere, "failed_url", greenroom.failed_url, raising=False)
+    monkeypatch.setattr(commands_main, "Stack", StackHere)

@@ -18,10 +18,9 @@ from chalicelib.foundation.aws import Clients
 from chalicelib.foundation.identity import Caller, Claims, Role
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.settings import Settings
-from chalicelib.performances.model import Performance
+from chalicelib.performances.model import Performance, Reference
 from chalicelib.performances.queue import StagingQueue
 from chalicelib.performances.service import Connected
-from chalicelib.performances.store import Reference
 from chalicelib.points.model import Totals, totals_of
 from chalicelib.tiktok.client import SCOPES, Grant, Person, TikTokClient, TikTokSettings
 from chalicelib.tiktok.errors import AccessTokenRefused, Cause, Reconnect, TikTokError
@@ -133,7 +132,9 @@ class Greenroom:
         self, settings: Settings, clock: StoppedClock, tiktok: TikTokClient | None = None
     ) -> None:
         clients = _clients()
-        queue = clients.sqs.create_queue(QueueName="staging")["QueueUrl"]
+        queue, self.failed_url = (
+            clients.sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("staging", "failed")
+        )
         key = clients.kms.create_key()["KeyMetadata"]["KeyId"]
         for name, value in (
             ("cursors", "a-secret-of-at-least-thirty-two-bytes"),

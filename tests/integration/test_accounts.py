@@ -19,11 +19,18 @@ from chalicelib.tiktok.errors import (
     TryLater,
     TryNow,
 )
-from chalicelib.tiktok.model import REFRESH_AHEAD, REFRESH_LOCK, STATE_LIFETIME, Account, Tokens
+from chalicelib.tiktok.model import (
+    LAPSE_AHEAD,
+    REFRESH_AHEAD,
+    REFRESH_LOCK,
+    STATE_LIFETIME,
+    Account,
+    Tokens,
+)
 from chalicelib.tiktok.service import AccountService, NotConnected
 from chalicelib.tiktok.store import AccountStore
 from tests.integration.conftest import Calls
-from tests.integration.house import TWO_HOURS, FakeTikTok, Greenroom
+from tests.integration.house import HALF_A_YEAR, TWO_HOURS, FakeTikTok, Greenroom
 
 SECOND = timedelta(seconds=1)
 FRESH_FOR = timedelta(seconds=TWO_HOURS) - REFRESH_AHEAD
@@ -332,6 +339,47 @@ def test_a_lock_that_is_not_let_go_ends_the_wait_before_it_ends_the_lock(
     assert "refresh" not in tiktok.made
 
 
+# Not being used
+
+
+def test_an_account_that_is_not_used_is_renewed_before_it_lapses(
+    greenroom: Greenroom, tiktok: FakeTikTok, accounts: AccountService, ben: Caller
+) -> None:
+    greenroom.connects(ben, "ben")
+    lapses_at = greenroom.clock.now() + timedelta(seconds=HALF_A_YEAR)
+    greenroom.clock.advance(lapses_at - LAPSE_AHEAD - greenroom.clock.now())
+    assert accounts.renew_lapsing() == 0
+    greenroom.clock.advance(SECOND)
+    assert accounts.renew_lapsing() == 1
+    assert accounts.renew_lapsing() == 0
+    assert tiktok.made.count("refresh") == 1
+    assert accounts.account(ben).refresh_expires_at > lapses_at
+
+
+def test_what_cannot_be_renewed_now_comes_again_and_stops_nobody_else(
+    greenroom: Greenroom, tiktok: FakeTikTok, accounts: AccountService, ben: Caller
+) -> None:
+    for person in (ben, cleo := greenroom.member()):
+        greenroom.connects(person, "ben" if person is ben else "cleo")
+    greenroom.clock.advance(timedelta(seconds=HALF_A_YEAR) - LAPSE_AHEAD + SECOND)
+    tiktok.next_of["refresh"] = [TryLater("rate_limit_exceeded")]
+    assert accounts.renew_lapsing() == 1
+    assert accounts.renew_lapsing() == 1
+    assert {accounts.account(each).state for each in (ben, cleo)} == {TikTokState.CONNECTED}
+
+
+def test_an_account_that_tiktok_refuses_has_to_be_connected_again_and_is_left_alone(
+    greenroom: Greenroom, tiktok: FakeTikTok, accounts: AccountService, ben: Caller
+) -> None:
+    greenroom.connects(ben, "ben")
+    greenroom.clock.advance(timedelta(seconds=HALF_A_YEAR) - LAPSE_AHEAD + SECOND)
+    tiktok.live.clear()
+    for _ in range(2):
+        assert accounts.renew_lapsing() == 0
+    assert accounts.account(ben).state is TikTokState.RECONNECT_REQUIRED
+    assert tiktok.made.count("refresh") == 1
+
+
 def test_a_lock_left_behind_is_taken_over(
     greenroom: Greenroom, tiktok: FakeTikTok, accounts: AccountService, ben: Caller
 ) -> None:
@@ -413,7 +461,7 @@ def test_disconnecting_revokes_forgets_and_frees_the_account(
 ) -> None:
     greenroom.connects(ben, "ben")
     for _ in range(2):
-        greenroom.house.tiktok.disconnect(ben)
+        greenroom.house.tiktok.disconnect(ben.program_id, ben.member_id)
     assert tiktok.revoked == ["access-ben-1"]
     assert everything(dynamodb) == "[]"
     assert greenroom.now(ben).tiktok is None
@@ -425,7 +473,7 @@ def test_an_account_is_forgotten_even_if_tiktok_does_not_answer(
 ) -> None:
     greenroom.connects(ben, "ben")
     tiktok.next_of["revoke"] = [TryLater("server_error")]
-    greenroom.house.tiktok.disconnect(ben)
+    greenroom.house.tiktok.disconnect(ben.program_id, ben.member_id)
     assert stored(greenroom, ben) is None
     assert greenroom.now(ben).tiktok is None
 
@@ -474,7 +522,7 @@ def test_disconnecting_revokes_with_a_live_token(
 ) -> None:
     greenroom.connects(ben, "ben")
     greenroom.clock.advance(2 * FRESH_FOR)
-    greenroom.house.tiktok.disconnect(ben)
+    greenroom.house.tiktok.disconnect(ben.program_id, ben.member_id)
     assert tiktok.revoked == ["access-ben-2"]
 
 
@@ -484,7 +532,7 @@ def test_an_account_whose_consent_is_gone_is_forgotten_too(
     greenroom.connects(ben, "ben")
     greenroom.clock.advance(2 * FRESH_FOR)
     tiktok.live.clear()
-    greenroom.house.tiktok.disconnect(ben)
+    greenroom.house.tiktok.disconnect(ben.program_id, ben.member_id)
     assert everything(dynamodb) == "[]"
     assert greenroom.now(ben).tiktok is None
 

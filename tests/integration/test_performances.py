@@ -146,7 +146,7 @@ def test_who_performed_and_disconnected_is_told_that_it_was_performed(
 ) -> None:
     activity = greenroom.activity()
     greenroom.perform(ana, activity)
-    greenroom.house.tiktok.disconnect(ana)
+    greenroom.house.tiktok.disconnect(ana.program_id, ana.member_id)
     assert refusal(lambda: greenroom.perform(ana, activity)) is ProblemCode.ALREADY_PERFORMED
 
 

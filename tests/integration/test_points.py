@@ -7,13 +7,11 @@ from click.testing import CliRunner
 from pynamodb.exceptions import UpdateError
 
 import commands.__main__ as commands_main
-from chalicelib.composition import House
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.table import Conflict, commit
 from chalicelib.points.model import Difference, Totals
 from chalicelib.points.service import PointService
 from chalicelib.points.store import EntryItem, TotalsItem
-from commands.stack import Stack
 from tests.integration.house import Greenroom
 
 
@@ -131,24 +129,6 @@ def test_a_repair_writes_nothing_over_what_moved_meanwhile(
     assert (left.kept, left.ledger) == (Totals(16, 15), Totals(15, 15))
 
 
-class ThisStack(Stack):
-    """The stack that is here."""
-
-    house_of_test: House
-
-    def __init__(self, name: str) -> None:
-        self.outputs = {"StackName": name}
-
-    def house(self) -> House:
-        return self.house_of_test
-
-
-@pytest.fixture
-def _stack(greenroom: Greenroom, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ThisStack, "house_of_test", greenroom.house, raising=False)
-    monkeypatch.setattr(commands_main, "Stack", ThisStack)
-
-
 def recompute(greenroom: Greenroom, *more: str) -> tuple[int, int, list[str]]:
     """Run the command; tells its exit code, how many differ, and what it says of each."""
     words = ["points", "recompute", "--program", greenroom.program.program_id, *more]
@@ -159,7 +139,7 @@ def recompute(greenroom: Greenroom, *more: str) -> tuple[int, int, list[str]]:
     return result.exit_code, answer["differences"], lines
 
 
-@pytest.mark.usefixtures("_stack")
+@pytest.mark.usefixtures("stack_here")
 def test_the_command_finds_nothing_where_nothing_is_wrong(
     greenroom: Greenroom, points: PointService, ben: Caller
 ) -> None:
@@ -167,7 +147,7 @@ def test_the_command_finds_nothing_where_nothing_is_wrong(
     assert recompute(greenroom) == (0, 0, [])
 
 
-@pytest.mark.usefixtures("_stack")
+@pytest.mark.usefixtures("stack_here")
 def test_the_command_reports_differences_and_changes_nothing_unless_told_to_repair(
     greenroom: Greenroom, corrupted: list[Difference], ben: Caller
 ) -> None:
