@@ -14,6 +14,7 @@ type Item = Mapping[str, Value]
 type Test = Callable[[Item, "Names"], bool]
 
 _TOKEN = re.compile(r"\s*(?:([#:]?[A-Za-z0-9_]+)|(<=|>=|<>|[=<>(),+-]))")
+_SIZE = "size of "
 _SETS = frozenset({"SS", "NS", "BS"})
 
 
@@ -34,6 +35,9 @@ class Names:
         return self.names[word] if word.startswith("#") else word
 
     def operand(self, word: str, item: Item) -> Value | None:
+        if word.startswith(_SIZE):
+            value = self.operand(word.removeprefix(_SIZE), item)
+            return None if value is None else {"N": str(len(plain(value)))}
         return self.values[word] if word.startswith(":") else item.get(self.attribute(word))
 
 
@@ -125,7 +129,10 @@ class _Reader:
             return test
         word = self._next()
         if self._comes("("):
-            return self._call(word)
+            if word != "size":
+                return self._call(word)
+            word = _SIZE + self._next()
+            self._next(")")
         return self._comparison(word)
 
     def _list(self) -> list[str]:

@@ -73,7 +73,13 @@ def _disconnects(world: World) -> None:
     world.disconnects(person)
 
 
-REFRESHES = Flow("token runs out on the way", _token_runs_out, must=POSTED, may=TOLD)
+def _leaves(world: World) -> None:
+    person = world.member()
+    world.sends(person, world.activity())
+    world.leaves(person)
+
+
+REFRESHES = Flow("token runs out on the way", _token_runs_out)
 CLEAN = (
     Flow("clean, webhooks come"),
     Flow("clean, no webhook comes", habits=POLLING),
@@ -83,9 +89,9 @@ FLOWS = (
     Flow("not connected: consent, then the send", _connects_and_sends),
     # A rotated pair whose answer is lost is a consent lost: the member is told to connect again.
     REFRESHES,
-    Flow("access token refused", _token_refused, must=POSTED, may=TOLD),
-    Flow("consent ended; connects again", _consent_ended, must=TOLD, may=TOLD),
-    Flow("access taken back; connects again", _access_taken_back, must=TOLD, may=TOLD),
+    Flow("access token refused", _token_refused),
+    Flow("consent ended; connects again", _consent_ended),
+    Flow("access taken back; connects again", _access_taken_back),
     Flow("upload torn, then resumed", faults=(_upload("reset_after_bytes", after_bytes=100),)),
     Flow("upload's answer lost", faults=(_upload("reset", when="after"),)),
     Flow("init's answer lost", faults=(_init("reset", when="after"),)),
@@ -117,11 +123,16 @@ FLOWS = (
         must=frozenset({"failed"}),
         may=frozenset({"failed"}),
     ),
+    Flow("disconnects while it is queued", _disconnects, must=TOLD, may=TOLD),
+    Flow("leaves while it is queued", _leaves, must=TOLD, may=TOLD),
+)
+
+ENDLESS = (
     Flow(
         "stuck at TikTok for good",
         faults=({"endpoint": "processing", "kind": "stuck"},),
         must=frozenset({"failed"}),
         may=frozenset({"failed"}),
     ),
-    Flow("disconnects while it is queued", _disconnects, must=TOLD, may=TOLD),
 )
+"""Flows whose effects are the same over and over: played, not died in at every one."""

@@ -25,6 +25,9 @@ ANSWER_LOST = frozenset({"refresh_token_once"})
 CONSENT_GONE = ANSWER_LOST | {"code_once"}
 """The sandbox counts the codes of a consent that was taken back as used."""
 
+TOO_LATE = ANSWER_LOST | {"upload_only_once"}
+"""Bytes that were on their way for longer than anybody waited for them; TikTok refuses them."""
+
 
 @dataclass(frozen=True)
 class Verdict:

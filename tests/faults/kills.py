@@ -15,7 +15,7 @@ from chalicelib.foundation.table import CONFLICT_ATTEMPTS
 from tests.faults.boundary import Effect, Step
 from tests.faults.errors import conflicted, raises, refused, throttled, timed_out
 from tests.faults.flows import TOLD, Flow
-from tests.faults.judge import ANSWER_LOST, CONSENT_GONE, Verdict, judge
+from tests.faults.judge import ANSWER_LOST, CONSENT_GONE, TOO_LATE, Verdict, judge
 from tests.faults.world import Theatre, World
 
 STALLED = timedelta(minutes=20)
@@ -49,6 +49,7 @@ AWS_ERRORS = (
     Happens.CONFLICT,
     Happens.CONFLICTS,
 )
+FORGIVEN = {Happens.REVOKED: CONSENT_GONE, Happens.STALLS: TOO_LATE}
 TIKTOK_ERRORS = (Happens.REFUSED, Happens.EXPIRED, Happens.REVOKED)
 
 
@@ -74,12 +75,12 @@ class Tried:
 
 
 def play(
-    stage: Theatre, flow: Flow, prepare: Callable[[World], None] = lambda _world: None
+    stage: Theatre, flow: Flow, spoil: Callable[[World], None] = lambda _world: None
 ) -> tuple[World, bool]:
     """Play a flow until nothing is left to do; tells whether that came."""
     world = World(stage, flow.habits)
     world.tiktok.faults(*flow.faults)
-    prepare(world)
+    spoil(world)
     flow.does(world)
     quiet = world.goes_on()
     world.close()
@@ -122,19 +123,19 @@ def _can_happen(happens: Happens, effect: Effect) -> bool:
 
 def try_place(stage: Theatre, place: Place) -> Tried:
     """Play the flow again and let it happen there; then let the world go on, and judge."""
-    world, quiet = play(stage, place.flow, lambda world: _prepare(world, place))
+    world, quiet = play(stage, place.flow, lambda world: prepare(world, place))
     reached = len(world.boundary.effects) > place.effect.number
     same = reached and world.boundary.effects[place.effect.number] == place.effect
     if not same:
         raise AssertionError(f"{place}: the flow is not the one that was recorded")
-    revoked = place.happens is Happens.REVOKED
-    must = TOLD if revoked else place.flow.may
-    forgiven = CONSENT_GONE if revoked else ANSWER_LOST
+    must = TOLD if place.happens is Happens.REVOKED else place.flow.may
+    forgiven = FORGIVEN.get(place.happens, ANSWER_LOST)
     verdict = judge(world, quiet=quiet, must=must, forgiven=forgiven)
     return Tried(place, verdict, world.clock.now() - world.began_at)
 
 
-def _prepare(world: World, place: Place) -> None:
+def prepare(world: World, place: Place) -> None:
+    """Let it happen at this place of a world."""
     steps = _steps(world)
     number, times = place.effect.number, CONFLICT_ATTEMPTS
 
@@ -188,7 +189,7 @@ def _steps(world: World) -> Mapping[Happens, Step]:
 
 def table(tried: Sequence[Tried]) -> Iterator[str]:
     """Write the table of places: a line each, and a sum."""
-    width = max(len(each.place.effect.name) for each in tried)
+    width = max((len(each.place.effect.name) for each in tried), default=0)
     for each in tried:
         place, took = each.place, _words(each.took)
         yield (

@@ -17,15 +17,12 @@ from chalicelib.activities.model import Activity
 from tests.faults.boundary import Effect, Step
 from tests.faults.cloud import Message
 from tests.faults.errors import conflicted, raises, refused, stream_broken, throttled, timed_out
-from tests.faults.judge import CONSENT_GONE, Verdict, judge
+from tests.faults.judge import CONSENT_GONE, TOO_LATE, Verdict, judge
 from tests.faults.tiktok import Hook
 from tests.faults.world import Habits, Person, Theatre, World
 
-SENDING = timedelta(days=3)
-"""Over which the members send."""
-
 WEATHER = timedelta(minutes=20)
-KEPT_BY_NOBODY = CONSENT_GONE | {"calls_per_minute", "upload_only_once"}
+KEPT_BY_NOBODY = CONSENT_GONE | TOO_LATE | {"calls_per_minute"}
 """Rules that those who die and lose answers cannot keep."""
 
 STEPS = ("token", "init", "upload", "status")
@@ -35,10 +32,11 @@ TELLS_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Size:
-    """How many performances, by how many members."""
+    """How many performances, by how many members, over how long they send."""
 
     performances: int
     members: int
+    sending: timedelta = timedelta(days=3)
 
     @property
     def each(self) -> int:
@@ -46,7 +44,7 @@ class Size:
 
 
 LONG = Size(2000, 200)
-SHORT = Size(100, 10)
+SHORT = Size(100, 10, timedelta(days=2))
 
 
 @dataclass(frozen=True)
@@ -145,9 +143,9 @@ class _Fate:
         def send() -> None:
             self.world.sends(person, activity, tries=60)
             if again:
-                self.world.later(timedelta(days=2), look)
+                self.world.later(timedelta(hours=12), look)
 
-        self.world.later(self._some_time(SENDING / 2), send)
+        self.world.later(self._some_time(self._size.sending / 2), send)
 
     def _some_time(self, about: timedelta) -> timedelta:
         return about * self._dice.uniform(0, 2)
@@ -155,9 +153,9 @@ class _Fate:
     def _posts_after(self) -> timedelta | None:
         """Most post soon, some in days, some never."""
         kind = self._dice.random()
-        if kind < 0.08:
+        if kind < 0.03:
             return None
-        return self._some_time(timedelta(days=1) if kind < 0.2 else timedelta(minutes=40))
+        return self._some_time(timedelta(hours=12) if kind < 0.1 else timedelta(minutes=40))
 
     def _happens(self, chance: float, what: str) -> bool:
         happens = self._dice.random() < chance
@@ -216,7 +214,7 @@ class _Fate:
             0.03, "access taken back"
         ):
             self.world.tiktok.removes_access(name)
-        if self.world.clock.now() < self.world.began_at + 2 * SENDING:
+        if self.world.clock.now() < self.world.began_at + self._size.sending + timedelta(days=1):
             self.world.later(self._some_time(WEATHER), self._weather)
         else:
             self.world.tiktok.faults()
@@ -231,7 +229,7 @@ class _Fate:
                 "endpoint": where,
                 "kind": kind,
                 "fail_reason": self._dice.choice(reasons),
-                "seconds": self._dice.choice((5, 60, 900)),
+                "seconds": self._dice.choice((5, 60, 300)),
                 "times": times or 1,
             }
         kinds = ["reset", "status", "malformed", "truncated", "cut", "wrong_content_type"]

@@ -155,14 +155,15 @@ class Tables:
         ]
         return {**answer, "Items": kept, "Count": len(kept), "ScannedCount": min(limit, len(found))}
 
-    def _fits(self, call: Call) -> bool:
+    def fits(self, call: Call) -> bool:
+        """Tell whether a write's condition holds."""
         item = self._tables[call["TableName"]].items.get(self._key(call)) or {}
         return holds(call.get("ConditionExpression"), item, Names.of(call))
 
     def _write(self, operation: str, call: Call) -> Answer:
-        if not self._fits(call):
+        if not self.fits(call):
             raise error(f"{_FAILED}Exception", "The conditional request failed", operation)
-        before, after = self._apply(operation, call)
+        before, after = self.apply(operation, call)
         match call.get("ReturnValues"):
             case "ALL_NEW":
                 return {"Attributes": dict(after or {})}
@@ -170,7 +171,8 @@ class Tables:
                 return {"Attributes": dict(before)} if before else {}
         return {}
 
-    def _apply(self, operation: str, call: Call) -> tuple[Item | None, Item | None]:
+    def apply(self, operation: str, call: Call) -> tuple[Item | None, Item | None]:
+        """Write, whatever the condition; gives the item before and after."""
         table, key = self._tables[call["TableName"]], self._key(call)
         before = table.items.get(key)
         if operation in ("DeleteItem", "Delete"):
@@ -190,7 +192,7 @@ class Tables:
         if token in self._done:
             return {}
         parts = [next(iter(part.items())) for part in call["TransactItems"]]
-        fitting = [self._fits(part) for _, part in parts]
+        fitting = [self.fits(part) for _, part in parts]
         if not all(fitting):
             reasons = [{"Code": "None" if fits else _FAILED} for fits in fitting]
             raise error(
@@ -201,7 +203,7 @@ class Tables:
             )
         for kind, part in parts:
             if kind != "ConditionCheck":
-                self._apply(kind, part)
+                self.apply(kind, part)
         if token:
             self._done.add(token)
         return {}

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -102,12 +103,14 @@ class TikTok:
         self._press(f"{quote(share.person)}/{share.publish_id}/post")
 
     def removes_access(self, person: str) -> None:
-        """The person takes the app's access back."""
-        self._press(f"{quote(person)}/remove-access")
+        """The person takes the app's access back, if it has any."""
+        self._press(f"{quote(person)}/remove-access", HTTPStatus.CONFLICT)
 
-    def _press(self, path: str) -> None:
+    def _press(self, path: str, fine: HTTPStatus = HTTPStatus.SEE_OTHER) -> None:
         url = f"{self.url}/inbox/{path}"
-        self._session.post(url, timeout=TIMEOUT, allow_redirects=False).raise_for_status()
+        answer = self._session.post(url, timeout=TIMEOUT, allow_redirects=False)
+        if answer.status_code != fine:
+            answer.raise_for_status()
 
     def shares(self, person: str | None = None, publish_id: str | None = None) -> list[Share]:
         """List drafts, all of them or those of a person, or the one of this id."""

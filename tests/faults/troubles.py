@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.faults.errors import stream_broken
 from tests.faults.flows import POSTED, TOLD
-from tests.faults.judge import ANSWER_LOST, Verdict, judge
+from tests.faults.judge import ANSWER_LOST, TOO_LATE, Verdict, judge
 from tests.faults.world import IMPATIENT, PATIENT, Habits, Theatre, World
 
 SLOW_SECONDS = 0.35
@@ -80,7 +80,7 @@ def meet(stage: Theatre, trouble: Trouble) -> Outcome:
         time.sleep(SLOW_SECONDS)
         quiet = world.goes_on()
     world.close()
-    forgiven = ANSWER_LOST | ({"upload_only_once"} if trouble.is_slow else set())
+    forgiven = TOO_LATE if trouble.is_slow else ANSWER_LOST
     verdict = judge(world, quiet=quiet, must=trouble.must, forgiven=forgiven)
     return Outcome(trouble, verdict, world.clock.now() - world.began_at)
 

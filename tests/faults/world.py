@@ -363,12 +363,21 @@ class World:
         done = False
         try:
             done = self.invoke(
-                "disconnect", lambda house: house.tiktok.disconnect(person.caller), limit="http"
+                "disconnect",
+                lambda house: house.performances.disconnect(person.caller),
+                limit="http",
             )
         except Problem as problem:
             person.refused.append(problem.code.code)
         if not done and tries > 1:
             self.later(timedelta(seconds=30), lambda: self.disconnects(person, tries - 1))
+
+    def leaves(self, person: Person, tries: int = TRIES_OF_A_STREAM) -> None:
+        """Be removed from the program, as the table's stream tells it."""
+        owner = (person.caller.program_id, person.caller.member_id)
+        done = self.invoke("depart", lambda house: house.performances.depart(*owner))
+        if not done and tries > 1:
+            self.later(timedelta(seconds=1), lambda: self.leaves(person, tries - 1))
 
     # --- what goes on around ----------------------------------------------------------------
 
