@@ -44,7 +44,7 @@ class Size:
 
 
 LONG = Size(2000, 200)
-SHORT = Size(100, 10, timedelta(days=2))
+SHORT = Size(100, 10, timedelta(days=1))
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ class _Fate:
 
     def _weather(self) -> None:
         """Change what TikTok does wrong, now and then; people take their access back."""
-        rules = [self._rule() for _ in range(self._dice.choice((0, 0, 1, 2, 3)))]
+        rules = [self._rule() for _ in range(self._dice.choice((0, 0, 0, 1, 2)))]
         self.world.tiktok.faults(*rules)
         for rule in rules:
             self.faults[f"TikTok: {rule['kind']} at {rule['endpoint']}"] += 1
@@ -214,7 +214,7 @@ class _Fate:
             0.03, "access taken back"
         ):
             self.world.tiktok.removes_access(name)
-        if self.world.clock.now() < self.world.began_at + self._size.sending + timedelta(days=1):
+        if self.world.clock.now() < self.world.began_at + self._size.sending + timedelta(hours=12):
             self.world.later(self._some_time(WEATHER), self._weather)
         else:
             self.world.tiktok.faults()

@@ -36,21 +36,27 @@ class Ear:
 
 
 def test_the_tables_in_memory_answer_what_motos_answer() -> None:
-    ear = Ear()
     with theatre() as stage:
-        for flow in FLOWS:
+        ears = [Ear() for _ in FLOWS]
+        for flow, ear in zip(FLOWS, ears, strict=True):
             kills.play(stage, flow, ear.listen)
-    with mock_aws():
-        dynamodb = boto3.client("dynamodb")
-        for name, shape in _tables().items():
-            dynamodb.create_table(TableName=name, **shape)
-        for operation, asked, expected in ear.heard:
-            try:
-                given = dynamodb._make_api_call(operation, asked)
-            except ClientError as error:
-                given = error.response
-            assert comparable(given) == expected, (operation, asked)
-    assert len(ear.heard) > 500
+    for ear in ears:
+        with mock_aws():
+            replay(ear)
+    assert sum(len(ear.heard) for ear in ears) > 500
+
+
+def replay(ear: Ear) -> None:
+    """Ask moto, whose tables are empty, all that was asked."""
+    dynamodb = boto3.client("dynamodb")
+    for name, shape in _tables().items():
+        dynamodb.create_table(TableName=name, **shape)
+    for operation, asked, expected in ear.heard:
+        try:
+            given = dynamodb._make_api_call(operation, asked)
+        except ClientError as error:
+            given = error.response
+        assert comparable(given) == expected, (operation, asked)
 
 
 def comparable(answer: Mapping[str, Any]) -> Any:
