@@ -35,7 +35,7 @@ from chalicelib.foundation.settings import Settings
 from chalicelib.performances import worker
 from chalicelib.performances.queue import from_message, to_message
 from chalicelib.performances.service import AccountRequired
-from chalicelib.performances.store import Reference
+from chalicelib.performances.model import Reference
 from chalicelib.tiktok.client import TikTokClient, TikTokSettings, TimeLimits
 from chalicelib.tiktok.service import Authorization
 from tests.faults import tiktok as sandbox
