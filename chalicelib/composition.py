@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from chalicelib.performances.staging import FollowUp, Stager
     from chalicelib.performances.store import PerformanceStore
     from chalicelib.points.service import PointService
+    from chalicelib.programs.campaigns.service import CampaignService
+    from chalicelib.programs.channels.service import ChannelService
+    from chalicelib.programs.members.service import MemberService
     from chalicelib.programs.service import ProgramService
     from chalicelib.programs.store import ProgramStore
     from chalicelib.tiktok.client import TikTokClient
@@ -50,7 +53,7 @@ class House:
         return self._settings or Settings.from_environment()
 
     def service_of(self, room: str) -> Any:
-        """Give a room's service, by the room's name."""
+        """Give a service by the name of its room, or of its part of a room that is split."""
         return getattr(self, room)
 
     @cached_property
@@ -99,6 +102,30 @@ class House:
         from chalicelib.programs.service import ProgramService
 
         return ProgramService(self._program_store, self.clock)
+
+    @cached_property
+    def members(self) -> "MemberService":
+        from chalicelib.programs.members.service import MemberService
+        from chalicelib.programs.members.store import MemberStore
+
+        store = MemberStore(self.settings.require("programs_table"))
+        return MemberService(store, self.programs, self.cursors, self.clock)
+
+    @cached_property
+    def channels(self) -> "ChannelService":
+        from chalicelib.programs.channels.service import ChannelService
+        from chalicelib.programs.channels.store import ChannelStore
+
+        store = ChannelStore(self.settings.require("programs_table"))
+        return ChannelService(store, self.cursors, self.clock)
+
+    @cached_property
+    def campaigns(self) -> "CampaignService":
+        from chalicelib.programs.campaigns.service import CampaignService
+        from chalicelib.programs.campaigns.store import CampaignStore
+
+        store = CampaignStore(self.settings.require("programs_table"))
+        return CampaignService(store, self.programs, self.cursors, self.clock)
 
     @cached_property
     def _video_files(self) -> "VideoFiles":

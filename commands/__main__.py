@@ -10,6 +10,7 @@ from pynamodb.exceptions import PynamoDBException
 from chalicelib.foundation.identity import Role
 from chalicelib.performances.model import OUT_OF_SIGHT_SECONDS, FailedMessage
 from chalicelib.points.model import Difference
+from chalicelib.programs.model import MemberStatus
 from commands.stack import Stack
 
 DIFFERENCES_STAY = MESSAGES_STAY = 3
@@ -56,7 +57,9 @@ def _create(
     people = [first_manager]
     for email in members:
         member, invited = programs.invite(made, email, Role.MEMBER)
-        click.echo(f"{member.email} {'invited' if invited else 'is in it already'}.", err=True)
+        removed = member.status is MemberStatus.REMOVED
+        known = "was removed; only a manager can bring them back" if removed else "is in it already"
+        click.echo(f"{member.email} {'invited' if invited else known}.", err=True)
         people.append(member)
     if sign_in:
         for person in people:

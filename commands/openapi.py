@@ -69,8 +69,8 @@ def _models(marks: Endpoint) -> Iterable[tuple[type[BaseModel], Any]]:
 
 def _operation(route: Route, marks: Endpoint, references: Any) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "operationId": f"{route.room}_{route.name}",
-        "tags": [route.room],
+        "operationId": f"{route.part}_{route.name}",
+        "tags": [route.part],
         "summary": marks.summary,
         "security": [] if route.public else [{"id_token": []}],
         "parameters": [*_path_parameters(route), *_query_parameters(marks), *_headers(marks)],
@@ -208,7 +208,11 @@ def _problem_schema() -> dict[str, Any]:
                     "additionalProperties": False,
                 },
             },
-            "limit": {"type": "integer", "description": "body_too_large: bytes taken at most"},
+            "limit": {
+                "type": "integer",
+                "description": "body_too_large: bytes taken at most; "
+                "limit_reached: how many there may be",
+            },
             "actual": {"type": "integer", "description": "body_too_large: bytes sent"},
             "offsets": {
                 "type": "array",
@@ -243,6 +247,7 @@ def _problem_schema() -> dict[str, Any]:
                 "format": "date-time",
                 "description": "tiktok_inbox_full: the same in the member's own time zone",
             },
+            "member_id": {"type": "string", "description": "already_a_member: as who"},
             "starts_at": {
                 "type": "string",
                 "format": "date-time",

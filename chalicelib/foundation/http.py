@@ -134,6 +134,11 @@ class Route:
     public: bool
 
     @property
+    def part(self) -> str:
+        """The part of the house that is called: the room, or its own part where it is split."""
+        return self.room.rpartition(".")[2]
+
+    @property
     def takes_content(self) -> bool:
         return self.method != "GET"
 
@@ -161,16 +166,19 @@ class Door:
     routes: list[Route] = field(default_factory=list)
 
     def open(self, route: str, handler: str, *, public: bool = False) -> None:
-        """Lead `"METHOD /path"` to `"room.handler"`; without `public` a token is asked for."""
+        """Lead `"METHOD /path"` to `"room.handler"`; without `public` a token is asked for.
+
+        Where a room is split: `"room.part.handler"`.
+        """
         method, path = route.split()
-        room, name = handler.split(".")
+        room, _, name = handler.rpartition(".")
         opened = Route(method, path, room, name, public)
         self.routes.append(opened)
 
         def view(**path_parameters: str) -> Response:
             return self._answer(opened, path_parameters)
 
-        view.__name__ = f"{room}_{name}"
+        view.__name__ = f"{opened.part}_{name}"
         self.app.route(
             path,
             methods=[method],
@@ -230,7 +238,7 @@ class Door:
         )
         key = sent.headers.get("idempotency-key") if found.idempotent else None
         if key is None:
-            answer = found.handle(self.service_of(route.room), request)
+            answer = found.handle(self.service_of(route.part), request)
             return _response(answer, page=found.page and _browses(sent))
         asked = f"{route.method} {route.path} {json.dumps(dict(path), sort_keys=True)}\n"
         return self._once(route, request, key, asked.encode() + raw)
@@ -264,7 +272,7 @@ class Door:
             return replayed
         try:
             answer = route.endpoint().handle(
-                self.service_of(route.room), replace(request, made_id=attempt.made_id)
+                self.service_of(route.part), replace(request, made_id=attempt.made_id)
             )
         except Problem:
             idempotency.refuse(attempt)

@@ -184,6 +184,10 @@ class PerformanceService:
 
     def depart(self, program_id: str, member_id: str) -> None:
         """Let go of a member who was removed: TikTok revoked, queued sends settled."""
+        member = self._programs.member(program_id, member_id)
+        if member is None or member.status is not MemberStatus.REMOVED:
+            logger.info("came back meanwhile")
+            return
         self._accounts.disconnect(program_id, member_id)
         self._queue_unfinished(program_id, member_id)
         logger.info("departed", extra={"program_id": program_id, "member_id": member_id})

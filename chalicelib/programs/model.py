@@ -1,4 +1,4 @@
-"""Programs and members: plain types and rules."""
+"""Programs, members, channels and campaigns: plain types and rules."""
 
 import re
 from dataclasses import dataclass
@@ -10,6 +10,10 @@ from zoneinfo import ZoneInfo, available_timezones
 from chalicelib.foundation.identity import Caller, Role, TikTokState
 
 MAX_NAME = 100
+MAX_DISCLOSURE = 200  # a line, beside a caption that TikTok cuts at 2,200
+MAX_CHANNELS = 200  # of a program, not counting archived ones
+MAX_CHANNELS_EVER = 1000  # with them: one query of a megabyte reads them all
+MAX_CHANNELS_OF_MEMBER = 100  # as many as one condition of DynamoDB can name
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 MAX_EMAIL = 254  # RFC 5321's longest path without its brackets
 
@@ -28,11 +32,59 @@ class Program:
     name: str
     time_zone: str
     created_at: datetime
+    leaderboard: bool = True
+    rewards: bool = True
+    disclosure: str = ""
+    managers_on_leaderboard: bool = True
+
+
+class ChannelKind(StrEnum):
+    PUBLIC = "public"  # any member may join
+    PRIVATE = "private"  # managers add members; nobody else learns of it
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A named audience. Archived, nobody joins it any more and nothing new is addressed to it."""
+
+    program_id: str
+    channel_id: str
+    name: str
+    kind: ChannelKind
+    archived: bool
+
+    def admits(self, caller: Caller) -> bool:
+        """Tell whether the caller may know that it is there."""
+        return (
+            caller.is_manager
+            or self.channel_id in caller.channels
+            or (self.kind is ChannelKind.PUBLIC and not self.archived)
+        )
+
+    def listed_for(self, caller: Caller) -> bool:
+        """Tell whether it is among the channels that the caller looks through."""
+        return caller.is_manager or (not self.archived and self.admits(caller))
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """A group of activities with one purpose. Archived, no activity joins it any more."""
+
+    program_id: str
+    campaign_id: str
+    name: str
+    archived: bool
+    created_at: datetime
 
 
 @dataclass(frozen=True)
 class Member:
-    """A person in a program. `time_zone` is the program's until they choose their own."""
+    """A person in a program. `time_zone` is the program's until they choose their own.
+
+    As it lies in the table it is empty until then; the service fills it in. `subject` is the
+    identity provider's name for the person, while they are bound; `invitation` names the request
+    that invited them last, so that the same request again is known.
+    """
 
     program_id: str
     member_id: str
@@ -43,6 +95,10 @@ class Member:
     time_zone: str
     invited_at: datetime
     tiktok: TikTokState | None = None
+    channels: frozenset[str] = frozenset()
+    subject: str | None = None
+    invitation: str | None = None
+    removed_at: datetime | None = None
 
     def as_caller(self) -> Caller:
         return Caller(
@@ -53,6 +109,7 @@ class Member:
             name=self.name,
             time_zone=self.time_zone,
             tiktok=self.tiktok,
+            channels=self.channels,
         )
 
 
@@ -70,7 +127,7 @@ def normalized_email(email: str) -> str:
 
 
 def normalized_name(name: str) -> str:
-    """Bring a program's name into the form in which no two programs share one."""
+    """Bring a name into the form in which no two things of a kind share one."""
     return " ".join(name.split()).casefold()
 
 

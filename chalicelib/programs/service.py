@@ -1,7 +1,8 @@
 """What programs do for their people: invite them, and know them when they sign in."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
 
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import Caller, Claims, Role, TikTokState
@@ -10,13 +11,30 @@ from chalicelib.foundation.problems import Problem, ProblemCode, invalid_field, 
 from chalicelib.foundation.table import Conflict, Part
 from chalicelib.programs.model import (
     MAX_NAME,
+    Campaign,
+    Channel,
     Member,
     MemberStatus,
     Program,
     is_time_zone,
     normalized_email,
 )
-from chalicelib.programs.store import ProgramStore
+from chalicelib.programs.store import NameTaken, ProgramStore, SubjectBound
+
+_ATTEMPTS = 4
+ZONE_TRUSTED = timedelta(minutes=1)  # as long as anything else may take to be known everywhere
+
+
+@dataclass(frozen=True)
+class ProgramChanges:
+    """Settings to change; what is None stays."""
+
+    name: str | None = None
+    time_zone: str | None = None
+    leaderboard: bool | None = None
+    rewards: bool | None = None
+    disclosure: str | None = None
+    managers_on_leaderboard: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -31,44 +49,103 @@ class ProgramService:
     def __init__(self, store: ProgramStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._zones: dict[str, tuple[str, datetime]] = {}
 
     def caller(self, claims: Claims) -> Caller:
         """Find the member behind a token's claims; binds an invitation at the first sign-in.
 
         Raises the problem `not_a_member` for everybody else, and for people who were removed.
         """
-        member = self._store.member_of_subject(claims.subject) or self._bind(claims)
+        member = self._store.member_of_subject(claims.subject)
+        if member is None or member.status is not MemberStatus.ACTIVE:
+            member = self._bind(claims)
         if member is None or member.status is not MemberStatus.ACTIVE:
             raise _not_a_member()
-        return member.as_caller()
+        return self._with_zone(member).as_caller()
 
     def _bind(self, claims: Claims) -> Member | None:
         invited = self._store.oldest_invitation(claims.email)
-        if invited is not None:
+        for _ in range(_ATTEMPTS):
+            if invited is None or invited.status is not MemberStatus.INVITED:
+                break
             try:
                 self._store.bind_subject(invited, claims.subject)
+            except SubjectBound:
+                # A parallel request bound it a moment ago, or this person belongs elsewhere.
+                break
             except Conflict:
-                # A parallel request bound it a moment ago; or somebody else has this invitation,
-                # or this person another one. The guard below knows which.
-                pass
+                # Somebody else has this invitation, or it is one to another role by now.
+                invited = self._store.member(invited.program_id, invited.member_id)
             else:
-                return replace(invited, status=MemberStatus.ACTIVE)
+                return replace(invited, status=MemberStatus.ACTIVE, subject=claims.subject)
         return self._store.bound_member(claims.subject)
 
     def profile(self, caller: Caller) -> Profile:
         member = self._store.member(caller.program_id, caller.member_id)
-        program = self._store.program(caller.program_id)
+        program = self.program(caller.program_id)
         if member is None or program is None:
             raise not_found("member")
-        return Profile(member, program)
+        return Profile(self._with_zone(member), program)
+
+    def program(self, program_id: str) -> Program | None:
+        """Read a program and its settings, never behind."""
+        program = self._store.program(program_id)
+        if program is not None:
+            self._know_zone(program)
+        return program
+
+    def settings(self, caller: Caller) -> Program:
+        """Read the caller's program with its settings."""
+        program = self.program(caller.program_id)
+        if program is None:
+            raise not_found("program")
+        return program
+
+    def change_program(self, caller: Caller, changes: "ProgramChanges") -> Program:
+        """Change a program's settings; what is None stays, whoever changes it at the same time.
+
+        A new zone holds for the calendar of the program and for members who have chosen none,
+        everywhere within a minute; no instant that is kept moves. Raises problems: `name_taken`,
+        `invalid_request` for a zone that is none, `changed_meanwhile`.
+        """
+        if changes.time_zone is not None:
+            check_time_zone(changes.time_zone)
+        named = {name: value for name, value in asdict(changes).items() if value is not None}
+        for _ in range(_ATTEMPTS):
+            was = self._store.program(caller.program_id)
+            if was is None:
+                raise not_found("program")
+            try:
+                becomes = self._store.change_program(was, named)
+            except NameTaken:
+                raise Problem(
+                    ProblemCode.NAME_TAKEN, "Another program of this deployment has this name."
+                ) from None
+            except Conflict:
+                continue
+            self._know_zone(becomes)
+            return becomes
+        raise Problem(ProblemCode.CHANGED_MEANWHILE, "The program keeps changing. Try again.")
 
     def members(self, program_id: str) -> Iterator[Member]:
         """Walk all members of a program."""
-        return self._store.members(program_id)
+        return (self._with_zone(member) for member in self._store.members(program_id))
 
     def member(self, program_id: str, member_id: str) -> Member | None:
         """Read one member, never behind."""
-        return self._store.member(program_id, member_id)
+        member = self._store.member(program_id, member_id)
+        return self._with_zone(member) if member else None
+
+    def channels(self, program_id: str, channel_ids: Collection[str]) -> Mapping[str, Channel]:
+        """Read channels of a program by id, archived ones too: a call for each hundred of them.
+
+        What is not there, or another program's, is not in the answer.
+        """
+        return self._store.channels(program_id, set(channel_ids)) if channel_ids else {}
+
+    def campaign(self, program_id: str, campaign_id: str) -> Campaign | None:
+        """Read a campaign of a program, archived or not, never behind."""
+        return self._store.campaign(program_id, campaign_id)
 
     def note_tiktok(
         self, program_id: str, member_id: str, state: TikTokState | None, *, active: bool
@@ -81,19 +158,15 @@ class ProgramService:
 
     def change_profile(self, caller: Caller, *, name: str | None, time_zone: str | None) -> Profile:
         """Change one's own name or time zone; what is None stays."""
-        if time_zone is not None and not is_time_zone(time_zone):
-            raise invalid_field(
-                "time_zone",
-                "unknown_time_zone",
-                f"{time_zone!r} is not a time zone. Use a name such as Europe/Berlin.",
-            )
+        if time_zone is not None:
+            check_time_zone(time_zone)
         if name is None and time_zone is None:
             return self.profile(caller)
         changed = self._store.change_profile(caller.program_id, caller.member_id, name, time_zone)
-        program = self._store.program(caller.program_id)
+        program = self.program(caller.program_id)
         if changed is None or program is None:
             raise _not_a_member()
-        return Profile(changed, program)
+        return Profile(self._with_zone(changed), program)
 
     def create_program(
         self, name: str, time_zone: str, manager_email: str
@@ -121,29 +194,97 @@ class ProgramService:
         return program, manager, True
 
     def invite(self, program: Program, email: str, role: Role) -> tuple[Member, bool]:
-        """Invite a person by e-mail; who is in the program already stays as they are (False)."""
-        member = self._invited(program, email, role)
+        """Invite a person by e-mail; whom the program knows already stays as they are (False).
+
+        Who was removed stays removed: what invites here is a command, which may run again without
+        anybody thinking of them. Raises ValueError for an address that is none.
+        """
+        return self._keep(self._invited(program, email, role), again=False)
+
+    def invite_as(self, member: Member) -> tuple[Member, bool]:
+        """Keep an invited member as `invited` made it; tells whether they were invited by this.
+
+        Who is in the program stays as they are; who was removed comes back as who they were.
+        """
+        return self._keep(member, again=True)
+
+    def _keep(self, member: Member, *, again: bool) -> tuple[Member, bool]:
         try:
             self._store.invite(member)
         except Conflict:
-            known = self._store.member_by_email(program.program_id, member.email)
+            known = self._store.member_by_email(member.program_id, member.email)
             if known is None:
                 raise
-            return known, False
-        return member, True
+            if member.invitation and known.invitation == member.invitation:
+                return self._with_zone(known), True  # by the same request, before
+            if again and known.status is MemberStatus.REMOVED:
+                if self._store.invite_again(known, member):
+                    return self._with_zone(invited_again(known, member)), True
+                known = self._store.member(known.program_id, known.member_id) or known
+            return self._with_zone(known), False
+        return self._with_zone(member), True
 
     def _invited(self, program: Program, email: str, role: Role) -> Member:
         now = self._clock.now()
-        plain = normalized_email(email)
-        return Member(
-            program_id=program.program_id,
-            member_id=new_id("mem", now),
-            email=plain,
-            name=plain.partition("@")[0],
-            role=role,
-            status=MemberStatus.INVITED,
-            time_zone=program.time_zone,
-            invited_at=now,
+        self._know_zone(program)
+        return self._with_zone(invited(program.program_id, email, role, now))
+
+    def _with_zone(self, member: Member) -> Member:
+        """Fill in the program's time zone for who has chosen none."""
+        if member.time_zone:
+            return member
+        return replace(member, time_zone=self._zone(member.program_id))
+
+    def _zone(self, program_id: str) -> str:
+        """Give a program's zone, read at most once a minute: every request asks for it."""
+        known = self._zones.get(program_id)
+        if known and self._clock.now() < known[1]:
+            return known[0]
+        program = self.program(program_id)
+        return program.time_zone if program else "UTC"
+
+    def _know_zone(self, program: Program) -> None:
+        until = self._clock.now() + ZONE_TRUSTED
+        self._zones[program.program_id] = (program.time_zone, until)
+
+
+def invited(
+    program_id: str, email: str, role: Role, now: datetime, made_id: str | None = None
+) -> Member:
+    """Make an invited member, not yet kept. Raises ValueError for an address that is none."""
+    plain = normalized_email(email)
+    return Member(
+        program_id=program_id,
+        member_id=f"mem_{made_id}" if made_id else new_id("mem", now),
+        email=plain,
+        name=plain.partition("@")[0],
+        role=role,
+        status=MemberStatus.INVITED,
+        time_zone="",
+        invited_at=now,
+        invitation=made_id,
+    )
+
+
+def invited_again(removed: Member, invitation: Member) -> Member:
+    """Make a removed member an invited one, who keeps their id, name, zone and channels."""
+    return replace(
+        removed,
+        status=MemberStatus.INVITED,
+        role=invitation.role,
+        invited_at=invitation.invited_at,
+        invitation=invitation.invitation,
+        removed_at=None,
+    )
+
+
+def check_time_zone(time_zone: str) -> None:
+    """Raise the problem `invalid_request` for a time zone that is none."""
+    if not is_time_zone(time_zone):
+        raise invalid_field(
+            "time_zone",
+            "unknown_time_zone",
+            f"{time_zone!r} is not a time zone. Use a name such as Europe/Berlin.",
         )
 
 

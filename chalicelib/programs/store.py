@@ -1,22 +1,51 @@
-"""The programs table: programs, members, and the guards that keep names and people unique."""
+"""The programs table: programs, members, and the guards that keep names and people unique.
 
-from collections.abc import Iterator, Sequence
+The parts of the room (`members`, `channels`, `campaigns`) have stores of their own on these items.
+"""
 
-from pynamodb.attributes import UnicodeAttribute, UTCDateTimeAttribute
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import replace
+from typing import Any
+
+from pynamodb.attributes import (
+    BooleanAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+    UnicodeSetAttribute,
+    UTCDateTimeAttribute,
+)
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 
 from chalicelib.foundation.identity import Role, TikTokState
-from chalicelib.foundation.table import Part, Put, Update, bind, changed, commit
-from chalicelib.programs.model import Member, MemberStatus, Program, normalized_name
+from chalicelib.foundation.table import Conflict, Delete, Part, Put, Update, bind, changed, commit
+from chalicelib.programs.model import (
+    Campaign,
+    Channel,
+    ChannelKind,
+    Member,
+    MemberStatus,
+    Program,
+    normalized_name,
+)
 
 _PROGRAM = "program"
+MANAGERS = "managers"
+CHANNELS = "channels"
 
 
-def _member_key(member_id: str) -> str:
+def member_key(member_id: str) -> str:
     return f"member#{member_id}"
+
+
+def channel_key(channel_id: str) -> str:
+    return f"channel#{channel_id}"
+
+
+def campaign_key(campaign_id: str) -> str:
+    return f"campaign#{campaign_id}"
 
 
 class ProgramItem(Model):
@@ -28,6 +57,22 @@ class ProgramItem(Model):
     name = UnicodeAttribute()
     time_zone = UnicodeAttribute()
     created_at = UTCDateTimeAttribute()
+    leaderboard = BooleanAttribute(default=True)
+    rewards = BooleanAttribute(default=True)
+    disclosure = UnicodeAttribute(default="")
+    managers_on_leaderboard = BooleanAttribute(default=True)
+
+    def to_program(self) -> Program:
+        return Program(
+            program_id=self.program_id,
+            name=self.name,
+            time_zone=self.time_zone,
+            created_at=self.created_at,
+            leaderboard=self.leaderboard,
+            rewards=self.rewards,
+            disclosure=self.disclosure,
+            managers_on_leaderboard=self.managers_on_leaderboard,
+        )
 
 
 class BySubject(GlobalSecondaryIndex["MemberItem"]):
@@ -58,11 +103,14 @@ class MemberItem(Model):
     name = UnicodeAttribute()
     role = UnicodeAttribute()
     status = UnicodeAttribute()
-    time_zone = UnicodeAttribute()
+    time_zone = UnicodeAttribute(null=True)
     invited_at = UTCDateTimeAttribute()
     subject = UnicodeAttribute(null=True)
     invited_email = UnicodeAttribute(null=True)
+    invitation = UnicodeAttribute(null=True)
+    removed_at = UTCDateTimeAttribute(null=True)
     tiktok = UnicodeAttribute(null=True)
+    channels = UnicodeSetAttribute(null=True)
     by_subject = BySubject()
     by_invited_email = ByInvitedEmail()
 
@@ -74,9 +122,55 @@ class MemberItem(Model):
             name=self.name,
             role=Role(self.role),
             status=MemberStatus(self.status),
-            time_zone=self.time_zone,
+            time_zone=self.time_zone or "",
             invited_at=self.invited_at,
             tiktok=TikTokState(self.tiktok) if self.tiktok else None,
+            channels=frozenset(self.channels or ()),
+            subject=self.subject,
+            invitation=self.invitation,
+            removed_at=self.removed_at,
+        )
+
+
+class ChannelItem(Model):
+    class Meta:
+        table_name = ""
+
+    program_id = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    channel_id = UnicodeAttribute()
+    name = UnicodeAttribute()
+    kind = UnicodeAttribute()
+    archived = BooleanAttribute()
+
+    def to_channel(self) -> Channel:
+        return Channel(
+            program_id=self.program_id,
+            channel_id=self.channel_id,
+            name=self.name,
+            kind=ChannelKind(self.kind),
+            archived=self.archived,
+        )
+
+
+class CampaignItem(Model):
+    class Meta:
+        table_name = ""
+
+    program_id = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    campaign_id = UnicodeAttribute()
+    name = UnicodeAttribute()
+    archived = BooleanAttribute()
+    created_at = UTCDateTimeAttribute()
+
+    def to_campaign(self) -> Campaign:
+        return Campaign(
+            program_id=self.program_id,
+            campaign_id=self.campaign_id,
+            name=self.name,
+            archived=self.archived,
+            created_at=self.created_at,
         )
 
 
@@ -90,19 +184,38 @@ class GuardItem(Model):
     item = UnicodeAttribute(range_key=True)
     owner_program_id = UnicodeAttribute()
     owner_member_id = UnicodeAttribute(null=True)
+    owner_item = UnicodeAttribute(null=True)
+
+
+class CountItem(Model):
+    """Ids of which there may not be too many, or too few: active managers; open channels.
+
+    A set and no number: what is counted twice is there once. `made` counts what is never uncounted.
+    """
+
+    class Meta:
+        table_name = ""
+
+    program_id = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    ids = UnicodeSetAttribute(null=True)
+    made = NumberAttribute(null=True)
+
+
+class SubjectBound(Conflict):
+    """This person has a membership already, here or in another program."""
 
 
 class ProgramStore:
     def __init__(self, table_name: str) -> None:
-        for model in (ProgramItem, MemberItem, GuardItem):
+        for model in (ProgramItem, MemberItem, ChannelItem, CampaignItem, GuardItem, CountItem):
             bind(model, table_name)
 
     def program(self, program_id: str) -> Program | None:
         try:
-            item = ProgramItem.get(program_id, _PROGRAM, consistent_read=True)
+            return ProgramItem.get(program_id, _PROGRAM, consistent_read=True).to_program()
         except DoesNotExist:
             return None
-        return Program(item.program_id, item.name, item.time_zone, item.created_at)
 
     def program_named(self, name: str) -> Program | None:
         guard = _guard(_name_key(name), "name")
@@ -112,10 +225,7 @@ class ProgramStore:
         """Make a program with its first manager. Raises `Conflict` if its name is taken."""
         commit(
             [
-                Put(
-                    GuardItem(_name_key(program.name), "name", owner_program_id=program.program_id),
-                    GuardItem.item.does_not_exist(),
-                ),
+                _take_name(program.program_id, program.name),
                 Put(
                     ProgramItem(
                         program.program_id,
@@ -126,26 +236,79 @@ class ProgramStore:
                     ),
                     ProgramItem.item.does_not_exist(),
                 ),
-                *_invitation(first_manager),
+                *invitation(first_manager),
             ]
         )
 
+    def change_program(self, was: Program, changes: Mapping[str, Any]) -> Program:
+        """Change the named settings and no others; answers how all of them are then.
+
+        Raises `NameTaken`, or `Conflict` if the program was renamed since it was read.
+        """
+        item = ProgramItem(was.program_id, _PROGRAM)
+        actions = [getattr(ProgramItem, name).set(value) for name, value in changes.items()]
+        name = changes.get("name", was.name)
+        if not actions:
+            return was
+        if name == was.name:
+            if not changed(item, actions, ProgramItem.item.exists()):
+                raise Conflict
+            return item.to_program()
+        parts: list[Part] = [Update(item, actions, ProgramItem.name == was.name)]
+        if _name_key(name) != _name_key(was.name):
+            old = GuardItem(_name_key(was.name), "name")
+            parts += [
+                replace(_take_name(was.program_id, name), otherwise=NameTaken),
+                Delete(old, GuardItem.owner_program_id == was.program_id),
+            ]
+        commit(parts)
+        return ProgramItem.get(was.program_id, _PROGRAM, consistent_read=True).to_program()
+
     def invite(self, member: Member) -> None:
         """Put an invited member. Raises `Conflict` if the program has this e-mail already."""
-        commit(_invitation(member))
+        commit(invitation(member))
+
+    def invite_again(self, removed: Member, invited: Member) -> bool:
+        """Invite a removed member anew, as who they were; False if they are not removed (now)."""
+        item = MemberItem(removed.program_id, member_key(removed.member_id))
+        actions: list[Action] = [
+            MemberItem.status.set(MemberStatus.INVITED.value),
+            MemberItem.role.set(invited.role.value),
+            MemberItem.invited_email.set(invited.email),
+            MemberItem.invited_at.set(invited.invited_at),
+            MemberItem.removed_at.remove(),
+            MemberItem.invitation.set(invited.invitation)
+            if invited.invitation
+            else MemberItem.invitation.remove(),
+        ]
+        return changed(item, actions, MemberItem.status == MemberStatus.REMOVED.value)
 
     def member(self, program_id: str, member_id: str) -> Member | None:
         try:
             return MemberItem.get(
-                program_id, _member_key(member_id), consistent_read=True
+                program_id, member_key(member_id), consistent_read=True
             ).to_member()
         except DoesNotExist:
             return None
 
     def members(self, program_id: str) -> Iterator[Member]:
         """Walk all members of a program, page by page."""
-        found = MemberItem.query(program_id, MemberItem.item.startswith(_member_key("")))
+        found = MemberItem.query(program_id, MemberItem.item.startswith(member_key("")))
         return (item.to_member() for item in found)
+
+    def channels(self, program_id: str, channel_ids: Set[str]) -> dict[str, Channel]:
+        """Read channels by id, a call for each hundred."""
+        keys = [(program_id, channel_key(each)) for each in channel_ids]
+        found = ChannelItem.batch_get(keys, consistent_read=True)
+        return {item.channel_id: item.to_channel() for item in found}
+
+    def campaign(self, program_id: str, campaign_id: str) -> Campaign | None:
+        try:
+            return CampaignItem.get(
+                program_id, campaign_key(campaign_id), consistent_read=True
+            ).to_campaign()
+        except DoesNotExist:
+            return None
 
     def note_tiktok(
         self, program_id: str, member_id: str, state: TikTokState | None, *, active: bool
@@ -153,7 +316,7 @@ class ProgramStore:
         """Part: keep the state of the member's TikTok account where every request reads it."""
         action = MemberItem.tiktok.set(state.value) if state else MemberItem.tiktok.remove()
         return Update(
-            MemberItem(program_id, _member_key(member_id)),
+            MemberItem(program_id, member_key(member_id)),
             [action],
             MemberItem.status == MemberStatus.ACTIVE.value
             if active
@@ -161,7 +324,7 @@ class ProgramStore:
         )
 
     def member_by_email(self, program_id: str, email: str) -> Member | None:
-        guard = _guard(program_id, f"email#{email}")
+        guard = _guard(program_id, email_key(email))
         if guard is None or guard.owner_member_id is None:
             return None
         return self.member(program_id, guard.owner_member_id)
@@ -173,7 +336,7 @@ class ProgramStore:
 
     def bound_member(self, subject: str) -> Member | None:
         """Find the same through the guard: two reads, never behind."""
-        guard = _guard(f"subject#{subject}", "subject")
+        guard = _guard(*subject_guard(subject))
         if guard is None or guard.owner_member_id is None:
             return None
         return self.member(guard.owner_program_id, guard.owner_member_id)
@@ -183,27 +346,33 @@ class ProgramStore:
         return next((item.to_member() for item in found), None)
 
     def bind_subject(self, member: Member, subject: str) -> None:
-        """Bind an invited member to a person, once. Raises `Conflict` if either is bound."""
+        """Bind an invited member to a person, once, as what they were invited.
+
+        Raises `SubjectBound` if the person is bound already, and `Conflict` if the invitation is
+        no longer what was read. From here on a manager counts as one.
+        """
         guard = GuardItem(
-            f"subject#{subject}",
-            "subject",
+            *subject_guard(subject),
             owner_program_id=member.program_id,
             owner_member_id=member.member_id,
         )
-        commit(
-            [
-                Put(guard, GuardItem.item.does_not_exist()),
-                Update(
-                    MemberItem(member.program_id, _member_key(member.member_id)),
-                    [
-                        MemberItem.subject.set(subject),
-                        MemberItem.status.set(MemberStatus.ACTIVE.value),
-                        MemberItem.invited_email.remove(),
-                    ],
-                    MemberItem.status == MemberStatus.INVITED.value,
-                ),
-            ]
-        )
+        parts: list[Part] = [
+            Put(guard, GuardItem.item.does_not_exist(), SubjectBound),
+            Update(
+                MemberItem(member.program_id, member_key(member.member_id)),
+                [
+                    MemberItem.subject.set(subject),
+                    MemberItem.status.set(MemberStatus.ACTIVE.value),
+                    MemberItem.invited_email.remove(),
+                ],
+                (MemberItem.status == MemberStatus.INVITED.value)
+                & (MemberItem.role == member.role.value),
+            ),
+        ]
+        if member.role is Role.MANAGER:
+            counted = CountItem(member.program_id, MANAGERS)
+            parts.append(Update(counted, [CountItem.ids.add({member.member_id})]))
+        commit(parts)
 
     def change_profile(
         self, program_id: str, member_id: str, name: str | None, time_zone: str | None
@@ -217,13 +386,26 @@ class ProgramStore:
             )
             if value is not None
         ]
-        item = MemberItem(program_id, _member_key(member_id))
+        item = MemberItem(program_id, member_key(member_id))
         active = MemberItem.status == MemberStatus.ACTIVE.value
         return item.to_member() if changed(item, actions, active) else None
 
 
+def email_key(email: str) -> str:
+    return f"email#{email}"
+
+
+def subject_guard(subject: str) -> tuple[str, str]:
+    return f"subject#{subject}", "subject"
+
+
 def _name_key(name: str) -> str:
     return f"name#{normalized_name(name)}"
+
+
+def _take_name(program_id: str, name: str) -> Put:
+    guard = GuardItem(_name_key(name), "name", owner_program_id=program_id)
+    return Put(guard, GuardItem.item.does_not_exist())
 
 
 def _guard(key: str, item: str) -> GuardItem | None:
@@ -233,12 +415,13 @@ def _guard(key: str, item: str) -> GuardItem | None:
         return None
 
 
-def _invitation(member: Member) -> Sequence[Part]:
+def invitation(member: Member) -> Sequence[Part]:
+    """Parts: a new member, invited. The first one's condition fails if the address is known."""
     return [
         Put(
             GuardItem(
                 member.program_id,
-                f"email#{member.email}",
+                email_key(member.email),
                 owner_program_id=member.program_id,
                 owner_member_id=member.member_id,
             ),
@@ -247,16 +430,47 @@ def _invitation(member: Member) -> Sequence[Part]:
         Put(
             MemberItem(
                 member.program_id,
-                _member_key(member.member_id),
+                member_key(member.member_id),
                 member_id=member.member_id,
                 email=member.email,
                 name=member.name,
                 role=member.role.value,
                 status=member.status.value,
-                time_zone=member.time_zone,
                 invited_at=member.invited_at,
                 invited_email=member.email,
+                invitation=member.invitation,
             ),
             MemberItem.item.does_not_exist(),
         ),
     ]
+
+
+def named_guard(kind: str, program_id: str, name: str, thing: str) -> GuardItem:
+    """Make the guard of a name among the things of one kind in a program that are not archived."""
+    return GuardItem(
+        program_id,
+        f"{kind}-name#{normalized_name(name)}",
+        owner_program_id=program_id,
+        owner_item=thing,
+    )
+
+
+def move_name(
+    kind: str, program_id: str, thing: str, was: str | None, becomes: str | None
+) -> Iterator[Part]:
+    """Parts: give up one name and take another; None is the name of what is archived, or new.
+
+    The condition of the taking fails with `NameTaken`.
+    """
+    old = named_guard(kind, program_id, was, thing) if was is not None else None
+    new = named_guard(kind, program_id, becomes, thing) if becomes is not None else None
+    if old and new and old.item == new.item:
+        return
+    if new:
+        yield Put(new, GuardItem.item.does_not_exist(), NameTaken)
+    if old:
+        yield Delete(old, GuardItem.owner_item == thing)
+
+
+class NameTaken(Exception):
+    """Something else of this kind has the name."""

@@ -350,6 +350,32 @@ def test_a_sixth_video_is_refused_with_the_time_its_place_is_free(
     sender.reaches(sender.perform(activity), "staged")
 
 
+def test_who_is_removed_is_let_go_at_tiktok_and_what_was_queued_is_settled(
+    crew: Crew, backstage: Backstage, valid: str
+) -> None:
+    sender, activity = crew.one().connected(), crew.activity(valid)
+    with backstage.queueing_paused():
+        performance = sender.perform(activity)
+        assert crew.manager.delete(f"/members/{sender.member_id}").status == 204
+        wait_for(
+            "The performance being settled",
+            lambda: backstage.stored_performance(performance)["state"] == "failed" or None,
+        )
+    assert sender.api.get("/me").problem == (403, "not_a_member")
+    assert sender.tiktok.person(sender.name)["tokens"]["refresh_live"] == 0
+    assert entries(backstage, sender.member_id) == [("award", 10), ("reversal", -10)]
+
+
+def test_an_account_nobody_uses_is_renewed_before_it_lapses(
+    crew: Crew, backstage: Backstage
+) -> None:
+    sender = crew.one().connected()
+    before = backstage.tokens_of(sender.member_id)
+    backstage.change_account(sender.member_id, refresh_expires_at=an_hour_ago())
+    backstage.tick("Renew")
+    assert not set(before.values()) & set(backstage.tokens_of(sender.member_id).values())
+
+
 def test_sixteen_workers_at_once_refresh_a_token_once(crew: Crew, backstage: Backstage) -> None:
     sender = crew.one().connected()
     backstage.change_account(sender.member_id, access_expires_at=an_hour_ago())

@@ -17,8 +17,26 @@ SINGLE = {
         "changed_meanwhile",
     ): "four verdicts would have to come within one request",
     ("activities_end", "changed_meanwhile"): "four others would have to win against one request",
+    (
+        "performances_perform",
+        "changed_meanwhile",
+    ): "a place would have to be taken between counting them and taking one",
     ("performances_callback", "changed_meanwhile"): "two consents would have to end at one instant",
-    ("tiktok_disconnect", "changed_meanwhile"): "likewise, a consent and a disconnection",
+    ("performances_disconnect", "changed_meanwhile"): "likewise, a consent and a disconnection",
+    **{
+        (f"{part}_{name}", "changed_meanwhile"): "four others would have to win against one request"
+        for part, name in (
+            ("programs", "change"),
+            ("members", "change"),
+            ("members", "remove"),
+            ("channels", "change"),
+            ("campaigns", "change"),
+        )
+    },
+    (
+        "channels_add_members",
+        "changed_meanwhile",
+    ): "somebody would have to be removed between a request's read and its write",
 }
 STATUSES = {("foundation_health", 503): "nothing that it depends on can be stopped alone here"}
 

@@ -184,6 +184,12 @@ def test_verdicts_come_from_the_stream_and_what_fails_for_good_is_put_aside(
     }
 
 
+def test_what_becomes_of_members_can_be_listened_to(resources: dict[str, Any]) -> None:
+    assert properties(resources, "ProgramsTable")["StreamSpecification"] == {
+        "StreamViewType": "NEW_IMAGE"
+    }
+
+
 def test_the_clock_ticks_each_minute(resources: dict[str, Any]) -> None:
     (source,) = properties(resources, "Expire")["Events"].values()
     assert source == {"Type": "Schedule", "Properties": {"Schedule": "rate(1 minute)"}}

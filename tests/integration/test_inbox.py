@@ -18,6 +18,8 @@ from chalicelib.performances.model import (
 from chalicelib.performances.staging import LATER, RESUMES
 from chalicelib.performances.store import PerformanceItem
 from chalicelib.points.model import Totals
+from chalicelib.programs.model import MemberStatus
+from chalicelib.programs.store import MemberItem
 from chalicelib.tiktok.model import INBOX_PLACES, PLACE_LIFETIME
 from tests.integration.theatre import Theatre, dies
 
@@ -282,9 +284,18 @@ def test_disconnecting_settles_what_was_queued(theatre: Theatre) -> None:
     assert theatre.failed_for_good(failed)
 
 
+def removes(theatre: Theatre) -> None:
+    MemberItem(theatre.ana.program_id, f"member#{theatre.ana.member_id}").update(
+        [MemberItem.status.set(MemberStatus.REMOVED.value)]
+    )
+
+
 def test_who_leaves_the_program_is_revoked_and_keeps_the_ledger(theatre: Theatre) -> None:
     performance = theatre.performed()
     performances = theatre.greenroom.house.performances
+    performances.depart(*whose(theatre))
+    assert theatre.sandbox.record()["people"]["ana"]["tokens"]["refresh_live"] == 1
+    removes(theatre)
     for _ in range(2):
         performances.depart(*whose(theatre))
     assert theatre.sandbox.record()["people"]["ana"]["tokens"]["refresh_live"] == 0

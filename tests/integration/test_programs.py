@@ -1,6 +1,8 @@
 """Programs and their people: invited by e-mail, bound to a person once, in one program only."""
 
 from collections.abc import Callable
+from dataclasses import asdict, replace
+from datetime import timedelta
 
 import pytest
 from pynamodb.expressions.update import Action
@@ -10,7 +12,7 @@ from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.foundation.settings import Settings
 from chalicelib.foundation.table import Conflict, commit
 from chalicelib.programs.model import MAX_NAME, Member, MemberStatus, Program
-from chalicelib.programs.service import ProgramService
+from chalicelib.programs.service import ProgramChanges, ProgramService
 from chalicelib.programs.store import MemberItem, ProgramStore
 from tests.clock import StoppedClock
 from tests.integration.conftest import Calls
@@ -85,7 +87,8 @@ def test_a_program_comes_with_its_invited_manager(programs: ProgramService) -> N
 def test_a_program_made_twice_is_one_and_stays_as_it_is(
     programs: ProgramService, demo: Program, store: RacedStore, name: str
 ) -> None:
-    first = store.member_by_email(demo.program_id, "ana@demo.example")
+    known = store.member_by_email(demo.program_id, "ana@demo.example")
+    first = known and programs.member(demo.program_id, known.member_id)
     again, manager, new = programs.create_program(name, "Asia/Tokyo", "ana@demo.example")
     assert (again, manager, new) == (demo, first, False)
 
@@ -328,3 +331,121 @@ def test_the_state_of_a_removed_members_account_is_kept_unless_they_must_be_acti
     assert programs.profile(caller).member.tiktok is state
     with pytest.raises(Conflict):
         commit([programs.note_tiktok(caller.program_id, "mem_unknown", state, active=False)])
+
+
+# --- settings ----------------------------------------------------------------------------------
+
+
+def test_a_program_begins_with_everything_on_and_nothing_disclosed(
+    programs: ProgramService, demo: Program
+) -> None:
+    settings = programs.settings(programs.caller(ANA))
+    assert settings == demo
+    assert settings.leaderboard
+    assert settings.rewards
+    assert settings.managers_on_leaderboard
+    assert settings.disclosure == ""
+
+
+CHANGES = [
+    ProgramChanges(name="Demo Corp"),
+    ProgramChanges(time_zone="Asia/Tokyo"),
+    ProgramChanges(leaderboard=False),
+    ProgramChanges(rewards=False),
+    ProgramChanges(disclosure="#ad"),
+    ProgramChanges(managers_on_leaderboard=False),
+]
+
+
+@pytest.mark.parametrize("changes", CHANGES)
+def test_a_setting_is_changed_and_the_others_stay(
+    programs: ProgramService, demo: Program, changes: ProgramChanges
+) -> None:
+    named = {name: value for name, value in asdict(changes).items() if value is not None}
+    caller = programs.caller(ANA)
+    assert programs.change_program(caller, changes) == replace(demo, **named)
+    assert programs.settings(caller) == replace(demo, **named)
+
+
+def test_a_disclosure_can_be_taken_away_again(programs: ProgramService, demo: Program) -> None:
+    caller = programs.caller(ANA)
+    programs.change_program(caller, ProgramChanges(disclosure="#ad"))
+    assert programs.change_program(caller, ProgramChanges(disclosure="")) == demo
+
+
+def test_a_change_of_no_setting_writes_nothing(
+    programs: ProgramService, demo: Program, calls: Calls
+) -> None:
+    caller = programs.caller(ANA)
+    calls.made.clear()
+    assert programs.change_program(caller, ProgramChanges()) == demo
+    assert calls.names == ["GetItem"]
+
+
+def test_a_programs_name_stays_its_own(
+    programs: ProgramService, demo: Program, other: Program, store: RacedStore
+) -> None:
+    caller = programs.caller(ANA)
+    with pytest.raises(Problem) as taken:
+        programs.change_program(caller, ProgramChanges(name="OTHER", rewards=False))
+    assert code_of(taken) is ProblemCode.NAME_TAKEN
+    assert programs.settings(caller) == demo
+    for name in ("DEMO", "Third", "Demo"):
+        assert programs.change_program(caller, ProgramChanges(name=name)).name == name
+        assert store.program_named(name) == programs.settings(caller)
+    assert store.program_named("Third") is None
+    assert store.program_named("Other") == other
+
+
+def test_two_who_rename_at_once_leave_one_name(
+    programs: ProgramService, demo: Program, store: RacedStore
+) -> None:
+    caller = programs.caller(ANA)
+    store.meanwhile = lambda: programs.change_program(caller, ProgramChanges(name="First"))
+    assert programs.change_program(caller, ProgramChanges(name="Second")).name == "Second"
+    assert [store.program_named(name) is None for name in ("Demo", "First", "Second")] == [
+        True,
+        True,
+        False,
+    ]
+
+
+def test_a_zone_that_is_none_changes_no_setting(programs: ProgramService, demo: Program) -> None:
+    caller = programs.caller(ANA)
+    with pytest.raises(Problem) as refused:
+        programs.change_program(caller, ProgramChanges(name="New", time_zone="Mars/Olympus"))
+    assert [each.field for each in refused.value.errors] == ["time_zone"]
+    assert programs.settings(caller) == demo
+
+
+def test_who_has_chosen_no_zone_follows_the_programs_and_who_has_does_not(
+    programs: ProgramService, demo: Program
+) -> None:
+    programs.invite(demo, BEN.email, Role.MEMBER)
+    ana, ben = programs.caller(ANA), programs.caller(BEN)
+    assert (ana.time_zone, ben.time_zone) == ("Europe/Berlin", "Europe/Berlin")
+    programs.change_profile(ben, name=None, time_zone="America/Lima")
+    programs.change_program(ana, ProgramChanges(time_zone="Asia/Tokyo"))
+    assert programs.caller(ANA).time_zone == "Asia/Tokyo"
+    assert programs.profile(ana).member.time_zone == "Asia/Tokyo"
+    assert programs.caller(BEN).time_zone == "America/Lima"
+
+
+def test_a_new_zone_is_known_everywhere_within_a_minute(
+    programs: ProgramService, demo: Program, store: RacedStore, clock: StoppedClock
+) -> None:
+    elsewhere = ProgramService(store, clock)
+    elsewhere.caller(ANA)
+    programs.change_program(programs.caller(ANA), ProgramChanges(time_zone="Asia/Tokyo"))
+    assert elsewhere.caller(ANA).time_zone == "Europe/Berlin"
+    clock.advance(timedelta(minutes=1))
+    assert elsewhere.caller(ANA).time_zone == "Asia/Tokyo"
+
+
+def test_who_has_chosen_a_zone_never_costs_a_second_call(
+    programs: ProgramService, demo: Program, store: RacedStore, clock: StoppedClock, calls: Calls
+) -> None:
+    programs.change_profile(programs.caller(ANA), name=None, time_zone="UTC")
+    calls.made.clear()
+    ProgramService(store, clock).caller(ANA)
+    assert calls.names == ["Query"]

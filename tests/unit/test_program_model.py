@@ -1,5 +1,6 @@
 """Addresses, names and time zones in the one form they are compared in."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 from chalicelib.foundation.identity import Caller, Role
 from chalicelib.programs.model import (
     MAX_EMAIL,
+    Channel,
+    ChannelKind,
     Member,
     MemberStatus,
     is_time_zone,
@@ -18,6 +21,14 @@ from chalicelib.programs.model import (
     normalized_name,
 )
 from tests.clock import NOON
+
+CHANNELS = {
+    f"{kind.value}{', archived' if archived else ''}": Channel(
+        "prg_1", "chn_1", "Sales", kind, archived
+    )
+    for kind in ChannelKind
+    for archived in (False, True)
+}
 
 
 @pytest.mark.parametrize(
@@ -108,8 +119,36 @@ def test_a_member_calls_as_who_they_are(role: Role) -> None:
         status=MemberStatus.ACTIVE,
         time_zone="Asia/Kathmandu",
         invited_at=NOON,
+        channels=frozenset({"chn_1"}),
     )
     assert member.as_caller() == Caller(
-        "prg_1", "mem_1", role, "ana@demo.example", "Ana", "Asia/Kathmandu"
+        "prg_1",
+        "mem_1",
+        role,
+        "ana@demo.example",
+        "Ana",
+        "Asia/Kathmandu",
+        channels=frozenset({"chn_1"}),
     )
     assert member.as_caller().is_manager is (role is Role.MANAGER)
+
+
+@pytest.mark.parametrize(
+    ("role", "inside", "channel", "may"),
+    [
+        # A manager knows of every channel.
+        *((Role.MANAGER, False, channel, (True, True)) for channel in CHANNELS.values()),
+        # A member finds public ones, while they are not archived; and what they are in.
+        (Role.MEMBER, False, CHANNELS["public"], (True, True)),
+        (Role.MEMBER, False, CHANNELS["public, archived"], (False, False)),
+        (Role.MEMBER, False, CHANNELS["private"], (False, False)),
+        (Role.MEMBER, False, CHANNELS["private, archived"], (False, False)),
+        *((Role.MEMBER, True, each, (True, not each.archived)) for each in CHANNELS.values()),
+    ],
+)
+def test_who_may_know_of_a_channel_and_who_is_shown_it(
+    role: Role, inside: bool, channel: Channel, may: tuple[bool, bool]
+) -> None:
+    caller = Caller("prg_1", "mem_1", role, "ana@demo.example", "Ana", "UTC")
+    caller = replace(caller, channels=frozenset({"chn_1"} if inside else {"chn_2"}))
+    assert (channel.admits(caller), channel.listed_for(caller)) == may

@@ -1,0 +1,1 @@
+"""Campaigns: groups of activities with one purpose."""

@@ -1,0 +1,1 @@
+"""Channels: named audiences, and who is in them."""

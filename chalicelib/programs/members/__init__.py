@@ -1,0 +1,1 @@
+"""Members as managers see them: invited, imported, given roles, removed."""

@@ -1,0 +1,152 @@
+"""Members over HTTP, for managers."""
+
+from collections import Counter
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from chalicelib.foundation.http import Answer, Request, Who, endpoint
+from chalicelib.foundation.identity import Role
+from chalicelib.foundation.problems import ProblemCode
+from chalicelib.foundation.queries import PageQuery
+from chalicelib.programs.members.model import MAX_LINES, MAX_ROSTER, Outcome, Reported
+from chalicelib.programs.members.service import MemberService
+from chalicelib.programs.model import MAX_EMAIL
+from chalicelib.programs.views import MemberList, MemberView, Name, member_list
+
+
+class NewMember(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    email: Annotated[str, Field(max_length=MAX_EMAIL, examples=["ana@demo.example"])]
+    name: Annotated[Name | None, Field(description="Else what is before the @")] = None
+    role: Role = Role.MEMBER
+
+
+class ChangeMember(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    role: Role
+
+
+class Roster(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    csv: Annotated[
+        str,
+        Field(
+            max_length=MAX_ROSTER,
+            description="The text of a CSV file: commas, semicolons or tabs. With a header it has "
+            "a column email, and may have name and role; without one these are its columns. At "
+            f"most {MAX_LINES} people",
+            examples=["email;name;role\nana@demo.example;Ana;member\n"],
+        ),
+    ]
+
+
+class LineFlaw(BaseModel):
+    code: str
+    message: str
+
+
+class ReportLine(BaseModel):
+    line: Annotated[int, Field(description="Its number in the file, from 1")]
+    email: Annotated[str, Field(description="As the line has it")]
+    outcome: Outcome
+    member_id: str | None
+    problem: LineFlaw | None
+
+
+class ImportReport(BaseModel):
+    invited: int
+    already_members: int
+    problems: int
+    lines: list[ReportLine]
+
+
+@endpoint(
+    Who.MANAGER,
+    body=NewMember,
+    answers={201: MemberView},
+    problems=(ProblemCode.ALREADY_A_MEMBER,),
+    idempotent=True,
+)
+def invite(service: MemberService, request: Request[NewMember, None]) -> Answer:
+    """Invite a person by e-mail; somebody who was removed comes back as who they were."""
+    wanted = request.body
+    member = service.invite(request.caller, wanted.email, wanted.name, wanted.role, request.made_id)
+    return Answer(201, MemberView.of(member))
+
+
+@endpoint(Who.MANAGER, body=Roster, answers={200: ImportReport})
+def import_roster(service: MemberService, request: Request[Roster, None]) -> Answer:
+    """Invite everybody in a CSV file; tells what became of each line. May be sent twice."""
+    reported = service.import_roster(request.caller, request.body.csv)
+    counted = Counter(line.outcome for line in reported)
+    return Answer(
+        200,
+        ImportReport(
+            invited=counted[Outcome.INVITED],
+            already_members=counted[Outcome.ALREADY_A_MEMBER],
+            problems=counted[Outcome.PROBLEM],
+            lines=[_line(each) for each in reported],
+        ),
+    )
+
+
+@endpoint(
+    Who.MANAGER,
+    query=PageQuery,
+    answers={200: MemberList},
+    problems=(ProblemCode.INVALID_CURSOR,),
+)
+def list_newest(service: MemberService, request: Request[None, PageQuery]) -> Answer:
+    """List the program's members, those invited first last; removed ones too."""
+    page = service.members(request.caller, request.query.limit, request.query.cursor)
+    return Answer(200, member_list(page))
+
+
+@endpoint(Who.MANAGER, answers={200: MemberView}, problems=(ProblemCode.NOT_FOUND,))
+def read(service: MemberService, request: Request[None, None]) -> Answer:
+    """Read one member."""
+    member = service.member(request.caller, request.path["member_id"])
+    return Answer(200, MemberView.of(member))
+
+
+@endpoint(
+    Who.MANAGER,
+    body=ChangeMember,
+    answers={200: MemberView},
+    problems=(
+        ProblemCode.NOT_FOUND,
+        ProblemCode.MEMBER_REMOVED,
+        ProblemCode.LAST_MANAGER,
+        ProblemCode.CHANGED_MEANWHILE,
+    ),
+)
+def change(service: MemberService, request: Request[ChangeMember, None]) -> Answer:
+    """Make a manager of a member, or the other way round."""
+    changed = service.change_role(request.caller, request.path["member_id"], request.body.role)
+    return Answer(200, MemberView.of(changed))
+
+
+@endpoint(
+    Who.MANAGER,
+    answers={204: None},
+    problems=(ProblemCode.NOT_FOUND, ProblemCode.LAST_MANAGER, ProblemCode.CHANGED_MEANWHILE),
+)
+def remove(service: MemberService, request: Request[None, None]) -> Answer:
+    """Remove a member; their points and history are kept, and they may be invited again."""
+    service.remove(request.caller, request.path["member_id"])
+    return Answer(204)
+
+
+def _line(reported: Reported) -> ReportLine:
+    flaw = reported.flaw
+    return ReportLine(
+        line=reported.line,
+        email=reported.email,
+        outcome=reported.outcome,
+        member_id=reported.member.member_id if reported.member else None,
+        problem=LineFlaw(code=flaw.code, message=flaw.message) if flaw else None,
+    )

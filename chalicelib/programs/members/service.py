@@ -1,0 +1,194 @@
+"""What managers do with members: invite, import, give roles, remove."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.identity import Caller, Role
+from chalicelib.foundation.pages import Cursors, Page
+from chalicelib.foundation.problems import (
+    FieldError,
+    Problem,
+    ProblemCode,
+    invalid_field,
+    not_found,
+)
+from chalicelib.foundation.table import Conflict
+from chalicelib.programs.members.model import (
+    Flaw,
+    Outcome,
+    Person,
+    Reported,
+    RosterLine,
+    RosterUnreadable,
+    read_roster,
+)
+from chalicelib.programs.members.store import LastManager, MemberStore
+from chalicelib.programs.model import Member, MemberStatus
+from chalicelib.programs.service import ProgramService, invited
+
+_LIST = "members"
+_ATTEMPTS = 4
+AT_ONCE = 25  # people in one transaction, with two items each
+
+
+class MemberService:
+    def __init__(
+        self, store: MemberStore, programs: ProgramService, cursors: Cursors, clock: Clock
+    ) -> None:
+        self._store = store
+        self._programs = programs
+        self._cursors = cursors
+        self._clock = clock
+
+    def members(self, caller: Caller, limit: int, cursor: str | None) -> Page[Member]:
+        """List members, removed ones too, those invited first last. One query."""
+        before = None
+        if cursor is not None:
+            before = str(self._cursors.read(caller.program_id, _LIST, cursor)["before"])
+        found = self._store.newest(caller.program_id, before, limit + 1)
+        page = tuple(found[:limit])
+        last = {"before": page[-1].member_id} if len(found) > limit else None
+        return Page(page, self._cursors.make(caller.program_id, _LIST, last) if last else None)
+
+    def member(self, caller: Caller, member_id: str) -> Member:
+        """Read a member. Raises the problem `not_found`."""
+        member = self._programs.member(caller.program_id, member_id)
+        if member is None:
+            raise not_found("member")
+        return member
+
+    def invite(
+        self, caller: Caller, email: str, name: str | None, role: Role, made_id: str | None = None
+    ) -> Member:
+        """Invite a person by e-mail, or invite again somebody who was removed, as who they were.
+
+        Raises problems: `invalid_request` for an address that is none, `already_a_member`.
+        """
+        try:
+            member = invited(caller.program_id, email, role, self._clock.now(), made_id)
+        except ValueError as error:
+            raise invalid_field("email", "invalid_email", str(error)) from None
+        kept, new = self._programs.invite_as(replace(member, name=name or member.name))
+        if not new:
+            raise Problem(
+                ProblemCode.ALREADY_A_MEMBER,
+                f"{kept.email} is in the program already, as {kept.role.value} ({kept.status}).",
+                members={"member_id": kept.member_id},
+            )
+        return kept
+
+    def import_roster(self, caller: Caller, text: str) -> list[Reported]:
+        """Invite everybody in a CSV file, as `read_roster` reads it, and report on each line.
+
+        Who is in the program already stays as they are, so a file may be sent twice; what breaks
+        halfway is done by sending it again. Raises the problem `invalid_request` for a file that
+        cannot be read.
+        """
+        try:
+            lines = read_roster(text)
+        except RosterUnreadable as error:
+            told = FieldError("csv", error.code, error.message, error.limit)
+            raise Problem(ProblemCode.INVALID_REQUEST, error.message, (told,)) from error
+        people = {line.means.email for line in lines if isinstance(line.means, Person)}
+        known = self._store.by_email(caller.program_id, people)
+        now = self._clock.now()
+        fresh = {
+            line.means.email: _to_invite(caller, line.means, now)
+            for line in lines
+            if isinstance(line.means, Person) and line.means.email not in known
+        }
+        kept = self._invite_all(list(fresh.values()))
+        return [self._reported(caller, line, known, kept, now) for line in lines]
+
+    def _invite_all(self, members: list[Member]) -> dict[str, tuple[Member, bool]]:
+        kept: dict[str, tuple[Member, bool]] = {}
+        for start in range(0, len(members), AT_ONCE):
+            chunk = members[start : start + AT_ONCE]
+            try:
+                self._store.invite_all(chunk)
+            except Conflict:
+                # Somebody invited one of them at this moment: each by themselves then.
+                kept |= {each.email: self._programs.invite_as(each) for each in chunk}
+            else:
+                kept |= {each.email: (each, True) for each in chunk}
+        return kept
+
+    def _reported(
+        self,
+        caller: Caller,
+        line: RosterLine,
+        known: dict[str, Member],
+        kept: dict[str, tuple[Member, bool]],
+        now: datetime,
+    ) -> Reported:
+        means = line.means
+        if isinstance(means, Flaw):
+            return Reported(line.line, line.email, Outcome.PROBLEM, flaw=means)
+        if means.email in kept:
+            member, new = kept[means.email]
+        elif known[means.email].status is MemberStatus.REMOVED:
+            member, new = self._programs.invite_as(_to_invite(caller, means, now))
+        else:
+            member, new = known[means.email], False
+        outcome = Outcome.INVITED if new else Outcome.ALREADY_A_MEMBER
+        return Reported(line.line, line.email, outcome, member)
+
+    def change_role(self, caller: Caller, member_id: str, role: Role) -> Member:
+        """Make a manager of a member, or the other way round; also of who is only invited.
+
+        Raises problems: `not_found`, `member_removed`, `last_manager`, `changed_meanwhile`.
+        """
+        for _ in range(_ATTEMPTS):
+            member = self.member(caller, member_id)
+            if member.status is MemberStatus.REMOVED:
+                raise Problem(
+                    ProblemCode.MEMBER_REMOVED,
+                    "This person was removed from the program. Invite them again first.",
+                )
+            if member.role is role:
+                return member
+            try:
+                self._store.change_role(member, role)
+            except LastManager:
+                raise _last_manager() from None
+            except Conflict:
+                continue
+            return replace(member, role=role)
+        raise _changed_meanwhile()
+
+    def remove(self, caller: Caller, member_id: str) -> None:
+        """Remove a member; who was removed stays so. Their ledger and history are kept.
+
+        From their next request on they are nobody here. Raises problems: `not_found`,
+        `last_manager`, `changed_meanwhile`.
+        """
+        for _ in range(_ATTEMPTS):
+            member = self.member(caller, member_id)
+            if member.status is MemberStatus.REMOVED:
+                return
+            try:
+                self._store.remove(member, self._clock.now())
+            except LastManager:
+                raise _last_manager() from None
+            except Conflict:
+                continue
+            return
+        raise _changed_meanwhile()
+
+
+def _to_invite(caller: Caller, person: Person, now: datetime) -> Member:
+    member = invited(caller.program_id, person.email, person.role, now)
+    return replace(member, name=person.name or member.name)
+
+
+def _last_manager() -> Problem:
+    return Problem(
+        ProblemCode.LAST_MANAGER,
+        "This is the program's last manager who has signed in. Make somebody else a manager, let "
+        "them sign in, and try again.",
+    )
+
+
+def _changed_meanwhile() -> Problem:
+    return Problem(ProblemCode.CHANGED_MEANWHILE, "This member keeps changing. Try again.")

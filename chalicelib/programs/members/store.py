@@ -1,0 +1,120 @@
+"""Members in the programs table: see docs/data.md for their keys and what each access costs."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from pynamodb.expressions.condition import size
+from pynamodb.expressions.update import Action
+
+from chalicelib.foundation.identity import Role
+from chalicelib.foundation.table import Delete, Part, Update, bind, commit
+from chalicelib.programs.model import Member, MemberStatus
+from chalicelib.programs.store import (
+    MANAGERS,
+    CountItem,
+    GuardItem,
+    MemberItem,
+    email_key,
+    invitation,
+    member_key,
+    subject_guard,
+)
+
+
+class LastManager(Exception):
+    """Without this manager nobody could run the program."""
+
+
+class MemberStore:
+    def __init__(self, table_name: str) -> None:
+        for model in (MemberItem, GuardItem, CountItem):
+            bind(model, table_name)
+
+    def newest(self, program_id: str, before: str | None, count: int) -> Sequence[Member]:
+        """List members, those invited last first, from before the given one on: one query."""
+        prefix, key = member_key(""), MemberItem.item
+        if before:
+            # Both ends are in a range; the given one is read, and left out.
+            found = MemberItem.query(
+                program_id,
+                key.between(prefix, member_key(before)),
+                scan_index_forward=False,
+                consistent_read=True,
+                limit=count + 1,
+            )
+        else:
+            found = MemberItem.query(
+                program_id,
+                key.startswith(prefix),
+                scan_index_forward=False,
+                consistent_read=True,
+                limit=count,
+            )
+        return [item.to_member() for item in found if item.member_id != before][:count]
+
+    def by_email(self, program_id: str, emails: Collection[str]) -> dict[str, Member]:
+        """Read whom the program knows of these addresses: two calls for each hundred."""
+        guards = GuardItem.batch_get(
+            [(program_id, email_key(each)) for each in emails], consistent_read=True
+        )
+        ids = [guard.owner_member_id for guard in guards if guard.owner_member_id]
+        found = MemberItem.batch_get(
+            [(program_id, member_key(each)) for each in ids], consistent_read=True
+        )
+        return {item.email: item.to_member() for item in found}
+
+    def invite_all(self, members: Sequence[Member]) -> None:
+        """Put up to 50 invited members, all or none. Raises `Conflict` if one's e-mail is known."""
+        commit([part for member in members for part in invitation(member)])
+
+    def change_role(self, member: Member, role: Role) -> None:
+        """Make a manager of a member, or the other way round.
+
+        Raises `LastManager`, or `Conflict` if the member is no longer what was read.
+        """
+        commit([_change(member, [MemberItem.role.set(role.value)]), *_counting(member, role)])
+
+    def remove(self, member: Member, now: datetime) -> None:
+        """Remove a member and let the person go: they may be bound again, here or elsewhere.
+
+        Raises `LastManager`, or `Conflict` if the member is no longer what was read.
+        """
+        actions: list[Action] = [
+            MemberItem.status.set(MemberStatus.REMOVED.value),
+            MemberItem.removed_at.set(now),
+            MemberItem.subject.remove(),
+            MemberItem.invited_email.remove(),
+        ]
+        parts: list[Part] = [_change(member, actions), *_counting(member, None)]
+        if member.subject:
+            guard = GuardItem(*subject_guard(member.subject))
+            mine = (GuardItem.owner_program_id == member.program_id) & (
+                GuardItem.owner_member_id == member.member_id
+            )
+            parts.append(Delete(guard, mine))
+        commit(parts)
+
+
+def _change(member: Member, actions: Sequence[Action]) -> Update:
+    condition = (MemberItem.status == member.status.value) & (MemberItem.role == member.role.value)
+    # Removed, invited and bound again meanwhile, they look the same and are another's.
+    bound = MemberItem.subject
+    condition &= bound == member.subject if member.subject else bound.does_not_exist()
+    return Update(MemberItem(member.program_id, member_key(member.member_id)), actions, condition)
+
+
+def _counting(member: Member, becomes: Role | None) -> list[Part]:
+    """Parts: count an active manager who becomes one or no longer is; there must stay one.
+
+    Who was invited and never came does not count: they might never come.
+    """
+    if member.status is not MemberStatus.ACTIVE or becomes is member.role:
+        return []
+    ids, mine = CountItem.ids, {member.member_id}
+    counted = CountItem(member.program_id, MANAGERS)
+    if becomes is Role.MANAGER:
+        return [Update(counted, [ids.add(mine)])]
+    if member.role is Role.MANAGER:
+        others = ids.contains(member.member_id) & (size(ids) > 1)
+        return [Update(counted, [ids.delete(mine)], others, LastManager)]
+    return []

@@ -1,0 +1,527 @@
+"""Members as managers see them: invited, imported, given roles, removed, and never the last one."""
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from chalicelib.foundation.identity import Caller, Claims, Role
+from chalicelib.foundation.pages import Page
+from chalicelib.foundation.problems import Problem, ProblemCode
+from chalicelib.programs.members import service
+from chalicelib.programs.members.model import Outcome
+from chalicelib.programs.members.service import MemberService
+from chalicelib.programs.members.store import MemberStore
+from chalicelib.programs.model import ChannelKind, Member, MemberStatus
+from chalicelib.programs.service import ProgramService
+from chalicelib.programs.store import MANAGERS, CountItem, MemberItem
+from tests.integration.conftest import Calls
+from tests.integration.house import Greenroom
+
+INVITED, ACTIVE, REMOVED = MemberStatus.INVITED, MemberStatus.ACTIVE, MemberStatus.REMOVED
+MEMBER, MANAGER = Role.MEMBER, Role.MANAGER
+BEN, UNKNOWN = "ben@demo.example", "mem_01hzzzzzzzzzzzzzzzzzzzzzzz"
+
+
+class Company:
+    """A program's people, run by Ana."""
+
+    def __init__(self, greenroom: Greenroom) -> None:
+        self.greenroom, self.service = greenroom, greenroom.house.members
+        self.ana = greenroom.manager
+
+    def invites(self, email: str = BEN, role: Role = MEMBER, made_id: str | None = None) -> Member:
+        self.greenroom.clock.advance(timedelta(milliseconds=1))
+        return self.service.invite(self.ana, email, None, role, made_id)
+
+    def joins(self, email: str = BEN, role: Role = MEMBER) -> Caller:
+        self.invites(email, role)
+        return self.greenroom.signs_in(email)
+
+    def now(self, member: Member | Caller) -> Member:
+        return self.service.member(self.ana, member.member_id)
+
+    def removes(self, member: Member | Caller) -> None:
+        self.service.remove(self.ana, member.member_id)
+
+    def gives(self, member: Member | Caller, role: Role) -> Member:
+        return self.service.change_role(self.ana, member.member_id, role)
+
+    def everybody(self) -> list[Member]:
+        return list(self.service.members(self.ana, 100, None).items)
+
+    def imports(self, text: str) -> list[tuple[int, str, str | None]]:
+        self.greenroom.clock.advance(timedelta(milliseconds=1))
+        return [
+            (each.line, each.outcome.value, each.flaw.code if each.flaw else None)
+            for each in self.service.import_roster(self.ana, text)
+        ]
+
+    def counted(self) -> set[str]:
+        """Who counts as a manager: exactly those who are one and have signed in."""
+        program_id = self.ana.program_id
+        counted = set(CountItem.get(program_id, MANAGERS, consistent_read=True).ids or ())
+        members = self.greenroom.house.programs.members(program_id)
+        active = {e.member_id for e in members if e.status is ACTIVE and e.role is MANAGER}
+        assert counted == active
+        return counted
+
+
+@pytest.fixture
+def company(greenroom: Greenroom) -> Company:
+    return Company(greenroom)
+
+
+@pytest.fixture
+def foreign(greenroom: Greenroom) -> Caller:
+    """The manager of another program."""
+    greenroom.house.programs.create_program("Other", "UTC", "boss@other.example")
+    return greenroom.signs_in("boss@other.example")
+
+
+def refused(code: ProblemCode) -> "pytest.RaisesExc[Problem]":
+    return pytest.RaisesExc(Problem, check=lambda problem: problem.code is code)
+
+
+# --- inviting ----------------------------------------------------------------------------------
+
+
+def test_an_invited_person_is_in_the_list_and_becomes_active_at_their_first_sign_in(
+    company: Company, greenroom: Greenroom
+) -> None:
+    greenroom.clock.advance(timedelta(milliseconds=1))
+    ben = company.service.invite(company.ana, " BEN@demo.example ", "Ben Lee", MANAGER)
+    assert (ben.email, ben.name, ben.role, ben.status) == (BEN, "Ben Lee", MANAGER, INVITED)
+    assert company.now(ben) == ben
+    assert company.everybody()[1].member_id == company.ana.member_id
+    caller = greenroom.signs_in(BEN)
+    assert (caller.member_id, caller.role) == (ben.member_id, MANAGER)
+    assert company.now(ben).status is ACTIVE
+
+
+def test_who_is_in_the_program_is_not_invited_again(company: Company) -> None:
+    ben = company.invites()
+    for status in (INVITED, ACTIVE):
+        assert company.now(ben).status is status
+        with pytest.raises(Problem) as told:
+            company.invites(BEN.upper(), MANAGER)
+        assert told.value.code is ProblemCode.ALREADY_A_MEMBER
+        assert told.value.members == {"member_id": ben.member_id}
+        company.greenroom.signs_in(BEN)
+    assert company.now(ben).role is MEMBER
+
+
+def test_the_same_request_again_is_answered_alike_even_when_they_came_meanwhile(
+    company: Company, greenroom: Greenroom
+) -> None:
+    ben = company.invites(made_id="made1")
+    assert company.invites(made_id="made1").member_id == ben.member_id
+    greenroom.signs_in(BEN)
+    assert company.invites(made_id="made1").status is ACTIVE
+    company.removes(ben)
+    again = company.invites(made_id="made2")
+    assert company.invites(made_id="made2") == again
+    assert again.member_id == ben.member_id
+    with refused(ProblemCode.ALREADY_A_MEMBER):
+        company.invites(made_id="made3")
+
+
+def test_what_is_no_address_is_refused(company: Company) -> None:
+    with pytest.raises(Problem) as told:
+        company.invites("ben")
+    assert [(each.field, each.code) for each in told.value.errors] == [("email", "invalid_email")]
+
+
+def test_an_invitation_by_a_second_program_tells_that_program_nothing(
+    company: Company, foreign: Caller, greenroom: Greenroom
+) -> None:
+    ben = company.joins()
+    theirs = greenroom.house.members.invite(foreign, BEN, None, MEMBER)
+    assert greenroom.signs_in(BEN) == ben
+    assert greenroom.house.members.member(foreign, theirs.member_id).status is INVITED
+    company.removes(ben)
+    assert greenroom.signs_in(BEN).program_id == foreign.program_id
+
+
+# --- removing ----------------------------------------------------------------------------------
+
+
+def test_who_is_removed_is_nobody_from_the_next_request_on_and_is_kept(company: Company) -> None:
+    ben = company.joins()
+    for _ in range(2):
+        company.removes(ben)
+        with refused(ProblemCode.NOT_A_MEMBER):
+            company.greenroom.signs_in(BEN)
+    kept = company.now(ben)
+    assert (kept.status, kept.email, kept.subject) == (REMOVED, BEN, None)
+    assert kept.removed_at == company.greenroom.clock.now()
+    # What listens to the table's changes is told by the item itself.
+    item = MemberItem.get(ben.program_id, f"member#{ben.member_id}")
+    assert (item.status, item.member_id) == ("removed", ben.member_id)
+
+
+def test_an_invitation_that_was_taken_back_admits_nobody(company: Company) -> None:
+    ben = company.invites()
+    company.removes(ben)
+    with refused(ProblemCode.NOT_A_MEMBER):
+        company.greenroom.signs_in(BEN)
+    assert company.now(ben).status is REMOVED
+
+
+def test_who_is_invited_again_comes_back_as_who_they_were(
+    company: Company, greenroom: Greenroom
+) -> None:
+    ben = company.joins()
+    greenroom.house.programs.change_profile(ben, name="Ben Lee", time_zone="Asia/Tokyo")
+    sales = greenroom.house.channels.create(company.ana, "Sales", ChannelKind.PUBLIC).channel
+    greenroom.house.channels.join(ben, sales.channel_id)
+    activity = greenroom.activity()
+    greenroom.connects(ben, "ben")
+    greenroom.perform(greenroom.now(ben), activity)
+    points = greenroom.totals(ben)
+    assert points.balance == 10
+    company.removes(ben)
+    again = company.invites(role=MANAGER)
+    assert (again.member_id, again.status, again.removed_at) == (ben.member_id, INVITED, None)
+    assert company.now(ben) == again
+    back = greenroom.signs_in(BEN)  # the very same person of the identity provider
+    assert back.owner == ben.owner
+    assert (back.name, back.time_zone, back.role) == ("Ben Lee", "Asia/Tokyo", MANAGER)
+    assert back.channels == {sales.channel_id}
+    assert greenroom.totals(back) == points
+    assert len(greenroom.history(back)) == 1
+    assert company.counted() == {company.ana.member_id, ben.member_id}
+
+
+def test_who_is_invited_again_may_be_another_person_of_the_identity_provider(
+    company: Company, greenroom: Greenroom
+) -> None:
+    """Whose account there was made anew has the same address and another subject."""
+    ben = company.joins()
+    company.removes(ben)
+    company.invites()
+    new = greenroom.house.programs.caller(Claims("subject-ben-anew", BEN, 0))
+    assert new.member_id == ben.member_id
+    with refused(ProblemCode.NOT_A_MEMBER):
+        greenroom.signs_in(BEN)
+
+
+# --- roles, and the last manager ---------------------------------------------------------------
+
+
+def test_a_role_holds_from_the_next_request_on(company: Company, greenroom: Greenroom) -> None:
+    ben = company.joins()
+    assert company.gives(ben, MANAGER) == replace(company.now(ben), role=MANAGER)
+    assert greenroom.now(ben).is_manager
+    assert company.counted() == {company.ana.member_id, ben.member_id}
+    company.gives(ben, MANAGER)
+    company.gives(ben, MEMBER)
+    assert not greenroom.now(ben).is_manager
+    assert company.counted() == {company.ana.member_id}
+
+
+def test_who_was_removed_has_no_role_to_change(company: Company) -> None:
+    ben = company.joins()
+    company.removes(ben)
+    with refused(ProblemCode.MEMBER_REMOVED):
+        company.gives(ben, MANAGER)
+
+
+LAST: list[Callable[[Company], object]] = [
+    lambda company: company.removes(company.ana),
+    lambda company: company.gives(company.ana, MEMBER),
+]
+
+
+@pytest.mark.parametrize("attempt", LAST)
+def test_the_last_manager_stays_one_however_many_are_invited(
+    company: Company, attempt: Callable[[Company], object]
+) -> None:
+    company.invites("eve@demo.example", MANAGER)  # never comes
+    ben = company.joins(BEN, MANAGER)
+    company.removes(ben)
+    with refused(ProblemCode.LAST_MANAGER):
+        attempt(company)
+    assert company.greenroom.now(company.ana).is_manager
+    assert company.counted() == {company.ana.member_id}
+    company.greenroom.signs_in("eve@demo.example")  # came after all
+    attempt(company)
+    assert len(company.counted()) == 1
+
+
+@pytest.mark.parametrize("role", Role)
+def test_who_was_invited_only_can_be_given_a_role_and_comes_as_it(
+    company: Company, greenroom: Greenroom, role: Role
+) -> None:
+    other = MEMBER if role is MANAGER else MANAGER
+    ben = company.invites(role=other)
+    company.gives(ben, role)
+    assert company.counted() == {company.ana.member_id}
+    assert greenroom.signs_in(BEN).role is role
+    assert len(company.counted()) == (2 if role is MANAGER else 1)
+
+
+@pytest.mark.parametrize(("before", "after"), [(MEMBER, MANAGER), (MANAGER, MEMBER)])
+def test_who_signs_in_while_their_role_changes_comes_as_what_they_are_now(
+    company: Company, monkeypatch: pytest.MonkeyPatch, before: Role, after: Role
+) -> None:
+    greenroom, ben = company.greenroom, company.invites(role=before)
+    store = greenroom.house._program_store
+    stale = store.oldest_invitation(BEN)
+    company.gives(ben, after)
+    monkeypatch.setattr(store, "oldest_invitation", {BEN: stale}.get)
+    assert greenroom.signs_in(BEN).role is after
+    assert (ben.member_id in company.counted()) is (after is MANAGER)
+
+
+def test_who_is_removed_while_they_sign_in_stays_out(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    greenroom, ben = company.greenroom, company.invites(role=MANAGER)
+    store = greenroom.house._program_store
+    stale = store.oldest_invitation(BEN)
+    company.removes(ben)
+    monkeypatch.setattr(store, "oldest_invitation", {BEN: stale}.get)
+    with refused(ProblemCode.NOT_A_MEMBER):
+        greenroom.signs_in(BEN)
+    assert company.counted() == {company.ana.member_id}
+
+
+class Raced(MemberStore):
+    """Lets something happen right before a write, each time."""
+
+    def __init__(self, table_name: str, meanwhile: Callable[[], object]) -> None:
+        super().__init__(table_name)
+        self._meanwhile = meanwhile
+
+    def change_role(self, member: Member, role: Role) -> None:
+        self._meanwhile()
+        super().change_role(member, role)
+
+    def remove(self, member: Member, now: object) -> None:
+        self._meanwhile()
+        super().remove(member, now)  # type: ignore[arg-type]
+
+
+def raced(company: Company, meanwhile: Callable[[], object]) -> MemberService:
+    house = company.greenroom.house
+    store = Raced(company.greenroom.settings.programs_table, meanwhile)
+    return MemberService(store, house.programs, house.cursors, house.clock)
+
+
+def test_who_signs_in_while_they_are_removed_is_removed(company: Company) -> None:
+    ben = company.invites(role=MANAGER)
+
+    def signs_in() -> None:
+        if company.now(ben).status is INVITED:
+            company.greenroom.signs_in(BEN)
+
+    raced(company, signs_in).remove(company.ana, ben.member_id)
+    assert company.now(ben).status is REMOVED
+    assert company.counted() == {company.ana.member_id}
+    with refused(ProblemCode.NOT_A_MEMBER):
+        company.greenroom.signs_in(BEN)
+
+
+def test_who_is_removed_by_another_at_the_same_moment_is_removed_once(company: Company) -> None:
+    ben = company.joins(BEN, MANAGER)
+    raced(company, lambda: company.removes(ben)).remove(company.ana, ben.member_id)
+    assert company.counted() == {company.ana.member_id}
+
+
+def test_a_removal_is_not_undone_by_a_role_given_at_the_same_moment(company: Company) -> None:
+    ben = company.joins()
+    with refused(ProblemCode.MEMBER_REMOVED):
+        raced(company, lambda: company.removes(ben)).change_role(
+            company.ana, ben.member_id, MANAGER
+        )
+    assert company.counted() == {company.ana.member_id}
+
+
+def test_what_keeps_changing_is_given_up(company: Company) -> None:
+    ben = company.joins()
+
+    def other() -> Role:
+        return MEMBER if company.now(ben).role is MANAGER else MANAGER
+
+    racing = raced(company, lambda: company.gives(ben, other()))
+    with refused(ProblemCode.CHANGED_MEANWHILE):
+        racing.remove(company.ana, ben.member_id)
+    assert company.now(ben).status is ACTIVE
+
+
+REFUSALS = {
+    ProblemCode.ALREADY_A_MEMBER,
+    ProblemCode.NOT_A_MEMBER,
+    ProblemCode.MEMBER_REMOVED,
+    ProblemCode.LAST_MANAGER,
+}
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_whatever_managers_do_one_stays_and_who_counts_is_who_is_one(
+    company: Company, seed: int
+) -> None:
+    chance = random.Random(seed)
+    emails = ["ana@demo.example", *(f"m{n}@demo.example" for n in range(3))]
+    people = company.greenroom.house.members
+    told: list[ProblemCode] = []
+    last: list[bool] = []
+    for _ in range(30):
+        by = replace(company.ana, member_id=chance.choice(sorted(company.counted())))
+        email, role = chance.choice(emails), chance.choice(list(Role))
+        known = company.greenroom.house._program_store.member_by_email(by.program_id, email)
+        step = chance.choice(("invite", "sign in", "role", "role", "remove"))
+        try:
+            if step == "invite":
+                people.invite(by, email, None, role)
+            elif step == "sign in":
+                company.greenroom.signs_in(email)
+            elif known and step == "role":
+                people.change_role(by, known.member_id, role)
+            elif known:
+                people.remove(by, known.member_id)
+        except Problem as problem:
+            told.append(problem.code)
+            if problem.code is ProblemCode.LAST_MANAGER:
+                last.append(known is not None and company.counted() == {known.member_id})
+        assert company.counted()
+    assert set(told) <= REFUSALS
+    assert all(last)
+
+
+# --- importing ---------------------------------------------------------------------------------
+
+
+def test_each_line_of_a_roster_is_reported_on(company: Company, greenroom: Greenroom) -> None:
+    ben, eve = company.joins(), company.joins("eve@demo.example")
+    company.removes(eve)
+    text = (
+        "\ufeffEmail;Name;Role\r\n"
+        "new@demo.example;New Person;manager\r\n"
+        f"{BEN};Somebody Else;manager\r\n"
+        "eve@demo.example;Eve;member\r\n"
+        "nobody;;\r\n"
+        "NEW@demo.example;;\r\n"
+    )
+    reported = greenroom.house.members.import_roster(company.ana, text)
+    assert [(e.line, e.outcome.value, e.flaw and e.flaw.code) for e in reported] == [
+        (2, "invited", None),
+        (3, "already_a_member", None),
+        (4, "invited", None),
+        (5, "problem", "invalid_email"),
+        (6, "problem", "repeated"),
+    ]
+    assert [each.member.member_id if each.member else None for each in reported][1:] == [
+        ben.member_id,
+        eve.member_id,
+        None,
+        None,
+    ]
+    new = greenroom.signs_in("new@demo.example")
+    assert (new.name, new.role) == ("New Person", MANAGER)
+    assert company.now(ben).role is MEMBER
+    assert greenroom.signs_in("eve@demo.example").owner == eve.owner
+    # Sent once more, it invites nobody.
+    outcomes = [outcome for _, outcome, _ in company.imports(text)]
+    assert outcomes == ["already_a_member"] * 3 + ["problem"] * 2
+    assert len(company.everybody()) == 4
+
+
+def test_a_roster_that_cannot_be_read_invites_nobody(company: Company) -> None:
+    with pytest.raises(Problem) as told:
+        company.imports('new@demo.example,"New\n')
+    assert [(e.field, e.code) for e in told.value.errors] == [("csv", "malformed_csv")]
+    assert len(company.everybody()) == 1
+
+
+def test_an_import_takes_a_few_calls_for_each_hundred(company: Company, calls: Calls) -> None:
+    text = "".join(f"m{number}@demo.example\n" for number in range(60))
+    company.imports("x@demo.example\n")
+    calls.made.clear()
+    company.imports(text)
+    # Nobody of them is known, so there is nobody to read; twenty-five go into one transaction.
+    assert calls.names == ["BatchGetItem"] + ["TransactWriteItems"] * 3
+    calls.made.clear()
+    assert {outcome for _, outcome, _ in company.imports(text)} == {"already_a_member"}
+    assert calls.names == ["BatchGetItem"] * 2
+
+
+def test_who_is_invited_by_another_at_the_same_moment_is_reported_as_they_are(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "AT_ONCE", 2)
+    known = MemberStore.by_email
+
+    def and_then(self: MemberStore, program_id: str, emails: set[str]) -> dict[str, Member]:
+        found = known(self, program_id, emails)
+        company.invites("n1@demo.example")
+        return found
+
+    monkeypatch.setattr(MemberStore, "by_email", and_then)
+    outcomes = company.imports("".join(f"n{n}@demo.example\n" for n in range(4)))
+    assert [outcome for _, outcome, _ in outcomes] == [
+        Outcome.INVITED,
+        Outcome.ALREADY_A_MEMBER,
+        Outcome.INVITED,
+        Outcome.INVITED,
+    ]
+    assert len(company.everybody()) == 5
+
+
+# --- other programs, pages, prices -------------------------------------------------------------
+
+
+def test_what_is_another_programs_is_not_there(company: Company, foreign: Caller) -> None:
+    ben, people = company.joins(), company.service
+    attempts: list[Callable[[str], object]] = [
+        lambda member_id: people.member(foreign, member_id),
+        lambda member_id: people.change_role(foreign, member_id, MANAGER),
+        lambda member_id: people.remove(foreign, member_id),
+    ]
+    for attempt in attempts:
+        for member_id in (ben.member_id, UNKNOWN):
+            with pytest.raises(Problem) as told:
+                attempt(member_id)
+            assert str(told.value) == "not_found: There is no such member."
+    assert [each.member_id for each in people.members(foreign, 10, None).items] == [
+        foreign.member_id
+    ]
+    assert company.now(ben).status is ACTIVE
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 5, 100])
+def test_members_come_page_by_page_each_once_for_one_query(
+    company: Company, calls: Calls, limit: int
+) -> None:
+    emails = [company.invites(f"m{n}@demo.example").email for n in range(4)]
+    company.removes(company.everybody()[0])
+    first = company.service.members(company.ana, 1, None)
+    assert first.next_cursor
+    shown: list[str] = []
+    page: Page[Member] = Page((), None)
+    while not shown or page.next_cursor:
+        calls.made.clear()
+        page = company.service.members(company.ana, limit, page.next_cursor)
+        assert calls.names == ["Query"]
+        shown += [each.email for each in page.items]
+    assert shown == [*emails[::-1], "ana@demo.example"]
+
+
+def test_a_list_of_members_costs_two_calls_with_who_is_asking(
+    company: Company, greenroom: Greenroom, calls: Calls
+) -> None:
+    calls.made.clear()
+    company.service.members(greenroom.now(company.ana), 20, None)
+    assert calls.names == ["Query", "Query"]
+
+
+def test_the_command_run_again_brings_nobody_back_who_was_removed(company: Company) -> None:
+    programs: ProgramService = company.greenroom.house.programs
+    ben = company.joins()
+    company.removes(ben)
+    again, new = programs.invite(company.greenroom.program, BEN, MEMBER)
+    assert (again, new) == (company.now(ben), False)
+    assert again.status is REMOVED
