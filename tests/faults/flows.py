@@ -10,6 +10,8 @@ from tests.faults.world import POLLING, Habits, Person, World
 SENT = frozenset({"staged", "posted"})
 POSTED = frozenset({"posted"})
 TOLD = frozenset({"posted", "failed"})
+GONE = TOLD | {"nothing performed"}
+"""Who is let go before their request is made again has performed nothing, and lost nothing."""
 
 
 def _sends(world: World) -> None:
@@ -123,8 +125,8 @@ FLOWS = (
         must=frozenset({"failed"}),
         may=frozenset({"failed"}),
     ),
-    Flow("disconnects while it is queued", _disconnects, must=TOLD, may=TOLD),
-    Flow("leaves while it is queued", _leaves, must=TOLD, may=TOLD),
+    Flow("disconnects while it is queued", _disconnects, must=TOLD, may=GONE),
+    Flow("leaves while it is queued", _leaves, must=TOLD, may=GONE),
 )
 
 ENDLESS = (

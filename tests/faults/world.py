@@ -33,9 +33,11 @@ from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.problems import Problem
 from chalicelib.foundation.settings import Settings
 from chalicelib.performances import worker
+from chalicelib.performances.model import Reference
 from chalicelib.performances.queue import from_message, to_message
 from chalicelib.performances.service import AccountRequired
-from chalicelib.performances.model import Reference
+from chalicelib.programs.model import MemberStatus
+from chalicelib.programs.store import MemberItem
 from chalicelib.tiktok.client import TikTokClient, TikTokSettings, TimeLimits
 from chalicelib.tiktok.service import Authorization
 from tests.faults import tiktok as sandbox
@@ -372,12 +374,17 @@ class World:
         if not done and tries > 1:
             self.later(timedelta(seconds=30), lambda: self.disconnects(person, tries - 1))
 
-    def leaves(self, person: Person, tries: int = TRIES_OF_A_STREAM) -> None:
-        """Be removed from the program, as the table's stream tells it."""
+    def leaves(self, person: Person) -> None:
+        """Be removed from the program; the table's stream tells of it."""
         owner = (person.caller.program_id, person.caller.member_id)
+        item = MemberItem(owner[0], f"member#{owner[1]}")
+        item.update([MemberItem.status.set(MemberStatus.REMOVED.value)])
+        self._departs(owner, TRIES_OF_A_STREAM)
+
+    def _departs(self, owner: tuple[str, str], tries: int) -> None:
         done = self.invoke("depart", lambda house: house.performances.depart(*owner))
         if not done and tries > 1:
-            self.later(timedelta(seconds=1), lambda: self.leaves(person, tries - 1))
+            self.later(timedelta(seconds=1), lambda: self._departs(owner, tries - 1))
 
     # --- what goes on around ----------------------------------------------------------------
 
