@@ -56,6 +56,10 @@ package: environments ## build the CloudFormation template and the zips; OUT=fol
 bench: environments ## hold the validation against the plain way: verdicts, bytes, GETs, time, memory
 	@$(PY) -m bench.videos
 
+.PHONY: faults
+faults: environments ## die at every effect of staging, meet every fault, soak; ARGS="--only soak --seed 7"
+	@$(PY) -m tests.faults $(ARGS)
+
 .PHONY: layer
 layer: environments ## build the media layer; ARCH="x86_64 arm64", FFMPEG_SOURCE=path/to/tarball
 	@$(PY) -m local layer $(foreach arch,$(ARCH),--arch $(arch))

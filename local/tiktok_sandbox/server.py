@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
@@ -33,8 +33,9 @@ GRACE_SECONDS = 2
 class Logged:
     """ASGI middleware: a log id for every request, and one line without its query."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, tell: Callable[[str], object]) -> None:
         self._app = app
+        self._tell = tell
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and say what became of it."""
@@ -56,7 +57,7 @@ class Logged:
         finally:
             if not scope["path"].startswith("/_sandbox/"):
                 path = scope["path"].encode("ascii", "backslashreplace").decode()
-                print(scope["method"], path, status or "no answer", log_id, flush=True)
+                self._tell(f"{scope['method']} {path} {status or 'no answer'} {log_id}")
 
 
 class _Server(uvicorn.Server):
@@ -68,8 +69,16 @@ class _Server(uvicorn.Server):
             print(f"TikTok sandbox ready on http://{HOST}:{bound.getsockname()[1]}", flush=True)
 
 
-def build(store: Store) -> ASGIApp:
-    """The sandbox as an ASGI app over a store."""
+def _print(line: str) -> None:
+    print(line, flush=True)
+
+
+def build(store: Store, *, tell: Callable[[str], object] = _print, ticking: bool = True) -> ASGIApp:
+    """The sandbox as an ASGI app over a store.
+
+    Without `ticking` nothing happens between requests: no webhook is sent, and what is due
+    happens with the next status or clock request. `tell` takes the lines of the log.
+    """
     faults = Faults(store)
     webhooks = Webhooks(store, faults)
     drafts = Drafts(store, webhooks)
@@ -82,10 +91,11 @@ def build(store: Store) -> ASGIApp:
 
     @asynccontextmanager
     async def life(_app: Starlette) -> AsyncIterator[None]:
-        ticking = asyncio.create_task(keep_going())
+        going = [asyncio.create_task(keep_going())] if ticking else []
         yield
-        ticking.cancel()
-        await asyncio.gather(ticking, return_exceptions=True)
+        for task in going:
+            task.cancel()
+        await asyncio.gather(*going, return_exceptions=True)
         await webhooks.close()
         store.close()
 
@@ -109,7 +119,7 @@ def build(store: Store) -> ASGIApp:
         lifespan=life,
     )
     app.router.redirect_slashes = False
-    return Logged(FaultyAnswers(app, faults))
+    return Logged(FaultyAnswers(app, faults), tell)
 
 
 def serve(store: Store, port: int) -> None:
@@ -123,7 +133,8 @@ def serve(store: Store, port: int) -> None:
         ws="none",
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as bound:
+    # Named TCP: asyncio sends small answers at once only over sockets that say so.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as bound:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((HOST, port))
         # The server raises the signal again once it has shut down: by then there is nothing to do.

@@ -10,7 +10,7 @@ import json
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -178,7 +178,9 @@ class Webhook:
 class Store:
     """The sandbox's memory under one folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
+        """`clock` gives Unix seconds; tests hand in the one they move."""
+        self._clock = clock
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.videos = folder / "videos"
         self.videos.mkdir(exist_ok=True, mode=0o700)
@@ -212,7 +214,7 @@ class Store:
 
     def now(self) -> float:
         """The sandbox's clock."""
-        return time.time() + self._clock_offset
+        return self._clock() + self._clock_offset
 
     def advance(self, seconds: float) -> None:
         """Move the clock on; it never goes back."""

@@ -1,0 +1,29 @@
+"""One clock for the product, TikTok's sandbox and the schedules: hours pass in no time."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from chalicelib.foundation.clock import Clock
+
+START = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
+
+
+class SharedClock(Clock):
+    """Stands still until it is moved; who sleeps moves it. `woken` hears of every sleep."""
+
+    def __init__(self, at: datetime = START) -> None:
+        self.at = at
+        self.woken: Callable[[], None] = lambda: None
+
+    def now(self) -> datetime:
+        return self.at
+
+    def time(self) -> float:
+        return self.at.timestamp()
+
+    def sleep(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+        self.woken()
+
+    def move_to(self, at: datetime) -> None:
+        self.at = max(self.at, at)

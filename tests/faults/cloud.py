@@ -1,0 +1,174 @@
+"""AWS in memory, as far as staging uses it: tables, a video bucket, a key, secrets, a queue."""
+
+import base64
+import io
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from local.template import read
+from tests.faults.clock import SharedClock
+from tests.faults.tables import Table, Tables, error, table_of
+
+INFRA = Path(__file__).parents[2] / "infra"
+
+
+@cache
+def _resources(name: str) -> dict[str, Any]:
+    resources: dict[str, Any] = read(INFRA / name)["Resources"]
+    return resources
+
+
+def _template_tables() -> dict[str, Table]:
+    return {
+        name: table_of(resource["Properties"])
+        for name, resource in _resources("tables.yaml").items()
+        if resource["Type"] == "AWS::DynamoDB::Table"
+    }
+
+
+@dataclass
+class Message:
+    """One message: when it shows (again), and how often it was received."""
+
+    number: int
+    body: str
+    visible_at: datetime
+    receives: int = 0
+
+
+@dataclass
+class Queue:
+    """The staging queue with the template's visibility and limit of receives."""
+
+    clock: SharedClock
+    visibility: timedelta
+    max_receives: int
+    messages: list[Message] = field(default_factory=list)
+    dead: list[Message] = field(default_factory=list)
+    _numbers: Any = field(default_factory=lambda: count(1))
+
+    def send(self, body: str, delay_seconds: int = 0) -> None:
+        shows = self.clock.now() + timedelta(seconds=delay_seconds)
+        self.messages.append(Message(next(self._numbers), body, shows))
+
+    def receive(self, choose: Callable[[list[Message]], Message]) -> Message | None:
+        """Hand out one of those that show, for the visibility time; too often is for a person."""
+        now = self.clock.now()
+        showing = [each for each in self.messages if each.visible_at <= now]
+        if not showing:
+            return None
+        message = choose(showing)
+        message.receives += 1
+        message.visible_at = now + self.visibility
+        if message.receives > self.max_receives:
+            self.messages.remove(message)
+            self.dead.append(message)
+            return self.receive(choose)
+        return message
+
+    def delete(self, message: Message) -> None:
+        if message in self.messages:
+            self.messages.remove(message)
+
+    def next_at(self) -> datetime | None:
+        return min((each.visible_at for each in self.messages), default=None)
+
+
+def _staging_queue(clock: SharedClock) -> Queue:
+    settings = _resources("queues.yaml")["StagingQueue"]["Properties"]
+    receives = settings["RedrivePolicy"]["maxReceiveCount"]
+    return Queue(clock, timedelta(seconds=settings["VisibilityTimeout"]), receives)
+
+
+class Body(io.BytesIO):
+    """The bytes of an object; `breaks_after` so many of them it raises what S3's would."""
+
+    def __init__(self, content: bytes, breaks: Callable[[], Exception] | None) -> None:
+        super().__init__(content)
+        self._breaks, self._half = breaks, len(content) // 2
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self._breaks is None:
+            return super().read(size)
+        if self.tell() >= self._half:
+            raise self._breaks()
+        whole = self._half - self.tell()
+        return super().read(whole if size is None or size < 0 else min(size, whole))
+
+
+@dataclass
+class Cloud:
+    """What a call of any client does; `s3_breaks` makes the next bodies break in the middle."""
+
+    clock: SharedClock
+    secrets: Mapping[str, str]
+    tables: Tables = field(default_factory=lambda: Tables(_template_tables()))
+    objects: dict[str, bytes] = field(default_factory=dict)
+    s3_breaks: list[Callable[[], Exception]] = field(default_factory=list)
+    loses: Callable[[], bool] = lambda: False
+    """Whether a message that was taken is never handed out."""
+    queue: Queue = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.queue = _staging_queue(self.clock)
+
+    def call(self, service: str, operation: str, parameters: Mapping[str, Any]) -> Any:
+        """Do what a client's call does. Raises what it raises."""
+        if service == "dynamodb":
+            return self.tables.call(operation, parameters)
+        known: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+            "s3 GetObject": self._get,
+            "s3 HeadObject": lambda asked: {"ContentLength": len(self._object(asked))},
+            "kms Encrypt": _encrypt,
+            "kms Decrypt": _decrypt,
+            "secretsmanager GetSecretValue": lambda asked: {
+                "SecretString": self.secrets[asked["SecretId"]]
+            },
+            "sqs SendMessage": self._send,
+            "sqs SendMessageBatch": self._send_batch,
+        }
+        if f"{service} {operation}" not in known:
+            raise NotImplementedError(f"{service} {operation}")
+        return known[f"{service} {operation}"](parameters)
+
+    def _send(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+        if not self.loses():
+            self.queue.send(asked["MessageBody"], asked.get("DelaySeconds", 0))
+        return {"MessageId": "1"}
+
+    def _send_batch(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+        for each in asked["Entries"]:
+            self._send(each)
+        return {"Successful": [{"Id": each["Id"]} for each in asked["Entries"]]}
+
+    def _object(self, parameters: Mapping[str, Any]) -> bytes:
+        found = self.objects.get(parameters["Key"])
+        if found is None:
+            raise error("NoSuchKey", "The specified key does not exist.", "GetObject")
+        return found
+
+    def _get(self, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+        content = self._object(parameters)
+        first = parameters.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")[0]
+        rest = content[int(first) :]
+        breaks = self.s3_breaks.pop(0) if self.s3_breaks else None
+        return {"Body": Body(rest, breaks), "ContentLength": len(rest)}
+
+
+def _encrypt(asked: Mapping[str, Any]) -> Mapping[str, Any]:
+    plain = asked["Plaintext"]
+    content = base64.b64encode(plain.encode() if isinstance(plain, str) else plain).decode()
+    return {"CiphertextBlob": json.dumps([asked["EncryptionContext"], content]).encode()}
+
+
+def _decrypt(asked: Mapping[str, Any]) -> Mapping[str, Any]:
+    context, content = json.loads(asked["CiphertextBlob"])
+    if context != asked["EncryptionContext"]:
+        raise error("InvalidCiphertextException", "", "Decrypt")
+    return {"Plaintext": base64.b64decode(content)}

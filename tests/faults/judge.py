@@ -1,0 +1,195 @@
+"""Looks at a world that has come to rest and says what is wrong with it; outcomes only.
+
+It reads the tables and TikTok's memory, and knows nothing of how the machine works inside.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from tests.faults.expressions import Item
+from tests.faults.tiktok import Share, sha256
+from tests.faults.world import SETTINGS, Person, World, instant_of
+
+LONGEST_LEASE = timedelta(minutes=15)
+"""No function runs for longer, so nobody needs to have anything to themselves for longer."""
+
+AT_REST = frozenset({"staged", "posted", "failed"})
+
+MAY_BE_THERE = frozenset({"unconfirmed", "never_arrived"})
+"""Failures whose words tell the member to look into their inbox, or that TikTok keeps it."""
+
+ANSWER_LOST = frozenset({"refresh_token_once"})
+"""Whether a refresh whose answer was lost was made can only be found out by asking again."""
+
+CONSENT_GONE = ANSWER_LOST | {"code_once"}
+"""The sandbox counts the codes of a consent that was taken back as used."""
+
+TOO_LATE = ANSWER_LOST | {"upload_only_once"}
+"""Bytes that were on their way for longer than anybody waited for them; TikTok refuses them."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of it, in a word or two, and everything that is wrong."""
+
+    outcome: str
+    wrong: tuple[str, ...]
+
+    @property
+    def is_right(self) -> bool:
+        return not self.wrong
+
+
+def judge(
+    world: World,
+    *,
+    quiet: bool,
+    must: frozenset[str] | None = None,
+    forgiven: frozenset[str] = frozenset(),
+) -> Verdict:
+    """Judge a world after it came to rest; `must` are the outcomes that are right for everyone.
+
+    `forgiven` are rules of TikTok's that nobody can keep after what happened.
+    """
+    wrong = [] if quiet else ["it never came to rest"]
+    outcomes = []
+    for person in world.people.values():
+        found = world.performances(person)
+        wrong += _of_person(world, person, found)
+        outcomes += [_outcome(item) for item in found] or ["nothing performed"]
+    wrong += _left_over(world)
+    wrong += [
+        f"broke TikTok's rule {rule}: {detail}"
+        for rule, detail in world.tiktok.broken_rules()
+        if rule not in forgiven
+    ]
+    for outcome in sorted(set(outcomes)):
+        if must is not None and outcome.partition(":")[0] not in must:
+            wrong.append(f"ended as {outcome}")
+    return Verdict(", ".join(outcomes), tuple(wrong))
+
+
+def _outcome(item: Item) -> str:
+    state = item["state"]["S"]
+    return f"{state}: {item['failure']['S']}" if "failure" in item else state
+
+
+def _of_person(world: World, person: Person, found: Sequence[Item]) -> Iterator[str]:
+    shares = world.shares(person)
+    yield from _shares(world, found, shares)
+    for item in found:
+        yield from _performance(world, person, item, shares)
+    yield from _ledger(world, person, found)
+    yield from _marks(world, person, found)
+    if person.under_way:
+        yield f"{person.name} is still waiting for an answer"
+
+
+def _shares(world: World, found: Sequence[Item], shares: Sequence[Share]) -> Iterator[str]:
+    """Every draft that is there has one performance, and every video at most one draft."""
+    right = {sha256(world.content(item["activity_id"]["S"])) for item in found}
+    there = [share for share in shares if share.is_there]
+    for share in there:
+        if share.sha256 not in right:
+            yield f"draft {share.publish_id} has other bytes"
+        if share.completed_uploads != 1:
+            yield f"draft {share.publish_id} was uploaded {share.completed_uploads} times"
+
+
+def _performance(
+    world: World, person: Person, item: Item, shares: Sequence[Share]
+) -> Iterator[str]:
+    name, state = item["performance_id"]["S"], item["state"]["S"]
+    video = sha256(world.content(item["activity_id"]["S"]))
+    others = [
+        each
+        for each in world.performances(person)
+        if each["activity_id"] == item["activity_id"] and each is not item
+    ]
+    there = [share for share in shares if share.is_there and share.sha256 == video]
+    mine = [share for share in there if share.publish_id == item.get("publish_id", {}).get("S")]
+    others_right = [each for each in others if each["state"]["S"] in ("staged", "posted")]
+    if state not in AT_REST:
+        yield f"{name} rests as {state}"
+    elif state == "failed":
+        if not item.get("reason", {}).get("S", "").endswith(".") or "failed_at" not in item:
+            yield f"{name} failed without plain words"
+        if len(there) > len(others_right) and item["failure"]["S"] not in MAY_BE_THERE:
+            yield f"{name} failed ({item['failure']['S']}), but its draft is there"
+    else:
+        if len(mine) != 1:
+            yield f"{name} is {state}, but its own draft is not there"
+        if len(there) > 1 and not any(
+            each["state"]["S"] == "failed" and each["failure"]["S"] in MAY_BE_THERE
+            for each in others
+        ):
+            yield f"{name} has {len(there)} completed drafts"
+        connected = world.account_state(person) == "connected"
+        if connected and state != "posted" and any(share.is_posted for share in mine):
+            yield f"{name} was posted at TikTok, but rests as {state}"
+        for moment in ("staged_at", "posted_at") if state == "posted" else ("staged_at",):
+            if moment not in item:
+                yield f"{name} is {state} without {moment}"
+
+
+def _ledger(world: World, person: Person, found: Sequence[Item]) -> Iterator[str]:
+    """One award for each performance, one reversal for each that failed, and their sum."""
+    owned = world.cloud.tables.owned(SETTINGS.points_table, person.caller.owner)
+    entries = [item for item in owned if item["item"]["S"].startswith("entry#")]
+    told = sorted(
+        (each["performance_id"]["S"], each["kind"]["S"], int(each["points"]["N"]))
+        for each in entries
+    )
+    due = []
+    for item in found:
+        name, points = item["performance_id"]["S"], int(item["points"]["N"])
+        due.append((name, "award", points))
+        if item["state"]["S"] == "failed":
+            due.append((name, "reversal", -points))
+    if told != sorted(due):
+        yield f"{person.name}'s ledger is {told}, not {sorted(due)}"
+    totals = [item for item in owned if item["item"]["S"] == "totals"]
+    summed = sum(points for _, _, points in told)
+    kept = int(totals[0]["balance"]["N"]) if totals else 0
+    if kept != summed:
+        yield f"{person.name}'s balance is {kept}, the ledger says {summed}"
+
+
+def _marks(world: World, person: Person, found: Sequence[Item]) -> Iterator[str]:
+    """What was performed is out of the feed, what failed is back in it."""
+    owned = world.cloud.tables.owned(SETTINGS.marks_table, person.caller.owner)
+    marks = {
+        (item["activity_id"]["S"], item["performance_id"]["S"])
+        for item in owned
+        if "performance_id" in item
+    }
+    due = {
+        (item["activity_id"]["S"], item["performance_id"]["S"])
+        for item in found
+        if item["state"]["S"] != "failed"
+    }
+    if marks != due:
+        yield f"{person.name}'s marks are {sorted(marks)}, not {sorted(due)}"
+
+
+def _left_over(world: World) -> Iterator[str]:
+    now = world.clock.now()
+    if world.cloud.queue.messages:
+        yield f"{len(world.cloud.queue.messages)} messages are left"
+    if world.cloud.queue.dead:
+        yield f"{len(world.cloud.queue.dead)} messages went to the dead-letter queue"
+    for item in world.cloud.tables.items(SETTINGS.performances_table):
+        name = item["performance_id"]["S"]
+        if "unfinished_in" in item and item["state"]["S"] in ("posted", "failed"):
+            yield f"{name} is {item['state']['S']} and still looked at"
+        if "unfinished_in" not in item and item["state"]["S"] not in AT_REST:
+            yield f"{name} is {item['state']['S']} and nobody will look at it"
+        if "leased_until" in item and instant_of(item["leased_until"]) > now + LONGEST_LEASE:
+            yield f"{name} is leased for ever"
+    for item in world.cloud.tables.items(SETTINGS.accounts_table):
+        until = float(item.get("locked_until", {}).get("N", 0))
+        if until > (now + LONGEST_LEASE).timestamp():
+            yield f"{item['key']['S']} is locked for ever"
+        if "pending_in" in item:
+            yield f"{item['key']['S']} has a send that was never made"

@@ -1,0 +1,207 @@
+"""TikTok's sandbox in a thread of this process, on the shared clock, and what it knows."""
+
+import hashlib
+import socket
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlsplit
+
+import requests
+import uvicorn
+
+from local.tiktok_sandbox.faults import OpenConnections
+from local.tiktok_sandbox.server import build
+from local.tiktok_sandbox.settings import App
+from local.tiktok_sandbox.state import Store
+from local.tiktok_sandbox.webhooks import signature
+from tests.faults.clock import SharedClock
+
+CLIENT_KEY = "sandbox-client-key"
+CLIENT_SECRET = "sandbox-client-secret"
+REDIRECT_URI = "http://127.0.0.1:8000/tiktok/callback"
+SCOPES = ("user.info.basic", "video.upload")
+PROCESSING_SECONDS = 0.5
+TIMEOUT = 10
+
+
+@dataclass(frozen=True)
+class Share:
+    """One draft at TikTok."""
+
+    publish_id: str
+    person: str
+    status: str
+    completed_uploads: int
+    sha256: str | None
+    due_at: float | None
+
+    @property
+    def is_there(self) -> bool:
+        """Whether all of it came, and it did not come to nothing."""
+        return self.completed_uploads > 0 and self.status != "FAILED"
+
+    @property
+    def is_posted(self) -> bool:
+        return self.status == "PUBLISH_COMPLETE"
+
+
+@dataclass(frozen=True)
+class Hook:
+    """A webhook as TikTok would send it."""
+
+    event: str
+    publish_id: str
+    body: bytes
+
+    def signature(self, at: float) -> str:
+        return signature(CLIENT_SECRET, int(at), self.body)
+
+
+class TikTok:
+    """A running sandbox: its levers over HTTP, its memory read where it lies."""
+
+    def __init__(self, url: str, database: sqlite3.Connection) -> None:
+        self.url = url
+        self._database = database
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._hooks_seen = 0
+
+    def close(self) -> None:
+        self._session.close()
+
+    def control(self, name: str, body: Mapping[str, Any]) -> Any:
+        answer = self._session.post(f"{self.url}/_sandbox/{name}", json=body, timeout=TIMEOUT)
+        answer.raise_for_status()
+        return answer.json()
+
+    def faults(self, *rules: Mapping[str, Any]) -> None:
+        self.control("faults", {"rules": list(rules)})
+
+    def expire(self, person: str, *kinds: str) -> None:
+        self.control("tokens", {"person": person, "expire": list(kinds)})
+
+    def settle(self) -> None:
+        """Let what is due by now happen."""
+        self.control("clock", {"advance_seconds": 0})
+
+    def consents(self, person: str, url: str) -> str:
+        """The person authorizes the app; gives the code that the browser brings back."""
+        form = {"person": person, "scopes": list(SCOPES), "decision": "authorize"}
+        self._session.cookies.clear()
+        answer = self._session.post(url, data=form, allow_redirects=False, timeout=TIMEOUT)
+        return dict(parse_qsl(urlsplit(answer.headers["Location"]).query))["code"]
+
+    def posts(self, share: Share) -> None:
+        """The person presses Post."""
+        self._press(f"{quote(share.person)}/{share.publish_id}/post")
+
+    def removes_access(self, person: str) -> None:
+        """The person takes the app's access back, if it has any."""
+        self._press(f"{quote(person)}/remove-access", HTTPStatus.CONFLICT)
+
+    def _press(self, path: str, fine: HTTPStatus = HTTPStatus.SEE_OTHER) -> None:
+        url = f"{self.url}/inbox/{path}"
+        answer = self._session.post(url, timeout=TIMEOUT, allow_redirects=False)
+        if answer.status_code != fine:
+            answer.raise_for_status()
+
+    def shares(self, person: str | None = None, publish_id: str | None = None) -> list[Share]:
+        """List drafts, all of them or those of a person, or the one of this id."""
+        found = self._database.execute(
+            "SELECT publish_id, person, status, completed_uploads, sha256, due_at FROM shares"
+            " WHERE (?1 IS NULL OR person = ?1) AND (?2 IS NULL OR publish_id = ?2)"
+            " ORDER BY rowid",
+            (person, publish_id),
+        )
+        return [Share(*row) for row in found]
+
+    def next_due(self) -> float | None:
+        (found,) = self._database.execute("SELECT min(due_at) FROM shares").fetchone()
+        return None if found is None else float(found)
+
+    def hooks(self) -> list[Hook]:
+        """Take the webhooks TikTok has made since last asked."""
+        found = self._database.execute(
+            "SELECT id, event, publish_id, body FROM webhooks WHERE id > ? ORDER BY id",
+            (self._hooks_seen,),
+        ).fetchall()
+        self._hooks_seen = found[-1][0] if found else self._hooks_seen
+        return [Hook(event, publish_id, body.encode()) for _, event, publish_id, body in found]
+
+    def broken_rules(self) -> list[tuple[str, str]]:
+        """List those of TikTok's rules that were broken and could have been kept."""
+        found = self._database.execute("SELECT rule, detail FROM violations WHERE avoidable")
+        return [(rule, detail) for rule, detail in found]
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+class _Server(uvicorn.Server):
+    """Says when it is ready."""
+
+    def __init__(self, config: uvicorn.Config, ready: threading.Event) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready.set()
+
+
+@contextmanager
+def running(folder: Path, clock: SharedClock) -> Iterator[TikTok]:
+    """Run a sandbox in a thread for as long as the block lasts."""
+    ready = threading.Event()
+    servers: list[_Server] = []
+    # Named TCP: asyncio sends small answers at once only over sockets that say so.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as bound:
+        bound.bind(("127.0.0.1", 0))
+        thread = threading.Thread(target=_serve, args=(folder, clock, bound, ready, servers))
+        thread.start()
+        ready.wait(TIMEOUT)
+        url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        try:
+            with closing(sqlite3.connect(folder / "sandbox.sqlite3")) as database:
+                tiktok = TikTok(url, database)
+                with closing(tiktok):
+                    yield tiktok
+        finally:
+            servers[0].should_exit = True
+            thread.join()
+
+
+def _serve(
+    folder: Path,
+    clock: SharedClock,
+    bound: socket.socket,
+    ready: threading.Event,
+    servers: list[_Server],
+) -> None:
+    store = Store(folder, clock.time)
+    store.app = App(
+        client_key=CLIENT_KEY,
+        client_secret=CLIENT_SECRET,
+        redirect_uris=(REDIRECT_URI,),
+        processing_seconds=PROCESSING_SECONDS,
+        webhooks_use_moved_clock=True,
+    )
+    config = uvicorn.Config(
+        build(store, tell=lambda _line: None, ticking=False),
+        http=OpenConnections,
+        access_log=False,
+        log_level="warning",
+        lifespan="on",
+        ws="none",
+        timeout_graceful_shutdown=1,
+    )
+    servers.append(_Server(config, ready))
+    servers[0].run(sockets=[bound])
