@@ -4,7 +4,7 @@ A room's service hands out its writes as `Part`s; the room that owns the use cas
 or none. A part knows which problem its broken condition means.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -35,8 +35,9 @@ def bind(model: type[Model], table_name: str) -> None:
 def condition_failed(error: PynamoDBException) -> bool:
     """Tell whether a single write was refused because its condition did not hold."""
     # An error without an answer, such as a timeout, has no response to look into.
-    response = getattr(error.cause, "response", None) or {}
-    return response.get("Error", {}).get("Code") == f"{_CONDITION_FAILED}Exception"
+    response: Mapping[str, Any] = getattr(error.cause, "response", None) or {}
+    found: str | None = response.get("Error", {}).get("Code")
+    return found == f"{_CONDITION_FAILED}Exception"
 
 
 def changed(item: Model, actions: Sequence[Action], condition: Condition) -> bool:

@@ -7,9 +7,9 @@ performance from moving has an end: its attempts are counted and its time is lim
 
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from chalicelib.activities.service import ActivityLifecycle, ActivityMarks
 from chalicelib.foundation.clock import Clock
@@ -38,7 +38,7 @@ from chalicelib.performances.model import (
     resumed,
     staged,
 )
-from chalicelib.performances.queue import MAX_DELAY_SECONDS, StagingQueue
+from chalicelib.performances.queue import BATCH, MAX_DELAY_SECONDS, StagingQueue
 from chalicelib.performances.store import PerformanceStore
 from chalicelib.points.service import PointService
 from chalicelib.programs.model import owner_key
@@ -68,6 +68,9 @@ RESUMES = 3
 
 LATER = timedelta(seconds=60)
 """When to try again if TikTok does not say: its limits are per minute."""
+
+LATEST = timedelta(seconds=MAX_DELAY_SECONDS)
+"""As seldom as it gets while nothing but an outage keeps a performance."""
 
 FOLLOWED_PER_RUN = 500
 
@@ -378,9 +381,13 @@ class Stager:
     def _later(
         self, performance: Performance, seconds: float | None, error: TikTokError | None
     ) -> None:
-        """Come back in `seconds`: by a delayed message, or by the schedule if that is far off."""
-        delay = timedelta(seconds=seconds) if seconds else LATER
+        """Come back in `seconds`: by a delayed message, or by the schedule if that is far off.
+
+        If TikTok does not say when, ever more seldom: after a quarter of the time it has taken.
+        """
         stored = self._stored(performance)
+        waited = self._clock.now() - stored.trying_since
+        delay = timedelta(seconds=seconds) if seconds else max(LATER, min(waited / 4, LATEST))
         soon = delay.total_seconds() <= MAX_DELAY_SECONDS
         look_at = self._clock.now() + delay + (QUEUED_GRACE if soon else timedelta())
         self._store.look_later(stored, look_at)
@@ -473,7 +480,14 @@ class FollowUp:
         """
         now = self._clock.now()
         overdue = self._store.unfinished(now, FOLLOWED_PER_RUN)
-        found = [each for each in overdue if self._store.queued_again(each, now + QUEUED_AGAIN)]
+        return sum(
+            self._queue_again(overdue[start : start + BATCH], now + QUEUED_AGAIN)
+            for start in range(0, len(overdue), BATCH)
+        )
+
+    def _queue_again(self, overdue: Sequence[Reference], look_at: datetime) -> int:
+        """Queue as many as one call takes: what breaks among them holds up no others for long."""
+        found = [each for each in overdue if self._store.queued_again(each, look_at)]
         self._queue.send(found)
         return len(found)
 

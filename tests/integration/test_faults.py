@@ -80,16 +80,10 @@ def test_a_seed_makes_the_same_world_again(stage: Theatre) -> None:
     assert first == second
 
 
-@pytest.mark.xfail(
-    strict=True, reason="what PynamoDB makes of a timeout has no response to look into"
-)
 def test_a_table_that_does_not_answer_is_told_as_such() -> None:
     assert not condition_failed(UpdateError(cause=timed_out()))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a rotated pair is given up at the first error of KMS or DynamoDB"
-)
 @pytest.mark.parametrize("name", ["kms Encrypt", "dynamodb UpdateItem Accounts=connected"])
 def test_a_hiccup_of_aws_while_a_new_pair_is_stored_costs_no_consent(
     stage: Theatre, name: str
