@@ -449,6 +449,25 @@ def test_an_import_takes_a_few_calls_for_each_hundred(company: Company, calls: C
     calls.made.clear()
     assert {outcome for _, outcome, _ in company.imports(text)} == {"already_a_member"}
     assert calls.names == ["BatchGetItem"] * 2
+    people = company.greenroom.house._program_store
+    for number in range(3):
+        removed = people.member_by_email(company.ana.program_id, f"m{number}@demo.example")
+        assert removed is not None
+        company.removes(removed)
+    calls.made.clear()
+    outcomes = [outcome for _, outcome, _ in company.imports(text)]
+    assert outcomes == ["invited"] * 3 + ["already_a_member"] * 57
+    assert calls.names == ["BatchGetItem"] * 2 + ["UpdateItem"] * 3
+
+
+def test_who_is_brought_back_by_another_at_the_same_moment_is_in_it(company: Company) -> None:
+    ben = company.joins()
+    company.removes(ben)
+    removed = company.now(ben)
+    company.invites()
+    again = replace(removed, role=MANAGER)
+    assert company.greenroom.house.programs.bring_back(removed, again) == (company.now(ben), False)
+    assert company.now(ben).role is MEMBER
 
 
 def test_who_is_invited_by_another_at_the_same_moment_is_reported_as_they_are(
