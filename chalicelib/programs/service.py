@@ -218,11 +218,16 @@ class ProgramService:
             if member.invitation and known.invitation == member.invitation:
                 return self._with_zone(known), True  # by the same request, before
             if again and known.status is MemberStatus.REMOVED:
-                if self._store.invite_again(known, member):
-                    return self._with_zone(invited_again(known, member)), True
-                known = self._store.member(known.program_id, known.member_id) or known
+                return self.bring_back(known, member)
             return self._with_zone(known), False
         return self._with_zone(member), True
+
+    def bring_back(self, removed: Member, invitation: Member) -> tuple[Member, bool]:
+        """Invite a removed member again, as who they were: one call; False if they are back."""
+        if self._store.invite_again(removed, invitation):
+            return self._with_zone(_invited_again(removed, invitation)), True
+        known = self._store.member(removed.program_id, removed.member_id) or removed
+        return self._with_zone(known), False
 
     def _invited(self, program: Program, email: str, role: Role) -> Member:
         now = self._clock.now()
@@ -266,7 +271,7 @@ def invited(
     )
 
 
-def invited_again(removed: Member, invitation: Member) -> Member:
+def _invited_again(removed: Member, invitation: Member) -> Member:
     """Make a removed member an invited one, who keeps their id, name, zone and channels."""
     return replace(
         removed,

@@ -21,7 +21,8 @@ from chalicelib.performances.model import Performance
 from chalicelib.performances.service import AccountRequired, Connected, PerformanceService
 from chalicelib.points.model import Totals
 from chalicelib.points.service import PointService, Standing
-from chalicelib.programs.model import Member, MemberStatus, Program
+from chalicelib.programs.campaigns.service import CampaignService
+from chalicelib.programs.model import Campaign, Member, MemberStatus, Program
 from chalicelib.programs.service import Profile
 from chalicelib.tiktok.service import Authorization
 from tests.clock import NOON, StoppedClock
@@ -190,6 +191,7 @@ class Visitor:
         door.open("PATCH /me", "points.change_me")
         door.open("POST  /activities", "activities.create")
         door.open("GET   /feed", "activities.feed")
+        door.open("POST  /campaigns", "programs.campaigns.create")
         door.open("POST  /activities/{activity_id}/perform", "performances.perform")
         door.open("GET   /tiktok/callback", "performances.callback", public=True)
         door.open("POST  /tiktok/webhook", "performances.webhook", public=True)
@@ -630,3 +632,20 @@ def test_a_browser_elsewhere_is_answered_as_everybody(visitor: Visitor) -> None:
     answer = visitor.ask("GET /feed", headers=BROWSER)
     assert answer.headers["Content-Type"] == "application/json"
     assert problem(visitor.ask("GET /feed?page=2", headers=BROWSER))["code"] == "invalid_request"
+
+
+class Campaigns(CampaignService):
+    """Makes what is asked for."""
+
+    def __init__(self) -> None:
+        pass
+
+    def create(self, caller: Caller, name: str, made_id: str | None = None) -> Campaign:  # noqa: ARG002
+        return Campaign(caller.program_id, "cmp_1", name, archived=False, created_at=NOON)
+
+
+def test_a_part_of_a_split_room_is_led_to_its_own_service(visitor: Visitor) -> None:
+    visitor.rooms["campaigns"] = Campaigns()
+    answer = visitor.ask("POST /campaigns", body={"name": "  Spring   sale "})
+    assert answer.status_code == 201
+    assert answer.json_body["name"] == "Spring sale"

@@ -128,7 +128,8 @@ class MemberService:
         if means.email in kept:
             member, new = kept[means.email]
         elif known[means.email].status is MemberStatus.REMOVED:
-            member, new = self._programs.invite_as(_to_invite(caller, means, now))
+            back = _to_invite(caller, means, now)
+            member, new = self._programs.bring_back(known[means.email], back)
         else:
             member, new = known[means.email], False
         outcome = Outcome.INVITED if new else Outcome.ALREADY_A_MEMBER
