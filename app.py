@@ -45,6 +45,7 @@ door = Door(
 door.open("GET   /health", "foundation.health", public=True)
 door.open("GET   /me", "points.me")
 door.open("PATCH /me", "points.change_me")
+door.open("GET   /leaderboard", "points.leaderboard")
 door.open("POST  /uploads", "videos.ask")
 door.open("GET   /uploads/{upload_id}", "videos.read")
 door.open("POST  /activities", "activities.create")
@@ -123,3 +124,31 @@ def follow_up(event: CloudWatchEvent) -> int:  # noqa: ARG001  a tick says nothi
     from chalicelib.performances import worker
 
     return worker.follow_up(house.follow_up, house.performances)
+
+
+@app.on_dynamodb_record(
+    stream_arn="arn:aws:dynamodb:us-east-1:000000000000:table/points/stream/0", batch_size=100
+)
+def count(event: DynamoDBEvent) -> Any:
+    """Ledgers grew: what their entries are worth is counted."""
+    from chalicelib.points import worker
+
+    return worker.count(house.counter, event.to_dict(), event.context)
+
+
+@app.on_dynamodb_record(
+    stream_arn="arn:aws:dynamodb:us-east-1:000000000000:table/programs/stream/0", batch_size=100
+)
+def notice(event: DynamoDBEvent) -> Any:
+    """People or settings changed: boards show them."""
+    from chalicelib.points import worker
+
+    return worker.notice(house.snapshots, event.to_dict(), event.context)
+
+
+@app.schedule("rate(1 minute)")
+def rank(event: CloudWatchEvent) -> int:  # noqa: ARG001  a tick says nothing but now
+    """The clock ticked: boards may be due."""
+    from chalicelib.points import worker
+
+    return worker.rank(house.snapshots)

@@ -29,6 +29,7 @@ class Stack:
             Settings(
                 programs_table=self.outputs["ProgramsTableName"],
                 points_table=self.outputs["PointsTableName"],
+                boards_table=self.outputs["BoardsTableName"],
             )
         )
 

@@ -28,6 +28,10 @@ class Program:
     name: str
     time_zone: str
     created_at: datetime
+    leaderboard: bool = True
+    rewards: bool = True
+    disclosure: str = ""
+    managers_on_leaderboard: bool = True
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
-from pynamodb.attributes import UnicodeAttribute, UTCDateTimeAttribute
+from pynamodb.attributes import BooleanAttribute, UnicodeAttribute, UTCDateTimeAttribute
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 
 from chalicelib.foundation.identity import Role, TikTokState
-from chalicelib.foundation.table import Part, Put, Update, bind, changed, commit
+from chalicelib.foundation.table import Part, Put, Read, Update, bind, changed, commit
 from chalicelib.programs.model import Member, MemberStatus, Program, normalized_name
 
 _PROGRAM = "program"
@@ -28,6 +28,22 @@ class ProgramItem(Model):
     name = UnicodeAttribute()
     time_zone = UnicodeAttribute()
     created_at = UTCDateTimeAttribute()
+    leaderboard = BooleanAttribute(default=True)
+    rewards = BooleanAttribute(default=True)
+    disclosure = UnicodeAttribute(default="")
+    managers_on_leaderboard = BooleanAttribute(default=True)
+
+    def to_program(self) -> Program:
+        return Program(
+            program_id=self.program_id,
+            name=self.name,
+            time_zone=self.time_zone,
+            created_at=self.created_at,
+            leaderboard=self.leaderboard,
+            rewards=self.rewards,
+            disclosure=self.disclosure,
+            managers_on_leaderboard=self.managers_on_leaderboard,
+        )
 
 
 class BySubject(GlobalSecondaryIndex["MemberItem"]):
@@ -99,10 +115,13 @@ class ProgramStore:
 
     def program(self, program_id: str) -> Program | None:
         try:
-            item = ProgramItem.get(program_id, _PROGRAM, consistent_read=True)
+            return ProgramItem.get(program_id, _PROGRAM, consistent_read=True).to_program()
         except DoesNotExist:
             return None
-        return Program(item.program_id, item.name, item.time_zone, item.created_at)
+
+    def reading(self, program_id: str) -> Read[Program]:
+        """Read of a program, together with what other rooms read."""
+        return Read(ProgramItem, (program_id, _PROGRAM), ProgramItem.to_program)
 
     def program_named(self, name: str) -> Program | None:
         guard = _guard(_name_key(name), "name")
@@ -143,8 +162,10 @@ class ProgramStore:
             return None
 
     def members(self, program_id: str) -> Iterator[Member]:
-        """Walk all members of a program, page by page."""
-        found = MemberItem.query(program_id, MemberItem.item.startswith(_member_key("")))
+        """Walk all members of a program, page by page, never behind."""
+        found = MemberItem.query(
+            program_id, MemberItem.item.startswith(_member_key("")), consistent_read=True
+        )
         return (item.to_member() for item in found)
 
     def note_tiktok(

@@ -39,6 +39,7 @@ TABLES = (
     "IdempotencyTable",
     "MarksTable",
     "PointsTable",
+    "BoardsTable",
     "PerformancesTable",
     "AccountsTable",
 )

@@ -32,6 +32,9 @@ FUNCTIONS = {
     "Enqueue": "EnqueueRole",
     "Stage": "StageRole",
     "FollowUp": "FollowUpRole",
+    "Count": "CountRole",
+    "Notice": "NoticeRole",
+    "Rank": "RankRole",
 }
 DENIALS = ("AccessDenied", "is not authorized to perform", "UnauthorizedOperation")
 
@@ -53,6 +56,8 @@ UNSEEN = {
     ("SettleRole", "sqs:SendMessage", "verdictsfailed"): "the platform puts aside what the "
     "function failed at for good, and nothing does in this run",
     ("EnqueueRole", "sqs:SendMessage", "performancesfailed"): "likewise",
+    ("CountRole", "sqs:SendMessage", "countsfailed"): "likewise",
+    ("NoticeRole", "sqs:SendMessage", "noticesfailed"): "likewise",
     (
         "ValidateRole",
         "s3:ListBucket",

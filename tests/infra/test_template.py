@@ -10,6 +10,7 @@ import pytest
 
 from chalicelib.foundation.http import MAX_BODY_BYTES
 from chalicelib.foundation.problems import MEDIA_TYPE, ProblemCode
+from chalicelib.points.boards import LEASE
 from local.package import Package
 
 FUNCTION = "AWS::Serverless::Function"
@@ -24,6 +25,9 @@ FUNCTIONS = {
     "Enqueue": ("EnqueueRole", 256, 30),
     "Stage": ("StageRole", 512, 180),
     "FollowUp": ("FollowUpRole", 256, 50),
+    "Count": ("CountRole", 256, 50),
+    "Notice": ("NoticeRole", 256, 30),
+    "Rank": ("RankRole", 1769, 120),
 }
 WATCHED = set(FUNCTIONS) - {"Authorizer"}  # it refuses tokens by failing, which is no alarm
 TABLES = (
@@ -33,6 +37,7 @@ TABLES = (
     "IdempotencyTable",
     "MarksTable",
     "PointsTable",
+    "BoardsTable",
     "PerformancesTable",
     "AccountsTable",
 )
@@ -42,9 +47,18 @@ DEAD_LETTERS = {
     "VerdictsFailed": "VerdictsFailedWaiting",
     "StagingFailed": "StagingFailedWaiting",
     "PerformancesFailed": "PerformancesFailedWaiting",
+    "CountsFailed": "CountsFailedWaiting",
+    "NoticesFailed": "NoticesFailedWaiting",
 }
 QUEUES = ("ArrivalsQueue", "StagingQueue", *DEAD_LETTERS)
-LATE = ("ArrivalsQueueOld", "StagingQueueOld", "SettleLate", "EnqueueLate")
+LATE = (
+    "ArrivalsQueueOld",
+    "StagingQueueOld",
+    "SettleLate",
+    "EnqueueLate",
+    "CountLate",
+    "NoticeLate",
+)
 RESOURCES = {
     *FUNCTIONS,
     *(role for role, _, _ in FUNCTIONS.values()),
@@ -179,6 +193,58 @@ def test_verdicts_come_from_the_stream_and_what_fails_for_good_is_put_aside(
     assert properties(resources, "UploadsTable")["StreamSpecification"] == {
         "StreamViewType": "NEW_IMAGE"
     }
+
+
+FOLLOWING = {
+    "Count": (
+        ("PointsTable", "NEW_IMAGE", "CountsFailed"),
+        {
+            "eventName": ["INSERT"],
+            "dynamodb": {"NewImage": {"item": {"S": [{"prefix": "entry#"}]}}},
+        },
+    ),
+    "Notice": (
+        ("ProgramsTable", "NEW_AND_OLD_IMAGES", "NoticesFailed"),
+        {"dynamodb": {"Keys": {"item": {"S": [{"prefix": "member#"}, "program"]}}}},
+    ),
+}
+
+
+@pytest.mark.parametrize("function", FOLLOWING)
+def test_boards_follow_the_ledger_and_the_people_and_what_fails_for_good_is_put_aside(
+    resources: dict[str, Any], function: str
+) -> None:
+    (table, images, failed), pattern = FOLLOWING[function]
+    (source,) = properties(resources, function)["Events"].values()
+    given = source["Properties"]
+    assert given["Stream"] == {"Fn::GetAtt": [table, "StreamArn"]}
+    assert properties(resources, table)["StreamSpecification"] == {"StreamViewType": images}
+    assert given["StartingPosition"] == "TRIM_HORIZON"
+    assert given["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert given["BisectBatchOnFunctionError"] is True
+    assert given["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": [failed, "Arn"]}
+    patterns = [json.loads(each["Pattern"]) for each in given["FilterCriteria"]["Filters"]]
+    assert patterns == [pattern]
+
+
+def test_nothing_but_a_request_writes_to_the_ledger(resources: dict[str, Any]) -> None:
+    """What counts it and ranks by it cannot change it."""
+    writing = {
+        role
+        for role, statement in statements(resources)
+        for action in listed(statement["Action"])
+        if action in {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}
+        and "PointsTable" in json.dumps(statement["Resource"])
+    }
+    assert writing == {"ApiRole", "StageRole", "FollowUpRole"}
+
+
+def test_boards_are_made_each_minute_by_runs_shorter_than_their_lease(
+    resources: dict[str, Any],
+) -> None:
+    (source,) = properties(resources, "Rank")["Events"].values()
+    assert source == {"Type": "Schedule", "Properties": {"Schedule": "rate(1 minute)"}}
+    assert properties(resources, "Rank")["Timeout"] < LEASE.total_seconds()
 
 
 def test_the_clock_ticks_each_minute(resources: dict[str, Any]) -> None:
