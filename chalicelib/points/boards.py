@@ -251,7 +251,7 @@ class Board:
 
 
 class _Replaced(Exception):
-    """Two newer boards have come since the head was read."""
+    """Two newer boards have come since the head was read; or the board is damaged."""
 
 
 class Leaderboard:
@@ -315,8 +315,11 @@ class Leaderboard:
         page = page_of_place(head, place) or page
         rows = rows_of(head, page, self._content(caller, period, page))
         near = around(rows, caller.member_id)
-        rank = next(each.rank for each in near if each.row.member_id == caller.member_id)
-        return Own(rank, points, tuple(near))
+        found = next((each for each in near if each.row.member_id == caller.member_id), None)
+        if found is None:
+            logger.error("a board contradicts itself", extra={"period": period.value})
+            raise _Replaced
+        return Own(found.rank, points, tuple(near))
 
     def _content(self, caller: Caller, period: Period, page: Page) -> bytes:
         content = self._boards.page(caller.program_id, period, page.page_id)

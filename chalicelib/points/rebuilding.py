@@ -74,6 +74,8 @@ class Rebuilding:
         for span in spans_between(ledgers.first, today):
             found += self._scores_that_differ(program_id, span, ledgers.scores)
         say("scores compared")
+        if program_id in self._boards.due():
+            say("a change waits for the next tick; until then boards may differ by it")
         if program.leaderboard:
             names = self._snapshots.names(program)
             for span in spans_of(today):

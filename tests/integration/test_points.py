@@ -11,6 +11,7 @@ from pynamodb.exceptions import UpdateError
 import commands.__main__ as commands_main
 from chalicelib.composition import House
 from chalicelib.foundation.identity import Caller
+from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.foundation.table import Conflict, commit
 from chalicelib.points.board_store import BoardStore, HeadItem, PageItem
 from chalicelib.points.model import Difference, Totals
@@ -361,15 +362,35 @@ def test_a_board_that_is_damaged_as_a_whole_is_found_and_made_anew(
 ) -> None:
     callers = earned(greenroom, ben=10, cleo=20, dora=30)
     damage(greenroom)
-    code, differing, lines = rebuild(greenroom)
-    assert (code, differing) == (3, {"differences": 3, "places": 3})
+    code, differing, lines = rebuild(greenroom, "--repair")
+    assert (code, differing) == (0, {"differences": 3, "places": 3})
     told = [line.partition(":")[0] for line in lines]
     assert sorted(told) == sorted(each.member_id for each in callers.values())
-    assert rebuild(greenroom, "--repair")[0] == 0
     assert rebuild(greenroom) == (0, {}, [])
     own = greenroom.board(callers["cleo"]).own
     assert own is not None
     assert (own.rank, own.points) == (2, 20)
+
+
+def test_a_board_that_contradicts_itself_is_not_shown(greenroom: Greenroom) -> None:
+    cleo = earned(greenroom, ben=10, cleo=20, dora=30)["cleo"]
+    misplace_members(greenroom)
+    board_of(greenroom, lambda rows: rows.pop(1))
+    with pytest.raises(Problem) as refused:
+        greenroom.board(cleo)
+    assert refused.value.code is ProblemCode.UNAVAILABLE
+
+
+@pytest.mark.usefixtures("_stack")
+def test_a_change_that_waits_for_the_next_tick_is_said(greenroom: Greenroom) -> None:
+    ben = earned(greenroom, ben=10)["ben"]
+    award(greenroom.house.points, ben, 1)
+    greenroom.counts()
+    words = ["points", "rebuild", "--program", greenroom.program.program_id]
+    result = CliRunner().invoke(commands_main.main, words)
+    assert "a change waits for the next tick" in result.stderr
+    greenroom.ranks()
+    assert rebuild(greenroom) == (0, {}, [])
 
 
 @pytest.mark.usefixtures("_stack")
