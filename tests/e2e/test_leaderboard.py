@@ -19,7 +19,7 @@ def once_ranked(backstage: Backstage, ask: Callable[[], Any], right: Callable[[A
         seen = ask()
         return seen if right(seen) else None
 
-    return wait_for("The board being made", there)
+    return wait_for("The board being made", there, 45)
 
 
 def test_who_performs_is_on_the_board_with_the_next_tick_and_as_they_are_called_now(

@@ -358,7 +358,7 @@ def test_the_ledger_adds_up_and_a_planted_difference_is_found_and_set_right(
         backstage.tick("Rank")
         return bool(sender.api.get("/leaderboard", period="week").body["me"]["points"] == 11)
 
-    wait_for("The points being on the board", ranked)
+    wait_for("The points being on the board", ranked, 45)
     assert rebuild().returncode == 0
     owner = f"{crew.program_id}/{sender.member_id}"
     backstage.table("PointsTable").update_item(
