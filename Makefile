@@ -55,6 +55,7 @@ package: environments ## build the CloudFormation template and the zips; OUT=fol
 .PHONY: bench
 bench: environments ## hold the validation against the plain way: verdicts, bytes, GETs, time, memory
 	@$(PY) -m bench.videos
+	@$(PY) -m bench.program $(if $(SIZE),--size "$(SIZE)")
 
 .PHONY: faults
 faults: environments ## die at every effect of staging, meet every fault, soak; ARGS="--only soak --seed 7"

@@ -64,6 +64,7 @@ door.open("DELETE /channels/{channel_id}/members/{member_id}", "programs.channel
 door.open("POST  /campaigns", "programs.campaigns.create")
 door.open("GET   /campaigns", "programs.campaigns.list_newest")
 door.open("PATCH /campaigns/{campaign_id}", "programs.campaigns.change")
+door.open("GET   /leaderboard", "points.leaderboard")
 door.open("POST  /uploads", "videos.ask")
 door.open("GET   /uploads/{upload_id}", "videos.read")
 door.open("POST  /activities", "activities.create")
@@ -168,3 +169,31 @@ def renew(event: CloudWatchEvent) -> int:  # noqa: ARG001  a tick says nothing b
     from chalicelib.tiktok import worker
 
     return worker.renew(house.tiktok)
+
+
+@app.on_dynamodb_record(
+    stream_arn="arn:aws:dynamodb:us-east-1:000000000000:table/points/stream/0", batch_size=100
+)
+def count(event: DynamoDBEvent) -> Any:
+    """Ledgers grew: what their entries are worth is counted."""
+    from chalicelib.points import worker
+
+    return worker.count(house.counter, event.to_dict(), event.context)
+
+
+@app.on_dynamodb_record(
+    stream_arn="arn:aws:dynamodb:us-east-1:000000000000:table/programs/stream/0", batch_size=100
+)
+def notice(event: DynamoDBEvent) -> Any:
+    """People or settings changed: boards show them."""
+    from chalicelib.points import worker
+
+    return worker.notice(house.snapshots, event.to_dict(), event.context)
+
+
+@app.schedule("rate(1 minute)")
+def rank(event: CloudWatchEvent) -> int:  # noqa: ARG001  a tick says nothing but now
+    """The clock ticked: boards may be due."""
+    from chalicelib.points import worker
+
+    return worker.rank(house.snapshots)

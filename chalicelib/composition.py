@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from chalicelib.performances.service import PerformanceService
     from chalicelib.performances.staging import FollowUp, Stager
     from chalicelib.performances.store import PerformanceStore
+    from chalicelib.points.board_store import BoardStore
+    from chalicelib.points.boards import Counter, Leaderboard, Snapshots
+    from chalicelib.points.rebuilding import Rebuilding
     from chalicelib.points.service import PointService
+    from chalicelib.points.store import PointStore
     from chalicelib.programs.campaigns.service import CampaignService
     from chalicelib.programs.channels.service import ChannelService
     from chalicelib.programs.members.service import MemberService
@@ -202,10 +206,46 @@ class House:
     @cached_property
     def points(self) -> "PointService":
         from chalicelib.points.service import PointService
+
+        return PointService(self._point_store, self.programs, lambda: self.leaderboard, self.clock)
+
+    @cached_property
+    def _point_store(self) -> "PointStore":
         from chalicelib.points.store import PointStore
 
-        store = PointStore(self.settings.require("points_table"))
-        return PointService(store, self.programs, self.clock)
+        return PointStore(self.settings.require("points_table"))
+
+    @cached_property
+    def _board_store(self) -> "BoardStore":
+        from chalicelib.points.board_store import BoardStore
+
+        return BoardStore(self.settings.require("boards_table"))
+
+    @cached_property
+    def leaderboard(self) -> "Leaderboard":
+        from chalicelib.points.boards import Leaderboard
+
+        return Leaderboard(self._board_store, self.programs, self.clock)
+
+    @cached_property
+    def counter(self) -> "Counter":
+        from chalicelib.points.boards import Counter
+
+        return Counter(self._board_store, self._point_store, self.programs, self.clock)
+
+    @cached_property
+    def rebuilding(self) -> "Rebuilding":
+        from chalicelib.points.rebuilding import Rebuilding
+
+        return Rebuilding(
+            self._board_store, self._point_store, self.programs, self.snapshots, self.clock
+        )
+
+    @cached_property
+    def snapshots(self) -> "Snapshots":
+        from chalicelib.points.boards import Snapshots
+
+        return Snapshots(self._board_store, self.programs, self.clock)
 
     def _client_secret(self) -> str:
         return self._remembered_client_secret.value()

@@ -9,11 +9,23 @@ from pynamodb.exceptions import PynamoDBException
 
 from chalicelib.foundation.identity import Role
 from chalicelib.performances.model import OUT_OF_SIGHT_SECONDS, FailedMessage
-from chalicelib.points.model import Difference
+from chalicelib.points.model import (
+    CountDifference,
+    Difference,
+    NoSuchProgram,
+    PlaceDifference,
+    ScoreDifference,
+)
 from chalicelib.programs.model import MemberStatus
 from commands.stack import Stack
 
 DIFFERENCES_STAY = MESSAGES_STAY = 3
+FINDINGS = {
+    "totals": Difference,
+    "scores": ScoreDifference,
+    "uncounted": CountDifference,
+    "places": PlaceDifference,
+}
 
 _stack = click.option("--stack", default="greenroom", show_default=True, help="The stack's name.")
 
@@ -76,36 +88,40 @@ def _create(
 
 @main.group()
 def points() -> None:
-    """Points: what the ledger says, and what the totals say."""
+    """Points: what the ledger says, and what is made from it."""
 
 
 @points.command()
 @_stack
 @click.option("--program", "program_id", required=True, help="The program's id.")
-@click.option("--repair", is_flag=True, help="Set totals that differ to what the ledger says.")
-def recompute(stack: str, program_id: str, repair: bool) -> None:
-    """Add every member's ledger up and report totals that differ; exits 3 if any stay so."""
-    service = Stack(stack).house().points
+@click.option("--repair", is_flag=True, help="Set what differs to what the ledger says.")
+def rebuild(stack: str, program_id: str, repair: bool) -> None:
+    """Compute totals, scores and boards from the ledger; exits 3 if any differ and stay so."""
+    service = Stack(stack).house().rebuilding
     try:
-        differing = [each for each in service.differences(program_id) if _report(each)]
-        for difference in differing if repair else ():
-            service.repair(program_id, difference)
-            click.echo(f"{difference.member_id} set right.", err=True)
+        found = service.findings(program_id, lambda words: click.echo(words, err=True))
+        for finding in found:
+            click.echo(str(finding))
+        left = service.repair(program_id, found) if repair else found
+    except NoSuchProgram as error:
+        raise click.ClickException(
+            f"There is no program {program_id} on this stack. Check --program and --stack."
+        ) from error
     except PynamoDBException as error:
         raise click.ClickException(f"{error}\nNothing is lost by running this again.") from error
-    click.echo(json.dumps({"program_id": program_id, "differences": len(differing)}))
-    if differing and not repair:
+    kinds = {name: sum(isinstance(each, kind) for each in found) for name, kind in FINDINGS.items()}
+    click.echo(json.dumps({"program_id": program_id, "differences": len(found), **kinds}))
+    if repair and left:
+        click.echo(f"{len(left)} moved meanwhile and stay as they are. Run it again.", err=True)
+    elif repair and found:
+        click.echo(f"{len(found)} set right.", err=True)
+    elif left:
         click.echo("Run it again to be sure, then with --repair.", err=True)
+    if left:
         raise SystemExit(DIFFERENCES_STAY)
 
 
-def _report(difference: Difference) -> bool:
-    kept, ledger = difference.kept, difference.ledger
-    click.echo(
-        f"{difference.member_id}: balance {kept.balance}, ledger {ledger.balance}; "
-        f"earned {kept.earned}, ledger {ledger.earned}"
-    )
-    return True
+points.add_command(rebuild, "recompute")  # as it was called before there were boards
 
 
 @main.group()

@@ -26,6 +26,8 @@ def document() -> dict[str, Any]:
     )
     references, definitions = models_json_schema(models, ref_template=_SCHEMAS + "{model}")
     schemas = definitions.get("$defs", {}) | {"Problem": _problem_schema()}
+    for marks in endpoints.values():
+        schemas |= marks.query.model_json_schema().get("$defs", {}) if marks.query else {}
     paths: dict[str, dict[str, Any]] = {}
     for route, marks in endpoints.items():
         operation = _operation(route, marks, references)
@@ -111,7 +113,7 @@ def _path_parameters(route: Route) -> list[dict[str, Any]]:
 def _query_parameters(marks: Endpoint) -> list[dict[str, Any]]:
     if not marks.query:
         return []
-    schema = marks.query.model_json_schema()
+    schema = marks.query.model_json_schema(ref_template=_SCHEMAS + "{model}")
     required = schema.get("required", [])
     return [
         {"name": name, "in": "query", "required": name in required, "schema": described}

@@ -30,6 +30,7 @@ class Stack:
                 programs_table=self.outputs["ProgramsTableName"],
                 points_table=self.outputs["PointsTableName"],
                 staging_queue_url=self.outputs["StagingQueueUrl"],
+                boards_table=self.outputs["BoardsTableName"],
             )
         )
 

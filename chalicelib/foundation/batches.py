@@ -36,6 +36,15 @@ def handle_changes(
     handle: Callable[[Mapping[str, Any]], None], event: Mapping[str, Any], context: Any
 ) -> Mapping[str, Any]:
     """Give each DynamoDB stream record's new image (plain values) to `handle`."""
+    return handle_transitions(lambda _, image: handle(image), event, context)
+
+
+def handle_transitions(
+    handle: Callable[[Mapping[str, Any], Mapping[str, Any]], None],
+    event: Mapping[str, Any],
+    context: Any,
+) -> Mapping[str, Any]:
+    """Give each record's old and new image to `handle`; what was not, or is no more, is empty."""
     from aws_lambda_powertools.utilities.batch import (
         BatchProcessor,
         EventType,
@@ -45,7 +54,7 @@ def handle_changes(
     def one(record: Any) -> None:
         logger.clear_state()
         try:
-            handle(record.dynamodb.new_image)
+            handle(record.dynamodb.old_image, record.dynamodb.new_image)
         except Exception:
             logger.exception("change failed", extra={"event_id": record.event_id})
             raise

@@ -46,6 +46,7 @@ class ProblemCode(Enum):
     ALREADY_A_MEMBER = (409, "This person is in the program already")
     MEMBER_REMOVED = (409, "This person was removed")
     LAST_MANAGER = (409, "A program needs a manager")
+    LEADERBOARD_OFF = (409, "The program has no leaderboard")
     BODY_TOO_LARGE = (413, "The body is too large")
     UNSUPPORTED_MEDIA_TYPE = (415, "The body must be JSON")
     INVALID_REQUEST = (422, "Something in the request is not right")

@@ -33,6 +33,7 @@ class Settings:
     key_set_url: str = ""
     marks_table: str = ""
     points_table: str = ""
+    boards_table: str = ""
     performances_table: str = ""
     accounts_table: str = ""
     staging_queue_url: str = ""

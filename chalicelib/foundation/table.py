@@ -1,7 +1,8 @@
 """What every store stands on: binding a PynamoDB model to its table, and transactions in parts.
 
 A room's service hands out its writes as `Part`s; the room that owns the use case commits them all,
-or none. A part knows which problem its broken condition means.
+or none. A part knows which problem its broken condition means. Reads of several rooms go together
+likewise (`Read`): one call, one instant.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,11 +11,17 @@ from functools import cache
 from typing import Any
 
 from pynamodb.connection import Connection
-from pynamodb.exceptions import PynamoDBException, TransactWriteError, UpdateError
+from pynamodb.exceptions import (
+    DoesNotExist,
+    PynamoDBException,
+    TransactGetError,
+    TransactWriteError,
+    UpdateError,
+)
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.models import Model
-from pynamodb.transactions import TransactWrite
+from pynamodb.transactions import TransactGet, TransactWrite
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from chalicelib.foundation.aws import ATTEMPTS, CONNECT_SECONDS, READ_SECONDS
@@ -53,6 +60,15 @@ def changed(item: Model, actions: Sequence[Action], condition: Condition) -> boo
 
 class Conflict(Exception):
     """The condition of one part of a transaction did not hold; nothing was written."""
+
+
+@dataclass(frozen=True)
+class Read[Thing]:
+    """One item to be read, and what becomes of it."""
+
+    model: type[Model]
+    keys: tuple[str, str]
+    to: Callable[[Any], Thing]
 
 
 @dataclass(frozen=True)
@@ -133,6 +149,39 @@ def commit(parts: Sequence[Part], wait: Any = None) -> None:
             if any(part is each for each in failed):
                 raise part.otherwise() from error
         raise
+
+
+def read_together(reads: Sequence[Read[Any]]) -> list[Any]:
+    """Read up to 100 items of whatever tables as they were at one instant; None for what is not.
+
+    One call. Other transactions on the items at that moment are waited for.
+    """
+    retrying = Retrying(
+        retry=retry_if_exception(_read_conflicted),
+        stop=stop_after_attempt(CONFLICT_ATTEMPTS),
+        wait=wait_random_exponential(multiplier=0.02, max=1),
+        reraise=True,
+    )
+    return retrying(_read, reads)
+
+
+def _read_conflicted(error: BaseException) -> bool:
+    if not isinstance(error, TransactGetError):
+        return False
+    return any(reason and reason.code == _CONFLICT for reason in error.cancellation_reasons)
+
+
+def _read(reads: Sequence[Read[Any]]) -> list[Any]:
+    with TransactGet(connection=_connection()) as transaction:
+        found = [transaction.get(each.model, *each.keys) for each in reads]
+    return [_taken(read, future) for read, future in zip(reads, found, strict=True)]
+
+
+def _taken(read: Read[Any], future: Any) -> Any:
+    try:
+        return read.to(future.get())
+    except DoesNotExist:
+        return None
 
 
 @cache

@@ -1,11 +1,12 @@
 """Awarding points and taking them back, as parts of whoever's transaction; and adding them up."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.table import Part
+from chalicelib.points.boards import Board, Leaderboard
 from chalicelib.points.model import (
     Difference,
     Entry,
@@ -15,6 +16,7 @@ from chalicelib.points.model import (
     reversal_id,
     totals_of,
 )
+from chalicelib.points.periods import Period
 from chalicelib.points.store import PointStore
 from chalicelib.programs.model import owner_key
 from chalicelib.programs.service import Profile, ProgramService
@@ -29,9 +31,16 @@ class Standing:
 
 
 class PointService:
-    def __init__(self, store: PointStore, programs: ProgramService, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: PointStore,
+        programs: ProgramService,
+        boards: Callable[[], Leaderboard],
+        clock: Clock,
+    ) -> None:
         self._store = store
         self._programs = programs
+        self._boards = boards
         self._clock = clock
 
     def award(self, owner: str, points: int, activity_id: str, performance_id: str) -> list[Part]:
@@ -74,6 +83,10 @@ class PointService:
     ) -> Standing:
         profile = self._programs.change_profile(caller, name=name, time_zone=time_zone)
         return Standing(profile, self._store.totals(caller.owner))
+
+    def leaderboard(self, caller: Caller, period: Period) -> Board:
+        """Read the program's board of a period. Raises the problem `leaderboard_off`."""
+        return self._boards().read(caller, period)
 
     def differences(self, program_id: str) -> Iterator[Difference]:
         """Compare every member's totals with their ledger; gives those that differ.

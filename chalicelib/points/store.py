@@ -1,6 +1,7 @@
 """The points table: each member's ledger and totals under one key."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UTCDateTimeAttribute
 from pynamodb.exceptions import DoesNotExist
@@ -46,6 +47,21 @@ class TotalsItem(Model):
     earned = NumberAttribute(default=0)
 
 
+def entry_of_change(image: Mapping[str, Any]) -> tuple[str, Entry] | None:
+    """Read an image of the table's stream: whose entry it is, and the entry; None for others."""
+    if not str(image.get("item", "")).startswith(_ENTRIES):
+        return None
+    entry = Entry(
+        entry_id=image["item"].removeprefix(_ENTRIES),
+        kind=EntryKind(image["kind"]),
+        points=int(image["points"]),
+        activity_id=image["activity_id"],
+        performance_id=image["performance_id"],
+        made_at=EntryItem.made_at.deserialize(image["made_at"]),
+    )
+    return image["owner"], entry
+
+
 class PointStore:
     def __init__(self, table_name: str) -> None:
         bind(EntryItem, table_name)
@@ -66,9 +82,16 @@ class PointStore:
             Put(item, EntryItem.item.does_not_exist(), Conflict),
             Update(
                 TotalsItem(owner, _TOTALS),
-                [TotalsItem.balance.add(entry.points), TotalsItem.earned.add(entry.points)],
+                [TotalsItem.balance.add(entry.points), TotalsItem.earned.add(entry.earned)],
             ),
         ]
+
+    def entry(self, owner: str, entry_id: str) -> Entry | None:
+        """Read a ledger entry, never behind."""
+        try:
+            return EntryItem.get(owner, _ENTRIES + entry_id, consistent_read=True).to_entry()
+        except DoesNotExist:
+            return None
 
     def totals(self, owner: str) -> Totals:
         """Read a member's totals, never behind."""

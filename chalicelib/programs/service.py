@@ -3,12 +3,13 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import Caller, Claims, Role, TikTokState
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.problems import Problem, ProblemCode, invalid_field, not_found
-from chalicelib.foundation.table import Conflict, Part
+from chalicelib.foundation.table import Conflict, Part, Read
 from chalicelib.programs.model import (
     MAX_NAME,
     Campaign,
@@ -126,6 +127,10 @@ class ProgramService:
             self._know_zone(becomes)
             return becomes
         raise Problem(ProblemCode.CHANGED_MEANWHILE, "The program keeps changing. Try again.")
+
+    def reading(self, program_id: str) -> Read[Program]:
+        """Read of a program, for whoever reads it together with other things."""
+        return self._store.reading(program_id)
 
     def members(self, program_id: str) -> Iterator[Member]:
         """Walk all members of a program."""
@@ -298,4 +303,17 @@ def _not_a_member() -> Problem:
         ProblemCode.NOT_A_MEMBER,
         "You are signed in, but no program has invited this e-mail address. "
         "Ask the manager of your company's program.",
+    )
+
+
+def shows_otherwise(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Tell from a change in the programs table whether people or settings look different now.
+
+    Of an item's images one may be empty: it was not there, or is no more.
+    """
+    item = str((after or before)["item"])
+    if item == "program":
+        return True
+    return item.startswith("member#") and any(
+        before.get(name) != after.get(name) for name in ("name", "role", "status")
     )

@@ -20,7 +20,17 @@ from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 
 from chalicelib.foundation.identity import Role, TikTokState
-from chalicelib.foundation.table import Conflict, Delete, Part, Put, Update, bind, changed, commit
+from chalicelib.foundation.table import (
+    Conflict,
+    Delete,
+    Part,
+    Put,
+    Read,
+    Update,
+    bind,
+    changed,
+    commit,
+)
 from chalicelib.programs.model import (
     Campaign,
     Channel,
@@ -217,6 +227,10 @@ class ProgramStore:
         except DoesNotExist:
             return None
 
+    def reading(self, program_id: str) -> Read[Program]:
+        """Read of a program, together with what other rooms read."""
+        return Read(ProgramItem, (program_id, _PROGRAM), ProgramItem.to_program)
+
     def program_named(self, name: str) -> Program | None:
         guard = _guard(_name_key(name), "name")
         return self.program(guard.owner_program_id) if guard else None
@@ -292,8 +306,10 @@ class ProgramStore:
             return None
 
     def members(self, program_id: str) -> Iterator[Member]:
-        """Walk all members of a program, page by page."""
-        found = MemberItem.query(program_id, MemberItem.item.startswith(member_key("")))
+        """Walk all members of a program, page by page, never behind."""
+        found = MemberItem.query(
+            program_id, MemberItem.item.startswith(member_key("")), consistent_read=True
+        )
         return (item.to_member() for item in found)
 
     def channels(self, program_id: str, channel_ids: Set[str]) -> dict[str, Channel]:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
+# Not the boards: they follow the others by themselves, whenever the stream and the clock come.
 TABLES = (
     "ProgramsTable",
     "UploadsTable",

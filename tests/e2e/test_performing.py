@@ -415,8 +415,8 @@ def test_the_ledger_adds_up_and_a_planted_difference_is_found_and_set_right(
     sender = crew.one().connected()
     sender.reaches(sender.perform(crew.activity(valid, points=11)), "staged")
 
-    def recompute(*options: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "commands", "points", "recompute", *options]
+    def rebuild(*options: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "commands", "points", "rebuild", *options]
         command += ["--program", crew.program_id]
         command += ["--stack", backstage.stack.content["stack_name"]]
         return subprocess.run(
@@ -429,19 +429,24 @@ def test_the_ledger_adds_up_and_a_planted_difference_is_found_and_set_right(
             check=False,
         )
 
-    assert recompute().returncode == 0
+    def ranked() -> bool:
+        backstage.tick("Rank")
+        return bool(sender.api.get("/leaderboard", period="week").body["me"]["points"] == 11)
+
+    wait_for("The points being on the board", ranked, 45)
+    assert rebuild().returncode == 0
     owner = f"{crew.program_id}/{sender.member_id}"
     backstage.table("PointsTable").update_item(
         Key={"owner": owner, "item": "totals"},
         UpdateExpression="SET balance = :wrong",
         ExpressionAttributeValues={":wrong": 999},
     )
-    found = recompute()
+    found = rebuild()
     assert found.returncode == 3
     assert f"{sender.member_id}: balance 999, ledger 11" in found.stdout
     assert json.loads(found.stdout.splitlines()[-1])["differences"] == 1
-    assert recompute("--repair").returncode == 0
-    assert (recompute().returncode, sender.points()) == (0, (11, 11))
+    assert rebuild("--repair").returncode == 0
+    assert (rebuild().returncode, sender.points()) == (0, (11, 11))
 
 
 def test_nobody_else_is_asked_for_their_own_half(nobody: Api) -> None:

@@ -36,6 +36,9 @@ FUNCTIONS = {
     "FollowUp": "FollowUpRole",
     "Depart": "DepartRole",
     "Renew": "RenewRole",
+    "Count": "CountRole",
+    "Notice": "NoticeRole",
+    "Rank": "RankRole",
 }
 DENIALS = ("AccessDenied", "is not authorized to perform", "UnauthorizedOperation")
 
@@ -58,6 +61,8 @@ UNSEEN = {
     "function failed at for good, and nothing does in this run",
     ("EnqueueRole", "sqs:SendMessage", "performancesfailed"): "likewise",
     ("DepartRole", "sqs:SendMessage", "departuresfailed"): "likewise",
+    ("CountRole", "sqs:SendMessage", "countsfailed"): "likewise",
+    ("NoticeRole", "sqs:SendMessage", "noticesfailed"): "likewise",
     (
         "ValidateRole",
         "s3:ListBucket",

@@ -10,6 +10,7 @@ import pytest
 
 from chalicelib.foundation.http import MAX_BODY_BYTES
 from chalicelib.foundation.problems import MEDIA_TYPE, ProblemCode
+from chalicelib.points.boards import LEASE
 from chalicelib.videos.model import LOOK_AGAIN, TRIES
 from local.package import Package
 
@@ -28,6 +29,9 @@ FUNCTIONS = {
     "FollowUp": ("FollowUpRole", 256, 50),
     "Depart": ("DepartRole", 256, 60),
     "Renew": ("RenewRole", 256, 300),
+    "Count": ("CountRole", 256, 50),
+    "Notice": ("NoticeRole", 256, 30),
+    "Rank": ("RankRole", 1769, 120),
 }
 WATCHED = set(FUNCTIONS) - {"Authorizer"}  # it refuses tokens by failing, which is no alarm
 TABLES = (
@@ -37,6 +41,7 @@ TABLES = (
     "IdempotencyTable",
     "MarksTable",
     "PointsTable",
+    "BoardsTable",
     "PerformancesTable",
     "AccountsTable",
 )
@@ -47,9 +52,19 @@ DEAD_LETTERS = {
     "StagingFailed": "StagingFailedWaiting",
     "PerformancesFailed": "PerformancesFailedWaiting",
     "DeparturesFailed": "DeparturesFailedWaiting",
+    "CountsFailed": "CountsFailedWaiting",
+    "NoticesFailed": "NoticesFailedWaiting",
 }
 QUEUES = ("ArrivalsQueue", "StagingQueue", *DEAD_LETTERS)
-LATE = ("ArrivalsQueueOld", "StagingQueueOld", "SettleLate", "EnqueueLate", "DepartLate")
+LATE = (
+    "ArrivalsQueueOld",
+    "StagingQueueOld",
+    "SettleLate",
+    "EnqueueLate",
+    "CountLate",
+    "NoticeLate",
+    "DepartLate",
+)
 RESOURCES = {
     *FUNCTIONS,
     *(role for role, _, _ in FUNCTIONS.values()),
@@ -188,10 +203,56 @@ def test_verdicts_come_from_the_stream_and_what_fails_for_good_is_put_aside(
     }
 
 
-def test_what_becomes_of_members_can_be_listened_to(resources: dict[str, Any]) -> None:
-    assert properties(resources, "ProgramsTable")["StreamSpecification"] == {
-        "StreamViewType": "NEW_IMAGE"
+FOLLOWING = {
+    "Count": (
+        ("PointsTable", "NEW_IMAGE", "CountsFailed"),
+        {
+            "eventName": ["INSERT"],
+            "dynamodb": {"NewImage": {"item": {"S": [{"prefix": "entry#"}]}}},
+        },
+    ),
+    "Notice": (
+        ("ProgramsTable", "NEW_AND_OLD_IMAGES", "NoticesFailed"),
+        {"dynamodb": {"Keys": {"item": {"S": [{"prefix": "member#"}, "program"]}}}},
+    ),
+}
+
+
+@pytest.mark.parametrize("function", FOLLOWING)
+def test_boards_follow_the_ledger_and_the_people_and_what_fails_for_good_is_put_aside(
+    resources: dict[str, Any], function: str
+) -> None:
+    (table, images, failed), pattern = FOLLOWING[function]
+    (source,) = properties(resources, function)["Events"].values()
+    given = source["Properties"]
+    assert given["Stream"] == {"Fn::GetAtt": [table, "StreamArn"]}
+    assert properties(resources, table)["StreamSpecification"] == {"StreamViewType": images}
+    assert given["StartingPosition"] == "TRIM_HORIZON"
+    assert given["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert given["BisectBatchOnFunctionError"] is True
+    assert given["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": [failed, "Arn"]}
+    patterns = [json.loads(each["Pattern"]) for each in given["FilterCriteria"]["Filters"]]
+    assert patterns == [pattern]
+
+
+def test_nothing_but_a_request_writes_to_the_ledger(resources: dict[str, Any]) -> None:
+    """What counts it and ranks by it cannot change it."""
+    writing = {
+        role
+        for role, statement in statements(resources)
+        for action in listed(statement["Action"])
+        if action in {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}
+        and "PointsTable" in json.dumps(statement["Resource"])
     }
+    assert writing == {"ApiRole", "StageRole", "FollowUpRole"}
+
+
+def test_boards_are_made_each_minute_by_runs_shorter_than_their_lease(
+    resources: dict[str, Any],
+) -> None:
+    (source,) = properties(resources, "Rank")["Events"].values()
+    assert source == {"Type": "Schedule", "Properties": {"Schedule": "rate(1 minute)"}}
+    assert properties(resources, "Rank")["Timeout"] < LEASE.total_seconds()
 
 
 @pytest.mark.parametrize("function", ["Expire", "LookAgain"])

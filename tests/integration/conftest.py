@@ -40,6 +40,7 @@ SETTINGS = Settings(
     activities_table="ActivitiesTable",
     marks_table="MarksTable",
     points_table="PointsTable",
+    boards_table="BoardsTable",
     performances_table="PerformancesTable",
     accounts_table="AccountsTable",
     idempotency_table="IdempotencyTable",

@@ -3,13 +3,16 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from itertools import count
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+import boto3
 
 from chalicelib.activities.model import Activity, ActivityState
 from chalicelib.activities.store import ActivityItem
@@ -21,7 +24,10 @@ from chalicelib.foundation.settings import Settings
 from chalicelib.performances.model import Performance, Reference
 from chalicelib.performances.queue import StagingQueue
 from chalicelib.performances.service import Connected
+from chalicelib.points import worker
+from chalicelib.points.boards import Board
 from chalicelib.points.model import Totals, totals_of
+from chalicelib.points.periods import Period
 from chalicelib.tiktok.client import SCOPES, Grant, Person, TikTokClient, TikTokSettings
 from chalicelib.tiktok.errors import AccessTokenRefused, Cause, Reconnect, TikTokError
 from chalicelib.tiktok.service import Authorization
@@ -33,6 +39,7 @@ VIDEO = b"\x1a\x45\xdf\xa3" + bytes(range(256)) * 40
 TWO_HOURS = 7200
 HALF_A_YEAR = 180 * 24 * 3600
 CORRELATION = "correlation-1"
+CONTEXT = SimpleNamespace(function_name="f", aws_request_id="r")
 
 
 class FakeTikTok(TikTokClient):
@@ -254,10 +261,52 @@ class Greenroom:
         found = self.house.points._store.entries(caller.owner)
         return [(entry.kind.value, entry.points) for entry in found]
 
+    # --- boards -------------------------------------------------------------------------------
+
+    def images(self) -> list[dict[str, Any]]:
+        """Give all ledger entries as the table's stream shows them."""
+        found = boto3.client("dynamodb").scan(TableName=self.settings.points_table)["Items"]
+        return [dict(each) for each in found if each["item"]["S"].startswith("entry#")]
+
+    def counts(self, images: Sequence[Mapping[str, Any]] | None = None) -> None:
+        """Deliver entries (all of them, unless told which) to what counts them."""
+        answer = worker.count(
+            self.house.counter, streamed(self.images() if images is None else images), CONTEXT
+        )
+        assert answer == {"batchItemFailures": []}
+
+    def ranks(self) -> int:
+        """Let the clock tick: boards that are due are made."""
+        return worker.rank(self.house.snapshots)
+
+    def board(self, caller: Caller, period: Period = Period.WEEK) -> Board:
+        return self.house.points.leaderboard(caller, period)
+
     def queued(self) -> list[tuple[Reference, int]]:
         """Take out what was put into the staging queue, each with its delay in seconds."""
         sent, self.queue.sent = self.queue.sent, []
         return sent
+
+
+def streamed(
+    images: Sequence[Mapping[str, Any]], before: Sequence[Mapping[str, Any]] | None = None
+) -> dict[str, Any]:
+    """Make a batch of a table's stream out of new images, and old ones if there were any."""
+    return {
+        "Records": [
+            {
+                "eventID": str(number),
+                "eventName": "INSERT",
+                "eventSource": "aws:dynamodb",
+                "dynamodb": {
+                    "NewImage": image,
+                    "SequenceNumber": str(number),
+                    **({"OldImage": before[number]} if before else {}),
+                },
+            }
+            for number, image in enumerate(images)
+        ]
+    }
 
 
 def state_of(begun: Authorization) -> str:

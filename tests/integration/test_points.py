@@ -1,6 +1,8 @@
 """Points: each award and each reversal once, and totals that the ledger can always prove."""
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -8,8 +10,12 @@ from pynamodb.exceptions import UpdateError
 
 import commands.__main__ as commands_main
 from chalicelib.foundation.identity import Caller
+from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.foundation.table import Conflict, commit
+from chalicelib.points.board_store import BoardStore, HeadItem, PageItem
 from chalicelib.points.model import Difference, Totals
+from chalicelib.points.periods import Period, day_of, span_of
+from chalicelib.points.ranking import packed, unpacked
 from chalicelib.points.service import PointService
 from chalicelib.points.store import EntryItem, TotalsItem
 from tests.integration.house import Greenroom
@@ -129,34 +135,259 @@ def test_a_repair_writes_nothing_over_what_moved_meanwhile(
     assert (left.kept, left.ledger) == (Totals(16, 15), Totals(15, 15))
 
 
-def recompute(greenroom: Greenroom, *more: str) -> tuple[int, int, list[str]]:
-    """Run the command; tells its exit code, how many differ, and what it says of each."""
-    words = ["points", "recompute", "--program", greenroom.program.program_id, *more]
+def rebuild(
+    greenroom: Greenroom, *more: str, called: str = "rebuild"
+) -> tuple[int, dict[str, int], list[str]]:
+    """Run the command; tells its exit code, how many differ of each kind, what it says of each."""
+    words = ["points", called, "--program", greenroom.program.program_id, *more]
     result = CliRunner().invoke(commands_main.main, words)
     *lines, told = result.stdout.splitlines()
     answer = json.loads(told)
-    assert answer["program_id"] == greenroom.program.program_id
-    return result.exit_code, answer["differences"], lines
+    assert answer.pop("program_id") == greenroom.program.program_id
+    assert answer["differences"] == len(lines) == sum(answer.values()) - answer["differences"]
+    return result.exit_code, {kind: many for kind, many in answer.items() if many}, lines
+
+
+def earned(greenroom: Greenroom, **worth: int) -> dict[str, Caller]:
+    """Let new members earn, and make the boards."""
+    callers = {}
+    for number, (name, points) in enumerate(worth.items(), 100):
+        callers[name] = greenroom.member(name)
+        award(greenroom.house.points, callers[name], number, points)
+    greenroom.counts()
+    greenroom.ranks()
+    return callers
 
 
 @pytest.mark.usefixtures("stack_here")
+@pytest.mark.parametrize("called", ["rebuild", "recompute"])
 def test_the_command_finds_nothing_where_nothing_is_wrong(
-    greenroom: Greenroom, points: PointService, ben: Caller
+    greenroom: Greenroom, called: str
 ) -> None:
-    award(points, ben, 1)
-    assert recompute(greenroom) == (0, 0, [])
+    cleo = earned(greenroom, ben=10, cleo=20)["cleo"]
+    take_back(greenroom.house.points, cleo, 101, 20)
+    greenroom.counts()
+    greenroom.ranks()
+    assert rebuild(greenroom, called=called) == (0, {}, [])
 
 
 @pytest.mark.usefixtures("stack_here")
-def test_the_command_reports_differences_and_changes_nothing_unless_told_to_repair(
+def test_totals_that_differ_are_reported_and_changed_only_when_told_to_repair(
     greenroom: Greenroom, corrupted: list[Difference], ben: Caller
 ) -> None:
     for _ in range(2):
-        code, differing, lines = recompute(greenroom)
-        assert (code, differing) == (3, len(corrupted))
-        assert sorted(line.partition(":")[0] for line in lines) == [
-            each.member_id for each in corrupted
-        ]
+        code, differing, lines = rebuild(greenroom)
+        assert (code, differing["totals"]) == (3, len(corrupted))
+        told = [line.partition(":")[0] for line in lines if " balance " in line]
+        assert sorted(told) == [each.member_id for each in corrupted]
     assert f"{ben.member_id}: balance 11, ledger 10; earned 10, ledger 10" in lines
-    assert recompute(greenroom, "--repair")[:2] == (0, len(corrupted))
-    assert recompute(greenroom) == (0, 0, [])
+    code, differing, _ = rebuild(greenroom, "--repair")
+    assert (code, differing["totals"]) == (0, len(corrupted))
+    assert rebuild(greenroom) == (0, {}, [])
+
+
+@pytest.mark.usefixtures("stack_here")
+def test_a_program_that_is_none_is_refused(greenroom: Greenroom) -> None:
+    result = CliRunner().invoke(commands_main.main, ["points", "rebuild", "--program", "prg_x"])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "There is no program prg_x" in result.stderr
+
+
+def store(greenroom: Greenroom) -> BoardStore:
+    return greenroom.house._board_store
+
+
+@pytest.mark.usefixtures("stack_here")
+def test_scores_that_are_wrong_missing_or_too_many_are_found_and_set_right(
+    greenroom: Greenroom,
+) -> None:
+    callers = earned(greenroom, ben=10, cleo=20, dora=30)
+    program_id = greenroom.program.program_id
+    day = day_of(greenroom.clock.now(), greenroom.program.time_zone)
+    week, month, year = (
+        span_of(each, day).key for each in (Period.WEEK, Period.MONTH, Period.YEAR)
+    )
+    ben, cleo, dora = (callers[name].member_id for name in ("ben", "cleo", "dora"))
+    assert store(greenroom).set_score(program_id, week, ben, 10, 11)
+    assert store(greenroom).set_score(program_id, month, cleo, 20, None)
+    assert store(greenroom).set_score(program_id, year, "mem_surplus", None, 5)
+    for _ in range(2):
+        code, differing, lines = rebuild(greenroom)
+        assert (code, differing) == (3, {"differences": 3, "scores": 3})
+        assert lines == [
+            f"{ben}: {week}: score 11, ledger 10",
+            f"{cleo}: {month}: score 0, ledger 20",
+            f"mem_surplus: {year}: score 5, ledger 0",
+        ]
+    assert rebuild(greenroom, "--repair")[:2] == (0, {"differences": 3, "scores": 3})
+    assert rebuild(greenroom) == (0, {}, [])
+    assert [each.row.member_id for each in greenroom.board(callers["ben"]).top] == [dora, cleo, ben]
+
+
+@pytest.mark.usefixtures("stack_here")
+def test_entries_that_were_never_counted_are_found_counted_and_not_counted_twice(
+    greenroom: Greenroom, points: PointService
+) -> None:
+    """As on the day on which boards come to a program that has a ledger already."""
+    ben = earned(greenroom, ben=10)["ben"]
+    for number in range(1, 6):
+        award(points, ben, number)
+    code, differing, lines = rebuild(greenroom)
+    assert (code, differing) == (3, {"differences": 11, "scores": 5, "uncounted": 1, "places": 5})
+    named = ", ".join(f"prf_{number}#award" for number in (1, 2, 3))
+    assert f"{ben.member_id}: not noted as counted: {named} and 2 more" in lines
+    assert rebuild(greenroom, "--repair")[0] == 0
+    greenroom.counts()
+    greenroom.ranks()
+    assert rebuild(greenroom) == (0, {}, [])
+    assert [each.row.points for each in greenroom.board(ben).top] == [60]
+
+
+def board_of(greenroom: Greenroom, change: Callable[[list[list[object]]], object]) -> None:
+    """Change the rows on the week's only page of ranks."""
+    head = store(greenroom).head(greenroom.program.program_id, Period.WEEK)
+    (page,) = head.ranks
+    item = PageItem.get(f"{greenroom.program.program_id}#pages#week", page.page_id)
+    rows = unpacked(bytes(item.content))
+    change(rows)
+    item.update([PageItem.content.set(packed(rows))])
+
+
+CORRUPTIONS: dict[str, tuple[Callable[[list[list[object]]], object], str, str]] = {
+    "wrong points": (
+        lambda rows: rows[1].__setitem__(1, 25),
+        "rank 2 with 25 points as 'cleo'",
+        "rank 2 with 20 points as 'cleo'",
+    ),
+    "wrong name": (
+        lambda rows: rows[1].__setitem__(2, "Nobody"),
+        "rank 2 with 20 points as 'Nobody'",
+        "rank 2 with 20 points as 'cleo'",
+    ),
+}
+
+
+@pytest.mark.usefixtures("stack_here")
+@pytest.mark.parametrize("what", CORRUPTIONS)
+def test_a_row_that_is_wrong_is_found_and_made_anew(greenroom: Greenroom, what: str) -> None:
+    change, kept, ledger = CORRUPTIONS[what]
+    cleo = earned(greenroom, ben=10, cleo=20, dora=30)["cleo"]
+    board_of(greenroom, change)
+    code, differing, (line,) = rebuild(greenroom)
+    assert (code, differing) == (3, {"differences": 1, "places": 1})
+    assert line == f"{cleo.member_id}: week#2026-06-15: board {kept}; ledger {ledger}"
+    assert rebuild(greenroom, "--repair")[0] == 0
+    assert rebuild(greenroom) == (0, {}, [])
+    own = greenroom.board(cleo).own
+    assert own is not None
+    assert [(each.rank, each.row.name) for each in own.around] == [
+        (1, "dora"),
+        (2, "cleo"),
+        (3, "ben"),
+    ]
+
+
+@pytest.mark.usefixtures("stack_here")
+def test_a_row_too_many_and_a_row_too_few_are_found(greenroom: Greenroom) -> None:
+    ben = earned(greenroom, ben=10, cleo=20, dora=30)["ben"]
+
+    def swap_last(rows: list[list[object]]) -> None:
+        rows[-1] = ["mem_surplus", 10, "Surplus"]
+
+    board_of(greenroom, swap_last)
+    _, differing, lines = rebuild(greenroom)
+    assert differing == {"differences": 2, "places": 2}
+    place = "rank 3 with 10 points as"
+    assert set(lines) == {
+        f"{ben.member_id}: week#2026-06-15: board not there; ledger {place} 'ben'",
+        f"mem_surplus: week#2026-06-15: board {place} 'Surplus'; ledger not there",
+    }
+    assert rebuild(greenroom, "--repair")[0] == 0
+    assert rebuild(greenroom) == (0, {}, [])
+
+
+def damage_head(greenroom: Greenroom) -> None:
+    HeadItem(greenroom.program.program_id, "head#week").update([HeadItem.content.set(b"noise")])
+
+
+def drop_head(greenroom: Greenroom) -> None:
+    HeadItem(greenroom.program.program_id, "head#week").delete()
+
+
+def damage_pages(greenroom: Greenroom) -> None:
+    for item in PageItem.query(f"{greenroom.program.program_id}#pages#week"):
+        item.update([PageItem.content.set(b"noise")])
+
+
+def drop_pages(greenroom: Greenroom) -> None:
+    for item in PageItem.query(f"{greenroom.program.program_id}#pages#week"):
+        item.delete()
+
+
+def misplace_members(greenroom: Greenroom) -> None:
+    """Say something else to members who ask for their own place."""
+    head = store(greenroom).head(greenroom.program.program_id, Period.WEEK)
+    (page,) = head.members
+    item = PageItem.get(f"{greenroom.program.program_id}#pages#week", page.page_id)
+    wrong = {member_id: points + 1 for member_id, points in unpacked(bytes(item.content)).items()}
+    item.update([PageItem.content.set(packed(wrong))])
+
+
+@pytest.mark.usefixtures("stack_here")
+@pytest.mark.parametrize(
+    "damage", [damage_head, drop_head, damage_pages, drop_pages, misplace_members]
+)
+def test_a_board_that_is_damaged_as_a_whole_is_found_and_made_anew(
+    greenroom: Greenroom, damage: Callable[[Greenroom], None]
+) -> None:
+    callers = earned(greenroom, ben=10, cleo=20, dora=30)
+    damage(greenroom)
+    code, differing, lines = rebuild(greenroom, "--repair")
+    assert (code, differing) == (0, {"differences": 3, "places": 3})
+    told = [line.partition(":")[0] for line in lines]
+    assert sorted(told) == sorted(each.member_id for each in callers.values())
+    assert rebuild(greenroom) == (0, {}, [])
+    own = greenroom.board(callers["cleo"]).own
+    assert own is not None
+    assert (own.rank, own.points) == (2, 20)
+
+
+def test_a_board_that_contradicts_itself_is_not_shown(greenroom: Greenroom) -> None:
+    cleo = earned(greenroom, ben=10, cleo=20, dora=30)["cleo"]
+    misplace_members(greenroom)
+    board_of(greenroom, lambda rows: rows.pop(1))
+    with pytest.raises(Problem) as refused:
+        greenroom.board(cleo)
+    assert refused.value.code is ProblemCode.UNAVAILABLE
+
+
+@pytest.mark.usefixtures("stack_here")
+def test_a_change_that_waits_for_the_next_tick_is_said(greenroom: Greenroom) -> None:
+    ben = earned(greenroom, ben=10)["ben"]
+    award(greenroom.house.points, ben, 1)
+    greenroom.counts()
+    words = ["points", "rebuild", "--program", greenroom.program.program_id]
+    result = CliRunner().invoke(commands_main.main, words)
+    assert "a change waits for the next tick" in result.stderr
+    greenroom.ranks()
+    assert rebuild(greenroom) == (0, {}, [])
+
+
+@pytest.mark.usefixtures("stack_here")
+def test_what_moved_meanwhile_is_left_and_said(
+    greenroom: Greenroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ben = earned(greenroom, ben=10)["ben"]
+    program_id, week = greenroom.program.program_id, "week#2026-06-15"
+    store(greenroom).set_score(program_id, week, ben.member_id, 10, 12)
+    set_score = BoardStore.set_score
+
+    def moved(*given: Any) -> bool:
+        monkeypatch.setattr(BoardStore, "set_score", set_score)
+        set_score(store(greenroom), program_id, week, ben.member_id, 12, 13)
+        return set_score(*given)
+
+    monkeypatch.setattr(BoardStore, "set_score", moved)
+    assert rebuild(greenroom, "--repair")[:2] == (3, {"differences": 1, "scores": 1})
+    assert rebuild(greenroom, "--repair")[0] == 0
+    assert rebuild(greenroom) == (0, {}, [])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.connection import Connection
-from pynamodb.exceptions import TransactWriteError
+from pynamodb.exceptions import TransactGetError, TransactWriteError
 from pynamodb.models import Model
 from tenacity import wait_none
 
@@ -20,9 +20,11 @@ from chalicelib.foundation.table import (
     Delete,
     Part,
     Put,
+    Read,
     Update,
     bind,
     commit,
+    read_together,
 )
 from tests.integration.conftest import Calls
 
@@ -208,3 +210,26 @@ def test_transactions_share_one_connection(monkeypatch: pytest.MonkeyPatch) -> N
         commit([check()])
     table._connection.cache_clear()
     assert len(made) == 1
+
+
+def read(item: str) -> Read[str]:
+    return Read(Note, ("p", item), lambda note: f"read {note.text}")
+
+
+def test_what_is_read_together_is_read_by_one_call_and_what_is_not_there_is_none(
+    calls: Calls,
+) -> None:
+    assert read_together([read("checked"), read("absent")]) == ["read before", None]
+    assert calls.names == ["TransactGetItems"]
+
+
+def test_a_read_that_meets_a_transaction_is_tried_again_and_any_other_failure_is_not(
+    calls: Calls,
+) -> None:
+    calls.fail("TransactGetItems", cancelled("TransactionConflict", "None"), 2)
+    assert read_together([read("checked")]) == ["read before"]
+    assert len(calls.names) == 3
+    calls.fail("TransactGetItems", {"Error": {"Code": "AccessDeniedException", "Message": "No."}})
+    with pytest.raises(TransactGetError):
+        read_together([read("checked")])
+    assert len(calls.names) == 4

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.foundation.batches import handle_changes, handle_each
+from chalicelib.foundation.batches import handle_changes, handle_each, handle_transitions
 
 CONTEXT = SimpleNamespace(function_name="f", aws_request_id="r")
 
@@ -90,3 +90,16 @@ def test_a_removal_is_a_change_without_values() -> None:
     handled = Handled()
     assert handle_changes(handled.change, streamed(None), CONTEXT) == {"batchItemFailures": []}
     assert handled.seen == [{}]
+
+
+def test_a_transition_has_both_images_and_none_of_them_is_missing() -> None:
+    batch = streamed({"name": {"S": "new"}}, {"name": {"S": "first"}}, None)
+    batch["Records"][0]["dynamodb"]["OldImage"] = {"name": {"S": "old"}}
+    batch["Records"][2]["dynamodb"]["OldImage"] = {"name": {"S": "last"}}
+    seen: list[tuple[Any, Any]] = []
+    handle_transitions(lambda *both: seen.append(both), batch, CONTEXT)
+    assert seen == [
+        ({"name": "old"}, {"name": "new"}),
+        ({}, {"name": "first"}),
+        ({"name": "last"}, {}),
+    ]

@@ -1,0 +1,347 @@
+"""The boards table: what is counted from the ledger's stream, and the snapshots made of it.
+
+Scores and notes of what was counted grow with the ledger and are never reset; heads, pages and
+marks are made from them anew. docs/data.md has the keys.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+
+from pynamodb.attributes import (
+    BinaryAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+    UTCDateTimeAttribute,
+)
+from pynamodb.exceptions import DeleteError, DoesNotExist
+from pynamodb.models import Model
+
+from chalicelib.foundation.table import (
+    Check,
+    Conflict,
+    Put,
+    Read,
+    Update,
+    bind,
+    changed,
+    commit,
+    condition_failed,
+)
+from chalicelib.points.model import Entry
+from chalicelib.points.periods import Period, spans_of
+from chalicelib.points.ranking import Head, Page, Ranked, Row, Unreadable, packed, unpacked
+
+_CHANGED = "changed"
+
+
+class AlreadyCounted(Exception):
+    """This entry is in the scores; nothing was written."""
+
+
+class LeaseLost(Exception):
+    """Another run has taken the program over; nothing was written."""
+
+
+class ScoreItem(Model):
+    """What a member has earned within one span of the calendar."""
+
+    class Meta:
+        table_name = ""
+
+    board = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    points = NumberAttribute(default=0)
+
+
+class CountedItem(Model):
+    """A ledger entry is in the scores, on this day."""
+
+    class Meta:
+        table_name = ""
+
+    board = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    day = UnicodeAttribute()
+
+
+class HeadItem(Model):
+    class Meta:
+        table_name = ""
+
+    board = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    span = UnicodeAttribute()
+    version = NumberAttribute()
+    content = BinaryAttribute(legacy_encoding=False)
+
+
+class PageItem(Model):
+    class Meta:
+        table_name = ""
+
+    board = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    content = BinaryAttribute(legacy_encoding=False)
+
+
+class MarkItem(Model):
+    """A program's boards are due: something changed since they were made."""
+
+    class Meta:
+        table_name = ""
+
+    board = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    since = UTCDateTimeAttribute()
+    stamp = UnicodeAttribute()
+    run = UnicodeAttribute(null=True)
+    leased_until = UTCDateTimeAttribute(null=True)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What changed first, and by which stamp the last change is known; `run` holds the lease."""
+
+    program_id: str
+    since: datetime
+    stamp: str
+    run: str
+
+
+class BoardStore:
+    def __init__(self, table_name: str) -> None:
+        for model in (ScoreItem, CountedItem, HeadItem, PageItem, MarkItem):
+            bind(model, table_name)
+
+    # --- counting -----------------------------------------------------------------------------
+
+    def count(self, program_id: str, member_id: str, entry: Entry, day: date) -> None:
+        """Add an entry to the scores of its day's spans, once. Raises `AlreadyCounted`."""
+        note = _counted(program_id, member_id, entry.entry_id, day)
+        commit(
+            [
+                Put(note, CountedItem.item.does_not_exist(), AlreadyCounted),
+                *(
+                    Update(
+                        ScoreItem(_scores(program_id, span.key), member_id),
+                        [ScoreItem.points.add(entry.earned)],
+                    )
+                    for span in spans_of(day)
+                ),
+            ]
+        )
+
+    def counted_on(self, program_id: str, member_id: str, entry_id: str) -> date | None:
+        """Tell on which day an entry was counted, if it was."""
+        note = _counted(program_id, member_id, entry_id)
+        try:
+            found = CountedItem.get(note.board, note.item, consistent_read=True)
+        except DoesNotExist:
+            return None
+        return date.fromisoformat(found.day)
+
+    def counted(self, program_id: str, member_id: str) -> dict[str, date]:
+        """Read which entries of a member were counted, and on which day each."""
+        board = _counted(program_id, member_id, "").board
+        return {
+            each.item: date.fromisoformat(each.day)
+            for each in CountedItem.query(board, consistent_read=True)
+        }
+
+    def note_counted(self, program_id: str, member_id: str, entry_id: str, day: date) -> bool:
+        """Note an entry as counted without adding it; False if it is noted already."""
+        note = _counted(program_id, member_id, entry_id)
+        absent = CountedItem.item.does_not_exist()
+        return changed(note, [CountedItem.day.set(day.isoformat())], absent)
+
+    def scores(self, program_id: str, span_key: str) -> Iterator[tuple[str, int]]:
+        """Walk what members have within a span: member and points."""
+        found = ScoreItem.query(_scores(program_id, span_key), consistent_read=True)
+        return ((each.item, int(each.points)) for each in found)
+
+    def set_score(
+        self, program_id: str, span_key: str, member_id: str, kept: int | None, right: int | None
+    ) -> bool:
+        """Set a score right, unless it moved from what it was read as; None is no score."""
+        item = ScoreItem(_scores(program_id, span_key), member_id)
+        same = ScoreItem.item.does_not_exist() if kept is None else ScoreItem.points == kept
+        if right is not None:
+            return changed(item, [ScoreItem.points.set(right)], same)
+        try:
+            item.delete(same)
+        except DeleteError as error:
+            if condition_failed(error):
+                return False
+            raise
+        return True
+
+    # --- what is due --------------------------------------------------------------------------
+
+    def mark(self, program_id: str, now: datetime, stamp: str) -> None:
+        """Say that the boards of a program are due; `since` stays that of the first change."""
+        MarkItem(_CHANGED, program_id).update(
+            [MarkItem.stamp.set(stamp), MarkItem.since.set(MarkItem.since | now)]
+        )
+
+    def due(self) -> Sequence[str]:
+        """List programs whose boards are due, longest first: one query of 1 MB per 8,000."""
+        found = sorted(MarkItem.query(_CHANGED, consistent_read=True), key=lambda each: each.since)
+        return [each.item for each in found]
+
+    def take(
+        self, program_id: str, run: str, now: datetime, until: datetime
+    ) -> tuple[Mark, str | None] | None:
+        """Take a due program for a run; None if another has it, or nothing is due any more.
+
+        The second value is the run that had it and never ended, if there was one.
+        """
+        try:
+            before = MarkItem.get(_CHANGED, program_id, consistent_read=True)
+        except DoesNotExist:
+            return None
+        held = MarkItem.run == before.run if before.run else MarkItem.run.does_not_exist()
+        if before.run and before.leased_until and before.leased_until > now:
+            return None
+        mine = MarkItem(_CHANGED, program_id)
+        actions = [MarkItem.run.set(run), MarkItem.leased_until.set(until)]
+        if not changed(mine, actions, MarkItem.stamp.exists() & held):
+            return None
+        return Mark(program_id, mine.since, mine.stamp, run), before.run
+
+    def finish(self, mark: Mark, begun: datetime) -> None:
+        """End a run: what changed since it took the mark stays due."""
+        item = MarkItem(_CHANGED, mark.program_id)
+        mine = MarkItem.run == mark.run
+        try:
+            item.delete(mine & (MarkItem.stamp == mark.stamp))
+        except DeleteError as error:
+            if not condition_failed(error):
+                raise
+            gone = [MarkItem.run.remove(), MarkItem.leased_until.remove()]
+            changed(item, [MarkItem.since.set(begun), *gone], mine)
+
+    def let_go(self, mark: Mark) -> None:
+        """End a run that broke: all stays due, for whoever comes next.
+
+        The name of the run stays, so that what it left behind can be cleared away.
+        """
+        item = MarkItem(_CHANGED, mark.program_id)
+        changed(item, [MarkItem.leased_until.remove()], MarkItem.run == mark.run)
+
+    # --- snapshots ----------------------------------------------------------------------------
+
+    def reading_head(self, program_id: str, period: Period) -> Read[Head]:
+        return Read(HeadItem, (program_id, _head(period)), _head_from)
+
+    def reading_mark(self, program_id: str) -> Read[datetime]:
+        """Read of the instant since which something has changed."""
+        return Read(MarkItem, (_CHANGED, program_id), lambda item: item.since)
+
+    def head(self, program_id: str, period: Period) -> Head:
+        """Read a board's head, never behind; an empty one if there is none, or none to be read."""
+        try:
+            item = HeadItem.get(program_id, _head(period), consistent_read=True)
+        except DoesNotExist:
+            return Head()
+        try:
+            return _head_from(item)
+        except Unreadable:
+            return Head(version=int(item.version))
+
+    def page(self, program_id: str, period: Period, page_id: str) -> bytes | None:
+        """Read a page; None if it has been replaced since its head was read."""
+        try:
+            item = PageItem.get(_pages(program_id, period), page_id, consistent_read=True)
+        except DoesNotExist:
+            return None
+        return bytes(item.content)
+
+    def put_pages(self, program_id: str, period: Period, pages: Mapping[str, bytes]) -> None:
+        """Write pages that no head names yet: 25 a call."""
+        board = _pages(program_id, period)
+        with PageItem.batch_write() as batch:
+            for page_id, content in pages.items():
+                batch.save(PageItem(board, page_id, content=content))
+
+    def drop_pages(self, program_id: str, period: Period, page_ids: Iterable[str]) -> None:
+        """Take away pages that no head names any more."""
+        board = _pages(program_id, period)
+        with PageItem.batch_write() as batch:
+            for page_id in page_ids:
+                batch.delete(PageItem(board, page_id))
+
+    def pages_of_run(self, program_id: str, period: Period, run: str) -> list[str]:
+        """List the pages that a run wrote, named by a head or not."""
+        found = PageItem.query(
+            _pages(program_id, period),
+            PageItem.item.startswith(f"{run}."),
+            consistent_read=True,
+            attributes_to_get=["item"],
+        )
+        return [each.item for each in found]
+
+    def put_head(self, mark: Mark, period: Period, head: Head) -> None:
+        """Let readers see a board, all of it at once. Raises `LeaseLost`, nothing written then."""
+        told = {
+            "count": head.count,
+            "top": [[each.rank, *asdict(each.row).values()] for each in head.top],
+            "ranks": [[*asdict(page).values()] for page in head.ranks],
+            "members": [[*asdict(page).values()] for page in head.members],
+            "retired": head.retired,
+        }
+        item = HeadItem(
+            mark.program_id,
+            _head(period),
+            span=head.key,
+            version=head.version,
+            content=packed(told),
+        )
+        unseen = HeadItem.item.does_not_exist()
+        try:
+            commit(
+                [
+                    Check(
+                        MarkItem, (_CHANGED, mark.program_id), MarkItem.run == mark.run, LeaseLost
+                    ),
+                    Put(
+                        item,
+                        unseen if head.version == 1 else HeadItem.version == head.version - 1,
+                        LeaseLost,
+                    ),
+                ]
+            )
+        except Conflict:
+            raise LeaseLost from None
+
+
+def _head_from(item: HeadItem) -> Head:
+    told = unpacked(item.content)
+    return Head(
+        key=item.span,
+        version=int(item.version),
+        count=told["count"],
+        top=tuple(Ranked(rank, Row(*row)) for rank, *row in told["top"]),
+        ranks=tuple(Page(*page) for page in told["ranks"]),
+        members=tuple(Page(*page) for page in told["members"]),
+        retired=tuple(told["retired"]),
+    )
+
+
+def _scores(program_id: str, span_key: str) -> str:
+    return f"{program_id}#{span_key}"
+
+
+def _pages(program_id: str, period: Period) -> str:
+    return f"{program_id}#pages#{period.value}"
+
+
+def _head(period: Period) -> str:
+    return f"head#{period.value}"
+
+
+def _counted(
+    program_id: str, member_id: str, entry_id: str, day: date | None = None
+) -> CountedItem:
+    board = f"{program_id}#counted#{member_id}"
+    return CountedItem(board, entry_id, day=day.isoformat() if day else None)

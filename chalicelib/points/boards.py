@@ -1,0 +1,328 @@
+"""The leaderboard: what the ledger's stream counts, snapshots of ranks, and reading one.
+
+Nothing here writes to the ledger. An entry is counted once however often it comes; boards are made
+anew from what is counted, so a run that dies half way or twice leaves nothing wrong behind.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.identity import Caller, Role
+from chalicelib.foundation.logging import logger
+from chalicelib.foundation.problems import Problem, ProblemCode, not_found
+from chalicelib.foundation.table import read_together
+from chalicelib.points.board_store import AlreadyCounted, BoardStore, LeaseLost, Mark
+from chalicelib.points.model import Entry, EntryKind, award_id
+from chalicelib.points.periods import Period, Span, begins_at, day_of, ends_at, span_of, spans_of
+from chalicelib.points.ranking import (
+    Head,
+    Page,
+    Ranked,
+    Row,
+    around,
+    head_of,
+    page_of_member,
+    page_of_place,
+    points_in,
+    rows_of,
+)
+from chalicelib.points.store import PointStore, entry_of_change
+from chalicelib.programs.model import MemberStatus, Program, owner_key
+from chalicelib.programs.service import ProgramService
+
+RUN_SECONDS = 60
+"""After this a run begins no further program: the next run is there by then."""
+LEASE = timedelta(seconds=150)
+"""Longer than the function may take, so that who holds a lapsed one is dead."""
+_READ_ATTEMPTS = 3
+
+
+class Counter:
+    """Adds ledger entries up by member and span of the program's calendar."""
+
+    def __init__(
+        self, boards: BoardStore, points: PointStore, programs: ProgramService, clock: Clock
+    ) -> None:
+        self._boards = boards
+        self._points = points
+        self._programs = programs
+        self._clock = clock
+
+    def batch(self) -> "Batch":
+        return Batch(self, self._boards, self._clock)
+
+    def zone(self, program_id: str) -> str:
+        program = self._programs.program(program_id)
+        if program is None:
+            raise LookupError(f"There is no program {program_id}.")
+        return program.time_zone
+
+    def count(
+        self, program_id: str, member_id: str, entry: Entry, zone: Callable[[str], str]
+    ) -> date:
+        """Count an entry, once; tells the day it counts on.
+
+        What takes an award back counts on the day of the award: otherwise an award of last week
+        that fails today would leave this week with less than nothing, and last week with points
+        that were never earned.
+        """
+        day = self._day(program_id, member_id, entry, zone)
+        try:
+            self._boards.count(program_id, member_id, entry, day)
+        except AlreadyCounted:
+            noted = self._boards.counted_on(program_id, member_id, entry.entry_id)
+            return noted or day
+        return day
+
+    def _day(
+        self, program_id: str, member_id: str, entry: Entry, zone: Callable[[str], str]
+    ) -> date:
+        if entry.kind is EntryKind.REVERSAL:
+            owner = owner_key(program_id, member_id)
+            award = self._points.entry(owner, award_id(entry.performance_id))
+            if award is not None:
+                return self.count(program_id, member_id, award, zone)
+        return day_of(entry.made_at, zone(program_id))
+
+
+class Batch:
+    """Some changes of the ledger, counted one by one; then the boards they touch become due."""
+
+    def __init__(self, counter: Counter, boards: BoardStore, clock: Clock) -> None:
+        self._counter = counter
+        self._boards = boards
+        self._clock = clock
+        self._zones: dict[str, str] = {}
+        self._touched: set[str] = set()
+
+    def take(self, image: Mapping[str, Any]) -> None:
+        """Count what an image of the points table's stream says; twice or late is all right."""
+        change = entry_of_change(image)
+        if change is None or not change[1].earned:
+            return
+        owner, entry = change
+        program_id, _, member_id = owner.partition("/")
+        self._counter.count(program_id, member_id, entry, self._zone)
+        self._touched.add(program_id)
+
+    def _zone(self, program_id: str) -> str:
+        if program_id not in self._zones:
+            self._zones[program_id] = self._counter.zone(program_id)
+        return self._zones[program_id]
+
+    def mark(self) -> int:
+        """Make the boards due whose scores may have changed; tells how many programs.
+
+        Not before all is counted: a run in between would take the mark away too early.
+        """
+        mark_all(self._boards, self._touched, self._clock.now())
+        return len(self._touched)
+
+
+def mark_all(boards: BoardStore, program_ids: set[str], now: datetime) -> None:
+    for program_id in sorted(program_ids):
+        boards.mark(program_id, now, secrets.token_hex(8))
+
+
+class Snapshots:
+    """Makes the boards that are due."""
+
+    def __init__(self, boards: BoardStore, programs: ProgramService, clock: Clock) -> None:
+        self._boards = boards
+        self._programs = programs
+        self._clock = clock
+
+    def mark(self, program_ids: set[str]) -> None:
+        """Make the boards of these programs due."""
+        mark_all(self._boards, program_ids, self._clock.now())
+
+    def make_due(self) -> int:
+        """Make the boards of all programs in which something changed; tells of how many.
+
+        A program that breaks does not keep the others waiting; the first error comes in the end.
+        """
+        begun, made = self._clock.now(), 0
+        broken: Exception | None = None
+        for program_id in self._boards.due():
+            if self._clock.now() - begun > timedelta(seconds=RUN_SECONDS):
+                break
+            try:
+                made += self.make(program_id)
+            except Exception as error:  # noqa: BLE001  raised below, once the others had their turn
+                logger.exception("boards broke", extra={"program_id": program_id})
+                broken = broken or error
+        if broken:
+            raise broken
+        return made
+
+    def make(self, program_id: str, *, anew: bool = False) -> bool:
+        """Make a due program's boards; False if nothing is due or another run is at it.
+
+        `anew` writes every page, whatever lies there already.
+        """
+        run, now = secrets.token_hex(4), self._clock.now()
+        taken = self._boards.take(program_id, run, now, now + LEASE)
+        if taken is None:
+            return False
+        mark, left = taken
+        try:
+            self._make(mark, left, now, anew=anew)
+        except LeaseLost:
+            logger.warning("boards were taken over", extra={"program_id": program_id})
+            return False
+        except BaseException:
+            self._boards.let_go(mark)
+            raise
+        self._boards.finish(mark, now)
+        return True
+
+    def _make(self, mark: Mark, left: str | None, now: datetime, *, anew: bool) -> None:
+        program = self._programs.program(mark.program_id)
+        if program is None or not program.leaderboard:
+            return  # switched on again, the program's own change makes them due
+        names, written = self.names(program), 0
+        for span in spans_of(day_of(now, program.time_zone)):
+            before = self._boards.head(program.program_id, span.period)
+            if left:
+                self._clear(program.program_id, span.period, left, before)
+            rows = board_rows(dict(self._boards.scores(program.program_id, span.key)), names)
+            known = Head(version=before.version) if anew else before
+            made, fresh = head_of(span.key, rows, known, mark.run)
+            if made.shows_what(before):
+                continue
+            gone = tuple(sorted(before.page_ids() - made.page_ids()))
+            if before.retired:
+                self._boards.drop_pages(program.program_id, span.period, before.retired)
+            self._boards.put_pages(program.program_id, span.period, fresh)
+            self._boards.put_head(mark, span.period, replace(made, retired=gone))
+            written += 1 + len(fresh)
+        logger.info("boards made", extra={"program_id": program.program_id, "written": written})
+
+    def _clear(self, program_id: str, period: Period, left: str, head: Head) -> None:
+        """Take away what a run that never ended wrote and no reader can have seen."""
+        found = set(self._boards.pages_of_run(program_id, period, left))
+        self._boards.drop_pages(program_id, period, found - head.page_ids())
+
+    def names(self, program: Program) -> dict[str, str]:
+        """Tell who appears on the program's boards, by which name."""
+        return {
+            member.member_id: member.name
+            for member in self._programs.members(program.program_id)
+            if member.status is MemberStatus.ACTIVE
+            and (program.managers_on_leaderboard or member.role is not Role.MANAGER)
+        }
+
+
+def board_rows(scores: Mapping[str, int], names: Mapping[str, str]) -> list[Row]:
+    """Give a board's rows in their order: who appears and has earned something."""
+    rows = [
+        Row(member_id, points, names[member_id])
+        for member_id, points in scores.items()
+        if points > 0 and member_id in names
+    ]
+    return sorted(rows, key=lambda row: row.place)
+
+
+@dataclass(frozen=True)
+class Own:
+    """One's own place and those around it. Who has no points comes after all who have some."""
+
+    rank: int
+    points: int
+    around: tuple[Ranked, ...]
+
+
+@dataclass(frozen=True)
+class Board:
+    """A leaderboard as it is read: everything counted until `as_of` is in it."""
+
+    span: Span
+    time_zone: str
+    starts_at: datetime | None
+    ends_at: datetime | None
+    as_of: datetime
+    count: int
+    top: tuple[Ranked, ...]
+    own: Own | None
+
+
+class _Replaced(Exception):
+    """Two newer boards have come since the head was read; or the board is damaged."""
+
+
+class Leaderboard:
+    """Reads boards, at a price that no number of members changes."""
+
+    def __init__(self, boards: BoardStore, programs: ProgramService, clock: Clock) -> None:
+        self._boards = boards
+        self._programs = programs
+        self._clock = clock
+
+    def read(self, caller: Caller, period: Period) -> Board:
+        """Read a board: three calls. Raises the problem `leaderboard_off`."""
+        for _ in range(_READ_ATTEMPTS):
+            try:
+                return self._read(caller, period)
+            except _Replaced:
+                continue
+        raise Problem(ProblemCode.UNAVAILABLE, "The leaderboard keeps changing. Try again.")
+
+    def _read(self, caller: Caller, period: Period) -> Board:
+        program, head, since = read_together(
+            [
+                self._programs.reading(caller.program_id),
+                self._boards.reading_head(caller.program_id, period),
+                self._boards.reading_mark(caller.program_id),
+            ]
+        )
+        if program is None:
+            raise not_found("program")
+        if not program.leaderboard:
+            raise Problem(
+                ProblemCode.LEADERBOARD_OFF, "Your program's managers have switched it off."
+            )
+        now = self._clock.now()
+        span = span_of(period, day_of(now, program.time_zone))
+        if head is None or head.key != span.key:
+            head = Head(span.key)  # of this span nothing is on a board yet
+        shown = program.managers_on_leaderboard or not caller.is_manager
+        everlasting = period is Period.ALL_TIME
+        return Board(
+            span=span,
+            time_zone=program.time_zone,
+            starts_at=None if everlasting else begins_at(span.first, program.time_zone),
+            ends_at=ends_at(span, program.time_zone),
+            as_of=since or now,
+            count=head.count,
+            top=head.top,
+            own=self._own(caller, period, head) if shown else None,
+        )
+
+    def _own(self, caller: Caller, period: Period, head: Head) -> Own:
+        page = page_of_member(head, caller.member_id)
+        if page is None:
+            return Own(1, 0, ())
+        points = points_in(self._content(caller, period, page), caller.member_id)
+        if points is None:
+            last = rows_of(head, head.ranks[-1], self._content(caller, period, head.ranks[-1]))
+            mine = Ranked(head.count + 1, Row(caller.member_id, 0, caller.name))
+            return Own(mine.rank, 0, tuple(around([*last, mine], caller.member_id)))
+        place = (-points, caller.member_id)
+        page = page_of_place(head, place) or page
+        rows = rows_of(head, page, self._content(caller, period, page))
+        near = around(rows, caller.member_id)
+        found = next((each for each in near if each.row.member_id == caller.member_id), None)
+        if found is None:
+            logger.error("a board contradicts itself", extra={"period": period.value})
+            raise _Replaced
+        return Own(found.rank, points, tuple(near))
+
+    def _content(self, caller: Caller, period: Period, page: Page) -> bytes:
+        content = self._boards.page(caller.program_id, period, page.page_id)
+        if content is None:
+            raise _Replaced
+        return content

@@ -1,0 +1,239 @@
+"""Ranks, and how a board of any size is cut so that one's own place is found in two reads.
+
+A board's rows lie in pages in the order of their ranks; a second set of pages, in the order of
+member ids, tells what each member has. The head knows where each page begins. Pages begin where
+they began before as long as they neither grow nor shrink too far, so that one member who moves from
+the end to the top changes two pages and not all those in between.
+"""
+
+import bisect
+import hashlib
+import json
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+PAGE_ROWS = 800
+"""What a page is cut to: about 13 KB, where the head of 100,000 members has 9."""
+MOST_ROWS = 2 * PAGE_ROWS
+FEWEST_ROWS = PAGE_ROWS // 4
+PODIUM = 3
+TOP = 50
+AROUND = 2
+
+
+@dataclass(frozen=True)
+class Row:
+    """A member on the board."""
+
+    member_id: str
+    points: int
+    name: str
+
+    @property
+    def place(self) -> tuple[int, str]:
+        """Sort by it: most points first; of equal ones, whoever was invited first."""
+        return (-self.points, self.member_id)
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A row and its rank; who has as many points has the same."""
+
+    rank: int
+    row: Row
+
+
+@dataclass(frozen=True)
+class Page:
+    """Where a page begins, what names its content, and for rows their first one's rank."""
+
+    page_id: str
+    begins: Any
+    count: int
+    rank: int = 0
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A page that is to be: its content and how many of its rows are its own."""
+
+    begins: Any
+    count: int
+    content: bytes
+    rank: int = 0
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Head:
+    """A board without its pages: of which span, its top rows, where each page begins.
+
+    `retired` are pages of the board before this one, for readers who are still at it.
+    """
+
+    key: str = ""
+    version: int = 0
+    count: int = 0
+    top: tuple[Ranked, ...] = ()
+    ranks: tuple[Page, ...] = ()
+    members: tuple[Page, ...] = ()
+    retired: tuple[str, ...] = ()
+
+    def page_ids(self) -> set[str]:
+        return {page.page_id for page in (*self.ranks, *self.members)}
+
+    def shows_what(self, other: "Head") -> bool:
+        """Tell whether there is nothing to see in one that is not in the other."""
+        return replace(self, version=0, retired=()) == replace(other, version=0, retired=())
+
+
+def ranked(rows: Sequence[Row], first_rank: int = 1, first_position: int = 1) -> list[Ranked]:
+    """Rank rows that are in their order; ties share a rank: 1, 2, 2, 4.
+
+    For a piece of a board, tell the rank of its first row and that row's position.
+    """
+    found: list[Ranked] = []
+    for position, row in enumerate(rows, first_position):
+        if not found:
+            rank = first_rank
+        elif row.points != found[-1].row.points:
+            rank = position
+        else:
+            rank = found[-1].rank
+        found.append(Ranked(rank, row))
+    return found
+
+
+def cut_ranks(rows: Sequence[Row], before: Sequence[Page]) -> list[Cut]:
+    """Cut a board into pages. Each also has the two rows before it and the two after it."""
+    edges = _edges([row.place for row in rows], [tuple(page.begins) for page in before])
+    all_ranks = ranked(rows)
+    cuts = []
+    for start, end in edges:
+        lead = max(start - AROUND, 0)
+        held = rows[lead : end + AROUND]
+        content = [[row.member_id, row.points, row.name] for row in held]
+        cuts.append(
+            Cut(list(rows[start].place), end - start, packed(content), all_ranks[lead].rank)
+        )
+    return cuts
+
+
+def cut_members(rows: Iterable[Row], before: Sequence[Page]) -> list[Cut]:
+    """Cut the same board by member ids: what each member has."""
+    have = sorted((row.member_id, row.points) for row in rows)
+    edges = _edges([member_id for member_id, _ in have], [page.begins for page in before])
+    return [Cut(have[start][0], end - start, packed(dict(have[start:end]))) for start, end in edges]
+
+
+def _edges(keys: Sequence[Any], begins: Sequence[Any]) -> list[tuple[int, int]]:
+    """Cut sorted keys where they were cut before, pages too large or too small aside."""
+    starts = sorted({0, *(bisect.bisect_left(keys, begin) for begin in begins[1:])})
+    kept: list[int] = []
+    for start in starts:
+        if not kept or start - kept[-1] >= FEWEST_ROWS:
+            kept.append(start)
+    if len(kept) > 1 and len(keys) - kept[-1] < FEWEST_ROWS:
+        kept.pop()
+    edges = []
+    for start, end in zip(kept, [*kept[1:], len(keys)], strict=True):
+        pieces = 1 if end - start <= MOST_ROWS else -(-(end - start) // PAGE_ROWS)
+        size = -(-(end - start) // pieces)
+        edges += [(at, min(at + size, end)) for at in range(start, end, size)] if size else []
+    return edges
+
+
+def named(cuts: Sequence[Cut], before: Sequence[Page], run: str) -> list[Page]:
+    """Name each page: as it is named where the same content lies already, else for this run."""
+    known = {page.page_id.partition(".")[2]: page.page_id for page in before}
+    return [
+        Page(known.get(cut.digest, f"{run}.{cut.digest}"), cut.begins, cut.count, cut.rank)
+        for cut in cuts
+    ]
+
+
+def packed(content: Any) -> bytes:
+    plain = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return zlib.compress(plain.encode())
+
+
+class Unreadable(ValueError):
+    """A page or head whose content is not what was written."""
+
+
+def unpacked(content: bytes) -> Any:
+    """Unpack what was packed. Raises `Unreadable`."""
+    try:
+        return json.loads(zlib.decompress(content))
+    except (zlib.error, ValueError) as error:
+        raise Unreadable from error
+
+
+def page_of_member(head: Head, member_id: str) -> Page | None:
+    """Find the page that says what a member has, if they are on the board."""
+    return _page_at(head.members, member_id, lambda page: page.begins)
+
+
+def page_of_place(head: Head, place: tuple[int, str]) -> Page | None:
+    """Find the page that a place lies in."""
+    return _page_at(head.ranks, place, lambda page: tuple(page.begins))
+
+
+def _page_at(pages: Sequence[Page], key: Any, begins: Callable[[Page], Any]) -> Page | None:
+    at = bisect.bisect_right(pages, key, key=begins)
+    return pages[max(at - 1, 0)] if pages else None
+
+
+def points_in(content: bytes, member_id: str) -> int | None:
+    """Tell what a member has, by a page of member ids."""
+    have: Mapping[str, int] = unpacked(content)
+    return have.get(member_id)
+
+
+def rows_of(head: Head, page: Page, content: bytes) -> list[Ranked]:
+    """Rank the rows of a page, those around it included."""
+    start = 0
+    for each in head.ranks:
+        if each.page_id == page.page_id:
+            break
+        start += each.count
+    rows = [Row(*told) for told in unpacked(content)]
+    return ranked(rows, page.rank, max(start - AROUND, 0) + 1)
+
+
+def around(rows: Sequence[Ranked], member_id: str) -> list[Ranked]:
+    """Give a member's own row with those next to it, two on each side; empty if it is not there."""
+    for at, each in enumerate(rows):
+        if each.row.member_id == member_id:
+            return list(rows[max(at - AROUND, 0) : at + AROUND + 1])
+    return []
+
+
+def head_of(key: str, rows: Sequence[Row], before: Head, run: str) -> tuple[Head, dict[str, bytes]]:
+    """Make a board of rows in their order: its head, and the pages that are not there yet.
+
+    `before` is the board as it lies, whose pages are taken over where nothing in them changed.
+    """
+    rank_cuts, member_cuts = cut_ranks(rows, before.ranks), cut_members(rows, before.members)
+    rank_pages = named(rank_cuts, before.ranks, run)
+    member_pages = named(member_cuts, before.members, run)
+    made = Head(
+        key=key,
+        version=before.version + 1,
+        count=len(rows),
+        top=tuple(ranked(rows[:TOP])),
+        ranks=tuple(rank_pages),
+        members=tuple(member_pages),
+    )
+    there = before.page_ids()
+    fresh = {
+        page.page_id: cut.content
+        for page, cut in zip((*rank_pages, *member_pages), (*rank_cuts, *member_cuts), strict=True)
+        if page.page_id not in there
+    }
+    return made, fresh

@@ -1,0 +1,618 @@
+"""The leaderboard: counted once whatever the stream does, shown whole or not at all, cheap."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+import boto3
+import pytest
+
+from chalicelib.foundation.identity import Caller, Role
+from chalicelib.foundation.problems import Problem, ProblemCode
+from chalicelib.foundation.table import commit
+from chalicelib.points import ranking, worker
+from chalicelib.points.board_store import BoardStore, LeaseLost, MarkItem, ScoreItem
+from chalicelib.points.boards import LEASE, Board
+from chalicelib.points.periods import Period, day_of, span_of
+from chalicelib.points.store import EntryItem
+from chalicelib.programs.model import MemberStatus
+from chalicelib.programs.store import MemberItem, ProgramItem
+from tests.clock import StoppedClock
+from tests.integration.conftest import Calls
+from tests.integration.house import CONTEXT, Greenroom, streamed
+
+READING = ["Query", "TransactGetItems", "GetItem", "GetItem"]
+
+
+@pytest.fixture
+def ben(greenroom: Greenroom) -> Caller:
+    return greenroom.member("ben")
+
+
+@pytest.fixture
+def cleo(greenroom: Greenroom) -> Caller:
+    return greenroom.member("cleo")
+
+
+def award(greenroom: Greenroom, caller: Caller, number: int, worth: int = 10) -> None:
+    commit(greenroom.house.points.award(caller.owner, worth, f"act_{number}", f"prf_{number}"))
+
+
+def take_back(greenroom: Greenroom, caller: Caller, number: int, worth: int = 10) -> None:
+    commit(greenroom.house.points.take_back(caller.owner, worth, f"act_{number}", f"prf_{number}"))
+
+
+def shown(board: Board) -> list[tuple[int, str, int]]:
+    return [(each.rank, each.row.name, each.row.points) for each in board.top]
+
+
+def scores(greenroom: Greenroom, caller: Caller) -> dict[str, int]:
+    """What is counted for a member, by span."""
+    found = boto3.client("dynamodb").scan(TableName="BoardsTable")["Items"]
+    return {
+        each["board"]["S"].partition("#")[2]: int(each["points"]["N"])
+        for each in found
+        if each["item"]["S"] == caller.member_id
+    }
+
+
+def program_setting(greenroom: Greenroom, **values: Any) -> None:
+    item = ProgramItem(greenroom.program.program_id, "program")
+    item.update([getattr(ProgramItem, name).set(value) for name, value in values.items()])
+
+
+def test_who_earned_is_on_every_board_after_the_next_tick(
+    greenroom: Greenroom, ben: Caller, cleo: Caller
+) -> None:
+    award(greenroom, ben, 1, 30)
+    award(greenroom, cleo, 2, 40)
+    award(greenroom, ben, 3, 5)
+    assert shown(greenroom.board(ben)) == []
+    greenroom.counts()
+    assert greenroom.ranks() == 1
+    for period in Period:
+        board = greenroom.board(ben, period)
+        assert shown(board) == [(1, "cleo", 40), (2, "ben", 35)]
+        assert board.own is not None
+        assert (board.own.rank, board.own.points) == (2, 35)
+        assert [each.row.name for each in board.own.around] == ["cleo", "ben"]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_however_often_and_in_whatever_order_entries_come_each_counts_once(
+    greenroom: Greenroom, ben: Caller, cleo: Caller, seed: int
+) -> None:
+    for number in range(1, 5):
+        award(greenroom, ben, number, number)
+        award(greenroom, cleo, 10 + number, 100)
+    take_back(greenroom, ben, 2, 2)
+    take_back(greenroom, cleo, 11, 100)
+    delivered = greenroom.images() * 3
+    Random(seed).shuffle(delivered)
+    for at in range(0, len(delivered), 4):
+        greenroom.counts(delivered[at : at + 4])
+    assert set(scores(greenroom, ben).values()) == {8}
+    assert set(scores(greenroom, cleo).values()) == {300}
+    assert len(scores(greenroom, ben)) == len(Period)
+
+
+def test_a_batch_of_which_one_entry_breaks_counts_the_others_and_is_due(
+    greenroom: Greenroom, ben: Caller
+) -> None:
+    award(greenroom, ben, 1)
+    broken = {**greenroom.images()[0], "kind": {"S": "of tomorrow"}, "item": {"S": "entry#x"}}
+    answer = worker.count(greenroom.house.counter, streamed([broken, *greenroom.images()]), CONTEXT)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "0"}]}
+    assert greenroom.ranks() == 1
+    assert shown(greenroom.board(ben)) == [(1, "ben", 10)]
+
+
+def test_what_is_taken_back_is_taken_from_the_period_it_was_earned_in(
+    greenroom: Greenroom, ben: Caller, clock: StoppedClock
+) -> None:
+    clock.at = datetime(2026, 6, 28, 12, tzinfo=UTC)  # a Sunday
+    award(greenroom, ben, 1, 30)
+    clock.advance(timedelta(days=3))  # another week, month and quarter
+    award(greenroom, ben, 2, 7)
+    take_back(greenroom, ben, 1, 30)
+    greenroom.counts(sorted(greenroom.images(), key=lambda each: each["item"]["S"], reverse=True))
+    counted = scores(greenroom, ben)
+    assert counted["week#2026-06-22"] == counted["month#2026-06-01"] == 0
+    assert counted["week#2026-06-29"] == counted["quarter#2026-07-01"] == 7
+    assert counted["all_time#0001-01-01"] == counted["year#2026-01-01"] == 7
+
+
+def test_a_day_is_one_of_the_programs_calendar_whatever_the_members_zone(
+    greenroom: Greenroom, ben: Caller, clock: StoppedClock
+) -> None:
+    """In Berlin the clocks go back in the night to Sunday; the week ends an hour later by UTC."""
+    edge = datetime(2026, 10, 25, 23, tzinfo=UTC)
+    clock.at = edge - timedelta(microseconds=1)
+    award(greenroom, ben, 1, 1)
+    clock.at = edge
+    award(greenroom, ben, 2, 2)
+    greenroom.counts()
+    counted = scores(greenroom, ben)
+    assert (counted["week#2026-10-19"], counted["week#2026-10-26"]) == (1, 2)
+    greenroom.ranks()
+    board = greenroom.board(ben)
+    assert (board.starts_at, board.ends_at) == (edge, datetime(2026, 11, 1, 23, tzinfo=UTC))
+    assert shown(board) == [(1, "ben", 2)]
+
+
+def test_a_new_week_begins_with_nobody_on_it_and_deletes_nothing(
+    greenroom: Greenroom, ben: Caller, clock: StoppedClock
+) -> None:
+    award(greenroom, ben, 1)
+    greenroom.counts()
+    greenroom.ranks()
+    before = scores(greenroom, ben)
+    clock.advance(timedelta(days=7))
+    board = greenroom.board(ben)
+    assert (shown(board), board.as_of) == ([], clock.now())
+    assert board.own is not None
+    assert (board.own.rank, board.own.points) == (1, 0)
+    assert shown(greenroom.board(ben, Period.YEAR)) == [(1, "ben", 10)]
+    award(greenroom, ben, 2, 3)
+    greenroom.counts()
+    greenroom.ranks()
+    assert shown(greenroom.board(ben)) == [(1, "ben", 3)]
+    assert (
+        before.items() - scores(greenroom, ben).items()
+        == {(key, 10) for key in before if not key.startswith("week#")}
+        - scores(greenroom, ben).items()
+    )
+    assert scores(greenroom, ben)["week#2026-06-15"] == 10
+
+
+def test_a_board_says_as_of_when_it_holds_all_that_was_counted(
+    greenroom: Greenroom, ben: Caller, clock: StoppedClock
+) -> None:
+    award(greenroom, ben, 1)
+    greenroom.counts()
+    first_change = clock.now()
+    clock.advance(timedelta(seconds=20))
+    award(greenroom, ben, 2)
+    greenroom.counts()
+    assert greenroom.board(ben).as_of == first_change
+    greenroom.ranks()
+    clock.advance(timedelta(days=1))
+    assert greenroom.board(ben).as_of == clock.now()
+
+
+def test_nothing_changed_costs_one_query(greenroom: Greenroom, ben: Caller, calls: Calls) -> None:
+    award(greenroom, ben, 1)
+    greenroom.counts()
+    greenroom.ranks()
+    calls.made.clear()
+    assert greenroom.ranks() == 0
+    assert calls.names == ["Query"]
+
+
+def test_a_change_that_no_board_shows_writes_no_board(
+    greenroom: Greenroom, ben: Caller, calls: Calls
+) -> None:
+    award(greenroom, ben, 1)
+    greenroom.counts()
+    greenroom.ranks()
+    greenroom.counts()  # delivered again: the boards are due
+    calls.made.clear()
+    assert greenroom.ranks() == 1
+    assert not {"BatchWriteItem", "TransactWriteItems"} & set(calls.names)
+
+
+def crowded(greenroom: Greenroom, worth: Mapping[Caller, int]) -> None:
+    """Put members on the week's board as if all were counted."""
+    program = greenroom.program
+    week = span_of(Period.WEEK, day_of(greenroom.clock.now(), program.time_zone))
+    greenroom.house.snapshots.mark({program.program_id})  # binds the table
+    with ScoreItem.batch_write() as batch:
+        for caller, points in worth.items():
+            board = f"{program.program_id}#{week.key}"
+            batch.save(ScoreItem(board, caller.member_id, points=points))
+    assert greenroom.ranks() == 1
+
+
+def people(greenroom: Greenroom, count: int) -> list[Caller]:
+    """Make members who have signed in, in the order of their ids."""
+    items = [
+        MemberItem(
+            greenroom.program.program_id,
+            f"member#mem_{number:03}",
+            member_id=f"mem_{number:03}",
+            email=f"member{number}@demo.example",
+            name=f"member{number}",
+            role=Role.MEMBER.value,
+            status=MemberStatus.ACTIVE.value,
+            time_zone="UTC",
+            invited_at=greenroom.clock.now(),
+            subject=f"subject-member{number}@demo.example",
+        )
+        for number in range(count)
+    ]
+    with MemberItem.batch_write() as batch:
+        for item in items:
+            batch.save(item)
+    return [item.to_member().as_caller() for item in items]
+
+
+def test_ties_share_a_rank_and_managers_stay_away_where_the_program_says_so(
+    greenroom: Greenroom, ben: Caller, cleo: Caller
+) -> None:
+    dora = greenroom.member("dora")
+    crowded(greenroom, {greenroom.manager: 50, ben: 20, cleo: 20, dora: 5})
+    tied = sorted((ben, cleo), key=lambda each: each.member_id)
+    names = [(1, "ana"), *((2, each.name) for each in tied), (4, "dora")]
+    assert [each[:2] for each in shown(greenroom.board(ben))] == names
+    program_setting(greenroom, managers_on_leaderboard=False)
+    greenroom.house.snapshots.mark({ben.program_id})
+    greenroom.ranks()
+    names = [*((1, each.name) for each in tied), (3, "dora")]
+    assert [each[:2] for each in shown(greenroom.board(ben))] == names
+    assert greenroom.board(greenroom.manager).own is None
+
+
+def test_a_program_without_a_leaderboard_says_so_at_once(greenroom: Greenroom, ben: Caller) -> None:
+    award(greenroom, ben, 1)
+    greenroom.counts()
+    program_setting(greenroom, leaderboard=False)
+    with pytest.raises(Problem) as refused:
+        greenroom.board(ben)
+    assert refused.value.code is ProblemCode.LEADERBOARD_OFF
+    greenroom.ranks()
+    program_setting(greenroom, leaderboard=True)
+    greenroom.house.snapshots.mark({ben.program_id})
+    greenroom.ranks()
+    assert shown(greenroom.board(ben)) == [(1, "ben", 10)]
+
+
+def changed_item(greenroom: Greenroom, key: str, change: Callable[[], object]) -> None:
+    """Change an item of the programs table, and deliver that as its stream does."""
+
+    def read() -> dict[str, Any]:
+        return dict(
+            boto3.client("dynamodb").get_item(
+                TableName="ProgramsTable",
+                Key={"program_id": {"S": greenroom.program.program_id}, "item": {"S": key}},
+            )["Item"]
+        )
+
+    before = read()
+    change()
+    worker.notice(greenroom.house.snapshots, streamed([read()], [before]), CONTEXT)
+
+
+def test_names_are_those_of_now_and_who_was_removed_is_gone(
+    greenroom: Greenroom, ben: Caller, cleo: Caller
+) -> None:
+    award(greenroom, ben, 1)
+    award(greenroom, cleo, 2, 5)
+    greenroom.counts()
+    greenroom.ranks()
+    changed_item(
+        greenroom,
+        f"member#{ben.member_id}",
+        lambda: greenroom.house.points.change_profile(ben, name="Ben B.", time_zone=None),
+    )
+    assert greenroom.ranks() == 1
+    assert shown(greenroom.board(cleo)) == [(1, "Ben B.", 10), (2, "cleo", 5)]
+    item = MemberItem(ben.program_id, f"member#{ben.member_id}")
+    gone = MemberItem.status.set(MemberStatus.REMOVED.value)
+    changed_item(greenroom, f"member#{ben.member_id}", lambda: item.update([gone]))
+    assert greenroom.ranks() == 1
+    assert shown(greenroom.board(cleo)) == [(1, "cleo", 5)]
+
+
+def test_what_boards_do_not_show_makes_none_due(greenroom: Greenroom, ben: Caller) -> None:
+    changed_item(
+        greenroom,
+        f"member#{ben.member_id}",
+        lambda: greenroom.house.points.change_profile(ben, name=None, time_zone="Asia/Tokyo"),
+    )
+    assert greenroom.ranks() == 0
+
+
+def test_settings_that_change_make_boards_due(greenroom: Greenroom) -> None:
+    changed_item(greenroom, "program", lambda: program_setting(greenroom, time_zone="Asia/Tokyo"))
+    assert greenroom.ranks() == 1
+
+
+def test_a_zone_changed_later_moves_nothing_that_was_counted(
+    greenroom: Greenroom, ben: Caller, clock: StoppedClock
+) -> None:
+    """An award of Monday, 0:30 in Berlin; in New York it is Sunday still."""
+    clock.at = datetime(2026, 6, 21, 22, 30, tzinfo=UTC)
+    award(greenroom, ben, 1)
+    greenroom.counts()
+    before = scores(greenroom, ben)
+    assert "week#2026-06-22" in before
+    program_setting(greenroom, time_zone="America/New_York")
+    greenroom.counts()
+    take_back(greenroom, ben, 1)
+    greenroom.counts()
+    assert scores(greenroom, ben) == dict.fromkeys(before, 0)
+
+
+# --- runs that meet, die, or come late ------------------------------------------------------------
+
+
+def break_at(monkeypatch: pytest.MonkeyPatch, name: str, then: Callable[[], object]) -> None:
+    """Let something happen instead of a store's method, the first time."""
+    method, first = getattr(BoardStore, name), [True]
+
+    def instead(*given: Any, **named: Any) -> Any:
+        if first.pop() if first else False:
+            then()
+        return method(*given, **named)
+
+    monkeypatch.setattr(BoardStore, name, instead)
+
+
+class Died(BaseException):
+    """A function that was stopped: nothing of it runs any more."""
+
+
+def die() -> None:
+    raise Died
+
+
+def test_of_two_runs_at_once_one_makes_the_boards(
+    greenroom: Greenroom, ben: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    award(greenroom, ben, 1)
+    greenroom.counts()
+    others: list[int] = []
+    break_at(monkeypatch, "put_pages", lambda: others.append(greenroom.ranks()))
+    assert greenroom.ranks() == 1
+    assert others == [0]
+    assert shown(greenroom.board(ben)) == [(1, "ben", 10)]
+    assert greenroom.ranks() == 0
+
+
+@pytest.mark.parametrize("at", ["put_pages", "put_head", "finish"])
+def test_a_run_that_dies_half_way_is_made_good_once_its_lease_is_over(
+    greenroom: Greenroom,
+    ben: Caller,
+    clock: StoppedClock,
+    monkeypatch: pytest.MonkeyPatch,
+    at: str,
+) -> None:
+    award(greenroom, ben, 1)
+    greenroom.counts()
+    monkeypatch.setattr(BoardStore, "let_go", lambda *_: None)  # the dead do not clear up
+    break_at(monkeypatch, at, die)
+    with pytest.raises(Died):
+        greenroom.ranks()
+    assert greenroom.ranks() == 0
+    clock.advance(LEASE)
+    assert greenroom.ranks() == 1
+    assert shown(greenroom.board(ben)) == [(1, "ben", 10)]
+    assert pages_not_named(greenroom) == []
+
+
+def pages_not_named(greenroom: Greenroom) -> Sequence[str]:
+    """Pages that no head names, now or as retired."""
+    program_id = greenroom.program.program_id
+    store = greenroom.house._board_store
+    named = {
+        page_id
+        for period in Period
+        for head in [store.head(program_id, period)]
+        for page_id in (*head.page_ids(), *head.retired)
+    }
+    found = boto3.client("dynamodb").scan(TableName="BoardsTable")["Items"]
+    return [
+        each["item"]["S"]
+        for each in found
+        if "#pages#" in each["board"]["S"] and each["item"]["S"] not in named
+    ]
+
+
+def test_a_run_that_broke_is_made_good_by_the_next(
+    greenroom: Greenroom, ben: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> None:
+        raise RuntimeError("broken")
+
+    award(greenroom, ben, 1)
+    greenroom.counts()
+    break_at(monkeypatch, "put_head", broken)
+    with pytest.raises(RuntimeError, match="broken"):
+        greenroom.ranks()
+    assert greenroom.ranks() == 1
+    assert shown(greenroom.board(ben)) == [(1, "ben", 10)]
+    assert pages_not_named(greenroom) == []
+
+
+def test_a_run_that_was_slower_than_its_lease_shows_nothing(
+    greenroom: Greenroom, ben: Caller, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overtaken() -> None:
+        clock.advance(LEASE)
+        award(greenroom, ben, 2, 5)
+        greenroom.counts()
+        assert greenroom.ranks() == 1
+
+    award(greenroom, ben, 1)
+    greenroom.counts()
+    break_at(monkeypatch, "put_head", overtaken)
+    assert greenroom.ranks() == 0
+    for period in Period:
+        assert shown(greenroom.board(ben, period)) == [(1, "ben", 15)]
+    assert greenroom.ranks() == 0
+
+
+def test_what_is_counted_while_boards_are_made_is_made_with_the_next(
+    greenroom: Greenroom, ben: Caller, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def meanwhile() -> None:
+        clock.advance(timedelta(seconds=5))
+        award(greenroom, ben, 2, 5)
+        greenroom.counts()
+
+    award(greenroom, ben, 1)
+    greenroom.counts()
+    begun = clock.now()
+    break_at(monkeypatch, "finish", meanwhile)
+    assert greenroom.ranks() == 1
+    board = greenroom.board(ben)
+    assert (shown(board), board.as_of) == ([(1, "ben", 10)], begun)
+    assert greenroom.ranks() == 1
+    assert shown(greenroom.board(ben)) == [(1, "ben", 15)]
+    assert MarkItem.count("changed") == 0
+
+
+def test_a_program_that_breaks_does_not_keep_the_others_waiting(
+    greenroom: Greenroom, ben: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    award(greenroom, ben, 1)
+    greenroom.counts()
+    greenroom.clock.advance(timedelta(seconds=-5))
+    greenroom.house.snapshots.mark({"prg_a_broken_one"})
+    greenroom.clock.advance(timedelta(seconds=5))
+    read = greenroom.house.programs.program
+
+    def program(program_id: str) -> Any:
+        if program_id == "prg_a_broken_one":
+            raise RuntimeError("broken")
+        return read(program_id)
+
+    monkeypatch.setattr(greenroom.house.programs, "program", program)
+    with pytest.raises(RuntimeError, match="broken"):
+        greenroom.ranks()
+    assert shown(greenroom.board(ben)) == [(1, "ben", 10)]
+
+
+def test_a_reader_whose_board_was_replaced_under_their_hands_reads_the_new_one(
+    greenroom: Greenroom, ben: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    award(greenroom, ben, 1)
+    greenroom.counts()
+    greenroom.ranks()
+
+    def replaced() -> None:
+        for number in (2, 3):  # twice: the first time the old pages stay for readers like this one
+            award(greenroom, ben, number)
+            greenroom.counts()
+            greenroom.ranks()
+
+    break_at(monkeypatch, "page", replaced)
+    own = greenroom.board(ben).own
+    assert own is not None
+    assert (own.rank, own.points) == (1, 30)
+
+
+def test_a_reader_of_the_board_before_this_one_still_finds_its_pages(
+    greenroom: Greenroom, ben: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    award(greenroom, ben, 1)
+    greenroom.counts()
+    greenroom.ranks()
+
+    def replaced() -> None:
+        award(greenroom, ben, 2)
+        greenroom.counts()
+        greenroom.ranks()
+
+    break_at(monkeypatch, "page", replaced)
+    own = greenroom.board(ben).own
+    assert own is not None
+    assert (own.rank, own.points) == (1, 10)
+
+
+def test_a_lease_that_is_lost_puts_no_head(greenroom: Greenroom, ben: Caller) -> None:
+    store, now = greenroom.house._board_store, greenroom.clock.now()
+    greenroom.house.snapshots.mark({ben.program_id})
+    taken = store.take(ben.program_id, "run1", now, now + LEASE)
+    assert taken is not None
+    lost = replace(taken[0], run="run2")
+    with pytest.raises(LeaseLost):
+        store.put_head(lost, Period.WEEK, ranking.Head("week#1", 1))
+    assert store.head(ben.program_id, Period.WEEK) == ranking.Head()
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def crowd(greenroom: Greenroom, monkeypatch: pytest.MonkeyPatch) -> list[Caller]:
+    """Thirty members with points on many small pages: 30, 29, 28 ... and a tie of the last six."""
+    for name, size in (("PAGE_ROWS", 4), ("MOST_ROWS", 6), ("FEWEST_ROWS", 2)):
+        monkeypatch.setattr(ranking, name, size)
+    crowd = people(greenroom, 30)
+    crowded(greenroom, {caller: max(30 - number, 6) for number, caller in enumerate(crowd)})
+    return crowd
+
+
+def test_each_member_sees_their_rank_and_two_on_each_side_for_four_calls(
+    greenroom: Greenroom, crowd: list[Caller], calls: Calls
+) -> None:
+    order = [each.member_id for each in crowd]
+    for at in (0, 1, 5, 13, 24, 27, 29):
+        calls.made.clear()
+        board = greenroom.board(greenroom.now(crowd[at]))
+        assert calls.names == READING
+        assert board.own is not None
+        assert board.own.rank == min(at, 24) + 1
+        near = order[max(at - 2, 0) : at + 3]
+        assert [each.row.member_id for each in board.own.around] == near
+    assert [each.rank for each in board.top][-7:] == [24, *[25] * 6]
+
+
+def test_who_has_no_points_comes_after_all_who_have_some(
+    greenroom: Greenroom, crowd: list[Caller], calls: Calls
+) -> None:
+    late = greenroom.member("late")
+    calls.made.clear()
+    board = greenroom.board(greenroom.now(late))
+    assert calls.names == READING
+    assert board.own is not None
+    assert (board.own.rank, board.own.points) == (31, 0)
+    assert [each.rank for each in board.own.around] == [25, 25, 31]
+    assert board.own.around[-1].row.name == "late"
+
+
+def test_the_list_has_fifty_and_the_podium_all_of_the_first_three_ranks(
+    greenroom: Greenroom,
+) -> None:
+    callers = people(greenroom, 53)
+    crowded(greenroom, {caller: 100 - number // 2 for number, caller in enumerate(callers)})
+    board = greenroom.board(callers[52])
+    assert (len(board.top), board.count) == (50, 53)
+    assert [each.rank for each in board.top[:5]] == [1, 1, 3, 3, 5]
+    assert board.own is not None
+    assert board.own.rank == 53
+
+
+def test_boards_of_another_program_are_its_own(greenroom: Greenroom, ben: Caller) -> None:
+    award(greenroom, ben, 1)
+    other, manager, _ = greenroom.house.programs.create_program(
+        "Other", "Asia/Tokyo", "zoe@other.example"
+    )
+    greenroom.counts()
+    greenroom.ranks()
+    zoe = replace(manager.as_caller(), role=Role.MANAGER)
+    board = greenroom.house.points.leaderboard(zoe, Period.WEEK)
+    assert (shown(board), board.count, board.time_zone) == ([], 0, "Asia/Tokyo")
+    assert zoe.program_id == other.program_id
+
+
+def test_entries_of_no_worth_are_not_counted(greenroom: Greenroom, ben: Caller) -> None:
+    award(greenroom, ben, 1, 0)
+    greenroom.counts()
+    assert scores(greenroom, ben) == {}
+    assert greenroom.ranks() == 0
+
+
+def test_an_award_that_is_not_in_the_ledger_any_more_leaves_its_reversal_its_own_day(
+    greenroom: Greenroom, ben: Caller
+) -> None:
+    award(greenroom, ben, 1)
+    take_back(greenroom, ben, 1)
+    EntryItem(ben.owner, "entry#prf_1#award").delete()
+    greenroom.counts()
+    assert set(scores(greenroom, ben).values()) == {-10}
+    greenroom.ranks()
+    assert shown(greenroom.board(ben)) == []

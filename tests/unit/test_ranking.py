@@ -1,0 +1,143 @@
+"""Ranks against a naive model, and boards that are cut into pages without anybody noticing."""
+
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chalicelib.points import ranking
+from chalicelib.points.boards import board_rows
+from chalicelib.points.ranking import (
+    AROUND,
+    FEWEST_ROWS,
+    MOST_ROWS,
+    TOP,
+    Head,
+    Row,
+    Unreadable,
+    around,
+    head_of,
+    page_of_member,
+    page_of_place,
+    points_in,
+    ranked,
+    rows_of,
+    unpacked,
+)
+
+scores = st.dictionaries(
+    st.integers(0, 9999).map(lambda number: f"mem_{number:05}"), st.integers(0, 40), max_size=60
+)
+
+
+def rows_from(have: Mapping[str, int]) -> list[Row]:
+    return board_rows(have, {each: f"Name of {each}" for each in have})
+
+
+def naive_rank(have: Mapping[str, int], member_id: str) -> int:
+    return 1 + sum(points > have[member_id] for points in have.values())
+
+
+def test_ties_share_a_rank_and_the_next_one_is_left_out() -> None:
+    rows = rows_from({"a": 9, "b": 7, "c": 7, "d": 1})
+    assert [each.rank for each in ranked(rows)] == [1, 2, 2, 4]
+
+
+def test_who_has_nothing_or_is_not_named_is_not_on_the_board() -> None:
+    assert board_rows({"a": 0, "b": 3, "gone": 9, "c": -1}, {"a": "A", "b": "B", "c": "C"}) == [
+        Row("b", 3, "B")
+    ]
+
+
+@given(scores)
+def test_a_rank_is_one_more_than_there_are_members_with_more(have: dict[str, int]) -> None:
+    rows = rows_from(have)
+    for each in ranked(rows):
+        assert each.rank == naive_rank(have, each.row.member_id)
+
+
+class Kept:
+    """A board as it is kept: a head, and pages by their ids."""
+
+    def __init__(self) -> None:
+        self.head, self.pages, self.runs = Head(), dict[str, bytes](), 0
+
+    def make(self, have: Mapping[str, int]) -> int:
+        """Make the board anew; tells how many pages that wrote."""
+        self.runs += 1
+        self.head, fresh = head_of("week#1", rows_from(have), self.head, f"run{self.runs}")
+        assert not self.pages.keys() & fresh.keys()
+        self.pages |= fresh
+        return len(fresh)
+
+    def check(self, have: Mapping[str, int]) -> None:
+        rows = ranked(rows_from(have))
+        assert self.head.count == len(rows)
+        assert list(self.head.top) == rows[:TOP]
+        for at, each in enumerate(rows):
+            member_id = each.row.member_id
+            page = page_of_member(self.head, member_id)
+            assert page is not None
+            assert points_in(self.pages[page.page_id], member_id) == each.row.points
+            place = page_of_place(self.head, each.row.place)
+            assert place is not None
+            near = around(rows_of(self.head, place, self.pages[place.page_id]), member_id)
+            assert near == rows[max(at - AROUND, 0) : at + AROUND + 1]
+
+
+@pytest.fixture
+def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, size in (("PAGE_ROWS", 4), ("MOST_ROWS", 8), ("FEWEST_ROWS", 2)):
+        monkeypatch.setattr(ranking, name, size)
+
+
+@pytest.mark.usefixtures("_small_pages")
+@settings(max_examples=60)
+@given(st.lists(scores, min_size=1, max_size=5))
+def test_each_member_finds_their_rank_and_neighbours_however_the_board_changed(
+    boards: list[dict[str, int]],
+) -> None:
+    kept = Kept()
+    for have in boards:
+        kept.make(have)
+        kept.check(have)
+
+
+def test_pages_stay_within_their_bounds_while_members_come_and_go() -> None:
+    kept = Kept()
+    have = {f"mem_{number:06}": 1 + number % 997 for number in range(10_000)}
+    for step in (0, 3_000, 6_000, 9_000, 9_900):
+        left = dict(list(have.items())[step:])
+        kept.make(left)
+        for pages in (kept.head.ranks, kept.head.members):
+            assert sum(page.count for page in pages) == len(left)
+            assert all(page.count <= MOST_ROWS for page in pages)
+            assert len(pages) == 1 or min(page.count for page in pages) >= FEWEST_ROWS // 2
+    kept.check(left)
+
+
+def test_nothing_changed_writes_no_page_and_a_jump_to_the_top_just_a_few() -> None:
+    kept = Kept()
+    have = {f"mem_{number:06}": 10_000 - number for number in range(10_000)}
+    assert kept.make(have) > 20
+    before = kept.head
+    assert kept.make(have) == 0
+    assert kept.head.shows_what(before)
+    have["mem_009990"] = 20_000
+    assert kept.make(have) <= 5
+    assert not kept.head.shows_what(before)
+    assert kept.head.top[0].row.member_id == "mem_009990"
+
+
+def test_a_board_of_nobody_has_no_pages() -> None:
+    kept = Kept()
+    assert kept.make({}) == 0
+    assert page_of_member(kept.head, "mem_1") is None
+    assert (kept.head.ranks, kept.head.members, kept.head.top) == ((), (), ())
+
+
+def test_what_was_not_packed_is_unreadable() -> None:
+    for content in (b"", b"nothing packed", b"x\x9c\x00"):
+        with pytest.raises(Unreadable):
+            unpacked(content)
