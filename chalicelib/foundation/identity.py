@@ -63,6 +63,7 @@ class Caller:
     name: str
     time_zone: str
     tiktok: TikTokState | None = None
+    channels: frozenset[str] = frozenset()
 
     @property
     def owner(self) -> str:

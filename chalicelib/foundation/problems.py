@@ -39,6 +39,8 @@ class ProblemCode(Enum):
     UPLOAD_NOT_RECEIVED = (409, "The upload has no file yet")
     ACTIVITY_ENDED = (409, "The activity has ended")
     ACTIVITY_REJECTED = (409, "The activity was rejected")
+    ACTIVITY_PROCESSING = (409, "The activity's video is still being validated")
+    ACTIVITY_PERFORMED = (409, "The activity has been performed")
     BODY_TOO_LARGE = (413, "The body is too large")
     UNSUPPORTED_MEDIA_TYPE = (415, "The body must be JSON")
     INVALID_REQUEST = (422, "Something in the request is not right")

@@ -1,8 +1,10 @@
 """A performance's states, what may follow what, and what members are told: no I/O."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from chalicelib.activities.model import PostText
 
 LEASE = timedelta(seconds=200)
 """How long a worker has a performance to itself: longer than the staging Lambda can run."""
@@ -80,11 +82,15 @@ NEXT_STEP = {
     Status.POSTED: "Nothing left to do. Thank you!",
     Status.FAILED: "The activity is back in your feed. Look at the reason, then send it again.",
 }
+TRIAL_FAILED = "Look at the reason, then try the activity again."
 
 
 @dataclass(frozen=True)
 class Performance:
-    """One member performing one activity. Points are those of the moment it was made."""
+    """One member performing one activity. Points and text are those of the moment it was made.
+
+    A `trial` is a manager's *Try it on me*: outside marks, points and reports.
+    """
 
     program_id: str
     member_id: str
@@ -108,6 +114,8 @@ class Performance:
     failed_at: datetime | None = None
     failure: str | None = None
     reason: str | None = None
+    text: PostText = field(default_factory=PostText)
+    trial: bool = False
 
     @property
     def status(self) -> Status:

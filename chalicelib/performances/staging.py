@@ -7,14 +7,14 @@ performance from moving has an end: its attempts are counted and its time is lim
 
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 from chalicelib.activities.service import ActivityMarks
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.logging import logger
-from chalicelib.foundation.table import Conflict, commit
+from chalicelib.foundation.table import Conflict, Part, commit
 from chalicelib.performances.model import (
     ARRIVAL_LIMIT,
     BEFORE_STAGED,
@@ -372,17 +372,19 @@ class Stager:
         failed = replace(
             stored, state=State.FAILED, failed_at=self._clock.now(), failure=failure, reason=reason
         )
-        owner = owner_key(stored.program_id, stored.member_id)
-        commit(
-            [
-                self._store.change(failed, stored.state, None, lease),
-                *self._points.take_back(
-                    owner, stored.points, stored.activity_id, stored.performance_id
-                ),
-                self._marks.unmark(owner, stored.activity_id, stored.performance_id),
-            ]
-        )
+        commit([self._store.change(failed, stored.state, None, lease), *self._undone(stored)])
         _log("staging failed", error, failure=failure)
+
+    def _undone(self, performance: Performance) -> Sequence[Part]:
+        """Parts: take back what performing brought; a trial brought nothing."""
+        if performance.trial:
+            return ()
+        owner = owner_key(performance.program_id, performance.member_id)
+        activity_id, performance_id = performance.activity_id, performance.performance_id
+        return (
+            *self._points.take_back(owner, performance.points, activity_id, performance_id),
+            self._marks.unmark(owner, activity_id, performance_id),
+        )
 
 
 class FollowUp:

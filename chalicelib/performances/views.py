@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from chalicelib.foundation.identity import Caller
-from chalicelib.performances.model import NEXT_STEP, Performance, Status
+from chalicelib.performances.model import NEXT_STEP, TRIAL_FAILED, Performance, Status
 from chalicelib.programs.model import local_time
 
 
@@ -16,6 +16,19 @@ class PerformanceView(BaseModel):
     instructions: str
     status: Status
     points: int
+    caption: Annotated[
+        str | None,
+        Field(description="The text to copy into the post: caption, hashtags and disclosure"),
+    ]
+    hashtags: list[str]
+    disclosure: str | None
+    trial: Annotated[
+        bool,
+        Field(
+            serialization_alias="try",
+            description="A manager's own *Try it on me*, outside points and reports",
+        ),
+    ]
     next_step: Annotated[str, Field(description="What the member has to do, in words")]
     reason: Annotated[str | None, Field(description="Why it failed, in words")]
     publish_id: Annotated[str | None, Field(description="TikTok's name for the staged video")]
@@ -40,13 +53,18 @@ def view_of(performance: Performance, caller: Caller) -> PerformanceView:
     def local(instant: datetime | None) -> datetime | None:
         return local_time(instant, caller.time_zone) if instant else None
 
+    failed_trial = performance.trial and performance.status is Status.FAILED
     return PerformanceView(
         performance_id=performance.performance_id,
         activity_id=performance.activity_id,
         instructions=performance.instructions,
         status=performance.status,
         points=performance.points,
-        next_step=NEXT_STEP[performance.status],
+        caption=performance.text.whole,
+        hashtags=list(performance.text.hashtags),
+        disclosure=performance.text.disclosure,
+        trial=performance.trial,
+        next_step=TRIAL_FAILED if failed_trial else NEXT_STEP[performance.status],
         reason=performance.reason,
         publish_id=performance.publish_id,
         queued_at=performance.queued_at,

@@ -1,4 +1,4 @@
-"""Programs and members: plain types and rules."""
+"""Programs, members, channels and campaigns: plain types and rules."""
 
 import re
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from chalicelib.foundation.identity import Caller, Role, TikTokState
 
 MAX_NAME = 100
+MAX_DISCLOSURE = 200  # a line, beside a caption that TikTok cuts at 2,200
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 MAX_EMAIL = 254  # RFC 5321's longest path without its brackets
 
@@ -27,6 +28,45 @@ class Program:
     program_id: str
     name: str
     time_zone: str
+    created_at: datetime
+
+
+class ChannelKind(StrEnum):
+    PUBLIC = "public"  # any member may join
+    PRIVATE = "private"  # managers add members; nobody else learns of it
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A named audience. Archived, nobody joins it any more and nothing new is addressed to it."""
+
+    program_id: str
+    channel_id: str
+    name: str
+    kind: ChannelKind
+    archived: bool
+
+    def admits(self, caller: Caller) -> bool:
+        """Tell whether the caller may know that it is there."""
+        return (
+            caller.is_manager
+            or self.channel_id in caller.channels
+            or (self.kind is ChannelKind.PUBLIC and not self.archived)
+        )
+
+    def listed_for(self, caller: Caller) -> bool:
+        """Tell whether it is among the channels that the caller looks through."""
+        return caller.is_manager or (not self.archived and self.admits(caller))
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """A group of activities with one purpose. Archived, no activity joins it any more."""
+
+    program_id: str
+    campaign_id: str
+    name: str
+    archived: bool
     created_at: datetime
 
 

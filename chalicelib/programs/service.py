@@ -1,6 +1,6 @@
 """What programs do for their people: invite them, and know them when they sign in."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from chalicelib.foundation.clock import Clock
@@ -10,6 +10,8 @@ from chalicelib.foundation.problems import Problem, ProblemCode, invalid_field, 
 from chalicelib.foundation.table import Conflict, Part
 from chalicelib.programs.model import (
     MAX_NAME,
+    Campaign,
+    Channel,
     Member,
     MemberStatus,
     Program,
@@ -69,6 +71,17 @@ class ProgramService:
     def member(self, program_id: str, member_id: str) -> Member | None:
         """Read one member, never behind."""
         return self._store.member(program_id, member_id)
+
+    def channels(self, program_id: str, channel_ids: Collection[str]) -> Mapping[str, Channel]:
+        """Read channels of a program by id, archived ones too: one call, up to 100 of them.
+
+        What is not there, or another program's, is not in the answer.
+        """
+        return self._store.channels(program_id, list(channel_ids)) if channel_ids else {}
+
+    def campaign(self, program_id: str, campaign_id: str) -> Campaign | None:
+        """Read a campaign of a program, archived or not, never behind."""
+        return self._store.campaign(program_id, campaign_id)
 
     def note_tiktok(
         self, program_id: str, member_id: str, state: TikTokState | None, *, active: bool

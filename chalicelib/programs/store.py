@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from pynamodb.attributes import UnicodeAttribute, UTCDateTimeAttribute
+from pynamodb.attributes import BooleanAttribute, UnicodeAttribute, UTCDateTimeAttribute
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
@@ -10,13 +10,29 @@ from pynamodb.models import Model
 
 from chalicelib.foundation.identity import Role, TikTokState
 from chalicelib.foundation.table import Part, Put, Update, bind, changed, commit
-from chalicelib.programs.model import Member, MemberStatus, Program, normalized_name
+from chalicelib.programs.model import (
+    Campaign,
+    Channel,
+    ChannelKind,
+    Member,
+    MemberStatus,
+    Program,
+    normalized_name,
+)
 
 _PROGRAM = "program"
 
 
 def _member_key(member_id: str) -> str:
     return f"member#{member_id}"
+
+
+def channel_key(channel_id: str) -> str:
+    return f"channel#{channel_id}"
+
+
+def campaign_key(campaign_id: str) -> str:
+    return f"campaign#{campaign_id}"
 
 
 class ProgramItem(Model):
@@ -80,6 +96,48 @@ class MemberItem(Model):
         )
 
 
+class ChannelItem(Model):
+    class Meta:
+        table_name = ""
+
+    program_id = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    channel_id = UnicodeAttribute()
+    name = UnicodeAttribute()
+    kind = UnicodeAttribute()
+    archived = BooleanAttribute()
+
+    def to_channel(self) -> Channel:
+        return Channel(
+            program_id=self.program_id,
+            channel_id=self.channel_id,
+            name=self.name,
+            kind=ChannelKind(self.kind),
+            archived=self.archived,
+        )
+
+
+class CampaignItem(Model):
+    class Meta:
+        table_name = ""
+
+    program_id = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    campaign_id = UnicodeAttribute()
+    name = UnicodeAttribute()
+    archived = BooleanAttribute()
+    created_at = UTCDateTimeAttribute()
+
+    def to_campaign(self) -> Campaign:
+        return Campaign(
+            program_id=self.program_id,
+            campaign_id=self.campaign_id,
+            name=self.name,
+            archived=self.archived,
+            created_at=self.created_at,
+        )
+
+
 class GuardItem(Model):
     """Something that may exist once, and what it stands for."""
 
@@ -94,7 +152,7 @@ class GuardItem(Model):
 
 class ProgramStore:
     def __init__(self, table_name: str) -> None:
-        for model in (ProgramItem, MemberItem, GuardItem):
+        for model in (ProgramItem, MemberItem, ChannelItem, CampaignItem, GuardItem):
             bind(model, table_name)
 
     def program(self, program_id: str) -> Program | None:
@@ -146,6 +204,20 @@ class ProgramStore:
         """Walk all members of a program, page by page."""
         found = MemberItem.query(program_id, MemberItem.item.startswith(_member_key("")))
         return (item.to_member() for item in found)
+
+    def channels(self, program_id: str, channel_ids: Sequence[str]) -> dict[str, Channel]:
+        """Read up to 100 channels in one call, by id."""
+        keys = [(program_id, channel_key(each)) for each in channel_ids]
+        found = ChannelItem.batch_get(keys, consistent_read=True)
+        return {item.channel_id: item.to_channel() for item in found}
+
+    def campaign(self, program_id: str, campaign_id: str) -> Campaign | None:
+        try:
+            return CampaignItem.get(
+                program_id, campaign_key(campaign_id), consistent_read=True
+            ).to_campaign()
+        except DoesNotExist:
+            return None
 
     def note_tiktok(
         self, program_id: str, member_id: str, state: TikTokState | None, *, active: bool

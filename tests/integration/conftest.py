@@ -20,6 +20,7 @@ from local.template import read
 from tests.clock import StoppedClock
 from tests.integration.arrivals import Studio
 from tests.integration.house import FakeTikTok, Greenroom
+from tests.integration.stage import Stage
 
 TEMPLATE = Path(__file__).parents[2] / "infra" / "tables.yaml"
 SHAPE = ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "BillingMode")
@@ -124,6 +125,11 @@ def calls(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Calls:
 @pytest.fixture
 def studio(settings: Settings, s3: Any, clock: StoppedClock) -> Studio:
     return Studio(settings, s3, clock)
+
+
+@pytest.fixture
+def stage(settings: Settings, studio: Studio, clock: StoppedClock) -> Stage:
+    return Stage(settings, studio, clock)
 
 
 @pytest.fixture
