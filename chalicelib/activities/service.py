@@ -279,7 +279,9 @@ class ActivityService:
         now = self._clock.now()
         blank = self._blank(caller, upload_id, made_id, now)
         blank = replace(blank, featured=wanted.get("featured", False))
-        return self._make(caller, self._changed(caller, blank, cast("Changes", wanted), now))
+        activity = _changed(caller, blank, cast("Changes", wanted), now)
+        self._check_groups(blank, activity)
+        return self._make(caller, activity)
 
     def _blank(
         self, caller: Caller, upload_id: str, made_id: str | None, now: datetime
@@ -320,8 +322,8 @@ class ActivityService:
     ) -> Activity:
         """Make an activity of the same fields and video, but for what is changed.
 
-        A start or end that lies behind is left out. Raises problems: `not_found`,
-        `activity_rejected`, and those of `create`.
+        A start or end that lies behind is left out; a channel or campaign archived since has to be
+        changed. Raises problems: `not_found`, `activity_rejected`, and those of `create`.
         """
         source = self.activity(caller, activity_id)
         if source.state is ActivityState.REJECTED and "upload_id" not in changes:
@@ -331,8 +333,9 @@ class ActivityService:
         def ahead(instant: datetime | None) -> datetime | None:
             return instant if instant is not None and instant > now else None
 
+        blank = self._blank(caller, source.upload_id, made_id, now)
         copy = replace(
-            self._blank(caller, source.upload_id, made_id, now),
+            blank,
             instructions=source.instructions,
             points=source.points,
             featured=source.featured,
@@ -345,7 +348,9 @@ class ActivityService:
             hashtags=source.hashtags,
             disclosure=source.disclosure,
         )
-        return self._make(caller, self._changed(caller, copy, changes, now))
+        activity = _changed(caller, copy, changes, now)
+        self._check_groups(blank, activity)
+        return self._make(caller, activity)
 
     def edit(
         self, caller: Caller, activity_id: str, version: int, **changes: Unpack[Changes]
@@ -365,7 +370,8 @@ class ActivityService:
                     ProblemCode.ACTIVITY_ENDED,
                     "This activity has ended and stays as it is. Duplicate it to run it again.",
                 )
-            after = self._changed(caller, before, changes, now)
+            after = _changed(caller, before, changes, now)
+            self._check_groups(before, after)
             parts: Sequence[Part] = ()
             if after.upload_id != before.upload_id:
                 if before.performed:
@@ -387,43 +393,6 @@ class ActivityService:
                 continue  # settled, ended or first performed meanwhile; or another manager's turn
             return after
         raise Problem(ProblemCode.CHANGED_MEANWHILE, "The activity keeps changing. Try again.")
-
-    def _changed(
-        self, caller: Caller, activity: Activity, changes: Changes, now: datetime
-    ) -> Activity:
-        """Give the activity as changed. Raises the problem `invalid_request`."""
-        times = {
-            name: _instant(name, changes[name], caller.time_zone)
-            for name in _TIMES
-            if name in changes
-        }
-        moved = any(getattr(activity, name) != instant for name, instant in times.items())
-        try:
-            changed = replace(
-                featuring(activity, changes.get("featured", activity.featured), now),
-                upload_id=changes.get("upload_id", activity.upload_id),
-                instructions=changes.get("instructions", activity.instructions),
-                points=changes.get("points", activity.points),
-                starts_at=times.get("starts_at", activity.starts_at),
-                ends_at=times.get("ends_at", activity.ends_at),
-                time_zone=caller.time_zone if moved else activity.time_zone,
-                channel_ids=frozenset(changes.get("channel_ids", activity.channel_ids)),
-                campaign_id=changes.get("campaign_id", activity.campaign_id),
-                captions=normalized_captions(changes.get("captions", activity.captions)),
-                hashtags=normalized_hashtags(changes.get("hashtags", activity.hashtags)),
-                disclosure=changes.get("disclosure", activity.disclosure),
-            )
-            check_window(
-                changed.starts_at, changed.ends_at, now, (activity.starts_at, activity.ends_at)
-            )
-            check_post_texts(changed)
-        except InvalidTime as error:
-            name, _, code = error.code.partition(".")
-            raise _time_problem(name, code, error) from error
-        except InvalidText as error:
-            raise invalid_field(error.field, error.code, error.message, error.limit) from error
-        self._check_groups(activity, changed)
-        return changed
 
     def _check_groups(self, before: Activity, after: Activity) -> None:
         """Check channels and campaign that are new to an activity."""
@@ -634,6 +603,39 @@ class ActivityService:
 
     def _position(self, caller: Caller, listing: str, cursor: str | None) -> dict[str, Any]:
         return self._cursors.read(caller.program_id, listing, cursor) if cursor is not None else {}
+
+
+def _changed(caller: Caller, activity: Activity, changes: Changes, now: datetime) -> Activity:
+    """Give the activity as changed. Raises the problem `invalid_request`."""
+    times = {
+        name: _instant(name, changes[name], caller.time_zone) for name in _TIMES if name in changes
+    }
+    moved = any(getattr(activity, name) != instant for name, instant in times.items())
+    try:
+        changed = replace(
+            featuring(activity, changes.get("featured", activity.featured), now),
+            upload_id=changes.get("upload_id", activity.upload_id),
+            instructions=changes.get("instructions", activity.instructions),
+            points=changes.get("points", activity.points),
+            starts_at=times.get("starts_at", activity.starts_at),
+            ends_at=times.get("ends_at", activity.ends_at),
+            time_zone=caller.time_zone if moved else activity.time_zone,
+            channel_ids=frozenset(changes.get("channel_ids", activity.channel_ids)),
+            campaign_id=changes.get("campaign_id", activity.campaign_id),
+            captions=normalized_captions(changes.get("captions", activity.captions)),
+            hashtags=normalized_hashtags(changes.get("hashtags", activity.hashtags)),
+            disclosure=changes.get("disclosure", activity.disclosure),
+        )
+        check_window(
+            changed.starts_at, changed.ends_at, now, (activity.starts_at, activity.ends_at)
+        )
+        check_post_texts(changed)
+    except InvalidTime as error:
+        name, _, code = error.code.partition(".")
+        raise _time_problem(name, code, error) from error
+    except InvalidText as error:
+        raise invalid_field(error.field, error.code, error.message, error.limit) from error
+    return changed
 
 
 def _instant(name: str, text: str | None, time_zone: str) -> datetime | None:

@@ -338,8 +338,9 @@ class ActivityStore:
         return (item.to_open() for item in found)
 
     def get_all(self, program_id: str, activity_ids: Sequence[str]) -> dict[str, Activity]:
-        """Read up to 100 activities in one call, by id."""
-        found = ActivityItem.batch_get([(program_id, each) for each in activity_ids])
+        """Read up to 100 activities in one call, by id, never behind."""
+        keys = [(program_id, each) for each in activity_ids]
+        found = ActivityItem.batch_get(keys, consistent_read=True)
         return {item.activity_id: item.to_activity() for item in found}
 
     def change(self, before: Activity, after: Activity) -> Put:

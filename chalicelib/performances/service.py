@@ -235,6 +235,8 @@ class PerformanceService:
                     member.as_caller(), pending.activity_id, pending.correlation_id
                 )
             except Problem as refused:
+                if refused.code is ProblemCode.CHANGED_MEANWHILE:
+                    raise  # it waits, and the clock makes it
                 problem = refused
             except NotConnected:
                 logger.info("account gone before the send that waited for it")

@@ -426,6 +426,8 @@ def test_whoever_read_the_video_before_it_was_changed_is_not_the_first_to_perfor
 def test_a_duplicate_is_the_same_but_new_unperformed_and_without_times_that_lie_behind(
     stage: Stage,
 ) -> None:
+    stage.groupings.channels_of = {"chn_1": False}
+    stage.groupings.campaigns_of = {"cam_1": False}
     upload = stage.studio.validated()
     source = stage.put(
         upload_id=upload.upload_id,
@@ -487,6 +489,27 @@ def test_what_has_ended_or_was_put_away_can_be_run_again(
     copy = stage.service.duplicate(MANAGER, source.activity_id)
     assert copy.status_at(NOON) is ActivityStatus.ACTIVE
     assert (copy.ended_at, copy.archived_at) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("was", "instead"),
+    [
+        ({"channel_ids": frozenset({"chn_old"})}, {"channel_ids": ["chn_1"]}),
+        ({"campaign_id": "cam_old"}, {"campaign_id": None}),
+    ],
+)
+def test_nothing_new_is_for_an_archived_channel_or_campaign_and_never_for_everybody_by_accident(
+    stage: Stage, was: dict[str, Any], instead: dict[str, Any]
+) -> None:
+    stage.groupings.channels_of = {"chn_1": False, "chn_old": True}
+    stage.groupings.campaigns_of = {"cam_old": True}
+    source = stage.put(upload_id=stage.studio.validated().upload_id, **was)
+    duplicate = stage.service.duplicate
+    problem = refusal(lambda: duplicate(MANAGER, source.activity_id))
+    assert problem.code is ProblemCode.INVALID_REQUEST
+    assert stage.all() == [source]
+    copy = duplicate(MANAGER, source.activity_id, **instead)
+    assert (sorted(copy.channel_ids), copy.campaign_id) == (instead.get("channel_ids", []), None)
 
 
 def test_a_duplicate_of_what_waits_for_its_video_waits_too_and_a_rejected_one_needs_another(

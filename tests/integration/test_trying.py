@@ -12,7 +12,7 @@ from chalicelib.activities.service import DISCLOSURE_REMEMBERED, PostTexts
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.performances.model import TRIAL_FAILED, Performance, State
-from chalicelib.performances.service import AccountRequired
+from chalicelib.performances.service import PENDING_GRACE, AccountRequired
 from chalicelib.performances.staging import Stager
 from chalicelib.performances.views import view_of
 from chalicelib.points.model import Totals
@@ -323,3 +323,27 @@ def test_a_trial_that_fails_for_good_takes_back_nothing(
     assert greenroom.totals(ana) == Totals(10, 10)
     [mark] = dynamodb.scan(TableName="MarksTable")["Items"]
     assert mark["performance_id"]["S"] == performance.performance_id
+
+
+def test_a_send_that_waited_is_not_forgotten_because_an_activity_keeps_changing(
+    greenroom: Greenroom, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ben, activity = greenroom.member("ben"), greenroom.activity()
+    with pytest.raises(AccountRequired) as required:
+        greenroom.perform(ben, activity)
+    performances = greenroom.house.performances
+    monkeypatch.setattr(performances, "_sleep", lambda _: None)
+    perform = performances._perform
+
+    def contended(*arguments: Any) -> Performance:
+        calls.fail("TransactWriteItems", CONFLICT, times=8)
+        return perform(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(performances, "_perform", contended)
+        came = refusal(greenroom.comes_back, required.value.authorization, "ben")
+    assert came.code is ProblemCode.CHANGED_MEANWHILE
+    assert greenroom.history(ben) == []
+    greenroom.clock.advance(PENDING_GRACE + PENDING_GRACE)
+    assert performances.send_pending() == 1
+    assert [each.activity_id for each in greenroom.history(ben)] == [activity.activity_id]
