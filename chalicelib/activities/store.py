@@ -44,7 +44,7 @@ class AlreadyPerformed(Exception):
     """The member has performed this activity."""
 
 
-class OpenIndex(GlobalSecondaryIndex["ActivityItem"]):
+class OpenIndex(GlobalSecondaryIndex["OpenItem"]):
     """Sparse: what is published and not ended, with just what decides who sees it when."""
 
     class Meta:
@@ -55,6 +55,37 @@ class OpenIndex(GlobalSecondaryIndex["ActivityItem"]):
 
     open_in = UnicodeAttribute(hash_key=True)
     activity_id = UnicodeAttribute(range_key=True)
+
+
+class OpenItem(Model):
+    """An activity as the open index has it: a thousand are read for one page of a feed."""
+
+    class Meta:
+        table_name = ""
+
+    program_id = UnicodeAttribute(hash_key=True)
+    activity_id = UnicodeAttribute(range_key=True)
+    featured = BooleanAttribute()
+    featured_changes = UnicodeSetAttribute(null=True)
+    starts_at = UTCDateTimeAttribute(null=True)
+    ends_at = UTCDateTimeAttribute(null=True)
+    channel_ids = UnicodeSetAttribute(null=True)
+    campaign_id = UnicodeAttribute(null=True)
+    open_in = UnicodeAttribute()
+    open_index = OpenIndex()
+
+    def to_open(self) -> OpenActivity:
+        # Not attribute by attribute: that would cost as much as all of the decoding.
+        kept = self.attribute_values
+        return OpenActivity(
+            activity_id=kept["activity_id"],
+            featured=kept["featured"],
+            featured_changes=_instants(kept.get("featured_changes")),
+            starts_at=kept.get("starts_at"),
+            ends_at=kept.get("ends_at"),
+            channel_ids=frozenset(kept.get("channel_ids") or ()),
+            campaign_id=kept.get("campaign_id"),
+        )
 
 
 class ListedIndex(GlobalSecondaryIndex["ActivityItem"]):
@@ -124,7 +155,6 @@ class ActivityItem(Model):
     campaign_in = UnicodeAttribute(null=True)
     open_in = UnicodeAttribute(null=True)
     due_in = UnicodeAttribute(null=True)
-    open_index = OpenIndex()
     due_index = DueIndex()
     listed_index = ListedIndex()
     campaign_index = CampaignIndex()
@@ -157,17 +187,6 @@ class ActivityItem(Model):
             performed=bool(self.performed),
             archived_at=self.archived_at,
             featured_changes=_instants(self.featured_changes),
-        )
-
-    def to_open(self) -> OpenActivity:
-        return OpenActivity(
-            activity_id=self.activity_id,
-            featured=self.featured,
-            featured_changes=_instants(self.featured_changes),
-            starts_at=self.starts_at,
-            ends_at=self.ends_at,
-            channel_ids=frozenset(self.channel_ids or ()),
-            campaign_id=self.campaign_id,
         )
 
     @classmethod
@@ -287,14 +306,18 @@ class MarkStore:
     def marked(self, owner: str, first: str, last: str) -> set[str]:
         """List the activities a member has marked between two ids, both included: one query."""
         found = MarkItem.query(
-            owner, MarkItem.activity_id.between(first, last), consistent_read=True
+            owner,
+            MarkItem.activity_id.between(first, last),
+            consistent_read=True,
+            attributes_to_get=["activity_id"],
         )
-        return {item.activity_id for item in found}
+        return {item.attribute_values["activity_id"] for item in found}
 
 
 class ActivityStore:
     def __init__(self, table_name: str) -> None:
-        bind(ActivityItem, table_name)
+        for model in (ActivityItem, OpenItem):
+            bind(model, table_name)
 
     def add(self, activity: Activity) -> Put:
         """Part: a new activity. Its condition fails with `AlreadyMade`."""
@@ -334,7 +357,7 @@ class ActivityStore:
 
         The index follows the table by milliseconds, so the full items are looked at again.
         """
-        found = ActivityItem.open_index.query(program_id)
+        found = OpenItem.open_index.query(program_id)
         return (item.to_open() for item in found)
 
     def get_all(self, program_id: str, activity_ids: Sequence[str]) -> dict[str, Activity]:
