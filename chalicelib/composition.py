@@ -8,7 +8,12 @@ from chalicelib.foundation.clock import Clock, SystemClock
 from chalicelib.foundation.settings import Settings
 
 if TYPE_CHECKING:
-    from chalicelib.activities.service import ActivityLifecycle, ActivityMarks, ActivityService
+    from chalicelib.activities.service import (
+        ActivityLifecycle,
+        ActivityMarks,
+        ActivityService,
+        PostTexts,
+    )
     from chalicelib.activities.store import ActivityStore
     from chalicelib.foundation.health import HealthService
     from chalicelib.foundation.idempotency import Idempotency
@@ -194,8 +199,24 @@ class House:
         from chalicelib.activities.service import ActivityService
 
         return ActivityService(
-            self._activity_store, self._marks, self.videos, self.cursors, self.clock
+            store=self._activity_store,
+            marks=self._marks,
+            videos=self.videos,
+            groupings=self.programs,
+            texts=self._post_texts,
+            cursors=self.cursors,
+            clock=self.clock,
         )
+
+    @cached_property
+    def _post_texts(self) -> "PostTexts":
+        from chalicelib.activities.service import PostTexts
+
+        return PostTexts(self._disclosure, self.clock)
+
+    def _disclosure(self, program_id: str) -> str | None:
+        program = self._program_store.program(program_id)
+        return program.disclosure or None if program else None
 
     @cached_property
     def activity_lifecycle(self) -> "ActivityLifecycle":
@@ -316,6 +337,7 @@ class House:
             accounts=self.tiktok,
             activities=self.activity_lifecycle,
             marks=self._marks,
+            texts=self._post_texts,
             points=self.points,
             cursors=self.cursors,
             client_secret=self._client_secret,

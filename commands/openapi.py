@@ -80,7 +80,7 @@ def _operation(route: Route, marks: Endpoint, references: Any) -> dict[str, Any]
     if marks.body:
         schema = references[marks.body, "validation"]
         operation["requestBody"] = {
-            "required": True,
+            "required": any(each.is_required() for each in marks.body.model_fields.values()),
             "description": f"At most {MAX_BODY_BYTES} bytes.",
             "content": {"application/json": {"schema": schema}},
         }
@@ -220,6 +220,10 @@ def _problem_schema() -> dict[str, Any]:
                 "type": "array",
                 "items": {"type": "string"},
                 "description": "invalid_request: the offsets to choose from when the clocks change",
+            },
+            "version": {
+                "type": "integer",
+                "description": "changed_meanwhile: the version the activity has now",
             },
             "upload_status": {
                 "$ref": f"{_SCHEMAS}UploadStatus",

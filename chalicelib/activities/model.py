@@ -1,20 +1,34 @@
 """An activity's life and times: plain types and rules."""
 
+import hashlib
 import re
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from chalicelib.programs.model import MAX_DISCLOSURE
 from chalicelib.videos.model import VideoFacts, VideoProblem
 
 DEFAULT_INSTRUCTIONS = "Share this video on TikTok"
 MAX_INSTRUCTIONS = 2000
 MAX_POINTS = 1_000_000
+MAX_ADDRESSED = 20
+MAX_CAPTIONS = 10
+MAX_HASHTAGS = 30
+MAX_HASHTAG = 100
+MAX_POST_TEXT = 2200
+"""How many UTF-16 units a post's text may have (TikTok, Content Posting API: `title`)."""
 START_GRACE = timedelta(minutes=5)
 """How far back a start may lie: filling in the form takes a while (product rule)."""
 MAX_AHEAD = timedelta(days=5 * 366)
 """How far ahead a start or end may lie (product rule)."""
+
+PAGING_LIFETIME = timedelta(hours=1)
+"""How long a feed's pages keep the order they began with, whatever is featured meanwhile."""
+MAX_FEATURED_CHANGES = 20
 
 REMINDER = (
     "The video will be waiting in your TikTok inbox. Open the TikTok app, tap the notification "
@@ -40,16 +54,22 @@ class ActivityState(StrEnum):
     PUBLISHED = "published"
     REJECTED = "rejected"
     ENDED = "ended"
+    ARCHIVED = "archived"
 
 
 class ActivityStatus(StrEnum):
-    """What people see: `processing -> scheduled -> active -> ended`, or `rejected`."""
+    """What people see: `processing -> scheduled -> active -> ended`; `rejected`, `archived`."""
 
     PROCESSING = "processing"
     SCHEDULED = "scheduled"
     ACTIVE = "active"
     ENDED = "ended"
     REJECTED = "rejected"
+    ARCHIVED = "archived"
+
+
+class VideoChanged(Exception):
+    """The activity is no longer open with the video that was read."""
 
 
 class InvalidTime(ValueError):
@@ -62,9 +82,26 @@ class InvalidTime(ValueError):
         self.offsets = offsets
 
 
+class InvalidText(ValueError):
+    """A text that cannot be posted; `field`, `code` and `limit` as an answer carries them."""
+
+    def __init__(self, field: str, code: str, message: str, limit: int | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+        self.code = code
+        self.message = message
+        self.limit = limit
+
+
 @dataclass(frozen=True)
 class Activity:
-    """A TikTok Video activity. Times are instants; `time_zone` is the one they were meant in."""
+    """A TikTok Video activity. Times are instants; `time_zone` is the one they were meant in.
+
+    Without `channel_ids` it is for everybody. A `disclosure` of None is the program's own line, an
+    empty one none at all. `version` counts what managers changed. `performed` is set with the first
+    performance and stays: the video can no longer be changed. `featured_changes` are the latest
+    instants at which `featured` was turned.
+    """
 
     program_id: str
     activity_id: str
@@ -83,6 +120,19 @@ class Activity:
     video_key: str | None = None
     problems: tuple[VideoProblem, ...] = ()
     network: Network = Network.TIKTOK_VIDEO
+    channel_ids: frozenset[str] = frozenset()
+    campaign_id: str | None = None
+    captions: tuple[str, ...] = ()
+    hashtags: tuple[str, ...] = ()
+    disclosure: str | None = None
+    version: int = 1
+    performed: bool = False
+    archived_at: datetime | None = None
+    featured_changes: tuple[datetime, ...] = ()
+
+    def is_for(self, channels: frozenset[str]) -> bool:
+        """Tell whether it is addressed to a member of these channels."""
+        return is_addressed(self.channel_ids, channels)
 
     def status_at(self, now: datetime) -> ActivityStatus:
         """Tell the status at an instant, exact to the second, swept or not."""
@@ -137,19 +187,171 @@ def instant_of(text: str, time_zone: str) -> datetime:
     )
 
 
-def check_window(starts_at: datetime | None, ends_at: datetime | None, now: datetime) -> None:
-    """Check an activity's times. Raises `InvalidTime`, its code led by the field's name."""
-    if starts_at is not None and starts_at < now - START_GRACE:
+def check_window(
+    starts_at: datetime | None,
+    ends_at: datetime | None,
+    now: datetime,
+    kept: Collection[datetime | None] = (),
+) -> None:
+    """Check an activity's times; what is `kept` as it was may lie in the past.
+
+    Raises `InvalidTime`, its code led by the field's name.
+    """
+    if starts_at is not None and starts_at not in kept and starts_at < now - START_GRACE:
         raise InvalidTime("starts_at.in_the_past", "The start is in the past.")
     if ends_at is not None and ends_at <= now:
         raise InvalidTime("ends_at.in_the_past", "The end is in the past.")
     if starts_at is not None and ends_at is not None and ends_at <= starts_at:
         raise InvalidTime("ends_at.before_start", "The end must be after the start.")
     for name, instant in (("starts_at", starts_at), ("ends_at", ends_at)):
-        if instant is not None and instant > now + MAX_AHEAD:
+        if instant is not None and instant not in kept and instant > now + MAX_AHEAD:
             raise InvalidTime(f"{name}.too_far_ahead", "Times may lie five years ahead at most.")
 
 
-def feed_rank(activity: Activity) -> str:
-    """Give the feed's order as one key, descending: featured first, then newest."""
-    return f"{1 if activity.featured else 0}#{activity.activity_id}"
+def is_addressed(channel_ids: Collection[str], channels: frozenset[str]) -> bool:
+    """Tell whether what is for these channels is for a member of those; no channels: everybody."""
+    return not channel_ids or not channels.isdisjoint(channel_ids)
+
+
+# The feed's order
+
+
+@dataclass(frozen=True)
+class OpenActivity:
+    """What decides who sees an activity, when and where in their feed."""
+
+    activity_id: str
+    featured: bool
+    featured_changes: tuple[datetime, ...]
+    starts_at: datetime | None
+    ends_at: datetime | None
+    channel_ids: frozenset[str]
+    campaign_id: str | None
+
+    def is_open_at(self, now: datetime) -> bool:
+        begun = self.starts_at is None or self.starts_at <= now
+        return begun and (self.ends_at is None or self.ends_at > now)
+
+    def rank_at(self, instant: datetime) -> str:
+        """Give its place in a feed, descending: featured at that instant first, then newest."""
+        turned = sum(1 for each in self.featured_changes if each > instant)
+        return f"{int(self.featured ^ bool(turned % 2))}#{self.activity_id}"
+
+
+def feed_order(
+    open_activities: Iterable[OpenActivity],
+    *,
+    channels: frozenset[str],
+    campaign_id: str | None,
+    now: datetime,
+    began_at: datetime,
+    before: str | None,
+) -> list[tuple[str, str]]:
+    """List rank and id of what a member may see now, in the order of when their paging began.
+
+    What is featured between two pages neither comes twice nor is skipped; what was on the pages
+    `before` stays there.
+    """
+    ranks = (
+        (each.rank_at(began_at), each.activity_id)
+        for each in open_activities
+        if each.is_open_at(now)
+        and is_addressed(each.channel_ids, channels)
+        and (campaign_id is None or each.campaign_id == campaign_id)
+    )
+    return sorted((rank for rank in ranks if before is None or rank[0] < before), reverse=True)
+
+
+def featuring(activity: Activity, featured: bool, now: datetime) -> Activity:
+    """Turn whether an activity is featured, so that feeds being paged keep their order."""
+    if featured is activity.featured:
+        return activity
+    recent = [each for each in activity.featured_changes if each > now - PAGING_LIFETIME]
+    changes = (*recent, now)[-MAX_FEATURED_CHANGES:]
+    return replace(activity, featured=featured, featured_changes=changes)
+
+
+# What members post with the video
+
+
+@dataclass(frozen=True)
+class PostText:
+    """What a member copies into TikTok when they finish the post."""
+
+    caption: str | None = None
+    hashtags: tuple[str, ...] = ()
+    disclosure: str | None = None
+
+    @property
+    def whole(self) -> str | None:
+        """The text to copy: caption, hashtags and disclosure, a line each."""
+        lines = (self.caption, " ".join(self.hashtags), self.disclosure)
+        return "\n".join(line for line in lines if line) or None
+
+
+def dealt(activity: Activity, member_id: str, disclosure: str | None) -> PostText:
+    """Deal a member their text; `disclosure` is the program's line, for an activity without one.
+
+    Each member keeps their caption while it is among the suggested ones: whatever else is added,
+    taken away or put in another order moves only those it must.
+    """
+
+    def draw(caption: str) -> bytes:
+        drawn = f"{activity.activity_id}\n{member_id}\n{caption}"
+        return hashlib.sha256(drawn.encode()).digest()
+
+    return PostText(
+        max(activity.captions, key=draw, default=None),
+        activity.hashtags,
+        (disclosure if activity.disclosure is None else activity.disclosure) or None,
+    )
+
+
+def normalized_hashtags(given: Sequence[str]) -> tuple[str, ...]:
+    """Write hashtags as `#word`, each once in whatever case. Raises `InvalidText`."""
+    found: dict[str, str] = {}
+    for number, each in enumerate(given):
+        word = unicodedata.normalize("NFC", each.strip()).removeprefix("#")
+        if not 1 <= len(word) <= MAX_HASHTAG or not all(map(_in_hashtag, word)):
+            raise InvalidText(
+                f"hashtags.{number}",
+                "invalid_hashtag",
+                f"A hashtag is one word of 1 to {MAX_HASHTAG} letters and digits, such as #newjob.",
+                MAX_HASHTAG,
+            )
+        found.setdefault(word.casefold(), f"#{word}")
+    return tuple(found.values())
+
+
+def _in_hashtag(letter: str) -> bool:
+    # Letters, marks and digits of any script, and the joiners some of them need between letters.
+    return unicodedata.category(letter)[0] in "LMN" or letter in "_\u200c\u200d"
+
+
+def normalized_captions(given: Sequence[str]) -> tuple[str, ...]:
+    """Bring captions into one form, each once; blank ones are refused. Raises `InvalidText`."""
+    plain = [unicodedata.normalize("NFC", "\n".join(each.strip().splitlines())) for each in given]
+    for number, caption in enumerate(plain):
+        if not caption:
+            raise InvalidText(f"captions.{number}", "blank", "A caption must not be blank.")
+    return tuple(dict.fromkeys(plain))
+
+
+def check_post_texts(activity: Activity) -> None:
+    """Check that each text a member may be dealt fits into a post. Raises `InvalidText`.
+
+    The program's disclosure line may change at any time, so the room for the longest is kept.
+    """
+    longest = "xx" * MAX_DISCLOSURE  # a character may take two units
+    line = longest if activity.disclosure is None else activity.disclosure
+    for number, caption in enumerate(activity.captions or (None,)):
+        whole = PostText(caption, activity.hashtags, line).whole or ""
+        units = len(whole.encode("utf-16-le")) // 2
+        if units > MAX_POST_TEXT:
+            raise InvalidText(
+                "hashtags" if caption is None else f"captions.{number}",
+                "too_long",
+                f"With hashtags and disclosure the text to post would have {units} UTF-16 units; "
+                f"TikTok takes {MAX_POST_TEXT}.",
+                MAX_POST_TEXT,
+            )

@@ -1,47 +1,136 @@
 """What managers do with activities, and the feed their members see."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any, Literal, Protocol, TypedDict, Unpack, cast
 
 from chalicelib.activities.model import (
+    DEFAULT_INSTRUCTIONS,
     Activity,
     ActivityState,
+    ActivityStatus,
+    InvalidText,
     InvalidTime,
+    PostText,
+    check_post_texts,
     check_window,
+    dealt,
+    featuring,
+    feed_order,
     instant_of,
+    normalized_captions,
+    normalized_hashtags,
 )
-from chalicelib.activities.store import ActivityStore, AlreadyMade, MarkStore
+from chalicelib.activities.store import (
+    ActivityStore,
+    AlreadyMade,
+    AlreadyPerformed,
+    MarkStore,
+)
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.pages import Cursors, Page
-from chalicelib.foundation.problems import FieldError, Problem, ProblemCode, not_found
+from chalicelib.foundation.problems import (
+    FieldError,
+    Problem,
+    ProblemCode,
+    invalid_field,
+    not_found,
+)
 from chalicelib.foundation.table import Conflict, Part, commit
 from chalicelib.videos.model import Preview, Upload, UploadStatus
 from chalicelib.videos.service import Verdict, VideoService
 
-_LIST = "activities"
 _ATTEMPTS = 4
+_TIMES: tuple[Literal["starts_at", "ends_at"], ...] = ("starts_at", "ends_at")
 AT_ONCE = 25
 MAX_EXPIRED_PER_RUN = 1000
+DISCLOSURE_REMEMBERED = timedelta(minutes=1)
+"""A program's disclosure line is in every text dealt after this."""
 
 
-@dataclass(frozen=True)
-class NewActivity:
-    """What a manager asks for. Times are wall-clock times in the manager's own zone."""
+class Grouping(Protocol):
+    """A channel or a campaign, as far as an activity has to know it."""
 
-    upload_id: str
+    @property
+    def archived(self) -> bool: ...
+
+
+class Groupings(Protocol):
+    """What the programs' room knows of a program's channels and campaigns."""
+
+    def channels(self, program_id: str, ids: Collection[str]) -> Mapping[str, Grouping]:
+        """Read channels by id; those that are none are left out."""
+
+    def campaign(self, program_id: str, campaign_id: str) -> Grouping | None:
+        """Read a campaign."""
+
+
+class Wanted(TypedDict, total=False):
+    """What a manager sets; what is not there is as by default, or stays.
+
+    Times are wall-clock times in the manager's own zone. A start, end, campaign or disclosure of
+    None takes away what there was.
+    """
+
     instructions: str
     points: int
     featured: bool
     starts_at: str | None
     ends_at: str | None
+    channel_ids: Sequence[str]
+    campaign_id: str | None
+    captions: Sequence[str]
+    hashtags: Sequence[str]
+    disclosure: str | None
+
+
+class Changes(Wanted, total=False):
+    """What a manager changes: the video too."""
+
+    upload_id: str
+
+
+@dataclass(frozen=True)
+class Offered:
+    """An open activity as one member sees it, and what they did with it."""
+
+    activity: Activity
+    text: PostText
+    performance_id: str | None
+    dismissed: bool
+
+
+class PostTexts:
+    """Deals members the texts they post. The program's own disclosure line is remembered."""
+
+    def __init__(self, disclosure_of: Callable[[str], str | None], clock: Clock) -> None:
+        self._disclosure_of = disclosure_of
+        self._clock = clock
+        self._remembered: dict[str, tuple[datetime, str | None]] = {}
+
+    def dealt(self, activity: Activity, member_id: str) -> PostText:
+        """Deal a member of the activity's program their text."""
+        default = self._disclosure(activity.program_id) if activity.disclosure is None else None
+        return dealt(activity, member_id, default)
+
+    def _disclosure(self, program_id: str) -> str | None:
+        now = self._clock.now()
+        until, line = self._remembered.get(program_id, (now, None))
+        if now >= until:
+            line = self._disclosure_of(program_id)
+            self._remembered = {
+                **{known: kept for known, kept in self._remembered.items() if kept[0] > now},
+                program_id: (now + DISCLOSURE_REMEMBERED, line),
+            }
+        return line
 
 
 class ActivityMarks:
-    """Who has performed what: the mark keeps an activity out of the feed and from a second time."""
+    """What members performed or dismissed: kept out of their feeds, and from a second time."""
 
     def __init__(self, store: MarkStore) -> None:
         self._store = store
@@ -56,9 +145,25 @@ class ActivityMarks:
         """Part: take the mark of a performance that failed for good away again."""
         return self._store.unmark(owner, activity_id, performance_id)
 
-    def performed(self, owner: str, first: str, last: str) -> set[str]:
-        """List what a member has performed between two activity ids, both included."""
+    def marked(self, owner: str, first: str, last: str) -> set[str]:
+        """List what a member performed or dismissed between two activity ids, both included."""
         return self._store.marked(owner, first, last)
+
+    def of(self, owner: str, activity_id: str) -> tuple[str | None, bool]:
+        """Tell the performance a member's mark is of, if any, and whether they dismissed it."""
+        mark = self._store.mark_of(owner, activity_id)
+        return (mark.performance_id, mark.performance_id is None) if mark else (None, False)
+
+    def dismiss(self, owner: str, activity_id: str, now: datetime) -> None:
+        """Mark an activity as dismissed, again if need be; raises `already_performed`."""
+        try:
+            self._store.dismiss(owner, activity_id, now)
+        except AlreadyPerformed as error:
+            raise _already_performed() from error
+
+    def undismiss(self, owner: str, activity_id: str) -> None:
+        """Take a dismissal back; there may be none."""
+        self._store.undismiss(owner, activity_id)
 
 
 class ActivityLifecycle:
@@ -72,20 +177,21 @@ class ActivityLifecycle:
         """Read an activity, never behind."""
         return self._store.get(program_id, activity_id)
 
+    def note_performed(self, activity: Activity) -> Sequence[Part]:
+        """Parts: note the first performance of an activity; none if there has been one.
+
+        From the second on nobody writes to the activity. A performance that is not the first
+        meets no change of the video; the first fails with `VideoChanged` if there was one.
+        """
+        return () if activity.performed else (self._store.note_performed(activity),)
+
     def settle(self, verdict: Verdict) -> None:
-        """Take a verdict to the activities that waited for it. Safe to call twice."""
+        """Take a verdict to the activities that waited for it. Safe to call twice.
+
+        Raises `Conflict` if one keeps changing: the verdict comes again then.
+        """
         for activity_id in verdict.waiting_activities:
-            waiting = self._store.get(verdict.program_id, activity_id)
-            if waiting is None or waiting.state is not ActivityState.PROCESSING:
-                continue
-            settled = replace(
-                waiting,
-                state=ActivityState.REJECTED if verdict.problems else ActivityState.PUBLISHED,
-                video=verdict.video,
-                video_key=verdict.video_key,
-                problems=verdict.problems,
-            )
-            first = self._store.settle(settled)
+            first = self._settle(verdict, activity_id)
             logger.info(
                 "activity settled",
                 extra={
@@ -95,70 +201,109 @@ class ActivityLifecycle:
                 },
             )
 
+    def _settle(self, verdict: Verdict, activity_id: str) -> bool:
+        """Publish or reject what still waits for this upload; False if nothing does."""
+        for _ in range(_ATTEMPTS):
+            waiting = self._store.get(verdict.program_id, activity_id)
+            if (
+                waiting is None
+                or waiting.state is not ActivityState.PROCESSING
+                or waiting.upload_id != verdict.upload_id
+            ):
+                return False
+            settled = replace(
+                waiting,
+                state=ActivityState.REJECTED if verdict.problems else ActivityState.PUBLISHED,
+                video=None if verdict.problems else verdict.video,
+                video_key=verdict.video_key,
+                problems=verdict.problems,
+            )
+            try:
+                commit([self._store.change(waiting, settled)])
+            except Conflict:
+                continue  # edited or ended meanwhile: look again
+            return True
+        raise Conflict
+
     def expire(self) -> int:
         """End what is past its end; tells how many. One query, and one write per 25."""
         now = self._clock.now()
         due = self._store.due(now, MAX_EXPIRED_PER_RUN)
         chunks = [due[start : start + AT_ONCE] for start in range(0, len(due), AT_ONCE)]
-        return sum(self._end(chunk, now) for chunk in chunks)
+        return sum(map(self._end, chunks))
 
-    def _end(self, due: Sequence[tuple[str, str, datetime]], now: datetime) -> int:
+    def _end(self, due: Sequence[tuple[str, str, datetime]]) -> int:
         try:
-            self._store.end_due(due, now)
+            self._store.end_due(due)
         except Conflict:
             # One of them was ended, or its end moved, since the query: each by itself then.
-            return sum(self._end([each], now) for each in due) if len(due) > 1 else 0
+            return sum(self._end([each]) for each in due) if len(due) > 1 else 0
         return len(due)
 
 
 class ActivityService:
     def __init__(
         self,
+        *,
         store: ActivityStore,
-        marks: "ActivityMarks",
+        marks: ActivityMarks,
         videos: VideoService,
+        groupings: Groupings,
+        texts: PostTexts,
         cursors: Cursors,
         clock: Clock,
     ) -> None:
         self._store = store
         self._marks = marks
         self._videos = videos
+        self._groupings = groupings
+        self._texts = texts
         self._cursors = cursors
         self._clock = clock
 
     def now(self) -> datetime:
         return self._clock.now()
 
-    def create(self, caller: Caller, new: NewActivity, made_id: str | None = None) -> Activity:
+    def create(
+        self,
+        caller: Caller,
+        upload_id: str,
+        made_id: str | None = None,
+        **wanted: Unpack[Wanted],
+    ) -> Activity:
         """Make an activity on a valid upload, or on one still being validated (`processing`).
 
         Raises problems: `not_found` for an upload of nobody or of another program,
         `upload_not_received`, `upload_not_valid` (with what is wrong), `invalid_request`.
         """
         now = self._clock.now()
-        starts_at = _instant("starts_at", new.starts_at, caller.time_zone)
-        ends_at = _instant("ends_at", new.ends_at, caller.time_zone)
-        try:
-            check_window(starts_at, ends_at, now)
-        except InvalidTime as error:
-            name, _, code = error.code.partition(".")
-            raise _time_problem(name, code, error) from error
-        activity = Activity(
+        blank = self._blank(caller, upload_id, made_id, now)
+        blank = replace(blank, featured=wanted.get("featured", False))
+        activity = _changed(caller, blank, cast("Changes", wanted), now)
+        self._check_groups(blank, activity)
+        return self._make(caller, activity)
+
+    def _blank(
+        self, caller: Caller, upload_id: str, made_id: str | None, now: datetime
+    ) -> Activity:
+        return Activity(
             program_id=caller.program_id,
             activity_id=f"act_{made_id}" if made_id else new_id("act", now),
             state=ActivityState.PROCESSING,
-            instructions=new.instructions,
-            upload_id=new.upload_id,
-            points=new.points,
-            featured=new.featured,
-            starts_at=starts_at,
-            ends_at=ends_at,
+            instructions=DEFAULT_INSTRUCTIONS,
+            upload_id=upload_id,
+            points=0,
+            featured=False,
+            starts_at=None,
+            ends_at=None,
             time_zone=caller.time_zone,
             created_by=caller.member_id,
             created_at=now,
         )
+
+    def _make(self, caller: Caller, activity: Activity) -> Activity:
         for _ in range(_ATTEMPTS):
-            made, parts = self._on_upload(activity, self._received(caller, new.upload_id))
+            made, parts = self._on_upload(activity, self._received(caller, activity.upload_id))
             try:
                 commit([self._store.add(made), *parts])
             except Conflict:
@@ -167,6 +312,110 @@ class ActivityService:
                 return self.activity(caller, activity.activity_id)
             return made
         raise Problem(ProblemCode.CHANGED_MEANWHILE, "The upload keeps changing. Try again.")
+
+    def duplicate(
+        self,
+        caller: Caller,
+        activity_id: str,
+        made_id: str | None = None,
+        **changes: Unpack[Changes],
+    ) -> Activity:
+        """Make an activity of the same fields and video, but for what is changed.
+
+        A start or end that lies behind is left out; a channel or campaign archived since has to be
+        changed. Raises problems: `not_found`, `activity_rejected`, and those of `create`.
+        """
+        source = self.activity(caller, activity_id)
+        if source.state is ActivityState.REJECTED and "upload_id" not in changes:
+            raise _rejected()
+        now = self._clock.now()
+
+        def ahead(instant: datetime | None) -> datetime | None:
+            return instant if instant is not None and instant > now else None
+
+        blank = self._blank(caller, source.upload_id, made_id, now)
+        copy = replace(
+            blank,
+            instructions=source.instructions,
+            points=source.points,
+            featured=source.featured,
+            starts_at=ahead(source.starts_at),
+            ends_at=ahead(source.ends_at),
+            time_zone=source.time_zone,
+            channel_ids=source.channel_ids,
+            campaign_id=source.campaign_id,
+            captions=source.captions,
+            hashtags=source.hashtags,
+            disclosure=source.disclosure,
+        )
+        activity = _changed(caller, copy, changes, now)
+        self._check_groups(blank, activity)
+        return self._make(caller, activity)
+
+    def edit(
+        self, caller: Caller, activity_id: str, version: int, **changes: Unpack[Changes]
+    ) -> Activity:
+        """Change an activity as it was at this `version`; what would change nothing does not.
+
+        Raises problems: `not_found`, `changed_meanwhile` (with the `version` it has now),
+        `activity_ended`, `activity_performed` for another video once somebody performed it, and
+        those of `create`.
+        """
+        for _ in range(_ATTEMPTS):
+            before = self.activity(caller, activity_id)
+            _check_version(before, version)
+            now = self._clock.now()
+            if before.status_at(now) in (ActivityStatus.ENDED, ActivityStatus.ARCHIVED):
+                raise Problem(
+                    ProblemCode.ACTIVITY_ENDED,
+                    "This activity has ended and stays as it is. Duplicate it to run it again.",
+                )
+            after = _changed(caller, before, changes, now)
+            self._check_groups(before, after)
+            parts: Sequence[Part] = ()
+            if after.upload_id != before.upload_id:
+                if before.performed:
+                    raise Problem(
+                        ProblemCode.ACTIVITY_PERFORMED,
+                        "Somebody has performed this activity, so its video stays. Duplicate the "
+                        "activity to use another video.",
+                    )
+                undecided = replace(
+                    after, state=ActivityState.PROCESSING, video=None, video_key=None, problems=()
+                )
+                after, parts = self._on_upload(undecided, self._received(caller, after.upload_id))
+            if after == before:
+                return before
+            after = replace(after, version=version + 1)
+            try:
+                commit([self._store.change(before, after), *parts])
+            except Conflict:
+                continue  # settled, ended or first performed meanwhile; or another manager's turn
+            return after
+        raise Problem(ProblemCode.CHANGED_MEANWHILE, "The activity keeps changing. Try again.")
+
+    def _check_groups(self, before: Activity, after: Activity) -> None:
+        """Check channels and campaign that are new to an activity."""
+        wanted = after.channel_ids - before.channel_ids
+        known = self._groupings.channels(after.program_id, wanted) if wanted else {}
+        for channel_id in sorted(wanted):
+            if channel_id not in known:
+                raise invalid_field(
+                    "channel_ids", "unknown_channel", f"There is no channel {channel_id}."
+                )
+            if known[channel_id].archived:
+                raise invalid_field(
+                    "channel_ids", "channel_archived", f"The channel {channel_id} is archived."
+                )
+        campaign_id = after.campaign_id
+        if campaign_id is not None and campaign_id != before.campaign_id:
+            campaign = self._groupings.campaign(after.program_id, campaign_id)
+            if campaign is None:
+                raise invalid_field("campaign_id", "unknown_campaign", "There is no such campaign.")
+            if campaign.archived:
+                raise invalid_field(
+                    "campaign_id", "campaign_archived", "This campaign is archived."
+                )
 
     def _received(self, caller: Caller, upload_id: str) -> Upload:
         """Read an upload whose file has come. Raises the problem `upload_not_received`."""
@@ -212,65 +461,185 @@ class ActivityService:
             raise not_found("activity")
         return activity
 
-    def activities(self, caller: Caller, limit: int, cursor: str | None) -> Page[Activity]:
-        """List the program's activities, newest first."""
-        before = self._position(caller, _LIST, cursor)
-        found = self._store.newest(caller.program_id, before, limit + 1)
+    def activities(
+        self,
+        caller: Caller,
+        limit: int,
+        cursor: str | None,
+        *,
+        campaign_id: str | None = None,
+        archived: bool = False,
+    ) -> Page[Activity]:
+        """List the program's activities, newest first: of one campaign or all, archived or not."""
+        listing = f"activities/{campaign_id or ''}/{'archived' if archived else ''}"
+        before = self._position(caller, listing, cursor).get("before")
+        found = self._store.newest(
+            caller.program_id, before, limit + 1, campaign_id=campaign_id, archived=archived
+        )
         page = tuple(found[:limit])
-        more = len(found) > limit
-        return Page(page, self._cursor(caller, _LIST, page[-1].activity_id) if more else None)
+        if len(found) <= limit:
+            return Page(page, None)
+        position = {"before": page[-1].activity_id}
+        return Page(page, self._cursors.make(caller.program_id, listing, position))
 
     def preview(self, activity: Activity) -> Preview | None:
         """Give an address to watch an activity's video at, if it has one."""
         return self._videos.preview(activity.video_key, activity.video)
 
-    def end(self, caller: Caller, activity_id: str) -> Activity:
+    def end(self, caller: Caller, activity_id: str, version: int | None = None) -> Activity:
         """End an activity now; one that has ended stays as it is.
 
-        Raises problems: `not_found`, `activity_rejected`.
+        Raises problems: `not_found`, `activity_rejected`, `changed_meanwhile` if it does not have
+        this `version`.
         """
+        return self._finish(caller, activity_id, version, ActivityState.ENDED)
+
+    def archive(self, caller: Caller, activity_id: str, version: int | None = None) -> Activity:
+        """Take an activity out of the lists, ending it if need be; again changes nothing.
+
+        Raises problems: `not_found`, `changed_meanwhile` if it does not have this `version`.
+        """
+        return self._finish(caller, activity_id, version, ActivityState.ARCHIVED)
+
+    def _finish(
+        self, caller: Caller, activity_id: str, version: int | None, state: ActivityState
+    ) -> Activity:
         for _ in range(_ATTEMPTS):
-            activity = self.activity(caller, activity_id)
-            if activity.state is ActivityState.ENDED:
-                return activity
-            if activity.state is ActivityState.REJECTED:
-                raise Problem(
-                    ProblemCode.ACTIVITY_REJECTED,
-                    "This activity was rejected with its video and was never open.",
-                )
+            before = self.activity(caller, activity_id)
+            if before.state in (state, ActivityState.ARCHIVED):
+                return before
+            if before.state is ActivityState.REJECTED and state is ActivityState.ENDED:
+                raise _rejected()
+            _check_version(before, version)
             now = self._clock.now()
-            ended_at = min(now, activity.ends_at) if activity.ends_at else now
-            if self._store.end(activity, ended_at):
-                return replace(activity, state=ActivityState.ENDED, ended_at=ended_at)
+            expired = min(now, before.ends_at) if before.ends_at else now
+            after = replace(
+                before,
+                state=state,
+                ended_at=before.ended_at or expired,
+                archived_at=now if state is ActivityState.ARCHIVED else None,
+                version=before.version + 1,
+            )
+            try:
+                commit([self._store.change(before, after)])
+            except Conflict:
+                continue
+            return after
         raise Problem(ProblemCode.CHANGED_MEANWHILE, "The activity keeps changing. Try again.")
 
-    def feed(self, caller: Caller, limit: int, cursor: str | None) -> Page[Activity]:
-        """List what is open to the caller and not performed: featured first, then newest.
+    def feed(
+        self, caller: Caller, limit: int, cursor: str | None, campaign_id: str | None = None
+    ) -> Page[Activity]:
+        """List what is open to the caller and neither performed nor dismissed.
 
-        Three calls, whatever the page: the open activities, one's marks on them, the page itself.
+        Featured first, then newest, in the order of when the first page was read. Three calls,
+        whatever the page: the open activities, one's marks on them, the page itself.
         """
-        listing = f"feed/{caller.member_id}"
-        before = self._position(caller, listing, cursor)
+        listing = f"feed/{caller.member_id}/{campaign_id or ''}"
+        position = self._position(caller, listing, cursor)
         now = self._clock.now()
-        ranks = list(self._store.open_ranks(caller.program_id, before, now))
-        ids = [activity_id for _, activity_id in ranks]
-        done = self._marks.performed(caller.owner, min(ids), max(ids)) if ids else set()
-        left = [rank for rank in ranks if rank[1] not in done]
-        shown = left[:limit]
-        found = self._store.get_all(caller.program_id, [each for _, each in shown])
-        items = tuple(
-            found[each] for _, each in shown if each in found and found[each].is_open_at(now)
+        began_at = datetime.fromisoformat(position["began_at"]) if position else now
+        ranks = feed_order(
+            self._store.open_activities(caller.program_id),
+            channels=caller.channels,
+            campaign_id=campaign_id,
+            now=now,
+            began_at=began_at,
+            before=position.get("before"),
         )
-        more = len(left) > limit
-        return Page(items, self._cursor(caller, listing, shown[-1][0]) if more else None)
+        ids = [activity_id for _, activity_id in ranks]
+        marked = self._marks.marked(caller.owner, min(ids), max(ids)) if ids else set()
+        left = [rank for rank in ranks if rank[1] not in marked]
+        items: list[Activity] = []
+        at = 0
+        while len(items) < limit and at < len(left):
+            # Once, unless the index was behind: then what is missing is filled up.
+            shown = left[at : at + limit - len(items)]
+            found = self._store.get_all(caller.program_id, [each for _, each in shown])
+            seen = (found[each] for _, each in shown if each in found)
+            items += [
+                each for each in seen if each.is_open_at(now) and each.is_for(caller.channels)
+            ]
+            at += len(shown)
+        if at == len(left):
+            return Page(tuple(items), None)
+        reached = {"before": left[at - 1][0], "began_at": began_at.isoformat()}
+        return Page(tuple(items), self._cursors.make(caller.program_id, listing, reached))
 
-    def _position(self, caller: Caller, listing: str, cursor: str | None) -> str | None:
-        if cursor is None:
-            return None
-        return str(self._cursors.read(caller.program_id, listing, cursor)["before"])
+    def offered(self, caller: Caller, activity_id: str) -> Offered:
+        """Read one open activity as the caller sees it, performed or dismissed or neither.
 
-    def _cursor(self, caller: Caller, listing: str, before: str) -> str:
-        return self._cursors.make(caller.program_id, listing, {"before": before})
+        Raises the problem `not_found` for what is not addressed to them, not begun, or gone.
+        """
+        activity = self._open_to(caller, activity_id)
+        performance_id, dismissed = self._marks.of(caller.owner, activity_id)
+        return Offered(activity, self.text_for(caller, activity), performance_id, dismissed)
+
+    def text_for(self, caller: Caller, activity: Activity) -> PostText:
+        """Deal the caller the text they post with an activity's video."""
+        return self._texts.dealt(activity, caller.member_id)
+
+    def dismiss(self, caller: Caller, activity_id: str) -> None:
+        """Take an open activity out of the caller's feed; again changes nothing.
+
+        Raises problems `not_found` as `offered` does, `already_performed`.
+        """
+        self._open_to(caller, activity_id)
+        self._marks.dismiss(caller.owner, activity_id, self._clock.now())
+
+    def undismiss(self, caller: Caller, activity_id: str) -> None:
+        """Bring a dismissed activity back into the caller's feed; one that is there stays.
+
+        Raises the problem `not_found` as `offered` does.
+        """
+        self._open_to(caller, activity_id)
+        self._marks.undismiss(caller.owner, activity_id)
+
+    def _open_to(self, caller: Caller, activity_id: str) -> Activity:
+        activity = self._store.get(caller.program_id, activity_id)
+        if (
+            activity is None
+            or not activity.is_for(caller.channels)
+            or not activity.is_open_at(self._clock.now())
+        ):
+            raise not_found("activity")
+        return activity
+
+    def _position(self, caller: Caller, listing: str, cursor: str | None) -> dict[str, Any]:
+        return self._cursors.read(caller.program_id, listing, cursor) if cursor is not None else {}
+
+
+def _changed(caller: Caller, activity: Activity, changes: Changes, now: datetime) -> Activity:
+    """Give the activity as changed. Raises the problem `invalid_request`."""
+    times = {
+        name: _instant(name, changes[name], caller.time_zone) for name in _TIMES if name in changes
+    }
+    moved = any(getattr(activity, name) != instant for name, instant in times.items())
+    try:
+        changed = replace(
+            featuring(activity, changes.get("featured", activity.featured), now),
+            upload_id=changes.get("upload_id", activity.upload_id),
+            instructions=changes.get("instructions", activity.instructions),
+            points=changes.get("points", activity.points),
+            starts_at=times.get("starts_at", activity.starts_at),
+            ends_at=times.get("ends_at", activity.ends_at),
+            time_zone=caller.time_zone if moved else activity.time_zone,
+            channel_ids=frozenset(changes.get("channel_ids", activity.channel_ids)),
+            campaign_id=changes.get("campaign_id", activity.campaign_id),
+            captions=normalized_captions(changes.get("captions", activity.captions)),
+            hashtags=normalized_hashtags(changes.get("hashtags", activity.hashtags)),
+            disclosure=changes.get("disclosure", activity.disclosure),
+        )
+        check_window(
+            changed.starts_at, changed.ends_at, now, (activity.starts_at, activity.ends_at)
+        )
+        check_post_texts(changed)
+    except InvalidTime as error:
+        name, _, code = error.code.partition(".")
+        raise _time_problem(name, code, error) from error
+    except InvalidText as error:
+        raise invalid_field(error.field, error.code, error.message, error.limit) from error
+    return changed
 
 
 def _instant(name: str, text: str | None, time_zone: str) -> datetime | None:
@@ -280,6 +649,23 @@ def _instant(name: str, text: str | None, time_zone: str) -> datetime | None:
         return instant_of(text, time_zone)
     except InvalidTime as error:
         raise _time_problem(name, error.code, error) from error
+
+
+def _check_version(activity: Activity, version: int | None) -> None:
+    if version is not None and version != activity.version:
+        raise Problem(
+            ProblemCode.CHANGED_MEANWHILE,
+            "Somebody else changed this activity since you saw it. Look at it again, then make "
+            "your change.",
+            members={"version": activity.version},
+        )
+
+
+def _rejected() -> Problem:
+    return Problem(
+        ProblemCode.ACTIVITY_REJECTED,
+        "This activity was rejected with its video and was never open.",
+    )
 
 
 def _time_problem(name: str, code: str, error: InvalidTime) -> Problem:

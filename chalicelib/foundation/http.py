@@ -360,7 +360,7 @@ def _limit_of(context: Mapping[str, Any]) -> Any:
 def _response(answer: Answer, *, page: bool = False) -> Response:
     if page and answer.words:
         return _page(answer.status, answer.words, answer.headers)
-    body = answer.body.model_dump_json() if answer.body else ""
+    body = answer.body.model_dump_json(by_alias=True) if answer.body else ""
     return _plain(answer.status, body, "application/json", answer.headers)
 
 

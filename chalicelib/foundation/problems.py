@@ -47,6 +47,8 @@ class ProblemCode(Enum):
     MEMBER_REMOVED = (409, "This person was removed")
     LAST_MANAGER = (409, "A program needs a manager")
     LEADERBOARD_OFF = (409, "The program has no leaderboard")
+    ACTIVITY_PROCESSING = (409, "The activity's video is still being validated")
+    ACTIVITY_PERFORMED = (409, "The activity has been performed")
     BODY_TOO_LARGE = (413, "The body is too large")
     UNSUPPORTED_MEDIA_TYPE = (415, "The body must be JSON")
     INVALID_REQUEST = (422, "Something in the request is not right")

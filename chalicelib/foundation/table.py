@@ -112,7 +112,7 @@ class Delete:
 Part = Check | Put | Update | Delete
 
 
-def _conflicted(error: BaseException) -> bool:
+def conflicted(error: BaseException) -> bool:
     """Tell whether trying again can help: another transaction touched an item at the same time."""
     if not isinstance(error, TransactWriteError):
         return False
@@ -122,18 +122,18 @@ def _conflicted(error: BaseException) -> bool:
     )
 
 
-def commit(parts: Sequence[Part], wait: Any = None) -> None:
+def commit(parts: Sequence[Part], wait: Any = None, *, attempts: int = CONFLICT_ATTEMPTS) -> None:
     """Write all parts or none.
 
-    Conflicts with other transactions are tried again up to `CONFLICT_ATTEMPTS` times. Raises what
+    Conflicts with other transactions are tried again, `attempts` times in all. Raises what
     the first of `parts` whose condition failed says (`otherwise`), or PynamoDB's error.
     """
     # PynamoDB sends them kind by kind, and the reasons come back in that order.
     kinds = (Check, Delete, Put, Update)
     ordered = [part for kind in kinds for part in parts if isinstance(part, kind)]
     retrying = Retrying(
-        retry=retry_if_exception(_conflicted),
-        stop=stop_after_attempt(CONFLICT_ATTEMPTS),
+        retry=retry_if_exception(conflicted),
+        stop=stop_after_attempt(attempts),
         wait=wait or wait_random_exponential(multiplier=0.02, max=1),
         reraise=True,
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from chalicelib.activities.model import PostText
 from chalicelib.tiktok.model import Place
 
 LEASE = timedelta(seconds=200)
@@ -99,14 +100,16 @@ _NEXT_STEP = {
     Status.POSTED: "Nothing left to do. Thank you!",
     Status.FAILED: "The activity is back in your feed. Look at the reason, then send it again.",
 }
+_TRIAL_FAILED = "Look at the reason, then try the activity again."
 
 
 @dataclass(frozen=True)
 class Performance:
-    """One member performing one activity. Points are those of the moment it was made.
+    """One member performing one activity. Points and text are those of the moment it was made.
 
-    `upload_address` is where TikTok takes the draft's bytes for an hour, encrypted. `held_at` is
-    set while it waits for its member's account, `resumed_at` once it no longer does.
+    A `trial` is a manager's *Try it on me*: outside marks, points and reports. `upload_address` is
+    where TikTok takes the draft's bytes for an hour, encrypted. `held_at` is set while it waits for
+    its member's account, `resumed_at` once it no longer does.
     """
 
     program_id: str
@@ -134,6 +137,8 @@ class Performance:
     failed_at: datetime | None = None
     failure: str | None = None
     reason: str | None = None
+    text: PostText = field(default_factory=PostText)
+    trial: bool = False
 
     @property
     def status(self) -> Status:
@@ -152,8 +157,11 @@ class Performance:
     @property
     def next_step(self) -> str:
         """What its member has to do, in words."""
-        waits = self.state is State.QUEUED and self.held_at is not None
-        return _HELD if waits else _NEXT_STEP[self.status]
+        if self.state is State.QUEUED and self.held_at is not None:
+            return _HELD
+        if self.trial and self.state is State.FAILED:
+            return _TRIAL_FAILED
+        return _NEXT_STEP[self.status]
 
     def can_resume_at(self, now: datetime) -> bool:
         """Tell whether TikTok still takes this draft's bytes where it said, long enough."""

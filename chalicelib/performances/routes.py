@@ -22,6 +22,19 @@ class Performed(BaseModel):
     performance_id: str
     status: Status
     points_awarded: int
+    caption: Annotated[
+        str | None,
+        Field(description="The text to copy into the post: caption, hashtags and disclosure"),
+    ]
+    reminder: str
+
+
+class Tried(BaseModel):
+    """It is on its way to the manager's own inbox, outside points and reports."""
+
+    performance_id: str
+    status: Status
+    caption: Annotated[str | None, Field(description="The text a member might be dealt")]
     reminder: str
 
 
@@ -83,6 +96,45 @@ def perform(service: PerformanceService, request: Request[None, None]) -> Answer
             performance_id=performance.performance_id,
             status=performance.status,
             points_awarded=performance.points,
+            caption=performance.text.whole,
+            reminder=REMINDER,
+        ),
+    )
+
+
+@endpoint(
+    Who.MANAGER,
+    answers={202: Tried},
+    problems=(
+        ProblemCode.NOT_FOUND,
+        ProblemCode.ACTIVITY_PROCESSING,
+        ProblemCode.ACTIVITY_REJECTED,
+        ProblemCode.ACTIVITY_ENDED,
+        ProblemCode.TIKTOK_ACCOUNT_REQUIRED,
+        ProblemCode.TIKTOK_INBOX_FULL,
+        ProblemCode.CHANGED_MEANWHILE,
+    ),
+    idempotent=True,
+)
+def try_on_me(service: PerformanceService, request: Request[None, None]) -> Answer:
+    """Send an activity's video to one's own TikTok inbox to see what members get."""
+    try:
+        performance = service.try_on(
+            request.caller, request.path["activity_id"], request.correlation_id, request.made_id
+        )
+    except AccountRequired as required:
+        raise Problem(
+            ProblemCode.TIKTOK_ACCOUNT_REQUIRED,
+            "Add your TikTok account, then try again.",
+            members={"authorize_url": required.authorization.authorize_url},
+            headers=consent_cookie(required.authorization),
+        ) from None
+    return Answer(
+        202,
+        Tried(
+            performance_id=performance.performance_id,
+            status=performance.status,
+            caption=performance.text.whole,
             reminder=REMINDER,
         ),
     )

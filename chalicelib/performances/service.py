@@ -1,18 +1,22 @@
 """What members do: perform an activity, look at what they performed; and what comes of it."""
 
+import random
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from chalicelib.activities.model import Activity, ActivityStatus
-from chalicelib.activities.service import ActivityLifecycle, ActivityMarks
+from pynamodb.exceptions import TransactWriteError
+
+from chalicelib.activities.model import Activity, ActivityStatus, VideoChanged
+from chalicelib.activities.service import ActivityLifecycle, ActivityMarks, PostTexts
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.pages import Cursors, Page
 from chalicelib.foundation.problems import Problem, ProblemCode, not_found
-from chalicelib.foundation.table import Conflict, Part, commit
+from chalicelib.foundation.table import CONFLICT_ATTEMPTS, Conflict, Part, commit, conflicted
 from chalicelib.performances.model import (
     BEFORE_POSTED,
     BEFORE_STAGED,
@@ -35,6 +39,7 @@ from chalicelib.tiktok.webhooks import EventKind
 from chalicelib.videos.model import VideoFacts
 
 _APPLIED = 4
+_FIRST_ATTEMPTS = 8
 
 PENDING_GRACE = timedelta(minutes=1)
 """A send that waited for its connection should long be made by then."""
@@ -71,10 +76,12 @@ class PerformanceService:
         accounts: AccountService,
         activities: ActivityLifecycle,
         marks: ActivityMarks,
+        texts: PostTexts,
         points: PointService,
         cursors: Cursors,
         client_secret: Callable[[], str],
         clock: Clock,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._store = store
         self._queue = queue
@@ -82,10 +89,12 @@ class PerformanceService:
         self._accounts = accounts
         self._activities = activities
         self._marks = marks
+        self._texts = texts
         self._points = points
         self._cursors = cursors
         self._client_secret = client_secret
         self._clock = clock
+        self._sleep = sleep
 
     def perform(
         self,
@@ -97,9 +106,10 @@ class PerformanceService:
         """Make a performance, its award and the mark that there be no second: all or nothing.
 
         Staging follows by itself: the new item's change is what queues it. Raises problems
-        `not_found`, `activity_not_started`, `activity_ended`, `already_performed`,
-        `tiktok_inbox_full` (five are under way or wait in the inbox; with `retry_at`), and
-        `AccountRequired`, after which the send happens by itself once the account is there.
+        `not_found` (also for what is not addressed to the caller), `activity_not_started`,
+        `activity_ended`, `already_performed`, `tiktok_inbox_full` (five are under way or wait in
+        the inbox; with `retry_at`), `changed_meanwhile`, and `AccountRequired`, after which the
+        send happens by itself once the account is there.
         """
         try:
             return self._perform(caller, activity_id, correlation_id, made_id)
@@ -116,15 +126,23 @@ class PerformanceService:
     def _perform(
         self, caller: Caller, activity_id: str, correlation_id: str, made_id: str | None = None
     ) -> Performance:
+        return self._with_place(
+            caller, lambda: self._make(caller, activity_id, correlation_id, made_id)
+        )
+
+    def _with_place(self, caller: Caller, make: Callable[[], Performance]) -> Performance:
+        """Make what takes a place in the caller's TikTok inbox, full of lapsed ones as it may be.
+
+        Raises problems `tiktok_inbox_full` and `changed_meanwhile`.
+        """
         try:
-            return self._make(caller, activity_id, correlation_id, made_id)
+            return make()
         except _InboxFull:
-            # Some of the places that are counted may have lapsed since.
             retry_at = self._accounts.full_until(caller.program_id, caller.member_id)
             if retry_at is not None:
                 raise _inbox_full(retry_at, caller) from None
         try:
-            return self._make(caller, activity_id, correlation_id, made_id)
+            return make()
         except _InboxFull:
             raise Problem(
                 ProblemCode.CHANGED_MEANWHILE, "Your TikTok inbox keeps changing. Try again."
@@ -133,16 +151,59 @@ class PerformanceService:
     def _make(
         self, caller: Caller, activity_id: str, correlation_id: str, made_id: str | None
     ) -> Performance:
+        for attempt in range(_FIRST_ATTEMPTS):
+            now = self._clock.now()
+            activity = self._activities.activity(caller.program_id, activity_id)
+            if activity is None or not activity.is_for(caller.channels):
+                raise not_found("activity")
+            performance = self._made(
+                caller,
+                activity,
+                _open_video(activity, now),
+                correlation_id=correlation_id,
+                made_id=made_id,
+            )
+            made = performance.performance_id
+            first = self._activities.note_performed(activity)
+            try:
+                commit(
+                    [
+                        self._marks.mark_performed(caller.owner, activity_id, made),
+                        *self._place_for(performance),
+                        self._store.add(performance, next_look(performance, now) or now),
+                        *self._points.award(caller.owner, activity.points, activity_id, made),
+                        *first,
+                    ],
+                    attempts=1 if first else CONFLICT_ATTEMPTS,
+                )
+            except VideoChanged:
+                continue
+            except TransactWriteError as error:
+                # Others want to be the first too. Once one was, nobody writes to the activity.
+                if not first or not conflicted(error):
+                    raise
+                self._sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311  no secret
+                continue
+            logger.info("performed", extra={"activity_id": activity_id, "performance_id": made})
+            return performance
+        raise Problem(ProblemCode.CHANGED_MEANWHILE, "The activity keeps changing. Try again.")
+
+    def _made(
+        self,
+        caller: Caller,
+        activity: Activity,
+        video_there: tuple[VideoFacts, str],
+        *,
+        correlation_id: str,
+        made_id: str | None,
+    ) -> Performance:
         now = self._clock.now()
-        activity = self._activities.activity(caller.program_id, activity_id)
-        if activity is None:
-            raise not_found("activity")
-        video, video_key = _open_video(activity, now)
-        performance = Performance(
+        video, video_key = video_there
+        return Performance(
             program_id=caller.program_id,
             member_id=caller.member_id,
             performance_id=f"prf_{made_id}" if made_id else new_id("prf", now),
-            activity_id=activity_id,
+            activity_id=activity.activity_id,
             instructions=activity.instructions,
             video_key=video_key,
             content_type=f"video/{video.container}",
@@ -151,21 +212,52 @@ class PerformanceService:
             state=State.QUEUED,
             correlation_id=correlation_id,
             queued_at=now,
+            text=self._texts.dealt(activity, caller.member_id),
         )
-        made = performance.performance_id
-        commit(
-            [
-                self._marks.mark_performed(caller.owner, activity_id, made),
-                self._accounts.require(caller.program_id, caller.member_id, NotConnected),
-                self._accounts.take_place(
-                    caller.program_id, caller.member_id, performance.place, _InboxFull
-                ),
-                self._store.add(performance, next_look(performance, now) or now),
-                *self._points.award(caller.owner, activity.points, activity_id, made),
-            ]
+
+    def try_on(
+        self, caller: Caller, activity_id: str, correlation_id: str, made_id: str | None = None
+    ) -> Performance:
+        """Make a trial of an activity that is open or scheduled, whoever it is addressed to.
+
+        It is staged like a performance and is none: no mark, no points; any number may be under
+        way. Raises problems `not_found`, `activity_processing`, `activity_rejected`,
+        `activity_ended`, `tiktok_inbox_full`, `changed_meanwhile`, and `AccountRequired`, after
+        which the manager tries again.
+        """
+        activity = self._activities.activity(caller.program_id, activity_id)
+        if activity is None:
+            raise not_found("activity")
+        now = self._clock.now()
+        made = self._made(
+            caller,
+            activity,
+            _tried_video(activity, now),
+            correlation_id=correlation_id,
+            made_id=made_id,
         )
-        logger.info("performed", extra={"activity_id": activity_id, "performance_id": made})
-        return performance
+        trial = replace(made, points=0, trial=True)
+        try:
+            return self._with_place(caller, lambda: self._add_trial(trial))
+        except NotConnected:
+            raise AccountRequired(self._accounts.authorize(caller, correlation_id)) from None
+        except Conflict:
+            # A retry of a request whose answer was lost: what it made is the answer.
+            return self.performance(caller, trial.performance_id)
+
+    def _add_trial(self, trial: Performance) -> Performance:
+        look_at = next_look(trial, trial.queued_at) or trial.queued_at
+        commit([self._store.add(trial, look_at), *self._place_for(trial)])
+        logger.info("tried", extra={"activity_id": trial.activity_id})
+        return trial
+
+    def _place_for(self, performance: Performance) -> list[Part]:
+        """Parts: the member's account must be connected, and its inbox have a place for this."""
+        whose = performance.program_id, performance.member_id
+        return [
+            self._accounts.require(*whose, NotConnected),
+            self._accounts.take_place(*whose, performance.place, _InboxFull),
+        ]
 
     def connect(self, state: str, nonce: str, code: str | None, error: str | None) -> Connected:
         """Finish a consent; if it was asked for by a send, make that send."""
@@ -213,6 +305,8 @@ class PerformanceService:
                     member.as_caller(), pending.activity_id, pending.correlation_id
                 )
             except Problem as refused:
+                if refused.code is ProblemCode.CHANGED_MEANWHILE:
+                    raise  # it waits, and the clock makes it
                 problem = refused
             except NotConnected:
                 logger.info("account gone before the send that waited for it")
@@ -325,6 +419,26 @@ def _inbox_full(retry_at: datetime, caller: Caller) -> Problem:
     )
 
 
+def _tried_video(activity: Activity, now: datetime) -> tuple[VideoFacts, str]:
+    """Give the video of an activity that may be tried; raise the problem that says why not."""
+    match activity.status_at(now):
+        case ActivityStatus.ACTIVE | ActivityStatus.SCHEDULED if (
+            activity.video and activity.video_key
+        ):
+            return activity.video, activity.video_key
+        case ActivityStatus.REJECTED:
+            raise Problem(
+                ProblemCode.ACTIVITY_REJECTED, "This activity's video is not valid: look at why."
+            )
+        case ActivityStatus.ENDED | ActivityStatus.ARCHIVED:
+            raise Problem(ProblemCode.ACTIVITY_ENDED, "This activity has ended.")
+        case _:
+            raise Problem(
+                ProblemCode.ACTIVITY_PROCESSING,
+                "This activity's video is still being validated. Try again in a moment.",
+            )
+
+
 def _open_video(activity: Activity, now: datetime) -> tuple[VideoFacts, str]:
     """Give an open activity's video and its place; raise the problem that says why not."""
     match activity.status_at(now):
@@ -336,7 +450,7 @@ def _open_video(activity: Activity, now: datetime) -> tuple[VideoFacts, str]:
                 "This activity has not started yet. It will be in your feed when it does.",
                 members={"starts_at": activity.starts_at.isoformat() if activity.starts_at else ""},
             )
-        case ActivityStatus.ENDED:
+        case ActivityStatus.ENDED | ActivityStatus.ARCHIVED if activity.video:
             raise Problem(
                 ProblemCode.ACTIVITY_ENDED, "This activity has ended and cannot be sent any more."
             )

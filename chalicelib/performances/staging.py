@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from chalicelib.activities.model import ActivityStatus
 from chalicelib.activities.service import ActivityLifecycle, ActivityMarks
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import TikTokState
@@ -430,7 +431,11 @@ class Stager:
         if performance.held_at is not None and now - performance.held_at >= HELD_LIMIT:
             return False
         activity = self._activities.activity(performance.program_id, performance.activity_id)
-        return activity is not None and activity.is_open_at(now)
+        if activity is None:
+            return False
+        # What is tried may not have started yet.
+        waits = activity.status_at(now) is ActivityStatus.SCHEDULED and performance.trial
+        return waits or activity.is_open_at(now)
 
     def _fail(
         self,
@@ -449,20 +454,27 @@ class Stager:
         failed = replace(
             stored, state=State.FAILED, failed_at=self._clock.now(), failure=failure, reason=reason
         )
-        owner = owner_key(stored.program_id, stored.member_id)
         # Of what TikTok may still have it is not known that it takes no place.
         no_draft = stored.attempts == 0 or isinstance(error, Refused | InboxFull)
         commit(
             [
                 self._store.change(failed, stored.state, None, lease),
                 *([self._free_place(stored)] if no_draft else ()),
-                *self._points.take_back(
-                    owner, stored.points, stored.activity_id, stored.performance_id
-                ),
-                self._marks.unmark(owner, stored.activity_id, stored.performance_id),
+                *self._undone(stored),
             ]
         )
         _log("staging failed", error, failure=failure)
+
+    def _undone(self, performance: Performance) -> Sequence[Part]:
+        """Parts: take back what performing brought; a trial brought nothing."""
+        if performance.trial:
+            return ()
+        owner = owner_key(performance.program_id, performance.member_id)
+        activity_id, performance_id = performance.activity_id, performance.performance_id
+        return (
+            *self._points.take_back(owner, performance.points, activity_id, performance_id),
+            self._marks.unmark(owner, activity_id, performance_id),
+        )
 
 
 class FollowUp:

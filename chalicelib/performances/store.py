@@ -5,6 +5,8 @@ from datetime import datetime
 
 from pynamodb.attributes import (
     BinaryAttribute,
+    BooleanAttribute,
+    JSONAttribute,
     NumberAttribute,
     UnicodeAttribute,
     UTCDateTimeAttribute,
@@ -14,6 +16,7 @@ from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 from pynamodb.models import Model
 
+from chalicelib.activities.model import PostText
 from chalicelib.foundation.table import Conflict, Put, Update, bind, changed
 from chalicelib.performances.model import Performance, Reference, State
 from chalicelib.programs.model import owner_key
@@ -72,6 +75,10 @@ class PerformanceItem(Model):
     failed_at = UTCDateTimeAttribute(null=True)
     failure = UnicodeAttribute(null=True)
     reason = UnicodeAttribute(null=True)
+    caption = UnicodeAttribute(null=True)
+    hashtags = JSONAttribute(null=True)
+    disclosure = UnicodeAttribute(null=True)
+    trial = BooleanAttribute(null=True)
     lease = UnicodeAttribute(null=True)
     leased_until = UTCDateTimeAttribute(null=True)
     unfinished_in = UnicodeAttribute(null=True)
@@ -106,6 +113,8 @@ class PerformanceItem(Model):
             failed_at=self.failed_at,
             failure=self.failure,
             reason=self.reason,
+            text=PostText(self.caption, tuple(self.hashtags or ()), self.disclosure),
+            trial=bool(self.trial),
         )
 
 
@@ -157,6 +166,10 @@ class PerformanceStore:
             state=performance.state.value,
             correlation_id=performance.correlation_id,
             queued_at=performance.queued_at,
+            caption=performance.text.caption,
+            hashtags=list(performance.text.hashtags) or None,
+            disclosure=performance.text.disclosure,
+            trial=performance.trial or None,
             unfinished_in=_UNFINISHED,
             look_at=look_at,
         )

@@ -16,6 +16,19 @@ class PerformanceView(BaseModel):
     instructions: str
     status: Status
     points: int
+    caption: Annotated[
+        str | None,
+        Field(description="The text to copy into the post: caption, hashtags and disclosure"),
+    ]
+    hashtags: list[str]
+    disclosure: str | None
+    trial: Annotated[
+        bool,
+        Field(
+            serialization_alias="try",
+            description="A manager's own *Try it on me*, outside points and reports",
+        ),
+    ]
     next_step: Annotated[str, Field(description="What the member has to do, in words")]
     reason: Annotated[str | None, Field(description="Why it failed, in words")]
     publish_id: Annotated[str | None, Field(description="TikTok's name for the staged video")]
@@ -46,6 +59,10 @@ def view_of(performance: Performance, caller: Caller) -> PerformanceView:
         instructions=performance.instructions,
         status=performance.status,
         points=performance.points,
+        caption=performance.text.whole,
+        hashtags=list(performance.text.hashtags),
+        disclosure=performance.text.disclosure,
+        trial=performance.trial,
         next_step=performance.next_step,
         reason=performance.reason,
         publish_id=performance.publish_id,

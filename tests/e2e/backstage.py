@@ -345,6 +345,16 @@ class Backstage:
             each for each in self.items("ActivitiesTable") if each["activity_id"] == activity_id
         )
 
+    def change_activity(self, activity_id: str, **values: Any) -> None:
+        """Set attributes of an activity."""
+        item = self.stored_activity(activity_id)
+        self.table("ActivitiesTable").update_item(
+            Key={"program_id": item["program_id"], "activity_id": activity_id},
+            UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
+            ExpressionAttributeNames={f"#{name}": name for name in values},
+            ExpressionAttributeValues={f":{name}": value for name, value in values.items()},
+        )
+
     def unfinish(self, made_id: str, locked_until: int) -> None:
         """Take the record of an Idempotency-Key back to before its answer."""
         plain = made_id.partition("_")[2]

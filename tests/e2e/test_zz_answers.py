@@ -16,11 +16,15 @@ SINGLE = {
         "activities_create",
         "changed_meanwhile",
     ): "four verdicts would have to come within one request",
-    ("activities_end", "changed_meanwhile"): "four others would have to win against one request",
+    ("activities_duplicate", "changed_meanwhile"): "likewise",
+    (
+        "performances_try_on_me",
+        "changed_meanwhile",
+    ): "a place would have to be taken between counting them and taking one",
     (
         "performances_perform",
         "changed_meanwhile",
-    ): "a place would have to be taken between counting them and taking one",
+    ): "its video would have to change eight times within one request",
     ("performances_callback", "changed_meanwhile"): "two consents would have to end at one instant",
     ("performances_disconnect", "changed_meanwhile"): "likewise, a consent and a disconnection",
     **{

@@ -28,6 +28,7 @@ from tests.clock import StoppedClock
 from tests.integration.arrivals import Studio
 from tests.integration.house import FakeTikTok, Greenroom
 from tests.integration.sandbox import Sandbox
+from tests.integration.stage import Stage
 from tests.integration.theatre import Theatre, WatchedTikTok
 
 TEMPLATE = Path(__file__).parents[2] / "infra" / "tables.yaml"
@@ -153,6 +154,11 @@ def calls(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Calls:
 @pytest.fixture
 def studio(settings: Settings, s3: Any, clock: StoppedClock) -> Studio:
     return Studio(settings, s3, _client("sqs"), clock)
+
+
+@pytest.fixture
+def stage(settings: Settings, studio: Studio, clock: StoppedClock) -> Stage:
+    return Stage(settings, studio, clock)
 
 
 @pytest.fixture

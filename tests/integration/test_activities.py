@@ -1,6 +1,6 @@
 """Activities: made on an upload in any state, settled once, ended once, listed and fed in order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -13,145 +13,27 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from chalicelib.activities import worker
-from chalicelib.activities.model import Activity, ActivityState, ActivityStatus
+from chalicelib.activities.model import Activity, ActivityState, ActivityStatus, OpenActivity
 from chalicelib.activities.service import (
     AT_ONCE,
     ActivityLifecycle,
-    ActivityMarks,
-    ActivityService,
-    NewActivity,
 )
-from chalicelib.activities.store import ActivityItem, ActivityStore, MarkStore
+from chalicelib.activities.store import ActivityItem, ActivityStore
 from chalicelib.foundation.identity import Caller
-from chalicelib.foundation.ids import new_id
-from chalicelib.foundation.pages import Cursors, Page
+from chalicelib.foundation.pages import Page
 from chalicelib.foundation.problems import Problem, ProblemCode
-from chalicelib.foundation.settings import Settings
 from chalicelib.foundation.table import Conflict, commit
 from chalicelib.videos.model import (
     ARRIVAL_GRACE,
     FORM_LIFETIME,
     Upload,
     UploadStatus,
-    VideoProblem,
     VideoProblemCode,
 )
-from chalicelib.videos.service import Verdict, VideoService
 from tests.clock import NOON, StoppedClock
-from tests.integration.arrivals import GOOD, MANAGER, STRANGER, Studio
+from tests.integration.arrivals import GOOD, MANAGER, STRANGER
 from tests.integration.conftest import Calls
-
-HOUR = timedelta(hours=1)
-MEMBER = replace(MANAGER, member_id="mem_2")
-
-
-class RacedVideos(VideoService):
-    """Lets something happen right after an upload was read, once; or shows it frozen."""
-
-    meanwhile: Callable[[], object] | None = None
-    frozen: Upload | None = None
-
-    def upload(self, caller: Caller, upload_id: str) -> Upload:
-        found = self.frozen or super().upload(caller, upload_id)
-        meanwhile, self.meanwhile = self.meanwhile, None
-        if meanwhile:
-            meanwhile()
-        return found
-
-
-class RacedStore(ActivityStore):
-    """Lets something happen right after an activity was read: once, or each time."""
-
-    meanwhile: Callable[[], object] | None = None
-    each_time: Callable[[Activity], object] | None = None
-
-    def get(self, program_id: str, activity_id: str) -> Activity | None:
-        found = super().get(program_id, activity_id)
-        meanwhile, self.meanwhile = self.meanwhile, None
-        if meanwhile:
-            meanwhile()
-        if self.each_time and found:
-            self.each_time(found)
-        return found
-
-
-class Stage:
-    """Activities and what is around them."""
-
-    def __init__(self, settings: Settings, studio: Studio, clock: StoppedClock) -> None:
-        self.studio, self.clock = studio, clock
-        self.store = RacedStore(settings.activities_table)
-        self.videos = RacedVideos(studio.store, studio.files, studio.examination, clock)
-        cursors = Cursors(lambda: "a-secret-of-at-least-thirty-two-bytes")
-        self.marks = ActivityMarks(MarkStore(settings.marks_table))
-        self.service = ActivityService(self.store, self.marks, self.videos, cursors, clock)
-        self.lifecycle = ActivityLifecycle(self.store, clock)
-
-    def made(self, upload: Upload, made_id: str | None = None, **changes: Any) -> Activity:
-        wanted = NewActivity(upload.upload_id, "Share this", 10, False, None, None)
-        return self.service.create(MANAGER, replace(wanted, **changes), made_id)
-
-    def refused(self, upload: Upload, **changes: Any) -> Problem:
-        with pytest.raises(Problem) as refusal:
-            self.made(upload, **changes)
-        assert self.all() == []
-        return refusal.value
-
-    def now(self, activity: Activity) -> Activity:
-        found = ActivityStore.get(self.store, activity.program_id, activity.activity_id)
-        assert found is not None
-        return found
-
-    def all(self) -> list[Activity]:
-        return list(self.service.activities(MANAGER, 100, None).items)
-
-    def fed(self) -> list[str]:
-        return [each.activity_id for each in self.service.feed(MEMBER, 100, None).items]
-
-    def performed(self, activity: Activity, caller: Caller = MEMBER) -> None:
-        """Mark an activity as performed, as its performance does."""
-        part = self.marks.mark_performed(caller.owner, activity.activity_id, "prf_1")
-        commit([part])
-
-    def put(self, **changes: Any) -> Activity:
-        """Put an activity beside the service."""
-        activity = replace(published(self.clock.now()), **changes)
-        ActivityItem.of(activity).save()
-        return activity
-
-
-_numbers = count()
-
-
-def published(now: datetime, program_id: str = MANAGER.program_id) -> Activity:
-    """Make an activity that is open; each is a millisecond younger than the one before."""
-    made_at = now - HOUR + timedelta(milliseconds=next(_numbers))
-    return Activity(
-        program_id=program_id,
-        activity_id=new_id("act", made_at),
-        state=ActivityState.PUBLISHED,
-        instructions="Share this",
-        upload_id="upl_1",
-        points=10,
-        featured=False,
-        starts_at=None,
-        ends_at=None,
-        time_zone="Europe/Berlin",
-        created_by=MANAGER.member_id,
-        created_at=made_at,
-        video=GOOD,
-        video_key="videos/prg_1/upl_1/etag",
-    )
-
-
-@pytest.fixture
-def stage(settings: Settings, studio: Studio, clock: StoppedClock) -> Stage:
-    return Stage(settings, studio, clock)
-
-
-def ids(activities: Sequence[Activity]) -> list[str]:
-    return [each.activity_id for each in activities]
-
+from tests.integration.stage import HOUR, MEMBER, Stage, ended_by, ids, published, verdict
 
 # Creating
 
@@ -338,20 +220,6 @@ def test_an_activity_whose_upload_ended_without_a_file_is_rejected_and_says_so(
     assert "15 minutes" in problem.message
 
 
-def verdict(
-    program_id: str, *activity_ids: str, problems: tuple[VideoProblem, ...] = ()
-) -> Verdict:
-    return Verdict(
-        program_id=program_id,
-        upload_id="upl_1",
-        correlation_id="correlation-1",
-        waiting_activities=activity_ids,
-        video=None if problems else GOOD,
-        video_key=None if problems else "videos/prg_1/upl_1/etag",
-        problems=problems,
-    )
-
-
 def test_a_good_verdict_opens_all_activities_that_waited_and_comes_twice_in_vain(
     stage: Stage, dynamodb: Any
 ) -> None:
@@ -402,20 +270,20 @@ def test_a_bad_verdict_rejects_the_activity_with_the_problems(stage: Stage, dyna
 def test_a_verdict_finds_an_activity_ended_meanwhile_and_leaves_it_so(stage: Stage) -> None:
     waiting = stage.made(stage.studio.posted())
     stage.store.meanwhile = lambda: stage.service.end(MANAGER, waiting.activity_id)
-    stage.lifecycle.settle(verdict(waiting.program_id, waiting.activity_id))
+    stage.lifecycle.settle(verdict(waiting))
     assert stage.now(waiting).state is ActivityState.ENDED
     assert stage.fed() == []
 
 
 def test_a_verdict_for_an_activity_that_is_not_there_reaches_the_others(stage: Stage) -> None:
     waiting = stage.made(stage.studio.posted())
-    stage.lifecycle.settle(verdict(waiting.program_id, "act_unknown", waiting.activity_id))
+    stage.lifecycle.settle(verdict(waiting, "act_unknown"))
     assert stage.fed() == [waiting.activity_id]
 
 
 def test_a_verdict_reaches_no_other_programs_activity(stage: Stage) -> None:
     waiting = stage.made(stage.studio.posted())
-    stage.lifecycle.settle(verdict(STRANGER.program_id, waiting.activity_id))
+    stage.lifecycle.settle(replace(verdict(waiting), program_id=STRANGER.program_id))
     assert stage.now(waiting) == waiting
 
 
@@ -449,7 +317,7 @@ def test_an_ended_activity_is_out_of_every_list_of_open_ones_and_stays_ended(
 ) -> None:
     activity = stage.put(**changes)
     ended = stage.service.end(MANAGER, activity.activity_id)
-    assert ended == replace(activity, state=ActivityState.ENDED, ended_at=NOON)
+    assert ended == replace(activity, state=ActivityState.ENDED, ended_at=NOON, version=2)
     assert stage.now(activity) == ended
     stage.clock.advance(3 * HOUR)
     assert stage.service.end(MANAGER, activity.activity_id) == ended
@@ -486,7 +354,7 @@ def test_of_two_who_end_an_activity_the_second_is_told_when_the_first_did(stage:
 
 def test_an_activity_published_while_it_is_being_ended_ends(stage: Stage) -> None:
     activity = stage.made(stage.studio.posted())
-    good = verdict(activity.program_id, activity.activity_id)
+    good = verdict(activity)
     stage.store.meanwhile = lambda: stage.lifecycle.settle(good)
     assert stage.service.end(MANAGER, activity.activity_id).state is ActivityState.ENDED
     assert stage.fed() == []
@@ -497,7 +365,7 @@ def test_an_activity_rejected_while_it_is_being_ended_stays_rejected(stage: Stag
     activity = stage.made(upload)
     stage.studio.service.validate(upload.incoming_key)
     problems = stage.studio.now(upload).problems
-    bad = verdict(activity.program_id, activity.activity_id, problems=problems)
+    bad = verdict(activity, problems=problems)
     stage.store.meanwhile = lambda: stage.lifecycle.settle(bad)
     with pytest.raises(Problem) as refused:
         stage.service.end(MANAGER, activity.activity_id)
@@ -551,7 +419,7 @@ def test_one_that_was_ended_meanwhile_keeps_its_end_and_the_others_of_its_chunk_
     class Raced(ActivityStore):
         def due(self, now: datetime, count: int) -> Sequence[tuple[str, str, datetime]]:
             found = super().due(now, count)
-            self.end(changed, late)
+            ended_by(self, changed, late)
             return found
 
     calls.made.clear()
@@ -559,8 +427,9 @@ def test_one_that_was_ended_meanwhile_keeps_its_end_and_the_others_of_its_chunk_
     assert stage.now(changed).ended_at == late
     for each in due[:-1]:
         assert stage.now(each) == replace(each, state=ActivityState.ENDED, ended_at=each.ends_at)
-    # The oldest are swept first: the chunk of the changed one goes one by one, the other at once.
-    assert calls.names.count("TransactWriteItems") == 1 + AT_ONCE + 1
+    # The oldest are swept first: the chunk of the changed one goes one by one, the other at once;
+    # the change itself is one too.
+    assert calls.names.count("TransactWriteItems") == 1 + 1 + AT_ONCE + 1
 
 
 def test_a_sweep_tells_how_many_it_ended_itself(stage: Stage) -> None:
@@ -569,7 +438,7 @@ def test_a_sweep_tells_how_many_it_ended_itself(stage: Stage) -> None:
     class Raced(ActivityStore):
         def due(self, now: datetime, count: int) -> Sequence[tuple[str, str, datetime]]:
             found = super().due(now, count)
-            self.end(due[0], NOON)
+            ended_by(self, due[0], NOON)
             return found
 
     assert ActivityLifecycle(Raced("ActivitiesTable"), stage.clock).expire() == 1
@@ -659,7 +528,7 @@ def test_the_list_has_every_activity_newest_first_in_full_pages(
     stage: Stage, size: int, limit: int
 ) -> None:
     caller = replace(MANAGER, program_id=f"prg_list_{next(_programs)}")
-    states = list(ActivityState)
+    states = [each for each in ActivityState if each is not ActivityState.ARCHIVED]
     activities = [
         replace(published(NOON, caller.program_id), state=states[number % len(states)])
         for number in range(size)
@@ -700,20 +569,12 @@ def test_an_index_that_lags_behind_shows_nothing_that_has_ended(stage: Stage) ->
     ended, shown = stage.put(), stage.put()
 
     class Lagging(ActivityStore):
-        def open_ranks(self, *arguments: Any) -> Any:
-            yield from list(super().open_ranks(*arguments))
+        def open_activities(self, program_id: str) -> Iterator[OpenActivity]:
+            found = list(super().open_activities(program_id))
+            ended_by(self, ended, NOON)
+            yield from found
 
-        def get_all(self, program_id: str, activity_ids: Sequence[str]) -> dict[str, Activity]:
-            self.end(ended, NOON)
-            return super().get_all(program_id, activity_ids)
-
-    service = ActivityService(
-        Lagging("ActivitiesTable"),
-        stage.marks,
-        stage.videos,
-        Cursors(lambda: "x" * 32),
-        stage.clock,
-    )
+    service = stage.serving(Lagging("ActivitiesTable"))
     assert ids(service.feed(MEMBER, 20, None).items) == [shown.activity_id]
 
 

@@ -1,29 +1,44 @@
 """An activity's times: wall clocks, windows, states by the clock, and the feed's order."""
 
-from dataclasses import replace
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from random import Random
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.activities.model import (
     MAX_AHEAD,
+    MAX_CAPTIONS,
+    MAX_FEATURED_CHANGES,
+    MAX_HASHTAGS,
+    MAX_POST_TEXT,
+    PAGING_LIFETIME,
     START_GRACE,
     Activity,
     ActivityState,
     ActivityStatus,
+    InvalidText,
     InvalidTime,
+    OpenActivity,
+    PostText,
+    check_post_texts,
     check_window,
-    feed_rank,
+    dealt,
+    featuring,
+    feed_order,
     instant_of,
+    normalized_captions,
+    normalized_hashtags,
 )
-from chalicelib.foundation.ids import new_id
-from chalicelib.programs.model import is_time_zone, local_time
+from chalicelib.programs.model import MAX_DISCLOSURE, is_time_zone, local_time
 from tests.clock import NOON
 
 SECOND = timedelta(seconds=1)
+HOUR = timedelta(hours=1)
 ACTIVITY = Activity(
     program_id="prg_1",
     activity_id="act_1",
@@ -276,15 +291,287 @@ def test_a_window_just_outside_its_bounds_is_refused_naming_the_field(
     assert refused.value.code == code
 
 
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 10**12)), unique_by=lambda made: made[1]))
-def test_ranks_descend_from_featured_to_plain_and_in_each_from_new_to_old(
-    made: list[tuple[bool, int]],
+@pytest.mark.parametrize("starts_at", [NOON - 2 * START_GRACE, NOON + 2 * MAX_AHEAD])
+def test_a_start_that_is_kept_may_lie_anywhere_and_an_end_that_has_come_may_not(
+    starts_at: datetime,
 ) -> None:
-    activities = [
-        replace(ACTIVITY, activity_id=new_id("act", at), created_at=at, featured=featured)
-        for featured, milliseconds in made
-        for at in [datetime(2020, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)]
-    ]
-    assert sorted(activities, key=feed_rank, reverse=True) == sorted(
-        activities, key=lambda each: (each.featured, each.created_at), reverse=True
+    check_window(starts_at, None, NOON, kept=(starts_at, None))
+    with pytest.raises(InvalidTime):
+        check_window(starts_at, NOON, NOON, kept=(starts_at, NOON))
+
+
+# Who sees what
+
+
+@pytest.mark.parametrize(
+    ("addressed", "channels", "sees"),
+    [
+        ((), (), True),
+        ((), ("chn_1",), True),
+        (("chn_1",), (), False),
+        (("chn_1",), ("chn_2",), False),
+        (("chn_1", "chn_2"), ("chn_2", "chn_3"), True),
+    ],
+)
+def test_an_activity_is_for_the_members_of_any_of_its_channels_or_for_everybody(
+    addressed: tuple[str, ...], channels: tuple[str, ...], sees: bool
+) -> None:
+    activity = replace(ACTIVITY, channel_ids=frozenset(addressed))
+    assert activity.is_for(frozenset(channels)) is sees
+
+
+# The feed's order
+
+CHANNELS = ("chn_1", "chn_2", "chn_3")
+
+
+@dataclass
+class Program:
+    """Activities that managers make, feature, address and end, and one member who pages."""
+
+    now: datetime = NOON
+    activities: dict[str, Activity] = field(default_factory=dict)
+    marked: set[str] = field(default_factory=set)
+    channels: set[str] = field(default_factory=set)
+
+    def act(self, kind: str, number: int, flag: bool) -> None:
+        self.now += timedelta(milliseconds=1)
+        known = sorted(self.activities)
+        if kind == "make" or not known:
+            made = replace(
+                ACTIVITY,
+                activity_id=f"act_{len(known):04}",
+                featured=flag,
+                channel_ids=frozenset(CHANNELS[: number % 3]),
+                campaign_id="cam_1" if number % 2 else None,
+            )
+            self.activities[made.activity_id] = made
+            return
+        chosen = self.activities[known[number % len(known)]]
+        match kind:
+            case "feature":
+                chosen = featuring(chosen, flag, self.now)
+            case "end":
+                chosen = replace(chosen, ends_at=self.now if flag else None)
+            case "start":
+                chosen = replace(chosen, starts_at=self.now + SECOND if flag else None)
+            case "mark":
+                (self.marked.add if flag else self.marked.discard)(chosen.activity_id)
+            case "join":
+                (self.channels.add if flag else self.channels.discard)(CHANNELS[number % 3])
+        self.activities[chosen.activity_id] = chosen
+
+    def visible(self, campaign_id: str | None) -> set[str]:
+        return {
+            each.activity_id
+            for each in self.activities.values()
+            if each.is_open_at(self.now)
+            and each.is_for(frozenset(self.channels))
+            and campaign_id in (None, each.campaign_id)
+            and each.activity_id not in self.marked
+        }
+
+    def ranks(
+        self, campaign_id: str | None, began_at: datetime, before: str | None
+    ) -> list[tuple[str, str]]:
+        ordered = feed_order(
+            (
+                OpenActivity(
+                    each.activity_id,
+                    each.featured,
+                    each.featured_changes,
+                    each.starts_at,
+                    each.ends_at,
+                    each.channel_ids,
+                    each.campaign_id,
+                )
+                for each in self.activities.values()
+            ),
+            channels=frozenset(self.channels),
+            campaign_id=campaign_id,
+            now=self.now,
+            began_at=began_at,
+            before=before,
+        )
+        return [rank for rank in ordered if rank[1] not in self.marked]
+
+
+deeds = st.lists(
+    st.tuples(
+        st.sampled_from(["make", "make", "feature", "end", "start", "mark", "join"]),
+        st.integers(0, 11),
+        st.booleans(),
+    ),
+    max_size=15,
+)
+
+
+@given(
+    st.lists(st.booleans(), min_size=2, max_size=8),
+    deeds,
+    st.lists(deeds, min_size=1, max_size=8),
+    st.sampled_from([None, "cam_1"]),
+)
+def test_nothing_comes_twice_and_nothing_that_was_there_throughout_is_skipped_while_one_pages(
+    made: list[bool],
+    before: list[tuple[str, int, bool]],
+    between: list[list[tuple[str, int, bool]]],
+    campaign_id: str | None,
+) -> None:
+    program = Program()
+    for featured in made:
+        program.act("make", 3, featured)
+    for deed in before:
+        program.act(*deed)
+    began_at, position = program.now, None
+    throughout = program.visible(campaign_id)
+    seen: list[str] = []
+    meanwhile = iter(between)
+    while ranks := program.ranks(campaign_id, began_at, position):
+        assert {each for _, each in ranks} <= program.visible(campaign_id)
+        position, activity_id = ranks[0]
+        assert activity_id not in seen
+        seen.append(activity_id)
+        for deed in next(meanwhile, []):
+            program.act(*deed)
+            throughout &= program.visible(campaign_id)
+    assert throughout <= set(seen)
+
+
+@given(deeds)
+def test_a_feed_begins_with_what_is_featured_now_and_goes_from_new_to_old(
+    before: list[tuple[str, int, bool]],
+) -> None:
+    program = Program()
+    for deed in before:
+        program.act(*deed)
+    shown = [program.activities[each] for _, each in program.ranks(None, program.now, None)]
+    assert {each.activity_id for each in shown} == program.visible(None)
+    assert shown == sorted(shown, key=lambda each: (each.featured, each.activity_id), reverse=True)
+
+
+def test_only_the_latest_turns_within_the_life_of_a_paging_are_remembered() -> None:
+    activity = ACTIVITY
+    for number in range(3 * MAX_FEATURED_CHANGES):
+        activity = featuring(activity, not activity.featured, NOON + number * SECOND)
+        assert featuring(activity, activity.featured, NOON + HOUR) is activity
+    assert len(activity.featured_changes) == MAX_FEATURED_CHANGES
+    later = NOON + PAGING_LIFETIME + HOUR
+    assert featuring(activity, True, later).featured_changes == (later,)
+
+
+# What members post
+
+captions = st.lists(st.text("abc ", min_size=1, max_size=5), min_size=1, max_size=10, unique=True)
+
+
+@given(captions, st.randoms(), st.text(max_size=10), st.text(max_size=10))
+def test_a_member_keeps_their_caption_while_it_is_suggested_whatever_else_is(
+    suggested: list[str], random: Random, member_id: str, another: str
+) -> None:
+    activity = replace(ACTIVITY, captions=tuple(suggested))
+    caption = dealt(activity, member_id, None).caption
+    assert caption in suggested
+    fewer = [each for each in suggested if each == caption or random.random() < 0.5]
+    random.shuffle(fewer)
+    assert dealt(replace(activity, captions=tuple(fewer)), member_id, None).caption == caption
+    more = replace(activity, captions=(*suggested, another))
+    assert dealt(more, member_id, None).caption in (caption, another)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(2, MAX_CAPTIONS), st.integers(0, 10**9))
+def test_captions_are_spread_evenly_over_the_members(count: int, seed: int) -> None:
+    activity = replace(
+        ACTIVITY,
+        activity_id=f"act_{seed}",
+        captions=tuple(f"Caption {number}" for number in range(count)),
     )
+    members = 400 * count
+    spread = Counter(dealt(activity, f"mem_{number}", None).caption for number in range(members))
+    # Six standard deviations of a fair deal: about one in a billion goes beyond.
+    allowed = 6 * (members * (1 / count) * (1 - 1 / count)) ** 0.5
+    assert all(abs(spread[caption] - 400) < allowed for caption in activity.captions)
+
+
+def test_two_activities_do_not_deal_alike() -> None:
+    one, other = (replace(ACTIVITY, activity_id=each, captions=("a", "b")) for each in ("x", "y"))
+    members = [f"mem_{number}" for number in range(64)]
+    assert [dealt(one, each, None) for each in members] != [
+        dealt(other, each, None) for each in members
+    ]
+
+
+@pytest.mark.parametrize(
+    ("own", "programs", "line"),
+    [
+        (None, None, None),
+        (None, "", None),
+        (None, "Ad", "Ad"),
+        ("", "Ad", None),
+        ("Mine", "Ad", "Mine"),
+    ],
+)
+def test_the_disclosure_is_the_activitys_own_or_the_programs_or_none(
+    own: str | None, programs: str | None, line: str | None
+) -> None:
+    text = dealt(replace(ACTIVITY, disclosure=own), "mem_1", programs)
+    assert text.disclosure == text.whole == line
+
+
+def test_the_text_to_copy_has_a_line_for_each_of_its_parts() -> None:
+    assert PostText().whole is None
+    assert PostText("Hi", ("#a", "#b"), "Ad").whole == "Hi\n#a #b\nAd"
+    assert PostText(None, ("#a",), None).whole == "#a"
+
+
+@pytest.mark.parametrize(
+    ("given_", "kept"),
+    [
+        ([" job ", "#Job", "#jobs_2"], ("#job", "#jobs_2")),
+        (["#héros", "#he\u0301ros"], ("#héros",)),
+        (["#हिन्दी", "#中文", "#می‌خواهم"], ("#हिन्दी", "#中文", "#می‌خواهم")),
+        ([], ()),
+    ],
+)
+def test_hashtags_are_one_word_each_and_there_once(
+    given_: list[str], kept: tuple[str, ...]
+) -> None:
+    assert normalized_hashtags(given_) == kept
+
+
+@pytest.mark.parametrize("word", ["", "#", "two words", "a#b", "##a", "a,b", "@ana", "x" * 101])
+def test_what_is_no_hashtag_is_refused_naming_it(word: str) -> None:
+    with pytest.raises(InvalidText) as refused:
+        normalized_hashtags(["#good", word])
+    assert (refused.value.field, refused.value.code) == ("hashtags.1", "invalid_hashtag")
+
+
+def test_captions_are_trimmed_and_there_once_and_blank_ones_are_refused() -> None:
+    assert normalized_captions(["a\r\nb ", "a\nb", "c"]) == ("a\nb", "c")
+    with pytest.raises(InvalidText) as refused:
+        normalized_captions(["a", " \n"])
+    assert (refused.value.field, refused.value.code) == ("captions.1", "blank")
+
+
+@given(st.lists(st.sampled_from(["a", "é", "中", "😀"]), max_size=40), st.integers(0, 1))
+def test_a_text_fits_by_tiktoks_own_count_whatever_line_the_program_has(
+    letters: list[str], over: int
+) -> None:
+    start = "".join(letters)
+    rest = f"\n#ad\n{'xx' * MAX_DISCLOSURE}"
+    room = MAX_POST_TEXT - len((start + rest).encode("utf-16-le")) // 2
+    activity = replace(ACTIVITY, captions=("a", start + "x" * (room + over)), hashtags=("#ad",))
+    if not over:
+        check_post_texts(activity)
+        return
+    with pytest.raises(InvalidText) as refused:
+        check_post_texts(activity)
+    assert (refused.value.field, refused.value.limit) == ("captions.1", MAX_POST_TEXT)
+
+
+def test_hashtags_alone_may_be_too_long() -> None:
+    words = tuple(f"#{'x' * 99}{number}" for number in range(10, MAX_HASHTAGS))
+    with pytest.raises(InvalidText) as refused:
+        check_post_texts(replace(ACTIVITY, hashtags=words))
+    assert refused.value.field == "hashtags"

@@ -3,14 +3,14 @@
 import html
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import pytest
 from chalice.app import AuthRequest, AuthResponse, Chalice
 from chalice.test import Client, HTTPResponse
 
-from chalicelib.activities.model import Activity, ActivityState
-from chalicelib.activities.service import ActivityService, NewActivity
+from chalicelib.activities.model import DEFAULT_INSTRUCTIONS, Activity, ActivityState
+from chalicelib.activities.service import ActivityService, Wanted
 from chalicelib.foundation.health import HealthService
 from chalicelib.foundation.http import MAX_BODY_BYTES, Door
 from chalicelib.foundation.idempotency import Attempt, Idempotency, Replay
@@ -77,24 +77,30 @@ class Activities(ActivityService):
 
     def __init__(self) -> None:
         self.broken: BaseException | None = None
-        self.made: list[tuple[str, NewActivity, str | None]] = []
+        self.made: list[tuple[str, str, Wanted, str | None]] = []
         self.pages: list[tuple[int, str | None]] = []
 
     def now(self) -> Any:
         return NOON
 
-    def create(self, caller: Caller, new: NewActivity, made_id: str | None = None) -> Activity:
-        self.made.append((caller.member_id, new, made_id))
+    def create(
+        self,
+        caller: Caller,
+        upload_id: str,
+        made_id: str | None = None,
+        **wanted: Unpack[Wanted],
+    ) -> Activity:
+        self.made.append((caller.member_id, upload_id, wanted, made_id))
         if self.broken:
             raise self.broken
         return Activity(
             program_id=caller.program_id,
             activity_id=f"act_{made_id or 'new'}",
             state=ActivityState.PROCESSING,
-            instructions=new.instructions,
-            upload_id=new.upload_id,
-            points=new.points,
-            featured=new.featured,
+            instructions=wanted.get("instructions", DEFAULT_INSTRUCTIONS),
+            upload_id=upload_id,
+            points=wanted.get("points", 0),
+            featured=wanted.get("featured", False),
             starts_at=None,
             ends_at=None,
             time_zone=caller.time_zone,
@@ -102,7 +108,13 @@ class Activities(ActivityService):
             created_at=NOON,
         )
 
-    def feed(self, caller: Caller, limit: int, cursor: str | None) -> Page[Activity]:  # noqa: ARG002
+    def feed(
+        self,
+        caller: Caller,  # noqa: ARG002
+        limit: int,
+        cursor: str | None,
+        campaign_id: str | None = None,  # noqa: ARG002
+    ) -> Page[Activity]:
         self.pages.append((limit, cursor))
         return Page((), None)
 
@@ -341,7 +353,8 @@ def test_a_body_is_read_with_its_defaults(visitor: Visitor) -> None:
     assert visitor.activities.made == [
         (
             "mem_manager",
-            NewActivity("upl_1", "Share this video on TikTok", 0, False, None, None),
+            "upl_1",
+            {},
             None,
         )
     ]
@@ -491,7 +504,7 @@ def test_with_a_key_the_work_is_done_once_and_its_answer_replayed(visitor: Visit
     assert first.body == second.body
     assert "Idempotency-Replayed" not in first.headers
     assert second.headers["Idempotency-Replayed"] == "true"
-    assert [made_id for _, _, made_id in visitor.activities.made] == ["made1"]
+    assert [each[-1] for each in visitor.activities.made] == ["made1"]
     assert visitor.memory.steps == [
         f"begin {OWNER} key-1",
         "finish made1",

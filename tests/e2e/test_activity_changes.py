@@ -1,0 +1,277 @@
+"""Activities edited, tried, dismissed, duplicated and put away over HTTP, and all it may answer."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.backstage import Backstage, Program
+from tests.e2e.crew import Crew, Sender
+from tests.e2e.people import Api, new_key
+from tests.e2e.test_lifecycle import in_seconds
+
+NOWHERE = "act_01hzzzzzzzzzzzzzzzzzzzzzzz"
+PROBLEMS: list[tuple[str, Any, dict[str, str], tuple[int, str]]] = [
+    ("malformed", b"{", {}, (400, "invalid_json")),
+    ("another type", b"{}", {"Content-Type": "text/plain"}, (415, "unsupported_media_type")),
+    ("not its field", b'{"status": "active"}', {}, (422, "invalid_request")),
+]
+
+
+@pytest.fixture(scope="module")
+def private(crew: Crew, backstage: Backstage) -> dict[str, str]:
+    """A private channel and a campaign of the crew's program."""
+    named = {"channel_id": "chn_1", "campaign_id": "cam_1"}
+    for kind in ("channel", "campaign"):
+        backstage.table("ProgramsTable").put_item(
+            Item={
+                "program_id": crew.program_id,
+                "item": f"{kind}#{named[f'{kind}_id']}",
+                f"{kind}_id": named[f"{kind}_id"],
+                "name": kind,
+                "kind": "private",
+                "archived": False,
+                "created_at": "2026-01-01T00:00:00.000000+0000",
+            }
+        )
+    return named
+
+
+@pytest.fixture(scope="module")
+def sender(crew: Crew) -> Sender:
+    return crew.one().connected()
+
+
+@pytest.fixture(scope="module")
+def chief(crew: Crew, backstage: Backstage) -> Sender:
+    """A member who has been made a manager."""
+    sender = crew.one()
+    backstage.table("ProgramsTable").update_item(
+        Key={"program_id": crew.program_id, "item": f"member#{sender.member_id}"},
+        UpdateExpression="SET #role = :manager",
+        ExpressionAttributeNames={"#role": "role"},
+        ExpressionAttributeValues={":manager": "manager"},
+    )
+    return sender
+
+
+def test_a_manager_edits_what_they_saw_and_members_see_it(
+    crew: Crew, sender: Sender, valid: str, private: dict[str, str]
+) -> None:
+    manager = crew.manager
+    made = manager.create(valid, points=1)
+    path = f"/activities/{made['activity_id']}"
+    changes = {
+        "points": 5,
+        "featured": True,
+        "campaign_id": private["campaign_id"],
+        "captions": ["First", "Second"],
+        "hashtags": ["ourjob"],
+        "disclosure": "Advertisement",
+        "ends_at": in_seconds(3600),
+    }
+    edited = manager.patch(path, {"version": 1, **changes})
+    assert (edited.status, edited.body["version"]) == (200, 2)
+    assert manager.activity(made["activity_id"]) == edited.body
+    stale = manager.patch(path, {"version": 1, "points": 9})
+    assert stale.problem == (409, "changed_meanwhile")
+    assert stale.body["version"] == 2
+    for finish in ("end", "archive"):
+        late = manager.post(f"{path}/{finish}", {"version": 1})
+        assert late.problem == (409, "changed_meanwhile")
+    listed = manager.get("/activities", campaign_id=private["campaign_id"]).body["items"]
+    assert listed == [edited.body]
+
+    [item] = sender.api.get("/feed", campaign_id=private["campaign_id"]).body["items"]
+    assert (item["points"], item["featured"]) == (5, True)
+    assert item["caption"] in (
+        "First\n#ourjob\nAdvertisement",
+        "Second\n#ourjob\nAdvertisement",
+    )
+    own = sender.api.get(f"/feed/{made['activity_id']}").body
+    assert own == {**item, "performance_id": None, "dismissed": False}
+
+    answer = sender.api.post(f"{path}/perform")
+    assert (answer.status, answer.body["points_awarded"]) == (202, 5)
+    performance = sender.performance(answer.body["performance_id"])
+    assert item["caption"] == answer.body["caption"] == performance["caption"]
+    assert (performance["try"], performance["disclosure"]) == (False, "Advertisement")
+    own = sender.api.get(f"/feed/{made['activity_id']}").body
+    assert own["performance_id"] == answer.body["performance_id"]
+    assert sender.api.post(f"{path}/dismiss").problem == (409, "already_performed")
+
+
+def test_what_is_for_a_private_channel_is_not_there_for_anybody_else(
+    crew: Crew, sender: Sender, valid: str, private: dict[str, str]
+) -> None:
+    made = crew.manager.create(valid, channel_ids=[private["channel_id"]])
+    assert crew.manager.activity(made["activity_id"])["channel_ids"] == [private["channel_id"]]
+    for api in (sender.api, crew.manager):
+        assert made["activity_id"] not in api.feed()
+        for method, path in (
+            ("GET", "/feed/{}"),
+            ("POST", "/activities/{}/perform"),
+            ("POST", "/activities/{}/dismiss"),
+            ("DELETE", "/activities/{}/dismiss"),
+        ):
+            hidden, unknown = (
+                api.call(method, path.format(each)) for each in (made["activity_id"], NOWHERE)
+            )
+            assert hidden.problem == (404, "not_found")
+            assert hidden.raw == unknown.raw
+
+
+def test_a_member_dismisses_an_activity_and_takes_that_back(
+    crew: Crew, sender: Sender, valid: str
+) -> None:
+    activity = crew.activity(valid)
+    for _ in range(2):
+        assert sender.api.post(f"/activities/{activity}/dismiss").status == 204
+        assert activity not in sender.api.feed()
+    assert sender.api.get(f"/feed/{activity}").body["dismissed"] is True
+    for _ in range(2):
+        assert sender.api.delete(f"/activities/{activity}/dismiss").status == 204
+        assert activity in sender.api.feed()
+
+
+def test_a_manager_tries_what_is_scheduled_and_it_lands_in_their_inbox_and_nowhere_else(
+    crew: Crew, chief: Sender, backstage: Backstage, valid: str
+) -> None:
+    activity = crew.activity(valid, starts_at=in_seconds(3600), captions=["Hi"])
+    path, key = f"/activities/{activity}/try", new_key()
+    refused = chief.api.post(path)
+    assert refused.problem == (409, "tiktok_account_required")
+    url, cookie = chief.begin(refused)
+    came = chief.come_back(cookie, chief.tiktok.consent(url, chief.name))
+    assert came.body["performance_id"] is None
+    tried = chief.api.post(path, key=key)
+    assert tried.status == 202
+    assert chief.api.post(path, key=key).raw == tried.raw
+    assert goes_on(backstage, chief.api, path, None, key=key, made=tried.body["performance_id"])
+    staged = chief.reaches(tried.body["performance_id"], "staged")
+    assert (staged["try"], staged["points"], staged["caption"]) == (
+        True,
+        0,
+        tried.body["caption"],
+    )
+    assert chief.points() == (0, 0)
+    owner = f"{crew.program_id}/{chief.member_id}"
+    for table in ("MarksTable", "PointsTable"):
+        assert not [each for each in backstage.items(table) if each["owner"] == owner]
+    assert chief.api.post(path, key="a b").problem == (422, "invalid_request")
+    other = f"/activities/{crew.activity(valid)}/try"
+    assert chief.api.post(other, key=key).problem == (422, "idempotency_key_reused")
+
+
+def test_an_activity_runs_again_as_a_duplicate_and_goes_out_of_the_list_when_put_away(
+    manager: Api, backstage: Backstage, member: Api, valid_upload: str
+) -> None:
+    source = manager.create(valid_upload, points=3, ends_at=in_seconds(3600))
+    path = f"/activities/{source['activity_id']}"
+    archived = manager.post(f"{path}/archive", {"version": 1})
+    assert (archived.status, archived.body["status"]) == (200, "archived")
+    assert manager.post(f"{path}/archive").body == archived.body
+    assert source["activity_id"] not in member.feed()
+    listed = [manager.get("/activities", limit=100, archived=each).body for each in (True, False)]
+    there = [
+        [each for each in page["items"] if each["activity_id"] == source["activity_id"]]
+        for page in listed
+    ]
+    assert there == [[archived.body], []]
+    assert manager.patch(path, {"version": 2, "points": 4}).problem == (409, "activity_ended")
+    assert manager.post(f"{path}/try").problem == (409, "activity_ended")
+
+    key = new_key()
+    copy = manager.post(f"{path}/duplicate", {"points": 4}, key)
+    assert copy.status == 201
+    assert (copy.body["status"], copy.body["points"], copy.body["ends_at"]) == (
+        "active",
+        4,
+        source["ends_at"],
+    )
+    assert manager.post(f"{path}/duplicate", {"points": 4}, key).raw == copy.raw
+    made = copy.body["activity_id"]
+    assert goes_on(backstage, manager, f"{path}/duplicate", {"points": 4}, key=key, made=made)
+    reused = manager.post(f"{path}/duplicate", {"points": 5}, key)
+    assert reused.problem == (422, "idempotency_key_reused")
+    assert copy.body["activity_id"] in member.feed()
+
+
+def test_a_video_is_changed_until_somebody_performed_the_activity(
+    crew: Crew, sender: Sender, valid: str, clips: Path
+) -> None:
+    manager = crew.manager
+    other = manager.upload(clips / "demo.webm")["upload_id"]
+    activity = crew.activity(valid)
+    changed = manager.patch(f"/activities/{activity}", {"version": 1, "upload_id": other})
+    assert changed.body["video"]["container"] == "webm"
+    sender.perform(activity)
+    seen = manager.activity(activity)
+    assert (seen["performed"], seen["version"]) == (True, 2)
+    refused = manager.patch(f"/activities/{activity}", {"version": 2, "upload_id": valid})
+    assert refused.problem == (409, "activity_performed")
+    assert manager.activity(activity) == seen
+
+
+@pytest.mark.parametrize(("method", "what"), [("PATCH", ""), ("POST", "/duplicate")])
+def test_an_upload_that_is_no_video_is_refused(
+    manager: Api, valid_upload: str, rejected_upload: str, method: str, what: str
+) -> None:
+    path = f"/activities/{manager.create(valid_upload)['activity_id']}{what}"
+    seen = {"version": 1} if method == "PATCH" else {}
+    for upload_id, problem in (
+        (rejected_upload, (409, "upload_not_valid")),
+        (manager.ask_for_upload().upload_id, (409, "upload_not_received")),
+        ("upl_01hzzzzzzzzzzzzzzzzzzzzzzz", (404, "not_found")),
+    ):
+        answer = manager.call(method, path, json={**seen, "upload_id": upload_id})
+        assert answer.problem == problem
+
+
+def test_what_waits_for_its_video_or_was_rejected_with_it_is_not_tried(
+    manager: Api, backstage: Backstage, valid_upload: str
+) -> None:
+    activity_id = manager.create(valid_upload)["activity_id"]
+    for state, code in (("processing", "activity_processing"), ("rejected", "activity_rejected")):
+        backstage.change_activity(activity_id, state=state)
+        assert manager.post(f"/activities/{activity_id}/try").problem == (409, code)
+    refused = manager.post(f"/activities/{activity_id}/duplicate", {})
+    assert refused.problem == (409, "activity_rejected")
+    assert manager.post(f"/activities/{activity_id}/archive").status == 200
+
+
+@pytest.mark.parametrize("what", ["", "/end", "/duplicate", "/archive"])
+@pytest.mark.parametrize(("body", "headers", "problem"), [each[1:] for each in PROBLEMS])
+def test_a_body_that_is_not_right_is_refused(
+    manager: Api, what: str, body: bytes, headers: dict[str, str], problem: tuple[int, str]
+) -> None:
+    method = "POST" if what else "PATCH"
+    answer = manager.call(method, f"/activities/{NOWHERE}{what}", body=body, headers=headers)
+    assert answer.problem == problem
+
+
+@pytest.mark.parametrize("what", ["", "/duplicate", "/archive", "/try"])
+def test_an_activity_of_another_program_is_like_one_that_is_not_there(
+    manager: Api, berlin: Program, clips: Path, what: str
+) -> None:
+    upload = berlin.manager.upload(clips / "demo.mp4")["upload_id"]
+    theirs = berlin.manager.create(upload)
+    method, body = ("POST", {}) if what else ("PATCH", {"version": 1, "points": 1})
+    json = None if what == "/try" else body
+    foreign, unknown = (
+        manager.call(method, f"/activities/{each}{what}", json=json)
+        for each in (theirs["activity_id"], NOWHERE)
+    )
+    assert foreign.problem == (404, "not_found")
+    assert foreign.raw == unknown.raw
+    assert berlin.manager.activity(theirs["activity_id"]) == theirs
+
+
+def goes_on(backstage: Backstage, api: Api, path: str, body: Any, *, key: str, made: str) -> bool:
+    """Tell whether a request whose first try broke waits for it and then finds what it made."""
+    backstage.unfinish(made, locked_until=int(time.time()) + 30)
+    waits = api.post(path, body, key).problem == (409, "request_in_progress")
+    backstage.unfinish(made, locked_until=0)
+    again = api.post(path, body, key).body
+    return waits and made in (again.get("activity_id"), again.get("performance_id"))

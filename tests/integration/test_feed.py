@@ -1,0 +1,304 @@
+"""Feeds: who sees what, when, and in full pages whatever comes and goes; dismissing; one's own."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from chalicelib.activities.model import Activity, ActivityState, OpenActivity, featuring
+from chalicelib.activities.service import Offered
+from chalicelib.activities.store import ActivityItem, ActivityStore, MarkItem
+from chalicelib.foundation.identity import Caller
+from chalicelib.foundation.problems import Problem, ProblemCode
+from chalicelib.foundation.table import commit
+from tests.clock import NOON
+from tests.integration.arrivals import MANAGER, STRANGER
+from tests.integration.conftest import Calls
+from tests.integration.stage import MEMBER, Stage, ended_by, ids, published
+
+SECOND = timedelta(seconds=1)
+PRIVATE = frozenset({"chn_private"})
+INSIDER = replace(MEMBER, member_id="mem_3", channels=PRIVATE)
+ONE_PAGE = ["Query", "Query", "BatchGetItem"]
+
+
+def refusal(use: Callable[..., object], *arguments: Any) -> Problem:
+    with pytest.raises(Problem) as refused:
+        use(*arguments)
+    return refused.value
+
+
+def hidden(stage: Stage, caller: Caller, activity: Activity) -> bool:
+    """Tell whether an activity answers a member exactly like one that is not there."""
+    uses = (stage.service.offered, stage.service.dismiss, stage.service.undismiss)
+    answers = [
+        [refusal(use, caller, each).to_dict() for use in uses]
+        for each in (activity.activity_id, "act_unknown")
+    ]
+    return answers[0] == answers[1] and answers[0][0]["code"] == "not_found"
+
+
+def fed(stage: Stage, caller: Caller, campaign_id: str | None = None) -> list[str]:
+    return ids(stage.service.feed(caller, 100, None, campaign_id).items)
+
+
+# Who sees what
+
+
+def test_what_is_for_a_channel_is_seen_by_its_members_while_they_are_and_by_nobody_else(
+    stage: Stage,
+) -> None:
+    everybody = stage.put()
+    private = stage.put(channel_ids=PRIVATE)
+    mixed = stage.put(channel_ids=PRIVATE | {"chn_public"})
+    joined = replace(MEMBER, channels=frozenset({"chn_public", "chn_other"}))
+    for caller, seen in (
+        (MEMBER, [everybody]),
+        (joined, [mixed, everybody]),
+        (INSIDER, [mixed, private, everybody]),
+        (replace(INSIDER, channels=frozenset()), [everybody]),
+        (MANAGER, [everybody]),
+        (replace(INSIDER, program_id=STRANGER.program_id), []),
+    ):
+        assert fed(stage, caller) == ids(seen)
+        for activity in (everybody, private, mixed):
+            if activity in seen:
+                stage.service.offered(caller, activity.activity_id)
+            else:
+                assert hidden(stage, caller, activity)
+
+
+def test_a_feed_of_one_campaign_has_nothing_else_and_its_cursor_is_good_for_it_alone(
+    stage: Stage,
+) -> None:
+    mine = [stage.put(campaign_id="cam_1", featured=number == 1) for number in range(3)]
+    for campaign_id in (None, "cam_2"):
+        stage.put(campaign_id=campaign_id)
+    assert fed(stage, MEMBER, "cam_1") == ids([mine[1], mine[2], mine[0]])
+    assert fed(stage, MEMBER, "cam_x") == []
+    cursor = stage.service.feed(MEMBER, 1, None, "cam_1").next_cursor
+    assert ids(stage.service.feed(MEMBER, 5, cursor, "cam_1").items) == ids([mine[2], mine[0]])
+    for campaign_id in (None, "cam_2"):
+        refused = refusal(stage.service.feed, MEMBER, 5, cursor, campaign_id)
+        assert refused.code is ProblemCode.INVALID_CURSOR
+
+
+# What it costs
+
+
+def test_a_member_who_did_all_but_ten_of_a_thousand_gets_a_full_page_in_three_calls(
+    stage: Stage, calls: Calls
+) -> None:
+    opened = [published(NOON) for _ in range(1000)]
+    with ActivityItem.batch_write() as batch:
+        for number, activity in enumerate(opened):
+            channels = frozenset({f"chn_{number % 200}"}) if number % 2 else frozenset()
+            batch.save(ActivityItem.of(replace(activity, channel_ids=channels)))
+    caller = replace(MEMBER, channels=frozenset(f"chn_{number}" for number in range(200)))
+    left = opened[::100]
+    with MarkItem.batch_write() as batch:
+        for number, activity in enumerate(opened):
+            # Of what is out of the feed one part was performed, the other dismissed.
+            performance_id = "prf_1" if number % 3 else None
+            if activity not in left:
+                item = MarkItem(caller.owner, activity.activity_id, performance_id=performance_id)
+                batch.save(item)
+    calls.made.clear()
+    page = stage.service.feed(caller, 9, None)
+    assert calls.names == ONE_PAGE
+    assert ids(page.items) == ids(left[:0:-1])
+    last = stage.service.feed(caller, 9, page.next_cursor)
+    assert (ids(last.items), last.next_cursor) == (ids(left[:1]), None)
+    calls.made.clear()
+    few = replace(MEMBER, member_id="mem_few", channels=frozenset({"chn_7"}))
+    assert len(stage.service.feed(few, 20, None).items) == 20
+    assert calls.names == ONE_PAGE
+
+
+# Paging while things come and go
+
+_programs = count()
+deeds = st.lists(
+    st.tuples(
+        st.sampled_from(["make", "feature", "end", "start", "dismiss", "perform", "fail"]),
+        st.integers(0, 9),
+        st.booleans(),
+    ),
+    max_size=6,
+)
+
+
+@dataclass
+class Company:
+    """A program in which things happen while one member pages through the feed."""
+
+    stage: Stage
+    caller: Caller
+    activities: dict[str, Activity] = field(default_factory=dict)
+
+    def keep(self, activity: Activity) -> None:
+        self.activities[activity.activity_id] = activity
+        ActivityItem.of(activity).save()
+
+    def does(self, kind: str, number: int, flag: bool) -> None:
+        self.stage.clock.advance(timedelta(milliseconds=1))
+        now = self.stage.clock.now()
+        if kind == "make" or not self.activities:
+            self.keep(replace(published(now, self.caller.program_id), featured=flag))
+            return
+        chosen = self.activities[sorted(self.activities)[number % len(self.activities)]]
+        match kind:
+            case "feature":
+                self.keep(featuring(chosen, flag, now))
+            case "end":
+                self.keep(replace(chosen, ends_at=now if flag else None))
+            case "start":
+                self.keep(replace(chosen, starts_at=now + SECOND if flag else None))
+            case _:
+                self.marks(kind, chosen.activity_id)
+
+    def marks(self, kind: str, activity_id: str) -> None:
+        marks, owner = self.stage.marks, self.caller.owner
+        performance_id, dismissed = marks.of(owner, activity_id)
+        if kind == "dismiss" and dismissed:
+            marks.undismiss(owner, activity_id)
+        elif kind == "dismiss" and not performance_id:
+            marks.dismiss(owner, activity_id, self.stage.clock.now())
+        elif kind == "perform" and not performance_id:
+            commit([marks.mark_performed(owner, activity_id, "prf_1")])
+        elif kind == "fail" and performance_id:
+            commit([marks.unmark(owner, activity_id, performance_id)])
+
+    def visible(self) -> set[str]:
+        return {
+            each.activity_id
+            for each in self.activities.values()
+            if each.is_open_at(self.stage.clock.now())
+            and self.stage.marks.of(self.caller.owner, each.activity_id) == (None, False)
+        }
+
+
+@settings(
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # each example has its program
+)
+@given(st.lists(st.booleans(), max_size=9), st.lists(deeds, max_size=4), st.integers(1, 3))
+def test_pages_are_full_and_have_each_thing_that_was_there_throughout_once(
+    stage: Stage,
+    made: list[bool],
+    between: list[list[tuple[str, int, bool]]],
+    limit: int,
+) -> None:
+    company = Company(stage, replace(MEMBER, program_id=f"prg_pages_{next(_programs)}"))
+    for featured in made:
+        company.does("make", 0, featured)
+    throughout, seen, cursor = company.visible(), list[str](), None
+    for happening in [*between, *([[]] * 20)]:
+        page = stage.service.feed(company.caller, limit, cursor)
+        assert set(ids(page.items)) <= company.visible()
+        seen += ids(page.items)
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+        assert len(page.items) == limit
+        for deed in happening:
+            company.does(*deed)
+            throughout &= company.visible()
+    assert cursor is None
+    assert len(seen) == len(set(seen))
+    assert throughout <= set(seen)
+
+
+def test_a_page_is_filled_up_when_the_index_is_behind(stage: Stage) -> None:
+    opened = [stage.put() for _ in range(9)]
+    gone = [opened[8], opened[7], opened[4]]
+
+    class Lagging(ActivityStore):
+        def open_activities(self, program_id: str) -> Iterator[OpenActivity]:
+            found = list(super().open_activities(program_id))
+            for each in gone:
+                ended_by(self, each, NOON)
+            gone.clear()
+            yield from found
+
+    service = stage.serving(Lagging("ActivitiesTable"))
+    page = service.feed(MEMBER, 4, None)
+    assert ids(page.items) == ids([opened[6], opened[5], opened[3], opened[2]])
+    rest = service.feed(MEMBER, 4, page.next_cursor)
+    assert (ids(rest.items), rest.next_cursor) == (ids([opened[1], opened[0]]), None)
+
+
+def test_what_is_readdressed_since_the_index_was_read_is_not_shown(stage: Stage) -> None:
+    activity = stage.put()
+
+    class Lagging(ActivityStore):
+        def open_activities(self, program_id: str) -> Iterator[OpenActivity]:
+            found = list(super().open_activities(program_id))
+            ActivityItem.of(replace(activity, channel_ids=PRIVATE)).save()
+            yield from found
+
+    assert stage.serving(Lagging("ActivitiesTable")).feed(MEMBER, 9, None).items == ()
+
+
+# Dismissing, and one of one's own
+
+
+def test_a_dismissed_activity_is_out_of_ones_own_feed_until_that_is_undone(stage: Stage) -> None:
+    dismissed, left = stage.put(), stage.put()
+    for _ in range(2):
+        stage.service.dismiss(MEMBER, dismissed.activity_id)
+        assert stage.fed() == [left.activity_id]
+        assert stage.service.offered(MEMBER, dismissed.activity_id).dismissed
+    assert fed(stage, INSIDER) == ids([left, dismissed])
+    for _ in range(2):
+        stage.service.undismiss(MEMBER, dismissed.activity_id)
+        assert stage.fed() == ids([left, dismissed])
+        assert not stage.service.offered(MEMBER, dismissed.activity_id).dismissed
+
+
+def test_what_was_dismissed_may_be_performed_and_is_no_longer_dismissed_then(stage: Stage) -> None:
+    activity = stage.put()
+    stage.service.dismiss(MEMBER, activity.activity_id)
+    stage.performed(activity)
+    offered = stage.service.offered(MEMBER, activity.activity_id)
+    assert (offered.performance_id, offered.dismissed) == ("prf_1", False)
+    refused = refusal(stage.service.dismiss, MEMBER, activity.activity_id)
+    assert refused.code is ProblemCode.ALREADY_PERFORMED
+    stage.service.undismiss(MEMBER, activity.activity_id)
+    assert stage.service.offered(MEMBER, activity.activity_id) == offered
+    commit([stage.marks.unmark(MEMBER.owner, activity.activity_id, "prf_1")])
+    assert stage.fed() == [activity.activity_id]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"starts_at": NOON + SECOND},
+        {"ends_at": NOON},
+        {"state": ActivityState.ENDED},
+        {"state": ActivityState.ARCHIVED},
+        {"state": ActivityState.PROCESSING, "video": None},
+        {"state": ActivityState.REJECTED, "video": None},
+        {"program_id": STRANGER.program_id},
+    ],
+)
+def test_what_is_not_open_is_neither_one_of_ones_own_nor_dismissed(
+    stage: Stage, dynamodb: Any, changes: dict[str, Any]
+) -> None:
+    assert hidden(stage, MEMBER, stage.put(**changes))
+    assert dynamodb.scan(TableName="MarksTable")["Items"] == []
+
+
+def test_ones_own_item_has_the_text_one_was_dealt_for_two_calls(stage: Stage, calls: Calls) -> None:
+    activity = stage.put(captions=("One", "Two"), hashtags=("#a",))
+    calls.made.clear()
+    offered: Offered = stage.service.offered(MEMBER, activity.activity_id)
+    assert calls.names == ["GetItem", "GetItem"]
+    assert offered.text.whole in ("One\n#a\nAdvertisement", "Two\n#a\nAdvertisement")
+    assert offered.text == stage.service.text_for(MEMBER, activity)

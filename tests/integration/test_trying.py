@@ -1,0 +1,349 @@
+"""Performing as activities have it: for whom, with which text, the first; and *Try it on me*."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.activities.model import Activity, ActivityState
+from chalicelib.activities.service import DISCLOSURE_REMEMBERED, PostTexts
+from chalicelib.foundation.identity import Caller
+from chalicelib.foundation.problems import Problem, ProblemCode
+from chalicelib.performances.model import Performance, State
+from chalicelib.performances.service import PENDING_GRACE, AccountRequired
+from chalicelib.performances.staging import Stager
+from chalicelib.performances.views import view_of
+from chalicelib.points.model import Totals
+from tests.clock import NOON, StoppedClock
+from tests.integration.conftest import Calls
+from tests.integration.house import CORRELATION, Greenroom, reference_of
+from tests.integration.stage import HOUR
+
+CONFLICT = {
+    "Error": {"Code": "TransactionCanceledException", "Message": "Transaction cancelled"},
+    "CancellationReasons": [{"Code": "TransactionConflict"}],
+}
+NONE_LEFT = ("PerformancesTable", "MarksTable", "PointsTable")
+
+
+@pytest.fixture
+def ana(greenroom: Greenroom) -> Caller:
+    """A manager whose TikTok account is connected."""
+    caller = greenroom.manager
+    greenroom.connects(caller, "ana")
+    return greenroom.now(caller)
+
+
+def refusal(use: Callable[..., object], *arguments: Any) -> Problem:
+    with pytest.raises(Problem) as refused:
+        use(*arguments)
+    return refused.value
+
+
+def now(greenroom: Greenroom, activity: Activity) -> Activity:
+    return greenroom.house.activities.activity(greenroom.manager, activity.activity_id)
+
+
+def tries(greenroom: Greenroom, caller: Caller, activity: Activity) -> Performance:
+    return greenroom.house.performances.try_on(caller, activity.activity_id, CORRELATION)
+
+
+# For whom, and with which text
+
+
+def test_what_is_not_addressed_to_a_member_is_not_there_to_perform_begun_or_not(
+    greenroom: Greenroom, ana: Caller
+) -> None:
+    insider = replace(ana, channels=frozenset({"chn_1"}))
+    perform = greenroom.house.performances.perform
+    unknown = refusal(perform, ana, "act_unknown", CORRELATION).to_dict()
+    changes: list[dict[str, Any]] = [{}, {"starts_at": NOON + HOUR}, {"ends_at": NOON}]
+    for each in changes:
+        activity = greenroom.activity(channel_ids=frozenset({"chn_1", "chn_2"}), **each)
+        refused = refusal(perform, ana, activity.activity_id, CORRELATION)
+        assert refused.to_dict() == unknown
+        if each:
+            seen = refusal(perform, insider, activity.activity_id, CORRELATION)
+            assert seen.code is not ProblemCode.NOT_FOUND
+        else:
+            made = perform(insider, activity.activity_id, CORRELATION)
+            # Whoever has left is told nothing any more, and keeps what they did.
+            assert refusal(perform, ana, activity.activity_id, CORRELATION).to_dict() == unknown
+            assert greenroom.history(ana) == [made]
+
+
+def test_somebody_without_an_account_is_asked_for_none_for_what_is_not_theirs(
+    greenroom: Greenroom,
+) -> None:
+    ben = greenroom.member("ben")
+    activity = greenroom.activity(channel_ids=frozenset({"chn_1"}))
+    assert refusal(greenroom.perform, ben, activity).code is ProblemCode.NOT_FOUND
+
+
+def test_the_text_one_was_dealt_is_frozen_into_the_performance(
+    greenroom: Greenroom, ana: Caller
+) -> None:
+    activity = greenroom.activity(captions=("One", "Two"), hashtags=("#a", "#b"), disclosure="Ad")
+    shown = greenroom.house.activities.offered(ana, activity.activity_id).text
+    performance = greenroom.perform(ana, activity)
+    edit = greenroom.house.activities.edit
+    edit(ana, activity.activity_id, 1, captions=["Three"], hashtags=[], disclosure="", points=99)
+    kept = greenroom.stored(performance)
+    assert kept.text == performance.text == shown
+    assert kept.points == 10
+    view = view_of(kept, ana)
+    assert view.caption in ("One\n#a #b\nAd", "Two\n#a #b\nAd")
+    assert (view.hashtags, view.disclosure, view.trial) == (["#a", "#b"], "Ad", False)
+
+
+def test_an_activity_without_any_text_gives_none(greenroom: Greenroom, ana: Caller) -> None:
+    performance = greenroom.perform(ana, greenroom.activity(disclosure=""))
+    view = view_of(greenroom.stored(performance), ana)
+    assert (view.caption, view.hashtags, view.disclosure) == (None, [], None)
+
+
+def test_a_programs_line_is_looked_up_once_a_minute_for_each_program(clock: StoppedClock) -> None:
+    asked: list[str] = []
+
+    def line(program_id: str) -> str:
+        asked.append(program_id)
+        return f"Ad {len(asked)}"
+
+    texts = PostTexts(line, clock)
+    activity = Activity(
+        program_id="prg_1",
+        activity_id="act_1",
+        state=ActivityState.PUBLISHED,
+        instructions="",
+        upload_id="",
+        points=0,
+        featured=False,
+        starts_at=None,
+        ends_at=None,
+        time_zone="UTC",
+        created_by="",
+        created_at=NOON,
+    )
+    assert texts.dealt(replace(activity, disclosure="Own"), "mem_1").disclosure == "Own"
+    assert asked == []
+    assert [texts.dealt(activity, f"mem_{n}").disclosure for n in range(3)] == ["Ad 1"] * 3
+    assert texts.dealt(replace(activity, program_id="prg_2"), "mem_1").disclosure == "Ad 2"
+    clock.advance(DISCLOSURE_REMEMBERED)
+    assert texts.dealt(activity, "mem_1").disclosure == "Ad 3"
+    assert asked == ["prg_1", "prg_2", "prg_1"]
+
+
+# The first performance
+
+
+def test_only_the_first_performance_writes_to_the_activity(
+    greenroom: Greenroom, ana: Caller, calls: Calls
+) -> None:
+    activity = greenroom.activity()
+    ben = greenroom.member("ben")
+    greenroom.connects(ben, "ben")
+    greenroom.perform(ana, activity)
+    assert now(greenroom, activity).performed
+    calls.made.clear()
+    greenroom.perform(ben, activity)
+    assert calls.names == ["GetItem", "TransactWriteItems"]
+    [(_, parameters)] = [each for each in calls.made if each[0] == "TransactWriteItems"]
+    touched = {item["TableName"] for part in parameters["TransactItems"] for item in part.values()}
+    assert "ActivitiesTable" not in touched
+
+
+def test_whoever_collides_with_the_first_looks_again_and_is_not_in_anybodys_way_any_more(
+    greenroom: Greenroom, ana: Caller, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    activity = greenroom.activity()
+    performances = greenroom.house.performances
+    waits: list[float] = []
+
+    def other_is_first(seconds: float) -> None:
+        waits.append(seconds)
+        greenroom.keep(replace(activity, performed=True))
+
+    monkeypatch.setattr(performances, "_sleep", other_is_first)
+    calls.fail("TransactWriteItems", CONFLICT)
+    calls.made.clear()
+    greenroom.perform(ana, activity)
+    assert calls.names.count("TransactWriteItems") == 2
+    assert len(waits) == 1
+    assert "ActivitiesTable" not in str(calls.made[-1])
+    assert greenroom.totals(ana) == Totals(10, 10)
+
+
+def test_a_video_changed_between_looking_and_performing_is_the_one_that_is_sent(
+    greenroom: Greenroom, ana: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    activity = greenroom.activity()
+    other = greenroom.activity(b"another video")
+    lifecycle = greenroom.house.activity_lifecycle
+    read = lifecycle.activity
+    changed = replace(activity, video=other.video, video_key=other.video_key, version=2)
+
+    def raced(program_id: str, activity_id: str) -> Activity | None:
+        found = read(program_id, activity_id)
+        if found and found.version == 1:
+            greenroom.keep(changed)
+        return found
+
+    monkeypatch.setattr(lifecycle, "activity", raced)
+    performance = greenroom.perform(ana, activity)
+    assert performance.video_key == other.video_key
+    assert now(greenroom, activity) == replace(changed, performed=True)
+    assert greenroom.history(ana) == [performance]
+
+
+def test_an_activity_ended_between_looking_and_the_first_performance_has_ended(
+    greenroom: Greenroom, ana: Caller, monkeypatch: pytest.MonkeyPatch, dynamodb: Any
+) -> None:
+    activity = greenroom.activity()
+    lifecycle = greenroom.house.activity_lifecycle
+    read = lifecycle.activity
+
+    def raced(program_id: str, activity_id: str) -> Activity | None:
+        found = read(program_id, activity_id)
+        greenroom.house.activities.end(ana, activity.activity_id)
+        return found
+
+    monkeypatch.setattr(lifecycle, "activity", raced)
+    assert refusal(greenroom.perform, ana, activity).code is ProblemCode.ACTIVITY_ENDED
+    for table in NONE_LEFT:
+        assert dynamodb.scan(TableName=table)["Items"] == []
+
+
+def test_what_never_stands_still_is_given_up_and_nothing_is_made(
+    greenroom: Greenroom,
+    ana: Caller,
+    monkeypatch: pytest.MonkeyPatch,
+    dynamodb: Any,
+    calls: Calls,
+) -> None:
+    activity = greenroom.activity()
+    monkeypatch.setattr(greenroom.house.performances, "_sleep", lambda _: None)
+    calls.fail("TransactWriteItems", CONFLICT, times=20)
+    assert refusal(greenroom.perform, ana, activity).code is ProblemCode.CHANGED_MEANWHILE
+    for table in NONE_LEFT:
+        assert dynamodb.scan(TableName=table)["Items"] == []
+
+
+# Try it on me
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"starts_at": NOON + HOUR}, {"channel_ids": frozenset({"chn_1"})}]
+)
+def test_a_trial_is_on_its_way_outside_marks_and_points_as_often_as_one_likes(
+    greenroom: Greenroom, ana: Caller, dynamodb: Any, changes: dict[str, Any]
+) -> None:
+    activity = greenroom.activity(captions=("One",), **changes)
+    trials = [tries(greenroom, ana, activity) for _ in range(2)]
+    for trial in trials:
+        assert (trial.trial, trial.points, trial.state) == (True, 0, State.QUEUED)
+        assert greenroom.stored(trial) == trial
+        assert view_of(trial, ana).model_dump(by_alias=True)["try"] is True
+    assert {each.performance_id for each in greenroom.history(ana)} == {
+        each.performance_id for each in trials
+    }
+    assert dynamodb.scan(TableName="MarksTable")["Items"] == []
+    assert greenroom.ledger(ana) == []
+    assert not now(greenroom, activity).performed
+
+
+def test_a_manager_who_tried_an_activity_still_performs_it(
+    greenroom: Greenroom, ana: Caller
+) -> None:
+    activity = greenroom.activity()
+    trial = tries(greenroom, ana, activity)
+    assert greenroom.feed(ana) == [activity.activity_id]
+    greenroom.clock.advance(timedelta(milliseconds=1))
+    performance = greenroom.perform(ana, activity)
+    assert greenroom.history(ana) == [performance, trial]
+    assert greenroom.totals(ana) == Totals(10, 10)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"state": ActivityState.ENDED}, ProblemCode.ACTIVITY_ENDED),
+        ({"state": ActivityState.ARCHIVED}, ProblemCode.ACTIVITY_ENDED),
+        ({"ends_at": NOON}, ProblemCode.ACTIVITY_ENDED),
+        ({"state": ActivityState.REJECTED, "video": None}, ProblemCode.ACTIVITY_REJECTED),
+        ({"state": ActivityState.PROCESSING, "video": None}, ProblemCode.ACTIVITY_PROCESSING),
+        ({"program_id": "prg_other"}, ProblemCode.NOT_FOUND),
+    ],
+)
+def test_what_cannot_be_tried_is_refused_and_nothing_is_made(
+    greenroom: Greenroom, ana: Caller, changes: dict[str, Any], code: ProblemCode
+) -> None:
+    activity = greenroom.activity(**changes)
+    assert refusal(tries, greenroom, ana, activity).code is code
+    assert greenroom.history(ana) == []
+
+
+def test_without_an_account_a_trial_leads_to_consent_and_nothing_is_sent_by_itself(
+    greenroom: Greenroom,
+) -> None:
+    activity = greenroom.activity()
+    with pytest.raises(AccountRequired) as required:
+        tries(greenroom, greenroom.manager, activity)
+    connected = greenroom.comes_back(required.value.authorization, "ana")
+    assert connected.performance is None
+    assert greenroom.history(greenroom.manager) == []
+    assert tries(greenroom, greenroom.manager, activity).trial
+
+
+def test_a_repeated_request_finds_the_trial_it_made(greenroom: Greenroom, ana: Caller) -> None:
+    activity = greenroom.activity()
+    try_on = greenroom.house.performances.try_on
+    first = try_on(ana, activity.activity_id, CORRELATION, "made1")
+    assert try_on(ana, activity.activity_id, CORRELATION, "made1") == first
+    assert greenroom.history(ana) == [first]
+
+
+def test_a_trial_that_fails_for_good_takes_back_nothing(
+    greenroom: Greenroom, ana: Caller, dynamodb: Any
+) -> None:
+    activity = greenroom.activity()
+    performance, trial = greenroom.perform(ana, activity), tries(greenroom, ana, activity)
+    stager: Stager = greenroom.house.stager
+    greenroom.house.tiktok.access_removed("open-ana", NOON)
+    stager.stage(reference_of(trial))
+    failed = greenroom.stored(trial)
+    if failed.state is State.QUEUED:  # it waits for the account first, then its time is up
+        greenroom.clock.advance(40 * 24 * HOUR)
+        stager.stage(reference_of(trial))
+        failed = greenroom.stored(trial)
+    assert failed.state is State.FAILED
+    assert view_of(failed, ana).next_step.endswith("try the activity again.")
+    assert greenroom.ledger(ana) == [("award", 10)]
+    assert greenroom.totals(ana) == Totals(10, 10)
+    [mark] = dynamodb.scan(TableName="MarksTable")["Items"]
+    assert mark["performance_id"]["S"] == performance.performance_id
+
+
+def test_a_send_that_waited_is_not_forgotten_because_an_activity_keeps_changing(
+    greenroom: Greenroom, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ben, activity = greenroom.member("ben"), greenroom.activity()
+    with pytest.raises(AccountRequired) as required:
+        greenroom.perform(ben, activity)
+    performances = greenroom.house.performances
+    monkeypatch.setattr(performances, "_sleep", lambda _: None)
+    perform = performances._perform
+
+    def contended(*arguments: Any) -> Performance:
+        calls.fail("TransactWriteItems", CONFLICT, times=8)
+        return perform(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(performances, "_perform", contended)
+        came = refusal(greenroom.comes_back, required.value.authorization, "ben")
+    assert came.code is ProblemCode.CHANGED_MEANWHILE
+    assert greenroom.history(ben) == []
+    greenroom.clock.advance(PENDING_GRACE + PENDING_GRACE)
+    assert performances.send_pending() == 1
+    assert [each.activity_id for each in greenroom.history(ben)] == [activity.activity_id]
