@@ -364,7 +364,7 @@ class Stager:
     def _anew(self, performance: Performance, lease: str) -> None:
         """Begin again later with a new draft: this one is known to reach no inbox."""
         self._write(begun_anew(performance), performance.state, lease)
-        self._later(performance, None, None)
+        self._later(performance, LATER.total_seconds(), None)
 
     def _write(
         self, performance: Performance, before: State, lease: str, *, frees: bool = False
