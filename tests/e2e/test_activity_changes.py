@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.backstage import Backstage, Program
 from tests.e2e.crew import Crew, Sender
-from tests.e2e.people import Api, new_key
+from tests.e2e.people import Api, new_key, without_previews
 from tests.e2e.test_lifecycle import in_seconds
 
 NOWHERE = "act_01hzzzzzzzzzzzzzzzzzzzzzzz"
@@ -73,7 +73,7 @@ def test_a_manager_edits_what_they_saw_and_members_see_it(
     }
     edited = manager.patch(path, {"version": 1, **changes})
     assert (edited.status, edited.body["version"]) == (200, 2)
-    assert manager.activity(made["activity_id"]) == edited.body
+    assert same(manager.activity(made["activity_id"]), edited.body)
     stale = manager.patch(path, {"version": 1, "points": 9})
     assert stale.problem == (409, "changed_meanwhile")
     assert stale.body["version"] == 2
@@ -81,7 +81,7 @@ def test_a_manager_edits_what_they_saw_and_members_see_it(
         late = manager.post(f"{path}/{finish}", {"version": 1})
         assert late.problem == (409, "changed_meanwhile")
     listed = manager.get("/activities", campaign_id=private["campaign_id"]).body["items"]
-    assert listed == [edited.body]
+    assert same(listed, [edited.body])
 
     [item] = sender.api.get("/feed", campaign_id=private["campaign_id"]).body["items"]
     assert (item["points"], item["featured"]) == (5, True)
@@ -90,7 +90,7 @@ def test_a_manager_edits_what_they_saw_and_members_see_it(
         "Second\n#ourjob\nAdvertisement",
     )
     own = sender.api.get(f"/feed/{made['activity_id']}").body
-    assert own == {**item, "performance_id": None, "dismissed": False}
+    assert same(own, {**item, "performance_id": None, "dismissed": False})
 
     answer = sender.api.post(f"{path}/perform")
     assert (answer.status, answer.body["points_awarded"]) == (202, 5)
@@ -171,7 +171,7 @@ def test_an_activity_runs_again_as_a_duplicate_and_goes_out_of_the_list_when_put
     path = f"/activities/{source['activity_id']}"
     archived = manager.post(f"{path}/archive", {"version": 1})
     assert (archived.status, archived.body["status"]) == (200, "archived")
-    assert manager.post(f"{path}/archive").body == archived.body
+    assert same(manager.post(f"{path}/archive").body, archived.body)
     assert source["activity_id"] not in member.feed()
     listed = [manager.get("/activities", limit=100, archived=each).body for each in (True, False)]
     there = [
@@ -211,7 +211,7 @@ def test_a_video_is_changed_until_somebody_performed_the_activity(
     assert (seen["performed"], seen["version"]) == (True, 2)
     refused = manager.patch(f"/activities/{activity}", {"version": 2, "upload_id": valid})
     assert refused.problem == (409, "activity_performed")
-    assert manager.activity(activity) == seen
+    assert same(manager.activity(activity), seen)
 
 
 @pytest.mark.parametrize(("method", "what"), [("PATCH", ""), ("POST", "/duplicate")])
@@ -265,7 +265,12 @@ def test_an_activity_of_another_program_is_like_one_that_is_not_there(
     )
     assert foreign.problem == (404, "not_found")
     assert foreign.raw == unknown.raw
-    assert berlin.manager.activity(theirs["activity_id"]) == theirs
+    assert same(berlin.manager.activity(theirs["activity_id"]), theirs)
+
+
+def same(answer: Any, other: Any) -> bool:
+    """Tell whether two answers say the same; addresses of videos are new each time."""
+    return bool(without_previews(answer) == without_previews(other))
 
 
 def goes_on(backstage: Backstage, api: Api, path: str, body: Any, *, key: str, made: str) -> bool:
