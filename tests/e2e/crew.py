@@ -1,10 +1,7 @@
 """Members with a TikTok account of their own each, and TikTok's side of what they do."""
 
 import json
-import os
 import secrets
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,7 +10,6 @@ from urllib.parse import parse_qsl, urlsplit
 
 import requests
 
-from local.home import PROJECT
 from tests.e2e.backstage import Backstage, add_person
 from tests.e2e.people import TIMEOUT_SECONDS, Answer, Api, Secret, Witness
 from tests.e2e.waiting import wait_for
@@ -144,20 +140,11 @@ def gather(backstage: Backstage, witness: Witness, count: int) -> Crew:
     """Make a program by the owner's command and let its people sign in."""
     plain = f"crew-{secrets.token_hex(4)}"
     emails = [f"{who}@{plain}.example" for who in ("manager", *(f"m{n}" for n in range(count)))]
-    command = [sys.executable, "-m", "commands", "program", "create", "--name", plain]
-    command += ["--stack", backstage.stack.content["stack_name"], "--manager", emails[0]]
-    for email in emails[1:]:
-        command += ["--member", email]
-    ran = subprocess.run(
-        command,
-        cwd=PROJECT,
-        env=os.environ | {"AWS_ENDPOINT_URL": backstage.endpoint_url},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    members = [word for email in emails[1:] for word in ("--member", email)]
+    ran = backstage.command(
+        *("program", "create", "--name", plain, "--manager", emails[0]), *members
     )
-    assert ran.returncode == 0, ran.stderr
+    assert ran.exit_code == 0, ran.output
     program_id = str(json.loads(ran.stdout)["program_id"])
     tiktok = TikTok(str(backstage.stack.tiktok_url))
     people = [

@@ -178,7 +178,7 @@ def test_an_activity_runs_again_as_a_duplicate_and_goes_out_of_the_list_when_put
         [each for each in page["items"] if each["activity_id"] == source["activity_id"]]
         for page in listed
     ]
-    assert there == [[archived.body], []]
+    assert same(there, [[archived.body], []])
     assert manager.patch(path, {"version": 2, "points": 4}).problem == (409, "activity_ended")
     assert manager.post(f"{path}/try").problem == (409, "activity_ended")
 

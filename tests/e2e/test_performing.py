@@ -2,9 +2,6 @@
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -12,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import Result
 
 from chalicelib.foundation.identity import Caller, Role
 from chalicelib.foundation.problems import Problem
-from local.home import PROJECT
 from tests.e2e.backstage import Backstage, Program, an_hour_ago
 from tests.e2e.crew import Crew, once
 from tests.e2e.people import Api, new_key
@@ -415,26 +412,15 @@ def test_the_ledger_adds_up_and_a_planted_difference_is_found_and_set_right(
     sender = crew.one().connected()
     sender.reaches(sender.perform(crew.activity(valid, points=11)), "staged")
 
-    def rebuild(*options: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "commands", "points", "rebuild", *options]
-        command += ["--program", crew.program_id]
-        command += ["--stack", backstage.stack.content["stack_name"]]
-        return subprocess.run(
-            command,
-            cwd=PROJECT,
-            env=os.environ | {"AWS_ENDPOINT_URL": backstage.endpoint_url},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+    def rebuild(*options: str) -> Result:
+        return backstage.command("points", "rebuild", "--program", crew.program_id, *options)
 
     def ranked() -> bool:
         backstage.tick("Rank")
         return bool(sender.api.get("/leaderboard", period="week").body["me"]["points"] == 11)
 
     wait_for("The points being on the board", ranked, 45)
-    assert rebuild().returncode == 0
+    assert rebuild().exit_code == 0
     owner = f"{crew.program_id}/{sender.member_id}"
     backstage.table("PointsTable").update_item(
         Key={"owner": owner, "item": "totals"},
@@ -442,11 +428,11 @@ def test_the_ledger_adds_up_and_a_planted_difference_is_found_and_set_right(
         ExpressionAttributeValues={":wrong": 999},
     )
     found = rebuild()
-    assert found.returncode == 3
+    assert found.exit_code == 3
     assert f"{sender.member_id}: balance 999, ledger 11" in found.stdout
     assert json.loads(found.stdout.splitlines()[-1])["differences"] == 1
-    assert rebuild("--repair").returncode == 0
-    assert (rebuild().returncode, sender.points()) == (0, (11, 11))
+    assert rebuild("--repair").exit_code == 0
+    assert (rebuild().exit_code, sender.points()) == (0, (11, 11))
 
 
 def test_nobody_else_is_asked_for_their_own_half(nobody: Api) -> None:

@@ -1,6 +1,8 @@
 """Messages that were given up: shown, replayed, and none lost on the way."""
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from click.testing import CliRunner
 import commands.__main__ as commands_main
 from chalicelib.performances.model import Reference
 from chalicelib.performances.queue import FailedMessages, to_message
+from local.home import PROJECT
 from tests.integration.house import Greenroom
 
 REFERENCE = Reference("prg_1", "mem_1", "prf_1", "request-1")
@@ -69,3 +72,16 @@ def test_a_message_that_cannot_be_queued_stays(
     sqs, url = greenroom.clients.sqs, greenroom.failed_url
     told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
     assert told["Attributes"]["ApproximateNumberOfMessagesNotVisible"] == "1"
+
+
+def test_the_commands_are_there_as_the_readme_calls_them() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "commands", "--help"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 0
+    assert {"program", "points", "staging", "openapi"} <= set(ran.stdout.split())
