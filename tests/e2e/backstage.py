@@ -42,7 +42,7 @@ TABLES = (
     "PerformancesTable",
     "AccountsTable",
 )
-BY_THE_CLOCK = frozenset({"look_at", "unfinished_in", "lease", "leased_until"})
+BY_THE_CLOCK = frozenset({"look_at", "unfinished_in", "lease", "leased_until", "copies"})
 """What the schedule moves on its own each minute; consents go by their time to live likewise."""
 
 BUCKETS = ("IncomingBucket", "VideosBucket")

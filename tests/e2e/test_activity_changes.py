@@ -162,6 +162,9 @@ def test_a_manager_tries_what_is_scheduled_and_it_lands_in_their_inbox_and_nowhe
     assert chief.api.post(path, key="a b").problem == (422, "invalid_request")
     other = f"/activities/{crew.activity(valid)}/try"
     assert chief.api.post(other, key=key).problem == (422, "idempotency_key_reused")
+    backstage.take_places(chief.member_id, 5)
+    assert chief.api.post(other).problem == (409, "tiktok_inbox_full")
+    backstage.take_places(chief.member_id, 5, hours_ago=25)
 
 
 def test_an_activity_runs_again_as_a_duplicate_and_goes_out_of_the_list_when_put_away(

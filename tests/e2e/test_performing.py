@@ -353,6 +353,7 @@ def test_who_is_removed_is_let_go_at_tiktok_and_what_was_queued_is_settled(
     sender, activity = crew.one().connected(), crew.activity(valid)
     with backstage.queueing_paused():
         performance = sender.perform(activity)
+        backstage.change_account(sender.member_id, access_expires_at=an_hour_ago())
         assert crew.manager.delete(f"/members/{sender.member_id}").status == 204
         wait_for(
             "The performance being settled",

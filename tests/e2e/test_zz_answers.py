@@ -66,7 +66,8 @@ def missing(contract: Contract, seen: set[tuple[str, int, str | None]]) -> list[
 def test_every_success_and_every_problem_that_can_be_brought_about_was_seen(
     witness: Witness,
 ) -> None:
-    assert missing(witness.contract, witness.seen) == []
+    absent = missing(witness.contract, witness.seen)
+    assert not absent, absent
 
 
 def test_what_was_not_seen_is_named() -> None:
