@@ -79,7 +79,8 @@ def play(
 ) -> tuple[World, bool]:
     """Play a flow until nothing is left to do; tells whether that came."""
     world = World(stage, flow.habits)
-    world.tiktok.faults(*flow.faults)
+    if flow.faults:
+        world.tiktok.faults(*flow.faults)
     spoil(world)
     flow.does(world)
     quiet = world.goes_on()

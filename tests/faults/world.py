@@ -183,7 +183,6 @@ class World:
         self.habits = habits or Habits()
         self._stage = stage
         self.tiktok.control("reset", {})
-        self.tiktok.faults()
         self.tiktok.hooks()
         self.boundary.plan, self.boundary.effects = as_it_should_be, []
         self.cloud = Cloud(self.clock, SECRETS)
