@@ -10,10 +10,20 @@ from pynamodb.exceptions import UpdateError
 
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.table import condition_failed
+from chalicelib.tiktok.model import INBOX_PLACES
 from tests.faults import kills, troubles
 from tests.faults.boundary import Effect
 from tests.faults.errors import timed_out
-from tests.faults.flows import CLEAN, FLOWS, POSTED, REFRESHES, Flow
+from tests.faults.flows import (
+    CLEAN,
+    FLOWS,
+    LAST_PLACE,
+    LEAVES,
+    POSTED,
+    REFRESHES,
+    RENEWED,
+    Flow,
+)
 from tests.faults.judge import Verdict, judge
 from tests.faults.kills import AWS_ERRORS, KILLS, TIKTOK_ERRORS, WORKERS, Happens, Place
 from tests.faults.soak import SHORT, soak, summary
@@ -77,6 +87,26 @@ def test_every_kind_of_trouble_ends_as_it_should(stage: Theatre) -> None:
     assert list(troubles.table([each for each in met if not each.verdict.is_right])) == []
 
 
+def test_an_hour_of_inits_that_are_made_though_refused_leaves_empty_drafts_and_is_told(
+    stage: Theatre,
+) -> None:
+    (trouble,) = (
+        each
+        for each in troubles.all_troubles()
+        if (each.step, each.name) == ("init", "500 after, an hour")
+    )
+    met = troubles.meet(stage, trouble)
+    assert met.verdict == Verdict("failed: inbox_full", ())
+    assert [share.completed_uploads for share in stage.tiktok.shares()] == [0] * INBOX_PLACES
+
+
+def test_the_clock_renews_an_idle_account_before_it_lapses(recorded: Recordings) -> None:
+    effects, _ = recorded(RENEWED)
+    renewed = [each for each in effects if each.function == "renew"]
+    assert [each.name for each in renewed].count("tiktok token") == 1
+    assert {"connect", "callback"}.isdisjoint(each.function for each in effects)
+
+
 def test_a_soak_doubles_nothing_loses_nothing_and_keeps_every_point(stage: Theatre) -> None:
     soaked = soak(stage, SHORT, SEED)
     assert soaked.verdict.wrong == (), "\n".join(summary(soaked))
@@ -133,9 +163,20 @@ def without_totals(world: World) -> None:
     vars(world.cloud.tables)["apply"] = forgetting
 
 
-def played(stage: Theatre, spoil: Any) -> str:
-    world, quiet = kills.play(stage, CLEAN[0], spoil)
-    return "; ".join(judge(world, quiet=quiet).wrong)
+def without_freeing(world: World) -> None:
+    write = world.cloud.tables.apply
+
+    def keeping(kind: str, part: Mapping[str, Any]) -> Any:
+        if part.get("UpdateExpression", "").startswith("DELETE"):
+            return None, None
+        return write(kind, part)
+
+    vars(world.cloud.tables)["apply"] = keeping
+
+
+def played(stage: Theatre, spoil: Callable[[World], None], flow: Flow = CLEAN[0]) -> str:
+    world, quiet = kills.play(stage, flow, spoil)
+    return "; ".join(judge(world, quiet=quiet, also=flow.also(world)).wrong)
 
 
 def test_without_conditions_two_workers_send_twice_and_it_is_seen(
@@ -152,6 +193,23 @@ def test_without_conditions_two_workers_send_twice_and_it_is_seen(
 
 def test_totals_that_miss_an_award_are_seen(stage: Theatre) -> None:
     assert "balance is 0, the ledger says 10" in played(stage, without_totals)
+
+
+def test_a_place_in_the_inbox_that_is_not_given_back_is_seen(stage: Theatre) -> None:
+    assert "is posted, and still takes a place" in played(stage, without_freeing)
+    assert "failed without a draft" in played(stage, without_freeing, LEAVES)
+
+
+def test_a_place_that_was_taken_for_nothing_is_seen(stage: Theatre) -> None:
+    world = World(stage)
+    person = world.member()
+    world.counts_draft(person, "prf_never_made")
+    assert "was never made" in "; ".join(judge(world, quiet=True).wrong)
+
+
+def test_two_made_for_the_last_place_are_seen(stage: Theatre) -> None:
+    for flow in LAST_PLACE:
+        assert "2 were made for the last place" in played(stage, without_conditions, flow)
 
 
 def test_what_no_message_ever_comes_for_is_seen(stage: Theatre) -> None:
