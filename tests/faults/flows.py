@@ -153,6 +153,12 @@ LAST_PLACE = (
     ),
 )
 LEAVES = Flow("leaves while it is queued", _leaves, must=TOLD, may=GONE)
+BANNED = Flow(
+    "refused at init",
+    faults=(_init("status", status=403, error_code="spam_risk_user_banned_from_posting"),),
+    must=frozenset({"failed"}),
+    may=frozenset({"failed"}),
+)
 RENEWED = Flow("idle, renewed by the clock", _idle_until_it_lapses)
 REFRESHES = Flow("token runs out on the way", _token_runs_out)
 CLEAN = (
@@ -203,6 +209,7 @@ FLOWS = (
     ),
     Flow("disconnects while it is queued", _disconnects, must=TOLD, may=GONE),
     LEAVES,
+    BANNED,
 )
 
 ENDLESS = (

@@ -19,6 +19,9 @@ AT_REST = frozenset({"staged", "posted", "failed"})
 MAY_BE_THERE = frozenset({"unconfirmed", "never_arrived"})
 """Failures whose words tell the member to look into their inbox, or that TikTok keeps it."""
 
+NEVER_ANSWERED = frozenset({"given_up", "reconnect_required"})
+"""Failures of which it may not be known whether a draft was begun."""
+
 ANSWER_LOST = frozenset({"refresh_token_once"})
 """Whether a refresh whose answer was lost was made can only be found out by asking again."""
 
@@ -194,9 +197,10 @@ def _places(world: World, person: Person, found: Sequence[Item]) -> Iterator[str
 
 
 def _has_no_draft(item: Item) -> bool:
-    """Whether TikTok was never asked for a draft, or had no room for it."""
+    """Whether TikTok was never asked for a draft, or refused to begin one."""
     attempts, failure = int(item["attempts"]["N"]), str(item["failure"]["S"])
-    return attempts == 0 or failure == "inbox_full"
+    refused = "publish_id" not in item and failure not in NEVER_ANSWERED
+    return attempts == 0 or refused or failure == "inbox_full"
 
 
 def _left_over(world: World) -> Iterator[str]:

@@ -15,6 +15,7 @@ from tests.faults import kills, troubles
 from tests.faults.boundary import Effect
 from tests.faults.errors import timed_out
 from tests.faults.flows import (
+    BANNED,
     CLEAN,
     FLOWS,
     LAST_PLACE,
@@ -31,7 +32,7 @@ from tests.faults.world import Theatre, World, theatre
 
 type Recordings = Callable[[Flow], tuple[Sequence[Effect], Verdict]]
 
-EVERY = 101
+EVERY = 151
 """Which of the places beyond the kill points of the clean flow are tried here: one in so many."""
 
 EVERY_TROUBLE = 13
@@ -197,7 +198,8 @@ def test_totals_that_miss_an_award_are_seen(stage: Theatre) -> None:
 
 def test_a_place_in_the_inbox_that_is_not_given_back_is_seen(stage: Theatre) -> None:
     assert "is posted, and still takes a place" in played(stage, without_freeing)
-    assert "failed without a draft" in played(stage, without_freeing, LEAVES)
+    for flow in (LEAVES, BANNED):
+        assert "failed without a draft" in played(stage, without_freeing, flow)
 
 
 def test_a_place_that_was_taken_for_nothing_is_seen(stage: Theatre) -> None:
