@@ -3,13 +3,13 @@
 It reads the tables and TikTok's memory, and knows nothing of how the machine works inside.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from tests.faults.expressions import Item
 from tests.faults.tiktok import Share, sha256
-from tests.faults.world import SETTINGS, Person, World, instant_of
+from tests.faults.world import EARLIER, SETTINGS, Person, World, instant_of
 
 LONGEST_LEASE = timedelta(minutes=15)
 """No function runs for longer, so nobody needs to have anything to themselves for longer."""
@@ -18,6 +18,9 @@ AT_REST = frozenset({"staged", "posted", "failed"})
 
 MAY_BE_THERE = frozenset({"unconfirmed", "never_arrived"})
 """Failures whose words tell the member to look into their inbox, or that TikTok keeps it."""
+
+NEVER_ANSWERED = frozenset({"given_up", "reconnect_required"})
+"""Failures of which it may not be known whether a draft was begun."""
 
 ANSWER_LOST = frozenset({"refresh_token_once"})
 """Whether a refresh whose answer was lost was made can only be found out by asking again."""
@@ -47,12 +50,14 @@ def judge(
     quiet: bool,
     must: frozenset[str] | None = None,
     forgiven: frozenset[str] = frozenset(),
+    also: Iterable[str] = (),
 ) -> Verdict:
     """Judge a world after it came to rest; `must` are the outcomes that are right for everyone.
 
-    `forgiven` are rules of TikTok's that nobody can keep after what happened.
+    An outcome is a state, or a state and why: `failed`, `failed: inbox_full`. `forgiven` are rules
+    of TikTok's that nobody can keep after what happened, `also` is wrong on top of all.
     """
-    wrong = [] if quiet else ["it never came to rest"]
+    wrong = [*([] if quiet else ["it never came to rest"]), *also]
     outcomes = []
     for person in world.people.values():
         found = world.performances(person)
@@ -65,7 +70,7 @@ def judge(
         if rule not in forgiven
     ]
     for outcome in sorted(set(outcomes)):
-        if must is not None and outcome.partition(":")[0] not in must:
+        if must is not None and must.isdisjoint((outcome, outcome.partition(":")[0])):
             wrong.append(f"ended as {outcome}")
     return Verdict(", ".join(outcomes), tuple(wrong))
 
@@ -82,6 +87,7 @@ def _of_person(world: World, person: Person, found: Sequence[Item]) -> Iterator[
         yield from _performance(world, person, item, shares)
     yield from _ledger(world, person, found)
     yield from _marks(world, person, found)
+    yield from _places(world, person, found)
     if person.under_way:
         yield f"{person.name} is still waiting for an answer"
 
@@ -171,6 +177,30 @@ def _marks(world: World, person: Person, found: Sequence[Item]) -> Iterator[str]
     }
     if marks != due:
         yield f"{person.name}'s marks are {sorted(marks)}, not {sorted(due)}"
+
+
+def _places(world: World, person: Person, found: Sequence[Item]) -> Iterator[str]:
+    """Only what may lie in the inbox, or may have begun a draft, counts as taking a place there."""
+    taken = world.places(person)
+    for item in found:
+        name, state = item["performance_id"]["S"], item["state"]["S"]
+        if name not in taken:
+            continue
+        if state == "posted":
+            yield f"{name} is posted, and still takes a place in the inbox"
+        if state == "failed" and _has_no_draft(item):
+            yield f"{name} failed without a draft, and takes a place in the inbox"
+    known = {EARLIER, *(item["performance_id"]["S"] for item in found)}
+    for name in taken:
+        if name.partition(".")[0] not in known:
+            yield f"{name} takes a place in {person.name}'s inbox, and was never made"
+
+
+def _has_no_draft(item: Item) -> bool:
+    """Whether TikTok was never asked for a draft, or refused to begin one."""
+    attempts, failure = int(item["attempts"]["N"]), str(item["failure"]["S"])
+    refused = "publish_id" not in item and failure not in NEVER_ANSWERED
+    return attempts == 0 or refused or failure == "inbox_full"
 
 
 def _left_over(world: World) -> Iterator[str]:

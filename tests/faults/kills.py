@@ -1,8 +1,8 @@
 """Every effect of a flow is a place to die: before it, after it, and in the middle of an upload.
 
 The places come from a recording of the flow, not from a list. A second worker that gets the same
-message at the same place, and one that takes over from a first that comes back to life after
-its lease, are tried at the same places.
+message (or tick of the clock) at the same place, and one that takes over from a first that comes
+back to life after its lease, are tried at the same places.
 """
 
 from collections import Counter
@@ -79,7 +79,8 @@ def play(
 ) -> tuple[World, bool]:
     """Play a flow until nothing is left to do; tells whether that came."""
     world = World(stage, flow.habits)
-    world.tiktok.faults(*flow.faults)
+    if flow.faults:
+        world.tiktok.faults(*flow.faults)
     spoil(world)
     flow.does(world)
     quiet = world.goes_on()
@@ -90,7 +91,7 @@ def play(
 def record(stage: Theatre, flow: Flow) -> tuple[Sequence[Effect], Verdict]:
     """Play a flow as it should be: its effects in order, and its verdict."""
     world, quiet = play(stage, flow)
-    verdict = judge(world, quiet=quiet, must=flow.must)
+    verdict = judge(world, quiet=quiet, must=flow.must, also=flow.also(world))
     return list(world.boundary.effects), verdict
 
 
@@ -108,8 +109,10 @@ def _can_happen(happens: Happens, effect: Effect) -> bool:
     match happens:
         case Happens.DIES_DURING:
             return effect.is_upload
-        case Happens.SECOND_WORKER | Happens.STALLS:
-            return effect.function == "stage"
+        case Happens.SECOND_WORKER:
+            return effect.function in ("stage", "callback", "renew")
+        case Happens.STALLS:
+            return effect.function in ("stage", "renew")
         case Happens.ASKED_AGAIN:
             return effect.name.startswith("dynamodb Update")
         case Happens.CONFLICT | Happens.CONFLICTS:
@@ -130,13 +133,14 @@ def try_place(stage: Theatre, place: Place) -> Tried:
         raise AssertionError(f"{place}: the flow is not the one that was recorded")
     must = TOLD if place.happens is Happens.REVOKED else place.flow.may
     forgiven = FORGIVEN.get(place.happens, ANSWER_LOST)
-    verdict = judge(world, quiet=quiet, must=must, forgiven=forgiven)
+    also = place.flow.also(world)
+    verdict = judge(world, quiet=quiet, must=must, forgiven=forgiven, also=also)
     return Tried(place, verdict, world.clock.now() - world.began_at)
 
 
 def prepare(world: World, place: Place) -> None:
     """Let it happen at this place of a world."""
-    steps = _steps(world)
+    steps = _steps(world, place.effect.function)
     number, times = place.effect.number, CONFLICT_ATTEMPTS
 
     def plan(effect: Effect) -> Step | None:
@@ -150,8 +154,10 @@ def prepare(world: World, place: Place) -> None:
     world.boundary.plan = plan
 
 
-def _steps(world: World) -> Mapping[Happens, Step]:
+def _steps(world: World, function: str) -> Mapping[Happens, Step]:
     def second() -> None:
+        if function == "renew":
+            world.renews(cold=True)
         for person in world.people.values():
             for item in world.performances(person):
                 world.stages(world.message_of(item), cold=True)

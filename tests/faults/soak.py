@@ -26,17 +26,24 @@ KEPT_BY_NOBODY = CONSENT_GONE | TOO_LATE | {"calls_per_minute"}
 """Rules that those who die and lose answers cannot keep."""
 
 STEPS = ("token", "init", "upload", "status")
+LATER_POST = 18
+"""So many times as long as the others take those who do not post soon."""
+
 ROUNDS_PER_PERFORMANCE = 1000
 TELLS_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class Size:
-    """How many performances, by how many members, over how long they send."""
+    """How many performances, by how many members, over how long they send.
+
+    `posting` is how long most of them take to post: the sooner, the less TikTok has to be asked.
+    """
 
     performances: int
     members: int
     sending: timedelta = timedelta(days=3)
+    posting: timedelta = timedelta(minutes=40)
 
     @property
     def each(self) -> int:
@@ -44,7 +51,7 @@ class Size:
 
 
 LONG = Size(2000, 200)
-SHORT = Size(100, 10, timedelta(days=1))
+SHORT = Size(100, 10, timedelta(days=1), timedelta(minutes=4))
 
 
 @dataclass(frozen=True)
@@ -155,7 +162,7 @@ class _Fate:
         kind = self._dice.random()
         if kind < 0.03:
             return None
-        return self._some_time(timedelta(hours=12) if kind < 0.1 else timedelta(minutes=40))
+        return self._some_time(self._size.posting * (LATER_POST if kind < 0.1 else 1))
 
     def _happens(self, chance: float, what: str) -> bool:
         happens = self._dice.random() < chance

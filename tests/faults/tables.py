@@ -32,7 +32,7 @@ class Table:
     keys: tuple[str, ...]
     indexes: Mapping[str, tuple[tuple[str, ...], frozenset[str] | None]]
     items: dict[tuple[Any, ...], Item] = field(default_factory=dict)
-    _sharing: dict[tuple[str, Any], dict[tuple[Any, ...], None]] = field(default_factory=dict)
+    _sharing: dict[str, dict[Any, dict[tuple[Any, ...], None]]] = field(default_factory=dict)
 
     def key_of(self, item: Item) -> tuple[Any, ...]:
         return tuple(plain(item[name]) for name in self.keys)
@@ -41,24 +41,21 @@ class Table:
         """Replace an item, or drop it."""
         before = self.items.pop(key, None)
         for name in {self.keys[0], *(own[0] for own, _ in self.indexes.values())}:
+            shared = self._sharing.setdefault(name, {})
             if before and name in before:
-                self._sharing[name, plain(before[name])].pop(key, None)
+                shared[plain(before[name])].pop(key, None)
             if item and name in item:
-                self._sharing.setdefault((name, plain(item[name])), {})[key] = None
+                shared.setdefault(plain(item[name]), {})[key] = None
         if item is not None:
             self.items[key] = item
 
     def having(self, name: str) -> list[Item]:
-        return [
-            self.items[key]
-            for (shared, _), keys in self._sharing.items()
-            if shared == name
-            for key in keys
-        ]
+        shared = self._sharing.get(name, {}).values()
+        return [self.items[key] for keys in shared for key in keys]
 
     def sharing(self, name: str, value: Any) -> Iterator[tuple[tuple[Any, ...], Item]]:
         """Give the items of one hash key, of the table or of an index."""
-        return ((key, self.items[key]) for key in self._sharing.get((name, value), ()))
+        return ((key, self.items[key]) for key in self._sharing.get(name, {}).get(value, ()))
 
 
 def table_of(shape: Mapping[str, Any]) -> Table:

@@ -31,6 +31,13 @@ STATUSES = (
     (429, "rate_limit_exceeded"),
 )
 FAILED = frozenset({"failed"})
+EMPTY_DRAFTS = frozenset({"failed: inbox_full"})
+"""What an hour of inits that TikTok makes but answers with 5xx or 429 must end as.
+
+Such an answer says that nothing was begun, so waiting for a better one is no attempt; in truth each
+leaves an empty draft, until the five places are taken. None has a byte: nothing is sent twice, and
+the member is told to make room.
+"""
 
 
 @dataclass(frozen=True)
@@ -116,14 +123,12 @@ def _at_tiktok() -> Iterator[Trouble]:
                 twice = {**whole, "times": 2}
                 yield replace(once, name=f"{name} {when}, twice", rules=(twice,))
                 always = {**whole, "times": None}
-                # So many lost answers at init, or torn uploads, and it is given up: told plainly.
-                waits_out = when == "before" and name in {"500", "502", "503", "429"}
                 yield replace(
                     once,
                     name=f"{name} {when}, an hour",
                     rules=(always,),
                     lasts=HOUR,
-                    must=must if waits_out or step in ("token", "status") else TOLD,
+                    must=_after_an_hour(step, when, name, must),
                 )
                 if name not in {"reset", "500"} or when == "after":
                     continue
@@ -134,6 +139,16 @@ def _at_tiktok() -> Iterator[Trouble]:
                     lasts=FOR_EVER,
                     must=TOLD,
                 )
+
+
+def _after_an_hour(step: str, when: str, name: str, must: frozenset[str]) -> frozenset[str]:
+    waits_out = name in {"500", "502", "503", "429"}
+    if step in ("token", "status") or (waits_out and when == "before"):
+        return must
+    if step == "init" and waits_out:
+        return EMPTY_DRAFTS
+    # So many lost answers at init, or torn uploads, and it is given up: told plainly.
+    return TOLD
 
 
 def _refusals() -> Iterator[Trouble]:

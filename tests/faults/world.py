@@ -39,7 +39,9 @@ from chalicelib.performances.service import AccountRequired
 from chalicelib.programs.model import MemberStatus
 from chalicelib.programs.store import MemberItem
 from chalicelib.tiktok.client import TikTokClient, TikTokSettings, TimeLimits
+from chalicelib.tiktok.model import Place
 from chalicelib.tiktok.service import Authorization
+from chalicelib.tiktok.worker import renew
 from tests.faults import tiktok as sandbox
 from tests.faults.boundary import Boundary, Killed, as_it_should_be
 from tests.faults.clock import SharedClock
@@ -78,6 +80,8 @@ SECRETS = {
     "tiktok": json.dumps({"client_secret": sandbox.CLIENT_SECRET}),
 }
 CORRELATION = "correlation-1"
+EARLIER = "prf_earlier"
+"""A performance of before there was this world."""
 MINUTE = timedelta(minutes=1)
 PENDING_LOOKED_AT = MINUTE
 TRIES_OF_A_STREAM = 10
@@ -102,6 +106,8 @@ class Person:
     """How long until they connect an account anew that needs it; None: never."""
     posts: Callable[[], timedelta | None] = lambda: timedelta(seconds=90)
     """How long until they post what came into their inbox; None: never."""
+    insists: bool = True
+    """Whether they press again some time when their inbox is full."""
     under_way: set[str] = field(default_factory=set)
     refused: list[str] = field(default_factory=list)
 
@@ -183,7 +189,6 @@ class World:
         self.habits = habits or Habits()
         self._stage = stage
         self.tiktok.control("reset", {})
-        self.tiktok.faults()
         self.tiktok.hooks()
         self.boundary.plan, self.boundary.effects = as_it_should_be, []
         self.cloud = Cloud(self.clock, SECRETS)
@@ -332,7 +337,7 @@ class World:
             answered = False
         except Problem as problem:
             person.refused.append(problem.code.code)
-            if problem.code.code == "tiktok_inbox_full":
+            if problem.code.code == "tiktok_inbox_full" and person.insists:
                 again(timedelta(hours=1))
                 return
             answered = True
@@ -385,6 +390,10 @@ class World:
         done = self.invoke("depart", lambda house: house.performances.depart(*owner))
         if not done and tries > 1:
             self.later(timedelta(seconds=1), lambda: self._departs(owner, tries - 1))
+
+    def renews(self, *, cold: bool = False) -> None:
+        """Let the clock tick for accounts that would lapse."""
+        self.invoke("renew", lambda house: renew(house.tiktok), cold=cold)
 
     # --- what goes on around ----------------------------------------------------------------
 
@@ -549,6 +558,17 @@ class World:
     def message_of(self, item: Item) -> str:
         """Write the message that names a performance."""
         return to_message(from_message({name: each.get("S") for name, each in item.items()}))
+
+    def places(self, person: Person) -> list[str]:
+        """List whose drafts are counted as taking a place in a person's inbox."""
+        caller = person.caller
+        taken = self.house.tiktok.taken_places(caller.program_id, caller.member_id)
+        return [place.share_id for place in taken]
+
+    def counts_draft(self, person: Person, share_id: str) -> None:
+        """Count a draft as taking a place in a person's inbox."""
+        caller, place = person.caller, Place(share_id, self.clock.now())
+        self.house.tiktok.count_place(caller.program_id, caller.member_id, place)
 
     def shares(self, person: Person) -> list[Share]:
         return self.tiktok.shares(person.name)

@@ -1,7 +1,8 @@
 """Staging under faults, in the short form of `make faults`; and that the judge is not blind."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import pytest
@@ -9,16 +10,29 @@ from pynamodb.exceptions import UpdateError
 
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.table import condition_failed
+from chalicelib.tiktok.model import INBOX_PLACES
 from tests.faults import kills, troubles
 from tests.faults.boundary import Effect
 from tests.faults.errors import timed_out
-from tests.faults.flows import CLEAN, FLOWS, REFRESHES, Flow
-from tests.faults.judge import judge
+from tests.faults.flows import (
+    BANNED,
+    CLEAN,
+    FLOWS,
+    LAST_PLACE,
+    LEAVES,
+    POSTED,
+    REFRESHES,
+    RENEWED,
+    Flow,
+)
+from tests.faults.judge import Verdict, judge
 from tests.faults.kills import AWS_ERRORS, KILLS, TIKTOK_ERRORS, WORKERS, Happens, Place
 from tests.faults.soak import SHORT, soak, summary
 from tests.faults.world import Theatre, World, theatre
 
-EVERY = 101
+type Recordings = Callable[[Flow], tuple[Sequence[Effect], Verdict]]
+
+EVERY = 151
 """Which of the places beyond the kill points of the clean flow are tried here: one in so many."""
 
 EVERY_TROUBLE = 13
@@ -34,10 +48,17 @@ def stage() -> Iterator[Theatre]:
     logger.setLevel(level)
 
 
+@pytest.fixture(scope="module")
+def recorded(stage: Theatre) -> Recordings:
+    """Each flow as it is when nothing else goes wrong; it is played once."""
+    known = {flow.name: flow for flow in FLOWS}
+    by_name = cache(lambda name: kills.record(stage, known[name]))
+    return lambda flow: by_name(flow.name)
+
+
 @pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)
-def test_a_flow_ends_as_it_should(stage: Theatre, flow: Flow) -> None:
-    _, verdict = kills.record(stage, flow)
-    assert verdict.wrong == ()
+def test_a_flow_ends_as_it_should(recorded: Recordings, flow: Flow) -> None:
+    assert recorded(flow)[1].wrong == ()
 
 
 def wrong_at(stage: Theatre, places: Sequence[Place]) -> list[str]:
@@ -47,17 +68,17 @@ def wrong_at(stage: Theatre, places: Sequence[Place]) -> list[str]:
 
 
 def test_whoever_dies_at_any_effect_of_the_clean_flow_loses_and_doubles_nothing(
-    stage: Theatre,
+    stage: Theatre, recorded: Recordings
 ) -> None:
-    effects, _ = kills.record(stage, CLEAN[0])
+    effects, _ = recorded(CLEAN[0])
     assert wrong_at(stage, list(kills.places(CLEAN[0], effects))) == []
 
 
-def test_nothing_is_lost_or_doubled_whatever_happens_at_an_effect(stage: Theatre) -> None:
-    found: list[Place] = []
-    for flow in FLOWS:
-        effects, _ = kills.record(stage, flow)
-        found += kills.places(flow, effects, (*KILLS, *WORKERS, *AWS_ERRORS, *TIKTOK_ERRORS))
+def test_nothing_is_lost_or_doubled_whatever_happens_at_an_effect(
+    stage: Theatre, recorded: Recordings
+) -> None:
+    happenings = (*KILLS, *WORKERS, *AWS_ERRORS, *TIKTOK_ERRORS)
+    found = [place for flow in FLOWS for place in kills.places(flow, recorded(flow)[0], happenings)]
     assert wrong_at(stage, found[::EVERY]) == []
 
 
@@ -65,6 +86,26 @@ def test_every_kind_of_trouble_ends_as_it_should(stage: Theatre) -> None:
     quick = [each for each in troubles.all_troubles() if "for ever" not in each.name]
     met = [troubles.meet(stage, trouble) for trouble in quick[::EVERY_TROUBLE]]
     assert list(troubles.table([each for each in met if not each.verdict.is_right])) == []
+
+
+def test_an_hour_of_inits_that_are_made_though_refused_leaves_empty_drafts_and_is_told(
+    stage: Theatre,
+) -> None:
+    (trouble,) = (
+        each
+        for each in troubles.all_troubles()
+        if (each.step, each.name) == ("init", "500 after, an hour")
+    )
+    met = troubles.meet(stage, trouble)
+    assert met.verdict == Verdict("failed: inbox_full", ())
+    assert [share.completed_uploads for share in stage.tiktok.shares()] == [0] * INBOX_PLACES
+
+
+def test_the_clock_renews_an_idle_account_before_it_lapses(recorded: Recordings) -> None:
+    effects, _ = recorded(RENEWED)
+    renewed = [each for each in effects if each.function == "renew"]
+    assert [each.name for each in renewed].count("tiktok token") == 1
+    assert {"connect", "callback"}.isdisjoint(each.function for each in effects)
 
 
 def test_a_soak_doubles_nothing_loses_nothing_and_keeps_every_point(stage: Theatre) -> None:
@@ -85,22 +126,25 @@ def test_a_table_that_does_not_answer_is_told_as_such() -> None:
 
 
 @pytest.mark.parametrize("name", ["kms Encrypt", "dynamodb UpdateItem Accounts=connected"])
+@pytest.mark.parametrize("happens", [Happens.THROTTLED, Happens.ANSWER_LOST])
 def test_a_hiccup_of_aws_while_a_new_pair_is_stored_costs_no_consent(
-    stage: Theatre, name: str
+    stage: Theatre, recorded: Recordings, name: str, happens: Happens
 ) -> None:
-    effects, _ = kills.record(stage, REFRESHES)
-    (effect,) = (each for each in effects if each.name == name and each.function == "stage")
-    place = Place(REFRESHES, effect, Happens.THROTTLED)
-    world, _ = kills.play(stage, REFRESHES, lambda world: kills.prepare(world, place))
-    refused = [rule for rule, _ in world.tiktok.broken_rules()]
-    assert refused == []
+    effects, _ = recorded(REFRESHES)
+    staging = [each for each in effects if each.function == "stage"]
+    refreshed = [each.name for each in staging].index("tiktok token")
+    effect = next(each for each in staging[refreshed:] if each.name == name)
+    place = Place(REFRESHES, effect, happens)
+    world, quiet = kills.play(stage, REFRESHES, lambda world: kills.prepare(world, place))
+    assert judge(world, quiet=quiet, must=POSTED).wrong == ()
+    assert "connect" not in {each.function for each in world.boundary.effects}
 
 
 # The judge sees what it is there for
 
 
-def at(stage: Theatre, name: str) -> Place:
-    effects, _ = kills.record(stage, CLEAN[0])
+def at(recorded: Recordings, name: str) -> Place:
+    effects, _ = recorded(CLEAN[0])
     (effect,) = (each for each in effects if each.name == name)
     return Place(CLEAN[0], effect, Happens.SECOND_WORKER)
 
@@ -120,13 +164,26 @@ def without_totals(world: World) -> None:
     vars(world.cloud.tables)["apply"] = forgetting
 
 
-def played(stage: Theatre, spoil: Any) -> str:
-    world, quiet = kills.play(stage, CLEAN[0], spoil)
-    return "; ".join(judge(world, quiet=quiet).wrong)
+def without_freeing(world: World) -> None:
+    write = world.cloud.tables.apply
+
+    def keeping(kind: str, part: Mapping[str, Any]) -> Any:
+        if part.get("UpdateExpression", "").startswith("DELETE"):
+            return None, None
+        return write(kind, part)
+
+    vars(world.cloud.tables)["apply"] = keeping
 
 
-def test_without_conditions_two_workers_send_twice_and_it_is_seen(stage: Theatre) -> None:
-    place = at(stage, "tiktok init")
+def played(stage: Theatre, spoil: Callable[[World], None], flow: Flow = CLEAN[0]) -> str:
+    world, quiet = kills.play(stage, flow, spoil)
+    return "; ".join(judge(world, quiet=quiet, also=flow.also(world)).wrong)
+
+
+def test_without_conditions_two_workers_send_twice_and_it_is_seen(
+    stage: Theatre, recorded: Recordings
+) -> None:
+    place = at(recorded, "tiktok init")
 
     def spoil(world: World) -> None:
         without_conditions(world)
@@ -137,6 +194,24 @@ def test_without_conditions_two_workers_send_twice_and_it_is_seen(stage: Theatre
 
 def test_totals_that_miss_an_award_are_seen(stage: Theatre) -> None:
     assert "balance is 0, the ledger says 10" in played(stage, without_totals)
+
+
+def test_a_place_in_the_inbox_that_is_not_given_back_is_seen(stage: Theatre) -> None:
+    assert "is posted, and still takes a place" in played(stage, without_freeing)
+    for flow in (LEAVES, BANNED):
+        assert "failed without a draft" in played(stage, without_freeing, flow)
+
+
+def test_a_place_that_was_taken_for_nothing_is_seen(stage: Theatre) -> None:
+    world = World(stage)
+    person = world.member()
+    world.counts_draft(person, "prf_never_made")
+    assert "was never made" in "; ".join(judge(world, quiet=True).wrong)
+
+
+def test_two_made_for_the_last_place_are_seen(stage: Theatre) -> None:
+    for flow in LAST_PLACE:
+        assert "2 were made for the last place" in played(stage, without_conditions, flow)
 
 
 def test_what_no_message_ever_comes_for_is_seen(stage: Theatre) -> None:
@@ -153,8 +228,8 @@ def test_what_no_message_ever_comes_for_is_seen(stage: Theatre) -> None:
 # The recording
 
 
-def test_effects_are_told_apart_by_what_they_write(stage: Theatre) -> None:
-    effects: Sequence[Effect] = kills.record(stage, CLEAN[0])[0]
+def test_effects_are_told_apart_by_what_they_write(recorded: Recordings) -> None:
+    effects, _ = recorded(CLEAN[0])
     names = [effect.name for effect in effects]
     for state in ("initiated", "unconfirmed", "delivered", "staged"):
         assert any(f"Performances={state}" in name for name in names)
