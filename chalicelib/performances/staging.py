@@ -334,7 +334,7 @@ class Stager:
         if self._settle(performance, share, lease):
             return
         now = self._clock.now()
-        age = now - (performance.initiated_at or performance.queued_at)
+        age = _age(performance, now)
         if performance.state is State.UNCONFIRMED and share.uploaded_bytes is not None:
             if share.uploaded_bytes >= performance.size_bytes:
                 performance = self._delivered(performance, lease)
@@ -421,7 +421,7 @@ class Stager:
         known = error if isinstance(error, TikTokError) else None
         if stored.state in (State.QUEUED, State.INITIATED):
             self._hold(stored, lease, known)
-        elif stored.state is not State.STAGED and now - stored.queued_at > ARRIVAL_LIMIT:
+        elif stored.state is not State.STAGED and _age(stored, now) > ARRIVAL_LIMIT:
             self._fail(stored, lease, "unconfirmed", _UNCONFIRMED, known)
         else:
             _log("not connected", known)
@@ -524,6 +524,11 @@ def _incomplete(share: ShareStatus, performance: Performance) -> int | None:
         return None
     waits_for_bytes = share.state is ShareState.PROCESSING_UPLOAD
     return there if waits_for_bytes and there < performance.size_bytes else None
+
+
+def _age(performance: Performance, now: datetime) -> timedelta:
+    """Tell how old its draft is, however long it had waited before."""
+    return now - (performance.initiated_at or performance.queued_at)
 
 
 def _reference(performance: Performance) -> Reference:
