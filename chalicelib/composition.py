@@ -364,6 +364,7 @@ class House:
         return Stager(
             store=self._performance_store,
             queue=self.staging_queue,
+            programs=self.programs,
             accounts=self.tiktok,
             client=self._tiktok_client,
             videos=VideoShelf(self._video_files),

@@ -275,9 +275,14 @@ class PerformanceService:
         self._queue_unfinished(caller.program_id, caller.member_id)
 
     def depart(self, program_id: str, member_id: str) -> None:
-        """Let go of a member who was removed: TikTok revoked, queued sends settled."""
+        """Let go of a member who was removed: TikTok revoked, queued sends settled.
+
+        Who came back meanwhile, as another person perhaps, keeps only what they connected since.
+        """
         member = self._programs.member(program_id, member_id)
-        if member is None or member.status is not MemberStatus.REMOVED:
+        connected_at = self._accounts.connected_at(program_id, member_id)
+        back = member is not None and member.status is not MemberStatus.REMOVED
+        if member and back and (connected_at is None or connected_at >= member.invited_at):
             logger.info("came back meanwhile")
             return
         self._accounts.disconnect(program_id, member_id)

@@ -42,7 +42,8 @@ from chalicelib.performances.model import (
 from chalicelib.performances.queue import BATCH, MAX_DELAY_SECONDS, StagingQueue
 from chalicelib.performances.store import PerformanceStore
 from chalicelib.points.service import PointService
-from chalicelib.programs.model import owner_key
+from chalicelib.programs.model import MemberStatus, owner_key
+from chalicelib.programs.service import ProgramService
 from chalicelib.tiktok.client import ShareState, ShareStatus, TikTokClient
 from chalicelib.tiktok.errors import (
     AccessTokenRefused,
@@ -94,6 +95,7 @@ class Stager:
         *,
         store: PerformanceStore,
         queue: StagingQueue,
+        programs: ProgramService,
         accounts: AccountService,
         client: TikTokClient,
         videos: VideoShelf,
@@ -105,6 +107,7 @@ class Stager:
     ) -> None:
         self._store = store
         self._queue = queue
+        self._programs = programs
         self._accounts = accounts
         self._client = client
         self._videos = videos
@@ -184,6 +187,16 @@ class Stager:
             self._fail(performance, lease, "given_up", _GIVEN_UP)
         return True
 
+    def _access_to_send(self, performance: Performance) -> Access:
+        """Give access for bytes to go out; not to the account of who was removed.
+
+        That account goes when the removal is heard of, which may take its time.
+        """
+        member = self._programs.member(performance.program_id, performance.member_id)
+        if member is None or member.status is not MemberStatus.ACTIVE:
+            raise NotConnected
+        return self._access(performance)
+
     def _access(self, performance: Performance, refused: str | None = None) -> Access:
         access = self._accounts.access(performance.program_id, performance.member_id, refused)
         if performance.open_id and access.open_id != performance.open_id:
@@ -212,7 +225,7 @@ class Stager:
             return
         # A new draft may go to another account than an earlier one.
         performance = replace(performance, open_id=None)
-        access = self._access(performance)
+        access = self._access_to_send(performance)
         video = self._videos.open_at(performance.video_key)
         self._count_lost_draft(performance)
         now = self._clock.now()
@@ -254,7 +267,7 @@ class Stager:
 
     def _take_up(self, performance: Performance, lease: str, first_byte: int = 0) -> None:
         """Go on with a draft that another worker began, where TikTok says it has got to."""
-        self._access(performance)
+        self._access_to_send(performance)
         address = self._accounts.unseal(
             performance.program_id, performance.member_id, performance.upload_address or b""
         )
@@ -321,7 +334,7 @@ class Stager:
         if self._settle(performance, share, lease):
             return
         now = self._clock.now()
-        age = now - (performance.initiated_at or performance.queued_at)
+        age = _age(performance, now)
         if performance.state is State.UNCONFIRMED and share.uploaded_bytes is not None:
             if share.uploaded_bytes >= performance.size_bytes:
                 performance = self._delivered(performance, lease)
@@ -408,7 +421,7 @@ class Stager:
         known = error if isinstance(error, TikTokError) else None
         if stored.state in (State.QUEUED, State.INITIATED):
             self._hold(stored, lease, known)
-        elif stored.state is not State.STAGED and now - stored.queued_at > ARRIVAL_LIMIT:
+        elif stored.state is not State.STAGED and _age(stored, now) > ARRIVAL_LIMIT:
             self._fail(stored, lease, "unconfirmed", _UNCONFIRMED, known)
         else:
             _log("not connected", known)
@@ -511,6 +524,11 @@ def _incomplete(share: ShareStatus, performance: Performance) -> int | None:
         return None
     waits_for_bytes = share.state is ShareState.PROCESSING_UPLOAD
     return there if waits_for_bytes and there < performance.size_bytes else None
+
+
+def _age(performance: Performance, now: datetime) -> timedelta:
+    """Tell how old its draft is, however long it had waited before."""
+    return now - (performance.initiated_at or performance.queued_at)
 
 
 def _reference(performance: Performance) -> Reference:

@@ -263,6 +263,11 @@ class AccountService:
         account = self._store.account(program_id, member_id)
         return account.state if account else None
 
+    def connected_at(self, program_id: str, member_id: str) -> datetime | None:
+        """Tell since when a member's account is connected, never behind; None if there is none."""
+        account = self._store.account(program_id, member_id)
+        return account.connected_at if account else None
+
     def access(
         self,
         program_id: str,

@@ -302,3 +302,50 @@ def test_who_leaves_the_program_is_revoked_and_keeps_the_ledger(theatre: Theatre
     failed = theatre.stage(performance)
     assert failed.state is State.FAILED
     assert theatre.greenroom.ledger(theatre.ana) == [("award", 10), ("reversal", -10)]
+
+
+def test_nothing_is_sent_to_who_was_removed_before_that_is_heard_of(theatre: Theatre) -> None:
+    performance = theatre.performed()
+    removes(theatre)
+    assert theatre.stage(performance).state is State.QUEUED
+    assert (theatre.drafts, theatre.uploads) == (0, 0)
+    theatre.greenroom.house.performances.depart(*whose(theatre))
+    assert theatre.stage(performance).failure == "reconnect_required"
+    assert theatre.greenroom.ledger(theatre.ana) == [("award", 10), ("reversal", -10)]
+
+
+def test_no_more_bytes_go_to_who_was_removed_while_their_upload_was_torn(
+    theatre: Theatre,
+) -> None:
+    torn(theatre, times=1 + RESUMES, after_bytes=1000)
+    performance = theatre.stage(theatre.performed())
+    removes(theatre)
+    theatre.later(LEASE + SECOND)
+    theatre.tiktok.made.clear()
+    assert theatre.stage(performance).state is State.UNCONFIRMED
+    assert "send" not in theatre.tiktok.made
+    theatre.sandbox.control("app", {"keep_torn_bytes": False})
+
+
+def test_who_came_back_before_their_leaving_was_heard_of_keeps_only_a_connection_made_since(
+    theatre: Theatre,
+) -> None:
+    def refresh_tokens() -> int:
+        live: int = theatre.sandbox.record()["people"]["ana"]["tokens"]["refresh_live"]
+        return live
+
+    removes(theatre)
+    theatre.later(MINUTE)
+    MemberItem(theatre.ana.program_id, f"member#{theatre.ana.member_id}").update(
+        [
+            MemberItem.status.set(MemberStatus.ACTIVE.value),
+            MemberItem.invited_at.set(theatre.clock.now()),
+        ]
+    )
+    performances = theatre.greenroom.house.performances
+    performances.depart(*whose(theatre))
+    assert refresh_tokens() == 0
+    assert theatre.greenroom.now(theatre.ana).tiktok is None
+    comes_back(theatre)
+    performances.depart(*whose(theatre))
+    assert refresh_tokens() == 1

@@ -537,6 +537,22 @@ def test_a_draft_of_one_account_is_not_asked_about_with_another(theatre: Theatre
     assert theatre.failed_for_good(failed)
 
 
+def test_a_draft_that_had_to_wait_has_its_full_time_to_arrive_without_an_account(
+    theatre: Theatre, ana: Caller
+) -> None:
+    performance = theatre.performed()
+    theatre.later(ARRIVAL_LIMIT + SECOND)
+
+    def disconnects() -> None:
+        theatre.greenroom.house.tiktok.disconnect(ana.program_id, ana.member_id)
+
+    theatre.tiktok.after["send"] = disconnects
+    assert theatre.stage(performance).state is State.DELIVERED
+    assert theatre.greenroom.ledger(ana) == [("award", 10)]
+    theatre.later(ARRIVAL_LIMIT + SECOND)
+    assert theatre.stage(performance).failure == "unconfirmed"
+
+
 def test_an_outage_of_the_token_endpoint_disconnects_nobody(theatre: Theatre) -> None:
     theatre.sandbox.control("tokens", {"person": "ana", "expire": ["access"]})
     theatre.sandbox.faults({"endpoint": "token", "kind": "status", "error_code": "server_error"})
