@@ -53,8 +53,9 @@ package: environments ## build the CloudFormation template and the zips; OUT=fol
 	@$(PY) -m local package $(if $(OUT),--out "$(OUT)") $(if $(LAYER),--layer "$(LAYER)")
 
 .PHONY: bench
-bench: environments ## hold the validation against the plain way: verdicts, bytes, GETs, time, memory
+bench: environments ## hold validation and staging against the plain way; what requests cost; SIZE=percent
 	@$(PY) -m bench.videos
+	@$(PY) -m bench.staging
 	@$(PY) -m bench.program $(if $(SIZE),--size "$(SIZE)")
 
 .PHONY: faults

@@ -5,39 +5,35 @@ same rules. Both work on the same files in a bucket of the same local cloud, in 
 judged are counts and ratios: seconds are those of one machine. Ends with 1 if a goal is missed.
 """
 
-import gc
 import json
 import logging
 import multiprocessing
-import os
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from unittest.mock import patch
 
+from bench.measuring import MEGABYTE, Peak, Report, memory_can_be_seen, own_cloud
 from chalicelib.foundation.aws import Clients
 from chalicelib.videos import bounded, decode
 from chalicelib.videos.examination import Examiner
 from chalicelib.videos.model import VideoFacts, judge
 from chalicelib.videos.probe import s3_reader
-from local import cloud, ffprobe, ports
-from local.home import PROJECT, Home
-from local.surroundings import keep_to_this_machine
+from local import ffprobe
+from local.home import PROJECT
 from tests.corpus.fixtures import FIXTURES, at_the_limit
 
 BUCKET = "bench"
 BUSY = "busy-50mb.mp4"
 MADE = PROJECT / ".local" / "bench" / BUSY
 TIMES = 3
-MEGABYTE = 1024 * 1024
 
 # The goals.
 HEADER_GETS, HEADER_BYTES = 3, 1_300_000
@@ -142,62 +138,6 @@ def _passes(answer: bytes, size_bytes: int) -> bool:
 # Memory
 
 
-def _tree() -> list[int]:
-    """This process and all it started."""
-    parents = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                stat = (entry / "stat").read_text()
-            except OSError:
-                continue
-            parents[int(entry.name)] = int(stat.rpartition(")")[2].split()[1])
-    found = [os.getpid()]
-    for each in found:
-        found += [child for child, parent in parents.items() if parent == each]
-    return found
-
-
-def _resident() -> int:
-    """Bytes that this process and all it started hold, what they share counted once."""
-    total = 0
-    for pid in _tree():
-        try:
-            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-        except OSError:
-            continue
-        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
-    return total
-
-
-@dataclass
-class Peak:
-    """The most memory held during a stretch of work, above what was held before."""
-
-    idle: int = 0
-    most: int = 0
-    _over: threading.Event = field(default_factory=threading.Event)
-
-    def __enter__(self) -> Self:
-        gc.collect()
-        self.idle = self.most = _resident()
-        self._watcher = threading.Thread(target=self._watch)
-        self._watcher.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._watcher.join()
-
-    def _watch(self) -> None:
-        while not self._over.wait(0.005):
-            self.most = max(self.most, _resident())
-
-    @property
-    def above(self) -> int:
-        return self.most - self.idle
-
-
 def _memory_of(way: str) -> int:
     """Look at the large file in this process, new and idle so far; tells the peak above that."""
     looks = Looks()
@@ -211,7 +151,7 @@ def _memory_of(way: str) -> int:
 
 def memory(way: str) -> int | None:
     """Peak bytes above an idle process for the large file; None where that cannot be seen."""
-    if not Path("/proc/self/smaps_rollup").exists():
+    if not memory_can_be_seen():
         return None
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_memory_of, (way,))
@@ -236,20 +176,6 @@ def busy() -> bytes:
         return MADE.read_bytes()
     print("no ffmpeg here: the large file is mostly empty space, and its figures flatter")
     return at_the_limit()
-
-
-@dataclass
-class Report:
-    missed: bool = False
-
-    def line(self, what: str, greenroom: object, plain: object = "") -> None:
-        print(f"{what:44} {greenroom!s:>18} {plain!s:>18}")
-
-    def goal(self, what: str, value: float, limit: float, unit: str = "") -> None:
-        met = value <= limit
-        self.missed = self.missed or not met
-        told = f"{value:,}{unit}, at most {limit:,}{unit}"
-        print(f"goal {'met   ' if met else 'MISSED'} {what}: {told}")
 
 
 def run() -> bool:
@@ -329,15 +255,9 @@ def _large(looks: Looks, report: Report, size_bytes: int) -> None:
 
 
 def main() -> int:
-    keep_to_this_machine()
     logging.disable(logging.WARNING)
-    with tempfile.TemporaryDirectory(prefix="greenroom-bench-") as folder:
-        running = cloud.start(Home(Path(folder)), ports.any_free())
-        os.environ["AWS_ENDPOINT_URL"] = running.endpoint_url
-        try:
-            return 0 if run() else 1
-        finally:
-            running.stop(keep=False)
+    with own_cloud():
+        return 0 if run() else 1
 
 
 if __name__ == "__main__":

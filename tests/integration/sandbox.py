@@ -1,5 +1,6 @@
 """Starts and stops the TikTok sandbox, and does by plain HTTP what a person or an app would do."""
 
+import http.client
 import json
 import re
 import signal
@@ -16,6 +17,8 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import requests
+
+from chalicelib.tiktok.client import Readable
 
 ROOT = Path(__file__).parents[2]
 CLIENT_KEY = "sandbox-client-key"
@@ -224,6 +227,24 @@ def put(url: str, chunk: bytes, *, first: int = 0, total: int | None = None) -> 
         "Content-Range": f"bytes {first}-{first + len(chunk) - 1}/{total}",
     }
     return requests.put(url, data=chunk, headers=headers, timeout=TIMEOUT)
+
+
+def bare_copy(source: Readable, size: int, url: str, block: int) -> None:
+    """What any program would do at least: blocks from here to there."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=60)
+    connection.putrequest("PUT", f"{parts.path}?{parts.query}")
+    for name, value in (
+        ("Content-Type", "video/mp4"),
+        ("Content-Length", str(size)),
+        ("Content-Range", f"bytes 0-{size - 1}/{size}"),
+    ):
+        connection.putheader(name, value)
+    connection.endheaders()
+    while read := source.read(block):
+        connection.send(read)
+    assert connection.getresponse().status == 201
+    connection.close()
 
 
 def tokens_of(answer: requests.Response) -> Tokens:

@@ -1,7 +1,6 @@
 """The TikTok client against the sandbox, whatever goes wrong between the two."""
 
 import hashlib
-import http.client
 import io
 import json
 import logging
@@ -54,6 +53,7 @@ from tests.integration.sandbox import (
     REDIRECT_URI,
     SCOPES,
     Sandbox,
+    bare_copy,
     wait_until,
 )
 
@@ -1174,26 +1174,6 @@ def test_the_largest_video_streams_in_little_memory(
     assert peak - before < 2 * MB
 
 
-def bare_copy(url: str, video: Path) -> None:
-    """What any program would do at least: blocks from here to there."""
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.netloc, timeout=60)
-    connection.putrequest("PUT", f"{parts.path}?{parts.query}")
-    size = video.stat().st_size
-    for name, value in (
-        ("Content-Type", "video/mp4"),
-        ("Content-Length", str(size)),
-        ("Content-Range", f"bytes 0-{size - 1}/{size}"),
-    ):
-        connection.putheader(name, value)
-    connection.endheaders()
-    with video.open("rb") as file:
-        while block := file.read(MB):
-            connection.send(block)
-    assert connection.getresponse().status == 201
-    connection.close()
-
-
 def test_a_video_goes_about_as_fast_as_a_bare_copy(
     sandbox: Sandbox,
     client: TikTokClient,
@@ -1210,9 +1190,13 @@ def test_a_video_goes_about_as_fast_as_a_bare_copy(
         file.seek(first)
         return file
 
+    def copy_barely(draft: Draft) -> None:
+        with video.open("rb") as file:
+            bare_copy(file, LARGEST_BYTES, draft.upload_url, tiktok.BLOCK_BYTES)
+
     ways: dict[str, Callable[[Draft], object]] = {
         "client": lambda draft: client.send(draft, "video/mp4", LARGEST_BYTES, open_at),
-        "bare": lambda draft: bare_copy(draft.upload_url, video),
+        "bare": copy_barely,
     }
     wall: dict[str, list[float]] = {"client": [], "bare": []}
     processor: dict[str, list[float]] = {"client": [], "bare": []}

@@ -1,0 +1,113 @@
+"""What the benches share: a cloud of their own, memory above the idle process, goals."""
+
+import gc
+import os
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from local import cloud, ports
+from local.home import Home
+from local.surroundings import keep_to_this_machine
+
+MEGABYTE = 1024 * 1024
+
+
+@contextmanager
+def own_cloud() -> Iterator[Path]:
+    """Start a local cloud with nothing in it, for AWS clients made here and in child processes.
+
+    Gives a folder that is removed with it.
+    """
+    keep_to_this_machine()
+    with tempfile.TemporaryDirectory(prefix="greenroom-bench-") as folder:
+        home = Home(Path(folder))
+        for each in (home.cloud, home.logs):
+            each.mkdir(parents=True)
+        running = cloud.start(home, ports.any_free())
+        os.environ["AWS_ENDPOINT_URL"] = running.endpoint_url
+        try:
+            yield Path(folder)
+        finally:
+            running.stop(keep=False)
+
+
+def _tree() -> list[int]:
+    """This process and all it started."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                stat = (entry / "stat").read_text()
+            except OSError:
+                continue
+            parents[int(entry.name)] = int(stat.rpartition(")")[2].split()[1])
+    found = [os.getpid()]
+    for each in found:
+        found += [child for child, parent in parents.items() if parent == each]
+    return found
+
+
+def _resident() -> int:
+    """Bytes that this process and all it started hold, what they share counted once."""
+    total = 0
+    for pid in _tree():
+        try:
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        except OSError:
+            continue
+        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    return total
+
+
+def memory_can_be_seen() -> bool:
+    return Path("/proc/self/smaps_rollup").exists()
+
+
+@dataclass
+class Peak:
+    """The most memory held during a stretch of work, above what was held before."""
+
+    idle: int = 0
+    most: int = 0
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> Self:
+        gc.collect()
+        self.idle = self.most = _resident()
+        self._watcher = threading.Thread(target=self._watch)
+        self._watcher.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._watcher.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.005):
+            self.most = max(self.most, _resident())
+
+    @property
+    def above(self) -> int:
+        return self.most - self.idle
+
+
+@dataclass
+class Report:
+    missed: bool = False
+
+    def line(self, what: str, greenroom: object, plain: object = "") -> None:
+        print(f"{what:44} {greenroom!s:>18} {plain!s:>18}")
+
+    def goal(
+        self, what: str, value: float, limit: float, unit: str = "", *, least: bool = False
+    ) -> None:
+        met = value >= limit if least else value <= limit
+        self.missed = self.missed or not met
+        bound = "least" if least else "most"
+        told = f"{value:,}{unit}, at {bound} {limit:,}{unit}"
+        print(f"goal {'met   ' if met else 'MISSED'} {what}: {told}")
