@@ -160,14 +160,21 @@ class Backstage:
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.names[name])
         return {each["Key"]: each["ETag"] for page in pages for each in page.get("Contents", [])}
 
-    def state(self) -> dict[str, str]:
-        """A fingerprint of everything that is kept: equal means that nothing changed."""
+    def state(self, program_id: str = "") -> dict[str, str]:
+        """A fingerprint of everything that is kept: equal means that nothing changed.
+
+        Of one program: of all that names it.
+        """
         kept: dict[str, list[Any]] = {name: self._stored(name) for name in TABLES}
         kept |= {name: list(self.objects(name).items()) for name in BUCKETS}
         return {
             name: hashlib.sha256(
                 "\n".join(
-                    sorted(json.dumps(each, default=repr, sort_keys=True) for each in content)
+                    sorted(
+                        line
+                        for each in content
+                        if program_id in (line := json.dumps(each, default=repr, sort_keys=True))
+                    )
                 ).encode()
             ).hexdigest()
             for name, content in kept.items()

@@ -42,6 +42,11 @@ class Operation:
         )
 
     @property
+    def names(self) -> frozenset[str]:
+        """The things its path names, such as `activity_id`."""
+        return frozenset(part[1:-1] for part in self.path.split("/") if part.startswith("{"))
+
+    @property
     def successes(self) -> frozenset[int]:
         return frozenset(status for status in self.responses if status < 300)
 

@@ -1,15 +1,12 @@
 """Two programs in one deployment know nothing of each other, not even that the other is there."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from tests.e2e.backstage import Backstage, Program
+from tests.e2e.backstage import Program
 from tests.e2e.people import Answer, Api
-
-NOWHERE = {"upload": "upl_01hzzzzzzzzzzzzzzzzzzzzzzz", "activity": "act_01hzzzzzzzzzzzzzzzzzzzzzzz"}
 
 
 @dataclass(frozen=True)
@@ -37,39 +34,6 @@ def same(one: Answer, other: Answer) -> bool:
         for each in (one, other)
     ]
     return (one.status, one.raw) == (other.status, other.raw) and headers[0] == headers[1]
-
-
-@pytest.mark.parametrize(
-    "ask",
-    [
-        pytest.param(
-            lambda api, known: api.get(f"/uploads/{known['upload']}"), id="read an upload"
-        ),
-        pytest.param(
-            lambda api, known: api.get(f"/activities/{known['activity']}"), id="read an activity"
-        ),
-        pytest.param(
-            lambda api, known: api.post(f"/activities/{known['activity']}/end"),
-            id="end an activity",
-        ),
-        pytest.param(
-            lambda api, known: api.post("/activities", {"upload_id": known["upload"]}),
-            id="use an upload",
-        ),
-    ],
-)
-def test_what_is_another_programs_answers_exactly_like_what_does_not_exist(
-    manager: Api,
-    backstage: Backstage,
-    theirs: Theirs,
-    ask: Callable[[Api, dict[str, str]], Answer],
-) -> None:
-    before = backstage.state()
-    foreign = ask(manager, {"upload": theirs.upload, "activity": theirs.activity})
-    unknown = ask(manager, NOWHERE)
-    assert foreign.problem == (404, "not_found")
-    assert same(foreign, unknown)
-    assert backstage.state() == before
 
 
 @pytest.mark.parametrize("path", ["/feed", "/activities"])

@@ -15,7 +15,7 @@ from chalicelib.foundation.identity import Caller, Role
 from chalicelib.foundation.problems import Problem
 from tests.e2e.backstage import Backstage, Program, an_hour_ago
 from tests.e2e.crew import Crew, once
-from tests.e2e.people import Api, new_key
+from tests.e2e.people import new_key
 from tests.e2e.waiting import wait_for
 
 AT_ONCE = 32
@@ -434,13 +434,3 @@ def test_the_ledger_adds_up_and_a_planted_difference_is_found_and_set_right(
     assert json.loads(found.stdout.splitlines()[-1])["differences"] == 1
     assert rebuild("--repair").exit_code == 0
     assert (rebuild().exit_code, sender.points()) == (0, (11, 11))
-
-
-def test_nobody_else_is_asked_for_their_own_half(nobody: Api) -> None:
-    for method, path in (
-        ("POST", "/tiktok/connect"),
-        ("GET", "/tiktok/account"),
-        ("DELETE", "/tiktok/account"),
-        ("GET", "/performances"),
-    ):
-        assert nobody.call(method, path).problem == (401, "unauthenticated")

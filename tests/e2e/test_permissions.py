@@ -1,0 +1,200 @@
+"""Every route with everybody: those who may, and those who are refused and change nothing."""
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.foundation.http import Who
+from chalicelib.foundation.identity import Role
+from tests.e2e.backstage import Backstage, add_person
+from tests.e2e.conftest import known
+from tests.e2e.contract import Contract, Operation
+from tests.e2e.crew import Sender, TikTok
+from tests.e2e.people import Answer, Api, Witness, new_key
+from tests.e2e.permissions import PERMISSIONS, Permission
+from tests.e2e.test_bad_input import UNKNOWN
+from tests.e2e.test_isolation import same
+
+AT_ONCE = 2
+BY_ID = {each.operation_id: each for each in Contract().operations}
+WALK = [(BY_ID[name], entry) for name, entry in PERMISSIONS.items() if name in BY_ID]
+Told = dict[tuple[str, str], tuple[int, str | None]]
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who calls: who they are to the program whose things are asked for."""
+
+    who: str
+    api: Api = field(repr=False)
+    role: Role | None = None
+    home: bool = False
+    refused: tuple[int, str] | None = None
+
+    def told(self, operation: Operation, entry: Permission) -> tuple[int, str] | None:
+        """Give the problem they get from an operation, None if they may call it."""
+        if entry.who is Who.ANYONE:
+            return None
+        if self.refused:
+            return self.refused
+        if entry.who is Who.MANAGER and self.role is not Role.MANAGER:
+            return 403, "manager_only"
+        if not self.home and entry.names_a_thing(operation):
+            return 404, "not_found"
+        return (404, "not_found") if entry.personal and self.role is Role.MANAGER else None
+
+
+@dataclass(frozen=True)
+class World:
+    """Everybody, and what the home program has."""
+
+    home: str
+    ids: Mapping[str, str]
+    people: tuple[Person, ...]
+
+    def at_home(self) -> tuple[Person, ...]:
+        return tuple(each for each in self.people if each.home)
+
+    def foreigners(self) -> tuple[Person, ...]:
+        return tuple(each for each in self.people if each.role and not each.home)
+
+
+def ask(api: Api, operation: Operation, entry: Permission, ids: Mapping[str, str]) -> Answer:
+    named = {**ids, "new": new_key()}
+    path, content = operation.path.format(**named), entry.content(named)
+    query: dict[str, Any] = dict(entry.query)
+    return api.call(operation.method, path, json=content, **query)
+
+
+@pytest.fixture(scope="module")
+def world(backstage: Backstage, witness: Witness, nobody: Api, stranger: Api, clips: Path) -> World:
+    programs = backstage.house().programs
+
+    def people(name: str, *others: str) -> tuple[str, list[Api]]:
+        """Make a program with a manager and members, who have been there before."""
+        domain = f"{name}-{secrets.token_hex(4)}.example"
+        program, _, _ = programs.create_program(domain, "Europe/Berlin", f"manager@{domain}")
+        for each in others:
+            programs.invite(program, f"{each}@{domain}", Role.MEMBER)
+        found = [add_person(backstage, f"{each}@{domain}") for each in ("manager", *others)]
+        return program.program_id, [known(Api.of(backstage.stack, witness, each)) for each in found]
+
+    home, (manager, member, removed) = people("home", "member", "removed")
+    _, (other_manager, other_member) = people("other", "member")
+    upload = manager.upload(clips / "demo.mp4")["upload_id"]
+    performed, activity = (manager.create(upload)["activity_id"] for _ in range(2))
+    tiktok = TikTok(str(backstage.stack.tiktok_url))
+    sender = Sender(member, tiktok).connected()
+    Sender(manager, tiktok).connect()
+    performance = sender.perform(performed)
+    sender.reaches(performance, "staged")
+    leaver = removed.get("/me").body["member_id"]
+    assert manager.delete(f"/members/{leaver}").status == 204
+
+    def made(path: str, what: str, **body: str) -> str:
+        answer = manager.post(path, body)
+        assert answer.status == 201, answer.body
+        return str(answer.body[what])
+
+    ids = {
+        "upload_id": upload,
+        "activity_id": activity,
+        "performance_id": performance,
+        "member_id": made("/members", "member_id", email=f"{new_key()}@home.example"),
+        "channel_id": made("/channels", "channel_id", name="Channel", kind="public"),
+        "campaign_id": made("/campaigns", "campaign_id", name="Campaign"),
+    }
+    return World(
+        home,
+        ids,
+        (
+            Person("manager", manager, Role.MANAGER, home=True),
+            Person("member", member, Role.MEMBER, home=True),
+            Person("another program's manager", other_manager, Role.MANAGER),
+            Person("another program's member", other_member, Role.MEMBER),
+            Person("removed", removed, refused=(403, "not_a_member")),
+            Person("not invited", stranger, refused=(403, "not_a_member")),
+            Person("not signed in", nobody, refused=(401, "unauthenticated")),
+        ),
+    )
+
+
+def beside[Each](people: Iterable[Person], walk: Callable[[Person], Each]) -> list[Each]:
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        return list(threads.map(walk, people))
+
+
+def test_who_may_not_is_told_so_by_every_route_and_changes_nothing(
+    world: World, backstage: Backstage
+) -> None:
+    """What is another program's answers to the byte like what does not exist."""
+    expected: dict[tuple[str, str], Any] = {
+        (each.who, operation.operation_id): (entry.status, entry.code)
+        if entry.who is Who.ANYONE
+        else each.told(operation, entry)
+        for each in world.people
+        for operation, entry in WALK
+        if entry.who is Who.ANYONE or each.told(operation, entry)
+    }
+
+    def refusals(person: Person) -> Told:
+        told: Told = {}
+        for operation, entry in WALK:
+            key = (person.who, operation.operation_id)
+            if key not in expected:
+                continue
+            answer = ask(person.api, operation, entry, world.ids)
+            told[key] = answer.problem
+            if answer.status == 404:
+                unknown = ask(person.api, operation, entry, UNKNOWN)
+                assert same(answer, unknown), key
+        return told
+
+    with backstage.clock_stopped():
+        before = backstage.state()
+        told = {
+            key: value for each in beside(world.people, refusals) for key, value in each.items()
+        }
+        assert told == expected
+        assert backstage.state() == before
+
+
+def test_another_programs_people_do_it_all_on_their_own_ground(
+    world: World, backstage: Backstage
+) -> None:
+    def walk(person: Person) -> None:
+        for operation, entry in WALK:
+            if entry.who is not Who.ANYONE and not person.told(operation, entry):
+                answer = ask(person.api, operation, entry, world.ids)
+                what = f"{person.who}: {operation.operation_id}: {answer.problem}"
+                assert answer.status in operation.successes or answer.status == 404, what
+                found = [
+                    name for name in (world.home, *world.ids.values()) if name in str(answer.raw)
+                ]
+                assert not found, f"{what} tells of {found}"
+
+    before = backstage.state(world.home)
+    beside(world.foreigners(), walk)
+    assert backstage.state(world.home) == before
+
+
+def test_who_may_does(world: World) -> None:
+    told: Told = {}
+    expected: Told = {}
+    for operation, entry in WALK:
+        may = [
+            each
+            for each in world.at_home()
+            if entry.who is not Who.ANYONE and not each.told(operation, entry)
+        ]
+        assert may or entry.who is Who.ANYONE
+        answers = beside(may, lambda each: ask(each.api, operation, entry, world.ids))  # noqa: B023  used at once
+        for person, answer in zip(may, answers, strict=True):
+            told[person.who, operation.operation_id] = answer.problem
+            expected[person.who, operation.operation_id] = (entry.status, entry.code)
+    assert told == expected
