@@ -181,7 +181,7 @@ class Stager:
             return now - since >= POSTED_LIMIT
         if performance.held_at is not None or now - performance.trying_since < SENDING_LIMIT:
             return False
-        if performance.state is State.UNCONFIRMED:
+        if performance.state in (State.UNCONFIRMED, State.DELIVERED):
             self._fail(performance, lease, "unconfirmed", _UNCONFIRMED)
         else:
             self._fail(performance, lease, "given_up", _GIVEN_UP)
