@@ -230,7 +230,8 @@ class Stager:
         self._count_lost_draft(performance)
         now = self._clock.now()
         begun = resumed(begun_anew(performance), now)
-        begun = replace(begun, attempts=performance.attempts + 1)
+        # From here on for this account alone, should the member connect another meanwhile.
+        begun = replace(begun, attempts=performance.attempts + 1, open_id=access.open_id)
         self._write(begun, performance.state, lease)
         try:
             draft = self._with_token(
@@ -246,7 +247,6 @@ class Stager:
             begun,
             state=State.INITIATED,
             publish_id=draft.publish_id,
-            open_id=access.open_id,
             upload_address=sealed,
             initiated_at=self._clock.now(),
         )

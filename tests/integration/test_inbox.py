@@ -21,6 +21,7 @@ from chalicelib.points.model import Totals
 from chalicelib.programs.model import MemberStatus
 from chalicelib.programs.store import MemberItem
 from chalicelib.tiktok.model import INBOX_PLACES, PLACE_LIFETIME
+from chalicelib.videos.service import Opener
 from tests.integration.theatre import Theatre, dies
 
 SECOND = timedelta(seconds=1)
@@ -267,6 +268,28 @@ def test_a_draft_begun_on_one_account_is_begun_anew_on_the_next(theatre: Theatre
     assert staged.state is State.STAGED
     bob = theatre.sandbox.record()["people"]["bob"]
     assert bob["completed_uploads"] == 1
+
+
+def test_an_account_exchanged_right_before_a_draft_is_begun_is_the_one_it_is_begun_on(
+    theatre: Theatre,
+) -> None:
+    open_at = theatre.stager._videos.open_at
+
+    def exchanged(video_key: str, likely_byte: int = 0) -> Opener:
+        theatre.stager._videos.open_at = open_at  # type: ignore[method-assign]
+        begun = theatre.greenroom.asks(theatre.ana)
+        came_back = theatre.sandbox.consent("bob", url=begun.authorize_url)
+        theatre.greenroom.comes_back(begun, "bob", code=came_back["code"])
+        return open_at(video_key, likely_byte)
+
+    theatre.stager._videos.open_at = exchanged  # type: ignore[method-assign]
+    performance = theatre.stage(theatre.performed())
+    assert (performance.state, performance.attempts) == (State.QUEUED, 0)
+    theatre.later(LATER)
+    staged = theatre.stage(performance)
+    assert staged.state is State.STAGED
+    assert staged.open_id == theatre.greenroom.house.tiktok.account(theatre.ana).open_id
+    assert theatre.sandbox.record()["people"]["bob"]["completed_uploads"] == 1
 
 
 # Leaving
