@@ -153,6 +153,25 @@ def test_a_draft_whose_answer_was_lost_is_counted_as_taking_a_place(theatre: The
     assert sorted(place.share_id for place in taken) == [name, f"{name}.1"]
 
 
+def test_what_was_held_takes_its_place_from_when_it_goes_on_its_way(theatre: Theatre) -> None:
+    loses_account(theatre)
+    held = theatre.stage(theatre.performed())
+    theatre.later(timedelta(days=3))
+    comes_back(theatre)
+    staged = theatre.stage(held)
+    assert staged.state is State.STAGED
+    [place] = theatre.greenroom.house.tiktok.taken_places(*whose(theatre))
+    assert (place, place.since) == (staged.place, theatre.clock.now())
+    for _ in range(INBOX_PLACES - 1):
+        theatre.performed()
+    with pytest.raises(Problem, match="Post one"):
+        theatre.performed()
+    theatre.sandbox.person_posts("ana", staged.publish_id or "")
+    theatre.later(MINUTE)
+    assert theatre.stage(staged).state is State.POSTED
+    assert staged.place not in theatre.greenroom.house.tiktok.taken_places(*whose(theatre))
+
+
 def whose(theatre: Theatre) -> tuple[str, str]:
     return theatre.ana.program_id, theatre.ana.member_id
 
