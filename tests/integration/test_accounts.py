@@ -28,7 +28,7 @@ from chalicelib.tiktok.model import (
     Tokens,
 )
 from chalicelib.tiktok.service import AccountService, NotConnected
-from chalicelib.tiktok.store import AccountStore
+from chalicelib.tiktok.store import AccountItem, AccountStore
 from tests.integration.conftest import Calls
 from tests.integration.house import HALF_A_YEAR, TWO_HOURS, FakeTikTok, Greenroom
 
@@ -366,6 +366,20 @@ def test_what_cannot_be_renewed_now_comes_again_and_stops_nobody_else(
     assert accounts.renew_lapsing() == 1
     assert accounts.renew_lapsing() == 1
     assert {accounts.account(each).state for each in (ben, cleo)} == {TikTokState.CONNECTED}
+
+
+def test_an_account_that_breaks_is_told_of_and_keeps_no_other_from_its_turn(
+    greenroom: Greenroom, tiktok: FakeTikTok, accounts: AccountService, ben: Caller
+) -> None:
+    greenroom.connects(ben, "ben")
+    greenroom.clock.advance(SECOND)
+    greenroom.connects(cleo := greenroom.member(), "cleo")
+    greenroom.clock.advance(timedelta(seconds=HALF_A_YEAR) - LAPSE_AHEAD + SECOND)
+    AccountItem(f"member#{ben.owner}", "account").update([AccountItem.tokens.set(b"damaged")])
+    lapses_at = accounts.account(cleo).refresh_expires_at
+    with pytest.raises(ClientError):
+        accounts.renew_lapsing()
+    assert accounts.account(cleo).refresh_expires_at > lapses_at
 
 
 def test_an_account_that_tiktok_refuses_has_to_be_connected_again_and_is_left_alone(
