@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import TransactWriteError
 
 from chalicelib.activities.model import Activity, ActivityStatus, VideoChanged
@@ -27,7 +28,7 @@ from chalicelib.performances.model import (
     posted,
     staged,
 )
-from chalicelib.performances.queue import StagingQueue
+from chalicelib.performances.queue import MessageLost, StagingQueue
 from chalicelib.performances.store import PerformanceStore
 from chalicelib.points.service import PointService
 from chalicelib.programs.model import MemberStatus, local_time
@@ -312,9 +313,12 @@ class PerformanceService:
         taken = self._accounts.taken_places(program_id, member_id)
         under_way = {place.share_id.partition(".")[0] for place in taken}
         told = logger.get_correlation_id() or ""
-        self._queue.send(
-            [Reference(program_id, member_id, each, told) for each in sorted(under_way)]
-        )
+        found = [Reference(program_id, member_id, each, told) for each in sorted(under_way)]
+        try:
+            self._queue.send(found)
+        except (MessageLost, BotoCoreError, ClientError):
+            # The account is connected, or gone, all the same: that is what is to be answered.
+            logger.exception("not queued: the clock does it")
 
     def _send_pending(self, pending: PendingSend) -> tuple[Performance | None, Problem | None]:
         member = self._programs.member(pending.program_id, pending.member_id)

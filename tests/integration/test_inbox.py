@@ -22,6 +22,7 @@ from chalicelib.programs.model import MemberStatus
 from chalicelib.programs.store import MemberItem
 from chalicelib.tiktok.model import INBOX_PLACES, PLACE_LIFETIME
 from chalicelib.videos.service import Opener
+from tests.integration.conftest import Calls
 from tests.integration.theatre import Theatre, dies
 
 SECOND = timedelta(seconds=1)
@@ -215,6 +216,24 @@ def test_connecting_again_queues_what_was_held(theatre: Theatre) -> None:
     comes_back(theatre)
     queued = [reference.performance_id for reference, _ in theatre.greenroom.queued()]
     assert queued == [held.performance_id]
+
+
+def test_an_account_is_connected_and_taken_away_while_the_queue_takes_nothing(
+    theatre: Theatre, calls: Calls
+) -> None:
+    loses_account(theatre)
+    held = theatre.stage(theatre.performed())
+    failed = {"Failed": [{"Id": "0", "SenderFault": False, "Code": "InternalError"}]}
+    calls.fail("SendMessageBatch", {"Error": {"Code": "ServiceUnavailable", "Message": ""}})
+    comes_back(theatre)
+    theatre.later(HELD_LOOK)
+    assert theatre.greenroom.house.follow_up.queue_again() == 1
+    assert theatre.stage(held).state is State.STAGED
+    with pytest.MonkeyPatch.context() as patch:
+        sqs = theatre.greenroom.queue._sqs
+        patch.setattr(sqs, "send_message_batch", lambda **_: failed)
+        theatre.greenroom.house.performances.disconnect(theatre.ana)
+    assert theatre.greenroom.now(theatre.ana).tiktok is None
 
 
 def test_a_held_send_is_looked_at_by_the_clock_too(theatre: Theatre) -> None:
