@@ -372,6 +372,7 @@ class AccountService:
                 self._locked(account.program_id, account.member_id, grant),
                 now + timedelta(seconds=grant.expires_in),
                 now + timedelta(seconds=grant.refresh_expires_in),
+                self._note(account, TikTokState.CONNECTED),
             )
         )
 

@@ -320,7 +320,8 @@ def test_while_another_worker_refreshes_its_result_is_waited_for(
             grant = tiktok.grant("ben")
             expires_at = greenroom.clock.now() + timedelta(seconds=grant.expires_in)
             ciphertext = accounts._locked(ben.program_id, ben.member_id, grant)
-            assert accounts._store.renew(account, name, ciphertext, expires_at, expires_at)
+            also = accounts._note(account, TikTokState.CONNECTED)
+            assert accounts._store.renew(account, name, ciphertext, expires_at, expires_at, also)
 
     accounts._sleep = other_worker_finishes
     assert token(greenroom, ben) == "access-ben-2"
@@ -420,6 +421,25 @@ def test_a_refused_refresh_of_the_stored_pair_means_reconnecting_and_the_member_
     greenroom.connects(ben, "ben")
     assert greenroom.now(ben).tiktok is TikTokState.CONNECTED
     assert token(greenroom, ben) == "access-ben-2"
+
+
+def test_a_pair_stored_after_the_one_before_was_found_dead_connects_the_member_again(
+    greenroom: Greenroom, tiktok: FakeTikTok, accounts: AccountService, ben: Caller
+) -> None:
+    greenroom.connects(ben, "ben")
+    greenroom.clock.advance(FRESH_FOR)
+
+    def another_finds_the_old_pair_dead() -> None:
+        greenroom.clock.advance(REFRESH_LOCK + SECOND)
+        tiktok.next_of["refresh"] = [Reconnect("invalid_grant", cause=Cause.CONSENT_ENDED)]
+        with pytest.raises(NotConnected):
+            token(greenroom, ben)
+        assert greenroom.now(ben).tiktok is TikTokState.RECONNECT_REQUIRED
+
+    tiktok.next_of["refresh"] = [another_finds_the_old_pair_dead]
+    assert token(greenroom, ben) == "access-ben-2"
+    assert accounts.account(ben).state is TikTokState.CONNECTED
+    assert greenroom.now(ben).tiktok is TikTokState.CONNECTED
 
 
 def test_a_refused_refresh_after_another_workers_rotation_uses_the_new_pair(
