@@ -151,8 +151,8 @@ class Performance:
 
     @property
     def place(self) -> Place:
-        """The place its draft takes in the member's TikTok inbox."""
-        return Place(self.performance_id, self.queued_at)
+        """The place its draft takes in the member's TikTok inbox, anew once it was held."""
+        return Place(self.performance_id, self.trying_since)
 
     @property
     def next_step(self) -> str:

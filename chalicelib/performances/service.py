@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import TransactWriteError
 
 from chalicelib.activities.model import Activity, ActivityStatus, VideoChanged
@@ -27,7 +28,7 @@ from chalicelib.performances.model import (
     posted,
     staged,
 )
-from chalicelib.performances.queue import StagingQueue
+from chalicelib.performances.queue import MessageLost, StagingQueue
 from chalicelib.performances.store import PerformanceStore
 from chalicelib.points.service import PointService
 from chalicelib.programs.model import MemberStatus, local_time
@@ -113,15 +114,24 @@ class PerformanceService:
         """
         try:
             return self._perform(caller, activity_id, correlation_id, made_id)
-        except Problem as problem:
-            # A retry of a request whose answer was lost: what it made is the answer.
-            made = self._store.get(caller.owner, f"prf_{made_id}") if made_id else None
-            if problem.code is ProblemCode.ALREADY_PERFORMED and made is not None:
-                return made
-            raise
+        except (Problem, Conflict):
+            made = self._made_before(caller, activity_id, made_id)
+            if made is None:
+                raise
+            return made
         except NotConnected:
             begun = self._accounts.authorize(caller, correlation_id, activity_id)
             raise AccountRequired(begun) from None
+
+    def _made_before(
+        self, caller: Caller, activity_id: str, made_id: str | None
+    ) -> Performance | None:
+        """Find what a request made whose answer was lost: that is the answer to its retry.
+
+        It is so whatever has become of it, or of the activity, since.
+        """
+        made = self._store.get(caller.owner, f"prf_{made_id}") if made_id else None
+        return made if made and made.activity_id == activity_id else None
 
     def _perform(
         self, caller: Caller, activity_id: str, correlation_id: str, made_id: str | None = None
@@ -225,25 +235,31 @@ class PerformanceService:
         `activity_ended`, `tiktok_inbox_full`, `changed_meanwhile`, and `AccountRequired`, after
         which the manager tries again.
         """
+        try:
+            return self._try_on(caller, activity_id, correlation_id, made_id)
+        except (Problem, Conflict):
+            made = self._made_before(caller, activity_id, made_id)
+            if made is None:
+                raise
+            return made
+        except NotConnected:
+            raise AccountRequired(self._accounts.authorize(caller, correlation_id)) from None
+
+    def _try_on(
+        self, caller: Caller, activity_id: str, correlation_id: str, made_id: str | None
+    ) -> Performance:
         activity = self._activities.activity(caller.program_id, activity_id)
         if activity is None:
             raise not_found("activity")
-        now = self._clock.now()
         made = self._made(
             caller,
             activity,
-            _tried_video(activity, now),
+            _tried_video(activity, self._clock.now()),
             correlation_id=correlation_id,
             made_id=made_id,
         )
         trial = replace(made, points=0, trial=True)
-        try:
-            return self._with_place(caller, lambda: self._add_trial(trial))
-        except NotConnected:
-            raise AccountRequired(self._accounts.authorize(caller, correlation_id)) from None
-        except Conflict:
-            # A retry of a request whose answer was lost: what it made is the answer.
-            return self.performance(caller, trial.performance_id)
+        return self._with_place(caller, lambda: self._add_trial(trial))
 
     def _add_trial(self, trial: Performance) -> Performance:
         look_at = next_look(trial, trial.queued_at) or trial.queued_at
@@ -297,9 +313,12 @@ class PerformanceService:
         taken = self._accounts.taken_places(program_id, member_id)
         under_way = {place.share_id.partition(".")[0] for place in taken}
         told = logger.get_correlation_id() or ""
-        self._queue.send(
-            [Reference(program_id, member_id, each, told) for each in sorted(under_way)]
-        )
+        found = [Reference(program_id, member_id, each, told) for each in sorted(under_way)]
+        try:
+            self._queue.send(found)
+        except (MessageLost, BotoCoreError, ClientError):
+            # The account is connected, or gone, all the same: that is what is to be answered.
+            logger.exception("not queued: the clock does it")
 
     def _send_pending(self, pending: PendingSend) -> tuple[Performance | None, Problem | None]:
         member = self._programs.member(pending.program_id, pending.member_id)

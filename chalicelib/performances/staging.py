@@ -181,7 +181,7 @@ class Stager:
             return now - since >= POSTED_LIMIT
         if performance.held_at is not None or now - performance.trying_since < SENDING_LIMIT:
             return False
-        if performance.state is State.UNCONFIRMED:
+        if performance.state in (State.UNCONFIRMED, State.DELIVERED):
             self._fail(performance, lease, "unconfirmed", _UNCONFIRMED)
         else:
             self._fail(performance, lease, "given_up", _GIVEN_UP)
@@ -230,8 +230,13 @@ class Stager:
         self._count_lost_draft(performance)
         now = self._clock.now()
         begun = resumed(begun_anew(performance), now)
-        begun = replace(begun, attempts=performance.attempts + 1)
-        self._write(begun, performance.state, lease)
+        # From here on for this account alone, should the member connect another meanwhile.
+        begun = replace(begun, attempts=performance.attempts + 1, open_id=access.open_id)
+        exchanged = begun.place != performance.place
+        if exchanged:
+            # What was held takes its place at TikTok from now on.
+            self._accounts.count_place(begun.program_id, begun.member_id, begun.place)
+        self._write(begun, performance.state, lease, frees=performance.place if exchanged else None)
         try:
             draft = self._with_token(
                 begun, lambda token: self._client.begin_upload(token, performance.size_bytes)
@@ -246,7 +251,6 @@ class Stager:
             begun,
             state=State.INITIATED,
             publish_id=draft.publish_id,
-            open_id=access.open_id,
             upload_address=sealed,
             initiated_at=self._clock.now(),
         )
@@ -354,7 +358,7 @@ class Stager:
         known = {"publish_id": performance.publish_id, "log_id": share.log_id}
         match share.state:
             case ShareState.POSTED:
-                self._write(posted(performance, now), performance.state, lease, frees=True)
+                self._write(posted(performance, now), performance.state, lease, frees=performance.place)
                 logger.info("posted", extra=known)
             case ShareState.IN_INBOX if performance.state in BEFORE_STAGED:
                 self._write(staged(performance, now), performance.state, lease)
@@ -362,7 +366,7 @@ class Stager:
             case ShareState.FAILED if performance.state not in BEFORE_STAGED:
                 # It was in the inbox, where the member let it go.
                 over = self._store.change(performance, performance.state, None, lease)
-                commit([over, self._free_place(performance)])
+                commit([over, self._free_place(performance, performance.place)])
             case ShareState.FAILED if isinstance(share.fail, Reconnect):
                 self._fail(performance, lease, "reconnect_required", _RECONNECT, share.fail)
             case ShareState.FAILED if isinstance(share.fail, Refused):
@@ -380,17 +384,15 @@ class Stager:
         self._later(performance, LATER.total_seconds(), None)
 
     def _write(
-        self, performance: Performance, before: State, lease: str, *, frees: bool = False
+        self, performance: Performance, before: State, lease: str, *, frees: Place | None = None
     ) -> None:
-        """Write a change of state; with `frees` the place in the inbox is given back with it."""
+        """Write a change of state; the place `frees` in the inbox is given back with it."""
         look_at = next_look(performance, self._clock.now())
         parts: list[Part] = [self._store.change(performance, before, look_at, lease)]
-        commit([*parts, self._free_place(performance)] if frees else parts)
+        commit([*parts, self._free_place(performance, frees)] if frees else parts)
 
-    def _free_place(self, performance: Performance) -> Part:
-        return self._accounts.free_place(
-            performance.program_id, performance.member_id, performance.place
-        )
+    def _free_place(self, performance: Performance, place: Place) -> Part:
+        return self._accounts.free_place(performance.program_id, performance.member_id, place)
 
     def _later(
         self, performance: Performance, seconds: float | None, error: TikTokError | None
@@ -472,7 +474,7 @@ class Stager:
         commit(
             [
                 self._store.change(failed, stored.state, None, lease),
-                *([self._free_place(stored)] if no_draft else ()),
+                *([self._free_place(stored, stored.place)] if no_draft else ()),
                 *self._undone(stored),
             ]
         )

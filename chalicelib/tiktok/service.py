@@ -301,9 +301,11 @@ class AccountService:
         """Refresh connected accounts that would lapse for not being used; tells how many.
 
         One that TikTok refuses has to be connected again; one it does not answer for comes again.
+        Raises the first failure of our own when all have had their turn.
         """
         before = self._clock.now() + LAPSE_AHEAD
         renewed = 0
+        broken: Exception | None = None
         for program_id, member_id in self._store.lapsing(before, LAPSING_PER_RUN):
             logger.append_keys(program_id=program_id, member_id=member_id)
             try:
@@ -315,8 +317,13 @@ class AccountService:
                 logger.info("lapsed")
             except TikTokError as error:
                 logger.warning("not renewed", extra={"tiktok": error.code, "log_id": error.log_id})
+            except Exception as error:  # noqa: BLE001  raised below, once the others had their turn
+                logger.exception("renewing broke")
+                broken = broken or error
             else:
                 renewed += 1
+        if broken:
+            raise broken
         return renewed
 
     def give_up(self, program_id: str, member_id: str, refused: str) -> None:
@@ -365,6 +372,7 @@ class AccountService:
                 self._locked(account.program_id, account.member_id, grant),
                 now + timedelta(seconds=grant.expires_in),
                 now + timedelta(seconds=grant.refresh_expires_in),
+                self._note(account, TikTokState.CONNECTED),
             )
         )
 

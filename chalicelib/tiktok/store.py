@@ -299,8 +299,13 @@ class AccountStore:
         tokens: bytes,
         access_expires_at: datetime,
         refresh_expires_at: datetime,
+        also: Part,
     ) -> bool:
-        """Store a rotated pair and let the lock go; False if the lock was lost meanwhile."""
+        """Store a rotated pair and let the lock go; False if another pair was stored meanwhile.
+
+        Who lost the lock stores it as well, while the pair it replaces is there: it is no worse.
+        That one may have been found dead since, so the account is said to be connected by `also`.
+        """
         actions: list[Action] = [
             AccountItem.state.set(TikTokState.CONNECTED.value),
             AccountItem.lapses_in.set(_LAPSES),
@@ -310,9 +315,14 @@ class AccountStore:
             AccountItem.lock.remove(),
             AccountItem.locked_until.remove(),
         ]
-        # A lock that ran out does not make this pair worse than the one it replaces.
-        mine = (AccountItem.lock == lock) | (AccountItem.tokens == account.tokens)
-        return self._change(account, actions, mine)
+        if self._change(account, actions, AccountItem.lock == lock):
+            return True
+        item = AccountItem(_member_key(account.program_id, account.member_id), _ACCOUNT)
+        try:
+            commit([Update(item, actions, AccountItem.tokens == account.tokens), also])
+        except Conflict:
+            return False
+        return True
 
     def unlock_refresh(self, account: Account, lock: str) -> bool:
         actions: list[Action] = [AccountItem.lock.remove(), AccountItem.locked_until.remove()]

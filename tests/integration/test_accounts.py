@@ -28,7 +28,7 @@ from chalicelib.tiktok.model import (
     Tokens,
 )
 from chalicelib.tiktok.service import AccountService, NotConnected
-from chalicelib.tiktok.store import AccountStore
+from chalicelib.tiktok.store import AccountItem, AccountStore
 from tests.integration.conftest import Calls
 from tests.integration.house import HALF_A_YEAR, TWO_HOURS, FakeTikTok, Greenroom
 
@@ -320,7 +320,8 @@ def test_while_another_worker_refreshes_its_result_is_waited_for(
             grant = tiktok.grant("ben")
             expires_at = greenroom.clock.now() + timedelta(seconds=grant.expires_in)
             ciphertext = accounts._locked(ben.program_id, ben.member_id, grant)
-            assert accounts._store.renew(account, name, ciphertext, expires_at, expires_at)
+            also = accounts._note(account, TikTokState.CONNECTED)
+            assert accounts._store.renew(account, name, ciphertext, expires_at, expires_at, also)
 
     accounts._sleep = other_worker_finishes
     assert token(greenroom, ben) == "access-ben-2"
@@ -368,6 +369,20 @@ def test_what_cannot_be_renewed_now_comes_again_and_stops_nobody_else(
     assert {accounts.account(each).state for each in (ben, cleo)} == {TikTokState.CONNECTED}
 
 
+def test_an_account_that_breaks_is_told_of_and_keeps_no_other_from_its_turn(
+    greenroom: Greenroom, tiktok: FakeTikTok, accounts: AccountService, ben: Caller
+) -> None:
+    greenroom.connects(ben, "ben")
+    greenroom.clock.advance(SECOND)
+    greenroom.connects(cleo := greenroom.member(), "cleo")
+    greenroom.clock.advance(timedelta(seconds=HALF_A_YEAR) - LAPSE_AHEAD + SECOND)
+    AccountItem(f"member#{ben.owner}", "account").update([AccountItem.tokens.set(b"damaged")])
+    lapses_at = accounts.account(cleo).refresh_expires_at
+    with pytest.raises(ClientError):
+        accounts.renew_lapsing()
+    assert accounts.account(cleo).refresh_expires_at > lapses_at
+
+
 def test_an_account_that_tiktok_refuses_has_to_be_connected_again_and_is_left_alone(
     greenroom: Greenroom, tiktok: FakeTikTok, accounts: AccountService, ben: Caller
 ) -> None:
@@ -406,6 +421,25 @@ def test_a_refused_refresh_of_the_stored_pair_means_reconnecting_and_the_member_
     greenroom.connects(ben, "ben")
     assert greenroom.now(ben).tiktok is TikTokState.CONNECTED
     assert token(greenroom, ben) == "access-ben-2"
+
+
+def test_a_pair_stored_after_the_one_before_was_found_dead_connects_the_member_again(
+    greenroom: Greenroom, tiktok: FakeTikTok, accounts: AccountService, ben: Caller
+) -> None:
+    greenroom.connects(ben, "ben")
+    greenroom.clock.advance(FRESH_FOR)
+
+    def another_finds_the_old_pair_dead() -> None:
+        greenroom.clock.advance(REFRESH_LOCK + SECOND)
+        tiktok.next_of["refresh"] = [Reconnect("invalid_grant", cause=Cause.CONSENT_ENDED)]
+        with pytest.raises(NotConnected):
+            token(greenroom, ben)
+        assert greenroom.now(ben).tiktok is TikTokState.RECONNECT_REQUIRED
+
+    tiktok.next_of["refresh"] = [another_finds_the_old_pair_dead]
+    assert token(greenroom, ben) == "access-ben-2"
+    assert accounts.account(ben).state is TikTokState.CONNECTED
+    assert greenroom.now(ben).tiktok is TikTokState.CONNECTED
 
 
 def test_a_refused_refresh_after_another_workers_rotation_uses_the_new_pair(

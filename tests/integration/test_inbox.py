@@ -21,6 +21,8 @@ from chalicelib.points.model import Totals
 from chalicelib.programs.model import MemberStatus
 from chalicelib.programs.store import MemberItem
 from chalicelib.tiktok.model import INBOX_PLACES, PLACE_LIFETIME
+from chalicelib.videos.service import Opener
+from tests.integration.conftest import Calls
 from tests.integration.theatre import Theatre, dies
 
 SECOND = timedelta(seconds=1)
@@ -152,6 +154,25 @@ def test_a_draft_whose_answer_was_lost_is_counted_as_taking_a_place(theatre: The
     assert sorted(place.share_id for place in taken) == [name, f"{name}.1"]
 
 
+def test_what_was_held_takes_its_place_from_when_it_goes_on_its_way(theatre: Theatre) -> None:
+    loses_account(theatre)
+    held = theatre.stage(theatre.performed())
+    theatre.later(timedelta(days=3))
+    comes_back(theatre)
+    staged = theatre.stage(held)
+    assert staged.state is State.STAGED
+    [place] = theatre.greenroom.house.tiktok.taken_places(*whose(theatre))
+    assert (place, place.since) == (staged.place, theatre.clock.now())
+    for _ in range(INBOX_PLACES - 1):
+        theatre.performed()
+    with pytest.raises(Problem, match="Post one"):
+        theatre.performed()
+    theatre.sandbox.person_posts("ana", staged.publish_id or "")
+    theatre.later(MINUTE)
+    assert theatre.stage(staged).state is State.POSTED
+    assert staged.place not in theatre.greenroom.house.tiktok.taken_places(*whose(theatre))
+
+
 def whose(theatre: Theatre) -> tuple[str, str]:
     return theatre.ana.program_id, theatre.ana.member_id
 
@@ -195,6 +216,24 @@ def test_connecting_again_queues_what_was_held(theatre: Theatre) -> None:
     comes_back(theatre)
     queued = [reference.performance_id for reference, _ in theatre.greenroom.queued()]
     assert queued == [held.performance_id]
+
+
+def test_an_account_is_connected_and_taken_away_while_the_queue_takes_nothing(
+    theatre: Theatre, calls: Calls
+) -> None:
+    loses_account(theatre)
+    held = theatre.stage(theatre.performed())
+    failed = {"Failed": [{"Id": "0", "SenderFault": False, "Code": "InternalError"}]}
+    calls.fail("SendMessageBatch", {"Error": {"Code": "ServiceUnavailable", "Message": ""}})
+    comes_back(theatre)
+    theatre.later(HELD_LOOK)
+    assert theatre.greenroom.house.follow_up.queue_again() == 1
+    assert theatre.stage(held).state is State.STAGED
+    with pytest.MonkeyPatch.context() as patch:
+        sqs = theatre.greenroom.queue._sqs
+        patch.setattr(sqs, "send_message_batch", lambda **_: failed)
+        theatre.greenroom.house.performances.disconnect(theatre.ana)
+    assert theatre.greenroom.now(theatre.ana).tiktok is None
 
 
 def test_a_held_send_is_looked_at_by_the_clock_too(theatre: Theatre) -> None:
@@ -267,6 +306,28 @@ def test_a_draft_begun_on_one_account_is_begun_anew_on_the_next(theatre: Theatre
     assert staged.state is State.STAGED
     bob = theatre.sandbox.record()["people"]["bob"]
     assert bob["completed_uploads"] == 1
+
+
+def test_an_account_exchanged_right_before_a_draft_is_begun_is_the_one_it_is_begun_on(
+    theatre: Theatre,
+) -> None:
+    open_at = theatre.stager._videos.open_at
+
+    def exchanged(video_key: str, likely_byte: int = 0) -> Opener:
+        theatre.stager._videos.open_at = open_at  # type: ignore[method-assign]
+        begun = theatre.greenroom.asks(theatre.ana)
+        came_back = theatre.sandbox.consent("bob", url=begun.authorize_url)
+        theatre.greenroom.comes_back(begun, "bob", code=came_back["code"])
+        return open_at(video_key, likely_byte)
+
+    theatre.stager._videos.open_at = exchanged  # type: ignore[method-assign]
+    performance = theatre.stage(theatre.performed())
+    assert (performance.state, performance.attempts) == (State.QUEUED, 0)
+    theatre.later(LATER)
+    staged = theatre.stage(performance)
+    assert staged.state is State.STAGED
+    assert staged.open_id == theatre.greenroom.house.tiktok.account(theatre.ana).open_id
+    assert theatre.sandbox.record()["people"]["bob"]["completed_uploads"] == 1
 
 
 # Leaving

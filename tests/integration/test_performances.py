@@ -173,6 +173,23 @@ def test_a_repeated_request_finds_the_performance_it_made(
     assert greenroom.totals(ana) == Totals(10, 10)
 
 
+def test_a_repeated_request_finds_what_it_made_whatever_has_become_of_it_since(
+    greenroom: Greenroom, ana: Caller
+) -> None:
+    service = greenroom.house.performances
+    ends_at = greenroom.clock.now() + timedelta(minutes=1)
+    activity = greenroom.activity(ends_at=ends_at)
+    made = service.perform(ana, activity.activity_id, CORRELATION, "made1")
+    service.disconnect(ana)
+    greenroom.house.stager.stage(reference_of(made))
+    greenroom.connects(ana, "ana")
+    assert service.perform(ana, activity.activity_id, CORRELATION, "made1").state is State.FAILED
+    greenroom.clock.advance(timedelta(minutes=1))
+    assert service.perform(ana, activity.activity_id, CORRELATION, "made1").state is State.FAILED
+    assert len(greenroom.history(ana)) == 1
+    assert greenroom.totals(ana) == Totals(0, 0)
+
+
 def test_points_are_those_of_the_moment(greenroom: Greenroom, ana: Caller) -> None:
     activity = greenroom.activity(points=10)
     performance = greenroom.perform(ana, activity)

@@ -553,6 +553,19 @@ def test_a_draft_that_had_to_wait_has_its_full_time_to_arrive_without_an_account
     assert theatre.stage(performance).failure == "unconfirmed"
 
 
+def test_of_whole_bytes_that_cannot_be_asked_about_it_is_not_said_that_tiktok_lacks_them(
+    theatre: Theatre,
+) -> None:
+    theatre.tiktok.before["status"] = dies
+    crashed = theatre.crashes(theatre.performed())
+    assert crashed.state is State.DELIVERED
+    theatre.later(SENDING_LIMIT)
+    failed = theatre.stage(crashed)
+    assert (failed.failure, theatre.uploads) == ("unconfirmed", 1)
+    assert "Look into your TikTok inbox" in (failed.reason or "")
+    assert theatre.failed_for_good(failed)
+
+
 def test_an_outage_of_the_token_endpoint_disconnects_nobody(theatre: Theatre) -> None:
     theatre.sandbox.control("tokens", {"person": "ana", "expire": ["access"]})
     theatre.sandbox.faults({"endpoint": "token", "kind": "status", "error_code": "server_error"})
