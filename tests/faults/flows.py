@@ -157,8 +157,10 @@ BANNED = Flow(
     "refused at init",
     faults=(_init("status", status=403, error_code="spam_risk_user_banned_from_posting"),),
     must=frozenset({"failed"}),
-    may=frozenset({"failed"}),
+    may=TOLD,
 )
+"""It is refused once: who dies before that is written asks again, and may."""
+
 RENEWED = Flow("idle, renewed by the clock", _idle_until_it_lapses)
 REFRESHES = Flow("token runs out on the way", _token_runs_out)
 CLEAN = (
