@@ -21,7 +21,6 @@ from pynamodb.indexes import (
     IncludeProjection,
     KeysOnlyProjection,
 )
-from pynamodb.models import Model
 
 from chalicelib.activities.model import (
     Activity,
@@ -30,7 +29,7 @@ from chalicelib.activities.model import (
     OpenActivity,
     VideoChanged,
 )
-from chalicelib.foundation.table import Conflict, Delete, Put, Update, bind, commit
+from chalicelib.foundation.table import Conflict, Delete, LeanModel, Put, Update, bind, commit
 from chalicelib.videos.model import facts_from, problems_from
 
 _DUE = "due"
@@ -57,7 +56,7 @@ class OpenIndex(GlobalSecondaryIndex["OpenItem"]):
     activity_id = UnicodeAttribute(range_key=True)
 
 
-class OpenItem(Model):
+class OpenItem(LeanModel):
     """An activity as the open index has it: a thousand are read for one page of a feed."""
 
     class Meta:
@@ -121,7 +120,7 @@ class DueIndex(GlobalSecondaryIndex["ActivityItem"]):
     ends_at = UTCDateTimeAttribute(range_key=True)
 
 
-class ActivityItem(Model):
+class ActivityItem(LeanModel):
     class Meta:
         table_name = ""
 
@@ -248,7 +247,7 @@ class Mark:
     performance_id: str | None
 
 
-class MarkItem(Model):
+class MarkItem(LeanModel):
     """A member's mark on an activity. A performance's is what lets there be no second one."""
 
     class Meta:

@@ -8,7 +8,7 @@ likewise (`Read`): one call, one instant.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Self
 
 from pynamodb.connection import Connection
 from pynamodb.exceptions import (
@@ -29,6 +29,24 @@ from chalicelib.foundation.aws import ATTEMPTS, CONNECT_SECONDS, READ_SECONDS
 CONFLICT_ATTEMPTS = 6
 _CONDITION_FAILED = "ConditionalCheckFailed"
 _CONFLICT = "TransactionConflict"
+
+
+class LeanModel(Model):
+    """A model whose items are read by the hundred, none of whose attributes has a default.
+
+    PynamoDB goes through every attribute of a model three times for each item it reads, and sets
+    one by one what it finds: that takes as long as the reading.
+    """
+
+    @classmethod
+    def from_raw_data(cls, data: dict[str, Any]) -> Self:
+        item, known = cls(_user_instantiated=False), cls.get_attributes()
+        item.attribute_values = {
+            name: known[name].deserialize(known[name].get_value(value))
+            for name, value in data.items()
+            if name in known and "NULL" not in value
+        }
+        return item
 
 
 def bind(model: type[Model], table_name: str) -> None:

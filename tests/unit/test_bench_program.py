@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from bench.program import Cost, Pattern, Wrong, _units, insist, verdict
+from bench.program import Cost, Pattern, _units, verdict
+from bench.seeding import Wrong, insist
 
 FLAT = Pattern("a page", 2, "", lambda *_: None)
 GROWING = Pattern("a feed", 2, "open activities", lambda *_: None)

@@ -1,0 +1,413 @@
+"""A program of any size, written straight into the tables of a local cloud."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import batched
+from typing import Any
+
+import boto3
+import click
+from botocore.config import Config
+from pynamodb.models import Model
+
+from chalicelib.activities.model import Activity, ActivityState
+from chalicelib.activities.store import ActivityItem, MarkItem
+from chalicelib.composition import House
+from chalicelib.foundation.identity import Caller, Claims, Role, TikTokState
+from chalicelib.foundation.ids import new_id
+from chalicelib.performances.model import State
+from chalicelib.performances.store import PerformanceItem
+from chalicelib.points.board_store import BoardStore, ScoreItem
+from chalicelib.points.boards import Snapshots
+from chalicelib.points.model import EntryKind
+from chalicelib.points.periods import Period, day_of, span_of
+from chalicelib.points.store import EntryItem, TotalsItem
+from chalicelib.programs.channels.store import MembershipItem
+from chalicelib.programs.model import ChannelKind, Member, MemberStatus, owner_key
+from chalicelib.programs.service import ProgramService
+from chalicelib.programs.store import (
+    CHANNELS,
+    MANAGERS,
+    CampaignItem,
+    ChannelItem,
+    CountItem,
+    GuardItem,
+    MemberItem,
+    ProgramItem,
+    ProgramStore,
+    campaign_key,
+    channel_key,
+    email_key,
+    member_key,
+    named_guard,
+)
+from chalicelib.tiktok.store import AccountItem
+from chalicelib.videos.model import VideoFacts
+
+PAGE, ASKING = 20, 40
+JOINED = 3
+"""Every fifth member is in this many channels."""
+FACTS = VideoFacts(
+    size_bytes=10_000_000,
+    container="mp4",
+    has_video=True,
+    codec="h264",
+    duration_seconds=10.0,
+    width=1080,
+    height=1920,
+    frame_rate=30.0,
+)
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of everything a program has; `activities` are those that are open too."""
+
+    members: int = 100_000
+    activities: int = 10_000
+    opened: int = 1_000
+    channels: int = 200
+    campaigns: int = 100
+
+    def share(self, share: float) -> "Size":
+        """Give a part of it, or more of it, at least a page of each."""
+        kept = (self.members, self.activities, self.opened, self.channels, self.campaigns)
+        return Size(*(max(int(each * share), PAGE + 1) for each in kept))
+
+
+@dataclass
+class Seeded:
+    """A program in the tables, and who and what of it is asked for.
+
+    `diligent` has done all but one in a hundred of the open activities. `channelled` are in
+    channels, `others` in none. `for_all` are open activities that are addressed to nobody.
+    """
+
+    house: House
+    program_id: str
+    members: int
+    manager: Caller
+    diligent: Caller
+    channelled: list[Caller]
+    others: list[Caller]
+    for_all: list[str]
+    campaign_id: str
+    channel_id: str
+    empty_channel_id: str
+    invited: int = 0
+
+    def claims(self, caller: Caller) -> Claims:
+        return Claims(f"subject-{caller.member_id}", caller.email, 0)
+
+
+class Wrong(AssertionError):
+    """A pattern did not do what it is measured for."""
+
+
+def insist(*facts: object) -> None:
+    """See that a pattern did its work: what does nothing is always cheap. Raises `Wrong`."""
+    if not all(facts):
+        raise Wrong(facts)
+
+
+def write(items: Iterable[Model], total: int = 0, what: str = "") -> None:
+    """Write items 25 a call, four calls at once, saying how far it is."""
+    client, done, said = dynamodb(), 0, time.monotonic()
+
+    def send(batch: Sequence[Model]) -> int:
+        left: dict[str, list[Any]] = {}
+        for each in batch:
+            put = {"PutRequest": {"Item": each.serialize()}}
+            left.setdefault(each.Meta.table_name, []).append(put)
+        while left:
+            left = client.batch_write_item(RequestItems=left)["UnprocessedItems"]
+        return len(batch)
+
+    with ThreadPoolExecutor(4) as threads:
+        for many in batched(batched(items, 25), 400):
+            for count in threads.map(send, many):
+                done += count
+                if total and time.monotonic() - said > 2:  # noqa: PLR2004  seconds
+                    click.echo(f"  {what}: {done:,} of {total:,}", err=True)
+                    said = time.monotonic()
+
+
+def dynamodb() -> Any:
+    return boto3.client("dynamodb", config=Config(max_pool_connections=8))
+
+
+def activity_item(program_id: str, made_at: datetime, **changes: Any) -> ActivityItem:
+    """Make an activity for everybody, open if no change says otherwise."""
+    activity_id = new_id("act", made_at)
+    given = {
+        "program_id": program_id,
+        "activity_id": activity_id,
+        "state": ActivityState.PUBLISHED,
+        "instructions": "Share this video on TikTok",
+        "upload_id": activity_id.replace("act", "upl"),
+        "points": 10,
+        "featured": False,
+        "starts_at": None,
+        "ends_at": None,
+        "time_zone": "UTC",
+        "created_by": "mem_manager",
+        "created_at": made_at,
+        "video": FACTS,
+        "video_key": f"videos/{program_id}/{activity_id}",
+    }
+    return ActivityItem.of(Activity(**{**given, **changes}))
+
+
+def seed(house: House, size: Size) -> Seeded:
+    """Put a program of this size into the tables, and make its boards."""
+    now = datetime.now(UTC)
+    program_id = new_id("prg", now)
+    # The services bind their tables when they are made.
+    insist(house.programs, house.members, house.channels, house.campaigns, house.activities)
+    insist(house.performances, house.tiktok, house.points, house.snapshots)
+    write([ProgramItem(program_id, "program", name="Bench", time_zone="UTC", created_at=now)])
+    channel_ids = [new_id("chn", now - timedelta(days=1, seconds=n)) for n in range(size.channels)]
+    *peopled, empty = channel_ids
+    campaign_ids = [
+        new_id("cmp", now - timedelta(days=1, seconds=n)) for n in range(size.campaigns)
+    ]
+    write(_channels(program_id, channel_ids))
+    write(_campaigns(program_id, campaign_ids, now))
+    people = [
+        _member(program_id, number, now - timedelta(seconds=size.members - number), peopled)
+        for number in range(size.members)
+    ]
+    manager = people[-1]
+    manager.role = Role.MANAGER.value
+    write(_with_guards(people), 2 * size.members, "members and their addresses")
+    write([CountItem(program_id, MANAGERS, ids={manager.member_id})])
+    write(_memberships(people), size.members // 5 * JOINED, "places in channels")
+    running = _activities(program_id, size, now, (peopled, campaign_ids))
+    callers = [each.to_member().as_caller() for each in people]
+    step = max(size.members // ASKING // 5, 1) * 5
+    (diligent, *channelled), others = callers[::step], callers[1::step]
+    done = running[: size.opened - max(size.opened // 100, 1)]
+    write(_done_by(diligent, done), 3 * len(done), "performances of one member")
+    write(_account(each, now) for each in (*channelled, *others))
+    week = span_of(Period.WEEK, day_of(now, "UTC")).key
+    earned = {each.member_id: 1 + number * 7919 % 5000 for number, each in enumerate(people)}
+    scores = (
+        ScoreItem(f"{program_id}#{week}", member_id, points=points)
+        for member_id, points in earned.items()
+    )
+    write(scores, size.members, "scores of the week")
+    _boards(house, [each.to_member() for each in people], {f"{program_id}#{week}": earned})
+    return Seeded(
+        house=house,
+        program_id=program_id,
+        members=size.members,
+        manager=manager.to_member().as_caller(),
+        diligent=diligent,
+        channelled=channelled,
+        others=others,
+        for_all=[each.activity_id for each in running if not each.channel_ids],
+        campaign_id=campaign_ids[0],
+        channel_id=peopled[0],
+        empty_channel_id=empty,
+    )
+
+
+def _channels(program_id: str, channel_ids: Sequence[str]) -> Iterator[Model]:
+    """Channels, every fourth but the first and the last private."""
+    for number, channel_id in enumerate(channel_ids):
+        private = number % 4 == 1 and channel_id != channel_ids[-1]
+        key, name = channel_key(channel_id), f"Channel number {number}"
+        yield ChannelItem(
+            program_id,
+            key,
+            channel_id=channel_id,
+            name=name,
+            kind=(ChannelKind.PRIVATE if private else ChannelKind.PUBLIC).value,
+            archived=False,
+        )
+        yield named_guard("channel", program_id, name, channel_id)
+    yield CountItem(program_id, CHANNELS, ids=set(channel_ids), made=len(channel_ids))
+
+
+def _campaigns(program_id: str, campaign_ids: Sequence[str], now: datetime) -> Iterator[Model]:
+    for number, campaign_id in enumerate(campaign_ids):
+        name = f"Campaign number {number}"
+        yield CampaignItem(
+            program_id,
+            campaign_key(campaign_id),
+            campaign_id=campaign_id,
+            name=name,
+            archived=False,
+            created_at=now,
+        )
+        yield named_guard("campaign", program_id, name, campaign_id)
+
+
+def _member(
+    program_id: str, number: int, joined: datetime, channel_ids: Sequence[str]
+) -> MemberItem:
+    member_id = new_id("mem", joined)
+    turn = number // 5
+    into = {channel_ids[(turn + more) % len(channel_ids)] for more in range(JOINED)}
+    return MemberItem(
+        program_id,
+        member_key(member_id),
+        member_id=member_id,
+        email=f"member{number}@bench.example",
+        name=f"Member number {number}",
+        role=Role.MEMBER.value,
+        status=MemberStatus.ACTIVE.value,
+        time_zone="UTC",
+        invited_at=joined,
+        subject=f"subject-{member_id}",
+        tiktok=TikTokState.CONNECTED.value,
+        channels=into if number % 5 == 0 else None,
+    )
+
+
+def _with_guards(people: Iterable[MemberItem]) -> Iterator[Model]:
+    for each in people:
+        yield each
+        yield GuardItem(
+            each.program_id,
+            email_key(each.email),
+            owner_program_id=each.program_id,
+            owner_member_id=each.member_id,
+        )
+
+
+def _memberships(people: Iterable[MemberItem]) -> Iterator[MembershipItem]:
+    for each in people:
+        for channel_id in each.channels or ():
+            yield MembershipItem(
+                f"{each.program_id}/{channel_key(channel_id)}",
+                each.item,
+                member_id=each.member_id,
+            )
+
+
+def _activities(
+    program_id: str, size: Size, now: datetime, groups: tuple[Sequence[str], Sequence[str]]
+) -> list[ActivityItem]:
+    """Write activities, and give the open ones, newest first.
+
+    Every fourth is addressed to channels, half are of one campaign and a quarter of the others,
+    and a third of the ended ones are archived.
+    """
+    channel_ids, campaign_ids = groups
+
+    def grouped(number: int) -> dict[str, Any]:
+        turn = number // 4
+        addressed = {channel_ids[(turn + more) % len(channel_ids)] for more in range(JOINED)}
+        others = campaign_ids[1 + turn % (len(campaign_ids) - 1)] if number % 4 == 0 else None
+        return {
+            "channel_ids": frozenset(addressed if number % 4 == 2 else ()),  # noqa: PLR2004
+            "campaign_id": campaign_ids[0] if number % 2 else others,
+        }
+
+    ended = (
+        activity_item(
+            program_id,
+            now - timedelta(days=1, minutes=number),
+            **_past(archived=number % 3 == 0, at=now),
+            **grouped(number),
+        )
+        for number in range(size.activities - size.opened)
+    )
+    write(ended, size.activities - size.opened, "ended activities")
+    running = [
+        activity_item(program_id, now - timedelta(minutes=number), **grouped(number))
+        for number in range(size.opened)
+    ]
+    write(running, size.opened, "open activities")
+    return running
+
+
+def _past(*, archived: bool, at: datetime) -> dict[str, Any]:
+    state = ActivityState.ARCHIVED if archived else ActivityState.ENDED
+    return {"state": state, "ended_at": at, "archived_at": at if archived else None}
+
+
+class _Known(BoardStore):
+    """A store that need not ask for scores: the local engine takes too long at the whole size."""
+
+    def __init__(self, house: House, known: dict[str, dict[str, int]]) -> None:
+        super().__init__(house.settings.boards_table)
+        self._known = known
+
+    def scores(self, program_id: str, span_key: str) -> Iterator[tuple[str, int]]:
+        return iter(self._known.get(f"{program_id}#{span_key}", {}).items())
+
+
+class _Roll(ProgramService):
+    """Likewise for members."""
+
+    def __init__(self, house: House, members: list[Member]) -> None:
+        super().__init__(ProgramStore(house.settings.programs_table), house.clock)
+        self._members = members
+
+    def members(self, _: str) -> Iterator[Member]:
+        return iter(self._members)
+
+
+def _boards(house: House, members: list[Member], scores: dict[str, dict[str, int]]) -> None:
+    """Make the boards as the schedule does, of what is known to be in the tables."""
+    snapshots = Snapshots(_Known(house, scores), _Roll(house, members), house.clock)
+    program_id = members[0].program_id
+    snapshots.mark({program_id})
+    begun = time.monotonic()
+    insist(snapshots.make(program_id))
+    taken = time.monotonic() - begun
+    click.echo(f"  boards of {len(members):,} made in {taken:.1f} s, reads aside", err=True)
+
+
+def _done_by(caller: Caller, activities: Sequence[ActivityItem]) -> Iterator[Model]:
+    """All that a member's performances leave: marks, history, ledger and totals."""
+    for each in activities:
+        performance_id = new_id("prf", each.created_at)
+        yield MarkItem(caller.owner, each.activity_id, performance_id=performance_id)
+        yield PerformanceItem(
+            caller.owner,
+            performance_id,
+            program_id=caller.program_id,
+            member_id=caller.member_id,
+            activity_id=each.activity_id,
+            instructions=each.instructions,
+            video_key=each.video_key,
+            content_type="video/mp4",
+            size_bytes=FACTS.size_bytes,
+            points=each.points,
+            state=State.POSTED.value,
+            correlation_id="bench",
+            queued_at=each.created_at,
+        )
+        yield EntryItem(
+            caller.owner,
+            f"entry#{performance_id}#{EntryKind.AWARD.value}",
+            kind=EntryKind.AWARD.value,
+            points=each.points,
+            activity_id=each.activity_id,
+            performance_id=performance_id,
+            made_at=each.created_at,
+        )
+    earned = sum(int(each.points) for each in activities)
+    yield TotalsItem(caller.owner, "totals", balance=earned, earned=earned)
+
+
+def _account(caller: Caller, now: datetime) -> AccountItem:
+    return AccountItem(
+        f"member#{owner_key(caller.program_id, caller.member_id)}",
+        "account",
+        program_id=caller.program_id,
+        member_id=caller.member_id,
+        state=TikTokState.CONNECTED.value,
+        open_id=caller.member_id,
+        display_name="Bench",
+        tokens=b"-",
+        access_expires_at=now,
+        refresh_expires_at=now,
+        connected_at=now,
+    )
