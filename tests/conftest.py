@@ -4,9 +4,15 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from local.surroundings import keep_to_this_machine
 
+# How long an example takes says something about the machine, never about the code.
+settings.register_profile(
+    "greenroom", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("greenroom")
 keep_to_this_machine()
 for name in [name for name in os.environ if name.startswith("TIKTOK_")]:
     del os.environ[name]

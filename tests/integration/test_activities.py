@@ -488,7 +488,6 @@ some_activities = st.lists(
 _programs = count()
 one_after_the_other = hypothesis_settings(
     max_examples=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],  # each example has its program
 )
 

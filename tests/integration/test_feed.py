@@ -185,7 +185,6 @@ class Company:
 
 @settings(
     max_examples=30,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],  # each example has its program
 )
 @given(st.lists(st.booleans(), max_size=9), st.lists(deeds, max_size=4), st.integers(1, 3))
