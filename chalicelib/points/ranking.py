@@ -12,7 +12,7 @@ import json
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 PAGE_ROWS = 800
 """What a page is cut to: about 13 KB, where the head of 100,000 members has 9."""
@@ -23,9 +23,8 @@ TOP = 50
 AROUND = 2
 
 
-@dataclass(frozen=True)
-class Row:
-    """A member on the board."""
+class Row(NamedTuple):
+    """A member on the board. A tuple: each look at one's place makes a page of them."""
 
     member_id: str
     points: int
@@ -37,8 +36,7 @@ class Row:
         return (-self.points, self.member_id)
 
 
-@dataclass(frozen=True)
-class Ranked:
+class Ranked(NamedTuple):
     """A row and its rank; who has as many points has the same."""
 
     rank: int
