@@ -96,13 +96,10 @@ def ranked(rows: Sequence[Row], first_rank: int = 1, first_position: int = 1) ->
     For a piece of a board, tell the rank of its first row and that row's position.
     """
     found: list[Ranked] = []
+    rank, points = first_rank, rows[0].points if rows else 0
     for position, row in enumerate(rows, first_position):
-        if not found:
-            rank = first_rank
-        elif row.points != found[-1].row.points:
-            rank = position
-        else:
-            rank = found[-1].rank
+        if row.points != points:
+            rank, points = position, row.points
         found.append(Ranked(rank, row))
     return found
 
@@ -200,7 +197,7 @@ def rows_of(head: Head, page: Page, content: bytes) -> list[Ranked]:
         if each.page_id == page.page_id:
             break
         start += each.count
-    rows = [Row(*told) for told in unpacked(content)]
+    rows = list(map(Row._make, unpacked(content)))
     return ranked(rows, page.rank, max(start - AROUND, 0) + 1)
 
 
