@@ -285,7 +285,7 @@ class BoardStore:
         """Let readers see a board, all of it at once. Raises `LeaseLost`, nothing written then."""
         told = {
             "count": head.count,
-            "top": [[each.rank, *asdict(each.row).values()] for each in head.top],
+            "top": [[each.rank, *each.row] for each in head.top],
             "ranks": [[*asdict(page).values()] for page in head.ranks],
             "members": [[*asdict(page).values()] for page in head.members],
             "retired": head.retired,

@@ -12,7 +12,7 @@ import json
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 PAGE_ROWS = 800
 """What a page is cut to: about 13 KB, where the head of 100,000 members has 9."""
@@ -23,9 +23,8 @@ TOP = 50
 AROUND = 2
 
 
-@dataclass(frozen=True)
-class Row:
-    """A member on the board."""
+class Row(NamedTuple):
+    """A member on the board. A tuple: each look at one's place makes a page of them."""
 
     member_id: str
     points: int
@@ -37,8 +36,7 @@ class Row:
         return (-self.points, self.member_id)
 
 
-@dataclass(frozen=True)
-class Ranked:
+class Ranked(NamedTuple):
     """A row and its rank; who has as many points has the same."""
 
     rank: int
@@ -98,13 +96,10 @@ def ranked(rows: Sequence[Row], first_rank: int = 1, first_position: int = 1) ->
     For a piece of a board, tell the rank of its first row and that row's position.
     """
     found: list[Ranked] = []
+    rank, points = first_rank, rows[0].points if rows else 0
     for position, row in enumerate(rows, first_position):
-        if not found:
-            rank = first_rank
-        elif row.points != found[-1].row.points:
-            rank = position
-        else:
-            rank = found[-1].rank
+        if row.points != points:
+            rank, points = position, row.points
         found.append(Ranked(rank, row))
     return found
 
@@ -202,7 +197,7 @@ def rows_of(head: Head, page: Page, content: bytes) -> list[Ranked]:
         if each.page_id == page.page_id:
             break
         start += each.count
-    rows = [Row(*told) for told in unpacked(content)]
+    rows = list(map(Row._make, unpacked(content)))
     return ranked(rows, page.rank, max(start - AROUND, 0) + 1)
 
 
