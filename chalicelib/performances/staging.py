@@ -358,7 +358,9 @@ class Stager:
         known = {"publish_id": performance.publish_id, "log_id": share.log_id}
         match share.state:
             case ShareState.POSTED:
-                self._write(posted(performance, now), performance.state, lease, frees=performance.place)
+                self._write(
+                    posted(performance, now), performance.state, lease, frees=performance.place
+                )
                 logger.info("posted", extra=known)
             case ShareState.IN_INBOX if performance.state in BEFORE_STAGED:
                 self._write(staged(performance, now), performance.state, lease)
