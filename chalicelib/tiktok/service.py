@@ -5,7 +5,7 @@ import hmac
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from tenacity import Retrying, stop_after_attempt, wait_random_exponential
@@ -365,16 +365,17 @@ class AccountService:
             sleep=self._sleep,
             reraise=True,
         )
-        return retrying(
-            lambda: self._store.renew(
-                account,
-                lock,
-                self._locked(account.program_id, account.member_id, grant),
-                now + timedelta(seconds=grant.expires_in),
-                now + timedelta(seconds=grant.refresh_expires_in),
-                self._note(account, TikTokState.CONNECTED),
-            )
+        return retrying(lambda: self._store_pair(account, lock, grant, now))
+
+    def _store_pair(self, account: Account, lock: str, grant: Grant, now: datetime) -> bool:
+        renewed = replace(
+            account,
+            tokens=self._locked(account.program_id, account.member_id, grant),
+            access_expires_at=now + timedelta(seconds=grant.expires_in),
+            refresh_expires_at=now + timedelta(seconds=grant.refresh_expires_in),
         )
+        also = self._note(account, TikTokState.CONNECTED)
+        return self._store.renew(account, lock, renewed, also)
 
     def access_removed(self, open_id: str, removed_at: datetime) -> bool:
         """TikTok says that a person took the access back; False if that changes nothing here.

@@ -292,15 +292,7 @@ class AccountStore:
         ]
         return self._change(account, actions, free & (AccountItem.tokens == account.tokens))
 
-    def renew(
-        self,
-        account: Account,
-        lock: str,
-        tokens: bytes,
-        access_expires_at: datetime,
-        refresh_expires_at: datetime,
-        also: Part,
-    ) -> bool:
+    def renew(self, account: Account, lock: str, renewed: Account, also: Part) -> bool:
         """Store a rotated pair and let the lock go; False if another pair was stored meanwhile.
 
         Who lost the lock stores it as well, while the pair it replaces is there: it is no worse.
@@ -309,9 +301,9 @@ class AccountStore:
         actions: list[Action] = [
             AccountItem.state.set(TikTokState.CONNECTED.value),
             AccountItem.lapses_in.set(_LAPSES),
-            AccountItem.tokens.set(tokens),
-            AccountItem.access_expires_at.set(access_expires_at),
-            AccountItem.refresh_expires_at.set(refresh_expires_at),
+            AccountItem.tokens.set(renewed.tokens),
+            AccountItem.access_expires_at.set(renewed.access_expires_at),
+            AccountItem.refresh_expires_at.set(renewed.refresh_expires_at),
             AccountItem.lock.remove(),
             AccountItem.locked_until.remove(),
         ]

@@ -320,8 +320,14 @@ def test_while_another_worker_refreshes_its_result_is_waited_for(
             grant = tiktok.grant("ben")
             expires_at = greenroom.clock.now() + timedelta(seconds=grant.expires_in)
             ciphertext = accounts._locked(ben.program_id, ben.member_id, grant)
+            renewed = replace(
+                account,
+                tokens=ciphertext,
+                access_expires_at=expires_at,
+                refresh_expires_at=expires_at,
+            )
             also = accounts._note(account, TikTokState.CONNECTED)
-            assert accounts._store.renew(account, name, ciphertext, expires_at, expires_at, also)
+            assert accounts._store.renew(account, name, renewed, also)
 
     accounts._sleep = other_worker_finishes
     assert token(greenroom, ben) == "access-ben-2"

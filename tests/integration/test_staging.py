@@ -33,6 +33,7 @@ from chalicelib.tiktok.client import (
     ShareStatus,
 )
 from chalicelib.tiktok.errors import Refused, failure_from_reason
+from chalicelib.tiktok.model import Place
 from tests.integration.house import VIDEO, event, reference_of, signature
 from tests.integration.theatre import PowerCut, Theatre, WatchedTikTok, dies
 
@@ -168,7 +169,7 @@ def test_a_crash_before_the_first_byte_takes_the_draft_up_and_sends_once(theatre
     write = dying._write
 
     def only_the_first(
-        performance: Performance, before: State, lease: str, *, frees: bool = False
+        performance: Performance, before: State, lease: str, *, frees: Place | None = None
     ) -> None:
         if performance.state is State.UNCONFIRMED:
             raise PowerCut
