@@ -32,10 +32,10 @@ from tests.faults.world import Theatre, World, theatre
 
 type Recordings = Callable[[Flow], tuple[Sequence[Effect], Verdict]]
 
-EVERY = 151
+EVERY = 251
 """Which of the places beyond the kill points of the clean flow are tried here: one in so many."""
 
-EVERY_TROUBLE = 13
+EVERY_TROUBLE = 19
 SEED = 20_260_615
 
 
