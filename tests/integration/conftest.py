@@ -116,13 +116,20 @@ def _moto_tables() -> dict[str, Any]:
     return tables
 
 
-@pytest.fixture
-def settings(aws: None) -> Settings:
-    """Settings naming tables and buckets that are there, and empty."""
+def furnished() -> Settings:
+    """Settings naming tables and buckets that are there, and empty: in a moto that has just begun.
+
+    For what needs more of them than one a test; all others take the fixture.
+    """
     _moto_tables().update(copy.deepcopy(_empty_tables()))
     for bucket in (SETTINGS.incoming_bucket, SETTINGS.videos_bucket):
         _client("s3").create_bucket(Bucket=bucket)
     return SETTINGS
+
+
+@pytest.fixture
+def settings(aws: None) -> Settings:
+    return furnished()
 
 
 @pytest.fixture

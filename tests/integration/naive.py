@@ -1,0 +1,308 @@
+"""What a program should be, told the plainest way: lists in memory, and nothing kept ready."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from chalicelib.foundation.identity import Role
+from chalicelib.foundation.problems import ProblemCode
+from chalicelib.points.periods import Period
+
+ZONE = ZoneInfo("Europe/Berlin")
+INBOX = 5
+DAY = timedelta(days=1)
+TWO_HOURS = timedelta(hours=2)
+Refusal = ProblemCode | None
+
+
+@dataclass
+class Person:
+    """Somebody whom the program invited once, in the order of their invitations."""
+
+    email: str
+    member_id: str
+    role: Role
+    status: str = "invited"
+    channels: set[str] = field(default_factory=set)
+    account: str | None = None
+    places: dict[str, datetime] = field(default_factory=dict)
+    marks: dict[str, str | None] = field(default_factory=dict)
+
+    @property
+    def runs_it(self) -> bool:
+        return self.status == "active" and self.role is Role.MANAGER
+
+
+@dataclass
+class Room:
+    """A channel."""
+
+    channel_id: str
+    private: bool
+    archived: bool = False
+
+
+@dataclass
+class Task:
+    """An activity, in the order in which they were made."""
+
+    activity_id: str
+    number: int
+    points: int = 0
+    featured: bool = False
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    channels: frozenset[str] = frozenset()
+    campaign: str | None = None
+    state: str = "published"
+    version: int = 1
+
+    def is_over(self, now: datetime) -> bool:
+        return self.state != "published" or (self.ends_at is not None and now >= self.ends_at)
+
+    def is_open(self, now: datetime) -> bool:
+        return not self.is_over(now) and (self.starts_at is None or self.starts_at <= now)
+
+    def is_for(self, person: Person) -> bool:
+        return not self.channels or bool(self.channels & person.channels)
+
+
+@dataclass
+class Send:
+    """A performance, in the order in which they were made."""
+
+    performance_id: str
+    person: Person
+    task: Task
+    points: int
+    made_at: datetime
+    since: datetime
+    state: str = "queued"
+    held_at: datetime | None = None
+    begun_at: datetime | None = None
+    staged_at: datetime | None = None
+
+    @property
+    def under_way(self) -> bool:
+        return self.state in ("queued", "sending")
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a member's ledger, and when what it is about was earned."""
+
+    member_id: str
+    kind: str
+    points: int
+    earned_at: datetime
+
+
+@dataclass
+class Naive:
+    """A program with its people, and everything they did."""
+
+    people: dict[str, Person] = field(default_factory=dict)
+    rooms: list[Room] = field(default_factory=list)
+    campaigns: dict[str, bool] = field(default_factory=dict)
+    tasks: list[Task] = field(default_factory=list)
+    sends: list[Send] = field(default_factory=list)
+    ledger: list[Line] = field(default_factory=list)
+    managers_shown: bool = True
+
+    def active(self) -> list[Person]:
+        return [each for each in self.people.values() if each.status == "active"]
+
+    def managers(self) -> list[Person]:
+        return [each for each in self.people.values() if each.runs_it]
+
+    # --- people and channels --------------------------------------------------------------------
+
+    def stays_managed_without(self, person: Person) -> bool:
+        return any(each is not person for each in self.managers())
+
+    def join(self, person: Person, room: Room) -> Refusal:
+        if not self._knows_of(person, room):
+            return ProblemCode.NOT_FOUND
+        if room.archived and room.channel_id not in person.channels:
+            return ProblemCode.CHANNEL_ARCHIVED
+        person.channels.add(room.channel_id)
+        return None
+
+    def leave(self, person: Person, room: Room) -> Refusal:
+        if not self._knows_of(person, room):
+            return ProblemCode.NOT_FOUND
+        if room.private and not person.runs_it:
+            return ProblemCode.FORBIDDEN
+        person.channels.discard(room.channel_id)
+        return None
+
+    def put_in(self, person: Person, room: Room) -> Refusal:
+        if room.archived:
+            return ProblemCode.CHANNEL_ARCHIVED
+        if person.status == "removed":
+            return ProblemCode.INVALID_REQUEST
+        person.channels.add(room.channel_id)
+        return None
+
+    def _knows_of(self, person: Person, room: Room) -> bool:
+        public = not room.private and not room.archived
+        return public or person.runs_it or room.channel_id in person.channels
+
+    # --- feeds ----------------------------------------------------------------------------------
+
+    def feed(self, person: Person, now: datetime, campaign: str | None = None) -> list[str]:
+        there = [
+            each
+            for each in self.tasks
+            if each.is_open(now)
+            and each.is_for(person)
+            and each.activity_id not in person.marks
+            and campaign in (None, each.campaign)
+        ]
+        there.sort(key=lambda each: (each.featured, each.number), reverse=True)
+        return [each.activity_id for each in there]
+
+    def dismiss(self, person: Person, task: Task, now: datetime) -> Refusal:
+        if not (task.is_open(now) and task.is_for(person)):
+            return ProblemCode.NOT_FOUND
+        if person.marks.get(task.activity_id):
+            return ProblemCode.ALREADY_PERFORMED
+        person.marks[task.activity_id] = None
+        return None
+
+    def undismiss(self, person: Person, task: Task, now: datetime) -> Refusal:
+        if not (task.is_open(now) and task.is_for(person)):
+            return ProblemCode.NOT_FOUND
+        if person.marks.get(task.activity_id, "") is None:
+            del person.marks[task.activity_id]
+        return None
+
+    # --- performances ---------------------------------------------------------------------------
+
+    def may_perform(self, person: Person, task: Task, now: datetime) -> Refusal:
+        if not task.is_for(person):
+            return ProblemCode.NOT_FOUND
+        if task.is_over(now):
+            return ProblemCode.ACTIVITY_ENDED
+        if not task.is_open(now):
+            return ProblemCode.ACTIVITY_NOT_STARTED
+        if person.marks.get(task.activity_id):
+            return ProblemCode.ALREADY_PERFORMED
+        if person.account != "connected":
+            return ProblemCode.TIKTOK_ACCOUNT_REQUIRED
+        if sum(now < since + DAY for since in person.places.values()) >= INBOX:
+            return ProblemCode.TIKTOK_INBOX_FULL
+        return None
+
+    def perform(self, person: Person, task: Task, performance_id: str, now: datetime) -> None:
+        self.sends.append(Send(performance_id, person, task, task.points, now, now))
+        person.marks[task.activity_id] = performance_id
+        person.places[performance_id] = now
+        self.ledger.append(Line(person.member_id, "award", task.points, now))
+
+    def stage(self, send: Send, does: str, now: datetime) -> None:
+        """Bring a performance as far as it goes when TikTok `does` this."""
+        if send.state == "staged":
+            lately = send.staged_at is not None and now - send.staged_at < 7 * DAY
+            if lately and send.person.account == "connected" and does == "posts":
+                self.post(send)
+        elif send.under_way and send.held_at is None and now - send.since >= DAY:
+            self._fail(send, frees=send.begun_at is None)
+        elif send.state == "queued":
+            self._send(send, does, now)
+        elif send.state == "sending":
+            self._follow(send, does, now)
+
+    def _send(self, send: Send, does: str, now: datetime) -> None:
+        if send.person.account != "connected":
+            waited = send.held_at is not None and now - send.held_at >= 30 * DAY
+            if send.person.account is None or waited or not send.task.is_open(now):
+                self._fail(send, frees=True)
+            else:
+                send.held_at = send.held_at or now
+            return
+        if send.held_at is not None:
+            send.held_at, send.since = None, now
+        if does == "refuses":
+            self._fail(send, frees=True)
+        elif does != "is busy":
+            send.state, send.begun_at = "sending", now
+            self._follow(send, does, now)
+
+    def _follow(self, send: Send, does: str, now: datetime) -> None:
+        begun_at = send.begun_at or now
+        if send.person.account != "connected":
+            if now - send.made_at > TWO_HOURS:
+                self._fail(send, frees=False)
+        elif does == "takes it":
+            send.state, send.staged_at = "staged", now
+        elif does == "posts":
+            self.post(send)
+        elif does in ("refuses", "refuses the bytes"):
+            self._fail(send, frees=True)
+        elif now - begun_at > TWO_HOURS:
+            self._fail(send, frees=False)
+
+    def post(self, send: Send) -> None:
+        send.state = "posted"
+        send.person.places.pop(send.performance_id, None)
+
+    def _fail(self, send: Send, *, frees: bool) -> None:
+        send.state = "failed"
+        self.ledger.append(Line(send.person.member_id, "reversal", -send.points, send.made_at))
+        del send.person.marks[send.task.activity_id]
+        if frees:
+            send.person.places.pop(send.performance_id, None)
+
+    # --- points ---------------------------------------------------------------------------------
+
+    def lines(self, person: Person) -> list[tuple[str, int]]:
+        mine = (each for each in self.ledger if each.member_id == person.member_id)
+        return sorted((each.kind, each.points) for each in mine)
+
+    def board(self, period: Period, now: datetime) -> list[tuple[int, str, int]]:
+        """Rank everybody who is shown and has points: rank, member, points."""
+        rows = [
+            (-points, each.member_id)
+            for each in self.active()
+            if self.is_shown(each) and (points := self.points(each, period, now)) > 0
+        ]
+        rows.sort(key=lambda row: row[0])  # of equal ones, who was invited first stays first
+        return [
+            (1 + sum(other < negative for other, _ in rows), member_id, -negative)
+            for negative, member_id in rows
+        ]
+
+    def is_shown(self, person: Person) -> bool:
+        return self.managers_shown or person.role is not Role.MANAGER
+
+    def points(self, person: Person, period: Period, now: datetime) -> int:
+        return sum(
+            each.points
+            for each in self.ledger
+            if each.member_id == person.member_id
+            and _span(period, each.earned_at) == _span(period, now)
+        )
+
+
+def _span(period: Period, instant: datetime) -> object:
+    day = instant.astimezone(ZONE).date()
+    match period:
+        case Period.WEEK:
+            return day.isocalendar()[:2]
+        case Period.MONTH:
+            return day.year, day.month
+        case Period.QUARTER:
+            return day.year, (day.month - 1) // 3
+        case Period.YEAR:
+            return day.year
+        case Period.ALL_TIME:
+            return None
+
+
+def in_pages(expected: list[str], limit: int) -> Iterator[list[str]]:
+    """Cut a list as pages cut it: all full but the last."""
+    yield expected[:limit]
+    for at in range(limit, len(expected), limit):
+        yield expected[at : at + limit]
