@@ -152,7 +152,7 @@ class VideoService:
         ids = parse_incoming_key(key)
         upload = self._store.claim(*ids, self._later()) if ids else None
         if upload is not None:
-            self._give_up(upload)
+            _give_up(self._store, upload, self._later())
         self._files.discard(key)
 
     def validate(self, key: str) -> None:
@@ -177,13 +177,14 @@ class VideoService:
         logger.set_correlation_id(upload.correlation_id)
         logger.append_keys(program_id=upload.program_id, upload_id=upload.upload_id)
         if upload.tries > TRIES:
-            self._give_up(upload)
-        else:
-            try:
-                self._decide(upload, *arrived)
-            except ObjectChanged:
-                self._store.try_anew(upload)
-                raise
+            # Others may be at it yet, when several events come at once: the next look decides.
+            logger.info("tried often enough")
+            return
+        try:
+            self._decide(upload, *arrived)
+        except ObjectChanged:
+            self._store.try_anew(upload)
+            raise
         self._files.discard(key)
 
     def _decide(self, upload: Upload, etag: str, size_bytes: int) -> None:
@@ -208,16 +209,17 @@ class VideoService:
             },
         )
 
-    def _give_up(self, upload: Upload) -> None:
-        logger.set_correlation_id(upload.correlation_id)
-        problem = could_not_be_examined(TRIES)
-        first = self._store.decide(upload, None, (problem,), None, self._later())
-        logger.warning(
-            "upload could not be examined", extra={"upload_id": upload.upload_id, "first": first}
-        )
-
     def _later(self) -> datetime:
         return self._clock.now() + LOOK_AGAIN
+
+
+def _give_up(store: UploadStore, upload: Upload, look_at: datetime) -> None:
+    logger.set_correlation_id(upload.correlation_id)
+    problem = could_not_be_examined(TRIES)
+    first = store.decide(upload, None, (problem,), None, look_at)
+    logger.warning(
+        "upload could not be examined", extra={"upload_id": upload.upload_id, "first": first}
+    )
 
 
 class LostAndFound:
@@ -270,6 +272,10 @@ class LostAndFound:
             return True
         key = incoming_key(upload.program_id, upload.upload_id)
         if self._files.arrived(key):
+            if upload.tries >= TRIES:
+                # No try lives as long as this look has waited: all of them have died.
+                _give_up(self._store, upload, later)
+            # Whoever hears of a file whose upload is decided clears it away.
             announced.append(key)
             logger.info("file found", extra=facts)
             return False

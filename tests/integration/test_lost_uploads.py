@@ -15,11 +15,12 @@ from chalicelib.videos.model import (
     FORM_LIFETIME,
     LOOK_AGAIN,
     TRIES,
+    Examination,
     Upload,
     UploadStatus,
     VideoProblemCode,
 )
-from chalicelib.videos.probe import ObjectChanged
+from chalicelib.videos.probe import ObjectChanged, RangeReader
 from chalicelib.videos.queue import ArrivalLost, ArrivalsQueue, arrival_of
 from chalicelib.videos.service import LostAndFound
 from chalicelib.videos.store import VideoFiles
@@ -267,9 +268,30 @@ def test_an_examination_without_an_end_is_begun_three_times_however_often_it_is_
         assert studio.now(upload).state is UploadStatus.VALIDATING
         assert studio.incoming == [upload.incoming_key]
     studio.service.validate(upload.incoming_key)
+    assert studio.now(upload).state is UploadStatus.VALIDATING
+    assert looked(studio) == 1
     assert studio.now(upload).state is UploadStatus.REJECTED
+    assert delivered(studio) == []
     assert len(studio.examination.seen) == TRIES
     assert studio.incoming == []
+
+
+def test_events_that_come_in_a_burst_reject_no_file_that_is_being_looked_at(
+    studio: Studio,
+) -> None:
+    upload = studio.posted()
+    examine, begun = studio.service._examine, list[str]()
+
+    def overtaken(reader: RangeReader, size_bytes: int) -> Examination:
+        begun.append(upload.upload_id)
+        if len(begun) <= TRIES:
+            studio.service.validate(upload.incoming_key)
+        return examine(reader, size_bytes)
+
+    studio.service._examine = overtaken
+    studio.service.validate(upload.incoming_key)
+    assert studio.now(upload).state is UploadStatus.VALID
+    assert len(begun) == TRIES
 
 
 def test_another_file_has_tries_of_its_own(studio: Studio) -> None:
