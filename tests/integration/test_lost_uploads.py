@@ -289,6 +289,8 @@ def test_events_that_come_in_a_burst_reject_no_file_that_is_being_looked_at(
         return examine(reader, size_bytes)
 
     studio.service._examine = overtaken
+    with pytest.raises(ObjectChanged):  # whoever is overtaken finds the file gone, and comes again
+        studio.service.validate(upload.incoming_key)
     studio.service.validate(upload.incoming_key)
     assert studio.now(upload).state is UploadStatus.VALID
     assert len(begun) == TRIES
