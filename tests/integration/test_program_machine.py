@@ -171,8 +171,9 @@ class Play(RuleBasedStateMachine):
         self.upload_id = form.upload.upload_id
         self.make_channel(private=False)
         self.make_channel(private=True)
-        for points in (5, 10):
-            self.publish(points=points, times=0, channels=0, campaign=0, featured=False)
+        self.move(1, 0, "join")
+        for channels in (0, 3):
+            self.publish(points=5, times=0, channels=channels, campaign=0, featured=False)
 
     # --- what may happen next: what matters most has a rule of its own, and so its turn more often
 
