@@ -155,6 +155,11 @@ class Performance:
         return Place(self.performance_id, self.trying_since)
 
     @property
+    def places(self) -> frozenset[Place]:
+        """All the places it may have taken: the one it was made with, and the one it has."""
+        return frozenset({Place(self.performance_id, self.queued_at), self.place})
+
+    @property
     def next_step(self) -> str:
         """What its member has to do, in words."""
         if self.state is State.QUEUED and self.held_at is not None:

@@ -405,7 +405,7 @@ class PerformanceService:
         parts: list[Part] = [self._store.change(changed, performance.state, look_at, None)]
         if changed.state is State.POSTED:
             parts.append(
-                self._accounts.free_place(changed.program_id, changed.member_id, performance.place)
+                self._accounts.free_places(changed.program_id, changed.member_id, changed.places)
             )
         commit(parts)
         logger.info("event taken in", extra={"event": kind.value})

@@ -7,7 +7,7 @@ performance from moving has an end: its attempts are counted and its time is lim
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -232,11 +232,12 @@ class Stager:
         begun = resumed(begun_anew(performance), now)
         # From here on for this account alone, should the member connect another meanwhile.
         begun = replace(begun, attempts=performance.attempts + 1, open_id=access.open_id)
-        exchanged = begun.place != performance.place
-        if exchanged:
-            # What was held takes its place at TikTok from now on.
-            self._accounts.count_place(begun.program_id, begun.member_id, begun.place)
-        self._write(begun, performance.state, lease, frees=performance.place if exchanged else None)
+        if begun.place == performance.place:
+            self._write(begun, performance.state, lease)
+        else:
+            # What was held takes its place at TikTok from now on, not from when it was made.
+            self._write(begun, performance.state, lease, self._count(begun, begun.place))
+            commit([self._free(begun, {performance.place})])
         try:
             draft = self._with_token(
                 begun, lambda token: self._client.begin_upload(token, performance.size_bytes)
@@ -264,7 +265,7 @@ class Stager:
             return
         since = performance.initiated_at or performance.queued_at
         place = Place(f"{performance.performance_id}.{performance.attempts}", since)
-        self._accounts.count_place(performance.program_id, performance.member_id, place)
+        commit([self._count(performance, place)])
 
     def _resumes(self, performance: Performance) -> bool:
         return performance.can_resume_at(self._clock.now())
@@ -358,9 +359,8 @@ class Stager:
         known = {"publish_id": performance.publish_id, "log_id": share.log_id}
         match share.state:
             case ShareState.POSTED:
-                self._write(
-                    posted(performance, now), performance.state, lease, frees=performance.place
-                )
+                after = posted(performance, now)
+                self._write(after, performance.state, lease, self._free(after, after.places))
                 logger.info("posted", extra=known)
             case ShareState.IN_INBOX if performance.state in BEFORE_STAGED:
                 self._write(staged(performance, now), performance.state, lease)
@@ -368,7 +368,7 @@ class Stager:
             case ShareState.FAILED if performance.state not in BEFORE_STAGED:
                 # It was in the inbox, where the member let it go.
                 over = self._store.change(performance, performance.state, None, lease)
-                commit([over, self._free_place(performance, performance.place)])
+                commit([over, self._free(performance, performance.places)])
             case ShareState.FAILED if isinstance(share.fail, Reconnect):
                 self._fail(performance, lease, "reconnect_required", _RECONNECT, share.fail)
             case ShareState.FAILED if isinstance(share.fail, Refused):
@@ -385,16 +385,16 @@ class Stager:
         self._write(begun_anew(performance), performance.state, lease)
         self._later(performance, LATER.total_seconds(), None)
 
-    def _write(
-        self, performance: Performance, before: State, lease: str, *, frees: Place | None = None
-    ) -> None:
-        """Write a change of state; the place `frees` in the inbox is given back with it."""
+    def _write(self, performance: Performance, before: State, lease: str, *also: Part) -> None:
+        """Write a change of state, with what goes with it."""
         look_at = next_look(performance, self._clock.now())
-        parts: list[Part] = [self._store.change(performance, before, look_at, lease)]
-        commit([*parts, self._free_place(performance, frees)] if frees else parts)
+        commit([self._store.change(performance, before, look_at, lease), *also])
 
-    def _free_place(self, performance: Performance, place: Place) -> Part:
-        return self._accounts.free_place(performance.program_id, performance.member_id, place)
+    def _count(self, performance: Performance, place: Place) -> Part:
+        return self._accounts.count_place(performance.program_id, performance.member_id, place)
+
+    def _free(self, performance: Performance, places: Collection[Place]) -> Part:
+        return self._accounts.free_places(performance.program_id, performance.member_id, places)
 
     def _later(
         self, performance: Performance, seconds: float | None, error: TikTokError | None
@@ -476,7 +476,7 @@ class Stager:
         commit(
             [
                 self._store.change(failed, stored.state, None, lease),
-                *([self._free_place(stored, stored.place)] if no_draft else ()),
+                *([self._free(stored, stored.places)] if no_draft else ()),
                 *self._undone(stored),
             ]
         )

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -15,7 +15,7 @@ from chalicelib.foundation.identity import Caller, TikTokState
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.problems import Problem, ProblemCode, not_found
 from chalicelib.foundation.settings import SettingMissing
-from chalicelib.foundation.table import Conflict, Part
+from chalicelib.foundation.table import Conflict, Part, commit
 from chalicelib.programs.service import ProgramService
 from chalicelib.tiktok.client import Grant, TikTokClient
 from chalicelib.tiktok.errors import (
@@ -403,13 +403,13 @@ class AccountService:
         """
         return self._store.take_place(program_id, member_id, place, otherwise)
 
-    def free_place(self, program_id: str, member_id: str, place: Place) -> Part:
-        """Part: give a place back: its share was posted, or never made."""
-        return self._store.free_place(program_id, member_id, place)
+    def free_places(self, program_id: str, member_id: str, places: Collection[Place]) -> Part:
+        """Part: give places back: their share was posted, or never made."""
+        return self._store.free_places(program_id, member_id, places)
 
-    def count_place(self, program_id: str, member_id: str, place: Place) -> None:
-        """Count the place of a draft that may lie at TikTok, though nothing came of it."""
-        self._store.count_place(program_id, member_id, place)
+    def count_place(self, program_id: str, member_id: str, place: Place) -> Part:
+        """Part: count the place of a draft that may lie at TikTok, however full it is there."""
+        return self._store.count_place(program_id, member_id, place)
 
     def full_until(self, program_id: str, member_id: str) -> datetime | None:
         """Tell when the member's inbox has a place again; None if it has one now."""
@@ -418,7 +418,7 @@ class AccountService:
         taken = [place for place in places if place.is_taken_at(now)]
         if len(taken) < len(places):
             lapsed = [place for place in places if not place.is_taken_at(now)]
-            self._store.free_places(program_id, member_id, lapsed)
+            commit([self._store.free_places(program_id, member_id, lapsed)])
         if len(taken) < INBOX_PLACES:
             return None
         # One that was counted above the limit has to lapse too before there is room.

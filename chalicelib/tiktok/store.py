@@ -1,6 +1,6 @@
 """The accounts table: accounts, who holds which TikTok account, and consents under way."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 
 from pynamodb.attributes import (
@@ -385,19 +385,15 @@ class AccountStore:
         actions: list[Action] = [InboxItem.places.add({str(place)})]
         return Update(_inbox(program_id, member_id), actions, free, otherwise)
 
-    def free_place(self, program_id: str, member_id: str, place: Place) -> Update:
-        """Part: give a place back; one that is free already stays so."""
-        actions: list[Action] = [InboxItem.places.delete({str(place)})]
+    def count_place(self, program_id: str, member_id: str, place: Place) -> Update:
+        """Part: count a place that a draft takes, or may have taken, full or not."""
+        actions: list[Action] = [InboxItem.places.add({str(place)})]
         return Update(_inbox(program_id, member_id), actions)
 
-    def count_place(self, program_id: str, member_id: str, place: Place) -> None:
-        """Count a place that a draft may have taken, full or not."""
-        _inbox(program_id, member_id).update([InboxItem.places.add({str(place)})])
-
-    def free_places(self, program_id: str, member_id: str, places: Sequence[Place]) -> None:
-        """Give several places back."""
-        lapsed = {str(place) for place in places}
-        _inbox(program_id, member_id).update([InboxItem.places.delete(lapsed)])
+    def free_places(self, program_id: str, member_id: str, places: Collection[Place]) -> Update:
+        """Part: give places back; those that are free already stay so."""
+        actions: list[Action] = [InboxItem.places.delete({str(place) for place in places})]
+        return Update(_inbox(program_id, member_id), actions)
 
     def places(self, program_id: str, member_id: str) -> Sequence[Place]:
         """List the places that are counted as taken, longest first."""

@@ -32,6 +32,7 @@ from chalicelib.foundation.identity import Caller, Claims, Role
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.problems import Problem
 from chalicelib.foundation.settings import Settings
+from chalicelib.foundation.table import commit
 from chalicelib.performances import worker
 from chalicelib.performances.model import Reference
 from chalicelib.performances.queue import from_message, to_message
@@ -568,7 +569,7 @@ class World:
     def counts_draft(self, person: Person, share_id: str) -> None:
         """Count a draft as taking a place in a person's inbox."""
         caller, place = person.caller, Place(share_id, self.clock.now())
-        self.house.tiktok.count_place(caller.program_id, caller.member_id, place)
+        commit([self.house.tiktok.count_place(caller.program_id, caller.member_id, place)])
 
     def shares(self, person: Person) -> list[Share]:
         return self.tiktok.shares(person.name)

@@ -11,6 +11,7 @@ import pytest
 from chalicelib.activities.model import Activity
 from chalicelib.foundation.identity import Caller, TikTokState
 from chalicelib.foundation.logging import logger
+from chalicelib.foundation.table import Part
 from chalicelib.performances import worker
 from chalicelib.performances.model import (
     ARRIVAL_LIMIT,
@@ -33,7 +34,6 @@ from chalicelib.tiktok.client import (
     ShareStatus,
 )
 from chalicelib.tiktok.errors import Refused, failure_from_reason
-from chalicelib.tiktok.model import Place
 from tests.integration.house import VIDEO, event, reference_of, signature
 from tests.integration.theatre import PowerCut, Theatre, WatchedTikTok, dies
 
@@ -168,12 +168,10 @@ def test_a_crash_before_the_first_byte_takes_the_draft_up_and_sends_once(theatre
     dying._store.release = lambda *_: None  # type: ignore[method-assign]
     write = dying._write
 
-    def only_the_first(
-        performance: Performance, before: State, lease: str, *, frees: Place | None = None
-    ) -> None:
+    def only_the_first(performance: Performance, before: State, lease: str, *also: Part) -> None:
         if performance.state is State.UNCONFIRMED:
             raise PowerCut
-        write(performance, before, lease, frees=frees)
+        write(performance, before, lease, *also)
 
     dying._write = only_the_first  # type: ignore[method-assign]
     with pytest.raises(PowerCut):
