@@ -61,6 +61,13 @@ UNSEEN = {
     "function failed at for good, and nothing does in this run",
     ("EnqueueRole", "sqs:SendMessage", "performancesfailed"): "likewise",
     ("DepartRole", "sqs:SendMessage", "departuresfailed"): "likewise",
+    ("FollowUpRole", "dynamodb:GetItem", "accountstable"): "a send that waited for its connection "
+    "finds the inbox full of places that have lapsed: shown without the cloud",
+    (
+        "RenewRole",
+        "dynamodb:UpdateItem",
+        "programstable",
+    ): "TikTok refuses an account that is about to lapse: shown without the cloud",
     ("CountRole", "sqs:SendMessage", "countsfailed"): "likewise",
     ("NoticeRole", "sqs:SendMessage", "noticesfailed"): "likewise",
     (
