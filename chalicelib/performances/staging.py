@@ -304,9 +304,11 @@ class Stager:
             if there is None:
                 break
             if gone:
-                # Not all is there and no more is taken: this draft can reach no inbox.
-                self._anew(unconfirmed, lease)
-                return
+                # No more is taken. Perhaps all is there and the status lags behind: it is believed
+                # once the draft's hour is over.
+                unconfirmed = replace(unconfirmed, upload_address=None)
+                self._write(unconfirmed, State.UNCONFIRMED, lease)
+                break
             first_byte = there
         self._follow(unconfirmed, lease, resumes=False)
 

@@ -130,7 +130,7 @@ _CHANGING = {
         PerformanceItem.upload_address,
         PerformanceItem.initiated_at,
     ),
-    State.UNCONFIRMED: (),
+    State.UNCONFIRMED: (PerformanceItem.upload_address,),
     State.DELIVERED: (PerformanceItem.delivered_at,),
     State.STAGED: (PerformanceItem.delivered_at, PerformanceItem.staged_at),
     State.POSTED: (

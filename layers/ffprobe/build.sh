@@ -7,8 +7,9 @@ set -eu
 architecture=$1
 jobs=$2
 
-# Nothing of the caller's taste, place or hour may reach the bytes.
-unset CFLAGS CPPFLAGS LDFLAGS ASFLAGS CC CCACHE_DIR || true
+# Nothing of the caller's taste, place or hour may reach the bytes; a make that calls this hands on
+# what stood on its own command line, ARCH among it, which FFmpeg's Makefile uses.
+unset CFLAGS CPPFLAGS LDFLAGS ASFLAGS CC CCACHE_DIR MAKEFLAGS MFLAGS MAKEOVERRIDES ARCH || true
 export LC_ALL=C TZ=UTC SOURCE_DATE_EPOCH=315532800
 umask 022
 

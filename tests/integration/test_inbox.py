@@ -20,6 +20,7 @@ from chalicelib.performances.store import PerformanceItem
 from chalicelib.points.model import Totals
 from chalicelib.programs.model import MemberStatus
 from chalicelib.programs.store import MemberItem
+from chalicelib.tiktok.client import ShareState, ShareStatus
 from chalicelib.tiktok.model import INBOX_PLACES, PLACE_LIFETIME
 from chalicelib.videos.service import Opener
 from tests.integration.conftest import Calls
@@ -90,17 +91,42 @@ def test_an_address_that_is_gone_while_all_bytes_are_there_makes_no_second_draft
     assert theatre.arrived_once(staged)
 
 
-def test_a_draft_whose_address_dies_half_sent_is_given_up_and_a_new_one_begun(
+def test_a_draft_whose_address_dies_half_sent_is_given_up_when_its_hour_is_over(
     theatre: Theatre,
 ) -> None:
     gone = {"endpoint": "upload", "kind": "status", "status": 403}
     theatre.sandbox.faults(gone)
     performance = theatre.stage(theatre.performed())
-    assert performance.state is State.QUEUED
+    assert (performance.state, performance.upload_address) == (State.UNCONFIRMED, None)
+    theatre.later(UPLOAD_LIFETIME - MINUTE)
+    assert theatre.stage(performance).state is State.UNCONFIRMED
+    theatre.later(2 * MINUTE)
+    assert theatre.stage(performance).state is State.QUEUED
     theatre.later(LATER)
     staged = theatre.stage(performance)
     assert (staged.state, staged.attempts) == (State.STAGED, 2)
     assert theatre.arrived_once(staged)
+
+
+def test_an_address_that_is_gone_and_a_status_that_lags_behind_make_no_second_draft(
+    theatre: Theatre,
+) -> None:
+    """Everything arrived, its answer was lost, and TikTok does not know of it yet."""
+    theatre.sandbox.faults({"endpoint": "upload", "kind": "reset", "when": "after"})
+    told, lags = theatre.tiktok.status, [True, True]
+
+    def status(access_token: str, publish_id: str) -> ShareStatus:
+        share = told(access_token, publish_id)
+        if not lags:
+            return share
+        lags.pop()
+        return ShareStatus(ShareState.PROCESSING_UPLOAD, uploaded_bytes=100)
+
+    theatre.tiktok.status = status  # type: ignore[method-assign]
+    staged = theatre.stage(theatre.performed())
+    assert (staged.state, staged.attempts, lags) == (State.STAGED, 1, [])
+    assert theatre.drafts == 1
+    assert theatre.share(staged)["completed_uploads"] == 1
 
 
 # Places
