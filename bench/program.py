@@ -86,11 +86,11 @@ class Meter:
             self.units += _units(operation, parameters, answer)
             return answer
 
-        BaseClient._make_api_call = call  # type: ignore[attr-defined]  # noqa: SLF001
+        BaseClient._make_api_call = call  # type: ignore[attr-defined]  # noqa: SLF001  likewise
         try:
             yield self
         finally:
-            BaseClient._make_api_call = make  # type: ignore[attr-defined]  # noqa: SLF001
+            BaseClient._make_api_call = make  # type: ignore[attr-defined]  # noqa: SLF001  likewise
 
 
 _READS = frozenset({"GetItem", "Query", "BatchGetItem", "TransactGetItems"})

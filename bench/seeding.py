@@ -304,7 +304,7 @@ def _activities(
         addressed = {channel_ids[(turn + more) % len(channel_ids)] for more in range(JOINED)}
         others = campaign_ids[1 + turn % (len(campaign_ids) - 1)] if number % 4 == 0 else None
         return {
-            "channel_ids": frozenset(addressed if number % 4 == 2 else ()),  # noqa: PLR2004
+            "channel_ids": frozenset(addressed if number % 4 == 2 else ()),  # noqa: PLR2004  a quarter
             "campaign_id": campaign_ids[0] if number % 2 else others,
         }
 

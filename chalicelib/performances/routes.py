@@ -84,11 +84,8 @@ def perform(service: PerformanceService, request: Request[None, None]) -> Answer
             request.caller, request.path["activity_id"], request.correlation_id, request.made_id
         )
     except AccountRequired as required:
-        raise Problem(
-            ProblemCode.TIKTOK_ACCOUNT_REQUIRED,
-            "Add your TikTok account; the video is sent by itself after that.",
-            members={"authorize_url": required.authorization.authorize_url},
-            headers=consent_cookie(required.authorization),
+        raise _account_required(
+            required, "Add your TikTok account; the video is sent by itself after that."
         ) from None
     return Answer(
         202,
@@ -123,12 +120,7 @@ def try_on_me(service: PerformanceService, request: Request[None, None]) -> Answ
             request.caller, request.path["activity_id"], request.correlation_id, request.made_id
         )
     except AccountRequired as required:
-        raise Problem(
-            ProblemCode.TIKTOK_ACCOUNT_REQUIRED,
-            "Add your TikTok account, then try again.",
-            members={"authorize_url": required.authorization.authorize_url},
-            headers=consent_cookie(required.authorization),
-        ) from None
+        raise _account_required(required, "Add your TikTok account, then try again.") from None
     return Answer(
         202,
         Tried(
@@ -211,6 +203,15 @@ def webhook(service: PerformanceService, request: Request[None, None]) -> Answer
     """Hear from TikTok what became of a video or a consent; the raw bytes are signed."""
     service.hear(request.headers.get("tiktok-signature"), request.raw)
     return Answer(200, Received(received=True))
+
+
+def _account_required(required: AccountRequired, what_to_do: str) -> Problem:
+    return Problem(
+        ProblemCode.TIKTOK_ACCOUNT_REQUIRED,
+        what_to_do,
+        members={"authorize_url": required.authorization.authorize_url},
+        headers=consent_cookie(required.authorization),
+    )
 
 
 def _nonce(request: Request[None, CallbackQuery]) -> str:

@@ -87,11 +87,11 @@ def hold_to(pid: int, limits: Limits) -> None:
 
 def _read(process: "subprocess.Popen[bytes]", limits: Limits) -> tuple[bytes, bytes]:
     deadline = time.monotonic() + limits.seconds
-    written: dict[IO[bytes], bytearray] = {}
+    output, errors = process.stdout, process.stderr
+    assert output and errors  # noqa: S101, PT018  asked for above
+    written: dict[IO[bytes], bytearray] = {output: bytearray(), errors: bytearray()}
     with selectors.DefaultSelector() as selector:
-        for stream in (process.stdout, process.stderr):
-            assert stream is not None  # noqa: S101  asked for above
-            written[stream] = bytearray()
+        for stream in written:
             selector.register(stream, selectors.EVENT_READ)
         while selector.get_map():
             ready = selector.select(max(0.0, deadline - time.monotonic()))
@@ -101,10 +101,10 @@ def _read(process: "subprocess.Popen[bytes]", limits: Limits) -> tuple[bytes, by
                 piece = os.read(key.fd, _PIECE_BYTES)
                 if not piece:
                     selector.unregister(key.fileobj)
-                elif key.fileobj is process.stdout:
-                    written[process.stdout] += piece
-                elif len(written[process.stderr]) < _PIECE_BYTES:  # type: ignore[index]
-                    written[process.stderr] += piece  # type: ignore[index]
-            if len(written[process.stdout]) > limits.output_bytes:  # type: ignore[index]
+                elif key.fileobj is output:
+                    written[output] += piece
+                elif len(written[errors]) < _PIECE_BYTES:
+                    written[errors] += piece
+            if len(written[output]) > limits.output_bytes:
                 raise CannotExamine(f"more than {limits.output_bytes} bytes were written")
-    return bytes(written[process.stdout]), bytes(written[process.stderr])  # type: ignore[index]
+    return bytes(written[output]), bytes(written[errors])

@@ -72,6 +72,7 @@ def _flaw_within(index: bytes) -> IndexFlaw | None:
             at, width = _ENTRIES[kind]
             number = index[begin + at : begin + at + 4]
             room = end - begin - at - 4
+            # A number that is cut off has four bytes no more: nothing to hold the room against.
             if len(number) == 4 and int.from_bytes(number) * width > room:  # noqa: PLR2004
                 return IndexFlaw.DAMAGED
     return None

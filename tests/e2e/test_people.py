@@ -424,7 +424,7 @@ def test_of_managers_who_unmake_each_other_at_one_moment_one_stays(backstage: Ba
                     tried,
                     (
                         lambda: people.remove(first, second.member_id),  # noqa: B023  used at once
-                        lambda: people.change_role(second, first.member_id, Role.MEMBER),  # noqa: B023
+                        lambda: people.change_role(second, first.member_id, Role.MEMBER),  # noqa: B023  ditto
                     ),
                 )
             )
