@@ -38,6 +38,13 @@ def kept() -> dict[str, Any]:
     return item.serialize()
 
 
+def without_order(raw: dict[str, Any]) -> dict[str, Any]:
+    """A set of strings comes in the order of its hashes, which no two objects need to share."""
+    return {
+        name: {"SS": sorted(value["SS"])} if "SS" in value else value for name, value in raw.items()
+    }
+
+
 @pytest.mark.parametrize("model", LEAN)
 def test_no_attribute_has_a_default_that_reading_would_have_to_fill_in(
     model: type[LeanModel],
@@ -60,4 +67,5 @@ def test_what_is_read_is_what_pynamodb_reads(
 
 def test_what_is_read_is_what_was_kept() -> None:
     raw = kept()
-    assert ActivityItem.of(ActivityItem.from_raw_data(raw).to_activity()).serialize() == raw
+    again = ActivityItem.of(ActivityItem.from_raw_data(raw).to_activity()).serialize()
+    assert without_order(again) == without_order(raw)
