@@ -40,8 +40,11 @@ def cli() -> None:
     help="The clone to package; this one unless given.",
 )
 @click.option("--record-calls", is_flag=True, help="Keep the AWS calls, for tests.")
+@click.option("--throwaway", is_flag=True, help="Keep no state when it stops, for tests.")
 @click.option("--in-background", is_flag=True, hidden=True)
-def run_command(home: Home, project: Path, *, record_calls: bool, in_background: bool) -> None:
+def run_command(
+    home: Home, project: Path, *, record_calls: bool, throwaway: bool, in_background: bool
+) -> None:
     """Bring the stack up and stay with it."""
     if is_held(home):
         running = stack.find(home)
@@ -50,7 +53,7 @@ def run_command(home: Home, project: Path, *, record_calls: bool, in_background:
             running = stack.wait_until_ready(home)
         click.echo(f"The stack is already running.\n\n{run.describe(running)}")
         return
-    run.run(run.Choices(home, project, record_calls, in_background))
+    run.run(run.Choices(home, project, record_calls, throwaway, in_background))
 
 
 @cli.command("stop")

@@ -45,11 +45,16 @@ class Cloud:
     def stop(self, *, keep: bool) -> None:
         """Ends it, and keeps what it holds for the next start, or else what was kept before.
 
-        A start that did not come to its end is not worth keeping: half a deployment stays half.
+        What is not worth keeping is not asked to save itself, which takes longer the more there is.
         """
+        if not keep:
+            self.process.kill()
+            self.process.wait()
+            settle(self.home, keep=False)
+            return
         orderly = self._end()
-        settle(self.home, keep=keep and orderly)
-        if keep and not orderly:
+        settle(self.home, keep=orderly)
+        if not orderly:
             raise Failure(
                 "The local cloud did not stop in order, so what this run changed is lost.",
                 f"Its last words are in {self.home.log('cloud')}; the next start takes up the"

@@ -27,6 +27,10 @@ from local.template import Template
 INPUTS = ("app.py", "chalicelib", "vendor", "requirements.txt", "infra", ".chalice")
 NOT_INPUTS = frozenset({"__pycache__", "deployments", "deployed", "build"})
 STAGED = ("app.py", "chalicelib", "vendor", "requirements.txt", ".chalice")
+SERVICES = frozenset({"dynamodb", "kms", "s3", "secretsmanager", "sqs"})
+"""The AWS services that the Lambdas call. botocore describes 400, in half of what the zip was."""
+
+SERVICE_MODELS = "botocore/data/"
 KEPT_BUILDS = 5
 CHALICE_SECONDS = 900
 RUN_CHALICE = "import sys; from chalice.cli import main; sys.exit(main())"
@@ -190,6 +194,15 @@ def _is_bytecode(name: str) -> bool:
     return "__pycache__/" in name or name.endswith(".pyc")
 
 
+def _is_wanted(name: str) -> bool:
+    return not _is_bytecode(name) and not _is_of_other_services(name)
+
+
+def _is_of_other_services(name: str) -> bool:
+    service, folder, _file = name.removeprefix(SERVICE_MODELS).partition("/")
+    return name.startswith(SERVICE_MODELS) and bool(folder) and service not in SERVICES
+
+
 def _is_ours(name: str) -> bool:
     return name.split("/", 1)[0] in {"app.py", "chalicelib", "chalice"}
 
@@ -200,11 +213,11 @@ def _normalise(source: Path, target: Path, dependencies: Path | None) -> None:
         folder = Path(temporary)
         with zipfile.ZipFile(source) as old:
             for name in old.namelist():
-                if not _is_bytecode(name) and (_is_ours(name) or not dependencies):
+                if _is_wanted(name) and (_is_ours(name) or not dependencies):
                     old.extract(name, folder)
         for file in sorted(dependencies.rglob("*")) if dependencies else ():
             inner = file.relative_to(dependencies or file)
-            if file.is_file() and not _is_bytecode(str(inner)) and inner.parts[0] != "bin":
+            if file.is_file() and _is_wanted(str(inner)) and inner.parts[0] != "bin":
                 (folder / inner).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, folder / inner)
         _compile(folder)

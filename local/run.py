@@ -38,6 +38,8 @@ class Choices:
     home: Home
     project: Path = PROJECT
     record_calls: bool = False
+    # Nothing of it is kept when it stops: a stack of tests.
+    throwaway: bool = False
     # What a background run prints ends in a log, where no password belongs.
     in_background: bool = False
 
@@ -97,7 +99,8 @@ def _up(choices: Choices) -> Iterator[tuple[RunningStack, dict[str, subprocess.P
         with steps.step("Starting the local cloud"):
             port = _port(kept, "cloud", cloud.PREFERRED_PORT, home, steps)
             started = cloud.start(home, port, record_calls=choices.record_calls)
-            at_the_end.callback(lambda: started.stop(keep=ready))
+            # A start that did not come to its end is not kept: half a deployment stays half.
+            at_the_end.callback(lambda: started.stop(keep=ready and not choices.throwaway))
             children["the local cloud"] = started.process
             aws = Aws(started.endpoint_url)
         with steps.step("Starting the TikTok sandbox"):

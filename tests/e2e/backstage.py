@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import requests
 from botocore.config import Config
 from click.testing import CliRunner, Result
 
@@ -21,7 +22,7 @@ from chalicelib.composition import House
 from chalicelib.foundation.settings import Settings
 from local.stack import Person, RunningStack
 from local.surroundings import ACCESS_KEY, REGION, SECRET_KEY
-from tests.e2e.people import Api, Witness
+from tests.e2e.people import TIMEOUT_SECONDS, Api, Witness
 from tests.e2e.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -70,13 +71,21 @@ class Backstage:
 
     stack: RunningStack
     begun: float = field(default_factory=time.time)
+    _clients: dict[str, Any] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
-        return boto3.Session(ACCESS_KEY, SECRET_KEY, region_name=REGION).client(
-            service,  # type: ignore[call-overload]
-            endpoint_url=self.endpoint_url,
-            config=Config(s3={"addressing_style": "path"}, read_timeout=60),
-        )
+        """The client of a service, made once: making one takes as long as ten calls."""
+        if service not in self._clients:
+            self._clients[service] = self._session.client(
+                service,  # type: ignore[call-overload]
+                endpoint_url=self.endpoint_url,
+                config=Config(s3={"addressing_style": "path"}, read_timeout=60),
+            )
+        return self._clients[service]
+
+    @cached_property
+    def _session(self) -> boto3.Session:
+        return boto3.Session(ACCESS_KEY, SECRET_KEY, region_name=REGION)
 
     @property
     def endpoint_url(self) -> str:
@@ -128,8 +137,7 @@ class Backstage:
 
     @cached_property
     def dynamodb(self) -> Any:
-        session = boto3.Session(ACCESS_KEY, SECRET_KEY, region_name=REGION)
-        return session.resource("dynamodb", endpoint_url=self.endpoint_url)
+        return self._session.resource("dynamodb", endpoint_url=self.endpoint_url)
 
     @cached_property
     def names(self) -> dict[str, str]:
@@ -210,6 +218,23 @@ class Backstage:
             yield
         finally:
             events.enable_rule(Name=rule)
+
+    @contextlib.contextmanager
+    def not_recording(self) -> Iterator[None]:
+        """No calls are recorded meanwhile: recording a form of 50 MB takes seconds."""
+        self._record(on=False)
+        try:
+            yield
+        finally:
+            self._record(on=True)
+
+    def _record(self, *, on: bool) -> None:
+        answer = requests.post(
+            f"{self.endpoint_url}/_ministack/config",
+            json={"cloudtrail._recording_enabled": on},
+            timeout=TIMEOUT_SECONDS,
+        )
+        assert answer.json() == {"applied": {"cloudtrail._recording_enabled": on}}
 
     @contextlib.contextmanager
     def queueing_paused(self) -> Iterator[None]:

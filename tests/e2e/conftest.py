@@ -43,7 +43,7 @@ def stack(
         yield running
         return
     home = Home(tmp_path_factory.mktemp("stack"))
-    supervisor = stacks.start_in_background(home, ("--record-calls",))
+    supervisor = stacks.start_in_background(home, ("--record-calls", "--throwaway"))
     try:
         yield stacks.wait_until_ready(home, supervisor)
     finally:

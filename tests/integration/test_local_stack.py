@@ -1,14 +1,17 @@
-"""One stack's life on this machine, with a tiny app: up, again, killed, back, refused."""
+"""One stack's life on this machine, with a tiny app: up, again, killed, back, moved, refused.
+
+Each test goes on with the stack as the one before left it, and brings it up where there is none.
+"""
 
 import contextlib
 import json
-import os
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -71,16 +74,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[Home]:
-    home = Home(tmp_path / "home")
-    yield home
-    with contextlib.suppress(Exception):
-        stack.stop(home)
-    for child in processes.left_behind(home).values():
-        processes.stop_child(child, STOP_SECONDS)
-
-
 def started(home: Home, project: Path) -> subprocess.Popen[str]:
     home.root.mkdir(exist_ok=True)
     options = ["--home", str(home.root), "--project", str(project)]
@@ -113,6 +106,50 @@ def ended(process: subprocess.Popen[str]) -> int:
     return process.wait(STOP_SECONDS)
 
 
+@dataclass
+class Life:
+    """A stack and the `run` that stays with it."""
+
+    home: Home
+    project: Path
+    process: subprocess.Popen[str] | None = None
+
+    def up(self) -> RunningStack:
+        if self.process is None:
+            self.process = started(self.home, self.project)
+        return until_ready(self.home, self.process)
+
+    def down(self) -> None:
+        assert self.process is not None
+        assert stack.stop(self.home)
+        assert ended(self.process) == 0
+        assert not self.home.stack_file.exists()
+        assert not processes.left_behind(self.home)
+        self.process = None
+
+    def ended_by(self, number: signal.Signals) -> int:
+        """Send the `run` a signal; gives its exit code."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        code = ended(self.process)
+        self.process = None
+        return code
+
+
+@pytest.fixture(scope="module")
+def life(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
+    life = Life(Home(tmp_path_factory.mktemp("life") / "home"), project)
+    yield life
+    put_away(life.home)
+
+
+def put_away(home: Home) -> None:
+    with contextlib.suppress(Exception):
+        stack.stop(home)
+    for child in processes.left_behind(home).values():
+        processes.stop_child(child, STOP_SECONDS)
+
+
 def aws_of(running: RunningStack) -> Aws:
     return Aws(running.content["aws"]["endpoint_url"])
 
@@ -121,32 +158,33 @@ def table_of(running: RunningStack) -> str:
     return str(running.content["outputs"]["TableName"])
 
 
-def test_state_passwords_and_addresses_come_back(home: Home, project: Path) -> None:
-    process = started(home, project)
-    first = until_ready(home, process)
-    health = requests.get(f"{first.api_url}/health", timeout=30).json()
-    assert health == {"public_url": first.api_url}
-    aws_of(first).dynamodb.put_item(TableName=table_of(first), Item={"id": {"S": "kept"}})
-    os.kill(process.pid, signal.SIGINT)
-    assert ended(process) == 0
-    assert not home.stack_file.exists()
-
-    process = started(home, project)
-    second = until_ready(home, process)
-    assert "nothing changed" in output_of(home)
-    assert second.content == first.content
-    items = aws_of(second).dynamodb.scan(TableName=table_of(second))["Items"]
-    assert items == [{"id": {"S": "kept"}}]
-    assert stack.stop(home)
-    assert ended(process) == 0
-    assert not processes.left_behind(home)
+def keep(running: RunningStack, word: str) -> None:
+    aws_of(running).dynamodb.put_item(TableName=table_of(running), Item={"id": {"S": word}})
 
 
-def test_a_second_run_says_where_the_first_is_and_leaves_it(home: Home, project: Path) -> None:
-    process = started(home, project)
-    running = until_ready(home, process)
+def kept(running: RunningStack) -> set[str]:
+    items = aws_of(running).dynamodb.scan(TableName=table_of(running))["Items"]
+    return {each["id"]["S"] for each in items}
+
+
+def test_a_new_stack_answers_expires_items_and_allows_other_origins(life: Life) -> None:
+    running = life.up()
+    health = requests.get(f"{running.api_url}/health", timeout=30).json()
+    assert health == {"public_url": running.api_url}
+    expiry = aws_of(running).dynamodb.describe_time_to_live(TableName=table_of(running))
+    assert expiry["TimeToLiveDescription"].get("AttributeName") == "expires"
+    preflight = requests.options(
+        f"{running.api_url}/health",
+        headers={"Origin": "http://example.com", "Access-Control-Request-Method": "GET"},
+        timeout=30,
+    )
+    assert preflight.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_a_second_run_says_where_the_first_is_and_leaves_it(life: Life) -> None:
+    running = life.up()
     second = subprocess.run(
-        [sys.executable, "-m", "local", "run", "--home", str(home.root)],
+        [sys.executable, "-m", "local", "run", "--home", str(life.home.root)],
         cwd=PROJECT,
         capture_output=True,
         text=True,
@@ -156,76 +194,60 @@ def test_a_second_run_says_where_the_first_is_and_leaves_it(home: Home, project:
     assert second.returncode == 0
     assert "already running" in second.stdout
     assert running.api_url in second.stdout
-    assert process.poll() is None
-    stack.stop(home)
-    assert ended(process) == 0
+    assert life.up() == running
 
 
-def test_a_killed_run_is_followed_by_one_that_lost_nothing(home: Home, project: Path) -> None:
-    process = started(home, project)
-    first = until_ready(home, process)
-    aws_of(first).dynamodb.put_item(TableName=table_of(first), Item={"id": {"S": "kept"}})
-    process.kill()
-    process.wait()
-    process = started(home, project)
-    second = until_ready(home, process)
-    assert "an earlier run was killed" in output_of(home)
-    assert aws_of(second).dynamodb.scan(TableName=table_of(second))["Count"] == 1
-    stack.stop(home)
-    assert ended(process) == 0
+def test_a_killed_run_is_followed_by_one_that_lost_nothing(life: Life) -> None:
+    keep(life.up(), "before it was killed")
+    assert life.ended_by(signal.SIGKILL) == -signal.SIGKILL
+    running = life.up()
+    assert "an earlier run was killed" in output_of(life.home)
+    assert "before it was killed" in kept(running)
 
 
-def test_a_taken_port_is_said_and_everything_follows_to_the_new_one(
-    home: Home, project: Path
-) -> None:
-    process = started(home, project)
-    first = until_ready(home, process)
-    stack.stop(home)
-    assert ended(process) == 0
-    old = read_json(home.kept_file)["ports"]["cloud"]
+def test_state_passwords_and_addresses_come_back(life: Life) -> None:
+    first = life.up()
+    keep(first, "before Ctrl-C")
+    assert life.ended_by(signal.SIGINT) == 0
+    assert not life.home.stack_file.exists()
+    second = life.up()
+    assert "nothing changed" in output_of(life.home)
+    assert second.content == first.content
+    assert "before Ctrl-C" in kept(second)
+
+
+def test_a_taken_port_is_said_and_everything_follows_to_the_new_one(life: Life) -> None:
+    first = life.up()
+    life.down()
+    old = read_json(life.home.kept_file)["ports"]["cloud"]
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind((ports.LOOPBACK, old))
         taken.listen()
-        process = started(home, project)
-        second = until_ready(home, process)
-        assert f"port {old} is taken" in output_of(home)
+        second = life.up()
+        assert f"port {old} is taken" in output_of(life.home)
         assert second.api_url != first.api_url
         health = requests.get(f"{second.api_url}/health", timeout=30).json()
         assert health == {"public_url": second.api_url}
-        stack.stop(home)
-        assert ended(process) == 0
-
-
-def test_items_expire_and_preflights_are_answered(home: Home, project: Path) -> None:
-    process = started(home, project)
-    running = until_ready(home, process)
-    expiry = aws_of(running).dynamodb.describe_time_to_live(TableName=table_of(running))
-    assert expiry["TimeToLiveDescription"].get("AttributeName") == "expires"
-    preflight = requests.options(
-        f"{running.api_url}/health",
-        headers={"Origin": "http://example.com", "Access-Control-Request-Method": "GET"},
-        timeout=30,
-    )
-    assert preflight.headers["Access-Control-Allow-Origin"] == "*"
-    stack.stop(home)
-    assert ended(process) == 0
+        life.down()
 
 
 def test_a_refused_template_names_the_resource_and_the_reason(
-    home: Home, project: Path, tmp_path: Path
+    project: Path, tmp_path: Path
 ) -> None:
-    broken = tmp_path / "broken"
+    home, broken = Home(tmp_path / "home"), tmp_path / "broken"
     broken.mkdir()
     for name in ("app.py", "requirements.txt", "chalicelib", ".chalice"):
         (broken / name).symlink_to(project / name)
     (broken / "infra").mkdir()
     wrong = INFRA.replace("!Ref UserPool, Explicit", "!Ref Nowhere, Explicit")
     (broken / "infra" / "all.yaml").write_text(wrong, encoding="utf-8")
-    process = started(home, broken)
-    assert ended(process) == 1
-    said = output_of(home)
-    assert "Nowhere" in said
-    assert "Traceback" not in said
-    assert not processes.left_behind(home)
-    assert not home.stack_file.exists()
+    try:
+        assert ended(started(home, broken)) == 1
+        said = output_of(home)
+        assert "Nowhere" in said
+        assert "Traceback" not in said
+        assert not processes.left_behind(home)
+        assert not home.stack_file.exists()
+    finally:
+        put_away(home)
