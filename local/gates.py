@@ -1,4 +1,8 @@
-"""The gates a change goes through, one after the other, each with its time: check, and all."""
+"""The gates a change goes through, each with its time: check, and all.
+
+They come one after the other, but for the end-to-end tests: those begin first and mostly wait for a
+stack of their own, so the others take what they leave of the processors.
+"""
 
 import os
 import signal
@@ -22,6 +26,10 @@ SIGN_OF_LIFE_SECONDS = 30
 LINT_IMPORTS = "from importlinter.cli import lint_imports_command as lint; lint()"
 
 
+SPREAD = ("--numprocesses", "2", "--dist", "loadfile")
+"""Two processes, each file's tests together in one."""
+
+
 @dataclass(frozen=True)
 class Gate:
     title: str
@@ -29,11 +37,11 @@ class Gate:
     remedy: str
 
 
-def pytest(title: str, folder: str) -> Gate:
+def pytest(title: str, *folders: str, options: tuple[str, ...] = SPREAD) -> Gate:
     return Gate(
         f"{title} tests",
-        ("-m", "pytest", f"tests/{folder}"),
-        f"Run one alone with .venv/bin/python -m pytest tests/{folder} -k name.",
+        ("-m", "pytest", *folders, *options),
+        f"Run one alone with .venv/bin/python -m pytest {folders[0]} -k name.",
     )
 
 
@@ -46,15 +54,10 @@ CHECK = (
         ("-c", LINT_IMPORTS),
         "docs and pyproject.toml say which room may know which.",
     ),
-    pytest("Unit", "unit"),
+    pytest("Unit", "tests/unit"),
 )
-QUICK = CHECK[:-1]
-"""What reads the code only: nothing is started before it is right."""
-
-BESIDE = pytest("End-to-end", "e2e")
-"""Mostly waits for a stack of its own, so it runs beside the others."""
-
-TEST = (*CHECK, pytest("Integration", "integration"), pytest("Template", "infra"))
+BESIDE = pytest("End-to-end", "tests/e2e", options=())
+TEST = (*CHECK, pytest("Integration and template", "tests/integration", "tests/infra"))
 GATES = {"check": CHECK, "test": TEST}
 
 
@@ -76,9 +79,7 @@ class Beside:
         return cls(gate, process, words, time.monotonic())
 
     def passes(self, number: int) -> bool:
-        print(
-            f"[{number}/{number}] {self.gate.title}, which began beside the others ...", flush=True
-        )
+        print(f"[{number}/{number}] {self.gate.title}, which began first ...", flush=True)
         while self.process.poll() is None:
             try:
                 self.process.wait(SIGN_OF_LIFE_SECONDS)
@@ -132,10 +133,8 @@ def main(which: str) -> None:
         sys.exit(1)
     gates, whole = GATES[which], which == "test"
     total = len(gates) + whole
-    beside: Beside | None = None
+    beside = Beside.start(BESIDE) if whole else None
     for number, gate in enumerate(gates, start=1):
-        if whole and beside is None and number > len(QUICK):
-            beside = Beside.start(BESIDE)
         if not passes(number, total, gate):
             if beside:
                 beside.stop()

@@ -129,6 +129,11 @@ def _clients() -> Clients:
     return Clients()
 
 
+@cache
+def _dynamodb() -> Any:
+    return boto3.client("dynamodb")
+
+
 _members = count(1)
 
 
@@ -265,7 +270,7 @@ class Greenroom:
 
     def images(self) -> list[dict[str, Any]]:
         """Give all ledger entries as the table's stream shows them."""
-        found = boto3.client("dynamodb").scan(TableName=self.settings.points_table)["Items"]
+        found = _dynamodb().scan(TableName=self.settings.points_table)["Items"]
         return [dict(each) for each in found if each["item"]["S"].startswith("entry#")]
 
     def counts(self, images: Sequence[Mapping[str, Any]] | None = None) -> None:

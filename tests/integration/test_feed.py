@@ -140,6 +140,8 @@ class Company:
     stage: Stage
     caller: Caller
     activities: dict[str, Activity] = field(default_factory=dict)
+    out: set[str] = field(default_factory=set)
+    """What the member performed or dismissed."""
 
     def keep(self, activity: Activity) -> None:
         self.activities[activity.activity_id] = activity
@@ -167,19 +169,22 @@ class Company:
         performance_id, dismissed = marks.of(owner, activity_id)
         if kind == "dismiss" and dismissed:
             marks.undismiss(owner, activity_id)
+            self.out.discard(activity_id)
         elif kind == "dismiss" and not performance_id:
             marks.dismiss(owner, activity_id, self.stage.clock.now())
+            self.out.add(activity_id)
         elif kind == "perform" and not performance_id:
             commit([marks.mark_performed(owner, activity_id, "prf_1")])
+            self.out.add(activity_id)
         elif kind == "fail" and performance_id:
             commit([marks.unmark(owner, activity_id, performance_id)])
+            self.out.discard(activity_id)
 
     def visible(self) -> set[str]:
         return {
             each.activity_id
             for each in self.activities.values()
-            if each.is_open_at(self.stage.clock.now())
-            and self.stage.marks.of(self.caller.owner, each.activity_id) == (None, False)
+            if each.is_open_at(self.stage.clock.now()) and each.activity_id not in self.out
         }
 
 
