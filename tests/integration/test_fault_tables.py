@@ -67,7 +67,7 @@ def test_what_a_play_asks_of_them_is_answered_as_by_moto() -> None:
                     replay(self.before, list(once_each(heard)), after)
                 compared.update(operation for operation, _, _ in heard)
 
-    settings = hypothesis_settings(played(plays=2, steps=30), phases=[Phase.generate])
+    settings = hypothesis_settings(played(plays=2, steps=25), phases=[Phase.generate])
     run_state_machine_as_test(Overheard, settings=settings)
     assert compared >= READS | {"TransactWriteItems", "UpdateItem", "BatchWriteItem", "DeleteItem"}
 
