@@ -225,6 +225,8 @@ class Naive:
             else:
                 send.held_at = send.held_at or now
             return
+        if send.person.status != "active":
+            return  # nothing goes to the account of who was removed; once it is gone, this fails
         if send.held_at is not None:
             send.held_at, send.since = None, now
         if does == "refuses":

@@ -276,10 +276,13 @@ class Play(RuleBasedStateMachine):
     def somebody_reads_on(self, which: int) -> None:
         self.read_on(which)
 
-    @precondition(lambda self: self.reading)
     @rule(which=number)
     def something_is_featured_meanwhile(self, which: int) -> None:
         """Or no longer: of what somebody is reading."""
+        if not self.reading:
+            self.somebody_begins_to_read(which, limit=1)
+        if not self.reading:
+            return  # one page was all
         reading = _one_of(self.reading, which)
         task = self.among([each for each in reading.order if each in reading.throughout], which)
         featured = not task.featured
@@ -358,9 +361,12 @@ class Play(RuleBasedStateMachine):
         room.archived = archived
 
     def move(self, who: int, where: int, how: str) -> None:
-        room, channels = _one_of(self.naive.rooms, where), self.house.channels
+        person = self.active(who) if how in ("join", "leave") else self.somebody(who)
+        rooms, channels = self.naive.rooms, self.house.channels
+        if how in ("leave", "take out") and where % 3:
+            rooms = [each for each in rooms if each.channel_id in person.channels] or rooms
+        room = _one_of(rooms, where)
         if how in ("join", "leave"):
-            person = self.active(who)
             caller = self.caller(person)
             if how == "join":
                 refusal = self.naive.join(person, room)
@@ -369,7 +375,7 @@ class Play(RuleBasedStateMachine):
                 refusal = self.naive.leave(person, room)
                 self.tried(refusal, lambda: channels.leave(caller, room.channel_id))
             return
-        person, chief = self.somebody(who), self.chief()
+        chief = self.chief()
         if how == "put in":
             refusal = self.naive.put_in(person, room)
             self.tried(refusal, lambda: channels.add(chief, room.channel_id, [person.member_id]))
