@@ -62,6 +62,10 @@ bench: environments ## hold validation and staging against the plain way; what r
 faults: environments ## die at every effect of staging, meet every fault, soak; ARGS="--only soak --seed 7"
 	@$(PY) -m tests.faults $(ARGS)
 
+.PHONY: plays
+plays: environments ## play programs at random beside a plain model of them; PLAYS=500, SEED=number
+	@PLAYS="$(or $(PLAYS),500)" SEED="$(or $(SEED),0)" $(PY) -m pytest tests/integration/test_program_machine.py
+
 .PHONY: layer
 layer: environments ## build the media layer; ARCH="x86_64 arm64", FFMPEG_SOURCE=path/to/tarball
 	@$(PY) -m local layer $(foreach arch,$(ARCH),--arch $(arch))

@@ -1,9 +1,10 @@
-"""AWS in memory, as far as staging uses it: tables, a video bucket, a key, secrets, a queue."""
+"""AWS in memory, as far as tests need it: tables, a video bucket, a key, secrets, a queue."""
 
 import base64
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -11,8 +12,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import pytest
+from botocore.client import BaseClient
+
+from chalicelib.foundation.clock import Clock
 from local.template import read
-from tests.faults.clock import SharedClock
 from tests.faults.tables import Table, Tables, error, table_of
 
 INFRA = Path(__file__).parents[2] / "infra"
@@ -46,7 +50,7 @@ class Message:
 class Queue:
     """The staging queue with the template's visibility and limit of receives."""
 
-    clock: SharedClock
+    clock: Clock
     visibility: timedelta
     max_receives: int
     messages: list[Message] = field(default_factory=list)
@@ -80,7 +84,7 @@ class Queue:
         return min((each.visible_at for each in self.messages), default=None)
 
 
-def _staging_queue(clock: SharedClock) -> Queue:
+def _staging_queue(clock: Clock) -> Queue:
     settings = _resources("queues.yaml")["StagingQueue"]["Properties"]
     receives = settings["RedrivePolicy"]["maxReceiveCount"]
     return Queue(clock, timedelta(seconds=settings["VisibilityTimeout"]), receives)
@@ -106,7 +110,7 @@ class Body(io.BytesIO):
 class Cloud:
     """What a call of any client does; `s3_breaks` makes the next bodies break in the middle."""
 
-    clock: SharedClock
+    clock: Clock
     secrets: Mapping[str, str]
     tables: Tables = field(default_factory=lambda: Tables(_template_tables()))
     objects: dict[str, bytes] = field(default_factory=dict)
@@ -117,6 +121,17 @@ class Cloud:
 
     def __post_init__(self) -> None:
         self.queue = _staging_queue(self.clock)
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """Answer every client of this process."""
+
+        def call(client: Any, operation: str, parameters: Mapping[str, Any]) -> Any:
+            return self.call(client.meta.service_model.service_name, operation, parameters)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(BaseClient, "_make_api_call", call)
+            yield
 
     def call(self, service: str, operation: str, parameters: Mapping[str, Any]) -> Any:
         """Do what a client's call does. Raises what it raises."""

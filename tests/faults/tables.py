@@ -77,12 +77,15 @@ def _key_names(schema: Iterable[Mapping[str, str]]) -> tuple[str, ...]:
 
 
 class Tables:
-    """All tables; `call` is what a client's call does. `added` hears of every new item."""
+    """All tables; `call` is what a client's call does. `changed` hears of every write.
+
+    It is told the table, and the item before and after: what a stream shows.
+    """
 
     def __init__(self, tables: Mapping[str, Table]) -> None:
         self._tables = tables
         self._done: set[str] = set()
-        self.added: Callable[[str, Item], None] = lambda _table, _item: None
+        self.changed: Callable[[str, Item | None, Item | None], None] = lambda *_: None
 
     def items(self, table: str) -> list[Item]:
         return list(self._tables[table].items.values())
@@ -107,10 +110,15 @@ class Tables:
                 return {"Item": dict(found)} if found else {}
             case "BatchGetItem":
                 return {"Responses": self._several(call["RequestItems"]), "UnprocessedKeys": {}}
+            case "TransactGetItems":
+                parts = (part["Get"] for part in call["TransactItems"])
+                return {"Responses": [self.call("GetItem", part) for part in parts]}
             case "Query":
                 return self._query(call)
             case "PutItem" | "UpdateItem" | "DeleteItem":
                 return self._write(operation, call)
+            case "BatchWriteItem":
+                return self._write_several(call["RequestItems"])
             case "TransactWriteItems":
                 return self._transact(call)
         raise NotImplementedError(operation)
@@ -126,9 +134,19 @@ class Tables:
             found[name] = [dict(item) for item in items if item]
         return found
 
+    def _write_several(self, asked: Mapping[str, Any]) -> Answer:
+        for name, requests in asked.items():
+            for request in requests:
+                ((kind, details),) = request.items()
+                self.apply(kind.removesuffix("Request"), {"TableName": name, **details})
+        return {"UnprocessedItems": {}}
+
     def _query(self, call: Call) -> Answer:
         table, names = self._tables[call["TableName"]], Names.of(call)
         own, shown = table.indexes[call["IndexName"]] if "IndexName" in call else (table.keys, None)
+        if asked := call.get("ProjectionExpression"):
+            among = frozenset(names.attribute(word.strip()) for word in asked.split(","))
+            shown = among if shown is None else among & shown
         condition = call["KeyConditionExpression"]
         found = [
             (tuple(plain(item[name]) for name in own[1:]), key, item)
@@ -172,16 +190,14 @@ class Tables:
         """Write, whatever the condition; gives the item before and after."""
         table, key = self._tables[call["TableName"]], self._key(call)
         before = table.items.get(key)
-        if operation in ("DeleteItem", "Delete"):
-            table.put(key, None)
-            return before, None
+        after: Item | None = None
         if operation in ("PutItem", "Put"):
             after = dict(call["Item"])
-        else:
+        elif operation not in ("DeleteItem", "Delete"):
             after = updated(call["UpdateExpression"], before or call["Key"], Names.of(call))
         table.put(key, after)
-        if before is None:
-            self.added(call["TableName"], after)
+        if before is not None or after is not None:
+            self.changed(call["TableName"], before, after)
         return before, after
 
     def _transact(self, call: Call) -> Answer:

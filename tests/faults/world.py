@@ -211,7 +211,7 @@ class World:
         self.program, _, _ = self.house.programs.create_program(
             "Demo", "Europe/Berlin", "ana@demo.example"
         )
-        self.cloud.tables.added = self._added
+        self.cloud.tables.changed = self._changed
         self._activities = count(1)
 
     def close(self) -> None:
@@ -443,8 +443,8 @@ class World:
         heapq.heappop(self._agenda)[2]()
         return True
 
-    def _added(self, table: str, item: Item) -> None:
-        if table == SETTINGS.performances_table:
+    def _changed(self, table: str, before: Item | None, item: Item | None) -> None:
+        if table == SETTINGS.performances_table and item and before is None:
             image = {name: value["S"] for name, value in item.items() if "S" in value}
             self._streams.append((from_message(image), 0))
 

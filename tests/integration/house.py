@@ -40,6 +40,10 @@ TWO_HOURS = 7200
 HALF_A_YEAR = 180 * 24 * 3600
 CORRELATION = "correlation-1"
 CONTEXT = SimpleNamespace(function_name="f", aws_request_id="r")
+SECRETS = {
+    "cursors": "a-secret-of-at-least-thirty-two-bytes",
+    "tiktok": json.dumps({"client_secret": CLIENT_SECRET}),
+}
 
 
 class FakeTikTok(TikTokClient):
@@ -143,16 +147,8 @@ class Greenroom:
     def __init__(
         self, settings: Settings, clock: StoppedClock, tiktok: TikTokClient | None = None
     ) -> None:
-        clients = _clients()
-        queue, self.failed_url = (
-            clients.sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("staging", "failed")
-        )
-        key = clients.kms.create_key()["KeyMetadata"]["KeyId"]
-        for name, value in (
-            ("cursors", "a-secret-of-at-least-thirty-two-bytes"),
-            ("tiktok", json.dumps({"client_secret": CLIENT_SECRET})),
-        ):
-            clients.secrets.create_secret(Name=name, SecretString=value)
+        self.clock, self.clients = clock, _clients()
+        queue, key = self.made_around()
         self.settings = replace(
             settings,
             staging_queue_url=queue,
@@ -161,15 +157,24 @@ class Greenroom:
             tiktok_secret_id="tiktok",
             public_url=REDIRECT_URI.removesuffix("/tiktok/callback"),
         )
-        self.clock, self.clients = clock, clients
-        self.house = House(self.settings, clock, clients)
-        self.queue = self.house.staging_queue = WatchedQueue(clients.sqs, queue)
+        self.house = House(self.settings, clock, self.clients)
+        self.queue = self.house.staging_queue = WatchedQueue(self.clients.sqs, queue)
         if tiktok is not None:
             self.house._tiktok_client = tiktok
         self.program, _, _ = self.house.programs.create_program(
             "Demo", "Europe/Berlin", "ana@demo.example"
         )
         self.manager = self.signs_in("ana@demo.example")
+
+    def made_around(self) -> tuple[str, str]:
+        """Make queues, key and secrets; tells the staging queue's address and the key's id."""
+        queue, self.failed_url = (
+            self.clients.sqs.create_queue(QueueName=name)["QueueUrl"]
+            for name in ("staging", "failed")
+        )
+        for name, value in SECRETS.items():
+            self.clients.secrets.create_secret(Name=name, SecretString=value)
+        return queue, self.clients.kms.create_key()["KeyMetadata"]["KeyId"]
 
     def again(self) -> House:
         """Wire everything anew, as a function does that starts cold."""

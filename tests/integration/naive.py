@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from chalicelib.foundation.identity import Role
@@ -14,6 +14,8 @@ INBOX = 5
 DAY = timedelta(days=1)
 TWO_HOURS = timedelta(hours=2)
 Refusal = ProblemCode | None
+Place = tuple[int, str, int]
+"""Rank, member, points."""
 
 
 @dataclass
@@ -109,6 +111,7 @@ class Naive:
     sends: list[Send] = field(default_factory=list)
     ledger: list[Line] = field(default_factory=list)
     managers_shown: bool = True
+    boards: dict[Period, tuple[date, list[Place]]] = field(default_factory=dict)
 
     def active(self) -> list[Person]:
         return [each for each in self.people.values() if each.status == "active"]
@@ -222,6 +225,8 @@ class Naive:
             else:
                 send.held_at = send.held_at or now
             return
+        if send.person.status != "active":
+            return  # nothing goes to the account of who was removed; once it is gone, this fails
         if send.held_at is not None:
             send.held_at, send.since = None, now
         if does == "refuses":
@@ -261,8 +266,27 @@ class Naive:
         mine = (each for each in self.ledger if each.member_id == person.member_id)
         return sorted((each.kind, each.points) for each in mine)
 
-    def board(self, period: Period, now: datetime) -> list[tuple[int, str, int]]:
-        """Rank everybody who is shown and has points: rank, member, points."""
+    def make_boards(self, now: datetime) -> None:
+        """Keep what boards show until they are made again."""
+        self.boards = {each: (_first_day(each, now), self.board(each, now)) for each in Period}
+
+    def shown_board(self, period: Period, now: datetime) -> list[Place]:
+        """Give what a board shows: what was made for another week is not of this one."""
+        first_day, places = self.boards.get(period, (None, []))
+        return places if first_day == _first_day(period, now) else []
+
+    def scores(self) -> dict[str, dict[str, int]]:
+        """Add up what was earned: by period and its first day, and member."""
+        found: dict[str, dict[str, int]] = {}
+        for each in self.ledger:
+            for period in Period:
+                name = f"{period.value}#{_first_day(period, each.earned_at)}"
+                have = found.setdefault(name, {})
+                have[each.member_id] = have.get(each.member_id, 0) + each.points
+        return found
+
+    def board(self, period: Period, now: datetime) -> list[Place]:
+        """Rank everybody who is shown and has points."""
         rows = [
             (-points, each.member_id)
             for each in self.active()
@@ -282,23 +306,36 @@ class Naive:
             each.points
             for each in self.ledger
             if each.member_id == person.member_id
-            and _span(period, each.earned_at) == _span(period, now)
+            and _first_day(period, each.earned_at) == _first_day(period, now)
         )
 
 
-def _span(period: Period, instant: datetime) -> object:
-    day = instant.astimezone(ZONE).date()
+def _first_day(period: Period, instant: datetime) -> date:
+    return _first_of(period, instant.astimezone(ZONE).date())
+
+
+def _first_of(period: Period, day: date) -> date:
+    """Tell the first day of the week, month, quarter or year that a day lies in."""
     match period:
         case Period.WEEK:
-            return day.isocalendar()[:2]
+            return day - day.weekday() * DAY
         case Period.MONTH:
-            return day.year, day.month
+            return day.replace(day=1)
         case Period.QUARTER:
-            return day.year, (day.month - 1) // 3
+            return day.replace(month=(1, 4, 7, 10)[(day.month - 1) // 3], day=1)
         case Period.YEAR:
-            return day.year
+            return day.replace(month=1, day=1)
         case Period.ALL_TIME:
-            return None
+            return date.min
+
+
+def next_begins(period: Period, now: datetime) -> datetime:
+    """Tell when the next week, month, quarter or year begins."""
+    day = now.astimezone(ZONE).date()
+    this = _first_of(period, day)
+    while _first_of(period, day) == this:
+        day += DAY
+    return datetime.combine(day, time(), ZONE).astimezone(UTC)
 
 
 def in_pages(expected: list[str], limit: int) -> Iterator[list[str]]:

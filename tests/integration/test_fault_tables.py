@@ -1,19 +1,28 @@
-"""The tables that staging is tried on under faults answer what moto's answer, call for call."""
+"""The tables in memory answer what moto's answer, call for call.
 
+Staging is tried on them under faults, and programs are played on them.
+"""
+
+import sys
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
+from hypothesis import Phase
+from hypothesis import settings as hypothesis_settings
+from hypothesis.stateful import run_state_machine_as_test
 from moto import mock_aws
 
 from tests.faults.expressions import Item
 from tests.faults.flows import FLOWS, RENEWED
+from tests.faults.tables import Tables
 from tests.faults.world import World, theatre
 from tests.integration.conftest import _tables
+from tests.integration.test_program_machine import Play, played
 
-READS = frozenset({"GetItem", "BatchGetItem", "Query"})
+READS = frozenset({"GetItem", "BatchGetItem", "TransactGetItems", "Query"})
 
 type Heard = tuple[str, Mapping[str, Any], Any]
 type Content = Mapping[str, Sequence[Item]]
@@ -22,7 +31,7 @@ type Content = Mapping[str, Sequence[Item]]
 def test_the_tables_in_memory_answer_what_motos_answer() -> None:
     with theatre() as stage:
         world = World(stage)
-        before, told = content(world), list(tellings(world))
+        before, told = content(world.cloud.tables), list(tellings(world))
         world.close()
     known: set[Hashable] = set()
     telling = [each for each in told if each.tells_more_than(known)]
@@ -31,12 +40,36 @@ def test_the_tables_in_memory_answer_what_motos_answer() -> None:
     silent = {name for each in told if each not in telling for name in each.about}
     after = {
         name: [item for item in items if not any(each in str(item) for each in silent)]
-        for name, items in content(world).items()
+        for name, items in content(world.cloud.tables).items()
     }
     heard = list(once_each([call for each in telling for call in each.heard]))
     assert {operation for operation, _, _ in heard} >= {"GetItem", "Query", "TransactWriteItems"}
     with mock_aws():
         replay(before, heard, after)
+
+
+def test_what_a_play_asks_of_them_is_answered_as_by_moto() -> None:
+    heard: list[Heard] = []
+    compared: set[str] = set()
+
+    class Overheard(Play):
+        def __init__(self) -> None:
+            super().__init__()
+            heard.clear()
+            self.before = content(self.greenroom.cloud.tables)
+            listen(self.greenroom.cloud.tables, heard)
+
+        def teardown(self) -> None:
+            super().teardown()
+            if sys.exception() is None:
+                with mock_aws():
+                    after = content(self.greenroom.cloud.tables)
+                    replay(self.before, list(once_each(heard)), after)
+                compared.update(operation for operation, _, _ in heard)
+
+    settings = hypothesis_settings(played(plays=2, steps=25), phases=[Phase.generate])
+    run_state_machine_as_test(Overheard, settings=settings)
+    assert compared >= READS | {"TransactWriteItems", "UpdateItem", "BatchWriteItem", "DeleteItem"}
 
 
 @dataclass
@@ -59,7 +92,7 @@ def tellings(world: World) -> Iterator[Telling]:
     Half a year goes by in one of them: first, while nobody else's account could lapse.
     """
     heard: list[Heard] = []
-    listen(world, heard)
+    listen(world.cloud.tables, heard)
     for flow in (RENEWED, *(each for each in FLOWS if each is not RENEWED)):
         calls, people, activities = len(heard), len(world.people), len(world.cloud.objects)
         world.habits = flow.habits
@@ -71,14 +104,14 @@ def tellings(world: World) -> Iterator[Telling]:
         yield Telling(heard[calls:], [*members[people:], *shown[activities:]])
 
 
-def content(world: World) -> Content:
+def content(tables: Tables) -> Content:
     """Give all that is in the tables."""
-    return {name: world.cloud.tables.items(name) for name in _tables()}
+    return {name: tables.items(name) for name in _tables()}
 
 
-def listen(world: World, heard: list[Heard]) -> None:
-    """Hear every call of a world's tables, and its answer."""
-    answer = world.cloud.tables.call
+def listen(tables: Tables, heard: list[Heard]) -> None:
+    """Hear every call of the tables, and its answer."""
+    answer = tables.call
 
     def call(operation: str, asked: Mapping[str, Any]) -> Any:
         kept = {**asked}
@@ -90,7 +123,7 @@ def listen(world: World, heard: list[Heard]) -> None:
         heard.append((operation, kept, comparable(given)))
         return given
 
-    vars(world.cloud.tables)["call"] = call
+    vars(tables)["call"] = call
 
 
 def once_each(heard: Sequence[Heard]) -> Iterator[Heard]:
@@ -155,6 +188,12 @@ def comparable(answer: Mapping[str, Any]) -> Any:
         reasons = answer.get("CancellationReasons", ())
         return answer["Error"]["Code"], [reason["Code"] for reason in reasons]
     items = [answer.get("Item"), answer.get("Attributes"), *answer.get("Items", ())]
+    match answer.get("Responses", ()):
+        case dict() as by_table:  # of a batch, in any order
+            several = [item for name in sorted(by_table) for item in by_table[name]]
+            items += sorted(several, key=lambda item: str(sorted(item.items())))
+        case responses:  # of a transaction, in the order asked for
+            items += [each.get("Item") for each in responses]
     return [plainly(item) if item else None for item in items], bool(answer.get("LastEvaluatedKey"))
 
 

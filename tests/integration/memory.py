@@ -1,0 +1,133 @@
+"""A Greenroom on tables in memory, for many of them one after the other; and a TikTok to play with.
+
+Nothing is delivered by itself: who plays says when the streams of the tables are, in which order,
+and how often.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+from chalicelib.points import worker
+from chalicelib.tiktok.client import Draft, Grant, Sent, ShareState, ShareStatus
+from chalicelib.tiktok.errors import AccessTokenRefused, Cause, Refused, TryLater
+from tests.clock import StoppedClock
+from tests.faults.cloud import Cloud
+from tests.faults.expressions import Item
+from tests.integration.arrivals import GOOD
+from tests.integration.conftest import SETTINGS
+from tests.integration.house import (
+    CONTEXT,
+    CORRELATION,
+    SECRETS,
+    VIDEO,
+    FakeTikTok,
+    Greenroom,
+    streamed,
+)
+
+YEARS = 10 * 365 * 24 * 3600
+DEEDS = ("takes it", "refuses", "refuses the bytes", "is busy", "thinks", "posts")
+"""What TikTok may do with a draft."""
+
+
+class PlayedTikTok(FakeTikTok):
+    """Does with each draft what it was told last; no consent lapses by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.does = "takes it"
+        self._drafts = count(1)
+
+    def grant(self, person: str) -> Grant:
+        return replace(super().grant(person), refresh_expires_in=YEARS)
+
+    def begin_upload(self, access_token: str, size_bytes: int) -> Draft:
+        if access_token not in {pair[0] for pair in self.live.values()} or size_bytes != len(VIDEO):
+            raise AccessTokenRefused("access_token_invalid")
+        if self.does == "is busy":
+            raise TryLater("rate_limit_exceeded")
+        if self.does == "refuses":
+            raise Refused("spam_risk", cause=Cause.SPAM_RISK)
+        return Draft(f"v_inbox_file~{next(self._drafts)}", "https://upload.tiktok.example/1")
+
+    def send(self, *_: Any, **__: Any) -> Sent:
+        return Sent(len(VIDEO), len(VIDEO))
+
+    def status(self, *_: str) -> ShareStatus:
+        match self.does:
+            case "takes it":
+                return ShareStatus(ShareState.IN_INBOX)
+            case "posts":
+                return ShareStatus(ShareState.POSTED)
+            case "refuses" | "refuses the bytes":
+                failed = Refused("file_format_check_failed", cause=Cause.VIDEO_FORMAT)
+                return ShareStatus(ShareState.FAILED, failed)
+            case _:
+                return ShareStatus(ShareState.PROCESSING_DOWNLOAD)
+
+
+class InMemory(Greenroom):
+    """A Greenroom that answers every client of this process until it is closed."""
+
+    def __init__(self, clock: StoppedClock, tiktok: FakeTikTok) -> None:
+        self.cloud = Cloud(clock, SECRETS)
+        self.cloud.tables.changed = self._changed
+        self._entries: dict[str, Item] = {}
+        self._uncounted: dict[str, Item] = {}
+        self._people: list[tuple[Item, Item]] = []
+        self._installed = ExitStack()
+        self._installed.enter_context(self.cloud.installed())
+        super().__init__(SETTINGS, clock, tiktok)
+        self.house.stager._sleep = _at_once
+
+    def close(self) -> None:
+        self._installed.close()
+
+    def made_around(self) -> tuple[str, str]:
+        return "http://127.0.0.1/staging", "tokens"
+
+    def valid_upload(self) -> str:
+        """Give the id of an upload whose video is there."""
+        upload = self.house.videos.ask_for_upload(self.manager, "video/webm", CORRELATION).upload
+        key = f"videos/{upload.program_id}/{upload.upload_id}/etag"
+        self.cloud.objects[key] = VIDEO
+        facts = replace(GOOD, size_bytes=len(VIDEO))
+        assert self.house._upload_store.decide(upload, facts, (), key, self.clock.now())
+        return upload.upload_id
+
+    # --- streams ------------------------------------------------------------------------------
+
+    def _changed(self, table: str, before: Item | None, after: Item | None) -> None:
+        item = after or before or {}
+        if table == self.settings.programs_table:
+            self._people.append((before or {}, after or {}))
+        elif table == self.settings.points_table and item["item"]["S"].startswith("entry#"):
+            assert before is None
+            name = item["owner"]["S"] + item["item"]["S"]
+            self._entries[name] = self._uncounted[name] = item
+
+    def images(self) -> list[dict[str, Any]]:
+        return [dict(each) for each in self._entries.values()]
+
+    def counts(self, images: Sequence[Mapping[str, Any]] | None = None) -> None:
+        """Deliver these entries, or else those that were not delivered yet."""
+        told = list(self._uncounted.values()) if images is None else images
+        for each in told:
+            self._uncounted.pop(each["owner"]["S"] + each["item"]["S"], None)
+        if told:
+            super().counts(told)
+
+    def notices(self) -> None:
+        """Deliver all changes of people and settings."""
+        told, self._people = self._people, []
+        after, before = [each[1] for each in told], [each[0] for each in told]
+        if told:
+            answer = worker.notice(self.house.snapshots, streamed(after, before), CONTEXT)
+            assert answer == {"batchItemFailures": []}
+
+
+def _at_once(_seconds: float) -> None:
+    """Nobody waits."""
