@@ -5,7 +5,7 @@ marks are made from them anew. docs/data.md has the keys.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from pynamodb.attributes import (
@@ -286,8 +286,8 @@ class BoardStore:
         told = {
             "count": head.count,
             "top": [[each.rank, *each.row] for each in head.top],
-            "ranks": [[*asdict(page).values()] for page in head.ranks],
-            "members": [[*asdict(page).values()] for page in head.members],
+            "ranks": head.ranks,
+            "members": head.members,
             "retired": head.retired,
         }
         item = HeadItem(
@@ -322,8 +322,8 @@ def _head_from(item: HeadItem) -> Head:
         version=int(item.version),
         count=told["count"],
         top=tuple(Ranked(rank, Row(*row)) for rank, *row in told["top"]),
-        ranks=tuple(Page(*page) for page in told["ranks"]),
-        members=tuple(Page(*page) for page in told["members"]),
+        ranks=tuple(map(Page._make, told["ranks"])),
+        members=tuple(map(Page._make, told["members"])),
         retired=tuple(told["retired"]),
     )
 
