@@ -23,7 +23,7 @@ from chalicelib.performances.store import PerformanceItem
 from chalicelib.points.board_store import BoardStore, ScoreItem
 from chalicelib.points.boards import Snapshots
 from chalicelib.points.model import EntryKind
-from chalicelib.points.periods import Period, day_of, span_of
+from chalicelib.points.periods import day_of, spans_of
 from chalicelib.points.store import EntryItem, TotalsItem
 from chalicelib.programs.channels.store import MembershipItem
 from chalicelib.programs.model import ChannelKind, Member, MemberStatus, owner_key
@@ -50,6 +50,8 @@ from chalicelib.videos.model import VideoFacts
 PAGE, ASKING = 20, 40
 JOINED = 3
 """Every fifth member is in this many channels."""
+_FACTORS = (7919, 6271, 4397, 3571, 2713)
+"""What shuffles the scores of each period."""
 FACTS = VideoFacts(
     size_bytes=10_000_000,
     container="mp4",
@@ -176,10 +178,7 @@ def seed(house: House, size: Size) -> Seeded:
     ]
     write(_channels(program_id, channel_ids))
     write(_campaigns(program_id, campaign_ids, now))
-    people = [
-        _member(program_id, number, now - timedelta(seconds=size.members - number), peopled)
-        for number in range(size.members)
-    ]
+    people = members(program_id, size.members, now, peopled)
     manager = people[-1]
     manager.role = Role.MANAGER.value
     write(_with_guards(people), 2 * size.members, "members and their addresses")
@@ -192,14 +191,9 @@ def seed(house: House, size: Size) -> Seeded:
     done = running[: size.opened - max(size.opened // 100, 1)]
     write(_done_by(diligent, done), 3 * len(done), "performances of one member")
     write(_account(each, now) for each in (*channelled, *others))
-    week = span_of(Period.WEEK, day_of(now, "UTC")).key
-    earned = {each.member_id: 1 + number * 7919 % 5000 for number, each in enumerate(people)}
-    scores = (
-        ScoreItem(f"{program_id}#{week}", member_id, points=points)
-        for member_id, points in earned.items()
-    )
-    write(scores, size.members, "scores of the week")
-    _boards(house, [each.to_member() for each in people], {f"{program_id}#{week}": earned})
+    earned = scores(program_id, people, now)
+    write(score_items(earned), len(earned) * size.members, "scores of all periods")
+    _boards(house, [each.to_member() for each in people], earned)
     return Seeded(
         house=house,
         program_id=program_id,
@@ -244,6 +238,39 @@ def _campaigns(program_id: str, campaign_ids: Sequence[str], now: datetime) -> I
             created_at=now,
         )
         yield named_guard("campaign", program_id, name, campaign_id)
+
+
+def members(
+    program_id: str, count: int, now: datetime, channel_ids: Sequence[str]
+) -> list[MemberItem]:
+    """Make members, one invited each second until now, every fifth of them in channels."""
+    return [
+        _member(program_id, number, now - timedelta(seconds=count - number), channel_ids)
+        for number in range(count)
+    ]
+
+
+def scores(
+    program_id: str, people: Sequence[MemberItem], now: datetime
+) -> dict[str, dict[str, int]]:
+    """Tell what each has earned in today's span of every period: the longer, the more.
+
+    The order of each board is another one.
+    """
+    boards, earned = {}, dict.fromkeys((each.member_id for each in people), 0)
+    for span, factor in zip(spans_of(day_of(now, "UTC")), _FACTORS, strict=True):
+        earned = {
+            member_id: before + 1 + number * factor % 5000
+            for number, (member_id, before) in enumerate(earned.items())
+        }
+        boards[f"{program_id}#{span.key}"] = earned
+    return boards
+
+
+def score_items(boards: dict[str, dict[str, int]]) -> Iterator[ScoreItem]:
+    for board, earned in boards.items():
+        for member_id, points in earned.items():
+            yield ScoreItem(board, member_id, points=points)
 
 
 def _member(
