@@ -25,7 +25,6 @@ from chalicelib.points.boards import Snapshots
 from chalicelib.points.model import EntryKind
 from chalicelib.points.periods import day_of, spans_of
 from chalicelib.points.store import EntryItem, TotalsItem
-from chalicelib.programs.channels.store import MembershipItem
 from chalicelib.programs.model import ChannelKind, Member, MemberStatus, owner_key
 from chalicelib.programs.service import ProgramService
 from chalicelib.programs.store import (
@@ -36,6 +35,7 @@ from chalicelib.programs.store import (
     CountItem,
     GuardItem,
     MemberItem,
+    MembershipItem,
     ProgramItem,
     ProgramStore,
     campaign_key,
@@ -309,11 +309,7 @@ def _with_guards(people: Iterable[MemberItem]) -> Iterator[Model]:
 def _memberships(people: Iterable[MemberItem]) -> Iterator[MembershipItem]:
     for each in people:
         for channel_id in each.channels or ():
-            yield MembershipItem(
-                f"{each.program_id}/{channel_key(channel_id)}",
-                each.item,
-                member_id=each.member_id,
-            )
+            yield MembershipItem.of(channel_id, each.to_member().in_channel())
 
 
 def _activities(

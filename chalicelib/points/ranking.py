@@ -48,7 +48,7 @@ class Page(NamedTuple):
 
     page_id: str
     begins: Any
-    count: int
+    length: int
     rank: int = 0
 
 
@@ -231,7 +231,7 @@ def _first_position(head: Head, page: Page) -> int:
     for each in head.ranks:
         if each.page_id == page.page_id:
             break
-        start += each.count
+        start += each.length
     return max(start - AROUND, 0) + 1
 
 

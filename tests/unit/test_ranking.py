@@ -118,9 +118,9 @@ def test_pages_stay_within_their_bounds_while_members_come_and_go() -> None:
         left = dict(list(have.items())[step:])
         kept.make(left)
         for pages in (kept.head.ranks, kept.head.members):
-            assert sum(page.count for page in pages) == len(left)
-            assert all(page.count <= MOST_ROWS for page in pages)
-            assert len(pages) == 1 or min(page.count for page in pages) >= FEWEST_ROWS // 2
+            assert sum(page.length for page in pages) == len(left)
+            assert all(page.length <= MOST_ROWS for page in pages)
+            assert len(pages) == 1 or min(page.length for page in pages) >= FEWEST_ROWS // 2
     kept.check(left)
 
 

@@ -1,6 +1,7 @@
 """Members in the programs table: see docs/data.md for their keys and what each access costs."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from pynamodb.expressions.condition import size
@@ -14,6 +15,8 @@ from chalicelib.programs.store import (
     CountItem,
     GuardItem,
     MemberItem,
+    MembershipItem,
+    change_of,
     email_key,
     invitation,
     member_key,
@@ -27,7 +30,7 @@ class LastManager(Exception):
 
 class MemberStore:
     def __init__(self, table_name: str) -> None:
-        for model in (MemberItem, GuardItem, CountItem):
+        for model in (MemberItem, MembershipItem, GuardItem, CountItem):
             bind(model, table_name)
 
     def newest(self, program_id: str, before: str | None, count: int) -> Sequence[Member]:
@@ -72,7 +75,13 @@ class MemberStore:
 
         Raises `LastManager`, or `Conflict` if the member is no longer what was read.
         """
-        commit([_change(member, [MemberItem.role.set(role.value)]), *_counting(member, role)])
+        becomes = replace(member, role=role)
+        commit(
+            [
+                *_change(member, becomes, [MemberItem.role.set(role.value)]),
+                *_counting(member, role),
+            ]
+        )
 
     def remove(self, member: Member, now: datetime) -> None:
         """Remove a member and let the person go: they may be bound again, here or elsewhere.
@@ -85,7 +94,8 @@ class MemberStore:
             MemberItem.subject.remove(),
             MemberItem.invited_email.remove(),
         ]
-        parts: list[Part] = [_change(member, actions), *_counting(member, None)]
+        becomes = replace(member, status=MemberStatus.REMOVED)
+        parts = [*_change(member, becomes, actions), *_counting(member, None)]
         if member.subject:
             guard = GuardItem(*subject_guard(member.subject))
             mine = (GuardItem.owner_program_id == member.program_id) & (
@@ -95,12 +105,11 @@ class MemberStore:
         commit(parts)
 
 
-def _change(member: Member, actions: Sequence[Action]) -> Update:
-    condition = (MemberItem.status == member.status.value) & (MemberItem.role == member.role.value)
+def _change(member: Member, becomes: Member, actions: Sequence[Action]) -> list[Part]:
     # Removed, invited and bound again meanwhile, they look the same and are another's.
-    bound = MemberItem.subject
-    condition &= bound == member.subject if member.subject else bound.does_not_exist()
-    return Update(MemberItem(member.program_id, member_key(member.member_id)), actions, condition)
+    subject = MemberItem.subject
+    bound = subject == member.subject if member.subject else subject.does_not_exist()
+    return change_of(member, becomes, actions, bound)
 
 
 def _counting(member: Member, becomes: Role | None) -> list[Part]:
