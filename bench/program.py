@@ -35,6 +35,8 @@ from chalicelib.foundation.pages import Cursors
 from chalicelib.foundation.settings import Settings
 from chalicelib.points.periods import Period
 from chalicelib.points.ranking import TOP
+from chalicelib.programs.members.model import Sought
+from chalicelib.programs.model import Member, MemberStatus
 from local.home import PROJECT
 from local.template import read
 
@@ -214,6 +216,27 @@ def _members(at: Seeded, _: Caller) -> None:
     insist(len(page.items) == PAGE, page.next_cursor)
 
 
+def _members_by_name(at: Seeded, _: Caller) -> None:
+    _found(at, Sought(name="MEMBER number 1"), lambda each: each.name.startswith("Member number 1"))
+
+
+def _members_by_email(at: Seeded, _: Caller) -> None:
+    _found(at, Sought(email="member1"), lambda each: each.email.startswith("member1"))
+
+
+def _members_by_status(at: Seeded, _: Caller) -> None:
+    _found(
+        at,
+        Sought(status=MemberStatus.ACTIVE, role=Role.MEMBER),
+        lambda each: each.role is Role.MEMBER,
+    )
+
+
+def _found(at: Seeded, sought: Sought, right: Callable[[Member], bool]) -> None:
+    page = at.house.members.found(_who(at, at.manager), sought, PAGE, None)
+    insist(page.items, all(map(right, page.items)))
+
+
 def _campaigns(at: Seeded, _: Caller) -> None:
     insist(len(at.house.campaigns.campaigns(_who(at, at.manager), PAGE, None).items) == PAGE)
 
@@ -291,6 +314,9 @@ PATTERNS = (
     Pattern("leaderboard", 4, "", _leaderboard),
     Pattern("the same, all time", 4, "", _leaderboard_of_all_time),
     Pattern("member list page", 2, "", _members),
+    Pattern("the same, by name", 2, "", _members_by_name),
+    Pattern("the same, by e-mail", 2, "", _members_by_email),
+    Pattern("the same, by status", 2, "", _members_by_status),
     Pattern("invite", 2, "", _invite, reads=False),
     Pattern("campaign list page", 2, "", _campaigns),
     Pattern("channel list page", 2, "", _channels),

@@ -38,11 +38,14 @@ from chalicelib.programs.store import (
     MembershipItem,
     ProgramItem,
     ProgramStore,
+    address_key,
     campaign_key,
     channel_key,
     email_key,
     member_key,
+    name_key,
     named_guard,
+    standing,
 )
 from chalicelib.tiktok.store import AccountItem
 from chalicelib.videos.model import VideoFacts
@@ -181,6 +184,7 @@ def seed(house: House, size: Size) -> Seeded:
     people = members(program_id, size.members, now, peopled)
     manager = people[-1]
     manager.role = Role.MANAGER.value
+    _keyed(manager)
     write(_with_guards(people), 2 * size.members, "members and their addresses")
     write([CountItem(program_id, MANAGERS, ids={manager.member_id})])
     write(_memberships(people), size.members // 5 * JOINED, "places in channels")
@@ -279,7 +283,7 @@ def _member(
     member_id = new_id("mem", joined)
     turn = number // 5
     into = {channel_ids[(turn + more) % len(channel_ids)] for more in range(JOINED)}
-    return MemberItem(
+    made = MemberItem(
         program_id,
         member_key(member_id),
         member_id=member_id,
@@ -293,6 +297,15 @@ def _member(
         tiktok=TikTokState.CONNECTED.value,
         channels=into if number % 5 == 0 else None,
     )
+    _keyed(made)
+    return made
+
+
+def _keyed(item: MemberItem) -> None:
+    """Give a member's item the keys by which they are found."""
+    member = item.to_member()
+    item.address_key, item.name_key = address_key(member), name_key(member)
+    item.standing = standing(member)
 
 
 def _with_guards(people: Iterable[MemberItem]) -> Iterator[Model]:

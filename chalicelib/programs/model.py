@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from chalicelib.foundation.identity import Caller, Role, TikTokState
 
 MAX_NAME = 100
+MAX_SOUGHT = 80  # characters by which members are found; with them a cursor keeps its length
 MAX_DISCLOSURE = 200  # a line, beside a caption that TikTok cuts at 2,200
 MAX_CHANNELS = 200  # of a program, not counting archived ones
 MAX_CHANNELS_EVER = 1000  # with them: one query of a megabyte reads them all
@@ -146,6 +147,16 @@ def normalized_email(email: str) -> str:
 def normalized_name(name: str) -> str:
     """Bring a name into the form in which no two things of a kind share one."""
     return " ".join(name.split()).casefold()
+
+
+def sought_email(email: str) -> str:
+    """Bring an e-mail address, or how one begins, into the form in which it is looked for."""
+    return email.strip().lower()[:MAX_SOUGHT]
+
+
+def sought_name(name: str) -> str:
+    """Bring a name, or how one begins, into the form in which it is looked for."""
+    return normalized_name(name)[:MAX_SOUGHT]
 
 
 @cache

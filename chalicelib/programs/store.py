@@ -41,6 +41,8 @@ from chalicelib.programs.model import (
     MemberStatus,
     Program,
     normalized_name,
+    sought_email,
+    sought_name,
 )
 
 _PROGRAM = "program"
@@ -109,6 +111,33 @@ class ByInvitedEmail(GlobalSecondaryIndex["MemberItem"]):
     invited_at = UTCDateTimeAttribute(range_key=True)
 
 
+class ByEmail(GlobalSecondaryIndex["MemberItem"]):
+    class Meta:
+        index_name = "by_email"
+        projection = AllProjection()
+
+    program_id = UnicodeAttribute(hash_key=True)
+    address_key = UnicodeAttribute(range_key=True)
+
+
+class ByName(GlobalSecondaryIndex["MemberItem"]):
+    class Meta:
+        index_name = "by_name"
+        projection = AllProjection()
+
+    program_id = UnicodeAttribute(hash_key=True)
+    name_key = UnicodeAttribute(range_key=True)
+
+
+class ByStanding(GlobalSecondaryIndex["MemberItem"]):
+    class Meta:
+        index_name = "by_standing"
+        projection = AllProjection()
+
+    program_id = UnicodeAttribute(hash_key=True)
+    standing = UnicodeAttribute(range_key=True)
+
+
 class MemberItem(Model):
     class Meta:
         table_name = ""
@@ -128,8 +157,14 @@ class MemberItem(Model):
     removed_at = UTCDateTimeAttribute(null=True)
     tiktok = UnicodeAttribute(null=True)
     channels = UnicodeSetAttribute(null=True)
+    address_key = UnicodeAttribute(null=True)
+    name_key = UnicodeAttribute(null=True)
+    standing = UnicodeAttribute(null=True)
     by_subject = BySubject()
     by_invited_email = ByInvitedEmail()
+    by_email = ByEmail()
+    by_name = ByName()
+    by_standing = ByStanding()
 
     def to_member(self) -> Member:
         return Member(
@@ -496,7 +531,9 @@ def change_of(
     same = shows(was.in_channel())
     same &= channels == set(was.channels) if was.channels else channels.does_not_exist()
     item = MemberItem(was.program_id, member_key(was.member_id))
-    change = Update(item, actions, same & condition if condition is not None else same)
+    changes = [*actions, MemberItem.name_key.set(name_key(becomes))]
+    changes.append(MemberItem.standing.set(standing(becomes)))
+    change = Update(item, changes, same & condition if condition is not None else same)
     if becomes.in_channel() == was.in_channel():
         return [change]
     copies = (MembershipItem.of(each, becomes.in_channel()) for each in sorted(was.channels))
@@ -509,6 +546,21 @@ def shows(member: ChannelMember) -> Condition:
     same &= MemberItem.role == member.role.value
     same &= MemberItem.status == member.status.value
     return same
+
+
+def address_key(member: Member) -> str:
+    """Make the key by which a member's address is found; no two members have the same."""
+    return f"{sought_email(member.email)}\n{member.member_id}"
+
+
+def name_key(member: Member) -> str:
+    """Make the key by which a member's name is found; no two members have the same."""
+    return f"{sought_name(member.name)}\n{member.member_id}"
+
+
+def standing(member: Member) -> str:
+    """Make the key by which members of a status, and of a role in it, are found."""
+    return f"{member.status.value}#{member.role.value}#{member.member_id}"
 
 
 def invitation(member: Member) -> Sequence[Part]:
@@ -535,6 +587,9 @@ def invitation(member: Member) -> Sequence[Part]:
                 invited_at=member.invited_at,
                 invited_email=member.email,
                 invitation=member.invitation,
+                address_key=address_key(member),
+                name_key=name_key(member),
+                standing=standing(member),
             ),
             MemberItem.item.does_not_exist(),
         ),

@@ -137,6 +137,25 @@ def test_a_person_is_invited_made_a_manager_removed_and_back_again(
     assert eve.get("/me").body["member_id"] == member_id  # with the very token she had
 
 
+def test_managers_find_people_by_address_by_name_and_by_what_they_are(
+    company: Company, boss: Api
+) -> None:
+    invited = boss.post("/members", {"email": company.email("zora"), "name": "Zora  Ng"}).body
+    for query in (
+        {"email": company.email("zora").upper()},
+        {"name": "zora n"},
+        {"status": "invited", "role": "member"},
+    ):
+        assert boss.get("/members", **query).body == {"items": [invited], "next_cursor": None}
+    assert boss.delete(f"/members/{invited['member_id']}").status == 204
+    gone = boss.get("/members", status="removed").body["items"]
+    assert invited["member_id"] in {each["member_id"] for each in gone}
+    managers = boss.get("/members", role="manager").body["items"]
+    assert id_of(boss) in {each["member_id"] for each in managers}
+    for query in ({"name": "z", "role": "member"}, {"name": " "}, {"status": "here"}):
+        assert boss.get("/members", **query).problem == (422, "invalid_request")
+
+
 def test_the_last_manager_stays(company: Company, boss: Api) -> None:
     path = f"/members/{id_of(boss)}"
     assert boss.delete(path).problem == (409, "last_manager")

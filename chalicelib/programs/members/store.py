@@ -3,13 +3,17 @@
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import takewhile
+from typing import Any
 
-from pynamodb.expressions.condition import size
+from pynamodb.attributes import UnicodeAttribute
+from pynamodb.expressions.condition import Condition, size
 from pynamodb.expressions.update import Action
 
 from chalicelib.foundation.identity import Role
 from chalicelib.foundation.table import Delete, Part, Update, bind, commit
-from chalicelib.programs.model import Member, MemberStatus
+from chalicelib.programs.members.model import Sought
+from chalicelib.programs.model import Member, MemberStatus, sought_email, sought_name
 from chalicelib.programs.store import (
     MANAGERS,
     CountItem,
@@ -54,6 +58,23 @@ class MemberStore:
                 limit=count,
             )
         return [item.to_member() for item in found if item.member_id != before][:count]
+
+    def found(
+        self, program_id: str, sought: Sought, beyond: str | None, count: int
+    ) -> list[tuple[str, Member]]:
+        """Find members, each with their key, from beyond the given key on: one query.
+
+        By address and by name in their order; else members before managers, those invited last
+        first. The indexes follow the table by milliseconds.
+        """
+        forward, index, key, begins = _way(sought)
+        further: Condition = key.startswith(begins)
+        if beyond is not None:
+            further = key > beyond if forward else key < beyond
+        found = index.query(program_id, further, scan_index_forward=forward, limit=count)
+        keyed = ((str(getattr(item, key.attr_name)), item.to_member()) for item in found)
+        # Beyond a key there is also what begins otherwise, all of it after what does not.
+        return list(takewhile(lambda each: each[0].startswith(begins), keyed))
 
     def by_email(self, program_id: str, emails: Collection[str]) -> dict[str, Member]:
         """Read whom the program knows of these addresses: two calls for each hundred."""
@@ -103,6 +124,17 @@ class MemberStore:
             )
             parts.append(Delete(guard, mine))
         commit(parts)
+
+
+def _way(sought: Sought) -> tuple[bool, Any, UnicodeAttribute, str]:
+    """Tell how members are found: whether in rising order, the index, its key, how that begins."""
+    if sought.email is not None:
+        return True, MemberItem.by_email, MemberItem.address_key, sought_email(sought.email)
+    if sought.name is not None:
+        return True, MemberItem.by_name, MemberItem.name_key, sought_name(sought.name)
+    status = sought.status or MemberStatus.ACTIVE
+    begins = f"{status.value}#{sought.role.value}#" if sought.role else f"{status.value}#"
+    return False, MemberItem.by_standing, MemberItem.standing, begins
 
 
 def _change(member: Member, becomes: Member, actions: Sequence[Action]) -> list[Part]:
