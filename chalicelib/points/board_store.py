@@ -20,6 +20,7 @@ from pynamodb.models import Model
 from chalicelib.foundation.table import (
     Check,
     Conflict,
+    LeanModel,
     Put,
     Read,
     Update,
@@ -43,7 +44,7 @@ class LeaseLost(Exception):
     """Another run has taken the program over; nothing was written."""
 
 
-class ScoreItem(Model):
+class ScoreItem(LeanModel):
     """What a member has earned within one span of the calendar."""
 
     class Meta:
@@ -51,7 +52,7 @@ class ScoreItem(Model):
 
     board = UnicodeAttribute(hash_key=True)
     item = UnicodeAttribute(range_key=True)
-    points = NumberAttribute(default=0)
+    points = NumberAttribute()
 
 
 class CountedItem(Model):

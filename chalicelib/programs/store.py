@@ -24,6 +24,7 @@ from chalicelib.foundation.identity import Role, TikTokState
 from chalicelib.foundation.table import (
     Conflict,
     Delete,
+    LeanModel,
     Part,
     Put,
     Read,
@@ -138,7 +139,7 @@ class ByStanding(GlobalSecondaryIndex["MemberItem"]):
     standing = UnicodeAttribute(range_key=True)
 
 
-class MemberItem(Model):
+class MemberItem(LeanModel):
     class Meta:
         table_name = ""
 

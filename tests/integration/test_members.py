@@ -562,8 +562,8 @@ def crowd(company: Company) -> Company:
         ("cy@demo.example", "Straße", MANAGER),
         ("ben-x@else.example", "Benno", MANAGER),
     ):
-        company.service.invite(company.ana, email, " ".join(name.split()), role)
         company.greenroom.clock.advance(timedelta(milliseconds=1))
+        company.service.invite(company.ana, email, " ".join(name.split()), role)
     return company
 
 
