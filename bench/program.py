@@ -35,6 +35,8 @@ from chalicelib.foundation.pages import Cursors
 from chalicelib.foundation.settings import Settings
 from chalicelib.points.periods import Period
 from chalicelib.points.ranking import TOP
+from chalicelib.programs.members.model import Sought
+from chalicelib.programs.model import Member, MemberStatus
 from local.home import PROJECT
 from local.template import read
 
@@ -72,7 +74,11 @@ class Meter:
     """Counts every call that is made, and what DynamoDB says it consumed."""
 
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    units: float = 0.0
+    units_by_call: list[float] = field(default_factory=list)
+
+    @property
+    def units(self) -> float:
+        return sum(self.units_by_call)
 
     @contextmanager
     def watching(self) -> Iterator["Meter"]:
@@ -82,8 +88,9 @@ class Meter:
         def call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
             asked = {**parameters, "ReturnConsumedCapacity": "TOTAL"}
             self.calls.append((operation, dict(parameters)))
+            self.units_by_call.append(0.0)  # refused, it cost something nobody tells
             answer = make(client, operation, asked)
-            self.units += _units(operation, parameters, answer)
+            self.units_by_call[-1] = _units(operation, parameters, answer)
             return answer
 
         BaseClient._make_api_call = call  # type: ignore[attr-defined]  # noqa: SLF001  likewise
@@ -209,6 +216,27 @@ def _members(at: Seeded, _: Caller) -> None:
     insist(len(page.items) == PAGE, page.next_cursor)
 
 
+def _members_by_name(at: Seeded, _: Caller) -> None:
+    _found(at, Sought(name="MEMBER number 1"), lambda each: each.name.startswith("Member number 1"))
+
+
+def _members_by_email(at: Seeded, _: Caller) -> None:
+    _found(at, Sought(email="member1"), lambda each: each.email.startswith("member1"))
+
+
+def _members_by_status(at: Seeded, _: Caller) -> None:
+    _found(
+        at,
+        Sought(status=MemberStatus.ACTIVE, role=Role.MEMBER),
+        lambda each: each.role is Role.MEMBER,
+    )
+
+
+def _found(at: Seeded, sought: Sought, right: Callable[[Member], bool]) -> None:
+    page = at.house.members.found(_who(at, at.manager), sought, PAGE, None)
+    insist(page.items, all(map(right, page.items)))
+
+
 def _campaigns(at: Seeded, _: Caller) -> None:
     insist(len(at.house.campaigns.campaigns(_who(at, at.manager), PAGE, None).items) == PAGE)
 
@@ -224,7 +252,7 @@ def _channels_of_a_member(at: Seeded, caller: Caller) -> None:
 
 def _channel_members(at: Seeded, _: Caller) -> None:
     page = at.house.channels.members(_who(at, at.manager), at.channel_id, PAGE, None)
-    insist(page.items, all(at.channel_id in each.channels for each in page.items))
+    insist(page.items, all(each.name for each in page.items))
 
 
 def _invite(at: Seeded, _: Caller) -> None:
@@ -248,7 +276,15 @@ def _oneself(at: Seeded, _: Caller) -> None:
 
 
 def _leaderboard(at: Seeded, caller: Caller) -> None:
-    board = at.house.points.leaderboard(_who(at, caller), Period.WEEK)
+    _board(at, caller, Period.WEEK)
+
+
+def _leaderboard_of_all_time(at: Seeded, caller: Caller) -> None:
+    _board(at, caller, Period.ALL_TIME)
+
+
+def _board(at: Seeded, caller: Caller, period: Period) -> None:
+    board = at.house.points.leaderboard(_who(at, caller), period)
     insist(board.own and board.own.points, len(board.top) == min(TOP, at.members))
 
 
@@ -276,12 +312,16 @@ PATTERNS = (
     Pattern("history page", 2, "", _history),
     Pattern("oneself, with points", 4, "", _oneself),
     Pattern("leaderboard", 4, "", _leaderboard),
+    Pattern("the same, all time", 4, "", _leaderboard_of_all_time),
     Pattern("member list page", 2, "", _members),
+    Pattern("the same, by name", 2, "", _members_by_name),
+    Pattern("the same, by e-mail", 2, "", _members_by_email),
+    Pattern("the same, by status", 2, "", _members_by_status),
     Pattern("invite", 2, "", _invite, reads=False),
     Pattern("campaign list page", 2, "", _campaigns),
     Pattern("channel list page", 2, "", _channels),
     Pattern("the same, for a member", 2, "channels", _channels_of_a_member, channelled=True),
-    Pattern("people in a channel", 3, "", _channel_members),
+    Pattern("people in a channel", 2, "", _channel_members),
     Pattern("join a channel", 3, "", _join, reads=False),
     Pattern(f"expiry sweep of {DUE}", 1 + DUE // 25, "", _expiry, reads=False),
 )
@@ -293,12 +333,12 @@ class Unwatched:
     current: Meter | None = None
 
     def __enter__(self) -> None:
-        self._before = (len(self.current.calls), self.current.units) if self.current else (0, 0.0)
+        self._before = len(self.current.calls) if self.current else 0
 
     def __exit__(self, *_: object) -> None:
         if self.current:
-            calls, self.current.units = self._before
-            del self.current.calls[calls:]
+            del self.current.calls[self._before :]
+            del self.current.units_by_call[self._before :]
 
 
 # --- measuring ------------------------------------------------------------------------------------

@@ -23,9 +23,8 @@ from chalicelib.performances.store import PerformanceItem
 from chalicelib.points.board_store import BoardStore, ScoreItem
 from chalicelib.points.boards import Snapshots
 from chalicelib.points.model import EntryKind
-from chalicelib.points.periods import Period, day_of, span_of
+from chalicelib.points.periods import day_of, spans_of
 from chalicelib.points.store import EntryItem, TotalsItem
-from chalicelib.programs.channels.store import MembershipItem
 from chalicelib.programs.model import ChannelKind, Member, MemberStatus, owner_key
 from chalicelib.programs.service import ProgramService
 from chalicelib.programs.store import (
@@ -36,13 +35,17 @@ from chalicelib.programs.store import (
     CountItem,
     GuardItem,
     MemberItem,
+    MembershipItem,
     ProgramItem,
     ProgramStore,
+    address_key,
     campaign_key,
     channel_key,
     email_key,
     member_key,
+    name_key,
     named_guard,
+    standing,
 )
 from chalicelib.tiktok.store import AccountItem
 from chalicelib.videos.model import VideoFacts
@@ -50,6 +53,8 @@ from chalicelib.videos.model import VideoFacts
 PAGE, ASKING = 20, 40
 JOINED = 3
 """Every fifth member is in this many channels."""
+_FACTORS = (7919, 6271, 4397, 3571, 2713)
+"""What shuffles the scores of each period."""
 FACTS = VideoFacts(
     size_bytes=10_000_000,
     container="mp4",
@@ -176,12 +181,10 @@ def seed(house: House, size: Size) -> Seeded:
     ]
     write(_channels(program_id, channel_ids))
     write(_campaigns(program_id, campaign_ids, now))
-    people = [
-        _member(program_id, number, now - timedelta(seconds=size.members - number), peopled)
-        for number in range(size.members)
-    ]
+    people = members(program_id, size.members, now, peopled)
     manager = people[-1]
     manager.role = Role.MANAGER.value
+    _keyed(manager)
     write(_with_guards(people), 2 * size.members, "members and their addresses")
     write([CountItem(program_id, MANAGERS, ids={manager.member_id})])
     write(_memberships(people), size.members // 5 * JOINED, "places in channels")
@@ -192,14 +195,9 @@ def seed(house: House, size: Size) -> Seeded:
     done = running[: size.opened - max(size.opened // 100, 1)]
     write(_done_by(diligent, done), 3 * len(done), "performances of one member")
     write(_account(each, now) for each in (*channelled, *others))
-    week = span_of(Period.WEEK, day_of(now, "UTC")).key
-    earned = {each.member_id: 1 + number * 7919 % 5000 for number, each in enumerate(people)}
-    scores = (
-        ScoreItem(f"{program_id}#{week}", member_id, points=points)
-        for member_id, points in earned.items()
-    )
-    write(scores, size.members, "scores of the week")
-    _boards(house, [each.to_member() for each in people], {f"{program_id}#{week}": earned})
+    earned = scores(program_id, people, now)
+    write(score_items(earned), len(earned) * size.members, "scores of all periods")
+    _boards(house, [each.to_member() for each in people], earned)
     return Seeded(
         house=house,
         program_id=program_id,
@@ -246,13 +244,46 @@ def _campaigns(program_id: str, campaign_ids: Sequence[str], now: datetime) -> I
         yield named_guard("campaign", program_id, name, campaign_id)
 
 
+def members(
+    program_id: str, count: int, now: datetime, channel_ids: Sequence[str]
+) -> list[MemberItem]:
+    """Make members, one invited each second until now, every fifth of them in channels."""
+    return [
+        _member(program_id, number, now - timedelta(seconds=count - number), channel_ids)
+        for number in range(count)
+    ]
+
+
+def scores(
+    program_id: str, people: Sequence[MemberItem], now: datetime
+) -> dict[str, dict[str, int]]:
+    """Tell what each has earned in today's span of every period: the longer, the more.
+
+    The order of each board is another one.
+    """
+    boards, earned = {}, dict.fromkeys((each.member_id for each in people), 0)
+    for span, factor in zip(spans_of(day_of(now, "UTC")), _FACTORS, strict=True):
+        earned = {
+            member_id: before + 1 + number * factor % 5000
+            for number, (member_id, before) in enumerate(earned.items())
+        }
+        boards[f"{program_id}#{span.key}"] = earned
+    return boards
+
+
+def score_items(boards: dict[str, dict[str, int]]) -> Iterator[ScoreItem]:
+    for board, earned in boards.items():
+        for member_id, points in earned.items():
+            yield ScoreItem(board, member_id, points=points)
+
+
 def _member(
     program_id: str, number: int, joined: datetime, channel_ids: Sequence[str]
 ) -> MemberItem:
     member_id = new_id("mem", joined)
     turn = number // 5
     into = {channel_ids[(turn + more) % len(channel_ids)] for more in range(JOINED)}
-    return MemberItem(
+    made = MemberItem(
         program_id,
         member_key(member_id),
         member_id=member_id,
@@ -266,6 +297,15 @@ def _member(
         tiktok=TikTokState.CONNECTED.value,
         channels=into if number % 5 == 0 else None,
     )
+    _keyed(made)
+    return made
+
+
+def _keyed(item: MemberItem) -> None:
+    """Give a member's item the keys by which they are found."""
+    member = item.to_member()
+    item.address_key, item.name_key = address_key(member), name_key(member)
+    item.standing = standing(member)
 
 
 def _with_guards(people: Iterable[MemberItem]) -> Iterator[Model]:
@@ -282,11 +322,7 @@ def _with_guards(people: Iterable[MemberItem]) -> Iterator[Model]:
 def _memberships(people: Iterable[MemberItem]) -> Iterator[MembershipItem]:
     for each in people:
         for channel_id in each.channels or ():
-            yield MembershipItem(
-                f"{each.program_id}/{channel_key(channel_id)}",
-                each.item,
-                member_id=each.member_id,
-            )
+            yield MembershipItem.of(channel_id, each.to_member().in_channel())
 
 
 def _activities(

@@ -5,7 +5,7 @@ marks are made from them anew. docs/data.md has the keys.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from pynamodb.attributes import (
@@ -20,6 +20,7 @@ from pynamodb.models import Model
 from chalicelib.foundation.table import (
     Check,
     Conflict,
+    LeanModel,
     Put,
     Read,
     Update,
@@ -43,7 +44,7 @@ class LeaseLost(Exception):
     """Another run has taken the program over; nothing was written."""
 
 
-class ScoreItem(Model):
+class ScoreItem(LeanModel):
     """What a member has earned within one span of the calendar."""
 
     class Meta:
@@ -51,7 +52,7 @@ class ScoreItem(Model):
 
     board = UnicodeAttribute(hash_key=True)
     item = UnicodeAttribute(range_key=True)
-    points = NumberAttribute(default=0)
+    points = NumberAttribute()
 
 
 class CountedItem(Model):
@@ -286,8 +287,8 @@ class BoardStore:
         told = {
             "count": head.count,
             "top": [[each.rank, *each.row] for each in head.top],
-            "ranks": [[*asdict(page).values()] for page in head.ranks],
-            "members": [[*asdict(page).values()] for page in head.members],
+            "ranks": head.ranks,
+            "members": head.members,
             "retired": head.retired,
         }
         item = HeadItem(
@@ -322,8 +323,8 @@ def _head_from(item: HeadItem) -> Head:
         version=int(item.version),
         count=told["count"],
         top=tuple(Ranked(rank, Row(*row)) for rank, *row in told["top"]),
-        ranks=tuple(Page(*page) for page in told["ranks"]),
-        members=tuple(Page(*page) for page in told["members"]),
+        ranks=tuple(map(Page._make, told["ranks"])),
+        members=tuple(map(Page._make, told["members"])),
         retired=tuple(told["retired"]),
     )
 

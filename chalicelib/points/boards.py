@@ -23,12 +23,12 @@ from chalicelib.points.ranking import (
     Page,
     Ranked,
     Row,
-    around,
     head_of,
+    last_rows,
     page_of_member,
     page_of_place,
     points_in,
-    rows_of,
+    rows_around,
 )
 from chalicelib.points.store import PointStore, entry_of_change
 from chalicelib.programs.model import MemberStatus, Program, owner_key
@@ -308,13 +308,12 @@ class Leaderboard:
             return Own(1, 0, ())
         points = points_in(self._content(caller, period, page), caller.member_id)
         if points is None:
-            last = rows_of(head, head.ranks[-1], self._content(caller, period, head.ranks[-1]))
+            last = last_rows(head, self._content(caller, period, head.ranks[-1]))
             mine = Ranked(head.count + 1, Row(caller.member_id, 0, caller.name))
-            return Own(mine.rank, 0, tuple(around([*last, mine], caller.member_id)))
+            return Own(mine.rank, 0, (*last, mine))
         place = (-points, caller.member_id)
         page = page_of_place(head, place) or page
-        rows = rows_of(head, page, self._content(caller, period, page))
-        near = around(rows, caller.member_id)
+        near = rows_around(head, page, self._content(caller, period, page), place)
         found = next((each for each in near if each.row.member_id == caller.member_id), None)
         if found is None:
             logger.error("a board contradicts itself", extra={"period": period.value})

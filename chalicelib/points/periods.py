@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 _DAY = timedelta(days=1)
@@ -77,6 +78,7 @@ def spans_between(first: date, last: date) -> Iterator[Span]:
             day = span.last + _DAY
 
 
+@lru_cache(maxsize=256)
 def begins_at(day: date, time_zone: str) -> datetime:
     """Tell the first instant at which wall clocks of this zone show this day, to the second.
 

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-PAGE_ROWS = 800
-"""What a page is cut to: about 13 KB, where the head of 100,000 members has 9."""
+PAGE_ROWS = 420
+"""What a page is cut to: just under 8 KB, where the head of 100,000 members has just under 16."""
 MOST_ROWS = 2 * PAGE_ROWS
 FEWEST_ROWS = PAGE_ROWS // 4
 PODIUM = 3
@@ -43,13 +43,12 @@ class Ranked(NamedTuple):
     row: Row
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(NamedTuple):
     """Where a page begins, what names its content, and for rows their first one's rank."""
 
     page_id: str
     begins: Any
-    count: int
+    length: int
     rank: int = 0
 
 
@@ -192,21 +191,48 @@ def points_in(content: bytes, member_id: str) -> int | None:
 
 def rows_of(head: Head, page: Page, content: bytes) -> list[Ranked]:
     """Rank the rows of a page, those around it included."""
+    rows = list(map(Row._make, unpacked(content)))
+    return ranked(rows, page.rank, _first_position(head, page))
+
+
+def rows_around(head: Head, page: Page, content: bytes, place: tuple[int, str]) -> list[Ranked]:
+    """Rank the row of a page at a place, with two on each side of it; empty if it is not there."""
+    held = unpacked(content)
+    at = bisect.bisect_left(held, place, key=_place)
+    if at == len(held) or _place(held[at]) != place:
+        return []
+    return _some(head, page, held, slice(max(at - AROUND, 0), at + AROUND + 1))
+
+
+def last_rows(head: Head, content: bytes) -> list[Ranked]:
+    """Rank the last two rows of a board, by its last page of rows."""
+    return _some(head, head.ranks[-1], unpacked(content), slice(-AROUND, None))
+
+
+def _some(head: Head, page: Page, held: Sequence[Sequence[Any]], which: slice) -> list[Ranked]:
+    """Rank some rows of a page and make no others: all of them would take as long as the calls."""
+    first = _first_position(head, page)
+
+    def rank(row: Row) -> int:
+        ahead = bisect.bisect_left(held, -row.points, key=lambda each: -each[1])
+        return first + ahead if ahead else page.rank
+
+    rows = map(Row._make, held[which])
+    return [Ranked(rank(row), row) for row in rows]
+
+
+def _place(held: Sequence[Any]) -> tuple[int, str]:
+    return (-held[1], held[0])
+
+
+def _first_position(head: Head, page: Page) -> int:
+    """Tell where on the board the first row that a page holds is, those before its own included."""
     start = 0
     for each in head.ranks:
         if each.page_id == page.page_id:
             break
-        start += each.count
-    rows = list(map(Row._make, unpacked(content)))
-    return ranked(rows, page.rank, max(start - AROUND, 0) + 1)
-
-
-def around(rows: Sequence[Ranked], member_id: str) -> list[Ranked]:
-    """Give a member's own row with those next to it, two on each side; empty if it is not there."""
-    for at, each in enumerate(rows):
-        if each.row.member_id == member_id:
-            return list(rows[max(at - AROUND, 0) : at + AROUND + 1])
-    return []
+        start += each.length
+    return max(start - AROUND, 0) + 1
 
 
 def head_of(key: str, rows: Sequence[Row], before: Head, run: str) -> tuple[Head, dict[str, bytes]]:

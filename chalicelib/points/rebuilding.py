@@ -149,9 +149,9 @@ class Rebuilding:
     def _places(self, program_id: str, span: Span, head: Head) -> dict[str, list[str]]:
         found: dict[str, list[str]] = defaultdict(list)
         for page, rows in self._pages(program_id, span, head.ranks):
-            start = sum(each.count for each in head.ranks[: head.ranks.index(page)])
+            start = sum(each.length for each in head.ranks[: head.ranks.index(page)])
             lead = len([each for each in (start - 2, start - 1) if each >= 0])
-            for each in rows_of(head, page, rows)[lead : lead + page.count]:
+            for each in rows_of(head, page, rows)[lead : lead + page.length]:
                 found[each.row.member_id].append(_words(each))
         return found
 

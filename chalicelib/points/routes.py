@@ -152,7 +152,7 @@ def me(service: PointService, request: Request[None, None]) -> Answer:
     return Answer(200, _me(service.standing(request.caller)))
 
 
-@endpoint(Who.MEMBER, body=ChangeMe, answers={200: Me})
+@endpoint(Who.MEMBER, body=ChangeMe, answers={200: Me}, problems=(ProblemCode.CHANGED_MEANWHILE,))
 def change_me(service: PointService, request: Request[ChangeMe, None]) -> Answer:
     """Change one's own name or time zone."""
     wanted = request.body

@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfo, available_timezones
 from chalicelib.foundation.identity import Caller, Role, TikTokState
 
 MAX_NAME = 100
+MAX_SOUGHT = 80  # characters by which members are found; with them a cursor keeps its length
 MAX_DISCLOSURE = 200  # a line, beside a caption that TikTok cuts at 2,200
 MAX_CHANNELS = 200  # of a program, not counting archived ones
 MAX_CHANNELS_EVER = 1000  # with them: one query of a megabyte reads them all
-MAX_CHANNELS_OF_MEMBER = 100  # as many as one condition of DynamoDB can name
+MAX_CHANNELS_OF_MEMBER = 90  # each shows the member: what changes them is one transaction of 100
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 MAX_EMAIL = 254  # RFC 5321's longest path without its brackets
 
@@ -67,6 +68,18 @@ class Channel:
 
 
 @dataclass(frozen=True)
+class ChannelMember:
+    """A member as a channel they are in shows them."""
+
+    program_id: str
+    member_id: str
+    email: str
+    name: str
+    role: Role
+    status: MemberStatus
+
+
+@dataclass(frozen=True)
 class Campaign:
     """A group of activities with one purpose. Archived, no activity joins it any more."""
 
@@ -100,6 +113,11 @@ class Member:
     invitation: str | None = None
     removed_at: datetime | None = None
 
+    def in_channel(self) -> ChannelMember:
+        return ChannelMember(
+            self.program_id, self.member_id, self.email, self.name, self.role, self.status
+        )
+
     def as_caller(self) -> Caller:
         return Caller(
             program_id=self.program_id,
@@ -129,6 +147,16 @@ def normalized_email(email: str) -> str:
 def normalized_name(name: str) -> str:
     """Bring a name into the form in which no two things of a kind share one."""
     return " ".join(name.split()).casefold()
+
+
+def sought_email(email: str) -> str:
+    """Bring an e-mail address, or how one begins, into the form in which it is looked for."""
+    return email.strip().lower()[:MAX_SOUGHT]
+
+
+def sought_name(name: str) -> str:
+    """Bring a name, or how one begins, into the form in which it is looked for."""
+    return normalized_name(name)[:MAX_SOUGHT]
 
 
 @cache

@@ -167,11 +167,18 @@ class ProgramService:
             check_time_zone(time_zone)
         if name is None and time_zone is None:
             return self.profile(caller)
-        changed = self._store.change_profile(caller.program_id, caller.member_id, name, time_zone)
-        program = self.program(caller.program_id)
-        if changed is None or program is None:
-            raise _not_a_member()
-        return Profile(self._with_zone(changed), program)
+        for _ in range(_ATTEMPTS):
+            was = self._store.member(caller.program_id, caller.member_id)
+            if was is None or was.status is not MemberStatus.ACTIVE:
+                raise _not_a_member()
+            becomes = replace(was, name=name or was.name, time_zone=time_zone or was.time_zone)
+            try:
+                self._store.change_profile(was, becomes)
+            except Conflict:
+                continue
+            program = self.settings(caller)
+            return Profile(self._with_zone(becomes), program)
+        raise Problem(ProblemCode.CHANGED_MEANWHILE, "Your profile keeps changing. Try again.")
 
     def create_program(
         self, name: str, time_zone: str, manager_email: str
@@ -229,10 +236,17 @@ class ProgramService:
 
     def bring_back(self, removed: Member, invitation: Member) -> tuple[Member, bool]:
         """Invite a removed member again, as who they were: one call; False if they are back."""
-        if self._store.invite_again(removed, invitation):
-            return self._with_zone(_invited_again(removed, invitation)), True
-        known = self._store.member(removed.program_id, removed.member_id) or removed
-        return self._with_zone(known), False
+        for _ in range(_ATTEMPTS):
+            if removed.status is not MemberStatus.REMOVED:
+                break
+            becomes = _invited_again(removed, invitation)
+            try:
+                self._store.invite_again(removed, becomes)
+            except Conflict:
+                removed = self._store.member(removed.program_id, removed.member_id) or removed
+            else:
+                return self._with_zone(becomes), True
+        return self._with_zone(removed), False
 
     def _invited(self, program: Program, email: str, role: Role) -> Member:
         now = self._clock.now()

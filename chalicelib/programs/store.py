@@ -15,6 +15,7 @@ from pynamodb.attributes import (
     UTCDateTimeAttribute,
 )
 from pynamodb.exceptions import DoesNotExist
+from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
@@ -23,6 +24,7 @@ from chalicelib.foundation.identity import Role, TikTokState
 from chalicelib.foundation.table import (
     Conflict,
     Delete,
+    LeanModel,
     Part,
     Put,
     Read,
@@ -35,10 +37,13 @@ from chalicelib.programs.model import (
     Campaign,
     Channel,
     ChannelKind,
+    ChannelMember,
     Member,
     MemberStatus,
     Program,
     normalized_name,
+    sought_email,
+    sought_name,
 )
 
 _PROGRAM = "program"
@@ -52,6 +57,11 @@ def member_key(member_id: str) -> str:
 
 def channel_key(channel_id: str) -> str:
     return f"channel#{channel_id}"
+
+
+def people_key(program_id: str, channel_id: str) -> str:
+    """Make the key under which a channel's people lie."""
+    return f"{program_id}/{channel_key(channel_id)}"
 
 
 def campaign_key(campaign_id: str) -> str:
@@ -102,7 +112,34 @@ class ByInvitedEmail(GlobalSecondaryIndex["MemberItem"]):
     invited_at = UTCDateTimeAttribute(range_key=True)
 
 
-class MemberItem(Model):
+class ByEmail(GlobalSecondaryIndex["MemberItem"]):
+    class Meta:
+        index_name = "by_email"
+        projection = AllProjection()
+
+    program_id = UnicodeAttribute(hash_key=True)
+    address_key = UnicodeAttribute(range_key=True)
+
+
+class ByName(GlobalSecondaryIndex["MemberItem"]):
+    class Meta:
+        index_name = "by_name"
+        projection = AllProjection()
+
+    program_id = UnicodeAttribute(hash_key=True)
+    name_key = UnicodeAttribute(range_key=True)
+
+
+class ByStanding(GlobalSecondaryIndex["MemberItem"]):
+    class Meta:
+        index_name = "by_standing"
+        projection = AllProjection()
+
+    program_id = UnicodeAttribute(hash_key=True)
+    standing = UnicodeAttribute(range_key=True)
+
+
+class MemberItem(LeanModel):
     class Meta:
         table_name = ""
 
@@ -121,8 +158,14 @@ class MemberItem(Model):
     removed_at = UTCDateTimeAttribute(null=True)
     tiktok = UnicodeAttribute(null=True)
     channels = UnicodeSetAttribute(null=True)
+    address_key = UnicodeAttribute(null=True)
+    name_key = UnicodeAttribute(null=True)
+    standing = UnicodeAttribute(null=True)
     by_subject = BySubject()
     by_invited_email = ByInvitedEmail()
+    by_email = ByEmail()
+    by_name = ByName()
+    by_standing = ByStanding()
 
     def to_member(self) -> Member:
         return Member(
@@ -160,6 +203,47 @@ class ChannelItem(Model):
             name=self.name,
             kind=ChannelKind(self.kind),
             archived=self.archived,
+        )
+
+
+class MembershipItem(Model):
+    """One member in one channel: the other side of the channels on the member's own item.
+
+    It has a copy of what the channel shows of them, written with whatever changes it. The copy's
+    names are its own: what looks for changed members in the table's stream passes it over.
+    """
+
+    class Meta:
+        table_name = ""
+
+    program_id = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    member_id = UnicodeAttribute()
+    member_email = UnicodeAttribute()
+    member_name = UnicodeAttribute()
+    member_role = UnicodeAttribute()
+    member_status = UnicodeAttribute()
+
+    @classmethod
+    def of(cls, channel_id: str, member: ChannelMember) -> "MembershipItem":
+        return cls(
+            people_key(member.program_id, channel_id),
+            member_key(member.member_id),
+            member_id=member.member_id,
+            member_email=member.email,
+            member_name=member.name,
+            member_role=member.role.value,
+            member_status=member.status.value,
+        )
+
+    def to_channel_member(self) -> ChannelMember:
+        return ChannelMember(
+            program_id=self.program_id.partition("/")[0],
+            member_id=self.member_id,
+            email=self.member_email,
+            name=self.member_name,
+            role=Role(self.member_role),
+            status=MemberStatus(self.member_status),
         )
 
 
@@ -218,7 +302,15 @@ class SubjectBound(Conflict):
 
 class ProgramStore:
     def __init__(self, table_name: str) -> None:
-        for model in (ProgramItem, MemberItem, ChannelItem, CampaignItem, GuardItem, CountItem):
+        for model in (
+            ProgramItem,
+            MemberItem,
+            ChannelItem,
+            MembershipItem,
+            CampaignItem,
+            GuardItem,
+            CountItem,
+        ):
             bind(model, table_name)
 
     def program(self, program_id: str) -> Program | None:
@@ -282,20 +374,22 @@ class ProgramStore:
         """Put an invited member. Raises `Conflict` if the program has this e-mail already."""
         commit(invitation(member))
 
-    def invite_again(self, removed: Member, invited: Member) -> bool:
-        """Invite a removed member anew, as who they were; False if they are not removed (now)."""
-        item = MemberItem(removed.program_id, member_key(removed.member_id))
+    def invite_again(self, removed: Member, becomes: Member) -> None:
+        """Invite a removed member anew, as who they were.
+
+        Raises `Conflict` if the member is no longer what was read.
+        """
         actions: list[Action] = [
             MemberItem.status.set(MemberStatus.INVITED.value),
-            MemberItem.role.set(invited.role.value),
-            MemberItem.invited_email.set(invited.email),
-            MemberItem.invited_at.set(invited.invited_at),
+            MemberItem.role.set(becomes.role.value),
+            MemberItem.invited_email.set(becomes.email),
+            MemberItem.invited_at.set(becomes.invited_at),
             MemberItem.removed_at.remove(),
-            MemberItem.invitation.set(invited.invitation)
-            if invited.invitation
+            MemberItem.invitation.set(becomes.invitation)
+            if becomes.invitation
             else MemberItem.invitation.remove(),
         ]
-        return changed(item, actions, MemberItem.status == MemberStatus.REMOVED.value)
+        commit(change_of(removed, becomes, actions))
 
     def member(self, program_id: str, member_id: str) -> Member | None:
         try:
@@ -374,15 +468,14 @@ class ProgramStore:
         )
         parts: list[Part] = [
             Put(guard, GuardItem.item.does_not_exist(), SubjectBound),
-            Update(
-                MemberItem(member.program_id, member_key(member.member_id)),
+            *change_of(
+                member,
+                replace(member, status=MemberStatus.ACTIVE),
                 [
                     MemberItem.subject.set(subject),
                     MemberItem.status.set(MemberStatus.ACTIVE.value),
                     MemberItem.invited_email.remove(),
                 ],
-                (MemberItem.status == MemberStatus.INVITED.value)
-                & (MemberItem.role == member.role.value),
             ),
         ]
         if member.role is Role.MANAGER:
@@ -390,21 +483,18 @@ class ProgramStore:
             parts.append(Update(counted, [CountItem.ids.add({member.member_id})]))
         commit(parts)
 
-    def change_profile(
-        self, program_id: str, member_id: str, name: str | None, time_zone: str | None
-    ) -> Member | None:
-        """Change what is not None; None if the member is not active (any more)."""
+    def change_profile(self, was: Member, becomes: Member) -> None:
+        """Change name and time zone. Raises `Conflict` if the member is no longer what was read."""
         actions: list[Action] = [
-            attribute.set(value)
-            for attribute, value in (
-                (MemberItem.name, name),
-                (MemberItem.time_zone, time_zone),
+            attribute.set(after)
+            for attribute, before, after in (
+                (MemberItem.name, was.name, becomes.name),
+                (MemberItem.time_zone, was.time_zone, becomes.time_zone),
             )
-            if value is not None
+            if after != before
         ]
-        item = MemberItem(program_id, member_key(member_id))
-        active = MemberItem.status == MemberStatus.ACTIVE.value
-        return item.to_member() if changed(item, actions, active) else None
+        if actions:
+            commit(change_of(was, becomes, actions))
 
 
 def email_key(email: str) -> str:
@@ -431,6 +521,49 @@ def _guard(key: str, item: str) -> GuardItem | None:
         return None
 
 
+def change_of(
+    was: Member, becomes: Member, actions: Sequence[Action], condition: Condition | None = None
+) -> list[Part]:
+    """Parts: a change of a member, and of what each of their channels shows of them.
+
+    The first one's condition fails if the member, or what they are in, is no longer what was read.
+    """
+    channels = MemberItem.channels
+    same = shows(was.in_channel())
+    same &= channels == set(was.channels) if was.channels else channels.does_not_exist()
+    item = MemberItem(was.program_id, member_key(was.member_id))
+    changes = [*actions, MemberItem.name_key.set(name_key(becomes))]
+    changes.append(MemberItem.standing.set(standing(becomes)))
+    change = Update(item, changes, same & condition if condition is not None else same)
+    if becomes.in_channel() == was.in_channel():
+        return [change]
+    copies = (MembershipItem.of(each, becomes.in_channel()) for each in sorted(was.channels))
+    return [change, *map(Put, copies)]
+
+
+def shows(member: ChannelMember) -> Condition:
+    """Condition: a member's own item says what a channel shows of them."""
+    same: Condition = MemberItem.name == member.name
+    same &= MemberItem.role == member.role.value
+    same &= MemberItem.status == member.status.value
+    return same
+
+
+def address_key(member: Member) -> str:
+    """Make the key by which a member's address is found; no two members have the same."""
+    return f"{sought_email(member.email)}\n{member.member_id}"
+
+
+def name_key(member: Member) -> str:
+    """Make the key by which a member's name is found; no two members have the same."""
+    return f"{sought_name(member.name)}\n{member.member_id}"
+
+
+def standing(member: Member) -> str:
+    """Make the key by which members of a status, and of a role in it, are found."""
+    return f"{member.status.value}#{member.role.value}#{member.member_id}"
+
+
 def invitation(member: Member) -> Sequence[Part]:
     """Parts: a new member, invited. The first one's condition fails if the address is known."""
     return [
@@ -455,6 +588,9 @@ def invitation(member: Member) -> Sequence[Part]:
                 invited_at=member.invited_at,
                 invited_email=member.email,
                 invitation=member.invitation,
+                address_key=address_key(member),
+                name_key=name_key(member),
+                standing=standing(member),
             ),
             MemberItem.item.does_not_exist(),
         ),

@@ -137,6 +137,25 @@ def test_a_person_is_invited_made_a_manager_removed_and_back_again(
     assert eve.get("/me").body["member_id"] == member_id  # with the very token she had
 
 
+def test_managers_find_people_by_address_by_name_and_by_what_they_are(
+    company: Company, boss: Api
+) -> None:
+    invited = boss.post("/members", {"email": company.email("zora"), "name": "Zora  Ng"}).body
+    for query in (
+        {"email": company.email("zora").upper()},
+        {"name": "zora n"},
+        {"status": "invited", "role": "member"},
+    ):
+        assert boss.get("/members", **query).body == {"items": [invited], "next_cursor": None}
+    assert boss.delete(f"/members/{invited['member_id']}").status == 204
+    gone = boss.get("/members", status="removed").body["items"]
+    assert invited["member_id"] in {each["member_id"] for each in gone}
+    managers = boss.get("/members", role="manager").body["items"]
+    assert id_of(boss) in {each["member_id"] for each in managers}
+    for query in ({"name": "z", "role": "member"}, {"name": " "}, {"status": "here"}):
+        assert boss.get("/members", **query).problem == (422, "invalid_request")
+
+
 def test_the_last_manager_stays(company: Company, boss: Api) -> None:
     path = f"/members/{id_of(boss)}"
     assert boss.delete(path).problem == (409, "last_manager")
@@ -188,8 +207,9 @@ def test_channels_are_joined_left_filled_and_archived(
         assert ben.call("PUT", f"/channels/{sales}/members/me").status == 204
     assert seen(ben) == {sales: True}
     people = boss.get(f"/channels/{sales}/members").body
-    assert [each["member_id"] for each in people["items"]] == [ben_id]
-    assert people["items"][0]["channel_ids"] == [sales]
+    me = ben.get("/me").body
+    shown = {name: me[name] for name in ("member_id", "email", "name", "role")}
+    assert people == {"items": [shown | {"status": "active"}], "next_cursor": None}
     for _ in range(2):
         assert ben.delete(f"/channels/{sales}/members/me").status == 204
     assert seen(ben) == {sales: False}

@@ -34,13 +34,15 @@ SINGLE = {
             ("members", "change"),
             ("members", "remove"),
             ("channels", "change"),
+            ("channels", "join"),
             ("campaigns", "change"),
+            ("points", "change_me"),
         )
     },
     (
         "channels_add_members",
         "changed_meanwhile",
-    ): "somebody would have to be removed between a request's read and its write",
+    ): "somebody would have to be changed between a request's read and its write",
 }
 STATUSES = {("foundation_health", 503): "nothing that it depends on can be stopped alone here"}
 

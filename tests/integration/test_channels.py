@@ -18,10 +18,18 @@ from chalicelib.programs.model import (
     MAX_CHANNELS_OF_MEMBER,
     Channel,
     ChannelKind,
+    ChannelMember,
     Member,
     MemberStatus,
 )
-from chalicelib.programs.store import CHANNELS, CountItem, MemberItem
+from chalicelib.programs.service import ProgramService, shows_otherwise
+from chalicelib.programs.store import (
+    CHANNELS,
+    CountItem,
+    MemberItem,
+    MembershipItem,
+    ProgramStore,
+)
 from tests.integration.conftest import Calls
 from tests.integration.house import Greenroom
 
@@ -52,11 +60,11 @@ class Company:
 
     def people_in(self, channel_id: str) -> list[str]:
         page = self.service.members(self.manager, channel_id, 100, None)
-        ids = [each.member_id for each in page.items]
         # Both sides of a membership are written together.
         everybody = self.greenroom.house.programs.members(self.manager.program_id)
-        assert {each.member_id for each in everybody if channel_id in each.channels} == set(ids)
-        return ids
+        inside = {each.in_channel() for each in everybody if channel_id in each.channels}
+        assert set(page.items) == inside
+        return [each.member_id for each in page.items]
 
 
 @pytest.fixture
@@ -388,7 +396,7 @@ def test_a_page_costs_two_calls_however_many_there_are(
             assert calls.names == ["Query", "Query"]
 
 
-def test_the_people_in_a_channel_come_page_by_page_for_three_calls(
+def test_the_people_in_a_channel_come_page_by_page_for_two_calls(
     company: Company, greenroom: Greenroom, calls: Calls
 ) -> None:
     sales = company.makes("Sales")
@@ -398,7 +406,7 @@ def test_the_people_in_a_channel_come_page_by_page_for_three_calls(
     calls.made.clear()
     caller = greenroom.now(company.manager)
     second = company.service.members(caller, sales, 2, first.next_cursor)
-    assert calls.names == ["Query", "Query", "BatchGetItem"]
+    assert calls.names == ["Query", "Query"]
     third = company.service.members(caller, sales, 2, second.next_cursor)
     assert third.next_cursor is None
     shown = [each.member_id for page in (first, second, third) for each in page.items]
@@ -406,6 +414,107 @@ def test_the_people_in_a_channel_come_page_by_page_for_three_calls(
     other = company.makes("Board")
     with refused(ProblemCode.INVALID_CURSOR):
         company.service.members(caller, other, 2, first.next_cursor)
+
+
+def test_a_channel_shows_people_as_they_are_whatever_changes_them(
+    company: Company, greenroom: Greenroom, ben: Caller
+) -> None:
+    house, sales, board = greenroom.house, company.makes("Sales"), company.makes("Board", PRIVATE)
+    came, _ = house.programs.invite(greenroom.program, "came@demo.example", Role.MANAGER)
+    company.service.add(company.manager, board, [ben.member_id, came.member_id])
+    company.service.join(ben, sales)
+    greenroom.signs_in("came@demo.example")
+    house.members.change_role(company.manager, came.member_id, Role.MEMBER)
+    house.programs.change_profile(ben, name="Ben Lee", time_zone=None)
+    house.programs.change_profile(ben, name=None, time_zone="Asia/Tokyo")
+    page = company.service.members(company.manager, sales, 9, None)
+    shown = {each.name: each for each in page.items}
+    assert (shown["Ben Lee"].role, shown["Ben Lee"].status) == (Role.MEMBER, MemberStatus.ACTIVE)
+    for _ in range(2):
+        house.members.remove(company.manager, ben.member_id)
+        page = company.service.members(company.manager, board, 9, None)
+        assert {each.name: each.status for each in page.items} == {
+            "Ben Lee": MemberStatus.REMOVED,
+            "came": MemberStatus.ACTIVE,
+        }
+        house.members.invite(company.manager, ben.email, None, Role.MANAGER)
+        for channel_id in (sales, board):
+            company.people_in(channel_id)  # alike on both sides
+        greenroom.signs_in(ben.email)
+    assert company.people_in(sales) == [ben.member_id]
+    company.service.take_out(company.manager, sales, ben.member_id)
+    house.programs.change_profile(ben, name="Ben", time_zone=None)
+    assert company.people_in(sales) == []
+
+
+def test_who_is_renamed_while_they_join_or_are_put_in_is_shown_as_they_are(
+    company: Company, greenroom: Greenroom, ben: Caller
+) -> None:
+    sales, board = company.makes("Sales"), company.makes("Board", PRIVATE)
+    renamed = ["Ben Lee"]
+
+    class Raced(ChannelStore):
+        def add(self, channel_id: str, members: Sequence[ChannelMember]) -> None:
+            if renamed:
+                name = renamed.pop()
+                greenroom.house.programs.change_profile(ben, name=name, time_zone=None)
+            super().add(channel_id, members)
+
+    store = Raced(greenroom.settings.programs_table)
+    raced = ChannelService(store, greenroom.house.cursors, greenroom.clock)
+    raced.join(ben, sales)
+    assert company.people_in(sales) == [ben.member_id]
+    renamed.append("Ben Wu")
+    with refused(ProblemCode.CHANGED_MEANWHILE):
+        raced.add(company.manager, board, [ben.member_id])
+    raced.add(company.manager, board, [ben.member_id])
+    assert company.people_in(board) == [ben.member_id]
+
+
+def test_who_joins_while_they_are_renamed_is_shown_as_they_are(
+    company: Company, greenroom: Greenroom, ben: Caller
+) -> None:
+    sales = company.makes("Sales")
+
+    class Raced(ProgramStore):
+        def change_profile(self, was: Member, becomes: Member) -> None:
+            if not was.channels:
+                company.service.join(ben, sales)
+            super().change_profile(was, becomes)
+
+    store = Raced(greenroom.settings.programs_table)
+    ProgramService(store, greenroom.clock).change_profile(ben, name="Ben Lee", time_zone=None)
+    assert company.people_in(sales) == [ben.member_id]
+    assert company.service.members(company.manager, sales, 9, None).items[0].name == "Ben Lee"
+
+
+def test_who_is_in_as_many_channels_as_may_be_is_changed_in_all_of_them(
+    company: Company, greenroom: Greenroom
+) -> None:
+    greenroom.house.programs.invite(greenroom.program, "boss@demo.example", Role.MANAGER)
+    boss = greenroom.signs_in("boss@demo.example")
+    member = greenroom.house.members.member(company.manager, boss.member_id)
+    channels = {f"chn_{number}" for number in range(MAX_CHANNELS_OF_MEMBER)}
+    MemberItem(boss.program_id, f"member#{boss.member_id}").update(
+        [MemberItem.channels.set(channels)]
+    )
+    greenroom.house.members.remove(company.manager, boss.member_id)
+    found = MembershipItem.batch_get(
+        [(f"{boss.program_id}/channel#{each}", f"member#{boss.member_id}") for each in channels]
+    )
+    gone = replace(member, status=MemberStatus.REMOVED).in_channel()
+    assert [each.to_channel_member() for each in found] == [gone] * MAX_CHANNELS_OF_MEMBER
+
+
+def test_what_a_channel_shows_is_no_change_of_the_member_once_more(
+    company: Company, greenroom: Greenroom, ben: Caller
+) -> None:
+    sales = company.makes("Sales")
+    company.service.join(ben, sales)
+    found = MembershipItem.get(f"{ben.program_id}/channel#{sales}", f"member#{ben.member_id}")
+    image = found.attribute_values
+    assert not {"name", "role", "status", "subject", "invited_email"} & image.keys()
+    assert not shows_otherwise(image, image | {"member_name": "x", "member_status": "removed"})
 
 
 def test_joining_costs_three_calls(

@@ -4,17 +4,18 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from chalicelib.foundation.identity import Caller, Claims, Role
-from chalicelib.foundation.pages import Page
+from chalicelib.foundation.pages import MAX_CURSOR_LENGTH, Page
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.programs.members import service
-from chalicelib.programs.members.model import Outcome
+from chalicelib.programs.members.model import Outcome, Sought
 from chalicelib.programs.members.service import MemberService
 from chalicelib.programs.members.store import MemberStore
-from chalicelib.programs.model import ChannelKind, Member, MemberStatus
+from chalicelib.programs.model import MAX_NAME, ChannelKind, Member, MemberStatus
 from chalicelib.programs.service import ProgramService
 from chalicelib.programs.store import MANAGERS, CountItem, MemberItem
 from tests.integration.conftest import Calls
@@ -457,7 +458,7 @@ def test_an_import_takes_a_few_calls_for_each_hundred(company: Company, calls: C
     calls.made.clear()
     outcomes = [outcome for _, outcome, _ in company.imports(text)]
     assert outcomes == ["invited"] * 3 + ["already_a_member"] * 57
-    assert calls.names == ["BatchGetItem"] * 2 + ["UpdateItem"] * 3
+    assert calls.names == ["BatchGetItem"] * 2 + ["TransactWriteItems"] * 3
 
 
 def test_who_is_brought_back_by_another_at_the_same_moment_is_in_it(company: Company) -> None:
@@ -535,6 +536,114 @@ def test_a_list_of_members_costs_two_calls_with_who_is_asking(
     calls.made.clear()
     company.service.members(greenroom.now(company.ana), 20, None)
     assert calls.names == ["Query", "Query"]
+
+
+# --- finding somebody --------------------------------------------------------------------------
+
+
+def found(company: Company, limit: int = 100, **sought: Any) -> list[str]:
+    """Names of who is found, page by page, each for one query and no page thinned."""
+    names: list[str] = []
+    cursor: str | None = None
+    while True:
+        page = company.service.found(company.ana, Sought(**sought), limit, cursor)
+        names += [each.name for each in page.items]
+        if page.next_cursor is None:
+            return names
+        assert len(page.items) == limit
+        cursor = page.next_cursor
+
+
+@pytest.fixture
+def crowd(company: Company) -> Company:
+    for email, name, role in (
+        ("ben@demo.example", "Ben Lee", MEMBER),
+        ("Bert@demo.example", "bEn  wu", MEMBER),
+        ("cy@demo.example", "Straße", MANAGER),
+        ("ben-x@else.example", "Benno", MANAGER),
+    ):
+        company.greenroom.clock.advance(timedelta(milliseconds=1))
+        company.service.invite(company.ana, email, " ".join(name.split()), role)
+    return company
+
+
+def test_members_are_found_by_what_a_name_or_an_address_begins_with(crowd: Company) -> None:
+    for limit in (1, 2, 100):
+        assert found(crowd, limit, name="BEN") == ["Ben Lee", "bEn wu", "Benno"]
+        assert found(crowd, limit, email=" Be") == ["Benno", "Ben Lee", "bEn wu"]
+    assert found(crowd, name="ben  W") == ["bEn wu"]
+    assert found(crowd, name="STRASS") == ["Straße"]
+    assert found(crowd, email="ben@demo.example") == ["Ben Lee"]
+    assert found(crowd, name="Lee") == found(crowd, email="demo.example") == []
+    # What tells equal names apart is not part of a name.
+    assert found(crowd, name="benno#") == found(crowd, name="benno\nmem") == []
+
+
+def test_members_are_found_by_status_and_role_as_both_change(crowd: Company) -> None:
+    for limit in (1, 2, 100):
+        invited = found(crowd, limit, status=INVITED)
+        assert invited == ["bEn wu", "Ben Lee", "Benno", "Straße"]
+    assert found(crowd, status=INVITED, role=MANAGER) == ["Benno", "Straße"]
+    assert found(crowd, role=MANAGER) == found(crowd, status=ACTIVE) == ["ana"]
+    assert found(crowd, status=REMOVED) == []
+    ben = crowd.greenroom.signs_in("ben@demo.example")
+    assert found(crowd, role=MEMBER) == ["Ben Lee"]
+    crowd.gives(ben, MANAGER)
+    assert found(crowd, role=MANAGER) == ["Ben Lee", "ana"]
+    crowd.greenroom.house.programs.change_profile(ben, name="Zoe", time_zone=None)
+    assert (found(crowd, name="ben l"), found(crowd, name="zo")) == ([], ["Zoe"])
+    crowd.removes(ben)
+    assert (found(crowd, status=REMOVED), found(crowd, role=MANAGER)) == (["Zoe"], ["ana"])
+    crowd.invites("ben@demo.example")
+    assert found(crowd, status=REMOVED) == []
+    assert found(crowd, status=INVITED, role=MEMBER) == ["bEn wu", "Zoe"]
+
+
+def test_one_looks_in_one_way_at_a_time_and_pages_through_one_search(crowd: Company) -> None:
+    with pytest.raises(Problem) as told:
+        found(crowd, name="ben", role=MANAGER)
+    assert [each.field for each in told.value.errors] == ["status"]
+    with refused(ProblemCode.INVALID_REQUEST):
+        found(crowd, name="ben", email="ben")
+    page = crowd.service.found(crowd.ana, Sought(name="ben"), 1, None)
+    for other in (Sought(name="b"), Sought(email="ben"), Sought(role=MEMBER)):
+        with refused(ProblemCode.INVALID_CURSOR):
+            crowd.service.found(crowd.ana, other, 1, page.next_cursor)
+    with refused(ProblemCode.INVALID_CURSOR):
+        crowd.service.members(crowd.ana, 1, page.next_cursor)
+
+
+def test_who_is_found_is_of_ones_own_program(crowd: Company, foreign: Caller) -> None:
+    for sought in (Sought(name="ben"), Sought(email="ben"), Sought(role=MANAGER)):
+        shown = crowd.service.found(foreign, sought, 100, None).items
+        assert {each.program_id for each in shown} <= {foreign.program_id}
+
+
+def test_the_longest_names_and_addresses_are_found_and_their_cursors_are_taken(
+    company: Company,
+) -> None:
+    name, email = "\U0001f3ad" * MAX_NAME, f"{'\U0001f3ad' * 240}@demo.example"
+    for number in range(2):
+        company.service.invite(company.ana, f"{email}{number}", name, MEMBER)
+    for sought in (Sought(name=name), Sought(email=email)):
+        page = company.service.found(company.ana, sought, 1, None)
+        assert page.next_cursor is not None
+        assert len(page.next_cursor) <= MAX_CURSOR_LENGTH
+        rest = company.service.found(company.ana, sought, 1, page.next_cursor)
+        assert len({each.member_id for each in (*page.items, *rest.items)}) == 2
+
+
+def test_finding_somebody_costs_two_calls_with_who_is_asking(
+    crowd: Company, greenroom: Greenroom, calls: Calls
+) -> None:
+    crowd.service.found(crowd.ana, Sought(name="b"), 1, None)  # fetches the cursors' key
+    for sought in (Sought(name="b"), Sought(email="b"), Sought(status=INVITED)):
+        calls.made.clear()
+        page = crowd.service.found(greenroom.now(crowd.ana), sought, 1, None)
+        assert calls.names == ["Query", "Query"]
+        calls.made.clear()
+        crowd.service.found(greenroom.now(crowd.ana), sought, 1, page.next_cursor)
+        assert calls.names == ["Query", "Query"]
 
 
 def test_the_command_run_again_brings_nobody_back_who_was_removed(company: Company) -> None:

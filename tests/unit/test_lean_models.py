@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from pynamodb.models import Model
 
-from bench.seeding import activity_item
+from bench.seeding import activity_item, members
 from chalicelib.activities.store import ActivityItem, MarkItem, OpenItem
 from chalicelib.foundation.table import LeanModel, bind
+from chalicelib.points.board_store import ScoreItem
+from chalicelib.programs.store import MemberItem
 
-LEAN: list[type[LeanModel]] = [ActivityItem, MarkItem, OpenItem]
+LEAN: list[type[LeanModel]] = [ActivityItem, MarkItem, OpenItem, MemberItem, ScoreItem]
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
 
 
@@ -62,7 +64,20 @@ def test_what_is_read_is_what_pynamodb_reads(
     raw = kept() | changes
     plain = Model.from_raw_data.__func__(model, raw)  # type: ignore[attr-defined]
     assert model.from_raw_data(raw).attribute_values == plain.attribute_values
-    assert plain.attribute_values["activity_id"]
+    assert plain.attribute_values
+
+
+@pytest.mark.parametrize("kept_time_zone", [{}, {"time_zone": {"NULL": True}}])
+def test_members_and_scores_are_read_likewise(kept_time_zone: dict[str, Any]) -> None:
+    member = members("prg_a", 1, NOW, ["chn_a", "chn_b", "chn_c"])[0]
+    for item, more in (
+        (member, kept_time_zone),
+        (ScoreItem("prg_a#week#2026-01-01", "mem_a", points=7), {}),
+    ):
+        raw = item.serialize() | more
+        plain = Model.from_raw_data.__func__(type(item), raw)  # type: ignore[attr-defined]
+        assert type(item).from_raw_data(raw).attribute_values == plain.attribute_values
+    assert MemberItem.from_raw_data(member.serialize()).to_member() == member.to_member()
 
 
 def test_what_is_read_is_what_was_kept() -> None:

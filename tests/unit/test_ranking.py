@@ -16,12 +16,13 @@ from chalicelib.points.ranking import (
     Head,
     Row,
     Unreadable,
-    around,
     head_of,
+    last_rows,
     page_of_member,
     page_of_place,
     points_in,
     ranked,
+    rows_around,
     rows_of,
     unpacked,
 )
@@ -82,8 +83,14 @@ class Kept:
             assert points_in(self.pages[page.page_id], member_id) == each.row.points
             place = page_of_place(self.head, each.row.place)
             assert place is not None
-            near = around(rows_of(self.head, place, self.pages[place.page_id]), member_id)
+            content, here = self.pages[place.page_id], each.row.place
+            near = rows_around(self.head, place, content, here)
             assert near == rows[max(at - AROUND, 0) : at + AROUND + 1]
+            assert each in rows_of(self.head, place, content)
+            for elsewhere in ((here[0], member_id + "x"), (here[0] - 1, member_id), (1, "")):
+                assert rows_around(self.head, place, content, elsewhere) == []
+        if rows:
+            assert last_rows(self.head, self.pages[self.head.ranks[-1].page_id]) == rows[-AROUND:]
 
 
 @pytest.fixture
@@ -111,9 +118,9 @@ def test_pages_stay_within_their_bounds_while_members_come_and_go() -> None:
         left = dict(list(have.items())[step:])
         kept.make(left)
         for pages in (kept.head.ranks, kept.head.members):
-            assert sum(page.count for page in pages) == len(left)
-            assert all(page.count <= MOST_ROWS for page in pages)
-            assert len(pages) == 1 or min(page.count for page in pages) >= FEWEST_ROWS // 2
+            assert sum(page.length for page in pages) == len(left)
+            assert all(page.length <= MOST_ROWS for page in pages)
+            assert len(pages) == 1 or min(page.length for page in pages) >= FEWEST_ROWS // 2
     kept.check(left)
 
 

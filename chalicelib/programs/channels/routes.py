@@ -5,11 +5,12 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from chalicelib.foundation.http import Answer, Request, Who, endpoint
+from chalicelib.foundation.identity import Role
 from chalicelib.foundation.problems import ProblemCode
 from chalicelib.foundation.queries import PageQuery
 from chalicelib.programs.channels.service import ChannelService, JoinedChannel
-from chalicelib.programs.model import ChannelKind
-from chalicelib.programs.views import MemberList, Name, member_list
+from chalicelib.programs.model import ChannelKind, MemberStatus
+from chalicelib.programs.views import Name
 
 MAX_AT_ONCE = 100
 
@@ -47,6 +48,19 @@ class ChannelView(BaseModel):
 
 class ChannelList(BaseModel):
     items: list[ChannelView]
+    next_cursor: str | None
+
+
+class ChannelMemberView(BaseModel):
+    member_id: str
+    email: str
+    name: str
+    role: Role
+    status: MemberStatus
+
+
+class ChannelMemberList(BaseModel):
+    items: list[ChannelMemberView]
     next_cursor: str | None
 
 
@@ -100,7 +114,7 @@ def change(service: ChannelService, request: Request[ChangeChannel, None]) -> An
 @endpoint(
     Who.MANAGER,
     query=PageQuery,
-    answers={200: MemberList},
+    answers={200: ChannelMemberList},
     problems=(ProblemCode.NOT_FOUND, ProblemCode.INVALID_CURSOR),
 )
 def list_members(service: ChannelService, request: Request[None, PageQuery]) -> Answer:
@@ -108,7 +122,8 @@ def list_members(service: ChannelService, request: Request[None, PageQuery]) -> 
     page = service.members(
         request.caller, request.path["channel_id"], request.query.limit, request.query.cursor
     )
-    return Answer(200, member_list(page))
+    items = [ChannelMemberView.model_validate(each, from_attributes=True) for each in page.items]
+    return Answer(200, ChannelMemberList(items=items, next_cursor=page.next_cursor))
 
 
 @endpoint(
@@ -138,7 +153,12 @@ def take_out(service: ChannelService, request: Request[None, None]) -> Answer:
 @endpoint(
     Who.MEMBER,
     answers={204: None},
-    problems=(ProblemCode.NOT_FOUND, ProblemCode.CHANNEL_ARCHIVED, ProblemCode.LIMIT_REACHED),
+    problems=(
+        ProblemCode.NOT_FOUND,
+        ProblemCode.CHANNEL_ARCHIVED,
+        ProblemCode.LIMIT_REACHED,
+        ProblemCode.CHANGED_MEANWHILE,
+    ),
 )
 def join(service: ChannelService, request: Request[None, None]) -> Answer:
     """Join a public channel."""

@@ -17,6 +17,7 @@ from chalicelib.programs.model import (
     MAX_CHANNELS_OF_MEMBER,
     Channel,
     ChannelKind,
+    ChannelMember,
     Member,
     MemberStatus,
 )
@@ -110,25 +111,21 @@ class ChannelService:
 
     def members(
         self, caller: Caller, channel_id: str, limit: int, cursor: str | None
-    ) -> Page[Member]:
+    ) -> Page[ChannelMember]:
         """List who is in a channel, those invited last first; removed people keep their place.
 
-        Two calls: who, and as what. Raises problems: `not_found`, `invalid_cursor`.
+        One query, of a channel with nobody in it one call more. Raises problems: `not_found`,
+        `invalid_cursor`.
         """
         listing, before = f"{_LIST}/{channel_id}", None
         if cursor is not None:
             before = str(self._cursors.read(caller.program_id, listing, cursor)["before"])
-        ids = self._store.member_ids(caller.program_id, channel_id, before, limit + 1)
-        if not ids:
+        found = self._store.people(caller.program_id, channel_id, before, limit + 1)
+        if not found:
             self._channel(caller, channel_id)
-            return Page((), None)
-        shown = ids[:limit]
-        known = self._store.members(caller.program_id, shown)
-        more = len(ids) > limit
-        return Page(
-            tuple(known[each] for each in shown if each in known),
-            self._cursors.make(caller.program_id, listing, {"before": shown[-1]}) if more else None,
-        )
+        page = tuple(found[:limit])
+        last = {"before": page[-1].member_id} if len(found) > limit else None
+        return Page(page, self._cursors.make(caller.program_id, listing, last) if last else None)
 
     def add(self, caller: Caller, channel_id: str, member_ids: Sequence[str]) -> None:
         """Put members into a channel, up to 100; who is in it stays.
@@ -155,11 +152,12 @@ class ChannelService:
             raise _in_too_many(known[full[0]])
         for start in range(0, len(wanted), AT_ONCE):
             try:
-                self._store.add(caller.program_id, channel_id, wanted[start : start + AT_ONCE])
+                people = wanted[start : start + AT_ONCE]
+                self._store.add(channel_id, [known[each].in_channel() for each in people])
             except Conflict:
                 raise Problem(
                     ProblemCode.CHANGED_MEANWHILE,
-                    "One of them was removed, or joined other channels, at this moment. Try again.",
+                    "One of them was changed, or joined other channels, at this moment. Try again.",
                 ) from None
 
     def take_out(self, caller: Caller, channel_id: str, member_id: str) -> None:
@@ -177,22 +175,33 @@ class ChannelService:
         """Let the caller into a public channel; managers into any. Who is in it stays.
 
         Raises problems: `not_found`, also for a private channel one is not in;
-        `channel_archived`, `limit_reached`.
+        `channel_archived`, `limit_reached`, `changed_meanwhile`.
         """
         channel = self._channel(caller, channel_id)
         if channel_id in caller.channels:
             return
         if channel.archived:
             raise _archived()
-        try:
-            self._store.add(caller.program_id, channel_id, [caller.member_id])
-        except Conflict:
-            known = self._store.members(caller.program_id, [caller.member_id])
-            if _is_full(known[caller.member_id], channel_id):
-                raise _in_too_many(known[caller.member_id]) from None
+        shown = _in_channel(caller)
+        for _ in range(_ATTEMPTS):
+            try:
+                self._store.add(channel_id, [shown])
+            except Conflict:
+                known = self._store.members(caller.program_id, [caller.member_id])
+                shown = self._still_may(known[caller.member_id], channel_id)
+            else:
+                return
+        raise Problem(ProblemCode.CHANGED_MEANWHILE, "Your profile keeps changing. Try again.")
+
+    def _still_may(self, member: Member, channel_id: str) -> ChannelMember:
+        """Tell as what a member may join who is not what they were when they asked."""
+        if member.status is not MemberStatus.ACTIVE:
             raise Problem(
                 ProblemCode.NOT_A_MEMBER, "You were removed from the program at this moment."
-            ) from None
+            )
+        if _is_full(member, channel_id):
+            raise _in_too_many(member)
+        return member.in_channel()
 
     def leave(self, caller: Caller, channel_id: str) -> None:
         """Let the caller out of a public channel; managers out of any. Who is not in it stays out.
@@ -223,6 +232,17 @@ class ChannelService:
 
 def _joined(channel: Channel, caller: Caller) -> JoinedChannel:
     return JoinedChannel(channel, channel.channel_id in caller.channels)
+
+
+def _in_channel(caller: Caller) -> ChannelMember:
+    return ChannelMember(
+        program_id=caller.program_id,
+        member_id=caller.member_id,
+        email=caller.email,
+        name=caller.name,
+        role=caller.role,
+        status=MemberStatus.ACTIVE,
+    )
 
 
 def _is_full(member: Member, channel_id: str) -> bool:

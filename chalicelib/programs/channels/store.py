@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from pynamodb.attributes import UnicodeAttribute
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition, size
-from pynamodb.models import Model
 
 from chalicelib.foundation.table import Delete, Part, Put, Update, bind, commit
 from chalicelib.programs.model import (
@@ -13,6 +11,7 @@ from chalicelib.programs.model import (
     MAX_CHANNELS_EVER,
     MAX_CHANNELS_OF_MEMBER,
     Channel,
+    ChannelMember,
     Member,
     MemberStatus,
 )
@@ -22,9 +21,12 @@ from chalicelib.programs.store import (
     CountItem,
     GuardItem,
     MemberItem,
+    MembershipItem,
     channel_key,
     member_key,
     move_name,
+    people_key,
+    shows,
 )
 
 _KIND = "channel"
@@ -36,21 +38,6 @@ class AlreadyMade(Exception):
 
 class TooManyChannels(Exception):
     """The program has as many channels as it may have."""
-
-
-class MembershipItem(Model):
-    """One member in one channel: the other side of the channels on the member's own item."""
-
-    class Meta:
-        table_name = ""
-
-    program_id = UnicodeAttribute(hash_key=True)
-    item = UnicodeAttribute(range_key=True)
-    member_id = UnicodeAttribute()
-
-
-def _members_of(program_id: str, channel_id: str) -> str:
-    return f"{program_id}/{channel_key(channel_id)}"
 
 
 class ChannelStore:
@@ -133,26 +120,23 @@ class ChannelStore:
             parts.append(Update(counted, added, _room_for_one(), TooManyChannels))
         commit(parts)
 
-    def add(self, program_id: str, channel_id: str, member_ids: Sequence[str]) -> None:
+    def add(self, channel_id: str, members: Sequence[ChannelMember]) -> None:
         """Put up to 50 members into a channel, all or none; who is in it stays.
 
-        Raises `Conflict` if one of them was removed, or is in too many channels.
+        Raises `Conflict` if one of them was removed, is in too many channels, or is no longer
+        what was read.
         """
         commit(
             [
                 part
-                for each in member_ids
+                for each in members
                 for part in (
                     Update(
-                        MemberItem(program_id, member_key(each)),
+                        MemberItem(each.program_id, member_key(each.member_id)),
                         [MemberItem.channels.add({channel_id})],
-                        _may_enter(channel_id),
+                        _may_enter(channel_id) & shows(each),
                     ),
-                    Put(
-                        MembershipItem(
-                            _members_of(program_id, channel_id), member_key(each), member_id=each
-                        )
-                    ),
+                    Put(MembershipItem.of(channel_id, each)),
                 )
             ]
         )
@@ -166,23 +150,23 @@ class ChannelStore:
                     [MemberItem.channels.delete({channel_id})],
                     MemberItem.member_id.exists(),
                 ),
-                Delete(MembershipItem(_members_of(program_id, channel_id), member_key(member_id))),
+                Delete(MembershipItem(people_key(program_id, channel_id), member_key(member_id))),
             ]
         )
 
-    def member_ids(
+    def people(
         self, program_id: str, channel_id: str, before: str | None, count: int
-    ) -> Sequence[str]:
+    ) -> Sequence[ChannelMember]:
         """List who is in a channel, those invited last first: one query."""
         earlier = MembershipItem.item < member_key(before) if before else None
         found = MembershipItem.query(
-            _members_of(program_id, channel_id),
+            people_key(program_id, channel_id),
             earlier,
             scan_index_forward=False,
             consistent_read=True,
             limit=count,
         )
-        return [item.member_id for item in found]
+        return [item.to_channel_member() for item in found]
 
     def members(self, program_id: str, member_ids: Sequence[str]) -> dict[str, Member]:
         """Read up to 100 members of the program in one call, by id."""

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from chalicelib.foundation.identity import Role
-from chalicelib.programs.model import MAX_EMAIL, MAX_NAME, Member, normalized_email
+from chalicelib.programs.model import (
+    MAX_EMAIL,
+    MAX_NAME,
+    Member,
+    MemberStatus,
+    normalized_email,
+)
 
 MAX_ROSTER = 60_000  # characters: what fits a body, for those that take one byte
 MAX_LINES = 1000  # people: 40 transactions, a few seconds of the 29 that the gateway waits
@@ -23,6 +29,25 @@ _COLUMNS = {
     "role": "role",
 }
 _WITHOUT_HEADER = ("email", "name", "role")
+
+
+@dataclass(frozen=True)
+class Sought:
+    """Which members are looked for: by what an address or a name begins with, or as what.
+
+    One of these at a time; a role goes with a status, and alone is that of active members.
+    """
+
+    email: str | None = None
+    name: str | None = None
+    status: MemberStatus | None = None
+    role: Role | None = None
+
+    @property
+    def ways(self) -> list[str]:
+        """Name the fields that are given, of status and role the first only."""
+        asked = {"email": self.email, "name": self.name, "status": self.status or self.role}
+        return [way for way, value in asked.items() if value is not None]
 
 
 class RosterUnreadable(ValueError):

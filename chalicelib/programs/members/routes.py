@@ -3,16 +3,16 @@
 from collections import Counter
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from chalicelib.foundation.http import Answer, Request, Who, endpoint
 from chalicelib.foundation.identity import Role
 from chalicelib.foundation.problems import ProblemCode
 from chalicelib.foundation.queries import PageQuery
-from chalicelib.programs.members.model import MAX_LINES, MAX_ROSTER, Outcome, Reported
+from chalicelib.programs.members.model import MAX_LINES, MAX_ROSTER, Outcome, Reported, Sought
 from chalicelib.programs.members.service import MemberService
-from chalicelib.programs.model import MAX_EMAIL
-from chalicelib.programs.views import MemberList, MemberView, Name, member_list
+from chalicelib.programs.model import MAX_EMAIL, MAX_SOUGHT, MemberStatus
+from chalicelib.programs.views import Line, MemberList, MemberView, Name, member_list
 
 
 class NewMember(BaseModel):
@@ -42,6 +42,25 @@ class Roster(BaseModel):
             examples=["email;name;role\nana@demo.example;Ana;member\n"],
         ),
     ]
+
+
+Beginning = Annotated[Line, StringConstraints(min_length=1, max_length=MAX_SOUGHT)]
+
+
+class MemberQuery(PageQuery):
+    """All of the members, or those found in one of three ways: `email`, `name`, the rest."""
+
+    email: Annotated[
+        Beginning | None, Field(description="What their address begins with", examples=["ana@"])
+    ] = None
+    name: Annotated[
+        Beginning | None,
+        Field(description="What their name begins with, in capitals or not", examples=["Ana"]),
+    ] = None
+    status: MemberStatus | None = None
+    role: Annotated[
+        Role | None, Field(description="Of active members, if no other status is given")
+    ] = None
 
 
 class LineFlaw(BaseModel):
@@ -96,13 +115,21 @@ def import_roster(service: MemberService, request: Request[Roster, None]) -> Ans
 
 @endpoint(
     Who.MANAGER,
-    query=PageQuery,
+    query=MemberQuery,
     answers={200: MemberList},
     problems=(ProblemCode.INVALID_CURSOR,),
 )
-def list_newest(service: MemberService, request: Request[None, PageQuery]) -> Answer:
-    """List the program's members, those invited first last; removed ones too."""
-    page = service.members(request.caller, request.query.limit, request.query.cursor)
+def list_newest(service: MemberService, request: Request[None, MemberQuery]) -> Answer:
+    """List the program's members, those invited first last, removed ones too; or find some.
+
+    By e-mail and by name they come in that order; by status and role members before managers.
+    """
+    caller, query = request.caller, request.query
+    sought = Sought(query.email, query.name, query.status, query.role)
+    if sought.ways:
+        page = service.found(caller, sought, query.limit, query.cursor)
+    else:
+        page = service.members(caller, query.limit, query.cursor)
     return Answer(200, member_list(page))
 
 

@@ -1,7 +1,9 @@
 """What managers do with members: invite, import, give roles, remove."""
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import replace
 from datetime import datetime
+from hashlib import sha256
 
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import Caller, Role
@@ -21,6 +23,7 @@ from chalicelib.programs.members.model import (
     Reported,
     RosterLine,
     RosterUnreadable,
+    Sought,
     read_roster,
 )
 from chalicelib.programs.members.store import LastManager, MemberStore
@@ -50,6 +53,30 @@ class MemberService:
         page = tuple(found[:limit])
         last = {"before": page[-1].member_id} if len(found) > limit else None
         return Page(page, self._cursors.make(caller.program_id, _LIST, last) if last else None)
+
+    def found(self, caller: Caller, sought: Sought, limit: int, cursor: str | None) -> Page[Member]:
+        """List the members that are looked for, removed ones too if nothing else is said.
+
+        One query, however many members there are; who was invited or changed a moment ago may be
+        missing. Raises problems: `invalid_request` for two ways at once, `invalid_cursor`.
+        """
+        if len(sought.ways) > 1:
+            raise invalid_field(
+                sought.ways[1],
+                "one_way_at_a_time",
+                "Look for members by e-mail, by name, or by status and role: one of the three.",
+            )
+        listing, beyond = f"{_LIST}/{_fingerprint(sought)}", None
+        if cursor is not None:
+            kept = self._cursors.read(caller.program_id, listing, cursor)["beyond"]
+            beyond = urlsafe_b64decode(str(kept)).decode()
+        found = self._store.found(caller.program_id, sought, beyond, limit + 1)
+        page = found[:limit]
+        following = None
+        if len(found) > limit:
+            kept = urlsafe_b64encode(page[-1][0].encode()).decode()  # JSON would escape it
+            following = self._cursors.make(caller.program_id, listing, {"beyond": kept})
+        return Page(tuple(member for _, member in page), following)
 
     def member(self, caller: Caller, member_id: str) -> Member:
         """Read a member. Raises the problem `not_found`."""
@@ -176,6 +203,11 @@ class MemberService:
                 continue
             return
         raise _changed_meanwhile()
+
+
+def _fingerprint(sought: Sought) -> str:
+    """Name what is looked for, in few characters: its cursors are good for nothing else."""
+    return sha256(repr(sought).encode()).hexdigest()[:16]
 
 
 def _to_invite(caller: Caller, person: Person, now: datetime) -> Member:

@@ -1,19 +1,26 @@
 """Members in the programs table: see docs/data.md for their keys and what each access costs."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
+from itertools import takewhile
+from typing import Any
 
-from pynamodb.expressions.condition import size
+from pynamodb.attributes import UnicodeAttribute
+from pynamodb.expressions.condition import Condition, size
 from pynamodb.expressions.update import Action
 
 from chalicelib.foundation.identity import Role
 from chalicelib.foundation.table import Delete, Part, Update, bind, commit
-from chalicelib.programs.model import Member, MemberStatus
+from chalicelib.programs.members.model import Sought
+from chalicelib.programs.model import Member, MemberStatus, sought_email, sought_name
 from chalicelib.programs.store import (
     MANAGERS,
     CountItem,
     GuardItem,
     MemberItem,
+    MembershipItem,
+    change_of,
     email_key,
     invitation,
     member_key,
@@ -27,7 +34,7 @@ class LastManager(Exception):
 
 class MemberStore:
     def __init__(self, table_name: str) -> None:
-        for model in (MemberItem, GuardItem, CountItem):
+        for model in (MemberItem, MembershipItem, GuardItem, CountItem):
             bind(model, table_name)
 
     def newest(self, program_id: str, before: str | None, count: int) -> Sequence[Member]:
@@ -52,6 +59,23 @@ class MemberStore:
             )
         return [item.to_member() for item in found if item.member_id != before][:count]
 
+    def found(
+        self, program_id: str, sought: Sought, beyond: str | None, count: int
+    ) -> list[tuple[str, Member]]:
+        """Find members, each with their key, from beyond the given key on: one query.
+
+        By address and by name in their order; else members before managers, those invited last
+        first. The indexes follow the table by milliseconds.
+        """
+        forward, index, key, begins = _way(sought)
+        further: Condition = key.startswith(begins)
+        if beyond is not None:
+            further = key > beyond if forward else key < beyond
+        found = index.query(program_id, further, scan_index_forward=forward, limit=count)
+        keyed = ((str(getattr(item, key.attr_name)), item.to_member()) for item in found)
+        # Beyond a key there is also what begins otherwise, all of it after what does not.
+        return list(takewhile(lambda each: each[0].startswith(begins), keyed))
+
     def by_email(self, program_id: str, emails: Collection[str]) -> dict[str, Member]:
         """Read whom the program knows of these addresses: two calls for each hundred."""
         guards = GuardItem.batch_get(
@@ -72,7 +96,13 @@ class MemberStore:
 
         Raises `LastManager`, or `Conflict` if the member is no longer what was read.
         """
-        commit([_change(member, [MemberItem.role.set(role.value)]), *_counting(member, role)])
+        becomes = replace(member, role=role)
+        commit(
+            [
+                *_change(member, becomes, [MemberItem.role.set(role.value)]),
+                *_counting(member, role),
+            ]
+        )
 
     def remove(self, member: Member, now: datetime) -> None:
         """Remove a member and let the person go: they may be bound again, here or elsewhere.
@@ -85,7 +115,8 @@ class MemberStore:
             MemberItem.subject.remove(),
             MemberItem.invited_email.remove(),
         ]
-        parts: list[Part] = [_change(member, actions), *_counting(member, None)]
+        becomes = replace(member, status=MemberStatus.REMOVED)
+        parts = [*_change(member, becomes, actions), *_counting(member, None)]
         if member.subject:
             guard = GuardItem(*subject_guard(member.subject))
             mine = (GuardItem.owner_program_id == member.program_id) & (
@@ -95,12 +126,22 @@ class MemberStore:
         commit(parts)
 
 
-def _change(member: Member, actions: Sequence[Action]) -> Update:
-    condition = (MemberItem.status == member.status.value) & (MemberItem.role == member.role.value)
+def _way(sought: Sought) -> tuple[bool, Any, UnicodeAttribute, str]:
+    """Tell how members are found: whether in rising order, the index, its key, how that begins."""
+    if sought.email is not None:
+        return True, MemberItem.by_email, MemberItem.address_key, sought_email(sought.email)
+    if sought.name is not None:
+        return True, MemberItem.by_name, MemberItem.name_key, sought_name(sought.name)
+    status = sought.status or MemberStatus.ACTIVE
+    begins = f"{status.value}#{sought.role.value}#" if sought.role else f"{status.value}#"
+    return False, MemberItem.by_standing, MemberItem.standing, begins
+
+
+def _change(member: Member, becomes: Member, actions: Sequence[Action]) -> list[Part]:
     # Removed, invited and bound again meanwhile, they look the same and are another's.
-    bound = MemberItem.subject
-    condition &= bound == member.subject if member.subject else bound.does_not_exist()
-    return Update(MemberItem(member.program_id, member_key(member.member_id)), actions, condition)
+    subject = MemberItem.subject
+    bound = subject == member.subject if member.subject else subject.does_not_exist()
+    return change_of(member, becomes, actions, bound)
 
 
 def _counting(member: Member, becomes: Role | None) -> list[Part]:

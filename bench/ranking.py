@@ -1,0 +1,122 @@
+"""What making the boards of a whole program takes: `python -m bench.ranking`.
+
+Seeds people and their scores of every period straight into the tables of a local cloud, and makes
+all boards as the Rank function does. Judged by that function's own limits: how long this process
+works, and what it holds. Wall time is the local engine's, which goes through whole partitions, and
+is shown only.
+"""
+
+import json
+import logging
+import multiprocessing
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from unittest.mock import patch
+
+import click
+
+from bench.measuring import MEGABYTE, Peak, Report
+from bench.program import ENGINE_SECONDS, Meter, Standing, tables
+from bench.seeding import insist, members, score_items, scores, write
+from chalicelib.composition import House
+from chalicelib.foundation import table
+from chalicelib.foundation.ids import new_id
+from chalicelib.foundation.settings import Settings
+from chalicelib.points.worker import rank
+from chalicelib.programs.store import ProgramItem
+from local.home import PROJECT
+
+IDLE = 150 * MEGABYTE
+"""What the function holds before it begins: its runtime, and all that it imports."""
+AT_WORK_SHARE = 0.5
+"""Of the function's time; the rest is for waiting."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run took: seconds, those of them at work, and bytes above the idle process."""
+
+    wall: float
+    at_work: float
+    above: int
+
+
+def _timed(settings: Settings) -> Run:
+    """Make what is due, from a process that is new and idle so far."""
+    logging.disable(logging.WARNING)
+    with patch.object(table, "READ_SECONDS", ENGINE_SECONDS):
+        snapshots = House(settings, Standing()).snapshots
+        with Peak() as peak:
+            begun, worked = time.perf_counter(), time.thread_time()
+            insist(rank(snapshots) == 1)
+            wall, at_work = time.perf_counter() - begun, time.thread_time() - worked
+    return Run(wall, at_work, peak.above)
+
+
+def _metered(settings: Settings, program_id: str) -> dict[str, tuple[int, float]]:
+    """Make all boards anew; tells calls and units of each operation.
+
+    Counting takes time and memory of its own, so it is done apart.
+    """
+    logging.disable(logging.WARNING)
+    found: dict[str, tuple[int, float]] = {}
+    with patch.object(table, "READ_SECONDS", ENGINE_SECONDS):
+        snapshots, meter = House(settings, Standing()).snapshots, Meter()
+        with meter.watching():
+            insist(snapshots.make(program_id, anew=True))
+    for operation, units in zip(
+        (name for name, _ in meter.calls), meter.units_by_call, strict=True
+    ):
+        calls, before = found.get(operation, (0, 0.0))
+        found[operation] = (calls + 1, before + units)
+    return found
+
+
+def _seeded(house: House, count: int) -> str:
+    """Write a program, its people and their scores."""
+    now = datetime.now(UTC)
+    program_id = new_id("prg", now)
+    insist(house.programs, house.snapshots)  # the services bind their tables when they are made
+    write([ProgramItem(program_id, "program", name="Bench", time_zone="UTC", created_at=now)])
+    people = members(program_id, count, now, ["chn_1", "chn_2", "chn_3"])
+    write(people, count, "members")
+    earned = scores(program_id, people, now)
+    write(score_items(earned), len(earned) * count, "scores of all periods")
+    return program_id
+
+
+def _limits() -> dict[str, Any]:
+    config = json.loads((PROJECT / ".chalice" / "config.json").read_text())
+    found: dict[str, Any] = config["stages"]["v1"]["lambda_functions"]["rank"]
+    return found
+
+
+@click.command()
+@click.option("--members", "count", default=100_000, show_default=True)
+def main(count: int) -> None:
+    """Show what making the boards of a program of so many members takes."""
+    logging.disable(logging.WARNING)
+    report, limits = Report(), _limits()
+    with patch.object(table, "READ_SECONDS", ENGINE_SECONDS), tables() as settings:
+        house = House(settings, Standing())
+        program_id = _seeded(house, count)
+        with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+            house.snapshots.mark({program_id})
+            run = pool.apply(_timed, (settings,))
+            house.snapshots.mark({program_id})
+            costs = pool.apply(_metered, (settings, program_id))
+    report.line(f"boards of {count:,} members, five periods", "calls", "units")
+    for operation, (calls, units) in sorted(costs.items()):
+        report.line(f"  {operation}", calls, f"{units:,.0f}")
+    report.line("  seconds, the local engine's with it", f"{run.wall:.0f}")
+    report.goal("at work", round(run.at_work, 1), AT_WORK_SHARE * limits["lambda_timeout"], " s")
+    above = round((run.above + IDLE) / MEGABYTE)
+    report.goal("memory, with the idle process", above, limits["lambda_memory_size"], " MB")
+    sys.exit(1 if report.missed else 0)
+
+
+if __name__ == "__main__":
+    main()
