@@ -10,12 +10,14 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import batched
 
 from chalicelib.activities.model import ActivityStatus
 from chalicelib.activities.service import ActivityLifecycle, ActivityMarks
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import TikTokState
 from chalicelib.foundation.logging import logger
+from chalicelib.foundation.sweeps import IsLate, never_late
 from chalicelib.foundation.table import Conflict, Part, commit
 from chalicelib.performances.model import (
     ARRIVAL_LIMIT,
@@ -73,8 +75,6 @@ LATER = timedelta(seconds=60)
 
 LATEST = timedelta(seconds=MAX_DELAY_SECONDS)
 """As seldom as it gets while nothing but an outage keeps a performance."""
-
-FOLLOWED_PER_RUN = 500
 
 OWNERS_TO_MEND = frozenset({Cause.APP_SETTINGS, Cause.BAD_REQUEST})
 """No member's fault: such a message is tried again, then waits where an alarm shows it."""
@@ -504,17 +504,18 @@ class FollowUp:
         self._queue = queue
         self._clock = clock
 
-    def queue_again(self) -> int:
+    def queue_again(self, is_late: IsLate = never_late) -> int:
         """Queue what is overdue: lost messages, dead workers, late answers; tells how many.
 
         Each is first given a new time, so that those behind it have their turn.
         """
         now = self._clock.now()
-        overdue = self._store.unfinished(now, FOLLOWED_PER_RUN)
-        return sum(
-            self._queue_again(overdue[start : start + BATCH], now + QUEUED_AGAIN)
-            for start in range(0, len(overdue), BATCH)
-        )
+        queued = 0
+        for overdue in batched(self._store.unfinished(now), BATCH):
+            if is_late():
+                break
+            queued += self._queue_again(overdue, now + QUEUED_AGAIN)
+        return queued
 
     def _queue_again(self, overdue: Sequence[Reference], look_at: datetime) -> int:
         """Queue as many as one call takes: what breaks among them holds up no others for long."""

@@ -34,7 +34,7 @@ from chalicelib.tiktok.client import (
     ShareStatus,
 )
 from chalicelib.tiktok.errors import Refused, failure_from_reason
-from tests.integration.house import VIDEO, event, reference_of, signature
+from tests.integration.house import CONTEXT, VIDEO, event, reference_of, signature
 from tests.integration.theatre import PowerCut, Theatre, WatchedTikTok, dies
 
 SECOND = timedelta(seconds=1)
@@ -209,7 +209,22 @@ def test_a_lost_message_is_sent_again_by_the_clock(theatre: Theatre) -> None:
     assert follow_up.queue_again() == 1
     assert theatre.greenroom.queued() == [(reference_of(performance), 0)]
     theatre.later(QUEUED_AGAIN)
-    assert worker.follow_up(follow_up, theatre.greenroom.house.performances) == 1
+    assert worker.follow_up(follow_up, theatre.greenroom.house.performances, CONTEXT) == 1
+
+
+def test_all_that_is_overdue_is_queued_in_one_run_page_by_page_unless_time_is_up(
+    theatre: Theatre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chalicelib.performances.store._PAGE", 2)
+    monkeypatch.setattr("chalicelib.performances.staging.BATCH", 2)
+    made = [theatre.performed() for _ in range(5)]
+    theatre.later(QUEUED_GRACE)
+    follow_up = theatre.greenroom.house.follow_up
+    answers = iter([False, True])
+    assert follow_up.queue_again(lambda: next(answers)) == 2
+    assert follow_up.queue_again() == 3
+    queued = {reference.performance_id for reference, _ in theatre.greenroom.queued()}
+    assert queued == {each.performance_id for each in made}
 
 
 # TikTok's troubles

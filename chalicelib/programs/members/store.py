@@ -10,6 +10,7 @@ from chalicelib.foundation.identity import Role
 from chalicelib.foundation.table import Delete, Part, Update, bind, commit
 from chalicelib.programs.model import Member, MemberStatus
 from chalicelib.programs.store import (
+    DEPARTING,
     MANAGERS,
     CountItem,
     GuardItem,
@@ -82,6 +83,8 @@ class MemberStore:
         actions: list[Action] = [
             MemberItem.status.set(MemberStatus.REMOVED.value),
             MemberItem.removed_at.set(now),
+            MemberItem.departing_in.set(DEPARTING),
+            MemberItem.departing_at.set(now),
             MemberItem.subject.remove(),
             MemberItem.invited_email.remove(),
         ]
