@@ -16,7 +16,7 @@ from chalicelib.activities.model import ActivityStatus
 from chalicelib.activities.service import ActivityLifecycle, ActivityMarks
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import TikTokState
-from chalicelib.foundation.logging import logger
+from chalicelib.foundation.logging import logger, sound_alarm
 from chalicelib.foundation.sweeps import IsLate, never_late
 from chalicelib.foundation.table import Conflict, Part, commit
 from chalicelib.performances.model import (
@@ -73,11 +73,14 @@ RESUMES = 3
 LATER = timedelta(seconds=60)
 """When to try again if TikTok does not say: its limits are per minute."""
 
+LAST_DRAFT = timedelta(minutes=75)
+"""How long the last of `MAX_ATTEMPTS` waits after two lost answers: an outage may be over then."""
+
 LATEST = timedelta(seconds=MAX_DELAY_SECONDS)
 """As seldom as it gets while nothing but an outage keeps a performance."""
 
 OWNERS_TO_MEND = frozenset({Cause.APP_SETTINGS, Cause.BAD_REQUEST})
-"""No member's fault: such a message is tried again, then waits where an alarm shows it."""
+"""No member's fault: it waits as for an outage, and an alarm tells the owner."""
 
 _RECONNECT = "Your TikTok account is not connected any more. Add it again, then send again."
 _INBOX_FULL = "Five videos already wait in your TikTok inbox. Post one of them, then send again."
@@ -158,9 +161,7 @@ class Stager:
         except (NotConnected, Reconnect) as error:
             self._without_account(performance, lease, error)
         except Refused as error:
-            if error.cause in OWNERS_TO_MEND:
-                raise
-            self._fail(performance, lease, error.cause.value, error.cause.words, error)
+            self._refused(performance, lease, error)
         except InboxFull as error:
             self._fail(performance, lease, "inbox_full", _INBOX_FULL, error)
         except TryLater as error:
@@ -407,7 +408,10 @@ class Stager:
         """
         stored = self._stored(performance)
         waited = self._clock.now() - stored.trying_since
-        delay = timedelta(seconds=seconds) if seconds else max(LATER, min(waited / 4, LATEST))
+        if isinstance(error, OutcomeUnknown) and stored.attempts == MAX_ATTEMPTS - 1:
+            delay = LAST_DRAFT
+        else:
+            delay = timedelta(seconds=seconds) if seconds else max(LATER, min(waited / 4, LATEST))
         soon = delay.total_seconds() <= MAX_DELAY_SECONDS
         look_at = self._clock.now() + delay + (QUEUED_GRACE if soon else timedelta())
         self._store.look_later(stored, look_at)
@@ -455,6 +459,13 @@ class Stager:
         # What is tried may not have started yet.
         waits = activity.status_at(now) is ActivityStatus.SCHEDULED and performance.trial
         return waits or activity.is_open_at(now)
+
+    def _refused(self, performance: Performance, lease: str, error: Refused) -> None:
+        if error.cause in OWNERS_TO_MEND:
+            sound_alarm("TikTokAppRefused", "TikTok refuses this app", told=str(error))
+            self._later(performance, None, error)
+        else:
+            self._fail(performance, lease, error.cause.value, error.cause.words, error)
 
     def _fail(
         self,

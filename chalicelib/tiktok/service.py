@@ -22,8 +22,10 @@ from chalicelib.programs.service import ProgramService
 from chalicelib.tiktok.client import Grant, TikTokClient
 from chalicelib.tiktok.errors import (
     AccessTokenRefused,
+    Cause,
     OutcomeUnknown,
     Reconnect,
+    Refused,
     TikTokError,
     TryLater,
     TryNow,
@@ -499,6 +501,8 @@ def _each(
         except NotConnected:
             logger.info("lapsed")
         except TikTokError as error:
+            if isinstance(error, Refused) and error.cause is Cause.APP_SETTINGS:
+                raise  # and so it would be for all others: this app itself is refused
             logger.warning("not now", extra={"tiktok": error.code, "log_id": error.log_id})
         except Exception as error:  # noqa: BLE001  raised below, once the others had their turn
             logger.exception("broke")
