@@ -342,6 +342,7 @@ class Stager:
         if self._settle(performance, share, lease):
             return
         now = self._clock.now()
+        self._clear_lapsed(performance, now)
         age = _age(performance, now)
         if performance.state is State.UNCONFIRMED and share.uploaded_bytes is not None:
             if share.uploaded_bytes >= performance.size_bytes:
@@ -355,6 +356,11 @@ class Stager:
             self._fail(performance, lease, "never_arrived", _NEVER_ARRIVED)
             return
         self._store.look_later(performance, next_look(performance, now))
+
+    def _clear_lapsed(self, performance: Performance, now: datetime) -> None:
+        """Whoever never posts would else find their inbox full of places that have lapsed."""
+        if performance.state is State.STAGED and not performance.place.is_taken_at(now):
+            commit([self._free(performance, performance.places)])
 
     def _settle(self, performance: Performance, share: ShareStatus, lease: str) -> bool:
         """Write what TikTok's status says; True when there is nothing more to wait for now."""
