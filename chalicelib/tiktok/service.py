@@ -276,8 +276,9 @@ class AccountService:
 
         Who came back meanwhile, as another person perhaps, keeps only what they connected since.
         """
-        member = self._programs.member(program_id, member_id)
+        # In this order: who comes back and connects in between keeps that.
         account = self._store.account(program_id, member_id)
+        member = self._programs.member(program_id, member_id)
         back = member is not None and member.status is not MemberStatus.REMOVED
         if member and back and (account is None or account.connected_at >= member.invited_at):
             logger.info("came back meanwhile")
