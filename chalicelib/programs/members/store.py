@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from pynamodb.expressions.condition import size
+from pynamodb.expressions.condition import Condition, size
 from pynamodb.expressions.update import Action
 
 from chalicelib.foundation.identity import Role
@@ -83,12 +83,18 @@ class MemberStore:
         actions: list[Action] = [
             MemberItem.status.set(MemberStatus.REMOVED.value),
             MemberItem.removed_at.set(now),
-            MemberItem.departing_in.set(DEPARTING),
-            MemberItem.departing_at.set(now),
             MemberItem.subject.remove(),
             MemberItem.invited_email.remove(),
         ]
-        parts: list[Part] = [_change(member, actions), *_counting(member, None)]
+        if member.tiktok:
+            # Who has a TikTok account is to be let go of; the change must not miss one just added.
+            actions += [
+                MemberItem.departing_in.set(DEPARTING),
+                MemberItem.departing_at.set(now),
+            ]
+        known = MemberItem.tiktok
+        same = known == member.tiktok.value if member.tiktok else known.does_not_exist()
+        parts: list[Part] = [_change(member, actions, same), *_counting(member, None)]
         if member.subject:
             guard = GuardItem(*subject_guard(member.subject))
             mine = (GuardItem.owner_program_id == member.program_id) & (
@@ -98,11 +104,13 @@ class MemberStore:
         commit(parts)
 
 
-def _change(member: Member, actions: Sequence[Action]) -> Update:
+def _change(member: Member, actions: Sequence[Action], also: Condition | None = None) -> Update:
     condition = (MemberItem.status == member.status.value) & (MemberItem.role == member.role.value)
     # Removed, invited and bound again meanwhile, they look the same and are another's.
     bound = MemberItem.subject
     condition &= bound == member.subject if member.subject else bound.does_not_exist()
+    if also is not None:
+        condition &= also
     return Update(MemberItem(member.program_id, member_key(member.member_id)), actions, condition)
 
 
