@@ -163,19 +163,19 @@ def stage(event: SQSEvent) -> Any:
 
 
 @app.schedule("rate(1 minute)")
-def follow_up(event: CloudWatchEvent) -> int:  # noqa: ARG001  a tick says nothing but now
+def follow_up(event: CloudWatchEvent) -> int:
     """The clock ticked: performances may be stuck, or sends waiting for their connection."""
     from chalicelib.performances import worker
 
-    return worker.follow_up(house.follow_up, house.performances)
+    return worker.follow_up(house.follow_up, house.performances, event.context)
 
 
 @app.schedule("rate(1 hour)")
-def renew(event: CloudWatchEvent) -> int:  # noqa: ARG001  a tick says nothing but now
-    """The clock ticked: TikTok accounts may be about to lapse."""
+def renew(event: CloudWatchEvent) -> int:
+    """The clock ticked: TikTok accounts may be about to lapse, or belong to who was removed."""
     from chalicelib.tiktok import worker
 
-    return worker.renew(house.tiktok)
+    return worker.renew(house.tiktok, event.context)
 
 
 @app.on_dynamodb_record(

@@ -1,6 +1,7 @@
 """AWS clients, made once, when first used, each call with a time limit and a bounded retry."""
 
 from functools import cached_property
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,6 +27,32 @@ def client_config() -> "Config":
         s3={"addressing_style": "path"},
         signature_version="s3v4",
     )
+
+
+_THROTTLED = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestTimeout",
+        "RequestTimeoutException",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+
+
+def is_trouble_of_aws(error: BaseException) -> bool:
+    """Tell whether AWS did not do what it does otherwise: throttled, out of order, no answer."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    cause = getattr(error, "cause", None) or error  # PynamoDB's errors carry the one they are of
+    if isinstance(cause, ClientError):
+        status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        code = cause.response.get("Error", {}).get("Code")
+        return status >= HTTPStatus.INTERNAL_SERVER_ERROR or code in _THROTTLED
+    return isinstance(cause, BotoCoreError)
 
 
 class Clients:

@@ -31,8 +31,9 @@ QUEUED_AGAIN = timedelta(minutes=5)
 HELD_LIMIT = timedelta(days=30)
 """How long a send waits for its member's account if its activity has no end (product rule)."""
 
-HELD_LOOK = timedelta(minutes=15)
-"""How often a send that waits for its account is looked at, beside the connecting itself."""
+HELD_LOOK, HELD_LOOK_MOST = timedelta(minutes=15), timedelta(hours=6)
+"""When a send that waits for its account is looked at, beside the connecting itself: after a tenth
+of the time it has waited. A program of 100,000 may have as many of them."""
 
 RESUME_MARGIN = timedelta(minutes=5)
 """A transfer is not taken up again so shortly before its address dies: it would not be through."""
@@ -203,7 +204,8 @@ def next_look(performance: Performance, now: datetime) -> datetime | None:
     """
     match performance.state:
         case State.QUEUED if performance.held_at is not None:
-            return now + HELD_LOOK
+            waited = now - performance.held_at
+            return now + max(HELD_LOOK, min(waited / 10, HELD_LOOK_MOST))
         case State.QUEUED:
             return now + QUEUED_GRACE
         case State.INITIATED | State.UNCONFIRMED:

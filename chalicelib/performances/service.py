@@ -17,6 +17,7 @@ from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.pages import Cursors, Page
 from chalicelib.foundation.problems import Problem, ProblemCode, not_found
+from chalicelib.foundation.sweeps import IsLate, never_late
 from chalicelib.foundation.table import CONFLICT_ATTEMPTS, Conflict, Part, commit, conflicted
 from chalicelib.performances.model import (
     BEFORE_POSTED,
@@ -295,15 +296,8 @@ class PerformanceService:
 
         Who came back meanwhile, as another person perhaps, keeps only what they connected since.
         """
-        member = self._programs.member(program_id, member_id)
-        connected_at = self._accounts.connected_at(program_id, member_id)
-        back = member is not None and member.status is not MemberStatus.REMOVED
-        if member and back and (connected_at is None or connected_at >= member.invited_at):
-            logger.info("came back meanwhile")
-            return
-        self._accounts.disconnect(program_id, member_id)
-        self._queue_unfinished(program_id, member_id)
-        logger.info("departed", extra={"program_id": program_id, "member_id": member_id})
+        if self._accounts.depart(program_id, member_id):
+            self._queue_unfinished(program_id, member_id)
 
     def _queue_unfinished(self, program_id: str, member_id: str) -> None:
         """Have everything of a member's that is under way looked at now.
@@ -337,16 +331,30 @@ class PerformanceService:
         self._accounts.settle_pending(pending)
         return performance, problem
 
-    def send_pending(self) -> int:
-        """Make the sends whose connection was made but which were not, for whatever reason."""
-        waiting = self._accounts.pending_sends(self._clock.now() - PENDING_GRACE)
-        for pending in waiting:
+    def send_pending(self, is_late: IsLate = never_late) -> int:
+        """Make the sends whose connection was made but which were not, for whatever reason.
+
+        One that breaks is put off, ever longer. Tells how many there were.
+        """
+        now = self._clock.now()
+        met = 0
+        for pending in self._accounts.pending_sends(now - PENDING_GRACE):
+            if is_late():
+                break
+            met += 1
             logger.set_correlation_id(pending.correlation_id)
             try:
                 self._send_pending(pending)
             except Exception:  # noqa: BLE001  it comes again; those behind it have their turn
                 logger.exception("waiting send broke", extra={"activity_id": pending.activity_id})
-        return len(waiting)
+                self._put_off(pending, now)
+        return met
+
+    def _put_off(self, pending: PendingSend, now: datetime) -> None:
+        try:
+            self._accounts.put_off(pending, now)
+        except Exception:  # noqa: BLE001  it comes again all the sooner
+            logger.exception("not put off")
 
     def hear(self, signature: str | None, raw_body: bytes) -> None:
         """Take in a webhook of TikTok's: it may come twice, late, out of order, or be none of ours.

@@ -10,12 +10,14 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import batched
 
 from chalicelib.activities.model import ActivityStatus
 from chalicelib.activities.service import ActivityLifecycle, ActivityMarks
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import TikTokState
-from chalicelib.foundation.logging import logger
+from chalicelib.foundation.logging import logger, sound_alarm
+from chalicelib.foundation.sweeps import IsLate, never_late
 from chalicelib.foundation.table import Conflict, Part, commit
 from chalicelib.performances.model import (
     ARRIVAL_LIMIT,
@@ -71,13 +73,14 @@ RESUMES = 3
 LATER = timedelta(seconds=60)
 """When to try again if TikTok does not say: its limits are per minute."""
 
+LAST_DRAFT = timedelta(minutes=75)
+"""How long the last of `MAX_ATTEMPTS` waits after two lost answers: an outage may be over then."""
+
 LATEST = timedelta(seconds=MAX_DELAY_SECONDS)
 """As seldom as it gets while nothing but an outage keeps a performance."""
 
-FOLLOWED_PER_RUN = 500
-
 OWNERS_TO_MEND = frozenset({Cause.APP_SETTINGS, Cause.BAD_REQUEST})
-"""No member's fault: such a message is tried again, then waits where an alarm shows it."""
+"""No member's fault: it waits as for an outage, and an alarm tells the owner."""
 
 _RECONNECT = "Your TikTok account is not connected any more. Add it again, then send again."
 _INBOX_FULL = "Five videos already wait in your TikTok inbox. Post one of them, then send again."
@@ -158,9 +161,7 @@ class Stager:
         except (NotConnected, Reconnect) as error:
             self._without_account(performance, lease, error)
         except Refused as error:
-            if error.cause in OWNERS_TO_MEND:
-                raise
-            self._fail(performance, lease, error.cause.value, error.cause.words, error)
+            self._refused(performance, lease, error)
         except InboxFull as error:
             self._fail(performance, lease, "inbox_full", _INBOX_FULL, error)
         except TryLater as error:
@@ -341,6 +342,7 @@ class Stager:
         if self._settle(performance, share, lease):
             return
         now = self._clock.now()
+        self._clear_lapsed(performance, now)
         age = _age(performance, now)
         if performance.state is State.UNCONFIRMED and share.uploaded_bytes is not None:
             if share.uploaded_bytes >= performance.size_bytes:
@@ -354,6 +356,11 @@ class Stager:
             self._fail(performance, lease, "never_arrived", _NEVER_ARRIVED)
             return
         self._store.look_later(performance, next_look(performance, now))
+
+    def _clear_lapsed(self, performance: Performance, now: datetime) -> None:
+        """Whoever never posts would else find their inbox full of places that have lapsed."""
+        if performance.state is State.STAGED and not performance.place.is_taken_at(now):
+            commit([self._free(performance, performance.places)])
 
     def _settle(self, performance: Performance, share: ShareStatus, lease: str) -> bool:
         """Write what TikTok's status says; True when there is nothing more to wait for now."""
@@ -407,7 +414,10 @@ class Stager:
         """
         stored = self._stored(performance)
         waited = self._clock.now() - stored.trying_since
-        delay = timedelta(seconds=seconds) if seconds else max(LATER, min(waited / 4, LATEST))
+        if isinstance(error, OutcomeUnknown) and stored.attempts == MAX_ATTEMPTS - 1:
+            delay = LAST_DRAFT
+        else:
+            delay = timedelta(seconds=seconds) if seconds else max(LATER, min(waited / 4, LATEST))
         soon = delay.total_seconds() <= MAX_DELAY_SECONDS
         look_at = self._clock.now() + delay + (QUEUED_GRACE if soon else timedelta())
         self._store.look_later(stored, look_at)
@@ -455,6 +465,13 @@ class Stager:
         # What is tried may not have started yet.
         waits = activity.status_at(now) is ActivityStatus.SCHEDULED and performance.trial
         return waits or activity.is_open_at(now)
+
+    def _refused(self, performance: Performance, lease: str, error: Refused) -> None:
+        if error.cause in OWNERS_TO_MEND:
+            sound_alarm("TikTokAppRefused", "TikTok refuses this app", told=str(error))
+            self._later(performance, None, error)
+        else:
+            self._fail(performance, lease, error.cause.value, error.cause.words, error)
 
     def _fail(
         self,
@@ -504,17 +521,18 @@ class FollowUp:
         self._queue = queue
         self._clock = clock
 
-    def queue_again(self) -> int:
+    def queue_again(self, is_late: IsLate = never_late) -> int:
         """Queue what is overdue: lost messages, dead workers, late answers; tells how many.
 
         Each is first given a new time, so that those behind it have their turn.
         """
         now = self._clock.now()
-        overdue = self._store.unfinished(now, FOLLOWED_PER_RUN)
-        return sum(
-            self._queue_again(overdue[start : start + BATCH], now + QUEUED_AGAIN)
-            for start in range(0, len(overdue), BATCH)
-        )
+        queued = 0
+        for overdue in batched(self._store.unfinished(now), BATCH):
+            if is_late():
+                break
+            queued += self._queue_again(overdue, now + QUEUED_AGAIN)
+        return queued
 
     def _queue_again(self, overdue: Sequence[Reference], look_at: datetime) -> int:
         """Queue as many as one call takes: what breaks among them holds up no others for long."""

@@ -1,6 +1,6 @@
 """The performances table. Every change of state is one conditional write."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from pynamodb.attributes import (
@@ -22,6 +22,7 @@ from chalicelib.performances.model import Performance, Reference, State
 from chalicelib.programs.model import owner_key
 
 _UNFINISHED = "unfinished"
+_PAGE = 500
 
 
 class PublishIndex(GlobalSecondaryIndex["PerformanceItem"]):
@@ -252,15 +253,15 @@ class PerformanceStore:
         item = PerformanceItem(owner, reference.performance_id)
         return changed(item, _looking(look_at), PerformanceItem.unfinished_in.exists())
 
-    def unfinished(self, now: datetime, count: int) -> Sequence[Reference]:
-        """List what has to be looked at by now: one query."""
+    def unfinished(self, now: datetime) -> Iterator[Reference]:
+        """Walk what has to be looked at by now, the longest overdue first."""
         found = PerformanceItem.unfinished_index.query(
-            _UNFINISHED, UnfinishedIndex.look_at <= now, limit=count
+            _UNFINISHED, UnfinishedIndex.look_at <= now, page_size=_PAGE
         )
-        return [
+        return (
             Reference(each.program_id, each.member_id, each.performance_id, each.correlation_id)
             for each in found
-        ]
+        )
 
 
 def _looking(look_at: datetime | None) -> list[Action]:

@@ -1,15 +1,23 @@
 """A performance was made, its message is due, or the clock ticked."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.foundation.batches import handle_changes, handle_each
 from chalicelib.foundation.logging import logger
+from chalicelib.foundation.sweeps import late
 from chalicelib.performances.queue import StagingQueue, from_message
 
 if TYPE_CHECKING:
     from chalicelib.performances.service import PerformanceService
     from chalicelib.performances.staging import FollowUp, Stager
+
+RESERVE = timedelta(seconds=10)
+"""As long as a call of AWS may take."""
+
+SENDING = timedelta(seconds=15)
+"""What following up leaves to sends that waited for their connection."""
 
 
 def enqueue(queue: StagingQueue, event: Mapping[str, Any], context: Any) -> Mapping[str, Any]:
@@ -46,8 +54,9 @@ def stage(stager: "Stager", event: Mapping[str, Any], context: Any) -> Mapping[s
     return handle_each(due, event, context)
 
 
-def follow_up(overdue: "FollowUp", performances: "PerformanceService") -> int:
+def follow_up(overdue: "FollowUp", performances: "PerformanceService", context: Any) -> int:
     """Move on whatever should have moved by itself."""
-    queued, sent = overdue.queue_again(), performances.send_pending()
+    queued = overdue.queue_again(late(context, RESERVE + SENDING))
+    sent = performances.send_pending(late(context, RESERVE))
     logger.info("followed up", extra={"queued": queued, "sent": sent})
     return queued + sent

@@ -96,7 +96,8 @@ class Member:
 
     As it lies in the table it is empty until then; the service fills it in. `subject` is the
     identity provider's name for the person, while they are bound; `invitation` names the request
-    that invited them last, so that the same request again is known.
+    that invited them last, so that the same request again is known. `departing_at` is when they
+    were removed, until what they had elsewhere was let go.
     """
 
     program_id: str
@@ -112,6 +113,7 @@ class Member:
     subject: str | None = None
     invitation: str | None = None
     removed_at: datetime | None = None
+    departing_at: datetime | None = None
 
     def in_channel(self) -> ChannelMember:
         return ChannelMember(

@@ -152,6 +152,15 @@ class ProgramService:
         """Read a campaign of a program, archived or not, never behind."""
         return self._store.campaign(program_id, campaign_id)
 
+    def departing(self, before: datetime) -> Iterator[tuple[str, str]]:
+        """Walk program and member of who was removed before an instant and not yet let go of."""
+        return self._store.departing(before)
+
+    def departed(self, member: Member) -> None:
+        """Note that what a removed member had elsewhere was let go, as of this removal."""
+        if member.departing_at is not None:
+            self._store.departed(member)
+
     def note_tiktok(
         self, program_id: str, member_id: str, state: TikTokState | None, *, active: bool
     ) -> Part:

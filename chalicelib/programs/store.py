@@ -5,6 +5,7 @@ The parts of the room (`members`, `channels`, `campaigns`) have stores of their 
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from pynamodb.attributes import (
@@ -17,7 +18,7 @@ from pynamodb.attributes import (
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
-from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProjection
 from pynamodb.models import Model
 
 from chalicelib.foundation.identity import Role, TikTokState
@@ -49,6 +50,9 @@ from chalicelib.programs.model import (
 _PROGRAM = "program"
 MANAGERS = "managers"
 CHANNELS = "channels"
+DEPARTING = "departing"
+
+_PAGE = 100
 
 
 def member_key(member_id: str) -> str:
@@ -139,6 +143,17 @@ class ByStanding(GlobalSecondaryIndex["MemberItem"]):
     standing = UnicodeAttribute(range_key=True)
 
 
+class Departing(GlobalSecondaryIndex["MemberItem"]):
+    """Sparse: who was removed and not yet let go of, by when."""
+
+    class Meta:
+        index_name = "departing"
+        projection = IncludeProjection(["member_id"])
+
+    departing_in = UnicodeAttribute(hash_key=True)
+    departing_at = UTCDateTimeAttribute(range_key=True)
+
+
 class MemberItem(LeanModel):
     class Meta:
         table_name = ""
@@ -156,6 +171,8 @@ class MemberItem(LeanModel):
     invited_email = UnicodeAttribute(null=True)
     invitation = UnicodeAttribute(null=True)
     removed_at = UTCDateTimeAttribute(null=True)
+    departing_in = UnicodeAttribute(null=True)
+    departing_at = UTCDateTimeAttribute(null=True)
     tiktok = UnicodeAttribute(null=True)
     channels = UnicodeSetAttribute(null=True)
     address_key = UnicodeAttribute(null=True)
@@ -166,6 +183,7 @@ class MemberItem(LeanModel):
     by_email = ByEmail()
     by_name = ByName()
     by_standing = ByStanding()
+    departing = Departing()
 
     def to_member(self) -> Member:
         return Member(
@@ -182,6 +200,7 @@ class MemberItem(LeanModel):
             subject=self.subject,
             invitation=self.invitation,
             removed_at=self.removed_at,
+            departing_at=self.departing_at,
         )
 
 
@@ -432,6 +451,22 @@ class ProgramStore:
             if active
             else MemberItem.member_id.exists(),
         )
+
+    def departing(self, before: datetime) -> Iterator[tuple[str, str]]:
+        """Walk program and member of who was removed before an instant and not yet let go of."""
+        found = MemberItem.departing.query(
+            DEPARTING, Departing.departing_at < before, page_size=_PAGE
+        )
+        return ((item.program_id, item.member_id) for item in found)
+
+    def departed(self, member: Member) -> bool:
+        """Note that a removed member was let go of; False if they were removed anew since."""
+        item = MemberItem(member.program_id, member_key(member.member_id))
+        actions: list[Action] = [
+            MemberItem.departing_in.remove(),
+            MemberItem.departing_at.remove(),
+        ]
+        return changed(item, actions, MemberItem.departing_at == member.departing_at)
 
     def member_by_email(self, program_id: str, email: str) -> Member | None:
         guard = _guard(program_id, email_key(email))

@@ -306,8 +306,9 @@ class TikTokClient:
     def begin_upload(self, access_token: str, size_bytes: int) -> Draft:
         """Announce a video; six times a minute per token. No byte leaves.
 
-        Raises OutcomeUnknown if the answer was lost: nothing can be in the inbox, but a place
-        may be used up. AccessTokenRefused, Reconnect, InboxFull, Refused, TryLater, TryNow.
+        Raises OutcomeUnknown if the answer was lost, or is an error of TikTok's own: nothing can be
+        in the inbox, but a place may be used up. AccessTokenRefused, Reconnect, InboxFull, Refused,
+        TryLater, TryNow.
         """
         chunks = plan(size_bytes)
         source = {
@@ -319,7 +320,13 @@ class TikTokClient:
         answer = self._post_json(
             "/v2/post/publish/inbox/video/init/", access_token, {"source_info": source}
         )
-        data, answer = self._data(answer, lost=OutcomeUnknown)
+        try:
+            data, answer = self._data(answer, lost=OutcomeUnknown)
+        except TryLater as error:
+            if error.was_turned_away:
+                raise
+            known = Known(log_id=error.log_id, message=error.message, http_status=error.http_status)
+            raise OutcomeUnknown(error.code, **known) from None
         publish_id, upload_url = data.get("publish_id"), data.get("upload_url")
         if not (
             _is_word(publish_id, MAX_PUBLISH_ID_LENGTH)

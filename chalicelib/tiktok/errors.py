@@ -125,8 +125,7 @@ class TryLater(TikTokError):
     """Not now: too many calls, or TikTok is out of order. The same again later is right.
 
     `retry_after_seconds` is what TikTok asked for, a minute for a rate limit that does not say,
-    None if nothing is known. After a 5xx at the begin of an upload (see `http_status`) one of
-    the five places in the inbox may be used up nevertheless.
+    None if nothing is known.
     """
 
     def __init__(
@@ -134,6 +133,17 @@ class TryLater(TikTokError):
     ) -> None:
         super().__init__(code, **known)
         self.retry_after_seconds = retry_after_seconds
+
+    @property
+    def was_turned_away(self) -> bool:
+        """Tell whether nothing was begun: too many calls, or not in service.
+
+        Whatever else went wrong at TikTok's side may have gone wrong after the effect.
+        """
+        return self.code == "rate_limit_exceeded" or self.http_status in (
+            HTTPStatus.TOO_MANY_REQUESTS,
+            HTTPStatus.SERVICE_UNAVAILABLE,
+        )
 
 
 class TryNow(TikTokError):

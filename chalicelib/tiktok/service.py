@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -15,13 +15,17 @@ from chalicelib.foundation.identity import Caller, TikTokState
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.problems import Problem, ProblemCode, not_found
 from chalicelib.foundation.settings import SettingMissing
+from chalicelib.foundation.sweeps import IsLate, never_late
 from chalicelib.foundation.table import Conflict, Part, commit
+from chalicelib.programs.model import MemberStatus
 from chalicelib.programs.service import ProgramService
 from chalicelib.tiktok.client import Grant, TikTokClient
 from chalicelib.tiktok.errors import (
     AccessTokenRefused,
+    Cause,
     OutcomeUnknown,
     Reconnect,
+    Refused,
     TikTokError,
     TryLater,
     TryNow,
@@ -44,8 +48,12 @@ _LOCK_POLLS = 60
 _LOCK_POLL_SECONDS = 0.5
 _KEEP_ATTEMPTS = 8
 _DISCONNECT_POLLS = 20  # somebody waits for the answer, and the gateway gives up after 29 s
-PENDING_PER_RUN = 100
-LAPSING_PER_RUN = 100
+
+PUT_OFF_LEAST, PUT_OFF_MOST = timedelta(minutes=5), timedelta(hours=6)
+"""How long a send that broke waits for its next turn: a quarter of the time it has waited."""
+
+DEPARTING_GRACE = timedelta(minutes=15)
+"""Who was removed should long be let go of by then: the table's stream tells of it."""
 
 
 class NotConnected(Exception):
@@ -78,6 +86,7 @@ class Access:
 
     token: str
     open_id: str
+    connected_at: datetime
 
     def __repr__(self) -> str:
         return f"Access(open_id={self.open_id!r})"
@@ -241,32 +250,51 @@ class AccountService:
         They are forgotten even if TikTok does not answer: the member can remove the access there.
         """
         account = self._store.account(program_id, member_id)
-        if account is None:
-            return
+        if account is not None:
+            self._let_go(account)
+
+    def _let_go(self, account: Account) -> None:
+        """End this connection, and no other that was made since."""
+        program_id, member_id = account.program_id, account.member_id
         try:
             access = self.access(program_id, member_id, polls=_DISCONNECT_POLLS)
-            self._client().revoke(access.token)
+            if access.connected_at == account.connected_at:
+                self._client().revoke(access.token)
         except NotConnected:
             logger.info("nothing to revoke")
         except TikTokError as error:
             logger.warning("not revoked", extra={"tiktok": error.code, "log_id": error.log_id})
-        latest = self._store.account(program_id, member_id) or account
         try:
-            self._store.forget(latest, self._note(latest, None))
+            self._store.forget(account, self._note(account, None))
         except Conflict as error:
             raise Problem(
                 ProblemCode.CHANGED_MEANWHILE, "Your account changed meanwhile. Try again."
             ) from error
 
+    def depart(self, program_id: str, member_id: str) -> bool:
+        """Let go of the account of a member who was removed; False if it is not theirs any more.
+
+        Who came back meanwhile, as another person perhaps, keeps only what they connected since.
+        """
+        # In this order: who comes back and connects in between keeps that.
+        account = self._store.account(program_id, member_id)
+        member = self._programs.member(program_id, member_id)
+        back = member is not None and member.status is not MemberStatus.REMOVED
+        if member and back and (account is None or account.connected_at >= member.invited_at):
+            logger.info("came back meanwhile")
+            self._programs.departed(member)
+            return False
+        if account is not None:
+            self._let_go(account)
+        if member:
+            self._programs.departed(member)
+        logger.info("departed", extra={"program_id": program_id, "member_id": member_id})
+        return True
+
     def state(self, program_id: str, member_id: str) -> TikTokState | None:
         """Tell the state of a member's account, never behind; None while there is none."""
         account = self._store.account(program_id, member_id)
         return account.state if account else None
-
-    def connected_at(self, program_id: str, member_id: str) -> datetime | None:
-        """Tell since when a member's account is connected, never behind; None if there is none."""
-        account = self._store.account(program_id, member_id)
-        return account.connected_at if account else None
 
     def access(
         self,
@@ -287,44 +315,39 @@ class AccountService:
             now = self._clock.now()
             tokens = self._vault().unlock(program_id, member_id, account.tokens)
             if account.is_fresh_at(now) and tokens.access != refused:
-                return Access(tokens.access, account.open_id)
+                return Access(tokens.access, account.open_id, account.connected_at)
             lock = secrets.token_hex(8)
             if self._store.lock_refresh(account, lock, now, now + REFRESH_LOCK):
                 renewed = self._refresh(account, tokens, lock)
                 if renewed:
-                    return Access(renewed, account.open_id)
+                    return Access(renewed, account.open_id, account.connected_at)
             else:
                 self._sleep(_LOCK_POLL_SECONDS)
         raise TryLater("refresh_lock_held", retry_after_seconds=REFRESH_LOCK.total_seconds())
 
-    def renew_lapsing(self) -> int:
+    def renew_lapsing(self, is_late: IsLate = never_late) -> int:
         """Refresh connected accounts that would lapse for not being used; tells how many.
 
         One that TikTok refuses has to be connected again; one it does not answer for comes again.
         Raises the first failure of our own when all have had their turn.
         """
         before = self._clock.now() + LAPSE_AHEAD
-        renewed = 0
-        broken: Exception | None = None
-        for program_id, member_id in self._store.lapsing(before, LAPSING_PER_RUN):
-            logger.append_keys(program_id=program_id, member_id=member_id)
-            try:
-                token = self.access(program_id, member_id).token
-                account = self._store.account(program_id, member_id)
-                if account is not None and account.refresh_expires_at < before:
-                    self.access(program_id, member_id, refused=token)
-            except NotConnected:
-                logger.info("lapsed")
-            except TikTokError as error:
-                logger.warning("not renewed", extra={"tiktok": error.code, "log_id": error.log_id})
-            except Exception as error:  # noqa: BLE001  raised below, once the others had their turn
-                logger.exception("renewing broke")
-                broken = broken or error
-            else:
-                renewed += 1
-        if broken:
-            raise broken
-        return renewed
+
+        def renew(program_id: str, member_id: str) -> None:
+            token = self.access(program_id, member_id).token
+            account = self._store.account(program_id, member_id)
+            if account is not None and account.refresh_expires_at < before:
+                self.access(program_id, member_id, refused=token)
+
+        return _each(self._store.lapsing(before), renew, is_late)
+
+    def let_go_departed(self, is_late: IsLate = never_late) -> int:
+        """Let go of those who were removed and should have been let go of; tells how many.
+
+        Raises the first failure when all have had their turn.
+        """
+        before = self._clock.now() - DEPARTING_GRACE
+        return _each(self._programs.departing(before), self.depart, is_late)
 
     def give_up(self, program_id: str, member_id: str, refused: str) -> None:
         """Let the member connect again: TikTok refuses even the token just refreshed."""
@@ -389,7 +412,7 @@ class AccountService:
         if removed_at < account.connected_at.replace(microsecond=0):
             return False
         also = self._note(account, TikTokState.RECONNECT_REQUIRED)
-        return self._store.require_reconnect(account, also)
+        return self._store.note_removed(account, removed_at, also)
 
     def require(self, program_id: str, member_id: str, otherwise: Callable[[], Exception]) -> Part:
         """Part: the member's account must be connected."""
@@ -440,9 +463,16 @@ class AccountService:
         """Forget a send that waited for the connection: it was made, or it cannot be."""
         self._store.settle_pending(send.program_id, send.member_id, send.activity_id)
 
-    def pending_sends(self, before: datetime) -> list[PendingSend]:
-        """List sends that waited for a connection and should have been made by then."""
-        return list(self._store.pending(before, PENDING_PER_RUN))
+    def pending_sends(self, before: datetime) -> Iterator[PendingSend]:
+        """Walk sends that waited for a connection and should have been made by then."""
+        return self._store.pending(before)
+
+    def put_off(self, send: PendingSend, now: datetime) -> None:
+        """Let a send that waits wait on, ever longer, so that those behind it have their turn."""
+        account = self._store.account(send.program_id, send.member_id)
+        if account is not None:
+            waited = now - account.connected_at
+            self._store.put_off(send, now + max(PUT_OFF_LEAST, min(waited / 4, PUT_OFF_MOST)))
 
     def _note(self, account: Account, state: TikTokState | None) -> Part:
         return self._programs.note_tiktok(
@@ -452,6 +482,37 @@ class AccountService:
     def _locked(self, program_id: str, member_id: str, grant: Grant) -> bytes:
         tokens = Tokens(grant.access_token, grant.refresh_token)
         return self._vault().lock(program_id, member_id, tokens)
+
+
+def _each(
+    whose: Iterable[tuple[str, str]], do: Callable[[str, str], object], is_late: IsLate
+) -> int:
+    """Do something for each member; tells for how many it went well.
+
+    What TikTok does not do now comes again. Raises the first other failure at the end.
+    """
+    done = 0
+    broken: Exception | None = None
+    for program_id, member_id in whose:
+        if is_late():
+            break
+        logger.append_keys(program_id=program_id, member_id=member_id)
+        try:
+            do(program_id, member_id)
+        except NotConnected:
+            logger.info("lapsed")
+        except TikTokError as error:
+            if isinstance(error, Refused) and error.cause is Cause.APP_SETTINGS:
+                raise  # and so it would be for all others: this app itself is refused
+            logger.warning("not now", extra={"tiktok": error.code, "log_id": error.log_id})
+        except Exception as error:  # noqa: BLE001  raised below, once the others had their turn
+            logger.exception("broke")
+            broken = broken or error
+        else:
+            done += 1
+    if broken:
+        raise broken
+    return done
 
 
 def _digest(secret: str) -> str:

@@ -1,6 +1,6 @@
 """The accounts table: accounts, who holds which TikTok account, and consents under way."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 
 from pynamodb.attributes import (
@@ -38,6 +38,7 @@ _CONSENT = "consent"
 _INBOX = "inbox"
 _PENDING = "pending"
 _LAPSES = "lapses"
+_PAGE = 100
 
 
 class PendingIndex(GlobalSecondaryIndex["AccountItem"]):
@@ -80,6 +81,7 @@ class AccountItem(Model):
     access_expires_at = UTCDateTimeAttribute()
     refresh_expires_at = UTCDateTimeAttribute()
     connected_at = UTCDateTimeAttribute()
+    removed_at = UTCDateTimeAttribute(null=True)
     lock = UnicodeAttribute(null=True)
     locked_until = NumberAttribute(null=True)
     pending_in = UnicodeAttribute(null=True)
@@ -265,11 +267,11 @@ class AccountStore:
         commit(parts)
 
     def forget(self, account: Account, also: Part) -> None:
-        """Delete a connection together with `also`. Raises `Conflict` if it changed meanwhile."""
+        """Delete a connection together with `also`. Raises `Conflict` if there is another since."""
         key = _member_key(account.program_id, account.member_id)
         commit(
             [
-                Delete(AccountItem(key, _ACCOUNT), AccountItem.open_id == account.open_id),
+                Delete(AccountItem(key, _ACCOUNT), _same_connection(account)),
                 Delete(HolderItem(_holder_key(account.open_id), _OWNER)),
                 also,
             ]
@@ -296,7 +298,8 @@ class AccountStore:
         """Store a rotated pair and let the lock go; False if another pair was stored meanwhile.
 
         Who lost the lock stores it as well, while the pair it replaces is there: it is no worse.
-        That one may have been found dead since, so the account is said to be connected by `also`.
+        That one may have been found dead since, so the account is said to be connected by `also`;
+        not if its person ended it.
         """
         actions: list[Action] = [
             AccountItem.state.set(TikTokState.CONNECTED.value),
@@ -311,7 +314,8 @@ class AccountStore:
             return True
         item = AccountItem(_member_key(account.program_id, account.member_id), _ACCOUNT)
         try:
-            commit([Update(item, actions, AccountItem.tokens == account.tokens), also])
+            there = AccountItem.tokens == account.tokens
+            commit([Update(item, actions, there & AccountItem.removed_at.does_not_exist()), also])
         except Conflict:
             return False
         return True
@@ -322,23 +326,27 @@ class AccountStore:
 
     def require_reconnect(self, account: Account, also: Part) -> bool:
         """Mark a connection dead if its tokens are still those that failed, with `also`."""
-        key = _member_key(account.program_id, account.member_id)
+        return self._dead(account, [], AccountItem.tokens == account.tokens, also)
+
+    def note_removed(self, account: Account, removed_at: datetime, also: Part) -> bool:
+        """Mark a connection dead for good, with `also`: TikTok said that its person ended it.
+
+        A refresh under way at that moment may still bring a pair; it is not stored any more.
+        """
+        removed: list[Action] = [AccountItem.removed_at.set(removed_at)]
+        return self._dead(account, removed, _same_connection(account), also)
+
+    def _dead(self, account: Account, more: list[Action], condition: Condition, also: Part) -> bool:
+        item = AccountItem(_member_key(account.program_id, account.member_id), _ACCOUNT)
+        actions: list[Action] = [
+            AccountItem.state.set(TikTokState.RECONNECT_REQUIRED.value),
+            AccountItem.lapses_in.remove(),
+            AccountItem.lock.remove(),
+            AccountItem.locked_until.remove(),
+            *more,
+        ]
         try:
-            commit(
-                [
-                    Update(
-                        AccountItem(key, _ACCOUNT),
-                        [
-                            AccountItem.state.set(TikTokState.RECONNECT_REQUIRED.value),
-                            AccountItem.lapses_in.remove(),
-                            AccountItem.lock.remove(),
-                            AccountItem.locked_until.remove(),
-                        ],
-                        AccountItem.tokens == account.tokens,
-                    ),
-                    also,
-                ]
-            )
+            commit([Update(item, actions, condition), also])
         except Conflict:
             return False
         return True
@@ -354,12 +362,18 @@ class AccountStore:
         ]
         return changed(item, actions, AccountItem.pending_activity_id == activity_id)
 
-    def pending(self, before: datetime, count: int) -> Sequence[PendingSend]:
-        """List sends that have waited since before an instant: one query."""
+    def put_off(self, send: PendingSend, until: datetime) -> bool:
+        """Move the next turn of a send that waits; False if it waits no more."""
+        item = AccountItem(_member_key(send.program_id, send.member_id), _ACCOUNT)
+        waits = AccountItem.pending_activity_id == send.activity_id
+        return changed(item, [AccountItem.pending_at.set(until)], waits)
+
+    def pending(self, before: datetime) -> Iterator[PendingSend]:
+        """Walk sends whose turn was before an instant, the earliest first."""
         found = AccountItem.pending_index.query(
-            _PENDING, PendingIndex.pending_at < before, limit=count
+            _PENDING, PendingIndex.pending_at < before, page_size=_PAGE
         )
-        return [
+        return (
             PendingSend(
                 item.program_id,
                 item.member_id,
@@ -368,14 +382,14 @@ class AccountStore:
             )
             for item in found
             if item.pending_activity_id
-        ]
-
-    def lapsing(self, before: datetime, count: int) -> Sequence[tuple[str, str]]:
-        """List program and member of connected accounts that lapse before an instant: one query."""
-        found = AccountItem.lapsing_index.query(
-            _LAPSES, LapsingIndex.refresh_expires_at < before, limit=count
         )
-        return [(item.program_id, item.member_id) for item in found]
+
+    def lapsing(self, before: datetime) -> Iterator[tuple[str, str]]:
+        """Walk program and member of connected accounts that lapse before an instant."""
+        found = AccountItem.lapsing_index.query(
+            _LAPSES, LapsingIndex.refresh_expires_at < before, page_size=_PAGE
+        )
+        return ((item.program_id, item.member_id) for item in found)
 
     def take_place(
         self, program_id: str, member_id: str, place: Place, otherwise: Callable[[], Exception]
@@ -406,6 +420,14 @@ class AccountStore:
     def _change(self, account: Account, actions: list[Action], condition: Condition) -> bool:
         item = AccountItem(_member_key(account.program_id, account.member_id), _ACCOUNT)
         return changed(item, actions, condition)
+
+
+def _same_connection(account: Account) -> Condition:
+    """Its tokens change with every refresh; what a person connected anew has another time."""
+    same: Condition = (AccountItem.open_id == account.open_id) & (
+        AccountItem.connected_at == account.connected_at
+    )
+    return same
 
 
 def _member_key(program_id: str, member_id: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from chalicelib.foundation.aws import is_trouble_of_aws
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.ids import new_id
@@ -148,10 +149,16 @@ class VideoService:
         return self._store.await_verdict(upload, activity_id)
 
     def give_up(self, key: str) -> None:
-        """Reject an upload whose examination came to no end `TRIES` times. Safe to call twice."""
+        """Reject an upload whose examination came to no end `TRIES` times. Safe to call twice.
+
+        One that was not tried so often (AWS kept its validators from it) is left to the clock.
+        """
         ids = parse_incoming_key(key)
-        upload = self._store.claim(*ids, self._later()) if ids else None
+        upload = self._store.undecided(*ids, self._later()) if ids else None
         if upload is not None:
+            if upload.tries < TRIES:
+                logger.info("left to the clock", extra={"upload_id": upload.upload_id})
+                return
             _give_up(self._store, upload, self._later())
         self._files.discard(key)
 
@@ -161,7 +168,7 @@ class VideoService:
         Safe to call twice, late, or for keys nobody asked for. Raises `ObjectChanged` if another
         file was posted while this one was looked at: the event comes again and finds the new one.
         Raises `CannotExamine` if the examination came to no end: that may be tried again, however
-        the event comes about, up to `TRIES` times.
+        the event comes about, up to `TRIES` times. What AWS did not do is no try.
         """
         ids = parse_incoming_key(key)
         arrived = self._files.arrived(key) if ids else None
@@ -184,6 +191,10 @@ class VideoService:
             self._decide(upload, *arrived)
         except ObjectChanged:
             self._store.try_anew(upload)
+            raise
+        except Exception as error:
+            if is_trouble_of_aws(error):
+                self._store.take_back_try(upload)
             raise
         self._files.discard(key)
 

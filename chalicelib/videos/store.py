@@ -166,6 +166,20 @@ class UploadStore:
         item = UploadItem(upload.program_id, upload.upload_id)
         changed(item, [UploadItem.tries.set(0)], UNDECIDED)
 
+    def take_back_try(self, upload: Upload) -> None:
+        """Count a try less: nothing was found out about the file."""
+        begun = UNDECIDED & (UploadItem.tries > 0)
+        changed(UploadItem(upload.program_id, upload.upload_id), [UploadItem.tries.add(-1)], begun)
+
+    def undecided(self, program_id: str, upload_id: str, look_at: datetime) -> Upload | None:
+        """Read an undecided upload and move its next look; None if unknown or decided."""
+        item = UploadItem(program_id, upload_id)
+        return (
+            item.to_upload()
+            if changed(item, [UploadItem.look_at.set(look_at)], UNDECIDED)
+            else None
+        )
+
     def note_copy(self, upload: Upload, video_key: str) -> bool:
         """Note a copy before it is made, so that none is ever lost; False if decided."""
         noting = [UploadItem.copies.add({video_key})]

@@ -68,7 +68,11 @@ UNSEEN = {
         "dynamodb:UpdateItem",
         "programstable",
     ): "TikTok refuses an account that is about to lapse: shown without the cloud",
-    ("CountRole", "sqs:SendMessage", "countsfailed"): "likewise",
+    ("RenewRole", "dynamodb:GetItem", "programstable"): "the word of a removal was lost for good: "
+    "shown without the cloud",
+    ("RenewRole", "dynamodb:DeleteItem", "accountstable"): "likewise",
+    ("CountRole", "sqs:SendMessage", "countsfailed"): "the platform puts aside what the function "
+    "failed at for good, and nothing does in this run",
     ("NoticeRole", "sqs:SendMessage", "noticesfailed"): "likewise",
     (
         "ValidateRole",

@@ -155,13 +155,15 @@ class Tables:
         ]
         found.sort(key=lambda each: each[:2], reverse=call.get("ScanIndexForward") is False)
         if start := call.get("ExclusiveStartKey"):
-            first = table.key_of(start)
-            found = found[[key for _, key, _ in found].index(first) + 1 :]
+            # A place in the order: the item itself may have moved since.
+            last = tuple(plain(start[name]) for name in own[1:]), table.key_of(start)
+            backwards = call.get("ScanIndexForward") is False
+            found = [each for each in found if (each[:2] < last if backwards else each[:2] > last)]
         limit = call.get("Limit") or len(found)
         answer: Answer = {}
         if len(found) > limit:
-            last = found[limit - 1][2]
-            answer["LastEvaluatedKey"] = {name: last[name] for name in {*table.keys, *own}}
+            shown_last = found[limit - 1][2]
+            answer["LastEvaluatedKey"] = {name: shown_last[name] for name in {*table.keys, *own}}
         items = [item for _, _, item in found[:limit]]
         items = [item for item in items if holds(call.get("FilterExpression"), item, names)]
         kept = [

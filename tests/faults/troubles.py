@@ -32,11 +32,12 @@ STATUSES = (
 )
 FAILED = frozenset({"failed"})
 EMPTY_DRAFTS = frozenset({"failed: inbox_full"})
-"""What an hour of inits that TikTok makes but answers with 5xx or 429 must end as.
+"""What an hour of inits that TikTok makes but answers with 503 or 429 must end as.
 
 Such an answer says that nothing was begun, so waiting for a better one is no attempt; in truth each
 leaves an empty draft, until the five places are taken. None has a byte: nothing is sent twice, and
-the member is told to make room.
+the member is told to make room. Other errors of TikTok's own say no such thing: three drafts at
+most, the last when the hour is over.
 """
 
 
@@ -142,13 +143,11 @@ def _at_tiktok() -> Iterator[Trouble]:
 
 
 def _after_an_hour(step: str, when: str, name: str, must: frozenset[str]) -> frozenset[str]:
-    waits_out = name in {"500", "502", "503", "429"}
-    if step in ("token", "status") or (waits_out and when == "before"):
-        return must
-    if step == "init" and waits_out:
-        return EMPTY_DRAFTS
-    # So many lost answers at init, or torn uploads, and it is given up: told plainly.
-    return TOLD
+    if step == "init":
+        turned_away = name in {"503", "429"} and when == "after"
+        return EMPTY_DRAFTS if turned_away else must
+    # So many torn uploads, and it is given up: told plainly.
+    return TOLD if step == "upload" else must
 
 
 def _refusals() -> Iterator[Trouble]:

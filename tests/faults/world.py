@@ -38,7 +38,7 @@ from chalicelib.performances.model import Reference
 from chalicelib.performances.queue import from_message, to_message
 from chalicelib.performances.service import AccountRequired
 from chalicelib.programs.model import MemberStatus
-from chalicelib.programs.store import MemberItem
+from chalicelib.programs.store import DEPARTING, MemberItem
 from chalicelib.tiktok.client import TikTokClient, TikTokSettings, TimeLimits
 from chalicelib.tiktok.model import Place
 from chalicelib.tiktok.service import Authorization
@@ -85,6 +85,8 @@ EARLIER = "prf_earlier"
 """A performance of before there was this world."""
 MINUTE = timedelta(minutes=1)
 PENDING_LOOKED_AT = MINUTE
+IN_TIME = SimpleNamespace(get_remaining_time_in_millis=lambda: 300_000)
+"""A function's context: these worlds are small, its time limit is the boundary's."""
 TRIES_OF_A_STREAM = 10
 MAX_ROUNDS = 5000
 """More rounds than this in one world means that something comes again for ever."""
@@ -384,7 +386,13 @@ class World:
         """Be removed from the program; the table's stream tells of it."""
         owner = (person.caller.program_id, person.caller.member_id)
         item = MemberItem(owner[0], f"member#{owner[1]}")
-        item.update([MemberItem.status.set(MemberStatus.REMOVED.value)])
+        item.update(
+            [
+                MemberItem.status.set(MemberStatus.REMOVED.value),
+                MemberItem.departing_in.set(DEPARTING),
+                MemberItem.departing_at.set(self.clock.now()),
+            ]
+        )
         self._departs(owner, TRIES_OF_A_STREAM)
 
     def _departs(self, owner: tuple[str, str], tries: int) -> None:
@@ -394,7 +402,7 @@ class World:
 
     def renews(self, *, cold: bool = False) -> None:
         """Let the clock tick for accounts that would lapse."""
-        self.invoke("renew", lambda house: renew(house.tiktok), cold=cold)
+        self.invoke("renew", lambda house: renew(house.tiktok, IN_TIME), cold=cold)
 
     # --- what goes on around ----------------------------------------------------------------
 
@@ -542,7 +550,8 @@ class World:
             return False
         self._ticked_at = now
         self.invoke(
-            "follow_up", lambda house: worker.follow_up(house.follow_up, house.performances)
+            "follow_up",
+            lambda house: worker.follow_up(house.follow_up, house.performances, IN_TIME),
         )
         return True
 

@@ -71,6 +71,7 @@ RESOURCES = {
     *(f"{function}Logs" for function in FUNCTIONS),
     *(f"{function}Errors" for function in WATCHED),
     "ApiFailures",
+    "TikTokAppRefused",
     "MediaLayer",
     *LATE,
     *TABLES,
@@ -328,7 +329,7 @@ def test_a_failing_function_raises_an_alarm(resources: dict[str, Any], function:
 
 def test_every_alarm_tells_the_owner(resources: dict[str, Any]) -> None:
     alarms = of_type(resources, "AWS::CloudWatch::Alarm")
-    assert len(alarms) == len(WATCHED) + len(DEAD_LETTERS) + len(LATE) + 1
+    assert len(alarms) == len(WATCHED) + len(DEAD_LETTERS) + len(LATE) + 2
     for name in alarms:
         assert properties(resources, name)["AlarmActions"] == [{"Ref": "AlarmTopic"}]
         assert properties(resources, name)["AlarmDescription"]

@@ -39,7 +39,9 @@ VIDEO = b"\x1a\x45\xdf\xa3" + bytes(range(256)) * 40
 TWO_HOURS = 7200
 HALF_A_YEAR = 180 * 24 * 3600
 CORRELATION = "correlation-1"
-CONTEXT = SimpleNamespace(function_name="f", aws_request_id="r")
+CONTEXT = SimpleNamespace(
+    function_name="f", aws_request_id="r", get_remaining_time_in_millis=lambda: 300_000
+)
 SECRETS = {
     "cursors": "a-secret-of-at-least-thirty-two-bytes",
     "tiktok": json.dumps({"client_secret": CLIENT_SECRET}),

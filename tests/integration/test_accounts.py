@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib.foundation.identity import Caller, TikTokState
+from chalicelib.foundation.identity import Caller, Role, TikTokState
 from chalicelib.foundation.problems import Problem, ProblemCode
+from chalicelib.tiktok import worker
 from chalicelib.tiktok.errors import (
     Cause,
     OutcomeUnknown,
@@ -27,10 +28,10 @@ from chalicelib.tiktok.model import (
     Account,
     Tokens,
 )
-from chalicelib.tiktok.service import AccountService, NotConnected
+from chalicelib.tiktok.service import DEPARTING_GRACE, AccountService, NotConnected
 from chalicelib.tiktok.store import AccountItem, AccountStore
 from tests.integration.conftest import Calls
-from tests.integration.house import HALF_A_YEAR, TWO_HOURS, FakeTikTok, Greenroom
+from tests.integration.house import CONTEXT, HALF_A_YEAR, TWO_HOURS, FakeTikTok, Greenroom
 
 SECOND = timedelta(seconds=1)
 FRESH_FOR = timedelta(seconds=TWO_HOURS) - REFRESH_AHEAD
@@ -585,3 +586,150 @@ def test_while_tiktok_is_not_set_up_nobody_is_sent_there(
     attempt = lambda: house.tiktok.authorize(ben, "correlation-1")  # noqa: E731
     assert refusal(attempt) is ProblemCode.UNAVAILABLE
     assert everything(dynamodb) == "[]"
+
+
+# What comes in between
+
+
+def test_a_connection_made_while_the_one_before_is_disconnected_stays(
+    greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
+) -> None:
+    greenroom.connects(ben, "ben")
+
+    def connects_again() -> None:
+        greenroom.clock.advance(SECOND)
+        greenroom.connects(ben, "ben")
+
+    tiktok.next_of["revoke"] = [connects_again]
+    attempt = lambda: greenroom.house.tiktok.disconnect(ben.program_id, ben.member_id)  # noqa: E731
+    assert refusal(attempt) is ProblemCode.CHANGED_MEANWHILE
+    assert greenroom.now(ben).tiktok is TikTokState.CONNECTED
+    assert token(greenroom, ben) == "access-ben-2"
+
+
+def test_a_connection_made_before_the_one_before_is_revoked_is_not_revoked(
+    greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
+) -> None:
+    greenroom.connects(ben, "ben")
+    greenroom.clock.advance(2 * FRESH_FOR)
+
+    def connects_again() -> None:
+        greenroom.clock.advance(REFRESH_LOCK + SECOND)
+        greenroom.connects(ben, "ben")
+
+    tiktok.next_of["refresh"] = [connects_again]
+    attempt = lambda: greenroom.house.tiktok.disconnect(ben.program_id, ben.member_id)  # noqa: E731
+    assert refusal(attempt) is ProblemCode.CHANGED_MEANWHILE
+    assert tiktok.revoked == []
+    assert greenroom.now(ben).tiktok is TikTokState.CONNECTED
+
+
+def test_access_taken_back_while_a_refresh_is_under_way_is_not_forgotten_by_its_pair(
+    greenroom: Greenroom, tiktok: FakeTikTok, accounts: AccountService, ben: Caller
+) -> None:
+    greenroom.connects(ben, "ben")
+    greenroom.clock.advance(FRESH_FOR)
+
+    def taken_back() -> None:
+        assert accounts.access_removed("open-ben", greenroom.clock.now())
+
+    tiktok.next_of["refresh"] = [taken_back]
+    with pytest.raises(NotConnected):
+        token(greenroom, ben)
+    assert greenroom.now(ben).tiktok is TikTokState.RECONNECT_REQUIRED
+    greenroom.clock.advance(SECOND)
+    greenroom.connects(ben, "ben")
+    greenroom.clock.advance(FRESH_FOR)
+    assert token(greenroom, ben) == "access-ben-4"
+    assert greenroom.now(ben).tiktok is TikTokState.CONNECTED
+
+
+def test_access_taken_back_is_not_overlooked_for_a_pair_stored_meanwhile(
+    greenroom: Greenroom, accounts: AccountService, ben: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    greenroom.connects(ben, "ben")
+    greenroom.clock.advance(FRESH_FOR)
+    read = accounts._store.account
+
+    def rotated_after_it_was_read(program_id: str, member_id: str) -> Account | None:
+        found = read(program_id, member_id)
+        monkeypatch.undo()
+        token(greenroom, ben)
+        return found
+
+    monkeypatch.setattr(accounts._store, "account", rotated_after_it_was_read)
+    assert accounts.access_removed("open-ben", greenroom.clock.now())
+    assert greenroom.now(ben).tiktok is TikTokState.RECONNECT_REQUIRED
+
+
+# Who was removed
+
+
+def removed(greenroom: Greenroom, name: str) -> Caller:
+    member = greenroom.member(name)
+    greenroom.connects(member, name)
+    greenroom.house.members.remove(greenroom.manager, member.member_id)
+    return member
+
+
+def test_a_removal_whose_word_was_lost_is_found_by_the_clock(
+    greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
+) -> None:
+    greenroom.connects(ben, "ben")
+    leaver = removed(greenroom, "cleo")
+    assert worker.renew(greenroom.house.tiktok, CONTEXT) == 0  # the stream may still tell of it
+    greenroom.clock.advance(DEPARTING_GRACE + SECOND)
+    assert worker.renew(greenroom.house.tiktok, CONTEXT) == 1
+    assert stored(greenroom, leaver) is None
+    assert tiktok.revoked == ["access-cleo-2"]
+    assert stored(greenroom, ben) is not None
+    assert worker.renew(greenroom.house.tiktok, CONTEXT) == 0
+
+
+def test_one_who_cannot_be_let_go_of_keeps_no_other_and_comes_again(
+    greenroom: Greenroom, tiktok: FakeTikTok
+) -> None:
+    first, second = removed(greenroom, "cleo"), removed(greenroom, "dora")
+    kept = stored(greenroom, first)
+    assert kept is not None
+    item = AccountItem(f"member#{first.owner}", "account")
+    item.update([AccountItem.tokens.set(b"damaged")])
+    greenroom.clock.advance(DEPARTING_GRACE + SECOND)
+    with pytest.raises(ClientError):
+        worker.renew(greenroom.house.tiktok, CONTEXT)
+    assert stored(greenroom, second) is None
+    item.update([AccountItem.tokens.set(kept.tokens)])
+    assert worker.renew(greenroom.house.tiktok, CONTEXT) == 1
+    assert stored(greenroom, first) is None
+
+
+def test_who_was_let_go_of_in_time_or_came_back_is_left_alone_by_the_clock(
+    greenroom: Greenroom, tiktok: FakeTikTok, calls: Calls
+) -> None:
+    leaver, returner = removed(greenroom, "cleo"), removed(greenroom, "dora")
+    greenroom.house.performances.depart(leaver.program_id, leaver.member_id)
+    greenroom.clock.advance(DEPARTING_GRACE + SECOND)
+    back = greenroom.house.members.invite(greenroom.manager, "dora@demo.example", None, Role.MEMBER)
+    assert back.member_id == returner.member_id
+    greenroom.signs_in("dora@demo.example")
+    greenroom.clock.advance(SECOND)
+    greenroom.connects(returner, "dora")
+    revoked = list(tiktok.revoked)
+    for _ in range(2):
+        greenroom.house.tiktok.let_go_departed()
+    assert tiktok.revoked == revoked
+    assert stored(greenroom, returner) is not None
+    calls.made.clear()
+    assert greenroom.house.tiktok.let_go_departed() == 0
+    assert calls.names == ["Query"]
+
+
+def test_a_sweep_begins_nothing_more_when_its_time_is_up(
+    greenroom: Greenroom, tiktok: FakeTikTok
+) -> None:
+    for name in ("cleo", "dora"):
+        removed(greenroom, name)
+    greenroom.clock.advance(DEPARTING_GRACE + SECOND)
+    answers = iter([False, True])
+    assert greenroom.house.tiktok.let_go_departed(lambda: next(answers)) == 1
+    assert greenroom.house.tiktok.let_go_departed() == 1

@@ -436,3 +436,20 @@ def test_who_came_back_before_their_leaving_was_heard_of_keeps_only_a_connection
     comes_back(theatre)
     performances.depart(*whose(theatre))
     assert refresh_tokens() == 1
+
+
+def test_who_never_posts_has_their_places_cleared_away_before_they_need_them(
+    theatre: Theatre, calls: Calls
+) -> None:
+    staged = [theatre.stage(theatre.performed()) for _ in range(INBOX_PLACES)]
+    theatre.later(PLACE_LIFETIME - MINUTE)
+    theatre.stage(staged[0])
+    assert len(theatre.greenroom.house.tiktok.taken_places(*whose(theatre))) == INBOX_PLACES
+    theatre.later(MINUTE)
+    for each in staged:
+        assert theatre.stage(each).state is State.STAGED
+    assert theatre.greenroom.house.tiktok.taken_places(*whose(theatre)) == []
+    activity = theatre.greenroom.activity()
+    calls.made.clear()
+    theatre.greenroom.perform(theatre.ana, activity)
+    assert calls.names.count("TransactWriteItems") == 1

@@ -5,7 +5,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
+from pynamodb.exceptions import UpdateError
 
 from chalicelib.videos import service as service_module
 from chalicelib.videos import worker
@@ -273,6 +274,53 @@ def test_an_examination_without_an_end_is_begun_three_times_however_often_it_is_
     assert studio.now(upload).state is UploadStatus.REJECTED
     assert delivered(studio) == []
     assert len(studio.examination.seen) == TRIES
+    assert studio.incoming == []
+
+
+def out_of_order(code: str, status: int) -> ClientError:
+    answer: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "GetObject")
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        out_of_order("InternalError", 500),
+        out_of_order("SlowDown", 503),
+        EndpointConnectionError(endpoint_url="https://s3.example"),
+        UpdateError(cause=out_of_order("ProvisionedThroughputExceededException", 400)),
+    ],
+)
+def test_a_good_file_outlives_any_outage_of_aws(studio: Studio, trouble: Exception) -> None:
+    upload = studio.posted()
+    studio.examination.broken = trouble
+    for _ in range(2):
+        for _ in range(TRIES):
+            with pytest.raises(type(trouble)):
+                studio.service.validate(upload.incoming_key)
+        studio.service.give_up(upload.incoming_key)  # as often as the queue gives it out
+        assert studio.now(upload).state is UploadStatus.VALIDATING
+        assert looked(studio) == 1
+    studio.examination.broken = None
+    delivered(studio)
+    assert studio.now(upload).state is UploadStatus.VALID
+
+
+def test_what_aws_refuses_for_good_and_what_kills_a_validator_count_as_tries(
+    studio: Studio,
+) -> None:
+    upload = studio.posted()
+    studio.examination.broken = out_of_order("AccessDenied", 403)
+    for _ in range(TRIES - 1):
+        with pytest.raises(ClientError):
+            studio.service.validate(upload.incoming_key)
+    studio.service.give_up(upload.incoming_key)
+    assert studio.now(upload).state is UploadStatus.VALIDATING
+    dying(studio, upload)
+    for _ in range(2):
+        studio.service.give_up(upload.incoming_key)
+    decided = studio.now(upload)
+    assert [each.code for each in decided.problems] == [VideoProblemCode.COULD_NOT_BE_EXAMINED]
     assert studio.incoming == []
 
 

@@ -17,7 +17,7 @@ from chalicelib.performances.model import Performance, State, Status, next_look
 from chalicelib.performances.service import PENDING_GRACE, AccountRequired
 from chalicelib.points.model import Totals
 from chalicelib.tiktok.model import PendingSend
-from chalicelib.tiktok.service import Authorization
+from chalicelib.tiktok.service import PUT_OFF_LEAST, PUT_OFF_MOST, Authorization
 from chalicelib.tiktok.webhooks import MOST_AHEAD, OLDEST
 from tests.clock import NOON, StoppedClock
 from tests.integration.conftest import Calls
@@ -328,7 +328,8 @@ def test_a_denied_consent_sends_nothing(greenroom: Greenroom, dynamodb: Any) -> 
     assert greenroom.feed(ben) == [activity.activity_id]
 
 
-def test_a_waiting_send_that_breaks_does_not_hold_up_the_others(greenroom: Greenroom) -> None:
+def one_waits_forever(greenroom: Greenroom) -> list[Caller]:
+    """Make two who have just connected for a send; that of the first breaks each time."""
     activity = greenroom.activity()
     people = []
     for name in ("ben", "cleo"):
@@ -355,8 +356,31 @@ def test_a_waiting_send_that_breaks_does_not_hold_up_the_others(greenroom: Green
 
     service._perform = breaks_for_ben  # type: ignore[method-assign]
     greenroom.clock.advance(PENDING_GRACE)
-    service.send_pending()
+    return people
+
+
+def test_a_waiting_send_that_breaks_does_not_hold_up_the_others(greenroom: Greenroom) -> None:
+    people = one_waits_forever(greenroom)
+    greenroom.house.performances.send_pending()
     assert len(greenroom.history(people[1])) == 1
+
+
+def test_waiting_sends_that_break_have_their_turn_after_the_others_however_short_the_time(
+    greenroom: Greenroom,
+) -> None:
+    people = one_waits_forever(greenroom)
+    service = greenroom.house.performances
+    for _ in range(2):
+        answers = iter([False, True])
+        service.send_pending(lambda answers=answers: next(answers))  # type: ignore[misc]
+    assert len(greenroom.history(people[1])) == 1
+    assert service.send_pending() == 0
+    for longer in (PUT_OFF_LEAST, PUT_OFF_LEAST, PUT_OFF_MOST):
+        greenroom.clock.advance(longer + PENDING_GRACE + SECOND)
+        assert service.send_pending() == 1
+    # By now it comes ever more seldom.
+    greenroom.clock.advance(PUT_OFF_LEAST + PENDING_GRACE + SECOND)
+    assert service.send_pending() == 0
 
 
 def test_a_send_that_waits_goes_on_waiting_when_the_member_connects_again(

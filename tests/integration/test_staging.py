@@ -25,16 +25,16 @@ from chalicelib.performances.model import (
     Performance,
     State,
 )
-from chalicelib.performances.queue import to_message
-from chalicelib.performances.staging import LATER, RESUMES
+from chalicelib.performances.queue import MAX_DELAY_SECONDS, to_message
+from chalicelib.performances.staging import LAST_DRAFT, LATER, RESUMES
 from chalicelib.points.model import Totals
 from chalicelib.tiktok.client import (
     Draft,
     ShareState,
     ShareStatus,
 )
-from chalicelib.tiktok.errors import Refused, failure_from_reason
-from tests.integration.house import VIDEO, event, reference_of, signature
+from chalicelib.tiktok.errors import failure_from_reason
+from tests.integration.house import CONTEXT, VIDEO, event, reference_of, signature
 from tests.integration.theatre import PowerCut, Theatre, WatchedTikTok, dies
 
 SECOND = timedelta(seconds=1)
@@ -67,8 +67,11 @@ def test_the_worker_stages_what_a_message_names_and_gives_back_what_breaks(
     theatre: Theatre,
 ) -> None:
     broken, performance = theatre.performed(), theatre.performed()
-    fault = {"kind": "status", "status": 400, "error_code": "invalid_params"}
-    theatre.sandbox.faults({"endpoint": "init", **fault})
+
+    def breaks() -> None:
+        raise ConnectionError
+
+    theatre.tiktok.before["begin_upload"] = breaks
     messages = [to_message(reference_of(each)) for each in (broken, performance)] + ["{}"]
     records = [
         {"messageId": str(number), "body": body, "eventSource": "aws:sqs"}
@@ -209,7 +212,22 @@ def test_a_lost_message_is_sent_again_by_the_clock(theatre: Theatre) -> None:
     assert follow_up.queue_again() == 1
     assert theatre.greenroom.queued() == [(reference_of(performance), 0)]
     theatre.later(QUEUED_AGAIN)
-    assert worker.follow_up(follow_up, theatre.greenroom.house.performances) == 1
+    assert worker.follow_up(follow_up, theatre.greenroom.house.performances, CONTEXT) == 1
+
+
+def test_all_that_is_overdue_is_queued_in_one_run_page_by_page_unless_time_is_up(
+    theatre: Theatre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chalicelib.performances.store._PAGE", 2)
+    monkeypatch.setattr("chalicelib.performances.staging.BATCH", 2)
+    made = [theatre.performed() for _ in range(5)]
+    theatre.later(QUEUED_GRACE)
+    follow_up = theatre.greenroom.house.follow_up
+    answers = iter([False, True])
+    assert follow_up.queue_again(lambda: next(answers)) == 2
+    assert follow_up.queue_again() == 3
+    queued = {reference.performance_id for reference, _ in theatre.greenroom.queued()}
+    assert queued == {each.performance_id for each in made}
 
 
 # TikTok's troubles
@@ -298,7 +316,6 @@ def test_an_upload_that_is_torn_every_time_takes_three_drafts_and_fails(theatre:
             },
             17,
         ),
-        ({"kind": "status", "status": 500, "error_code": "internal_error"}, 60),
         ({"kind": "status", "status": 503, "error_code": "internal_error"}, 60),
     ],
 )
@@ -349,7 +366,7 @@ def test_beginnings_whose_answers_are_all_lost_are_given_up_after_three(theatre:
     performance = theatre.performed()
     while theatre.now(performance).state is not State.FAILED:
         theatre.stage(performance)
-        theatre.later(LATER)
+        theatre.later(LAST_DRAFT)
         assert theatre.drafts <= MAX_ATTEMPTS
     assert theatre.now(performance).failure == "given_up"
     assert (theatre.drafts, theatre.uploads) == (MAX_ATTEMPTS, 0)
@@ -357,7 +374,12 @@ def test_beginnings_whose_answers_are_all_lost_are_given_up_after_three(theatre:
 
 @pytest.mark.parametrize(
     "fault",
-    [{"kind": "reset"}, {"kind": "malformed"}, {"kind": "reset", "when": "after"}],
+    [
+        {"kind": "reset"},
+        {"kind": "malformed"},
+        {"kind": "reset", "when": "after"},
+        {"kind": "status", "status": 500, "error_code": "internal_error"},
+    ],
 )
 def test_a_beginning_whose_answer_was_lost_is_tried_again_and_sends_once(
     theatre: Theatre, fault: dict[str, Any]
@@ -370,6 +392,25 @@ def test_a_beginning_whose_answer_was_lost_is_tried_again_and_sends_once(
     theatre.later(LATER)
     assert theatre.stage(performance).state is State.STAGED
     assert theatre.drafts == (2 if fault.get("when") else 1)
+    assert theatre.arrived_once(theatre.now(performance))
+
+
+@pytest.mark.parametrize("status", [500, 502])
+def test_an_hour_of_errors_after_the_effect_makes_three_drafts_at_most_and_sends_once(
+    theatre: Theatre, status: int
+) -> None:
+    fault = {"kind": "status", "status": status, "error_code": "internal_error", "times": None}
+    theatre.sandbox.faults({"endpoint": "init", "when": "after", **fault})
+    performance = theatre.performed()
+    began = theatre.clock.now()
+    for _ in range(MAX_ATTEMPTS):
+        if theatre.clock.now() - began > HOUR:
+            theatre.sandbox.faults()
+        theatre.stage(performance)
+        sent = theatre.greenroom.queued()
+        theatre.later(timedelta(seconds=sent[0][1]) if sent else LAST_DRAFT)
+    assert theatre.drafts == MAX_ATTEMPTS
+    assert theatre.now(performance).state is State.STAGED
     assert theatre.arrived_once(theatre.now(performance))
 
 
@@ -472,25 +513,34 @@ def test_what_arrives_late_is_found_by_the_clock(theatre: Theatre) -> None:
 
 
 @pytest.mark.parametrize(
-    "times",
+    "fault",
     [
-        1,
-        pytest.param(
-            MAX_ATTEMPTS + 1,
-        ),
+        {"endpoint": "init", "status": 400, "error_code": "invalid_params"},
+        {"endpoint": "token", "status": 401, "error_code": "invalid_client"},
     ],
 )
-def test_a_fault_of_the_owners_fails_no_performance_but_the_message(
-    theatre: Theatre, times: int
+def test_a_fault_of_the_owners_is_waited_for_ever_more_seldom_and_alarmed_and_fails_nothing(
+    theatre: Theatre, monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any]
 ) -> None:
-    fault = {"kind": "status", "status": 400, "error_code": "invalid_params", "times": times}
-    theatre.sandbox.faults({"endpoint": "init", **fault})
+    alarms: list[str] = []
+    monkeypatch.setattr(
+        "chalicelib.performances.staging.sound_alarm", lambda name, *_, **__: alarms.append(name)
+    )
+    theatre.sandbox.control("tokens", {"person": "ana", "expire": ["access"]})
+    theatre.sandbox.faults({"kind": "status", "times": None, **fault})
     performance = theatre.performed()
-    for _ in range(times):
-        with pytest.raises(Refused):
-            theatre.stage(performance)
-        assert theatre.now(performance).state is State.QUEUED
-        theatre.sandbox.advance(PAST_BOTH_MINUTES)
+    delays = []
+    for _ in range(MAX_ATTEMPTS + 10):
+        waiting = theatre.stage(performance)
+        assert (waiting.state, waiting.attempts) == (State.QUEUED, 0)
+        [(_, delay)] = theatre.greenroom.queued()
+        theatre.later(timedelta(seconds=delay))
+        assert theatre.greenroom.house.follow_up.queue_again() == 0
+        delays.append(delay)
+    assert delays == sorted(delays)
+    assert delays[0] == 60 < delays[-1] <= MAX_DELAY_SECONDS
+    assert alarms == ["TikTokAppRefused"] * len(delays)
+    theatre.sandbox.faults()
     assert theatre.stage(performance).state is State.STAGED
 
 

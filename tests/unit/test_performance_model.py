@@ -10,6 +10,8 @@ from chalicelib.performances.model import (
     BEFORE_POSTED,
     BEFORE_STAGED,
     FINISHED,
+    HELD_LOOK,
+    HELD_LOOK_MOST,
     LEASE,
     POSTED_LIMIT,
     QUEUED_GRACE,
@@ -108,6 +110,22 @@ def test_what_is_staged_is_looked_at_ever_more_seldom_and_then_never(
     now = NOON + waited
     expected = now + after if after else None
     assert next_look(performance(State.STAGED, staged_at=NOON), now) == expected
+
+
+@pytest.mark.parametrize(
+    ("waited", "after"),
+    [
+        (timedelta(0), HELD_LOOK),
+        (timedelta(hours=2), HELD_LOOK),
+        (timedelta(hours=5), timedelta(minutes=30)),
+        (timedelta(days=29), HELD_LOOK_MOST),
+    ],
+)
+def test_what_waits_for_its_account_is_looked_at_ever_more_seldom_but_always(
+    waited: timedelta, after: timedelta
+) -> None:
+    now = NOON + waited
+    assert next_look(performance(State.QUEUED, held_at=NOON), now) == now + after
 
 
 @given(st.sampled_from(sorted(State)), st.timedeltas(timedelta(0), timedelta(days=400)))

@@ -15,6 +15,7 @@ from chalicelib.foundation.table import Delete, Part, Update, bind, commit
 from chalicelib.programs.members.model import Sought
 from chalicelib.programs.model import Member, MemberStatus, sought_email, sought_name
 from chalicelib.programs.store import (
+    DEPARTING,
     MANAGERS,
     CountItem,
     GuardItem,
@@ -115,8 +116,16 @@ class MemberStore:
             MemberItem.subject.remove(),
             MemberItem.invited_email.remove(),
         ]
+        if member.tiktok:
+            # Who has a TikTok account is to be let go of; the change must not miss one just added.
+            actions += [
+                MemberItem.departing_in.set(DEPARTING),
+                MemberItem.departing_at.set(now),
+            ]
+        known = MemberItem.tiktok
+        same = known == member.tiktok.value if member.tiktok else known.does_not_exist()
         becomes = replace(member, status=MemberStatus.REMOVED)
-        parts = [*_change(member, becomes, actions), *_counting(member, None)]
+        parts = [*_change(member, becomes, actions, same), *_counting(member, None)]
         if member.subject:
             guard = GuardItem(*subject_guard(member.subject))
             mine = (GuardItem.owner_program_id == member.program_id) & (
@@ -137,11 +146,13 @@ def _way(sought: Sought) -> tuple[bool, Any, UnicodeAttribute, str]:
     return False, MemberItem.by_standing, MemberItem.standing, begins
 
 
-def _change(member: Member, becomes: Member, actions: Sequence[Action]) -> list[Part]:
+def _change(
+    member: Member, becomes: Member, actions: Sequence[Action], also: Condition | None = None
+) -> list[Part]:
     # Removed, invited and bound again meanwhile, they look the same and are another's.
     subject = MemberItem.subject
     bound = subject == member.subject if member.subject else subject.does_not_exist()
-    return change_of(member, becomes, actions, bound)
+    return change_of(member, becomes, actions, bound if also is None else bound & also)
 
 
 def _counting(member: Member, becomes: Role | None) -> list[Part]:
