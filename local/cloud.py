@@ -6,7 +6,10 @@ kill -9 the stack comes back as it was at its last orderly stop, never half of e
 """
 
 import json
+import os
+import secrets
 import shutil
+import signal
 import subprocess
 import time
 from dataclasses import dataclass
@@ -48,7 +51,7 @@ class Cloud:
         What is not worth keeping is not asked to save itself, which takes longer the more there is.
         """
         if not keep:
-            self.process.kill()
+            os.killpg(self.process.pid, signal.SIGKILL)  # its function workers with it
             self.process.wait()
             settle(self.home, keep=False)
             return
@@ -118,8 +121,22 @@ def settle(home: Home, *, keep: bool) -> None:
             saved(home).rename(older)
         live(home).rename(saved(home))
         shutil.rmtree(older, ignore_errors=True)
-    # Killed function workers leave their unpacked zips, 50 MB each.
-    shutil.rmtree(scratch(home), ignore_errors=True)
+    _sweep_up(home)
+
+
+def _sweep_up(home: Home) -> None:
+    """Let what function workers leave go by itself, without anybody waiting for it.
+
+    Each leaves its unpacked zip: 60 MB in 3,000 files, which take half a second to remove.
+    """
+    if scratch(home).is_dir():
+        scratch(home).rename(home.cloud / f"rubbish-{secrets.token_hex(4)}")
+    rubbish = [str(folder) for folder in home.cloud.glob("rubbish-*")]
+    remove = ["sh", "-c", 'rm -rf -- "$@" &', "remove", *rubbish]
+    silence = subprocess.DEVNULL
+    subprocess.run(
+        remove, stdin=silence, stdout=silence, stderr=silence, start_new_session=True, check=False
+    )
 
 
 def start(home: Home, port: int, *, record_calls: bool = False) -> Cloud:
@@ -175,7 +192,7 @@ def _prepare(home: Home) -> None:
     if older.is_dir() and not saved(home).is_dir():
         older.rename(saved(home))  # the move at the end of a stop was cut in two
     shutil.rmtree(live(home), ignore_errors=True)
-    shutil.rmtree(scratch(home), ignore_errors=True)
+    _sweep_up(home)
     if saved(home).is_dir():
         shutil.copytree(saved(home), live(home))
         _forget_stream_positions(live(home) / "state" / "lambda.json")
