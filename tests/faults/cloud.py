@@ -28,7 +28,7 @@ def _resources(name: str) -> dict[str, Any]:
     return resources
 
 
-def _template_tables() -> dict[str, Table]:
+def template_tables() -> dict[str, Table]:
     return {
         name: table_of(resource["Properties"])
         for name, resource in _resources("tables.yaml").items()
@@ -112,7 +112,7 @@ class Cloud:
 
     clock: Clock
     secrets: Mapping[str, str]
-    tables: Tables = field(default_factory=lambda: Tables(_template_tables()))
+    tables: Tables = field(default_factory=lambda: Tables(template_tables()))
     objects: dict[str, bytes] = field(default_factory=dict)
     s3_breaks: list[Callable[[], Exception]] = field(default_factory=list)
     loses: Callable[[], bool] = lambda: False
