@@ -45,7 +45,7 @@ def pytest(title: str, *folders: str, options: tuple[str, ...] = SPREAD) -> Gate
     )
 
 
-CHECK = (
+CODE = (
     Gate("Format", ("-m", "ruff", "format", "--check", "."), "make fmt puts it right."),
     Gate("Lint", ("-m", "ruff", "check", "."), "make fmt puts some of it right."),
     Gate("Types", ("-m", "mypy"), "Each line names file and line."),
@@ -54,10 +54,13 @@ CHECK = (
         ("-c", LINT_IMPORTS),
         "docs and pyproject.toml say which room may know which.",
     ),
-    pytest("Unit", "tests/unit"),
 )
 BESIDE = pytest("End-to-end", "tests/e2e", options=())
-TEST = (*CHECK, pytest("Integration and template", "tests/integration", "tests/infra"))
+CHECK = (*CODE, pytest("Unit", "tests/unit"))
+TEST = (
+    *CODE,
+    pytest("Unit, integration and template", "tests/unit", "tests/integration", "tests/infra"),
+)
 GATES = {"check": CHECK, "test": TEST}
 
 

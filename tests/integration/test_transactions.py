@@ -5,8 +5,8 @@ from itertools import permutations
 from typing import Any
 
 import pytest
+from botocore.session import Session
 from pynamodb.attributes import UnicodeAttribute
-from pynamodb.connection import Connection
 from pynamodb.exceptions import TransactGetError, TransactWriteError
 from pynamodb.models import Model
 from tenacity import wait_none
@@ -38,6 +38,13 @@ class Note(Model):
     program_id = UnicodeAttribute(hash_key=True)
     item = UnicodeAttribute(range_key=True)
     text = UnicodeAttribute(null=True)
+
+
+class Remark(Note):
+    """Another model of the same table."""
+
+    class Meta:
+        table_name = ""
 
 
 class CheckBroken(Exception):
@@ -196,18 +203,20 @@ def test_any_other_failure_passes_through_at_once(calls: Calls, answer: dict[str
     assert attempts(calls) == 1
 
 
-def test_transactions_share_one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[Connection] = []
+def test_transactions_and_all_models_share_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+    create = Session.create_client
 
-    class Counted(Connection):
-        def __init__(self, **options: Any) -> None:
-            super().__init__(**options)
-            made.append(self)
+    def counted(*arguments: Any, **options: Any) -> Any:
+        made.append(arguments)
+        return create(*arguments, **options)
 
-    monkeypatch.setattr(table, "Connection", Counted)
+    monkeypatch.setattr(Session, "create_client", counted)
     table._connection.cache_clear()
-    for _ in range(3):
-        commit([check()])
+    bind(Remark, Note.Meta.table_name)
+    assert Note.count("p") == Remark.count("p") == len(BEFORE)
+    commit([check()])
+    read_together([read("checked")])
     table._connection.cache_clear()
     assert len(made) == 1
 
