@@ -38,12 +38,16 @@ def template_tables() -> dict[str, Table]:
 
 @dataclass
 class Message:
-    """One message: when it shows (again), and how often it was received."""
+    """One message: when it shows (again), how often it was received, and how often in vain.
+
+    In vain it was when the function died, when AWS failed it, or when the message came twice.
+    """
 
     number: int
     body: str
     visible_at: datetime
     receives: int = 0
+    hindered: int = 0
 
 
 @dataclass

@@ -23,6 +23,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import tenacity.nap
+from botocore.exceptions import BotoCoreError, ClientError
+from pynamodb.exceptions import PynamoDBException
 
 from chalicelib.activities.model import Activity, ActivityState
 from chalicelib.activities.store import ActivityItem
@@ -51,6 +53,7 @@ from tests.faults.expressions import Item
 from tests.faults.tiktok import Hook, Share, TikTok
 from tests.integration.arrivals import GOOD
 
+FROM_AWS = (BotoCoreError, ClientError, PynamoDBException)
 CHALICE = Path(__file__).parents[2] / ".chalice" / "config.json"
 PATIENT = TimeLimits(connect_seconds=5, answer_seconds=5, upload_answer_seconds=5)
 IMPATIENT = TimeLimits(connect_seconds=5, answer_seconds=0.25, upload_answer_seconds=0.25)
@@ -203,6 +206,7 @@ class World:
         )
         self.people: dict[str, Person] = {}
         self.raised: list[str] = []
+        self.failed_by_aws = 0
         self.kills = 0
         self._agenda: list[tuple[datetime, int, Callable[[], None]]] = []
         self._order = count()
@@ -256,6 +260,7 @@ class World:
             raise
         except Exception as error:  # noqa: BLE001  AWS brings again what a function raised on
             self.raised.append(f"{function}: {type(error).__name__}: {error}"[:200])
+            self.failed_by_aws += isinstance(error, FROM_AWS)
             return False
         finally:
             if cold:
@@ -470,11 +475,14 @@ class World:
         message = self.cloud.queue.receive(self.habits.message)
         if message is None:
             return False
-        if self.stages(message.body):
-            if self.habits.delivered_twice():
-                message.visible_at = self.clock.now()
-            else:
-                self.cloud.queue.delete(message)
+        before = self.kills + self.failed_by_aws
+        done = self.stages(message.body)
+        if done and not self.habits.delivered_twice():
+            self.cloud.queue.delete(message)
+            return True
+        message.hindered += done or self.kills + self.failed_by_aws > before
+        if done:
+            message.visible_at = self.clock.now()
         return True
 
     def stages(self, body: str, *, cold: bool = False) -> bool:
