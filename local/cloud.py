@@ -5,6 +5,7 @@ each start works on a copy of it, and an orderly stop makes the copy the new sav
 kill -9 the stack comes back as it was at its last orderly stop, never half of each.
 """
 
+import contextlib
 import json
 import os
 import secrets
@@ -51,7 +52,8 @@ class Cloud:
         What is not worth keeping is not asked to save itself, which takes longer the more there is.
         """
         if not keep:
-            os.killpg(self.process.pid, signal.SIGKILL)  # its function workers with it
+            with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
+                os.killpg(self.process.pid, signal.SIGKILL)  # its function workers with it
             self.process.wait()
             settle(self.home, keep=False)
             return

@@ -92,6 +92,17 @@ def test_a_disorderly_stop_keeps_the_saved_state(tmp_path: Path) -> None:
     assert (cloud.saved(home) / "state").read_text(encoding="utf-8") == "old"
 
 
+@pytest.mark.parametrize("seconds", ["0", "60"])
+def test_what_is_not_kept_is_ended_at_once_even_if_it_ended_by_itself(
+    tmp_path: Path, seconds: str
+) -> None:
+    process = subprocess.Popen(["sleep", seconds], start_new_session=True)
+    if seconds == "0":
+        process.wait()
+    cloud.Cloud(Home(tmp_path), 0, process).stop(keep=False)
+    assert process.returncode is not None
+
+
 def test_forgetting_leaves_what_is_no_state(tmp_path: Path) -> None:
     home = Home(tmp_path)
     (tmp_path / "build").mkdir()
