@@ -31,6 +31,10 @@ token: ## print a bearer token; EMAIL=ana@demo.example
 	@PYTHON="$(PYTHON)" sh local/environments.sh >&2
 	@$(PY) -m local token $(HOME_OPTION) $(EMAIL)
 
+.PHONY: mail
+mail: environments ## print the mails that the stack would have sent, such as invitations
+	@$(PY) -m local mail $(HOME_OPTION)
+
 .PHONY: check
 check: environments ## format, lint, types, import rules and unit tests: under a minute
 	@$(PY) -m local.gates check

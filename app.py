@@ -48,6 +48,7 @@ door.open("PATCH /me", "points.change_me")
 door.open("GET   /program", "programs.read")
 door.open("PATCH /program", "programs.change")
 door.open("POST  /members", "programs.members.invite")
+door.open("POST  /members/{member_id}/invite", "programs.members.invite_again")
 door.open("POST  /members/import", "programs.members.import_roster")
 door.open("GET   /members", "programs.members.list_newest")
 door.open("GET   /members/{member_id}", "programs.members.read")
@@ -90,6 +91,14 @@ door.open("POST  /tiktok/webhook", "performances.webhook", public=True)
 
 
 # The event sources named here are placeholders: infra/functions.yaml puts the stack's own there.
+
+
+@app.schedule("rate(1 minute)")
+def invite(event: CloudWatchEvent) -> int:
+    """The clock ticked: people who were invited may have to be mailed."""
+    from chalicelib.programs.members import worker
+
+    return worker.invite(house.invitations, event.context)
 
 
 @app.on_sqs_message(queue_arn="arn:aws:sqs:us-east-1:000000000000:arrivals", batch_size=1)

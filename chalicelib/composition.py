@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from chalicelib.points.store import PointStore
     from chalicelib.programs.campaigns.service import CampaignService
     from chalicelib.programs.channels.service import ChannelService
+    from chalicelib.programs.members.invitations import Invitations
     from chalicelib.programs.members.service import MemberService
     from chalicelib.programs.service import ProgramService
     from chalicelib.programs.store import ProgramStore
@@ -120,6 +121,17 @@ class House:
 
         store = MemberStore(self.settings.require("programs_table"))
         return MemberService(store, self.programs, self.cursors, self.clock)
+
+    @cached_property
+    def invitations(self) -> "Invitations":
+        from chalicelib.programs.members.invitations import Invitations
+        from chalicelib.programs.members.store import MemberStore
+        from chalicelib.programs.members.user_pool import UserPool
+
+        pool_id = self.settings.user_pool_id
+        pool = UserPool(self.clients.cognito, pool_id) if pool_id else None
+        store = MemberStore(self.settings.require("programs_table"))
+        return Invitations(store, pool, self.clock)
 
     @cached_property
     def channels(self) -> "ChannelService":

@@ -46,13 +46,13 @@ def program() -> None:
 @click.option("--manager", required=True, help="E-mail of the first manager.")
 @click.option("--member", "members", multiple=True, help="E-mail of a member; repeat for more.")
 @click.option("--time-zone", default="UTC", show_default=True, help="Such as Europe/Berlin.")
-@click.option("--sign-in", is_flag=True, help="Also let the user pool invite them by e-mail.")
-def create(  # noqa: PLR0917  click hands them over by name
-    stack: str, name: str, manager: str, members: tuple[str, ...], time_zone: str, sign_in: bool
-) -> None:
-    """Make a program with its first manager and members; what exists already stays."""
+def create(stack: str, name: str, manager: str, members: tuple[str, ...], time_zone: str) -> None:
+    """Make a program with its first manager and members; what exists already stays.
+
+    Who is new is mailed an invitation within minutes, like everybody whom a manager invites.
+    """
     try:
-        made = _create(Stack(stack), name, manager, members, time_zone, sign_in=sign_in)
+        made = _create(Stack(stack), name, manager, members, time_zone)
     except ValueError as error:
         raise click.ClickException(f"{error} Correct it and run this again.") from error
     except (BotoCoreError, ClientError, PynamoDBException) as error:
@@ -61,7 +61,7 @@ def create(  # noqa: PLR0917  click hands them over by name
 
 
 def _create(
-    on: Stack, name: str, manager: str, members: tuple[str, ...], time_zone: str, *, sign_in: bool
+    on: Stack, name: str, manager: str, members: tuple[str, ...], time_zone: str
 ) -> dict[str, object]:
     programs = on.house().programs
     made, first_manager, new = programs.create_program(name, time_zone, manager)
@@ -73,10 +73,6 @@ def _create(
         known = "was removed; only a manager can bring them back" if removed else "is in it already"
         click.echo(f"{member.email} {'invited' if invited else known}.", err=True)
         people.append(member)
-    if sign_in:
-        for person in people:
-            added = on.add_sign_in(person.email)
-            click.echo(f"{person.email} {'gets a mail' if added else 'can sign in'}.", err=True)
     return {
         "program_id": made.program_id,
         "people": [

@@ -33,20 +33,3 @@ class Stack:
                 boards_table=self.outputs["BoardsTableName"],
             )
         )
-
-    def add_sign_in(self, email: str) -> bool:
-        """Let the user pool invite a person by e-mail; False if they can sign in already."""
-        pool = boto3.client("cognito-idp", config=client_config())
-        try:
-            pool.admin_create_user(
-                UserPoolId=self.outputs["UserPoolId"],
-                Username=email,
-                UserAttributes=[
-                    {"Name": "email", "Value": email},
-                    {"Name": "email_verified", "Value": "true"},
-                ],
-                DesiredDeliveryMediums=["EMAIL"],
-            )
-        except pool.exceptions.UsernameExistsException:
-            return False
-        return True

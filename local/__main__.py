@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import requests
 
-from local import layer, machine, package, run, seed, stack
+from local import layer, machine, mail, package, run, seed, stack
 from local.failure import Failure
 from local.home import DEFAULT_HOME, PROJECT, Home, is_held
 from local.identity import sign_in
@@ -82,6 +82,17 @@ def token_command(home: Home, email: str) -> None:
     running = stack.find_or_fail(home)
     person = running.person(email)
     click.echo(sign_in(running.identity, person.email, person.password))
+
+
+@cli.command("mail")
+@home_option
+def mail_command(home: Home) -> None:
+    """Print the mails that the stack would have sent, the latest last."""
+    mails = mail.kept(stack.find_or_fail(home).content["aws"]["endpoint_url"])
+    for each in mails:
+        click.echo(f"To: {each.to}\nSubject: {each.subject}\n\n{each.text}\n")
+    if not mails:
+        click.echo("No mail yet. Who is invited is mailed within a minute or two.", err=True)
 
 
 @cli.command("package")

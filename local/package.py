@@ -27,7 +27,7 @@ from local.template import Template
 INPUTS = ("app.py", "chalicelib", "vendor", "requirements.txt", "infra", ".chalice")
 NOT_INPUTS = frozenset({"__pycache__", "deployments", "deployed", "build"})
 STAGED = ("app.py", "chalicelib", "vendor", "requirements.txt", ".chalice")
-SERVICES = frozenset({"dynamodb", "kms", "s3", "secretsmanager", "sqs"})
+SERVICES = frozenset({"cognito-idp", "dynamodb", "kms", "s3", "secretsmanager", "sqs"})
 """The AWS services that the Lambdas call. botocore describes 400, in half of what the zip was."""
 
 SERVICE_MODELS = "botocore/data/"

@@ -15,7 +15,18 @@ from urllib.parse import urlsplit
 import requests
 from botocore.exceptions import ClientError
 
-from local import cloud, deploy, ffprobe, package, ports, processes, seed, tiktok, workarounds
+from local import (
+    cloud,
+    deploy,
+    ffprobe,
+    mail,
+    package,
+    ports,
+    processes,
+    seed,
+    tiktok,
+    workarounds,
+)
 from local.aws import STACK_NAME, Aws
 from local.failure import Failure
 from local.home import PROJECT, Home, held, read_json, write_private
@@ -77,6 +88,7 @@ def describe(stack: RunningStack) -> str:
     ]
     lines += [f"    {user.role:<8} {user.email:<22} {user.password}" for user in stack.people]
     lines += ["", f"  A bearer token:  make token EMAIL={seed.MANAGER}"]
+    lines += ["  Mails it would have sent:  make mail"]
     return "\n".join(lines)
 
 
@@ -191,6 +203,7 @@ def parameters(aws: Aws, outputs: deploy.Outputs, their: TikTok | None) -> dict[
         "IdentityEndpoint": aws.endpoint_url,
         "RequireTls": "false",
         "DeletionProtection": "false",
+        "MailIdentityArn": f"arn:aws:ses:{REGION}:000000000000:identity/{mail.SENDER}",
     }
     if "RestAPIId" in outputs:
         values["PublicUrl"] = public_url(aws, outputs)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from botocore.config import Config
+    from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
     from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -75,6 +76,12 @@ class Clients:
         import boto3
 
         return boto3.client("kms", config=client_config())
+
+    @cached_property
+    def cognito(self) -> "CognitoIdentityProviderClient":
+        import boto3
+
+        return boto3.client("cognito-idp", config=client_config())
 
     @cached_property
     def secrets(self) -> "SecretsManagerClient":

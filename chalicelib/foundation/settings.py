@@ -28,6 +28,7 @@ class Settings:
     videos_bucket: str = ""
     ffprobe: str = ""
     cursor_secret_id: str = ""
+    user_pool_id: str = ""
     token_issuer: str = ""
     token_audience: str = ""
     key_set_url: str = ""

@@ -25,6 +25,16 @@ class MemberStatus(StrEnum):
     REMOVED = "removed"
 
 
+class InvitationMail(StrEnum):
+    """What became of the mail to somebody who is invited."""
+
+    WAITING = "waiting"  # to be sent within minutes, or tried again
+    SENT = "sent"  # with a password for their first sign-in
+    CAN_SIGN_IN = "can_sign_in"  # not sent: they have a sign-in, and are to be told by somebody
+    ELSEWHERE = "elsewhere"  # not sent: the company's own sign-in is used
+    FAILED = "failed"  # the user pool takes no such address, or could not mail for long
+
+
 @dataclass(frozen=True)
 class Program:
     """One company's advocacy program: the tenant."""
@@ -97,7 +107,8 @@ class Member:
     As it lies in the table it is empty until then; the service fills it in. `subject` is the
     identity provider's name for the person, while they are bound; `invitation` names the request
     that invited them last, so that the same request again is known. `departing_at` is when they
-    were removed, until what they had elsewhere was let go.
+    were removed, until what they had elsewhere was let go. `mail` is what became of the mail that
+    invites them, until they sign in or are removed; `mailed_at` when the last one went out.
     """
 
     program_id: str
@@ -114,6 +125,8 @@ class Member:
     invitation: str | None = None
     removed_at: datetime | None = None
     departing_at: datetime | None = None
+    mail: InvitationMail | None = None
+    mailed_at: datetime | None = None
 
     def in_channel(self) -> ChannelMember:
         return ChannelMember(

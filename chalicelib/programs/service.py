@@ -14,6 +14,7 @@ from chalicelib.programs.model import (
     MAX_NAME,
     Campaign,
     Channel,
+    InvitationMail,
     Member,
     MemberStatus,
     Program,
@@ -78,7 +79,13 @@ class ProgramService:
                 # Somebody else has this invitation, or it is one to another role by now.
                 invited = self._store.member(invited.program_id, invited.member_id)
             else:
-                return replace(invited, status=MemberStatus.ACTIVE, subject=claims.subject)
+                return replace(
+                    invited,
+                    status=MemberStatus.ACTIVE,
+                    subject=claims.subject,
+                    mail=None,
+                    mailed_at=None,
+                )
         return self._store.bound_member(claims.subject)
 
     def profile(self, caller: Caller) -> Profile:
@@ -296,6 +303,7 @@ def invited(
         time_zone="",
         invited_at=now,
         invitation=made_id,
+        mail=InvitationMail.WAITING,
     )
 
 
@@ -308,6 +316,7 @@ def _invited_again(removed: Member, invitation: Member) -> Member:
         invited_at=invitation.invited_at,
         invitation=invitation.invitation,
         removed_at=None,
+        mail=InvitationMail.WAITING,
     )
 
 

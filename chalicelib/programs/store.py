@@ -39,6 +39,7 @@ from chalicelib.programs.model import (
     Channel,
     ChannelKind,
     ChannelMember,
+    InvitationMail,
     Member,
     MemberStatus,
     Program,
@@ -51,6 +52,7 @@ _PROGRAM = "program"
 MANAGERS = "managers"
 CHANNELS = "channels"
 DEPARTING = "departing"
+TO_MAIL = "to_mail"
 
 _PAGE = 100
 
@@ -154,6 +156,17 @@ class Departing(GlobalSecondaryIndex["MemberItem"]):
     departing_at = UTCDateTimeAttribute(range_key=True)
 
 
+class ToMail(GlobalSecondaryIndex["MemberItem"]):
+    """Sparse: who is invited and not yet mailed, by when that is due."""
+
+    class Meta:
+        index_name = "to_mail"
+        projection = IncludeProjection(["member_id", "email", "mail_tries"])
+
+    mail_in = UnicodeAttribute(hash_key=True)
+    mail_at = UTCDateTimeAttribute(range_key=True)
+
+
 class MemberItem(LeanModel):
     class Meta:
         table_name = ""
@@ -173,6 +186,11 @@ class MemberItem(LeanModel):
     removed_at = UTCDateTimeAttribute(null=True)
     departing_in = UnicodeAttribute(null=True)
     departing_at = UTCDateTimeAttribute(null=True)
+    mail = UnicodeAttribute(null=True)
+    mailed_at = UTCDateTimeAttribute(null=True)
+    mail_in = UnicodeAttribute(null=True)
+    mail_at = UTCDateTimeAttribute(null=True)
+    mail_tries = NumberAttribute(null=True)
     tiktok = UnicodeAttribute(null=True)
     channels = UnicodeSetAttribute(null=True)
     address_key = UnicodeAttribute(null=True)
@@ -184,6 +202,7 @@ class MemberItem(LeanModel):
     by_name = ByName()
     by_standing = ByStanding()
     departing = Departing()
+    to_mail = ToMail()
 
     def to_member(self) -> Member:
         return Member(
@@ -201,6 +220,8 @@ class MemberItem(LeanModel):
             invitation=self.invitation,
             removed_at=self.removed_at,
             departing_at=self.departing_at,
+            mail=InvitationMail(self.mail) if self.mail else None,
+            mailed_at=self.mailed_at,
         )
 
 
@@ -404,6 +425,7 @@ class ProgramStore:
             MemberItem.invited_email.set(becomes.email),
             MemberItem.invited_at.set(becomes.invited_at),
             MemberItem.removed_at.remove(),
+            *mail_due(becomes.invited_at),
             MemberItem.invitation.set(becomes.invitation)
             if becomes.invitation
             else MemberItem.invitation.remove(),
@@ -510,6 +532,7 @@ class ProgramStore:
                     MemberItem.subject.set(subject),
                     MemberItem.status.set(MemberStatus.ACTIVE.value),
                     MemberItem.invited_email.remove(),
+                    *no_mail(),
                 ],
             ),
         ]
@@ -623,6 +646,10 @@ def invitation(member: Member) -> Sequence[Part]:
                 invited_at=member.invited_at,
                 invited_email=member.email,
                 invitation=member.invitation,
+                mail=InvitationMail.WAITING.value,
+                mail_in=TO_MAIL,
+                mail_at=member.invited_at,
+                mail_tries=0,
                 address_key=address_key(member),
                 name_key=name_key(member),
                 standing=standing(member),
@@ -630,6 +657,30 @@ def invitation(member: Member) -> Sequence[Part]:
             MemberItem.item.does_not_exist(),
         ),
     ]
+
+
+def mail_due(at: datetime) -> list[Action]:
+    """Actions: a member is to be mailed their invitation."""
+    return [
+        MemberItem.mail.set(InvitationMail.WAITING.value),
+        MemberItem.mail_in.set(TO_MAIL),
+        MemberItem.mail_at.set(at),
+        MemberItem.mail_tries.set(0),
+    ]
+
+
+def no_more_mail() -> list[Action]:
+    """Actions: nothing is to be mailed to a member any more."""
+    return [
+        MemberItem.mail_in.remove(),
+        MemberItem.mail_at.remove(),
+        MemberItem.mail_tries.remove(),
+    ]
+
+
+def no_mail() -> list[Action]:
+    """Actions: a member is not, or no longer, one whom an invitation is mailed to."""
+    return [MemberItem.mail.remove(), MemberItem.mailed_at.remove(), *no_more_mail()]
 
 
 def named_guard(kind: str, program_id: str, name: str, thing: str) -> GuardItem:

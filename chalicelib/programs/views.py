@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, StringConstraints
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
 
 from chalicelib.foundation.identity import Role, TikTokState
 from chalicelib.foundation.pages import Page
-from chalicelib.programs.model import MAX_NAME, Member, MemberStatus
+from chalicelib.programs.model import MAX_NAME, InvitationMail, Member, MemberStatus
 
 
 def _single_spaced(text: Any) -> Any:
@@ -25,6 +25,14 @@ class MemberView(BaseModel):
     role: Role
     status: MemberStatus
     invited_at: datetime
+    invitation_mail: Annotated[
+        InvitationMail | None,
+        Field(
+            description="Of who is invited: `waiting` to be sent, `sent`, or not sent because they "
+            "`can_sign_in` already or do so `elsewhere` (tell them), or because it `failed`"
+        ),
+    ]
+    invitation_mailed_at: datetime | None
     removed_at: datetime | None
     tiktok_account: TikTokState | None
     channel_ids: list[str]
@@ -38,6 +46,8 @@ class MemberView(BaseModel):
             role=member.role,
             status=member.status,
             invited_at=member.invited_at,
+            invitation_mail=member.mail,
+            invitation_mailed_at=member.mailed_at,
             removed_at=member.removed_at,
             tiktok_account=member.tiktok,
             channel_ids=sorted(member.channels),

@@ -20,6 +20,7 @@ from click.testing import CliRunner, Result
 import commands.__main__ as commands_main
 from chalicelib.composition import House
 from chalicelib.foundation.settings import Settings
+from local.mail import Mail, kept
 from local.stack import Person, RunningStack
 from local.surroundings import ACCESS_KEY, REGION, SECRET_KEY
 from tests.e2e.people import TIMEOUT_SECONDS, Api, Witness
@@ -43,7 +44,12 @@ TABLES = (
     "PerformancesTable",
     "AccountsTable",
 )
-BY_THE_CLOCK = frozenset({"look_at", "unfinished_in", "lease", "leased_until", "copies"})
+BY_THE_CLOCK = frozenset(
+    {
+        *("look_at", "unfinished_in", "lease", "leased_until", "copies"),
+        *("mail", "mailed_at", "mail_in", "mail_at", "mail_tries"),
+    }
+)
 """What the schedule moves on its own each minute; consents go by their time to live likewise."""
 
 BUCKETS = ("IncomingBucket", "VideosBucket")
@@ -210,14 +216,18 @@ class Backstage:
         return int(told)
 
     @contextlib.contextmanager
-    def clock_stopped(self) -> Iterator[None]:
-        """No tick comes by itself meanwhile."""
-        events, rule = self.client("events"), self.names["ExpireExpireEvent"]
+    def clock_stopped(self, function: str = "Expire") -> Iterator[None]:
+        """No tick of a function's comes by itself meanwhile."""
+        events, rule = self.client("events"), self.names[f"{function}{function}Event"]
         events.disable_rule(Name=rule)
         try:
             yield
         finally:
             events.enable_rule(Name=rule)
+
+    def mails_to(self, email: str) -> list[Mail]:
+        """What would have been mailed to somebody, the latest last."""
+        return [each for each in kept(self.endpoint_url) if each.to == email]
 
     @contextlib.contextmanager
     def not_recording(self) -> Iterator[None]:
@@ -443,7 +453,7 @@ def create_program(
     manager, member = (f"{who}@{plain}.example" for who in ("manager", "member"))
     made = backstage.command(
         *("program", "create", "--name", name, "--manager", manager, "--member", member),
-        *("--sign-in", "--time-zone", time_zone),
+        *("--time-zone", time_zone),
     )
     assert made.exit_code == 0, made.output
     program_id = str(json.loads(made.stdout)["program_id"])

@@ -147,10 +147,12 @@ def _actions(event: Mapping[str, Any], account: str) -> Iterator[tuple[str, str]
         else:
             yield f"s3:{_BUCKET_ACTIONS.get(name, name)}", f"arn:aws:s3:::{bucket}"
     else:
-        names = ("SecretId", "KeyId", "QueueUrl")
+        names = ("SecretId", "KeyId", "QueueUrl", "UserPoolId")
         resource = next((parameters[name] for name in names if parameters.get(name)), "?")
         if service == "sqs":
             resource = f"arn:aws:sqs:{REGION}:{account}:{resource.rpartition('/')[2]}"
+        elif service == "cognito-idp":
+            resource = f"arn:aws:cognito-idp:{REGION}:{account}:userpool/{resource}"
         yield f"{service}:{name.removesuffix('Batch')}", resource
 
 

@@ -16,7 +16,7 @@ from tests.e2e.waiting import wait_for
 
 TIMEOUT_SECONDS = 60
 UNDECIDED = ("awaiting_file", "validating")
-_INITIATE_AUTH = "AWSCognitoIdentityProviderService.InitiateAuth"
+_COGNITO = "AWSCognitoIdentityProviderService"
 _SECRET_FIELDS = ("policy", "x-amz-signature", "x-amz-security-token")
 
 
@@ -89,19 +89,50 @@ class Tokens:
 
 def sign_in(stack: RunningStack, witness: Witness, email: str, password: str) -> Tokens:
     """Sign in as any client does: Cognito's InitiateAuth, signed with nothing."""
+    return _tokens(witness, _begin(stack, witness, email, password))
+
+
+def sign_in_first(
+    stack: RunningStack, witness: Witness, email: str, mailed: str, chosen: str
+) -> Tokens:
+    """Sign in with the password that was mailed, and choose one's own."""
+    begun = _begin(stack, witness, email, mailed)
+    assert begun.get("ChallengeName") == "NEW_PASSWORD_REQUIRED", begun
+    witness.secrets.add(Secret("password", chosen))
+    answers = {"USERNAME": email, "NEW_PASSWORD": chosen}
+    done = _ask(
+        stack,
+        "RespondToAuthChallenge",
+        ChallengeName=begun["ChallengeName"],
+        Session=begun["Session"],
+        ChallengeResponses=answers,
+    )
+    return _tokens(witness, done)
+
+
+def _begin(stack: RunningStack, witness: Witness, email: str, password: str) -> dict[str, Any]:
     witness.secrets.add(Secret("password", password))
+    parameters = {"USERNAME": email, "PASSWORD": password}
+    return _ask(stack, "InitiateAuth", AuthFlow="USER_PASSWORD_AUTH", AuthParameters=parameters)
+
+
+def _ask(stack: RunningStack, action: str, **parameters: Any) -> dict[str, Any]:
     answer = requests.post(
         stack.identity["endpoint_url"],
-        headers={"X-Amz-Target": _INITIATE_AUTH, "Content-Type": "application/x-amz-json-1.1"},
-        json={
-            "AuthFlow": "USER_PASSWORD_AUTH",
-            "ClientId": stack.identity["client_id"],
-            "AuthParameters": {"USERNAME": email, "PASSWORD": password},
+        headers={
+            "X-Amz-Target": f"{_COGNITO}.{action}",
+            "Content-Type": "application/x-amz-json-1.1",
         },
+        json={"ClientId": stack.identity["client_id"], **parameters},
         timeout=TIMEOUT_SECONDS,
     )
-    assert answer.ok, f"{email} cannot sign in: {answer.text}"
-    result = answer.json()["AuthenticationResult"]
+    assert answer.ok, f"{action}: {answer.text}"
+    told: dict[str, Any] = answer.json()
+    return told
+
+
+def _tokens(witness: Witness, told: Mapping[str, Any]) -> Tokens:
+    result = told["AuthenticationResult"]
     witness.keep_token("ID token", result["IdToken"])
     witness.keep_token("access token", result["AccessToken"])
     witness.secrets.add(Secret("refresh token", result["RefreshToken"]))

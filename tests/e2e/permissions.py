@@ -100,4 +100,5 @@ PERMISSIONS: dict[str, Permission] = {
     "activities_archive": Permission(MANAGER, body={}),
     "performances_disconnect": Permission(MEMBER, 204),
     "members_remove": Permission(MANAGER, 204),
+    "members_invite_again": Permission(MANAGER, 409, "member_removed"),
 }

@@ -1,5 +1,6 @@
 """Running a program over HTTP: its settings, people, channels and campaigns."""
 
+import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -12,9 +13,9 @@ import pytest
 from chalicelib.foundation.identity import Caller, Claims, Role
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.programs.model import MAX_CHANNELS, MAX_CHANNELS_OF_MEMBER, MemberStatus
-from tests.e2e.backstage import Backstage, Program, add_person
+from tests.e2e.backstage import Backstage, Program, add_person, an_hour_ago
 from tests.e2e.conftest import known
-from tests.e2e.people import Answer, Api, Witness, new_key
+from tests.e2e.people import Answer, Api, Witness, new_key, sign_in_first
 
 NOBODY, NOWHERE, NOTHING = (f"{kind}_01hzzzzzzzzzzzzzzzzzzzzzzz" for kind in ("mem", "chn", "cmp"))
 ROUNDS = 6
@@ -119,7 +120,7 @@ def test_a_person_is_invited_made_a_manager_removed_and_back_again(
 
     eve = known(company.signs_in("eve"))
     path = f"/members/{member_id}"
-    assert boss.get(path).body == invited.body | {"status": "active"}
+    assert boss.get(path).body == invited.body | {"status": "active", "invitation_mail": None}
     assert eve.get("/members").problem == (403, "manager_only")
     assert boss.patch(path, {"role": "manager"}).body["role"] == "manager"
     assert member_id in {each["member_id"] for each in eve.get("/members").body["items"]}
@@ -137,6 +138,51 @@ def test_a_person_is_invited_made_a_manager_removed_and_back_again(
     assert eve.get("/me").body["member_id"] == member_id  # with the very token she had
 
 
+def test_who_is_invited_is_mailed_signs_in_with_what_the_mail_says_and_is_in(
+    company: Company, boss: Api, backstage: Backstage
+) -> None:
+    email = company.email("ida")
+    with backstage.clock_stopped("Invite"):
+        path = f"/members/{made(boss.post('/members', {'email': email}), 'member_id')}"
+        waiting = boss.post(f"{path}/invite")
+        assert (waiting.status, waiting.body["invitation_mail"]) == (202, "waiting")
+        assert backstage.tick("Invite") >= 1
+        (mail,) = backstage.mails_to(email)
+        sent = boss.get(path).body
+        assert (sent["invitation_mail"], sent["status"]) == ("sent", "invited")
+
+        soon = boss.post(f"{path}/invite")
+        assert soon.problem == (429, "too_many_requests")
+        assert 0 < int(soon.headers["Retry-After"]) <= 600
+        company.change(f"member#{sent['member_id']}", "SET mailed_at = :at", at=an_hour_ago())
+        assert boss.post(f"{path}/invite").body["invitation_mail"] == "waiting"
+        assert backstage.tick("Invite") == 1
+        assert len(backstage.mails_to(email)) == 2
+
+    (password,) = re.findall(r"with the password (\S+)\.", mail.text)
+    chosen = f"Gr-{secrets.token_hex(12)}7"
+    tokens = sign_in_first(backstage.stack, company.witness, email, password, chosen)
+    ida = boss.with_token(tokens.id_token)
+    assert ida.get("/me").body["member_id"] == sent["member_id"]
+    there = boss.get(path).body
+    assert (there["status"], there["invitation_mail"]) == ("active", None)
+    assert there["invitation_mailed_at"] is None
+    assert boss.post(f"{path}/invite").problem == (409, "already_a_member")
+
+
+def test_who_has_a_sign_in_already_is_not_mailed_another(
+    company: Company, boss: Api, backstage: Backstage
+) -> None:
+    api = company.signs_in("una")
+    with backstage.clock_stopped("Invite"):
+        una = boss.post("/members", {"email": company.email("una")}).body
+        backstage.tick("Invite")
+    told = boss.get(f"/members/{una['member_id']}").body
+    assert (told["invitation_mail"], told["invitation_mailed_at"]) == ("can_sign_in", None)
+    assert backstage.mails_to(una["email"]) == []
+    assert api.get("/me").body["member_id"] == una["member_id"]
+
+
 def test_managers_find_people_by_address_by_name_and_by_what_they_are(
     company: Company, boss: Api
 ) -> None:
@@ -146,7 +192,9 @@ def test_managers_find_people_by_address_by_name_and_by_what_they_are(
         {"name": "zora n"},
         {"status": "invited", "role": "member"},
     ):
-        assert boss.get("/members", **query).body == {"items": [invited], "next_cursor": None}
+        found = boss.get("/members", **query).body
+        assert [each["member_id"] for each in found["items"]] == [invited["member_id"]]
+        assert found["next_cursor"] is None
     assert boss.delete(f"/members/{invited['member_id']}").status == 204
     gone = boss.get("/members", status="removed").body["items"]
     assert invited["member_id"] in {each["member_id"] for each in gone}

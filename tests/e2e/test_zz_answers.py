@@ -33,6 +33,7 @@ SINGLE = {
             ("programs", "change"),
             ("members", "change"),
             ("members", "remove"),
+            ("members", "invite_again"),
             ("channels", "change"),
             ("channels", "join"),
             ("campaigns", "change"),

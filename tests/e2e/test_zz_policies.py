@@ -26,6 +26,7 @@ from tests.e2e.waiting import wait_for
 FUNCTIONS = {
     "APIHandler": "ApiRole",
     "Authorizer": "AuthorizerRole",
+    "Invite": "InviteRole",
     "Validate": "ValidateRole",
     "GiveUp": "GiveUpRole",
     "LookAgain": "LookAgainRole",

@@ -19,6 +19,7 @@ FUNCTION = "AWS::Serverless::Function"
 FUNCTIONS = {
     "APIHandler": ("ApiRole", 512, 28),
     "Authorizer": ("AuthorizerRole", 512, 10),
+    "Invite": ("InviteRole", 256, 50),
     "Validate": ("ValidateRole", 1024, 120),
     "GiveUp": ("GiveUpRole", 256, 30),
     "LookAgain": ("LookAgainRole", 256, 50),
@@ -256,7 +257,7 @@ def test_boards_are_made_each_minute_by_runs_shorter_than_their_lease(
     assert properties(resources, "Rank")["Timeout"] < LEASE.total_seconds()
 
 
-@pytest.mark.parametrize("function", ["Expire", "LookAgain"])
+@pytest.mark.parametrize("function", ["Expire", "Invite", "LookAgain"])
 def test_the_clock_ticks_each_minute(resources: dict[str, Any], function: str) -> None:
     (source,) = properties(resources, function)["Events"].values()
     assert source == {"Type": "Schedule", "Properties": {"Schedule": "rate(1 minute)"}}

@@ -14,7 +14,6 @@ import boto3
 import moto.kms.models
 import pytest
 from botocore.client import BaseClient
-from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.backends import get_backend
 from moto.core.serialize import BaseJSONSerializer
@@ -169,7 +168,7 @@ def calls(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Calls:
     def call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
         fault = calls.fault_for(operation, parameters)
         if fault is not None:
-            raise ClientError(fault, operation)  # type: ignore[arg-type]
+            raise client.exceptions.from_code(fault["Error"]["Code"])(fault, operation)
         return make(client, operation, parameters)
 
     monkeypatch.setattr(BaseClient, "_make_api_call", call)

@@ -3,7 +3,8 @@
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from chalicelib.foundation.identity import Role
@@ -16,6 +17,10 @@ from chalicelib.programs.model import (
 )
 
 MAX_ROSTER = 60_000  # characters: what fits a body, for those that take one byte
+MAIL_TRIES = 24  # with an hour between the later ones: a day
+MAIL_FIRST_WAIT = timedelta(minutes=5)  # longer than a try takes, with all its time limits
+MAIL_LONGEST_WAIT = timedelta(hours=1)
+MAIL_AGAIN_AFTER = timedelta(minutes=10)
 MAX_LINES = 1000  # people: 40 transactions, a few seconds of the 29 that the gateway waits
 _DELIMITERS = ",;\t"
 _COLUMNS = {
@@ -48,6 +53,32 @@ class Sought:
         """Name the fields that are given, of status and role the first only."""
         asked = {"email": self.email, "name": self.name, "status": self.status or self.role}
         return [way for way, value in asked.items() if value is not None]
+
+
+@dataclass(frozen=True)
+class Due:
+    """A mail to somebody invited that is due `at` an instant, after `tries` that came to nothing.
+
+    The instant is also what it is taken by: whoever moves it on has it until then.
+    """
+
+    program_id: str
+    member_id: str
+    email: str
+    at: datetime
+    tries: int
+
+    def begun(self, now: datetime) -> "Due":
+        """Make what it becomes while somebody tries: due again later, the later the more tries."""
+        wait = min(MAIL_FIRST_WAIT * 2 ** min(self.tries, 10), MAIL_LONGEST_WAIT)
+        return replace(self, at=now + wait, tries=self.tries + 1)
+
+
+def mailed_too_lately(member: Member, now: datetime) -> datetime | None:
+    """Tell from when on an invited member may be mailed again, None if they may now."""
+    if member.mailed_at is None or now >= member.mailed_at + MAIL_AGAIN_AFTER:
+        return None
+    return member.mailed_at + MAIL_AGAIN_AFTER
 
 
 class RosterUnreadable(ValueError):

@@ -97,6 +97,22 @@ def invite(service: MemberService, request: Request[NewMember, None]) -> Answer:
     return Answer(201, MemberView.of(member))
 
 
+@endpoint(
+    Who.MANAGER,
+    answers={202: MemberView},
+    problems=(
+        ProblemCode.NOT_FOUND,
+        ProblemCode.MEMBER_REMOVED,
+        ProblemCode.ALREADY_A_MEMBER,
+        ProblemCode.CHANGED_MEANWHILE,
+    ),
+)
+def invite_again(service: MemberService, request: Request[None, None]) -> Answer:
+    """Mail the invitation once more to somebody who has not signed in yet."""
+    member = service.invite_again(request.caller, request.path["member_id"])
+    return Answer(202, MemberView.of(member))
+
+
 @endpoint(Who.MANAGER, body=Roster, answers={200: ImportReport})
 def import_roster(service: MemberService, request: Request[Roster, None]) -> Answer:
     """Invite everybody in a CSV file; tells what became of each line. May be sent twice."""

@@ -4,6 +4,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
+from math import ceil
 
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import Caller, Role
@@ -24,10 +25,11 @@ from chalicelib.programs.members.model import (
     RosterLine,
     RosterUnreadable,
     Sought,
+    mailed_too_lately,
     read_roster,
 )
 from chalicelib.programs.members.store import LastManager, MemberStore
-from chalicelib.programs.model import Member, MemberStatus
+from chalicelib.programs.model import InvitationMail, Member, MemberStatus, local_time
 from chalicelib.programs.service import ProgramService, invited
 
 _LIST = "members"
@@ -105,6 +107,32 @@ class MemberService:
             )
         return kept
 
+    def invite_again(self, caller: Caller, member_id: str) -> Member:
+        """Have somebody who was invited and never came mailed once more.
+
+        Whose mail is waiting stays as they are. Raises problems: `not_found`, `member_removed`,
+        `already_a_member` for who has signed in, `changed_meanwhile`, and `too_many_requests` with
+        `retry_at` for who was mailed a moment ago.
+        """
+        for _ in range(_ATTEMPTS):
+            member, now = self.member(caller, member_id), self._clock.now()
+            if member.status is MemberStatus.REMOVED:
+                raise _removed()
+            if member.status is MemberStatus.ACTIVE:
+                raise Problem(
+                    ProblemCode.ALREADY_A_MEMBER,
+                    f"{member.email} has signed in already.",
+                    members={"member_id": member.member_id},
+                )
+            if member.mail is InvitationMail.WAITING:
+                return member
+            retry_at = mailed_too_lately(member, now)
+            if retry_at is not None:
+                raise _mailed_too_lately(member, retry_at, caller, now)
+            if self._store.mail_again(member, now):
+                return replace(member, mail=InvitationMail.WAITING)
+        raise _changed_meanwhile()
+
     def import_roster(self, caller: Caller, text: str) -> list[Reported]:
         """Invite everybody in a CSV file, as `read_roster` reads it, and report on each line.
 
@@ -170,10 +198,7 @@ class MemberService:
         for _ in range(_ATTEMPTS):
             member = self.member(caller, member_id)
             if member.status is MemberStatus.REMOVED:
-                raise Problem(
-                    ProblemCode.MEMBER_REMOVED,
-                    "This person was removed from the program. Invite them again first.",
-                )
+                raise _removed()
             if member.role is role:
                 return member
             try:
@@ -213,6 +238,26 @@ def _fingerprint(sought: Sought) -> str:
 def _to_invite(caller: Caller, person: Person, now: datetime) -> Member:
     member = invited(caller.program_id, person.email, person.role, now)
     return replace(member, name=person.name or member.name)
+
+
+def _removed() -> Problem:
+    return Problem(
+        ProblemCode.MEMBER_REMOVED,
+        "This person was removed from the program. Invite them by their address first.",
+    )
+
+
+def _mailed_too_lately(
+    member: Member, retry_at: datetime, caller: Caller, now: datetime
+) -> Problem:
+    local = local_time(retry_at, caller.time_zone)
+    return Problem(
+        ProblemCode.TOO_MANY_REQUESTS,
+        f"{member.email} was mailed a moment ago. You can have it sent again from "
+        f"{local:%H:%M:%S} on.",
+        members={"retry_at": retry_at.isoformat(), "retry_at_local": local.isoformat()},
+        headers={"Retry-After": str(ceil((retry_at - now).total_seconds()))},
+    )
 
 
 def _last_manager() -> Problem:

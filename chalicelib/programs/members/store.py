@@ -1,6 +1,6 @@
 """Members in the programs table: see docs/data.md for their keys and what each access costs."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import takewhile
@@ -11,22 +11,35 @@ from pynamodb.expressions.condition import Condition, size
 from pynamodb.expressions.update import Action
 
 from chalicelib.foundation.identity import Role
-from chalicelib.foundation.table import Delete, Part, Update, bind, commit
-from chalicelib.programs.members.model import Sought
-from chalicelib.programs.model import Member, MemberStatus, sought_email, sought_name
+from chalicelib.foundation.table import Delete, Part, Update, bind, changed, commit
+from chalicelib.programs.members.model import Due, Sought
+from chalicelib.programs.model import (
+    InvitationMail,
+    Member,
+    MemberStatus,
+    sought_email,
+    sought_name,
+)
 from chalicelib.programs.store import (
     DEPARTING,
     MANAGERS,
+    TO_MAIL,
     CountItem,
     GuardItem,
     MemberItem,
     MembershipItem,
+    ToMail,
     change_of,
     email_key,
     invitation,
+    mail_due,
     member_key,
+    no_mail,
+    no_more_mail,
     subject_guard,
 )
+
+_PAGE = 100
 
 
 class LastManager(Exception):
@@ -115,6 +128,7 @@ class MemberStore:
             MemberItem.removed_at.set(now),
             MemberItem.subject.remove(),
             MemberItem.invited_email.remove(),
+            *no_mail(),
         ]
         if member.tiktok:
             # Who has a TikTok account is to be let go of; the change must not miss one just added.
@@ -133,6 +147,42 @@ class MemberStore:
             )
             parts.append(Delete(guard, mine))
         commit(parts)
+
+    def to_mail(self, now: datetime) -> Iterator[Due]:
+        """Walk the invitations whose mail is due, what is due longest first."""
+        found = MemberItem.to_mail.query(TO_MAIL, ToMail.mail_at <= now, page_size=_PAGE)
+        return (
+            Due(item.program_id, item.member_id, item.email, item.mail_at, int(item.mail_tries))
+            for item in found
+        )
+
+    def begin_mail(self, due: Due, then: Due) -> bool:
+        """Take a mail upon oneself until its next try is due; False if it is no longer due."""
+        actions: list[Action] = [
+            MemberItem.mail_at.set(then.at),
+            MemberItem.mail_tries.set(then.tries),
+        ]
+        return changed(_whom(due), actions, MemberItem.mail_at == due.at)
+
+    def end_mail(self, due: Due, mail: InvitationMail, at: datetime) -> bool:
+        """Keep what became of a mail that was taken; False if somebody else has it by now."""
+        actions: list[Action] = [MemberItem.mail.set(mail.value), *no_more_mail()]
+        if mail is InvitationMail.SENT:
+            actions.append(MemberItem.mailed_at.set(at))
+        return changed(_whom(due), actions, MemberItem.mail_at == due.at)
+
+    def mail_again(self, member: Member, now: datetime) -> bool:
+        """Have an invited member mailed once more; False if they are not what was read."""
+        mail, mailed_at = MemberItem.mail, MemberItem.mailed_at
+        same: Condition = MemberItem.status == MemberStatus.INVITED.value
+        same &= mail == member.mail.value if member.mail else mail.does_not_exist()
+        same &= mailed_at == member.mailed_at if member.mailed_at else mailed_at.does_not_exist()
+        item = MemberItem(member.program_id, member_key(member.member_id))
+        return changed(item, mail_due(now), same)
+
+
+def _whom(due: Due) -> MemberItem:
+    return MemberItem(due.program_id, member_key(due.member_id))
 
 
 def _way(sought: Sought) -> tuple[bool, Any, UnicodeAttribute, str]:

@@ -1,0 +1,47 @@
+"""What the clock does for people who were invited: have them mailed."""
+
+from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.logging import logger
+from chalicelib.foundation.sweeps import IsLate, never_late
+from chalicelib.programs.members.model import MAIL_TRIES, Due
+from chalicelib.programs.members.store import MemberStore
+from chalicelib.programs.members.user_pool import UserPool
+from chalicelib.programs.model import InvitationMail
+
+
+class Invitations:
+    """`pool` is None where people sign in elsewhere: nobody is mailed then."""
+
+    def __init__(self, store: MemberStore, pool: UserPool | None, clock: Clock) -> None:
+        self._store = store
+        self._pool = pool
+        self._clock = clock
+
+    def mail_due(self, is_late: IsLate = never_late) -> int:
+        """Mail the invitations that are due, what is due longest first; tells how many were sent.
+
+        Raises whatever keeps the pool from mailing: all others would meet it too. What was begun
+        then is tried again later, so that no address stands in the way of the rest.
+        """
+        sent = 0
+        for due in self._store.to_mail(self._clock.now()):
+            if is_late():
+                break
+            sent += self._mail(due) is InvitationMail.SENT
+        return sent
+
+    def _mail(self, due: Due) -> InvitationMail | None:
+        begun = due.begun(self._clock.now())
+        if not self._store.begin_mail(due, begun):
+            return None  # another run has it, they signed in, or they were removed
+        mail = self._outcome(due)
+        self._store.end_mail(begun, mail, self._clock.now())
+        logger.info("invitation", extra={"member_id": due.member_id, "mail": mail.value})
+        return mail
+
+    def _outcome(self, due: Due) -> InvitationMail:
+        if self._pool is None:
+            return InvitationMail.ELSEWHERE
+        if due.tries >= MAIL_TRIES:
+            return InvitationMail.FAILED
+        return self._pool.invite(due.email)

@@ -1,0 +1,61 @@
+"""The stack's user pool: sign-ins with a password, and the mail that brings the first one."""
+
+from typing import TYPE_CHECKING
+
+from chalicelib.foundation.logging import logger
+from chalicelib.programs.model import InvitationMail
+
+if TYPE_CHECKING:
+    from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
+    from mypy_boto3_cognito_idp.type_defs import AdminCreateUserRequestTypeDef
+
+_NEVER_SIGNED_IN = "FORCE_CHANGE_PASSWORD"
+
+
+class UserPool:
+    def __init__(self, cognito: "CognitoIdentityProviderClient", pool_id: str) -> None:
+        self._cognito = cognito
+        self._pool_id = pool_id
+
+    def invite(self, email: str) -> InvitationMail:
+        """Make a person's sign-in and have the pool mail them its first password.
+
+        Who was mailed one and never used it gets another: the pool lets each live for seven days.
+        Told twice, it mails twice, and the later password holds. Raises botocore's errors for
+        whatever is not about this address: trouble of AWS, or mails of the day that are used up.
+        """
+        known = self._cognito.exceptions
+        try:
+            self._mail(email)
+        except known.UsernameExistsException:
+            return self._invite_again(email)
+        except known.InvalidParameterException as error:
+            # An address that it does not take; ours are looser than RFC 5321.
+            logger.warning("invitation refused", extra={"told": str(error)})
+            return InvitationMail.FAILED
+        return InvitationMail.SENT
+
+    def _invite_again(self, email: str) -> InvitationMail:
+        known = self._cognito.exceptions
+        user = self._cognito.admin_get_user(UserPoolId=self._pool_id, Username=email)
+        if user.get("UserStatus") != _NEVER_SIGNED_IN:
+            return InvitationMail.CAN_SIGN_IN
+        try:
+            self._mail(email, again=True)
+        except known.UnsupportedUserStateException:  # they have just signed in
+            return InvitationMail.CAN_SIGN_IN
+        return InvitationMail.SENT
+
+    def _mail(self, email: str, *, again: bool = False) -> None:
+        wanted: AdminCreateUserRequestTypeDef = {
+            "UserPoolId": self._pool_id,
+            "Username": email,
+            "UserAttributes": [
+                {"Name": "email", "Value": email},
+                {"Name": "email_verified", "Value": "true"},  # only who reads its mail gets in
+            ],
+            "DesiredDeliveryMediums": ["EMAIL"],
+        }
+        if again:
+            wanted["MessageAction"] = "RESEND"
+        self._cognito.admin_create_user(**wanted)

@@ -1,0 +1,21 @@
+"""The clock ticked: people who were invited may have to be mailed."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.foundation.logging import logger
+from chalicelib.foundation.sweeps import late
+
+if TYPE_CHECKING:
+    from chalicelib.programs.members.invitations import Invitations
+
+RESERVE = timedelta(seconds=15)
+"""As long as one mail takes, unless AWS is in trouble."""
+
+
+def invite(invitations: "Invitations", context: Any) -> int:
+    """Mail the invitations that are due."""
+    logger.clear_state()
+    mailed = invitations.mail_due(late(context, RESERVE))
+    logger.info("invited", extra={"mailed": mailed})
+    return mailed

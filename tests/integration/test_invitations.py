@@ -1,0 +1,371 @@
+"""Invitations reach people by mail: once, whatever fails, and only those whom it concerns."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from chalicelib.composition import House
+from chalicelib.foundation.identity import Caller, Role
+from chalicelib.foundation.problems import Problem, ProblemCode
+from chalicelib.programs.members import worker
+from chalicelib.programs.members.model import MAIL_AGAIN_AFTER, MAIL_TRIES, Due
+from chalicelib.programs.members.user_pool import UserPool
+from chalicelib.programs.model import InvitationMail, Member
+from chalicelib.programs.store import MemberItem, member_key
+from tests.integration.conftest import Calls
+from tests.integration.house import CONTEXT, Greenroom
+
+WAITING, SENT, FAILED = InvitationMail.WAITING, InvitationMail.SENT, InvitationMail.FAILED
+BEN = "ben@demo.example"
+USED_UP = {"Error": {"Code": "LimitExceededException", "Message": "Exceeded daily email limit"}}
+REFUSED = {"Error": {"Code": "InvalidParameterException", "Message": "Invalid email address"}}
+EXISTS = {"Error": {"Code": "UsernameExistsException", "Message": "exists"}}
+
+
+class Post:
+    """A program whose people sign in by the stack's user pool, and the clock that mails them."""
+
+    def __init__(self, greenroom: Greenroom, calls: Calls) -> None:
+        self.greenroom, self.calls, self.clock = greenroom, calls, greenroom.clock
+        self.cognito = greenroom.clients.cognito
+        made = self.cognito.create_user_pool(PoolName="pool", UsernameAttributes=["email"])
+        self.pool_id = made["UserPool"]["Id"]
+        self.house = self.wired(self.pool_id)
+        self.ana = greenroom.manager
+        self.ticks()
+
+    def wired(self, pool_id: str) -> House:
+        settings = replace(self.greenroom.settings, user_pool_id=pool_id)
+        return House(settings, self.clock, self.greenroom.clients)
+
+    def ticks(self, house: House | None = None, **after: float) -> int:
+        """Let the clock tick, now or after a while."""
+        self.clock.advance(timedelta(**after))
+        return worker.invite((house or self.house).invitations, CONTEXT)
+
+    def invites(self, email: str = BEN) -> Member:
+        self.clock.advance(timedelta(milliseconds=1))
+        return self.greenroom.house.members.invite(self.ana, email, None, Role.MEMBER)
+
+    def again(self, member: Member) -> Member:
+        return self.house.members.invite_again(self.ana, member.member_id)
+
+    def removes(self, member: Member) -> None:
+        self.house.members.remove(self.ana, member.member_id)
+
+    def now(self, member: Member | Caller) -> Member:
+        return self.house.members.member(self.ana, member.member_id)
+
+    def due_at(self, member: Member) -> datetime:
+        """Tell when a member's mail is tried next."""
+        item = MemberItem.get(member.program_id, member_key(member.member_id), consistent_read=True)
+        assert item.mail_at is not None
+        return item.mail_at
+
+    def mailed(self) -> list[tuple[str, str]]:
+        """Take what was asked of the pool: whom to mail, and whether anew."""
+        made, self.calls.made = self.calls.made, []
+        return [
+            (given["Username"], given.get("MessageAction", "new"))
+            for name, given in made
+            if name == "AdminCreateUser"
+        ]
+
+    def signs_up(self, email: str = BEN) -> None:
+        """Let somebody have a sign-in already, and a password of their own."""
+        self.cognito.admin_create_user(UserPoolId=self.pool_id, Username=email)
+        self.cognito.admin_set_user_password(
+            UserPoolId=self.pool_id, Username=email, Password="Own-Password-1", Permanent=True
+        )
+        self.calls.made = []
+
+
+@pytest.fixture
+def post(greenroom: Greenroom, calls: Calls) -> Post:
+    return Post(greenroom, calls)
+
+
+def refused(code: ProblemCode) -> "pytest.RaisesExc[Problem]":
+    return pytest.RaisesExc(Problem, check=lambda problem: problem.code is code)
+
+
+# --- who is mailed -----------------------------------------------------------------------------
+
+
+def test_who_is_invited_is_mailed_once_and_has_a_sign_in_with_a_verified_address(
+    post: Post,
+) -> None:
+    ben = post.invites()
+    assert (ben.mail, ben.mailed_at) == (WAITING, None)
+    assert post.ticks() == 1
+    assert post.mailed() == [(BEN, "new")]
+    user = post.cognito.admin_get_user(UserPoolId=post.pool_id, Username=BEN)
+    attributes = {each["Name"]: each["Value"] for each in user["UserAttributes"]}
+    assert (attributes["email"], attributes["email_verified"]) == (BEN, "true")
+    assert user["UserStatus"] == "FORCE_CHANGE_PASSWORD"
+    now = post.now(ben)
+    assert (now.mail, now.mailed_at) == (SENT, post.clock.now())
+    assert post.ticks(hours=1) == 0
+    assert post.mailed() == []
+
+
+def test_a_whole_roster_is_mailed_in_the_order_in_which_they_were_invited(post: Post) -> None:
+    emails = [f"person{number}@demo.example" for number in range(30)]
+    post.house.members.import_roster(post.ana, "\n".join(emails))
+    post.clock.advance(timedelta(seconds=1))
+    late = post.invites("late@demo.example")
+    assert post.ticks() == 31
+    mailed = [email for email, _ in post.mailed()]
+    assert sorted(mailed[:-1]) == sorted(emails)
+    assert mailed[-1] == late.email
+
+
+def test_programs_and_managers_that_the_owner_makes_are_mailed_likewise(post: Post) -> None:
+    post.house.programs.create_program("Other", "UTC", "boss@other.example")
+    assert post.ticks() == 1
+    assert post.mailed() == [("boss@other.example", "new")]
+
+
+def test_who_was_removed_and_comes_back_is_told_so(post: Post) -> None:
+    ben = post.invites()
+    post.ticks()
+    post.removes(ben)
+    assert (post.now(ben).mail, post.now(ben).mailed_at) == (None, None)
+    assert post.invites().mail is WAITING
+    assert post.now(ben).mail is WAITING
+    post.mailed()
+    assert post.ticks() == 1
+    assert post.mailed() == [(BEN, "new"), (BEN, "RESEND")]
+
+
+def test_who_can_sign_in_already_is_not_mailed_and_their_manager_knows(post: Post) -> None:
+    post.signs_up()
+    ben = post.invites()
+    assert post.ticks() == 0
+    assert post.mailed() == [(BEN, "new")]
+    assert (post.now(ben).mail, post.now(ben).mailed_at) == (InvitationMail.CAN_SIGN_IN, None)
+
+
+def test_where_people_sign_in_elsewhere_nobody_is_mailed(post: Post) -> None:
+    ben = post.invites()
+    assert post.ticks(post.wired("")) == 0
+    assert post.mailed() == []
+    assert post.now(ben).mail is InvitationMail.ELSEWHERE
+
+
+@pytest.mark.parametrize("comes", [True, False])
+def test_who_signed_in_or_was_removed_before_the_clock_ticked_is_not_mailed(
+    post: Post, *, comes: bool
+) -> None:
+    ben = post.invites()
+    if comes:
+        post.greenroom.signs_in(BEN)
+    else:
+        post.removes(ben)
+    assert post.now(ben).mail is None
+    assert post.ticks() == 0
+    assert post.mailed() == []
+
+
+def test_nothing_of_a_mail_is_left_on_who_has_signed_in(post: Post) -> None:
+    ben = post.invites()
+    post.ticks()
+    post.greenroom.signs_in(BEN)
+    item = MemberItem.get(ben.program_id, member_key(ben.member_id), consistent_read=True)
+    assert [name for name in item.attribute_values if name.startswith("mail")] == []
+
+
+# --- twice, half, late -------------------------------------------------------------------------
+
+
+def test_two_runs_at_once_mail_once(post: Post) -> None:
+    ben = post.invites()
+    dues = list(post.house.invitations._store.to_mail(post.clock.now()))
+    assert [post.house.invitations._mail(due) for due in dues * 2] == [SENT, None]
+    assert post.mailed() == [(BEN, "new")]
+    assert post.now(ben).mail is SENT
+
+
+def test_a_run_that_dies_after_the_mail_leaves_one_that_mails_again(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ben = post.invites()
+    store = post.house.invitations._store
+
+    def dies(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "end_mail", dies)
+        with pytest.raises(KeyboardInterrupt):
+            post.ticks()
+    assert post.now(ben).mail is WAITING
+    assert post.ticks(minutes=4) == 0
+    assert post.ticks(minutes=1) == 1
+    assert post.mailed() == [(BEN, "new"), (BEN, "new"), (BEN, "RESEND")]
+    assert post.now(ben).mail is SENT
+
+
+@pytest.mark.parametrize("back", [True, False])
+def test_a_mail_under_way_when_they_are_removed_ends_nothing(post: Post, *, back: bool) -> None:
+    ben = post.invites()
+    invite = UserPool.invite
+
+    class Slow(UserPool):
+        def invite(self, email: str) -> InvitationMail:
+            post.removes(ben)
+            if back:
+                post.invites()
+            return invite(self, email)
+
+    post.house.invitations._pool = Slow(post.cognito, post.pool_id)
+    post.ticks()
+    assert post.now(ben).mail is (WAITING if back else None)
+    assert post.now(ben).mailed_at is None
+    post.house.invitations._pool = UserPool(post.cognito, post.pool_id)
+    assert post.ticks() == back
+
+
+def test_mails_that_are_used_up_make_the_run_fail_and_are_tried_again_later(post: Post) -> None:
+    first, second = post.invites(), post.invites("eve@demo.example")
+    post.calls.fail("AdminCreateUser", USED_UP, times=2)
+    for _ in range(2):
+        with pytest.raises(ClientError, match="daily email limit"):
+            post.ticks()
+    assert post.mailed() == [(first.email, "new"), (second.email, "new")]
+    assert (post.now(first).mail, post.now(second).mail) == (WAITING, WAITING)
+    assert post.ticks() == 0
+    assert post.ticks(minutes=5) == 2
+
+
+def test_an_address_that_keeps_failing_is_given_up_after_a_day_and_never_in_the_way(
+    post: Post,
+) -> None:
+    ben = post.invites()
+    begun = post.clock.now()
+    post.calls.fail("AdminCreateUser", USED_UP, times=MAIL_TRIES)
+    for _ in range(MAIL_TRIES):
+        with pytest.raises(ClientError):
+            post.ticks()
+        post.clock.at = post.due_at(ben)
+    assert timedelta(hours=20) < post.clock.now() - begun < timedelta(hours=26)
+    assert post.ticks() == 0
+    assert post.now(ben).mail is FAILED
+    assert post.again(ben).mail is WAITING
+    assert post.ticks() == 1
+
+
+def test_an_address_that_the_pool_does_not_take_holds_nobody_up(post: Post) -> None:
+    ben, eve = post.invites(), post.invites("eve@demo.example")
+    post.calls.fail("AdminCreateUser", REFUSED)
+    assert post.ticks() == 1
+    assert (post.now(ben).mail, post.now(eve).mail) == (FAILED, SENT)
+    assert post.ticks(hours=2) == 0
+
+
+def test_who_signs_in_while_they_are_mailed_anew_is_not_taken_for_a_failure(post: Post) -> None:
+    ben = post.invites()
+    post.cognito.admin_create_user(UserPoolId=post.pool_id, Username=BEN)
+    gone = {"Error": {"Code": "UnsupportedUserStateException", "Message": "confirmed"}}
+    for fault in (EXISTS, gone):
+        post.calls.fail("AdminCreateUser", fault)
+    assert post.ticks() == 0
+    assert post.now(ben).mail is InvitationMail.CAN_SIGN_IN
+
+
+def test_a_run_that_is_late_leaves_the_rest_to_the_next(post: Post) -> None:
+    for number in range(5):
+        post.invites(f"person{number}@demo.example")
+    left = iter((30_000, 20_000, 14_999))
+    context = SimpleNamespace(get_remaining_time_in_millis=lambda: next(left))
+    assert worker.invite(post.house.invitations, context) == 2
+    assert post.ticks() == 3
+
+
+@pytest.mark.parametrize(("tries", "minutes"), [(0, 5), (1, 10), (3, 40), (4, 60), (99, 60)])
+def test_tries_come_later_and_later(post: Post, tries: int, minutes: int) -> None:
+    now = post.clock.now()
+    begun = Due("prg_1", "mem_1", BEN, now, tries).begun(now)
+    assert (begun.at - now, begun.tries) == (timedelta(minutes=minutes), tries + 1)
+
+
+# --- once more, when a manager says so ---------------------------------------------------------
+
+
+def test_a_manager_has_them_mailed_again_with_a_new_password(post: Post) -> None:
+    ben = post.invites()
+    assert post.again(ben) == post.now(ben)  # it waits already
+    post.ticks()
+    first = post.now(ben).mailed_at
+    post.clock.advance(MAIL_AGAIN_AFTER)
+    for _ in range(2):
+        again = post.again(ben)
+        assert (again.mail, again.mailed_at) == (WAITING, first)
+        assert post.now(ben) == again
+    post.mailed()
+    assert post.ticks() == 1
+    assert post.mailed() == [(BEN, "new"), (BEN, "RESEND")]
+    assert post.now(ben).mailed_at == post.clock.now()
+
+
+def test_nobody_is_mailed_again_and_again(post: Post) -> None:
+    ben = post.invites()
+    post.ticks()
+    retry_at = post.clock.now() + MAIL_AGAIN_AFTER
+    post.clock.advance(timedelta(seconds=1))
+    with refused(ProblemCode.TOO_MANY_REQUESTS) as told:
+        post.again(ben)
+    assert told.value.headers == {"Retry-After": "599"}
+    assert told.value.members["retry_at"] == retry_at.isoformat()
+    post.clock.advance(MAIL_AGAIN_AFTER - timedelta(seconds=1))
+    assert post.again(ben).mail is WAITING
+
+
+def test_who_signed_in_or_was_removed_cannot_be_mailed_again(post: Post) -> None:
+    ben = post.invites()
+    post.greenroom.signs_in(BEN)
+    with refused(ProblemCode.ALREADY_A_MEMBER):
+        post.again(ben)
+    post.removes(ben)
+    with refused(ProblemCode.MEMBER_REMOVED):
+        post.again(ben)
+    with refused(ProblemCode.NOT_FOUND):
+        post.again(replace(ben, member_id="mem_01hzzzzzzzzzzzzzzzzzzzzzzz"))
+
+
+def test_another_programs_manager_cannot_have_anybody_mailed(post: Post) -> None:
+    ben = post.invites()
+    post.house.programs.create_program("Other", "UTC", "boss@other.example")
+    boss = post.greenroom.signs_in("boss@other.example")
+    with refused(ProblemCode.NOT_FOUND):
+        post.house.members.invite_again(boss, ben.member_id)
+
+
+def test_mailing_again_does_not_undo_a_sign_in_that_came_between(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ben = post.invites()
+    post.ticks(minutes=1)
+    post.clock.advance(MAIL_AGAIN_AFTER)
+    mail_again = post.house.members._store.mail_again
+
+    def signs_in_first(member: Member, now: datetime) -> bool:
+        post.greenroom.signs_in(BEN)
+        return mail_again(member, now)
+
+    monkeypatch.setattr(post.house.members._store, "mail_again", signs_in_first)
+    with refused(ProblemCode.ALREADY_A_MEMBER):
+        post.again(ben)
+    assert post.now(ben).mail is None
+
+
+def test_the_pool_is_named_by_the_stack(greenroom: Greenroom) -> None:
+    named = replace(greenroom.settings, user_pool_id="pool-1")
+    pool = House(named, greenroom.clock, greenroom.clients).invitations._pool
+    assert pool is not None
+    assert pool._pool_id == "pool-1"
+    assert greenroom.house.invitations._pool is None
