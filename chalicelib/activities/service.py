@@ -276,12 +276,29 @@ class ActivityService:
         Raises problems: `not_found` for an upload of nobody or of another program,
         `upload_not_received`, `upload_not_valid` (with what is wrong), `invalid_request`.
         """
-        now = self._clock.now()
-        blank = self._blank(caller, upload_id, made_id, now)
-        blank = replace(blank, featured=wanted.get("featured", False))
-        activity = _changed(caller, blank, cast("Changes", wanted), now)
-        self._check_groups(blank, activity)
-        return self._make(caller, activity)
+
+        def make() -> Activity:
+            now = self._clock.now()
+            blank = self._blank(caller, upload_id, made_id, now)
+            blank = replace(blank, featured=wanted.get("featured", False))
+            activity = _changed(caller, blank, cast("Changes", wanted), now)
+            self._check_groups(blank, activity)
+            return self._make(caller, activity)
+
+        return self._once(caller, made_id, make)
+
+    def _once(self, caller: Caller, made_id: str | None, make: Callable[[], Activity]) -> Activity:
+        """Make an activity, or find what a request made whose answer was lost.
+
+        That one is the answer to its retry, though nothing like it could be made any more.
+        """
+        try:
+            return make()
+        except Problem:
+            made = self._store.get(caller.program_id, f"act_{made_id}") if made_id else None
+            if made is None:
+                raise
+            return made
 
     def _blank(
         self, caller: Caller, upload_id: str, made_id: str | None, now: datetime
@@ -325,6 +342,13 @@ class ActivityService:
         A start or end that lies behind is left out; a channel or campaign archived since has to be
         changed. Raises problems: `not_found`, `activity_rejected`, and those of `create`.
         """
+        return self._once(
+            caller, made_id, lambda: self._duplicate(caller, activity_id, made_id, changes)
+        )
+
+    def _duplicate(
+        self, caller: Caller, activity_id: str, made_id: str | None, changes: Changes
+    ) -> Activity:
         source = self.activity(caller, activity_id)
         if source.state is ActivityState.REJECTED and "upload_id" not in changes:
             raise _rejected()

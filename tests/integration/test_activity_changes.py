@@ -535,6 +535,20 @@ def test_a_repeated_request_finds_the_duplicate_it_made(stage: Stage) -> None:
     assert stage.all() == [first, source]
 
 
+def test_a_request_repeated_late_finds_its_duplicate_though_none_could_be_made_any_more(
+    stage: Stage,
+) -> None:
+    stage.groupings.campaigns_of = {"cam_1": False}
+    source = stage.made(stage.studio.validated(), campaign_id="cam_1")
+    wanted: dict[str, Any] = {"ends_at": "2026-06-15T15:00"}
+    duplicate = stage.service.duplicate
+    first = duplicate(MANAGER, source.activity_id, "made1", **wanted)
+    stage.groupings.campaigns_of = {"cam_1": True}
+    stage.clock.advance(2 * HOUR)
+    assert duplicate(MANAGER, source.activity_id, "made1", **wanted) == first
+    assert stage.all() == [first, source]
+
+
 # Archiving and the list
 
 
