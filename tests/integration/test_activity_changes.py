@@ -387,6 +387,23 @@ def test_the_video_of_what_somebody_performed_stays_and_all_else_may_change(stag
     assert edited == replace(activity, points=4, version=2) == stage.now(activity)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [*CHANGES, {"starts_at": "2026-06-15T15:00"}, {"ends_at": "2026-06-15T15:00"}],
+    ids="-".join,
+)
+def test_what_somebody_performed_may_change_in_all_but_its_video(
+    stage: Stage, changes: dict[str, Any]
+) -> None:
+    stage.groupings.channels_of = {"chn_1": False, "chn_2": False}
+    stage.groupings.campaigns_of = {"cam_1": False}
+    activity = performed(stage, stage.put())
+    edited = stage.service.edit(MANAGER, activity.activity_id, 1, **changes)
+    assert edited == stage.now(activity) != activity
+    assert (edited.performed, edited.version) == (True, 2)
+    assert (edited.video_key, edited.upload_id) == (activity.video_key, activity.upload_id)
+
+
 def test_a_first_performance_while_the_video_is_being_changed_keeps_the_video(
     stage: Stage,
 ) -> None:
