@@ -173,19 +173,18 @@ def instant_of(text: str, time_zone: str) -> datetime:
     if earlier.utcoffset() == later.utcoffset():
         return earlier.astimezone(UTC)
     offsets = tuple(each.isoformat()[-6:] for each in (earlier, later))
-    said = told.isoformat(timespec="minutes")
     exists = earlier.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == told
     if exists:
         raise InvalidTime(
             "time_exists_twice",
-            f"In {time_zone} the clocks go back and {said} happens twice. Add the offset you mean: "
-            f"{said}{offsets[0]} (the first) or {said}{offsets[1]} (the second).",
+            f"In {time_zone} the clocks go back and {text} happens twice. Add the offset you mean: "
+            f"{text}{offsets[0]} (the first) or {text}{offsets[1]} (the second).",
             offsets,
         )
     raise InvalidTime(
         "time_does_not_exist",
-        f"In {time_zone} the clocks go forward and {said} does not exist. Choose another time, or "
-        f"add an offset: {said}{offsets[0]} or {said}{offsets[1]}.",
+        f"In {time_zone} the clocks go forward and {text} does not exist. Choose another time, or "
+        f"add an offset: {text}{offsets[0]} or {text}{offsets[1]}.",
         offsets,
     )
 
