@@ -39,6 +39,7 @@ REMINDER = (
 )
 """Read before sending and after it: TikTok takes no text, and only the member can post."""
 
+_UNSEEN = frozenset({"Cc", "Cf", "Mc", "Me", "Mn", "Zl", "Zp", "Zs"})
 _WALL_CLOCK = re.compile(
     r"^[12]\d{3}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?(?P<offset>Z|[+-]\d{2}:\d{2})?$"
 )
@@ -342,7 +343,7 @@ def normalized_hashtags(given: Sequence[str]) -> tuple[str, ...]:
     found: dict[str, str] = {}
     for number, each in enumerate(given):
         word = unicodedata.normalize("NFC", each.strip()).removeprefix("#")
-        if not 1 <= len(word) <= MAX_HASHTAG or not all(map(_in_hashtag, word)):
+        if len(word) > MAX_HASHTAG or not all(map(_in_hashtag, word)) or not _is_seen(word):
             raise InvalidText(
                 f"hashtags.{number}",
                 "invalid_hashtag",
@@ -358,11 +359,16 @@ def _in_hashtag(letter: str) -> bool:
     return unicodedata.category(letter)[0] in "LMN" or letter in "_\u200c\u200d"
 
 
+def _is_seen(text: str) -> bool:
+    """Tell whether there is more than joiners, spaces and what else leaves no mark."""
+    return any(unicodedata.category(letter) not in _UNSEEN for letter in text)
+
+
 def normalized_captions(given: Sequence[str]) -> tuple[str, ...]:
     """Bring captions into one form, each once; blank ones are refused. Raises `InvalidText`."""
     plain = [unicodedata.normalize("NFC", "\n".join(each.strip().splitlines())) for each in given]
     for number, caption in enumerate(plain):
-        if not caption:
+        if not _is_seen(caption):
             raise InvalidText(f"captions.{number}", "blank", "A caption must not be blank.")
     return tuple(dict.fromkeys(plain))
 

@@ -564,7 +564,9 @@ def test_hashtags_are_one_word_each_and_there_once(
     assert normalized_hashtags(given_) == kept
 
 
-@pytest.mark.parametrize("word", ["", "#", "two words", "a#b", "##a", "a,b", "@ana", "x" * 101])
+@pytest.mark.parametrize(
+    "word", ["", "#", "two words", "a#b", "##a", "a,b", "@ana", "x" * 101, "#\u200d", "\u0301"]
+)
 def test_what_is_no_hashtag_is_refused_naming_it(word: str) -> None:
     with pytest.raises(InvalidText) as refused:
         normalized_hashtags(["#good", word])
@@ -572,10 +574,11 @@ def test_what_is_no_hashtag_is_refused_naming_it(word: str) -> None:
 
 
 def test_captions_are_trimmed_and_there_once_and_blank_ones_are_refused() -> None:
-    assert normalized_captions(["a\r\nb ", "a\nb", "c"]) == ("a\nb", "c")
-    with pytest.raises(InvalidText) as refused:
-        normalized_captions(["a", " \n"])
-    assert (refused.value.field, refused.value.code) == ("captions.1", "blank")
+    assert normalized_captions(["a\r\nb ", "a\nb", "c", "❤️"]) == ("a\nb", "c", "❤️")
+    for blank in (" \n", "", "\u200b\n\ufeff"):
+        with pytest.raises(InvalidText) as refused:
+            normalized_captions(["a", blank])
+        assert (refused.value.field, refused.value.code) == ("captions.1", "blank")
 
 
 @given(st.lists(st.sampled_from(["a", "é", "中", "😀"]), max_size=40), st.integers(0, 1))
