@@ -210,6 +210,8 @@ def test_what_has_ended_stays_as_it_is_swept_or_not(stage: Stage, changes: dict[
         ({"ends_at": "2026-06-15T13:59"}, "ends_at", "in_the_past"),
         ({"starts_at": "2026-06-15T13:50"}, "starts_at", "in_the_past"),
         ({"starts_at": "2026-10-25T02:30"}, "starts_at", "time_exists_twice"),
+        ({"ends_at": "2026-10-25T02:30"}, "ends_at", "time_exists_twice"),
+        ({"starts_at": "2027-03-28T02:30"}, "starts_at", "time_does_not_exist"),
         ({"ends_at": "2027-03-28T02:30"}, "ends_at", "time_does_not_exist"),
     ],
 )
@@ -228,6 +230,11 @@ def test_what_cannot_be_is_refused_naming_the_field_and_nothing_is_written(
     problem = refusal(attempts[use])
     assert problem.code is ProblemCode.INVALID_REQUEST
     assert [(each.field, each.code) for each in problem.errors] == [(field, code)]
+    choices = {
+        "time_exists_twice": ["+02:00", "+01:00"],
+        "time_does_not_exist": ["+01:00", "+02:00"],
+    }
+    assert problem.members.get("offsets") == choices.get(code)
     assert stage.all() == [activity]
 
 
