@@ -26,9 +26,12 @@ START_GRACE = timedelta(minutes=5)
 MAX_AHEAD = timedelta(days=5 * 366)
 """How far ahead a start or end may lie (product rule)."""
 
-PAGING_LIFETIME = timedelta(hours=1)
-"""How long a feed's pages keep the order they began with, whatever is featured meanwhile."""
+SETTLING = timedelta(seconds=30)
+"""How long a turn of `featured` may stay unseen: it is dated when its request comes, which takes
+no longer than this, and the index follows the table."""
 MAX_FEATURED_CHANGES = 20
+MAX_KNOWN_TURNS = 20
+"""How many turns of the time before its first page a cursor carries; it has to stay short."""
 
 REMINDER = (
     "The video will be waiting in your TikTok inbox. Open the TikTok app, tap the notification "
@@ -36,6 +39,7 @@ REMINDER = (
 )
 """Read before sending and after it: TikTok takes no text, and only the member can post."""
 
+_UNSEEN = frozenset({"Cc", "Cf", "Mc", "Me", "Mn", "Zl", "Zp", "Zs"})
 _WALL_CLOCK = re.compile(
     r"^[12]\d{3}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?(?P<offset>Z|[+-]\d{2}:\d{2})?$"
 )
@@ -170,19 +174,18 @@ def instant_of(text: str, time_zone: str) -> datetime:
     if earlier.utcoffset() == later.utcoffset():
         return earlier.astimezone(UTC)
     offsets = tuple(each.isoformat()[-6:] for each in (earlier, later))
-    said = told.isoformat(timespec="minutes")
     exists = earlier.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == told
     if exists:
         raise InvalidTime(
             "time_exists_twice",
-            f"In {time_zone} the clocks go back and {said} happens twice. Add the offset you mean: "
-            f"{said}{offsets[0]} (the first) or {said}{offsets[1]} (the second).",
+            f"In {time_zone} the clocks go back and {text} happens twice. Add the offset you mean: "
+            f"{text}{offsets[0]} (the first) or {text}{offsets[1]} (the second).",
             offsets,
         )
     raise InvalidTime(
         "time_does_not_exist",
-        f"In {time_zone} the clocks go forward and {said} does not exist. Choose another time, or "
-        f"add an offset: {said}{offsets[0]} or {said}{offsets[1]}.",
+        f"In {time_zone} the clocks go forward and {text} does not exist. Choose another time, or "
+        f"add an offset: {text}{offsets[0]} or {text}{offsets[1]}.",
         offsets,
     )
 
@@ -232,33 +235,62 @@ class OpenActivity:
         begun = self.starts_at is None or self.starts_at <= now
         return begun and (self.ends_at is None or self.ends_at > now)
 
-    def rank_at(self, instant: datetime) -> str:
-        """Give its place in a feed, descending: featured at that instant first, then newest."""
-        turned = sum(1 for each in self.featured_changes if each > instant)
-        return f"{int(self.featured ^ bool(turned % 2))}#{self.activity_id}"
+    def rank_in(self, paging: "Paging") -> str:
+        """Give its place in a feed, descending: featured as its first page knew, then newest."""
+        unknown = sum(1 for each in self.featured_changes if not paging.knew_of(each))
+        return f"{int(self.featured ^ bool(unknown % 2))}#{self.activity_id}"
 
 
-def feed_order(
+@dataclass(frozen=True)
+class Paging:
+    """What the first page of a feed knew of turns of `featured`: the others keep its order.
+
+    All of them up to `settled_at`, and of the later ones those that are `known`.
+    """
+
+    settled_at: datetime
+    known: frozenset[datetime] = frozenset()
+
+    @classmethod
+    def begun(cls, shown: Iterable[OpenActivity], now: datetime) -> "Paging":
+        """Begin with what can be seen now; turns made before may come into sight later."""
+        settled_at = now - SETTLING
+        recent = sorted(
+            turn for each in shown for turn in each.featured_changes if turn > settled_at
+        )
+        settled, known = recent[:-MAX_KNOWN_TURNS], recent[-MAX_KNOWN_TURNS:]
+        return cls(max([settled_at, *settled]), frozenset(known))
+
+    def knew_of(self, turn: datetime) -> bool:
+        return turn <= self.settled_at or turn in self.known
+
+
+def shown_to(
     open_activities: Iterable[OpenActivity],
     *,
     channels: frozenset[str],
     campaign_id: str | None,
     now: datetime,
-    began_at: datetime,
-    before: str | None,
-) -> list[tuple[str, str]]:
-    """List rank and id of what a member may see now, in the order of when their paging began.
-
-    What is featured between two pages neither comes twice nor is skipped; what was on the pages
-    `before` stays there.
-    """
-    ranks = (
-        (each.rank_at(began_at), each.activity_id)
+) -> list[OpenActivity]:
+    """List what a member of these channels may see now: of one campaign, or of all."""
+    return [
+        each
         for each in open_activities
         if each.is_open_at(now)
         and is_addressed(each.channel_ids, channels)
         and (campaign_id is None or each.campaign_id == campaign_id)
-    )
+    ]
+
+
+def feed_order(
+    shown: Iterable[OpenActivity], paging: Paging, before: str | None
+) -> list[tuple[str, str]]:
+    """List rank and id of what a member may see, in the order of when their paging began.
+
+    What is featured between two pages neither comes twice nor is skipped; what was on the pages
+    `before` stays there.
+    """
+    ranks = ((each.rank_in(paging), each.activity_id) for each in shown)
     return sorted((rank for rank in ranks if before is None or rank[0] < before), reverse=True)
 
 
@@ -266,8 +298,7 @@ def featuring(activity: Activity, featured: bool, now: datetime) -> Activity:
     """Turn whether an activity is featured, so that feeds being paged keep their order."""
     if featured is activity.featured:
         return activity
-    recent = [each for each in activity.featured_changes if each > now - PAGING_LIFETIME]
-    changes = (*recent, now)[-MAX_FEATURED_CHANGES:]
+    changes = (*activity.featured_changes, now)[-MAX_FEATURED_CHANGES:]
     return replace(activity, featured=featured, featured_changes=changes)
 
 
@@ -312,7 +343,7 @@ def normalized_hashtags(given: Sequence[str]) -> tuple[str, ...]:
     found: dict[str, str] = {}
     for number, each in enumerate(given):
         word = unicodedata.normalize("NFC", each.strip()).removeprefix("#")
-        if not 1 <= len(word) <= MAX_HASHTAG or not all(map(_in_hashtag, word)):
+        if len(word) > MAX_HASHTAG or not all(map(_in_hashtag, word)) or not _is_seen(word):
             raise InvalidText(
                 f"hashtags.{number}",
                 "invalid_hashtag",
@@ -328,11 +359,16 @@ def _in_hashtag(letter: str) -> bool:
     return unicodedata.category(letter)[0] in "LMN" or letter in "_\u200c\u200d"
 
 
+def _is_seen(text: str) -> bool:
+    """Tell whether there is more than joiners, spaces and what else leaves no mark."""
+    return any(unicodedata.category(letter) not in _UNSEEN for letter in text)
+
+
 def normalized_captions(given: Sequence[str]) -> tuple[str, ...]:
     """Bring captions into one form, each once; blank ones are refused. Raises `InvalidText`."""
     plain = [unicodedata.normalize("NFC", "\n".join(each.strip().splitlines())) for each in given]
     for number, caption in enumerate(plain):
-        if not caption:
+        if not _is_seen(caption):
             raise InvalidText(f"captions.{number}", "blank", "A caption must not be blank.")
     return tuple(dict.fromkeys(plain))
 

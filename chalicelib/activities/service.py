@@ -12,6 +12,7 @@ from chalicelib.activities.model import (
     ActivityStatus,
     InvalidText,
     InvalidTime,
+    Paging,
     PostText,
     check_post_texts,
     check_window,
@@ -21,6 +22,7 @@ from chalicelib.activities.model import (
     instant_of,
     normalized_captions,
     normalized_hashtags,
+    shown_to,
 )
 from chalicelib.activities.store import (
     ActivityStore,
@@ -46,6 +48,7 @@ from chalicelib.videos.service import Verdict, VideoService
 
 _ATTEMPTS = 4
 _TIMES: tuple[Literal["starts_at", "ends_at"], ...] = ("starts_at", "ends_at")
+_MICROSECOND = timedelta(microseconds=1)
 AT_ONCE = 25
 MAX_EXPIRED_PER_RUN = 1000
 DISCLOSURE_REMEMBERED = timedelta(minutes=1)
@@ -276,12 +279,29 @@ class ActivityService:
         Raises problems: `not_found` for an upload of nobody or of another program,
         `upload_not_received`, `upload_not_valid` (with what is wrong), `invalid_request`.
         """
-        now = self._clock.now()
-        blank = self._blank(caller, upload_id, made_id, now)
-        blank = replace(blank, featured=wanted.get("featured", False))
-        activity = _changed(caller, blank, cast("Changes", wanted), now)
-        self._check_groups(blank, activity)
-        return self._make(caller, activity)
+
+        def make() -> Activity:
+            now = self._clock.now()
+            blank = self._blank(caller, upload_id, made_id, now)
+            blank = replace(blank, featured=wanted.get("featured", False))
+            activity = _changed(caller, blank, cast("Changes", wanted), now)
+            self._check_groups(blank, activity)
+            return self._make(caller, activity)
+
+        return self._once(caller, made_id, make)
+
+    def _once(self, caller: Caller, made_id: str | None, make: Callable[[], Activity]) -> Activity:
+        """Make an activity, or find what a request made whose answer was lost.
+
+        That one is the answer to its retry, though nothing like it could be made any more.
+        """
+        try:
+            return make()
+        except Problem:
+            made = self._store.get(caller.program_id, f"act_{made_id}") if made_id else None
+            if made is None:
+                raise
+            return made
 
     def _blank(
         self, caller: Caller, upload_id: str, made_id: str | None, now: datetime
@@ -325,6 +345,13 @@ class ActivityService:
         A start or end that lies behind is left out; a channel or campaign archived since has to be
         changed. Raises problems: `not_found`, `activity_rejected`, and those of `create`.
         """
+        return self._once(
+            caller, made_id, lambda: self._duplicate(caller, activity_id, made_id, changes)
+        )
+
+    def _duplicate(
+        self, caller: Caller, activity_id: str, made_id: str | None, changes: Changes
+    ) -> Activity:
         source = self.activity(caller, activity_id)
         if source.state is ActivityState.REJECTED and "upload_id" not in changes:
             raise _rejected()
@@ -538,15 +565,14 @@ class ActivityService:
         listing = f"feed/{caller.member_id}/{campaign_id or ''}"
         position = self._position(caller, listing, cursor)
         now = self._clock.now()
-        began_at = datetime.fromisoformat(position["began_at"]) if position else now
-        ranks = feed_order(
+        shown = shown_to(
             self._store.open_activities(caller.program_id),
             channels=caller.channels,
             campaign_id=campaign_id,
             now=now,
-            began_at=began_at,
-            before=position.get("before"),
         )
+        paging = _paging_of(position) if position else Paging.begun(shown, now)
+        ranks = feed_order(shown, paging, position.get("before"))
         ids = [activity_id for _, activity_id in ranks]
         marked = self._marks.marked(caller.owner, min(ids), max(ids)) if ids else set()
         left = [rank for rank in ranks if rank[1] not in marked]
@@ -554,16 +580,16 @@ class ActivityService:
         at = 0
         while len(items) < limit and at < len(left):
             # Once, unless the index was behind: then what is missing is filled up.
-            shown = left[at : at + limit - len(items)]
-            found = self._store.get_all(caller.program_id, [each for _, each in shown])
-            seen = (found[each] for _, each in shown if each in found)
+            wanted = left[at : at + limit - len(items)]
+            found = self._store.get_all(caller.program_id, [each for _, each in wanted])
+            seen = (found[each] for _, each in wanted if each in found)
             items += [
                 each for each in seen if each.is_open_at(now) and each.is_for(caller.channels)
             ]
-            at += len(shown)
+            at += len(wanted)
         if at == len(left):
             return Page(tuple(items), None)
-        reached = {"before": left[at - 1][0], "began_at": began_at.isoformat()}
+        reached = {"before": left[at - 1][0], **_told_of(paging)}
         return Page(tuple(items), self._cursors.make(caller.program_id, listing, reached))
 
     def offered(self, caller: Caller, activity_id: str) -> Offered:
@@ -607,6 +633,17 @@ class ActivityService:
 
     def _position(self, caller: Caller, listing: str, cursor: str | None) -> dict[str, Any]:
         return self._cursors.read(caller.program_id, listing, cursor) if cursor is not None else {}
+
+
+def _told_of(paging: Paging) -> dict[str, Any]:
+    """Write what a paging knew, shortly: instants are microseconds after the first."""
+    known = sorted((each - paging.settled_at) // _MICROSECOND for each in paging.known)
+    return {"settled_at": paging.settled_at.isoformat(), "known": known}
+
+
+def _paging_of(told: Mapping[str, Any]) -> Paging:
+    settled_at = datetime.fromisoformat(told["settled_at"])
+    return Paging(settled_at, frozenset(settled_at + each * _MICROSECOND for each in told["known"]))
 
 
 def _changed(caller: Caller, activity: Activity, changes: Changes, now: datetime) -> Activity:

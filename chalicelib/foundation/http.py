@@ -51,10 +51,11 @@ class Who(Enum):
 
 @dataclass(frozen=True)
 class Words:
-    """What a page says to a person."""
+    """What a page says to a person, and a text to copy from it, line by line, if there is one."""
 
     title: str
     message: str
+    to_copy: str | None = None
 
 
 @dataclass(frozen=True)
@@ -381,15 +382,18 @@ def _browses(sent: "ChaliceRequest") -> bool:
 
 
 def _page(status: int, words: Words, more: Mapping[str, str]) -> Response:
-    """Show a person a page of one heading and one paragraph; nothing on it can run."""
+    """Show a person a page of a heading, a paragraph and a text; nothing on it can run."""
     title, message = html.escape(words.title), html.escape(words.message)
+    to_copy = f"<pre>{html.escape(words.to_copy)}</pre>" if words.to_copy else ""
     shown = (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{title} - Greenroom</title>"
         "<style>body{font:1.1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;"
-        "padding:0 1.5rem;color:#1c2b22}h1{font-size:1.5rem}</style>"
-        f"<h1>{title}</h1><p>{message}</p></html>"
+        "padding:0 1.5rem;color:#1c2b22}h1{font-size:1.5rem}"
+        "pre{white-space:pre-wrap;overflow-wrap:anywhere;font:inherit;padding:1rem;"
+        "background:#eef3ef}</style>"
+        f"<h1>{title}</h1><p>{message}</p>{to_copy}</html>"
     )
     policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
     safe = {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer", **more}

@@ -99,7 +99,8 @@ _NEXT_STEP = {
     Status.SENDING: "Nothing to do: your video is on its way to your TikTok inbox.",
     Status.STAGED: "Open the TikTok app, tap the notification in your inbox and finish the post.",
     Status.POSTED: "Nothing left to do. Thank you!",
-    Status.FAILED: "The activity is back in your feed. Look at the reason, then send it again.",
+    Status.FAILED: "Look at the reason, then send it again: the activity is back in your feed, as "
+    "long as it is open.",
 }
 _TRIAL_FAILED = "Look at the reason, then try the activity again."
 

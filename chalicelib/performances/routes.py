@@ -54,6 +54,11 @@ class ConnectedView(BaseModel):
     message: str
     display_name: str
     performance_id: str | None
+    points_awarded: int | None
+    caption: Annotated[
+        str | None,
+        Field(description="The text to copy into the post: caption, hashtags and disclosure"),
+    ]
     problem: Annotated[str | None, Field(description="Why the send could not be made: its code")]
 
 
@@ -171,8 +176,11 @@ def callback(service: PerformanceService, request: Request[None, CallbackQuery])
     query = request.query
     connected = service.connect(query.state, _nonce(request), query.code, query.error)
     message = "You can close this page and go back to Greenroom."
-    if connected.performance:
-        message = f"Your video is on its way. {REMINDER}"
+    made, caption = connected.performance, None
+    if made:
+        caption = made.text.whole
+        message = f"Your video is on its way{_brought(made.points)}. {REMINDER}"
+        message += " This is the text to copy into it:" if caption else ""
     elif connected.problem:
         message = f"Your account is connected, but: {connected.problem.detail}"
     return Answer(
@@ -180,11 +188,17 @@ def callback(service: PerformanceService, request: Request[None, CallbackQuery])
         ConnectedView(
             message=message,
             display_name=connected.display_name,
-            performance_id=connected.performance.performance_id if connected.performance else None,
+            performance_id=made.performance_id if made else None,
+            points_awarded=made.points if made else None,
+            caption=caption,
             problem=connected.problem.code.code if connected.problem else None,
         ),
-        words=Words(f"Your TikTok account {connected.display_name} is connected", message),
+        words=Words(f"Your TikTok account {connected.display_name} is connected", message, caption),
     )
+
+
+def _brought(points: int) -> str:
+    return f" and brought you {points} point{'' if points == 1 else 's'}" if points else ""
 
 
 @endpoint(Who.MEMBER, answers={204: None}, problems=(ProblemCode.CHANGED_MEANWHILE,))

@@ -170,7 +170,7 @@ class PerformanceService:
             performance = self._made(
                 caller,
                 activity,
-                _open_video(activity, now),
+                _open_video(activity, now, caller.time_zone),
                 correlation_id=correlation_id,
                 made_id=made_id,
             )
@@ -471,8 +471,9 @@ def _tried_video(activity: Activity, now: datetime) -> tuple[VideoFacts, str]:
             )
 
 
-def _open_video(activity: Activity, now: datetime) -> tuple[VideoFacts, str]:
+def _open_video(activity: Activity, now: datetime, time_zone: str) -> tuple[VideoFacts, str]:
     """Give an open activity's video and its place; raise the problem that says why not."""
+    starts_at = activity.starts_at or now
     match activity.status_at(now):
         case ActivityStatus.ACTIVE if activity.video and activity.video_key:
             return activity.video, activity.video_key
@@ -480,7 +481,10 @@ def _open_video(activity: Activity, now: datetime) -> tuple[VideoFacts, str]:
             raise Problem(
                 ProblemCode.ACTIVITY_NOT_STARTED,
                 "This activity has not started yet. It will be in your feed when it does.",
-                members={"starts_at": activity.starts_at.isoformat() if activity.starts_at else ""},
+                members={
+                    "starts_at": starts_at.isoformat(),
+                    "starts_at_local": local_time(starts_at, time_zone).isoformat(),
+                },
             )
         case ActivityStatus.ENDED | ActivityStatus.ARCHIVED if activity.video:
             raise Problem(

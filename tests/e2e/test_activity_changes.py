@@ -1,6 +1,7 @@
 """Activities edited, tried, dismissed, duplicated and put away over HTTP, and all it may answer."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,7 @@ def test_a_manager_edits_what_they_saw_and_members_see_it(
 
     [item] = sender.api.get("/feed", campaign_id=private["campaign_id"]).body["items"]
     assert (item["points"], item["featured"]) == (5, True)
+    assert item["network"] == made["network"] == "tiktok_video"
     assert item["caption"] in (
         "First\n#ourjob\nAdvertisement",
         "Second\n#ourjob\nAdvertisement",
@@ -100,6 +102,21 @@ def test_a_manager_edits_what_they_saw_and_members_see_it(
     own = sender.api.get(f"/feed/{made['activity_id']}").body
     assert own["performance_id"] == answer.body["performance_id"]
     assert sender.api.post(f"{path}/dismiss").problem == (409, "already_performed")
+
+
+def test_of_managers_editing_at_one_moment_one_has_their_way_and_the_others_are_told(
+    manager: Api, valid_upload: str
+) -> None:
+    made = manager.create(valid_upload)
+    path, wanted = f"/activities/{made['activity_id']}", range(1, 5)
+    with ThreadPoolExecutor(len(wanted)) as threads:
+        answers = list(
+            threads.map(lambda n: manager.patch(path, {"version": 1, "points": n}), wanted)
+        )
+    [edited] = [each for each in answers if each.status == 200]
+    others = [each for each in answers if each is not edited]
+    assert {each.problem for each in others} == {(409, "changed_meanwhile")}
+    assert same(manager.activity(made["activity_id"]), edited.body)
 
 
 def test_what_is_for_a_private_channel_is_not_there_for_anybody_else(

@@ -68,7 +68,7 @@ def test_the_whole_job_from_the_file_to_the_posted_video(
 
 
 def test_add_your_account_and_send_sends_by_itself_and_once(crew: Crew, valid: str) -> None:
-    sender, activity = crew.one(), crew.activity(valid)
+    sender, activity = crew.one(), crew.activity(valid, captions=["Hi"], disclosure="Ad")
     refused = sender.api.post(f"/activities/{activity}/perform")
     assert refused.problem == (409, "tiktok_account_required")
     assert sender.api.get("/performances").body["items"] == []
@@ -77,6 +77,7 @@ def test_add_your_account_and_send_sends_by_itself_and_once(crew: Crew, valid: s
     came = sender.come_back(cookie, brought)
     assert came.status == 200
     performance = came.body["performance_id"]
+    assert (came.body["points_awarded"], came.body["caption"]) == (10, "Hi\nAd")
     assert sender.come_back(cookie, brought).problem == (400, "tiktok_state_invalid")
     sender.reaches(performance, "staged")
     assert len(sender.api.get("/performances").body["items"]) == 1

@@ -42,8 +42,10 @@ class Names:
 
 
 def plain(value: Value) -> Any:
-    """Give what a value compares by."""
+    """Give what a value compares by: of a set, its order is nothing."""
     ((kind, content),) = value.items()
+    if kind in _SETS:
+        return frozenset(content)
     return float(content) if kind == "N" else content
 
 

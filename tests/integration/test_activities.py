@@ -182,6 +182,26 @@ def test_a_repeated_request_finds_the_activity_it_made(stage: Stage, validated: 
     assert first.activity_id == "act_made1"
 
 
+def test_a_request_repeated_late_finds_what_it_made_though_it_could_not_be_made_any_more(
+    stage: Stage,
+) -> None:
+    upload = stage.studio.validated()
+    stage.groupings.campaigns_of = {"cam_1": False}
+    wanted: dict[str, Any] = {
+        "starts_at": "2026-06-15T14:00",
+        "ends_at": "2026-06-15T15:00",
+        "campaign_id": "cam_1",
+    }
+    first = stage.made(upload, "made1", **wanted)
+    stage.groupings.campaigns_of = {"cam_1": True}
+    stage.clock.advance(2 * HOUR)
+    assert stage.made(upload, "made1", **wanted) == first
+    stage.service.archive(MANAGER, first.activity_id)
+    assert stage.made(upload, "made1", **wanted).state is ActivityState.ARCHIVED
+    with pytest.raises(Problem):
+        stage.made(upload, "made2", **wanted)
+
+
 # Settling
 
 

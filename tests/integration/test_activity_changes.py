@@ -210,6 +210,8 @@ def test_what_has_ended_stays_as_it_is_swept_or_not(stage: Stage, changes: dict[
         ({"ends_at": "2026-06-15T13:59"}, "ends_at", "in_the_past"),
         ({"starts_at": "2026-06-15T13:50"}, "starts_at", "in_the_past"),
         ({"starts_at": "2026-10-25T02:30"}, "starts_at", "time_exists_twice"),
+        ({"ends_at": "2026-10-25T02:30"}, "ends_at", "time_exists_twice"),
+        ({"starts_at": "2027-03-28T02:30"}, "starts_at", "time_does_not_exist"),
         ({"ends_at": "2027-03-28T02:30"}, "ends_at", "time_does_not_exist"),
     ],
 )
@@ -228,6 +230,11 @@ def test_what_cannot_be_is_refused_naming_the_field_and_nothing_is_written(
     problem = refusal(attempts[use])
     assert problem.code is ProblemCode.INVALID_REQUEST
     assert [(each.field, each.code) for each in problem.errors] == [(field, code)]
+    choices = {
+        "time_exists_twice": ["+02:00", "+01:00"],
+        "time_does_not_exist": ["+01:00", "+02:00"],
+    }
+    assert problem.members.get("offsets") == choices.get(code)
     assert stage.all() == [activity]
 
 
@@ -387,6 +394,23 @@ def test_the_video_of_what_somebody_performed_stays_and_all_else_may_change(stag
     assert edited == replace(activity, points=4, version=2) == stage.now(activity)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [*CHANGES, {"starts_at": "2026-06-15T15:00"}, {"ends_at": "2026-06-15T15:00"}],
+    ids="-".join,
+)
+def test_what_somebody_performed_may_change_in_all_but_its_video(
+    stage: Stage, changes: dict[str, Any]
+) -> None:
+    stage.groupings.channels_of = {"chn_1": False, "chn_2": False}
+    stage.groupings.campaigns_of = {"cam_1": False}
+    activity = performed(stage, stage.put())
+    edited = stage.service.edit(MANAGER, activity.activity_id, 1, **changes)
+    assert edited == stage.now(activity) != activity
+    assert (edited.performed, edited.version) == (True, 2)
+    assert (edited.video_key, edited.upload_id) == (activity.video_key, activity.upload_id)
+
+
 def test_a_first_performance_while_the_video_is_being_changed_keeps_the_video(
     stage: Stage,
 ) -> None:
@@ -532,6 +556,20 @@ def test_a_repeated_request_finds_the_duplicate_it_made(stage: Stage) -> None:
     first = stage.service.duplicate(MANAGER, source.activity_id, "made1")
     stage.clock.advance(HOUR)
     assert stage.service.duplicate(MANAGER, source.activity_id, "made1") == first
+    assert stage.all() == [first, source]
+
+
+def test_a_request_repeated_late_finds_its_duplicate_though_none_could_be_made_any_more(
+    stage: Stage,
+) -> None:
+    stage.groupings.campaigns_of = {"cam_1": False}
+    source = stage.made(stage.studio.validated(), campaign_id="cam_1")
+    wanted: dict[str, Any] = {"ends_at": "2026-06-15T15:00"}
+    duplicate = stage.service.duplicate
+    first = duplicate(MANAGER, source.activity_id, "made1", **wanted)
+    stage.groupings.campaigns_of = {"cam_1": True}
+    stage.clock.advance(2 * HOUR)
+    assert duplicate(MANAGER, source.activity_id, "made1", **wanted) == first
     assert stage.all() == [first, source]
 
 

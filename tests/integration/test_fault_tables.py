@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
+import pytest
 from botocore.exceptions import ClientError
 from hypothesis import Phase
 from hypothesis import settings as hypothesis_settings
 from hypothesis.stateful import run_state_machine_as_test
 from moto import mock_aws
 
-from tests.faults.expressions import Item
+from tests.faults.expressions import Item, Names, holds
 from tests.faults.flows import FLOWS, RENEWED
 from tests.faults.tables import Tables
 from tests.faults.world import World, theatre
@@ -70,6 +71,14 @@ def test_what_a_play_asks_of_them_is_answered_as_by_moto() -> None:
     settings = hypothesis_settings(played(plays=2, steps=25), phases=[Phase.generate])
     run_state_machine_as_test(Overheard, settings=settings)
     assert compared >= READS | {"TransactWriteItems", "UpdateItem", "BatchWriteItem", "DeleteItem"}
+
+
+@pytest.mark.parametrize("named", [["a", "b"], ["b", "a"]])
+def test_a_set_in_memory_is_the_same_in_whatever_order_it_is_named(named: list[str]) -> None:
+    item = {"channels": {"SS": ["a", "b"]}}
+    assert holds("channels = :named", item, Names({}, {":named": {"SS": named}}))
+    for less in (["a"], ["a", "c"]):
+        assert not holds("channels = :named", item, Names({}, {":named": {"SS": less}}))
 
 
 @dataclass

@@ -10,12 +10,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.activities.model import Activity, ActivityState, OpenActivity, featuring
+from chalicelib.activities.model import (
+    MAX_KNOWN_TURNS,
+    Activity,
+    ActivityState,
+    OpenActivity,
+    featuring,
+)
 from chalicelib.activities.service import Offered
 from chalicelib.activities.store import ActivityItem, ActivityStore, MarkItem
 from chalicelib.foundation.identity import Caller
+from chalicelib.foundation.pages import MAX_CURSOR_LENGTH, Page
 from chalicelib.foundation.problems import Problem, ProblemCode
-from chalicelib.foundation.table import commit
+from chalicelib.foundation.table import Put, commit
 from tests.clock import NOON
 from tests.integration.arrivals import MANAGER, STRANGER
 from tests.integration.conftest import Calls
@@ -217,6 +224,55 @@ def test_pages_are_full_and_have_each_thing_that_was_there_throughout_once(
     assert cursor is None
     assert len(seen) == len(set(seen))
     assert throughout <= set(seen)
+
+
+@pytest.mark.parametrize("featured", [False, True])
+def test_a_page_between_a_turn_of_featured_and_its_writing_is_followed_by_the_others(
+    stage: Stage, featured: bool
+) -> None:
+    opened = [stage.put(featured=featured) for _ in range(4)]
+    turned = opened[3] if featured else opened[0]
+    page: Page[Activity] = Page((), None)
+
+    class Slow(ActivityStore):
+        def change(self, before: Activity, after: Activity) -> Put:
+            nonlocal page
+            stage.clock.advance(SECOND)
+            page = stage.service.feed(MEMBER, 2, None)
+            return super().change(before, after)
+
+    edit = stage.serving(Slow("ActivitiesTable")).edit
+    edit(MANAGER, turned.activity_id, 1, featured=not featured)
+    assert ids(page.items) == ids([opened[3], opened[2]])
+    rest = stage.service.feed(MEMBER, 9, page.next_cursor)
+    assert ids(rest.items) == ids([opened[1], opened[0]])
+    on_top = [turned, *[each for each in opened[::-1] if each is not turned]]
+    assert stage.fed() == ids([*on_top[1:], turned] if featured else on_top)
+
+
+def test_a_paging_keeps_its_order_however_long_it_takes(stage: Stage) -> None:
+    opened = [stage.put() for _ in range(4)]
+    page = stage.service.feed(MEMBER, 2, None)
+    for version, featured in enumerate((True, False, True), 1):
+        stage.clock.advance(timedelta(hours=3))
+        stage.service.edit(MANAGER, opened[0].activity_id, version, featured=featured)
+    rest = stage.service.feed(MEMBER, 9, page.next_cursor)
+    assert ids([*page.items, *rest.items]) == ids(opened[::-1])
+
+
+def test_a_cursor_stays_short_however_much_is_featured_just_before(stage: Stage) -> None:
+    opened = [stage.put(campaign_id=f"cmp_{'x' * 26}") for _ in range(2 * MAX_KNOWN_TURNS)]
+    for activity in opened[::2]:
+        stage.clock.advance(timedelta(microseconds=1))
+        stage.service.edit(MANAGER, activity.activity_id, 1, featured=True)
+    caller = replace(MEMBER, member_id=f"mem_{'x' * 26}")
+    order = [*opened[-2::-2], *opened[-1::-2]]
+    seen, cursor = list[str](), None
+    for _ in range(3):
+        page = stage.service.feed(caller, 15, cursor, opened[0].campaign_id)
+        seen, cursor = seen + ids(page.items), page.next_cursor
+        assert len(cursor or "") <= MAX_CURSOR_LENGTH
+    assert (seen, cursor) == (ids(order), None)
 
 
 def test_a_page_is_filled_up_when_the_index_is_behind(stage: Stage) -> None:

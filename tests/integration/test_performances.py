@@ -127,6 +127,40 @@ def test_what_is_not_open_is_not_performed_and_nothing_is_written(
         assert refused.value.to_dict() == unknown.value.to_dict()
 
 
+def test_who_is_too_early_is_told_the_start_on_their_own_clock(
+    greenroom: Greenroom, ana: Caller
+) -> None:
+    activity = greenroom.activity(starts_at=NOON + SECOND)
+    traveller = replace(ana, time_zone="Asia/Kathmandu")
+    with pytest.raises(Problem) as refused:
+        greenroom.perform(traveller, activity)
+    assert refused.value.members == {
+        "starts_at": "2026-06-15T12:00:01+00:00",
+        "starts_at_local": "2026-06-15T17:45:01+05:45",
+    }
+
+
+def test_an_end_moved_while_people_perform_holds_to_the_second_for_whoever_comes_after(
+    greenroom: Greenroom, ana: Caller
+) -> None:
+    ben, cleo = (greenroom.member(name) for name in ("ben", "cleo"))
+    for each in (ben, cleo):
+        greenroom.connects(each, each.name)
+    activity = greenroom.activity(ends_at=NOON + HOUR)
+    edit = greenroom.house.activities.edit
+    made = greenroom.perform(ana, activity)
+    greenroom.clock.at = NOON + HOUR - SECOND
+    edit(ana, activity.activity_id, 1, ends_at="2026-06-15T16:00")
+    greenroom.clock.at = NOON + HOUR
+    greenroom.perform(ben, activity)
+    edit(ana, activity.activity_id, 2, ends_at="2026-06-15T15:00:01")
+    greenroom.clock.at = NOON + HOUR + SECOND
+    assert refusal(lambda: greenroom.perform(cleo, activity)) is ProblemCode.ACTIVITY_ENDED
+    assert greenroom.feed(cleo) == []
+    assert greenroom.history(ana) == [made]
+    assert [greenroom.totals(each) for each in (ana, ben)] == [Totals(10, 10)] * 2
+
+
 @pytest.mark.parametrize("state", [None, TikTokState.RECONNECT_REQUIRED])
 def test_without_a_connected_account_nothing_is_written_and_consent_is_asked_for(
     greenroom: Greenroom, dynamodb: Any, state: TikTokState | None

@@ -26,7 +26,6 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from chalicelib.activities.model import PAGING_LIFETIME
 from chalicelib.foundation.identity import Caller, Claims, Role
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.performances.model import Reference
@@ -70,7 +69,6 @@ class Reading:
 
     person: Person
     limit: int
-    began_at: datetime
     order: list[str]
     throughout: set[str]
     seen: list[str] = field(default_factory=list)
@@ -268,7 +266,7 @@ class Play(RuleBasedStateMachine):
         long = [each for each in self.naive.active() if self.naive.feed(each, self.now)[limit:]]
         person = _one_of(long or self.naive.active(), who)
         order = self.naive.feed(person, self.now)
-        self.reading.append(Reading(person, limit, self.now, order, set(order)))
+        self.reading.append(Reading(person, limit, order, set(order)))
         self.read_on(-1)
 
     @precondition(lambda self: self.reading)
@@ -655,11 +653,7 @@ class Play(RuleBasedStateMachine):
 
     @invariant()
     def what_is_gone_is_not_waited_for(self) -> None:
-        self.reading = [
-            each
-            for each in self.reading
-            if each.person.status == "active" and self.now - each.began_at <= PAGING_LIFETIME
-        ]
+        self.reading = [each for each in self.reading if each.person.status == "active"]
         for each in self.reading:
             each.throughout &= set(self.naive.feed(each.person, self.now))
 

@@ -15,8 +15,9 @@ from chalicelib.activities.model import (
     MAX_CAPTIONS,
     MAX_FEATURED_CHANGES,
     MAX_HASHTAGS,
+    MAX_KNOWN_TURNS,
     MAX_POST_TEXT,
-    PAGING_LIFETIME,
+    SETTLING,
     START_GRACE,
     Activity,
     ActivityState,
@@ -24,6 +25,7 @@ from chalicelib.activities.model import (
     InvalidText,
     InvalidTime,
     OpenActivity,
+    Paging,
     PostText,
     check_post_texts,
     check_window,
@@ -33,6 +35,7 @@ from chalicelib.activities.model import (
     instant_of,
     normalized_captions,
     normalized_hashtags,
+    shown_to,
 )
 from chalicelib.programs.model import MAX_DISCLOSURE, is_time_zone, local_time
 from tests.clock import NOON
@@ -131,7 +134,7 @@ def test_a_time_the_clocks_jump_over_is_refused_with_both_offsets(
     with pytest.raises(InvalidTime, match=f"In {zone} .* does not exist") as refused:
         instant_of(wall, zone)
     assert (refused.value.code, refused.value.offsets) == ("time_does_not_exist", offsets)
-    assert all(f"{wall[:16]}{offset}" in refused.value.message for offset in offsets)
+    assert all(f" {wall}{offset}" in refused.value.message for offset in offsets)
 
 
 @pytest.mark.parametrize(
@@ -149,6 +152,7 @@ def test_a_time_that_happens_twice_is_refused_and_an_offset_says_which_is_meant(
     with pytest.raises(InvalidTime, match=f"In {zone} .* happens twice") as refused:
         instant_of(wall, zone)
     assert (refused.value.code, refused.value.offsets) == ("time_exists_twice", offsets)
+    assert all(f" {wall}{offset} " in refused.value.message for offset in offsets)
     first, second = (instant_of(wall + offset, zone) for offset in offsets)
     assert first < second
     assert {
@@ -351,6 +355,9 @@ class Program:
         match kind:
             case "feature":
                 chosen = featuring(chosen, flag, self.now)
+            case "feature slowly":
+                # Dated when its request came, seen when it was done.
+                chosen = featuring(chosen, flag, self.now - SETTLING + timedelta(milliseconds=1))
             case "end":
                 chosen = replace(chosen, ends_at=self.now if flag else None)
             case "start":
@@ -371,10 +378,8 @@ class Program:
             and each.activity_id not in self.marked
         }
 
-    def ranks(
-        self, campaign_id: str | None, began_at: datetime, before: str | None
-    ) -> list[tuple[str, str]]:
-        ordered = feed_order(
+    def shown(self, campaign_id: str | None) -> list[OpenActivity]:
+        return shown_to(
             (
                 OpenActivity(
                     each.activity_id,
@@ -390,15 +395,20 @@ class Program:
             channels=frozenset(self.channels),
             campaign_id=campaign_id,
             now=self.now,
-            began_at=began_at,
-            before=before,
         )
+
+    def ranks(
+        self, campaign_id: str | None, paging: Paging, before: str | None
+    ) -> list[tuple[str, str]]:
+        ordered = feed_order(self.shown(campaign_id), paging, before)
         return [rank for rank in ordered if rank[1] not in self.marked]
 
 
 deeds = st.lists(
     st.tuples(
-        st.sampled_from(["make", "make", "feature", "end", "start", "mark", "join"]),
+        st.sampled_from(
+            ["make", "make", "feature", "feature slowly", "end", "start", "mark", "join"]
+        ),
         st.integers(0, 11),
         st.booleans(),
     ),
@@ -423,11 +433,11 @@ def test_nothing_comes_twice_and_nothing_that_was_there_throughout_is_skipped_wh
         program.act("make", 3, featured)
     for deed in before:
         program.act(*deed)
-    began_at, position = program.now, None
+    paging, position = Paging.begun(program.shown(campaign_id), program.now), None
     throughout = program.visible(campaign_id)
     seen: list[str] = []
     meanwhile = iter(between)
-    while ranks := program.ranks(campaign_id, began_at, position):
+    while ranks := program.ranks(campaign_id, paging, position):
         assert {each for _, each in ranks} <= program.visible(campaign_id)
         position, activity_id = ranks[0]
         assert activity_id not in seen
@@ -445,19 +455,33 @@ def test_a_feed_begins_with_what_is_featured_now_and_goes_from_new_to_old(
     program = Program()
     for deed in before:
         program.act(*deed)
-    shown = [program.activities[each] for _, each in program.ranks(None, program.now, None)]
+    paging = Paging.begun(program.shown(None), program.now)
+    shown = [program.activities[each] for _, each in program.ranks(None, paging, None)]
     assert {each.activity_id for each in shown} == program.visible(None)
     assert shown == sorted(shown, key=lambda each: (each.featured, each.activity_id), reverse=True)
 
 
-def test_only_the_latest_turns_within_the_life_of_a_paging_are_remembered() -> None:
+def test_only_the_latest_turns_are_remembered_however_long_ago_they_were() -> None:
     activity = ACTIVITY
     for number in range(3 * MAX_FEATURED_CHANGES):
         activity = featuring(activity, not activity.featured, NOON + number * SECOND)
         assert featuring(activity, activity.featured, NOON + HOUR) is activity
     assert len(activity.featured_changes) == MAX_FEATURED_CHANGES
-    later = NOON + PAGING_LIFETIME + HOUR
-    assert featuring(activity, True, later).featured_changes == (later,)
+    later = featuring(activity, not activity.featured, NOON + 1000 * HOUR)
+    assert later.featured_changes == (*activity.featured_changes[1:], NOON + 1000 * HOUR)
+
+
+def test_of_many_turns_before_a_first_page_the_latest_are_known_one_by_one() -> None:
+    program = Program()
+    for number in range(2 * MAX_KNOWN_TURNS):
+        program.act("make", 3 * number, False)
+    for number in range(2 * MAX_KNOWN_TURNS):
+        program.act("feature", number, True)
+    paging = Paging.begun(program.shown(None), program.now)
+    assert len(paging.known) == MAX_KNOWN_TURNS
+    assert paging.settled_at > program.now - SETTLING
+    featured = [rank for rank in program.ranks(None, paging, None) if rank[0].startswith("1")]
+    assert len(featured) == len(program.shown(None))
 
 
 # What members post
@@ -540,7 +564,9 @@ def test_hashtags_are_one_word_each_and_there_once(
     assert normalized_hashtags(given_) == kept
 
 
-@pytest.mark.parametrize("word", ["", "#", "two words", "a#b", "##a", "a,b", "@ana", "x" * 101])
+@pytest.mark.parametrize(
+    "word", ["", "#", "two words", "a#b", "##a", "a,b", "@ana", "x" * 101, "#\u200d", "\u0301"]
+)
 def test_what_is_no_hashtag_is_refused_naming_it(word: str) -> None:
     with pytest.raises(InvalidText) as refused:
         normalized_hashtags(["#good", word])
@@ -548,10 +574,11 @@ def test_what_is_no_hashtag_is_refused_naming_it(word: str) -> None:
 
 
 def test_captions_are_trimmed_and_there_once_and_blank_ones_are_refused() -> None:
-    assert normalized_captions(["a\r\nb ", "a\nb", "c"]) == ("a\nb", "c")
-    with pytest.raises(InvalidText) as refused:
-        normalized_captions(["a", " \n"])
-    assert (refused.value.field, refused.value.code) == ("captions.1", "blank")
+    assert normalized_captions(["a\r\nb ", "a\nb", "c", "❤️"]) == ("a\nb", "c", "❤️")
+    for blank in (" \n", "", "\u200b\n\ufeff"):
+        with pytest.raises(InvalidText) as refused:
+            normalized_captions(["a", blank])
+        assert (refused.value.field, refused.value.code) == ("captions.1", "blank")
 
 
 @given(st.lists(st.sampled_from(["a", "é", "中", "😀"]), max_size=40), st.integers(0, 1))

@@ -3,13 +3,20 @@
 import html
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Unpack
 
 import pytest
 from chalice.app import AuthRequest, AuthResponse, Chalice
 from chalice.test import Client, HTTPResponse
 
-from chalicelib.activities.model import DEFAULT_INSTRUCTIONS, Activity, ActivityState
+from chalicelib.activities.model import (
+    DEFAULT_INSTRUCTIONS,
+    REMINDER,
+    Activity,
+    ActivityState,
+    PostText,
+)
 from chalicelib.activities.service import ActivityService, Wanted
 from chalicelib.foundation.health import HealthService
 from chalicelib.foundation.http import MAX_BODY_BYTES, Door
@@ -17,7 +24,7 @@ from chalicelib.foundation.idempotency import Attempt, Idempotency, Replay
 from chalicelib.foundation.identity import Caller, Claims, Role
 from chalicelib.foundation.pages import Page
 from chalicelib.foundation.problems import MEDIA_TYPE, Problem, ProblemCode
-from chalicelib.performances.model import Performance
+from chalicelib.performances.model import Performance, State
 from chalicelib.performances.service import AccountRequired, Connected, PerformanceService
 from chalicelib.points.model import Totals
 from chalicelib.points.service import PointService, Standing
@@ -40,6 +47,20 @@ CALLERS = {
     for role in Role
 }
 ACTIVITY = {"upload_id": "upl_1"}
+SENT = Performance(
+    program_id="prg_1",
+    member_id="mem_member",
+    performance_id="prf_1",
+    activity_id="act_1",
+    instructions="Share this",
+    video_key="videos/prg_1/upl_1/etag",
+    content_type="video/mp4",
+    size_bytes=10,
+    points=5,
+    state=State.QUEUED,
+    correlation_id="correlation-1",
+    queued_at=NOON,
+)
 
 
 class Standings(PointService):
@@ -125,6 +146,7 @@ class Performances(PerformanceService):
     def __init__(self) -> None:
         self.display_name = "Ana"
         self.problem: Problem | None = None
+        self.sent: Performance | None = None
         self.came_back: list[tuple[str, str, str | None, str | None]] = []
         self.heard: list[tuple[str | None, bytes]] = []
 
@@ -132,7 +154,7 @@ class Performances(PerformanceService):
         self.came_back.append((state, nonce, code, error))
         if self.problem:
             raise self.problem
-        return Connected(self.display_name, None, None)
+        return Connected(self.display_name, self.sent, None)
 
     def perform(
         self,
@@ -627,6 +649,30 @@ def test_a_person_is_shown_a_page_on_which_a_tiktok_name_is_but_text(
     assert html.escape(display_name) in shown
     assert display_name not in shown
     assert shown.count("<h1>") == shown.count("<p>") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "points", "brought"),
+    [
+        (PostText("Hi <b>\nyou", ("#a", "#b"), "Ad & more"), 25, " and brought you 25 points."),
+        (PostText("Hi"), 1, " and brought you 1 point."),
+        (PostText(), 0, "Your video is on its way. "),
+    ],
+)
+def test_whose_send_followed_the_consent_is_told_points_reminder_and_the_text_to_copy(
+    visitor: Visitor, text: PostText, points: int, brought: str
+) -> None:
+    visitor.performances.sent = replace(SENT, text=text, points=points)
+    path = "GET /tiktok/callback?state=s&code=c"
+    told = visitor.ask(path, as_=None).json_body
+    assert (told["performance_id"], told["points_awarded"]) == ("prf_1", points)
+    assert told["caption"] == text.whole
+    assert brought in told["message"]
+    assert REMINDER in told["message"]
+    shown = page(visitor.ask(path, as_=None, headers=BROWSER))
+    assert html.escape(told["message"]) in shown
+    copied = f"<pre>{html.escape(text.whole)}</pre>" if text.whole else "</p></html>"
+    assert copied in shown
 
 
 def test_a_person_is_shown_problems_as_a_page_too(visitor: Visitor) -> None:

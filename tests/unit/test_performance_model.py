@@ -69,6 +69,8 @@ def test_every_state_has_a_status_and_every_status_tells_what_to_do() -> None:
     assert set(STATUS.values()) == set(Status)
     assert all(performance(state).next_step for state in State)
     assert "inbox" in performance(State.STAGED).next_step
+    # It may have failed because its activity ended while it waited for its account.
+    assert "as long as it is open" in performance(State.FAILED).next_step
 
 
 def test_states_are_before_the_inbox_in_it_or_finished() -> None:
