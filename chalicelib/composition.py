@@ -224,10 +224,10 @@ class House:
     def _post_texts(self) -> "PostTexts":
         from chalicelib.activities.service import PostTexts
 
-        return PostTexts(self._disclosure, self.clock)
+        return PostTexts(self._disclosure)
 
     def _disclosure(self, program_id: str) -> str | None:
-        program = self._program_store.program(program_id)
+        program = self.programs.remembered(program_id)
         return program.disclosure or None if program else None
 
     @cached_property

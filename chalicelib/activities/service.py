@@ -42,7 +42,7 @@ from chalicelib.foundation.problems import (
     invalid_field,
     not_found,
 )
-from chalicelib.foundation.table import Conflict, Part, commit
+from chalicelib.foundation.table import Conflict, Part, Read, commit
 from chalicelib.videos.model import Preview, Upload, UploadStatus
 from chalicelib.videos.service import Verdict, VideoService
 
@@ -50,9 +50,8 @@ _ATTEMPTS = 4
 _TIMES: tuple[Literal["starts_at", "ends_at"], ...] = ("starts_at", "ends_at")
 _MICROSECOND = timedelta(microseconds=1)
 AT_ONCE = 25
+FEW = 24  # activities that are read beside something else, by a call that answers 4 MB
 MAX_EXPIRED_PER_RUN = 1000
-DISCLOSURE_REMEMBERED = timedelta(minutes=1)
-"""A program's disclosure line is in every text dealt after this."""
 
 
 class Grouping(Protocol):
@@ -70,6 +69,9 @@ class Groupings(Protocol):
 
     def campaign(self, program_id: str, campaign_id: str) -> Grouping | None:
         """Read a campaign."""
+
+    def unless_known(self, program_id: str) -> Sequence[Read[Any]]:
+        """Reads of the program's settings, if it is time for it, to be made beside others."""
 
 
 class Wanted(TypedDict, total=False):
@@ -108,28 +110,15 @@ class Offered:
 
 
 class PostTexts:
-    """Deals members the texts they post. The program's own disclosure line is remembered."""
+    """Deals members the texts they post; `disclosure_of` gives a program's own line."""
 
-    def __init__(self, disclosure_of: Callable[[str], str | None], clock: Clock) -> None:
+    def __init__(self, disclosure_of: Callable[[str], str | None]) -> None:
         self._disclosure_of = disclosure_of
-        self._clock = clock
-        self._remembered: dict[str, tuple[datetime, str | None]] = {}
 
     def dealt(self, activity: Activity, member_id: str) -> PostText:
         """Deal a member of the activity's program their text."""
-        default = self._disclosure(activity.program_id) if activity.disclosure is None else None
+        default = self._disclosure_of(activity.program_id) if activity.disclosure is None else None
         return dealt(activity, member_id, default)
-
-    def _disclosure(self, program_id: str) -> str | None:
-        now = self._clock.now()
-        until, line = self._remembered.get(program_id, (now, None))
-        if now >= until:
-            line = self._disclosure_of(program_id)
-            self._remembered = {
-                **{known: kept for known, kept in self._remembered.items() if kept[0] > now},
-                program_id: (now + DISCLOSURE_REMEMBERED, line),
-            }
-        return line
 
 
 class ActivityMarks:
@@ -176,9 +165,11 @@ class ActivityLifecycle:
         self._store = store
         self._clock = clock
 
-    def activity(self, program_id: str, activity_id: str) -> Activity | None:
-        """Read an activity, never behind."""
-        return self._store.get(program_id, activity_id)
+    def activity(
+        self, program_id: str, activity_id: str, beside: Sequence[Read[Any]] = ()
+    ) -> Activity | None:
+        """Read an activity, never behind, and what is to be read beside it: one call."""
+        return self._store.get(program_id, activity_id, beside)
 
     def note_performed(self, activity: Activity) -> Sequence[Part]:
         """Parts: note the first performance of an activity; none if there has been one.
@@ -581,7 +572,9 @@ class ActivityService:
         while len(items) < limit and at < len(left):
             # Once, unless the index was behind: then what is missing is filled up.
             wanted = left[at : at + limit - len(items)]
-            found = self._store.get_all(caller.program_id, [each for _, each in wanted])
+            few = len(wanted) <= FEW
+            beside = self._groupings.unless_known(caller.program_id) if few else ()
+            found = self._store.get_all(caller.program_id, [each for _, each in wanted], beside)
             seen = (found[each] for _, each in wanted if each in found)
             items += [
                 each for each in seen if each.is_open_at(now) and each.is_for(caller.channels)
@@ -622,7 +615,8 @@ class ActivityService:
         self._marks.undismiss(caller.owner, activity_id)
 
     def _open_to(self, caller: Caller, activity_id: str) -> Activity:
-        activity = self._store.get(caller.program_id, activity_id)
+        beside = self._groupings.unless_known(caller.program_id)
+        activity = self._store.get(caller.program_id, activity_id, beside)
         if (
             activity is None
             or not activity.is_for(caller.channels)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from pynamodb.attributes import (
     BooleanAttribute,
@@ -29,7 +30,17 @@ from chalicelib.activities.model import (
     OpenActivity,
     VideoChanged,
 )
-from chalicelib.foundation.table import Conflict, Delete, LeanModel, Put, Update, bind, commit
+from chalicelib.foundation.table import (
+    Conflict,
+    Delete,
+    LeanModel,
+    Put,
+    Read,
+    Update,
+    bind,
+    commit,
+    read_together,
+)
 from chalicelib.videos.model import facts_from, problems_from
 
 _DUE = "due"
@@ -324,7 +335,12 @@ class ActivityStore:
             ActivityItem.of(activity), ActivityItem.activity_id.does_not_exist(), AlreadyMade
         )
 
-    def get(self, program_id: str, activity_id: str) -> Activity | None:
+    def get(
+        self, program_id: str, activity_id: str, beside: Sequence[Read[Any]] = ()
+    ) -> Activity | None:
+        """Read an activity, never behind, and what is to be read beside it: one call."""
+        if beside:
+            return self.get_all(program_id, [activity_id], beside).get(activity_id)
         try:
             return ActivityItem.get(program_id, activity_id, consistent_read=True).to_activity()
         except DoesNotExist:
@@ -359,9 +375,18 @@ class ActivityStore:
         found = OpenItem.open_index.query(program_id)
         return (item.to_open() for item in found)
 
-    def get_all(self, program_id: str, activity_ids: Sequence[str]) -> dict[str, Activity]:
-        """Read up to 100 activities in one call, by id, never behind."""
+    def get_all(
+        self, program_id: str, activity_ids: Sequence[str], beside: Sequence[Read[Any]] = ()
+    ) -> dict[str, Activity]:
+        """Read up to 100 activities by id, never behind, and what is to be read beside: one call.
+
+        Beside other things each takes twice the capacity, and all together are at most 4 MB.
+        """
         keys = [(program_id, each) for each in activity_ids]
+        if beside:
+            reads = [Read(ActivityItem, key, ActivityItem.to_activity) for key in keys]
+            activities = read_together([*reads, *beside])[: len(reads)]
+            return {each.activity_id: each for each in activities if each is not None}
         found = ActivityItem.batch_get(keys, consistent_read=True)
         return {item.activity_id: item.to_activity() for item in found}
 

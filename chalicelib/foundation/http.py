@@ -287,7 +287,7 @@ class Door:
 
 
 # Who a public route is called by: a member of no program, whose keys match nothing.
-_NOBODY = Caller("", "", Role.MEMBER, email="", name="", time_zone="UTC")
+_NOBODY = Caller("", "", Role.MEMBER, email="", name="", chosen_zone="UTC")
 
 
 def _raw_body(sent: "ChaliceRequest") -> bytes:

@@ -1,7 +1,7 @@
 """From bearer token to caller: what the authorizer checks, and who a request is made by."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -61,9 +61,15 @@ class Caller:
     role: Role
     email: str
     name: str
-    time_zone: str
+    chosen_zone: str
     tiktok: TikTokState | None = None
     channels: frozenset[str] = frozenset()
+    default_zone: Callable[[], str] = field(default=lambda: "UTC", repr=False, compare=False)
+
+    @property
+    def time_zone(self) -> str:
+        """The zone they have chosen, else their program's, which is looked up when asked for."""
+        return self.chosen_zone or self.default_zone()
 
     @property
     def owner(self) -> str:

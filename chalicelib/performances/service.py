@@ -164,7 +164,8 @@ class PerformanceService:
     ) -> Performance:
         for attempt in range(_FIRST_ATTEMPTS):
             now = self._clock.now()
-            activity = self._activities.activity(caller.program_id, activity_id)
+            beside = self._programs.unless_known(caller.program_id)
+            activity = self._activities.activity(caller.program_id, activity_id, beside)
             if activity is None or not activity.is_for(caller.channels):
                 raise not_found("activity")
             performance = self._made(
@@ -249,7 +250,8 @@ class PerformanceService:
     def _try_on(
         self, caller: Caller, activity_id: str, correlation_id: str, made_id: str | None
     ) -> Performance:
-        activity = self._activities.activity(caller.program_id, activity_id)
+        beside = self._programs.unless_known(caller.program_id)
+        activity = self._activities.activity(caller.program_id, activity_id, beside)
         if activity is None:
             raise not_found("activity")
         made = self._made(
@@ -320,7 +322,7 @@ class PerformanceService:
         if member is not None and member.status is MemberStatus.ACTIVE:
             try:
                 performance = self._perform(
-                    member.as_caller(), pending.activity_id, pending.correlation_id
+                    self._programs.as_caller(member), pending.activity_id, pending.correlation_id
                 )
             except Problem as refused:
                 if refused.code is ProblemCode.CHANGED_MEANWHILE:

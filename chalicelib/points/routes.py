@@ -161,13 +161,14 @@ def change_me(service: PointService, request: Request[ChangeMe, None]) -> Answer
 
 
 def _me(standing: Standing) -> Me:
-    member, program = standing.profile.member, standing.profile.program
+    profile = standing.profile
+    member, program = profile.member, profile.program
     return Me(
         member_id=member.member_id,
         email=member.email,
         name=member.name,
         role=member.role,
-        time_zone=member.time_zone,
+        time_zone=profile.time_zone,
         program=ProgramView(
             program_id=program.program_id, name=program.name, time_zone=program.time_zone
         ),

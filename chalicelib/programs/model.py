@@ -1,6 +1,7 @@
 """Programs, members, channels and campaigns: plain types and rules."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -102,13 +103,13 @@ class Campaign:
 
 @dataclass(frozen=True)
 class Member:
-    """A person in a program. `time_zone` is the program's until they choose their own.
+    """A person in a program. `time_zone` is empty until they choose one: the program's holds then.
 
-    As it lies in the table it is empty until then; the service fills it in. `subject` is the
-    identity provider's name for the person, while they are bound; `invitation` names the request
-    that invited them last, so that the same request again is known. `departing_at` is when they
-    were removed, until what they had elsewhere was let go. `mail` is what became of the mail that
-    invites them, until they sign in or are removed; `mailed_at` when the last one went out.
+    `subject` is the identity provider's name for the person, while they are bound; `invitation`
+    names the request that invited them last, so that the same request again is known.
+    `departing_at` is when they were removed, until what they had elsewhere was let go. `mail` is
+    what became of the mail that invites them, until they sign in or are removed; `mailed_at` when
+    the last one went out.
     """
 
     program_id: str
@@ -133,16 +134,18 @@ class Member:
             self.program_id, self.member_id, self.email, self.name, self.role, self.status
         )
 
-    def as_caller(self) -> Caller:
+    def as_caller(self, default_zone: Callable[[], str] = lambda: "UTC") -> Caller:
+        """Make who requests are made by; `default_zone` gives the program's time zone."""
         return Caller(
             program_id=self.program_id,
             member_id=self.member_id,
             role=self.role,
             email=self.email,
             name=self.name,
-            time_zone=self.time_zone,
+            chosen_zone=self.time_zone,
             tiktok=self.tiktok,
             channels=self.channels,
+            default_zone=default_zone,
         )
 
 

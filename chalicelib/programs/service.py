@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from chalicelib.foundation.clock import Clock
@@ -24,7 +25,7 @@ from chalicelib.programs.model import (
 from chalicelib.programs.store import NameTaken, ProgramStore, SubjectBound
 
 _ATTEMPTS = 4
-ZONE_TRUSTED = timedelta(minutes=1)  # as long as anything else may take to be known everywhere
+REMEMBERED = timedelta(minutes=1)  # as long as anything else may take to be known everywhere
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,16 @@ class Profile:
     member: Member
     program: Program
 
+    @property
+    def time_zone(self) -> str:
+        return self.member.time_zone or self.program.time_zone
+
 
 class ProgramService:
     def __init__(self, store: ProgramStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._zones: dict[str, tuple[str, datetime]] = {}
+        self._remembered: dict[str, tuple[Program, datetime]] = {}
 
     def caller(self, claims: Claims) -> Caller:
         """Find the member behind a token's claims; binds an invitation at the first sign-in.
@@ -63,7 +68,11 @@ class ProgramService:
             member = self._bind(claims)
         if member is None or member.status is not MemberStatus.ACTIVE:
             raise _not_a_member()
-        return self._with_zone(member).as_caller()
+        return self.as_caller(member)
+
+    def as_caller(self, member: Member) -> Caller:
+        """Make who requests are made by, also of those that the clock makes for them."""
+        return member.as_caller(partial(self._zone, member.program_id))
 
     def _bind(self, claims: Claims) -> Member | None:
         invited = self._store.oldest_invitation(claims.email)
@@ -93,13 +102,25 @@ class ProgramService:
         program = self.program(caller.program_id)
         if member is None or program is None:
             raise not_found("member")
-        return Profile(self._with_zone(member), program)
+        return Profile(member, program)
 
     def program(self, program_id: str) -> Program | None:
         """Read a program and its settings, never behind."""
         program = self._store.program(program_id)
-        if program is not None:
-            self._know_zone(program)
+        return self._remember(program) if program else None
+
+    def remembered(self, program_id: str) -> Program | None:
+        """Give a program with settings that are at most a minute old: a call a minute."""
+        return self._known(program_id) or self.program(program_id)
+
+    def _known(self, program_id: str) -> Program | None:
+        program, until = self._remembered.get(program_id, (None, self._clock.now()))
+        return program if self._clock.now() < until else None
+
+    def _remember(self, program: Program) -> Program:
+        now = self._clock.now()
+        fresh = {each: kept for each, kept in self._remembered.items() if kept[1] > now}
+        self._remembered = fresh | {program.program_id: (program, now + REMEMBERED)}
         return program
 
     def settings(self, caller: Caller) -> Program:
@@ -131,22 +152,28 @@ class ProgramService:
                 ) from None
             except Conflict:
                 continue
-            self._know_zone(becomes)
-            return becomes
+            return self._remember(becomes)
         raise Problem(ProblemCode.CHANGED_MEANWHILE, "The program keeps changing. Try again.")
 
     def reading(self, program_id: str) -> Read[Program]:
         """Read of a program, for whoever reads it together with other things."""
-        return self._store.reading(program_id)
+        reading = self._store.reading(program_id)
+        return replace(reading, to=lambda item: self._remember(reading.to(item)))
+
+    def unless_known(self, program_id: str) -> tuple[Read[Program], ...]:
+        """Reads, one or none: what is read anyway brings the settings along, if it is time to.
+
+        Whoever asks for them later in the request does not pay a call.
+        """
+        return () if self._known(program_id) else (self.reading(program_id),)
 
     def members(self, program_id: str) -> Iterator[Member]:
         """Walk all members of a program."""
-        return (self._with_zone(member) for member in self._store.members(program_id))
+        return self._store.members(program_id)
 
     def member(self, program_id: str, member_id: str) -> Member | None:
         """Read one member, never behind."""
-        member = self._store.member(program_id, member_id)
-        return self._with_zone(member) if member else None
+        return self._store.member(program_id, member_id)
 
     def channels(self, program_id: str, channel_ids: Collection[str]) -> Mapping[str, Channel]:
         """Read channels of a program by id, archived ones too: a call for each hundred of them.
@@ -193,7 +220,7 @@ class ProgramService:
             except Conflict:
                 continue
             program = self.settings(caller)
-            return Profile(self._with_zone(becomes), program)
+            return Profile(becomes, program)
         raise Problem(ProblemCode.CHANGED_MEANWHILE, "Your profile keeps changing. Try again.")
 
     def create_program(
@@ -244,11 +271,11 @@ class ProgramService:
             if known is None:
                 raise
             if member.invitation and known.invitation == member.invitation:
-                return self._with_zone(known), True  # by the same request, before
+                return known, True  # by the same request, before
             if again and known.status is MemberStatus.REMOVED:
                 return self.bring_back(known, member)
-            return self._with_zone(known), False
-        return self._with_zone(member), True
+            return known, False
+        return member, True
 
     def bring_back(self, removed: Member, invitation: Member) -> tuple[Member, bool]:
         """Invite a removed member again, as who they were: one call; False if they are back."""
@@ -261,31 +288,15 @@ class ProgramService:
             except Conflict:
                 removed = self._store.member(removed.program_id, removed.member_id) or removed
             else:
-                return self._with_zone(becomes), True
-        return self._with_zone(removed), False
+                return becomes, True
+        return removed, False
 
     def _invited(self, program: Program, email: str, role: Role) -> Member:
-        now = self._clock.now()
-        self._know_zone(program)
-        return self._with_zone(invited(program.program_id, email, role, now))
-
-    def _with_zone(self, member: Member) -> Member:
-        """Fill in the program's time zone for who has chosen none."""
-        if member.time_zone:
-            return member
-        return replace(member, time_zone=self._zone(member.program_id))
+        return invited(program.program_id, email, role, self._clock.now())
 
     def _zone(self, program_id: str) -> str:
-        """Give a program's zone, read at most once a minute: every request asks for it."""
-        known = self._zones.get(program_id)
-        if known and self._clock.now() < known[1]:
-            return known[0]
-        program = self.program(program_id)
+        program = self.remembered(program_id)
         return program.time_zone if program else "UTC"
-
-    def _know_zone(self, program: Program) -> None:
-        until = self._clock.now() + ZONE_TRUSTED
-        self._zones[program.program_id] = (program.time_zone, until)
 
 
 def invited(

@@ -23,7 +23,7 @@ from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.pages import Cursors
 from chalicelib.foundation.problems import Problem
 from chalicelib.foundation.settings import Settings
-from chalicelib.foundation.table import commit
+from chalicelib.foundation.table import Read, commit
 from chalicelib.videos.model import Upload, VideoProblem
 from chalicelib.videos.service import Verdict, VideoService
 from tests.clock import StoppedClock
@@ -53,8 +53,10 @@ class RacedStore(ActivityStore):
     meanwhile: Callable[[], object] | None = None
     each_time: Callable[[Activity], object] | None = None
 
-    def get(self, program_id: str, activity_id: str) -> Activity | None:
-        found = super().get(program_id, activity_id)
+    def get(
+        self, program_id: str, activity_id: str, beside: Sequence[Read[Any]] = ()
+    ) -> Activity | None:
+        found = super().get(program_id, activity_id, beside)
         meanwhile, self.meanwhile = self.meanwhile, None
         if meanwhile:
             meanwhile()
@@ -80,6 +82,9 @@ class Groups(Groupings):
         self.asked.append("campaign")
         known = self.campaigns_of if program_id == MANAGER.program_id else {}
         return Group(known[campaign_id]) if campaign_id in known else None
+
+    def unless_known(self, _program_id: str) -> Sequence[Read[Any]]:
+        return ()
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,7 @@ class Stage:
             marks=self.marks,
             videos=self.videos,
             groupings=self.groupings,
-            texts=PostTexts(lambda _: "Advertisement", self.clock),
+            texts=PostTexts(lambda _: "Advertisement"),
             cursors=Cursors(lambda: "a-secret-of-at-least-thirty-two-bytes"),
             clock=self.clock,
         )

@@ -17,7 +17,7 @@ from tests.integration.conftest import Calls
 from tests.integration.stage import HOUR, MEMBER, Stage, ended_by, ids, verdict
 
 SECOND = timedelta(seconds=1)
-OTHER = replace(MANAGER, member_id="mem_9", time_zone="America/New_York")
+OTHER = replace(MANAGER, member_id="mem_9", chosen_zone="America/New_York")
 
 
 def refusal(attempt: Callable[[], object]) -> Problem:

@@ -131,7 +131,7 @@ def test_who_is_too_early_is_told_the_start_on_their_own_clock(
     greenroom: Greenroom, ana: Caller
 ) -> None:
     activity = greenroom.activity(starts_at=NOON + SECOND)
-    traveller = replace(ana, time_zone="Asia/Kathmandu")
+    traveller = replace(ana, chosen_zone="Asia/Kathmandu")
     with pytest.raises(Problem) as refused:
         greenroom.perform(traveller, activity)
     assert refused.value.members == {

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.activities.model import Activity, ActivityState
-from chalicelib.activities.service import DISCLOSURE_REMEMBERED, PostTexts
+from chalicelib.activities.service import PostTexts
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.performances.model import Performance, State
@@ -16,7 +16,8 @@ from chalicelib.performances.service import PENDING_GRACE, AccountRequired
 from chalicelib.performances.staging import Stager
 from chalicelib.performances.views import view_of
 from chalicelib.points.model import Totals
-from tests.clock import NOON, StoppedClock
+from chalicelib.programs.service import REMEMBERED, ProgramChanges
+from tests.clock import NOON
 from tests.integration.conftest import Calls
 from tests.integration.house import CORRELATION, Greenroom, reference_of
 from tests.integration.stage import HOUR
@@ -104,35 +105,33 @@ def test_an_activity_without_any_text_gives_none(greenroom: Greenroom, ana: Call
     assert (view.caption, view.hashtags, view.disclosure) == (None, [], None)
 
 
-def test_a_programs_line_is_looked_up_once_a_minute_for_each_program(clock: StoppedClock) -> None:
+def test_only_an_activity_without_a_line_of_its_own_asks_for_the_programs(
+    greenroom: Greenroom,
+) -> None:
     asked: list[str] = []
 
     def line(program_id: str) -> str:
         asked.append(program_id)
-        return f"Ad {len(asked)}"
+        return "Ad"
 
-    texts = PostTexts(line, clock)
-    activity = Activity(
-        program_id="prg_1",
-        activity_id="act_1",
-        state=ActivityState.PUBLISHED,
-        instructions="",
-        upload_id="",
-        points=0,
-        featured=False,
-        starts_at=None,
-        ends_at=None,
-        time_zone="UTC",
-        created_by="",
-        created_at=NOON,
-    )
+    texts, activity = PostTexts(line), greenroom.activity()
     assert texts.dealt(replace(activity, disclosure="Own"), "mem_1").disclosure == "Own"
     assert asked == []
-    assert [texts.dealt(activity, f"mem_{n}").disclosure for n in range(3)] == ["Ad 1"] * 3
-    assert texts.dealt(replace(activity, program_id="prg_2"), "mem_1").disclosure == "Ad 2"
-    clock.advance(DISCLOSURE_REMEMBERED)
-    assert texts.dealt(activity, "mem_1").disclosure == "Ad 3"
-    assert asked == ["prg_1", "prg_2", "prg_1"]
+    assert texts.dealt(activity, "mem_1").disclosure == "Ad"
+    assert asked == [activity.program_id]
+
+
+def test_a_new_line_of_the_programs_is_dealt_within_a_minute(
+    greenroom: Greenroom, ana: Caller
+) -> None:
+    activity, elsewhere = greenroom.activity(), greenroom.again().activities
+    assert elsewhere.text_for(ana, activity).disclosure is None
+    changed = ProgramChanges(disclosure="#ad")
+    greenroom.house.programs.change_program(greenroom.manager, changed)
+    assert greenroom.house.activities.text_for(ana, activity).disclosure == "#ad"
+    assert elsewhere.text_for(ana, activity).disclosure is None
+    greenroom.clock.advance(REMEMBERED)
+    assert elsewhere.text_for(ana, activity).disclosure == "#ad"
 
 
 # The first performance
@@ -184,8 +183,8 @@ def test_a_video_changed_between_looking_and_performing_is_the_one_that_is_sent(
     read = lifecycle.activity
     changed = replace(activity, video=other.video, video_key=other.video_key, version=2)
 
-    def raced(program_id: str, activity_id: str) -> Activity | None:
-        found = read(program_id, activity_id)
+    def raced(*asked: Any) -> Activity | None:
+        found = read(*asked)
         if found and found.version == 1:
             greenroom.keep(changed)
         return found
@@ -204,8 +203,8 @@ def test_an_activity_ended_between_looking_and_the_first_performance_has_ended(
     lifecycle = greenroom.house.activity_lifecycle
     read = lifecycle.activity
 
-    def raced(program_id: str, activity_id: str) -> Activity | None:
-        found = read(program_id, activity_id)
+    def raced(*asked: Any) -> Activity | None:
+        found = read(*asked)
         greenroom.house.activities.end(ana, activity.activity_id)
         return found
 
