@@ -55,6 +55,9 @@ PUT_OFF_LEAST, PUT_OFF_MOST = timedelta(minutes=5), timedelta(hours=6)
 DEPARTING_GRACE = timedelta(minutes=15)
 """Who was removed should long be let go of by then: the table's stream tells of it."""
 
+REVOKING_LIMIT = timedelta(days=1)
+"""How long TikTok is asked to revoke the tokens of who was removed, before they are forgotten."""
+
 
 class NotConnected(Exception):
     """The member has no TikTok account, or has to connect it again."""
@@ -253,8 +256,11 @@ class AccountService:
         if account is not None:
             self._let_go(account)
 
-    def _let_go(self, account: Account) -> None:
-        """End this connection, and no other that was made since."""
+    def _let_go(self, account: Account, *, insists: bool = False) -> None:
+        """End this connection, and no other that was made since.
+
+        With `insists` it stays while TikTok cannot be asked, and that is raised: try again.
+        """
         program_id, member_id = account.program_id, account.member_id
         try:
             access = self.access(program_id, member_id, polls=_DISCONNECT_POLLS)
@@ -263,6 +269,8 @@ class AccountService:
         except NotConnected:
             logger.info("nothing to revoke")
         except TikTokError as error:
+            if insists and isinstance(error, TryLater | TryNow | OutcomeUnknown):
+                raise
             logger.warning("not revoked", extra={"tiktok": error.code, "log_id": error.log_id})
         try:
             self._store.forget(account, self._note(account, None))
@@ -275,6 +283,8 @@ class AccountService:
         """Let go of the account of a member who was removed; False if it is not theirs any more.
 
         Who came back meanwhile, as another person perhaps, keeps only what they connected since.
+        Nobody waits for this: while TikTok does not answer that is raised, and the account stays,
+        for a day at most.
         """
         # In this order: who comes back and connects in between keeps that.
         account = self._store.account(program_id, member_id)
@@ -285,7 +295,9 @@ class AccountService:
             self._programs.departed(member)
             return False
         if account is not None:
-            self._let_go(account)
+            since = member.removed_at if member and not back else None
+            late = since is None or self._clock.now() - since >= REVOKING_LIMIT
+            self._let_go(account, insists=not late)
         if member:
             self._programs.departed(member)
         logger.info("departed", extra={"program_id": program_id, "member_id": member_id})

@@ -28,7 +28,12 @@ from chalicelib.tiktok.model import (
     Account,
     Tokens,
 )
-from chalicelib.tiktok.service import DEPARTING_GRACE, AccountService, NotConnected
+from chalicelib.tiktok.service import (
+    DEPARTING_GRACE,
+    REVOKING_LIMIT,
+    AccountService,
+    NotConnected,
+)
 from chalicelib.tiktok.store import AccountItem, AccountStore
 from tests.integration.conftest import Calls
 from tests.integration.house import CONTEXT, HALF_A_YEAR, TWO_HOURS, FakeTikTok, Greenroom
@@ -733,3 +738,49 @@ def test_a_sweep_begins_nothing_more_when_its_time_is_up(
     answers = iter([False, True])
     assert greenroom.house.tiktok.let_go_departed(lambda: next(answers)) == 1
     assert greenroom.house.tiktok.let_go_departed() == 1
+
+
+def test_whoever_tiktok_does_not_let_go_of_now_is_let_go_of_later(
+    greenroom: Greenroom, tiktok: FakeTikTok
+) -> None:
+    leaver = removed(greenroom, "cleo")
+    depart = lambda: greenroom.house.performances.depart(leaver.program_id, leaver.member_id)  # noqa: E731
+    errors: list[TikTokError] = [
+        TryLater("server_error"),
+        TryNow("not_sent"),
+        OutcomeUnknown("no_answer"),
+    ]
+    for error in errors:
+        tiktok.next_of["revoke"] = [error]
+        with pytest.raises(type(error)):  # the stream brings it again
+            depart()
+        assert stored(greenroom, leaver) is not None
+    tiktok.next_of["revoke"] = [TryLater("server_error")]
+    greenroom.clock.advance(DEPARTING_GRACE + SECOND)
+    assert worker.renew(greenroom.house.tiktok, CONTEXT) == 0
+    assert worker.renew(greenroom.house.tiktok, CONTEXT) == 1
+    assert tiktok.revoked == ["access-cleo-1"]
+    assert stored(greenroom, leaver) is None
+
+
+def test_tokens_that_tiktok_does_not_revoke_for_a_day_are_forgotten_all_the_same(
+    greenroom: Greenroom, tiktok: FakeTikTok
+) -> None:
+    leaver = removed(greenroom, "cleo")
+    greenroom.clock.advance(REVOKING_LIMIT)
+    tiktok.next_of["refresh"] = [TryLater("server_error")]
+    assert worker.renew(greenroom.house.tiktok, CONTEXT) == 1
+    assert stored(greenroom, leaver) is None
+
+
+def test_whoever_came_back_does_not_keep_an_account_that_tiktok_does_not_let_go_of(
+    greenroom: Greenroom, tiktok: FakeTikTok
+) -> None:
+    leaver = removed(greenroom, "cleo")
+    greenroom.clock.advance(SECOND)
+    greenroom.house.members.invite(greenroom.manager, leaver.email, None, Role.MEMBER)
+    back = greenroom.signs_in(leaver.email)
+    tiktok.next_of["revoke"] = [TryLater("server_error")]
+    greenroom.house.performances.depart(leaver.program_id, leaver.member_id)
+    assert stored(greenroom, back) is None
+    assert greenroom.now(back).tiktok is None
