@@ -261,11 +261,8 @@ class AccountService:
 
         With `insists` it stays while TikTok cannot be asked, and that is raised: try again.
         """
-        program_id, member_id = account.program_id, account.member_id
         try:
-            access = self.access(program_id, member_id, polls=_DISCONNECT_POLLS)
-            if access.connected_at == account.connected_at:
-                self._client().revoke(access.token)
+            self._revoke(account)
         except NotConnected:
             logger.info("nothing to revoke")
         except TikTokError as error:
@@ -278,6 +275,18 @@ class AccountService:
             raise Problem(
                 ProblemCode.CHANGED_MEANWHILE, "Your account changed meanwhile. Try again."
             ) from error
+
+    def _revoke(self, account: Account, refused: str | None = None) -> None:
+        access = self.access(account.program_id, account.member_id, refused, _DISCONNECT_POLLS)
+        if access.connected_at != account.connected_at:
+            return
+        try:
+            self._client().revoke(access.token)
+        except AccessTokenRefused:
+            if refused:
+                raise
+            # Dead by itself; the consent need not be.
+            self._revoke(account, access.token)
 
     def depart(self, program_id: str, member_id: str) -> bool:
         """Let go of the account of a member who was removed; False if it is not theirs any more.

@@ -12,6 +12,7 @@ from chalicelib.foundation.identity import Caller, Role, TikTokState
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.tiktok import worker
 from chalicelib.tiktok.errors import (
+    AccessTokenRefused,
     Cause,
     OutcomeUnknown,
     Reconnect,
@@ -570,6 +571,16 @@ def test_disconnecting_revokes_with_a_live_token(
     greenroom.clock.advance(2 * FRESH_FOR)
     greenroom.house.tiktok.disconnect(ben.program_id, ben.member_id)
     assert tiktok.revoked == ["access-ben-2"]
+
+
+def test_disconnecting_revokes_with_a_token_that_tiktok_takes_however_fresh_ours_seems(
+    greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
+) -> None:
+    greenroom.connects(ben, "ben")
+    tiktok.next_of["revoke"] = [AccessTokenRefused("invalid_grant")]
+    greenroom.house.tiktok.disconnect(ben.program_id, ben.member_id)
+    assert tiktok.revoked == ["access-ben-2"]
+    assert stored(greenroom, ben) is None
 
 
 def test_an_account_whose_consent_is_gone_is_forgotten_too(
