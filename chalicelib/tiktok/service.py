@@ -263,7 +263,7 @@ class AccountService:
         """
         try:
             self._revoke(account)
-        except NotConnected:
+        except (NotConnected, Reconnect):
             logger.info("nothing to revoke")
         except TikTokError as error:
             if insists and isinstance(error, TryLater | TryNow | OutcomeUnknown):
@@ -277,6 +277,9 @@ class AccountService:
             ) from error
 
     def _revoke(self, account: Account, refused: str | None = None) -> None:
+        if account.state is TikTokState.RECONNECT_REQUIRED:
+            self._revoke_unusable(account)
+            return
         access = self.access(account.program_id, account.member_id, refused, _DISCONNECT_POLLS)
         if access.connected_at != account.connected_at:
             return
@@ -287,6 +290,14 @@ class AccountService:
                 raise
             # Dead by itself; the consent need not be.
             self._revoke(account, access.token)
+
+    def _revoke_unusable(self, account: Account) -> None:
+        """Revoke what nobody refreshes any more: it may lack but a permission."""
+        tokens = self._vault().unlock(account.program_id, account.member_id, account.tokens)
+        try:
+            self._client().revoke(tokens.access)
+        except AccessTokenRefused:
+            self._client().revoke(self._client().refresh(tokens.refresh).access_token)
 
     def depart(self, program_id: str, member_id: str) -> bool:
         """Let go of the account of a member who was removed; False if it is not theirs any more.

@@ -594,6 +594,23 @@ def test_an_account_whose_consent_is_gone_is_forgotten_too(
     assert greenroom.now(ben).tiktok is None
 
 
+@pytest.mark.parametrize("alive", ["access", "refresh", "neither"])
+def test_a_consent_that_lacks_a_permission_is_revoked_too(
+    greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller, alive: str
+) -> None:
+    greenroom.connects(ben, "ben")
+    greenroom.house.tiktok.give_up(ben.program_id, ben.member_id, "access-ben-1")
+    if alive != "access":
+        tiktok.next_of["revoke"] = [AccessTokenRefused("invalid_grant")]
+    if alive == "neither":
+        tiktok.live.clear()
+    greenroom.house.members.remove(greenroom.manager, ben.member_id)
+    greenroom.house.performances.depart(ben.program_id, ben.member_id)
+    revoked = {"access": ["access-ben-1"], "refresh": ["access-ben-2"], "neither": []}
+    assert tiktok.revoked == revoked[alive]
+    assert stored(greenroom, ben) is None
+
+
 def test_while_tiktok_is_not_set_up_nobody_is_sent_there(
     greenroom: Greenroom, ben: Caller, dynamodb: Any
 ) -> None:
