@@ -234,11 +234,22 @@ class AccountService:
                 "Log in to your own TikTok account and add that one.",
             ) from error
         except Conflict as error:
+            self._give_back(consent, grant)
             raise Problem(
                 ProblemCode.CHANGED_MEANWHILE, "Your account changed meanwhile. Add it again."
             ) from error
         logger.info("TikTok account connected", extra={"again": before is not None})
         return Connection(account, pending)
+
+    def _give_back(self, consent: Consent, grant: Grant) -> None:
+        """Revoke a consent that came too late: of who was removed nobody keeps it, or finds it."""
+        member = self._programs.member(consent.program_id, consent.member_id)
+        if member is not None and member.status is MemberStatus.ACTIVE:
+            return
+        try:
+            self._client().revoke(grant.access_token)
+        except TikTokError as error:
+            logger.warning("not given back", extra={"tiktok": error.code, "log_id": error.log_id})
 
     def account(self, caller: Caller) -> Account:
         """Read the caller's account. Raises the problem `not_found` while there is none."""

@@ -705,6 +705,28 @@ def removed(greenroom: Greenroom, name: str) -> Caller:
     return member
 
 
+def test_a_consent_given_by_who_was_removed_meanwhile_is_given_back(
+    greenroom: Greenroom, tiktok: FakeTikTok, dynamodb: Any, ben: Caller
+) -> None:
+    begun = greenroom.asks(ben)
+    remove = lambda: greenroom.house.members.remove(greenroom.manager, ben.member_id)  # noqa: E731
+    tiktok.next_of["person"] = [remove]
+    attempt = lambda: greenroom.comes_back(begun, "ben")  # noqa: E731
+    assert refusal(attempt) is ProblemCode.CHANGED_MEANWHILE
+    assert tiktok.revoked == ["access-ben-1"]
+    assert everything(dynamodb) == "[]"
+
+
+def test_a_consent_that_cannot_be_given_back_is_refused_all_the_same(
+    greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
+) -> None:
+    begun = greenroom.asks(ben)
+    greenroom.house.members.remove(greenroom.manager, ben.member_id)
+    tiktok.next_of["revoke"] = [TryLater("server_error")]
+    assert refusal(lambda: greenroom.comes_back(begun, "ben")) is ProblemCode.CHANGED_MEANWHILE
+    assert stored(greenroom, ben) is None
+
+
 def test_a_removal_whose_word_was_lost_is_found_by_the_clock(
     greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
 ) -> None:
