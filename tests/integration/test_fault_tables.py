@@ -15,7 +15,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis.stateful import run_state_machine_as_test
 from moto import mock_aws
 
-from tests.faults.expressions import Item
+from tests.faults.expressions import Item, Names, holds
 from tests.faults.flows import FLOWS, RENEWED
 from tests.faults.tables import Tables
 from tests.faults.world import World, theatre
@@ -46,6 +46,14 @@ def test_the_tables_in_memory_answer_what_motos_answer() -> None:
     assert {operation for operation, _, _ in heard} >= {"GetItem", "Query", "TransactWriteItems"}
     with mock_aws():
         replay(before, heard, after)
+
+
+def test_a_set_is_the_same_in_whatever_order_it_is_written() -> None:
+    item: Item = {"ids": {"SS": ["a", "b"]}}
+    other_way_round = Names({}, {":ids": {"SS": ["b", "a"]}})
+    assert holds("ids = :ids", item, other_way_round)
+    assert holds("ids IN (:ids)", item, other_way_round)
+    assert not holds("ids <> :ids", item, other_way_round)
 
 
 def test_what_a_play_asks_of_them_is_answered_as_by_moto() -> None:
