@@ -197,8 +197,8 @@ class _Reader:
 
             return between
         if operator == "<>":
-            return lambda item, names: not _same(
-                names.operand(word, item), names.operand(other, item)
+            return lambda item, names: (
+                not _same(names.operand(word, item), names.operand(other, item))
             )
         compare = _COMPARE[operator]
 
