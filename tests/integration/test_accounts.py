@@ -794,7 +794,6 @@ def test_whoever_tiktok_does_not_let_go_of_now_is_let_go_of_later(
     greenroom: Greenroom, tiktok: FakeTikTok
 ) -> None:
     leaver = removed(greenroom, "cleo")
-    depart = lambda: greenroom.house.performances.depart(leaver.program_id, leaver.member_id)  # noqa: E731
     errors: list[TikTokError] = [
         TryLater("server_error"),
         TryNow("not_sent"),
@@ -803,7 +802,7 @@ def test_whoever_tiktok_does_not_let_go_of_now_is_let_go_of_later(
     for error in errors:
         tiktok.next_of["revoke"] = [error]
         with pytest.raises(type(error)):  # the stream brings it again
-            depart()
+            greenroom.house.performances.depart(leaver.program_id, leaver.member_id)
         assert stored(greenroom, leaver) is not None
     tiktok.next_of["revoke"] = [TryLater("server_error")]
     greenroom.clock.advance(DEPARTING_GRACE + SECOND)
