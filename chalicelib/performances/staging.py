@@ -191,12 +191,16 @@ class Stager:
     def _access_to_send(self, performance: Performance) -> Access:
         """Give access for bytes to go out; not to the account of who was removed.
 
-        That account goes when the removal is heard of, which may take its time.
+        That account goes when the removal is heard of, which may take its time: somebody, perhaps
+        another person of that address, may have been invited again by then.
         """
         member = self._programs.member(performance.program_id, performance.member_id)
         if member is None or member.status is not MemberStatus.ACTIVE:
             raise NotConnected
-        return self._access(performance)
+        access = self._access(performance)
+        if access.connected_at < member.invited_at:
+            raise NotConnected
+        return access
 
     def _access(self, performance: Performance, refused: str | None = None) -> Access:
         access = self._accounts.access(performance.program_id, performance.member_id, refused)

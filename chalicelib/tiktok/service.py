@@ -55,6 +55,9 @@ PUT_OFF_LEAST, PUT_OFF_MOST = timedelta(minutes=5), timedelta(hours=6)
 DEPARTING_GRACE = timedelta(minutes=15)
 """Who was removed should long be let go of by then: the table's stream tells of it."""
 
+REVOKING_LIMIT = timedelta(days=1)
+"""How long TikTok is asked to revoke the tokens of who was removed, before they are forgotten."""
+
 
 class NotConnected(Exception):
     """The member has no TikTok account, or has to connect it again."""
@@ -231,11 +234,22 @@ class AccountService:
                 "Log in to your own TikTok account and add that one.",
             ) from error
         except Conflict as error:
+            self._give_back(consent, grant)
             raise Problem(
                 ProblemCode.CHANGED_MEANWHILE, "Your account changed meanwhile. Add it again."
             ) from error
         logger.info("TikTok account connected", extra={"again": before is not None})
         return Connection(account, pending)
+
+    def _give_back(self, consent: Consent, grant: Grant) -> None:
+        """Revoke a consent that came too late: of who was removed nobody keeps it, or finds it."""
+        member = self._programs.member(consent.program_id, consent.member_id)
+        if member is not None and member.status is MemberStatus.ACTIVE:
+            return
+        try:
+            self._client().revoke(grant.access_token)
+        except TikTokError as error:
+            logger.warning("not given back", extra={"tiktok": error.code, "log_id": error.log_id})
 
     def account(self, caller: Caller) -> Account:
         """Read the caller's account. Raises the problem `not_found` while there is none."""
@@ -253,16 +267,18 @@ class AccountService:
         if account is not None:
             self._let_go(account)
 
-    def _let_go(self, account: Account) -> None:
-        """End this connection, and no other that was made since."""
-        program_id, member_id = account.program_id, account.member_id
+    def _let_go(self, account: Account, *, insists: bool = False) -> None:
+        """End this connection, and no other that was made since.
+
+        With `insists` it stays while TikTok cannot be asked, and that is raised: try again.
+        """
         try:
-            access = self.access(program_id, member_id, polls=_DISCONNECT_POLLS)
-            if access.connected_at == account.connected_at:
-                self._client().revoke(access.token)
-        except NotConnected:
+            self._revoke(account)
+        except (NotConnected, Reconnect):
             logger.info("nothing to revoke")
         except TikTokError as error:
+            if insists and isinstance(error, TryLater | TryNow | OutcomeUnknown):
+                raise
             logger.warning("not revoked", extra={"tiktok": error.code, "log_id": error.log_id})
         try:
             self._store.forget(account, self._note(account, None))
@@ -271,10 +287,35 @@ class AccountService:
                 ProblemCode.CHANGED_MEANWHILE, "Your account changed meanwhile. Try again."
             ) from error
 
+    def _revoke(self, account: Account, refused: str | None = None) -> None:
+        if account.state is TikTokState.RECONNECT_REQUIRED:
+            self._revoke_unusable(account)
+            return
+        access = self.access(account.program_id, account.member_id, refused, _DISCONNECT_POLLS)
+        if access.connected_at != account.connected_at:
+            return
+        try:
+            self._client().revoke(access.token)
+        except AccessTokenRefused:
+            if refused:
+                raise
+            # Dead by itself; the consent need not be.
+            self._revoke(account, access.token)
+
+    def _revoke_unusable(self, account: Account) -> None:
+        """Revoke what nobody refreshes any more: it may lack but a permission."""
+        tokens = self._vault().unlock(account.program_id, account.member_id, account.tokens)
+        try:
+            self._client().revoke(tokens.access)
+        except AccessTokenRefused:
+            self._client().revoke(self._client().refresh(tokens.refresh).access_token)
+
     def depart(self, program_id: str, member_id: str) -> bool:
         """Let go of the account of a member who was removed; False if it is not theirs any more.
 
         Who came back meanwhile, as another person perhaps, keeps only what they connected since.
+        Nobody waits for this: while TikTok does not answer that is raised, and the account stays,
+        for a day at most.
         """
         # In this order: who comes back and connects in between keeps that.
         account = self._store.account(program_id, member_id)
@@ -285,7 +326,9 @@ class AccountService:
             self._programs.departed(member)
             return False
         if account is not None:
-            self._let_go(account)
+            since = member.removed_at if member and not back else None
+            late = since is None or self._clock.now() - since >= REVOKING_LIMIT
+            self._let_go(account, insists=not late)
         if member:
             self._programs.departed(member)
         logger.info("departed", extra={"program_id": program_id, "member_id": member_id})

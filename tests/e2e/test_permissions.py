@@ -51,10 +51,11 @@ class Person:
 
 @dataclass(frozen=True)
 class World:
-    """Everybody, and what the home program has."""
+    """Everybody, and what the home program has; what is `hidden` is for a private channel."""
 
     home: str
     ids: Mapping[str, str]
+    hidden: Mapping[str, str]
     people: tuple[Person, ...]
 
     def at_home(self) -> tuple[Person, ...]:
@@ -109,9 +110,12 @@ def world(backstage: Backstage, witness: Witness, nobody: Api, stranger: Api, cl
         "channel_id": made("/channels", "channel_id", name="Channel", kind="public"),
         "campaign_id": made("/campaigns", "campaign_id", name="Campaign"),
     }
+    board = made("/channels", "channel_id", name="Board", kind="private")
+    hidden = manager.create(upload, channel_ids=[board])["activity_id"]
     return World(
         home,
         ids,
+        {"channel_id": board, "activity_id": hidden},
         (
             Person("manager", manager, Role.MANAGER, home=True),
             Person("member", member, Role.MEMBER, home=True),
@@ -164,6 +168,27 @@ def test_who_may_not_is_told_so_by_every_route_and_changes_nothing(
         assert backstage.state() == before
 
 
+def test_what_is_private_is_not_there_for_who_is_not_in_it(
+    world: World, backstage: Backstage
+) -> None:
+    """By whichever route that members may call with an id; nor do their lists have it."""
+    member = next(each for each in world.at_home() if each.role is Role.MEMBER)
+    walked: set[str] = set()
+    with backstage.clock_stopped():
+        before = backstage.state()
+        for operation, entry in WALK:
+            if entry.who is Who.MEMBER and operation.names & world.hidden.keys():
+                answer = ask(member.api, operation, entry, {**world.ids, **world.hidden})
+                assert answer.problem == (404, "not_found"), operation.operation_id
+                assert same(answer, ask(member.api, operation, entry, UNKNOWN))
+                walked |= operation.names
+            elif entry.who is Who.MEMBER and operation.method == "GET" and not operation.names:
+                told = str(ask(member.api, operation, entry, world.ids).raw)
+                assert not [each for each in world.hidden.values() if each in told]
+        assert walked == world.hidden.keys()
+        assert backstage.state() == before
+
+
 def test_another_programs_people_do_it_all_on_their_own_ground(
     world: World, backstage: Backstage
 ) -> None:
@@ -174,7 +199,9 @@ def test_another_programs_people_do_it_all_on_their_own_ground(
                 what = f"{person.who}: {operation.operation_id}: {answer.problem}"
                 assert answer.status in operation.successes or answer.status == 404, what
                 found = [
-                    name for name in (world.home, *world.ids.values()) if name in str(answer.raw)
+                    name
+                    for name in (world.home, *world.ids.values(), *world.hidden.values())
+                    if name in str(answer.raw)
                 ]
                 assert not found, f"{what} tells of {found}"
 

@@ -13,6 +13,7 @@ ZONE = ZoneInfo("Europe/Berlin")
 INBOX = 5
 DAY = timedelta(days=1)
 TWO_HOURS = timedelta(hours=2)
+NEVER = datetime.min.replace(tzinfo=UTC)
 Refusal = ProblemCode | None
 Place = tuple[int, str, int]
 """Rank, member, points."""
@@ -28,12 +29,19 @@ class Person:
     status: str = "invited"
     channels: set[str] = field(default_factory=set)
     account: str | None = None
+    invited_at: datetime = NEVER
+    connected_at: datetime = NEVER
     places: dict[str, datetime] = field(default_factory=dict)
     marks: dict[str, str | None] = field(default_factory=dict)
 
     @property
     def runs_it(self) -> bool:
         return self.status == "active" and self.role is Role.MANAGER
+
+    @property
+    def had_account_before(self) -> bool:
+        """Whether what is connected is of who was removed, and not yet let go of."""
+        return self.connected_at < self.invited_at
 
 
 @dataclass
@@ -225,7 +233,7 @@ class Naive:
             else:
                 send.held_at = send.held_at or now
             return
-        if send.person.status != "active":
+        if send.person.status != "active" or send.person.had_account_before:
             return  # nothing goes to the account of who was removed; once it is gone, this fails
         if send.held_at is not None:
             send.held_at, send.since = None, now

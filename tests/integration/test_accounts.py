@@ -12,6 +12,7 @@ from chalicelib.foundation.identity import Caller, Role, TikTokState
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.tiktok import worker
 from chalicelib.tiktok.errors import (
+    AccessTokenRefused,
     Cause,
     OutcomeUnknown,
     Reconnect,
@@ -28,7 +29,12 @@ from chalicelib.tiktok.model import (
     Account,
     Tokens,
 )
-from chalicelib.tiktok.service import DEPARTING_GRACE, AccountService, NotConnected
+from chalicelib.tiktok.service import (
+    DEPARTING_GRACE,
+    REVOKING_LIMIT,
+    AccountService,
+    NotConnected,
+)
 from chalicelib.tiktok.store import AccountItem, AccountStore
 from tests.integration.conftest import Calls
 from tests.integration.house import CONTEXT, HALF_A_YEAR, TWO_HOURS, FakeTikTok, Greenroom
@@ -567,6 +573,16 @@ def test_disconnecting_revokes_with_a_live_token(
     assert tiktok.revoked == ["access-ben-2"]
 
 
+def test_disconnecting_revokes_with_a_token_that_tiktok_takes_however_fresh_ours_seems(
+    greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
+) -> None:
+    greenroom.connects(ben, "ben")
+    tiktok.next_of["revoke"] = [AccessTokenRefused("invalid_grant")]
+    greenroom.house.tiktok.disconnect(ben.program_id, ben.member_id)
+    assert tiktok.revoked == ["access-ben-2"]
+    assert stored(greenroom, ben) is None
+
+
 def test_an_account_whose_consent_is_gone_is_forgotten_too(
     greenroom: Greenroom, tiktok: FakeTikTok, dynamodb: Any, ben: Caller
 ) -> None:
@@ -576,6 +592,23 @@ def test_an_account_whose_consent_is_gone_is_forgotten_too(
     greenroom.house.tiktok.disconnect(ben.program_id, ben.member_id)
     assert everything(dynamodb) == "[]"
     assert greenroom.now(ben).tiktok is None
+
+
+@pytest.mark.parametrize("alive", ["access", "refresh", "neither"])
+def test_a_consent_that_lacks_a_permission_is_revoked_too(
+    greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller, alive: str
+) -> None:
+    greenroom.connects(ben, "ben")
+    greenroom.house.tiktok.give_up(ben.program_id, ben.member_id, "access-ben-1")
+    if alive != "access":
+        tiktok.next_of["revoke"] = [AccessTokenRefused("invalid_grant")]
+    if alive == "neither":
+        tiktok.live.clear()
+    greenroom.house.members.remove(greenroom.manager, ben.member_id)
+    greenroom.house.performances.depart(ben.program_id, ben.member_id)
+    revoked = {"access": ["access-ben-1"], "refresh": ["access-ben-2"], "neither": []}
+    assert tiktok.revoked == revoked[alive]
+    assert stored(greenroom, ben) is None
 
 
 def test_while_tiktok_is_not_set_up_nobody_is_sent_there(
@@ -672,6 +705,28 @@ def removed(greenroom: Greenroom, name: str) -> Caller:
     return member
 
 
+def test_a_consent_given_by_who_was_removed_meanwhile_is_given_back(
+    greenroom: Greenroom, tiktok: FakeTikTok, dynamodb: Any, ben: Caller
+) -> None:
+    begun = greenroom.asks(ben)
+    remove = lambda: greenroom.house.members.remove(greenroom.manager, ben.member_id)  # noqa: E731
+    tiktok.next_of["person"] = [remove]
+    attempt = lambda: greenroom.comes_back(begun, "ben")  # noqa: E731
+    assert refusal(attempt) is ProblemCode.CHANGED_MEANWHILE
+    assert tiktok.revoked == ["access-ben-1"]
+    assert everything(dynamodb) == "[]"
+
+
+def test_a_consent_that_cannot_be_given_back_is_refused_all_the_same(
+    greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
+) -> None:
+    begun = greenroom.asks(ben)
+    greenroom.house.members.remove(greenroom.manager, ben.member_id)
+    tiktok.next_of["revoke"] = [TryLater("server_error")]
+    assert refusal(lambda: greenroom.comes_back(begun, "ben")) is ProblemCode.CHANGED_MEANWHILE
+    assert stored(greenroom, ben) is None
+
+
 def test_a_removal_whose_word_was_lost_is_found_by_the_clock(
     greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
 ) -> None:
@@ -733,3 +788,48 @@ def test_a_sweep_begins_nothing_more_when_its_time_is_up(
     answers = iter([False, True])
     assert greenroom.house.tiktok.let_go_departed(lambda: next(answers)) == 1
     assert greenroom.house.tiktok.let_go_departed() == 1
+
+
+def test_whoever_tiktok_does_not_let_go_of_now_is_let_go_of_later(
+    greenroom: Greenroom, tiktok: FakeTikTok
+) -> None:
+    leaver = removed(greenroom, "cleo")
+    errors: list[TikTokError] = [
+        TryLater("server_error"),
+        TryNow("not_sent"),
+        OutcomeUnknown("no_answer"),
+    ]
+    for error in errors:
+        tiktok.next_of["revoke"] = [error]
+        with pytest.raises(type(error)):  # the stream brings it again
+            greenroom.house.performances.depart(leaver.program_id, leaver.member_id)
+        assert stored(greenroom, leaver) is not None
+    tiktok.next_of["revoke"] = [TryLater("server_error")]
+    greenroom.clock.advance(DEPARTING_GRACE + SECOND)
+    assert worker.renew(greenroom.house.tiktok, CONTEXT) == 0
+    assert worker.renew(greenroom.house.tiktok, CONTEXT) == 1
+    assert tiktok.revoked == ["access-cleo-1"]
+    assert stored(greenroom, leaver) is None
+
+
+def test_tokens_that_tiktok_does_not_revoke_for_a_day_are_forgotten_all_the_same(
+    greenroom: Greenroom, tiktok: FakeTikTok
+) -> None:
+    leaver = removed(greenroom, "cleo")
+    greenroom.clock.advance(REVOKING_LIMIT)
+    tiktok.next_of["refresh"] = [TryLater("server_error")]
+    assert worker.renew(greenroom.house.tiktok, CONTEXT) == 1
+    assert stored(greenroom, leaver) is None
+
+
+def test_whoever_came_back_does_not_keep_an_account_that_tiktok_does_not_let_go_of(
+    greenroom: Greenroom, tiktok: FakeTikTok
+) -> None:
+    leaver = removed(greenroom, "cleo")
+    greenroom.clock.advance(SECOND)
+    greenroom.house.members.invite(greenroom.manager, leaver.email, None, Role.MEMBER)
+    back = greenroom.signs_in(leaver.email)
+    tiktok.next_of["revoke"] = [TryLater("server_error")]
+    greenroom.house.performances.depart(leaver.program_id, leaver.member_id)
+    assert stored(greenroom, back) is None
+    assert greenroom.now(back).tiktok is None

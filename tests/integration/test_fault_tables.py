@@ -49,6 +49,14 @@ def test_the_tables_in_memory_answer_what_motos_answer() -> None:
         replay(before, heard, after)
 
 
+def test_a_set_is_the_same_in_whatever_order_it_is_written() -> None:
+    item: Item = {"ids": {"SS": ["a", "b"]}}
+    other_way_round = Names({}, {":ids": {"SS": ["b", "a"]}})
+    assert holds("ids = :ids", item, other_way_round)
+    assert holds("ids IN (:ids)", item, other_way_round)
+    assert not holds("ids <> :ids", item, other_way_round)
+
+
 def test_what_a_play_asks_of_them_is_answered_as_by_moto() -> None:
     heard: list[Heard] = []
     compared: set[str] = set()

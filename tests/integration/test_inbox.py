@@ -377,6 +377,15 @@ def removes(theatre: Theatre) -> None:
     )
 
 
+def invited_anew(theatre: Theatre) -> None:
+    MemberItem(theatre.ana.program_id, f"member#{theatre.ana.member_id}").update(
+        [
+            MemberItem.status.set(MemberStatus.ACTIVE.value),
+            MemberItem.invited_at.set(theatre.clock.now()),
+        ]
+    )
+
+
 def test_who_leaves_the_program_is_revoked_and_keeps_the_ledger(theatre: Theatre) -> None:
     performance = theatre.performed()
     performances = theatre.greenroom.house.performances
@@ -423,12 +432,7 @@ def test_who_came_back_before_their_leaving_was_heard_of_keeps_only_a_connection
 
     removes(theatre)
     theatre.later(MINUTE)
-    MemberItem(theatre.ana.program_id, f"member#{theatre.ana.member_id}").update(
-        [
-            MemberItem.status.set(MemberStatus.ACTIVE.value),
-            MemberItem.invited_at.set(theatre.clock.now()),
-        ]
-    )
+    invited_anew(theatre)
     performances = theatre.greenroom.house.performances
     performances.depart(*whose(theatre))
     assert refresh_tokens() == 0
@@ -436,6 +440,18 @@ def test_who_came_back_before_their_leaving_was_heard_of_keeps_only_a_connection
     comes_back(theatre)
     performances.depart(*whose(theatre))
     assert refresh_tokens() == 1
+
+
+def test_nothing_goes_to_the_account_of_who_had_the_address_before(theatre: Theatre) -> None:
+    """Their leaving is not yet heard of when somebody, invited again, is back in their place."""
+    removes(theatre)
+    theatre.later(MINUTE)
+    invited_anew(theatre)
+    performance = theatre.performed()
+    assert theatre.stage(performance).state is State.QUEUED
+    assert (theatre.drafts, theatre.uploads) == (0, 0)
+    theatre.greenroom.house.performances.depart(*whose(theatre))
+    assert theatre.stage(performance).failure == "reconnect_required"
 
 
 def test_who_never_posts_has_their_places_cleared_away_before_they_need_them(

@@ -16,6 +16,7 @@ from chalicelib.performances import worker
 from chalicelib.performances.model import Performance, State, Status, next_look
 from chalicelib.performances.service import PENDING_GRACE, AccountRequired
 from chalicelib.points.model import Totals
+from chalicelib.programs.model import ChannelKind
 from chalicelib.tiktok.model import PendingSend
 from chalicelib.tiktok.service import PUT_OFF_LEAST, PUT_OFF_MOST, Authorization
 from chalicelib.tiktok.webhooks import MOST_AHEAD, OLDEST
@@ -351,6 +352,26 @@ def test_a_send_whose_activity_ended_meanwhile_is_not_made_and_the_member_is_tol
     greenroom.clock.advance(PENDING_GRACE + SECOND)
     assert greenroom.house.performances.send_pending() == 0
     assert nothing_came_of_it(greenroom, ben, dynamodb)
+
+
+def test_a_send_that_waited_is_not_made_for_who_left_the_private_channel_meanwhile(
+    greenroom: Greenroom,
+) -> None:
+    channels, ben = greenroom.house.channels, greenroom.member("ben")
+    board = channels.create(greenroom.manager, "Board", ChannelKind.PRIVATE).channel.channel_id
+    channels.add(greenroom.manager, board, [ben.member_id])
+    activity = greenroom.activity(channel_ids=frozenset({board}))
+    begun = asked(greenroom, greenroom.now(ben), activity)
+    channels.take_out(greenroom.manager, board, ben.member_id)
+    connected = greenroom.comes_back(begun, "ben")
+    assert connected.problem is not None
+    assert str(connected.problem) == "not_found: There is no such activity."
+    assert connected.performance is None
+    channels.add(greenroom.manager, board, [ben.member_id])
+    greenroom.clock.advance(PENDING_GRACE + SECOND)
+    assert greenroom.house.performances.send_pending() == 0  # nor once they are back
+    assert greenroom.feed(greenroom.now(ben)) == [activity.activity_id]
+    assert greenroom.history(ben) == []
 
 
 def test_a_denied_consent_sends_nothing(greenroom: Greenroom, dynamodb: Any) -> None:

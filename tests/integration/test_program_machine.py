@@ -297,7 +297,7 @@ class Play(RuleBasedStateMachine):
         made = self.tried(refusal, lambda: self.house.members.invite(chief, email, None, role))
         if made and known:
             assert made.member_id == known.member_id
-            known.status, known.role = "invited", role
+            known.status, known.role, known.invited_at = "invited", role, self.now
         elif made:
             self.naive.people[email] = Person(email, made.member_id, role)
 
@@ -325,7 +325,7 @@ class Play(RuleBasedStateMachine):
         """The table's stream tells of removals, however late."""
         person = self.departed.pop()
         self.house.performances.depart(self.program_id, person.member_id)
-        if person.status == "removed":
+        if person.status == "removed" or person.had_account_before:
             person.account = None
 
     def change_role(self, which: int, by: int, manager: bool) -> None:
@@ -504,7 +504,7 @@ class Play(RuleBasedStateMachine):
         self.clock.advance(TICK)
         if how == "connect":
             self.greenroom.connects(caller, plain)
-            person.account = "connected"
+            person.account, person.connected_at = "connected", self.now
         elif how == "disconnect":
             self.house.performances.disconnect(caller)
             person.account = None
@@ -528,7 +528,7 @@ class Play(RuleBasedStateMachine):
         assert told is refusal
         if begun and comes_back:
             self.clock.advance(MINUTE)
-            person.account = "connected"
+            person.account, person.connected_at = "connected", self.now
             refusal = self.naive.may_perform(person, task, self.now)
             connected = self.greenroom.comes_back(begun, person.email.partition("@")[0])
             assert (connected.problem and connected.problem.code) is refusal

@@ -534,6 +534,21 @@ def test_with_a_key_the_work_is_done_once_and_its_answer_replayed(visitor: Visit
     ]
 
 
+@pytest.mark.parametrize("code", ["not_a_member", "manager_only"])
+def test_an_answer_is_not_replayed_to_who_may_not_ask_any_more(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    assert visitor.ask("POST /activities", body=ACTIVITY, headers=KEY).status_code == 201
+    begun = list(visitor.memory.steps)
+    was = CALLERS["manager"]
+    monkeypatch.delitem(CALLERS, "manager")
+    if code == "manager_only":
+        monkeypatch.setitem(CALLERS, "manager", replace(was, role=Role.MEMBER))
+    told = problem(visitor.ask("POST /activities", body=ACTIVITY, headers=KEY))
+    assert told["code"] == code
+    assert visitor.memory.steps == begun
+
+
 def test_a_refused_request_lets_its_key_go(visitor: Visitor) -> None:
     visitor.activities.broken = Problem(ProblemCode.NOT_FOUND, "There is no such upload.")
     answer = visitor.ask("POST /activities", body=ACTIVITY, headers=KEY)
