@@ -6,14 +6,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from chalicelib.composition import House
 from chalicelib.foundation.identity import Caller, Role
+from chalicelib.foundation.logging import logger
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.programs.members import worker
 from chalicelib.programs.members.model import MAIL_AGAIN_AFTER, MAIL_TRIES, Due
-from chalicelib.programs.members.user_pool import UserPool
+from chalicelib.programs.members.user_pool import NotMailed, UserPool
 from chalicelib.programs.model import InvitationMail, Member
 from chalicelib.programs.store import MemberItem, member_key
 from tests.integration.conftest import Calls
@@ -22,7 +22,8 @@ from tests.integration.house import CONTEXT, Greenroom
 WAITING, SENT, FAILED = InvitationMail.WAITING, InvitationMail.SENT, InvitationMail.FAILED
 BEN = "ben@demo.example"
 USED_UP = {"Error": {"Code": "LimitExceededException", "Message": "Exceeded daily email limit"}}
-REFUSED = {"Error": {"Code": "InvalidParameterException", "Message": "Invalid email address"}}
+REFUSED = {"Error": {"Code": "InvalidParameterException", "Message": f"{BEN} is no address"}}
+UNDELIVERED = {"Error": {"Code": "CodeDeliveryFailureException", "Message": f"Not to {BEN}"}}
 EXISTS = {"Error": {"Code": "UsernameExistsException", "Message": "exists"}}
 
 
@@ -234,7 +235,7 @@ def test_mails_that_are_used_up_make_the_run_fail_and_are_tried_again_later(post
     first, second = post.invites(), post.invites("eve@demo.example")
     post.calls.fail("AdminCreateUser", USED_UP, times=2)
     for _ in range(2):
-        with pytest.raises(ClientError, match="daily email limit"):
+        with pytest.raises(NotMailed, match="LimitExceededException"):
             post.ticks()
     assert post.mailed() == [(first.email, "new"), (second.email, "new")]
     assert (post.now(first).mail, post.now(second).mail) == (WAITING, WAITING)
@@ -249,7 +250,7 @@ def test_an_address_that_keeps_failing_is_given_up_after_a_day_and_never_in_the_
     begun = post.clock.now()
     post.calls.fail("AdminCreateUser", USED_UP, times=MAIL_TRIES)
     for _ in range(MAIL_TRIES):
-        with pytest.raises(ClientError):
+        with pytest.raises(NotMailed):
             post.ticks()
         post.clock.at = post.due_at(ben)
     assert timedelta(hours=20) < post.clock.now() - begun < timedelta(hours=26)
@@ -275,6 +276,22 @@ def test_who_signs_in_while_they_are_mailed_anew_is_not_taken_for_a_failure(post
         post.calls.fail("AdminCreateUser", fault)
     assert post.ticks() == 0
     assert post.now(ben).mail is InvitationMail.CAN_SIGN_IN
+
+
+@pytest.mark.parametrize("fault", [REFUSED, UNDELIVERED])
+def test_no_log_and_no_failure_names_who_is_mailed(
+    post: Post, caplog: pytest.LogCaptureFixture, fault: dict[str, Any]
+) -> None:
+    post.invites()
+    post.calls.fail("AdminCreateUser", fault)
+    try:
+        post.ticks()
+    except NotMailed:
+        logger.exception("failed")  # as Lambda does with what a function raises
+    post.ticks(minutes=5)
+    told = caplog.text + "".join(repr(vars(record)) for record in caplog.records)
+    assert fault["Error"]["Code"] in told
+    assert BEN not in told
 
 
 def test_a_run_that_is_late_leaves_the_rest_to_the_next(post: Post) -> None:

@@ -12,6 +12,13 @@ if TYPE_CHECKING:
 _NEVER_SIGNED_IN = "FORCE_CHANGE_PASSWORD"
 
 
+class NotMailed(Exception):
+    """The pool did not mail somebody. Says why in AWS's code alone: its message may name them."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"The user pool did not mail an invitation: {code}.")
+
+
 class UserPool:
     def __init__(self, cognito: "CognitoIdentityProviderClient", pool_id: str) -> None:
         self._cognito = cognito
@@ -21,9 +28,18 @@ class UserPool:
         """Make a person's sign-in and have the pool mail them its first password.
 
         Who was mailed one and never used it gets another: the pool lets each live for seven days.
-        Told twice, it mails twice, and the later password holds. Raises botocore's errors for
-        whatever is not about this address: trouble of AWS, or mails of the day that are used up.
+        Told twice, it mails twice, and the later password holds. Raises `NotMailed` for whatever
+        is not about this address (mails of the day that are used up, trouble of AWS), and
+        BotoCoreError if there is no answer.
         """
+        from botocore.exceptions import ClientError
+
+        try:
+            return self._invite(email)
+        except ClientError as error:
+            raise NotMailed(error.response["Error"]["Code"]) from None
+
+    def _invite(self, email: str) -> InvitationMail:
         known = self._cognito.exceptions
         try:
             self._mail(email)
@@ -31,7 +47,7 @@ class UserPool:
             return self._invite_again(email)
         except known.InvalidParameterException as error:
             # An address that it does not take; ours are looser than RFC 5321.
-            logger.warning("invitation refused", extra={"told": str(error)})
+            logger.warning("invitation refused", extra={"told": error.response["Error"]["Code"]})
             return InvitationMail.FAILED
         return InvitationMail.SENT
 
