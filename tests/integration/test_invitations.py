@@ -13,7 +13,7 @@ from chalicelib.foundation.logging import logger
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.programs.members import worker
 from chalicelib.programs.members.model import MAIL_AGAIN_AFTER, MAIL_TRIES, Due
-from chalicelib.programs.members.user_pool import NotMailed, UserPool
+from chalicelib.programs.members.user_pool import NotMailed, UsedUp, UserPool
 from chalicelib.programs.model import InvitationMail, Member
 from chalicelib.programs.store import MemberItem, member_key
 from tests.integration.conftest import Calls
@@ -243,12 +243,23 @@ def test_mails_that_are_used_up_make_the_run_fail_and_are_tried_again_later(post
     assert post.ticks(minutes=5) == 2
 
 
+def test_mails_that_are_used_up_for_days_fail_nobody(post: Post) -> None:
+    ben = post.invites()
+    post.calls.fail("AdminCreateUser", USED_UP, times=3 * MAIL_TRIES)
+    for _ in range(3 * MAIL_TRIES):
+        with pytest.raises(UsedUp):
+            post.ticks()
+        post.clock.at = post.due_at(ben)
+    assert post.ticks() == 1
+    assert post.now(ben).mail is SENT
+
+
 def test_an_address_that_keeps_failing_is_given_up_after_a_day_and_never_in_the_way(
     post: Post,
 ) -> None:
     ben = post.invites()
     begun = post.clock.now()
-    post.calls.fail("AdminCreateUser", USED_UP, times=MAIL_TRIES)
+    post.calls.fail("AdminCreateUser", UNDELIVERED, times=MAIL_TRIES)
     for _ in range(MAIL_TRIES):
         with pytest.raises(NotMailed):
             post.ticks()

@@ -1,11 +1,13 @@
 """What the clock does for people who were invited: have them mailed."""
 
+from dataclasses import replace
+
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.sweeps import IsLate, never_late
 from chalicelib.programs.members.model import MAIL_TRIES, Due
 from chalicelib.programs.members.store import MemberStore
-from chalicelib.programs.members.user_pool import UserPool
+from chalicelib.programs.members.user_pool import UsedUp, UserPool
 from chalicelib.programs.model import InvitationMail
 
 
@@ -34,7 +36,12 @@ class Invitations:
         begun = due.begun(self._clock.now())
         if not self._store.begin_mail(due, begun):
             return None  # another run has it, they signed in, or they were removed
-        mail = self._outcome(due)
+        try:
+            mail = self._outcome(due)
+        except UsedUp:
+            # A try says something of an address only if it could have been mailed.
+            self._store.begin_mail(begun, replace(begun, tries=due.tries))
+            raise
         self._store.end_mail(begun, mail, self._clock.now())
         logger.info("invitation", extra={"member_id": due.member_id, "mail": mail.value})
         return mail

@@ -19,6 +19,13 @@ class NotMailed(Exception):
         super().__init__(f"The user pool did not mail an invitation: {code}.")
 
 
+class UsedUp(NotMailed):
+    """It mails nobody for now: a quota is used up, be it of the day or of this second."""
+
+
+_USED_UP = frozenset({"LimitExceededException", "TooManyRequestsException"})
+
+
 class UserPool:
     def __init__(self, cognito: "CognitoIdentityProviderClient", pool_id: str) -> None:
         self._cognito = cognito
@@ -28,16 +35,16 @@ class UserPool:
         """Make a person's sign-in and have the pool mail them its first password.
 
         Who was mailed one and never used it gets another: the pool lets each live for seven days.
-        Told twice, it mails twice, and the later password holds. Raises `NotMailed` for whatever
-        is not about this address (mails of the day that are used up, trouble of AWS), and
-        BotoCoreError if there is no answer.
+        Told twice, it mails twice, and the later password holds. Raises `UsedUp`, `NotMailed` for
+        whatever else is not about this address alone, and BotoCoreError if there is no answer.
         """
         from botocore.exceptions import ClientError
 
         try:
             return self._invite(email)
         except ClientError as error:
-            raise NotMailed(error.response["Error"]["Code"]) from None
+            code = error.response["Error"]["Code"]
+            raise (UsedUp if code in _USED_UP else NotMailed)(code) from None
 
     def _invite(self, email: str) -> InvitationMail:
         known = self._cognito.exceptions
