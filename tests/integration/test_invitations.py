@@ -12,8 +12,9 @@ from chalicelib.foundation.identity import Caller, Role
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.programs.members import worker
+from chalicelib.programs.members.invitations import MOST_UNDELIVERED
 from chalicelib.programs.members.model import MAIL_AGAIN_AFTER, MAIL_TRIES, Due
-from chalicelib.programs.members.user_pool import NotMailed, UsedUp, UserPool
+from chalicelib.programs.members.user_pool import NotMailed, Undelivered, UsedUp, UserPool
 from chalicelib.programs.model import InvitationMail, Member
 from chalicelib.programs.store import MemberItem, member_key
 from tests.integration.conftest import Calls
@@ -252,6 +253,26 @@ def test_mails_that_are_used_up_for_days_fail_nobody(post: Post) -> None:
         post.clock.at = post.due_at(ben)
     assert post.ticks() == 1
     assert post.now(ben).mail is SENT
+
+
+def test_an_address_to_which_nothing_is_delivered_holds_nobody_up_and_the_owner_hears_of_it(
+    post: Post,
+) -> None:
+    people = [post.invites(f"person{number}@demo.example") for number in range(4)]
+    post.calls.fail("AdminCreateUser", UNDELIVERED, times=2)
+    with pytest.raises(Undelivered, match="CodeDeliveryFailureException"):
+        post.ticks()
+    assert [post.now(each).mail for each in people] == [WAITING, WAITING, SENT, SENT]
+
+
+def test_a_sender_that_delivers_to_nobody_is_not_tried_with_everybody(post: Post) -> None:
+    for number in range(MOST_UNDELIVERED + 1):
+        post.invites(f"person{number}@demo.example")
+    post.calls.fail("AdminCreateUser", UNDELIVERED, times=MOST_UNDELIVERED)
+    with pytest.raises(Undelivered):
+        post.ticks()
+    assert len(post.mailed()) == MOST_UNDELIVERED
+    assert post.ticks() == 1
 
 
 def test_an_address_that_keeps_failing_is_given_up_after_a_day_and_never_in_the_way(

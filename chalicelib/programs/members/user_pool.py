@@ -19,11 +19,19 @@ class NotMailed(Exception):
         super().__init__(f"The user pool did not mail an invitation: {code}.")
 
 
+class Undelivered(NotMailed):
+    """This mail could not be handed over: because of its address, or of the pool's sender."""
+
+
 class UsedUp(NotMailed):
     """It mails nobody for now: a quota is used up, be it of the day or of this second."""
 
 
-_USED_UP = frozenset({"LimitExceededException", "TooManyRequestsException"})
+_REASONS = {
+    "CodeDeliveryFailureException": Undelivered,
+    "LimitExceededException": UsedUp,
+    "TooManyRequestsException": UsedUp,
+}
 
 
 class UserPool:
@@ -35,8 +43,9 @@ class UserPool:
         """Make a person's sign-in and have the pool mail them its first password.
 
         Who was mailed one and never used it gets another: the pool lets each live for seven days.
-        Told twice, it mails twice, and the later password holds. Raises `UsedUp`, `NotMailed` for
-        whatever else is not about this address alone, and BotoCoreError if there is no answer.
+        Told twice, it mails twice, and the later password holds. Raises `Undelivered`, `UsedUp`,
+        `NotMailed` for whatever else is not about this address alone, and BotoCoreError if there
+        is no answer.
         """
         from botocore.exceptions import ClientError
 
@@ -44,7 +53,7 @@ class UserPool:
             return self._invite(email)
         except ClientError as error:
             code = error.response["Error"]["Code"]
-            raise (UsedUp if code in _USED_UP else NotMailed)(code) from None
+            raise _REASONS.get(code, NotMailed)(code) from None
 
     def _invite(self, email: str) -> InvitationMail:
         known = self._cognito.exceptions
