@@ -152,6 +152,38 @@ def test_who_can_sign_in_already_is_not_mailed_and_their_manager_knows(post: Pos
     assert (post.now(ben).mail, post.now(ben).mailed_at) == (InvitationMail.CAN_SIGN_IN, None)
 
 
+@pytest.mark.parametrize("state", ["CONFIRMED", "RESET_REQUIRED", "EXTERNAL_PROVIDER"])
+def test_who_has_chosen_a_password_or_signs_in_elsewhere_can_sign_in(
+    post: Post, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    assert outcome_for(post, monkeypatch, UserStatus=state) is InvitationMail.CAN_SIGN_IN
+
+
+@pytest.mark.parametrize("state", ["UNCONFIRMED", "ARCHIVED", "COMPROMISED", "UNKNOWN"])
+def test_nobody_is_said_to_sign_in_whom_the_pool_would_not_let_in(
+    post: Post, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    assert outcome_for(post, monkeypatch, UserStatus=state) is FAILED
+
+
+@pytest.mark.parametrize("state", ["CONFIRMED", "FORCE_CHANGE_PASSWORD"])
+def test_whom_the_owner_has_disabled_is_neither_mailed_nor_said_to_sign_in(
+    post: Post, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    assert outcome_for(post, monkeypatch, UserStatus=state, Enabled=False) is FAILED
+    assert post.mailed() == [(BEN, "new")]
+
+
+def outcome_for(post: Post, monkeypatch: pytest.MonkeyPatch, **user: Any) -> InvitationMail | None:
+    """Tell what becomes of the mail to somebody whom the pool knows as this."""
+    post.signs_up()
+    get = post.cognito.admin_get_user
+    monkeypatch.setattr(post.cognito, "admin_get_user", lambda **given: get(**given) | user)
+    ben = post.invites()
+    assert post.ticks() == 0
+    return post.now(ben).mail
+
+
 def test_where_people_sign_in_elsewhere_nobody_is_mailed(post: Post) -> None:
     ben = post.invites()
     assert post.ticks(post.wired("")) == 0

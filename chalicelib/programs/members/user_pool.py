@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cognito_idp.type_defs import AdminCreateUserRequestTypeDef
 
 _NEVER_SIGNED_IN = "FORCE_CHANGE_PASSWORD"
+_SIGNS_IN = frozenset({"CONFIRMED", "RESET_REQUIRED", "EXTERNAL_PROVIDER"})
 
 
 class NotMailed(Exception):
@@ -70,7 +71,11 @@ class UserPool:
     def _invite_again(self, email: str) -> InvitationMail:
         known = self._cognito.exceptions
         user = self._cognito.admin_get_user(UserPoolId=self._pool_id, Username=email)
-        if user.get("UserStatus") != _NEVER_SIGNED_IN:
+        state = user.get("UserStatus") if user.get("Enabled", True) else "disabled"
+        if state not in {_NEVER_SIGNED_IN, *_SIGNS_IN}:
+            logger.warning("invitation refused", extra={"told": state})
+            return InvitationMail.FAILED
+        if state in _SIGNS_IN:
             return InvitationMail.CAN_SIGN_IN
         try:
             self._mail(email, again=True)
