@@ -627,6 +627,7 @@ def test_the_pool_mails_by_the_owners_sender_whose_address_a_domain_does_not_tel
     }
     words = pool["AdminCreateUserConfig"]["InviteMessageTemplate"]["EmailMessage"]
     assert (words.count("{username}"), words.count("{####}")) == (1, 1)
+    assert "<p>{####}</p>" in words  # nothing beside it that might be taken for a part of it
     assert (url in words, "$" in words) == (True, False)
 
 
