@@ -1,4 +1,4 @@
-"""Invitations reach people by mail: once, whatever fails, and only those whom it concerns."""
+"""Invitations reach people by mail, whatever fails, hardly ever twice, and nobody else."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
