@@ -567,7 +567,7 @@ def resolved(template: dict[str, Any], value: Any, given: dict[str, str]) -> Any
     def filled(value: Any) -> str:
         text, values = value if isinstance(value, list) else (value, {})
         inner = known | {name: of(each) for name, each in values.items()}
-        return re.sub(r"\$\{(.+?)\}", lambda found: inner.get(found[1], found[1]), text)
+        return re.sub(r"\$\{(.+?)\}", lambda found: str(inner.get(found[1], found[1])), text)
 
     functions: dict[str, Callable[[Any], Any]] = {
         "Fn::If": lambda its: of(its[1] if of(template["Conditions"][its[0]]) else its[2]),

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.client import BaseClient
 
 from chalicelib.composition import House
 from chalicelib.foundation.identity import Caller, Role
@@ -242,6 +243,32 @@ def test_a_run_that_dies_after_the_mail_leaves_one_that_mails_again(
     assert post.ticks(minutes=1) == 1
     assert post.mailed() == [(BEN, "new"), (BEN, "new"), (BEN, "RESEND")]
     assert post.now(ben).mail is SENT
+
+
+@pytest.mark.parametrize("made", range(1, 7))
+def test_a_run_that_dies_after_any_of_its_calls_is_made_good_by_a_later_one(
+    post: Post, monkeypatch: pytest.MonkeyPatch, made: int
+) -> None:
+    post.cognito.admin_create_user(UserPoolId=post.pool_id, Username=BEN)  # it takes most calls
+    ben = post.invites()
+    post.mailed()
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def dies(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+        try:
+            return call(client, operation, parameters)
+        finally:
+            if len(post.calls.made) == made:
+                raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(BaseClient, "_make_api_call", dies)
+        with pytest.raises(KeyboardInterrupt):
+            post.ticks()
+    post.ticks(minutes=5)
+    assert post.now(ben).mail is SENT
+    mails = [action for _, action in post.mailed()].count("RESEND")
+    assert mails == (2 if made == 5 else 1)  # only a mail that was not noted goes out again
 
 
 @pytest.mark.parametrize("back", [True, False])
