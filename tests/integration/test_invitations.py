@@ -315,13 +315,15 @@ def test_mails_that_are_used_up_for_days_fail_nobody(post: Post) -> None:
 
 
 def test_an_address_to_which_nothing_is_delivered_holds_nobody_up_and_the_owner_hears_of_it(
-    post: Post,
+    post: Post, caplog: pytest.LogCaptureFixture
 ) -> None:
     people = [post.invites(f"person{number}@demo.example") for number in range(4)]
     post.calls.fail("AdminCreateUser", UNDELIVERED, times=2)
     with pytest.raises(Undelivered, match="CodeDeliveryFailureException"):
         post.ticks()
     assert [post.now(each).mail for each in people] == [WAITING, WAITING, SENT, SENT]
+    warned = [vars(each)["member_id"] for each in caplog.records if each.levelname == "WARNING"]
+    assert warned == [each.member_id for each in people[:2]]
 
 
 def test_a_sender_that_delivers_to_nobody_is_not_tried_with_everybody(post: Post) -> None:

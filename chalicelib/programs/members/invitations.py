@@ -36,6 +36,8 @@ class Invitations:
             try:
                 sent += self._mail(due) is InvitationMail.SENT
             except Undelivered as error:
+                facts = {"member_id": due.member_id, "tries": due.tries + 1}
+                logger.warning("invitation undelivered", extra=facts)
                 undelivered.append(error)
         if undelivered:
             raise undelivered[0]
