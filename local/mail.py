@@ -8,7 +8,7 @@ import requests
 
 from local.failure import Failure
 
-SENDER = "greenroom.example"
+DOMAIN = "greenroom.example"
 TIMEOUT_SECONDS = 30
 
 

@@ -203,7 +203,8 @@ def parameters(aws: Aws, outputs: deploy.Outputs, their: TikTok | None) -> dict[
         "IdentityEndpoint": aws.endpoint_url,
         "RequireTls": "false",
         "DeletionProtection": "false",
-        "MailIdentityArn": f"arn:aws:ses:{REGION}:000000000000:identity/{mail.SENDER}",
+        "MailIdentityArn": f"arn:aws:ses:{REGION}:000000000000:identity/{mail.DOMAIN}",
+        "MailFrom": f"Greenroom <invitations@{mail.DOMAIN}>",
     }
     if "RestAPIId" in outputs:
         values["PublicUrl"] = public_url(aws, outputs)

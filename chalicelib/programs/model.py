@@ -33,7 +33,7 @@ class InvitationMail(StrEnum):
     SENT = "sent"  # with a password for their first sign-in
     CAN_SIGN_IN = "can_sign_in"  # not sent: they have a sign-in, and are to be told by somebody
     ELSEWHERE = "elsewhere"  # not sent: the company's own sign-in is used
-    FAILED = "failed"  # the user pool takes no such address, or could not mail for long
+    FAILED = "failed"  # the user pool takes no such address, lets them not in, or could not mail
 
 
 @dataclass(frozen=True)

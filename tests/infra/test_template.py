@@ -1,9 +1,10 @@
 """The packaged template: what an owner relies on is there, and nothing that nobody meant."""
 
 import json
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -557,6 +558,83 @@ def test_the_gateway_is_regional_and_takes_bodies_far_over_the_limit(
 
 
 # Identity
+
+
+def resolved(template: dict[str, Any], value: Any, given: dict[str, str]) -> Any:
+    """What CloudFormation makes of a value if the owner gives these parameters."""
+    known = {name: each.get("Default") for name, each in template["Parameters"].items()} | given
+
+    def filled(value: Any) -> str:
+        text, values = value if isinstance(value, list) else (value, {})
+        inner = known | {name: of(each) for name, each in values.items()}
+        return re.sub(r"\$\{(.+?)\}", lambda found: str(inner.get(found[1], found[1])), text)
+
+    functions: dict[str, Callable[[Any], Any]] = {
+        "Fn::If": lambda its: of(its[1] if of(template["Conditions"][its[0]]) else its[2]),
+        "Fn::Not": lambda its: not of(its[0]),
+        "Fn::And": lambda its: all(map(of, its)),
+        "Fn::Equals": lambda its: of(its[0]) == of(its[1]),
+        "Fn::Sub": filled,
+        "Ref": lambda its: None if its == "AWS::NoValue" else known.get(its, its),
+    }
+
+    def of(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        for name, function in functions.items():
+            if name in value:
+                return function(value[name])
+        made = {name: of(each) for name, each in value.items()}
+        return {name: each for name, each in made.items() if each is not None}
+
+    return of(value)
+
+
+@pytest.mark.parametrize(
+    ("given", "pool"),
+    [
+        ({}, "UserPool"),
+        ({"PoolInvites": "false"}, ""),
+        ({"TokenIssuer": "https://sign-in.example"}, ""),
+    ],
+)
+def test_the_pool_mails_unless_people_sign_in_elsewhere(
+    template: dict[str, Any], given: dict[str, str], pool: str
+) -> None:
+    variables = template["Resources"]["Invite"]["Properties"]["Environment"]["Variables"]
+    assert resolved(template, variables["USER_POOL_ID"], given) == pool
+
+
+def test_the_pool_mails_by_itself_in_its_own_words(template: dict[str, Any]) -> None:
+    """What belongs to a sender of one's own is refused where there is none."""
+    pool = resolved(template, template["Resources"]["UserPool"]["Properties"], {})
+    assert pool["EmailConfiguration"] == {"EmailSendingAccount": "COGNITO_DEFAULT"}
+    assert pool["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
+
+
+@pytest.mark.parametrize("url", ["", "https://greenroom.example/?of=us&them"])
+def test_the_pool_mails_by_the_owners_sender_whose_address_a_domain_does_not_tell(
+    template: dict[str, Any], url: str
+) -> None:
+    arn = "arn:aws:ses:eu-west-1:111122223333:identity/company.example"
+    sender = {"MailIdentityArn": arn, "MailFrom": "Greenroom <us@company.example>"}
+    given = sender | {"SignInUrl": url}
+    pool = resolved(template, template["Resources"]["UserPool"]["Properties"], given)
+    assert pool["EmailConfiguration"] == {
+        "EmailSendingAccount": "DEVELOPER",
+        "SourceArn": sender["MailIdentityArn"],
+        "From": sender["MailFrom"],
+    }
+    words = pool["AdminCreateUserConfig"]["InviteMessageTemplate"]["EmailMessage"]
+    assert (words.count("{username}"), words.count("{####}")) == (1, 1)
+    assert "<p>{####}</p>" in words  # nothing beside it that might be taken for a part of it
+    assert (url in words, "$" in words) == (True, False)
+
+
+def test_a_sender_that_is_an_address_needs_no_other(template: dict[str, Any]) -> None:
+    given = {"MailIdentityArn": "arn:aws:ses:eu-west-1:111122223333:identity/us@company.example"}
+    pool = resolved(template, template["Resources"]["UserPool"]["Properties"], given)
+    assert "From" not in pool["EmailConfiguration"]
 
 
 def test_people_are_invited_and_prove_their_address(resources: dict[str, Any]) -> None:

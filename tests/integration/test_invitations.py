@@ -1,4 +1,4 @@
-"""Invitations reach people by mail: once, whatever fails, and only those whom it concerns."""
+"""Invitations reach people by mail, whatever fails, hardly ever twice, and nobody else."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -6,14 +6,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.client import BaseClient
 
 from chalicelib.composition import House
 from chalicelib.foundation.identity import Caller, Role
+from chalicelib.foundation.logging import logger
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.programs.members import worker
+from chalicelib.programs.members.invitations import MOST_UNDELIVERED
 from chalicelib.programs.members.model import MAIL_AGAIN_AFTER, MAIL_TRIES, Due
-from chalicelib.programs.members.user_pool import UserPool
+from chalicelib.programs.members.user_pool import NotMailed, Undelivered, UsedUp, UserPool
 from chalicelib.programs.model import InvitationMail, Member
 from chalicelib.programs.store import MemberItem, member_key
 from tests.integration.conftest import Calls
@@ -22,7 +24,8 @@ from tests.integration.house import CONTEXT, Greenroom
 WAITING, SENT, FAILED = InvitationMail.WAITING, InvitationMail.SENT, InvitationMail.FAILED
 BEN = "ben@demo.example"
 USED_UP = {"Error": {"Code": "LimitExceededException", "Message": "Exceeded daily email limit"}}
-REFUSED = {"Error": {"Code": "InvalidParameterException", "Message": "Invalid email address"}}
+REFUSED = {"Error": {"Code": "InvalidParameterException", "Message": f"{BEN} is no address"}}
+UNDELIVERED = {"Error": {"Code": "CodeDeliveryFailureException", "Message": f"Not to {BEN}"}}
 EXISTS = {"Error": {"Code": "UsernameExistsException", "Message": "exists"}}
 
 
@@ -150,6 +153,38 @@ def test_who_can_sign_in_already_is_not_mailed_and_their_manager_knows(post: Pos
     assert (post.now(ben).mail, post.now(ben).mailed_at) == (InvitationMail.CAN_SIGN_IN, None)
 
 
+@pytest.mark.parametrize("state", ["CONFIRMED", "RESET_REQUIRED", "EXTERNAL_PROVIDER"])
+def test_who_has_chosen_a_password_or_signs_in_elsewhere_can_sign_in(
+    post: Post, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    assert outcome_for(post, monkeypatch, UserStatus=state) is InvitationMail.CAN_SIGN_IN
+
+
+@pytest.mark.parametrize("state", ["UNCONFIRMED", "ARCHIVED", "COMPROMISED", "UNKNOWN"])
+def test_nobody_is_said_to_sign_in_whom_the_pool_would_not_let_in(
+    post: Post, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    assert outcome_for(post, monkeypatch, UserStatus=state) is FAILED
+
+
+@pytest.mark.parametrize("state", ["CONFIRMED", "FORCE_CHANGE_PASSWORD"])
+def test_whom_the_owner_has_disabled_is_neither_mailed_nor_said_to_sign_in(
+    post: Post, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    assert outcome_for(post, monkeypatch, UserStatus=state, Enabled=False) is FAILED
+    assert post.mailed() == [(BEN, "new")]
+
+
+def outcome_for(post: Post, monkeypatch: pytest.MonkeyPatch, **user: Any) -> InvitationMail | None:
+    """Tell what becomes of the mail to somebody whom the pool knows as this."""
+    post.signs_up()
+    get = post.cognito.admin_get_user
+    monkeypatch.setattr(post.cognito, "admin_get_user", lambda **given: get(**given) | user)
+    ben = post.invites()
+    assert post.ticks() == 0
+    return post.now(ben).mail
+
+
 def test_where_people_sign_in_elsewhere_nobody_is_mailed(post: Post) -> None:
     ben = post.invites()
     assert post.ticks(post.wired("")) == 0
@@ -210,6 +245,32 @@ def test_a_run_that_dies_after_the_mail_leaves_one_that_mails_again(
     assert post.now(ben).mail is SENT
 
 
+@pytest.mark.parametrize("made", range(1, 7))
+def test_a_run_that_dies_after_any_of_its_calls_is_made_good_by_a_later_one(
+    post: Post, monkeypatch: pytest.MonkeyPatch, made: int
+) -> None:
+    post.cognito.admin_create_user(UserPoolId=post.pool_id, Username=BEN)  # it takes most calls
+    ben = post.invites()
+    post.mailed()
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def dies(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+        try:
+            return call(client, operation, parameters)
+        finally:
+            if len(post.calls.made) == made:
+                raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(BaseClient, "_make_api_call", dies)
+        with pytest.raises(KeyboardInterrupt):
+            post.ticks()
+    post.ticks(minutes=5)
+    assert post.now(ben).mail is SENT
+    mails = [action for _, action in post.mailed()].count("RESEND")
+    assert mails == (2 if made == 5 else 1)  # only a mail that was not noted goes out again
+
+
 @pytest.mark.parametrize("back", [True, False])
 def test_a_mail_under_way_when_they_are_removed_ends_nothing(post: Post, *, back: bool) -> None:
     ben = post.invites()
@@ -234,7 +295,7 @@ def test_mails_that_are_used_up_make_the_run_fail_and_are_tried_again_later(post
     first, second = post.invites(), post.invites("eve@demo.example")
     post.calls.fail("AdminCreateUser", USED_UP, times=2)
     for _ in range(2):
-        with pytest.raises(ClientError, match="daily email limit"):
+        with pytest.raises(NotMailed, match="LimitExceededException"):
             post.ticks()
     assert post.mailed() == [(first.email, "new"), (second.email, "new")]
     assert (post.now(first).mail, post.now(second).mail) == (WAITING, WAITING)
@@ -242,14 +303,47 @@ def test_mails_that_are_used_up_make_the_run_fail_and_are_tried_again_later(post
     assert post.ticks(minutes=5) == 2
 
 
+def test_mails_that_are_used_up_for_days_fail_nobody(post: Post) -> None:
+    ben = post.invites()
+    post.calls.fail("AdminCreateUser", USED_UP, times=3 * MAIL_TRIES)
+    for _ in range(3 * MAIL_TRIES):
+        with pytest.raises(UsedUp):
+            post.ticks()
+        post.clock.at = post.due_at(ben)
+    assert post.ticks() == 1
+    assert post.now(ben).mail is SENT
+
+
+def test_an_address_to_which_nothing_is_delivered_holds_nobody_up_and_the_owner_hears_of_it(
+    post: Post, caplog: pytest.LogCaptureFixture
+) -> None:
+    people = [post.invites(f"person{number}@demo.example") for number in range(4)]
+    post.calls.fail("AdminCreateUser", UNDELIVERED, times=2)
+    with pytest.raises(Undelivered, match="CodeDeliveryFailureException"):
+        post.ticks()
+    assert [post.now(each).mail for each in people] == [WAITING, WAITING, SENT, SENT]
+    warned = [vars(each)["member_id"] for each in caplog.records if each.levelname == "WARNING"]
+    assert warned == [each.member_id for each in people[:2]]
+
+
+def test_a_sender_that_delivers_to_nobody_is_not_tried_with_everybody(post: Post) -> None:
+    for number in range(MOST_UNDELIVERED + 1):
+        post.invites(f"person{number}@demo.example")
+    post.calls.fail("AdminCreateUser", UNDELIVERED, times=MOST_UNDELIVERED)
+    with pytest.raises(Undelivered):
+        post.ticks()
+    assert len(post.mailed()) == MOST_UNDELIVERED
+    assert post.ticks() == 1
+
+
 def test_an_address_that_keeps_failing_is_given_up_after_a_day_and_never_in_the_way(
     post: Post,
 ) -> None:
     ben = post.invites()
     begun = post.clock.now()
-    post.calls.fail("AdminCreateUser", USED_UP, times=MAIL_TRIES)
+    post.calls.fail("AdminCreateUser", UNDELIVERED, times=MAIL_TRIES)
     for _ in range(MAIL_TRIES):
-        with pytest.raises(ClientError):
+        with pytest.raises(NotMailed):
             post.ticks()
         post.clock.at = post.due_at(ben)
     assert timedelta(hours=20) < post.clock.now() - begun < timedelta(hours=26)
@@ -275,6 +369,22 @@ def test_who_signs_in_while_they_are_mailed_anew_is_not_taken_for_a_failure(post
         post.calls.fail("AdminCreateUser", fault)
     assert post.ticks() == 0
     assert post.now(ben).mail is InvitationMail.CAN_SIGN_IN
+
+
+@pytest.mark.parametrize("fault", [REFUSED, UNDELIVERED])
+def test_no_log_and_no_failure_names_who_is_mailed(
+    post: Post, caplog: pytest.LogCaptureFixture, fault: dict[str, Any]
+) -> None:
+    post.invites()
+    post.calls.fail("AdminCreateUser", fault)
+    try:
+        post.ticks()
+    except NotMailed:
+        logger.exception("failed")  # as Lambda does with what a function raises
+    post.ticks(minutes=5)
+    told = caplog.text + "".join(repr(vars(record)) for record in caplog.records)
+    assert fault["Error"]["Code"] in told
+    assert BEN not in told
 
 
 def test_a_run_that_is_late_leaves_the_rest_to_the_next(post: Post) -> None:

@@ -1,12 +1,16 @@
 """What the clock does for people who were invited: have them mailed."""
 
+from dataclasses import replace
+
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.sweeps import IsLate, never_late
 from chalicelib.programs.members.model import MAIL_TRIES, Due
 from chalicelib.programs.members.store import MemberStore
-from chalicelib.programs.members.user_pool import UserPool
+from chalicelib.programs.members.user_pool import Undelivered, UsedUp, UserPool
 from chalicelib.programs.model import InvitationMail
+
+MOST_UNDELIVERED = 5  # of a run; with more it is rather the pool's sender than their addresses
 
 
 class Invitations:
@@ -20,21 +24,35 @@ class Invitations:
     def mail_due(self, is_late: IsLate = never_late) -> int:
         """Mail the invitations that are due, what is due longest first; tells how many were sent.
 
-        Raises whatever keeps the pool from mailing: all others would meet it too. What was begun
-        then is tried again later, so that no address stands in the way of the rest.
+        Raises whatever keeps the pool from mailing: at once if all others would meet it too, else
+        in the end. What was begun then is tried again later, so that no address stands in the way
+        of the rest.
         """
         sent = 0
+        undelivered: list[Undelivered] = []
         for due in self._store.to_mail(self._clock.now()):
-            if is_late():
+            if is_late() or len(undelivered) == MOST_UNDELIVERED:
                 break
-            sent += self._mail(due) is InvitationMail.SENT
+            try:
+                sent += self._mail(due) is InvitationMail.SENT
+            except Undelivered as error:
+                facts = {"member_id": due.member_id, "tries": due.tries + 1}
+                logger.warning("invitation undelivered", extra=facts)
+                undelivered.append(error)
+        if undelivered:
+            raise undelivered[0]
         return sent
 
     def _mail(self, due: Due) -> InvitationMail | None:
         begun = due.begun(self._clock.now())
         if not self._store.begin_mail(due, begun):
             return None  # another run has it, they signed in, or they were removed
-        mail = self._outcome(due)
+        try:
+            mail = self._outcome(due)
+        except UsedUp:
+            # A try says something of an address only if it could have been mailed.
+            self._store.begin_mail(begun, replace(begun, tries=due.tries))
+            raise
         self._store.end_mail(begun, mail, self._clock.now())
         logger.info("invitation", extra={"member_id": due.member_id, "mail": mail.value})
         return mail

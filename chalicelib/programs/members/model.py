@@ -1,4 +1,4 @@
-"""A roster: people to invite, as spreadsheets write them; plain types and rules."""
+"""People to invite, as spreadsheets write them, and to be mailed; plain types and rules."""
 
 import csv
 import io

@@ -10,6 +10,29 @@ if TYPE_CHECKING:
     from mypy_boto3_cognito_idp.type_defs import AdminCreateUserRequestTypeDef
 
 _NEVER_SIGNED_IN = "FORCE_CHANGE_PASSWORD"
+_SIGNS_IN = frozenset({"CONFIRMED", "RESET_REQUIRED", "EXTERNAL_PROVIDER"})
+
+
+class NotMailed(Exception):
+    """The pool did not mail somebody. Says why in AWS's code alone: its message may name them."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"The user pool did not mail an invitation: {code}.")
+
+
+class Undelivered(NotMailed):
+    """This mail could not be handed over: because of its address, or of the pool's sender."""
+
+
+class UsedUp(NotMailed):
+    """It mails nobody for now: a quota is used up, be it of the day or of this second."""
+
+
+_REASONS = {
+    "CodeDeliveryFailureException": Undelivered,
+    "LimitExceededException": UsedUp,
+    "TooManyRequestsException": UsedUp,
+}
 
 
 class UserPool:
@@ -21,9 +44,19 @@ class UserPool:
         """Make a person's sign-in and have the pool mail them its first password.
 
         Who was mailed one and never used it gets another: the pool lets each live for seven days.
-        Told twice, it mails twice, and the later password holds. Raises botocore's errors for
-        whatever is not about this address: trouble of AWS, or mails of the day that are used up.
+        Told twice, it mails twice, and the later password holds. Raises `Undelivered`, `UsedUp`,
+        `NotMailed` for whatever else is not about this address alone, and BotoCoreError if there
+        is no answer.
         """
+        from botocore.exceptions import ClientError
+
+        try:
+            return self._invite(email)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            raise _REASONS.get(code, NotMailed)(code) from None
+
+    def _invite(self, email: str) -> InvitationMail:
         known = self._cognito.exceptions
         try:
             self._mail(email)
@@ -31,14 +64,18 @@ class UserPool:
             return self._invite_again(email)
         except known.InvalidParameterException as error:
             # An address that it does not take; ours are looser than RFC 5321.
-            logger.warning("invitation refused", extra={"told": str(error)})
+            logger.warning("invitation refused", extra={"told": error.response["Error"]["Code"]})
             return InvitationMail.FAILED
         return InvitationMail.SENT
 
     def _invite_again(self, email: str) -> InvitationMail:
         known = self._cognito.exceptions
         user = self._cognito.admin_get_user(UserPoolId=self._pool_id, Username=email)
-        if user.get("UserStatus") != _NEVER_SIGNED_IN:
+        state = user.get("UserStatus") if user.get("Enabled", True) else "disabled"
+        if state not in {_NEVER_SIGNED_IN, *_SIGNS_IN}:
+            logger.warning("invitation refused", extra={"told": state})
+            return InvitationMail.FAILED
+        if state in _SIGNS_IN:
             return InvitationMail.CAN_SIGN_IN
         try:
             self._mail(email, again=True)
