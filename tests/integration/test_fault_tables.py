@@ -15,7 +15,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis.stateful import run_state_machine_as_test
 from moto import mock_aws
 
-from tests.faults.expressions import Item
+from tests.faults.expressions import Item, Names, holds
 from tests.faults.flows import FLOWS, RENEWED
 from tests.faults.tables import Tables
 from tests.faults.world import World, theatre
@@ -70,6 +70,20 @@ def test_what_a_play_asks_of_them_is_answered_as_by_moto() -> None:
     settings = hypothesis_settings(played(plays=2, steps=25), phases=[Phase.generate])
     run_state_machine_as_test(Overheard, settings=settings)
     assert compared >= READS | {"TransactWriteItems", "UpdateItem", "BatchWriteItem", "DeleteItem"}
+
+
+def test_a_set_is_the_same_in_whatever_order_it_is_written() -> None:
+    item = {"channels": {"SS": ["b", "a"]}}
+    for asked, same in (
+        (["a", "b"], True),
+        (["b", "a"], True),
+        (["a"], False),
+        (["a", "c"], False),
+    ):
+        names = Names({}, {":asked": {"SS": asked}})
+        assert holds("channels = :asked", item, names) is same
+        assert holds("channels IN (:asked)", item, names) is same
+        assert holds("channels <> :asked", item, names) is not same
 
 
 @dataclass
