@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import batched
 from typing import Any
@@ -81,6 +81,16 @@ class Size:
         """Give a part of it, or more of it, at least a page of each."""
         kept = (self.members, self.activities, self.opened, self.channels, self.campaigns)
         return Size(*(max(int(each * share), PAGE + 1) for each in kept))
+
+    def with_groups_of(self, other: "Size") -> "Size":
+        """Give one with as many open activities and channels as another, of the rest as many."""
+        ended = self.activities - self.opened
+        return replace(
+            self,
+            activities=ended + other.opened,
+            opened=other.opened,
+            channels=other.channels,
+        )
 
 
 @dataclass
