@@ -319,17 +319,18 @@ class Leaderboard:
         )
 
     def _own(self, caller: Caller, period: Period, head: Head) -> Own:
-        page = page_of_member(head, caller.member_id)
-        if page is None:
-            return Own(1, 0, ())
-        points = points_in(self._content(caller, period, page), caller.member_id)
+        told, points = page_of_member(head, caller.member_id), None
+        if told:
+            points = points_in(self._content(caller, period, told), caller.member_id)
         if points is None:
-            last = last_rows(head, self._content(caller, period, head.ranks[-1]))
+            last: list[Ranked] = []
+            if head.ranks:
+                last = last_rows(head, self._content(caller, period, head.ranks[-1]))
             mine = Ranked(head.count + 1, Row(caller.member_id, 0, caller.name))
             return Own(mine.rank, 0, (*last, mine))
         place = (-points, caller.member_id)
-        page = page_of_place(head, place) or page
-        near = rows_around(head, page, self._content(caller, period, page), place)
+        page = page_of_place(head, place)
+        near = rows_around(head, page, self._content(caller, period, page), place) if page else []
         found = next((each for each in near if each.row.member_id == caller.member_id), None)
         if found is None:
             logger.error("a board contradicts itself", extra={"period": period.value})

@@ -154,6 +154,7 @@ def test_a_new_week_begins_with_nobody_on_it_and_deletes_nothing(
     assert (shown(board), board.as_of) == ([], clock.now())
     assert board.own is not None
     assert (board.own.rank, board.own.points) == (1, 0)
+    assert [(each.rank, each.row.name) for each in board.own.around] == [(1, "ben")]
     assert shown(greenroom.board(ben, Period.YEAR)) == [(1, "ben", 10)]
     award(greenroom, ben, 2, 3)
     greenroom.counts()

@@ -657,7 +657,7 @@ class Play(RuleBasedStateMachine):
         at = [row[1] for row in with_them].index(person.member_id)
         assert (board.own.rank, board.own.points) == (with_them[at][0], with_them[at][2])
         near = [(e.rank, e.row.member_id, e.row.points) for e in board.own.around]
-        assert near == (with_them[max(at - 2, 0) : at + 3] if expected else [])
+        assert near == with_them[max(at - 2, 0) : at + 3]
 
     # --- reading --------------------------------------------------------------------------------
 
