@@ -29,7 +29,17 @@ from botocore.client import BaseClient
 from botocore.httpsession import URLLib3Session
 
 from bench.measuring import own_cloud
-from bench.seeding import PAGE, Seeded, Size, activity_item, dynamodb, insist, seed, write
+from bench.seeding import (
+    PAGE,
+    Seeded,
+    Size,
+    activity_item,
+    dynamodb,
+    insist,
+    seed,
+    settings_with,
+    write,
+)
 from chalicelib.composition import House
 from chalicelib.foundation import table
 from chalicelib.foundation.identity import Caller, Role
@@ -454,19 +464,13 @@ def verdict(pattern: Pattern, small: Cost, large: Cost) -> str:
 def tables() -> Iterator[Settings]:
     """Start a cloud of its own with the template's tables, and nothing else, in it."""
     with own_cloud():
-        client, names = dynamodb(), {}
+        client, names = dynamodb(), dict[str, str]()
         for name, resource in read(PROJECT / "infra" / "tables.yaml")["Resources"].items():
             given = resource["Properties"]
             shape = {key: given[key] for key in SHAPE if key in given}
             client.create_table(TableName=name, **shape)
-            names[f"{name.removesuffix('Table').lower()}_table"] = name
-        yield Settings(
-            **names,
-            public_url="https://bench.example",
-            incoming_bucket="-",
-            videos_bucket="-",
-            staging_queue_url="-",
-        )
+            names[name] = name
+        yield settings_with(names)
 
 
 def _house(settings: Settings, clock: Standing) -> House:
