@@ -1,9 +1,14 @@
-"""A program of any size, written straight into the tables of a local cloud."""
+"""A program of any size, written straight into tables: `python -m bench.seeding --stack NAME`.
 
+Only into those of a local cloud, which `AWS_ENDPOINT_URL` leads to: its people are nobody.
+"""
+
+import json
+import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import batched
 from typing import Any
@@ -16,8 +21,10 @@ from pynamodb.models import Model
 from chalicelib.activities.model import Activity, ActivityState
 from chalicelib.activities.store import ActivityItem, MarkItem
 from chalicelib.composition import House
+from chalicelib.foundation.clock import SystemClock
 from chalicelib.foundation.identity import Caller, Claims, Role, TikTokState
 from chalicelib.foundation.ids import new_id
+from chalicelib.foundation.settings import Settings
 from chalicelib.performances.model import State
 from chalicelib.performances.store import PerformanceItem
 from chalicelib.points.board_store import BoardStore, ScoreItem
@@ -81,6 +88,16 @@ class Size:
         """Give a part of it, or more of it, at least a page of each."""
         kept = (self.members, self.activities, self.opened, self.channels, self.campaigns)
         return Size(*(max(int(each * share), PAGE + 1) for each in kept))
+
+    def with_groups_of(self, other: "Size") -> "Size":
+        """Give one with as many open activities and channels as another, of the rest as many."""
+        ended = self.activities - self.opened
+        return replace(
+            self,
+            activities=ended + other.opened,
+            opened=other.opened,
+            channels=other.channels,
+        )
 
 
 @dataclass
@@ -211,6 +228,56 @@ def seed(house: House, size: Size) -> Seeded:
         channel_id=peopled[0],
         empty_channel_id=empty,
     )
+
+
+def settings_with(tables: Mapping[str, str]) -> Settings:
+    """Give the settings of services on these tables, by their names in the template."""
+    names = {f"{name.removesuffix('Table').lower()}_table": tables[name] for name in tables}
+    return Settings(
+        **names,
+        public_url="https://bench.example",
+        incoming_bucket="-",
+        videos_bucket="-",
+        staging_queue_url="-",
+    )
+
+
+def _tables_of(stack: str) -> dict[str, str]:
+    """Tell the names of a local stack's tables."""
+    if not os.environ.get("AWS_ENDPOINT_URL"):
+        raise click.ClickException(
+            "These people are nobody, so they go into a local cloud alone: set AWS_ENDPOINT_URL "
+            "to its address."
+        )
+    pages = boto3.client("cloudformation").get_paginator("list_stack_resources")
+    return {
+        each["LogicalResourceId"]: each["PhysicalResourceId"]
+        for page in pages.paginate(StackName=stack)
+        for each in page["StackResourceSummaries"]
+        if each["ResourceType"] == "AWS::DynamoDB::Table"
+    }
+
+
+_MANY = click.IntRange(min=PAGE + 1)
+
+
+@click.command()
+@click.option("--stack", default="greenroom", show_default=True, help="The local stack's name.")
+@click.option("--manager", help="E-mail of somebody to be invited as a manager too.")
+@click.option("--members", type=_MANY, default=Size.members, show_default=True)
+@click.option("--activities", type=_MANY, default=Size.activities, show_default=True)
+@click.option("--opened", type=_MANY, default=Size.opened, show_default=True)
+@click.option("--channels", type=_MANY, default=Size.channels, show_default=True)
+@click.option("--campaigns", type=_MANY, default=Size.campaigns, show_default=True)
+def main(stack: str, manager: str | None, **many: int) -> None:
+    """Put a program of this size straight into a local stack's tables."""
+    house, size = House(settings_with(_tables_of(stack)), SystemClock()), Size(**many)
+    made = seed(house, size)
+    program = house.programs.program(made.program_id)
+    insist(program)
+    if manager and program:
+        house.programs.invite(program, manager, Role.MANAGER)
+    click.echo(json.dumps({"program_id": made.program_id, **asdict(size)}))
 
 
 def _channels(program_id: str, channel_ids: Sequence[str]) -> Iterator[Model]:
@@ -447,3 +514,7 @@ def _account(caller: Caller, now: datetime) -> AccountItem:
         refresh_expires_at=now,
         connected_at=now,
     )
+
+
+if __name__ == "__main__":
+    main()

@@ -15,6 +15,7 @@ from chalicelib.points.model import (
     NoSuchProgram,
     PlaceDifference,
     ScoreDifference,
+    SizeDifference,
 )
 from chalicelib.programs.model import MemberStatus
 from commands.stack import Stack
@@ -25,6 +26,7 @@ FINDINGS = {
     "scores": ScoreDifference,
     "uncounted": CountDifference,
     "places": PlaceDifference,
+    "sizes": SizeDifference,
 }
 
 _stack = click.option("--stack", default="greenroom", show_default=True, help="The stack's name.")

@@ -318,15 +318,18 @@ class BoardStore:
 
 def _head_from(item: HeadItem) -> Head:
     told = unpacked(item.content)
-    return Head(
-        key=item.span,
-        version=int(item.version),
-        count=told["count"],
-        top=tuple(Ranked(rank, Row(*row)) for rank, *row in told["top"]),
-        ranks=tuple(map(Page._make, told["ranks"])),
-        members=tuple(map(Page._make, told["members"])),
-        retired=tuple(told["retired"]),
-    )
+    try:
+        return Head(
+            key=item.span,
+            version=int(item.version),
+            count=told["count"],
+            top=tuple(Ranked(rank, Row(*row)) for rank, *row in told["top"]),
+            ranks=tuple(map(Page._make, told["ranks"])),
+            members=tuple(map(Page._make, told["members"])),
+            retired=tuple(told["retired"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unreadable from error
 
 
 def _scores(program_id: str, span_key: str) -> str:

@@ -38,6 +38,8 @@ RUN_SECONDS = 60
 """After this a run begins no further program: the next run is there by then."""
 LEASE = timedelta(seconds=150)
 """Longer than the function may take, so that who holds a lapsed one is dead."""
+DAYS_AHEAD = timedelta(days=2)
+"""No two zones show dates further apart: there are 26 hours between them."""
 _READ_ATTEMPTS = 3
 
 
@@ -200,7 +202,21 @@ class Snapshots:
             self._boards.put_pages(program.program_id, span.period, fresh)
             self._boards.put_head(mark, span.period, replace(made, retired=gone))
             written += 1 + len(fresh)
+        if self._counted_ahead(program, now):
+            self.mark({program.program_id})  # so this run's end leaves it due
         logger.info("boards made", extra={"program_id": program.program_id, "written": written})
+
+    def _counted_ahead(self, program: Program, now: datetime) -> bool:
+        """Tell whether something counts in a span that begins within the next hours.
+
+        A zone changed to one further west makes it yesterday again for what is counted already.
+        No other change need come before that span begins, so its boards stay due until then.
+        """
+        today = day_of(now, program.time_zone)
+        spans = {*spans_of(today + DAYS_AHEAD)} - {*spans_of(today)}
+        return any(
+            next(iter(self._boards.scores(program.program_id, span.key)), None) for span in spans
+        )
 
     def _clear(self, program_id: str, period: Period, left: str, head: Head) -> None:
         """Take away what a run that never ended wrote and no reader can have seen."""
@@ -303,17 +319,18 @@ class Leaderboard:
         )
 
     def _own(self, caller: Caller, period: Period, head: Head) -> Own:
-        page = page_of_member(head, caller.member_id)
-        if page is None:
-            return Own(1, 0, ())
-        points = points_in(self._content(caller, period, page), caller.member_id)
+        told, points = page_of_member(head, caller.member_id), None
+        if told:
+            points = points_in(self._content(caller, period, told), caller.member_id)
         if points is None:
-            last = last_rows(head, self._content(caller, period, head.ranks[-1]))
+            last: list[Ranked] = []
+            if head.ranks:
+                last = last_rows(head, self._content(caller, period, head.ranks[-1]))
             mine = Ranked(head.count + 1, Row(caller.member_id, 0, caller.name))
             return Own(mine.rank, 0, (*last, mine))
         place = (-points, caller.member_id)
-        page = page_of_place(head, place) or page
-        near = rows_around(head, page, self._content(caller, period, page), place)
+        page = page_of_place(head, place)
+        near = rows_around(head, page, self._content(caller, period, page), place) if page else []
         found = next((each for each in near if each.row.member_id == caller.member_id), None)
         if found is None:
             logger.error("a board contradicts itself", extra={"period": period.value})

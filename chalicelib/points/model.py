@@ -95,15 +95,28 @@ class PlaceDifference:
 
     member_id: str
     span: str
-    kept: str | None
+    kept: str
     ledger: str | None
 
     def __str__(self) -> str:
-        kept, ledger = self.kept or "not there", self.ledger or "not there"
-        return f"{self.member_id}: {self.span}: board {kept}; ledger {ledger}"
+        return (
+            f"{self.member_id}: {self.span}: board {self.kept}; ledger {self.ledger or 'not there'}"
+        )
 
 
-Finding = Difference | ScoreDifference | CountDifference | PlaceDifference
+@dataclass(frozen=True)
+class SizeDifference:
+    """A board says that another number of members is on it, though each is where they belong."""
+
+    span: str
+    kept: int
+    ledger: int
+
+    def __str__(self) -> str:
+        return f"{self.span}: board of {self.kept} members; ledger {self.ledger}"
+
+
+Finding = Difference | ScoreDifference | CountDifference | PlaceDifference | SizeDifference
 
 
 def totals_of(entries: Iterable[Entry]) -> Totals:

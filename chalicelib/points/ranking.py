@@ -63,7 +63,7 @@ class Cut:
 
     @property
     def digest(self) -> str:
-        return hashlib.sha256(self.content).hexdigest()[:16]
+        return digest_of(self.content)
 
 
 @dataclass(frozen=True)
@@ -149,6 +149,11 @@ def named(cuts: Sequence[Cut], before: Sequence[Page], run: str) -> list[Page]:
         Page(known.get(cut.digest, f"{run}.{cut.digest}"), cut.begins, cut.count, cut.rank)
         for cut in cuts
     ]
+
+
+def digest_of(content: bytes) -> str:
+    """Name content: a page's id ends with it."""
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def packed(content: Any) -> bytes:

@@ -3,10 +3,10 @@
 What is counted or made while this looks may seem to differ: ask again before believing it.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 
 from pynamodb.exceptions import UpdateError
 
@@ -23,11 +23,28 @@ from chalicelib.points.model import (
     NoSuchProgram,
     PlaceDifference,
     ScoreDifference,
+    SizeDifference,
     award_id,
     totals_of,
 )
-from chalicelib.points.periods import Span, day_of, spans_between, spans_of
-from chalicelib.points.ranking import Head, Page, Ranked, Unreadable, ranked, rows_of, unpacked
+from chalicelib.points.periods import Period, Span, day_of, span_of, spans_between, spans_of
+from chalicelib.points.ranking import (
+    AROUND,
+    TOP,
+    Head,
+    Ranked,
+    Row,
+    Unreadable,
+    digest_of,
+    head_of,
+    page_of_member,
+    page_of_place,
+    points_in,
+    ranked,
+    rows_around,
+    rows_of,
+    unpacked,
+)
 from chalicelib.points.store import PointStore
 from chalicelib.programs.model import Program, owner_key
 from chalicelib.programs.service import ProgramService
@@ -37,14 +54,17 @@ MEMBERS_A_WORD = 500
 """After so many members it says how far it is."""
 
 Scores = Mapping[str, Mapping[str, int]]
+Pages = Mapping[str, bytes | None]
+"""Content by id; None where there is none, or none that can be read."""
 
 
 @dataclass(frozen=True)
 class Ledgers:
-    """What the ledgers of a program say: scores by span, since when, and what else differs."""
+    """What the ledgers of a program say: scores by span, of which days, and what else differs."""
 
     scores: Scores
     first: date
+    last: date
     findings: Sequence[Finding]
 
 
@@ -71,7 +91,7 @@ class Rebuilding:
         today = day_of(self._clock.now(), program.time_zone)
         ledgers = self._add_up(program, say)
         found = list(ledgers.findings)
-        for span in spans_between(ledgers.first, today):
+        for span in _spans(ledgers, today):
             found += self._scores_that_differ(program_id, span, ledgers.scores)
         say("scores compared")
         if program_id in self._boards.due():
@@ -86,7 +106,8 @@ class Rebuilding:
     def _add_up(self, program: Program, say: Progress) -> Ledgers:
         scores: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
         found: list[Finding] = []
-        first, number = day_of(program.created_at, program.time_zone), 0
+        first = last = day_of(program.created_at, program.time_zone)
+        number = 0
         for number, member in enumerate(self._programs.members(program.program_id), 1):
             owner = owner_key(program.program_id, member.member_id)
             kept, entries = self._points.totals(owner), list(self._points.entries(owner))
@@ -96,7 +117,7 @@ class Rebuilding:
             if earning:
                 noted = self._boards.counted(program.program_id, member.member_id)
                 days = _days_of(earning, noted, program.time_zone)
-                first = min(first, *days.values())
+                first, last = min(first, *days.values()), max(last, *days.values())
                 for entry in earning:
                     for span in spans_of(days[entry.entry_id]):
                         scores[span.key][member.member_id] += entry.earned
@@ -106,7 +127,7 @@ class Rebuilding:
             if number % MEMBERS_A_WORD == 0:
                 say(f"{number} ledgers added up")
         say(f"{number} ledgers added up, all there are")
-        return Ledgers(scores, first, found)
+        return Ledgers(scores, first, last, found)
 
     def _scores_that_differ(self, program_id: str, span: Span, scores: Scores) -> Iterator[Finding]:
         kept, right = dict(self._boards.scores(program_id, span.key)), scores.get(span.key, {})
@@ -123,57 +144,32 @@ class Rebuilding:
         head = self._boards.head(program_id, span.period)
         if head.key != span.key:
             head = Head(span.key)
-        right = ranked(board_rows(scores.get(span.key, {}), names))
-        places = {each.row.member_id: [_words(each)] for each in right}
-        have = {each.row.member_id: each.row.points for each in right}
-        kept = self._places(program_id, span, head)
-        told = self._points_told(program_id, span, head)
-        top_right = right[: len(head.top)]
-        top_wrong = {each.row.member_id for each in {*head.top} ^ {*top_right}}
-        for member_id in sorted(places.keys() | kept.keys() | told.keys() | top_wrong):
-            seen = kept.get(member_id, [])
-            if seen == places.get(member_id, []):
-                if told.get(member_id) != have.get(member_id):
-                    seen = [f"{told.get(member_id)} points when they ask for their own place"]
-                elif member_id in top_wrong:
-                    seen = [_words(each) for each in head.top if each.row.member_id == member_id]
-                else:
-                    continue
-            yield PlaceDifference(
-                member_id,
-                span.key,
-                ", and ".join(seen) or None,
-                ", and ".join(places.get(member_id, [])) or None,
-            )
+        rows = board_rows(scores.get(span.key, {}), names)
+        pages = {
+            page_id: self._readable(program_id, span.period, page_id) for page_id in head.page_ids()
+        }
+        if _is_as_made(head, rows, pages):
+            return  # so is all that is read of it
+        right = ranked(rows)
+        sight = _Sight(head, right, pages)
+        words = {each.row.member_id: _words(each) for each in right}
+        found = False
+        for member_id in sorted(words.keys() | sight.rows.keys() | sight.troubles.keys()):
+            wrong, place = sight.wrong(member_id, words.get(member_id)), words.get(member_id)
+            if wrong:
+                found = True
+                yield PlaceDifference(member_id, span.key, wrong, place)
+        sizes = {head.count, *(sum(e.length for e in each) for each in (head.ranks, head.members))}
+        for size in sorted(sizes - {len(rows)})[: not found]:
+            yield SizeDifference(span.key, size, len(rows))
 
-    def _places(self, program_id: str, span: Span, head: Head) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = defaultdict(list)
-        for page, rows in self._pages(program_id, span, head.ranks):
-            start = sum(each.length for each in head.ranks[: head.ranks.index(page)])
-            lead = len([each for each in (start - 2, start - 1) if each >= 0])
-            for each in rows_of(head, page, rows)[lead : lead + page.length]:
-                found[each.row.member_id].append(_words(each))
-        return found
-
-    def _points_told(self, program_id: str, span: Span, head: Head) -> dict[str, int]:
-        found: dict[str, int] = {}
-        for _, content in self._pages(program_id, span, head.members):
-            found |= unpacked(content)
-        return found
-
-    def _pages(
-        self, program_id: str, span: Span, pages: Sequence[Page]
-    ) -> Iterator[tuple[Page, bytes]]:
-        """Read pages; one that is not there, or cannot be read, has nothing on it."""
-        for page in pages:
-            content = self._boards.page(program_id, span.period, page.page_id)
-            if content is None:
-                continue
-            try:
-                unpacked(content)
-            except Unreadable:
-                continue
-            yield page, content
+    def _readable(self, program_id: str, period: Period, page_id: str) -> bytes | None:
+        """Read a page; None if it is not there, or cannot be read."""
+        content = self._boards.page(program_id, period, page_id)
+        try:
+            return content if content and unpacked(content) else None
+        except Unreadable:
+            return None
 
     def repair(self, program_id: str, findings: Sequence[Finding]) -> list[Finding]:
         """Set right what differs; gives what moved meanwhile and was left as it is."""
@@ -183,7 +179,9 @@ class Rebuilding:
         if findings:
             self._snapshots.mark({program_id})
             if not self._snapshots.make(program_id, anew=True):
-                left += [each for each in findings if isinstance(each, PlaceDifference)]
+                left += [
+                    each for each in findings if isinstance(each, PlaceDifference | SizeDifference)
+                ]
         return left
 
     def _set_right(self, program_id: str, finding: Finding) -> bool:
@@ -200,7 +198,7 @@ class Rebuilding:
                     self._boards.note_counted(program_id, member_id, entry_id, day)
             case ScoreDifference(member_id, span_key, had, right):
                 return self._boards.set_score(program_id, span_key, member_id, had, right)
-            case PlaceDifference():
+            case PlaceDifference() | SizeDifference():
                 pass  # boards are made anew, all of them, from the scores
         return True
 
@@ -216,6 +214,109 @@ def _days_of(entries: Sequence[Entry], noted: Mapping[str, date], zone: str) -> 
             awarded = days.get(award_id(entry.performance_id))
             days[entry.entry_id] = awarded or days[entry.entry_id]
     return days
+
+
+def _spans(ledgers: Ledgers, today: date) -> Iterator[Span]:
+    """Walk every span in which something may count, and those that begin next.
+
+    A change of zone can leave entries on days that are yet to come.
+    """
+    last = max(today, ledgers.last)
+    yield from spans_between(ledgers.first, last)
+    for now in spans_of(last):
+        if now.period is not Period.ALL_TIME:
+            yield span_of(now.period, now.last + timedelta(days=1))
+
+
+def _is_as_made(head: Head, rows: Sequence[Row], pages: Pages) -> bool:
+    """Tell whether a board made anew of these rows would be this one, and its pages are whole."""
+    made, fresh = head_of(head.key, rows, head, "")
+    whole = all(
+        content is not None and page_id.endswith(f".{digest_of(content)}")
+        for page_id, content in pages.items()
+    )
+    return whole and not fresh and made.shows_what(head)
+
+
+@dataclass
+class _Sight:
+    """What there is to be seen of each member on a board, and what each does not see of it."""
+
+    head: Head
+    right: Sequence[Ranked]
+    pages: Pages
+    rows: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    troubles: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for page in self.head.ranks:
+            if content := self.pages[page.page_id]:
+                self._shows(rows_of(self.head, page, content))
+        for at, each in enumerate(self.right):
+            self._asked_by(each.row, self.right[max(at - AROUND, 0) : at + AROUND + 1])
+        self._told_to_others()
+        self._listed()
+
+    def wrong(self, member_id: str, words: str | None) -> str | None:
+        """Tell what is seen of a member, or by them, other than the right words; None if nothing.
+
+        Where a row is wrong, that says enough: what else is, follows from it.
+        """
+        rows = dict.fromkeys(self.rows.get(member_id, ()))
+        if words and not rows:
+            return "not there"
+        others = [each for each in rows if each != words]
+        return ", and ".join(others) or self.troubles.get(member_id)
+
+    def _shows(self, rows: Iterable[Ranked]) -> None:
+        for each in rows:
+            self.rows[each.row.member_id].append(_words(each))
+
+    def _asked_by(self, row: Row, near: Sequence[Ranked]) -> None:
+        """Let a member ask for their own place, who ought to see it with those near it."""
+        around = self._own(row)
+        if isinstance(around, str):
+            self.troubles[row.member_id] = f"{around} when they ask for their own place"
+            return
+        self._shows(around)
+        beside = {each.row.member_id for each in around}
+        for each in near:
+            if each.row.member_id not in beside:
+                self.troubles.setdefault(each.row.member_id, f"left out beside {row.member_id}")
+
+    def _own(self, row: Row) -> list[Ranked] | str:
+        page = page_of_member(self.head, row.member_id)
+        content = page and self.pages[page.page_id]
+        points = points_in(content, row.member_id) if content else None
+        if points != row.points:
+            return f"{points or 'no'} points"
+        page = page_of_place(self.head, row.place)
+        content = page and self.pages[page.page_id]
+        found = rows_around(self.head, page, content, row.place) if page and content else []
+        return found or "not there"
+
+    def _told_to_others(self) -> None:
+        known = {each.row.member_id for each in self.right}
+        for page in self.head.members:
+            content = self.pages[page.page_id]
+            told: Mapping[str, int] = unpacked(content) if content else {}
+            for member_id in told.keys() - known:
+                said = f"{told[member_id]} points when they ask for their own place"
+                self.troubles[member_id] = said
+
+    def _listed(self) -> None:
+        self._shows(self.head.top)
+        here, ought = Counter(self.head.top), Counter(self.right[:TOP])
+        for what, which in (
+            ("left out of the list", ought - here),
+            ("on the list too often", here - ought),
+        ):
+            for each in which:
+                self.troubles.setdefault(each.row.member_id, what)
+        if here == ought:
+            for seen, right in zip(self.head.top, self.right, strict=False):
+                if seen != right:
+                    self.troubles.setdefault(seen.row.member_id, "elsewhere on the list")
 
 
 def _words(place: Ranked) -> str:

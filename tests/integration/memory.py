@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import count
+from types import ModuleType
 from typing import Any
+from unittest.mock import patch
 
 from chalicelib.points import worker
 from chalicelib.tiktok.client import Draft, Grant, Sent, ShareState, ShareStatus
@@ -85,6 +87,10 @@ class InMemory(Greenroom):
 
     def close(self) -> None:
         self._installed.close()
+
+    def replaces(self, module: ModuleType, name: str, value: object) -> None:
+        """Put something in the place of what a module has, until this is closed."""
+        self._installed.enter_context(patch.object(module, name, value))
 
     def made_around(self) -> tuple[str, str]:
         return "http://127.0.0.1/staging", "tokens"

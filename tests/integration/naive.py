@@ -1,7 +1,7 @@
 """What a program should be, told the plainest way: lists in memory, and nothing kept ready."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,7 +9,7 @@ from chalicelib.foundation.identity import Role
 from chalicelib.foundation.problems import ProblemCode
 from chalicelib.points.periods import Period
 
-ZONE = ZoneInfo("Europe/Berlin")
+HOME = "Europe/Berlin"
 INBOX = 5
 DAY = timedelta(days=1)
 TWO_HOURS = timedelta(hours=2)
@@ -98,14 +98,19 @@ class Send:
         return self.state in ("queued", "sending")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Line:
-    """A line of a member's ledger, and when what it is about was earned."""
+    """A line of a member's ledger, and when what it is about was earned.
+
+    That is one day for good once the program has moved on to another zone.
+    """
 
     member_id: str
     kind: str
     points: int
+    performance_id: str
     earned_at: datetime
+    day: date | None = None
 
 
 @dataclass
@@ -119,6 +124,8 @@ class Naive:
     sends: list[Send] = field(default_factory=list)
     ledger: list[Line] = field(default_factory=list)
     managers_shown: bool = True
+    ranks: bool = True
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo(HOME))
     boards: dict[Period, tuple[date, list[Place]]] = field(default_factory=dict)
 
     def active(self) -> list[Person]:
@@ -210,7 +217,7 @@ class Naive:
         self.sends.append(Send(performance_id, person, task, task.points, now, now))
         person.marks[task.activity_id] = performance_id
         person.places[performance_id] = now
-        self.ledger.append(Line(person.member_id, "award", task.points, now))
+        self.ledger.append(Line(person.member_id, "award", task.points, performance_id, now))
 
     def stage(self, send: Send, does: str, now: datetime) -> None:
         """Bring a performance as far as it goes when TikTok `does` this."""
@@ -263,7 +270,9 @@ class Naive:
 
     def _fail(self, send: Send, *, frees: bool) -> None:
         send.state = "failed"
-        self.ledger.append(Line(send.person.member_id, "reversal", -send.points, send.made_at))
+        made = send.performance_id
+        award = next(each for each in self.ledger if each.performance_id == made)
+        self.ledger.append(replace(award, kind="reversal", points=-send.points))
         del send.person.marks[send.task.activity_id]
         if frees:
             send.person.places.pop(send.performance_id, None)
@@ -276,19 +285,22 @@ class Naive:
 
     def make_boards(self, now: datetime) -> None:
         """Keep what boards show until they are made again."""
-        self.boards = {each: (_first_day(each, now), self.board(each, now)) for each in Period}
+        if self.ranks:
+            self.boards = {
+                each: (self.first_day(each, now), self.board(each, now)) for each in Period
+            }
 
     def shown_board(self, period: Period, now: datetime) -> list[Place]:
         """Give what a board shows: what was made for another week is not of this one."""
         first_day, places = self.boards.get(period, (None, []))
-        return places if first_day == _first_day(period, now) else []
+        return places if first_day == self.first_day(period, now) else []
 
     def scores(self) -> dict[str, dict[str, int]]:
         """Add up what was earned: by period and its first day, and member."""
         found: dict[str, dict[str, int]] = {}
         for each in self.ledger:
             for period in Period:
-                name = f"{period.value}#{_first_day(period, each.earned_at)}"
+                name = f"{period.value}#{_first_of(period, self.day(each))}"
                 have = found.setdefault(name, {})
                 have[each.member_id] = have.get(each.member_id, 0) + each.points
         return found
@@ -314,12 +326,30 @@ class Naive:
             each.points
             for each in self.ledger
             if each.member_id == person.member_id
-            and _first_day(period, each.earned_at) == _first_day(period, now)
+            and _first_of(period, self.day(each)) == self.first_day(period, now)
         )
 
+    # --- the calendar ---------------------------------------------------------------------------
 
-def _first_day(period: Period, instant: datetime) -> date:
-    return _first_of(period, instant.astimezone(ZONE).date())
+    def day(self, line: Line) -> date:
+        return line.day or line.earned_at.astimezone(self.zone).date()
+
+    def first_day(self, period: Period, now: datetime) -> date:
+        return _first_of(period, now.astimezone(self.zone).date())
+
+    def move(self, zone: str) -> None:
+        """Have the calendar of another zone; what was earned stays on its day."""
+        for each in self.ledger:
+            each.day = self.day(each)
+        self.zone = ZoneInfo(zone)
+
+    def next_begins(self, period: Period, now: datetime) -> datetime:
+        """Tell when the next week, month, quarter or year begins."""
+        day = now.astimezone(self.zone).date()
+        this = _first_of(period, day)
+        while _first_of(period, day) == this:
+            day += DAY
+        return datetime.combine(day, time(), self.zone).astimezone(UTC)
 
 
 def _first_of(period: Period, day: date) -> date:
@@ -335,15 +365,6 @@ def _first_of(period: Period, day: date) -> date:
             return day.replace(month=1, day=1)
         case Period.ALL_TIME:
             return date.min
-
-
-def next_begins(period: Period, now: datetime) -> datetime:
-    """Tell when the next week, month, quarter or year begins."""
-    day = now.astimezone(ZONE).date()
-    this = _first_of(period, day)
-    while _first_of(period, day) == this:
-        day += DAY
-    return datetime.combine(day, time(), ZONE).astimezone(UTC)
 
 
 def in_pages(expected: list[str], limit: int) -> Iterator[list[str]]:

@@ -154,6 +154,7 @@ def test_a_new_week_begins_with_nobody_on_it_and_deletes_nothing(
     assert (shown(board), board.as_of) == ([], clock.now())
     assert board.own is not None
     assert (board.own.rank, board.own.points) == (1, 0)
+    assert [(each.rank, each.row.name) for each in board.own.around] == [(1, "ben")]
     assert shown(greenroom.board(ben, Period.YEAR)) == [(1, "ben", 10)]
     award(greenroom, ben, 2, 3)
     greenroom.counts()
@@ -333,6 +334,32 @@ def test_a_zone_changed_later_moves_nothing_that_was_counted(
     take_back(greenroom, ben, 1)
     greenroom.counts()
     assert scores(greenroom, ben) == dict.fromkeys(before, 0)
+
+
+def test_what_counts_in_a_week_that_a_change_of_zone_puts_off_is_on_its_board_when_it_begins(
+    greenroom: Greenroom, ben: Caller, clock: StoppedClock
+) -> None:
+    """Monday in Tokyo, where it was earned, is Sunday in New York: the week begins once more."""
+    program_setting(greenroom, time_zone="Asia/Tokyo")
+    clock.at = datetime(2026, 6, 21, 15, 30, tzinfo=UTC)
+    award(greenroom, ben, 1)
+    greenroom.counts()
+    greenroom.ranks()
+    zone = "America/New_York"
+    changed_item(greenroom, "program", lambda: program_setting(greenroom, time_zone=zone))
+    begins = datetime(2026, 6, 22, 4, tzinfo=UTC)
+    clock.advance(timedelta(minutes=1))
+    while clock.now() < begins:
+        assert greenroom.ranks() == 1
+        board = greenroom.board(ben)
+        assert (shown(board), board.as_of, board.ends_at) == ([], clock.now(), begins)
+        clock.advance(timedelta(hours=1))
+    board = greenroom.board(ben)
+    assert (shown(board), board.as_of < begins) == ([], True)
+    assert greenroom.ranks() == 1
+    board = greenroom.board(ben)
+    assert (shown(board), board.as_of) == ([(1, "ben", 10)], clock.now())
+    assert greenroom.ranks() == 0
 
 
 # --- runs that meet, die, or come late ------------------------------------------------------------

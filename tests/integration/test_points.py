@@ -12,6 +12,7 @@ import commands.__main__ as commands_main
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.foundation.table import Conflict, commit
+from chalicelib.points import ranking
 from chalicelib.points.board_store import BoardStore, HeadItem, PageItem
 from chalicelib.points.model import Difference, Totals
 from chalicelib.points.periods import Period, day_of, span_of
@@ -19,6 +20,7 @@ from chalicelib.points.ranking import packed, unpacked
 from chalicelib.points.service import PointService
 from chalicelib.points.store import EntryItem, TotalsItem
 from tests.integration.house import Greenroom
+from tests.integration.test_leaderboard import people
 
 
 @pytest.fixture
@@ -299,7 +301,8 @@ def test_a_row_too_many_and_a_row_too_few_are_found(greenroom: Greenroom) -> Non
     assert differing == {"differences": 2, "places": 2}
     place = "rank 3 with 10 points as"
     assert set(lines) == {
-        f"{ben.member_id}: week#2026-06-15: board not there; ledger {place} 'ben'",
+        f"{ben.member_id}: week#2026-06-15: board not there when they ask for their own "
+        f"place; ledger {place} 'ben'",
         f"mem_surplus: week#2026-06-15: board {place} 'Surplus'; ledger not there",
     }
     assert rebuild(greenroom, "--repair")[0] == 0
@@ -308,6 +311,10 @@ def test_a_row_too_many_and_a_row_too_few_are_found(greenroom: Greenroom) -> Non
 
 def damage_head(greenroom: Greenroom) -> None:
     HeadItem(greenroom.program.program_id, "head#week").update([HeadItem.content.set(b"noise")])
+
+
+def empty_head(greenroom: Greenroom) -> None:
+    told_by_head(greenroom, lambda told: told.clear())
 
 
 def drop_head(greenroom: Greenroom) -> None:
@@ -335,7 +342,7 @@ def misplace_members(greenroom: Greenroom) -> None:
 
 @pytest.mark.usefixtures("stack_here")
 @pytest.mark.parametrize(
-    "damage", [damage_head, drop_head, damage_pages, drop_pages, misplace_members]
+    "damage", [damage_head, empty_head, drop_head, damage_pages, drop_pages, misplace_members]
 )
 def test_a_board_that_is_damaged_as_a_whole_is_found_and_made_anew(
     greenroom: Greenroom, damage: Callable[[Greenroom], None]
@@ -350,6 +357,127 @@ def test_a_board_that_is_damaged_as_a_whole_is_found_and_made_anew(
     own = greenroom.board(callers["cleo"]).own
     assert own is not None
     assert (own.rank, own.points) == (2, 20)
+
+
+def told_by_head(greenroom: Greenroom, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change what the head of the week's board tells."""
+    item = HeadItem.get(greenroom.program.program_id, "head#week")
+    told = unpacked(item.content)
+    change(told)
+    item.update([HeadItem.content.set(packed(told))])
+
+
+HEADS: dict[str, tuple[Callable[[dict[str, Any]], object], list[str]]] = {
+    "another number": (
+        lambda told: told.update(count=7),
+        ["week#2026-06-15: board of 7 members; ledger 3"],
+    ),
+    "a page that has more": (
+        lambda told: told["ranks"][0].__setitem__(2, 2),
+        ["week#2026-06-15: board of 2 members; ledger 3"],
+    ),
+    "one too few": (
+        lambda told: told["top"].pop(1),
+        ["cleo: week#2026-06-15: board left out of the list; ledger rank 2 with 20 points as"],
+    ),
+    "one too many": (
+        lambda told: told["top"].append(told["top"][0]),
+        ["dora: week#2026-06-15: board on the list too often; ledger rank 1 with 30 points as"],
+    ),
+    "another order": (
+        lambda told: told["top"].reverse(),
+        [
+            "ben: week#2026-06-15: board elsewhere on the list; ledger rank 3 with 10 points as",
+            "dora: week#2026-06-15: board elsewhere on the list; ledger rank 1 with 30 points as",
+        ],
+    ),
+}
+
+
+@pytest.mark.usefixtures("stack_here")
+@pytest.mark.parametrize("what", HEADS)
+def test_a_head_that_tells_something_else_is_found_and_made_anew(
+    greenroom: Greenroom, what: str
+) -> None:
+    change, expected = HEADS[what]
+    callers = earned(greenroom, ben=10, cleo=20, dora=30)
+    told_by_head(greenroom, change)
+    code, _, lines = rebuild(greenroom)
+    for name, caller in callers.items():
+        lines = [line.replace(caller.member_id, name).removesuffix(f" '{name}'") for line in lines]
+    assert (code, sorted(lines)) == (3, expected)
+    assert rebuild(greenroom, "--repair")[0] == 0
+    assert rebuild(greenroom) == (0, {}, [])
+
+
+def tenth_unnamed(rows: list[list[object]]) -> None:
+    rows[-1][2] = "Nobody"
+
+
+PAGES: dict[str, tuple[Callable[[Greenroom], object], dict[str, str]]] = {
+    "a page of rows begins elsewhere": (
+        lambda greenroom: told_by_head(
+            greenroom, lambda told: told["ranks"][1].__setitem__(1, [-98, "mem_002"])
+        ),
+        {"mem_000": "left out beside mem_002", "mem_001": "left out beside mem_002"},
+    ),
+    "a page of members begins elsewhere": (
+        lambda greenroom: told_by_head(
+            greenroom, lambda told: told["members"][1].__setitem__(1, "mem_003")
+        ),
+        {"mem_003": "no points when they ask for their own place"},
+    ),
+    "a neighbour has another name": (
+        lambda greenroom: second_page(greenroom, tenth_unnamed),
+        {"mem_009": "rank 10 with 91 points as 'Nobody'"},
+    ),
+    "a neighbour is missing": (
+        lambda greenroom: second_page(greenroom, lambda rows: rows.pop()),
+        {"mem_009": "left out beside mem_007"},
+    ),
+}
+
+
+def second_page(greenroom: Greenroom, change: Callable[[list[list[object]]], object]) -> None:
+    """Change the rows on the second page of the week's board."""
+    page = store(greenroom).head(greenroom.program.program_id, Period.WEEK).ranks[1]
+    item = PageItem.get(f"{greenroom.program.program_id}#pages#week", page.page_id)
+    rows = unpacked(bytes(item.content))
+    change(rows)
+    item.update([PageItem.content.set(packed(rows))])
+
+
+@pytest.mark.usefixtures("stack_here")
+@pytest.mark.parametrize("what", PAGES)
+def test_who_is_not_found_or_not_beside_their_neighbours_is_found_and_made_anew(
+    greenroom: Greenroom, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    for name, size in (("PAGE_ROWS", 4), ("MOST_ROWS", 6), ("FEWEST_ROWS", 2)):
+        monkeypatch.setattr(ranking, name, size)
+    for number, caller in enumerate(people(greenroom, 14)):
+        award(greenroom.house.points, caller, number, 100 - number)
+    greenroom.counts()
+    greenroom.ranks()
+    assert rebuild(greenroom) == (0, {}, [])
+    damage, expected = PAGES[what]
+    damage(greenroom)
+    code, _, lines = rebuild(greenroom)
+    assert (code, len(lines)) == (3, len(expected))
+    for line, (member_id, wrong) in zip(lines, expected.items(), strict=True):
+        assert line.startswith(f"{member_id}: week#2026-06-15: board {wrong}; ledger rank ")
+    assert rebuild(greenroom, "--repair")[0] == 0
+    assert rebuild(greenroom) == (0, {}, [])
+
+
+@pytest.mark.usefixtures("stack_here")
+def test_scores_of_a_week_that_is_yet_to_begin_are_compared_too(greenroom: Greenroom) -> None:
+    callers = earned(greenroom, ben=10)
+    ben, program_id = callers["ben"].member_id, greenroom.program.program_id
+    assert store(greenroom).set_score(program_id, "week#2026-06-22", ben, None, 5)
+    code, differing, lines = rebuild(greenroom, "--repair")
+    assert (code, differing) == (0, {"differences": 1, "scores": 1})
+    assert lines == [f"{ben}: week#2026-06-22: score 5, ledger 0"]
+    assert rebuild(greenroom) == (0, {}, [])
 
 
 def test_a_board_that_contradicts_itself_is_not_shown(greenroom: Greenroom) -> None:

@@ -30,6 +30,7 @@ from chalicelib.foundation.identity import Caller, Claims, Role
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.performances.model import Reference
 from chalicelib.performances.service import AccountRequired
+from chalicelib.points import ranking
 from chalicelib.points.model import Totals
 from chalicelib.points.periods import Period
 from chalicelib.programs.model import ChannelKind
@@ -38,6 +39,7 @@ from tests.clock import StoppedClock
 from tests.integration.house import CORRELATION, event, signature
 from tests.integration.memory import DEEDS, InMemory, PlayedTikTok
 from tests.integration.naive import (
+    HOME,
     Naive,
     Person,
     Refusal,
@@ -45,7 +47,6 @@ from tests.integration.naive import (
     Send,
     Task,
     in_pages,
-    next_begins,
 )
 
 PLAYS = int(os.environ.get("PLAYS", "0"))
@@ -57,6 +58,8 @@ HOUR = timedelta(hours=1)
 MOMENTS = (timedelta(seconds=2), 3 * MINUTE, 20 * MINUTE)
 SPELLS = (3 * HOUR, 25 * HOUR, timedelta(days=4), timedelta(days=31))
 ENDING = (Period.WEEK, Period.WEEK, Period.MONTH, Period.QUARTER, Period.YEAR)
+ZONES = (HOME, "Pacific/Kiritimati", "Pacific/Pago_Pago")
+"""Where the days begin and end that others are in."""
 CAST = 4
 deed = st.sampled_from((*DEEDS, "refuses"))
 number = st.integers(0, 23)
@@ -85,6 +88,8 @@ class Play(RuleBasedStateMachine):
         super().__init__()
         self.clock, self.tiktok = StoppedClock(), PlayedTikTok()
         self.greenroom = InMemory(self.clock, self.tiktok)
+        for name, size in (("PAGE_ROWS", 1), ("MOST_ROWS", 2), ("FEWEST_ROWS", 1)):
+            self.greenroom.replaces(ranking, name, size)
         self.house = self.greenroom.house
         self.program_id = self.greenroom.program.program_id
         self.naive = Naive()
@@ -142,7 +147,7 @@ class Play(RuleBasedStateMachine):
         self.move(2, 1, "put in")
         self.campaign(0, archived=False)
         self.publish(points=5, times=0, channels=3, campaign=0, featured=False)
-        self.publish(points=5, times=0, channels=0, campaign=1, featured=featured)
+        self.publish(points=10, times=0, channels=0, campaign=1, featured=featured)
         self.publish(points=5, times=times, channels=0, campaign=0, featured=False)
         self.publish(points=5, times=0, channels=2, campaign=0, featured=False)
 
@@ -179,8 +184,10 @@ class Play(RuleBasedStateMachine):
                 self.make_channel(private=yes)
             case "campaign":
                 self.campaign(n, archived=yes)
-            case "setting":
+            case "setting" if n % 4:
                 self.show_managers(shown=yes)
+            case "setting":
+                self.leaderboard_is_off_for_a_while()
             case _:
                 self.archive_channel(n, archived=yes)
 
@@ -592,16 +599,36 @@ class Play(RuleBasedStateMachine):
     @rule(period=st.sampled_from(ENDING), over=flag)
     def a_period_ends(self, period: Period, over: bool) -> None:
         """Or is about to: by the program's clocks."""
-        begins = next_begins(period, self.now)
+        begins = self.naive.next_begins(period, self.now)
         before = begins - MINUTE
         self.all_read_to_the_end()
         self.clock.at = before if before > self.now and not over else begins + MINUTE
         self.boards_are_looked_at()
 
+    @rule(zone=st.sampled_from(ZONES), who=number, which=number)
+    def a_week_begins_and_the_program_moves(self, zone: str, who: int, which: int) -> None:
+        """To where it may not have begun yet. What was counted stays on its day."""
+        self.a_period_ends(Period.WEEK, over=True)
+        self.somebody_sends(who, which)
+        self.boards_are_made(again=False)
+        self.settings_are(ProgramChanges(time_zone=zone))
+        self.naive.move(zone)
+        self.a_moment_goes_by(MINUTE)
+
+    def leaderboard_is_off_for_a_while(self) -> None:
+        """And what it shows then is as it was, until it is made again."""
+        self.settings_are(ProgramChanges(leaderboard=False))
+        self.naive.ranks = False
+        self.boards_are_made(again=False)
+        self.settings_are(ProgramChanges(leaderboard=True))
+        self.naive.ranks = True
+
     def show_managers(self, shown: bool) -> None:
-        changes = ProgramChanges(managers_on_leaderboard=shown)
-        self.house.programs.change_program(self.chief(), changes)
+        self.settings_are(ProgramChanges(managers_on_leaderboard=shown))
         self.naive.managers_shown = shown
+
+    def settings_are(self, changes: ProgramChanges) -> None:
+        self.tried(None, lambda: self.house.programs.change_program(self.chief(), changes))
 
     def entries_are_counted_once_and_where_they_were_earned(self) -> None:
         for name, right in self.naive.scores().items():
@@ -611,7 +638,10 @@ class Play(RuleBasedStateMachine):
     def is_on_board(self, person: Person, period: Period) -> None:
         caller = self.caller(person)
         expected = self.naive.shown_board(period, self.now)
-        board = self.house.points.leaderboard(caller, period)
+        refusal = None if self.naive.ranks else ProblemCode.LEADERBOARD_OFF
+        board = self.tried(refusal, lambda: self.house.points.leaderboard(caller, period))
+        if board is None:
+            return
         assert [(e.rank, e.row.member_id, e.row.points) for e in board.top] == expected
         assert board.count == len(expected)
         if not self.naive.is_shown(person):
@@ -625,7 +655,7 @@ class Play(RuleBasedStateMachine):
         at = [row[1] for row in with_them].index(person.member_id)
         assert (board.own.rank, board.own.points) == (with_them[at][0], with_them[at][2])
         near = [(e.rank, e.row.member_id, e.row.points) for e in board.own.around]
-        assert near == (with_them[max(at - 2, 0) : at + 3] if expected else [])
+        assert near == with_them[max(at - 2, 0) : at + 3]
 
     # --- reading --------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bench.program import Cost, Pattern, _units, verdict
-from bench.seeding import Wrong, insist
+from bench.seeding import Size, Wrong, insist
 
 FLAT = Pattern("a page", 2, "", lambda *_: None)
 GROWING = Pattern("a feed", 2, "open activities", lambda *_: None)
@@ -23,7 +23,8 @@ def cost(calls: int, units: float) -> Cost:
         (FLAT, cost(1, 10.0), cost(1, 19.0), "NOT FLAT"),
         (FLAT, cost(1, 1.0), cost(2, 1.0), "NOT FLAT"),
         (FLAT, cost(2, 1.0), cost(3, 1.0), "OVER ITS PRICE"),
-        (GROWING, cost(2, 1.0), cost(2, 900.0), ""),
+        (GROWING, cost(2, 900.0), cost(2, 910.0), ""),
+        (GROWING, cost(2, 100.0), cost(2, 900.0), "NOT FLAT"),
         (GROWING, cost(1, 1.0), cost(3, 1.0), "OVER ITS PRICE"),
     ],
 )
@@ -31,6 +32,13 @@ def test_costs_are_judged_by_price_and_growth(
     pattern: Pattern, small: Cost, large: Cost, words: str
 ) -> None:
     assert verdict(pattern, small, large) == words
+
+
+def test_what_may_grow_is_held_against_a_small_program_that_has_as_much_of_it() -> None:
+    whole = Size()
+    small = whole.share(0.01).with_groups_of(whole)
+    assert (small.opened, small.channels) == (whole.opened, whole.channels)
+    assert (small.members, small.activities - small.opened) == (1_000, 79)
 
 
 def test_a_pattern_that_did_nothing_is_not_cheap_but_wrong() -> None:
