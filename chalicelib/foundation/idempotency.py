@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
-from pynamodb.exceptions import DeleteError, DoesNotExist, PutError
+from pynamodb.exceptions import DoesNotExist, PutError
 from pynamodb.expressions.update import Action
 from pynamodb.models import Model
 
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.problems import Problem, ProblemCode
-from chalicelib.foundation.table import bind, changed, condition_failed
+from chalicelib.foundation.table import bind, changed, condition_failed, removed
 
 KEPT = timedelta(hours=24)  # product rule
 LOCKED = timedelta(seconds=35)  # API Gateway gives up after 29 s, so does the function
@@ -128,11 +128,7 @@ class Idempotency:
         if not attempt.first:
             self.release(attempt)
             return
-        try:
-            IdempotencyItem(attempt.record_id).delete(IdempotencyItem.attempt == attempt.attempt)
-        except DeleteError as error:
-            if not condition_failed(error):
-                raise
+        removed(IdempotencyItem(attempt.record_id), IdempotencyItem.attempt == attempt.attempt)
 
     def release(self, attempt: Attempt) -> None:
         """Let a retry in at once, under the same id: the work broke, how far is not known."""

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from pynamodb.connection import Connection
 from pynamodb.exceptions import (
+    DeleteError,
     DoesNotExist,
     PynamoDBException,
     TransactGetError,
@@ -73,21 +74,45 @@ class _SameClient(Connection):
 
 def condition_failed(error: PynamoDBException) -> bool:
     """Tell whether a single write was refused because its condition did not hold."""
+    return _code_of(error) == f"{_CONDITION_FAILED}Exception"
+
+
+def _code_of(error: PynamoDBException) -> str | None:
     # An error without an answer, such as a timeout, has no response to look into.
     response: Mapping[str, Any] = getattr(error.cause, "response", None) or {}
-    found: str | None = response.get("Error", {}).get("Code")
-    return found == f"{_CONDITION_FAILED}Exception"
+    code: str | None = response.get("Error", {}).get("Code")
+    return code
 
 
-def changed(item: Model, actions: Sequence[Action], condition: Condition) -> bool:
+def changed(item: Model, actions: Sequence[Action], condition: Condition | None = None) -> bool:
     """Write to one item if its condition holds, and read it back; False if it does not hold."""
+    return _holds(lambda: item.update(list(actions), condition))
+
+
+def removed(item: Model, condition: Condition) -> bool:
+    """Remove one item if its condition holds; False if it does not hold."""
+    return _holds(lambda: item.delete(condition))
+
+
+def _holds(write: Callable[[], object]) -> bool:
+    retrying = Retrying(
+        retry=retry_if_exception(_disturbed),
+        stop=stop_after_attempt(CONFLICT_ATTEMPTS),
+        wait=wait_random_exponential(multiplier=0.02, max=1),
+        reraise=True,
+    )
     try:
-        item.update(list(actions), condition)
-    except UpdateError as error:
+        retrying(write)
+    except (UpdateError, DeleteError) as error:
         if condition_failed(error):
             return False
         raise
     return True
+
+
+def _disturbed(error: BaseException) -> bool:
+    """Tell whether a single write came upon a transaction, for which DynamoDB does not wait."""
+    return isinstance(error, PynamoDBException) and _code_of(error) == f"{_CONFLICT}Exception"
 
 
 class Conflict(Exception):

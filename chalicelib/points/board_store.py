@@ -14,7 +14,7 @@ from pynamodb.attributes import (
     UnicodeAttribute,
     UTCDateTimeAttribute,
 )
-from pynamodb.exceptions import DeleteError, DoesNotExist
+from pynamodb.exceptions import DoesNotExist
 from pynamodb.models import Model
 
 from chalicelib.foundation.table import (
@@ -27,7 +27,7 @@ from chalicelib.foundation.table import (
     bind,
     changed,
     commit,
-    condition_failed,
+    removed,
 )
 from chalicelib.points.model import Entry
 from chalicelib.points.periods import Period, spans_of
@@ -169,21 +169,14 @@ class BoardStore:
         same = ScoreItem.item.does_not_exist() if kept is None else ScoreItem.points == kept
         if right is not None:
             return changed(item, [ScoreItem.points.set(right)], same)
-        try:
-            item.delete(same)
-        except DeleteError as error:
-            if condition_failed(error):
-                return False
-            raise
-        return True
+        return removed(item, same)
 
     # --- what is due --------------------------------------------------------------------------
 
     def mark(self, program_id: str, now: datetime, stamp: str) -> None:
         """Say that the boards of a program are due; `since` stays that of the first change."""
-        MarkItem(_CHANGED, program_id).update(
-            [MarkItem.stamp.set(stamp), MarkItem.since.set(MarkItem.since | now)]
-        )
+        first = MarkItem.since.set(MarkItem.since | now)
+        changed(MarkItem(_CHANGED, program_id), [MarkItem.stamp.set(stamp), first])
 
     def due(self) -> Sequence[str]:
         """List programs whose boards are due, longest first: one query of 1 MB per 8,000."""
@@ -214,11 +207,7 @@ class BoardStore:
         """End a run: what changed since it took the mark stays due."""
         item = MarkItem(_CHANGED, mark.program_id)
         mine = MarkItem.run == mark.run
-        try:
-            item.delete(mine & (MarkItem.stamp == mark.stamp))
-        except DeleteError as error:
-            if not condition_failed(error):
-                raise
+        if not removed(item, mine & (MarkItem.stamp == mark.stamp)):
             gone = [MarkItem.run.remove(), MarkItem.leased_until.remove()]
             changed(item, [MarkItem.since.set(begun), *gone], mine)
 

@@ -8,10 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from pynamodb.exceptions import UpdateError
-
 from chalicelib.foundation.clock import Clock
-from chalicelib.foundation.table import condition_failed
 from chalicelib.points.board_store import BoardStore
 from chalicelib.points.boards import Snapshots, board_rows
 from chalicelib.points.model import (
@@ -187,12 +184,7 @@ class Rebuilding:
     def _set_right(self, program_id: str, finding: Finding) -> bool:
         match finding:
             case Difference(member_id, kept, ledger):
-                try:
-                    self._points.put_totals(owner_key(program_id, member_id), kept, ledger)
-                except UpdateError as error:
-                    if condition_failed(error):
-                        return False
-                    raise
+                return self._points.put_totals(owner_key(program_id, member_id), kept, ledger)
             case CountDifference(member_id, days):
                 for entry_id, day in days.items():
                     self._boards.note_counted(program_id, member_id, entry_id, day)

@@ -1,6 +1,6 @@
 """Awarding points and taking them back, as parts of whoever's transaction; and adding them up."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from chalicelib.foundation.clock import Clock
@@ -8,17 +8,14 @@ from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.table import Part
 from chalicelib.points.boards import Board, Leaderboard
 from chalicelib.points.model import (
-    Difference,
     Entry,
     EntryKind,
     Totals,
     award_id,
     reversal_id,
-    totals_of,
 )
 from chalicelib.points.periods import Period
 from chalicelib.points.store import PointStore
-from chalicelib.programs.model import owner_key
 from chalicelib.programs.service import Profile, ProgramService
 
 
@@ -87,20 +84,3 @@ class PointService:
     def leaderboard(self, caller: Caller, period: Period) -> Board:
         """Read the program's board of a period. Raises the problem `leaderboard_off`."""
         return self._boards().read(caller, period)
-
-    def differences(self, program_id: str) -> Iterator[Difference]:
-        """Compare every member's totals with their ledger; gives those that differ.
-
-        A performance made between the two reads looks like a difference: ask again before
-        believing one.
-        """
-        for member in self._programs.members(program_id):
-            owner = owner_key(program_id, member.member_id)
-            kept, ledger = self._store.totals(owner), totals_of(self._store.entries(owner))
-            if kept != ledger:
-                yield Difference(member.member_id, kept, ledger)
-
-    def repair(self, program_id: str, difference: Difference) -> None:
-        """Set a member's totals to what the ledger says."""
-        owner = owner_key(program_id, difference.member_id)
-        self._store.put_totals(owner, difference.kept, difference.ledger)

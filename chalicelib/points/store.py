@@ -7,7 +7,7 @@ from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UTCDateTimeAt
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.models import Model
 
-from chalicelib.foundation.table import Conflict, Part, Put, Update, bind
+from chalicelib.foundation.table import Conflict, Part, Put, Update, bind, changed
 from chalicelib.points.model import Entry, EntryKind, Totals
 
 _TOTALS = "totals"
@@ -106,11 +106,10 @@ class PointStore:
         found = EntryItem.query(owner, EntryItem.item.startswith(_ENTRIES), consistent_read=True)
         return (item.to_entry() for item in found)
 
-    def put_totals(self, owner: str, kept: Totals, right: Totals) -> None:
-        """Set totals right. Raises PynamoDB's UpdateError if they moved since they were read."""
+    def put_totals(self, owner: str, kept: Totals, right: Totals) -> bool:
+        """Set totals right; False if they moved since they were read."""
         unchanged = (TotalsItem.balance == kept.balance) & (TotalsItem.earned == kept.earned)
         if kept == Totals():
             unchanged |= TotalsItem.item.does_not_exist()
-        TotalsItem(owner, _TOTALS).update(
-            [TotalsItem.balance.set(right.balance), TotalsItem.earned.set(right.earned)], unchanged
-        )
+        actions = [TotalsItem.balance.set(right.balance), TotalsItem.earned.set(right.earned)]
+        return changed(TotalsItem(owner, _TOTALS), actions, unchanged)

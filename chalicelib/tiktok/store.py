@@ -10,7 +10,7 @@ from pynamodb.attributes import (
     UnicodeSetAttribute,
     UTCDateTimeAttribute,
 )
-from pynamodb.exceptions import DeleteError, DoesNotExist
+from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition, size
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
@@ -27,7 +27,7 @@ from chalicelib.foundation.table import (
     bind,
     changed,
     commit,
-    condition_failed,
+    removed,
 )
 from chalicelib.programs.model import owner_key
 from chalicelib.tiktok.model import INBOX_PLACES, Account, Consent, PendingSend, Place
@@ -195,13 +195,8 @@ class AccountStore:
 
     def use_consent(self, state_hash: str) -> bool:
         """Use a consent up; False if it was used before."""
-        try:
-            ConsentItem(_consent_key(state_hash), _CONSENT).delete(ConsentItem.item.exists())
-        except DeleteError as error:
-            if condition_failed(error):
-                return False
-            raise
-        return True
+        item = ConsentItem(_consent_key(state_hash), _CONSENT)
+        return removed(item, ConsentItem.item.exists())
 
     def account(self, program_id: str, member_id: str) -> Account | None:
         try:

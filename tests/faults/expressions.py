@@ -42,11 +42,17 @@ class Names:
 
 
 def plain(value: Value) -> Any:
-    """Give what a value compares by: of a set, its order is nothing."""
+    """Give what a value compares by; the order in which a set is written says nothing."""
     ((kind, content),) = value.items()
     if kind in _SETS:
         return frozenset(content)
     return float(content) if kind == "N" else content
+
+
+def _same(left: Value | None, right: Value | None) -> bool:
+    if left is None or right is None:
+        return left is right
+    return _comparable(left, right) and bool(plain(left) == plain(right))
 
 
 def _comparable(left: Value | None, right: Value | None) -> bool:
@@ -175,7 +181,7 @@ class _Reader:
             self._next("(")
             among = self._list()
             return lambda item, names: any(
-                names.operand(word, item) == names.operand(each, item) for each in among
+                _same(names.operand(word, item), names.operand(each, item)) for each in among
             )
         other = self._next()
         if operator == "BETWEEN":
@@ -191,7 +197,9 @@ class _Reader:
 
             return between
         if operator == "<>":
-            return lambda item, names: names.operand(word, item) != names.operand(other, item)
+            return lambda item, names: (
+                not _same(names.operand(word, item), names.operand(other, item))
+            )
         compare = _COMPARE[operator]
 
         def compared(item: Item, names: Names) -> bool:

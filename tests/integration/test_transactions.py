@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.session import Session
 from pynamodb.attributes import UnicodeAttribute
-from pynamodb.exceptions import TransactGetError, TransactWriteError
+from pynamodb.exceptions import DeleteError, TransactGetError, TransactWriteError, UpdateError
 from pynamodb.models import Model
 from tenacity import wait_none
 
@@ -23,8 +23,10 @@ from chalicelib.foundation.table import (
     Read,
     Update,
     bind,
+    changed,
     commit,
     read_together,
+    removed,
 )
 from tests.integration.conftest import Calls
 
@@ -105,6 +107,7 @@ def cancelled(*codes: str) -> dict[str, Any]:
 
 
 CONFLICT = cancelled("None", "TransactionConflict", "None")
+UNDER_WAY = {"Error": {"Code": "TransactionConflictException", "Message": "ongoing"}}
 
 
 def attempts(calls: Calls) -> int:
@@ -145,6 +148,32 @@ def test_of_several_broken_conditions_the_one_named_first_speaks() -> None:
         with pytest.raises(order[0][0]):
             commit([part for _, part in order])
     assert notes() == BEFORE
+
+
+def write_one(operation: str) -> bool:
+    item = Note("p", "checked")
+    if operation == "DeleteItem":
+        return removed(item, Note.item.exists())
+    return changed(item, [Note.text.set("changed")], Note.item.exists())
+
+
+@pytest.mark.parametrize("operation", ["UpdateItem", "DeleteItem"])
+def test_a_single_write_is_tried_again_while_a_transaction_is_under_way(
+    calls: Calls, operation: str
+) -> None:
+    """DynamoDB lets only transactions wait for each other."""
+    calls.fail(operation, UNDER_WAY, 2)
+    assert write_one(operation) is True
+    assert calls.names.count(operation) == 3
+    calls.fail(operation, UNDER_WAY, CONFLICT_ATTEMPTS)
+    with pytest.raises((UpdateError, DeleteError), match="TransactionConflictException"):
+        write_one(operation)
+
+
+def test_a_single_write_whose_condition_does_not_hold_is_not_tried_again(calls: Calls) -> None:
+    assert not changed(Note("p", "unknown"), [Note.text.set("x")], Note.item.exists())
+    assert not removed(Note("p", "unknown"), Note.item.exists())
+    assert calls.names == ["UpdateItem", "DeleteItem"]
 
 
 def test_a_part_that_says_nothing_means_a_conflict() -> None:
