@@ -64,6 +64,7 @@ class Caller:
     chosen_zone: str
     tiktok: TikTokState | None = None
     channels: frozenset[str] = frozenset()
+    invited_at: datetime | None = field(default=None, compare=False)
     default_zone: Callable[[], str] = field(default=lambda: "UTC", repr=False, compare=False)
 
     @property

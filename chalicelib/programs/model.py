@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
@@ -16,7 +16,9 @@ MAX_DISCLOSURE = 200  # a line, beside a caption that TikTok cuts at 2,200
 MAX_CHANNELS = 200  # of a program, not counting archived ones
 MAX_CHANNELS_EVER = 1000  # with them: one query of a megabyte reads them all
 MAX_CHANNELS_OF_MEMBER = 90  # each shows the member: what changes them is one transaction of 100
-_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
+# Looser than RFC 5322, which allows a quoted "local part" that no mail program lets one write.
+_NOWHERE = r"@\s,;:<>()\[\]\\\""
+_EMAIL = re.compile(rf"[^{_NOWHERE}]+@[^{_NOWHERE}.]+(\.[^{_NOWHERE}.]+)+")
 MAX_EMAIL = 254  # RFC 5321's longest path without its brackets
 
 
@@ -29,11 +31,18 @@ class MemberStatus(StrEnum):
 class InvitationMail(StrEnum):
     """What became of the mail to somebody who is invited."""
 
-    WAITING = "waiting"  # to be sent within minutes, or tried again
-    SENT = "sent"  # with a password for their first sign-in
-    CAN_SIGN_IN = "can_sign_in"  # not sent: they have a sign-in, and are to be told by somebody
-    ELSEWHERE = "elsewhere"  # not sent: the company's own sign-in is used
-    FAILED = "failed"  # the user pool takes no such address, lets them not in, or could not mail
+    WAITING = "waiting"  # to be handed over within minutes, or tried again
+    HANDED_OVER = "handed_over"  # to the user pool, which mails whoever has no sign-in yet
+    ELSEWHERE = "elsewhere"  # nobody is mailed: the company's own sign-in is used
+    FAILED = "failed"  # the user pool takes no such address, or could not mail for long
+
+
+MAIL_AGAIN_AFTER = timedelta(minutes=10)
+
+
+def mail_due_at(now: datetime, mailed_at: datetime | None) -> datetime:
+    """Tell when somebody may be mailed: now, or some time after the last mail went out."""
+    return max(now, mailed_at + MAIL_AGAIN_AFTER) if mailed_at else now
 
 
 @dataclass(frozen=True)
@@ -109,7 +118,7 @@ class Member:
     names the request that invited them last, so that the same request again is known.
     `departing_at` is when they were removed, until what they had elsewhere was let go. `mail` is
     what became of the mail that invites them, until they sign in or are removed; `mailed_at` when
-    the last one went out.
+    the last one went out, until they sign in.
     """
 
     program_id: str
@@ -145,6 +154,7 @@ class Member:
             chosen_zone=self.time_zone,
             tiktok=self.tiktok,
             channels=self.channels,
+            invited_at=self.invited_at,
             default_zone=default_zone,
         )
 
@@ -157,7 +167,7 @@ def owner_key(program_id: str, member_id: str) -> str:
 def normalized_email(email: str) -> str:
     """Bring an e-mail address into the one form it is compared in. Raises ValueError."""
     plain = email.strip().lower()
-    if not _EMAIL.fullmatch(plain) or len(plain) > MAX_EMAIL:
+    if not _EMAIL.fullmatch(plain) or len(plain) > MAX_EMAIL or not plain.isprintable():
         raise ValueError(f"{email!r} is not an e-mail address.")
     return plain
 

@@ -43,6 +43,7 @@ from chalicelib.programs.model import (
     Member,
     MemberStatus,
     Program,
+    mail_due_at,
     normalized_name,
     sought_email,
     sought_name,
@@ -425,7 +426,7 @@ class ProgramStore:
             MemberItem.invited_email.set(becomes.email),
             MemberItem.invited_at.set(becomes.invited_at),
             MemberItem.removed_at.remove(),
-            *mail_due(becomes.invited_at),
+            *mail_due(mail_due_at(becomes.invited_at, removed.mailed_at)),
             MemberItem.invitation.set(becomes.invitation)
             if becomes.invitation
             else MemberItem.invitation.remove(),
@@ -532,7 +533,8 @@ class ProgramStore:
                     MemberItem.subject.set(subject),
                     MemberItem.status.set(MemberStatus.ACTIVE.value),
                     MemberItem.invited_email.remove(),
-                    *no_mail(),
+                    *no_mail_now(),
+                    MemberItem.mailed_at.remove(),
                 ],
             ),
         ]
@@ -678,9 +680,9 @@ def no_more_mail() -> list[Action]:
     ]
 
 
-def no_mail() -> list[Action]:
+def no_mail_now() -> list[Action]:
     """Actions: a member is not, or no longer, one whom an invitation is mailed to."""
-    return [MemberItem.mail.remove(), MemberItem.mailed_at.remove(), *no_more_mail()]
+    return [MemberItem.mail.remove(), *no_more_mail()]
 
 
 def named_guard(kind: str, program_id: str, name: str, thing: str) -> GuardItem:

@@ -28,8 +28,9 @@ class MemberView(BaseModel):
     invitation_mail: Annotated[
         InvitationMail | None,
         Field(
-            description="Of who is invited: `waiting` to be sent, `sent`, or not sent because they "
-            "`can_sign_in` already or do so `elsewhere` (tell them), or because it `failed`"
+            description="Of who is invited: `waiting`, or `handed_over` to the user pool, which "
+            "mails a first password to whoever has no sign-in yet (tell the others), or nobody is "
+            "mailed because people sign in `elsewhere`, or it `failed`"
         ),
     ]
     invitation_mailed_at: datetime | None
@@ -47,7 +48,7 @@ class MemberView(BaseModel):
             status=member.status,
             invited_at=member.invited_at,
             invitation_mail=member.mail,
-            invitation_mailed_at=member.mailed_at,
+            invitation_mailed_at=member.mailed_at if member.mail else None,
             removed_at=member.removed_at,
             tiktok_account=member.tiktok,
             channel_ids=sorted(member.channels),

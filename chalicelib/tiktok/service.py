@@ -252,9 +252,12 @@ class AccountService:
             logger.warning("not given back", extra={"tiktok": error.code, "log_id": error.log_id})
 
     def account(self, caller: Caller) -> Account:
-        """Read the caller's account. Raises the problem `not_found` while there is none."""
+        """Read the caller's account. Raises the problem `not_found` while there is none.
+
+        One from before they were invited again is of who was removed, perhaps another person.
+        """
         account = self._store.account(caller.program_id, caller.member_id)
-        if account is None:
+        if account is None or (caller.invited_at and account.connected_at < caller.invited_at):
             raise not_found("TikTok account")
         return account
 

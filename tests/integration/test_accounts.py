@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib.foundation.identity import Caller, Role, TikTokState
+from chalicelib.foundation.identity import Caller, Claims, Role, TikTokState
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.tiktok import worker
 from chalicelib.tiktok.errors import (
@@ -622,6 +622,23 @@ def test_while_tiktok_is_not_set_up_nobody_is_sent_there(
 
 
 # What comes in between
+
+
+def test_who_takes_up_a_removed_members_place_does_not_see_their_tiktok_account(
+    greenroom: Greenroom, ben: Caller
+) -> None:
+    """Before the removal is heard of: by then the address may be another person's."""
+    accounts = greenroom.house.tiktok
+    greenroom.connects(ben, "ben")
+    greenroom.house.members.remove(greenroom.manager, ben.member_id)
+    greenroom.clock.advance(SECOND)
+    greenroom.house.members.invite(greenroom.manager, ben.email, None, Role.MEMBER)
+    successor = greenroom.house.programs.caller(Claims("subject-of-another", ben.email, 0))
+    assert successor.member_id == ben.member_id
+    assert refusal(lambda: accounts.account(successor)) is ProblemCode.NOT_FOUND
+    greenroom.clock.advance(SECOND)
+    greenroom.connects(successor, "cleo")
+    assert accounts.account(successor).open_id == "open-cleo"
 
 
 def test_a_connection_made_while_the_one_before_is_disconnected_stays(

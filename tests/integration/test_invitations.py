@@ -14,18 +14,20 @@ from chalicelib.foundation.logging import logger
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.programs.members import worker
 from chalicelib.programs.members.invitations import MOST_UNDELIVERED
-from chalicelib.programs.members.model import MAIL_AGAIN_AFTER, MAIL_TRIES, Due
+from chalicelib.programs.members.model import MAIL_TRIES, Due
 from chalicelib.programs.members.user_pool import NotMailed, Undelivered, UsedUp, UserPool
-from chalicelib.programs.model import InvitationMail, Member
+from chalicelib.programs.model import MAIL_AGAIN_AFTER, InvitationMail, Member
 from chalicelib.programs.store import MemberItem, member_key
 from tests.integration.conftest import Calls
 from tests.integration.house import CONTEXT, Greenroom
 
-WAITING, SENT, FAILED = InvitationMail.WAITING, InvitationMail.SENT, InvitationMail.FAILED
+WAITING, FAILED = InvitationMail.WAITING, InvitationMail.FAILED
+HANDED_OVER = InvitationMail.HANDED_OVER
 BEN = "ben@demo.example"
 USED_UP = {"Error": {"Code": "LimitExceededException", "Message": "Exceeded daily email limit"}}
 REFUSED = {"Error": {"Code": "InvalidParameterException", "Message": f"{BEN} is no address"}}
 UNDELIVERED = {"Error": {"Code": "CodeDeliveryFailureException", "Message": f"Not to {BEN}"}}
+UNDER_WAY = {"Error": {"Code": "TransactionConflictException", "Message": "ongoing"}}
 EXISTS = {"Error": {"Code": "UsernameExistsException", "Message": "exists"}}
 
 
@@ -111,7 +113,7 @@ def test_who_is_invited_is_mailed_once_and_has_a_sign_in_with_a_verified_address
     assert (attributes["email"], attributes["email_verified"]) == (BEN, "true")
     assert user["UserStatus"] == "FORCE_CHANGE_PASSWORD"
     now = post.now(ben)
-    assert (now.mail, now.mailed_at) == (SENT, post.clock.now())
+    assert (now.mail, now.mailed_at) == (HANDED_OVER, post.clock.now())
     assert post.ticks(hours=1) == 0
     assert post.mailed() == []
 
@@ -137,7 +139,8 @@ def test_who_was_removed_and_comes_back_is_told_so(post: Post) -> None:
     ben = post.invites()
     post.ticks()
     post.removes(ben)
-    assert (post.now(ben).mail, post.now(ben).mailed_at) == (None, None)
+    assert post.now(ben).mail is None
+    post.clock.advance(MAIL_AGAIN_AFTER)
     assert post.invites().mail is WAITING
     assert post.now(ben).mail is WAITING
     post.mailed()
@@ -145,30 +148,57 @@ def test_who_was_removed_and_comes_back_is_told_so(post: Post) -> None:
     assert post.mailed() == [(BEN, "new"), (BEN, "RESEND")]
 
 
-def test_who_can_sign_in_already_is_not_mailed_and_their_manager_knows(post: Post) -> None:
+def test_removing_and_inviting_is_no_way_to_have_somebody_mailed_all_the_time(post: Post) -> None:
+    ben = post.invites()
+    post.ticks()
+    for _ in range(3):
+        post.removes(ben)
+        post.invites()
+        assert post.ticks(minutes=2) == 0
+    assert post.ticks(minutes=4) == 1
+    assert post.now(ben).mail is HANDED_OVER
+
+
+def test_who_can_sign_in_already_is_not_mailed(post: Post) -> None:
     post.signs_up()
     ben = post.invites()
-    assert post.ticks() == 0
+    assert post.ticks() == 1
     assert post.mailed() == [(BEN, "new")]
-    assert (post.now(ben).mail, post.now(ben).mailed_at) == (InvitationMail.CAN_SIGN_IN, None)
+    assert (post.now(ben).mail, post.now(ben).mailed_at) == (HANDED_OVER, post.clock.now())
+
+
+def test_a_second_program_does_not_learn_who_signs_in_for_another(post: Post) -> None:
+    post.signs_up()
+    post.invites()
+    post.greenroom.signs_in(BEN)
+    post.house.programs.create_program("Other", "UTC", "boss@other.example")
+    boss = post.greenroom.signs_in("boss@other.example")
+    members = post.house.members
+    known, unknown = (
+        members.invite(boss, each, None, Role.MEMBER) for each in (BEN, "eve@demo.example")
+    )
+    post.ticks(seconds=1)
+    shown = [members.member(boss, each.member_id) for each in (known, unknown)]
+    assert [(each.mail, each.mailed_at) for each in shown] == [(HANDED_OVER, post.clock.now())] * 2
 
 
 @pytest.mark.parametrize("state", ["CONFIRMED", "RESET_REQUIRED", "EXTERNAL_PROVIDER"])
-def test_who_has_chosen_a_password_or_signs_in_elsewhere_can_sign_in(
+def test_who_has_chosen_a_password_or_signs_in_elsewhere_is_not_mailed(
     post: Post, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
-    assert outcome_for(post, monkeypatch, UserStatus=state) is InvitationMail.CAN_SIGN_IN
+    assert outcome_for(post, monkeypatch, UserStatus=state) is HANDED_OVER
+    assert post.mailed() == [(BEN, "new")]
 
 
 @pytest.mark.parametrize("state", ["UNCONFIRMED", "ARCHIVED", "COMPROMISED", "UNKNOWN"])
-def test_nobody_is_said_to_sign_in_whom_the_pool_would_not_let_in(
+def test_whom_the_pool_would_not_let_in_is_said_to_have_failed(
     post: Post, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
     assert outcome_for(post, monkeypatch, UserStatus=state) is FAILED
 
 
 @pytest.mark.parametrize("state", ["CONFIRMED", "FORCE_CHANGE_PASSWORD"])
-def test_whom_the_owner_has_disabled_is_neither_mailed_nor_said_to_sign_in(
+def test_whom_the_owner_has_disabled_is_not_mailed_and_said_to_have_failed(
     post: Post, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
     assert outcome_for(post, monkeypatch, UserStatus=state, Enabled=False) is FAILED
@@ -181,7 +211,7 @@ def outcome_for(post: Post, monkeypatch: pytest.MonkeyPatch, **user: Any) -> Inv
     get = post.cognito.admin_get_user
     monkeypatch.setattr(post.cognito, "admin_get_user", lambda **given: get(**given) | user)
     ben = post.invites()
-    assert post.ticks() == 0
+    post.ticks()
     return post.now(ben).mail
 
 
@@ -220,9 +250,9 @@ def test_nothing_of_a_mail_is_left_on_who_has_signed_in(post: Post) -> None:
 def test_two_runs_at_once_mail_once(post: Post) -> None:
     ben = post.invites()
     dues = list(post.house.invitations._store.to_mail(post.clock.now()))
-    assert [post.house.invitations._mail(due) for due in dues * 2] == [SENT, None]
+    assert [post.house.invitations._mail(due) for due in dues * 2] == [HANDED_OVER, None]
     assert post.mailed() == [(BEN, "new")]
-    assert post.now(ben).mail is SENT
+    assert post.now(ben).mail is HANDED_OVER
 
 
 def test_a_run_that_dies_after_the_mail_leaves_one_that_mails_again(
@@ -242,7 +272,7 @@ def test_a_run_that_dies_after_the_mail_leaves_one_that_mails_again(
     assert post.ticks(minutes=4) == 0
     assert post.ticks(minutes=1) == 1
     assert post.mailed() == [(BEN, "new"), (BEN, "new"), (BEN, "RESEND")]
-    assert post.now(ben).mail is SENT
+    assert post.now(ben).mail is HANDED_OVER
 
 
 @pytest.mark.parametrize("made", range(1, 7))
@@ -266,7 +296,7 @@ def test_a_run_that_dies_after_any_of_its_calls_is_made_good_by_a_later_one(
         with pytest.raises(KeyboardInterrupt):
             post.ticks()
     post.ticks(minutes=5)
-    assert post.now(ben).mail is SENT
+    assert post.now(ben).mail is HANDED_OVER
     mails = [action for _, action in post.mailed()].count("RESEND")
     assert mails == (2 if made == 5 else 1)  # only a mail that was not noted goes out again
 
@@ -311,7 +341,7 @@ def test_mails_that_are_used_up_for_days_fail_nobody(post: Post) -> None:
             post.ticks()
         post.clock.at = post.due_at(ben)
     assert post.ticks() == 1
-    assert post.now(ben).mail is SENT
+    assert post.now(ben).mail is HANDED_OVER
 
 
 def test_an_address_to_which_nothing_is_delivered_holds_nobody_up_and_the_owner_hears_of_it(
@@ -321,7 +351,7 @@ def test_an_address_to_which_nothing_is_delivered_holds_nobody_up_and_the_owner_
     post.calls.fail("AdminCreateUser", UNDELIVERED, times=2)
     with pytest.raises(Undelivered, match="CodeDeliveryFailureException"):
         post.ticks()
-    assert [post.now(each).mail for each in people] == [WAITING, WAITING, SENT, SENT]
+    assert [post.now(each).mail for each in people] == [WAITING, WAITING, HANDED_OVER, HANDED_OVER]
     warned = [vars(each)["member_id"] for each in caplog.records if each.levelname == "WARNING"]
     assert warned == [each.member_id for each in people[:2]]
 
@@ -357,7 +387,7 @@ def test_an_address_that_the_pool_does_not_take_holds_nobody_up(post: Post) -> N
     ben, eve = post.invites(), post.invites("eve@demo.example")
     post.calls.fail("AdminCreateUser", REFUSED)
     assert post.ticks() == 1
-    assert (post.now(ben).mail, post.now(eve).mail) == (FAILED, SENT)
+    assert (post.now(ben).mail, post.now(eve).mail) == (FAILED, HANDED_OVER)
     assert post.ticks(hours=2) == 0
 
 
@@ -367,8 +397,17 @@ def test_who_signs_in_while_they_are_mailed_anew_is_not_taken_for_a_failure(post
     gone = {"Error": {"Code": "UnsupportedUserStateException", "Message": "confirmed"}}
     for fault in (EXISTS, gone):
         post.calls.fail("AdminCreateUser", fault)
-    assert post.ticks() == 0
-    assert post.now(ben).mail is InvitationMail.CAN_SIGN_IN
+    assert post.ticks() == 1
+    assert post.now(ben).mail is HANDED_OVER
+
+
+def test_a_change_of_them_that_is_under_way_is_waited_for(post: Post) -> None:
+    ben = post.invites()
+    post.calls.fail("UpdateItem", UNDER_WAY)
+    assert post.ticks() == 1
+    post.clock.advance(MAIL_AGAIN_AFTER)
+    post.calls.fail("UpdateItem", UNDER_WAY)
+    assert post.again(ben).mail is WAITING
 
 
 @pytest.mark.parametrize("fault", [REFUSED, UNDELIVERED])

@@ -22,7 +22,7 @@ class Invitations:
         self._clock = clock
 
     def mail_due(self, is_late: IsLate = never_late) -> int:
-        """Mail the invitations that are due, what is due longest first; tells how many were sent.
+        """Hand over the mails that are due, what is due longest first; tells how many.
 
         Raises whatever keeps the pool from mailing: at once if all others would meet it too, else
         in the end. What was begun then is tried again later, so that no address stands in the way
@@ -34,7 +34,7 @@ class Invitations:
             if is_late() or len(undelivered) == MOST_UNDELIVERED:
                 break
             try:
-                sent += self._mail(due) is InvitationMail.SENT
+                sent += self._mail(due) is InvitationMail.HANDED_OVER
             except Undelivered as error:
                 facts = {"member_id": due.member_id, "tries": due.tries + 1}
                 logger.warning("invitation undelivered", extra=facts)

@@ -20,7 +20,6 @@ MAX_ROSTER = 60_000  # characters: what fits a body, for those that take one byt
 MAIL_TRIES = 24  # with an hour between the later ones: a day
 MAIL_FIRST_WAIT = timedelta(minutes=5)  # longer than a try takes, with all its time limits
 MAIL_LONGEST_WAIT = timedelta(hours=1)
-MAIL_AGAIN_AFTER = timedelta(minutes=10)
 MAX_LINES = 1000  # people: 40 transactions, a few seconds of the 29 that the gateway waits
 _DELIMITERS = ",;\t"
 _COLUMNS = {
@@ -72,13 +71,6 @@ class Due:
         """Make what it becomes while somebody tries: due again later, the later the more tries."""
         wait = min(MAIL_FIRST_WAIT * 2 ** min(self.tries, 10), MAIL_LONGEST_WAIT)
         return replace(self, at=now + wait, tries=self.tries + 1)
-
-
-def mailed_too_lately(member: Member, now: datetime) -> datetime | None:
-    """Tell from when on an invited member may be mailed again, None if they may now."""
-    if member.mailed_at is None or now >= member.mailed_at + MAIL_AGAIN_AFTER:
-        return None
-    return member.mailed_at + MAIL_AGAIN_AFTER
 
 
 class RosterUnreadable(ValueError):

@@ -25,11 +25,16 @@ from chalicelib.programs.members.model import (
     RosterLine,
     RosterUnreadable,
     Sought,
-    mailed_too_lately,
     read_roster,
 )
 from chalicelib.programs.members.store import LastManager, MemberStore
-from chalicelib.programs.model import InvitationMail, Member, MemberStatus, local_time
+from chalicelib.programs.model import (
+    InvitationMail,
+    Member,
+    MemberStatus,
+    local_time,
+    mail_due_at,
+)
 from chalicelib.programs.service import ProgramService, invited
 
 _LIST = "members"
@@ -126,8 +131,8 @@ class MemberService:
                 )
             if member.mail is InvitationMail.WAITING:
                 return member
-            retry_at = mailed_too_lately(member, now)
-            if retry_at is not None:
+            retry_at = mail_due_at(now, member.mailed_at)
+            if retry_at > now:
                 raise _mailed_too_lately(member, retry_at, caller, now)
             if self._store.mail_again(member, now):
                 return replace(member, mail=InvitationMail.WAITING)

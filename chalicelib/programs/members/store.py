@@ -34,7 +34,7 @@ from chalicelib.programs.store import (
     invitation,
     mail_due,
     member_key,
-    no_mail,
+    no_mail_now,
     no_more_mail,
     subject_guard,
 )
@@ -128,7 +128,7 @@ class MemberStore:
             MemberItem.removed_at.set(now),
             MemberItem.subject.remove(),
             MemberItem.invited_email.remove(),
-            *no_mail(),
+            *no_mail_now(),
         ]
         if member.tiktok:
             # Who has a TikTok account is to be let go of; the change must not miss one just added.
@@ -167,7 +167,7 @@ class MemberStore:
     def end_mail(self, due: Due, mail: InvitationMail, at: datetime) -> bool:
         """Keep what became of a mail that was taken; False if somebody else has it by now."""
         actions: list[Action] = [MemberItem.mail.set(mail.value), *no_more_mail()]
-        if mail is InvitationMail.SENT:
+        if mail is InvitationMail.HANDED_OVER:
             actions.append(MemberItem.mailed_at.set(at))
         return changed(_whom(due), actions, MemberItem.mail_at == due.at)
 

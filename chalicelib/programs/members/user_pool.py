@@ -1,5 +1,6 @@
 """The stack's user pool: sign-ins with a password, and the mail that brings the first one."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from chalicelib.foundation.logging import logger
@@ -41,12 +42,13 @@ class UserPool:
         self._pool_id = pool_id
 
     def invite(self, email: str) -> InvitationMail:
-        """Make a person's sign-in and have the pool mail them its first password.
+        """Have a person mailed the first password of their sign-in, which is made if need be.
 
-        Who was mailed one and never used it gets another: the pool lets each live for seven days.
-        Told twice, it mails twice, and the later password holds. Raises `Undelivered`, `UsedUp`,
-        `NotMailed` for whatever else is not about this address alone, and BotoCoreError if there
-        is no answer.
+        Who has one of their own is not mailed, and that is not told: whether somebody signs in
+        here already, in another program perhaps, is nobody's business. Who was mailed one and
+        never used it gets another: the pool lets each live for seven days. Told twice, it mails
+        twice, and the later password holds. Raises `Undelivered`, `UsedUp`, `NotMailed` for
+        whatever else is not about this address alone, and BotoCoreError if there is no answer.
         """
         from botocore.exceptions import ClientError
 
@@ -64,24 +66,19 @@ class UserPool:
             return self._invite_again(email)
         except known.InvalidParameterException as error:
             # An address that it does not take; ours are looser than RFC 5321.
-            logger.warning("invitation refused", extra={"told": error.response["Error"]["Code"]})
-            return InvitationMail.FAILED
-        return InvitationMail.SENT
+            return _refused(error.response["Error"]["Code"])
+        return InvitationMail.HANDED_OVER
 
     def _invite_again(self, email: str) -> InvitationMail:
-        known = self._cognito.exceptions
         user = self._cognito.admin_get_user(UserPoolId=self._pool_id, Username=email)
         state = user.get("UserStatus") if user.get("Enabled", True) else "disabled"
-        if state not in {_NEVER_SIGNED_IN, *_SIGNS_IN}:
-            logger.warning("invitation refused", extra={"told": state})
-            return InvitationMail.FAILED
-        if state in _SIGNS_IN:
-            return InvitationMail.CAN_SIGN_IN
-        try:
-            self._mail(email, again=True)
-        except known.UnsupportedUserStateException:  # they have just signed in
-            return InvitationMail.CAN_SIGN_IN
-        return InvitationMail.SENT
+        if state == _NEVER_SIGNED_IN:
+            # Who has signed in this very moment needs no mail any more.
+            with suppress(self._cognito.exceptions.UnsupportedUserStateException):
+                self._mail(email, again=True)
+        elif state not in _SIGNS_IN:
+            return _refused(state)
+        return InvitationMail.HANDED_OVER
 
     def _mail(self, email: str, *, again: bool = False) -> None:
         wanted: AdminCreateUserRequestTypeDef = {
@@ -96,3 +93,8 @@ class UserPool:
         if again:
             wanted["MessageAction"] = "RESEND"
         self._cognito.admin_create_user(**wanted)
+
+
+def _refused(reason: str | None) -> InvitationMail:
+    logger.warning("invitation refused", extra={"told": reason})
+    return InvitationMail.FAILED
