@@ -246,18 +246,24 @@ def _problem_schema() -> dict[str, Any]:
             "retry_at": {
                 "type": "string",
                 "format": "date-time",
-                "description": "tiktok_inbox_full: when a place is free at the latest",
+                "description": "tiktok_inbox_full: when a place is free at the latest; "
+                "too_many_requests: from when on it may be asked again, where that is known",
             },
             "retry_at_local": {
                 "type": "string",
                 "format": "date-time",
-                "description": "tiktok_inbox_full: the same in the member's own time zone",
+                "description": "The same in the caller's own time zone",
             },
             "member_id": {"type": "string", "description": "already_a_member: as who"},
             "starts_at": {
                 "type": "string",
                 "format": "date-time",
                 "description": "activity_not_started: when it will",
+            },
+            "starts_at_local": {
+                "type": "string",
+                "format": "date-time",
+                "description": "The same in the member's own time zone",
             },
         },
     }
