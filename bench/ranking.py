@@ -11,6 +11,7 @@ import logging
 import multiprocessing
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -20,15 +21,18 @@ import click
 
 from bench.measuring import MEGABYTE, Peak, Report
 from bench.program import ENGINE_SECONDS, Meter, Standing, tables
-from bench.seeding import insist, members, score_items, scores, write
+from bench.seeding import insist, members, score_items, write
 from chalicelib.composition import House
 from chalicelib.foundation import table
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.settings import Settings
+from chalicelib.points.periods import day_of, spans_of
 from chalicelib.points.worker import rank
-from chalicelib.programs.store import ProgramItem
+from chalicelib.programs.store import MemberItem, ProgramItem
 from local.home import PROJECT
 
+_FACTORS = (7919, 6271, 4397, 3571, 2713)
+"""What shuffles the scores of each period."""
 IDLE = 150 * MEGABYTE
 """What the function holds before it begins: its runtime, and all that it imports."""
 AT_WORK_SHARE = 0.5
@@ -83,9 +87,26 @@ def _seeded(house: House, count: int) -> str:
     write([ProgramItem(program_id, "program", name="Bench", time_zone="UTC", created_at=now)])
     people = members(program_id, count, now, ["chn_1", "chn_2", "chn_3"])
     write(people, count, "members")
-    earned = scores(program_id, people, now)
+    earned = _scores(program_id, people, now)
     write(score_items(earned), len(earned) * count, "scores of all periods")
     return program_id
+
+
+def _scores(
+    program_id: str, people: Sequence[MemberItem], now: datetime
+) -> dict[str, dict[str, int]]:
+    """Tell what each has earned in today's span of every period: the longer, the more.
+
+    The order of each board is another one.
+    """
+    boards, earned = {}, dict.fromkeys((each.member_id for each in people), 0)
+    for span, factor in zip(spans_of(day_of(now, "UTC")), _FACTORS, strict=True):
+        earned = {
+            member_id: before + 1 + number * factor % 5000
+            for number, (member_id, before) in enumerate(earned.items())
+        }
+        boards[f"{program_id}#{span.key}"] = earned
+    return boards
 
 
 def _limits() -> dict[str, Any]:

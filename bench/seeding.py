@@ -6,6 +6,7 @@ Only into those of a local cloud, which `AWS_ENDPOINT_URL` leads to: its people 
 import json
 import os
 import time
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -27,9 +28,9 @@ from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.settings import Settings
 from chalicelib.performances.model import State
 from chalicelib.performances.store import PerformanceItem
-from chalicelib.points.board_store import BoardStore, ScoreItem
+from chalicelib.points.board_store import BoardStore, CountedItem, ScoreItem
 from chalicelib.points.boards import Snapshots
-from chalicelib.points.model import EntryKind
+from chalicelib.points.model import EntryKind, award_id
 from chalicelib.points.periods import day_of, spans_of
 from chalicelib.points.store import EntryItem, TotalsItem
 from chalicelib.programs.model import ChannelKind, Member, MemberStatus, owner_key
@@ -60,8 +61,6 @@ from chalicelib.videos.model import VideoFacts
 PAGE, ASKING = 20, 40
 JOINED = 3
 """Every fifth member is in this many channels."""
-_FACTORS = (7919, 6271, 4397, 3571, 2713)
-"""What shuffles the scores of each period."""
 FACTS = VideoFacts(
     size_bytes=10_000_000,
     container="mp4",
@@ -98,6 +97,17 @@ class Size:
             opened=other.opened,
             channels=other.channels,
         )
+
+
+@dataclass(frozen=True)
+class Award:
+    """What a ledger has of one performance."""
+
+    member_id: str
+    activity_id: str
+    performance_id: str
+    points: int
+    made_at: datetime
 
 
 @dataclass
@@ -205,15 +215,21 @@ def seed(house: House, size: Size) -> Seeded:
     write(_with_guards(people), 2 * size.members, "members and their addresses")
     write([CountItem(program_id, MANAGERS, ids={manager.member_id})])
     write(_memberships(people), size.members // 5 * JOINED, "places in channels")
-    running = _activities(program_id, size, now, (peopled, campaign_ids))
+    running, ended = _activities(program_id, size, now, (peopled, campaign_ids))
     callers = [each.to_member().as_caller() for each in people]
     step = max(size.members // ASKING // 5, 1) * 5
     (diligent, *channelled), others = callers[::step], callers[1::step]
     done = running[: size.opened - max(size.opened // 100, 1)]
-    write(_done_by(diligent, done), 3 * len(done), "performances of one member")
+    awards = [_award(diligent.member_id, each, int(each.points)) for each in done]
+    write(_done_by(diligent, done, awards), 2 * len(done), "performances of one member")
     write(_account(each, now) for each in (*channelled, *others))
-    earned = scores(program_id, people, now)
-    write(score_items(earned), len(earned) * size.members, "scores of all periods")
+    awards += [
+        _award(each.member_id, ended[number % len(ended)], 1 + number * 7919 % 5000, now)
+        for number, each in enumerate(people)
+    ]
+    write(_ledgers(program_id, awards), 2 * len(awards) + size.members, "ledgers")
+    earned = _scores(program_id, awards)
+    write(score_items(earned), sum(map(len, earned.values())), "scores of all periods")
     _boards(house, [each.to_member() for each in people], earned)
     return Seeded(
         house=house,
@@ -321,20 +337,41 @@ def members(
     ]
 
 
-def scores(
-    program_id: str, people: Sequence[MemberItem], now: datetime
-) -> dict[str, dict[str, int]]:
-    """Tell what each has earned in today's span of every period: the longer, the more.
+def _award(
+    member_id: str, activity: ActivityItem, points: int, made_at: datetime | None = None
+) -> Award:
+    at = made_at or activity.created_at
+    return Award(member_id, activity.activity_id, new_id("prf", at), points, at)
 
-    The order of each board is another one.
-    """
-    boards, earned = {}, dict.fromkeys((each.member_id for each in people), 0)
-    for span, factor in zip(spans_of(day_of(now, "UTC")), _FACTORS, strict=True):
-        earned = {
-            member_id: before + 1 + number * factor % 5000
-            for number, (member_id, before) in enumerate(earned.items())
-        }
-        boards[f"{program_id}#{span.key}"] = earned
+
+def _ledgers(program_id: str, awards: Sequence[Award]) -> Iterator[Model]:
+    """Entries, the notes that they are counted, and what each member's add up to."""
+    earned: Counter[str] = Counter()
+    for each in awards:
+        owner, entry_id = owner_key(program_id, each.member_id), award_id(each.performance_id)
+        yield EntryItem(
+            owner,
+            f"entry#{entry_id}",
+            kind=EntryKind.AWARD.value,
+            points=each.points,
+            activity_id=each.activity_id,
+            performance_id=each.performance_id,
+            made_at=each.made_at,
+        )
+        day = day_of(each.made_at, "UTC").isoformat()
+        yield CountedItem(f"{program_id}#counted#{each.member_id}", entry_id, day=day)
+        earned[each.member_id] += each.points
+    for member_id, points in earned.items():
+        owner = owner_key(program_id, member_id)
+        yield TotalsItem(owner, "totals", balance=points, earned=points)
+
+
+def _scores(program_id: str, awards: Sequence[Award]) -> dict[str, dict[str, int]]:
+    """Add up what each has earned in every span."""
+    boards: dict[str, dict[str, int]] = defaultdict(Counter)
+    for each in awards:
+        for span in spans_of(day_of(each.made_at, "UTC")):
+            boards[f"{program_id}#{span.key}"][each.member_id] += each.points
     return boards
 
 
@@ -394,8 +431,8 @@ def _memberships(people: Iterable[MemberItem]) -> Iterator[MembershipItem]:
 
 def _activities(
     program_id: str, size: Size, now: datetime, groups: tuple[Sequence[str], Sequence[str]]
-) -> list[ActivityItem]:
-    """Write activities, and give the open ones, newest first.
+) -> tuple[list[ActivityItem], list[ActivityItem]]:
+    """Write activities, and give those that are open and those that ended, newest first.
 
     Every fourth is addressed to channels, half are of one campaign and a quarter of the others,
     and a third of the ended ones are archived.
@@ -411,7 +448,7 @@ def _activities(
             "campaign_id": campaign_ids[0] if number % 2 else others,
         }
 
-    ended = (
+    ended = [
         activity_item(
             program_id,
             now - timedelta(days=1, minutes=number),
@@ -419,14 +456,14 @@ def _activities(
             **grouped(number),
         )
         for number in range(size.activities - size.opened)
-    )
-    write(ended, size.activities - size.opened, "ended activities")
+    ]
+    write(ended, len(ended), "ended activities")
     running = [
         activity_item(program_id, now - timedelta(minutes=number), **grouped(number))
         for number in range(size.opened)
     ]
     write(running, size.opened, "open activities")
-    return running
+    return running, ended
 
 
 def _past(*, archived: bool, at: datetime) -> dict[str, Any]:
@@ -467,14 +504,15 @@ def _boards(house: House, members: list[Member], scores: dict[str, dict[str, int
     click.echo(f"  boards of {len(members):,} made in {taken:.1f} s, reads aside", err=True)
 
 
-def _done_by(caller: Caller, activities: Sequence[ActivityItem]) -> Iterator[Model]:
-    """All that a member's performances leave: marks, history, ledger and totals."""
-    for each in activities:
-        performance_id = new_id("prf", each.created_at)
-        yield MarkItem(caller.owner, each.activity_id, performance_id=performance_id)
+def _done_by(
+    caller: Caller, activities: Sequence[ActivityItem], awards: Sequence[Award]
+) -> Iterator[Model]:
+    """Make the marks and the history of a member's performances."""
+    for each, award in zip(activities, awards, strict=True):
+        yield MarkItem(caller.owner, each.activity_id, performance_id=award.performance_id)
         yield PerformanceItem(
             caller.owner,
-            performance_id,
+            award.performance_id,
             program_id=caller.program_id,
             member_id=caller.member_id,
             activity_id=each.activity_id,
@@ -487,17 +525,6 @@ def _done_by(caller: Caller, activities: Sequence[ActivityItem]) -> Iterator[Mod
             correlation_id="bench",
             queued_at=each.created_at,
         )
-        yield EntryItem(
-            caller.owner,
-            f"entry#{performance_id}#{EntryKind.AWARD.value}",
-            kind=EntryKind.AWARD.value,
-            points=each.points,
-            activity_id=each.activity_id,
-            performance_id=performance_id,
-            made_at=each.created_at,
-        )
-    earned = sum(int(each.points) for each in activities)
-    yield TotalsItem(caller.owner, "totals", balance=earned, earned=earned)
 
 
 def _account(caller: Caller, now: datetime) -> AccountItem:

@@ -1,12 +1,14 @@
 """The seeding command: a program of the size that was asked for, in which everything works."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from click.testing import CliRunner
 
 from bench import seeding
 from chalicelib.foundation.identity import Claims, Role
+from chalicelib.points.periods import Period
 from tests.integration.house import Greenroom
 
 
@@ -25,9 +27,11 @@ def test_a_program_of_any_size_is_put_into_the_tables_and_can_be_used(
     told = json.loads(result.stdout.splitlines()[-1])
     program_id = told.pop("program_id")
     assert told == size
-    house = greenroom.house
+    house, greenroom.clock.at = greenroom.house, datetime.now(UTC)
+    assert house.rebuilding.findings(program_id, lambda _: None) == []
     zoe = house.programs.caller(Claims("subject-zoe", "zoe@demo.example", 0))
     assert (zoe.program_id, zoe.role) == (program_id, Role.MANAGER)
+    assert house.points.leaderboard(zoe, Period.MONTH).count == size["members"]
     assert len(house.members.members(zoe, 100, None).items) == size["members"] + 1
     assert len(house.activities.feed(zoe, 100, None).items) == size["opened"] * 3 // 4
     assert len(house.channels.channels(zoe, 100, None).items) == size["channels"]
