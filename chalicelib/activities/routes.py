@@ -88,6 +88,7 @@ class NewActivity(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     upload_id: UploadId
+    network: Network = Network.TIKTOK_VIDEO
     instructions: Instructions = DEFAULT_INSTRUCTIONS
     points: Points = 0
     featured: Featured = False

@@ -12,6 +12,7 @@ from chalicelib.activities.model import (
     ActivityStatus,
     InvalidText,
     InvalidTime,
+    Network,
     Paging,
     PostText,
     check_post_texts,
@@ -74,8 +75,8 @@ class Groupings(Protocol):
         """Reads of the program's settings, if it is time for it, to be made beside others."""
 
 
-class Wanted(TypedDict, total=False):
-    """What a manager sets; what is not there is as by default, or stays.
+class Changeable(TypedDict, total=False):
+    """What a manager may set anew; what is not there is as by default, or stays.
 
     Times are wall-clock times in the manager's own zone. A start, end, campaign or disclosure of
     None takes away what there was.
@@ -93,7 +94,13 @@ class Wanted(TypedDict, total=False):
     disclosure: str | None
 
 
-class Changes(Wanted, total=False):
+class Wanted(Changeable, total=False):
+    """What a manager makes: for which network, once for all."""
+
+    network: Network
+
+
+class Changes(Changeable, total=False):
     """What a manager changes: the video too."""
 
     upload_id: str
@@ -274,7 +281,11 @@ class ActivityService:
         def make() -> Activity:
             now = self._clock.now()
             blank = self._blank(caller, upload_id, made_id, now)
-            blank = replace(blank, featured=wanted.get("featured", False))
+            blank = replace(
+                blank,
+                featured=wanted.get("featured", blank.featured),
+                network=wanted.get("network", blank.network),
+            )
             activity = _changed(caller, blank, cast("Changes", wanted), now)
             self._check_groups(blank, activity)
             return self._make(caller, activity)

@@ -61,7 +61,7 @@ def test_a_manager_edits_what_they_saw_and_members_see_it(
     crew: Crew, sender: Sender, valid: str, private: dict[str, str]
 ) -> None:
     manager = crew.manager
-    made = manager.create(valid, points=1)
+    made = manager.create(valid, points=1, network="tiktok_video")
     path = f"/activities/{made['activity_id']}"
     changes = {
         "points": 5,

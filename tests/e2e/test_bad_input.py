@@ -205,6 +205,7 @@ LINES: list[Line] = [
     ("upload empty", activity(upload_id=""), INVALID, ("upload_id", "string_too_short")),
     ("upload id too long", activity(upload_id="u" * 65), INVALID, ("upload_id", "string_too_long")),
     ("an unknown field", activity(title="x"), INVALID, ("title", "extra_forbidden")),
+    ("an unknown network", activity(network="tiktok_photo"), INVALID, ("network", "enum")),
     ("a field of the answer", activity(status="active"), INVALID, ("status", "extra_forbidden")),
     (
         "instructions too long",
