@@ -90,7 +90,7 @@ class Post:
 
 
 @pytest.fixture
-def post(greenroom: Greenroom, calls: Calls) -> Post:
+def post(tables_in_memory: None, greenroom: Greenroom, calls: Calls) -> Post:
     return Post(greenroom, calls)
 
 

@@ -22,6 +22,11 @@ from tests.integration.house import Greenroom
 from tests.integration.test_leaderboard import people
 
 
+@pytest.fixture(autouse=True)
+def quick(tables_in_memory: None) -> None:
+    """Boards are read and made by the hundred here."""
+
+
 @pytest.fixture
 def ben(greenroom: Greenroom) -> Caller:
     return greenroom.member("ben")

@@ -64,7 +64,7 @@ class Reader:
 
 
 @pytest.fixture
-def reader(greenroom: Greenroom) -> Reader:
+def reader(tables_in_memory: None, greenroom: Greenroom) -> Reader:
     ben = greenroom.member("ben")
     greenroom.connects(ben, "ben")
     activities = [greenroom.activity().activity_id for _ in range(MOST + EACH + 2)]
