@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -104,7 +105,7 @@ def test_a_consent_without_its_state_and_its_browsers_nonce_changes_nothing(
     greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller, carried: dict[str, Any]
 ) -> None:
     begun = greenroom.asks(ben)
-    attempt = lambda: greenroom.comes_back(begun, "ben", **carried)  # noqa: E731
+    attempt = partial(greenroom.comes_back, begun, "ben", **carried)
     assert refusal(attempt) is ProblemCode.TIKTOK_STATE_INVALID
     assert tiktok.made == []
     assert stored(greenroom, ben) is None
@@ -117,7 +118,7 @@ def test_a_consent_is_good_for_the_browser_it_was_asked_for_from_only(
 ) -> None:
     eve = greenroom.member("eve")
     hers, his = greenroom.asks(eve), greenroom.asks(ben)
-    crossed = lambda: greenroom.comes_back(his, "ben", nonce=hers.nonce)  # noqa: E731
+    crossed = partial(greenroom.comes_back, his, "ben", nonce=hers.nonce)
     assert refusal(crossed) is ProblemCode.TIKTOK_STATE_INVALID
     assert stored(greenroom, ben) is stored(greenroom, eve) is None
 
@@ -126,7 +127,7 @@ def test_a_consent_is_used_once(greenroom: Greenroom, tiktok: FakeTikTok, ben: C
     begun = greenroom.asks(ben)
     greenroom.comes_back(begun, "ben")
     before = stored(greenroom, ben)
-    again = lambda: greenroom.comes_back(begun, "other")  # noqa: E731
+    again = partial(greenroom.comes_back, begun, "other")
     assert refusal(again) is ProblemCode.TIKTOK_STATE_INVALID
     assert tiktok.made == ["exchange_code", "person"]
     assert stored(greenroom, ben) == before
@@ -137,7 +138,7 @@ def test_a_consent_lasts_ten_minutes(greenroom: Greenroom, ben: Caller) -> None:
     greenroom.clock.advance(STATE_LIFETIME - SECOND)
     greenroom.comes_back(in_time, "ben")
     greenroom.clock.advance(SECOND)
-    too_late = lambda: greenroom.comes_back(late, "ben")  # noqa: E731
+    too_late = partial(greenroom.comes_back, late, "ben")
     assert refusal(too_late) is ProblemCode.TIKTOK_STATE_INVALID
 
 
@@ -146,7 +147,7 @@ def test_a_denied_consent_connects_nothing_and_is_used_up(
     greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller, carried: dict[str, Any]
 ) -> None:
     begun = greenroom.asks(ben)
-    denied = lambda: greenroom.comes_back(begun, "ben", **carried)  # noqa: E731
+    denied = partial(greenroom.comes_back, begun, "ben", **carried)
     assert refusal(denied) is ProblemCode.TIKTOK_CONSENT_DENIED
     assert refusal(denied) is ProblemCode.TIKTOK_STATE_INVALID
     assert tiktok.made == []
@@ -196,7 +197,7 @@ def test_an_account_of_another_member_is_not_taken_from_them(
 ) -> None:
     greenroom.connects(ben, "ben")
     his, eve = stored(greenroom, ben), greenroom.member("eve")
-    attempt = lambda: greenroom.connects(eve, "ben")  # noqa: E731
+    attempt = partial(greenroom.connects, eve, "ben")
     assert refusal(attempt) is ProblemCode.TIKTOK_ACCOUNT_TAKEN
     assert stored(greenroom, ben) == his
     assert stored(greenroom, eve) is None
@@ -212,7 +213,7 @@ def test_with_another_tiktok_account_the_earlier_one_is_free_for_others(
     assert greenroom.house.tiktok.account(ben).open_id == "open-work"
     eve = greenroom.member("eve")
     assert greenroom.connects(eve, "private").display_name == "Private"
-    attempt = lambda: greenroom.connects(eve, "work")  # noqa: E731
+    attempt = partial(greenroom.connects, eve, "work")
     assert refusal(attempt) is ProblemCode.TIKTOK_ACCOUNT_TAKEN
 
 
@@ -616,7 +617,7 @@ def test_while_tiktok_is_not_set_up_nobody_is_sent_there(
 ) -> None:
     house = greenroom.again()
     house._settings = replace(greenroom.settings, public_url="")
-    attempt = lambda: house.tiktok.authorize(ben, "correlation-1")  # noqa: E731
+    attempt = partial(house.tiktok.authorize, ben, "correlation-1")
     assert refusal(attempt) is ProblemCode.UNAVAILABLE
     assert everything(dynamodb) == "[]"
 
@@ -651,7 +652,7 @@ def test_a_connection_made_while_the_one_before_is_disconnected_stays(
         greenroom.connects(ben, "ben")
 
     tiktok.next_of["revoke"] = [connects_again]
-    attempt = lambda: greenroom.house.tiktok.disconnect(ben.program_id, ben.member_id)  # noqa: E731
+    attempt = partial(greenroom.house.tiktok.disconnect, ben.program_id, ben.member_id)
     assert refusal(attempt) is ProblemCode.CHANGED_MEANWHILE
     assert greenroom.now(ben).tiktok is TikTokState.CONNECTED
     assert token(greenroom, ben) == "access-ben-2"
@@ -668,7 +669,7 @@ def test_a_connection_made_before_the_one_before_is_revoked_is_not_revoked(
         greenroom.connects(ben, "ben")
 
     tiktok.next_of["refresh"] = [connects_again]
-    attempt = lambda: greenroom.house.tiktok.disconnect(ben.program_id, ben.member_id)  # noqa: E731
+    attempt = partial(greenroom.house.tiktok.disconnect, ben.program_id, ben.member_id)
     assert refusal(attempt) is ProblemCode.CHANGED_MEANWHILE
     assert tiktok.revoked == []
     assert greenroom.now(ben).tiktok is TikTokState.CONNECTED
@@ -726,9 +727,9 @@ def test_a_consent_given_by_who_was_removed_meanwhile_is_given_back(
     greenroom: Greenroom, tiktok: FakeTikTok, dynamodb: Any, ben: Caller
 ) -> None:
     begun = greenroom.asks(ben)
-    remove = lambda: greenroom.house.members.remove(greenroom.manager, ben.member_id)  # noqa: E731
+    remove = partial(greenroom.house.members.remove, greenroom.manager, ben.member_id)
     tiktok.next_of["person"] = [remove]
-    attempt = lambda: greenroom.comes_back(begun, "ben")  # noqa: E731
+    attempt = partial(greenroom.comes_back, begun, "ben")
     assert refusal(attempt) is ProblemCode.CHANGED_MEANWHILE
     assert tiktok.revoked == ["access-ben-1"]
     assert everything(dynamodb) == "[]"

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -190,9 +191,7 @@ def test_a_verdict_for_what_keeps_changing_comes_again(stage: Stage) -> None:
 def test_what_has_ended_stays_as_it_is_swept_or_not(stage: Stage, changes: dict[str, Any]) -> None:
     activity = stage.put(**changes)
     for wanted in ({"points": 1}, {"ends_at": "2026-07-01T09:00"}, {"ends_at": None}):
-        problem = refusal(
-            lambda wanted=wanted: stage.service.edit(MANAGER, activity.activity_id, 1, **wanted)  # type: ignore[misc]
-        )
+        problem = refusal(partial(stage.service.edit, MANAGER, activity.activity_id, 1, **wanted))
         assert problem.code is ProblemCode.ACTIVITY_ENDED
     assert stage.now(activity) == activity
 
@@ -256,7 +255,7 @@ def test_another_programs_channels_and_campaigns_are_none_of_ones_own(stage: Sta
     activity = stage.put(program_id=STRANGER.program_id)
     wanted: list[dict[str, Any]] = [{"channel_ids": ["chn_1"]}, {"campaign_id": "cam_1"}]
     for each in wanted:
-        attempt = lambda each=each: stage.service.edit(STRANGER, activity.activity_id, 1, **each)  # noqa: E731
+        attempt = partial(stage.service.edit, STRANGER, activity.activity_id, 1, **each)
         assert refusal(attempt).code is ProblemCode.INVALID_REQUEST
 
 
@@ -267,7 +266,7 @@ def test_an_activity_of_another_program_is_like_one_that_is_not_there(
     activity = stage.put()
     more: tuple[int, ...] = (1,) if use == "edit" else ()
     problems = [
-        refusal(lambda each=each: getattr(stage.service, use)(STRANGER, each, *more)).to_dict()  # type: ignore[misc]
+        refusal(partial(getattr(stage.service, use), STRANGER, each, *more)).to_dict()
         for each in (activity.activity_id, "act_unknown")
     ]
     assert problems[0] == problems[1]
@@ -312,7 +311,7 @@ def test_an_end_moved_while_a_sweep_is_under_way_wins(stage: Stage, moved_to: st
 def test_a_sweep_that_was_faster_than_an_edit_wins(stage: Stage) -> None:
     activity = stage.put(ends_at=NOON + HOUR)
     stage.store.meanwhile = lambda: ended_by(stage.store, activity, NOON + HOUR)
-    attempt = lambda: stage.service.edit(MANAGER, activity.activity_id, 1, ends_at=None)  # noqa: E731
+    attempt = partial(stage.service.edit, MANAGER, activity.activity_id, 1, ends_at=None)
     assert refusal(attempt).code is ProblemCode.ACTIVITY_ENDED
     assert stage.now(activity).state is ActivityState.ENDED
 
@@ -383,8 +382,8 @@ def test_another_video_saves_a_rejected_activity(stage: Stage) -> None:
 def test_the_video_of_what_somebody_performed_stays_and_all_else_may_change(stage: Stage) -> None:
     activity = performed(stage, stage.made(stage.studio.validated()))
     other = stage.studio.validated()
-    attempt = lambda: stage.service.edit(  # noqa: E731
-        MANAGER, activity.activity_id, 1, upload_id=other.upload_id, points=4
+    attempt = partial(
+        stage.service.edit, MANAGER, activity.activity_id, 1, upload_id=other.upload_id, points=4
     )
     assert refusal(attempt).code is ProblemCode.ACTIVITY_PERFORMED
     assert stage.now(activity) == activity
@@ -417,8 +416,8 @@ def test_a_first_performance_while_the_video_is_being_changed_keeps_the_video(
     activity = stage.made(stage.studio.validated())
     other = stage.studio.validated()
     stage.store.meanwhile = lambda: performed(stage, activity)
-    attempt = lambda: stage.service.edit(  # noqa: E731
-        MANAGER, activity.activity_id, 1, upload_id=other.upload_id
+    attempt = partial(
+        stage.service.edit, MANAGER, activity.activity_id, 1, upload_id=other.upload_id
     )
     assert refusal(attempt).code is ProblemCode.ACTIVITY_PERFORMED
     assert stage.now(activity) == replace(activity, performed=True)
@@ -544,7 +543,7 @@ def test_a_duplicate_of_what_waits_for_its_video_waits_too_and_a_rejected_one_ne
     stage.lifecycle.settle(verdict(copy))
     assert stage.now(copy).state is ActivityState.PUBLISHED
     rejected = stage.put(state=ActivityState.REJECTED, video=None, video_key=None)
-    attempt = lambda: stage.service.duplicate(MANAGER, rejected.activity_id)  # noqa: E731
+    attempt = partial(stage.service.duplicate, MANAGER, rejected.activity_id)
     assert refusal(attempt).code is ProblemCode.ACTIVITY_REJECTED
     good = stage.studio.validated()
     saved = stage.service.duplicate(MANAGER, rejected.activity_id, upload_id=good.upload_id)
@@ -644,7 +643,7 @@ def test_an_archived_ended_activity_came_out_of_the_list_with_one_query_a_page(
         assert seen == ids(activities)
         assert calls.names == ["Query"] * max(1, -(-len(activities) // 2))
     cursor = stage.service.activities(MANAGER, 2, None).next_cursor
-    attempt = lambda: stage.service.activities(MANAGER, 2, cursor, archived=True)  # noqa: E731
+    attempt = partial(stage.service.activities, MANAGER, 2, cursor, archived=True)
     assert refusal(attempt).code is ProblemCode.INVALID_CURSOR
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -88,7 +89,7 @@ def test_an_activity_is_performed_once_by_each_member(greenroom: Greenroom, ana:
     greenroom.connects(ben, "ben")
     first = greenroom.perform(ana, activity)
     for _ in range(2):
-        attempt = lambda: greenroom.perform(ana, activity)  # noqa: E731
+        attempt = partial(greenroom.perform, ana, activity)
         assert refusal(attempt) is ProblemCode.ALREADY_PERFORMED
     assert greenroom.history(ana) == [first]
     assert greenroom.totals(ana) == Totals(10, 10)
@@ -271,7 +272,7 @@ def test_connecting_for_a_send_makes_it_once(greenroom: Greenroom) -> None:
     connected = greenroom.comes_back(begun, "ben")
     assert connected.performance is not None
     assert connected.performance.correlation_id == CORRELATION
-    again = lambda: greenroom.comes_back(begun, "ben")  # noqa: E731
+    again = partial(greenroom.comes_back, begun, "ben")
     assert refusal(again) is ProblemCode.TIKTOK_STATE_INVALID
     greenroom.clock.advance(PENDING_GRACE + SECOND)
     assert greenroom.house.performances.send_pending() == 0
@@ -377,7 +378,7 @@ def test_a_send_that_waited_is_not_made_for_who_left_the_private_channel_meanwhi
 def test_a_denied_consent_sends_nothing(greenroom: Greenroom, dynamodb: Any) -> None:
     ben, activity = greenroom.member("ben"), greenroom.activity()
     begun = asked(greenroom, ben, activity)
-    denied = lambda: greenroom.comes_back(begun, "ben", error="access_denied")  # noqa: E731
+    denied = partial(greenroom.comes_back, begun, "ben", error="access_denied")
     assert refusal(denied) is ProblemCode.TIKTOK_CONSENT_DENIED
     assert nothing_came_of_it(greenroom, ben, dynamodb)
     assert greenroom.feed(ben) == [activity.activity_id]
@@ -427,7 +428,7 @@ def test_waiting_sends_that_break_have_their_turn_after_the_others_however_short
     service = greenroom.house.performances
     for _ in range(2):
         answers = iter([False, True])
-        service.send_pending(lambda answers=answers: next(answers))  # type: ignore[misc]
+        service.send_pending(partial(next, answers))
     assert len(greenroom.history(people[1])) == 1
     assert service.send_pending() == 0
     for longer in (PUT_OFF_LEAST, PUT_OFF_LEAST, PUT_OFF_MOST):
@@ -479,7 +480,7 @@ def test_history_is_ones_own_newest_first_in_full_pages(greenroom: Greenroom, an
         cursor = page.next_cursor
         if cursor is None:
             break
-        stolen = lambda: greenroom.house.performances.performances(ben, 2, cursor)  # noqa: B023, E731
+        stolen = partial(greenroom.house.performances.performances, ben, 2, cursor)
         assert refusal(stolen) is ProblemCode.INVALID_CURSOR
     assert pages == [expected[:2], expected[2:4], expected[4:]]
 
@@ -489,7 +490,7 @@ def test_a_performance_of_somebody_else_is_not_found(greenroom: Greenroom, ana: 
     service = greenroom.house.performances
     assert service.performance(ana, performance.performance_id) == performance
     for performance_id in (performance.performance_id, "prf_unknown"):
-        attempt = lambda: service.performance(ben, performance_id)  # noqa: B023, E731
+        attempt = partial(service.performance, ben, performance_id)
         assert refusal(attempt) is ProblemCode.NOT_FOUND
 
 
@@ -616,7 +617,7 @@ def test_what_tiktok_did_not_sign_is_refused_and_changes_nothing(
 ) -> None:
     body = event(COMPLETE, greenroom.clock, publish_id="p_1")
     signed = wrong_signatures(body, greenroom.clock)[wrong]
-    attempt = lambda: greenroom.house.performances.hear(signed, body)  # noqa: E731
+    attempt = partial(greenroom.house.performances.hear, signed, body)
     assert refusal(attempt) is ProblemCode.SIGNATURE_REFUSED
     assert greenroom.stored(sending) == sending
 
@@ -624,7 +625,7 @@ def test_what_tiktok_did_not_sign_is_refused_and_changes_nothing(
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b'{"event": "post.publish.complete"}'])
 def test_what_is_signed_but_malformed_is_refused(greenroom: Greenroom, body: bytes) -> None:
     signed = signature(body, greenroom.clock)
-    attempt = lambda: greenroom.house.performances.hear(signed, body)  # noqa: E731
+    attempt = partial(greenroom.house.performances.hear, signed, body)
     assert refusal(attempt) is ProblemCode.MALFORMED_EVENT
 
 
@@ -672,7 +673,7 @@ def test_an_event_that_cannot_be_taken_in_is_to_be_sent_again(
         return replace(found, state=State.DELIVERED) if found else None
 
     store.get = behind  # type: ignore[method-assign]
-    attempt = lambda: hear(greenroom, COMPLETE, publish_id="p_1")  # noqa: E731
+    attempt = partial(hear, greenroom, COMPLETE, publish_id="p_1")
     assert refusal(attempt) is ProblemCode.UNAVAILABLE
     store.get = get  # type: ignore[method-assign]
     assert greenroom.stored(sending) == sending
