@@ -1,7 +1,8 @@
 """The OpenAPI document, made from app.py's routes and the marks and models of their handlers."""
 
 import json
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from chalicelib.foundation.problems import MEDIA_TYPE, ProblemCode
 
 FILE = Path(__file__).parent.parent / "openapi.json"
 _SCHEMAS = "#/components/schemas/"
+_RESPONSES = "#/components/responses/"
 
 
 def document() -> dict[str, Any]:
@@ -43,6 +45,7 @@ def document() -> dict[str, Any]:
         },
         "paths": paths,
         "components": {
+            "responses": _share_recurring_problems(paths),
             "schemas": dict(sorted(schemas.items())),
             "securitySchemes": {
                 "id_token": {
@@ -54,6 +57,25 @@ def document() -> dict[str, Any]:
             },
         },
     }
+
+
+def _share_recurring_problems(paths: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Put references in the places of problem responses that recur; gives these by name."""
+    problems = [
+        (responses, status, described["description"])
+        for operations in paths.values()
+        for responses in (operation["responses"] for operation in operations.values())
+        for status, described in responses.items()
+        if described.get("content", {}).keys() == {MEDIA_TYPE}
+    ]
+    counted = Counter(codes for _, _, codes in problems)
+    shared: dict[str, Any] = {}
+    for responses, status, codes in problems:
+        if counted[codes] > 1:
+            name = codes.replace(", ", "-")
+            shared[name] = responses[status]
+            responses[status] = {"$ref": f"{_RESPONSES}{name}"}
+    return dict(sorted(shared.items()))
 
 
 def written() -> str:

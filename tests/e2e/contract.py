@@ -70,7 +70,7 @@ class Contract:
     """The committed document, with every described object closed to further properties."""
 
     def __init__(self, file: Path = FILE) -> None:
-        document = json.loads(file.read_text(encoding="utf-8"))
+        document = _resolved(json.loads(file.read_text(encoding="utf-8")))
         self.operations = tuple(_operations(document))
         resource = Resource.from_contents(_closed(document), default_specification=DRAFT202012)
         self._registry: Registry[Any] = Registry().with_resource(_DOCUMENT, resource)
@@ -114,6 +114,18 @@ class Contract:
             for error in validator.iter_errors(body)
         ]
         assert not wrong, f"{where} is not as documented: {wrong}"
+
+
+def _resolved(document: dict[str, Any]) -> dict[str, Any]:
+    """Put responses in the places of the references to them."""
+    shared = document["components"]["responses"]
+    for methods in document["paths"].values():
+        for method in methods.keys() & _METHODS:
+            responses = methods[method]["responses"]
+            for status, response in responses.items():
+                if "$ref" in response:
+                    responses[status] = shared[response["$ref"].rpartition("/")[2]]
+    return document
 
 
 def _operations(document: dict[str, Any]) -> Iterator[Operation]:
