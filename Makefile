@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 SHELL := /bin/sh
 
 PY := .venv/bin/python
-HOME_OPTION := $(if $(STACK_HOME),--home $(STACK_HOME))
+HOME_OPTION := $(if $(STACK_HOME),--home "$(STACK_HOME)")
 
 .PHONY: help
 help: ## list the targets
@@ -43,24 +43,78 @@ check: environments ## format, lint, types, import rules and unit tests: under a
 test: environments ## everything: check, then integration, template and end-to-end tests
 	@$(PY) -m local.gates test
 
+.PHONY: coverage
+coverage: environments ## measure which branches of rules and stores the tests take; writes HTML, too
+	@$(PY) -m pytest -n 2 --dist loadfile tests/unit tests/integration --cov --cov-report=term --cov-report=html
+
+.PHONY: screenshots
+screenshots: environments ## take a picture of every screen of the console, with seeded data; OUT=folder
+	@$(PY) -m local screenshots $(if $(OUT),--out "$(OUT)")
+
 .PHONY: fmt
 fmt: environments ## put the code into shape
 	@$(PY) -m ruff format .
 	@$(PY) -m ruff check --fix .
 
+.PHONY: pins
+pins: environments ## write requirements.lock anew: hashes of the wheels for Lambda
+	@$(PY) -m local pins
+
+.PHONY: audit
+audit: environments ## ask pip-audit and npm, where they can run, what is known against packages
+	@$(PY) -m local audit
+
 .PHONY: openapi
 openapi: environments ## write openapi.json anew from the routes and models
 	@$(PY) -m commands openapi
 
+.PHONY: event-schemas
+event-schemas: environments ## write the schemas of public events, docs/events, anew
+	@$(PY) -m commands events schemas
+
 .PHONY: package
-package: environments ## build the CloudFormation template and the zips; OUT=folder copies them there
-	@$(PY) -m local package $(if $(OUT),--out "$(OUT)") $(if $(LAYER),--layer "$(LAYER)")
+package: environments ## build the CloudFormation template, the zips and the console; OUT=folder copies them there, ARCH=x86_64
+	@$(PY) -m local package $(if $(OUT),--out "$(OUT)") $(if $(LAYER),--layer "$(LAYER)") $(if $(ARCH),--arch "$(ARCH)")
+
+STAGE_OPTION = --stage "$(or $(STAGE),$(error name a stage, such as STAGE=prod))" $(ARGS)
+
+.PHONY: deploy
+deploy: environments ## bring this clone into an AWS account, or an update of it; STAGE=prod
+	@$(PY) -m deploy deploy $(STAGE_OPTION)
+
+.PHONY: diff
+diff: environments ## tell what make deploy would change; STAGE=prod
+	@$(PY) -m deploy diff $(STAGE_OPTION)
+
+.PHONY: rollback
+rollback: environments ## go back to the deployment before the latest; STAGE=prod
+	@$(PY) -m deploy rollback $(STAGE_OPTION)
+
+.PHONY: destroy
+destroy: environments ## delete a stage's stack, keep what people made; STAGE=prod
+	@$(PY) -m deploy destroy $(STAGE_OPTION)
+
+.PHONY: doctor
+doctor: environments ## tell what is left to do by hand; STAGE=prod
+	@$(PY) -m deploy doctor $(STAGE_OPTION)
+
+.PHONY: secret
+secret: environments ## keep the TikTok app's client secret, read from standard input; STAGE=prod
+	@$(PY) -m deploy secret $(STAGE_OPTION)
+
+.PHONY: logs
+logs: environments ## print a function's log of the last half hour; STAGE=prod FUNCTION=APIHandler
+	@$(PY) -m deploy logs $(STAGE_OPTION) --function "$(FUNCTION)"
+
+.PHONY: console-url
+console-url: environments ## print where a stage's people open Greenroom; STAGE=prod
+	@$(PY) -m deploy console-url $(STAGE_OPTION)
 
 .PHONY: bench
-bench: environments ## hold validation and staging against the plain way; what requests cost; SIZE=percent
-	@$(PY) -m bench.videos
-	@$(PY) -m bench.staging
-	@$(PY) -m bench.program $(if $(SIZE),--size "$(SIZE)")
+bench: environments ## hold validation, staging and the console against the plain way; what requests cost; SIZE=percent
+	@missed=0; for part in videos staging console "program $(if $(SIZE),--size $(SIZE))" starts; do \
+		$(PY) -m bench.$$part || missed=1; \
+	done; exit $$missed
 
 .PHONY: faults
 faults: environments ## die at every effect of staging, meet every fault, soak; ARGS="--only soak --seed 7"
@@ -69,6 +123,19 @@ faults: environments ## die at every effect of staging, meet every fault, soak; 
 .PHONY: plays
 plays: environments ## play programs at random beside a plain model of them; PLAYS=500, SEED=number
 	@PLAYS="$(or $(PLAYS),500)" SEED="$(or $(SEED),0)" $(PY) -m pytest tests/integration/test_program_machine.py
+
+.PHONY: console
+console: environments ## build the web console, print where it is; reuses the build while nothing changed
+	@$(PY) -m local console
+
+.PHONY: mutants
+mutants: environments ## change rules, stores and clients in small ways, which tests must notice; ARGS="--module M"
+	@$(PY) -m tests.mutants $(ARGS)
+
+.PHONY: fuzz
+fuzz: environments ## rewrite good videos harmlessly and damage others, 5,000 times each; COUNT=number
+	@REWRITINGS="$(or $(COUNT),5000)" FUZZ="$(or $(COUNT),5000)" $(PY) -m pytest --numprocesses 2 \
+		tests/integration/test_fuzz_rewritings.py tests/integration/test_fuzz_videos.py
 
 .PHONY: layer
 layer: environments ## build the media layer; ARCH="x86_64 arm64", FFMPEG_SOURCE=path/to/tarball

@@ -1,19 +1,21 @@
-"""The plan of the house: every route and every Lambda, at a glance.
+"""The plan of the app: every route and every Lambda, at a glance.
 
-Handlers live in the rooms (`chalicelib/<room>/routes.py`, `worker.py`) and are imported when they
-are first called: each Lambda shares this file and pays at its start only for what it uses.
+Handlers live in the packages (`chalicelib/<package>/routes.py`, `worker.py`). Each Lambda shares
+this file; at its start (the last line) it imports and makes what it always uses, and nothing else.
 """
 
 from typing import Any
 
 from chalice.app import AuthRequest, AuthResponse, Chalice, CloudWatchEvent, DynamoDBEvent, SQSEvent
 
-from chalicelib.composition import House
-from chalicelib.foundation.http import Door
+from chalicelib.composition import Container
+from chalicelib.foundation.functions import Functions
+from chalicelib.foundation.http import Router
 from chalicelib.foundation.identity import TokenRefused
 
 app = Chalice("greenroom")
-house = House()
+container = Container()
+functions = Functions()
 
 
 class Unauthorized(Exception):
@@ -27,189 +29,573 @@ class Unauthorized(Exception):
 def authorizer(request: AuthRequest) -> AuthResponse:
     """Check the ID token; who may do what is the handler's business."""
     try:
-        claims = house.tokens.verify(request.token)
+        claims = container.tokens.verify(request.token)
     except TokenRefused:
         raise Unauthorized from None
     return AuthResponse(routes=["*"], principal_id=claims.subject, context=claims.to_context())
 
 
-door = Door(
+router = Router(
     app,
     authorizer,
-    house.clock,
-    service_of=house.service_of,
-    caller_of=lambda claims: house.programs.caller(claims),  # noqa: PLW0108  not before it is asked
-    idempotency_of=lambda: house.idempotency,
+    container.clock,
+    service_of=container.service_of,
+    caller_of=lambda claims: container.programs.caller(claims),  # noqa: PLW0108  not before it is asked
+    idempotency_of=lambda: container.idempotency,
+    address_of=lambda *seen: container.origins.viewer_address(*seen),  # noqa: PLW0108  likewise
+    console_url=lambda: container.settings.console_url,
 )
 
-door.open("GET   /health", "foundation.health", public=True)
-door.open("GET   /me", "points.me")
-door.open("PATCH /me", "points.change_me")
-door.open("GET   /program", "programs.read")
-door.open("PATCH /program", "programs.change")
-door.open("POST  /members", "programs.members.invite")
-door.open("POST  /members/{member_id}/invite", "programs.members.invite_again")
-door.open("POST  /members/import", "programs.members.import_roster")
-door.open("GET   /members", "programs.members.list_newest")
-door.open("GET   /members/{member_id}", "programs.members.read")
-door.open("PATCH /members/{member_id}", "programs.members.change")
-door.open("DELETE /members/{member_id}", "programs.members.remove")
-door.open("POST  /channels", "programs.channels.create")
-door.open("GET   /channels", "programs.channels.list_newest")
-door.open("PATCH /channels/{channel_id}", "programs.channels.change")
-door.open("GET   /channels/{channel_id}/members", "programs.channels.list_members")
-door.open("POST  /channels/{channel_id}/members", "programs.channels.add_members")
-door.open("PUT   /channels/{channel_id}/members/me", "programs.channels.join")
-door.open("DELETE /channels/{channel_id}/members/me", "programs.channels.leave")
-door.open("DELETE /channels/{channel_id}/members/{member_id}", "programs.channels.take_out")
-door.open("POST  /campaigns", "programs.campaigns.create")
-door.open("GET   /campaigns", "programs.campaigns.list_newest")
-door.open("PATCH /campaigns/{campaign_id}", "programs.campaigns.change")
-door.open("GET   /leaderboard", "points.leaderboard")
-door.open("POST  /uploads", "videos.ask")
-door.open("GET   /uploads/{upload_id}", "videos.read")
-door.open("POST  /activities", "activities.create")
-door.open("GET   /activities", "activities.list_newest")
-door.open("GET   /activities/{activity_id}", "activities.read")
-door.open("PATCH /activities/{activity_id}", "activities.edit")
-door.open("POST  /activities/{activity_id}/end", "activities.end")
-door.open("POST  /activities/{activity_id}/duplicate", "activities.duplicate")
-door.open("POST  /activities/{activity_id}/archive", "activities.archive")
-door.open("POST  /activities/{activity_id}/try", "performances.try_on_me")
-door.open("GET   /feed", "activities.feed")
-door.open("GET   /feed/{activity_id}", "activities.feed_item")
-door.open("POST  /activities/{activity_id}/dismiss", "activities.dismiss")
-door.open("DELETE /activities/{activity_id}/dismiss", "activities.undismiss")
-door.open("POST  /activities/{activity_id}/perform", "performances.perform")
-door.open("GET   /performances", "performances.list_newest")
-door.open("GET   /performances/{performance_id}", "performances.read")
-door.open("POST  /tiktok/connect", "tiktok.authorize")
-door.open("GET   /tiktok/account", "tiktok.account")
-door.open("DELETE /tiktok/account", "performances.disconnect")
-door.open("GET   /tiktok/callback", "performances.callback", public=True)
-door.open("POST  /tiktok/webhook", "performances.webhook", public=True)
+router.add("GET   /health", "foundation.health", public=True)
+router.add("POST  /session", "sessions.sign_in", public=True)
+router.add("DELETE /session", "sessions.sign_out", public=True)
+router.add("POST  /session/renew", "sessions.renew", public=True)
+router.add("POST  /session/authenticator", "sessions.begin_authenticator", public=True)
+router.add("POST  /session/forgot", "sessions.forgot", public=True)
+router.add("POST  /session/reset", "sessions.reset", public=True)
+router.add("GET   /me", "me.read", often=True)
+router.add("PATCH /me", "me.change")
+router.add("GET   /program", "programs.read")
+router.add("PATCH /program", "programs.change")
+router.add("POST  /members", "programs.members.invite")
+router.add("POST  /members/{member_id}/invite", "programs.members.invite_again")
+router.add("POST  /members/import", "programs.members.import_roster")
+router.add("GET   /members", "programs.members.list_newest")
+router.add("GET   /members/{member_id}", "programs.members.read")
+router.add("PATCH /members/{member_id}", "programs.members.change")
+router.add("DELETE /members/{member_id}", "programs.members.remove")
+router.add("GET   /me/invitations", "programs.joining.list_invitations")
+router.add("POST  /me/invitations/{program_id}/accept", "programs.joining.accept")
+router.add("DELETE /me/invitations/{program_id}", "programs.joining.decline")
+router.add("DELETE /me", "programs.joining.leave")
+router.add("POST  /me/export", "privacy.ask_export")
+router.add("GET   /me/export", "privacy.read_export")
+router.add("POST  /me/erasure", "privacy.ask_erasure")
+router.add("POST  /members/{member_id}/export", "privacy.ask_export_of")
+router.add("GET   /members/{member_id}/export", "privacy.read_export_of")
+router.add("POST  /members/{member_id}/erasure", "privacy.ask_erasure_of")
+router.add("GET   /members/{member_id}/erasure", "privacy.read_erasure_of")
+router.add("POST  /channels", "programs.channels.create")
+router.add("GET   /channels", "programs.channels.list_newest")
+router.add("PATCH /channels/{channel_id}", "programs.channels.change")
+router.add("GET   /channels/{channel_id}/members", "programs.channels.list_members")
+router.add("POST  /channels/{channel_id}/members", "programs.channels.add_members")
+router.add("PUT   /channels/{channel_id}/members/me", "programs.channels.join")
+router.add("DELETE /channels/{channel_id}/members/me", "programs.channels.leave")
+router.add("DELETE /channels/{channel_id}/members/{member_id}", "programs.channels.remove_member")
+router.add("POST  /campaigns", "programs.campaigns.create")
+router.add("GET   /campaigns", "programs.campaigns.list_newest")
+router.add("PATCH /campaigns/{campaign_id}", "programs.campaigns.change")
+router.add("GET   /leaderboard", "points.leaderboard", often=True)
+router.add("GET   /points", "points.list_own")
+router.add("GET   /members/{member_id}/points", "points.list_of_member")
+router.add("POST  /members/{member_id}/points", "points.adjust")
+router.add("POST  /rewards/pictures", "rewards.ask_picture")
+router.add("POST  /rewards", "rewards.create")
+router.add("GET   /rewards", "rewards.list_newest")
+router.add("GET   /rewards/{reward_id}", "rewards.read")
+router.add("PATCH /rewards/{reward_id}", "rewards.edit")
+router.add("POST  /rewards/{reward_id}/redeem", "rewards.redemptions.redeem")
+router.add("GET   /offers", "rewards.offers")
+router.add("GET   /offers/{reward_id}", "rewards.offer")
+router.add("GET   /redemptions", "rewards.redemptions.list_own")
+router.add("GET   /redemptions/queue", "rewards.redemptions.list_queue")
+router.add("POST  /redemptions/{redemption_id}/fulfil", "rewards.redemptions.fulfil")
+router.add("POST  /redemptions/{redemption_id}/reject", "rewards.redemptions.reject")
+router.add("POST  /uploads", "videos.ask")
+router.add("GET   /uploads/{upload_id}", "videos.read")
+router.add("POST  /activities", "activities.create")
+router.add("GET   /activities", "activities.list_newest")
+router.add("GET   /activities/{activity_id}", "activities.read")
+router.add("PATCH /activities/{activity_id}", "activities.edit")
+router.add("POST  /activities/{activity_id}/end", "activities.end")
+router.add("POST  /activities/{activity_id}/duplicate", "activities.duplicate")
+router.add("POST  /activities/{activity_id}/archive", "activities.archive")
+router.add("POST  /activities/{activity_id}/unarchive", "activities.unarchive")
+router.add("POST  /activities/{activity_id}/try", "performances.try_on_me")
+router.add("GET   /feed", "activities.feed", often=True)
+router.add("GET   /feed/{activity_id}", "activities.feed_item")
+router.add("POST  /activities/{activity_id}/dismiss", "activities.dismiss")
+router.add("DELETE /activities/{activity_id}/dismiss", "activities.undismiss")
+router.add("POST  /activities/{activity_id}/perform", "performances.perform", often=True)
+router.add("GET   /performances", "performances.list_newest")
+router.add("GET   /performances/{performance_id}", "performances.read")
+router.add("POST  /feed/seen", "reports.note_seen")
+router.add("GET   /activities/{activity_id}/report", "reports.activity")
+router.add("GET   /activities/{activity_id}/performances", "reports.performances")
+router.add("GET   /reports/overview", "reports.overview")
+router.add("GET   /reports/activities", "reports.totals")
+router.add("GET   /reports/campaigns/{campaign_id}", "reports.campaign")
+router.add("GET   /reports/channels", "reports.channels")
+router.add("GET   /reports/members", "reports.members")
+router.add("POST  /reports/exports", "reports.exports.ask")
+router.add("GET   /reports/exports/{export_id}", "reports.exports.read")
+router.add("GET   /worklist", "reports.worklist.read")
+router.add("GET   /audit", "audit.list_newest")
+router.add("GET   /audit/names", "audit.list_names")
+router.add("GET   /audit/{entry_id}", "audit.read")
+router.add("POST  /webhooks", "webhooks.create")
+router.add("GET   /webhooks", "webhooks.list_all")
+router.add("GET   /webhooks/{webhook_id}", "webhooks.read")
+router.add("PATCH /webhooks/{webhook_id}", "webhooks.change")
+router.add("DELETE /webhooks/{webhook_id}", "webhooks.remove")
+router.add("POST  /webhooks/{webhook_id}/secret", "webhooks.new_secret")
+router.add("POST  /webhooks/{webhook_id}/test", "webhooks.test")
+router.add("GET   /webhooks/{webhook_id}/deliveries", "webhooks.list_deliveries")
+router.add("GET   /notifications", "notifications.list_own")
+router.add("POST  /notifications/read", "notifications.note_read")
+router.add("PATCH /me/notifications", "notifications.change")
+router.add("GET   /notifications/unsubscribe", "notifications.unsubscribing.ask", public=True)
+router.add(
+    "POST  /notifications/unsubscribe", "notifications.unsubscribing.switch_off", public=True
+)
+router.add("POST  /tiktok/connect", "tiktok.consents.begin")
+router.add("GET   /tiktok/account", "tiktok.account")
+router.add("DELETE /tiktok/account", "performances.connections.disconnect")
+router.add("GET   /tiktok/callback", "performances.connections.callback", public=True)
+router.add("POST  /tiktok/webhook", "performances.tiktok_webhooks.receive", public=True)
 
 
-# The event sources named here are placeholders: infra/functions.yaml puts the stack's own there.
+# The event sources named here are placeholders: infra/functions.yaml puts the stack's own there,
+# and says everything else about each function.
+_STREAM = "arn:aws:dynamodb:us-east-1:000000000000:table/{}/stream/0"
+_QUEUE = "arn:aws:sqs:us-east-1:000000000000:{}"
+_TIKTOK = ("tiktok_client", "vault", "settings.tiktok_secret_id")
+"""Parts that a function which always calls TikTok makes at its start."""
+_TIKTOK_SETTINGS = (
+    "settings.public_url",
+    "settings.tiktok_api_url",
+    "settings.tiktok_authorize_url",
+    "settings.tiktok_client_key",
+    "settings.tiktok_secret_id",
+    "settings.tiktok_upload_hosts",
+    "settings.tokens_key_id",
+)
+"""Settings of TikTok that a function checks at its start where it seldom needs the client."""
+
+
+# --- Programs
+
+
+@app.on_dynamodb_record(stream_arn=_STREAM.format("programs"), batch_size=100)
+@functions.function("events", module="programs.worker")
+def programs_relay(event: DynamoDBEvent) -> Any:
+    """Publishes what happened to programs and members."""
+    from chalicelib.programs import worker
+
+    return worker.relay(container.events, event.to_dict())
 
 
 @app.schedule("rate(1 minute)")
-def invite(event: CloudWatchEvent) -> int:
-    """The clock ticked: people who were invited may have to be mailed."""
+@functions.function("invitations", "audit_trail", module="programs.members.worker")
+def programs_mail_invitations(event: CloudWatchEvent) -> int:
+    """Mails the invitations that are due."""
     from chalicelib.programs.members import worker
 
-    return worker.invite(house.invitations, event.context)
+    return worker.mail_invitations(container.invitations, event.context)
 
 
-@app.on_sqs_message(queue_arn="arn:aws:sqs:us-east-1:000000000000:arrivals", batch_size=1)
-def validate(event: SQSEvent) -> Any:
-    """A file arrived in `incoming/`."""
+# --- Videos
+
+
+@app.on_sqs_message(queue_arn=_QUEUE.format("arrivals"), batch_size=1)
+@functions.function("videos", "examiner", module="videos.worker")
+def videos_validate(event: SQSEvent) -> Any:
+    """Validates a file that arrived in `incoming/`."""
     from chalicelib.videos import worker
 
-    return worker.validate(house.videos, event.to_dict(), event.context)
+    return worker.validate(container.videos, event.to_dict())
 
 
-@app.on_sqs_message(queue_arn="arn:aws:sqs:us-east-1:000000000000:arrivals-failed", batch_size=1)
-def give_up(event: SQSEvent) -> Any:
-    """A file could not be examined, however often that was tried."""
+@app.on_sqs_message(queue_arn=_QUEUE.format("arrivals-failed"), batch_size=1)
+@functions.function("videos", module="videos.worker")
+def videos_reject_unexaminable(event: SQSEvent) -> Any:
+    """Rejects an upload whose file could not be examined, however often that was tried."""
     from chalicelib.videos import worker
 
-    return worker.give_up(house.videos, event.to_dict(), event.context)
+    return worker.reject_unexaminable(container.videos, event.to_dict())
 
 
 @app.schedule("rate(1 minute)")
-def look_again(event: CloudWatchEvent) -> int:  # noqa: ARG001  a tick says nothing but now
-    """The clock ticked: uploads may be stuck, or never have got their file."""
+@functions.function("stuck_uploads", module="videos.worker")
+def videos_sweep_stuck_uploads(event: CloudWatchEvent) -> int:  # noqa: ARG001  a tick says nothing but now
+    """Moves on uploads that are stuck, and ends those whose file never came."""
     from chalicelib.videos import worker
 
-    return worker.look_again(house.lost_and_found)
+    return worker.sweep_stuck_uploads(container.stuck_uploads)
 
 
-@app.on_dynamodb_record(
-    stream_arn="arn:aws:dynamodb:us-east-1:000000000000:table/uploads/stream/0", batch_size=10
-)
-def settle(event: DynamoDBEvent) -> Any:
-    """An upload was decided: activities may be waiting for it."""
-    from chalicelib.activities import worker
+@app.on_dynamodb_record(stream_arn=_STREAM.format("uploads"), batch_size=10)
+@functions.function("events", module="videos.worker")
+def videos_relay(event: DynamoDBEvent) -> Any:
+    """Publishes which uploads were decided."""
+    from chalicelib.videos import worker
 
-    return worker.settle(house.activity_lifecycle, event.to_dict(), event.context)
-
-
-@app.schedule("rate(1 minute)")
-def expire(event: CloudWatchEvent) -> int:  # noqa: ARG001  a tick says nothing but now
-    """The clock ticked: activities may have ended."""
-    from chalicelib.activities import worker
-
-    return worker.expire(house.activity_lifecycle)
+    return worker.relay(container.events, event.to_dict())
 
 
-@app.on_dynamodb_record(
-    stream_arn="arn:aws:dynamodb:us-east-1:000000000000:table/performances/stream/0", batch_size=10
-)
-def enqueue(event: DynamoDBEvent) -> Any:
-    """A performance was made: its staging is due."""
-    from chalicelib.performances import worker
-
-    return worker.enqueue(house.staging_queue, event.to_dict(), event.context)
-
-
-@app.on_dynamodb_record(
-    stream_arn="arn:aws:dynamodb:us-east-1:000000000000:table/programs/stream/0", batch_size=10
-)
-def depart(event: DynamoDBEvent) -> Any:
-    """A member was removed: their TikTok account goes, and what was not sent yet."""
-    from chalicelib.performances import worker
-
-    return worker.depart(house.performances, event.to_dict(), event.context)
-
-
-@app.on_sqs_message(queue_arn="arn:aws:sqs:us-east-1:000000000000:staging", batch_size=1)
-def stage(event: SQSEvent) -> Any:
-    """A performance is due: into the member's TikTok inbox with it."""
-    from chalicelib.performances import worker
-
-    return worker.stage(house.stager, event.to_dict(), event.context)
-
-
-@app.schedule("rate(1 minute)")
-def follow_up(event: CloudWatchEvent) -> int:
-    """The clock ticked: performances may be stuck, or sends waiting for their connection."""
-    from chalicelib.performances import worker
-
-    return worker.follow_up(house.follow_up, house.performances, event.context)
+# --- TikTok
 
 
 @app.schedule("rate(1 hour)")
-def renew(event: CloudWatchEvent) -> int:
-    """The clock ticked: TikTok accounts may be about to lapse, or belong to who was removed."""
+@functions.function(
+    "tiktok",
+    "access_tokens",
+    *_TIKTOK_SETTINGS,
+    "audit_trail",
+    module="tiktok.worker",
+)
+def tiktok_refresh_lapsing_accounts(event: CloudWatchEvent) -> int:
+    """Refreshes TikTok accounts about to lapse; releases those of removed members."""
     from chalicelib.tiktok import worker
 
-    return worker.renew(house.tiktok, event.context)
+    return worker.refresh_lapsing_accounts(container.tiktok, container.access_tokens, event.context)
 
 
-@app.on_dynamodb_record(
-    stream_arn="arn:aws:dynamodb:us-east-1:000000000000:table/points/stream/0", batch_size=100
-)
-def count(event: DynamoDBEvent) -> Any:
-    """Ledgers grew: what their entries are worth is counted."""
-    from chalicelib.points import worker
-
-    return worker.count(house.counter, event.to_dict(), event.context)
+# --- Activities
 
 
-@app.on_dynamodb_record(
-    stream_arn="arn:aws:dynamodb:us-east-1:000000000000:table/programs/stream/0", batch_size=100
-)
-def notice(event: DynamoDBEvent) -> Any:
-    """People or settings changed: boards show them."""
-    from chalicelib.points import worker
+@app.on_sqs_message(queue_arn=_QUEUE.format("activities-apply-verdicts"), batch_size=10)
+@functions.function("activity_lifecycle", "verdicts", "audit_trail", module="activities.worker")
+def activities_apply_verdicts(event: SQSEvent) -> Any:
+    """Publishes or rejects the activities that wait for a decided upload."""
+    from chalicelib.activities import worker
 
-    return worker.notice(house.snapshots, event.to_dict(), event.context)
+    return worker.apply_verdicts(container.activity_lifecycle, container.verdicts, event.to_dict())
 
 
 @app.schedule("rate(1 minute)")
-def rank(event: CloudWatchEvent) -> int:  # noqa: ARG001  a tick says nothing but now
-    """The clock ticked: boards may be due."""
+@functions.function("due_activities", "audit_trail", module="activities.worker")
+def activities_sweep_due(event: CloudWatchEvent) -> int:  # noqa: ARG001  a tick says nothing but now
+    """Ends activities past their end, and applies verdicts whose event was lost."""
+    from chalicelib.activities import worker
+
+    return worker.sweep_due(container.due_activities)
+
+
+@app.on_dynamodb_record(stream_arn=_STREAM.format("activities"), batch_size=100)
+@functions.function("events", module="activities.worker")
+def activities_relay(event: DynamoDBEvent) -> Any:
+    """Publishes which activities were published, were rejected or ended."""
+    from chalicelib.activities import worker
+
+    return worker.relay(container.events, event.to_dict())
+
+
+@app.on_dynamodb_record(stream_arn=_STREAM.format("marks"), batch_size=100)
+@functions.function("events", module="activities.worker")
+def activities_relay_marks(event: DynamoDBEvent) -> Any:
+    """Publishes which activities were dismissed, and which dismissals taken back."""
+    from chalicelib.activities import worker
+
+    return worker.relay_marks(container.events, event.to_dict())
+
+
+# --- Performances
+
+
+@app.on_dynamodb_record(stream_arn=_STREAM.format("performances"), batch_size=10)
+@functions.function("staging_queue", "events", module="performances.worker")
+def performances_relay(event: DynamoDBEvent) -> Any:
+    """Queues new performances for staging; publishes what became of them."""
+    from chalicelib.performances import worker
+
+    return worker.relay(container.staging_queue, container.events, event.to_dict())
+
+
+@app.on_sqs_message(queue_arn=_QUEUE.format("staging"), batch_size=1)
+@functions.function("stager", *_TIKTOK, "audit_trail", module="performances.worker")
+def performances_stage(event: SQSEvent) -> Any:
+    """Puts a performance's video into its member's TikTok inbox."""
+    from chalicelib.performances import worker
+
+    return worker.stage(container.stager, event.to_dict())
+
+
+@app.schedule("rate(1 minute)")
+@functions.function("overdue_performances", "connections", module="performances.worker")
+def performances_sweep_overdue(event: CloudWatchEvent) -> int:
+    """Queues overdue performances again; makes sends that waited for a connection."""
+    from chalicelib.performances import worker
+
+    return worker.sweep_overdue(
+        container.overdue_performances, container.connections, event.context
+    )
+
+
+@app.on_sqs_message(queue_arn=_QUEUE.format("performances-release-removed-members"), batch_size=1)
+@functions.function(
+    "connections",
+    *_TIKTOK_SETTINGS,
+    "audit_trail",
+    module="performances.worker",
+)
+def performances_release_removed_members(event: SQSEvent) -> Any:
+    """Releases a removed member's TikTok account, and ends what was not sent yet."""
+    from chalicelib.performances import worker
+
+    return worker.release_removed_members(container.connections, event.to_dict())
+
+
+# --- Points
+
+
+@app.on_dynamodb_record(stream_arn=_STREAM.format("points"), batch_size=100)
+@functions.function("entry_counter", "events", module="points.worker")
+def points_count_entries(event: DynamoDBEvent) -> Any:
+    """Counts new ledger entries into the scores of leaderboards; publishes adjustments."""
     from chalicelib.points import worker
 
-    return worker.rank(house.snapshots)
+    return worker.count_entries(container.entry_counter, container.events, event.to_dict())
+
+
+@app.on_sqs_message(queue_arn=_QUEUE.format("points-mark-leaderboards"), batch_size=10)
+@functions.function("rebuild_marks", module="points.worker")
+def points_mark_leaderboards(event: SQSEvent) -> Any:
+    """Marks leaderboards whose members or settings changed for a rebuild."""
+    from chalicelib.points import worker
+
+    return worker.mark_leaderboards(container.rebuild_marks, event.to_dict())
+
+
+@app.schedule("rate(1 minute)")
+@functions.function("leaderboard_builder", module="points.worker")
+def points_build_leaderboards(event: CloudWatchEvent) -> int:  # noqa: ARG001  a tick says nothing but now
+    """Builds the leaderboards that are due."""
+    from chalicelib.points import worker
+
+    return worker.build_leaderboards(container.leaderboard_builder)
+
+
+# --- Rewards
+
+
+@app.on_dynamodb_record(stream_arn=_STREAM.format("rewards"), batch_size=100)
+@functions.function("events", module="rewards.worker")
+def rewards_relay(event: DynamoDBEvent) -> Any:
+    """Publishes what happened to rewards, and to requests for them."""
+    from chalicelib.rewards import worker
+
+    return worker.relay(container.events, event.to_dict())
+
+
+@app.on_sqs_message(queue_arn=_QUEUE.format("rewards-remove-pictures"), batch_size=10)
+@functions.function("shown_pictures", module="rewards.worker")
+def rewards_remove_pictures(event: SQSEvent) -> Any:
+    """Removes the files of pictures that no reward shows any more."""
+    from chalicelib.rewards import worker
+
+    return worker.remove_pictures(container.shown_pictures, event.to_dict())
+
+
+# --- Webhooks
+
+
+@app.on_sqs_message(queue_arn=_QUEUE.format("webhooks-fan-out"), batch_size=10)
+@functions.function("fan_out", module="webhooks.worker")
+def webhooks_fan_out(event: SQSEvent) -> Any:
+    """Makes of public events deliveries for the webhooks that want them."""
+    from chalicelib.webhooks import worker
+
+    return worker.fan_out(container.fan_out, event.to_dict())
+
+
+@app.on_sqs_message(queue_arn=_QUEUE.format("webhooks"), batch_size=1)
+@functions.function(
+    "deliverer",
+    "audit_trail",
+    "settings.activities_table",
+    "settings.rewards_table",
+    module="webhooks.worker",
+)
+def webhooks_deliver(event: SQSEvent) -> Any:
+    """Sends deliveries that are due to receivers that answer quickly."""
+    from chalicelib.webhooks import worker
+
+    return worker.deliver(container.deliverer, event.to_dict(), slow=False)
+
+
+@app.on_sqs_message(queue_arn=_QUEUE.format("slow-webhooks"), batch_size=1)
+@functions.function(
+    "deliverer",
+    "audit_trail",
+    "settings.activities_table",
+    "settings.rewards_table",
+    module="webhooks.worker",
+)
+def webhooks_deliver_slowly(event: SQSEvent) -> Any:
+    """Sends deliveries that are due to receivers that are slow, down or new."""
+    from chalicelib.webhooks import worker
+
+    return worker.deliver(container.deliverer, event.to_dict(), slow=True)
+
+
+@app.schedule("rate(1 minute)")
+@functions.function("due_webhooks", module="webhooks.worker")
+def webhooks_wake_due(event: CloudWatchEvent) -> int:
+    """Wakes webhooks whose next try is due, or whose message was lost."""
+    from chalicelib.webhooks import worker
+
+    return worker.wake_due(container.due_webhooks, event.context)
+
+
+@app.on_dynamodb_record(stream_arn=_STREAM.format("webhooks"), batch_size=100)
+@functions.function("events", module="webhooks.worker")
+def webhooks_relay(event: DynamoDBEvent) -> Any:
+    """Publishes which webhooks were disabled, and which are mended."""
+    from chalicelib.webhooks import worker
+
+    return worker.relay(container.events, event.to_dict())
+
+
+# --- Reports
+
+
+@app.on_sqs_message(
+    queue_arn=_QUEUE.format("reports-count-events"),
+    batch_size=100,
+    maximum_batching_window_in_seconds=5,
+)
+@functions.function("counting", module="reports.worker")
+def reports_count_events(event: SQSEvent) -> Any:
+    """Counts what happened for reports and the worklist."""
+    from chalicelib.reports import worker
+
+    return worker.count_events(container.counting, event.to_dict())
+
+
+@app.on_dynamodb_record(stream_arn=_STREAM.format("reports"), batch_size=100)
+@functions.function("fact_counter", "events", module="reports.worker")
+def reports_relay(event: DynamoDBEvent) -> Any:
+    """Counts what members saw; publishes which files are to be made."""
+    from chalicelib.reports import worker
+
+    return worker.relay(container.fact_counter, container.events, event.to_dict())
+
+
+@app.on_sqs_message(queue_arn=_QUEUE.format("reports-make-exports"), batch_size=1)
+@functions.function("export_maker", "settings.cursor_secret_id", module="reports.worker")
+def reports_make_exports(event: SQSEvent) -> Any:
+    """Makes the files of reports that managers asked for."""
+    from chalicelib.reports import worker
+
+    return worker.make_exports(container.export_maker, event.to_dict())
+
+
+# --- Privacy
+
+
+@app.on_sqs_message(queue_arn=_QUEUE.format("personal-exports"), batch_size=1)
+@functions.function("personal_export_maker", "settings.audit_days", module="privacy.worker")
+def privacy_make_exports(event: SQSEvent) -> Any:
+    """Makes the files of all that is kept of members who asked for it."""
+    from chalicelib.privacy import worker
+
+    return worker.make_exports(container.personal_export_maker, event.to_dict())
+
+
+@app.schedule("rate(1 minute)")
+@functions.function("eraser", "export_queuer", "settings.audit_days", module="privacy.worker")
+def privacy_sweep(event: CloudWatchEvent) -> int:
+    """Erases members as far as it goes now; queues exports that are due."""
+    from chalicelib.privacy import worker
+
+    return worker.sweep(container.eraser, container.export_queuer, event.context)
+
+
+# --- Notifications
+
+
+@app.on_sqs_message(queue_arn=_QUEUE.format("notifications-note-events"), batch_size=10)
+@functions.function(
+    "bulletins", "notice_writer", "settings.notices_from", module="notifications.worker"
+)
+def notifications_note_events(event: SQSEvent) -> Any:
+    """Writes what members are told of what happened."""
+    from chalicelib.notifications import worker
+
+    return worker.note_events(container.bulletins, container.notice_writer, event.to_dict())
+
+
+@app.schedule("rate(1 minute)")
+@functions.function("due_digests", "digests_queue", module="notifications.worker")
+def notifications_sweep(event: CloudWatchEvent) -> int:
+    """Queues the programs whose digests are due, and the mails that are."""
+    from chalicelib.notifications import worker
+
+    return worker.sweep(container.due_digests, container.digests_queue, event.context)
+
+
+@app.on_sqs_message(queue_arn=_QUEUE.format("digests"), batch_size=1)
+@functions.function(
+    "digest_planner",
+    "notice_mailer",
+    "settings.public_url",
+    "settings.cursor_secret_id",
+    module="notifications.worker",
+)
+def notifications_mail(event: SQSEvent) -> Any:
+    """Looks at members whose digest is due, and sends their mails."""
+    from chalicelib.notifications import worker
+
+    return worker.work_off(
+        container.digest_planner, container.notice_mailer, event.to_dict(), event.context
+    )
+
+
+@app.on_sqs_message(queue_arn=_QUEUE.format("mail-events"), batch_size=10)
+@functions.function("mail_feedback", module="notifications.worker")
+def notifications_take_feedback(event: SQSEvent) -> Any:
+    """Takes in which mails SES sent, which came back and which people complained of."""
+    from chalicelib.notifications import worker
+
+    return worker.take_feedback(container.mail_feedback, event.to_dict())
+
+
+# What only some requests need is made when one does; its settings are looked at all the same.
+_LATER_USED = (
+    "accounts_table",
+    "attempts_table",
+    "audit_days",
+    "audit_table",
+    "boards_table",
+    "build",
+    "console_url",
+    "cursor_secret_id",
+    "exports_bucket",
+    "idempotency_table",
+    "incoming_bucket",
+    "managers_need_mfa",
+    "notices_from",
+    "notices_table",
+    "origin_key",
+    "origins_table",
+    "privacy_table",
+    "public_url",
+    "reports_table",
+    "rewards_table",
+    "slow_webhooks_queue_url",
+    "staging_queue_url",
+    "tiktok_api_url",
+    "tiktok_authorize_url",
+    "tiktok_client_key",
+    "tiktok_pkce",
+    "tiktok_secret_id",
+    "tiktok_upload_hosts",
+    "tokens_key_id",
+    "uploads_table",
+    "user_pool_client_id",
+    "user_pool_id",
+    "videos_bucket",
+    "webhook_test_networks",
+    "webhooks_queue_url",
+    "webhooks_table",
+)
+
+functions.register("authorizer", parts=("tokens",), modules=())
+functions.register(
+    "api_handler",
+    parts=(*router.parts, "leaderboard", *(f"settings.{each}" for each in _LATER_USED)),
+    modules=router.modules,
+)
+functions.start(container)

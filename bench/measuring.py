@@ -28,7 +28,7 @@ def own_cloud() -> Iterator[Path]:
         home = Home(Path(folder))
         for each in (home.cloud, home.logs):
             each.mkdir(parents=True)
-        running = cloud.start(home, ports.any_free())
+        running = cloud.start(home, {"cloud": ports.any_free()})
         os.environ["AWS_ENDPOINT_URL"] = running.endpoint_url
         try:
             yield Path(folder)

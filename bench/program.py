@@ -40,15 +40,18 @@ from bench.seeding import (
     settings_with,
     write,
 )
-from chalicelib.composition import House
-from chalicelib.foundation import table
+from chalicelib.composition import Container
+from chalicelib.foundation import aws
 from chalicelib.foundation.identity import Caller, Role
+from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.pages import Cursors
 from chalicelib.foundation.settings import Settings
 from chalicelib.points.periods import Period
 from chalicelib.points.ranking import TOP
-from chalicelib.programs.members.model import Sought
+from chalicelib.programs.members.model import MemberFilter
 from chalicelib.programs.model import Member, MemberStatus
+from chalicelib.reports.model import Attempt, Fact, Name, Progress
+from chalicelib.rewards.model import RedemptionStatus
 from local.home import PROJECT
 from local.template import read
 
@@ -95,7 +98,7 @@ class Meter:
     @contextmanager
     def watching(self) -> Iterator["Meter"]:
         """Watch all clients, PynamoDB's too, for as long as this lasts."""
-        make = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001  the one door
+        make = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001  the one router
 
         def call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
             asked = {**parameters, "ReturnConsumedCapacity": "TOTAL"}
@@ -168,11 +171,11 @@ class Pattern:
 
 
 def _who(at: Seeded, caller: Caller) -> Caller:
-    return at.house.programs.caller(at.claims(caller))
+    return at.container.programs.caller(at.claims(caller))
 
 
 def _feed(at: Seeded, caller: Caller) -> None:
-    insist(at.house.activities.feed(_who(at, caller), PAGE, None).items)
+    insist(at.container.activities.feed(_who(at, caller), PAGE, None).items)
 
 
 def _feed_of_channels(at: Seeded, caller: Caller) -> None:
@@ -181,110 +184,168 @@ def _feed_of_channels(at: Seeded, caller: Caller) -> None:
 
 
 def _feed_of_a_campaign(at: Seeded, caller: Caller) -> None:
-    page = at.house.activities.feed(_who(at, caller), PAGE, None, at.campaign_id)
+    page = at.container.activities.feed(_who(at, caller), PAGE, None, at.campaign_id)
     insist(page.items, all(each.campaign_id == at.campaign_id for each in page.items))
 
 
 def _feed_of_the_diligent(at: Seeded, _: Caller) -> None:
     """All but one in a hundred of the open ones are done: what is left is all on the page."""
-    page = at.house.activities.feed(_who(at, at.diligent), PAGE, None)
+    page = at.container.activities.feed(_who(at, at.diligent), PAGE, None)
     insist(page.items, page.next_cursor is None)
 
 
 def _one_item(at: Seeded, caller: Caller) -> None:
-    found = at.house.activities.offered(_who(at, caller), at.for_all[0])
+    found = at.container.activities.offered(_who(at, caller), at.for_all[0])
     insist(found.activity.activity_id == at.for_all[0])
 
 
 def _dismiss(at: Seeded, caller: Caller) -> None:
-    at.house.activities.dismiss(_who(at, caller), at.for_all[0])
+    at.container.activities.dismiss(_who(at, caller), at.for_all[0])
 
 
 def _undismiss(at: Seeded, caller: Caller) -> None:
-    at.house.activities.undismiss(_who(at, caller), at.for_all[0])
+    at.container.activities.undismiss(_who(at, caller), at.for_all[0])
 
 
 def _perform(at: Seeded, caller: Caller) -> None:
-    at.house.performances.perform(_who(at, caller), at.for_all.pop(), "bench")
+    at.container.performances.perform(_who(at, caller), at.for_all.pop(), "bench")
 
 
 def _activities(at: Seeded, _: Caller) -> None:
-    insist(len(at.house.activities.activities(_who(at, at.manager), PAGE, None).items) == PAGE)
+    insist(len(at.container.activities.activities(_who(at, at.manager), PAGE, None).items) == PAGE)
 
 
 def _activities_of_a_campaign(at: Seeded, _: Caller) -> None:
     caller, campaign_id = _who(at, at.manager), at.campaign_id
-    page = at.house.activities.activities(caller, PAGE, None, campaign_id=campaign_id)
+    page = at.container.activities.activities(caller, PAGE, None, campaign_id=campaign_id)
     insist(len(page.items) == PAGE, all(each.campaign_id == campaign_id for each in page.items))
 
 
 def _activities_archived(at: Seeded, _: Caller) -> None:
-    page = at.house.activities.activities(_who(at, at.manager), PAGE, None, archived=True)
+    page = at.container.activities.activities(_who(at, at.manager), PAGE, None, archived=True)
     insist(len(page.items) == PAGE, all(each.archived_at for each in page.items))
 
 
 def _members(at: Seeded, _: Caller) -> None:
-    page = at.house.members.members(_who(at, at.manager), PAGE, None)
+    page = at.container.members.members(_who(at, at.manager), PAGE, None)
     insist(len(page.items) == PAGE, page.next_cursor)
 
 
 def _members_by_name(at: Seeded, _: Caller) -> None:
-    _found(at, Sought(name="MEMBER number 1"), lambda each: each.name.startswith("Member number 1"))
+    _found(
+        at,
+        MemberFilter(name="MEMBER number 1"),
+        lambda each: each.name.startswith("Member number 1"),
+    )
 
 
 def _members_by_email(at: Seeded, _: Caller) -> None:
-    _found(at, Sought(email="member1"), lambda each: each.email.startswith("member1"))
+    _found(at, MemberFilter(email="member1"), lambda each: each.email.startswith("member1"))
 
 
 def _members_by_status(at: Seeded, _: Caller) -> None:
     _found(
         at,
-        Sought(status=MemberStatus.ACTIVE, role=Role.MEMBER),
+        MemberFilter(status=MemberStatus.ACTIVE, role=Role.MEMBER),
         lambda each: each.role is Role.MEMBER,
     )
 
 
-def _found(at: Seeded, sought: Sought, right: Callable[[Member], bool]) -> None:
-    page = at.house.members.found(_who(at, at.manager), sought, PAGE, None)
+def _found(at: Seeded, wanted: MemberFilter, right: Callable[[Member], bool]) -> None:
+    page = at.container.members.filtered_members(_who(at, at.manager), wanted, PAGE, None)
     insist(page.items, all(map(right, page.items)))
 
 
 def _campaigns(at: Seeded, _: Caller) -> None:
-    insist(len(at.house.campaigns.campaigns(_who(at, at.manager), PAGE, None).items) == PAGE)
+    insist(len(at.container.campaigns.campaigns(_who(at, at.manager), PAGE, None).items) == PAGE)
 
 
 def _channels(at: Seeded, _: Caller) -> None:
-    insist(len(at.house.channels.channels(_who(at, at.manager), PAGE, None).items) == PAGE)
+    insist(len(at.container.channels.channels(_who(at, at.manager), PAGE, None).items) == PAGE)
 
 
 def _channels_of_a_member(at: Seeded, caller: Caller) -> None:
-    page = at.house.channels.channels(_who(at, caller), PAGE, None)
+    page = at.container.channels.channels(_who(at, caller), PAGE, None)
     insist(page.items)
 
 
 def _channel_members(at: Seeded, _: Caller) -> None:
-    page = at.house.channels.members(_who(at, at.manager), at.channel_id, PAGE, None)
+    page = at.container.channels.channel_members(_who(at, at.manager), at.channel_id, PAGE, None)
     insist(page.items, all(each.name for each in page.items))
 
 
 def _invite(at: Seeded, _: Caller) -> None:
     at.invited += 1
     email = f"new{at.invited}@bench.example"
-    at.house.members.invite(_who(at, at.manager), email, None, Role.MEMBER)
+    at.container.members.invite(_who(at, at.manager), email, None, Role.MEMBER)
 
 
 def _join(at: Seeded, caller: Caller) -> None:
     insist(at.empty_channel_id not in caller.channels)
-    at.house.channels.join(_who(at, caller), at.empty_channel_id)
+    at.container.channels.join(_who(at, caller), at.empty_channel_id)
 
 
 def _history(at: Seeded, _: Caller) -> None:
     caller = _who(at, at.diligent)
-    insist(len(at.house.performances.performances(caller, PAGE, None).items) == PAGE)
+    insist(len(at.container.performances.performances(caller, PAGE, None).items) == PAGE)
 
 
 def _oneself(at: Seeded, _: Caller) -> None:
-    insist(at.house.points.standing(_who(at, at.diligent)).points.earned)
+    insist(at.container.me.standing(_who(at, at.diligent)).points.earned)
+
+
+def _ledger(at: Seeded, _: Caller) -> None:
+    page = at.container.points.ledger(_who(at, at.diligent), PAGE, None)
+    insist(len(page.items) == PAGE, page.next_cursor)
+
+
+def _ledger_of_a_member(at: Seeded, _: Caller) -> None:
+    who, member_id = _who(at, at.manager), at.diligent.member_id
+    insist(len(at.container.points.ledger_of(who, member_id, PAGE, None).items) == PAGE)
+
+
+def _adjust(at: Seeded, caller: Caller) -> None:
+    who = _who(at, at.manager)
+    insist(at.container.points.adjust(who, caller.member_id, 5, "Bench").totals.balance)
+
+
+def _offers(at: Seeded, caller: Caller) -> None:
+    insist(len(at.container.rewards.offered(_who(at, caller))) == len(at.reward_ids))
+
+
+def _one_offer(at: Seeded, caller: Caller) -> None:
+    insist(at.container.rewards.standing(_who(at, caller), at.reward_ids[0]).balance)
+
+
+def _redeem(at: Seeded, caller: Caller) -> None:
+    insist(at.container.redemptions.redeem(_who(at, caller), at.reward_ids[0], 1))
+
+
+def _redeem_of_a_stock(at: Seeded, caller: Caller) -> None:
+    insist(at.container.redemptions.redeem(_who(at, caller), at.reward_ids[-1], 1).stock_id)
+
+
+def _own_redemptions(at: Seeded, caller: Caller) -> None:
+    insist(at.container.redemptions.own(_who(at, caller), PAGE, None).items)
+
+
+def _rewards(at: Seeded, _: Caller) -> None:
+    page = at.container.rewards.rewards(_who(at, at.manager), PAGE, None, archived=False)
+    insist(len(page.items) == PAGE)
+
+
+def _queue(at: Seeded, _: Caller) -> None:
+    waits = RedemptionStatus.REQUESTED
+    page = at.container.redemptions.queue(_who(at, at.manager), waits, PAGE, None)
+    insist(len(page.items) == PAGE, page.next_cursor)
+
+
+def _reject(at: Seeded, _: Caller) -> None:
+    """Reject what waits the longest; to find it is no part of it."""
+    who, waits = at.manager, RedemptionStatus.REQUESTED
+    with Unwatched():
+        (first,) = at.container.redemptions.queue(who, waits, 1, None).items
+    insist(at.container.redemptions.reject(_who(at, who), first.redemption_id, "Bench"))
 
 
 def _leaderboard(at: Seeded, caller: Caller) -> None:
@@ -296,16 +357,83 @@ def _leaderboard_of_all_time(at: Seeded, caller: Caller) -> None:
 
 
 def _board(at: Seeded, caller: Caller, period: Period) -> None:
-    board = at.house.points.leaderboard(_who(at, caller), period)
+    board = at.container.points.leaderboard(_who(at, caller), period)
     insist(board.own and board.own.points, len(board.top) == min(TOP, at.members))
 
 
 def _expiry(at: Seeded, _: Caller) -> None:
     """Let fifty be due, and sweep."""
-    past = at.house.clock.now() - timedelta(minutes=1)
+    past = at.container.clock.now() - timedelta(minutes=1)
     with Unwatched():
-        write(activity_item(at.program_id, past, ends_at=past) for _ in range(DUE))
-    insist(at.house.activity_lifecycle.expire() == DUE)
+        due = [activity_item(at.program_id, past, ends_at=past) for _ in range(DUE)]
+        write(at.container.database, due)
+    insist(at.container.due_activities.end_expired() == DUE)
+
+
+def _overview(at: Seeded, _: Caller) -> None:
+    found = at.container.reports.overview(_who(at, at.manager), None, None)
+    insist(found.report.tally.number(Name.SENT), found.active, found.members == at.members)
+
+
+def _activity_report(at: Seeded, _: Caller) -> None:
+    found = at.container.reports.activity(_who(at, at.manager), at.reported_id, None, None)
+    insist(found.report.whole.number(Name.POSTED), found.audience.members)
+
+
+def _performers(at: Seeded, _: Caller) -> None:
+    caller = _who(at, at.manager)
+    page = at.container.reports.performances(caller, at.reported_id, PAGE, None)
+    insist(len(page.items) == PAGE, page.next_cursor, all(each.member for each in page.items))
+
+
+def _campaign_report(at: Seeded, _: Caller) -> None:
+    caller = _who(at, at.manager)
+    _campaign, report = at.container.reports.campaign(caller, at.campaign_id, None, None)
+    insist(report.whole.number(Name.SENT))
+
+
+def _channel_reports(at: Seeded, _: Caller) -> None:
+    caller = _who(at, at.manager)
+    _span, page = at.container.reports.channels(caller, PAGE, None, None, None)
+    insist(all(each.tally.number(Name.SENT) for each in page.items))
+
+
+def _member_reports(at: Seeded, _: Caller) -> None:
+    caller = _who(at, at.manager)
+    _span, page = at.container.reports.members(caller, PAGE, None, None, None)
+    insist(len(page.items) == PAGE, any(each.tally.sent for each in page.items))
+
+
+def _totals(at: Seeded, _: Caller) -> None:
+    caller, listed = _who(at, at.manager), at.listed_ids
+    found = at.container.reports.totals(caller, listed)
+    insist(all(found[each].number(Name.SENT) for each in listed))
+
+
+def _worklist(at: Seeded, _: Caller) -> None:
+    insist(at.container.worklist.worklist(_who(at, at.manager)).items)
+
+
+def _seen(at: Seeded, caller: Caller) -> None:
+    at.container.reports.note_seen(_who(at, caller), at.for_all[:PAGE])
+
+
+COUNTED_AT_ONCE = 25
+
+
+def _count(at: Seeded, _: Caller) -> None:
+    """Count sends of 25 members who were never heard of."""
+    now, activity_id = at.container.clock.now(), at.for_all[0]
+    facts = [
+        Fact(
+            at.program_id,
+            new_id("mem", now),
+            activity_id,
+            Progress(attempts={prf: Attempt(prf, now)}),
+        )
+        for prf in (new_id("prf", now) for _ in range(COUNTED_AT_ONCE))
+    ]
+    insist(at.container.fact_counter.count(facts) <= 2 * len(facts) + FLAT_UNITS)
 
 
 PATTERNS = (
@@ -323,6 +451,17 @@ PATTERNS = (
     Pattern("the same, archived", 2, "", _activities_archived),
     Pattern("history page", 2, "", _history),
     Pattern("oneself, with points", 4, "", _oneself),
+    Pattern("ledger page", 2, "", _ledger),
+    Pattern("ledger page, of a member", 2, "", _ledger_of_a_member),
+    Pattern("points by hand", 4, "", _adjust, reads=False),
+    Pattern("rewards on offer", 2, "", _offers),
+    Pattern("one reward, and oneself", 2, "", _one_offer),
+    Pattern("redeem", 3, "", _redeem, reads=False),
+    Pattern("redeem, of a stock", 3, "", _redeem_of_a_stock, reads=False),
+    Pattern("own redemptions page", 2, "", _own_redemptions),
+    Pattern("reward list page", 2, "", _rewards),
+    Pattern("redemptions that wait", 2, "", _queue),
+    Pattern("reject a redemption", 4, "", _reject, reads=False),
     Pattern("leaderboard", 4, "", _leaderboard),
     Pattern("the same, all time", 4, "", _leaderboard_of_all_time),
     Pattern("member list page", 2, "", _members),
@@ -335,6 +474,16 @@ PATTERNS = (
     Pattern("the same, for a member", 2, "channels", _channels_of_a_member, channelled=True),
     Pattern("people in a channel", 2, "", _channel_members),
     Pattern("join a channel", 3, "", _join, reads=False),
+    Pattern("overview", 3, "", _overview),
+    Pattern("activity report", 3, "", _activity_report),
+    Pattern("who performed it", 3, "", _performers),
+    Pattern("campaign report", 3, "", _campaign_report),
+    Pattern("channels' report", 4, "channels", _channel_reports),
+    Pattern("members' report", 3, "", _member_reports),
+    Pattern("numbers of a list", 2, "", _totals),
+    Pattern("worklist", 2, "", _worklist),
+    Pattern("tell what was seen", 3, "", _seen, reads=False),
+    Pattern(f"count {COUNTED_AT_ONCE} sends", 3, "", _count, reads=False),
     Pattern(f"expiry sweep of {DUE}", 1 + DUE // 25, "", _expiry, reads=False),
 )
 
@@ -473,10 +622,10 @@ def tables() -> Iterator[Settings]:
         yield settings_with(names)
 
 
-def _house(settings: Settings, clock: Standing) -> House:
-    house = House(settings, clock)
-    house.cursors = Cursors(lambda: "a-secret-of-at-least-thirty-two-bytes")
-    return house
+def _house(settings: Settings, clock: Standing) -> Container:
+    container = Container(settings, clock)
+    container.cursors = Cursors(lambda: "a-secret-of-at-least-thirty-two-bytes")
+    return container
 
 
 @click.command()
@@ -486,21 +635,21 @@ def main(size: float, *, with_ratio: bool) -> None:
     """Show what requests cost at one percent of a program of 100,000 members and at `--size`."""
     logging.disable(logging.WARNING)
     clock = Standing()
-    with patch.object(table, "READ_SECONDS", ENGINE_SECONDS), tables() as settings:
-        house = _house(settings, clock)
-        failed = with_ratio and _shares(house)
-        failed = _costs(house, clock, size) or failed
+    with patch.object(aws, "READ_SECONDS", ENGINE_SECONDS), tables() as settings:
+        container = _house(settings, clock)
+        failed = with_ratio and _shares(container)
+        failed = _costs(container, clock, size) or failed
     sys.exit(1 if failed else 0)
 
 
-def _costs(house: House, clock: Standing, size: float) -> bool:
+def _costs(container: Container, clock: Standing, size: float) -> bool:
     """Show what each pattern costs at both sizes; tells whether one costs too much."""
     small, large = Size().share(0.01), Size().share(size / 100)
     measured = []
     for which in (small, large, small.with_groups_of(large)):
         click.echo(f"seeding {which}", err=True)
         clock.set()
-        at = seed(house, which)
+        at = seed(container, which)
         measured.append((at, cycle(at.others), cycle(at.channelled)))
     head = "".join(f"{told:>22}" for told in ("1 %", f"{size:g} %", "1 %, as many open"))
     click.echo(f"{'calls, units, wall time':25}{'price':>6}{head}")
@@ -520,10 +669,10 @@ def _costs(house: House, clock: Standing, size: float) -> bool:
     return failed
 
 
-def _shares(house: House) -> bool:
+def _shares(container: Container) -> bool:
     """Show our share of the time where nothing is large; tells whether it is too much."""
     click.echo(f"seeding {BARE.opened} open activities and as many members", err=True)
-    at, failed = seed(house, BARE), False
+    at, failed = seed(container, BARE), False
     click.echo(f"{'times bare boto3':25}{'price':>6}{'':6}  and with answers kept, not judged")
     for pattern in PATTERNS:
         if not pattern.reads:

@@ -6,7 +6,6 @@ works, and what it holds. Wall time is the local engine's, which goes through wh
 is shown only.
 """
 
-import json
 import logging
 import multiprocessing
 import sys
@@ -14,7 +13,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from unittest.mock import patch
 
 import click
@@ -22,13 +20,15 @@ import click
 from bench.measuring import MEGABYTE, Peak, Report
 from bench.program import ENGINE_SECONDS, Meter, Standing, tables
 from bench.seeding import insist, members, score_items, write
-from chalicelib.composition import House
-from chalicelib.foundation import table
+from chalicelib.composition import Container
+from chalicelib.foundation import aws
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.settings import Settings
 from chalicelib.points.periods import day_of, spans_of
-from chalicelib.points.worker import rank
+from chalicelib.points.worker import build_leaderboards
 from chalicelib.programs.store import MemberItem, ProgramItem
+from local import functions, template
+from local.functions import Function
 from local.home import PROJECT
 
 _FACTORS = (7919, 6271, 4397, 3571, 2713)
@@ -51,11 +51,11 @@ class Run:
 def _timed(settings: Settings) -> Run:
     """Make what is due, from a process that is new and idle so far."""
     logging.disable(logging.WARNING)
-    with patch.object(table, "READ_SECONDS", ENGINE_SECONDS):
-        snapshots = House(settings, Standing()).snapshots
+    with patch.object(aws, "READ_SECONDS", ENGINE_SECONDS):
+        builder = Container(settings, Standing()).leaderboard_builder
         with Peak() as peak:
             begun, worked = time.perf_counter(), time.thread_time()
-            insist(rank(snapshots) == 1)
+            insist(build_leaderboards(builder) == 1)
             wall, at_work = time.perf_counter() - begun, time.thread_time() - worked
     return Run(wall, at_work, peak.above)
 
@@ -67,10 +67,10 @@ def _metered(settings: Settings, program_id: str) -> dict[str, tuple[int, float]
     """
     logging.disable(logging.WARNING)
     found: dict[str, tuple[int, float]] = {}
-    with patch.object(table, "READ_SECONDS", ENGINE_SECONDS):
-        snapshots, meter = House(settings, Standing()).snapshots, Meter()
+    with patch.object(aws, "READ_SECONDS", ENGINE_SECONDS):
+        builder, meter = Container(settings, Standing()).leaderboard_builder, Meter()
         with meter.watching():
-            insist(snapshots.make(program_id, anew=True))
+            insist(builder.build(program_id, anew=True))
     for operation, units in zip(
         (name for name, _ in meter.calls), meter.units_by_call, strict=True
     ):
@@ -79,16 +79,19 @@ def _metered(settings: Settings, program_id: str) -> dict[str, tuple[int, float]
     return found
 
 
-def _seeded(house: House, count: int) -> str:
+def _seeded(container: Container, count: int) -> str:
     """Write a program, its people and their scores."""
     now = datetime.now(UTC)
     program_id = new_id("prg", now)
-    insist(house.programs, house.snapshots)  # the services bind their tables when they are made
-    write([ProgramItem(program_id, "program", name="Bench", time_zone="UTC", created_at=now)])
+    database = container.database
+    write(
+        database,
+        [ProgramItem(program_id, "program", name="Bench", time_zone="UTC", created_at=now)],
+    )
     people = members(program_id, count, now, ["chn_1", "chn_2", "chn_3"])
-    write(people, count, "members")
+    write(database, people, count, "members")
     earned = _scores(program_id, people, now)
-    write(score_items(earned), len(earned) * count, "scores of all periods")
+    write(database, score_items(earned), len(earned) * count, "scores of all periods")
     return program_id
 
 
@@ -109,10 +112,9 @@ def _scores(
     return boards
 
 
-def _limits() -> dict[str, Any]:
-    config = json.loads((PROJECT / ".chalice" / "config.json").read_text())
-    found: dict[str, Any] = config["stages"]["v1"]["lambda_functions"]["rank"]
-    return found
+def _limits() -> Function:
+    found = functions.declared(template.declarations(PROJECT / "infra"))
+    return next(each for each in found if each.name == "points_build_leaderboards")
 
 
 @click.command()
@@ -121,21 +123,21 @@ def main(count: int) -> None:
     """Show what making the boards of a program of so many members takes."""
     logging.disable(logging.WARNING)
     report, limits = Report(), _limits()
-    with patch.object(table, "READ_SECONDS", ENGINE_SECONDS), tables() as settings:
-        house = House(settings, Standing())
-        program_id = _seeded(house, count)
+    with patch.object(aws, "READ_SECONDS", ENGINE_SECONDS), tables() as settings:
+        container = Container(settings, Standing())
+        program_id = _seeded(container, count)
         with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
-            house.snapshots.mark({program_id})
+            container.rebuild_marks.mark({program_id})
             run = pool.apply(_timed, (settings,))
-            house.snapshots.mark({program_id})
+            container.rebuild_marks.mark({program_id})
             costs = pool.apply(_metered, (settings, program_id))
     report.line(f"boards of {count:,} members, five periods", "calls", "units")
     for operation, (calls, units) in sorted(costs.items()):
         report.line(f"  {operation}", calls, f"{units:,.0f}")
     report.line("  seconds, the local engine's with it", f"{run.wall:.0f}")
-    report.goal("at work", round(run.at_work, 1), AT_WORK_SHARE * limits["lambda_timeout"], " s")
+    report.goal("at work", round(run.at_work, 1), AT_WORK_SHARE * limits.seconds, " s")
     above = round((run.above + IDLE) / MEGABYTE)
-    report.goal("memory, with the idle process", above, limits["lambda_memory_size"], " MB")
+    report.goal("memory, with the idle process", above, limits.memory, " MB")
     sys.exit(1 if report.missed else 0)
 
 

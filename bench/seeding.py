@@ -21,16 +21,17 @@ from pynamodb.models import Model
 
 from chalicelib.activities.model import Activity, ActivityState
 from chalicelib.activities.store import ActivityItem, MarkItem
-from chalicelib.composition import House
+from chalicelib.composition import Container
 from chalicelib.foundation.clock import SystemClock
 from chalicelib.foundation.identity import Caller, Claims, Role, TikTokState
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.settings import Settings
+from chalicelib.foundation.table import Database
 from chalicelib.performances.model import State
 from chalicelib.performances.store import PerformanceItem
 from chalicelib.points.board_store import BoardStore, CountedItem, ScoreItem
-from chalicelib.points.boards import Snapshots
-from chalicelib.points.model import EntryKind, award_id
+from chalicelib.points.boards import LeaderboardBuilder, RebuildMarks
+from chalicelib.points.model import EntryKind, SourceKind, award_id
 from chalicelib.points.periods import day_of, spans_of
 from chalicelib.points.store import EntryItem, TotalsItem
 from chalicelib.programs.model import ChannelKind, Member, MemberStatus, owner_key
@@ -51,14 +52,19 @@ from chalicelib.programs.store import (
     channel_key,
     email_key,
     member_key,
+    name_guard,
     name_key,
-    named_guard,
-    standing,
+    standing_key,
 )
+from chalicelib.reports.model import Kind
+from chalicelib.reports.store import ProgressItem
+from chalicelib.rewards.model import MAX_STOCK, RedemptionStatus
+from chalicelib.rewards.store import RedemptionItem
 from chalicelib.tiktok.store import AccountItem
 from chalicelib.videos.model import VideoFacts
 
 PAGE, ASKING = 20, 40
+REWARDS = 2 * PAGE + 2
 JOINED = 3
 """Every fifth member is in this many channels."""
 FACTS = VideoFacts(
@@ -114,11 +120,13 @@ class Award:
 class Seeded:
     """A program in the tables, and who and what of it is asked for.
 
+    `reward_ids` are on offer, the last of them of a limited stock.
+
     `diligent` has done all but one in a hundred of the open activities. `channelled` are in
     channels, `others` in none. `for_all` are open activities that are addressed to nobody.
     """
 
-    house: House
+    container: Container
     program_id: str
     members: int
     manager: Caller
@@ -129,6 +137,9 @@ class Seeded:
     campaign_id: str
     channel_id: str
     empty_channel_id: str
+    reward_ids: list[str]
+    reported_id: str
+    listed_ids: list[str]
     invited: int = 0
 
     def claims(self, caller: Caller) -> Claims:
@@ -145,7 +156,7 @@ def insist(*facts: object) -> None:
         raise Wrong(facts)
 
 
-def write(items: Iterable[Model], total: int = 0, what: str = "") -> None:
+def write(database: Database, items: Iterable[Model], total: int = 0, what: str = "") -> None:
     """Write items 25 a call, four calls at once, saying how far it is."""
     client, done, said = dynamodb(), 0, time.monotonic()
 
@@ -153,7 +164,7 @@ def write(items: Iterable[Model], total: int = 0, what: str = "") -> None:
         left: dict[str, list[Any]] = {}
         for each in batch:
             put = {"PutRequest": {"Item": each.serialize()}}
-            left.setdefault(each.Meta.table_name, []).append(put)
+            left.setdefault(database.table_name(type(each)), []).append(put)
         while left:
             left = client.batch_write_item(RequestItems=left)["UnprocessedItems"]
         return len(batch)
@@ -193,46 +204,59 @@ def activity_item(program_id: str, made_at: datetime, **changes: Any) -> Activit
     return ActivityItem.of(Activity(**{**given, **changes}))
 
 
-def seed(house: House, size: Size) -> Seeded:
+def seed(container: Container, size: Size) -> Seeded:
     """Put a program of this size into the tables, and make its boards."""
     now = datetime.now(UTC)
     program_id = new_id("prg", now)
-    # The services bind their tables when they are made.
-    insist(house.programs, house.members, house.channels, house.campaigns, house.activities)
-    insist(house.performances, house.tiktok, house.points, house.snapshots)
-    write([ProgramItem(program_id, "program", name="Bench", time_zone="UTC", created_at=now)])
+    database = container.database
+    write(
+        database,
+        [ProgramItem(program_id, "program", name="Bench", time_zone="UTC", created_at=now)],
+    )
     channel_ids = [new_id("chn", now - timedelta(days=1, seconds=n)) for n in range(size.channels)]
     *peopled, empty = channel_ids
     campaign_ids = [
         new_id("cmp", now - timedelta(days=1, seconds=n)) for n in range(size.campaigns)
     ]
-    write(_channels(program_id, channel_ids))
-    write(_campaigns(program_id, campaign_ids, now))
+    write(database, _channels(program_id, channel_ids))
+    write(database, _campaigns(program_id, campaign_ids, now))
     people = members(program_id, size.members, now, peopled)
     manager = people[-1]
     manager.role = Role.MANAGER.value
     _keyed(manager)
-    write(_with_guards(people), 2 * size.members, "members and their addresses")
-    write([CountItem(program_id, MANAGERS, ids={manager.member_id})])
-    write(_memberships(people), size.members // 5 * JOINED, "places in channels")
-    running, ended = _activities(program_id, size, now, (peopled, campaign_ids))
+    write(database, _with_guards(people), 2 * size.members, "members and their addresses")
+    write(database, [CountItem(program_id, MANAGERS, ids={manager.member_id})])
+    write(database, _memberships(people), size.members // 5 * JOINED, "places in channels")
+    running, ended = _activities(database, program_id, size, now, (peopled, campaign_ids))
     callers = [each.to_member().as_caller() for each in people]
     step = max(size.members // ASKING // 5, 1) * 5
     (diligent, *channelled), others = callers[::step], callers[1::step]
     done = running[: size.opened - max(size.opened // 100, 1)]
     awards = [_award(diligent.member_id, each, int(each.points)) for each in done]
-    write(_done_by(diligent, done, awards), 2 * len(done), "performances of one member")
-    write(_account(each, now) for each in (*channelled, *others))
+    write(database, _done_by(diligent, done, awards), 2 * len(done), "performances of one member")
+    write(database, [_account(each, now) for each in (*channelled, *others)])
     awards += [
         _award(each.member_id, ended[number % len(ended)], 1 + number * 7919 % 5000, now)
         for number, each in enumerate(people)
     ]
-    write(_ledgers(program_id, awards), 2 * len(awards) + size.members, "ledgers")
+    write(database, _ledgers(program_id, awards), 2 * len(awards) + size.members, "ledgers")
     earned = _scores(program_id, awards)
-    write(score_items(earned), sum(map(len, earned.values())), "scores of all periods")
-    _boards(house, [each.to_member() for each in people], earned)
+    write(database, score_items(earned), sum(map(len, earned.values())), "scores of all periods")
+    reward_ids = _rewards(container, manager.to_member().as_caller())
+    write(
+        database, _redemptions(program_id, people, reward_ids[0], now), size.members, "redemptions"
+    )
+    reported = Reported(program_id, ended[0].activity_id, campaign_ids[0], channel_ids)
+    write(
+        container.database,
+        progress(reported, people, now),
+        len(people),
+        "members' progress with one activity",
+    )
+    _counters(container, reported, [each.activity_id for each in running[:PAGE]], size, now)
+    _boards(container, [each.to_member() for each in people], earned)
     return Seeded(
-        house=house,
+        container=container,
         program_id=program_id,
         members=size.members,
         manager=manager.to_member().as_caller(),
@@ -243,6 +267,9 @@ def seed(house: House, size: Size) -> Seeded:
         campaign_id=campaign_ids[0],
         channel_id=peopled[0],
         empty_channel_id=empty,
+        reward_ids=reward_ids,
+        reported_id=ended[0].activity_id,
+        listed_ids=[each.activity_id for each in running[:PAGE]],
     )
 
 
@@ -254,7 +281,8 @@ def settings_with(tables: Mapping[str, str]) -> Settings:
         public_url="https://bench.example",
         incoming_bucket="-",
         videos_bucket="-",
-        staging_queue_url="-",
+        staging_queue_url="https://sqs.bench.example/staging",
+        cursor_secret_id="-",  # noqa: S106  a name
     )
 
 
@@ -287,12 +315,12 @@ _MANY = click.IntRange(min=PAGE + 1)
 @click.option("--campaigns", type=_MANY, default=Size.campaigns, show_default=True)
 def main(stack: str, manager: str | None, **many: int) -> None:
     """Put a program of this size straight into a local stack's tables."""
-    house, size = House(settings_with(_tables_of(stack)), SystemClock()), Size(**many)
-    made = seed(house, size)
-    program = house.programs.program(made.program_id)
+    container, size = Container(settings_with(_tables_of(stack)), SystemClock()), Size(**many)
+    made = seed(container, size)
+    program = container.programs.program(made.program_id)
     insist(program)
     if manager and program:
-        house.programs.invite(program, manager, Role.MANAGER)
+        container.programs.invite(program, manager, Role.MANAGER)
     click.echo(json.dumps({"program_id": made.program_id, **asdict(size)}))
 
 
@@ -309,7 +337,7 @@ def _channels(program_id: str, channel_ids: Sequence[str]) -> Iterator[Model]:
             kind=(ChannelKind.PRIVATE if private else ChannelKind.PUBLIC).value,
             archived=False,
         )
-        yield named_guard("channel", program_id, name, channel_id)
+        yield name_guard("channel", program_id, name, channel_id)
     yield CountItem(program_id, CHANNELS, ids=set(channel_ids), made=len(channel_ids))
 
 
@@ -324,7 +352,7 @@ def _campaigns(program_id: str, campaign_ids: Sequence[str], now: datetime) -> I
             archived=False,
             created_at=now,
         )
-        yield named_guard("campaign", program_id, name, campaign_id)
+        yield name_guard("campaign", program_id, name, campaign_id)
 
 
 def members(
@@ -354,8 +382,8 @@ def _ledgers(program_id: str, awards: Sequence[Award]) -> Iterator[Model]:
             f"entry#{entry_id}",
             kind=EntryKind.AWARD.value,
             points=each.points,
-            activity_id=each.activity_id,
-            performance_id=each.performance_id,
+            source_kind=SourceKind.PERFORMANCE.value,
+            source_id=each.performance_id,
             made_at=each.made_at,
         )
         day = day_of(each.made_at, "UTC").isoformat()
@@ -364,6 +392,43 @@ def _ledgers(program_id: str, awards: Sequence[Award]) -> Iterator[Model]:
     for member_id, points in earned.items():
         owner = owner_key(program_id, member_id)
         yield TotalsItem(owner, "totals", balance=points, earned=points)
+
+
+def _rewards(container: Container, manager: Caller) -> list[str]:
+    """Make rewards that are on offer to everybody, half of them of a limited stock."""
+    return [
+        container.rewards.create(
+            manager,
+            title=f"Reward number {number}",
+            price=1,
+            stock=None if number < REWARDS // 2 else MAX_STOCK,
+        ).reward_id
+        for number in range(REWARDS)
+    ]
+
+
+def _redemptions(
+    program_id: str, people: Sequence[MemberItem], reward_id: str, now: datetime
+) -> Iterator[Model]:
+    """Let each member have asked for one, and be waiting for it."""
+    for number, each in enumerate(people):
+        asked_at = now - timedelta(seconds=len(people) - number)
+        redemption_id = new_id("rdm", asked_at)
+        yield RedemptionItem(
+            program_id,
+            f"redemption#{redemption_id}",
+            redemption_id=redemption_id,
+            owner=owner_key(program_id, each.member_id),
+            member_id=each.member_id,
+            member_name=each.name,
+            reward_id=reward_id,
+            title="Reward number 0",
+            price=1,
+            state=RedemptionStatus.REQUESTED.value,
+            requested_at=asked_at,
+            status_in=f"{program_id}#{RedemptionStatus.REQUESTED.value}",
+            status_since=f"{asked_at.isoformat(timespec='microseconds')}#{redemption_id}",
+        )
 
 
 def _scores(program_id: str, awards: Sequence[Award]) -> dict[str, dict[str, int]]:
@@ -409,7 +474,7 @@ def _keyed(item: MemberItem) -> None:
     """Give a member's item the keys by which they are found."""
     member = item.to_member()
     item.address_key, item.name_key = address_key(member), name_key(member)
-    item.standing = standing(member)
+    item.standing = standing_key(member)
 
 
 def _with_guards(people: Iterable[MemberItem]) -> Iterator[Model]:
@@ -426,13 +491,17 @@ def _with_guards(people: Iterable[MemberItem]) -> Iterator[Model]:
 def _memberships(people: Iterable[MemberItem]) -> Iterator[MembershipItem]:
     for each in people:
         for channel_id in each.channels or ():
-            yield MembershipItem.of(channel_id, each.to_member().in_channel())
+            yield MembershipItem.of(channel_id, each.to_member().as_channel_member())
 
 
 def _activities(
-    program_id: str, size: Size, now: datetime, groups: tuple[Sequence[str], Sequence[str]]
+    database: Database,
+    program_id: str,
+    size: Size,
+    now: datetime,
+    groups: tuple[Sequence[str], Sequence[str]],
 ) -> tuple[list[ActivityItem], list[ActivityItem]]:
-    """Write activities, and give those that are open and those that ended, newest first.
+    """Write activities, and return those that are open and those that ended, newest first.
 
     Every fourth is addressed to channels, half are of one campaign and a quarter of the others,
     and a third of the ended ones are archived.
@@ -457,12 +526,12 @@ def _activities(
         )
         for number in range(size.activities - size.opened)
     ]
-    write(ended, len(ended), "ended activities")
+    write(database, ended, len(ended), "ended activities")
     running = [
         activity_item(program_id, now - timedelta(minutes=number), **grouped(number))
         for number in range(size.opened)
     ]
-    write(running, size.opened, "open activities")
+    write(database, running, size.opened, "open activities")
     return running, ended
 
 
@@ -471,11 +540,70 @@ def _past(*, archived: bool, at: datetime) -> dict[str, Any]:
     return {"state": state, "ended_at": at, "archived_at": at if archived else None}
 
 
+@dataclass(frozen=True)
+class Reported:
+    """What reports are asked for: as if each member had performed ten activities in two months."""
+
+    program_id: str
+    activity_id: str
+    campaign_id: str
+    channel_ids: Sequence[str]
+
+
+REPORTED_DAYS, PERFORMED = 60, 10
+
+
+def progress(of: Reported, people: Sequence[MemberItem], now: datetime) -> Iterator[Model]:
+    """Everybody has performed one activity, at intervals of a second."""
+    for number, each in enumerate(people):
+        at = now - timedelta(seconds=number)
+        told = {"queued_at": at.isoformat(), "staged_at": at.isoformat()}
+        yield ProgressItem(
+            f"{of.program_id}#progress",
+            f"{each.member_id}#{of.activity_id}",
+            zone="UTC",
+            facts={"attempts": {new_id("prf", at): told}},
+            version=1,
+            activity_in=f"{of.program_id}/{of.activity_id}",
+            performed_key=f"{at.isoformat(timespec='microseconds')}#{each.member_id}",
+        )
+
+
+def _counters(
+    container: Container, of: Reported, listed: Sequence[str], size: Size, now: datetime
+) -> None:
+    """Put the counters of a million performances, a worklist, and how many people there are."""
+    client, table = dynamodb(), container.settings.table("reports")
+    a_day = size.members * PERFORMED // REPORTED_DAYS
+    counted = {"seen": a_day, "sent": a_day, "staged": a_day, "posted": a_day // 2}
+    times = {f"post:{at}": a_day // 7 for at in range(7)} | {"post:seconds": a_day * 3600}
+    gaps = {f"gap:{gap}": a_day // REPORTED_DAYS for gap in ("never", *range(1, REPORTED_DAYS))}
+    items: list[tuple[str, str, dict[str, int]]] = []
+    for number in range(REPORTED_DAYS):
+        day = f"{(now - timedelta(days=number)).date().isoformat()}#00"
+        items.append((f"{of.program_id}#program", day, counted | times | gaps))
+        items.append((f"{of.program_id}/{of.activity_id}", day, counted | times))
+        items.append((f"{of.program_id}/{of.campaign_id}", day, counted | times))
+        channels = {f"{each}:{name}": 9 for each in of.channel_ids for name in counted}
+        items.append((f"{of.program_id}#channels", day, channels))
+    items += [(f"{of.program_id}#totals", f"{each}#00", counted) for each in listed]
+    people = {"all": size.members} | dict.fromkeys(of.channel_ids, size.members // 100)
+    items.append((f"{of.program_id}#people", "audience", people))
+    waiting = f"waiting:{(now - timedelta(days=3)).date().isoformat()}"
+    items += [
+        (f"{of.program_id}#worklist", f"{Kind.ACTIVITY.prefix}{each}#00", {waiting: 3})
+        for each in listed
+    ]
+    for scope, item, numbers in items:
+        told = {name: {"N": str(number)} for name, number in numbers.items()}
+        client.put_item(TableName=table, Item={"scope": {"S": scope}, "item": {"S": item}, **told})
+
+
 class _Known(BoardStore):
     """A store that need not ask for scores: the local engine takes too long at the whole size."""
 
-    def __init__(self, house: House, known: dict[str, dict[str, int]]) -> None:
-        super().__init__(house.settings.boards_table)
+    def __init__(self, container: Container, known: dict[str, dict[str, int]]) -> None:
+        super().__init__(container.database)
         self._known = known
 
     def scores(self, program_id: str, span_key: str) -> Iterator[tuple[str, int]]:
@@ -485,21 +613,23 @@ class _Known(BoardStore):
 class _Roll(ProgramService):
     """Likewise for members."""
 
-    def __init__(self, house: House, members: list[Member]) -> None:
-        super().__init__(ProgramStore(house.settings.programs_table), house.clock)
+    def __init__(self, container: Container, members: list[Member]) -> None:
+        super().__init__(ProgramStore(container.database), container.clock)
         self._members = members
 
     def members(self, _: str) -> Iterator[Member]:
         return iter(self._members)
 
 
-def _boards(house: House, members: list[Member], scores: dict[str, dict[str, int]]) -> None:
+def _boards(container: Container, members: list[Member], scores: dict[str, dict[str, int]]) -> None:
     """Make the boards as the schedule does, of what is known to be in the tables."""
-    snapshots = Snapshots(_Known(house, scores), _Roll(house, members), house.clock)
+    known = _Known(container, scores)
+    marks = RebuildMarks(known, container.clock)
+    builder = LeaderboardBuilder(known, marks, _Roll(container, members), container.clock)
     program_id = members[0].program_id
-    snapshots.mark({program_id})
+    marks.mark({program_id})
     begun = time.monotonic()
-    insist(snapshots.make(program_id))
+    insist(builder.build(program_id))
     taken = time.monotonic() - begun
     click.echo(f"  boards of {len(members):,} made in {taken:.1f} s, reads aside", err=True)
 

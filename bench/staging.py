@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 
 from bench.measuring import MEGABYTE, Peak, Report, memory_can_be_seen, own_cloud
 from chalicelib.foundation.aws import Clients
-from chalicelib.tiktok.client import BLOCK_BYTES, Draft, Grant, TikTokClient, TikTokSettings
-from chalicelib.videos.service import VideoShelf
+from chalicelib.tiktok.client import BLOCK_BYTES, Grant, TikTokClient, TikTokSettings, UploadSession
+from chalicelib.videos.service import VideoReader
 from chalicelib.videos.store import VideoFiles
 from tests.integration.sandbox import (
     CLIENT_KEY,
@@ -46,16 +46,16 @@ class Way:
     """One way to send the video to a draft's address."""
 
     name: str
-    send: Callable[[Draft], object]
+    send: Callable[[UploadSession], object]
 
 
-class Stage:
+class ActivityServices:
     """Sends the video in either way, each time to a new draft, and sees that it arrived."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
         self._s3 = Clients().s3
-        self._shelf = VideoShelf(VideoFiles(self._s3, BUCKET, BUCKET))
+        self._shelf = VideoReader(VideoFiles(self._s3, BUCKET, BUCKET))
         self.gets = 0
         self._s3.meta.events.register("before-send.s3.GetObject", self._count)
         asked = {"Bucket": BUCKET, "Key": KEY}
@@ -70,21 +70,21 @@ class Stage:
     def _count(self, **_: Any) -> None:
         self.gets += 1
 
-    def greenroom(self, draft: Draft) -> None:
+    def greenroom(self, draft: UploadSession) -> None:
         send(self.client, self._shelf, draft)
 
-    def bare(self, draft: Draft) -> None:
+    def bare(self, draft: UploadSession) -> None:
         connection = http.client.HTTPConnection(self._video.netloc, timeout=60)
         connection.request("GET", f"{self._video.path}?{self._video.query}")
         body = connection.getresponse()
         bare_copy(body, SIZE_BYTES, draft.upload_url, BLOCK_BYTES)
         connection.close()
 
-    def begin(self) -> Draft:
+    def begin(self) -> UploadSession:
         self._sandbox.advance(MINUTE)
         return self.client.begin_upload(self.grant.access_token, SIZE_BYTES)
 
-    def settle(self, draft: Draft) -> None:
+    def settle(self, draft: UploadSession) -> None:
         """See the draft in the inbox, and make room for another."""
         self._sandbox.wait_for_status(draft.publish_id, "SEND_TO_USER_INBOX")
         self._sandbox.person_posts(PERSON, draft.publish_id)
@@ -110,14 +110,14 @@ def client_of(url: str) -> TikTokClient:
     return TikTokClient(settings, lambda: CLIENT_SECRET)
 
 
-def send(client: TikTokClient, shelf: VideoShelf, draft: Draft) -> None:
+def send(client: TikTokClient, shelf: VideoReader, draft: UploadSession) -> None:
     """Send the video as staging does."""
     client.send(draft, "video/mp4", SIZE_BYTES, shelf.open_at(KEY))
 
 
-def _memory_of(url: str, grant: Grant, draft: Draft) -> int:
+def _memory_of(url: str, grant: Grant, draft: UploadSession) -> int:
     """Send the video from this process, new and idle so far; tells the peak above that."""
-    client, shelf = client_of(url), VideoShelf(VideoFiles(Clients().s3, BUCKET, BUCKET))
+    client, shelf = client_of(url), VideoReader(VideoFiles(Clients().s3, BUCKET, BUCKET))
     try:
         with Peak() as peak:
             send(client, shelf, draft)
@@ -127,7 +127,7 @@ def _memory_of(url: str, grant: Grant, draft: Draft) -> int:
     return peak.above
 
 
-def memory(stage: Stage, url: str) -> int | None:
+def memory(stage: ActivityServices, url: str) -> int | None:
     """Peak bytes above an idle process for one sending; None where that cannot be seen."""
     if not memory_can_be_seen():
         return None
@@ -146,7 +146,7 @@ def run(folder: Path) -> bool:
     start = b"\x00\x00\x00\x18ftypisom"
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=start + bytes(SIZE_BYTES - len(start)))
     with Sandbox(folder / "tiktok") as sandbox:
-        stage = Stage(sandbox)
+        stage = ActivityServices(sandbox)
         try:
             _speed(stage, report)
             above = memory(stage, sandbox.url)
@@ -158,7 +158,7 @@ def run(folder: Path) -> bool:
     return not report.missed
 
 
-def _speed(stage: Stage, report: Report) -> None:
+def _speed(stage: ActivityServices, report: Report) -> None:
     ours, plain = Way("Greenroom", stage.greenroom), Way("bare copy", stage.bare)
     for way in (ours, plain):  # warm
         stage.seconds(way)

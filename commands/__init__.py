@@ -1,1 +1,1 @@
-"""What an owner does from a shell, against AWS or the local cloud: `python -m commands --help`."""
+"""The owner's commands, against AWS or the local cloud: `python -m commands --help`."""

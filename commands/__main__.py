@@ -1,13 +1,21 @@
-"""The owner's commands. Each can be run twice; each failure says what to do next."""
+"""The owner's commands. Each may be run twice; each failure says what to do next."""
 
 import json
+import sys
+from collections.abc import Iterable
 from dataclasses import asdict
+from pathlib import Path
 
+import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
 
-from chalicelib.foundation.identity import Role
+from chalicelib.audit.model import Kind, act
+from chalicelib.foundation.actors import acting, command
+from chalicelib.foundation.acts import Act
+from chalicelib.foundation.aws import client_config
+from chalicelib.foundation.identity import Role, normalized_email
 from chalicelib.performances.model import OUT_OF_SIGHT_SECONDS, FailedMessage
 from chalicelib.points.model import (
     CountDifference,
@@ -17,8 +25,12 @@ from chalicelib.points.model import (
     ScoreDifference,
     SizeDifference,
 )
-from chalicelib.programs.model import MemberStatus
+from chalicelib.programs.model import Member, MemberStatus, Program
+from chalicelib.programs.service import ProgramService
+from commands import console as console_files
+from commands import redrive as redriving
 from commands.stack import Stack
+from commands.token import NotSignedIn, sign_in
 
 DIFFERENCES_STAY = MESSAGES_STAY = 3
 FINDINGS = {
@@ -33,25 +45,116 @@ _stack = click.option("--stack", default="greenroom", show_default=True, help="T
 
 
 @click.group()
-def main() -> None:
-    """Run a deployed Greenroom."""
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Administer a deployed Greenroom."""
+    context.with_resource(acting(command(str(context.invoked_subcommand))))
+
+
+@main.group()
+def console() -> None:
+    """Manage the web console of a stack."""
+
+
+@console.command()
+@_stack
+@click.option(
+    "--folder",
+    required=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="The built console, as make package leaves it in OUT/console.",
+)
+def publish(stack: str, folder: Path) -> None:
+    """Publish a built console."""
+    found = Stack(stack)
+    config = console_files.config_of(found.parameters, found.outputs, found.region)
+    try:
+        s3 = boto3.client("s3", config=client_config())
+        files = console_files.publish(s3, found.outputs["ConsoleBucketName"], folder, config)
+    except console_files.NotBuilt as error:
+        raise click.ClickException(str(error)) from error
+    except (BotoCoreError, ClientError) as error:
+        raise click.ClickException(f"{error}\nNothing is lost by running this again.") from error
+    click.echo(json.dumps({"files": files, "console_url": found.outputs["ConsoleUrl"]}))
+
+
+@main.command()
+@_stack
+@click.option("--email", required=True, help="The address of somebody who has a sign-in.")
+def token(stack: str, email: str) -> None:
+    """Print a bearer token; the password is asked for, or is a line of standard input.
+
+    A first password is exchanged for one of your own, and a code of your authenticator is asked
+    for where there is one: each asked for too, or the line after the one before.
+    """
+    found = Stack(stack)
+    public_url = found.parameters.get("PublicUrl") or f"{found.outputs['ConsoleUrl']}/v1"
+    try:
+        password = _password("Password")
+        click.echo(
+            sign_in(
+                public_url,
+                email,
+                password,
+                ask_new=lambda: _password("A new password"),
+                ask_code=lambda: _password("The code that your authenticator shows"),
+            )
+        )
+    except NotSignedIn as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _password(words: str) -> str:
+    if sys.stdin.isatty():
+        typed: str = click.prompt(words, hide_input=True, err=True)
+        return typed
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+@main.group()
+def authenticator() -> None:
+    """Manage the second step of sign-ins."""
+
+
+@authenticator.command()
+@_stack
+@click.option("--email", required=True, help="The address of somebody who has lost theirs.")
+def reset(stack: str, email: str) -> None:
+    """Let a person sign in without the authenticator that they have lost.
+
+    Be sure that it is they who ask. The next sign-in takes the password alone; a manager, where
+    managers need an authenticator, then sets up another one.
+    """
+    pool_id = Stack(stack).outputs["UserPoolId"]
+    try:
+        boto3.client("cognito-idp", config=client_config()).admin_set_user_mfa_preference(
+            UserPoolId=pool_id,
+            Username=normalized_email(email),
+            SoftwareTokenMfaSettings={"Enabled": False, "PreferredMfa": False},
+        )
+    except ValueError as error:
+        raise click.ClickException(f"{error} Correct it and run this again.") from error
+    except (BotoCoreError, ClientError) as error:
+        raise click.ClickException(f"{error}\nNothing is lost by running this again.") from error
+    click.echo(json.dumps({"email": email, "authenticator": "none"}))
 
 
 @main.group()
 def program() -> None:
-    """Programs: one company's advocacy program each."""
+    """Create programs, and invite people to them."""
 
 
 @program.command()
 @_stack
-@click.option("--name", required=True, help="The program's name, unique in this deployment.")
+@click.option("--name", required=True, help="The program's name.")
 @click.option("--manager", required=True, help="E-mail of the first manager.")
 @click.option("--member", "members", multiple=True, help="E-mail of a member; repeat for more.")
 @click.option("--time-zone", default="UTC", show_default=True, help="Such as Europe/Berlin.")
 def create(stack: str, name: str, manager: str, members: tuple[str, ...], time_zone: str) -> None:
-    """Make a program with its first manager and members; what exists already stays.
+    """Create a program with its first manager and members.
 
-    Who is new is mailed an invitation within minutes, like everybody whom a manager invites.
+    The same name and manager again mean the same program, which stays as it is. New people are
+    mailed an invitation within minutes.
     """
     try:
         made = _create(Stack(stack), name, manager, members, time_zone)
@@ -62,21 +165,56 @@ def create(stack: str, name: str, manager: str, members: tuple[str, ...], time_z
     click.echo(json.dumps(made))
 
 
+@program.command()
+@_stack
+@click.option("--program", "program_id", required=True, help="The program's id.")
+@click.option("--manager", "managers", multiple=True, help="E-mail of a manager; repeat for more.")
+@click.option("--member", "members", multiple=True, help="E-mail of a member; repeat for more.")
+def invite(
+    stack: str, program_id: str, managers: tuple[str, ...], members: tuple[str, ...]
+) -> None:
+    """Invite managers and members to a program, for instance when its last manager has left."""
+    try:
+        programs = Stack(stack).container().programs
+        known = programs.program(program_id)
+        if known is None:
+            raise click.ClickException(
+                f"There is no program {program_id} on this stack. Check --program and --stack."
+            )
+        people = _invite(programs, known, managers, Role.MANAGER)
+        people += _invite(programs, known, members, Role.MEMBER)
+    except ValueError as error:
+        raise click.ClickException(f"{error} Correct it and run this again.") from error
+    except (BotoCoreError, ClientError, PynamoDBException) as error:
+        raise click.ClickException(f"{error}\nNothing is lost by running this again.") from error
+    click.echo(json.dumps(_shown(known, people)))
+
+
 def _create(
     on: Stack, name: str, manager: str, members: tuple[str, ...], time_zone: str
 ) -> dict[str, object]:
-    programs = on.house().programs
+    programs = on.container().programs
     made, first_manager, new = programs.create_program(name, time_zone, manager)
-    click.echo(f"Program {made.name} {'made' if new else 'exists'}.", err=True)
-    people = [first_manager]
-    for email in members:
-        member, invited = programs.invite(made, email, Role.MEMBER)
+    click.echo(f"Program {made.name} {'created' if new else 'exists already'}.", err=True)
+    return _shown(made, [first_manager, *_invite(programs, made, members, Role.MEMBER)])
+
+
+def _invite(
+    programs: ProgramService, to: Program, emails: Iterable[str], role: Role
+) -> list[Member]:
+    people = []
+    for email in emails:
+        member, invited = programs.invite(to, email, role)
         removed = member.status is MemberStatus.REMOVED
-        known = "was removed; only a manager can bring them back" if removed else "is in it already"
+        known = "was removed; only a manager can invite again" if removed else "is in it already"
         click.echo(f"{member.email} {'invited' if invited else known}.", err=True)
         people.append(member)
+    return people
+
+
+def _shown(program: Program, people: Iterable[Member]) -> dict[str, object]:
     return {
-        "program_id": made.program_id,
+        "program_id": program.program_id,
         "people": [
             {"member_id": each.member_id, "email": each.email, "role": each.role.value}
             for each in people
@@ -84,22 +222,30 @@ def _create(
     }
 
 
+def _rebuilt(kind: Kind, program_id: str, differences: int) -> Act:
+    """Return the act of a repair; each of its corrections is a write of its own after it."""
+    return act(kind, program_id, program_id, after={"differences": differences})
+
+
 @main.group()
 def points() -> None:
-    """Points: what the ledger says, and what is made from it."""
+    """Check points against the ledger."""
 
 
 @points.command()
 @_stack
 @click.option("--program", "program_id", required=True, help="The program's id.")
-@click.option("--repair", is_flag=True, help="Set what differs to what the ledger says.")
+@click.option("--repair", is_flag=True, help="Correct what differs from the ledger.")
 def rebuild(stack: str, program_id: str, repair: bool) -> None:
-    """Compute totals, scores and boards from the ledger; exits 3 if any differ and stay so."""
-    service = Stack(stack).house().rebuilding
+    """Compute totals, scores and boards from the ledger; exit 3 if differences stay."""
+    container = Stack(stack).container()
+    service = container.points_rebuilder
     try:
         found = service.findings(program_id, lambda words: click.echo(words, err=True))
         for finding in found:
             click.echo(str(finding))
+        if repair and found:
+            container.audit_trail.keep(_rebuilt(Kind.POINTS_REBUILT, program_id, len(found)))
         left = service.repair(program_id, found) if repair else found
     except NoSuchProgram as error:
         raise click.ClickException(
@@ -110,12 +256,55 @@ def rebuild(stack: str, program_id: str, repair: bool) -> None:
     kinds = {name: sum(isinstance(each, kind) for each in found) for name, kind in FINDINGS.items()}
     click.echo(json.dumps({"program_id": program_id, "differences": len(found), **kinds}))
     if repair and left:
-        click.echo(f"{len(left)} moved meanwhile and stay as they are. Run it again.", err=True)
+        click.echo(f"{len(left)} changed meanwhile and stay as they are. Run it again.", err=True)
     elif repair and found:
-        click.echo(f"{len(found)} set right.", err=True)
+        click.echo(f"{len(found)} corrected.", err=True)
     elif left:
         click.echo("Run it again to be sure, then with --repair.", err=True)
     if left:
+        raise SystemExit(DIFFERENCES_STAY)
+
+
+@main.group()
+def reports() -> None:
+    """Check reports against the tables."""
+
+
+@reports.command("rebuild")
+@_stack
+@click.option("--program", "program_id", required=True, help="The program's id.")
+@click.option("--repair", is_flag=True, help="Count what is missing, and correct sums.")
+def rebuild_reports(stack: str, program_id: str, repair: bool) -> None:
+    """Count reports again from the tables; exit 3 if differences stay."""
+    container = Stack(stack).container()
+    service = container.reports_rebuilder
+
+    def say(words: str) -> None:
+        click.echo(words, err=True)
+
+    try:
+        found = service.findings(program_id, say)
+        for finding in found:
+            click.echo(str(finding))
+        if repair and found:
+            container.audit_trail.keep(_rebuilt(Kind.REPORTS_REBUILT, program_id, len(found)))
+        left = service.repair(program_id, found, say) if repair else found
+    except NoSuchProgram as error:
+        raise click.ClickException(
+            f"There is no program {program_id} on this stack. Check --program and --stack."
+        ) from error
+    except PynamoDBException as error:
+        raise click.ClickException(f"{error}\nNothing is lost by running this again.") from error
+    click.echo(json.dumps({"program_id": program_id, "differences": len(found)}))
+    if repair and found:
+        click.echo(f"{len(found) - len(left)} corrected, {len(left)} left.", err=True)
+    if left:
+        click.echo(
+            "Run it again; what happens meanwhile may seem to differ."
+            if repair
+            else "Run it again to be sure, then with --repair.",
+            err=True,
+        )
         raise SystemExit(DIFFERENCES_STAY)
 
 
@@ -123,39 +312,81 @@ points.add_command(rebuild, "recompute")  # as it was called before there were b
 
 
 @main.group()
+def events() -> None:
+    """Handle events that consumers gave up; describe public ones."""
+
+
+@events.command()
+@click.option("--check", is_flag=True, help="Write nothing; fail if a file is not up to date.")
+def schemas(check: bool) -> None:
+    """Write the JSON schemas of public events into docs/events."""
+    from commands import event_schemas
+
+    if check:
+        if differing := event_schemas.differing():
+            raise click.ClickException(
+                f"Not up to date: {', '.join(differing)}. Run: make event-schemas"
+            )
+        return
+    event_schemas.write()
+    click.echo(f"{len(event_schemas.documents())} schemas written.", err=True)
+
+
+@events.command()
+@_stack
+@click.option("--function", help="Only this function, such as PointsMarkLeaderboards.")
+@click.option("--most", type=click.IntRange(min=1), help="Of each function, at most so many.")
+def redrive(stack: str, function: str | None, most: int | None) -> None:
+    """Send messages in consumers' dead-letter queues back to where they came from."""
+    outputs = Stack(stack).outputs
+    sqs = boto3.client("sqs", config=client_config())
+    try:
+        found = list(redriving.consumers(sqs, outputs))
+        chosen = [each for each in found if function in (None, each.function)]
+        if not chosen:
+            names = ", ".join(each.function for each in found)
+            raise click.ClickException(f"There is no such consumer. There are: {names or 'none'}.")
+        for each in chosen:
+            moved = redriving.redrive(sqs, each, most)
+            click.echo(json.dumps({"function": each.function, "redriven": moved}))
+    except (BotoCoreError, ClientError) as error:
+        raise click.ClickException(f"{error}\nNothing is lost by running this again.") from error
+
+
+@main.group()
 def staging() -> None:
-    """Staging: what could not be handled."""
+    """Handle stagings that failed."""
 
 
 @staging.command()
 @_stack
-@click.option("--replay", is_flag=True, help="Queue what can be read again.")
+@click.option("--replay", is_flag=True, help="Queue the messages that can be read.")
 def failed(stack: str, replay: bool) -> None:
-    """Show the messages that were given up, and replay them; exits 3 if any stay."""
+    """Show the messages of failed stagings, and replay them; exit 3 if any stay."""
     on = Stack(stack)
-    messages = on.house().failed_messages(on.outputs["StagingFailedUrl"])
+    messages = on.container().failed_messages(on.outputs["StagingFailedUrl"])
     found = replayed = 0
     try:
         for message in messages.seen():
             found += 1
             again = replay and messages.replay(message)
             replayed += again
-            click.echo(json.dumps(_told(message) | {"replayed": again}))
+            click.echo(json.dumps(_shown_message(message) | {"replayed": again}))
     except (BotoCoreError, ClientError) as error:
         raise click.ClickException(f"{error}\nNothing is lost by running this again.") from error
     click.echo(json.dumps({"failed": found, "replayed": replayed}))
     if found > replayed:
         click.echo(
-            "What cannot be read cannot be replayed. It goes by itself after 14 days."
+            "Messages that cannot be read cannot be replayed. They expire after 14 days."
             if replay
-            else "Mend what the log says of them, then run this with --replay. "
-            f"They can be looked at again in {OUT_OF_SIGHT_SECONDS} seconds.",
+            else "Fix what the log says of them, then run this with --replay. "
+            f"They can be shown again in {OUT_OF_SIGHT_SECONDS} seconds.",
             err=True,
         )
         raise SystemExit(MESSAGES_STAY)
 
 
-def _told(message: FailedMessage) -> dict[str, object]:
+def _shown_message(message: FailedMessage) -> dict[str, object]:
     named = asdict(message.reference) if message.reference else {"body": message.body[:200]}
     return {"message_id": message.message_id, "sent_at": message.sent_at.isoformat(), **named}
 

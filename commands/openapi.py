@@ -1,18 +1,19 @@
-"""The OpenAPI document, made from app.py's routes and the marks and models of their handlers."""
+"""The OpenAPI document, generated from app.py's routes and their handlers' marks and models."""
 
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from app import door
-from chalicelib.foundation.http import MAX_BODY_BYTES, Endpoint, Route, Who
+from app import router
+from chalicelib.foundation.http import MAX_BODY_BYTES, Endpoint, RequiredRole, Route
 from chalicelib.foundation.idempotency import MAX_KEY_LENGTH
-from chalicelib.foundation.problems import MEDIA_TYPE, ProblemCode
+from chalicelib.foundation.problems import MEDIA_TYPE, Code, ProblemCode, all_codes, all_field_codes
 
 FILE = Path(__file__).parent.parent / "openapi.json"
 _SCHEMAS = "#/components/schemas/"
@@ -20,8 +21,8 @@ _RESPONSES = "#/components/responses/"
 
 
 def document() -> dict[str, Any]:
-    """Make the document as it is committed."""
-    endpoints = {route: route.endpoint() for route in door.routes}
+    """Return the document as it is committed."""
+    endpoints = {route: route.endpoint() for route in router.routes}
     models = sorted(
         {(model, mode) for each in endpoints.values() for model, mode in _models(each)},
         key=lambda used: (used[0].__name__, used[1]),
@@ -29,7 +30,9 @@ def document() -> dict[str, Any]:
     references, definitions = models_json_schema(models, ref_template=_SCHEMAS + "{model}")
     schemas = definitions.get("$defs", {}) | {"Problem": _problem_schema()}
     for marks in endpoints.values():
-        schemas |= marks.query.model_json_schema().get("$defs", {}) if marks.query else {}
+        for name, schema in _schemas_of_query(marks).items():
+            if schemas.setdefault(name, schema) != schema:
+                raise ValueError(f"Two models of different schemas are called {name}.")
     paths: dict[str, dict[str, Any]] = {}
     for route, marks in endpoints.items():
         operation = _operation(route, marks, references)
@@ -59,8 +62,15 @@ def document() -> dict[str, Any]:
     }
 
 
+def _schemas_of_query(marks: Endpoint) -> dict[str, Any]:
+    if not marks.query:
+        return {}
+    found: dict[str, Any] = marks.query.model_json_schema(ref_template=_SCHEMAS + "{model}")
+    return dict(found.get("$defs", {}))
+
+
 def _share_recurring_problems(paths: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Put references in the places of problem responses that recur; gives these by name."""
+    """Replace recurring problem responses by references, and return these responses by name."""
     problems = [
         (responses, status, described["description"])
         for operations in paths.values()
@@ -79,7 +89,7 @@ def _share_recurring_problems(paths: Mapping[str, Mapping[str, Any]]) -> dict[st
 
 
 def written() -> str:
-    """Give the document as the text of the committed file."""
+    """Return the document as the text of the committed file."""
     return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -95,7 +105,7 @@ def _operation(route: Route, marks: Endpoint, references: Any) -> dict[str, Any]
     operation: dict[str, Any] = {
         "operationId": f"{route.part}_{route.name}",
         "tags": [route.part],
-        "summary": marks.summary,
+        **_words(marks),
         "security": [] if route.public else [{"id_token": []}],
         "parameters": [*_path_parameters(route), *_query_parameters(marks), *_headers(marks)],
     }
@@ -112,6 +122,13 @@ def _operation(route: Route, marks: Endpoint, references: Any) -> dict[str, Any]
     }
     operation["responses"] = answers | _problem_responses(route, marks)
     return operation
+
+
+def _words(marks: Endpoint) -> dict[str, str]:
+    """Return the summary and, if there is more, the description from a handler's docstring."""
+    _, _, more = cleandoc(marks.handle.__doc__ or "").partition("\n\n")
+    words = {"summary": marks.summary, "description": more.replace("\n", " ")}
+    return {name: text for name, text in words.items() if text}
 
 
 def _answer(marks: Endpoint, status: int, schema: Any) -> dict[str, Any]:
@@ -157,13 +174,15 @@ def _headers(marks: Endpoint) -> list[dict[str, Any]]:
     ]
 
 
-def _problem_codes(route: Route, marks: Endpoint) -> set[ProblemCode]:
-    """Collect what the handler says of itself, and what the door answers before and around it."""
+def _problem_codes(route: Route, marks: Endpoint) -> set[Code]:
+    """Return the handler's own problems, and those that the router answers around it."""
     codes = {*marks.problems, ProblemCode.INTERNAL, ProblemCode.TOO_MANY_REQUESTS}
     codes.add(ProblemCode.UNAVAILABLE)
-    if marks.who is not Who.ANYONE:
-        codes |= {ProblemCode.UNAUTHENTICATED, ProblemCode.NOT_A_MEMBER}
-    if marks.who is Who.MANAGER:
+    if marks.who is not RequiredRole.ANYONE:
+        codes.add(ProblemCode.UNAUTHENTICATED)
+    if marks.who in (RequiredRole.MEMBER, RequiredRole.MANAGER):
+        codes |= {ProblemCode.NOT_A_MEMBER, ProblemCode.CHOOSE_PROGRAM}
+    if marks.who is RequiredRole.MANAGER:
         codes.add(ProblemCode.MANAGER_ONLY)
     if marks.body:
         codes |= {
@@ -216,7 +235,7 @@ def _problem_schema() -> dict[str, Any]:
             "type": {"const": "about:blank"},
             "title": {"type": "string"},
             "status": {"type": "integer"},
-            "code": {"enum": sorted(each.code for each in ProblemCode)},
+            "code": {"enum": sorted(each.code for each in all_codes())},
             "detail": {"type": "string", "description": "Words for a person"},
             "errors": {
                 "type": "array",
@@ -225,7 +244,7 @@ def _problem_schema() -> dict[str, Any]:
                     "required": ["field", "code", "message"],
                     "properties": {
                         "field": {"type": "string"},
-                        "code": {"type": "string"},
+                        "code": {"enum": sorted(all_field_codes())},
                         "message": {"type": "string"},
                         "limit": {},
                     },
@@ -235,8 +254,10 @@ def _problem_schema() -> dict[str, Any]:
             "limit": {
                 "type": "integer",
                 "description": "body_too_large: bytes taken at most; "
-                "limit_reached: how many there may be",
+                "limit_reached, reward_limit_reached: how many there may be",
             },
+            "used": {"type": "integer", "description": "limit_reached: how many there are"},
+            "quota": {"type": "string", "description": "limit_reached: the quota of the program"},
             "actual": {"type": "integer", "description": "body_too_large: bytes sent"},
             "offsets": {
                 "type": "array",
@@ -277,6 +298,23 @@ def _problem_schema() -> dict[str, Any]:
                 "description": "The same in the caller's own time zone",
             },
             "member_id": {"type": "string", "description": "already_a_member: as who"},
+            "invitations": {
+                "type": "array",
+                "items": {"$ref": f"{_SCHEMAS}InvitationView"},
+                "description": "choose_program: the programs that have invited the caller",
+            },
+            "balance": {
+                "type": "integer",
+                "description": "balance_too_low: how many points there are",
+            },
+            "price": {
+                "type": "integer",
+                "description": "reward_changed: what it costs now; balance_too_low: what it costs",
+            },
+            "status_now": {
+                "type": "string",
+                "description": "redemption_decided: fulfilled or rejected",
+            },
             "starts_at": {
                 "type": "string",
                 "format": "date-time",

@@ -1,1 +1,1 @@
-"""The local cloud: package the app, deploy it on this machine, seed it, and walk through it."""
+"""Greenroom on this machine: package, local cloud, deployment, seed, demo."""

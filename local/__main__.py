@@ -1,4 +1,4 @@
-"""`python -m local ...`: what the Makefile calls."""
+"""Commands of `python -m local`, which the Makefile calls."""
 
 import shutil
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import requests
 
-from local import layer, machine, mail, package, run, seed, stack
+from local import console, layer, machine, mail, package, run, sbom, seed, stack
 from local.failure import Failure
 from local.home import DEFAULT_HOME, PROJECT, Home, is_held
 from local.identity import sign_in
@@ -28,7 +28,7 @@ def home_option[**P, R](command: Callable[P, R]) -> Callable[P, R]:
 
 @click.group()
 def cli() -> None:
-    """Greenroom on this machine."""
+    """Run Greenroom on this machine."""
 
 
 @cli.command("run")
@@ -41,11 +41,18 @@ def cli() -> None:
 )
 @click.option("--record-calls", is_flag=True, help="Keep the AWS calls, for tests.")
 @click.option("--throwaway", is_flag=True, help="Keep no state when it stops, for tests.")
+@click.option("--without-console", is_flag=True, help="The API alone, for tests.")
 @click.option("--in-background", is_flag=True, hidden=True)
 def run_command(
-    home: Home, project: Path, *, record_calls: bool, throwaway: bool, in_background: bool
+    home: Home,
+    project: Path,
+    *,
+    record_calls: bool,
+    throwaway: bool,
+    without_console: bool,
+    in_background: bool,
 ) -> None:
-    """Bring the stack up and stay with it."""
+    """Start the stack and stay with it."""
     if is_held(home):
         running = stack.find(home)
         if not running:
@@ -53,13 +60,13 @@ def run_command(
             running = stack.wait_until_ready(home)
         click.echo(f"The stack is already running.\n\n{run.describe(running)}")
         return
-    run.run(run.Choices(home, project, record_calls, throwaway, in_background))
+    run.run(run.Choices(home, project, record_calls, throwaway, without_console, in_background))
 
 
 @cli.command("stop")
 @home_option
 def stop_command(home: Home) -> None:
-    """Stop the stack that runs in the background; its state is kept."""
+    """Stop the stack that runs in the background; keep its state."""
     click.echo("Stopped; its state is kept." if stack.stop(home) else "No stack is running here.")
 
 
@@ -68,7 +75,7 @@ def stop_command(home: Home) -> None:
 @click.option("--video", type=click.Path(path_type=Path), default=None)
 @click.option("--leave", is_flag=True, help="Leave the stack running at the end.")
 def demo_command(home: Home, video: Path | None, *, leave: bool) -> None:
-    """Do the main job as its users would, over HTTP."""
+    """Do the main job over HTTP, as its users would."""
     from local import demo  # noqa: PLC0415  only this command needs it
 
     sys.exit(demo.demo(home, video, leave=leave))
@@ -78,10 +85,10 @@ def demo_command(home: Home, video: Path | None, *, leave: bool) -> None:
 @home_option
 @click.argument("email", default=seed.MANAGER)
 def token_command(home: Home, email: str) -> None:
-    """Print a bearer token of a seeded person, and nothing else."""
+    """Print a bearer token of a seeded person."""
     running = stack.find_or_fail(home)
     person = running.person(email)
-    click.echo(sign_in(running.identity, person.email, person.password))
+    click.echo(sign_in(running.api_url, person.email, person.password))
 
 
 @cli.command("mail")
@@ -103,20 +110,70 @@ def mail_command(home: Home) -> None:
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A layer's zip that was built elsewhere.",
 )
-def package_command(out: Path | None, given: Path | None) -> None:
-    """Build the CloudFormation template and the zips; print where they are."""
-    steps = Steps(total=2)
+@click.option(
+    "--arch",
+    "architecture",
+    type=click.Choice(layer.ARCHITECTURES),
+    default=package.LAMBDA,
+    show_default=True,
+    help="What the functions run on; the stack's parameter Architecture says the same.",
+)
+def package_command(out: Path | None, given: Path | None, architecture: str) -> None:
+    """Build the CloudFormation template, the zips and the console; print where they are."""
+    steps = Steps(total=3)
     with steps.step("Building the media layer"):
-        layer_zip = given or layer.build(layer.LAMBDA, steps.note).zip_file
-        layer.require_ffprobe_in(layer_zip)
+        layer_zip = given or layer.build(architecture, steps.note).zip_file
+        layer.require_ffprobe_in(layer_zip, architecture)
     with steps.step("Packaging the app with chalice package"):
-        built = package.build()
+        built = package.build(architecture=architecture)
+    with steps.step("Building the console"):
+        pages = console.build(steps.note)
     folder = out or built.folder
     folder.mkdir(parents=True, exist_ok=True)
     for file in (built.template_file, built.zip_file) if out else ():
         shutil.copyfile(file, folder / file.name)
-    shutil.copyfile(layer_zip, folder / layer.ZIP_NAME)
+    layer.with_library(layer_zip, built.library, architecture, folder / layer.MEDIA_ZIP_NAME)
+    sbom.write(built.zip_file, folder / sbom.NAME)
+    shutil.copytree(pages, folder / console.SOURCES, dirs_exist_ok=True)
     click.echo(folder)
+
+
+@cli.command("pins")
+def pins_command() -> None:
+    """Write requirements.lock: hashes of the wheels for Lambda."""
+    from local import pins  # noqa: PLC0415  only this command needs it
+
+    pins.update([package.platform_tags(each) for each in layer.ARCHITECTURES])
+    click.echo(f"{pins.LOCK.name} written.")
+
+
+@cli.command("audit")
+def audit_command() -> None:
+    """Ask what is known against the packages; exit 1 if something is."""
+    from local import audit  # noqa: PLC0415  only this command needs it
+
+    raise SystemExit(audit.run(click.echo))
+
+
+@cli.command("console")
+def console_command() -> None:
+    """Build the console and print where it is."""
+    steps = Steps(total=1)
+    with steps.step("Building the console"):
+        built = console.build(steps.note)
+    click.echo(built)
+
+
+@cli.command("screenshots")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=None)
+@click.option("--home", type=click.Path(path_type=Path, file_okay=False), default=None)
+def screenshots_command(out: Path | None, home: Path | None) -> None:
+    """Take a picture of every screen of the console."""
+    from local import screenshots  # noqa: PLC0415  only this command needs it
+
+    folder = out or DEFAULT_HOME / "screenshots"
+    taken = screenshots.take(folder, Home(home.resolve()) if home else None)
+    click.echo(f"{taken} pictures in {folder}")
 
 
 def arch_option[**P, R](command: Callable[P, R]) -> Callable[P, R]:
@@ -132,7 +189,7 @@ def arch_option[**P, R](command: Callable[P, R]) -> Callable[P, R]:
 @cli.command("layer")
 @arch_option
 def layer_command(architectures: tuple[str, ...]) -> None:
-    """Build the media layer, print where it is."""
+    """Build the media layer and print where it is."""
     for architecture in architectures or (machine.architecture(),):
         steps = Steps(total=1)
         with steps.step(f"Building the media layer for {architecture}"):
@@ -143,7 +200,7 @@ def layer_command(architectures: tuple[str, ...]) -> None:
 @cli.command("layer-check")
 @arch_option
 def layer_check_command(architectures: tuple[str, ...]) -> None:
-    """Build the media layer twice, compare, and prove what it can and cannot do."""
+    """Build the media layer twice, compare, and check what it can and cannot do."""
     for architecture in architectures or (machine.architecture(),):
         steps = Steps(total=1)
         with steps.step(f"Checking the media layer for {architecture}"):
@@ -153,7 +210,7 @@ def layer_check_command(architectures: tuple[str, ...]) -> None:
 @cli.command("clean")
 @home_option
 def clean_command(home: Home) -> None:
-    """Stop the stack and forget its state."""
+    """Stop the stack and delete its state."""
     if stack.stop(home):
         click.echo("Stopped the running stack.")
     home.forget()

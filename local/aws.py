@@ -1,8 +1,8 @@
-"""Clients of the local cloud, and of nothing else."""
+"""AWS clients of the local cloud, and of nothing else."""
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
 
 STACK_NAME = "greenroom"
@@ -29,7 +30,7 @@ CONFIG = Config(
 
 @dataclass(frozen=True)
 class Aws:
-    """Each client is made when first asked for: making one takes about 50 ms."""
+    """Clients, each made on first use: making one takes about 50 ms."""
 
     endpoint_url: str
 
@@ -40,6 +41,18 @@ class Aws:
     @cached_property
     def apigateway(self) -> "APIGatewayClient":
         return self._session.client("apigateway", endpoint_url=self.endpoint_url, config=CONFIG)
+
+    @cached_property
+    def cloudfront(self) -> Any:
+        # One call is made of it, which is not worth a package of types.
+        client: Any = self._session.client
+        return client("cloudfront", endpoint_url=self.endpoint_url, config=CONFIG)
+
+    @cached_property
+    def ses(self) -> Any:
+        # Likewise one call: the sender of mails is verified before anything is sent.
+        client: Any = self._session.client
+        return client("sesv2", endpoint_url=self.endpoint_url, config=CONFIG)
 
     @cached_property
     def cloudformation(self) -> "CloudFormationClient":
@@ -64,3 +77,7 @@ class Aws:
     @cached_property
     def ssm(self) -> "SSMClient":
         return self._session.client("ssm", endpoint_url=self.endpoint_url, config=CONFIG)
+
+    @cached_property
+    def sqs(self) -> "SQSClient":
+        return self._session.client("sqs", endpoint_url=self.endpoint_url, config=CONFIG)

@@ -13,12 +13,13 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import requests
 
-from local import ports, processes
+from local import moves, ports, processes
 from local.failure import Failure, tail
 from local.home import PROJECT, Home
 from local.surroundings import for_children
@@ -30,13 +31,16 @@ STOP_SECONDS = 60.0
 HEALTH_SECONDS = 5.0
 LINGER_SECONDS = 3.0
 POLL_SECONDS = 0.1
+SERVING = "Running on http://{host}:{port} "
+"""The line that the cloud logs once it has its port and serves on it."""
+
 LAST_WORDS = b"SFTP: stopped"
-"""What it logs once all of its state is saved, and nothing else is left to do."""
+"""The line that it logs once all of its state is saved and nothing is left to do."""
 
 
 @dataclass
 class Cloud:
-    """A started local cloud."""
+    """A running local cloud."""
 
     home: Home
     port: int
@@ -47,7 +51,7 @@ class Cloud:
         return endpoint_url(self.port)
 
     def stop(self, *, keep: bool) -> None:
-        """Ends it, and keeps what it holds for the next start, or else what was kept before.
+        """Stop the cloud; keep its state for the next start, or else the state kept before.
 
         What is not worth keeping is not asked to save itself, which takes longer the more there is.
         """
@@ -67,7 +71,7 @@ class Cloud:
             )
 
     def _end(self) -> bool:
-        """Ask it to end and wait until it has, or until it has saved all and merely lingers.
+        """Ask the cloud to stop; wait until it has, or has saved its state and only lingers.
 
         Measured: after its last state is on disk it may wait a minute and more for threads whose
         function workers it has killed itself.
@@ -90,7 +94,7 @@ class Cloud:
 
 
 def _says(log: Path, since: int, words: bytes) -> bool:
-    """Tell whether a log says these words after its first `since` bytes."""
+    """Return whether a log has these words after its first `since` bytes."""
     if not log.exists():
         return False
     with log.open("rb") as stream:
@@ -100,6 +104,10 @@ def _says(log: Path, since: int, words: bytes) -> bool:
 
 def endpoint_url(port: int) -> str:
     return f"http://{ports.LOOPBACK}:{port}"
+
+
+def _serves(port: int) -> bytes:
+    return SERVING.format(host=ports.LOOPBACK, port=port).encode()
 
 
 def live(home: Home) -> Path:
@@ -115,7 +123,7 @@ def scratch(home: Home) -> Path:
 
 
 def settle(home: Home, *, keep: bool) -> None:
-    """After the process ended: its state becomes the saved one, or is dropped."""
+    """Make the state of a stopped process the saved one, or drop it."""
     if keep and live(home).is_dir():
         older = home.cloud / "older"
         shutil.rmtree(older, ignore_errors=True)
@@ -127,7 +135,7 @@ def settle(home: Home, *, keep: bool) -> None:
 
 
 def _sweep_up(home: Home) -> None:
-    """Let what function workers leave go by itself, without anybody waiting for it.
+    """Have the leftovers of function workers removed in the background.
 
     Each leaves its unpacked zip: 60 MB in 3,000 files, which take half a second to remove.
     """
@@ -141,16 +149,18 @@ def _sweep_up(home: Home) -> None:
     )
 
 
-def start(home: Home, port: int, *, record_calls: bool = False) -> Cloud:
-    """Starts the cloud on `port` and waits until it answers.
+def start(home: Home, kept_ports: Mapping[str, int], *, record_calls: bool = False) -> Cloud:
+    """Start the cloud on its port and wait until it answers.
 
+    `kept_ports` are those of all programs of this stack, which the kept state follows to.
     `record_calls` keeps the API calls for the tests that compare them with policies.
     """
     if not CLOUD_PYTHON.exists():
         raise Failure(
             "The environment of the local cloud is missing.", "Run make run, which makes it."
         )
-    _prepare(home)
+    port = kept_ports["cloud"]
+    _prepare(home, kept_ports)
     environment = for_children() | {
         "GATEWAY_PORT": str(port),
         "BIND_HOST": ports.LOOPBACK,
@@ -189,7 +199,7 @@ def is_healthy(port: int) -> bool:
     return answer.ok
 
 
-def _prepare(home: Home) -> None:
+def _prepare(home: Home, kept_ports: Mapping[str, int]) -> None:
     older = home.cloud / "older"
     if older.is_dir() and not saved(home).is_dir():
         older.rename(saved(home))  # the move at the end of a stop was cut in two
@@ -200,6 +210,7 @@ def _prepare(home: Home) -> None:
         _forget_stream_positions(live(home) / "state" / "lambda.json")
     for folder in (live(home) / "state", live(home) / "s3", scratch(home)):
         folder.mkdir(parents=True, exist_ok=True)
+    moves.follow(live(home), kept_ports)
     home.log("cloud").write_bytes(b"")
 
 
@@ -208,7 +219,8 @@ def _wait_until_healthy(cloud: Cloud) -> None:
     while time.monotonic() < deadline:
         if cloud.process.poll() is not None:
             break
-        if is_healthy(cloud.port):
+        # Another program may have taken the port a moment ago, and answer in its stead.
+        if _says(cloud.home.log("cloud"), 0, _serves(cloud.port)) and is_healthy(cloud.port):
             return
         time.sleep(0.1)
     log = cloud.home.log("cloud")

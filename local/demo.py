@@ -1,4 +1,4 @@
-"""The main job as its users do it, over HTTP only: from the manager's file to the posted video.
+"""The main job over HTTP, as its users do it: from a manager's file to the posted video.
 
 No code of the product is used here, only its HTTP contract.
 """
@@ -30,7 +30,7 @@ INSTRUCTIONS = "Share this video on TikTok"
 
 DONE, UNEXPECTED, REFUSED = 0, 1, 3
 
-ANSWER_SECONDS = 30.0
+ANSWER_SECONDS = 90.0
 SEND_SECONDS = 300.0
 VALIDATION_SECONDS = 180.0
 FEED_SECONDS = 60.0
@@ -49,7 +49,7 @@ S3_REFUSALS = {
 
 @dataclass
 class Result:
-    """The last line. None: does not apply, or not yet."""
+    """The result, printed as the last line. None means: does not apply, or not yet."""
 
     upload_status: str | None = None
     problems: list[str] = field(default_factory=list)
@@ -66,18 +66,18 @@ class Result:
 
 
 class RefusedVideo(Exception):
-    """The video broke rules; which ones stands in the result."""
+    """The video broke rules; the result names them."""
 
 
 class Browser:
-    """One person at the API: keeps cookies, never waits without end."""
+    """One person at the API, with cookies and time limits."""
 
     def __init__(self, stack: RunningStack, person: Person) -> None:
         self.person = person
         self.session = requests.Session()
         self.session.trust_env = False
         self._base = stack.api_url
-        self._token = sign_in(stack.identity, person.email, person.password)
+        self._token = sign_in(stack.api_url, person.email, person.password)
 
     def get(self, path: str) -> dict[str, Any]:
         return self._wanted(self.ask("GET", path), f"GET {path}")
@@ -120,7 +120,7 @@ def content_of(answer: requests.Response) -> dict[str, Any] | None:
 
 
 class Form:
-    """A multipart body read from the file while it is sent, and hashed on the way."""
+    """A multipart body that reads and hashes the file while it is sent."""
 
     def __init__(self, fields: dict[str, str], video: Path, content_type: str) -> None:
         self.boundary = secrets.token_hex(16)
@@ -162,14 +162,14 @@ class Form:
 
 
 class Demo:
-    """The walk through. Each step adds to `result`, so that it tells how far it came."""
+    """The walk through. Each step adds to `result`, which shows how far it came."""
 
     def __init__(self, video: Path, result: Result) -> None:
         self._video = video
         self.result = result
 
     def manager_publishes(self, manager: Browser) -> str:
-        """From the file to an active activity; its id."""
+        """Upload the file and create an active activity; return its id."""
         content_type = guess_content_type(self._video)
         with self._step("ask_for_upload", f"{manager.person.email} asks for an upload"):
             upload = manager.post("/uploads", {"content_type": content_type})
@@ -198,7 +198,7 @@ class Demo:
         return activity_id
 
     def member_finds(self, member: Browser, activity_id: str) -> None:
-        """The activity is in the feed, on whichever page."""
+        """Find the activity in the feed, on whichever page."""
 
         def item() -> dict[str, Any]:
             path = "/feed"
@@ -216,7 +216,7 @@ class Demo:
         say(f'found: "{found["instructions"]}", {found["points"]} points')
 
     def member_performs(self, member: Browser, tiktok: "TikTokPages", activity_id: str) -> None:
-        """Sends, and finishes the post in TikTok."""
+        """Send the video, and finish the post in TikTok."""
         before = tiktok.publish_ids()
         with self._step("perform", "presses Send to TikTok"):
             performance = self._perform(member, tiktok, activity_id)
@@ -347,14 +347,14 @@ class Demo:
 
 
 class TikTokPages:
-    """What a person does at TikTok, and what the sandbox noted. Another TikTok offers less."""
+    """Acts as a person at TikTok, and reads the sandbox's record. Another TikTok offers less."""
 
     def __init__(self, url: str | None, person: str) -> None:
         self._url = url
         self._person = person
 
     def consent(self, session: requests.Session, authorize_url: str) -> None:
-        """Approves on the consent page; a redirect straight back counts as consent given."""
+        """Approve on the consent page; a redirect straight back counts as consent."""
         answer = session.get(authorize_url, timeout=ANSWER_SECONDS, allow_redirects=False)
         if answer.ok and not answer.is_redirect:
             scopes = parse_qs(urlsplit(authorize_url).query).get("scope", [""])[0]
@@ -383,7 +383,7 @@ class TikTokPages:
         return dict(self._record().get("shares", {}).get(publish_id, {}))
 
     def post(self, publish_id: str) -> bool:
-        """Presses Post in the inbox of whoever the video waits for. False: cannot be done here."""
+        """Press Post in the inbox where the video waits; False where that cannot be done."""
         person = self.share(publish_id).get("person")
         if not person:
             return False
@@ -405,7 +405,7 @@ class TikTokPages:
 
 
 def demo(home: Home, video: Path | None, *, leave: bool) -> int:
-    """Walks through and prints the result as the last line; the exit code."""
+    """Walk through, print the result as the last line and return the exit code."""
     result = Result()
     code = UNEXPECTED
     try:
@@ -443,14 +443,14 @@ def walk(stack: RunningStack, video: Path, result: Result) -> int:
 
 
 def guess_content_type(video: Path) -> str:
-    """What the form is asked for; validation looks at the content anyway."""
+    """Return the content type to ask a form for; validation looks at the content anyway."""
     with video.open("rb") as stream:
         head = stream.read(12)
     return "video/webm" if head.startswith(b"\x1a\x45\xdf\xa3") else "video/mp4"
 
 
 def largest(fields: dict[str, str]) -> int:
-    """The most bytes a form takes, from its policy."""
+    """Return the most bytes that a form takes, from its policy."""
     policy = json.loads(base64.b64decode(fields["policy"]))
     for condition in policy["conditions"]:
         if isinstance(condition, list) and condition[0] == "content-length-range":
@@ -493,7 +493,7 @@ def say(words: str) -> None:
 
 @contextmanager
 def _a_stack(home: Home, *, leave: bool) -> Iterator[RunningStack]:
-    """The running stack, or one brought up for this and stopped afterwards unless told to leave."""
+    """Return the running stack, or start one and stop it afterwards unless it is to stay."""
     if is_held(home):
         running = stacks.find(home)
         yield running or stacks.wait_until_ready(home)
@@ -514,7 +514,7 @@ def _a_stack(home: Home, *, leave: bool) -> Iterator[RunningStack]:
 
 @contextmanager
 def _signals_end_it() -> Iterator[None]:
-    """SIGTERM ends it as Ctrl-C does, so that what was started is stopped."""
+    """Handle SIGTERM like Ctrl-C, so that what was started is stopped."""
 
     def end(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""Deploys a package into the local cloud through CloudFormation, as it is done in AWS.
+"""Deployment into the local cloud through CloudFormation, as in AWS.
 
 Some parameters hold addresses that contain ids the stack itself makes (the pool in the key set's
 address, the API in its own). The first deployment therefore updates itself once those ids are
@@ -46,7 +46,7 @@ def deploy(
     parameters: Callable[[Outputs], dict[str, str]],
     note: Callable[[str], None],
 ) -> Deployment:
-    """Creates or updates the stack, until the parameters fit the outputs they are made of.
+    """Create or update the stack, until the parameters fit the outputs they are made of.
 
     `parameters` gives the values for a stack with these outputs (none yet: an empty mapping);
     those that the template does not declare are left out.
@@ -118,7 +118,7 @@ def _place_code(aws: Aws, package: Package, template: Template) -> None:
 def _remove_if_failed(
     aws: Aws, stack: "StackTypeDef", note: Callable[[str], None]
 ) -> "StackTypeDef | None":
-    """A stack whose creation failed takes no update: it is removed, as one does in AWS."""
+    """Remove a stack whose creation failed: it takes no update, as in AWS."""
     if not stack["StackStatus"].startswith(("ROLLBACK", "CREATE_FAILED", "DELETE_FAILED")):
         return stack
     note(f"removing what is left of a failed deployment ({stack['StackStatus']})")
@@ -161,7 +161,7 @@ def _event_ids(aws: Aws) -> set[str]:
 
 
 def _wait(aws: Aws, seen: set[str], note: Callable[[str], None]) -> None:
-    """Follows the events of resources to the end of the deployment and tells what failed."""
+    """Follow the events of a deployment to its end, and return what failed."""
     deadline = time.monotonic() + DEPLOY_SECONDS
     finished: set[str] = set()
     faults: list[str] = []

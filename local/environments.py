@@ -1,8 +1,9 @@
-"""Makes the two virtual environments and keeps them fit: standard library only, for it runs first.
+"""The two virtual environments. Standard library only: this runs before they exist.
 
 `.venv` holds what builds, checks and runs Greenroom here; `.local/cloud-venv` holds the local
 cloud, apart, because its packages would otherwise leak into the functions it runs. Each carries a
-stamp, written last: without it, or with another content, the environment is made anew.
+stamp, written last: without it, or of another Python, the environment is made anew; of other
+requirements, it is brought to exactly those, and made anew should that fail.
 """
 
 import contextlib
@@ -10,6 +11,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -64,7 +66,7 @@ def write_stamp(folder: Path, stamp: dict[str, str]) -> None:
 
 
 def answers(folder: Path, version: str) -> bool:
-    """Whether the environment's interpreter still starts, knows its folder and is this version."""
+    """Return whether an environment's interpreter starts, knows its folder and has this version."""
     check = "import sys, pip; print(sys.prefix); print('%d.%d' % sys.version_info[:2], end='')"
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
         ran = subprocess.run(
@@ -80,7 +82,7 @@ def answers(folder: Path, version: str) -> bool:
 
 
 def fit_moved(folder: Path, old: str) -> None:
-    """A clone that was moved or copied: scripts in `bin` name the old folder, so name the new one.
+    """Make the scripts in `bin` name the folder of a clone that was moved or copied.
 
     Nothing here runs those scripts, but people do, and an old name may be another clone.
     """
@@ -143,6 +145,47 @@ def make(name: str, folder: Path, requirements: tuple[Path, ...], stamp: dict[st
     print(f"    ready in {time.monotonic() - started:.0f} s", flush=True)
 
 
+def fit_requirements(
+    name: str, folder: Path, requirements: tuple[Path, ...], stamp: dict[str, str]
+) -> bool:
+    """Bring an environment to other requirements: what changed is installed, what left removed."""
+    print(f"Bringing the {name} environment to its requirements ...", flush=True)
+    stamp_of(folder).unlink()  # cut in two, it is made anew
+    logs = PROJECT / ".local" / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    log = logs / f"{folder.name.lstrip('.')}.log"
+    pip = [str(python_of(folder)), "-m", "pip", "--disable-pip-version-check"]
+    if not run_with_progress(
+        "installing packages", [*pip, "install", "--no-deps", "-r", str(requirements[-1])], log
+    ):
+        return False
+    listed = subprocess.run([*pip, "list", "--format=json"], capture_output=True, check=False)
+    if listed.returncode != 0:
+        return False
+    wanted = {normalized(each) for file in requirements for each in names_in(file)} | {"pip"}
+    found = [str(each["name"]) for each in json.loads(listed.stdout)]
+    left = [each for each in found if normalized(each) not in wanted]
+    if left and not run_with_progress(
+        "removing packages", [*pip, "uninstall", "--yes", *left], log
+    ):
+        return False
+    if not run_with_progress("checking packages", [*pip, "check"], log):
+        return False
+    write_stamp(folder, stamp)
+    return True
+
+
+def names_in(requirements: Path) -> list[str]:
+    """List the packages that a file of exact pins names."""
+    lines = requirements.read_text(encoding="utf-8").splitlines()
+    return [line.partition("==")[0].strip() for line in lines if "==" in line]
+
+
+def normalized(package: str) -> str:
+    """Write a package's name as indexes do: `Foo_Bar` and `foo-bar` are one package."""
+    return re.sub(r"[-_.]+", "-", package).lower()
+
+
 def ensure(name: str, version: str) -> None:
     folder, requirements = ENVIRONMENTS[name]
     stamp = {
@@ -151,8 +194,13 @@ def ensure(name: str, version: str) -> None:
         "folder": str(folder),
     }
     found = read_stamp(folder)
-    same = all(found.get(key) == stamp[key] for key in ("requirements", "python"))
-    if same and answers(folder, version):
+    fit = found.get("python") == stamp["python"] and answers(folder, version)
+    if fit and found.get("requirements") != stamp["requirements"]:
+        if found.get("folder") == stamp["folder"] and fit_requirements(
+            name, folder, requirements, stamp
+        ):
+            return
+    elif fit:
         if found.get("folder") != stamp["folder"]:
             fit_moved(folder, found.get("folder", ""))
             write_stamp(folder, stamp)
@@ -175,7 +223,7 @@ def one_at_a_time() -> Iterator[None]:
 
 
 def main() -> None:
-    """Both environments share one Python: the zip is built by the first and run by the second."""
+    """Make both environments of one Python: the first builds the zip, the second runs it."""
     os.environ.pop("PYTHONPATH", None)
     os.environ.pop("PIP_REQUIRE_VIRTUALENV", None)
     with one_at_a_time():

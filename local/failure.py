@@ -1,8 +1,8 @@
-"""The one exception of `local/` that people are meant to read."""
+"""The exception of `local/` whose message people read."""
 
 
 class Failure(Exception):
-    """Something expected went wrong: says what, and what to do next. Shown without a traceback."""
+    """An expected failure, with what to do next. Shown without a traceback."""
 
     def __init__(self, what: str, next_step: str) -> None:
         super().__init__(what)
@@ -11,5 +11,5 @@ class Failure(Exception):
 
 
 def tail(text: str, lines: int = 15) -> str:
-    """The end of a long output, indented, for showing beneath a failure."""
+    """Return the end of a long output, indented, to show beneath a failure."""
     return "\n".join(f"    {line}" for line in text.splitlines()[-lines:])

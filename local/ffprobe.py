@@ -1,4 +1,4 @@
-"""Which ffprobe a local stack and the tests use, and how they come by one.
+"""The ffprobe that a local stack and the tests use, and how they get one.
 
 The setting FFPROBE, then the media layer built here, then the one on PATH: the first that runs.
 """
@@ -22,7 +22,7 @@ Note = Callable[[str], None]
 
 
 def find() -> Path | None:
-    """The ffprobe to use, as an absolute path, or None. What the setting names must run."""
+    """Return the path of the ffprobe to use, or None; one named by the setting must run."""
     named = os.environ.get(SETTING)
     if named:
         path = Path(shutil.which(named) or named).expanduser().absolute()
@@ -42,7 +42,7 @@ def find() -> Path | None:
 
 
 def provide(note: Note) -> Path:
-    """The ffprobe to use; gets one where there is none, or fails with the line to type."""
+    """Return the ffprobe to use; get one if there is none, or fail with the command to type."""
     found = find() or _installed(note) or _built(note)
     if found:
         return found

@@ -1,4 +1,4 @@
-"""The gates a change goes through, each with its time: check, and all.
+"""Gates that a change passes, each with its time: check, and all.
 
 They come one after the other, but for the end-to-end tests: those begin first and mostly wait for a
 stack of their own, so the others take what they leave of the processors.
@@ -16,7 +16,7 @@ from typing import IO, Self
 
 import click
 
-from local import ffprobe
+from local import browser, ffprobe
 from local.failure import Failure
 from local.home import PROJECT
 from local.steps import Steps
@@ -27,7 +27,7 @@ LINT_IMPORTS = "from importlinter.cli import lint_imports_command as lint; lint(
 
 
 SPREAD = ("--numprocesses", "2", "--dist", "loadfile")
-"""Two processes, each file's tests together in one."""
+"""Options for two processes, each running whole files of tests."""
 
 
 @dataclass(frozen=True)
@@ -52,21 +52,28 @@ CODE = (
     Gate(
         "Import rules",
         ("-c", LINT_IMPORTS),
-        "docs and pyproject.toml say which room may know which.",
+        "docs and pyproject.toml say which package may import which.",
     ),
 )
 BESIDE = pytest("End-to-end", "tests/e2e", options=())
+CONSOLE = pytest("Console", "tests/console")
 CHECK = (*CODE, pytest("Unit", "tests/unit"))
 TEST = (
     *CODE,
-    pytest("Unit, integration and template", "tests/unit", "tests/integration", "tests/infra"),
+    pytest(
+        "Unit, integration and template",
+        "tests/unit",
+        "tests/integration",
+        "tests/infra",
+        options=(*SPREAD, "--cov"),  # what, and how much of it, is in pyproject.toml
+    ),
 )
 GATES = {"check": CHECK, "test": TEST}
 
 
 @dataclass(frozen=True)
 class Beside:
-    """A gate that runs beside the others; its words are shown when it is its turn."""
+    """A gate that runs beside the others; its output is shown when its turn comes."""
 
     gate: Gate
     process: subprocess.Popen[bytes]
@@ -81,8 +88,8 @@ class Beside:
         )
         return cls(gate, process, words, time.monotonic())
 
-    def passes(self, number: int) -> bool:
-        print(f"[{number}/{number}] {self.gate.title}, which began first ...", flush=True)
+    def passes(self, number: int, total: int) -> bool:
+        print(f"[{number}/{total}] {self.gate.title}, which began first ...", flush=True)
         while self.process.poll() is None:
             try:
                 self.process.wait(SIGN_OF_LIFE_SECONDS)
@@ -93,7 +100,7 @@ class Beside:
         return told(self.gate, self.process.returncode, time.monotonic() - self.started)
 
     def stop(self) -> None:
-        """End it, so that it can stop its stack: what came before has failed."""
+        """Terminate the gate after an earlier failure, giving it time to stop its stack."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             self.process.wait()
@@ -115,7 +122,7 @@ def passes(number: int, total: int, gate: Gate) -> bool:
 
 
 def an_ffprobe() -> Path:
-    """The one the tests use; one is provided where there is none."""
+    """Return the ffprobe that the tests use; provide one where there is none."""
     found = ffprobe.find()
     if found:
         return found
@@ -126,7 +133,7 @@ def an_ffprobe() -> Path:
 @click.command()
 @click.argument("which", type=click.Choice(sorted(GATES)))
 def main(which: str) -> None:
-    """Go through the gates, stopping at the first that fails."""
+    """Run the gates in order, up to the first that fails."""
     keep_to_this_machine()
     started = time.monotonic()
     try:
@@ -135,15 +142,17 @@ def main(which: str) -> None:
         print(f"{failure.what}\n{failure.next_step}", file=sys.stderr, flush=True)
         sys.exit(1)
     gates, whole = GATES[which], which == "test"
-    total = len(gates) + whole
+    total = len(gates) + 2 * whole
     beside = Beside.start(BESIDE) if whole else None
     for number, gate in enumerate(gates, start=1):
         if not passes(number, total, gate):
             if beside:
                 beside.stop()
             sys.exit(1)
-    if beside and not beside.passes(total):
+    if beside and not (beside.passes(total - 1, total) and passes(total, total, CONSOLE)):
         sys.exit(1)
+    if whole and not browser.find():
+        print(f"\n{'!' * 72}\n{browser.MISSING}\n{browser.REMEDY}\n{'!' * 72}\n", flush=True)
     print(f"All passed in {time.monotonic() - started:.0f} s.", flush=True)
 
 

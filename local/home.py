@@ -1,4 +1,4 @@
-"""Where one stack keeps everything it has: a folder of its own, `.local` unless told otherwise."""
+"""The folder in which one stack keeps all it has: `.local` unless another one is named."""
 
 import contextlib
 import fcntl
@@ -22,7 +22,7 @@ LOCK_PAUSE_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Home:
-    """The folder of one stack. Two stacks in two folders know nothing of each other."""
+    """The folder of a stack. Two stacks in two folders know nothing of each other."""
 
     root: Path = DEFAULT_HOME
 
@@ -32,13 +32,18 @@ class Home:
 
     @property
     def stack_file(self) -> Path:
-        """Written when the stack is up, gone when it is not."""
+        """Return the file that exists while the stack is up."""
         return self.root / "stack.json"
 
     @property
     def kept_file(self) -> Path:
-        """What must stay the same from one start to the next: ports, passwords, the secret."""
+        """The values that stay from one start to the next: ports, passwords, the secret."""
         return self.root / "kept.json"
+
+    @property
+    def front_file(self) -> Path:
+        """Return the file that the front reads when it starts."""
+        return self.root / "front.json"
 
     @property
     def processes_file(self) -> Path:
@@ -65,15 +70,15 @@ class Home:
         return self.logs / f"{name}.log"
 
     def forget(self) -> None:
-        """Drops the state of the stack; environments, builds and other folders are left."""
+        """Delete the state of the stack; environments, builds and other folders stay."""
         for folder in (self.cloud, self.tiktok, self.logs):
             shutil.rmtree(folder, ignore_errors=True)
-        for file in (self.stack_file, self.kept_file, self.processes_file):
+        for file in (self.stack_file, self.kept_file, self.front_file, self.processes_file):
             file.unlink(missing_ok=True)
 
 
 def read_json(file: Path) -> dict[str, Any]:
-    """The object in a file, or an empty one when the file is missing or was half written."""
+    """Return the object in a file; an empty one if the file is missing or incomplete."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -82,7 +87,7 @@ def read_json(file: Path) -> dict[str, Any]:
 
 
 def write_private(file: Path, content: dict[str, Any]) -> None:
-    """Writes at once or not at all, readable by this user only: passwords are in these files."""
+    """Write a file atomically, readable by this user only: it holds passwords."""
     file.parent.mkdir(parents=True, exist_ok=True)
     fresh = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
     fresh.touch(mode=0o600)
@@ -91,7 +96,7 @@ def write_private(file: Path, content: dict[str, Any]) -> None:
 
 
 def is_held(home: Home) -> bool:
-    """Whether a living process runs this stack. The system drops the lock of a killed one."""
+    """Return whether a living process runs this stack; the system drops the lock of a dead one."""
     try:
         with home.lock_file.open("r+") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -104,7 +109,7 @@ def is_held(home: Home) -> bool:
 
 @contextlib.contextmanager
 def held(home: Home) -> Iterator[Callable[[], None]]:
-    """Makes this process the one that runs the stack of this folder.
+    """Make this process the one that runs the stack of this folder.
 
     Yields what is to be called once `stack.json` tells the truth.
     """
@@ -125,7 +130,7 @@ def held(home: Home) -> Iterator[Callable[[], None]]:
 
 
 def _lock(file: IO[str], home: Home) -> None:
-    """Tries for a moment: whoever only asks whether the lock is held has it while asking."""
+    """Try for a moment: a process that only tests the lock holds it while testing."""
     for _ in range(LOCK_ATTEMPTS):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,36 +1,28 @@
-"""Signing in as a seeded person: Cognito's InitiateAuth, over plain HTTP as any client does it."""
-
-from collections.abc import Mapping
+"""Sign-in as a seeded person: `POST /session`, as any client does it."""
 
 import requests
 
 from local.failure import Failure
 
-TARGET = "AWSCognitoIdentityProviderService.InitiateAuth"
 TIMEOUT_SECONDS = 30
 
 
-def sign_in(identity: Mapping[str, str], email: str, password: str) -> str:
-    """The ID token of a person, which the API takes as bearer. Nothing is signed with AWS keys."""
+def sign_in(api_url: str, email: str, password: str) -> str:
+    """Return the ID token of a person, which the API takes as bearer."""
     try:
         answer = requests.post(
-            identity["endpoint_url"],
-            headers={"X-Amz-Target": TARGET, "Content-Type": "application/x-amz-json-1.1"},
-            json={
-                "AuthFlow": "USER_PASSWORD_AUTH",
-                "ClientId": identity["client_id"],
-                "AuthParameters": {"USERNAME": email, "PASSWORD": password},
-            },
+            f"{api_url}/session",
+            json={"email": email, "password": password},
             timeout=TIMEOUT_SECONDS,
         )
         content = answer.json()
     except (requests.RequestException, ValueError):
         raise Failure(
-            "The identity provider does not answer.", "Look whether the stack is up: make run."
+            "The API does not answer a sign-in.", "Look whether the stack is up: make run."
         ) from None
-    token = (content.get("AuthenticationResult") or {}).get("IdToken")
+    token = content.get("id_token")
     if not isinstance(token, str):
-        reason = content.get("message") or content.get("__type") or answer.status_code
+        reason = content.get("detail") or content.get("status") or answer.status_code
         raise Failure(
             f"{email} could not sign in: {reason}", "make clean and make run give new passwords."
         )

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from local import machine, zips
+from local import binaries, machine, zips
 from local.failure import Failure, tail
 from local.home import PROJECT, read_json
 
@@ -28,10 +28,10 @@ RECIPE = PROJECT / "layers" / "ffprobe"
 LAYERS = PROJECT / ".local" / "layer"
 LOGS = PROJECT / ".local" / "logs"
 ZIP_NAME = "ffprobe-layer.zip"
+MEDIA_ZIP_NAME = "media-layer.zip"
+"""The layer as it is deployed: ffprobe, and the library that Lambda's loader looks for in lib/."""
 # To be raised when the zip is filled in another way.
 LAYOUT = "1"
-# What functions run on; the zip with the app is made for no other.
-LAMBDA = "x86_64"
 ARCHITECTURES = ("x86_64", "arm64")
 PREFIXES = {"x86_64": "x86_64-linux-gnu-", "arm64": "aarch64-linux-gnu-"}
 CROSS_PACKAGES = {
@@ -93,7 +93,7 @@ def source() -> Source:
 
 
 def built_ffprobe(architecture: str) -> Path | None:
-    """The ffprobe of a layer built from the recipe as it is now, by whatever compiler."""
+    """Return the ffprobe of a layer built from the current recipe, by whatever compiler."""
     folder = LAYERS / architecture
     made = Layer(folder)
     if _stamp(folder).get("recipe") == recipe_hash() and made.ffprobe.is_file():
@@ -102,7 +102,7 @@ def built_ffprobe(architecture: str) -> Path | None:
 
 
 def can_build_for_here() -> bool:
-    """Whether a build for this machine's own use needs nothing but the source."""
+    """Return whether a build for this machine's own use needs nothing but the source."""
     here = machine.architecture()
     return (
         sys.platform == "linux"
@@ -113,7 +113,7 @@ def can_build_for_here() -> bool:
 
 
 def build(architecture: str, note: Note, *, for_here: bool = False) -> Layer:
-    """The layer as the recipe says; quick when it is already built by the compiler at hand.
+    """Return the layer of the recipe; quick when this compiler has built it already.
 
     `for_here` makes do without the assembler: the same program, slower, and not for Lambda.
     """
@@ -131,7 +131,7 @@ def build(architecture: str, note: Note, *, for_here: bool = False) -> Layer:
 
 
 def check(architecture: str, note: Note) -> Layer:
-    """Builds twice, in two places, and proves of the result what its README promises."""
+    """Build twice, in two places, and check what the README promises of the result."""
     with _one_at_a_time(note):
         _require_tools(architecture)
         stamp = _stamp_for(architecture)
@@ -157,7 +157,7 @@ def check(architecture: str, note: Note) -> Layer:
 
 
 def prove(layer: Layer, architecture: str, note: Note) -> None:
-    """Raises Failure unless the layer is small, static, LGPL and does what it shall and no more."""
+    """Raise Failure unless the layer is small, static, LGPL, and reads only its formats."""
     sizes = layer.ffprobe.stat().st_size, layer.zip_file.stat().st_size
     if max(sizes) >= LARGEST_BYTES:
         raise _unfit(f"{sizes[0]} bytes, {sizes[1]} zipped, where {LARGEST_BYTES} are the limit")
@@ -184,7 +184,7 @@ def prove(layer: Layer, architecture: str, note: Note) -> None:
 
 
 def prove_verdicts(layer: Layer, note: Note) -> None:
-    """Raises Failure unless this layer's ffprobe leads to the verdict on every file of the corpus.
+    """Raise Failure unless this layer's ffprobe leads to the verdict on every file of the corpus.
 
     Only for a layer of this machine's own kind: what is emulated is too slow for the time limits.
     """
@@ -202,22 +202,39 @@ def prove_verdicts(layer: Layer, note: Note) -> None:
     note("every file of the corpus gets its verdict with it")
 
 
-def require_ffprobe_in(file: Path) -> None:
-    """Raises Failure unless this zip is a layer for Lambda with a static ffprobe in it."""
+def require_ffprobe_in(file: Path, architecture: str) -> None:
+    """Raise Failure unless this zip is a layer with a static ffprobe for this architecture."""
     try:
         with zipfile.ZipFile(file) as layer:
             program = layer.read("bin/ffprobe")
     except (zipfile.BadZipFile, KeyError):
         program = b""
-    if not is_static_for(program, LAMBDA):
+    if not is_static_for(program, architecture):
         raise Failure(
-            f"{file} holds no static bin/ffprobe for {LAMBDA}.",
-            f"Build one on Linux: make layer ARCH={LAMBDA}",
+            f"{file} holds no static bin/ffprobe for {architecture}.",
+            f"Build one on Linux: make layer ARCH={architecture}",
         )
 
 
+def with_library(ffprobe_zip: Path, library: Path | None, architecture: str, target: Path) -> Path:
+    """Zip ffprobe's layer and a library into one layer; raise Failure if Lambda cannot load it."""
+    with zipfile.ZipFile(ffprobe_zip) as given:
+        content = {name: given.read(name) for name in given.namelist()}
+    if library:
+        content[f"lib/{library.name}"] = library.read_bytes()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
+        for name in sorted(content):
+            zips.add(file, name, content[name], executable=name.startswith("bin/"))
+    if found := list(binaries.unloadable(target, architecture)):
+        raise Failure(
+            f"The media layer would not load in a function on {architecture}: {found[0]}.",
+            "Build it for that: make layer ARCH=...",
+        )
+    return target
+
+
 def is_static_for(program: bytes, architecture: str) -> bool:
-    """Whether this is a 64-bit ELF program of that machine that asks for no dynamic linker."""
+    """Return whether a file is a static 64-bit ELF program for this machine type."""
     if program[:6] != b"\x7fELF\x02\x01":
         return False
     if int.from_bytes(program[18:20], "little") != ELF_MACHINES[architecture]:
@@ -229,7 +246,7 @@ def is_static_for(program: bytes, architecture: str) -> bool:
 
 
 def listed(option: str, output: str) -> set[str]:
-    """The names in what ffprobe prints for -protocols, -formats or -decoders."""
+    """Return the names that ffprobe prints for -protocols, -formats or -decoders."""
     lines = [line.strip() for line in output.splitlines()]
     if option == "-protocols":
         return {line for line in lines if line and not line.endswith(":")}
@@ -274,7 +291,7 @@ def _unfit(words: str) -> Failure:
 
 
 def _source_file(note: Note) -> Path:
-    """The release's tarball, wherever it comes from: only the checksum says whether it is it."""
+    """Return the release's tarball, from wherever it can be had: the checksum identifies it."""
     wanted = source()
     named = os.environ.get(SOURCE_SETTING)
     if named:
@@ -293,7 +310,7 @@ def _source_file(note: Note) -> Path:
 
 
 def _fetch(wanted: Source, kept: Path) -> None:
-    """apt-get with lists of its own, of sources only: the machine's own are not touched."""
+    """Fetch by an apt-get with source lists of its own: the machine's lists are not touched."""
     remedy = (
         f"Get {wanted.name} elsewhere, then: make layer-check {SOURCE_SETTING}=path/to/that/file"
     )
@@ -322,7 +339,7 @@ def _fetch(wanted: Source, kept: Path) -> None:
 
 
 class _PrivateApt:
-    """apt with the machine's mirrors and keys, but source entries, lists and cache of its own."""
+    """Configure apt with the machine's mirrors and keys, but source lists and cache of its own."""
 
     def __init__(self, folder: Path) -> None:
         self.downloads = folder / "downloads"
@@ -367,7 +384,7 @@ class _PrivateApt:
 
 
 def source_entries(binary: str, codename: str) -> list[str]:
-    """Debian's source entries for lines of `address release component`, for the pinned release."""
+    """Return the source entries of the pinned release for `address release component` lines."""
     entries = set()
     for line in binary.splitlines():
         address, release, component = line.split()
@@ -378,7 +395,7 @@ def source_entries(binary: str, codename: str) -> list[str]:
 
 
 def version_with(known: str, sha256: str) -> str | None:
-    """The version of the source package, as `apt-cache showsrc` tells, that holds this file."""
+    """Return the version of the source package that holds this file, from `apt-cache showsrc`."""
     for stanza in known.split("\n\n"):
         if sha256 in stanza:
             fields = dict(line.split(": ", 1) for line in stanza.splitlines() if ": " in line)
@@ -426,7 +443,7 @@ def _has_static_library(compiler: str) -> bool:
 
 
 def _make(architecture: str, tarball: Path, note: Note, *, place: str = "tree") -> Layer:
-    """Builds into a new folder and returns it; `place` is the folder's name while building."""
+    """Build into a new folder and return it; `place` is the folder's name while building."""
     started = time.monotonic()
     note(f"building for {architecture}")
     work = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=LAYERS))
@@ -505,7 +522,7 @@ def recipe_hash() -> str:
 
 
 def _stamp_for(architecture: str) -> dict[str, str]:
-    """What decides the bytes: the recipe, the compiler, the assembler, and what packs them."""
+    """Return all that decides the bytes: recipe, compiler, assembler and packer."""
     native = architecture == machine.architecture()
     compiler = "gcc" if native else f"{PREFIXES[architecture]}gcc"
     assembler = _first_line("nasm", "-v") if architecture == "x86_64" else "none needed"

@@ -1,4 +1,4 @@
-"""What this machine is and what may be installed on it, through its own package manager."""
+"""Knows this machine, and installs packages through its own package manager."""
 
 import os
 import platform
@@ -16,7 +16,7 @@ ASK_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Manager:
-    """A package manager: how it installs, and under which name it has ffprobe."""
+    """A package manager: its install command, and its name for ffprobe."""
 
     command: str
     install: tuple[str, ...]
@@ -25,7 +25,7 @@ class Manager:
     needs_root: bool = True
 
     def line(self, *packages: str) -> str:
-        """What somebody types who may."""
+        """Return the line that installs packages, for a person who may."""
         words = (self.command, *self.install, *packages)
         return " ".join(("sudo", *words) if self.needs_root and os.geteuid() != 0 else words)
 
@@ -40,7 +40,7 @@ MANAGERS = (
 
 
 def architecture() -> str:
-    """As Lambda names it: x86_64 or arm64."""
+    """Return the architecture by Lambda's name: x86_64 or arm64."""
     name = platform.machine()
     return {"aarch64": "arm64", "amd64": "x86_64", "AMD64": "x86_64"}.get(name, name)
 
@@ -50,7 +50,7 @@ def manager() -> Manager | None:
 
 
 def may_install(manager: Manager) -> bool:
-    """Whether installing asks nobody anything: as root, or with a sudo that wants no password."""
+    """Return whether installing needs no answer: as root, or by sudo without a password."""
     if not manager.needs_root or os.geteuid() == 0:
         return True
     if not shutil.which("sudo"):
@@ -65,7 +65,7 @@ def may_install(manager: Manager) -> bool:
 
 
 def install(manager: Manager, packages: tuple[str, ...], log: Path) -> bool:
-    """Installs, once more with fresh lists if it fails; whether it succeeded. Says all to `log`."""
+    """Install packages, a second time with fresh lists; log the output, return the success."""
     wanted = (*manager.install, *packages)
     if _run(manager, wanted, log):
         return True
@@ -75,7 +75,7 @@ def install(manager: Manager, packages: tuple[str, ...], log: Path) -> bool:
 
 
 def require(missing: Mapping[str, tuple[str, ...]], log: Path) -> None:
-    """Installs what is missing, name -> Debian's packages, where apt-get asks nobody; or fails."""
+    """Install missing tools (name -> Debian's packages) if apt-get needs no answer, or fail."""
     packages = tuple(sorted({package for each in missing.values() for package in each}))
     if not packages:
         return

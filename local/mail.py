@@ -1,7 +1,8 @@
-"""The mails of the local cloud: it keeps what AWS would send, and sends nothing."""
+"""Mails of the local cloud, which keeps what AWS would send and sends nothing."""
 
 import html
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import requests
@@ -20,7 +21,7 @@ class Mail:
 
 
 def kept(endpoint_url: str) -> list[Mail]:
-    """Read all mails that the local cloud has kept since it started, the oldest first."""
+    """Return the mails that the local cloud has kept since it started, the oldest first."""
     try:
         answer = requests.get(f"{endpoint_url}/_ministack/ses/messages", timeout=TIMEOUT_SECONDS)
         messages = answer.json()["messages"]
@@ -38,6 +39,34 @@ def kept(endpoint_url: str) -> list[Mail]:
 
 
 def _plain(text: str) -> str:
-    """Show a mail's HTML as the paragraphs that it is made of."""
+    """Return the paragraphs of a mail's HTML."""
     paragraphs = re.split(r"</p>\s*", text)
     return "\n".join(html.unescape(re.sub(r"<[^>]+>", "", each)).strip() for each in paragraphs)
+
+
+def page(mails: Sequence[Mail]) -> str:
+    """Return a page of mails, the latest first; their links work, and nothing else does."""
+    shown = "".join(
+        f"<article><h2>{html.escape(each.subject)}</h2><p>To {html.escape(each.to)}</p>"
+        f"<pre>{_linked(each.text)}</pre></article>"
+        for each in reversed(mails)
+    )
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        "<title>Mails of this stack</title>"
+        "<style>body{font:1rem/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;"
+        "padding:0 1rem;color:#1c2b22}article{border:1px solid #ccd;border-radius:.75rem;"
+        "padding:1rem;margin:1rem 0}h2{font-size:1.1rem;margin:0}"
+        "pre{white-space:pre-wrap;overflow-wrap:anywhere;font:inherit}</style>"
+        "<h1>Mails of this stack</h1><p>Nothing leaves this machine.</p>"
+        f"{shown or '<p>None yet.</p>'}</html>"
+    )
+
+
+def _linked(text: str) -> str:
+    return re.sub(
+        r"https?://[^\s<>&\"']+(?:&amp;[^\s<>&\"']+)*",
+        lambda found: f'<a href="{found[0]}">{found[0]}</a>',
+        html.escape(text),
+    )

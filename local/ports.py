@@ -1,7 +1,8 @@
-"""Ports on loopback: the ones remembered, the preferred ones, or any that are free."""
+"""Ports on loopback: remembered, preferred, or any free ones."""
 
 import random
 import socket
+from collections.abc import Collection
 
 LOOPBACK = "127.0.0.1"
 
@@ -18,7 +19,7 @@ def is_free(port: int) -> bool:
 
 
 def any_free() -> int:
-    """A free port below the range that systems hand out to clients, so that it stays free."""
+    """Return a free port below the range of client ports, so that it stays free."""
     choice = random.SystemRandom()
     while True:
         port = choice.randrange(20_000, 32_000)
@@ -26,8 +27,14 @@ def any_free() -> int:
             return port
 
 
-def choose(remembered: int | None, preferred: int | None) -> int:
-    for port in (remembered, preferred):
-        if port is not None and is_free(port):
+def choose(
+    remembered: int | None, preferred: int | None, others: Collection[int] = frozenset()
+) -> int:
+    """Choose a free port that is none of `others`, which are chosen but not in use yet."""
+    for wanted in (remembered, preferred):
+        if wanted is not None and wanted not in others and is_free(wanted):
+            return wanted
+    while True:
+        port = any_free()
+        if port not in others:
             return port
-    return any_free()

@@ -1,4 +1,4 @@
-"""Child processes of a stack: started apart from the terminal, known again after a kill -9."""
+"""Child processes of a stack: started apart from the terminal, recognised after a kill -9."""
 
 import os
 import signal
@@ -15,13 +15,13 @@ POLL_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Child:
-    """A process and the words that must stand in its command line for it to be ours."""
+    """A process id, and the words that its command line must have to be ours."""
 
     pid: int
     mark: str
 
     def alive(self) -> bool:
-        """A pid alone may long belong to somebody else: the command line decides."""
+        """Return whether it runs. The pid may be another's by now: the command line decides."""
         listing = subprocess.run(
             ["ps", "-ww", "-o", "stat=,command=", "-p", str(self.pid)],
             capture_output=True,
@@ -38,7 +38,7 @@ def mark_of(home: Home, name: str) -> str:
 def spawn(
     home: Home, name: str, python: Path, arguments: list[str], environment: dict[str, str]
 ) -> subprocess.Popen[bytes]:
-    """Starts `python arguments` in a session of its own: Ctrl-C is for the one who watches it.
+    """Start `python arguments` in a session of its own, which Ctrl-C does not reach.
 
     The mark travels as an interpreter option that Python ignores, so it shows in every `ps`.
     """
@@ -59,7 +59,7 @@ def spawn(
 
 
 def left_behind(home: Home) -> dict[str, Child]:
-    """Processes of this folder whose watcher died without stopping them."""
+    """Return processes of this folder whose parent died without stopping them."""
     remembered: dict[str, Any] = read_json(home.processes_file)
     children = {
         name: Child(int(entry["pid"]), str(entry["mark"])) for name, entry in remembered.items()
@@ -68,7 +68,7 @@ def left_behind(home: Home) -> dict[str, Child]:
 
 
 def stop_child(child: Child, patience_seconds: float) -> bool:
-    """SIGTERM, then SIGKILL when patience ends. True if it went by itself."""
+    """Send SIGTERM, then SIGKILL after a time limit; return whether SIGTERM was enough."""
     with_grace = _signal(child.pid, signal.SIGTERM)
     deadline = time.monotonic() + patience_seconds
     while with_grace and time.monotonic() < deadline:
@@ -80,7 +80,7 @@ def stop_child(child: Child, patience_seconds: float) -> bool:
 
 
 def stop_process(process: subprocess.Popen[bytes], patience_seconds: float) -> bool:
-    """As `stop_child`, for a child of this very process. True if it went by itself, in order."""
+    """Stop a child of this process likewise; return whether it exited by itself, without error."""
     if process.poll() is None:
         process.terminate()
     try:

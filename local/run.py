@@ -1,4 +1,4 @@
-"""Brings one stack up, step by step, stays with it, and stops it in order."""
+"""Start a stack step by step, stay with it, and stop it in order."""
 
 import contextlib
 import json
@@ -15,15 +15,20 @@ from urllib.parse import urlsplit
 import requests
 from botocore.exceptions import ClientError
 
+from commands.console import config_of, publish
 from local import (
     cloud,
+    console,
     deploy,
     ffprobe,
+    front,
+    machine,
     mail,
     package,
     ports,
     processes,
     seed,
+    shape,
     tiktok,
     workarounds,
 )
@@ -38,10 +43,16 @@ from local.tiktok import TikTok
 WATCH_SECONDS = 0.5
 FIRST_ANSWER_SECONDS = 60.0
 TIMEOUT_SECONDS = 30
+NOTICES_FROM = f"news@{mail.DOMAIN}"
+PREFERRED_PORTS = {
+    "cloud": cloud.PREFERRED_PORT,
+    "tiktok": tiktok.PREFERRED_PORT,
+    "front": front.PREFERRED_PORT,
+}
 
 
 class Stopped(BaseException):
-    """Ctrl-C, or SIGTERM: not an error, and nothing may swallow it."""
+    """Ctrl-C or SIGTERM; not an error, so that nothing catches it."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +62,14 @@ class Choices:
     record_calls: bool = False
     # Nothing of it is kept when it stops: a stack of tests.
     throwaway: bool = False
+    # The API alone, for those who need no pages: a console not built before takes a while.
+    without_console: bool = False
     # What a background run prints ends in a log, where no password belongs.
     in_background: bool = False
 
 
 def run(choices: Choices) -> None:
-    """Runs the stack until Ctrl-C or SIGTERM, then stops it and keeps its state."""
+    """Run the stack until Ctrl-C or SIGTERM, then stop it and keep its state."""
     started = time.monotonic()
     with held(choices.home) as say_ready, _signals_raise():
         try:
@@ -73,9 +86,10 @@ def run(choices: Choices) -> None:
 
 
 def describe(stack: RunningStack) -> str:
-    """Where everything is and how to sign in, for people."""
+    """Describe for people where everything is and how to sign in."""
     content = stack.content
     lines = [
+        f"  Console        {stack.console_url or 'none'}",
         f"  API            {stack.api_url}",
         f"  TikTok         {stack.tiktok_url or 'none'}",
         f"  AWS endpoint   {content['aws']['endpoint_url']} (region {content['aws']['region']},"
@@ -88,13 +102,14 @@ def describe(stack: RunningStack) -> str:
     ]
     lines += [f"    {user.role:<8} {user.email:<22} {user.password}" for user in stack.people]
     lines += ["", f"  A bearer token:  make token EMAIL={seed.MANAGER}"]
-    lines += ["  Mails it would have sent:  make mail"]
+    shown = f", or {stack.console_url}{front.MAILS}" if stack.console_url else ""
+    lines += [f"  Mails it would have sent:  make mail{shown}"]
     return "\n".join(lines)
 
 
 @contextlib.contextmanager
 def _up(choices: Choices) -> Iterator[tuple[RunningStack, dict[str, subprocess.Popen[bytes]]]]:
-    home, steps = choices.home, Steps(total=7)
+    home, steps = choices.home, Steps(total=9)
     home.root.mkdir(parents=True, exist_ok=True)
     _stop_what_was_left(home, steps)
     home.stack_file.unlink(missing_ok=True)
@@ -105,12 +120,18 @@ def _up(choices: Choices) -> Iterator[tuple[RunningStack, dict[str, subprocess.P
         at_the_end.callback(home.processes_file.unlink, missing_ok=True)
         with steps.step("Packaging the app with chalice package"):
             built = package.build(choices.project, PROJECT / ".local" / "build")
+            has_state = cloud.saved(home).is_dir() and not choices.throwaway
+            now = shape.shape_of(choices.project, built.template())
+            shape.check_kept(kept, now, home.root, has_state=has_state)
+        with steps.step("Building the console"):
+            pages = _pages(choices, steps)
         with steps.step("Looking for ffprobe"):
             looks_at_videos = ffprobe.provide(steps.note)
             steps.note(str(looks_at_videos))
         with steps.step("Starting the local cloud"):
-            port = _port(kept, "cloud", cloud.PREFERRED_PORT, home, steps)
-            started = cloud.start(home, port, record_calls=choices.record_calls)
+            for name, preferred in PREFERRED_PORTS.items():
+                _choose_port(kept, name, preferred, home, steps)
+            started = cloud.start(home, kept["ports"], record_calls=choices.record_calls)
             # A start that did not come to its end is not kept: half a deployment stays half.
             at_the_end.callback(lambda: started.stop(keep=ready and not choices.throwaway))
             children["the local cloud"] = started.process
@@ -125,8 +146,8 @@ def _up(choices: Choices) -> Iterator[tuple[RunningStack, dict[str, subprocess.P
             deployed = deploy.deploy(
                 aws,
                 built,
-                lambda outputs: (
-                    parameters(aws, outputs, their)
+                lambda _outputs: (
+                    parameters(aws, _public_url(kept), their)
                     | {"Build": built.content[:12], ffprobe.PARAMETER: str(looks_at_videos)}
                 ),
                 steps.note,
@@ -134,8 +155,12 @@ def _up(choices: Choices) -> Iterator[tuple[RunningStack, dict[str, subprocess.P
             if not deployed.changed:
                 steps.note("nothing changed")
             workarounds.after_deployment(aws, built.template(), deployed.outputs)
+        with steps.step("Starting the one origin of console and API"):
+            children["the front"] = _front(aws, choices, deployed.outputs, kept, pages)
+            at_the_end.callback(processes.stop_process, children["the front"], front.STOP_SECONDS)
         with steps.step("Seeding the demo program"):
             content = _seed(aws, choices, deployed.outputs, their, kept)
+            content["console_url"] = _origin(kept) if pages else None
             write_private(home.kept_file, kept)
         with steps.step("Waiting for the first answer"):
             _wait_for_health(content["api_url"])
@@ -147,7 +172,7 @@ def _up(choices: Choices) -> Iterator[tuple[RunningStack, dict[str, subprocess.P
 
 
 def _stop_what_was_left(home: Home, steps: Steps) -> None:
-    """A killed `run` leaves its children: they are stopped in order, so that nothing is lost."""
+    """Stop the children of a killed `run` in order, so that nothing is lost."""
     left = processes.left_behind(home)
     for name, child in left.items():
         steps.note(f"an earlier run was killed; stopping its {name} process first")
@@ -159,13 +184,16 @@ def _stop_what_was_left(home: Home, steps: Steps) -> None:
     home.processes_file.unlink(missing_ok=True)
 
 
-def _port(kept: dict[str, Any], name: str, preferred: int, home: Home, steps: Steps) -> int:
-    remembered = kept.setdefault("ports", {}).get(name)
-    port = ports.choose(remembered, preferred if home.is_default else None)
-    if remembered and remembered != port:
-        steps.note(f"port {remembered} is taken by another program; using {port} from now on")
-    kept["ports"][name] = port
-    return port
+def _choose_port(kept: dict[str, Any], name: str, preferred: int, home: Home, steps: Steps) -> None:
+    """Choose a program's port before any of them starts: what is kept names them all."""
+    chosen: dict[str, int] = kept.setdefault("ports", {})
+    others = {port for other, port in chosen.items() if other != name}
+    remembered = chosen.get(name)
+    port = ports.choose(remembered, preferred if home.is_default else None, others)
+    wanted = remembered or (preferred if home.is_default else None)
+    if wanted and wanted != port:
+        steps.note(f"port {wanted} is taken by another program; using {port} from now on")
+    chosen[name] = port
 
 
 def _tiktok(
@@ -177,18 +205,59 @@ def _tiktok(
     named = tiktok.named_by_caller(kept)
     if named:
         steps.note(f"not needed: TIKTOK_API_URL names {named.api_url}")
+        steps.note(f"Greenroom is the app {named.client_key} there")
         return named
     if not tiktok.sandbox_is_here():
         steps.note("this clone has none")
         return None
-    port = _port(kept, "tiktok", tiktok.PREFERRED_PORT, home, steps)
-    started, process = tiktok.start_sandbox(home, port, kept)
+    started, process = tiktok.start_sandbox(home, kept["ports"]["tiktok"], kept)
     children["the TikTok sandbox"] = process
     return started
 
 
-def public_url(aws: Aws, outputs: deploy.Outputs) -> str:
-    """The API as clients reach it. In AWS the host names it; here the path does."""
+def _pages(choices: Choices, steps: Steps) -> Path | None:
+    """Return the built console; None where it is not wanted, or cannot be built (said aloud)."""
+    if choices.without_console or not (choices.project / console.SOURCES).is_dir():
+        steps.note("without it")
+        return None
+    try:
+        return console.build(steps.note, choices.project)
+    except Failure as failure:
+        steps.note(f"without it: {failure.what}")
+        return None
+
+
+def _front(
+    aws: Aws, choices: Choices, outputs: deploy.Outputs, kept: dict[str, Any], pages: Path | None
+) -> subprocess.Popen[bytes]:
+    """Start the front, which is told by the deployed stack alone what it has to know."""
+    if pages:
+        publish(aws.s3, outputs["ConsoleBucketName"], pages, config_of({}, outputs, REGION))
+    stack = deploy.find_stack(aws)
+    plan = front.Plan(
+        api_url=gateway_url(aws, outputs),
+        bucket=outputs.get("ConsoleBucketName", ""),
+        endpoint_url=aws.endpoint_url,
+        origin_key=stack["StackId"].split("/")[2] if stack else "",
+        console_headers=front.headers_of(aws, outputs.get("ConsoleHeadersId")),
+        api_headers=front.headers_of(aws, outputs.get("ApiHeadersId")),
+        pictures_bucket=outputs.get("VideosBucketName", ""),
+        picture_headers=front.headers_of(aws, outputs.get("PictureHeadersId")),
+    )
+    return front.start(choices.home, kept["ports"]["front"], plan)
+
+
+def _origin(kept: dict[str, Any]) -> str:
+    return front.origin(kept["ports"]["front"])
+
+
+def _public_url(kept: dict[str, Any]) -> str:
+    """Return the API's address for clients."""
+    return f"{_origin(kept)}/v1"
+
+
+def gateway_url(aws: Aws, outputs: deploy.Outputs) -> str:
+    """Return the API's own address, for the front. In AWS the host names it, here the path."""
     stage = urlsplit(outputs.get("EndpointURL", "")).path.strip("/") or "api"
     return f"{aws.endpoint_url}/_aws/execute-api/{outputs['RestAPIId']}/{stage}"
 
@@ -197,21 +266,31 @@ def key_set_url(aws: Aws, outputs: deploy.Outputs) -> str:
     return f"{aws.endpoint_url}/{outputs['UserPoolId']}/.well-known/jwks.json"
 
 
-def parameters(aws: Aws, outputs: deploy.Outputs, their: TikTok | None) -> dict[str, str]:
-    """Where this stack differs from one in AWS: addresses."""
+def verify_sender(aws: Aws) -> None:
+    """Verify the sender of notices' mails, as an owner does with SES; may be repeated."""
+    with contextlib.suppress(aws.ses.exceptions.AlreadyExistsException):
+        aws.ses.create_email_identity(EmailIdentity=NOTICES_FROM)
+
+
+def parameters(aws: Aws, public_url: str, their: TikTok | None) -> dict[str, str]:
+    """Return the parameters in which this stack differs from one in AWS: addresses."""
     values: dict[str, str] = {
+        "Architecture": machine.architecture(),
         "IdentityEndpoint": aws.endpoint_url,
         "RequireTls": "false",
         "DeletionProtection": "false",
         "MailIdentityArn": f"arn:aws:ses:{REGION}:000000000000:identity/{mail.DOMAIN}",
         "MailFrom": f"Greenroom <invitations@{mail.DOMAIN}>",
+        "NoticesFrom": NOTICES_FROM,
+        "PublicUrl": public_url,
+        "StorageEndpoint": aws.endpoint_url,
+        "WebhookTestNetworks": "127.0.0.0/8",  # a receiver on this machine is what can be tried
     }
-    if "RestAPIId" in outputs:
-        values["PublicUrl"] = public_url(aws, outputs)
     if their:
         values["TikTokApiUrl"] = their.api_url
         values["TikTokAuthorizeUrl"] = their.authorize_url
         values["TikTokClientKey"] = their.client_key
+        values["TikTokPkce"] = their.pkce
         if their.upload_hosts:
             values["TikTokUploadHosts"] = their.upload_hosts
     return values
@@ -227,15 +306,15 @@ def _seed(
     for needed in ("RestAPIId", "UserPoolId", "UserPoolClientId"):
         if needed not in outputs:
             raise Failure(f"The stack has no output {needed}.", "Add it to infra/.")
-    api_url = public_url(aws, outputs)
     if their:
         if secret_name := outputs.get("TikTokSecretName"):
             _keep_secret(aws, secret_name, their.client_secret)
-        their.register(api_url)
+        their.register(_public_url(kept))
     passwords = seed.create_people(aws, outputs["UserPoolId"], kept)
     program_id = seed.create_program(aws, choices.project)
     return {
-        "api_url": api_url,
+        "api_url": _public_url(kept),
+        "gateway_url": gateway_url(aws, outputs),
         "tiktok_url": their.api_url if their else None,
         "identity": {
             "issuer": f"https://cognito-idp.{REGION}.amazonaws.com/{outputs['UserPoolId']}",
@@ -256,6 +335,7 @@ def _seed(
             "folder": str(choices.home.logs),
             "cloud": str(choices.home.log("cloud")),
             "tiktok": str(choices.home.log("tiktok")),
+            "front": str(choices.home.log("front")),
         },
     }
 
@@ -300,7 +380,7 @@ def _watch(children: dict[str, subprocess.Popen[bytes]]) -> None:
 
 @contextlib.contextmanager
 def _signals_raise() -> Iterator[None]:
-    """The first signal begins an orderly stop, which further ones do not disturb."""
+    """Begin an orderly stop at the first signal; further ones do not disturb it."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -1,4 +1,4 @@
-"""The demo program and its four people: made once, and whole again after every start."""
+"""The demo program and its four people: created once, and complete after every start."""
 
 import contextlib
 import json
@@ -24,7 +24,7 @@ SEEDED = "/greenroom-local/demo-program"
 
 
 def create_program(aws: Aws, project: Path) -> str | None:
-    """The id of the demo program, made by the same command that makes one in AWS."""
+    """Return the id of the demo program; create it by the command that creates one in AWS."""
     if not (project / "commands" / "__main__.py").is_file():
         return None
     try:
@@ -56,7 +56,7 @@ def create_program(aws: Aws, project: Path) -> str | None:
 
 
 def program_id_in(output: str) -> str | None:
-    """The command's answer is JSON, alone or in its last line."""
+    """Return the program id in the JSON that the command prints, alone or as its last line."""
     for text in (output, *reversed(output.strip().splitlines())):
         try:
             answer = json.loads(text)
@@ -68,7 +68,7 @@ def program_id_in(output: str) -> str | None:
 
 
 def create_people(aws: Aws, user_pool_id: str, kept: dict[str, Any]) -> dict[str, str]:
-    """Everybody can sign in with the password kept for them; their passwords by address."""
+    """Let all people sign in with the passwords kept for them; return these by address."""
     passwords: dict[str, str] = kept.setdefault("passwords", {})
     for email in ROLES:
         # The parts at both ends satisfy any usual password policy.

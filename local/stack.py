@@ -1,4 +1,4 @@
-"""What a running stack tells about itself: `stack.json`, and how to come to one."""
+"""Finds, starts and stops a stack; `stack.json` describes a running one."""
 
 import os
 import signal
@@ -37,6 +37,17 @@ class RunningStack:
         return str(self.content["api_url"])
 
     @property
+    def console_url(self) -> str | None:
+        """Return the console's address; None for a stack without it."""
+        url = self.content.get("console_url")
+        return str(url) if url else None
+
+    @property
+    def gateway_url(self) -> str:
+        """Return the API's own address, without the front that serves it with the console."""
+        return str(self.content["gateway_url"])
+
+    @property
     def tiktok_url(self) -> str | None:
         url = self.content.get("tiktok_url")
         return str(url) if url else None
@@ -61,7 +72,7 @@ class RunningStack:
 
 
 def find(home: Home) -> RunningStack | None:
-    """The running stack of this folder, or None: not running, or not yet ready."""
+    """Return the running stack of this folder; None if it does not run or is not ready."""
     # A killed run leaves a stack.json behind; only the living holder says that it is true.
     if not is_held(home) or not read_json(home.lock_file).get("ready"):
         return None
@@ -84,11 +95,11 @@ class Supervisor:
     process: subprocess.Popen[bytes]
 
     def leave(self) -> None:
-        """It goes on by itself: this process no longer answers for it."""
+        """Let it run on, no longer stopped by this process."""
         self.process.returncode = self.process.poll() or 0
 
     def stop(self) -> None:
-        """Ends it in order, its state kept."""
+        """Stop it in order, and keep its state."""
         if self.process.poll() is None:
             self.process.terminate()
         try:
@@ -101,7 +112,7 @@ class Supervisor:
 
 
 def start_in_background(home: Home, options: tuple[str, ...] = ()) -> Supervisor:
-    """A `run` that outlives this process unless stopped; its words go to `logs/run.log`."""
+    """Start a `run` that outlives this process unless stopped; it logs to `logs/run.log`."""
     log = home.log("run")
     arguments = ["run", "--in-background", "--home", str(home.root), *options]
     with log.open("wb") as output:
@@ -120,7 +131,7 @@ def start_in_background(home: Home, options: tuple[str, ...] = ()) -> Supervisor
 def wait_until_ready(
     home: Home, supervisor: Supervisor | None = None, *, show: bool = False
 ) -> RunningStack:
-    """Waits for `stack.json`, showing what the `run` prints; fails with its words if it ends."""
+    """Wait for `stack.json`, showing the output of the `run`; fail with it if the run ends."""
     deadline = time.monotonic() + READY_SECONDS
     shown = _Follower(home.log("run")) if show and supervisor else None
     while time.monotonic() < deadline:
@@ -144,7 +155,7 @@ def wait_until_ready(
 
 
 def stop(home: Home) -> bool:
-    """Stops the running stack of this folder, whoever started it. False if there was none."""
+    """Stop the running stack of this folder, whoever started it; False if there was none."""
     if not is_held(home):
         return False
     pid = read_json(home.lock_file).get("pid")
@@ -160,7 +171,7 @@ def stop(home: Home) -> bool:
 
 
 class _Follower:
-    """Prints what is added to a file."""
+    """Print what is appended to a file."""
 
     def __init__(self, file: Path) -> None:
         self._file = file

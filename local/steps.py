@@ -1,4 +1,4 @@
-"""Numbered steps with their times, on standard output, never silent for long."""
+"""Numbered steps on standard output, with their times and signs of life."""
 
 import threading
 import time
@@ -9,7 +9,7 @@ TICK_SECONDS = 10.0
 
 
 class Steps:
-    """Prints `[2/6] Title ...` when a step begins and how long it took when it ends."""
+    """Prints `[2/6] Title ...` when a step begins, and how long it took when it ends."""
 
     def __init__(self, total: int) -> None:
         self._total = total

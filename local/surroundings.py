@@ -1,4 +1,4 @@
-"""What of the caller's environment a local stack may see: no account, no profile, no proxy home."""
+"""Limits what a local stack sees of the caller's environment: no account, no profile."""
 
 import os
 from collections.abc import Mapping, MutableMapping
@@ -32,7 +32,7 @@ PASSED_ON = frozenset(
 
 
 def keep_to_this_machine(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Takes a real account's settings away from this process and all it starts."""
+    """Remove a real account's settings from this process and all that it starts."""
     for name in [name for name in environment if name.startswith("AWS_")]:
         if name != "AWS_CA_BUNDLE":
             del environment[name]

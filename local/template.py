@@ -1,22 +1,32 @@
-"""CloudFormation files: read with their short tags, put together, looked over."""
+"""CloudFormation files: read with their short tags, merged, checked."""
 
+import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from local import functions
 from local.failure import Failure
 
-SECTIONS = ("Parameters", "Mappings", "Conditions", "Resources", "Outputs")
+SECTIONS = ("Globals", "Parameters", "Mappings", "Conditions", "Resources", "Outputs")
+DECLARATIONS = ("Settings", "Functions")
+"""Sections of our own, which `local.functions` expands."""
 FUNCTION = "AWS::Serverless::Function"
+API = "AWS::Serverless::Api"
+UNKNOWN = "MISSING_AUTHENTICATION_TOKEN"
+"""API Gateway's name for what it answers at an address where nothing is."""
+ANY_METHOD = "x-amazon-apigateway-any-method"
+PATH_PARAMETER = re.compile(r"\{([^}+]+)\+?\}")
 LOGICAL_ID = re.compile(r"[A-Za-z0-9]{1,255}")
 
 Template = dict[str, Any]
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as CloudFormation reads it: `!GetAtt A.B` is `{"Fn::GetAtt": ["A", "B"]}`."""
+    """A YAML loader for CloudFormation: `!GetAtt A.B` is `{"Fn::GetAtt": ["A", "B"]}`."""
 
 
 def _short_tag(loader: yaml.SafeLoader, name: str, node: yaml.Node) -> dict[str, Any]:
@@ -61,7 +71,11 @@ def read(file: Path) -> Template:
         raise Failure(f"{file} is not YAML: {error}", "Correct it and run again.") from None
     if content is None:
         return {}
-    if not isinstance(content, dict) or not set(content) <= {*SECTIONS, "Description"}:
+    if not isinstance(content, dict) or not set(content) <= {
+        *SECTIONS,
+        *DECLARATIONS,
+        "Description",
+    }:
         raise Failure(
             f"{file} has other sections than {', '.join(SECTIONS)}.", "Move or rename them."
         )
@@ -69,7 +83,15 @@ def read(file: Path) -> Template:
 
 
 def together(folder: Path) -> Template:
-    """All `*.yaml` of a folder as one template. A name may stand in one file only."""
+    """Return all `*.yaml` of a folder as one template, its declarations expanded.
+
+    A name may stand in one file only.
+    """
+    return functions.expand(declarations(folder))
+
+
+def declarations(folder: Path) -> Template:
+    """Return all `*.yaml` of a folder merged, as they are written."""
     merged: Template = {}
     origin: dict[tuple[str, str], Path] = {}
     for file in sorted(folder.glob("*.yaml")):
@@ -88,8 +110,60 @@ def together(folder: Path) -> Template:
     return merged
 
 
+def answer_unknown(template: Template) -> None:
+    """Have the gateway answer 404 where no route is: unknown addresses, and methods of known ones.
+
+    Left alone it takes a bearer token at an unknown address for a broken signature, and says 403.
+    It answers by itself, without a function; what it says is that of its own answer for unknown
+    addresses, in `infra/api.yaml`.
+    """
+    for resource in template.get("Resources", {}).values():
+        if resource.get("Type") != API or "DefinitionBody" not in resource["Properties"]:
+            continue
+        properties = resource["Properties"]
+        answer = properties.get("GatewayResponses", {}).get(UNKNOWN)
+        if not answer:
+            continue
+        paths = properties["DefinitionBody"].setdefault("paths", {})
+        paths.setdefault("/{proxy+}", {})
+        for path, methods in paths.items():
+            methods.setdefault(ANY_METHOD, _unknown(path, answer))
+
+
+def _unknown(path: str, answer: Mapping[str, Any]) -> dict[str, Any]:
+    status = str(answer["StatusCode"])
+    headers: Mapping[str, str] = answer["ResponseParameters"]["Headers"]
+    named = {f"method.response.header.{name}": value for name, value in headers.items()}
+    return {
+        "consumes": ["application/json"],
+        "produces": ["application/json"],
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "type": "string"}
+            for name in PATH_PARAMETER.findall(path)
+        ],
+        "responses": {
+            status: {
+                "description": "There is no such address",
+                "headers": {name: {"type": "string"} for name in headers},
+            }
+        },
+        "x-amazon-apigateway-integration": {
+            "type": "mock",
+            "passthroughBehavior": "never",
+            "requestTemplates": {"application/json": json.dumps({"statusCode": int(status)})},
+            "responses": {
+                "default": {
+                    "statusCode": status,
+                    "responseParameters": named,
+                    "responseTemplates": dict(answer["ResponseTemplates"]),
+                }
+            },
+        },
+    }
+
+
 def strays(template: Template) -> list[str]:
-    """What a misspelt name in `infra/` leaves behind, in words; nothing when all is well.
+    """Describe what misspelt names in `infra/` leave behind; empty when all is well.
 
     Chalice merges without asking: a wrong name makes a resource, or an event of a function, that
     has only what was meant to be added.

@@ -1,4 +1,4 @@
-"""Which TikTok a stack talks to: the sandbox it starts itself, or the one named by the caller."""
+"""The TikTok that a stack talks to: its own sandbox, or the one that is named."""
 
 import importlib.util
 import os
@@ -24,37 +24,49 @@ PREFERRED_PORT = 4580
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 TIMEOUT_SECONDS = 5.0
+SECRET_VARIABLE = "TIKTOK_CLIENT_SECRET"  # noqa: S105  a variable's name
 CALLBACK = "/tiktok/callback"
 WEBHOOK = "/tiktok/webhook"
 
 
 @dataclass(frozen=True)
 class TikTok:
-    """Addresses of a TikTok, and Greenroom's registration with it."""
+    """Addresses of a TikTok, and Greenroom's registration with it.
+
+    `own`: it is the sandbox that this stack has started itself. `pkce` is the stack's parameter of
+    that name: an own sandbox requires what the stack sends.
+    """
 
     api_url: str
     authorize_url: str
     client_key: str
     client_secret: str
     upload_hosts: str | None
+    own: bool = False
+    pkce: str = "off"
 
     def register(self, public_url: str) -> None:
-        """Tells a sandbox on this machine where Greenroom is; a real TikTok is told in its portal.
+        """Register Greenroom's addresses with a sandbox on this machine.
 
-        Another stand-in than ours may not know the question, which is fine.
+        Nothing secret is told: our own sandbox was started with the client secret, and what else
+        listens there need not be a sandbox. Another stand-in than ours may not know the question,
+        which is fine.
         """
         if urlsplit(self.api_url).hostname != ports.LOOPBACK:
             return
+        addresses: dict[str, object] = {
+            "redirect_uris": [f"{public_url}{CALLBACK}"],
+            "webhook_url": f"{public_url}{WEBHOOK}",
+        }
+        if self.own:
+            addresses["hold_webhooks"] = False
+            addresses["pkce_required"] = self.pkce != "off"
         try:
             answer = requests.post(
                 f"{self.api_url}/_sandbox/app",
-                json={
-                    "client_key": self.client_key,
-                    "client_secret": self.client_secret,
-                    "redirect_uris": [f"{public_url}{CALLBACK}"],
-                    "webhook_url": f"{public_url}{WEBHOOK}",
-                },
+                json=addresses,
                 timeout=TIMEOUT_SECONDS,
+                allow_redirects=False,
             )
         except requests.RequestException:
             raise Failure(
@@ -79,7 +91,7 @@ def sandbox_is_here(project: Path = PROJECT) -> bool:
 def named_by_caller(
     kept: dict[str, Any], environment: Mapping[str, str] = os.environ
 ) -> TikTok | None:
-    """The TikTok of TIKTOK_API_URL, with TIKTOK_AUTHORIZE_URL and the app's key and secret."""
+    """Return the TikTok of TIKTOK_API_URL, TIKTOK_AUTHORIZE_URL and the app's key and secret."""
     api_url = environment.get("TIKTOK_API_URL", "").rstrip("/")
     if not api_url:
         return None
@@ -92,11 +104,17 @@ def named_by_caller(
         environment.get("TIKTOK_CLIENT_KEY") or key,
         environment.get("TIKTOK_CLIENT_SECRET") or secret,
         environment.get("TIKTOK_UPLOAD_HOSTS") or own_hosts,
+        pkce=pkce_of(environment),
     )
 
 
+def pkce_of(environment: Mapping[str, str] = os.environ) -> str:
+    """Return the setting TIKTOK_PKCE, `off` by default: whether consents carry a challenge."""
+    return environment.get("TIKTOK_PKCE") or "off"
+
+
 def registration(kept: dict[str, Any]) -> tuple[str, str]:
-    """The client key and secret of this stack, made once."""
+    """Return the client key and secret of this stack, made once."""
     kept.setdefault("tiktok_client_key", f"greenroom{secrets.token_hex(6)}")
     kept.setdefault("tiktok_client_secret", secrets.token_hex(24))
     return str(kept["tiktok_client_key"]), str(kept["tiktok_client_secret"])
@@ -109,18 +127,33 @@ def start_sandbox(
     url = f"http://{ports.LOOPBACK}:{port}"
     home.tiktok.mkdir(parents=True, exist_ok=True)
     home.log("tiktok").write_bytes(b"")
-    # The API's address is known after the deployment only, and told then.
-    unknown = f"http://{ports.LOOPBACK}:1"
-    arguments = ["-m", SANDBOX, "--port", str(port), "--state", str(home.tiktok)]
-    arguments += ["--client-key", key, "--client-secret", secret]
-    arguments += ["--redirect-uri", unknown + CALLBACK, "--webhook-url", unknown + WEBHOOK]
-    environment = for_children() | {"PYTHONPATH": str(PROJECT), "PYTHONUNBUFFERED": "1"}
+    # The API's address is known after the deployment only, and told then. What it was the last
+    # time may be another program's by now.
+    arguments = [
+        "-m",
+        SANDBOX,
+        "--port",
+        str(port),
+        "--state",
+        str(home.tiktok),
+        "--forget-app-urls",
+    ]
+    arguments += ["--client-key", key, "--client-secret-env", SECRET_VARIABLE]
+    environment = for_children() | {
+        "PYTHONPATH": str(PROJECT),
+        "PYTHONUNBUFFERED": "1",
+        SECRET_VARIABLE: secret,
+    }
     process = processes.spawn(home, "tiktok", Path(sys.executable), arguments, environment)
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        if _is_healthy(url):
-            tiktok = TikTok(url, f"{url}/v2/auth/authorize/", key, secret, ports.LOOPBACK)
-            return tiktok, process
+        # Another program may have taken the port a moment ago, and answer in its stead.
+        if f"ready on {url}\n" in home.log("tiktok").read_text("utf-8") and _is_healthy(url):
+            # With its port: an upload address from before a move is another program's now.
+            hosts = f"{ports.LOOPBACK}:{port}"
+            page = f"{url}/v2/auth/authorize/"
+            own = TikTok(url, page, key, secret, hosts, own=True, pkce=pkce_of())
+            return own, process
         time.sleep(0.1)
     processes.stop_process(process, STOP_SECONDS)
     raise Failure(

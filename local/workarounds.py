@@ -1,4 +1,4 @@
-"""What ministack 1.5.33 does otherwise than AWS, put right here so that the product need not know.
+"""Corrects where ministack 1.5.33 differs from AWS, so that the product need not know.
 
 Each function says what was measured. Everything may be done twice.
 """
@@ -18,7 +18,7 @@ INTEGRATION = "x-amazon-apigateway-integration"
 
 
 def fit_template(template: Template) -> Template:
-    """What can be put right before deploying: a copy of the template with it."""
+    """Return a copy of the template with what can be corrected before deploying."""
     fitted = copy.deepcopy(template)
     for api in _apis(fitted):
         _name_binary_types(api)
@@ -26,11 +26,12 @@ def fit_template(template: Template) -> Template:
     for resource in fitted["Resources"].values():
         if resource["Type"] == "AWS::IAM::Role":
             _grant_batches(resource["Properties"])
+            _mail_from_anywhere(resource["Properties"])
     return fitted
 
 
 def after_deployment(aws: Aws, template: Template, outputs: Mapping[str, str]) -> None:
-    """What can only be put right in the deployed stack."""
+    """Correct what can only be corrected in the deployed stack."""
     switch_on_expiry(aws, template)
     answer_preflight(aws, template, outputs)
     answer_at_the_gateway(aws, template, outputs)
@@ -59,6 +60,17 @@ def _grant_batches(role: dict[str, Any]) -> None:
             actions = [actions] if isinstance(actions, str) else actions
             if "sqs:SendMessage" in actions:
                 statement["Action"] = [*actions, "sqs:SendMessageBatch"]
+
+
+def _mail_from_anywhere(role: dict[str, Any]) -> None:
+    """Read in its source: a mail is asked for on `*`, not on its identity as in AWS.
+
+    A grant on the identity alone would refuse every mail here.
+    """
+    for policy in role.get("Policies", ()):
+        for statement in policy["PolicyDocument"]["Statement"]:
+            if statement["Action"] == "ses:SendEmail":
+                statement["Resource"] = "*"
 
 
 def answer_at_the_gateway(aws: Aws, template: Template, outputs: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Zips that are the same bytes for the same content: no times, no owners, one compression."""
+"""Reproducible zips: the same content gives the same bytes, without times and owners."""
 
 import zipfile
 

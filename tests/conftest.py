@@ -1,11 +1,13 @@
 """What all tests share: nothing here can reach an AWS account or a stack that somebody uses."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from chalicelib.foundation.logging import logger
 from local.surroundings import keep_to_this_machine
 
 # How long an example takes says something about the machine, never about the code.
@@ -31,3 +33,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def clips() -> Path:
     """The folder of test videos."""
     return Path(__file__).parent / "clips"
+
+
+@pytest.fixture
+def caplog(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """Capture our logger's records too: it hands nothing on, for Lambda would write it twice."""
+    logger.addHandler(caplog.handler)
+    yield caplog
+    logger.removeHandler(caplog.handler)

@@ -3,18 +3,20 @@
 import hashlib
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from chalicelib.foundation.texts import clean_line, clean_paragraphs, is_visible
 from chalicelib.programs.model import MAX_DISCLOSURE
 from chalicelib.videos.model import VideoFacts, VideoProblem
 
 DEFAULT_INSTRUCTIONS = "Share this video on TikTok"
 MAX_INSTRUCTIONS = 2000
 MAX_POINTS = 1_000_000
+MAX_TIME = len("2027-01-15T09:00:00.123456789+01:00")
 MAX_ADDRESSED = 20
 MAX_CAPTIONS = 10
 MAX_HASHTAGS = 30
@@ -39,10 +41,15 @@ REMINDER = (
 )
 """Read before sending and after it: TikTok takes no text, and only the member can post."""
 
-_UNSEEN = frozenset({"Cc", "Cf", "Mc", "Me", "Mn", "Zl", "Zp", "Zs"})
-_WALL_CLOCK = re.compile(
-    r"^[12]\d{3}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?(?P<offset>Z|[+-]\d{2}:\d{2})?$"
+_TIME = re.compile(
+    r"(?P<day>(?P<year>\d{4})-\d{2}-\d{2})T(?P<clock>\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)"
+    r"(?P<offset>Z|[+-]\d{2}:\d{2})?",
+    re.ASCII | re.IGNORECASE,
 )
+_DAY_ALONE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_DISTANT = re.compile(r"\+?0*[1-9]\d{4,}-\d{2}-\d{2}(T.*)?", re.ASCII | re.IGNORECASE)
+_FIRST_YEAR, _LAST_YEAR = 2000, 2999
+"""Since then all zones differ by whole minutes from UTC; beyond it no time is within five years."""
 
 
 class Network(StrEnum):
@@ -104,7 +111,8 @@ class Activity:
     Without `channel_ids` it is for everybody. A `disclosure` of None is the program's own line, an
     empty one none at all. `version` counts what managers changed. `performed` is set with the first
     performance and stays: the video can no longer be changed. `featured_changes` are the latest
-    instants at which `featured` was turned.
+    instants at which `featured` was turned. `posted_bonus` are points that come on top when the
+    video is posted.
     """
 
     program_id: str
@@ -133,13 +141,18 @@ class Activity:
     performed: bool = False
     archived_at: datetime | None = None
     featured_changes: tuple[datetime, ...] = ()
+    posted_bonus: int = 0
 
     def is_for(self, channels: frozenset[str]) -> bool:
-        """Tell whether it is addressed to a member of these channels."""
+        """Return whether it is addressed to a member of these channels."""
         return is_addressed(self.channel_ids, channels)
 
+    def channels_of(self, channels: frozenset[str]) -> frozenset[str]:
+        """Return those of a member's channels by which it reaches them: all, if for everybody."""
+        return channels & self.channel_ids if self.channel_ids else channels
+
     def status_at(self, now: datetime) -> ActivityStatus:
-        """Tell the status at an instant, exact to the second, swept or not."""
+        """Return the status at an instant, exact to the second, swept or not."""
         if self.state is not ActivityState.PUBLISHED:
             return ActivityStatus(self.state.value)
         if self.ends_at is not None and now >= self.ends_at:
@@ -151,24 +164,23 @@ class Activity:
     def is_open_at(self, now: datetime) -> bool:
         return self.status_at(now) is ActivityStatus.ACTIVE
 
+    def unarchived(self) -> "Activity":
+        """Return it back in the lists: over, as archiving ended it, or rejected as it was."""
+        state = ActivityState.REJECTED if self.problems else ActivityState.ENDED
+        return replace(self, state=state, archived_at=None, version=self.version + 1)
+
 
 def instant_of(text: str, time_zone: str) -> datetime:
     """Read a wall-clock time such as `2026-12-01T09:00`, meant in a time zone, as an instant.
 
-    An offset (`...T02:30+02:00`) or `Z` says which instant is meant by itself. Raises
-    `InvalidTime`: `invalid_time`, or on a day the clocks change `time_does_not_exist` or
+    With an offset (`...T02:30+02:00`) or `Z` it is an instant by itself, as RFC 3339 writes it;
+    either may have seconds and fractions of one. Raises `InvalidTime`: `invalid_time`,
+    `in_the_past`, `too_far_ahead`, or on a day the clocks change `time_does_not_exist` or
     `time_exists_twice`.
     """
-    found = _WALL_CLOCK.match(text)
-    try:
-        told = datetime.fromisoformat(text) if found else None
-        instant = told.astimezone(UTC) if told and told.tzinfo else None
-    except (ValueError, OverflowError):
-        told = None
-    if told is None:
-        raise InvalidTime("invalid_time", "Write a time as 2026-12-01T09:00.")
-    if instant is not None:
-        return instant
+    told = _read_time(text)
+    if told.tzinfo:
+        return told.astimezone(UTC)
     zone = ZoneInfo(time_zone)
     earlier, later = (told.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
     if earlier.utcoffset() == later.utcoffset():
@@ -190,6 +202,39 @@ def instant_of(text: str, time_zone: str) -> datetime:
     )
 
 
+def _read_time(text: str) -> datetime:
+    found = _TIME.fullmatch(text)
+    if found is None:
+        if _DISTANT.fullmatch(text):  # JavaScript writes `+010000-01-01T00:00:00.000Z`
+            raise _too_far_ahead("too_far_ahead")
+        if _DAY_ALONE.fullmatch(text):
+            _check(date.fromisoformat, text, f"day as {text}")
+        raise InvalidTime("invalid_time", "Write a time as 2026-12-01T09:00.")
+    if int(found["year"]) < _FIRST_YEAR:
+        raise InvalidTime("in_the_past", f"Times before the year {_FIRST_YEAR} are too long ago.")
+    if int(found["year"]) > _LAST_YEAR:
+        raise _too_far_ahead("too_far_ahead")
+    for read, part, kind in (
+        (date.fromisoformat, found["day"], "day"),
+        (time.fromisoformat, found["clock"], "time of day"),
+        (datetime.fromisoformat, text.upper(), "offset from UTC"),
+    ):
+        shown = found["offset"] if kind.startswith("offset") else part
+        _check(read, part, f"{kind} as {shown}")
+    return datetime.fromisoformat(text.upper())
+
+
+def _check(read: Callable[[str], object], part: str, shown: str) -> None:
+    try:
+        read(part)
+    except ValueError:
+        raise InvalidTime("invalid_time", f"There is no such {shown}.") from None
+
+
+def _too_far_ahead(code: str) -> InvalidTime:
+    return InvalidTime(code, "Times may be at most five years ahead.")
+
+
 def check_window(
     starts_at: datetime | None,
     ends_at: datetime | None,
@@ -208,11 +253,11 @@ def check_window(
         raise InvalidTime("ends_at.before_start", "The end must be after the start.")
     for name, instant in (("starts_at", starts_at), ("ends_at", ends_at)):
         if instant is not None and instant not in kept and instant > now + MAX_AHEAD:
-            raise InvalidTime(f"{name}.too_far_ahead", "Times may lie five years ahead at most.")
+            raise _too_far_ahead(f"{name}.too_far_ahead")
 
 
 def is_addressed(channel_ids: Collection[str], channels: frozenset[str]) -> bool:
-    """Tell whether what is for these channels is for a member of those; no channels: everybody."""
+    """Return whether what is for these channels is for a member of those; none: everybody."""
     return not channel_ids or not channels.isdisjoint(channel_ids)
 
 
@@ -236,7 +281,7 @@ class OpenActivity:
         return begun and (self.ends_at is None or self.ends_at > now)
 
     def rank_in(self, paging: "Paging") -> str:
-        """Give its place in a feed, descending: featured as its first page knew, then newest."""
+        """Return its place in a feed, descending: featured as its first page knew, then newest."""
         unknown = sum(1 for each in self.featured_changes if not paging.knew_of(each))
         return f"{int(self.featured ^ bool(unknown % 2))}#{self.activity_id}"
 
@@ -342,8 +387,8 @@ def normalized_hashtags(given: Sequence[str]) -> tuple[str, ...]:
     """Write hashtags as `#word`, each once in whatever case. Raises `InvalidText`."""
     found: dict[str, str] = {}
     for number, each in enumerate(given):
-        word = unicodedata.normalize("NFC", each.strip()).removeprefix("#")
-        if len(word) > MAX_HASHTAG or not all(map(_in_hashtag, word)) or not _is_seen(word):
+        word = clean_line(each).removeprefix("#")
+        if len(word) > MAX_HASHTAG or not all(map(_in_hashtag, word)) or not is_visible(word):
             raise InvalidText(
                 f"hashtags.{number}",
                 "invalid_hashtag",
@@ -359,16 +404,11 @@ def _in_hashtag(letter: str) -> bool:
     return unicodedata.category(letter)[0] in "LMN" or letter in "_\u200c\u200d"
 
 
-def _is_seen(text: str) -> bool:
-    """Tell whether there is more than joiners, spaces and what else leaves no mark."""
-    return any(unicodedata.category(letter) not in _UNSEEN for letter in text)
-
-
 def normalized_captions(given: Sequence[str]) -> tuple[str, ...]:
     """Bring captions into one form, each once; blank ones are refused. Raises `InvalidText`."""
-    plain = [unicodedata.normalize("NFC", "\n".join(each.strip().splitlines())) for each in given]
+    plain = [clean_paragraphs(each) for each in given]
     for number, caption in enumerate(plain):
-        if not _is_seen(caption):
+        if not caption:
             raise InvalidText(f"captions.{number}", "blank", "A caption must not be blank.")
     return tuple(dict.fromkeys(plain))
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, cast
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field
 
 from chalicelib.activities.model import (
     DEFAULT_INSTRUCTIONS,
@@ -15,17 +15,21 @@ from chalicelib.activities.model import (
     MAX_INSTRUCTIONS,
     MAX_POINTS,
     MAX_POST_TEXT,
+    MAX_TIME,
     REMINDER,
     Activity,
     ActivityStatus,
     Network,
     PostText,
 )
+from chalicelib.activities.problems import ActivityProblem
 from chalicelib.activities.service import ActivityService, Changes, Wanted
-from chalicelib.foundation.http import MAX_ID_LENGTH, Answer, Request, Who, endpoint
+from chalicelib.foundation.fields import LINE, PARAGRAPHS
+from chalicelib.foundation.http import MAX_ID_LENGTH, Answer, Request, RequiredRole, endpoint
 from chalicelib.foundation.identity import Caller, TikTokState
 from chalicelib.foundation.problems import ProblemCode
 from chalicelib.foundation.queries import PageQuery
+from chalicelib.foundation.schemas import Schema
 from chalicelib.programs.model import MAX_DISCLOSURE, local_time
 from chalicelib.videos.model import Preview
 from chalicelib.videos.views import VideoProblemView, VideoView
@@ -33,19 +37,26 @@ from chalicelib.videos.views import VideoProblemView, VideoView
 WallClock = Annotated[
     str,
     Field(
-        max_length=25,
+        max_length=MAX_TIME,
         examples=["2027-01-15T09:00"],
-        description="Wall-clock time in your own time zone; an offset may be added",
+        description="Wall-clock time in your own time zone; with Z or an offset, an instant",
     ),
 ]
 
 
 UploadId = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]
-Instructions = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_INSTRUCTIONS)
-]
+Instructions = Annotated[str, Field(min_length=1, max_length=MAX_INSTRUCTIONS), PARAGRAPHS]
 Points = Annotated[int, Field(ge=0, le=MAX_POINTS, description="Of performances made from now on")]
-Featured = Annotated[bool, Field(description="Above everything else in the feed")]
+PostedBonus = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=MAX_POINTS,
+        description="Extra points, once, when TikTok says that the video was posted; 0: none. For "
+        "performances made from now on; nothing takes it back",
+    ),
+]
+Featured = Annotated[bool, Field(description="Shown above everything else in the feed")]
 ChannelIds = Annotated[
     list[Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]],
     Field(
@@ -55,7 +66,7 @@ ChannelIds = Annotated[
 ]
 CampaignId = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]
 Captions = Annotated[
-    list[Annotated[str, Field(max_length=MAX_POST_TEXT)]],
+    list[Annotated[str, Field(max_length=MAX_POST_TEXT), PARAGRAPHS]],
     Field(
         max_length=MAX_CAPTIONS,
         description="Each member is dealt one. With hashtags and disclosure it must fit into "
@@ -63,12 +74,12 @@ Captions = Annotated[
     ),
 ]
 Hashtags = Annotated[
-    list[Annotated[str, Field(max_length=MAX_HASHTAG + 1)]], Field(max_length=MAX_HASHTAGS)
+    list[Annotated[str, Field(max_length=MAX_HASHTAG + 1), LINE]], Field(max_length=MAX_HASHTAGS)
 ]
 Disclosure = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, max_length=MAX_DISCLOSURE, pattern=r"^[^\r\n]*$"),
-    Field(description="A line; null: the program's own, empty: none"),
+    Field(max_length=MAX_DISCLOSURE, description="A line; null: the program's own, empty: none"),
+    LINE,
 ]
 Version = Annotated[int, Field(ge=1, description="The `version` the activity had when you saw it")]
 
@@ -84,20 +95,21 @@ LABELS = {
 }
 
 
-class NewActivity(BaseModel):
+class NewActivity(Schema):
     model_config = ConfigDict(extra="forbid")
 
     upload_id: UploadId
     network: Network = Network.TIKTOK_VIDEO
     instructions: Instructions = DEFAULT_INSTRUCTIONS
     points: Points = 0
+    posted_bonus: PostedBonus = 0
     featured: Featured = False
     starts_at: WallClock | None = None
     ends_at: WallClock | None = None
-    channel_ids: ChannelIds = []
+    channel_ids: ChannelIds = []  # noqa: RUF012  pydantic copies it
     campaign_id: CampaignId | None = None
-    captions: Captions = []
-    hashtags: Hashtags = []
+    captions: Captions = []  # noqa: RUF012  pydantic copies it
+    hashtags: Hashtags = []  # noqa: RUF012  pydantic copies it
     disclosure: Disclosure | None = None
 
 
@@ -105,7 +117,7 @@ UNCHANGED: Any = Field(default_factory=lambda: None)
 """For a field that may be left out: no value stands for that, and the document shows none."""
 
 
-class DuplicateChanges(BaseModel):
+class DuplicateChanges(Schema):
     """What the duplicate has otherwise; what is not named it takes over."""
 
     model_config = ConfigDict(extra="forbid")
@@ -113,6 +125,7 @@ class DuplicateChanges(BaseModel):
     upload_id: UploadId = UNCHANGED
     instructions: Instructions = UNCHANGED
     points: Points = UNCHANGED
+    posted_bonus: PostedBonus = UNCHANGED
     featured: Featured = UNCHANGED
     starts_at: WallClock | None = UNCHANGED
     ends_at: WallClock | None = UNCHANGED
@@ -124,12 +137,12 @@ class DuplicateChanges(BaseModel):
 
 
 class ActivityChanges(DuplicateChanges):
-    """What is to change; what is not named stays."""
+    """Fields to change; a field that is left out stays as it is."""
 
     version: Version
 
 
-class SeenVersion(BaseModel):
+class SeenVersion(Schema):
     """Without a version, whatever it is like now."""
 
     model_config = ConfigDict(extra="forbid")
@@ -139,29 +152,30 @@ class SeenVersion(BaseModel):
 
 class ListQuery(PageQuery):
     campaign_id: CampaignId | None = None
-    archived: Annotated[
-        bool, Field(description="Those that are archived, instead of the others")
-    ] = False
+    archived: Annotated[bool, Field(description="Archived ones instead of the others")] = False
 
 
 class FeedQuery(PageQuery):
     campaign_id: CampaignId | None = None
 
 
-class ActivityView(BaseModel):
+class ActivityView(Schema):
     activity_id: str
     version: Annotated[int, Field(description="Counts the changes managers made")]
     status: ActivityStatus
     network: Network
     instructions: str
     points: int
+    posted_bonus: int
     featured: bool
     channel_ids: list[str]
     campaign_id: str | None
     captions: list[str]
     hashtags: list[str]
     disclosure: Annotated[str | None, Field(description="null: the program's own")]
-    performed: Annotated[bool, Field(description="Somebody performed it, so its video stays")]
+    performed: Annotated[
+        bool, Field(description="Somebody has performed it, so its video cannot change")
+    ]
     upload_id: str
     video: VideoView | None
     problems: list[VideoProblemView]
@@ -176,24 +190,25 @@ class ActivityView(BaseModel):
     archived_at: datetime | None
 
 
-class ActivityList(BaseModel):
+class ActivityList(Schema):
     items: list[ActivityView]
     next_cursor: str | None
 
 
-class ActionView(BaseModel):
-    """The one button of a feed item. The reminder is read before sending."""
+class ActionView(Schema):
+    """The one button of a feed item. Members read the reminder before sending."""
 
     kind: ActionKind
     label: str
     reminder: str
 
 
-class FeedItem(BaseModel):
+class FeedItem(Schema):
     activity_id: str
     network: Network
     instructions: str
     points: int
+    posted_bonus: int
     featured: bool
     campaign_id: str | None
     video: VideoView
@@ -213,38 +228,39 @@ class OwnFeedItem(FeedItem):
     dismissed: bool
 
 
-class Feed(BaseModel):
+class Feed(Schema):
     items: list[FeedItem]
     next_cursor: str | None
 
 
 @endpoint(
-    Who.MANAGER,
+    RequiredRole.MANAGER,
     body=NewActivity,
     answers={201: ActivityView},
     problems=(
         ProblemCode.NOT_FOUND,
-        ProblemCode.UPLOAD_NOT_RECEIVED,
-        ProblemCode.UPLOAD_NOT_VALID,
+        ActivityProblem.UPLOAD_NOT_RECEIVED,
+        ActivityProblem.UPLOAD_NOT_VALID,
+        ProblemCode.LIMIT_REACHED,
         ProblemCode.CHANGED_MEANWHILE,
     ),
     idempotent=True,
 )
 def create(service: ActivityService, request: Request[NewActivity, None]) -> Answer:
-    """Publish a TikTok Video activity; it is processing while its upload is being validated."""
+    """Create an activity; it is processing while its upload is being validated."""
     wanted = cast("Wanted", request.body.model_dump(exclude_unset=True, exclude={"upload_id"}))
     activity = service.create(request.caller, request.body.upload_id, request.made_id, **wanted)
     return Answer(201, _view(activity, request.caller, service.now()))
 
 
 @endpoint(
-    Who.MANAGER,
+    RequiredRole.MANAGER,
     query=ListQuery,
     answers={200: ActivityList},
     problems=(ProblemCode.INVALID_CURSOR,),
 )
 def list_newest(service: ActivityService, request: Request[None, ListQuery]) -> Answer:
-    """List the program's activities, newest first: all or a campaign's, archived or not."""
+    """List activities, newest first: all or a campaign's, archived or not."""
     query = request.query
     page = service.activities(
         request.caller,
@@ -260,29 +276,29 @@ def list_newest(service: ActivityService, request: Request[None, ListQuery]) -> 
     return Answer(200, ActivityList(items=items, next_cursor=page.next_cursor))
 
 
-@endpoint(Who.MANAGER, answers={200: ActivityView}, problems=(ProblemCode.NOT_FOUND,))
+@endpoint(RequiredRole.MANAGER, answers={200: ActivityView}, problems=(ProblemCode.NOT_FOUND,))
 def read(service: ActivityService, request: Request[None, None]) -> Answer:
-    """Read one activity."""
+    """Read an activity."""
     activity = service.activity(request.caller, request.path["activity_id"])
     view = _view(activity, request.caller, service.now(), service.preview(activity))
     return Answer(200, view)
 
 
 @endpoint(
-    Who.MANAGER,
+    RequiredRole.MANAGER,
     body=ActivityChanges,
     answers={200: ActivityView},
     problems=(
         ProblemCode.NOT_FOUND,
-        ProblemCode.ACTIVITY_ENDED,
-        ProblemCode.ACTIVITY_PERFORMED,
-        ProblemCode.UPLOAD_NOT_RECEIVED,
-        ProblemCode.UPLOAD_NOT_VALID,
+        ActivityProblem.ACTIVITY_ENDED,
+        ActivityProblem.ACTIVITY_PERFORMED,
+        ActivityProblem.UPLOAD_NOT_RECEIVED,
+        ActivityProblem.UPLOAD_NOT_VALID,
         ProblemCode.CHANGED_MEANWHILE,
     ),
 )
 def edit(service: ActivityService, request: Request[ActivityChanges, None]) -> Answer:
-    """Change an activity as one saw it; its video only while nobody has performed it."""
+    """Change an activity; its video only while nobody has performed it."""
     changes = cast("Changes", request.body.model_dump(exclude_unset=True, exclude={"version"}))
     activity = service.edit(
         request.caller, request.path["activity_id"], request.body.version, **changes
@@ -291,20 +307,21 @@ def edit(service: ActivityService, request: Request[ActivityChanges, None]) -> A
 
 
 @endpoint(
-    Who.MANAGER,
+    RequiredRole.MANAGER,
     body=DuplicateChanges,
     answers={201: ActivityView},
     problems=(
         ProblemCode.NOT_FOUND,
-        ProblemCode.ACTIVITY_REJECTED,
-        ProblemCode.UPLOAD_NOT_RECEIVED,
-        ProblemCode.UPLOAD_NOT_VALID,
+        ActivityProblem.ACTIVITY_REJECTED,
+        ActivityProblem.UPLOAD_NOT_RECEIVED,
+        ActivityProblem.UPLOAD_NOT_VALID,
+        ProblemCode.LIMIT_REACHED,
         ProblemCode.CHANGED_MEANWHILE,
     ),
     idempotent=True,
 )
 def duplicate(service: ActivityService, request: Request[DuplicateChanges, None]) -> Answer:
-    """Publish an activity again, as a new one; times that lie behind are left out."""
+    """Duplicate an activity; times in the past are left out."""
     changes = cast("Changes", request.body.model_dump(exclude_unset=True))
     activity = service.duplicate(
         request.caller, request.path["activity_id"], request.made_id, **changes
@@ -313,36 +330,56 @@ def duplicate(service: ActivityService, request: Request[DuplicateChanges, None]
 
 
 @endpoint(
-    Who.MANAGER,
+    RequiredRole.MANAGER,
     body=SeenVersion,
     answers={200: ActivityView},
     problems=(
         ProblemCode.NOT_FOUND,
-        ProblemCode.ACTIVITY_REJECTED,
+        ActivityProblem.ACTIVITY_REJECTED,
         ProblemCode.CHANGED_MEANWHILE,
     ),
 )
 def end(service: ActivityService, request: Request[SeenVersion, None]) -> Answer:
-    """End an activity now; it leaves every feed."""
+    """End an activity now."""
     activity = service.end(request.caller, request.path["activity_id"], request.body.version)
     return Answer(200, _view(activity, request.caller, service.now(), service.preview(activity)))
 
 
 @endpoint(
-    Who.MANAGER,
+    RequiredRole.MANAGER,
     body=SeenVersion,
     answers={200: ActivityView},
     problems=(ProblemCode.NOT_FOUND, ProblemCode.CHANGED_MEANWHILE),
 )
 def archive(service: ActivityService, request: Request[SeenVersion, None]) -> Answer:
-    """Put an activity away: it ends and leaves the list."""
+    """Archive an activity: it ends and leaves the list."""
     activity = service.archive(request.caller, request.path["activity_id"], request.body.version)
     return Answer(200, _view(activity, request.caller, service.now(), service.preview(activity)))
 
 
-@endpoint(Who.MEMBER, query=FeedQuery, answers={200: Feed}, problems=(ProblemCode.INVALID_CURSOR,))
+@endpoint(
+    RequiredRole.MANAGER,
+    body=SeenVersion,
+    answers={200: ActivityView},
+    problems=(ProblemCode.NOT_FOUND, ProblemCode.CHANGED_MEANWHILE),
+)
+def unarchive(service: ActivityService, request: Request[SeenVersion, None]) -> Answer:
+    """Bring an archived activity back into the list, as one that has ended.
+
+    One whose video was rejected comes back as rejected; one that is not archived stays as it is.
+    """
+    activity = service.unarchive(request.caller, request.path["activity_id"], request.body.version)
+    return Answer(200, _view(activity, request.caller, service.now(), service.preview(activity)))
+
+
+@endpoint(
+    RequiredRole.MEMBER,
+    query=FeedQuery,
+    answers={200: Feed},
+    problems=(ProblemCode.INVALID_CURSOR,),
+)
 def feed(service: ActivityService, request: Request[None, FeedQuery]) -> Answer:
-    """List the activities open to oneself: featured first, then newest."""
+    """List the activities open to you: featured first, then newest."""
     query = request.query
     page = service.feed(request.caller, query.limit, query.cursor, query.campaign_id)
     items = [
@@ -357,9 +394,9 @@ def feed(service: ActivityService, request: Request[None, FeedQuery]) -> Answer:
     return Answer(200, Feed(items=items, next_cursor=page.next_cursor))
 
 
-@endpoint(Who.MEMBER, answers={200: OwnFeedItem}, problems=(ProblemCode.NOT_FOUND,))
+@endpoint(RequiredRole.MEMBER, answers={200: OwnFeedItem}, problems=(ProblemCode.NOT_FOUND,))
 def feed_item(service: ActivityService, request: Request[None, None]) -> Answer:
-    """Read one activity that is open to oneself, also when it was performed or dismissed."""
+    """Read an activity that is open to you, also when performed or dismissed."""
     offered = service.offered(request.caller, request.path["activity_id"])
     preview = service.preview(offered.activity)
     item = _feed_item(offered.activity, offered.text, request.caller, preview)
@@ -372,19 +409,19 @@ def feed_item(service: ActivityService, request: Request[None, None]) -> Answer:
 
 
 @endpoint(
-    Who.MEMBER,
+    RequiredRole.MEMBER,
     answers={204: None},
-    problems=(ProblemCode.NOT_FOUND, ProblemCode.ALREADY_PERFORMED),
+    problems=(ProblemCode.NOT_FOUND, ActivityProblem.ALREADY_PERFORMED),
 )
 def dismiss(service: ActivityService, request: Request[None, None]) -> Answer:
-    """Take an activity out of one's own feed."""
+    """Dismiss an activity from your feed."""
     service.dismiss(request.caller, request.path["activity_id"])
     return Answer(204)
 
 
-@endpoint(Who.MEMBER, answers={204: None}, problems=(ProblemCode.NOT_FOUND,))
+@endpoint(RequiredRole.MEMBER, answers={204: None}, problems=(ProblemCode.NOT_FOUND,))
 def undismiss(service: ActivityService, request: Request[None, None]) -> Answer:
-    """Bring a dismissed activity back into one's own feed."""
+    """Bring a dismissed activity back into your feed."""
     service.undismiss(request.caller, request.path["activity_id"])
     return Answer(204)
 
@@ -403,6 +440,7 @@ def _view(
         network=activity.network,
         instructions=activity.instructions,
         points=activity.points,
+        posted_bonus=activity.posted_bonus,
         featured=activity.featured,
         channel_ids=sorted(activity.channel_ids),
         campaign_id=activity.campaign_id,
@@ -436,6 +474,7 @@ def _feed_item(
         network=activity.network,
         instructions=activity.instructions,
         points=activity.points,
+        posted_bonus=activity.posted_bonus,
         featured=activity.featured,
         campaign_id=activity.campaign_id,
         video=VideoView.of(activity.video, preview),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, Literal, Protocol, TypedDict, Unpack, cast
 
 from chalicelib.activities.model import (
@@ -13,6 +14,7 @@ from chalicelib.activities.model import (
     InvalidText,
     InvalidTime,
     Network,
+    OpenActivity,
     Paging,
     PostText,
     check_post_texts,
@@ -25,17 +27,22 @@ from chalicelib.activities.model import (
     normalized_hashtags,
     shown_to,
 )
+from chalicelib.activities.problems import ActivityProblem
 from chalicelib.activities.store import (
     ActivityStore,
     AlreadyMade,
     AlreadyPerformed,
+    DueActivity,
     MarkStore,
 )
+from chalicelib.audit.model import Kind, act, fields_of
+from chalicelib.foundation.acts import Act
 from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.conflicts import retry_conflicts
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.logging import logger
-from chalicelib.foundation.pages import Cursors, Page
+from chalicelib.foundation.pages import Cursors, Page, fitting
 from chalicelib.foundation.problems import (
     FieldError,
     Problem,
@@ -43,16 +50,20 @@ from chalicelib.foundation.problems import (
     invalid_field,
     not_found,
 )
-from chalicelib.foundation.table import Conflict, Part, Read, commit
+from chalicelib.foundation.quotas import Quotas, quota_reached
+from chalicelib.foundation.table import Conflict, Part, Read
+from chalicelib.programs.problems import require_open_channels
 from chalicelib.videos.model import Preview, Upload, UploadStatus
-from chalicelib.videos.service import Verdict, VideoService
+from chalicelib.videos.service import Verdict, Verdicts, VideoService
 
-_ATTEMPTS = 4
 _TIMES: tuple[Literal["starts_at", "ends_at"], ...] = ("starts_at", "ends_at")
 _MICROSECOND = timedelta(microseconds=1)
 AT_ONCE = 25
 FEW = 24  # activities that are read beside something else, by a call that answers 4 MB
 MAX_EXPIRED_PER_RUN = 1000
+MAX_UNDECIDED_PER_RUN = 300
+UNDECIDED_LOOK = timedelta(minutes=5)
+"""How long until an activity that still waits for a verdict is looked at again."""
 
 
 class Grouping(Protocol):
@@ -63,7 +74,7 @@ class Grouping(Protocol):
 
 
 class Groupings(Protocol):
-    """What the programs' room knows of a program's channels and campaigns."""
+    """Reads a program's channels and campaigns, as far as activities need them."""
 
     def channels(self, program_id: str, ids: Collection[str]) -> Mapping[str, Grouping]:
         """Read channels by id; those that are none are left out."""
@@ -71,7 +82,7 @@ class Groupings(Protocol):
     def campaign(self, program_id: str, campaign_id: str) -> Grouping | None:
         """Read a campaign."""
 
-    def unless_known(self, program_id: str) -> Sequence[Read[Any]]:
+    def program_read_unless_cached(self, program_id: str) -> Sequence[Read[Any]]:
         """Reads of the program's settings, if it is time for it, to be made beside others."""
 
 
@@ -84,6 +95,7 @@ class Changeable(TypedDict, total=False):
 
     instructions: str
     points: int
+    posted_bonus: int
     featured: bool
     starts_at: str | None
     ends_at: str | None
@@ -149,7 +161,7 @@ class ActivityMarks:
         return self._store.marked(owner, first, last)
 
     def of(self, owner: str, activity_id: str) -> tuple[str | None, bool]:
-        """Tell the performance a member's mark is of, if any, and whether they dismissed it."""
+        """Return the performance a member's mark is of, if any, and whether they dismissed it."""
         mark = self._store.mark_of(owner, activity_id)
         return (mark.performance_id, mark.performance_id is None) if mark else (None, False)
 
@@ -166,17 +178,24 @@ class ActivityMarks:
 
 
 class ActivityLifecycle:
-    """What happens to activities by itself: a verdict comes, an end is reached."""
+    """Changes of activities that no request asks for: a verdict comes, a performance is first."""
 
-    def __init__(self, store: ActivityStore, clock: Clock) -> None:
+    def __init__(self, store: ActivityStore) -> None:
         self._store = store
-        self._clock = clock
 
     def activity(
         self, program_id: str, activity_id: str, beside: Sequence[Read[Any]] = ()
     ) -> Activity | None:
         """Read an activity, never behind, and what is to be read beside it: one call."""
         return self._store.get(program_id, activity_id, beside)
+
+    def open_activities(self, program_id: str) -> Sequence[OpenActivity]:
+        """Return all that is published and not ended, milliseconds behind: one query."""
+        return list(self._store.open_activities(program_id))
+
+    def activities(self, program_id: str, activity_ids: Sequence[str]) -> dict[str, Activity]:
+        """Read up to 100 activities by id, never behind: one call."""
+        return self._store.get_all(program_id, activity_ids) if activity_ids else {}
 
     def note_performed(self, activity: Activity) -> Sequence[Part]:
         """Parts: note the first performance of an activity; none if there has been one.
@@ -186,60 +205,124 @@ class ActivityLifecycle:
         """
         return () if activity.performed else (self._store.note_performed(activity),)
 
-    def settle(self, verdict: Verdict) -> None:
-        """Take a verdict to the activities that waited for it. Safe to call twice.
+    def apply_verdict(self, verdict: Verdict) -> int:
+        """Publish or reject the activities that waited for a verdict; returns how many.
 
-        Raises `Conflict` if one keeps changing: the verdict comes again then.
+        Safe to call twice. Raises `Conflict` if one keeps changing: the verdict comes again then.
         """
-        for activity_id in verdict.waiting_activities:
-            first = self._settle(verdict, activity_id)
-            logger.info(
-                "activity settled",
-                extra={
-                    "activity_id": activity_id,
-                    "rejected": bool(verdict.problems),
-                    "first": first,
-                },
-            )
+        return sum(self._apply(verdict, each) for each in verdict.waiting_activities)
 
-    def _settle(self, verdict: Verdict, activity_id: str) -> bool:
-        """Publish or reject what still waits for this upload; False if nothing does."""
-        for _ in range(_ATTEMPTS):
-            waiting = self._store.get(verdict.program_id, activity_id)
-            if (
-                waiting is None
-                or waiting.state is not ActivityState.PROCESSING
-                or waiting.upload_id != verdict.upload_id
-            ):
-                return False
-            settled = replace(
-                waiting,
-                state=ActivityState.REJECTED if verdict.problems else ActivityState.PUBLISHED,
-                video=None if verdict.problems else verdict.video,
-                video_key=verdict.video_key,
-                problems=verdict.problems,
-            )
-            try:
-                commit([self._store.change(waiting, settled)])
-            except Conflict:
-                continue  # edited or ended meanwhile: look again
-            return True
-        raise Conflict
+    def _apply(self, verdict: Verdict, activity_id: str) -> bool:
+        """Publish or reject an activity if it still waits for this upload."""
+        first = self._decide(verdict, activity_id)
+        logger.info(
+            "activity decided",
+            extra={
+                "activity_id": activity_id,
+                "rejected": bool(verdict.problems),
+                "first": first,
+            },
+        )
+        return first
 
-    def expire(self) -> int:
-        """End what is past its end; tells how many. One query, and one write per 25."""
-        now = self._clock.now()
-        due = self._store.due(now, MAX_EXPIRED_PER_RUN)
+    @retry_conflicts()
+    def _decide(self, verdict: Verdict, activity_id: str) -> bool:
+        waiting = self._store.get(verdict.program_id, activity_id)
+        if (
+            waiting is None
+            or waiting.state is not ActivityState.PROCESSING
+            or waiting.upload_id != verdict.upload_id
+        ):
+            return False
+        settled = replace(
+            waiting,
+            state=ActivityState.REJECTED if verdict.problems else ActivityState.PUBLISHED,
+            video=None if verdict.problems else verdict.video,
+            video_key=verdict.video_key,
+            problems=verdict.problems,
+        )
+        # Edited or ended meanwhile, it is looked at again.
+        published = settled.state is ActivityState.PUBLISHED
+        kind = Kind.ACTIVITY_PUBLISHED if published else Kind.ACTIVITY_REJECTED
+        self._store.commit([self._store.change(waiting, settled), _act(kind, waiting, settled)])
+        return True
+
+
+class DueActivitySweeper:
+    """Does what the clock owes activities; may run twice at once and beside everything else."""
+
+    def __init__(
+        self, store: ActivityStore, lifecycle: ActivityLifecycle, verdicts: Verdicts, clock: Clock
+    ) -> None:
+        self._store = store
+        self._lifecycle = lifecycle
+        self._verdicts = verdicts
+        self._clock = clock
+
+    def end_expired(self) -> int:
+        """End activities past their end; returns how many. One query, and one write per 25."""
+        due = self._store.ending(self._clock.now(), MAX_EXPIRED_PER_RUN)
         chunks = [due[start : start + AT_ONCE] for start in range(0, len(due), AT_ONCE)]
         return sum(map(self._end, chunks))
 
-    def _end(self, due: Sequence[tuple[str, str, datetime]]) -> int:
+    def apply_missed_verdicts(self) -> int:
+        """Apply verdicts whose event was lost or is late; returns how many activities changed.
+
+        One query, and three calls for each activity that waits. Each is first given a new time, so
+        that one that fails keeps nobody from their turn. Raises the first failure in the end.
+        """
+        now, decided = self._clock.now(), 0
+        failure: Exception | None = None
+        for due in self._store.undecided(now, MAX_UNDECIDED_PER_RUN):
+            try:
+                decided += self._decide(due, now)
+            except Exception as error:  # noqa: BLE001  raised below, once the others had their turn
+                logger.exception("verdict not applied", extra={"activity_id": due.activity_id})
+                failure = failure or error
+        if failure:
+            raise failure
+        return decided
+
+    def _decide(self, due: DueActivity, now: datetime) -> bool:
+        if not self._store.look_later(due, now + UNDECIDED_LOOK):
+            return False
+        activity = self._store.get(due.program_id, due.activity_id)
+        verdict = activity and self._verdicts.verdict(due.program_id, activity.upload_id)
+        if not activity or not verdict:
+            return False
+        logger.set_correlation_id(verdict.correlation_id)
+        # Though the upload should name it among those that wait, this one is known to.
+        waiting = replace(verdict, waiting_activities=(due.activity_id,))
+        return bool(self._lifecycle.apply_verdict(waiting))
+
+    def _end(self, due: Sequence[DueActivity]) -> int:
         try:
             self._store.end_due(due)
         except Conflict:
             # One of them was ended, or its end moved, since the query: each by itself then.
             return sum(self._end([each]) for each in due) if len(due) > 1 else 0
         return len(due)
+
+
+_AUDITED = (
+    *("state", "instructions", "upload_id", "points", "posted_bonus", "featured", "starts_at"),
+    *("ends_at", "channel_ids", "campaign_id", "captions", "hashtags", "disclosure"),
+)
+
+
+def _act(kind: Kind, before: Activity | None, after: Activity) -> Act:
+    return act(
+        kind,
+        after.program_id,
+        after.activity_id,
+        fields_of(before, _AUDITED) if before else {},
+        fields_of(after, _AUDITED),
+        title=after.instructions,
+    )
+
+
+def _texts(activity: Activity) -> tuple[str, ...]:
+    return (activity.instructions, *activity.captions, *activity.hashtags)
 
 
 class ActivityService:
@@ -253,6 +336,7 @@ class ActivityService:
         texts: PostTexts,
         cursors: Cursors,
         clock: Clock,
+        quotas: Quotas = Quotas(),  # noqa: B008  frozen
     ) -> None:
         self._store = store
         self._marks = marks
@@ -261,6 +345,7 @@ class ActivityService:
         self._texts = texts
         self._cursors = cursors
         self._clock = clock
+        self._quotas = quotas
 
     def now(self) -> datetime:
         return self._clock.now()
@@ -323,17 +408,20 @@ class ActivityService:
             created_at=now,
         )
 
-    def _make(self, caller: Caller, activity: Activity) -> Activity:
-        for _ in range(_ATTEMPTS):
-            made, parts = self._on_upload(activity, self._received(caller, activity.upload_id))
-            try:
-                commit([self._store.add(made), *parts])
-            except Conflict:
-                continue  # the verdict came between reading the upload and writing: look again
-            except AlreadyMade:
-                return self.activity(caller, activity.activity_id)
-            return made
-        raise Problem(ProblemCode.CHANGED_MEANWHILE, "The upload keeps changing. Try again.")
+    @retry_conflicts("The upload keeps changing. Try again.")
+    def _make(
+        self, caller: Caller, activity: Activity, kind: Kind = Kind.ACTIVITY_CREATED
+    ) -> Activity:
+        made, parts = self._on_upload(activity, self._received(caller, activity.upload_id))
+        most = self._quotas.activities_open
+        found = sum(1 for _ in islice(self._store.open_activities(caller.program_id), most))
+        if found >= most:
+            raise quota_reached("activities_open", most, found)
+        try:
+            self._store.commit([self._store.add(made), *parts, _act(kind, None, made)])
+        except AlreadyMade:
+            return self.activity(caller, activity.activity_id)
+        return made
 
     def duplicate(
         self,
@@ -367,6 +455,7 @@ class ActivityService:
             blank,
             instructions=source.instructions,
             points=source.points,
+            posted_bonus=source.posted_bonus,
             featured=source.featured,
             starts_at=ahead(source.starts_at),
             ends_at=ahead(source.ends_at),
@@ -379,8 +468,9 @@ class ActivityService:
         )
         activity = _changed(caller, copy, changes, now)
         self._check_groups(blank, activity)
-        return self._make(caller, activity)
+        return self._make(caller, activity, Kind.ACTIVITY_DUPLICATED)
 
+    @retry_conflicts("The activity keeps changing. Try again.")
     def edit(
         self, caller: Caller, activity_id: str, version: int, **changes: Unpack[Changes]
     ) -> Activity:
@@ -390,52 +480,41 @@ class ActivityService:
         `activity_ended`, `activity_performed` for another video once somebody performed it, and
         those of `create`.
         """
-        for _ in range(_ATTEMPTS):
-            before = self.activity(caller, activity_id)
-            _check_version(before, version)
-            now = self._clock.now()
-            if before.status_at(now) in (ActivityStatus.ENDED, ActivityStatus.ARCHIVED):
+        before = self.activity(caller, activity_id)
+        _check_version(before, version)
+        now = self._clock.now()
+        if before.status_at(now) in (ActivityStatus.ENDED, ActivityStatus.ARCHIVED):
+            raise Problem(
+                ActivityProblem.ACTIVITY_ENDED,
+                "This activity has ended and stays as it is. Duplicate it to run it again.",
+            )
+        after = _changed(caller, before, changes, now)
+        self._check_groups(before, after)
+        parts: Sequence[Part] = ()
+        if after.upload_id != before.upload_id:
+            if before.performed:
                 raise Problem(
-                    ProblemCode.ACTIVITY_ENDED,
-                    "This activity has ended and stays as it is. Duplicate it to run it again.",
+                    ActivityProblem.ACTIVITY_PERFORMED,
+                    "Somebody has performed this activity, so its video stays. Duplicate the "
+                    "activity to use another video.",
                 )
-            after = _changed(caller, before, changes, now)
-            self._check_groups(before, after)
-            parts: Sequence[Part] = ()
-            if after.upload_id != before.upload_id:
-                if before.performed:
-                    raise Problem(
-                        ProblemCode.ACTIVITY_PERFORMED,
-                        "Somebody has performed this activity, so its video stays. Duplicate the "
-                        "activity to use another video.",
-                    )
-                undecided = replace(
-                    after, state=ActivityState.PROCESSING, video=None, video_key=None, problems=()
-                )
-                after, parts = self._on_upload(undecided, self._received(caller, after.upload_id))
-            if after == before:
-                return before
-            after = replace(after, version=version + 1)
-            try:
-                commit([self._store.change(before, after), *parts])
-            except Conflict:
-                continue  # settled, ended or first performed meanwhile; or another manager's turn
-            return after
-        raise Problem(ProblemCode.CHANGED_MEANWHILE, "The activity keeps changing. Try again.")
+            undecided = replace(
+                after, state=ActivityState.PROCESSING, video=None, video_key=None, problems=()
+            )
+            after, parts = self._on_upload(undecided, self._received(caller, after.upload_id))
+        if after == before:
+            return before
+        after = replace(after, version=version + 1)
+        # Decided, ended, first performed or edited meanwhile, it is looked at again.
+        changed = _act(Kind.ACTIVITY_CHANGED, before, after)
+        self._store.commit([self._store.change(before, after), *parts, changed])
+        return after
 
     def _check_groups(self, before: Activity, after: Activity) -> None:
         """Check channels and campaign that are new to an activity."""
         wanted = after.channel_ids - before.channel_ids
         known = self._groupings.channels(after.program_id, wanted) if wanted else {}
-        for channel_id in sorted(wanted):
-            if channel_id not in known:
-                raise invalid_field(
-                    "channel_ids", "unknown_channel", f"There is no channel {channel_id}."
-                )
-            if known[channel_id].archived:
-                raise invalid_field(
-                    "channel_ids", "channel_archived", f"The channel {channel_id} is archived."
-                )
+        require_open_channels(wanted, known)
         campaign_id = after.campaign_id
         if campaign_id is not None and campaign_id != before.campaign_id:
             campaign = self._groupings.campaign(after.program_id, campaign_id)
@@ -455,7 +534,7 @@ class ActivityService:
             upload = self._videos.upload(caller, upload_id)
             if upload.status_at(self._clock.now()) is waiting:
                 raise Problem(
-                    ProblemCode.UPLOAD_NOT_RECEIVED,
+                    ActivityProblem.UPLOAD_NOT_RECEIVED,
                     "No file has been posted for this upload yet. Post it with the form first.",
                 )
         return upload
@@ -470,13 +549,13 @@ class ActivityService:
                     video=upload.video,
                     video_key=upload.video_key,
                 )
-                return published, ()
+                return published, self._videos.use(upload)
             case UploadStatus.AWAITING_FILE | UploadStatus.VALIDATING:
-                return activity, (self._videos.await_verdict(upload, activity.activity_id),)
+                return activity, (self._videos.add_waiting_activity(upload, activity.activity_id),)
             case UploadStatus.REJECTED | UploadStatus.EXPIRED as status:
                 raise Problem(
-                    ProblemCode.UPLOAD_NOT_VALID,
-                    "This upload is no valid video. Ask for a new upload.",
+                    ActivityProblem.UPLOAD_NOT_VALID,
+                    "This upload is not a valid video. Ask for a new upload.",
                     members={
                         "upload_status": status.value,
                         "problems": [problem.to_dict() for problem in upload.problems],
@@ -500,19 +579,24 @@ class ActivityService:
         archived: bool = False,
     ) -> Page[Activity]:
         """List the program's activities, newest first: of one campaign or all, archived or not."""
-        listing = f"activities/{campaign_id or ''}/{'archived' if archived else ''}"
-        before = self._position(caller, listing, cursor).get("before")
-        found = self._store.newest(
-            caller.program_id, before, limit + 1, campaign_id=campaign_id, archived=archived
+        return self._cursors.page(
+            caller.program_id,
+            f"activities/{campaign_id or ''}/{'archived' if archived else ''}",
+            cursor,
+            limit,
+            fetch=lambda at, count: self._store.newest(
+                caller.program_id,
+                at.get("before"),
+                count,
+                campaign_id=campaign_id,
+                archived=archived,
+            ),
+            position_of=lambda last: {"before": last.activity_id},
+            fit=lambda found: fitting(found, _texts),
         )
-        page = tuple(found[:limit])
-        if len(found) <= limit:
-            return Page(page, None)
-        position = {"before": page[-1].activity_id}
-        return Page(page, self._cursors.make(caller.program_id, listing, position))
 
     def preview(self, activity: Activity) -> Preview | None:
-        """Give an address to watch an activity's video at, if it has one."""
+        """Return an address to watch an activity's video at, if it has one."""
         return self._videos.preview(activity.video_key, activity.video)
 
     def end(self, caller: Caller, activity_id: str, version: int | None = None) -> Activity:
@@ -530,31 +614,45 @@ class ActivityService:
         """
         return self._finish(caller, activity_id, version, ActivityState.ARCHIVED)
 
+    @retry_conflicts("The activity keeps changing. Try again.")
+    def unarchive(self, caller: Caller, activity_id: str, version: int | None = None) -> Activity:
+        """Bring an archived activity back into the lists; one that is not archived stays as it is.
+
+        It does not go on: what archiving ended stays ended, and is run again as a duplicate.
+        Raises problems: `not_found`, `changed_meanwhile` if it does not have this `version`.
+        """
+        before = self.activity(caller, activity_id)
+        if before.state is not ActivityState.ARCHIVED:
+            return before
+        _check_version(before, version)
+        after = before.unarchived()
+        unarchived = _act(Kind.ACTIVITY_UNARCHIVED, before, after)
+        self._store.commit([self._store.change(before, after), unarchived])
+        return after
+
+    @retry_conflicts("The activity keeps changing. Try again.")
     def _finish(
         self, caller: Caller, activity_id: str, version: int | None, state: ActivityState
     ) -> Activity:
-        for _ in range(_ATTEMPTS):
-            before = self.activity(caller, activity_id)
-            if before.state in (state, ActivityState.ARCHIVED):
-                return before
-            if before.state is ActivityState.REJECTED and state is ActivityState.ENDED:
-                raise _rejected()
-            _check_version(before, version)
-            now = self._clock.now()
-            expired = min(now, before.ends_at) if before.ends_at else now
-            after = replace(
-                before,
-                state=state,
-                ended_at=before.ended_at or expired,
-                archived_at=now if state is ActivityState.ARCHIVED else None,
-                version=before.version + 1,
-            )
-            try:
-                commit([self._store.change(before, after)])
-            except Conflict:
-                continue
-            return after
-        raise Problem(ProblemCode.CHANGED_MEANWHILE, "The activity keeps changing. Try again.")
+        before = self.activity(caller, activity_id)
+        if before.state in (state, ActivityState.ARCHIVED):
+            return before
+        if before.state is ActivityState.REJECTED and state is ActivityState.ENDED:
+            raise _rejected()
+        _check_version(before, version)
+        now = self._clock.now()
+        expired = min(now, before.ends_at) if before.ends_at else now
+        after = replace(
+            before,
+            state=state,
+            ended_at=before.ended_at or expired,
+            archived_at=now if state is ActivityState.ARCHIVED else None,
+            version=before.version + 1,
+        )
+        ended = state is ActivityState.ENDED
+        kind = Kind.ACTIVITY_ENDED if ended else Kind.ACTIVITY_ARCHIVED
+        self._store.commit([self._store.change(before, after), _act(kind, before, after)])
+        return after
 
     def feed(
         self, caller: Caller, limit: int, cursor: str | None, campaign_id: str | None = None
@@ -584,7 +682,7 @@ class ActivityService:
             # Once, unless the index was behind: then what is missing is filled up.
             wanted = left[at : at + limit - len(items)]
             few = len(wanted) <= FEW
-            beside = self._groupings.unless_known(caller.program_id) if few else ()
+            beside = self._groupings.program_read_unless_cached(caller.program_id) if few else ()
             found = self._store.get_all(caller.program_id, [each for _, each in wanted], beside)
             seen = (found[each] for _, each in wanted if each in found)
             items += [
@@ -626,7 +724,7 @@ class ActivityService:
         self._marks.undismiss(caller.owner, activity_id)
 
     def _open_to(self, caller: Caller, activity_id: str) -> Activity:
-        beside = self._groupings.unless_known(caller.program_id)
+        beside = self._groupings.program_read_unless_cached(caller.program_id)
         activity = self._store.get(caller.program_id, activity_id, beside)
         if (
             activity is None
@@ -652,7 +750,7 @@ def _paging_of(told: Mapping[str, Any]) -> Paging:
 
 
 def _changed(caller: Caller, activity: Activity, changes: Changes, now: datetime) -> Activity:
-    """Give the activity as changed. Raises the problem `invalid_request`."""
+    """Return the activity as changed. Raises the problem `invalid_request`."""
     times = {
         name: _instant(name, changes[name], caller.time_zone) for name in _TIMES if name in changes
     }
@@ -663,6 +761,7 @@ def _changed(caller: Caller, activity: Activity, changes: Changes, now: datetime
             upload_id=changes.get("upload_id", activity.upload_id),
             instructions=changes.get("instructions", activity.instructions),
             points=changes.get("points", activity.points),
+            posted_bonus=changes.get("posted_bonus", activity.posted_bonus),
             starts_at=times.get("starts_at", activity.starts_at),
             ends_at=times.get("ends_at", activity.ends_at),
             time_zone=caller.time_zone if moved else activity.time_zone,
@@ -697,7 +796,7 @@ def _check_version(activity: Activity, version: int | None) -> None:
     if version is not None and version != activity.version:
         raise Problem(
             ProblemCode.CHANGED_MEANWHILE,
-            "Somebody else changed this activity since you saw it. Look at it again, then make "
+            "Somebody else has changed this activity since you saw it. Look at it again, then make "
             "your change.",
             members={"version": activity.version},
         )
@@ -705,7 +804,7 @@ def _check_version(activity: Activity, version: int | None) -> None:
 
 def _rejected() -> Problem:
     return Problem(
-        ProblemCode.ACTIVITY_REJECTED,
+        ActivityProblem.ACTIVITY_REJECTED,
         "This activity was rejected with its video and was never open.",
     )
 
@@ -721,6 +820,6 @@ def _time_problem(name: str, code: str, error: InvalidTime) -> Problem:
 
 def _already_performed() -> Problem:
     return Problem(
-        ProblemCode.ALREADY_PERFORMED,
-        "You have sent this one already. Your history says where it is.",
+        ActivityProblem.ALREADY_PERFORMED,
+        "You have already sent this one. Your history shows where it is.",
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from pynamodb.attributes import (
@@ -30,20 +31,31 @@ from chalicelib.activities.model import (
     OpenActivity,
     VideoChanged,
 )
+from chalicelib.audit.model import Kind, act
+from chalicelib.foundation.sweeps import in_turns
 from chalicelib.foundation.table import (
     Conflict,
     Delete,
     LeanModel,
     Put,
     Read,
+    StampedModel,
+    Store,
     Update,
-    bind,
-    commit,
-    read_together,
 )
 from chalicelib.videos.model import facts_from, problems_from
 
-_DUE = "due"
+_ENDING = "ending"
+_UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True)
+class DueActivity:
+    """An activity that the clock has to look at, and since when."""
+
+    program_id: str
+    activity_id: str
+    due_at: datetime
 
 
 class AlreadyMade(Exception):
@@ -71,7 +83,7 @@ class OpenItem(LeanModel):
     """An activity as the open index has it: a thousand are read for one page of a feed."""
 
     class Meta:
-        table_name = ""
+        table_name = "activities"
 
     program_id = UnicodeAttribute(hash_key=True)
     activity_id = UnicodeAttribute(range_key=True)
@@ -121,19 +133,22 @@ class CampaignIndex(GlobalSecondaryIndex["ActivityItem"]):
 
 
 class DueIndex(GlobalSecondaryIndex["ActivityItem"]):
-    """Sparse: what is published and has an end, by that end."""
+    """Sparse: what the clock has to look at, by when.
+
+    Published activities at their end; those that wait for a verdict, so that none waits for ever.
+    """
 
     class Meta:
         index_name = "due"
         projection = KeysOnlyProjection()
 
     due_in = UnicodeAttribute(hash_key=True)
-    ends_at = UTCDateTimeAttribute(range_key=True)
+    due_at = UTCDateTimeAttribute(range_key=True)
 
 
-class ActivityItem(LeanModel):
+class ActivityItem(StampedModel, LeanModel):
     class Meta:
-        table_name = ""
+        table_name = "activities"
 
     program_id = UnicodeAttribute(hash_key=True)
     activity_id = UnicodeAttribute(range_key=True)
@@ -161,10 +176,12 @@ class ActivityItem(LeanModel):
     performed = BooleanAttribute(null=True)
     archived_at = UTCDateTimeAttribute(null=True)
     featured_changes = UnicodeSetAttribute(null=True)
+    posted_bonus = NumberAttribute(null=True)
     listed_in = UnicodeAttribute()
     campaign_in = UnicodeAttribute(null=True)
     open_in = UnicodeAttribute(null=True)
     due_in = UnicodeAttribute(null=True)
+    due_at = UTCDateTimeAttribute(null=True)
     due_index = DueIndex()
     listed_index = ListedIndex()
     campaign_index = CampaignIndex()
@@ -197,6 +214,7 @@ class ActivityItem(LeanModel):
             performed=bool(self.performed),
             archived_at=self.archived_at,
             featured_changes=_instants(self.featured_changes),
+            posted_bonus=int(self.posted_bonus or 0),
         )
 
     @classmethod
@@ -204,6 +222,7 @@ class ActivityItem(LeanModel):
         published = activity.state is ActivityState.PUBLISHED
         archived = activity.state is ActivityState.ARCHIVED
         campaign_id = activity.campaign_id
+        due_in, due_at = _due(activity)
         return cls(
             activity.program_id,
             activity.activity_id,
@@ -231,6 +250,7 @@ class ActivityItem(LeanModel):
             performed=activity.performed or None,
             archived_at=activity.archived_at,
             featured_changes={each.isoformat() for each in activity.featured_changes} or None,
+            posted_bonus=activity.posted_bonus or None,
             listed_in=_listed(activity.program_id, archived=archived),
             campaign_in=(
                 _listed(f"{activity.program_id}/{campaign_id}", archived=archived)
@@ -238,12 +258,22 @@ class ActivityItem(LeanModel):
                 else None
             ),
             open_in=activity.program_id if published else None,
-            due_in=_DUE if published and activity.ends_at else None,
+            due_in=due_in,
+            due_at=due_at,
         )
 
 
 def _listed(where: str, *, archived: bool) -> str:
     return f"{where}#archived" if archived else where
+
+
+def _due(activity: Activity) -> tuple[str, datetime] | tuple[None, None]:
+    """Return what the clock has to do with an activity, and when; nothing for most."""
+    if activity.state is ActivityState.PROCESSING:
+        return _UNDECIDED, activity.created_at
+    if activity.state is ActivityState.PUBLISHED and activity.ends_at:
+        return _ENDING, activity.ends_at
+    return None, None
 
 
 def _instants(kept: Iterable[str] | None) -> tuple[datetime, ...]:
@@ -262,7 +292,7 @@ class MarkItem(LeanModel):
     """A member's mark on an activity. A performance's is what lets there be no second one."""
 
     class Meta:
-        table_name = ""
+        table_name = "marks"
 
     owner = UnicodeAttribute(hash_key=True)
     activity_id = UnicodeAttribute(range_key=True)
@@ -270,9 +300,8 @@ class MarkItem(LeanModel):
     dismissed_at = UTCDateTimeAttribute(null=True)
 
 
-class MarkStore:
-    def __init__(self, table_name: str) -> None:
-        bind(MarkItem, table_name)
+class MarkStore(Store):
+    MODELS = (MarkItem,)
 
     def mark(self, owner: str, activity_id: str, performance_id: str) -> Put:
         """Part: mark an activity as performed, once; a dismissed one may be.
@@ -296,7 +325,7 @@ class MarkStore:
             MarkItem.performance_id.does_not_exist(),
             AlreadyPerformed,
         )
-        commit([part])
+        self._database.commit([part])
 
     def undismiss(self, owner: str, activity_id: str) -> None:
         """Take the mark of a dismissal away; that of a performance stays."""
@@ -304,18 +333,24 @@ class MarkStore:
             MarkItem(owner, activity_id), MarkItem.performance_id.does_not_exist(), Conflict
         )
         with suppress(Conflict):
-            commit([part])
+            self._database.commit([part])
 
     def mark_of(self, owner: str, activity_id: str) -> Mark | None:
         try:
-            item = MarkItem.get(owner, activity_id, consistent_read=True)
+            item = self._database.get(MarkItem, owner, activity_id, consistent_read=True)
         except DoesNotExist:
             return None
         return Mark(item.activity_id, item.performance_id)
 
+    def dismissals(self, owner: str) -> Iterator[tuple[str, datetime]]:
+        """Yield what a member has dismissed, and when, read consistently: for a recount."""
+        found = self._database.query(MarkItem, owner, consistent_read=True)
+        return ((item.activity_id, item.dismissed_at) for item in found if item.dismissed_at)
+
     def marked(self, owner: str, first: str, last: str) -> set[str]:
         """List the activities a member has marked between two ids, both included: one query."""
-        found = MarkItem.query(
+        found = self._database.query(
+            MarkItem,
             owner,
             MarkItem.activity_id.between(first, last),
             consistent_read=True,
@@ -324,10 +359,8 @@ class MarkStore:
         return {item.attribute_values["activity_id"] for item in found}
 
 
-class ActivityStore:
-    def __init__(self, table_name: str) -> None:
-        for model in (ActivityItem, OpenItem):
-            bind(model, table_name)
+class ActivityStore(Store):
+    MODELS = (ActivityItem, OpenItem)
 
     def add(self, activity: Activity) -> Put:
         """Part: a new activity. Its condition fails with `AlreadyMade`."""
@@ -342,7 +375,9 @@ class ActivityStore:
         if beside:
             return self.get_all(program_id, [activity_id], beside).get(activity_id)
         try:
-            return ActivityItem.get(program_id, activity_id, consistent_read=True).to_activity()
+            return self._database.get(
+                ActivityItem, program_id, activity_id, consistent_read=True
+            ).to_activity()
         except DoesNotExist:
             return None
 
@@ -364,7 +399,15 @@ class ActivityStore:
             f"{program_id}/{campaign_id}" if campaign_id else program_id, archived=archived
         )
         earlier = ActivityItem.activity_id < before if before else None
-        found = index.query(listed, earlier, scan_index_forward=False, limit=count, page_size=count)
+        found = self._database.query(
+            ActivityItem,
+            listed,
+            earlier,
+            index=index,
+            scan_index_forward=False,
+            limit=count,
+            page_size=count,
+        )
         return [item.to_activity() for item in found]
 
     def open_activities(self, program_id: str) -> Iterator[OpenActivity]:
@@ -372,7 +415,7 @@ class ActivityStore:
 
         The index follows the table by milliseconds, so the full items are looked at again.
         """
-        found = OpenItem.open_index.query(program_id)
+        found = self._database.query(OpenItem, program_id, index=OpenItem.open_index)
         return (item.to_open() for item in found)
 
     def get_all(
@@ -385,9 +428,9 @@ class ActivityStore:
         keys = [(program_id, each) for each in activity_ids]
         if beside:
             reads = [Read(ActivityItem, key, ActivityItem.to_activity) for key in keys]
-            activities = read_together([*reads, *beside])[: len(reads)]
+            activities = self._database.read_together([*reads, *beside])[: len(reads)]
             return {each.activity_id: each for each in activities if each is not None}
-        found = ActivityItem.batch_get(keys, consistent_read=True)
+        found = self._database.batch_get(ActivityItem, keys, consistent_read=True)
         return {item.activity_id: item.to_activity() for item in found}
 
     def change(self, before: Activity, after: Activity) -> Put:
@@ -416,30 +459,64 @@ class ActivityStore:
             VideoChanged,
         )
 
-    def due(self, now: datetime, count: int) -> Sequence[tuple[str, str, datetime]]:
-        """List published activities whose end has come: program, id, end. One query."""
-        found = ActivityItem.due_index.query(_DUE, DueIndex.ends_at <= now, limit=count)
-        return [(each.program_id, each.activity_id, each.ends_at) for each in found if each.ends_at]
+    def ending(self, now: datetime, count: int) -> Sequence[DueActivity]:
+        """List published activities whose end has come, one of each program in turn."""
+        return self._due_by(_ENDING, now, count)
 
-    def end_due(self, due: Sequence[tuple[str, str, datetime]]) -> None:
-        """End up to 100 due activities in one call, all or none.
+    def undecided(self, now: datetime, count: int) -> Sequence[DueActivity]:
+        """List activities that wait for a verdict and are due for a look, by turns as well."""
+        return self._due_by(_UNDECIDED, now, count)
+
+    def _due_by(self, due_in: str, now: datetime, count: int) -> Sequence[DueActivity]:
+        """Return what is due by now, one of each program in turn: a query for each megabyte."""
+        found = self._database.query(
+            ActivityItem, due_in, DueIndex.due_at <= now, index=ActivityItem.due_index
+        )
+        due = (
+            DueActivity(each.program_id, each.activity_id, each.due_at)
+            for each in found
+            if each.due_at
+        )
+        return list(islice(in_turns(due, lambda each: each.program_id, now), count))
+
+    def look_later(self, due: DueActivity, due_at: datetime) -> bool:
+        """Move the next look at an undecided activity; False if it was decided, or looked at."""
+        return self._database.changed(
+            ActivityItem(due.program_id, due.activity_id),
+            [ActivityItem.due_at.set(due_at)],
+            (ActivityItem.due_in == _UNDECIDED) & (ActivityItem.due_at == due.due_at),
+        )
+
+    def end_due(self, due: Sequence[DueActivity]) -> None:
+        """End up to 50 due activities in one call, all or none.
 
         Raises `Conflict` if one of them was ended, or its end moved, meanwhile.
         """
-        commit(
+        self._database.commit(
             [
                 Update(
-                    ActivityItem(program_id, activity_id),
+                    ActivityItem(each.program_id, each.activity_id),
                     [
                         ActivityItem.state.set(ActivityState.ENDED.value),
-                        ActivityItem.ended_at.set(ends_at),
+                        ActivityItem.ended_at.set(each.due_at),
                         ActivityItem.open_in.remove(),
                         ActivityItem.due_in.remove(),
+                        ActivityItem.due_at.remove(),
                     ],
                     (ActivityItem.state == ActivityState.PUBLISHED.value)
-                    & (ActivityItem.ends_at == ends_at),
+                    & (ActivityItem.ends_at == each.due_at),
                     Conflict,
                 )
-                for program_id, activity_id, ends_at in due
+                for each in due
+            ]
+            + [
+                act(
+                    Kind.ACTIVITY_EXPIRED,
+                    each.program_id,
+                    each.activity_id,
+                    {"state": ActivityState.PUBLISHED},
+                    {"state": ActivityState.ENDED, "ended_at": each.due_at},
+                )
+                for each in due
             ]
         )

@@ -1,1 +1,1 @@
-"""What every room stands on: settings, clock, ids, problems, pages, identity, HTTP, AWS clients."""
+"""What all packages build on: settings, clock, ids, problems, events, identity, HTTP, tables."""

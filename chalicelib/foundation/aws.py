@@ -2,11 +2,14 @@
 
 from functools import cached_property
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from botocore.config import Config
+    from botocore.session import Session
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 2
 READ_SECONDS = 10
 ATTEMPTS = 3
+MAX_CONNECTIONS = 50
+"""Of one client at once: as many as threads of one process may call (a function has one)."""
 
 
 def client_config() -> "Config":
@@ -24,8 +29,12 @@ def client_config() -> "Config":
     return Config(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
+        max_pool_connections=MAX_CONNECTIONS,
         retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
-        s3={"addressing_style": "path"},
+        # The bucket's own regional name, also where boto3 would take the global one: the console's
+        # content security policy names it. At an address in numbers, as on a laptop, the bucket
+        # stands in the path.
+        s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
         signature_version="s3v4",
     )
 
@@ -45,7 +54,7 @@ _THROTTLED = frozenset(
 
 
 def is_trouble_of_aws(error: BaseException) -> bool:
-    """Tell whether AWS did not do what it does otherwise: throttled, out of order, no answer."""
+    """Return whether AWS did not do what it does otherwise: throttled, out of order, no answer."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     cause = getattr(error, "cause", None) or error  # PynamoDB's errors carry the one they are of
@@ -57,34 +66,63 @@ def is_trouble_of_aws(error: BaseException) -> bool:
 
 
 class Clients:
-    """One client of each kind for the life of the process."""
+    """One client of each kind for the life of the process, all of one session.
+
+    botocore's own clients, which boto3's are too: what boto3 adds is not used here.
+    """
+
+    @cached_property
+    def _session(self) -> "Session":
+        from botocore.session import get_session
+
+        return get_session()
+
+    def _client(self, service: str, config: "Config | None" = None) -> Any:
+        return self._session.create_client(service, config=config or client_config())
+
+    @cached_property
+    def dynamodb(self) -> "DynamoDBClient":
+        from botocore.config import Config
+
+        # PynamoDB has validated what it sends, and the signature is DynamoDB's own.
+        config = client_config().merge(Config(parameter_validation=False, signature_version="v4"))
+        client: DynamoDBClient = self._client("dynamodb", config)
+        return client
 
     @cached_property
     def s3(self) -> "S3Client":
-        import boto3
-
-        return boto3.client("s3", config=client_config())
+        client: S3Client = self._client("s3")
+        return client
 
     @cached_property
     def sqs(self) -> "SQSClient":
-        import boto3
+        client: SQSClient = self._client("sqs")
+        return client
 
-        return boto3.client("sqs", config=client_config())
+    @cached_property
+    def events(self) -> "EventBridgeClient":
+        client: EventBridgeClient = self._client("events")
+        return client
 
     @cached_property
     def kms(self) -> "KMSClient":
-        import boto3
-
-        return boto3.client("kms", config=client_config())
+        client: KMSClient = self._client("kms")
+        return client
 
     @cached_property
     def cognito(self) -> "CognitoIdentityProviderClient":
-        import boto3
+        client: CognitoIdentityProviderClient = self._client("cognito-idp")
+        return client
 
-        return boto3.client("cognito-idp", config=client_config())
+    @cached_property
+    def ses(self) -> Any:
+        """Return SES's client, which tries nothing twice: what it sent may be out."""
+        from botocore.config import Config
+
+        once = Config(retries={"total_max_attempts": 1})
+        return self._client("sesv2", client_config().merge(once))
 
     @cached_property
     def secrets(self) -> "SecretsManagerClient":
-        import boto3
-
-        return boto3.client("secretsmanager", config=client_config())
+        client: SecretsManagerClient = self._client("secretsmanager")
+        return client

@@ -6,7 +6,7 @@ from typing import Protocol
 
 class Clock(Protocol):
     def now(self) -> datetime:
-        """Tell the present instant, in UTC."""
+        """Return the present instant, in UTC."""
         ...
 
 

@@ -1,11 +1,10 @@
-"""The HTTP door: from a request to a room's handler and back, alike for every route.
+"""The HTTP router: from a request to a room's handler and back, alike for every route.
 
 A handler is a function `(service, request) -> Answer` marked with `@endpoint`, which says who may
 call it, what it takes and what it answers; the OpenAPI document is made from the same marks. The
-door does the rest: who is calling, may they, is the body right, was it sent before, what broke.
+router does the rest: who is calling, may they, is the body right, was it sent before, what broke.
 """
 
-import html
 import importlib
 import json
 import re
@@ -17,11 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from chalice.app import Chalice, Response
 
+from chalicelib.foundation.actors import Origin, acting, member, system
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import Caller, Claims, Role
 from chalicelib.foundation.logging import logger
+from chalicelib.foundation.pages_for_people import HTML, PAGE_HEADERS, PageText, html_of
 from chalicelib.foundation.problems import (
     MEDIA_TYPE,
+    Code,
     FieldError,
     Problem,
     ProblemCode,
@@ -36,39 +38,35 @@ if TYPE_CHECKING:
     from chalicelib.foundation.idempotency import Idempotency
 
 MAX_BODY_BYTES = 65_536  # far above any body of ours, far below the gateway's 10 MB
+SEE_OTHER = 303
 MAX_ID_LENGTH = 64  # twice as long as any of ours; DynamoDB breaks at 1,024 bytes
+_ID = re.compile(rf"[\x21-\x7e]{{1,{MAX_ID_LENGTH}}}")  # a line break in an id names nothing
 _CORRELATION_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
 _PRINTABLE = re.compile(r"^[\x21-\x7e]{1,255}$")
 
 
-class Who(Enum):
+class RequiredRole(Enum):
     """Who may call an endpoint."""
 
     ANYONE = "anyone"
+    SIGNED_IN = "signed in"  # by a live token, whether or not a member of a program
     MEMBER = "member"
     MANAGER = "manager"
-
-
-@dataclass(frozen=True)
-class Words:
-    """What a page says to a person, and a text to copy from it, line by line, if there is one."""
-
-    title: str
-    message: str
-    to_copy: str | None = None
 
 
 @dataclass(frozen=True)
 class Answer:
     """What a handler answers: a status and a pydantic model (or nothing).
 
-    `words` are shown instead to a person whose browser came to the endpoint of a page.
+    A person whose browser came to the endpoint of a page is led to `console_path` instead, or
+    shown `page_text` where there is no console.
     """
 
     status: int
     body: "BaseModel | None" = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    words: Words | None = None
+    headers: Mapping[str, str | list[str]] = field(default_factory=dict)
+    page_text: PageText | None = None
+    console_path: str | None = None
 
 
 @dataclass(frozen=True)
@@ -76,11 +74,11 @@ class Endpoint:
     """The marks of a handler; see `endpoint`."""
 
     handle: Callable[[Any, Any], Answer]
-    who: Who
+    who: RequiredRole
     body: "type[BaseModel] | None"
     query: "type[BaseModel] | None"
     answers: Mapping[int, "type[BaseModel] | None"]
-    problems: tuple[ProblemCode, ...]
+    problems: tuple[Code, ...]
     idempotent: bool
     page: bool
 
@@ -90,18 +88,18 @@ class Endpoint:
 
 
 def endpoint(
-    who: Who,
+    who: RequiredRole,
     *,
     answers: Mapping[int, "type[BaseModel] | None"],
     body: "type[BaseModel] | None" = None,
     query: "type[BaseModel] | None" = None,
-    problems: tuple[ProblemCode, ...] = (),
+    problems: tuple[Code, ...] = (),
     idempotent: bool = False,
     page: bool = False,
 ) -> Callable[[Callable[[Any, Any], Answer]], Endpoint]:
-    """Mark a handler. `problems` are those of its own, beside what the door itself answers.
+    """Mark a handler. `problems` are those of its own, beside what the router itself answers.
 
-    `page`: a person's browser comes here by itself, and problems too are shown to it as a page.
+    `page`: a person's browser comes here by itself; it is led to the console, or shown a page.
     """
 
     def mark(handle: Callable[[Any, Any], Answer]) -> Endpoint:
@@ -119,8 +117,9 @@ class Request[Body, Query]:
     query: Query
     path: Mapping[str, str]
     correlation_id: str
-    headers: Mapping[str, str]
-    raw: bytes
+    headers: Mapping[str, str] = field(repr=False)  # a token, cookies
+    raw: bytes = field(repr=False)  # a password, perhaps
+    source_address: str = ""
     made_id: str | None = None
 
 
@@ -133,11 +132,16 @@ class Route:
     room: str
     name: str
     public: bool
+    often: bool
 
     @property
     def part(self) -> str:
-        """The part of the house that is called: the room, or its own part where it is split."""
+        """The part of the container that is called: the room, or its own part where it is split."""
         return self.room.rpartition(".")[2]
+
+    @property
+    def endpoint_name(self) -> str:
+        return f"{self.part}_{self.name}"
 
     @property
     def takes_content(self) -> bool:
@@ -151,11 +155,12 @@ class Route:
 
 
 @dataclass(frozen=True)
-class Door:
+class Router:
     """Opens routes on the Chalice app and leads each request to its room's service.
 
     `service_of` builds a room's service, `caller_of` finds the member behind a token's claims;
-    both are asked at the first request, so that importing the app stays cheap.
+    both are asked at the first request, so that importing the app stays cheap. `address_of` tells
+    from the gateway's caller and the headers where a request began.
     """
 
     app: Chalice
@@ -164,28 +169,41 @@ class Door:
     service_of: Callable[[str], Any]
     caller_of: Callable[[Claims], Caller]
     idempotency_of: Callable[[], "Idempotency"]
+    address_of: Callable[[str, Mapping[str, str]], str] = lambda source, _: source
+    console_url: Callable[[], str] = lambda: ""
     routes: list[Route] = field(default_factory=list)
 
-    def open(self, route: str, handler: str, *, public: bool = False) -> None:
+    def add(self, route: str, handler: str, *, public: bool = False, often: bool = False) -> None:
         """Lead `"METHOD /path"` to `"room.handler"`; without `public` a token is asked for.
 
-        Where a room is split: `"room.part.handler"`.
+        Where a package is split: `"package.part.handler"`. What is asked for `often` is imported
+        and made at the function's start, all else when it is first asked for.
         """
         method, path = route.split()
         room, _, name = handler.rpartition(".")
-        opened = Route(method, path, room, name, public)
+        opened = Route(method, path, room, name, public, often)
         self.routes.append(opened)
 
         def view(**path_parameters: str) -> Response:
             return self._answer(opened, path_parameters)
 
-        view.__name__ = f"{opened.part}_{name}"
+        view.__name__ = opened.endpoint_name
         self.app.route(
             path,
             methods=[method],
             content_types=["*/*"],  # what is not JSON is refused below, with a problem
             authorizer=None if public else self.authorizer,
         )(view)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Return the parts of the container that often used routes call."""
+        return tuple(dict.fromkeys(route.part for route in self.routes if route.often))
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Return the modules that have the handlers of often used routes."""
+        return tuple(dict.fromkeys(f"{each.room}.routes" for each in self.routes if each.often))
 
     def _answer(self, route: Route, path: Mapping[str, str]) -> Response:
         started = time.monotonic()
@@ -198,7 +216,8 @@ class Door:
         try:
             answered = self._lead(route, sent, path, correlation_id)
         except Problem as problem:
-            answered = _problem_response(problem, page=route.endpoint().page and _browses(sent))
+            browses = route.endpoint().page and _browses(sent)
+            answered = (browses and self._led(problem)) or _problem_response(problem, page=browses)
             logger.append_keys(problem=problem.code.code)
         except Exception:  # noqa: BLE001  the one place that may: whatever broke becomes a designed answer
             logger.exception("request broke")
@@ -226,8 +245,11 @@ class Door:
         self, route: Route, sent: "ChaliceRequest", path: Mapping[str, str], correlation_id: str
     ) -> Response:
         found = route.endpoint()
-        caller = _NOBODY if found.who is Who.ANYONE else self._admit(found.who, sent)
-        if any(len(value) > MAX_ID_LENGTH for value in path.values()):
+        nobody = found.who is RequiredRole.ANYONE
+        address = self.address_of(_source_address(sent), sent.headers)
+        with acting(system(route.endpoint_name), Origin(address)):
+            caller = _NOBODY if nobody else self._admit(found.who, sent)
+        if not all(_ID.fullmatch(value) for value in path.values()):
             raise not_found("thing")
         raw = _raw_body(sent)
         if route.takes_content:
@@ -235,32 +257,49 @@ class Door:
         body = _read_body(found.body, raw, sent) if found.body else None
         query = _read_query(found.query, sent) if found.query else None
         request: Request[Any, Any] = Request(
-            caller, body, query, path, correlation_id, sent.headers, raw
+            caller, body, query, path, correlation_id, sent.headers, raw, _source_address(sent)
         )
         key = sent.headers.get("idempotency-key") if found.idempotent else None
-        if key is None:
-            answer = found.handle(self.service_of(route.part), request)
-            return _response(answer, page=found.page and _browses(sent))
-        asked = f"{route.method} {route.path} {json.dumps(dict(path), sort_keys=True)}\n"
-        return self._once(route, request, key, asked.encode() + raw)
+        actor = member(caller.member_id) if caller.member_id else system(route.endpoint_name)
+        with acting(actor, Origin(address, caller.role.value if caller.member_id else None)):
+            if key is None:
+                answer = found.handle(self.service_of(route.part), request)
+                browses = found.page and _browses(sent)
+                return (browses and self._led(answer)) or _response(answer, page=browses)
+            asked = f"{route.method} {route.path} {json.dumps(dict(path), sort_keys=True)}\n"
+            return self._once(route, request, key, asked.encode() + raw)
 
-    def _admit(self, who: Who, sent: "ChaliceRequest") -> Caller:
+    def _led(self, outcome: Answer | Problem) -> Response | None:
+        """Lead a person's browser to the console, None where there is no console."""
+        console_url = self.console_url()
+        if not console_url or not outcome.console_path:
+            return None
+        headers: dict[str, str | list[str]] = {
+            "Location": console_url + outcome.console_path,
+            "Referrer-Policy": "no-referrer",  # the address it comes from holds a code
+            **outcome.headers,
+        }
+        return Response("", headers, status_code=SEE_OTHER)
+
+    def _admit(self, who: RequiredRole, sent: "ChaliceRequest") -> Caller:
         claims = Claims.from_context(sent.context["authorizer"])
         if not claims.live(self.clock.now()):
             raise Problem(ProblemCode.UNAUTHENTICATED, "Your sign-in has expired. Sign in again.")
+        if who is RequiredRole.SIGNED_IN:
+            return replace(_NOBODY, email=claims.email, subject=claims.subject)
         caller = self.caller_of(claims)
         logger.append_keys(program_id=caller.program_id, member_id=caller.member_id)
-        if who is Who.MANAGER and not caller.is_manager:
+        if who is RequiredRole.MANAGER and not caller.is_manager:
             raise Problem(ProblemCode.MANAGER_ONLY, "Only managers of the program may do this.")
         return caller
 
     def _once(self, route: Route, request: Request[Any, Any], key: str, sent: bytes) -> Response:
         from chalicelib.foundation.idempotency import Attempt
 
-        if not _PRINTABLE.match(key):
+        if not _PRINTABLE.fullmatch(key):
             raise Problem(
                 ProblemCode.INVALID_REQUEST,
-                "An Idempotency-Key is 1 to 255 printable characters.",
+                "An Idempotency-Key has 1 to 255 printable characters.",
                 (FieldError("Idempotency-Key", "invalid_key", "1 to 255 characters", 255),),
             )
         idempotency = self.idempotency_of()
@@ -286,7 +325,8 @@ class Door:
         return response
 
 
-# Who a public route is called by: a member of no program, whose keys match nothing.
+# The caller of a public route, and, with their address, one who is signed in only: a member of no
+# program, whose keys match nothing.
 _NOBODY = Caller("", "", Role.MEMBER, email="", name="", chosen_zone="UTC")
 
 
@@ -295,10 +335,15 @@ def _raw_body(sent: "ChaliceRequest") -> bytes:
     return raw.encode() if isinstance(raw, str) else raw
 
 
+def _source_address(sent: "ChaliceRequest") -> str:
+    """Return the network address of whoever called the gateway."""
+    return str(sent.context.get("identity", {}).get("sourceIp", ""))
+
+
 def _correlation_id(sent: "ChaliceRequest") -> str:
     """Take the client's own id if it is a plain one, else the gateway's."""
     own = sent.headers.get("x-correlation-id", "")
-    return own if _CORRELATION_ID.match(own) else str(sent.context.get("requestId", "unknown"))
+    return own if _CORRELATION_ID.fullmatch(own) else str(sent.context.get("requestId", "unknown"))
 
 
 def _check_size(raw: bytes) -> None:
@@ -359,8 +404,8 @@ def _limit_of(context: Mapping[str, Any]) -> Any:
 
 
 def _response(answer: Answer, *, page: bool = False) -> Response:
-    if page and answer.words:
-        return _page(answer.status, answer.words, answer.headers)
+    if page and answer.page_text:
+        return _page(answer.status, answer.page_text, answer.headers)
     body = answer.body.model_dump_json(by_alias=True) if answer.body else ""
     return _plain(answer.status, body, "application/json", answer.headers)
 
@@ -368,11 +413,13 @@ def _response(answer: Answer, *, page: bool = False) -> Response:
 def _problem_response(problem: Problem, *, page: bool = False) -> Response:
     status = problem.code.status
     if page:
-        return _page(status, Words(problem.code.title, problem.detail), problem.headers)
+        return _page(status, PageText(problem.code.title, problem.detail), problem.headers)
     return _plain(status, json.dumps(problem.to_dict()), MEDIA_TYPE, problem.headers)
 
 
-def _plain(status: int, body: str, content_type: str, more: Mapping[str, str]) -> Response:
+def _plain(
+    status: int, body: str, content_type: str, more: Mapping[str, str | list[str]]
+) -> Response:
     headers: dict[str, str | list[str]] = {"Content-Type": content_type, **more}
     return Response(body, headers, status_code=status)
 
@@ -381,20 +428,5 @@ def _browses(sent: "ChaliceRequest") -> bool:
     return "text/html" in sent.headers.get("accept", "")
 
 
-def _page(status: int, words: Words, more: Mapping[str, str]) -> Response:
-    """Show a person a page of a heading, a paragraph and a text; nothing on it can run."""
-    title, message = html.escape(words.title), html.escape(words.message)
-    to_copy = f"<pre>{html.escape(words.to_copy)}</pre>" if words.to_copy else ""
-    shown = (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title} - Greenroom</title>"
-        "<style>body{font:1.1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;"
-        "padding:0 1.5rem;color:#1c2b22}h1{font-size:1.5rem}"
-        "pre{white-space:pre-wrap;overflow-wrap:anywhere;font:inherit;padding:1rem;"
-        "background:#eef3ef}</style>"
-        f"<h1>{title}</h1><p>{message}</p>{to_copy}</html>"
-    )
-    policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
-    safe = {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer", **more}
-    return _plain(status, shown, "text/html; charset=utf-8", safe)
+def _page(status: int, text: PageText, more: Mapping[str, str | list[str]]) -> Response:
+    return _plain(status, html_of(text), HTML, {**PAGE_HEADERS, **more})

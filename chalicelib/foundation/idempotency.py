@@ -6,19 +6,23 @@ a wrapper that only remembers answers would forget exactly then.
 """
 
 import hashlib
+import json
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
-from pynamodb.exceptions import DoesNotExist, PutError
+from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.update import Action
 from pynamodb.models import Model
 
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.ids import new_id
+from chalicelib.foundation.personal import ERASED_NAME, Person, Record, erased_address
 from chalicelib.foundation.problems import Problem, ProblemCode
-from chalicelib.foundation.table import bind, changed, condition_failed, removed
+from chalicelib.foundation.table import Database
 
 KEPT = timedelta(hours=24)  # product rule
 LOCKED = timedelta(seconds=35)  # API Gateway gives up after 29 s, so does the function
@@ -27,7 +31,7 @@ MAX_KEY_LENGTH = 255
 
 class IdempotencyItem(Model):
     class Meta:
-        table_name = ""
+        table_name = "idempotency"
 
     record_id = UnicodeAttribute(hash_key=True)
     fingerprint = UnicodeAttribute()
@@ -61,8 +65,9 @@ class Replay:
 
 
 class Idempotency:
-    def __init__(self, table_name: str, clock: Clock) -> None:
-        bind(IdempotencyItem, table_name)
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        database.prepare(IdempotencyItem)
         self._clock = clock
 
     def begin(self, owner: str, key: str, request: bytes) -> Attempt | Replay:
@@ -83,20 +88,14 @@ class Idempotency:
             expires_at=int((now + KEPT).timestamp()),
         )
         moment = int(now.timestamp())
-        try:
-            fresh.save(
-                IdempotencyItem.record_id.does_not_exist() | (IdempotencyItem.expires_at < moment)
-            )
-        except PutError as error:
-            if not condition_failed(error):
-                raise
-        else:
+        free = IdempotencyItem.record_id.does_not_exist() | (IdempotencyItem.expires_at < moment)
+        if self._database.put(fresh, free):
             return Attempt(record_id, fresh.made_id, fresh.attempt, first=True)
         return self._again(fresh, moment)
 
     def _again(self, fresh: IdempotencyItem, moment: int) -> Attempt | Replay:
         try:
-            known = IdempotencyItem.get(fresh.record_id, consistent_read=True)
+            known = self._database.get(IdempotencyItem, fresh.record_id, consistent_read=True)
         except DoesNotExist:
             raise _in_progress() from None
         if known.fingerprint != fresh.fingerprint:
@@ -107,16 +106,13 @@ class Idempotency:
         if known.status:
             return Replay(int(known.status), known.body)
         fresh.made_id = known.made_id
-        try:
-            fresh.save(
-                (IdempotencyItem.made_id == known.made_id)
-                & (IdempotencyItem.locked_until < moment)
-                & IdempotencyItem.status.does_not_exist()
-            )
-        except PutError as error:
-            if condition_failed(error):
-                raise _in_progress() from error
-            raise
+        free = (
+            (IdempotencyItem.made_id == known.made_id)
+            & (IdempotencyItem.locked_until < moment)
+            & IdempotencyItem.status.does_not_exist()
+        )
+        if not self._database.put(fresh, free):
+            raise _in_progress()
         return Attempt(fresh.record_id, known.made_id, fresh.attempt, first=False)
 
     def finish(self, attempt: Attempt, status: int, body: str) -> None:
@@ -128,7 +124,9 @@ class Idempotency:
         if not attempt.first:
             self.release(attempt)
             return
-        removed(IdempotencyItem(attempt.record_id), IdempotencyItem.attempt == attempt.attempt)
+        self._database.removed(
+            IdempotencyItem(attempt.record_id), IdempotencyItem.attempt == attempt.attempt
+        )
 
     def release(self, attempt: Attempt) -> None:
         """Let a retry in at once, under the same id: the work broke, how far is not known."""
@@ -137,7 +135,45 @@ class Idempotency:
     def _change(self, attempt: Attempt, actions: list[Action]) -> None:
         """Write to the record unless a later attempt has taken it over; then it is theirs."""
         mine = IdempotencyItem.attempt == attempt.attempt
-        changed(IdempotencyItem(attempt.record_id), actions, mine)
+        self._database.changed(IdempotencyItem(attempt.record_id), actions, mine)
+
+
+class AnswerKeeper:
+    """The answers that are kept for replay, of which some name people.
+
+    They are copies of what is kept elsewhere, and under keys of whoever asked, so an export has
+    none of them. An erasure reads all answers of the last 24 hours.
+    """
+
+    def __init__(self, database: Database) -> None:
+        database.prepare(IdempotencyItem)
+        self._database = database
+
+    def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:  # noqa: ARG002  copies
+        yield from ()
+
+    def erase(self, person: Person) -> bool:
+        """Put the pseudonym for the person into kept answers, which stay good for replay."""
+        whole = True
+        address = json.dumps(person.email)[1:-1]
+        for record_id, body in self._database.scan_texts(IdempotencyItem, "body", address):
+            told = json.dumps(_anonymous(json.loads(body), person), ensure_ascii=False)
+            told = told.replace(address, erased_address(person.member_id))
+            same = IdempotencyItem.body == body
+            item = IdempotencyItem(record_id)
+            whole &= self._database.changed(item, [IdempotencyItem.body.set(told)], same)
+        return whole
+
+
+def _anonymous(told: Any, person: Person) -> Any:
+    """Return an answer in which a person has their pseudonym, whatever their name was then."""
+    if isinstance(told, list):
+        return [_anonymous(each, person) for each in told]
+    if not isinstance(told, dict):
+        return told
+    within = {name: _anonymous(each, person) for name, each in told.items()}
+    theirs = person.member_id == told.get("member_id") or person.email == told.get("email")
+    return within | {"name": ERASED_NAME} if theirs and "name" in told else within
 
 
 def _in_progress() -> Problem:

@@ -1,5 +1,6 @@
 """From bearer token to caller: what the authorizer checks, and who a request is made by."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,6 +10,16 @@ from typing import Any
 KEY_SET_SECONDS = 3600
 KEY_SET_TIMEOUT_SECONDS = 3
 MAX_TOKEN_LENGTH = 8192
+MAX_EMAIL = 254  # RFC 5321's longest path without its brackets
+_SUBJECT = re.compile(r"[ -~]{1,255}")  # OpenID Connect: at most 255 letters of ASCII
+# Looser than RFC 5322 in its dots, stricter in that it allows no quoted mailbox, which no mail
+# program lets one write.
+_MAILBOX = re.compile(r"[!#$%&'*+\-./0-9=?A-Z^_`a-z{|}~]+")
+MAX_MAILBOX = 64
+_DOMAIN = re.compile(r"[^@\s,;:<>()\[\]\\\".]+(\.[^@\s,;:<>()\[\]\\\".]+)+")
+# As the DNS has it: two labels or more, the last one not a number, which would be an IP address.
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_HOST = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)+(?![0-9]+\Z){_LABEL}", re.IGNORECASE)
 
 
 class Role(StrEnum):
@@ -29,7 +40,10 @@ class TokenRefused(Exception):
 
 @dataclass(frozen=True)
 class Claims:
-    """What a verified ID token says, as it travels from the authorizer to the handler."""
+    """What a verified ID token says, as it travels from the authorizer to the handler.
+
+    `email` is in the form in which invitations have it; empty if no invitation can have it.
+    """
 
     subject: str
     email: str
@@ -48,13 +62,16 @@ class Claims:
         return cls(str(context["subject"]), str(context["email"]), int(context["expires_at"]))
 
     def live(self, now: datetime) -> bool:
-        """Tell whether the token has not expired; API Gateway caches its verdict past that time."""
+        """Return whether the token is alive; API Gateway caches its verdict past that time."""
         return now.timestamp() < self.expires_at
 
 
 @dataclass(frozen=True)
 class Caller:
-    """The member a request is made by. Everything they touch belongs to `program_id`."""
+    """The member a request is made by. Everything they touch belongs to `program_id`.
+
+    `subject` is the identity provider's name for the person who holds the membership now.
+    """
 
     program_id: str
     member_id: str
@@ -65,6 +82,7 @@ class Caller:
     tiktok: TikTokState | None = None
     channels: frozenset[str] = frozenset()
     invited_at: datetime | None = field(default=None, compare=False)
+    subject: str | None = field(default=None, repr=False, compare=False)
     default_zone: Callable[[], str] = field(default=lambda: "UTC", repr=False, compare=False)
 
     @property
@@ -80,6 +98,57 @@ class Caller:
     @property
     def is_manager(self) -> bool:
         return self.role is Role.MANAGER
+
+
+def normalized_email(email: str) -> str:
+    """Return the one form of an e-mail address in which addresses are compared: all of it ASCII.
+
+    Capitals are compared as ASCII has them: by Unicode's rules the Kelvin sign is a k, and whoever
+    holds that mailbox would be taken for the holder of the other one. A domain in letters of
+    another script becomes its punycode, which is the same domain. Raises ValueError, saying what
+    is wrong: also for a mailbox outside ASCII, to which Amazon SES delivers nothing.
+    """
+    mailbox, _, domain = email.strip().rpartition("@")
+    if mailbox and not mailbox.isascii() and _DOMAIN.fullmatch(domain) and mailbox.isprintable():
+        raise ValueError(
+            f"{email!r} cannot be mailed: what is before the @ may only have the letters a to z, "
+            "digits and signs, none with accents or of other scripts."
+        )
+    host = _ascii_domain(domain) if _DOMAIN.fullmatch(domain) else None
+    plain = f"{mailbox}@{host}".lower()
+    if (
+        host is None
+        or not _HOST.fullmatch(host)
+        or not _MAILBOX.fullmatch(mailbox)
+        or len(mailbox) > MAX_MAILBOX
+        or len(plain) > MAX_EMAIL
+    ):
+        raise ValueError(f"{email!r} is not an e-mail address.")
+    return plain
+
+
+def _ascii_domain(domain: str) -> str | None:
+    """Return a domain as the DNS has it; None if it is none."""
+    if domain.isascii():
+        return domain
+    import idna
+
+    try:
+        found = idna.encode(domain, uts46=True).decode()
+        # Letters that only look foreign (Kelvin's K, full width) are not mapped to ASCII ones.
+        disguised = any(
+            idna.uts46_remap(letter).isascii() for letter in domain if not letter.isascii()
+        )
+    except idna.IDNAError:
+        return None
+    return None if disguised else found
+
+
+def _invitable(email: str) -> str:
+    try:
+        return normalized_email(email)
+    except ValueError:
+        return ""
 
 
 class TokenVerifier:
@@ -124,7 +193,9 @@ class TokenVerifier:
         # An access token is not an identity; Cognito says which one it is in `token_use`.
         if claims.get("token_use", "id") != "id" or not _email_verified(claims):
             raise TokenRefused
-        return Claims(claims["sub"], claims["email"].strip().lower(), int(claims["exp"]))
+        if not _SUBJECT.fullmatch(claims["sub"]):
+            raise TokenRefused
+        return Claims(claims["sub"], _invitable(claims["email"]), int(claims["exp"]))
 
 
 def _email_verified(claims: Mapping[str, Any]) -> bool:

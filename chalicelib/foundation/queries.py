@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from chalicelib.foundation.pages import DEFAULT_LIMIT, MAX_CURSOR_LENGTH, MAX_LIMIT
+from chalicelib.foundation.schemas import Schema
 
 
-class PageQuery(BaseModel):
+class PageQuery(Schema):
     model_config = ConfigDict(extra="forbid")
 
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT

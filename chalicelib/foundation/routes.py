@@ -4,10 +4,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from chalicelib.foundation.health import HealthService
-from chalicelib.foundation.http import Answer, Request, Who, endpoint
+from chalicelib.foundation.http import Answer, Request, RequiredRole, endpoint
+from chalicelib.foundation.schemas import Schema
 
 
 class State(StrEnum):
@@ -15,16 +16,16 @@ class State(StrEnum):
     FAILING = "failing"
 
 
-class HealthView(BaseModel):
+class HealthView(Schema):
     status: State
     build: str
     checks: dict[str, State]
     checked_at: Annotated[datetime, Field(description="Up to half a minute ago")]
 
 
-@endpoint(Who.ANYONE, answers={200: HealthView, 503: HealthView})
+@endpoint(RequiredRole.ANYONE, answers={200: HealthView, 503: HealthView})
 def health(service: HealthService, request: Request[None, None]) -> Answer:  # noqa: ARG001  alike
-    """Tell the build, and whether what it depends on answers."""
+    """Check the build and what it depends on."""
     seen = service.health()
     view = HealthView(
         status=State.OK if seen.well else State.FAILING,

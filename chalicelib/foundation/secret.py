@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 
 from chalicelib.foundation.clock import Clock
 
-REMEMBERED = timedelta(minutes=5)
+CACHED_FOR = timedelta(minutes=5)
 """A rotated secret is in use everywhere after this."""
 
 
-class Remembered:
+class CachedSecret:
     """One member of a JSON secret, fetched when first needed and again every few minutes."""
 
     def __init__(self, fetch: Callable[[], str], member: str, clock: Clock) -> None:
@@ -21,9 +21,9 @@ class Remembered:
         self._until: datetime | None = None
 
     def value(self) -> str:
-        """Give the secret: never log it. Raises KeyError if the secret does not have the member."""
+        """Return the secret: never log it. Raises KeyError if it does not have the member."""
         now = self._clock.now()
         if self._until is None or now >= self._until:
             self._value = str(json.loads(self._fetch())[self._member])
-            self._until = now + REMEMBERED
+            self._until = now + CACHED_FOR
         return self._value

@@ -1,11 +1,14 @@
 """A performance's states, what may follow what, and what members are told: no I/O."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from chalicelib.activities.model import PostText
-from chalicelib.tiktok.model import Place
+from chalicelib.programs.model import owner_key
+from chalicelib.tiktok.model import InboxPlace
 
 LEASE = timedelta(seconds=200)
 """How long a worker has a performance to itself: longer than the staging Lambda can run."""
@@ -17,7 +20,8 @@ UPLOAD_LIFETIME = timedelta(hours=1)
 """How long TikTok takes bytes at an upload URL (TikTok, Content Posting API)."""
 
 ARRIVAL_LIMIT = timedelta(hours=2)
-"""After this a whole upload that never reached the inbox has failed; TikTok names no limit."""
+"""After this a whole upload that TikTok still processes counts as probably in the inbox; TikTok
+names no limit."""
 
 SENDING_LIMIT = timedelta(hours=24)
 """After this a performance that is not staged has failed, whatever keeps it (product rule)."""
@@ -46,23 +50,47 @@ OUT_OF_SIGHT_SECONDS = 60
 
 
 class State(StrEnum):
-    """Where a performance is.
+    """Where a performance is; `NEXT` says what may follow. Written before the step it announces.
 
-    ```
-    queued -> initiated -> unconfirmed -> delivered -> staged -> posted
-                 any of the first four may end as failed
-    ```
-    `initiated`: the publish id is stored and no byte was sent. `unconfirmed`: bytes may have gone
-    out. `delivered`: TikTok has all of them. Written before the step they announce.
+    - `queued`: no draft that can reach the inbox.
+    - `initiated`: the publish id is stored and no byte was sent.
+    - `uploading`: bytes may have gone out.
+    - `delivered`: TikTok has all of them.
+    - `unconfirmed`: TikTok has all of them, and what became of them cannot be found out: the video
+      is probably in the inbox.
+    - `staged`: in the inbox. `posted`: the member posted it. `failed`: for good, and told.
     """
 
     QUEUED = "queued"
     INITIATED = "initiated"
-    UNCONFIRMED = "unconfirmed"
+    UPLOADING = "uploading"
     DELIVERED = "delivered"
+    UNCONFIRMED = "unconfirmed"
     STAGED = "staged"
     POSTED = "posted"
     FAILED = "failed"
+
+
+NEXT: Mapping[State, frozenset[State]] = {
+    State.QUEUED: frozenset({State.INITIATED, State.STAGED, State.POSTED, State.FAILED}),
+    State.INITIATED: frozenset(
+        {State.QUEUED, State.UPLOADING, State.STAGED, State.POSTED, State.FAILED}
+    ),
+    State.UPLOADING: frozenset(
+        {State.QUEUED, State.DELIVERED, State.STAGED, State.POSTED, State.FAILED}
+    ),
+    State.DELIVERED: frozenset(
+        {State.QUEUED, State.UNCONFIRMED, State.STAGED, State.POSTED, State.FAILED}
+    ),
+    State.UNCONFIRMED: frozenset({State.QUEUED, State.STAGED, State.POSTED, State.FAILED}),
+    State.STAGED: frozenset({State.POSTED}),
+    State.POSTED: frozenset(),
+    State.FAILED: frozenset(),
+}
+"""Which state may follow which: the diagram in docs/staging.md, as a table.
+
+`queued` is followed by `staged` or `posted` when an earlier draft, given up, arrives all the same.
+"""
 
 
 class Status(StrEnum):
@@ -70,6 +98,7 @@ class Status(StrEnum):
 
     QUEUED = "queued"
     SENDING = "sending"
+    UNCONFIRMED = "unconfirmed"
     STAGED = "staged"
     POSTED = "posted"
     FAILED = "failed"
@@ -78,25 +107,84 @@ class Status(StrEnum):
 STATUS = {
     State.QUEUED: Status.QUEUED,
     State.INITIATED: Status.SENDING,
-    State.UNCONFIRMED: Status.SENDING,
+    State.UPLOADING: Status.SENDING,
     State.DELIVERED: Status.SENDING,
+    State.UNCONFIRMED: Status.UNCONFIRMED,
     State.STAGED: Status.STAGED,
     State.POSTED: Status.POSTED,
     State.FAILED: Status.FAILED,
 }
 
-BEFORE_STAGED = frozenset({State.QUEUED, State.INITIATED, State.UNCONFIRMED, State.DELIVERED})
+DRAFT_AT_TIKTOK = frozenset({State.INITIATED, State.UPLOADING, State.DELIVERED, State.UNCONFIRMED})
+"""States in which the publish id names a draft whose end is not known yet."""
+
+BEFORE_STAGED = DRAFT_AT_TIKTOK | {State.QUEUED}
 BEFORE_POSTED = BEFORE_STAGED | {State.STAGED}
 FINISHED = frozenset({State.POSTED, State.FAILED})
 
+
+class Waiting(StrEnum):
+    """What a performance waits for, told to its member."""
+
+    TURN = "turn"
+    ACCOUNT = "account"
+    TIKTOK_BUSY = "tiktok_busy"
+    TIKTOK_DOWN = "tiktok_down"
+    TIKTOK_APP = "tiktok_app"
+    NEW_DRAFT = "new_draft"
+    UPLOAD = "upload"
+    ARRIVAL = "arrival"
+    CONFIRMATION = "confirmation"
+
+    @property
+    def words(self) -> str:
+        return _WAITING_WORDS[self]
+
+
+_WAITING_WORDS = {
+    Waiting.TURN: "Your video is queued and is sent within moments.",
+    Waiting.ACCOUNT: "Your TikTok account has to be added again before TikTok can be asked.",
+    Waiting.TIKTOK_BUSY: "TikTok accepts no more requests for now. Greenroom will try again.",
+    Waiting.TIKTOK_DOWN: "TikTok is not answering right now. Greenroom tries again by itself.",
+    Waiting.TIKTOK_APP: (
+        "TikTok does not accept requests from this Greenroom right now. Its owner has been told; "
+        "your video follows by itself once that is corrected."
+    ),
+    Waiting.NEW_DRAFT: "TikTok dropped the video on the way. It is being sent again.",
+    Waiting.UPLOAD: "The video is being sent to TikTok.",
+    Waiting.ARRIVAL: "TikTok has the whole video and is putting it into your inbox.",
+    Waiting.CONFIRMATION: "TikTok has not confirmed yet that the video is in your inbox.",
+}
+
+_WAITING_BY_STATE = {
+    State.QUEUED: Waiting.TURN,
+    State.INITIATED: Waiting.UPLOAD,
+    State.UPLOADING: Waiting.UPLOAD,
+    State.DELIVERED: Waiting.ARRIVAL,
+    State.UNCONFIRMED: Waiting.CONFIRMATION,
+}
+"""The wait that each state implies when nothing else delays the performance."""
+
+PROBABLY_STAGED = (
+    "Probably in your inbox: TikTok received the whole video but has not confirmed it. Open "
+    "the TikTok app and look into your inbox; if it is there, finish the post. Your points stay as "
+    "long as TikTok does not say that it failed."
+)
+
 _HELD = (
-    "Add your TikTok account again: TikTok does not let Greenroom in any more. Your video goes on "
-    "its way by itself then, as long as the activity is open."
+    "Add your TikTok account again: TikTok no longer lets Greenroom in. Your video is "
+    "then sent by itself, as long as the activity is open."
+)
+
+_ASKED_WITH_ACCOUNT = (
+    "Add your TikTok account again, so that Greenroom can ask whether your video arrived; or look "
+    "into your TikTok inbox yourself."
 )
 
 _NEXT_STEP = {
     Status.QUEUED: "Nothing to do: your video is on its way to your TikTok inbox.",
     Status.SENDING: "Nothing to do: your video is on its way to your TikTok inbox.",
+    Status.UNCONFIRMED: PROBABLY_STAGED,
     Status.STAGED: "Open the TikTok app, tap the notification in your inbox and finish the post.",
     Status.POSTED: "Nothing left to do. Thank you!",
     Status.FAILED: "Look at the reason, then send it again: the activity is back in your feed, as "
@@ -107,11 +195,18 @@ _TRIAL_FAILED = "Look at the reason, then try the activity again."
 
 @dataclass(frozen=True)
 class Performance:
-    """One member performing one activity. Points and text are those of the moment it was made.
+    """One member performing one activity. Points, bonus and text are those of when it was made.
 
     A `trial` is a manager's *Try it on me*: outside marks, points and reports. `upload_address` is
     where TikTok takes the draft's bytes for an hour, encrypted. `held_at` is set while it waits for
     its member's account, `resumed_at` once it no longer does.
+
+    Nothing is attempted before `waits_until`, whatever message comes; `waits_for` says for whom.
+    `look_at` is when the clock has it looked at, should nothing else. `brought_forward_at` is when
+    somebody last ended such a wait: a webhook, or its member by connecting or disconnecting.
+    `told_reason` is the fail_reason that a webhook told of the draft. `campaign_id` and
+    `channel_ids` are what reports count it for: the activity's campaign, and the member's channels
+    through which it was addressed to them (all of theirs, if it was for everybody).
     """
 
     program_id: str
@@ -136,11 +231,20 @@ class Performance:
     delivered_at: datetime | None = None
     staged_at: datetime | None = None
     posted_at: datetime | None = None
+    unconfirmed_at: datetime | None = None
     failed_at: datetime | None = None
     failure: str | None = None
     reason: str | None = None
+    look_at: datetime | None = None
+    waits_for: Waiting | None = None
+    waits_until: datetime | None = None
+    brought_forward_at: datetime | None = None
+    told_reason: str | None = None
     text: PostText = field(default_factory=PostText)
     trial: bool = False
+    posted_bonus: int = 0
+    campaign_id: str | None = None
+    channel_ids: frozenset[str] = frozenset()
 
     @property
     def status(self) -> Status:
@@ -152,26 +256,46 @@ class Performance:
         return self.resumed_at or self.queued_at
 
     @property
-    def place(self) -> Place:
+    def place(self) -> InboxPlace:
         """The place its draft takes in the member's TikTok inbox, anew once it was held."""
-        return Place(self.performance_id, self.trying_since)
+        return InboxPlace(self.performance_id, self.trying_since)
 
     @property
-    def places(self) -> frozenset[Place]:
+    def places(self) -> frozenset[InboxPlace]:
         """All the places it may have taken: the one it was made with, and the one it has."""
-        return frozenset({Place(self.performance_id, self.queued_at), self.place})
+        return frozenset({InboxPlace(self.performance_id, self.queued_at), self.place})
+
+    @property
+    def owner(self) -> str:
+        return owner_key(self.program_id, self.member_id)
+
+    @property
+    def reference(self) -> "Reference":
+        return Reference(self.program_id, self.member_id, self.performance_id, self.correlation_id)
+
+    @property
+    def waiting(self) -> Waiting | None:
+        """What it waits for; None once it is in the inbox, posted or failed."""
+        if self.state not in BEFORE_STAGED:
+            return None
+        return self.waits_for or _WAITING_BY_STATE[self.state]
+
+    @property
+    def next_look_at(self) -> datetime | None:
+        """When Greenroom goes on with it by itself; None once it waits for nothing."""
+        return (self.waits_until or self.look_at) if self.waiting else None
 
     @property
     def next_step(self) -> str:
         """What its member has to do, in words."""
-        if self.state is State.QUEUED and self.held_at is not None:
-            return _HELD
+        if self.waiting is Waiting.ACCOUNT:
+            return _HELD if self.state is State.QUEUED else _ASKED_WITH_ACCOUNT
         if self.trial and self.state is State.FAILED:
             return _TRIAL_FAILED
         return _NEXT_STEP[self.status]
 
     def can_resume_at(self, now: datetime) -> bool:
-        """Tell whether TikTok still takes this draft's bytes where it said, long enough."""
+        """Return whether TikTok still takes this draft's bytes where it said, long enough."""
         if self.upload_address is None or self.initiated_at is None:
             return False
         return now < self.initiated_at + UPLOAD_LIFETIME - RESUME_MARGIN
@@ -199,9 +323,10 @@ class FailedMessage:
 
 
 def next_look(performance: Performance, now: datetime) -> datetime | None:
-    """Tell when to look at a performance again should nothing happen by itself; None: never.
+    """Return when to look at a performance again should nothing happen by itself; None: never.
 
-    What is staged is looked at ever more seldom: after a tenth of the time it has been waiting.
+    A video that may be in the inbox is looked at ever more seldom: after a tenth of the time it has
+    been there.
     """
     match performance.state:
         case State.QUEUED if performance.held_at is not None:
@@ -209,52 +334,127 @@ def next_look(performance: Performance, now: datetime) -> datetime | None:
             return now + max(HELD_LOOK, min(waited / 10, HELD_LOOK_MOST))
         case State.QUEUED:
             return now + QUEUED_GRACE
-        case State.INITIATED | State.UNCONFIRMED:
+        case State.INITIATED | State.UPLOADING:
             return now + LEASE
         case State.DELIVERED:
             return now + timedelta(seconds=30)
         case State.STAGED if performance.staged_at is not None:
-            waited = now - performance.staged_at
-            if waited >= POSTED_LIMIT:
-                return None
-            return now + max(timedelta(minutes=1), waited / 10)
+            return _ever_more_seldom(performance.staged_at, now)
+        case State.UNCONFIRMED if performance.unconfirmed_at is not None:
+            return _ever_more_seldom(performance.unconfirmed_at, now)
         case _:
             return None
 
 
-def begun_anew(performance: Performance) -> Performance:
-    """Tell that its draft, if any, reaches no inbox and the next one is to be begun."""
-    return replace(performance, state=State.QUEUED, upload_address=None)
+def _ever_more_seldom(since: datetime, now: datetime) -> datetime | None:
+    waited = now - since
+    return None if waited >= POSTED_LIMIT else now + max(timedelta(minutes=1), waited / 10)
+
+
+def _moved(performance: Performance, state: State, now: datetime, **changes: Any) -> Performance:
+    """Move a performance to `state`, waiting for nothing. Raises ValueError against `NEXT`."""
+    if state is not performance.state and state not in NEXT[performance.state]:
+        raise ValueError(f"{state} does not follow {performance.state}")
+    takes_bytes = state in (State.INITIATED, State.UPLOADING)
+    moved = replace(
+        performance,
+        state=state,
+        upload_address=performance.upload_address if takes_bytes else None,
+        waits_for=None,
+    )
+    moved = replace(moved, **changes)
+    look_at = next_look(moved, now)
+    rests = state in (State.STAGED, State.UNCONFIRMED)
+    return replace(moved, look_at=look_at, waits_until=look_at if rests else None)
+
+
+def begun_anew(performance: Performance, now: datetime, **changes: Any) -> Performance:
+    """Its draft, if any, reaches no inbox, and the next one is to be begun."""
+    return _moved(performance, State.QUEUED, now, **changes)
 
 
 def held(performance: Performance, now: datetime) -> Performance:
-    """Tell that it waits for its member's account; since when, if it does already."""
-    return replace(begun_anew(performance), held_at=performance.held_at or now)
+    """It waits for its member's account; since earlier, if it does already."""
+    waiting = begun_anew(performance, now, held_at=performance.held_at or now)
+    return replace(waiting, waits_for=Waiting.ACCOUNT, waits_until=waiting.look_at)
 
 
-def resumed(performance: Performance, now: datetime) -> Performance:
-    """Tell that its member's account is there again, if it waited for that."""
-    if performance.held_at is None:
-        return performance
-    return replace(performance, held_at=None, resumed_at=now)
+def attempted(performance: Performance, open_id: str, now: datetime) -> Performance:
+    """A draft is about to be begun on this account, which is there again if that was waited for."""
+    was_held = performance.held_at is not None
+    return begun_anew(
+        performance,
+        now,
+        attempts=performance.attempts + 1,
+        open_id=open_id,
+        held_at=None,
+        resumed_at=now if was_held else performance.resumed_at,
+    )
+
+
+def initiated(
+    performance: Performance, publish_id: str, upload_address: bytes, now: datetime
+) -> Performance:
+    """TikTok began a draft, which takes bytes at this (encrypted) address."""
+    return _moved(
+        performance,
+        State.INITIATED,
+        now,
+        publish_id=publish_id,
+        upload_address=upload_address,
+        initiated_at=now,
+        told_reason=None,
+    )
+
+
+def uploading(performance: Performance, now: datetime, **changes: Any) -> Performance:
+    """Bytes may go out from now on."""
+    return _moved(performance, State.UPLOADING, now, **changes)
+
+
+def delivered(performance: Performance, now: datetime) -> Performance:
+    """TikTok has every byte."""
+    return _moved(performance, State.DELIVERED, now, delivered_at=now)
+
+
+def unconfirmed(performance: Performance, now: datetime) -> Performance:
+    """TikTok has every byte, and what became of them could not be found out."""
+    return _moved(performance, State.UNCONFIRMED, now, unconfirmed_at=now)
 
 
 def staged(performance: Performance, now: datetime) -> Performance:
-    """Tell that the video is in the inbox, and so that all its bytes arrived."""
-    return replace(
+    """The video is in the inbox, and so all its bytes arrived."""
+    return _moved(
         performance,
-        state=State.STAGED,
+        State.STAGED,
+        now,
         delivered_at=performance.delivered_at or now,
         staged_at=now,
     )
 
 
 def posted(performance: Performance, now: datetime) -> Performance:
-    """Tell that the member posted the video, and so that it had been staged."""
-    return replace(
+    """The member posted the video, and so it had been staged."""
+    return _moved(
         performance,
-        state=State.POSTED,
+        State.POSTED,
+        now,
         delivered_at=performance.delivered_at or now,
         staged_at=performance.staged_at or now,
         posted_at=now,
     )
+
+
+def failed(performance: Performance, failure: str, reason: str, now: datetime) -> Performance:
+    """It ends for good, for a `reason` in words."""
+    return _moved(performance, State.FAILED, now, failure=failure, reason=reason, failed_at=now)
+
+
+def waiting_until(
+    performance: Performance,
+    waits_for: Waiting | None,
+    until: datetime | None,
+    look_at: datetime | None,
+) -> Performance:
+    """Nothing is attempted before `until`; the clock has it looked at from `look_at` on."""
+    return replace(performance, waits_for=waits_for, waits_until=until, look_at=look_at)

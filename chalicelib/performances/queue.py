@@ -1,9 +1,11 @@
 """The staging queue: a message says which performance to look at, never what to do with it."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.performances.model import OUT_OF_SIGHT_SECONDS, FailedMessage, Reference
 
@@ -36,7 +38,10 @@ class StagingQueue:
                 }
                 for number, reference in enumerate(chunk)
             ]
-            answer = self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
+            try:
+                answer = self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
+            except (BotoCoreError, ClientError) as error:
+                raise MessageLost(f"{len(chunk)} not sent") from error
             if answer.get("Failed"):
                 raise MessageLost(f"{len(answer['Failed'])} of {len(chunk)} not taken")
 
@@ -108,9 +113,9 @@ def to_message(reference: Reference) -> str:
     )
 
 
-def from_message(body: str | Mapping[str, Any]) -> Reference:
-    """Read a message, or a change of the performances table, which names the same things."""
-    told = json.loads(body) if isinstance(body, str) else body
+def from_message(body: str) -> Reference:
+    """Read a message."""
+    told = json.loads(body)
     return Reference(
         told["program_id"], told["member_id"], told["performance_id"], told["correlation_id"]
     )

@@ -1,7 +1,9 @@
 """The performances table. Every change of state is one conditional write."""
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import fields
+from datetime import datetime, timedelta
+from enum import Enum
 
 from pynamodb.attributes import (
     BinaryAttribute,
@@ -9,20 +11,36 @@ from pynamodb.attributes import (
     JSONAttribute,
     NumberAttribute,
     UnicodeAttribute,
+    UnicodeSetAttribute,
     UTCDateTimeAttribute,
 )
-from pynamodb.exceptions import DoesNotExist
+from pynamodb.exceptions import DoesNotExist, PynamoDBException
+from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
-from pynamodb.models import Model
 
 from chalicelib.activities.model import PostText
-from chalicelib.foundation.table import Conflict, Put, Update, bind, changed
-from chalicelib.performances.model import Performance, Reference, State
+from chalicelib.foundation.sweeps import in_turns
+from chalicelib.foundation.table import (
+    CONFLICT_ATTEMPTS,
+    Conflict,
+    Part,
+    Put,
+    StampedModel,
+    Store,
+    Update,
+)
+from chalicelib.performances.model import Performance, Reference, State, Waiting
 from chalicelib.programs.model import owner_key
 
 _UNFINISHED = "unfinished"
-_PAGE = 500
+
+CLOCKS_DIFFER = timedelta(seconds=1)
+"""By so much a message may come before its time is reached here."""
+
+
+class NotBroughtForward(Exception):
+    """A wait could not be ended just now; the clock looks at the performance all the same."""
 
 
 class PublishIndex(GlobalSecondaryIndex["PerformanceItem"]):
@@ -46,9 +64,9 @@ class UnfinishedIndex(GlobalSecondaryIndex["PerformanceItem"]):
     look_at = UTCDateTimeAttribute(range_key=True)
 
 
-class PerformanceItem(Model):
+class PerformanceItem(StampedModel):
     class Meta:
-        table_name = ""
+        table_name = "performances"
 
     owner = UnicodeAttribute(hash_key=True)
     performance_id = UnicodeAttribute(range_key=True)
@@ -73,6 +91,7 @@ class PerformanceItem(Model):
     delivered_at = UTCDateTimeAttribute(null=True)
     staged_at = UTCDateTimeAttribute(null=True)
     posted_at = UTCDateTimeAttribute(null=True)
+    unconfirmed_at = UTCDateTimeAttribute(null=True)
     failed_at = UTCDateTimeAttribute(null=True)
     failure = UnicodeAttribute(null=True)
     reason = UnicodeAttribute(null=True)
@@ -84,101 +103,72 @@ class PerformanceItem(Model):
     leased_until = UTCDateTimeAttribute(null=True)
     unfinished_in = UnicodeAttribute(null=True)
     look_at = UTCDateTimeAttribute(null=True)
+    waits_for = UnicodeAttribute(null=True)
+    waits_until = UTCDateTimeAttribute(null=True)
+    brought_forward_at = UTCDateTimeAttribute(null=True)
+    told_reason = UnicodeAttribute(null=True)
+    posted_bonus = NumberAttribute(null=True)
+    campaign_id = UnicodeAttribute(null=True)
+    channel_ids = UnicodeSetAttribute(null=True)
     publish_index = PublishIndex()
     unfinished_index = UnfinishedIndex()
 
     def to_performance(self) -> Performance:
+        stored = {name: getattr(self, name) for name in _STORED}
         return Performance(
-            program_id=self.program_id,
-            member_id=self.member_id,
-            performance_id=self.performance_id,
-            activity_id=self.activity_id,
-            instructions=self.instructions,
-            video_key=self.video_key,
-            content_type=self.content_type,
-            size_bytes=int(self.size_bytes),
-            points=int(self.points),
-            state=State(self.state),
-            correlation_id=self.correlation_id,
-            queued_at=self.queued_at,
-            attempts=int(self.attempts),
-            publish_id=self.publish_id,
-            open_id=self.open_id,
-            upload_address=self.upload_address,
-            held_at=self.held_at,
-            resumed_at=self.resumed_at,
-            initiated_at=self.initiated_at,
-            delivered_at=self.delivered_at,
-            staged_at=self.staged_at,
-            posted_at=self.posted_at,
-            failed_at=self.failed_at,
-            failure=self.failure,
-            reason=self.reason,
+            **stored
+            | {
+                "state": State(self.state),
+                "waits_for": Waiting(self.waits_for) if self.waits_for else None,
+                "size_bytes": int(self.size_bytes),
+                "points": int(self.points),
+                "attempts": int(self.attempts),
+                "trial": bool(self.trial),
+                "posted_bonus": int(self.posted_bonus or 0),
+                "channel_ids": frozenset(self.channel_ids or ()),
+            },
             text=PostText(self.caption, tuple(self.hashtags or ()), self.disclosure),
-            trial=bool(self.trial),
         )
 
 
-_CHANGING = {
-    State.QUEUED: (
-        PerformanceItem.attempts,
-        PerformanceItem.held_at,
-        PerformanceItem.resumed_at,
-    ),
-    State.INITIATED: (
-        PerformanceItem.publish_id,
-        PerformanceItem.open_id,
-        PerformanceItem.upload_address,
-        PerformanceItem.initiated_at,
-    ),
-    State.UNCONFIRMED: (PerformanceItem.upload_address,),
-    State.DELIVERED: (PerformanceItem.delivered_at,),
-    State.STAGED: (PerformanceItem.delivered_at, PerformanceItem.staged_at),
-    State.POSTED: (
-        PerformanceItem.delivered_at,
-        PerformanceItem.staged_at,
-        PerformanceItem.posted_at,
-    ),
-    State.FAILED: (PerformanceItem.failed_at, PerformanceItem.failure, PerformanceItem.reason),
-}
-"""Which attributes each state brings with it."""
-
-_BYTES_MAY_GO = frozenset({State.INITIATED, State.UNCONFIRMED})
-"""As long as these hold, the address for the bytes is kept; it is a secret."""
+_STORED = tuple(each.name for each in fields(Performance) if each.name != "text")
+"""The attributes that the table stores under their name in the model."""
 
 
-class PerformanceStore:
-    def __init__(self, table_name: str) -> None:
-        bind(PerformanceItem, table_name)
+class PerformanceStore(Store):
+    MODELS = (PerformanceItem,)
 
-    def add(self, performance: Performance, look_at: datetime) -> Put:
+    def add(self, performance: Performance) -> Put:
         """Part: a new performance."""
+        stored = {name: getattr(performance, name) for name in _STORED}
         item = PerformanceItem(
-            owner_key(performance.program_id, performance.member_id),
-            performance.performance_id,
-            program_id=performance.program_id,
-            member_id=performance.member_id,
-            activity_id=performance.activity_id,
-            instructions=performance.instructions,
-            video_key=performance.video_key,
-            content_type=performance.content_type,
-            size_bytes=performance.size_bytes,
-            points=performance.points,
-            state=performance.state.value,
-            correlation_id=performance.correlation_id,
-            queued_at=performance.queued_at,
+            performance.owner,
+            **stored
+            | {
+                "state": performance.state.value,
+                "waits_for": None,
+                "trial": performance.trial or None,
+                "posted_bonus": performance.posted_bonus or None,
+                "channel_ids": set(performance.channel_ids) or None,
+            },
             caption=performance.text.caption,
             hashtags=list(performance.text.hashtags) or None,
             disclosure=performance.text.disclosure,
-            trial=performance.trial or None,
             unfinished_in=_UNFINISHED,
-            look_at=look_at,
         )
         return Put(item, PerformanceItem.performance_id.does_not_exist(), Conflict)
 
+    def commit_new(self, parts: Sequence[Part], *, contended: bool) -> None:
+        """Write a new performance with what goes with it: all of `parts`, or none.
+
+        Raises `Contended` at the first conflict if it is known that many may write to one of the
+        items; else conflicts are tried again.
+        """
+        self._database.commit(parts, attempts=1 if contended else CONFLICT_ATTEMPTS)
+
     def get(self, owner: str, performance_id: str) -> Performance | None:
         try:
-            found = PerformanceItem.get(owner, performance_id, consistent_read=True)
+            found = self._database.get(PerformanceItem, owner, performance_id, consistent_read=True)
         except DoesNotExist:
             return None
         return found.to_performance()
@@ -186,93 +176,173 @@ class PerformanceStore:
     def newest(self, owner: str, before: str | None, count: int) -> Sequence[Performance]:
         """List a member's performances, newest first: one query."""
         earlier = PerformanceItem.performance_id < before if before else None
-        found = PerformanceItem.query(
-            owner, earlier, scan_index_forward=False, limit=count, page_size=count
+        found = self._database.query(
+            PerformanceItem, owner, earlier, scan_index_forward=False, limit=count, page_size=count
         )
         return [item.to_performance() for item in found]
 
+    def all_of(self, owner: str) -> Iterator[Performance]:
+        """Yield all that a member performed, read consistently: for a recount."""
+        found = self._database.query(PerformanceItem, owner, consistent_read=True)
+        return (item.to_performance() for item in found)
+
     def by_publish_id(self, publish_id: str) -> tuple[str, str] | None:
         """Find owner and id of the performance a publish id stands for: one query."""
-        found = PerformanceItem.publish_index.query(publish_id, limit=1)
+        found = self._database.query(
+            PerformanceItem, publish_id, limit=1, index=PerformanceItem.publish_index
+        )
         return next(((item.owner, item.performance_id) for item in found), None)
 
-    def lease(self, reference: Reference, lease: str, now: datetime, until: datetime) -> bool:
-        """Take a performance for one worker; False while another has it."""
-        item = PerformanceItem(
-            owner_key(reference.program_id, reference.member_id), reference.performance_id
-        )
+    def lease(
+        self, reference: Reference, lease: str, now: datetime, until: datetime
+    ) -> Performance | None:
+        """Take a performance for one worker and read it.
+
+        None while another worker has it, before the time it waits for, or if there is none.
+        """
+        item = _item(reference)
         free = PerformanceItem.leased_until.does_not_exist() | (PerformanceItem.leased_until < now)
+        due = PerformanceItem.waits_until.does_not_exist() | (
+            PerformanceItem.waits_until <= now + CLOCKS_DIFFER
+        )
         actions: list[Action] = [
             PerformanceItem.lease.set(lease),
             PerformanceItem.leased_until.set(until),
         ]
-        return changed(item, actions, PerformanceItem.performance_id.exists() & free)
+        there = PerformanceItem.performance_id.exists()
+        return (
+            item.to_performance()
+            if self._database.changed(item, actions, there & free & due)
+            else None
+        )
 
-    def release(self, reference: Reference, lease: str) -> None:
-        """Let a performance go; nothing happens if the lease was lost."""
-        owner = owner_key(reference.program_id, reference.member_id)
-        item = PerformanceItem(owner, reference.performance_id)
+    def release(self, reference: Reference, lease: str) -> Performance | None:
+        """Let a performance go and read it; None, and nothing happens, if the lease was lost."""
+        item = _item(reference)
         actions: list[Action] = [
             PerformanceItem.lease.remove(),
             PerformanceItem.leased_until.remove(),
         ]
-        changed(item, actions, PerformanceItem.lease == lease)
+        return (
+            item.to_performance()
+            if self._database.changed(item, actions, PerformanceItem.lease == lease)
+            else None
+        )
 
-    def change(
-        self,
-        performance: Performance,
-        state: State,
-        look_at: datetime | None,
-        lease: str | None,
-    ) -> Update:
-        """Part: replace what is stored in `state` by `performance`, under the worker's lease.
+    def change(self, before: Performance, after: Performance, lease: str | None) -> Update:
+        """Part: write what differs between `before`, which must be stored, and `after`.
 
-        Without a lease (a webhook) the stored state alone decides.
+        The stored state and draft must be those of `before`, and the lease still the worker's.
+        Without a lease (a webhook) state and draft alone decide.
         """
-        actions = [PerformanceItem.state.set(performance.state.value), *_looking(look_at)]
-        for attribute in _CHANGING[performance.state]:
-            value = getattr(performance, str(attribute.attr_name))
-            actions.append(attribute.remove() if value is None else attribute.set(value))
-        if performance.state not in _BYTES_MAY_GO:
-            actions.append(PerformanceItem.upload_address.remove())
-        condition = PerformanceItem.state == state.value
-        if performance.state is not State.INITIATED and performance.publish_id:
-            condition &= PerformanceItem.publish_id == performance.publish_id
-        if lease:
-            condition &= PerformanceItem.lease == lease
-        return Update(_key(performance), actions, condition, Conflict)
+        actions = _differences(before, after) or [PerformanceItem.state.set(after.state.value)]
+        return Update(_item(before.reference), actions, _same(before, lease))
 
-    def look_later(self, performance: Performance, look_at: datetime | None) -> None:
-        """Move the time of the next look; nothing happens if the state changed meanwhile."""
-        state = PerformanceItem.state == performance.state.value
-        changed(_key(performance), _looking(look_at), state)
+    def rest(self, before: Performance, after: Performance, lease: str) -> bool:
+        """Write when to go on with a performance, as `change` does, in one cheaper write.
 
-    def queued_again(self, reference: Reference, look_at: datetime) -> bool:
-        """Note that an overdue performance was queued; False if it finished meanwhile."""
-        owner = owner_key(reference.program_id, reference.member_id)
-        item = PerformanceItem(owner, reference.performance_id)
-        return changed(item, _looking(look_at), PerformanceItem.unfinished_in.exists())
+        False if that is not to be written any more: the state changed, the lease was lost, or
+        somebody brought the next look forward meanwhile.
+        """
+        brought = PerformanceItem.brought_forward_at
+        as_known = (
+            brought == before.brought_forward_at
+            if before.brought_forward_at
+            else brought.does_not_exist()
+        )
+        actions = _differences(before, after)
+        condition = _same(before, lease) & as_known
+        return not actions or self._database.changed(_item(before.reference), actions, condition)
+
+    def bring_forward(
+        self,
+        reference: Reference,
+        now: datetime,
+        states: Collection[State],
+        waits_for: Waiting | None = None,
+    ) -> bool:
+        """End the wait of a performance in one of `states`; with `waits_for`, only such a wait.
+
+        False if there is nothing to end. Raises `NotBroughtForward` if that cannot be known.
+        """
+        condition = PerformanceItem.state.is_in(*(state.value for state in sorted(states)))
+        if waits_for:
+            condition &= PerformanceItem.waits_for == waits_for.value
+        try:
+            return self._database.changed(_item(reference), _forward(now), condition)
+        except PynamoDBException as error:
+            raise NotBroughtForward from error
+
+    def note_told_reason(self, performance: Performance, reason: str, now: datetime) -> bool:
+        """Note why its draft failed, as a webhook told, and end its wait.
+
+        False if the state or the draft changed meanwhile.
+        """
+        actions = [PerformanceItem.told_reason.set(reason), *_forward(now)]
+        return self._database.changed(
+            _item(performance.reference), actions, _same(performance, None)
+        )
+
+    def note_queued(self, reference: Reference, now: datetime, look_at: datetime) -> bool:
+        """Note that an overdue performance is queued; False if it is not overdue any more."""
+        actions: list[Action] = [
+            PerformanceItem.look_at.set(look_at),
+            PerformanceItem.waits_until.remove(),
+        ]
+        overdue = PerformanceItem.unfinished_in.exists() & (PerformanceItem.look_at <= now)
+        return self._database.changed(_item(reference), actions, overdue)
 
     def unfinished(self, now: datetime) -> Iterator[Reference]:
-        """Walk what has to be looked at by now, the longest overdue first."""
-        found = PerformanceItem.unfinished_index.query(
-            _UNFINISHED, UnfinishedIndex.look_at <= now, page_size=_PAGE
+        """Yield performances to be looked at by now, one of each program in turn."""
+        found = self._database.query(
+            PerformanceItem,
+            _UNFINISHED,
+            UnfinishedIndex.look_at <= now,
+            index=PerformanceItem.unfinished_index,
         )
-        return (
+        due = (
             Reference(each.program_id, each.member_id, each.performance_id, each.correlation_id)
             for each in found
         )
+        return in_turns(due, lambda each: each.program_id, now)
 
 
-def _looking(look_at: datetime | None) -> list[Action]:
-    if look_at is None:
-        return [PerformanceItem.unfinished_in.remove(), PerformanceItem.look_at.remove()]
+def _item(reference: Reference) -> PerformanceItem:
+    owner = owner_key(reference.program_id, reference.member_id)
+    return PerformanceItem(owner, reference.performance_id)
+
+
+def _same(performance: Performance, lease: str | None) -> Condition:
+    """Whether the stored one is in the same state, of the same draft and under the same lease."""
+    publish_id = PerformanceItem.publish_id
+    condition: Condition = PerformanceItem.state == performance.state.value
+    condition &= (
+        publish_id == performance.publish_id
+        if performance.publish_id
+        else publish_id.does_not_exist()
+    )
+    return condition & (PerformanceItem.lease == lease) if lease else condition
+
+
+def _differences(before: Performance, after: Performance) -> list[Action]:
+    actions: list[Action] = []
+    for name in _STORED:
+        value = getattr(after, name)
+        if value == getattr(before, name):
+            continue
+        attribute = getattr(PerformanceItem, name)
+        plain = value.value if isinstance(value, Enum) else value
+        actions.append(attribute.remove() if plain is None else attribute.set(plain))
+    if (before.look_at is None) is not (after.look_at is None):
+        unfinished = PerformanceItem.unfinished_in
+        actions.append(unfinished.set(_UNFINISHED) if after.look_at else unfinished.remove())
+    return actions
+
+
+def _forward(now: datetime) -> list[Action]:
     return [
+        PerformanceItem.brought_forward_at.set(now),
+        PerformanceItem.waits_until.remove(),
+        PerformanceItem.look_at.set(now),
         PerformanceItem.unfinished_in.set(_UNFINISHED),
-        PerformanceItem.look_at.set(look_at),
     ]
-
-
-def _key(performance: Performance) -> PerformanceItem:
-    owner = owner_key(performance.program_id, performance.member_id)
-    return PerformanceItem(owner, performance.performance_id)

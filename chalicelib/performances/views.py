@@ -3,19 +3,38 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from chalicelib.foundation.identity import Caller
-from chalicelib.performances.model import Performance, Status
+from chalicelib.foundation.schemas import Schema
+from chalicelib.performances.model import Performance, Status, Waiting
 from chalicelib.programs.model import local_time
 
 
-class PerformanceView(BaseModel):
+class WaitingView(Schema):
+    """What a performance waits for, and when Greenroom goes on with it by itself."""
+
+    code: Waiting
+    words: str
+    next_look_at: datetime
+    next_look_at_local: datetime
+
+
+class PerformanceView(Schema):
     performance_id: str
     activity_id: str
     instructions: str
-    status: Status
+    status: Annotated[
+        Status,
+        Field(
+            description="`unconfirmed`: probably in your inbox; TikTok received the whole video but"
+            " has not confirmed it, and you keep the points"
+        ),
+    ]
     points: int
+    posted_bonus: Annotated[
+        int, Field(description="Extra points when the video is posted; 0: none")
+    ]
     caption: Annotated[
         str | None,
         Field(description="The text to copy into the post: caption, hashtags and disclosure"),
@@ -30,6 +49,10 @@ class PerformanceView(BaseModel):
         ),
     ]
     next_step: Annotated[str, Field(description="What the member has to do, in words")]
+    waiting_for: Annotated[
+        WaitingView | None,
+        Field(description="Null once it is in the inbox, posted or failed"),
+    ]
     reason: Annotated[str | None, Field(description="Why it failed, in words")]
     publish_id: Annotated[str | None, Field(description="TikTok's name for the staged video")]
     queued_at: datetime
@@ -42,7 +65,7 @@ class PerformanceView(BaseModel):
     failed_at_local: datetime | None
 
 
-class PerformanceList(BaseModel):
+class PerformanceList(Schema):
     items: list[PerformanceView]
     next_cursor: str | None
 
@@ -59,11 +82,13 @@ def view_of(performance: Performance, caller: Caller) -> PerformanceView:
         instructions=performance.instructions,
         status=performance.status,
         points=performance.points,
+        posted_bonus=performance.posted_bonus,
         caption=performance.text.whole,
         hashtags=list(performance.text.hashtags),
         disclosure=performance.text.disclosure,
         trial=performance.trial,
         next_step=performance.next_step,
+        waiting_for=_waiting_of(performance, caller),
         reason=performance.reason,
         publish_id=performance.publish_id,
         queued_at=performance.queued_at,
@@ -74,4 +99,16 @@ def view_of(performance: Performance, caller: Caller) -> PerformanceView:
         posted_at_local=local(performance.posted_at),
         failed_at=performance.failed_at,
         failed_at_local=local(performance.failed_at),
+    )
+
+
+def _waiting_of(performance: Performance, caller: Caller) -> WaitingView | None:
+    waiting, next_look_at = performance.waiting, performance.next_look_at
+    if waiting is None or next_look_at is None:
+        return None
+    return WaitingView(
+        code=waiting,
+        words=waiting.words,
+        next_look_at=next_look_at,
+        next_look_at_local=local_time(next_look_at, caller.time_zone),
     )

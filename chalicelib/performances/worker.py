@@ -1,17 +1,22 @@
-"""A performance was made, its message is due, or the clock ticked."""
+"""A performance changed, its message is due, a member was removed, or the clock ticked."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.foundation.batches import handle_changes, handle_each
+from chalicelib.foundation.batches import consume_events, handle_each, one_by_one, relay_changes
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.sweeps import late
+from chalicelib.performances.events import PerformanceQueued, events_of
+from chalicelib.performances.model import Reference
 from chalicelib.performances.queue import StagingQueue, from_message
+from chalicelib.programs.events import MemberRemoved
 
 if TYPE_CHECKING:
-    from chalicelib.performances.service import PerformanceService
-    from chalicelib.performances.staging import FollowUp, Stager
+    from chalicelib.foundation.events import Event, EventBus
+    from chalicelib.performances.connections.service import ConnectionService
+    from chalicelib.performances.overdue import OverdueSweeper
+    from chalicelib.performances.staging import Stager
 
 RESERVE = timedelta(seconds=10)
 """As long as a call of AWS may take."""
@@ -20,30 +25,40 @@ SENDING = timedelta(seconds=15)
 """What following up leaves to sends that waited for their connection."""
 
 
-def enqueue(queue: StagingQueue, event: Mapping[str, Any], context: Any) -> Mapping[str, Any]:
-    """Queue each performance that a batch of the table's changes says is new."""
+def relay(queue: StagingQueue, bus: "EventBus", event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Queue each new performance for staging, and publish every event to the bus."""
 
-    def made(image: Mapping[str, Any]) -> None:
-        reference = from_message(image)
-        logger.set_correlation_id(reference.correlation_id)
-        queue.send([reference])
-        logger.info("queued", extra={"performance_id": reference.performance_id})
+    def enqueue(received: "Event[PerformanceQueued]") -> None:
+        queue.send([_reference_of(received)])
+        logger.info("queued", extra={"performance_id": received.payload.performance_id})
 
-    return handle_changes(made, event, context)
+    def deliver(events: "Sequence[Event[Any]]") -> Collection[str]:
+        queued = [each for each in events if isinstance(each.payload, PerformanceQueued)]
+        failed = one_by_one(enqueue)(queued)
+        return {*failed, *bus.publish(events)}
+
+    return relay_changes(events_of, deliver, event)
 
 
-def depart(
-    performances: "PerformanceService", event: Mapping[str, Any], context: Any
+def _reference_of(queued: "Event[PerformanceQueued]") -> Reference:
+    told = queued.payload
+    return Reference(
+        queued.program_id, told.member_id, told.performance_id, queued.correlation_id or ""
+    )
+
+
+def release_removed_members(
+    connections: "ConnectionService", event: Mapping[str, Any]
 ) -> Mapping[str, Any]:
-    """Let go of each member that a batch of the programs table's changes says was removed."""
+    """Release the TikTok account of each removed member in a batch of events."""
 
-    def removed(image: Mapping[str, Any]) -> None:
-        performances.depart(image["program_id"], image["member_id"])
+    def removed(received: "Event[MemberRemoved]") -> None:
+        connections.release_removed_member(received.program_id, received.payload.member_id)
 
-    return handle_changes(removed, event, context)
+    return consume_events([MemberRemoved], removed, event)
 
 
-def stage(stager: "Stager", event: Mapping[str, Any], context: Any) -> Mapping[str, Any]:
+def stage(stager: "Stager", event: Mapping[str, Any]) -> Mapping[str, Any]:
     """Bring each performance in a batch of messages as far as it goes now."""
 
     def due(body: str) -> None:
@@ -51,12 +66,12 @@ def stage(stager: "Stager", event: Mapping[str, Any], context: Any) -> Mapping[s
         logger.set_correlation_id(reference.correlation_id)
         stager.stage(reference)
 
-    return handle_each(due, event, context)
+    return handle_each(due, event)
 
 
-def follow_up(overdue: "FollowUp", performances: "PerformanceService", context: Any) -> int:
+def sweep_overdue(overdue: "OverdueSweeper", connections: "ConnectionService", context: Any) -> int:
     """Move on whatever should have moved by itself."""
-    queued = overdue.queue_again(late(context, RESERVE + SENDING))
-    sent = performances.send_pending(late(context, RESERVE))
+    queued = overdue.queue_overdue(late(context, RESERVE + SENDING))
+    sent = connections.send_pending(late(context, RESERVE))
     logger.info("followed up", extra={"queued": queued, "sent": sent})
     return queued + sent

@@ -7,6 +7,7 @@ marks are made from them anew. docs/data.md has the keys.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from pynamodb.attributes import (
     BinaryAttribute,
@@ -17,21 +18,10 @@ from pynamodb.attributes import (
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.models import Model
 
-from chalicelib.foundation.table import (
-    Check,
-    Conflict,
-    LeanModel,
-    Put,
-    Read,
-    Update,
-    bind,
-    changed,
-    commit,
-    removed,
-)
+from chalicelib.foundation.table import Check, Conflict, LeanModel, Put, Read, Store, Update
 from chalicelib.points.model import Entry
 from chalicelib.points.periods import Period, spans_of
-from chalicelib.points.ranking import Head, Page, Ranked, Row, Unreadable, packed, unpacked
+from chalicelib.points.ranking import BoardPage, Head, Ranked, Row, Unreadable, packed, unpacked
 
 _CHANGED = "changed"
 
@@ -48,7 +38,7 @@ class ScoreItem(LeanModel):
     """What a member has earned within one span of the calendar."""
 
     class Meta:
-        table_name = ""
+        table_name = "boards"
 
     board = UnicodeAttribute(hash_key=True)
     item = UnicodeAttribute(range_key=True)
@@ -59,7 +49,7 @@ class CountedItem(Model):
     """A ledger entry is in the scores, on this day."""
 
     class Meta:
-        table_name = ""
+        table_name = "boards"
 
     board = UnicodeAttribute(hash_key=True)
     item = UnicodeAttribute(range_key=True)
@@ -68,7 +58,7 @@ class CountedItem(Model):
 
 class HeadItem(Model):
     class Meta:
-        table_name = ""
+        table_name = "boards"
 
     board = UnicodeAttribute(hash_key=True)
     item = UnicodeAttribute(range_key=True)
@@ -79,7 +69,7 @@ class HeadItem(Model):
 
 class PageItem(Model):
     class Meta:
-        table_name = ""
+        table_name = "boards"
 
     board = UnicodeAttribute(hash_key=True)
     item = UnicodeAttribute(range_key=True)
@@ -90,7 +80,7 @@ class MarkItem(Model):
     """A program's boards are due: something changed since they were made."""
 
     class Meta:
-        table_name = ""
+        table_name = "boards"
 
     board = UnicodeAttribute(hash_key=True)
     item = UnicodeAttribute(range_key=True)
@@ -101,7 +91,7 @@ class MarkItem(Model):
 
 
 @dataclass(frozen=True)
-class Mark:
+class BuildLease:
     """What changed first, and by which stamp the last change is known; `run` holds the lease."""
 
     program_id: str
@@ -110,17 +100,15 @@ class Mark:
     run: str
 
 
-class BoardStore:
-    def __init__(self, table_name: str) -> None:
-        for model in (ScoreItem, CountedItem, HeadItem, PageItem, MarkItem):
-            bind(model, table_name)
+class BoardStore(Store):
+    MODELS = (ScoreItem, CountedItem, HeadItem, PageItem, MarkItem)
 
     # --- counting -----------------------------------------------------------------------------
 
     def count(self, program_id: str, member_id: str, entry: Entry, day: date) -> None:
         """Add an entry to the scores of its day's spans, once. Raises `AlreadyCounted`."""
         note = _counted(program_id, member_id, entry.entry_id, day)
-        commit(
+        self._database.commit(
             [
                 Put(note, CountedItem.item.does_not_exist(), AlreadyCounted),
                 *(
@@ -134,10 +122,10 @@ class BoardStore:
         )
 
     def counted_on(self, program_id: str, member_id: str, entry_id: str) -> date | None:
-        """Tell on which day an entry was counted, if it was."""
+        """Return on which day an entry was counted, if it was."""
         note = _counted(program_id, member_id, entry_id)
         try:
-            found = CountedItem.get(note.board, note.item, consistent_read=True)
+            found = self._database.get(CountedItem, note.board, note.item, consistent_read=True)
         except DoesNotExist:
             return None
         return date.fromisoformat(found.day)
@@ -147,18 +135,18 @@ class BoardStore:
         board = _counted(program_id, member_id, "").board
         return {
             each.item: date.fromisoformat(each.day)
-            for each in CountedItem.query(board, consistent_read=True)
+            for each in self._database.query(CountedItem, board, consistent_read=True)
         }
 
     def note_counted(self, program_id: str, member_id: str, entry_id: str, day: date) -> bool:
         """Note an entry as counted without adding it; False if it is noted already."""
         note = _counted(program_id, member_id, entry_id)
         absent = CountedItem.item.does_not_exist()
-        return changed(note, [CountedItem.day.set(day.isoformat())], absent)
+        return self._database.changed(note, [CountedItem.day.set(day.isoformat())], absent)
 
     def scores(self, program_id: str, span_key: str) -> Iterator[tuple[str, int]]:
         """Walk what members have within a span: member and points."""
-        found = ScoreItem.query(_scores(program_id, span_key), consistent_read=True)
+        found = self._database.query(ScoreItem, _scores(program_id, span_key), consistent_read=True)
         return ((each.item, int(each.points)) for each in found)
 
     def set_score(
@@ -168,30 +156,43 @@ class BoardStore:
         item = ScoreItem(_scores(program_id, span_key), member_id)
         same = ScoreItem.item.does_not_exist() if kept is None else ScoreItem.points == kept
         if right is not None:
-            return changed(item, [ScoreItem.points.set(right)], same)
-        return removed(item, same)
+            return self._database.changed(item, [ScoreItem.points.set(right)], same)
+        return self._database.removed(item, same)
+
+    def scores_of(
+        self, program_id: str, member_id: str, days: Iterable[date]
+    ) -> Iterator[dict[str, Any]]:
+        """Yield a member's scores in all spans that some days lie in: a call for each hundred."""
+        keys = {
+            (_scores(program_id, span.key), member_id) for day in days for span in spans_of(day)
+        }
+        for item in self._database.batch_get(ScoreItem, sorted(keys), consistent_read=True):
+            yield {"board": item.board, "item": item.item, "points": int(item.points)}
 
     # --- what is due --------------------------------------------------------------------------
 
     def mark(self, program_id: str, now: datetime, stamp: str) -> None:
         """Say that the boards of a program are due; `since` stays that of the first change."""
         first = MarkItem.since.set(MarkItem.since | now)
-        changed(MarkItem(_CHANGED, program_id), [MarkItem.stamp.set(stamp), first])
+        self._database.changed(MarkItem(_CHANGED, program_id), [MarkItem.stamp.set(stamp), first])
 
     def due(self) -> Sequence[str]:
         """List programs whose boards are due, longest first: one query of 1 MB per 8,000."""
-        found = sorted(MarkItem.query(_CHANGED, consistent_read=True), key=lambda each: each.since)
+        found = sorted(
+            self._database.query(MarkItem, _CHANGED, consistent_read=True),
+            key=lambda each: each.since,
+        )
         return [each.item for each in found]
 
     def take(
         self, program_id: str, run: str, now: datetime, until: datetime
-    ) -> tuple[Mark, str | None] | None:
+    ) -> tuple[BuildLease, str | None] | None:
         """Take a due program for a run; None if another has it, or nothing is due any more.
 
         The second value is the run that had it and never ended, if there was one.
         """
         try:
-            before = MarkItem.get(_CHANGED, program_id, consistent_read=True)
+            before = self._database.get(MarkItem, _CHANGED, program_id, consistent_read=True)
         except DoesNotExist:
             return None
         held = MarkItem.run == before.run if before.run else MarkItem.run.does_not_exist()
@@ -199,25 +200,33 @@ class BoardStore:
             return None
         mine = MarkItem(_CHANGED, program_id)
         actions = [MarkItem.run.set(run), MarkItem.leased_until.set(until)]
-        if not changed(mine, actions, MarkItem.stamp.exists() & held):
+        if not self._database.changed(mine, actions, MarkItem.stamp.exists() & held):
             return None
-        return Mark(program_id, mine.since, mine.stamp, run), before.run
+        return BuildLease(program_id, mine.since, mine.stamp, run), before.run
 
-    def finish(self, mark: Mark, begun: datetime) -> None:
+    def finish(self, mark: BuildLease, begun: datetime) -> None:
         """End a run: what changed since it took the mark stays due."""
         item = MarkItem(_CHANGED, mark.program_id)
         mine = MarkItem.run == mark.run
-        if not removed(item, mine & (MarkItem.stamp == mark.stamp)):
+        if not self._database.removed(item, mine & (MarkItem.stamp == mark.stamp)):
             gone = [MarkItem.run.remove(), MarkItem.leased_until.remove()]
-            changed(item, [MarkItem.since.set(begun), *gone], mine)
+            self._database.changed(item, [MarkItem.since.set(begun), *gone], mine)
 
-    def let_go(self, mark: Mark) -> None:
+    def let_go(self, mark: BuildLease) -> None:
         """End a run that broke: all stays due, for whoever comes next.
 
         The name of the run stays, so that what it left behind can be cleared away.
         """
         item = MarkItem(_CHANGED, mark.program_id)
-        changed(item, [MarkItem.leased_until.remove()], MarkItem.run == mark.run)
+        self._database.changed(item, [MarkItem.leased_until.remove()], MarkItem.run == mark.run)
+
+    def is_being_made(self, program_id: str, now: datetime) -> bool:
+        """Return whether a run is at a program's boards."""
+        try:
+            mark = self._database.get(MarkItem, _CHANGED, program_id, consistent_read=True)
+        except DoesNotExist:
+            return False
+        return bool(mark.run and mark.leased_until and mark.leased_until > now)
 
     # --- snapshots ----------------------------------------------------------------------------
 
@@ -231,7 +240,7 @@ class BoardStore:
     def head(self, program_id: str, period: Period) -> Head:
         """Read a board's head, never behind; an empty one if there is none, or none to be read."""
         try:
-            item = HeadItem.get(program_id, _head(period), consistent_read=True)
+            item = self._database.get(HeadItem, program_id, _head(period), consistent_read=True)
         except DoesNotExist:
             return Head()
         try:
@@ -242,7 +251,9 @@ class BoardStore:
     def page(self, program_id: str, period: Period, page_id: str) -> bytes | None:
         """Read a page; None if it has been replaced since its head was read."""
         try:
-            item = PageItem.get(_pages(program_id, period), page_id, consistent_read=True)
+            item = self._database.get(
+                PageItem, _pages(program_id, period), page_id, consistent_read=True
+            )
         except DoesNotExist:
             return None
         return bytes(item.content)
@@ -250,28 +261,34 @@ class BoardStore:
     def put_pages(self, program_id: str, period: Period, pages: Mapping[str, bytes]) -> None:
         """Write pages that no head names yet: 25 a call."""
         board = _pages(program_id, period)
-        with PageItem.batch_write() as batch:
+        with self._database.batch_write(PageItem) as batch:
             for page_id, content in pages.items():
                 batch.save(PageItem(board, page_id, content=content))
 
     def drop_pages(self, program_id: str, period: Period, page_ids: Iterable[str]) -> None:
         """Take away pages that no head names any more."""
         board = _pages(program_id, period)
-        with PageItem.batch_write() as batch:
+        with self._database.batch_write(PageItem) as batch:
             for page_id in page_ids:
                 batch.delete(PageItem(board, page_id))
 
+    def forget(self, program_id: str, period: Period) -> None:
+        """Remove a board: its head, then its pages."""
+        self._database.removed(HeadItem(program_id, _head(period)))
+        self.drop_pages(program_id, period, self.pages_of_run(program_id, period, ""))
+
     def pages_of_run(self, program_id: str, period: Period, run: str) -> list[str]:
-        """List the pages that a run wrote, named by a head or not."""
-        found = PageItem.query(
+        """List the pages that a run wrote, or all runs if none is named, in a head or not."""
+        found = self._database.query(
+            PageItem,
             _pages(program_id, period),
-            PageItem.item.startswith(f"{run}."),
+            PageItem.item.startswith(f"{run}.") if run else None,
             consistent_read=True,
             attributes_to_get=["item"],
         )
         return [each.item for each in found]
 
-    def put_head(self, mark: Mark, period: Period, head: Head) -> None:
+    def put_head(self, mark: BuildLease, period: Period, head: Head) -> None:
         """Let readers see a board, all of it at once. Raises `LeaseLost`, nothing written then."""
         told = {
             "count": head.count,
@@ -289,7 +306,7 @@ class BoardStore:
         )
         unseen = HeadItem.item.does_not_exist()
         try:
-            commit(
+            self._database.commit(
                 [
                     Check(
                         MarkItem, (_CHANGED, mark.program_id), MarkItem.run == mark.run, LeaseLost
@@ -313,8 +330,8 @@ def _head_from(item: HeadItem) -> Head:
             version=int(item.version),
             count=told["count"],
             top=tuple(Ranked(rank, Row(*row)) for rank, *row in told["top"]),
-            ranks=tuple(map(Page._make, told["ranks"])),
-            members=tuple(map(Page._make, told["members"])),
+            ranks=tuple(map(BoardPage._make, told["ranks"])),
+            members=tuple(map(BoardPage._make, told["members"])),
             retired=tuple(told["retired"]),
         )
     except (KeyError, TypeError, ValueError) as error:

@@ -8,19 +8,20 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.events import Event
 from chalicelib.foundation.identity import Caller, Role
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.problems import Problem, ProblemCode, not_found
-from chalicelib.foundation.table import read_together
-from chalicelib.points.board_store import AlreadyCounted, BoardStore, LeaseLost, Mark
-from chalicelib.points.model import Entry, EntryKind, award_id
+from chalicelib.points.board_store import AlreadyCounted, BoardStore, BuildLease, LeaseLost
+from chalicelib.points.events import LedgerEntryAdded
+from chalicelib.points.model import Entry, EntryKind, Source, SourceKind, award_id
 from chalicelib.points.periods import Period, Span, begins_at, day_of, ends_at, span_of, spans_of
+from chalicelib.points.problems import PointProblem
 from chalicelib.points.ranking import (
+    BoardPage,
     Head,
-    Page,
     Ranked,
     Row,
     head_of,
@@ -30,32 +31,36 @@ from chalicelib.points.ranking import (
     points_in,
     rows_around,
 )
-from chalicelib.points.store import PointStore, entry_of_change
+from chalicelib.points.store import PointStore
 from chalicelib.programs.model import MemberStatus, Program, owner_key
 from chalicelib.programs.service import ProgramService
 
 RUN_SECONDS = 60
 """After this a run begins no further program: the next run is there by then."""
 LEASE = timedelta(seconds=150)
-"""Longer than the function may take, so that who holds a lapsed one is dead."""
+"""Longer than the function may take, so that whatever holds a lapsed one is dead."""
 DAYS_AHEAD = timedelta(days=2)
 """No two zones show dates further apart: there are 26 hours between them."""
 _READ_ATTEMPTS = 3
 
 
-class Counter:
+class EntryCounter:
     """Adds ledger entries up by member and span of the program's calendar."""
 
     def __init__(
-        self, boards: BoardStore, points: PointStore, programs: ProgramService, clock: Clock
+        self,
+        boards: BoardStore,
+        marks: "RebuildMarks",
+        points: PointStore,
+        programs: ProgramService,
     ) -> None:
         self._boards = boards
+        self._marks = marks
         self._points = points
         self._programs = programs
-        self._clock = clock
 
-    def batch(self) -> "Batch":
-        return Batch(self, self._boards, self._clock)
+    def batch(self) -> "EntryBatch":
+        return EntryBatch(self, self._marks)
 
     def zone(self, program_id: str) -> str:
         program = self._programs.program(program_id)
@@ -66,7 +71,7 @@ class Counter:
     def count(
         self, program_id: str, member_id: str, entry: Entry, zone: Callable[[str], str]
     ) -> date:
-        """Count an entry, once; tells the day it counts on.
+        """Count an entry, once; return the day it counts on.
 
         What takes an award back counts on the day of the award: otherwise an award of last week
         that fails today would leave this week with less than nothing, and last week with points
@@ -85,31 +90,28 @@ class Counter:
     ) -> date:
         if entry.kind is EntryKind.REVERSAL:
             owner = owner_key(program_id, member_id)
-            award = self._points.entry(owner, award_id(entry.performance_id))
+            award = self._points.entry(owner, award_id(entry.source.source_id))
             if award is not None:
                 return self.count(program_id, member_id, award, zone)
         return day_of(entry.made_at, zone(program_id))
 
 
-class Batch:
-    """Some changes of the ledger, counted one by one; then the boards they touch become due."""
+class EntryBatch:
+    """A batch of new ledger entries: each is counted, then the boards they touch are marked."""
 
-    def __init__(self, counter: Counter, boards: BoardStore, clock: Clock) -> None:
+    def __init__(self, counter: EntryCounter, marks: "RebuildMarks") -> None:
         self._counter = counter
-        self._boards = boards
-        self._clock = clock
+        self._marks = marks
         self._zones: dict[str, str] = {}
         self._touched: set[str] = set()
 
-    def take(self, image: Mapping[str, Any]) -> None:
-        """Count what an image of the points table's stream says; twice or late is all right."""
-        change = entry_of_change(image)
-        if change is None or not change[1].earned:
+    def take(self, event: Event[LedgerEntryAdded]) -> None:
+        """Count a new entry of a ledger; twice or late is all right."""
+        entry = entry_of(event.payload)
+        if not entry.earned:
             return
-        owner, entry = change
-        program_id, _, member_id = owner.partition("/")
-        self._counter.count(program_id, member_id, entry, self._zone)
-        self._touched.add(program_id)
+        self._counter.count(event.program_id, event.payload.member_id, entry, self._zone)
+        self._touched.add(event.program_id)
 
     def _zone(self, program_id: str) -> str:
         if program_id not in self._zones:
@@ -117,52 +119,70 @@ class Batch:
         return self._zones[program_id]
 
     def mark(self) -> int:
-        """Make the boards due whose scores may have changed; tells how many programs.
+        """Mark the boards whose scores may have changed; return of how many programs.
 
         Not before all is counted: a run in between would take the mark away too early.
         """
-        mark_all(self._boards, self._touched, self._clock.now())
+        self._marks.mark(self._touched)
         return len(self._touched)
 
 
-def mark_all(boards: BoardStore, program_ids: set[str], now: datetime) -> None:
-    for program_id in sorted(program_ids):
-        boards.mark(program_id, now, secrets.token_hex(8))
+def entry_of(added: LedgerEntryAdded) -> Entry:
+    """Return the ledger entry that an event announces."""
+    return Entry(
+        entry_id=added.entry_id,
+        kind=EntryKind(added.kind),
+        points=added.points,
+        source=Source(SourceKind(added.source_kind), added.source_id),
+        made_at=datetime.fromisoformat(added.made_at),
+    )
 
 
-class Snapshots:
-    """Makes the boards that are due."""
+class RebuildMarks:
+    """Marks programs whose boards are due for a rebuild."""
 
-    def __init__(self, boards: BoardStore, programs: ProgramService, clock: Clock) -> None:
+    def __init__(self, boards: BoardStore, clock: Clock) -> None:
         self._boards = boards
-        self._programs = programs
         self._clock = clock
 
     def mark(self, program_ids: set[str]) -> None:
-        """Make the boards of these programs due."""
-        mark_all(self._boards, program_ids, self._clock.now())
+        """BuildLease the boards of these programs: a call for each."""
+        for program_id in sorted(program_ids):
+            self._boards.mark(program_id, self._clock.now(), secrets.token_hex(8))
 
-    def make_due(self) -> int:
-        """Make the boards of all programs in which something changed; tells of how many.
+
+class LeaderboardBuilder:
+    """Builds the boards that are due."""
+
+    def __init__(
+        self, boards: BoardStore, marks: RebuildMarks, programs: ProgramService, clock: Clock
+    ) -> None:
+        self._boards = boards
+        self._marks = marks
+        self._programs = programs
+        self._clock = clock
+
+    def build_due(self) -> int:
+        """Build the boards of all programs in which something changed; return of how many.
 
         A program that breaks does not keep the others waiting; the first error comes in the end.
         """
-        begun, made = self._clock.now(), 0
+        begun, built = self._clock.now(), 0
         broken: Exception | None = None
         for program_id in self._boards.due():
             if self._clock.now() - begun > timedelta(seconds=RUN_SECONDS):
                 break
             try:
-                made += self.make(program_id)
+                built += self.build(program_id)
             except Exception as error:  # noqa: BLE001  raised below, once the others had their turn
                 logger.exception("boards broke", extra={"program_id": program_id})
                 broken = broken or error
         if broken:
             raise broken
-        return made
+        return built
 
-    def make(self, program_id: str, *, anew: bool = False) -> bool:
-        """Make a due program's boards; False if nothing is due or another run is at it.
+    def build(self, program_id: str, *, anew: bool = False) -> bool:
+        """Build a due program's boards; False if nothing is due or another run is at it.
 
         `anew` writes every page, whatever lies there already.
         """
@@ -182,7 +202,7 @@ class Snapshots:
         self._boards.finish(mark, now)
         return True
 
-    def _make(self, mark: Mark, left: str | None, now: datetime, *, anew: bool) -> None:
+    def _make(self, mark: BuildLease, left: str | None, now: datetime, *, anew: bool) -> None:
         program = self._programs.program(mark.program_id)
         if program is None or not program.leaderboard:
             return  # switched on again, the program's own change makes them due
@@ -203,11 +223,11 @@ class Snapshots:
             self._boards.put_head(mark, span.period, replace(made, retired=gone))
             written += 1 + len(fresh)
         if self._counted_ahead(program, now):
-            self.mark({program.program_id})  # so this run's end leaves it due
+            self._marks.mark({program.program_id})  # so this run's end leaves it due
         logger.info("boards made", extra={"program_id": program.program_id, "written": written})
 
     def _counted_ahead(self, program: Program, now: datetime) -> bool:
-        """Tell whether something counts in a span that begins within the next hours.
+        """Return whether something counts in a span that begins within the next hours.
 
         A zone changed to one further west makes it yesterday again for what is counted already.
         No other change need come before that span begins, so its boards stay due until then.
@@ -219,12 +239,12 @@ class Snapshots:
         )
 
     def _clear(self, program_id: str, period: Period, left: str, head: Head) -> None:
-        """Take away what a run that never ended wrote and no reader can have seen."""
+        """Remove what a run that never ended wrote and no reader can have seen."""
         found = set(self._boards.pages_of_run(program_id, period, left))
         self._boards.drop_pages(program_id, period, found - head.page_ids())
 
     def names(self, program: Program) -> dict[str, str]:
-        """Tell who appears on the program's boards, by which name."""
+        """Return the names of the members who appear on the program's boards, by id."""
         return {
             member.member_id: member.name
             for member in self._programs.members(program.program_id)
@@ -234,7 +254,7 @@ class Snapshots:
 
 
 def board_rows(scores: Mapping[str, int], names: Mapping[str, str]) -> list[Row]:
-    """Give a board's rows in their order: who appears and has earned something."""
+    """Return a board's rows in their order: of members who appear and have earned something."""
     rows = [
         Row(member_id, points, names[member_id])
         for member_id, points in scores.items()
@@ -245,7 +265,7 @@ def board_rows(scores: Mapping[str, int], names: Mapping[str, str]) -> list[Row]
 
 @dataclass(frozen=True)
 class Own:
-    """One's own place and those around it. Who has no points comes after all who have some."""
+    """A member's own place and those around it; without points, after all who have some."""
 
     rank: int
     points: int
@@ -270,7 +290,7 @@ class _Replaced(Exception):
     """Two newer boards have come since the head was read; or the board is damaged."""
 
 
-class Leaderboard:
+class LeaderboardReader:
     """Reads boards, at a price that no number of members changes."""
 
     def __init__(self, boards: BoardStore, programs: ProgramService, clock: Clock) -> None:
@@ -288,9 +308,9 @@ class Leaderboard:
         raise Problem(ProblemCode.UNAVAILABLE, "The leaderboard keeps changing. Try again.")
 
     def _read(self, caller: Caller, period: Period) -> Board:
-        program, head, since = read_together(
+        program, head, since = self._boards.read_together(
             [
-                self._programs.reading(caller.program_id),
+                self._programs.program_read(caller.program_id),
                 self._boards.reading_head(caller.program_id, period),
                 self._boards.reading_mark(caller.program_id),
             ]
@@ -299,7 +319,7 @@ class Leaderboard:
             raise not_found("program")
         if not program.leaderboard:
             raise Problem(
-                ProblemCode.LEADERBOARD_OFF, "Your program's managers have switched it off."
+                PointProblem.LEADERBOARD_OFF, "Your program's managers have turned it off."
             )
         now = self._clock.now()
         span = span_of(period, day_of(now, program.time_zone))
@@ -337,7 +357,7 @@ class Leaderboard:
             raise _Replaced
         return Own(found.rank, points, tuple(near))
 
-    def _content(self, caller: Caller, period: Period, page: Page) -> bytes:
+    def _content(self, caller: Caller, period: Period, page: BoardPage) -> bytes:
         content = self._boards.page(caller.program_id, period, page.page_id)
         if content is None:
             raise _Replaced

@@ -7,28 +7,72 @@ from enum import StrEnum
 
 _NAMED = 3
 
+MAX_REASON = 300
+MAX_ABOUT = 200
+"""How much of an activity's instructions a ledger entry keeps."""
+MAX_AMOUNT = 1_000_000
+"""How many points a manager may give or take at once (product rule)."""
+
+
+def in_words(points: int) -> str:
+    """Return a number of points as sentences have it."""
+    return f"{points:,} point{'' if points == 1 else 's'}"
+
 
 class EntryKind(StrEnum):
-    """Why points moved. `reversal` takes an award back when staging failed for good."""
+    """Why points moved.
+
+    - `award`: an activity was performed. `reversal`: its video failed for good.
+    - `bonus`: its video was posted.
+    - `adjustment`: a manager gave points, or took some.
+    - `spending`: a reward was redeemed. `refund`: the request was rejected.
+    """
 
     AWARD = "award"
     REVERSAL = "reversal"
+    BONUS = "bonus"
+    ADJUSTMENT = "adjustment"
+    SPENDING = "spending"
+    REFUND = "refund"
 
 
-EARNING = frozenset({EntryKind.AWARD, EntryKind.REVERSAL})
-"""What is earned, or what was earned and is taken back; spending is neither."""
+EARNING = frozenset({EntryKind.AWARD, EntryKind.REVERSAL, EntryKind.BONUS, EntryKind.ADJUSTMENT})
+"""Kinds that count as earned, or take back what was earned; spending and refunds do not."""
+
+
+class SourceKind(StrEnum):
+    """What a ledger entry was made for."""
+
+    PERFORMANCE = "performance"
+    REDEMPTION = "redemption"
+    ADJUSTMENT = "adjustment"
+    BONUS = "bonus"
+
+
+@dataclass(frozen=True)
+class Source:
+    """What an entry was made for: a thing of some kind, by its id."""
+
+    kind: SourceKind
+    source_id: str
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of a member's ledger; never changed, never removed."""
+    """One line of a member's ledger; never changed, never removed.
+
+    `about` is the activity's or reward's text when the entry was made, `reason` a person's or the
+    system's words for it. `made_by` is the actor that wrote it.
+    """
 
     entry_id: str
     kind: EntryKind
     points: int
-    activity_id: str
-    performance_id: str
+    source: Source
     made_at: datetime
+    about: str | None = None
+    reason: str | None = None
+    made_by: str | None = None
 
     @property
     def earned(self) -> int:
@@ -42,6 +86,10 @@ class Totals:
 
     balance: int = 0
     earned: int = 0
+
+
+class BalanceTooLow(Exception):
+    """The member has fewer points than an entry would take."""
 
 
 class NoSuchProgram(LookupError):
@@ -128,10 +176,16 @@ def totals_of(entries: Iterable[Entry]) -> Totals:
     return Totals(balance, earned)
 
 
+def entry_id_of(source_id: str, kind: EntryKind) -> str:
+    """Name an entry of a performance or redemption: there can be but one of each kind."""
+    return f"{source_id}#{kind.value}"
+
+
 def award_id(performance_id: str) -> str:
-    """Name the entry that awards a performance: by its name there can be but one."""
-    return f"{performance_id}#{EntryKind.AWARD.value}"
+    """Name the entry that awards a performance."""
+    return entry_id_of(performance_id, EntryKind.AWARD)
 
 
-def reversal_id(performance_id: str) -> str:
-    return f"{performance_id}#{EntryKind.REVERSAL.value}"
+def shortened(text: str) -> str:
+    """Return a text as a ledger entry keeps it."""
+    return text if len(text) <= MAX_ABOUT else text[: MAX_ABOUT - 1].rstrip() + "…"

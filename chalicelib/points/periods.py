@@ -40,12 +40,12 @@ class Span:
 
 
 def day_of(instant: datetime, time_zone: str) -> date:
-    """Tell the date on a wall clock of this zone."""
+    """Return the date on a wall clock of this zone."""
     return instant.astimezone(ZoneInfo(time_zone)).date()
 
 
 def span_of(period: Period, day: date) -> Span:
-    """Tell which week, month, quarter or year a day lies in."""
+    """Return which week, month, quarter or year a day lies in."""
     match period:
         case Period.WEEK:
             first = day - day.weekday() * _DAY
@@ -62,7 +62,7 @@ def span_of(period: Period, day: date) -> Span:
 
 
 def spans_of(day: date) -> tuple[Span, ...]:
-    """Give one span of each period: those that something of this day counts in."""
+    """Return one span of each period: those that something of this day counts in."""
     return tuple(span_of(period, day) for period in Period)
 
 
@@ -80,7 +80,7 @@ def spans_between(first: date, last: date) -> Iterator[Span]:
 
 @lru_cache(maxsize=256)
 def begins_at(day: date, time_zone: str) -> datetime:
-    """Tell the first instant at which wall clocks of this zone show this day, to the second.
+    """Return the first instant at which wall clocks of this zone show this day, to the second.
 
     Midnight may not exist (clocks go forward over it) or exist twice; the day still begins once.
     """
@@ -98,7 +98,7 @@ def begins_at(day: date, time_zone: str) -> datetime:
 
 
 def ends_at(span: Span, time_zone: str) -> datetime | None:
-    """Tell the instant at which a span is over; None for all time."""
+    """Return the instant at which a span is over; Null for all time."""
     if span.period is Period.ALL_TIME:
         return None
     return begins_at(span.last + _DAY, time_zone)

@@ -43,7 +43,7 @@ class Ranked(NamedTuple):
     row: Row
 
 
-class Page(NamedTuple):
+class BoardPage(NamedTuple):
     """Where a page begins, what names its content, and for rows their first one's rank."""
 
     page_id: str
@@ -77,15 +77,15 @@ class Head:
     version: int = 0
     count: int = 0
     top: tuple[Ranked, ...] = ()
-    ranks: tuple[Page, ...] = ()
-    members: tuple[Page, ...] = ()
+    ranks: tuple[BoardPage, ...] = ()
+    members: tuple[BoardPage, ...] = ()
     retired: tuple[str, ...] = ()
 
     def page_ids(self) -> set[str]:
         return {page.page_id for page in (*self.ranks, *self.members)}
 
     def shows_what(self, other: "Head") -> bool:
-        """Tell whether there is nothing to see in one that is not in the other."""
+        """Return whether there is nothing to see in one that is not in the other."""
         return replace(self, version=0, retired=()) == replace(other, version=0, retired=())
 
 
@@ -103,7 +103,7 @@ def ranked(rows: Sequence[Row], first_rank: int = 1, first_position: int = 1) ->
     return found
 
 
-def cut_ranks(rows: Sequence[Row], before: Sequence[Page]) -> list[Cut]:
+def cut_ranks(rows: Sequence[Row], before: Sequence[BoardPage]) -> list[Cut]:
     """Cut a board into pages. Each also has the two rows before it and the two after it."""
     edges = _edges([row.place for row in rows], [tuple(page.begins) for page in before])
     all_ranks = ranked(rows)
@@ -118,7 +118,7 @@ def cut_ranks(rows: Sequence[Row], before: Sequence[Page]) -> list[Cut]:
     return cuts
 
 
-def cut_members(rows: Iterable[Row], before: Sequence[Page]) -> list[Cut]:
+def cut_members(rows: Iterable[Row], before: Sequence[BoardPage]) -> list[Cut]:
     """Cut the same board by member ids: what each member has."""
     have = sorted((row.member_id, row.points) for row in rows)
     edges = _edges([member_id for member_id, _ in have], [page.begins for page in before])
@@ -142,11 +142,11 @@ def _edges(keys: Sequence[Any], begins: Sequence[Any]) -> list[tuple[int, int]]:
     return edges
 
 
-def named(cuts: Sequence[Cut], before: Sequence[Page], run: str) -> list[Page]:
+def named(cuts: Sequence[Cut], before: Sequence[BoardPage], run: str) -> list[BoardPage]:
     """Name each page: as it is named where the same content lies already, else for this run."""
     known = {page.page_id.partition(".")[2]: page.page_id for page in before}
     return [
-        Page(known.get(cut.digest, f"{run}.{cut.digest}"), cut.begins, cut.count, cut.rank)
+        BoardPage(known.get(cut.digest, f"{run}.{cut.digest}"), cut.begins, cut.count, cut.rank)
         for cut in cuts
     ]
 
@@ -173,34 +173,38 @@ def unpacked(content: bytes) -> Any:
         raise Unreadable from error
 
 
-def page_of_member(head: Head, member_id: str) -> Page | None:
+def page_of_member(head: Head, member_id: str) -> BoardPage | None:
     """Find the page that says what a member has, if they are on the board."""
     return _page_at(head.members, member_id, lambda page: page.begins)
 
 
-def page_of_place(head: Head, place: tuple[int, str]) -> Page | None:
+def page_of_place(head: Head, place: tuple[int, str]) -> BoardPage | None:
     """Find the page that a place lies in."""
     return _page_at(head.ranks, place, lambda page: tuple(page.begins))
 
 
-def _page_at(pages: Sequence[Page], key: Any, begins: Callable[[Page], Any]) -> Page | None:
+def _page_at(
+    pages: Sequence[BoardPage], key: Any, begins: Callable[[BoardPage], Any]
+) -> BoardPage | None:
     at = bisect.bisect_right(pages, key, key=begins)
     return pages[max(at - 1, 0)] if pages else None
 
 
 def points_in(content: bytes, member_id: str) -> int | None:
-    """Tell what a member has, by a page of member ids."""
+    """Return what a member has, by a page of member ids."""
     have: Mapping[str, int] = unpacked(content)
     return have.get(member_id)
 
 
-def rows_of(head: Head, page: Page, content: bytes) -> list[Ranked]:
+def rows_of(head: Head, page: BoardPage, content: bytes) -> list[Ranked]:
     """Rank the rows of a page, those around it included."""
     rows = list(map(Row._make, unpacked(content)))
     return ranked(rows, page.rank, _first_position(head, page))
 
 
-def rows_around(head: Head, page: Page, content: bytes, place: tuple[int, str]) -> list[Ranked]:
+def rows_around(
+    head: Head, page: BoardPage, content: bytes, place: tuple[int, str]
+) -> list[Ranked]:
     """Rank the row of a page at a place, with two on each side of it; empty if it is not there."""
     held = unpacked(content)
     at = bisect.bisect_left(held, place, key=_place)
@@ -214,7 +218,7 @@ def last_rows(head: Head, content: bytes) -> list[Ranked]:
     return _some(head, head.ranks[-1], unpacked(content), slice(-AROUND, None))
 
 
-def _some(head: Head, page: Page, held: Sequence[Sequence[Any]], which: slice) -> list[Ranked]:
+def _some(head: Head, page: BoardPage, held: Sequence[Sequence[Any]], which: slice) -> list[Ranked]:
     """Rank some rows of a page and make no others: all of them would take as long as the calls."""
     first = _first_position(head, page)
 
@@ -230,8 +234,8 @@ def _place(held: Sequence[Any]) -> tuple[int, str]:
     return (-held[1], held[0])
 
 
-def _first_position(head: Head, page: Page) -> int:
-    """Tell where on the board the first row that a page holds is, those before its own included."""
+def _first_position(head: Head, page: BoardPage) -> int:
+    """Return where on the board the first row of a page is, those before its own included."""
     start = 0
     for each in head.ranks:
         if each.page_id == page.page_id:

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 
 from chalicelib.foundation.clock import Clock
 from chalicelib.points.board_store import BoardStore
-from chalicelib.points.boards import Snapshots, board_rows
+from chalicelib.points.boards import LeaderboardBuilder, RebuildMarks, board_rows
 from chalicelib.points.model import (
     CountDifference,
     Difference,
@@ -65,19 +65,22 @@ class Ledgers:
     findings: Sequence[Finding]
 
 
-class Rebuilding:
+class PointsRebuilder:
     def __init__(
         self,
+        *,
         boards: BoardStore,
         points: PointStore,
         programs: ProgramService,
-        snapshots: Snapshots,
+        builder: LeaderboardBuilder,
+        marks: RebuildMarks,
         clock: Clock,
     ) -> None:
         self._boards = boards
         self._points = points
         self._programs = programs
-        self._snapshots = snapshots
+        self._builder = builder
+        self._marks = marks
         self._clock = clock
 
     def findings(self, program_id: str, say: Progress) -> list[Finding]:
@@ -94,7 +97,7 @@ class Rebuilding:
         if program_id in self._boards.due():
             say("a change waits for the next tick; until then boards may differ by it")
         if program.leaderboard:
-            names = self._snapshots.names(program)
+            names = self._builder.names(program)
             for span in spans_of(today):
                 found += self._places_that_differ(program_id, span, ledgers.scores, names)
             say("boards compared")
@@ -174,8 +177,8 @@ class Rebuilding:
         ordered = sorted(findings, key=lambda each: not isinstance(each, CountDifference))
         left = [each for each in ordered if not self._set_right(program_id, each)]
         if findings:
-            self._snapshots.mark({program_id})
-            if not self._snapshots.make(program_id, anew=True):
+            self._marks.mark({program_id})
+            if not self._builder.build(program_id, anew=True):
                 left += [
                     each for each in findings if isinstance(each, PlaceDifference | SizeDifference)
                 ]
@@ -196,14 +199,14 @@ class Rebuilding:
 
 
 def _days_of(entries: Sequence[Entry], noted: Mapping[str, date], zone: str) -> dict[str, date]:
-    """Tell on which day each entry counts: as noted, else by the zone; reversals with awards."""
+    """Return on which day each entry counts: as noted, else by the zone; reversals with awards."""
     days = {
         entry.entry_id: noted.get(entry.entry_id) or day_of(entry.made_at, zone)
         for entry in entries
     }
     for entry in entries:
         if entry.kind is EntryKind.REVERSAL and entry.entry_id not in noted:
-            awarded = days.get(award_id(entry.performance_id))
+            awarded = days.get(award_id(entry.source.source_id))
             days[entry.entry_id] = awarded or days[entry.entry_id]
     return days
 
@@ -221,7 +224,7 @@ def _spans(ledgers: Ledgers, today: date) -> Iterator[Span]:
 
 
 def _is_as_made(head: Head, rows: Sequence[Row], pages: Pages) -> bool:
-    """Tell whether a board made anew of these rows would be this one, and its pages are whole."""
+    """Return whether a board made anew of these rows would be this one, and its pages are whole."""
     made, fresh = head_of(head.key, rows, head, "")
     whole = all(
         content is not None and page_id.endswith(f".{digest_of(content)}")
@@ -250,7 +253,7 @@ class _Sight:
         self._listed()
 
     def wrong(self, member_id: str, words: str | None) -> str | None:
-        """Tell what is seen of a member, or by them, other than the right words; None if nothing.
+        """Return what is seen of a member, or by them, other than the right words; None if nothing.
 
         Where a row is wrong, that says enough: what else is, follows from it.
         """

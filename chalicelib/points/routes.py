@@ -1,84 +1,57 @@
-"""Oneself: who am I here, and what have I earned; and where that puts me among the others."""
+"""Leaderboards, ledgers and points by hand over HTTP."""
 
 from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field
 
-from chalicelib.foundation.http import Answer, Request, Who, endpoint
-from chalicelib.foundation.identity import Role, TikTokState
+from chalicelib.foundation.fields import LINE
+from chalicelib.foundation.http import Answer, Request, RequiredRole, endpoint
+from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.problems import ProblemCode
+from chalicelib.foundation.queries import PageQuery
+from chalicelib.foundation.schemas import Schema
 from chalicelib.points.boards import Board
+from chalicelib.points.model import MAX_AMOUNT, MAX_REASON, Entry, EntryKind, SourceKind
 from chalicelib.points.periods import Period
+from chalicelib.points.problems import PointProblem
 from chalicelib.points.ranking import AROUND, PODIUM, TOP, Ranked
-from chalicelib.points.service import PointService, Standing
-from chalicelib.programs.model import MAX_NAME, local_time
-
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME)]
-
-
-class ProgramView(BaseModel):
-    program_id: str
-    name: str
-    time_zone: str
+from chalicelib.points.service import PointService
+from chalicelib.programs.model import local_time
+from chalicelib.programs.problems import ProgramProblem
 
 
-class PointsView(BaseModel):
-    balance: Annotated[int, Field(description="What can be spent")]
-    earned: Annotated[int, Field(description="What was earned; never falls by spending")]
-
-
-class TikTokView(BaseModel):
-    status: TikTokState
-
-
-class Me(BaseModel):
-    member_id: str
-    email: str
-    name: str
-    role: Role
-    time_zone: str
-    program: ProgramView
-    points: PointsView
-    tiktok_account: Annotated[TikTokView | None, Field(description="None while not connected")]
-
-
-class ChangeMe(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    name: Name | None = None
-    time_zone: Annotated[str, Field(max_length=64, examples=["Europe/Berlin"])] | None = None
-
-
-class LeaderboardQuery(BaseModel):
+class LeaderboardQuery(Schema):
     model_config = ConfigDict(extra="forbid")
 
     period: Period
 
 
-class PlaceView(BaseModel):
-    rank: Annotated[int, Field(description="Shared by all who have as many points: 1, 2, 2, 4")]
+class PlaceView(Schema):
+    rank: Annotated[int, Field(description="Shared by members with equal points: 1, 2, 2, 4")]
     member_id: str
     name: str
-    points: Annotated[int, Field(description="Earned within the period; spending changes nothing")]
+    points: Annotated[
+        int, Field(description="Earned within the period; spending does not change it")
+    ]
     is_me: bool
 
 
-class OwnPlaceView(BaseModel):
-    rank: Annotated[int, Field(description="Without points: after all who have some")]
+class OwnPlaceView(Schema):
+    rank: Annotated[int, Field(description="Without points, the rank after all who have some")]
     points: int
     around: Annotated[
         list[PlaceView],
-        Field(description=f"Oneself, and up to {AROUND} before and {AROUND} after"),
+        Field(description=f"You, and up to {AROUND} before and {AROUND} after"),
     ]
 
 
-class LeaderboardView(BaseModel):
+class LeaderboardView(Schema):
     period: Period
-    first_day: Annotated[date | None, Field(description="None for all time")]
-    last_day: Annotated[date | None, Field(description="None for all time")]
-    time_zone: Annotated[str, Field(description="The program's, in which its days are meant")]
+    first_day: Annotated[date | None, Field(description="Null for all time")]
+    last_day: Annotated[date | None, Field(description="Null for all time")]
+    time_zone: Annotated[str, Field(description="The program's time zone; days are in it")]
     starts_at: datetime | None
     starts_at_local: datetime | None
     ends_at: datetime | None
@@ -86,7 +59,7 @@ class LeaderboardView(BaseModel):
     as_of: Annotated[
         datetime,
         Field(
-            description="All that was counted until then is in it; what is newer is a minute off"
+            description="Includes everything counted until then; newer entries take up to a minute"
         ),
     ]
     as_of_local: datetime
@@ -94,18 +67,138 @@ class LeaderboardView(BaseModel):
     podium: Annotated[list[PlaceView], Field(description=f"Ranks 1 to {PODIUM}, of the items")]
     items: Annotated[list[PlaceView], Field(description=f"The first {TOP}")]
     me: Annotated[
-        OwnPlaceView | None, Field(description="None for managers where they do not appear")
+        OwnPlaceView | None, Field(description="Null for managers who do not appear on it")
     ]
 
 
+class SourceView(Schema):
+    kind: SourceKind
+    source_id: Annotated[str, Field(description="Id of the performance, redemption or adjustment")]
+
+
+class LedgerEntryView(Schema):
+    """One line of a ledger, with its reason."""
+
+    entry_id: str
+    kind: EntryKind
+    points: Annotated[int, Field(description="Negative for what was taken or spent")]
+    about: Annotated[
+        str | None,
+        Field(description="The activity's instructions, or the reward's title, at that time"),
+    ]
+    reason: Annotated[
+        str | None, Field(description="The reason in words, where somebody or TikTok gave one")
+    ]
+    source: SourceView
+    made_at: datetime
+    made_at_local: datetime
+    made_by: Annotated[str | None, Field(description="The manager's id; only managers see it")]
+
+
+class Ledger(Schema):
+    items: list[LedgerEntryView]
+    next_cursor: str | None
+
+
+class NewAdjustment(Schema):
+    model_config = ConfigDict(extra="forbid")
+
+    amount: Annotated[
+        int,
+        Field(
+            ge=-MAX_AMOUNT, le=MAX_AMOUNT, description="Points to give; negative: points to take"
+        ),
+    ]
+    reason: Annotated[
+        str,
+        Field(min_length=1, max_length=MAX_REASON, description="The member reads it"),
+        LINE,
+    ]
+
+
+class AdjustmentView(Schema):
+    entry: LedgerEntryView
+    balance: Annotated[int, Field(description="What the member can spend now")]
+    earned: int
+
+
 @endpoint(
-    Who.MEMBER,
+    RequiredRole.MEMBER,
+    query=PageQuery,
+    answers={200: Ledger},
+    problems=(ProblemCode.INVALID_CURSOR,),
+)
+def list_own(service: PointService, request: Request[None, PageQuery]) -> Answer:
+    """List the entries of your ledger, newest first."""
+    page = service.ledger(request.caller, request.query.limit, request.query.cursor)
+    items = [_entry(each, request.caller, tells_who=False) for each in page.items]
+    return Answer(200, Ledger(items=items, next_cursor=page.next_cursor))
+
+
+@endpoint(
+    RequiredRole.MANAGER,
+    query=PageQuery,
+    answers={200: Ledger},
+    problems=(ProblemCode.NOT_FOUND, ProblemCode.INVALID_CURSOR),
+)
+def list_of_member(service: PointService, request: Request[None, PageQuery]) -> Answer:
+    """List the entries of a member's ledger, newest first."""
+    query, member_id = request.query, request.path["member_id"]
+    page = service.ledger_of(request.caller, member_id, query.limit, query.cursor)
+    items = [_entry(each, request.caller, tells_who=True) for each in page.items]
+    return Answer(200, Ledger(items=items, next_cursor=page.next_cursor))
+
+
+@endpoint(
+    RequiredRole.MANAGER,
+    body=NewAdjustment,
+    answers={201: AdjustmentView},
+    problems=(
+        ProblemCode.NOT_FOUND,
+        ProgramProblem.MEMBER_REMOVED,
+        PointProblem.BALANCE_TOO_LOW,
+    ),
+    idempotent=True,
+)
+def adjust(service: PointService, request: Request[NewAdjustment, None]) -> Answer:
+    """Adjust a member's points by hand."""
+    wanted = request.body
+    adjusted = service.adjust(
+        request.caller, request.path["member_id"], wanted.amount, wanted.reason, request.made_id
+    )
+    return Answer(
+        201,
+        AdjustmentView(
+            entry=_entry(adjusted.entry, request.caller, tells_who=True),
+            balance=adjusted.totals.balance,
+            earned=adjusted.totals.earned,
+        ),
+    )
+
+
+def _entry(entry: Entry, caller: Caller, *, tells_who: bool) -> LedgerEntryView:
+    by = (entry.made_by or "").partition("member:")[2]
+    return LedgerEntryView(
+        entry_id=entry.entry_id,
+        kind=entry.kind,
+        points=entry.points,
+        about=entry.about,
+        reason=entry.reason,
+        source=SourceView(kind=entry.source.kind, source_id=entry.source.source_id),
+        made_at=entry.made_at,
+        made_at_local=local_time(entry.made_at, caller.time_zone),
+        made_by=by if by and tells_who and entry.kind is EntryKind.ADJUSTMENT else None,
+    )
+
+
+@endpoint(
+    RequiredRole.MEMBER,
     query=LeaderboardQuery,
     answers={200: LeaderboardView},
-    problems=(ProblemCode.LEADERBOARD_OFF,),
+    problems=(PointProblem.LEADERBOARD_OFF,),
 )
 def leaderboard(service: PointService, request: Request[None, LeaderboardQuery]) -> Answer:
-    """Show who earned most this week, month, quarter, year or ever, and one's own place."""
+    """Read the leaderboard of a period, and your own place."""
     caller = request.caller
     board = service.leaderboard(caller, request.query.period)
     return Answer(200, _leaderboard(board, caller.member_id, caller.time_zone))
@@ -143,35 +236,4 @@ def _leaderboard(board: Board, member_id: str, time_zone: str) -> LeaderboardVie
         me=OwnPlaceView(rank=own.rank, points=own.points, around=places(own.around))
         if own
         else None,
-    )
-
-
-@endpoint(Who.MEMBER, answers={200: Me})
-def me(service: PointService, request: Request[None, None]) -> Answer:
-    """Tell who one is: profile, role, time zone, program, points, TikTok account."""
-    return Answer(200, _me(service.standing(request.caller)))
-
-
-@endpoint(Who.MEMBER, body=ChangeMe, answers={200: Me}, problems=(ProblemCode.CHANGED_MEANWHILE,))
-def change_me(service: PointService, request: Request[ChangeMe, None]) -> Answer:
-    """Change one's own name or time zone."""
-    wanted = request.body
-    changed = service.change_profile(request.caller, name=wanted.name, time_zone=wanted.time_zone)
-    return Answer(200, _me(changed))
-
-
-def _me(standing: Standing) -> Me:
-    profile = standing.profile
-    member, program = profile.member, profile.program
-    return Me(
-        member_id=member.member_id,
-        email=member.email,
-        name=member.name,
-        role=member.role,
-        time_zone=profile.time_zone,
-        program=ProgramView(
-            program_id=program.program_id, name=program.name, time_zone=program.time_zone
-        ),
-        points=PointsView(balance=standing.points.balance, earned=standing.points.earned),
-        tiktok_account=TikTokView(status=member.tiktok) if member.tiktok else None,
     )

@@ -1,85 +1,229 @@
 """Awarding points and taking them back, as parts of whoever's transaction; and adding them up."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
 
+from chalicelib.audit.model import Kind, act
+from chalicelib.foundation import actors
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import Caller
-from chalicelib.foundation.table import Part
-from chalicelib.points.boards import Board, Leaderboard
+from chalicelib.foundation.ids import new_id
+from chalicelib.foundation.logging import logger
+from chalicelib.foundation.pages import Cursors, Page
+from chalicelib.foundation.problems import Problem, invalid_field, not_found
+from chalicelib.foundation.table import Conflict, Part, Read
+from chalicelib.points.boards import Board, LeaderboardReader
 from chalicelib.points.model import (
+    BalanceTooLow,
     Entry,
     EntryKind,
+    Source,
+    SourceKind,
     Totals,
-    award_id,
-    reversal_id,
+    entry_id_of,
+    in_words,
+    shortened,
 )
 from chalicelib.points.periods import Period
+from chalicelib.points.problems import PointProblem
 from chalicelib.points.store import PointStore
-from chalicelib.programs.service import Profile, ProgramService
+from chalicelib.programs.model import Member, MemberStatus, owner_key
+from chalicelib.programs.problems import ProgramProblem
+from chalicelib.programs.service import ProgramService
 
 
 @dataclass(frozen=True)
-class Standing:
-    """A member with their points."""
+class Adjusted:
+    """An adjustment, and what its member has after it."""
 
-    profile: Profile
-    points: Totals
+    entry: Entry
+    totals: Totals
 
 
 class PointService:
     def __init__(
         self,
+        *,
         store: PointStore,
+        boards: Callable[[], LeaderboardReader],
         programs: ProgramService,
-        boards: Callable[[], Leaderboard],
+        cursors: Cursors,
         clock: Clock,
     ) -> None:
         self._store = store
-        self._programs = programs
         self._boards = boards
+        self._programs = programs
+        self._cursors = cursors
         self._clock = clock
 
-    def award(self, owner: str, points: int, activity_id: str, performance_id: str) -> list[Part]:
+    def award(
+        self, owner: str, points: int, performance_id: str, about: str | None = None
+    ) -> list[Part]:
         """Parts: award the points of a performance, once."""
-        return self._store.add(
-            owner,
-            Entry(
-                award_id(performance_id),
-                EntryKind.AWARD,
-                points,
-                activity_id,
-                performance_id,
-                self._clock.now(),
-            ),
-        )
+        awarded = self._of_performance(EntryKind.AWARD, points, performance_id, about)
+        return self._store.add(owner, awarded)
 
     def take_back(
-        self, owner: str, points: int, activity_id: str, performance_id: str
+        self,
+        owner: str,
+        points: int,
+        performance_id: str,
+        *,
+        about: str | None = None,
+        reason: str | None = None,
     ) -> list[Part]:
-        """Parts: compensate an award whose performance failed for good, once."""
-        return self._store.add(
-            owner,
-            Entry(
-                reversal_id(performance_id),
-                EntryKind.REVERSAL,
-                -points,
-                activity_id,
-                performance_id,
-                self._clock.now(),
-            ),
+        """Parts: compensate an award whose performance failed for good, once.
+
+        What was spent meanwhile is owed: the balance may be less than nothing after it.
+        """
+        reversed_ = self._of_performance(EntryKind.REVERSAL, -points, performance_id, about)
+        return self._store.add(owner, replace(reversed_, reason=reason))
+
+    def award_bonus(
+        self, owner: str, points: int, performance_id: str, about: str | None = None
+    ) -> list[Part]:
+        """Parts: award the bonus of a performance whose video was posted, once; none for 0."""
+        if not points:
+            return []
+        bonus = self._of_performance(EntryKind.BONUS, points, performance_id, about)
+        return self._store.add(owner, bonus)
+
+    def _of_performance(
+        self, kind: EntryKind, points: int, performance_id: str, about: str | None
+    ) -> Entry:
+        entry_id = entry_id_of(performance_id, kind)
+        source = Source(
+            SourceKind.BONUS if kind is EntryKind.BONUS else SourceKind.PERFORMANCE, performance_id
+        )
+        told = shortened(about) if about else None
+        return Entry(entry_id, kind, points, source, self._clock.now(), told)
+
+    def spend(self, owner: str, points: int, redemption_id: str, about: str) -> list[Part]:
+        """Parts: spend points on a redemption, once. Fails with `BalanceTooLow`."""
+        spent = self._of_redemption(EntryKind.SPENDING, -points, redemption_id, about)
+        return self._store.add(owner, spent, covered=True)
+
+    def refund(
+        self, owner: str, points: int, redemption_id: str, *, about: str, reason: str
+    ) -> list[Part]:
+        """Parts: give back what was spent on a redemption that was rejected, once."""
+        refunded = self._of_redemption(EntryKind.REFUND, points, redemption_id, about)
+        return self._store.add(owner, replace(refunded, reason=reason))
+
+    def _of_redemption(self, kind: EntryKind, points: int, redemption_id: str, about: str) -> Entry:
+        entry_id = entry_id_of(redemption_id, kind)
+        source = Source(SourceKind.REDEMPTION, redemption_id)
+        return Entry(entry_id, kind, points, source, self._clock.now(), shortened(about))
+
+    def adjust(
+        self,
+        caller: Caller,
+        member_id: str,
+        amount: int,
+        reason: str,
+        made_id: str | None = None,
+    ) -> Adjusted:
+        """Adjust a member's points by hand, for a reason that they read.
+
+        Raises problems: `not_found`, `member_removed`, `invalid_request` for nothing at all, and
+        `balance_too_low` (with `balance`) for more than they have.
+        """
+        if not amount:
+            raise invalid_field("amount", "zero", "Give or take at least one point.")
+        now, owner = self._clock.now(), owner_key(caller.program_id, member_id)
+        entry_id = f"adj_{made_id}" if made_id else new_id("adj", now)
+        entry = Entry(
+            entry_id,
+            EntryKind.ADJUSTMENT,
+            amount,
+            Source(SourceKind.ADJUSTMENT, entry_id),
+            now,
+            reason=reason,
+            made_by=actors.current(),
+        )
+        try:
+            self._adjust(caller, member_id, entry)
+        except (Conflict, Problem):
+            made = self._store.entry(owner, entry_id) if made_id else None
+            if made is None:
+                raise
+            entry = made  # by the same request, whose answer was lost
+        return Adjusted(entry, self._store.totals(owner))
+
+    def _adjust(self, caller: Caller, member_id: str, entry: Entry) -> None:
+        member = self._member(caller, member_id)
+        if member.status is MemberStatus.REMOVED:
+            raise Problem(
+                ProgramProblem.MEMBER_REMOVED,
+                f"{member.name} was removed from the program. Invite them again first.",
+            )
+        owner = owner_key(caller.program_id, member_id)
+        try:
+            adjusted = act(
+                Kind.POINTS_ADJUSTED,
+                caller.program_id,
+                member_id,
+                after={"points": entry.points, "entry": entry.entry_id},
+            )
+            parts = self._store.add(owner, entry, covered=entry.points < 0)
+            self._store.commit([*parts, adjusted])
+        except BalanceTooLow as error:
+            raise self._too_little(owner, member, -entry.points) from error
+        logger.info("points adjusted", extra={"entry_id": entry.entry_id, "points": entry.points})
+
+    def _too_little(self, owner: str, member: Member, wanted: int) -> Problem:
+        balance = self._store.totals(owner).balance
+        return Problem(
+            PointProblem.BALANCE_TOO_LOW,
+            f"{member.name} has {in_words(balance)}; {wanted:,} cannot be taken.",
+            members={"balance": balance},
         )
 
-    def standing(self, caller: Caller) -> Standing:
-        """Tell who one is and what one has."""
-        profile = self._programs.profile(caller)
-        return Standing(profile, self._store.totals(caller.owner))
+    def _member(self, caller: Caller, member_id: str) -> Member:
+        member = self._programs.member(caller.program_id, member_id)
+        if member is None:
+            raise not_found("member")
+        return member
 
-    def change_profile(
-        self, caller: Caller, *, name: str | None, time_zone: str | None
-    ) -> Standing:
-        profile = self._programs.change_profile(caller, name=name, time_zone=time_zone)
-        return Standing(profile, self._store.totals(caller.owner))
+    def ledger(self, caller: Caller, limit: int, cursor: str | None) -> Page[Entry]:
+        """List the entries of the caller's own ledger, newest first."""
+        return self._page(caller.program_id, caller.member_id, limit, cursor)
+
+    def ledger_of(
+        self, caller: Caller, member_id: str, limit: int, cursor: str | None
+    ) -> Page[Entry]:
+        """List the entries of a member's ledger, newest first. Raises the problem `not_found`."""
+        page = self._page(caller.program_id, member_id, limit, cursor)
+        if not page.items:
+            self._member(caller, member_id)
+        return page
+
+    def _page(self, program_id: str, member_id: str, limit: int, cursor: str | None) -> Page[Entry]:
+        def fetch(at: dict[str, Any], count: int) -> Sequence[Entry]:
+            after = (datetime.fromisoformat(at["made_at"]), at["entry_id"]) if at else None
+            return self._store.newest(owner_key(program_id, member_id), after, count)
+
+        return self._cursors.page(
+            program_id,
+            f"points/{member_id}",
+            cursor,
+            limit,
+            fetch=fetch,
+            position_of=lambda last: {
+                "made_at": last.made_at.isoformat(),
+                "entry_id": last.entry_id,
+            },
+        )
+
+    def totals(self, owner: str) -> Totals:
+        """Read a member's totals, never behind."""
+        return self._store.totals(owner)
+
+    def totals_read(self, owner: str) -> Read[Totals]:
+        """Return the read of a member's totals, to be made together with others."""
+        return self._store.totals_read(owner)
 
     def leaderboard(self, caller: Caller, period: Period) -> Board:
         """Read the program's board of a period. Raises the problem `leaderboard_off`."""

@@ -1,109 +1,150 @@
 """The points table: each member's ledger and totals under one key."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UTCDateTimeAttribute
 from pynamodb.exceptions import DoesNotExist
-from pynamodb.models import Model
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 
-from chalicelib.foundation.table import Conflict, Part, Put, Update, bind, changed
-from chalicelib.points.model import Entry, EntryKind, Totals
+from chalicelib.foundation.table import Conflict, Part, Put, Read, StampedModel, Store, Update
+from chalicelib.points.model import (
+    BalanceTooLow,
+    Entry,
+    EntryKind,
+    Source,
+    SourceKind,
+    Totals,
+)
 
 _TOTALS = "totals"
 _ENTRIES = "entry#"
 
 
-class EntryItem(Model):
+class ByTime(GlobalSecondaryIndex["EntryItem"]):
+    """Sparse: ledger entries by when they were made; totals have no such time."""
+
     class Meta:
-        table_name = ""
+        index_name = "by_time"
+        projection = AllProjection()
+
+    owner = UnicodeAttribute(hash_key=True)
+    made_at = UTCDateTimeAttribute(range_key=True)
+
+
+class EntryItem(StampedModel):
+    class Meta:
+        table_name = "points"
 
     owner = UnicodeAttribute(hash_key=True)
     item = UnicodeAttribute(range_key=True)
     kind = UnicodeAttribute()
     points = NumberAttribute()
-    activity_id = UnicodeAttribute()
-    performance_id = UnicodeAttribute()
+    source_kind = UnicodeAttribute()
+    source_id = UnicodeAttribute()
     made_at = UTCDateTimeAttribute()
+    about = UnicodeAttribute(null=True)
+    reason = UnicodeAttribute(null=True)
+    by_time = ByTime()
 
     def to_entry(self) -> Entry:
         return Entry(
             entry_id=self.item.removeprefix(_ENTRIES),
             kind=EntryKind(self.kind),
             points=int(self.points),
-            activity_id=self.activity_id,
-            performance_id=self.performance_id,
+            source=Source(SourceKind(self.source_kind), self.source_id),
             made_at=self.made_at,
+            about=self.about,
+            reason=self.reason,
+            made_by=self.changed_by,
         )
 
 
-class TotalsItem(Model):
+class TotalsItem(StampedModel):
     class Meta:
-        table_name = ""
+        table_name = "points"
 
     owner = UnicodeAttribute(hash_key=True)
     item = UnicodeAttribute(range_key=True)
     balance = NumberAttribute(default=0)
     earned = NumberAttribute(default=0)
 
-
-def entry_of_change(image: Mapping[str, Any]) -> tuple[str, Entry] | None:
-    """Read an image of the table's stream: whose entry it is, and the entry; None for others."""
-    if not str(image.get("item", "")).startswith(_ENTRIES):
-        return None
-    entry = Entry(
-        entry_id=image["item"].removeprefix(_ENTRIES),
-        kind=EntryKind(image["kind"]),
-        points=int(image["points"]),
-        activity_id=image["activity_id"],
-        performance_id=image["performance_id"],
-        made_at=EntryItem.made_at.deserialize(image["made_at"]),
-    )
-    return image["owner"], entry
+    def to_totals(self) -> Totals:
+        return Totals(int(self.balance), int(self.earned))
 
 
-class PointStore:
-    def __init__(self, table_name: str) -> None:
-        bind(EntryItem, table_name)
-        bind(TotalsItem, table_name)
+class PointStore(Store):
+    MODELS = (EntryItem, TotalsItem)
 
-    def add(self, owner: str, entry: Entry) -> list[Part]:
-        """Parts: a ledger entry, once, and the totals that follow from it."""
+    def add(self, owner: str, entry: Entry, *, covered: bool = False) -> list[Part]:
+        """Parts: a ledger entry, once, and the totals that follow from it.
+
+        With `covered` the balance must have what the entry takes: else `BalanceTooLow`.
+        """
         item = EntryItem(
             owner,
             _ENTRIES + entry.entry_id,
             kind=entry.kind.value,
             points=entry.points,
-            activity_id=entry.activity_id,
-            performance_id=entry.performance_id,
+            source_kind=entry.source.kind.value,
+            source_id=entry.source.source_id,
             made_at=entry.made_at,
+            about=entry.about,
+            reason=entry.reason,
         )
         return [
             Put(item, EntryItem.item.does_not_exist(), Conflict),
             Update(
                 TotalsItem(owner, _TOTALS),
                 [TotalsItem.balance.add(entry.points), TotalsItem.earned.add(entry.earned)],
+                TotalsItem.balance >= -entry.points if covered else None,
+                BalanceTooLow,
             ),
         ]
 
     def entry(self, owner: str, entry_id: str) -> Entry | None:
         """Read a ledger entry, never behind."""
         try:
-            return EntryItem.get(owner, _ENTRIES + entry_id, consistent_read=True).to_entry()
+            return self._database.get(
+                EntryItem, owner, _ENTRIES + entry_id, consistent_read=True
+            ).to_entry()
         except DoesNotExist:
             return None
 
     def totals(self, owner: str) -> Totals:
         """Read a member's totals, never behind."""
         try:
-            item = TotalsItem.get(owner, _TOTALS, consistent_read=True)
+            item = self._database.get(TotalsItem, owner, _TOTALS, consistent_read=True)
         except DoesNotExist:
             return Totals()
-        return Totals(int(item.balance), int(item.earned))
+        return item.to_totals()
+
+    def newest(self, owner: str, after: tuple[datetime, str] | None, count: int) -> Sequence[Entry]:
+        """List a member's latest entries, made before the one `after` which they come: one query.
+
+        It follows the table by milliseconds.
+        """
+        found = self._database.query(
+            EntryItem,
+            owner,
+            index=EntryItem.by_time,
+            scan_index_forward=False,
+            limit=count,
+            page_size=count,
+            last_evaluated_key=_position(owner, *after) if after else None,
+        )
+        return [item.to_entry() for item in found]
+
+    def totals_read(self, owner: str) -> Read[Totals]:
+        """Return the read of a member's totals, to be made together with others."""
+        return Read(TotalsItem, (owner, _TOTALS), TotalsItem.to_totals)
 
     def entries(self, owner: str) -> Iterator[Entry]:
-        """Walk a member's whole ledger, oldest performance first."""
-        found = EntryItem.query(owner, EntryItem.item.startswith(_ENTRIES), consistent_read=True)
+        """Yield a member's whole ledger, in the order of what the entries are about."""
+        found = self._database.query(
+            EntryItem, owner, EntryItem.item.startswith(_ENTRIES), consistent_read=True
+        )
         return (item.to_entry() for item in found)
 
     def put_totals(self, owner: str, kept: Totals, right: Totals) -> bool:
@@ -112,4 +153,11 @@ class PointStore:
         if kept == Totals():
             unchanged |= TotalsItem.item.does_not_exist()
         actions = [TotalsItem.balance.set(right.balance), TotalsItem.earned.set(right.earned)]
-        return changed(TotalsItem(owner, _TOTALS), actions, unchanged)
+        return self._database.changed(TotalsItem(owner, _TOTALS), actions, unchanged)
+
+
+def _position(owner: str, made_at: datetime, entry_id: str) -> dict[str, Any]:
+    """Return the key of an entry in `by_time`, also among those of the same instant."""
+    keys = {"owner": owner, "item": _ENTRIES + entry_id}
+    written = EntryItem.made_at.serialize(made_at)
+    return {name: {"S": value} for name, value in (*keys.items(), ("made_at", written))}

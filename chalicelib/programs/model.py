@@ -1,25 +1,23 @@
 """Programs, members, channels and campaigns: plain types and rules."""
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
-from chalicelib.foundation.identity import Caller, Role, TikTokState
+from chalicelib.foundation.identity import Caller, Role, TikTokState, normalized_email
+from chalicelib.foundation.texts import comparable
 
 MAX_NAME = 100
-MAX_SOUGHT = 80  # characters by which members are found; with them a cursor keeps its length
+MAX_SEARCH = 80  # characters by which members are found; a cursor holds them
+MAX_FULFILLERS = 20
 MAX_DISCLOSURE = 200  # a line, beside a caption that TikTok cuts at 2,200
 MAX_CHANNELS = 200  # of a program, not counting archived ones
 MAX_CHANNELS_EVER = 1000  # with them: one query of a megabyte reads them all
+MAX_INVITATIONS = 50  # of one address that its holder is shown at once, the oldest first
 MAX_CHANNELS_OF_MEMBER = 90  # each shows the member: what changes them is one transaction of 100
-# Looser than RFC 5322, which allows a quoted "local part" that no mail program lets one write.
-_NOWHERE = r"@\s,;:<>()\[\]\\\""
-_EMAIL = re.compile(rf"[^{_NOWHERE}]+@[^{_NOWHERE}.]+(\.[^{_NOWHERE}.]+)+")
-MAX_EMAIL = 254  # RFC 5321's longest path without its brackets
 
 
 class MemberStatus(StrEnum):
@@ -29,7 +27,7 @@ class MemberStatus(StrEnum):
 
 
 class InvitationMail(StrEnum):
-    """What became of the mail to somebody who is invited."""
+    """State of the mail to an invited member."""
 
     WAITING = "waiting"  # to be handed over within minutes, or tried again
     HANDED_OVER = "handed_over"  # to the user pool, which mails whoever has no sign-in yet
@@ -41,13 +39,16 @@ MAIL_AGAIN_AFTER = timedelta(minutes=10)
 
 
 def mail_due_at(now: datetime, mailed_at: datetime | None) -> datetime:
-    """Tell when somebody may be mailed: now, or some time after the last mail went out."""
+    """Return when a member may be mailed: now, or some time after the last mail went out."""
     return max(now, mailed_at + MAIL_AGAIN_AFTER) if mailed_at else now
 
 
 @dataclass(frozen=True)
 class Program:
-    """One company's advocacy program: the tenant."""
+    """One company's advocacy program: the tenant.
+
+    `fulfillers` are the managers who see to redemptions; none named means all managers.
+    """
 
     program_id: str
     name: str
@@ -57,6 +58,7 @@ class Program:
     rewards: bool = True
     disclosure: str = ""
     managers_on_leaderboard: bool = True
+    fulfillers: frozenset[str] = frozenset()
 
 
 class ChannelKind(StrEnum):
@@ -66,7 +68,7 @@ class ChannelKind(StrEnum):
 
 @dataclass(frozen=True)
 class Channel:
-    """A named audience. Archived, nobody joins it any more and nothing new is addressed to it."""
+    """A named audience. Once archived, nobody joins it and nothing new is addressed to it."""
 
     program_id: str
     channel_id: str
@@ -74,22 +76,22 @@ class Channel:
     kind: ChannelKind
     archived: bool
 
-    def admits(self, caller: Caller) -> bool:
-        """Tell whether the caller may know that it is there."""
+    def is_known_to(self, caller: Caller) -> bool:
+        """Return whether the caller may know that the channel exists."""
         return (
             caller.is_manager
             or self.channel_id in caller.channels
             or (self.kind is ChannelKind.PUBLIC and not self.archived)
         )
 
-    def listed_for(self, caller: Caller) -> bool:
-        """Tell whether it is among the channels that the caller looks through."""
-        return caller.is_manager or (not self.archived and self.admits(caller))
+    def is_listed_for(self, caller: Caller) -> bool:
+        """Return whether the channel is in the list that the caller gets."""
+        return caller.is_manager or (not self.archived and self.is_known_to(caller))
 
 
 @dataclass(frozen=True)
 class ChannelMember:
-    """A member as a channel they are in shows them."""
+    """What a channel shows of one of its members."""
 
     program_id: str
     member_id: str
@@ -101,7 +103,7 @@ class ChannelMember:
 
 @dataclass(frozen=True)
 class Campaign:
-    """A group of activities with one purpose. Archived, no activity joins it any more."""
+    """A group of activities with one purpose. Once archived, no activity joins it."""
 
     program_id: str
     campaign_id: str
@@ -115,10 +117,11 @@ class Member:
     """A person in a program. `time_zone` is empty until they choose one: the program's holds then.
 
     `subject` is the identity provider's name for the person, while they are bound; `invitation`
-    names the request that invited them last, so that the same request again is known.
-    `departing_at` is when they were removed, until what they had elsewhere was let go. `mail` is
-    what became of the mail that invites them, until they sign in or are removed; `mailed_at` when
-    the last one went out, until they sign in.
+    names the request that invited them last, so that a repetition of it is recognised.
+    `release_since` is when they were removed, until their TikTok account is released. `mail` is
+    the state of the mail that invites them, until they sign in or are removed; `mailed_at` is when
+    the last one went out, until they sign in. `left_at` is when they left the program, or declined
+    its invitation, by themselves, until they join it again.
     """
 
     program_id: str
@@ -134,17 +137,19 @@ class Member:
     subject: str | None = None
     invitation: str | None = None
     removed_at: datetime | None = None
-    departing_at: datetime | None = None
+    removed_by: str | None = None
+    release_since: datetime | None = None
     mail: InvitationMail | None = None
     mailed_at: datetime | None = None
+    left_at: datetime | None = None
 
-    def in_channel(self) -> ChannelMember:
+    def as_channel_member(self) -> ChannelMember:
         return ChannelMember(
             self.program_id, self.member_id, self.email, self.name, self.role, self.status
         )
 
     def as_caller(self, default_zone: Callable[[], str] = lambda: "UTC") -> Caller:
-        """Make who requests are made by; `default_zone` gives the program's time zone."""
+        """Return the member as a caller; `default_zone` returns the program's time zone."""
         return Caller(
             program_id=self.program_id,
             member_id=self.member_id,
@@ -155,36 +160,71 @@ class Member:
             tiktok=self.tiktok,
             channels=self.channels,
             invited_at=self.invited_at,
+            subject=self.subject,
             default_zone=default_zone,
         )
 
 
+@dataclass(frozen=True)
+class Holder:
+    """The person who holds a membership: their subject, and the invitation they took up.
+
+    Somebody else may hold it after a removal and another invitation to the same address.
+    """
+
+    subject: str
+    invited_at: datetime
+
+    def holds(self, member: Member | None) -> bool:
+        """Return whether they are the active member still."""
+        return (
+            member is not None
+            and member.status is MemberStatus.ACTIVE
+            and member.subject == self.subject
+            and member.invited_at == self.invited_at
+        )
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """An invitation as the invited person sees it. `left_before`: they left that program before."""
+
+    program_id: str
+    program_name: str
+    role: Role
+    invited_at: datetime
+    left_before: bool
+
+
+def must_choose(invitations: Sequence[Member]) -> bool:
+    """Return whether a person who signs in has to say which of these invitations they take.
+
+    The only invitation is taken without asking, unless it comes from a program they left.
+    """
+    return len(invitations) > 1 or any(each.left_at for each in invitations)
+
+
 def owner_key(program_id: str, member_id: str) -> str:
-    """Make the key under which everything of one member lies, in whichever table."""
+    """Return the key of everything that belongs to one member, in all tables."""
     return f"{program_id}/{member_id}"
 
 
-def normalized_email(email: str) -> str:
-    """Bring an e-mail address into the one form it is compared in. Raises ValueError."""
-    plain = email.strip().lower()
-    if not _EMAIL.fullmatch(plain) or len(plain) > MAX_EMAIL or not plain.isprintable():
-        raise ValueError(f"{email!r} is not an e-mail address.")
-    return plain
-
-
 def normalized_name(name: str) -> str:
-    """Bring a name into the form in which no two things of a kind share one."""
-    return " ".join(name.split()).casefold()
+    """Return the form in which no two things of a kind share a name."""
+    return comparable(name)
 
 
-def sought_email(email: str) -> str:
-    """Bring an e-mail address, or how one begins, into the form in which it is looked for."""
-    return email.strip().lower()[:MAX_SOUGHT]
+def email_search_key(email: str) -> str:
+    """Return the form in which an e-mail address, or the beginning of one, is searched."""
+    try:
+        return normalized_email(email)[:MAX_SEARCH]
+    except ValueError:  # the beginning of an address, or no address, which nobody has
+        return email.strip().lower()[:MAX_SEARCH]
 
 
-def sought_name(name: str) -> str:
-    """Bring a name, or how one begins, into the form in which it is looked for."""
-    return normalized_name(name)[:MAX_SOUGHT]
+def name_search_key(name: str) -> str:
+    """Return the form in which a name, or the beginning of one, is searched."""
+    return normalized_name(name)[:MAX_SEARCH]
 
 
 @cache
@@ -193,10 +233,10 @@ def _zones() -> frozenset[str]:
 
 
 def is_time_zone(name: str) -> bool:
-    """Tell whether this is an IANA time zone such as `Europe/Berlin`."""
+    """Return whether this is an IANA time zone such as `Europe/Berlin`."""
     return name in _zones() and name not in ("localtime", "Factory")
 
 
 def local_time(instant: datetime, time_zone: str) -> datetime:
-    """Show an instant on a clock of this zone, to the second."""
+    """Return an instant as a clock of a zone shows it, to the second."""
     return instant.astimezone(ZoneInfo(time_zone)).replace(microsecond=0)

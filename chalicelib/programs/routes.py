@@ -1,30 +1,38 @@
-"""The program's own settings over HTTP, for managers."""
+"""The program's settings over HTTP, for managers."""
 
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field
 
-from chalicelib.foundation.http import Answer, Request, Who, endpoint
+from chalicelib.foundation.fields import LINE
+from chalicelib.foundation.http import MAX_ID_LENGTH, Answer, Request, RequiredRole, endpoint
 from chalicelib.foundation.problems import ProblemCode
-from chalicelib.programs.model import MAX_DISCLOSURE, Program
+from chalicelib.foundation.schemas import Schema
+from chalicelib.programs.model import MAX_DISCLOSURE, MAX_FULFILLERS, Program
 from chalicelib.programs.service import ProgramChanges, ProgramService
-from chalicelib.programs.views import Line, Name
+from chalicelib.programs.views import Name
 
 
-class ProgramSettings(BaseModel):
+class ProgramSettings(Schema):
     program_id: str
     name: str
-    time_zone: Annotated[str, Field(description="Also of members who have chosen none")]
+    time_zone: Annotated[str, Field(description="Also for members who have not chosen one")]
     leaderboard: bool
     rewards: bool
-    disclosure: Annotated[str, Field(description="Goes with every caption; may be empty")]
+    disclosure: Annotated[str, Field(description="Added to every caption; may be empty")]
     managers_on_leaderboard: bool
+    fulfillers: Annotated[
+        list[str], Field(description="Managers who handle redemptions; none: all managers")
+    ]
+    nobody_fulfils: Annotated[
+        bool, Field(description="Everybody named has left or is no longer a manager")
+    ]
     created_at: datetime
 
 
-class ChangeProgram(BaseModel):
-    """What is not named, or null, stays."""
+class ChangeProgram(Schema):
+    """Fields that are left out, or null, stay."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -32,30 +40,54 @@ class ChangeProgram(BaseModel):
     time_zone: Annotated[str, Field(max_length=64, examples=["Europe/Berlin"])] | None = None
     leaderboard: bool | None = None
     rewards: bool | None = None
-    disclosure: (
-        Annotated[Line, StringConstraints(max_length=MAX_DISCLOSURE), Field(examples=["#ad"])]
+    disclosure: Annotated[str, Field(max_length=MAX_DISCLOSURE, examples=["#ad"]), LINE] | None = (
+        None
+    )
+    managers_on_leaderboard: bool | None = None
+    fulfillers: (
+        Annotated[
+            list[Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]],
+            Field(max_length=MAX_FULFILLERS),
+        ]
         | None
     ) = None
-    managers_on_leaderboard: bool | None = None
 
 
-@endpoint(Who.MANAGER, answers={200: ProgramSettings})
+@endpoint(RequiredRole.MANAGER, answers={200: ProgramSettings})
 def read(service: ProgramService, request: Request[None, None]) -> Answer:
-    """Read the program's settings."""
-    return Answer(200, _view(service.settings(request.caller)))
+    """Read the settings of the program."""
+    return Answer(200, _view(service, service.settings(request.caller)))
 
 
 @endpoint(
-    Who.MANAGER,
+    RequiredRole.MANAGER,
     body=ChangeProgram,
     answers={200: ProgramSettings},
-    problems=(ProblemCode.NAME_TAKEN, ProblemCode.CHANGED_MEANWHILE),
+    problems=(ProblemCode.CHANGED_MEANWHILE,),
 )
 def change(service: ProgramService, request: Request[ChangeProgram, None]) -> Answer:
-    """Change the program's settings; a new time zone moves no time that was set."""
-    changes = ProgramChanges(**request.body.model_dump())
-    return Answer(200, _view(service.change_program(request.caller, changes)))
+    """Change the settings of the program.
+
+    A new time zone moves no time that was set.
+    """
+    wanted = request.body.model_dump()
+    fulfillers = wanted.pop("fulfillers")
+    changes = ProgramChanges(
+        **wanted, fulfillers=None if fulfillers is None else frozenset(fulfillers)
+    )
+    return Answer(200, _view(service, service.change_program(request.caller, changes)))
 
 
-def _view(program: Program) -> ProgramSettings:
-    return ProgramSettings.model_validate(program, from_attributes=True)
+def _view(service: ProgramService, program: Program) -> ProgramSettings:
+    return ProgramSettings(
+        program_id=program.program_id,
+        name=program.name,
+        time_zone=program.time_zone,
+        leaderboard=program.leaderboard,
+        rewards=program.rewards,
+        disclosure=program.disclosure,
+        managers_on_leaderboard=program.managers_on_leaderboard,
+        fulfillers=sorted(program.fulfillers),
+        nobody_fulfils=program.rewards and not service.is_anybody_fulfilling(program),
+        created_at=program.created_at,
+    )

@@ -1,36 +1,42 @@
-"""What programs do for their people: invite them, and know them when they sign in."""
+"""Use cases of programs: settings, invitations, and the caller behind a token."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from chalicelib.foundation import actors
+from chalicelib.foundation.actors import acting
 from chalicelib.foundation.clock import Clock
-from chalicelib.foundation.identity import Caller, Claims, Role, TikTokState
+from chalicelib.foundation.conflicts import ATTEMPTS, retry_conflicts
+from chalicelib.foundation.identity import Caller, Claims, Role, TikTokState, normalized_email
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.problems import Problem, ProblemCode, invalid_field, not_found
+from chalicelib.foundation.quotas import Quotas, quota_reached
 from chalicelib.foundation.table import Conflict, Part, Read
+from chalicelib.foundation.texts import clean_line
 from chalicelib.programs.model import (
     MAX_NAME,
     Campaign,
     Channel,
+    Holder,
+    Invitation,
     InvitationMail,
     Member,
     MemberStatus,
     Program,
     is_time_zone,
-    normalized_email,
+    must_choose,
 )
-from chalicelib.programs.store import NameTaken, ProgramStore, SubjectBound
+from chalicelib.programs.store import ProgramStore, QuotaUsedUp, SubjectBound
 
-_ATTEMPTS = 4
-REMEMBERED = timedelta(minutes=1)  # as long as anything else may take to be known everywhere
+CACHED_FOR = timedelta(minutes=1)  # as long as any other change takes to be known everywhere
 
 
 @dataclass(frozen=True)
 class ProgramChanges:
-    """Settings to change; what is None stays."""
+    """Settings to change; those that are None stay."""
 
     name: str | None = None
     time_zone: str | None = None
@@ -38,6 +44,7 @@ class ProgramChanges:
     rewards: bool | None = None
     disclosure: str | None = None
     managers_on_leaderboard: bool | None = None
+    fulfillers: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -53,15 +60,23 @@ class Profile:
 
 
 class ProgramService:
-    def __init__(self, store: ProgramStore, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: ProgramStore,
+        clock: Clock,
+        quotas: Quotas = Quotas(),  # noqa: B008  frozen
+    ) -> None:
         self._store = store
         self._clock = clock
-        self._remembered: dict[str, tuple[Program, datetime]] = {}
+        self._quotas = quotas
+        self._cached: dict[str, tuple[Program, datetime]] = {}
 
     def caller(self, claims: Claims) -> Caller:
-        """Find the member behind a token's claims; binds an invitation at the first sign-in.
+        """Return the caller behind a token's claims; at the first sign-in, bind the invitation.
 
-        Raises the problem `not_a_member` for everybody else, and for people who were removed.
+        Who is invited by several programs, or by one they left, is not bound: raises the problem
+        `choose_program`, which names the programs. Raises `not_a_member` for everybody else, and
+        for people who were removed.
         """
         member = self._store.member_of_subject(claims.subject)
         if member is None or member.status is not MemberStatus.ACTIVE:
@@ -70,32 +85,88 @@ class ProgramService:
             raise _not_a_member()
         return self.as_caller(member)
 
+    def is_manager(self, subject: str, email: str) -> bool:
+        """Return whether a person is a manager of their program, or is invited to be one of any.
+
+        Up to three calls. Nothing is bound by it.
+        """
+        bound = self._store.bound_member(subject)
+        if bound is not None and bound.status is MemberStatus.ACTIVE:
+            return bound.role is Role.MANAGER
+        try:
+            invitations = self.open_invitations(normalized_email(email))
+        except ValueError:
+            return False
+        return any(each.role is Role.MANAGER for each in invitations)
+
     def as_caller(self, member: Member) -> Caller:
-        """Make who requests are made by, also of those that the clock makes for them."""
+        """Return a member as a caller, also for what the clock does on their behalf."""
         return member.as_caller(partial(self._zone, member.program_id))
 
     def _bind(self, claims: Claims) -> Member | None:
-        invited = self._store.oldest_invitation(claims.email)
-        for _ in range(_ATTEMPTS):
-            if invited is None or invited.status is not MemberStatus.INVITED:
-                break
+        invitations = self._store.invitations(claims.email) if claims.email else ()
+        if must_choose(invitations):
+            # The index by which this person was looked for follows the table by milliseconds.
+            known = self._store.bound_member(claims.subject)
+            if known is not None and known.status is MemberStatus.ACTIVE:
+                return known
+            raise _choose_program(self.invitations_of(invitations))
+        bound = self.bind(invitations[0], claims.subject) if invitations else None
+        return bound or self._store.bound_member(claims.subject)
+
+    def bind(self, invited: Member, subject: str) -> Member | None:
+        """Bind an invitation to a person, who is active from then on.
+
+        Returns None if it is no longer open, or the person belongs to a program already.
+        """
+        now: Member | None = invited
+        for _ in range(ATTEMPTS):
+            if now is None or now.status is not MemberStatus.INVITED:
+                return None
             try:
-                self._store.bind_subject(invited, claims.subject)
+                with acting(actors.member(now.member_id), actors.origin_as(now.role)):
+                    self._store.bind_subject(now, subject)
             except SubjectBound:
                 # A parallel request bound it a moment ago, or this person belongs elsewhere.
-                break
+                return None
             except Conflict:
                 # Somebody else has this invitation, or it is one to another role by now.
-                invited = self._store.member(invited.program_id, invited.member_id)
+                now = self._store.member(now.program_id, now.member_id)
             else:
                 return replace(
-                    invited,
+                    now,
                     status=MemberStatus.ACTIVE,
-                    subject=claims.subject,
+                    subject=subject,
                     mail=None,
                     mailed_at=None,
+                    left_at=None,
                 )
-        return self._store.bound_member(claims.subject)
+        return None
+
+    def open_invitations(self, email: str) -> Sequence[Member]:
+        """Return who is invited by an address, in any program, the oldest first: one query."""
+        return self._store.invitations(email) if email else ()
+
+    def invitations_of(self, members: Sequence[Member]) -> list[Invitation]:
+        """Return invitations with the names of their programs, all read in one call."""
+        if not members:
+            return []
+        programs = self._store.programs({each.program_id for each in members})
+        return [
+            Invitation(
+                each.program_id,
+                programs[each.program_id].name,
+                each.role,
+                each.invited_at,
+                each.left_at is not None,
+            )
+            for each in members
+            if each.program_id in programs
+        ]
+
+    def bound_member(self, subject: str) -> Member | None:
+        """Return the member a person is bound to, never behind: two calls, or one for nobody."""
+        return self._store.bound_member(subject)
 
     def profile(self, caller: Caller) -> Profile:
         member = self._store.member(caller.program_id, caller.member_id)
@@ -104,168 +175,207 @@ class ProgramService:
             raise not_found("member")
         return Profile(member, program)
 
+    def member_read(self, program_id: str, member_id: str) -> Read[Member]:
+        """Return the read of a member, to be made together with others."""
+        return self._store.member_read(program_id, member_id)
+
+    def profile_reads(self, caller: Caller) -> tuple[Read[Member], Read[Program]]:
+        """Return the reads of the caller's profile, to be made together with others."""
+        member = self._store.member_read(caller.program_id, caller.member_id)
+        return member, self.program_read(caller.program_id)
+
     def program(self, program_id: str) -> Program | None:
-        """Read a program and its settings, never behind."""
+        """Return a program with its settings, consistently read."""
         program = self._store.program(program_id)
-        return self._remember(program) if program else None
+        return self._cache(program) if program else None
 
-    def remembered(self, program_id: str) -> Program | None:
-        """Give a program with settings that are at most a minute old: a call a minute."""
-        return self._known(program_id) or self.program(program_id)
+    def cached_program(self, program_id: str) -> Program | None:
+        """Return a program whose settings are at most a minute old: a call a minute."""
+        return self._cached_or_none(program_id) or self.program(program_id)
 
-    def _known(self, program_id: str) -> Program | None:
-        program, until = self._remembered.get(program_id, (None, self._clock.now()))
+    def _cached_or_none(self, program_id: str) -> Program | None:
+        program, until = self._cached.get(program_id, (None, self._clock.now()))
         return program if self._clock.now() < until else None
 
-    def _remember(self, program: Program) -> Program:
+    def _cache(self, program: Program) -> Program:
         now = self._clock.now()
-        fresh = {each: kept for each, kept in self._remembered.items() if kept[1] > now}
-        self._remembered = fresh | {program.program_id: (program, now + REMEMBERED)}
+        fresh = {each: kept for each, kept in self._cached.items() if kept[1] > now}
+        self._cached = fresh | {program.program_id: (program, now + CACHED_FOR)}
         return program
 
     def settings(self, caller: Caller) -> Program:
-        """Read the caller's program with its settings."""
+        """Return the caller's program with its settings."""
         program = self.program(caller.program_id)
         if program is None:
             raise not_found("program")
         return program
 
+    @retry_conflicts("The settings keep changing. Try again.")
     def change_program(self, caller: Caller, changes: "ProgramChanges") -> Program:
-        """Change a program's settings; what is None stays, whoever changes it at the same time.
+        """Change a program's settings; those that are None stay, also if they change meanwhile.
 
         A new zone holds for the calendar of the program and for members who have chosen none,
-        everywhere within a minute; no instant that is kept moves. Raises problems: `name_taken`,
-        `invalid_request` for a zone that is none, `changed_meanwhile`.
+        everywhere within a minute; no instant that is kept moves. Another program may have the
+        same name. Raises the problem `invalid_request` for an unknown zone, and for somebody who is
+        to fulfil redemptions and is no active manager; `changed_meanwhile`.
         """
         if changes.time_zone is not None:
             check_time_zone(changes.time_zone)
-        named = {name: value for name, value in asdict(changes).items() if value is not None}
-        for _ in range(_ATTEMPTS):
-            was = self._store.program(caller.program_id)
-            if was is None:
-                raise not_found("program")
-            try:
-                becomes = self._store.change_program(was, named)
-            except NameTaken:
-                raise Problem(
-                    ProblemCode.NAME_TAKEN, "Another program of this deployment has this name."
-                ) from None
-            except Conflict:
-                continue
-            return self._remember(becomes)
-        raise Problem(ProblemCode.CHANGED_MEANWHILE, "The program keeps changing. Try again.")
+        self._check_fulfillers(caller, changes.fulfillers or frozenset())
+        was = self.settings(caller)
+        named = {
+            name: value
+            for name, value in asdict(changes).items()
+            if value is not None and value != getattr(was, name)
+        }
+        if not named:
+            return was
+        becomes = replace(was, **named)
+        self._store.change_program(was, becomes, list(named))
+        return self._cache(becomes)
 
-    def reading(self, program_id: str) -> Read[Program]:
-        """Read of a program, for whoever reads it together with other things."""
-        reading = self._store.reading(program_id)
-        return replace(reading, to=lambda item: self._remember(reading.to(item)))
+    def _check_fulfillers(self, caller: Caller, fulfillers: frozenset[str]) -> None:
+        managers = self._store.active_managers(caller.program_id) if fulfillers else frozenset()
+        for member_id in sorted(fulfillers - managers):
+            raise invalid_field(
+                "fulfillers",
+                "not_a_manager",
+                f"{member_id} is not an active manager of the program.",
+            )
 
-    def unless_known(self, program_id: str) -> tuple[Read[Program], ...]:
-        """Reads, one or none: what is read anyway brings the settings along, if it is time to.
+    def is_anybody_fulfilling(self, program: Program) -> bool:
+        """Return whether somebody sees to redemptions: a call where managers are named for it.
 
-        Whoever asks for them later in the request does not pay a call.
+        Nobody does once all who were named are removed, or managers no more.
         """
-        return () if self._known(program_id) else (self.reading(program_id),)
+        named = program.fulfillers
+        return not named or not named.isdisjoint(self._store.active_managers(program.program_id))
+
+    def program_read(self, program_id: str) -> Read[Program]:
+        """Return the read of a program, to be made together with others."""
+        read = self._store.program_read(program_id)
+        return replace(read, to=lambda item: self._cache(read.to(item)))
+
+    def program_read_unless_cached(self, program_id: str) -> tuple[Read[Program], ...]:
+        """Return the read of a program if its settings are not cached, else nothing.
+
+        Made together with what is read anyway, it saves a later call for the settings.
+        """
+        return () if self._cached_or_none(program_id) else (self.program_read(program_id),)
 
     def members(self, program_id: str) -> Iterator[Member]:
-        """Walk all members of a program."""
+        """Yield all members of a program."""
         return self._store.members(program_id)
 
     def member(self, program_id: str, member_id: str) -> Member | None:
-        """Read one member, never behind."""
+        """Return a member, consistently read."""
         return self._store.member(program_id, member_id)
 
-    def channels(self, program_id: str, channel_ids: Collection[str]) -> Mapping[str, Channel]:
-        """Read channels of a program by id, archived ones too: a call for each hundred of them.
+    def members_by_id(self, program_id: str, member_ids: Collection[str]) -> Mapping[str, Member]:
+        """Return members of a program by id: a call for each hundred."""
+        return self._store.members_by_id(program_id, member_ids) if member_ids else {}
 
-        What is not there, or another program's, is not in the answer.
+    def channels(self, program_id: str, channel_ids: Collection[str]) -> Mapping[str, Channel]:
+        """Return channels of a program by id, archived ones too: a call for each hundred.
+
+        Unknown channels, and those of other programs, are left out.
         """
         return self._store.channels(program_id, set(channel_ids)) if channel_ids else {}
 
     def campaign(self, program_id: str, campaign_id: str) -> Campaign | None:
-        """Read a campaign of a program, archived or not, never behind."""
+        """Return a campaign of a program, archived or not, consistently read."""
         return self._store.campaign(program_id, campaign_id)
 
-    def departing(self, before: datetime) -> Iterator[tuple[str, str]]:
-        """Walk program and member of who was removed before an instant and not yet let go of."""
-        return self._store.departing(before)
+    def members_to_release(self, before: datetime) -> Iterator[tuple[str, str]]:
+        """Yield (program id, member id) of members removed before an instant, not released yet."""
+        return self._store.members_to_release(before)
 
-    def departed(self, member: Member) -> None:
-        """Note that what a removed member had elsewhere was let go, as of this removal."""
-        if member.departing_at is not None:
-            self._store.departed(member)
+    def mark_released(self, member: Member) -> None:
+        """Mark a removed member as released, unless they were removed again since."""
+        if member.release_since is not None:
+            self._store.mark_released(member)
 
-    def note_tiktok(
-        self, program_id: str, member_id: str, state: TikTokState | None, *, active: bool
+    def tiktok_state_part(
+        self,
+        program_id: str,
+        member_id: str,
+        state: TikTokState | None,
+        *,
+        active: bool,
+        holder: Holder | None = None,
     ) -> Part:
-        """Part: keep the state of the member's TikTok account where every request reads it.
+        """Return the part that writes the state of a TikTok account to its member's item.
 
-        With `active` its condition fails for somebody who is not, or no longer, active.
+        With `active` its condition fails for a member who is not active; with `holder` also if
+        another person holds the membership since.
         """
-        return self._store.note_tiktok(program_id, member_id, state, active=active)
+        return self._store.tiktok_state_part(
+            program_id, member_id, state, active=active, holder=holder
+        )
 
+    @retry_conflicts("Your profile keeps changing. Try again.")
     def change_profile(self, caller: Caller, *, name: str | None, time_zone: str | None) -> Profile:
-        """Change one's own name or time zone; what is None stays."""
+        """Change the caller's name or time zone; what is None stays."""
         if time_zone is not None:
             check_time_zone(time_zone)
         if name is None and time_zone is None:
             return self.profile(caller)
-        for _ in range(_ATTEMPTS):
-            was = self._store.member(caller.program_id, caller.member_id)
-            if was is None or was.status is not MemberStatus.ACTIVE:
-                raise _not_a_member()
-            becomes = replace(was, name=name or was.name, time_zone=time_zone or was.time_zone)
-            try:
-                self._store.change_profile(was, becomes)
-            except Conflict:
-                continue
-            program = self.settings(caller)
-            return Profile(becomes, program)
-        raise Problem(ProblemCode.CHANGED_MEANWHILE, "Your profile keeps changing. Try again.")
+        was = self._store.member(caller.program_id, caller.member_id)
+        if was is None or was.status is not MemberStatus.ACTIVE:
+            raise _not_a_member()
+        becomes = replace(was, name=name or was.name, time_zone=time_zone or was.time_zone)
+        self._store.change_profile(was, becomes)
+        program = self.settings(caller)
+        return Profile(becomes, program)
 
     def create_program(
         self, name: str, time_zone: str, manager_email: str
     ) -> tuple[Program, Member, bool]:
-        """Make a program and invite its first manager; the last value tells whether it is new.
+        """Create a program and invite its first manager; the last value is whether it is new.
 
-        A program of that name that exists already is left as it is; the manager is invited if need
-        be. Raises ValueError for a name, address or zone that is none.
+        The same name and manager again mean the same program, which stays as it is. Raises
+        ValueError for an invalid name, address or zone.
         """
-        plain_name = " ".join(name.split())
+        plain_name = clean_line(name)
         if not 1 <= len(plain_name) <= MAX_NAME:
             raise ValueError(f"A program's name has 1 to {MAX_NAME} characters.")
         if not is_time_zone(time_zone):
             raise ValueError(f"{time_zone!r} is not a time zone. Use a name such as Europe/Berlin.")
         now = self._clock.now()
         program = Program(new_id("prg", now), plain_name, time_zone, now)
-        manager = self._invited(program, manager_email, Role.MANAGER)
+        manager = self._new_member(program, manager_email, Role.MANAGER)
         try:
             self._store.create_program(program, manager)
         except Conflict:
-            known = self._store.program_named(name)
+            known = self._store.program_created(plain_name, manager.email)
             if known is None:
                 raise
             return known, self.invite(known, manager_email, Role.MANAGER)[0], False
         return program, manager, True
 
     def invite(self, program: Program, email: str, role: Role) -> tuple[Member, bool]:
-        """Invite a person by e-mail; whom the program knows already stays as they are (False).
+        """Invite a person by e-mail; a known member stays as they are, and the flag is False.
 
-        Who was removed stays removed: what invites here is a command, which may run again without
-        anybody thinking of them. Raises ValueError for an address that is none.
+        A removed member stays removed: the caller is a command, which may run again without
+        anybody thinking of them. Raises ValueError for an invalid address.
         """
-        return self._keep(self._invited(program, email, role), again=False)
+        return self._save(self._new_member(program, email, role), again=False)
 
-    def invite_as(self, member: Member) -> tuple[Member, bool]:
-        """Keep an invited member as `invited` made it; tells whether they were invited by this.
+    def save_invitation(self, member: Member) -> tuple[Member, bool]:
+        """Save an invited member made by `new_invited_member`; the flag tells whether it is new.
 
-        Who is in the program stays as they are; who was removed comes back as who they were.
+        A known member stays as they are; a removed one is invited again, with the id they had.
         """
-        return self._keep(member, again=True)
+        return self._save(member, again=True)
 
-    def _keep(self, member: Member, *, again: bool) -> tuple[Member, bool]:
+    def _save(self, member: Member, *, again: bool) -> tuple[Member, bool]:
         try:
-            self._store.invite(member)
+            self._store.invite(member, self._quotas)
+        except QuotaUsedUp:
+            known = self._store.member_by_email(member.program_id, member.email)
+            if known is not None:
+                return known, False
+            raise self.quota_problem(member.program_id) from None
         except Conflict:
             known = self._store.member_by_email(member.program_id, member.email)
             if known is None:
@@ -273,36 +383,60 @@ class ProgramService:
             if member.invitation and known.invitation == member.invitation:
                 return known, True  # by the same request, before
             if again and known.status is MemberStatus.REMOVED:
-                return self.bring_back(known, member)
+                return self.reinvite(known, member)
             return known, False
         return member, True
 
-    def bring_back(self, removed: Member, invitation: Member) -> tuple[Member, bool]:
-        """Invite a removed member again, as who they were: one call; False if they are back."""
-        for _ in range(_ATTEMPTS):
+    def reinvite(self, removed: Member, invitation: Member) -> tuple[Member, bool]:
+        """Invite a removed member again, with the id they had: one call; False if they are back."""
+        for _ in range(ATTEMPTS):
             if removed.status is not MemberStatus.REMOVED:
                 break
-            becomes = _invited_again(removed, invitation)
+            becomes = _reinvited(removed, invitation)
             try:
-                self._store.invite_again(removed, becomes)
+                self._store.invite_again(removed, becomes, self._quotas)
+            except QuotaUsedUp:
+                raise self.quota_problem(removed.program_id) from None
             except Conflict:
                 removed = self._store.member(removed.program_id, removed.member_id) or removed
             else:
                 return becomes, True
         return removed, False
 
-    def _invited(self, program: Program, email: str, role: Role) -> Member:
-        return invited(program.program_id, email, role, self._clock.now())
+    def check_invitations(self, program_id: str, number: int) -> None:
+        """Raise the problem `limit_reached` if so many cannot be invited: one call, or none.
+
+        Before any of them is, so that a list is taken as a whole; the invitations themselves are
+        counted again.
+        """
+        if not number:
+            return
+        members, invitations = self._store.counted(program_id, self._clock.now())
+        quotas = self._quotas
+        if members + number > quotas.members:
+            raise quota_reached("members", quotas.members, members)
+        if invitations + number > quotas.invitations_a_day:
+            raise quota_reached("invitations_a_day", quotas.invitations_a_day, invitations)
+
+    def quota_problem(self, program_id: str) -> Problem:
+        """Return the problem that names the quota a program has used up by inviting."""
+        members, invitations = self._store.counted(program_id, self._clock.now())
+        if members >= self._quotas.members:
+            return quota_reached("members", self._quotas.members, members)
+        return quota_reached("invitations_a_day", self._quotas.invitations_a_day, invitations)
+
+    def _new_member(self, program: Program, email: str, role: Role) -> Member:
+        return new_invited_member(program.program_id, email, role, self._clock.now())
 
     def _zone(self, program_id: str) -> str:
-        program = self.remembered(program_id)
+        program = self.cached_program(program_id)
         return program.time_zone if program else "UTC"
 
 
-def invited(
+def new_invited_member(
     program_id: str, email: str, role: Role, now: datetime, made_id: str | None = None
 ) -> Member:
-    """Make an invited member, not yet kept. Raises ValueError for an address that is none."""
+    """Return an invited member, not saved yet. Raises ValueError for an invalid address."""
     plain = normalized_email(email)
     return Member(
         program_id=program_id,
@@ -318,8 +452,8 @@ def invited(
     )
 
 
-def _invited_again(removed: Member, invitation: Member) -> Member:
-    """Make a removed member an invited one, who keeps their id, name, zone and channels."""
+def _reinvited(removed: Member, invitation: Member) -> Member:
+    """Return a removed member as an invited one, with their id, name, zone and channels."""
     return replace(
         removed,
         status=MemberStatus.INVITED,
@@ -327,12 +461,13 @@ def _invited_again(removed: Member, invitation: Member) -> Member:
         invited_at=invitation.invited_at,
         invitation=invitation.invitation,
         removed_at=None,
+        removed_by=None,
         mail=InvitationMail.WAITING,
     )
 
 
 def check_time_zone(time_zone: str) -> None:
-    """Raise the problem `invalid_request` for a time zone that is none."""
+    """Raise the problem `invalid_request` for an unknown time zone."""
     if not is_time_zone(time_zone):
         raise invalid_field(
             "time_zone",
@@ -341,22 +476,28 @@ def check_time_zone(time_zone: str) -> None:
         )
 
 
+def _choose_program(invitations: Sequence[Invitation]) -> Problem:
+    return Problem(
+        ProblemCode.CHOOSE_PROGRAM,
+        "You are invited, and nobody but you decides where you belong: accept one invitation. You "
+        "may decline the others.",
+        members={"invitations": [_as_member(each) for each in invitations]},
+    )
+
+
+def _as_member(invitation: Invitation) -> dict[str, Any]:
+    return {
+        "program_id": invitation.program_id,
+        "program_name": invitation.program_name,
+        "role": invitation.role.value,
+        "invited_at": invitation.invited_at.isoformat(),
+        "left_before": invitation.left_before,
+    }
+
+
 def _not_a_member() -> Problem:
     return Problem(
         ProblemCode.NOT_A_MEMBER,
         "You are signed in, but no program has invited this e-mail address. "
         "Ask the manager of your company's program.",
-    )
-
-
-def shows_otherwise(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Tell from a change in the programs table whether people or settings look different now.
-
-    Of an item's images one may be empty: it was not there, or is no more.
-    """
-    item = str((after or before)["item"])
-    if item == "program":
-        return True
-    return item.startswith("member#") and any(
-        before.get(name) != after.get(name) for name in ("name", "role", "status")
     )

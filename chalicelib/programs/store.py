@@ -1,12 +1,11 @@
 """The programs table: programs, members, and the guards that keep names and people unique.
 
-The parts of the room (`members`, `channels`, `campaigns`) have stores of their own on these items.
+The sub-packages (`members`, `channels`, `campaigns`) have stores of their own on these items.
 """
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Sequence, Set
 from dataclasses import replace
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
 
 from pynamodb.attributes import (
     BooleanAttribute,
@@ -21,41 +20,45 @@ from pynamodb.expressions.update import Action
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProjection
 from pynamodb.models import Model
 
+from chalicelib.audit.model import Kind, act, fields_of
 from chalicelib.foundation.identity import Role, TikTokState
+from chalicelib.foundation.quotas import Quotas
+from chalicelib.foundation.sweeps import due_key, in_turns
 from chalicelib.foundation.table import (
     Conflict,
+    Database,
     Delete,
     LeanModel,
     Part,
     Put,
     Read,
+    StampedModel,
+    Store,
     Update,
-    bind,
-    changed,
-    commit,
 )
 from chalicelib.programs.model import (
+    MAX_INVITATIONS,
     Campaign,
     Channel,
     ChannelKind,
     ChannelMember,
+    Holder,
     InvitationMail,
     Member,
     MemberStatus,
     Program,
+    email_search_key,
     mail_due_at,
+    name_search_key,
     normalized_name,
-    sought_email,
-    sought_name,
 )
 
 _PROGRAM = "program"
 MANAGERS = "managers"
+MEMBERS = "members"  # a number: of members and invitations there are
 CHANNELS = "channels"
-DEPARTING = "departing"
+TO_RELEASE = "to_release"
 TO_MAIL = "to_mail"
-
-_PAGE = 100
 
 
 def member_key(member_id: str) -> str:
@@ -66,8 +69,8 @@ def channel_key(channel_id: str) -> str:
     return f"channel#{channel_id}"
 
 
-def people_key(program_id: str, channel_id: str) -> str:
-    """Make the key under which a channel's people lie."""
+def channel_members_key(program_id: str, channel_id: str) -> str:
+    """Return the hash key of the members of a channel."""
     return f"{program_id}/{channel_key(channel_id)}"
 
 
@@ -75,9 +78,9 @@ def campaign_key(campaign_id: str) -> str:
     return f"campaign#{campaign_id}"
 
 
-class ProgramItem(Model):
+class ProgramItem(StampedModel):
     class Meta:
-        table_name = ""
+        table_name = "programs"
 
     program_id = UnicodeAttribute(hash_key=True)
     item = UnicodeAttribute(range_key=True)
@@ -88,6 +91,8 @@ class ProgramItem(Model):
     rewards = BooleanAttribute(default=True)
     disclosure = UnicodeAttribute(default="")
     managers_on_leaderboard = BooleanAttribute(default=True)
+    fulfillers = UnicodeSetAttribute(null=True)
+    created_as = UnicodeAttribute(null=True)
 
     def to_program(self) -> Program:
         return Program(
@@ -99,6 +104,7 @@ class ProgramItem(Model):
             rewards=self.rewards,
             disclosure=self.disclosure,
             managers_on_leaderboard=self.managers_on_leaderboard,
+            fulfillers=frozenset(self.fulfillers or ()),
         )
 
 
@@ -146,31 +152,31 @@ class ByStanding(GlobalSecondaryIndex["MemberItem"]):
     standing = UnicodeAttribute(range_key=True)
 
 
-class Departing(GlobalSecondaryIndex["MemberItem"]):
-    """Sparse: who was removed and not yet let go of, by when."""
+class ToRelease(GlobalSecondaryIndex["MemberItem"]):
+    """Sparse: removed members whose TikTok account is not released yet."""
 
     class Meta:
-        index_name = "departing"
+        index_name = "to_release"
         projection = IncludeProjection(["member_id"])
 
-    departing_in = UnicodeAttribute(hash_key=True)
-    departing_at = UTCDateTimeAttribute(range_key=True)
+    release_in = UnicodeAttribute(hash_key=True)
+    release_since = UTCDateTimeAttribute(range_key=True)
 
 
 class ToMail(GlobalSecondaryIndex["MemberItem"]):
-    """Sparse: who is invited and not yet mailed, by when that is due."""
+    """Sparse: invited members who are not mailed yet, by when that is due."""
 
     class Meta:
         index_name = "to_mail"
-        projection = IncludeProjection(["member_id", "email", "mail_tries"])
+        projection = IncludeProjection(["member_id", "email", "mail_at", "mail_tries"])
 
     mail_in = UnicodeAttribute(hash_key=True)
-    mail_at = UTCDateTimeAttribute(range_key=True)
+    mail_due = UnicodeAttribute(range_key=True)
 
 
-class MemberItem(LeanModel):
+class MemberItem(StampedModel, LeanModel):
     class Meta:
-        table_name = ""
+        table_name = "programs"
 
     program_id = UnicodeAttribute(hash_key=True)
     item = UnicodeAttribute(range_key=True)
@@ -185,11 +191,15 @@ class MemberItem(LeanModel):
     invited_email = UnicodeAttribute(null=True)
     invitation = UnicodeAttribute(null=True)
     removed_at = UTCDateTimeAttribute(null=True)
-    departing_in = UnicodeAttribute(null=True)
-    departing_at = UTCDateTimeAttribute(null=True)
+    removed_by = UnicodeAttribute(null=True)
+    left_at = UTCDateTimeAttribute(null=True)
+    erased_at = UTCDateTimeAttribute(null=True)
+    release_in = UnicodeAttribute(null=True)
+    release_since = UTCDateTimeAttribute(null=True)
     mail = UnicodeAttribute(null=True)
     mailed_at = UTCDateTimeAttribute(null=True)
     mail_in = UnicodeAttribute(null=True)
+    mail_due = UnicodeAttribute(null=True)
     mail_at = UTCDateTimeAttribute(null=True)
     mail_tries = NumberAttribute(null=True)
     tiktok = UnicodeAttribute(null=True)
@@ -202,7 +212,7 @@ class MemberItem(LeanModel):
     by_email = ByEmail()
     by_name = ByName()
     by_standing = ByStanding()
-    departing = Departing()
+    to_release = ToRelease()
     to_mail = ToMail()
 
     def to_member(self) -> Member:
@@ -220,15 +230,17 @@ class MemberItem(LeanModel):
             subject=self.subject,
             invitation=self.invitation,
             removed_at=self.removed_at,
-            departing_at=self.departing_at,
+            removed_by=self.removed_by,
+            release_since=self.release_since,
             mail=InvitationMail(self.mail) if self.mail else None,
             mailed_at=self.mailed_at,
+            left_at=self.left_at,
         )
 
 
-class ChannelItem(Model):
+class ChannelItem(StampedModel):
     class Meta:
-        table_name = ""
+        table_name = "programs"
 
     program_id = UnicodeAttribute(hash_key=True)
     item = UnicodeAttribute(range_key=True)
@@ -247,15 +259,16 @@ class ChannelItem(Model):
         )
 
 
-class MembershipItem(Model):
+class MembershipItem(StampedModel):
     """One member in one channel: the other side of the channels on the member's own item.
 
-    It has a copy of what the channel shows of them, written with whatever changes it. The copy's
-    names are its own: what looks for changed members in the table's stream passes it over.
+    It copies what the channel shows of them, and is written with whatever changes that. The
+    copy's attributes have names of their own, so that the table's stream does not show it as a
+    change of the member.
     """
 
     class Meta:
-        table_name = ""
+        table_name = "programs"
 
     program_id = UnicodeAttribute(hash_key=True)
     item = UnicodeAttribute(range_key=True)
@@ -268,7 +281,7 @@ class MembershipItem(Model):
     @classmethod
     def of(cls, channel_id: str, member: ChannelMember) -> "MembershipItem":
         return cls(
-            people_key(member.program_id, channel_id),
+            channel_members_key(member.program_id, channel_id),
             member_key(member.member_id),
             member_id=member.member_id,
             member_email=member.email,
@@ -288,9 +301,9 @@ class MembershipItem(Model):
         )
 
 
-class CampaignItem(Model):
+class CampaignItem(StampedModel):
     class Meta:
-        table_name = ""
+        table_name = "programs"
 
     program_id = UnicodeAttribute(hash_key=True)
     item = UnicodeAttribute(range_key=True)
@@ -310,10 +323,10 @@ class CampaignItem(Model):
 
 
 class GuardItem(Model):
-    """Something that may exist once, and what it stands for."""
+    """Item that lets something exist once, and names its owner."""
 
     class Meta:
-        table_name = ""
+        table_name = "programs"
 
     program_id = UnicodeAttribute(hash_key=True)
     item = UnicodeAttribute(range_key=True)
@@ -323,13 +336,14 @@ class GuardItem(Model):
 
 
 class CountItem(Model):
-    """Ids of which there may not be too many, or too few: active managers; open channels.
+    """Set of ids of which there may not be too many, or too few: active managers; open channels.
 
-    A set and no number: what is counted twice is there once. `made` counts what is never uncounted.
+    A set rather than a number: what is added twice is counted once. `made` is a number that never
+    falls.
     """
 
     class Meta:
-        table_name = ""
+        table_name = "programs"
 
     program_id = UnicodeAttribute(hash_key=True)
     item = UnicodeAttribute(range_key=True)
@@ -338,41 +352,55 @@ class CountItem(Model):
 
 
 class SubjectBound(Conflict):
-    """This person has a membership already, here or in another program."""
+    """The person has a membership already, here or in another program."""
 
 
-class ProgramStore:
-    def __init__(self, table_name: str) -> None:
-        for model in (
-            ProgramItem,
-            MemberItem,
-            ChannelItem,
-            MembershipItem,
-            CampaignItem,
-            GuardItem,
-            CountItem,
-        ):
-            bind(model, table_name)
+class ProgramStore(Store):
+    MODELS = (
+        ProgramItem,
+        MemberItem,
+        ChannelItem,
+        MembershipItem,
+        CampaignItem,
+        GuardItem,
+        CountItem,
+    )
 
     def program(self, program_id: str) -> Program | None:
         try:
-            return ProgramItem.get(program_id, _PROGRAM, consistent_read=True).to_program()
+            return self._database.get(
+                ProgramItem, program_id, _PROGRAM, consistent_read=True
+            ).to_program()
         except DoesNotExist:
             return None
 
-    def reading(self, program_id: str) -> Read[Program]:
-        """Read of a program, together with what other rooms read."""
+    def programs(self, program_ids: Collection[str]) -> dict[str, Program]:
+        """Return programs by id: a call for each hundred."""
+        keys = [(each, _PROGRAM) for each in program_ids]
+        found = self._database.batch_get(ProgramItem, keys, consistent_read=True)
+        return {item.program_id: item.to_program() for item in found}
+
+    def program_read(self, program_id: str) -> Read[Program]:
+        """Return the read of a program, to be made together with others."""
         return Read(ProgramItem, (program_id, _PROGRAM), ProgramItem.to_program)
 
-    def program_named(self, name: str) -> Program | None:
-        guard = _guard(_name_key(name), "name")
+    def program_created(self, name: str, manager_email: str) -> Program | None:
+        """Return the program that was created by this name for this manager, as it is now."""
+        guard = self._guard(*_creation_guard(name, manager_email))
         return self.program(guard.owner_program_id) if guard else None
 
     def create_program(self, program: Program, first_manager: Member) -> None:
-        """Make a program with its first manager. Raises `Conflict` if its name is taken."""
-        commit(
+        """Create a program with its first manager.
+
+        Raises `Conflict` if one was created by this name for this manager before.
+        """
+        creation = GuardItem(
+            *_creation_guard(program.name, first_manager.email),
+            owner_program_id=program.program_id,
+        )
+        self._database.commit(
             [
-                _take_name(program.program_id, program.name),
+                Put(creation, GuardItem.item.does_not_exist()),
                 Put(
                     ProgramItem(
                         program.program_id,
@@ -380,45 +408,89 @@ class ProgramStore:
                         name=program.name,
                         time_zone=program.time_zone,
                         created_at=program.created_at,
+                        created_as=creation.program_id,
                     ),
                     ProgramItem.item.does_not_exist(),
                 ),
-                *invitation(first_manager),
+                *invitation_parts(first_manager),
+                member_count_part(program.program_id, 1),
+                act(
+                    Kind.PROGRAM_CREATED,
+                    program.program_id,
+                    program.program_id,
+                    after={"time_zone": program.time_zone, "manager": first_manager.member_id},
+                    title=program.name,
+                ),
             ]
         )
 
-    def change_program(self, was: Program, changes: Mapping[str, Any]) -> Program:
-        """Change the named settings and no others; answers how all of them are then.
+    def change_program(self, was: Program, becomes: Program, names: Sequence[str]) -> None:
+        """Change the named settings, one at least; all others stay, also if they change meanwhile.
 
-        Raises `NameTaken`, or `Conflict` if the program was renamed since it was read.
+        Raises `Conflict` if one of them has changed since it was read, or the program is gone.
         """
-        item = ProgramItem(was.program_id, _PROGRAM)
-        actions = [getattr(ProgramItem, name).set(value) for name, value in changes.items()]
-        name = changes.get("name", was.name)
-        if not actions:
-            return was
-        if name == was.name:
-            if not changed(item, actions, ProgramItem.item.exists()):
-                raise Conflict
-            return item.to_program()
-        parts: list[Part] = [Update(item, actions, ProgramItem.name == was.name)]
-        if _name_key(name) != _name_key(was.name):
-            old = GuardItem(_name_key(was.name), "name")
-            parts += [
-                replace(_take_name(was.program_id, name), otherwise=NameTaken),
-                Delete(old, GuardItem.owner_program_id == was.program_id),
+        actions: list[Action] = []
+        same: Condition = ProgramItem.item.exists()
+        for name in names:
+            attribute = getattr(ProgramItem, name)
+            value, before = getattr(becomes, name), getattr(was, name)
+            # Nobody named is no set at all; other settings lack a value until they are first set.
+            empty = attribute.does_not_exist()
+            if name == "fulfillers":
+                actions.append(attribute.set(set(value)) if value else attribute.remove())
+                same &= attribute == set(before) if before else empty
+            else:
+                actions.append(attribute.set(value))
+                same &= (attribute == before) | empty
+        changed = act(
+            Kind.PROGRAM_CHANGED,
+            was.program_id,
+            was.program_id,
+            fields_of(was, names),
+            fields_of(becomes, names),
+            title=becomes.name,
+        )
+        self._database.commit(
+            [Update(ProgramItem(was.program_id, _PROGRAM), actions, same), changed]
+        )
+
+    def active_managers(self, program_id: str) -> frozenset[str]:
+        """Return the ids of a program's active managers, consistently read."""
+        try:
+            counted = self._database.get(CountItem, program_id, MANAGERS, consistent_read=True)
+        except DoesNotExist:
+            return frozenset()
+        return frozenset(counted.ids or ())
+
+    def invite(self, member: Member, quotas: Quotas) -> None:
+        """Save an invited member.
+
+        Raises `Conflict` if the program has the address already, and `QuotaUsedUp`.
+        """
+        self._database.commit(
+            [
+                *invitation_parts(member),
+                *invited_count_parts(member, 1, quotas),
+                act(
+                    Kind.MEMBER_INVITED,
+                    member.program_id,
+                    member.member_id,
+                    after=fields_of(member, ["role"]),
+                ),
             ]
-        commit(parts)
-        return ProgramItem.get(was.program_id, _PROGRAM, consistent_read=True).to_program()
+        )
 
-    def invite(self, member: Member) -> None:
-        """Put an invited member. Raises `Conflict` if the program has this e-mail already."""
-        commit(invitation(member))
+    def counted(self, program_id: str, now: datetime) -> tuple[int, int]:
+        """Return how many members a program has, and how many it invited today."""
+        keys = [(program_id, MEMBERS), (program_id, _invitations_of(now))]
+        found = self._database.batch_get(CountItem, keys, consistent_read=True)
+        made = {item.item: int(item.made or 0) for item in found}
+        return made.get(MEMBERS, 0), made.get(_invitations_of(now), 0)
 
-    def invite_again(self, removed: Member, becomes: Member) -> None:
-        """Invite a removed member anew, as who they were.
+    def invite_again(self, removed: Member, becomes: Member, quotas: Quotas) -> None:
+        """Invite a removed member again, with the id they had.
 
-        Raises `Conflict` if the member is no longer what was read.
+        Raises `Conflict` if the member has changed since they were read, and `QuotaUsedUp`.
         """
         actions: list[Action] = [
             MemberItem.status.set(MemberStatus.INVITED.value),
@@ -426,98 +498,134 @@ class ProgramStore:
             MemberItem.invited_email.set(becomes.email),
             MemberItem.invited_at.set(becomes.invited_at),
             MemberItem.removed_at.remove(),
-            *mail_due(mail_due_at(becomes.invited_at, removed.mailed_at)),
+            MemberItem.removed_by.remove(),
+            *schedule_mail(removed, mail_due_at(becomes.invited_at, removed.mailed_at)),
             MemberItem.invitation.set(becomes.invitation)
             if becomes.invitation
             else MemberItem.invitation.remove(),
         ]
-        commit(change_of(removed, becomes, actions))
+        self._database.commit(
+            [
+                *member_change_parts(removed, becomes, actions),
+                *invited_count_parts(becomes, 1, quotas),
+                act(
+                    Kind.MEMBER_INVITED_AGAIN,
+                    removed.program_id,
+                    removed.member_id,
+                    fields_of(removed, ["status", "role"]),
+                    fields_of(becomes, ["status", "role"]),
+                ),
+            ]
+        )
 
     def member(self, program_id: str, member_id: str) -> Member | None:
         try:
-            return MemberItem.get(
-                program_id, member_key(member_id), consistent_read=True
+            return self._database.get(
+                MemberItem, program_id, member_key(member_id), consistent_read=True
             ).to_member()
         except DoesNotExist:
             return None
 
+    def member_read(self, program_id: str, member_id: str) -> Read[Member]:
+        """Return the read of a member, to be made together with others."""
+        return Read(MemberItem, (program_id, member_key(member_id)), MemberItem.to_member)
+
     def members(self, program_id: str) -> Iterator[Member]:
-        """Walk all members of a program, page by page, never behind."""
-        found = MemberItem.query(
-            program_id, MemberItem.item.startswith(member_key("")), consistent_read=True
+        """Yield all members of a program, page by page, consistently read."""
+        found = self._database.query(
+            MemberItem, program_id, MemberItem.item.startswith(member_key("")), consistent_read=True
         )
         return (item.to_member() for item in found)
 
+    def members_by_id(self, program_id: str, member_ids: Collection[str]) -> dict[str, Member]:
+        """Return members by id, never behind: a call for each hundred."""
+        return members_by_id(self._database, program_id, member_ids)
+
     def channels(self, program_id: str, channel_ids: Set[str]) -> dict[str, Channel]:
-        """Read channels by id, a call for each hundred."""
+        """Return channels by id: a call for each hundred."""
         keys = [(program_id, channel_key(each)) for each in channel_ids]
-        found = ChannelItem.batch_get(keys, consistent_read=True)
+        found = self._database.batch_get(ChannelItem, keys, consistent_read=True)
         return {item.channel_id: item.to_channel() for item in found}
 
     def campaign(self, program_id: str, campaign_id: str) -> Campaign | None:
         try:
-            return CampaignItem.get(
-                program_id, campaign_key(campaign_id), consistent_read=True
+            return self._database.get(
+                CampaignItem, program_id, campaign_key(campaign_id), consistent_read=True
             ).to_campaign()
         except DoesNotExist:
             return None
 
-    def note_tiktok(
-        self, program_id: str, member_id: str, state: TikTokState | None, *, active: bool
+    def tiktok_state_part(
+        self,
+        program_id: str,
+        member_id: str,
+        state: TikTokState | None,
+        *,
+        active: bool,
+        holder: Holder | None = None,
     ) -> Part:
-        """Part: keep the state of the member's TikTok account where every request reads it."""
+        """Return the part that writes the state of a TikTok account to its member's item."""
         action = MemberItem.tiktok.set(state.value) if state else MemberItem.tiktok.remove()
-        return Update(
-            MemberItem(program_id, member_key(member_id)),
-            [action],
-            MemberItem.status == MemberStatus.ACTIVE.value
-            if active
-            else MemberItem.member_id.exists(),
-        )
+        condition: Condition = MemberItem.member_id.exists()
+        if active:
+            condition = MemberItem.status == MemberStatus.ACTIVE.value
+        if holder:
+            condition &= MemberItem.subject == holder.subject
+            condition &= MemberItem.invited_at == holder.invited_at
+        return Update(MemberItem(program_id, member_key(member_id)), [action], condition)
 
-    def departing(self, before: datetime) -> Iterator[tuple[str, str]]:
-        """Walk program and member of who was removed before an instant and not yet let go of."""
-        found = MemberItem.departing.query(
-            DEPARTING, Departing.departing_at < before, page_size=_PAGE
-        )
-        return ((item.program_id, item.member_id) for item in found)
+    def members_to_release(self, before: datetime) -> Iterator[tuple[str, str]]:
+        """Yield (program id, member id) of members removed before an instant and not released yet.
 
-    def departed(self, member: Member) -> bool:
-        """Note that a removed member was let go of; False if they were removed anew since."""
+        One of each program in turn.
+        """
+        found = self._database.query(
+            MemberItem, TO_RELEASE, ToRelease.release_since < before, index=MemberItem.to_release
+        )
+        pairs = ((item.program_id, item.member_id) for item in found)
+        return in_turns(pairs, lambda pair: pair[0], before)
+
+    def mark_released(self, member: Member) -> bool:
+        """Mark a removed member as released; False if they were removed again since."""
         item = MemberItem(member.program_id, member_key(member.member_id))
         actions: list[Action] = [
-            MemberItem.departing_in.remove(),
-            MemberItem.departing_at.remove(),
+            MemberItem.release_in.remove(),
+            MemberItem.release_since.remove(),
         ]
-        return changed(item, actions, MemberItem.departing_at == member.departing_at)
+        return self._database.changed(
+            item, actions, MemberItem.release_since == member.release_since
+        )
 
     def member_by_email(self, program_id: str, email: str) -> Member | None:
-        guard = _guard(program_id, email_key(email))
+        guard = self._guard(program_id, email_key(email))
         if guard is None or guard.owner_member_id is None:
             return None
         return self.member(program_id, guard.owner_member_id)
 
     def member_of_subject(self, subject: str) -> Member | None:
-        """Find whom the identity provider's subject is bound to: one query, milliseconds behind."""
-        found = MemberItem.by_subject.query(subject, limit=1)
+        """Return the member a subject is bound to: one query of an index, milliseconds behind."""
+        found = self._database.query(MemberItem, subject, limit=1, index=MemberItem.by_subject)
         return next((item.to_member() for item in found), None)
 
     def bound_member(self, subject: str) -> Member | None:
-        """Find the same through the guard: two reads, never behind."""
-        guard = _guard(*subject_guard(subject))
+        """Return the same through the guard: two consistent reads."""
+        guard = self._guard(*subject_guard(subject))
         if guard is None or guard.owner_member_id is None:
             return None
         return self.member(guard.owner_program_id, guard.owner_member_id)
 
-    def oldest_invitation(self, email: str) -> Member | None:
-        found = MemberItem.by_invited_email.query(email, limit=1)
-        return next((item.to_member() for item in found), None)
+    def invitations(self, email: str) -> Sequence[Member]:
+        """Return who is invited by this address, the oldest first, `MAX_INVITATIONS` at most."""
+        index = MemberItem.by_invited_email
+        found = self._database.query(MemberItem, email, limit=MAX_INVITATIONS, index=index)
+        members = (item.to_member() for item in found)
+        return [each for each in members if each.status is MemberStatus.INVITED]
 
     def bind_subject(self, member: Member, subject: str) -> None:
-        """Bind an invited member to a person, once, as what they were invited.
+        """Bind an invited member to a person, once, in the role of the invitation.
 
-        Raises `SubjectBound` if the person is bound already, and `Conflict` if the invitation is
-        no longer what was read. From here on a manager counts as one.
+        Raises `SubjectBound` if the person is bound already, and `Conflict` if the invitation has
+        changed since it was read. A manager counts as one from now on.
         """
         guard = GuardItem(
             *subject_guard(subject),
@@ -526,14 +634,15 @@ class ProgramStore:
         )
         parts: list[Part] = [
             Put(guard, GuardItem.item.does_not_exist(), SubjectBound),
-            *change_of(
+            *member_change_parts(
                 member,
                 replace(member, status=MemberStatus.ACTIVE),
                 [
                     MemberItem.subject.set(subject),
                     MemberItem.status.set(MemberStatus.ACTIVE.value),
                     MemberItem.invited_email.remove(),
-                    *no_mail_now(),
+                    MemberItem.left_at.remove(),
+                    *forget_mail(),
                     MemberItem.mailed_at.remove(),
                 ],
             ),
@@ -541,10 +650,23 @@ class ProgramStore:
         if member.role is Role.MANAGER:
             counted = CountItem(member.program_id, MANAGERS)
             parts.append(Update(counted, [CountItem.ids.add({member.member_id})]))
-        commit(parts)
+        joined = act(
+            Kind.MEMBER_JOINED,
+            member.program_id,
+            member.member_id,
+            fields_of(member, ["status"]),
+            {"status": MemberStatus.ACTIVE},
+        )
+        self._database.commit([*parts, joined])
+
+    def _guard(self, key: str, item: str) -> GuardItem | None:
+        try:
+            return self._database.get(GuardItem, key, item, consistent_read=True)
+        except DoesNotExist:
+            return None
 
     def change_profile(self, was: Member, becomes: Member) -> None:
-        """Change name and time zone. Raises `Conflict` if the member is no longer what was read."""
+        """Change name and time zone. Raises `Conflict` if they changed since they were read."""
         actions: list[Action] = [
             attribute.set(after)
             for attribute, before, after in (
@@ -553,8 +675,24 @@ class ProgramStore:
             )
             if after != before
         ]
-        if actions:
-            commit(change_of(was, becomes, actions))
+        if not actions:
+            return
+        zone = ["time_zone"]
+        before, after = fields_of(was, zone), fields_of(becomes, zone)
+        if was.name != becomes.name:
+            # That it changed, not from what to what: a name is on no entry.
+            before, after = {**before, "name": None}, {**after, "name": "…"}
+        changed = act(Kind.PROFILE_CHANGED, was.program_id, was.member_id, before, after)
+        self._database.commit([*member_change_parts(was, becomes, actions), changed])
+
+
+def members_by_id(
+    database: Database, program_id: str, member_ids: Collection[str]
+) -> dict[str, Member]:
+    """Read members of a program by id, never behind: a call for each hundred."""
+    keys = [(program_id, member_key(each)) for each in member_ids]
+    found = database.batch_get(MemberItem, keys, consistent_read=True)
+    return {item.member_id: item.to_member() for item in found}
 
 
 def email_key(email: str) -> str:
@@ -565,44 +703,36 @@ def subject_guard(subject: str) -> tuple[str, str]:
     return f"subject#{subject}", "subject"
 
 
-def _name_key(name: str) -> str:
-    return f"name#{normalized_name(name)}"
+def _creation_guard(name: str, manager_email: str) -> tuple[str, str]:
+    """Return the key by which the command that creates a program knows that it ran before.
+
+    Programs may be renamed, to the name of another one too: the name they have says nothing.
+    """
+    return f"created#{normalized_name(name)}", email_key(manager_email)
 
 
-def _take_name(program_id: str, name: str) -> Put:
-    guard = GuardItem(_name_key(name), "name", owner_program_id=program_id)
-    return Put(guard, GuardItem.item.does_not_exist())
-
-
-def _guard(key: str, item: str) -> GuardItem | None:
-    try:
-        return GuardItem.get(key, item, consistent_read=True)
-    except DoesNotExist:
-        return None
-
-
-def change_of(
+def member_change_parts(
     was: Member, becomes: Member, actions: Sequence[Action], condition: Condition | None = None
 ) -> list[Part]:
-    """Parts: a change of a member, and of what each of their channels shows of them.
+    """Return the parts that change a member, and what each of their channels shows of them.
 
-    The first one's condition fails if the member, or what they are in, is no longer what was read.
+    The first one's condition fails if the member, or their channels, changed since they were read.
     """
     channels = MemberItem.channels
-    same = shows(was.in_channel())
+    same = shows_unchanged(was.as_channel_member())
     same &= channels == set(was.channels) if was.channels else channels.does_not_exist()
     item = MemberItem(was.program_id, member_key(was.member_id))
     changes = [*actions, MemberItem.name_key.set(name_key(becomes))]
-    changes.append(MemberItem.standing.set(standing(becomes)))
+    changes.append(MemberItem.standing.set(standing_key(becomes)))
     change = Update(item, changes, same & condition if condition is not None else same)
-    if becomes.in_channel() == was.in_channel():
+    if becomes.as_channel_member() == was.as_channel_member():
         return [change]
-    copies = (MembershipItem.of(each, becomes.in_channel()) for each in sorted(was.channels))
+    copies = (MembershipItem.of(each, becomes.as_channel_member()) for each in sorted(was.channels))
     return [change, *map(Put, copies)]
 
 
-def shows(member: ChannelMember) -> Condition:
-    """Condition: a member's own item says what a channel shows of them."""
+def shows_unchanged(member: ChannelMember) -> Condition:
+    """Return the condition that a member's item still has what a channel shows of them."""
     same: Condition = MemberItem.name == member.name
     same &= MemberItem.role == member.role.value
     same &= MemberItem.status == member.status.value
@@ -610,22 +740,22 @@ def shows(member: ChannelMember) -> Condition:
 
 
 def address_key(member: Member) -> str:
-    """Make the key by which a member's address is found; no two members have the same."""
-    return f"{sought_email(member.email)}\n{member.member_id}"
+    """Return the key by which a member is found by address; unique by the member's id."""
+    return f"{email_search_key(member.email)}\n{member.member_id}"
 
 
 def name_key(member: Member) -> str:
-    """Make the key by which a member's name is found; no two members have the same."""
-    return f"{sought_name(member.name)}\n{member.member_id}"
+    """Return the key by which a member is found by name; unique by the member's id."""
+    return f"{name_search_key(member.name)}\n{member.member_id}"
 
 
-def standing(member: Member) -> str:
-    """Make the key by which members of a status, and of a role in it, are found."""
+def standing_key(member: Member) -> str:
+    """Return the key by which a member is found by status, and by role within it."""
     return f"{member.status.value}#{member.role.value}#{member.member_id}"
 
 
-def invitation(member: Member) -> Sequence[Part]:
-    """Parts: a new member, invited. The first one's condition fails if the address is known."""
+def invitation_parts(member: Member) -> Sequence[Part]:
+    """Return the parts that invite a new member; the first one fails if the address is known."""
     return [
         Put(
             GuardItem(
@@ -650,43 +780,83 @@ def invitation(member: Member) -> Sequence[Part]:
                 invitation=member.invitation,
                 mail=InvitationMail.WAITING.value,
                 mail_in=TO_MAIL,
+                mail_due=due_key(member.program_id, member.invited_at, member.member_id),
                 mail_at=member.invited_at,
                 mail_tries=0,
                 address_key=address_key(member),
                 name_key=name_key(member),
-                standing=standing(member),
+                standing=standing_key(member),
             ),
             MemberItem.item.does_not_exist(),
         ),
     ]
 
 
-def mail_due(at: datetime) -> list[Action]:
-    """Actions: a member is to be mailed their invitation."""
+def member_count_part(program_id: str, number: int) -> Update:
+    """Return the part that counts members who came, or left: both invited and active ones."""
+    return Update(CountItem(program_id, MEMBERS), [CountItem.made.add(number)])
+
+
+def invited_count_parts(member: Member, number: int, quotas: Quotas) -> list[Part]:
+    """Return the parts that count people a program invites now, within its quotas.
+
+    Their conditions fail with `QuotaUsedUp`.
+    """
+    made = CountItem.made
+    parts: list[Part] = []
+    for item, most in (
+        (MEMBERS, quotas.members),
+        (_invitations_of(member.invited_at), quotas.invitations_a_day),
+    ):
+        room: Condition = made <= most - number
+        room = room | made.does_not_exist() if number <= most else room
+        counted = CountItem(member.program_id, item)
+        parts.append(Update(counted, [made.add(number)], room, QuotaUsedUp))
+    return parts
+
+
+def _invitations_of(day: datetime) -> str:
+    return f"invitations#{day.astimezone(UTC):%Y-%m-%d}"
+
+
+class QuotaUsedUp(Exception):
+    """The program has as many members, or sent as many invitations today, as it may."""
+
+
+def schedule_mail(member: Member, at: datetime) -> list[Action]:
+    """Return the actions that have a member mailed their invitation at an instant."""
     return [
         MemberItem.mail.set(InvitationMail.WAITING.value),
         MemberItem.mail_in.set(TO_MAIL),
-        MemberItem.mail_at.set(at),
+        *set_mail_time(member.program_id, member.member_id, at),
         MemberItem.mail_tries.set(0),
     ]
 
 
-def no_more_mail() -> list[Action]:
-    """Actions: nothing is to be mailed to a member any more."""
+def set_mail_time(program_id: str, member_id: str, at: datetime) -> list[Action]:
+    return [
+        MemberItem.mail_at.set(at),
+        MemberItem.mail_due.set(due_key(program_id, at, member_id)),
+    ]
+
+
+def unschedule_mail() -> list[Action]:
+    """Return the actions after which no mail to a member is due."""
     return [
         MemberItem.mail_in.remove(),
+        MemberItem.mail_due.remove(),
         MemberItem.mail_at.remove(),
         MemberItem.mail_tries.remove(),
     ]
 
 
-def no_mail_now() -> list[Action]:
-    """Actions: a member is not, or no longer, one whom an invitation is mailed to."""
-    return [MemberItem.mail.remove(), *no_more_mail()]
+def forget_mail() -> list[Action]:
+    """Return the actions for a member to whom no invitation is mailed, now or any more."""
+    return [MemberItem.mail.remove(), *unschedule_mail()]
 
 
-def named_guard(kind: str, program_id: str, name: str, thing: str) -> GuardItem:
-    """Make the guard of a name among the things of one kind in a program that are not archived."""
+def name_guard(kind: str, program_id: str, name: str, thing: str) -> GuardItem:
+    """Return the guard of a name among a program's open (not archived) things of one kind."""
     return GuardItem(
         program_id,
         f"{kind}-name#{normalized_name(name)}",
@@ -695,15 +865,15 @@ def named_guard(kind: str, program_id: str, name: str, thing: str) -> GuardItem:
     )
 
 
-def move_name(
+def name_change_parts(
     kind: str, program_id: str, thing: str, was: str | None, becomes: str | None
 ) -> Iterator[Part]:
-    """Parts: give up one name and take another; None is the name of what is archived, or new.
+    """Return the parts that give up one name and take another; None for no name.
 
-    The condition of the taking fails with `NameTaken`.
+    A new or archived item has no name to give up. The part that takes a name raises `NameTaken`.
     """
-    old = named_guard(kind, program_id, was, thing) if was is not None else None
-    new = named_guard(kind, program_id, becomes, thing) if becomes is not None else None
+    old = name_guard(kind, program_id, was, thing) if was is not None else None
+    new = name_guard(kind, program_id, becomes, thing) if becomes is not None else None
     if old and new and old.item == new.item:
         return
     if new:

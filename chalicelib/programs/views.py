@@ -1,24 +1,20 @@
-"""How names and people are read and shown, wherever they are."""
+"""Fields and views of names and members, for all packages."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
+from chalicelib.foundation.fields import LINE
 from chalicelib.foundation.identity import Role, TikTokState
 from chalicelib.foundation.pages import Page
+from chalicelib.foundation.schemas import Schema
 from chalicelib.programs.model import MAX_NAME, InvitationMail, Member, MemberStatus
 
-
-def _single_spaced(text: Any) -> Any:
-    return " ".join(text.split()) if isinstance(text, str) else text
+Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME), LINE]
 
 
-Line = Annotated[str, BeforeValidator(_single_spaced)]
-Name = Annotated[Line, StringConstraints(min_length=1, max_length=MAX_NAME)]
-
-
-class MemberView(BaseModel):
+class MemberView(Schema):
     member_id: str
     email: str
     name: str
@@ -28,9 +24,9 @@ class MemberView(BaseModel):
     invitation_mail: Annotated[
         InvitationMail | None,
         Field(
-            description="Of who is invited: `waiting`, or `handed_over` to the user pool, which "
-            "mails a first password to whoever has no sign-in yet (tell the others), or nobody is "
-            "mailed because people sign in `elsewhere`, or it `failed`"
+            description="Of invited members: `waiting`; `handed_over` to the user pool, which "
+            "mails a first password to people without a sign-in (tell the others); `elsewhere`: "
+            "nobody is mailed, because people sign in by another system; or `failed`"
         ),
     ]
     invitation_mailed_at: datetime | None
@@ -55,7 +51,7 @@ class MemberView(BaseModel):
         )
 
 
-class MemberList(BaseModel):
+class MemberList(Schema):
     items: list[MemberView]
     next_cursor: str | None
 

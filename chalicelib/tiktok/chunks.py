@@ -1,4 +1,4 @@
-"""How a video is cut into the chunks of an upload: pure arithmetic by TikTok's documented rules.
+"""Cuts a video into the chunks of an upload: pure arithmetic by TikTok's documented rules.
 
 A chunk has 5 to 64 MB, the last up to 128 MB; 1 to 1,000 chunks, strictly in order;
 `total_chunk_count = floor(video_size / chunk_size)`, and the remainder rides on the last. With one
@@ -17,21 +17,21 @@ MAX_VIDEO_BYTES = MAX_PIECE_BYTES * MAX_CHUNKS
 
 @dataclass(frozen=True)
 class ChunkPlan:
-    """`count` chunks of `chunk_bytes` each; the last one also has what is left over."""
+    """`count` chunks of `chunk_bytes` each; the last one also has the remainder."""
 
     size_bytes: int
     chunk_bytes: int
     count: int
 
     def end_of_chunk(self, byte: int) -> int:
-        """The offset just behind the chunk that holds this byte. Raises ValueError outside."""
+        """Return the offset behind the chunk that holds this byte. Raises ValueError outside."""
         if not 0 <= byte < self.size_bytes:
             raise ValueError(f"byte {byte} is not in a video of {self.size_bytes} bytes")
         index = min(byte // self.chunk_bytes, self.count - 1)
         return self.size_bytes if index == self.count - 1 else (index + 1) * self.chunk_bytes
 
     def ranges(self, first_byte: int = 0) -> Iterator[tuple[int, int]]:
-        """What is to be sent from this byte on, as (first, last), last inclusive.
+        """Yield the ranges to send from this byte on, as (first, last), last inclusive.
 
         The first range is the rest of a chunk if the upload was torn inside it.
         """
@@ -42,7 +42,10 @@ class ChunkPlan:
 
 
 def plan(size_bytes: int) -> ChunkPlan:
-    """The fewest chunks of equal size. Raises ValueError beyond 1 byte to 64,000,000,000."""
+    """Return a plan of the fewest chunks of equal size.
+
+    Raises ValueError beyond 1 byte to 64,000,000,000.
+    """
     if not 0 < size_bytes <= MAX_VIDEO_BYTES:
         raise ValueError(f"a video has 1 to {MAX_VIDEO_BYTES} bytes, not {size_bytes}")
     count = -(-size_bytes // MAX_PIECE_BYTES)

@@ -1,19 +1,20 @@
 """A client for the part of TikTok that puts a video into a person's inbox.
 
-A library of its own: it knows no table, keeps no token, waits for nothing and repeats nothing,
-but for going on where TikTok says it has got to within one upload. Whoever calls decides by the
-kind of the error (`errors`) what is done next.
+A library of its own: it knows no table, stores no token, waits for nothing and repeats nothing,
+except that within one upload it goes on where TikTok says it has got to. The caller decides by the
+kind of the error (`errors`) what to do next.
 
     client = TikTokClient(settings, client_secret=lambda: "...")
     grant = client.exchange_code(code)
-    draft = client.begin_upload(grant.access_token, size_bytes)   # keep draft.publish_id now
-    client.send(draft, "video/mp4", size_bytes, open_at)
-    client.status(grant.access_token, draft.publish_id).state
+    session = client.begin_upload(grant.access_token, size_bytes)  # store session.publish_id now
+    client.send(session, "video/mp4", size_bytes, open_at)
+    client.status(grant.access_token, session.publish_id).state
 
-Its calls raise `TikTokError`s and ValueErrors for what no caller may ask, nothing else; `send`
-lets through what its source raises. Results and errors carry TikTok's `log_id`.
+Its calls raise `TikTokError`s, and ValueErrors for arguments that no caller may pass, nothing else;
+`send` lets through what its source raises. Results and errors carry TikTok's `log_id`.
 """
 
+import hashlib
 import http.client
 import json
 import logging
@@ -32,13 +33,14 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 import requests
 from urllib3.exceptions import HTTPError as Urllib3Error
 
+from chalicelib.foundation.texts import foreign_line
 from chalicelib.tiktok.chunks import ChunkPlan, plan
 from chalicelib.tiktok.errors import (
     AccessTokenRefused,
     Cause,
+    ErrorFacts,
     Failure,
     InboxFull,
-    Known,
     OutcomeUnknown,
     Reconnect,
     Refused,
@@ -54,7 +56,7 @@ from chalicelib.tiktok.errors import (
 )
 
 SCOPES = ("user.info.basic", "video.upload")
-"""What is asked for, and all of it is needed: who the person is, and their inbox."""
+"""The scopes asked for. All of them are needed: the person's name and their inbox."""
 
 VIDEO_CONTENT_TYPES = ("video/mp4", "video/webm")
 
@@ -62,10 +64,11 @@ MAX_PUBLISH_ID_LENGTH = 64
 MAX_UPLOAD_URL_LENGTH = 256
 """Both as documented."""
 
-MAX_TOKEN_LENGTH = 2048
+MAX_TOKEN_LENGTH = 1000
 MAX_NAME_LENGTH = 512
 MAX_AVATAR_URL_LENGTH = 2048
-"""TikTok's are far shorter; this is so that no answer can fill a table."""
+"""TikTok's are far shorter; the limits keep an answer from filling a table, and a pair of tokens
+within the 4,096 bytes that KMS encrypts, however they are escaped."""
 
 MAX_ANSWER_BYTES = 64 * 1024
 """TikTok's answers have less than 2 KB."""
@@ -74,20 +77,20 @@ MAX_RETRY_AFTER_SECONDS = 24 * 3600.0
 """No limit of TikTok's lasts longer than a day; a longer Retry-After is a mistake."""
 
 BLOCK_BYTES = 256 * 1024
-"""What is held of a video at a time. Larger ones are no faster, and each has to leave within the
-connect limit (sockets have no other one for sending): that takes a line of 26 KB/s."""
+"""The part of a video that is in memory at a time. Larger ones are no faster, and each has to leave
+within the connect limit (sockets have no other one for sending): that takes a line of 26 KB/s."""
 
 IDLE_SECONDS = 30.0
 """A connection unused for longer is not used again: after a Lambda was frozen, or behind a NAT
 that forgot it, it is dead without saying so, and a call would end with its outcome unknown."""
 
 MAX_REALIGNMENTS = 3
-"""How often one sending follows TikTok's own count: wrong by a byte once, torn meanwhile once."""
+"""The number of times one upload follows TikTok's own count: wrong by a byte, torn meanwhile."""
 
 
 @dataclass(frozen=True)
 class TimeLimits:
-    """Seconds without progress after which a call is given up.
+    """Seconds without progress after which a call is abandoned.
 
     TikTok answers calls within a second and is seldom slower than ten; an upload's answer comes
     only once it has put the bytes away. Connecting takes milliseconds or does not happen.
@@ -100,11 +103,11 @@ class TimeLimits:
 
 @dataclass(frozen=True)
 class TikTokSettings:
-    """Which TikTok, and which app.
+    """The TikTok to call, and the app that calls it.
 
     `upload_hosts` are the hosts a video may be sent to: exact ones, or with a leading dot all
-    below one. Addresses are https; only if `api_url` is http (a stand-in on loopback), upload
-    URLs may be as well.
+    below one; an entry with a port means that port alone. Addresses are https; only if `api_url`
+    is http (a stand-in on loopback), upload URLs may be as well.
     """
 
     api_url: str
@@ -116,9 +119,9 @@ class TikTokSettings:
 
 @dataclass(frozen=True)
 class Grant:
-    """What a person granted. Both tokens are secrets; believe the seconds, not any constant.
+    """A token pair that a person granted. Both tokens are secrets. Believe the seconds it says.
 
-    With a new grant the old refresh token is dead: store this one before it is used.
+    With a new grant the old refresh token is dead: store this one before using it.
     """
 
     access_token: str = field(repr=False)
@@ -131,13 +134,13 @@ class Grant:
 
     @property
     def missing_scopes(self) -> frozenset[str]:
-        """What was asked for and switched off by the person on TikTok's page."""
+        """The scopes that the person switched off on TikTok's page."""
         return frozenset(SCOPES) - self.scopes
 
 
 @dataclass(frozen=True)
-class Person:
-    """The person an access token belongs to. `avatar_url` is signed by TikTok and expires."""
+class TikTokUser:
+    """The person to whom an access token belongs. `avatar_url` is signed by TikTok and expires."""
 
     open_id: str
     display_name: str
@@ -146,8 +149,8 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Draft:
-    """A begun upload. The URL is a secret and good for one hour; keep the publish id first."""
+class UploadSession:
+    """A begun upload. The URL is a secret and good for one hour; store the publish id first."""
 
     publish_id: str
     upload_url: str = field(repr=False)
@@ -155,8 +158,8 @@ class Draft:
 
 
 @dataclass(frozen=True)
-class Sent:
-    """TikTok has all bytes. `sent_bytes` left in this call, none if it had them all before."""
+class UploadReceipt:
+    """An upload of which TikTok has all bytes; `sent_bytes` of them were sent by this call."""
 
     size_bytes: int
     sent_bytes: int
@@ -164,7 +167,7 @@ class Sent:
 
 
 class ShareState(StrEnum):
-    """Where a share stands. UNKNOWN is a word TikTok has not documented: wait as for pending."""
+    """The state of a share. UNKNOWN is a word TikTok has not documented: wait as for pending."""
 
     PROCESSING_UPLOAD = "processing_upload"
     PROCESSING_DOWNLOAD = "processing_download"
@@ -175,7 +178,7 @@ class ShareState(StrEnum):
 
     @property
     def is_pending(self) -> bool:
-        """Whether it is to be asked again."""
+        """Whether to ask for it again."""
         return self not in {ShareState.IN_INBOX, ShareState.POSTED, ShareState.FAILED}
 
 
@@ -234,10 +237,17 @@ class TikTokClient:
         self._calls, self._uploads = _Session(), _Session()
         _hide_queries_in_logs()
 
-    def authorize_url(self, state: str) -> str:
-        """TikTok's consent page for this state; it is always shown, never skipped."""
+    def authorize_url(self, state: str, code_verifier: str | None = None) -> str:
+        """Return the address of TikTok's consent page for this state; it is shown, never skipped.
+
+        With `code_verifier`, its challenge goes along: TikTok wants the SHA-256 in hex, where
+        RFC 7636 has base64url. Apps registered for desktop or mobile need it, for web it is
+        optional. The same verifier has to come with the code.
+        """
         if not state:
             raise ValueError("a state is needed")
+        if code_verifier is not None and not _CODE_VERIFIER.fullmatch(code_verifier):
+            raise ValueError("a code verifier has 43 to 128 letters, digits and - . _ ~")
         asked = {
             "client_key": self._settings.client_key,
             "response_type": "code",
@@ -246,25 +256,28 @@ class TikTokClient:
             "state": state,
             "disable_auto_auth": "1",
         }
+        if code_verifier is not None:
+            asked["code_challenge"] = hashlib.sha256(code_verifier.encode()).hexdigest()
+            asked["code_challenge_method"] = "S256"
         return f"{self._settings.authorize_url}?{urlencode(asked, quote_via=quote)}"
 
-    def exchange_code(self, code: str) -> Grant:
-        """The grant for a callback's code, URL-decoded once. Good once, for some minutes.
+    def exchange_code(self, code: str, code_verifier: str | None = None) -> Grant:
+        """Exchange a callback's code, URL-decoded once, for a grant. It is good once, for minutes.
 
         Raises Reconnect for a code that is used, expired or unknown, OutcomeUnknown if the
         answer was lost (the code is most likely used up), Refused, TryLater, TryNow.
         """
-        return self._ask_grant(
-            {
-                "grant_type": "authorization_code",
-                "code": code,
-                "redirect_uri": self._settings.redirect_uri,
-            },
-            code,
-        )
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": self._settings.redirect_uri,
+        }
+        if code_verifier is not None:
+            form["code_verifier"] = code_verifier
+        return self._ask_grant(form, code, code_verifier)
 
     def refresh(self, refresh_token: str) -> Grant:
-        """A new pair; the old refresh token is dead as soon as TikTok made it.
+        """Return a new pair; the old refresh token is dead as soon as TikTok has made it.
 
         Only Reconnect says that the consent is gone, and only after the token in store was read
         again: another worker may have refreshed meanwhile. OutcomeUnknown if the answer was
@@ -274,7 +287,7 @@ class TikTokClient:
         return self._ask_grant(form, refresh_token)
 
     def revoke(self, access_token: str) -> None:
-        """Give the consent back; every token of the person is dead afterwards.
+        """Revoke the consent; every token of the person is dead afterwards.
 
         Raises AccessTokenRefused for a token that is dead already: refresh it and try again; if
         the refresh says Reconnect, the consent was gone. Refused, TryLater, TryNow.
@@ -287,8 +300,8 @@ class TikTokClient:
                 return
         self._succeed(answer, lost=TryLater)
 
-    def person(self, access_token: str) -> Person:
-        """Whose token it is. Raises AccessTokenRefused, Reconnect, Refused, TryLater."""
+    def person(self, access_token: str) -> TikTokUser:
+        """Read whose token it is. Raises AccessTokenRefused, Reconnect, Refused, TryLater."""
         url = f"{self._api_url}/v2/user/info/?fields=open_id,display_name,avatar_url"
         answer = self._ask("GET", url, _bearer(access_token), None, secrets=(access_token,))
         data, answer = self._data(answer, lost=TryLater)
@@ -296,15 +309,15 @@ class TikTokClient:
         if not isinstance(user, dict) or not _is_token(user.get("open_id")):
             raise TryLater(_UNREADABLE, **answer.known)
         avatar = user.get("avatar_url")
-        return Person(
+        return TikTokUser(
             open_id=user["open_id"],
-            display_name=_name(user.get("display_name")),
+            display_name=foreign_line(user.get("display_name"), MAX_NAME_LENGTH),
             avatar_url=avatar if _is_web_address(avatar) else None,
             log_id=answer.log_id,
         )
 
-    def begin_upload(self, access_token: str, size_bytes: int) -> Draft:
-        """Announce a video; six times a minute per token. No byte leaves.
+    def begin_upload(self, access_token: str, size_bytes: int) -> UploadSession:
+        """Announce a video; at most six times a minute per token. Sends no byte of it.
 
         Raises OutcomeUnknown if the answer was lost, or is an error of TikTok's own: nothing can be
         in the inbox, but a place may be used up. AccessTokenRefused, Reconnect, InboxFull, Refused,
@@ -325,7 +338,9 @@ class TikTokClient:
         except TryLater as error:
             if error.was_turned_away:
                 raise
-            known = Known(log_id=error.log_id, message=error.message, http_status=error.http_status)
+            known = ErrorFacts(
+                log_id=error.log_id, message=error.message, http_status=error.http_status
+            )
             raise OutcomeUnknown(error.code, **known) from None
         publish_id, upload_url = data.get("publish_id"), data.get("upload_url")
         if not (
@@ -334,19 +349,19 @@ class TikTokClient:
         ):
             raise OutcomeUnknown(_UNREADABLE, **answer.known)
         self._check_upload_url(upload_url, answer.known)
-        return Draft(publish_id, upload_url, answer.log_id)
+        return UploadSession(publish_id, upload_url, answer.log_id)
 
     def send(
         self,
-        draft: Draft | str,
+        session: UploadSession | str,
         content_type: str,
         size_bytes: int,
         open_at: Callable[[int], Readable],
         first_byte: int = 0,
-    ) -> Sent:
+    ) -> UploadReceipt:
         """Stream the video, or what is left of it from `first_byte`, in one pass.
 
-        `draft` may be the upload URL alone. `open_at(byte)` opens the video at that byte; it is
+        `session` may be the upload URL alone. `open_at(byte)` opens the video at that byte; it is
         asked once, and once more for each time TikTok says that it has got elsewhere. To go on
         after an error, take `uploaded_bytes` of the status as `first_byte`: whether TikTok counts
         or gives the last byte's index is found out.
@@ -356,7 +371,9 @@ class TikTokClient:
         UploadGone, UploadOffset, Refused, TryLater; EOFError if the source ends early; what
         `open_at` and `read` raise passes through.
         """
-        url = draft.upload_url if isinstance(draft, Draft) else draft
+        url = session.upload_url if isinstance(session, UploadSession) else session
+        if self._is_at_former_port(url):
+            raise UploadGone("upload_port_changed")
         self._check_upload_url(url, {})
         if content_type not in VIDEO_CONTENT_TYPES:
             raise ValueError(f"TikTok takes {' and '.join(VIDEO_CONTENT_TYPES)} only")
@@ -376,10 +393,10 @@ class TikTokClient:
                 first_byte = elsewhere.received_bytes
             else:
                 break
-        return Sent(size_bytes, upload.sent_bytes, upload.log_id)
+        return UploadReceipt(size_bytes, upload.sent_bytes, upload.log_id)
 
     def status(self, access_token: str, publish_id: str) -> ShareStatus:
-        """Where a share stands; 30 times a minute per token.
+        """Read the status of a share; at most 30 times a minute per token.
 
         Raises AccessTokenRefused, Reconnect, Refused, TryLater (lost answers too), TryNow.
         """
@@ -413,8 +430,8 @@ class TikTokClient:
     def _api_url(self) -> str:
         return self._settings.api_url.rstrip("/")
 
-    def _ask_grant(self, form: Mapping[str, str], secret: str) -> Grant:
-        answer = self._post_form("/v2/oauth/token/", form, secret)
+    def _ask_grant(self, form: Mapping[str, str], *secrets: str | None) -> Grant:
+        answer = self._post_form("/v2/oauth/token/", form, *secrets)
         told, answer = self._succeed(answer, lost=OutcomeUnknown)
         access_token, refresh_token = told.get("access_token"), told.get("refresh_token")
         expires_in, refresh_expires_in = (
@@ -441,14 +458,15 @@ class TikTokClient:
             log_id=answer.log_id,
         )
 
-    def _post_form(self, path: str, form: Mapping[str, str], secret: str) -> "_Answer | _NoAnswer":
+    def _post_form(
+        self, path: str, form: Mapping[str, str], *secrets: str | None
+    ) -> "_Answer | _NoAnswer":
         client_secret = self._client_secret()
         client = {"client_key": self._settings.client_key, "client_secret": client_secret}
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         body = _Body([urlencode({**client, **form}).encode()])
-        return self._ask(
-            "POST", self._api_url + path, headers, body, secrets=(secret, client_secret)
-        )
+        hidden = [client_secret, *(secret for secret in secrets if secret)]
+        return self._ask("POST", self._api_url + path, headers, body, secrets=hidden)
 
     def _post_json(
         self, path: str, access_token: str, asked: Mapping[str, object]
@@ -460,7 +478,7 @@ class TikTokClient:
     def _data(
         self, answer: "_Answer | _NoAnswer", *, lost: "type[TryLater | OutcomeUnknown]"
     ) -> "tuple[Mapping[str, Any], _Answer]":
-        """The `data` of an answer in the envelope that every call but OAuth has."""
+        """Return the `data` of an answer in the envelope that every call but OAuth has."""
         told, answer = self._succeed(answer, lost=lost)
         data = told.get("data")
         if answer.code != "ok" or not isinstance(data, dict):
@@ -470,7 +488,7 @@ class TikTokClient:
     def _succeed(
         self, answer: "_Answer | _NoAnswer", *, lost: "type[TryLater | OutcomeUnknown]"
     ) -> "tuple[Mapping[str, Any], _Answer]":
-        """What an answer says if it says that all went well; `lost` if it says nothing.
+        """Return the content of a successful answer; raise its error, or `lost` if it says nothing.
 
         The code in the body decides. The content type is not looked at: a rotated token is not
         thrown away for a wrong label, and a web page is not JSON.
@@ -490,17 +508,35 @@ class TikTokClient:
 
     # --- the bytes --------------------------------------------------------------------------
 
-    def _check_upload_url(self, url: str, known: Known) -> None:
+    def _check_upload_url(self, url: str, known: ErrorFacts) -> None:
         """Raise Refused unless this is a URL on a host that a video may go to."""
         found = _URL.fullmatch(url)
         host = found["host"].lower() if found else "?"
+        with_port = f"{host}:{found['port']}" if found and found["port"] else host
         allowed = any(
-            host.endswith(entry.lower()) if entry.startswith(".") else host == entry.lower()
+            host.endswith(entry.lower())
+            if entry.startswith(".")
+            else entry.lower() in {host, with_port}
             for entry in self._settings.upload_hosts
         )
         if not found or found["scheme"] not in self._schemes or not allowed:
-            told: Known = {**known, "message": f"upload_hosts does not have {host}"}
+            told: ErrorFacts = {**known, "message": f"upload_hosts does not have {host}"}
             raise Refused("upload_host_not_allowed", cause=Cause.APP_SETTINGS, **told)
+
+    def _is_at_former_port(self, url: str) -> bool:
+        """Whether a stored address names an allowed host, but a port that is another program's now.
+
+        Only a stand-in on loopback moves to another port; then its settings name the port.
+        """
+        found = _URL.fullmatch(url)
+        if not found or not found["port"]:
+            return False
+        ports = {
+            port
+            for host, _, port in (entry.partition(":") for entry in self._settings.upload_hosts)
+            if host.lower() == found["host"].lower()
+        }
+        return bool(ports) and "" not in ports and found["port"] not in ports
 
     def _send_from(self, upload: "_Upload", first_byte: int) -> None:
         """Send every chunk from this byte on. Raises UploadOffset with where to go on."""
@@ -551,7 +587,7 @@ class TikTokClient:
         secrets: Collection[str],
         uploads: bool = False,
     ) -> "_Answer | _NoAnswer":
-        """One request and its answer, or that there was none. Raises what the body raises."""
+        """Send one request; return its answer, or that none came. Raises what the body raises."""
         limits = self._limits
         seconds = limits.upload_answer_seconds if uploads else limits.answer_seconds
         session = self._uploads if uploads else self._calls
@@ -584,17 +620,18 @@ _UNREADABLE = "unreadable_answer"
 _NO_ANSWER = (requests.RequestException, Urllib3Error, http.client.HTTPException, OSError)
 
 _URL = re.compile(
-    r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9.-]+)(?::[0-9]{1,5})?"
+    r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9.-]+)(?::(?P<port>[0-9]{1,5}))?"
     r"(?:[/?][A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?"
 )
-"""An address no two parsers read differently: no user, no backslash, no fragment."""
+"""An address that all parsers read alike: no user, no backslash, no fragment."""
 
+_CODE_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 _WORD = re.compile(r"[!-~]+")
 _CONTENT_RANGE = re.compile(r"bytes (?:0-(?P<end>[0-9]{1,18})|\*)/(?P<total>[0-9]{1,18})")
 
 
 class _Session(requests.Session):
-    """Keeps connections and nothing else: no cookies, no environment, no redirects."""
+    """A session that keeps connections and nothing else: no cookies, environment or redirects."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -604,17 +641,17 @@ class _Session(requests.Session):
         self.headers.update({"User-Agent": "greenroom", "Accept-Encoding": "identity"})
 
     def close_if_idle(self) -> None:
-        """Let go of connections that may be dead without saying so."""
+        """Close connections that may be dead without saying so."""
         if time.time() - self.used_at > IDLE_SECONDS:
             self.close()
         self.used_at = time.time()
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """There is none; looking for it would read the answer without a bound."""
+        """Return no target: looking for one would read the answer without a bound."""
 
 
 class _Body:
-    """A request's body. `begun`: whether any of it was asked for, thus the headers are out."""
+    """A request's body. `begun`: some of it was read, so the headers are out."""
 
     def __init__(self, blocks: Collection[bytes], length: int | None = None) -> None:
         self._blocks = blocks
@@ -630,7 +667,7 @@ class _Body:
 
 
 class _SourceBroken(Exception):
-    """What the source of a video raised, in a shape that no HTTP library takes for its own."""
+    """Wraps an error of a video's source, so that no HTTP library takes it for its own."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__()
@@ -638,7 +675,7 @@ class _SourceBroken(Exception):
 
 
 class _VideoBody(_Body):
-    """So many bytes of a source, block by block."""
+    """A number of bytes of a source, block by block."""
 
     def __init__(self, source: Readable, length: int) -> None:
         super().__init__((), length)
@@ -660,7 +697,7 @@ class _VideoBody(_Body):
 
 @dataclass
 class _Upload:
-    """One sending of a video, and what became of it so far."""
+    """One attempt to send a video, and how far it has got."""
 
     url: str = field(repr=False)
     content_type: str
@@ -677,14 +714,14 @@ class _Upload:
 
 @dataclass(frozen=True)
 class _NoAnswer:
-    """Nothing came back. If not even the body was begun, nothing can have been done."""
+    """No answer came. If not even the body was begun, TikTok cannot have done anything."""
 
     was_sent: bool
 
 
 @dataclass(frozen=True)
 class _Answer:
-    """An answer, read whole or not at all (`content` None), `told` if it is a JSON object.
+    """An answer, read whole or not at all (`content` None); `told` is its JSON object, if any.
 
     `code` is the error code of either shape, the flat one of OAuth or the envelope; None if
     there is none. Nothing but `content` and `told` can hold a secret.
@@ -721,7 +758,7 @@ class _Answer:
         )
 
     @property
-    def known(self) -> Known:
+    def known(self) -> ErrorFacts:
         return {"log_id": self.log_id, "message": self.message, "http_status": self.http_status}
 
     @property
@@ -730,12 +767,12 @@ class _Answer:
 
     @property
     def is_final_refusal(self) -> bool:
-        """Whether the code names something about the account or video that ends an upload."""
+        """Whether the code names a reason in the account or video that ends the upload."""
         if self.code in {None, "ok"}:
             return False
         error = self.error()
         if isinstance(error, Refused):
-            return error.cause not in {Cause.BAD_REQUEST, Cause.UNKNOWN}
+            return error.cause is not Cause.UNKNOWN and not error.is_for_the_owner
         return isinstance(error, Reconnect | InboxFull)
 
     def error(self) -> TikTokError:
@@ -747,7 +784,7 @@ class _Answer:
 
 
 def _chunk_error(answer: _Answer, first: int, chunks: ChunkPlan) -> TikTokError:
-    """What the answer to a chunk means that was not simply taken."""
+    """Return the error that an answer to a refused chunk means."""
     if answer.is_final_refusal:
         return answer.error()
     code = answer.code if answer.code not in {None, "ok"} else f"http_{answer.http_status}"
@@ -769,11 +806,12 @@ def _chunk_error(answer: _Answer, first: int, chunks: ChunkPlan) -> TikTokError:
 
 
 def received_bytes(content_range: str, first_byte: int, chunks: ChunkPlan) -> int | None:
-    """How many bytes TikTok has, by the `Content-Range` with which it refused this first byte.
+    """Return how many bytes TikTok has, by the `Content-Range` with which it refused this one.
 
     `bytes 0-N/TOTAL`, where N is a count by some documents and the last byte's index by others.
     What was just refused cannot be right, and an end of a chunk is more likely than a byte before
     it; else it is taken for the count, and if that is refused, the index is what is left.
+    `bytes 0-0` at the very first byte is a count: nothing is there.
     """
     found = _CONTENT_RANGE.fullmatch(content_range.strip())
     if not found or int(found["total"]) != chunks.size_bytes:
@@ -784,14 +822,14 @@ def received_bytes(content_range: str, first_byte: int, chunks: ChunkPlan) -> in
     if told > chunks.size_bytes:
         return None
     if told == first_byte:
-        return told + 1
+        return told + 1 if told else 0
     if told in {first_byte - 1, chunks.size_bytes}:
         return told
     return told + 1 if chunks.end_of_chunk(told) == told + 1 else told
 
 
 def _read_bounded(response: requests.Response, seconds: float) -> bytes | None:
-    """The whole body, or None if it is too long, too slow, or breaks off."""
+    """Return the whole body, or None if it is too long, too slow, or breaks off."""
     deadline = time.monotonic() + seconds
     content = b""
     try:
@@ -814,7 +852,7 @@ def _json_object(content: bytes | None) -> Mapping[str, Any] | None:
 
 
 def _read_error(told: Mapping[str, Any]) -> tuple[str | None, object, object]:
-    """Code, message and log id, of the flat shape or of the envelope."""
+    """Return code, message and log id, from the flat shape or from the envelope."""
     error = told.get("error")
     if isinstance(error, dict):
         code = error.get("code")
@@ -824,7 +862,7 @@ def _read_error(told: Mapping[str, Any]) -> tuple[str | None, object, object]:
 
 
 def _retry_after(header: str | None) -> float | None:
-    """Seconds, of either form of the header, within a day; None for anything else."""
+    """Return the seconds in either form of the header, a day at most; None for anything else."""
     if header is None:
         return None
     if re.fullmatch(r"[0-9]{1,9}", header.strip()):
@@ -856,16 +894,12 @@ def _is_web_address(value: object) -> TypeGuard[str]:
     return _is_word(value, MAX_AVATAR_URL_LENGTH) and value.startswith(("https://", "http://"))
 
 
-def _name(value: object) -> str:
-    return value[:MAX_NAME_LENGTH] if isinstance(value, str) else ""
-
-
 def _count(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def _post_ids(data: Mapping[str, Any]) -> tuple[str, ...]:
-    """Under TikTok's spelling, or the right one should TikTok ever learn it."""
+    """Return the post ids, under TikTok's spelling or under the correct one."""
     ids = data.get("publicaly_available_post_id") or data.get("publicly_available_post_id")
     if not isinstance(ids, list):
         return ()
@@ -874,7 +908,7 @@ def _post_ids(data: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 class _QueriesHidden(logging.Filter):
-    """Upload URLs are secrets, and urllib3 logs the address of every request."""
+    """Hides queries in logs: upload URLs are secrets, and urllib3 logs every request's address."""
 
     _QUERY = re.compile(r"\?[^\s\"']+")
 

@@ -1,4 +1,4 @@
-"""TikTok's failures as a small tree. A caller switches on the kind, never on words.
+"""TikTok's failures as a small tree. Callers decide by the kind of error, never by its words.
 
     TikTokError
     ├ TryLater            the same again later is right; `retry_after_seconds` if it was told
@@ -21,8 +21,7 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import TypedDict, Unpack
 
-RATE_LIMIT_SECONDS = 60.0
-"""TikTok counts calls by the minute; so long to wait when a 429 does not say how long."""
+from chalicelib.foundation.texts import clean_line, foreign_line
 
 MAX_MESSAGE_LENGTH = 200
 MAX_NAME_LENGTH = 64
@@ -30,7 +29,7 @@ MAX_NAME_LENGTH = 64
 
 
 class Cause(StrEnum):
-    """Why TikTok will not do it, however often it is asked."""
+    """The reason for which TikTok refuses, however often it is asked."""
 
     VIDEO_FORMAT = "video_format"
     VIDEO_LENGTH = "video_length"
@@ -43,6 +42,8 @@ class Cause(StrEnum):
     UNKNOWN_SHARE = "unknown_share"
     BAD_REQUEST = "bad_request"
     APP_SETTINGS = "app_settings"
+    APP_USER_CAP = "app_user_cap"
+    TIKTOK_APP_TOO_OLD = "tiktok_app_too_old"
     CONSENT_DENIED = "consent_denied"
     CONSENT_ENDED = "consent_ended"
     SCOPE_MISSING = "scope_missing"
@@ -50,23 +51,30 @@ class Cause(StrEnum):
 
     @property
     def words(self) -> str:
-        """A sentence or two for the person whose video or account it is."""
+        """A sentence or two for the person who owns the video or account."""
         return _WORDS[self]
 
 
 _WORDS = {
     Cause.VIDEO_FORMAT: "TikTok cannot read this video file.",
-    Cause.VIDEO_LENGTH: "TikTok does not take a video of this length from this account.",
-    Cause.VIDEO_FRAME_RATE: "TikTok does not take a video with this frame rate.",
-    Cause.VIDEO_RESOLUTION: "TikTok does not take a video with this picture size.",
+    Cause.VIDEO_LENGTH: "TikTok does not accept a video of this length from this account.",
+    Cause.VIDEO_FRAME_RATE: "TikTok does not accept this frame rate.",
+    Cause.VIDEO_RESOLUTION: "TikTok does not accept this picture size.",
     Cause.ACCOUNT_BANNED: "TikTok does not let this account post.",
-    Cause.TOO_MANY_POSTS: "This account has posted as much as TikTok allows for one day.",
-    Cause.SPAM_RISK: "TikTok holds this video back, because it might be spam.",
+    Cause.TOO_MANY_POSTS: "This account has reached TikTok's limit of posts for one day.",
+    Cause.SPAM_RISK: "TikTok is holding this video back as possible spam.",
     Cause.CANCELLED: "Sending this video to TikTok was cancelled.",
-    Cause.UNKNOWN_SHARE: "TikTok does not know this video as one sent with this account.",
-    Cause.BAD_REQUEST: "TikTok did not understand the request. This is a fault of the software.",
+    Cause.UNKNOWN_SHARE: "TikTok does not know this video as sent from this account.",
+    Cause.BAD_REQUEST: "TikTok did not understand the request. This is a fault in Greenroom.",
     Cause.APP_SETTINGS: (
-        "The TikTok app of this installation is not set up rightly. Its owner has to mend that."
+        "The TikTok app of this installation is not set up correctly. Its owner has to mend that."
+    ),
+    Cause.APP_USER_CAP: (
+        "TikTok limits how many people this installation may serve in a day, and as many were."
+        " Its owner can ask TikTok for more."
+    ),
+    Cause.TIKTOK_APP_TOO_OLD: (
+        "The TikTok app on your phone is too old for this. Update it, then send again."
     ),
     Cause.CONSENT_DENIED: "The connection to TikTok was not allowed on TikTok's page.",
     Cause.CONSENT_ENDED: "The connection to TikTok has ended. Connect the account again.",
@@ -74,12 +82,12 @@ _WORDS = {
         "TikTok was not allowed to take videos from here. Connect the account again and leave"
         " every switch on TikTok's page on."
     ),
-    Cause.UNKNOWN: "TikTok refused, for a reason that is not known here.",
+    Cause.UNKNOWN: "TikTok refused it for a reason unknown to Greenroom.",
 }
 
 
-class Known(TypedDict, total=False):
-    """What every error may know besides its code."""
+class ErrorFacts(TypedDict, total=False):
+    """Facts that every error may carry besides its code."""
 
     log_id: str | None
     message: str
@@ -87,7 +95,7 @@ class Known(TypedDict, total=False):
 
 
 class TikTokError(Exception):
-    """TikTok did not do what it was asked.
+    """TikTok did not do what a call asked for.
 
     `code` is TikTok's, or one of ours where there was none: `not_sent`, `no_answer`,
     `unreadable_answer`. `log_id` is what TikTok's support asks for. `message` is TikTok's, made
@@ -122,28 +130,30 @@ class TikTokError(Exception):
 
 
 class TryLater(TikTokError):
-    """Not now: too many calls, or TikTok is out of order. The same again later is right.
+    """Not now: too many calls, or TikTok is out of order. The same call later may succeed.
 
-    `retry_after_seconds` is what TikTok asked for, a minute for a rate limit that does not say,
-    None if nothing is known.
+    `retry_after_seconds` is what TikTok asked for, None if it did not say: wait ever longer then.
     """
 
     def __init__(
-        self, code: str, *, retry_after_seconds: float | None = None, **known: Unpack[Known]
+        self, code: str, *, retry_after_seconds: float | None = None, **known: Unpack[ErrorFacts]
     ) -> None:
         super().__init__(code, **known)
         self.retry_after_seconds = retry_after_seconds
 
     @property
+    def is_rate_limit(self) -> bool:
+        """Whether TikTok was called too often, with this token or by this app."""
+        limited = self.http_status == HTTPStatus.TOO_MANY_REQUESTS
+        return limited or self.code == "rate_limit_exceeded"
+
+    @property
     def was_turned_away(self) -> bool:
-        """Tell whether nothing was begun: too many calls, or not in service.
+        """Whether nothing was begun: too many calls, or not in service.
 
         Whatever else went wrong at TikTok's side may have gone wrong after the effect.
         """
-        return self.code == "rate_limit_exceeded" or self.http_status in (
-            HTTPStatus.TOO_MANY_REQUESTS,
-            HTTPStatus.SERVICE_UNAVAILABLE,
-        )
+        return self.is_rate_limit or self.http_status == HTTPStatus.SERVICE_UNAVAILABLE
 
 
 class TryNow(TikTokError):
@@ -159,7 +169,7 @@ class OutcomeUnknown(TikTokError):
 
 
 class _WithCause(TikTokError):
-    def __init__(self, code: str, *, cause: Cause, **known: Unpack[Known]) -> None:
+    def __init__(self, code: str, *, cause: Cause, **known: Unpack[ErrorFacts]) -> None:
         super().__init__(code, **known)
         self.cause = cause
 
@@ -168,7 +178,12 @@ class _WithCause(TikTokError):
 
 
 class Refused(_WithCause):
-    """Never, for `cause`. APP_SETTINGS and BAD_REQUEST are for the owner to mend, not a person."""
+    """Never, for `cause`, or not before the owner has mended what only the owner can."""
+
+    @property
+    def is_for_the_owner(self) -> bool:
+        """Whether no person's video or account is at fault, but this app or this software."""
+        return self.cause in _FOR_THE_OWNER
 
 
 class Reconnect(_WithCause):
@@ -193,13 +208,17 @@ class UploadOffset(TikTokError):
     `received_bytes` is how many TikTok seems to have, None if it did not say.
     """
 
-    def __init__(self, code: str, *, received_bytes: int | None, **known: Unpack[Known]) -> None:
+    def __init__(
+        self, code: str, *, received_bytes: int | None, **known: Unpack[ErrorFacts]
+    ) -> None:
         super().__init__(code, **known)
         self.received_bytes = received_bytes
 
 
+_FOR_THE_OWNER = frozenset({Cause.APP_SETTINGS, Cause.APP_USER_CAP, Cause.BAD_REQUEST})
+
 type Failure = Refused | TryLater | Reconnect
-"""Why a share failed at TikTok's side. TryLater: begin a new one."""
+"""The reason why a share failed at TikTok. TryLater: begin a new one."""
 
 type _Kind = (
     tuple[type[TryLater | AccessTokenRefused | InboxFull]] | tuple[type[Refused | Reconnect], Cause]
@@ -217,6 +236,9 @@ _CODES: dict[str, _Kind] = {
     # inbox upload
     "invalid_file_upload": (Refused, Cause.VIDEO_FORMAT),
     "url_ownership_unverified": (Refused, Cause.BAD_REQUEST),
+    "reached_active_user_cap": (Refused, Cause.APP_USER_CAP),  # met with HTTP 200 too
+    "unaudited_client_can_only_post_to_private_accounts": (Refused, Cause.APP_SETTINGS),
+    "app_version_check_failed": (Refused, Cause.TIKTOK_APP_TOO_OLD),
     "spam_risk": (Refused, Cause.SPAM_RISK),
     "spam_risk_text": (Refused, Cause.SPAM_RISK),
     "spam_risk_too_many_posts": (Refused, Cause.TOO_MANY_POSTS),
@@ -253,9 +275,9 @@ _FAIL_REASONS: dict[str, tuple[type[TryLater]] | tuple[type[Refused | Reconnect]
 
 
 def error_from_code(
-    code: str, *, retry_after_seconds: float | None = None, **known: Unpack[Known]
+    code: str, *, retry_after_seconds: float | None = None, **known: Unpack[ErrorFacts]
 ) -> TikTokError:
-    """The error an error code means: of an API call, of OAuth, or in the callback's query.
+    """Return the error for a code: of an API call, of OAuth, or in the callback's query.
 
     The code decides. The HTTP status does so only for a code that is not known: 401 is a refused
     access token, 429 and 5xx are for later, everything else is refused for ever.
@@ -264,10 +286,6 @@ def error_from_code(
     status = known.get("http_status") or HTTPStatus.BAD_REQUEST
     kind = _CODES.get(code) or _kind_by_status(status)
     if kind[0] is TryLater:
-        if retry_after_seconds is None and (
-            code == "rate_limit_exceeded" or status == HTTPStatus.TOO_MANY_REQUESTS
-        ):
-            retry_after_seconds = RATE_LIMIT_SECONDS
         return TryLater(code, retry_after_seconds=retry_after_seconds, **known)
     if len(kind) == 1:
         return kind[0](code, **known)
@@ -283,7 +301,7 @@ def _kind_by_status(status: int) -> _Kind:
 
 
 def failure_from_reason(reason: str, *, log_id: str | None = None) -> Failure:
-    """What a `fail_reason` means. One that is not known is refused: that share is over."""
+    """Return the failure for a `fail_reason`. An unknown one is refused: that share is over."""
     reason = safe_name(reason) or "unreadable_reason"
     kind = _FAIL_REASONS.get(reason, (Refused, Cause.UNKNOWN))
     if len(kind) == 1:
@@ -297,18 +315,17 @@ _LONG_WORD = re.compile(r"(?=\S*[0-9])\S{16,}|\S{25,}")
 
 
 def safe_name(name: object, secrets: Collection[str] = ()) -> str | None:
-    """An error code or log id as TikTok gives them, or None for anything else."""
+    """Return an error code or log id as TikTok writes them, or None for anything else."""
     if not isinstance(name, str) or len(name) > MAX_NAME_LENGTH or name in secrets:
         return None
     return name if _NAME.fullmatch(name) else None
 
 
 def safe_message(message: object, secrets: Collection[str] = ()) -> str:
-    """TikTok's words without `secrets`, URLs and whatever else is long enough to be a token."""
+    """Return TikTok's words without `secrets`, URLs and anything long enough to be a token."""
     if not isinstance(message, str):
         return ""
     for secret in sorted(secrets, key=len, reverse=True):
         message = message.replace(secret, "...")
-    message = _LONG_WORD.sub("...", _URL.sub("...", message))
-    printable = "".join(letter if letter.isprintable() else " " for letter in message)
-    return " ".join(printable.split())[:MAX_MESSAGE_LENGTH]
+    message = _LONG_WORD.sub("...", _URL.sub("...", clean_line(message)))
+    return foreign_line(message, MAX_MESSAGE_LENGTH)

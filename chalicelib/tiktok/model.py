@@ -1,23 +1,32 @@
 """TikTok accounts of members: plain types and rules."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from chalicelib.foundation.identity import TikTokState
+from chalicelib.programs.model import Holder
 
 STATE_LIFETIME = timedelta(minutes=10)
 """How long a consent may take (product rule)."""
+
+CONSENT_WINDOW = timedelta(hours=1)
+CONSENTS_PER_WINDOW = 20
+"""How many consents one member may begin in an hour (product limit). Each that comes back costs a
+call of TikTok's token endpoint, whose limit all members of a deployment share."""
 
 REFRESH_AHEAD = timedelta(minutes=10)
 """Access tokens are refreshed before they run out: longer than any one send takes."""
 
 LAPSE_AHEAD = timedelta(days=14)
-"""An idle account is refreshed so long before its refresh token lapses (TikTok: 180 days, or what
-it says): time enough to get over an outage."""
+"""How long before its refresh token lapses an idle account is refreshed (TikTok: 180 days, or the
+number it sends): time enough to survive an outage."""
 
 REFRESH_LOCK = timedelta(seconds=90)
-"""Longer than a refresh can take with its time limits, so that a lock left behind is not in use."""
+"""Longer than a refresh can take with its time limits: a lock that is older is not in use."""
 
+REMOVAL_REMEMBERED = timedelta(days=9)
+"""How long a message that a person took the access back is remembered: longer than any signature
+is accepted, and than a clock may be wrong."""
 
 INBOX_PLACES = 5
 """How many shares may wait in an inbox (TikTok: five pending in any 24 hours)."""
@@ -25,20 +34,21 @@ INBOX_PLACES = 5
 PLACE_LIFETIME = timedelta(hours=24)
 
 
+class NotConnected(Exception):
+    """The member has no TikTok account, or has to connect it again."""
+
+
 @dataclass(frozen=True)
-class Place:
-    """A place in a member's TikTok inbox that a share takes, or may take, for a day."""
+class InboxPlace:
+    """A place in a member's TikTok inbox that a share takes, or may take, for a day.
 
-    share_id: str
+    `lost_draft` numbers an earlier draft of the performance that may still lie at TikTok; None
+    for the one that is on its way.
+    """
+
+    performance_id: str
     since: datetime
-
-    def __str__(self) -> str:
-        return f"{self.since.isoformat()}#{self.share_id}"
-
-    @classmethod
-    def read(cls, text: str) -> "Place":
-        since, _, share_id = text.partition("#")
-        return cls(share_id, datetime.fromisoformat(since))
+    lost_draft: int | None = None
 
     def is_taken_at(self, now: datetime) -> bool:
         return now < self.free_at
@@ -80,7 +90,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Tokens:
-    """A token pair in the clear: kept nowhere, shown nowhere."""
+    """A token pair in the clear: never stored, never shown."""
 
     access: str
     refresh: str
@@ -90,12 +100,32 @@ class Tokens:
 
 
 @dataclass(frozen=True)
+class ConsentWindow:
+    """The hour in which a member's consents are counted, beginning on the full hour in UTC."""
+
+    number: int
+    ends_at: datetime
+
+    @classmethod
+    def at(cls, now: datetime) -> "ConsentWindow":
+        seconds = int(CONSENT_WINDOW.total_seconds())
+        number = int(now.timestamp()) // seconds
+        return cls(number, datetime.fromtimestamp((number + 1) * seconds, UTC))
+
+
+@dataclass(frozen=True)
 class Consent:
-    """A consent under way: whose it is, and the activity to send once it is given."""
+    """A consent under way: the member it is for, and the activity to send once it is given.
+
+    `holder` is the person who began it: nobody else who holds the membership later finishes it.
+    `pkce` is whether TikTok was given a challenge for it.
+    """
 
     program_id: str
     member_id: str
+    holder: Holder
     nonce_hash: str
+    pkce: bool
     activity_id: str | None
     correlation_id: str
     expires_at: datetime

@@ -1,44 +1,43 @@
-"""The accounts table: accounts, who holds which TikTok account, and consents under way."""
+"""Accounts and their holders in the accounts table; consents and inboxes have stores beside."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import datetime
 
 from pynamodb.attributes import (
     BinaryAttribute,
     NumberAttribute,
     UnicodeAttribute,
-    UnicodeSetAttribute,
     UTCDateTimeAttribute,
 )
 from pynamodb.exceptions import DoesNotExist
-from pynamodb.expressions.condition import Condition, size
+from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 from pynamodb.models import Model
 
+from chalicelib.audit.model import Kind, act
+from chalicelib.foundation.acts import Act
 from chalicelib.foundation.identity import TikTokState
+from chalicelib.foundation.sweeps import in_turns
 from chalicelib.foundation.table import (
     Check,
     Conflict,
     Delete,
     Part,
     Put,
+    StampedModel,
+    Store,
     Update,
-    bind,
-    changed,
-    commit,
-    removed,
 )
 from chalicelib.programs.model import owner_key
-from chalicelib.tiktok.model import INBOX_PLACES, Account, Consent, PendingSend, Place
+from chalicelib.tiktok.model import REMOVAL_REMEMBERED, Account, PendingSend
 
 _ACCOUNT = "account"
 _OWNER = "owner"
-_CONSENT = "consent"
-_INBOX = "inbox"
 _PENDING = "pending"
 _LAPSES = "lapses"
-_PAGE = 100
+_REMOVAL = "removal"
 
 
 class PendingIndex(GlobalSecondaryIndex["AccountItem"]):
@@ -65,9 +64,9 @@ class LapsingIndex(GlobalSecondaryIndex["AccountItem"]):
     refresh_expires_at = UTCDateTimeAttribute(range_key=True)
 
 
-class AccountItem(Model):
+class AccountItem(StampedModel):
     class Meta:
-        table_name = ""
+        table_name = "accounts"
 
     key = UnicodeAttribute(hash_key=True)
     item = UnicodeAttribute(range_key=True)
@@ -116,10 +115,10 @@ class AccountItem(Model):
 
 
 class HolderItem(Model):
-    """Which member holds a TikTok account: one at a time in a deployment."""
+    """The member who holds a TikTok account: one at a time in a deployment."""
 
     class Meta:
-        table_name = ""
+        table_name = "accounts"
 
     key = UnicodeAttribute(hash_key=True)
     item = UnicodeAttribute(range_key=True)
@@ -127,94 +126,46 @@ class HolderItem(Model):
     member_id = UnicodeAttribute()
 
 
-class InboxItem(Model):
-    """The places that are taken in a member's TikTok inbox, as far as we know; it outlives
-    connections, as the drafts do.
+class RemovalItem(Model):
+    """The newest message of TikTok's that a person took the access back, so that the same message,
+    repeated later, does not end a connection made since. It outlives connections.
     """
 
     class Meta:
-        table_name = ""
+        table_name = "accounts"
 
     key = UnicodeAttribute(hash_key=True)
     item = UnicodeAttribute(range_key=True)
-    places = UnicodeSetAttribute(null=True)
-
-
-class ConsentItem(Model):
-    class Meta:
-        table_name = ""
-
-    key = UnicodeAttribute(hash_key=True)
-    item = UnicodeAttribute(range_key=True)
-    program_id = UnicodeAttribute()
-    member_id = UnicodeAttribute()
-    nonce_hash = UnicodeAttribute()
-    activity_id = UnicodeAttribute(null=True)
-    correlation_id = UnicodeAttribute()
+    told_at = UTCDateTimeAttribute()
     expires_at = NumberAttribute()
-
-    def to_consent(self) -> Consent:
-        return Consent(
-            program_id=self.program_id,
-            member_id=self.member_id,
-            nonce_hash=self.nonce_hash,
-            activity_id=self.activity_id,
-            correlation_id=self.correlation_id,
-            expires_at=datetime.fromtimestamp(int(self.expires_at), UTC),
-        )
 
 
 class AccountTaken(Exception):
     """Another member holds this TikTok account."""
 
 
-class AccountStore:
-    def __init__(self, table_name: str) -> None:
-        for model in (AccountItem, HolderItem, InboxItem, ConsentItem):
-            bind(model, table_name)
-
-    def add_consent(self, state_hash: str, consent: Consent) -> None:
-        ConsentItem(
-            _consent_key(state_hash),
-            _CONSENT,
-            program_id=consent.program_id,
-            member_id=consent.member_id,
-            nonce_hash=consent.nonce_hash,
-            activity_id=consent.activity_id,
-            correlation_id=consent.correlation_id,
-            expires_at=int(consent.expires_at.timestamp()),
-        ).save()
-
-    def consent(self, state_hash: str) -> Consent | None:
-        try:
-            return ConsentItem.get(
-                _consent_key(state_hash), _CONSENT, consistent_read=True
-            ).to_consent()
-        except DoesNotExist:
-            return None
-
-    def use_consent(self, state_hash: str) -> bool:
-        """Use a consent up; False if it was used before."""
-        item = ConsentItem(_consent_key(state_hash), _CONSENT)
-        return removed(item, ConsentItem.item.exists())
+class AccountStore(Store):
+    MODELS = (AccountItem, HolderItem, RemovalItem)
 
     def account(self, program_id: str, member_id: str) -> Account | None:
         try:
-            return AccountItem.get(
-                _member_key(program_id, member_id), _ACCOUNT, consistent_read=True
+            return self._database.get(
+                AccountItem, member_key(program_id, member_id), _ACCOUNT, consistent_read=True
             ).to_account()
         except DoesNotExist:
             return None
 
     def holder(self, open_id: str) -> tuple[str, str] | None:
-        """Tell program and member who hold a TikTok account."""
+        """Return the program and the member who hold a TikTok account."""
         try:
-            item = HolderItem.get(_holder_key(open_id), _OWNER, consistent_read=True)
+            item = self._database.get(
+                HolderItem, _holder_key(open_id), _OWNER, consistent_read=True
+            )
         except DoesNotExist:
             return None
         return item.program_id, item.member_id
 
-    def keep(
+    def save_connection(
         self, account: Account, before: Account | None, pending: PendingSend | None, also: Part
     ) -> None:
         """Write a connection, replacing the member's earlier one, together with `also`.
@@ -222,7 +173,7 @@ class AccountStore:
         Raises `AccountTaken` if another member holds the TikTok account.
         """
         item = AccountItem(
-            _member_key(account.program_id, account.member_id),
+            member_key(account.program_id, account.member_id),
             _ACCOUNT,
             program_id=account.program_id,
             member_id=account.member_id,
@@ -256,25 +207,29 @@ class AccountStore:
             Put(holder, HolderItem.item.does_not_exist() | mine, AccountTaken),
             Put(item, unchanged),
             also,
+            _act(Kind.ACCOUNT_CONNECTED, account, before.state if before else None, account.state),
         ]
         if before and before.open_id != account.open_id:
             parts.append(Delete(HolderItem(_holder_key(before.open_id), _OWNER)))
-        commit(parts)
+        self._database.commit(parts)
 
-    def forget(self, account: Account, also: Part) -> None:
+    def delete_connection(self, account: Account, also: Part, kind: Kind) -> None:
         """Delete a connection together with `also`. Raises `Conflict` if there is another since."""
-        key = _member_key(account.program_id, account.member_id)
-        commit(
+        key = member_key(account.program_id, account.member_id)
+        self._database.commit(
             [
                 Delete(AccountItem(key, _ACCOUNT), _same_connection(account)),
                 Delete(HolderItem(_holder_key(account.open_id), _OWNER)),
                 also,
+                _act(kind, account, account.state, None),
             ]
         )
 
-    def require(self, program_id: str, member_id: str, otherwise: Callable[[], Exception]) -> Check:
+    def require_connected(
+        self, program_id: str, member_id: str, otherwise: Callable[[], Exception]
+    ) -> Check:
         """Part: the member's account must be connected."""
-        key = _member_key(program_id, member_id)
+        key = member_key(program_id, member_id)
         connected = AccountItem.state == TikTokState.CONNECTED.value
         return Check(AccountItem, (key, _ACCOUNT), connected, otherwise)
 
@@ -289,12 +244,14 @@ class AccountStore:
         ]
         return self._change(account, actions, free & (AccountItem.tokens == account.tokens))
 
-    def renew(self, account: Account, lock: str, renewed: Account, also: Part) -> bool:
-        """Store a rotated pair and let the lock go; False if another pair was stored meanwhile.
+    def save_renewed_tokens(
+        self, account: Account, lock: str, renewed: Account, also: Part
+    ) -> bool:
+        """Store a rotated pair and release the lock; False if another pair was stored meanwhile.
 
-        Who lost the lock stores it as well, while the pair it replaces is there: it is no worse.
-        That one may have been found dead since, so the account is said to be connected by `also`;
-        not if its person ended it.
+        A worker that lost the lock stores its pair as well, while the pair it replaces is there:
+        it is no worse. The old pair may have been found dead since, so `also` says that the
+        account is connected; not if its person ended it.
         """
         actions: list[Action] = [
             AccountItem.state.set(TikTokState.CONNECTED.value),
@@ -307,10 +264,12 @@ class AccountStore:
         ]
         if self._change(account, actions, AccountItem.lock == lock):
             return True
-        item = AccountItem(_member_key(account.program_id, account.member_id), _ACCOUNT)
+        item = AccountItem(member_key(account.program_id, account.member_id), _ACCOUNT)
         try:
             there = AccountItem.tokens == account.tokens
-            commit([Update(item, actions, there & AccountItem.removed_at.does_not_exist()), also])
+            self._database.commit(
+                [Update(item, actions, there & AccountItem.removed_at.does_not_exist()), also]
+            )
         except Conflict:
             return False
         return True
@@ -321,18 +280,27 @@ class AccountStore:
 
     def require_reconnect(self, account: Account, also: Part) -> bool:
         """Mark a connection dead if its tokens are still those that failed, with `also`."""
-        return self._dead(account, [], AccountItem.tokens == account.tokens, also)
+        return self._require_reconnect(account, [], AccountItem.tokens == account.tokens, also)
 
     def note_removed(self, account: Account, removed_at: datetime, also: Part) -> bool:
         """Mark a connection dead for good, with `also`: TikTok said that its person ended it.
 
         A refresh under way at that moment may still bring a pair; it is not stored any more.
+        False if this message, or a newer one, was heard before.
         """
         removed: list[Action] = [AccountItem.removed_at.set(removed_at)]
-        return self._dead(account, removed, _same_connection(account), also)
+        heard = _removal(account.open_id, removed_at)
+        return self._require_reconnect(account, removed, _same_connection(account), also, heard)
 
-    def _dead(self, account: Account, more: list[Action], condition: Condition, also: Part) -> bool:
-        item = AccountItem(_member_key(account.program_id, account.member_id), _ACCOUNT)
+    def remember_removal(self, open_id: str, removed_at: datetime) -> None:
+        """Remember a removal that changes nothing now, lest it does when it is repeated."""
+        with suppress(Conflict):
+            self._database.commit([_removal(open_id, removed_at)])
+
+    def _require_reconnect(
+        self, account: Account, more: list[Action], condition: Condition, *also: Part
+    ) -> bool:
+        item = AccountItem(member_key(account.program_id, account.member_id), _ACCOUNT)
         actions: list[Action] = [
             AccountItem.state.set(TikTokState.RECONNECT_REQUIRED.value),
             AccountItem.lapses_in.remove(),
@@ -341,34 +309,36 @@ class AccountStore:
             *more,
         ]
         try:
-            commit([Update(item, actions, condition), also])
+            gone = TikTokState.RECONNECT_REQUIRED
+            lapsed = _act(Kind.ACCOUNT_LAPSED, account, account.state, gone)
+            self._database.commit([Update(item, actions, condition), *also, lapsed])
         except Conflict:
             return False
         return True
 
-    def settle_pending(self, program_id: str, member_id: str, activity_id: str) -> bool:
-        """Forget the send that waited for a connection, once it is made or cannot be."""
-        item = AccountItem(_member_key(program_id, member_id), _ACCOUNT)
+    def forget_send(self, program_id: str, member_id: str, activity_id: str) -> bool:
+        """Forget the send that waited for a connection, once it was made or cannot be made."""
+        item = AccountItem(member_key(program_id, member_id), _ACCOUNT)
         actions: list[Action] = [
             AccountItem.pending_in.remove(),
             AccountItem.pending_at.remove(),
             AccountItem.pending_activity_id.remove(),
             AccountItem.pending_correlation_id.remove(),
         ]
-        return changed(item, actions, AccountItem.pending_activity_id == activity_id)
+        return self._database.changed(item, actions, AccountItem.pending_activity_id == activity_id)
 
-    def put_off(self, send: PendingSend, until: datetime) -> bool:
-        """Move the next turn of a send that waits; False if it waits no more."""
-        item = AccountItem(_member_key(send.program_id, send.member_id), _ACCOUNT)
+    def postpone_send(self, send: PendingSend, until: datetime) -> bool:
+        """Move the next turn of a waiting send; False if it waits no more."""
+        item = AccountItem(member_key(send.program_id, send.member_id), _ACCOUNT)
         waits = AccountItem.pending_activity_id == send.activity_id
-        return changed(item, [AccountItem.pending_at.set(until)], waits)
+        return self._database.changed(item, [AccountItem.pending_at.set(until)], waits)
 
-    def pending(self, before: datetime) -> Iterator[PendingSend]:
-        """Walk sends whose turn was before an instant, the earliest first."""
-        found = AccountItem.pending_index.query(
-            _PENDING, PendingIndex.pending_at < before, page_size=_PAGE
+    def pending_sends(self, before: datetime) -> Iterator[PendingSend]:
+        """Yield sends whose turn was before an instant, one of each program in turn."""
+        found = self._database.query(
+            AccountItem, _PENDING, PendingIndex.pending_at < before, index=AccountItem.pending_index
         )
-        return (
+        sends = (
             PendingSend(
                 item.program_id,
                 item.member_id,
@@ -378,64 +348,56 @@ class AccountStore:
             for item in found
             if item.pending_activity_id
         )
+        return in_turns(sends, lambda send: send.program_id, before)
 
-    def lapsing(self, before: datetime) -> Iterator[tuple[str, str]]:
-        """Walk program and member of connected accounts that lapse before an instant."""
-        found = AccountItem.lapsing_index.query(
-            _LAPSES, LapsingIndex.refresh_expires_at < before, page_size=_PAGE
+    def lapsing_accounts(self, before: datetime) -> Iterator[tuple[str, str]]:
+        """Yield (program, member) pairs of connected accounts that lapse before an instant.
+
+        One of each program in turn.
+        """
+        found = self._database.query(
+            AccountItem,
+            _LAPSES,
+            LapsingIndex.refresh_expires_at < before,
+            index=AccountItem.lapsing_index,
         )
-        return ((item.program_id, item.member_id) for item in found)
-
-    def take_place(
-        self, program_id: str, member_id: str, place: Place, otherwise: Callable[[], Exception]
-    ) -> Update:
-        """Part: take a place in the member's inbox; fails while as many are taken as there are."""
-        free = InboxItem.places.does_not_exist() | (size(InboxItem.places) < INBOX_PLACES)
-        actions: list[Action] = [InboxItem.places.add({str(place)})]
-        return Update(_inbox(program_id, member_id), actions, free, otherwise)
-
-    def count_place(self, program_id: str, member_id: str, place: Place) -> Update:
-        """Part: count a place that a draft takes, or may have taken, full or not."""
-        actions: list[Action] = [InboxItem.places.add({str(place)})]
-        return Update(_inbox(program_id, member_id), actions)
-
-    def free_places(self, program_id: str, member_id: str, places: Collection[Place]) -> Update:
-        """Part: give places back; those that are free already stay so."""
-        actions: list[Action] = [InboxItem.places.delete({str(place) for place in places})]
-        return Update(_inbox(program_id, member_id), actions)
-
-    def places(self, program_id: str, member_id: str) -> Sequence[Place]:
-        """List the places that are counted as taken, longest first."""
-        try:
-            item = InboxItem.get(_member_key(program_id, member_id), _INBOX, consistent_read=True)
-        except DoesNotExist:
-            return []
-        return [Place.read(each) for each in sorted(item.places or ())]
+        pairs = ((item.program_id, item.member_id) for item in found)
+        return in_turns(pairs, lambda pair: pair[0], before)
 
     def _change(self, account: Account, actions: list[Action], condition: Condition) -> bool:
-        item = AccountItem(_member_key(account.program_id, account.member_id), _ACCOUNT)
-        return changed(item, actions, condition)
+        item = AccountItem(member_key(account.program_id, account.member_id), _ACCOUNT)
+        return self._database.changed(item, actions, condition)
+
+
+def _act(
+    kind: Kind, account: Account, before: TikTokState | None, after: TikTokState | None
+) -> Act:
+    """Return the act of an account, of which the trail knows no more than its member and state."""
+    return act(kind, account.program_id, account.member_id, {"tiktok": before}, {"tiktok": after})
 
 
 def _same_connection(account: Account) -> Condition:
-    """Its tokens change with every refresh; what a person connected anew has another time."""
+    """Match this connection: its tokens change with each refresh, a new one has another time."""
     same: Condition = (AccountItem.open_id == account.open_id) & (
         AccountItem.connected_at == account.connected_at
     )
     return same
 
 
-def _member_key(program_id: str, member_id: str) -> str:
+def member_key(program_id: str, member_id: str) -> str:
     return f"member#{owner_key(program_id, member_id)}"
-
-
-def _inbox(program_id: str, member_id: str) -> InboxItem:
-    return InboxItem(_member_key(program_id, member_id), _INBOX)
 
 
 def _holder_key(open_id: str) -> str:
     return f"open_id#{open_id}"
 
 
-def _consent_key(state_hash: str) -> str:
-    return f"state#{state_hash}"
+def _removal(open_id: str, removed_at: datetime) -> Put:
+    item = RemovalItem(
+        _holder_key(open_id),
+        _REMOVAL,
+        told_at=removed_at,
+        expires_at=int((removed_at + REMOVAL_REMEMBERED).timestamp()),
+    )
+    unheard = RemovalItem.told_at.does_not_exist() | (RemovalItem.told_at < removed_at)
+    return Put(item, unheard)

@@ -16,15 +16,15 @@ class TokenVault:
         self._kms = kms
         self._key_id = key_id
 
-    def lock(self, program_id: str, member_id: str, tokens: Tokens) -> bytes:
+    def encrypt_tokens(self, program_id: str, member_id: str, tokens: Tokens) -> bytes:
         plain = json.dumps({"access": tokens.access, "refresh": tokens.refresh})
-        return self.seal(program_id, member_id, plain)
+        return self.encrypt(program_id, member_id, plain)
 
-    def unlock(self, program_id: str, member_id: str, ciphertext: bytes) -> Tokens:
-        plain = json.loads(self.unseal(program_id, member_id, ciphertext))
+    def decrypt_tokens(self, program_id: str, member_id: str, ciphertext: bytes) -> Tokens:
+        plain = json.loads(self.decrypt(program_id, member_id, ciphertext))
         return Tokens(plain["access"], plain["refresh"])
 
-    def seal(self, program_id: str, member_id: str, secret: str) -> bytes:
+    def encrypt(self, program_id: str, member_id: str, secret: str) -> bytes:
         answer = self._kms.encrypt(
             KeyId=self._key_id,
             Plaintext=secret.encode(),
@@ -32,7 +32,7 @@ class TokenVault:
         )
         return answer["CiphertextBlob"]
 
-    def unseal(self, program_id: str, member_id: str, ciphertext: bytes) -> str:
+    def decrypt(self, program_id: str, member_id: str, ciphertext: bytes) -> str:
         answer = self._kms.decrypt(
             KeyId=self._key_id,
             CiphertextBlob=ciphertext,

@@ -1,11 +1,11 @@
-"""What TikTok tells by webhook: whether it is TikTok that tells it, and what.
+"""Verifies and reads TikTok's webhooks.
 
     verify(headers.get("tiktok-signature"), raw_body, client_secret, clock.now())
     event = parse(raw_body)
 
-Events come at least once, in any order and without an id; those repeated for up to 72 hours may
-or may not be signed anew. What is told once may be told again: act on what it says, not on how
-often.
+Events come at least once, in any order and without an id; TikTok repeats them for up to 72 hours
+and may or may not sign them anew. The same event may come again: act on what it says, not on how
+often it came.
 """
 
 import hashlib
@@ -18,24 +18,32 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from chalicelib.foundation.texts import foreign_line
 from chalicelib.tiktok.errors import Failure, failure_from_reason
 
 OLDEST = timedelta(days=7)
-"""TikTok repeats for 72 hours, perhaps under the first signature; what is dropped is lost."""
+"""TikTok repeats for 72 hours, perhaps under the first signature; a dropped event is lost."""
 
-MOST_AHEAD = timedelta(minutes=5)
-"""How far TikTok's clock may be before ours."""
+MOST_AHEAD = timedelta(hours=1)
+"""How far a clock may be ahead of ours: a wrong change of hours is the most a clock is wrong by.
+
+A time limit keeps no replay out that comes within it. What keeps replays out is what the events
+say: a state that was reached once, a failure that is known, a removal as old as one heard of.
+"""
 
 MAX_ID_LENGTH = 64
 """Of a publish id, as documented; open ids are shorter."""
 
+MAX_REASON_LENGTH = 64
+"""Of a reason; TikTok's are shorter."""
+
 
 class SignatureRefused(Exception):
-    """Not from TikTok, too old, or not signed at all. Its words may be logged."""
+    """The event is not from TikTok, too old, or not signed at all. Its words may be logged."""
 
 
 class Malformed(Exception):
-    """Signed, but not an event as documented. Its words may be logged."""
+    """The body is signed, but no event as documented. Its words may be logged."""
 
 
 class EventKind(StrEnum):
@@ -55,8 +63,8 @@ class Event:
     """One event; times in UTC.
 
     `name` is TikTok's word for `kind`. `reason` is a fail_reason at POST_FAILED and "0" to "5"
-    at AUTHORIZATION_REMOVED. `post_id` is a string: JavaScript cannot count as far. An UNKNOWN
-    event has its name and nothing else.
+    at AUTHORIZATION_REMOVED, or whatever line TikTok sent. `post_id` is a string: JavaScript
+    cannot count as far. An UNKNOWN event has its name and nothing else.
     """
 
     kind: EventKind
@@ -70,7 +78,7 @@ class Event:
 
     @property
     def failure(self) -> Failure | None:
-        """What a POST_FAILED means for what is done next; None for other events."""
+        """The failure that a POST_FAILED reports; None for other events."""
         if self.kind is not EventKind.POST_FAILED:
             return None
         return failure_from_reason(self.reason or "")
@@ -118,9 +126,9 @@ def _read_signature(header: str) -> tuple[str, str]:
 
 
 def parse(raw_body: bytes) -> Event:
-    """The event in a body whose signature was verified. Raises Malformed.
+    """Read the event in a body whose signature was verified. Raises Malformed.
 
-    An event of an unknown name is never malformed: it is to be answered with 200 and forgotten.
+    An event of an unknown name is never malformed: answer it with 200 and forget it.
     """
     told = _object(raw_body)
     name = told.get("event")
@@ -141,7 +149,7 @@ def parse(raw_body: bytes) -> Event:
         open_id=_text(told, "user_openid"),
         created_at=_instant(told.get("create_time")),
         publish_id=_text(about, "publish_id") or None,
-        reason=_text(about, "reason") or None,
+        reason=_reason(about.get("reason")),
         post_id=_text(about, "post_id") or None,
     )
     if not event.open_id:
@@ -164,7 +172,7 @@ def _object(encoded: object) -> dict[str, Any]:
 
 
 def _text(told: Mapping[str, Any], name: str) -> str:
-    """A short id or word, or a whole number in digits; empty if it is not there."""
+    """Return a short id or word, or a whole number in digits; empty if it is not there."""
     value = told.get(name)
     if value is None or value == "":
         return ""
@@ -173,6 +181,13 @@ def _text(told: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str) or len(value) > MAX_ID_LENGTH or not _ID.fullmatch(value):
         raise Malformed(f"its {name} is not an id")
     return value
+
+
+def _reason(value: object) -> str | None:
+    """Return a reason whatever it is made of: an event is no less true for a strange one."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    return foreign_line(value, MAX_REASON_LENGTH) or None
 
 
 def _instant(seconds: object) -> datetime:

@@ -1,4 +1,4 @@
-"""The clock ticked: accounts may be about to lapse, or left behind by who was removed."""
+"""The clock's part: accounts that are about to lapse, and accounts of removed members."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -7,20 +7,23 @@ from chalicelib.foundation.logging import logger
 from chalicelib.foundation.sweeps import late
 
 if TYPE_CHECKING:
+    from chalicelib.tiktok.access_tokens.service import AccessTokens
     from chalicelib.tiktok.service import AccountService
 
 RESERVE = timedelta(seconds=100)
 """Longer than one account can take, waiting for another worker's refresh and then for TikTok."""
 
 
-def renew(accounts: "AccountService", context: Any) -> int:
-    """Refresh what would lapse for not being used; let go of what removed members left behind."""
+def refresh_lapsing_accounts(
+    accounts: "AccountService", tokens: "AccessTokens", context: Any
+) -> int:
+    """Refresh accounts that would lapse for not being used; release those of removed members."""
     logger.clear_state()
     is_late = late(context, RESERVE)
     try:
-        departed = accounts.let_go_departed(is_late)
+        released = accounts.release_removed_members(is_late)
     finally:
-        renewed = accounts.renew_lapsing(is_late)
+        renewed = tokens.refresh_lapsing_accounts(is_late)
         logger.info("renewed", extra={"renewed": renewed})
-    logger.info("let go", extra={"departed": departed})
-    return renewed + departed
+    logger.info("released", extra={"released": released})
+    return renewed + released

@@ -1,61 +1,70 @@
-"""Both eyes upon a file: its header over ranges first, then, unless that breaks a rule, all of it.
+"""Two looks at a file: its header over ranges first, then, unless that settles it, all of it.
 
-Most refusals end with the first eye, a few hundred KB read. The second eye needs the file on
+Most refusals end with the first look, a few hundred KB read. The second look needs the file on
 this machine: it is fetched once, into a file without a name, of which nothing is left however
 this process ends.
 """
 
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
-from chalicelib.videos import decode
-from chalicelib.videos.child import Child
-from chalicelib.videos.model import MAX_SIZE_BYTES, Examination, Playback, corrected, judge
-from chalicelib.videos.probe import RangeReader
+from chalicelib.videos.examination_process import ExaminationProcess
+from chalicelib.videos.model import (
+    MAX_SIZE_BYTES,
+    Examination,
+    Playback,
+    VideoFacts,
+    corrected,
+    is_settled,
+    judge,
+)
+from chalicelib.videos.ranges import RangeReader
+from chalicelib.videos.webm import SeekableFile
 
-FIRST_EYE_GETS = 5
+FIRST_LOOK_GETS = 5
 PIECE_BYTES = 9 * 1024 * 1024
-"""A file of the size limit comes in six pieces: with the first eye's, eleven GETs at most."""
+"""A file of the size limit comes in six pieces: with the first look's, eleven GETs at most."""
+
+
+class Looks(Protocol):
+    """Both looks; `ExaminationProcess` takes them in a process of its own."""
+
+    def read_header(self, file: SeekableFile, size_bytes: int) -> VideoFacts: ...
+    def examine_playback(self, ffprobe: str, file: IO[bytes], size_bytes: int) -> Playback: ...
+    def close(self) -> None: ...
 
 
 class Examiner:
-    """Looks at files, one after another. `scratch` is where a file may lie meanwhile."""
+    """Examines files, one after another. `scratch` is where a file may lie meanwhile."""
 
     def __init__(
-        self,
-        ffprobe: str,
-        *,
-        scratch: Path | None = None,
-        child: Child | None = None,
-        watch: Callable[[str, IO[bytes], int], Playback] = decode.watch,
+        self, ffprobe: str, *, scratch: Path | None = None, looks: Looks | None = None
     ) -> None:
         self._ffprobe = ffprobe
         self._scratch = scratch
-        self._child = child or Child()
-        self._watch = watch
+        self.looks = looks or ExaminationProcess()
 
     def __call__(self, reader: RangeReader, size_bytes: int) -> Examination:
         """Examine a file of this size.
 
-        Raises `CannotExamine` when that came to no end and may be tried again, and whatever
-        reading the file raises.
+        Raises `CannotExamine` when that came to no end and may be tried again, `LimitExceeded`
+        when it would come to none again, and whatever reading the file raises.
         """
         if size_bytes > MAX_SIZE_BYTES:  # never fetched whole
-            facts = self._child.examine(reader, size_bytes)
+            facts = self.looks.read_header(reader, size_bytes)
             return Examination(facts, judge(facts))
         with tempfile.TemporaryFile(dir=self._scratch) as scratch:
             copy = _Copy(reader, scratch)
-            facts = self._child.examine(copy, size_bytes)
+            facts = self.looks.read_header(copy, size_bytes)
             problems = judge(facts)
-            if problems:
+            if is_settled(problems):
                 return Examination(facts, problems)
-            playback = self._watch(self._ffprobe, copy.whole(), size_bytes)
+            playback = self.looks.examine_playback(self._ffprobe, copy.whole(), size_bytes)
         return Examination(corrected(facts, playback), judge(facts, playback), playback)
 
     def close(self) -> None:
-        self._child.close()
+        self.looks.close()
 
 
 class _Copy:
@@ -73,7 +82,7 @@ class _Copy:
         return self._source.tell()
 
     def read(self, size: int = -1, /) -> bytes | None:
-        if not self._complete and self._reader.gets >= FIRST_EYE_GETS:
+        if not self._complete and self._reader.gets >= FIRST_LOOK_GETS:
             at = self._reader.tell()
             self.whole().seek(at)
         return self._source.read(size)

@@ -1,4 +1,4 @@
-"""What a video is and when TikTok will take it: plain types and rules, no I/O."""
+"""Videos and uploads, and the rules for videos that TikTok will take: plain types, no I/O."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -38,6 +38,10 @@ FRAME_RATE_TOLERANCE = 0.5
 """Millisecond timestamps and phones that aim at 60 average a little more or less."""
 
 
+SOUND_OVERHANG_SECONDS = 0.25
+"""Sound that goes on for longer than this after the picture belongs to the video's length; less is
+what encoders of sound leave over when the picture ends."""
+
 LENGTH_AGREEMENT_SECONDS = 0.25
 """How far a header may be off: rounded, without the last picture's or the sound's padding."""
 
@@ -46,6 +50,27 @@ RATE_AGREEMENT = 0.05
 
 SIDE_AGREEMENT = 16
 """Pixels of padding that codecs add to make whole blocks and headers cut off again."""
+
+
+class CannotExamine(Exception):
+    """An examination did not come to its end, perhaps because the machine was short of something.
+
+    That says nothing certain about the file, so it may be tried again.
+    """
+
+
+class LimitExceeded(CannotExamine):
+    """An examination used all the processor time, memory or output that any file may use.
+
+    Trying again would end in the same way: the file itself is the cause.
+    """
+
+
+class ExaminerBroken(CannotExamine):
+    """What examines files is itself not whole: a program or library is missing, or may not run.
+
+    That says nothing at all about the file, which is not to be blamed for it.
+    """
 
 
 class VideoProblemCode(StrEnum):
@@ -71,11 +96,12 @@ class VideoProblemCode(StrEnum):
     LENGTH_MISMATCH = "length_mismatch"
     DOES_NOT_PLAY = "does_not_play"
     DAMAGED = "damaged"
+    JOINED_FILES = "joined_files"
     COULD_NOT_BE_EXAMINED = "could_not_be_examined"
     FILE_NOT_RECEIVED = "file_not_received"
 
 
-class IndexFlaw(StrEnum):
+class IndexDefect(StrEnum):
     """Why the index of a file, without which nothing in it is found, cannot be used."""
 
     MISSING = "missing"
@@ -84,12 +110,12 @@ class IndexFlaw(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoFacts:
-    """What was seen in a file. None means that it could not be told.
+    """The facts that were seen in a file. None means that it could not be told.
 
     `container` is "mp4", "webm" or another lower-case name; None when nothing was recognised.
     `codec` is that of the picture, likewise: "h264", "h265", "vp8", "vp9" or another name.
     `width` and `height` are pixels as displayed, after rotation and pixel shape.
-    `frame_rate` is the average, in frames per second. With an `index_flaw` nothing else is known.
+    `frame_rate` is the average, in frames per second. With an `index_defect` nothing else is known.
     """
 
     size_bytes: int
@@ -101,20 +127,25 @@ class VideoFacts:
     width: int | None = None
     height: int | None = None
     frame_rate: float | None = None
-    index_flaw: IndexFlaw | None = None
+    index_defect: IndexDefect | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Playback:
-    """What demuxing a whole file and decoding samples of it showed; the header has no say here.
+    """The result of demuxing a whole file and decoding samples of it, whatever its header says.
 
     `frames` is how many pictures were found, `seconds` how long they last with the sound that goes
     with them, `lengths` every reading of that which a header may mean (the picture alone, from
-    zero, as edited), `stated` what the container itself says where that may differ from what its
-    tracks say. Of `tried` pictures at the start, in the middle, at the end and wherever the
-    data looked odd, `decoded` came out, and `damaged` tells whether the decoder complained of
-    them; `damaged_at` is the second where that is known. `width` and `height` are displayed
-    pixels before rotation. `truncated`: bytes are missing at the end.
+    zero, as edited or not), `side_lengths` how long other tracks go on, which a header may mean
+    too, `stated` what the container itself says where that may differ from what its tracks say.
+    `frame_rate` is the average, `nominal_rate` the rate while anything moves.
+
+    Of `tried` pictures at the start, in the middle, at the end and wherever the data looked odd,
+    `decoded` came out, and `damaged` tells whether the decoder complained of them; `damaged_at` is
+    the second where that is known. `width` and `height` are displayed pixels before rotation, of
+    the largest size that half of the pictures reach. `truncated`: bytes are missing at the end.
+    `overlapping`: the pictures claim more bytes than there are. `joined`: another file follows in
+    the same one.
     """
 
     frames: int
@@ -122,13 +153,17 @@ class Playback:
     decoded: int
     seconds: float | None = None
     lengths: tuple[float, ...] = ()
+    side_lengths: tuple[float, ...] = ()
     stated: float | None = None
     frame_rate: float | None = None
+    nominal_rate: float | None = None
     width: int | None = None
     height: int | None = None
     truncated: bool = False
     damaged: bool = False
     damaged_at: float | None = None
+    overlapping: bool = False
+    joined: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +186,7 @@ class VideoProblem:
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """What was found out about a file: without problems it may be used.
+    """The result of examining a file: without problems it may be used.
 
     `playback` is None where the header said enough.
     """
@@ -169,17 +204,41 @@ def judge(facts: VideoFacts, playback: Playback | None = None) -> tuple[VideoPro
     wherever a rule needs it. Rules about the picture are left out when there is no picture: one
     plain reason says more than five that follow.
     """
-    if facts.index_flaw:
-        return (*_size(facts), _index(facts.index_flaw))
+    if facts.index_defect:
+        return (*_size(facts), _index(facts.index_defect))
     played = _playback(facts, playback) if playback else []
     if playback:
         facts = corrected(facts, playback)
     problems = [*_size(facts), *_content(facts)]
     if facts.has_video:
-        problems += [*_codec(facts), *_length(facts), *_resolution(facts), *_frame_rate(facts)]
+        nominal = playback.nominal_rate if playback else None
+        problems += [*_codec(facts), *_length(facts), *_resolution(facts)]
+        problems += _frame_rate(facts, nominal)
     elif facts.container in CONTAINERS and facts.duration_seconds is not None:
         problems += _length(facts)
+    if any(problem.code in _UNPLAYED for problem in played):
+        problems = [problem for problem in problems if problem.code not in _UNKNOWN]
     return (*problems, *played)
+
+
+_UNKNOWN = frozenset(
+    (
+        VideoProblemCode.LENGTH_UNKNOWN,
+        VideoProblemCode.FRAME_RATE_UNKNOWN,
+        VideoProblemCode.RESOLUTION_UNKNOWN,
+    )
+)
+_UNPLAYED = frozenset((VideoProblemCode.TRUNCATED, VideoProblemCode.DOES_NOT_PLAY))
+
+
+def is_settled(problems: Sequence[VideoProblem]) -> bool:
+    """Return whether the problems that a header shows settle the verdict.
+
+    What a header does not say, playback may show; and recorders of calls write the size of the
+    first picture into the header, which grows while the connection gets better.
+    """
+    open_yet = _UNKNOWN | {VideoProblemCode.RESOLUTION_TOO_LOW}
+    return not all(problem.code in open_yet for problem in problems)
 
 
 def corrected(facts: VideoFacts, playback: Playback) -> VideoFacts:
@@ -190,7 +249,9 @@ def corrected(facts: VideoFacts, playback: Playback) -> VideoFacts:
     """
     if playback.truncated or not playback.decoded:
         return facts
-    if not _agrees(facts.duration_seconds, playback):
+    # A header may count from zero, whenever the first picture comes, and what edits leave out.
+    shown = (playback.seconds or 0,)
+    if facts.duration_seconds is None or not _agrees(facts.duration_seconds, shown):
         facts = replace(facts, duration_seconds=playback.seconds)
     rate = playback.frame_rate
     if rate and not isclose(rate, facts.frame_rate or 0, rel_tol=RATE_AGREEMENT):
@@ -201,14 +262,14 @@ def corrected(facts: VideoFacts, playback: Playback) -> VideoFacts:
         if any(abs(a - b) > SIDE_AGREEMENT for a, b in zip(said, seen, strict=True)):
             # Which way it is turned stands in the header alone.
             shorter, longer = seen
-            upright = (facts.height or 0) > (facts.width or 0)
+            upright = (facts.height or playback.height) > (facts.width or playback.width)
             width, height = (shorter, longer) if upright else (longer, shorter)
             facts = replace(facts, width=width, height=height)
     return facts
 
 
 def could_not_be_examined(tries: int) -> VideoProblem:
-    """Give the problem of a file that every examination stumbled over."""
+    """Return the problem of a file whose examination failed `tries` times."""
     return VideoProblem(
         code=VideoProblemCode.COULD_NOT_BE_EXAMINED,
         message=f"This file could not be examined, {tries} times in a row: it may be damaged or "
@@ -219,28 +280,74 @@ def could_not_be_examined(tries: int) -> VideoProblem:
     )
 
 
+def needs_too_much_work() -> VideoProblem:
+    """Return the problem of a file whose examination used up all that any may use."""
+    return VideoProblem(
+        code=VideoProblemCode.COULD_NOT_BE_EXAMINED,
+        message="This file could not be examined: reading it takes far more work than a video "
+        "of its size should. It may be damaged or built in an unusual way. Please export it again.",
+        field="examinations",
+        actual=1,
+        limit=1,
+    )
+
+
+def not_examined_in_time() -> VideoProblem:
+    """Return the problem of a file that had no verdict in time, for whatever reason."""
+    minutes = int(VERDICT_WITHIN.total_seconds() / 60)
+    return VideoProblem(
+        code=VideoProblemCode.COULD_NOT_BE_EXAMINED,
+        message=f"This file could not be examined within {minutes} minutes, perhaps because of "
+        "trouble on our side. Please send it again; if that fails too, export it again.",
+        field="examinations",
+        actual=None,
+        limit=minutes,
+    )
+
+
 def file_not_received() -> VideoProblem:
-    """Give the problem of an activity whose upload ended without a file."""
+    """Return the problem of an activity whose upload ended without a file."""
     minutes = int(FORM_LIFETIME.total_seconds() / 60)
     return VideoProblem(
         code=VideoProblemCode.FILE_NOT_RECEIVED,
-        message=f"No file came for this upload within its {minutes} minutes. Please ask for a new "
-        "upload and send the video again.",
+        message=f"No file arrived for this upload within its {minutes} minutes. Please ask for a "
+        "new upload and send the video again.",
         field="size_bytes",
         actual=None,
         limit=MIN_SIZE_BYTES,
     )
 
 
-def _agrees(seconds: float | None, playback: Playback) -> bool:
-    return all(
-        any(abs(said - length) <= LENGTH_AGREEMENT_SECONDS for length in playback.lengths)
-        for said in (seconds, playback.stated)
-        if said is not None
-    )
+def _agrees(said: float, lengths: Sequence[float]) -> bool:
+    return any(abs(said - length) <= LENGTH_AGREEMENT_SECONDS for length in lengths)
+
+
+def _false_length(facts: VideoFacts, playback: Playback) -> float | None:
+    """Return a length that the file states and that nothing in it has; None if there is none.
+
+    A length up to the end of a track that is neither picture nor sound is that track's.
+    """
+    beside = max(playback.side_lengths, default=0.0)
+    for said in (facts.duration_seconds, playback.stated):
+        if said is None or _agrees(said, playback.lengths):
+            continue
+        if not (playback.seconds or 0) <= said <= beside + LENGTH_AGREEMENT_SECONDS:
+            return said
+    return None
 
 
 def _playback(facts: VideoFacts, playback: Playback) -> list[VideoProblem]:
+    if playback.joined:  # what else is wrong follows from that
+        return [
+            VideoProblem(
+                code=VideoProblemCode.JOINED_FILES,
+                message="This file is several videos glued one behind the other; players show "
+                "only the first. Please join them in a video editor and export the result.",
+                field="files",
+                actual=2,
+                limit=1,
+            )
+        ]
     problems = []
     if playback.truncated:
         problems.append(
@@ -253,13 +360,18 @@ def _playback(facts: VideoFacts, playback: Playback) -> list[VideoProblem]:
                 limit=facts.duration_seconds or 0,
             )
         )
+    if playback.overlapping:
+        return [*problems, _index(IndexDefect.DAMAGED)]
     if playback.decoded * 2 < playback.tried or not playback.decoded:
+        seen = (
+            f"of {playback.tried} pictures looked at, {playback.decoded} could be shown"
+            if playback.tried
+            else "no picture that can be shown was found in it"
+        )
         problems.append(
             VideoProblem(
                 code=VideoProblemCode.DOES_NOT_PLAY,
-                message="This video does not play: of "
-                f"{playback.tried} pictures looked at, {playback.decoded} could be shown. "
-                "Please export it again.",
+                message=f"This video does not play: {seen}. Please export it again.",
                 field="frames",
                 actual=playback.decoded,
                 limit=playback.tried,
@@ -283,34 +395,35 @@ def _playback(facts: VideoFacts, playback: Playback) -> list[VideoProblem]:
         problems.append(
             VideoProblem(
                 code=VideoProblemCode.STILL_PICTURE,
-                message="There is a single picture in this file; a video has moving ones.",
+                message="This file holds a single still picture, not a moving one.",
                 field="frames",
                 actual=playback.frames,
                 limit=2,
             )
         )
-    if not _agrees(facts.duration_seconds, playback):
+    false_length = _false_length(facts, playback)
+    if false_length is not None:
         problems.append(
             VideoProblem(
                 code=VideoProblemCode.LENGTH_MISMATCH,
-                message=f"This file says that it is {_clock(facts.duration_seconds or 0)} long, "
+                message=f"This file says that it is {_clock(false_length)} long, "
                 f"but {_clock(playback.seconds or 0)} of it plays. Please export it again.",
                 field="duration_seconds",
                 actual=playback.seconds,
-                limit=facts.duration_seconds or 0,
+                limit=false_length,
             )
         )
     return problems
 
 
-def _index(flaw: IndexFlaw) -> VideoProblem:
-    missing = flaw is IndexFlaw.MISSING
+def _index(flaw: IndexDefect) -> VideoProblem:
+    missing = flaw is IndexDefect.MISSING
     return VideoProblem(
         code=VideoProblemCode.TRUNCATED if missing else VideoProblemCode.DAMAGED,
         message="Part of this video is missing, and without it nothing plays: the file was cut off "
         "while it was saved or uploaded. Please choose the complete file, or export it again."
         if missing
-        else "The index of this video is damaged, so that no player finds its pictures. "
+        else "The index of this video is damaged, so no player can find its pictures. "
         "Please export it again.",
         field="index",
         actual=flaw.value,
@@ -409,7 +522,7 @@ def _length(facts: VideoFacts) -> list[VideoProblem]:
     allowed = f"TikTok videos here can be {_clock(MIN_SECONDS)} to {_clock(MAX_SECONDS)}."
     if seconds is None:
         code, limit = VideoProblemCode.LENGTH_UNKNOWN, MAX_SECONDS
-        message = f"It could not be told how long this video is; {allowed}"
+        message = f"The length of this video could not be determined; {allowed}"
     elif seconds < MIN_SECONDS - LENGTH_TOLERANCE_SECONDS:
         code, limit = VideoProblemCode.TOO_SHORT, MIN_SECONDS
         message = f"This video is {_clock(seconds)} long; {allowed}"
@@ -430,7 +543,7 @@ def _resolution(facts: VideoFacts) -> list[VideoProblem]:
         return [
             VideoProblem(
                 code=VideoProblemCode.RESOLUTION_UNKNOWN,
-                message="It could not be told how large the picture is; its shorter side must "
+                message="The size of the picture could not be determined; its shorter side must "
                 f"have at least {MIN_SHORTER_SIDE} pixels.",
                 field="height",
                 actual=None,
@@ -465,13 +578,14 @@ def _resolution(facts: VideoFacts) -> list[VideoProblem]:
     return problems
 
 
-def _frame_rate(facts: VideoFacts) -> list[VideoProblem]:
+def _frame_rate(facts: VideoFacts, nominal: float | None) -> list[VideoProblem]:
+    """Judge the average rate. It may be low where only nothing moved, as in a screen recording."""
     rate = facts.frame_rate
     allowed = f"TikTok takes {MIN_FRAME_RATE:g} to {MAX_FRAME_RATE:g} frames per second."
     if rate is None:
         code, limit = VideoProblemCode.FRAME_RATE_UNKNOWN, MIN_FRAME_RATE
-        message = f"It could not be told how many frames per second this video has; {allowed}"
-    elif rate < MIN_FRAME_RATE - FRAME_RATE_TOLERANCE:
+        message = f"The frame rate of this video could not be determined; {allowed}"
+    elif max(rate, nominal or 0) < MIN_FRAME_RATE - FRAME_RATE_TOLERANCE:
         code, limit = VideoProblemCode.FRAME_RATE_TOO_LOW, MIN_FRAME_RATE
         message = f"This video has {_decimal(rate, 2)} frames per second; {allowed}"
     elif rate > MAX_FRAME_RATE + FRAME_RATE_TOLERANCE:
@@ -530,6 +644,10 @@ FORM_LIFETIME = timedelta(minutes=15)
 """How long a presigned form may be posted (product rule)."""
 
 PREVIEW_LIFETIME = timedelta(hours=1)
+PREVIEW_REUSE = timedelta(minutes=20)
+"""A signed address is given out again for so long; then a new one is signed."""
+MAX_PREVIEWS = 2_000
+"""Addresses that a function remembers: 1 MB of them."""
 """How long an address of a video may be used: longer than a page is looked at, far shorter than
 the credentials of a function's role, which end it too."""
 
@@ -537,19 +655,33 @@ ARRIVAL_GRACE = timedelta(minutes=5)
 """A post begun in the form's last second still has to arrive and be announced."""
 
 TRIES = 3
-"""How often an examination is begun; the arrivals queue counts too (`maxReceiveCount`)."""
+"""How often an examination of one file is begun."""
+
+TRY_LIFETIME = timedelta(seconds=125)
+"""No examination is under way any more after this: the validating function has two minutes."""
+
+RETRY_AFTER = timedelta(seconds=20)
+"""How soon after one that failed the next examination is due; the sweep starts it."""
 
 LOOK_AGAIN = timedelta(minutes=4)
-"""When an upload is looked at that did not move on by itself: above the two minutes that a
-validation may take, so that none of it is under way then, before or after a verdict."""
+"""When the sweep looks at an upload that did not move on by itself: above `TRY_LIFETIME`, so that
+no validation is under way then, before or after a verdict."""
+
+VERDICT_WITHIN = timedelta(minutes=5)
+"""How long an upload may be `validating` (product rule)."""
+
+GIVEN_UP_AFTER = timedelta(seconds=225)
+"""After this a validation without a verdict is given up, counted from its beginning: the sweep,
+which runs every minute, finds it before `VERDICT_WITHIN` is over."""
 
 
 @dataclass(frozen=True)
 class Upload:
     """One presigned upload and its validation; a valid one yields a video.
 
-    `tries` counts the examinations begun of the file as it is, `copies` are the keys under which
-    one that found nothing wrong was going to keep it.
+    `validating_since` is when the first examination of the file as it is was begun, `tries`
+    counts them; `copies` are the keys under which one that found nothing wrong was going to keep
+    it. `used` is set with the first activity on it and stays.
     """
 
     program_id: str
@@ -564,15 +696,28 @@ class Upload:
     video_key: str | None = None
     problems: tuple[VideoProblem, ...] = ()
     tries: int = 0
+    validating_since: datetime | None = None
     copies: frozenset[str] = frozenset()
+    used: bool = False
 
     @property
     def strays(self) -> frozenset[str]:
         """Keys of copies begun for this upload that its verdict did not choose."""
         return self.copies - {self.video_key}
 
+    def is_given_up_at(self, now: datetime) -> bool:
+        """Return whether its file has been examined for too long to wait for a verdict."""
+        since = self.validating_since
+        return since is not None and now >= since + GIVEN_UP_AFTER
+
+    def next_look(self, now: datetime, after: timedelta) -> datetime:
+        """Return when to look again: `after` from now, or when it is given up if that is sooner."""
+        if self.validating_since is None:
+            return now + after
+        return min(now + after, max(now, self.validating_since + GIVEN_UP_AFTER))
+
     def is_over_at(self, now: datetime) -> bool:
-        """Tell whether no file can come any more."""
+        """Return whether no file can come any more."""
         return now > self.form_expires_at + ARRIVAL_GRACE
 
     @property
@@ -584,7 +729,7 @@ class Upload:
         return f"videos/{self.program_id}/{self.upload_id}/{etag.strip('"')}"
 
     def status_at(self, now: datetime) -> UploadStatus:
-        """Tell the status: an upload whose file never came is expired, swept or not."""
+        """Return the status: an upload whose file never came is expired, swept or not."""
         waiting = self.state is UploadStatus.AWAITING_FILE
         if waiting and self.is_over_at(now):
             return UploadStatus.EXPIRED
@@ -616,8 +761,14 @@ def facts_from(stored: Mapping[str, Any] | None) -> VideoFacts | None:
     """Read a video's facts as they are kept."""
     if not stored:
         return None
-    flaw = stored.get("index_flaw")
-    return VideoFacts(**{**stored, "index_flaw": IndexFlaw(flaw) if flaw else None})
+    flaw = stored.get("index_defect")
+    return VideoFacts(**{**stored, "index_defect": IndexDefect(flaw) if flaw else None})
+
+
+def playback_from(stored: Mapping[str, Any]) -> Playback:
+    """Read what one process found from what it wrote for another."""
+    lists = {name: tuple(stored[name]) for name in ("lengths", "side_lengths")}
+    return Playback(**{**stored, **lists})
 
 
 def problems_from(stored: Sequence[Mapping[str, Any]] | None) -> tuple[VideoProblem, ...]:

@@ -1,148 +1,25 @@
-"""Looking into a video without fetching it whole: ranges of it, and MediaInfo over them."""
+"""What MediaInfo sees in a video, read by ranges."""
 
 import html
 import io
 import math
 import re
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from chalicelib.videos import boxes, webm
-from chalicelib.videos.model import CONTAINERS, LENGTH_TOLERANCE_SECONDS, IndexFlaw, VideoFacts
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
-    from mypy_boto3_s3 import S3Client
-
-BLOCK_BYTES = 256 * 1024
-CACHED_BLOCKS = 16
-"""4 MiB: MediaInfo goes back and forth between a file's two ends, seldom further."""
-
-
-class ObjectChanged(Exception):
-    """The object is no longer the one that was to be read: replaced or gone."""
-
-
-class RangeReader(io.RawIOBase):
-    """A seekable, read-only file over something that can fetch ranges.
-
-    `fetch(start, end)` returns the bytes from start up to, not including, end. It is asked for
-    whole blocks, for neighbouring ones at once; the last `cached_blocks` are kept. `gets` and
-    `bytes_fetched` count what it cost. Whatever `fetch` raises passes through; a fetch that
-    brings fewer bytes than asked for is an OSError.
-    """
-
-    def __init__(
-        self,
-        fetch: Callable[[int, int], bytes],
-        size_bytes: int,
-        *,
-        block_bytes: int = BLOCK_BYTES,
-        cached_blocks: int = CACHED_BLOCKS,
-    ) -> None:
-        super().__init__()
-        self.size_bytes = size_bytes
-        self.gets = 0
-        self.bytes_fetched = 0
-        self._fetch = fetch
-        self._block_bytes = block_bytes
-        self._cached_blocks = cached_blocks
-        self._cache: OrderedDict[int, bytes] = OrderedDict()
-        self._at = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self.size_bytes}[whence]
-        if base + offset < 0:
-            raise ValueError(f"negative position {base + offset}")
-        self._at = base + offset
-        return self._at
-
-    def readinto(self, buffer: "WriteableBuffer") -> int:
-        view = memoryview(buffer).cast("B")
-        wanted = max(0, min(len(view), self.size_bytes - self._at))
-        if not wanted:
-            return 0
-        first, skip = divmod(self._at, self._block_bytes)
-        last = (self._at + wanted - 1) // self._block_bytes
-        filled = 0
-        for block in self._blocks(first, last):
-            piece = block[skip : skip + wanted - filled]
-            view[filled : filled + len(piece)] = piece
-            filled += len(piece)
-            skip = 0
-        self._at += filled
-        return filled
-
-    def pieces(self, piece_bytes: int) -> Iterator[bytes]:
-        """Fetch all of it from the beginning, piece by piece, none of which is kept."""
-        for start in range(0, self.size_bytes, piece_bytes):
-            yield self._get(start, start + piece_bytes)
-
-    def _blocks(self, first: int, last: int) -> Iterator[bytes]:
-        index = first
-        while index <= last:
-            if index in self._cache:
-                self._cache.move_to_end(index)
-                yield self._cache[index]
-                index += 1
-                continue
-            stop = index + 1
-            while stop <= last and stop not in self._cache:
-                stop += 1
-            run = self._get(index * self._block_bytes, stop * self._block_bytes)
-            for offset in range(0, len(run), self._block_bytes):
-                block = run[offset : offset + self._block_bytes]
-                self._keep(index + offset // self._block_bytes, block)
-                yield block
-            index = stop
-
-    def _get(self, start: int, end: int) -> bytes:
-        end = min(end, self.size_bytes)
-        content = self._fetch(start, end)
-        self.gets += 1
-        self.bytes_fetched += len(content)
-        if len(content) != end - start:
-            raise OSError(f"asked for {end - start} bytes at {start}, got {len(content)}")
-        return content
-
-    def _keep(self, index: int, block: bytes) -> None:
-        self._cache[index] = block
-        while len(self._cache) > self._cached_blocks:
-            self._cache.popitem(last=False)
-
-
-def s3_reader(client: "S3Client", bucket: str, key: str, etag: str, size_bytes: int) -> RangeReader:
-    """Read one state of one S3 object, `size_bytes` long, by ranges.
-
-    Every request is conditional on `etag` (with or without its quotes), so all that is read is
-    of one piece; ObjectChanged is raised by the read that finds another object or none.
-    """
-    quoted = f'"{etag.strip('"')}"'
-
-    def fetch(start: int, end: int) -> bytes:
-        try:
-            answer = client.get_object(
-                Bucket=bucket, Key=key, Range=f"bytes={start}-{end - 1}", IfMatch=quoted
-            )
-            return answer["Body"].read()
-        except client.exceptions.ClientError as error:
-            if error.response["Error"]["Code"] in ("PreconditionFailed", "412", "NoSuchKey"):
-                raise ObjectChanged(f"s3://{bucket}/{key} is not {etag} any more") from error
-            raise
-
-    return RangeReader(fetch, size_bytes)
-
+from chalicelib.foundation.texts import foreign_line
+from chalicelib.videos import mp4_boxes, webm
+from chalicelib.videos.model import (
+    CODECS,
+    CONTAINERS,
+    FRAME_RATE_TOLERANCE,
+    MAX_FRAME_RATE,
+    MAX_SECONDS,
+    MIN_FRAME_RATE,
+    SOUND_OVERHANG_SECONDS,
+    IndexDefect,
+    VideoFacts,
+)
 
 # MediaInfo looks at frames until it is content, up to megabytes of dense video, though all the
 # rules need stands in the headers. What the first helping leaves open, the second may settle
@@ -164,11 +41,10 @@ _MP4_BRANDS = frozenset(
     ("isom", "mp41", "mp42", "mp71", "avc1", "dash", "msdh", "msix", "cmfc", "cmf2", "cmff", "MSNV")
 ) | frozenset(f"iso{version}" for version in "23456789abc")
 
-# Its relatives, by how their brand begins: whatever they are compatible with, they are not MP4.
+# Its relatives, by how their brand begins. Some are MP4 all the same where they say that they are
+# compatible with one: HandBrake writes M4V, Android 3GP, and both play wherever MP4 does.
 _RELATIVES = {
     "qt": "mov",
-    "3g": "3gp",
-    "M4V": "m4v",
     "M4A": "m4a",
     "M4B": "m4a",
     "M4P": "m4a",
@@ -179,21 +55,37 @@ _RELATIVES = {
     "msf": "heif",
     "avi": "avif",
 }
+_COMPATIBLE_RELATIVES = {"3g": "3gp", "M4V": "m4v"}
 
 _Track = dict[str, str]
 
+MAX_FORMAT_LENGTH = 40
+"""Of the name of a container or codec, which may be a word of the file's own."""
 
-def examine(file: webm.SeekableFile, size_bytes: int) -> VideoFacts:
-    """What MediaInfo sees in a file, whatever the file is: nonsense gives facts, no exception.
+
+def read_header(file: webm.SeekableFile, size_bytes: int) -> VideoFacts:
+    """Read the facts that MediaInfo sees in a file; nonsense gives facts, no exception.
 
     Only what reading the file raises is raised (ObjectChanged, an AWS error). It knows nothing
     of frames: media data that is missing or damaged looks whole to it.
     """
-    if flaw := boxes.index_flaw(file, size_bytes):
+    index = mp4_boxes.read_index(file, size_bytes)
+    if index.defect:
         # MediaInfo would believe the index, and be busy with it for minutes.
-        return VideoFacts(size_bytes=size_bytes, container="mp4", index_flaw=flaw)
+        return VideoFacts(size_bytes=size_bytes, container="mp4", index_defect=index.defect)
+    if webm.has_too_many_tracks(file):
+        return VideoFacts(size_bytes=size_bytes, container="webm", index_defect=IndexDefect.DAMAGED)
     file.seek(0)
     facts = _ask(file, size_bytes, _FIRST_HELPING_BYTES)
+    if index.fragmented and facts.container in CONTAINERS:
+        # Of many fragments MediaInfo sees some only, and adds up what those say.
+        return replace(facts, duration_seconds=None, frame_rate=None)
+    too_long = (facts.duration_seconds or 0) > MAX_SECONDS
+    if index.length_is_open and facts.container == "mp4" and too_long:
+        # Counted from zero, whenever its first picture comes, or endless: the second look tells.
+        return replace(facts, duration_seconds=None)
+    if facts.container == "webm":
+        facts = _without_what_webm_pretends(facts, file, size_bytes)
     if facts.container not in CONTAINERS or _settled(facts):
         return facts
     if facts.container == "mp4" or not facts.has_video:
@@ -201,13 +93,33 @@ def examine(file: webm.SeekableFile, size_bytes: int) -> VideoFacts:
     if facts.container == "webm":
         seen = webm.timing(file, size_bytes)
         if facts.has_video and seen.empty:
-            return VideoFacts(size_bytes=size_bytes, container="webm", index_flaw=IndexFlaw.MISSING)
+            return VideoFacts(
+                size_bytes=size_bytes, container="webm", index_defect=IndexDefect.MISSING
+            )
         facts = replace(
             facts,
             duration_seconds=facts.duration_seconds or seen.seconds,
             frame_rate=facts.frame_rate or seen.frame_rate,
         )
     return facts
+
+
+def _without_what_webm_pretends(
+    facts: VideoFacts, file: webm.SeekableFile, size_bytes: int
+) -> VideoFacts:
+    if (facts.duration_seconds or 0) > MAX_SECONDS:
+        # Its stated length counts from zero, whenever its first picture comes.
+        seen = webm.timing(file, size_bytes)
+        facts = replace(facts, duration_seconds=seen.seconds or facts.duration_seconds)
+    if not _is_usual(facts.frame_rate):
+        # What a track calls its default may be the unit of its times: 1,000 a second.
+        facts = replace(facts, frame_rate=None)
+    return facts
+
+
+def _is_usual(rate: float | None) -> bool:
+    least, most = MIN_FRAME_RATE - FRAME_RATE_TOLERANCE, MAX_FRAME_RATE + FRAME_RATE_TOLERANCE
+    return rate is not None and least <= rate <= most
 
 
 def _settled(facts: VideoFacts) -> bool:
@@ -278,17 +190,36 @@ def _facts(answer: str, size_bytes: int) -> VideoFacts:
     )
     if "Video" not in tracks:
         return facts
-    video = tracks["Video"][0]
-    name = video.get("Format", "")
+    video = max(tracks["Video"], key=_rank)
     width, height = _displayed(video)
     return replace(
         facts,
         has_video=True,
-        codec=_CODECS.get(name, name.lower() or None),
-        duration_seconds=_length(_number(video, "Duration"), facts.duration_seconds),
+        codec=_codec(video),
+        duration_seconds=_length(video, tracks, facts.duration_seconds),
         width=width,
         height=height,
-        frame_rate=_number(video, "FrameRate"),
+        frame_rate=_frame_rate(video),
+    )
+
+
+def _codec(video: _Track) -> str | None:
+    name = video.get("Format", "")
+    return _CODECS.get(name) or _format_name(name)
+
+
+def _format_name(name: str) -> str | None:
+    return foreign_line(name.lower(), MAX_FORMAT_LENGTH) or None
+
+
+def _rank(video: _Track) -> tuple[bool, bool, bool, float, float]:
+    """Order pictures by how likely players show them: not a thumbnail, not one switched off."""
+    return (
+        _codec(video) in CODECS,
+        _number(video, "FrameCount") != 1,
+        video.get("Default") != "No",
+        (_number(video, "Width") or 0) * (_number(video, "Height") or 0),
+        _number(video, "Duration") or 0,
     )
 
 
@@ -301,12 +232,17 @@ def _container(general: _Track) -> str | None:
     if name == "quicktime":
         return "mov"
     if name != "mpeg-4" and name.strip() != brand.lower():
-        return name or None
+        return _format_name(name)
     for beginning, relative in _RELATIVES.items():
         if brand.startswith(beginning):
             return relative
     brands = {brand, *general.get("CodecID_Compatible", "").split("/")}
-    return "mp4" if brands & _MP4_BRANDS else brand.lower() or name or None
+    if brands & _MP4_BRANDS:
+        return "mp4"
+    for beginning, relative in _COMPATIBLE_RELATIVES.items():
+        if brand.startswith(beginning):
+            return relative
+    return _format_name(brand) or _format_name(name)
 
 
 def _displayed(video: _Track) -> tuple[int | None, int | None]:
@@ -321,11 +257,28 @@ def _displayed(video: _Track) -> tuple[int | None, int | None]:
     return round(width), round(height)
 
 
-def _length(video: float | None, whole: float | None) -> float | None:
-    """How long it plays: the picture, unless something else goes on for noticeably longer."""
-    if video is None or whole is None:
-        return whole if video is None else video
-    return whole if whole - video > LENGTH_TOLERANCE_SECONDS else video
+def _length(
+    video: _Track, tracks: Mapping[str, Sequence[_Track]], whole: float | None
+) -> float | None:
+    """Return how long it plays: the picture, unless the sound goes on for noticeably longer.
+
+    Tracks that are neither have no say, though the length of the whole file covers them.
+    """
+    picture = _number(video, "Duration")
+    others = [_number(sound, "Duration") for sound in tracks.get("Audio", ())]
+    if not tracks.keys() - {"General", "Video", "Audio"}:
+        others.append(whole)
+    longest = max((each for each in others if each is not None), default=picture)
+    if picture is None or longest is None:
+        return longest
+    return longest if longest - picture > SOUND_OVERHANG_SECONDS else picture
+
+
+def _frame_rate(video: _Track) -> float | None:
+    """Return the average rate; None where it is too low only because nothing may have moved."""
+    rate, most = _number(video, "FrameRate"), _number(video, "FrameRate_Maximum")
+    least = MIN_FRAME_RATE - FRAME_RATE_TOLERANCE
+    return None if rate and most and rate < least <= most else rate
 
 
 def _number(track: _Track, name: str) -> float | None:

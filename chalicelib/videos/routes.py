@@ -4,11 +4,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from chalicelib.foundation.http import Answer, Request, Who, endpoint
+from chalicelib.foundation.http import Answer, Request, RequiredRole, endpoint
 from chalicelib.foundation.problems import ProblemCode
-from chalicelib.videos.model import UploadStatus
+from chalicelib.foundation.schemas import Schema
+from chalicelib.videos.model import TRIES, UploadStatus
 from chalicelib.videos.service import VideoService
 from chalicelib.videos.views import VideoProblemView, VideoView
 
@@ -18,39 +19,53 @@ class ContentType(StrEnum):
     WEBM = "video/webm"
 
 
-class NewUpload(BaseModel):
+class NewUpload(Schema):
     model_config = ConfigDict(extra="forbid")
 
     content_type: ContentType
 
 
-class FormView(BaseModel):
+class FormView(Schema):
     """POST the file here as multipart/form-data: these fields first, the file last as `file`."""
 
     url: str
     fields: dict[str, str]
 
 
-class UploadForm(BaseModel):
+class UploadForm(Schema):
     upload_id: str
     status: UploadStatus
     form: FormView
     expires_at: datetime
 
 
-class UploadView(BaseModel):
+class UploadView(Schema):
     upload_id: str
     status: UploadStatus
     content_type: ContentType
     created_at: datetime
+    validating_since: Annotated[
+        datetime | None,
+        Field(description="When the examination of the file began; null unless it is under way"),
+    ]
+    try_number: Annotated[
+        int | None,
+        Field(description=f"Which examination of the file this is, of up to {TRIES}, likewise"),
+    ]
     expires_at: Annotated[datetime, Field(description="Until when the form takes a file")]
     video: VideoView | None
     problems: list[VideoProblemView]
 
 
-@endpoint(Who.MANAGER, body=NewUpload, answers={201: UploadForm}, idempotent=True)
+@endpoint(
+    RequiredRole.MANAGER,
+    body=NewUpload,
+    answers={201: UploadForm},
+    problems=(ProblemCode.LIMIT_REACHED,),
+    idempotent=True,
+)
 def ask(service: VideoService, request: Request[NewUpload, None]) -> Answer:
-    """Ask for an upload: answers a form to post the file with, straight to S3."""
+    """Create an upload, and get a form to post the file to S3."""
     form = service.ask_for_upload(
         request.caller, request.body.content_type, request.correlation_id, request.made_id
     )
@@ -65,11 +80,12 @@ def ask(service: VideoService, request: Request[NewUpload, None]) -> Answer:
     )
 
 
-@endpoint(Who.MANAGER, answers={200: UploadView}, problems=(ProblemCode.NOT_FOUND,))
+@endpoint(RequiredRole.MANAGER, answers={200: UploadView}, problems=(ProblemCode.NOT_FOUND,))
 def read(service: VideoService, request: Request[None, None]) -> Answer:
-    """Read an upload: its status, what the video is, what is wrong with it."""
+    """Read an upload: status, video, problems."""
     upload = service.upload(request.caller, request.path["upload_id"])
     valid = upload.state is UploadStatus.VALID
+    validating = upload.state is UploadStatus.VALIDATING
     return Answer(
         200,
         UploadView(
@@ -77,6 +93,8 @@ def read(service: VideoService, request: Request[None, None]) -> Answer:
             status=upload.status_at(service.now()),
             content_type=ContentType(upload.content_type),
             created_at=upload.created_at,
+            validating_since=upload.validating_since if validating else None,
+            try_number=max(1, upload.tries) if validating else None,
             expires_at=upload.form_expires_at,
             video=VideoView.of(upload.video, service.preview(upload.video_key, upload.video))
             if upload.video and valid

@@ -1,8 +1,8 @@
 """From a form to a verdict: ask for an upload, validate what arrived, keep what is valid."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.foundation.aws import is_trouble_of_aws
@@ -11,14 +11,21 @@ from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.problems import not_found
+from chalicelib.foundation.quotas import Quotas, quota_reached
 from chalicelib.foundation.table import Part
 from chalicelib.videos.model import (
     DECIDED,
     FORM_LIFETIME,
     LOOK_AGAIN,
+    MAX_PREVIEWS,
     PREVIEW_LIFETIME,
+    PREVIEW_REUSE,
+    RETRY_AFTER,
     TRIES,
+    TRY_LIFETIME,
     Examination,
+    ExaminerBroken,
+    LimitExceeded,
     Preview,
     Upload,
     UploadStatus,
@@ -27,20 +34,22 @@ from chalicelib.videos.model import (
     could_not_be_examined,
     file_not_received,
     incoming_key,
+    needs_too_much_work,
+    not_examined_in_time,
     parse_incoming_key,
 )
-from chalicelib.videos.probe import ObjectChanged, RangeReader
 from chalicelib.videos.queue import ArrivalsQueue
+from chalicelib.videos.ranges import ObjectChanged, RangeReader
 from chalicelib.videos.store import (
     Overdue,
     Readable,
     UploadStore,
     VideoFiles,
-    facts_of,
-    problems_of,
 )
 
 LOOKED_AT_PER_RUN = 300
+WAITED_AT_MOST = timedelta(hours=1)
+"""No upload waits for longer: its form, the grace and the validation together are shorter."""
 
 Opener = Callable[[int], Readable]
 Examine = Callable[[RangeReader, int], Examination]
@@ -57,7 +66,7 @@ class Form:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a validation decided, and the activities that waited for it."""
+    """The verdict of a validation, and the activities that waited for it."""
 
     program_id: str
     upload_id: str
@@ -68,14 +77,40 @@ class Verdict:
     problems: tuple[VideoProblem, ...]
 
 
-class VideoShelf:
-    """Where valid videos stand, for whoever sends them on."""
+class Verdicts:
+    """Reads what validations decided, for the activities that wait for it."""
+
+    def __init__(self, store: UploadStore) -> None:
+        self._store = store
+
+    def verdict(self, program_id: str, upload_id: str) -> Verdict | None:
+        """Read the verdict on an upload; None while there is none, or no such upload: one call."""
+        try:
+            upload, waiting = self._store.waiting_activities(program_id, upload_id)
+        except LookupError:
+            return None
+        if upload.state not in DECIDED:
+            return None
+        expired = upload.state is UploadStatus.EXPIRED
+        return Verdict(
+            program_id=program_id,
+            upload_id=upload_id,
+            correlation_id=upload.correlation_id,
+            waiting_activities=waiting,
+            video=upload.video,
+            video_key=upload.video_key,
+            problems=(file_not_received(),) if expired else upload.problems,
+        )
+
+
+class VideoReader:
+    """Opens valid videos for the package that sends them on."""
 
     def __init__(self, files: VideoFiles) -> None:
         self._files = files
 
     def open_at(self, video_key: str, likely_byte: int = 0) -> Opener:
-        """Give what opens a video at any byte, at one without another call.
+        """Return a function that opens a video at any byte, at `likely_byte` without another call.
 
         Raises S3's error at once if it is not there.
         """
@@ -91,21 +126,30 @@ class VideoShelf:
 
 class VideoService:
     def __init__(
-        self, store: UploadStore, files: VideoFiles, examine: Examine, clock: Clock
+        self,
+        store: UploadStore,
+        files: VideoFiles,
+        examine: Examine,
+        clock: Clock,
+        quotas: Quotas = Quotas(),  # noqa: B008  frozen
     ) -> None:
         self._store = store
         self._files = files
         self._examine = examine
         self._clock = clock
+        self._quotas = quotas
+        self._previews: dict[str, Preview] = {}
 
     def ask_for_upload(
         self, caller: Caller, content_type: str, correlation_id: str, made_id: str | None = None
     ) -> Form:
         """Make an upload and the form to post its file with, good for `FORM_LIFETIME`.
 
-        `made_id` makes a repeated request find the upload it made before.
+        `made_id` makes a repeated request find the upload it made before. Raises the problem
+        `limit_reached` when the program's quota is used up.
         """
         now = self._clock.now()
+        self._check_quotas(caller.program_id, now)
         upload = Upload(
             program_id=caller.program_id,
             upload_id=f"upl_{made_id}" if made_id else new_id("upl", now),
@@ -120,6 +164,23 @@ class VideoService:
         form: Any = self._files.form(upload)
         return Form(upload, form["url"], form["fields"])
 
+    def _check_quotas(self, program_id: str, now: datetime) -> None:
+        """Raise the problem `limit_reached` for a program that has used up a quota: two calls."""
+        most = self._quotas.uploads_waiting
+        waiting = self._store.waiting_count(program_id, now - WAITED_AT_MOST, most)
+        if waiting >= most:
+            raise quota_reached("uploads_waiting", most, waiting)
+        kept = self._store.kept_bytes(program_id)
+        if kept >= self._quotas.video_bytes:
+            raise quota_reached("video_bytes", self._quotas.video_bytes, kept)
+
+    def use(self, upload: Upload) -> Sequence[Part]:
+        """Parts: note that an activity uses a valid video; none if one did before.
+
+        Fails (`Conflict`) if it was removed meanwhile: read the upload again then.
+        """
+        return () if upload.used else (self._store.use(upload),)
+
     def upload(self, caller: Caller, upload_id: str) -> Upload:
         """Read an upload of the caller's program. Raises the problem `not_found`."""
         upload = self._store.get(caller.program_id, upload_id)
@@ -131,36 +192,48 @@ class VideoService:
         return self._clock.now()
 
     def file_arrived(self, upload: Upload) -> bool:
-        """Tell whether the file lies in `incoming/`, its event perhaps still on the way."""
-        return self._files.arrived(upload.incoming_key) is not None
+        """Return whether the file lies in `incoming/`, its event perhaps still on the way."""
+        return self._files.arrived_file(upload.incoming_key) is not None
 
     def preview(self, video_key: str | None, facts: VideoFacts | None) -> Preview | None:
-        """Give an address to watch a valid video at, by a signature and no call; else None."""
+        """Return an address at which a valid video can be watched, signed without a call.
+
+        It is good for an hour less `PREVIEW_REUSE` at least: signing those of a feed anew takes as
+        long as all the rest of it.
+        """
         if video_key is None or facts is None:
             return None
-        url = self._files.preview(video_key, f"video/{facts.container}")
-        return Preview(url, self._clock.now() + PREVIEW_LIFETIME)
+        now = self._clock.now()
+        kept = self._previews.get(video_key)
+        if kept is None or kept.expires_at < now + PREVIEW_LIFETIME - PREVIEW_REUSE:
+            if len(self._previews) >= MAX_PREVIEWS:
+                self._previews.clear()
+            url = self._files.preview(video_key, f"video/{facts.container}")
+            kept = self._previews[video_key] = Preview(url, now + PREVIEW_LIFETIME)
+        return kept
 
-    def await_verdict(self, upload: Upload, activity_id: str) -> Part:
+    def add_waiting_activity(self, upload: Upload, activity_id: str) -> Part:
         """Part: let the verdict carry the id of an activity that waits for it.
 
         Its condition fails (`Conflict`) if the verdict has come: read the upload again then.
         """
-        return self._store.await_verdict(upload, activity_id)
+        return self._store.add_waiting_activity(upload, activity_id)
 
-    def give_up(self, key: str) -> None:
-        """Reject an upload whose examination came to no end `TRIES` times. Safe to call twice.
+    def reject_unexaminable(self, key: str) -> None:
+        """Reject an upload whose examination failed `TRIES` times. Safe to call twice.
 
-        One that was not tried so often (AWS kept its validators from it) is left to the clock.
+        An upload that was not tried so often (AWS kept its validators from it) is left to the
+        sweep.
         """
         ids = parse_incoming_key(key)
-        upload = self._store.undecided(*ids, self._later()) if ids else None
-        if upload is not None:
-            if upload.tries < TRIES:
-                logger.info("left to the clock", extra={"upload_id": upload.upload_id})
+        upload = self._store.get(*ids) if ids else None
+        if upload is not None and upload.state not in DECIDED:
+            now = self._clock.now()
+            if upload.tries < TRIES and not upload.is_given_up_at(now):
+                logger.info("left to the sweep", extra={"upload_id": upload.upload_id})
                 return
-            _give_up(self._store, upload, self._later())
-        self._files.discard(key)
+            _reject_unexamined(self._store, upload, now)
+        self._files.remove_incoming(key)
 
     def validate(self, key: str) -> None:
         """Examine the object that arrived at `key` and decide its upload.
@@ -168,38 +241,52 @@ class VideoService:
         Safe to call twice, late, or for keys nobody asked for. Raises `ObjectChanged` if another
         file was posted while this one was looked at: the event comes again and finds the new one.
         Raises `CannotExamine` if the examination came to no end: that may be tried again, however
-        the event comes about, up to `TRIES` times. What AWS did not do is no try.
+        the event comes about, up to `TRIES` times. What AWS did not do is no try, nor is what
+        a deployment is missing.
         """
         ids = parse_incoming_key(key)
-        arrived = self._files.arrived(key) if ids else None
+        arrived = self._files.arrived_file(key) if ids else None
         if ids and arrived is None:
             logger.info("file is gone")
             return
-        upload = self._store.claim(*ids, self._later()) if ids else None
+        now = self._clock.now()
+        upload = self._store.claim(*ids, now, now + TRY_LIFETIME) if ids else None
         if upload is None or arrived is None:
-            # Unknown, or decided before: what was validated lies elsewhere already.
-            self._files.discard(key)
-            logger.info("arrival not expected")
+            self._clear_unexpected(key, ids)
             return
         logger.set_correlation_id(upload.correlation_id)
         logger.append_keys(program_id=upload.program_id, upload_id=upload.upload_id)
-        if upload.tries > TRIES:
-            # Others may be at it yet, when several events come at once: the next look decides.
-            logger.info("tried often enough")
-            return
         try:
             self._decide(upload, *arrived)
         except ObjectChanged:
-            self._store.try_anew(upload)
+            now = self._clock.now()
+            self._store.restart_validation(upload, now, now + RETRY_AFTER)
             raise
+        except LimitExceeded as error:
+            self._reject(upload, needs_too_much_work(), str(error))
         except Exception as error:
-            if is_trouble_of_aws(error):
-                self._store.take_back_try(upload)
+            look_at = upload.next_look(self._clock.now(), RETRY_AFTER)
+            blameless = is_trouble_of_aws(error) or isinstance(error, ExaminerBroken)
+            self._store.schedule_retry(upload, look_at, counted=not blameless)
             raise
-        self._files.discard(key)
+        self._files.remove_incoming(key)
+
+    def _clear_unexpected(self, key: str, ids: tuple[str, str] | None) -> None:
+        """Remove an object nobody waits for: unknown, or decided and its copy lies elsewhere."""
+        upload = self._store.get(*ids) if ids else None
+        if upload is not None and upload.state not in DECIDED:
+            # Others may be at it yet, when several events come at once: the sweep decides.
+            logger.info("tried often enough", extra={"upload_id": upload.upload_id})
+            return
+        self._files.remove_incoming(key)
+        logger.info("arrival not expected")
+
+    def _reject(self, upload: Upload, problem: VideoProblem, reason: str) -> None:
+        first = self._store.decide(upload, None, (problem,), None, self._later())
+        logger.warning("upload could not be examined", extra={"reason": reason, "first": first})
 
     def _decide(self, upload: Upload, etag: str, size_bytes: int) -> None:
-        reader = self._files.reader(upload, etag, size_bytes)
+        reader = self._files.range_reader(upload, etag, size_bytes)
         examination = self._examine(reader, size_bytes)
         facts, problems = examination.facts, examination.problems
         kept = None
@@ -207,7 +294,7 @@ class VideoService:
             if not self._store.note_copy(upload, upload.key_for(etag)):
                 logger.info("decided meanwhile")
                 return
-            kept = self._files.keep(upload, etag, f"video/{facts.container}")
+            kept = self._files.copy_to_videos(upload, etag, f"video/{facts.container}")
         decided = self._store.decide(upload, facts, problems, kept, self._later())
         logger.info(
             "upload decided",
@@ -224,16 +311,19 @@ class VideoService:
         return self._clock.now() + LOOK_AGAIN
 
 
-def _give_up(store: UploadStore, upload: Upload, look_at: datetime) -> None:
+def _reject_unexamined(store: UploadStore, upload: Upload, now: datetime) -> None:
+    """Reject an upload whose examinations all failed, or took too long."""
     logger.set_correlation_id(upload.correlation_id)
-    problem = could_not_be_examined(TRIES)
-    first = store.decide(upload, None, (problem,), None, look_at)
+    problem = (
+        could_not_be_examined(upload.tries) if upload.tries >= TRIES else not_examined_in_time()
+    )
+    first = store.decide(upload, None, (problem,), None, now + LOOK_AGAIN)
     logger.warning(
         "upload could not be examined", extra={"upload_id": upload.upload_id, "first": first}
     )
 
 
-class LostAndFound:
+class StuckUploadSweeper:
     """Moves on uploads that did not by themselves, and clears up after those that did.
 
     An event that was lost, a validator that died, a form that nobody used, a copy that no verdict
@@ -241,18 +331,24 @@ class LostAndFound:
     """
 
     def __init__(
-        self, store: UploadStore, files: VideoFiles, queue: ArrivalsQueue, clock: Clock
+        self,
+        store: UploadStore,
+        files: VideoFiles,
+        queue: ArrivalsQueue,
+        clock: Clock,
+        quotas: Quotas = Quotas(),  # noqa: B008  frozen
     ) -> None:
         self._store = store
         self._files = files
         self._queue = queue
         self._clock = clock
+        self._quotas = quotas
 
-    def look_again(self) -> int:
-        """Look at what is overdue, up to `LOOKED_AT_PER_RUN`; tells how many were moved on.
+    def sweep(self) -> int:
+        """Look at overdue uploads, up to `LOOKED_AT_PER_RUN`; returns how many were moved on.
 
-        Each is first given a new time, so that one that fails keeps nobody from their turn. Raises
-        the first failure when all have had theirs.
+        Each program has its share of them. Each upload is first given a new time, so that one
+        that fails keeps none from its turn. Raises the first failure when all have had theirs.
         """
         now = self._clock.now()
         announced: list[str] = []
@@ -269,9 +365,18 @@ class LostAndFound:
             raise failures[0]
         return moved + len(announced)
 
+    def remove_unused(self) -> int:
+        """Remove valid videos that no activity uses; returns how many. A query when there are none.
+
+        The next looks remove their files.
+        """
+        now = self._clock.now()
+        due = self._store.unused(now, LOOKED_AT_PER_RUN)
+        return sum(self._store.remove_unused(each, now + LOOK_AGAIN) for each in due)
+
     def _look(self, overdue: Overdue, now: datetime, announced: list[str]) -> bool:
-        later = now + LOOK_AGAIN
-        upload = self._store.look_later(overdue, later)
+        later, soon = now + LOOK_AGAIN, now + RETRY_AFTER
+        upload = self._store.take_for_look(overdue, later, while_validating=soon)
         if upload is None:
             return False
         facts = {"upload_id": upload.upload_id, "status": upload.state.value}
@@ -279,34 +384,31 @@ class LostAndFound:
             for key in sorted(upload.strays):
                 self._files.remove_copy(key)
                 logger.info("copy removed", extra=facts)
-            self._store.finish(upload)
+            self._store.mark_cleared_up(upload, upload.created_at + self._quotas.unused_for)
             return True
         key = incoming_key(upload.program_id, upload.upload_id)
-        if self._files.arrived(key):
-            if upload.tries >= TRIES:
-                # No try lives as long as this look has waited: all of them have died.
-                _give_up(self._store, upload, later)
-            # Whoever hears of a file whose upload is decided clears it away.
+        # No try lives as long as this look has waited: those that were begun have died.
+        given_up = upload.tries >= TRIES or upload.is_given_up_at(now)
+        if self._is_there(key, in_doubt=given_up):
+            if given_up:
+                _reject_unexamined(self._store, upload, now)
+            elif upload.validating_since:
+                self._store.schedule_retry(
+                    upload, upload.next_look(now, TRY_LIFETIME), counted=True
+                )
+            # The validator removes a file whose upload is decided.
             announced.append(key)
             logger.info("file found", extra=facts)
             return False
-        return upload.is_over_at(now) and self._store.expire(upload, later, later)
+        taken_until = soon if upload.state is UploadStatus.VALIDATING else later
+        return upload.is_over_at(now) and self._store.expire(upload, taken_until, later)
 
-
-def verdict_of_change(image: Mapping[str, Any]) -> Verdict | None:
-    """Read a change of the uploads table; None while there is no verdict or nobody waits for it."""
-    decided = image.get("state") in DECIDED
-    waiting = image.get("waiting_activities")
-    if not decided or not waiting:
-        return None
-    return Verdict(
-        program_id=image["program_id"],
-        upload_id=image["upload_id"],
-        correlation_id=image["correlation_id"],
-        waiting_activities=tuple(sorted(waiting)),
-        video=facts_of(image.get("video")),
-        video_key=image.get("video_key"),
-        problems=(file_not_received(),)
-        if image["state"] == UploadStatus.EXPIRED
-        else problems_of(image.get("problems")),
-    )
+    def _is_there(self, key: str, *, in_doubt: bool) -> bool:
+        """Return whether a file lies there. If S3 does not answer: raise, or True `in_doubt`."""
+        try:
+            return self._files.arrived_file(key) is not None
+        except Exception:  # raised again, or logged: in doubt a verdict comes all the same
+            if not in_doubt:
+                raise
+            logger.exception("given up without an answer of S3")
+            return True

@@ -3,29 +3,34 @@
 `incoming/` can be written by anybody with a form, `videos/` only by a validation.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pynamodb.attributes import (
+    BooleanAttribute,
     JSONAttribute,
     NumberAttribute,
     UnicodeAttribute,
     UnicodeSetAttribute,
     UTCDateTimeAttribute,
 )
-from pynamodb.exceptions import DoesNotExist, PutError
+from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
-from chalicelib.foundation.table import Conflict, Update, bind, changed, condition_failed
+from chalicelib.audit.model import Kind, act
+from chalicelib.foundation.ids import first_id
+from chalicelib.foundation.sweeps import in_turns
+from chalicelib.foundation.table import Conflict, StampedModel, Store, Update
 from chalicelib.videos.model import (
     FORM_LIFETIME,
     MAX_SIZE_BYTES,
     PREVIEW_LIFETIME,
+    TRIES,
     Upload,
     UploadStatus,
     VideoFacts,
@@ -33,13 +38,15 @@ from chalicelib.videos.model import (
     facts_from,
     problems_from,
 )
-from chalicelib.videos.probe import ObjectChanged, RangeReader, s3_reader
+from chalicelib.videos.ranges import ObjectChanged, RangeReader, s3_reader
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
 _UNFINISHED = "unfinished"
+_UNUSED = "unused"  # in the same index: valid, and to be looked at should nobody use it
+_KEPT = "#kept"  # before all uploads
 
 
 @dataclass(frozen=True)
@@ -62,9 +69,9 @@ class UnfinishedIndex(GlobalSecondaryIndex["UploadItem"]):
     look_at = UTCDateTimeAttribute(range_key=True)
 
 
-class UploadItem(Model):
+class UploadItem(StampedModel):
     class Meta:
-        table_name = ""
+        table_name = "uploads"
 
     program_id = UnicodeAttribute(hash_key=True)
     upload_id = UnicodeAttribute(range_key=True)
@@ -79,7 +86,9 @@ class UploadItem(Model):
     problems = JSONAttribute(null=True)
     waiting_activities = UnicodeSetAttribute(null=True)
     tries = NumberAttribute(null=True)
+    validating_since = UTCDateTimeAttribute(null=True)
     copies = UnicodeSetAttribute(null=True)
+    used = BooleanAttribute(null=True)
     unfinished_in = UnicodeAttribute(null=True)
     look_at = UTCDateTimeAttribute(null=True)
     unfinished_index = UnfinishedIndex()
@@ -98,8 +107,21 @@ class UploadItem(Model):
             video_key=self.video_key,
             problems=problems_from(self.problems),
             tries=int(self.tries or 0),
+            validating_since=self.validating_since,
             copies=frozenset(self.copies or ()),
+            used=bool(self.used or self.waiting_activities),
         )
+
+
+class KeptItem(Model):
+    """How many bytes a program's valid videos take."""
+
+    class Meta:
+        table_name = "uploads"
+
+    program_id = UnicodeAttribute(hash_key=True)
+    upload_id = UnicodeAttribute(range_key=True)
+    size_bytes = NumberAttribute()
 
 
 class Readable(Protocol):
@@ -111,9 +133,76 @@ class Readable(Protocol):
 UNDECIDED = UploadItem.state.is_in(UploadStatus.AWAITING_FILE.value, UploadStatus.VALIDATING.value)
 
 
-class UploadStore:
-    def __init__(self, table_name: str) -> None:
-        bind(UploadItem, table_name)
+class UploadStore(Store):
+    MODELS = (UploadItem, KeptItem)
+
+    def waiting_count(self, program_id: str, since: datetime, most: int) -> int:
+        """Count a program's uploads asked for since an instant and not decided yet: one query."""
+        found = self._database.query(
+            UploadItem,
+            program_id,
+            UploadItem.upload_id >= first_id("upl", since),
+            filter_condition=UNDECIDED,
+            consistent_read=True,
+            attributes_to_get=["upload_id"],
+        )
+        return sum(1 for _ in islice(found, most))
+
+    def kept_bytes(self, program_id: str) -> int:
+        """Read how many bytes a program's valid videos take."""
+        try:
+            item = self._database.get(KeptItem, program_id, _KEPT, consistent_read=True)
+        except DoesNotExist:
+            return 0
+        return int(item.size_bytes)
+
+    def use(self, upload: Upload) -> Update:
+        """Part: note that an activity uses a valid video, so that it is kept.
+
+        Its condition fails (`Conflict`) if it was removed for being used by none.
+        """
+        item = UploadItem(upload.program_id, upload.upload_id)
+        return Update(
+            item, [UploadItem.used.set(True)], UploadItem.state == UploadStatus.VALID.value
+        )
+
+    def unused(self, now: datetime, count: int) -> Sequence[Overdue]:
+        """List valid uploads whose time without an activity is over, by turns."""
+        return self._due(_UNUSED, now, count)
+
+    def remove_unused(self, due: Overdue, look_at: datetime) -> bool:
+        """End a valid upload that no activity uses; False, and it is kept, if one does.
+
+        Its video is a stray from then on, which the look at `look_at` removes.
+        """
+        item = UploadItem(due.program_id, due.upload_id)
+        mine = (UploadItem.unfinished_in == _UNUSED) & (UploadItem.look_at == due.look_at)
+        if not self._database.changed(item, [UploadItem.look_at.set(look_at)], mine):
+            return False
+        upload = item.to_upload()
+        taken = (UploadItem.unfinished_in == _UNUSED) & (UploadItem.look_at == look_at)
+        if upload.used or not upload.video_key or not upload.video:
+            leave: list[Action] = [UploadItem.unfinished_in.remove(), UploadItem.look_at.remove()]
+            self._database.changed(UploadItem(due.program_id, due.upload_id), leave, taken)
+            return False
+        unused = UploadItem.used.does_not_exist() & UploadItem.waiting_activities.does_not_exist()
+        actions: list[Action] = [
+            UploadItem.state.set(UploadStatus.EXPIRED.value),
+            UploadItem.copies.add({upload.video_key}),
+            UploadItem.video_key.remove(),
+            UploadItem.unfinished_in.set(_UNFINISHED),
+            UploadItem.look_at.set(look_at),
+        ]
+        try:
+            self._database.commit(
+                [
+                    Update(UploadItem(due.program_id, due.upload_id), actions, taken & unused),
+                    _kept_part(due.program_id, -upload.video.size_bytes),
+                ]
+            )
+        except Conflict:
+            return False
+        return True
 
     def add(self, upload: Upload, look_at: datetime) -> None:
         """Put a new upload; the same one again (a retried request) has a new form to wait for."""
@@ -129,61 +218,97 @@ class UploadStore:
             unfinished_in=_UNFINISHED,
             look_at=look_at,
         )
-        try:
-            item.save(UploadItem.upload_id.does_not_exist())
-        except PutError as error:
-            if not condition_failed(error):
-                raise
+        asked = act(
+            Kind.UPLOAD_ASKED,
+            upload.program_id,
+            upload.upload_id,
+            after={"content_type": upload.content_type},
+        )
+        if not self._database.put(item, UploadItem.upload_id.does_not_exist(), asked):
             form_anew: list[Action] = [UploadItem.form_expires_at.set(upload.form_expires_at)]
             again = UploadItem(upload.program_id, upload.upload_id)
-            if not changed(again, form_anew, UNDECIDED):
+            if not self._database.changed(again, form_anew, UNDECIDED):
                 waiting = [
                     UploadItem.state.set(UploadStatus.AWAITING_FILE.value),
                     UploadItem.unfinished_in.set(_UNFINISHED),
                     UploadItem.look_at.set(look_at),
+                    UploadItem.validating_since.remove(),
+                    UploadItem.tries.set(0),
                 ]
                 expired = UploadItem.state == UploadStatus.EXPIRED.value
-                changed(again, [*form_anew, *waiting], expired)
+                self._database.changed(again, [*form_anew, *waiting], expired)
 
     def get(self, program_id: str, upload_id: str) -> Upload | None:
         try:
-            return UploadItem.get(program_id, upload_id, consistent_read=True).to_upload()
+            return self._database.get(
+                UploadItem, program_id, upload_id, consistent_read=True
+            ).to_upload()
         except DoesNotExist:
             return None
 
-    def claim(self, program_id: str, upload_id: str, look_at: datetime) -> Upload | None:
-        """Move an undecided upload to `validating`, one try more; None if unknown or decided."""
+    def waiting_activities(self, program_id: str, upload_id: str) -> tuple[Upload, tuple[str, ...]]:
+        """Read an upload and the activities that wait for its verdict. Raises `LookupError`."""
+        try:
+            item = self._database.get(UploadItem, program_id, upload_id, consistent_read=True)
+        except DoesNotExist:
+            raise LookupError(f"There is no upload {upload_id}.") from None
+        return item.to_upload(), tuple(sorted(item.waiting_activities or ()))
+
+    def claim(
+        self, program_id: str, upload_id: str, now: datetime, look_at: datetime
+    ) -> Upload | None:
+        """Begin an examination: move an undecided upload to `validating`, one try more.
+
+        The first try sets the time of the next look, later ones leave it. Returns None if the
+        upload is unknown or decided, or has had `TRIES` tries.
+        """
         item = UploadItem(program_id, upload_id)
-        claiming = [
+        validating = [
             UploadItem.state.set(UploadStatus.VALIDATING.value),
             UploadItem.tries.add(1),
+        ]
+        first = [
+            *validating,
+            UploadItem.validating_since.set(now),
             UploadItem.look_at.set(look_at),
         ]
-        return item.to_upload() if changed(item, claiming, UNDECIDED) else None
-
-    def try_anew(self, upload: Upload) -> None:
-        """Count the tries from zero: another file has its own."""
-        item = UploadItem(upload.program_id, upload.upload_id)
-        changed(item, [UploadItem.tries.set(0)], UNDECIDED)
-
-    def take_back_try(self, upload: Upload) -> None:
-        """Count a try less: nothing was found out about the file."""
-        begun = UNDECIDED & (UploadItem.tries > 0)
-        changed(UploadItem(upload.program_id, upload.upload_id), [UploadItem.tries.add(-1)], begun)
-
-    def undecided(self, program_id: str, upload_id: str, look_at: datetime) -> Upload | None:
-        """Read an undecided upload and move its next look; None if unknown or decided."""
+        if self._database.changed(
+            item, first, UNDECIDED & UploadItem.validating_since.does_not_exist()
+        ):
+            return item.to_upload()
         item = UploadItem(program_id, upload_id)
-        return (
-            item.to_upload()
-            if changed(item, [UploadItem.look_at.set(look_at)], UNDECIDED)
-            else None
+        another = UNDECIDED & (UploadItem.tries < TRIES)
+        return item.to_upload() if self._database.changed(item, validating, another) else None
+
+    def restart_validation(self, upload: Upload, now: datetime, look_at: datetime) -> None:
+        """Count tries and time from zero: another file has its own."""
+        item = UploadItem(upload.program_id, upload.upload_id)
+        restarting = [
+            UploadItem.tries.set(0),
+            UploadItem.validating_since.set(now),
+            UploadItem.look_at.set(look_at),
+        ]
+        self._database.changed(item, restarting, UNDECIDED)
+
+    def schedule_retry(self, upload: Upload, look_at: datetime, *, counted: bool) -> None:
+        """Set when a failed try is followed by another; it is taken back unless `counted`."""
+        retrying: list[Action] = [UploadItem.look_at.set(look_at)]
+        taken_back = not counted and self._database.changed(
+            UploadItem(upload.program_id, upload.upload_id),
+            [*retrying, UploadItem.tries.add(-1)],
+            UNDECIDED & (UploadItem.tries > 0),
         )
+        if not taken_back:
+            self._database.changed(
+                UploadItem(upload.program_id, upload.upload_id), retrying, UNDECIDED
+            )
 
     def note_copy(self, upload: Upload, video_key: str) -> bool:
         """Note a copy before it is made, so that none is ever lost; False if decided."""
         noting = [UploadItem.copies.add({video_key})]
-        return changed(UploadItem(upload.program_id, upload.upload_id), noting, UNDECIDED)
+        return self._database.changed(
+            UploadItem(upload.program_id, upload.upload_id), noting, UNDECIDED
+        )
 
     def decide(
         self,
@@ -207,7 +332,19 @@ class UploadStore:
             actions.append(UploadItem.video_key.set(video_key))
         if facts is not None:
             actions.append(UploadItem.video.set(asdict(facts)))
-        return changed(UploadItem(upload.program_id, upload.upload_id), actions, UNDECIDED)
+        item = UploadItem(upload.program_id, upload.upload_id)
+        if state is UploadStatus.REJECTED or facts is None:
+            return self._database.changed(item, actions, UNDECIDED)
+        try:
+            self._database.commit(
+                [
+                    Update(item, actions, UNDECIDED),
+                    _kept_part(upload.program_id, facts.size_bytes),
+                ]
+            )
+        except Conflict:
+            return False
+        return True
 
     def expire(self, upload: Upload, looked_until: datetime, look_at: datetime) -> bool:
         """End an upload whose file never came; False if one came since the look began."""
@@ -216,35 +353,59 @@ class UploadStore:
             UploadItem.look_at.set(look_at),
         ]
         untouched = UNDECIDED & (UploadItem.look_at == looked_until)
-        return changed(UploadItem(upload.program_id, upload.upload_id), ending, untouched)
+        return self._database.changed(
+            UploadItem(upload.program_id, upload.upload_id), ending, untouched
+        )
 
     def overdue(self, now: datetime, count: int) -> Sequence[Overdue]:
-        """List what has to be looked at by now, the longest overdue first: one query."""
-        found = UploadItem.unfinished_index.query(
-            _UNFINISHED, UnfinishedIndex.look_at <= now, limit=count, page_size=count
+        """List uploads to be looked at by now, each program's in turn, the longest overdue first.
+
+        One query for each megabyte of what is overdue.
+        """
+        return self._due(_UNFINISHED, now, count)
+
+    def _due(self, unfinished_in: str, now: datetime, count: int) -> Sequence[Overdue]:
+        found = self._database.query(
+            UploadItem,
+            unfinished_in,
+            UnfinishedIndex.look_at <= now,
+            index=UploadItem.unfinished_index,
         )
-        return [
+        due = (
             Overdue(each.program_id, each.upload_id, each.look_at) for each in found if each.look_at
-        ]
+        )
+        return list(islice(in_turns(due, lambda each: each.program_id, now), count))
 
-    def look_later(self, overdue: Overdue, look_at: datetime) -> Upload | None:
-        """Take an overdue upload for one look; None if another look, or its way on, was faster."""
-        item = UploadItem(overdue.program_id, overdue.upload_id)
-        moving = [UploadItem.look_at.set(look_at)]
-        taken = changed(item, moving, UploadItem.look_at == overdue.look_at)
-        return item.to_upload() if taken else None
+    def take_for_look(
+        self, overdue: Overdue, look_at: datetime, *, while_validating: datetime
+    ) -> Upload | None:
+        """Take an overdue upload for one look; None if another look, or its way on, was faster.
 
-    def finish(self, upload: Upload) -> None:
-        """Note that a decided upload is cleared up: nobody looks at it again."""
-        actions: list[Action] = [
-            UploadItem.unfinished_in.remove(),
-            UploadItem.look_at.remove(),
-            UploadItem.copies.remove(),
-        ]
+        Whatever fails from here on, the next look comes at `look_at`, or `while_validating`: an
+        upload that is being validated has little time left.
+        """
+        validating = UploadItem.state == UploadStatus.VALIDATING.value
+        untaken = UploadItem.look_at == overdue.look_at
+        for time, its_state in ((look_at, ~validating), (while_validating, validating)):
+            item = UploadItem(overdue.program_id, overdue.upload_id)
+            if self._database.changed(item, [UploadItem.look_at.set(time)], untaken & its_state):
+                return item.to_upload()
+        return None
+
+    def mark_cleared_up(self, upload: Upload, unused_at: datetime) -> None:
+        """Note that a decided upload is cleared up: nobody looks at it again.
+
+        Unless it is valid and no activity uses it yet: then somebody does at `unused_at`.
+        """
+        actions: list[Action] = [UploadItem.copies.remove()]
+        if upload.state is UploadStatus.VALID and not upload.used:
+            actions += [UploadItem.unfinished_in.set(_UNUSED), UploadItem.look_at.set(unused_at)]
+        else:
+            actions += [UploadItem.unfinished_in.remove(), UploadItem.look_at.remove()]
         item = UploadItem(upload.program_id, upload.upload_id)
-        changed(item, actions, UploadItem.unfinished_in.exists())
+        self._database.changed(item, actions, UploadItem.unfinished_in.exists())
 
-    def await_verdict(self, upload: Upload, activity_id: str) -> Update:
+    def add_waiting_activity(self, upload: Upload, activity_id: str) -> Update:
         """Part: note an activity on the upload whose verdict it waits for, if none has come yet."""
         return Update(
             UploadItem(upload.program_id, upload.upload_id),
@@ -276,8 +437,8 @@ class VideoFiles:
             ExpiresIn=int(FORM_LIFETIME.total_seconds()),
         )
 
-    def arrived(self, key: str) -> tuple[str, int] | None:
-        """Tell ETag and size in bytes of the file that arrived; None while there is none."""
+    def arrived_file(self, key: str) -> tuple[str, int] | None:
+        """Return ETag and size in bytes of the file that arrived; None while there is none."""
         try:
             head = self._s3.head_object(Bucket=self._incoming, Key=key)
         except self._s3.exceptions.ClientError as error:
@@ -286,11 +447,11 @@ class VideoFiles:
             raise
         return head["ETag"], head["ContentLength"]
 
-    def reader(self, upload: Upload, etag: str, size_bytes: int) -> RangeReader:
+    def range_reader(self, upload: Upload, etag: str, size_bytes: int) -> RangeReader:
         return s3_reader(self._s3, self._incoming, upload.incoming_key, etag, size_bytes)
 
-    def keep(self, upload: Upload, etag: str, content_type: str) -> str:
-        """Copy the very bytes that were examined to where nobody can change them; tells the key.
+    def copy_to_videos(self, upload: Upload, etag: str, content_type: str) -> str:
+        """Copy the bytes that were examined to where nobody can change them; returns the key.
 
         Raises `ObjectChanged` if another file was posted meanwhile, or none is left.
         """
@@ -340,16 +501,10 @@ class VideoFiles:
         """Ask whether the incoming bucket answers; raises if not."""
         self._s3.head_bucket(Bucket=self._incoming)
 
-    def discard(self, key: str) -> None:
+    def remove_incoming(self, key: str) -> None:
         """Remove an incoming object: decided, or never asked for."""
         self._s3.delete_object(Bucket=self._incoming, Key=key)
 
 
-def facts_of(attribute: str | None) -> VideoFacts | None:
-    """Read a video's facts as the table's stream carries them."""
-    return facts_from(json.loads(attribute)) if attribute else None
-
-
-def problems_of(attribute: str | None) -> tuple[VideoProblem, ...]:
-    """Read a video's problems as the table's stream carries them."""
-    return problems_from(json.loads(attribute)) if attribute else ()
+def _kept_part(program_id: str, size_bytes: int) -> Update:
+    return Update(KeptItem(program_id, _KEPT), [KeptItem.size_bytes.add(size_bytes)])

@@ -3,20 +3,21 @@
 from datetime import datetime
 from typing import Annotated, Self
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from chalicelib.foundation.schemas import Schema
 from chalicelib.videos.model import Preview, VideoFacts, VideoProblem, VideoProblemCode
 
 
-class VideoView(BaseModel):
+class VideoView(Schema):
     """Facts of a video, as told from its content."""
 
     container: str
     codec: str
     size_bytes: int
     duration_seconds: float
-    width: Annotated[int, Field(description="As displayed, rotation taken into account")]
-    height: Annotated[int, Field(description="As displayed, rotation taken into account")]
+    width: Annotated[int, Field(description="As displayed, with rotation applied")]
+    height: Annotated[int, Field(description="As displayed, with rotation applied")]
     frame_rate: float | None
     has_audio: bool
     preview_url: Annotated[
@@ -39,7 +40,7 @@ class VideoView(BaseModel):
         return view
 
 
-class VideoProblemView(BaseModel):
+class VideoProblemView(Schema):
     """A rule the video breaks, in words for the manager."""
 
     code: VideoProblemCode

@@ -1,13 +1,13 @@
-"""When a WebM's frames are due, read from its blocks: browsers record without saying it.
+"""Reads when a WebM's frames are due from its blocks: browsers record without saying it.
 
 A browser's recorder writes no duration, no index and no frame rate, so the truth is looked up
 where it is: in the timestamps at the beginning and in the last cluster. Only those two places
 are read. Nonsense in a file ends the reading; it never raises.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import IO, Protocol
 
 HEAD_BYTES = 1024 * 1024
 """Enough for the tracks and about a second of the densest video that the size limit allows."""
@@ -17,9 +17,20 @@ MAX_TAIL_BYTES = 16 * 1024 * 1024
 """How far from the end a last cluster is looked for, doubling from the first to this."""
 
 
+MAX_TRACKS = 64
+"""Far above what recorders write, far below what keeps a reader busy."""
+
+TRACKS_BYTES = 64 * 1024
+"""How far into a file its tracks are counted: so many as are allowed take some 10 KB."""
+
+MAX_ELEMENTS = 200_000
+"""How many elements of a file are walked: a minute of picture and sound has some 10,000 blocks."""
+
+
 class _Id:
     """Element ids as the Matroska specification (RFC 9559) has them, length marker included."""
 
+    EBML = 0x1A45DFA3
     SEGMENT = 0x18538067
     INFO = 0x1549A966
     TIMESTAMP_SCALE = 0x2AD7B1
@@ -27,6 +38,7 @@ class _Id:
     TRACK_ENTRY = 0xAE
     TRACK_NUMBER = 0xD7
     TRACK_TYPE = 0x83
+    CODEC = 0x86
     CLUSTER = 0x1F43B675
     TIMESTAMP = 0xE7
     SIMPLE_BLOCK = 0xA3
@@ -38,7 +50,7 @@ _OPENED = frozenset(
     (_Id.SEGMENT, _Id.INFO, _Id.TRACKS, _Id.TRACK_ENTRY, _Id.CLUSTER, _Id.BLOCK_GROUP)
 )
 _CLUSTER_MARK = _Id.CLUSTER.to_bytes(4)
-_VIDEO = 1  # track type
+PICTURE, SOUND = 1, 2  # types of tracks
 _INVISIBLE = 0x08  # block flag: decoded but never shown, so no frame of its own
 _LONGEST_ID, _LONGEST_INTEGER = 4, 8
 _CANDIDATES = 16  # picture data may contain a cluster's mark by chance, but hardly this often
@@ -77,12 +89,62 @@ def timing(file: SeekableFile, size_bytes: int) -> Timing:
     end = float(tail.last)
     if rate and tail.shown:
         end = max(end, max(tail.shown) + 1_000_000_000 / rate / head.scale)
-    return Timing(seconds=round((end - head.first) * head.scale / 1e9, 3), frame_rate=rate)
+    seconds = round((end - head.first) * head.scale / 1e9, 3)
+    return Timing(seconds=seconds, frame_rate=rate)
+
+
+def has_too_many_tracks(file: SeekableFile) -> bool:
+    """Return whether the head of a file names more than `MAX_TRACKS` tracks."""
+    file.seek(0)
+    head = file.read(TRACKS_BYTES) or b""
+    entries = sum(element == _Id.TRACK_ENTRY for element, _, _ in _elements(head, 0))
+    return head[:4] == _Id.EBML.to_bytes(4) and entries > MAX_TRACKS
+
+
+def codec_names(file: IO[bytes], *, without: Collection[int]) -> list[tuple[int, bytes]]:
+    """Find the names of codecs, with their places, of tracks that are not of the given types."""
+    file.seek(0)
+    head = file.read(HEAD_BYTES)
+    names: list[tuple[int, bytes]] = []
+    codec: tuple[int, bytes] | None = None
+    kind: int | None = None
+    for element, begin, end in _elements(head, 0):
+        if element == _Id.TRACK_ENTRY:
+            codec, kind = None, None
+        elif element == _Id.TRACK_TYPE:
+            kind = _integer(head, begin, end)
+        elif element == _Id.CODEC and end > begin:
+            codec = begin, head[begin:end]
+        if codec is not None and kind is not None:
+            if kind not in without:
+                names.append(codec)
+            codec = None
+    return names
+
+
+def has_second_file(file: IO[bytes], size_bytes: int) -> bool:
+    """Return whether another WebM follows in the same file: most players show the first alone."""
+    at = 0
+    for _ in range(MAX_ELEMENTS):
+        if at >= size_bytes:
+            return False
+        file.seek(at)
+        head = file.read(_LONGEST_ID + _LONGEST_INTEGER)
+        name = _variable(head, 0, marker=True)
+        size = _variable(head, name[1]) if name else None
+        if name is None or size is None:
+            return False
+        if name[0] == _Id.EBML and at:
+            return True
+        length, begin = size
+        unknown = length == (1 << 7 * (begin - name[1])) - 1
+        at += begin if unknown and name[0] in (_Id.SEGMENT, _Id.CLUSTER) else begin + length
+    return False
 
 
 @dataclass(slots=True)
 class _Blocks:
-    """What the blocks of one stretch of file say. Times are in ticks of `scale` nanoseconds."""
+    """The statements of the blocks of one stretch. Times are in ticks of `scale` nanoseconds."""
 
     scale: int = 1_000_000
     video: int | None = None
@@ -114,7 +176,7 @@ class _Blocks:
                     self._found_block(data, begin, end)
 
     def _found_track(self) -> None:
-        if self.video is None and self._type == _VIDEO:
+        if self.video is None and self._type == PICTURE:
             self.video = self._number
 
     def _found_block(self, data: bytes, begin: int, end: int) -> None:

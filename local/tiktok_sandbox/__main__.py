@@ -27,6 +27,11 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     secret.add_argument("--client-secret-env", metavar="NAME", help="variable that holds it")
     parser.add_argument("--redirect-uri", action="append", metavar="URL", help="repeatable")
     parser.add_argument("--webhook-url", metavar="URL")
+    parser.add_argument(
+        "--forget-app-urls",
+        action="store_true",
+        help="forget the app's addresses and hold webhooks until /_sandbox/app tells new ones",
+    )
     parser.add_argument("--processing-seconds", type=float, help="last byte to inbox, 0.3")
     return parser.parse_args(words)
 
@@ -51,6 +56,9 @@ def main(words: Sequence[str] | None = None) -> int:
     store = Store(arguments.state)
     try:
         _register(store, given)
+        if arguments.forget_app_urls:
+            changes = {"redirect_uris": (), "webhook_url": None, "hold_webhooks": True}
+            store.app = App.model_validate({**store.app.model_dump(), **changes})
     except ValidationError as error:
         for problem in error.errors(include_input=False, include_url=False):
             print(f"{problem['loc'][0]}: {problem['msg']}", file=sys.stderr)
@@ -65,7 +73,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _register(store: Store, given: dict[str, object]) -> None:
-    """What was given at the start counts, unless it is what was given at the last start.
+    """Apply the options of this start, except those that the last start had as well.
 
     So the app may be changed while the sandbox runs, and the change survives a restart by the
     same command.

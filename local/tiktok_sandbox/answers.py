@@ -10,7 +10,7 @@ from http import HTTPStatus
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from local.tiktok_sandbox.rules import RuleBrokenError
+from local.tiktok_sandbox.rules import RuleBrokenError, Tolerate
 from local.tiktok_sandbox.state import Store
 
 type Handler = Callable[[Request], Awaitable[Response]]
@@ -66,6 +66,11 @@ def note(
         avoidable=broken.avoidable,
         log_id=log_id_of(request),
     )
+
+
+def tolerate(store: Store, endpoint: str, request: Request) -> Tolerate:
+    """Return what writes a broken rule down that TikTok lets pass: with the status of success."""
+    return lambda broken: note(store, endpoint, request, broken, status=HTTPStatus.OK)
 
 
 def strict(store: Store, endpoint: str, handler: Handler, refuse: Refuse) -> Handler:

@@ -1,4 +1,4 @@
-"""Who calls: the access token of a request, checked as every call but OAuth checks it."""
+"""Checks the access token of a request, as every call but OAuth does."""
 
 from http import HTTPStatus
 
@@ -16,7 +16,7 @@ def caller(
     scope: str | None = None,
     per_minute: int | None = None,
 ) -> Token:
-    """The live access token: 401 if there is none or it lacks the scope, 429 over the limit."""
+    """Return the live access token: 401 without one or its scope, 429 over the limit."""
     if "access_token" in request.query_params:
         raise RuleBrokenError("token_in_header", "the access token goes into the header only")
     token = store.token(read_bearer(request.headers.get("authorization")))

@@ -56,7 +56,7 @@ class Control:
         self._faults = faults
 
     def routes(self) -> list[Route]:
-        """Where they are."""
+        """Return the routes."""
         return [
             Route("/_sandbox/health", self.health, methods=["GET"]),
             Route("/_sandbox/record", self.record, methods=["GET"]),

@@ -1,4 +1,4 @@
-"""What happens to a share without the app asking: it arrives, is posted, or loses its consent."""
+"""Moves shares on without the app: they arrive, are posted, or lose their consent."""
 
 import json
 import secrets
@@ -19,7 +19,7 @@ class Drafts:
         self._webhooks = webhooks
 
     def settle(self) -> None:
-        """Whatever finished processing by now is in the inbox, or failed."""
+        """Put shares that finished processing into the inbox, or fail them."""
         for share in self._store.shares_due():
             if share.fate is not None:
                 self._fail(share, share.fate)

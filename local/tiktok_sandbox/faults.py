@@ -23,6 +23,7 @@ from local.tiktok_sandbox.rules import FAIL_REASONS
 from local.tiktok_sandbox.state import Store
 
 ENDPOINT_OF_PATH = {
+    "/v2/auth/authorize": "authorize",
     "/v2/auth/authorize/": "authorize",
     "/v2/oauth/token/": "token",
     "/v2/oauth/revoke/": "revoke",
@@ -42,6 +43,7 @@ type Kind = Literal[
     "truncated",
     "cut",
     "wrong_content_type",
+    "told",
     "reset_after_bytes",
     "fail",
     "stuck",
@@ -67,6 +69,7 @@ class FaultRule(BaseModel):
     truncated           answers half of the JSON, as if that were all
     cut                 promises the whole answer, sends half of it and closes
     wrong_content_type  `after`: the right body as text/html; `before`: a web page
+    told                (status, `after`) says `told` in the answer's data, whatever is true
     reset_after_bytes   (upload) takes `after_bytes` of the body, then resets the connection
     fail                (processing) the share ends FAILED with `fail_reason`
     stuck               (processing) the share stays PROCESSING_UPLOAD for ever
@@ -75,7 +78,7 @@ class FaultRule(BaseModel):
     delay               (webhook) is sent `seconds` later
 
     `skip` lets that many fitting moments pass first; `times` None is for ever; `event` (webhook)
-    limits the rule to one kind of event.
+    limits the rule to one kind of event, `person` (processing) to what one person is sent.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -92,7 +95,9 @@ class FaultRule(BaseModel):
     seconds: float = Field(default=1.0, ge=0)
     after_bytes: int = Field(default=0, ge=0)
     fail_reason: str = "internal"
+    told: dict[str, str | int | None] = {}
     event: str | None = None
+    person: str | None = None
 
     @model_validator(mode="after")
     def _kind_fits_endpoint(self) -> Self:
@@ -102,12 +107,18 @@ class FaultRule(BaseModel):
             fitting = _KINDS_OF_WEBHOOK
         elif self.endpoint == "upload":
             fitting = _KINDS_OF_HTTP | {"reset_after_bytes"}
+        elif self.endpoint == "status":
+            fitting = _KINDS_OF_HTTP | {"told"}
         else:
             fitting = _KINDS_OF_HTTP
         if self.kind not in fitting:
             raise ValueError(f"{self.endpoint} knows {', '.join(sorted(fitting))}")
+        if self.kind == "told" and self.when != "after":
+            raise ValueError("only what would be answered can be told otherwise")
         if self.kind == "fail" and self.fail_reason not in FAIL_REASONS:
             raise ValueError("not a documented fail_reason")
+        if self.person is not None and self.endpoint != "processing":
+            raise ValueError("only processing knows whose video it is")
         return self
 
 
@@ -126,10 +137,14 @@ class Faults:
         self.rules = rules
         self._keep()
 
-    def take(self, endpoint: str, event: str | None = None) -> FaultRule | None:
+    def take(
+        self, endpoint: str, event: str | None = None, person: str | None = None
+    ) -> FaultRule | None:
         """The rule for this moment, used once more; None almost always."""
         for rule in self.rules:
             if rule.endpoint != endpoint or (rule.event is not None and rule.event != event):
+                continue
+            if rule.person is not None and rule.person != person:
                 continue
             if rule.times == 0:
                 continue
@@ -236,6 +251,9 @@ async def _answer(rule: FaultRule, scope: Scope, send: Send, start: Message, bod
     elif rule.kind == "malformed":
         start = {**start, "status": 200}
         body = b"<<not JSON>>"
+    elif rule.kind == "told":
+        whole = json.loads(body)
+        body = json.dumps({**whole, "data": {**whole["data"], **rule.told}}).encode()
     elif rule.kind == "truncated":
         body = body[: len(body) // 2]
     elif rule.kind == "cut":

@@ -25,6 +25,7 @@ from local.tiktok_sandbox.answers import (
     log_id_of,
     note,
     strict,
+    tolerate,
 )
 from local.tiktok_sandbox.bearer import caller
 from local.tiktok_sandbox.drafts import Drafts
@@ -45,7 +46,7 @@ class Inbox:
         self._faults = faults
 
     def routes(self) -> list[Route]:
-        """Where they are."""
+        """Return the routes."""
 
         def wrapped(endpoint: str, handler: Handler) -> Handler:
             return strict(self._store, endpoint, handler, envelope_error)
@@ -60,7 +61,7 @@ class Inbox:
     # --- init -------------------------------------------------------------------------------
 
     async def init(self, request: Request) -> Response:
-        """A publish id and an upload URL, if all is as documented and a slot is free."""
+        """Return a publish id and an upload URL, if all is as documented and a slot is free."""
         body = await request.body()
         token = None
         try:
@@ -88,7 +89,10 @@ class Inbox:
                 code="scope_not_authorized",
                 status=HTTPStatus.UNAUTHORIZED,
             )
-        plan = rules.read_init(rules.read_json(request.headers.get("content-type"), body))
+        plan = rules.read_init(
+            rules.read_json(request.headers.get("content-type"), body),
+            tolerate(self._store, "init", request),
+        )
         if self._store.inbox_full(token.person):
             raise RuleBrokenError(
                 "pending_shares",
@@ -102,7 +106,7 @@ class Inbox:
     # --- bytes ------------------------------------------------------------------------------
 
     async def upload(self, request: Request) -> Response:
-        """One chunk: streamed to disk, hashed on its way."""
+        """Take one chunk: it is streamed to disk and hashed on its way."""
         try:
             share = self._share_of(request)
             given = rules.read_upload_headers(request.headers)
@@ -122,13 +126,7 @@ class Inbox:
             asked.get("upload_id", ""), asked.get("upload_token", "")
         )
         if share is None or share.status == FAILED:
-            raise RuleBrokenError(
-                "upload_known",
-                "no such upload" if share is None else "this upload has failed",
-                code="upload_not_found",
-                status=HTTPStatus.NOT_FOUND,
-                avoidable=share is None,
-            )
+            raise _unknown_upload(share)
         if share.url_expires_at <= self._store.now():
             raise RuleBrokenError(
                 "upload_url_fresh",
@@ -167,6 +165,8 @@ class Inbox:
     def _current(self, share: Share, given: UploadHeaders) -> Share:
         """The share as it is after the chunk came in: another connection may have been faster."""
         share = self._store.share(share.publish_id)
+        if share.status == FAILED:  # the consent ended while the bytes came in
+            raise _unknown_upload(share)
         rules.check_upload_range(given, share.plan, share.uploaded_bytes, self._so_far(share))
         return share
 
@@ -194,7 +194,7 @@ class Inbox:
             )
             note(self._store, "upload", request, told)
         due_at: float | None = self._store.now() + self._store.app.processing_seconds
-        fault = self._faults.take("processing")
+        fault = self._faults.take("processing", person=share.person)
         if fault is not None and fault.kind == "fail":
             fate = fault.fail_reason
         elif fault is not None and fault.kind == "slow" and due_at is not None:
@@ -219,7 +219,7 @@ class Inbox:
     # --- status -----------------------------------------------------------------------------
 
     async def status(self, request: Request) -> Response:
-        """Where a share stands."""
+        """Return the status of a share."""
         body = await request.body()
         token = caller(
             self._store,
@@ -229,8 +229,11 @@ class Inbox:
             per_minute=rules.STATUS_FETCHES_PER_MINUTE,
         )
         asked = rules.read_json(request.headers.get("content-type"), body)
-        if set(asked) != {"publish_id"} or not isinstance(asked["publish_id"], str):
-            raise RuleBrokenError("status_body", "the body is a publish_id and nothing else")
+        if not isinstance(asked.get("publish_id"), str):
+            raise RuleBrokenError("status_body", "the body is a publish_id")
+        if set(asked) != {"publish_id"}:
+            only = RuleBrokenError("only_publish_id", "the body is a publish_id and nothing else")
+            note(self._store, "status", request, only, status=HTTPStatus.OK)
         self._drafts.settle()
         publish_id = asked["publish_id"]
         share = self._store.find_share(publish_id)
@@ -253,6 +256,16 @@ class Inbox:
         if share.status == POSTED:
             told["publicaly_available_post_id"] = json.loads(share.post_ids)
         return envelope(told, log_id_of(request))
+
+
+def _unknown_upload(share: Share | None) -> RuleBrokenError:
+    return RuleBrokenError(
+        "upload_known",
+        "no such upload" if share is None else "this upload has failed",
+        code="upload_not_found",
+        status=HTTPStatus.NOT_FOUND,
+        avoidable=share is None,
+    )
 
 
 async def _drain(request: Request) -> None:

@@ -11,6 +11,9 @@ from local.tiktok_sandbox.state import FAILED, IN_INBOX, POSTED, Person, Share
 
 SCOPE_WORDS = {
     "user.info.basic": "Read your profile info (open id, avatar, display name)",
+    "user.info.profile": "Read your additional profile info (bio, profile link, username)",
+    "user.info.stats": "Read your profile engagement statistics",
+    "video.list": "Read your public videos on TikTok",
     "video.upload": "Share content to your account as a draft",
     "video.publish": "Post content to TikTok",
 }
@@ -86,7 +89,7 @@ def inbox_path(name: str) -> str:
 def consent_page(
     *, action: str, scopes: Iterable[str], people: Sequence[Person], chosen: str | None
 ) -> HTMLResponse:
-    """Asks a person who they are and what the app may do."""
+    """Return the page that asks a person who they are and what the app may do."""
     first = chosen or (people[0].name if people else None)
     choices = "".join(
         f"<label><input type=radio name=person value='{escape(person.name)}'"
@@ -114,7 +117,7 @@ def consent_page(
 
 
 def people_page(people: Sequence[Person]) -> HTMLResponse:
-    """Whose inboxes there are."""
+    """Return the page that lists people."""
     links = "".join(
         f"<p><a href='{escape(inbox_path(person.name))}'>{escape(person.display_name)}</a></p>"
         for person in people
@@ -126,7 +129,7 @@ def people_page(people: Sequence[Person]) -> HTMLResponse:
 def inbox_page(
     person: Person, shares: Sequence[Share], granted: Sequence[str] | None
 ) -> HTMLResponse:
-    """A person's inbox: staged videos to watch and post."""
+    """Return a person's inbox: staged videos to watch and post."""
     here = escape(inbox_path(person.name))
     cards = "".join(_share_card(here, share) for share in shares if share.status in STATUS_WORDS)
     empty = "<div class=card><p>Nothing here yet.</p><p class=soft>Videos an app sends you wait "

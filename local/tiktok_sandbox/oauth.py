@@ -6,8 +6,6 @@ if new), `scopes` (once per granted scope, or comma-separated) and `decision`, `
 `cancel`. The answer is the redirect back to the app.
 """
 
-import hashlib
-import hmac
 from collections.abc import Sequence
 from http import HTTPStatus
 from urllib.parse import parse_qsl, quote, urlencode
@@ -26,33 +24,37 @@ from local.tiktok_sandbox.answers import (
     log_id_of,
     note,
     strict,
+    tolerate,
 )
 from local.tiktok_sandbox.bearer import caller
 from local.tiktok_sandbox.drafts import APP_REVOKED, Drafts
 from local.tiktok_sandbox.names import check_name
-from local.tiktok_sandbox.rules import Consent, RuleBrokenError
+from local.tiktok_sandbox.rules import Consent, RuleBrokenError, Tolerate
 from local.tiktok_sandbox.state import Store
 
+AUTHORIZE = "/v2/auth/authorize/"
 COOKIE = "tiktok_sandbox_session"
 
 
 class OAuth:
-    """The consent page, the token and revoke endpoints, and who a token belongs to."""
+    """The consent page, the token and revoke endpoints, and user info."""
 
     def __init__(self, store: Store, drafts: Drafts) -> None:
         self._store = store
         self._drafts = drafts
 
     def routes(self) -> list[Route]:
-        """Where they are."""
+        """Return the routes."""
 
         def flat(endpoint: str, handler: Handler) -> Handler:
             return strict(self._store, endpoint, handler, flat_error)
 
         info = strict(self._store, "user_info", self.user_info, envelope_error)
         return [
-            Route("/v2/auth/authorize/", self.authorize, methods=["GET"]),
-            Route("/v2/auth/authorize/", self.decide, methods=["POST"]),
+            Route(AUTHORIZE, self.authorize, methods=["GET"]),
+            Route(AUTHORIZE, self.decide, methods=["POST"]),
+            Route(AUTHORIZE.rstrip("/"), self.authorize, methods=["GET"]),
+            Route(AUTHORIZE.rstrip("/"), self.decide, methods=["POST"]),
             Route("/v2/oauth/token/", flat("token", self.token), methods=["POST"]),
             Route("/v2/oauth/revoke/", flat("revoke", self.revoke), methods=["POST"]),
             Route("/v2/user/info/", info, methods=["GET"]),
@@ -61,7 +63,7 @@ class OAuth:
     # --- the consent page -------------------------------------------------------------------
 
     async def authorize(self, request: Request) -> Response:
-        """The consent page; or straight back, if this browser's person consented already."""
+        """Show the consent page, or lead straight back a person who consented before."""
         consent = self._read(request)
         if isinstance(consent, Response):
             return consent
@@ -71,14 +73,14 @@ class OAuth:
             if granted is not None and set(consent.scopes) <= set(granted):
                 return self._back_with_code(consent, person, consent.scopes)
         return markup.consent_page(
-            action=f"{request.url.path}?{request.url.query}",
+            action=f"{AUTHORIZE}?{request.url.query}",
             scopes=consent.scopes,
             people=self._store.people(),
             chosen=person,
         )
 
     async def decide(self, request: Request) -> Response:
-        """What the person pressed."""
+        """Apply what the person decided."""
         consent = self._read(request)
         if isinstance(consent, Response):
             return consent
@@ -106,13 +108,21 @@ class OAuth:
         return response
 
     def _read(self, request: Request) -> Consent | Response:
-        """The request, or its refusal: as a page while the way back is not sure, then by it."""
+        """Read the request, or refuse it: on a page while the way back is not sure, else by it."""
         app = self._store.app
+        allow = tolerate(self._store, "authorize", request)
+        if request.url.path != AUTHORIZE:
+            allow(RuleBrokenError("trailing_slash", f"the address ends with {AUTHORIZE}"))
         try:
             asked = rules.read_pairs(request.query_params.multi_items())
             rules.check_return_address(
-                asked, client_key=app.client_key, redirect_uris=app.redirect_uris
+                asked,
+                client_key=app.client_key,
+                redirect_uris=app.redirect_uris,
+                tolerate=allow,
             )
+            if app.pkce_required:
+                rules.check_challenge_given(asked)
         except RuleBrokenError as broken:
             note(self._store, "authorize", request, broken, status=HTTPStatus.BAD_REQUEST)
             return markup.problem_page(broken.code, broken.detail)
@@ -134,18 +144,17 @@ class OAuth:
     # --- tokens -----------------------------------------------------------------------------
 
     async def token(self, request: Request) -> Response:
-        """A code or a refresh token for a new pair."""
-        form = await self._client_form(request)
+        """Exchange a code or a refresh token for a new pair."""
+        allow = tolerate(self._store, "token", request)
+        form = await self._client_form(request, allow)
         grant_type = rules.require(form, "grant_type")
         if grant_type == "authorization_code":
-            return self._exchange(form)
+            return self._exchange(form, allow)
         if grant_type == "refresh_token":
             return self._refresh(form)
-        raise rules.bad_request(
-            "grant_type_known", "grant_type is authorization_code or refresh_token"
-        )
+        raise rules.unknown_grant_type()
 
-    def _exchange(self, form: dict[str, str]) -> Response:
+    def _exchange(self, form: dict[str, str], allow: Tolerate) -> Response:
         given, redirect_uri = rules.require(form, "code"), rules.require(form, "redirect_uri")
         code = self._store.code(given)
         if code is None:
@@ -158,12 +167,7 @@ class OAuth:
             raise rules.bad_grant("code_of_this_app", "the code belongs to another app")
         if code.redirect_uri != redirect_uri:
             raise rules.bad_grant("redirect_uri_same", "not the redirect_uri of the code")
-        if code.challenge is not None:
-            verifier = rules.require(form, "code_verifier")
-            if not hmac.compare_digest(
-                hashlib.sha256(verifier.encode()).hexdigest(), code.challenge
-            ):
-                raise rules.bad_grant("code_verifier_right", "code_verifier does not fit")
+        rules.check_verifier(form, code.challenge, allow)
         self._store.use_code(code)
         return self._new_pair(code.person, code.scopes)
 
@@ -202,8 +206,8 @@ class OAuth:
         )
 
     async def revoke(self, request: Request) -> Response:
-        """The app gives the consent back."""
-        form = await self._client_form(request)
+        """Revoke the consent, as the app."""
+        form = await self._client_form(request, tolerate(self._store, "revoke", request))
         token = self._store.token(rules.require(form, "token"))
         if token is None or token.client_key != self._store.app.client_key:
             raise rules.bad_grant("revoked_token_known", "no such token")
@@ -214,19 +218,20 @@ class OAuth:
         self._drafts.remove_access(token.person, APP_REVOKED)
         return JSONResponse({}, headers=NO_STORE)
 
-    async def _client_form(self, request: Request) -> dict[str, str]:
+    async def _client_form(self, request: Request, allow: Tolerate) -> dict[str, str]:
         return rules.read_client_form(
             content_type=request.headers.get("content-type", ""),
             query=request.url.query,
             body=await request.body(),
             client_key=self._store.app.client_key,
             client_secret=self._store.app.client_secret,
+            tolerate=allow,
         )
 
     # --- user info --------------------------------------------------------------------------
 
     async def user_info(self, request: Request) -> Response:
-        """The asked-for fields of the token's person."""
+        """Return the requested fields of the token's person."""
         token = caller(self._store, request, "user_info")
         fields = rules.check_fields(request.query_params.get("fields"), token.scopes.split(","))
         person = self._store.add_person(token.person)
@@ -236,12 +241,18 @@ class OAuth:
             "union_id": f"union{person.open_id}",
             "display_name": person.display_name,
             "username": person.name,
+            "profile_deep_link": f"{request.base_url}inbox/{quote(person.name, safe='')}",
+            "bio_description": "",
+            "follower_count": 0,
+            "following_count": 0,
+            "likes_count": 0,
+            "video_count": self._store.posted_videos(person.name),
             "avatar_url": picture,
             "avatar_url_100": picture,
             "avatar_large_url": picture,
             "is_verified": False,
         }
-        user = {field: known.get(field) for field in fields}
+        user = {field: known[field] for field in fields}
         return envelope({"user": user}, log_id_of(request))
 
 

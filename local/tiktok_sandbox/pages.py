@@ -18,14 +18,14 @@ from local.tiktok_sandbox.state import Share, Store
 
 
 class Pages:
-    """What a person sees and presses."""
+    """The pages of a person: their inbox and its buttons."""
 
     def __init__(self, store: Store, drafts: Drafts) -> None:
         self._store = store
         self._drafts = drafts
 
     def routes(self) -> list[Route]:
-        """Where they are."""
+        """Return the routes."""
         one = "/inbox/{person}/{publish_id}"
         return [
             Route("/", self.people, methods=["GET"]),
@@ -38,15 +38,15 @@ class Pages:
         ]
 
     async def people(self, _request: Request) -> Response:
-        """Whose inboxes there are."""
+        """List the people and their inboxes."""
         return markup.people_page(self._store.people())
 
     async def avatar(self, request: Request) -> Response:
-        """A person's picture."""
+        """Return a person's picture."""
         return markup.avatar(request.path_params["person"])
 
     async def inbox(self, request: Request) -> Response:
-        """A person's inbox."""
+        """Return a person's inbox."""
         person = self._store.person(request.path_params["person"])
         if person is None:
             return _nothing()
@@ -55,14 +55,14 @@ class Pages:
         return markup.inbox_page(person, shares, self._store.granted(person.name))
 
     async def video(self, request: Request) -> Response:
-        """The bytes that were uploaded; a browser may ask for ranges."""
+        """Return the uploaded bytes; a browser may ask for ranges."""
         share = self._share(request)
         if share is None or not share.completed_uploads:
             return _nothing()
         return FileResponse(self._store.video_file(share), media_type=share.content_type)
 
     async def post(self, request: Request) -> Response:
-        """The person posts the draft."""
+        """Post the draft, as its person."""
         form = dict(parse_qsl((await request.body()).decode(errors="replace")))
         self._drafts.settle()
         share = self._share(request)
@@ -75,7 +75,7 @@ class Pages:
         return _to_inbox(request)
 
     async def hide(self, request: Request) -> Response:
-        """The person makes the post private again."""
+        """Make the post private again, as its person."""
         share = self._share(request)
         if share is None:
             return _nothing()

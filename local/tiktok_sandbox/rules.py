@@ -3,11 +3,16 @@
 Where the documents leave room, the stricter reading is taken, so that a client the sandbox
 accepts is accepted by every reading. A megabyte is such a place: a chunk is at least 5 MiB but
 at most 64 million bytes here.
+
+What TikTok lets pass although it is not documented (an extra field, a missing slash) is not
+refused: it goes to `tolerate`, which records it as a broken rule, so that tests can be strict.
 """
 
+import hashlib
+import hmac
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import ip_address
@@ -72,6 +77,20 @@ FAIL_REASONS = frozenset(
 )
 
 _CONTENT_RANGE = re.compile(r"bytes (0|[1-9][0-9]*)-(0|[1-9][0-9]*)/([1-9][0-9]*)")
+_FORM_FIELDS = frozenset(
+    {
+        "client_id",  # has a rule of its own
+        "client_key",
+        "client_secret",
+        "code",
+        "code_verifier",
+        "grant_type",
+        "redirect_uri",
+        "refresh_token",
+        "token",
+    }
+)
+_CODE_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 _HEX_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -102,9 +121,12 @@ class RuleBrokenError(Exception):
         self.headers = dict(headers or {})
 
 
+type Tolerate = Callable[[RuleBrokenError], None]
+
+
 @dataclass(frozen=True)
 class ChunkPlan:
-    """How an upload is cut: `total_chunk_count` chunks, the remainder riding on the last."""
+    """A cut of an upload: `total_chunk_count` chunks, the remainder rides on the last."""
 
     video_size: int
     chunk_size: int
@@ -130,7 +152,7 @@ class UploadHeaders:
 
 @dataclass(frozen=True)
 class Consent:
-    """What an app asks a person for at the authorize address."""
+    """A request for a consent, as an app sends it to the authorize address."""
 
     redirect_uri: str
     state: str
@@ -155,7 +177,7 @@ def is_loopback(host: str | None) -> bool:
 
 
 def check_registered_url(url: str, *, what: str, plain: bool = True) -> None:
-    """An address in the app's registration: absolute https; http on loopback only.
+    """Check an address of the app's registration: absolute https; http on loopback only.
 
     With `plain` it may have neither query nor fragment. Raises ValueError.
     """
@@ -183,7 +205,7 @@ def _oauth(
 
 
 def read_pairs(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """Parameters as a mapping; a parameter given twice is refused."""
+    """Return parameters as a mapping; refuse a parameter that is given twice."""
     found: dict[str, str] = {}
     for name, value in pairs:
         if name in found:
@@ -192,12 +214,26 @@ def read_pairs(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
     return found
 
 
+def _check_client_key(given: Mapping[str, str], tolerate: Tolerate) -> None:
+    """OAuth libraries send `client_id`, some beside `client_key`: TikTok reads only the latter."""
+    if "client_id" in given:
+        broken = _oauth("client_key_not_client_id", "the parameter is called client_key")
+        if not given.get("client_key"):
+            raise broken
+        tolerate(broken)
+
+
 def check_return_address(
-    asked: Mapping[str, str], *, client_key: str, redirect_uris: Sequence[str]
+    asked: Mapping[str, str],
+    *,
+    client_key: str,
+    redirect_uris: Sequence[str],
+    tolerate: Tolerate,
 ) -> None:
-    """What must be right before a browser may be sent back: client, redirect address, state."""
-    if "client_id" in asked:
-        raise _oauth("client_key_not_client_id", "the parameter is called client_key")
+    """Check what a browser cannot be sent back without: client, redirect address, state."""
+    _check_client_key(asked, tolerate)
+    if "client_secret" in asked:
+        tolerate(_oauth("no_secret_in_address", "a browser must never see the client secret"))
     if not client_key or asked.get("client_key") != client_key:
         raise _oauth("client_key_known", "client_key is missing or unknown", "invalid_client")
     uri = asked.get("redirect_uri", "")
@@ -211,10 +247,24 @@ def check_return_address(
         raise _oauth("state_required", "state is missing")
 
 
+def check_challenge_given(asked: Mapping[str, str]) -> None:
+    """Check for the challenge that an app registered for desktop or mobile must send.
+
+    Met in the field: "correct the following and try again: code_challenge".
+    """
+    if not asked.get("code_challenge"):
+        raise _oauth("pkce_required", "code_challenge is missing: this app is registered with PKCE")
+
+
 def read_consent(asked: Mapping[str, str], *, app_scopes: Sequence[str]) -> Consent:
-    """The rest of an authorize request; what is wrong here is told to the redirect address."""
-    if asked.get("response_type") != "code":
-        raise _oauth("response_type_code", "response_type must be code")
+    """Read the rest of an authorize request; its faults are sent to the redirect address."""
+    response_type = asked.get("response_type")
+    if not response_type:
+        raise _oauth("response_type_required", "response_type is missing")
+    if response_type != "code":
+        raise _oauth(
+            "response_type_code", "response_type must be code", "unsupported_response_type"
+        )
     scopes = asked.get("scope", "")
     if not scopes:
         raise _oauth("scope_required", "scope is missing", "invalid_scope")
@@ -226,7 +276,7 @@ def read_consent(asked: Mapping[str, str], *, app_scopes: Sequence[str]) -> Cons
         raise _oauth("scope_known", "a scope this app does not have", "invalid_scope")
     if asked.get("disable_auto_auth", "0") not in {"0", "1"}:
         raise _oauth("disable_auto_auth_value", "disable_auto_auth is 0 or 1")
-    challenge = asked.get("code_challenge")
+    challenge = asked.get("code_challenge") or None
     if challenge is not None:
         if asked.get("code_challenge_method") != "S256":
             raise _oauth("code_challenge_method", "code_challenge_method must be S256")
@@ -242,9 +292,15 @@ def read_consent(asked: Mapping[str, str], *, app_scopes: Sequence[str]) -> Cons
 
 
 def read_client_form(
-    *, content_type: str, query: str, body: bytes, client_key: str, client_secret: str
+    *,
+    content_type: str,
+    query: str,
+    body: bytes,
+    client_key: str,
+    client_secret: str,
+    tolerate: Tolerate,
 ) -> dict[str, str]:
-    """The form of the token and revoke endpoints, with the client's own credentials checked."""
+    """Read the form of the token and revoke endpoints, and check the client's credentials."""
     if content_type.split(";", maxsplit=1)[0].strip().lower() != FORM_CONTENT_TYPE:
         raise _oauth("form_encoded", f"Content-Type must be {FORM_CONTENT_TYPE}")
     if query:
@@ -256,8 +312,9 @@ def read_client_form(
     except ValueError as error:
         raise _oauth("form_encoded", "the body is not a form") from error
     form = read_pairs(pairs)
-    if "client_id" in form:
-        raise _oauth("client_key_not_client_id", "the parameter is called client_key")
+    _check_client_key(form, tolerate)
+    for name in sorted(set(form) - _FORM_FIELDS):
+        tolerate(_oauth("form_fields_known", f"{name[:40]} is no parameter of this endpoint"))
     for name in ("client_key", "client_secret"):
         if not form.get(name):
             raise _oauth(f"{name}_required", f"{name} is missing")
@@ -269,7 +326,7 @@ def read_client_form(
 
 
 def require(form: Mapping[str, str], name: str) -> str:
-    """A parameter that must be there."""
+    """Return a parameter that must be there."""
     value = form.get(name)
     if not value:
         raise _oauth(f"{name}_required", f"{name} is missing")
@@ -277,20 +334,45 @@ def require(form: Mapping[str, str], name: str) -> str:
 
 
 def bad_grant(rule: str, detail: str, *, avoidable: bool = True) -> RuleBrokenError:
-    """A code or token that is not good for what was asked."""
+    """Return the error for a code or token that does not serve."""
     return _oauth(rule, detail, "invalid_grant", avoidable=avoidable)
 
 
-def bad_request(rule: str, detail: str) -> RuleBrokenError:
-    """An OAuth request that makes no sense."""
-    return _oauth(rule, detail)
+def unknown_grant_type() -> RuleBrokenError:
+    """Return the error for a `grant_type` that TikTok does not have."""
+    return _oauth(
+        "grant_type_known",
+        "grant_type is authorization_code or refresh_token",
+        "unsupported_grant_type",
+    )
+
+
+def check_verifier(form: Mapping[str, str], challenge: str | None, tolerate: Tolerate) -> None:
+    """Check that the verifier hashes to the challenge of its code, in hex."""
+    verifier = form.get("code_verifier", "")
+    if challenge is None:
+        if verifier:
+            tolerate(
+                _oauth("verifier_without_challenge", "no code_challenge was sent for this code")
+            )
+        return
+    if not verifier:
+        raise bad_verifier("code_verifier_required")
+    digest = hashlib.sha256(verifier.encode()).hexdigest()
+    if not _CODE_VERIFIER.fullmatch(verifier) or not hmac.compare_digest(digest, challenge):
+        raise bad_verifier("code_verifier_right")
+
+
+def bad_verifier(rule: str) -> RuleBrokenError:
+    """Return the error for a missing or wrong verifier, as met in the field."""
+    return _oauth(rule, "Code verifier or code challenge is invalid")
 
 
 # --- calls with a bearer token -------------------------------------------------------------
 
 
 def read_bearer(header: str | None) -> str:
-    """The access token of an Authorization header."""
+    """Return the access token of an Authorization header."""
     scheme, _, token = (header or "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise RuleBrokenError(
@@ -322,7 +404,7 @@ def check_fields(fields: str | None, granted: Sequence[str]) -> tuple[str, ...]:
 
 
 def read_json(content_type: str | None, body: bytes) -> dict[str, Any]:
-    """A JSON object under exactly the documented content type."""
+    """Read a JSON object under exactly the documented content type."""
     given = re.sub(r"\s*;\s*", "; ", (content_type or "").strip())
     if given.lower() != JSON_CONTENT_TYPE.lower():
         raise RuleBrokenError("json_content_type", f"Content-Type must be {JSON_CONTENT_TYPE}")
@@ -338,33 +420,40 @@ def read_json(content_type: str | None, body: bytes) -> dict[str, Any]:
 # --- inbox init ----------------------------------------------------------------------------
 
 
-def read_init(body: Mapping[str, Any]) -> ChunkPlan:
-    """The body of an inbox init: `source_info` and nothing else, FILE_UPLOAD with a legal plan."""
+def read_init(body: Mapping[str, Any], tolerate: Tolerate) -> ChunkPlan:
+    """Read the body of an inbox init: `source_info`, FILE_UPLOAD with a legal plan.
+
+    TikTok ignores whatever else is there, such as the `post_info` of a direct post.
+    """
     if set(body) - {"source_info"}:
-        raise RuleBrokenError(
-            "only_source_info", "the inbox takes source_info only: no caption, no privacy"
+        tolerate(
+            RuleBrokenError(
+                "only_source_info", "the inbox takes source_info only: no caption, no privacy"
+            )
         )
     source = body.get("source_info")
     if not isinstance(source, dict):
         raise RuleBrokenError("source_info_required", "source_info is missing or not an object")
     kind = source.get("source")
     if kind == "PULL_FROM_URL":
-        _check_pull(source)
+        _check_pull(source, tolerate)
     if kind != "FILE_UPLOAD":
         raise RuleBrokenError("source_known", "source is FILE_UPLOAD or PULL_FROM_URL")
     numbers = ("video_size", "chunk_size", "total_chunk_count")
     if set(source) - {"source", *numbers}:
-        raise RuleBrokenError("source_info_fields", "source_info has a field it does not know")
+        tolerate(RuleBrokenError("source_info_fields", "source_info has a field it does not know"))
     for name in numbers:
         if type(source.get(name)) is not int or source[name] < 1:
             raise RuleBrokenError("whole_numbers", f"{name} must be a whole number from 1")
     return check_chunk_plan(source["video_size"], source["chunk_size"], source["total_chunk_count"])
 
 
-def _check_pull(source: Mapping[str, Any]) -> None:
+def _check_pull(source: Mapping[str, Any], tolerate: Tolerate) -> None:
     url = source.get("video_url")
-    if set(source) != {"source", "video_url"} or not isinstance(url, str):
-        raise RuleBrokenError("pull_fields", "PULL_FROM_URL takes video_url and nothing else")
+    if not isinstance(url, str):
+        raise RuleBrokenError("pull_url_required", "PULL_FROM_URL takes a video_url")
+    if set(source) != {"source", "video_url"}:
+        tolerate(RuleBrokenError("pull_fields", "PULL_FROM_URL takes video_url and nothing else"))
     if not url.startswith("https://"):
         raise RuleBrokenError("pull_https", "video_url must be https")
     raise RuleBrokenError(
@@ -376,9 +465,11 @@ def _check_pull(source: Mapping[str, Any]) -> None:
 
 
 def check_chunk_plan(video_size: int, chunk_size: int, total_chunk_count: int) -> ChunkPlan:
-    """Every documented rule about cutting a video into chunks.
+    """Check every documented rule about cutting a video into chunks.
 
-    That the last chunk has at most 128 MB follows: it is less than two chunks of 64 MB.
+    A video under 5 MB goes whole, in a chunk of its own size. One up to 64 MB may go whole
+    likewise, or in the one chunk that floor(video_size / chunk_size) gives. That the last chunk
+    has at most 128 MB follows: it is less than two chunks of 64 MB.
     """
 
     def broken(rule: str, detail: str) -> RuleBrokenError:
@@ -386,14 +477,16 @@ def check_chunk_plan(video_size: int, chunk_size: int, total_chunk_count: int) -
 
     if total_chunk_count > MAX_CHUNKS:
         raise broken("chunk_count_limit", f"at most {MAX_CHUNKS} chunks")
-    if total_chunk_count == 1:
-        if chunk_size != video_size:
-            raise broken("one_chunk_is_all", "with one chunk chunk_size must equal video_size")
-        if video_size > MAX_CHUNK_BYTES:
-            raise broken("large_in_several", f"over {MAX_CHUNK_BYTES} bytes in several chunks")
-        return ChunkPlan(video_size, chunk_size, 1)
-    if video_size < ONE_PIECE_BELOW_BYTES:
+    if video_size < ONE_PIECE_BELOW_BYTES and total_chunk_count > 1:
         raise broken("small_in_one", f"under {ONE_PIECE_BELOW_BYTES} bytes in one piece")
+    if video_size < ONE_PIECE_BELOW_BYTES and chunk_size != video_size:
+        raise broken(
+            "one_chunk_is_all", f"under {ONE_PIECE_BELOW_BYTES} bytes chunk_size is video_size"
+        )
+    if total_chunk_count == 1 and video_size > MAX_CHUNK_BYTES:
+        raise broken("large_in_several", f"over {MAX_CHUNK_BYTES} bytes in several chunks")
+    if total_chunk_count == 1 and chunk_size == video_size:
+        return ChunkPlan(video_size, chunk_size, 1)
     if chunk_size < MIN_CHUNK_BYTES:
         raise broken("chunk_too_small", f"a chunk has at least {MIN_CHUNK_BYTES} bytes")
     if chunk_size > MAX_CHUNK_BYTES:
@@ -407,7 +500,7 @@ def check_chunk_plan(video_size: int, chunk_size: int, total_chunk_count: int) -
 
 
 def read_upload_headers(headers: Mapping[str, str]) -> UploadHeaders:
-    """The headers of a PUT to an upload URL: 400 if any is missing, malformed or contradicting."""
+    """Read the headers of a PUT: 400 if any is missing, malformed or contradicts another."""
     if "authorization" in headers:
         raise RuleBrokenError(
             "upload_without_authorization", "no Authorization header goes to the upload URL"
@@ -431,7 +524,10 @@ def read_upload_headers(headers: Mapping[str, str]) -> UploadHeaders:
 def check_upload_range(
     given: UploadHeaders, plan: ChunkPlan, uploaded: int, answer: Mapping[str, str]
 ) -> None:
-    """The range against what is already there: 416, with `answer` saying how much that is."""
+    """Check the range against what is there already: 416, and `answer` says how much that is.
+
+    A wrong TOTAL is a malformed header, whatever is there: 400.
+    """
 
     def broken(rule: str, detail: str) -> RuleBrokenError:
         return RuleBrokenError(
@@ -443,7 +539,9 @@ def check_upload_range(
         )
 
     if given.total != plan.video_size:
-        raise broken("upload_total_is_video_size", "TOTAL is not the video_size of the init")
+        raise RuleBrokenError(
+            "upload_total_is_video_size", "TOTAL is not the video_size of the init"
+        )
     if uploaded == plan.video_size:
         raise broken("upload_only_once", "all bytes are already there")
     if given.first != uploaded:
@@ -453,7 +551,7 @@ def check_upload_range(
 
 
 def container_of(head: bytes) -> str | None:
-    """The content type the first bytes of a file speak of, or None for neither MP4 nor WebM."""
+    """Return the content type that a file begins like, or None for neither MP4 nor WebM."""
     if head[4:8] == b"ftyp":
         return "video/mp4"
     if head[:4] == b"\x1a\x45\xdf\xa3":

@@ -19,13 +19,26 @@ class App(BaseModel):
     client_secret: str = Field(default="", repr=False)
     redirect_uris: tuple[str, ...] = ()
     webhook_url: str | None = None
-    scopes: tuple[str, ...] = ("user.info.basic", "video.upload", "video.publish")
+    # All that TikTok documents for Login Kit, Content Posting and Display; an app asks for less.
+    scopes: tuple[str, ...] = (
+        "user.info.basic",
+        "user.info.profile",
+        "user.info.stats",
+        "video.list",
+        "video.upload",
+        "video.publish",
+    )
+    # Is the app registered for desktop or mobile, where each consent needs a code_challenge?
+    pkce_required: bool = False
 
     access_token_seconds: float = Field(default=2 * HOUR_SECONDS, gt=0)
     refresh_token_seconds: float = Field(default=180 * DAY_SECONDS, gt=0)
     code_seconds: float = Field(default=300, gt=0)
     # From the last byte until the video waits in the inbox.
     processing_seconds: float = Field(default=0.3, ge=0)
+
+    # Webhooks wait, as long as nobody knows where the app is.
+    hold_webhooks: bool = False
 
     # Does an init whose bytes never came use up one of the five slots? Unknown, so: yes.
     empty_inits_count: bool = True

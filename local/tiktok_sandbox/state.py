@@ -1,4 +1,4 @@
-"""What the sandbox remembers, in one SQLite file and a folder of uploaded bytes.
+"""The sandbox's memory: one SQLite file and a folder of uploaded bytes.
 
 Everything happens on the server's one event loop, so a method here is never interrupted by
 another. Codes, tokens and upload tokens are kept as SHA-256 only. Times are Unix seconds of the
@@ -81,7 +81,7 @@ DELETE FROM kept WHERE name IN ('faults', 'clock');
 
 
 def hashed(secret: str) -> str:
-    """What is kept of a code, token or cookie."""
+    """Return the digest that is stored of a code, token or cookie."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
@@ -155,7 +155,7 @@ class Share:
 
     @property
     def plan(self) -> ChunkPlan:
-        """How its bytes were announced."""
+        """Return how its bytes were announced."""
         return ChunkPlan(self.video_size, self.chunk_size, self.total_chunk_count)
 
 
@@ -269,7 +269,7 @@ class Store:
         return cookie
 
     def logged_in(self, cookie: str) -> str | None:
-        """Whose browser this is."""
+        """Return the person who is logged in with this cookie."""
         rows = self._rows("SELECT person FROM sessions WHERE cookie = ?", hashed(cookie))
         return str(rows[0]["person"]) if rows else None
 
@@ -461,6 +461,10 @@ class Store:
             )
         ]
 
+    def posted_videos(self, person: str) -> int:
+        """Return the number of videos that the person has posted."""
+        return sum(share.status == POSTED for share in self.shares_of(person))
+
     def shares_due(self) -> list[Share]:
         """Shares whose processing is over."""
         return [
@@ -468,7 +472,7 @@ class Store:
         ]
 
     def video_file(self, share: Share) -> Path:
-        """Where the uploaded bytes are."""
+        """Return the file of the uploaded bytes."""
         return self.videos / share.upload_id
 
     def note_bytes(self, share: Share, uploaded: int, content_type: str) -> None:
@@ -621,7 +625,7 @@ class Store:
     def note_attempt(
         self, webhook: Webhook, attempts: str, *, signed_at: int, due_at: float | None, state: str
     ) -> None:
-        """How sending it went."""
+        """Record an attempt to send it."""
         self._run(
             "UPDATE webhooks SET attempts = ?, signed_at = ?, due_at = ?, state = ? WHERE id = ?",
             attempts,

@@ -63,7 +63,7 @@ class Webhooks:
         fault = self._faults.take("webhook", event)
         due_at: float | None = self._store.now()
         state = "pending"
-        if app.webhook_url is None:
+        if app.webhook_url is None and not app.hold_webhooks:
             due_at, state = None, "no_address"
         elif fault is not None and fault.kind == "drop":
             due_at, state = None, "dropped"
@@ -77,6 +77,8 @@ class Webhooks:
 
     def send_due(self) -> None:
         """Start sending whatever is due and not under way already."""
+        if self._store.app.hold_webhooks:
+            return
         for webhook in self._store.webhooks_due():
             if len(self._under_way) >= SENDERS:
                 return

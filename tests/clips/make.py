@@ -242,6 +242,55 @@ def widest() -> None:
     clip("widest.mp4", H264, sound=False, size="4096x540", seconds=3)
 
 
+def _uhd_ten_bit(name: str, encoding: str) -> None:
+    options = ["-c:v", "libx265", "-preset", "fast", "-crf", "44", "-pix_fmt", "yuv420p10le"]
+    fixed = f"log-level=error:pools=none:frame-threads=1:keyint=36:min-keyint=36:{encoding}"
+    options += ["-tag:v", "hvc1", "-x265-params", fixed]
+    clip(name, options, picture=STILL, sound=False, size="2160x3840", seconds=3)
+
+
+def uhd_phone() -> None:
+    """As phones encode it: each picture leans on the one before."""
+    _uhd_ten_bit("uhd_phone.mp4", "ref=1:bframes=0:open-gop=0")
+
+
+def uhd_editor() -> None:
+    """As editors encode it: pictures lean on many others, before and after them."""
+    _uhd_ten_bit("uhd_editor.mp4", "ref=5:bframes=8:b-adapt=0")
+
+
+def _huge(name: str, options: list[str], size: str = "4096x2304") -> None:
+    """Encode pictures of which a decoder cannot hold many in a hundred megabytes."""
+    fixed = ["-g", "24", "-b:v", "0", "-crf", "44", *options]
+    clip(name, fixed, picture=STILL, sound=False, size=size, seconds=3.2)
+
+
+_MANY_REFERENCES = (
+    "log-level=error:pools=none:frame-threads=1:ref=6:bframes=8:b-adapt=0:rc-lookahead=9"
+)
+_X265 = ["-c:v", "libx265", "-preset", "ultrafast", "-tag:v", "hvc1", "-x265-params"]
+_X264 = ["-c:v", "libx264", "-preset", "veryfast", "-refs", "5", "-bf", "3"]
+_X264 += ["-x264-params", "open-gop=1:b-pyramid=normal:keyint=24"]
+_VPX = ["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8"]
+
+
+def huge() -> None:
+    open_groups = f"{_MANY_REFERENCES}:keyint=24:min-keyint=24"
+    _huge("huge_hevc_ten_bit.mp4", [*_X265, open_groups, "-pix_fmt", "yuv420p10le"])
+    _huge("huge_hevc_422.mp4", [*_X265, open_groups, "-pix_fmt", "yuv422p10le"])
+    _huge("huge_hevc_square.mp4", [*_X265, open_groups, "-pix_fmt", "yuv420p"], "4096x4096")
+    _huge("huge_h264_ten_bit.mp4", [*_X264, "-pix_fmt", "yuv420p10le"])
+    _huge("huge_h264_422.mp4", [*_X264, "-pix_fmt", "yuv422p10le"])
+    _huge("huge_vp9_ten_bit.mp4", [*_VPX, "-pix_fmt", "yuv420p10le"])
+
+
+def many_references() -> None:
+    """Full HD that needs more memory than 4K as phones record it."""
+    options = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "44", "-pix_fmt", "yuv420p10le"]
+    options += ["-g", "30", "-bf", "8", "-x264-params", "ref=16:open-gop=1:b-pyramid=normal"]
+    clip("many_references.mp4", options, sound=False, size="1080x1920", seconds=3.2)
+
+
 def too_wide() -> None:
     clip("too_wide.mp4", H264, sound=False, size="4112x540", seconds=3)
 
@@ -381,6 +430,10 @@ CLIPS: tuple[Callable[[], None], ...] = (
     square,
     full_hd,
     widest,
+    uhd_phone,
+    uhd_editor,
+    huge,
+    many_references,
     too_wide,
     small_webm,
     vp9_in_mp4,

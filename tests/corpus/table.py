@@ -22,19 +22,19 @@ def table(verdicts: Sequence[Verdict]) -> str:
         codes = ", ".join(f"`{code}`" for code in each.problems) or "valid"
         cost = f"{_cost(each, each.gets)} | {_cost(each, each.bytes_fetched)}"
         lines.append(
-            f"| `{each.fixture.name}` | {each.fixture.what} | {codes} | {_eye(each)} "
+            f"| `{each.fixture.name}` | {each.fixture.what} | {codes} | {_look(each)} "
             f"| {each.size_bytes:,} | {cost} |"
         )
     return "\n".join(lines) + "\n"
 
 
-def _eye(verdict: Verdict) -> str:
-    return verdict.eye if verdict.problems else "both"
+def _look(verdict: Verdict) -> str:
+    return verdict.look if verdict.problems else "both"
 
 
 def _cost(verdict: Verdict, amount: int) -> str:
     """How far a look came that was broken off depends on the machine."""
-    return "" if verdict.eye == "neither" else f"{amount:,}"
+    return "" if verdict.look == "neither" else f"{amount:,}"
 
 
 def with_table(page: str, new: str) -> str:

@@ -22,7 +22,7 @@ from botocore.credentials import Credentials
 from local.surroundings import ACCESS_KEY, REGION, SECRET_KEY
 
 if TYPE_CHECKING:
-    from tests.e2e.backstage import Backstage
+    from tests.e2e.deployed_stack import DeployedStack
 
 PAGE = 50
 MARKING_CALL = "GetParameter"
@@ -64,10 +64,10 @@ class Grant:
         )
 
 
-def mark_beginning(backstage: "Backstage") -> str:
+def mark_beginning(deployed: "DeployedStack") -> str:
     """Make a call that can be told from all others; answers its mark."""
     mark = f"/greenroom-tests/{secrets.token_hex(8)}"
-    ssm = backstage.client("ssm")
+    ssm = deployed.client("ssm")
     try:
         ssm.get_parameter(Name=mark)
     except ssm.exceptions.ParameterNotFound:
@@ -75,12 +75,12 @@ def mark_beginning(backstage: "Backstage") -> str:
     raise AssertionError(f"There is a parameter {mark}.")
 
 
-def recorded(backstage: "Backstage", **attribute: str) -> list[dict[str, Any]]:
+def recorded(deployed: "DeployedStack", **attribute: str) -> list[dict[str, Any]]:
     """All recorded events with this attribute. The answer has no pages, so time makes them."""
     events: dict[str, dict[str, Any]] = {}
     until = time.time() + 60
     while True:
-        page = _lookup(backstage.endpoint_url, until, attribute)
+        page = _lookup(deployed.endpoint_url, until, attribute)
         fresh = [event for event in page if event["EventId"] not in events]
         if not fresh:
             return list(events.values())
@@ -151,6 +151,9 @@ def _actions(event: Mapping[str, Any], account: str) -> Iterator[tuple[str, str]
         resource = next((parameters[name] for name in names if parameters.get(name)), "?")
         if service == "sqs":
             resource = f"arn:aws:sqs:{REGION}:{account}:{resource.rpartition('/')[2]}"
+        elif service == "events":
+            bus = parameters["Entries"][0]["EventBusName"]
+            resource = f"arn:aws:events:{REGION}:{account}:event-bus/{bus}"
         elif service == "cognito-idp":
             resource = f"arn:aws:cognito-idp:{REGION}:{account}:userpool/{resource}"
         yield f"{service}:{name.removesuffix('Batch')}", resource

@@ -9,14 +9,14 @@ import pytest
 from local import stack as stacks
 from local.home import Home
 from local.stack import RunningStack
-from tests.e2e.backstage import Backstage, Program, add_person, create_program
 from tests.e2e.calls import mark_beginning
-from tests.e2e.crew import Crew, gather
+from tests.e2e.deployed_stack import DeployedStack, Program, add_person, create_program
 from tests.e2e.people import Api, Witness
+from tests.e2e.tiktok_members import TikTokMembers, gather
 
 HERE = Path(__file__).parent
 LOOKS_BACK = "test_zz_"
-CREW = 48
+TIKTOK_MEMBERS = 70
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -43,7 +43,8 @@ def stack(
         yield running
         return
     home = Home(tmp_path_factory.mktemp("stack"))
-    supervisor = stacks.start_in_background(home, ("--record-calls", "--throwaway"))
+    options = ("--record-calls", "--throwaway", "--without-console")
+    supervisor = stacks.start_in_background(home, options)
     try:
         yield stacks.wait_until_ready(home, supervisor)
     finally:
@@ -51,8 +52,8 @@ def stack(
 
 
 @pytest.fixture(scope="session")
-def backstage(stack: RunningStack) -> Backstage:
-    return Backstage(stack)
+def deployed(stack: RunningStack) -> DeployedStack:
+    return DeployedStack(stack)
 
 
 @pytest.fixture(scope="session")
@@ -61,9 +62,9 @@ def witness(stack: RunningStack) -> Witness:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def beginning(backstage: Backstage) -> str:
+def beginning(deployed: DeployedStack) -> str:
     """A mark among the recorded calls: everything after it belongs to this run."""
-    return mark_beginning(backstage)
+    return mark_beginning(deployed)
 
 
 def known(api: Api) -> Api:
@@ -89,18 +90,18 @@ def member(stack: RunningStack, witness: Witness) -> Api:
 
 
 @pytest.fixture(scope="session")
-def berlin(backstage: Backstage, witness: Witness) -> Program:
+def berlin(deployed: DeployedStack, witness: Witness) -> Program:
     """A second program in the same deployment; its people live in Berlin."""
-    program = create_program(backstage, witness, "Europe/Berlin")
+    program = create_program(deployed, witness, "Europe/Berlin")
     known(program.manager)
     known(program.member)
     return program
 
 
 @pytest.fixture(scope="session")
-def stranger(backstage: Backstage, witness: Witness) -> Api:
+def stranger(deployed: DeployedStack, witness: Witness) -> Api:
     """Somebody who can sign in and whom no program invited."""
-    return Api.of(backstage.stack, witness, add_person(backstage, "stranger@nowhere.example"))
+    return Api.of(deployed.stack, witness, add_person(deployed, "stranger@nowhere.example"))
 
 
 @pytest.fixture(scope="session")
@@ -119,17 +120,17 @@ def rejected_upload(manager: Api, clips: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def crew(backstage: Backstage, witness: Witness) -> Crew:
+def tiktok_members(deployed: DeployedStack, witness: Witness) -> TikTokMembers:
     """A third program, whose members send videos to TikTok."""
-    crew = gather(backstage, witness, CREW)
-    known(crew.manager)
-    return crew
+    tiktok_members = gather(deployed, witness, TIKTOK_MEMBERS)
+    known(tiktok_members.manager)
+    return tiktok_members
 
 
 @pytest.fixture(scope="session")
-def valid(crew: Crew, clips: Path) -> str:
-    """The id of a valid upload of the crew's program."""
-    return str(crew.manager.upload(clips / "demo.mp4")["upload_id"])
+def valid(tiktok_members: TikTokMembers, clips: Path) -> str:
+    """The id of a valid upload of the tiktok_members's program."""
+    return str(tiktok_members.manager.upload(clips / "demo.mp4")["upload_id"])
 
 
 @pytest.fixture

@@ -54,6 +54,11 @@ class Operation:
     def manager_only(self) -> bool:
         return (403, "manager_only") in self.codes
 
+    @property
+    def of_members(self) -> bool:
+        """Whether only people who belong to a program may call it."""
+        return (403, "not_a_member") in self.codes
+
     def matches(self, method: str, path: str) -> bool:
         wanted, given = self.path.split("/"), path.split("/")
         return (

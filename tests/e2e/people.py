@@ -1,22 +1,29 @@
 """The people of a program as HTTP clients: each answer they get is held against openapi.json."""
 
 import json as jsons
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+import boto3
 import requests
 
 from local.stack import Person, RunningStack
+from local.surroundings import ACCESS_KEY, REGION, SECRET_KEY
 from tests.e2e.contract import Contract
 from tests.e2e.waiting import wait_for
 
+if TYPE_CHECKING:
+    from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
+
 TIMEOUT_SECONDS = 60
 UNDECIDED = ("awaiting_file", "validating")
-_COGNITO = "AWSCognitoIdentityProviderService"
+_GUESS = 12  # characters: shorter ones are words, which logs may hold
 _SECRET_FIELDS = ("policy", "x-amz-signature", "x-amz-security-token")
 
 
@@ -44,6 +51,25 @@ class Witness:
         for name, part in zip(("payload", "signature"), token.split(".")[1:], strict=False):
             if len(part) >= 32:
                 self.secrets.add(Secret(f"{name} of {kind}", part))
+
+    def keep_session(self, sent: bytes | None, answered: Any, cookies: str) -> None:
+        """Keep what a sign-in sent and got."""
+        try:
+            asked = jsons.loads(sent or b"{}")
+        except ValueError:
+            asked = {}  # sent broken on purpose, and so without a password
+        if not isinstance(asked, dict):
+            asked = {}
+        told = answered if isinstance(answered, dict) else {}
+        for name, kind in (("password", "password"), ("new_password", "password")):
+            if len(str(asked.get(name, ""))) >= _GUESS:
+                self.secrets.add(Secret(kind, asked[name]))
+        if told.get("id_token"):
+            self.keep_token("ID token", told["id_token"])
+        if told.get("challenge"):
+            self.secrets.add(Secret("challenge", told["challenge"]))
+        for name, value in re.findall(r"greenroom-(session|device)=([^;, ]+)", cookies):
+            self.secrets.add(Secret(f"{name} cookie", value))
 
     def keep_form(self, fields: Mapping[str, str]) -> None:
         for name in _SECRET_FIELDS:
@@ -88,55 +114,29 @@ class Tokens:
 
 
 def sign_in(stack: RunningStack, witness: Witness, email: str, password: str) -> Tokens:
-    """Sign in as any client does: Cognito's InitiateAuth, signed with nothing."""
-    return _tokens(witness, _begin(stack, witness, email, password))
-
-
-def sign_in_first(
-    stack: RunningStack, witness: Witness, email: str, mailed: str, chosen: str
-) -> Tokens:
-    """Sign in with the password that was mailed, and choose one's own."""
-    begun = _begin(stack, witness, email, mailed)
-    assert begun.get("ChallengeName") == "NEW_PASSWORD_REQUIRED", begun
-    witness.secrets.add(Secret("password", chosen))
-    answers = {"USERNAME": email, "NEW_PASSWORD": chosen}
-    done = _ask(
-        stack,
-        "RespondToAuthChallenge",
-        ChallengeName=begun["ChallengeName"],
-        Session=begun["Session"],
-        ChallengeResponses=answers,
-    )
-    return _tokens(witness, done)
-
-
-def _begin(stack: RunningStack, witness: Witness, email: str, password: str) -> dict[str, Any]:
+    """Sign in as only the owner's credentials may: it has the access token too, and no limits."""
     witness.secrets.add(Secret("password", password))
-    parameters = {"USERNAME": email, "PASSWORD": password}
-    return _ask(stack, "InitiateAuth", AuthFlow="USER_PASSWORD_AUTH", AuthParameters=parameters)
-
-
-def _ask(stack: RunningStack, action: str, **parameters: Any) -> dict[str, Any]:
-    answer = requests.post(
-        stack.identity["endpoint_url"],
-        headers={
-            "X-Amz-Target": f"{_COGNITO}.{action}",
-            "Content-Type": "application/x-amz-json-1.1",
-        },
-        json={"ClientId": stack.identity["client_id"], **parameters},
-        timeout=TIMEOUT_SECONDS,
-    )
-    assert answer.ok, f"{action}: {answer.text}"
-    told: dict[str, Any] = answer.json()
-    return told
-
-
-def _tokens(witness: Witness, told: Mapping[str, Any]) -> Tokens:
-    result = told["AuthenticationResult"]
+    result = _user_pool(str(stack.content["aws"]["endpoint_url"])).admin_initiate_auth(
+        UserPoolId=stack.identity["user_pool_id"],
+        ClientId=stack.identity["client_id"],
+        AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+        AuthParameters={"USERNAME": email, "PASSWORD": password},
+    )["AuthenticationResult"]
     witness.keep_token("ID token", result["IdToken"])
     witness.keep_token("access token", result["AccessToken"])
     witness.secrets.add(Secret("refresh token", result["RefreshToken"]))
     return Tokens(result["IdToken"], result["AccessToken"])
+
+
+@cache
+def _user_pool(endpoint_url: str) -> "CognitoIdentityProviderClient":
+    return boto3.client(
+        "cognito-idp",
+        endpoint_url=endpoint_url,
+        region_name=REGION,
+        aws_access_key_id=ACCESS_KEY,
+        aws_secret_access_key=SECRET_KEY,
+    )
 
 
 @dataclass(frozen=True)
@@ -196,6 +196,8 @@ class Api:
         for found in (content, content.get("form") if isinstance(content, dict) else None):
             if isinstance(found, dict) and isinstance(found.get("fields"), dict):
                 self.witness.keep_form(found["fields"])
+        if path.startswith("/session"):
+            self.witness.keep_session(body, content, got.headers.get("Set-Cookie", ""))
         answer = Answer(got.status_code, content, got.content, got.headers)
         content_type = got.headers.get("Content-Type", "")
         self.witness.contract.check(operation, answer.status, content_type, content)

@@ -1,5 +1,6 @@
 """Activities edited, tried, dismissed, duplicated and put away over HTTP, and all it may answer."""
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -7,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.backstage import Backstage, Program
-from tests.e2e.crew import Crew, Sender
+from tests.e2e.deployed_stack import DeployedStack, Program
 from tests.e2e.people import Api, new_key, without_previews
 from tests.e2e.test_lifecycle import in_seconds
+from tests.e2e.tiktok_members import Sender, TikTokMembers
 
 NOWHERE = "act_01hzzzzzzzzzzzzzzzzzzzzzzz"
 PROBLEMS: list[tuple[str, Any, dict[str, str], tuple[int, str]]] = [
@@ -21,13 +22,13 @@ PROBLEMS: list[tuple[str, Any, dict[str, str], tuple[int, str]]] = [
 
 
 @pytest.fixture(scope="module")
-def private(crew: Crew, backstage: Backstage) -> dict[str, str]:
-    """A private channel and a campaign of the crew's program."""
+def private(tiktok_members: TikTokMembers, deployed: DeployedStack) -> dict[str, str]:
+    """A private channel and a campaign of the tiktok_members's program."""
     named = {"channel_id": "chn_1", "campaign_id": "cam_1"}
     for kind in ("channel", "campaign"):
-        backstage.table("ProgramsTable").put_item(
+        deployed.table("ProgramsTable").put_item(
             Item={
-                "program_id": crew.program_id,
+                "program_id": tiktok_members.program_id,
                 "item": f"{kind}#{named[f'{kind}_id']}",
                 f"{kind}_id": named[f"{kind}_id"],
                 "name": kind,
@@ -40,16 +41,16 @@ def private(crew: Crew, backstage: Backstage) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def sender(crew: Crew) -> Sender:
-    return crew.one().connected()
+def sender(tiktok_members: TikTokMembers) -> Sender:
+    return tiktok_members.one().connected()
 
 
 @pytest.fixture(scope="module")
-def chief(crew: Crew, backstage: Backstage) -> Sender:
+def chief(tiktok_members: TikTokMembers, deployed: DeployedStack) -> Sender:
     """A member who has been made a manager."""
-    sender = crew.one()
-    backstage.table("ProgramsTable").update_item(
-        Key={"program_id": crew.program_id, "item": f"member#{sender.member_id}"},
+    sender = tiktok_members.one()
+    deployed.table("ProgramsTable").update_item(
+        Key={"program_id": tiktok_members.program_id, "item": f"member#{sender.member_id}"},
         UpdateExpression="SET #role = :manager",
         ExpressionAttributeNames={"#role": "role"},
         ExpressionAttributeValues={":manager": "manager"},
@@ -58,9 +59,9 @@ def chief(crew: Crew, backstage: Backstage) -> Sender:
 
 
 def test_a_manager_edits_what_they_saw_and_members_see_it(
-    crew: Crew, sender: Sender, valid: str, private: dict[str, str]
+    tiktok_members: TikTokMembers, sender: Sender, valid: str, private: dict[str, str]
 ) -> None:
-    manager = crew.manager
+    manager = tiktok_members.manager
     made = manager.create(valid, points=1, network="tiktok_video")
     path = f"/activities/{made['activity_id']}"
     changes = {
@@ -120,11 +121,13 @@ def test_of_managers_editing_at_one_moment_one_has_their_way_and_the_others_are_
 
 
 def test_what_is_for_a_private_channel_is_not_there_for_anybody_else(
-    crew: Crew, sender: Sender, valid: str, private: dict[str, str]
+    tiktok_members: TikTokMembers, sender: Sender, valid: str, private: dict[str, str]
 ) -> None:
-    made = crew.manager.create(valid, channel_ids=[private["channel_id"]])
-    assert crew.manager.activity(made["activity_id"])["channel_ids"] == [private["channel_id"]]
-    for api in (sender.api, crew.manager):
+    made = tiktok_members.manager.create(valid, channel_ids=[private["channel_id"]])
+    assert tiktok_members.manager.activity(made["activity_id"])["channel_ids"] == [
+        private["channel_id"]
+    ]
+    for api in (sender.api, tiktok_members.manager):
         assert made["activity_id"] not in api.feed()
         for method, path in (
             ("GET", "/feed/{}"),
@@ -140,9 +143,9 @@ def test_what_is_for_a_private_channel_is_not_there_for_anybody_else(
 
 
 def test_a_member_dismisses_an_activity_and_takes_that_back(
-    crew: Crew, sender: Sender, valid: str
+    tiktok_members: TikTokMembers, sender: Sender, valid: str
 ) -> None:
-    activity = crew.activity(valid)
+    activity = tiktok_members.activity(valid)
     for _ in range(2):
         assert sender.api.post(f"/activities/{activity}/dismiss").status == 204
         assert activity not in sender.api.feed()
@@ -153,9 +156,9 @@ def test_a_member_dismisses_an_activity_and_takes_that_back(
 
 
 def test_a_manager_tries_what_is_scheduled_and_it_lands_in_their_inbox_and_nowhere_else(
-    crew: Crew, chief: Sender, backstage: Backstage, valid: str
+    tiktok_members: TikTokMembers, chief: Sender, deployed: DeployedStack, valid: str
 ) -> None:
-    activity = crew.activity(valid, starts_at=in_seconds(3600), captions=["Hi"])
+    activity = tiktok_members.activity(valid, starts_at=in_seconds(3600), captions=["Hi"])
     path, key = f"/activities/{activity}/try", new_key()
     refused = chief.api.post(path)
     assert refused.problem == (409, "tiktok_account_required")
@@ -165,7 +168,7 @@ def test_a_manager_tries_what_is_scheduled_and_it_lands_in_their_inbox_and_nowhe
     tried = chief.api.post(path, key=key)
     assert tried.status == 202
     assert chief.api.post(path, key=key).raw == tried.raw
-    assert goes_on(backstage, chief.api, path, None, key=key, made=tried.body["performance_id"])
+    assert goes_on(deployed, chief.api, path, None, key=key, made=tried.body["performance_id"])
     staged = chief.reaches(tried.body["performance_id"], "staged")
     assert (staged["try"], staged["points"], staged["caption"]) == (
         True,
@@ -173,19 +176,19 @@ def test_a_manager_tries_what_is_scheduled_and_it_lands_in_their_inbox_and_nowhe
         tried.body["caption"],
     )
     assert chief.points() == (0, 0)
-    owner = f"{crew.program_id}/{chief.member_id}"
+    owner = f"{tiktok_members.program_id}/{chief.member_id}"
     for table in ("MarksTable", "PointsTable"):
-        assert not [each for each in backstage.items(table) if each["owner"] == owner]
+        assert not [each for each in deployed.items(table) if each["owner"] == owner]
     assert chief.api.post(path, key="a b").problem == (422, "invalid_request")
-    other = f"/activities/{crew.activity(valid)}/try"
+    other = f"/activities/{tiktok_members.activity(valid)}/try"
     assert chief.api.post(other, key=key).problem == (422, "idempotency_key_reused")
-    backstage.take_places(chief.member_id, 5)
+    deployed.take_places(chief.member_id, 5)
     assert chief.api.post(other).problem == (409, "tiktok_inbox_full")
-    backstage.take_places(chief.member_id, 5, hours_ago=25)
+    deployed.take_places(chief.member_id, 5, hours_ago=25)
 
 
 def test_an_activity_runs_again_as_a_duplicate_and_goes_out_of_the_list_when_put_away(
-    manager: Api, backstage: Backstage, member: Api, valid_upload: str
+    manager: Api, deployed: DeployedStack, member: Api, valid_upload: str
 ) -> None:
     source = manager.create(valid_upload, points=3, ends_at=in_seconds(3600))
     path = f"/activities/{source['activity_id']}"
@@ -212,18 +215,18 @@ def test_an_activity_runs_again_as_a_duplicate_and_goes_out_of_the_list_when_put
     )
     assert manager.post(f"{path}/duplicate", {"points": 4}, key).raw == copy.raw
     made = copy.body["activity_id"]
-    assert goes_on(backstage, manager, f"{path}/duplicate", {"points": 4}, key=key, made=made)
+    assert goes_on(deployed, manager, f"{path}/duplicate", {"points": 4}, key=key, made=made)
     reused = manager.post(f"{path}/duplicate", {"points": 5}, key)
     assert reused.problem == (422, "idempotency_key_reused")
     assert copy.body["activity_id"] in member.feed()
 
 
 def test_a_video_is_changed_until_somebody_performed_the_activity(
-    crew: Crew, sender: Sender, valid: str, clips: Path
+    tiktok_members: TikTokMembers, sender: Sender, valid: str, clips: Path
 ) -> None:
-    manager = crew.manager
+    manager = tiktok_members.manager
     other = manager.upload(clips / "demo.webm")["upload_id"]
-    activity = crew.activity(valid)
+    activity = tiktok_members.activity(valid)
     changed = manager.patch(f"/activities/{activity}", {"version": 1, "upload_id": other})
     assert changed.body["video"]["container"] == "webm"
     sender.perform(activity)
@@ -250,18 +253,43 @@ def test_an_upload_that_is_no_video_is_refused(
 
 
 def test_what_waits_for_its_video_or_was_rejected_with_it_is_not_tried(
-    manager: Api, backstage: Backstage, valid_upload: str
+    manager: Api, deployed: DeployedStack, valid_upload: str
 ) -> None:
     activity_id = manager.create(valid_upload)["activity_id"]
     for state, code in (("processing", "activity_processing"), ("rejected", "activity_rejected")):
-        backstage.change_activity(activity_id, state=state)
+        deployed.change_activity(activity_id, state=state)
         assert manager.post(f"/activities/{activity_id}/try").problem == (409, code)
     refused = manager.post(f"/activities/{activity_id}/duplicate", {})
     assert refused.problem == (409, "activity_rejected")
     assert manager.post(f"/activities/{activity_id}/archive").status == 200
 
 
-@pytest.mark.parametrize("what", ["", "/end", "/duplicate", "/archive"])
+def test_what_was_archived_comes_back_as_ended_or_rejected_and_does_not_go_on(
+    manager: Api, deployed: DeployedStack, member: Api, valid_upload: str
+) -> None:
+    activity_id = manager.create(valid_upload, ends_at=in_seconds(3600))["activity_id"]
+    path = f"/activities/{activity_id}"
+    as_it_is = manager.post(f"{path}/unarchive", {"version": 7})
+    assert (as_it_is.status, as_it_is.body["status"]) == (200, "active")
+    archived = manager.post(f"{path}/archive").body
+    stale = manager.post(f"{path}/unarchive", {"version": 1})
+    assert stale.problem == (409, "changed_meanwhile")
+    back = manager.post(f"{path}/unarchive", {"version": archived["version"]})
+    assert (back.status, back.body["status"], back.body["archived_at"]) == (200, "ended", None)
+    assert back.body["ended_at"] == archived["ended_at"]
+    listed = manager.get("/activities", limit=100).body["items"]
+    assert activity_id in [each["activity_id"] for each in listed]
+    assert activity_id not in member.feed()
+    assert same(manager.post(f"{path}/unarchive").body, back.body)
+
+    told = {"field": "duration_seconds", "message": "It lasts 70 s.", "actual": 70, "limit": 60}
+    problems = json.dumps([{"code": "too_long", **told}])
+    deployed.change_activity(activity_id, state="rejected", problems=problems)
+    assert manager.post(f"{path}/archive").status == 200
+    assert manager.post(f"{path}/unarchive").body["status"] == "rejected"
+
+
+@pytest.mark.parametrize("what", ["", "/end", "/duplicate", "/archive", "/unarchive"])
 @pytest.mark.parametrize(("body", "headers", "problem"), [each[1:] for each in PROBLEMS])
 def test_a_body_that_is_not_right_is_refused(
     manager: Api, what: str, body: bytes, headers: dict[str, str], problem: tuple[int, str]
@@ -271,7 +299,7 @@ def test_a_body_that_is_not_right_is_refused(
     assert answer.problem == problem
 
 
-@pytest.mark.parametrize("what", ["", "/duplicate", "/archive", "/try"])
+@pytest.mark.parametrize("what", ["", "/duplicate", "/archive", "/unarchive", "/try"])
 def test_an_activity_of_another_program_is_like_one_that_is_not_there(
     manager: Api, berlin: Program, clips: Path, what: str
 ) -> None:
@@ -293,10 +321,12 @@ def same(answer: Any, other: Any) -> bool:
     return bool(without_previews(answer) == without_previews(other))
 
 
-def goes_on(backstage: Backstage, api: Api, path: str, body: Any, *, key: str, made: str) -> bool:
+def goes_on(
+    deployed: DeployedStack, api: Api, path: str, body: Any, *, key: str, made: str
+) -> bool:
     """Tell whether a request whose first try broke waits for it and then finds what it made."""
-    backstage.unfinish(made, locked_until=int(time.time()) + 30)
+    deployed.unfinish(made, locked_until=int(time.time()) + 30)
     waits = api.post(path, body, key).problem == (409, "request_in_progress")
-    backstage.unfinish(made, locked_until=0)
+    deployed.unfinish(made, locked_until=0)
     again = api.post(path, body, key).body
     return waits and made in (again.get("activity_id"), again.get("performance_id"))

@@ -2,17 +2,20 @@
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
-from tests.e2e.backstage import Backstage
-from tests.e2e.crew import Crew, Sender
+from tests.e2e.deployed_stack import DeployedStack
 from tests.e2e.people import Answer, Secret, Witness
+from tests.e2e.tiktok_members import Sender, TikTokMembers
 from tests.e2e.waiting import wait_for
 
 
-def test_an_account_is_connected_read_and_disconnected(crew: Crew, backstage: Backstage) -> None:
-    sender = crew.one()
+def test_an_account_is_connected_read_and_disconnected(
+    tiktok_members: TikTokMembers, deployed: DeployedStack
+) -> None:
+    sender = tiktok_members.one()
     assert sender.api.get("/tiktok/account").problem == (404, "not_found")
     assert sender.api.get("/me").body["tiktok_account"] is None
     begun = sender.api.post("/tiktok/connect")
@@ -27,8 +30,8 @@ def test_an_account_is_connected_read_and_disconnected(crew: Crew, backstage: Ba
     assert (account["status"], account["display_name"]) == ("connected", sender.name)
     assert sender.api.get("/me").body["tiktok_account"] == {"status": "connected"}
 
-    tokens = backstage.tokens_of(sender.member_id)
-    stored = backstage.stored_account(sender.member_id)
+    tokens = deployed.tokens_of(sender.member_id)
+    stored = deployed.stored_account(sender.member_id)
     assert not any(token in str(stored) for token in tokens.values())
     for _ in range(2):
         assert sender.api.delete("/tiktok/account").status == 204
@@ -36,22 +39,57 @@ def test_an_account_is_connected_read_and_disconnected(crew: Crew, backstage: Ba
     assert sender.tiktok.person(sender.name)["tokens"]["access_live"] == 0
 
 
-def test_a_person_in_a_browser_is_shown_a_page(crew: Crew) -> None:
-    sender = crew.one()
-    sender.name = f"O'Hara {sender.name}"
+def led(answer: Answer, deployed: DeployedStack) -> dict[str, str]:
+    """Read what an address of the console says of a consent."""
+    assert answer.status == 303
+    base = deployed.stack.api_url.removesuffix("/v1")
+    path, _, query = answer.headers["Location"].removeprefix(base).partition("?")
+    assert path == "/connected"
+    return dict(parse_qsl(query))
+
+
+def test_a_person_in_a_browser_is_led_back_into_the_console_and_nothing_secret_with_them(
+    tiktok_members: TikTokMembers, deployed: DeployedStack
+) -> None:
+    sender = tiktok_members.one()
+    url, cookie = sender.begin(sender.api.post("/tiktok/connect"))
+    denied = sender.tiktok.consent(url, sender.name, decision="cancel")
+    html = {"Accept": "text/html,*/*"}
+    assert led(sender.come_back(cookie, denied, **html), deployed) == {"result": "denied"}
     url, cookie = sender.begin(sender.api.post("/tiktok/connect"))
     brought = sender.tiktok.consent(url, sender.name)
-    page = sender.come_back(cookie, brought, Accept="text/html,*/*")
-    assert page.status == 200
-    assert "is connected" in page.body
-    assert "O&#x27;Hara" in page.body
-    again = sender.come_back(cookie, brought, Accept="text/html,*/*")
-    assert again.status == 400
-    assert "<h1>" in again.body
+    elsewhere = sender.come_back(None, brought, **html)
+    assert led(elsewhere, deployed) == {"result": "cookie_missing"}
+    assert led(sender.come_back(cookie, brought, **html), deployed) == {"result": "connected"}
+    assert led(sender.come_back(cookie, brought, **html), deployed) == {"result": "consent_expired"}
 
 
-def test_the_same_member_may_connect_another_tiktok_account_instead(crew: Crew) -> None:
-    first, other = crew.one().connected(), crew.one()
+def test_a_send_that_waited_for_the_account_is_what_the_console_is_led_back_to(
+    tiktok_members: TikTokMembers, deployed: DeployedStack, valid: str
+) -> None:
+    sender = tiktok_members.one()
+    activity = tiktok_members.manager.create(valid)["activity_id"]
+    path = f"/activities/{activity}/perform"
+    html = {"Accept": "text/html,*/*"}
+    url, cookie = sender.begin(sender.api.post(path))
+    fewer = sender.tiktok.consent(url, sender.name, scopes="user.info.basic")
+    told = led(sender.come_back(cookie, fewer, **html), deployed)
+    assert told == {"result": "scope_missing", "activity": activity}
+    url, cookie = sender.begin(sender.api.post(path))
+    brought = sender.tiktok.consent(url, sender.name)
+    told = led(sender.come_back(cookie, brought, **html), deployed)
+    (made,) = sender.api.get("/performances").body["items"]
+    assert told == {
+        "result": "connected",
+        "activity": activity,
+        "performance": made["performance_id"],
+    }
+
+
+def test_the_same_member_may_connect_another_tiktok_account_instead(
+    tiktok_members: TikTokMembers,
+) -> None:
+    first, other = tiktok_members.one().connected(), tiktok_members.one()
     given_up = first.name
     first.name += "-new"
     first.connect()
@@ -61,54 +99,62 @@ def test_the_same_member_may_connect_another_tiktok_account_instead(crew: Crew) 
     assert other.api.get("/tiktok/account").body["display_name"] == given_up
 
 
-Attempt = Callable[[Sender, Crew, Backstage], Answer]
+Attempt = Callable[[Sender, TikTokMembers, DeployedStack], Answer]
 
 
-def _denied(sender: Sender, crew: Crew, backstage: Backstage) -> Answer:
+def _denied(sender: Sender, tiktok_members: TikTokMembers, deployed: DeployedStack) -> Answer:
     url, cookie = sender.begin(sender.api.post("/tiktok/connect"))
     return sender.come_back(cookie, sender.tiktok.consent(url, sender.name, decision="cancel"))
 
 
-def _fewer_scopes(sender: Sender, crew: Crew, backstage: Backstage) -> Answer:
+def _fewer_scopes(sender: Sender, tiktok_members: TikTokMembers, deployed: DeployedStack) -> Answer:
     url, cookie = sender.begin(sender.api.post("/tiktok/connect"))
     less = sender.tiktok.consent(url, sender.name, scopes="user.info.basic")
     return sender.come_back(cookie, less)
 
 
-def _without_cookie(sender: Sender, crew: Crew, backstage: Backstage) -> Answer:
+def _without_cookie(
+    sender: Sender, tiktok_members: TikTokMembers, deployed: DeployedStack
+) -> Answer:
     url, _ = sender.begin(sender.api.post("/tiktok/connect"))
     return sender.come_back(None, sender.tiktok.consent(url, sender.name))
 
 
-def _anothers_cookie(sender: Sender, crew: Crew, backstage: Backstage) -> Answer:
+def _anothers_cookie(
+    sender: Sender, tiktok_members: TikTokMembers, deployed: DeployedStack
+) -> Answer:
     """Somebody lures another into finishing the lurer's consent, or the other way round."""
     url, _ = sender.begin(sender.api.post("/tiktok/connect"))
-    other = crew.one()
+    other = tiktok_members.one()
     _, cookie = other.begin(other.api.post("/tiktok/connect"))
     return sender.come_back(cookie, sender.tiktok.consent(url, sender.name))
 
 
-def _unknown_state(sender: Sender, crew: Crew, backstage: Backstage) -> Answer:
+def _unknown_state(
+    sender: Sender, tiktok_members: TikTokMembers, deployed: DeployedStack
+) -> Answer:
     url, cookie = sender.begin(sender.api.post("/tiktok/connect"))
     brought = sender.tiktok.consent(url, sender.name)
     return sender.come_back(cookie, brought | {"state": "x" * 43})
 
 
-def _no_state(sender: Sender, crew: Crew, backstage: Backstage) -> Answer:
+def _no_state(sender: Sender, tiktok_members: TikTokMembers, deployed: DeployedStack) -> Answer:
     _, cookie = sender.begin(sender.api.post("/tiktok/connect"))
     return sender.come_back(cookie, {})
 
 
-def _used_state(sender: Sender, crew: Crew, backstage: Backstage) -> Answer:
+def _used_state(sender: Sender, tiktok_members: TikTokMembers, deployed: DeployedStack) -> Answer:
     url, cookie = sender.begin(sender.api.post("/tiktok/connect"))
     sender.come_back(cookie, sender.tiktok.consent(url, sender.name, decision="cancel"))
     return sender.come_back(cookie, sender.tiktok.consent(url, sender.name))
 
 
-def _expired_state(sender: Sender, crew: Crew, backstage: Backstage) -> Answer:
+def _expired_state(
+    sender: Sender, tiktok_members: TikTokMembers, deployed: DeployedStack
+) -> Answer:
     url, cookie = sender.begin(sender.api.post("/tiktok/connect"))
-    table = backstage.table("AccountsTable")
-    for item in backstage.items("AccountsTable"):
+    table = deployed.table("AccountsTable")
+    for item in deployed.items("AccountsTable"):
         if item["item"] == "consent" and item["member_id"] == sender.member_id:
             table.update_item(
                 Key={"key": item["key"], "item": "consent"},
@@ -118,13 +164,13 @@ def _expired_state(sender: Sender, crew: Crew, backstage: Backstage) -> Answer:
     return sender.come_back(cookie, sender.tiktok.consent(url, sender.name))
 
 
-def _code_refused(sender: Sender, crew: Crew, backstage: Backstage) -> Answer:
+def _code_refused(sender: Sender, tiktok_members: TikTokMembers, deployed: DeployedStack) -> Answer:
     url, cookie = sender.begin(sender.api.post("/tiktok/connect"))
     return sender.come_back(cookie, sender.tiktok.consent(url, sender.name) | {"code": "made up"})
 
 
-def _taken(sender: Sender, crew: Crew, backstage: Backstage) -> Answer:
-    holder = crew.one().connected()
+def _taken(sender: Sender, tiktok_members: TikTokMembers, deployed: DeployedStack) -> Answer:
+    holder = tiktok_members.one().connected()
     url, cookie = sender.begin(sender.api.post("/tiktok/connect"))
     return sender.come_back(cookie, sender.tiktok.consent(url, holder.name))
 
@@ -145,31 +191,34 @@ def _taken(sender: Sender, crew: Crew, backstage: Backstage) -> Answer:
     ],
 )
 def test_a_consent_that_is_not_right_has_its_answer_and_connects_nothing(
-    crew: Crew, backstage: Backstage, attempt: Attempt, problem: tuple[int, str]
+    tiktok_members: TikTokMembers,
+    deployed: DeployedStack,
+    attempt: Attempt,
+    problem: tuple[int, str],
 ) -> None:
-    sender = crew.one()
-    assert attempt(sender, crew, backstage).problem == problem
+    sender = tiktok_members.one()
+    assert attempt(sender, tiktok_members, deployed).problem == problem
     assert sender.api.get("/tiktok/account").problem == (404, "not_found")
     assert sender.api.get("/me").body["tiktok_account"] is None
 
 
-def test_a_parameter_too_long_to_be_tiktoks_is_refused(crew: Crew) -> None:
-    sender = crew.one()
+def test_a_parameter_too_long_to_be_tiktoks_is_refused(tiktok_members: TikTokMembers) -> None:
+    sender = tiktok_members.one()
     answer = sender.come_back(None, {"state": "x" * 3000})
     assert answer.problem == (422, "invalid_request")
 
 
 def test_access_taken_back_at_tiktok_is_known_and_a_new_consent_heals_it(
-    crew: Crew, valid: str
+    tiktok_members: TikTokMembers, valid: str
 ) -> None:
-    sender = crew.one().connected()
+    sender = tiktok_members.one().connected()
     sender.tiktok.press(sender.name, "remove-access")
     wait_for(
         "The account asking to be connected again",
         lambda: sender.api.get("/tiktok/account").body["status"] == "reconnect_required" or None,
     )
     assert sender.api.get("/tiktok/account").body["next_step"]
-    activity = crew.activity(valid)
+    activity = tiktok_members.activity(valid)
     item = next(
         each for each in sender.api.get("/feed").body["items"] if each["activity_id"] == activity
     )
@@ -183,14 +232,14 @@ def test_access_taken_back_at_tiktok_is_known_and_a_new_consent_heals_it(
 
 
 def test_tokens_and_client_secret_are_kept_for_the_look_back(
-    crew: Crew, backstage: Backstage, witness: Witness
+    tiktok_members: TikTokMembers, deployed: DeployedStack, witness: Witness
 ) -> None:
     """The last tests look for these in every log."""
-    sender = crew.one().connected()
-    for kind, token in backstage.tokens_of(sender.member_id).items():
+    sender = tiktok_members.one().connected()
+    for kind, token in deployed.tokens_of(sender.member_id).items():
         witness.secrets.add(Secret(f"TikTok {kind} token", token))
-    secret: Any = backstage.client("secretsmanager").get_secret_value(
-        SecretId=backstage.names["TikTokSecret"]
+    secret: Any = deployed.client("secretsmanager").get_secret_value(
+        SecretId=deployed.names["TikTokSecret"]
     )
     assert "client_secret" in secret["SecretString"]
     witness.secrets.add(Secret("TikTok client secret", secret["SecretString"].split('"')[3]))

@@ -8,7 +8,7 @@ from local import demo
 from local.demo import DONE, REFUSED, Result
 from local.stack import RunningStack
 from tests.corpus.fixtures import FIXTURES
-from tests.e2e.backstage import Backstage
+from tests.e2e.deployed_stack import DeployedStack
 
 LARGEST_BYTES = 52_428_800
 
@@ -50,12 +50,12 @@ def test_a_bad_file_gets_over_http_the_verdict_it_gets_in_the_corpus(
     ("size", "problem"), [(0, "empty_file"), (LARGEST_BYTES + 1, "file_too_large")]
 )
 def test_a_size_the_form_refuses_is_a_refused_video(
-    stack: RunningStack, backstage: Backstage, tmp_path: Path, size: int, problem: str
+    stack: RunningStack, deployed: DeployedStack, tmp_path: Path, size: int, problem: str
 ) -> None:
     video = tmp_path / "video.mp4"
     with video.open("wb") as stream:
         stream.truncate(size)
     result = Result()
-    with backstage.not_recording():
+    with deployed.not_recording():
         assert demo.walk(stack, video, result) == REFUSED
     assert result.problems == [problem]

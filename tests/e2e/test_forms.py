@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.e2e.backstage import Backstage
+from tests.e2e.deployed_stack import DeployedStack
 from tests.e2e.people import Api, Form, post_form
 
 LIMIT = 52_428_800
@@ -80,29 +80,29 @@ def error_of(answer: requests.Response) -> str:
 
 @pytest.mark.parametrize(("change", "size", "codes"), REFUSED.values(), ids=REFUSED)
 def test_s3_refuses_what_the_form_is_not_for(
-    manager: Api, backstage: Backstage, change: Change, size: int, codes: set[str]
+    manager: Api, deployed: DeployedStack, change: Change, size: int, codes: set[str]
 ) -> None:
     form = manager.ask_for_upload()
-    before = backstage.state()
-    with backstage.not_recording():
+    before = deployed.state()
+    with deployed.not_recording():
         answer = post_form(form.url, change(form.fields), b"\0" * size)
     assert 400 <= answer.status_code < 500
     assert error_of(answer) in codes
-    assert backstage.state() == before
+    assert deployed.state() == before
     assert manager.get(f"/uploads/{form.upload_id}").body["status"] == "awaiting_file"
 
 
-def test_a_form_without_a_file_is_refused(manager: Api, backstage: Backstage) -> None:
+def test_a_form_without_a_file_is_refused(manager: Api, deployed: DeployedStack) -> None:
     form = manager.ask_for_upload()
     assert post_form(form.url, form.fields, None).status_code == 400
     assert manager.get(f"/uploads/{form.upload_id}").body["status"] == "awaiting_file"
 
 
 def test_a_file_of_exactly_the_limit_is_taken_and_looked_at(
-    manager: Api, backstage: Backstage
+    manager: Api, deployed: DeployedStack
 ) -> None:
     form = manager.ask_for_upload()
-    with backstage.not_recording():
+    with deployed.not_recording():
         manager.post_file(form, b"\0" * LIMIT)
     verdict = manager.verdict(form.upload_id)
     assert [each["code"] for each in verdict["problems"]] == ["not_a_video"]
@@ -116,11 +116,13 @@ def test_a_form_is_good_for_a_quarter_of_an_hour_and_says_so(manager: Api) -> No
     assert abs(said - signed) < timedelta(seconds=2)
 
 
-def test_s3_refuses_a_form_past_the_time_in_its_policy(manager: Api, backstage: Backstage) -> None:
+def test_s3_refuses_a_form_past_the_time_in_its_policy(
+    manager: Api, deployed: DeployedStack
+) -> None:
     """The same form, signed a moment too late to be used: by the owner, who may sign any."""
     form = manager.ask_for_upload()
-    late = backstage.s3.generate_presigned_post(
-        backstage.names["IncomingBucket"],
+    late = deployed.s3.generate_presigned_post(
+        deployed.names["IncomingBucket"],
         form.fields["key"],
         Fields={"Content-Type": form.fields["Content-Type"]},
         Conditions=[
@@ -132,25 +134,25 @@ def test_s3_refuses_a_form_past_the_time_in_its_policy(manager: Api, backstage: 
     answer = post_form(late["url"], late["fields"], b"late")
     assert (answer.status_code, error_of(answer)) == (403, "AccessDenied")
     assert "expired" in answer.text
-    assert form.fields["key"] not in backstage.objects("IncomingBucket")
+    assert form.fields["key"] not in deployed.objects("IncomingBucket")
 
 
 def test_nobody_reads_or_writes_the_buckets_without_a_form(
-    manager: Api, backstage: Backstage, valid_upload: str
+    manager: Api, deployed: DeployedStack, valid_upload: str
 ) -> None:
-    kept = backstage.names["VideosBucket"]
-    key = next(key for key in backstage.objects("VideosBucket") if f"/{valid_upload}/" in key)
-    before = backstage.state()
+    kept = deployed.names["VideosBucket"]
+    key = next(key for key in deployed.objects("VideosBucket") if f"/{valid_upload}/" in key)
+    before = deployed.state()
     for method, path in (
         ("GET", f"{kept}/{key}"),
         ("GET", kept),
         ("PUT", f"{kept}/{key}"),
         ("DELETE", f"{kept}/{key}"),
-        ("PUT", f"{backstage.names['IncomingBucket']}/incoming/prg_x/upl_x"),
+        ("PUT", f"{deployed.names['IncomingBucket']}/incoming/prg_x/upl_x"),
     ):
-        answer = requests.request(method, f"{backstage.endpoint_url}/{path}", data=b"", timeout=30)
+        answer = requests.request(method, f"{deployed.endpoint_url}/{path}", data=b"", timeout=30)
         assert answer.status_code == 403, f"{method} {path}: {answer.text}"
-    assert backstage.state() == before
+    assert deployed.state() == before
 
 
 NAMES = (
@@ -162,7 +164,7 @@ NAMES = (
 )
 
 
-def test_a_file_name_never_matters(manager: Api, backstage: Backstage, clips: Any) -> None:
+def test_a_file_name_never_matters(manager: Api, deployed: DeployedStack, clips: Any) -> None:
     content = (clips / "demo.mp4").read_bytes()
     forms = []
     for name in NAMES:
@@ -170,5 +172,5 @@ def test_a_file_name_never_matters(manager: Api, backstage: Backstage, clips: An
         assert post_form(form.url, form.fields, content, name=name).status_code == 204
         assert manager.verdict(form.upload_id)["status"] == "valid"
     prefixes = {f"videos/{form.fields['key'].removeprefix('incoming/')}/" for form in forms}
-    kept = [key for key in backstage.objects("VideosBucket") if key.startswith(tuple(prefixes))]
+    kept = [key for key in deployed.objects("VideosBucket") if key.startswith(tuple(prefixes))]
     assert len(kept) == len(NAMES)

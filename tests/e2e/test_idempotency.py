@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.backstage import Backstage, Program
+from tests.e2e.deployed_stack import DeployedStack, Program
 from tests.e2e.people import Api, new_key
 
 AT_ONCE = 8
@@ -26,35 +26,35 @@ def id_of(body: Any) -> str:
     return str(body.get("activity_id") or body["upload_id"])
 
 
-def count(backstage: Backstage, path: str) -> int:
-    return len(backstage.items("UploadsTable" if path == "/uploads" else "ActivitiesTable"))
+def count(deployed: DeployedStack, path: str) -> int:
+    return len(deployed.items("UploadsTable" if path == "/uploads" else "ActivitiesTable"))
 
 
 @pytest.mark.parametrize("path", ROUTES)
 def test_the_same_request_again_gets_the_first_answer_to_the_byte_and_makes_nothing(
-    manager: Api, backstage: Backstage, wanted: dict[str, Any], path: str
+    manager: Api, deployed: DeployedStack, wanted: dict[str, Any], path: str
 ) -> None:
     key = new_key()
     first = manager.post(path, wanted[path], key)
     assert first.status == 201
-    made = count(backstage, path)
+    made = count(deployed, path)
     for _ in range(3):
         again = manager.post(path, wanted[path], key)
         assert (again.status, again.raw) == (201, first.raw)
         assert again.headers["Idempotency-Replayed"] == "true"
-    assert count(backstage, path) == made
+    assert count(deployed, path) == made
 
 
 @pytest.mark.parametrize("path", ROUTES)
 def test_the_same_key_with_another_body_is_refused_and_changes_nothing(
-    manager: Api, backstage: Backstage, wanted: dict[str, Any], path: str
+    manager: Api, deployed: DeployedStack, wanted: dict[str, Any], path: str
 ) -> None:
     key = new_key()
     first = manager.post(path, wanted[path], key)
     other = wanted[path] | ({"content_type": "video/webm"} if path == "/uploads" else {"points": 4})
-    before = backstage.state()
+    before = deployed.state()
     assert manager.post(path, other, key).problem == (422, "idempotency_key_reused")
-    assert backstage.state() == before
+    assert deployed.state() == before
     assert manager.post(path, wanted[path], key).raw == first.raw
 
 
@@ -75,34 +75,34 @@ def test_a_key_belongs_to_the_one_who_sent_it(manager: Api, berlin: Program) -> 
 
 @pytest.mark.parametrize("path", ROUTES)
 def test_many_same_requests_at_once_make_exactly_one(
-    manager: Api, backstage: Backstage, wanted: dict[str, Any], path: str
+    manager: Api, deployed: DeployedStack, wanted: dict[str, Any], path: str
 ) -> None:
-    key, before = new_key(), count(backstage, path)
+    key, before = new_key(), count(deployed, path)
     with ThreadPoolExecutor(AT_ONCE) as threads:
         answers = list(threads.map(lambda _: manager.post(path, wanted[path], key), range(AT_ONCE)))
     assert {each.problem for each in answers} <= {(201, None), (409, "request_in_progress")}
     made = {id_of(each.body) for each in answers if each.status == 201}
     assert len(made) == 1
-    assert count(backstage, path) == before + 1
+    assert count(deployed, path) == before + 1
     assert id_of(manager.post(path, wanted[path], key).body) in made
 
 
 @pytest.mark.parametrize("path", ROUTES)
 def test_a_request_whose_first_try_is_under_way_waits_and_after_a_crash_makes_the_same_thing(
-    manager: Api, backstage: Backstage, wanted: dict[str, Any], path: str
+    manager: Api, deployed: DeployedStack, wanted: dict[str, Any], path: str
 ) -> None:
     """The stored record is taken back to what it is between the beginning and the answer."""
     key = new_key()
     made = id_of(manager.post(path, wanted[path], key).body)
-    total = count(backstage, path)
+    total = count(deployed, path)
 
-    backstage.unfinish(made, locked_until=int(time.time()) + 30)
+    deployed.unfinish(made, locked_until=int(time.time()) + 30)
     assert manager.post(path, wanted[path], key).problem == (409, "request_in_progress")
 
-    backstage.unfinish(made, locked_until=0)
+    deployed.unfinish(made, locked_until=0)
     again = manager.post(path, wanted[path], key)
     assert (again.status, id_of(again.body)) == (201, made)
-    assert count(backstage, path) == total
+    assert count(deployed, path) == total
     assert manager.post(path, wanted[path], key).headers["Idempotency-Replayed"] == "true"
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.backstage import Program
+from tests.e2e.deployed_stack import Program
 from tests.e2e.people import Answer, Api
 
 

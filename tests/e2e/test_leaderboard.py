@@ -3,38 +3,40 @@
 from collections.abc import Callable
 from typing import Any
 
-from tests.e2e.backstage import Backstage, Program
-from tests.e2e.crew import Crew
+from tests.e2e.deployed_stack import DeployedStack, Program
 from tests.e2e.people import Answer, Api
+from tests.e2e.tiktok_members import TikTokMembers
 from tests.e2e.waiting import wait_for
 
 PERIODS = ("week", "month", "quarter", "year", "all_time")
 
 
-def once_ranked(backstage: Backstage, ask: Callable[[], Any], right: Callable[[Any], bool]) -> Any:
+def once_ranked(
+    deployed: DeployedStack, ask: Callable[[], Any], right: Callable[[Any], bool]
+) -> Any:
     """Let the clock tick until the board is as it should be: the stream takes a moment."""
 
     def there() -> Any:
-        backstage.tick("Rank")
+        deployed.tick("PointsBuildLeaderboards")
         seen = ask()
         return seen if right(seen) else None
 
-    return wait_for("The board being made", there, 45)
+    return wait_for("The board being made", there)
 
 
 def test_who_performs_is_on_the_board_with_the_next_tick_and_as_they_are_called_now(
-    crew: Crew, backstage: Backstage, valid: str
+    tiktok_members: TikTokMembers, deployed: DeployedStack, valid: str
 ) -> None:
-    sender = crew.one().connected()
+    sender = tiktok_members.one().connected()
     before = sender.api.get("/leaderboard", period="week").body
     assert before["me"]["points"] == 0
-    sender.perform(crew.activity(valid, points=1000))
+    sender.perform(tiktok_members.activity(valid, points=1000))
     for period in PERIODS:
 
         def ask(period: str = period) -> Any:
             return sender.api.get("/leaderboard", period=period).body
 
-        board = once_ranked(backstage, ask, lambda seen: seen["me"]["points"] == 1000)
+        board = once_ranked(deployed, ask, lambda seen: seen["me"]["points"] == 1000)
         assert (board["period"], board["me"]["rank"]) == (period, 1)
         assert board["podium"][0] == board["items"][0] == board["me"]["around"][0]
         assert (board["items"][0]["member_id"], board["items"][0]["is_me"]) == (
@@ -44,9 +46,9 @@ def test_who_performs_is_on_the_board_with_the_next_tick_and_as_they_are_called_
         assert board["as_of"] > before["as_of"]
         assert (board["ends_at"] is None) == (period == "all_time")
     assert sender.api.patch("/me", {"name": "Renamed"}).status == 200
-    other = crew.manager.get
+    other = tiktok_members.manager.get
     named = once_ranked(
-        backstage,
+        deployed,
         lambda: other("/leaderboard", period="week").body["items"][0],
         lambda first: first["name"] == "Renamed",
     )
@@ -54,7 +56,7 @@ def test_who_performs_is_on_the_board_with_the_next_tick_and_as_they_are_called_
 
 
 def test_a_leaderboard_is_the_programs_own_and_may_be_switched_off(
-    backstage: Backstage, berlin: Program
+    deployed: DeployedStack, berlin: Program
 ) -> None:
     def ask() -> Answer:
         return berlin.member.get("/leaderboard", period="week")
@@ -63,7 +65,7 @@ def test_a_leaderboard_is_the_programs_own_and_may_be_switched_off(
     assert (board["time_zone"], board["items"], board["me"]["rank"]) == ("Europe/Berlin", [], 1)
 
     def switch(*, on: bool) -> None:
-        backstage.table("ProgramsTable").update_item(
+        deployed.table("ProgramsTable").update_item(
             Key={"program_id": berlin.program_id, "item": "program"},
             UpdateExpression="SET leaderboard = :on",
             ExpressionAttributeValues={":on": on},

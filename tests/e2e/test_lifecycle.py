@@ -6,17 +6,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.e2e.backstage import Backstage, Program, create_program
+from tests.e2e.deployed_stack import DeployedStack, Program, create_program
 from tests.e2e.people import Api, Witness, without_previews
 from tests.e2e.waiting import wait_for
 
 
 @pytest.fixture(scope="module")
 def crowded(
-    backstage: Backstage, witness: Witness, clips: Any
+    deployed: DeployedStack, witness: Witness, clips: Any
 ) -> tuple[Program, list[str], list[str]]:
     """A program with 23 open activities, every fifth of them featured; ids as they were made."""
-    program = create_program(backstage, witness)
+    program = create_program(deployed, witness)
     upload = program.manager.upload(clips / "demo.mp4")["upload_id"]
     made = [
         program.manager.create(upload, featured=number % 5 == 0)["activity_id"]
@@ -50,9 +50,9 @@ def test_a_start_a_moment_ago_is_taken_and_the_activity_is_open(
 
 
 def test_an_activity_opens_and_closes_to_the_second_without_any_sweep(
-    manager: Api, member: Api, backstage: Backstage, valid_upload: str
+    manager: Api, member: Api, deployed: DeployedStack, valid_upload: str
 ) -> None:
-    with backstage.clock_stopped():
+    with deployed.clock_stopped():
         made = manager.create(valid_upload, starts_at=in_seconds(2), ends_at=in_seconds(4))
         activity_id = made["activity_id"]
         starts_at, ends_at = instant(made["starts_at"]), instant(made["ends_at"])
@@ -75,23 +75,23 @@ def test_an_activity_opens_and_closes_to_the_second_without_any_sweep(
 
         wait_for("The end of the activity", look)
         assert list(dict.fromkeys(seen)) == ["scheduled", "active", "ended"]
-        assert backstage.stored_activity(activity_id)["state"] == "published"  # no sweep came
+        assert deployed.stored_activity(activity_id)["state"] == "published"  # no sweep came
 
 
 def test_the_sweep_ends_what_is_due_and_nothing_else(
-    manager: Api, member: Api, backstage: Backstage, valid_upload: str
+    manager: Api, member: Api, deployed: DeployedStack, valid_upload: str
 ) -> None:
-    with backstage.clock_stopped():
+    with deployed.clock_stopped():
         due = [
             manager.create(valid_upload, ends_at=in_seconds(2))["activity_id"] for _ in range(30)
         ]
         later = manager.create(valid_upload, ends_at=in_seconds(3600))["activity_id"]
         wait_for("The end", lambda: manager.activity(due[-1])["status"] == "ended")
-        assert backstage.tick() >= len(due)
-        stored = [backstage.stored_activity(each) for each in due]
+        assert deployed.tick() >= len(due)
+        stored = [deployed.stored_activity(each) for each in due]
         assert {each["state"] for each in stored} == {"ended"}
         assert not [each for each in stored if {"open_in", "due_in"} & set(each)]
-        assert backstage.tick() == 0
+        assert deployed.tick() == 0
     told = manager.activity(due[0])
     assert told["ended_at"] == told["ends_at"]
     assert manager.activity(later)["status"] == "active"
@@ -198,9 +198,9 @@ def test_a_page_has_twenty_unless_told_otherwise(
 
 @pytest.mark.parametrize("path", ["/feed", "/activities"])
 def test_what_is_added_and_ended_between_two_pages_makes_nothing_come_twice_or_be_skipped(
-    backstage: Backstage, witness: Witness, clips: Any, path: str
+    deployed: DeployedStack, witness: Witness, clips: Any, path: str
 ) -> None:
-    program = create_program(backstage, witness)
+    program = create_program(deployed, witness)
     upload = program.manager.upload(clips / "demo.mp4")["upload_id"]
     made = [program.manager.create(upload)["activity_id"] for _ in range(6)]
     first = program.manager.get(path, limit=3).body
@@ -213,9 +213,9 @@ def test_what_is_added_and_ended_between_two_pages_makes_nothing_come_twice_or_b
 
 
 def test_ended_and_scheduled_activities_do_not_thin_out_the_pages_of_a_feed(
-    backstage: Backstage, witness: Witness, clips: Any
+    deployed: DeployedStack, witness: Witness, clips: Any
 ) -> None:
-    program = create_program(backstage, witness)
+    program = create_program(deployed, witness)
     upload = program.manager.upload(clips / "demo.mp4")["upload_id"]
     still_open: list[str] = []
     for _ in range(4):

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from chalicelib.videos.model import TRIES
-from chalicelib.videos.probe import ObjectChanged
-from tests.e2e.backstage import Backstage
+from chalicelib.videos.ranges import ObjectChanged
+from tests.e2e.deployed_stack import DeployedStack
 from tests.e2e.people import Api, post_form, without_previews
 from tests.e2e.waiting import wait_for
 
@@ -107,84 +107,84 @@ def test_the_container_is_told_from_the_content_not_from_what_was_declared(
 
 
 def test_the_validated_bytes_are_kept_and_nothing_is_left_in_incoming(
-    manager: Api, backstage: Backstage, clips: Path
+    manager: Api, deployed: DeployedStack, clips: Path
 ) -> None:
     upload_id = manager.upload(clips / "demo.mp4")["upload_id"]
-    key = next(key for key in backstage.objects("VideosBucket") if f"/{upload_id}/" in key)
-    kept = backstage.s3.get_object(Bucket=backstage.names["VideosBucket"], Key=key)
+    key = next(key for key in deployed.objects("VideosBucket") if f"/{upload_id}/" in key)
+    kept = deployed.s3.get_object(Bucket=deployed.names["VideosBucket"], Key=key)
     wanted = hashlib.sha256((clips / "demo.mp4").read_bytes()).hexdigest()
     assert hashlib.sha256(kept["Body"].read()).hexdigest() == wanted
     assert kept["ContentType"] == "video/mp4"
     wait_for(
         "Incoming being empty of the upload",
-        lambda: not any(each.endswith(upload_id) for each in backstage.objects("IncomingBucket")),
+        lambda: not any(each.endswith(upload_id) for each in deployed.objects("IncomingBucket")),
     )
 
 
 def test_only_the_bytes_that_were_examined_are_copied(
-    manager: Api, backstage: Backstage, clips: Path
+    manager: Api, deployed: DeployedStack, clips: Path
 ) -> None:
     """S3 itself compares: whatever is posted between looking and copying is not kept."""
-    with backstage.validation_paused():
+    with deployed.validation_paused():
         form = manager.ask_for_upload()
         manager.post_file(form, (clips / "demo.mp4").read_bytes())
-        house = backstage.house()
+        container = deployed.container()
         _, program_id, upload_id = form.fields["key"].split("/")
-        upload = house._upload_store.get(program_id, upload_id)
+        upload = container.upload_store.get(program_id, upload_id)
         assert upload is not None
-        arrived = house._video_files.arrived(upload.incoming_key)
+        arrived = container.video_files.arrived_file(upload.incoming_key)
         assert arrived is not None
         manager.post_file(form, (clips / "demo.webm").read_bytes())
         with pytest.raises(ObjectChanged):
-            house._video_files.keep(upload, arrived[0], "video/mp4")
+            container.video_files.copy_to_videos(upload, arrived[0], "video/mp4")
     assert manager.verdict(upload_id)["video"]["container"] == "webm"
-    kept = [key for key in backstage.objects("VideosBucket") if f"/{upload_id}/" in key]
+    kept = [key for key in deployed.objects("VideosBucket") if f"/{upload_id}/" in key]
     assert len(kept) == 1
     assert arrived[0].strip('"') not in kept[0]
 
 
 def test_a_second_file_posted_with_the_form_changes_nothing(
-    manager: Api, backstage: Backstage, clips: Path
+    manager: Api, deployed: DeployedStack, clips: Path
 ) -> None:
     form = manager.ask_for_upload()
     manager.post_file(form, (clips / "demo.mp4").read_bytes())
     before = manager.verdict(form.upload_id)
-    kept = backstage.objects("VideosBucket")
+    kept = deployed.objects("VideosBucket")
     assert post_form(form.url, form.fields, (clips / "text.mp4").read_bytes()).status_code == 204
     wait_for(
         "The second file being removed",
-        lambda: form.fields["key"] not in backstage.objects("IncomingBucket"),
+        lambda: form.fields["key"] not in deployed.objects("IncomingBucket"),
     )
     after = manager.get(f"/uploads/{form.upload_id}").body
     assert without_previews(after) == without_previews(before)
-    assert backstage.objects("VideosBucket") == kept
+    assert deployed.objects("VideosBucket") == kept
 
 
 def test_an_event_that_comes_twice_or_for_a_file_that_is_gone_changes_nothing(
-    manager: Api, backstage: Backstage, clips: Path
+    manager: Api, deployed: DeployedStack, clips: Path
 ) -> None:
     """Queues deliver at least once, S3 tells of keys that were removed since."""
     decided = manager.upload(clips / "demo.mp4")
     waiting = manager.ask_for_upload()
     decided_key = next(
         key.rpartition("/")[0].replace("videos/", "incoming/")
-        for key in backstage.objects("VideosBucket")
+        for key in deployed.objects("VideosBucket")
         if f"/{decided['upload_id']}/" in key
     )
     for key in (decided_key, waiting.fields["key"], "incoming/nobody/asked"):
-        backstage.announce(key)
-    wait_for("The queue being empty", backstage.arrivals_handled)
+        deployed.announce(key)
+    wait_for("The queue being empty", deployed.arrivals_handled)
     after = manager.get(f"/uploads/{decided['upload_id']}").body
     assert without_previews(after) == without_previews(decided)
-    assert backstage.failed_arrivals() == 0
+    assert deployed.failed_arrivals() == 0
     manager.post_file(waiting, (clips / "demo.mp4").read_bytes())
     assert manager.verdict(waiting.upload_id)["status"] == "valid"
 
 
 def test_an_activity_on_an_upload_still_validating_becomes_active_by_itself(
-    manager: Api, member: Api, backstage: Backstage, clips: Path
+    manager: Api, member: Api, deployed: DeployedStack, clips: Path
 ) -> None:
-    with backstage.validation_paused():
+    with deployed.validation_paused():
         form = manager.ask_for_upload()
         manager.post_file(form, (clips / "demo.mp4").read_bytes())
         made = [manager.create(form.upload_id, points=points)["activity_id"] for points in (1, 2)]
@@ -197,9 +197,9 @@ def test_an_activity_on_an_upload_still_validating_becomes_active_by_itself(
 
 
 def test_an_activity_on_an_upload_still_validating_is_rejected_with_the_problems_by_itself(
-    manager: Api, member: Api, backstage: Backstage, clips: Path
+    manager: Api, member: Api, deployed: DeployedStack, clips: Path
 ) -> None:
-    with backstage.validation_paused():
+    with deployed.validation_paused():
         form = manager.ask_for_upload()
         manager.post_file(form, (clips / "two_seconds.mp4").read_bytes())
         made = manager.create(form.upload_id)["activity_id"]
@@ -211,9 +211,9 @@ def test_an_activity_on_an_upload_still_validating_is_rejected_with_the_problems
 
 
 def test_an_activity_ended_while_its_upload_is_validating_stays_ended(
-    manager: Api, member: Api, backstage: Backstage, clips: Path
+    manager: Api, member: Api, deployed: DeployedStack, clips: Path
 ) -> None:
-    with backstage.validation_paused():
+    with deployed.validation_paused():
         form = manager.ask_for_upload()
         manager.post_file(form, (clips / "demo.mp4").read_bytes())
         ended, other = (manager.create(form.upload_id)["activity_id"] for _ in range(2))
@@ -224,16 +224,16 @@ def test_an_activity_ended_while_its_upload_is_validating_stays_ended(
 
 
 def test_an_upload_that_could_not_be_examined_is_rejected_and_says_so(
-    manager: Api, backstage: Backstage, clips: Path
+    manager: Api, deployed: DeployedStack, clips: Path
 ) -> None:
     """After three tries its message lands where messages that failed do."""
-    with backstage.validation_paused():
+    with deployed.validation_paused():
         form = manager.ask_for_upload()
         manager.post_file(form, (clips / "demo.mp4").read_bytes())
         activity = manager.create(form.upload_id)["activity_id"]
-        backstage.change_upload(form.upload_id, tries=TRIES)
+        deployed.change_upload(form.upload_id, tries=TRIES)
         for _ in range(2):
-            backstage.announce(form.fields["key"], "ArrivalsFailed")
+            deployed.announce(form.fields["key"], "ArrivalsFailed")
         upload = manager.verdict(form.upload_id)
     assert (upload["status"], [each["code"] for each in upload["problems"]]) == (
         "rejected",
@@ -243,12 +243,12 @@ def test_an_upload_that_could_not_be_examined_is_rejected_and_says_so(
 
 
 def test_an_upload_whose_file_never_came_expires_by_itself(
-    manager: Api, backstage: Backstage
+    manager: Api, deployed: DeployedStack
 ) -> None:
     """Forms live for minutes; the stored time is moved back instead of waiting."""
     form = manager.ask_for_upload()
     assert manager.get(f"/uploads/{form.upload_id}").body["status"] == "awaiting_file"
-    backstage.let_form_expire(form.upload_id)
+    deployed.let_form_expire(form.upload_id)
     assert manager.get(f"/uploads/{form.upload_id}").body["status"] == "expired"
     refused = manager.post("/activities", {"upload_id": form.upload_id})
     assert refused.problem == (409, "upload_not_valid")

@@ -13,30 +13,32 @@ from click.testing import Result
 
 from chalicelib.foundation.identity import Caller, Role
 from chalicelib.foundation.problems import Problem
-from tests.e2e.backstage import Backstage, Program, an_hour_ago
-from tests.e2e.crew import Crew, once
+from tests.e2e.deployed_stack import DeployedStack, Program, an_hour_ago
 from tests.e2e.people import new_key
+from tests.e2e.tiktok_members import TikTokMembers, once
 from tests.e2e.waiting import wait_for
 
 AT_ONCE = 32
 WORKERS = 16
 
 
-def entries(backstage: Backstage, member_id: str) -> list[tuple[str, int]]:
+def entries(deployed: DeployedStack, member_id: str) -> list[tuple[str, int]]:
     """A member's ledger: kinds and points."""
     return sorted(
         (each["kind"], int(each["points"]))
-        for each in backstage.items("PointsTable")
+        for each in deployed.items("PointsTable")
         if each["owner"].endswith(member_id) and each["item"] != "totals"
     )
 
 
 @pytest.mark.parametrize("clip", ["demo.mp4", "demo.webm"])
 def test_the_whole_job_from_the_file_to_the_posted_video(
-    crew: Crew, backstage: Backstage, clips: Path, clip: str
+    tiktok_members: TikTokMembers, deployed: DeployedStack, clips: Path, clip: str
 ) -> None:
-    sender = crew.one().connected()
-    activity = crew.activity(crew.manager.upload(clips / clip)["upload_id"], points=25)
+    sender = tiktok_members.one().connected()
+    activity = tiktok_members.activity(
+        tiktok_members.manager.upload(clips / clip)["upload_id"], points=25
+    )
     item = next(
         each for each in sender.api.get("/feed").body["items"] if each["activity_id"] == activity
     )
@@ -64,11 +66,16 @@ def test_the_whole_job_from_the_file_to_the_posted_video(
         performance
     ]
     assert sender.points() == (25, 25)
-    assert entries(backstage, sender.member_id) == [("award", 25)]
+    assert entries(deployed, sender.member_id) == [("award", 25)]
 
 
-def test_add_your_account_and_send_sends_by_itself_and_once(crew: Crew, valid: str) -> None:
-    sender, activity = crew.one(), crew.activity(valid, captions=["Hi"], disclosure="Ad")
+def test_add_your_account_and_send_sends_by_itself_and_once(
+    tiktok_members: TikTokMembers, valid: str
+) -> None:
+    sender, activity = (
+        tiktok_members.one(),
+        tiktok_members.activity(valid, captions=["Hi"], disclosure="Ad"),
+    )
     refused = sender.api.post(f"/activities/{activity}/perform")
     assert refused.problem == (409, "tiktok_account_required")
     assert sender.api.get("/performances").body["items"] == []
@@ -85,11 +92,11 @@ def test_add_your_account_and_send_sends_by_itself_and_once(crew: Crew, valid: s
 
 
 def test_a_send_that_can_no_longer_be_made_says_so_and_the_account_stays(
-    crew: Crew, valid: str
+    tiktok_members: TikTokMembers, valid: str
 ) -> None:
-    sender, activity = crew.one(), crew.activity(valid)
+    sender, activity = tiktok_members.one(), tiktok_members.activity(valid)
     url, cookie = sender.begin(sender.api.post(f"/activities/{activity}/perform"))
-    crew.manager.end(activity)
+    tiktok_members.manager.end(activity)
     came = sender.come_back(cookie, sender.tiktok.consent(url, sender.name))
     assert (came.status, came.body["problem"]) == (200, "activity_ended")
     assert came.body["performance_id"] is None
@@ -97,10 +104,10 @@ def test_a_send_that_can_no_longer_be_made_says_so_and_the_account_stays(
 
 
 def test_a_send_left_behind_between_connecting_and_performing_is_made_by_the_clock(
-    crew: Crew, backstage: Backstage, valid: str
+    tiktok_members: TikTokMembers, deployed: DeployedStack, valid: str
 ) -> None:
-    sender, activity = crew.one().connected(), crew.activity(valid)
-    backstage.change_account(
+    sender, activity = tiktok_members.one().connected(), tiktok_members.activity(valid)
+    deployed.change_account(
         sender.member_id,
         pending_in="pending",
         pending_at=an_hour_ago(),
@@ -108,19 +115,19 @@ def test_a_send_left_behind_between_connecting_and_performing_is_made_by_the_clo
         pending_correlation_id="left-behind",
     )
     for _ in range(2):
-        backstage.tick("FollowUp")
+        deployed.tick("PerformancesSweepOverdue")
     made = sender.api.get("/performances").body["items"]
     assert [each["activity_id"] for each in made] == [activity]
-    assert "pending_in" not in backstage.stored_account(sender.member_id)
+    assert "pending_in" not in deployed.stored_account(sender.member_id)
     sender.reaches(made[0]["performance_id"], "staged")
 
 
 def test_performing_from_32_threads_awards_once_and_stages_once(
-    crew: Crew, backstage: Backstage, valid: str
+    tiktok_members: TikTokMembers, deployed: DeployedStack, valid: str
 ) -> None:
-    sender, activity = crew.one().connected(), crew.activity(valid, points=7)
-    caller = Caller(crew.program_id, sender.member_id, Role.MEMBER, "", "", "UTC")
-    performances = backstage.house().performances
+    sender, activity = tiktok_members.one().connected(), tiktok_members.activity(valid, points=7)
+    caller = Caller(tiktok_members.program_id, sender.member_id, Role.MEMBER, "", "", "UTC")
+    performances = deployed.container().performances
 
     def perform(_: int) -> str | None:
         try:
@@ -135,56 +142,60 @@ def test_performing_from_32_threads_awards_once_and_stages_once(
     made = sender.api.get("/performances").body["items"]
     assert len(made) == 1
     sender.reaches(made[0]["performance_id"], "staged")
-    once(backstage.staging_handled, "The staging queue being empty")
+    once(deployed.staging_handled, "The staging queue being empty")
     assert sender.points() == (7, 7)
-    assert entries(backstage, sender.member_id) == [("award", 7)]
+    assert entries(deployed, sender.member_id) == [("award", 7)]
     person = sender.tiktok.person(sender.name)
     assert (len(person["inits"]), person["completed_uploads"]) == (1, 1)
 
 
 def test_a_key_replays_the_first_answer_to_a_perform(
-    crew: Crew, backstage: Backstage, valid: str
+    tiktok_members: TikTokMembers, deployed: DeployedStack, valid: str
 ) -> None:
-    sender, activity, key = crew.one().connected(), crew.activity(valid), new_key()
+    sender, activity, key = (
+        tiktok_members.one().connected(),
+        tiktok_members.activity(valid),
+        new_key(),
+    )
     first, again = (sender.api.post(f"/activities/{activity}/perform", key=key) for _ in range(2))
     assert (first.status, again.status, again.raw) == (202, 202, first.raw)
-    other = crew.activity(valid)
+    other = tiktok_members.activity(valid)
     reused = sender.api.post(f"/activities/{other}/perform", key=key)
     assert reused.problem == (422, "idempotency_key_reused")
     assert sender.api.post(f"/activities/{other}/perform", key="\x7f").problem == (
         422,
         "invalid_request",
     )
-    backstage.unfinish(first.body["performance_id"], locked_until=int(time.time()) + 30)
+    deployed.unfinish(first.body["performance_id"], locked_until=int(time.time()) + 30)
     meanwhile = sender.api.post(f"/activities/{activity}/perform", key=key)
     assert meanwhile.problem == (409, "request_in_progress")
     # As after a crash between the work and its answer: what was made is the answer.
-    backstage.unfinish(first.body["performance_id"], locked_until=0)
+    deployed.unfinish(first.body["performance_id"], locked_until=0)
     retried = sender.api.post(f"/activities/{activity}/perform", key=key)
     assert (retried.status, retried.body["performance_id"]) == (202, first.body["performance_id"])
 
 
 def test_what_is_not_open_to_a_member_cannot_be_performed(
-    crew: Crew, berlin: Program, backstage: Backstage, clips: Path, valid: str
+    tiktok_members: TikTokMembers, berlin: Program, deployed: DeployedStack, clips: Path, valid: str
 ) -> None:
-    sender = crew.one().connected()
-    ended = crew.activity(valid)
-    crew.manager.end(ended)
-    not_started = crew.activity(valid, starts_at="2029-01-15T09:00Z")
-    performed = crew.activity(valid)
+    sender = tiktok_members.one().connected()
+    ended = tiktok_members.activity(valid)
+    tiktok_members.manager.end(ended)
+    not_started = tiktok_members.activity(valid, starts_at="2029-01-15T09:00Z")
+    performed = tiktok_members.activity(valid)
     sender.reaches(sender.perform(performed), "staged")
-    with backstage.validation_paused():
-        form = crew.manager.ask_for_upload()
-        crew.manager.post_file(form, (clips / "two_seconds.mp4").read_bytes())
-        rejected = crew.activity(form.upload_id)
+    with deployed.validation_paused():
+        form = tiktok_members.manager.ask_for_upload()
+        tiktok_members.manager.post_file(form, (clips / "two_seconds.mp4").read_bytes())
+        rejected = tiktok_members.activity(form.upload_id)
         processing = sender.api.post(f"/activities/{rejected}/perform")
-    crew.manager.settled(rejected)
+    tiktok_members.manager.settled(rejected)
     foreign = berlin.manager.create(berlin.manager.upload(clips / "demo.mp4")["upload_id"])
 
     def attempt(activity_id: str) -> tuple[int, str | None]:
         return sender.api.post(f"/activities/{activity_id}/perform").problem
 
-    before = backstage.state()
+    before = deployed.state()
     assert processing.problem == (404, "not_found")
     assert attempt(ended) == (409, "activity_ended")
     assert attempt(not_started) == (409, "activity_not_started")
@@ -192,12 +203,14 @@ def test_what_is_not_open_to_a_member_cannot_be_performed(
     assert attempt(rejected) == (404, "not_found")
     assert attempt(foreign["activity_id"]) == (404, "not_found")
     assert attempt("act_01hzzzzzzzzzzzzzzzzzzzzzzz") == (404, "not_found")
-    assert backstage.state() == before
+    assert deployed.state() == before
 
 
-def test_a_history_is_ones_own_and_comes_in_pages(crew: Crew, berlin: Program, valid: str) -> None:
-    sender, other = crew.one().connected(), crew.one()
-    made = [sender.perform(crew.activity(valid)) for _ in range(3)]
+def test_a_history_is_ones_own_and_comes_in_pages(
+    tiktok_members: TikTokMembers, berlin: Program, valid: str
+) -> None:
+    sender, other = tiktok_members.one().connected(), tiktok_members.one()
+    made = [sender.perform(tiktok_members.activity(valid)) for _ in range(3)]
     pages = sender.api.pages("/performances", 2)
     assert [each["performance_id"] for page in pages for each in page] == made[::-1]
     cursor = sender.api.get("/performances", limit=1).body["next_cursor"]
@@ -209,54 +222,54 @@ def test_a_history_is_ones_own_and_comes_in_pages(crew: Crew, berlin: Program, v
 
 
 def test_a_message_that_comes_again_stages_nothing_twice(
-    crew: Crew, backstage: Backstage, valid: str
+    tiktok_members: TikTokMembers, deployed: DeployedStack, valid: str
 ) -> None:
-    sender = crew.one().connected()
-    performance = sender.perform(crew.activity(valid))
+    sender = tiktok_members.one().connected()
+    performance = sender.perform(tiktok_members.activity(valid))
     for _ in range(2):
-        backstage.stage_again(performance)
+        deployed.stage_again(performance)
     staged = sender.reaches(performance, "staged")
-    backstage.stage_again(performance)
-    once(backstage.staging_handled, "The staging queue being empty")
+    deployed.stage_again(performance)
+    once(deployed.staging_handled, "The staging queue being empty")
     person = sender.tiktok.person(sender.name)
     assert (len(person["inits"]), person["completed_uploads"]) == (1, 1)
     assert sender.performance(performance) == staged
 
 
 def test_a_performance_whose_message_was_lost_is_queued_by_the_clock(
-    crew: Crew, backstage: Backstage, valid: str
+    tiktok_members: TikTokMembers, deployed: DeployedStack, valid: str
 ) -> None:
-    sender, activity = crew.one().connected(), crew.activity(valid)
-    with backstage.queueing_paused():
+    sender, activity = tiktok_members.one().connected(), tiktok_members.activity(valid)
+    with deployed.queueing_paused():
         performance = sender.perform(activity)
         assert sender.performance(performance)["status"] == "queued"
-        backstage.make_overdue(performance)
-        assert backstage.tick("FollowUp") >= 1
+        deployed.make_overdue(performance)
+        assert deployed.tick("PerformancesSweepOverdue") >= 1
         sender.reaches(performance, "staged")
-    once(backstage.staging_handled, "The staging queue being empty")
+    once(deployed.staging_handled, "The staging queue being empty")
     assert sender.tiktok.person(sender.name)["completed_uploads"] == 1
 
 
 def test_a_posted_video_is_found_by_asking_when_the_webhook_never_comes(
-    crew: Crew, backstage: Backstage, valid: str
+    tiktok_members: TikTokMembers, deployed: DeployedStack, valid: str
 ) -> None:
-    sender = crew.one().connected()
-    performance = sender.perform(crew.activity(valid))
+    sender = tiktok_members.one().connected()
+    performance = sender.perform(tiktok_members.activity(valid))
     staged = sender.reaches(performance, "staged")
     sender.tiktok.faults({"endpoint": "webhook", "kind": "drop", "times": None})
     try:
         sender.tiktok.press(sender.name, f"{staged['publish_id']}/post")
-        backstage.make_overdue(performance)
-        backstage.tick("FollowUp")
+        deployed.make_overdue(performance)
+        deployed.tick("PerformancesSweepOverdue")
         sender.reaches(performance, "posted")
     finally:
         sender.tiktok.faults()
 
 
 def test_a_video_tiktok_refuses_fails_plainly_and_comes_back_to_the_feed(
-    crew: Crew, backstage: Backstage, valid: str
+    tiktok_members: TikTokMembers, deployed: DeployedStack, valid: str
 ) -> None:
-    sender, activity = crew.one().connected(), crew.activity(valid, points=9)
+    sender, activity = tiktok_members.one().connected(), tiktok_members.activity(valid, points=9)
     sender.tiktok.faults(
         {"endpoint": "processing", "kind": "fail", "fail_reason": "file_format_check_failed"}
     )
@@ -266,14 +279,14 @@ def test_a_video_tiktok_refuses_fails_plainly_and_comes_back_to_the_feed(
         sender.tiktok.faults()
     assert "TikTok cannot read this video" in failed["reason"]
     assert sender.points() == (0, 0)
-    assert entries(backstage, sender.member_id) == [("award", 9), ("reversal", -9)]
+    assert entries(deployed, sender.member_id) == [("award", 9), ("reversal", -9)]
     assert activity in sender.api.feed()
     sender.reaches(sender.perform(activity), "staged")
     assert sender.points() == (9, 9)
 
 
-def test_a_rate_limit_is_waited_for(crew: Crew, valid: str) -> None:
-    sender, activity = crew.one().connected(), crew.activity(valid)
+def test_a_rate_limit_is_waited_for(tiktok_members: TikTokMembers, valid: str) -> None:
+    sender, activity = tiktok_members.one().connected(), tiktok_members.activity(valid)
     limit = {
         "endpoint": "init",
         "kind": "status",
@@ -290,20 +303,20 @@ def test_a_rate_limit_is_waited_for(crew: Crew, valid: str) -> None:
 
 
 def test_a_token_about_to_run_out_is_refreshed_before_it_is_used(
-    crew: Crew, backstage: Backstage, valid: str
+    tiktok_members: TikTokMembers, deployed: DeployedStack, valid: str
 ) -> None:
-    sender = crew.one().connected()
-    before = backstage.tokens_of(sender.member_id)
-    backstage.change_account(sender.member_id, access_expires_at=an_hour_ago())
-    sender.reaches(sender.perform(crew.activity(valid)), "staged")
-    after = backstage.tokens_of(sender.member_id)
+    sender = tiktok_members.one().connected()
+    before = deployed.tokens_of(sender.member_id)
+    deployed.change_account(sender.member_id, access_expires_at=an_hour_ago())
+    sender.reaches(sender.perform(tiktok_members.activity(valid)), "staged")
+    after = deployed.tokens_of(sender.member_id)
     assert not set(before.values()) & set(after.values())
 
 
 def test_a_send_is_held_while_its_account_is_gone_and_follows_the_new_consent(
-    crew: Crew, backstage: Backstage, valid: str
+    tiktok_members: TikTokMembers, deployed: DeployedStack, valid: str
 ) -> None:
-    sender, activity = crew.one().connected(), crew.activity(valid)
+    sender, activity = tiktok_members.one().connected(), tiktok_members.activity(valid)
     sender.tiktok.faults({"endpoint": "webhook", "kind": "drop", "times": None})
     try:
         sender.tiktok.press(sender.name, "remove-access")
@@ -318,14 +331,14 @@ def test_a_send_is_held_while_its_account_is_gone_and_follows_the_new_consent(
     assert (sender.performance(performance)["status"], sender.points()) == ("queued", (10, 10))
     sender.connect()
     sender.reaches(performance, "staged")
-    assert entries(backstage, sender.member_id) == [("award", 10)]
+    assert entries(deployed, sender.member_id) == [("award", 10)]
 
 
 def test_disconnecting_settles_what_was_queued_and_gives_the_points_back(
-    crew: Crew, backstage: Backstage, valid: str
+    tiktok_members: TikTokMembers, deployed: DeployedStack, valid: str
 ) -> None:
-    sender, activity = crew.one().connected(), crew.activity(valid)
-    with backstage.queueing_paused():
+    sender, activity = tiktok_members.one().connected(), tiktok_members.activity(valid)
+    with deployed.queueing_paused():
         performance = sender.perform(activity)
         assert sender.api.delete("/tiktok/account").status == 204
         failed = sender.reaches(performance, "failed")
@@ -335,65 +348,72 @@ def test_disconnecting_settles_what_was_queued_and_gives_the_points_back(
 
 
 def test_a_sixth_video_is_refused_with_the_time_its_place_is_free(
-    crew: Crew, backstage: Backstage, valid: str
+    tiktok_members: TikTokMembers, deployed: DeployedStack, valid: str
 ) -> None:
-    sender, activity = crew.one().connected(), crew.activity(valid)
-    backstage.take_places(sender.member_id, 5)
+    sender, activity = tiktok_members.one().connected(), tiktok_members.activity(valid)
+    deployed.take_places(sender.member_id, 5)
     refused = sender.api.post(f"/activities/{activity}/perform")
     assert refused.problem == (409, "tiktok_inbox_full")
     left = datetime.fromisoformat(refused.body["retry_at"]) - datetime.now(UTC)
     assert timedelta(hours=22) < left < timedelta(hours=24)
     assert sender.points() == (0, 0)
-    backstage.take_places(sender.member_id, 5, hours_ago=25)
+    deployed.take_places(sender.member_id, 5, hours_ago=25)
     sender.reaches(sender.perform(activity), "staged")
 
 
 def test_who_is_removed_is_let_go_at_tiktok_and_what_was_queued_is_settled(
-    crew: Crew, backstage: Backstage, valid: str
+    tiktok_members: TikTokMembers, deployed: DeployedStack, valid: str
 ) -> None:
-    sender, activity = crew.one().connected(), crew.activity(valid)
-    with backstage.queueing_paused():
+    sender, activity = tiktok_members.one().connected(), tiktok_members.activity(valid)
+    with deployed.queueing_paused():
         performance = sender.perform(activity)
-        backstage.change_account(sender.member_id, access_expires_at=an_hour_ago())
-        assert crew.manager.delete(f"/members/{sender.member_id}").status == 204
+        deployed.change_account(sender.member_id, access_expires_at=an_hour_ago())
+        assert tiktok_members.manager.delete(f"/members/{sender.member_id}").status == 204
         wait_for(
             "The performance being settled",
-            lambda: backstage.stored_performance(performance)["state"] == "failed" or None,
+            lambda: deployed.stored_performance(performance)["state"] == "failed" or None,
         )
     assert sender.api.get("/me").problem == (403, "not_a_member")
     assert sender.tiktok.person(sender.name)["tokens"]["refresh_live"] == 0
-    assert entries(backstage, sender.member_id) == [("award", 10), ("reversal", -10)]
+    assert entries(deployed, sender.member_id) == [("award", 10), ("reversal", -10)]
 
 
 def test_an_account_nobody_uses_is_renewed_before_it_lapses(
-    crew: Crew, backstage: Backstage
+    tiktok_members: TikTokMembers, deployed: DeployedStack
 ) -> None:
-    sender = crew.one().connected()
-    before = backstage.tokens_of(sender.member_id)
-    backstage.change_account(sender.member_id, refresh_expires_at=an_hour_ago())
-    backstage.tick("Renew")
-    assert not set(before.values()) & set(backstage.tokens_of(sender.member_id).values())
+    sender = tiktok_members.one().connected()
+    before = deployed.tokens_of(sender.member_id)
+    deployed.change_account(sender.member_id, refresh_expires_at=an_hour_ago())
+    deployed.tick("TiktokRefreshLapsingAccounts")
+    assert not set(before.values()) & set(deployed.tokens_of(sender.member_id).values())
 
 
-def test_sixteen_workers_at_once_refresh_a_token_once(crew: Crew, backstage: Backstage) -> None:
-    sender = crew.one().connected()
-    backstage.change_account(sender.member_id, access_expires_at=an_hour_ago())
-    accounts = backstage.house().tiktok
+def test_sixteen_workers_at_once_refresh_a_token_once(
+    tiktok_members: TikTokMembers, deployed: DeployedStack
+) -> None:
+    sender = tiktok_members.one().connected()
+    deployed.change_account(sender.member_id, access_expires_at=an_hour_ago())
+    tokens = deployed.container().access_tokens
     with ThreadPoolExecutor(WORKERS) as threads:
         found = set(
             threads.map(
-                lambda _: accounts.access(crew.program_id, sender.member_id).token, range(WORKERS)
+                lambda _: tokens.access_token(tiktok_members.program_id, sender.member_id).value,
+                range(WORKERS),
             )
         )
-    assert found == {backstage.tokens_of(sender.member_id)["access"]}
+    assert found == {deployed.tokens_of(sender.member_id)["access"]}
     assert sender.tiktok.person(sender.name)["tokens"]["refreshes"] == 1
     assert sender.api.get("/tiktok/account").body["status"] == "connected"
 
 
 def test_correlation_runs_from_the_request_to_tiktoks_log_id(
-    crew: Crew, backstage: Backstage, valid: str
+    tiktok_members: TikTokMembers, deployed: DeployedStack, valid: str
 ) -> None:
-    sender, activity, sent = crew.one().connected(), crew.activity(valid), new_key()
+    sender, activity, sent = (
+        tiktok_members.one().connected(),
+        tiktok_members.activity(valid),
+        new_key(),
+    )
     answer = sender.api.call(
         "POST", f"/activities/{activity}/perform", headers={"X-Correlation-Id": sent}
     )
@@ -401,7 +421,9 @@ def test_correlation_runs_from_the_request_to_tiktoks_log_id(
     sender.reaches(answer.body["performance_id"], "staged")
 
     def logged() -> Any:
-        lines = [json.loads(line) for line in backstage.log_of("Stage") if line[:1] == "{"]
+        lines = [
+            json.loads(line) for line in deployed.log_of("PerformancesStage") if line[:1] == "{"
+        ]
         mine = [line for line in lines if line.get("correlation_id") == sent]
         return [line["log_id"] for line in mine if line["message"] == "draft begun"] or None
 
@@ -409,22 +431,24 @@ def test_correlation_runs_from_the_request_to_tiktoks_log_id(
 
 
 def test_the_ledger_adds_up_and_a_planted_difference_is_found_and_set_right(
-    crew: Crew, backstage: Backstage, valid: str
+    tiktok_members: TikTokMembers, deployed: DeployedStack, valid: str
 ) -> None:
-    sender = crew.one().connected()
-    sender.reaches(sender.perform(crew.activity(valid, points=11)), "staged")
+    sender = tiktok_members.one().connected()
+    sender.reaches(sender.perform(tiktok_members.activity(valid, points=11)), "staged")
 
     def rebuild(*options: str) -> Result:
-        return backstage.command("points", "rebuild", "--program", crew.program_id, *options)
+        return deployed.command(
+            "points", "rebuild", "--program", tiktok_members.program_id, *options
+        )
 
     def ranked() -> bool:
-        backstage.tick("Rank")
+        deployed.tick("PointsBuildLeaderboards")
         return bool(sender.api.get("/leaderboard", period="week").body["me"]["points"] == 11)
 
-    wait_for("The points being on the board", ranked, 45)
+    wait_for("The points being on the board", ranked)
     assert rebuild().exit_code == 0
-    owner = f"{crew.program_id}/{sender.member_id}"
-    backstage.table("PointsTable").update_item(
+    owner = f"{tiktok_members.program_id}/{sender.member_id}"
+    deployed.table("PointsTable").update_item(
         Key={"owner": owner, "item": "totals"},
         UpdateExpression="SET balance = :wrong",
         ExpressionAttributeValues={":wrong": 999},

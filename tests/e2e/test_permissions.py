@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from chalicelib.foundation.http import Who
+from chalicelib.foundation.http import RequiredRole
 from chalicelib.foundation.identity import Role
-from tests.e2e.backstage import Backstage, add_person
 from tests.e2e.conftest import known
 from tests.e2e.contract import Contract, Operation
-from tests.e2e.crew import Sender, TikTok
+from tests.e2e.deployed_stack import DeployedStack, add_person
 from tests.e2e.people import Answer, Api, Witness, new_key
 from tests.e2e.permissions import PERMISSIONS, Permission
 from tests.e2e.test_bad_input import UNKNOWN
 from tests.e2e.test_isolation import same
+from tests.e2e.tiktok_members import Sender, TikTok
 
 AT_ONCE = 2
 BY_ID = {each.operation_id: each for each in Contract().operations}
@@ -35,14 +35,15 @@ class Person:
     role: Role | None = None
     home: bool = False
     refused: tuple[int, str] | None = None
+    signed_in: bool = True
 
     def told(self, operation: Operation, entry: Permission) -> tuple[int, str] | None:
         """Give the problem they get from an operation, None if they may call it."""
-        if entry.who is Who.ANYONE:
+        if entry.who is RequiredRole.ANYONE:
             return None
-        if self.refused:
+        if self.refused and (entry.who is not RequiredRole.SIGNED_IN or not self.signed_in):
             return self.refused
-        if entry.who is Who.MANAGER and self.role is not Role.MANAGER:
+        if entry.who is RequiredRole.MANAGER and self.role is not Role.MANAGER:
             return 403, "manager_only"
         if not self.home and entry.names_a_thing(operation):
             return 404, "not_found"
@@ -73,8 +74,10 @@ def ask(api: Api, operation: Operation, entry: Permission, ids: Mapping[str, str
 
 
 @pytest.fixture(scope="module")
-def world(backstage: Backstage, witness: Witness, nobody: Api, stranger: Api, clips: Path) -> World:
-    programs = backstage.house().programs
+def world(
+    deployed: DeployedStack, witness: Witness, nobody: Api, stranger: Api, clips: Path
+) -> World:
+    programs = deployed.container().programs
 
     def people(name: str, *others: str) -> tuple[str, list[Api]]:
         """Make a program with a manager and members, who have been there before."""
@@ -82,14 +85,27 @@ def world(backstage: Backstage, witness: Witness, nobody: Api, stranger: Api, cl
         program, _, _ = programs.create_program(domain, "Europe/Berlin", f"manager@{domain}")
         for each in others:
             programs.invite(program, f"{each}@{domain}", Role.MEMBER)
-        found = [add_person(backstage, f"{each}@{domain}") for each in ("manager", *others)]
-        return program.program_id, [known(Api.of(backstage.stack, witness, each)) for each in found]
+        found = [add_person(deployed, f"{each}@{domain}") for each in ("manager", *others)]
+        return program.program_id, [known(Api.of(deployed.stack, witness, each)) for each in found]
 
-    home, (manager, member, removed) = people("home", "member", "removed")
-    _, (other_manager, other_member) = people("other", "member")
+    home, (manager, member, removed, deputy) = people("home", "member", "removed", "deputy")
+    other, (other_manager, other_member, other_deputy) = people("other", "member", "deputy")
+    for chief, second in ((manager, deputy), (other_manager, other_deputy)):
+        # A program's last manager could not leave it.
+        found = second.get("/me").body["member_id"]
+        assert chief.patch(f"/members/{found}", {"role": "manager"}).status == 200
+    twice = f"twice-{secrets.token_hex(4)}@home.example"
+    for inviting in (home, other):
+        invited_by = programs.program(inviting)
+        assert invited_by
+        programs.invite(invited_by, twice, Role.MEMBER)
+    third, _, _ = programs.create_program(
+        "Third", "UTC", f"boss-{secrets.token_hex(4)}@third.example"
+    )
+    undecided = Api.of(deployed.stack, witness, add_person(deployed, twice))
     upload = manager.upload(clips / "demo.mp4")["upload_id"]
     performed, activity = (manager.create(upload)["activity_id"] for _ in range(2))
-    tiktok = TikTok(str(backstage.stack.tiktok_url))
+    tiktok = TikTok(str(deployed.stack.tiktok_url))
     sender = Sender(member, tiktok).connected()
     Sender(manager, tiktok).connect()
     performance = sender.perform(performed)
@@ -97,25 +113,41 @@ def world(backstage: Backstage, witness: Witness, nobody: Api, stranger: Api, cl
     leaver = removed.get("/me").body["member_id"]
     assert manager.delete(f"/members/{leaver}").status == 204
 
-    def made(path: str, what: str, **body: str) -> str:
+    def made(path: str, what: str, **body: Any) -> str:
         answer = manager.post(path, body)
-        assert answer.status == 201, answer.body
+        assert answer.status in (201, 202), answer.body
         return str(answer.body[what])
 
+    for each in (member, manager):
+        given = {"amount": 100, "reason": "To spend"}
+        found = each.get("/me").body["member_id"]
+        assert manager.post(f"/members/{found}/points", given).status == 201
+    reward = made("/rewards", "reward_id", title="Mug", price=1)
+    asked = member.post(f"/rewards/{reward}/redeem", {"price": 1})
+    assert asked.status == 201, asked.body
     ids = {
+        "program_id": third.program_id,  # which has invited nobody of these people
+        "reward_id": reward,
+        "redemption_id": asked.body["redemption_id"],
         "upload_id": upload,
         "activity_id": activity,
         "performance_id": performance,
         "member_id": made("/members", "member_id", email=f"{new_key()}@home.example"),
         "channel_id": made("/channels", "channel_id", name="Channel", kind="public"),
         "campaign_id": made("/campaigns", "campaign_id", name="Campaign"),
+        "export_id": made("/reports/exports", "export_id", report="channels"),
+        "webhook_id": made(
+            "/webhooks", "webhook_id", name="Hook", url=f"https://{new_key()}.matrix.example/"
+        ),
+        "entry_id": manager.get("/audit").body["items"][0]["entry_id"],
     }
     board = made("/channels", "channel_id", name="Board", kind="private")
     hidden = manager.create(upload, channel_ids=[board])["activity_id"]
+    secret = made("/rewards", "reward_id", title="Secret", price=1, channel_ids=[board])
     return World(
         home,
         ids,
-        {"channel_id": board, "activity_id": hidden},
+        {"channel_id": board, "activity_id": hidden, "reward_id": secret},
         (
             Person("manager", manager, Role.MANAGER, home=True),
             Person("member", member, Role.MEMBER, home=True),
@@ -123,7 +155,8 @@ def world(backstage: Backstage, witness: Witness, nobody: Api, stranger: Api, cl
             Person("another program's member", other_member, Role.MEMBER),
             Person("removed", removed, refused=(403, "not_a_member")),
             Person("not invited", stranger, refused=(403, "not_a_member")),
-            Person("not signed in", nobody, refused=(401, "unauthenticated")),
+            Person("invited twice", undecided, refused=(403, "choose_program")),
+            Person("not signed in", nobody, refused=(401, "unauthenticated"), signed_in=False),
         ),
     )
 
@@ -134,16 +167,16 @@ def beside[Each](people: Iterable[Person], walk: Callable[[Person], Each]) -> li
 
 
 def test_who_may_not_is_told_so_by_every_route_and_changes_nothing(
-    world: World, backstage: Backstage
+    world: World, deployed: DeployedStack
 ) -> None:
     """What is another program's answers to the byte like what does not exist."""
     expected: dict[tuple[str, str], Any] = {
         (each.who, operation.operation_id): (entry.status, entry.code)
-        if entry.who is Who.ANYONE
+        if entry.who is RequiredRole.ANYONE
         else each.told(operation, entry)
         for each in world.people
         for operation, entry in WALK
-        if entry.who is Who.ANYONE or each.told(operation, entry)
+        if entry.who is RequiredRole.ANYONE or each.told(operation, entry)
     }
 
     def refusals(person: Person) -> Told:
@@ -159,45 +192,52 @@ def test_who_may_not_is_told_so_by_every_route_and_changes_nothing(
                 assert same(answer, unknown), key
         return told
 
-    with backstage.clock_stopped():
-        before = backstage.state()
+    with deployed.clock_stopped():
+        before = deployed.state()
         told = {
             key: value for each in beside(world.people, refusals) for key, value in each.items()
         }
         assert told == expected
-        assert backstage.state() == before
+        assert deployed.state() == before
 
 
 def test_what_is_private_is_not_there_for_who_is_not_in_it(
-    world: World, backstage: Backstage
+    world: World, deployed: DeployedStack
 ) -> None:
     """By whichever route that members may call with an id; nor do their lists have it."""
     member = next(each for each in world.at_home() if each.role is Role.MEMBER)
     walked: set[str] = set()
-    with backstage.clock_stopped():
-        before = backstage.state()
+    with deployed.clock_stopped():
+        before = deployed.state()
         for operation, entry in WALK:
-            if entry.who is Who.MEMBER and operation.names & world.hidden.keys():
+            if entry.who is RequiredRole.MEMBER and operation.names & world.hidden.keys():
                 answer = ask(member.api, operation, entry, {**world.ids, **world.hidden})
                 assert answer.problem == (404, "not_found"), operation.operation_id
                 assert same(answer, ask(member.api, operation, entry, UNKNOWN))
                 walked |= operation.names
-            elif entry.who is Who.MEMBER and operation.method == "GET" and not operation.names:
+            elif (
+                entry.who is RequiredRole.MEMBER
+                and operation.method == "GET"
+                and not operation.names
+            ):
                 told = str(ask(member.api, operation, entry, world.ids).raw)
                 assert not [each for each in world.hidden.values() if each in told]
         assert walked == world.hidden.keys()
-        assert backstage.state() == before
+        assert deployed.state() == before
 
 
 def test_another_programs_people_do_it_all_on_their_own_ground(
-    world: World, backstage: Backstage
+    world: World, deployed: DeployedStack
 ) -> None:
     def walk(person: Person) -> None:
         for operation, entry in WALK:
-            if entry.who is not Who.ANYONE and not person.told(operation, entry):
+            if entry.who is RequiredRole.ANYONE or "program_id" in operation.names:
+                continue  # a program's id is told to whom it has invited
+            if not person.told(operation, entry):
                 answer = ask(person.api, operation, entry, world.ids)
                 what = f"{person.who}: {operation.operation_id}: {answer.problem}"
-                assert answer.status in operation.successes or answer.status == 404, what
+                right = answer.problem == (entry.status, entry.code)
+                assert right or answer.status in {*operation.successes, 404}, what
                 found = [
                     name
                     for name in (world.home, *world.ids.values(), *world.hidden.values())
@@ -205,9 +245,9 @@ def test_another_programs_people_do_it_all_on_their_own_ground(
                 ]
                 assert not found, f"{what} tells of {found}"
 
-    before = backstage.state(world.home)
+    before = deployed.state(world.home)
     beside(world.foreigners(), walk)
-    assert backstage.state(world.home) == before
+    assert deployed.state(world.home) == before
 
 
 def test_who_may_does(world: World) -> None:
@@ -217,9 +257,9 @@ def test_who_may_does(world: World) -> None:
         may = [
             each
             for each in world.at_home()
-            if entry.who is not Who.ANYONE and not each.told(operation, entry)
+            if entry.who is not RequiredRole.ANYONE and not each.told(operation, entry)
         ]
-        assert may or entry.who is Who.ANYONE
+        assert may or entry.who is RequiredRole.ANYONE
         answers = beside(may, lambda each: ask(each.api, operation, entry, world.ids))  # noqa: B023  used at once
         for person, answer in zip(may, answers, strict=True):
             told[person.who, operation.operation_id] = answer.problem

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.e2e.backstage import Backstage
+from tests.e2e.deployed_stack import DeployedStack
 from tests.e2e.people import Api, new_key
 
 
@@ -34,10 +34,10 @@ def test_a_player_gets_the_validated_bytes_whole_and_by_ranges_and_shows_them(
 
 
 def test_an_address_is_good_for_that_video_and_for_looking_only(
-    manager: Api, backstage: Backstage, valid_upload: str, rejected_upload: str
+    manager: Api, deployed: DeployedStack, valid_upload: str, rejected_upload: str
 ) -> None:
     url = manager.get(f"/uploads/{valid_upload}").body["video"]["preview_url"]
-    before = backstage.state()
+    before = deployed.state()
     another = url.replace(valid_upload, rejected_upload)
     longer = url.replace("X-Amz-Expires=3600", "X-Amz-Expires=7200")
     shown_otherwise = url.replace("inline", "attachment")
@@ -46,16 +46,16 @@ def test_an_address_is_good_for_that_video_and_for_looking_only(
         assert requests.get(bent, timeout=30).status_code == 403
     for method in ("PUT", "DELETE", "POST"):
         assert requests.request(method, url, data=b"x", timeout=30).status_code in {403, 405}
-    assert backstage.state() == before
+    assert deployed.state() == before
     assert manager.get(f"/uploads/{rejected_upload}").body["video"] is None
 
 
 def test_no_address_is_kept_for_replay(
-    manager: Api, backstage: Backstage, valid_upload: str
+    manager: Api, deployed: DeployedStack, valid_upload: str
 ) -> None:
     key = new_key()
     first = manager.post("/activities", {"upload_id": valid_upload}, key)
     assert first.body["video"]["preview_url"] is None
     assert manager.post("/activities", {"upload_id": valid_upload}, key).raw == first.raw
-    kept = "\n".join(str(each.get("body")) for each in backstage.items("IdempotencyTable"))
+    kept = "\n".join(str(each.get("body")) for each in deployed.items("IdempotencyTable"))
     assert "X-Amz-Signature" not in kept

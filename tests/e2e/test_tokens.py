@@ -1,4 +1,4 @@
-"""Only a live ID token of our issuer, made for us, with a verified e-mail, opens the door."""
+"""Only a live ID token of our issuer, made for us, with a verified e-mail, opens the router."""
 
 import base64
 import hashlib
@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from local import cloud
 from local.stack import RunningStack
-from tests.e2e.backstage import Backstage, add_person
+from tests.e2e.deployed_stack import DeployedStack, add_person
 from tests.e2e.people import Api, Tokens, Witness, sign_in
 from tests.e2e.waiting import wait_for
 
@@ -100,15 +100,15 @@ FORGED: dict[str, Callable[[Mint], str]] = {
 
 
 def test_tokens_that_are_not_quite_right_are_refused_and_change_nothing(
-    nobody: Api, backstage: Backstage, mint: Mint, witness: Witness
+    nobody: Api, deployed: DeployedStack, mint: Mint, witness: Witness
 ) -> None:
     forged = {why: forge(mint) for why, forge in FORGED.items()}
-    person = add_person(backstage, "unverified@nowhere.example", verified=False)
-    unverified = sign_in(backstage.stack, witness, person.email, person.password)
+    person = add_person(deployed, "unverified@nowhere.example", verified=False)
+    unverified = sign_in(deployed.stack, witness, person.email, person.password)
     claims = jwt.decode(unverified.id_token, options={"verify_signature": False})
     assert claims["email_verified"] is False
     forged["of an address that was not verified"] = unverified.id_token
-    before = backstage.state()
+    before = deployed.state()
 
     def answered(token: str) -> tuple[int, str | None]:
         return nobody.with_token(token).get("/me").problem
@@ -116,7 +116,7 @@ def test_tokens_that_are_not_quite_right_are_refused_and_change_nothing(
     with ThreadPoolExecutor(AT_ONCE) as threads:
         answers = dict(zip(forged, threads.map(answered, forged.values()), strict=True))
     assert answers == dict.fromkeys(forged, REFUSED)
-    assert backstage.state() == before
+    assert deployed.state() == before
 
 
 def test_a_token_is_refused_from_the_second_it_expires_though_it_was_accepted_before(
@@ -144,7 +144,12 @@ def test_a_token_is_refused_from_the_second_it_expires_though_it_was_accepted_be
 
 def test_what_the_gateway_answers_itself_is_a_problem_too(nobody: Api, mint: Mint) -> None:
     """Addresses and methods that are not: the document has no word for them."""
-    for method, path in (("GET", "/nowhere"), ("DELETE", "/me"), ("GET", "/activities/a/b/c")):
+    for method, path in (
+        ("GET", "/nowhere"),
+        ("DELETE", "/program"),
+        ("GET", "/activities/a/b/c"),
+        ("GET", "/activities/act_1%0A"),
+    ):
         answer = requests.request(
             method,
             f"{nobody.url}{path}",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from local.stack import RunningStack
-from tests.e2e.backstage import Backstage
+from tests.e2e.deployed_stack import DeployedStack
 from tests.e2e.people import Api, Secret, Witness
 from tests.e2e.waiting import wait_for
 
@@ -37,12 +37,12 @@ def leaks(secrets: Iterable[Secret], logs: Mapping[str, str]) -> list[str]:
     )
 
 
-def logs_of(backstage: Backstage) -> dict[str, str]:
+def logs_of(deployed: DeployedStack) -> dict[str, str]:
     """All that was logged: by the functions, in the cloud's log groups, in the files."""
-    groups = {each: "\n".join(backstage.log_group(each)) for each in backstage.log_groups()}
+    groups = {each: "\n".join(deployed.log_group(each)) for each in deployed.log_groups()}
     files = {
         file.name: file.read_text(encoding="utf-8", errors="replace")
-        for file in Path(backstage.stack.home.logs).iterdir()
+        for file in Path(deployed.stack.home.logs).iterdir()
         if file.is_file()
     }
     return groups | files
@@ -50,7 +50,7 @@ def logs_of(backstage: Backstage) -> dict[str, str]:
 
 @pytest.mark.usefixtures("whole_run")
 def test_no_log_of_the_run_holds_a_secret(
-    stack: RunningStack, backstage: Backstage, witness: Witness
+    stack: RunningStack, deployed: DeployedStack, witness: Witness
 ) -> None:
     kinds = {each.kind for each in witness.secrets}
     assert {
@@ -58,6 +58,9 @@ def test_no_log_of_the_run_holds_a_secret(
         "ID token",
         "access token",
         "refresh token",
+        "challenge",
+        "session cookie",
+        "device cookie",
         "form field policy",
         "form field x-amz-signature",
         "form field x-amz-security-token",
@@ -70,7 +73,7 @@ def test_no_log_of_the_run_holds_a_secret(
         "webhook signature",
         "preview signature",
     } <= kinds
-    logs = logs_of(backstage)
+    logs = logs_of(deployed)
     assert [name for name, text in logs.items() if "APIHandler" in name and '"route"' in text]
     shown = {person.password for person in stack.people}
     screen = {SCREEN: logs.pop(SCREEN)} if SCREEN in logs else {}
@@ -101,37 +104,37 @@ def test_a_secret_in_a_log_is_found() -> None:
         assert f"{kind} in b" in leaks(witness.secrets, clean | {"b": text})
 
 
-def test_a_secret_that_a_function_logs_is_found(nobody: Api, backstage: Backstage) -> None:
+def test_a_secret_that_a_function_logs_is_found(nobody: Api, deployed: DeployedStack) -> None:
     """On purpose: a signature's 64 digits pass for a correlation id, which is logged."""
     planted = Secret("form field x-amz-signature", random.token_hex(32))
     nobody.call("GET", "/health", headers={"X-Correlation-Id": planted.value})
     wait_for(
         "The planted secret in a log",
         lambda: (
-            leaks([planted], {"api": "\n".join(backstage.log_of("APIHandler"))})
+            leaks([planted], {"api": "\n".join(deployed.log_of("APIHandler"))})
             == [f"{planted.kind} in api"]
         ),
     )
-    assert leaks([planted], logs_of(backstage)) != []
+    assert leaks([planted], logs_of(deployed)) != []
 
 
 def test_a_correlation_id_goes_from_the_form_to_the_validation_and_the_verdict(
-    manager: Api, backstage: Backstage, clips: Path
+    manager: Api, deployed: DeployedStack, clips: Path
 ) -> None:
     sent = f"corr-{random.token_hex(8)}"
-    with backstage.validation_paused():
+    with deployed.validation_paused():
         form = manager.ask_for_upload(headers={"X-Correlation-Id": sent})
         manager.post_file(form, (clips / "demo.mp4").read_bytes())
         activity = manager.create(form.upload_id)["activity_id"]
     manager.settled(activity)
     for function, message in (
         ("APIHandler", "request"),
-        ("Validate", "upload decided"),
-        ("Settle", "activity settled"),
+        ("VideosValidate", "upload decided"),
+        ("ActivitiesApplyVerdicts", "activity decided"),
     ):
 
         def logged(function: str = function, message: str = message) -> bool:
-            lines = [json.loads(line) for line in backstage.log_of(function) if line[:1] == "{"]
+            lines = [json.loads(line) for line in deployed.log_of(function) if line[:1] == "{"]
             return any(
                 (line.get("correlation_id"), line["message"]) == (sent, message) for line in lines
             )

@@ -7,8 +7,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from local import functions, template
+from local.home import PROJECT
 from local.surroundings import REGION
-from tests.e2e.backstage import TICK, Backstage
 from tests.e2e.calls import (
     MARKING_CALL,
     Call,
@@ -20,26 +21,13 @@ from tests.e2e.calls import (
     recorded,
     time_of_mark,
 )
+from tests.e2e.deployed_stack import TICK, DeployedStack
 from tests.e2e.people import Witness
 from tests.e2e.waiting import wait_for
 
 FUNCTIONS = {
-    "APIHandler": "ApiRole",
-    "Authorizer": "AuthorizerRole",
-    "Invite": "InviteRole",
-    "Validate": "ValidateRole",
-    "GiveUp": "GiveUpRole",
-    "LookAgain": "LookAgainRole",
-    "Settle": "SettleRole",
-    "Expire": "ExpireRole",
-    "Enqueue": "EnqueueRole",
-    "Stage": "StageRole",
-    "FollowUp": "FollowUpRole",
-    "Depart": "DepartRole",
-    "Renew": "RenewRole",
-    "Count": "CountRole",
-    "Notice": "NoticeRole",
-    "Rank": "RankRole",
+    each.logical_id: each.role
+    for each in functions.declared(template.declarations(PROJECT / "infra"))
 }
 DENIALS = ("AccessDenied", "is not authorized to perform", "UnauthorizedOperation")
 
@@ -57,41 +45,110 @@ PLATFORM = {
     "dynamodb:ListStreams": "likewise",
 }
 # Needed in AWS, and not to be seen in the recording.
-UNSEEN = {
-    ("SettleRole", "sqs:SendMessage", "verdictsfailed"): "the platform puts aside what the "
-    "function failed at for good, and nothing does in this run",
-    ("EnqueueRole", "sqs:SendMessage", "performancesfailed"): "likewise",
-    ("DepartRole", "sqs:SendMessage", "departuresfailed"): "likewise",
-    ("FollowUpRole", "dynamodb:GetItem", "accountstable"): "a send that waited for its connection "
-    "finds the inbox full of places that have lapsed: shown without the cloud",
+PUT_ASIDE = {
+    (each.role, "sqs:SendMessage", str(each.failed).lower()): "the platform puts aside what the "
+    "function failed at for good, and nothing does in this run"
+    for each in functions.declared(template.declarations(PROJECT / "infra"))
+    if each.stream
+}
+UNSEEN = PUT_ASIDE | {
+    **{
+        (f"WebhooksDeliver{lane}Role", action, part): why
+        for lane in ("", "Slowly")
+        for action, part, why in (
+            ("dynamodb:PutItem", "audittable", "quick receivers are not disabled, slow ones are"),
+            ("dynamodb:DeleteItem", "webhookstable", "a webhook is removed while a message waits"),
+            ("dynamodb:GetItem", "activitiestable", "an activity's message: without the cloud"),
+            ("dynamodb:GetItem", "rewardstable", "a reward's, to a quick receiver: likewise"),
+            ("sqs:SendMessage", "webhooksqueue", "a turn ends, or a receiver became slow"),
+        )
+    },
+    **dict.fromkeys(
+        (
+            ("WebhooksDeliverRole", "dynamodb:Query", "webhookstable"),
+            ("WebhooksDeliverRole", "dynamodb:UpdateItem", "webhookstable"),
+            ("WebhooksDeliverRole", "kms:Decrypt", "key/"),
+            ("WebhooksFanOutRole", "sqs:SendMessage", "webhooksqueue"),
+            ("APIHandlerRole", "sqs:SendMessage", "webhooksqueue"),
+        ),
+        "receivers are slow until they have proved quick: test_webhooks.py",
+    ),
+    **{
+        (
+            "NotificationsMailRole",
+            action,
+            part,
+        ): "digests go at members' hours: test_notice_mails.py"
+        for action, part in (
+            ("dynamodb:Query", "markstable"),
+            ("dynamodb:Query", "reportstable"),
+            ("sqs:SendMessage", "digestsqueue"),
+        )
+    },
+    **dict.fromkeys(
+        (
+            ("PrivacyMakeExportsRole", "s3:DeleteObject", "exportsbucket"),
+            ("PrivacySweepRole", "dynamodb:DeleteItem", "boardstable"),
+            ("PrivacySweepRole", "dynamodb:PutItem", "reportstable"),
+            ("PrivacySweepRole", "dynamodb:UpdateItem", "performancestable"),
+        ),
+        "what the erased person of this run has not: test_privacy.py",
+    ),
     (
-        "RenewRole",
+        "WebhooksWakeDueRole",
+        "sqs:SendMessage",
+        "webhooksqueue",
+    ): "a wake is lost: without the cloud",
+    ("WebhooksWakeDueRole", "dynamodb:UpdateItem", "webhookstable"): "likewise",
+    (
+        "PerformancesSweepOverdueRole",
+        "dynamodb:GetItem",
+        "accountstable",
+    ): "a send that waited for its connection finds the inbox full of places that have lapsed: "
+    "shown without the cloud",
+    (
+        "TiktokRefreshLapsingAccountsRole",
         "dynamodb:UpdateItem",
         "programstable",
     ): "TikTok refuses an account that is about to lapse: shown without the cloud",
-    ("RenewRole", "dynamodb:GetItem", "programstable"): "the word of a removal was lost for good: "
-    "shown without the cloud",
-    ("RenewRole", "dynamodb:DeleteItem", "accountstable"): "likewise",
-    ("CountRole", "sqs:SendMessage", "countsfailed"): "the platform puts aside what the function "
-    "failed at for good, and nothing does in this run",
-    ("NoticeRole", "sqs:SendMessage", "noticesfailed"): "likewise",
     (
-        "ValidateRole",
+        "TiktokRefreshLapsingAccountsRole",
+        "dynamodb:GetItem",
+        "programstable",
+    ): "the event of a removal was lost for good: shown without the cloud",
+    ("TiktokRefreshLapsingAccountsRole", "dynamodb:DeleteItem", "accountstable"): "likewise",
+    ("TiktokRefreshLapsingAccountsRole", "dynamodb:PutItem", "audittable"): "likewise",
+    (
+        "ProgramsMailInvitationsRole",
+        "dynamodb:PutItem",
+        "audittable",
+    ): "the user pool mails everybody here: shown without the cloud",
+    (
+        "ReportsMakeExportsRole",
+        "secretsmanager:GetSecretValue",
+        "cursorsecret",
+    ): "a report of more than one page, so of more than 100 lines: shown without the cloud",
+    (
+        "VideosValidateRole",
         "s3:ListBucket",
         "incoming",
-    ): "is asked for by no call of its own: with it, S3 answers "
-    "404 instead of 403 for a file that is gone",
-    ("LookAgainRole", "s3:ListBucket", "incoming"): "likewise, for a file that never came",
+    ): "is asked for by no call of its own: with it, S3 answers 404 instead of 403 for a file that "
+    "is gone",
+    (
+        "VideosSweepStuckUploadsRole",
+        "s3:ListBucket",
+        "incoming",
+    ): "likewise, for a file that never came",
 }
 
 
 @pytest.fixture(scope="module")
-def grants(backstage: Backstage) -> set[Grant]:
+def grants(deployed: DeployedStack) -> set[Grant]:
     """What the deployed roles may do."""
-    iam = backstage.client("iam")
+    iam = deployed.client("iam")
     found: set[Grant] = set()
     for role in FUNCTIONS.values():
-        name = backstage.names[role]
+        name = deployed.names[role]
         assert iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"] == []
         documents = [
             iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
@@ -103,36 +160,36 @@ def grants(backstage: Backstage) -> set[Grant]:
 
 
 @pytest.fixture(scope="module")
-def access_keys(backstage: Backstage) -> dict[str, str]:
+def access_keys(deployed: DeployedStack) -> dict[str, str]:
     """Roles by the access keys that their functions' calls are signed with."""
     found = {}
     for function, role in FUNCTIONS.items():
-        deployed = backstage.lambdas.get_function_configuration(
-            FunctionName=backstage.names[function]
+        configuration = deployed.lambdas.get_function_configuration(
+            FunctionName=deployed.names[function]
         )
-        assert deployed["Role"].endswith(f"/{backstage.names[role]}")
-        found[access_key_of(deployed["FunctionArn"], deployed["Role"])] = role
+        assert configuration["Role"].endswith(f"/{deployed.names[role]}")
+        found[access_key_of(configuration["FunctionArn"], configuration["Role"])] = role
     return found
 
 
 @pytest.fixture(scope="module")
-def events(backstage: Backstage, beginning: str, access_keys: dict[str, str]) -> list[Any]:
+def events(deployed: DeployedStack, beginning: str, access_keys: dict[str, str]) -> list[Any]:
     """The functions' calls in this run; refused unless the recording goes back to its beginning."""
-    begun = time_of_mark(recorded(backstage, EventName=MARKING_CALL), beginning)
+    begun = time_of_mark(recorded(deployed, EventName=MARKING_CALL), beginning)
     return [
         event
         for key in access_keys
-        for event in recorded(backstage, AccessKeyId=key)
+        for event in recorded(deployed, AccessKeyId=key)
         if event["EventTime"] >= begun
     ]
 
 
 @pytest.fixture(scope="module")
 def calls(
-    backstage: Backstage, witness: Witness, access_keys: dict[str, str], events: list[Any]
+    deployed: DeployedStack, witness: Witness, access_keys: dict[str, str], events: list[Any]
 ) -> set[tuple[str, Call]]:
     """What the functions did in this run, by role; forms they signed were used in their name."""
-    account = backstage.client("sts").get_caller_identity()["Account"]
+    account = deployed.client("sts").get_caller_identity()["Account"]
     found = {
         (access_keys[call.access_key], call)
         for call in calls_in(events, account)
@@ -140,11 +197,11 @@ def calls(
     }
     for fields in witness.forms_used:
         key = fields["x-amz-credential"].partition("/")[0]
-        resource = f"arn:aws:s3:::{backstage.names['IncomingBucket']}/{fields['key']}"
+        resource = f"arn:aws:s3:::{deployed.names['IncomingBucket']}/{fields['key']}"
         found.add((access_keys[key], Call(key, "s3:PutObject", resource)))
     for url in witness.previews_watched:
         key = dict(parse_qsl(urlsplit(url).query))["X-Amz-Credential"].partition("/")[0]
-        bucket = backstage.names["VideosBucket"]
+        bucket = deployed.names["VideosBucket"]
         resource = f"arn:aws:s3:::{bucket}{urlsplit(url).path.partition(bucket)[2]}"
         found.add((access_keys[key], Call(key, "s3:GetObject", resource)))
     return found
@@ -179,15 +236,15 @@ def test_nothing_is_granted_that_was_never_used(
     grants: set[Grant], calls: set[tuple[str, Call]]
 ) -> None:
     left = unused(grants, calls)
-    assert not left, left
+    assert not left, "\n".join(map(str, left))
 
 
 @pytest.mark.usefixtures("whole_run")
 def test_each_call_is_granted_by_the_policy_as_it_is_read_here(
-    backstage: Backstage, grants: set[Grant], calls: set[tuple[str, Call]]
+    deployed: DeployedStack, grants: set[Grant], calls: set[tuple[str, Call]]
 ) -> None:
     """The cloud let them through; that the same is read here shows that nothing is misread."""
-    secret = backstage.names["CursorSecret"]
+    secret = deployed.names["CursorSecret"]
     loose = [
         (role, call.action, call.resource)
         for role, call in calls
@@ -200,16 +257,16 @@ def test_each_call_is_granted_by_the_policy_as_it_is_read_here(
 
 
 @pytest.mark.usefixtures("whole_run")
-def test_no_call_of_the_run_was_denied(backstage: Backstage) -> None:
+def test_no_call_of_the_run_was_denied(deployed: DeployedStack) -> None:
     """A denied call is not recorded, but its function says so: no handler swallows it."""
-    assert denials(backstage, backstage.begun) == []
+    assert denials(deployed, deployed.begun) == []
 
 
-def denials(backstage: Backstage, since: float) -> list[str]:
+def denials(deployed: DeployedStack, since: float) -> list[str]:
     return [
         line
         for function in FUNCTIONS
-        for line in backstage.log_of(function, since)
+        for line in deployed.log_of(function, since)
         if any(word in line for word in DENIALS)
     ]
 
@@ -217,34 +274,34 @@ def denials(backstage: Backstage, since: float) -> list[str]:
 def test_a_grant_too_many_is_found(grants: set[Grant], calls: set[tuple[str, Call]]) -> None:
     table = f"arn:aws:dynamodb:{REGION}:000000000000:table/x"
     too_many = {
-        Grant("ExpireRole", "dynamodb:DeleteTable", table),
-        Grant("SettleRole", "s3:GetObject", "arn:aws:s3:::x/*"),
+        Grant("ActivitiesSweepDueRole", "dynamodb:DeleteTable", table),
+        Grant("ActivitiesApplyVerdictsRole", "s3:GetObject", "arn:aws:s3:::x/*"),
     }
     assert set(unused(grants | too_many, calls)) >= too_many
 
 
-def test_a_recording_that_was_cut_off_is_refused(backstage: Backstage, beginning: str) -> None:
+def test_a_recording_that_was_cut_off_is_refused(deployed: DeployedStack, beginning: str) -> None:
     """It drops its oldest calls, so the mark of the beginning goes before anything of the run."""
-    marks = recorded(backstage, EventName=MARKING_CALL)
-    assert time_of_mark(marks, beginning) == pytest.approx(backstage.begun, abs=60)
+    marks = recorded(deployed, EventName=MARKING_CALL)
+    assert time_of_mark(marks, beginning) == pytest.approx(deployed.begun, abs=60)
     cut = [event for event in marks if beginning not in event["CloudTrailEvent"]]
     with pytest.raises(RecordingCut):
         time_of_mark(cut, beginning)
 
 
-def test_a_denied_call_is_found(backstage: Backstage) -> None:
+def test_a_denied_call_is_found(deployed: DeployedStack) -> None:
     """On purpose: a role loses a right for a moment. Its function fails, and the log says why."""
-    begun = max(backstage.begun, time.time())
-    iam, role = backstage.client("iam"), backstage.names["ExpireRole"]
+    begun = max(deployed.begun, time.time())
+    iam, role = deployed.client("iam"), deployed.names["ActivitiesSweepDueRole"]
     deny = {"Effect": "Deny", "Action": "dynamodb:Query", "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
-    with backstage.clock_stopped():
+    with deployed.clock_stopped():
         iam.put_role_policy(RoleName=role, PolicyName="on-purpose", PolicyDocument=document)
         try:
-            answer = backstage.lambdas.invoke(
-                FunctionName=backstage.names["Expire"], Payload=json.dumps(TICK).encode()
+            answer = deployed.lambdas.invoke(
+                FunctionName=deployed.names["ActivitiesSweepDue"], Payload=json.dumps(TICK).encode()
             )
         finally:
             iam.delete_role_policy(RoleName=role, PolicyName="on-purpose")
     assert "FunctionError" in answer
-    wait_for("The denial in a log", lambda: denials(backstage, begun) or None)
+    wait_for("The denial in a log", lambda: denials(deployed, begun) or None)

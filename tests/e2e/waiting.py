@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 180.0
 POLL_SECONDS, POLL_MOST_SECONDS = 0.05, 0.4
 
 

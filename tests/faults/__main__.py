@@ -15,8 +15,8 @@ from local.surroundings import keep_to_this_machine
 from tests.faults import kills, troubles
 from tests.faults.flows import ENDLESS, FLOWS
 from tests.faults.kills import AWS_ERRORS, KILLS, TIKTOK_ERRORS, WORKERS, Tried
+from tests.faults.simulation import SimulationParts, simulation_parts
 from tests.faults.soak import LONG, Size, soak, summary
-from tests.faults.world import Theatre, theatre
 
 PARTS = ("kills", "faults", "soak")
 
@@ -26,7 +26,7 @@ def _tell(line: str = "") -> None:
     sys.stdout.flush()
 
 
-def _kills(stage: Theatre) -> bool:
+def _kills(parts: SimulationParts) -> bool:
     """Try every place of every flow; tells whether all was right."""
     right, points = True, list[Tried]()
     for title, happenings in (
@@ -37,10 +37,10 @@ def _kills(stage: Theatre) -> bool:
     ):
         _tell(f"\n{title}\n")
         for flow in FLOWS:
-            effects, verdict = kills.record(stage, flow)
+            effects, verdict = kills.record(parts, flow)
             right = right and verdict.is_right
             tried = [
-                kills.try_place(stage, place) for place in kills.places(flow, effects, happenings)
+                kills.try_place(parts, place) for place in kills.places(flow, effects, happenings)
             ]
             points += tried
             shown = tried if happenings is KILLS else [x for x in tried if not x.verdict.is_right]
@@ -48,28 +48,28 @@ def _kills(stage: Theatre) -> bool:
                 _tell(line)
             _tell(f"{flow.name}: {kills.summary(tried)}")
     for flow in ENDLESS:
-        _, verdict = kills.record(stage, flow)
+        _, verdict = kills.record(parts, flow)
         right = right and verdict.is_right
         _tell(f"{flow.name}: {verdict.outcome}")
     _tell(f"\nAll: {kills.summary(points)}")
     return right and all(each.verdict.is_right for each in points)
 
 
-def _faults(stage: Theatre) -> bool:
+def _faults(parts: SimulationParts) -> bool:
     """Meet every trouble of the fault table; tells whether all was right."""
     _tell("\nFaults: what goes wrong, at which step, and what becomes of it\n")
     right = True
     for trouble in troubles.all_troubles():
-        met = troubles.meet(stage, trouble)
+        met = troubles.meet(parts, trouble)
         right = right and met.verdict.is_right
         for line in troubles.table([met]):
             _tell(line)
     return right
 
 
-def _soak(stage: Theatre, size: Size, seed: int) -> bool:
+def _soak(parts: SimulationParts, size: Size, seed: int) -> bool:
     _tell(f"\nSoak: {size.performances} performances by {size.members} members, seed {seed}\n")
-    soaked = soak(stage, size, seed, _tell)
+    soaked = soak(parts, size, seed, _tell)
     for line in summary(soaked):
         _tell(line)
     return soaked.verdict.is_right
@@ -84,15 +84,15 @@ def main(only: tuple[str, ...], seed: int | None, performances: int, members: in
     """Show what becomes of staging whatever fails."""
     keep_to_this_machine()
     logger.setLevel("CRITICAL")
-    started, parts, right = time.monotonic(), only or PARTS, True
+    started, chosen_parts, right = time.monotonic(), only or PARTS, True
     chosen = random.SystemRandom().randrange(1_000_000) if seed is None else seed
-    with theatre() as stage:
-        if "kills" in parts:
-            right = _kills(stage) and right
-        if "faults" in parts:
-            right = _faults(stage) and right
-        if "soak" in parts:
-            right = _soak(stage, Size(performances, members), chosen) and right
+    with simulation_parts() as parts:
+        if "kills" in chosen_parts:
+            right = _kills(parts) and right
+        if "faults" in chosen_parts:
+            right = _faults(parts) and right
+        if "soak" in chosen_parts:
+            right = _soak(parts, Size(performances, members), chosen) and right
     word = "All right" if right else "NOT right"
     _tell(f"\n{word}, in {time.monotonic() - started:.0f} s.")
     sys.exit(0 if right else 1)

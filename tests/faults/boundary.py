@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import requests
 from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 from requests.adapters import HTTPAdapter
 
 from local.tiktok_sandbox.faults import ENDPOINT_OF_PATH
@@ -124,7 +125,7 @@ class Boundary:
 
     @contextmanager
     def unwatched(self) -> Iterator[None]:
-        """Step out of the functions under way, for what the world does meanwhile."""
+        """Step out of the functions under way, for what the simulation does meanwhile."""
         runs, self._runs = self._runs, []
         try:
             yield
@@ -162,7 +163,7 @@ class Boundary:
             request.body = torn
         answer = do()
         if step.again and "TransactWrite" not in name:  # those carry a token of their own
-            answer = do()
+            answer = _sent_again(do)
         try:
             step.after()
         except BaseException:
@@ -170,6 +171,16 @@ class Boundary:
                 answer.close()
             raise
         return answer
+
+
+def _sent_again(do: Callable[[], Any]) -> Any:
+    """Send a request for the second time, whose failure then says so, as boto3's does."""
+    try:
+        return do()
+    except ClientError as error:
+        told: Any = error.response
+        told.setdefault("ResponseMetadata", {})["RetryAttempts"] = 1
+        raise
 
 
 class _Torn:

@@ -143,6 +143,8 @@ class Cloud:
             return self.tables.call(operation, parameters)
         known: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
             "s3 GetObject": self._get,
+            "s3 PutObject": self._put,
+            "s3 DeleteObject": self._delete,
             "s3 HeadObject": lambda asked: {"ContentLength": len(self._object(asked))},
             "kms Encrypt": _encrypt,
             "kms Decrypt": _decrypt,
@@ -150,6 +152,7 @@ class Cloud:
                 "SecretString": self.secrets[asked["SecretId"]]
             },
             "sqs SendMessage": self._send,
+            "events PutEvents": lambda asked: {"FailedEntryCount": 0, "Entries": asked["Entries"]},
             "sqs SendMessageBatch": self._send_batch,
         }
         if f"{service} {operation}" not in known:
@@ -171,6 +174,15 @@ class Cloud:
         if found is None:
             raise error("NoSuchKey", "The specified key does not exist.", "GetObject")
         return found
+
+    def _delete(self, asked: Mapping[str, Any]) -> Any:
+        self.objects.pop(asked["Key"], None)
+        return {}
+
+    def _put(self, asked: Mapping[str, Any]) -> Any:
+        body = asked["Body"]
+        self.objects[asked["Key"]] = body if isinstance(body, bytes) else body.read()
+        return {}
 
     def _get(self, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
         content = self._object(parameters)

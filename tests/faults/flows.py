@@ -7,7 +7,7 @@ from typing import Any
 
 from chalicelib.tiktok.model import INBOX_PLACES, LAPSE_AHEAD
 from tests.faults.boundary import Effect, Step
-from tests.faults.world import EARLIER, POLLING, Habits, Person, World
+from tests.faults.simulation import EARLIER, POLLING, Habits, Person, Simulation
 
 SENT = frozenset({"staged", "posted"})
 POSTED = frozenset({"posted"})
@@ -19,8 +19,8 @@ GONE = TOLD | {"nothing performed"}
 """Who is let go before their request is made again has performed nothing, and lost nothing."""
 
 
-def _sends(world: World) -> None:
-    world.sends(world.member(), world.activity())
+def _sends(simulation: Simulation) -> None:
+    simulation.sends(simulation.member(), simulation.activity())
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ class Flow:
     """
 
     name: str
-    does: Callable[[World], None] = _sends
+    does: Callable[[Simulation], None] = _sends
     faults: tuple[Mapping[str, Any], ...] = ()
     habits: Habits = field(default_factory=Habits)
     must: frozenset[str] = POSTED
     may: frozenset[str] = POSTED
-    also: Callable[[World], Iterable[str]] = lambda _world: ()
+    also: Callable[[Simulation], Iterable[str]] = lambda _simulation: ()
 
 
 def _init(kind: str, **more: Any) -> Mapping[str, Any]:
@@ -48,73 +48,73 @@ def _upload(kind: str, **more: Any) -> Mapping[str, Any]:
     return {"endpoint": "upload", "kind": kind, **more}
 
 
-def _token_runs_out(world: World) -> None:
-    person, activity = world.member(), world.activity()
-    world.clock.sleep(timedelta(hours=3).total_seconds())
-    world.sends(person, activity)
+def _token_runs_out(simulation: Simulation) -> None:
+    person, activity = simulation.member(), simulation.activity()
+    simulation.clock.sleep(timedelta(hours=3).total_seconds())
+    simulation.sends(person, activity)
 
 
-def _token_refused(world: World) -> None:
-    person = world.member()
-    world.tiktok.expire(person.name, "access")
-    world.sends(person, world.activity())
+def _token_refused(simulation: Simulation) -> None:
+    person = simulation.member()
+    simulation.tiktok.expire(person.name, "access")
+    simulation.sends(person, simulation.activity())
 
 
-def _consent_ended(world: World) -> None:
-    person = world.member()
-    world.tiktok.expire(person.name, "access", "refresh")
-    world.sends(person, world.activity())
+def _consent_ended(simulation: Simulation) -> None:
+    person = simulation.member()
+    simulation.tiktok.expire(person.name, "access", "refresh")
+    simulation.sends(person, simulation.activity())
 
 
-def _access_taken_back(world: World) -> None:
-    person = world.member()
-    world.tiktok.removes_access(person.name)
-    world.sends(person, world.activity())
+def _access_taken_back(simulation: Simulation) -> None:
+    person = simulation.member()
+    simulation.tiktok.removes_access(person.name)
+    simulation.sends(person, simulation.activity())
 
 
-def _connects_and_sends(world: World) -> None:
-    world.sends(world.member(connected=False), world.activity())
+def _connects_and_sends(simulation: Simulation) -> None:
+    simulation.sends(simulation.member(connected=False), simulation.activity())
 
 
-def _disconnects(world: World) -> None:
-    person: Person = world.member()
-    world.sends(person, world.activity())
-    world.disconnects(person)
+def _disconnects(simulation: Simulation) -> None:
+    person: Person = simulation.member()
+    simulation.sends(person, simulation.activity())
+    simulation.disconnects(person)
 
 
-def _leaves(world: World) -> None:
-    person = world.member()
-    world.sends(person, world.activity())
-    world.leaves(person)
+def _leaves(simulation: Simulation) -> None:
+    person = simulation.member()
+    simulation.sends(person, simulation.activity())
+    simulation.leaves(person)
 
 
-def _two_held(world: World) -> None:
+def _two_held(simulation: Simulation) -> None:
     """Two sends wait for the account when it is added again."""
-    person = world.member(comes_back=timedelta(minutes=20))
-    activities = [world.activity(), world.activity()]
-    world.tiktok.removes_access(person.name)
+    person = simulation.member(comes_back=timedelta(minutes=20))
+    activities = [simulation.activity(), simulation.activity()]
+    simulation.tiktok.removes_access(person.name)
     for activity in activities:
-        world.sends(person, activity)
+        simulation.sends(person, activity)
 
 
-def _idle_until_it_lapses(world: World) -> None:
+def _idle_until_it_lapses(simulation: Simulation) -> None:
     """Nobody sends for half a year; the clock ticks every hour."""
-    person, activity = world.member(), world.activity()
-    world.clock.move_to(world.began_at + LAPSES - LAPSE_AHEAD + timedelta(hours=1))
+    person, activity = simulation.member(), simulation.activity()
+    simulation.clock.move_to(simulation.began_at + LAPSES - LAPSE_AHEAD + timedelta(hours=1))
     for hours in range(3):
-        world.later(timedelta(hours=hours), world.renews)
-    world.goes_on()
-    world.clock.move_to(world.began_at + LAPSES + timedelta(days=1))
-    world.sends(person, activity)
+        simulation.later(timedelta(hours=hours), simulation.renews)
+    simulation.goes_on()
+    simulation.clock.move_to(simulation.began_at + LAPSES + timedelta(days=1))
+    simulation.sends(person, activity)
 
 
-def _two_at_once(world: World, moment: str) -> None:
+def _two_at_once(simulation: Simulation, moment: str) -> None:
     """Two sends at once, and one place left: the second comes before or after the first's write."""
-    person = world.member(insists=False)
-    first, second = world.activity(), world.activity()
+    person = simulation.member(insists=False)
+    first, second = simulation.activity(), simulation.activity()
     for number in range(1, INBOX_PLACES):
-        world.counts_draft(person, f"{EARLIER}.{number}")
-    planned, left = world.boundary.plan, [second]
+        simulation.counts_draft(person, EARLIER, number)
+    planned, left = simulation.boundary.plan, [second]
 
     def plan(effect: Effect) -> Step | None:
         step = planned(effect) or Step()
@@ -122,20 +122,20 @@ def _two_at_once(world: World, moment: str) -> None:
 
         def both() -> None:
             if left:
-                world.sends(person, left.pop())
+                simulation.sends(person, left.pop())
             happens()
 
         if effect.function == "perform" and effect.name.startswith("dynamodb TransactWrite"):
             return replace(step, before=both) if moment == "before" else replace(step, after=both)
         return step
 
-    world.boundary.plan = plan
-    world.sends(person, first)
+    simulation.boundary.plan = plan
+    simulation.sends(person, first)
 
 
-def _one_is_refused(world: World) -> Iterator[str]:
-    for person in world.people.values():
-        made = len(world.performances(person))
+def _one_is_refused(simulation: Simulation) -> Iterator[str]:
+    for person in simulation.people.values():
+        made = len(simulation.performances(person))
         if made != 1 or person.refused != ["tiktok_inbox_full"]:
             yield f"{made} were made for the last place, refused: {person.refused}"
 
@@ -143,12 +143,12 @@ def _one_is_refused(world: World) -> Iterator[str]:
 LAST_PLACE = (
     Flow(
         "two at once, one place; second first",
-        lambda world: _two_at_once(world, "before"),
+        lambda simulation: _two_at_once(simulation, "before"),
         also=_one_is_refused,
     ),
     Flow(
         "two at once, one place; first first",
-        lambda world: _two_at_once(world, "after"),
+        lambda simulation: _two_at_once(simulation, "after"),
         also=_one_is_refused,
     ),
 )
@@ -218,8 +218,8 @@ ENDLESS = (
     Flow(
         "stuck at TikTok for good",
         faults=({"endpoint": "processing", "kind": "stuck"},),
-        must=frozenset({"failed"}),
-        may=frozenset({"failed"}),
+        must=frozenset({"unconfirmed"}),
+        may=frozenset({"unconfirmed"}),
     ),
 )
 """Flows whose effects are the same over and over: played, not died in at every one."""

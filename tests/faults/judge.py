@@ -1,4 +1,4 @@
-"""Looks at a world that has come to rest and says what is wrong with it; outcomes only.
+"""Looks at a simulation that has come to rest and says what is wrong with it; outcomes only.
 
 It reads the tables and TikTok's memory, and knows nothing of how the machine works inside.
 """
@@ -8,13 +8,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from tests.faults.expressions import Item
+from tests.faults.simulation import EARLIER, SETTINGS, Person, Simulation, instant_of
 from tests.faults.tiktok import Share, sha256
-from tests.faults.world import EARLIER, SETTINGS, Person, World, instant_of
 
 LONGEST_LEASE = timedelta(minutes=15)
 """No function runs for longer, so nobody needs to have anything to themselves for longer."""
 
-AT_REST = frozenset({"staged", "posted", "failed"})
+AT_REST = frozenset({"unconfirmed", "staged", "posted", "failed"})
+
+MOMENTS = {
+    "unconfirmed": ("delivered_at", "unconfirmed_at"),
+    "staged": ("delivered_at", "staged_at"),
+    "posted": ("delivered_at", "staged_at", "posted_at"),
+}
+"""Of what a performance at rest must know the time."""
 
 MAY_BE_THERE = frozenset({"unconfirmed", "never_arrived"})
 """Failures whose words tell the member to look into their inbox, or that TikTok keeps it."""
@@ -45,28 +52,28 @@ class Verdict:
 
 
 def judge(
-    world: World,
+    simulation: Simulation,
     *,
     quiet: bool,
     must: frozenset[str] | None = None,
     forgiven: frozenset[str] = frozenset(),
     also: Iterable[str] = (),
 ) -> Verdict:
-    """Judge a world after it came to rest; `must` are the outcomes that are right for everyone.
+    """Judge a simulation at rest; `must` are the outcomes that are right for everyone.
 
     An outcome is a state, or a state and why: `failed`, `failed: inbox_full`. `forgiven` are rules
     of TikTok's that nobody can keep after what happened, `also` is wrong on top of all.
     """
-    wrong = [*([] if quiet else ["it never came to rest"]), *also]
+    wrong = [*([] if quiet else ["it never came to rest"]), *simulation.silent, *also]
     outcomes = []
-    for person in world.people.values():
-        found = world.performances(person)
-        wrong += _of_person(world, person, found)
+    for person in simulation.people.values():
+        found = simulation.performances(person)
+        wrong += _of_person(simulation, person, found)
         outcomes += [_outcome(item) for item in found] or ["nothing performed"]
-    wrong += _left_over(world)
+    wrong += _left_over(simulation)
     wrong += [
         f"broke TikTok's rule {rule}: {detail}"
-        for rule, detail in world.tiktok.broken_rules()
+        for rule, detail in simulation.tiktok.broken_rules()
         if rule not in forgiven
     ]
     for outcome in sorted(set(outcomes)):
@@ -80,21 +87,23 @@ def _outcome(item: Item) -> str:
     return f"{state}: {item['failure']['S']}" if "failure" in item else state
 
 
-def _of_person(world: World, person: Person, found: Sequence[Item]) -> Iterator[str]:
-    shares = world.shares(person)
-    yield from _shares(world, found, shares)
+def _of_person(simulation: Simulation, person: Person, found: Sequence[Item]) -> Iterator[str]:
+    shares = simulation.shares(person)
+    yield from _shares(simulation, found, shares)
     for item in found:
-        yield from _performance(world, person, item, shares)
-    yield from _ledger(world, person, found)
-    yield from _marks(world, person, found)
-    yield from _places(world, person, found)
+        yield from _performance(simulation, person, item, shares)
+    yield from _ledger(simulation, person, found)
+    yield from _marks(simulation, person, found)
+    yield from _places(simulation, person, found)
     if person.under_way:
         yield f"{person.name} is still waiting for an answer"
 
 
-def _shares(world: World, found: Sequence[Item], shares: Sequence[Share]) -> Iterator[str]:
+def _shares(
+    simulation: Simulation, found: Sequence[Item], shares: Sequence[Share]
+) -> Iterator[str]:
     """Every draft that is there has one performance, and every video at most one draft."""
-    right = {sha256(world.content(item["activity_id"]["S"])) for item in found}
+    right = {sha256(simulation.content(item["activity_id"]["S"])) for item in found}
     there = [share for share in shares if share.is_there]
     for share in there:
         if share.sha256 not in right:
@@ -104,13 +113,13 @@ def _shares(world: World, found: Sequence[Item], shares: Sequence[Share]) -> Ite
 
 
 def _performance(
-    world: World, person: Person, item: Item, shares: Sequence[Share]
+    simulation: Simulation, person: Person, item: Item, shares: Sequence[Share]
 ) -> Iterator[str]:
     name, state = item["performance_id"]["S"], item["state"]["S"]
-    video = sha256(world.content(item["activity_id"]["S"]))
+    video = sha256(simulation.content(item["activity_id"]["S"]))
     others = [
         each
-        for each in world.performances(person)
+        for each in simulation.performances(person)
         if each["activity_id"] == item["activity_id"] and each is not item
     ]
     there = [share for share in shares if share.is_there and share.sha256 == video]
@@ -124,28 +133,28 @@ def _performance(
         if len(there) > len(others_right) and item["failure"]["S"] not in MAY_BE_THERE:
             yield f"{name} failed ({item['failure']['S']}), but its draft is there"
     else:
-        if len(mine) != 1:
+        if len(mine) != 1 and state != "unconfirmed":
             yield f"{name} is {state}, but its own draft is not there"
         if len(there) > 1 and not any(
-            each["state"]["S"] == "failed" and each["failure"]["S"] in MAY_BE_THERE
+            each["state"]["S"] == "unconfirmed"
+            or (each["state"]["S"] == "failed" and each["failure"]["S"] in MAY_BE_THERE)
             for each in others
         ):
             yield f"{name} has {len(there)} completed drafts"
-        connected = world.account_state(person) == "connected"
-        if connected and state != "posted" and any(share.is_posted for share in mine):
+        connected = simulation.account_state(person) == "connected"
+        if connected and state == "staged" and any(share.is_posted for share in mine):
             yield f"{name} was posted at TikTok, but rests as {state}"
-        for moment in ("staged_at", "posted_at") if state == "posted" else ("staged_at",):
+        for moment in MOMENTS[state]:
             if moment not in item:
                 yield f"{name} is {state} without {moment}"
 
 
-def _ledger(world: World, person: Person, found: Sequence[Item]) -> Iterator[str]:
-    """One award for each performance, one reversal for each that failed, and their sum."""
-    owned = world.cloud.tables.owned(SETTINGS.points_table, person.caller.owner)
+def _ledger(simulation: Simulation, person: Person, found: Sequence[Item]) -> Iterator[str]:
+    """One award for each performance, one bonus for each posted, one reversal for each failed."""
+    owned = simulation.cloud.tables.owned(SETTINGS.points_table, person.caller.owner)
     entries = [item for item in owned if item["item"]["S"].startswith("entry#")]
     told = sorted(
-        (each["performance_id"]["S"], each["kind"]["S"], int(each["points"]["N"]))
-        for each in entries
+        (each["source_id"]["S"], each["kind"]["S"], int(each["points"]["N"])) for each in entries
     )
     due = []
     for item in found:
@@ -153,6 +162,8 @@ def _ledger(world: World, person: Person, found: Sequence[Item]) -> Iterator[str
         due.append((name, "award", points))
         if item["state"]["S"] == "failed":
             due.append((name, "reversal", -points))
+        if item["state"]["S"] == "posted":
+            due.append((name, "bonus", int(item["posted_bonus"]["N"])))
     if told != sorted(due):
         yield f"{person.name}'s ledger is {told}, not {sorted(due)}"
     totals = [item for item in owned if item["item"]["S"] == "totals"]
@@ -162,9 +173,9 @@ def _ledger(world: World, person: Person, found: Sequence[Item]) -> Iterator[str
         yield f"{person.name}'s balance is {kept}, the ledger says {summed}"
 
 
-def _marks(world: World, person: Person, found: Sequence[Item]) -> Iterator[str]:
+def _marks(simulation: Simulation, person: Person, found: Sequence[Item]) -> Iterator[str]:
     """What was performed is out of the feed, what failed is back in it."""
-    owned = world.cloud.tables.owned(SETTINGS.marks_table, person.caller.owner)
+    owned = simulation.cloud.tables.owned(SETTINGS.marks_table, person.caller.owner)
     marks = {
         (item["activity_id"]["S"], item["performance_id"]["S"])
         for item in owned
@@ -179,9 +190,10 @@ def _marks(world: World, person: Person, found: Sequence[Item]) -> Iterator[str]
         yield f"{person.name}'s marks are {sorted(marks)}, not {sorted(due)}"
 
 
-def _places(world: World, person: Person, found: Sequence[Item]) -> Iterator[str]:
+def _places(simulation: Simulation, person: Person, found: Sequence[Item]) -> Iterator[str]:
     """Only what may lie in the inbox, or may have begun a draft, counts as taking a place there."""
-    taken = world.places(person)
+    places = simulation.places(person)
+    taken = {place.performance_id for place in places if place.lost_draft is None}
     for item in found:
         name, state = item["performance_id"]["S"], item["state"]["S"]
         if name not in taken:
@@ -191,8 +203,9 @@ def _places(world: World, person: Person, found: Sequence[Item]) -> Iterator[str
         if state == "failed" and _has_no_draft(item):
             yield f"{name} failed without a draft, and takes a place in the inbox"
     known = {EARLIER, *(item["performance_id"]["S"] for item in found)}
-    for name in taken:
-        if name.partition(".")[0] not in known:
+    for place in places:
+        if place.performance_id not in known:
+            name = place.performance_id
             yield f"{name} takes a place in {person.name}'s inbox, and was never made"
 
 
@@ -203,16 +216,16 @@ def _has_no_draft(item: Item) -> bool:
     return attempts == 0 or refused or failure == "inbox_full"
 
 
-def _left_over(world: World) -> Iterator[str]:
-    now = world.clock.now()
-    if world.cloud.queue.messages:
-        yield f"{len(world.cloud.queue.messages)} messages are left"
-    queue = world.cloud.queue
+def _left_over(simulation: Simulation) -> Iterator[str]:
+    now = simulation.clock.now()
+    if simulation.cloud.queue.messages:
+        yield f"{len(simulation.cloud.queue.messages)} messages are left"
+    queue = simulation.cloud.queue
     # Out of tens of thousands, one may be hindered each time; nothing else may bring it there.
     dead = [each for each in queue.dead if each.hindered < queue.max_receives]
     if dead:
         yield f"{len(dead)} messages went to the dead-letter queue"
-    for item in world.cloud.tables.items(SETTINGS.performances_table):
+    for item in simulation.cloud.tables.items(SETTINGS.performances_table):
         name = item["performance_id"]["S"]
         if "unfinished_in" in item and item["state"]["S"] in ("posted", "failed"):
             yield f"{name} is {item['state']['S']} and still looked at"
@@ -220,7 +233,7 @@ def _left_over(world: World) -> Iterator[str]:
             yield f"{name} is {item['state']['S']} and nobody will look at it"
         if "leased_until" in item and instant_of(item["leased_until"]) > now + LONGEST_LEASE:
             yield f"{name} is leased for ever"
-    for item in world.cloud.tables.items(SETTINGS.accounts_table):
+    for item in simulation.cloud.tables.items(SETTINGS.accounts_table):
         until = float(item.get("locked_until", {}).get("N", 0))
         if until > (now + LONGEST_LEASE).timestamp():
             yield f"{item['key']['S']} is locked for ever"

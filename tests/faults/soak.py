@@ -16,10 +16,11 @@ from typing import Any
 from chalicelib.activities.model import Activity
 from tests.faults.boundary import Effect, Step
 from tests.faults.cloud import Message
+from tests.faults.counted import counted_wrongly
 from tests.faults.errors import conflicted, raises, refused, stream_broken, throttled, timed_out
 from tests.faults.judge import CONSENT_GONE, TOO_LATE, Verdict, judge
+from tests.faults.simulation import Habits, Person, Simulation, SimulationParts
 from tests.faults.tiktok import Hook
-from tests.faults.world import Habits, Person, Theatre, World
 
 WEATHER = timedelta(minutes=20)
 KEPT_BY_NOBODY = CONSENT_GONE | TOO_LATE | {"calls_per_minute"}
@@ -71,24 +72,28 @@ class Soaked:
 
 
 def soak(
-    stage: Theatre, size: Size, seed: int, tell: Callable[[str], object] = lambda _line: None
+    parts: SimulationParts,
+    size: Size,
+    seed: int,
+    tell: Callable[[str], object] = lambda _line: None,
 ) -> Soaked:
-    """Soak a world of this size; the same seed makes the same world."""
+    """Soak a simulation of this size; the same seed makes the same simulation."""
     started = time.monotonic()
     fate = _Fate(random.Random(seed), size, tell)
-    world = World(stage, fate.habits(), seed=seed)
-    fate.begins(world)
+    simulation = Simulation(parts, fate.habits(), seed=seed)
+    fate.begins(simulation)
     rounds = ROUNDS_PER_PERFORMANCE * size.performances
-    quiet = world.goes_on(timedelta(days=40), rounds)
-    verdict = judge(world, quiet=quiet, forgiven=KEPT_BY_NOBODY)
-    world.close()
+    quiet = simulation.goes_on(timedelta(days=40), rounds)
+    also = list(counted_wrongly(simulation, random.Random(seed)))
+    verdict = judge(simulation, quiet=quiet, forgiven=KEPT_BY_NOBODY, also=also)
+    simulation.close()
     return Soaked(
         seed,
         size,
         verdict,
         Counter(verdict.outcome.split(", ")),
         fate.faults,
-        world.clock.now() - world.began_at,
+        simulation.clock.now() - simulation.began_at,
         time.monotonic() - started,
     )
 
@@ -100,12 +105,12 @@ class _Fate:
         self._dice, self._size, self._tell = dice, size, tell
         self.faults: Counter[str] = Counter()
         self._told_at = time.monotonic()
-        self._world: World | None = None
+        self._simulation: Simulation | None = None
 
     @property
-    def world(self) -> World:
-        assert self._world is not None
-        return self._world
+    def simulation(self) -> Simulation:
+        assert self._simulation is not None
+        return self._simulation
 
     def habits(self) -> Habits:
         return Habits(
@@ -115,28 +120,28 @@ class _Fate:
             before_round=self._shows,
         )
 
-    def begins(self, world: World) -> None:
-        """Let people into the world, and give it its weather."""
-        self._world = world
-        activities = [world.activity() for _ in range(self._size.each * 3 // 2)]
+    def begins(self, simulation: Simulation) -> None:
+        """Let people into the simulation, and give it its weather."""
+        self._simulation = simulation
+        activities = [simulation.activity() for _ in range(self._size.each * 3 // 2)]
         for _ in range(self._size.members):
-            person = world.member(
+            person = simulation.member(
                 connected=self._dice.random() < 0.8,
                 comes_back=self._some_time(timedelta(hours=2)),
                 posts=self._posts_after,
             )
             for activity in self._dice.sample(activities, self._size.each):
                 self._plans(person, activity)
-        world.boundary.plan = self._plan
-        world.cloud.loses = lambda: self._happens(0.02, "message lost")
-        world.later(WEATHER, self._weather)
+        simulation.boundary.plan = self._plan
+        simulation.cloud.loses = lambda: self._happens(0.02, "message lost")
+        simulation.later(WEATHER, self._weather)
 
     def _plans(self, person: Person, activity: Activity, again: int = 2) -> None:
         def look() -> None:
             """Find it failed, and send it once more."""
             states = [
                 item["state"]["S"]
-                for item in self.world.performances(person)
+                for item in self.simulation.performances(person)
                 if item["activity_id"]["S"] == activity.activity_id
             ]
             if (
@@ -148,11 +153,11 @@ class _Fate:
                 self._plans(person, activity, again - 1)
 
         def send() -> None:
-            self.world.sends(person, activity, tries=60)
+            self.simulation.sends(person, activity, tries=60)
             if again:
-                self.world.later(timedelta(hours=12), look)
+                self.simulation.later(timedelta(hours=12), look)
 
-        self.world.later(self._some_time(self._size.sending / 2), send)
+        self.simulation.later(self._some_time(self._size.sending / 2), send)
 
     def _some_time(self, about: timedelta) -> timedelta:
         return about * self._dice.uniform(0, 2)
@@ -181,8 +186,8 @@ class _Fate:
 
     def _plan(self, effect: Effect) -> Step | None:
         if effect.name == "s3 GetObject" and self._happens(0.02, "video breaks off"):
-            self.world.cloud.s3_breaks.append(stream_broken)
-        kill = self.world.boundary.kill
+            self.simulation.cloud.s3_breaks.append(stream_broken)
+        kill = self.simulation.boundary.kill
         if effect.is_upload and self._happens(0.02, "killed during an upload"):
             return Step(during=kill)
         if self._happens(0.002, "killed before an effect"):
@@ -210,21 +215,23 @@ class _Fate:
     def _weather(self) -> None:
         """Change what TikTok does wrong, now and then; people take their access back."""
         rules = [self._rule() for _ in range(self._dice.choice((0, 0, 0, 1, 2)))]
-        self.world.tiktok.faults(*rules)
+        self.simulation.tiktok.faults(*rules)
         for rule in rules:
             self.faults[f"TikTok: {rule['kind']} at {rule['endpoint']}"] += 1
-        name = self._dice.choice(list(self.world.people))
+        name = self._dice.choice(list(self.simulation.people))
         if self._happens(0.1, "token run out"):
-            self.world.tiktok.expire(name, "access")
-        person = self.world.people[name]
-        if self.world.account_state(person) == "connected" and self._happens(
+            self.simulation.tiktok.expire(name, "access")
+        person = self.simulation.people[name]
+        if self.simulation.account_state(person) == "connected" and self._happens(
             0.03, "access taken back"
         ):
-            self.world.tiktok.removes_access(name)
-        if self.world.clock.now() < self.world.began_at + self._size.sending + timedelta(hours=12):
-            self.world.later(self._some_time(WEATHER), self._weather)
+            self.simulation.tiktok.removes_access(name)
+        if self.simulation.clock.now() < self.simulation.began_at + self._size.sending + timedelta(
+            hours=12
+        ):
+            self.simulation.later(self._some_time(WEATHER), self._weather)
         else:
-            self.world.tiktok.faults()
+            self.simulation.tiktok.faults()
 
     def _rule(self) -> Mapping[str, Any]:
         where = self._dice.choice((*STEPS, "processing"))
@@ -261,10 +268,12 @@ class _Fate:
             return
         self._told_at = time.monotonic()
         found = [
-            item for each in self.world.people.values() for item in self.world.performances(each)
+            item
+            for each in self.simulation.people.values()
+            for item in self.simulation.performances(each)
         ]
         states = Counter(item["state"]["S"] for item in found)
-        day = (self.world.clock.now() - self.world.began_at) / timedelta(days=1)
+        day = (self.simulation.clock.now() - self.simulation.began_at) / timedelta(days=1)
         told = ", ".join(f"{number} {state}" for state, number in states.most_common())
         self._tell(f"  day {day:4.1f}: {len(found)} performed: {told}")
 

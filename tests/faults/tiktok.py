@@ -27,7 +27,7 @@ CLIENT_SECRET = "sandbox-client-secret"
 REDIRECT_URI = "http://127.0.0.1:8000/tiktok/callback"
 SCOPES = ("user.info.basic", "video.upload")
 PROCESSING_SECONDS = 0.5
-TIMEOUT = 10
+TIMEOUT = 60
 
 
 @dataclass(frozen=True)
@@ -202,6 +202,8 @@ def _serve(
         lifespan="on",
         ws="none",
         timeout_graceful_shutdown=1,
+        # Kept open while the machine is busy: a closed one would be a fault that nobody planned.
+        timeout_keep_alive=600,
     )
     servers.append(_Server(config, ready))
     servers[0].run(sockets=[bound])

@@ -16,8 +16,8 @@ def test_only_the_validating_function_has_the_layer() -> None:
     functions = {
         name: each["Properties"] for name, each in resources().items() if each["Type"] == FUNCTION
     }
-    assert {name for name, each in functions.items() if each.get("Layers")} == {"Validate"}
-    assert functions["Validate"]["Layers"] == [{"Ref": "MediaLayer"}]
+    assert {name for name, each in functions.items() if each.get("Layers")} == {"VideosValidate"}
+    assert functions["VideosValidate"]["Layers"] == [{"Ref": "MediaLayer"}]
 
 
 def test_only_the_validating_function_is_told_where_ffprobe_is() -> None:
@@ -27,13 +27,17 @@ def test_only_the_validating_function_is_told_where_ffprobe_is() -> None:
         if each["Type"] == FUNCTION
     }
     assert {name: value for name, value in told.items() if value} == {
-        "Validate": {"Ref": "FfprobePath"}
+        "VideosValidate": {"Ref": "FfprobePath"}
     }
     assert package.build().template()["Parameters"]["FfprobePath"]["Default"] == "/opt/bin/ffprobe"
 
 
 def test_the_layer_is_for_the_machines_the_functions_run_on() -> None:
     made = resources()["MediaLayer"]["Properties"]
-    assert made["ContentUri"] == f"./{layer.ZIP_NAME}"
-    assert made["CompatibleArchitectures"] == [layer.LAMBDA]
-    assert resources()["Validate"]["Properties"]["Architectures"] == [layer.LAMBDA]
+    assert made["ContentUri"] == f"./{layer.MEDIA_ZIP_NAME}"
+    runs_on = [{"Ref": "Architecture"}]
+    assert made["CompatibleArchitectures"] == runs_on
+    assert resources()["VideosValidate"]["Properties"]["Architectures"] == runs_on
+    parameter = package.build().template()["Parameters"]["Architecture"]
+    assert parameter["Default"] == package.LAMBDA
+    assert set(parameter["AllowedValues"]) == set(layer.ARCHITECTURES)

@@ -26,11 +26,76 @@ def test_every_route_of_the_app_is_documented_and_no_other() -> None:
     assert documented == routed
 
 
-def test_only_health_and_tiktoks_two_ways_in_are_answered_without_a_token() -> None:
+def test_only_health_sessions_and_tiktoks_two_ways_in_are_answered_without_a_token() -> None:
     public = {
         path
         for path, methods in json.loads(written())["paths"].items()
         for operation in methods.values()
         if not operation["security"]
     }
-    assert public == {"/health", "/tiktok/callback", "/tiktok/webhook"}
+    sessions = {
+        "/session",
+        "/session/renew",
+        "/session/authenticator",
+        "/session/forgot",
+        "/session/reset",
+    }
+    others = {"/health", "/notifications/unsubscribe", "/tiktok/callback", "/tiktok/webhook"}
+    assert public == {*others, *sessions}
+
+
+VERBS = frozenset(
+    {
+        "Add",
+        "Adjust",
+        "Archive",
+        "Ask",
+        "Begin",
+        "Bring",
+        "Change",
+        "Check",
+        "Create",
+        "Disconnect",
+        "Dismiss",
+    }
+    | {
+        "Duplicate",
+        "Decline",
+        "End",
+        "Export",
+        "Finish",
+        "Fulfil",
+        "Give",
+        "Invite",
+        "Join",
+        "Leave",
+        "List",
+        "Mail",
+        "Mark",
+        "Perform",
+        "Read",
+    }
+    | {
+        "Remove",
+        "Receive",
+        "Redeem",
+        "Reject",
+        "Rename",
+        "Renew",
+        "Send",
+        "Set",
+        "Sign",
+        "Switch",
+        "Take",
+    }
+)
+
+
+def test_every_summary_is_a_short_imperative() -> None:
+    summaries = [
+        operation["summary"]
+        for methods in json.loads(written())["paths"].values()
+        for operation in methods.values()
+    ]
+    assert {each.split()[0].strip(",.") for each in summaries} <= VERBS
+    assert max(map(len, summaries)) <= 75

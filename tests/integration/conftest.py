@@ -19,7 +19,7 @@ from moto.backends import get_backend
 from moto.core.serialize import BaseJSONSerializer
 
 import commands.__main__ as commands_main
-from chalicelib.composition import House
+from chalicelib.composition import Container
 from chalicelib.foundation.settings import Settings
 from commands.stack import Stack
 from local.surroundings import REGION
@@ -27,11 +27,11 @@ from local.template import read
 from tests.clock import StoppedClock
 from tests.faults.cloud import template_tables
 from tests.faults.tables import Tables
-from tests.integration.arrivals import Studio
-from tests.integration.house import FakeTikTok, Greenroom
+from tests.integration.activity_services import ActivityServices
+from tests.integration.greenroom import FakeTikTok, Greenroom
 from tests.integration.sandbox import Sandbox
-from tests.integration.stage import Stage
-from tests.integration.theatre import Theatre, WatchedTikTok
+from tests.integration.sandboxed_greenroom import SandboxedGreenroom, WatchedTikTok
+from tests.integration.upload_services import UploadServices
 
 TEMPLATE = Path(__file__).parents[2] / "infra" / "tables.yaml"
 ACCOUNT = "123456789012"  # moto's
@@ -44,11 +44,27 @@ SETTINGS = Settings(
     marks_table="MarksTable",
     points_table="PointsTable",
     boards_table="BoardsTable",
+    rewards_table="RewardsTable",
+    privacy_table="PrivacyTable",
+    personal_exports_queue_url="https://sqs.example/personal-exports",
     performances_table="PerformancesTable",
+    reports_table="ReportsTable",
+    webhooks_table="WebhooksTable",
+    notices_table="NoticesTable",
     accounts_table="AccountsTable",
     idempotency_table="IdempotencyTable",
+    audit_table="AuditTable",
+    origins_table="OriginsTable",
     incoming_bucket="incoming",
     videos_bucket="videos",
+    exports_bucket="exports",
+    event_bus="events",
+    notices_from="news@greenroom.example",
+    mail_configuration_set="notices",
+    digests_queue_url="https://sqs.example/digests",
+    console_url="https://greenroom.example",
+    public_url="https://greenroom.example/v1",
+    cursor_secret_id="cursors",
 )
 
 
@@ -139,7 +155,11 @@ def furnished() -> Settings:
     For what needs more of them than one a test; all others take the fixture.
     """
     _moto_tables().update(copy.deepcopy(_empty_tables()))
-    for bucket in (SETTINGS.incoming_bucket, SETTINGS.videos_bucket):
+    for bucket in (
+        SETTINGS.incoming_bucket,
+        SETTINGS.videos_bucket,
+        SETTINGS.exports_bucket,
+    ):
         _client("s3").create_bucket(Bucket=bucket)
     return SETTINGS
 
@@ -176,13 +196,15 @@ def calls(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Calls:
 
 
 @pytest.fixture
-def studio(settings: Settings, s3: Any, clock: StoppedClock) -> Studio:
-    return Studio(settings, s3, _client("sqs"), clock)
+def upload_services(settings: Settings, s3: Any, clock: StoppedClock) -> UploadServices:
+    return UploadServices(settings, s3, _client("sqs"), clock)
 
 
 @pytest.fixture
-def stage(settings: Settings, studio: Studio, clock: StoppedClock) -> Stage:
-    return Stage(settings, studio, clock)
+def services(
+    settings: Settings, upload_services: UploadServices, clock: StoppedClock
+) -> ActivityServices:
+    return ActivityServices(upload_services, clock)
 
 
 @pytest.fixture
@@ -220,30 +242,30 @@ def tables_in_memory(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.fixture
-def theatre(
+def sandboxed(
     settings: Settings, tables_in_memory: None, clock: StoppedClock, process: Sandbox
-) -> Iterator[Theatre]:
+) -> Iterator[SandboxedGreenroom]:
     process.reset()
     tiktok = WatchedTikTok(process.url)
-    yield Theatre(Greenroom(settings, clock, tiktok), process, tiktok)
+    yield SandboxedGreenroom(Greenroom(settings, clock, tiktok), process, tiktok)
     tiktok.close()
 
 
 class StackHere(Stack):
     """The stack that commands find: the one of the test."""
 
-    house_of_test: House
+    container_of_test: Container
     failed_url: str
 
     def __init__(self, name: str) -> None:
         self.outputs = {"StackName": name, "StagingFailedUrl": self.failed_url}
 
-    def house(self) -> House:
-        return self.house_of_test
+    def container(self) -> Container:
+        return self.container_of_test
 
 
 @pytest.fixture
 def stack_here(greenroom: Greenroom, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(StackHere, "house_of_test", greenroom.house, raising=False)
+    monkeypatch.setattr(StackHere, "container_of_test", greenroom.container, raising=False)
     monkeypatch.setattr(StackHere, "failed_url", greenroom.failed_url, raising=False)
     monkeypatch.setattr(commands_main, "Stack", StackHere)

@@ -5,16 +5,22 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from chalicelib.activities.problems import ActivityProblem
 from chalicelib.foundation.identity import Role
-from chalicelib.foundation.problems import ProblemCode
+from chalicelib.foundation.problems import Code, ProblemCode
 from chalicelib.points.periods import Period
+from chalicelib.points.problems import PointProblem
+from chalicelib.programs.problems import ProgramProblem
+from chalicelib.rewards.problems import RewardProblem
+from chalicelib.tiktok.problems import TikTokProblem
 
 HOME = "Europe/Berlin"
 INBOX = 5
 DAY = timedelta(days=1)
 TWO_HOURS = timedelta(hours=2)
 NEVER = datetime.min.replace(tzinfo=UTC)
-Refusal = ProblemCode | None
+Refusal = Code | None
+SPENDING = ("spending", "refund")
 Place = tuple[int, str, int]
 """Rank, member, points."""
 
@@ -60,6 +66,7 @@ class Task:
     activity_id: str
     number: int
     points: int = 0
+    bonus: int = 0
     featured: bool = False
     starts_at: datetime | None = None
     ends_at: datetime | None = None
@@ -86,16 +93,48 @@ class Send:
     person: Person
     task: Task
     points: int
+    bonus: int
     made_at: datetime
     since: datetime
     state: str = "queued"
     held_at: datetime | None = None
     begun_at: datetime | None = None
-    staged_at: datetime | None = None
+    rests_since: datetime | None = None
+    """Since when it is in the inbox, or probably."""
 
     @property
     def under_way(self) -> bool:
         return self.state in ("queued", "sending")
+
+
+@dataclass
+class Prize:
+    """A reward, in the order in which they were made."""
+
+    reward_id: str
+    price: int
+    stock: int | None
+    limit: int | None
+    channels: frozenset[str] = frozenset()
+    state: str = "active"
+    version: int = 1
+    pile: int = 0
+    """Counts how often its stock was limited anew."""
+
+    def is_for(self, person: Person) -> bool:
+        return not self.channels or bool(self.channels & person.channels)
+
+
+@dataclass
+class Wish:
+    """A redemption, in the order in which they were made."""
+
+    redemption_id: str
+    person: Person
+    prize: Prize
+    price: int
+    pile: int | None
+    state: str = "requested"
 
 
 @dataclass
@@ -123,6 +162,8 @@ class Naive:
     tasks: list[Task] = field(default_factory=list)
     sends: list[Send] = field(default_factory=list)
     ledger: list[Line] = field(default_factory=list)
+    prizes: list[Prize] = field(default_factory=list)
+    wishes: list[Wish] = field(default_factory=list)
     managers_shown: bool = True
     ranks: bool = True
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo(HOME))
@@ -143,7 +184,7 @@ class Naive:
         if not self._knows_of(person, room):
             return ProblemCode.NOT_FOUND
         if room.archived and room.channel_id not in person.channels:
-            return ProblemCode.CHANNEL_ARCHIVED
+            return ProgramProblem.CHANNEL_ARCHIVED
         person.channels.add(room.channel_id)
         return None
 
@@ -157,7 +198,7 @@ class Naive:
 
     def put_in(self, person: Person, room: Room) -> Refusal:
         if room.archived:
-            return ProblemCode.CHANNEL_ARCHIVED
+            return ProgramProblem.CHANNEL_ARCHIVED
         if person.status == "removed":
             return ProblemCode.INVALID_REQUEST
         person.channels.add(room.channel_id)
@@ -185,7 +226,7 @@ class Naive:
         if not (task.is_open(now) and task.is_for(person)):
             return ProblemCode.NOT_FOUND
         if person.marks.get(task.activity_id):
-            return ProblemCode.ALREADY_PERFORMED
+            return ActivityProblem.ALREADY_PERFORMED
         person.marks[task.activity_id] = None
         return None
 
@@ -202,33 +243,34 @@ class Naive:
         if not task.is_for(person):
             return ProblemCode.NOT_FOUND
         if task.is_over(now):
-            return ProblemCode.ACTIVITY_ENDED
+            return ActivityProblem.ACTIVITY_ENDED
         if not task.is_open(now):
-            return ProblemCode.ACTIVITY_NOT_STARTED
+            return ActivityProblem.ACTIVITY_NOT_STARTED
         if person.marks.get(task.activity_id):
-            return ProblemCode.ALREADY_PERFORMED
+            return ActivityProblem.ALREADY_PERFORMED
         if person.account != "connected":
-            return ProblemCode.TIKTOK_ACCOUNT_REQUIRED
+            return TikTokProblem.TIKTOK_ACCOUNT_REQUIRED
         if sum(now < since + DAY for since in person.places.values()) >= INBOX:
-            return ProblemCode.TIKTOK_INBOX_FULL
+            return TikTokProblem.TIKTOK_INBOX_FULL
         return None
 
     def perform(self, person: Person, task: Task, performance_id: str, now: datetime) -> None:
-        self.sends.append(Send(performance_id, person, task, task.points, now, now))
+        self.sends.append(Send(performance_id, person, task, task.points, task.bonus, now, now))
         person.marks[task.activity_id] = performance_id
         person.places[performance_id] = now
         self.ledger.append(Line(person.member_id, "award", task.points, performance_id, now))
 
     def stage(self, send: Send, does: str, now: datetime) -> None:
         """Bring a performance as far as it goes when TikTok `does` this."""
-        if send.state == "staged":
-            lately = send.staged_at is not None and now - send.staged_at < 7 * DAY
-            if lately and send.person.account == "connected" and does == "posts":
-                self.post(send)
-        elif send.under_way and send.held_at is None and now - send.since >= DAY:
-            self._fail(send, frees=send.begun_at is None)
+        if send.state in ("staged", "unconfirmed"):
+            lately = send.rests_since is not None and now - send.rests_since < 7 * DAY
+            if lately and send.person.account == "connected":
+                self._ask_again(send, does, now)
         elif send.state == "queued":
-            self._send(send, does, now)
+            if send.held_at is None and now - send.since >= DAY:
+                self._fail(send, frees=send.begun_at is None)
+            else:
+                self._send(send, does, now)
         elif send.state == "sending":
             self._follow(send, does, now)
 
@@ -253,20 +295,34 @@ class Naive:
     def _follow(self, send: Send, does: str, now: datetime) -> None:
         begun_at = send.begun_at or now
         if send.person.account != "connected":
-            if now - send.made_at > TWO_HOURS:
-                self._fail(send, frees=False)
+            if now - begun_at > TWO_HOURS:
+                send.state, send.rests_since = "unconfirmed", now
         elif does == "takes it":
-            send.state, send.staged_at = "staged", now
+            send.state, send.rests_since = "staged", now
         elif does == "posts":
-            self.post(send)
+            self.post(send, now)
         elif does in ("refuses", "refuses the bytes"):
             self._fail(send, frees=True)
         elif now - begun_at > TWO_HOURS:
-            self._fail(send, frees=False)
+            send.state, send.rests_since = "unconfirmed", now
 
-    def post(self, send: Send) -> None:
+    def _ask_again(self, send: Send, does: str, now: datetime) -> None:
+        refused = does in ("refuses", "refuses the bytes")
+        if does == "posts":
+            self.post(send, now)
+        elif send.state == "unconfirmed" and does == "takes it":
+            send.state, send.rests_since = "staged", now
+        elif send.state == "unconfirmed" and refused:
+            self._fail(send, frees=True)
+        elif refused:  # its person let it go
+            send.person.places.pop(send.performance_id, None)
+
+    def post(self, send: Send, now: datetime) -> None:
         send.state = "posted"
         send.person.places.pop(send.performance_id, None)
+        if send.bonus:
+            member_id, made = send.person.member_id, send.performance_id
+            self.ledger.append(Line(member_id, "bonus", send.bonus, made, now))
 
     def _fail(self, send: Send, *, frees: bool) -> None:
         send.state = "failed"
@@ -277,7 +333,67 @@ class Naive:
         if frees:
             send.person.places.pop(send.performance_id, None)
 
+    # --- rewards --------------------------------------------------------------------------------
+
+    def taken(self, prize: Prize) -> int:
+        """Count the pieces of the stock it has now that are not given back."""
+        return sum(
+            each.prize is prize and each.pile == prize.pile and each.state != "rejected"
+            for each in self.wishes
+            if each.pile is not None
+        )
+
+    def offers(self, person: Person) -> list[str]:
+        shown = [each for each in self.prizes if each.state == "active" and each.is_for(person)]
+        return [each.reward_id for each in sorted(shown, key=lambda each: each.price)]
+
+    def may_redeem(self, person: Person, prize: Prize) -> Refusal:
+        if not prize.is_for(person) or prize.state == "draft":
+            return ProblemCode.NOT_FOUND
+        if prize.state == "archived":
+            return RewardProblem.REWARD_NOT_ON_OFFER
+        if prize.stock is not None and self.taken(prize) >= prize.stock:
+            return RewardProblem.REWARD_SOLD_OUT
+        mine = [
+            each
+            for each in self.wishes
+            if each.person is person and each.prize is prize and each.state != "rejected"
+        ]
+        if prize.limit is not None and len(mine) >= prize.limit:
+            return RewardProblem.REWARD_LIMIT_REACHED
+        if self.balance(person) < prize.price:
+            return PointProblem.BALANCE_TOO_LOW
+        return None
+
+    def redeem(self, person: Person, prize: Prize, redemption_id: str, now: datetime) -> None:
+        pile = None if prize.stock is None else prize.pile
+        self.wishes.append(Wish(redemption_id, person, prize, prize.price, pile))
+        self.ledger.append(Line(person.member_id, "spending", -prize.price, redemption_id, now))
+
+    def decide(self, wish: Wish, state: str, now: datetime) -> Refusal:
+        if wish.state != "requested":
+            return None if wish.state == state else RewardProblem.REDEMPTION_DECIDED
+        wish.state = state
+        if state == "rejected":
+            member_id = wish.person.member_id
+            self.ledger.append(Line(member_id, "refund", wish.price, wish.redemption_id, now))
+        return None
+
     # --- points ---------------------------------------------------------------------------------
+
+    def balance(self, person: Person) -> int:
+        return sum(points for _, points in self.lines(person))
+
+    def earned(self, person: Person) -> int:
+        return sum(points for kind, points in self.lines(person) if kind not in SPENDING)
+
+    def adjust(self, person: Person, amount: int, now: datetime) -> Refusal:
+        if person.status == "removed":
+            return ProgramProblem.MEMBER_REMOVED
+        if amount < 0 and self.balance(person) + amount < 0:
+            return PointProblem.BALANCE_TOO_LOW
+        self.ledger.append(Line(person.member_id, "adjustment", amount, "", now))
+        return None
 
     def lines(self, person: Person) -> list[tuple[str, int]]:
         mine = (each for each in self.ledger if each.member_id == person.member_id)
@@ -299,6 +415,8 @@ class Naive:
         """Add up what was earned: by period and its first day, and member."""
         found: dict[str, dict[str, int]] = {}
         for each in self.ledger:
+            if each.kind in SPENDING:
+                continue
             for period in Period:
                 name = f"{period.value}#{_first_of(period, self.day(each))}"
                 have = found.setdefault(name, {})
@@ -326,6 +444,7 @@ class Naive:
             each.points
             for each in self.ledger
             if each.member_id == person.member_id
+            and each.kind not in SPENDING
             and _first_of(period, self.day(each)) == self.first_day(period, now)
         )
 

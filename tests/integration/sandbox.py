@@ -46,8 +46,9 @@ class Tokens:
 class Sandbox:
     """A sandbox process under a state folder; it may be stopped and started again."""
 
-    def __init__(self, state: Path, **options: str) -> None:
+    def __init__(self, state: Path, *, flags: tuple[str, ...] = (), **options: str) -> None:
         """`options` are those of the command line, with underscores; by default a whole app."""
+        self._flags = flags
         self._state = state
         self._options = {
             "client_key": CLIENT_KEY,
@@ -77,6 +78,7 @@ class Sandbox:
         words += ["--state", str(self._state)]
         for name, value in self._options.items():
             words += [f"--{name.replace('_', '-')}", value]
+        words += [f"--{flag}" for flag in self._flags]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(words, cwd=ROOT, stdout=log, stderr=log)
         deadline = time.monotonic() + START_SECONDS
@@ -104,6 +106,15 @@ class Sandbox:
         answer = requests.post(f"{self.url}/_sandbox/{name}", json=body or {}, timeout=TIMEOUT)
         answer.raise_for_status()
         return answer.json()
+
+    @contextmanager
+    def requiring_pkce(self) -> Iterator[None]:
+        """An app registered for desktop or mobile, for as long as the block lasts."""
+        self.control("app", {"pkce_required": True})
+        try:
+            yield
+        finally:
+            self.control("app", {"pkce_required": False})
 
     def record(self) -> dict[str, Any]:
         answer = requests.get(f"{self.url}/_sandbox/record", timeout=TIMEOUT)

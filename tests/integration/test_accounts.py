@@ -1,16 +1,19 @@
 """TikTok accounts: consent bound to member and browser, tokens kept from everybody, kept alive."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import requests
 from botocore.exceptions import ClientError
 
 from chalicelib.foundation.identity import Caller, Claims, Role, TikTokState
-from chalicelib.foundation.problems import Problem, ProblemCode
+from chalicelib.foundation.problems import Code, Problem, ProblemCode
 from chalicelib.tiktok import worker
 from chalicelib.tiktok.errors import (
     AccessTokenRefused,
@@ -23,22 +26,25 @@ from chalicelib.tiktok.errors import (
     TryNow,
 )
 from chalicelib.tiktok.model import (
+    CONSENT_WINDOW,
+    CONSENTS_PER_WINDOW,
     LAPSE_AHEAD,
     REFRESH_AHEAD,
     REFRESH_LOCK,
     STATE_LIFETIME,
     Account,
+    ConsentWindow,
+    NotConnected,
     Tokens,
 )
-from chalicelib.tiktok.service import (
-    DEPARTING_GRACE,
-    REVOKING_LIMIT,
-    AccountService,
-    NotConnected,
-)
+from chalicelib.tiktok.problems import TikTokProblem
+from chalicelib.tiktok.service import RELEASE_GRACE, REVOKING_LIMIT, AccountService
 from chalicelib.tiktok.store import AccountItem, AccountStore
+from chalicelib.tiktok.webhooks import MOST_AHEAD
 from tests.integration.conftest import Calls
-from tests.integration.house import CONTEXT, HALF_A_YEAR, TWO_HOURS, FakeTikTok, Greenroom
+from tests.integration.database import database
+from tests.integration.greenroom import CONTEXT, HALF_A_YEAR, TWO_HOURS, FakeTikTok, Greenroom
+from tests.integration.sandboxed_greenroom import SandboxedGreenroom
 
 SECOND = timedelta(seconds=1)
 FRESH_FOR = timedelta(seconds=TWO_HOURS) - REFRESH_AHEAD
@@ -52,27 +58,35 @@ def ben(greenroom: Greenroom) -> Caller:
 @pytest.fixture
 def accounts(greenroom: Greenroom) -> AccountService:
     """The service; one that has to wait for a lock lets the clock move on instead."""
-    service = greenroom.house.tiktok
-    service._sleep = lambda seconds: greenroom.clock.advance(timedelta(seconds=seconds))
-    return service
+    greenroom.container.sleep = lambda seconds: greenroom.clock.advance(timedelta(seconds=seconds))
+    return greenroom.container.tiktok
 
 
-def refusal(attempt: Callable[[], object]) -> ProblemCode:
+def refusal(attempt: Callable[[], object]) -> Code:
     with pytest.raises(Problem) as refused:
         attempt()
     return refused.value.code
 
 
 def stored(greenroom: Greenroom, caller: Caller) -> Account | None:
-    return greenroom.house.tiktok._store.account(caller.program_id, caller.member_id)
+    return greenroom.container.account_store.account(caller.program_id, caller.member_id)
 
 
 def token(greenroom: Greenroom, caller: Caller, refused: str | None = None) -> str:
-    return greenroom.house.tiktok.access(caller.program_id, caller.member_id, refused).token
+    return greenroom.container.access_tokens.access_token(
+        caller.program_id, caller.member_id, refused
+    ).value
+
+
+def renew(greenroom: Greenroom) -> int:
+    container = greenroom.container
+    return worker.refresh_lapsing_accounts(container.tiktok, container.access_tokens, CONTEXT)
 
 
 def everything(dynamodb: Any) -> str:
-    return str(dynamodb.scan(TableName="AccountsTable")["Items"])
+    """Return all that is kept, but for the count of consents, which goes by itself."""
+    items = dynamodb.scan(TableName="AccountsTable")["Items"]
+    return str([each for each in items if not each["item"]["S"].startswith("consents#")])
 
 
 # Consent
@@ -81,10 +95,10 @@ def everything(dynamodb: Any) -> str:
 def test_a_consent_connects_the_account_and_every_request_knows(
     greenroom: Greenroom, ben: Caller
 ) -> None:
-    assert refusal(lambda: greenroom.house.tiktok.account(ben)) is ProblemCode.NOT_FOUND
+    assert refusal(lambda: greenroom.container.tiktok.account(ben)) is ProblemCode.NOT_FOUND
     connected = greenroom.connects(ben, "ben")
     assert (connected.display_name, connected.performance, connected.problem) == ("Ben", None, None)
-    account = greenroom.house.tiktok.account(ben)
+    account = greenroom.container.tiktok.account(ben)
     assert (account.open_id, account.state) == ("open-ben", TikTokState.CONNECTED)
     assert account.access_expires_at == greenroom.clock.now() + timedelta(seconds=TWO_HOURS)
     assert greenroom.now(ben).tiktok is TikTokState.CONNECTED
@@ -106,7 +120,7 @@ def test_a_consent_without_its_state_and_its_browsers_nonce_changes_nothing(
 ) -> None:
     begun = greenroom.asks(ben)
     attempt = partial(greenroom.comes_back, begun, "ben", **carried)
-    assert refusal(attempt) is ProblemCode.TIKTOK_STATE_INVALID
+    assert refusal(attempt) is TikTokProblem.TIKTOK_STATE_INVALID
     assert tiktok.made == []
     assert stored(greenroom, ben) is None
     # Who does not know both cannot spoil it for the one who does.
@@ -119,7 +133,7 @@ def test_a_consent_is_good_for_the_browser_it_was_asked_for_from_only(
     eve = greenroom.member("eve")
     hers, his = greenroom.asks(eve), greenroom.asks(ben)
     crossed = partial(greenroom.comes_back, his, "ben", nonce=hers.nonce)
-    assert refusal(crossed) is ProblemCode.TIKTOK_STATE_INVALID
+    assert refusal(crossed) is TikTokProblem.TIKTOK_STATE_INVALID
     assert stored(greenroom, ben) is stored(greenroom, eve) is None
 
 
@@ -128,9 +142,44 @@ def test_a_consent_is_used_once(greenroom: Greenroom, tiktok: FakeTikTok, ben: C
     greenroom.comes_back(begun, "ben")
     before = stored(greenroom, ben)
     again = partial(greenroom.comes_back, begun, "other")
-    assert refusal(again) is ProblemCode.TIKTOK_STATE_INVALID
+    assert refusal(again) is TikTokProblem.TIKTOK_STATE_INVALID
     assert tiktok.made == ["exchange_code", "person"]
     assert stored(greenroom, ben) == before
+
+
+def test_a_member_begins_no_more_consents_in_an_hour_than_they_may(
+    greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
+) -> None:
+    started = ConsentWindow.at(greenroom.clock.now()).ends_at
+    greenroom.clock.advance(started - greenroom.clock.now())
+    refused: list[Problem] = []
+    for _ in range(3 * CONSENTS_PER_WINDOW):
+        try:
+            greenroom.comes_back(greenroom.asks(ben), "ben")
+        except Problem as problem:
+            refused.append(problem)
+        greenroom.clock.advance(SECOND)
+    assert tiktok.made.count("exchange_code") == CONSENTS_PER_WINDOW
+    assert len(refused) == 2 * CONSENTS_PER_WINDOW
+    assert {each.code for each in refused} == {ProblemCode.TOO_MANY_REQUESTS}
+    assert refused[0].members["retry_at"] == (started + CONSENT_WINDOW).isoformat()
+    left = int((CONSENT_WINDOW - CONSENTS_PER_WINDOW * SECOND).total_seconds())
+    assert refused[0].headers == {"Retry-After": str(left)}
+    # Others begin theirs, and so does this one in the next hour.
+    greenroom.connects(greenroom.member("eve"), "eve")
+    greenroom.clock.advance(started + CONSENT_WINDOW - greenroom.clock.now())
+    greenroom.connects(ben, "ben")
+
+
+def test_a_consent_that_is_refused_is_stored_nowhere(
+    greenroom: Greenroom, dynamodb: Any, ben: Caller
+) -> None:
+
+    for _ in range(CONSENTS_PER_WINDOW):
+        greenroom.asks(ben)
+    before = everything(dynamodb)
+    assert refusal(lambda: greenroom.asks(ben)) is ProblemCode.TOO_MANY_REQUESTS
+    assert everything(dynamodb) == before
 
 
 def test_a_consent_lasts_ten_minutes(greenroom: Greenroom, ben: Caller) -> None:
@@ -139,7 +188,7 @@ def test_a_consent_lasts_ten_minutes(greenroom: Greenroom, ben: Caller) -> None:
     greenroom.comes_back(in_time, "ben")
     greenroom.clock.advance(SECOND)
     too_late = partial(greenroom.comes_back, late, "ben")
-    assert refusal(too_late) is ProblemCode.TIKTOK_STATE_INVALID
+    assert refusal(too_late) is TikTokProblem.TIKTOK_STATE_INVALID
 
 
 @pytest.mark.parametrize("carried", [{"error": "access_denied"}, {"code": None}, {"code": ""}])
@@ -148,8 +197,8 @@ def test_a_denied_consent_connects_nothing_and_is_used_up(
 ) -> None:
     begun = greenroom.asks(ben)
     denied = partial(greenroom.comes_back, begun, "ben", **carried)
-    assert refusal(denied) is ProblemCode.TIKTOK_CONSENT_DENIED
-    assert refusal(denied) is ProblemCode.TIKTOK_STATE_INVALID
+    assert refusal(denied) is TikTokProblem.TIKTOK_CONSENT_DENIED
+    assert refusal(denied) is TikTokProblem.TIKTOK_STATE_INVALID
     assert tiktok.made == []
     assert stored(greenroom, ben) is None
 
@@ -160,7 +209,7 @@ def test_a_missing_scope_connects_nothing_and_is_named(
     tiktok.scopes = frozenset({"user.info.basic"})
     with pytest.raises(Problem) as refused:
         greenroom.connects(ben, "ben")
-    assert refused.value.code is ProblemCode.TIKTOK_SCOPE_MISSING
+    assert refused.value.code is TikTokProblem.TIKTOK_SCOPE_MISSING
     assert refused.value.members == {"missing": ["video.upload"]}
     assert stored(greenroom, ben) is None
 
@@ -168,15 +217,15 @@ def test_a_missing_scope_connects_nothing_and_is_named(
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (Reconnect("invalid_grant", cause=Cause.CONSENT_ENDED), ProblemCode.TIKTOK_CODE_REFUSED),
-        (Refused("invalid_client", cause=Cause.APP_SETTINGS), ProblemCode.TIKTOK_CODE_REFUSED),
+        (Reconnect("invalid_grant", cause=Cause.CONSENT_ENDED), TikTokProblem.TIKTOK_CODE_REFUSED),
+        (Refused("invalid_client", cause=Cause.APP_SETTINGS), TikTokProblem.TIKTOK_CODE_REFUSED),
         (TryLater("server_error"), ProblemCode.UNAVAILABLE),
         (TryNow("not_sent"), ProblemCode.UNAVAILABLE),
         (OutcomeUnknown("no_answer"), ProblemCode.UNAVAILABLE),
     ],
 )
 def test_a_code_that_is_not_confirmed_connects_nothing(
-    greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller, error: TikTokError, code: ProblemCode
+    greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller, error: TikTokError, code: Code
 ) -> None:
     tiktok.next_of["exchange_code"] = [error]
     assert refusal(lambda: greenroom.connects(ben, "ben")) is code
@@ -198,7 +247,13 @@ def test_an_account_of_another_member_is_not_taken_from_them(
     greenroom.connects(ben, "ben")
     his, eve = stored(greenroom, ben), greenroom.member("eve")
     attempt = partial(greenroom.connects, eve, "ben")
-    assert refusal(attempt) is ProblemCode.TIKTOK_ACCOUNT_TAKEN
+    with pytest.raises(Problem) as refused:
+        attempt()
+    assert refused.value.code is TikTokProblem.TIKTOK_ACCOUNT_TAKEN
+    # Whose it is, and in which program, is nobody's business.
+    words = f"{refused.value.code.title} {refused.value.detail}".lower()
+    assert not {"member", "ben", "program", "company"} & set(words.replace(".", " ").split())
+    assert not refused.value.members
     assert stored(greenroom, ben) == his
     assert stored(greenroom, eve) is None
     assert greenroom.now(eve).tiktok is None
@@ -210,11 +265,11 @@ def test_with_another_tiktok_account_the_earlier_one_is_free_for_others(
 ) -> None:
     greenroom.connects(ben, "private")
     greenroom.connects(ben, "work")
-    assert greenroom.house.tiktok.account(ben).open_id == "open-work"
+    assert greenroom.container.tiktok.account(ben).open_id == "open-work"
     eve = greenroom.member("eve")
     assert greenroom.connects(eve, "private").display_name == "Private"
     attempt = partial(greenroom.connects, eve, "work")
-    assert refusal(attempt) is ProblemCode.TIKTOK_ACCOUNT_TAKEN
+    assert refusal(attempt) is TikTokProblem.TIKTOK_ACCOUNT_TAKEN
 
 
 def test_connecting_the_same_account_again_renews_it(greenroom: Greenroom, ben: Caller) -> None:
@@ -242,14 +297,14 @@ def test_tokens_of_one_member_cannot_be_read_as_those_of_another(
     greenroom: Greenroom, ben: Caller, calls: Calls
 ) -> None:
     greenroom.connects(ben, "ben")
-    account, vault = stored(greenroom, ben), greenroom.house._vault()
+    account, vault = stored(greenroom, ben), greenroom.container.vault
     assert account is not None
-    opened = vault.unlock(ben.program_id, ben.member_id, account.tokens)
+    opened = vault.decrypt_tokens(ben.program_id, ben.member_id, account.tokens)
     assert opened == Tokens("access-ben-1", "refresh-ben-1")
     assert "access-ben-1" not in repr(opened)
     for program_id, member_id in ((ben.program_id, "mem_other"), ("prg_other", ben.member_id)):
         with pytest.raises(ClientError, match="InvalidCiphertext"):
-            vault.unlock(program_id, member_id, account.tokens)
+            vault.decrypt_tokens(program_id, member_id, account.tokens)
     contexts = [made["EncryptionContext"] for name, made in calls.made if name == "Encrypt"]
     assert contexts == [{"program_id": ben.program_id, "member_id": ben.member_id}]
 
@@ -297,12 +352,13 @@ def test_a_new_pair_that_could_not_be_stored_is_not_used(
     greenroom.clock.advance(FRESH_FOR)
 
     class Broken(AccountStore):
-        def renew(self, *_arguments: Any) -> bool:
+        def save_renewed_tokens(self, *_arguments: Any) -> bool:
             raise ConnectionError
 
-    accounts._store = Broken(greenroom.settings.accounts_table)
+    broken = greenroom.again()
+    broken.account_store = Broken(database())
     with pytest.raises(ConnectionError):
-        token(greenroom, ben)
+        broken.access_tokens.access_token(ben.program_id, ben.member_id, None)
 
 
 def lock(greenroom: Greenroom, caller: Caller) -> tuple[Account, str]:
@@ -310,7 +366,7 @@ def lock(greenroom: Greenroom, caller: Caller) -> tuple[Account, str]:
     account = stored(greenroom, caller)
     assert account is not None
     now = greenroom.clock.now()
-    assert greenroom.house.tiktok._store.lock_refresh(account, "other", now, now + REFRESH_LOCK)
+    assert greenroom.container.account_store.lock_refresh(account, "other", now, now + REFRESH_LOCK)
     return account, "other"
 
 
@@ -327,7 +383,9 @@ def test_while_another_worker_refreshes_its_result_is_waited_for(
         if len(waits) == 3:
             grant = tiktok.grant("ben")
             expires_at = greenroom.clock.now() + timedelta(seconds=grant.expires_in)
-            ciphertext = accounts._locked(ben.program_id, ben.member_id, grant)
+            ciphertext = greenroom.container.vault.encrypt_tokens(
+                ben.program_id, ben.member_id, Tokens(grant.access_token, grant.refresh_token)
+            )
             renewed = replace(
                 account,
                 tokens=ciphertext,
@@ -335,9 +393,11 @@ def test_while_another_worker_refreshes_its_result_is_waited_for(
                 refresh_expires_at=expires_at,
             )
             also = accounts._note(account, TikTokState.CONNECTED)
-            assert accounts._store.renew(account, name, renewed, also)
+            assert greenroom.container.account_store.save_renewed_tokens(
+                account, name, renewed, also
+            )
 
-    accounts._sleep = other_worker_finishes
+    greenroom.container.sleep = other_worker_finishes
     assert token(greenroom, ben) == "access-ben-2"
     assert len(waits) == 3
     assert "refresh" not in tiktok.made
@@ -363,10 +423,10 @@ def test_an_account_that_is_not_used_is_renewed_before_it_lapses(
     greenroom.connects(ben, "ben")
     lapses_at = greenroom.clock.now() + timedelta(seconds=HALF_A_YEAR)
     greenroom.clock.advance(lapses_at - LAPSE_AHEAD - greenroom.clock.now())
-    assert accounts.renew_lapsing() == 0
+    assert greenroom.container.access_tokens.refresh_lapsing_accounts() == 0
     greenroom.clock.advance(SECOND)
-    assert accounts.renew_lapsing() == 1
-    assert accounts.renew_lapsing() == 0
+    assert greenroom.container.access_tokens.refresh_lapsing_accounts() == 1
+    assert greenroom.container.access_tokens.refresh_lapsing_accounts() == 0
     assert tiktok.made.count("refresh") == 1
     assert accounts.account(ben).refresh_expires_at > lapses_at
 
@@ -378,8 +438,8 @@ def test_what_cannot_be_renewed_now_comes_again_and_stops_nobody_else(
         greenroom.connects(person, "ben" if person is ben else "cleo")
     greenroom.clock.advance(timedelta(seconds=HALF_A_YEAR) - LAPSE_AHEAD + SECOND)
     tiktok.next_of["refresh"] = [TryLater("rate_limit_exceeded")]
-    assert accounts.renew_lapsing() == 1
-    assert accounts.renew_lapsing() == 1
+    assert greenroom.container.access_tokens.refresh_lapsing_accounts() == 1
+    assert greenroom.container.access_tokens.refresh_lapsing_accounts() == 1
     assert {accounts.account(each).state for each in (ben, cleo)} == {TikTokState.CONNECTED}
 
 
@@ -390,10 +450,12 @@ def test_an_account_that_breaks_is_told_of_and_keeps_no_other_from_its_turn(
     greenroom.clock.advance(SECOND)
     greenroom.connects(cleo := greenroom.member(), "cleo")
     greenroom.clock.advance(timedelta(seconds=HALF_A_YEAR) - LAPSE_AHEAD + SECOND)
-    AccountItem(f"member#{ben.owner}", "account").update([AccountItem.tokens.set(b"damaged")])
+    database().changed(
+        AccountItem(f"member#{ben.owner}", "account"), [AccountItem.tokens.set(b"damaged")]
+    )
     lapses_at = accounts.account(cleo).refresh_expires_at
     with pytest.raises(ClientError):
-        accounts.renew_lapsing()
+        greenroom.container.access_tokens.refresh_lapsing_accounts()
     assert accounts.account(cleo).refresh_expires_at > lapses_at
 
 
@@ -404,7 +466,7 @@ def test_an_account_that_tiktok_refuses_has_to_be_connected_again_and_is_left_al
     greenroom.clock.advance(timedelta(seconds=HALF_A_YEAR) - LAPSE_AHEAD + SECOND)
     tiktok.live.clear()
     for _ in range(2):
-        assert accounts.renew_lapsing() == 0
+        assert greenroom.container.access_tokens.refresh_lapsing_accounts() == 0
     assert accounts.account(ben).state is TikTokState.RECONNECT_REQUIRED
     assert tiktok.made.count("refresh") == 1
 
@@ -464,7 +526,7 @@ def test_a_refused_refresh_after_another_workers_rotation_uses_the_new_pair(
 
     def rotated_meanwhile() -> None:
         greenroom.clock.advance(REFRESH_LOCK + SECOND)
-        greenroom.again().tiktok.access(ben.program_id, ben.member_id)
+        greenroom.again().access_tokens.access_token(ben.program_id, ben.member_id)
 
     tiktok.next_of["refresh"] = [rotated_meanwhile]
     assert token(greenroom, ben) == "access-ben-2"
@@ -509,7 +571,7 @@ def test_disconnecting_revokes_forgets_and_frees_the_account(
 ) -> None:
     greenroom.connects(ben, "ben")
     for _ in range(2):
-        greenroom.house.tiktok.disconnect(ben.program_id, ben.member_id)
+        greenroom.container.tiktok.disconnect_account(ben.program_id, ben.member_id)
     assert tiktok.revoked == ["access-ben-1"]
     assert everything(dynamodb) == "[]"
     assert greenroom.now(ben).tiktok is None
@@ -521,21 +583,22 @@ def test_an_account_is_forgotten_even_if_tiktok_does_not_answer(
 ) -> None:
     greenroom.connects(ben, "ben")
     tiktok.next_of["revoke"] = [TryLater("server_error")]
-    greenroom.house.tiktok.disconnect(ben.program_id, ben.member_id)
+    greenroom.container.tiktok.disconnect_account(ben.program_id, ben.member_id)
     assert stored(greenroom, ben) is None
     assert greenroom.now(ben).tiktok is None
 
 
 def test_access_taken_back_at_tiktok_asks_the_member_to_reconnect_once(
-    greenroom: Greenroom, ben: Caller
+    greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
 ) -> None:
-    accounts = greenroom.house.tiktok
+    accounts = greenroom.container.tiktok
     greenroom.connects(ben, "ben")
     eve = greenroom.member("eve")
     greenroom.connects(eve, "eve")
-    assert not accounts.access_removed("open-unknown", greenroom.clock.now())
-    assert accounts.access_removed("open-ben", greenroom.clock.now())
-    assert not accounts.access_removed("open-ben", greenroom.clock.now())
+    assert not accounts.record_access_removed("open-unknown", greenroom.clock.now())
+    tiktok.live.pop("ben")
+    assert accounts.record_access_removed("open-ben", greenroom.clock.now())
+    assert not accounts.record_access_removed("open-ben", greenroom.clock.now())
     assert greenroom.now(ben).tiktok is TikTokState.RECONNECT_REQUIRED
     assert greenroom.now(eve).tiktok is TikTokState.CONNECTED
     with pytest.raises(NotConnected):
@@ -549,20 +612,95 @@ def test_a_late_word_of_access_taken_back_does_not_end_a_connection_made_since(
     removed_at = greenroom.clock.now()
     greenroom.clock.advance(SECOND)
     greenroom.connects(ben, "ben")
-    assert not greenroom.house.tiktok.access_removed("open-ben", removed_at)
+    assert not greenroom.container.tiktok.record_access_removed("open-ben", removed_at)
     assert greenroom.now(ben).tiktok is TikTokState.CONNECTED
+
+
+@pytest.mark.parametrize("known_before", [False, True])
+def test_a_word_of_access_taken_back_ends_no_later_connection_though_its_clock_was_ahead(
+    greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller, known_before: bool
+) -> None:
+    accounts = greenroom.container.tiktok
+    greenroom.connects(ben, "ben")
+    told_at = greenroom.clock.now() + timedelta(minutes=5)
+    if known_before:
+        greenroom.container.access_tokens.require_reconnect(
+            ben.program_id, ben.member_id, token(greenroom, ben)
+        )
+    tiktok.live.pop("ben")
+    assert accounts.record_access_removed("open-ben", told_at) is not known_before
+    greenroom.clock.advance(SECOND)
+    greenroom.connects(ben, "ben")
+    assert not accounts.record_access_removed("open-ben", told_at)
+    assert greenroom.now(ben).tiktok is TikTokState.CONNECTED
+    tiktok.live.pop("ben")
+    assert accounts.record_access_removed("open-ben", told_at + SECOND)
+
+
+@pytest.mark.parametrize("ended", ["disconnected", "removed from the program", "taken back"])
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_word_of_an_earlier_connections_end_that_first_comes_after_reconnecting_ends_nothing(
+    greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller, ended: str, times: int
+) -> None:
+    """Its clock is ahead, so that it seems to be about the connection made since."""
+    accounts = greenroom.container.tiktok
+    greenroom.connects(ben, "ben")
+    told_at = greenroom.clock.now() + MOST_AHEAD
+    if ended == "disconnected":
+        accounts.disconnect_account(ben.program_id, ben.member_id)
+    elif ended == "removed from the program":
+        greenroom.container.members.remove(greenroom.manager, ben.member_id)
+        accounts.release_removed_member(ben.program_id, ben.member_id)
+        greenroom.clock.advance(SECOND)
+        greenroom.container.members.invite(greenroom.manager, ben.email, None, Role.MEMBER)
+        ben = greenroom.now(ben)
+    else:
+        tiktok.live.pop("ben")
+    greenroom.clock.advance(SECOND)
+    greenroom.connects(ben, "ben")
+    for _ in range(times):
+        assert not accounts.record_access_removed("open-ben", told_at)
+        assert greenroom.now(ben).tiktok is TikTokState.CONNECTED
+    assert token(greenroom, ben) in tiktok.live["ben"]
+    tiktok.live.pop("ben")
+    assert accounts.record_access_removed("open-ben", told_at + SECOND)
+    assert greenroom.now(ben).tiktok is TikTokState.RECONNECT_REQUIRED
+
+
+def test_a_word_of_access_taken_back_is_believed_of_a_connection_older_than_a_clock_is_wrong(
+    greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
+) -> None:
+    greenroom.connects(ben, "ben")
+    greenroom.clock.advance(MOST_AHEAD)
+    tiktok.next_of["person"] = [TryLater("server_error")]
+    assert greenroom.container.tiktok.record_access_removed("open-ben", greenroom.clock.now())
+    assert greenroom.now(ben).tiktok is TikTokState.RECONNECT_REQUIRED
+
+
+def test_a_word_of_access_taken_back_that_cannot_be_checked_is_to_come_again(
+    greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
+) -> None:
+    greenroom.connects(ben, "ben")
+    tiktok.next_of["person"] = [TryLater("server_error")]
+    told = partial(
+        greenroom.container.tiktok.record_access_removed, "open-ben", greenroom.clock.now()
+    )
+    assert refusal(told) is ProblemCode.UNAVAILABLE
+    assert greenroom.now(ben).tiktok is TikTokState.CONNECTED
+    tiktok.live.pop("ben")
+    assert told()
 
 
 def test_a_token_refused_though_fresh_is_given_up_unless_another_was_stored_since(
     greenroom: Greenroom, ben: Caller
 ) -> None:
     greenroom.connects(ben, "ben")
-    accounts = greenroom.house.tiktok
-    accounts.give_up(ben.program_id, ben.member_id, "access-ben-0")
+    tokens = greenroom.container.access_tokens
+    tokens.require_reconnect(ben.program_id, ben.member_id, "access-ben-0")
     assert greenroom.now(ben).tiktok is TikTokState.CONNECTED
-    accounts.give_up(ben.program_id, ben.member_id, "access-ben-1")
+    tokens.require_reconnect(ben.program_id, ben.member_id, "access-ben-1")
     assert greenroom.now(ben).tiktok is TikTokState.RECONNECT_REQUIRED
-    accounts.give_up(ben.program_id, "mem_unknown", "access-ben-1")
+    tokens.require_reconnect(ben.program_id, "mem_unknown", "access-ben-1")
 
 
 def test_disconnecting_revokes_with_a_live_token(
@@ -570,7 +708,7 @@ def test_disconnecting_revokes_with_a_live_token(
 ) -> None:
     greenroom.connects(ben, "ben")
     greenroom.clock.advance(2 * FRESH_FOR)
-    greenroom.house.tiktok.disconnect(ben.program_id, ben.member_id)
+    greenroom.container.tiktok.disconnect_account(ben.program_id, ben.member_id)
     assert tiktok.revoked == ["access-ben-2"]
 
 
@@ -579,7 +717,7 @@ def test_disconnecting_revokes_with_a_token_that_tiktok_takes_however_fresh_ours
 ) -> None:
     greenroom.connects(ben, "ben")
     tiktok.next_of["revoke"] = [AccessTokenRefused("invalid_grant")]
-    greenroom.house.tiktok.disconnect(ben.program_id, ben.member_id)
+    greenroom.container.tiktok.disconnect_account(ben.program_id, ben.member_id)
     assert tiktok.revoked == ["access-ben-2"]
     assert stored(greenroom, ben) is None
 
@@ -590,7 +728,7 @@ def test_an_account_whose_consent_is_gone_is_forgotten_too(
     greenroom.connects(ben, "ben")
     greenroom.clock.advance(2 * FRESH_FOR)
     tiktok.live.clear()
-    greenroom.house.tiktok.disconnect(ben.program_id, ben.member_id)
+    greenroom.container.tiktok.disconnect_account(ben.program_id, ben.member_id)
     assert everything(dynamodb) == "[]"
     assert greenroom.now(ben).tiktok is None
 
@@ -600,13 +738,15 @@ def test_a_consent_that_lacks_a_permission_is_revoked_too(
     greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller, alive: str
 ) -> None:
     greenroom.connects(ben, "ben")
-    greenroom.house.tiktok.give_up(ben.program_id, ben.member_id, "access-ben-1")
+    greenroom.container.access_tokens.require_reconnect(
+        ben.program_id, ben.member_id, "access-ben-1"
+    )
     if alive != "access":
         tiktok.next_of["revoke"] = [AccessTokenRefused("invalid_grant")]
     if alive == "neither":
         tiktok.live.clear()
-    greenroom.house.members.remove(greenroom.manager, ben.member_id)
-    greenroom.house.performances.depart(ben.program_id, ben.member_id)
+    greenroom.container.members.remove(greenroom.manager, ben.member_id)
+    greenroom.container.connections.release_removed_member(ben.program_id, ben.member_id)
     revoked = {"access": ["access-ben-1"], "refresh": ["access-ben-2"], "neither": []}
     assert tiktok.revoked == revoked[alive]
     assert stored(greenroom, ben) is None
@@ -615,9 +755,9 @@ def test_a_consent_that_lacks_a_permission_is_revoked_too(
 def test_while_tiktok_is_not_set_up_nobody_is_sent_there(
     greenroom: Greenroom, ben: Caller, dynamodb: Any
 ) -> None:
-    house = greenroom.again()
-    house._settings = replace(greenroom.settings, public_url="")
-    attempt = partial(house.tiktok.authorize, ben, "correlation-1")
+    container = greenroom.again()
+    container.settings = greenroom.settings.changed(public_url=None)
+    attempt = partial(container.consents.begin_consent, ben, "correlation-1")
     assert refusal(attempt) is ProblemCode.UNAVAILABLE
     assert everything(dynamodb) == "[]"
 
@@ -629,12 +769,12 @@ def test_who_takes_up_a_removed_members_place_does_not_see_their_tiktok_account(
     greenroom: Greenroom, ben: Caller
 ) -> None:
     """Before the removal is heard of: by then the address may be another person's."""
-    accounts = greenroom.house.tiktok
+    accounts = greenroom.container.tiktok
     greenroom.connects(ben, "ben")
-    greenroom.house.members.remove(greenroom.manager, ben.member_id)
+    greenroom.container.members.remove(greenroom.manager, ben.member_id)
     greenroom.clock.advance(SECOND)
-    greenroom.house.members.invite(greenroom.manager, ben.email, None, Role.MEMBER)
-    successor = greenroom.house.programs.caller(Claims("subject-of-another", ben.email, 0))
+    greenroom.container.members.invite(greenroom.manager, ben.email, None, Role.MEMBER)
+    successor = greenroom.container.programs.caller(Claims("subject-of-another", ben.email, 0))
     assert successor.member_id == ben.member_id
     assert refusal(lambda: accounts.account(successor)) is ProblemCode.NOT_FOUND
     greenroom.clock.advance(SECOND)
@@ -652,7 +792,7 @@ def test_a_connection_made_while_the_one_before_is_disconnected_stays(
         greenroom.connects(ben, "ben")
 
     tiktok.next_of["revoke"] = [connects_again]
-    attempt = partial(greenroom.house.tiktok.disconnect, ben.program_id, ben.member_id)
+    attempt = partial(greenroom.container.tiktok.disconnect_account, ben.program_id, ben.member_id)
     assert refusal(attempt) is ProblemCode.CHANGED_MEANWHILE
     assert greenroom.now(ben).tiktok is TikTokState.CONNECTED
     assert token(greenroom, ben) == "access-ben-2"
@@ -669,7 +809,7 @@ def test_a_connection_made_before_the_one_before_is_revoked_is_not_revoked(
         greenroom.connects(ben, "ben")
 
     tiktok.next_of["refresh"] = [connects_again]
-    attempt = partial(greenroom.house.tiktok.disconnect, ben.program_id, ben.member_id)
+    attempt = partial(greenroom.container.tiktok.disconnect_account, ben.program_id, ben.member_id)
     assert refusal(attempt) is ProblemCode.CHANGED_MEANWHILE
     assert tiktok.revoked == []
     assert greenroom.now(ben).tiktok is TikTokState.CONNECTED
@@ -682,7 +822,7 @@ def test_access_taken_back_while_a_refresh_is_under_way_is_not_forgotten_by_its_
     greenroom.clock.advance(FRESH_FOR)
 
     def taken_back() -> None:
-        assert accounts.access_removed("open-ben", greenroom.clock.now())
+        assert accounts.record_access_removed("open-ben", greenroom.clock.now())
 
     tiktok.next_of["refresh"] = [taken_back]
     with pytest.raises(NotConnected):
@@ -700,7 +840,8 @@ def test_access_taken_back_is_not_overlooked_for_a_pair_stored_meanwhile(
 ) -> None:
     greenroom.connects(ben, "ben")
     greenroom.clock.advance(FRESH_FOR)
-    read = accounts._store.account
+    store = greenroom.container.account_store
+    read = store.account
 
     def rotated_after_it_was_read(program_id: str, member_id: str) -> Account | None:
         found = read(program_id, member_id)
@@ -708,8 +849,8 @@ def test_access_taken_back_is_not_overlooked_for_a_pair_stored_meanwhile(
         token(greenroom, ben)
         return found
 
-    monkeypatch.setattr(accounts._store, "account", rotated_after_it_was_read)
-    assert accounts.access_removed("open-ben", greenroom.clock.now())
+    monkeypatch.setattr(store, "account", rotated_after_it_was_read)
+    assert accounts.record_access_removed("open-ben", greenroom.clock.now())
     assert greenroom.now(ben).tiktok is TikTokState.RECONNECT_REQUIRED
 
 
@@ -719,7 +860,7 @@ def test_access_taken_back_is_not_overlooked_for_a_pair_stored_meanwhile(
 def removed(greenroom: Greenroom, name: str) -> Caller:
     member = greenroom.member(name)
     greenroom.connects(member, name)
-    greenroom.house.members.remove(greenroom.manager, member.member_id)
+    greenroom.container.members.remove(greenroom.manager, member.member_id)
     return member
 
 
@@ -727,7 +868,7 @@ def test_a_consent_given_by_who_was_removed_meanwhile_is_given_back(
     greenroom: Greenroom, tiktok: FakeTikTok, dynamodb: Any, ben: Caller
 ) -> None:
     begun = greenroom.asks(ben)
-    remove = partial(greenroom.house.members.remove, greenroom.manager, ben.member_id)
+    remove = partial(greenroom.container.members.remove, greenroom.manager, ben.member_id)
     tiktok.next_of["person"] = [remove]
     attempt = partial(greenroom.comes_back, begun, "ben")
     assert refusal(attempt) is ProblemCode.CHANGED_MEANWHILE
@@ -739,10 +880,118 @@ def test_a_consent_that_cannot_be_given_back_is_refused_all_the_same(
     greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
 ) -> None:
     begun = greenroom.asks(ben)
-    greenroom.house.members.remove(greenroom.manager, ben.member_id)
+    remove = partial(greenroom.container.members.remove, greenroom.manager, ben.member_id)
+    tiktok.next_of["person"] = [remove]
     tiktok.next_of["revoke"] = [TryLater("server_error")]
     assert refusal(lambda: greenroom.comes_back(begun, "ben")) is ProblemCode.CHANGED_MEANWHILE
     assert stored(greenroom, ben) is None
+
+
+def invited_again(greenroom: Greenroom, before: Caller, subject: str) -> Caller:
+    """Remove a member; invite their address again, and let `subject` sign in with it."""
+    greenroom.container.members.remove(greenroom.manager, before.member_id)
+    greenroom.clock.advance(SECOND)
+    greenroom.container.members.invite(greenroom.manager, before.email, None, Role.MEMBER)
+    after = greenroom.container.programs.caller(Claims(subject, before.email, 0))
+    assert after.member_id == before.member_id
+    return after
+
+
+@pytest.mark.parametrize("subject", ["subject-of-another", "subject-ben@demo.example"])
+def test_a_consent_begun_before_a_removal_connects_nobody_who_was_invited_since(
+    greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller, subject: str
+) -> None:
+    begun = greenroom.asks(ben)
+    successor = invited_again(greenroom, ben, subject)
+    attempt = partial(greenroom.comes_back, begun, "ben")
+    assert refusal(attempt) is TikTokProblem.TIKTOK_STATE_INVALID
+    assert tiktok.made == []
+    assert stored(greenroom, successor) is None
+    assert greenroom.now(successor).tiktok is None if subject.endswith("example") else True
+    # It is used up, and what the new person begins is theirs.
+    assert refusal(attempt) is TikTokProblem.TIKTOK_STATE_INVALID
+    greenroom.connects(successor, "cleo")
+    assert greenroom.container.tiktok.account(successor).open_id == "open-cleo"
+
+
+@pytest.mark.parametrize("changed", ["subject", "invited_at"])
+def test_a_consent_is_bound_to_the_person_and_to_the_invitation(
+    greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller, changed: str
+) -> None:
+    assert ben.invited_at is not None
+    earlier = replace(ben, invited_at=ben.invited_at - SECOND)
+    begun = greenroom.asks(earlier if changed == "invited_at" else replace(ben, subject="another"))
+    attempt = partial(greenroom.comes_back, begun, "ben")
+    assert refusal(attempt) is TikTokProblem.TIKTOK_STATE_INVALID
+    assert tiktok.made == []
+
+
+def test_whoever_is_invited_again_in_the_middle_of_a_consent_is_not_connected_by_it(
+    greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
+) -> None:
+    begun = greenroom.asks(ben)
+    tiktok.next_of["person"] = [lambda: invited_again(greenroom, ben, "subject-of-another")]
+    attempt = partial(greenroom.comes_back, begun, "ben")
+    assert refusal(attempt) is ProblemCode.CHANGED_MEANWHILE
+    assert tiktok.revoked == ["access-ben-1"]
+    assert stored(greenroom, ben) is None
+
+
+def test_a_late_grant_of_an_account_that_is_held_by_now_is_not_revoked(
+    greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
+) -> None:
+    begun = greenroom.asks(ben)
+
+    def connects_as_successor() -> None:
+        successor = invited_again(greenroom, ben, "subject-of-another")
+        greenroom.connects(successor, "ben")
+
+    tiktok.next_of["person"] = [connects_as_successor]
+    attempt = partial(greenroom.comes_back, begun, "ben")
+    with pytest.raises(Problem):
+        attempt()
+    assert tiktok.revoked == []
+
+
+# PKCE
+
+
+def test_without_pkce_no_challenge_and_no_verifier_go_to_tiktok(
+    greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
+) -> None:
+    begun = greenroom.asks(ben)
+    greenroom.comes_back(begun, "ben")
+    assert "code_challenge" not in begun.authorize_url
+    assert tiktok.verifiers == [None]
+
+
+def test_with_pkce_the_code_comes_with_the_verifier_whose_hex_digest_was_the_challenge(
+    greenroom: Greenroom, tiktok: FakeTikTok, dynamodb: Any, ben: Caller
+) -> None:
+    greenroom.container.settings = greenroom.settings.changed(tiktok_pkce=True)
+    begun = greenroom.asks(ben)
+    asked = parse_qs(urlsplit(begun.authorize_url).query)
+    kept = everything(dynamodb)
+    greenroom.comes_back(begun, "ben")
+    [verifier] = tiktok.verifiers
+    assert verifier is not None
+    assert asked["code_challenge"] == [hashlib.sha256(verifier.encode()).hexdigest()]
+    assert asked["code_challenge_method"] == ["S256"]
+    assert verifier not in kept
+    assert verifier not in begun.authorize_url
+    assert verifier != begun.nonce
+
+
+def test_a_consent_is_finished_as_it_was_begun_though_the_stack_was_deployed_meanwhile(
+    greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
+) -> None:
+    without = greenroom.asks(ben)
+    greenroom.container.settings = greenroom.settings.changed(tiktok_pkce=True)
+    with_pkce = greenroom.asks(ben)
+    greenroom.comes_back(without, "ben")
+    greenroom.comes_back(with_pkce, "ben")
+    assert tiktok.verifiers[0] is None
+    assert tiktok.verifiers[1] is not None
 
 
 def test_a_removal_whose_word_was_lost_is_found_by_the_clock(
@@ -750,13 +999,13 @@ def test_a_removal_whose_word_was_lost_is_found_by_the_clock(
 ) -> None:
     greenroom.connects(ben, "ben")
     leaver = removed(greenroom, "cleo")
-    assert worker.renew(greenroom.house.tiktok, CONTEXT) == 0  # the stream may still tell of it
-    greenroom.clock.advance(DEPARTING_GRACE + SECOND)
-    assert worker.renew(greenroom.house.tiktok, CONTEXT) == 1
+    assert renew(greenroom) == 0  # the stream may still tell of it
+    greenroom.clock.advance(RELEASE_GRACE + SECOND)
+    assert renew(greenroom) == 1
     assert stored(greenroom, leaver) is None
     assert tiktok.revoked == ["access-cleo-2"]
     assert stored(greenroom, ben) is not None
-    assert worker.renew(greenroom.house.tiktok, CONTEXT) == 0
+    assert renew(greenroom) == 0
 
 
 def test_one_who_cannot_be_let_go_of_keeps_no_other_and_comes_again(
@@ -766,13 +1015,13 @@ def test_one_who_cannot_be_let_go_of_keeps_no_other_and_comes_again(
     kept = stored(greenroom, first)
     assert kept is not None
     item = AccountItem(f"member#{first.owner}", "account")
-    item.update([AccountItem.tokens.set(b"damaged")])
-    greenroom.clock.advance(DEPARTING_GRACE + SECOND)
+    database().changed(item, [AccountItem.tokens.set(b"damaged")])
+    greenroom.clock.advance(RELEASE_GRACE + SECOND)
     with pytest.raises(ClientError):
-        worker.renew(greenroom.house.tiktok, CONTEXT)
+        renew(greenroom)
     assert stored(greenroom, second) is None
-    item.update([AccountItem.tokens.set(kept.tokens)])
-    assert worker.renew(greenroom.house.tiktok, CONTEXT) == 1
+    database().changed(item, [AccountItem.tokens.set(kept.tokens)])
+    assert renew(greenroom) == 1
     assert stored(greenroom, first) is None
 
 
@@ -780,20 +1029,22 @@ def test_who_was_let_go_of_in_time_or_came_back_is_left_alone_by_the_clock(
     greenroom: Greenroom, tiktok: FakeTikTok, calls: Calls
 ) -> None:
     leaver, returner = removed(greenroom, "cleo"), removed(greenroom, "dora")
-    greenroom.house.performances.depart(leaver.program_id, leaver.member_id)
-    greenroom.clock.advance(DEPARTING_GRACE + SECOND)
-    back = greenroom.house.members.invite(greenroom.manager, "dora@demo.example", None, Role.MEMBER)
+    greenroom.container.connections.release_removed_member(leaver.program_id, leaver.member_id)
+    greenroom.clock.advance(RELEASE_GRACE + SECOND)
+    back = greenroom.container.members.invite(
+        greenroom.manager, "dora@demo.example", None, Role.MEMBER
+    )
     assert back.member_id == returner.member_id
-    greenroom.signs_in("dora@demo.example")
+    returner = greenroom.signs_in("dora@demo.example")
     greenroom.clock.advance(SECOND)
     greenroom.connects(returner, "dora")
     revoked = list(tiktok.revoked)
     for _ in range(2):
-        greenroom.house.tiktok.let_go_departed()
+        greenroom.container.tiktok.release_removed_members()
     assert tiktok.revoked == revoked
     assert stored(greenroom, returner) is not None
     calls.made.clear()
-    assert greenroom.house.tiktok.let_go_departed() == 0
+    assert greenroom.container.tiktok.release_removed_members() == 0
     assert calls.names == ["Query"]
 
 
@@ -802,10 +1053,10 @@ def test_a_sweep_begins_nothing_more_when_its_time_is_up(
 ) -> None:
     for name in ("cleo", "dora"):
         removed(greenroom, name)
-    greenroom.clock.advance(DEPARTING_GRACE + SECOND)
+    greenroom.clock.advance(RELEASE_GRACE + SECOND)
     answers = iter([False, True])
-    assert greenroom.house.tiktok.let_go_departed(lambda: next(answers)) == 1
-    assert greenroom.house.tiktok.let_go_departed() == 1
+    assert greenroom.container.tiktok.release_removed_members(lambda: next(answers)) == 1
+    assert greenroom.container.tiktok.release_removed_members() == 1
 
 
 def test_whoever_tiktok_does_not_let_go_of_now_is_let_go_of_later(
@@ -820,12 +1071,14 @@ def test_whoever_tiktok_does_not_let_go_of_now_is_let_go_of_later(
     for error in errors:
         tiktok.next_of["revoke"] = [error]
         with pytest.raises(type(error)):  # the stream brings it again
-            greenroom.house.performances.depart(leaver.program_id, leaver.member_id)
+            greenroom.container.connections.release_removed_member(
+                leaver.program_id, leaver.member_id
+            )
         assert stored(greenroom, leaver) is not None
     tiktok.next_of["revoke"] = [TryLater("server_error")]
-    greenroom.clock.advance(DEPARTING_GRACE + SECOND)
-    assert worker.renew(greenroom.house.tiktok, CONTEXT) == 0
-    assert worker.renew(greenroom.house.tiktok, CONTEXT) == 1
+    greenroom.clock.advance(RELEASE_GRACE + SECOND)
+    assert renew(greenroom) == 0
+    assert renew(greenroom) == 1
     assert tiktok.revoked == ["access-cleo-1"]
     assert stored(greenroom, leaver) is None
 
@@ -836,7 +1089,7 @@ def test_tokens_that_tiktok_does_not_revoke_for_a_day_are_forgotten_all_the_same
     leaver = removed(greenroom, "cleo")
     greenroom.clock.advance(REVOKING_LIMIT)
     tiktok.next_of["refresh"] = [TryLater("server_error")]
-    assert worker.renew(greenroom.house.tiktok, CONTEXT) == 1
+    assert renew(greenroom) == 1
     assert stored(greenroom, leaver) is None
 
 
@@ -845,9 +1098,27 @@ def test_whoever_came_back_does_not_keep_an_account_that_tiktok_does_not_let_go_
 ) -> None:
     leaver = removed(greenroom, "cleo")
     greenroom.clock.advance(SECOND)
-    greenroom.house.members.invite(greenroom.manager, leaver.email, None, Role.MEMBER)
+    greenroom.container.members.invite(greenroom.manager, leaver.email, None, Role.MEMBER)
     back = greenroom.signs_in(leaver.email)
     tiktok.next_of["revoke"] = [TryLater("server_error")]
-    greenroom.house.performances.depart(leaver.program_id, leaver.member_id)
+    greenroom.container.connections.release_removed_member(leaver.program_id, leaver.member_id)
     assert stored(greenroom, back) is None
     assert greenroom.now(back).tiktok is None
+
+
+def test_an_app_that_needs_pkce_connects_once_it_is_switched_on(
+    sandboxed: SandboxedGreenroom,
+) -> None:
+    greenroom, sandbox = sandboxed.greenroom, sandboxed.sandbox
+    eve = greenroom.member("eve")
+    with sandbox.requiring_pkce():
+        without = greenroom.asks(eve)
+        page = requests.get(without.authorize_url, timeout=10)
+        assert (page.status_code, "code_challenge" in page.text) == (400, True)
+        greenroom.container.settings = greenroom.settings.changed(tiktok_pkce=True)
+        begun = greenroom.asks(eve)
+        came_back = sandbox.consent("eve", url=begun.authorize_url)
+        stolen = sandbox.exchange(came_back["code"])
+        assert stolen.json()["error"] == "invalid_request"
+        connected = greenroom.comes_back(begun, "eve", code=came_back["code"])
+        assert connected.display_name == "eve"

@@ -9,13 +9,22 @@ from typing import Any
 import pytest
 
 from chalicelib.activities.model import Activity, ActivityState, ActivityStatus, VideoChanged
+from chalicelib.activities.problems import ActivityProblem
 from chalicelib.activities.store import ActivityItem, ActivityStore
 from chalicelib.foundation.problems import Problem, ProblemCode
-from chalicelib.foundation.table import Conflict, commit
+from chalicelib.foundation.table import Conflict
 from tests.clock import NOON
-from tests.integration.arrivals import GOOD, MANAGER, STRANGER
+from tests.integration.activity_services import (
+    HOUR,
+    MEMBER,
+    ActivityServices,
+    ended_by,
+    ids,
+    verdict,
+)
 from tests.integration.conftest import Calls
-from tests.integration.stage import HOUR, MEMBER, Stage, ended_by, ids, verdict
+from tests.integration.database import database
+from tests.integration.upload_services import GOOD, MANAGER, STRANGER
 
 SECOND = timedelta(seconds=1)
 OTHER = replace(MANAGER, member_id="mem_9", chosen_zone="America/New_York")
@@ -27,10 +36,10 @@ def refusal(attempt: Callable[[], object]) -> Problem:
     return refused.value
 
 
-def performed(stage: Stage, activity: Activity) -> Activity:
+def performed(services: ActivityServices, activity: Activity) -> Activity:
     """Let somebody perform an activity, as far as it learns of that."""
-    commit([*stage.lifecycle.note_performed(activity)])
-    return stage.now(activity)
+    database().commit([*services.lifecycle.note_performed(activity)])
+    return services.now(activity)
 
 
 # Editing
@@ -51,24 +60,24 @@ CHANGES: list[dict[str, Any]] = [
 @pytest.mark.parametrize("changes", CHANGES, ids="-".join)
 @pytest.mark.parametrize("state", [ActivityState.PUBLISHED, ActivityState.PROCESSING])
 def test_a_change_is_made_and_counted_and_the_same_again_is_none(
-    stage: Stage, changes: dict[str, Any], state: ActivityState
+    services: ActivityServices, changes: dict[str, Any], state: ActivityState
 ) -> None:
-    stage.groupings.channels_of = {"chn_1": False, "chn_2": False}
-    stage.groupings.campaigns_of = {"cam_1": False}
-    activity = stage.put(state=state)
-    edited = stage.service.edit(MANAGER, activity.activity_id, 1, **changes)
+    services.groupings.channels_of = {"chn_1": False, "chn_2": False}
+    services.groupings.campaigns_of = {"cam_1": False}
+    activity = services.put(state=state)
+    edited = services.service.edit(MANAGER, activity.activity_id, 1, **changes)
     turned: dict[str, Any] = {"featured_changes": (NOON,)} if "featured" in changes else {}
     assert edited == replace(activity, version=2, **changes, **turned)
-    assert stage.now(activity) == edited
-    assert stage.service.edit(MANAGER, activity.activity_id, 2, **changes) == edited
-    assert stage.now(activity) == edited
+    assert services.now(activity) == edited
+    assert services.service.edit(MANAGER, activity.activity_id, 2, **changes) == edited
+    assert services.now(activity) == edited
 
 
-def test_what_is_taken_away_is_gone_from_wherever_it_was_listed(stage: Stage) -> None:
-    stage.groupings.campaigns_of = {"cam_1": False}
-    stage.groupings.channels_of = {"chn_1": False}
-    activity = stage.made(
-        stage.studio.validated(),
+def test_what_is_taken_away_is_gone_from_wherever_it_was_listed(services: ActivityServices) -> None:
+    services.groupings.campaigns_of = {"cam_1": False}
+    services.groupings.channels_of = {"chn_1": False}
+    activity = services.made(
+        services.upload_services.validated(),
         starts_at="2026-06-20T09:00",
         ends_at="2026-07-01T09:00",
         campaign_id="cam_1",
@@ -77,7 +86,7 @@ def test_what_is_taken_away_is_gone_from_wherever_it_was_listed(stage: Stage) ->
         hashtags=["b"],
         disclosure="Ad",
     )
-    edited = stage.service.edit(
+    edited = services.service.edit(
         MANAGER,
         activity.activity_id,
         1,
@@ -100,84 +109,90 @@ def test_what_is_taken_away_is_gone_from_wherever_it_was_listed(stage: Stage) ->
         disclosure=None,
         version=2,
     )
-    assert edited == stage.now(activity) == bare
-    assert stage.fed() == [activity.activity_id]
-    assert stage.service.activities(MANAGER, 9, None, campaign_id="cam_1").items == ()
-    stage.clock.advance(30 * 24 * HOUR)
-    assert stage.lifecycle.expire() == 0
+    assert edited == services.now(activity) == bare
+    assert services.fed() == [activity.activity_id]
+    assert services.service.activities(MANAGER, 9, None, campaign_id="cam_1").items == ()
+    services.clock.advance(30 * 24 * HOUR)
+    assert services.sweeper.end_expired() == 0
 
 
 def test_of_two_managers_editing_one_the_later_is_told_the_version_and_overwrites_nothing(
-    stage: Stage,
+    services: ActivityServices,
 ) -> None:
-    activity = stage.put()
-    first = stage.service.edit(MANAGER, activity.activity_id, 1, points=1)
-    problem = refusal(lambda: stage.service.edit(OTHER, activity.activity_id, 1, points=2))
+    activity = services.put()
+    first = services.service.edit(MANAGER, activity.activity_id, 1, points=1)
+    problem = refusal(lambda: services.service.edit(OTHER, activity.activity_id, 1, points=2))
     assert (problem.code, problem.members) == (ProblemCode.CHANGED_MEANWHILE, {"version": 2})
-    assert stage.now(activity) == first
-    assert stage.service.edit(OTHER, activity.activity_id, 2, points=2).points == 2
+    assert services.now(activity) == first
+    assert services.service.edit(OTHER, activity.activity_id, 2, points=2).points == 2
 
 
 @pytest.mark.parametrize("finish", ["end", "archive"])
 def test_ending_and_archiving_heed_the_version_that_was_seen_if_one_is_told(
-    stage: Stage, finish: str
+    services: ActivityServices, finish: str
 ) -> None:
-    activity = stage.put()
-    use: Any = getattr(stage.service, finish)
-    changed = stage.service.edit(MANAGER, activity.activity_id, 1, points=1)
+    activity = services.put()
+    use: Any = getattr(services.service, finish)
+    changed = services.service.edit(MANAGER, activity.activity_id, 1, points=1)
     problem = refusal(lambda: use(OTHER, activity.activity_id, 1))
     assert (problem.code, problem.members) == (ProblemCode.CHANGED_MEANWHILE, {"version": 2})
-    assert stage.now(activity) == changed
+    assert services.now(activity) == changed
     finished = use(OTHER, activity.activity_id, 2)
     # Sent again because its answer was lost, it finds what it did.
-    assert use(OTHER, activity.activity_id, 2) == finished == stage.now(activity)
+    assert use(OTHER, activity.activity_id, 2) == finished == services.now(activity)
 
 
-def test_between_reading_and_writing_nobody_slips_in(stage: Stage) -> None:
-    activity = stage.put()
-    stage.store.meanwhile = lambda: stage.service.edit(OTHER, activity.activity_id, 1, points=1)
-    problem = refusal(lambda: stage.service.edit(MANAGER, activity.activity_id, 1, points=2))
+def test_between_reading_and_writing_nobody_slips_in(services: ActivityServices) -> None:
+    activity = services.put()
+    services.store.meanwhile = lambda: services.service.edit(
+        OTHER, activity.activity_id, 1, points=1
+    )
+    problem = refusal(lambda: services.service.edit(MANAGER, activity.activity_id, 1, points=2))
     assert problem.members == {"version": 2}
-    assert stage.now(activity).points == 1
+    assert services.now(activity).points == 1
 
 
 @pytest.mark.parametrize("problems", [(), ("some",)])
 def test_a_verdict_that_comes_while_one_edits_loses_neither(
-    stage: Stage, problems: tuple[str, ...]
+    services: ActivityServices, problems: tuple[str, ...]
 ) -> None:
-    upload = stage.studio.posted(b"bad")
-    activity = stage.made(upload, ends_at="2026-07-01T09:00")
-    stage.studio.service.validate(upload.incoming_key)
-    found = stage.studio.now(upload).problems if problems else ()
-    stage.store.meanwhile = lambda: stage.lifecycle.settle(verdict(activity, problems=found))
-    edited = stage.service.edit(MANAGER, activity.activity_id, 1, points=3, ends_at=None)
+    upload = services.upload_services.posted(b"bad")
+    activity = services.made(upload, ends_at="2026-07-01T09:00")
+    services.upload_services.service.validate(upload.incoming_key)
+    found = services.upload_services.now(upload).problems if problems else ()
+    services.store.meanwhile = lambda: services.lifecycle.apply_verdict(
+        verdict(activity, problems=found)
+    )
+    edited = services.service.edit(MANAGER, activity.activity_id, 1, points=3, ends_at=None)
     assert (edited.points, edited.ends_at, edited.problems) == (3, None, found)
     assert edited.state is (ActivityState.REJECTED if problems else ActivityState.PUBLISHED)
-    assert stage.now(activity) == edited
+    assert services.now(activity) == edited
 
 
-def test_an_edit_that_comes_while_a_verdict_settles_loses_neither(stage: Stage) -> None:
-    activity = stage.made(stage.studio.posted(), ends_at="2026-07-01T09:00")
-    stage.store.meanwhile = lambda: stage.service.edit(
+def test_an_edit_that_comes_while_a_verdict_settles_loses_neither(
+    services: ActivityServices,
+) -> None:
+    activity = services.made(services.upload_services.posted(), ends_at="2026-07-01T09:00")
+    services.store.meanwhile = lambda: services.service.edit(
         MANAGER, activity.activity_id, 1, featured=True, ends_at=None
     )
-    stage.lifecycle.settle(verdict(activity))
-    settled = stage.now(activity)
+    services.lifecycle.apply_verdict(verdict(activity))
+    settled = services.now(activity)
     assert settled.state is ActivityState.PUBLISHED
     assert (settled.featured, settled.ends_at, settled.version) == (True, None, 2)
-    stage.clock.advance(30 * 24 * HOUR)
-    assert stage.lifecycle.expire() == 0
-    assert stage.fed() == [activity.activity_id]
+    services.clock.advance(30 * 24 * HOUR)
+    assert services.sweeper.end_expired() == 0
+    assert services.fed() == [activity.activity_id]
 
 
-def test_a_verdict_for_what_keeps_changing_comes_again(stage: Stage) -> None:
-    activity = stage.made(stage.studio.posted())
-    stage.store.each_time = lambda found: ActivityItem.of(
-        replace(found, version=found.version + 1)
-    ).save()
+def test_a_verdict_for_what_keeps_changing_comes_again(services: ActivityServices) -> None:
+    activity = services.made(services.upload_services.posted())
+    services.store.each_time = lambda found: database().put(
+        ActivityItem.of(replace(found, version=found.version + 1))
+    )
     with pytest.raises(Conflict):
-        stage.lifecycle.settle(verdict(activity))
-    assert stage.now(activity).state is ActivityState.PROCESSING
+        services.lifecycle.apply_verdict(verdict(activity))
+    assert services.now(activity).state is ActivityState.PROCESSING
 
 
 @pytest.mark.parametrize(
@@ -188,12 +203,16 @@ def test_a_verdict_for_what_keeps_changing_comes_again(stage: Stage) -> None:
         {"ends_at": NOON},
     ],
 )
-def test_what_has_ended_stays_as_it_is_swept_or_not(stage: Stage, changes: dict[str, Any]) -> None:
-    activity = stage.put(**changes)
+def test_what_has_ended_stays_as_it_is_swept_or_not(
+    services: ActivityServices, changes: dict[str, Any]
+) -> None:
+    activity = services.put(**changes)
     for wanted in ({"points": 1}, {"ends_at": "2026-07-01T09:00"}, {"ends_at": None}):
-        problem = refusal(partial(stage.service.edit, MANAGER, activity.activity_id, 1, **wanted))
-        assert problem.code is ProblemCode.ACTIVITY_ENDED
-    assert stage.now(activity) == activity
+        problem = refusal(
+            partial(services.service.edit, MANAGER, activity.activity_id, 1, **wanted)
+        )
+        assert problem.code is ActivityProblem.ACTIVITY_ENDED
+    assert services.now(activity) == activity
 
 
 @pytest.mark.parametrize(
@@ -216,15 +235,15 @@ def test_what_has_ended_stays_as_it_is_swept_or_not(stage: Stage, changes: dict[
 )
 @pytest.mark.parametrize("use", ["create", "edit", "duplicate"])
 def test_what_cannot_be_is_refused_naming_the_field_and_nothing_is_written(
-    stage: Stage, use: str, changes: dict[str, Any], field: str, code: str
+    services: ActivityServices, use: str, changes: dict[str, Any], field: str, code: str
 ) -> None:
-    stage.groupings.channels_of = {"chn_1": False, "chn_old": True}
-    stage.groupings.campaigns_of = {"cam_old": True}
-    activity = stage.made(stage.studio.validated())
+    services.groupings.channels_of = {"chn_1": False, "chn_old": True}
+    services.groupings.campaigns_of = {"cam_old": True}
+    activity = services.made(services.upload_services.validated())
     attempts: dict[str, Callable[[], object]] = {
-        "create": lambda: stage.service.create(MANAGER, activity.upload_id, **changes),
-        "edit": lambda: stage.service.edit(MANAGER, activity.activity_id, 1, **changes),
-        "duplicate": lambda: stage.service.duplicate(MANAGER, activity.activity_id, **changes),
+        "create": lambda: services.service.create(MANAGER, activity.upload_id, **changes),
+        "edit": lambda: services.service.edit(MANAGER, activity.activity_id, 1, **changes),
+        "duplicate": lambda: services.service.duplicate(MANAGER, activity.activity_id, **changes),
     }
     problem = refusal(attempts[use])
     assert problem.code is ProblemCode.INVALID_REQUEST
@@ -234,163 +253,179 @@ def test_what_cannot_be_is_refused_naming_the_field_and_nothing_is_written(
         "time_does_not_exist": ["+01:00", "+02:00"],
     }
     assert problem.members.get("offsets") == choices.get(code)
-    assert stage.all() == [activity]
+    assert services.all() == [activity]
 
 
 def test_channels_and_campaign_of_before_may_stay_when_they_were_archived_since(
-    stage: Stage,
+    services: ActivityServices,
 ) -> None:
-    stage.groupings.channels_of = {"chn_1": True, "chn_2": False}
-    activity = stage.put(channel_ids=frozenset({"chn_1"}), campaign_id="cam_1")
-    edited = stage.service.edit(
+    services.groupings.channels_of = {"chn_1": True, "chn_2": False}
+    activity = services.put(channel_ids=frozenset({"chn_1"}), campaign_id="cam_1")
+    edited = services.service.edit(
         MANAGER, activity.activity_id, 1, channel_ids=["chn_1", "chn_2"], campaign_id="cam_1"
     )
     assert edited.channel_ids == {"chn_1", "chn_2"}
-    assert stage.groupings.asked == ["channels"]
+    assert services.groupings.asked == ["channels"]
 
 
-def test_another_programs_channels_and_campaigns_are_none_of_ones_own(stage: Stage) -> None:
-    stage.groupings.channels_of = {"chn_1": False}
-    stage.groupings.campaigns_of = {"cam_1": False}
-    activity = stage.put(program_id=STRANGER.program_id)
+def test_another_programs_channels_and_campaigns_are_none_of_ones_own(
+    services: ActivityServices,
+) -> None:
+    services.groupings.channels_of = {"chn_1": False}
+    services.groupings.campaigns_of = {"cam_1": False}
+    activity = services.put(program_id=STRANGER.program_id)
     wanted: list[dict[str, Any]] = [{"channel_ids": ["chn_1"]}, {"campaign_id": "cam_1"}]
     for each in wanted:
-        attempt = partial(stage.service.edit, STRANGER, activity.activity_id, 1, **each)
+        attempt = partial(services.service.edit, STRANGER, activity.activity_id, 1, **each)
         assert refusal(attempt).code is ProblemCode.INVALID_REQUEST
 
 
 @pytest.mark.parametrize("use", ["edit", "duplicate", "archive"])
 def test_an_activity_of_another_program_is_like_one_that_is_not_there(
-    stage: Stage, use: str
+    services: ActivityServices, use: str
 ) -> None:
-    activity = stage.put()
+    activity = services.put()
     more: tuple[int, ...] = (1,) if use == "edit" else ()
     problems = [
-        refusal(partial(getattr(stage.service, use), STRANGER, each, *more)).to_dict()
+        refusal(partial(getattr(services.service, use), STRANGER, each, *more)).to_dict()
         for each in (activity.activity_id, "act_unknown")
     ]
     assert problems[0] == problems[1]
     assert problems[0]["code"] == "not_found"
-    assert stage.now(activity) == activity
+    assert services.now(activity) == activity
 
 
 # Time
 
 
-def test_an_end_is_moved_later_and_earlier_and_the_sweep_heeds_it(stage: Stage) -> None:
-    activity = stage.put(ends_at=NOON + HOUR)
-    stage.service.edit(MANAGER, activity.activity_id, 1, ends_at="2026-06-15T16:00")
-    stage.clock.at = NOON + HOUR
-    assert stage.lifecycle.expire() == 0
-    assert stage.fed() == [activity.activity_id]
-    stage.service.edit(MANAGER, activity.activity_id, 2, ends_at="2026-06-15T15:30")
-    stage.clock.at = NOON + 3 * HOUR / 2
-    assert stage.fed() == []
-    assert stage.lifecycle.expire() == 1
-    assert stage.now(activity).ended_at == NOON + 3 * HOUR / 2
+def test_an_end_is_moved_later_and_earlier_and_the_sweep_heeds_it(
+    services: ActivityServices,
+) -> None:
+    activity = services.put(ends_at=NOON + HOUR)
+    services.service.edit(MANAGER, activity.activity_id, 1, ends_at="2026-06-15T16:00")
+    services.clock.at = NOON + HOUR
+    assert services.sweeper.end_expired() == 0
+    assert services.fed() == [activity.activity_id]
+    services.service.edit(MANAGER, activity.activity_id, 2, ends_at="2026-06-15T15:30")
+    services.clock.at = NOON + 3 * HOUR / 2
+    assert services.fed() == []
+    assert services.sweeper.end_expired() == 1
+    assert services.now(activity).ended_at == NOON + 3 * HOUR / 2
 
 
 @pytest.mark.parametrize("moved_to", ["2026-06-15T15:30", "2026-06-15T14:30:01"])
-def test_an_end_moved_while_a_sweep_is_under_way_wins(stage: Stage, moved_to: str) -> None:
-    activity, other = stage.put(ends_at=NOON + HOUR / 2), stage.put(ends_at=NOON + HOUR / 2)
-    stage.clock.at = NOON + HOUR / 2 - SECOND
-    edit = stage.service.edit
+def test_an_end_moved_while_a_sweep_is_under_way_wins(
+    services: ActivityServices, moved_to: str
+) -> None:
+    activity, other = services.put(ends_at=NOON + HOUR / 2), services.put(ends_at=NOON + HOUR / 2)
+    services.clock.at = NOON + HOUR / 2 - SECOND
+    edit = services.service.edit
 
     class Raced(ActivityStore):
-        def due(self, now: datetime, count: int) -> Any:
-            found = super().due(now + SECOND, count)  # its clock is ahead of the manager's
+        def ending(self, now: datetime, count: int) -> Any:
+            found = super().ending(now + SECOND, count)  # its clock is ahead of the manager's
             edit(MANAGER, activity.activity_id, 1, ends_at=moved_to)
             return found
 
-    lifecycle = type(stage.lifecycle)(Raced("ActivitiesTable"), stage.clock)
-    assert lifecycle.expire() == 1
-    assert stage.now(other).state is ActivityState.ENDED
-    assert stage.now(activity).status_at(stage.clock.now()) is ActivityStatus.ACTIVE
+    assert services.sweeping(Raced(database())).end_expired() == 1
+    assert services.now(other).state is ActivityState.ENDED
+    assert services.now(activity).status_at(services.clock.now()) is ActivityStatus.ACTIVE
 
 
-def test_a_sweep_that_was_faster_than_an_edit_wins(stage: Stage) -> None:
-    activity = stage.put(ends_at=NOON + HOUR)
-    stage.store.meanwhile = lambda: ended_by(stage.store, activity, NOON + HOUR)
-    attempt = partial(stage.service.edit, MANAGER, activity.activity_id, 1, ends_at=None)
-    assert refusal(attempt).code is ProblemCode.ACTIVITY_ENDED
-    assert stage.now(activity).state is ActivityState.ENDED
+def test_a_sweep_that_was_faster_than_an_edit_wins(services: ActivityServices) -> None:
+    activity = services.put(ends_at=NOON + HOUR)
+    services.store.meanwhile = lambda: ended_by(services.store, activity, NOON + HOUR)
+    attempt = partial(services.service.edit, MANAGER, activity.activity_id, 1, ends_at=None)
+    assert refusal(attempt).code is ActivityProblem.ACTIVITY_ENDED
+    assert services.now(activity).state is ActivityState.ENDED
 
 
 def test_times_are_meant_in_the_zone_of_who_moves_them_and_others_stay_where_they_are(
-    stage: Stage,
+    services: ActivityServices,
 ) -> None:
-    activity = stage.made(
-        stage.studio.validated(), starts_at="2026-06-20T09:00", ends_at="2026-12-01T09:00"
+    activity = services.made(
+        services.upload_services.validated(),
+        starts_at="2026-06-20T09:00",
+        ends_at="2026-12-01T09:00",
     )
-    stage.service.edit(OTHER, activity.activity_id, 1, points=1)
-    assert stage.now(activity).time_zone == "Europe/Berlin"
-    edited = stage.service.edit(OTHER, activity.activity_id, 2, ends_at="2026-12-02T09:00")
+    services.service.edit(OTHER, activity.activity_id, 1, points=1)
+    assert services.now(activity).time_zone == "Europe/Berlin"
+    edited = services.service.edit(OTHER, activity.activity_id, 2, ends_at="2026-12-02T09:00")
     assert edited.starts_at == activity.starts_at
     assert edited.ends_at == datetime(2026, 12, 2, 14, 0, tzinfo=UTC)
     assert edited.time_zone == "America/New_York"
 
 
-def test_a_start_sent_back_as_it_was_may_lie_behind_and_a_new_one_may_not(stage: Stage) -> None:
-    activity = stage.put(starts_at=NOON - HOUR)
-    edited = stage.service.edit(
+def test_a_start_sent_back_as_it_was_may_lie_behind_and_a_new_one_may_not(
+    services: ActivityServices,
+) -> None:
+    activity = services.put(starts_at=NOON - HOUR)
+    edited = services.service.edit(
         MANAGER, activity.activity_id, 1, starts_at="2026-06-15T13:00", points=1
     )
     assert (edited.starts_at, edited.points) == (NOON - HOUR, 1)
-    later = stage.service.edit(MANAGER, activity.activity_id, 2, starts_at="2026-06-15T15:00")
+    later = services.service.edit(MANAGER, activity.activity_id, 2, starts_at="2026-06-15T15:00")
     assert later.status_at(NOON) is ActivityStatus.SCHEDULED
-    assert stage.fed() == []
+    assert services.fed() == []
 
 
 # The video
 
 
-def test_while_nobody_performed_an_activity_its_video_can_be_changed(stage: Stage) -> None:
-    activity = stage.made(stage.studio.validated(b"first"))
-    second = stage.studio.validated(b"second one")
-    edited = stage.service.edit(MANAGER, activity.activity_id, 1, upload_id=second.upload_id)
-    assert edited == stage.now(activity)
+def test_while_nobody_performed_an_activity_its_video_can_be_changed(
+    services: ActivityServices,
+) -> None:
+    activity = services.made(services.upload_services.validated(b"first"))
+    second = services.upload_services.validated(b"second one")
+    edited = services.service.edit(MANAGER, activity.activity_id, 1, upload_id=second.upload_id)
+    assert edited == services.now(activity)
     assert (edited.video_key, edited.video) == (second.video_key, second.video)
-    assert stage.fed() == [activity.activity_id]
+    assert services.fed() == [activity.activity_id]
 
 
 def test_a_video_still_being_validated_takes_the_activity_out_until_its_own_verdict(
-    stage: Stage,
+    services: ActivityServices,
 ) -> None:
-    first, second = stage.studio.posted(b"first"), stage.studio.posted(b"second")
-    activity = stage.made(first)
-    edited = stage.service.edit(MANAGER, activity.activity_id, 1, upload_id=second.upload_id)
-    assert edited.state is ActivityState.PROCESSING
-    stage.lifecycle.settle(verdict(activity))  # of the video it had before
-    assert stage.now(activity) == edited
-    stage.lifecycle.settle(verdict(edited))
-    assert stage.now(activity).state is ActivityState.PUBLISHED
-
-
-def test_another_video_saves_a_rejected_activity(stage: Stage) -> None:
-    upload = stage.studio.posted(b"bad")
-    activity = stage.made(upload)
-    stage.studio.service.validate(upload.incoming_key)
-    problems = stage.studio.now(upload).problems
-    stage.lifecycle.settle(verdict(activity, problems=problems))
-    assert stage.now(activity).problems == problems
-    good = stage.studio.validated()
-    saved = stage.service.edit(MANAGER, activity.activity_id, 1, upload_id=good.upload_id)
-    assert (saved.state, saved.problems) == (ActivityState.PUBLISHED, ())
-    assert stage.fed() == [activity.activity_id]
-
-
-def test_the_video_of_what_somebody_performed_stays_and_all_else_may_change(stage: Stage) -> None:
-    activity = performed(stage, stage.made(stage.studio.validated()))
-    other = stage.studio.validated()
-    attempt = partial(
-        stage.service.edit, MANAGER, activity.activity_id, 1, upload_id=other.upload_id, points=4
+    first, second = (
+        services.upload_services.posted(b"first"),
+        services.upload_services.posted(b"second"),
     )
-    assert refusal(attempt).code is ProblemCode.ACTIVITY_PERFORMED
-    assert stage.now(activity) == activity
-    edited = stage.service.edit(
+    activity = services.made(first)
+    edited = services.service.edit(MANAGER, activity.activity_id, 1, upload_id=second.upload_id)
+    assert edited.state is ActivityState.PROCESSING
+    services.lifecycle.apply_verdict(verdict(activity))  # of the video it had before
+    assert services.now(activity) == edited
+    services.lifecycle.apply_verdict(verdict(edited))
+    assert services.now(activity).state is ActivityState.PUBLISHED
+
+
+def test_another_video_saves_a_rejected_activity(services: ActivityServices) -> None:
+    upload = services.upload_services.posted(b"bad")
+    activity = services.made(upload)
+    services.upload_services.service.validate(upload.incoming_key)
+    problems = services.upload_services.now(upload).problems
+    services.lifecycle.apply_verdict(verdict(activity, problems=problems))
+    assert services.now(activity).problems == problems
+    good = services.upload_services.validated()
+    saved = services.service.edit(MANAGER, activity.activity_id, 1, upload_id=good.upload_id)
+    assert (saved.state, saved.problems) == (ActivityState.PUBLISHED, ())
+    assert services.fed() == [activity.activity_id]
+
+
+def test_the_video_of_what_somebody_performed_stays_and_all_else_may_change(
+    services: ActivityServices,
+) -> None:
+    activity = performed(services, services.made(services.upload_services.validated()))
+    other = services.upload_services.validated()
+    attempt = partial(
+        services.service.edit, MANAGER, activity.activity_id, 1, upload_id=other.upload_id, points=4
+    )
+    assert refusal(attempt).code is ActivityProblem.ACTIVITY_PERFORMED
+    assert services.now(activity) == activity
+    edited = services.service.edit(
         MANAGER, activity.activity_id, 1, points=4, upload_id=activity.upload_id
     )
-    assert edited == replace(activity, points=4, version=2) == stage.now(activity)
+    assert edited == replace(activity, points=4, version=2) == services.now(activity)
 
 
 @pytest.mark.parametrize(
@@ -399,60 +434,60 @@ def test_the_video_of_what_somebody_performed_stays_and_all_else_may_change(stag
     ids="-".join,
 )
 def test_what_somebody_performed_may_change_in_all_but_its_video(
-    stage: Stage, changes: dict[str, Any]
+    services: ActivityServices, changes: dict[str, Any]
 ) -> None:
-    stage.groupings.channels_of = {"chn_1": False, "chn_2": False}
-    stage.groupings.campaigns_of = {"cam_1": False}
-    activity = performed(stage, stage.put())
-    edited = stage.service.edit(MANAGER, activity.activity_id, 1, **changes)
-    assert edited == stage.now(activity) != activity
+    services.groupings.channels_of = {"chn_1": False, "chn_2": False}
+    services.groupings.campaigns_of = {"cam_1": False}
+    activity = performed(services, services.put())
+    edited = services.service.edit(MANAGER, activity.activity_id, 1, **changes)
+    assert edited == services.now(activity) != activity
     assert (edited.performed, edited.version) == (True, 2)
     assert (edited.video_key, edited.upload_id) == (activity.video_key, activity.upload_id)
 
 
 def test_a_first_performance_while_the_video_is_being_changed_keeps_the_video(
-    stage: Stage,
+    services: ActivityServices,
 ) -> None:
-    activity = stage.made(stage.studio.validated())
-    other = stage.studio.validated()
-    stage.store.meanwhile = lambda: performed(stage, activity)
+    activity = services.made(services.upload_services.validated())
+    other = services.upload_services.validated()
+    services.store.meanwhile = lambda: performed(services, activity)
     attempt = partial(
-        stage.service.edit, MANAGER, activity.activity_id, 1, upload_id=other.upload_id
+        services.service.edit, MANAGER, activity.activity_id, 1, upload_id=other.upload_id
     )
-    assert refusal(attempt).code is ProblemCode.ACTIVITY_PERFORMED
-    assert stage.now(activity) == replace(activity, performed=True)
+    assert refusal(attempt).code is ActivityProblem.ACTIVITY_PERFORMED
+    assert services.now(activity) == replace(activity, performed=True)
 
 
 def test_a_first_performance_while_something_else_is_being_changed_is_not_forgotten(
-    stage: Stage,
+    services: ActivityServices,
 ) -> None:
-    activity = stage.made(stage.studio.validated())
-    stage.store.meanwhile = lambda: performed(stage, activity)
-    stage.service.edit(MANAGER, activity.activity_id, 1, points=4)
-    assert stage.now(activity) == replace(activity, performed=True, points=4, version=2)
+    activity = services.made(services.upload_services.validated())
+    services.store.meanwhile = lambda: performed(services, activity)
+    services.service.edit(MANAGER, activity.activity_id, 1, points=4)
+    assert services.now(activity) == replace(activity, performed=True, points=4, version=2)
 
 
 def test_whoever_read_the_video_before_it_was_changed_is_not_the_first_to_perform(
-    stage: Stage,
+    services: ActivityServices,
 ) -> None:
-    activity = stage.made(stage.studio.validated())
-    other = stage.studio.validated()
-    edited = stage.service.edit(MANAGER, activity.activity_id, 1, upload_id=other.upload_id)
+    activity = services.made(services.upload_services.validated())
+    other = services.upload_services.validated()
+    edited = services.service.edit(MANAGER, activity.activity_id, 1, upload_id=other.upload_id)
     with pytest.raises(VideoChanged):
-        performed(stage, activity)
-    assert stage.now(activity) == edited
+        performed(services, activity)
+    assert services.now(activity) == edited
 
 
 # Duplicating
 
 
 def test_a_duplicate_is_the_same_but_new_unperformed_and_without_times_that_lie_behind(
-    stage: Stage,
+    services: ActivityServices,
 ) -> None:
-    stage.groupings.channels_of = {"chn_1": False}
-    stage.groupings.campaigns_of = {"cam_1": False}
-    upload = stage.studio.validated()
-    source = stage.put(
+    services.groupings.channels_of = {"chn_1": False}
+    services.groupings.campaigns_of = {"cam_1": False}
+    upload = services.upload_services.validated()
+    source = services.put(
         upload_id=upload.upload_id,
         starts_at=NOON - HOUR,
         ends_at=NOON,
@@ -467,10 +502,10 @@ def test_a_duplicate_is_the_same_but_new_unperformed_and_without_times_that_lie_
         version=9,
         instructions="Share that",
     )
-    copy = stage.service.duplicate(OTHER, source.activity_id)
+    copy = services.service.duplicate(OTHER, source.activity_id)
     assert (
         copy
-        == stage.now(copy)
+        == services.now(copy)
         == replace(
             source,
             activity_id=copy.activity_id,
@@ -484,19 +519,21 @@ def test_a_duplicate_is_the_same_but_new_unperformed_and_without_times_that_lie_
             video_key=upload.video_key,
         )
     )
-    assert stage.now(source) == source
+    assert services.now(source) == source
 
 
 def test_a_duplicate_keeps_times_that_lie_ahead_and_takes_what_is_told_otherwise(
-    stage: Stage,
+    services: ActivityServices,
 ) -> None:
-    stage.groupings.campaigns_of = {"cam_2": False}
-    source = stage.made(
-        stage.studio.validated(), starts_at="2026-06-20T09:00", ends_at="2026-12-01T09:00"
+    services.groupings.campaigns_of = {"cam_2": False}
+    source = services.made(
+        services.upload_services.validated(),
+        starts_at="2026-06-20T09:00",
+        ends_at="2026-12-01T09:00",
     )
-    copy = stage.service.duplicate(MANAGER, source.activity_id)
+    copy = services.service.duplicate(MANAGER, source.activity_id)
     assert (copy.starts_at, copy.ends_at) == (source.starts_at, source.ends_at)
-    other = stage.service.duplicate(
+    other = services.service.duplicate(
         OTHER, source.activity_id, campaign_id="cam_2", ends_at="2026-12-02T09:00", starts_at=None
     )
     assert (other.campaign_id, other.starts_at) == ("cam_2", None)
@@ -505,11 +542,11 @@ def test_a_duplicate_keeps_times_that_lie_ahead_and_takes_what_is_told_otherwise
 
 @pytest.mark.parametrize("state", [ActivityState.ENDED, ActivityState.ARCHIVED])
 def test_what_has_ended_or_was_put_away_can_be_run_again(
-    stage: Stage, state: ActivityState
+    services: ActivityServices, state: ActivityState
 ) -> None:
-    upload = stage.studio.validated()
-    source = stage.put(upload_id=upload.upload_id, state=state, ended_at=NOON - HOUR)
-    copy = stage.service.duplicate(MANAGER, source.activity_id)
+    upload = services.upload_services.validated()
+    source = services.put(upload_id=upload.upload_id, state=state, ended_at=NOON - HOUR)
+    copy = services.service.duplicate(MANAGER, source.activity_id)
     assert copy.status_at(NOON) is ActivityStatus.ACTIVE
     assert (copy.ended_at, copy.archived_at) == (None, None)
 
@@ -522,54 +559,54 @@ def test_what_has_ended_or_was_put_away_can_be_run_again(
     ],
 )
 def test_nothing_new_is_for_an_archived_channel_or_campaign_and_never_for_everybody_by_accident(
-    stage: Stage, was: dict[str, Any], instead: dict[str, Any]
+    services: ActivityServices, was: dict[str, Any], instead: dict[str, Any]
 ) -> None:
-    stage.groupings.channels_of = {"chn_1": False, "chn_old": True}
-    stage.groupings.campaigns_of = {"cam_old": True}
-    source = stage.put(upload_id=stage.studio.validated().upload_id, **was)
-    duplicate = stage.service.duplicate
+    services.groupings.channels_of = {"chn_1": False, "chn_old": True}
+    services.groupings.campaigns_of = {"cam_old": True}
+    source = services.put(upload_id=services.upload_services.validated().upload_id, **was)
+    duplicate = services.service.duplicate
     problem = refusal(lambda: duplicate(MANAGER, source.activity_id))
     assert problem.code is ProblemCode.INVALID_REQUEST
-    assert stage.all() == [source]
+    assert services.all() == [source]
     copy = duplicate(MANAGER, source.activity_id, **instead)
     assert (sorted(copy.channel_ids), copy.campaign_id) == (instead.get("channel_ids", []), None)
 
 
 def test_a_duplicate_of_what_waits_for_its_video_waits_too_and_a_rejected_one_needs_another(
-    stage: Stage,
+    services: ActivityServices,
 ) -> None:
-    waiting = stage.made(stage.studio.posted())
-    copy = stage.service.duplicate(MANAGER, waiting.activity_id)
-    stage.lifecycle.settle(verdict(copy))
-    assert stage.now(copy).state is ActivityState.PUBLISHED
-    rejected = stage.put(state=ActivityState.REJECTED, video=None, video_key=None)
-    attempt = partial(stage.service.duplicate, MANAGER, rejected.activity_id)
-    assert refusal(attempt).code is ProblemCode.ACTIVITY_REJECTED
-    good = stage.studio.validated()
-    saved = stage.service.duplicate(MANAGER, rejected.activity_id, upload_id=good.upload_id)
+    waiting = services.made(services.upload_services.posted())
+    copy = services.service.duplicate(MANAGER, waiting.activity_id)
+    services.lifecycle.apply_verdict(verdict(copy))
+    assert services.now(copy).state is ActivityState.PUBLISHED
+    rejected = services.put(state=ActivityState.REJECTED, video=None, video_key=None)
+    attempt = partial(services.service.duplicate, MANAGER, rejected.activity_id)
+    assert refusal(attempt).code is ActivityProblem.ACTIVITY_REJECTED
+    good = services.upload_services.validated()
+    saved = services.service.duplicate(MANAGER, rejected.activity_id, upload_id=good.upload_id)
     assert saved.video == good.video
 
 
-def test_a_repeated_request_finds_the_duplicate_it_made(stage: Stage) -> None:
-    source = stage.made(stage.studio.validated())
-    first = stage.service.duplicate(MANAGER, source.activity_id, "made1")
-    stage.clock.advance(HOUR)
-    assert stage.service.duplicate(MANAGER, source.activity_id, "made1") == first
-    assert stage.all() == [first, source]
+def test_a_repeated_request_finds_the_duplicate_it_made(services: ActivityServices) -> None:
+    source = services.made(services.upload_services.validated())
+    first = services.service.duplicate(MANAGER, source.activity_id, "made1")
+    services.clock.advance(HOUR)
+    assert services.service.duplicate(MANAGER, source.activity_id, "made1") == first
+    assert services.all() == [first, source]
 
 
 def test_a_request_repeated_late_finds_its_duplicate_though_none_could_be_made_any_more(
-    stage: Stage,
+    services: ActivityServices,
 ) -> None:
-    stage.groupings.campaigns_of = {"cam_1": False}
-    source = stage.made(stage.studio.validated(), campaign_id="cam_1")
+    services.groupings.campaigns_of = {"cam_1": False}
+    source = services.made(services.upload_services.validated(), campaign_id="cam_1")
     wanted: dict[str, Any] = {"ends_at": "2026-06-15T15:00"}
-    duplicate = stage.service.duplicate
+    duplicate = services.service.duplicate
     first = duplicate(MANAGER, source.activity_id, "made1", **wanted)
-    stage.groupings.campaigns_of = {"cam_1": True}
-    stage.clock.advance(2 * HOUR)
+    services.groupings.campaigns_of = {"cam_1": True}
+    services.clock.advance(2 * HOUR)
     assert duplicate(MANAGER, source.activity_id, "made1", **wanted) == first
-    assert stage.all() == [first, source]
+    assert services.all() == [first, source]
 
 
 # Archiving and the list
@@ -587,10 +624,10 @@ def test_a_request_repeated_late_finds_its_duplicate_though_none_could_be_made_a
     ],
 )
 def test_an_archived_activity_has_ended_is_listed_apart_and_can_be_archived_again(
-    stage: Stage, changes: dict[str, Any], ended_at: datetime
+    services: ActivityServices, changes: dict[str, Any], ended_at: datetime
 ) -> None:
-    activity = stage.put(campaign_id="cam_1", **changes)
-    archived = stage.service.archive(MANAGER, activity.activity_id)
+    activity = services.put(campaign_id="cam_1", **changes)
+    archived = services.service.archive(MANAGER, activity.activity_id)
     assert archived == replace(
         activity,
         state=ActivityState.ARCHIVED,
@@ -598,27 +635,33 @@ def test_an_archived_activity_has_ended_is_listed_apart_and_can_be_archived_agai
         archived_at=NOON,
         version=2,
     )
-    stage.clock.advance(HOUR)
-    assert stage.service.archive(MANAGER, activity.activity_id) == archived == stage.now(activity)
-    assert stage.service.end(MANAGER, activity.activity_id) == archived
-    assert stage.fed() == []
-    assert stage.all() == []
-    assert stage.lifecycle.expire() == 0
-    stage.lifecycle.settle(verdict(activity))
-    assert stage.now(activity) == archived
+    services.clock.advance(HOUR)
+    assert (
+        services.service.archive(MANAGER, activity.activity_id)
+        == archived
+        == services.now(activity)
+    )
+    assert services.service.end(MANAGER, activity.activity_id) == archived
+    assert services.fed() == []
+    assert services.all() == []
+    assert services.sweeper.end_expired() == 0
+    services.lifecycle.apply_verdict(verdict(activity))
+    assert services.now(activity) == archived
     for campaign_id in (None, "cam_1"):
-        listed = stage.service.activities(MANAGER, 9, None, campaign_id=campaign_id, archived=True)
+        listed = services.service.activities(
+            MANAGER, 9, None, campaign_id=campaign_id, archived=True
+        )
         assert listed.items == (archived,)
 
 
 def test_an_archived_ended_activity_came_out_of_the_list_with_one_query_a_page(
-    stage: Stage, calls: Calls
+    services: ActivityServices, calls: Calls
 ) -> None:
-    stage.groupings.campaigns_of = {"cam_1": False}
-    made = [stage.put(campaign_id="cam_1" if number % 2 else None) for number in range(12)]
+    services.groupings.campaigns_of = {"cam_1": False}
+    made = [services.put(campaign_id="cam_1" if number % 2 else None) for number in range(12)]
     put_away = [each for number, each in enumerate(made) if number % 3 == 0]
     for each in put_away:
-        stage.service.archive(MANAGER, each.activity_id)
+        services.service.archive(MANAGER, each.activity_id)
     left = [each for each in made if each not in put_away][::-1]
     expected: dict[tuple[str | None, bool], list[Activity]] = {
         (None, False): left,
@@ -632,7 +675,7 @@ def test_an_archived_ended_activity_came_out_of_the_list_with_one_query_a_page(
         seen: list[str] = []
         cursor = None
         while True:
-            page = stage.service.activities(
+            page = services.service.activities(
                 MANAGER, 2, cursor, campaign_id=campaign_id, archived=archived
             )
             seen += ids(page.items)
@@ -642,14 +685,16 @@ def test_an_archived_ended_activity_came_out_of_the_list_with_one_query_a_page(
             assert len(page.items) == 2
         assert seen == ids(activities)
         assert calls.names == ["Query"] * max(1, -(-len(activities) // 2))
-    cursor = stage.service.activities(MANAGER, 2, None).next_cursor
-    attempt = partial(stage.service.activities, MANAGER, 2, cursor, archived=True)
+    cursor = services.service.activities(MANAGER, 2, None).next_cursor
+    attempt = partial(services.service.activities, MANAGER, 2, cursor, archived=True)
     assert refusal(attempt).code is ProblemCode.INVALID_CURSOR
 
 
-def test_what_a_member_may_not_see_any_more_is_still_the_managers(stage: Stage) -> None:
-    activity = stage.put(channel_ids=frozenset({"chn_1"}), video=GOOD)
-    assert stage.fed() == []
-    assert stage.service.activity(MANAGER, activity.activity_id) == activity
-    assert stage.all() == [activity]
+def test_what_a_member_may_not_see_any_more_is_still_the_managers(
+    services: ActivityServices,
+) -> None:
+    activity = services.put(channel_ids=frozenset({"chn_1"}), video=GOOD)
+    assert services.fed() == []
+    assert services.service.activity(MANAGER, activity.activity_id) == activity
+    assert services.all() == [activity]
     assert MEMBER.channels == frozenset()

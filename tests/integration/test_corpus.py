@@ -1,18 +1,32 @@
 """Every file of the corpus gets the verdict it must get, and the documentation says so."""
 
+import json
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from chalicelib.videos.child import LIMITS as FIRST_EYE
-from chalicelib.videos.decode import LIMITS as SECOND_EYE
-from chalicelib.videos.decode import watch
+from chalicelib.videos.playback import examine_playback
+from local.home import PROJECT
 from tests.corpus import ffprobe
-from tests.corpus.fixtures import CLIPS, FIXTURES, Fixture, clip
+from tests.corpus.fixtures import CLIPS, FIXTURES, Fixture, clip, noise
 from tests.corpus.table import PAGE, table, with_table
-from tests.corpus.verdicts import HASTY, Verdict, verdicts
+from tests.corpus.verdicts import Verdict, verdicts
+
+UHD = ("uhd_phone.mp4", "uhd_editor.mp4")
+HUGE = (
+    *("huge_hevc_ten_bit.mp4", "huge_hevc_422.mp4", "huge_hevc_square.mp4"),
+    *("huge_h264_ten_bit.mp4", "huge_h264_422.mp4", "huge_vp9_ten_bit.mp4", "many_references.mp4"),
+)
+HOSTILE = (
+    *("many_edits.mp4", "samples_on_each_other.mp4", "laces_of_nothing.webm"),
+    *("many_boxes.mp4", "many_elements.webm", "tiny_units.mp4"),
+)
 
 
 @cache
@@ -42,16 +56,108 @@ def test_the_corpus_is_what_it_shall_be() -> None:
 
 def test_a_refusal_by_the_header_costs_little() -> None:
     for verdict in examined().values():
-        if verdict.eye == "header":
+        if verdict.look == "header":
             assert verdict.gets <= 3, verdict.fixture.name
             assert verdict.bytes_fetched <= 1_300_000, verdict.fixture.name
 
 
-def test_no_file_keeps_anybody_busy_for_longer_than_the_limits() -> None:
-    longest = FIRST_EYE.seconds + 2 * SECOND_EYE.seconds
-    assert [each.fixture.name for each in examined().values() if each.seconds > longest] == []
-    (endless,) = (each for each in examined().values() if each.eye == "neither")
-    assert HASTY.seconds <= endless.seconds
+MOST_SECONDS = 20
+"""Of a processor, for one verdict: far below the limits, which end what never ends."""
+
+
+def test_no_file_keeps_a_processor_busy_for_long() -> None:
+    assert [each.fixture.name for each in examined().values() if each.seconds > MOST_SECONDS] == []
+    assert [each.fixture.name for each in examined().values() if each.look == "neither"] == [
+        "times_hidden.mp4"
+    ]
+
+
+MOST_BYTES = 128 * 1024 * 1024
+LOOKING = """
+import json, resource, sys
+from chalicelib.videos.limited_process import limit_this_process
+from chalicelib.videos.examination_process import HEADER_LIMITS
+from chalicelib.videos.playback import examine_playback
+from chalicelib.videos.probe import read_header
+
+limit_this_process(HEADER_LIMITS)
+with open(sys.argv[2], "r+b") as file:
+    size = file.seek(0, 2)
+    read_header(file, size)
+    try:
+        found = examine_playback(sys.argv[1], file, size)
+        told = [found.tried, found.decoded, found.damaged]
+    except Exception as error:
+        told = [type(error).__name__]
+with open("/proc/self/status") as status:
+    [own] = [line.split()[1] for line in status if line.startswith("VmHWM")]
+theirs = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+print(json.dumps({"told": told, "bytes": (int(own) + theirs) * 1024}))
+"""
+"""What a process of its own does to a file. It says what it and ffprobe held at most: more than
+they ever held at a time."""
+
+
+def looked_at(content: bytes, folder: Path) -> dict[str, Any]:
+    file = folder / "video"
+    file.write_bytes(content)
+    command = [sys.executable, "-c", LOOKING, ffprobe.found(), str(file)]
+    ran = subprocess.run(command, check=True, capture_output=True, cwd=PROJECT)
+    found: dict[str, Any] = json.loads(ran.stdout)
+    return found
+
+
+needs_lean_ffprobe = pytest.mark.skipif(
+    b"--disable-all"
+    not in subprocess.run([ffprobe.found(), "-version"], check=True, capture_output=True).stdout
+    or not Path("/proc/self/status").exists(),
+    reason="only the ffprobe of the media layer is as small as that, and only Linux tells",
+)
+
+
+@needs_lean_ffprobe
+@pytest.mark.parametrize("name", ["full_hd.mp4", "widest.mp4", *UHD, *HUGE])
+def test_pictures_of_any_size_are_decoded_in_128_megabytes(name: str, tmp_path: Path) -> None:
+    found = looked_at(clip(name), tmp_path)
+    tried, decoded, damaged = found["told"]
+    assert decoded == tried > 0
+    assert not damaged
+    assert found["bytes"] <= MOST_BYTES
+
+
+@needs_lean_ffprobe
+@pytest.mark.parametrize("name", HOSTILE)
+def test_files_made_to_need_memory_get_no_more_than_128_megabytes(
+    name: str, tmp_path: Path
+) -> None:
+    [fixture] = [each for each in FIXTURES if each.name == name]
+    assert looked_at(fixture.make(), tmp_path)["bytes"] <= MOST_BYTES
+
+
+@pytest.mark.parametrize("name", [*UHD, *HUGE])
+@pytest.mark.parametrize("key", [True, False], ids=["key frame", "between key frames"])
+def test_a_damaged_packet_is_seen_where_memory_is_for_few_pictures(name: str, key: bool) -> None:
+    content = clip(name)
+    place = next(place for place, is_key in packets_of(name)[20:] if is_key is key)
+    hurt = content[: place.start] + noise(len(place)) + content[place.stop :]
+    with tempfile.TemporaryFile() as file:
+        file.write(hurt)
+        file.flush()
+        found = examine_playback(ffprobe.found(), file, len(hurt))
+    assert found.damaged or found.decoded < found.tried
+
+
+def packets_of(name: str) -> list[tuple[range, bool]]:
+    """Return where the packets of a clip lie in it, and whether they are key frames."""
+    entries = "packet=pos,size,flags"
+    command = [ffprobe.found(), "-v", "error", "-select_streams", "v", "-show_entries", entries]
+    listed = subprocess.run(
+        [*command, "-of", "json", str(CLIPS / name)], check=True, capture_output=True
+    )
+    return [
+        (range(int(each["pos"]), int(each["pos"]) + int(each["size"])), "K" in each["flags"])
+        for each in json.loads(listed.stdout)["packets"]
+    ]
 
 
 PLAYLIST = (
@@ -64,14 +170,14 @@ PLAYLIST = (
     [PLAYLIST, clip("animated.gif"), clip("picture.png"), clip("transport_stream.ts")],
     ids=["playlist", "gif", "png", "ts"],
 )
-def test_the_second_eye_sees_nothing_in_other_formats_nor_in_files_they_name(
+def test_the_second_look_sees_nothing_in_other_formats_nor_in_files_they_name(
     content: bytes,
 ) -> None:
     """Without its lists of what may be opened, ffprobe finds pictures in each of these."""
     with tempfile.TemporaryFile() as file:
         file.write(content)
         file.flush()
-        playback = watch(ffprobe.found(), file, len(content))
+        playback = examine_playback(ffprobe.found(), file, len(content))
     assert (playback.frames, playback.decoded) == (0, 0)
 
 

@@ -12,7 +12,7 @@ import commands.__main__ as commands_main
 from chalicelib.performances.model import Reference
 from chalicelib.performances.queue import FailedMessages, to_message
 from local.home import PROJECT
-from tests.integration.house import Greenroom
+from tests.integration.greenroom import Greenroom
 
 REFERENCE = Reference("prg_1", "mem_1", "prf_1", "request-1")
 

@@ -1,6 +1,7 @@
 """Staging under faults, in the short form of `make faults`; and that the judge is not blind."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -27,8 +28,8 @@ from tests.faults.flows import (
 )
 from tests.faults.judge import Verdict, judge
 from tests.faults.kills import AWS_ERRORS, KILLS, TIKTOK_ERRORS, WORKERS, Happens, Place
+from tests.faults.simulation import Simulation, SimulationParts, simulation_parts
 from tests.faults.soak import SHORT, soak, summary
-from tests.faults.world import Theatre, World, theatre
 
 type Recordings = Callable[[Flow], tuple[Sequence[Effect], Verdict]]
 
@@ -40,19 +41,19 @@ SEED = 20_260_615
 
 
 @pytest.fixture(scope="module")
-def stage() -> Iterator[Theatre]:
-    level = logger.log_level
+def parts() -> Iterator[SimulationParts]:
+    level = logger.level
     logger.setLevel("CRITICAL")
-    with theatre() as made:
+    with simulation_parts() as made:
         yield made
     logger.setLevel(level)
 
 
 @pytest.fixture(scope="module")
-def recorded(stage: Theatre) -> Recordings:
+def recorded(parts: SimulationParts) -> Recordings:
     """Each flow as it is when nothing else goes wrong; it is played once."""
     known = {flow.name: flow for flow in FLOWS}
-    by_name = cache(lambda name: kills.record(stage, known[name]))
+    by_name = cache(lambda name: kills.record(parts, known[name]))
     return lambda flow: by_name(flow.name)
 
 
@@ -61,30 +62,30 @@ def test_a_flow_ends_as_it_should(recorded: Recordings, flow: Flow) -> None:
     assert recorded(flow)[1].wrong == ()
 
 
-def wrong_at(stage: Theatre, places: Sequence[Place]) -> list[str]:
-    tried = [kills.try_place(stage, place) for place in places]
+def wrong_at(parts: SimulationParts, places: Sequence[Place]) -> list[str]:
+    tried = [kills.try_place(parts, place) for place in places]
     assert tried
     return list(kills.table([each for each in tried if not each.verdict.is_right]))
 
 
 def test_whoever_dies_at_any_effect_of_the_clean_flow_loses_and_doubles_nothing(
-    stage: Theatre, recorded: Recordings
+    parts: SimulationParts, recorded: Recordings
 ) -> None:
     effects, _ = recorded(CLEAN[0])
-    assert wrong_at(stage, list(kills.places(CLEAN[0], effects))) == []
+    assert wrong_at(parts, list(kills.places(CLEAN[0], effects))) == []
 
 
 def test_nothing_is_lost_or_doubled_whatever_happens_at_an_effect(
-    stage: Theatre, recorded: Recordings
+    parts: SimulationParts, recorded: Recordings
 ) -> None:
     happenings = (*KILLS, *WORKERS, *AWS_ERRORS, *TIKTOK_ERRORS)
     found = [place for flow in FLOWS for place in kills.places(flow, recorded(flow)[0], happenings)]
-    assert wrong_at(stage, found[::EVERY]) == []
+    assert wrong_at(parts, found[::EVERY]) == []
 
 
-def test_every_kind_of_trouble_ends_as_it_should(stage: Theatre) -> None:
+def test_every_kind_of_trouble_ends_as_it_should(parts: SimulationParts) -> None:
     quick = [each for each in troubles.all_troubles() if "for ever" not in each.name]
-    met = [troubles.meet(stage, trouble) for trouble in quick[::EVERY_TROUBLE]]
+    met = [troubles.meet(parts, trouble) for trouble in quick[::EVERY_TROUBLE]]
     assert list(troubles.table([each for each in met if not each.verdict.is_right])) == []
 
 
@@ -96,33 +97,33 @@ def test_every_kind_of_trouble_ends_as_it_should(stage: Theatre) -> None:
     ],
 )
 def test_an_hour_of_inits_that_are_made_though_refused_leaves_empty_drafts_and_sends_no_second(
-    stage: Theatre, name: str, outcome: str, uploads: list[int]
+    parts: SimulationParts, name: str, outcome: str, uploads: list[int]
 ) -> None:
     (trouble,) = (
         each for each in troubles.all_troubles() if (each.step, each.name) == ("init", name)
     )
-    met = troubles.meet(stage, trouble)
+    met = troubles.meet(parts, trouble)
     assert met.verdict == Verdict(outcome, ())
-    assert [share.completed_uploads for share in stage.tiktok.shares()] == uploads
+    assert [share.completed_uploads for share in parts.tiktok.shares()] == uploads
 
 
 def test_the_clock_renews_an_idle_account_before_it_lapses(recorded: Recordings) -> None:
     effects, _ = recorded(RENEWED)
-    renewed = [each for each in effects if each.function == "renew"]
+    renewed = [each for each in effects if each.function == "tiktok_refresh_lapsing_accounts"]
     assert [each.name for each in renewed].count("tiktok token") == 1
     assert {"connect", "callback"}.isdisjoint(each.function for each in effects)
 
 
-def test_a_soak_doubles_nothing_loses_nothing_and_keeps_every_point(stage: Theatre) -> None:
-    soaked = soak(stage, SHORT, SEED)
+def test_a_soak_doubles_nothing_loses_nothing_and_keeps_every_point(parts: SimulationParts) -> None:
+    soaked = soak(parts, SHORT, SEED)
     assert soaked.verdict.wrong == (), "\n".join(summary(soaked))
     assert sum(soaked.outcomes.values()) >= SHORT.performances * 0.9
     assert soaked.outcomes["posted"] > SHORT.performances / 2
     assert soaked.faults.total() > SHORT.performances
 
 
-def test_a_seed_makes_the_same_world_again(stage: Theatre) -> None:
-    first, second = (list(kills.record(stage, CLEAN[0])[0]) for _ in range(2))
+def test_a_seed_makes_the_same_world_again(parts: SimulationParts) -> None:
+    first, second = (list(kills.record(parts, CLEAN[0])[0]) for _ in range(2))
     assert first == second
 
 
@@ -133,16 +134,18 @@ def test_a_table_that_does_not_answer_is_told_as_such() -> None:
 @pytest.mark.parametrize("name", ["kms Encrypt", "dynamodb UpdateItem Accounts=connected"])
 @pytest.mark.parametrize("happens", [Happens.THROTTLED, Happens.ANSWER_LOST])
 def test_a_hiccup_of_aws_while_a_new_pair_is_stored_costs_no_consent(
-    stage: Theatre, recorded: Recordings, name: str, happens: Happens
+    parts: SimulationParts, recorded: Recordings, name: str, happens: Happens
 ) -> None:
     effects, _ = recorded(REFRESHES)
-    staging = [each for each in effects if each.function == "stage"]
+    staging = [each for each in effects if each.function == "performances_stage"]
     refreshed = [each.name for each in staging].index("tiktok token")
     effect = next(each for each in staging[refreshed:] if each.name == name)
     place = Place(REFRESHES, effect, happens)
-    world, quiet = kills.play(stage, REFRESHES, lambda world: kills.prepare(world, place))
-    assert judge(world, quiet=quiet, must=POSTED).wrong == ()
-    assert "connect" not in {each.function for each in world.boundary.effects}
+    simulation, quiet = kills.play(
+        parts, REFRESHES, lambda simulation: kills.prepare(simulation, place)
+    )
+    assert judge(simulation, quiet=quiet, must=POSTED).wrong == ()
+    assert "connect" not in {each.function for each in simulation.boundary.effects}
 
 
 # The judge sees what it is there for
@@ -154,80 +157,93 @@ def at(recorded: Recordings, name: str) -> Place:
     return Place(CLEAN[0], effect, Happens.SECOND_WORKER)
 
 
-def without_conditions(world: World) -> None:
-    vars(world.cloud.tables)["fits"] = lambda _call: True
+def without_conditions(simulation: Simulation) -> None:
+    vars(simulation.cloud.tables)["fits"] = lambda _call: True
 
 
-def without_totals(world: World) -> None:
-    write = world.cloud.tables.apply
+def without_totals(simulation: Simulation) -> None:
+    write = simulation.cloud.tables.apply
 
     def forgetting(kind: str, part: Mapping[str, Any]) -> Any:
         if part["TableName"] == "PointsTable" and kind == "Update":
             return None, None
         return write(kind, part)
 
-    vars(world.cloud.tables)["apply"] = forgetting
+    vars(simulation.cloud.tables)["apply"] = forgetting
 
 
-def without_freeing(world: World) -> None:
-    write = world.cloud.tables.apply
+def without_freeing(simulation: Simulation) -> None:
+    write = simulation.cloud.tables.apply
 
     def keeping(kind: str, part: Mapping[str, Any]) -> Any:
         if part.get("UpdateExpression", "").startswith("DELETE"):
             return None, None
         return write(kind, part)
 
-    vars(world.cloud.tables)["apply"] = keeping
+    vars(simulation.cloud.tables)["apply"] = keeping
 
 
-def played(stage: Theatre, spoil: Callable[[World], None], flow: Flow = CLEAN[0]) -> str:
-    world, quiet = kills.play(stage, flow, spoil)
-    return "; ".join(judge(world, quiet=quiet, also=flow.also(world)).wrong)
+def played(
+    parts: SimulationParts, spoil: Callable[[Simulation], None], flow: Flow = CLEAN[0]
+) -> str:
+    simulation, quiet = kills.play(parts, flow, spoil)
+    return "; ".join(judge(simulation, quiet=quiet, also=flow.also(simulation)).wrong)
 
 
 def test_without_conditions_two_workers_send_twice_and_it_is_seen(
-    stage: Theatre, recorded: Recordings
+    parts: SimulationParts, recorded: Recordings
 ) -> None:
     place = at(recorded, "tiktok init")
 
-    def spoil(world: World) -> None:
-        without_conditions(world)
-        kills.prepare(world, place)
+    def spoil(simulation: Simulation) -> None:
+        without_conditions(simulation)
+        kills.prepare(simulation, place)
 
-    assert "completed drafts" in played(stage, spoil)
-
-
-def test_totals_that_miss_an_award_are_seen(stage: Theatre) -> None:
-    assert "balance is 0, the ledger says 10" in played(stage, without_totals)
+    assert "completed drafts" in played(parts, spoil)
 
 
-def test_a_place_in_the_inbox_that_is_not_given_back_is_seen(stage: Theatre) -> None:
-    assert "is posted, and still takes a place" in played(stage, without_freeing)
+def test_totals_that_miss_an_award_are_seen(parts: SimulationParts) -> None:
+    assert "balance is 0, the ledger says 13" in played(parts, without_totals)
+
+
+def test_a_place_in_the_inbox_that_is_not_given_back_is_seen(parts: SimulationParts) -> None:
+    assert "is posted, and still takes a place" in played(parts, without_freeing)
     for flow in (LEAVES, BANNED):
-        assert "failed without a draft" in played(stage, without_freeing, flow)
+        assert "failed without a draft" in played(parts, without_freeing, flow)
 
 
-def test_a_place_that_was_taken_for_nothing_is_seen(stage: Theatre) -> None:
-    world = World(stage)
-    person = world.member()
-    world.counts_draft(person, "prf_never_made")
-    assert "was never made" in "; ".join(judge(world, quiet=True).wrong)
+def test_a_place_that_was_taken_for_nothing_is_seen(parts: SimulationParts) -> None:
+    simulation = Simulation(parts)
+    person = simulation.member()
+    simulation.counts_draft(person, "prf_never_made")
+    assert "was never made" in "; ".join(judge(simulation, quiet=True).wrong)
 
 
-def test_two_made_for_the_last_place_are_seen(stage: Theatre) -> None:
+def test_two_made_for_the_last_place_are_seen(parts: SimulationParts) -> None:
     for flow in LAST_PLACE:
-        assert "2 were made for the last place" in played(stage, without_conditions, flow)
+        assert "2 were made for the last place" in played(parts, without_conditions, flow)
 
 
-def test_what_no_message_ever_comes_for_is_seen(stage: Theatre) -> None:
-    world = World(stage)
-    world.cloud.loses = lambda: True
-    world.sends(world.member(), world.activity())
-    quiet = world.goes_on(timedelta(hours=3))
-    world.close()
-    wrong = "; ".join(judge(world, quiet=quiet).wrong)
+def test_what_no_message_ever_comes_for_is_seen(parts: SimulationParts) -> None:
+    simulation = Simulation(parts)
+    simulation.cloud.loses = lambda: True
+    simulation.sends(simulation.member(), simulation.activity())
+    quiet = simulation.goes_on(timedelta(hours=3))
+    simulation.close()
+    wrong = "; ".join(judge(simulation, quiet=quiet).wrong)
     assert "it never came to rest" in wrong
     assert "rests as queued" in wrong
+
+
+def test_a_place_at_which_the_harness_breaks_is_told_and_ends_no_table(
+    parts: SimulationParts, recorded: Recordings
+) -> None:
+    effects, _ = recorded(CLEAN[0])
+    never = replace(effects[-1], number=10_000)
+    tried = kills.try_place(parts, Place(CLEAN[0], never, KILLS[0]))
+    assert tried.verdict.outcome == "broken"
+    assert "not the one that was recorded" in tried.verdict.wrong[0]
+    assert "1 wrong" in kills.summary([tried])
 
 
 # The recording
@@ -236,6 +252,11 @@ def test_what_no_message_ever_comes_for_is_seen(stage: Theatre) -> None:
 def test_effects_are_told_apart_by_what_they_write(recorded: Recordings) -> None:
     effects, _ = recorded(CLEAN[0])
     names = [effect.name for effect in effects]
-    for state in ("initiated", "unconfirmed", "delivered", "staged"):
+    for state in ("initiated", "uploading", "delivered", "staged"):
         assert any(f"Performances={state}" in name for name in names)
-    assert {effect.function for effect in effects} >= {"perform", "enqueue", "stage", "webhook"}
+    assert {effect.function for effect in effects} >= {
+        "perform",
+        "performances_relay",
+        "performances_stage",
+        "webhook",
+    }

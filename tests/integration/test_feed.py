@@ -17,16 +17,18 @@ from chalicelib.activities.model import (
     OpenActivity,
     featuring,
 )
+from chalicelib.activities.problems import ActivityProblem
 from chalicelib.activities.service import Offered
 from chalicelib.activities.store import ActivityItem, ActivityStore, MarkItem
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.pages import MAX_CURSOR_LENGTH, Page
 from chalicelib.foundation.problems import Problem, ProblemCode
-from chalicelib.foundation.table import Put, commit
+from chalicelib.foundation.table import Put
 from tests.clock import NOON
-from tests.integration.arrivals import MANAGER, STRANGER
+from tests.integration.activity_services import MEMBER, ActivityServices, ended_by, ids, published
 from tests.integration.conftest import Calls
-from tests.integration.stage import MEMBER, Stage, ended_by, ids, published
+from tests.integration.database import database
+from tests.integration.upload_services import MANAGER, STRANGER
 
 SECOND = timedelta(seconds=1)
 PRIVATE = frozenset({"chn_private"})
@@ -40,9 +42,9 @@ def refusal(use: Callable[..., object], *arguments: Any) -> Problem:
     return refused.value
 
 
-def hidden(stage: Stage, caller: Caller, activity: Activity) -> bool:
+def hidden(services: ActivityServices, caller: Caller, activity: Activity) -> bool:
     """Tell whether an activity answers a member exactly like one that is not there."""
-    uses = (stage.service.offered, stage.service.dismiss, stage.service.undismiss)
+    uses = (services.service.offered, services.service.dismiss, services.service.undismiss)
     answers = [
         [refusal(use, caller, each).to_dict() for use in uses]
         for each in (activity.activity_id, "act_unknown")
@@ -50,19 +52,19 @@ def hidden(stage: Stage, caller: Caller, activity: Activity) -> bool:
     return answers[0] == answers[1] and answers[0][0]["code"] == "not_found"
 
 
-def fed(stage: Stage, caller: Caller, campaign_id: str | None = None) -> list[str]:
-    return ids(stage.service.feed(caller, 100, None, campaign_id).items)
+def fed(services: ActivityServices, caller: Caller, campaign_id: str | None = None) -> list[str]:
+    return ids(services.service.feed(caller, 100, None, campaign_id).items)
 
 
 # Who sees what
 
 
 def test_what_is_for_a_channel_is_seen_by_its_members_while_they_are_and_by_nobody_else(
-    stage: Stage,
+    services: ActivityServices,
 ) -> None:
-    everybody = stage.put()
-    private = stage.put(channel_ids=PRIVATE)
-    mixed = stage.put(channel_ids=PRIVATE | {"chn_public"})
+    everybody = services.put()
+    private = services.put(channel_ids=PRIVATE)
+    mixed = services.put(channel_ids=PRIVATE | {"chn_public"})
     joined = replace(MEMBER, channels=frozenset({"chn_public", "chn_other"}))
     for caller, seen in (
         (MEMBER, [everybody]),
@@ -72,26 +74,26 @@ def test_what_is_for_a_channel_is_seen_by_its_members_while_they_are_and_by_nobo
         (MANAGER, [everybody]),
         (replace(INSIDER, program_id=STRANGER.program_id), []),
     ):
-        assert fed(stage, caller) == ids(seen)
+        assert fed(services, caller) == ids(seen)
         for activity in (everybody, private, mixed):
             if activity in seen:
-                stage.service.offered(caller, activity.activity_id)
+                services.service.offered(caller, activity.activity_id)
             else:
-                assert hidden(stage, caller, activity)
+                assert hidden(services, caller, activity)
 
 
 def test_a_feed_of_one_campaign_has_nothing_else_and_its_cursor_is_good_for_it_alone(
-    stage: Stage,
+    services: ActivityServices,
 ) -> None:
-    mine = [stage.put(campaign_id="cam_1", featured=number == 1) for number in range(3)]
+    mine = [services.put(campaign_id="cam_1", featured=number == 1) for number in range(3)]
     for campaign_id in (None, "cam_2"):
-        stage.put(campaign_id=campaign_id)
-    assert fed(stage, MEMBER, "cam_1") == ids([mine[1], mine[2], mine[0]])
-    assert fed(stage, MEMBER, "cam_x") == []
-    cursor = stage.service.feed(MEMBER, 1, None, "cam_1").next_cursor
-    assert ids(stage.service.feed(MEMBER, 5, cursor, "cam_1").items) == ids([mine[2], mine[0]])
+        services.put(campaign_id=campaign_id)
+    assert fed(services, MEMBER, "cam_1") == ids([mine[1], mine[2], mine[0]])
+    assert fed(services, MEMBER, "cam_x") == []
+    cursor = services.service.feed(MEMBER, 1, None, "cam_1").next_cursor
+    assert ids(services.service.feed(MEMBER, 5, cursor, "cam_1").items) == ids([mine[2], mine[0]])
     for campaign_id in (None, "cam_2"):
-        refused = refusal(stage.service.feed, MEMBER, 5, cursor, campaign_id)
+        refused = refusal(services.service.feed, MEMBER, 5, cursor, campaign_id)
         assert refused.code is ProblemCode.INVALID_CURSOR
 
 
@@ -99,16 +101,16 @@ def test_a_feed_of_one_campaign_has_nothing_else_and_its_cursor_is_good_for_it_a
 
 
 def test_a_member_who_did_all_but_ten_of_a_thousand_gets_a_full_page_in_three_calls(
-    stage: Stage, calls: Calls
+    services: ActivityServices, calls: Calls
 ) -> None:
     opened = [published(NOON) for _ in range(1000)]
-    with ActivityItem.batch_write() as batch:
+    with database().batch_write(ActivityItem) as batch:
         for number, activity in enumerate(opened):
             channels = frozenset({f"chn_{number % 200}"}) if number % 2 else frozenset()
             batch.save(ActivityItem.of(replace(activity, channel_ids=channels)))
     caller = replace(MEMBER, channels=frozenset(f"chn_{number}" for number in range(200)))
     left = opened[::100]
-    with MarkItem.batch_write() as batch:
+    with database().batch_write(MarkItem) as batch:
         for number, activity in enumerate(opened):
             # Of what is out of the feed one part was performed, the other dismissed.
             performance_id = "prf_1" if number % 3 else None
@@ -116,14 +118,14 @@ def test_a_member_who_did_all_but_ten_of_a_thousand_gets_a_full_page_in_three_ca
                 item = MarkItem(caller.owner, activity.activity_id, performance_id=performance_id)
                 batch.save(item)
     calls.made.clear()
-    page = stage.service.feed(caller, 9, None)
+    page = services.service.feed(caller, 9, None)
     assert calls.names == ONE_PAGE
     assert ids(page.items) == ids(left[:0:-1])
-    last = stage.service.feed(caller, 9, page.next_cursor)
+    last = services.service.feed(caller, 9, page.next_cursor)
     assert (ids(last.items), last.next_cursor) == (ids(left[:1]), None)
     calls.made.clear()
     few = replace(MEMBER, member_id="mem_few", channels=frozenset({"chn_7"}))
-    assert len(stage.service.feed(few, 20, None).items) == 20
+    assert len(services.service.feed(few, 20, None).items) == 20
     assert calls.names == ONE_PAGE
 
 
@@ -144,7 +146,7 @@ deeds = st.lists(
 class Company:
     """A program in which things happen while one member pages through the feed."""
 
-    stage: Stage
+    services: ActivityServices
     caller: Caller
     activities: dict[str, Activity] = field(default_factory=dict)
     out: set[str] = field(default_factory=set)
@@ -152,11 +154,11 @@ class Company:
 
     def keep(self, activity: Activity) -> None:
         self.activities[activity.activity_id] = activity
-        ActivityItem.of(activity).save()
+        database().put(ActivityItem.of(activity))
 
     def does(self, kind: str, number: int, flag: bool) -> None:
-        self.stage.clock.advance(timedelta(milliseconds=1))
-        now = self.stage.clock.now()
+        self.services.clock.advance(timedelta(milliseconds=1))
+        now = self.services.clock.now()
         if kind == "make" or not self.activities:
             self.keep(replace(published(now, self.caller.program_id), featured=flag))
             return
@@ -172,26 +174,26 @@ class Company:
                 self.marks(kind, chosen.activity_id)
 
     def marks(self, kind: str, activity_id: str) -> None:
-        marks, owner = self.stage.marks, self.caller.owner
+        marks, owner = self.services.marks, self.caller.owner
         performance_id, dismissed = marks.of(owner, activity_id)
         if kind == "dismiss" and dismissed:
             marks.undismiss(owner, activity_id)
             self.out.discard(activity_id)
         elif kind == "dismiss" and not performance_id:
-            marks.dismiss(owner, activity_id, self.stage.clock.now())
+            marks.dismiss(owner, activity_id, self.services.clock.now())
             self.out.add(activity_id)
         elif kind == "perform" and not performance_id:
-            commit([marks.mark_performed(owner, activity_id, "prf_1")])
+            database().commit([marks.mark_performed(owner, activity_id, "prf_1")])
             self.out.add(activity_id)
         elif kind == "fail" and performance_id:
-            commit([marks.unmark(owner, activity_id, performance_id)])
+            database().commit([marks.unmark(owner, activity_id, performance_id)])
             self.out.discard(activity_id)
 
     def visible(self) -> set[str]:
         return {
             each.activity_id
             for each in self.activities.values()
-            if each.is_open_at(self.stage.clock.now()) and each.activity_id not in self.out
+            if each.is_open_at(self.services.clock.now()) and each.activity_id not in self.out
         }
 
 
@@ -201,17 +203,17 @@ class Company:
 )
 @given(st.lists(st.booleans(), max_size=9), st.lists(deeds, max_size=4), st.integers(1, 3))
 def test_pages_are_full_and_have_each_thing_that_was_there_throughout_once(
-    stage: Stage,
+    services: ActivityServices,
     made: list[bool],
     between: list[list[tuple[str, int, bool]]],
     limit: int,
 ) -> None:
-    company = Company(stage, replace(MEMBER, program_id=f"prg_pages_{next(_programs)}"))
+    company = Company(services, replace(MEMBER, program_id=f"prg_pages_{next(_programs)}"))
     for featured in made:
         company.does("make", 0, featured)
     throughout, seen, cursor = company.visible(), list[str](), None
     for happening in [*between, *([[]] * 20)]:
-        page = stage.service.feed(company.caller, limit, cursor)
+        page = services.service.feed(company.caller, limit, cursor)
         assert set(ids(page.items)) <= company.visible()
         seen += ids(page.items)
         cursor = page.next_cursor
@@ -228,55 +230,57 @@ def test_pages_are_full_and_have_each_thing_that_was_there_throughout_once(
 
 @pytest.mark.parametrize("featured", [False, True])
 def test_a_page_between_a_turn_of_featured_and_its_writing_is_followed_by_the_others(
-    stage: Stage, featured: bool
+    services: ActivityServices, featured: bool
 ) -> None:
-    opened = [stage.put(featured=featured) for _ in range(4)]
+    opened = [services.put(featured=featured) for _ in range(4)]
     turned = opened[3] if featured else opened[0]
     page: Page[Activity] = Page((), None)
 
     class Slow(ActivityStore):
         def change(self, before: Activity, after: Activity) -> Put:
             nonlocal page
-            stage.clock.advance(SECOND)
-            page = stage.service.feed(MEMBER, 2, None)
+            services.clock.advance(SECOND)
+            page = services.service.feed(MEMBER, 2, None)
             return super().change(before, after)
 
-    edit = stage.serving(Slow("ActivitiesTable")).edit
+    edit = services.serving(Slow(database())).edit
     edit(MANAGER, turned.activity_id, 1, featured=not featured)
     assert ids(page.items) == ids([opened[3], opened[2]])
-    rest = stage.service.feed(MEMBER, 9, page.next_cursor)
+    rest = services.service.feed(MEMBER, 9, page.next_cursor)
     assert ids(rest.items) == ids([opened[1], opened[0]])
     on_top = [turned, *[each for each in opened[::-1] if each is not turned]]
-    assert stage.fed() == ids([*on_top[1:], turned] if featured else on_top)
+    assert services.fed() == ids([*on_top[1:], turned] if featured else on_top)
 
 
-def test_a_paging_keeps_its_order_however_long_it_takes(stage: Stage) -> None:
-    opened = [stage.put() for _ in range(4)]
-    page = stage.service.feed(MEMBER, 2, None)
+def test_a_paging_keeps_its_order_however_long_it_takes(services: ActivityServices) -> None:
+    opened = [services.put() for _ in range(4)]
+    page = services.service.feed(MEMBER, 2, None)
     for version, featured in enumerate((True, False, True), 1):
-        stage.clock.advance(timedelta(hours=3))
-        stage.service.edit(MANAGER, opened[0].activity_id, version, featured=featured)
-    rest = stage.service.feed(MEMBER, 9, page.next_cursor)
+        services.clock.advance(timedelta(hours=3))
+        services.service.edit(MANAGER, opened[0].activity_id, version, featured=featured)
+    rest = services.service.feed(MEMBER, 9, page.next_cursor)
     assert ids([*page.items, *rest.items]) == ids(opened[::-1])
 
 
-def test_a_cursor_stays_short_however_much_is_featured_just_before(stage: Stage) -> None:
-    opened = [stage.put(campaign_id=f"cmp_{'x' * 26}") for _ in range(2 * MAX_KNOWN_TURNS)]
+def test_a_cursor_stays_short_however_much_is_featured_just_before(
+    services: ActivityServices,
+) -> None:
+    opened = [services.put(campaign_id=f"cmp_{'x' * 26}") for _ in range(2 * MAX_KNOWN_TURNS)]
     for activity in opened[::2]:
-        stage.clock.advance(timedelta(microseconds=1))
-        stage.service.edit(MANAGER, activity.activity_id, 1, featured=True)
+        services.clock.advance(timedelta(microseconds=1))
+        services.service.edit(MANAGER, activity.activity_id, 1, featured=True)
     caller = replace(MEMBER, member_id=f"mem_{'x' * 26}")
     order = [*opened[-2::-2], *opened[-1::-2]]
     seen, cursor = list[str](), None
     for _ in range(3):
-        page = stage.service.feed(caller, 15, cursor, opened[0].campaign_id)
+        page = services.service.feed(caller, 15, cursor, opened[0].campaign_id)
         seen, cursor = seen + ids(page.items), page.next_cursor
         assert len(cursor or "") <= MAX_CURSOR_LENGTH
     assert (seen, cursor) == (ids(order), None)
 
 
-def test_a_page_is_filled_up_when_the_index_is_behind(stage: Stage) -> None:
-    opened = [stage.put() for _ in range(9)]
+def test_a_page_is_filled_up_when_the_index_is_behind(services: ActivityServices) -> None:
+    opened = [services.put() for _ in range(9)]
     gone = [opened[8], opened[7], opened[4]]
 
     class Lagging(ActivityStore):
@@ -287,53 +291,59 @@ def test_a_page_is_filled_up_when_the_index_is_behind(stage: Stage) -> None:
             gone.clear()
             yield from found
 
-    service = stage.serving(Lagging("ActivitiesTable"))
+    service = services.serving(Lagging(database()))
     page = service.feed(MEMBER, 4, None)
     assert ids(page.items) == ids([opened[6], opened[5], opened[3], opened[2]])
     rest = service.feed(MEMBER, 4, page.next_cursor)
     assert (ids(rest.items), rest.next_cursor) == (ids([opened[1], opened[0]]), None)
 
 
-def test_what_is_readdressed_since_the_index_was_read_is_not_shown(stage: Stage) -> None:
-    activity = stage.put()
+def test_what_is_readdressed_since_the_index_was_read_is_not_shown(
+    services: ActivityServices,
+) -> None:
+    activity = services.put()
 
     class Lagging(ActivityStore):
         def open_activities(self, program_id: str) -> Iterator[OpenActivity]:
             found = list(super().open_activities(program_id))
-            ActivityItem.of(replace(activity, channel_ids=PRIVATE)).save()
+            database().put(ActivityItem.of(replace(activity, channel_ids=PRIVATE)))
             yield from found
 
-    assert stage.serving(Lagging("ActivitiesTable")).feed(MEMBER, 9, None).items == ()
+    assert services.serving(Lagging(database())).feed(MEMBER, 9, None).items == ()
 
 
 # Dismissing, and one of one's own
 
 
-def test_a_dismissed_activity_is_out_of_ones_own_feed_until_that_is_undone(stage: Stage) -> None:
-    dismissed, left = stage.put(), stage.put()
+def test_a_dismissed_activity_is_out_of_ones_own_feed_until_that_is_undone(
+    services: ActivityServices,
+) -> None:
+    dismissed, left = services.put(), services.put()
     for _ in range(2):
-        stage.service.dismiss(MEMBER, dismissed.activity_id)
-        assert stage.fed() == [left.activity_id]
-        assert stage.service.offered(MEMBER, dismissed.activity_id).dismissed
-    assert fed(stage, INSIDER) == ids([left, dismissed])
+        services.service.dismiss(MEMBER, dismissed.activity_id)
+        assert services.fed() == [left.activity_id]
+        assert services.service.offered(MEMBER, dismissed.activity_id).dismissed
+    assert fed(services, INSIDER) == ids([left, dismissed])
     for _ in range(2):
-        stage.service.undismiss(MEMBER, dismissed.activity_id)
-        assert stage.fed() == ids([left, dismissed])
-        assert not stage.service.offered(MEMBER, dismissed.activity_id).dismissed
+        services.service.undismiss(MEMBER, dismissed.activity_id)
+        assert services.fed() == ids([left, dismissed])
+        assert not services.service.offered(MEMBER, dismissed.activity_id).dismissed
 
 
-def test_what_was_dismissed_may_be_performed_and_is_no_longer_dismissed_then(stage: Stage) -> None:
-    activity = stage.put()
-    stage.service.dismiss(MEMBER, activity.activity_id)
-    stage.performed(activity)
-    offered = stage.service.offered(MEMBER, activity.activity_id)
+def test_what_was_dismissed_may_be_performed_and_is_no_longer_dismissed_then(
+    services: ActivityServices,
+) -> None:
+    activity = services.put()
+    services.service.dismiss(MEMBER, activity.activity_id)
+    services.performed(activity)
+    offered = services.service.offered(MEMBER, activity.activity_id)
     assert (offered.performance_id, offered.dismissed) == ("prf_1", False)
-    refused = refusal(stage.service.dismiss, MEMBER, activity.activity_id)
-    assert refused.code is ProblemCode.ALREADY_PERFORMED
-    stage.service.undismiss(MEMBER, activity.activity_id)
-    assert stage.service.offered(MEMBER, activity.activity_id) == offered
-    commit([stage.marks.unmark(MEMBER.owner, activity.activity_id, "prf_1")])
-    assert stage.fed() == [activity.activity_id]
+    refused = refusal(services.service.dismiss, MEMBER, activity.activity_id)
+    assert refused.code is ActivityProblem.ALREADY_PERFORMED
+    services.service.undismiss(MEMBER, activity.activity_id)
+    assert services.service.offered(MEMBER, activity.activity_id) == offered
+    database().commit([services.marks.unmark(MEMBER.owner, activity.activity_id, "prf_1")])
+    assert services.fed() == [activity.activity_id]
 
 
 @pytest.mark.parametrize(
@@ -349,16 +359,18 @@ def test_what_was_dismissed_may_be_performed_and_is_no_longer_dismissed_then(sta
     ],
 )
 def test_what_is_not_open_is_neither_one_of_ones_own_nor_dismissed(
-    stage: Stage, dynamodb: Any, changes: dict[str, Any]
+    services: ActivityServices, dynamodb: Any, changes: dict[str, Any]
 ) -> None:
-    assert hidden(stage, MEMBER, stage.put(**changes))
+    assert hidden(services, MEMBER, services.put(**changes))
     assert dynamodb.scan(TableName="MarksTable")["Items"] == []
 
 
-def test_ones_own_item_has_the_text_one_was_dealt_for_two_calls(stage: Stage, calls: Calls) -> None:
-    activity = stage.put(captions=("One", "Two"), hashtags=("#a",))
+def test_ones_own_item_has_the_text_one_was_dealt_for_two_calls(
+    services: ActivityServices, calls: Calls
+) -> None:
+    activity = services.put(captions=("One", "Two"), hashtags=("#a",))
     calls.made.clear()
-    offered: Offered = stage.service.offered(MEMBER, activity.activity_id)
+    offered: Offered = services.service.offered(MEMBER, activity.activity_id)
     assert calls.names == ["GetItem", "GetItem"]
     assert offered.text.whole in ("One\n#a\nAdvertisement", "Two\n#a\nAdvertisement")
-    assert offered.text == stage.service.text_for(MEMBER, activity)
+    assert offered.text == services.service.text_for(MEMBER, activity)

@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.foundation.idempotency import KEPT, LOCKED, Attempt, Idempotency, Replay
-from chalicelib.foundation.problems import Problem, ProblemCode
+from chalicelib.foundation.problems import Code, Problem, ProblemCode
 from chalicelib.foundation.settings import Settings
 from tests.clock import StoppedClock
+from tests.integration.database import database
 
 OWNER, KEY, REQUEST = "prg_1/mem_1", "key-1", b"POST /activities\n{}"
 SECOND = timedelta(seconds=1)
@@ -15,7 +16,7 @@ SECOND = timedelta(seconds=1)
 
 @pytest.fixture
 def idempotency(settings: Settings, clock: StoppedClock) -> Idempotency:
-    return Idempotency(settings.idempotency_table, clock)
+    return Idempotency(database(), clock)
 
 
 def begin(
@@ -26,7 +27,7 @@ def begin(
     return attempt
 
 
-def refusal(idempotency: Idempotency, request: bytes = REQUEST) -> ProblemCode:
+def refusal(idempotency: Idempotency, request: bytes = REQUEST) -> Code:
     with pytest.raises(Problem) as refused:
         idempotency.begin(OWNER, KEY, request)
     return refused.value.code

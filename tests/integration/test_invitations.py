@@ -8,18 +8,24 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 
-from chalicelib.composition import House
+from chalicelib.composition import Container
 from chalicelib.foundation.identity import Caller, Role
 from chalicelib.foundation.logging import logger
-from chalicelib.foundation.problems import Problem, ProblemCode
+from chalicelib.foundation.problems import Code, Problem, ProblemCode
+from chalicelib.foundation.quotas import Quotas
+from chalicelib.foundation.sweeps import PAGE
 from chalicelib.programs.members import worker
-from chalicelib.programs.members.invitations import MOST_UNDELIVERED
-from chalicelib.programs.members.model import MAIL_TRIES, Due
-from chalicelib.programs.members.user_pool import NotMailed, Undelivered, UsedUp, UserPool
+from chalicelib.programs.members.invitations import MOST_UNDELIVERED, InvitationMailer
+from chalicelib.programs.members.model import MAIL_TRIES, DueMail
+from chalicelib.programs.members.store import MemberStore
+from chalicelib.programs.members.user_pool import MailQuotaUsedUp, NotMailed, Undelivered, UserPool
 from chalicelib.programs.model import MAIL_AGAIN_AFTER, InvitationMail, Member
+from chalicelib.programs.problems import ProgramProblem
+from chalicelib.programs.service import new_invited_member
 from chalicelib.programs.store import MemberItem, member_key
 from tests.integration.conftest import Calls
-from tests.integration.house import CONTEXT, Greenroom
+from tests.integration.database import database
+from tests.integration.greenroom import CONTEXT, Greenroom
 
 WAITING, FAILED = InvitationMail.WAITING, InvitationMail.FAILED
 HANDED_OVER = InvitationMail.HANDED_OVER
@@ -39,35 +45,37 @@ class Post:
         self.cognito = greenroom.clients.cognito
         made = self.cognito.create_user_pool(PoolName="pool", UsernameAttributes=["email"])
         self.pool_id = made["UserPool"]["Id"]
-        self.house = self.wired(self.pool_id)
+        self.container = self.wired(self.pool_id)
         self.ana = greenroom.manager
         self.ticks()
 
-    def wired(self, pool_id: str) -> House:
-        settings = replace(self.greenroom.settings, user_pool_id=pool_id)
-        return House(settings, self.clock, self.greenroom.clients)
+    def wired(self, pool_id: str) -> Container:
+        settings = self.greenroom.settings.changed(user_pool_id=pool_id)
+        return Container(settings, self.clock, self.greenroom.clients)
 
-    def ticks(self, house: House | None = None, **after: float) -> int:
+    def ticks(self, container: Container | None = None, **after: float) -> int:
         """Let the clock tick, now or after a while."""
         self.clock.advance(timedelta(**after))
-        return worker.invite((house or self.house).invitations, CONTEXT)
+        return worker.mail_invitations((container or self.container).invitations, CONTEXT)
 
     def invites(self, email: str = BEN) -> Member:
         self.clock.advance(timedelta(milliseconds=1))
-        return self.greenroom.house.members.invite(self.ana, email, None, Role.MEMBER)
+        return self.greenroom.container.members.invite(self.ana, email, None, Role.MEMBER)
 
     def again(self, member: Member) -> Member:
-        return self.house.members.invite_again(self.ana, member.member_id)
+        return self.container.members.invite_again(self.ana, member.member_id)
 
     def removes(self, member: Member) -> None:
-        self.house.members.remove(self.ana, member.member_id)
+        self.container.members.remove(self.ana, member.member_id)
 
     def now(self, member: Member | Caller) -> Member:
-        return self.house.members.member(self.ana, member.member_id)
+        return self.container.members.member(self.ana, member.member_id)
 
     def due_at(self, member: Member) -> datetime:
         """Tell when a member's mail is tried next."""
-        item = MemberItem.get(member.program_id, member_key(member.member_id), consistent_read=True)
+        item = database().get(
+            MemberItem, member.program_id, member_key(member.member_id), consistent_read=True
+        )
         assert item.mail_at is not None
         return item.mail_at
 
@@ -94,7 +102,7 @@ def post(tables_in_memory: None, greenroom: Greenroom, calls: Calls) -> Post:
     return Post(greenroom, calls)
 
 
-def refused(code: ProblemCode) -> "pytest.RaisesExc[Problem]":
+def refused(code: Code) -> "pytest.RaisesExc[Problem]":
     return pytest.RaisesExc(Problem, check=lambda problem: problem.code is code)
 
 
@@ -120,7 +128,7 @@ def test_who_is_invited_is_mailed_once_and_has_a_sign_in_with_a_verified_address
 
 def test_a_whole_roster_is_mailed_in_the_order_in_which_they_were_invited(post: Post) -> None:
     emails = [f"person{number}@demo.example" for number in range(30)]
-    post.house.members.import_roster(post.ana, "\n".join(emails))
+    post.container.members.import_roster(post.ana, "\n".join(emails))
     post.clock.advance(timedelta(seconds=1))
     late = post.invites("late@demo.example")
     assert post.ticks() == 31
@@ -130,7 +138,7 @@ def test_a_whole_roster_is_mailed_in_the_order_in_which_they_were_invited(post: 
 
 
 def test_programs_and_managers_that_the_owner_makes_are_mailed_likewise(post: Post) -> None:
-    post.house.programs.create_program("Other", "UTC", "boss@other.example")
+    post.container.programs.create_program("Other", "UTC", "boss@other.example")
     assert post.ticks() == 1
     assert post.mailed() == [("boss@other.example", "new")]
 
@@ -171,9 +179,9 @@ def test_a_second_program_does_not_learn_who_signs_in_for_another(post: Post) ->
     post.signs_up()
     post.invites()
     post.greenroom.signs_in(BEN)
-    post.house.programs.create_program("Other", "UTC", "boss@other.example")
+    post.container.programs.create_program("Other", "UTC", "boss@other.example")
     boss = post.greenroom.signs_in("boss@other.example")
-    members = post.house.members
+    members = post.container.members
     known, unknown = (
         members.invite(boss, each, None, Role.MEMBER) for each in (BEN, "eve@demo.example")
     )
@@ -240,8 +248,49 @@ def test_nothing_of_a_mail_is_left_on_who_has_signed_in(post: Post) -> None:
     ben = post.invites()
     post.ticks()
     post.greenroom.signs_in(BEN)
-    item = MemberItem.get(ben.program_id, member_key(ben.member_id), consistent_read=True)
+    item = database().get(
+        MemberItem, ben.program_id, member_key(ben.member_id), consistent_read=True
+    )
     assert [name for name in item.attribute_values if name.startswith("mail")] == []
+
+
+class CountingPool(UserPool):
+    """Mails nobody and keeps whom it was asked to mail, in order."""
+
+    def __init__(self) -> None:
+        self.mailed: list[str] = []
+
+    def invite(self, email: str) -> InvitationMail:
+        self.mailed.append(email)
+        return HANDED_OVER
+
+
+def test_thousands_of_one_program_delay_another_programs_single_mail_by_one_mail(
+    post: Post,
+) -> None:
+    people, thousands = MemberStore(database()), 2000
+    for start in range(0, thousands, 40):
+        people.invite_all(
+            [
+                new_invited_member(
+                    post.ana.program_id, f"m{number}@demo.example", Role.MEMBER, post.clock.at
+                )
+                for number in range(start, start + 40)
+            ],
+            Quotas(),
+        )
+    post.clock.advance(timedelta(minutes=10))
+    post.container.programs.create_program("Other", "UTC", "boss@other.example")
+    post.calls.made.clear()
+    pool = CountingPool()
+    mailer = InvitationMailer(people, pool, post.clock)
+    assert mailer.mail_due(lambda: len(pool.mailed) == 2) == 2
+    assert "boss@other.example" in pool.mailed
+    assert post.calls.names == ["Query"] * 2 + ["UpdateItem"] * 4
+    post.calls.made.clear()
+    assert mailer.mail_due() == thousands - 1
+    assert len(set(pool.mailed)) == thousands + 1
+    assert post.calls.names.count("Query") == thousands // PAGE + 1
 
 
 # --- twice, half, late -------------------------------------------------------------------------
@@ -249,8 +298,8 @@ def test_nothing_of_a_mail_is_left_on_who_has_signed_in(post: Post) -> None:
 
 def test_two_runs_at_once_mail_once(post: Post) -> None:
     ben = post.invites()
-    dues = list(post.house.invitations._store.to_mail(post.clock.now()))
-    assert [post.house.invitations._mail(due) for due in dues * 2] == [HANDED_OVER, None]
+    dues = list(post.container.invitations._store.due_mails(post.clock.now()))
+    assert [post.container.invitations._mail(due) for due in dues * 2] == [HANDED_OVER, None]
     assert post.mailed() == [(BEN, "new")]
     assert post.now(ben).mail is HANDED_OVER
 
@@ -259,7 +308,7 @@ def test_a_run_that_dies_after_the_mail_leaves_one_that_mails_again(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ben = post.invites()
-    store = post.house.invitations._store
+    store = post.container.invitations._store
 
     def dies(*_: Any) -> None:
         raise KeyboardInterrupt
@@ -313,11 +362,11 @@ def test_a_mail_under_way_when_they_are_removed_ends_nothing(post: Post, *, back
                 post.invites()
             return invite(self, email)
 
-    post.house.invitations._pool = Slow(post.cognito, post.pool_id)
+    post.container.invitations._pool = Slow(post.cognito, post.pool_id)
     post.ticks()
     assert post.now(ben).mail is (WAITING if back else None)
     assert post.now(ben).mailed_at is None
-    post.house.invitations._pool = UserPool(post.cognito, post.pool_id)
+    post.container.invitations._pool = UserPool(post.cognito, post.pool_id)
     assert post.ticks() == back
 
 
@@ -337,7 +386,7 @@ def test_mails_that_are_used_up_for_days_fail_nobody(post: Post) -> None:
     ben = post.invites()
     post.calls.fail("AdminCreateUser", USED_UP, times=3 * MAIL_TRIES)
     for _ in range(3 * MAIL_TRIES):
-        with pytest.raises(UsedUp):
+        with pytest.raises(MailQuotaUsedUp):
             post.ticks()
         post.clock.at = post.due_at(ben)
     assert post.ticks() == 1
@@ -431,14 +480,14 @@ def test_a_run_that_is_late_leaves_the_rest_to_the_next(post: Post) -> None:
         post.invites(f"person{number}@demo.example")
     left = iter((30_000, 20_000, 14_999))
     context = SimpleNamespace(get_remaining_time_in_millis=lambda: next(left))
-    assert worker.invite(post.house.invitations, context) == 2
+    assert worker.mail_invitations(post.container.invitations, context) == 2
     assert post.ticks() == 3
 
 
 @pytest.mark.parametrize(("tries", "minutes"), [(0, 5), (1, 10), (3, 40), (4, 60), (99, 60)])
 def test_tries_come_later_and_later(post: Post, tries: int, minutes: int) -> None:
     now = post.clock.now()
-    begun = Due("prg_1", "mem_1", BEN, now, tries).begun(now)
+    begun = DueMail("prg_1", "mem_1", BEN, now, tries).postponed(now)
     assert (begun.at - now, begun.tries) == (timedelta(minutes=minutes), tries + 1)
 
 
@@ -477,10 +526,10 @@ def test_nobody_is_mailed_again_and_again(post: Post) -> None:
 def test_who_signed_in_or_was_removed_cannot_be_mailed_again(post: Post) -> None:
     ben = post.invites()
     post.greenroom.signs_in(BEN)
-    with refused(ProblemCode.ALREADY_A_MEMBER):
+    with refused(ProgramProblem.ALREADY_A_MEMBER):
         post.again(ben)
     post.removes(ben)
-    with refused(ProblemCode.MEMBER_REMOVED):
+    with refused(ProgramProblem.MEMBER_REMOVED):
         post.again(ben)
     with refused(ProblemCode.NOT_FOUND):
         post.again(replace(ben, member_id="mem_01hzzzzzzzzzzzzzzzzzzzzzzz"))
@@ -488,10 +537,10 @@ def test_who_signed_in_or_was_removed_cannot_be_mailed_again(post: Post) -> None
 
 def test_another_programs_manager_cannot_have_anybody_mailed(post: Post) -> None:
     ben = post.invites()
-    post.house.programs.create_program("Other", "UTC", "boss@other.example")
+    post.container.programs.create_program("Other", "UTC", "boss@other.example")
     boss = post.greenroom.signs_in("boss@other.example")
     with refused(ProblemCode.NOT_FOUND):
-        post.house.members.invite_again(boss, ben.member_id)
+        post.container.members.invite_again(boss, ben.member_id)
 
 
 def test_mailing_again_does_not_undo_a_sign_in_that_came_between(
@@ -500,21 +549,21 @@ def test_mailing_again_does_not_undo_a_sign_in_that_came_between(
     ben = post.invites()
     post.ticks(minutes=1)
     post.clock.advance(MAIL_AGAIN_AFTER)
-    mail_again = post.house.members._store.mail_again
+    mail_again = post.container.members._store.mail_again
 
     def signs_in_first(member: Member, now: datetime) -> bool:
         post.greenroom.signs_in(BEN)
         return mail_again(member, now)
 
-    monkeypatch.setattr(post.house.members._store, "mail_again", signs_in_first)
-    with refused(ProblemCode.ALREADY_A_MEMBER):
+    monkeypatch.setattr(post.container.members._store, "mail_again", signs_in_first)
+    with refused(ProgramProblem.ALREADY_A_MEMBER):
         post.again(ben)
     assert post.now(ben).mail is None
 
 
 def test_the_pool_is_named_by_the_stack(greenroom: Greenroom) -> None:
-    named = replace(greenroom.settings, user_pool_id="pool-1")
-    pool = House(named, greenroom.clock, greenroom.clients).invitations._pool
+    named = greenroom.settings.changed(user_pool_id="pool-1")
+    pool = Container(named, greenroom.clock, greenroom.clients).invitations._pool
     assert pool is not None
     assert pool._pool_id == "pool-1"
-    assert greenroom.house.invitations._pool is None
+    assert greenroom.container.invitations._pool is None

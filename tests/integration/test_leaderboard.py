@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -10,18 +11,21 @@ import boto3
 import pytest
 
 from chalicelib.foundation.identity import Caller, Role
-from chalicelib.foundation.problems import Problem, ProblemCode
-from chalicelib.foundation.table import commit
+from chalicelib.foundation.problems import Problem
 from chalicelib.points import ranking, worker
 from chalicelib.points.board_store import BoardStore, LeaseLost, MarkItem, ScoreItem
 from chalicelib.points.boards import LEASE, Board
 from chalicelib.points.periods import Period, day_of, span_of
+from chalicelib.points.problems import PointProblem
 from chalicelib.points.store import EntryItem
+from chalicelib.programs.events import events_of
 from chalicelib.programs.model import MemberStatus
 from chalicelib.programs.store import MemberItem, ProgramItem
 from tests.clock import StoppedClock
+from tests.events import Relayed, streamed
 from tests.integration.conftest import Calls
-from tests.integration.house import CONTEXT, Greenroom, streamed
+from tests.integration.database import database
+from tests.integration.greenroom import Greenroom
 
 READING = ["Query", "TransactGetItems", "GetItem", "GetItem"]
 
@@ -37,11 +41,11 @@ def cleo(greenroom: Greenroom) -> Caller:
 
 
 def award(greenroom: Greenroom, caller: Caller, number: int, worth: int = 10) -> None:
-    commit(greenroom.house.points.award(caller.owner, worth, f"act_{number}", f"prf_{number}"))
+    database().commit(greenroom.container.points.award(caller.owner, worth, f"prf_{number}"))
 
 
 def take_back(greenroom: Greenroom, caller: Caller, number: int, worth: int = 10) -> None:
-    commit(greenroom.house.points.take_back(caller.owner, worth, f"act_{number}", f"prf_{number}"))
+    database().commit(greenroom.container.points.take_back(caller.owner, worth, f"prf_{number}"))
 
 
 def shown(board: Board) -> list[tuple[int, str, int]]:
@@ -60,7 +64,9 @@ def scores(greenroom: Greenroom, caller: Caller) -> dict[str, int]:
 
 def program_setting(greenroom: Greenroom, **values: Any) -> None:
     item = ProgramItem(greenroom.program.program_id, "program")
-    item.update([getattr(ProgramItem, name).set(value) for name, value in values.items()])
+    database().changed(
+        item, [getattr(ProgramItem, name).set(value) for name, value in values.items()]
+    )
 
 
 def test_who_earned_is_on_every_board_after_the_next_tick(
@@ -103,7 +109,11 @@ def test_a_batch_of_which_one_entry_breaks_counts_the_others_and_is_due(
 ) -> None:
     award(greenroom, ben, 1)
     broken = {**greenroom.images()[0], "kind": {"S": "of tomorrow"}, "item": {"S": "entry#x"}}
-    answer = worker.count(greenroom.house.counter, streamed([broken, *greenroom.images()]), CONTEXT)
+    answer = worker.count_entries(
+        greenroom.container.entry_counter,
+        greenroom.container.events,
+        streamed([broken, *greenroom.images()]),
+    )
     assert answer == {"batchItemFailures": [{"itemIdentifier": "0"}]}
     assert greenroom.ranks() == 1
     assert shown(greenroom.board(ben)) == [(1, "ben", 10)]
@@ -208,8 +218,8 @@ def crowded(greenroom: Greenroom, worth: Mapping[Caller, int]) -> None:
     """Put members on the week's board as if all were counted."""
     program = greenroom.program
     week = span_of(Period.WEEK, day_of(greenroom.clock.now(), program.time_zone))
-    greenroom.house.snapshots.mark({program.program_id})  # binds the table
-    with ScoreItem.batch_write() as batch:
+    greenroom.container.rebuild_marks.mark({program.program_id})  # binds the table
+    with database().batch_write(ScoreItem) as batch:
         for caller, points in worth.items():
             board = f"{program.program_id}#{week.key}"
             batch.save(ScoreItem(board, caller.member_id, points=points))
@@ -233,7 +243,7 @@ def people(greenroom: Greenroom, count: int) -> list[Caller]:
         )
         for number in range(count)
     ]
-    with MemberItem.batch_write() as batch:
+    with database().batch_write(MemberItem) as batch:
         for item in items:
             batch.save(item)
     return [item.to_member().as_caller() for item in items]
@@ -248,7 +258,7 @@ def test_ties_share_a_rank_and_managers_stay_away_where_the_program_says_so(
     names = [(1, "ana"), *((2, each.name) for each in tied), (4, "dora")]
     assert [each[:2] for each in shown(greenroom.board(ben))] == names
     program_setting(greenroom, managers_on_leaderboard=False)
-    greenroom.house.snapshots.mark({ben.program_id})
+    greenroom.container.rebuild_marks.mark({ben.program_id})
     greenroom.ranks()
     names = [*((1, each.name) for each in tied), (3, "dora")]
     assert [each[:2] for each in shown(greenroom.board(ben))] == names
@@ -261,10 +271,10 @@ def test_a_program_without_a_leaderboard_says_so_at_once(greenroom: Greenroom, b
     program_setting(greenroom, leaderboard=False)
     with pytest.raises(Problem) as refused:
         greenroom.board(ben)
-    assert refused.value.code is ProblemCode.LEADERBOARD_OFF
+    assert refused.value.code is PointProblem.LEADERBOARD_OFF
     greenroom.ranks()
     program_setting(greenroom, leaderboard=True)
-    greenroom.house.snapshots.mark({ben.program_id})
+    greenroom.container.rebuild_marks.mark({ben.program_id})
     greenroom.ranks()
     assert shown(greenroom.board(ben)) == [(1, "ben", 10)]
 
@@ -282,7 +292,11 @@ def changed_item(greenroom: Greenroom, key: str, change: Callable[[], object]) -
 
     before = read()
     change()
-    worker.notice(greenroom.house.snapshots, streamed([read()], [before]), CONTEXT)
+    relayed = Relayed(events_of)
+    relayed.relays(streamed([read()], [before])["Records"])
+    batch = relayed.delivered(*worker.SHOWN_ON_LEADERBOARDS)
+    if batch["Records"]:
+        worker.mark_leaderboards(greenroom.container.rebuild_marks, batch)
 
 
 def test_names_are_those_of_now_and_who_was_removed_is_gone(
@@ -295,13 +309,13 @@ def test_names_are_those_of_now_and_who_was_removed_is_gone(
     changed_item(
         greenroom,
         f"member#{ben.member_id}",
-        lambda: greenroom.house.points.change_profile(ben, name="Ben B.", time_zone=None),
+        lambda: greenroom.container.me.change_profile(ben, name="Ben B.", time_zone=None),
     )
     assert greenroom.ranks() == 1
     assert shown(greenroom.board(cleo)) == [(1, "Ben B.", 10), (2, "cleo", 5)]
     item = MemberItem(ben.program_id, f"member#{ben.member_id}")
     gone = MemberItem.status.set(MemberStatus.REMOVED.value)
-    changed_item(greenroom, f"member#{ben.member_id}", lambda: item.update([gone]))
+    changed_item(greenroom, f"member#{ben.member_id}", lambda: database().changed(item, [gone]))
     assert greenroom.ranks() == 1
     assert shown(greenroom.board(cleo)) == [(1, "cleo", 5)]
 
@@ -310,7 +324,7 @@ def test_what_boards_do_not_show_makes_none_due(greenroom: Greenroom, ben: Calle
     changed_item(
         greenroom,
         f"member#{ben.member_id}",
-        lambda: greenroom.house.points.change_profile(ben, name=None, time_zone="Asia/Tokyo"),
+        lambda: greenroom.container.me.change_profile(ben, name=None, time_zone="Asia/Tokyo"),
     )
     assert greenroom.ranks() == 0
 
@@ -422,7 +436,7 @@ def test_a_run_that_dies_half_way_is_made_good_once_its_lease_is_over(
 def pages_not_named(greenroom: Greenroom) -> Sequence[str]:
     """Pages that no head names, now or as retired."""
     program_id = greenroom.program.program_id
-    store = greenroom.house._board_store
+    store = greenroom.container.board_store
     named = {
         page_id
         for period in Period
@@ -488,7 +502,7 @@ def test_what_is_counted_while_boards_are_made_is_made_with_the_next(
     assert (shown(board), board.as_of) == ([(1, "ben", 10)], begun)
     assert greenroom.ranks() == 1
     assert shown(greenroom.board(ben)) == [(1, "ben", 15)]
-    assert MarkItem.count("changed") == 0
+    assert list(database().query(MarkItem, "changed")) == []
 
 
 def test_a_program_that_breaks_does_not_keep_the_others_waiting(
@@ -497,16 +511,16 @@ def test_a_program_that_breaks_does_not_keep_the_others_waiting(
     award(greenroom, ben, 1)
     greenroom.counts()
     greenroom.clock.advance(timedelta(seconds=-5))
-    greenroom.house.snapshots.mark({"prg_a_broken_one"})
+    greenroom.container.rebuild_marks.mark({"prg_a_broken_one"})
     greenroom.clock.advance(timedelta(seconds=5))
-    read = greenroom.house.programs.program
+    read = greenroom.container.programs.program
 
     def program(program_id: str) -> Any:
         if program_id == "prg_a_broken_one":
             raise RuntimeError("broken")
         return read(program_id)
 
-    monkeypatch.setattr(greenroom.house.programs, "program", program)
+    monkeypatch.setattr(greenroom.container.programs, "program", program)
     with pytest.raises(RuntimeError, match="broken"):
         greenroom.ranks()
     assert shown(greenroom.board(ben)) == [(1, "ben", 10)]
@@ -550,8 +564,8 @@ def test_a_reader_of_the_board_before_this_one_still_finds_its_pages(
 
 
 def test_a_lease_that_is_lost_puts_no_head(greenroom: Greenroom, ben: Caller) -> None:
-    store, now = greenroom.house._board_store, greenroom.clock.now()
-    greenroom.house.snapshots.mark({ben.program_id})
+    store, now = greenroom.container.board_store, greenroom.clock.now()
+    greenroom.container.rebuild_marks.mark({ben.program_id})
     taken = store.take(ben.program_id, "run1", now, now + LEASE)
     assert taken is not None
     lost = replace(taken[0], run="run2")
@@ -615,13 +629,13 @@ def test_the_list_has_fifty_and_the_podium_all_of_the_first_three_ranks(
 
 def test_boards_of_another_program_are_its_own(greenroom: Greenroom, ben: Caller) -> None:
     award(greenroom, ben, 1)
-    other, manager, _ = greenroom.house.programs.create_program(
+    other, manager, _ = greenroom.container.programs.create_program(
         "Other", "Asia/Tokyo", "zoe@other.example"
     )
     greenroom.counts()
     greenroom.ranks()
     zoe = replace(manager.as_caller(), role=Role.MANAGER)
-    board = greenroom.house.points.leaderboard(zoe, Period.WEEK)
+    board = greenroom.container.points.leaderboard(zoe, Period.WEEK)
     assert (shown(board), board.count, board.time_zone) == ([], 0, "Asia/Tokyo")
     assert zoe.program_id == other.program_id
 
@@ -638,8 +652,36 @@ def test_an_award_that_is_not_in_the_ledger_any_more_leaves_its_reversal_its_own
 ) -> None:
     award(greenroom, ben, 1)
     take_back(greenroom, ben, 1)
-    EntryItem(ben.owner, "entry#prf_1#award").delete()
+    database().removed(EntryItem(ben.owner, "entry#prf_1#award"))
     greenroom.counts()
     assert set(scores(greenroom, ben).values()) == {-10}
     greenroom.ranks()
     assert shown(greenroom.board(ben)) == []
+
+
+def test_changes_that_are_told_twice_late_and_in_any_order_lead_to_one_and_the_same_board(
+    greenroom: Greenroom, ben: Caller, cleo: Caller
+) -> None:
+    """An event marks; what a board shows is read from the tables when it is made."""
+    award(greenroom, ben, 1)
+    award(greenroom, cleo, 2, 5)
+    greenroom.counts()
+    greenroom.ranks()
+    told: list[dict[str, Any]] = []
+    profile = greenroom.container.me.change_profile
+    marks = greenroom.container.rebuild_marks
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(worker, "mark_leaderboards", lambda _, batch: told.append(batch))
+        for name in ("Benno", "Ben the Second"):
+            key = f"member#{ben.member_id}"
+            changed_item(greenroom, key, partial(profile, ben, name=name, time_zone=None))
+    first, second = told
+    for batch in (second, first, second, first):
+        assert worker.mark_leaderboards(marks, batch) == {"batchItemFailures": []}
+    assert greenroom.ranks() == 1
+    board = greenroom.board(ben)
+    assert "Ben the Second" in [each.row.name for each in board.top]
+    assert greenroom.ranks() == 0
+    worker.mark_leaderboards(marks, first)  # a day late
+    assert greenroom.ranks() == 1
+    assert greenroom.board(ben).top == board.top

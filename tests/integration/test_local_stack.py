@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ app = Chalice("greenroom")
 
 @app.route("/health", cors=True)
 def health():
-    return {"public_url": os.environ["PUBLIC_URL"]}
+    return {name.lower(): os.environ[name] for name in ("PUBLIC_URL", "QUEUE_URL")}
 """
 INFRA = """
 Parameters:
@@ -48,13 +49,17 @@ Resources:
       AttributeDefinitions: [{AttributeName: id, AttributeType: S}]
       KeySchema: [{AttributeName: id, KeyType: HASH}]
       TimeToLiveSpecification: {AttributeName: expires, Enabled: true}
+  Queue:
+    Type: AWS::SQS::Queue
+    Properties: {QueueName: messages}
   APIHandler:
     Properties:
-      Environment: {Variables: {PUBLIC_URL: !Ref PublicUrl}}
+      Environment: {Variables: {PUBLIC_URL: !Ref PublicUrl, QUEUE_URL: !Ref Queue}}
 Outputs:
   UserPoolId: {Value: !Ref UserPool}
   UserPoolClientId: {Value: !Ref UserPoolClient}
   TableName: {Value: !Ref Table}
+  QueueUrl: {Value: !Ref Queue}
 """
 READY_SECONDS = 120
 STOP_SECONDS = 60
@@ -167,10 +172,40 @@ def kept(running: RunningStack) -> set[str]:
     return {each["id"]["S"] for each in items}
 
 
+def health(running: RunningStack) -> dict[str, str]:
+    answer: dict[str, str] = requests.get(f"{running.api_url}/health", timeout=30).json()
+    return answer
+
+
+@contextlib.contextmanager
+def foreign_program(port: int) -> Iterator[list[bytes]]:
+    """Another program on a port: what it was sent, which must be nothing."""
+    heard: list[bytes] = []
+
+    def listen() -> None:
+        while True:
+            try:
+                connection, _ = taken.accept()
+            except OSError:
+                return
+            with connection:
+                connection.settimeout(5)
+                heard.append(connection.recv(1000))
+
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind((ports.LOOPBACK, port))
+        taken.listen()
+        thread = threading.Thread(target=listen, daemon=True)
+        thread.start()
+        yield heard
+        taken.shutdown(socket.SHUT_RDWR)
+    thread.join(5)
+
+
 def test_a_new_stack_answers_expires_items_and_allows_other_origins(life: Life) -> None:
     running = life.up()
-    health = requests.get(f"{running.api_url}/health", timeout=30).json()
-    assert health == {"public_url": running.api_url}
+    assert health(running)["public_url"] == running.api_url
     expiry = aws_of(running).dynamodb.describe_time_to_live(TableName=table_of(running))
     assert expiry["TimeToLiveDescription"].get("AttributeName") == "expires"
     preflight = requests.options(
@@ -216,20 +251,51 @@ def test_state_passwords_and_addresses_come_back(life: Life) -> None:
     assert "before Ctrl-C" in kept(second)
 
 
-def test_a_taken_port_is_said_and_everything_follows_to_the_new_one(life: Life) -> None:
+def test_taken_ports_are_said_and_everything_kept_follows_to_new_ones(life: Life) -> None:
     first = life.up()
+    keep(first, f"an item that names {first.api_url} and {first.tiktok_url}")
+    queue = str(first.content["outputs"]["QueueUrl"])
+    aws_of(first).sqs.send_message(QueueUrl=queue, MessageBody="sent before")
     life.down()
-    old = read_json(life.home.kept_file)["ports"]["cloud"]
-    with socket.socket() as taken:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind((ports.LOOPBACK, old))
-        taken.listen()
+    old = dict(read_json(life.home.kept_file)["ports"])
+    with contextlib.ExitStack() as programs:
+        heard = [programs.enter_context(foreign_program(port)) for port in old.values()]
         second = life.up()
-        assert f"port {old} is taken" in output_of(life.home)
+        said = output_of(life.home)
+        new = read_json(life.home.kept_file)["ports"]
+        for name, port in old.items():
+            assert f"port {port} is taken" in said
+            assert new[name] != port
         assert second.api_url != first.api_url
-        health = requests.get(f"{second.api_url}/health", timeout=30).json()
-        assert health == {"public_url": second.api_url}
+        told = health(second)
+        assert told["public_url"] == second.api_url
+        # The queue is the one that there was, under its new name, and so says the function.
+        moved = str(second.content["outputs"]["QueueUrl"])
+        assert moved == queue.replace(f":{old['cloud']}/", f":{new['cloud']}/") == told["queue_url"]
+        [message] = aws_of(second).sqs.receive_message(QueueUrl=moved)["Messages"]
+        assert message.get("Body") == "sent before"
+        assert f"an item that names {second.api_url} and {second.tiktok_url}" in kept(second)
         life.down()
+        assert heard == [[] for _ in old]
+    # Once moved it stays, though the old ports are free again.
+    assert life.up().api_url == second.api_url
+    assert "taken" not in output_of(life.home)
+    life.down()
+
+
+def test_a_stack_whose_folder_was_moved_comes_back_with_all_it_had(life: Life) -> None:
+    first = life.up()
+    keep(first, "before the move")
+    life.down()
+    moved = life.home.root.with_name("moved elsewhere")
+    life.home.root.rename(moved)
+    life.home = Home(moved)
+    second = life.up()
+    assert second.api_url == first.api_url
+    assert {"before the move"} <= kept(second)
+    assert str(moved) in second.content["logs"]["folder"]
+    assert health(second)["public_url"] == second.api_url
+    life.down()
 
 
 def test_a_refused_template_names_the_resource_and_the_reason(

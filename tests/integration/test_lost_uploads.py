@@ -1,7 +1,7 @@
 """Uploads that did not move on by themselves: found, moved on, and cleared up after."""
 
+from contextlib import suppress
 from datetime import timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,271 +10,452 @@ from pynamodb.exceptions import UpdateError
 
 from chalicelib.videos import service as service_module
 from chalicelib.videos import worker
-from chalicelib.videos.bounded import CannotExamine
 from chalicelib.videos.model import (
     ARRIVAL_GRACE,
     FORM_LIFETIME,
+    GIVEN_UP_AFTER,
     LOOK_AGAIN,
+    RETRY_AFTER,
     TRIES,
+    TRY_LIFETIME,
+    VERDICT_WITHIN,
+    CannotExamine,
     Examination,
+    ExaminerBroken,
+    LimitExceeded,
     Upload,
     UploadStatus,
     VideoProblemCode,
 )
-from chalicelib.videos.probe import ObjectChanged, RangeReader
 from chalicelib.videos.queue import ArrivalLost, ArrivalsQueue, arrival_of
-from chalicelib.videos.service import LostAndFound
+from chalicelib.videos.ranges import ObjectChanged, RangeReader
+from chalicelib.videos.service import StuckUploadSweeper
 from chalicelib.videos.store import VideoFiles
-from tests.integration.arrivals import GOOD, MANAGER, Studio
 from tests.integration.conftest import Calls
+from tests.integration.upload_services import GOOD, MANAGER, STRANGER, UploadServices
 
 OVER = FORM_LIFETIME + ARRIVAL_GRACE + timedelta(seconds=1)
 TROUBLE = {"Error": {"Code": "InternalError", "Message": "Try again."}}
 
 
-def looked(studio: Studio, after: timedelta = LOOK_AGAIN) -> int:
+def looked(upload_services: UploadServices, after: timedelta = LOOK_AGAIN) -> int:
     """Let time pass and the clock tick."""
-    studio.clock.advance(after)
-    return worker.look_again(studio.lost)
+    upload_services.clock.advance(after)
+    return worker.sweep_stuck_uploads(upload_services.sweeper)
 
 
-def delivered(studio: Studio) -> list[str]:
+def delivered(upload_services: UploadServices) -> list[str]:
     """Give all that is queued to the validator; tells which keys come again."""
-    bodies = studio.queued()
+    bodies = upload_services.queued()
+    if not bodies:
+        return []
     records = [
         {"messageId": str(number), "body": body, "eventSource": "aws:sqs"}
         for number, body in enumerate(bodies)
     ]
-    context = SimpleNamespace(function_name="validate", aws_request_id="r")
-    answer = worker.validate(studio.service, {"Records": records}, context)
+    answer = worker.validate(upload_services.service, {"Records": records})
     return [bodies[int(each["itemIdentifier"])] for each in answer["batchItemFailures"]]
 
 
-def unfinished(studio: Studio) -> list[str]:
-    now = studio.clock.now() + timedelta(days=1)
-    return [each.upload_id for each in studio.store.overdue(now, 1000)]
+def unfinished(upload_services: UploadServices) -> list[str]:
+    now = upload_services.clock.now() + timedelta(days=1)
+    return [each.upload_id for each in upload_services.store.overdue(now, 1000)]
 
 
-def test_a_file_whose_event_was_lost_is_validated_within_a_few_minutes(studio: Studio) -> None:
-    upload = studio.posted()
-    assert looked(studio, LOOK_AGAIN - timedelta(seconds=1)) == 0
-    assert studio.queued() == []
-    assert looked(studio, timedelta(seconds=1)) == 1
-    assert delivered(studio) == []
-    assert studio.now(upload).state is UploadStatus.VALID
+def test_a_file_whose_event_was_lost_is_validated_within_a_few_minutes(
+    upload_services: UploadServices,
+) -> None:
+    upload = upload_services.posted()
+    assert looked(upload_services, LOOK_AGAIN - timedelta(seconds=1)) == 0
+    assert upload_services.queued() == []
+    assert looked(upload_services, timedelta(seconds=1)) == 1
+    assert delivered(upload_services) == []
+    assert upload_services.now(upload).state is UploadStatus.VALID
     assert timedelta(minutes=2) < LOOK_AGAIN <= timedelta(minutes=5)
 
 
-def test_a_file_that_comes_after_a_look_is_found_by_the_next(studio: Studio) -> None:
-    upload = studio.asked()
-    assert looked(studio) == 0
-    studio.post(upload)
-    assert looked(studio) == 1
-    assert studio.queued() == [arrival_of(upload.incoming_key)]
+def test_a_file_that_comes_after_a_look_is_found_by_the_next(
+    upload_services: UploadServices,
+) -> None:
+    upload = upload_services.asked()
+    assert looked(upload_services) == 0
+    upload_services.post(upload)
+    assert looked(upload_services) == 1
+    assert upload_services.queued() == [arrival_of(upload.incoming_key)]
 
 
-def test_a_file_posted_at_the_last_second_is_validated_and_not_expired(studio: Studio) -> None:
-    upload = studio.asked()
-    studio.clock.advance(FORM_LIFETIME)
-    studio.post(upload)
-    assert looked(studio, ARRIVAL_GRACE + timedelta(hours=1)) == 1
-    assert delivered(studio) == []
-    assert studio.now(upload).state is UploadStatus.VALID
+def test_a_file_posted_at_the_last_second_is_validated_and_not_expired(
+    upload_services: UploadServices,
+) -> None:
+    upload = upload_services.asked()
+    upload_services.clock.advance(FORM_LIFETIME)
+    upload_services.post(upload)
+    assert looked(upload_services, ARRIVAL_GRACE + timedelta(hours=1)) == 1
+    assert delivered(upload_services) == []
+    assert upload_services.now(upload).state is UploadStatus.VALID
 
 
 def test_an_upload_never_sent_ends_as_expired_and_not_before_its_form_and_grace(
-    studio: Studio,
+    upload_services: UploadServices,
 ) -> None:
-    upload = studio.asked()
-    assert looked(studio, OVER - timedelta(seconds=1)) == 0
-    assert studio.now(upload).state is UploadStatus.AWAITING_FILE
-    assert looked(studio) == 1
-    assert studio.now(upload).state is UploadStatus.EXPIRED
-    assert studio.incoming == studio.videos == studio.queued() == []
+    upload = upload_services.asked()
+    assert looked(upload_services, OVER - timedelta(seconds=1)) == 0
+    assert upload_services.now(upload).state is UploadStatus.AWAITING_FILE
+    assert looked(upload_services) == 1
+    assert upload_services.now(upload).state is UploadStatus.EXPIRED
+    assert upload_services.incoming == upload_services.videos == upload_services.queued() == []
 
 
-def test_a_file_posted_after_the_end_is_removed_and_changes_nothing(studio: Studio) -> None:
-    upload = studio.asked()
-    looked(studio, OVER)
-    studio.post(upload)
-    studio.service.validate(upload.incoming_key)
-    assert studio.incoming == studio.videos == []
-    assert studio.now(upload).state is UploadStatus.EXPIRED
+def test_a_file_posted_after_the_end_is_removed_and_changes_nothing(
+    upload_services: UploadServices,
+) -> None:
+    upload = upload_services.asked()
+    looked(upload_services, OVER)
+    upload_services.post(upload)
+    upload_services.service.validate(upload.incoming_key)
+    assert upload_services.incoming == upload_services.videos == []
+    assert upload_services.now(upload).state is UploadStatus.EXPIRED
 
 
 def test_a_file_that_comes_during_the_look_that_would_end_its_upload_is_validated(
-    studio: Studio, monkeypatch: pytest.MonkeyPatch
+    upload_services: UploadServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    upload = studio.asked()
-    arrived = VideoFiles.arrived
+    upload = upload_services.asked()
+    arrived = VideoFiles.arrived_file
 
     def then_it_comes(files: VideoFiles, key: str) -> Any:
         found = arrived(files, key)
-        monkeypatch.setattr(VideoFiles, "arrived", arrived)
-        studio.post(upload)
-        studio.store.claim(upload.program_id, upload.upload_id, studio.clock.now())
+        monkeypatch.setattr(VideoFiles, "arrived_file", arrived)
+        upload_services.post(upload)
+        now = upload_services.clock.now()
+        upload_services.store.claim(upload.program_id, upload.upload_id, now, now)
         return found
 
-    monkeypatch.setattr(VideoFiles, "arrived", then_it_comes)
-    assert looked(studio, OVER) == 0
-    assert studio.now(upload).state is UploadStatus.VALIDATING
-    studio.service.validate(upload.incoming_key)
-    assert studio.now(upload).state is UploadStatus.VALID
+    monkeypatch.setattr(VideoFiles, "arrived_file", then_it_comes)
+    assert looked(upload_services, OVER) == 0
+    assert upload_services.now(upload).state is UploadStatus.VALIDATING
+    upload_services.service.validate(upload.incoming_key)
+    assert upload_services.now(upload).state is UploadStatus.VALID
 
 
-def test_a_request_repeated_after_the_end_has_an_upload_that_takes_a_file(studio: Studio) -> None:
-    first = studio.service.ask_for_upload(MANAGER, "video/mp4", "correlation-1", "made1").upload
-    looked(studio, OVER)
-    assert studio.now(first).state is UploadStatus.EXPIRED
-    again = studio.service.ask_for_upload(MANAGER, "video/mp4", "correlation-1", "made1").upload
-    assert studio.now(first).status_at(studio.clock.now()) is UploadStatus.AWAITING_FILE
-    studio.post(again)
-    assert looked(studio) == 1
-    delivered(studio)
-    assert studio.now(first).state is UploadStatus.VALID
+def test_a_request_repeated_after_the_end_has_an_upload_that_takes_a_file(
+    upload_services: UploadServices,
+) -> None:
+    first = upload_services.service.ask_for_upload(
+        MANAGER, "video/mp4", "correlation-1", "made1"
+    ).upload
+    looked(upload_services, OVER)
+    assert upload_services.now(first).state is UploadStatus.EXPIRED
+    again = upload_services.service.ask_for_upload(
+        MANAGER, "video/mp4", "correlation-1", "made1"
+    ).upload
+    assert (
+        upload_services.now(first).status_at(upload_services.clock.now())
+        is UploadStatus.AWAITING_FILE
+    )
+    upload_services.post(again)
+    assert looked(upload_services) == 1
+    delivered(upload_services)
+    assert upload_services.now(first).state is UploadStatus.VALID
 
 
-def test_a_decided_upload_is_looked_at_once_more_and_then_left_alone(studio: Studio) -> None:
-    good, bad = studio.validated(), studio.validated(b"bad")
-    assert set(unfinished(studio)) == {good.upload_id, bad.upload_id}
-    assert looked(studio) == 2
-    assert unfinished(studio) == []
-    assert studio.now(good).state is UploadStatus.VALID
-    assert studio.kept(good) == b"good"
-    assert looked(studio) == 0
+def test_a_decided_upload_is_looked_at_once_more_and_then_left_alone(
+    upload_services: UploadServices,
+) -> None:
+    good, bad = upload_services.validated(), upload_services.validated(b"bad")
+    assert set(unfinished(upload_services)) == {good.upload_id, bad.upload_id}
+    assert looked(upload_services) == 2
+    assert unfinished(upload_services) == []
+    assert upload_services.now(good).state is UploadStatus.VALID
+    assert upload_services.kept(good) == b"good"
+    assert looked(upload_services) == 0
 
 
 def test_two_looks_at_once_move_an_upload_on_once(
-    studio: Studio, monkeypatch: pytest.MonkeyPatch
+    upload_services: UploadServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    studio.posted()
-    overdue = studio.store.overdue
+    upload_services.posted()
+    overdue = upload_services.store.overdue
 
     def both_find_it(*arguments: Any) -> Any:
         found = overdue(*arguments)
         monkeypatch.undo()
-        assert studio.lost.look_again() == 1
+        assert upload_services.sweeper.sweep() == 1
         return found
 
-    monkeypatch.setattr(studio.store, "overdue", both_find_it)
-    assert looked(studio) == 0
-    assert len(studio.queued()) == 1
+    monkeypatch.setattr(upload_services.store, "overdue", both_find_it)
+    assert looked(upload_services) == 0
+    assert len(upload_services.queued()) == 1
 
 
-def test_a_look_beside_the_arrival_event_decides_once(studio: Studio) -> None:
-    upload = studio.posted()
-    looked(studio)
-    studio.service.validate(upload.incoming_key)
-    decided = studio.now(upload)
-    assert delivered(studio) == []
-    assert studio.now(upload) == decided
-    assert studio.examination.seen == [b"good"]
+def test_a_look_beside_the_arrival_event_decides_once(upload_services: UploadServices) -> None:
+    upload = upload_services.posted()
+    looked(upload_services)
+    upload_services.service.validate(upload.incoming_key)
+    decided = upload_services.now(upload)
+    assert delivered(upload_services) == []
+    assert upload_services.now(upload) == decided
+    assert upload_services.examination.seen == [b"good"]
 
 
 def test_one_upload_that_fails_keeps_nobody_from_their_turn_and_is_told_of(
-    studio: Studio, calls: Calls
+    upload_services: UploadServices, calls: Calls
 ) -> None:
     uploads = []
     for _ in range(3):
-        uploads.append(studio.posted())
-        studio.clock.advance(timedelta(milliseconds=1))
+        uploads.append(upload_services.posted())
+        upload_services.clock.advance(timedelta(milliseconds=1))
     calls.fail("HeadObject", TROUBLE)
     with pytest.raises(ClientError):
-        looked(studio)
-    assert studio.queued() == [arrival_of(each.incoming_key) for each in uploads[1:]]
-    assert looked(studio) == 3  # the one that failed among them
+        looked(upload_services)
+    assert upload_services.queued() == [arrival_of(each.incoming_key) for each in uploads[1:]]
+    assert looked(upload_services) == 3  # the one that failed among them
 
 
 def test_a_run_is_bounded_and_the_next_goes_on(
-    studio: Studio, monkeypatch: pytest.MonkeyPatch
+    upload_services: UploadServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service_module, "LOOKED_AT_PER_RUN", 12)
     for _ in range(30):
-        studio.posted()
-        studio.clock.advance(timedelta(milliseconds=1))
-    assert [looked(studio), *(looked(studio, timedelta(0)) for _ in range(3))] == [12, 12, 6, 0]
-    assert len(set(studio.queued())) == 30
+        upload_services.posted()
+        upload_services.clock.advance(timedelta(milliseconds=1))
+    assert [
+        looked(upload_services),
+        *(looked(upload_services, timedelta(0)) for _ in range(3)),
+    ] == [12, 12, 6, 0]
+    assert len(set(upload_services.queued())) == 30
+
+
+def test_each_program_has_its_share_of_a_run(
+    upload_services: UploadServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service_module, "LOOKED_AT_PER_RUN", 6)
+    for _ in range(20):
+        upload_services.posted()
+        upload_services.clock.advance(timedelta(milliseconds=1))
+    other = upload_services.service.ask_for_upload(STRANGER, "video/mp4", "correlation-2").upload
+    upload_services.post(other)
+    assert looked(upload_services) == 6
+    assert arrival_of(other.incoming_key) in upload_services.queued()
 
 
 def test_a_message_that_the_queue_did_not_take_is_sent_again_by_the_next_look(
-    studio: Studio,
+    upload_services: UploadServices,
 ) -> None:
     class Deaf:
         def send_message_batch(self, **asked: Any) -> Any:
             return {"Failed": asked["Entries"]}
 
-    upload = studio.posted()
+    upload = upload_services.posted()
     deaf: Any = Deaf()
-    lost = LostAndFound(studio.store, studio.files, ArrivalsQueue(deaf, "url"), studio.clock)
-    studio.clock.advance(LOOK_AGAIN)
+    lost = StuckUploadSweeper(
+        upload_services.store,
+        upload_services.files,
+        ArrivalsQueue(deaf, "url"),
+        upload_services.clock,
+    )
+    upload_services.clock.advance(LOOK_AGAIN)
     with pytest.raises(ArrivalLost):
-        lost.look_again()
-    assert looked(studio) == 1
-    assert studio.queued() == [arrival_of(upload.incoming_key)]
+        lost.sweep()
+    assert looked(upload_services) == 1
+    assert upload_services.queued() == [arrival_of(upload.incoming_key)]
 
 
 # Validators that die.
 
 
-def dying(studio: Studio, upload: Upload) -> None:
+def dying(upload_services: UploadServices, upload: Upload) -> None:
     """Examine, and be killed while at it: nothing gets written and no message comes back."""
-    studio.examination.broken = KeyboardInterrupt()
+    upload_services.examination.broken = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):
-        studio.service.validate(upload.incoming_key)
-    studio.examination.broken = None
+        upload_services.service.validate(upload.incoming_key)
+    upload_services.examination.broken = None
 
 
-def test_a_validator_that_died_is_noticed_and_its_file_validated(studio: Studio) -> None:
-    upload = studio.posted()
-    dying(studio, upload)
-    assert studio.now(upload).state is UploadStatus.VALIDATING
-    assert looked(studio) == 1
-    delivered(studio)
-    assert studio.now(upload).state is UploadStatus.VALID
+def test_a_validator_that_died_is_noticed_and_its_file_validated(
+    upload_services: UploadServices,
+) -> None:
+    upload = upload_services.posted()
+    dying(upload_services, upload)
+    assert upload_services.now(upload).state is UploadStatus.VALIDATING
+    assert looked(upload_services, TRY_LIFETIME) == 1
+    delivered(upload_services)
+    assert upload_services.now(upload).state is UploadStatus.VALID
 
 
-def test_a_look_leaves_a_validation_alone_that_is_under_way(studio: Studio) -> None:
-    upload = studio.posted()
-    studio.clock.advance(LOOK_AGAIN - timedelta(seconds=1))
-    dying(studio, upload)
-    assert looked(studio, timedelta(minutes=2)) == 0
+def test_a_look_leaves_a_validation_alone_that_is_under_way(
+    upload_services: UploadServices,
+) -> None:
+    upload = upload_services.posted()
+    upload_services.clock.advance(LOOK_AGAIN - timedelta(seconds=1))
+    dying(upload_services, upload)
+    assert looked(upload_services, timedelta(minutes=2)) == 0
 
 
-def test_what_kills_its_validator_each_time_is_rejected_after_three_tries(studio: Studio) -> None:
-    upload = studio.posted()
-    dying(studio, upload)
-    for _ in range(TRIES - 1):
-        assert looked(studio) == 1
-        (body,) = studio.queued()
-        assert body == arrival_of(upload.incoming_key)
-        dying(studio, upload)
-    looked(studio)
-    assert delivered(studio) == []
-    decided = studio.now(upload)
+def sweeping_each_minute(upload_services: UploadServices, upload: Upload) -> timedelta:
+    """Run the sweep each minute, its messages delivered; returns when the verdict comes."""
+    for minute in range(1, 30):
+        looked(upload_services, timedelta(minutes=1))
+        with suppress(KeyboardInterrupt):
+            delivered(upload_services)
+        if upload_services.now(upload).state not in (
+            UploadStatus.AWAITING_FILE,
+            UploadStatus.VALIDATING,
+        ):
+            return timedelta(minutes=minute)
+    raise AssertionError("no verdict in half an hour")
+
+
+@pytest.mark.parametrize("second", range(0, 60, 7))
+@pytest.mark.parametrize(
+    "broken",
+    [
+        KeyboardInterrupt(),
+        CannotExamine("stalled"),
+        MemoryError(),
+        EndpointConnectionError(endpoint_url="https://s3.example"),
+        ExaminerBroken("libmediainfo.so.0: wrong ELF class"),
+    ],
+    ids=lambda broken: type(broken).__name__,
+)
+def test_whatever_goes_wrong_a_verdict_comes_within_five_minutes(
+    upload_services: UploadServices, broken: BaseException, second: int
+) -> None:
+    """The validator dies, stalls or cannot reach S3, each time, whenever the sweep runs."""
+    upload = upload_services.posted()
+    upload_services.examination.broken = broken
+    with pytest.raises(type(broken)):
+        upload_services.service.validate(upload.incoming_key)
+    upload_services.clock.advance(timedelta(seconds=second))
+    took = sweeping_each_minute(upload_services, upload) + timedelta(seconds=second)
+    assert took <= VERDICT_WITHIN
+    decided = upload_services.now(upload)
     assert decided.state is UploadStatus.REJECTED
     assert [each.code for each in decided.problems] == [VideoProblemCode.COULD_NOT_BE_EXAMINED]
-    assert len(studio.examination.seen) == TRIES == 3
-    assert studio.incoming == studio.videos == []
+    delivered(upload_services)
+    assert upload_services.incoming == upload_services.videos == []
+
+
+def sweep_calls(upload_services: UploadServices, calls: Calls) -> list[str]:
+    """Name every call that a sweep makes for an upload whose validator died."""
+    dying(upload_services, upload_services.posted())
+    calls.made.clear()
+    looked(upload_services, TRY_LIFETIME)
+    upload_services.clock.advance(GIVEN_UP_AFTER)
+    worker.sweep_stuck_uploads(upload_services.sweeper)
+    names = sorted(set(calls.names))
+    upload_services.queued()
+    return names
+
+
+@pytest.mark.parametrize("minute", range(1, 5))
+@pytest.mark.parametrize("operation", ["HeadObject", "Query", "UpdateItem", "SendMessageBatch"])
+def test_a_failed_call_of_one_sweep_does_not_put_the_verdict_off(
+    upload_services: UploadServices, calls: Calls, operation: str, minute: int
+) -> None:
+    assert operation in sweep_calls(upload_services, calls)
+    upload = upload_services.posted()
+    dying(upload_services, upload)
+    upload_services.examination.broken = KeyboardInterrupt()
+    for passed in range(1, int(VERDICT_WITHIN.total_seconds() / 60) + 1):
+        if passed == minute:
+            calls.fail(operation, TROUBLE)
+        with suppress(Exception):
+            looked(upload_services, timedelta(minutes=1))
+        with suppress(KeyboardInterrupt):
+            delivered(upload_services)
+    decided = upload_services.now(upload)
+    assert decided.state is UploadStatus.REJECTED
+    assert [each.code for each in decided.problems] == [VideoProblemCode.COULD_NOT_BE_EXAMINED]
+
+
+def test_an_upload_is_given_up_in_time_while_s3_does_not_answer(
+    upload_services: UploadServices, calls: Calls
+) -> None:
+    upload = upload_services.posted()
+    dying(upload_services, upload)
+    calls.fail("HeadObject", TROUBLE, times=1000)
+    for _ in range(4):
+        with suppress(ClientError):
+            looked(upload_services, timedelta(minutes=1))
+    assert upload_services.now(upload).state is UploadStatus.REJECTED
+
+
+def test_what_kills_its_validator_at_once_is_tried_again_before_it_is_given_up(
+    upload_services: UploadServices,
+) -> None:
+    upload = upload_services.posted()
+    dying(upload_services, upload)
+    assert looked(upload_services, TRY_LIFETIME) == 1
+    dying(upload_services, upload)
+    looked(upload_services, GIVEN_UP_AFTER - TRY_LIFETIME - timedelta(seconds=1))
+    assert upload_services.now(upload).state is UploadStatus.VALIDATING
+    looked(upload_services, timedelta(seconds=1))
+    decided = upload_services.now(upload)
+    assert decided.state is UploadStatus.REJECTED
+    assert "within 5 minutes" in decided.problems[0].message
+    assert len(upload_services.examination.seen) == 2
+
+
+def test_a_file_that_takes_too_much_work_is_rejected_at_once(
+    upload_services: UploadServices,
+) -> None:
+    upload = upload_services.posted()
+    upload_services.examination.broken = LimitExceeded("ffprobe used up 40 s of a processor")
+    upload_services.service.validate(upload.incoming_key)
+    decided = upload_services.now(upload)
+    assert [each.code for each in decided.problems] == [VideoProblemCode.COULD_NOT_BE_EXAMINED]
+    assert "far more work" in decided.problems[0].message
+    assert upload_services.incoming == upload_services.videos == []
+
+
+def test_a_late_message_does_not_put_off_the_next_look(
+    upload_services: UploadServices,
+) -> None:
+    upload = upload_services.posted()
+    upload_services.examination.broken = CannotExamine("stalled")
+    for _ in range(TRIES):
+        with pytest.raises(CannotExamine):
+            upload_services.service.validate(upload.incoming_key)
+    upload_services.clock.advance(RETRY_AFTER - timedelta(seconds=1))
+    for _ in range(3):
+        upload_services.service.validate(upload.incoming_key)
+        upload_services.service.reject_unexaminable(f"{upload.incoming_key}-of-another")
+    assert upload_services.now(upload).tries == TRIES
+    assert looked(upload_services, timedelta(seconds=1)) == 1
+    assert upload_services.now(upload).state is UploadStatus.REJECTED
+
+
+def test_a_retry_that_comes_late_does_not_put_off_the_end(
+    upload_services: UploadServices,
+) -> None:
+    upload = upload_services.posted()
+    dying(upload_services, upload)
+    upload_services.clock.advance(GIVEN_UP_AFTER - timedelta(seconds=1))
+    dying(upload_services, upload)  # a message that came back late
+    assert looked(upload_services, timedelta(seconds=1)) == 1
+    assert upload_services.now(upload).state is UploadStatus.REJECTED
 
 
 @pytest.mark.parametrize("broken", [MemoryError(), CannotExamine("stalled"), TimeoutError()])
 def test_an_examination_without_an_end_is_begun_three_times_however_often_it_is_announced(
-    studio: Studio, broken: Exception
+    upload_services: UploadServices, broken: Exception
 ) -> None:
-    upload = studio.posted()
-    studio.examination.broken = broken
+    upload = upload_services.posted()
+    upload_services.examination.broken = broken
     for _ in range(TRIES):
         with pytest.raises(type(broken)):
-            studio.service.validate(upload.incoming_key)
-        assert studio.now(upload).state is UploadStatus.VALIDATING
-        assert studio.incoming == [upload.incoming_key]
-    studio.service.validate(upload.incoming_key)
-    assert studio.now(upload).state is UploadStatus.VALIDATING
-    assert looked(studio) == 1
-    assert studio.now(upload).state is UploadStatus.REJECTED
-    assert delivered(studio) == []
-    assert len(studio.examination.seen) == TRIES
-    assert studio.incoming == []
+            upload_services.service.validate(upload.incoming_key)
+        assert upload_services.now(upload).state is UploadStatus.VALIDATING
+        assert upload_services.incoming == [upload.incoming_key]
+    upload_services.service.validate(upload.incoming_key)
+    assert upload_services.now(upload).state is UploadStatus.VALIDATING
+    assert looked(upload_services, RETRY_AFTER) == 1
+    assert upload_services.now(upload).state is UploadStatus.REJECTED
+    assert "3 times" in upload_services.now(upload).problems[0].message
+    assert delivered(upload_services) == []
+    assert len(upload_services.examination.seen) == TRIES
+    assert upload_services.incoming == []
 
 
 def out_of_order(code: str, status: int) -> ClientError:
@@ -288,75 +469,79 @@ def out_of_order(code: str, status: int) -> ClientError:
         out_of_order("InternalError", 500),
         out_of_order("SlowDown", 503),
         EndpointConnectionError(endpoint_url="https://s3.example"),
+        ExaminerBroken("libmediainfo.so.0: wrong ELF class"),
         UpdateError(cause=out_of_order("ProvisionedThroughputExceededException", 400)),
     ],
 )
-def test_a_good_file_outlives_any_outage_of_aws(studio: Studio, trouble: Exception) -> None:
-    upload = studio.posted()
-    studio.examination.broken = trouble
-    for _ in range(2):
+def test_a_good_file_outlives_an_outage_of_aws_that_is_over_before_its_verdict_is_due(
+    upload_services: UploadServices, trouble: Exception
+) -> None:
+    upload = upload_services.posted()
+    upload_services.examination.broken = trouble
+    for _ in range(3):
         for _ in range(TRIES):
             with pytest.raises(type(trouble)):
-                studio.service.validate(upload.incoming_key)
-        studio.service.give_up(upload.incoming_key)  # as often as the queue gives it out
-        assert studio.now(upload).state is UploadStatus.VALIDATING
-        assert looked(studio) == 1
-    studio.examination.broken = None
-    delivered(studio)
-    assert studio.now(upload).state is UploadStatus.VALID
+                upload_services.service.validate(upload.incoming_key)
+        # As often as the queue gives it out.
+        upload_services.service.reject_unexaminable(upload.incoming_key)
+        assert upload_services.now(upload).state is UploadStatus.VALIDATING
+        assert looked(upload_services, timedelta(minutes=1)) == 1
+    upload_services.examination.broken = None
+    delivered(upload_services)
+    assert upload_services.now(upload).state is UploadStatus.VALID
 
 
 def test_what_aws_refuses_for_good_and_what_kills_a_validator_count_as_tries(
-    studio: Studio,
+    upload_services: UploadServices,
 ) -> None:
-    upload = studio.posted()
-    studio.examination.broken = out_of_order("AccessDenied", 403)
+    upload = upload_services.posted()
+    upload_services.examination.broken = out_of_order("AccessDenied", 403)
     for _ in range(TRIES - 1):
         with pytest.raises(ClientError):
-            studio.service.validate(upload.incoming_key)
-    studio.service.give_up(upload.incoming_key)
-    assert studio.now(upload).state is UploadStatus.VALIDATING
-    dying(studio, upload)
+            upload_services.service.validate(upload.incoming_key)
+    upload_services.service.reject_unexaminable(upload.incoming_key)
+    assert upload_services.now(upload).state is UploadStatus.VALIDATING
+    dying(upload_services, upload)
     for _ in range(2):
-        studio.service.give_up(upload.incoming_key)
-    decided = studio.now(upload)
+        upload_services.service.reject_unexaminable(upload.incoming_key)
+    decided = upload_services.now(upload)
     assert [each.code for each in decided.problems] == [VideoProblemCode.COULD_NOT_BE_EXAMINED]
-    assert studio.incoming == []
+    assert upload_services.incoming == []
 
 
 def test_events_that_come_in_a_burst_reject_no_file_that_is_being_looked_at(
-    studio: Studio,
+    upload_services: UploadServices,
 ) -> None:
-    upload = studio.posted()
-    examine, begun = studio.service._examine, list[str]()
+    upload = upload_services.posted()
+    examine, begun = upload_services.service._examine, list[str]()
 
     def overtaken(reader: RangeReader, size_bytes: int) -> Examination:
         begun.append(upload.upload_id)
         if len(begun) <= TRIES:
-            studio.service.validate(upload.incoming_key)
+            upload_services.service.validate(upload.incoming_key)
         return examine(reader, size_bytes)
 
-    studio.service._examine = overtaken
+    upload_services.service._examine = overtaken
     with pytest.raises(ObjectChanged):  # whoever is overtaken finds the file gone, and comes again
-        studio.service.validate(upload.incoming_key)
-    studio.service.validate(upload.incoming_key)
-    assert studio.now(upload).state is UploadStatus.VALID
+        upload_services.service.validate(upload.incoming_key)
+    upload_services.service.validate(upload.incoming_key)
+    assert upload_services.now(upload).state is UploadStatus.VALID
     assert len(begun) == TRIES
 
 
-def test_another_file_has_tries_of_its_own(studio: Studio) -> None:
-    upload = studio.posted(b"good 0")
+def test_another_file_has_tries_of_its_own(upload_services: UploadServices) -> None:
+    upload = upload_services.posted(b"good 0")
     for number in range(1, TRIES + 2):
 
         def another(content: bytes = b"good %d" % number) -> None:
-            studio.post(upload, content)
+            upload_services.post(upload, content)
 
-        studio.files.before_copy = another
+        upload_services.files.before_copy = another
         with pytest.raises(ObjectChanged):
-            studio.service.validate(upload.incoming_key)
-    studio.service.validate(upload.incoming_key)
-    assert studio.now(upload).state is UploadStatus.VALID
-    assert studio.kept(upload) == b"good %d" % (TRIES + 1)
+            upload_services.service.validate(upload.incoming_key)
+    upload_services.service.validate(upload.incoming_key)
+    assert upload_services.now(upload).state is UploadStatus.VALID
+    assert upload_services.kept(upload) == b"good %d" % (TRIES + 1)
 
 
 # Copies that no verdict chose.
@@ -366,87 +551,100 @@ def crash() -> None:
     raise MemoryError
 
 
-def racing(studio: Studio, upload: Upload, content: bytes) -> None:
+def racing(upload_services: UploadServices, upload: Upload, content: bytes) -> None:
     """Let another file win between this one's copy and its verdict."""
 
     def second() -> None:
-        studio.post(upload, content)
-        studio.service.validate(upload.incoming_key)
+        upload_services.post(upload, content)
+        upload_services.service.validate(upload.incoming_key)
 
-    studio.files.after_copy = second
-    studio.service.validate(upload.incoming_key)
+    upload_services.files.after_copy = second
+    upload_services.service.validate(upload.incoming_key)
 
 
 @pytest.mark.parametrize("second", [b"good too", b"bad"])
 def test_of_two_files_that_race_for_one_upload_only_the_chosen_one_stays(
-    studio: Studio, second: bytes
+    upload_services: UploadServices, second: bytes
 ) -> None:
-    upload = studio.posted()
-    racing(studio, upload, second)
-    assert looked(studio) == 1
-    decided = studio.now(upload)
-    assert studio.videos == ([decided.video_key] if second != b"bad" else [])
+    upload = upload_services.posted()
+    racing(upload_services, upload, second)
+    assert looked(upload_services) == 1
+    decided = upload_services.now(upload)
+    assert upload_services.videos == ([decided.video_key] if second != b"bad" else [])
     assert decided.copies == frozenset()
-    assert studio.incoming == []
+    assert upload_services.incoming == []
 
 
-def test_the_copy_of_a_validator_that_died_before_its_verdict_goes(studio: Studio) -> None:
-    upload = studio.posted()
-    studio.files.after_copy = crash
+def test_the_copy_of_a_validator_that_died_before_its_verdict_goes(
+    upload_services: UploadServices,
+) -> None:
+    upload = upload_services.posted()
+    upload_services.files.after_copy = crash
     with pytest.raises(MemoryError):
-        studio.service.validate(upload.incoming_key)
-    studio.post(upload, b"good, but another one")
-    studio.service.validate(upload.incoming_key)
-    assert len(studio.videos) == 2
-    looked(studio)
-    assert studio.videos == [studio.now(upload).video_key]
-    assert studio.kept(upload) == b"good, but another one"
+        upload_services.service.validate(upload.incoming_key)
+    upload_services.post(upload, b"good, but another one")
+    upload_services.service.validate(upload.incoming_key)
+    assert len(upload_services.videos) == 2
+    looked(upload_services)
+    assert upload_services.videos == [upload_services.now(upload).video_key]
+    assert upload_services.kept(upload) == b"good, but another one"
 
 
-def test_the_copy_of_an_upload_that_expired_goes(studio: Studio) -> None:
-    upload = studio.posted()
-    studio.files.after_copy = crash
+def test_the_copy_of_an_upload_that_expired_goes(upload_services: UploadServices) -> None:
+    upload = upload_services.posted()
+    upload_services.files.after_copy = crash
     with pytest.raises(MemoryError):
-        studio.service.validate(upload.incoming_key)
-    studio.files.discard(upload.incoming_key)  # as the bucket does after a day
-    assert looked(studio, OVER) == 1
-    assert studio.now(upload).state is UploadStatus.EXPIRED
-    assert len(studio.videos) == 1
-    assert looked(studio) == 1
-    assert studio.videos == []
-    assert unfinished(studio) == []
+        upload_services.service.validate(upload.incoming_key)
+    upload_services.files.remove_incoming(upload.incoming_key)  # as the bucket does after a day
+    assert looked(upload_services, OVER) == 1
+    assert upload_services.now(upload).state is UploadStatus.EXPIRED
+    assert len(upload_services.videos) == 1
+    assert looked(upload_services) == 1
+    assert upload_services.videos == []
+    assert unfinished(upload_services) == []
 
 
-def test_a_copy_is_not_begun_for_an_upload_that_was_decided_meanwhile(studio: Studio) -> None:
-    upload = studio.posted()
-    glance = studio.examination
+def test_a_copy_is_not_begun_for_an_upload_that_was_decided_meanwhile(
+    upload_services: UploadServices,
+) -> None:
+    upload = upload_services.posted()
+    glance = upload_services.examination
 
     def decided_meanwhile(reader: Any, size_bytes: int) -> Any:
         seen = glance(reader, size_bytes)
-        studio.store.decide(upload, GOOD, (), "videos/another", studio.clock.now())
+        upload_services.store.decide(
+            upload, GOOD, (), "videos/another", upload_services.clock.now()
+        )
         return seen
 
-    studio.service._examine = decided_meanwhile
-    studio.service.validate(upload.incoming_key)
-    assert studio.videos == studio.incoming == []
-    assert studio.now(upload).video_key == "videos/another"
+    upload_services.service._examine = decided_meanwhile
+    upload_services.service.validate(upload.incoming_key)
+    assert upload_services.videos == upload_services.incoming == []
+    assert upload_services.now(upload).video_key == "videos/another"
 
 
-def test_a_removal_that_fails_is_tried_again(studio: Studio, calls: Calls) -> None:
-    upload = studio.posted()
-    racing(studio, upload, b"good too")
+def test_a_removal_that_fails_is_tried_again(upload_services: UploadServices, calls: Calls) -> None:
+    upload = upload_services.posted()
+    racing(upload_services, upload, b"good too")
     calls.fail("DeleteObject", TROUBLE)
     with pytest.raises(ClientError):
-        looked(studio)
-    assert len(studio.videos) == 2
-    looked(studio)
-    assert len(studio.videos) == 1
+        looked(upload_services)
+    assert len(upload_services.videos) == 2
+    looked(upload_services)
+    assert len(upload_services.videos) == 1
 
 
-def test_what_a_look_costs(studio: Studio, calls: Calls) -> None:
-    """One query; one write and one HEAD for what waits, two writes for what was decided."""
-    studio.validated()
-    studio.asked()
+def test_what_a_look_costs(upload_services: UploadServices, calls: Calls) -> None:
+    """One write and one HEAD for what waits, two writes for what was decided; two queries in all.
+
+    The second one asks for valid videos that nobody has used for long.
+    """
+    upload_services.validated()
+    upload_services.asked()
     calls.made.clear()
-    looked(studio)
-    assert sorted(calls.names) == ["HeadObject", "Query", "UpdateItem", "UpdateItem", "UpdateItem"]
+    looked(upload_services)
+    assert sorted(calls.names) == [
+        "HeadObject",
+        *["Query"] * 2,
+        *["UpdateItem"] * 3,
+    ]

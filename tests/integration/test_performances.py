@@ -4,28 +4,44 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from chalicelib.activities.model import Activity, ActivityState
+from chalicelib.activities.problems import ActivityProblem
 from chalicelib.foundation.identity import Caller, TikTokState
-from chalicelib.foundation.problems import Problem, ProblemCode
-from chalicelib.foundation.table import Conflict, commit
+from chalicelib.foundation.problems import Code, Problem, ProblemCode
+from chalicelib.foundation.table import Conflict
 from chalicelib.performances import worker
-from chalicelib.performances.model import Performance, State, Status, next_look
-from chalicelib.performances.service import PENDING_GRACE, AccountRequired
+from chalicelib.performances.connections.service import PENDING_GRACE
+from chalicelib.performances.events import PerformanceQueued, events_of
+from chalicelib.performances.model import (
+    Performance,
+    State,
+    Status,
+    begun_anew,
+    delivered,
+    initiated,
+    staged,
+    uploading,
+)
+from chalicelib.performances.service import AccountRequired
 from chalicelib.points.model import Totals
 from chalicelib.programs.model import ChannelKind
+from chalicelib.tiktok.consents.service import ConsentRequest
 from chalicelib.tiktok.model import PendingSend
-from chalicelib.tiktok.service import PUT_OFF_LEAST, PUT_OFF_MOST, Authorization
+from chalicelib.tiktok.pending_sends.service import LONGEST_POSTPONEMENT, SHORTEST_POSTPONEMENT
+from chalicelib.tiktok.problems import TikTokProblem
 from chalicelib.tiktok.webhooks import MOST_AHEAD, OLDEST
 from tests.clock import NOON, StoppedClock
+from tests.events import Relayed, streamed
 from tests.integration.conftest import Calls
-from tests.integration.house import (
+from tests.integration.database import database
+from tests.integration.greenroom import (
     CORRELATION,
     VIDEO,
+    FakeTikTok,
     Greenroom,
     event,
     reference_of,
@@ -46,7 +62,7 @@ def ana(greenroom: Greenroom) -> Caller:
     return greenroom.now(caller)
 
 
-def refusal(attempt: Callable[[], object]) -> ProblemCode:
+def refusal(attempt: Callable[[], object]) -> Code:
     with pytest.raises(Problem) as refused:
         attempt()
     return refused.value.code
@@ -68,7 +84,7 @@ def test_performing_makes_performance_award_and_totals_and_leaves_the_feed(
     activity = greenroom.activity()
     assert greenroom.feed(ana) == [activity.activity_id]
     # Who looked at it had their text dealt: the program's disclosure line is known here.
-    greenroom.house.activities.offered(ana, activity.activity_id)
+    greenroom.container.activities.offered(ana, activity.activity_id)
     calls.made.clear()
     performance = greenroom.perform(ana, activity)
     assert calls.names == ["GetItem", "TransactWriteItems"]
@@ -90,7 +106,7 @@ def test_an_activity_is_performed_once_by_each_member(greenroom: Greenroom, ana:
     first = greenroom.perform(ana, activity)
     for _ in range(2):
         attempt = partial(greenroom.perform, ana, activity)
-        assert refusal(attempt) is ProblemCode.ALREADY_PERFORMED
+        assert refusal(attempt) is ActivityProblem.ALREADY_PERFORMED
     assert greenroom.history(ana) == [first]
     assert greenroom.totals(ana) == Totals(10, 10)
     assert greenroom.feed(ben) == [activity.activity_id]
@@ -101,9 +117,9 @@ def test_an_activity_is_performed_once_by_each_member(greenroom: Greenroom, ana:
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"starts_at": NOON + SECOND}, ProblemCode.ACTIVITY_NOT_STARTED),
-        ({"ends_at": NOON}, ProblemCode.ACTIVITY_ENDED),
-        ({"state": ActivityState.ENDED}, ProblemCode.ACTIVITY_ENDED),
+        ({"starts_at": NOON + SECOND}, ActivityProblem.ACTIVITY_NOT_STARTED),
+        ({"ends_at": NOON}, ActivityProblem.ACTIVITY_ENDED),
+        ({"state": ActivityState.ENDED}, ActivityProblem.ACTIVITY_ENDED),
         (
             {"state": ActivityState.PROCESSING, "video": None, "video_key": None},
             ProblemCode.NOT_FOUND,
@@ -116,13 +132,13 @@ def test_an_activity_is_performed_once_by_each_member(greenroom: Greenroom, ana:
     ],
 )
 def test_what_is_not_open_is_not_performed_and_nothing_is_written(
-    greenroom: Greenroom, dynamodb: Any, ana: Caller, changes: dict[str, Any], code: ProblemCode
+    greenroom: Greenroom, dynamodb: Any, ana: Caller, changes: dict[str, Any], code: Code
 ) -> None:
     activity = greenroom.activity(**changes)
     assert refusal(lambda: greenroom.perform(ana, activity)) is code
     assert nothing_came_of_it(greenroom, ana, dynamodb)
     with pytest.raises(Problem) as unknown:
-        greenroom.house.performances.perform(ana, "act_unknown", CORRELATION)
+        greenroom.container.performances.perform(ana, "act_unknown", CORRELATION)
     if code is ProblemCode.NOT_FOUND:
         with pytest.raises(Problem) as refused:
             greenroom.perform(ana, activity)
@@ -149,7 +165,7 @@ def test_an_end_moved_while_people_perform_holds_to_the_second_for_whoever_comes
     for each in (ben, cleo):
         greenroom.connects(each, each.name)
     activity = greenroom.activity(ends_at=NOON + HOUR)
-    edit = greenroom.house.activities.edit
+    edit = greenroom.container.activities.edit
     made = greenroom.perform(ana, activity)
     greenroom.clock.at = NOON + HOUR - SECOND
     edit(ana, activity.activity_id, 1, ends_at="2026-06-15T16:00")
@@ -157,7 +173,7 @@ def test_an_end_moved_while_people_perform_holds_to_the_second_for_whoever_comes
     greenroom.perform(ben, activity)
     edit(ana, activity.activity_id, 2, ends_at="2026-06-15T15:00:01")
     greenroom.clock.at = NOON + HOUR + SECOND
-    assert refusal(lambda: greenroom.perform(cleo, activity)) is ProblemCode.ACTIVITY_ENDED
+    assert refusal(lambda: greenroom.perform(cleo, activity)) is ActivityProblem.ACTIVITY_ENDED
     assert greenroom.feed(cleo) == []
     assert greenroom.history(ana) == [made]
     assert [greenroom.totals(each) for each in (ana, ben)] == [Totals(10, 10)] * 2
@@ -165,12 +181,13 @@ def test_an_end_moved_while_people_perform_holds_to_the_second_for_whoever_comes
 
 @pytest.mark.parametrize("state", [None, TikTokState.RECONNECT_REQUIRED])
 def test_without_a_connected_account_nothing_is_written_and_consent_is_asked_for(
-    greenroom: Greenroom, dynamodb: Any, state: TikTokState | None
+    greenroom: Greenroom, tiktok: FakeTikTok, dynamodb: Any, state: TikTokState | None
 ) -> None:
     ben, activity = greenroom.member("ben"), greenroom.activity()
     if state:
         greenroom.connects(ben, "ben")
-        greenroom.house.tiktok.access_removed("open-ben", NOON)
+        tiktok.live.pop("ben")
+        greenroom.container.tiktok.record_access_removed("open-ben", NOON)
     with pytest.raises(AccountRequired) as required:
         greenroom.perform(ben, activity)
     assert required.value.authorization.authorize_url.startswith("https://tiktok.example/authorize")
@@ -184,15 +201,15 @@ def test_who_performed_and_disconnected_is_told_that_it_was_performed(
 ) -> None:
     activity = greenroom.activity()
     greenroom.perform(ana, activity)
-    greenroom.house.tiktok.disconnect(ana.program_id, ana.member_id)
-    assert refusal(lambda: greenroom.perform(ana, activity)) is ProblemCode.ALREADY_PERFORMED
+    greenroom.container.tiktok.disconnect_account(ana.program_id, ana.member_id)
+    assert refusal(lambda: greenroom.perform(ana, activity)) is ActivityProblem.ALREADY_PERFORMED
 
 
 def test_a_performance_of_that_id_leaves_no_mark_and_no_points_behind(
     greenroom: Greenroom, ana: Caller
 ) -> None:
     first, second = greenroom.activity(), greenroom.activity()
-    service = greenroom.house.performances
+    service = greenroom.container.performances
     service.perform(ana, first.activity_id, CORRELATION, "made1")
     with pytest.raises(Conflict):
         service.perform(ana, second.activity_id, CORRELATION, "made1")
@@ -203,7 +220,7 @@ def test_a_performance_of_that_id_leaves_no_mark_and_no_points_behind(
 def test_a_repeated_request_finds_the_performance_it_made(
     greenroom: Greenroom, ana: Caller
 ) -> None:
-    activity, service = greenroom.activity(), greenroom.house.performances
+    activity, service = greenroom.activity(), greenroom.container.performances
     first = service.perform(ana, activity.activity_id, CORRELATION, "made1")
     assert service.perform(ana, activity.activity_id, CORRELATION, "made1") == first
     assert greenroom.totals(ana) == Totals(10, 10)
@@ -212,12 +229,12 @@ def test_a_repeated_request_finds_the_performance_it_made(
 def test_a_repeated_request_finds_what_it_made_whatever_has_become_of_it_since(
     greenroom: Greenroom, ana: Caller
 ) -> None:
-    service = greenroom.house.performances
+    service = greenroom.container.performances
     ends_at = greenroom.clock.now() + timedelta(minutes=1)
     activity = greenroom.activity(ends_at=ends_at)
     made = service.perform(ana, activity.activity_id, CORRELATION, "made1")
-    service.disconnect(ana)
-    greenroom.house.stager.stage(reference_of(made))
+    greenroom.container.connections.disconnect(ana)
+    greenroom.container.stager.stage(reference_of(made))
     greenroom.connects(ana, "ana")
     assert service.perform(ana, activity.activity_id, CORRELATION, "made1").state is State.FAILED
     greenroom.clock.advance(timedelta(minutes=1))
@@ -245,22 +262,17 @@ def test_a_new_performances_change_is_what_queues_it(
 ) -> None:
     performance = greenroom.perform(ana, greenroom.activity())
     (image,) = dynamodb.scan(TableName="PerformancesTable")["Items"]
-    record = {
-        "eventID": "1",
-        "eventName": "INSERT",
-        "eventSource": "aws:dynamodb",
-        "dynamodb": {"NewImage": image, "SequenceNumber": "1"},
-    }
-    context = SimpleNamespace(function_name="enqueue", aws_request_id="r")
-    answer = worker.enqueue(greenroom.house.staging_queue, {"Records": [record]}, context)
+    bus = Relayed(events_of)
+    answer = worker.relay(greenroom.container.staging_queue, bus, streamed([image]))  # type: ignore[arg-type]
     assert answer == {"batchItemFailures": []}
     assert greenroom.queued() == [(reference_of(performance), 0)]
+    assert [type(each.payload) for each in bus.events] == [PerformanceQueued]  # for reports
 
 
 # Add your account and send
 
 
-def asked(greenroom: Greenroom, caller: Caller, activity: Activity) -> Authorization:
+def asked(greenroom: Greenroom, caller: Caller, activity: Activity) -> ConsentRequest:
     with pytest.raises(AccountRequired) as required:
         greenroom.perform(caller, activity)
     return required.value.authorization
@@ -273,9 +285,9 @@ def test_connecting_for_a_send_makes_it_once(greenroom: Greenroom) -> None:
     assert connected.performance is not None
     assert connected.performance.correlation_id == CORRELATION
     again = partial(greenroom.comes_back, begun, "ben")
-    assert refusal(again) is ProblemCode.TIKTOK_STATE_INVALID
+    assert refusal(again) is TikTokProblem.TIKTOK_STATE_INVALID
     greenroom.clock.advance(PENDING_GRACE + SECOND)
-    assert greenroom.house.performances.send_pending() == 0
+    assert greenroom.container.connections.send_pending() == 0
     assert greenroom.history(ben) == [connected.performance]
     assert greenroom.totals(ben) == Totals(10, 10)
 
@@ -289,7 +301,7 @@ def test_of_two_consents_asked_for_by_one_send_both_connect_and_one_sends(
     assert sent.performance is not None
     assert late.performance is None
     assert late.problem is not None
-    assert late.problem.code is ProblemCode.ALREADY_PERFORMED
+    assert late.problem.code is ActivityProblem.ALREADY_PERFORMED
     assert greenroom.totals(ben) == Totals(10, 10)
 
 
@@ -302,22 +314,22 @@ def test_a_send_lost_with_its_function_is_made_by_the_clock_once(greenroom: Gree
     begun = asked(greenroom, ben, activity)
     dying = greenroom.again()
 
-    def dies(_: PendingSend) -> Any:
+    def dies(*_: object) -> Any:
         raise PowerCut
 
-    dying.performances._send_pending = dies  # type: ignore[assignment,method-assign]
+    dying.performances.perform_connected = dies  # type: ignore[assignment,method-assign]
     with pytest.raises(PowerCut):
         greenroom.comes_back(begun, "ben", dying)
     assert greenroom.history(ben) == []
-    assert greenroom.house.performances.send_pending() == 0
+    assert greenroom.container.connections.send_pending() == 0
     greenroom.clock.advance(PENDING_GRACE + SECOND)
-    assert greenroom.house.performances.send_pending() == 1
+    assert greenroom.container.connections.send_pending() == 1
     (performance,) = greenroom.history(ben)
     assert (performance.activity_id, performance.correlation_id) == (
         activity.activity_id,
         CORRELATION,
     )
-    assert greenroom.house.performances.send_pending() == 0
+    assert greenroom.container.connections.send_pending() == 0
     assert greenroom.totals(ben) == Totals(10, 10)
 
 
@@ -329,12 +341,12 @@ def test_a_send_made_but_not_ticked_off_is_not_made_again(greenroom: Greenroom) 
     def dies(_: PendingSend) -> Any:
         raise PowerCut
 
-    dying.tiktok.settle_pending = dies  # type: ignore[assignment,method-assign]
+    dying.pending_sends.forget_send = dies  # type: ignore[assignment,method-assign]
     with pytest.raises(PowerCut):
         greenroom.comes_back(begun, "ben", dying)
     greenroom.clock.advance(PENDING_GRACE + SECOND)
-    assert greenroom.house.performances.send_pending() == 1
-    assert greenroom.house.performances.send_pending() == 0
+    assert greenroom.container.connections.send_pending() == 1
+    assert greenroom.container.connections.send_pending() == 0
     assert len(greenroom.history(ben)) == 1
     assert greenroom.totals(ben) == Totals(10, 10)
 
@@ -349,28 +361,28 @@ def test_a_send_whose_activity_ended_meanwhile_is_not_made_and_the_member_is_tol
     assert connected.display_name == "Ben"
     assert connected.performance is None
     assert connected.problem is not None
-    assert connected.problem.code is ProblemCode.ACTIVITY_ENDED
+    assert connected.problem.code is ActivityProblem.ACTIVITY_ENDED
     greenroom.clock.advance(PENDING_GRACE + SECOND)
-    assert greenroom.house.performances.send_pending() == 0
+    assert greenroom.container.connections.send_pending() == 0
     assert nothing_came_of_it(greenroom, ben, dynamodb)
 
 
 def test_a_send_that_waited_is_not_made_for_who_left_the_private_channel_meanwhile(
     greenroom: Greenroom,
 ) -> None:
-    channels, ben = greenroom.house.channels, greenroom.member("ben")
+    channels, ben = greenroom.container.channels, greenroom.member("ben")
     board = channels.create(greenroom.manager, "Board", ChannelKind.PRIVATE).channel.channel_id
-    channels.add(greenroom.manager, board, [ben.member_id])
+    channels.add_members(greenroom.manager, board, [ben.member_id])
     activity = greenroom.activity(channel_ids=frozenset({board}))
     begun = asked(greenroom, greenroom.now(ben), activity)
-    channels.take_out(greenroom.manager, board, ben.member_id)
+    channels.remove_member(greenroom.manager, board, ben.member_id)
     connected = greenroom.comes_back(begun, "ben")
     assert connected.problem is not None
     assert str(connected.problem) == "not_found: There is no such activity."
     assert connected.performance is None
-    channels.add(greenroom.manager, board, [ben.member_id])
+    channels.add_members(greenroom.manager, board, [ben.member_id])
     greenroom.clock.advance(PENDING_GRACE + SECOND)
-    assert greenroom.house.performances.send_pending() == 0  # nor once they are back
+    assert greenroom.container.connections.send_pending() == 0  # nor once they are back
     assert greenroom.feed(greenroom.now(ben)) == [activity.activity_id]
     assert greenroom.history(ben) == []
 
@@ -379,7 +391,7 @@ def test_a_denied_consent_sends_nothing(greenroom: Greenroom, dynamodb: Any) -> 
     ben, activity = greenroom.member("ben"), greenroom.activity()
     begun = asked(greenroom, ben, activity)
     denied = partial(greenroom.comes_back, begun, "ben", error="access_denied")
-    assert refusal(denied) is ProblemCode.TIKTOK_CONSENT_DENIED
+    assert refusal(denied) is TikTokProblem.TIKTOK_CONSENT_DENIED
     assert nothing_came_of_it(greenroom, ben, dynamodb)
     assert greenroom.feed(ben) == [activity.activity_id]
 
@@ -393,15 +405,15 @@ def one_waits_forever(greenroom: Greenroom) -> list[Caller]:
         begun = asked(greenroom, people[-1], activity)
         dying = greenroom.again()
 
-        def dies(_: PendingSend) -> Any:
+        def dies(*_: object) -> Any:
             raise PowerCut
 
-        dying.performances._send_pending = dies  # type: ignore[assignment,method-assign]
+        dying.performances.perform_connected = dies  # type: ignore[assignment,method-assign]
         with pytest.raises(PowerCut):
             greenroom.comes_back(begun, name, dying)
         greenroom.clock.advance(SECOND)
-    service = greenroom.house.performances
-    perform = service._perform
+    service = greenroom.container.performances
+    perform = service.perform_connected
 
     def breaks_for_ben(
         caller: Caller, activity_id: str, correlation_id: str, made_id: str | None = None
@@ -410,14 +422,14 @@ def one_waits_forever(greenroom: Greenroom) -> list[Caller]:
             raise RuntimeError
         return perform(caller, activity_id, correlation_id, made_id)
 
-    service._perform = breaks_for_ben  # type: ignore[method-assign]
+    service.perform_connected = breaks_for_ben  # type: ignore[method-assign]
     greenroom.clock.advance(PENDING_GRACE)
     return people
 
 
 def test_a_waiting_send_that_breaks_does_not_hold_up_the_others(greenroom: Greenroom) -> None:
     people = one_waits_forever(greenroom)
-    greenroom.house.performances.send_pending()
+    greenroom.container.connections.send_pending()
     assert len(greenroom.history(people[1])) == 1
 
 
@@ -425,17 +437,17 @@ def test_waiting_sends_that_break_have_their_turn_after_the_others_however_short
     greenroom: Greenroom,
 ) -> None:
     people = one_waits_forever(greenroom)
-    service = greenroom.house.performances
+    service = greenroom.container.connections
     for _ in range(2):
         answers = iter([False, True])
         service.send_pending(partial(next, answers))
     assert len(greenroom.history(people[1])) == 1
     assert service.send_pending() == 0
-    for longer in (PUT_OFF_LEAST, PUT_OFF_LEAST, PUT_OFF_MOST):
+    for longer in (SHORTEST_POSTPONEMENT, SHORTEST_POSTPONEMENT, LONGEST_POSTPONEMENT):
         greenroom.clock.advance(longer + PENDING_GRACE + SECOND)
         assert service.send_pending() == 1
     # By now it comes ever more seldom.
-    greenroom.clock.advance(PUT_OFF_LEAST + PENDING_GRACE + SECOND)
+    greenroom.clock.advance(SHORTEST_POSTPONEMENT + PENDING_GRACE + SECOND)
     assert service.send_pending() == 0
 
 
@@ -446,19 +458,19 @@ def test_a_send_that_waits_goes_on_waiting_when_the_member_connects_again(
     begun = asked(greenroom, ben, activity)
     dying = greenroom.again()
 
-    def dies(_: PendingSend) -> Any:
+    def dies(*_: object) -> Any:
         raise PowerCut
 
-    dying.performances._send_pending = dies  # type: ignore[assignment,method-assign]
+    dying.performances.perform_connected = dies  # type: ignore[assignment,method-assign]
     with pytest.raises(PowerCut):
         greenroom.comes_back(begun, "ben", dying)
     connected = greenroom.connects(ben, "ben")
     greenroom.clock.advance(PENDING_GRACE + SECOND)
-    greenroom.house.performances.send_pending()
+    greenroom.container.connections.send_pending()
     (performance,) = greenroom.history(ben)
     assert performance.activity_id == activity.activity_id
     assert connected.problem is None
-    assert greenroom.house.performances.send_pending() == 0
+    assert greenroom.container.connections.send_pending() == 0
 
 
 # History
@@ -475,19 +487,19 @@ def test_history_is_ones_own_newest_first_in_full_pages(greenroom: Greenroom, an
         greenroom.clock.advance(SECOND)
     expected, pages, cursor = made[::-1], [], None
     while True:
-        page = greenroom.house.performances.performances(ana, 2, cursor)
+        page = greenroom.container.performances.performances(ana, 2, cursor)
         pages.append(list(page.items))
         cursor = page.next_cursor
         if cursor is None:
             break
-        stolen = partial(greenroom.house.performances.performances, ben, 2, cursor)
+        stolen = partial(greenroom.container.performances.performances, ben, 2, cursor)
         assert refusal(stolen) is ProblemCode.INVALID_CURSOR
     assert pages == [expected[:2], expected[2:4], expected[4:]]
 
 
 def test_a_performance_of_somebody_else_is_not_found(greenroom: Greenroom, ana: Caller) -> None:
     performance, ben = greenroom.perform(ana, greenroom.activity()), greenroom.member("ben")
-    service = greenroom.house.performances
+    service = greenroom.container.performances
     assert service.performance(ana, performance.performance_id) == performance
     for performance_id in (performance.performance_id, "prf_unknown"):
         attempt = partial(service.performance, ben, performance_id)
@@ -501,24 +513,21 @@ def test_a_performance_of_somebody_else_is_not_found(greenroom: Greenroom, ana: 
 def sending(greenroom: Greenroom, ana: Caller) -> Performance:
     """A performance whose bytes are on their way under the publish id `p_1`."""
     performance = greenroom.perform(ana, greenroom.activity())
-    return moved(greenroom, performance, State.UNCONFIRMED)
+    return moved(greenroom, performance, State.UPLOADING)
 
 
 def moved(greenroom: Greenroom, performance: Performance, to: State) -> Performance:
     """Write a performance further along, as the worker does."""
-    store, now = greenroom.house._performance_store, greenroom.clock.now()
-    steps = [State.INITIATED, State.UNCONFIRMED, State.DELIVERED, State.STAGED]
+    store, now = greenroom.container.performance_store, greenroom.clock.now()
+    step: dict[State, Callable[[Performance], Performance]] = {
+        State.QUEUED: lambda it: initiated(it, "p_1", b"sealed", now),
+        State.INITIATED: lambda it: uploading(it, now),
+        State.UPLOADING: lambda it: delivered(it, now),
+        State.DELIVERED: lambda it: staged(it, now),
+    }
     while performance.state is not to:
-        following = steps[0] if performance.state is State.QUEUED else None
-        state = following or steps[steps.index(performance.state) + 1]
-        changed = replace(performance, state=state)
-        if state is State.INITIATED:
-            changed = replace(changed, publish_id="p_1", initiated_at=now)
-        if state is State.DELIVERED:
-            changed = replace(changed, delivered_at=now)
-        if state is State.STAGED:
-            changed = replace(changed, staged_at=now)
-        commit([store.change(changed, performance.state, next_look(changed, now), None)])
+        changed = step[performance.state](performance)
+        database().commit([store.change(performance, changed, None)])
         performance = changed
     assert greenroom.stored(performance) == performance
     return performance
@@ -526,7 +535,7 @@ def moved(greenroom: Greenroom, performance: Performance, to: State) -> Performa
 
 def hear(greenroom: Greenroom, name: str, clock: StoppedClock | None = None, **more: Any) -> None:
     body = event(name, clock or greenroom.clock, **more)
-    greenroom.house.performances.hear(signature(body, greenroom.clock), body)
+    greenroom.container.tiktok_webhooks.handle_webhook(signature(body, greenroom.clock), body)
 
 
 def test_an_inbox_that_has_it_stages_and_a_post_posts(
@@ -541,7 +550,7 @@ def test_an_inbox_that_has_it_stages_and_a_post_posts(
     assert (posted.state, posted.posted_at) == (State.POSTED, NOON + HOUR)
     assert (posted.staged_at, posted.delivered_at) == (NOON, NOON)
     greenroom.clock.advance(timedelta(days=1))
-    assert greenroom.house.follow_up.queue_again() == 0
+    assert greenroom.container.overdue_performances.queue_overdue() == 0
     assert greenroom.totals(ana) == Totals(10, 10)
 
 
@@ -568,12 +577,26 @@ def test_a_post_told_before_the_delivery_is_posted_and_stays_so(
 def test_a_failure_told_makes_tiktok_be_asked_and_takes_no_points_by_itself(
     greenroom: Greenroom, ana: Caller, sending: Performance
 ) -> None:
-    assert greenroom.house.follow_up.queue_again() == 0
+    assert greenroom.container.overdue_performances.queue_overdue() == 0
     hear(greenroom, FAILED, publish_id="p_1", reason="file_format_check_failed")
-    assert greenroom.stored(sending) == sending
+    told = greenroom.stored(sending)
+    assert (told.state, told.told_reason) == (sending.state, "file_format_check_failed")
     assert greenroom.totals(ana) == Totals(10, 10)
-    assert greenroom.house.follow_up.queue_again() == 1
     assert greenroom.queued() == [(reference_of(sending), 0)]
+    assert greenroom.container.overdue_performances.queue_overdue() == 1
+    greenroom.queued()
+    hear(greenroom, FAILED, publish_id="p_1", reason="file_format_check_failed")
+    assert greenroom.queued() == []
+
+
+def test_a_failure_told_of_a_draft_that_was_given_up_brings_nothing_forward(
+    greenroom: Greenroom, sending: Performance
+) -> None:
+    anew = begun_anew(sending, NOON)
+    database().commit([greenroom.container.performance_store.change(sending, anew, None)])
+    hear(greenroom, FAILED, publish_id="p_1", reason="internal")
+    assert greenroom.stored(sending) == anew
+    assert greenroom.queued() == []
 
 
 @pytest.mark.parametrize(
@@ -617,19 +640,22 @@ def test_what_tiktok_did_not_sign_is_refused_and_changes_nothing(
 ) -> None:
     body = event(COMPLETE, greenroom.clock, publish_id="p_1")
     signed = wrong_signatures(body, greenroom.clock)[wrong]
-    attempt = partial(greenroom.house.performances.hear, signed, body)
-    assert refusal(attempt) is ProblemCode.SIGNATURE_REFUSED
+    attempt = partial(greenroom.container.tiktok_webhooks.handle_webhook, signed, body)
+    assert refusal(attempt) is TikTokProblem.SIGNATURE_REFUSED
     assert greenroom.stored(sending) == sending
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b'{"event": "post.publish.complete"}'])
 def test_what_is_signed_but_malformed_is_refused(greenroom: Greenroom, body: bytes) -> None:
     signed = signature(body, greenroom.clock)
-    attempt = partial(greenroom.house.performances.hear, signed, body)
-    assert refusal(attempt) is ProblemCode.MALFORMED_EVENT
+    attempt = partial(greenroom.container.tiktok_webhooks.handle_webhook, signed, body)
+    assert refusal(attempt) is TikTokProblem.MALFORMED_EVENT
 
 
-def test_access_taken_back_is_noted_with_the_member(greenroom: Greenroom, ana: Caller) -> None:
+def test_access_taken_back_is_noted_with_the_member(
+    greenroom: Greenroom, tiktok: FakeTikTok, ana: Caller
+) -> None:
+    tiktok.live.pop("ana")
     hear(greenroom, REMOVED, reason="1")
     assert greenroom.now(ana).tiktok is TikTokState.RECONNECT_REQUIRED
     hear(greenroom, REMOVED, open_id="open-unknown", reason="1")
@@ -648,7 +674,7 @@ def test_an_old_event_of_access_taken_back_does_not_end_a_later_connection(
 def test_an_event_that_the_worker_overtakes_is_taken_in_all_the_same(
     greenroom: Greenroom, sending: Performance
 ) -> None:
-    store = greenroom.house._performance_store
+    store = greenroom.container.performance_store
     get = store.get
 
     def overtaken(owner: str, performance_id: str) -> Performance | None:
@@ -665,7 +691,7 @@ def test_an_event_that_the_worker_overtakes_is_taken_in_all_the_same(
 def test_an_event_that_cannot_be_taken_in_is_to_be_sent_again(
     greenroom: Greenroom, sending: Performance
 ) -> None:
-    store = greenroom.house._performance_store
+    store = greenroom.container.performance_store
     get = store.get
 
     def behind(owner: str, performance_id: str) -> Performance | None:
@@ -682,9 +708,10 @@ def test_an_event_that_cannot_be_taken_in_is_to_be_sent_again(
 def test_a_draft_begun_anew_is_not_moved_by_events_of_the_one_before(
     greenroom: Greenroom, sending: Performance
 ) -> None:
-    store = greenroom.house._performance_store
-    anew = replace(sending, state=State.INITIATED, publish_id="p_2")
-    commit([store.change(anew, sending.state, next_look(anew, NOON), None)])
+    store = greenroom.container.performance_store
+    anew = initiated(begun_anew(sending, NOON), "p_2", b"sealed", NOON)
+    database().commit([store.change(sending, begun_anew(sending, NOON), None)])
+    database().commit([store.change(begun_anew(sending, NOON), anew, None)])
     hear(greenroom, DELIVERED, publish_id="p_1")
     assert greenroom.stored(sending) == anew
 
@@ -692,7 +719,7 @@ def test_a_draft_begun_anew_is_not_moved_by_events_of_the_one_before(
 def test_a_send_with_a_live_lease_is_moved_by_events_all_the_same(
     greenroom: Greenroom, sending: Performance
 ) -> None:
-    assert greenroom.house._performance_store.lease(
+    assert greenroom.container.performance_store.lease(
         reference_of(sending), "worker", NOON, NOON + HOUR
     )
     hear(greenroom, DELIVERED, publish_id="p_1")

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 import commands.__main__ as commands_main
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.problems import Problem, ProblemCode
-from chalicelib.foundation.table import Conflict, commit
+from chalicelib.foundation.table import Conflict
 from chalicelib.points import ranking
 from chalicelib.points.board_store import BoardStore, HeadItem, PageItem
 from chalicelib.points.model import Difference, Finding, Totals
@@ -18,7 +18,8 @@ from chalicelib.points.periods import Period, day_of, span_of
 from chalicelib.points.ranking import packed, unpacked
 from chalicelib.points.service import PointService
 from chalicelib.points.store import EntryItem, TotalsItem
-from tests.integration.house import Greenroom
+from tests.integration.database import database
+from tests.integration.greenroom import Greenroom
 from tests.integration.test_leaderboard import people
 
 
@@ -34,15 +35,15 @@ def ben(greenroom: Greenroom) -> Caller:
 
 @pytest.fixture
 def points(greenroom: Greenroom) -> PointService:
-    return greenroom.house.points
+    return greenroom.container.points
 
 
 def award(points: PointService, caller: Caller, number: int, worth: int = 10) -> None:
-    commit(points.award(caller.owner, worth, f"act_{number}", f"prf_{number}"))
+    database().commit(points.award(caller.owner, worth, f"prf_{number}"))
 
 
 def take_back(points: PointService, caller: Caller, number: int, worth: int = 10) -> None:
-    commit(points.take_back(caller.owner, worth, f"act_{number}", f"prf_{number}"))
+    database().commit(points.take_back(caller.owner, worth, f"prf_{number}"))
 
 
 def test_who_earned_nothing_has_nothing(greenroom: Greenroom, ben: Caller) -> None:
@@ -83,9 +84,9 @@ def test_points_of_one_member_are_not_those_of_another(
 
 def test_me_shows_points_at_once(greenroom: Greenroom, points: PointService, ben: Caller) -> None:
     award(points, ben, 1, 25)
-    standing = points.standing(ben)
+    standing = greenroom.container.me.standing(ben)
     assert (standing.profile.member.member_id, standing.points) == (ben.member_id, Totals(25, 25))
-    renamed = points.change_profile(ben, name="Ben B.", time_zone=None)
+    renamed = greenroom.container.me.change_profile(ben, name="Ben B.", time_zone=None)
     assert (renamed.profile.member.name, renamed.points) == ("Ben B.", Totals(25, 25))
 
 
@@ -97,10 +98,10 @@ def corrupted(greenroom: Greenroom, points: PointService, ben: Caller) -> list[D
         award(points, caller, 1)
     take_back(points, right, 1)
     assert greenroom.totals(unread) == Totals()
-    TotalsItem(ben.owner, "totals").update([TotalsItem.balance.add(1)])
-    EntryItem(lost.owner, "entry#prf_1#award").delete()
-    TotalsItem(untold.owner, "totals").update([TotalsItem.earned.set(0)])
-    TotalsItem(gone.owner, "totals").delete()
+    database().changed(TotalsItem(ben.owner, "totals"), [TotalsItem.balance.add(1)])
+    database().removed(EntryItem(lost.owner, "entry#prf_1#award"))
+    database().changed(TotalsItem(untold.owner, "totals"), [TotalsItem.earned.set(0)])
+    database().removed(TotalsItem(gone.owner, "totals"))
     return sorted(
         [
             Difference(ben.member_id, Totals(11, 10), Totals(10, 10)),
@@ -124,7 +125,7 @@ def test_a_repair_writes_nothing_over_what_moved_meanwhile(
 ) -> None:
     (difference,) = (each for each in corrupted if each.member_id == ben.member_id)
     award(points, ben, 2, 5)
-    rebuilding = greenroom.house.rebuilding
+    rebuilding = greenroom.container.points_rebuilder
     assert rebuilding.repair(greenroom.program.program_id, [difference]) == [difference]
     (left,) = (
         each
@@ -135,7 +136,9 @@ def test_a_repair_writes_nothing_over_what_moved_meanwhile(
 
 
 def findings(greenroom: Greenroom) -> list[Finding]:
-    return greenroom.house.rebuilding.findings(greenroom.program.program_id, lambda _: None)
+    return greenroom.container.points_rebuilder.findings(
+        greenroom.program.program_id, lambda _: None
+    )
 
 
 def rebuild(
@@ -156,7 +159,7 @@ def earned(greenroom: Greenroom, **worth: int) -> dict[str, Caller]:
     callers = {}
     for number, (name, points) in enumerate(worth.items(), 100):
         callers[name] = greenroom.member(name)
-        award(greenroom.house.points, callers[name], number, points)
+        award(greenroom.container.points, callers[name], number, points)
     greenroom.counts()
     greenroom.ranks()
     return callers
@@ -168,7 +171,7 @@ def test_the_command_finds_nothing_where_nothing_is_wrong(
     greenroom: Greenroom, called: str
 ) -> None:
     cleo = earned(greenroom, ben=10, cleo=20)["cleo"]
-    take_back(greenroom.house.points, cleo, 101, 20)
+    take_back(greenroom.container.points, cleo, 101, 20)
     greenroom.counts()
     greenroom.ranks()
     assert rebuild(greenroom, called=called) == (0, {}, [])
@@ -197,7 +200,7 @@ def test_a_program_that_is_none_is_refused(greenroom: Greenroom) -> None:
 
 
 def store(greenroom: Greenroom) -> BoardStore:
-    return greenroom.house._board_store
+    return greenroom.container.board_store
 
 
 @pytest.mark.usefixtures("stack_here")
@@ -250,10 +253,10 @@ def board_of(greenroom: Greenroom, change: Callable[[list[list[object]]], object
     """Change the rows on the week's only page of ranks."""
     head = store(greenroom).head(greenroom.program.program_id, Period.WEEK)
     (page,) = head.ranks
-    item = PageItem.get(f"{greenroom.program.program_id}#pages#week", page.page_id)
+    item = database().get(PageItem, f"{greenroom.program.program_id}#pages#week", page.page_id)
     rows = unpacked(bytes(item.content))
     change(rows)
-    item.update([PageItem.content.set(packed(rows))])
+    database().changed(item, [PageItem.content.set(packed(rows))])
 
 
 CORRUPTIONS: dict[str, tuple[Callable[[list[list[object]]], object], str, str]] = {
@@ -311,7 +314,9 @@ def test_a_row_too_many_and_a_row_too_few_are_found(greenroom: Greenroom) -> Non
 
 
 def damage_head(greenroom: Greenroom) -> None:
-    HeadItem(greenroom.program.program_id, "head#week").update([HeadItem.content.set(b"noise")])
+    database().changed(
+        HeadItem(greenroom.program.program_id, "head#week"), [HeadItem.content.set(b"noise")]
+    )
 
 
 def empty_head(greenroom: Greenroom) -> None:
@@ -319,26 +324,26 @@ def empty_head(greenroom: Greenroom) -> None:
 
 
 def drop_head(greenroom: Greenroom) -> None:
-    HeadItem(greenroom.program.program_id, "head#week").delete()
+    database().removed(HeadItem(greenroom.program.program_id, "head#week"))
 
 
 def damage_pages(greenroom: Greenroom) -> None:
-    for item in PageItem.query(f"{greenroom.program.program_id}#pages#week"):
-        item.update([PageItem.content.set(b"noise")])
+    for item in database().query(PageItem, f"{greenroom.program.program_id}#pages#week"):
+        database().changed(item, [PageItem.content.set(b"noise")])
 
 
 def drop_pages(greenroom: Greenroom) -> None:
-    for item in PageItem.query(f"{greenroom.program.program_id}#pages#week"):
-        item.delete()
+    for item in database().query(PageItem, f"{greenroom.program.program_id}#pages#week"):
+        database().removed(item)
 
 
 def misplace_members(greenroom: Greenroom) -> None:
     """Say something else to members who ask for their own place."""
     head = store(greenroom).head(greenroom.program.program_id, Period.WEEK)
     (page,) = head.members
-    item = PageItem.get(f"{greenroom.program.program_id}#pages#week", page.page_id)
+    item = database().get(PageItem, f"{greenroom.program.program_id}#pages#week", page.page_id)
     wrong = {member_id: points + 1 for member_id, points in unpacked(bytes(item.content)).items()}
-    item.update([PageItem.content.set(packed(wrong))])
+    database().changed(item, [PageItem.content.set(packed(wrong))])
 
 
 @pytest.mark.usefixtures("stack_here")
@@ -362,10 +367,10 @@ def test_a_board_that_is_damaged_as_a_whole_is_found_and_made_anew(
 
 def told_by_head(greenroom: Greenroom, change: Callable[[dict[str, Any]], object]) -> None:
     """Change what the head of the week's board tells."""
-    item = HeadItem.get(greenroom.program.program_id, "head#week")
+    item = database().get(HeadItem, greenroom.program.program_id, "head#week")
     told = unpacked(item.content)
     change(told)
-    item.update([HeadItem.content.set(packed(told))])
+    database().changed(item, [HeadItem.content.set(packed(told))])
 
 
 HEADS: dict[str, tuple[Callable[[dict[str, Any]], object], list[str]]] = {
@@ -442,10 +447,10 @@ PAGES: dict[str, tuple[Callable[[Greenroom], object], dict[str, str]]] = {
 def second_page(greenroom: Greenroom, change: Callable[[list[list[object]]], object]) -> None:
     """Change the rows on the second page of the week's board."""
     page = store(greenroom).head(greenroom.program.program_id, Period.WEEK).ranks[1]
-    item = PageItem.get(f"{greenroom.program.program_id}#pages#week", page.page_id)
+    item = database().get(PageItem, f"{greenroom.program.program_id}#pages#week", page.page_id)
     rows = unpacked(bytes(item.content))
     change(rows)
-    item.update([PageItem.content.set(packed(rows))])
+    database().changed(item, [PageItem.content.set(packed(rows))])
 
 
 @pytest.mark.usefixtures("stack_here")
@@ -456,7 +461,7 @@ def test_who_is_not_found_or_not_beside_their_neighbours_is_found_and_made_anew(
     for name, size in (("PAGE_ROWS", 4), ("MOST_ROWS", 6), ("FEWEST_ROWS", 2)):
         monkeypatch.setattr(ranking, name, size)
     for number, caller in enumerate(people(greenroom, 14)):
-        award(greenroom.house.points, caller, number, 100 - number)
+        award(greenroom.container.points, caller, number, 100 - number)
     greenroom.counts()
     greenroom.ranks()
     assert rebuild(greenroom) == (0, {}, [])
@@ -493,7 +498,7 @@ def test_a_board_that_contradicts_itself_is_not_shown(greenroom: Greenroom) -> N
 @pytest.mark.usefixtures("stack_here")
 def test_a_change_that_waits_for_the_next_tick_is_said(greenroom: Greenroom) -> None:
     ben = earned(greenroom, ben=10)["ben"]
-    award(greenroom.house.points, ben, 1)
+    award(greenroom.container.points, ben, 1)
     greenroom.counts()
     words = ["points", "rebuild", "--program", greenroom.program.program_id]
     result = CliRunner().invoke(commands_main.main, words)

@@ -8,9 +8,9 @@ import pytest
 from chalicelib.foundation.identity import Caller
 from chalicelib.performances.views import view_of
 from chalicelib.points.periods import Period
-from chalicelib.programs.service import REMEMBERED, ProgramChanges
+from chalicelib.programs.service import CACHED_FOR, ProgramChanges
 from tests.integration.conftest import Calls
-from tests.integration.house import CORRELATION, Greenroom
+from tests.integration.greenroom import CORRELATION, Greenroom
 
 PAGE, EACH, MOST = 20, 3, 100
 
@@ -19,14 +19,14 @@ class Reader:
     """Somebody who reads in what is answered all that a screen shows."""
 
     def __init__(self, greenroom: Greenroom, caller: Caller, activities: list[str]) -> None:
-        self.greenroom, self.house, self.caller = greenroom, greenroom.house, caller
+        self.greenroom, self.container, self.caller = greenroom, greenroom.container, caller
         self.activities = activities
 
     def pages(self, limit: int) -> None:
-        page = self.house.activities.feed(self.caller, limit, None)
+        page = self.container.activities.feed(self.caller, limit, None)
         assert len(page.items) == limit
         for each in page.items:
-            assert self.house.activities.text_for(self.caller, each).disclosure == "#ad"
+            assert self.container.activities.text_for(self.caller, each).disclosure == "#ad"
         self.reads_times()
 
     def feed(self) -> None:
@@ -36,16 +36,16 @@ class Reader:
         self.pages(MOST)
 
     def item(self) -> None:
-        offered = self.house.activities.offered(self.caller, self.activities[0])
+        offered = self.container.activities.offered(self.caller, self.activities[0])
         assert offered.text.disclosure == "#ad"
         self.reads_times()
 
     def perform(self) -> None:
-        made = self.house.performances.perform(self.caller, self.activities.pop(), CORRELATION)
+        made = self.container.performances.perform(self.caller, self.activities.pop(), CORRELATION)
         assert view_of(made, self.caller).queued_at_local
 
     def leaderboard(self) -> None:
-        self.house.points.leaderboard(self.caller, Period.WEEK)
+        self.container.points.leaderboard(self.caller, Period.WEEK)
         self.reads_times()
 
     def history(self) -> None:
@@ -53,11 +53,11 @@ class Reader:
         assert view_of(made, self.caller).queued_at_local
 
     def listed(self) -> None:
-        assert len(self.house.activities.activities(self.caller, PAGE, None).items) == PAGE
+        assert len(self.container.activities.activities(self.caller, PAGE, None).items) == PAGE
         self.reads_times()
 
     def members(self) -> None:
-        assert self.house.members.members(self.caller, PAGE, None).items
+        assert self.container.members.members(self.caller, PAGE, None).items
 
     def reads_times(self) -> None:
         assert self.caller.time_zone == "Europe/Berlin"
@@ -69,7 +69,7 @@ def reader(tables_in_memory: None, greenroom: Greenroom) -> Reader:
     greenroom.connects(ben, "ben")
     activities = [greenroom.activity().activity_id for _ in range(MOST + EACH + 2)]
     changed = ProgramChanges(disclosure="#ad")
-    greenroom.house.programs.change_program(greenroom.manager, changed)
+    greenroom.container.programs.change_program(greenroom.manager, changed)
     reader = Reader(greenroom, greenroom.now(ben), activities)
     reader.perform()
     greenroom.counts()
@@ -81,7 +81,7 @@ def cost(reader: Reader, calls: Calls, use: Callable[[], None]) -> list[int]:
     """Count the calls of a request that comes after a quiet time, and of two that follow it."""
     counted = []
     use()  # what is read once for all, such as a secret
-    reader.greenroom.clock.advance(REMEMBERED)
+    reader.greenroom.clock.advance(CACHED_FOR)
     for _ in range(EACH):
         reader.greenroom.clock.advance(timedelta(seconds=1))
         calls.made.clear()
@@ -116,5 +116,5 @@ def test_a_list_with_times_costs_one_more_once_a_minute_to_who_has_chosen_no_zon
     """A query has no room for an item beside it."""
     use = getattr(reader, pattern)
     assert cost(reader, calls, use) == [3, 2, 2]
-    reader.house.programs.change_profile(reader.caller, name=None, time_zone="Europe/Berlin")
+    reader.container.programs.change_profile(reader.caller, name=None, time_zone="Europe/Berlin")
     assert cost(reader, calls, use) == [2, 2, 2]

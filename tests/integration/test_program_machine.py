@@ -26,22 +26,30 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from chalicelib.activities.problems import ActivityProblem
 from chalicelib.foundation.identity import Caller, Claims, Role
 from chalicelib.foundation.problems import Problem, ProblemCode
-from chalicelib.performances.model import Reference
+from chalicelib.performances.model import Performance, Reference
 from chalicelib.performances.service import AccountRequired
+from chalicelib.performances.store import CLOCKS_DIFFER
 from chalicelib.points import ranking
 from chalicelib.points.model import Totals
 from chalicelib.points.periods import Period
+from chalicelib.points.problems import PointProblem
 from chalicelib.programs.model import ChannelKind
+from chalicelib.programs.problems import ProgramProblem
 from chalicelib.programs.service import ProgramChanges
+from chalicelib.rewards.model import RewardState
+from chalicelib.tiktok.consents import service as consents
+from chalicelib.tiktok.problems import TikTokProblem
 from tests.clock import StoppedClock
-from tests.integration.house import CORRELATION, event, signature
-from tests.integration.memory import DEEDS, InMemory, PlayedTikTok
+from tests.integration.greenroom import CORRELATION, event, signature
+from tests.integration.in_memory import DEEDS, InMemory, PlayedTikTok
 from tests.integration.naive import (
     HOME,
     Naive,
     Person,
+    Prize,
     Refusal,
     Room,
     Send,
@@ -90,7 +98,9 @@ class Play(RuleBasedStateMachine):
         self.greenroom = InMemory(self.clock, self.tiktok)
         for name, size in (("PAGE_ROWS", 1), ("MOST_ROWS", 2), ("FEWEST_ROWS", 1)):
             self.greenroom.replaces(ranking, name, size)
-        self.house = self.greenroom.house
+        # Plays are short in time and long in steps: the hourly limit is no part of them.
+        self.greenroom.replaces(consents, "CONSENTS_PER_WINDOW", 10**6)
+        self.container = self.greenroom.container
         self.program_id = self.greenroom.program.program_id
         self.naive = Naive()
         self.reading: list[Reading] = []
@@ -112,7 +122,7 @@ class Play(RuleBasedStateMachine):
         return self.clock.now()
 
     def caller(self, person: Person) -> Caller:
-        return self.house.programs.caller(Claims(f"subject-{person.email}", person.email, 0))
+        return self.container.programs.caller(Claims(f"subject-{person.email}", person.email, 0))
 
     def chief(self, which: int = 0) -> Caller:
         return self.caller(_one_of(self.naive.managers(), which))
@@ -147,7 +157,7 @@ class Play(RuleBasedStateMachine):
         self.move(2, 1, "put in")
         self.campaign(0, archived=False)
         self.publish(points=5, times=0, channels=3, campaign=0, featured=False)
-        self.publish(points=10, times=0, channels=0, campaign=1, featured=featured)
+        self.publish(points=10, bonus=4, times=0, channels=0, campaign=1, featured=featured)
         self.publish(points=5, times=times, channels=0, campaign=0, featured=False)
         self.publish(points=5, times=0, channels=2, campaign=0, featured=False)
 
@@ -233,6 +243,121 @@ class Play(RuleBasedStateMachine):
         """What it is about may be over."""
         self.stages(_one_of(self.naive.sends, which), does)
 
+    @rule(
+        price=st.sampled_from((1, 4, 9)),
+        stock=st.sampled_from((None, 1, 2)),
+        limit=st.sampled_from((None, None, 1)),
+        channels=number,
+    )
+    def a_reward_is_made(
+        self, price: int, stock: int | None, limit: int | None, channels: int
+    ) -> None:
+        audience = self.audience(channels if channels % 3 == 0 else 0)
+        archived = {each.channel_id for each in self.naive.rooms if each.archived}
+        refusal = ProblemCode.INVALID_REQUEST if audience & archived else None
+        chief = self.chief(channels)
+        made = self.tried(
+            refusal,
+            lambda: self.container.rewards.create(
+                chief,
+                title=f"Reward {len(self.naive.prizes)}",
+                price=price,
+                stock=stock,
+                per_member=limit,
+                channel_ids=sorted(audience),
+            ),
+        )
+        if made:
+            self.naive.prizes.append(Prize(made.reward_id, price, stock, limit, audience))
+
+    @precondition(lambda self: self.naive.prizes)
+    @rule(
+        which=number,
+        what=st.sampled_from(("price", "stock", "limit", "state")),
+        value=st.sampled_from((None, 1, 2, 5)),
+    )
+    def a_reward_is_edited(self, which: int, what: str, value: int | None) -> None:
+        """Also while people redeem: its stock may become another."""
+        prize, chief = _one_of(self.naive.prizes, which), self.chief(which)
+        asked: dict[str, Any]
+        match what:
+            case "price":
+                asked = {"price": value or 3}
+            case "stock":
+                asked = {"stock": value}
+            case "limit":
+                asked = {"per_member": value}
+            case _:
+                asked = {"state": _one_of(list(RewardState), value or 0)}
+        below = value is not None and prize.stock is not None and value < self.naive.taken(prize)
+        refusal = ProblemCode.INVALID_REQUEST if what == "stock" and below else None
+        made = self.tried(
+            refusal,
+            lambda: self.container.rewards.edit(chief, prize.reward_id, prize.version, **asked),
+        )
+        if made is None:
+            return
+        if "stock" in asked and prize.stock is None and value is not None:
+            prize.pile += 1
+        prize.price, prize.stock, prize.limit = made.price, made.stock, made.per_member
+        prize.state, prize.version = made.state.value, made.version
+        assert made.taken == (0 if prize.stock is None else self.naive.taken(prize))
+
+    @precondition(lambda self: self.naive.prizes)
+    @rule(who=number, which=number, again=flag)
+    def somebody_redeems(self, who: int, which: int, again: bool) -> None:
+        person, prize = self.active(who), _one_of(self.naive.prizes, which)
+        caller, made_id = self.caller(person), f"{next(self.turns):06}"
+        refusal = self.naive.may_redeem(person, prize)
+        redemptions = self.container.redemptions
+        made = self.tried(
+            refusal, lambda: redemptions.redeem(caller, prize.reward_id, prize.price, made_id)
+        )
+        if made:
+            self.naive.redeem(person, prize, made.redemption_id, self.now)
+            if again:
+                assert redemptions.redeem(caller, prize.reward_id, made.price, made_id) == made
+        self.sees_their_rewards(person)
+
+    @precondition(lambda self: self.naive.wishes)
+    @rule(by=number, which=number, how=st.sampled_from(("fulfilled", "rejected")), waiting=flag)
+    def somebody_decides(self, by: int, which: int, how: str, waiting: bool) -> None:
+        """Mostly what waits; also of people who are gone, and what was decided."""
+        open_ = [each for each in self.naive.wishes if each.state == "requested"]
+        wish = _one_of((waiting and open_) or self.naive.wishes, which)
+        chief, redemptions = self.chief(by), self.container.redemptions
+        refusal = self.naive.decide(wish, how, self.now + TICK)
+        if how == "fulfilled":
+            self.tried(
+                refusal,
+                lambda: redemptions.fulfil(chief, wish.redemption_id, note="Yes", code=None),
+            )
+        else:
+            self.tried(refusal, lambda: redemptions.reject(chief, wish.redemption_id, "No"))
+
+    def sees_their_rewards(self, person: Person) -> None:
+        caller, naive = self.caller(person), self.naive
+        offered = [each.reward_id for each in self.container.rewards.offered(caller)]
+        assert offered == naive.offers(person)
+        found = self.container.redemptions.own(caller, 100, None).items
+        told = [(each.redemption_id, each.status.value) for each in found]
+        mine = [each for each in naive.wishes if each.person is person]
+        # Of what was asked for in one instant the order is that of the ids.
+        assert sorted(told) == sorted((each.redemption_id, each.state) for each in mine)
+
+    @rule(who=number, amount=st.sampled_from((7, 2, -1, -5, -5)), again=flag)
+    def points_are_given_or_taken(self, who: int, amount: int, again: bool) -> None:
+        """Also by a request that comes twice."""
+        person, chief, made_id = self.somebody(who), self.chief(who), f"{next(self.turns):06}"
+        refusal = self.naive.adjust(person, amount, self.now + TICK)
+        for _ in range(1 + again):
+            self.tried(
+                refusal,
+                lambda: self.container.points.adjust(
+                    chief, person.member_id, amount, "By hand", made_id
+                ),
+            )
+
     @rule(what=st.sampled_from(("sweep", "follow up", "depart", "post")), n=number)
     def it_happens_by_itself(self, what: str, n: int) -> None:
         match what:
@@ -299,9 +424,9 @@ class Play(RuleBasedStateMachine):
         email = f"p{which % CAST}@demo.example"
         role = Role.MANAGER if manager else Role.MEMBER
         known = self.naive.people.get(email)
-        refusal = ProblemCode.ALREADY_A_MEMBER if known and known.status != "removed" else None
+        refusal = ProgramProblem.ALREADY_A_MEMBER if known and known.status != "removed" else None
         chief = self.chief(which)
-        made = self.tried(refusal, lambda: self.house.members.invite(chief, email, None, role))
+        made = self.tried(refusal, lambda: self.container.members.invite(chief, email, None, role))
         if made and known:
             assert made.member_id == known.member_id
             known.status, known.role, known.invited_at = "invited", role, self.now
@@ -320,8 +445,8 @@ class Play(RuleBasedStateMachine):
     def remove(self, person: Person, by: int, at_once: bool) -> None:
         chief = self.chief(by)
         last = person.runs_it and not self.naive.stays_managed_without(person)
-        refusal = ProblemCode.LAST_MANAGER if last else None
-        self.tried(refusal, lambda: self.house.members.remove(chief, person.member_id))
+        refusal = ProgramProblem.LAST_MANAGER if last else None
+        self.tried(refusal, lambda: self.container.members.remove(chief, person.member_id))
         if not last:
             person.status = "removed"
             self.departed.append(person)
@@ -331,7 +456,7 @@ class Play(RuleBasedStateMachine):
     def depart(self) -> None:
         """The table's stream tells of removals, however late."""
         person = self.departed.pop()
-        self.house.performances.depart(self.program_id, person.member_id)
+        self.container.connections.release_removed_member(self.program_id, person.member_id)
         if person.status == "removed" or person.had_account_before:
             person.account = None
 
@@ -340,10 +465,10 @@ class Play(RuleBasedStateMachine):
         role = Role.MANAGER if manager else Role.MEMBER
         refusal: Refusal = None
         if person.status == "removed":
-            refusal = ProblemCode.MEMBER_REMOVED
+            refusal = ProgramProblem.MEMBER_REMOVED
         elif person.runs_it and not manager and not self.naive.stays_managed_without(person):
-            refusal = ProblemCode.LAST_MANAGER
-        members = self.house.members
+            refusal = ProgramProblem.LAST_MANAGER
+        members = self.container.members
         if self.tried(refusal, lambda: members.change_role(chief, person.member_id, role)):
             person.role = role
 
@@ -352,14 +477,14 @@ class Play(RuleBasedStateMachine):
     def make_channel(self, private: bool) -> None:
         kind = ChannelKind.PRIVATE if private else ChannelKind.PUBLIC
         name, chief = f"channel {len(self.naive.rooms)}", self.chief()
-        made = self.tried(None, lambda: self.house.channels.create(chief, name, kind))
+        made = self.tried(None, lambda: self.container.channels.create(chief, name, kind))
         self.naive.rooms.append(Room(made.channel.channel_id, private))
 
     def archive_channel(self, which: int, archived: bool) -> None:
         room, chief = _one_of(self.naive.rooms, which), self.chief()
         self.tried(
             None,
-            lambda: self.house.channels.change(
+            lambda: self.container.channels.change(
                 chief, room.channel_id, name=None, archived=archived
             ),
         )
@@ -367,7 +492,7 @@ class Play(RuleBasedStateMachine):
 
     def move(self, who: int, where: int, how: str) -> None:
         person = self.active(who) if how in ("join", "leave") else self.somebody(who)
-        rooms, channels = self.naive.rooms, self.house.channels
+        rooms, channels = self.naive.rooms, self.container.channels
         if how in ("leave", "take out") and where % 3:
             rooms = [each for each in rooms if each.channel_id in person.channels] or rooms
         room = _one_of(rooms, where)
@@ -383,13 +508,17 @@ class Play(RuleBasedStateMachine):
         chief = self.chief()
         if how == "put in":
             refusal = self.naive.put_in(person, room)
-            self.tried(refusal, lambda: channels.add(chief, room.channel_id, [person.member_id]))
+            self.tried(
+                refusal, lambda: channels.add_members(chief, room.channel_id, [person.member_id])
+            )
         else:
             person.channels.discard(room.channel_id)
-            self.tried(None, lambda: channels.take_out(chief, room.channel_id, person.member_id))
+            self.tried(
+                None, lambda: channels.remove_member(chief, room.channel_id, person.member_id)
+            )
 
     def campaign(self, which: int, archived: bool) -> None:
-        chief, campaigns = self.chief(), self.house.campaigns
+        chief, campaigns = self.chief(), self.container.campaigns
         if which % 2 and self.naive.campaigns:
             chosen = _one_of(list(self.naive.campaigns), which)
             self.tried(None, lambda: campaigns.change(chief, chosen, name=None, archived=archived))
@@ -403,25 +532,34 @@ class Play(RuleBasedStateMachine):
 
     @rule(
         points=st.sampled_from((0, 1, 5, 5, 10)),
+        bonus=st.sampled_from((0, 0, 3)),
         times=number,
         channels=number,
         campaign=number,
         featured=flag,
     )
     def publish(
-        self, *, points: int, times: int, channels: int, campaign: int, featured: bool
+        self,
+        *,
+        points: int,
+        bonus: int = 0,
+        times: int,
+        channels: int,
+        campaign: int,
+        featured: bool,
     ) -> None:
-        task = Task("", len(self.naive.tasks), points, featured)
+        task = Task("", len(self.naive.tasks), points, bonus, featured)
         task.starts_at, task.ends_at = self.window(times)
         task.channels, task.campaign = self.audience(channels), self.purpose(campaign)
         chief = self.chief(times)
         refusal = self.groups_refused(task, frozenset(), None)
         made = self.tried(
             refusal,
-            lambda: self.house.activities.create(
+            lambda: self.container.activities.create(
                 chief,
                 self.upload_id,
                 points=points,
+                posted_bonus=bonus,
                 featured=featured,
                 starts_at=_told(task.starts_at),
                 ends_at=_told(task.ends_at),
@@ -450,10 +588,10 @@ class Play(RuleBasedStateMachine):
         if stale:
             refusal = ProblemCode.CHANGED_MEANWHILE
         elif task.is_over(self.now + TICK):
-            refusal = ProblemCode.ACTIVITY_ENDED
+            refusal = ActivityProblem.ACTIVITY_ENDED
         made = self.tried(
             refusal,
-            lambda: self.house.activities.edit(chief, task.activity_id, version, **asked),
+            lambda: self.container.activities.edit(chief, task.activity_id, version, **asked),
         )
         if made:
             after.version += after != task
@@ -465,8 +603,8 @@ class Play(RuleBasedStateMachine):
         after = replace(task)
         match what:
             case "points" | "stale":
-                after.points = value % 4
-                return after, {"points": after.points}
+                after.points, after.bonus = value % 4, value % 3
+                return after, {"points": after.points, "posted_bonus": after.bonus}
             case "featured":
                 after.featured = value % 3 > 0
                 return after, {"featured": after.featured}
@@ -482,7 +620,7 @@ class Play(RuleBasedStateMachine):
                 return after, {"campaign_id": after.campaign}
 
     def finish(self, which: int, archive: bool) -> None:
-        task, chief, activities = self.task(which), self.chief(which), self.house.activities
+        task, chief, activities = self.task(which), self.chief(which), self.container.activities
         if archive:
             made = self.tried(None, lambda: activities.archive(chief, task.activity_id))
         else:
@@ -494,7 +632,7 @@ class Play(RuleBasedStateMachine):
 
     def dismiss(self, person: Person, task: Task, *, undo: bool) -> None:
         caller, at = self.caller(person), self.now + TICK
-        activities = self.house.activities
+        activities = self.container.activities
         if undo:
             refusal = self.naive.undismiss(person, task, at)
             self.tried(refusal, lambda: activities.undismiss(caller, task.activity_id))
@@ -513,11 +651,12 @@ class Play(RuleBasedStateMachine):
             self.greenroom.connects(caller, plain)
             person.account, person.connected_at = "connected", self.now
         elif how == "disconnect":
-            self.house.performances.disconnect(caller)
+            self.container.connections.disconnect(caller)
             person.account = None
         else:
+            self.tiktok.live.pop(plain, None)
             told = event("authorization.removed", self.clock, open_id=f"open-{plain}", reason=1)
-            self.house.performances.hear(signature(told, self.clock), told)
+            self.container.tiktok_webhooks.handle_webhook(signature(told, self.clock), told)
             person.account = person.account and "gone"
 
     def performs(self, who: int, task: Task, *, comes_back: bool) -> None:
@@ -527,11 +666,11 @@ class Play(RuleBasedStateMachine):
         refusal = self.naive.may_perform(person, task, self.now)
         made, told, begun = None, None, None
         try:
-            made = self.house.performances.perform(caller, task.activity_id, CORRELATION)
+            made = self.container.performances.perform(caller, task.activity_id, CORRELATION)
         except Problem as problem:
             told = problem.code
         except AccountRequired as required:
-            told, begun = ProblemCode.TIKTOK_ACCOUNT_REQUIRED, required.authorization
+            told, begun = TikTokProblem.TIKTOK_ACCOUNT_REQUIRED, required.authorization
         assert told is refusal
         if begun and comes_back:
             self.clock.advance(MINUTE)
@@ -541,13 +680,15 @@ class Play(RuleBasedStateMachine):
             assert (connected.problem and connected.problem.code) is refusal
             made = connected.performance
         if made:
-            assert made.points == task.points
+            assert (made.points, made.posted_bonus) == (task.points, task.bonus)
             self.naive.perform(person, task, made.performance_id, self.now)
 
     def stages(self, send: Send, does: str) -> None:
         self.tiktok.does = does
-        self.house.stager.stage(self.reference(send))
-        self.naive.stage(send, does, self.now)
+        early = self.waits(send)
+        self.container.stager.stage(self.reference(send))
+        if not early:
+            self.naive.stage(send, does, self.now)
         found = self.stored(send)
         assert found == send.state, (found, send)
         if send.person.status == "active":
@@ -555,14 +696,11 @@ class Play(RuleBasedStateMachine):
 
     def post(self, which: int) -> None:
         send = _one_of([each for each in self.naive.sends if each.begun_at], which)
-        owner = f"{self.program_id}/{send.person.member_id}"
-        kept = self.house._performance_store.get(owner, send.performance_id)
-        assert kept is not None
-        told = event("post.publish.complete", self.clock, publish_id=kept.publish_id)
+        told = event("post.publish.complete", self.clock, publish_id=self.kept(send).publish_id)
         for _ in range(2):
-            self.house.performances.hear(signature(told, self.clock), told)
-        if send.state in ("sending", "staged"):
-            self.naive.post(send)
+            self.container.tiktok_webhooks.handle_webhook(signature(told, self.clock), told)
+        if send.state in ("sending", "staged", "unconfirmed"):
+            self.naive.post(send, self.now)
 
     # --- what happens by itself -----------------------------------------------------------------
 
@@ -585,13 +723,13 @@ class Play(RuleBasedStateMachine):
             for each in self.naive.tasks
             if each.state == "published" and each.is_over(self.now)
         ]
-        assert self.house.activity_lifecycle.expire() == len(due)
+        assert self.container.due_activities.end_expired() == len(due)
         for each in due:
             each.state = "ended"
 
     def follow_up(self, does: str) -> None:
         self.greenroom.queued()
-        self.house.follow_up.queue_again()
+        self.container.overdue_performances.queue_overdue()
         for reference, _ in self.greenroom.queued():
             made = reference.performance_id
             self.stages(next(e for e in self.naive.sends if e.performance_id == made), does)
@@ -628,18 +766,18 @@ class Play(RuleBasedStateMachine):
         self.naive.managers_shown = shown
 
     def settings_are(self, changes: ProgramChanges) -> None:
-        self.tried(None, lambda: self.house.programs.change_program(self.chief(), changes))
+        self.tried(None, lambda: self.container.programs.change_program(self.chief(), changes))
 
     def entries_are_counted_once_and_where_they_were_earned(self) -> None:
         for name, right in self.naive.scores().items():
-            kept = dict(self.house._board_store.scores(self.program_id, name))
+            kept = dict(self.container.board_store.scores(self.program_id, name))
             assert _more_than_nothing(kept) == _more_than_nothing(right), name
 
     def is_on_board(self, person: Person, period: Period) -> None:
         caller = self.caller(person)
         expected = self.naive.shown_board(period, self.now)
-        refusal = None if self.naive.ranks else ProblemCode.LEADERBOARD_OFF
-        board = self.tried(refusal, lambda: self.house.points.leaderboard(caller, period))
+        refusal = None if self.naive.ranks else PointProblem.LEADERBOARD_OFF
+        board = self.tried(refusal, lambda: self.container.points.leaderboard(caller, period))
         if board is None:
             return
         assert [(e.rank, e.row.member_id, e.row.points) for e in board.top] == expected
@@ -661,7 +799,7 @@ class Play(RuleBasedStateMachine):
 
     def read_on(self, which: int) -> None:
         reading = _one_of(self.reading, which)
-        page = self.house.activities.feed(
+        page = self.container.activities.feed(
             self.caller(reading.person), reading.limit, reading.cursor
         )
         shown = [each.activity_id for each in page.items]
@@ -701,7 +839,7 @@ class Play(RuleBasedStateMachine):
         expected = self.naive.feed(person, self.now, campaign)
         pages, cursor = [], None
         while True:
-            page = self.house.activities.feed(caller, limit, cursor, campaign)
+            page = self.container.activities.feed(caller, limit, cursor, campaign)
             pages.append([each.activity_id for each in page.items])
             cursor = page.next_cursor
             if cursor is None:
@@ -711,23 +849,27 @@ class Play(RuleBasedStateMachine):
     def has_their_points(self, person: Person) -> None:
         owner = f"{self.program_id}/{person.member_id}"
         lines = self.naive.lines(person)
-        ledger = self.house.points._store.entries(owner)
+        ledger = self.container.point_store.entries(owner)
         assert sorted((each.kind.value, each.points) for each in ledger) == lines
-        whole = sum(points for _, points in lines)
-        assert self.house.points._store.totals(owner) == Totals(whole, whole)
+        right = Totals(self.naive.balance(person), self.naive.earned(person))
+        assert self.container.point_store.totals(owner) == right
 
     def all_is_as_it_should_be(self) -> None:
         self.all_read_to_the_end()
         for person in self.naive.people.values():
             self.has_their_points(person)
             if person.status == "active":
+                self.sees_their_rewards(person)
                 self.sees_their_feed(person, 2)
-                history = self.house.performances.performances(self.caller(person), 100, None)
+                history = self.container.performances.performances(self.caller(person), 100, None)
                 told = [(each.performance_id, each.status.value) for each in history.items]
                 mine = [each for each in self.naive.sends if each.person is person]
                 assert told == [(each.performance_id, each.state) for each in reversed(mine)]
+        for prize in self.naive.prizes:
+            kept = self.container.rewards.reward(self.chief(), prize.reward_id)
+            assert kept.taken == (0 if prize.stock is None else self.naive.taken(prize))
         self.boards_are_made(again=False)
-        assert self.house.rebuilding.findings(self.program_id, lambda *_: None) == []
+        assert self.container.points_rebuilder.findings(self.program_id, lambda *_: None) == []
 
     # --- whom and what --------------------------------------------------------------------------
 
@@ -775,10 +917,18 @@ class Play(RuleBasedStateMachine):
         return Reference(self.program_id, send.person.member_id, send.performance_id, CORRELATION)
 
     def stored(self, send: Send) -> str:
+        return self.kept(send).status.value
+
+    def waits(self, send: Send) -> bool:
+        """Return whether a message comes before its time, and so does nothing."""
+        until = self.kept(send).waits_until
+        return until is not None and self.now + CLOCKS_DIFFER < until
+
+    def kept(self, send: Send) -> Performance:
         owner = f"{self.program_id}/{send.person.member_id}"
-        found = self.house._performance_store.get(owner, send.performance_id)
+        found = self.container.performance_store.get(owner, send.performance_id)
         assert found is not None
-        return found.status.value
+        return found
 
 
 def _one_of[Each](there: list[Each], which: int) -> Each:

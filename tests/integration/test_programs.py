@@ -1,21 +1,26 @@
 """Programs and their people: invited by e-mail, bound to a person once, in one program only."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import timedelta
 
 import pytest
+from click.testing import CliRunner, Result
 from pynamodb.expressions.update import Action
 
-from chalicelib.foundation.identity import Caller, Claims, Role, TikTokState
-from chalicelib.foundation.problems import Problem, ProblemCode
+import commands.__main__ as commands_main
+from chalicelib.foundation.identity import Caller, Claims, Role, TikTokState, normalized_email
+from chalicelib.foundation.problems import Code, Problem, ProblemCode
 from chalicelib.foundation.settings import Settings
-from chalicelib.foundation.table import Conflict, commit
+from chalicelib.foundation.table import Conflict
 from chalicelib.programs.model import MAX_NAME, Member, MemberStatus, Program
 from chalicelib.programs.service import ProgramChanges, ProgramService
 from chalicelib.programs.store import MemberItem, ProgramStore
 from tests.clock import StoppedClock
 from tests.integration.conftest import Calls
+from tests.integration.database import database
+from tests.integration.greenroom import Greenroom
 
 ANA = Claims("subject-ana", "ana@demo.example", 0)
 BEN = Claims("subject-ben", "ben@demo.example", 0)
@@ -31,8 +36,8 @@ class RacedStore(ProgramStore):
         if meanwhile:
             meanwhile()
 
-    def oldest_invitation(self, email: str) -> Member | None:
-        found = super().oldest_invitation(email)
+    def invitations(self, email: str) -> Sequence[Member]:
+        found = super().invitations(email)
         self._race()
         return found
 
@@ -49,7 +54,7 @@ class RacedStore(ProgramStore):
 
 @pytest.fixture
 def store(settings: Settings) -> RacedStore:
-    return RacedStore(settings.programs_table)
+    return RacedStore(database())
 
 
 @pytest.fixture
@@ -69,10 +74,10 @@ def other(programs: ProgramService, demo: Program) -> Program:
 
 def change(caller: Caller, *actions: Action) -> None:
     """Change a member's item beside all services."""
-    MemberItem(caller.program_id, f"member#{caller.member_id}").update(list(actions))
+    database().changed(MemberItem(caller.program_id, f"member#{caller.member_id}"), list(actions))
 
 
-def code_of(refused: pytest.ExceptionInfo[Problem]) -> ProblemCode:
+def code_of(refused: pytest.ExceptionInfo[Problem]) -> Code:
     return refused.value.code
 
 
@@ -89,23 +94,44 @@ def test_a_program_comes_with_its_invited_manager(programs: ProgramService) -> N
 
 
 @pytest.mark.parametrize("name", ["Demo", " demo ", "DEMO"])
-def test_a_program_made_twice_is_one_and_stays_as_it_is(
+def test_the_command_run_twice_creates_one_program_which_stays_as_it_is(
     programs: ProgramService, demo: Program, store: RacedStore, name: str
 ) -> None:
+    programs.change_program(programs.caller(ANA), ProgramChanges(name="Renamed"))
     known = store.member_by_email(demo.program_id, "ana@demo.example")
-    first = known and programs.member(demo.program_id, known.member_id)
-    again, manager, new = programs.create_program(name, "Asia/Tokyo", "ana@demo.example")
-    assert (again, manager, new) == (demo, first, False)
+    again, manager, new = programs.create_program(name, "Asia/Tokyo", "Ana@demo.example")
+    assert (again, manager, new) == (replace(demo, name="Renamed"), known, False)
 
 
-def test_making_a_program_again_invites_another_manager(
+def test_another_manager_of_the_same_name_gets_a_program_of_their_own(
     programs: ProgramService, demo: Program
 ) -> None:
-    _, manager, new = programs.create_program("Demo", "UTC", "ben@demo.example")
-    assert not new
-    assert programs.caller(BEN) == manager.as_caller()
-    assert programs.caller(BEN).program_id == demo.program_id
-    assert programs.caller(BEN).is_manager
+    program, _, new = programs.create_program("Demo", "UTC", "ben@demo.example")
+    assert new
+    assert programs.caller(BEN).program_id == program.program_id != demo.program_id
+    assert program.name == demo.name
+
+
+@pytest.mark.parametrize("email", ["kim@demo.example\u200b", "\u212aim@demo.example"])
+def test_an_address_that_only_looks_like_an_invited_one_takes_no_invitation(
+    programs: ProgramService, demo: Program, email: str
+) -> None:
+    programs.invite(demo, "kim@demo.example", Role.MANAGER)
+    with pytest.raises(ValueError, match=r"cannot be mailed|is not an e-mail"):
+        normalized_email(email)
+    with pytest.raises(Problem) as refused:
+        programs.caller(Claims("subject-x", "", 0))  # as the token of such an address is read
+    assert code_of(refused) is ProblemCode.NOT_A_MEMBER
+
+
+def test_an_invitation_to_a_domain_in_punycode_is_taken_by_its_letters_and_the_other_way_round(
+    programs: ProgramService, demo: Program
+) -> None:
+    programs.invite(demo, "kim@bücher.example", Role.MEMBER)
+    programs.invite(demo, "lee@xn--bcher-kva.example", Role.MEMBER)
+    for number, email in enumerate(("kim@xn--bcher-kva.example", "lee@Bücher.example")):
+        claims = Claims(f"subject-{number}", normalized_email(email), 0)
+        assert programs.caller(claims).program_id == demo.program_id
 
 
 @pytest.mark.parametrize(
@@ -116,7 +142,7 @@ def test_a_program_with_a_wrong_zone_or_address_is_not_made(
 ) -> None:
     with pytest.raises(ValueError, match="is not a"):
         programs.create_program("Demo", time_zone, email)
-    assert store.program_named("Demo") is None
+    assert store.program_created("Demo", email) is None
 
 
 def test_inviting_somebody_again_leaves_them_as_they_are(
@@ -136,7 +162,7 @@ def test_the_first_sign_in_binds_the_invitation_and_later_ones_find_it(
     programs: ProgramService, demo: Program, store: RacedStore
 ) -> None:
     first = programs.caller(ANA)
-    assert store.oldest_invitation("ana@demo.example") is None
+    assert not store.invitations("ana@demo.example")
     assert programs.caller(ANA) == first
     # From now on the person counts, not the address.
     assert programs.caller(Claims(ANA.subject, "new@demo.example", 0)) == first
@@ -203,13 +229,21 @@ def test_of_two_people_racing_for_one_invitation_one_gets_it(
     assert [programs.caller(ANA)] == faster
 
 
-def test_the_oldest_of_several_programs_invitations_is_the_one_that_counts(
+def test_who_is_invited_by_several_programs_is_bound_to_none_and_told_their_names(
     programs: ProgramService, demo: Program, other: Program, clock: StoppedClock
 ) -> None:
-    invited_first = programs.invite(other, BEN.email, Role.MEMBER)[0]
+    programs.invite(other, BEN.email, Role.MEMBER)
     clock.at = clock.at.replace(hour=13)
     programs.invite(demo, BEN.email, Role.MANAGER)
-    assert programs.caller(BEN) == invited_first.as_caller()
+    for _ in range(2):
+        with pytest.raises(Problem) as refused:
+            programs.caller(BEN)
+        assert code_of(refused) is ProblemCode.CHOOSE_PROGRAM
+        told = refused.value.to_dict()["invitations"]
+        assert [(each["program_name"], each["role"], each["left_before"]) for each in told] == [
+            ("Other", "member", False),
+            ("Demo", "manager", False),
+        ]
 
 
 def test_a_second_programs_invitation_changes_nothing_and_tells_the_inviter_nothing(
@@ -281,6 +315,24 @@ def test_a_change_of_nothing_writes_nothing(
     assert again == same
 
 
+def test_a_manager_is_known_by_subject_or_by_an_invitation_and_nothing_is_bound_by_it(
+    programs: ProgramService, demo: Program, calls: Calls
+) -> None:
+    programs.invite(demo, "mia@demo.example", Role.MANAGER)
+    programs.invite(demo, "tom@demo.example", Role.MEMBER)
+    assert programs.is_manager("subject-of-mia", "Mia@demo.example")
+    for email in ("tom@demo.example", "nobody@demo.example", "no address"):
+        assert not programs.is_manager("subject-of-another", email)
+    calls.made.clear()
+    assert not programs.is_manager(BEN.subject, BEN.email)
+    assert len(calls.names) <= 3
+    mia = programs.caller(Claims("subject-of-mia", "mia@demo.example", ANA.expires_at))
+    calls.made.clear()
+    assert mia.is_manager
+    assert programs.is_manager("subject-of-mia", "another@demo.example")
+    assert calls.names == ["GetItem", "GetItem"]
+
+
 def test_a_change_of_ones_name_costs_three_calls(
     programs: ProgramService, demo: Program, calls: Calls
 ) -> None:
@@ -307,7 +359,7 @@ def test_a_program_without_a_name_or_with_one_too_long_is_not_made(
 ) -> None:
     with pytest.raises(ValueError, match="1 to 100 characters"):
         programs.create_program(name, "UTC", "ana@demo.example")
-    assert store.program_named(name) is None
+    assert store.program_created(name, "ana@demo.example") is None
 
 
 def test_a_program_may_have_the_longest_name(programs: ProgramService) -> None:
@@ -329,8 +381,8 @@ def test_the_state_of_a_tiktok_account_travels_with_the_caller(
     caller = programs.caller(ANA)
     assert caller.tiktok is None
     for state in (TikTokState.CONNECTED, TikTokState.RECONNECT_REQUIRED, None):
-        note = programs.note_tiktok(caller.program_id, caller.member_id, state, active=True)
-        commit([note])
+        note = programs.tiktok_state_part(caller.program_id, caller.member_id, state, active=True)
+        database().commit([note])
         assert programs.caller(ANA).tiktok is state
 
 
@@ -341,11 +393,17 @@ def test_the_state_of_a_removed_members_account_is_kept_unless_they_must_be_acti
     change(caller, MemberItem.status.set(MemberStatus.REMOVED.value))
     state = TikTokState.RECONNECT_REQUIRED
     with pytest.raises(Conflict):
-        commit([programs.note_tiktok(caller.program_id, caller.member_id, state, active=True)])
-    commit([programs.note_tiktok(caller.program_id, caller.member_id, state, active=False)])
+        database().commit(
+            [programs.tiktok_state_part(caller.program_id, caller.member_id, state, active=True)]
+        )
+    database().commit(
+        [programs.tiktok_state_part(caller.program_id, caller.member_id, state, active=False)]
+    )
     assert programs.profile(caller).member.tiktok is state
     with pytest.raises(Conflict):
-        commit([programs.note_tiktok(caller.program_id, "mem_unknown", state, active=False)])
+        database().commit(
+            [programs.tiktok_state_part(caller.program_id, "mem_unknown", state, active=False)]
+        )
 
 
 # --- settings ----------------------------------------------------------------------------------
@@ -397,32 +455,24 @@ def test_a_change_of_no_setting_writes_nothing(
     assert calls.names == ["GetItem"]
 
 
-def test_a_programs_name_stays_its_own(
-    programs: ProgramService, demo: Program, other: Program, store: RacedStore
+def test_a_program_may_take_the_name_of_another_and_learns_nothing_of_it(
+    programs: ProgramService, demo: Program, other: Program, calls: Calls
 ) -> None:
     caller = programs.caller(ANA)
-    with pytest.raises(Problem) as taken:
-        programs.change_program(caller, ProgramChanges(name="OTHER", rewards=False))
-    assert code_of(taken) is ProblemCode.NAME_TAKEN
-    assert programs.settings(caller) == demo
-    for name in ("DEMO", "Third", "Demo"):
-        assert programs.change_program(caller, ProgramChanges(name=name)).name == name
-        assert store.program_named(name) == programs.settings(caller)
-    assert store.program_named("Third") is None
-    assert store.program_named("Other") == other
+    calls.made.clear()
+    renamed = programs.change_program(caller, ProgramChanges(name=other.name, rewards=False))
+    assert (renamed.name, renamed.rewards) == (other.name, False)
+    assert calls.names == ["GetItem", "TransactWriteItems"]
+    assert programs.program(other.program_id) == other
 
 
-def test_two_who_rename_at_once_leave_one_name(
-    programs: ProgramService, demo: Program, store: RacedStore
+def test_a_program_that_takes_anothers_name_is_not_the_one_the_owner_creates_by_it(
+    programs: ProgramService, demo: Program
 ) -> None:
-    caller = programs.caller(ANA)
-    store.meanwhile = lambda: programs.change_program(caller, ProgramChanges(name="First"))
-    assert programs.change_program(caller, ProgramChanges(name="Second")).name == "Second"
-    assert [store.program_named(name) is None for name in ("Demo", "First", "Second")] == [
-        True,
-        True,
-        False,
-    ]
+    programs.change_program(programs.caller(ANA), ProgramChanges(name="Acme"))
+    acme, _, new = programs.create_program("Acme", "UTC", "ben@demo.example")
+    assert new
+    assert acme.program_id != demo.program_id
 
 
 def test_a_zone_that_is_none_changes_no_setting(programs: ProgramService, demo: Program) -> None:
@@ -464,3 +514,30 @@ def test_who_has_chosen_a_zone_never_costs_a_second_call(
     calls.made.clear()
     ProgramService(store, clock).caller(ANA)
     assert calls.names == ["Query"]
+
+
+# --- the owner's command -----------------------------------------------------------------------
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(commands_main.main, ["program", *words])
+
+
+def test_the_owner_invites_people_to_a_program_that_exists(
+    stack_here: None, greenroom: Greenroom
+) -> None:
+    program = greenroom.program
+    words = ("--program", program.program_id, "--manager", BEN.email, "--member", "kim@x.example")
+    for told in ("invited", "is in it already"):
+        ran = run("invite", *words)
+        assert ran.exit_code == 0
+        assert json.loads(ran.stdout)["program_id"] == program.program_id
+        assert [each["role"] for each in json.loads(ran.stdout)["people"]] == ["manager", "member"]
+        assert f"{BEN.email} {told}." in ran.stderr
+    assert greenroom.container.programs.caller(BEN).is_manager
+
+
+def test_a_command_for_a_program_that_is_not_there_says_so(stack_here: None) -> None:
+    ran = run("invite", "--program", "prg_x", "--manager", BEN.email)
+    assert ran.exit_code == 1
+    assert "There is no program prg_x" in ran.stderr

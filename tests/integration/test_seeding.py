@@ -9,14 +9,15 @@ from click.testing import CliRunner
 from bench import seeding
 from chalicelib.foundation.identity import Claims, Role
 from chalicelib.points.periods import Period
-from tests.integration.house import Greenroom
+from tests.integration.greenroom import Greenroom
 
 
 def test_a_program_of_any_size_is_put_into_the_tables_and_can_be_used(
     greenroom: Greenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = ("Programs", "Activities", "Marks", "Points", "Boards", "Performances", "Accounts")
-    tables = {f"{name}Table": f"{name}Table" for name in (*names, "Uploads", "Idempotency")}
+    more = ("Uploads", "Idempotency", "Rewards", "Reports", "Audit", "Origins")
+    tables = {f"{name}Table": f"{name}Table" for name in (*names, *more)}
     monkeypatch.setattr(seeding, "_tables_of", lambda stack: tables if stack == "here" else {})
     size = {"members": 30, "activities": 60, "opened": 40, "channels": 21, "campaigns": 22}
     words = [word for name, many in size.items() for word in (f"--{name}", str(many))]
@@ -27,15 +28,15 @@ def test_a_program_of_any_size_is_put_into_the_tables_and_can_be_used(
     told = json.loads(result.stdout.splitlines()[-1])
     program_id = told.pop("program_id")
     assert told == size
-    house, greenroom.clock.at = greenroom.house, datetime.now(UTC)
-    assert house.rebuilding.findings(program_id, lambda _: None) == []
-    zoe = house.programs.caller(Claims("subject-zoe", "zoe@demo.example", 0))
+    container, greenroom.clock.at = greenroom.container, datetime.now(UTC)
+    assert container.points_rebuilder.findings(program_id, lambda _: None) == []
+    zoe = container.programs.caller(Claims("subject-zoe", "zoe@demo.example", 0))
     assert (zoe.program_id, zoe.role) == (program_id, Role.MANAGER)
-    assert house.points.leaderboard(zoe, Period.MONTH).count == size["members"]
-    assert len(house.members.members(zoe, 100, None).items) == size["members"] + 1
-    assert len(house.activities.feed(zoe, 100, None).items) == size["opened"] * 3 // 4
-    assert len(house.channels.channels(zoe, 100, None).items) == size["channels"]
-    assert len(house.campaigns.campaigns(zoe, 100, None).items) == size["campaigns"]
+    assert container.points.leaderboard(zoe, Period.MONTH).count == size["members"]
+    assert len(container.members.members(zoe, 100, None).items) == size["members"] + 1
+    assert len(container.activities.feed(zoe, 100, None).items) == size["opened"] * 3 // 4
+    assert len(container.channels.channels(zoe, 100, None).items) == size["channels"]
+    assert len(container.campaigns.campaigns(zoe, 100, None).items) == size["campaigns"]
 
 
 def test_a_deployment_that_is_not_on_this_machine_is_left_alone(

@@ -25,12 +25,12 @@ import pytest
 from chalicelib.tiktok import client as tiktok
 from chalicelib.tiktok.chunks import MAX_PIECE_BYTES, plan
 from chalicelib.tiktok.client import (
-    Draft,
     Grant,
     ShareState,
     TikTokClient,
     TikTokSettings,
     TimeLimits,
+    UploadSession,
     received_bytes,
 )
 from chalicelib.tiktok.errors import (
@@ -131,16 +131,18 @@ def from_byte(video: bytes) -> Callable[[int], io.BytesIO]:
     return lambda first: io.BytesIO(video[first:])
 
 
-def send(client: TikTokClient, draft: Draft, video: bytes = MP4, first_byte: int = 0) -> None:
+def send(
+    client: TikTokClient, draft: UploadSession, video: bytes = MP4, first_byte: int = 0
+) -> None:
     client.send(draft, "video/mp4", len(video), from_byte(video), first_byte)
 
 
-def share_of(sandbox: Sandbox, draft: Draft) -> dict[str, Any]:
+def share_of(sandbox: Sandbox, draft: UploadSession) -> dict[str, Any]:
     share: dict[str, Any] = sandbox.record()["shares"][draft.publish_id]
     return share
 
 
-def is_there_once(sandbox: Sandbox, draft: Draft, video: bytes = MP4) -> bool:
+def is_there_once(sandbox: Sandbox, draft: UploadSession, video: bytes = MP4) -> bool:
     share = share_of(sandbox, draft)
     expected = (1, hashlib.sha256(video).hexdigest())
     return (share["completed_uploads"], share["sha256"]) == expected
@@ -229,6 +231,32 @@ def test_a_denied_consent_is_understood(sandbox: Sandbox, client: TikTokClient) 
     assert error.cause is Cause.CONSENT_DENIED
 
 
+VERIFIER = "verifier-" + "0123456789abcdef" * 3
+
+
+def test_with_a_verifier_an_app_that_needs_pkce_connects_and_a_stolen_code_does_not(
+    sandbox: Sandbox, client: TikTokClient
+) -> None:
+    url = client.authorize_url("s", VERIFIER)
+    assert VERIFIER not in url
+    with sandbox.requiring_pkce():
+        code = sandbox.consent("ana", url=url)["code"]
+        for verifier in (None, VERIFIER + "x"):
+            with pytest.raises(Refused) as refused:
+                client.exchange_code(code, verifier)
+            assert refused.value.cause is Cause.BAD_REQUEST
+            assert VERIFIER not in f"{refused.value.message} {refused.value!r}"
+        assert client.exchange_code(code, VERIFIER).open_id
+
+
+@pytest.mark.parametrize("verifier", ["", "x" * 42, "x" * 129, "x" * 42 + "+", "x" * 42 + "\n"])
+def test_a_verifier_that_no_document_allows_is_refused_before_anything_is_sent(
+    client: TikTokClient, verifier: str
+) -> None:
+    with pytest.raises(ValueError, match="code verifier"):
+        client.authorize_url("s", verifier)
+
+
 def test_a_switched_off_scope_is_seen_twice(sandbox: Sandbox, client: TikTokClient) -> None:
     grant = connect(sandbox, client, scopes=("user.info.basic",))
     assert grant.missing_scopes == {"video.upload"}
@@ -274,7 +302,7 @@ def test_the_seventh_init_in_a_minute_is_for_later(
         client.begin_upload(grant.access_token, 1000)
     with pytest.raises(TryLater) as refused:
         client.begin_upload(grant.access_token, 1000)
-    assert refused.value.retry_after_seconds == 60
+    assert refused.value.is_rate_limit
     assert refused.value.log_id
 
 
@@ -374,8 +402,8 @@ def test_a_lost_answer_is_unknown_or_harmless(
         (503, "temporarily_unavailable", {"Retry-After": "7"}, 7),
         (502, "brand_new_code", {}, None),
         (429, "rate_limit_exceeded", {"Retry-After": "3"}, 3),
-        (429, "rate_limit_exceeded", {}, 60),
-        (200, "rate_limit_exceeded", {}, 60),
+        (429, "rate_limit_exceeded", {}, None),
+        (200, "rate_limit_exceeded", {}, None),
         (200, "internal_error", {}, None),
     ],
 )
@@ -526,6 +554,23 @@ def stub(canned: bytes, drip_seconds: float | None = None) -> Iterator[Stub]:
 
 OK = {"code": "ok", "message": "", "log_id": "log-1"}
 USER = json.dumps({"data": {"user": {"open_id": "o", "display_name": "Ana"}}, "error": OK}).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("Ana\u202e\x00 Lee\n", "Ana Lee"),
+        ("\u200b\u3164", ""),
+        ("n" * 600, "n" * 512),
+        (7, ""),
+        (None, ""),
+    ],
+)
+def test_the_name_at_tiktok_is_one_clean_line_of_bounded_length(name: object, read: str) -> None:
+    data = {"user": {"open_id": "o", "display_name": name}}
+    canned = answer(json.dumps({"data": data, "error": OK}).encode())
+    with stub(canned) as server, client_of(server.url, QUICK) as client:
+        assert client.person("token").display_name == read
 
 
 def init_answer(publish_id: object, upload_url: object) -> bytes:
@@ -758,7 +803,7 @@ def test_a_created_upload_is_there_whatever_else_the_answer_says(
         (503, {}, TryNow, None),
         (503, {"Retry-After": "4"}, TryLater, 4),
         (429, {"Retry-After": "7"}, TryLater, 7),
-        (429, {}, TryLater, 60),
+        (429, {}, TryLater, None),
         (408, {}, TryNow, None),
     ],
 )
@@ -869,6 +914,8 @@ def test_an_upload_that_is_all_there_is_not_sent_again(
         ("bytes */100", 40, 0),
         ("bytes */100", 0, None),
         ("bytes 0-101/100", 0, None),
+        ("bytes 0-0/100", 0, 0),  # nothing is there; that one byte is would be told otherwise
+        ("bytes 0-0/100", 1, 0),
         ("bytes 0-40/101", 0, None),
         ("bytes 1-40/100", 0, None),
         ("", 0, None),
@@ -890,7 +937,11 @@ def test_the_end_of_a_chunk_tells_the_index_from_the_count() -> None:
 
 @pytest.mark.parametrize(
     ("headers", "received", "tries"),
-    [((), None, 1), (("Content-Range: bytes 0-2/8",), 3, 4)],
+    [
+        ((), None, 1),
+        (("Content-Range: bytes 0-2/8",), 3, 4),
+        (("Content-Range: bytes 0-0/8",), 0, 4),
+    ],
 )
 def test_an_offset_that_is_never_right_is_given_up(
     headers: tuple[str, ...], received: int | None, tries: int
@@ -1040,6 +1091,47 @@ def test_no_byte_goes_to_another_host(url: str, hosts: tuple[str, ...], api_url:
         client.send(url, "video/mp4", 4, open_at)
     assert refused.value.cause is Cause.APP_SETTINGS
     assert refused.value.code == "upload_host_not_allowed"
+
+
+@pytest.mark.parametrize(
+    ("port", "hosts", "gone"),
+    [
+        (2, ("127.0.0.1:1",), True),
+        (2, ("127.0.0.1:1", ".tiktokapis.com"), True),
+        (2, ("127.0.0.1:1", "127.0.0.1:2"), False),
+        (2, ("127.0.0.1:2",), False),
+        (2, ("127.0.0.1",), False),
+        (2, ("127.0.0.1", "127.0.0.1:1"), False),
+        (12, ("127.0.0.1:1",), True),
+    ],
+)
+def test_an_address_at_a_port_that_the_stand_in_left_is_gone_and_nothing_is_sent_there(
+    port: int, hosts: tuple[str, ...], gone: bool
+) -> None:
+    opened: list[int] = []
+
+    def open_at(byte: int) -> io.BytesIO:
+        opened.append(byte)
+        raise PermissionError
+
+    url = f"http://127.0.0.1:{port}/upload/?upload_id=1"
+    with (
+        client_of("http://127.0.0.1:1", upload_hosts=hosts) as client,
+        pytest.raises(UploadGone if gone else PermissionError),
+    ):
+        client.send(url, "video/mp4", 4, open_at)
+    assert opened == ([] if gone else [0])
+
+
+def test_a_new_address_at_another_port_than_allowed_is_refused_for_the_owner(
+    sandbox: Sandbox, grant: Grant
+) -> None:
+    with (
+        client_of(sandbox.url, upload_hosts=("127.0.0.1:1",)) as client,
+        pytest.raises(Refused) as refused,
+    ):
+        client.begin_upload(grant.access_token, 1000)
+    assert refused.value.cause is Cause.APP_SETTINGS
 
 
 def test_a_draft_at_another_host_is_refused_when_it_is_begun(
@@ -1197,11 +1289,11 @@ def test_a_video_goes_about_as_fast_as_a_bare_copy(
         file.seek(first)
         return file
 
-    def copy_barely(draft: Draft) -> None:
+    def copy_barely(draft: UploadSession) -> None:
         with video.open("rb") as file:
             bare_copy(file, LARGEST_BYTES, draft.upload_url, tiktok.BLOCK_BYTES)
 
-    ways: dict[str, Callable[[Draft], object]] = {
+    ways: dict[str, Callable[[UploadSession], object]] = {
         "client": lambda draft: client.send(draft, "video/mp4", LARGEST_BYTES, open_at),
         "bare": copy_barely,
     }

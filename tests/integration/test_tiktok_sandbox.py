@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -38,6 +38,7 @@ from tests.integration.sandbox import (
 CHUNK = 5 * 1024 * 1024
 HOUR = 3600
 DAY = 24 * HOUR
+VERIFIER = "0123456789abcdefghijklmnopqrstuvwxyz-._~ABCDEF"
 MP4 = b"\x00\x00\x00\x18ftypisom" + bytes(range(256)) * 40
 WEBM = b"\x1a\x45\xdf\xa3" + bytes(range(256)) * 40
 INIT = "/v2/post/publish/inbox/video/init/"
@@ -80,6 +81,7 @@ _PLAIN_APP: dict[str, Any] = {
     "empty_inits_count": True,
     "keep_torn_bytes": False,
     "content_range_end": "count",
+    "pkce_required": False,
 }
 
 
@@ -219,6 +221,12 @@ def _put(
     return Broken(rule, status, code, send, "upload")
 
 
+def _challenge(verifier: str) -> dict[str, str | None]:
+    """The parameters of a consent with PKCE, as TikTok's desktop and mobile apps send them."""
+    digest = hashlib.sha256(verifier.encode()).hexdigest()
+    return {"code_challenge": digest, "code_challenge_method": "S256"}
+
+
 def _exchange_twice(sandbox: Sandbox) -> requests.Response:
     code = sandbox.consent("ana")["code"]
     tokens_of(sandbox.exchange(code))
@@ -240,14 +248,23 @@ def _exchange_elsewhere(sandbox: Sandbox) -> requests.Response:
 
 
 def _exchange_with_wrong_verifier(sandbox: Sandbox) -> requests.Response:
-    challenge = hashlib.sha256(b"right").hexdigest()
-    url = sandbox.authorize_url(code_challenge=challenge, code_challenge_method="S256")
+    url = sandbox.authorize_url(**_challenge(VERIFIER))
     return sandbox.ask_token(
         grant_type="authorization_code",
         code=sandbox.consent("ana", url=url)["code"],
         redirect_uri=REDIRECT_URI,
-        code_verifier="wrong",
+        code_verifier=VERIFIER[::-1],
     )
+
+
+def _exchange_without_verifier(sandbox: Sandbox) -> requests.Response:
+    url = sandbox.authorize_url(**_challenge(VERIFIER))
+    return sandbox.exchange(sandbox.consent("ana", url=url)["code"])
+
+
+def _authorize_without_challenge(sandbox: Sandbox) -> requests.Response:
+    sandbox.control("app", {"pkce_required": True})
+    return _get(sandbox.authorize_url())
 
 
 def _as_another_app(sandbox: Sandbox, ask: Callable[[], requests.Response]) -> requests.Response:
@@ -418,8 +435,10 @@ BROKEN = [
         lambda s: _get(f"{s.authorize_url()}&state=again"),
         "authorize",
     ),
+    Broken("pkce_required", 400, "invalid_request", _authorize_without_challenge, "authorize"),
     # the authorize address, refused by going back
-    _sent_back("response_type_code", "invalid_request", response_type="token"),
+    _sent_back("response_type_code", "unsupported_response_type", response_type="token"),
+    _sent_back("response_type_required", "invalid_request", response_type=None),
     _sent_back("scope_required", "invalid_scope", scope=None),
     _sent_back("scope_comma_separated", "invalid_scope", scope="user.info.basic video.upload"),
     _sent_back("scope_known", "invalid_scope", scope="user.info.basic,video.steal"),
@@ -440,7 +459,7 @@ BROKEN = [
     _form("client_key_known", "invalid_client", status=401, client_key="someone-else"),
     _form("client_secret_right", "invalid_client", status=401, client_secret="wrong"),
     _form("grant_type_required", "invalid_request", grant_type=None),
-    _form("grant_type_known", "invalid_request", grant_type="client_credentials"),
+    _form("grant_type_known", "unsupported_grant_type", grant_type="client_credentials"),
     _form("code_required", "invalid_request", grant_type="authorization_code"),
     _form("redirect_uri_required", "invalid_request", grant_type="authorization_code", code="x"),
     _form("refresh_token_required", "invalid_request", refresh_token=None),
@@ -451,7 +470,8 @@ BROKEN = [
     _grant("code_fresh", _exchange_late),
     _grant("redirect_uri_same", _exchange_elsewhere),
     _grant("code_of_this_app", _exchange_as_another_app),
-    _grant("code_verifier_right", _exchange_with_wrong_verifier),
+    Broken("code_verifier_right", 400, "invalid_request", _exchange_with_wrong_verifier, "token"),
+    Broken("code_verifier_required", 400, "invalid_request", _exchange_without_verifier, "token"),
     _grant("refresh_token_once", _refresh_twice),
     _grant("refresh_token_live", _refresh_after_180_days),
     _grant("refresh_token_live", _refresh_after_removal),
@@ -488,18 +508,15 @@ BROKEN = [
     _init_body("json_content_type", {"source_info": FILE_UPLOAD}, content_type="text/json"),
     _init_body("json_content_type", {"source_info": FILE_UPLOAD}, content_type="application/json"),
     _init_body("json_body", []),
-    _init_body("only_source_info", {"source_info": FILE_UPLOAD, "post_info": {"title": "hello"}}),
-    _init_body("only_source_info", {"source_info": FILE_UPLOAD, "privacy_level": "SELF_ONLY"}),
     _init_body("source_info_required", {}),
     _init("source_known", source=None),
     _init("source_known", source="CARRIER_PIGEON"),
-    _init("source_info_fields", caption="hello"),
     _init("whole_numbers", video_size=None),
     _init("whole_numbers", video_size="1000"),
     _init("whole_numbers", video_size=1000.0),
     _init("whole_numbers", video_size=0, chunk_size=0),
     _init("whole_numbers", total_chunk_count=True),
-    _init("pull_fields", source="PULL_FROM_URL", video_url="https://example.com/x.mp4"),
+    _init("pull_url_required", source="PULL_FROM_URL"),
     _pull("pull_https", "http://example.com/x.mp4"),
     _pull(
         "url_ownership", "https://example.com/x.mp4", status=403, code="url_ownership_unverified"
@@ -512,6 +529,11 @@ BROKEN = [
     _plan("chunk_too_large", 2 * 64_000_001, 64_000_001, 2),
     _plan("chunk_count_is_floor", 3 * CHUNK - 1, CHUNK, 3),
     _plan("chunk_count_is_floor", 3 * CHUNK, CHUNK, 2),
+    _plan("one_chunk_is_all", 4_999_999, 4_999_998, 1),
+    _plan("chunk_count_is_floor", 3 * CHUNK, CHUNK, 1),
+    _plan("chunk_count_is_floor", CHUNK, CHUNK + 1, 1),
+    _plan("chunk_too_small", 9_000_000, CHUNK - 1, 1),
+    _plan("large_in_several", 100_000_000, 64_000_000, 1),
     _plan("chunk_count_limit", 1001 * CHUNK, CHUNK, 1001),
     # bytes
     _put("upload_known", 404, code="upload_not_found", wrong_token=True),
@@ -524,7 +546,7 @@ BROKEN = [
     _put("upload_content_range", 400, Content_Range=f"bytes 0-{len(MP4) - 1}/*"),
     _put("upload_content_range", 400, Content_Range=f"bytes 0-{len(MP4)}/{len(MP4)}"),
     _put("upload_length_is_range", 400, Content_Range=f"bytes 0-{len(MP4) - 2}/{len(MP4)}"),
-    _put("upload_total_is_video_size", 416, size=len(MP4) + 1),
+    _put("upload_total_is_video_size", 400, size=len(MP4) + 1),
     _put("upload_only_once", 416, twice=True),
     Broken(
         "upload_content_length",
@@ -605,6 +627,224 @@ def test_a_broken_rule_is_refused_as_documented_and_recorded(
     assert told.items() <= violation.items()
     assert violation["status"] == broken.status
     assert violation["detail"]
+
+
+# --- what TikTok lets pass: recorded, not refused ------------------------------------------
+
+
+@dataclass(frozen=True)
+class Passed:
+    """A raw request as a public client sends it, and the rules that are recorded as broken."""
+
+    rules: tuple[str, ...]
+    send: Callable[[Sandbox], requests.Response]
+
+
+def _bare_authorize(sandbox: Sandbox, **changes: str | None) -> str:
+    return sandbox.authorize_url(**changes).replace("/authorize/?", "/authorize?")
+
+
+def _exchanges(**more: str) -> Callable[[Sandbox], requests.Response]:
+    """A code exchange with further form fields."""
+
+    def send(sandbox: Sandbox) -> requests.Response:
+        code = sandbox.consent("ana")["code"]
+        return sandbox.ask_token(
+            grant_type="authorization_code", code=code, redirect_uri=REDIRECT_URI, **more
+        )
+
+    return send
+
+
+def _begins(body: Mapping[str, Any]) -> Callable[[Sandbox], requests.Response]:
+    """An inbox init with further fields."""
+    return lambda sandbox: sandbox.call(INIT, sandbox.connect("ana"), body)
+
+
+def _revokes_with_client_id(sandbox: Sandbox) -> requests.Response:
+    form = {"client_key": CLIENT_KEY, "client_secret": CLIENT_SECRET, "client_id": CLIENT_KEY}
+    form["token"] = sandbox.connect("ana").access
+    return requests.post(f"{sandbox.url}/v2/oauth/revoke/", data=form, timeout=TIMEOUT)
+
+
+def _asks_status_with_more(sandbox: Sandbox) -> requests.Response:
+    tokens = sandbox.connect("ana")
+    publish_id, _ = sandbox.begin(tokens, 1000)
+    return sandbox.call(STATUS, tokens, {"publish_id": publish_id, "open_id": tokens.open_id})
+
+
+PASSED = {
+    "authorize without its trailing slash": Passed(
+        ("trailing_slash",), lambda s: _get(_bare_authorize(s))
+    ),
+    "authorize with client_id beside client_key": Passed(
+        ("client_key_not_client_id",), lambda s: _get(s.authorize_url(client_id=CLIENT_KEY))
+    ),
+    "authorize with the client secret": Passed(
+        ("trailing_slash", "no_secret_in_address"),
+        lambda s: _get(_bare_authorize(s, client_secret=CLIENT_SECRET)),
+    ),
+    "authorize with parameters of other providers": Passed(
+        (), lambda s: _get(s.authorize_url(prompt="consent", access_type="offline", nonce="n"))
+    ),
+    "exchange with client_id beside client_key": Passed(
+        ("client_key_not_client_id",), _exchanges(client_id=CLIENT_KEY)
+    ),
+    "exchange with an undefined client_id": Passed(
+        ("client_key_not_client_id",), _exchanges(client_id="undefined")
+    ),
+    "exchange with a verifier that has no challenge": Passed(
+        ("verifier_without_challenge",), _exchanges(code_verifier="k3j4h5")
+    ),
+    "exchange with fields of other providers": Passed(
+        ("form_fields_known",), _exchanges(device_id="d")
+    ),
+    "refresh with client_id beside client_key": Passed(
+        ("client_key_not_client_id",),
+        lambda s: s.ask_token(
+            grant_type="refresh_token",
+            refresh_token=s.connect("ana").refresh,
+            client_id=CLIENT_KEY,
+        ),
+    ),
+    "refresh with its scopes": Passed(
+        ("form_fields_known",),
+        lambda s: s.ask_token(
+            grant_type="refresh_token", refresh_token=s.connect("ana").refresh, scope="video.upload"
+        ),
+    ),
+    "revoke with client_id beside client_key": Passed(
+        ("client_key_not_client_id",), _revokes_with_client_id
+    ),
+    "init with a title": Passed(
+        ("only_source_info",),
+        _begins({"source_info": FILE_UPLOAD, "post_info": {"title": "hello"}}),
+    ),
+    "init with empty post_info": Passed(
+        ("only_source_info",), _begins({"post_info": {}, "source_info": FILE_UPLOAD})
+    ),
+    "init with a privacy level": Passed(
+        ("only_source_info",), _begins({"source_info": FILE_UPLOAD, "privacy_level": "SELF_ONLY"})
+    ),
+    "init with a cover": Passed(
+        ("source_info_fields",),
+        _begins({"source_info": {**FILE_UPLOAD, "video_cover_timestamp_ms": 1000}}),
+    ),
+    "status with more than the publish id": Passed(("only_publish_id",), _asks_status_with_more),
+}
+
+
+@pytest.mark.parametrize("name", PASSED)
+def test_what_tiktok_lets_pass_goes_well_and_is_recorded(sandbox: Sandbox, name: str) -> None:
+    passed = PASSED[name]
+    answer = passed.send(sandbox)
+
+    assert answer.status_code == 200, answer.text
+    if answer.headers["Content-Type"] == "application/json":
+        assert answer.json().get("error", {"code": "ok"})["code"] == "ok"
+    recorded = [violation["rule"] for violation in sandbox.record()["violations"]]
+    assert recorded == list(passed.rules)
+
+
+def test_a_pull_with_a_cover_is_judged_by_its_address(sandbox: Sandbox) -> None:
+    source = {
+        "source": "PULL_FROM_URL",
+        "video_url": "https://example.com/x.mp4",
+        "video_cover_timestamp_ms": 1000,
+    }
+    answer = sandbox.call(
+        INIT, sandbox.connect("ana"), {"post_info": {"title": ""}, "source_info": source}
+    )
+
+    assert answer.json()["error"]["code"] == "url_ownership_unverified"
+    rules = [violation["rule"] for violation in sandbox.record()["violations"]]
+    assert rules == ["only_source_info", "pull_fields", "url_ownership"]
+
+
+def test_a_client_id_alone_or_beside_a_wrong_client_key_is_refused(sandbox: Sandbox) -> None:
+    for form in ({"client_id": CLIENT_KEY, "client_key": "x"}, {"client_id": CLIENT_KEY}):
+        answer = requests.post(
+            f"{sandbox.url}/v2/oauth/token/",
+            data={"client_secret": CLIENT_SECRET, "grant_type": "refresh_token", **form},
+            timeout=TIMEOUT,
+        )
+        assert answer.status_code in {400, 401}
+        assert _get(sandbox.authorize_url(**{"client_key": None, **form})).status_code == 400
+
+
+def test_the_whole_way_works_from_an_address_without_its_slash(sandbox: Sandbox) -> None:
+    page = _get(_bare_authorize(sandbox)).text
+    assert "action='/v2/auth/authorize/?" in page
+    back = sandbox.consent("ana", url=_bare_authorize(sandbox))
+    assert tokens_of(sandbox.exchange(back["code"])).access
+
+
+@pytest.mark.parametrize(
+    ("size", "chunk"), [(9_000_000, CHUNK), (9_000_000, 9_000_000), (64_000_000, 32_000_001)]
+)
+def test_one_chunk_is_what_the_floor_of_size_by_chunk_gives(
+    sandbox: Sandbox, size: int, chunk: int
+) -> None:
+    publish_id, _ = sandbox.begin(sandbox.connect("ana"), size, chunk, 1)
+
+    assert publish_id
+    assert sandbox.record()["violations"] == []
+
+
+def test_a_video_announced_in_one_smaller_chunk_is_taken_whole(sandbox: Sandbox) -> None:
+    video = MP4 + bytes(9_000_000 - len(MP4))
+    _, url = sandbox.begin(sandbox.connect("ana"), len(video), CHUNK, 1)
+
+    assert put(url, video[:CHUNK], total=len(video)).status_code == 416
+    assert put(url, video).status_code == 201
+
+
+ALL_SCOPES = ("user.info.basic", "user.info.profile", "user.info.stats", "video.upload")
+FIELDS = {
+    "user.info.basic": "open_id,union_id,avatar_url,avatar_url_100,avatar_large_url,display_name",
+    "user.info.profile": "bio_description,profile_deep_link,is_verified,username",
+    "user.info.stats": "follower_count,following_count,likes_count,video_count",
+}
+
+
+@pytest.mark.parametrize("granted", [ALL_SCOPES, ALL_SCOPES[:2], ALL_SCOPES[1:3], ALL_SCOPES[3:]])
+def test_a_grant_of_fewer_scopes_fills_exactly_the_fields_it_covers(
+    sandbox: Sandbox, granted: tuple[str, ...]
+) -> None:
+    url = sandbox.authorize_url(scope=",".join(ALL_SCOPES))
+    back = sandbox.consent("ana", url=url, scopes=granted)
+    told = sandbox.exchange(back["code"])
+    assert back["scopes"] == told.json()["scope"] == ",".join(granted)
+    bearer = tokens_of(told).bearer
+
+    for scope, fields in FIELDS.items():
+        answer = _get(f"{sandbox.url}/v2/user/info/?fields={fields}", **bearer)
+        if scope in granted:
+            user = answer.json()["data"]["user"]
+            assert set(user) == set(fields.split(","))
+            assert None not in user.values()
+        else:
+            assert answer.json()["error"]["code"] == "scope_not_authorized"
+            assert answer.status_code == 401
+
+
+def test_with_pkce_a_stolen_code_is_worth_nothing_and_the_right_verifier_is_taken(
+    sandbox: Sandbox,
+) -> None:
+    sandbox.control("app", {"pkce_required": True})
+    back = sandbox.consent("ana", url=sandbox.authorize_url(**_challenge(VERIFIER)))
+    form = {
+        "grant_type": "authorization_code",
+        "code": back["code"],
+        "redirect_uri": REDIRECT_URI,
+    }
+
+    assert sandbox.ask_token(**form).json()["error"] == "invalid_request"
+    guessed = sandbox.ask_token(**form, code_verifier="x" * 43)
+    assert guessed.json()["error"] == "invalid_request"
+    short = sandbox.ask_token(**form, code_verifier="x")
+    assert short.json()["error"] == "invalid_request"
+    tokens_of(sandbox.ask_token(**form, code_verifier=VERIFIER))
 
 
 # --- the whole way -------------------------------------------------------------------------
@@ -1146,6 +1386,18 @@ def test_a_share_can_be_made_to_fail_or_hang_or_dawdle(sandbox: Sandbox, hooks: 
     assert statuses() == ["FAILED", "PROCESSING_UPLOAD", "SEND_TO_USER_INBOX"]
 
 
+def test_a_fault_of_one_persons_processing_leaves_others_alone(sandbox: Sandbox) -> None:
+    sandbox.faults({"endpoint": "processing", "kind": "fail", "person": "ben"})
+    shares = {}
+    for person in ("ana", "ben", "ben"):
+        publish_id, url = sandbox.begin(sandbox.connect(person), len(MP4))
+        assert put(url, MP4).status_code == 201
+        shares[publish_id] = person
+    for publish_id, told in zip(shares, ("SEND_TO_USER_INBOX", "FAILED"), strict=False):
+        sandbox.wait_for_status(publish_id, told)
+    sandbox.wait_for_status(list(shares)[2], "SEND_TO_USER_INBOX")
+
+
 def test_webhooks_can_be_dropped_doubled_and_delayed(sandbox: Sandbox, hooks: Hooks) -> None:
     delivered = {"endpoint": "webhook", "event": "post.publish.inbox_delivered"}
     sandbox.faults(
@@ -1173,6 +1425,7 @@ def test_webhooks_can_be_dropped_doubled_and_delayed(sandbox: Sandbox, hooks: Ho
         {"endpoint": "status", "kind": "reset_after_bytes"},
         {"endpoint": "processing", "kind": "fail", "fail_reason": "bad_mood"},
         {"endpoint": "kitchen", "kind": "status"},
+        {"endpoint": "status", "kind": "status", "person": "ana"},
         {"endpoint": "init", "kind": "status", "colour": "red"},
     ],
 )
@@ -1217,6 +1470,36 @@ def test_everything_survives_a_restart(tmp_path: Path) -> None:
         # The code was given before the clock was moved on by half an hour.
         assert sandbox.exchange(code).json()["error"] == "invalid_grant"
         tokens_of(sandbox.refresh(tokens.refresh))
+
+
+def test_addresses_of_the_last_start_are_forgotten_and_webhooks_wait_for_new_ones(
+    tmp_path: Path,
+) -> None:
+    """By the next start, another program may have the port that the app had."""
+    with listening_for_webhooks() as old, listening_for_webhooks() as new:
+        with Sandbox(tmp_path / "state", webhook_url=old.url) as sandbox:
+            old.answers = [500]
+            tokens = sandbox.connect("ana")
+            sandbox.stage(tokens, MP4)
+            wait_until(lambda: old.came)
+        told = len(old.came)
+        with Sandbox(tmp_path / "state", flags=("forget-app-urls",)) as sandbox:
+            assert _get(sandbox.authorize_url()).status_code == 400
+            sandbox.advance(60)
+            requests.post(f"{sandbox.url}/inbox/ana/remove-access", timeout=TIMEOUT)
+            time.sleep(0.3)
+            sandbox.control(
+                "app",
+                {
+                    "webhook_url": new.url,
+                    "redirect_uris": [REDIRECT_URI],
+                    "hold_webhooks": False,
+                },
+            )
+            wait_until(lambda: len(new.came) == 2)
+            assert _get(sandbox.authorize_url()).status_code == 200
+        assert len(old.came) == told
+        assert set(new.events()) == {"post.publish.inbox_delivered", "authorization.removed"}
 
 
 def test_nothing_secret_is_printed_or_shown(sandbox: Sandbox, process: Sandbox) -> None:

@@ -7,35 +7,43 @@ from typing import Any
 import pytest
 from botocore.session import Session
 from pynamodb.attributes import UnicodeAttribute
-from pynamodb.exceptions import DeleteError, TransactGetError, TransactWriteError, UpdateError
+from pynamodb.exceptions import (
+    DeleteError,
+    GetError,
+    PutError,
+    TransactGetError,
+    TransactWriteError,
+    UpdateError,
+)
 from pynamodb.models import Model
 from tenacity import wait_none
 
 from chalicelib.foundation import table
+from chalicelib.foundation.aws import Clients
+from chalicelib.foundation.logging import logger
 from chalicelib.foundation.settings import Settings
 from chalicelib.foundation.table import (
     CONFLICT_ATTEMPTS,
     Check,
     Conflict,
+    Contended,
+    Database,
     Delete,
     Part,
     Put,
     Read,
+    StampedModel,
     Update,
-    bind,
-    changed,
-    commit,
-    read_together,
-    removed,
 )
 from tests.integration.conftest import Calls
+from tests.integration.database import clients, database
 
 AT_ONCE = wait_none()
 
 
-class Note(Model):
+class Note(StampedModel):
     class Meta:
-        table_name = ""
+        table_name = "programs"
 
     program_id = UnicodeAttribute(hash_key=True)
     item = UnicodeAttribute(range_key=True)
@@ -46,7 +54,7 @@ class Remark(Note):
     """Another model of the same table."""
 
     class Meta:
-        table_name = ""
+        table_name = "programs"
 
 
 class CheckBroken(Exception):
@@ -67,13 +75,12 @@ class DeleteBroken(Exception):
 
 @pytest.fixture(autouse=True)
 def _notes(settings: Settings) -> None:
-    bind(Note, settings.programs_table)
     for item in ("checked", "updated", "deleted"):
-        Note("p", item, text="before").save()
+        database().put(Note("p", item, text="before"))
 
 
 def notes() -> dict[str, str]:
-    return {note.item: note.text for note in Note.query("p")}
+    return {note.item: note.text for note in database().query(Note, "p")}
 
 
 BEFORE = {"checked": "before", "updated": "before", "deleted": "before"}
@@ -115,7 +122,7 @@ def attempts(calls: Calls) -> int:
 
 
 def test_all_parts_are_written() -> None:
-    commit([update(), delete(), check(), put()])
+    database().commit([update(), delete(), check(), put()])
     assert notes() == AFTER
 
 
@@ -133,7 +140,7 @@ def test_a_broken_condition_raises_what_its_part_says_in_any_order_and_nothing_i
 ) -> None:
     for order in permutations(broken):
         with pytest.raises(meaning):
-            commit([part() for part in order])
+            database().commit([part() for part in order])
     assert notes() == BEFORE
 
 
@@ -146,15 +153,15 @@ def test_of_several_broken_conditions_the_one_named_first_speaks() -> None:
     }
     for order in permutations(meanings.items(), 2):
         with pytest.raises(order[0][0]):
-            commit([part for _, part in order])
+            database().commit([part for _, part in order])
     assert notes() == BEFORE
 
 
 def write_one(operation: str) -> bool:
     item = Note("p", "checked")
     if operation == "DeleteItem":
-        return removed(item, Note.item.exists())
-    return changed(item, [Note.text.set("changed")], Note.item.exists())
+        return database().removed(item, Note.item.exists())
+    return database().changed(item, [Note.text.set("changed")], Note.item.exists())
 
 
 @pytest.mark.parametrize("operation", ["UpdateItem", "DeleteItem"])
@@ -171,41 +178,150 @@ def test_a_single_write_is_tried_again_while_a_transaction_is_under_way(
 
 
 def test_a_single_write_whose_condition_does_not_hold_is_not_tried_again(calls: Calls) -> None:
-    assert not changed(Note("p", "unknown"), [Note.text.set("x")], Note.item.exists())
-    assert not removed(Note("p", "unknown"), Note.item.exists())
+    assert not database().changed(Note("p", "unknown"), [Note.text.set("x")], Note.item.exists())
+    assert not database().removed(Note("p", "unknown"), Note.item.exists())
     assert calls.names == ["UpdateItem", "DeleteItem"]
 
 
 def test_a_part_that_says_nothing_means_a_conflict() -> None:
     with pytest.raises(Conflict):
-        commit([Put(Note("p", "checked"), Note.item.does_not_exist())])
+        database().commit([Put(Note("p", "checked"), Note.item.does_not_exist())])
 
 
 def test_a_broken_condition_is_not_tried_again(calls: Calls) -> None:
     with pytest.raises(UpdateBroken):
-        commit([update("other")], AT_ONCE)
+        database().commit([update("other"), check()], AT_ONCE)
     assert attempts(calls) == 1
+
+
+ONE: list[tuple[str, Callable[[], Part], Callable[[], Part], type[Exception]]] = [
+    ("PutItem", put, lambda: put("there"), PutBroken),
+    ("UpdateItem", update, lambda: update("other"), UpdateBroken),
+]
+
+
+@pytest.mark.parametrize(("operation", "part", "broken", "meaning"), ONE)
+def test_one_part_is_one_plain_write_under_its_condition(
+    calls: Calls,
+    operation: str,
+    part: Callable[[], Part],
+    broken: Callable[[], Part],
+    meaning: type[Exception],
+) -> None:
+    with pytest.raises(meaning):
+        database().commit([broken()])
+    assert notes() == BEFORE
+    database().commit([part()])
+    assert notes() != BEFORE
+    assert [name for name in calls.names if name != "Query"] == [operation] * 2
+
+
+def test_a_condition_alone_is_checked_by_a_transaction(calls: Calls) -> None:
+    database().commit([check()])
+    assert calls.names == ["TransactWriteItems"]
+
+
+@pytest.mark.parametrize(("operation", "part", "broken", "meaning"), ONE)
+def test_one_part_waits_for_transactions_and_is_contended_when_they_do_not_end(
+    calls: Calls,
+    operation: str,
+    part: Callable[[], Part],
+    broken: Callable[[], Part],
+    meaning: type[Exception],
+) -> None:
+    calls.fail(operation, UNDER_WAY, CONFLICT_ATTEMPTS)
+    with pytest.raises(Contended):
+        database().commit([part()], AT_ONCE)
+    assert notes() == BEFORE
+    calls.fail(operation, UNDER_WAY, CONFLICT_ATTEMPTS - 1)
+    database().commit([part()], AT_ONCE)
+    assert notes() != BEFORE
+
+
+@pytest.mark.parametrize("operation", ["PutItem", "UpdateItem"])
+def test_one_part_that_fails_otherwise_raises_what_pynamodb_does(
+    calls: Calls, operation: str
+) -> None:
+    part = {name: make for name, make, _, _ in ONE}[operation]
+    calls.fail(operation, {"Error": {"Code": "AccessDeniedException", "Message": "No."}})
+    with pytest.raises((PutError, UpdateError), match="AccessDenied"):
+        database().commit([part()], AT_ONCE)
+
+
+class Unstamped(Model):
+    class Meta:
+        table_name = "programs"
+
+    program_id = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    text = UnicodeAttribute(null=True)
+
+
+BROKEN_AFTER_A_LOST_ANSWER = {
+    "Error": {"Code": "ConditionalCheckFailedException", "Message": "The condition broke"},
+    "ResponseMetadata": {"RetryAttempts": 1, "HTTPStatusCode": 400},
+}
+BROKEN_AT_ONCE = BROKEN_AFTER_A_LOST_ANSWER | {"ResponseMetadata": {"RetryAttempts": 0}}
+
+
+@pytest.mark.parametrize("by_it", [True, False])
+@pytest.mark.parametrize("answer", [BROKEN_AFTER_A_LOST_ANSWER, BROKEN_AT_ONCE])
+def test_one_part_whose_first_answer_was_lost_is_known_by_its_write_id_alone(
+    calls: Calls, monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any], by_it: bool
+) -> None:
+    """boto3 sends it again, and DynamoDB then finds the condition broken by the first one.
+
+    Another worker with the same message and the same content is another write.
+    """
+    there = Note("p", "stamped", text="before")
+    parts: list[tuple[str, Part]] = [
+        ("PutItem", Put(Note("p", "new", text="after"), Note.item.does_not_exist())),
+        ("UpdateItem", Update(there, [Note.text.set("after")], Note.text == "before")),
+    ]
+    for operation, part in parts:
+        try:
+            logger.set_correlation_id("request-1")
+            database().put(there)
+            monkeypatch.setattr(table, "token_hex", lambda _: "write-1")
+            database().commit([part])
+            monkeypatch.setattr(table, "token_hex", lambda _: "write-1" if by_it else "write-2")
+            calls.fail(operation, answer)
+            if answer is BROKEN_AFTER_A_LOST_ANSWER and by_it:
+                database().commit([part])
+            else:
+                with pytest.raises(Conflict):
+                    database().commit([part])
+        finally:
+            logger.set_correlation_id(None)
+
+
+@pytest.mark.parametrize("part", [Put(Unstamped("p", "n", text="a")), Delete(Note("p", "s"))])
+def test_what_has_no_write_id_goes_by_a_transaction_which_is_carried_out_once(
+    calls: Calls, part: Part
+) -> None:
+    database().commit([part])
+    assert calls.names[-1] == "TransactWriteItems"
 
 
 @pytest.mark.parametrize("times", [1, CONFLICT_ATTEMPTS - 1])
 def test_a_conflict_is_tried_again_until_it_is_over(calls: Calls, times: int) -> None:
     calls.fail("TransactWriteItems", CONFLICT, times)
-    commit([check(), delete(), put(), update()], AT_ONCE)
+    database().commit([check(), delete(), put(), update()], AT_ONCE)
     assert notes() == AFTER
     assert attempts(calls) == times + 1
 
 
 def test_a_conflict_that_does_not_end_is_given_up_and_nothing_is_written(calls: Calls) -> None:
     calls.fail("TransactWriteItems", CONFLICT, CONFLICT_ATTEMPTS)
-    with pytest.raises(TransactWriteError):
-        commit([check(), put(), update()], AT_ONCE)
+    with pytest.raises(Contended):
+        database().commit([check(), put(), update()], AT_ONCE)
     assert attempts(calls) == CONFLICT_ATTEMPTS
     assert notes() == BEFORE
 
 
 def test_conflicts_are_waited_out_by_default(calls: Calls) -> None:
     calls.fail("TransactWriteItems", CONFLICT, 2)
-    commit([put()])
+    database().commit([put(), check()])
     assert attempts(calls) == 3
 
 
@@ -214,7 +330,7 @@ def test_a_condition_that_broke_beside_a_conflict_decides(calls: Calls) -> None:
         "TransactWriteItems", cancelled("TransactionConflict", "None", "ConditionalCheckFailed")
     )
     with pytest.raises(UpdateBroken):
-        commit([update(), put(), check()], AT_ONCE)
+        database().commit([update(), put(), check()], AT_ONCE)
     assert attempts(calls) == 1
 
 
@@ -228,7 +344,7 @@ def test_a_condition_that_broke_beside_a_conflict_decides(calls: Calls) -> None:
 def test_any_other_failure_passes_through_at_once(calls: Calls, answer: dict[str, Any]) -> None:
     calls.fail("TransactWriteItems", answer)
     with pytest.raises(TransactWriteError):
-        commit([check(), put(), update()], AT_ONCE)
+        database().commit([check(), put(), update()], AT_ONCE)
     assert attempts(calls) == 1
 
 
@@ -241,13 +357,38 @@ def test_transactions_and_all_models_share_one_client(monkeypatch: pytest.Monkey
         return create(*arguments, **options)
 
     monkeypatch.setattr(Session, "create_client", counted)
-    table._connection.cache_clear()
-    bind(Remark, Note.Meta.table_name)
-    assert Note.count("p") == Remark.count("p") == len(BEFORE)
-    commit([check()])
-    read_together([read("checked")])
-    table._connection.cache_clear()
+    clients = Clients()
+    own = Database(clients.dynamodb, lambda name: f"{name.capitalize()}Table", lambda _: ())
+    for model in (Note, Remark):
+        assert len(list(own.query(model, "p"))) == len(BEFORE)
+    own.commit([check()])
+    own.read_together([read("checked")])
     assert len(made) == 1
+
+
+def test_databases_of_one_process_keep_their_tables_and_clients_apart(
+    aws: None, calls: Calls
+) -> None:
+    """Nothing of a database is kept with the models, which all of them share."""
+    other = Database(clients().dynamodb, lambda _: "UploadsTable", lambda _: ())
+    assert (other.table_name(Note), database().table_name(Note)) == (
+        "UploadsTable",
+        "ProgramsTable",
+    )
+    assert notes() == BEFORE
+    assert calls.made[-1][1]["TableName"] == "ProgramsTable"
+
+
+def test_an_item_that_was_read_is_written_back_by_its_own_database() -> None:
+    (read_back,) = database().query(Note, "p", Note.item == "checked")
+    assert database().changed(read_back, [Note.text.set("again")])
+    assert (read_back.text, notes()["checked"]) == ("again", "again")
+
+
+def test_a_model_by_itself_reads_and_writes_nothing(calls: Calls) -> None:
+    """Its table is known to a database alone; by itself it names one that is not there."""
+    with pytest.raises(GetError):
+        Note.get("p", "checked")
 
 
 def read(item: str) -> Read[str]:
@@ -257,7 +398,7 @@ def read(item: str) -> Read[str]:
 def test_what_is_read_together_is_read_by_one_call_and_what_is_not_there_is_none(
     calls: Calls,
 ) -> None:
-    assert read_together([read("checked"), read("absent")]) == ["read before", None]
+    assert database().read_together([read("checked"), read("absent")]) == ["read before", None]
     assert calls.names == ["TransactGetItems"]
 
 
@@ -265,9 +406,9 @@ def test_a_read_that_meets_a_transaction_is_tried_again_and_any_other_failure_is
     calls: Calls,
 ) -> None:
     calls.fail("TransactGetItems", cancelled("TransactionConflict", "None"), 2)
-    assert read_together([read("checked")]) == ["read before"]
+    assert database().read_together([read("checked")]) == ["read before"]
     assert len(calls.names) == 3
     calls.fail("TransactGetItems", {"Error": {"Code": "AccessDeniedException", "Message": "No."}})
     with pytest.raises(TransactGetError):
-        read_together([read("checked")])
+        database().read_together([read("checked")])
     assert len(calls.names) == 4

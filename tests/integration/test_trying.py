@@ -8,19 +8,21 @@ from typing import Any
 import pytest
 
 from chalicelib.activities.model import Activity, ActivityState
+from chalicelib.activities.problems import ActivityProblem
 from chalicelib.activities.service import PostTexts
 from chalicelib.foundation.identity import Caller
-from chalicelib.foundation.problems import Problem, ProblemCode
+from chalicelib.foundation.problems import Code, Problem, ProblemCode
+from chalicelib.performances.connections.service import PENDING_GRACE
 from chalicelib.performances.model import Performance, State
-from chalicelib.performances.service import PENDING_GRACE, AccountRequired
+from chalicelib.performances.service import AccountRequired
 from chalicelib.performances.staging import Stager
 from chalicelib.performances.views import view_of
 from chalicelib.points.model import Totals
-from chalicelib.programs.service import REMEMBERED, ProgramChanges
+from chalicelib.programs.service import CACHED_FOR, ProgramChanges
 from tests.clock import NOON
+from tests.integration.activity_services import HOUR
 from tests.integration.conftest import Calls
-from tests.integration.house import CORRELATION, Greenroom, reference_of
-from tests.integration.stage import HOUR
+from tests.integration.greenroom import CORRELATION, Greenroom, reference_of
 
 CONFLICT = {
     "Error": {"Code": "TransactionCanceledException", "Message": "Transaction cancelled"},
@@ -44,11 +46,11 @@ def refusal(use: Callable[..., object], *arguments: Any) -> Problem:
 
 
 def now(greenroom: Greenroom, activity: Activity) -> Activity:
-    return greenroom.house.activities.activity(greenroom.manager, activity.activity_id)
+    return greenroom.container.activities.activity(greenroom.manager, activity.activity_id)
 
 
 def tries(greenroom: Greenroom, caller: Caller, activity: Activity) -> Performance:
-    return greenroom.house.performances.try_on(caller, activity.activity_id, CORRELATION)
+    return greenroom.container.performances.try_on(caller, activity.activity_id, CORRELATION)
 
 
 # For whom, and with which text
@@ -58,7 +60,7 @@ def test_what_is_not_addressed_to_a_member_is_not_there_to_perform_begun_or_not(
     greenroom: Greenroom, ana: Caller
 ) -> None:
     insider = replace(ana, channels=frozenset({"chn_1"}))
-    perform = greenroom.house.performances.perform
+    perform = greenroom.container.performances.perform
     unknown = refusal(perform, ana, "act_unknown", CORRELATION).to_dict()
     changes: list[dict[str, Any]] = [{}, {"starts_at": NOON + HOUR}, {"ends_at": NOON}]
     for each in changes:
@@ -87,9 +89,9 @@ def test_the_text_one_was_dealt_is_frozen_into_the_performance(
     greenroom: Greenroom, ana: Caller
 ) -> None:
     activity = greenroom.activity(captions=("One", "Two"), hashtags=("#a", "#b"), disclosure="Ad")
-    shown = greenroom.house.activities.offered(ana, activity.activity_id).text
+    shown = greenroom.container.activities.offered(ana, activity.activity_id).text
     performance = greenroom.perform(ana, activity)
-    edit = greenroom.house.activities.edit
+    edit = greenroom.container.activities.edit
     edit(ana, activity.activity_id, 1, captions=["Three"], hashtags=[], disclosure="", points=99)
     kept = greenroom.stored(performance)
     assert kept.text == performance.text == shown
@@ -127,10 +129,10 @@ def test_a_new_line_of_the_programs_is_dealt_within_a_minute(
     activity, elsewhere = greenroom.activity(), greenroom.again().activities
     assert elsewhere.text_for(ana, activity).disclosure is None
     changed = ProgramChanges(disclosure="#ad")
-    greenroom.house.programs.change_program(greenroom.manager, changed)
-    assert greenroom.house.activities.text_for(ana, activity).disclosure == "#ad"
+    greenroom.container.programs.change_program(greenroom.manager, changed)
+    assert greenroom.container.activities.text_for(ana, activity).disclosure == "#ad"
     assert elsewhere.text_for(ana, activity).disclosure is None
-    greenroom.clock.advance(REMEMBERED)
+    greenroom.clock.advance(CACHED_FOR)
     assert elsewhere.text_for(ana, activity).disclosure == "#ad"
 
 
@@ -157,7 +159,7 @@ def test_whoever_collides_with_the_first_looks_again_and_is_not_in_anybodys_way_
     greenroom: Greenroom, ana: Caller, calls: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     activity = greenroom.activity()
-    performances = greenroom.house.performances
+    performances = greenroom.container.performances
     waits: list[float] = []
 
     def other_is_first(seconds: float) -> None:
@@ -179,7 +181,7 @@ def test_a_video_changed_between_looking_and_performing_is_the_one_that_is_sent(
 ) -> None:
     activity = greenroom.activity()
     other = greenroom.activity(b"another video")
-    lifecycle = greenroom.house.activity_lifecycle
+    lifecycle = greenroom.container.activity_lifecycle
     read = lifecycle.activity
     changed = replace(activity, video=other.video, video_key=other.video_key, version=2)
 
@@ -200,16 +202,16 @@ def test_an_activity_ended_between_looking_and_the_first_performance_has_ended(
     greenroom: Greenroom, ana: Caller, monkeypatch: pytest.MonkeyPatch, dynamodb: Any
 ) -> None:
     activity = greenroom.activity()
-    lifecycle = greenroom.house.activity_lifecycle
+    lifecycle = greenroom.container.activity_lifecycle
     read = lifecycle.activity
 
     def raced(*asked: Any) -> Activity | None:
         found = read(*asked)
-        greenroom.house.activities.end(ana, activity.activity_id)
+        greenroom.container.activities.end(ana, activity.activity_id)
         return found
 
     monkeypatch.setattr(lifecycle, "activity", raced)
-    assert refusal(greenroom.perform, ana, activity).code is ProblemCode.ACTIVITY_ENDED
+    assert refusal(greenroom.perform, ana, activity).code is ActivityProblem.ACTIVITY_ENDED
     for table in NONE_LEFT:
         assert dynamodb.scan(TableName=table)["Items"] == []
 
@@ -222,7 +224,7 @@ def test_what_never_stands_still_is_given_up_and_nothing_is_made(
     calls: Calls,
 ) -> None:
     activity = greenroom.activity()
-    monkeypatch.setattr(greenroom.house.performances, "_sleep", lambda _: None)
+    monkeypatch.setattr(greenroom.container.performances, "_sleep", lambda _: None)
     calls.fail("TransactWriteItems", CONFLICT, times=20)
     assert refusal(greenroom.perform, ana, activity).code is ProblemCode.CHANGED_MEANWHILE
     for table in NONE_LEFT:
@@ -267,16 +269,16 @@ def test_a_manager_who_tried_an_activity_still_performs_it(
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"state": ActivityState.ENDED}, ProblemCode.ACTIVITY_ENDED),
-        ({"state": ActivityState.ARCHIVED}, ProblemCode.ACTIVITY_ENDED),
-        ({"ends_at": NOON}, ProblemCode.ACTIVITY_ENDED),
-        ({"state": ActivityState.REJECTED, "video": None}, ProblemCode.ACTIVITY_REJECTED),
-        ({"state": ActivityState.PROCESSING, "video": None}, ProblemCode.ACTIVITY_PROCESSING),
+        ({"state": ActivityState.ENDED}, ActivityProblem.ACTIVITY_ENDED),
+        ({"state": ActivityState.ARCHIVED}, ActivityProblem.ACTIVITY_ENDED),
+        ({"ends_at": NOON}, ActivityProblem.ACTIVITY_ENDED),
+        ({"state": ActivityState.REJECTED, "video": None}, ActivityProblem.ACTIVITY_REJECTED),
+        ({"state": ActivityState.PROCESSING, "video": None}, ActivityProblem.ACTIVITY_PROCESSING),
         ({"program_id": "prg_other"}, ProblemCode.NOT_FOUND),
     ],
 )
 def test_what_cannot_be_tried_is_refused_and_nothing_is_made(
-    greenroom: Greenroom, ana: Caller, changes: dict[str, Any], code: ProblemCode
+    greenroom: Greenroom, ana: Caller, changes: dict[str, Any], code: Code
 ) -> None:
     activity = greenroom.activity(**changes)
     assert refusal(tries, greenroom, ana, activity).code is code
@@ -297,7 +299,7 @@ def test_without_an_account_a_trial_leads_to_consent_and_nothing_is_sent_by_itse
 
 def test_a_repeated_request_finds_the_trial_it_made(greenroom: Greenroom, ana: Caller) -> None:
     activity = greenroom.activity(ends_at=greenroom.clock.now() + timedelta(minutes=1))
-    try_on = greenroom.house.performances.try_on
+    try_on = greenroom.container.performances.try_on
     first = try_on(ana, activity.activity_id, CORRELATION, "made1")
     assert try_on(ana, activity.activity_id, CORRELATION, "made1") == first
     greenroom.clock.advance(timedelta(minutes=1))
@@ -310,8 +312,9 @@ def test_a_trial_that_fails_for_good_takes_back_nothing(
 ) -> None:
     activity = greenroom.activity()
     performance, trial = greenroom.perform(ana, activity), tries(greenroom, ana, activity)
-    stager: Stager = greenroom.house.stager
-    greenroom.house.tiktok.access_removed("open-ana", NOON)
+    stager: Stager = greenroom.container.stager
+    greenroom.clock.advance(HOUR)
+    greenroom.container.tiktok.record_access_removed("open-ana", greenroom.clock.now())
     stager.stage(reference_of(trial))
     failed = greenroom.stored(trial)
     if failed.state is State.QUEUED:  # it waits for the account first, then its time is up
@@ -332,19 +335,19 @@ def test_a_send_that_waited_is_not_forgotten_because_an_activity_keeps_changing(
     ben, activity = greenroom.member("ben"), greenroom.activity()
     with pytest.raises(AccountRequired) as required:
         greenroom.perform(ben, activity)
-    performances = greenroom.house.performances
-    monkeypatch.setattr(performances, "_sleep", lambda _: None)
-    perform = performances._perform
+    performances = greenroom.container.performances
+    greenroom.container.sleep = lambda _: None
+    perform = performances.perform_connected
 
     def contended(*arguments: Any) -> Performance:
         calls.fail("TransactWriteItems", CONFLICT, times=8)
         return perform(*arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(performances, "_perform", contended)
+        patched.setattr(performances, "perform_connected", contended)
         came = refusal(greenroom.comes_back, required.value.authorization, "ben")
     assert came.code is ProblemCode.CHANGED_MEANWHILE
     assert greenroom.history(ben) == []
     greenroom.clock.advance(PENDING_GRACE + PENDING_GRACE)
-    assert performances.send_pending() == 1
+    assert greenroom.container.connections.send_pending() == 1
     assert [each.activity_id for each in greenroom.history(ben)] == [activity.activity_id]

@@ -4,13 +4,13 @@ from http.cookies import SimpleCookie
 
 import pytest
 
+from chalicelib.tiktok.consents.service import ConsentRequest
+from chalicelib.tiktok.consents.views import COOKIE, consent_cookie
 from chalicelib.tiktok.model import STATE_LIFETIME
-from chalicelib.tiktok.service import Authorization
-from chalicelib.tiktok.views import COOKIE, consent_cookie
 
 
 def cookie_for(callback_url: str) -> str:
-    begun = Authorization("https://tiktok.example/authorize", "a-nonce", callback_url)
+    begun = ConsentRequest("https://tiktok.example/authorize", "a-nonce", callback_url)
     headers = consent_cookie(begun)
     assert list(headers) == ["Set-Cookie"]
     return headers["Set-Cookie"]
@@ -48,4 +48,4 @@ def test_only_on_loopback_without_https_the_cookie_goes_in_the_clear(
 
 
 def test_what_begins_a_consent_does_not_show_its_nonce() -> None:
-    assert "a-nonce" not in repr(Authorization("https://tiktok.example/?state=s", "a-nonce", ""))
+    assert "a-nonce" not in repr(ConsentRequest("https://tiktok.example/?state=s", "a-nonce", ""))

@@ -8,18 +8,12 @@ from pynamodb.models import Model
 
 from bench.seeding import activity_item, members
 from chalicelib.activities.store import ActivityItem, MarkItem, OpenItem
-from chalicelib.foundation.table import LeanModel, bind
+from chalicelib.foundation.table import LeanModel
 from chalicelib.points.board_store import ScoreItem
 from chalicelib.programs.store import MemberItem
 
 LEAN: list[type[LeanModel]] = [ActivityItem, MarkItem, OpenItem, MemberItem, ScoreItem]
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def tables() -> None:
-    for model in LEAN:
-        bind(model, "lean")
 
 
 def kept() -> dict[str, Any]:

@@ -1,6 +1,9 @@
 """A performance's states: what people see of them, and when each is looked at again."""
 
-from datetime import timedelta
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,18 +16,31 @@ from chalicelib.performances.model import (
     HELD_LOOK,
     HELD_LOOK_MOST,
     LEASE,
+    NEXT,
     POSTED_LIMIT,
     QUEUED_GRACE,
+    RESUME_MARGIN,
     STATUS,
+    UPLOAD_LIFETIME,
     Performance,
     Reference,
     State,
     Status,
+    Waiting,
+    attempted,
+    begun_anew,
+    delivered,
+    failed,
+    held,
+    initiated,
     next_look,
     posted,
     staged,
+    unconfirmed,
+    uploading,
 )
 from chalicelib.performances.queue import from_message, to_message
+from chalicelib.tiktok.model import InboxPlace
 from tests.clock import NOON
 
 HOUR = timedelta(hours=1)
@@ -53,14 +69,15 @@ def performance(state: State, **times: object) -> Performance:
     [
         (State.QUEUED, "queued"),
         (State.INITIATED, "sending"),
-        (State.UNCONFIRMED, "sending"),
+        (State.UPLOADING, "sending"),
         (State.DELIVERED, "sending"),
+        (State.UNCONFIRMED, "unconfirmed"),
         (State.STAGED, "staged"),
         (State.POSTED, "posted"),
         (State.FAILED, "failed"),
     ],
 )
-def test_people_see_five_states_of_the_seven(state: State, status: str) -> None:
+def test_people_see_six_states_of_the_eight(state: State, status: str) -> None:
     assert performance(state).status == status
 
 
@@ -71,6 +88,111 @@ def test_every_state_has_a_status_and_every_status_tells_what_to_do() -> None:
     assert "inbox" in performance(State.STAGED).next_step
     # It may have failed because its activity ended while it waited for its account.
     assert "as long as it is open" in performance(State.FAILED).next_step
+
+
+def test_the_diagram_in_the_docs_is_the_table_in_the_model() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "staging.md").read_text()
+    drawn = set(re.findall(r"^ +(\w+) --> (\w+)", text, flags=re.MULTILINE))
+    assert drawn == {(before, after) for before, following in NEXT.items() for after in following}
+
+
+@pytest.mark.parametrize("state", State)
+def test_no_state_follows_another_but_by_the_table(state: State) -> None:
+    move: dict[State, Callable[[Performance], Performance]] = {
+        State.QUEUED: lambda it: begun_anew(it, NOON),
+        State.INITIATED: lambda it: initiated(it, "p_1", b"", NOON),
+        State.UPLOADING: lambda it: uploading(it, NOON),
+        State.DELIVERED: lambda it: delivered(it, NOON),
+        State.UNCONFIRMED: lambda it: unconfirmed(it, NOON),
+        State.STAGED: lambda it: staged(it, NOON),
+        State.POSTED: lambda it: posted(it, NOON),
+        State.FAILED: lambda it: failed(it, "why", "Because.", NOON),
+    }
+    for after in State:
+        if after is state or after in NEXT[state]:
+            assert move[after](performance(state)).state is after
+        else:
+            with pytest.raises(ValueError, match=f"{after} does not follow {state}"):
+                move[after](performance(state))
+
+
+def test_a_change_of_state_ends_the_wait_and_forgets_an_address_that_takes_no_more_bytes() -> None:
+    before = performance(
+        State.UPLOADING, upload_address=b"sealed", waits_for=Waiting.NEW_DRAFT, waits_until=NOON
+    )
+    after = delivered(before, NOON)
+    assert (after.waits_for, after.waits_until, after.upload_address) == (None, None, None)
+    assert uploading(before, NOON).upload_address == b"sealed"
+    assert after.look_at == next_look(after, NOON)
+
+
+@pytest.mark.parametrize("state", sorted(set(State)))
+def test_what_is_waited_for_is_told_until_it_is_in_the_inbox(state: State) -> None:
+    waiting = performance(state).waiting
+    assert (waiting is not None) is (state in BEFORE_STAGED)
+    assert waiting is None or waiting.words.endswith(".")
+    shown = performance(state, look_at=NOON, waits_until=NOON + HOUR).next_look_at
+    assert shown == (NOON + HOUR if state in BEFORE_STAGED else None)
+    assert performance(state, look_at=NOON).next_look_at == (NOON if waiting else None)
+
+
+def test_what_has_to_be_done_is_told_by_state_and_by_what_is_waited_for() -> None:
+    def told(state: State, **more: object) -> str:
+        return performance(state, **more).next_step
+
+    waits = {"waits_for": Waiting.ACCOUNT}
+    assert told(State.QUEUED, **waits).startswith("Add your TikTok account again: TikTok no longer")
+    for state in (State.UPLOADING, State.DELIVERED, State.UNCONFIRMED):
+        assert "ask whether your video arrived" in told(state, **waits)
+    assert told(State.QUEUED).startswith("Nothing to do")
+    assert told(State.UNCONFIRMED).startswith("Probably in your inbox")
+    assert told(State.FAILED, trial=True).endswith("try the activity again.")
+    assert "back in your feed" in told(State.FAILED)
+    assert told(State.STAGED, trial=True) == told(State.STAGED)
+
+
+@pytest.mark.parametrize(
+    ("begun", "address", "resumes"),
+    [
+        (NOON, b"sealed", True),
+        (NOON, None, False),
+        (None, b"sealed", False),
+        (NOON - UPLOAD_LIFETIME + RESUME_MARGIN + timedelta(seconds=1), b"sealed", True),
+        (NOON - UPLOAD_LIFETIME + RESUME_MARGIN, b"sealed", False),
+    ],
+)
+def test_a_draft_is_taken_up_while_its_address_lives_long_enough(
+    begun: datetime | None, address: bytes | None, resumes: bool
+) -> None:
+    draft = performance(State.UPLOADING, initiated_at=begun, upload_address=address)
+    assert draft.can_resume_at(NOON) is resumes
+
+
+def test_what_is_held_waits_for_its_account_since_it_first_did() -> None:
+    first = held(performance(State.INITIATED, upload_address=b"sealed"), NOON)
+    assert (first.state, first.held_at, first.upload_address) == (State.QUEUED, NOON, None)
+    assert first.waits_for is Waiting.ACCOUNT
+    assert first.waits_until == first.look_at == NOON + HELD_LOOK
+    assert held(first, NOON + HOUR).held_at == NOON
+
+
+def test_an_attempt_is_counted_on_its_account_and_ends_holding() -> None:
+    first = attempted(performance(State.QUEUED), "open-ana", NOON)
+    assert (first.attempts, first.open_id, first.resumed_at) == (1, "open-ana", None)
+    again = attempted(held(first, NOON), "open-bob", NOON + HOUR)
+    assert (again.attempts, again.open_id, again.held_at) == (2, "open-bob", None)
+    assert again.resumed_at == again.trying_since == NOON + HOUR
+    assert attempted(again, "open-bob", NOON + 2 * HOUR).resumed_at == NOON + HOUR
+    assert again.place == InboxPlace("prf_1", NOON + HOUR)
+    assert again.places == {InboxPlace("prf_1", NOON), InboxPlace("prf_1", NOON + HOUR)}
+    assert first.places == {InboxPlace("prf_1", NOON)}
+
+
+@pytest.mark.parametrize("state", [State.STAGED, State.UNCONFIRMED])
+def test_what_rests_waits_for_its_next_look(state: State) -> None:
+    move = staged if state is State.STAGED else unconfirmed
+    rests = move(performance(State.DELIVERED), NOON)
+    assert rests.waits_until == rests.look_at == NOON + timedelta(minutes=1)
 
 
 def test_states_are_before_the_inbox_in_it_or_finished() -> None:
@@ -84,7 +206,7 @@ def test_states_are_before_the_inbox_in_it_or_finished() -> None:
     [
         (State.QUEUED, QUEUED_GRACE),
         (State.INITIATED, LEASE),
-        (State.UNCONFIRMED, LEASE),
+        (State.UPLOADING, LEASE),
         (State.DELIVERED, timedelta(seconds=30)),
         (State.POSTED, None),
         (State.FAILED, None),
@@ -92,7 +214,7 @@ def test_states_are_before_the_inbox_in_it_or_finished() -> None:
 )
 def test_what_is_not_at_its_end_is_looked_at_again(state: State, after: timedelta | None) -> None:
     expected = NOON + after if after else None
-    assert next_look(performance(state, staged_at=NOON), NOON) == expected
+    assert next_look(performance(state, staged_at=NOON, unconfirmed_at=NOON), NOON) == expected
 
 
 @pytest.mark.parametrize(
@@ -112,6 +234,7 @@ def test_what_is_staged_is_looked_at_ever_more_seldom_and_then_never(
     now = NOON + waited
     expected = now + after if after else None
     assert next_look(performance(State.STAGED, staged_at=NOON), now) == expected
+    assert next_look(performance(State.UNCONFIRMED, unconfirmed_at=NOON), now) == expected
 
 
 @pytest.mark.parametrize(
@@ -138,7 +261,7 @@ def test_the_next_look_is_never_in_the_past(state: State, waited: timedelta) -> 
 
 
 def test_what_is_in_the_inbox_arrived_when_that_was_seen_or_before() -> None:
-    seen = staged(performance(State.UNCONFIRMED), NOON)
+    seen = staged(performance(State.UPLOADING), NOON)
     assert (seen.state, seen.delivered_at, seen.staged_at) == (State.STAGED, NOON, NOON)
     later = staged(performance(State.DELIVERED, delivered_at=NOON), NOON + HOUR)
     assert (later.delivered_at, later.staged_at) == (NOON, NOON + HOUR)
@@ -155,19 +278,6 @@ def test_what_is_posted_was_staged_when_that_was_seen_or_before() -> None:
 @given(st.builds(Reference, *[st.text(max_size=64)] * 4))
 def test_a_message_names_what_it_named(reference: Reference) -> None:
     assert from_message(to_message(reference)) == reference
-
-
-def test_a_change_of_the_table_names_the_same_as_a_message() -> None:
-    image = {
-        "owner": "prg_1/mem_1",
-        "program_id": "prg_1",
-        "member_id": "mem_1",
-        "performance_id": "prf_1",
-        "correlation_id": "correlation-1",
-        "state": "queued",
-        "points": 5,
-    }
-    assert from_message(image) == Reference("prg_1", "mem_1", "prf_1", "correlation-1")
 
 
 def test_a_message_that_names_no_performance_is_an_error() -> None:

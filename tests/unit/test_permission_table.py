@@ -2,9 +2,9 @@
 
 import pytest
 
-from chalicelib.foundation.http import Who
+from chalicelib.foundation.http import RequiredRole
 from tests.e2e.contract import Contract, Operation
-from tests.e2e.permissions import PERMISSIONS
+from tests.e2e.permissions import MANAGER, MEMBER, PERMISSIONS
 
 OPERATIONS = Contract().operations
 each_operation = pytest.mark.parametrize(
@@ -12,10 +12,12 @@ each_operation = pytest.mark.parametrize(
 )
 
 
-def documented(operation: Operation) -> Who:
+def documented(operation: Operation) -> RequiredRole:
     if operation.public:
-        return Who.ANYONE
-    return Who.MANAGER if operation.manager_only else Who.MEMBER
+        return RequiredRole.ANYONE
+    if not operation.of_members:
+        return RequiredRole.SIGNED_IN
+    return RequiredRole.MANAGER if operation.manager_only else RequiredRole.MEMBER
 
 
 def test_every_route_has_an_entry_and_every_entry_a_route() -> None:
@@ -35,8 +37,15 @@ def test_the_table_says_what_the_document_says(operation: Operation) -> None:
 
 
 @each_operation
+def test_who_belongs_to_no_program_is_told_so_or_asked_to_choose(operation: Operation) -> None:
+    of_members = PERMISSIONS[operation.operation_id].who in (MEMBER, MANAGER)
+    told = {(403, "not_a_member"), (403, "choose_program")}
+    assert told & operation.codes == (told if of_members else set())
+
+
+@each_operation
 def test_what_names_a_thing_of_a_program_may_answer_that_there_is_none(
     operation: Operation,
 ) -> None:
     if PERMISSIONS[operation.operation_id].names_a_thing(operation):
-        assert {(403, "not_a_member"), (404, "not_found")} <= operation.codes
+        assert (404, "not_found") in operation.codes

@@ -1,24 +1,37 @@
 """Points: what a ledger adds up to, and the names that let an entry be made once."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.points.model import Entry, EntryKind, Totals, award_id, reversal_id, totals_of
+from chalicelib.points.model import (
+    MAX_ABOUT,
+    Entry,
+    EntryKind,
+    Source,
+    SourceKind,
+    Totals,
+    award_id,
+    entry_id_of,
+    in_words,
+    shortened,
+    totals_of,
+)
 from tests.clock import NOON
 
 
 def award(number: int, points: int) -> Entry:
     performance_id = f"prf_{number}"
-    return Entry(award_id(performance_id), EntryKind.AWARD, points, "act_1", performance_id, NOON)
+    source = Source(SourceKind.PERFORMANCE, performance_id)
+    return Entry(award_id(performance_id), EntryKind.AWARD, points, source, NOON)
 
 
 def reversal_of(entry: Entry) -> Entry:
     return Entry(
-        reversal_id(entry.performance_id),
+        entry_id_of(entry.source.source_id, EntryKind.REVERSAL),
         EntryKind.REVERSAL,
         -entry.points,
-        entry.activity_id,
-        entry.performance_id,
+        entry.source,
         NOON,
     )
 
@@ -54,7 +67,31 @@ def test_what_was_awarded_and_taken_back_is_worth_nothing(points: int) -> None:
     assert totals_of([entry, reversal_of(entry)]) == Totals()
 
 
-def test_each_performance_has_one_name_for_its_award_and_one_for_its_reversal() -> None:
-    names = {name(of) for name in (award_id, reversal_id) for of in ("prf_1", "prf_2")}
-    assert len(names) == 4
+def test_each_performance_has_one_name_for_each_kind_of_entry() -> None:
+    names = {entry_id_of(of, kind) for kind in EntryKind for of in ("prf_1", "prf_2")}
+    assert len(names) == 2 * len(EntryKind)
     assert all(name.startswith(("prf_1#", "prf_2#")) for name in names)
+
+
+@given(st.sampled_from(EntryKind), st.integers(-1_000_000, 1_000_000))
+def test_spending_and_its_refund_change_the_balance_and_nothing_that_was_earned(
+    kind: EntryKind, points: int
+) -> None:
+    entry = Entry("entry_1", kind, points, Source(SourceKind.REDEMPTION, "rdm_1"), NOON)
+    spends = kind in (EntryKind.SPENDING, EntryKind.REFUND)
+    assert totals_of([entry]) == Totals(points, 0 if spends else points)
+
+
+@given(st.text(max_size=2 * MAX_ABOUT))
+def test_an_entry_keeps_the_beginning_of_what_it_is_about(text: str) -> None:
+    kept = shortened(text)
+    assert len(kept) <= MAX_ABOUT
+    assert kept == text or text.startswith(kept.removesuffix("…"))
+
+
+@pytest.mark.parametrize(
+    ("points", "words"),
+    [(1, "1 point"), (0, "0 points"), (-1, "-1 points"), (1_000_000, "1,000,000 points")],
+)
+def test_points_in_words_are_one_or_several(points: int, words: str) -> None:
+    assert in_words(points) == words

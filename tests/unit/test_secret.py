@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.foundation.secret import REMEMBERED, Remembered
+from chalicelib.foundation.secret import CACHED_FOR, CachedSecret
 from tests.clock import StoppedClock
 
 SECOND = timedelta(seconds=1)
@@ -25,20 +25,20 @@ class Store:
 
 def test_a_secret_is_fetched_when_it_is_needed_and_then_remembered_for_minutes() -> None:
     store, clock = Store(), StoppedClock()
-    secret = Remembered(store.fetch, "client_secret", clock)
+    secret = CachedSecret(store.fetch, "client_secret", clock)
     assert store.asked == 0
     assert secret.value() == secret.value() == "first"
-    clock.advance(REMEMBERED - SECOND)
+    clock.advance(CACHED_FOR - SECOND)
     assert secret.value() == "first"
     assert store.asked == 1
 
 
 def test_a_rotated_secret_is_in_use_once_the_time_is_over() -> None:
     store, clock = Store(), StoppedClock()
-    secret = Remembered(store.fetch, "client_secret", clock)
+    secret = CachedSecret(store.fetch, "client_secret", clock)
     secret.value()
     store.value = {"client_secret": "second"}
-    clock.advance(REMEMBERED)
+    clock.advance(CACHED_FOR)
     assert secret.value() == "second"
     assert store.asked == 2
 
@@ -46,7 +46,7 @@ def test_a_rotated_secret_is_in_use_once_the_time_is_over() -> None:
 def test_a_secret_without_the_member_is_an_error_and_asked_for_again() -> None:
     store = Store()
     store.value = {"other": "x"}
-    secret = Remembered(store.fetch, "client_secret", StoppedClock())
+    secret = CachedSecret(store.fetch, "client_secret", StoppedClock())
     with pytest.raises(KeyError):
         secret.value()
     store.value = {"client_secret": "mended"}

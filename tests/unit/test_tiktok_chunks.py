@@ -32,6 +32,13 @@ def sizes_of_chunks(chunks: ChunkPlan) -> list[int]:
     return [last - first + 1 for first, last in chunks.ranges()]
 
 
+def test_the_limits_are_those_that_tiktok_documents() -> None:
+    assert (MAX_PIECE_BYTES, MAX_CHUNKS) == (64_000_000, 1000)
+    assert MAX_VIDEO_BYTES == 64_000_000_000
+    assert plan(1) == ChunkPlan(1, 1, 1)
+    assert plan(128_000_001) == ChunkPlan(128_000_001, 42_666_667, 3)
+
+
 @given(SIZES)
 def test_a_plan_keeps_the_documented_rules(size_bytes: int) -> None:
     chunks = plan(size_bytes)
@@ -78,12 +85,12 @@ def test_a_torn_upload_goes_on_to_the_end_of_its_chunk(
 @given(st.integers(), SIZES)
 def test_outside_a_video_there_is_no_chunk(byte: int, size_bytes: int) -> None:
     assume(not 0 <= byte < size_bytes)
-    with pytest.raises(ValueError, match="is not in a video"):
+    with pytest.raises(ValueError, match=f"byte {byte} is not in a video of {size_bytes} bytes"):
         plan(size_bytes).end_of_chunk(byte)
     assert byte < 0 or list(plan(size_bytes).ranges(byte)) == []
 
 
 @pytest.mark.parametrize("size_bytes", [-1, 0, MAX_VIDEO_BYTES + 1])
 def test_a_video_has_a_size_that_can_be_sent(size_bytes: int) -> None:
-    with pytest.raises(ValueError, match="a video has"):
+    with pytest.raises(ValueError, match=f"1 to 64000000000 bytes, not {size_bytes}"):
         plan(size_bytes)

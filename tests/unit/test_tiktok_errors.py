@@ -4,7 +4,6 @@ import pytest
 
 from chalicelib.tiktok.errors import (
     MAX_MESSAGE_LENGTH,
-    RATE_LIMIT_SECONDS,
     AccessTokenRefused,
     Cause,
     InboxFull,
@@ -40,6 +39,10 @@ CODES: list[tuple[str, int | None, Kind]] = [
     # inbox init and upload
     ("invalid_file_upload", 400, (Refused, Cause.VIDEO_FORMAT)),
     ("url_ownership_unverified", 403, (Refused, Cause.BAD_REQUEST)),
+    ("reached_active_user_cap", 403, (Refused, Cause.APP_USER_CAP)),
+    ("reached_active_user_cap", 200, (Refused, Cause.APP_USER_CAP)),
+    ("unaudited_client_can_only_post_to_private_accounts", 403, (Refused, Cause.APP_SETTINGS)),
+    ("app_version_check_failed", 403, (Refused, Cause.TIKTOK_APP_TOO_OLD)),
     ("spam_risk_too_many_pending_share", 403, (InboxFull, None)),
     ("spam_risk_too_many_pending_share", 200, (InboxFull, None)),
     ("spam_risk_user_banned_from_posting", 403, (Refused, Cause.ACCOUNT_BANNED)),
@@ -61,6 +64,7 @@ CODES: list[tuple[str, int | None, Kind]] = [
     ("server_error", 500, (TryLater, None)),
     ("server_error", None, (TryLater, None)),
     ("temporarily_unavailable", 503, (TryLater, None)),
+    ("temporarily_unavailable", 200, (TryLater, None)),
     # not documented: the status decides, and a substring never does
     ("brand_new_code", 200, (Refused, Cause.UNKNOWN)),
     ("brand_new_code", 400, (Refused, Cause.UNKNOWN)),
@@ -68,6 +72,10 @@ CODES: list[tuple[str, int | None, Kind]] = [
     ("brand_new_code", None, (Refused, Cause.UNKNOWN)),
     ("brand_new_code", 401, (AccessTokenRefused, None)),
     ("brand_new_code", 429, (TryLater, None)),
+    ("brand_new_code", 402, (Refused, Cause.UNKNOWN)),
+    ("brand_new_code", 428, (Refused, Cause.UNKNOWN)),
+    ("brand_new_code", 430, (Refused, Cause.UNKNOWN)),
+    ("brand_new_code", 499, (Refused, Cause.UNKNOWN)),
     ("brand_new_code", 500, (TryLater, None)),
     ("brand_new_code", 599, (TryLater, None)),
     ("internal_but_final", 400, (Refused, Cause.UNKNOWN)),
@@ -118,11 +126,11 @@ def test_a_fail_reason_decides_the_kind(reason: str, kind: Kind) -> None:
 @pytest.mark.parametrize(
     ("code", "status", "told", "seconds"),
     [
-        ("rate_limit_exceeded", 429, None, RATE_LIMIT_SECONDS),
-        ("rate_limit_exceeded", 200, None, RATE_LIMIT_SECONDS),
+        ("rate_limit_exceeded", 429, None, None),
+        ("rate_limit_exceeded", 200, None, None),
         ("rate_limit_exceeded", 429, 7.0, 7.0),
         ("rate_limit_exceeded", 429, 0.0, 0.0),
-        ("brand_new_code", 429, None, RATE_LIMIT_SECONDS),
+        ("brand_new_code", 429, None, None),
         ("internal_error", 500, None, None),
         ("temporarily_unavailable", 503, 30.0, 30.0),
     ],
@@ -133,6 +141,66 @@ def test_later_says_when_if_it_is_known(
     error = error_from_code(code, http_status=status, retry_after_seconds=told)
     assert isinstance(error, TryLater)
     assert error.retry_after_seconds == seconds
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "limited", "turned_away"),
+    [
+        ("rate_limit_exceeded", 429, True, True),
+        ("rate_limit_exceeded", 200, True, True),
+        ("brand_new_code", 429, True, True),
+        ("temporarily_unavailable", 503, False, True),
+        ("internal_error", 500, False, False),
+        ("brand_new_code", 502, False, False),
+    ],
+)
+def test_of_what_is_for_later_it_is_known_whether_anything_was_begun(
+    code: str, status: int, limited: bool, turned_away: bool
+) -> None:
+    error = error_from_code(code, http_status=status)
+    assert isinstance(error, TryLater)
+    assert (error.is_rate_limit, error.was_turned_away) == (limited, turned_away)
+
+
+@pytest.mark.parametrize(
+    ("code", "owners"),
+    [
+        ("reached_active_user_cap", True),
+        ("invalid_client", True),
+        ("invalid_params", True),
+        ("spam_risk", False),
+        ("invalid_publish_id", False),
+        ("brand_new_code", False),
+    ],
+)
+def test_what_only_the_owner_can_mend_is_told_from_what_is_a_persons(
+    code: str, owners: bool
+) -> None:
+    error = error_from_code(code, http_status=400)
+    assert isinstance(error, Refused)
+    assert error.is_for_the_owner is owners
+
+
+def test_causes_are_stored_and_shown_by_these_names() -> None:
+    assert {cause.value for cause in Cause} == {
+        "video_format",
+        "video_length",
+        "video_frame_rate",
+        "video_resolution",
+        "account_banned",
+        "too_many_posts",
+        "spam_risk",
+        "cancelled",
+        "unknown_share",
+        "bad_request",
+        "app_settings",
+        "app_user_cap",
+        "tiktok_app_too_old",
+        "consent_denied",
+        "consent_ended",
+        "scope_missing",
+        "unknown",
+    }
 
 
 def test_every_cause_has_words_for_a_person() -> None:
@@ -175,8 +243,11 @@ def test_kinds_do_not_contain_each_other() -> None:
         ("code short!1 was used", "code ... was used"),
         (f"GET https://open.tiktokapis.com/v2/?access_token={TOKEN} failed", "GET ... failed"),
         ("see upload?upload_id=1&upload_token=ab", "see ..."),
-        ("one\ntwo\x00\x1b[31m", "one two [31m"),
-        ("word " * 100, "word " * 40),
+        ("see http://a.b/c now", "see ... now"),
+        ("see x?y=z now", "see ... now"),
+        ("see x?y and http: now", "see x?y and http: now"),
+        ("one\ntwo\x00\x1b[31m", "one two[31m"),
+        ("word " * 100, ("word " * 40).strip()),
         (None, ""),
         ({"not": "words"}, ""),
     ],
@@ -185,6 +256,51 @@ def test_a_message_is_made_safe(said: object, kept: str) -> None:
     made = safe_message(said, [TOKEN, "short!1"])
     assert made == kept
     assert len(made) <= MAX_MESSAGE_LENGTH
+
+
+@pytest.mark.parametrize(
+    ("word", "kept"),
+    [
+        ("a1" + "b" * 13, True),
+        ("a1" + "b" * 14, False),
+        ("b" * 24, True),
+        ("b" * 25, False),
+        ("b" * 23 + "1", False),
+    ],
+)
+def test_only_a_word_that_may_be_a_token_is_taken_out(word: str, kept: bool) -> None:
+    assert safe_message(f"so {word} said") == f"so {word if kept else '...'} said"
+
+
+def test_a_secret_within_another_is_taken_out_with_it() -> None:
+    assert safe_message("it was one-two", ["one", "one-two"]) == "it was ..."
+    assert safe_message("it was one", ["one", "one-two"]) == "it was ..."
+
+
+def test_the_longest_message_and_name_are_kept_whole() -> None:
+    message = "word " * (MAX_MESSAGE_LENGTH // 5 - 1) + "words"
+    assert (MAX_MESSAGE_LENGTH, len(message)) == (200, 200)
+    assert safe_message(message) == message
+    assert safe_message(message + "!") == message
+    assert safe_name("a" * 64) == "a" * 64
+
+
+def test_what_an_error_knows_can_be_read_from_it() -> None:
+    error = TikTokError("code", log_id="2026", message="so it is", http_status=400)
+    assert (error.code, error.log_id, error.message, error.http_status) == (
+        "code",
+        "2026",
+        "so it is",
+        400,
+    )
+    assert str(error) == "code, HTTP 400, log id 2026: so it is"
+    bare = TikTokError("code")
+    assert (bare.log_id, bare.message, bare.http_status) == (None, "", None)
+    assert str(bare) == "code"
+    assert str(TikTokError("code", log_id="2026")) == "code, log id 2026"
+    assert str(TikTokError("code", message="so it is")) == "code: so it is"
+    assert TryLater("code").retry_after_seconds is None
+    assert UploadOffset("code", received_bytes=None).received_bytes is None
 
 
 def test_a_code_or_log_id_is_a_name_and_no_secret() -> None:

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import jwt
@@ -45,6 +46,13 @@ def verifier() -> TokenVerifier:
     return TokenVerifier(ISSUER, AUDIENCE, "https://issuer.example/keys")
 
 
+@dataclass(frozen=True)
+class FromNow:
+    """An instant as a test sees it: parameters are made at collection, which may be long before."""
+
+    seconds: int
+
+
 def claims(**changes: Any) -> dict[str, Any]:
     """Give the claims of a good ID token, with changes; None takes a claim out."""
     now = int(time.time())
@@ -58,7 +66,11 @@ def claims(**changes: Any) -> dict[str, Any]:
         "iat": now - 60,
         "exp": now + 600,
     }
-    return {name: value for name, value in (good | changes).items() if value is not None}
+    told = {
+        name: now + value.seconds if isinstance(value, FromNow) else value
+        for name, value in (good | changes).items()
+    }
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def signed(told: dict[str, Any], key: RSAPrivateKey = OURS, key_id: str | None = KEY_ID) -> str:
@@ -77,12 +89,28 @@ def test_a_good_id_token_is_read(verifier: TokenVerifier) -> None:
 
 
 @pytest.mark.parametrize(
+    ("email", "told"),
+    [
+        ("ana@bücher.example", "ana@xn--bcher-kva.example"),
+        ("\u212aim@demo.example", ""),  # the Kelvin sign is no k
+        ("jörg@demo.example", ""),
+        ("ana@demo", ""),
+        ('"ana"@demo.example', ""),
+    ],
+)
+def test_an_address_is_that_of_an_invitation_or_of_none(
+    verifier: TokenVerifier, email: str, told: str
+) -> None:
+    assert verifier.verify(f"Bearer {signed(claims(email=email))}").email == told
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"token_use": None},  # other issuers than Cognito have no such claim
         {"email_verified": "true"},
         {"aud": [AUDIENCE, "another-client"]},
-        {"nbf": int(time.time()) - 60},
+        {"nbf": FromNow(-60)},
     ],
 )
 def test_what_other_issuers_write_differently_is_read_too(
@@ -94,8 +122,8 @@ def test_what_other_issuers_write_differently_is_read_too(
 @pytest.mark.parametrize(
     "changes",
     [
-        pytest.param({"exp": int(time.time()) - 1}, id="expired"),
-        pytest.param({"nbf": int(time.time()) + 300}, id="not yet good"),
+        pytest.param({"exp": FromNow(-1)}, id="expired"),
+        pytest.param({"nbf": FromNow(300)}, id="not yet good"),
         pytest.param({"iss": "https://issuer.example/other"}, id="another issuer"),
         pytest.param({"iss": f"{ISSUER}/"}, id="nearly our issuer"),
         pytest.param({"aud": "another-client"}, id="another audience"),
@@ -113,6 +141,10 @@ def test_what_other_issuers_write_differently_is_read_too(
             for name in ("exp", "iat", "sub", "aud", "iss")
         ),
         pytest.param({"sub": 5}, id="a subject that is no text"),
+        pytest.param({"sub": ""}, id="a subject that is empty"),
+        pytest.param({"sub": "a" * 256}, id="a subject longer than OpenID Connect allows"),
+        pytest.param({"sub": "a\u202eb"}, id="a subject that is not ASCII"),
+        pytest.param({"sub": "a\nb"}, id="a subject of two lines"),
         pytest.param({"exp": "soon"}, id="an expiry that is no time"),
     ],
 )

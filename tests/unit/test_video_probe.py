@@ -15,12 +15,12 @@ from moto import mock_aws
 
 from chalicelib.videos import webm
 from chalicelib.videos.model import VideoFacts, judge
-from chalicelib.videos.probe import (
+from chalicelib.videos.probe import read_header
+from chalicelib.videos.ranges import (
     BLOCK_BYTES,
     CACHED_BLOCKS,
     ObjectChanged,
     RangeReader,
-    examine,
     s3_reader,
 )
 from tests.corpus.fixtures import FIXTURES
@@ -36,7 +36,7 @@ def clip(name: str) -> bytes:
 
 
 def seen_in(content: bytes) -> VideoFacts:
-    return examine(io.BytesIO(content), len(content))
+    return read_header(io.BytesIO(content), len(content))
 
 
 def codes(facts: VideoFacts) -> list[str]:
@@ -66,7 +66,10 @@ SEEN: dict[str, tuple[VideoFacts, list[str]]] = {
         replace(PLAIN, container="webm", codec="vp8", duration_seconds=4.007, frame_rate=24.002),
         [],
     ),
-    "fragmented.mp4": (PLAIN, []),
+    "fragmented.mp4": (
+        replace(PLAIN, duration_seconds=None, frame_rate=None),
+        ["length_unknown", "frame_rate_unknown"],
+    ),
     "hevc.mp4": (replace(PLAIN, codec="h265"), []),
     "no_audio.mp4": (replace(PLAIN, has_audio=False), []),
     "rotated.mp4": (PLAIN, []),
@@ -116,10 +119,10 @@ def test_a_clip_is_seen_for_what_it_is_and_judged_by_that(name: str) -> None:
         (b"dash", "mp4"),
         (b"XAVC", "mp4"),  # a maker's own brand, compatible with isom as the file says
         (b"qt  ", "mov"),
-        (b"M4V ", "m4v"),
+        (b"M4V ", "mp4"),
         (b"M4A ", "m4a"),
-        (b"3gp5", "3gp"),
-        (b"3g2a", "3gp"),
+        (b"3gp5", "mp4"),
+        (b"3g2a", "mp4"),
         (b"hevc", "heif"),
         (b"avis", "avif"),
     ],
@@ -377,12 +380,12 @@ def test_a_fetch_that_brings_too_little_is_an_error_not_an_end_of_file() -> None
         RangeReader(lambda _start, _end: b"ab", 3).read()
 
 
-def test_what_a_fetch_raises_comes_out_of_examine() -> None:
+def test_what_a_fetch_raises_comes_out_of_read_header() -> None:
     def fetch(start: int, end: int) -> bytes:
         raise ObjectChanged("gone")
 
     with pytest.raises(ObjectChanged):
-        examine(RangeReader(fetch, 100), 100)
+        read_header(RangeReader(fetch, 100), 100)
 
 
 def padded(name: str, size: int) -> bytes:
@@ -405,7 +408,7 @@ def padded(name: str, size: int) -> bytes:
 def test_little_of_a_large_file_is_fetched(make: Callable[[], bytes], gets: int) -> None:
     store = Store(make())
     reader = RangeReader(store.fetch, len(store.content))
-    examine(reader, len(store.content))
+    read_header(reader, len(store.content))
     assert len(store.content) > 48_000_000
     assert reader.gets <= gets
     assert len(reader._cache) <= CACHED_BLOCKS
@@ -431,7 +434,7 @@ def put(s3: "S3Client", content: bytes) -> str:
 def test_an_object_is_examined_where_it_lies(s3: "S3Client") -> None:
     content = clip("demo.mp4")
     reader = s3_reader(s3, "incoming", "clip", put(s3, content), len(content))
-    assert examine(reader, len(content)) == seen_in(content)
+    assert read_header(reader, len(content)) == seen_in(content)
     assert (reader.gets, reader.bytes_fetched) == (1, len(content))
 
 
@@ -454,7 +457,7 @@ def test_an_object_that_went_away_is_noticed(s3: "S3Client") -> None:
     reader = s3_reader(s3, "incoming", "clip", put(s3, b"abc"), 3)
     s3.delete_object(Bucket="incoming", Key="clip")
     with pytest.raises(ObjectChanged):
-        examine(reader, 3)
+        read_header(reader, 3)
 
 
 def test_any_other_answer_of_s3_passes_through(s3: "S3Client") -> None:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,9 +11,12 @@ from hypothesis import strategies as st
 
 from chalicelib.videos.model import (
     MAX_SIZE_BYTES,
+    Playback,
     VideoFacts,
     VideoProblem,
     VideoProblemCode,
+    corrected,
+    is_settled,
     judge,
 )
 
@@ -65,13 +69,15 @@ def test_a_video_within_the_limits_or_just_on_them_has_no_problem(facts: VideoFa
     assert judge(facts) == ()
 
 
-# These need more than the facts of a header (test_video_eyes.py), or no file (test_activities.py).
+# These need more than the facts of a header (test_video_examination.py), or no file
+# (test_activities.py).
 BY_PLAYBACK = {
     VideoProblemCode.STILL_PICTURE,
     VideoProblemCode.TRUNCATED,
     VideoProblemCode.LENGTH_MISMATCH,
     VideoProblemCode.DOES_NOT_PLAY,
     VideoProblemCode.DAMAGED,
+    VideoProblemCode.JOINED_FILES,
     VideoProblemCode.COULD_NOT_BE_EXAMINED,
     VideoProblemCode.FILE_NOT_RECEIVED,
 }
@@ -142,7 +148,7 @@ REFUSED: dict[VideoProblemCode, tuple[VideoFacts, str, object, object, str]] = {
         "duration_seconds",
         None,
         60.0,
-        "It could not be told how long this video is; TikTok videos here can be 0:03 to 1:00.",
+        "The length of this video could not be determined; TikTok videos here can be 0:03 to 1:00.",
     ),
     VideoProblemCode.RESOLUTION_TOO_LOW: (
         replace(GOOD, width=480, height=854),
@@ -163,7 +169,7 @@ REFUSED: dict[VideoProblemCode, tuple[VideoFacts, str, object, object, str]] = {
         "height",
         None,
         540,
-        "It could not be told how large the picture is; "
+        "The size of the picture could not be determined; "
         "its shorter side must have at least 540 pixels.",
     ),
     VideoProblemCode.FRAME_RATE_TOO_LOW: (
@@ -185,7 +191,7 @@ REFUSED: dict[VideoProblemCode, tuple[VideoFacts, str, object, object, str]] = {
         "frame_rate",
         None,
         23.0,
-        "It could not be told how many frames per second this video has; "
+        "The frame rate of this video could not be determined; "
         "TikTok takes 23 to 60 frames per second.",
     ),
 }
@@ -315,3 +321,149 @@ def test_the_rules_are_quick_to_import() -> None:
         [sys.executable, "-c", script], capture_output=True, check=True, text=True
     )
     assert done.stdout == ""
+
+
+# Each limit, and what lies just beyond it.
+
+HEADER_LIMITS = (
+    ("size_bytes", 1, 0),
+    ("size_bytes", 52_428_800, 52_428_801),
+    ("duration_seconds", 2.9, 2.899),
+    ("duration_seconds", 60.1, 60.101),
+    ("width", 540, 539),
+    ("height", 4096, 4097),
+    ("frame_rate", 22.5, 22.499),
+    ("frame_rate", 60.5, 60.501),
+)
+
+
+@pytest.mark.parametrize(("field", "within", "beyond"), HEADER_LIMITS)
+def test_a_limit_lies_exactly_where_it_is_said_to_be(
+    field: str, within: float, beyond: float
+) -> None:
+    changed: dict[str, Any] = {field: within}
+    assert judge(replace(GOOD, **changed)) == ()
+    changed = {field: beyond}
+    assert len(judge(replace(GOOD, **changed))) == 1
+
+
+PLAYED = Playback(frames=300, tried=72, decoded=72, seconds=30.0, lengths=(30.0,), frame_rate=30.0)
+
+
+def played(said: VideoFacts, **seen: Any) -> list[str]:
+    return [problem.code.value for problem in judge(said, replace(PLAYED, **seen))]
+
+
+@pytest.mark.parametrize(
+    ("seen", "codes"),
+    [
+        ({"lengths": (30.25,)}, []),
+        ({"lengths": (29.75,)}, []),
+        ({"lengths": (30.251,)}, ["length_mismatch"]),
+        ({"lengths": (29.749,)}, ["length_mismatch"]),
+        ({"lengths": (10.0, 30.0)}, []),
+        ({"stated": 30.25}, []),
+        ({"stated": 30.251}, ["length_mismatch"]),
+        ({"stated": 40.25, "side_lengths": (40.0,)}, []),
+        ({"stated": 40.251, "side_lengths": (40.0,)}, ["length_mismatch"]),
+        ({"stated": 35.0, "side_lengths": (40.0,)}, []),
+        ({"stated": 29.0, "side_lengths": (40.0,)}, ["length_mismatch"]),
+        ({"decoded": 36}, []),
+        ({"decoded": 35}, ["does_not_play"]),
+        ({"decoded": 0, "tried": 0}, ["does_not_play"]),
+        ({"frames": 2}, []),
+        ({"frames": 1}, ["still_picture"]),
+        ({"overlapping": True}, ["damaged"]),
+        ({"joined": True, "damaged": True}, ["joined_files"]),
+        ({"truncated": True, "damaged": True, "stated": 99.0}, ["truncated"]),
+    ],
+)
+def test_playback_is_held_against_the_header_exactly(
+    seen: dict[str, Any], codes: list[str]
+) -> None:
+    assert played(replace(GOOD, duration_seconds=30.0, frame_rate=30.0), **seen) == codes
+
+
+@pytest.mark.parametrize(
+    ("nominal", "codes"),
+    [(22.5, []), (22.499, ["frame_rate_too_low"]), (None, ["frame_rate_too_low"])],
+)
+def test_an_average_may_be_low_only_because_nothing_moved(
+    nominal: float | None, codes: list[str]
+) -> None:
+    said = replace(GOOD, duration_seconds=30.0, frame_rate=15.0)
+    assert played(said, frame_rate=15.0, nominal_rate=nominal) == codes
+
+
+def test_a_high_nominal_rate_does_not_excuse_a_high_average() -> None:
+    said = replace(GOOD, duration_seconds=30.0, frame_rate=100.0)
+    assert played(said, frame_rate=100.0, nominal_rate=30.0) == ["frame_rate_too_high"]
+
+
+@pytest.mark.parametrize(("counted", "kept"), [(31.5, True), (31.6, False), (28.5, True)])
+def test_a_frame_rate_that_nearly_agrees_stays_as_the_header_says(
+    counted: float, kept: bool
+) -> None:
+    said = replace(GOOD, frame_rate=30.0)
+    assert corrected(said, replace(PLAYED, frame_rate=counted)).frame_rate == (
+        30.0 if kept else counted
+    )
+
+
+@pytest.mark.parametrize(
+    ("seen", "size"),
+    [
+        ((1080, 1936), (1080, 1920)),
+        ((1080, 1937), (1080, 1937)),
+        ((1937, 1080), (1080, 1937)),
+        ((540, 960), (540, 960)),
+        ((960, 540), (540, 960)),
+    ],
+)
+def test_a_size_that_nearly_agrees_stays_and_another_is_turned_as_the_header_says(
+    seen: tuple[int, int], size: tuple[int, int]
+) -> None:
+    said = replace(GOOD, width=1080, height=1920)
+    facts = corrected(said, replace(PLAYED, width=seen[0], height=seen[1]))
+    assert (facts.width, facts.height) == size
+
+
+def test_what_a_header_leaves_open_is_what_plays() -> None:
+    open_facts = replace(GOOD, duration_seconds=None, frame_rate=None, width=None, height=None)
+    seen = replace(PLAYED, width=960, height=540)
+    facts = corrected(open_facts, seen)
+    assert (facts.duration_seconds, facts.frame_rate) == (30.0, 30.0)
+    assert (facts.width, facts.height) == (960, 540)
+    assert judge(open_facts, seen) == ()
+    assert corrected(open_facts, replace(seen, truncated=True)) == open_facts
+    assert corrected(open_facts, replace(seen, decoded=0)) == open_facts
+
+
+UNKNOWN = replace(GOOD, duration_seconds=None, frame_rate=None)
+
+
+def test_what_a_header_does_not_say_settles_nothing() -> None:
+    small = replace(GOOD, width=270, height=480)
+    for facts, settled in (
+        (GOOD, False),
+        (UNKNOWN, False),
+        (replace(UNKNOWN, width=None, height=None), False),
+        (replace(UNKNOWN, codec="av1"), True),
+        (replace(small, container="webm"), False),
+        (replace(small, container="mp4"), False),
+        (replace(small, container="webm", codec="av1"), True),
+    ):
+        assert is_settled(judge(facts)) is settled
+
+
+def test_one_plain_reason_says_more_than_what_could_not_be_told() -> None:
+    nothing = replace(PLAYED, decoded=0, seconds=None, frame_rate=None)
+    assert [each.code.value for each in judge(UNKNOWN, nothing)] == ["does_not_play"]
+    cut = replace(nothing, truncated=True, decoded=72)
+    assert [each.code.value for each in judge(UNKNOWN, cut)] == ["truncated"]
+
+
+def test_of_no_pictures_no_numbers_are_told() -> None:
+    (problem,) = judge(GOOD, replace(PLAYED, tried=0, decoded=0))
+    assert "no picture that can be shown" in problem.message
+    assert " 0 " not in problem.message

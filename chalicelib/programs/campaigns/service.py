@@ -1,20 +1,19 @@
-"""What managers do with campaigns."""
+"""Use cases of campaigns: managers run them, members read their names."""
 
 from dataclasses import replace
 
 from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.conflicts import retry_conflicts
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.pages import Cursors, Page
 from chalicelib.foundation.problems import Problem, ProblemCode, not_found
-from chalicelib.foundation.table import Conflict
-from chalicelib.programs.campaigns.store import AlreadyMade, CampaignStore
+from chalicelib.programs.campaigns.store import AlreadyCreated, CampaignStore
 from chalicelib.programs.model import Campaign
 from chalicelib.programs.service import ProgramService
 from chalicelib.programs.store import NameTaken
 
 _LIST = "campaigns"
-_ATTEMPTS = 4
 
 
 class CampaignService:
@@ -27,13 +26,13 @@ class CampaignService:
         self._clock = clock
 
     def create(self, caller: Caller, name: str, made_id: str | None = None) -> Campaign:
-        """Make a campaign. Raises the problem `name_taken`."""
+        """Create a campaign. Raises the problem `name_taken`."""
         now = self._clock.now()
         campaign_id = f"cmp_{made_id}" if made_id else new_id("cmp", now)
         campaign = Campaign(caller.program_id, campaign_id, name, archived=False, created_at=now)
         try:
             self._store.create(campaign)
-        except AlreadyMade:
+        except AlreadyCreated:
             return self._campaign(caller, campaign_id)
         except NameTaken:
             raise _name_taken(name) from None
@@ -41,14 +40,16 @@ class CampaignService:
 
     def campaigns(self, caller: Caller, limit: int, cursor: str | None) -> Page[Campaign]:
         """List campaigns, newest first, archived ones too. One query."""
-        before = None
-        if cursor is not None:
-            before = str(self._cursors.read(caller.program_id, _LIST, cursor)["before"])
-        found = self._store.newest(caller.program_id, before, limit + 1)
-        page = tuple(found[:limit])
-        last = {"before": page[-1].campaign_id} if len(found) > limit else None
-        return Page(page, self._cursors.make(caller.program_id, _LIST, last) if last else None)
+        return self._cursors.page(
+            caller.program_id,
+            _LIST,
+            cursor,
+            limit,
+            fetch=lambda at, count: self._store.newest(caller.program_id, at.get("before"), count),
+            position_of=lambda last: {"before": last.campaign_id},
+        )
 
+    @retry_conflicts("The campaign keeps changing. Try again.")
     def change(
         self, caller: Caller, campaign_id: str, *, name: str | None, archived: bool | None
     ) -> Campaign:
@@ -56,23 +57,19 @@ class CampaignService:
 
         Raises problems: `not_found`, `name_taken`, `changed_meanwhile`.
         """
-        for _ in range(_ATTEMPTS):
-            was = self._campaign(caller, campaign_id)
-            becomes = replace(
-                was,
-                name=was.name if name is None else name,
-                archived=was.archived if archived is None else archived,
-            )
-            if becomes == was:
-                return was
-            try:
-                self._store.change(was, becomes)
-            except NameTaken:
-                raise _name_taken(becomes.name) from None
-            except Conflict:
-                continue
-            return becomes
-        raise Problem(ProblemCode.CHANGED_MEANWHILE, "The campaign keeps changing. Try again.")
+        was = self._campaign(caller, campaign_id)
+        becomes = replace(
+            was,
+            name=was.name if name is None else name,
+            archived=was.archived if archived is None else archived,
+        )
+        if becomes == was:
+            return was
+        try:
+            self._store.change(was, becomes)
+        except NameTaken:
+            raise _name_taken(becomes.name) from None
+        return becomes
 
     def _campaign(self, caller: Caller, campaign_id: str) -> Campaign:
         campaign = self._programs.campaign(caller.program_id, campaign_id)
@@ -82,4 +79,4 @@ class CampaignService:
 
 
 def _name_taken(name: str) -> Problem:
-    return Problem(ProblemCode.NAME_TAKEN, f"There is a campaign named {name!r} already.")
+    return Problem(ProblemCode.NAME_TAKEN, f"There is already a campaign named {name!r}.")

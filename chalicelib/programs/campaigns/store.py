@@ -2,24 +2,23 @@
 
 from collections.abc import Sequence
 
-from chalicelib.foundation.table import Put, Update, bind, commit
+from chalicelib.audit.model import Kind, act, fields_of
+from chalicelib.foundation.table import Put, Store, Update
 from chalicelib.programs.model import Campaign
-from chalicelib.programs.store import CampaignItem, GuardItem, campaign_key, move_name
+from chalicelib.programs.store import CampaignItem, GuardItem, campaign_key, name_change_parts
 
 _KIND = "campaign"
 
 
-class AlreadyMade(Exception):
+class AlreadyCreated(Exception):
     """The campaign of this id exists: the same request came before."""
 
 
-class CampaignStore:
-    def __init__(self, table_name: str) -> None:
-        for model in (CampaignItem, GuardItem):
-            bind(model, table_name)
+class CampaignStore(Store):
+    MODELS = (CampaignItem, GuardItem)
 
     def create(self, campaign: Campaign) -> None:
-        """Make a campaign. Raises `AlreadyMade` or `NameTaken`."""
+        """Create a campaign. Raises `AlreadyCreated` or `NameTaken`."""
         item = CampaignItem(
             campaign.program_id,
             campaign_key(campaign.campaign_id),
@@ -28,19 +27,29 @@ class CampaignStore:
             archived=False,
             created_at=campaign.created_at,
         )
-        commit(
+        self._database.commit(
             [
-                Put(item, CampaignItem.item.does_not_exist(), AlreadyMade),
-                *move_name(_KIND, campaign.program_id, campaign.campaign_id, None, campaign.name),
+                Put(item, CampaignItem.item.does_not_exist(), AlreadyCreated),
+                *name_change_parts(
+                    _KIND, campaign.program_id, campaign.campaign_id, None, campaign.name
+                ),
+                act(
+                    Kind.CAMPAIGN_CREATED,
+                    campaign.program_id,
+                    campaign.campaign_id,
+                    after=fields_of(campaign, ["name"]),
+                    title=campaign.name,
+                ),
             ]
         )
 
     def newest(self, program_id: str, before: str | None, count: int) -> Sequence[Campaign]:
-        """List campaigns, newest first, those made before the given one: one query."""
+        """List the campaigns created before the given one, newest first: one query."""
         prefix, key = campaign_key(""), CampaignItem.item
         # Both ends are in a range; the given one is read, and left out.
         earlier = key.between(prefix, campaign_key(before)) if before else key.startswith(prefix)
-        found = CampaignItem.query(
+        found = self._database.query(
+            CampaignItem,
             program_id,
             earlier,
             scan_index_forward=False,
@@ -52,9 +61,9 @@ class CampaignStore:
     def change(self, was: Campaign, becomes: Campaign) -> None:
         """Rename, archive or unarchive.
 
-        Raises `NameTaken`, or `Conflict` if it is no longer what it was.
+        Raises `NameTaken`, or `Conflict` if it has changed since it was read.
         """
-        commit(
+        self._database.commit(
             [
                 Update(
                     CampaignItem(was.program_id, campaign_key(was.campaign_id)),
@@ -64,7 +73,17 @@ class CampaignStore:
                     ],
                     (CampaignItem.name == was.name) & (CampaignItem.archived == was.archived),
                 ),
-                *move_name(_KIND, was.program_id, was.campaign_id, _open(was), _open(becomes)),
+                *name_change_parts(
+                    _KIND, was.program_id, was.campaign_id, _open(was), _open(becomes)
+                ),
+                act(
+                    Kind.CAMPAIGN_CHANGED,
+                    was.program_id,
+                    was.campaign_id,
+                    fields_of(was, ["name", "archived"]),
+                    fields_of(becomes, ["name", "archived"]),
+                    title=becomes.name,
+                ),
             ]
         )
 

@@ -1,1 +1,1 @@
-"""Channels: named audiences, and who is in them."""
+"""Channels: named audiences and their members."""

@@ -1,16 +1,21 @@
-"""What managers do with channels, and members joining and leaving them."""
+"""Use cases of channels: managers run them, members join and leave them."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any
 
+from chalicelib.audit.model import Kind, act
+from chalicelib.foundation.acts import Act
 from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.conflicts import ATTEMPTS, retry_conflicts
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.pages import Cursors, Page
 from chalicelib.foundation.problems import FieldError, Problem, ProblemCode, not_found
 from chalicelib.foundation.table import Conflict
-from chalicelib.programs.channels.store import AlreadyMade, ChannelStore, TooManyChannels
+from chalicelib.programs.channels.store import AlreadyCreated, ChannelLimitReached, ChannelStore
 from chalicelib.programs.model import (
     MAX_CHANNELS,
     MAX_CHANNELS_EVER,
@@ -21,15 +26,15 @@ from chalicelib.programs.model import (
     Member,
     MemberStatus,
 )
+from chalicelib.programs.problems import ProgramProblem
 from chalicelib.programs.store import NameTaken
 
 _LIST = "channels"
-_ATTEMPTS = 4
-AT_ONCE = 50  # a transaction has 100 items, and each member takes two
+AT_ONCE = 49  # a transaction has 100 items: each member takes two, its audit entry two
 
 
 @dataclass(frozen=True)
-class JoinedChannel:
+class ChannelWithMembership:
     """A channel, and whether the caller is in it."""
 
     channel: Channel
@@ -44,98 +49,102 @@ class ChannelService:
 
     def create(
         self, caller: Caller, name: str, kind: ChannelKind, made_id: str | None = None
-    ) -> JoinedChannel:
-        """Make a channel, empty. Raises problems: `name_taken`, `limit_reached`."""
+    ) -> ChannelWithMembership:
+        """Create a channel without members. Raises problems: `name_taken`, `limit_reached`."""
         channel_id = f"chn_{made_id}" if made_id else new_id("chn", self._clock.now())
         channel = Channel(caller.program_id, channel_id, name, kind, archived=False)
         try:
             self._store.create(channel)
-        except AlreadyMade:
+        except AlreadyCreated:
             known = self._store.get(caller.program_id, channel_id)
             if known is None:
                 raise
-            return _joined(known, caller)
+            return _with_membership(known, caller)
         except NameTaken:
             raise _name_taken(name) from None
-        except TooManyChannels:
+        except ChannelLimitReached:
             raise _too_many() from None
-        return _joined(channel, caller)
+        return _with_membership(channel, caller)
 
-    def channels(self, caller: Caller, limit: int, cursor: str | None) -> Page[JoinedChannel]:
+    def channels(
+        self, caller: Caller, limit: int, cursor: str | None
+    ) -> Page[ChannelWithMembership]:
         """List channels, newest first: all of them for managers.
 
-        Members see public ones and the private ones they are in, and no archived ones. One query:
+        Members see public channels and their own private ones, and no archived ones. One query:
         for members it reads all channels of the program, of which there are few.
         """
-        before = None
-        if cursor is not None:
-            before = str(self._cursors.read(caller.program_id, _LIST, cursor)["before"])
-        page_size = limit + 2 if caller.is_manager else MAX_CHANNELS_EVER
-        walked = self._store.newest(caller.program_id, before, page_size)
-        found = list(islice((each for each in walked if each.listed_for(caller)), limit + 1))
-        page = found[:limit]
-        more = len(found) > limit
-        last = {"before": page[-1].channel_id} if more else None
-        return Page(
-            tuple(_joined(each, caller) for each in page),
-            self._cursors.make(caller.program_id, _LIST, last) if last else None,
-        )
 
+        def fetch(at: dict[str, Any], count: int) -> list[Channel]:
+            page_size = count + 1 if caller.is_manager else MAX_CHANNELS_EVER
+            walked = self._store.newest(caller.program_id, at.get("before"), page_size)
+            return list(islice((each for each in walked if each.is_listed_for(caller)), count))
+
+        page = self._cursors.page(
+            caller.program_id,
+            _LIST,
+            cursor,
+            limit,
+            fetch=fetch,
+            position_of=lambda last: {"before": last.channel_id},
+        )
+        return Page(tuple(_with_membership(each, caller) for each in page.items), page.next_cursor)
+
+    @retry_conflicts("The channel keeps changing. Try again.")
     def change(
         self, caller: Caller, channel_id: str, *, name: str | None, archived: bool | None
-    ) -> JoinedChannel:
+    ) -> ChannelWithMembership:
         """Rename, archive or unarchive a channel; what is None stays.
 
-        Who is in it stays in it. Raises problems: `not_found`, `name_taken`, `limit_reached`,
+        Its members stay in it. Raises problems: `not_found`, `name_taken`, `limit_reached`,
         `changed_meanwhile`.
         """
-        for _ in range(_ATTEMPTS):
-            was = self._channel(caller, channel_id)
-            becomes = replace(
-                was,
-                name=was.name if name is None else name,
-                archived=was.archived if archived is None else archived,
-            )
-            if becomes == was:
-                return _joined(was, caller)
-            try:
-                self._store.change(was, becomes)
-            except NameTaken:
-                raise _name_taken(becomes.name) from None
-            except TooManyChannels:
-                raise _too_many() from None
-            except Conflict:
-                continue
-            return _joined(becomes, caller)
-        raise Problem(ProblemCode.CHANGED_MEANWHILE, "The channel keeps changing. Try again.")
+        was = self._channel(caller, channel_id)
+        becomes = replace(
+            was,
+            name=was.name if name is None else name,
+            archived=was.archived if archived is None else archived,
+        )
+        if becomes == was:
+            return _with_membership(was, caller)
+        try:
+            self._store.change(was, becomes)
+        except NameTaken:
+            raise _name_taken(becomes.name) from None
+        except ChannelLimitReached:
+            raise _too_many() from None
+        return _with_membership(becomes, caller)
 
-    def members(
+    def channel_members(
         self, caller: Caller, channel_id: str, limit: int, cursor: str | None
     ) -> Page[ChannelMember]:
-        """List who is in a channel, those invited last first; removed people keep their place.
+        """List the members of a channel, the last invited first; removed people keep their place.
 
-        One query, of a channel with nobody in it one call more. Raises problems: `not_found`,
+        One query, and one call more for an empty channel. Raises problems: `not_found`,
         `invalid_cursor`.
         """
-        listing, before = f"{_LIST}/{channel_id}", None
-        if cursor is not None:
-            before = str(self._cursors.read(caller.program_id, listing, cursor)["before"])
-        found = self._store.people(caller.program_id, channel_id, before, limit + 1)
-        if not found:
+        page = self._cursors.page(
+            caller.program_id,
+            f"{_LIST}/{channel_id}",
+            cursor,
+            limit,
+            fetch=lambda at, count: self._store.channel_members(
+                caller.program_id, channel_id, at.get("before"), count
+            ),
+            position_of=lambda last: {"before": last.member_id},
+        )
+        if not page.items:
             self._channel(caller, channel_id)
-        page = tuple(found[:limit])
-        last = {"before": page[-1].member_id} if len(found) > limit else None
-        return Page(page, self._cursors.make(caller.program_id, listing, last) if last else None)
+        return page
 
-    def add(self, caller: Caller, channel_id: str, member_ids: Sequence[str]) -> None:
-        """Put members into a channel, up to 100; who is in it stays.
+    def add_members(self, caller: Caller, channel_id: str, member_ids: Sequence[str]) -> None:
+        """Add up to 100 members to a channel; those who are in it stay.
 
-        Who they are is looked at before anybody is put in; what breaks after that leaves some in,
-        and the same call again puts in the rest. Raises problems: `not_found`,
-        `channel_archived`, `invalid_request` naming each id that is no member's,
-        `limit_reached`, `changed_meanwhile`.
+        All ids are checked before anybody is added; a failure after that leaves some added, and
+        the same call again adds the rest. Raises problems: `not_found`, `channel_archived`,
+        `invalid_request` naming each id that is no member's, `limit_reached`, `changed_meanwhile`.
         """
-        self._open_channel(caller, channel_id)
+        channel = self._open_channel(caller, channel_id)
         wanted = list(dict.fromkeys(member_ids))
         known = self._store.members(caller.program_id, wanted)
         unknown = tuple(
@@ -145,7 +154,7 @@ class ChannelService:
         )
         if unknown:
             raise Problem(
-                ProblemCode.INVALID_REQUEST, f"{len(unknown)} of these are no members.", unknown
+                ProblemCode.INVALID_REQUEST, f"{len(unknown)} of these are not members.", unknown
             )
         full = [each for each in wanted if _is_full(known[each], channel_id)]
         if full:
@@ -153,28 +162,36 @@ class ChannelService:
         for start in range(0, len(wanted), AT_ONCE):
             try:
                 people = wanted[start : start + AT_ONCE]
-                self._store.add(channel_id, [known[each].in_channel() for each in people])
+                new = [each for each in people if channel_id not in known[each].channels]
+                self._store.add_members(
+                    channel_id,
+                    [known[each].as_channel_member() for each in people],
+                    *_added(channel, new),
+                )
             except Conflict:
                 raise Problem(
                     ProblemCode.CHANGED_MEANWHILE,
-                    "One of them was changed, or joined other channels, at this moment. Try again.",
+                    "One of them was just changed or joined another channel. Try again.",
                 ) from None
 
-    def take_out(self, caller: Caller, channel_id: str, member_id: str) -> None:
-        """Take a member out of a channel; who is not in it stays out.
+    def remove_member(self, caller: Caller, channel_id: str, member_id: str) -> None:
+        """Remove a member from a channel; a member who is not in it stays out.
 
-        Raises the problem `not_found` for a channel or member that there is not.
+        Raises the problem `not_found` for an unknown channel or member.
         """
-        self._channel(caller, channel_id)
+        channel = self._channel(caller, channel_id)
+        removed = _act(Kind.CHANNEL_MEMBER_REMOVED, channel, {"member": member_id}, {})
         try:
-            self._store.take_out(caller.program_id, channel_id, member_id)
+            self._store.remove_member(caller.program_id, channel_id, member_id, removed)
         except Conflict:
-            raise not_found("member") from None
+            # Not in the channel, or no member at all.
+            if member_id not in self._store.members(caller.program_id, [member_id]):
+                raise not_found("member") from None
 
     def join(self, caller: Caller, channel_id: str) -> None:
-        """Let the caller into a public channel; managers into any. Who is in it stays.
+        """Add the caller to a public channel; managers also to private ones.
 
-        Raises problems: `not_found`, also for a private channel one is not in;
+        Raises problems: `not_found`, also for a private channel the caller is not in;
         `channel_archived`, `limit_reached`, `changed_meanwhile`.
         """
         channel = self._channel(caller, channel_id)
@@ -182,44 +199,48 @@ class ChannelService:
             return
         if channel.archived:
             raise _archived()
-        shown = _in_channel(caller)
-        for _ in range(_ATTEMPTS):
+        shown = _as_channel_member(caller)
+        joined = _act(Kind.CHANNEL_JOINED, channel, {}, {"member": caller.member_id})
+        for _ in range(ATTEMPTS):
             try:
-                self._store.add(channel_id, [shown])
+                self._store.join(channel_id, shown, joined)
             except Conflict:
                 known = self._store.members(caller.program_id, [caller.member_id])
-                shown = self._still_may(known[caller.member_id], channel_id)
+                member = known[caller.member_id]
+                shown = self._check_may_join(member, channel_id)
+                if channel_id in member.channels:
+                    return  # since the caller was read
             else:
                 return
         raise Problem(ProblemCode.CHANGED_MEANWHILE, "Your profile keeps changing. Try again.")
 
-    def _still_may(self, member: Member, channel_id: str) -> ChannelMember:
-        """Tell as what a member may join who is not what they were when they asked."""
+    def _check_may_join(self, member: Member, channel_id: str) -> ChannelMember:
+        """Return what a channel shows of a member who has changed, if they still may join."""
         if member.status is not MemberStatus.ACTIVE:
-            raise Problem(
-                ProblemCode.NOT_A_MEMBER, "You were removed from the program at this moment."
-            )
+            raise Problem(ProblemCode.NOT_A_MEMBER, "You have just been removed from the program.")
         if _is_full(member, channel_id):
             raise _in_too_many(member)
-        return member.in_channel()
+        return member.as_channel_member()
 
     def leave(self, caller: Caller, channel_id: str) -> None:
-        """Let the caller out of a public channel; managers out of any. Who is not in it stays out.
+        """Remove the caller from a public channel; managers also from private ones.
 
-        Raises problems: `not_found`, also for a private channel one is not in; `forbidden` for
-        one a manager has put them into.
+        Raises problems: `not_found`, also for a private channel the caller is not in; `forbidden`
+        for one that a manager has added them to.
         """
         channel = self._channel(caller, channel_id)
         if channel.kind is ChannelKind.PRIVATE and not caller.is_manager:
             raise Problem(
                 ProblemCode.FORBIDDEN,
-                "A manager has put you into this channel; ask one to take you out.",
+                "A manager added you to this channel; ask one to remove you.",
             )
-        self._store.take_out(caller.program_id, channel_id, caller.member_id)
+        left = _act(Kind.CHANNEL_LEFT, channel, {"member": caller.member_id}, {})
+        with suppress(Conflict):  # not in it: nothing to leave
+            self._store.remove_member(caller.program_id, channel_id, caller.member_id, left)
 
     def _channel(self, caller: Caller, channel_id: str) -> Channel:
         channel = self._store.get(caller.program_id, channel_id)
-        if channel is None or not channel.admits(caller):
+        if channel is None or not channel.is_known_to(caller):
             raise not_found("channel")
         return channel
 
@@ -230,11 +251,21 @@ class ChannelService:
         return channel
 
 
-def _joined(channel: Channel, caller: Caller) -> JoinedChannel:
-    return JoinedChannel(channel, channel.channel_id in caller.channels)
+def _act(kind: Kind, channel: Channel, before: dict[str, object], after: dict[str, object]) -> Act:
+    return act(kind, channel.program_id, channel.channel_id, before, after, title=channel.name)
 
 
-def _in_channel(caller: Caller) -> ChannelMember:
+def _added(channel: Channel, member_ids: Sequence[str]) -> list[Act]:
+    if not member_ids:
+        return []
+    return [_act(Kind.CHANNEL_MEMBERS_ADDED, channel, {}, {"members": member_ids})]
+
+
+def _with_membership(channel: Channel, caller: Caller) -> ChannelWithMembership:
+    return ChannelWithMembership(channel, channel.channel_id in caller.channels)
+
+
+def _as_channel_member(caller: Caller) -> ChannelMember:
     return ChannelMember(
         program_id=caller.program_id,
         member_id=caller.member_id,
@@ -251,7 +282,7 @@ def _is_full(member: Member, channel_id: str) -> bool:
 
 
 def _name_taken(name: str) -> Problem:
-    return Problem(ProblemCode.NAME_TAKEN, f"There is a channel named {name!r} already.")
+    return Problem(ProblemCode.NAME_TAKEN, f"There is already a channel named {name!r}.")
 
 
 def _too_many() -> Problem:
@@ -273,6 +304,6 @@ def _in_too_many(member: Member) -> Problem:
 
 def _archived() -> Problem:
     return Problem(
-        ProblemCode.CHANNEL_ARCHIVED,
-        "The channel is archived: nobody joins it any more. Unarchive it first.",
+        ProgramProblem.CHANNEL_ARCHIVED,
+        "The channel is archived: nobody can join it. Unarchive it first.",
     )

@@ -5,7 +5,9 @@ from collections.abc import Iterator, Sequence
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition, size
 
-from chalicelib.foundation.table import Delete, Part, Put, Update, bind, commit
+from chalicelib.audit.model import Kind, act, fields_of
+from chalicelib.foundation.acts import Act
+from chalicelib.foundation.table import Delete, Part, Put, Store, Update
 from chalicelib.programs.model import (
     MAX_CHANNELS,
     MAX_CHANNELS_EVER,
@@ -23,33 +25,32 @@ from chalicelib.programs.store import (
     MemberItem,
     MembershipItem,
     channel_key,
+    channel_members_key,
     member_key,
-    move_name,
-    people_key,
-    shows,
+    members_by_id,
+    name_change_parts,
+    shows_unchanged,
 )
 
 _KIND = "channel"
 
 
-class AlreadyMade(Exception):
+class AlreadyCreated(Exception):
     """The channel of this id exists: the same request came before."""
 
 
-class TooManyChannels(Exception):
+class ChannelLimitReached(Exception):
     """The program has as many channels as it may have."""
 
 
-class ChannelStore:
-    def __init__(self, table_name: str) -> None:
-        for model in (ChannelItem, CountItem, MemberItem, GuardItem, MembershipItem):
-            bind(model, table_name)
+class ChannelStore(Store):
+    MODELS = (ChannelItem, CountItem, MemberItem, GuardItem, MembershipItem)
 
     def create(self, channel: Channel) -> None:
-        """Make a channel. Raises `AlreadyMade`, `NameTaken` or `TooManyChannels`."""
+        """Create a channel. Raises `AlreadyCreated`, `NameTaken` or `ChannelLimitReached`."""
         ids, made = CountItem.ids, CountItem.made
-        room = _room_for_one() & (made.does_not_exist() | (made < MAX_CHANNELS_EVER))
-        commit(
+        room = _room_for_another() & (made.does_not_exist() | (made < MAX_CHANNELS_EVER))
+        self._database.commit(
             [
                 Put(
                     ChannelItem(
@@ -61,33 +62,45 @@ class ChannelStore:
                         archived=False,
                     ),
                     ChannelItem.item.does_not_exist(),
-                    AlreadyMade,
+                    AlreadyCreated,
                 ),
-                *move_name(_KIND, channel.program_id, channel.channel_id, None, channel.name),
+                *name_change_parts(
+                    _KIND, channel.program_id, channel.channel_id, None, channel.name
+                ),
                 Update(
                     CountItem(channel.program_id, CHANNELS),
                     [ids.add({channel.channel_id}), made.add(1)],
                     room,
-                    TooManyChannels,
+                    ChannelLimitReached,
+                ),
+                act(
+                    Kind.CHANNEL_CREATED,
+                    channel.program_id,
+                    channel.channel_id,
+                    after=fields_of(channel, ["name", "kind"]),
+                    title=channel.name,
                 ),
             ]
         )
 
     def get(self, program_id: str, channel_id: str) -> Channel | None:
         try:
-            found = ChannelItem.get(program_id, channel_key(channel_id), consistent_read=True)
+            found = self._database.get(
+                ChannelItem, program_id, channel_key(channel_id), consistent_read=True
+            )
         except DoesNotExist:
             return None
         return found.to_channel()
 
     def newest(self, program_id: str, before: str | None, page_size: int) -> Iterator[Channel]:
-        """Walk the channels, newest first, those made before the given one: a query a page.
+        """Yield the channels created before the given one, newest first: a query a page.
 
-        The given one is read with the first page, and left out.
+        The given one is read with the first page and left out.
         """
         prefix, key = channel_key(""), ChannelItem.item
         earlier = key.between(prefix, channel_key(before)) if before else key.startswith(prefix)
-        found = ChannelItem.query(
+        found = self._database.query(
+            ChannelItem,
             program_id,
             earlier,
             scan_index_forward=False,
@@ -99,7 +112,7 @@ class ChannelStore:
     def change(self, was: Channel, becomes: Channel) -> None:
         """Rename, archive or unarchive.
 
-        Raises `NameTaken`, `TooManyChannels`, or `Conflict` if it is no longer what it was.
+        Raises `NameTaken`, `ChannelLimitReached`, or `Conflict` if it changed since it was read.
         """
         parts: list[Part] = [
             Update(
@@ -110,57 +123,77 @@ class ChannelStore:
                 ],
                 (ChannelItem.name == was.name) & (ChannelItem.archived == was.archived),
             ),
-            *move_name(_KIND, was.program_id, was.channel_id, _open(was), _open(becomes)),
+            *name_change_parts(_KIND, was.program_id, was.channel_id, _open(was), _open(becomes)),
         ]
         counted, one = CountItem(was.program_id, CHANNELS), {was.channel_id}
         if becomes.archived and not was.archived:
             parts.append(Update(counted, [CountItem.ids.delete(one)]))
         elif was.archived and not becomes.archived:
             added = [CountItem.ids.add(one)]
-            parts.append(Update(counted, added, _room_for_one(), TooManyChannels))
-        commit(parts)
+            parts.append(Update(counted, added, _room_for_another(), ChannelLimitReached))
+        shown = ["name", "archived"]
+        parts.append(
+            act(
+                Kind.CHANNEL_CHANGED,
+                was.program_id,
+                was.channel_id,
+                fields_of(was, shown),
+                fields_of(becomes, shown),
+                title=becomes.name,
+            )
+        )
+        self._database.commit(parts)
 
-    def add(self, channel_id: str, members: Sequence[ChannelMember]) -> None:
-        """Put up to 50 members into a channel, all or none; who is in it stays.
+    def add_members(self, channel_id: str, members: Sequence[ChannelMember], *acts: Act) -> None:
+        """Add up to 49 members to a channel, all or none; those who are in it stay.
 
-        Raises `Conflict` if one of them was removed, is in too many channels, or is no longer
-        what was read.
+        Raises `Conflict` if one of them was removed, is in too many channels, or has changed since
+        they were read.
         """
-        commit(
+        self._database.commit(
             [
-                part
-                for each in members
-                for part in (
-                    Update(
-                        MemberItem(each.program_id, member_key(each.member_id)),
-                        [MemberItem.channels.add({channel_id})],
-                        _may_enter(channel_id) & shows(each),
-                    ),
-                    Put(MembershipItem.of(channel_id, each)),
-                )
+                *(
+                    part
+                    for each in members
+                    for part in _joining(channel_id, each, _may_join(channel_id))
+                ),
+                *acts,
             ]
         )
 
-    def take_out(self, program_id: str, channel_id: str, member_id: str) -> None:
-        """Take a member out of a channel. Raises `Conflict` if there is no such member."""
-        commit(
+    def join(self, channel_id: str, member: ChannelMember, joined: Act) -> None:
+        """Add a member to a channel that they are not in yet. Raises `Conflict` as above."""
+        outside = ~MemberItem.channels.contains(channel_id)
+        self._database.commit(
+            [*_joining(channel_id, member, _may_join(channel_id) & outside), joined]
+        )
+
+    def remove_member(self, program_id: str, channel_id: str, member_id: str, *acts: Act) -> None:
+        """Remove a member from a channel. Raises `Conflict` if there is no such member in it."""
+        self._database.commit(
             [
                 Update(
                     MemberItem(program_id, member_key(member_id)),
                     [MemberItem.channels.delete({channel_id})],
-                    MemberItem.member_id.exists(),
+                    MemberItem.channels.contains(channel_id),
                 ),
-                Delete(MembershipItem(people_key(program_id, channel_id), member_key(member_id))),
+                Delete(
+                    MembershipItem(
+                        channel_members_key(program_id, channel_id), member_key(member_id)
+                    )
+                ),
+                *acts,
             ]
         )
 
-    def people(
+    def channel_members(
         self, program_id: str, channel_id: str, before: str | None, count: int
     ) -> Sequence[ChannelMember]:
-        """List who is in a channel, those invited last first: one query."""
+        """List the members of a channel, the last invited first: one query."""
         earlier = MembershipItem.item < member_key(before) if before else None
-        found = MembershipItem.query(
-            people_key(program_id, channel_id),
+        found = self._database.query(
+            MembershipItem,
+            channel_members_key(program_id, channel_id),
             earlier,
             scan_index_forward=False,
             consistent_read=True,
@@ -170,21 +203,30 @@ class ChannelStore:
 
     def members(self, program_id: str, member_ids: Sequence[str]) -> dict[str, Member]:
         """Read up to 100 members of the program in one call, by id."""
-        keys = [(program_id, member_key(each)) for each in member_ids]
-        found = MemberItem.batch_get(keys, consistent_read=True)
-        return {item.member_id: item.to_member() for item in found}
+        return members_by_id(self._database, program_id, member_ids)
+
+
+def _joining(channel_id: str, member: ChannelMember, may: Condition) -> tuple[Part, Part]:
+    return (
+        Update(
+            MemberItem(member.program_id, member_key(member.member_id)),
+            [MemberItem.channels.add({channel_id})],
+            may & shows_unchanged(member),
+        ),
+        Put(MembershipItem.of(channel_id, member)),
+    )
 
 
 def _open(channel: Channel) -> str | None:
     return None if channel.archived else channel.name
 
 
-def _room_for_one() -> Condition:
+def _room_for_another() -> Condition:
     room: Condition = CountItem.ids.does_not_exist() | (size(CountItem.ids) < MAX_CHANNELS)
     return room
 
 
-def _may_enter(channel_id: str) -> Condition:
+def _may_join(channel_id: str) -> Condition:
     channels = MemberItem.channels
     room = channels.does_not_exist() | (size(channels) < MAX_CHANNELS_OF_MEMBER)
     here = MemberItem.status.is_in(MemberStatus.INVITED.value, MemberStatus.ACTIVE.value)

@@ -1,1 +1,1 @@
-"""Members as managers see them: invited, imported, given roles, removed."""
+"""Members as managers manage them: invite, import, change roles, remove."""

@@ -1,20 +1,20 @@
-"""What the clock does for people who were invited: have them mailed."""
+"""Sweep that mails people who were invited, run by the clock."""
 
 from dataclasses import replace
 
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.sweeps import IsLate, never_late
-from chalicelib.programs.members.model import MAIL_TRIES, Due
+from chalicelib.programs.members.model import MAIL_TRIES, DueMail
 from chalicelib.programs.members.store import MemberStore
-from chalicelib.programs.members.user_pool import Undelivered, UsedUp, UserPool
+from chalicelib.programs.members.user_pool import MailQuotaUsedUp, Undelivered, UserPool
 from chalicelib.programs.model import InvitationMail
 
 MOST_UNDELIVERED = 5  # of a run; with more it is rather the pool's sender than their addresses
 
 
-class Invitations:
-    """`pool` is None where people sign in elsewhere: nobody is mailed then."""
+class InvitationMailer:
+    """Mails invitations; `pool` is None where people sign in elsewhere: nobody is mailed then."""
 
     def __init__(self, store: MemberStore, pool: UserPool | None, clock: Clock) -> None:
         self._store = store
@@ -22,7 +22,7 @@ class Invitations:
         self._clock = clock
 
     def mail_due(self, is_late: IsLate = never_late) -> int:
-        """Hand over the mails that are due, what is due longest first; tells how many.
+        """Mail the invitations that are due, each program's in turn, and return how many.
 
         Raises whatever keeps the pool from mailing: at once if all others would meet it too, else
         in the end. What was begun then is tried again later, so that no address stands in the way
@@ -30,7 +30,7 @@ class Invitations:
         """
         sent = 0
         undelivered: list[Undelivered] = []
-        for due in self._store.to_mail(self._clock.now()):
+        for due in self._store.due_mails(self._clock.now()):
             if is_late() or len(undelivered) == MOST_UNDELIVERED:
                 break
             try:
@@ -43,21 +43,21 @@ class Invitations:
             raise undelivered[0]
         return sent
 
-    def _mail(self, due: Due) -> InvitationMail | None:
-        begun = due.begun(self._clock.now())
+    def _mail(self, due: DueMail) -> InvitationMail | None:
+        begun = due.postponed(self._clock.now())
         if not self._store.begin_mail(due, begun):
-            return None  # another run has it, they signed in, or they were removed
+            return None  # another run has it, the member signed in, or was removed
         try:
             mail = self._outcome(due)
-        except UsedUp:
-            # A try says something of an address only if it could have been mailed.
+        except MailQuotaUsedUp:
+            # A try counts against an address only if it could have been mailed.
             self._store.begin_mail(begun, replace(begun, tries=due.tries))
             raise
         self._store.end_mail(begun, mail, self._clock.now())
         logger.info("invitation", extra={"member_id": due.member_id, "mail": mail.value})
         return mail
 
-    def _outcome(self, due: Due) -> InvitationMail:
+    def _outcome(self, due: DueMail) -> InvitationMail:
         if self._pool is None:
             return InvitationMail.ELSEWHERE
         if due.tries >= MAIL_TRIES:

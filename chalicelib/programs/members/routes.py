@@ -1,195 +1,242 @@
 """Members over HTTP, for managers."""
 
+from base64 import b64decode
 from collections import Counter
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
-from chalicelib.foundation.http import Answer, Request, Who, endpoint
-from chalicelib.foundation.identity import Role
-from chalicelib.foundation.problems import ProblemCode
+from chalicelib.foundation.fields import LINE
+from chalicelib.foundation.http import Answer, Request, RequiredRole, endpoint
+from chalicelib.foundation.identity import MAX_EMAIL, Role
+from chalicelib.foundation.problems import ProblemCode, invalid_field
 from chalicelib.foundation.queries import PageQuery
-from chalicelib.programs.members.model import MAX_LINES, MAX_ROSTER, Outcome, Reported, Sought
+from chalicelib.foundation.schemas import Schema
+from chalicelib.programs.members.model import MemberFilter
+from chalicelib.programs.members.roster import (
+    MAX_PEOPLE,
+    MAX_ROSTER,
+    RowOutcome,
+    RowResult,
+    decode_roster,
+)
 from chalicelib.programs.members.service import MemberService
-from chalicelib.programs.model import MAX_EMAIL, MAX_SOUGHT, MemberStatus
-from chalicelib.programs.views import Line, MemberList, MemberView, Name, member_list
+from chalicelib.programs.model import MAX_SEARCH, MemberStatus
+from chalicelib.programs.problems import ProgramProblem
+from chalicelib.programs.views import MemberList, MemberView, Name, member_list
 
 
-class NewMember(BaseModel):
+class NewMember(Schema):
     model_config = ConfigDict(extra="forbid")
 
     email: Annotated[str, Field(max_length=MAX_EMAIL, examples=["ana@demo.example"])]
-    name: Annotated[Name | None, Field(description="Else what is before the @")] = None
+    name: Annotated[Name | None, Field(description="Otherwise the part before the @")] = None
     role: Role = Role.MEMBER
 
 
-class ChangeMember(BaseModel):
+class ChangeMember(Schema):
     model_config = ConfigDict(extra="forbid")
 
     role: Role
 
 
-class Roster(BaseModel):
+class Roster(Schema):
+    """A CSV file: one of the two fields."""
+
     model_config = ConfigDict(extra="forbid")
 
     csv: Annotated[
-        str,
+        str | None,
         Field(
             max_length=MAX_ROSTER,
             description="The text of a CSV file: commas, semicolons or tabs. With a header it has "
-            "a column email, and may have name and role; without one these are its columns. At "
-            f"most {MAX_LINES} people",
+            "a column for the e-mail address, and may have some for the name (also first and last "
+            "name) and the role; without one its columns are email, name and role, or its lines "
+            f"are lists of addresses. At most {MAX_PEOPLE} people",
             examples=["email;name;role\nana@demo.example;Ana;member\n"],
         ),
-    ]
+    ] = None
+    csv_base64: Annotated[
+        str | None,
+        Field(
+            max_length=MAX_ROSTER,
+            description="The file itself in base64, in UTF-8, UTF-16 or Windows-1252; its text is "
+            "read as `csv` is",
+        ),
+    ] = None
 
 
-Beginning = Annotated[Line, StringConstraints(min_length=1, max_length=MAX_SOUGHT)]
+Beginning = Annotated[str, StringConstraints(min_length=1, max_length=MAX_SEARCH), LINE]
 
 
 class MemberQuery(PageQuery):
-    """All of the members, or those found in one of three ways: `email`, `name`, the rest."""
+    """All members, or those that pass one of three filters: `email`, `name`, status and role."""
 
     email: Annotated[
-        Beginning | None, Field(description="What their address begins with", examples=["ana@"])
+        Beginning | None, Field(description="The beginning of their address", examples=["ana@"])
     ] = None
     name: Annotated[
         Beginning | None,
-        Field(description="What their name begins with, in capitals or not", examples=["Ana"]),
+        Field(description="The beginning of their name, in upper or lower case", examples=["Ana"]),
     ] = None
     status: MemberStatus | None = None
     role: Annotated[
-        Role | None, Field(description="Of active members, if no other status is given")
+        Role | None, Field(description="Active members only, unless another status is given")
     ] = None
 
 
-class LineFlaw(BaseModel):
+class RowErrorView(Schema):
     code: str
     message: str
 
 
-class ReportLine(BaseModel):
+class RowResultView(Schema):
     line: Annotated[int, Field(description="Its number in the file, from 1")]
-    email: Annotated[str, Field(description="As the line has it")]
-    outcome: Outcome
+    email: Annotated[str, Field(description="As written in the line")]
+    outcome: RowOutcome
     member_id: str | None
-    problem: LineFlaw | None
+    problem: RowErrorView | None
 
 
-class ImportReport(BaseModel):
+class ImportReport(Schema):
     invited: int
     already_members: int
     problems: int
-    lines: list[ReportLine]
+    lines: list[RowResultView]
 
 
 @endpoint(
-    Who.MANAGER,
+    RequiredRole.MANAGER,
     body=NewMember,
     answers={201: MemberView},
-    problems=(ProblemCode.ALREADY_A_MEMBER,),
+    problems=(ProgramProblem.ALREADY_A_MEMBER, ProblemCode.LIMIT_REACHED),
     idempotent=True,
 )
 def invite(service: MemberService, request: Request[NewMember, None]) -> Answer:
-    """Invite a person by e-mail; somebody who was removed comes back as who they were."""
+    """Invite a person by e-mail.
+
+    A removed member comes back with their history.
+    """
     wanted = request.body
     member = service.invite(request.caller, wanted.email, wanted.name, wanted.role, request.made_id)
     return Answer(201, MemberView.of(member))
 
 
 @endpoint(
-    Who.MANAGER,
+    RequiredRole.MANAGER,
     answers={202: MemberView},
     problems=(
         ProblemCode.NOT_FOUND,
-        ProblemCode.MEMBER_REMOVED,
-        ProblemCode.ALREADY_A_MEMBER,
+        ProgramProblem.MEMBER_REMOVED,
+        ProgramProblem.ALREADY_A_MEMBER,
         ProblemCode.CHANGED_MEANWHILE,
     ),
 )
 def invite_again(service: MemberService, request: Request[None, None]) -> Answer:
-    """Mail the invitation once more to somebody who has not signed in yet."""
+    """Mail an invitation again, to a member who has not signed in yet."""
     member = service.invite_again(request.caller, request.path["member_id"])
     return Answer(202, MemberView.of(member))
 
 
-@endpoint(Who.MANAGER, body=Roster, answers={200: ImportReport})
+@endpoint(
+    RequiredRole.MANAGER,
+    body=Roster,
+    answers={200: ImportReport},
+    problems=(ProblemCode.LIMIT_REACHED,),
+)
 def import_roster(service: MemberService, request: Request[Roster, None]) -> Answer:
-    """Invite everybody in a CSV file; tells what became of each line. May be sent twice."""
-    reported = service.import_roster(request.caller, request.body.csv)
-    counted = Counter(line.outcome for line in reported)
+    """Invite everybody in a CSV file, and report on each line.
+
+    It may be sent twice: members stay as they are.
+    """
+    results = service.import_roster(request.caller, _text_of(request.body))
+    counted = Counter(each.outcome for each in results)
     return Answer(
         200,
         ImportReport(
-            invited=counted[Outcome.INVITED],
-            already_members=counted[Outcome.ALREADY_A_MEMBER],
-            problems=counted[Outcome.PROBLEM],
-            lines=[_line(each) for each in reported],
+            invited=counted[RowOutcome.INVITED],
+            already_members=counted[RowOutcome.ALREADY_A_MEMBER],
+            problems=counted[RowOutcome.PROBLEM],
+            lines=[_result_view(each) for each in results],
         ),
     )
 
 
 @endpoint(
-    Who.MANAGER,
+    RequiredRole.MANAGER,
     query=MemberQuery,
     answers={200: MemberList},
     problems=(ProblemCode.INVALID_CURSOR,),
 )
 def list_newest(service: MemberService, request: Request[None, MemberQuery]) -> Answer:
-    """List the program's members, those invited first last, removed ones too; or find some.
+    """List members, the last invited first, removed ones too.
 
-    By e-mail and by name they come in that order; by status and role members before managers.
+    Found by e-mail or by name they come in that order; by status and role members before managers.
     """
     caller, query = request.caller, request.query
-    sought = Sought(query.email, query.name, query.status, query.role)
-    if sought.ways:
-        page = service.found(caller, sought, query.limit, query.cursor)
+    wanted = MemberFilter(query.email, query.name, query.status, query.role)
+    if wanted.criteria:
+        page = service.filtered_members(caller, wanted, query.limit, query.cursor)
     else:
         page = service.members(caller, query.limit, query.cursor)
     return Answer(200, member_list(page))
 
 
-@endpoint(Who.MANAGER, answers={200: MemberView}, problems=(ProblemCode.NOT_FOUND,))
+@endpoint(RequiredRole.MANAGER, answers={200: MemberView}, problems=(ProblemCode.NOT_FOUND,))
 def read(service: MemberService, request: Request[None, None]) -> Answer:
-    """Read one member."""
+    """Read a member."""
     member = service.member(request.caller, request.path["member_id"])
     return Answer(200, MemberView.of(member))
 
 
 @endpoint(
-    Who.MANAGER,
+    RequiredRole.MANAGER,
     body=ChangeMember,
     answers={200: MemberView},
     problems=(
         ProblemCode.NOT_FOUND,
-        ProblemCode.MEMBER_REMOVED,
-        ProblemCode.LAST_MANAGER,
+        ProgramProblem.MEMBER_REMOVED,
+        ProgramProblem.LAST_MANAGER,
         ProblemCode.CHANGED_MEANWHILE,
     ),
 )
 def change(service: MemberService, request: Request[ChangeMember, None]) -> Answer:
-    """Make a manager of a member, or the other way round."""
+    """Change a member's role."""
     changed = service.change_role(request.caller, request.path["member_id"], request.body.role)
     return Answer(200, MemberView.of(changed))
 
 
 @endpoint(
-    Who.MANAGER,
+    RequiredRole.MANAGER,
     answers={204: None},
-    problems=(ProblemCode.NOT_FOUND, ProblemCode.LAST_MANAGER, ProblemCode.CHANGED_MEANWHILE),
+    problems=(ProblemCode.NOT_FOUND, ProgramProblem.LAST_MANAGER, ProblemCode.CHANGED_MEANWHILE),
 )
 def remove(service: MemberService, request: Request[None, None]) -> Answer:
-    """Remove a member; their points and history are kept, and they may be invited again."""
+    """Remove a member.
+
+    Their points and history are kept, and they may be invited again.
+    """
     service.remove(request.caller, request.path["member_id"])
     return Answer(204)
 
 
-def _line(reported: Reported) -> ReportLine:
-    flaw = reported.flaw
-    return ReportLine(
-        line=reported.line,
-        email=reported.email,
-        outcome=reported.outcome,
-        member_id=reported.member.member_id if reported.member else None,
-        problem=LineFlaw(code=flaw.code, message=flaw.message) if flaw else None,
+def _text_of(roster: Roster) -> str:
+    if (roster.csv is None) is (roster.csv_base64 is None):
+        raise invalid_field("csv", "one_of_two", "Send the file as csv or as csv_base64.")
+    if roster.csv_base64 is None:
+        return roster.csv or ""
+    try:
+        return decode_roster(b64decode(roster.csv_base64, validate=True))
+    except ValueError:
+        raise invalid_field("csv_base64", "invalid_base64", "This is not base64.") from None
+
+
+def _result_view(result: RowResult) -> RowResultView:
+    error = result.error
+    return RowResultView(
+        line=result.line,
+        email=result.email,
+        outcome=result.outcome,
+        member_id=result.member.member_id if result.member else None,
+        problem=RowErrorView(code=error.code, message=error.message) if error else None,
     )

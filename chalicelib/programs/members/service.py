@@ -1,12 +1,15 @@
-"""What managers do with members: invite, import, give roles, remove."""
+"""Use cases of members, for managers: invite, import, change roles, remove."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from math import ceil
+from typing import Any
 
 from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.conflicts import retry_conflicts
 from chalicelib.foundation.identity import Caller, Role
 from chalicelib.foundation.pages import Cursors, Page
 from chalicelib.foundation.problems import (
@@ -16,15 +19,17 @@ from chalicelib.foundation.problems import (
     invalid_field,
     not_found,
 )
-from chalicelib.foundation.table import Conflict
-from chalicelib.programs.members.model import (
-    Flaw,
-    Outcome,
-    Person,
-    Reported,
-    RosterLine,
+from chalicelib.foundation.quotas import Quotas
+from chalicelib.foundation.table import Conflict, Part
+from chalicelib.programs.members.model import MemberFilter
+from chalicelib.programs.members.roster import (
+    Invitee,
+    RosterRow,
     RosterUnreadable,
-    Sought,
+    RowError,
+    RowOutcome,
+    RowResult,
+    bare_address,
     read_roster,
 )
 from chalicelib.programs.members.store import LastManager, MemberStore
@@ -35,55 +40,70 @@ from chalicelib.programs.model import (
     local_time,
     mail_due_at,
 )
-from chalicelib.programs.service import ProgramService, invited
+from chalicelib.programs.problems import ProgramProblem
+from chalicelib.programs.service import ProgramService, new_invited_member
+from chalicelib.programs.store import QuotaUsedUp
 
 _LIST = "members"
-_ATTEMPTS = 4
 AT_ONCE = 25  # people in one transaction, with two items each
 
 
 class MemberService:
     def __init__(
-        self, store: MemberStore, programs: ProgramService, cursors: Cursors, clock: Clock
+        self,
+        store: MemberStore,
+        programs: ProgramService,
+        cursors: Cursors,
+        clock: Clock,
+        quotas: Quotas = Quotas(),  # noqa: B008  frozen
     ) -> None:
         self._store = store
         self._programs = programs
         self._cursors = cursors
         self._clock = clock
+        self._quotas = quotas
 
     def members(self, caller: Caller, limit: int, cursor: str | None) -> Page[Member]:
-        """List members, removed ones too, those invited first last. One query."""
-        before = None
-        if cursor is not None:
-            before = str(self._cursors.read(caller.program_id, _LIST, cursor)["before"])
-        found = self._store.newest(caller.program_id, before, limit + 1)
-        page = tuple(found[:limit])
-        last = {"before": page[-1].member_id} if len(found) > limit else None
-        return Page(page, self._cursors.make(caller.program_id, _LIST, last) if last else None)
+        """List members, the last invited first, removed ones too. One query."""
+        return self._cursors.page(
+            caller.program_id,
+            _LIST,
+            cursor,
+            limit,
+            fetch=lambda at, count: self._store.newest(caller.program_id, at.get("before"), count),
+            position_of=lambda last: {"before": last.member_id},
+        )
 
-    def found(self, caller: Caller, sought: Sought, limit: int, cursor: str | None) -> Page[Member]:
-        """List the members that are looked for, removed ones too if nothing else is said.
+    def filtered_members(
+        self, caller: Caller, wanted: MemberFilter, limit: int, cursor: str | None
+    ) -> Page[Member]:
+        """List the members that pass a filter, removed ones too if it does not exclude them.
 
-        One query, however many members there are; who was invited or changed a moment ago may be
-        missing. Raises problems: `invalid_request` for two ways at once, `invalid_cursor`.
+        One query, however many members there are; a member who was invited or changed a moment ago
+        may be missing. Raises problems: `invalid_request` for two criteria at once,
+        `invalid_cursor`.
         """
-        if len(sought.ways) > 1:
+        if len(wanted.criteria) > 1:
             raise invalid_field(
-                sought.ways[1],
+                wanted.criteria[1],
                 "one_way_at_a_time",
                 "Look for members by e-mail, by name, or by status and role: one of the three.",
             )
-        listing, beyond = f"{_LIST}/{_fingerprint(sought)}", None
-        if cursor is not None:
-            kept = self._cursors.read(caller.program_id, listing, cursor)["beyond"]
-            beyond = urlsafe_b64decode(str(kept)).decode()
-        found = self._store.found(caller.program_id, sought, beyond, limit + 1)
-        page = found[:limit]
-        following = None
-        if len(found) > limit:
-            kept = urlsafe_b64encode(page[-1][0].encode()).decode()  # JSON would escape it
-            following = self._cursors.make(caller.program_id, listing, {"beyond": kept})
-        return Page(tuple(member for _, member in page), following)
+
+        def fetch(at: dict[str, Any], count: int) -> Sequence[tuple[str, Member]]:
+            beyond = urlsafe_b64decode(at["beyond"]).decode() if at else None
+            return self._store.filtered(caller.program_id, wanted, beyond, count)
+
+        page = self._cursors.page(
+            caller.program_id,
+            f"{_LIST}/{_fingerprint(wanted)}",
+            cursor,
+            limit,
+            fetch=fetch,
+            # JSON would escape the key
+            position_of=lambda last: {"beyond": urlsafe_b64encode(last[0].encode()).decode()},
+        )
+        return Page(tuple(member for _, member in page.items), page.next_cursor)
 
     def member(self, caller: Caller, member_id: str) -> Member:
         """Read a member. Raises the problem `not_found`."""
@@ -95,159 +115,170 @@ class MemberService:
     def invite(
         self, caller: Caller, email: str, name: str | None, role: Role, made_id: str | None = None
     ) -> Member:
-        """Invite a person by e-mail, or invite again somebody who was removed, as who they were.
+        """Invite a person by e-mail; a removed member is invited again, with the id they had.
 
         Raises problems: `invalid_request` for an address that is none, `already_a_member`.
         """
         try:
-            member = invited(caller.program_id, email, role, self._clock.now(), made_id)
+            member = new_invited_member(
+                caller.program_id, bare_address(email), role, self._clock.now(), made_id
+            )
         except ValueError as error:
             raise invalid_field("email", "invalid_email", str(error)) from None
-        kept, new = self._programs.invite_as(replace(member, name=name or member.name))
+        kept, new = self._programs.save_invitation(replace(member, name=name or member.name))
         if not new:
             raise Problem(
-                ProblemCode.ALREADY_A_MEMBER,
-                f"{kept.email} is in the program already, as {kept.role.value} ({kept.status}).",
+                ProgramProblem.ALREADY_A_MEMBER,
+                f"{kept.email} is already in the program, as {kept.role.value} ({kept.status}).",
                 members={"member_id": kept.member_id},
             )
         return kept
 
+    @retry_conflicts("This member keeps changing. Try again.")
     def invite_again(self, caller: Caller, member_id: str) -> Member:
-        """Have somebody who was invited and never came mailed once more.
+        """Have the invitation mailed again to a member who has not signed in yet.
 
-        Whose mail is waiting stays as they are. Raises problems: `not_found`, `member_removed`,
-        `already_a_member` for who has signed in, `changed_meanwhile`, and `too_many_requests` with
-        `retry_at` for who was mailed a moment ago.
+        A mail that is waiting already stays as it is. Raises problems: `not_found`,
+        `member_removed`, `already_a_member` for a member who has signed in, `changed_meanwhile`,
+        and `too_many_requests` with `retry_at` for one who was mailed a moment ago.
         """
-        for _ in range(_ATTEMPTS):
-            member, now = self.member(caller, member_id), self._clock.now()
-            if member.status is MemberStatus.REMOVED:
-                raise _removed()
-            if member.status is MemberStatus.ACTIVE:
-                raise Problem(
-                    ProblemCode.ALREADY_A_MEMBER,
-                    f"{member.email} has signed in already.",
-                    members={"member_id": member.member_id},
-                )
-            if member.mail is InvitationMail.WAITING:
-                return member
-            retry_at = mail_due_at(now, member.mailed_at)
-            if retry_at > now:
-                raise _mailed_too_lately(member, retry_at, caller, now)
-            if self._store.mail_again(member, now):
-                return replace(member, mail=InvitationMail.WAITING)
-        raise _changed_meanwhile()
+        member, now = self.member(caller, member_id), self._clock.now()
+        if member.status is MemberStatus.REMOVED:
+            raise _removed()
+        if member.status is MemberStatus.ACTIVE:
+            raise Problem(
+                ProgramProblem.ALREADY_A_MEMBER,
+                f"{member.email} has already signed in.",
+                members={"member_id": member.member_id},
+            )
+        if member.mail is InvitationMail.WAITING:
+            return member
+        retry_at = mail_due_at(now, member.mailed_at)
+        if retry_at > now:
+            raise _mailed_too_lately(member, retry_at, caller, now)
+        if not self._store.mail_again(member, now):
+            raise Conflict
+        return replace(member, mail=InvitationMail.WAITING)
 
-    def import_roster(self, caller: Caller, text: str) -> list[Reported]:
-        """Invite everybody in a CSV file, as `read_roster` reads it, and report on each line.
+    def import_roster(self, caller: Caller, text: str) -> list[RowResult]:
+        """Invite everybody in a CSV file, as `read_roster` reads it, and report on each row.
 
-        Who is in the program already stays as they are, so a file may be sent twice; what breaks
-        halfway is done by sending it again. Raises the problem `invalid_request` for a file that
-        cannot be read.
+        A member of the program stays as they are, so a file may be sent twice; what
+        breaks halfway is done by sending it again. Raises the problem `invalid_request` for a file
+        that cannot be read.
         """
         try:
-            lines = read_roster(text)
+            rows = read_roster(text)
         except RosterUnreadable as error:
             told = FieldError("csv", error.code, error.message, error.limit)
             raise Problem(ProblemCode.INVALID_REQUEST, error.message, (told,)) from error
-        people = {line.means.email for line in lines if isinstance(line.means, Person)}
-        known = self._store.by_email(caller.program_id, people)
-        now = self._clock.now()
-        fresh = {
-            line.means.email: _to_invite(caller, line.means, now)
-            for line in lines
-            if isinstance(line.means, Person) and line.means.email not in known
+        invitees = {
+            row.content.email: row.content for row in rows if isinstance(row.content, Invitee)
         }
-        kept = self._invite_all(list(fresh.values()))
-        return [self._reported(caller, line, known, kept, now) for line in lines]
+        known = self._store.by_email(caller.program_id, invitees.keys())
+        now = self._clock.now()
+        new = [
+            _to_invite(caller, invitee, now)
+            for email, invitee in invitees.items()
+            if email not in known
+        ]
+        self._programs.check_invitations(caller.program_id, len(new))
+        invited = self._invite_all(new)
+        return [self._result(caller, row, known, invited, now) for row in rows]
 
     def _invite_all(self, members: list[Member]) -> dict[str, tuple[Member, bool]]:
-        kept: dict[str, tuple[Member, bool]] = {}
+        invited: dict[str, tuple[Member, bool]] = {}
         for start in range(0, len(members), AT_ONCE):
             chunk = members[start : start + AT_ONCE]
             try:
-                self._store.invite_all(chunk)
+                self._store.invite_all(chunk, self._quotas)
+            except QuotaUsedUp:
+                raise self._programs.quota_problem(chunk[0].program_id) from None
             except Conflict:
                 # Somebody invited one of them at this moment: each by themselves then.
-                kept |= {each.email: self._programs.invite_as(each) for each in chunk}
+                invited |= {each.email: self._programs.save_invitation(each) for each in chunk}
             else:
-                kept |= {each.email: (each, True) for each in chunk}
-        return kept
+                invited |= {each.email: (each, True) for each in chunk}
+        return invited
 
-    def _reported(
+    def _result(
         self,
         caller: Caller,
-        line: RosterLine,
+        row: RosterRow,
         known: dict[str, Member],
-        kept: dict[str, tuple[Member, bool]],
+        invited: dict[str, tuple[Member, bool]],
         now: datetime,
-    ) -> Reported:
-        means = line.means
-        if isinstance(means, Flaw):
-            return Reported(line.line, line.email, Outcome.PROBLEM, flaw=means)
-        if means.email in kept:
-            member, new = kept[means.email]
-        elif known[means.email].status is MemberStatus.REMOVED:
-            back = _to_invite(caller, means, now)
-            member, new = self._programs.bring_back(known[means.email], back)
+    ) -> RowResult:
+        invitee = row.content
+        if isinstance(invitee, RowError):
+            return RowResult(row.line, row.email, RowOutcome.PROBLEM, error=invitee)
+        if invitee.email in invited:
+            member, new = invited[invitee.email]
+        elif known[invitee.email].status is MemberStatus.REMOVED:
+            back = _to_invite(caller, invitee, now)
+            member, new = self._programs.reinvite(known[invitee.email], back)
         else:
-            member, new = known[means.email], False
-        outcome = Outcome.INVITED if new else Outcome.ALREADY_A_MEMBER
-        return Reported(line.line, line.email, outcome, member)
+            member, new = known[invitee.email], False
+        outcome = RowOutcome.INVITED if new else RowOutcome.ALREADY_A_MEMBER
+        return RowResult(row.line, row.email, outcome, member)
 
+    @retry_conflicts("This member keeps changing. Try again.")
     def change_role(self, caller: Caller, member_id: str, role: Role) -> Member:
-        """Make a manager of a member, or the other way round; also of who is only invited.
+        """Change the role of a member, also of one who is only invited.
 
         Raises problems: `not_found`, `member_removed`, `last_manager`, `changed_meanwhile`.
         """
-        for _ in range(_ATTEMPTS):
-            member = self.member(caller, member_id)
-            if member.status is MemberStatus.REMOVED:
-                raise _removed()
-            if member.role is role:
-                return member
-            try:
-                self._store.change_role(member, role)
-            except LastManager:
-                raise _last_manager() from None
-            except Conflict:
-                continue
-            return replace(member, role=role)
-        raise _changed_meanwhile()
+        member = self.member(caller, member_id)
+        if member.status is MemberStatus.REMOVED:
+            raise _removed()
+        if member.role is role:
+            return member
+        try:
+            self._store.change_role(member, role)
+        except LastManager:
+            raise _last_manager() from None
+        return replace(member, role=role)
 
+    @retry_conflicts("This member keeps changing. Try again.")
     def remove(self, caller: Caller, member_id: str) -> None:
-        """Remove a member; who was removed stays so. Their ledger and history are kept.
+        """Remove a member, whose ledger and history are kept; a removed member stays so.
 
-        From their next request on they are nobody here. Raises problems: `not_found`,
+        Their next request is refused. Raises problems: `not_found`,
         `last_manager`, `changed_meanwhile`.
         """
-        for _ in range(_ATTEMPTS):
-            member = self.member(caller, member_id)
-            if member.status is MemberStatus.REMOVED:
-                return
-            try:
-                self._store.remove(member, self._clock.now())
-            except LastManager:
-                raise _last_manager() from None
-            except Conflict:
-                continue
+        member = self.member(caller, member_id)
+        if member.status is MemberStatus.REMOVED:
             return
-        raise _changed_meanwhile()
+        try:
+            self._store.remove(member, self._clock.now())
+        except LastManager:
+            raise _last_manager() from None
+
+    def erase(self, member: Member, now: datetime, also: Sequence[Part]) -> None:
+        """Take a member's identity away, and remove them if they are not, together with `also`.
+
+        Raises the problem `last_manager`, `Conflict` if the member has changed since they were
+        read, and what a part of `also` raises.
+        """
+        try:
+            self._store.commit([*also, *self._store.erasure_parts(member, now)])
+        except LastManager:
+            raise _last_manager() from None
 
 
-def _fingerprint(sought: Sought) -> str:
-    """Name what is looked for, in few characters: its cursors are good for nothing else."""
-    return sha256(repr(sought).encode()).hexdigest()[:16]
+def _fingerprint(wanted: MemberFilter) -> str:
+    """Return a short name of a filter: its cursors are good for nothing else."""
+    return sha256(repr(wanted).encode()).hexdigest()[:16]
 
 
-def _to_invite(caller: Caller, person: Person, now: datetime) -> Member:
-    member = invited(caller.program_id, person.email, person.role, now)
-    return replace(member, name=person.name or member.name)
+def _to_invite(caller: Caller, invitee: Invitee, now: datetime) -> Member:
+    member = new_invited_member(caller.program_id, invitee.email, invitee.role, now)
+    return replace(member, name=invitee.name or member.name)
 
 
 def _removed() -> Problem:
     return Problem(
-        ProblemCode.MEMBER_REMOVED,
+        ProgramProblem.MEMBER_REMOVED,
         "This person was removed from the program. Invite them by their address first.",
     )
 
@@ -267,11 +298,7 @@ def _mailed_too_lately(
 
 def _last_manager() -> Problem:
     return Problem(
-        ProblemCode.LAST_MANAGER,
+        ProgramProblem.LAST_MANAGER,
         "This is the program's last manager who has signed in. Make somebody else a manager, let "
         "them sign in, and try again.",
     )
-
-
-def _changed_meanwhile() -> Problem:
-    return Problem(ProblemCode.CHANGED_MEANWHILE, "This member keeps changing. Try again.")

@@ -10,53 +10,59 @@ from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.condition import Condition, size
 from pynamodb.expressions.update import Action
 
+from chalicelib.audit.model import Kind, act, fields_of
+from chalicelib.foundation import actors
 from chalicelib.foundation.identity import Role
-from chalicelib.foundation.table import Delete, Part, Update, bind, changed, commit
-from chalicelib.programs.members.model import Due, Sought
+from chalicelib.foundation.personal import ERASED_NAME, erased_address
+from chalicelib.foundation.quotas import Quotas
+from chalicelib.foundation.sweeps import by_turns
+from chalicelib.foundation.table import Delete, Part, Store, Update
+from chalicelib.programs.members.model import DueMail, MemberFilter
 from chalicelib.programs.model import (
     InvitationMail,
     Member,
     MemberStatus,
-    sought_email,
-    sought_name,
+    email_search_key,
+    name_search_key,
 )
 from chalicelib.programs.store import (
-    DEPARTING,
     MANAGERS,
     TO_MAIL,
+    TO_RELEASE,
     CountItem,
     GuardItem,
     MemberItem,
     MembershipItem,
     ToMail,
-    change_of,
+    address_key,
     email_key,
-    invitation,
-    mail_due,
+    forget_mail,
+    invitation_parts,
+    invited_count_parts,
+    member_change_parts,
+    member_count_part,
     member_key,
-    no_mail_now,
-    no_more_mail,
+    schedule_mail,
+    set_mail_time,
     subject_guard,
+    unschedule_mail,
 )
-
-_PAGE = 100
 
 
 class LastManager(Exception):
     """Without this manager nobody could run the program."""
 
 
-class MemberStore:
-    def __init__(self, table_name: str) -> None:
-        for model in (MemberItem, MembershipItem, GuardItem, CountItem):
-            bind(model, table_name)
+class MemberStore(Store):
+    MODELS = (MemberItem, MembershipItem, GuardItem, CountItem)
 
     def newest(self, program_id: str, before: str | None, count: int) -> Sequence[Member]:
-        """List members, those invited last first, from before the given one on: one query."""
+        """List the members invited before the given one, the last invited first: one query."""
         prefix, key = member_key(""), MemberItem.item
         if before:
             # Both ends are in a range; the given one is read, and left out.
-            found = MemberItem.query(
+            found = self._database.query(
+                MemberItem,
                 program_id,
                 key.between(prefix, member_key(before)),
                 scan_index_forward=False,
@@ -64,7 +70,8 @@ class MemberStore:
                 limit=count + 1,
             )
         else:
-            found = MemberItem.query(
+            found = self._database.query(
+                MemberItem,
                 program_id,
                 key.startswith(prefix),
                 scan_index_forward=False,
@@ -73,142 +80,257 @@ class MemberStore:
             )
         return [item.to_member() for item in found if item.member_id != before][:count]
 
-    def found(
-        self, program_id: str, sought: Sought, beyond: str | None, count: int
+    def filtered(
+        self, program_id: str, wanted: MemberFilter, beyond: str | None, count: int
     ) -> list[tuple[str, Member]]:
-        """Find members, each with their key, from beyond the given key on: one query.
+        """List the members that pass a filter, each with their key, beyond the given one: a query.
 
-        By address and by name in their order; else members before managers, those invited last
+        By address and by name in their order; else members before managers, the last invited
         first. The indexes follow the table by milliseconds.
         """
-        forward, index, key, begins = _way(sought)
+        forward, index, key, begins = _index_of(wanted)
         further: Condition = key.startswith(begins)
         if beyond is not None:
             further = key > beyond if forward else key < beyond
-        found = index.query(program_id, further, scan_index_forward=forward, limit=count)
+        found = self._database.query(
+            MemberItem, program_id, further, index=index, scan_index_forward=forward, limit=count
+        )
         keyed = ((str(getattr(item, key.attr_name)), item.to_member()) for item in found)
         # Beyond a key there is also what begins otherwise, all of it after what does not.
         return list(takewhile(lambda each: each[0].startswith(begins), keyed))
 
     def by_email(self, program_id: str, emails: Collection[str]) -> dict[str, Member]:
-        """Read whom the program knows of these addresses: two calls for each hundred."""
-        guards = GuardItem.batch_get(
-            [(program_id, email_key(each)) for each in emails], consistent_read=True
+        """Return the members that have these addresses, by address: two calls for each hundred."""
+        guards = self._database.batch_get(
+            GuardItem, [(program_id, email_key(each)) for each in emails], consistent_read=True
         )
         ids = [guard.owner_member_id for guard in guards if guard.owner_member_id]
-        found = MemberItem.batch_get(
-            [(program_id, member_key(each)) for each in ids], consistent_read=True
+        found = self._database.batch_get(
+            MemberItem, [(program_id, member_key(each)) for each in ids], consistent_read=True
         )
         return {item.email: item.to_member() for item in found}
 
-    def invite_all(self, members: Sequence[Member]) -> None:
-        """Put up to 50 invited members, all or none. Raises `Conflict` if one's e-mail is known."""
-        commit([part for member in members for part in invitation(member)])
+    def invite_all(self, members: Sequence[Member], quotas: Quotas) -> None:
+        """Save up to 49 invited members of a program, all or none.
+
+        Raises `Conflict` if an address is known, and `QuotaUsedUp`.
+        """
+        parts = [part for member in members for part in invitation_parts(member)]
+        program_id = members[0].program_id
+        imported = act(
+            Kind.MEMBERS_IMPORTED,
+            program_id,
+            program_id,
+            after={
+                "members": [each.member_id for each in members],
+                "managers": [each.member_id for each in members if each.role is Role.MANAGER],
+            },
+        )
+        self._database.commit(
+            [*parts, *invited_count_parts(members[0], len(members), quotas), imported]
+        )
 
     def change_role(self, member: Member, role: Role) -> None:
-        """Make a manager of a member, or the other way round.
+        """Change a member's role.
 
-        Raises `LastManager`, or `Conflict` if the member is no longer what was read.
+        Raises `LastManager`, or `Conflict` if the member has changed since they were read.
         """
         becomes = replace(member, role=role)
-        commit(
+        self._database.commit(
             [
-                *_change(member, becomes, [MemberItem.role.set(role.value)]),
-                *_counting(member, role),
+                *_change_parts(member, becomes, [MemberItem.role.set(role.value)]),
+                *_manager_count_parts(member, role),
+                act(
+                    Kind.MEMBER_CHANGED,
+                    member.program_id,
+                    member.member_id,
+                    {"role": member.role},
+                    {"role": role},
+                ),
             ]
         )
 
-    def remove(self, member: Member, now: datetime) -> None:
-        """Remove a member and let the person go: they may be bound again, here or elsewhere.
+    def remove(self, member: Member, now: datetime, *, left: bool = False) -> None:
+        """Remove a member and unbind the person, who may be bound again, here or elsewhere.
 
-        Raises `LastManager`, or `Conflict` if the member is no longer what was read.
+        `left`: by their own wish. Raises `LastManager`, or `Conflict` if the member has changed
+        since they were read.
         """
+        becomes = replace(member, status=MemberStatus.REMOVED)
+        more = [MemberItem.left_at.set(now)] if left else []
+        declined = member.status is MemberStatus.INVITED
+        own = Kind.INVITATION_DECLINED if declined else Kind.MEMBER_LEFT
+        removed = _act_of(own if left else Kind.MEMBER_REMOVED, member, becomes)
+        self._database.commit([*self._removal_parts(member, becomes, now, more), removed])
+
+    def erasure_parts(self, member: Member, now: datetime) -> list[Part]:
+        """Return the parts that remove a member, if they are not, and take away who they are.
+
+        A pseudonym stays, by which their ledger and history are known. Whoever is invited by the
+        address later is somebody else. The parts raise `LastManager`, or `Conflict` if the member
+        has changed since they were read.
+        """
+        becomes = replace(
+            member,
+            status=MemberStatus.REMOVED,
+            name=ERASED_NAME,
+            email=erased_address(member.member_id),
+        )
+        anonymous: list[Action] = [
+            MemberItem.name.set(becomes.name),
+            MemberItem.email.set(becomes.email),
+            MemberItem.address_key.set(address_key(becomes)),
+            MemberItem.erased_at.set(now),
+            *(
+                attribute.remove()
+                for attribute in (
+                    MemberItem.time_zone,
+                    MemberItem.invitation,
+                    MemberItem.mailed_at,
+                    MemberItem.left_at,
+                )
+            ),
+        ]
+        guard = GuardItem(member.program_id, email_key(member.email))
+        mine = GuardItem.owner_member_id == member.member_id
+        if member.status is MemberStatus.REMOVED:
+            parts = _change_parts(member, becomes, anonymous)
+        else:
+            parts = self._removal_parts(member, becomes, now, anonymous)
+        erased = _act_of(Kind.MEMBER_ERASED, member, becomes)
+        return [*parts, Delete(guard, mine), erased]
+
+    def _removal_parts(
+        self, member: Member, becomes: Member, now: datetime, more: Sequence[Action]
+    ) -> list[Part]:
         actions: list[Action] = [
             MemberItem.status.set(MemberStatus.REMOVED.value),
             MemberItem.removed_at.set(now),
+            MemberItem.removed_by.set(actors.current()),
             MemberItem.subject.remove(),
             MemberItem.invited_email.remove(),
-            *no_mail_now(),
+            *forget_mail(),
+            *more,
         ]
         if member.tiktok:
-            # Who has a TikTok account is to be let go of; the change must not miss one just added.
+            # Their TikTok account is to be released; the change must not miss one just added.
             actions += [
-                MemberItem.departing_in.set(DEPARTING),
-                MemberItem.departing_at.set(now),
+                MemberItem.release_in.set(TO_RELEASE),
+                MemberItem.release_since.set(now),
             ]
         known = MemberItem.tiktok
         same = known == member.tiktok.value if member.tiktok else known.does_not_exist()
-        becomes = replace(member, status=MemberStatus.REMOVED)
-        parts = [*_change(member, becomes, actions, same), *_counting(member, None)]
+        parts = [
+            *_change_parts(member, becomes, actions, same),
+            *_manager_count_parts(member, None),
+            member_count_part(member.program_id, -1),
+        ]
         if member.subject:
             guard = GuardItem(*subject_guard(member.subject))
             mine = (GuardItem.owner_program_id == member.program_id) & (
                 GuardItem.owner_member_id == member.member_id
             )
             parts.append(Delete(guard, mine))
-        commit(parts)
+        return parts
 
-    def to_mail(self, now: datetime) -> Iterator[Due]:
-        """Walk the invitations whose mail is due, what is due longest first."""
-        found = MemberItem.to_mail.query(TO_MAIL, ToMail.mail_at <= now, page_size=_PAGE)
-        return (
-            Due(item.program_id, item.member_id, item.email, item.mail_at, int(item.mail_tries))
-            for item in found
-        )
+    def due_mails(self, now: datetime) -> Iterator[DueMail]:
+        """Yield the invitations whose mail is due, one of each program in turn."""
 
-    def begin_mail(self, due: Due, then: Due) -> bool:
-        """Take a mail upon oneself until its next try is due; False if it is no longer due."""
-        actions: list[Action] = [
-            MemberItem.mail_at.set(then.at),
+        def query(after: str, until: str, count: int) -> list[tuple[str, DueMail]]:
+            found = self._database.query(
+                MemberItem,
+                TO_MAIL,
+                ToMail.mail_due.between(after, until),
+                limit=count,
+                index=MemberItem.to_mail,
+            )
+            return [(str(item.mail_due), _due_mail(item)) for item in found]
+
+        return by_turns(query, now)
+
+    def begin_mail(self, due: DueMail, then: DueMail) -> bool:
+        """Reserve a mail for this run until its next try is due; False if it is no longer due."""
+        actions = [
+            *set_mail_time(due.program_id, due.member_id, then.at),
             MemberItem.mail_tries.set(then.tries),
         ]
-        return changed(_whom(due), actions, MemberItem.mail_at == due.at)
+        return self._database.changed(_member_item(due), actions, MemberItem.mail_at == due.at)
 
-    def end_mail(self, due: Due, mail: InvitationMail, at: datetime) -> bool:
-        """Keep what became of a mail that was taken; False if somebody else has it by now."""
-        actions: list[Action] = [MemberItem.mail.set(mail.value), *no_more_mail()]
+    def end_mail(self, due: DueMail, mail: InvitationMail, at: datetime) -> bool:
+        """Keep the outcome of a reserved mail; False if another run has it by now."""
+        actions: list[Action] = [MemberItem.mail.set(mail.value), *unschedule_mail()]
         if mail is InvitationMail.HANDED_OVER:
             actions.append(MemberItem.mailed_at.set(at))
-        return changed(_whom(due), actions, MemberItem.mail_at == due.at)
+        same = MemberItem.mail_at == due.at
+        if mail is not InvitationMail.FAILED:
+            return self._database.changed(_member_item(due), actions, same)
+        failed = act(
+            Kind.INVITATION_NOT_MAILED,
+            due.program_id,
+            due.member_id,
+            {"mail": InvitationMail.WAITING},
+            {"mail": mail, "tries": due.tries},
+        )
+        return self._database.changed(_member_item(due), actions, same, failed)
 
     def mail_again(self, member: Member, now: datetime) -> bool:
-        """Have an invited member mailed once more; False if they are not what was read."""
+        """Have an invited member mailed again; False if they have changed since they were read."""
         mail, mailed_at = MemberItem.mail, MemberItem.mailed_at
         same: Condition = MemberItem.status == MemberStatus.INVITED.value
         same &= mail == member.mail.value if member.mail else mail.does_not_exist()
         same &= mailed_at == member.mailed_at if member.mailed_at else mailed_at.does_not_exist()
         item = MemberItem(member.program_id, member_key(member.member_id))
-        return changed(item, mail_due(now), same)
+        again = act(
+            Kind.INVITATION_MAILED_AGAIN,
+            member.program_id,
+            member.member_id,
+            fields_of(member, ["mail"]),
+            {"mail": InvitationMail.WAITING},
+        )
+        return self._database.changed(item, schedule_mail(member, now), same, again)
 
 
-def _whom(due: Due) -> MemberItem:
+def _act_of(kind: Kind, member: Member, becomes: Member) -> Part:
+    shown = ["status", "role", "tiktok"]
+    before, after = fields_of(member, shown), fields_of(becomes, shown)
+    return act(kind, member.program_id, member.member_id, before, after)
+
+
+def _member_item(due: DueMail) -> MemberItem:
     return MemberItem(due.program_id, member_key(due.member_id))
 
 
-def _way(sought: Sought) -> tuple[bool, Any, UnicodeAttribute, str]:
-    """Tell how members are found: whether in rising order, the index, its key, how that begins."""
-    if sought.email is not None:
-        return True, MemberItem.by_email, MemberItem.address_key, sought_email(sought.email)
-    if sought.name is not None:
-        return True, MemberItem.by_name, MemberItem.name_key, sought_name(sought.name)
-    status = sought.status or MemberStatus.ACTIVE
-    begins = f"{status.value}#{sought.role.value}#" if sought.role else f"{status.value}#"
-    return False, MemberItem.by_standing, MemberItem.standing, begins
+def _due_mail(item: MemberItem) -> DueMail:
+    assert item.mail_at is not None  # noqa: S101  whatever is in the index has it
+    return DueMail(
+        item.program_id, item.member_id, item.email, item.mail_at, int(item.mail_tries or 0)
+    )
 
 
-def _change(
+def _index_of(wanted: MemberFilter) -> tuple[bool, Any, UnicodeAttribute, str]:
+    """Return how to query for a filter: in rising order or not, the index, its key, its prefix."""
+    if wanted.email is not None:
+        return True, MemberItem.by_email, MemberItem.address_key, email_search_key(wanted.email)
+    if wanted.name is not None:
+        return True, MemberItem.by_name, MemberItem.name_key, name_search_key(wanted.name)
+    status = wanted.status or MemberStatus.ACTIVE
+    prefix = f"{status.value}#{wanted.role.value}#" if wanted.role else f"{status.value}#"
+    return False, MemberItem.by_standing, MemberItem.standing, prefix
+
+
+def _change_parts(
     member: Member, becomes: Member, actions: Sequence[Action], also: Condition | None = None
 ) -> list[Part]:
-    # Removed, invited and bound again meanwhile, they look the same and are another's.
+    # Removed, invited again and bound meanwhile, they look the same and are another person.
     subject = MemberItem.subject
     bound = subject == member.subject if member.subject else subject.does_not_exist()
-    return change_of(member, becomes, actions, bound if also is None else bound & also)
+    return member_change_parts(member, becomes, actions, bound if also is None else bound & also)
 
 
-def _counting(member: Member, becomes: Role | None) -> list[Part]:
-    """Parts: count an active manager who becomes one or no longer is; there must stay one.
+def _manager_count_parts(member: Member, becomes: Role | None) -> list[Part]:
+    """Return the parts that count active managers after a change of role; one must stay.
 
-    Who was invited and never came does not count: they might never come.
+    An invited manager does not count: they might never come.
     """
     if member.status is not MemberStatus.ACTIVE or becomes is member.role:
         return []

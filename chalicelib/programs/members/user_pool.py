@@ -15,7 +15,7 @@ _SIGNS_IN = frozenset({"CONFIRMED", "RESET_REQUIRED", "EXTERNAL_PROVIDER"})
 
 
 class NotMailed(Exception):
-    """The pool did not mail somebody. Says why in AWS's code alone: its message may name them."""
+    """The pool did not mail somebody. It has AWS's code alone: the message may name the person."""
 
     def __init__(self, code: str) -> None:
         super().__init__(f"The user pool did not mail an invitation: {code}.")
@@ -25,14 +25,14 @@ class Undelivered(NotMailed):
     """This mail could not be handed over: because of its address, or of the pool's sender."""
 
 
-class UsedUp(NotMailed):
-    """It mails nobody for now: a quota is used up, be it of the day or of this second."""
+class MailQuotaUsedUp(NotMailed):
+    """The pool mails nobody for now: a quota is used up, of the day or of this second."""
 
 
 _REASONS = {
     "CodeDeliveryFailureException": Undelivered,
-    "LimitExceededException": UsedUp,
-    "TooManyRequestsException": UsedUp,
+    "LimitExceededException": MailQuotaUsedUp,
+    "TooManyRequestsException": MailQuotaUsedUp,
 }
 
 
@@ -42,13 +42,14 @@ class UserPool:
         self._pool_id = pool_id
 
     def invite(self, email: str) -> InvitationMail:
-        """Have a person mailed the first password of their sign-in, which is made if need be.
+        """Have a person mailed the first password of their sign-in, which is created if need be.
 
-        Who has one of their own is not mailed, and that is not told: whether somebody signs in
-        here already, in another program perhaps, is nobody's business. Who was mailed one and
-        never used it gets another: the pool lets each live for seven days. Told twice, it mails
-        twice, and the later password holds. Raises `Undelivered`, `UsedUp`, `NotMailed` for
-        whatever else is not about this address alone, and BotoCoreError if there is no answer.
+        A person with a password of their own is not mailed, and the answer does not show it:
+        whether somebody signs in here already, in another program perhaps, is nobody's business.
+        A person who never used the first password gets another: the pool lets each live for seven
+        days. Called twice, it mails twice, and the later password holds. Raises `Undelivered`,
+        `MailQuotaUsedUp`, `NotMailed` for whatever else is not about this address alone, and
+        BotoCoreError if there is no answer.
         """
         from botocore.exceptions import ClientError
 
@@ -58,6 +59,22 @@ class UserPool:
             code = error.response["Error"]["Code"]
             raise _REASONS.get(code, NotMailed)(code) from None
 
+    def sign_in(self, email: str) -> dict[str, str] | None:
+        """Return what the pool keeps of a person: attributes, state and instants, no password."""
+        try:
+            user = self._cognito.admin_get_user(UserPoolId=self._pool_id, Username=email)
+        except self._cognito.exceptions.UserNotFoundException:
+            return None
+        kept = {each["Name"]: each.get("Value", "") for each in user.get("UserAttributes", ())}
+        kept["state"] = user.get("UserStatus", "")
+        kept["created_at"] = user["UserCreateDate"].isoformat()
+        return kept
+
+    def remove(self, email: str) -> None:
+        """Remove a person's sign-in: they cannot sign in any more, nor renew a session."""
+        with suppress(self._cognito.exceptions.UserNotFoundException):
+            self._cognito.admin_delete_user(UserPoolId=self._pool_id, Username=email)
+
     def _invite(self, email: str) -> InvitationMail:
         known = self._cognito.exceptions
         try:
@@ -65,7 +82,7 @@ class UserPool:
         except known.UsernameExistsException:
             return self._invite_again(email)
         except known.InvalidParameterException as error:
-            # An address that it does not take; ours are looser than RFC 5321.
+            # The pool refuses the address; ours are looser than RFC 5321.
             return _refused(error.response["Error"]["Code"])
         return InvitationMail.HANDED_OVER
 
@@ -73,7 +90,7 @@ class UserPool:
         user = self._cognito.admin_get_user(UserPoolId=self._pool_id, Username=email)
         state = user.get("UserStatus") if user.get("Enabled", True) else "disabled"
         if state == _NEVER_SIGNED_IN:
-            # Who has signed in this very moment needs no mail any more.
+            # A person who signs in at this very moment needs no mail any more.
             with suppress(self._cognito.exceptions.UnsupportedUserStateException):
                 self._mail(email, again=True)
         elif state not in _SIGNS_IN:
@@ -86,7 +103,7 @@ class UserPool:
             "Username": email,
             "UserAttributes": [
                 {"Name": "email", "Value": email},
-                {"Name": "email_verified", "Value": "true"},  # only who reads its mail gets in
+                {"Name": "email_verified", "Value": "true"},  # only a reader of its mail gets in
             ],
             "DesiredDeliveryMediums": ["EMAIL"],
         }

@@ -1,4 +1,4 @@
-"""The clock ticked: people who were invited may have to be mailed."""
+"""Function that the clock runs for invitations."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -7,13 +7,13 @@ from chalicelib.foundation.logging import logger
 from chalicelib.foundation.sweeps import late
 
 if TYPE_CHECKING:
-    from chalicelib.programs.members.invitations import Invitations
+    from chalicelib.programs.members.invitations import InvitationMailer
 
 RESERVE = timedelta(seconds=15)
 """As long as one mail takes, unless AWS is in trouble."""
 
 
-def invite(invitations: "Invitations", context: Any) -> int:
+def mail_invitations(invitations: "InvitationMailer", context: Any) -> int:
     """Mail the invitations that are due."""
     logger.clear_state()
     mailed = invitations.mail_due(late(context, RESERVE))

@@ -46,15 +46,15 @@ def test_a_zip_without_such_a_program_is_no_layer(tmp_path: Path) -> None:
     file = tmp_path / "layer.zip"
     file.write_bytes(b"no zip")
     with pytest.raises(Failure, match="holds no static bin/ffprobe"):
-        layer.require_ffprobe_in(file)
+        layer.require_ffprobe_in(file, "x86_64")
     for content, fits in ((program(183, 1), False), (program(62, 1), True)):
         with zipfile.ZipFile(file, "w") as target:
             target.writestr("bin/ffprobe", content)
         if fits:
-            layer.require_ffprobe_in(file)
+            layer.require_ffprobe_in(file, "x86_64")
         else:
             with pytest.raises(Failure):
-                layer.require_ffprobe_in(file)
+                layer.require_ffprobe_in(file, "x86_64")
 
 
 def test_the_source_is_chosen_by_its_checksum() -> None:
@@ -121,7 +121,7 @@ def test_the_local_cloud_gets_no_layer() -> None:
     original: dict[str, Any] = {
         "Resources": {
             "MediaLayer": {"Type": "AWS::Serverless::LayerVersion", "Properties": {}},
-            "Validate": {
+            "VideosValidate": {
                 "Type": "AWS::Serverless::Function",
                 "Properties": {"Layers": [{"Ref": "MediaLayer"}]},
             },
@@ -129,5 +129,5 @@ def test_the_local_cloud_gets_no_layer() -> None:
     }
     fitted = workarounds.fit_template(original)
     assert "MediaLayer" not in fitted["Resources"]
-    assert "Layers" not in fitted["Resources"]["Validate"]["Properties"]
+    assert "Layers" not in fitted["Resources"]["VideosValidate"]["Properties"]
     assert "MediaLayer" in original["Resources"]

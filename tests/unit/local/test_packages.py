@@ -1,5 +1,6 @@
 """The package's name follows its inputs; its zip is the same bytes for the same content."""
 
+import sys
 import zipfile
 from pathlib import Path
 
@@ -45,9 +46,52 @@ def test_zips_of_the_same_content_are_the_same_bytes(tmp_path: Path) -> None:
             for name in names:
                 entry = zipfile.ZipInfo(name, (2020 + number, 1, 1, 0, 0, 0))
                 file.writestr(entry, name)
-        package._normalise(source, target, None)
+        package._normalise(source, target, tmp_path / "no-packages")
         made.append(target.read_bytes())
     assert made[0] == made[1]
+
+
+def test_what_pip_tells_of_its_own_doing_and_what_nobody_imports_is_left_out(
+    tmp_path: Path,
+) -> None:
+    """The first differs from machine to machine, the second is a tenth of the zip."""
+    packages = tmp_path / "packages"
+    kept = ("boto3/session.py", "boto3-1.dist-info/METADATA", "boto3-1.dist-info/licenses/LICENSE")
+    dropped = (
+        *("boto3-1.dist-info/RECORD", "boto3-1.dist-info/REQUESTED", "bin/jp.py"),
+        *("pydantic/v1/main.py", "dateutil/zoneinfo/zones.tar.gz"),
+        *("pycparser/c_parser.py", "botocore/data/ec2/2016-11-15/service-2.json.gz"),
+    )
+    for name in (*kept, *dropped):
+        (packages / name).parent.mkdir(parents=True, exist_ok=True)
+        (packages / name).write_text("x = 1\n", encoding="utf-8")
+    with zipfile.ZipFile(tmp_path / "app.zip", "w") as file:
+        file.writestr("app.py", "app = 1\n")
+    package._normalise(tmp_path / "app.zip", tmp_path / "out.zip", packages, compiles=False)
+    with zipfile.ZipFile(tmp_path / "out.zip") as file:
+        assert set(file.namelist()) == {"app.py", *kept}
+
+
+def test_what_is_built_for_lambda_has_lambdas_wheels_on_every_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for system in ("linux", "darwin", "win32"):
+        monkeypatch.setattr(sys, "platform", system)
+        assert package.wheels_for("arm64") == "arm64"
+        assert package.wheels_for("x86_64") == "x86_64"
+    assert package.wheels_for(package.HERE) == package.HERE
+
+
+def test_another_python_builds_for_the_same_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(package, "_builder", lambda: "3.12")
+    assert package.wheels_for("arm64") == "arm64"
+    assert package.wheels_for(package.HERE) == package.HERE
+
+
+def test_wheels_are_asked_for_that_need_no_newer_c_library_than_lambdas() -> None:
+    tags = package.platform_tags("arm64")
+    assert (tags[0], tags[-1]) == ("manylinux_2_34_aarch64", "manylinux2014_aarch64")
+    assert not [each for each in tags if "x86" in each or "musl" in each or "_35_" in each]
 
 
 def test_binary_types_of_the_definition_become_the_apis() -> None:

@@ -1,6 +1,7 @@
 """The merge of `infra/` and what is looked for in it."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,3 +85,25 @@ def test_a_whole_template_has_no_strays() -> None:
         },
     }
     assert template.strays({"Resources": whole}) == []
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_unknown_addresses_are_answered_where_the_template_says_how(*, told: bool) -> None:
+    answer = {
+        "StatusCode": 404,
+        "ResponseParameters": {"Headers": {"Cache-Control": "'no-store'"}},
+        "ResponseTemplates": {"application/json": "{}"},
+    }
+    definition: dict[str, Any] = {"paths": {"/things/{thing_id}": {"get": {}}}}
+    api: dict[str, Any] = {"DefinitionBody": definition}
+    if told:
+        api["GatewayResponses"] = {template.UNKNOWN: answer}
+    resources = {"RestAPI": {"Type": template.API, "Properties": api}}
+    template.answer_unknown({"Resources": resources})
+    paths = {"/things/{thing_id}"} | ({"/{proxy+}"} if told else set())
+    assert set(definition["paths"]) == paths
+    for methods in definition["paths"].values():
+        assert (template.ANY_METHOD in methods) is told
+    if told:
+        (parameter,) = definition["paths"]["/things/{thing_id}"][template.ANY_METHOD]["parameters"]
+        assert parameter["name"] == "thing_id"

@@ -1,0 +1,491 @@
+"""What Greenroom costs in AWS: `python -m bench.costs` writes docs/costs.md, and README's sums.
+
+`--measure` first records what each function of the main job does (`bench.starts`, in memory: calls,
+capacity units by the sizes of items, milliseconds of processor) into bench/costs.json. The page is
+made of these figures, of what the template has (alarms, queues, schedules, secrets) and of the
+dated list prices in bench/prices.toml. Tests compare the figures with a recording of their own,
+and the page with the figures.
+"""
+
+import json
+import math
+import os
+import pkgutil
+import re
+import sys
+import tempfile
+import time
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+import chalicelib
+from local.home import PROJECT
+from local.surroundings import keep_to_this_machine
+from local.template import together
+from tests.faults.cloud import template_tables
+
+FIGURES = PROJECT / "bench" / "costs.json"
+PRICES = PROJECT / "bench" / "prices.toml"
+PAGE = PROJECT / "docs" / "costs.md"
+README = PROJECT / "README.md"
+
+# Assumptions, named on the page.
+AWS_MS, TIKTOK_MS = 6, 300  # a call's way there and back
+UPLOAD_MB_A_SECOND = 20
+VIDEO_MB = 20
+WHOLE_PROCESSOR_MB = 1769
+LOG_BYTES = 600  # an invocation's lines
+POLLS_A_MINUTE = 15  # of a queue that is empty: five long polls of 20 s
+MINUTES = 43_200  # of a month of 30 days
+
+# What one performance is: a member opens the app, sends, and posts.
+PERFORMANCE: Mapping[str, float] = {
+    "/me": 1,
+    "feed": 2,  # and the history, which costs less
+    "perform": 1,
+    "authorizer": 1,  # asked once for all of a visit's requests
+    "performances relay": 3,  # queued, staged, posted
+    "stage": 2,  # with one look at its status
+    "webhook": 2,  # delivered, posted
+    "relay marks": 1,
+    "count entries": 1,
+    "count events": 3,
+}
+
+
+def record() -> dict[str, dict[str, Any]]:
+    """Record what each function calls for its typical event."""
+    from bench.recorded import Server  # noqa: PLC0415  the app reads its environment at import
+    from bench.starts import Bench, environment  # noqa: PLC0415  likewise
+
+    keep_to_this_machine()
+    with tempfile.TemporaryDirectory(prefix="greenroom-costs-") as folder:
+        server = Server(Path(folder))
+        os.environ.update(environment(server))
+        bench = Measured(Bench(server))
+        try:
+            bench.record()
+        finally:
+            server.close()
+    return bench.figures
+
+
+class Measured:
+    """A bench that notes what each of its scenarios calls, reads, writes and takes.
+
+    Milliseconds are those of an invocation whose process has all modules, and makes its services
+    anew: more than a warm one takes, and less than the first.
+    """
+
+    def __init__(self, bench: Any) -> None:
+        self._bench = bench
+        self._took: dict[int, float] = {}
+        self.figures: dict[str, dict[str, Any]] = {}
+
+    def record(self) -> None:
+        for each in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):
+            import_module(each.name)
+        app = self._bench.app
+        for name in ("app", *app.functions.names - {"api_handler"}):
+            setattr(app, name, self._timed(getattr(app, name)))
+        self._bench.record()
+        for scenario in self._bench.scenarios:
+            calls = scenario.recording.calls
+            self.figures[scenario.name] = {
+                "function": scenario.function,
+                "calls": dict(sorted(Counter(each.operation for each in calls).items())),
+                "read_units": sum(map(read_units, calls)),
+                "write_units": sum(map(write_units, calls)),
+                "tiktok": len(scenario.recording.requests),
+                "ms": round(self._took[id(scenario.event)] * 1000),
+            }
+
+    def _timed(self, handle: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        def timed(event: Any, context: Any) -> Any:
+            began = time.process_time()
+            answer = handle(event, context)
+            self._took[id(event)] = time.process_time() - began
+            return answer
+
+        return timed
+
+
+def size_of(item: Mapping[str, Any]) -> int:
+    """Return the bytes of an item as DynamoDB counts them, nearly: names and values."""
+    return len(json.dumps(item, separators=(",", ":"), default=str))
+
+
+def _units(items: Sequence[Mapping[str, Any]], unit: int, factor: float) -> float:
+    return sum(math.ceil(max(1, size_of(each)) / unit) for each in items) * factor
+
+
+def read_units(call: Any) -> float:
+    """Return the read units of a call by what it answered: 4 KB each, half if not consistent."""
+    asked, answer = call.parameters, call.answer
+    consistent = 1.0 if asked.get("ConsistentRead") else 0.5
+    match call.operation:
+        case "GetItem":
+            return _units([answer.get("Item", {})], 4096, consistent)
+        case "Query":
+            return math.ceil(max(1, sum(map(size_of, answer.get("Items", ())))) / 4096) * consistent
+        case "BatchGetItem":
+            found = [each for items in answer.get("Responses", {}).values() for each in items]
+            return _units(found, 4096, 0.5)
+        case "TransactGetItems":
+            found = [each.get("Item", {}) for each in answer.get("Responses", ())]
+            return _units(found, 4096, 2)
+    return 0
+
+
+def write_units(call: Any) -> float:
+    """Return the write units of a call: a kilobyte each, twice in a transaction.
+
+    An index whose key the write carries takes as much again. An update is counted by what it sets.
+    """
+    asked = call.parameters
+    match call.operation:
+        case "PutItem" | "UpdateItem" | "DeleteItem":
+            return _written(asked)
+        case "TransactWriteItems":
+            parts = [(kind, part) for each in asked["TransactItems"] for kind, part in each.items()]
+            return sum(
+                2 * (1 if kind == "ConditionCheck" else _written(part)) for kind, part in parts
+            )
+        case "BatchWriteItem":
+            requests = [
+                (table, next(iter(each.values())))
+                for table, some in asked["RequestItems"].items()
+                for each in some
+            ]
+            return sum(_written({"TableName": table, **part}) for table, part in requests)
+    return 0
+
+
+_TABLES = template_tables()
+
+
+def _written(part: Mapping[str, Any]) -> float:
+    item = part.get("Item") or {
+        **part.get("Key", {}),
+        **part.get("ExpressionAttributeValues", {}),
+    }
+    kilobytes = math.ceil(max(1, size_of(item)) / 1024)
+    named = set(part.get("Item", {})) | set(part.get("ExpressionAttributeNames", {}).values())
+    table = _TABLES[part["TableName"]]
+    touched = sum(
+        not named.isdisjoint({*keys} - {*table.keys}) for keys, _ in table.indexes.values()
+    )
+    return kilobytes * (1 + touched)
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Dollars by what they are for."""
+
+    of: Mapping[str, float]
+
+    @property
+    def total(self) -> float:
+        return sum(self.of.values())
+
+    def most(self) -> str:
+        return max(self.of, key=lambda each: self.of[each])
+
+
+class Prices:
+    """Costs by figures, a template and list prices."""
+
+    def __init__(
+        self, figures: Mapping[str, Any], template: Mapping[str, Any], prices: Mapping[str, Any]
+    ) -> None:
+        self.figures, self.prices = figures, prices
+        self.resources = template["Resources"]
+
+    def of_kind(self, kind: str) -> list[dict[str, Any]]:
+        return [each for each in self.resources.values() if each.get("Type") == kind]
+
+    def memory(self, name: str) -> int:
+        function = self.figures[name]["function"]
+        found: int = self.resources[logical(function)]["Properties"]["MemorySize"]
+        return found
+
+    def milliseconds(self, name: str) -> float:
+        """Return an invocation's billed time: processor at its share, and the ways to AWS."""
+        figure = self.figures[name]
+        share = min(1.0, self.memory(name) / WHOLE_PROCESSOR_MB)
+        waits = sum(figure["calls"].values()) * AWS_MS + figure["tiktok"] * TIKTOK_MS
+        upload = VIDEO_MB / UPLOAD_MB_A_SECOND * 1000 if name == "stage" else 0
+        return float(figure["ms"] / share + waits + upload / PERFORMANCE["stage"])
+
+    def performances(self, number: float, free: bool = True) -> Costs:
+        """Return what performances cost in a month, less what is free each month if `free`."""
+        p, n = self.prices, number
+        figures = {
+            name: (self.figures["perform" if name == "webhook" else name], times)
+            for name, times in PERFORMANCE.items()
+        }
+        seconds = sum(
+            times
+            * self.milliseconds("perform" if name == "webhook" else name)
+            / 1000
+            * self.memory("perform" if name == "webhook" else name)
+            / 1024
+            for name, times in PERFORMANCE.items()
+        )
+        invocations = sum(PERFORMANCE.values())
+        requests = sum(PERFORMANCE[each] for each in ("/me", "feed", "perform", "webhook"))
+
+        def calls(*operations: str) -> float:
+            return math.fsum(
+                times * sum(figure["calls"].get(each, 0) for each in operations)
+                for figure, times in figures.values()
+            )
+
+        def units(kind: str) -> float:
+            return math.fsum(times * figure[kind] for figure, times in figures.values())
+
+        queued = calls("SendMessage", "SendMessageBatch") + 3 * calls("PutEvents") + 3 * 2
+
+        def left(used: float, given: float) -> float:
+            return max(0.0, used - given) if free else used
+
+        return Costs(
+            {
+                "egress to TikTok": left(n * VIDEO_MB / 1000, p["egress"]["free_gb"])
+                * p["egress"]["gb"],
+                "API Gateway": n * requests * p["api"]["request"],
+                "DynamoDB": n * units("read_units") * p["dynamodb"]["read_unit"]
+                + n * units("write_units") * p["dynamodb"]["write_unit"],
+                "Lambda": left(n * seconds, p["lambda"]["free_gb_seconds"])
+                * p["lambda"]["gb_second"]
+                + left(n * invocations, p["lambda"]["free_requests"]) * p["lambda"]["request"],
+                "SQS, EventBridge": n * queued * p["sqs"]["request"]
+                + n * calls("PutEvents") * p["events"]["event"],
+                "KMS": left(n * calls("Encrypt", "Decrypt"), p["kms"]["free_requests"])
+                * p["kms"]["request"],
+                "logs": left(n * invocations * LOG_BYTES / 1e9, p["cloudwatch"]["free_log_gb"])
+                * p["cloudwatch"]["log_gb"],
+            }
+        )
+
+    def late_alarms(self) -> int:
+        """Return how many alarms `LateAlarms` leaves out."""
+        alarms = self.of_kind("AWS::CloudWatch::Alarm")
+        return sum(each.get("Condition") == "LateAlarmed" for each in alarms)
+
+    def idle(self) -> Costs:
+        """Return what a month costs in which nobody does anything."""
+        p, c = self.prices, self.prices["cloudwatch"]
+        alarms = len(self.of_kind("AWS::CloudWatch::Alarm"))
+        sources = sum(
+            "Queue" in event["Properties"]
+            for each in self.resources.values()
+            for event in each.get("Properties", {}).get("Events", {}).values()
+            if isinstance(event, dict) and isinstance(event.get("Properties"), dict)
+        )
+        polls = sources * POLLS_A_MINUTE * MINUTES
+        secrets = len(self.of_kind("AWS::SecretsManager::Secret"))
+        keys = len(self.of_kind("AWS::KMS::Key"))
+        return Costs(
+            {
+                f"alarms ({alarms}, {c['free_alarms']} free)": max(0, alarms - c["free_alarms"])
+                * c["alarm_month"],
+                f"empty polls of {sources} queues": max(0, polls - p["sqs"]["free_requests"])
+                * p["sqs"]["request"],
+                f"KMS ({keys} key)": keys * p["kms"]["key_month"],
+                f"secrets ({secrets})": secrets * p["secrets"]["secret_month"],
+            }
+        )
+
+    def program(self, members: int) -> Costs:
+        """Return a month of a program whose members each send twice and visit four times more."""
+        sends = self.performances(2 * members)
+        p = self.prices
+        visits = 4 * members * (PERFORMANCE["/me"] + PERFORMANCE["feed"])
+        people = max(0, members - p["cognito"]["free_people"]) * p["cognito"]["person_month"]
+        idle = self.idle().total
+        rest = {
+            "what runs anyway": idle,
+            "visits without a send": visits * p["api"]["request"],
+            "the user pool": people,
+        }
+        return Costs({**sends.of, **rest})
+
+
+def logical(function: str) -> str:
+    return {"api_handler": "APIHandler"}.get(
+        function, "".join(part.title() for part in function.split("_"))
+    )
+
+
+def dollars(value: float) -> str:
+    return f"${value:,.2f}"
+
+
+def table(costs: Costs) -> list[str]:
+    rows = sorted(costs.of.items(), key=lambda each: -each[1])
+    return [
+        "| | |",
+        "|---|---:|",
+        *(f"| {name} | {dollars(value)} |" for name, value in rows),
+        f"| **together** | **{dollars(costs.total)}** |",
+    ]
+
+
+def page(prices: Prices) -> str:
+    """Return docs/costs.md."""
+    idle, thousand = prices.idle(), prices.performances(1000, free=False)
+    video = thousand.of["egress to TikTok"]
+    lines = [
+        "# What it costs",
+        "",
+        f"Written by `python -m bench.costs`, of list prices of {prices.prices['day']} (us-east-1,"
+        " `bench/prices.toml`), of what the template has, and of recorded calls, units and"
+        " milliseconds of the main job (`bench/costs.json`, by `python -m bench.costs --measure`)."
+        " Tests keep all three together.",
+        "",
+        "## A month in which nobody does anything",
+        "",
+        *table(idle),
+        "",
+        "Functions on the clock stay within what Lambda gives each account free (a million"
+        " invocations, 400,000 GB-seconds), logs within 5 GB, tables within 25 GB; a second stack"
+        " of the account shares these.",
+        "",
+        "Weighed for a smaller sum, and left:",
+        "",
+        "- **Alarms.** Each queue of failures and each stream has its own, because its name says"
+        " which function to look at, and its section of the runbook what mends it. One alarm by"
+        " metric math is billed for each metric that it adds up, so it costs the same; a metric of"
+        " the stack's own for all of them would come from a function on the clock, which is silent"
+        f' just when it fails. `LateAlarms = "false"` leaves out {prices.late_alarms()} alarms'
+        " for what is late and never lost: a dime each.",
+        "- **Empty polls.** A queue between bus and function is asked some fifteen times a minute,"
+        " by Lambda itself; below that no setting goes. Rules that call functions directly would"
+        " cost nothing at rest and give up batches of 25, partial failures and the limit on"
+        " concurrency: counting a campaign's events would cost several times as much, on the day"
+        " it matters.",
+        "- **The key** of the members' TikTok tokens is the stack's own, so that its policy and its"
+        " deletion are the owner's.",
+        "- **Secrets.** The cursors' secret could be a parameter of Systems Manager for nothing; as"
+        " a secret it is generated by the stack and never in a template.",
+        "",
+        "## 1,000 performances",
+        "",
+        f"Each with a video of {VIDEO_MB} MB, without what is free each month:",
+        "",
+        *table(thousand),
+        "",
+        f"The videos' way to TikTok dominates: {dollars(video)} of {dollars(thousand.total)}, from"
+        f" the {prices.prices['egress']['free_gb'] / VIDEO_MB * 1000:,.0f}th performance of a month"
+        " on, for 100 GB a month are free. TikTok could fetch them itself (`PULL_FROM_URL`) from a"
+        " CloudFront distribution, of which a terabyte a month is free:"
+        f" {prices.prices['cloudfront']['free_gb'] / VIDEO_MB * 1000:,.0f} performances. Left out"
+        " for its risks: an init whose answer is lost may have begun a pull, so that sending again"
+        " can deliver twice, where an upload without bytes delivers nothing; pulls have hung in the"
+        " field, unseen from here; and each video would be at a public address for an hour.",
+        "",
+        "## Programs",
+        "",
+        "Each member sends twice a month and visits four times more, with a password of the stack's"
+        " own pool:",
+        "",
+        "| members | a month | for each member | mostly |",
+        "|---:|---:|---:|---|",
+    ]
+    for members in (100, 10_000, 1_000_000):
+        costs = prices.program(members)
+        name = costs.most()
+        lines.append(
+            f"| {members:,} | {dollars(costs.total)} | {dollars(costs.total / members)} |"
+            f" {name}, {dollars(costs.of[name])} |"
+        )
+    lines += [
+        "",
+        "The user pool counts people who sign in within the month, the first"
+        f" {prices.prices['cognito']['free_people']:,} free. A company's own issuer (`TokenIssuer`)"
+        " in place of the pool costs nothing; federated into the pool its people are counted.",
+        "",
+        "## What was measured",
+        "",
+        "| | function | memory (MB) | calls | read units | write units | ms of processor |"
+        " ms billed |",
+        "|---|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name, figure in prices.figures.items():
+        lines.append(
+            f"| {name} | {logical(figure['function'])} | {prices.memory(name)} |"
+            f" {sum(figure['calls'].values())} | {figure['read_units']:g} |"
+            f" {figure['write_units']:g} | {figure['ms']} | {prices.milliseconds(name):.0f} |"
+        )
+    lines += [
+        "",
+        "**Memory.** It is bought for the processor that comes with it. What answers a person, or"
+        " holds a video's way to TikTok, gets 512 MB; relays and the clock get 256, for nobody"
+        " waits for their milliseconds. `videos_validate` and `points_build_leaderboards` have a"
+        " whole processor for their worst cases: a 4K HEVC file within its examiner's limit"
+        " ([measured](videos.md#what-it-costs)), and the boards of 100,000 members in 37 of 120"
+        " seconds and 160 MB ([measured](data.md)).",
+        "",
+        "Milliseconds of processor are those of an invocation that makes its services anew; a warm"
+        " one takes less. Billed: these at the share that the memory buys"
+        f" ({WHOLE_PROCESSOR_MB} MB are a whole processor), {AWS_MS} ms for each call of AWS,"
+        f" {TIKTOK_MS} for each of TikTok, and the video at {UPLOAD_MB_A_SECOND} MB a"
+        " second. A performance is: "
+        + ", ".join(f"{name} {times:g}" for name, times in PERFORMANCE.items())
+        + "; a webhook counted like perform.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def kept_prices() -> Prices:
+    """Return costs by the figures, the template and the prices that are kept."""
+    figures = json.loads(FIGURES.read_text(encoding="utf-8"))
+    prices = tomllib.loads(PRICES.read_text(encoding="utf-8"))
+    return Prices(figures, together(PROJECT / "infra"), prices)
+
+
+def written() -> str:
+    """Return the page."""
+    return page(kept_prices())
+
+
+def readme() -> str:
+    """Return the README with the two sums that it names."""
+    prices = kept_prices()
+    sums = {
+        r"\$[\d.,]+ a month while": f"{dollars(prices.idle().total)} a month while",
+        r"\$[\d.,]+ for 1,000": f"{dollars(prices.performances(1000, free=False).total)} for 1,000",
+    }
+    text = README.read_text(encoding="utf-8")
+    for pattern, told in sums.items():
+        text, times = re.subn(pattern, told.replace("\\", ""), text)
+        if times != 1:
+            raise click.ClickException(f"README.md says {times} times what {pattern} looks for.")
+    return text
+
+
+@click.command()
+@click.option("--measure", is_flag=True, help="Record the main job first.")
+@click.option("--show", is_flag=True, help="Record, and print the figures instead.")
+def main(*, measure: bool, show: bool) -> None:
+    """Write docs/costs.md."""
+    if measure or show:
+        told = json.dumps(record(), indent=1) + "\n"
+        if show:
+            sys.stdout.write(told)
+            return
+        FIGURES.write_text(told, encoding="utf-8")
+    PAGE.write_text(written(), encoding="utf-8")
+    README.write_text(readme(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,19 @@
+"""What the marks table keeps of a member: which activities they performed or dismissed, by id."""
+
+from collections.abc import Iterator
+
+from chalicelib.activities.store import MarkItem
+from chalicelib.foundation.personal import Person, Record, part
+from chalicelib.foundation.table import Database
+
+
+class MarkKeeper:
+    def __init__(self, database: Database) -> None:
+        database.prepare(MarkItem)
+        self._database = database
+
+    def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:
+        yield from part("activities", self._database.records(MarkItem, person.owner))
+
+    def erase(self, person: Person) -> bool:  # noqa: ARG002  ids alone: they stay with the pseudonym
+        return True

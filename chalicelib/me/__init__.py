@@ -1,0 +1,1 @@
+"""The caller's own view over several packages."""

@@ -1,0 +1,84 @@
+"""The caller's own view over HTTP."""
+
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+
+from chalicelib.foundation.http import Answer, Request, RequiredRole, endpoint
+from chalicelib.foundation.identity import Role, TikTokState
+from chalicelib.foundation.problems import ProblemCode
+from chalicelib.foundation.schemas import Schema
+from chalicelib.me.service import MeService, Standing
+from chalicelib.programs.views import Name
+
+
+class ProgramView(Schema):
+    program_id: str
+    name: str
+    time_zone: str
+    rewards: Annotated[bool, Field(description="Whether points can be spent on rewards")]
+
+
+class PointsView(Schema):
+    balance: Annotated[int, Field(description="Points to spend")]
+    earned: Annotated[int, Field(description="Points earned; spending does not lower it")]
+
+
+class TikTokView(Schema):
+    status: TikTokState
+
+
+class Me(Schema):
+    member_id: str
+    email: str
+    name: str
+    role: Role
+    time_zone: str
+    program: ProgramView
+    points: PointsView
+    unread_notices: Annotated[int, Field(description="Of GET /notifications")]
+    tiktok_account: Annotated[TikTokView | None, Field(description="None while not connected")]
+
+
+class ChangeMe(Schema):
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name | None = None
+    time_zone: Annotated[str, Field(max_length=64, examples=["Europe/Berlin"])] | None = None
+
+
+@endpoint(RequiredRole.MEMBER, answers={200: Me})
+def read(service: MeService, request: Request[None, None]) -> Answer:
+    """Read your profile, program, points and TikTok account."""
+    return Answer(200, _me(service.standing(request.caller)))
+
+
+@endpoint(
+    RequiredRole.MEMBER, body=ChangeMe, answers={200: Me}, problems=(ProblemCode.CHANGED_MEANWHILE,)
+)
+def change(service: MeService, request: Request[ChangeMe, None]) -> Answer:
+    """Change your name or time zone."""
+    wanted = request.body
+    changed = service.change_profile(request.caller, name=wanted.name, time_zone=wanted.time_zone)
+    return Answer(200, _me(changed))
+
+
+def _me(standing: Standing) -> Me:
+    profile = standing.profile
+    member, program = profile.member, profile.program
+    return Me(
+        member_id=member.member_id,
+        email=member.email,
+        name=member.name,
+        role=member.role,
+        time_zone=profile.time_zone,
+        program=ProgramView(
+            program_id=program.program_id,
+            name=program.name,
+            time_zone=program.time_zone,
+            rewards=program.rewards,
+        ),
+        points=PointsView(balance=standing.points.balance, earned=standing.points.earned),
+        unread_notices=standing.unread,
+        tiktok_account=TikTokView(status=member.tiktok) if member.tiktok else None,
+    )

@@ -1,0 +1,46 @@
+"""The caller's profile with their points and the number of their unread notices."""
+
+from dataclasses import dataclass
+
+from chalicelib.foundation.identity import Caller
+from chalicelib.foundation.problems import not_found
+from chalicelib.notifications.service import NotificationService
+from chalicelib.points.model import Totals
+from chalicelib.points.service import PointService
+from chalicelib.programs.service import Profile, ProgramService
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A member with their points, and how many notices they have not seen."""
+
+    profile: Profile
+    points: Totals
+    unread: int
+
+
+class MeService:
+    def __init__(
+        self, programs: ProgramService, points: PointService, notifications: NotificationService
+    ) -> None:
+        self._programs = programs
+        self._points = points
+        self._notifications = notifications
+
+    def standing(self, caller: Caller) -> Standing:
+        """Return the caller's profile, points and number of unread notices: one call."""
+        reads = [*self._programs.profile_reads(caller), self._points.totals_read(caller.owner)]
+        notices, (member, program, totals) = self._notifications.overview_beside(caller, reads)
+        if member is None or program is None:
+            raise not_found("member")
+        return Standing(Profile(member, program), totals or Totals(), notices.unread)
+
+    def change_profile(
+        self, caller: Caller, *, name: str | None, time_zone: str | None
+    ) -> Standing:
+        """Change the caller's name or time zone; None leaves what there is.
+
+        Raises problems: `invalid_request` for an unknown zone, `changed_meanwhile`.
+        """
+        self._programs.change_profile(caller, name=name, time_zone=time_zone)
+        return self.standing(caller)

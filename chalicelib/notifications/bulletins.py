@@ -1,0 +1,131 @@
+"""The open activities of a program, for all its members: written anew at each change."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from chalicelib.activities.model import Activity, ActivityState, OpenActivity
+from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.ids import made_at
+from chalicelib.foundation.table import Conflict
+from chalicelib.notifications.model import (
+    DEFAULT_HOUR,
+    Bulletin,
+    Entry,
+    Slot,
+    kept_entries,
+    next_due,
+    short_title,
+)
+from chalicelib.notifications.store import ATTEMPTS, NoticeStore, ProgramPlan
+from chalicelib.programs.service import ProgramService
+
+FIRST_SLOTS = frozenset({Slot("", DEFAULT_HOUR)})
+"""Of a program in which nobody has chosen anything."""
+
+
+class Activities(Protocol):
+    """Reads activities, as far as notices need them."""
+
+    def open_activities(self, program_id: str) -> Sequence[OpenActivity]: ...
+
+    def activities(self, program_id: str, ids: Sequence[str]) -> Mapping[str, Activity]: ...
+
+
+class Bulletins:
+    """Writes bulletins, and when their programs are to be looked at."""
+
+    def __init__(
+        self, store: NoticeStore, programs: ProgramService, activities: Activities, clock: Clock
+    ) -> None:
+        self._store = store
+        self._programs = programs
+        self._activities = activities
+        self._clock = clock
+
+    def refresh(self, program_id: str, activity_id: str | None = None) -> None:
+        """Write what is open in a program now.
+
+        The index of open activities follows the table by milliseconds, so the activity that
+        changed is looked at itself. Raises `Conflict` if others always come in between.
+        """
+        for _ in range(ATTEMPTS):
+            was = self._store.bulletin(program_id)
+            entries = self._entries(program_id, activity_id)
+            if entries == was.entries or self._store.put_bulletin(was, entries):
+                self.plan(program_id, replace(was, entries=entries))
+                return
+        raise Conflict
+
+    def _entries(self, program_id: str, activity_id: str | None) -> tuple[Entry, ...]:
+        found = {
+            each.activity_id: _entry(each) for each in self._activities.open_activities(program_id)
+        }
+        if activity_id and activity_id not in found:
+            changed = self._activities.activities(program_id, [activity_id])
+            found |= {name: _entry(_as_open(each)) for name, each in changed.items()}
+        now = self._clock.now()
+        kept = kept_entries(found.values(), now)
+        wanted = [each.activity_id for each in kept]
+        activities = self._activities.activities(program_id, wanted)
+        return tuple(
+            _filled(each, activities[each.activity_id])
+            for each in kept
+            if each.activity_id in activities
+            and activities[each.activity_id].state is ActivityState.PUBLISHED
+        )
+
+    def plan(self, program_id: str, bulletin: Bulletin | None = None) -> None:
+        """Have a program looked at when the next digest of its members is due, or news come."""
+        program = self._programs.cached_program(program_id)
+        if program is None:
+            return
+        open_now = bulletin or self._store.bulletin(program_id)
+        now = self._clock.now()
+
+        def change(plan: ProgramPlan) -> ProgramPlan:
+            slots = plan.slots or FIRST_SLOTS
+            due_at = next_due(slots, open_now, program.time_zone, now)
+            # What opened a moment ago is no instant ahead any more, but was not looked at yet.
+            run_to = plan.run_to or now
+            passed = [m for each in open_now.entries for m in each.moments() if run_to < m <= now]
+            due_at = now if passed else due_at
+            return replace(
+                plan, slots=slots, run_to=run_to, due_at=min(due_at, plan.due_at or due_at)
+            )
+
+        self._store.change_plan(program_id, change)
+
+
+def _entry(opened: OpenActivity) -> Entry:
+    begun = made_at(opened.activity_id)
+    return Entry(
+        activity_id=opened.activity_id,
+        title="",
+        opens_at=max(begun, opened.starts_at or begun),
+        ends_at=opened.ends_at,
+        channel_ids=opened.channel_ids,
+    )
+
+
+def _as_open(activity: Activity) -> OpenActivity:
+    return OpenActivity(
+        activity.activity_id,
+        featured=activity.featured,
+        featured_changes=(),
+        starts_at=activity.starts_at,
+        ends_at=activity.ends_at,
+        channel_ids=activity.channel_ids,
+        campaign_id=activity.campaign_id,
+    )
+
+
+def _filled(entry: Entry, activity: Activity) -> Entry:
+    """Return an entry with what the activity says now, which the index may not know yet."""
+    now_open = _entry(_as_open(activity))
+    return replace(
+        now_open,
+        title=short_title(activity.instructions),
+        points=activity.points,
+        fresh=entry.fresh,
+    )

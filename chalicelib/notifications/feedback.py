@@ -1,0 +1,98 @@
+"""What SES tells of our mails: that it took one, that one came back, that somebody complained.
+
+Each event carries the tags that the mail was sent with, so it is known whose it is; the address is
+looked at all the same, for an event about another one than the member's says nothing of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Protocol
+
+from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.identity import normalized_email
+from chalicelib.foundation.logging import logger
+from chalicelib.notifications.model import Box, Refusal
+from chalicelib.notifications.sending import settled
+from chalicelib.notifications.ses import CLAIM_TAG, MEMBER_TAG, PROGRAM_TAG
+from chalicelib.notifications.store import NoticeStore
+from chalicelib.programs.model import MemberStatus
+from chalicelib.programs.service import ProgramService
+
+PERMANENT = "Permanent"
+
+
+class Worklist(Protocol):
+    """Shows managers whose address takes no mails, as far as this needs it."""
+
+    def refused(self, program_id: str, member_id: str, name: str, at: datetime) -> None: ...
+
+
+class MailFeedback:
+    def __init__(
+        self,
+        store: NoticeStore,
+        programs: ProgramService,
+        worklist: Worklist,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._programs = programs
+        self._worklist = worklist
+        self._clock = clock
+
+    def take(self, detail: Mapping[str, Any]) -> None:
+        """Take an event of SES in; again changes nothing, and in any order."""
+        kind = str(detail.get("eventType", ""))
+        tags = detail.get("mail", {}).get("tags", {})
+        program_id, member_id, claim_id = (
+            str(next(iter(tags.get(name) or ()), ""))
+            for name in (PROGRAM_TAG, MEMBER_TAG, CLAIM_TAG)
+        )
+        if not program_id or not member_id:
+            logger.warning("mail event of nobody", extra={"kind": kind})
+            return
+        if claim_id:
+            now = self._clock.now()
+            self._store.change_box(program_id, member_id, lambda box: settled(box, claim_id, now))
+        if kind == "Bounce" and detail["bounce"].get("bounceType") == PERMANENT:
+            found = detail["bounce"].get("bouncedRecipients", ())
+            self._refuse(program_id, member_id, Refusal.BOUNCED, found)
+        elif kind == "Complaint":
+            found = detail["complaint"].get("complainedRecipients", ())
+            self._refuse(program_id, member_id, Refusal.COMPLAINED, found)
+
+    def _refuse(
+        self,
+        program_id: str,
+        member_id: str,
+        why: Refusal,
+        recipients: Sequence[Mapping[str, Any]],
+    ) -> None:
+        member = self._programs.member(program_id, member_id)
+        if member is None or member.status is not MemberStatus.ACTIVE:
+            return
+        if member.email not in {_plain(str(each.get("emailAddress", ""))) for each in recipients}:
+            logger.warning("mail event of another address", extra={"member_id": member_id})
+            return
+
+        def refuse(box: Box) -> Box:
+            # A person's own word counts more than a mailbox's.
+            refused = Refusal.COMPLAINED if box.refused is Refusal.COMPLAINED else why
+            return replace(box, refused=refused, mail_at=None)
+
+        self._store.change_box(program_id, member_id, refuse)
+        self._worklist.refused(program_id, member_id, member.name, self._clock.now())
+        logger.warning("mails switched off", extra={"member_id": member_id, "why": why.value})
+
+
+def _plain(address: str) -> str:
+    """Return an address in the form in which members have it; empty for what is none.
+
+    SES writes them as they were sent to, or as a server told them: with a name, in capitals.
+    """
+    inner = address.rpartition("<")[2].partition(">")[0] if "<" in address else address
+    try:
+        return normalized_email(inner)
+    except ValueError:
+        return ""

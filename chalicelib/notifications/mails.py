@@ -1,0 +1,157 @@
+"""The mails: plain text and HTML, readable without pictures, every link into the console.
+
+Nothing in them is fetched from anywhere, and nothing counts who opened them.
+"""
+
+import html
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import formataddr
+
+from chalicelib.notifications.mail_words import ALL, ORDER, PATHS, words
+from chalicelib.notifications.model import Notice, Shown, What
+
+MAX_LINES = 10
+"""Of each kind of notice in one mail; the console has them all."""
+
+MAX_NAME = 64
+
+
+@dataclass(frozen=True)
+class Letter:
+    """What a mail is made of. `unsubscribe_url` takes a POST, and shows a page to a person."""
+
+    sender: str
+    program: str
+    to: str
+    name: str
+    language: str
+    notices: tuple[Notice, ...]
+    console_url: str
+    unsubscribe_url: str
+
+
+def scope_of(due: Sequence[Shown]) -> str:
+    """Return what the unsubscribe link of a mail is for: its kind, or all if it is of several."""
+    kinds = {each.notice.what.kind for each in due}
+    return kinds.pop().value if len(kinds) == 1 else ALL
+
+
+def compose(letter: Letter) -> EmailMessage:
+    """Write a mail: headers, both parts, one-click unsubscribing as RFC 8058 has it."""
+    mail = EmailMessage(policy=SMTP)
+    mail["From"] = formataddr((_plain_name(letter.program), letter.sender))
+    mail["To"] = letter.to
+    mail["Subject"] = _subject(letter)
+    mail["List-Unsubscribe"] = f"<{letter.unsubscribe_url}>"
+    mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(_text(letter))
+    mail.add_alternative(_html(letter), subtype="html")
+    mail["Content-Language"] = letter.language  # before, setting the content would remove it
+    return mail
+
+
+def _plain_name(name: str) -> str:
+    """Return a name for a header: one line, without what mail programs take for an address."""
+    return " ".join(name.replace("@", " ").replace('"', " ").split())[:MAX_NAME]
+
+
+def _groups(letter: Letter) -> Mapping[What, list[Notice]]:
+    found: dict[What, list[Notice]] = defaultdict(list)
+    for each in letter.notices:
+        found[each.what].append(each)
+    return {what: found[what] for what in ORDER if what in found}
+
+
+def _heading(letter: Letter, what: What, notices: Sequence[Notice]) -> str:
+    first = notices[0]
+    form = "one" if len(notices) == 1 else "other"
+    return words(
+        letter.language,
+        f"{what.value}.{form}",
+        title=first.title,
+        count=len(notices),
+        number=first.number,
+        points=_signed(first.number),
+    ).removesuffix(": ")
+
+
+def _subject(letter: Letter) -> str:
+    groups = _groups(letter)
+    what, notices = next(iter(groups.items()))
+    first = _heading(letter, what, notices)
+    return first if len(groups) == 1 else words(letter.language, "subject.more", first=first)
+
+
+def _lines(letter: Letter, what: What, notices: Sequence[Notice]) -> list[str]:
+    """Return the lines under a heading, which says it all where there is one of a thing."""
+    if what is What.POINTS_ADJUSTED:
+        lines = [f"{_signed(each.number)} {each.title}".strip() for each in notices]
+        return lines[:MAX_LINES] if len(notices) > 1 or notices[0].title else []
+    if what in (What.ACTIVITY_OPENED, What.ACTIVITY_ENDING):
+        points = (words(letter.language, "points", points=each.number) for each in notices)
+        return [
+            f"{each.title} ({told})" if each.number else each.title
+            for each, told in zip(notices[:MAX_LINES], points, strict=False)
+        ]
+    return [each.title for each in notices[:MAX_LINES] if each.title] if len(notices) > 1 else []
+
+
+def _signed(points: int) -> str:
+    return f"{points:+d}"
+
+
+def _url(letter: Letter, path: str) -> str:
+    return f"{letter.console_url}{path}"
+
+
+def _text(letter: Letter) -> str:
+    said = [words(letter.language, "hello", name=letter.name), ""]
+    for what, notices in _groups(letter).items():
+        said.append(_heading(letter, what, notices))
+        said += [f"- {each}" for each in _lines(letter, what, notices)]
+        said += [_url(letter, PATHS[what]), ""]
+    said += [
+        "--",
+        words(letter.language, "why", program=letter.program),
+        f"{words(letter.language, 'choose')}: {_url(letter, '/settings#mails')}",
+        f"{words(letter.language, 'stop')}: {letter.unsubscribe_url}",
+    ]
+    return "\n".join(said) + "\n"
+
+
+def _html(letter: Letter) -> str:
+    parts = [f"<p>{html.escape(words(letter.language, 'hello', name=letter.name))}</p>"]
+    for what, notices in _groups(letter).items():
+        heading = html.escape(_heading(letter, what, notices))
+        parts.append(f'<h2 style="font-size:17px;margin:24px 0 6px">{heading}</h2>')
+        lines = "".join(
+            f'<li style="margin:4px 0">{html.escape(each)}</li>'
+            for each in _lines(letter, what, notices)
+        )
+        if lines:
+            parts.append(f'<ul style="margin:0 0 8px;padding-left:20px">{lines}</ul>')
+        opened = html.escape(words(letter.language, "open", program=letter.program))
+        parts.append(f"<p>{_link(_url(letter, PATHS[what]), opened)}</p>")
+    parts.append(
+        '<p style="margin-top:32px;font-size:13px;color:#5b6b62">'
+        f"{html.escape(words(letter.language, 'why', program=letter.program))}<br>"
+        f"{_link(_url(letter, '/settings#mails'), html.escape(words(letter.language, 'choose')))}"
+        "<br>"
+        f"{_link(letter.unsubscribe_url, html.escape(words(letter.language, 'stop')))}</p>"
+    )
+    return (
+        f'<!doctype html><html lang="{letter.language}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{html.escape(_subject(letter))}</title></head>"
+        '<body style="margin:0;padding:24px;font:16px/1.5 system-ui,sans-serif;color:#1c2b22;'
+        f'background:#ffffff;max-width:560px">{"".join(parts)}</body></html>\n'
+    )
+
+
+def _link(url: str, words_: str) -> str:
+    return f'<a href="{html.escape(url)}" style="color:#0a6b45">{words_}</a>'

@@ -1,0 +1,596 @@
+"""Notices, what a member has of them, and when a mail tells of them: plain types and rules.
+
+A member's *box* holds the notices that are about them alone, and how far they got with the open
+activities. What is open is in the program's *bulletin*, one for all its members: so publishing an
+activity writes one item, not one for each member, and whoever joins a channel finds there what is
+open to them from then on.
+
+All that happens to a box is a function from box to box. Those that follow from events may be done
+twice and in any order: the box is the same in the end.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from chalicelib.activities.model import is_addressed
+from chalicelib.foundation.identity import TikTokState
+
+MAX_NOTICES = 100
+"""Of a box: the latest ones are kept, with those that were taken back."""
+
+MAX_MARKS = 300
+"""Activities that a box knows something of: the latest ones."""
+
+MAX_FRESH, MAX_ENDING = 50, 50
+"""Activities of a bulletin: those that opened last, and those that end next."""
+
+MAX_TITLE = 120
+LAST_CALL = timedelta(hours=24)
+WAITING_AFTER = timedelta(hours=24)
+"""How long a video waits in the TikTok inbox before its member is told (product rule)."""
+
+MAILED_FOR = timedelta(days=8)
+"""A notice that is older is not mailed any more: longer than a week, for weekly mails."""
+
+DIGEST_GRACE = timedelta(hours=6)
+"""How late a digest may still leave; after that its contents wait for the next one."""
+
+DEFAULT_HOUR = 9
+
+
+class NoticeKind(StrEnum):
+    """What members choose mails for."""
+
+    ACTIVITIES = "new_activities"
+    LAST_CALL = "last_call"
+    INBOX = "video_waiting"
+    ACCOUNT = "account"
+    REWARDS = "rewards"
+    POINTS = "points"
+    WORKLIST = "worklist"
+
+    @property
+    def for_managers(self) -> bool:
+        return self is NoticeKind.WORKLIST
+
+
+class What(StrEnum):
+    """What a notice says."""
+
+    ACTIVITY_OPENED = "activity_opened"
+    ACTIVITY_ENDING = "activity_ending"
+    VIDEO_WAITING = "video_waiting"
+    ACCOUNT_TO_RECONNECT = "account_to_reconnect"
+    REWARD_FULFILLED = "reward_fulfilled"
+    REWARD_REJECTED = "reward_rejected"
+    POINTS_ADJUSTED = "points_adjusted"
+    WORKLIST = "worklist"
+
+    @property
+    def kind(self) -> NoticeKind:
+        return _KINDS[self]
+
+
+_KINDS = {
+    What.ACTIVITY_OPENED: NoticeKind.ACTIVITIES,
+    What.ACTIVITY_ENDING: NoticeKind.LAST_CALL,
+    What.VIDEO_WAITING: NoticeKind.INBOX,
+    What.ACCOUNT_TO_RECONNECT: NoticeKind.ACCOUNT,
+    What.REWARD_FULFILLED: NoticeKind.REWARDS,
+    What.REWARD_REJECTED: NoticeKind.REWARDS,
+    What.POINTS_ADJUSTED: NoticeKind.POINTS,
+    What.WORKLIST: NoticeKind.WORKLIST,
+}
+
+
+class Frequency(StrEnum):
+    AT_ONCE = "at_once"
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    NEVER = "never"
+
+
+class Language(StrEnum):
+    """What mails are written in."""
+
+    EN = "en"
+    DE = "de"
+    ES = "es"
+
+
+class Refusal(StrEnum):
+    """Why no mail goes to a member's address any more."""
+
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+
+
+_DEFAULTS = {
+    NoticeKind.ACTIVITIES: Frequency.DAILY,
+    NoticeKind.LAST_CALL: Frequency.DAILY,
+    NoticeKind.INBOX: Frequency.DAILY,
+    NoticeKind.ACCOUNT: Frequency.AT_ONCE,
+    NoticeKind.REWARDS: Frequency.AT_ONCE,
+    NoticeKind.POINTS: Frequency.DAILY,
+    NoticeKind.WORKLIST: Frequency.DAILY,
+}
+
+
+@dataclass(frozen=True)
+class MailSettings:
+    """How often a member is mailed of each kind; digests at an hour of their zone.
+
+    `weekday` is the day of weekly mails, 0 for Monday.
+    """
+
+    chosen: Mapping[NoticeKind, Frequency] = field(default_factory=dict)
+    hour: int = DEFAULT_HOUR
+    weekday: int = 0
+    language: str = "en"
+
+    def of(self, kind: NoticeKind) -> Frequency:
+        return self.chosen.get(kind, _DEFAULTS[kind])
+
+    def changed(self, chosen: Mapping[NoticeKind, Frequency]) -> "MailSettings":
+        return replace(self, chosen={**self.chosen, **chosen})
+
+
+# Digests, by the clock on the wall
+
+
+def digest_on(day: date, hour: int, zone: ZoneInfo) -> datetime:
+    """Return the instant of a day's digest: of an hour that comes twice the first one.
+
+    An hour that the clock skips is as long after midnight as it would have been.
+    """
+    return datetime.combine(day, time(hour), zone).astimezone(UTC)
+
+
+def last_digest(now: datetime, settings: MailSettings, zone: ZoneInfo, *, weekly: bool) -> datetime:
+    """Return the latest instant of a member's digest up to now."""
+    return next(_digests(now, settings, zone, weekly, -1))
+
+
+def next_digest(now: datetime, settings: MailSettings, zone: ZoneInfo, *, weekly: bool) -> datetime:
+    """Return the next instant of a member's digest after now."""
+    return next(_digests(now, settings, zone, weekly, 1))
+
+
+def _digests(
+    now: datetime, settings: MailSettings, zone: ZoneInfo, weekly: bool, step: int
+) -> Iterator[datetime]:
+    day = now.astimezone(zone).date() - timedelta(days=step)
+    for _ in range(10):
+        if not weekly or day.weekday() == settings.weekday:
+            at = digest_on(day, settings.hour, zone)
+            if (at <= now) if step < 0 else (at > now):
+                yield at
+        day += timedelta(days=step)
+
+
+# The bulletin: what is open in a program
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An activity of a bulletin; `fresh` are those that members are told of as new ones."""
+
+    activity_id: str
+    title: str
+    opens_at: datetime
+    ends_at: datetime | None
+    channel_ids: frozenset[str]
+    points: int = 0
+    fresh: bool = True
+
+    def is_open_at(self, now: datetime) -> bool:
+        return self.opens_at <= now and (self.ends_at is None or now < self.ends_at)
+
+    @property
+    def last_call_at(self) -> datetime | None:
+        """When members are reminded: a day before the end, of a short one in its second half."""
+        if self.ends_at is None:
+            return None
+        return max(self.ends_at - LAST_CALL, self.opens_at + (self.ends_at - self.opens_at) / 2)
+
+    def moments(self) -> tuple[datetime, ...]:
+        """Return the instants at which there is something to tell of it."""
+        return (self.opens_at, self.last_call_at) if self.last_call_at else (self.opens_at,)
+
+
+@dataclass(frozen=True)
+class Bulletin:
+    """The activities of a program that are open or open soon."""
+
+    program_id: str
+    entries: tuple[Entry, ...] = ()
+    version: int = 0
+
+
+def kept_entries(entries: Iterable[Entry], now: datetime) -> tuple[Entry, ...]:
+    """Return what a bulletin keeps of all open activities, with what may be told as new."""
+    left = [each for each in entries if each.ends_at is None or each.ends_at > now]
+    begun = sorted((each for each in left if each.opens_at <= now), key=_opened, reverse=True)
+    coming = sorted((each for each in left if each.opens_at > now), key=_opened)
+    fresh = {each.activity_id for each in (*begun[:MAX_FRESH], *coming[:MAX_FRESH])}
+    ending = sorted((each for each in left if each.ends_at), key=lambda each: str(each.ends_at))
+    kept = fresh | {each.activity_id for each in ending[:MAX_ENDING]}
+    return tuple(
+        replace(each, fresh=each.activity_id in fresh)
+        for each in sorted(left, key=_opened)
+        if each.activity_id in kept
+    )
+
+
+def _opened(entry: Entry) -> tuple[datetime, str]:
+    return entry.opens_at, entry.activity_id
+
+
+# The box
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something a member is told; nobody sees it before `at`. `dropped`: it was taken back."""
+
+    notice_id: str
+    what: What
+    at: datetime
+    thing_id: str = ""
+    title: str = ""
+    number: int = 0
+    read: bool = False
+    mailed: bool = False
+    dropped: bool = False
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What orders notices: the latest ones are kept."""
+        return self.at.astimezone(UTC).isoformat(), self.notice_id
+
+
+class Mark(StrEnum):
+    """How far a member got with an activity."""
+
+    SEEN = "s"  # it was before their eyes, in the feed or among the notices
+    DONE = "d"  # performed or dismissed
+    REMINDED = "r"  # they saw that it ends
+    MAILED = "m"
+    MAILED_END = "e"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A mail under way: what it tells of, and since when. Its id goes with it through SES."""
+
+    claim_id: str
+    notice_ids: tuple[str, ...]
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Box:
+    """What a member was told and knows. `mail_at` is when a mail to them is due, if one is."""
+
+    program_id: str
+    member_id: str
+    notices: Mapping[str, Notice] = field(default_factory=dict)
+    marks: Mapping[str, str] = field(default_factory=dict)
+    settings: MailSettings = MailSettings()
+    refused: Refusal | None = None
+    floor: tuple[str, str] | None = None
+    mail_at: datetime | None = None
+    claim: Claim | None = None
+    digested_at: datetime | None = None
+    tries: int = 0
+    version: int = 0
+
+    @property
+    def owner(self) -> str:
+        return f"{self.program_id}/{self.member_id}"
+
+    def has(self, activity_id: str, mark: Mark) -> bool:
+        return mark.value in self.marks.get(activity_id, "")
+
+
+def with_notice(box: Box, notice: Notice) -> Box:
+    """Add a notice, unless it is there, was taken back, or is older than what is kept."""
+    if notice.notice_id in box.notices or (box.floor and notice.key <= box.floor):
+        return box
+    return _pruned(replace(box, notices={**box.notices, notice.notice_id: notice}))
+
+
+def without_notice(box: Box, notice: Notice) -> Box:
+    """Take a notice back, also one that has not come yet: it will not be shown."""
+    known = box.notices.get(notice.notice_id)
+    if known and known.dropped:
+        return box
+    if not known and box.floor and notice.key <= box.floor:
+        return box
+    gone = replace(notice, dropped=True, title="")
+    return _pruned(replace(box, notices={**box.notices, notice.notice_id: gone}))
+
+
+def _pruned(box: Box) -> Box:
+    ordered = sorted(box.notices.values(), key=lambda each: each.key, reverse=True)
+    if len(ordered) <= MAX_NOTICES:
+        return box
+    kept = {each.notice_id: each for each in ordered[:MAX_NOTICES]}
+    last = ordered[MAX_NOTICES].key
+    return replace(box, notices=kept, floor=max(box.floor, last) if box.floor else last)
+
+
+def with_marks(box: Box, activity_ids: Iterable[str], mark: Mark) -> Box:
+    """Note how far a member got with activities."""
+    marks = dict(box.marks)
+    for each in activity_ids:
+        if mark.value not in marks.get(each, ""):
+            marks[each] = "".join(sorted(marks.get(each, "") + mark.value))
+    kept = sorted(marks, reverse=True)[:MAX_MARKS]
+    return replace(box, marks={each: marks[each] for each in kept})
+
+
+def without_mark(box: Box, activity_id: str, mark: Mark) -> Box:
+    left = box.marks.get(activity_id, "").replace(mark.value, "")
+    return replace(box, marks={**box.marks, activity_id: left})
+
+
+OPENED, ENDING = "new#", "last#"
+
+
+def with_read(box: Box, notice_ids: Collection[str]) -> Box:
+    """Note that a member saw notices; those that are none are passed over."""
+    opened = [each.removeprefix(OPENED) for each in notice_ids if each.startswith(OPENED)]
+    ending = [each.removeprefix(ENDING) for each in notice_ids if each.startswith(ENDING)]
+    read = {
+        each: replace(notice, read=True)
+        for each, notice in box.notices.items()
+        if each in notice_ids
+    }
+    box = replace(box, notices={**box.notices, **read})
+    box = with_marks(box, [*opened, *ending], Mark.SEEN)
+    return with_marks(box, ending, Mark.REMINDED)
+
+
+# What a member is shown
+
+
+@dataclass(frozen=True)
+class Reader:
+    """What decides which notices are a member's."""
+
+    channels: frozenset[str]
+    tiktok: TikTokState | None
+    is_manager: bool
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A notice as a member has it now; `mailed` ones are in no mail any more."""
+
+    notice: Notice
+    read: bool
+    mailed: bool
+
+
+def shown(box: Box, bulletin: Bulletin, reader: Reader, now: datetime) -> tuple[Shown, ...]:
+    """Return the notices of a member, the latest first.
+
+    An activity is one notice: that it opened, or from its last call on that it ends. What they
+    performed or dismissed is none.
+    """
+    found = [*_of_activities(box, bulletin, reader, now), *_of_box(box, reader, now)]
+    return tuple(sorted(found, key=lambda each: each.notice.key, reverse=True))
+
+
+def _of_activities(box: Box, bulletin: Bulletin, reader: Reader, now: datetime) -> Iterator[Shown]:
+    for each in bulletin.entries:
+        if not each.is_open_at(now) or box.has(each.activity_id, Mark.DONE):
+            continue
+        if not is_addressed(each.channel_ids, reader.channels):
+            continue
+        if each.last_call_at and each.last_call_at <= now:
+            notice = _notice_of(each, What.ACTIVITY_ENDING, each.last_call_at)
+            read, mailed = Mark.REMINDED, Mark.MAILED_END
+        elif each.fresh:
+            notice = _notice_of(each, What.ACTIVITY_OPENED, each.opens_at)
+            read, mailed = Mark.SEEN, Mark.MAILED
+        else:
+            continue
+        yield Shown(notice, box.has(each.activity_id, read), box.has(each.activity_id, mailed))
+
+
+def _notice_of(entry: Entry, what: What, at: datetime) -> Notice:
+    prefix = ENDING if what is What.ACTIVITY_ENDING else OPENED
+    return Notice(
+        prefix + entry.activity_id, what, at, entry.activity_id, entry.title, entry.points
+    )
+
+
+def _of_box(box: Box, reader: Reader, now: datetime) -> Iterator[Shown]:
+    for each in box.notices.values():
+        mended = reader.tiktok is not TikTokState.RECONNECT_REQUIRED
+        if each.dropped or each.at > now:
+            continue
+        if each.what is What.ACCOUNT_TO_RECONNECT and mended:
+            continue
+        if each.what.kind.for_managers and not reader.is_manager:
+            continue
+        yield Shown(each, each.read, each.mailed)
+
+
+# What a mail tells of
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a mail to a member would tell of now, and when the next one is due, if that is known."""
+
+    due: tuple[Shown, ...]
+    next_at: datetime | None
+
+
+def planned(box: Box, bulletin: Bulletin, reader: Reader, zone: ZoneInfo, now: datetime) -> Plan:
+    """Return what a member is to be mailed now: nothing that was seen, done or mailed before."""
+    if box.refused:
+        return Plan((), None)
+    due: list[Shown] = []
+    later: list[datetime] = []
+    for each in shown(box, bulletin, reader, now):
+        told = _as_new_one(box, bulletin, each)
+        if told.read or told.mailed:
+            continue
+        what = told.notice.what
+        derived = what in (What.ACTIVITY_OPENED, What.ACTIVITY_ENDING)
+        if not derived and told.notice.at < now - MAILED_FOR:
+            continue
+        at = _mailed_at(box, what.kind, told.notice.at, zone, now)
+        if at is not None and at <= now:
+            due.append(told)
+        elif at is not None:
+            later.append(at)
+    for notice in box.notices.values():
+        if notice.at > now and not (notice.dropped or notice.read or notice.mailed):
+            at = _mailed_at(box, notice.what.kind, notice.at, zone, now)
+            later += [at] if at else []
+    return Plan(tuple(due), min(later, default=None))
+
+
+def _as_new_one(box: Box, bulletin: Bulletin, each: Shown) -> Shown:
+    """Return a last call as a new activity where only those are mailed."""
+    notice = each.notice
+    if notice.what is not What.ACTIVITY_ENDING:
+        return each
+    if box.settings.of(NoticeKind.LAST_CALL) is not Frequency.NEVER:
+        return each
+    entry = next(one for one in bulletin.entries if one.activity_id == notice.thing_id)
+    opened = _notice_of(entry, What.ACTIVITY_OPENED, entry.opens_at)
+    seen = box.has(entry.activity_id, Mark.SEEN) or not entry.fresh
+    return Shown(opened, seen, box.has(entry.activity_id, Mark.MAILED))
+
+
+def _mailed_at(
+    box: Box, kind: NoticeKind, at: datetime, zone: ZoneInfo, now: datetime
+) -> datetime | None:
+    """Return when a notice of an instant is mailed: now or before now, or later, or never."""
+    frequency = box.settings.of(kind)
+    if frequency is Frequency.NEVER:
+        return None
+    if frequency is Frequency.AT_ONCE:
+        return at
+    weekly = frequency is Frequency.WEEKLY
+    last = last_digest(now, box.settings, zone, weekly=weekly)
+    open_still = now < last + DIGEST_GRACE and not (box.digested_at and box.digested_at >= last)
+    if at <= last and open_still:
+        return last
+    return next_digest(max(at, now), box.settings, zone, weekly=weekly)
+
+
+def mail_time(box: Box, notice: Notice, zone: ZoneInfo, now: datetime) -> datetime | None:
+    """Return when a mail tells of a notice that a box has just got; None for never."""
+    if box.refused or notice.read or notice.mailed or notice.dropped:
+        return None
+    if notice.at < now - MAILED_FOR:
+        return None
+    return _mailed_at(box, notice.what.kind, notice.at, zone, now)
+
+
+def scheduled(box: Box, at: datetime | None) -> Box:
+    """Have a member mailed at an instant, or before it; a mail under way is waited for."""
+    if at is None or box.claim or box.refused:
+        return box
+    return replace(box, mail_at=min(at, box.mail_at or at))
+
+
+def claimed(box: Box, claim: Claim, until: datetime) -> Box:
+    """Begin a mail; should nothing more be heard of it, it is looked at again at `until`."""
+    return replace(box, claim=claim, mail_at=until)
+
+
+def confirmed(box: Box, claim_id: str) -> Box:
+    """Note that a claimed mail went out: what it told of is told. Other claims stay."""
+    claim = box.claim
+    if claim is None or claim.claim_id != claim_id:
+        return box
+    told = claim.notice_ids
+    mailed = {
+        each: replace(notice, mailed=True) for each, notice in box.notices.items() if each in told
+    }
+    opened = [each.removeprefix(OPENED) for each in told if each.startswith(OPENED)]
+    ending = [each.removeprefix(ENDING) for each in told if each.startswith(ENDING)]
+    box = replace(box, notices={**box.notices, **mailed}, claim=None, tries=0)
+    box = with_marks(box, [*opened, *ending], Mark.MAILED)
+    box = with_marks(box, ending, Mark.MAILED_END)
+    kinds = {_what_of(box, each).kind for each in told}
+    digest = any(box.settings.of(kind) in (Frequency.DAILY, Frequency.WEEKLY) for kind in kinds)
+    return replace(box, digested_at=claim.at) if digest else box
+
+
+def _what_of(box: Box, notice_id: str) -> What:
+    if notice_id.startswith(OPENED):
+        return What.ACTIVITY_OPENED
+    if notice_id.startswith(ENDING):
+        return What.ACTIVITY_ENDING
+    notice = box.notices.get(notice_id)
+    return notice.what if notice else What.ACTIVITY_OPENED
+
+
+def without_mails(box: Box, kinds: Collection[NoticeKind]) -> Box:
+    """Switch mails of kinds off."""
+    return replace(box, settings=box.settings.changed(dict.fromkeys(kinds, Frequency.NEVER)))
+
+
+# A program's digests, by the slots of its members
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A zone and an hour at which members have their digest; no zone is the program's."""
+
+    zone: str
+    hour: int
+
+    def __str__(self) -> str:
+        return f"{self.zone}|{self.hour}"
+
+    @classmethod
+    def read(cls, text: str) -> "Slot":
+        zone, _, hour = text.rpartition("|")
+        return cls(zone, int(hour))
+
+
+def due_between(
+    slots: Iterable[Slot], bulletin: Bulletin, zone: str, after: datetime, now: datetime
+) -> bool:
+    """Return whether anybody's digest or anything new lies between two instants."""
+    return any(after < each <= now for each in _instants(slots, bulletin, zone, now, last=True))
+
+
+def next_due(slots: Iterable[Slot], bulletin: Bulletin, zone: str, now: datetime) -> datetime:
+    """Return when a program is to be looked at next."""
+    instants = _instants(slots, bulletin, zone, now, last=False)
+    return min((each for each in instants if each > now), default=now + timedelta(days=1))
+
+
+def _instants(
+    slots: Iterable[Slot], bulletin: Bulletin, zone: str, now: datetime, *, last: bool
+) -> Iterator[datetime]:
+    find = last_digest if last else next_digest
+    for each in slots:
+        yield find(now, MailSettings(hour=each.hour), ZoneInfo(each.zone or zone), weekly=False)
+    for entry in bulletin.entries:
+        yield from entry.moments()
+
+
+def short_title(text: str) -> str:
+    """Return the first line of a text, cut to what a notice holds."""
+    line = text.strip().partition("\n")[0].strip()
+    return line if len(line) <= MAX_TITLE else f"{line[: MAX_TITLE - 1].rstrip()}\u2026"
+
+
+def in_pages[Item](items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

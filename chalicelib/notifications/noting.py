@@ -1,0 +1,201 @@
+"""What events about members become: notices in their boxes.
+
+An event may come twice, late and in any order. What a notice says of it is in the event or in the
+tables; what may have changed since is read from the tables, and read again after it was written.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from chalicelib.activities.service import ActivityMarks
+from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.identity import TikTokState
+from chalicelib.foundation.table import Conflict
+from chalicelib.notifications.bulletins import Activities
+from chalicelib.notifications.model import (
+    WAITING_AFTER,
+    Box,
+    Mark,
+    Notice,
+    Slot,
+    What,
+    mail_time,
+    scheduled,
+    short_title,
+    with_marks,
+    with_notice,
+    without_mark,
+    without_notice,
+)
+from chalicelib.notifications.service import NotificationService
+from chalicelib.notifications.store import ATTEMPTS, NoticeStore
+from chalicelib.points.model import Entry as LedgerEntry
+from chalicelib.programs.model import Member, MemberStatus
+from chalicelib.programs.service import ProgramService
+from chalicelib.rewards.model import Redemption
+
+
+class Redemptions(Protocol):
+    """Reads redemptions, as far as notices need them."""
+
+    def redemption(self, program_id: str, redemption_id: str) -> Redemption | None: ...
+
+
+class Ledger(Protocol):
+    """Reads ledger entries, as far as notices need them."""
+
+    def entry(self, owner: str, entry_id: str) -> LedgerEntry | None: ...
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What notices are made from."""
+
+    programs: ProgramService
+    activities: Activities
+    marks: ActivityMarks
+    redemptions: Redemptions
+    ledger: Ledger
+
+
+class NoticeWriter:
+    """Writes notices; `mails` says whether they are mailed as well."""
+
+    def __init__(
+        self,
+        store: NoticeStore,
+        sources: Sources,
+        notifications: NotificationService,
+        clock: Clock,
+        mails: Callable[[], bool],
+    ) -> None:
+        self._store = store
+        self._from = sources
+        self._notifications = notifications
+        self._clock = clock
+        self._mails = mails
+
+    # --- what members did ---------------------------------------------------------------------
+
+    def seen(self, program_id: str, member_id: str, activity_ids: Sequence[str]) -> None:
+        """Note activities that were before a member's eyes."""
+        self._store.change_box(
+            program_id, member_id, lambda box: with_marks(box, activity_ids, Mark.SEEN)
+        )
+
+    def look_at_mark(self, program_id: str, member_id: str, activity_id: str) -> None:
+        """Note whether a member performed or dismissed an activity, as the tables say now.
+
+        It is read again after it was written: of two workers at it the later one is right. Raises
+        `Conflict` if it keeps changing.
+        """
+        owner = f"{program_id}/{member_id}"
+        for _ in range(ATTEMPTS):
+            known = self._from.marks.of(owner, activity_id)
+            done = known != (None, False)
+
+            def change(box: Box, done: bool = done) -> Box:
+                if done:
+                    return with_marks(box, [activity_id], Mark.DONE)
+                return (
+                    without_mark(box, activity_id, Mark.DONE) if activity_id in box.marks else box
+                )
+
+            self._store.change_box(program_id, member_id, change)
+            if self._from.marks.of(owner, activity_id) == known:
+                return
+        raise Conflict
+
+    # --- what happened to them ----------------------------------------------------------------
+
+    def video_waits(
+        self,
+        program_id: str,
+        member_id: str,
+        performance_id: str,
+        activity_id: str,
+        since: datetime,
+    ) -> None:
+        """Have a member told of a video in their inbox, a day after it came there."""
+        activities = self._from.activities.activities(program_id, [activity_id])
+        title = activities[activity_id].instructions if activity_id in activities else ""
+        notice = replace(_waiting(performance_id, since), title=short_title(title))
+        self._note(program_id, member_id, notice)
+
+    def video_gone(
+        self, program_id: str, member_id: str, performance_id: str, since: datetime
+    ) -> None:
+        """Take that back: the video was posted, or is not there."""
+        notice = _waiting(performance_id, since)
+        self._store.change_box(program_id, member_id, lambda box: without_notice(box, notice))
+
+    def look_at_account(self, program_id: str, member_id: str, event_id: str, at: datetime) -> None:
+        """Note for a member that their TikTok account has to be connected again, if it has."""
+        member = self._from.programs.member(program_id, member_id)
+        if member and member.tiktok is TikTokState.RECONNECT_REQUIRED:
+            notice = Notice(f"account#{event_id}", What.ACCOUNT_TO_RECONNECT, at)
+            self._note(program_id, member_id, notice, member)
+
+    def redemption_decided(
+        self, program_id: str, redemption_id: str, what: What, at: datetime
+    ) -> None:
+        """Note for a member what became of a request for a reward."""
+        found = self._from.redemptions.redemption(program_id, redemption_id)
+        if found is None:
+            return
+        notice = Notice(
+            f"redemption#{redemption_id}",
+            what,
+            at,
+            redemption_id,
+            short_title(found.title),
+            found.price,
+        )
+        self._note(program_id, found.member_id, notice)
+
+    def points_adjusted(
+        self, program_id: str, member_id: str, entry_id: str, points: int, at: datetime
+    ) -> None:
+        """Note for a member that a manager gave them points, or took some, and why."""
+        entry = self._from.ledger.entry(f"{program_id}/{member_id}", entry_id)
+        reason = entry.reason if entry and entry.reason else ""
+        notice = Notice(
+            f"points#{entry_id}", What.POINTS_ADJUSTED, at, entry_id, short_title(reason), points
+        )
+        self._note(program_id, member_id, notice)
+
+    def _note(
+        self, program_id: str, member_id: str, notice: Notice, known: Member | None = None
+    ) -> None:
+        member = known or self._from.programs.member(program_id, member_id)
+        if member is None or member.status is not MemberStatus.ACTIVE:
+            return
+        zone = ZoneInfo(self._from.programs.as_caller(member).time_zone)
+        now = self._clock.now()
+
+        def change(box: Box) -> Box:
+            noted = with_notice(box, notice)
+            if noted is box or not self._mails():
+                return noted
+            return scheduled(noted, mail_time(noted, notice, zone, now))
+
+        self._store.change_box(program_id, member_id, change)
+
+    # --- where and when members are -----------------------------------------------------------
+
+    def look_at_zone(self, program_id: str, member_id: str) -> None:
+        """Note the zone and hour of a member's digests."""
+        member = self._from.programs.member(program_id, member_id)
+        if member is None or member.status is not MemberStatus.ACTIVE:
+            return
+        box = self._store.box(program_id, member_id)
+        slot = Slot(member.time_zone, box.settings.hour)
+        self._notifications.note_slot(program_id, slot, self._clock.now())
+
+
+def _waiting(performance_id: str, since: datetime) -> Notice:
+    at = since + WAITING_AFTER
+    return Notice(f"inbox#{performance_id}", What.VIDEO_WAITING, at, performance_id)

@@ -1,0 +1,228 @@
+"""When members are mailed of what is open: the digests of a program, hour by hour of its zones.
+
+The clock finds the programs in which somebody's digest is due, or something opened or is about to
+end. Of each it queues one message; the function behind that walks the members and queues them in
+chunks; a chunk reads a hundred boxes in one call, and writes to those that a mail is due to. All of
+it may be done twice: what was mailed is known by the box.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.identity import Caller
+from chalicelib.foundation.logging import logger
+from chalicelib.foundation.sweeps import IsLate, never_late
+from chalicelib.notifications.bulletins import FIRST_SLOTS, Bulletins
+from chalicelib.notifications.model import (
+    Box,
+    Bulletin,
+    Frequency,
+    Notice,
+    NoticeKind,
+    Reader,
+    Slot,
+    What,
+    due_between,
+    in_pages,
+    last_digest,
+    next_due,
+    planned,
+    scheduled,
+    with_notice,
+)
+from chalicelib.notifications.store import SHARDS, NoticeStore, ProgramPlan
+from chalicelib.programs.model import Member, MemberStatus, Program
+from chalicelib.programs.service import ProgramService
+
+CHUNK = 100
+"""Members of one message: their boxes are read in one call."""
+
+
+class Queue(Protocol):
+    """Takes messages; `chalicelib.notifications.queue` does."""
+
+    def send(self, messages: Sequence[str]) -> None: ...
+
+
+class Worklists(Protocol):
+    """Reads how many things on a worklist need a hand, as far as notices need it."""
+
+    def worklist(self, caller: Caller) -> "WorklistFound": ...
+
+
+class WorklistFound(Protocol):
+    @property
+    def items(self) -> Sequence[object]: ...
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Members of a program to be looked at: all of them where no ids are given."""
+
+    program_id: str
+    member_ids: tuple[str, ...] = ()
+
+    def to_message(self) -> str:
+        return json.dumps({"program_id": self.program_id, "member_ids": list(self.member_ids)})
+
+    @classmethod
+    def read(cls, body: str) -> "Chunk":
+        told = json.loads(body)
+        return cls(told["program_id"], tuple(told["member_ids"]))
+
+
+class DueDigests:
+    """Finds the programs whose digests are due, and the shards in which mails are."""
+
+    def __init__(
+        self, store: NoticeStore, programs: ProgramService, queue: Queue, clock: Clock
+    ) -> None:
+        self._store = store
+        self._programs = programs
+        self._queue = queue
+        self._clock = clock
+
+    def begin_due(self, is_late: IsLate = never_late) -> int:
+        """Queue the programs that are due, and return how many; then look when they are again.
+
+        A message that is queued twice, because this died in between, does no harm.
+        """
+        begun = 0
+        for program_id in self._store.due_programs(self._clock.now()):
+            if is_late():
+                break
+            begun += self._begin(program_id)
+        return begun
+
+    def _begin(self, program_id: str) -> bool:
+        now = self._clock.now()
+        program = self._programs.cached_program(program_id)
+        plan, bulletin = self._store.plan(program_id), self._store.bulletin(program_id)
+        if program is None:
+            self._store.change_plan(program_id, lambda plan: replace(plan, due_at=None))
+            return False
+        slots = plan.slots or FIRST_SLOTS
+        run_to = plan.run_to or now - timedelta(days=1)
+        due = due_between(slots, bulletin, program.time_zone, run_to, now)
+        if due:
+            self._queue.send([Chunk(program_id).to_message()])
+
+        def move_on(plan: ProgramPlan) -> ProgramPlan:
+            at = next_due(plan.slots or FIRST_SLOTS, bulletin, program.time_zone, now)
+            return replace(plan, slots=plan.slots or FIRST_SLOTS, run_to=now, due_at=at)
+
+        self._store.change_plan(program_id, move_on)
+        return due
+
+    def shards_due(self) -> list[int]:
+        """Return the shards in which somebody's mail is due: a query each."""
+        now = self._clock.now()
+        return [each for each in range(SHARDS) if next(self._store.due_members(each, now), None)]
+
+
+class DigestPlanner:
+    """Finds whom a mail is due to; `mails` says whether anybody is mailed."""
+
+    def __init__(
+        self,
+        *,
+        store: NoticeStore,
+        programs: ProgramService,
+        bulletins: Bulletins,
+        worklists: Worklists,
+        queue: Queue,
+        clock: Clock,
+        mails: Callable[[], bool],
+    ) -> None:
+        self._store = store
+        self._programs = programs
+        self._bulletins = bulletins
+        self._worklists = worklists
+        self._queue = queue
+        self._clock = clock
+        self._mails = mails
+
+    def look_at(self, chunk: Chunk) -> int:
+        """Look at a chunk of members, or walk a whole program into chunks; return how many."""
+        if not chunk.member_ids:
+            return self._walk(chunk.program_id)
+        program = self._programs.cached_program(chunk.program_id)
+        if program is None:
+            return 0
+        bulletin = self._store.bulletin(chunk.program_id)
+        members = self._programs.members_by_id(chunk.program_id, chunk.member_ids)
+        boxes = self._store.boxes(chunk.program_id, list(members))
+        slots: set[Slot] = set()
+        due = 0
+        for member_id, member in members.items():
+            if member.status is MemberStatus.ACTIVE:
+                due += self._look(program, bulletin, member, boxes[member_id])
+                slots.add(Slot(member.time_zone, boxes[member_id].settings.hour))
+        self._learn(chunk.program_id, slots)
+        logger.info("digests looked at", extra={"members": len(members), "due": due})
+        return len(members)
+
+    def _walk(self, program_id: str) -> int:
+        """Queue all active members in chunks; few of them are looked at right here.
+
+        First the bulletin is written anew, for an event may have been lost.
+        """
+        self._bulletins.refresh(program_id)
+        members = [
+            each.member_id
+            for each in self._programs.members(program_id)
+            if each.status is MemberStatus.ACTIVE
+        ]
+        chunks = [Chunk(program_id, tuple(each)) for each in in_pages(members, CHUNK)]
+        if len(chunks) > 1:
+            self._queue.send([each.to_message() for each in chunks])
+        for each in chunks if len(chunks) == 1 else ():
+            self.look_at(each)
+        return len(members)
+
+    def _learn(self, program_id: str, slots: set[Slot]) -> None:
+        """Note zones and hours of members whom the plan did not know of."""
+
+        def learn(plan: ProgramPlan) -> ProgramPlan:
+            if slots <= plan.slots:
+                return plan
+            return replace(plan, slots=plan.slots | slots, due_at=self._clock.now())
+
+        self._store.change_plan(program_id, learn)
+
+    def _look(self, program: Program, bulletin: Bulletin, member: Member, box: Box) -> bool:
+        """Have a member mailed if a mail is due to them; a manager told of the worklist."""
+        now = self._clock.now()
+        zone = ZoneInfo(member.time_zone or program.time_zone)
+        caller = self._programs.as_caller(member)
+        reader = Reader(caller.channels, caller.tiktok, caller.is_manager)
+        told = self._worklist(caller, box, zone, now) if caller.is_manager else None
+
+        def change(box: Box) -> Box:
+            noted = with_notice(box, told) if told else box
+            if not self._mails():
+                return noted
+            return (
+                scheduled(noted, now) if planned(noted, bulletin, reader, zone, now).due else noted
+            )
+
+        becomes = self._store.change_box(box.program_id, box.member_id, change, box)
+        return becomes.mail_at is not None and becomes.mail_at <= now
+
+    def _worklist(self, caller: Caller, box: Box, zone: ZoneInfo, now: datetime) -> Notice | None:
+        """Return the notice of a day's worklist at its manager's hour, None if there is nothing."""
+        frequency = box.settings.of(NoticeKind.WORKLIST)
+        if frequency is Frequency.NEVER:
+            return None
+        weekly = frequency is Frequency.WEEKLY
+        at = last_digest(now, box.settings, zone, weekly=weekly)
+        notice_id = f"worklist#{at.astimezone(zone).date()}"
+        if notice_id in box.notices or at < now - timedelta(hours=1):
+            return None
+        number = len(self._worklists.worklist(caller).items)
+        return Notice(notice_id, What.WORKLIST, at, "", "", number) if number else None

@@ -1,0 +1,238 @@
+"""Mails that are due, sent by turns of the programs: claimed, handed to SES, confirmed.
+
+A claim is written before SES is asked, with what the mail tells of; after SES took it, that counts
+as told. A worker may die in between: then SES's own event of the mail, which carries the claim's
+id, confirms it. A claim of which nothing is heard for `LEASE` was never handed over, and is made
+anew. docs/decisions/0026 says what that leaves open.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from chalicelib.activities.service import ActivityMarks
+from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.ids import new_id
+from chalicelib.foundation.logging import logger
+from chalicelib.foundation.sweeps import IsLate, never_late
+from chalicelib.notifications.mails import Letter, compose, scope_of
+from chalicelib.notifications.model import (
+    Box,
+    Bulletin,
+    Claim,
+    Mark,
+    Reader,
+    Shown,
+    claimed,
+    confirmed,
+    planned,
+    with_marks,
+)
+from chalicelib.notifications.ses import Outcome, Tags
+from chalicelib.notifications.store import NoticeStore
+from chalicelib.notifications.unsubscribing.service import UnsubscribeService, Unsubscription
+from chalicelib.programs.model import Member, MemberStatus, Program
+from chalicelib.programs.service import ProgramService
+
+LEASE = timedelta(minutes=30)
+"""How long a claim waits for a word of SES's before its mail counts as not sent."""
+
+PUT_OFF = timedelta(minutes=2)
+MOST_TRIES = 5
+"""Of a mail that SES refuses: what it tells of is given up then, and stays in the app."""
+
+MOST_PUT_OFF = 3  # of a run: SES is out of order, or the account's rate is used up
+
+
+class Sends(Protocol):
+    """Hands mails over; `chalicelib.notifications.ses` does."""
+
+    def send(self, mail: EmailMessage, to: str, tags: Tags) -> Outcome: ...
+
+
+@dataclass(frozen=True)
+class Addressee:
+    """Everything that decides what a member is mailed."""
+
+    box: Box
+    bulletin: Bulletin
+    member: Member
+    program: Program
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.member.time_zone or self.program.time_zone)
+
+    @property
+    def reader(self) -> Reader:
+        caller = self.member.as_caller()
+        return Reader(caller.channels, caller.tiktok, caller.is_manager)
+
+
+class NoticeMailer:
+    """Sends mails; `sender` is the address they come from, empty where none are sent."""
+
+    def __init__(
+        self,
+        *,
+        store: NoticeStore,
+        programs: ProgramService,
+        marks: ActivityMarks,
+        ses: Sends,
+        unsubscribing: UnsubscribeService,
+        sender: str,
+        console_url: str,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._programs = programs
+        self._marks = marks
+        self._ses = ses
+        self._unsubscribing = unsubscribing
+        self._sender = sender
+        self._console_url = console_url
+        self._clock = clock
+
+    def mail_due(self, shard: int, is_late: IsLate = never_late) -> int:
+        """Send the mails of a shard that are due, each program's in turn; return how many.
+
+        One member that breaks keeps no other from their mail: it is raised in the end.
+        """
+        sent = put_off = 0
+        failure: Exception | None = None
+        for program_id, member_id in self._store.due_members(shard, self._clock.now()):
+            if is_late() or put_off == MOST_PUT_OFF:
+                break
+            try:
+                outcome = self.mail(program_id, member_id)
+            except Exception as error:  # noqa: BLE001  raised below, once the others had their turn
+                logger.exception("mail broke", extra={"member_id": member_id})
+                failure = failure or error
+                self._put_off(program_id, member_id)
+                continue
+            sent += outcome is Outcome.SENT
+            put_off += outcome is Outcome.LATER
+        if failure:
+            raise failure
+        return sent
+
+    def _put_off(self, program_id: str, member_id: str) -> None:
+        later = self._clock.now() + LEASE
+        self._store.change_box(
+            program_id, member_id, lambda box: replace(box, mail_at=later) if box.mail_at else box
+        )
+
+    def mail(self, program_id: str, member_id: str) -> Outcome | None:
+        """Mail a member what is due; None if there is nothing, or another worker is at it."""
+        now = self._clock.now()
+        found = self._addressee(program_id, member_id)
+        if found is None:
+            # Removed, or erased: nothing is due any more.
+            self._store.change_box(
+                program_id, member_id, lambda box: replace(box, mail_at=None, claim=None)
+            )
+            return None
+        box = found.box
+        if box.mail_at is None or box.mail_at > now:
+            return None
+        found = replace(found, box=replace(box, claim=None))  # one that nothing was heard of
+        found, due, next_at = self._due(found, now)
+        if not due:
+            self._store.put_box(box, replace(found.box, mail_at=next_at))
+            return None
+        claim = Claim(new_id("mai", now), tuple(each.notice.notice_id for each in due), now)
+        begun = self._store.put_box(box, claimed(found.box, claim, now + LEASE))
+        if begun is None:
+            return None
+        outcome = self._hand_over(replace(found, box=begun), due, claim)
+        self._end(begun, claim, outcome, next_at)
+        return outcome
+
+    def _addressee(self, program_id: str, member_id: str) -> Addressee | None:
+        owner = f"{program_id}/{member_id}"
+        box, bulletin, member, program = self._store.read_together(
+            [
+                self._store.box_read(owner),
+                self._store.bulletin_read(program_id),
+                self._programs.member_read(program_id, member_id),
+                self._programs.program_read(program_id),
+            ]
+        )
+        if box is None or member is None or program is None:
+            return None
+        if member.status is not MemberStatus.ACTIVE:
+            return None
+        return Addressee(box, bulletin or Bulletin(program_id), member, program)
+
+    def _due(
+        self, found: Addressee, now: datetime
+    ) -> tuple[Addressee, tuple[Shown, ...], datetime | None]:
+        """Return what a member is mailed now, and when the next mail is due.
+
+        What they performed or dismissed is asked of the tables, for a mail cannot be taken back.
+        """
+        plan = planned(found.box, found.bulletin, found.reader, found.zone, now)
+        ids = sorted(each.notice.thing_id for each in plan.due if _is_activity(each))
+        if ids:
+            marked = self._marks.marked(found.box.owner, ids[0], ids[-1])
+            box = with_marks(found.box, marked & set(ids), Mark.DONE)
+            found = replace(found, box=box)
+            plan = planned(box, found.bulletin, found.reader, found.zone, now)
+        return found, plan.due, plan.next_at
+
+    def _hand_over(self, found: Addressee, due: tuple[Shown, ...], claim: Claim) -> Outcome:
+        box, member = found.box, found.member
+        of = Unsubscription(box.program_id, box.member_id, scope_of(due))
+        letter = Letter(
+            sender=self._sender,
+            program=found.program.name,
+            to=member.email,
+            name=member.name,
+            language=box.settings.language,
+            notices=tuple(each.notice for each in due),
+            console_url=self._console_url,
+            unsubscribe_url=self._unsubscribing.url(of),
+        )
+        tags = Tags(box.program_id, box.member_id, claim.claim_id)
+        outcome = self._ses.send(compose(letter), member.email, tags)
+        logger.info(
+            "notice mail",
+            extra={
+                "program_id": box.program_id,
+                "member_id": box.member_id,
+                "outcome": outcome.value,
+                "notices": len(due),
+            },
+        )
+        return outcome
+
+    def _end(self, begun: Box, claim: Claim, outcome: Outcome, next_at: datetime | None) -> None:
+        """Keep what became of a claim; one whose answer never came waits for a word of SES's."""
+        if outcome is Outcome.UNKNOWN:
+            return
+
+        def end(box: Box) -> Box:
+            if box.claim is None or box.claim.claim_id != claim.claim_id:
+                return box
+            if outcome is Outcome.SENT or box.tries + 1 >= MOST_TRIES:
+                done = confirmed(box, claim.claim_id)
+                # Something came meanwhile: when the next mail is due is looked up again.
+                same = box.version == begun.version
+                return replace(done, mail_at=next_at if same else self._clock.now())
+            tries = box.tries + (outcome is Outcome.REFUSED)
+            later = self._clock.now() + PUT_OFF
+            return replace(box, claim=None, mail_at=later, tries=tries)
+
+        self._store.change_box(begun.program_id, begun.member_id, end, begun)
+
+
+def settled(box: Box, claim_id: str, now: datetime) -> Box:
+    """Confirm a claim, and have its member looked at once more for what became due meanwhile."""
+    done = confirmed(box, claim_id)
+    return done if done is box else replace(done, mail_at=now)
+
+
+def _is_activity(each: Shown) -> bool:
+    return each.notice.notice_id.startswith(("new#", "last#"))

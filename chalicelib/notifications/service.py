@@ -1,0 +1,169 @@
+"""What members are shown of their notices, and what they choose of mails."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Protocol
+
+from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.identity import Caller
+from chalicelib.foundation.table import Read
+from chalicelib.notifications.model import (
+    Box,
+    Bulletin,
+    Frequency,
+    MailSettings,
+    NoticeKind,
+    Reader,
+    Refusal,
+    Shown,
+    Slot,
+    scheduled,
+    shown,
+    with_read,
+)
+from chalicelib.notifications.store import NoticeStore, ProgramPlan
+from chalicelib.programs.service import ProgramService
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A member's notices and how they are mailed of them; `mails`: whether any are sent."""
+
+    items: tuple[Shown, ...]
+    settings: MailSettings
+    refused: Refusal | None
+    mails: bool
+
+    @property
+    def unread(self) -> int:
+        return sum(not each.read for each in self.items)
+
+
+@dataclass(frozen=True)
+class SettingsChanges:
+    """Settings to change; those that are None stay. `mail_again` takes a refusal back."""
+
+    kinds: Mapping[NoticeKind, Frequency] | None = None
+    hour: int | None = None
+    weekday: int | None = None
+    language: str | None = None
+    mail_again: bool = False
+
+
+class Worklist(Protocol):
+    """Shows managers whose address takes no mails, as far as this needs it."""
+
+    def accepted(self, program_id: str, member_id: str, at: datetime) -> None: ...
+
+
+class NotificationService:
+    def __init__(
+        self,
+        store: NoticeStore,
+        programs: ProgramService,
+        worklist: Callable[[], Worklist],
+        clock: Clock,
+        mails: Callable[[], bool],
+    ) -> None:
+        self._store = store
+        self._programs = programs
+        self._worklist = worklist
+        self._clock = clock
+        self._mails = mails
+
+    def overview(self, caller: Caller) -> Overview:
+        """Return the caller's notices, the latest first: one call, whatever there is."""
+        beside = self._programs.program_read_unless_cached(caller.program_id)
+        return self.overview_beside(caller, beside)[0]
+
+    def overview_beside(
+        self, caller: Caller, beside: Sequence[Read[Any]]
+    ) -> tuple[Overview, Sequence[Any]]:
+        """Return the same, and what is read beside it: one call."""
+        mine = [
+            self._store.box_read(caller.owner),
+            self._store.bulletin_read(caller.program_id),
+        ]
+        box, bulletin, *others = self._store.read_together([*mine, *beside])
+        box = box or Box(caller.program_id, caller.member_id)
+        bulletin = bulletin or Bulletin(caller.program_id)
+        found = shown(box, bulletin, _reader(caller), self._clock.now())
+        return Overview(found, box.settings, box.refused, self._mails()), others
+
+    def note_read(self, caller: Caller, notice_ids: Collection[str]) -> None:
+        """Note that the caller saw notices; again changes nothing. Two calls."""
+        self._store.change_box(
+            caller.program_id, caller.member_id, lambda box: with_read(box, notice_ids)
+        )
+
+    def change_settings(self, caller: Caller, changes: SettingsChanges) -> Overview:
+        """Change how the caller is mailed; what is None stays."""
+        now = self._clock.now()
+
+        def change(box: Box) -> Box:
+            settings = box.settings.changed(changes.kinds or {})
+            settings = replace(
+                settings,
+                hour=settings.hour if changes.hour is None else changes.hour,
+                weekday=settings.weekday if changes.weekday is None else changes.weekday,
+                language=changes.language or settings.language,
+            )
+            refused = None if changes.mail_again else box.refused
+            changed = replace(box, settings=settings, refused=refused)
+            # The next mail may be due at another time than before: whoever mails looks when.
+            return scheduled(changed, now) if changed != box and self._mails() else changed
+
+        box = self._store.change_box(caller.program_id, caller.member_id, change)
+        if changes.mail_again:
+            self._worklist().accepted(caller.program_id, caller.member_id, now)
+        if changes.hour is not None:
+            self.note_slot(caller.program_id, Slot(caller.chosen_zone, box.settings.hour), now)
+        return self.overview(caller)
+
+    def note_slot(self, program_id: str, slot: Slot, now: datetime) -> None:
+        """Note a zone and hour at which somebody of a program has their digest."""
+
+        def change(plan: ProgramPlan) -> ProgramPlan:
+            if slot in plan.slots:
+                return plan
+            # Looked at at once, the program's next time is found with the new slot.
+            return replace(plan, slots=plan.slots | {slot}, due_at=now)
+
+        self._store.change_plan(program_id, change)
+
+    def personal_data(self, program_id: str, member_id: str) -> Mapping[str, Any]:
+        """Return all that is kept here of a member, as plain values."""
+        box = self._store.box(program_id, member_id)
+        return {
+            "notices": [
+                {
+                    "notice_id": each.notice_id,
+                    "what": each.what.value,
+                    "at": each.at.isoformat(),
+                    "title": each.title,
+                    "number": each.number,
+                    "read": each.read,
+                    "mailed": each.mailed,
+                }
+                for each in box.notices.values()
+                if not each.dropped
+            ],
+            "activities_known": sorted(box.marks),
+            "mails": {
+                "hour": box.settings.hour,
+                "weekday": box.settings.weekday,
+                "language": box.settings.language,
+                "kinds": {each.value: box.settings.of(each).value for each in NoticeKind},
+                "refused": box.refused.value if box.refused else None,
+            },
+        }
+
+    def forget_member(self, program_id: str, member_id: str) -> None:
+        """Remove all that is kept here of a member; again changes nothing."""
+        self._store.remove_box(program_id, member_id)
+        self._worklist().accepted(program_id, member_id, self._clock.now())
+
+
+def _reader(caller: Caller) -> Reader:
+    return Reader(caller.channels, caller.tiktok, caller.is_manager)

@@ -1,0 +1,95 @@
+"""Amazon SES, as far as mails need it: one message to one address, sent once or surely not."""
+
+import re
+from dataclasses import dataclass
+from email.message import EmailMessage
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_TAG = re.compile(r"[^A-Za-z0-9_-]")
+_UNAVAILABLE = 500
+
+CLAIM_TAG, PROGRAM_TAG, MEMBER_TAG = "claim", "program", "member"
+"""The tags that SES returns with each of its events of a mail."""
+
+
+class Outcome(Enum):
+    """What became of handing a mail over."""
+
+    SENT = "sent"
+    REFUSED = "refused"  # this mail, for good
+    LATER = "later"  # surely not sent: too fast, over the quota, SES out of order
+    UNKNOWN = "unknown"  # the answer never came
+
+
+_LATER = frozenset(
+    {
+        "TooManyRequestsException",
+        "LimitExceededException",
+        "SendingPausedException",
+        "AccountSuspendedException",
+        "MailFromDomainNotVerifiedException",
+        "NotFoundException",
+        "AccessDeniedException",
+        "Throttling",
+        "ThrottlingException",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Tags:
+    """Whose mail it is, and under which claim."""
+
+    program_id: str
+    member_id: str
+    claim_id: str
+
+    def told(self) -> "list[Mapping[str, str]]":
+        pairs = {
+            CLAIM_TAG: self.claim_id,
+            PROGRAM_TAG: self.program_id,
+            MEMBER_TAG: self.member_id,
+        }
+        return [{"Name": name, "Value": _TAG.sub("-", value)} for name, value in pairs.items()]
+
+
+class Ses:
+    """Sends by SES v2; its client must not try again by itself, for a mail would come twice."""
+
+    def __init__(self, client: Any, configuration_set: str) -> None:
+        self._client = client
+        self._configuration_set = configuration_set
+
+    def send(self, mail: EmailMessage, to: str, tags: Tags) -> Outcome:
+        """Hand a mail over, once; it is from whom its header says, also in letters beyond ASCII."""
+        try:
+            self._client.send_email(
+                Destination={"ToAddresses": [to]},
+                Content={"Raw": {"Data": mail.as_bytes()}},
+                EmailTags=tags.told(),
+                **(
+                    {"ConfigurationSetName": self._configuration_set}
+                    if self._configuration_set
+                    else {}
+                ),
+            )
+        except ClientError as error:
+            return _outcome_of(error)
+        except BotoCoreError:
+            return Outcome.UNKNOWN
+        return Outcome.SENT
+
+
+def _outcome_of(error: ClientError) -> Outcome:
+    code = error.response.get("Error", {}).get("Code", "")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in _LATER:
+        return Outcome.LATER
+    # An error of its own may come after SES took the mail: only its events tell.
+    return Outcome.UNKNOWN if status >= _UNAVAILABLE else Outcome.REFUSED

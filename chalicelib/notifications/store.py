@@ -1,0 +1,413 @@
+"""The notices table: members' boxes, programs' bulletins and plans. docs/data.md has its keys."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+from zlib import crc32
+
+from pynamodb.attributes import (
+    JSONAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+    UnicodeSetAttribute,
+    UTCDateTimeAttribute,
+)
+from pynamodb.exceptions import DoesNotExist
+from pynamodb.expressions.condition import Condition
+from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
+from pynamodb.models import Model
+
+from chalicelib.foundation.sweeps import by_turns, due_key
+from chalicelib.foundation.table import Conflict, LeanModel, Read, StampedModel, Store
+from chalicelib.notifications.model import (
+    DEFAULT_HOUR,
+    Box,
+    Bulletin,
+    Claim,
+    Entry,
+    Frequency,
+    MailSettings,
+    Notice,
+    NoticeKind,
+    Refusal,
+    Slot,
+    What,
+)
+
+BOX, BULLETIN, PLAN = "box", "bulletin", "plan"
+PROGRAMS = "programs"
+SHARDS = 4
+"""Parts in which due mails lie: as many functions send at once, each by turns of the programs."""
+
+ATTEMPTS = 20
+"""For an item that several workers write at once: the consumers of a program's events."""
+
+
+def to_mail(shard: int) -> str:
+    """Return where the members of a shard lie whose mail is due."""
+    return f"to_mail#{shard}"
+
+
+def shard_of(member_id: str) -> int:
+    return crc32(member_id.encode()) % SHARDS
+
+
+class DueIndex(GlobalSecondaryIndex["BoxItem"]):
+    """Sparse: members to be mailed, and programs to be looked at, by when."""
+
+    class Meta:
+        index_name = "due"
+        projection = KeysOnlyProjection()
+
+    due_in = UnicodeAttribute(hash_key=True)
+    due_key = UnicodeAttribute(range_key=True)
+
+
+class DueItem(LeanModel):
+    """An item as the index has it: its keys."""
+
+    class Meta:
+        table_name = "notices"
+
+    owner = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    due_in = UnicodeAttribute(null=True)
+    due_key = UnicodeAttribute(null=True)
+    due_index = DueIndex()
+
+
+class BoxItem(StampedModel, LeanModel):
+    class Meta:
+        table_name = "notices"
+
+    owner = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    version = NumberAttribute()
+    notices = JSONAttribute(null=True)
+    marks = JSONAttribute(null=True)
+    settings = JSONAttribute(null=True)
+    refused = UnicodeAttribute(null=True)
+    floor = JSONAttribute(null=True)
+    claim = JSONAttribute(null=True)
+    digested_at = UTCDateTimeAttribute(null=True)
+    tries = NumberAttribute(null=True)
+    mail_at = UTCDateTimeAttribute(null=True)
+    due_in = UnicodeAttribute(null=True)
+    due_key = UnicodeAttribute(null=True)
+
+    def to_box(self) -> Box:
+        program_id, _, member_id = self.owner.partition("/")
+        return Box(
+            program_id=program_id,
+            member_id=member_id,
+            notices={each["id"]: _notice_from(each) for each in self.notices or ()},
+            marks=dict(self.marks or {}),
+            settings=_settings_from(self.settings or {}),
+            refused=Refusal(self.refused) if self.refused else None,
+            floor=(self.floor[0], self.floor[1]) if self.floor else None,
+            mail_at=self.mail_at,
+            claim=_claim_from(self.claim) if self.claim else None,
+            digested_at=self.digested_at,
+            tries=int(self.tries or 0),
+            version=int(self.version),
+        )
+
+    @classmethod
+    def of(cls, box: Box) -> "BoxItem":
+        due = box.mail_at
+        return cls(
+            box.owner,
+            BOX,
+            version=box.version,
+            notices=[_notice_told(each) for each in box.notices.values()] or None,
+            marks=dict(box.marks) or None,
+            settings=_settings_told(box.settings) or None,
+            refused=box.refused.value if box.refused else None,
+            floor=list(box.floor) if box.floor else None,
+            claim=_claim_told(box.claim) if box.claim else None,
+            digested_at=box.digested_at,
+            tries=box.tries or None,
+            mail_at=due,
+            due_in=to_mail(shard_of(box.member_id)) if due else None,
+            due_key=due_key(box.program_id, due, box.member_id) if due else None,
+        )
+
+
+class BulletinItem(LeanModel):
+    class Meta:
+        table_name = "notices"
+
+    owner = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    version = NumberAttribute()
+    entries = JSONAttribute(null=True)
+
+    def to_bulletin(self) -> Bulletin:
+        entries = tuple(_entry_from(each) for each in self.entries or ())
+        return Bulletin(self.owner, entries, int(self.version))
+
+
+@dataclass(frozen=True)
+class ProgramPlan:
+    """When a program's members are looked at for mails, and up to when that was done."""
+
+    program_id: str
+    slots: frozenset[Slot] = field(default_factory=frozenset)
+    run_to: datetime | None = None
+    due_at: datetime | None = None
+    version: int = 0
+
+
+class PlanItem(LeanModel):
+    class Meta:
+        table_name = "notices"
+
+    owner = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    version = NumberAttribute()
+    slots = UnicodeSetAttribute(null=True)
+    run_to = UTCDateTimeAttribute(null=True)
+    due_at = UTCDateTimeAttribute(null=True)
+    due_in = UnicodeAttribute(null=True)
+    due_key = UnicodeAttribute(null=True)
+
+    def to_plan(self) -> ProgramPlan:
+        return ProgramPlan(
+            program_id=self.owner,
+            slots=frozenset(Slot.read(each) for each in self.slots or ()),
+            run_to=self.run_to,
+            due_at=self.due_at,
+            version=int(self.version),
+        )
+
+    @classmethod
+    def of(cls, plan: ProgramPlan) -> "PlanItem":
+        due = plan.due_at
+        return cls(
+            plan.program_id,
+            PLAN,
+            version=plan.version,
+            slots={str(each) for each in plan.slots} or None,
+            run_to=plan.run_to,
+            due_at=due,
+            due_in=PROGRAMS if due else None,
+            due_key=due_key(plan.program_id, due, PLAN) if due else None,
+        )
+
+
+class NoticeStore(Store):
+    MODELS = (BoxItem, BulletinItem, PlanItem, DueItem)
+
+    def box(self, program_id: str, member_id: str) -> Box:
+        """Read a member's box, never behind; one that was never written is empty."""
+        blank = Box(program_id, member_id)
+        try:
+            return self._database.get(BoxItem, blank.owner, BOX, consistent_read=True).to_box()
+        except DoesNotExist:
+            return blank
+
+    def boxes(self, program_id: str, member_ids: Sequence[str]) -> dict[str, Box]:
+        """Read the boxes of up to a hundred members, never behind: one call."""
+        blank = {each: Box(program_id, each) for each in member_ids}
+        keys = [(each.owner, BOX) for each in blank.values()]
+        found = self._database.batch_get(BoxItem, keys, consistent_read=True)
+        return blank | {box.member_id: box for box in (item.to_box() for item in found)}
+
+    def box_read(self, owner: str) -> Read[Box]:
+        """Return the read of a box, to be made together with others."""
+        return Read(BoxItem, (owner, BOX), BoxItem.to_box)
+
+    def bulletin_read(self, program_id: str) -> Read[Bulletin]:
+        """Likewise of a bulletin."""
+        return Read(BulletinItem, (program_id, BULLETIN), BulletinItem.to_bulletin)
+
+    def plan_read(self, program_id: str) -> Read[ProgramPlan]:
+        """Likewise of a plan."""
+        return Read(PlanItem, (program_id, PLAN), PlanItem.to_plan)
+
+    def change_box(
+        self,
+        program_id: str,
+        member_id: str,
+        change: Callable[[Box], Box],
+        known: Box | None = None,
+    ) -> Box:
+        """Change a box by a rule, which may be applied more than once; return what became of it.
+
+        Two calls; one where it was read before (`known`); a change that changes nothing is not
+        written. Raises `Conflict` if others always come in between.
+        """
+        for _ in range(ATTEMPTS):
+            was = known or self.box(program_id, member_id)
+            becomes = change(was)
+            if becomes == was:
+                return was
+            becomes = replace(becomes, version=was.version + 1)
+            if self._database.put(BoxItem.of(becomes), _unchanged(BoxItem, was.version)):
+                return becomes
+            known = None
+        raise Conflict
+
+    def put_box(self, was: Box, becomes: Box) -> Box | None:
+        """Write a box if nothing changed since it was read; else None."""
+        becomes = replace(becomes, version=was.version + 1)
+        written = self._database.put(BoxItem.of(becomes), _unchanged(BoxItem, was.version))
+        return becomes if written else None
+
+    def remove_box(self, program_id: str, member_id: str) -> None:
+        self._database.removed(BoxItem(f"{program_id}/{member_id}", BOX))
+
+    def bulletin(self, program_id: str) -> Bulletin:
+        """Read a program's bulletin, never behind; one that was never written is empty."""
+        try:
+            item = self._database.get(BulletinItem, program_id, BULLETIN, consistent_read=True)
+        except DoesNotExist:
+            return Bulletin(program_id)
+        return item.to_bulletin()
+
+    def put_bulletin(self, was: Bulletin, entries: Sequence[Entry]) -> bool:
+        """Write what is open; False if another worker did since it was read."""
+        item = BulletinItem(
+            was.program_id,
+            BULLETIN,
+            version=was.version + 1,
+            entries=[_entry_told(each) for each in entries] or None,
+        )
+        return self._database.put(item, _unchanged(BulletinItem, was.version))
+
+    def plan(self, program_id: str) -> ProgramPlan:
+        """Read a program's plan, never behind; one that was never written is empty."""
+        try:
+            item = self._database.get(PlanItem, program_id, PLAN, consistent_read=True)
+        except DoesNotExist:
+            return ProgramPlan(program_id)
+        return item.to_plan()
+
+    def change_plan(
+        self, program_id: str, change: Callable[[ProgramPlan], ProgramPlan]
+    ) -> ProgramPlan:
+        """Change a plan by a rule, as `change_box` does."""
+        for _ in range(ATTEMPTS):
+            was = self.plan(program_id)
+            becomes = change(was)
+            if becomes == was:
+                return was
+            becomes = replace(becomes, version=was.version + 1)
+            if self._database.put(PlanItem.of(becomes), _unchanged(PlanItem, was.version)):
+                return becomes
+        raise Conflict
+
+    def due_programs(self, now: datetime) -> Iterator[str]:
+        """Yield programs whose members are to be looked at."""
+        return (owner for owner in self._due(PROGRAMS, now))
+
+    def due_members(self, shard: int, now: datetime) -> Iterator[tuple[str, str]]:
+        """Yield (program id, member id) of members to be mailed, each program's in turn."""
+        for owner in self._due(to_mail(shard), now):
+            program_id, _, member_id = owner.partition("/")
+            yield program_id, member_id
+
+    def _due(self, due_in: str, now: datetime) -> Iterator[str]:
+        def query(after: str, until: str, count: int) -> list[tuple[str, str]]:
+            found = self._database.query(
+                DueItem,
+                due_in,
+                DueIndex.due_key.between(after, until),
+                limit=count,
+                index=DueItem.due_index,
+            )
+            return [(str(item.due_key), item.owner) for item in found]
+
+        return by_turns(query, now)
+
+
+def _unchanged(model: type[Model], version: int) -> Condition:
+    """Return the condition that an item has not been written since it was read."""
+    item: Any = model
+    unwritten: Condition = item.item.does_not_exist()
+    return item.version == version if version else unwritten
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _notice_told(notice: Notice) -> dict[str, Any]:
+    flags = (("read", notice.read), ("mailed", notice.mailed), ("dropped", notice.dropped))
+    told: dict[str, Any] = {
+        "id": notice.notice_id,
+        "what": notice.what.value,
+        "at": notice.at.isoformat(),
+        "thing": notice.thing_id,
+        "title": notice.title,
+        "number": notice.number,
+        **{name: True for name, value in flags if value},
+    }
+    return {name: value for name, value in told.items() if value not in ("", 0)}
+
+
+def _notice_from(told: Mapping[str, Any]) -> Notice:
+    return Notice(
+        notice_id=told["id"],
+        what=What(told["what"]),
+        at=_instant(told["at"]),
+        thing_id=told.get("thing", ""),
+        title=told.get("title", ""),
+        number=int(told.get("number", 0)),
+        read=bool(told.get("read")),
+        mailed=bool(told.get("mailed")),
+        dropped=bool(told.get("dropped")),
+    )
+
+
+def _settings_told(settings: MailSettings) -> dict[str, Any]:
+    if settings == MailSettings():
+        return {}
+    return {
+        "kinds": {kind.value: each.value for kind, each in settings.chosen.items()},
+        "hour": settings.hour,
+        "weekday": settings.weekday,
+        "language": settings.language,
+    }
+
+
+def _settings_from(told: Mapping[str, Any]) -> MailSettings:
+    return MailSettings(
+        chosen={NoticeKind(kind): Frequency(each) for kind, each in told.get("kinds", {}).items()},
+        hour=int(told.get("hour", DEFAULT_HOUR)),
+        weekday=int(told.get("weekday", 0)),
+        language=told.get("language", "en"),
+    )
+
+
+def _claim_told(claim: Claim) -> dict[str, Any]:
+    return {"id": claim.claim_id, "of": list(claim.notice_ids), "at": claim.at.isoformat()}
+
+
+def _claim_from(told: Mapping[str, Any]) -> Claim:
+    return Claim(told["id"], tuple(told["of"]), _instant(told["at"]))
+
+
+def _entry_told(entry: Entry) -> dict[str, Any]:
+    return {
+        "id": entry.activity_id,
+        "title": entry.title,
+        "opens": entry.opens_at.isoformat(),
+        **({"ends": entry.ends_at.isoformat()} if entry.ends_at else {}),
+        **({"channels": sorted(entry.channel_ids)} if entry.channel_ids else {}),
+        "points": entry.points,
+        **({} if entry.fresh else {"old": True}),
+    }
+
+
+def _entry_from(told: Mapping[str, Any]) -> Entry:
+    return Entry(
+        activity_id=told["id"],
+        title=told["title"],
+        opens_at=_instant(told["opens"]),
+        ends_at=_instant(told["ends"]) if "ends" in told else None,
+        channel_ids=frozenset(told.get("channels", ())),
+        points=int(told.get("points", 0)),
+        fresh=not told.get("old"),
+    )

@@ -1,0 +1,1 @@
+"""Switching mails off by a link, without a sign-in."""

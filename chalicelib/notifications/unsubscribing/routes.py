@@ -1,0 +1,59 @@
+"""Switching mails off by a link over HTTP: by a person's button, or by their mail program."""
+
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+
+from chalicelib.foundation.http import Answer, Request, RequiredRole, endpoint
+from chalicelib.foundation.pages_for_people import PageText
+from chalicelib.foundation.schemas import Schema
+from chalicelib.notifications.mail_words import words
+from chalicelib.notifications.problems import NotificationProblem
+from chalicelib.notifications.unsubscribing.service import MAX_TOKEN, UnsubscribeService
+
+
+class LinkQuery(Schema):
+    model_config = ConfigDict(extra="forbid")
+
+    token: Annotated[str, Field(min_length=1, max_length=MAX_TOKEN)]
+
+
+class UnsubscribedView(Schema):
+    unsubscribed: bool
+
+
+@endpoint(
+    RequiredRole.ANYONE,
+    query=LinkQuery,
+    answers={200: UnsubscribedView},
+    problems=(NotificationProblem.UNSUBSCRIBE_LINK_INVALID,),
+    page=True,
+)
+def ask(service: UnsubscribeService, request: Request[None, LinkQuery]) -> Answer:
+    """Ask whether to switch mails off; looking alone changes nothing."""
+    language = service.look(request.query.token)
+    page = PageText(
+        words(language, "ask.title"),
+        words(language, "ask.text"),
+        button=words(language, "ask.button"),
+        language=language,
+    )
+    return Answer(200, UnsubscribedView(unsubscribed=False), page_text=page)
+
+
+@endpoint(
+    RequiredRole.ANYONE,
+    query=LinkQuery,
+    answers={200: UnsubscribedView},
+    problems=(NotificationProblem.UNSUBSCRIBE_LINK_INVALID,),
+    page=True,
+)
+def switch_off(service: UnsubscribeService, request: Request[None, LinkQuery]) -> Answer:
+    """Switch the mails of a link off, as RFC 8058 has it."""
+    language = service.unsubscribe(request.query.token)
+    page = PageText(
+        words(language, "unsubscribed.title"),
+        words(language, "unsubscribed.all"),
+        language=language,
+    )
+    return Answer(200, UnsubscribedView(unsubscribed=True), page_text=page)

@@ -1,0 +1,119 @@
+"""Links that switch mails off without a sign-in: signed, for one member and one kind, for good."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from chalicelib.foundation.problems import Problem
+from chalicelib.notifications.mail_words import ALL, SCOPES
+from chalicelib.notifications.model import NoticeKind, without_mails
+from chalicelib.notifications.problems import NotificationProblem
+from chalicelib.notifications.store import NoticeStore
+from chalicelib.programs.model import MemberStatus
+from chalicelib.programs.service import ProgramService
+
+MAX_TOKEN = 400
+_SIGNATURE_BYTES = 32
+_PURPOSE = b"unsubscribe\n"
+"""Keeps a signature from being one of something else that is made with the same key."""
+
+
+@dataclass(frozen=True)
+class Unsubscription:
+    """Of whom a link switches which mails off."""
+
+    program_id: str
+    member_id: str
+    scope: str
+
+    @property
+    def kinds(self) -> tuple[NoticeKind, ...]:
+        return tuple(NoticeKind) if self.scope == ALL else (NoticeKind(self.scope),)
+
+
+class UnsubscribeTokens:
+    """Signs and reads the tokens of links. The key is fetched when the first one is met."""
+
+    def __init__(self, fetch_key: Callable[[], str]) -> None:
+        self._fetch_key = fetch_key
+        self._key: str | None = None
+
+    def make(self, of: Unsubscription) -> str:
+        told = json.dumps([of.program_id, of.member_id, of.scope], separators=(",", ":")).encode()
+        return _encoded(self._signature(told) + told)
+
+    def read(self, token: str) -> Unsubscription:
+        """Read a token. Raises the problem `unsubscribe_link_invalid`."""
+        try:
+            signed = base64.b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise _invalid() from error
+        signature, told = signed[:_SIGNATURE_BYTES], signed[_SIGNATURE_BYTES:]
+        if _encoded(signed) != token or not hmac.compare_digest(signature, self._signature(told)):
+            raise _invalid()
+        program_id, member_id, scope = json.loads(told)
+        if scope not in SCOPES:  # a kind that there is no more: its mails have ended
+            raise _invalid()
+        return Unsubscription(program_id, member_id, scope)
+
+    def _signature(self, told: bytes) -> bytes:
+        if self._key is None:
+            self._key = self._fetch_key()
+        return hmac.digest(self._key.encode(), _PURPOSE + told, hashlib.sha256)
+
+
+class UnsubscribeService:
+    """Switches mails off by a link; `public_url` is where the API is found."""
+
+    def __init__(
+        self,
+        store: NoticeStore,
+        programs: ProgramService,
+        tokens: UnsubscribeTokens,
+        public_url: Callable[[], str],
+    ) -> None:
+        self._store = store
+        self._programs = programs
+        self._tokens = tokens
+        self._public_url = public_url
+
+    def url(self, of: Unsubscription) -> str:
+        query = urlencode({"token": self._tokens.make(of)})
+        return f"{self._public_url()}/notifications/unsubscribe?{query}"
+
+    def look(self, token: str) -> str:
+        """Return the language of a link's member. Raises the problem `unsubscribe_link_invalid`."""
+        of = self._tokens.read(token)
+        return self._store.box(of.program_id, of.member_id).settings.language
+
+    def unsubscribe(self, token: str) -> str:
+        """Switch the mails of a link off and return its member's language; again changes nothing.
+
+        Of somebody who is no member any more nothing is kept or written: they get no mails. Raises
+        the problem `unsubscribe_link_invalid`.
+        """
+        of = self._tokens.read(token)
+        member = self._programs.member(of.program_id, of.member_id)
+        if member is None or member.status is not MemberStatus.ACTIVE:
+            return "en"
+        box = self._store.change_box(
+            of.program_id, of.member_id, lambda box: without_mails(box, of.kinds)
+        )
+        return box.settings.language
+
+
+def _encoded(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).decode().rstrip("=")
+
+
+def _invalid() -> Problem:
+    return Problem(
+        NotificationProblem.UNSUBSCRIBE_LINK_INVALID,
+        "This link is not whole. Copy it from the mail again, or choose your mails in the app's "
+        "settings.",
+    )

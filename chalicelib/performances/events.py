@@ -1,0 +1,122 @@
+"""What happens to performances, derived from changes of the performances table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from chalicelib.foundation.events import Change, Event, Payload
+from chalicelib.performances.model import State, Waiting
+
+
+@dataclass(frozen=True)
+class _OfPerformance(Payload):
+    """What each event tells of its performance, as it was then. Instants are exact.
+
+    `failure` is the code of why it failed. `campaign_id` and `channel_ids` are those of the moment
+    it was made. A `trial` is a manager's *Try it on me*.
+    """
+
+    performance_id: str
+    member_id: str
+    activity_id: str
+    trial: bool
+    failure: str | None = None
+    queued_at: str | None = None
+    unconfirmed_at: str | None = None
+    staged_at: str | None = None
+    posted_at: str | None = None
+    failed_at: str | None = None
+    campaign_id: str | None = None
+    channel_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PerformanceQueued(_OfPerformance):
+    """A member performed an activity."""
+
+    TYPE: ClassVar[str] = "performances.PerformanceQueued"
+    STEP: ClassVar[bool] = True
+
+
+@dataclass(frozen=True)
+class PerformanceStaged(_OfPerformance):
+    """The video is in the member's TikTok inbox."""
+
+    TYPE: ClassVar[str] = "performances.PerformanceStaged"
+    STEP: ClassVar[bool] = True
+
+
+@dataclass(frozen=True)
+class PerformanceUnconfirmed(_OfPerformance):
+    """TikTok took the whole video, which is probably in the inbox; it may still become known."""
+
+    TYPE: ClassVar[str] = "performances.PerformanceUnconfirmed"
+
+
+@dataclass(frozen=True)
+class PerformancePosted(_OfPerformance):
+    """The member posted the video. That it was staged may not have been announced before."""
+
+    TYPE: ClassVar[str] = "performances.PerformancePosted"
+    STEP: ClassVar[bool] = True
+
+
+@dataclass(frozen=True)
+class PerformanceFailed(_OfPerformance):
+    """The video will not get into the member's inbox; `failure` is the code of why."""
+
+    TYPE: ClassVar[str] = "performances.PerformanceFailed"
+    STEP: ClassVar[bool] = True
+
+
+@dataclass(frozen=True)
+class PerformanceAwaitsApp(_OfPerformance):
+    """TikTok refuses the deployment's app, so this performance waits until that is mended."""
+
+    TYPE: ClassVar[str] = "performances.PerformanceAwaitsApp"
+
+
+def events_of(change: Change) -> Sequence[Event[Any]]:
+    """Derive events from a change of the performances table."""
+    after = change.after
+    if not after:
+        return ()
+    told = {
+        "performance_id": after["performance_id"],
+        "member_id": after["member_id"],
+        "activity_id": after["activity_id"],
+        "trial": bool(after.get("trial")),
+        "channel_ids": tuple(sorted(after.get("channel_ids") or ())),
+        **{name: after.get(name) for name in _TOLD},
+    }
+    if after["state"] == change.before.get("state"):
+        waits = after.get("waits_for"), change.before.get("waits_for")
+        if waits[0] != Waiting.TIKTOK_APP or waits[0] == waits[1]:
+            return ()
+        return (change.event(after["program_id"], PerformanceAwaitsApp(**told)),)
+    payload: Payload
+    match State(after["state"]):
+        case State.QUEUED if not change.before:
+            payload = PerformanceQueued(**told)
+        case State.UNCONFIRMED:
+            payload = PerformanceUnconfirmed(**told)
+        case State.STAGED:
+            payload = PerformanceStaged(**told)
+        case State.POSTED:
+            payload = PerformancePosted(**told)
+        case State.FAILED:
+            payload = PerformanceFailed(**told)
+        case _:
+            return ()
+    return (change.event(after["program_id"], payload),)
+
+
+_TOLD = (
+    "failure",
+    "queued_at",
+    "unconfirmed_at",
+    "staged_at",
+    "posted_at",
+    "failed_at",
+    "campaign_id",
+)

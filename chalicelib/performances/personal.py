@@ -1,0 +1,65 @@
+"""What the performances table keeps of a member: each video they sent, and what became of it."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pynamodb.attributes import Attribute
+
+from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.personal import Person, Record, part
+from chalicelib.foundation.table import Database
+from chalicelib.performances.model import FINISHED, State
+from chalicelib.performances.store import PerformanceItem
+
+_TEXTS = (
+    PerformanceItem.caption,
+    PerformanceItem.hashtags,
+    PerformanceItem.disclosure,
+    PerformanceItem.reason,
+    PerformanceItem.told_reason,
+)
+_AT_TIKTOK = (
+    PerformanceItem.open_id,
+    PerformanceItem.publish_id,
+    PerformanceItem.upload_address,
+    PerformanceItem.unfinished_in,
+    PerformanceItem.look_at,
+)
+_ENDED = FINISHED | {State.STAGED, State.UNCONFIRMED}
+"""Nothing more is sent; whether it was posted is not asked any more."""
+
+
+class PerformanceKeeper:
+    def __init__(self, database: Database, clock: Clock) -> None:
+        database.prepare(PerformanceItem)
+        self._database = database
+        self._clock = clock
+
+    def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:
+        found = self._database.records(PerformanceItem, person.owner)
+        yield from part("performances", found, "upload_address", "unfinished_in")
+
+    def erase(self, person: Person) -> bool:
+        """Remove the texts and all that leads to TikTok from each performance.
+
+        Those that are being sent come to their end first: without an account they fail.
+        """
+        whole = True
+        for record in self._database.records(PerformanceItem, person.owner):
+            left = [each for each in (*_TEXTS, *_AT_TIKTOK) if each.attr_name in record]
+            if State(record["state"]) not in _ENDED:
+                whole = False
+            elif left:
+                whole &= self._strip(record, left)
+        return whole
+
+    def _strip(self, record: Record, attributes: Sequence[Attribute[Any]]) -> bool:
+        """Remove attributes unless a worker has the performance, or it moved since it was read."""
+        leased_until = PerformanceItem.leased_until
+        free = leased_until.does_not_exist() | (leased_until < self._clock.now())
+        item = PerformanceItem(record["owner"], record["performance_id"])
+        return self._database.changed(
+            item,
+            [each.remove() for each in attributes],
+            (PerformanceItem.state == record["state"]) & free,
+        )

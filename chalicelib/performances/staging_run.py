@@ -1,0 +1,707 @@
+"""One run of one performance: a worker, its lease, and the steps towards the TikTok inbox.
+
+Each step is written down, conditionally, before its effect; what is found written says what may be
+done next. The states and what may follow which are in docs/staging.md and in `model.NEXT`.
+"""
+
+import math
+import random
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from chalicelib.activities.model import ActivityStatus
+from chalicelib.activities.service import ActivityLifecycle, ActivityMarks
+from chalicelib.audit.model import Kind, act
+from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.identity import TikTokState
+from chalicelib.foundation.logging import logger, sound_alarm
+from chalicelib.foundation.table import Conflict, Part
+from chalicelib.performances.model import (
+    ARRIVAL_LIMIT,
+    BEFORE_STAGED,
+    DRAFT_AT_TIKTOK,
+    FINISHED,
+    HELD_LIMIT,
+    MAX_ATTEMPTS,
+    POSTED_LIMIT,
+    QUEUED_GRACE,
+    SENDING_LIMIT,
+    UPLOAD_LIFETIME,
+    Performance,
+    State,
+    Waiting,
+    attempted,
+    begun_anew,
+    delivered,
+    failed,
+    held,
+    initiated,
+    next_look,
+    posted,
+    staged,
+    unconfirmed,
+    uploading,
+    waiting_until,
+)
+from chalicelib.performances.queue import MAX_DELAY_SECONDS, StagingQueue
+from chalicelib.performances.store import PerformanceStore
+from chalicelib.points.service import PointService
+from chalicelib.programs.model import MemberStatus
+from chalicelib.programs.service import ProgramService
+from chalicelib.tiktok.access_tokens.service import AccessToken, AccessTokens
+from chalicelib.tiktok.client import ShareState, ShareStatus, TikTokClient
+from chalicelib.tiktok.errors import (
+    AccessTokenRefused,
+    Cause,
+    ErrorFacts,
+    Failure,
+    InboxFull,
+    OutcomeUnknown,
+    Reconnect,
+    Refused,
+    TikTokError,
+    TryLater,
+    TryNow,
+    UploadGone,
+    UploadOffset,
+    failure_from_reason,
+)
+from chalicelib.tiktok.inbox.service import InboxPlaces
+from chalicelib.tiktok.model import InboxPlace, NotConnected
+from chalicelib.tiktok.service import AccountService
+from chalicelib.videos.service import Opener, VideoReader
+
+WATCH = (0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0)
+"""Seconds between looks at a whole upload, before the follow-up schedule takes over."""
+
+RESUMES = 3
+"""How often one run goes on with a torn upload where TikTok says it has got to."""
+
+LATER = timedelta(seconds=60)
+"""When to try again, at the least, if TikTok does not say: its limits are per minute."""
+
+LAST_DRAFT = timedelta(minutes=75)
+"""How long the last of `MAX_ATTEMPTS` waits after two lost ones: an outage may be over then."""
+
+LONGEST_WAIT = timedelta(seconds=MAX_DELAY_SECONDS)
+"""As seldom as it gets while nothing but an outage keeps a performance."""
+
+LONGEST_WAIT_BUSY = timedelta(hours=1)
+"""As seldom as it gets while TikTok says that it was asked too often: asking is what has to end."""
+
+JITTER = 0.2
+"""By up to so much of itself a wait is longer, lest all that wait come back in the same moment."""
+
+ADDRESS_REFUSED_WAIT, BYTES_LAG_WAIT = timedelta(minutes=1), timedelta(minutes=5)
+"""When to ask whether bytes are there after their address was refused: the status may lag behind
+what was just sent; longer, if an earlier sending of the draft ended without an answer."""
+
+SHARE_KNOWN_WITHIN = timedelta(minutes=10)
+"""TikTok may not know a draft yet that it has just begun; afterwards its word is believed."""
+
+DRAFT_SENT = frozenset({State.UPLOADING, State.DELIVERED})
+"""While these last, it is still to be found out whether the video arrives."""
+
+_RECONNECT = "Your TikTok account is no longer connected. Add it again, then send again."
+_INBOX_FULL = "Five videos already wait in your TikTok inbox. Post one of them, then send again."
+_NEVER_ARRIVED = (
+    "TikTok says that part of the video is missing, although it received all of it. Look into your "
+    "TikTok inbox before you send it again."
+)
+_UNKNOWN = (
+    "TikTok never said whether it has the video. Look into your TikTok inbox before "
+    "you send it again."
+)
+_GIVEN_UP = "TikTok did not accept the video. Send it again later."
+
+
+@dataclass(frozen=True)
+class StagingDependencies:
+    """What every run works with."""
+
+    store: PerformanceStore
+    queue: StagingQueue
+    programs: ProgramService
+    accounts: AccountService
+    tokens: AccessTokens
+    places: InboxPlaces
+    client: TikTokClient
+    videos: VideoReader
+    activities: ActivityLifecycle
+    marks: ActivityMarks
+    points: PointService
+    clock: Clock
+    sleep: Callable[[float], None] = time.sleep
+    jitter: Callable[[], float] = random.random
+    """Returns a number from 0 to 1."""
+
+
+class StagingRun:
+    """One worker's run of one performance.
+
+    `performance` is what is stored: every write of this run goes through it. What others write
+    meanwhile (a webhook, another worker after the lease) makes the next write raise `Conflict`.
+    """
+
+    def __init__(self, use: StagingDependencies, performance: Performance, lease: str) -> None:
+        self._use = use
+        self._lease = lease
+        self.performance = performance
+
+    def advance(self) -> None:
+        """Bring the performance as far as it goes now, and write what it waits for then.
+
+        Raises `Conflict` if something else moved it meanwhile, and what broke: try again.
+        """
+        if self._has_ended():
+            return
+        try:
+            self._take_next_step()
+        except (NotConnected, Reconnect, TryLater, TryNow, OutcomeUnknown) as error:
+            if not self._end_as_told():
+                self._wait_after(error)
+        except Refused as error:
+            self._end_refused(error)
+        except InboxFull as error:
+            self._fail("inbox_full", _INBOX_FULL, error)
+
+    def _take_next_step(self) -> None:
+        state = self.performance.state
+        if state is State.INITIATED and self._address_lives:
+            self._continue_upload()
+        elif state in (State.QUEUED, State.INITIATED):
+            # A draft that never got a byte puts nothing into the inbox: begin anew.
+            self._begin_draft()
+        else:
+            self._follow_draft()
+
+    def _wait_after(self, error: Exception) -> None:
+        if isinstance(error, NotConnected | Reconnect):
+            self._wait_for_account(error)
+        elif isinstance(error, TikTokError):
+            self._wait_for_tiktok(error)
+
+    # --- ends by time ------------------------------------------------------------------------
+
+    def _has_ended(self) -> bool:
+        """End what is at its end: posted, failed, looked at for long enough, or out of time."""
+        performance, now = self.performance, self._now
+        if performance.state in FINISHED:
+            self._stop_looking()
+            return True
+        if performance.state in (State.STAGED, State.UNCONFIRMED):
+            since = performance.staged_at or performance.unconfirmed_at or performance.queued_at
+            if now - since >= POSTED_LIMIT:
+                self._stop_looking()
+            return now - since >= POSTED_LIMIT
+        if performance.state in (State.QUEUED, State.INITIATED) and self._is_out_of_time:
+            self._fail("given_up", _GIVEN_UP)
+            return True
+        return False
+
+    @property
+    def _is_out_of_time(self) -> bool:
+        performance = self.performance
+        return performance.held_at is None and self._now - performance.trying_since >= SENDING_LIMIT
+
+    # --- the account -------------------------------------------------------------------------
+
+    def _require_account_to_send(self, *, any_account: bool = False) -> AccessToken:
+        """Return access for bytes to go out; not to the account of a removed member.
+
+        That account goes when the removal is handled, which may take its time: somebody, perhaps
+        another person of that address, may have been invited again by then.
+        """
+        performance = self.performance
+        member = self._use.programs.member(performance.program_id, performance.member_id)
+        if member is None or member.status is not MemberStatus.ACTIVE:
+            raise NotConnected
+        access = self._access(any_account=any_account)
+        if access.connected_at < member.invited_at:
+            raise NotConnected
+        return access
+
+    def _access(self, refused: str | None = None, *, any_account: bool = False) -> AccessToken:
+        performance = self.performance
+        access = self._use.tokens.access_token(
+            performance.program_id, performance.member_id, refused
+        )
+        if not any_account and performance.open_id and access.open_id != performance.open_id:
+            # The member has connected another TikTok account since: it knows nothing of this draft.
+            raise NotConnected
+        return access
+
+    def _with_token[T](self, call: Callable[[str], T]) -> T:
+        """Call TikTok with a live token; once more with a new one if it was refused."""
+        performance, token = self.performance, self._access().value
+        try:
+            try:
+                return call(token)
+            except AccessTokenRefused:
+                token = self._access(refused=token).value
+                return call(token)
+        except (AccessTokenRefused, Reconnect) as error:
+            # Fresh from TikTok and refused all the same, or lacking a scope: the consent is gone.
+            _log("consent gone", error)
+            self._use.tokens.require_reconnect(performance.program_id, performance.member_id, token)
+            raise NotConnected from error
+
+    # --- a draft -----------------------------------------------------------------------------
+
+    def _begin_draft(self) -> None:
+        if self.performance.attempts >= MAX_ATTEMPTS:
+            self._fail("given_up", _GIVEN_UP)
+            return
+        # A new draft may go to another account than an earlier one.
+        access = self._require_account_to_send(any_account=True)
+        video = self._use.videos.open_at(self.performance.video_key)
+        self._count_lost_draft()
+        self._write_attempt(access.open_id)
+        size_bytes = self.performance.size_bytes
+        try:
+            draft = self._with_token(lambda token: self._use.client.begin_upload(token, size_bytes))
+        except (NotConnected, TryLater, TryNow, Refused) as error:
+            # Nothing was begun: waiting is no attempt, nor is what only the owner can mend.
+            if not isinstance(error, Refused) or error.is_for_the_owner:
+                self._write(replace(self.performance, attempts=self.performance.attempts - 1))
+            raise
+        performance = self.performance
+        sealed = self._use.accounts.encrypt_secret(
+            performance.program_id, performance.member_id, draft.upload_url
+        )
+        self._write(initiated(performance, draft.publish_id, sealed, self._now))
+        logger.info("draft begun", extra={"publish_id": draft.publish_id, "log_id": draft.log_id})
+        self._upload(draft.upload_url, video)
+
+    def _write_attempt(self, open_id: str) -> None:
+        """Count the attempt; from here on for this account alone, should another be connected."""
+        before = self.performance.place
+        attempt = attempted(self.performance, open_id, self._now)
+        if attempt.place == before:
+            self._write(attempt)
+            return
+        # What was held takes its place at TikTok from now on, not from when it was made.
+        self._write(attempt, self._count_place(attempt.place))
+        self._use.store.commit([self._free_places({before})])
+
+    def _count_lost_draft(self) -> None:
+        """Count the place that an earlier draft of this performance may still take at TikTok."""
+        performance = self.performance
+        if performance.attempts == 0:
+            return
+        since = performance.initiated_at or performance.queued_at
+        lost = InboxPlace(performance.performance_id, since, performance.attempts)
+        self._use.store.commit([self._count_place(lost)])
+
+    def _begin_anew_later(self, delay: timedelta | None = None) -> None:
+        """Begin again later with a new draft, if one is left: this one reaches no inbox."""
+        attempts = self.performance.attempts
+        if attempts >= MAX_ATTEMPTS:
+            self._fail("given_up", _GIVEN_UP)
+            return
+        self._write(begun_anew(self.performance, self._now))
+        is_last = attempts == MAX_ATTEMPTS - 1
+        self._wait(Waiting.NEW_DRAFT, delay or (LAST_DRAFT if is_last else LATER))
+
+    # --- the bytes ---------------------------------------------------------------------------
+
+    @property
+    def _address_lives(self) -> bool:
+        return self.performance.can_resume_at(self._now)
+
+    def _continue_upload(self, first_byte: int = 0) -> None:
+        """Go on with a draft that another worker began, where TikTok says it has got to."""
+        self._require_account_to_send()
+        performance = self.performance
+        address = self._use.accounts.decrypt_secret(
+            performance.program_id, performance.member_id, performance.upload_address or b""
+        )
+        video = self._use.videos.open_at(performance.video_key, first_byte)
+        logger.info("draft taken up", extra={"first_byte": first_byte})
+        self._upload(address, video, first_byte)
+
+    def _upload(self, address: str, video: Opener, first_byte: int = 0) -> None:
+        """Send the bytes, going on where TikTok says it has got to; then see what became of it."""
+        refused_wait = BYTES_LAG_WAIT
+        if self.performance.state is not State.UPLOADING:
+            self._write(uploading(self.performance, self._now))
+            refused_wait = ADDRESS_REFUSED_WAIT
+        for _ in range(1 + RESUMES):
+            torn = self._send(address, video, first_byte)
+            if torn is None:
+                self._write(delivered(self.performance, self._now))
+                logger.info("bytes delivered", extra={"size_bytes": self.performance.size_bytes})
+                break
+            bytes_there = self._bytes_there(self._ask_status())
+            if bytes_there is None:
+                break
+            if isinstance(torn, UploadGone):
+                self._drop_address(refused_wait)
+                return
+            if isinstance(torn, TryLater):
+                raise torn
+            refuses_first = isinstance(torn, UploadOffset) and bytes_there == first_byte == 0
+            first_byte = bytes_there
+            if not refuses_first:
+                refused_wait = BYTES_LAG_WAIT
+        else:
+            if refuses_first:
+                # It takes none of the bytes of which it says that it has none.
+                self._drop_address(refused_wait)
+                return
+        self._follow_draft(continues=False)
+
+    def _send(self, address: str, video: Opener, first_byte: int) -> TikTokError | None:
+        """Send the bytes once; returns what went wrong, after which the status has to be asked.
+
+        Bytes may have arrived, perhaps all: the publish id decides, not this error.
+        """
+        performance = self.performance
+        try:
+            self._use.client.send(
+                address, performance.content_type, performance.size_bytes, video, first_byte
+            )
+        except (TryNow, TryLater, OutcomeUnknown, UploadOffset, UploadGone) as error:
+            _log("upload torn", error)
+            return error
+        return None
+
+    def _drop_address(self, wait: timedelta) -> None:
+        """No more is taken at this address; ask soon what is there, and begin anew if nothing is.
+
+        Not at once: all may be there, and the status may lag behind.
+        """
+        self._write(uploading(self.performance, self._now, upload_address=None))
+        self._wait(Waiting.NEW_DRAFT, wait)
+
+    def _bytes_there(self, share: ShareStatus) -> int | None:
+        """Return how many bytes TikTok has of a draft that still lacks some; None: not known to."""
+        sending = self.performance.state is State.UPLOADING
+        return share.uploaded_bytes if sending and self._lacks_bytes(share) else None
+
+    def _lacks_bytes(self, share: ShareStatus) -> bool:
+        """Return whether TikTok says that it waits for bytes and has not got all."""
+        there = share.uploaded_bytes
+        waits_for_bytes = share.state is ShareState.PROCESSING_UPLOAD
+        return waits_for_bytes and there is not None and there < self.performance.size_bytes
+
+    # --- what becomes of it ------------------------------------------------------------------
+
+    def _ask_status(self) -> ShareStatus:
+        """Ask TikTok what became of the draft; a refusal that is no word about it is for later."""
+        publish_id = self.performance.publish_id or ""
+        try:
+            return self._with_token(lambda token: self._use.client.status(token, publish_id))
+        except Refused as error:
+            unknown_share = error.cause is Cause.UNKNOWN_SHARE
+            # A video that TikTok took whole is not gone because its publish id is not known (now).
+            taken_whole = self.performance.state in (State.DELIVERED, State.UNCONFIRMED)
+            no_word = unknown_share and (taken_whole or self._age <= SHARE_KNOWN_WITHIN)
+            if error.cause is not Cause.UNKNOWN and not no_word:
+                raise
+            known = ErrorFacts(
+                log_id=error.log_id, message=error.message, http_status=error.http_status
+            )
+            raise TryLater(error.code, **known) from None
+
+    def _follow_draft(self, *, continues: bool = True) -> None:
+        """Ask TikTok what became of the draft, for some seconds; then leave it to the schedule."""
+        rests = self.performance.state in (State.STAGED, State.UNCONFIRMED)
+        waits: Iterable[float] = () if rests else WATCH
+        share = self._ask_status()
+        bytes_there = self._bytes_there(share)
+        if bytes_there is not None:
+            # Nothing comes of waiting for bytes that nobody sends.
+            if continues and self._address_lives:
+                self._continue_upload(bytes_there)
+                return
+            waits = ()
+        for wait in waits:
+            if self._settle(share):
+                return
+            self._use.sleep(wait)
+            share = self._ask_status()
+        if not self._settle(share):
+            self._clear_lapsed_places()
+            self._await_arrival(share)
+
+    def _settle(self, share: ShareStatus) -> bool:
+        """Write what TikTok's status says; True when there is nothing more to wait for now."""
+        performance, now = self.performance, self._now
+        known = {"publish_id": performance.publish_id, "log_id": share.log_id}
+        match share.state:
+            case ShareState.POSTED:
+                self._write(
+                    posted(performance, now),
+                    self._free_places(performance.places),
+                    *self._use.points.award_bonus(
+                        performance.owner,
+                        performance.posted_bonus,
+                        performance.performance_id,
+                        performance.instructions,
+                    ),
+                )
+                logger.info("posted", extra=known)
+            case ShareState.IN_INBOX if performance.state in BEFORE_STAGED:
+                self._write(staged(performance, now))
+                logger.info("staged", extra=known)
+            case ShareState.FAILED if performance.state not in BEFORE_STAGED:
+                # It was in the inbox, where the member let it go.
+                over = waiting_until(performance, None, None, None)
+                self._write(over, self._free_places(performance.places))
+            case ShareState.FAILED:
+                logger.info("draft failed at TikTok", extra=known)
+                self._end_failed_draft(share.fail)
+            case _:
+                return False
+        return True
+
+    def _end_failed_draft(self, failure: Failure | None) -> None:
+        """End, or begin anew, after TikTok said that the draft failed."""
+        match failure:
+            case Reconnect():
+                self._fail("reconnect_required", _RECONNECT, failure)
+            case Refused():
+                self._end_refused(failure)
+            case _:
+                self._begin_anew_later()
+
+    def _end_as_told(self) -> bool:
+        """End as a webhook told, where TikTok cannot be asked itself; False if none told of it.
+
+        Signed by TikTok and of this very draft, it is as good as the status, and there may be
+        nobody left to ask with.
+        """
+        performance = self.performance
+        if performance.state not in DRAFT_AT_TIKTOK - {State.INITIATED}:
+            return False
+        if performance.told_reason is None:
+            return False
+        logger.info("draft failed, as a webhook told", extra={"why": performance.told_reason})
+        self._end_failed_draft(failure_from_reason(performance.told_reason))
+        return True
+
+    def _await_arrival(self, share: ShareStatus) -> None:
+        """Look again later, unless the draft is known to arrive no more."""
+        performance = self.performance
+        if performance.state is State.UPLOADING and share.uploaded_bytes is not None:
+            address_refused = performance.upload_address is None and share.uploaded_bytes == 0
+            if share.uploaded_bytes >= performance.size_bytes:
+                self._write(delivered(performance, self._now))
+            elif self._age > UPLOAD_LIFETIME or address_refused:
+                # The upload address is dead and not all is there: this draft can never arrive.
+                logger.info("draft given up", extra={"publish_id": performance.publish_id})
+                self._begin_anew_later()
+                return
+        if performance.state in DRAFT_SENT and self._age > ARRIVAL_LIMIT:
+            if performance.state is State.DELIVERED and self._lacks_bytes(share):
+                self._fail("never_arrived", _NEVER_ARRIVED)
+            else:
+                self._end_not_found_out(None)
+            return
+        dropped = self.performance.state is State.UPLOADING and performance.upload_address is None
+        self._look_again(Waiting.NEW_DRAFT if dropped else None)
+
+    def _clear_lapsed_places(self) -> None:
+        """Free places that have lapsed: a member who never posts would find their inbox full."""
+        performance = self.performance
+        if performance.state is State.STAGED and not performance.place.is_taken_at(self._now):
+            self._use.store.commit([self._free_places(performance.places)])
+
+    # --- waiting -----------------------------------------------------------------------------
+
+    def _wait_for_tiktok(self, error: TikTokError) -> None:
+        """Try again later; if TikTok does not say when, ever more seldom, and never all at once."""
+        performance = self.performance
+        told = error.retry_after_seconds if isinstance(error, TryLater) else None
+        _log("tried again later", error)
+        if performance.state in DRAFT_SENT and self._is_out_of_time:
+            self._end_not_found_out(error)
+            return
+        lost = isinstance(error, OutcomeUnknown) and performance.state is State.QUEUED
+        if lost and performance.attempts == MAX_ATTEMPTS - 1:
+            delay = LAST_DRAFT
+        elif told:
+            delay = timedelta(seconds=told)
+        else:
+            # After a quarter of the time it has taken.
+            waited = self._now - performance.trying_since
+            longest = LONGEST_WAIT_BUSY if _is_busy(error) else LONGEST_WAIT
+            delay = max(LATER, min(waited / 4, longest))
+        delay *= 1 + JITTER * self._use.jitter()
+        if performance.state in (State.STAGED, State.UNCONFIRMED):
+            self._look_again(None, at_least=delay)
+        else:
+            self._wait(_waiting_after(error), delay)
+
+    def _wait(self, waits_for: Waiting, delay: timedelta) -> None:
+        """Go on after `delay`, by a delayed message, or by the clock if that is far off."""
+        seconds = math.ceil(delay.total_seconds())
+        soon = seconds <= MAX_DELAY_SECONDS
+        until = self._now + timedelta(seconds=seconds)
+        look_at = until + QUEUED_GRACE if soon else until
+        self._rest(waiting_until(self.performance, waits_for, until, look_at))
+        if soon:
+            self._use.queue.send([self.performance.reference], delay_seconds=seconds)
+
+    def _look_again(self, waits_for: Waiting | None, *, at_least: timedelta = timedelta()) -> None:
+        """Leave the next look to the clock."""
+        look_at = next_look(self.performance, self._now)
+        if look_at is not None:
+            look_at = max(look_at, self._now + at_least)
+        self._rest(waiting_until(self.performance, waits_for, look_at, look_at))
+
+    def _wait_for_account(self, error: NotConnected | Reconnect) -> None:
+        """Nothing can be asked: what had no byte sent is held, the rest waits for a webhook."""
+        performance = self.performance
+        known = error if isinstance(error, TikTokError) else None
+        _log("not connected", known)
+        if performance.state in (State.QUEUED, State.INITIATED):
+            self._hold(known)
+        elif performance.state in (State.STAGED, State.UNCONFIRMED):
+            self._look_again(Waiting.ACCOUNT)
+        elif self._age > ARRIVAL_LIMIT:
+            self._end_not_found_out(known)
+        else:
+            self._look_again(Waiting.ACCOUNT)
+
+    def _hold(self, error: TikTokError | None) -> None:
+        """Wait for the member's account within the activity's time; not for one they removed."""
+        performance = self.performance
+        state = self._use.accounts.account_state(performance.program_id, performance.member_id)
+        if state is TikTokState.CONNECTED:
+            # Connected since, perhaps to another TikTok account: that one knows of no draft.
+            self._begin_anew_later(LATER)
+        elif state is None or not self._may_be_held:
+            self._fail("reconnect_required", _RECONNECT, error)
+        else:
+            self._rest(held(performance, self._now))
+            logger.info("held until reconnected")
+
+    @property
+    def _may_be_held(self) -> bool:
+        performance, now = self.performance, self._now
+        if performance.held_at is not None and now - performance.held_at >= HELD_LIMIT:
+            return False
+        activity = self._use.activities.activity(performance.program_id, performance.activity_id)
+        if activity is None:
+            return False
+        # An activity under trial may not have started yet.
+        waits = activity.status_at(now) is ActivityStatus.SCHEDULED and performance.trial
+        return waits or activity.is_open_at(now)
+
+    # --- ends --------------------------------------------------------------------------------
+
+    def _end_refused(self, error: Refused) -> None:
+        if error.is_for_the_owner:
+            sound_alarm("TikTokAppRefused", "TikTok refuses this app", told=str(error))
+            self._wait_for_tiktok(error)
+        else:
+            self._fail(error.cause.value, error.cause.words, error)
+
+    def _end_not_found_out(self, error: TikTokError | None) -> None:
+        """End what cannot be found out: if TikTok took every byte, it is probably in the inbox."""
+        if self.performance.state is State.UPLOADING:
+            self._fail("unconfirmed", _UNKNOWN, error)
+        else:
+            self._write(unconfirmed(self.performance, self._now))
+            _log("probably in the inbox", error)
+
+    def _fail(self, failure: str, reason: str, error: TikTokError | None = None) -> None:
+        """End a performance for good: points taken back, the activity back in the feed."""
+        performance = self.performance
+        if performance.state not in BEFORE_STAGED:
+            # It lies in the inbox already: only TikTok's webhook can tell more.
+            self._stop_looking()
+            return
+        # Of what TikTok may still have it is not known that it takes no place.
+        no_draft = performance.attempts == 0 or isinstance(error, Refused | InboxFull)
+        self._write(
+            failed(performance, failure, reason, self._now),
+            *([self._free_places(performance.places)] if no_draft else ()),
+            *self._undone(reason),
+        )
+        _log("staging failed", error, failure=failure)
+
+    def _undone(self, reason: str) -> Sequence[Part]:
+        """Parts: take back what performing brought, for a reason; a trial brought nothing."""
+        performance = self.performance
+        if performance.trial:
+            return ()
+        owner, performance_id = performance.owner, performance.performance_id
+        return (
+            *self._use.points.take_back(
+                owner,
+                performance.points,
+                performance_id,
+                about=performance.instructions,
+                reason=reason,
+            ),
+            self._use.marks.unmark(owner, performance.activity_id, performance_id),
+            act(
+                Kind.POINTS_TAKEN_BACK,
+                performance.program_id,
+                performance.member_id,
+                after={
+                    "points": -performance.points,
+                    "performance": performance_id,
+                    "activity": performance.activity_id,
+                },
+                title=performance.instructions,
+            ),
+        )
+
+    # --- what is stored ----------------------------------------------------------------------
+
+    def _write(self, after: Performance, *also: Part) -> None:
+        """Write a step together with what goes with it. Raises `Conflict`."""
+        self._use.store.commit(
+            [self._use.store.change(self.performance, after, self._lease), *also]
+        )
+        self.performance = after
+
+    def _rest(self, after: Performance) -> None:
+        """Write when to go on. Raises `Conflict`, also if that was brought forward meanwhile."""
+        if not self._use.store.rest(self.performance, after, self._lease):
+            raise Conflict
+        self.performance = after
+
+    def _stop_looking(self) -> None:
+        self._rest(waiting_until(self.performance, None, None, None))
+
+    def _count_place(self, place: InboxPlace) -> Part:
+        performance = self.performance
+        return self._use.places.count_place(performance.program_id, performance.member_id, place)
+
+    def _free_places(self, places: Collection[InboxPlace]) -> Part:
+        performance = self.performance
+        return self._use.places.free_places(performance.program_id, performance.member_id, places)
+
+    @property
+    def _now(self) -> datetime:
+        return self._use.clock.now()
+
+    @property
+    def _age(self) -> timedelta:
+        """How old its draft is, however long it had waited before."""
+        return self._now - (self.performance.initiated_at or self.performance.queued_at)
+
+
+def _is_busy(error: TikTokError) -> bool:
+    if isinstance(error, Refused):
+        return error.cause is Cause.APP_USER_CAP
+    return isinstance(error, TryLater) and error.is_rate_limit
+
+
+def _waiting_after(error: TikTokError) -> Waiting:
+    if isinstance(error, Refused):
+        return Waiting.TIKTOK_APP
+    return Waiting.TIKTOK_BUSY if _is_busy(error) else Waiting.TIKTOK_DOWN
+
+
+def _log(what: str, error: TikTokError | None, **facts: object) -> None:
+    """Log with what TikTok's support asks for, where there is anything to ask about."""
+    known = {"tiktok": error.code, "log_id": error.log_id} if error else {}
+    logger.info(what, extra={**known, **facts})

@@ -1,0 +1,1 @@
+"""TikTok's webhooks: what became of a video or of a consent."""

@@ -1,0 +1,144 @@
+"""What TikTok tells by webhook moves performances on, and ends connections."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.logging import logger
+from chalicelib.foundation.problems import Problem, ProblemCode
+from chalicelib.foundation.table import Conflict, Part
+from chalicelib.performances.model import (
+    BEFORE_POSTED,
+    BEFORE_STAGED,
+    DRAFT_AT_TIKTOK,
+    Performance,
+    State,
+    posted,
+    staged,
+)
+from chalicelib.performances.queue import MessageLost, StagingQueue
+from chalicelib.performances.store import PerformanceStore
+from chalicelib.points.service import PointService
+from chalicelib.tiktok import webhooks
+from chalicelib.tiktok.inbox.service import InboxPlaces
+from chalicelib.tiktok.problems import TikTokProblem
+from chalicelib.tiktok.service import AccountService
+from chalicelib.tiktok.webhooks import Event, EventKind
+
+APPLY_ATTEMPTS = 4
+"""How often an event is applied anew when a worker wrote first."""
+
+NO_REASON = "unknown"
+"""Stands for the reason of a failure that TikTok tells without one."""
+
+
+class TikTokWebhooks:
+    def __init__(
+        self,
+        *,
+        store: PerformanceStore,
+        queue: StagingQueue,
+        accounts: AccountService,
+        places: InboxPlaces,
+        points: PointService,
+        client_secret: Callable[[], str],
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._queue = queue
+        self._accounts = accounts
+        self._places = places
+        self._points = points
+        self._client_secret = client_secret
+        self._clock = clock
+
+    def handle_webhook(self, signature: str | None, raw_body: bytes) -> None:
+        """Handle a webhook of TikTok's: it may come twice, late, out of order, or not be ours.
+
+        Raises problems `signature_refused`, `malformed_event`, and `unavailable` if TikTok is to
+        send it again; an unknown event changes nothing.
+        """
+        now = self._clock.now()
+        event = self._verified(signature, raw_body, now)
+        if event.kind is EventKind.AUTHORIZATION_REMOVED:
+            ours = self._accounts.record_access_removed(event.open_id, event.created_at or now)
+            logger.info("access removed", extra={"ours": ours})
+            return
+        if not self._apply(event, now):
+            raise Problem(ProblemCode.UNAVAILABLE, "Not taken in just now. Send it again.")
+
+    def _verified(self, signature: str | None, raw_body: bytes, now: datetime) -> Event:
+        try:
+            webhooks.verify(signature, raw_body, self._client_secret(), now)
+            return webhooks.parse(raw_body)
+        except webhooks.SignatureRefused as error:
+            logger.info("webhook refused", extra={"why": str(error)})
+            raise Problem(
+                TikTokProblem.SIGNATURE_REFUSED, "This is not signed by TikTok for this app."
+            ) from error
+        except webhooks.Malformed as error:
+            raise Problem(
+                TikTokProblem.MALFORMED_EVENT, f"The event is malformed: {error}."
+            ) from error
+
+    def _apply(self, event: Event, now: datetime) -> bool:
+        """Move the performance that an event is about; False while a worker is faster each time."""
+        found = self._store.by_publish_id(event.publish_id) if event.publish_id else None
+        for _ in range(APPLY_ATTEMPTS):
+            performance = self._store.get(*found) if found else None
+            if performance is None or performance.publish_id != event.publish_id:
+                logger.info("event for nothing of ours", extra={"event": event.name})
+                return True
+            logger.append_keys(
+                program_id=performance.program_id,
+                performance_id=performance.performance_id,
+                performed_with=performance.correlation_id,
+            )
+            try:
+                self._move(event, performance, now)
+            except Conflict:
+                continue  # the worker wrote meanwhile: look again
+            return True
+        return False
+
+    def _move(self, event: Event, performance: Performance, now: datetime) -> None:
+        """Move a performance as an event says. Raises `Conflict` if it was moved meanwhile."""
+        kind = event.kind
+        if kind is EventKind.INBOX_DELIVERED and performance.state in BEFORE_STAGED:
+            changed = staged(performance, now)
+        elif kind is EventKind.POST_COMPLETE and performance.state in BEFORE_POSTED:
+            changed = posted(performance, now)
+        elif kind is EventKind.POST_FAILED and performance.state in DRAFT_AT_TIKTOK:
+            self._note_failure(event.reason or NO_REASON, performance, now)
+            return
+        else:
+            logger.info("event changes nothing", extra={"event": kind.value})
+            return
+        parts: list[Part] = [self._store.change(performance, changed, None)]
+        if changed.state is State.POSTED:
+            parts += [
+                self._places.free_places(changed.program_id, changed.member_id, changed.places),
+                *self._points.award_bonus(
+                    changed.owner,
+                    changed.posted_bonus,
+                    changed.performance_id,
+                    changed.instructions,
+                ),
+            ]
+        self._store.commit(parts)
+        logger.info("event applied", extra={"event": kind.value})
+
+    def _note_failure(self, reason: str, performance: Performance, now: datetime) -> None:
+        """Note why a draft failed and have TikTok asked now: the worker decides what follows.
+
+        A failure that is told again brings no look forward.
+        """
+        if performance.told_reason == reason:
+            logger.info("failure known", extra={"why": reason})
+            return
+        if not self._store.note_told_reason(performance, reason, now):
+            raise Conflict
+        try:
+            self._queue.send([performance.reference])
+        except MessageLost:
+            logger.exception("not queued: the clock does it")

@@ -1,0 +1,75 @@
+"""Erases people in rounds: each asks every keeper, until none has anything left.
+
+Nothing is noted between the keepers. A round that dies anywhere is begun anew by the clock.
+"""
+
+from collections.abc import Sequence
+
+from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.logging import logger
+from chalicelib.foundation.personal import Keeper
+from chalicelib.foundation.sweeps import IsLate, never_late
+from chalicelib.privacy.model import SETTLED, Erasure, next_wait
+from chalicelib.privacy.store import PersonalFiles, PrivacyStore
+
+
+class Eraser:
+    def __init__(
+        self,
+        store: PrivacyStore,
+        files: PersonalFiles,
+        keepers: Sequence[Keeper],
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._files = files
+        self._keepers = keepers
+        self._clock = clock
+
+    def erase_due(self, is_late: IsLate = never_late) -> int:
+        """Run a round of each erasure that is due; returns how many had one.
+
+        One that breaks does not keep the others waiting; the first error comes in the end.
+        """
+        broken: Exception | None = None
+        met = 0
+        for erasure in self._store.due_erasures(self._clock.now()):
+            if is_late():
+                break
+            met += 1
+            try:
+                self.erase(erasure)
+            except Exception as error:  # noqa: BLE001  raised below, once the others had their turn
+                logger.exception("erasure broke", extra={"erased_member": erasure.person.member_id})
+                broken = broken or error
+        if broken:
+            raise broken
+        return met
+
+    def erase(self, erasure: Erasure) -> bool:
+        """Run one round of an erasure; returns whether it was the last one."""
+        begun = self._clock.now()
+        taken = self._store.take_round(erasure, begun)
+        if taken is None:
+            return False
+        person = taken.person
+        self._forget_export(taken)
+        left = [
+            type(keeper).__name__ for keeper in self._keepers if not keeper.erase(person)
+        ]  # all of them, each round: what is erased stays so, and what came late goes too
+        if left or not taken.may_end(begun):
+            logger.info("erasure goes on", extra={"erased_member": person.member_id, "left": left})
+            settled = max(taken.asked_at + SETTLED, begun)
+            until = begun + next_wait(taken.rounds) if left else settled
+            self._store.rest(taken, until)
+            return False
+        self._store.end(taken, self._clock.now())
+        logger.info("erased", extra={"erased_member": person.member_id})
+        return True
+
+    def _forget_export(self, erasure: Erasure) -> None:
+        person = erasure.person
+        export = self._store.export(person.program_id, person.member_id)
+        if export is not None:
+            self._files.remove(export)
+            self._store.forget_export(person.program_id, person.member_id)

@@ -1,0 +1,99 @@
+"""Makes the files of exports: JSON in a zip, a file for each part."""
+
+import json
+import tempfile
+import zipfile
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.logging import logger
+from chalicelib.foundation.personal import Keeper, Person
+from chalicelib.privacy.model import EXPORT_LOST, ExportStatus
+from chalicelib.privacy.queue import ExportQueue, MessageLost
+from chalicelib.privacy.store import PersonalFiles, PrivacyStore
+from chalicelib.programs.service import ProgramService
+
+IN_MEMORY = 1 << 20
+_README = (
+    "All that Greenroom keeps of you in this program, as it lies in its tables.\n"
+    "Each file is a list of records in JSON; ids lead from one to the other.\n"
+    "Instants are in UTC. docs/privacy.md says what each part is and how long it is kept.\n"
+)
+
+
+class PersonalExportMaker:
+    """Made twice, a file is written twice, the same or newer."""
+
+    def __init__(
+        self,
+        store: PrivacyStore,
+        files: PersonalFiles,
+        programs: ProgramService,
+        keepers: Sequence[Keeper],
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._files = files
+        self._programs = programs
+        self._keepers = keepers
+        self._clock = clock
+
+    def make(self, program_id: str, member_id: str, export_id: str) -> None:
+        """Make the file of an export that was asked for and is not there yet."""
+        export = self._store.export(program_id, member_id)
+        if export is None or export.export_id != export_id:
+            return
+        if export.status is not ExportStatus.MAKING:
+            return
+        member = self._programs.member(program_id, member_id)
+        if member is None or self._store.outcome(program_id, member_id):
+            self._store.finish_export(export, None, self._clock.now())
+            return
+        person = Person(program_id, member_id, member.email, member.name, member.subject)
+        with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as file:
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+                archive.writestr("README.txt", _README)
+                for name, records in self.collected(person).items():
+                    archive.writestr(f"{name}.json", _json(records))
+            size = file.tell()
+            file.seek(0)
+            self._files.keep(export, file)
+        if not self._store.finish_export(export, size, self._clock.now()):
+            self._files.remove(export)  # the member was erased meanwhile
+        logger.info("personal data exported", extra={"size_bytes": size})
+
+    def collected(self, person: Person) -> dict[str, list[Any]]:
+        """Return all that is kept of a person, by the names of the parts."""
+        parts: dict[str, list[Any]] = defaultdict(list)
+        for keeper in self._keepers:
+            for name, record in keeper.personal_data(person):
+                parts[name].append(record)
+        return dict(sorted(parts.items()))
+
+
+class ExportQueuer:
+    """Queues the exports that were asked for, and those whose message was lost."""
+
+    def __init__(self, store: PrivacyStore, queue: ExportQueue, clock: Clock) -> None:
+        self._store = store
+        self._queue = queue
+        self._clock = clock
+
+    def queue_due(self) -> int:
+        """Queue what is due; returns how many. What SQS does not take is due again in a minute."""
+        number, now = 0, self._clock.now()
+        for export in self._store.exports_to_queue(now):
+            try:
+                self._queue.send(*export)
+            except MessageLost:
+                logger.exception("not queued")
+                continue
+            self._store.note_queued(*export, now + EXPORT_LOST)
+            number += 1
+        return number
+
+
+def _json(records: Sequence[Any]) -> str:
+    return json.dumps(records, indent=1, ensure_ascii=False, sort_keys=True)

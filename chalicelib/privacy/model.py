@@ -1,0 +1,99 @@
+"""Requests for one's data: an export of it, or its erasure. Plain types and rules."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from chalicelib.foundation.personal import Person
+
+SETTLED = timedelta(minutes=6)
+"""An erasure ends with a round that begins so long after it was asked for: by then no function
+runs that read the person's name before, for none runs longer than five minutes."""
+
+FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(minutes=30)
+"""Between two rounds of an erasure, while something has to come to its end first."""
+
+RESERVED = timedelta(minutes=6)
+"""How long a round has an erasure to itself: longer than its function may run."""
+
+LINK_LIFETIME = timedelta(hours=1)
+EXPORT_KEPT = timedelta(days=1)
+"""The file goes by the bucket's rule as soon."""
+
+EXPORT_LOST = timedelta(minutes=10)
+"""After this the message of an export that is not made counts as lost."""
+
+EXPORT_AGAIN = timedelta(minutes=10)
+"""So long an export stands for whoever asks again: the same file would be made."""
+
+
+class ExportStatus(StrEnum):
+    MAKING = "making"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class PersonalExport:
+    """A file of all that is kept of a member; each member has one at a time."""
+
+    program_id: str
+    member_id: str
+    export_id: str
+    asked_by: str
+    asked_at: datetime
+    status: ExportStatus = ExportStatus.MAKING
+    ready_at: datetime | None = None
+    size_bytes: int | None = None
+
+    @property
+    def key(self) -> str:
+        return f"personal/{self.program_id}/{self.member_id}/{self.export_id}.zip"
+
+    def link_until(self) -> datetime | None:
+        """Return until when the file is handed out: an hour from when it was ready."""
+        return self.ready_at + LINK_LIFETIME if self.ready_at else None
+
+    def stands_at(self, now: datetime) -> bool:
+        """Return whether somebody who asks now is answered with this one."""
+        recent = now - self.asked_at < EXPORT_AGAIN
+        return recent and self.status is not ExportStatus.FAILED
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """An erasure under way: `person` is who they were, which nothing else knows any more."""
+
+    person: Person
+    asked_by: str
+    asked_at: datetime
+    next_at: datetime
+    rounds: int = 0
+
+    def may_end(self, now: datetime) -> bool:
+        """Return whether a round that begins now can be the last one."""
+        return now - self.asked_at >= SETTLED
+
+
+class ErasureStatus(StrEnum):
+    ERASING = "erasing"
+    ERASED = "erased"
+
+
+@dataclass(frozen=True)
+class ErasureOutcome:
+    """What stays of an erasure: of which pseudonym, and when."""
+
+    member_id: str
+    asked_by: str
+    asked_at: datetime
+    erased_at: datetime | None = None
+
+    @property
+    def status(self) -> ErasureStatus:
+        return ErasureStatus.ERASED if self.erased_at else ErasureStatus.ERASING
+
+
+def next_wait(rounds: int) -> timedelta:
+    """Return how long an erasure rests after so many rounds."""
+    return min(FIRST_WAIT * (1 << min(rounds, 10)), LONGEST_WAIT)

@@ -1,0 +1,19 @@
+"""What the privacy table keeps of a member: that an export or an erasure was asked for."""
+
+from collections.abc import Iterator
+
+from chalicelib.foundation.personal import Person, Record, part
+from chalicelib.foundation.table import Database
+from chalicelib.privacy.store import ExportItem
+
+
+class RequestKeeper:
+    def __init__(self, database: Database) -> None:
+        database.prepare(ExportItem)
+        self._database = database
+
+    def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:
+        yield from part("privacy", self._database.records(ExportItem, person.owner))
+
+    def erase(self, person: Person) -> bool:  # noqa: ARG002  the eraser itself removes exports
+        return True

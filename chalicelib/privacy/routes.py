@@ -1,0 +1,126 @@
+"""One's data over HTTP: to have it, and to have it erased. Managers do both on request."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
+
+from chalicelib.foundation.http import Answer, Request, RequiredRole, endpoint
+from chalicelib.foundation.problems import ProblemCode
+from chalicelib.foundation.schemas import Schema
+from chalicelib.privacy.model import ErasureOutcome, ErasureStatus, ExportStatus, PersonalExport
+from chalicelib.privacy.problems import PrivacyProblem
+from chalicelib.privacy.service import PrivacyService
+from chalicelib.programs.problems import ProgramProblem
+
+
+class PersonalExportView(Schema):
+    """All that is kept of a member, as a zip of JSON. `url` is good for an hour from `ready_at`."""
+
+    status: ExportStatus
+    asked_at: datetime
+    ready_at: datetime | None
+    size_bytes: int | None
+    url: Annotated[str | None, Field(description="None before it is ready and after its hour")]
+
+
+class ErasureView(Schema):
+    """`erased` once nothing is left anywhere, some minutes after it was asked for."""
+
+    member_id: Annotated[str, Field(description="The pseudonym that stays")]
+    status: ErasureStatus
+    asked_at: datetime
+    erased_at: datetime | None
+
+
+@endpoint(
+    RequiredRole.MEMBER,
+    answers={202: PersonalExportView},
+    problems=(PrivacyProblem.ERASURE_BEGUN,),
+)
+def ask_export(service: PrivacyService, request: Request[None, None]) -> Answer:
+    """Export all that is kept of you, into a file that is made aside."""
+    return _asked(service, request, request.caller.member_id)
+
+
+@endpoint(RequiredRole.MEMBER, answers={200: PersonalExportView}, problems=(ProblemCode.NOT_FOUND,))
+def read_export(service: PrivacyService, request: Request[None, None]) -> Answer:
+    """Read your latest export; once it is ready, with the link to its file."""
+    return _found(service, request, request.caller.member_id)
+
+
+@endpoint(
+    RequiredRole.MANAGER,
+    answers={202: PersonalExportView},
+    problems=(ProblemCode.NOT_FOUND, PrivacyProblem.ERASURE_BEGUN),
+)
+def ask_export_of(service: PrivacyService, request: Request[None, None]) -> Answer:
+    """Export all that is kept of a member, on their request."""
+    return _asked(service, request, request.path["member_id"])
+
+
+@endpoint(
+    RequiredRole.MANAGER, answers={200: PersonalExportView}, problems=(ProblemCode.NOT_FOUND,)
+)
+def read_export_of(service: PrivacyService, request: Request[None, None]) -> Answer:
+    """Read the latest export of a member."""
+    return _found(service, request, request.path["member_id"])
+
+
+@endpoint(
+    RequiredRole.MEMBER,
+    answers={202: ErasureView},
+    problems=(ProgramProblem.LAST_MANAGER, ProblemCode.CHANGED_MEANWHILE),
+)
+def ask_erasure(service: PrivacyService, request: Request[None, None]) -> Answer:
+    """Leave the program and have all that identifies you erased.
+
+    It cannot be taken back. Ledger and counts stay with a pseudonym.
+    """
+    return Answer(202, _erasure(service.ask_erasure(request.caller, request.caller.member_id)))
+
+
+@endpoint(
+    RequiredRole.MANAGER,
+    answers={202: ErasureView},
+    problems=(ProblemCode.NOT_FOUND, ProgramProblem.LAST_MANAGER, ProblemCode.CHANGED_MEANWHILE),
+)
+def ask_erasure_of(service: PrivacyService, request: Request[None, None]) -> Answer:
+    """Remove a member and erase all that identifies them.
+
+    It cannot be taken back. Ledger and counts stay with a pseudonym.
+    """
+    return Answer(202, _erasure(service.ask_erasure(request.caller, request.path["member_id"])))
+
+
+@endpoint(RequiredRole.MANAGER, answers={200: ErasureView}, problems=(ProblemCode.NOT_FOUND,))
+def read_erasure_of(service: PrivacyService, request: Request[None, None]) -> Answer:
+    """Read how far the erasure of a member is."""
+    return Answer(200, _erasure(service.erasure(request.caller, request.path["member_id"])))
+
+
+def _asked(service: PrivacyService, request: Request[None, None], member_id: str) -> Answer:
+    return Answer(202, _export(service, service.ask_export(request.caller, member_id)))
+
+
+def _found(service: PrivacyService, request: Request[None, None], member_id: str) -> Answer:
+    return Answer(200, _export(service, service.export(request.caller, member_id)))
+
+
+def _export(service: PrivacyService, export: PersonalExport) -> PersonalExportView:
+    return PersonalExportView(
+        status=export.status,
+        asked_at=export.asked_at,
+        ready_at=export.ready_at,
+        size_bytes=export.size_bytes,
+        url=service.link(export),
+    )
+
+
+def _erasure(outcome: ErasureOutcome) -> ErasureView:
+    return ErasureView(
+        member_id=outcome.member_id,
+        status=outcome.status,
+        asked_at=outcome.asked_at,
+        erased_at=outcome.erased_at,
+    )

@@ -1,0 +1,288 @@
+"""The privacy table: requests for exports and erasures; and the files of exports."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import IO, TYPE_CHECKING
+
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UTCDateTimeAttribute
+from pynamodb.exceptions import DoesNotExist
+from pynamodb.models import Model
+
+from chalicelib.audit.model import Kind, act
+from chalicelib.foundation.personal import Person
+from chalicelib.foundation.sweeps import in_turns
+from chalicelib.foundation.table import Delete, Part, Put, StampedModel, Store, Update
+from chalicelib.privacy.model import (
+    EXPORT_KEPT,
+    LINK_LIFETIME,
+    RESERVED,
+    Erasure,
+    ErasureOutcome,
+    ExportStatus,
+    PersonalExport,
+    next_wait,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_ERASURES = "erasures"
+_EXPORTS = "exports"
+_EXPORT = "export"
+_ERASURE = "erasure#"
+
+
+class ErasureItem(Model):
+    """An erasure under way, and who the person was. All of them lie under one key."""
+
+    class Meta:
+        table_name = "privacy"
+
+    key = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    program_id = UnicodeAttribute()
+    member_id = UnicodeAttribute()
+    email = UnicodeAttribute()
+    name = UnicodeAttribute()
+    subject = UnicodeAttribute(null=True)
+    asked_by = UnicodeAttribute()
+    asked_at = UTCDateTimeAttribute()
+    next_at = UTCDateTimeAttribute()
+    rounds = NumberAttribute(default=0)
+
+
+class OutcomeItem(StampedModel):
+    """That a member was erased, by their pseudonym: it stays."""
+
+    class Meta:
+        table_name = "privacy"
+
+    key = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    asked_by = UnicodeAttribute()
+    asked_at = UTCDateTimeAttribute()
+    erased_at = UTCDateTimeAttribute(null=True)
+
+
+class ExportItem(StampedModel):
+    class Meta:
+        table_name = "privacy"
+
+    key = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    export_id = UnicodeAttribute()
+    asked_by = UnicodeAttribute()
+    asked_at = UTCDateTimeAttribute()
+    status = UnicodeAttribute()
+    ready_at = UTCDateTimeAttribute(null=True)
+    size_bytes = NumberAttribute(null=True)
+    expires_at = NumberAttribute()
+
+
+class WaitingExportItem(Model):
+    """An export that is not made yet, for the clock, which finds what a lost message left."""
+
+    class Meta:
+        table_name = "privacy"
+
+    key = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    program_id = UnicodeAttribute()
+    member_id = UnicodeAttribute()
+    export_id = UnicodeAttribute()
+    queue_at = UTCDateTimeAttribute()
+
+
+class AlreadyBegun(Exception):
+    """The member is being erased, or was."""
+
+
+class PrivacyStore(Store):
+    MODELS = (ErasureItem, OutcomeItem, ExportItem, WaitingExportItem)
+
+    # --- erasures -----------------------------------------------------------------------------
+
+    def begin_parts(self, erasure: Erasure) -> list[Part]:
+        """Return the parts that begin an erasure; one raises `AlreadyBegun`."""
+        person = erasure.person
+        outcome = OutcomeItem(
+            person.program_id,
+            _ERASURE + person.member_id,
+            asked_by=erasure.asked_by,
+            asked_at=erasure.asked_at,
+        )
+        job = ErasureItem(
+            _ERASURES,
+            person.owner,
+            program_id=person.program_id,
+            member_id=person.member_id,
+            email=person.email,
+            name=person.name,
+            subject=person.subject,
+            asked_by=erasure.asked_by,
+            asked_at=erasure.asked_at,
+            next_at=erasure.next_at,
+        )
+        return [Put(outcome, OutcomeItem.item.does_not_exist(), AlreadyBegun), Put(job)]
+
+    def outcome(self, program_id: str, member_id: str) -> ErasureOutcome | None:
+        try:
+            item = self._database.get(
+                OutcomeItem, program_id, _ERASURE + member_id, consistent_read=True
+            )
+        except DoesNotExist:
+            return None
+        return ErasureOutcome(member_id, item.asked_by, item.asked_at, item.erased_at)
+
+    def due_erasures(self, now: datetime) -> Iterator[Erasure]:
+        """Yield erasures whose next round is due, one of each program in turn: one query."""
+        found = self._database.query(ErasureItem, _ERASURES, consistent_read=True)
+        due = (_erasure(item) for item in found if item.next_at <= now)
+        return in_turns(due, lambda each: each.person.program_id, now)
+
+    def take_round(self, erasure: Erasure, now: datetime) -> Erasure | None:
+        """Reserve an erasure for a round; None if another run has it."""
+        item = ErasureItem(_ERASURES, erasure.person.owner)
+        until = now + max(RESERVED, next_wait(erasure.rounds))
+        actions = [ErasureItem.next_at.set(until), ErasureItem.rounds.set(erasure.rounds + 1)]
+        if not self._database.changed(item, actions, ErasureItem.next_at == erasure.next_at):
+            return None
+        return replace(erasure, next_at=until, rounds=erasure.rounds + 1)
+
+    def rest(self, erasure: Erasure, until: datetime) -> bool:
+        """Say when the next round is; False if another run has the erasure by now."""
+        item = ErasureItem(_ERASURES, erasure.person.owner)
+        actions = [ErasureItem.next_at.set(until)]
+        return self._database.changed(item, actions, ErasureItem.next_at == erasure.next_at)
+
+    def end(self, erasure: Erasure, now: datetime) -> None:
+        """End an erasure: who the person was is forgotten here too."""
+        person = erasure.person
+        outcome = OutcomeItem(person.program_id, _ERASURE + person.member_id)
+        self._database.commit(
+            [
+                Delete(ErasureItem(_ERASURES, person.owner)),
+                Update(outcome, [OutcomeItem.erased_at.set(now)], OutcomeItem.item.exists()),
+                act(Kind.MEMBER_ERASURE_ENDED, person.program_id, person.member_id),
+            ]
+        )
+
+    # --- exports ------------------------------------------------------------------------------
+
+    def add_export(self, export: PersonalExport) -> None:
+        """Keep what was asked for, in the place of the member's export before."""
+        owner = f"{export.program_id}/{export.member_id}"
+        item = ExportItem(
+            owner,
+            _EXPORT,
+            export_id=export.export_id,
+            asked_by=export.asked_by,
+            asked_at=export.asked_at,
+            status=export.status.value,
+            expires_at=int((export.asked_at + EXPORT_KEPT).timestamp()),
+        )
+        waiting = WaitingExportItem(
+            _EXPORTS,
+            owner,
+            program_id=export.program_id,
+            member_id=export.member_id,
+            export_id=export.export_id,
+            queue_at=export.asked_at,
+        )
+        asked = act(Kind.MEMBER_DATA_ASKED, export.program_id, export.member_id)
+        self._database.commit([Put(item), Put(waiting), asked])
+
+    def export(self, program_id: str, member_id: str) -> PersonalExport | None:
+        try:
+            item = self._database.get(
+                ExportItem, f"{program_id}/{member_id}", _EXPORT, consistent_read=True
+            )
+        except DoesNotExist:
+            return None
+        return PersonalExport(
+            program_id,
+            member_id,
+            item.export_id,
+            item.asked_by,
+            item.asked_at,
+            ExportStatus(item.status),
+            item.ready_at,
+            int(item.size_bytes) if item.size_bytes is not None else None,
+        )
+
+    def finish_export(self, export: PersonalExport, size_bytes: int | None, now: datetime) -> bool:
+        """Note that the file is there, or without a size that it will not be.
+
+        False if the request is gone, or another one took its place.
+        """
+        owner = f"{export.program_id}/{export.member_id}"
+        item = ExportItem(owner, _EXPORT)
+        status = ExportStatus.READY if size_bytes is not None else ExportStatus.FAILED
+        actions = [ExportItem.status.set(status.value)]
+        if size_bytes is not None:
+            actions += [ExportItem.size_bytes.set(size_bytes), ExportItem.ready_at.set(now)]
+        kept = self._database.changed(item, actions, ExportItem.export_id == export.export_id)
+        waiting = WaitingExportItem(_EXPORTS, owner)
+        self._database.removed(waiting, WaitingExportItem.export_id == export.export_id)
+        return kept
+
+    def forget_export(self, program_id: str, member_id: str) -> None:
+        """Forget that a member's export was asked for."""
+        owner = f"{program_id}/{member_id}"
+        self._database.commit(
+            [Delete(ExportItem(owner, _EXPORT)), Delete(WaitingExportItem(_EXPORTS, owner))]
+        )
+
+    def exports_to_queue(self, now: datetime) -> Iterator[tuple[str, str, str]]:
+        """Yield (program, member, export) of what is not made, and not queued lately either.
+
+        One of each program in turn.
+        """
+        found = self._database.query(WaitingExportItem, _EXPORTS, consistent_read=True)
+        due = (
+            (each.program_id, each.member_id, each.export_id)
+            for each in found
+            if each.queue_at <= now
+        )
+        return in_turns(due, lambda each: each[0], now)
+
+    def note_queued(self, program_id: str, member_id: str, export_id: str, until: datetime) -> bool:
+        """Note that an export is queued until an instant; False if it is made, or another one."""
+        item = WaitingExportItem(_EXPORTS, f"{program_id}/{member_id}")
+        actions = [WaitingExportItem.queue_at.set(until)]
+        return self._database.changed(item, actions, WaitingExportItem.export_id == export_id)
+
+
+def _erasure(item: ErasureItem) -> Erasure:
+    person = Person(item.program_id, item.member_id, item.email, item.name, item.subject)
+    return Erasure(person, item.asked_by, item.asked_at, item.next_at, int(item.rounds))
+
+
+class PersonalFiles:
+    """The files of exports, in the bucket whose files go by themselves after a day."""
+
+    def __init__(self, s3: "S3Client", bucket: str) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+
+    def keep(self, export: PersonalExport, content: IO[bytes]) -> None:
+        self._s3.put_object(
+            Bucket=self._bucket,
+            Key=export.key,
+            Body=content,
+            ContentType="application/zip",
+            ContentDisposition=f'attachment; filename="greenroom-{export.asked_at:%Y-%m-%d}.zip"',
+        )
+
+    def remove(self, export: PersonalExport) -> None:
+        """Remove an export's file; it may be gone."""
+        self._s3.delete_object(Bucket=self._bucket, Key=export.key)
+
+    def link(self, export: PersonalExport) -> str:
+        """Presign a GET of an export's file for an hour: without a call."""
+        return self._s3.generate_presigned_url(
+            "get_object",
+            Params={"Bucket": self._bucket, "Key": export.key},
+            ExpiresIn=int(LINK_LIFETIME.total_seconds()),
+        )

@@ -1,0 +1,1 @@
+"""Joining and leaving a program oneself: one's own invitations, and the way out."""

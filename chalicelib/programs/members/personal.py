@@ -1,0 +1,73 @@
+"""What programs keep of a member: their item, their places in channels, the guards of both."""
+
+from collections.abc import Iterator
+
+from chalicelib.foundation.personal import Person, Record, part
+from chalicelib.foundation.table import Database
+from chalicelib.programs.members.user_pool import UserPool
+from chalicelib.programs.model import normalized_name
+from chalicelib.programs.store import (
+    GuardItem,
+    MemberItem,
+    MembershipItem,
+    ProgramItem,
+    ProgramStore,
+    channel_members_key,
+    email_key,
+    member_key,
+    subject_guard,
+)
+
+
+class MembershipKeeper:
+    """The member's item itself is erased by the transaction that asks for the erasure."""
+
+    def __init__(self, database: Database) -> None:
+        database.prepare(ProgramItem, MemberItem, MembershipItem, GuardItem)
+        self._database = database
+
+    def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:
+        key = member_key(person.member_id)
+        channels: set[str] = set()
+        for record in self._database.records(MemberItem, person.program_id, key):
+            channels.update(record.get("channels", ()))
+            yield from part("member", [record])
+        for each in sorted(channels):
+            place = channel_members_key(person.program_id, each)
+            yield from part("channels", self._database.records(MembershipItem, place, key))
+        guards = [(person.program_id, email_key(person.email))]
+        if person.subject:
+            guards.append(subject_guard(person.subject))
+        for guard in guards:
+            yield from part("sign_in", self._database.records(GuardItem, *guard))
+
+    def erase(self, person: Person) -> bool:
+        """Remove the guard by which a program was created for its first manager's address."""
+        for program in self._database.records(ProgramItem, person.program_id, "program"):
+            created = program.get("created_as") or f"created#{normalized_name(program['name'])}"
+            mine = GuardItem.owner_program_id == person.program_id
+            self._database.removed(GuardItem(created, email_key(person.email)), mine)
+        return True
+
+
+class SignInKeeper:
+    """The sign-in in the user pool, which belongs to a person rather than to a program."""
+
+    def __init__(self, pool: UserPool | None, store: ProgramStore) -> None:
+        """Without a pool people sign in by a system that is not Greenroom's to change."""
+        self._pool = pool
+        self._store = store
+
+    def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:
+        sign_in = self._pool.sign_in(person.email) if self._pool else None
+        if sign_in:
+            yield from part("sign_in", [sign_in])
+
+    def erase(self, person: Person) -> bool:
+        """Remove the sign-in unless the person belongs to another program, or one invites them."""
+        if self._pool is None or self._store.invitations(person.email):
+            return True
+        sign_in = self._pool.sign_in(person.email)
+        if sign_in and self._store.bound_member(sign_in["sub"]) is None:
+            self._pool.remove(person.email)
+        return True

@@ -1,0 +1,359 @@
+"""Counting: facts about members and activities into progress, and what changes into counters.
+
+A batch of facts is one transaction: the items of progress, the days of members who became active,
+and each counter once, whatever number of facts add to it. A fact that comes again changes no
+progress and writes nothing; order does not matter, for what is added is the difference between what
+a progress counts as after and before. Workers that come upon each other at a counter go on in
+another of its shards.
+"""
+
+import secrets
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from chalicelib.activities.events import ActivityDismissed, DismissalUndone
+from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.events import Event
+from chalicelib.foundation.identity import TikTokState
+from chalicelib.foundation.table import Conflict, Contended
+from chalicelib.performances.events import (
+    PerformanceFailed,
+    PerformancePosted,
+    PerformanceQueued,
+    PerformanceStaged,
+    PerformanceUnconfirmed,
+)
+from chalicelib.performances.model import Performance
+from chalicelib.programs.model import InvitationMail, Member, MemberStatus
+from chalicelib.reports.events import ActivitiesSeen
+from chalicelib.reports.model import (
+    INVITED_FOR,
+    UNLIKELY_DAYS,
+    UNLIKELY_SENDS,
+    Attempt,
+    Attribution,
+    Counts,
+    Dismissal,
+    Fact,
+    Hint,
+    Kind,
+    Progress,
+    Scope,
+    Sight,
+    changed_counts,
+    changed_days,
+    counts_of,
+    gaps_of,
+    merged_facts,
+    sent_days,
+)
+from chalicelib.reports.store import (
+    SHARDS,
+    Counted,
+    Known,
+    ReportStore,
+    TooMuch,
+    sight_from,
+)
+
+ATTEMPTS = 10
+PAIRS_AT_ONCE = 25
+"""Of members and activities in one transaction: each brings an item of progress, or two items."""
+
+TITLES_KEPT = 1000
+"""Of activities, in a warm function."""
+
+OF_PERFORMANCES = (
+    PerformanceQueued,
+    PerformanceUnconfirmed,
+    PerformanceStaged,
+    PerformancePosted,
+    PerformanceFailed,
+)
+type PerformanceEvent = (
+    PerformanceQueued
+    | PerformanceUnconfirmed
+    | PerformanceStaged
+    | PerformancePosted
+    | PerformanceFailed
+)
+
+
+class Titles(Protocol):
+    """Reads what is shown of activities."""
+
+    def __call__(self, program_id: str, activity_ids: Sequence[str], /) -> Mapping[str, str]: ...
+
+
+class People(Protocol):
+    """Reads members and programs, as far as counting needs them."""
+
+    def member(self, program_id: str, member_id: str) -> Member | None: ...
+
+    def cached_program(self, program_id: str) -> Any: ...
+
+
+class FactCounter:
+    """Counts facts; any fact may come again, late, and in any order."""
+
+    def __init__(self, store: ReportStore, people: People, titles: Titles, clock: Clock) -> None:
+        self._store = store
+        self._people = people
+        self._titles = titles
+        self._clock = clock
+        self._known_titles: dict[tuple[str, str], str] = {}
+
+    def count(self, facts: Iterable[Fact]) -> int:
+        """Count facts of any programs; return how many items were written."""
+        by_program: dict[str, list[Fact]] = defaultdict(list)
+        for each in facts:
+            by_program[each.program_id].append(each)
+        written = 0
+        for program_id, of_program in by_program.items():
+            merged = list(merged_facts(of_program).values())
+            for start in range(0, len(merged), PAIRS_AT_ONCE):
+                written += self._count(program_id, merged[start : start + PAIRS_AT_ONCE])
+        return written
+
+    def _count(self, program_id: str, facts: Sequence[Fact]) -> int:
+        shard = 0
+        for _ in range(ATTEMPTS):
+            try:
+                return self._write(program_id, facts, shard)
+            except TooMuch:
+                half = len(facts) // 2
+                if not half:
+                    raise
+                return self._count(program_id, facts[:half]) + self._count(program_id, facts[half:])
+            except Conflict:
+                continue  # somebody else counted a fact of one of these: look again
+            except Contended:
+                shard = 1 + secrets.randbelow(SHARDS - 1)
+        raise Contended
+
+    def _write(self, program_id: str, facts: Sequence[Fact], shard: int) -> int:
+        known = self._store.progress(program_id, [each.pair for each in facts])
+        progress: dict[tuple[str, str], Known[Progress]] = {}
+        added: Counts = Counter()
+        sent: dict[str, Counter[Any]] = defaultdict(Counter)
+        for fact in facts:
+            before = known.get(fact.pair)
+            zone = before.thing.zone if before else self._zone(program_id)
+            is_, was = fact.progress, before.thing if before else Progress(zone)
+            after = was.merged(is_)
+            if before and after == was:
+                continue
+            progress[fact.pair] = Known(after, before.version if before else 0)
+            changes = changed_counts(
+                counts_of(fact.activity_id, was), counts_of(fact.activity_id, after)
+            )
+            sent[fact.member_id].update(sent_days(changes))
+            added.update(changes)
+        if not progress:
+            return 0
+        days, hints = self._days(program_id, sent, added)
+        counted = Counted(
+            program_id,
+            progress,
+            days,
+            Counter({key: number for key, number in added.items() if number}),
+            self._worklist_titles(program_id, added),
+            hints,
+        )
+        return self._store.write(counted, shard, self._clock.now())
+
+    def _days(
+        self, program_id: str, sent: Mapping[str, Counter[Any]], added: Counts
+    ) -> tuple[dict[str, Known[Any]], list[Hint]]:
+        """Return how members' active days change; adds to `added` what follows from it."""
+        changing = {member: each for member, each in sent.items() if any(each.values())}
+        found = self._store.days(program_id, list(changing)) if changing else {}
+        days: dict[str, Known[Any]] = {}
+        hints: dict[str, Hint] = {}
+        for member_id, changes in changing.items():
+            before = found.get(member_id, Known({}))
+            after = changed_days(before.thing, changes)
+            days[member_id] = Known(after, before.version)
+            added.update(changed_counts(gaps_of(before.thing), gaps_of(after)))
+            unlikely = [
+                number
+                for day, number in after.items()
+                if number >= UNLIKELY_SENDS > before.thing.get(day, 0)
+            ]
+            if unlikely:
+                hints[member_id] = self._unlikely(program_id, member_id, max(unlikely))
+        return days, list(hints.values())
+
+    def _unlikely(self, program_id: str, member_id: str, number: int) -> Hint:
+        member = self._people.member(program_id, member_id)
+        return Hint(
+            Kind.UNLIKELY,
+            member_id,
+            self._clock.now(),
+            title=_name_of(member) if member else member_id,
+            number=number,
+            days=UNLIKELY_DAYS,
+        )
+
+    def _zone(self, program_id: str) -> str:
+        program = self._people.cached_program(program_id)
+        return program.time_zone if program else "UTC"
+
+    def _worklist_titles(self, program_id: str, added: Counts) -> dict[str, str]:
+        """Return titles of the activities that come onto the worklist, each read once."""
+        if len(self._known_titles) > TITLES_KEPT:
+            self._known_titles.clear()
+        ids = {place.thing_id for place, _ in added if place.scope is Scope.WORKLIST}
+        missing = sorted(each for each in ids if (program_id, each) not in self._known_titles)
+        if missing:
+            for activity_id, title in self._titles(program_id, missing).items():
+                self._known_titles[program_id, activity_id] = title
+        return {
+            each: self._known_titles[program_id, each]
+            for each in ids
+            if (program_id, each) in self._known_titles
+        }
+
+
+class PersonCounter:
+    """Counts members as they are: whose accounts and invitations need a hand, who is addressed."""
+
+    def __init__(self, store: ReportStore, people: People, clock: Clock) -> None:
+        self._store = store
+        self._people = people
+        self._clock = clock
+
+    def count(self, program_id: str, member_id: str) -> bool:
+        """Count a member as the tables say they are now; False if that was counted already.
+
+        What was counted is read before the member: should they change in between, it is not
+        written, or their change comes by itself.
+        """
+        for _ in range(ATTEMPTS):
+            known = self._store.person(program_id, member_id)
+            member = self._people.member(program_id, member_id)
+            if member is None:
+                return False
+            becomes = counted_as(member, known.thing, self._clock.now())
+            if known.version and known.thing == becomes:
+                return False
+            hints = [
+                (name in becomes, hint)
+                for name, hint in _hints_of(member, becomes).items()
+                if name in becomes or name in known.thing
+            ]
+            try:
+                self._store.count_person(
+                    program_id, member_id, known, becomes, hints=hints, now=self._clock.now()
+                )
+            except Conflict:
+                continue
+            return True
+        raise Contended
+
+
+def counted_as(member: Member, before: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """Return what is stored of a member who was counted: as little as decides what is shown."""
+    told: dict[str, Any] = {}
+    if member.status is MemberStatus.ACTIVE:
+        told |= {"active": True, "channels": sorted(member.channels), "name": _name_of(member)}
+        if member.tiktok is TikTokState.RECONNECT_REQUIRED:
+            told["account"] = before.get("account") or now.isoformat()
+    if member.status is MemberStatus.INVITED:
+        told["invitation"] = [
+            member.invited_at.isoformat(),
+            "failed" if member.mail is InvitationMail.FAILED else "open",
+        ]
+    return told
+
+
+def _hints_of(member: Member, told: Mapping[str, Any]) -> dict[str, Hint]:
+    failed = member.mail is InvitationMail.FAILED
+    since = _moment(told.get("account")) or member.invited_at
+    return {
+        "account": Hint(Kind.ACCOUNT, member.member_id, since, title=_name_of(member)),
+        "invitation": Hint(
+            Kind.INVITATION,
+            member.member_id,
+            member.invited_at if failed else member.invited_at + INVITED_FOR,
+            title=member.email,
+            detail="mail_failed" if failed else "not_taken_up",
+        ),
+    }
+
+
+def _name_of(member: Member) -> str:
+    return member.name or member.email
+
+
+# --- facts
+
+
+def facts_of(received: Event[Any]) -> list[Fact]:
+    """Return the facts that an event tells."""
+    told, program_id = received.payload, received.program_id
+    match told:
+        case ActivityDismissed():
+            dismissal = Dismissal(dismissed_at=_moment(told.dismissed_at))
+        case DismissalUndone():
+            dismissal = Dismissal(undone=_moment(told.dismissed_at))
+        case ActivitiesSeen():
+            return [
+                sighted(program_id, told.member_id, activity_id, sight_from(text))
+                for activity_id, _, text in (each.partition("=") for each in told.sights)
+            ]
+        case _:
+            fact = fact_of(program_id, told)
+            return [fact] if fact else []
+    return [Fact(program_id, told.member_id, told.activity_id, Progress(dismissal=dismissal))]
+
+
+def sighted(program_id: str, member_id: str, activity_id: str, sight: Sight) -> Fact:
+    """Return the fact that a member saw an activity."""
+    return Fact(program_id, member_id, activity_id, Progress(sight=sight))
+
+
+def fact_of(program_id: str, told: PerformanceEvent) -> Fact | None:
+    """Return the fact that an event of a performance tells; none of a trial."""
+    queued_at = _moment(told.queued_at)
+    if told.trial or queued_at is None:
+        return None
+    attempt = Attempt(
+        told.performance_id,
+        queued_at,
+        Attribution(told.campaign_id, tuple(sorted(told.channel_ids))),
+        unconfirmed_at=_moment(told.unconfirmed_at),
+        staged_at=_moment(told.staged_at),
+        posted_at=_moment(told.posted_at),
+        failed_at=_moment(told.failed_at),
+        failure=told.failure,
+    )
+    return _fact(program_id, told.member_id, told.activity_id, attempt)
+
+
+def fact_of_performance(performance: Performance) -> Fact | None:
+    """Return what a performance's own item says, as its events did; none of a trial."""
+    if performance.trial:
+        return None
+    attempt = Attempt(
+        performance.performance_id,
+        performance.queued_at,
+        Attribution(performance.campaign_id, tuple(sorted(performance.channel_ids))),
+        unconfirmed_at=performance.unconfirmed_at,
+        staged_at=performance.staged_at,
+        posted_at=performance.posted_at,
+        failed_at=performance.failed_at,
+        failure=performance.failure,
+    )
+    return _fact(performance.program_id, performance.member_id, performance.activity_id, attempt)
+
+
+def _fact(program_id: str, member_id: str, activity_id: str, attempt: Attempt) -> Fact:
+    progress = Progress(attempts={attempt.performance_id: attempt})
+    return Fact(program_id, member_id, activity_id, progress)
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,43 @@
+"""Tables as CSV that spreadsheets open as text: no cell of theirs is ever run as a formula."""
+
+import csv
+import re
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import TextIO
+
+BYTE_ORDER_MARK = "\ufeff"
+"""By which spreadsheets know that what follows is UTF-8."""
+
+STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What cells begin with that spreadsheets may run, the wide forms of these signs too."""
+
+_BEGINS_ANEW = re.compile(r"""([;\t\r\n][\s;"'\u200b]*)([=+\-@\uff1d\uff0b\uff0d\uff20])""")
+"""A sign behind what ends a cell elsewhere: where a comma is the decimal point, spreadsheets take
+cells apart at semicolons, quotes or not."""
+
+type Cell = str | int | float | date | datetime | None
+
+
+def write_csv(to: TextIO, header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> int:
+    """Write a table with its header; return how many rows it has."""
+    writer = csv.writer(to, lineterminator="\r\n", quoting=csv.QUOTE_NONNUMERIC)
+    to.write(BYTE_ORDER_MARK)
+    writer.writerow([harmless(each) for each in header])
+    number = 0
+    for row in rows:
+        writer.writerow([harmless(each) for each in row])
+        number += 1
+    return number
+
+
+def harmless(cell: Cell) -> str | int | float:
+    """Return a cell that no spreadsheet takes for a formula; numbers stay numbers."""
+    if cell is None:
+        return ""
+    if isinstance(cell, int | float):
+        return cell
+    text = cell.isoformat() if isinstance(cell, date) else cell
+    text = _BEGINS_ANEW.sub(r"\1'\2", text.replace("\0", ""))
+    begins = text.lstrip(' \xa0\u200b"')
+    return f"'{text}" if begins.startswith(STARTS_A_FORMULA) else text

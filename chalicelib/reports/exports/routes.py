@@ -1,0 +1,77 @@
+"""Exports over HTTP: asked for, then looked at until there is a link."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AwareDatetime, ConfigDict, Field
+
+from chalicelib.audit.model import EntryFilter, Kind
+from chalicelib.foundation.fields import Day
+from chalicelib.foundation.http import MAX_ID_LENGTH, Answer, Request, RequiredRole, endpoint
+from chalicelib.foundation.problems import ProblemCode
+from chalicelib.foundation.schemas import Schema
+from chalicelib.reports.exports.service import ExportService
+from chalicelib.reports.exports.store import Export, ExportStatus, Table
+
+Id = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]
+
+
+class NewExport(Schema):
+    model_config = ConfigDict(extra="forbid")
+
+    report: Table
+    activity_id: Id | None = None
+    campaign_id: Id | None = None
+    from_day: Day | None = None
+    to_day: Day | None = None
+    actor: Annotated[Id | None, Field(description="Of the audit trail, as in GET /audit")] = None
+    thing: Annotated[Id | None, Field(description="Likewise")] = None
+    kind: Annotated[Kind | None, Field(description="Likewise")] = None
+    since: Annotated[AwareDatetime | None, Field(description="Likewise")] = None
+    until: Annotated[AwareDatetime | None, Field(description="Likewise")] = None
+
+
+class ExportView(Schema):
+    """A report as a file. `url` is there once it is ready, and good for ten minutes."""
+
+    export_id: str
+    report: Table
+    status: ExportStatus
+    rows: int | None
+    reason: Annotated[str | None, Field(description="Why no file could be made, in words")]
+    url: str | None
+    asked_at: datetime
+
+
+@endpoint(RequiredRole.MANAGER, body=NewExport, answers={202: ExportView}, idempotent=True)
+def ask(service: ExportService, request: Request[NewExport, None]) -> Answer:
+    """Create a CSV file of a report; it is made in the background."""
+    body = request.body
+    export = service.ask(
+        request.caller,
+        body.report,
+        thing_id=body.campaign_id if body.report is Table.CAMPAIGN else body.activity_id,
+        first=body.from_day,
+        last=body.to_day,
+        trail=EntryFilter(body.actor, body.thing, body.kind, body.since, body.until),
+        made_id=request.made_id,
+    )
+    return Answer(202, _view(service, export))
+
+
+@endpoint(RequiredRole.MANAGER, answers={200: ExportView}, problems=(ProblemCode.NOT_FOUND,))
+def read(service: ExportService, request: Request[None, None]) -> Answer:
+    """Read an export; once it is ready, with the link to its file."""
+    return Answer(200, _view(service, service.export(request.caller, request.path["export_id"])))
+
+
+def _view(service: ExportService, export: Export) -> ExportView:
+    return ExportView(
+        export_id=export.export_id,
+        report=export.table,
+        status=export.status,
+        rows=export.rows,
+        reason=export.reason,
+        url=service.link(export),
+        asked_at=export.asked_at,
+    )

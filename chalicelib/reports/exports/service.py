@@ -1,0 +1,285 @@
+"""Reports as CSV files: asked for, made aside, and fetched by a link that is good for minutes.
+
+One way for all of them, whether a table has ten rows or 100,000: what the gateway lets through in
+one answer would not do for the large ones.
+"""
+
+import io
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime
+
+from chalicelib.audit.model import EntryFilter, encoded
+from chalicelib.audit.service import AuditService, check_times
+from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.identity import Caller, Role
+from chalicelib.foundation.ids import new_id
+from chalicelib.foundation.logging import logger
+from chalicelib.foundation.pages import MAX_LIMIT, Page
+from chalicelib.foundation.problems import Problem, invalid_field, not_found
+from chalicelib.programs.model import MemberStatus, local_time
+from chalicelib.programs.service import ProgramService
+from chalicelib.reports.exports.csv_text import Cell, write_csv
+from chalicelib.reports.exports.store import (
+    Export,
+    ExportFiles,
+    ExportStatus,
+    ExportStore,
+    Table,
+)
+from chalicelib.reports.model import Name, Tally, failure_words, stage_of
+from chalicelib.reports.service import Performer, Report, ReportService, checked_span
+
+IN_MEMORY = 1 << 20
+_OF_THINGS = {
+    Table.ACTIVITY: "activity_id",
+    Table.PERFORMANCES: "activity_id",
+    Table.CAMPAIGN: "campaign_id",
+}
+DAYS = ("day", "seen", "sent", "in_inbox", "posted", "unconfirmed", "failed", "dismissed")
+PERFORMANCES = (
+    "member", "email", "status", "sent_at", "in_inbox_at", "posted_at", "reason", "sends",
+)  # fmt: skip
+CHANNELS = ("channel", "kind", "members", "seen", "sent", "in_inbox", "posted")
+MEMBERS = (
+    "member", "email", "role", "status", "tiktok",
+    "seen", "sent", "in_inbox", "posted", "failed", "last_sent_at",
+)  # fmt: skip
+AUDIT = (
+    "at", "name", "actor", "role", "address",
+    "kind", "thing", "thing_id", "before", "after", "correlation_id",
+)  # fmt: skip
+
+type Rows = Iterator[Sequence[Cell]]
+
+
+class ExportService:
+    """Takes requests for exports, and hands their links out."""
+
+    def __init__(
+        self, store: ExportStore, files: ExportFiles, reports: ReportService, clock: Clock
+    ) -> None:
+        self._store = store
+        self._files = files
+        self._reports = reports
+        self._clock = clock
+
+    def ask(
+        self,
+        caller: Caller,
+        table: Table,
+        *,
+        thing_id: str | None = None,
+        first: date | None = None,
+        last: date | None = None,
+        trail: EntryFilter = EntryFilter(),  # noqa: B008  frozen
+        made_id: str | None = None,
+    ) -> Export:
+        """Ask for a report as a file. Raises the problem `invalid_request`.
+
+        That there is such an activity or campaign shows when the file is made.
+        """
+        named = _OF_THINGS.get(table)
+        if named and not thing_id:
+            raise invalid_field(named, "missing", f"Say which one: {named}.")
+        if table is Table.AUDIT:
+            check_times(trail)
+        if first or last:
+            _, today = self._reports.zone_and_today(caller.program_id)
+            checked_span(first, last, today)
+        now = self._clock.now()
+        export_id = f"exp_{made_id}" if made_id else new_id("exp", now)
+        export = Export(
+            caller.program_id,
+            export_id,
+            caller.member_id,
+            table,
+            now,
+            thing_id if named else None,
+            first,
+            last,
+            trail=trail if table is Table.AUDIT else EntryFilter(),
+        )
+        self._store.add(export)
+        return export
+
+    def export(self, caller: Caller, export_id: str) -> Export:
+        """Read an export. Raises the problem `not_found`."""
+        found = self._store.get(caller.program_id, export_id)
+        if found is None:
+            raise not_found("export")
+        return found
+
+    def link(self, export: Export) -> str | None:
+        """Return where the file is fetched, once it is there."""
+        return self._files.link(export) if export.status is ExportStatus.READY else None
+
+
+class ExportMaker:
+    """Makes the files. Made twice, a file is written twice, the same or newer."""
+
+    def __init__(
+        self,
+        store: ExportStore,
+        files: ExportFiles,
+        reports: ReportService,
+        programs: ProgramService,
+        audit: AuditService,
+    ) -> None:
+        self._store = store
+        self._files = files
+        self._reports = reports
+        self._programs = programs
+        self._audit = audit
+
+    def make(self, program_id: str, export_id: str) -> None:
+        """Make the file of an export that was asked for and is not there yet."""
+        export = self._store.get(program_id, export_id)
+        if export is None or export.status is not ExportStatus.MAKING:
+            return
+        member = self._programs.member(program_id, export.member_id)
+        if (
+            member is None
+            or member.status is not MemberStatus.ACTIVE
+            or (member.role is not Role.MANAGER)
+        ):
+            self._store.finish(
+                export, None, "The person who asked for this is no longer a manager."
+            )
+            return
+        try:
+            header, rows = self._table(self._programs.as_caller(member), export)
+            with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as file:
+                text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+                number = write_csv(text, header, rows)
+                text.flush()
+                file.seek(0)
+                self._files.keep(export, file)
+                text.detach()
+        except Problem as problem:
+            self._store.finish(export, None, problem.detail)
+            return
+        self._store.finish(export, number)
+        logger.info("exported", extra={"table": export.table.value, "rows": number})
+
+    def _table(self, caller: Caller, export: Export) -> tuple[Sequence[str], Rows]:
+        first, last, thing_id = export.first, export.last, export.thing_id or ""
+        zone, _ = self._reports.zone_and_today(caller.program_id)
+        match export.table:
+            case Table.OVERVIEW:
+                return DAYS, _days(self._reports.overview(caller, first, last).report)
+            case Table.ACTIVITY:
+                return DAYS, _days(self._reports.activity(caller, thing_id, first, last).report)
+            case Table.CAMPAIGN:
+                return DAYS, _days(self._reports.campaign(caller, thing_id, first, last)[1])
+            case Table.PERFORMANCES:
+                page = self._reports.performances(caller, thing_id, MAX_LIMIT, None)
+                return PERFORMANCES, self._performances(caller, thing_id, page, zone)
+            case Table.CHANNELS:
+                return CHANNELS, self._channels(caller, first, last)
+            case Table.MEMBERS:
+                return MEMBERS, self._members(caller, first, last, zone)
+            case Table.AUDIT:
+                return AUDIT, self._trail(caller, export.trail, zone)
+
+    def _performances(
+        self, caller: Caller, activity_id: str, page: Page[Performer], zone: str
+    ) -> Rows:
+        while True:
+            for each in page.items:
+                progress, lost = each.progress, each.progress.lost
+                yield (
+                    each.member.name if each.member else each.member_id,
+                    each.member.email if each.member else "",
+                    stage_of(progress).value,
+                    _local(progress.first_sent_at, zone),
+                    _local(progress.staged_at, zone),
+                    _local(progress.posted_at, zone),
+                    failure_words(lost.failure or "") if lost else "",
+                    len(progress.attempts),
+                )
+            if page.next_cursor is None:
+                return
+            page = self._reports.performances(caller, activity_id, MAX_LIMIT, page.next_cursor)
+
+    def _trail(self, caller: Caller, wanted: EntryFilter, zone: str) -> Rows:
+        for each in self._audit.told(caller, wanted):
+            entry, names = each.entry, each.names
+            yield (
+                _local(entry.at, zone),
+                names.get(entry.member_id or "", ""),
+                entry.actor,
+                entry.role,
+                entry.address,
+                entry.kind,
+                names.get(entry.thing) or entry.title,
+                entry.thing,
+                encoded(entry.before),
+                encoded(entry.after),
+                entry.correlation_id,
+            )
+
+    def _channels(self, caller: Caller, first: date | None, last: date | None) -> Rows:
+        def read(cursor: str | None) -> Page[Sequence[Cell]]:
+            _, page = self._reports.channels(caller, MAX_LIMIT, cursor, first, last)
+            rows = tuple(
+                (each.channel.name, each.channel.kind.value, each.members, *_funnel(each.tally))
+                for each in page.items
+            )
+            return Page(rows, page.next_cursor)
+
+        return _all(read)
+
+    def _members(self, caller: Caller, first: date | None, last: date | None, zone: str) -> Rows:
+        def read(cursor: str | None) -> Page[Sequence[Cell]]:
+            _, page = self._reports.members(caller, MAX_LIMIT, cursor, first, last)
+            rows = tuple(
+                (
+                    each.member.name,
+                    each.member.email,
+                    each.member.role.value,
+                    each.member.status.value,
+                    each.member.tiktok.value if each.member.tiktok else "",
+                    each.tally.seen,
+                    each.tally.sent,
+                    each.tally.staged,
+                    each.tally.posted,
+                    each.tally.failed,
+                    _local(each.tally.last_sent_at, zone),
+                )
+                for each in page.items
+            )
+            return Page(rows, page.next_cursor)
+
+        return _all(read)
+
+
+def _all(read: Callable[[str | None], Page[Sequence[Cell]]]) -> Rows:
+    cursor: str | None = None
+    while True:
+        page = read(cursor)
+        yield from page.items
+        cursor = page.next_cursor
+        if cursor is None:
+            return
+
+
+def _days(report: Report) -> Rows:
+    for each in report.days:
+        tally = each.tally
+        yield (
+            each.day,
+            *_funnel(tally),
+            tally.number(Name.UNCONFIRMED),
+            sum(number for _, number in tally.lost),
+            tally.number(Name.DISMISSED),
+        )
+
+
+def _funnel(tally: Tally) -> tuple[int, ...]:
+    names = (Name.SEEN, Name.SENT, Name.STAGED, Name.POSTED)
+    return tuple(tally.number(each) for each in names)
+
+
+def _local(instant: datetime | None, zone: str) -> str:
+    return local_time(instant, zone).isoformat() if instant else ""

@@ -1,0 +1,204 @@
+"""Exports: what was asked for, in the reports table, and the files, in a bucket of their own."""
+
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import IO, TYPE_CHECKING, Any
+
+from pynamodb.attributes import (
+    JSONAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+    UTCDateTimeAttribute,
+)
+from pynamodb.exceptions import DoesNotExist
+
+from chalicelib.audit.model import EntryFilter, Kind, act, plain
+from chalicelib.foundation.table import StampedModel, Store
+from chalicelib.reports.events import EXPORT
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+KEPT = timedelta(days=1)
+"""How long an export is kept; its file goes by itself as soon."""
+
+LINK_LIFETIME = timedelta(minutes=10)
+
+
+class Table(StrEnum):
+    """Which report is exported."""
+
+    OVERVIEW = "overview"
+    ACTIVITY = "activity"
+    PERFORMANCES = "performances"
+    CAMPAIGN = "campaign"
+    CHANNELS = "channels"
+    MEMBERS = "members"
+    AUDIT = "audit"
+
+
+class ExportStatus(StrEnum):
+    MAKING = "making"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Export:
+    """A report asked for as a file, by a manager; `thing_id` is its activity or campaign.
+
+    `trail` is which entries of the audit trail are wanted, of an export of it.
+    """
+
+    program_id: str
+    export_id: str
+    member_id: str
+    table: Table
+    asked_at: datetime
+    thing_id: str | None = None
+    first: date | None = None
+    last: date | None = None
+    status: ExportStatus = ExportStatus.MAKING
+    rows: int | None = None
+    reason: str | None = None
+    trail: EntryFilter = field(default_factory=EntryFilter)
+
+    @property
+    def key(self) -> str:
+        return f"exports/{self.program_id}/{self.export_id}.csv"
+
+    @property
+    def file_name(self) -> str:
+        return f"greenroom-{self.table.value}-{self.asked_at:%Y-%m-%d}.csv"
+
+
+class ExportItem(StampedModel):
+    class Meta:
+        table_name = "reports"
+
+    scope = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    member_id = UnicodeAttribute()
+    report = UnicodeAttribute()
+    asked_at = UTCDateTimeAttribute()
+    thing_id = UnicodeAttribute(null=True)
+    first = UnicodeAttribute(null=True)
+    last = UnicodeAttribute(null=True)
+    status = UnicodeAttribute()
+    trail = JSONAttribute(null=True)
+    rows = NumberAttribute(null=True)
+    reason = UnicodeAttribute(null=True)
+    expires_at = NumberAttribute()
+
+
+class ExportStore(Store):
+    MODELS = (ExportItem,)
+
+    def add(self, export: Export) -> None:
+        """Keep what was asked for; asked again under the same id, it stays as it is."""
+        item = ExportItem(
+            *_key(export.program_id, export.export_id),
+            member_id=export.member_id,
+            report=export.table.value,
+            asked_at=export.asked_at,
+            thing_id=export.thing_id,
+            first=export.first.isoformat() if export.first else None,
+            last=export.last.isoformat() if export.last else None,
+            trail=_kept(export.trail) or None,
+            status=export.status.value,
+            expires_at=int((export.asked_at + KEPT).timestamp()),
+        )
+        asked = act(
+            Kind.EXPORT_ASKED,
+            export.program_id,
+            export.export_id,
+            after={
+                "report": export.table,
+                "of": export.thing_id,
+                "from": export.first,
+                "to": export.last,
+                **_kept(export.trail),
+            },
+        )
+        self._database.put(item, ExportItem.item.does_not_exist(), asked)
+
+    def get(self, program_id: str, export_id: str) -> Export | None:
+        try:
+            item = self._database.get(
+                ExportItem, *_key(program_id, export_id), consistent_read=True
+            )
+        except DoesNotExist:
+            return None
+        return Export(
+            program_id,
+            export_id,
+            item.member_id,
+            Table(item.report),
+            item.asked_at,
+            item.thing_id,
+            date.fromisoformat(item.first) if item.first else None,
+            date.fromisoformat(item.last) if item.last else None,
+            ExportStatus(item.status),
+            int(item.rows) if item.rows is not None else None,
+            item.reason,
+            _trail(item.trail or {}),
+        )
+
+    def finish(self, export: Export, rows: int | None, reason: str | None = None) -> Export:
+        """Note that a file is there, or for which reason it will not be."""
+        status = ExportStatus.FAILED if reason else ExportStatus.READY
+        actions: list[Any] = [ExportItem.status.set(status.value)]
+        if rows is not None:
+            actions.append(ExportItem.rows.set(rows))
+        if reason:
+            actions.append(ExportItem.reason.set(reason))
+        item = ExportItem(*_key(export.program_id, export.export_id))
+        self._database.changed(item, actions, ExportItem.item.exists())
+        return replace(export, status=status, rows=rows, reason=reason)
+
+
+def _kept(trail: EntryFilter) -> dict[str, object]:
+    found = plain(asdict(trail))
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _trail(kept: dict[str, Any]) -> EntryFilter:
+    def time(name: str) -> datetime | None:
+        return datetime.fromisoformat(kept[name]) if name in kept else None
+
+    kind = Kind(kept["kind"]) if "kind" in kept else None
+    return EntryFilter(kept.get("actor"), kept.get("thing"), kind, time("since"), time("until"))
+
+
+def _key(program_id: str, export_id: str) -> tuple[str, str]:
+    return f"{program_id}/exports", f"{EXPORT}{export_id}"
+
+
+class ExportFiles:
+    """The bucket of exports, whose files go by themselves after a day."""
+
+    def __init__(self, s3: "S3Client", bucket: str) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+
+    def keep(self, export: Export, content: IO[bytes]) -> None:
+        self._s3.put_object(
+            Bucket=self._bucket,
+            Key=export.key,
+            Body=content,
+            ContentType="text/csv; charset=utf-8",
+            ContentDisposition=f'attachment; filename="{export.file_name}"',
+        )
+
+    def remove(self, export: Export) -> None:
+        """Remove an export's file; it may be gone."""
+        self._s3.delete_object(Bucket=self._bucket, Key=export.key)
+
+    def link(self, export: Export) -> str:
+        """Presign a GET of an export's file for a few minutes: without a call."""
+        return self._s3.generate_presigned_url(
+            "get_object",
+            Params={"Bucket": self._bucket, "Key": export.key},
+            ExpiresIn=int(LINK_LIFETIME.total_seconds()),
+        )

@@ -1,0 +1,732 @@
+"""How far each member got with each activity, and what that counts as: no I/O.
+
+Events come twice, late and in any order. So nothing is added up from events: each is a fact about
+one (activity, member) pair, facts are merged into a `Progress` that only grows, and `counts_of`
+says what a progress counts as. What a fact changes in the counters is the difference between the
+counts after and before.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from chalicelib.programs.model import local_time
+
+DEFAULT_DAYS = 30
+MAX_DAYS = 366
+"""The longest period a report covers; overviews read as many days before it (product rule)."""
+
+FIRST_DAY = date(2020, 1, 1)
+LAST_DAY = date(2999, 12, 31)
+"""Days outside of these are no period of anybody's."""
+
+WAITING_AFTER = timedelta(days=1)
+"""A staged video that was not posted for so long is on the worklist (product rule)."""
+
+WAITING_DAYS = 7
+"""For so many days: as long as TikTok is asked whether it was posted (product rule)."""
+
+FAILED_DAYS = 14
+"""For so many days a failed send is on the worklist (product rule)."""
+
+UNLIKELY_SENDS = 25
+"""Sends of a member on one day that are unlikely: TikTok keeps five drafts (product rule)."""
+
+UNLIKELY_DAYS = 7
+"""For so many days they are on the worklist (product rule)."""
+
+NEVER = "never"
+MOST_GAP = 400
+"""Days since a member was last active that are told apart; more than the longest period has."""
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+BUCKETS = (5 * _MINUTE, 15 * _MINUTE, _HOUR, 4 * _HOUR, _DAY, 3 * _DAY)
+"""Upper bounds, in seconds, of the classes that times are counted in; the last class is open."""
+
+
+class Name(StrEnum):
+    """Names of the numbers that are counted for each day."""
+
+    SEEN = "seen"
+    SENT = "sent"
+    STAGED = "staged"
+    POSTED = "posted"
+    DISMISSED = "dismissed"
+    UNCONFIRMED = "unconfirmed"
+
+
+LOST = "lost:"
+"""And of failures, by their code: `lost:inbox_full`."""
+
+TO_POST, TO_PERFORM = "post", "perform"
+"""Times that are measured: from staged to posted, and from seen to sent."""
+
+
+class Scope(StrEnum):
+    """What a counter is about."""
+
+    PROGRAM = "program"
+    ACTIVITY = "activity"
+    TOTALS = "totals"
+    CAMPAIGN = "campaign"
+    CHANNELS = "channels"
+    WORKLIST = "worklist"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a counter lies: of a program's whole, or of one thing in it; of a day, or of all."""
+
+    scope: Scope
+    thing_id: str = ""
+    day: date | None = None
+
+
+type Counts = Counter[tuple[Place, str]]
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """Which campaign and channels a fact counts for: those of its own moment, frozen with it."""
+
+    campaign_id: str | None = None
+    channel_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One performance, as far as it is known here. A time that is known never changes."""
+
+    performance_id: str
+    queued_at: datetime
+    attribution: Attribution = Attribution()
+    unconfirmed_at: datetime | None = None
+    staged_at: datetime | None = None
+    posted_at: datetime | None = None
+    failed_at: datetime | None = None
+    failure: str | None = None
+
+    @property
+    def order(self) -> tuple[datetime, str]:
+        return self.queued_at, self.performance_id
+
+    def merged(self, other: "Attempt") -> "Attempt":
+        """Return what is known from both: the earlier of two times, and any rather than none."""
+        known: dict[str, datetime | None] = {
+            each: _earlier(getattr(self, each), getattr(other, each)) for each in _MOMENTS
+        }
+        failure = min((each for each in (self.failure, other.failure) if each), default=None)
+        return replace(self, **known, failure=failure)  # type: ignore[arg-type]
+
+
+_MOMENTS = tuple(each.name for each in fields(Attempt) if each.name.endswith("_at"))
+
+
+@dataclass(frozen=True)
+class Sight:
+    """A member had an activity before their eyes, first at this instant."""
+
+    seen_at: datetime
+    attribution: Attribution = Attribution()
+
+
+@dataclass(frozen=True)
+class Dismissal:
+    """A member dismissed an activity; `undone` is the latest dismissal that was taken back."""
+
+    dismissed_at: datetime | None = None
+    undone: datetime | None = None
+
+    @property
+    def holds(self) -> bool:
+        return self.dismissed_at is not None and (
+            self.undone is None or self.undone < self.dismissed_at
+        )
+
+    def merged(self, other: "Dismissal") -> "Dismissal":
+        return Dismissal(
+            _later(self.dismissed_at, other.dismissed_at), _later(self.undone, other.undone)
+        )
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far one member got with one activity, in days of `zone`, the program's at its first fact.
+
+    `merged` is commutative, associative and idempotent, so neither order nor repetition of facts
+    matters.
+    """
+
+    zone: str = "UTC"
+    attempts: Mapping[str, Attempt] = field(default_factory=dict)
+    sight: Sight | None = None
+    dismissal: Dismissal = Dismissal()
+
+    def merged(self, other: "Progress") -> "Progress":
+        attempts = dict(self.attempts)
+        for each in other.attempts.values():
+            known = attempts.get(each.performance_id)
+            attempts[each.performance_id] = known.merged(each) if known else each
+        sights = [each for each in (self.sight, other.sight) if each]
+        return replace(
+            self,
+            attempts=attempts,
+            sight=min(sights, key=_order_of_sight, default=None),
+            dismissal=self.dismissal.merged(other.dismissal),
+        )
+
+    @property
+    def ordered(self) -> list[Attempt]:
+        return sorted(self.attempts.values(), key=lambda each: each.order)
+
+    @property
+    def first_sent_at(self) -> datetime | None:
+        return min((each.queued_at for each in self.attempts.values()), default=None)
+
+    @property
+    def staged_at(self) -> datetime | None:
+        return _first(each.staged_at for each in self.attempts.values())
+
+    @property
+    def posted_at(self) -> datetime | None:
+        return _first(each.posted_at for each in self.attempts.values())
+
+    @property
+    def lost(self) -> Attempt | None:
+        """The last attempt, if it failed and none before it reached the inbox."""
+        if not self.attempts or self.staged_at:
+            return None
+        last = self.ordered[-1]
+        return last if last.failed_at else None
+
+    @property
+    def unconfirmed(self) -> Attempt | None:
+        """The last attempt, if TikTok never said what became of it."""
+        if not self.attempts or self.staged_at or self.lost:
+            return None
+        last = self.ordered[-1]
+        return last if last.unconfirmed_at else None
+
+    @property
+    def attribution(self) -> Attribution:
+        """That of the first fact that has one."""
+        known: list[tuple[datetime, str, Attribution]] = [
+            (*each.order, each.attribution) for each in self.attempts.values()
+        ]
+        if self.sight:
+            known.append((self.sight.seen_at, "", self.sight.attribution))
+        return min(known, key=lambda each: each[:2])[2] if known else Attribution()
+
+    def day(self, instant: datetime) -> date:
+        return local_time(instant, self.zone).date()
+
+
+@dataclass(frozen=True)
+class Fact:
+    """What one event, or one item of a table, says of a member and an activity."""
+
+    program_id: str
+    member_id: str
+    activity_id: str
+    progress: Progress
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        return self.member_id, self.activity_id
+
+
+def merged_facts(facts: Iterable[Fact]) -> dict[tuple[str, str], Fact]:
+    """Merge facts of one program by member and activity."""
+    found: dict[tuple[str, str], Fact] = {}
+    for each in facts:
+        known = found.get(each.pair)
+        whole = known.progress.merged(each.progress) if known else each.progress
+        found[each.pair] = replace(each, progress=whole)
+    return found
+
+
+def counts_of(activity_id: str, progress: Progress) -> Counts:
+    """Return everything a progress counts as, in every scope."""
+    counts: Counts = Counter()
+    whose = progress.attribution
+    for day, name in _names(progress):
+        counts[Place(Scope.PROGRAM, day=day), name] += 1
+        counts[Place(Scope.ACTIVITY, activity_id, day), name] += 1
+        if whose.campaign_id:
+            counts[Place(Scope.CAMPAIGN, whose.campaign_id, day), name] += 1
+        if name in _OF_CHANNELS:
+            for each in whose.channel_ids:
+                counts[Place(Scope.CHANNELS, day=day), f"{each}:{name}"] += 1
+            counts[Place(Scope.TOTALS, activity_id), name] += 1
+        elif name.startswith(LOST):
+            counts[Place(Scope.TOTALS, activity_id), "lost"] += 1
+    for name, seconds in _seconds(progress):
+        day = progress.day(progress.posted_at if name == TO_POST else progress.first_sent_at)  # type: ignore[arg-type]
+        for place in (
+            Place(Scope.PROGRAM, day=day),
+            Place(Scope.ACTIVITY, activity_id, day),
+            *([Place(Scope.CAMPAIGN, whose.campaign_id, day)] if whose.campaign_id else ()),
+        ):
+            counts[place, f"{name}:{bucket_of(seconds)}"] += 1
+            counts[place, f"{name}:seconds"] += seconds
+    for name in _needs_hand(progress):
+        counts[Place(Scope.WORKLIST, activity_id), name] += 1
+    return counts
+
+
+_OF_CHANNELS = frozenset({Name.SEEN, Name.SENT, Name.STAGED, Name.POSTED})
+
+
+def _names(progress: Progress) -> Iterator[tuple[date, str]]:
+    sent_at = progress.first_sent_at
+    seen = [each for each in (progress.sight and progress.sight.seen_at, sent_at) if each]
+    if seen:
+        yield progress.day(min(seen)), Name.SEEN
+    if sent_at:
+        yield progress.day(sent_at), Name.SENT
+    elif progress.dismissal.holds and progress.dismissal.dismissed_at:
+        yield progress.day(progress.dismissal.dismissed_at), Name.DISMISSED
+    if progress.staged_at:
+        yield progress.day(progress.staged_at), Name.STAGED
+    if progress.posted_at:
+        yield progress.day(progress.posted_at), Name.POSTED
+    if progress.lost and progress.lost.failed_at:
+        yield progress.day(progress.lost.failed_at), f"{LOST}{progress.lost.failure or 'unknown'}"
+    if progress.unconfirmed and progress.unconfirmed.unconfirmed_at:
+        yield progress.day(progress.unconfirmed.unconfirmed_at), Name.UNCONFIRMED
+
+
+def _seconds(progress: Progress) -> Iterator[tuple[str, int]]:
+    if progress.posted_at and progress.staged_at:
+        yield TO_POST, max(0, int((progress.posted_at - progress.staged_at).total_seconds()))
+    sent_at, sight = progress.first_sent_at, progress.sight
+    if sent_at and sight and sight.seen_at <= sent_at:
+        yield TO_PERFORM, int((sent_at - sight.seen_at).total_seconds())
+
+
+def _needs_hand(progress: Progress) -> Iterator[str]:
+    if progress.staged_at and not progress.posted_at:
+        yield f"waiting:{progress.day(progress.staged_at).isoformat()}"
+    if progress.lost and progress.lost.failed_at:
+        day = progress.day(progress.lost.failed_at).isoformat()
+        yield f"failed:{day}:{progress.lost.failure or 'unknown'}"
+
+
+def bucket_of(seconds: int) -> int:
+    """Return the class that a time is counted in."""
+    return next((at for at, most in enumerate(BUCKETS) if seconds <= most), len(BUCKETS))
+
+
+def changed_counts(before: Counts, after: Counts) -> Counts:
+    """Return what has to be added to the counters; nothing for what stayed."""
+    found: Counts = Counter()
+    for key in before.keys() | after.keys():
+        if difference := after[key] - before[key]:
+            found[key] = difference
+    return found
+
+
+# Active members
+
+
+type Days = Mapping[date, int]
+"""On how many activities a member's first send was made, by day."""
+
+
+def sent_days(activity_counts: Counts) -> Counter[date]:
+    """Return the changes of a member's days out of the changed counts of one activity."""
+    found: Counter[date] = Counter()
+    for (place, name), number in activity_counts.items():
+        if place.scope is Scope.PROGRAM and name == Name.SENT and place.day:
+            found[place.day] += number
+    return found
+
+
+def changed_days(days: Days, changes: Days) -> dict[date, int]:
+    """Return a member's days after changes; days without a send are left out."""
+    after = {day: days.get(day, 0) + changes.get(day, 0) for day in {*days, *changes}}
+    return {day: number for day, number in after.items() if number > 0}
+
+
+def gaps_of(days: Iterable[date]) -> Counts:
+    """Count a member's active days by how long before each the last one was.
+
+    Members active between two days are then those of whose active days in between one has none
+    before it that is in between too: a sum over days for any period, exact, with nobody counted
+    twice.
+    """
+    counts: Counts = Counter()
+    before: date | None = None
+    for day in sorted(days):
+        gap = NEVER if before is None else str(min((day - before).days, MOST_GAP))
+        counts[Place(Scope.PROGRAM, day=day), f"gap:{gap}"] += 1
+        before = day
+    return counts
+
+
+def active_members(counters: Mapping[date, Mapping[str, int]], first: date, last: date) -> int:
+    """Return how many members sent something between two days, both included."""
+    number = 0
+    for day, counted in counters.items():
+        if first <= day <= last:
+            since = (day - first).days
+            for name, members in counted.items():
+                kind, _, gap = name.partition(":")
+                if kind == "gap" and (gap == NEVER or int(gap) > since):
+                    number += members
+    return number
+
+
+# Periods
+
+
+@dataclass(frozen=True)
+class Span:
+    """Days of a report, both included."""
+
+    first: date
+    last: date
+
+    @property
+    def days(self) -> int:
+        return (self.last - self.first).days + 1
+
+    @property
+    def before(self) -> "Span":
+        """As many days, right before these."""
+        last = self.first - timedelta(days=1)
+        return Span(last - timedelta(days=self.days - 1), last)
+
+    def each(self) -> Iterator[date]:
+        for number in range(self.days):
+            yield self.first + timedelta(days=number)
+
+    def has(self, day: date) -> bool:
+        return self.first <= day <= self.last
+
+
+class InvalidSpan(ValueError):
+    """Days that are no period; `field`, `code` and `limit` as an answer carries them."""
+
+    def __init__(self, field: str, code: str, message: str, limit: str | int | None = None) -> None:
+        super().__init__(message)
+        self.field, self.code, self.message, self.limit = field, code, message, limit
+
+
+def span_between(first: date | None, last: date | None, today: date) -> Span:
+    """Return the period between two days; without them the last 30 days. Raises `InvalidSpan`."""
+    for name, day in (("from", first), ("to", last)):
+        if day is not None and not FIRST_DAY <= day <= LAST_DAY:
+            raise InvalidSpan(
+                name,
+                "out_of_range",
+                f"Choose a day between {FIRST_DAY} and {LAST_DAY}.",
+                str(FIRST_DAY if day < FIRST_DAY else LAST_DAY),
+            )
+    if last is None:
+        last = today if first is None or first <= today else first
+    if first is None:
+        first = max(FIRST_DAY, last - timedelta(days=DEFAULT_DAYS - 1))
+    if last < first:
+        raise InvalidSpan(
+            "to", "before_from", f"The period ends ({last}) before it begins ({first})."
+        )
+    span = Span(first, last)
+    if span.days > MAX_DAYS:
+        raise InvalidSpan(
+            "from",
+            "too_long",
+            f"The period has {span.days} days; {MAX_DAYS} are the most. Choose a shorter one.",
+            MAX_DAYS,
+        )
+    return span
+
+
+# People
+
+
+@dataclass(frozen=True)
+class Person:
+    """The counted state of a member: nothing is counted of one who is not active."""
+
+    active: bool = False
+    channel_ids: frozenset[str] = frozenset()
+
+    def counts(self) -> Counter[str]:
+        return Counter(["all", *self.channel_ids]) if self.active else Counter()
+
+
+@dataclass(frozen=True)
+class Audience:
+    """How many members something is addressed to; `exact` is false for an upper bound."""
+
+    members: int
+    exact: bool
+
+
+def audience_of(counted: Mapping[str, int], channel_ids: Iterable[str]) -> Audience:
+    """Return the audience of an activity: all active members, or those of its channels.
+
+    Sizes of channels do not tell how many members are in several: they add up to an upper bound.
+    """
+    everybody, among = max(0, counted.get("all", 0)), sorted(channel_ids)
+    if not among:
+        return Audience(everybody, exact=True)
+    together = sum(max(0, counted.get(each, 0)) for each in among)
+    return Audience(min(everybody, together), exact=len(among) == 1)
+
+
+# Worklist
+
+
+class Kind(StrEnum):
+    """What may need a hand, in the order in which it is shown."""
+
+    APP = "tiktok_app_refused"
+    REFUSED = "video_refused"
+    ACTIVITY = "activity"
+    REDEMPTION = "redemption_waiting"
+    UNLIKELY = "unlikely_sends"
+    ACCOUNT = "account_to_reconnect"
+    INVITATION = "invitation_open"
+    WEBHOOK = "webhook_disabled"
+    ADDRESS = "mail_refused"
+
+    @property
+    def prefix(self) -> str:
+        """What keys of its items begin with: those of which there may be most come last."""
+        return f"{list(Kind).index(self)}{self.name.lower()}#"
+
+
+@dataclass(frozen=True)
+class Hint:
+    """Something that needs a hand until it is taken back, or for some `days`."""
+
+    kind: Kind
+    thing_id: str
+    since: datetime
+    title: str = ""
+    detail: str = ""
+    number: int = 0
+    days: int = 0
+
+
+INVITED_FOR = timedelta(days=7)
+"""An invitation that was not taken up for so long is on the worklist (product rule)."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One line of the worklist: what is the matter with what, since when, and how often.
+
+    `code` says more of the kind: `sends_failed`, `not_posted`, `mail_failed`. `reasons` are codes
+    of failures, the most frequent first, `names` the first few of those concerned.
+    """
+
+    code: str
+    thing_id: str | None
+    title: str
+    since: date
+    count: int = 1
+    reasons: tuple[tuple[str, int], ...] = ()
+    names: tuple[str, ...] = ()
+
+
+MAX_NAMES = 5
+
+
+def of_activity(
+    activity_id: str, title: str, numbers: Mapping[str, int], today: date
+) -> Iterator[Item]:
+    """Return what needs a hand with an activity: failed sends, and videos left in the inbox."""
+    failed: Counter[str] = Counter()
+    since_failed, since_waiting, waiting = today, today, 0
+    for name, number in numbers.items():
+        kind, _, rest = name.partition(":")
+        if number <= 0 or kind not in ("failed", "waiting"):
+            continue
+        told, _, code = rest.partition(":")
+        day = date.fromisoformat(told)
+        if kind == "failed" and (today - day).days < FAILED_DAYS:
+            failed[code] += number
+            since_failed = min(since_failed, day)
+        elif kind == "waiting" and WAITING_AFTER.days < (today - day).days <= WAITING_DAYS:
+            waiting += number
+            since_waiting = min(since_waiting, day)
+    if failed:
+        yield Item(
+            "sends_failed",
+            activity_id,
+            title,
+            since_failed,
+            failed.total(),
+            tuple(sorted(failed.items(), key=lambda each: (-each[1], each[0]))),
+        )
+    if waiting:
+        yield Item("not_posted", activity_id, title, since_waiting, waiting)
+
+
+def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
+    return min((each for each in (one, other) if each), default=None)
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max((each for each in (one, other) if each), default=None)
+
+
+def _first(moments: Iterable[datetime | None]) -> datetime | None:
+    return min((each for each in moments if each), default=None)
+
+
+def _order_of_sight(sight: Sight) -> tuple[datetime, str, tuple[str, ...]]:
+    whose = sight.attribution
+    return sight.seen_at, whose.campaign_id or "", whose.channel_ids
+
+
+# Reading
+
+
+class Stage(StrEnum):
+    """How far a performance got, as lists show it."""
+
+    SENT = "sent"
+    UNCONFIRMED = "unconfirmed"
+    STAGED = "staged"
+    POSTED = "posted"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What was counted of one day, or of many."""
+
+    numbers: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, days: Iterable[Mapping[str, int]]) -> "Tally":
+        summed: Counter[str] = Counter()
+        for each in days:
+            summed.update(each)
+        return cls(summed)
+
+    def number(self, name: str) -> int:
+        return max(0, self.numbers.get(name, 0))
+
+    @property
+    def lost(self) -> tuple[tuple[str, int], ...]:
+        """Failures by code, the most frequent first."""
+        found = [
+            (name.removeprefix(LOST), number)
+            for name, number in self.numbers.items()
+            if name.startswith(LOST) and number > 0
+        ]
+        return tuple(sorted(found, key=lambda each: (-each[1], each[0])))
+
+    @property
+    def under_way(self) -> int:
+        """Sent, and neither in an inbox yet nor lost."""
+        ended = self.number(Name.STAGED) + self.number(Name.UNCONFIRMED)
+        return max(0, self.number(Name.SENT) - ended - sum(number for _, number in self.lost))
+
+    def times(self, of: str) -> "Times":
+        classes = tuple(self.number(f"{of}:{at}") for at in range(len(BUCKETS) + 1))
+        return Times(classes, self.number(f"{of}:seconds"))
+
+
+@dataclass(frozen=True)
+class Times:
+    """How long something took: how often by class, and together."""
+
+    classes: tuple[int, ...]
+    seconds: int
+
+    @property
+    def count(self) -> int:
+        return sum(self.classes)
+
+    @property
+    def mean_seconds(self) -> int | None:
+        return self.seconds // self.count if self.count else None
+
+    @property
+    def median_at_most(self) -> int | None:
+        """The bound of the class that half of all lie in or below; None: none, or beyond them."""
+        half, so_far = (self.count + 1) // 2, 0
+        for number, most in zip(self.classes, BUCKETS, strict=False):
+            so_far += number
+            if self.count and so_far >= half:
+                return most
+        return None
+
+
+@dataclass(frozen=True)
+class MemberTally:
+    """What one member did within a period."""
+
+    seen: int = 0
+    sent: int = 0
+    staged: int = 0
+    posted: int = 0
+    failed: int = 0
+    last_sent_at: datetime | None = None
+
+
+def tally_of_member(found: Iterable[Progress], span: Span) -> MemberTally:
+    """Add up a member's progress with activities, as far as it was made within a period."""
+    numbers: Counter[str] = Counter()
+    last: datetime | None = None
+    for progress in found:
+        for day, name in _names(progress):
+            if span.has(day):
+                numbers["failed" if name.startswith(LOST) else name] += 1
+        for each in progress.attempts.values():
+            if span.has(progress.day(each.queued_at)):
+                last = _later(last, each.queued_at)
+    return MemberTally(
+        numbers[Name.SEEN],
+        numbers[Name.SENT],
+        numbers[Name.STAGED],
+        numbers[Name.POSTED],
+        numbers["failed"],
+        last,
+    )
+
+
+def stage_of(progress: Progress) -> Stage:
+    """Return how far a member got with an activity."""
+    if progress.posted_at:
+        return Stage.POSTED
+    if progress.staged_at:
+        return Stage.STAGED
+    if progress.lost:
+        return Stage.FAILED
+    return Stage.UNCONFIRMED if progress.unconfirmed else Stage.SENT
+
+
+FAILURE_WORDS = {
+    "inbox_full": "Five videos already wait in the member's TikTok inbox.",
+    "given_up": "TikTok could not be reached for a day, or dropped the video several times.",
+    "reconnect_required": "The member's TikTok account is no longer connected.",
+    "unconfirmed": "TikTok never said whether it has the video.",
+    "never_arrived": "TikTok took the video and never put it into the inbox.",
+    "video_format": "TikTok cannot read this video file.",
+    "video_length": "TikTok does not accept a video of this length from this account.",
+    "video_frame_rate": "TikTok does not accept this frame rate.",
+    "video_resolution": "TikTok does not accept this picture size.",
+    "account_banned": "TikTok does not let this account post.",
+    "too_many_posts": "The account has reached TikTok's limit of posts for one day.",
+    "spam_risk": "TikTok is holding the video back as possible spam.",
+    "cancelled": "Sending was cancelled at TikTok.",
+    "app_settings": "The TikTok app of this installation is not set up correctly.",
+    "app_user_cap": "This installation reached the number of people that TikTok allows it a day.",
+    "tiktok_app_too_old": "The TikTok app on the member's phone is too old.",
+    "consent_ended": "The member ended the connection to TikTok.",
+    "scope_missing": "The member did not let TikTok take videos from here.",
+}
+
+
+def failure_words(code: str) -> str:
+    """Return why sends failed, in words for a manager."""
+    return FAILURE_WORDS.get(code, "TikTok refused it for a reason unknown to Greenroom.")

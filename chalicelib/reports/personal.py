@@ -1,0 +1,102 @@
+"""What the reports table keeps of a member: facts that were counted, worklist, exports."""
+
+from collections.abc import Iterator
+
+from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.personal import Person, Record, part
+from chalicelib.foundation.table import Database
+from chalicelib.reports.counting import PersonCounter
+from chalicelib.reports.exports.store import (
+    ExportFiles,
+    ExportItem,
+    ExportStatus,
+    ExportStore,
+    Table,
+)
+from chalicelib.reports.model import Hint, Kind
+from chalicelib.reports.store import CounterItem, ReportStore
+from chalicelib.reports.worklist.service import OpenRedemptions
+
+_NAME_PEOPLE = frozenset({Table.PERFORMANCES, Table.MEMBERS})
+_AGAIN = "Somebody in it was erased. Have it made again."
+
+
+class FactKeeper:
+    """Records of a member that are kept under their id."""
+
+    def __init__(
+        self,
+        database: Database,
+        store: ReportStore,
+        people: PersonCounter,
+        redemptions: OpenRedemptions,
+        clock: Clock,
+    ) -> None:
+        database.prepare(CounterItem, ExportItem)
+        self._database = database
+        self._store = store
+        self._people = people
+        self._redemptions = redemptions
+        self._clock = clock
+
+    def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:
+        program_id, member_id = person.program_id, person.member_id
+        for scope, beginning in (
+            (f"{program_id}#progress", f"{member_id}#"),
+            (f"{program_id}#days", member_id),
+            (f"{program_id}#people", f"member#{member_id}"),
+            (f"{program_id}/{member_id}#seen", ""),
+        ):
+            records = self._database.records(CounterItem, scope, beginning)
+            yield from part("reports", records)
+        yield from part("worklist", self._worklist(person))
+        asked = self._database.records(ExportItem, f"{program_id}/exports")
+        yield from part("exports", (each for each in asked if each.get("member_id") == member_id))
+
+    def erase(self, person: Person) -> bool:
+        """Have the worklist and the counts of people forget who the member was."""
+        program_id, now = person.program_id, self._clock.now()
+        self._people.count(program_id, person.member_id)
+        for record in self._worklist(person):
+            kind, _, thing_id = record["item"].partition("#")
+            if f"{kind}#" == Kind.REDEMPTION.prefix:
+                self._redemptions.look(program_id, thing_id, now)
+            else:
+                found = next(each for each in Kind if each.prefix == f"{kind}#")
+                self._store.unhint(program_id, Hint(found, thing_id, now))
+        return not any(self._worklist(person))
+
+    def _worklist(self, person: Person) -> Iterator[Record]:
+        """Yield the items of the worklist that are about a member, or end with their name."""
+        for record in self._database.records(CounterItem, f"{person.program_id}#worklist"):
+            title = str(record.get("title", ""))
+            own = str(record["item"]).endswith(f"#{person.member_id}")
+            redemption = str(record["item"]).startswith(Kind.REDEMPTION.prefix)
+            if own or (redemption and title.endswith(f", {person.name}")):
+                yield record
+
+
+class ReportFileKeeper:
+    """Files of reports that name people: they go within a day, and with an erasure at once."""
+
+    def __init__(self, database: Database, store: ExportStore, files: ExportFiles) -> None:
+        self._database = database
+        self._store = store
+        self._files = files
+
+    def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:  # noqa: ARG002  copies
+        yield from ()
+
+    def erase(self, person: Person) -> bool:
+        """Remove the program's files that list people; managers may have them made again."""
+        scope = f"{person.program_id}/exports"
+        for record in self._database.records(ExportItem, scope):
+            if Table(record["report"]) not in _NAME_PEOPLE:
+                continue
+            if record["status"] != ExportStatus.READY.value:
+                continue
+            export = self._store.get(person.program_id, str(record["item"]).partition("#")[2])
+            if export is not None:
+                self._files.remove(export)
+                self._store.finish(export, None, _AGAIN)
+        return True

@@ -1,0 +1,689 @@
+"""The reports table: progress of members, counters by day, people, sights, worklist, exports.
+
+All of it is derived, and `python -m commands reports rebuild` makes it again. Counters are added to
+in the transaction that writes the progress they follow from; docs/data.md has the keys.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Self
+
+from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.exceptions import DoesNotExist
+from pynamodb.expressions.operand import Path
+from pynamodb.expressions.update import Action
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
+from pynamodb.models import Model
+
+from chalicelib.foundation.table import (
+    Conflict,
+    Delete,
+    LeanModel,
+    Part,
+    Put,
+    Read,
+    Store,
+    Update,
+)
+from chalicelib.reports.model import (
+    FAILED_DAYS,
+    Attempt,
+    Attribution,
+    Counts,
+    Days,
+    Dismissal,
+    Hint,
+    Kind,
+    Person,
+    Place,
+    Progress,
+    Scope,
+    Sight,
+)
+
+MAX_PARTS = 100
+"""DynamoDB writes no more items in one transaction."""
+
+SHARDS = 16
+"""Into how many items a counter may be spread; it is one for as long as nobody collides on it."""
+
+TOTAL_SHARDS = 4
+"""Of what is read for many activities at once."""
+
+_WHOLE = timedelta(days=FAILED_DAYS + 1)
+_TITLE = 140
+
+
+class TooMuch(Exception):
+    """The changes take more items than fit into one transaction."""
+
+
+class ByActivity(GlobalSecondaryIndex["ProgressItem"]):
+    """Sparse: members who performed an activity, by when they first did."""
+
+    class Meta:
+        index_name = "by_activity"
+        projection = AllProjection()
+
+    activity_in = UnicodeAttribute(hash_key=True)
+    performed_key = UnicodeAttribute(range_key=True)
+
+
+class ProgressItem(LeanModel):
+    """How far one member got with one activity."""
+
+    class Meta:
+        table_name = "reports"
+
+    scope = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    zone = UnicodeAttribute()
+    facts = JSONAttribute()
+    version = NumberAttribute()
+    activity_in = UnicodeAttribute(null=True)
+    performed_key = UnicodeAttribute(null=True)
+    by_activity = ByActivity()
+
+
+class DaysItem(LeanModel):
+    """On which days a member was active."""
+
+    class Meta:
+        table_name = "reports"
+
+    scope = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    days = JSONAttribute()
+    version = NumberAttribute()
+
+
+class PersonItem(LeanModel):
+    """What was counted of a member last."""
+
+    class Meta:
+        table_name = "reports"
+
+    scope = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    counted = JSONAttribute()
+    version = NumberAttribute()
+
+
+class CounterItem(Model):
+    """Numbers by name, and texts that lie beside them."""
+
+    class Meta:
+        table_name = "reports"
+
+    scope = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+
+    numbers: dict[str, int]
+    texts: dict[str, str]
+
+    @classmethod
+    def from_raw_data(cls, data: dict[str, Any]) -> Self:
+        item = cls(data["scope"]["S"], data["item"]["S"])
+        own = {name: value for name, value in data.items() if name not in ("scope", "item")}
+        item.numbers = {name: int(value["N"]) for name, value in own.items() if "N" in value}
+        item.texts = {name: value["S"] for name, value in own.items() if "S" in value}
+        return item
+
+
+@dataclass(frozen=True)
+class Known[Thing]:
+    """A thing as it is stored; version 0 is not stored yet."""
+
+    thing: Thing
+    version: int = 0
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Everything that a batch of facts writes, all or none."""
+
+    program_id: str
+    progress: Mapping[tuple[str, str], Known[Progress]]
+    days: Mapping[str, Known[Days]]
+    counts: Counts
+    titles: Mapping[str, str]
+    hints: Sequence[Hint] = ()
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A member's progress with an activity as a list shows it."""
+
+    member_id: str
+    activity_id: str
+    progress: Progress
+
+
+class ReportStore(Store):
+    MODELS = (ProgressItem, DaysItem, PersonItem, CounterItem)
+
+    # --- counting -----------------------------------------------------------------------------
+
+    def progress(
+        self, program_id: str, pairs: Collection[tuple[str, str]]
+    ) -> dict[tuple[str, str], Known[Progress]]:
+        """Read what is known of (member, activity) pairs, never behind: a call for each hundred."""
+        keys = [(_progress(program_id), f"{member}#{activity}") for member, activity in pairs]
+        found = self._database.batch_get(ProgressItem, keys, consistent_read=True)
+        return {_pair(item.item): Known(_progress_of(item), int(item.version)) for item in found}
+
+    def days(self, program_id: str, member_ids: Collection[str]) -> dict[str, Known[Days]]:
+        """Read on which days members were active, never behind."""
+        keys = [(_days(program_id), each) for each in member_ids]
+        found = self._database.batch_get(DaysItem, keys, consistent_read=True)
+        return {item.item: Known(_days_of(item), int(item.version)) for item in found}
+
+    def write(self, counted: Counted, shard: int, now: datetime) -> int:
+        """Write progress, days and counters, all or none; return how many items.
+
+        Raises `Conflict` if progress or days changed since they were read, `Contended` if others
+        were at the same items, and `TooMuch`.
+        """
+        program_id = counted.program_id
+        parts: list[Part] = [
+            Put(
+                _progress_item(program_id, pair, known),
+                _unchanged(ProgressItem, known.version),
+                Conflict,
+            )
+            for pair, known in counted.progress.items()
+        ]
+        parts += [
+            Put(
+                DaysItem(
+                    _days(program_id),
+                    member_id,
+                    days={day.isoformat(): number for day, number in known.thing.items()},
+                    version=known.version + 1,
+                ),
+                _unchanged(DaysItem, known.version),
+                Conflict,
+            )
+            for member_id, known in counted.days.items()
+        ]
+        parts += self._additions(counted, shard, now)
+        parts += [_hinted(program_id, each, now) for each in counted.hints]
+        if len(parts) > MAX_PARTS:
+            raise TooMuch
+        self._database.commit(parts, attempts=1)
+        return len(parts)
+
+    def _additions(self, counted: Counted, shard: int, now: datetime) -> list[Part]:
+        by_place: dict[Place, list[Action]] = defaultdict(list)
+        for (place, name), number in sorted(counted.counts.items(), key=lambda each: each[0][1]):
+            by_place[place].append(Path([name]).add(number))
+        for place, actions in by_place.items():
+            if place.scope is Scope.WORKLIST:
+                actions.append(Path(["expires_at"]).set(int((now + _WHOLE).timestamp())))
+                if title := counted.titles.get(place.thing_id):
+                    actions.append(Path(["title"]).set(title[:_TITLE]))
+        return [
+            Update(CounterItem(*_key(counted.program_id, place, shard)), actions)
+            for place, actions in by_place.items()
+        ]
+
+    def add(self, program_id: str, counts: Counts) -> None:
+        """Add to counters without any progress: what a recount mends."""
+        by_place: dict[Place, list[Action]] = defaultdict(list)
+        for (place, name), number in counts.items():
+            by_place[place].append(Path([name]).add(number))
+        for place, actions in by_place.items():
+            self._database.changed(CounterItem(*_key(program_id, place, 0)), actions)
+
+    # --- reading counters ---------------------------------------------------------------------
+
+    def counters(
+        self, program_id: str, scope: Scope, thing_id: str, first: date, last: date
+    ) -> dict[date, dict[str, int]]:
+        """Read what was counted between two days, both included: one query for each megabyte."""
+        found = self._database.query(
+            CounterItem,
+            _hash(program_id, scope, thing_id),
+            CounterItem.item.between(first.isoformat(), f"{last.isoformat()}~"),
+        )
+        summed: dict[date, dict[str, int]] = defaultdict(dict)
+        for item in found:
+            day = date.fromisoformat(item.item.partition("#")[0])
+            _sum_into(summed[day], item.numbers)
+        return summed
+
+    def totals(self, program_id: str, activity_ids: Collection[str]) -> dict[str, dict[str, int]]:
+        """Read what was counted of up to 25 activities since ever: one call."""
+        keys = [
+            _key(program_id, Place(Scope.TOTALS, each), shard)
+            for each in activity_ids
+            for shard in range(TOTAL_SHARDS)
+        ]
+        summed: dict[str, dict[str, int]] = {each: {} for each in activity_ids}
+        for item in self._database.batch_get(CounterItem, keys):
+            _sum_into(summed[item.item.partition("#")[0]], item.numbers)
+        return summed
+
+    def all_counters(self, program_id: str, things: Iterable[tuple[Scope, str]]) -> Counts:
+        """Read every counter of these scopes and things, never behind: for a recount."""
+        counts: Counts = Counter()
+        for scope, thing_id in things:
+            found = self._database.query(
+                CounterItem,
+                _hash(program_id, scope, thing_id),
+                CounterItem.item.startswith("act_") if scope is Scope.TOTALS else None,
+                consistent_read=True,
+            )
+            for item in found:
+                head = item.item.partition("#")[0]
+                place = (
+                    Place(scope, head)
+                    if scope is Scope.TOTALS
+                    else Place(scope, thing_id, date.fromisoformat(head))
+                )
+                for name, number in item.numbers.items():
+                    counts[place, name] += number
+        return counts
+
+    # --- progress of many ---------------------------------------------------------------------
+
+    def performers(
+        self, program_id: str, activity_id: str, before: str | None, count: int
+    ) -> list[tuple[str, Stored]]:
+        """List who performed an activity, the latest first, each with their key: one query.
+
+        The index follows the table by milliseconds.
+        """
+        earlier = ProgressItem.performed_key < before if before else None
+        found = self._database.query(
+            ProgressItem,
+            f"{program_id}/{activity_id}",
+            earlier,
+            index=ProgressItem.by_activity,
+            scan_index_forward=False,
+            limit=count,
+            page_size=count,
+        )
+        return [(item.performed_key or "", _stored(item)) for item in found]
+
+    def progress_of_members(self, program_id: str, first: str, last: str) -> Iterator[Stored]:
+        """Yield all progress of the members between two ids: one query for each megabyte."""
+        found = self._database.query(
+            ProgressItem, _progress(program_id), ProgressItem.item.between(f"{first}#", f"{last}#~")
+        )
+        return (_stored(item) for item in found)
+
+    def progress_of_member(self, program_id: str, member_id: str) -> Iterator[Stored]:
+        """Yield all progress of a member, read consistently: for a recount."""
+        found = self._database.query(
+            ProgressItem,
+            _progress(program_id),
+            ProgressItem.item.startswith(f"{member_id}#"),
+            consistent_read=True,
+        )
+        return (_stored(item) for item in found)
+
+    def all_days(self, program_id: str) -> Iterator[tuple[str, Known[Days]]]:
+        found = self._database.query(DaysItem, _days(program_id), consistent_read=True)
+        return ((item.item, Known(_days_of(item), int(item.version))) for item in found)
+
+    def put_days(self, program_id: str, member_id: str, days: Days, version: int) -> bool:
+        """Set a member's days right; False if they changed since they were read."""
+        item = DaysItem(_days(program_id), member_id)
+        told = {day.isoformat(): number for day, number in days.items()}
+        actions: list[Action] = [DaysItem.days.set(told), DaysItem.version.set(version + 1)]
+        return self._database.changed(item, actions, _unchanged(DaysItem, version))
+
+    # --- people -------------------------------------------------------------------------------
+
+    def person(self, program_id: str, member_id: str) -> Known[Mapping[str, Any]]:
+        """Read what was counted of a member last, never behind."""
+        try:
+            item = self._database.get(
+                PersonItem, _people(program_id), _person(member_id), consistent_read=True
+            )
+        except DoesNotExist:
+            return Known({})
+        return Known(item.counted, int(item.version))
+
+    def count_person(
+        self,
+        program_id: str,
+        member_id: str,
+        known: Known[Mapping[str, Any]],
+        becomes: Mapping[str, Any],
+        *,
+        hints: Sequence[tuple[bool, Hint]],
+        now: datetime,
+    ) -> None:
+        """Count a member as they are now. Raises `Conflict` if somebody else did meanwhile.
+
+        `hints` are put onto the worklist where True, else taken from it.
+        """
+        was, now_counts = person_of(known.thing).counts(), person_of(becomes).counts()
+        changes = {
+            name: now_counts[name] - was[name]
+            for name in sorted(was.keys() | now_counts.keys())
+            if now_counts[name] != was[name]
+        }
+        parts: list[Part] = [
+            Put(
+                PersonItem(
+                    _people(program_id),
+                    _person(member_id),
+                    counted=dict(becomes),
+                    version=known.version + 1,
+                ),
+                _unchanged(PersonItem, known.version),
+                Conflict,
+            )
+        ]
+        if changes:
+            actions = [Path([name]).add(number) for name, number in changes.items()]
+            parts.append(Update(CounterItem(_people(program_id), _AUDIENCE), actions))
+        parts += [
+            _hinted(program_id, hint, now) if there else _unhinted(program_id, hint)
+            for there, hint in hints
+        ]
+        self._database.commit(parts)
+
+    def audience_read(self, program_id: str) -> Read[dict[str, int]]:
+        """Return the read of how many active members there are, in all and by channel."""
+        return Read(CounterItem, (_people(program_id), _AUDIENCE), lambda item: item.numbers)
+
+    def all_people(self, program_id: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        found = self._database.query(
+            PersonItem,
+            _people(program_id),
+            PersonItem.item.startswith(_person("")),
+            consistent_read=True,
+        )
+        return ((item.item.removeprefix(_person("")), item.counted) for item in found)
+
+    def audience(self, program_id: str) -> dict[str, int]:
+        try:
+            item = self._database.get(
+                CounterItem, _people(program_id), _AUDIENCE, consistent_read=True
+            )
+        except DoesNotExist:
+            return {}
+        return {name: number for name, number in item.numbers.items() if number}
+
+    def add_audience(self, program_id: str, changes: Mapping[str, int]) -> None:
+        actions = [Path([name]).add(number) for name, number in sorted(changes.items())]
+        self._database.changed(CounterItem(_people(program_id), _AUDIENCE), actions)
+
+    # --- sights -------------------------------------------------------------------------------
+
+    def note_seen(
+        self, program_id: str, member_id: str, sights: Mapping[str, Sight], now: datetime
+    ) -> None:
+        """Note what a member had before their eyes, each activity once a month: one write."""
+        item = CounterItem(_seen(program_id, member_id), f"seen#{now:%Y-%m}")
+        actions = [
+            Path([activity_id]).set(Path([activity_id]) | _sight_text(sight))
+            for activity_id, sight in sorted(sights.items())
+        ]
+        self._database.changed(item, actions)
+
+    def seen(self, program_id: str, member_id: str) -> Iterator[tuple[str, Sight]]:
+        """Yield all that a member had before their eyes, for a recount."""
+        found = self._database.query(
+            CounterItem, _seen(program_id, member_id), consistent_read=True
+        )
+        for item in found:
+            yield from ((name, sight_from(text)) for name, text in item.texts.items())
+
+    # --- worklist -----------------------------------------------------------------------------
+
+    def hint(self, program_id: str, hint: Hint, now: datetime) -> None:
+        """Put something onto the worklist, again if need be."""
+        part = _hinted(program_id, hint, now)
+        self._database.changed(part.item, part.actions)
+
+    def hinted_since(self, program_id: str, hint: Hint) -> datetime | None:
+        """Read since when something is on the worklist, if it is."""
+        item = _hint_item(program_id, hint)
+        try:
+            found = self._database.get(CounterItem, item.scope, item.item, consistent_read=True)
+        except DoesNotExist:
+            return None
+        return datetime.fromisoformat(found.texts["since"])
+
+    def unhint(self, program_id: str, hint: Hint) -> None:
+        """Take something from the worklist; it may not be there."""
+        self._database.commit([_unhinted(program_id, hint)])
+
+    def worklist(self, program_id: str, count: int) -> tuple[list["HintRow"], bool]:
+        """Read what may be on the worklist, and whether there is more: one query."""
+        found = self._database.query(
+            CounterItem, _hash(program_id, Scope.WORKLIST, ""), limit=count + 1, page_size=count + 1
+        )
+        items = list(found)
+        return [_hint_row(item) for item in items[:count]], len(items) > count
+
+
+@dataclass(frozen=True)
+class HintRow:
+    """One item of the worklist as it is stored."""
+
+    kind: Kind
+    thing_id: str
+    title: str
+    detail: str
+    since: datetime
+    numbers: Mapping[str, int]
+
+    def is_over(self, now: datetime) -> bool:
+        """Return whether its days are over: DynamoDB removes it some time after that."""
+        return self.numbers.get("expires_at", 1 << 60) <= now.timestamp()
+
+
+def _hint_row(item: CounterItem) -> HintRow:
+    prefix, _, rest = item.item.partition("#")
+    kind = next(each for each in Kind if each.prefix == f"{prefix}#")
+    return HintRow(
+        kind,
+        rest.partition("#")[0],
+        item.texts.get("title", ""),
+        item.texts.get("detail", ""),
+        datetime.fromisoformat(item.texts["since"]) if "since" in item.texts else EVER,
+        item.numbers,
+    )
+
+
+EVER = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def person_of(counted: Mapping[str, Any]) -> Person:
+    """Return what is counted of a member from what is stored of them."""
+    return Person(bool(counted.get("active")), frozenset(counted.get("channels", ())))
+
+
+def sight_from(text: str) -> Sight:
+    seen_at, campaign_id, channel_ids = json.loads(text)
+    return Sight(datetime.fromisoformat(seen_at), Attribution(campaign_id, tuple(channel_ids)))
+
+
+def _sight_text(sight: Sight) -> str:
+    whose = sight.attribution
+    return json.dumps([sight.seen_at.isoformat(), whose.campaign_id, list(whose.channel_ids)])
+
+
+# --- keys
+
+
+_AUDIENCE = "audience"
+
+
+def _progress(program_id: str) -> str:
+    return f"{program_id}#progress"
+
+
+def _days(program_id: str) -> str:
+    return f"{program_id}#days"
+
+
+def _people(program_id: str) -> str:
+    return f"{program_id}#people"
+
+
+def _person(member_id: str) -> str:
+    return f"member#{member_id}"
+
+
+def _seen(program_id: str, member_id: str) -> str:
+    return f"{program_id}/{member_id}#seen"
+
+
+def _hash(program_id: str, scope: Scope, thing_id: str) -> str:
+    if scope in (Scope.ACTIVITY, Scope.CAMPAIGN):
+        return f"{program_id}/{thing_id}"
+    return f"{program_id}#{scope.value}"
+
+
+def _key(program_id: str, place: Place, shard: int) -> tuple[str, str]:
+    scope = place.scope
+    if scope is Scope.WORKLIST:
+        item = f"{Kind.ACTIVITY.prefix}{place.thing_id}#{shard:02}"
+    elif scope is Scope.TOTALS:
+        item = f"{place.thing_id}#{shard % TOTAL_SHARDS:02}"
+    else:
+        assert place.day  # noqa: S101  all others are of a day
+        item = f"{place.day.isoformat()}#{shard:02}"
+    return _hash(program_id, scope, place.thing_id), item
+
+
+def _unchanged(model: type[ProgressItem | DaysItem | PersonItem], version: int) -> Any:
+    return model.version == version if version else model.item.does_not_exist()
+
+
+def _pair(item: str) -> tuple[str, str]:
+    member_id, _, activity_id = item.partition("#")
+    return member_id, activity_id
+
+
+def _sum_into(summed: dict[str, int], numbers: Mapping[str, int]) -> None:
+    for name, number in numbers.items():
+        summed[name] = summed.get(name, 0) + number
+
+
+# --- worklist items
+
+
+def _hinted(program_id: str, hint: Hint, now: datetime) -> Update:
+    actions: list[Action] = [
+        Path(["since"]).set(hint.since.isoformat()),
+        Path(["title"]).set(hint.title[:_TITLE]),
+    ]
+    if hint.detail:
+        actions.append(Path(["detail"]).set(hint.detail))
+    if hint.number:
+        actions.append(Path(["number"]).set(hint.number))
+    if hint.days:
+        actions.append(Path(["expires_at"]).set(int((now + timedelta(hint.days)).timestamp())))
+    return Update(_hint_item(program_id, hint), actions)
+
+
+def _unhinted(program_id: str, hint: Hint) -> Delete:
+    return Delete(_hint_item(program_id, hint))
+
+
+def _hint_item(program_id: str, hint: Hint) -> CounterItem:
+    return CounterItem(_hash(program_id, Scope.WORKLIST, ""), f"{hint.kind.prefix}{hint.thing_id}")
+
+
+# --- progress
+
+
+def _progress_item(program_id: str, pair: tuple[str, str], known: Known[Progress]) -> ProgressItem:
+    member_id, activity_id = pair
+    progress, first_sent_at = known.thing, known.thing.first_sent_at
+    return ProgressItem(
+        _progress(program_id),
+        f"{member_id}#{activity_id}",
+        zone=progress.zone,
+        facts=_facts(progress),
+        version=known.version + 1,
+        activity_in=f"{program_id}/{activity_id}" if first_sent_at else None,
+        performed_key=f"{_instant(first_sent_at)}#{member_id}" if first_sent_at else None,
+    )
+
+
+def _instant(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+_ATTEMPT = ("queued_at", "unconfirmed_at", "staged_at", "posted_at", "failed_at")
+
+
+def _facts(progress: Progress) -> dict[str, Any]:
+    facts: dict[str, Any] = {}
+    if progress.attempts:
+        facts["attempts"] = {
+            each.performance_id: {
+                **{
+                    name: getattr(each, name).isoformat()
+                    for name in _ATTEMPT
+                    if getattr(each, name)
+                },
+                **({"failure": each.failure} if each.failure else {}),
+                **_attributed(each.attribution),
+            }
+            for each in progress.attempts.values()
+        }
+    if progress.sight:
+        facts["sight"] = {
+            "seen_at": progress.sight.seen_at.isoformat(),
+            **_attributed(progress.sight.attribution),
+        }
+    dismissal = progress.dismissal
+    for name in ("dismissed_at", "undone"):
+        if getattr(dismissal, name):
+            facts[name] = getattr(dismissal, name).isoformat()
+    return facts
+
+
+def _attributed(whose: Attribution) -> dict[str, Any]:
+    told: dict[str, Any] = {"campaign": whose.campaign_id} if whose.campaign_id else {}
+    return told | ({"channels": list(whose.channel_ids)} if whose.channel_ids else {})
+
+
+def _attribution(facts: Mapping[str, Any]) -> Attribution:
+    return Attribution(facts.get("campaign"), tuple(facts.get("channels", ())))
+
+
+def _moment(facts: Mapping[str, Any], name: str) -> datetime | None:
+    return datetime.fromisoformat(facts[name]) if facts.get(name) else None
+
+
+def _progress_of(item: ProgressItem) -> Progress:
+    facts = item.facts
+    attempts = {
+        performance_id: Attempt(
+            performance_id,
+            datetime.fromisoformat(told["queued_at"]),
+            _attribution(told),
+            unconfirmed_at=_moment(told, "unconfirmed_at"),
+            staged_at=_moment(told, "staged_at"),
+            posted_at=_moment(told, "posted_at"),
+            failed_at=_moment(told, "failed_at"),
+            failure=told.get("failure"),
+        )
+        for performance_id, told in facts.get("attempts", {}).items()
+    }
+    seen = facts.get("sight")
+    sight = Sight(datetime.fromisoformat(seen["seen_at"]), _attribution(seen)) if seen else None
+    dismissal = Dismissal(_moment(facts, "dismissed_at"), _moment(facts, "undone"))
+    return Progress(item.zone, attempts, sight, dismissal)
+
+
+def _stored(item: ProgressItem) -> Stored:
+    return Stored(*_pair(item.item), _progress_of(item))
+
+
+def _days_of(item: DaysItem) -> Days:
+    return {date.fromisoformat(day): int(number) for day, number in item.days.items()}

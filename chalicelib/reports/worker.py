@@ -1,0 +1,145 @@
+"""Something happened that reports count or the worklist shows, or a file is to be made."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.activities.events import (
+    ActivityDismissed,
+    ActivityPublished,
+    ActivityRejected,
+    ActivityWithdrawn,
+    DismissalUndone,
+)
+from chalicelib.foundation.batches import (
+    consume_events,
+    consume_together,
+    one_by_one,
+    relay_changes,
+)
+from chalicelib.foundation.logging import logger
+from chalicelib.performances.events import (
+    PerformanceAwaitsApp,
+    PerformancePosted,
+    PerformanceStaged,
+)
+from chalicelib.programs.events import (
+    MemberChanged,
+    MemberDetailsChanged,
+    MemberInvited,
+    MemberJoined,
+    MemberRemoved,
+)
+from chalicelib.reports.counting import OF_PERFORMANCES, facts_of
+from chalicelib.reports.events import ActivitiesSeen, ExportRequested, events_of
+from chalicelib.rewards.events import (
+    RedemptionFulfilled,
+    RedemptionRejected,
+    RedemptionRequested,
+)
+from chalicelib.webhooks.events import WebhookDisabled, WebhookMended
+
+if TYPE_CHECKING:
+    from chalicelib.foundation.events import Event, EventBus
+    from chalicelib.reports.counting import FactCounter, PersonCounter
+    from chalicelib.reports.exports.service import ExportMaker
+    from chalicelib.reports.worklist.service import (
+        AppHints,
+        DisabledWebhooks,
+        OpenRedemptions,
+        RefusedVideos,
+    )
+
+OF_PEOPLE = (MemberInvited, MemberJoined, MemberChanged, MemberDetailsChanged, MemberRemoved)
+OF_ACTIVITIES = (ActivityPublished, ActivityRejected, ActivityWithdrawn)
+OF_REDEMPTIONS = (RedemptionRequested, RedemptionFulfilled, RedemptionRejected)
+OF_WEBHOOKS = (WebhookDisabled, WebhookMended)
+OF_FACTS = (*OF_PERFORMANCES, ActivityDismissed, DismissalUndone)
+COUNTED = (
+    *OF_FACTS,
+    PerformanceAwaitsApp,
+    *OF_PEOPLE,
+    *OF_ACTIVITIES,
+    *OF_REDEMPTIONS,
+    *OF_WEBHOOKS,
+)
+
+
+@dataclass(frozen=True)
+class Counting:
+    """What events are counted by."""
+
+    facts: "FactCounter"
+    people: "PersonCounter"
+    app: "AppHints"
+    videos: "RefusedVideos"
+    redemptions: "OpenRedemptions"
+    webhooks: "DisabledWebhooks"
+
+
+def count_events(counting: Counting, event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Count a batch of events: facts all together, what else there is one by one."""
+
+    def deliver(events: "Sequence[Event[Any]]") -> Collection[str]:
+        facts = [each for each in events if isinstance(each.payload, OF_FACTS)]
+        others = [each for each in events if not isinstance(each.payload, OF_FACTS)]
+        failed = [*_count(counting.facts, facts), *one_by_one(other)(others)]
+        reached = {
+            each.program_id: each
+            for each in sorted(facts, key=lambda each: each.at)
+            if isinstance(each.payload, PerformanceStaged | PerformancePosted)
+        }
+        return {*failed, *one_by_one(accepted)(list(reached.values()))}
+
+    def other(received: "Event[Any]") -> None:
+        told = received.payload
+        match told:
+            case PerformanceAwaitsApp():
+                counting.app.refused(received.program_id, received.at)
+            case ActivityPublished() | ActivityRejected() | ActivityWithdrawn():
+                counting.videos.look(received.program_id, told.activity_id, received.at)
+            case RedemptionRequested() | RedemptionFulfilled() | RedemptionRejected():
+                counting.redemptions.look(received.program_id, told.redemption_id, received.at)
+            case WebhookDisabled() | WebhookMended():
+                counting.webhooks.look(received.program_id, told.webhook_id, received.at)
+            case _:
+                counting.people.count(received.program_id, told.member_id)
+
+    def accepted(received: "Event[Any]") -> None:
+        counting.app.accepted(received.program_id, received.at)
+
+    return consume_together(COUNTED, deliver, event)
+
+
+def _count(counter: "FactCounter", events: "Sequence[Event[Any]]") -> Collection[str]:
+    """Count the facts of events in as few writes as can be; returns the events that failed."""
+
+    def one(received: "Event[Any]") -> None:
+        counter.count(facts_of(received))
+
+    try:
+        written = counter.count([fact for each in events for fact in facts_of(each)])
+    except Exception:  # noqa: BLE001  logged; each by itself then, so that one holds up no other
+        logger.exception("batch not counted")
+        return one_by_one(one)(events)
+    logger.info("counted", extra={"events": len(events), "written": written})
+    return ()
+
+
+def relay(counter: "FactCounter", bus: "EventBus", event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Count what members saw; publish that, and which files are to be made."""
+
+    def deliver(events: "Sequence[Event[Any]]") -> Collection[str]:
+        seen = [each for each in events if isinstance(each.payload, ActivitiesSeen)]
+        return {*_count(counter, seen), *bus.publish(events)}
+
+    return relay_changes(events_of, deliver, event)
+
+
+def make_exports(maker: "ExportMaker", event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Make the files that a batch of events asks for."""
+
+    def requested(received: "Event[ExportRequested]") -> None:
+        maker.make(received.program_id, received.payload.export_id)
+
+    return consume_events([ExportRequested], requested, event)

@@ -1,0 +1,1 @@
+"""What needs a hand of a manager."""

@@ -1,0 +1,191 @@
+"""The worklist: what needs a hand of a manager, and what puts it there.
+
+Its items follow from events: of activities from counters that are written with the progress
+of their members, of people from how they were counted last. So an item goes when what caused it is
+mended, and nobody has to tick it off.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+
+from chalicelib.activities.model import ActivityState
+from chalicelib.activities.service import ActivityLifecycle
+from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.identity import Caller
+from chalicelib.foundation.logging import logger
+from chalicelib.programs.model import local_time
+from chalicelib.reports.model import MAX_NAMES, Hint, Item, Kind, of_activity
+from chalicelib.reports.store import HintRow, ReportStore
+from chalicelib.rewards.model import Redemption, RedemptionStatus
+from chalicelib.webhooks.model import Webhook, WebhookState
+
+MAX_READ = 3000
+"""Of what may be on a worklist: one query of less than a megabyte."""
+
+
+class AppHints:
+    """Whether TikTok refuses the deployment's app: noted when a send waits for it to be mended."""
+
+    def __init__(self, store: ReportStore) -> None:
+        self._store = store
+
+    def refused(self, program_id: str, at: datetime) -> None:
+        """Note that a send waits since an instant."""
+        self._store.hint(program_id, Hint(Kind.APP, "", at, days=1), at)
+
+    def accepted(self, program_id: str, at: datetime) -> None:
+        """Take the note back once a video reached an inbox after it: a read, mostly."""
+        since = self._store.hinted_since(program_id, Hint(Kind.APP, "", at))
+        if since and since <= at:
+            self._store.unhint(program_id, Hint(Kind.APP, "", at))
+            logger.info("tiktok takes the app again")
+
+
+class RefusedVideos:
+    """Activities that were rejected with their video."""
+
+    def __init__(self, store: ReportStore, activities: ActivityLifecycle) -> None:
+        self._store = store
+        self._activities = activities
+
+    def look(self, program_id: str, activity_id: str, at: datetime) -> None:
+        """Note an activity that is rejected, or take the note back, as the tables say now."""
+        activity = self._activities.activity(program_id, activity_id)
+        rejected = activity is not None and activity.state is ActivityState.REJECTED
+        title = activity.instructions if activity else ""
+        hint = Hint(Kind.REFUSED, activity_id, at, title=title)
+        if rejected:
+            self._store.hint(program_id, hint, at)
+        else:
+            self._store.unhint(program_id, hint)
+
+
+class Redemptions(Protocol):
+    """Reads redemptions, as far as the worklist needs them."""
+
+    def redemption(self, program_id: str, redemption_id: str) -> Redemption | None: ...
+
+
+class OpenRedemptions:
+    """Redemptions that wait for a manager."""
+
+    def __init__(self, store: ReportStore, redemptions: Redemptions) -> None:
+        self._store = store
+        self._redemptions = redemptions
+
+    def look(self, program_id: str, redemption_id: str, at: datetime) -> None:
+        """Note a redemption that waits, or take the note back, as the tables say now."""
+        found = self._redemptions.redemption(program_id, redemption_id)
+        waits = found is not None and found.status is RedemptionStatus.REQUESTED
+        title = f"{found.title}, {found.member_name}" if found else ""
+        since = found.requested_at if found else at
+        hint = Hint(Kind.REDEMPTION, redemption_id, since, title=title)
+        if waits:
+            self._store.hint(program_id, hint, at)
+        else:
+            self._store.unhint(program_id, hint)
+
+
+class Webhooks(Protocol):
+    """Reads webhooks, as far as the worklist needs them."""
+
+    def get(self, program_id: str, webhook_id: str) -> Webhook | None: ...
+
+
+class DisabledWebhooks:
+    """Webhooks at which nothing got through for days."""
+
+    def __init__(self, store: ReportStore, webhooks: Webhooks) -> None:
+        self._store = store
+        self._webhooks = webhooks
+
+    def look(self, program_id: str, webhook_id: str, at: datetime) -> None:
+        """Note a webhook that is disabled, or take the note back, as the tables say now."""
+        found = self._webhooks.get(program_id, webhook_id)
+        since = found.disabled_at if found else None
+        hint = Hint(Kind.WEBHOOK, webhook_id, since or at, title=found.name if found else "")
+        if found and found.state is WebhookState.DISABLED:
+            self._store.hint(program_id, hint, at)
+        else:
+            self._store.unhint(program_id, hint)
+
+
+class RefusedAddresses:
+    """Members whose address takes no mails: they came back, or the person complained."""
+
+    def __init__(self, store: ReportStore) -> None:
+        self._store = store
+
+    def refused(self, program_id: str, member_id: str, name: str, at: datetime) -> None:
+        """Note that nothing is mailed to a member any more."""
+        self._store.hint(program_id, Hint(Kind.ADDRESS, member_id, at, title=name), at)
+
+    def accepted(self, program_id: str, member_id: str, at: datetime) -> None:
+        """Take the note back; there may be none."""
+        self._store.unhint(program_id, Hint(Kind.ADDRESS, member_id, at))
+
+
+@dataclass(frozen=True)
+class Worklist:
+    """What needs a hand; `complete` is false where there is more than is shown."""
+
+    items: tuple[Item, ...]
+    complete: bool
+
+
+class WorklistService:
+    """Reads the worklist."""
+
+    def __init__(self, store: ReportStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def worklist(self, caller: Caller) -> Worklist:
+        """Return what needs a hand now: one query, whatever there is."""
+        rows, more = self._store.worklist(caller.program_id, MAX_READ)
+        now = self._clock.now()
+        items = list(_items(rows, now, local_time(now, caller.time_zone).date()))
+        return Worklist(tuple(items), complete=not more)
+
+
+def _items(rows: Sequence[HintRow], now: datetime, today: date) -> Iterator[Item]:
+    for kind in Kind:
+        mine = [each for each in rows if each.kind is kind and not each.is_over(now)]
+        if kind is Kind.ACTIVITY:
+            yield from _of_activities(mine, today)
+        elif kind in (Kind.REFUSED, Kind.UNLIKELY, Kind.APP, Kind.WEBHOOK):
+            for each in mine:
+                yield Item(
+                    kind.value,
+                    each.thing_id or None,
+                    each.title,
+                    each.since.date(),
+                    count=each.numbers.get("number", 1),
+                )
+        else:
+            yield from _together(kind, [each for each in mine if each.since <= now])
+
+
+def _of_activities(rows: Sequence[HintRow], today: date) -> Iterator[Item]:
+    summed: dict[str, Counter[str]] = {}
+    titles: dict[str, str] = {}
+    for each in rows:
+        summed.setdefault(each.thing_id, Counter()).update(each.numbers)
+        titles[each.thing_id] = titles.get(each.thing_id) or each.title
+    for activity_id, numbers in summed.items():
+        yield from of_activity(activity_id, titles[activity_id], numbers, today)
+
+
+def _together(kind: Kind, rows: Sequence[HintRow]) -> Iterator[Item]:
+    """Return one item for all people, or redemptions, that need the same hand."""
+    by_code: dict[str, list[HintRow]] = {}
+    for each in sorted(rows, key=lambda each: each.since):
+        by_code.setdefault(each.detail or kind.value, []).append(each)
+    for code, found in sorted(by_code.items()):
+        alone = found[0].thing_id if len(found) == 1 else None
+        names = tuple(each.title for each in found[:MAX_NAMES])
+        title = found[0].title if alone else ""
+        yield Item(code, alone, title, found[0].since.date(), len(found), names=names)

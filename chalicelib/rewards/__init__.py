@@ -1,0 +1,1 @@
+"""Rewards: what points buy, and the redemptions of them."""

@@ -1,0 +1,38 @@
+"""What the rewards table keeps of a member: their redemptions, and how many of each they have."""
+
+from collections.abc import Iterator
+
+from chalicelib.foundation.personal import ERASED_NAME, Person, Record, part
+from chalicelib.foundation.table import Database
+from chalicelib.rewards.store import RedemptionItem, TakenItem
+
+_WORDS = (RedemptionItem.note, RedemptionItem.code, RedemptionItem.reason)
+
+
+class RedemptionKeeper:
+    def __init__(self, database: Database) -> None:
+        database.prepare(RedemptionItem, TakenItem)
+        self._database = database
+
+    def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:
+        yield from part("redemptions", self._of(person))
+        yield from part("redemptions", self._database.records(TakenItem, person.owner))
+
+    def erase(self, person: Person) -> bool:
+        """Put the pseudonym for the name, and remove what managers wrote to the member.
+
+        A request that is open stays so: a manager rejects it, or fulfils it if they still can.
+        """
+        whole = True
+        for record in self._of(person):
+            left = [each.remove() for each in _WORDS if each.attr_name in record]
+            if left or record["member_name"] != ERASED_NAME:
+                item = RedemptionItem(record["key"], record["item"])
+                named = RedemptionItem.member_name.set(ERASED_NAME)
+                same = RedemptionItem.state == record["state"]
+                whole &= self._database.changed(item, [named, *left], same)
+        return whole
+
+    def _of(self, person: Person) -> Iterator[Record]:
+        index = RedemptionItem.by_member
+        return self._database.records(RedemptionItem, person.owner, index=index)

@@ -1,0 +1,269 @@
+"""What a picture's bytes are: JPEG or PNG, told from the content, whole, and of bounded size.
+
+What is shown to others holds the picture alone: cameras and editors write into a file where and
+when it was taken, by whom, and a thumbnail of what was cut off. `examine` leaves that out.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+MAX_BYTES = 1_048_576
+MIN_SIDE, MAX_SIDE = 40, 4096
+"""Pixels (product rule): what a phone shows, and what any phone can decode."""
+MAX_PIXELS = 12_000_000
+JPEG, PNG = "image/jpeg", "image/png"
+_PNG_START = b"\x89PNG\r\n\x1a\n"
+_PNG_HEADER = 13
+_PNG_NEEDED = frozenset({b"IHDR", b"IDAT", b"IEND"})
+_PNG_SHOWN = frozenset(
+    {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"bKGD", b"pHYs", b"sBIT"}
+    | {b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"mDCV", b"cLLI"}
+)
+"""Chunks that decide what is seen; texts, times, places and whatever is not known stay behind."""
+_CRITICAL = range(ord("A"), ord("Z") + 1)
+"""How the name of a chunk begins that a decoder must know."""
+_MARKS = 0xFF
+_START, _END, _SCAN, _STUFFED = 0xD8, 0xD9, 0xDA, 0x00
+_RESTARTS = range(0xD0, 0xD8)
+_FRAMES = frozenset({0xC0, 0xC1, 0xC2})
+"""Baseline, extended and progressive: what browsers show. Lossless and arithmetic they do not."""
+_OTHER_FRAMES = frozenset({0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
+_TABLES = frozenset({0xC4, 0xDB, 0xDC, 0xDD})
+"""Huffman and quantization tables, number of lines, restart interval."""
+_JFIF, _EXIF, _PROFILE, _ADOBE = 0xE0, 0xE1, 0xE2, 0xEE
+_JFIF_START, _EXIF_START, _PROFILE_START, _ADOBE_START = (
+    b"JFIF\0",
+    b"Exif\0\0",
+    b"ICC_PROFILE\0",
+    b"Adobe",
+)
+_JFIF_BARE, _ADOBE_BARE = 12, 12
+"""Bytes of these segments that are about the colours; behind them lies a thumbnail, or nothing."""
+_ORIENTATION_TAG, _SHORT = 0x0112, 3
+_UPRIGHT = 1
+_ORIENTATIONS = range(1, 9)
+_ON_ITS_SIDE = range(5, 9)
+
+
+class PictureRefused(ValueError):
+    """Not a picture that can be shown; `code` is stable, `limit` the bound that was broken."""
+
+    def __init__(self, code: str, message: str, limit: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.limit = limit
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A picture: its content type, its size in pixels as displayed, and the bytes to show."""
+
+    content_type: str
+    width: int
+    height: int
+    shown: bytes
+
+
+def examine(content: bytes) -> Examined:
+    """Read what a picture is from its bytes. Raises `PictureRefused`.
+
+    The whole structure is walked, and nothing may follow it: what is something else too (a page, a
+    script, an archive) is refused. Pixels are not decoded; that is the browser's. The bytes to show
+    have everything that decides what is seen, the orientation included, and nothing else.
+    """
+    if len(content) > MAX_BYTES:
+        raise PictureRefused("too_large", "A picture may have at most 1 MB.", MAX_BYTES)
+    try:
+        if content.startswith(_PNG_START):
+            facts = _png(content)
+        elif content.startswith(b"\xff\xd8\xff"):
+            facts = _jpeg(content)
+        else:
+            raise PictureRefused("unsupported_picture", "A picture is a JPEG or a PNG file.")
+    except (struct.error, IndexError) as error:
+        raise _damaged() from error
+    if min(facts.width, facts.height) < MIN_SIDE:
+        raise PictureRefused(
+            "too_small",
+            f"The picture has {facts.width} x {facts.height} pixels; each side needs "
+            f"{MIN_SIDE} at least.",
+            MIN_SIDE,
+        )
+    if max(facts.width, facts.height) > MAX_SIDE:
+        raise PictureRefused(
+            "too_many_pixels",
+            f"The picture has {facts.width} x {facts.height} pixels; a side has {MAX_SIDE} at "
+            "most.",
+            MAX_SIDE,
+        )
+    if facts.width * facts.height > MAX_PIXELS:
+        raise PictureRefused(
+            "too_many_pixels",
+            f"The picture has {facts.width} x {facts.height} pixels, more than {MAX_PIXELS:,} in "
+            "all.",
+            MAX_PIXELS,
+        )
+    return facts
+
+
+def _damaged() -> PictureRefused:
+    return PictureRefused("damaged_picture", "The picture's file is damaged or incomplete.")
+
+
+def _png(content: bytes) -> Examined:
+    size, seen, orientation = None, set[bytes](), _UPRIGHT
+    kept = [_PNG_START]
+    for kind, held, whole in _chunks(content):
+        if (size is None) is not (kind == b"IHDR"):
+            raise _damaged()
+        if kind == b"IHDR":
+            size = _header_size(held)
+        if kind == b"acTL":
+            raise PictureRefused("animated_picture", "The picture is animated. Use a still one.")
+        if kind in _PNG_SHOWN:
+            kept.append(whole)
+        elif kind[0] in _CRITICAL:
+            raise _damaged()
+        elif kind == b"eXIf":
+            orientation = _orientation(held)
+        seen.add(kind)
+    if size is None or not seen >= _PNG_NEEDED:
+        raise _damaged()
+    if orientation != _UPRIGHT:
+        kept.insert(2, _chunk(b"eXIf", _oriented(orientation)))  # behind the header
+    return Examined(PNG, *_displayed(size, orientation), b"".join(kept))
+
+
+def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """Yield each chunk's kind, what it holds, and its bytes as a whole; the last one ends it."""
+    at, kind = len(_PNG_START), b""
+    while at < len(content):
+        if kind == b"IEND":
+            raise _damaged()
+        length, kind = struct.unpack_from(">I4s", content, at)
+        end = at + 12 + length
+        held = content[at + 8 : end - 4]
+        (checked,) = struct.unpack_from(">I", content, end - 4)
+        if zlib.crc32(kind + held) != checked:
+            raise _damaged()
+        yield kind, held, content[at:end]
+        at = end
+    if kind != b"IEND":
+        raise _damaged()
+
+
+def _chunk(kind: bytes, held: bytes) -> bytes:
+    told = kind + held
+    return struct.pack(">I", len(held)) + told + struct.pack(">I", zlib.crc32(told))
+
+
+def _header_size(held: bytes) -> tuple[int, int]:
+    if len(held) != _PNG_HEADER:
+        raise _damaged()
+    width, height = struct.unpack_from(">II", held)
+    return width, height
+
+
+def _jpeg(content: bytes) -> Examined:
+    at, size, scanned, orientation = 2, None, False, _UPRIGHT
+    kept: list[bytes] = []
+    while True:
+        marker, at = _marker(content, at)
+        if marker == _END:
+            break
+        (length,) = struct.unpack_from(">H", content, at)
+        if length < 2 or (marker in _FRAMES and size is not None):  # noqa: PLR2004  counts itself
+            raise _damaged()
+        if marker in _FRAMES:
+            height, width = struct.unpack_from(">HH", content, at + 3)
+            size = width, height
+        held = content[at + 2 : at + length]
+        at += length
+        if marker == _EXIF and held.startswith(_EXIF_START):
+            orientation = _orientation(held[len(_EXIF_START) :])
+        kept.extend(_segments(marker, held))
+        if marker == _SCAN:
+            scanned, begun = True, at
+            at = _after_scan(content, at)
+            kept.append(content[begun:at])
+    if size is None or not scanned or at != len(content):
+        raise _damaged()
+    begin = [b"\xff\xd8"]
+    if orientation != _UPRIGHT:
+        begin.append(_segment(_EXIF, _EXIF_START + _oriented(orientation)))
+    shown = b"".join([*begin, *kept, b"\xff\xd9"])
+    return Examined(JPEG, *_displayed(size, orientation), shown)
+
+
+def _segments(marker: int, held: bytes) -> Iterator[bytes]:
+    """Yield what is shown of a segment: it, a part of it, or nothing."""
+    if marker == _SCAN or marker in _FRAMES or marker in _TABLES:
+        yield _segment(marker, held)
+    elif marker == _JFIF and held.startswith(_JFIF_START):
+        yield _segment(marker, held[:_JFIF_BARE].ljust(_JFIF_BARE, b"\0") + b"\0\0")
+    elif marker == _PROFILE and held.startswith(_PROFILE_START):
+        yield _segment(marker, held)
+    elif marker == _ADOBE and held.startswith(_ADOBE_START):
+        yield _segment(marker, held[:_ADOBE_BARE])
+
+
+def _segment(marker: int, held: bytes) -> bytes:
+    return struct.pack(">BBH", _MARKS, marker, len(held) + 2) + held
+
+
+def _displayed(size: tuple[int, int], orientation: int) -> tuple[int, int]:
+    width, height = size
+    return (height, width) if orientation in _ON_ITS_SIDE else (width, height)
+
+
+def _orientation(exif: bytes) -> int:
+    """Read how a picture is to be turned; upright where it does not say so in an orderly way."""
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
+    if order is None:
+        return _UPRIGHT
+    try:
+        (at,) = struct.unpack_from(f"{order}I", exif, 4)
+        (count,) = struct.unpack_from(f"{order}H", exif, at)
+        for entry in range(at + 2, min(at + 2 + 12 * count, len(exif)), 12):
+            tag, kind, number, value = struct.unpack_from(f"{order}HHIH", exif, entry)
+            if (tag, kind, number) == (_ORIENTATION_TAG, _SHORT, 1):
+                return int(value) if value in _ORIENTATIONS else _UPRIGHT
+    except struct.error:
+        return _UPRIGHT
+    return _UPRIGHT
+
+
+def _oriented(orientation: int) -> bytes:
+    """Write an EXIF block that tells the orientation and nothing else."""
+    entry = struct.pack(">HHIHH", _ORIENTATION_TAG, _SHORT, 1, orientation, 0)
+    return b"MM\0*" + struct.pack(">IH", 8, 1) + entry + bytes(4)
+
+
+def _marker(content: bytes, at: int) -> tuple[int, int]:
+    """Read the marker of a segment; return it and where the segment's length stands."""
+    if content[at] != _MARKS:
+        raise _damaged()
+    while content[at] == _MARKS:
+        at += 1
+    marker = content[at]
+    if marker in _OTHER_FRAMES:
+        raise PictureRefused(
+            "unsupported_picture",
+            "Browsers cannot show this kind of JPEG. Save it again.",
+        )
+    if marker in (_START, _STUFFED) or marker in _RESTARTS:
+        raise _damaged()
+    return marker, at + 1
+
+
+def _after_scan(content: bytes, at: int) -> int:
+    """Return where the next marker begins after a scan's data. Raises IndexError for none."""
+    while True:
+        at = content.find(_MARKS, at)
+        following = content[at + 1] if at >= 0 else content[len(content)]
+        if following != _STUFFED and following not in _RESTARTS:
+            return at
+        at += 2

@@ -1,0 +1,1 @@
+"""Redemptions: members ask for rewards, managers fulfil or reject."""

@@ -1,0 +1,1 @@
+"""Sign-in of the console: the user pool behind cookies, throttled."""

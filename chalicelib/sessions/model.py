@@ -1,0 +1,149 @@
+"""Sessions and how often one may try to get one: plain types and rules."""
+
+import hashlib
+import ipaddress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from urllib.parse import quote
+
+PASSWORD_MIN_LENGTH = 12  # with the three below: the user pool's policy, infra/identity.yaml
+MAX_PASSWORD = 256  # the user pool's limit
+MAX_CHALLENGE = 8192  # two tokens of the pool, sealed
+MAX_CODE = 64
+CHALLENGE_LIFETIME = timedelta(minutes=15)  # of the app client, infra/identity.yaml
+REFRESH_LIFETIME = timedelta(days=30)  # of the app client, infra/identity.yaml
+DEVICE_LIFETIME = timedelta(days=365)
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """A session that was begun or renewed. `refresh_token` is None where it stays the same."""
+
+    id_token: str = field(repr=False)
+    expires_at: datetime
+    refresh_token: str | None = field(default=None, repr=False)
+    access_token: str = field(default="", repr=False)
+    subject: str = field(default="", repr=False)
+    email: str = field(default="", repr=False)
+
+
+class Step(StrEnum):
+    """What a sign-in asks for next."""
+
+    PASSWORD = "new_password_required"  # noqa: S105  one's own, in place of the one that was mailed
+    CODE = "mfa_required"
+    SETUP = "mfa_setup_required"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A further step that the pool asks for, and what it takes back with the answer."""
+
+    step: Step
+    held: tuple[str, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the person is asked for; `challenge` comes back with the answer.
+
+    `secret` and `uri` are what an authenticator that is to be set up is told; `uri` is for a QR
+    code or a link.
+    """
+
+    step: Step
+    challenge: str = field(repr=False)
+    secret: str = field(default="", repr=False)
+    uri: str = field(default="", repr=False)
+
+
+def authenticator_uri(secret: str, email: str) -> str:
+    """Return the `otpauth:` address of a secret, under which an authenticator shows its codes."""
+    issuer = "Greenroom"
+    return f"otpauth://totp/{quote(f'{issuer}:{email}')}?secret={secret}&issuer={issuer}"
+
+
+@dataclass(frozen=True)
+class Client:
+    """What a request to sign in comes from: a network address, and a device if it is known."""
+
+    address: str
+    device_token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class PasswordFlaw:
+    """One rule that a new password breaks."""
+
+    code: str
+    message: str
+    limit: int | None = None
+
+
+def password_flaws(password: str) -> tuple[PasswordFlaw, ...]:
+    """Return every rule that a new password breaks, none if it is good."""
+    flaws = []
+    if len(password) < PASSWORD_MIN_LENGTH:
+        words = f"At least {PASSWORD_MIN_LENGTH} characters."
+        flaws.append(PasswordFlaw("too_short", words, PASSWORD_MIN_LENGTH))
+    if not any("a" <= each <= "z" for each in password):
+        flaws.append(PasswordFlaw("no_lowercase", "At least one of the letters a to z."))
+    if not any("A" <= each <= "Z" for each in password):
+        flaws.append(PasswordFlaw("no_uppercase", "At least one of the letters A to Z."))
+    if not any("0" <= each <= "9" for each in password):
+        flaws.append(PasswordFlaw("no_digit", "At least one digit."))
+    return tuple(flaws)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most so many attempts within a window of time; windows begin on the epoch's multiples."""
+
+    name: str
+    attempts: int
+    window: timedelta
+
+    def counter(self, now: datetime, *subject: str) -> "Counter":
+        """Return the counter of a subject (an address, an account, ...) in the present window."""
+        seconds = int(self.window.total_seconds())
+        number = int(now.timestamp()) // seconds
+        # Hashed, so that no list of addresses of people comes about.
+        key = hashlib.sha256("\n".join((self.name, *subject, str(number))).encode()).hexdigest()
+        return Counter(key, self.attempts, datetime.fromtimestamp((number + 1) * seconds, UTC))
+
+
+@dataclass(frozen=True)
+class Counter:
+    """What one subject did in one window, which is over at `ends_at`."""
+
+    key: str
+    most: int
+    ends_at: datetime
+
+
+# An office may be one address: a success is given back, so only failures count in the end.
+SIGN_IN_ADDRESS = Limit("sign-in address", 30, timedelta(minutes=15))
+# Of devices that never signed in to the account. Below what makes Cognito lock the account for
+# everybody for long: its own lock doubles from one second with each failure after the fifth, and
+# is forgotten after 15 minutes without any.
+SIGN_IN_ACCOUNT = Limit("sign-in account", 10, timedelta(hours=1))
+SIGN_IN_DEVICE = Limit("sign-in device", 10, timedelta(minutes=15))
+FORGOT_ADDRESS = Limit("forgot address", 20, timedelta(hours=1))
+FORGOT_ACCOUNT = Limit("forgot account", 5, timedelta(hours=1))
+RESET_ADDRESS = Limit("reset address", 20, timedelta(hours=1))
+# From one address: a stranger elsewhere cannot use up the owner's. Cognito limits the account.
+RESET_ACCOUNT = Limit("reset account from address", 5, timedelta(hours=1))
+
+
+def network_of(address: str) -> str:
+    """Return what one customer of a network provider is: an IPv4 address, or an IPv6 /64."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return "unknown"
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.ipv4_mapped:
+            return str(found.ipv4_mapped)
+        return str(ipaddress.ip_network((found, 64), strict=False))
+    return str(found)

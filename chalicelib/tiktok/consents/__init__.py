@@ -1,0 +1,1 @@
+"""Consents: a member is sent to TikTok's page and comes back with their account connected."""

@@ -1,0 +1,1 @@
+"""The places in members' TikTok inboxes that are counted as taken."""

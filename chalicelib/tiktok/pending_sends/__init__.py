@@ -1,0 +1,1 @@
+"""Sends that wait for a consent: made once the account is connected."""

@@ -1,0 +1,102 @@
+"""Makes key frames of H.264 decodable alone, without memory for the pictures of an earlier group.
+
+A decoder that begins at a key frame in the middle of a numbered row of pictures (no IDR) makes a
+picture for each number that seems to be missing, as many as the stream says that pictures lean on.
+Where the parameters say that none leans on any, it makes none. Only key frames are decoded rightly
+then. (ITU-T H.264, 7.3.2.1.)
+
+What cannot be read is left as it is; nothing raises.
+"""
+
+from chalicelib.videos.nal_units import Bits, Unreadable, units_of, with_guards, without_guards
+
+_IDR, _SPS = 5, 7
+_KIND = 0x1F
+_CONFIGURATION_HEAD = 6  # bytes of avcC before its first sequence parameter set
+_WITH_CHROMA = frozenset((100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135))
+
+
+def length_width(configuration: bytes) -> int:
+    """Return how many bytes the length of a NAL unit takes, by the content of a box `avcC`."""
+    return (configuration[4] & 3) + 1 if len(configuration) >= _CONFIGURATION_HEAD else 4
+
+
+def stands_alone(sample: bytes, width: int) -> bool:
+    """Return whether a key frame begins a row of numbers anew (IDR)."""
+    return any(sample[start] & _KIND == _IDR for start, _ in units_of(sample, width))
+
+
+def without_references(configuration: bytes) -> bytes | None:
+    """Return the content of a box `avcC` of the same length, by which no picture leans on another.
+
+    None if it cannot be read.
+    """
+    made, at = bytearray(configuration), _CONFIGURATION_HEAD
+    for _ in range(configuration[5] & _KIND if len(configuration) >= at else 0):
+        length = int.from_bytes(configuration[at : at + 2])
+        begin, at = at + 2, at + 2 + length
+        try:
+            written = _without_references(configuration[begin:at])
+        except Unreadable:
+            return None
+        if len(written) > length or at > len(configuration):
+            return None
+        # Zeros after a NAL unit belong to it and mean nothing.
+        made[begin:at] = written.ljust(length, b"\0")
+    return bytes(made) if at > _CONFIGURATION_HEAD else None
+
+
+def _without_references(unit: bytes) -> bytes:
+    if len(unit) < 4 or unit[0] & _KIND != _SPS:  # noqa: PLR2004  profile, constraints, level
+        raise Unreadable
+    plain, _ = without_guards(unit[1:])
+    bits = Bits(plain)
+    profile = bits.read(8)
+    bits.read(16)
+    bits.most(31)
+    if profile in _WITH_CHROMA:
+        _skip_chroma(bits)
+    bits.most(12)
+    _skip_order(bits)
+    begin = bits.at
+    bits.most(16)  # how many pictures others may lean on
+    before, length = bits.slice(0, begin)
+    after, more = bits.slice(bits.at, len(plain) * 8)
+    value, length = (before << 1 | 1) << more | after, length + 1 + more
+    padding = -length % 8
+    written = (value << padding).to_bytes((length + padding) // 8)
+    return unit[:1] + with_guards(written.rstrip(b"\0"))
+
+
+def _skip_chroma(bits: Bits) -> None:
+    chroma_format = bits.most(3)
+    if chroma_format == 3:  # noqa: PLR2004  4:4:4
+        bits.read(1)
+    bits.unsigned()
+    bits.unsigned()
+    bits.read(1)
+    if bits.flag():
+        for number in range(12 if chroma_format == 3 else 8):  # noqa: PLR2004
+            if bits.flag():
+                _skip_matrix(bits, 16 if number < 6 else 64)  # noqa: PLR2004
+
+
+def _skip_matrix(bits: Bits, size: int) -> None:
+    last = following = 8
+    for _ in range(size):
+        if following:
+            following = (last + bits.signed()) % 256
+        last = following or last
+
+
+def _skip_order(bits: Bits) -> None:
+    """Read past how pictures are put in order."""
+    kind = bits.most(2)
+    if kind == 0:
+        bits.most(12)
+    elif kind == 1:
+        bits.read(1)
+        bits.unsigned()
+        bits.unsigned()
+        for _ in range(bits.most(255)):
+            bits.unsigned()

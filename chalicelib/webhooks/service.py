@@ -1,0 +1,536 @@
+"""Use cases of webhooks: managers run them, events become deliveries, and deliveries are sent."""
+
+import json
+import random
+import secrets as random_secrets
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+from chalicelib.audit.model import Kind
+from chalicelib.foundation import actors
+from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.events import PublicEvent
+from chalicelib.foundation.identity import Caller
+from chalicelib.foundation.ids import new_id
+from chalicelib.foundation.logging import logger
+from chalicelib.foundation.pages import Cursors, Page
+from chalicelib.foundation.problems import Problem, ProblemCode, invalid_field, not_found
+from chalicelib.foundation.settings import Network
+from chalicelib.foundation.sweeps import IsLate, by_turns
+from chalicelib.webhooks.addresses import Address, AddressRefused, parse
+from chalicelib.webhooks.events import WebhookTestData
+from chalicelib.webhooks.messages import message
+from chalicelib.webhooks.model import (
+    MAX_TRIES,
+    MAX_WEBHOOKS,
+    SECRET_BYTES,
+    SLOW,
+    WAITS,
+    Delivery,
+    DeliveryState,
+    Format,
+    Language,
+    Outcome,
+    Secrets,
+    Webhook,
+    WebhookState,
+    is_to_be_disabled,
+    next_wait,
+    secret_of,
+    signature_headers,
+    wanting,
+)
+from chalicelib.webhooks.queue import Wake, WakeQueues
+from chalicelib.webhooks.store import (
+    AlreadyCreated,
+    Lease,
+    WebhookLimitReached,
+    WebhookStore,
+)
+from chalicelib.webhooks.vault import SecretVault
+
+LOOKED_AT_AFTER = timedelta(minutes=1)
+"""The clock looks whether what was announced was sent; it also covers an index that lags."""
+
+SENT_AGAIN_AFTER = timedelta(minutes=2)
+TESTS_A_MINUTE = 5
+AT_ONCE = 5
+"""Requests at once to one receiver: what one webhook gets of all."""
+
+TURN = timedelta(seconds=20)
+"""As long as one webhook is sent to before others have their turn."""
+
+LEASE = timedelta(seconds=90)
+"""Longer than a function may run, so that two senders are never at one webhook."""
+
+HOLDS = (
+    timedelta(seconds=30),
+    timedelta(minutes=1),
+    timedelta(minutes=2),
+    timedelta(minutes=5),
+    timedelta(minutes=15),
+)
+"""How long a receiver is left alone after so many turns in which nothing got through."""
+
+
+class Sender(Protocol):
+    """Sends one body to an address; never raises for what the receiver does."""
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Outcome: ...
+
+
+Titles = Callable[[str, Mapping[str, Any]], str]
+"""Returns what the activity or reward of an event is called, by program and the event's data."""
+
+
+class WebhookService:
+    """What managers do with webhooks."""
+
+    def __init__(
+        self,
+        *,
+        store: WebhookStore,
+        vault: Callable[[], SecretVault],
+        queues: Callable[[], WakeQueues],
+        cursors: Cursors,
+        clock: Clock,
+        own_hosts: Callable[[], Collection[str]],
+        test_networks: Sequence[Network] = (),
+    ) -> None:
+        self._store = store
+        self._vault = vault
+        self._queues = queues
+        self._cursors = cursors
+        self._clock = clock
+        self._own_hosts = own_hosts
+        self._test_networks = test_networks
+
+    def create(
+        self,
+        caller: Caller,
+        *,
+        name: str,
+        url: str,
+        format: Format,  # noqa: A002  its name in the API
+        language: Language,
+        types: Collection[str],
+        made_id: str | None = None,
+    ) -> Webhook:
+        """Create a webhook. Raises the problems `invalid_request` and `limit_reached`."""
+        address, now = self._address(url), self._clock.now()
+        webhook_id = f"whk_{made_id}" if made_id else new_id("whk", now)
+        kept = Secrets(url, secret_of(random_secrets.token_bytes(SECRET_BYTES)))
+        webhook = Webhook(
+            program_id=caller.program_id,
+            webhook_id=webhook_id,
+            version=1,
+            name=name,
+            format=format,
+            language=language,
+            types=frozenset(types),
+            state=WebhookState.ACTIVE,
+            shown_url=address.shown,
+            sealed=self._vault().seal(caller.program_id, webhook_id, kept),
+            created_at=now,
+            created_by=caller.member_id,
+        )
+        try:
+            self._store.create(webhook)
+        except AlreadyCreated:
+            return self.webhook(caller, webhook_id)
+        except WebhookLimitReached:
+            raise Problem(
+                ProblemCode.LIMIT_REACHED,
+                f"A program has at most {MAX_WEBHOOKS} webhooks. Remove one first.",
+                members={"limit": MAX_WEBHOOKS},
+            ) from None
+        return webhook
+
+    def webhooks(self, caller: Caller) -> list[Webhook]:
+        """List the program's webhooks, the oldest first: one query."""
+        return self._store.webhooks(caller.program_id)
+
+    def webhook(self, caller: Caller, webhook_id: str) -> Webhook:
+        """Read a webhook. Raises the problem `not_found`."""
+        found = self._store.get(caller.program_id, webhook_id)
+        if found is None:
+            raise not_found("webhook")
+        return found
+
+    def change(
+        self,
+        caller: Caller,
+        webhook_id: str,
+        version: int,
+        *,
+        url: str | None = None,
+        state: WebhookState | None = None,
+        **changes: Any,
+    ) -> Webhook:
+        """Change a webhook; to switch it on again forgets that it failed.
+
+        Raises the problems `not_found`, `changed_meanwhile` and `invalid_request`.
+        """
+        was = self.webhook(caller, webhook_id)
+        becomes = replace(was, **changes, version=was.version + 1)
+        if url is not None:
+            address = self._address(url)
+            kept = self._vault().open(was.program_id, webhook_id, was.sealed)
+            sealed = self._vault().seal(was.program_id, webhook_id, replace(kept, url=url))
+            becomes = replace(becomes, shown_url=address.shown, sealed=sealed)
+        if state is not None:
+            becomes = replace(becomes, state=state)
+        if becomes.state is WebhookState.ACTIVE and (url is not None or state is not None):
+            becomes = replace(becomes, failing_since=None, disabled_at=None)
+        if was.version != version or not self._store.change(was, becomes):
+            raise _changed_meanwhile()
+        if url is not None or state is not None:
+            self._announce(becomes)
+        return becomes
+
+    def remove(self, caller: Caller, webhook_id: str) -> None:
+        """Remove a webhook; what waits for it is not sent. Raises the problem `not_found`."""
+        if not self._store.remove(self.webhook(caller, webhook_id)):
+            raise not_found("webhook")
+
+    def new_secret(self, caller: Caller, webhook_id: str) -> tuple[Webhook, Secrets]:
+        """Make a new secret, which nobody is shown again.
+
+        The one before, if it was shown, stays valid for a day. Raises the problems `not_found` and
+        `changed_meanwhile`.
+        """
+        was = self.webhook(caller, webhook_id)
+        kept = self._vault().open(was.program_id, webhook_id, was.sealed)
+        new = secret_of(random_secrets.token_bytes(SECRET_BYTES))
+        rotated = kept.rotated(new, self._clock.now())
+        sealed = self._vault().seal(was.program_id, webhook_id, rotated)
+        becomes = replace(was, sealed=sealed, version=was.version + 1)
+        if not self._store.change(was, becomes, Kind.WEBHOOK_SECRET_RENEWED):
+            raise _changed_meanwhile()
+        return becomes, rotated
+
+    def test(self, caller: Caller, webhook_id: str) -> Delivery:
+        """Send a test event, once; the delivery says soon how that went.
+
+        Raises the problems `not_found` and `too_many_requests`.
+        """
+        webhook, now = self.webhook(caller, webhook_id), self._clock.now()
+        recent = self._store.deliveries(caller.program_id, webhook_id, None, 2 * TESTS_A_MINUTE)
+        since = now - timedelta(minutes=1)
+        tests = [each for _, each in recent if each.is_test and each.occurred_at > since]
+        if len(tests) >= TESTS_A_MINUTE:
+            raise Problem(
+                ProblemCode.TOO_MANY_REQUESTS,
+                f"{TESTS_A_MINUTE} test events a minute are the limit. Wait a moment.",
+                headers={"Retry-After": "60"},
+            )
+        event = PublicEvent(
+            event_id=f"evt_{random_secrets.token_hex(16)}",
+            program_id=caller.program_id,
+            occurred_at=now.replace(microsecond=0),
+            actor=actors.current(),
+            data=WebhookTestData(webhook_id),
+        )
+        delivery = _new_delivery(caller.program_id, webhook_id, json.loads(event.to_detail()), now)
+        self._store.add_test(webhook, delivery)
+        self._announce(webhook)
+        return delivery
+
+    def deliveries(
+        self, caller: Caller, webhook_id: str, limit: int, cursor: str | None
+    ) -> Page[Delivery]:
+        """List a webhook's deliveries of the last 30 days, newest first: two calls.
+
+        Raises the problems `not_found` and `invalid_cursor`.
+        """
+        self.webhook(caller, webhook_id)
+        listing, before = f"deliveries/{webhook_id}", None
+        if cursor is not None:
+            before = str(self._cursors.read(caller.program_id, listing, cursor)["before"])
+        found = self._store.deliveries(caller.program_id, webhook_id, before, limit + 1)
+        page = found[:limit]
+        last = {"before": page[-1][0]} if len(found) > limit else None
+        return Page(
+            tuple(each for _, each in page),
+            self._cursors.make(caller.program_id, listing, last) if last else None,
+        )
+
+    def _address(self, url: str) -> Address:
+        try:
+            return parse(url, self._own_hosts(), self._test_networks)
+        except AddressRefused as refused:
+            raise invalid_field("url", refused.code, refused.words) from None
+
+    def _announce(self, webhook: Webhook) -> None:
+        """Let a manager's wish be seen to at once, also if the receiver is being left alone."""
+        program_id, webhook_id = webhook.program_id, webhook.webhook_id
+        look_at = self._clock.now() + LOOKED_AT_AFTER
+        self._store.announce(program_id, webhook_id, look_at, at_once=True)
+        self._queues().send(Wake(program_id, webhook_id), slow=webhook.slow)
+
+
+class FanOut:
+    """Makes of each public event a delivery for each webhook that wants it."""
+
+    def __init__(self, store: WebhookStore, queues: WakeQueues, clock: Clock) -> None:
+        self._store = store
+        self._queues = queues
+        self._clock = clock
+
+    def deliver(self, events: Iterable[Mapping[str, Any]]) -> int:
+        """Keep deliveries of a batch of events, then wake their webhooks; returns how many.
+
+        Done again, it finds the deliveries there and wakes the webhooks again.
+        """
+        webhooks: dict[str, list[Webhook]] = {}
+        touched: dict[tuple[str, str], Webhook] = {}
+        made, now = 0, self._clock.now()
+        for event in events:
+            program_id = str(event["program_id"])
+            if program_id not in webhooks:
+                webhooks[program_id] = self._store.webhooks(program_id)
+            for webhook in wanting(webhooks[program_id], str(event["type"])):
+                self._store.add(_new_delivery(program_id, webhook.webhook_id, event, now))
+                touched[program_id, webhook.webhook_id] = webhook
+                made += 1
+        for (program_id, webhook_id), webhook in touched.items():
+            self._store.announce(program_id, webhook_id, now + LOOKED_AT_AFTER)
+            self._queues.send(Wake(program_id, webhook_id), slow=webhook.slow)
+        return made
+
+
+class DueWebhooks:
+    """Finds webhooks whose wake was lost, and those whose next try is due."""
+
+    def __init__(self, store: WebhookStore, queues: WakeQueues, clock: Clock) -> None:
+        self._store = store
+        self._queues = queues
+        self._clock = clock
+
+    def wake(self, is_late: IsLate) -> int:
+        """Wake webhooks that are due, one of each program in turn; returns how many."""
+        woken, now = 0, self._clock.now()
+        for key, program_id, webhook_id in by_turns(self._store.due_runs, now):
+            if is_late():
+                break
+            self._queues.send(Wake(program_id, webhook_id), slow=False)
+            self._store.put_off(key, program_id, webhook_id, now + SENT_AGAIN_AFTER)
+            woken += 1
+        return woken
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """What became of a delivery that was due; not `moved`: another had taken it."""
+
+    outcome: Outcome | None = None
+    moved: bool = True
+
+
+class Deliverer:
+    """Sends what is due to one webhook at a time, a few requests at once."""
+
+    def __init__(
+        self,
+        *,
+        store: WebhookStore,
+        vault: SecretVault,
+        queues: WakeQueues,
+        sender: Sender,
+        titles: Titles,
+        console_url: str,
+        clock: Clock,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._store = store
+        self._vault = vault
+        self._queues = queues
+        self._sender = sender
+        self._titles = titles
+        self._console_url = console_url
+        self._clock = clock
+        self._jitter = jitter
+
+    def deliver(self, wake: Wake, *, slow: bool) -> int:
+        """Send what is due to a webhook, for a turn; returns how many got through.
+
+        `slow`: this function is for slow receivers; one for quick ones hands those on. What is
+        announced to a webhook that another sends to is that one's to send.
+        """
+        webhook = self._store.get(wake.program_id, wake.webhook_id)
+        if webhook is None:
+            self._store.forget_run(wake.program_id, wake.webhook_id)
+            return 0
+        if webhook.slow and not slow:
+            self._queues.send(wake, slow=True)
+            return 0
+        started = self._clock.now()
+        lease = self._store.lease(wake.program_id, wake.webhook_id, started, LEASE)
+        if lease is None:
+            return 0
+        return self._turn(webhook, lease, started + TURN)
+
+    def _turn(self, webhook: Webhook, lease: Lease, until: datetime) -> int:
+        delivered, failures, held_until = 0, lease.failures, None
+        kept: Secrets | None = None
+        while True:
+            now = self._clock.now()
+            late, due = now >= until, []
+            if held_until is None and not late:
+                # What waits for a webhook that is off is given up, also what is due in hours.
+                off = webhook.state is not WebhookState.ACTIVE
+                due_until = now + sum(WAITS, LEASE) if off else now
+                due = self._store.due(webhook.program_id, webhook.webhook_id, due_until, AT_ONCE)
+            if due:
+                kept = kept or self._vault.open(
+                    webhook.program_id, webhook.webhook_id, webhook.sealed
+                )
+                tried = self._try_all(webhook, kept, due)
+                outcomes = [each.outcome for each in tried if each.outcome]
+                got_through = sum(each.delivered for each in outcomes)
+                delivered += got_through
+                if got_through:
+                    failures = 0
+                elif outcomes:
+                    held_until = now + HOLDS[min(failures, len(HOLDS) - 1)]
+                    failures += 1
+                webhook = self._noted(webhook, outcomes)
+                if any(each.moved for each in tried):
+                    continue  # else the index lags: what it shows was taken already
+            if self._finished(webhook, lease, held_until, failures, late=late):
+                return delivered
+            renewed = self._store.renewed(lease)
+            if renewed is None:
+                return delivered
+            lease = renewed
+
+    def _finished(
+        self,
+        webhook: Webhook,
+        lease: Lease,
+        held_until: datetime | None,
+        failures: int,
+        *,
+        late: bool,
+    ) -> bool:
+        """Release the lease; False if something was announced meanwhile."""
+        now = self._clock.now()
+        waits = self._store.next_due(webhook.program_id, webhook.webhook_id)
+        look_at = max(waits, held_until or waits) if waits else None
+        # The index may lag behind what was just announced, so the clock's look stays.
+        until = lease.announced_until
+        if until and until > now:
+            look_at = min(look_at or until, max(until, held_until or until))
+        if not self._store.release(lease, look_at, held_until=held_until, failures=failures):
+            return False
+        if late and waits and waits <= now:
+            self._queues.send(Wake(webhook.program_id, webhook.webhook_id), slow=webhook.slow)
+        return True
+
+    def _try_all(self, webhook: Webhook, kept: Secrets, due: Sequence[Delivery]) -> list[_Tried]:
+        if len(due) == 1:
+            return [self._try(webhook, kept, due[0])]
+        with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+            return list(pool.map(lambda each: self._try(webhook, kept, each), due))
+
+    def _try(self, webhook: Webhook, kept: Secrets, delivery: Delivery) -> _Tried:
+        if webhook.state is not WebhookState.ACTIVE and not delivery.is_test:
+            self._store.drop(delivery, f"webhook_{webhook.state.value}")
+            return _Tried()
+        now = self._clock.now()
+        tries = delivery.tries + 1
+        if tries > (1 if delivery.is_test else MAX_TRIES):
+            # A sender died between the last try and its record.
+            self._store.drop(delivery, "outcome_unknown")
+            return _Tried()
+        jitter = self._jitter()
+        wait = next_wait(tries, jitter)
+        if not self._store.claim(delivery, now + (wait or LEASE), now):
+            return _Tried(moved=False)
+        body = self._body(webhook, delivery)
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": "Greenroom-Webhooks/1",
+            **signature_headers(delivery.event_id, body, kept.valid(now), now),
+        }
+        outcome = self._sender.post(kept.url, body, headers)
+        state, due_at = self._next(delivery, outcome, tries, jitter)
+        self._store.record(delivery, outcome, state, due_at)
+        logger.info(
+            "webhook tried",
+            extra={
+                "webhook_id": delivery.webhook_id,
+                "event_id": delivery.event_id,
+                "tries": tries,
+                "status": outcome.status,
+                "error": outcome.error,
+                "milliseconds": outcome.milliseconds,
+            },
+        )
+        return _Tried(outcome)
+
+    def _next(
+        self, delivery: Delivery, outcome: Outcome, tries: int, jitter: float
+    ) -> tuple[DeliveryState, datetime | None]:
+        if outcome.delivered:
+            return DeliveryState.DELIVERED, None
+        wait = None if delivery.is_test else next_wait(tries, jitter, outcome.retry_after)
+        if wait is None:
+            return DeliveryState.FAILED, None
+        return DeliveryState.WAITING, self._clock.now() + wait
+
+    def _body(self, webhook: Webhook, delivery: Delivery) -> bytes:
+        if webhook.format is Format.JSON:
+            return delivery.body.encode()
+        event = json.loads(delivery.body)
+        title = self._titles(webhook.program_id, event["data"])
+        told = message(webhook.format, webhook.language, event, title, self._console_url)
+        return json.dumps(told).encode()
+
+    def _noted(self, webhook: Webhook, outcomes: Sequence[Outcome]) -> Webhook:
+        """Note how a receiver does, and disable it after days; a call only when that changes."""
+        if not outcomes:
+            return webhook
+        now = self._clock.now()
+        any_through = any(each.delivered for each in outcomes)
+        failing_since = None if any_through else webhook.failing_since or now
+        longest = timedelta(milliseconds=max(each.milliseconds for each in outcomes))
+        # A receiver begins as a slow one, and is quick from its first quick answers on.
+        slow = longest > SLOW or (webhook.slow and not any_through)
+        if (failing_since, slow) != (webhook.failing_since, webhook.slow):
+            self._store.note(webhook, failing_since=failing_since, slow=slow)
+        noted = replace(webhook, failing_since=failing_since, slow=slow)
+        if (
+            not any_through
+            and webhook.state is WebhookState.ACTIVE
+            and is_to_be_disabled(noted, now)
+            and self._store.disable(noted, now)
+        ):
+            logger.warning("webhook disabled", extra={"webhook_id": webhook.webhook_id})
+            return replace(noted, state=WebhookState.DISABLED, version=noted.version + 1)
+        return noted
+
+
+def _new_delivery(
+    program_id: str, webhook_id: str, event: Mapping[str, Any], now: datetime
+) -> Delivery:
+    return Delivery(
+        program_id=program_id,
+        webhook_id=webhook_id,
+        event_id=str(event["id"]),
+        event_type=str(event["type"]),
+        occurred_at=datetime.fromisoformat(str(event["occurred_at"])).astimezone(UTC),
+        body=json.dumps(event),
+        state=DeliveryState.WAITING,
+        tries=0,
+        due_at=now,
+    )
+
+
+def _changed_meanwhile() -> Problem:
+    return Problem(
+        ProblemCode.CHANGED_MEANWHILE, "Somebody changed this webhook meanwhile. Look again."
+    )

@@ -1,0 +1,291 @@
+import { useLocation, useRoute } from "preact-iso";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { asProblem } from "../foundation/api/problems";
+import { useCommands } from "../foundation/commands";
+import { later } from "../foundation/later";
+import { LeaveGuard } from "../foundation/leaving";
+import { kept } from "../foundation/store";
+import { dateTime, zone } from "../foundation/time";
+import { Button, LinkButton } from "../foundation/ui/buttons";
+import forms from "../foundation/ui/forms.module.css";
+import { Icon } from "../foundation/ui/Icon";
+import { Menu } from "../foundation/ui/Menu";
+import { BackLink } from "../foundation/ui/pages";
+import { CopyableId, ErrorNote, ErrorState, Loading, Note, Skeleton } from "../foundation/ui/parts";
+import { toast } from "../foundation/ui/toasts";
+import { seenVideo, Upload, useVerdict } from "../videos/upload";
+import { Problems, VideoPicker } from "../videos/VideoPicker";
+import { ActivityFields } from "./ActivityFields";
+import { CardPreview } from "./CardPreview";
+import { readDraft, useDraft } from "./draft";
+import css from "./editor.module.css";
+import { type ActivityView, bodyOf, changedFields, check, errorsOf, type FieldErrors, type Fields, fieldsOf, isHeldBack } from "./form";
+import { useLifecycle } from "./lifecycle";
+import { change, readActivity, useActivity } from "./manager_queries";
+import { showFirstError } from "./NewActivityScreen";
+import { Status, windowWords } from "./status";
+import { TryOnMe } from "./TryOnMe";
+import { t } from "./words.manager";
+
+const Conflict = later(() => import("./Conflict"));
+
+export default function ActivityScreen() {
+  const { params } = useRoute();
+  const activity = useActivity(params.id ?? "");
+  if (activity.data) return <Activity key={activity.data.activity_id} current={activity.data} />;
+  if (activity.error) return <ErrorState error={activity.error} onRetry={() => void activity.refetch()} />;
+  return (
+    <Loading>
+      <Skeleton height="4rem" />
+      <Skeleton height="24rem" />
+    </Loading>
+  );
+}
+
+const FIXED: ActivityView["status"][] = ["ended", "archived"];
+
+function Activity({ current }: { current: ActivityView }) {
+  const { route } = useLocation();
+  const draftName = `draft.activity.${current.activity_id}`;
+  /** The version that the form began with: what was typed is held against this one. */
+  const [base, setBase] = useState(current);
+  const [fields, setFields] = useState<Fields>(() => readDraft(draftName)?.fields ?? fieldsOf(current, zone.value));
+  const [refused, setRefused] = useState<FieldErrors>({});
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>();
+  const [theirs, setTheirs] = useState<ActivityView>();
+  const form = useRef<HTMLFormElement>(null);
+  const upload = useMemo(() => new Upload(), []);
+  const state = upload.state.value;
+  const uploadId = state.stage === "sent" ? state.uploadId : undefined;
+  const verdict = useVerdict(uploadId);
+  const { items, dialog } = useLifecycle(() => route("/manage/activities"));
+
+  const heldBack = isHeldBack(current);
+  const fixed = FIXED.includes(current.status);
+  const before = fieldsOf(base, zone.value);
+  const changed = changedFields(before, fields);
+  const dirty = !fixed && (changed.length > 0 || state.stage !== "none");
+  const { isKept, forget } = useDraft(draftName, changed.length > 0 && !fixed ? { fields } : undefined);
+  const errors = { ...check(fields, zone.value), ...refused };
+
+  useEffect(() => {
+    document.title = `${current.instructions.slice(0, 40)} · Greenroom`;
+    return () => upload.forget();
+  }, []);
+  useEffect(() => {
+    // Nothing is being typed, so what somebody else changed is simply shown.
+    if (current.version === base.version || dirty) return;
+    setBase(current);
+    setFields(fieldsOf(current, zone.value));
+  }, [current.version, dirty]);
+
+  const save = async (wanted: Fields, from: ActivityView, publishing = false): Promise<void> => {
+    setError(undefined);
+    if (Object.keys(check(wanted, zone.value)).length > 0) return showFirstError(form.current);
+    setBusy(true);
+    try {
+      const names = changedFields(fieldsOf(from, zone.value), wanted);
+      const saved = await change(from.activity_id, {
+        ...bodyOf(wanted, names),
+        ...(publishing ? { starts_at: wanted.starts || null } : {}),
+        ...(uploadId ? { upload_id: uploadId } : {}),
+        version: from.version,
+      } as Parameters<typeof change>[1]);
+      forget();
+      upload.forget();
+      setTheirs(undefined);
+      setRefused({});
+      setBase(saved);
+      setFields(fieldsOf(saved, zone.value));
+      toast(publishing ? t("published_toast") : t("saved_toast"));
+    } catch (caught) {
+      const problem = asProblem(caught);
+      if (problem.code === "changed_meanwhile") setTheirs(await readActivity(from.activity_id).catch(() => undefined));
+      const found = errorsOf(problem);
+      setRefused(found);
+      setError(problem);
+      if (Object.keys(found).length > 0) showFirstError(form.current);
+    } finally {
+      setBusy(false);
+    }
+  };
+
+  const discard = (): void => {
+    forget();
+    upload.forget();
+    setError(undefined);
+    setRefused({});
+    setBase(current);
+    setFields(fieldsOf(current, zone.value));
+  };
+  const publishNow = (): void => void save(fields, base, true);
+  useCommands([
+    ...(dirty ? [{ id: "save", label: t("save"), icon: "check" as const, run: () => void save(fields, base) }] : []),
+    ...(heldBack ? [{ id: "publish", label: t("publish_now"), icon: "send" as const, run: publishNow }] : []),
+    ...items(current).map(({ label, icon = "edit", onSelect }) => ({ id: label, label, icon, run: () => onSelect?.() })),
+  ]);
+  const url = upload.localUrl.value ?? current.video?.preview_url;
+  return (
+    <>
+      <header class={css.head}>
+        <BackLink href="/manage/activities">{t("activities_title")}</BackLink>
+        <div class={css.headLine}>
+          <h1 tabIndex={-1} dir="auto">
+            {current.instructions}
+          </h1>
+          <span class={css.buttons}>
+            {["processing", "rejected", "ended", "archived"].includes(current.status) ? null : <TryOnMe activity={current} />}
+            {heldBack && current.status !== "processing" ? (
+              <Button kind="primary" busy={busy} onClick={publishNow}>
+                {t("publish_now")}
+              </Button>
+            ) : null}
+            <LinkButton icon="leaderboard" href={`/manage/activities/${current.activity_id}/report`}>
+              {t("report")}
+            </LinkButton>
+            <Menu label={t("actions_of", { name: current.instructions.slice(0, 60) })} items={items(current)}>
+              <Icon name="more" />
+            </Menu>
+          </span>
+        </div>
+        <div class={css.facts}>
+          <Status activity={current} />
+          <span>{windowWords(current)}</span>
+          <span>{current.performed ? t("sent_yes_long") : t("sent_no_long")}</span>
+          <span>{t("made_at", { when: dateTime(current.created_at) })}</span>
+          <CopyableId id={current.activity_id} />
+        </div>
+      </header>
+      <div class={css.page}>
+        <form
+          ref={form}
+          class={css.form}
+          noValidate
+          onSubmit={(event) => {
+            event.preventDefault();
+            if (!busy && dirty) void save(fields, base);
+          }}
+        >
+          <StateNote activity={current} heldBack={heldBack} />
+          {dirty && current.version > base.version && !theirs ? (
+            <Note tone="warning" alert>
+              <p>{t("changed_meanwhile")}</p>
+              <span class={css.buttons}>
+                <Button size="small" onClick={() => setTheirs(current)}>
+                  {t("show_both")}
+                </Button>
+              </span>
+            </Note>
+          ) : null}
+          {!fixed && !current.performed ? (
+            <ReplaceVideo open={current.status === "rejected"} upload={upload} verdict={verdict} />
+          ) : null}
+          {fixed ? null : (
+            <ActivityFields
+              fields={fields}
+              errors={errors}
+              onChange={(added) => {
+                setFields((now) => ({ ...now, ...added }));
+                setRefused((now) => Object.fromEntries(Object.entries(now).filter(([name]) => !(name in added))));
+              }}
+            />
+          )}
+          {error && !theirs ? <ErrorNote error={error} /> : null}
+          {dirty ? (
+            <div class={forms.bar}>
+              <p role="status">{state.stage === "sending" ? t("awaited") : isKept ? t("unsaved") : t("draft_not_kept")}</p>
+              <Button onClick={discard}>{t("discard")}</Button>
+              <Button
+                kind="primary"
+                type="submit"
+                busy={busy}
+                disabled={!["none", "sent"].includes(state.stage) || verdict.data?.status === "rejected"}
+              >
+                {t("save")}
+              </Button>
+            </div>
+          ) : null}
+        </form>
+        <CardPreview
+          id={current.activity_id}
+          fields={fields}
+          video={{ ...current.video, ...seenVideo(upload), ...verdict.data?.video, preview_url: url ?? null }}
+        />
+      </div>
+      {dialog}
+      {theirs ? (
+        <Conflict
+          base={before}
+          mine={fields}
+          theirs={fieldsOf(theirs, zone.value)}
+          onClose={() => setTheirs(undefined)}
+          onMerged={(merged) => {
+            setFields(merged);
+            setBase(theirs);
+            setTheirs(undefined);
+            void save(merged, theirs);
+          }}
+        />
+      ) : null}
+      <LeaveGuard
+        dirty={dirty}
+        kept={isKept && state.stage === "none"}
+        title={t("leave_edit_title")}
+        stay={t("stay")}
+        go={t("leave_keep")}
+        discard={{ label: t("leave_discard_edit"), run: () => kept.write(draftName, undefined) }}
+      >
+        {t("leave_edit_text")}
+      </LeaveGuard>
+    </>
+  );
+}
+
+function StateNote({ activity, heldBack }: { activity: ActivityView; heldBack: boolean }) {
+  if (activity.status === "processing") {
+    return (
+      <Note icon="clock">
+        <p role="status">{heldBack ? t("processing_held_back") : t("processing_note")}</p>
+      </Note>
+    );
+  }
+  if (activity.status === "rejected") {
+    return (
+      <Note tone="bad">
+        <p>{t("rejected_note")}</p>
+        <Problems problems={activity.problems} />
+      </Note>
+    );
+  }
+  if (heldBack) {
+    return (
+      <Note tone="warning" icon="lock">
+        <p>{t("held_back_note")}</p>
+      </Note>
+    );
+  }
+  if (activity.status === "ended") return <Note>{t("ended_note")}</Note>;
+  if (activity.status === "archived") return <Note icon="archive">{t("archived_note")}</Note>;
+  return null;
+}
+
+type ReplaceProps = { open: boolean; upload: Upload; verdict: ReturnType<typeof useVerdict> };
+
+function ReplaceVideo({ open, upload, verdict }: ReplaceProps) {
+  const [shown, setShown] = useState(open);
+  if (!shown) {
+    return (
+      <span>
+        <Button icon="upload" onClick={() => setShown(true)}>
+          {t("replace_video")}
+        </Button>
+      </span>
+    );
+  }
+  return (
+    <section class={css.plain} aria-label={t("replace_video")}>
+      <VideoPicker upload={upload} verdict={verdict} />
+    </section>
+  );
+}

@@ -1,0 +1,121 @@
+import { useInfiniteQuery, useQuery } from "@tanstack/preact-query";
+import { answer, api, type Schemas } from "../foundation/api/client";
+import { once } from "../foundation/api/idempotency";
+import { queryClient } from "../foundation/api/queries";
+import type { ActivityView } from "./form";
+
+type Page = Schemas["ActivityList"];
+type Filter = { campaign: string; archived: boolean };
+
+const ACTIVITIES = ["activities"];
+const PAGE = 25;
+const PROCESSING_MS = 3_000;
+
+const one = (id: string) => ["activity", id];
+const at = (id: string) => ({ params: { path: { activity_id: id } } });
+
+export function useActivities({ campaign, archived }: Filter) {
+  return useInfiniteQuery({
+    queryKey: [...ACTIVITIES, campaign, archived],
+    initialPageParam: "",
+    queryFn: ({ pageParam }): Promise<Page> =>
+      answer(
+        api.GET("/activities", {
+          params: {
+            query: {
+              limit: PAGE,
+              archived,
+              ...(campaign ? { campaign_id: campaign } : {}),
+              ...(pageParam ? { cursor: pageParam } : {}),
+            },
+          },
+        }),
+      ),
+    getNextPageParam: (last) => last.next_cursor ?? undefined,
+    // What is being validated becomes something else by itself.
+    refetchInterval: ({ state }) =>
+      state.data?.pages.some((page) => page.items.some(({ status }) => status === "processing")) ? PROCESSING_MS : false,
+  });
+}
+
+/** What was counted of the activities on a list, by id: a call for each page of them. */
+export function useTotals(ids: string[]) {
+  return useQuery({
+    queryKey: ["reports", "totals", ids.join()],
+    enabled: ids.length > 0,
+    placeholderData: (before) => before,
+    queryFn: async () => {
+      const pages = Array.from({ length: Math.ceil(ids.length / PAGE) }, (_, at) => ids.slice(at * PAGE, (at + 1) * PAGE));
+      const found = await Promise.all(
+        pages.map((page) => answer(api.GET("/reports/activities", { params: { query: { activity_ids: page.join() } } }))),
+      );
+      return new Map(found.flatMap(({ items }) => items).map((each) => [each.activity_id, each]));
+    },
+  });
+}
+
+export function useActivity(id: string) {
+  return useQuery({
+    queryKey: one(id),
+    queryFn: () => readActivity(id),
+    refetchInterval: ({ state }) => (state.data?.status === "processing" ? PROCESSING_MS : false),
+  });
+}
+
+export const readActivity = (id: string): Promise<ActivityView> => answer(api.GET("/activities/{activity_id}", at(id)));
+
+/** Puts an activity that the API answered with into what is shown of it. */
+function took(activity: ActivityView): ActivityView {
+  queryClient.setQueryData(one(activity.activity_id), activity);
+  void queryClient.invalidateQueries({ queryKey: ACTIVITIES });
+  void queryClient.invalidateQueries({ queryKey: ["feed"] });
+  return activity;
+}
+
+export async function publish(body: Schemas["NewActivity"]): Promise<ActivityView> {
+  // One upload is published once, however often and from however many tabs it is pressed.
+  const made = await once(`publish.${body.upload_id}`, (key) =>
+    answer(api.POST("/activities", { body, params: { header: { "Idempotency-Key": key } } })),
+  );
+  return took(made);
+}
+
+export async function change(id: string, body: Schemas["ActivityChanges"]): Promise<ActivityView> {
+  return took(await answer(api.PATCH("/activities/{activity_id}", { ...at(id), body })));
+}
+
+export async function endActivity({ activity_id, version }: ActivityView): Promise<ActivityView> {
+  return took(await answer(api.POST("/activities/{activity_id}/end", { ...at(activity_id), body: { version } })));
+}
+
+export async function archiveActivity({ activity_id, version }: ActivityView): Promise<ActivityView> {
+  return took(await answer(api.POST("/activities/{activity_id}/archive", { ...at(activity_id), body: { version } })));
+}
+
+/** Back in the lists, as one that has ended. */
+export async function unarchiveActivity({ activity_id, version }: ActivityView): Promise<ActivityView> {
+  return took(await answer(api.POST("/activities/{activity_id}/unarchive", { ...at(activity_id), body: { version } })));
+}
+
+/** Published again as a new activity, held back so that it can be looked at first. */
+export async function duplicate(id: string, changes: Schemas["DuplicateChanges"]): Promise<ActivityView> {
+  const made = await once(`duplicate.${id}`, (key) =>
+    answer(
+      api.POST("/activities/{activity_id}/duplicate", {
+        body: changes,
+        params: { path: { activity_id: id }, header: { "Idempotency-Key": key } },
+      }),
+    ),
+  );
+  return took(made);
+}
+
+export function tryOnMe(id: string): Promise<Schemas["Tried"]> {
+  return once(`try.${id}`, (key) =>
+    answer(
+      api.POST("/activities/{activity_id}/try", {
+        params: { path: { activity_id: id }, header: { "Idempotency-Key": key } },
+      }),
+    ),
+  );
+}

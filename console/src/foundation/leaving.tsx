@@ -1,0 +1,105 @@
+/** Asks before unsaved input is left: by a link, by Back, by a command, by closing the page. */
+import { signal } from "@preact/signals";
+import { useLocation } from "preact-iso";
+import type { ComponentChildren } from "preact";
+import { useLayoutEffect } from "preact/hooks";
+import { back } from "./back";
+import { Button } from "./ui/buttons";
+import { Dialog } from "./ui/Dialog";
+
+const asked = signal<(() => void) | undefined>(undefined);
+let guarded = false;
+
+/** Goes somewhere by `go`, unless unsaved input is on the screen and its owner wants to stay. */
+export function leave(go: () => void): void {
+  if (guarded) asked.value = go;
+  else go();
+}
+
+function linkOf(event: MouseEvent): HTMLAnchorElement | undefined {
+  if (event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  const link = event.composedPath().find((each) => each instanceof HTMLAnchorElement);
+  if (!link || link.target || link.download || link.origin !== location.origin) return;
+  return link.pathname === location.pathname ? undefined : link;
+}
+
+type Props = {
+  /** Whether there is something that would be left. */
+  dirty: boolean;
+  /** Whether nothing of it would be lost: then closing the page is no matter. */
+  kept: boolean;
+  title: string;
+  stay: string;
+  go: string;
+  children: ComponentChildren;
+  discard?: { label: string; run: () => void };
+};
+
+export function LeaveGuard({ dirty, kept, title, stay, go, discard, children }: Props) {
+  const { route } = useLocation();
+  // A layout effect: Back, or a link, that is pressed right after typing is asked about, too.
+  useLayoutEffect(() => {
+    guarded = dirty;
+    if (!dirty) return;
+    const here = location.href;
+    const click = (event: MouseEvent): void => {
+      const link = linkOf(event);
+      if (!link) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      const { pathname, search, hash } = link;
+      leave(() => route(pathname + search + hash));
+    };
+    back.asked = (event) => {
+      const there = location.pathname + location.search;
+      if (location.href === here) return;
+      event.stopImmediatePropagation();
+      history.pushState(null, "", here);
+      leave(() => route(there));
+    };
+    const close = (event: BeforeUnloadEvent): void => {
+      if (!kept) event.preventDefault();
+    };
+    addEventListener("click", click, true);
+    addEventListener("beforeunload", close);
+    return () => {
+      guarded = false;
+      removeEventListener("click", click, true);
+      back.asked = undefined;
+      removeEventListener("beforeunload", close);
+    };
+  }, [dirty, kept]);
+
+  const follow = asked.value;
+  const close = (): void => {
+    asked.value = undefined;
+  };
+  const leaveBy = (before?: () => void): void => {
+    guarded = false;
+    close();
+    before?.();
+    follow?.();
+  };
+  return (
+    <Dialog
+      title={title}
+      open={follow !== undefined}
+      onClose={close}
+      foot={
+        <>
+          {discard ? (
+            <Button kind="quiet" onClick={() => leaveBy(discard.run)}>
+              {discard.label}
+            </Button>
+          ) : null}
+          <Button onClick={() => leaveBy()}>{go}</Button>
+          <Button kind="primary" onClick={close}>
+            {stay}
+          </Button>
+        </>
+      }
+    >
+      <p>{children}</p>
+    </Dialog>
+  );
+}

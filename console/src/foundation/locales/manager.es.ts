@@ -1,0 +1,5 @@
+import { byNamespace, type Catalogue } from "../words";
+
+export default byNamespace(
+  import.meta.glob<Catalogue>(["../../*/words.manager.es.ts", "../words.manager.es.ts"], { eager: true, import: "default" }),
+);

@@ -1,0 +1,8 @@
+import { byNamespace, type Catalogue } from "../words";
+
+export default byNamespace(
+  import.meta.glob<Catalogue>(
+    ["../../me/words.es.ts", "../../privacy/words.es.ts", "../../rewards/words.es.ts", "../../programs/words.es.ts"],
+    { eager: true, import: "default" },
+  ),
+);

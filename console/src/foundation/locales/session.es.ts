@@ -1,0 +1,3 @@
+import { byNamespace, type Catalogue } from "../words";
+
+export default byNamespace(import.meta.glob<Catalogue>("../words.session.es.ts", { eager: true, import: "default" }));

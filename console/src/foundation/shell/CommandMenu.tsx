@@ -1,0 +1,247 @@
+import { useQuery } from "@tanstack/preact-query";
+import { useLocation } from "preact-iso";
+import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useMe } from "../../me/queries";
+import { navigation } from "../../routes";
+import { answer, api } from "../api/client";
+import { type Command, offered } from "../commands";
+import { leave } from "../leaving";
+import { problemWords } from "../problem_words";
+import { signOut } from "../session/session";
+import { t as shared } from "../t";
+import { chooseTheme } from "../theme";
+import { Icon } from "../ui/Icon";
+import { toast } from "../ui/toasts";
+import { chooseLanguage, LANGUAGES } from "../words";
+import { t } from "../words.manager";
+import css from "./commands.module.css";
+
+type Group = { title: string; commands: Command[] };
+
+const TYPING_MS = 200;
+const FOUND = 6;
+const OWN_NAMES = { en: "English", de: "Deutsch", es: "Español" };
+
+const plain = (text: string): string => text.normalize("NFKD").replace(/\p{M}/gu, "").toLocaleLowerCase();
+
+/** Whether every word that was typed is somewhere in the label. */
+function fits(label: string, typed: string): boolean {
+  const text = plain(label);
+  return plain(typed)
+    .split(/\s+/)
+    .every((word) => text.includes(word));
+}
+
+function useTyped(text: string): string {
+  const [settled, setSettled] = useState("");
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(text.trim()), TYPING_MS);
+    return () => clearTimeout(timer);
+  }, [text]);
+  return settled;
+}
+
+/** What the program has by the name that is typed: people, activities, channels, campaigns. */
+function useFound(text: string): { commands: (go: (path: string) => void) => Group[]; error: unknown } {
+  const typed = useTyped(text);
+  const enabled = typed.length > 1;
+  const people = useQuery({
+    queryKey: ["members", "command", typed],
+    enabled,
+    queryFn: () => answer(api.GET("/members", { params: { query: { limit: FOUND, ...(typed.includes("@") ? { email: typed } : { name: typed }) } } })),
+  });
+  const activities = useQuery({
+    queryKey: ["activities", "command"],
+    queryFn: () => answer(api.GET("/activities", { params: { query: { limit: 50 } } })),
+  });
+  const channels = useQuery({
+    queryKey: ["managed_channels", "command"],
+    queryFn: () => answer(api.GET("/channels", { params: { query: { limit: 100 } } })),
+  });
+  const commands = (go: (path: string) => void): Group[] => {
+    if (!enabled) return [];
+    return [
+      {
+        title: t("found_activities"),
+        commands: (activities.data?.items ?? [])
+          .filter((each) => fits(each.instructions, typed))
+          .slice(0, FOUND)
+          .map((each) => ({
+            id: each.activity_id,
+            label: each.instructions,
+            icon: "activities",
+            run: () => go(`/manage/activities/${each.activity_id}`),
+          })),
+      },
+      {
+        title: t("found_members"),
+        commands: (people.data?.items ?? []).map((each) => ({
+          id: each.member_id,
+          label: each.name,
+          hint: each.email,
+          icon: "person",
+          run: () => go(`/manage/members?search=${encodeURIComponent(each.email)}`),
+        })),
+      },
+      {
+        title: t("found_channels"),
+        commands: (channels.data?.items ?? [])
+          .filter((each) => fits(each.name, typed))
+          .slice(0, FOUND)
+          .map((each) => ({
+            id: each.channel_id,
+            label: each.name,
+            icon: "channels",
+            run: () => go(`/manage/channels/${each.channel_id}`),
+          })),
+      },
+    ];
+  };
+  return { commands, error: people.error ?? activities.error ?? channels.error };
+}
+
+/** Every screen and every action by a few letters of its name. */
+export default function CommandMenu({ onClose }: { onClose: () => void }) {
+  const { route } = useLocation();
+  const [text, setText] = useState("");
+  const [at, setAt] = useState(0);
+  const dialog = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  const found = useFound(text);
+  const rewards = useMe().data?.program.rewards ?? false;
+
+  useLayoutEffect(() => dialog.current?.showModal(), []);
+
+  const go = (path: string): void => leave(() => route(path));
+  const groups = useMemo((): Group[] => {
+    const screens = [...navigation("manager", rewards), ...navigation("member", rewards)].map((screen) => ({
+      id: screen.path,
+      label: shared(screen.nav.label).replaceAll("\u00ad", ""), // where tabs may break it
+      icon: screen.nav.icon,
+      hint: screen.audience === "manager" ? shared("nav_manager_section") : "",
+      run: () => go(screen.path),
+    }));
+    const actions: Command[] = [
+      { id: "new", label: t("new_activity"), icon: "plus", run: () => go("/manage/activities/new") },
+      { id: "invite", label: t("invite"), icon: "mail", run: () => go("/manage/members?invite") },
+      { id: "import", label: t("import_list"), icon: "upload", run: () => go("/manage/members/import") },
+      { id: "channel", label: t("new_channel"), icon: "channels", run: () => go("/manage/channels?new") },
+      { id: "campaign", label: t("new_campaign"), icon: "campaign", run: () => go("/manage/campaigns?new") },
+      { id: "archived", label: t("archived_activities"), icon: "archive", run: () => go("/manage/activities?archived=") },
+      { id: "tiktok", label: t("connect_tiktok"), icon: "person", run: () => go("/settings#tiktok") },
+      { id: "light", label: t("theme_light"), icon: "sun", run: () => chooseTheme("light") },
+      { id: "dark", label: t("theme_dark"), icon: "sun", run: () => chooseTheme("dark") },
+      { id: "system", label: t("theme_system"), icon: "sun", run: () => chooseTheme("system") },
+      ...LANGUAGES.map((each): Command => ({ id: each, label: t("language", { name: OWN_NAMES[each] }), icon: "globe", run: () => void chooseLanguage(each) })),
+      {
+        id: "sign-out",
+        label: shared("sign_out"),
+        icon: "leave",
+        run: () => leave(() => void signOut().catch((error: unknown) => toast(problemWords(error)))),
+      },
+    ];
+    return [
+      { title: t("here"), commands: offered.value },
+      { title: t("screens"), commands: screens },
+      { title: t("actions"), commands: actions },
+    ];
+  }, [offered.value]);
+
+  const shown = [
+    ...groups.map(({ title, commands }) => ({ title, commands: commands.filter((each) => fits(each.label, text)) })),
+    ...found.commands(go),
+  ].filter(({ commands }) => commands.length > 0);
+  const flat = shown.flatMap(({ commands }) => commands);
+  const chosen = flat[Math.min(at, flat.length - 1)];
+
+  useEffect(() => {
+    if (chosen) document.getElementById(`${id}-${chosen.id}`)?.scrollIntoView({ block: "nearest" });
+  }, [chosen?.id]);
+
+  const run = (command: Command | undefined): void => {
+    if (!command) return;
+    // Closed first, so that the focus is where it was, and what opens may take it.
+    dialog.current?.close();
+    onClose();
+    command.run();
+  };
+  const move = (event: KeyboardEvent): void => {
+    if (event.isComposing) return;
+    const to = { ArrowDown: at + 1, ArrowUp: at - 1 }[event.key];
+    if (event.key === "Enter") {
+      event.preventDefault();
+      run(chosen);
+    } else if (to !== undefined && flat.length > 0) {
+      event.preventDefault();
+      setAt((to + flat.length) % flat.length);
+    }
+  };
+  return (
+    <dialog
+      ref={dialog}
+      class={css.box}
+      aria-label={t("command_menu")}
+      onClose={onClose}
+      onClick={(event) => event.target === dialog.current && dialog.current?.close()}
+    >
+      <div class={css.search}>
+        <Icon name="search" />
+        <input
+          type="text"
+          role="combobox"
+          aria-expanded="true"
+          aria-controls={`${id}-list`}
+          aria-activedescendant={chosen ? `${id}-${chosen.id}` : undefined}
+          aria-autocomplete="list"
+          aria-label={t("command_search")}
+          placeholder={t("command_search")}
+          autocomplete="off"
+          spellcheck={false}
+          autofocus
+          value={text}
+          onInput={(event) => {
+            setText(event.currentTarget.value);
+            setAt(0);
+          }}
+          onKeyDown={move}
+        />
+      </div>
+      <div class={css.list} id={`${id}-list`} role="listbox" aria-label={t("command_menu")} tabIndex={-1}>
+        {shown.map(({ title, commands }) => (
+          <div key={title} role="group" aria-label={title}>
+            <div class={css.group} aria-hidden="true">
+              {title}
+            </div>
+            {commands.map((command) => (
+              <div
+                key={command.id}
+                id={`${id}-${command.id}`}
+                role="option"
+                aria-selected={command === chosen}
+                class={css.entry}
+                onMouseMove={() => setAt(flat.indexOf(command))}
+                onClick={() => run(command)}
+              >
+                <Icon name={command.icon} />
+                <bdi>{command.label}</bdi>
+                {command.hint ? <small>{command.hint}</small> : null}
+              </div>
+            ))}
+          </div>
+        ))}
+        {flat.length === 0 ? <p class={css.none}>{found.error ? problemWords(found.error) : t("nothing")}</p> : null}
+      </div>
+      <div class={css.foot} aria-hidden="true">
+        <span>
+          <kbd>↑</kbd> <kbd>↓</kbd> {t("key_move")}
+        </span>
+        <span>
+          <kbd>↵</kbd> {t("key_open")}
+        </span>
+        <span>
+          <kbd>Esc</kbd> {t("key_close")}
+        </span>
+      </div>
+    </dialog>
+  );
+}

@@ -1,0 +1,100 @@
+import type { ComponentChildren } from "preact";
+import { useId, useLayoutEffect, useRef } from "preact/hooks";
+import { t } from "../t";
+import { Button, IconButton } from "./buttons";
+import css from "./dialog.module.css";
+
+type DialogProps = {
+  title: string;
+  open: boolean;
+  onClose: () => void;
+  children: ComponentChildren;
+  foot?: ComponentChildren;
+  /** Cannot be put away by Escape or a press beside it. */
+  firm?: boolean;
+};
+
+/** The browser's own modal dialog: it keeps the focus inside and gives it back. */
+export function Dialog({ title, open, onClose, children, foot, firm }: DialogProps) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const heading = useId();
+  // A layout effect: a dialog that is rendered is one that is seen and takes the keys.
+  useLayoutEffect(() => {
+    const element = dialog.current;
+    if (!open || !element) return undefined;
+    const opener = document.activeElement;
+    if (!element.open) element.showModal();
+    return () => {
+      // The browser gives the focus back when a dialog is closed, not when it is taken away; and
+      // until then everything outside of it takes none.
+      element.close();
+      if (opener instanceof HTMLElement && opener.isConnected) opener.focus();
+    };
+  }, [open]);
+  if (!open) return null;
+  return (
+    <dialog
+      ref={dialog}
+      class={css.dialog}
+      aria-labelledby={heading}
+      onCancel={(event) => {
+        event.preventDefault();
+        if (!firm) onClose();
+      }}
+      onClose={({ currentTarget }) => {
+        // The browser reports late that a dialog was closed while being taken away; by then another
+        // one may be open in its place, which that report must not close.
+        if (!currentTarget.isConnected) return;
+        // Chromium closes on a second Escape whatever `cancel` says.
+        if (firm) currentTarget.showModal();
+        else onClose();
+      }}
+      onClick={(event) => {
+        if (event.target === dialog.current && !firm) onClose();
+      }}
+    >
+      <div class={css.dialogHead}>
+        <h2 id={heading} tabIndex={-1}>
+          {title}
+        </h2>
+        {firm ? null : <IconButton icon="close" label={t("close")} onClick={onClose} />}
+      </div>
+      <div class={css.dialogBody}>{children}</div>
+      {foot ? <div class={css.dialogFoot}>{foot}</div> : null}
+    </dialog>
+  );
+}
+
+type ConfirmProps = {
+  title: string;
+  open: boolean;
+  onClose: () => void;
+  onConfirm: () => void;
+  confirm: string;
+  dangerous?: boolean;
+  busy?: boolean;
+  children: ComponentChildren;
+};
+
+/** Asks before something that cannot be taken back; says in words what it does. */
+export function Confirm({ title, open, onClose, onConfirm, confirm, dangerous, busy, children }: ConfirmProps) {
+  return (
+    <Dialog
+      title={title}
+      open={open}
+      onClose={onClose}
+      foot={
+        <>
+          <Button kind="secondary" onClick={onClose}>
+            {t("cancel")}
+          </Button>
+          <Button kind={dangerous ? "danger" : "primary"} busy={busy ?? false} onClick={onConfirm}>
+            {confirm}
+          </Button>
+        </>
+      }
+    >
+      {children}
+    </Dialog>
+  );
+}

@@ -1,0 +1,51 @@
+import type { Translation } from "./words";
+import type en from "./words.en";
+
+export default {
+  app_name: "Greenroom",
+  optional: "freiwillig",
+  loading: "Wird geladen",
+  close: "Schließen",
+  cancel: "Abbrechen",
+  copy: "Kopieren",
+  copied: "Kopiert",
+  copy_refused: "Dieser Browser erlaubt kein Kopieren. Markiere den Text und kopiere ihn selbst.",
+  show_password: "Zeigen",
+  hide_password: "Verbergen",
+  try_again: "Noch einmal versuchen",
+  reference: "Vorgang",
+  skip_to_content: "Zum Inhalt springen",
+  offline_title: "Du bist offline",
+  offline_banner: "Du bist offline. Das war hier, als du zuletzt verbunden warst.",
+  error_title: "Das hat nicht geklappt",
+
+  nav_main: "Hauptnavigation",
+  nav_feed: "Feed",
+  nav_history: "Verlauf",
+  nav_leaderboard: "Rangliste",
+  nav_channels: "Kanäle",
+  nav_settings: "Einstel\u00adlungen",
+  nav_rewards: "Prämien",
+  nav_manage: "Überblick",
+  nav_activities: "Aktivitäten",
+  nav_reports: "Berichte",
+  nav_members: "Mitglieder",
+  nav_manage_channels: "Kanäle",
+  nav_campaigns: "Kampagnen",
+  nav_manage_rewards: "Prämien",
+  nav_program: "Programm",
+  nav_audit: "Protokoll",
+  nav_manager_section: "Verwalten",
+  nav_command: "Finden oder tun",
+  points_amount: { one: "{count} Punkt", other: "{count} Punkte" },
+
+  screen_failed: "Diese Seite konnte nicht geladen werden. Vielleicht gibt es eine neue Version, oder das Netz war weg.",
+  reload: "Neu laden",
+
+  sign_out: "Abmelden",
+
+  problem_unknown: "Etwas Unerwartetes ist schiefgegangen. Versuch es noch einmal; wenn es wieder passiert, nenne deinem Manager den Vorgang.",
+  problem_offline: "Du bist offline. Alles geht weiter, wenn du wieder online bist.",
+  problem_no_answer: "Greenroom hat nicht geantwortet. Dein Netz oder der Dienst ist vielleicht langsam; versuch es noch einmal.",
+  problem_unreadable_answer: "Die Antwort war nicht lesbar. Vielleicht stört ein Proxy oder die Anmeldeseite deines Netzes.",
+} satisfies Translation<typeof en>;

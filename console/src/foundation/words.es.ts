@@ -1,0 +1,51 @@
+import type { Translation } from "./words";
+import type en from "./words.en";
+
+export default {
+  app_name: "Greenroom",
+  optional: "opcional",
+  loading: "Cargando",
+  close: "Cerrar",
+  cancel: "Cancelar",
+  copy: "Copiar",
+  copied: "Copiado",
+  copy_refused: "Este navegador no permite copiar. Selecciona el texto y cópialo tú.",
+  show_password: "Ver",
+  hide_password: "Ocultar",
+  try_again: "Reintentar",
+  reference: "Referencia",
+  skip_to_content: "Ir al contenido",
+  offline_title: "No tienes conexión",
+  offline_banner: "No tienes conexión. Esto es lo que había la última vez que te conectaste.",
+  error_title: "No ha funcionado",
+
+  nav_main: "Principal",
+  nav_feed: "Inicio",
+  nav_history: "Historial",
+  nav_leaderboard: "Ranking",
+  nav_channels: "Canales",
+  nav_settings: "Ajustes",
+  nav_rewards: "Premios",
+  nav_manage: "Resumen",
+  nav_activities: "Actividades",
+  nav_reports: "Informes",
+  nav_members: "Miembros",
+  nav_manage_channels: "Canales",
+  nav_campaigns: "Campañas",
+  nav_manage_rewards: "Premios",
+  nav_program: "Programa",
+  nav_audit: "Auditoría",
+  nav_manager_section: "Gestionar",
+  nav_command: "Buscar o hacer algo",
+  points_amount: { one: "{count} punto", other: "{count} puntos" },
+
+  screen_failed: "No se ha podido cargar esta página. Puede que haya una versión nueva o que la red haya fallado.",
+  reload: "Recargar",
+
+  sign_out: "Salir",
+
+  problem_unknown: "Ha fallado algo que aún no tiene nombre. Reinténtalo; si sigue, dile la referencia a tu gestor.",
+  problem_offline: "No hay conexión. Todo sigue cuando vuelvas a tenerla.",
+  problem_no_answer: "Greenroom no ha respondido. Puede que tu red o el servicio vayan lentos; reinténtalo.",
+  problem_unreadable_answer: "No se ha podido leer la respuesta. Puede haber un proxy o una página de acceso de tu red en medio.",
+} satisfies Translation<typeof en>;

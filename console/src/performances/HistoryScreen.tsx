@@ -1,0 +1,160 @@
+import { useState } from "preact/hooks";
+import { copyText } from "../foundation/copy";
+import { dateTime } from "../foundation/time";
+import { Button, LinkButton } from "../foundation/ui/buttons";
+import { Icon, type IconName } from "../foundation/ui/Icon";
+import { Badge, EmptyState, ErrorNote, ErrorState, Loading, PageHead, Skeleton, type Tone } from "../foundation/ui/parts";
+import { toast } from "../foundation/ui/toasts";
+import { CaptionToCopy } from "./CaptionToCopy";
+import css from "./performances.module.css";
+import { type Performance, useHistory } from "./queries";
+import { isPhone, tiktokAppLink } from "./tiktok_app";
+import { waitingWords } from "./waiting";
+import { t } from "./words";
+
+export default function HistoryScreen() {
+  const history = useHistory();
+  const items = history.data?.pages.flatMap((page) => page.items) ?? [];
+  return (
+    <>
+      <PageHead title={t("history_title")}>{t("history_text")}</PageHead>
+      {history.isPending ? (
+        <Loading>
+          <div class={css.list}>
+            {[0, 1, 2, 3].map((each) => (
+              <div key={each} class={css.row}>
+                <Skeleton width="70%" />
+                <Skeleton width="40%" />
+              </div>
+            ))}
+          </div>
+        </Loading>
+      ) : null}
+      {history.error && items.length === 0 ? (
+        <ErrorState error={history.error} onRetry={() => void history.refetch()} />
+      ) : null}
+      {history.isSuccess && items.length === 0 ? (
+        <EmptyState icon="send" title={t("history_empty_title")} actions={<LinkButton kind="primary" href="/">{t("to_feed")}</LinkButton>}>
+          {t("history_empty_text")}
+        </EmptyState>
+      ) : null}
+      {items.length > 0 ? (
+        <ul class={css.list}>
+          {items.map((item) => (
+            <Row key={item.performance_id} item={item} />
+          ))}
+        </ul>
+      ) : null}
+      {history.error && items.length > 0 ? <ErrorNote error={history.error} /> : null}
+      {history.hasNextPage ? (
+        <div class={css.more}>
+          <Button busy={history.isFetchingNextPage} onClick={() => void history.fetchNextPage()}>
+            {t("show_more")}
+          </Button>
+        </div>
+      ) : null}
+    </>
+  );
+}
+
+const LOOKS: Record<Performance["status"], { icon: IconName; tone: Tone; mark: string | undefined }> = {
+  queued: { icon: "send", tone: "plain", mark: undefined },
+  sending: { icon: "send", tone: "plain", mark: undefined },
+  unconfirmed: { icon: "inbox", tone: "warning", mark: css.waiting },
+  staged: { icon: "inbox", tone: "honour", mark: css.waiting },
+  posted: { icon: "check", tone: "good", mark: css.good },
+  failed: { icon: "alert", tone: "bad", mark: css.bad },
+};
+
+function Row({ item }: { item: Performance }) {
+  const look = LOOKS[item.status];
+  return (
+    <li class={css.row}>
+      <div class={css.rowHead}>
+        <span class={`${css.rowMark} ${look.mark ?? ""}`}>
+          <Icon name={look.icon} />
+        </span>
+        <div>
+          <h2 dir="auto">{item.instructions}</h2>
+          <p class={css.when}>{when(item)}</p>
+        </div>
+        {item.points > 0 ? (
+          <span class={item.status === "failed" ? css.lost : css.gained}>{t("points_plus", { count: item.points })}</span>
+        ) : null}
+      </div>
+      <div class={css.rowEnd}>
+        <Badge tone={look.tone}>{t(`status_${item.status}`)}</Badge>
+        {item.try ? <Badge>{t("trial")}</Badge> : null}
+        {item.posted_bonus > 0 && item.status !== "failed" ? (
+          <Badge tone="honour" icon="sparkle">
+            {t(item.status === "posted" ? "bonus_got" : "bonus_ahead", { count: item.posted_bonus })}
+          </Badge>
+        ) : null}
+      </div>
+      <NextStep item={item} />
+    </li>
+  );
+}
+
+function when(item: Performance): string {
+  if (item.posted_at) return t("posted_at", { when: dateTime(item.posted_at) });
+  if (item.failed_at) return t("failed_at", { when: dateTime(item.failed_at) });
+  if (item.staged_at) return t("staged_at", { when: dateTime(item.staged_at) });
+  return t("sent_at", { when: dateTime(item.queued_at) });
+}
+
+function NextStep({ item }: { item: Performance }) {
+  const [refused, setRefused] = useState(false);
+  const copy = async (): Promise<void> => {
+    if (item.caption && (await copyText(item.caption))) toast(t("caption_copied"));
+    else setRefused(true);
+  };
+  if (item.status === "posted") return null;
+  if (item.status === "failed") {
+    return (
+      <>
+        {item.reason ? <p class={css.reason}>{item.reason}</p> : null}
+        {item.try ? null : (
+          <div class={css.rowEnd}>
+            <LinkButton size="small" icon="refresh" href={`/?activity=${encodeURIComponent(item.activity_id)}`}>
+              {t("send_again")}
+            </LinkButton>
+          </div>
+        )}
+      </>
+    );
+  }
+  if (item.status === "staged" || item.status === "unconfirmed") {
+    return (
+      <>
+        <p class={css.reason}>{t(`next_${item.status}`)}</p>
+        <div class={css.rowEnd}>
+          {item.caption ? (
+            <Button size="small" icon="copy" onClick={() => void copy()}>
+              {t("copy_caption")}
+            </Button>
+          ) : null}
+          {isPhone() ? (
+            <LinkButton size="small" icon="external" href={tiktokAppLink()} rel="noreferrer">
+              {t("open_tiktok")}
+            </LinkButton>
+          ) : null}
+        </div>
+        {refused ? <CaptionToCopy caption={item.caption} /> : null}
+      </>
+    );
+  }
+  if (item.waiting_for?.code === "account") {
+    return (
+      <>
+        <p class={css.reason}>{t("held_text")}</p>
+        <div class={css.rowEnd}>
+          <LinkButton size="small" href="/settings#tiktok">
+            {t("reconnect")}
+          </LinkButton>
+        </div>
+      </>
+    );
+  }
+  return <p class={css.reason}>{waitingWords(item)}</p>;
+}

@@ -1,0 +1,172 @@
+import { useState } from "preact/hooks";
+import { asProblem } from "../foundation/api/problems";
+import { dateTime } from "../foundation/time";
+import { Button } from "../foundation/ui/buttons";
+import { Dialog } from "../foundation/ui/Dialog";
+import { Icon, type IconName } from "../foundation/ui/Icon";
+import { ErrorNote } from "../foundation/ui/parts";
+import { type FeedItem, readOffered } from "../activities/queries";
+import { leaveForTikTok } from "../tiktok/leave";
+import css from "./performances.module.css";
+import { Progress } from "./Progress";
+import { perform } from "./queries";
+import { t } from "./words";
+
+type Item = Pick<FeedItem, "activity_id" | "instructions"> & {
+  action: Pick<FeedItem["action"], "kind">;
+  performance_id?: string | null;
+};
+type Step =
+  | { name: "reminder"; error?: unknown }
+  | { name: "full"; retryAt: string | undefined }
+  | { name: "progress"; performanceId: string };
+
+type Props = {
+  item: Item;
+  onClose: (performed: boolean) => void;
+  /** How it is sent: performed by a member, unless said otherwise. */
+  sendIt?: (activityId: string) => Promise<{ performance_id: string }>;
+  /** What a try-out says above the reminder. */
+  foreword?: string;
+  label?: string;
+};
+
+/** From the reminder, which is read before anything is sent, to the video in the inbox. */
+export default function SendDialog({ item, onClose, sendIt = perform, foreword, label: own }: Props) {
+  const [step, setStep] = useState<Step>(
+    item.performance_id ? { name: "progress", performanceId: item.performance_id } : { name: "reminder" },
+  );
+  const [busy, setBusy] = useState<"sending" | "leaving">();
+  const needsAccount = item.action.kind === "add_account_and_send";
+
+  const send = async (): Promise<void> => {
+    setBusy("sending");
+    try {
+      const made = await sendIt(item.activity_id);
+      setStep({ name: "progress", performanceId: made.performance_id });
+      setBusy(undefined);
+    } catch (error) {
+      const problem = asProblem(error);
+      const url = problem.body.authorize_url;
+      if (problem.code === "tiktok_account_required" && url) {
+        setBusy("leaving");
+        leaveForTikTok(url);
+        return;
+      }
+      setBusy(undefined);
+      if (problem.code === "tiktok_inbox_full") setStep({ name: "full", retryAt: problem.body.retry_at });
+      else if (problem.code === "already_performed") await showEarlier(problem);
+      else setStep({ name: "reminder", error: problem });
+    }
+  };
+
+  /** Another tab, or an answer that was lost, sent it before: then that one is followed. */
+  const showEarlier = async (problem: unknown): Promise<void> => {
+    try {
+      const { performance_id } = await readOffered(item.activity_id);
+      if (performance_id) setStep({ name: "progress", performanceId: performance_id });
+      else setStep({ name: "reminder", error: problem });
+    } catch {
+      setStep({ name: "reminder", error: problem });
+    }
+  };
+
+  const close = (): void => {
+    if (busy !== "sending") onClose(step.name === "progress");
+  };
+
+  if (step.name === "progress") {
+    return (
+      <Dialog
+        title={item.instructions.length > 60 ? `${item.instructions.slice(0, 57)}…` : item.instructions}
+        open
+        onClose={close}
+        foot={<Button onClick={close}>{t("done")}</Button>}
+      >
+        <Progress performanceId={step.performanceId} />
+      </Dialog>
+    );
+  }
+  if (step.name === "full") {
+    return (
+      <Dialog
+        title={t("full_title")}
+        open
+        onClose={close}
+        foot={
+          <>
+            <Button onClick={close}>{t("not_now")}</Button>
+            <Button kind="primary" busy={busy === "sending"} onClick={() => void send()}>
+              {t("full_again")}
+            </Button>
+          </>
+        }
+      >
+        <FullInbox retryAt={step.retryAt} />
+      </Dialog>
+    );
+  }
+  const label = busy === "leaving" ? t("to_tiktok") : busy ? t("sending") : (own ?? (needsAccount ? t("add_and_send") : t("send")));
+  return (
+    <Dialog
+      title={t("send_title")}
+      open
+      onClose={close}
+      foot={
+        <>
+          <Button onClick={close}>{t("not_now")}</Button>
+          <Button kind="primary" icon="send" busy={busy !== undefined} onClick={() => void send()}>
+            {label}
+          </Button>
+        </>
+      }
+    >
+      {foreword ? <p>{foreword}</p> : null}
+      <p>{t("reminder")}</p>
+      <ol class={css.steps}>
+        <StepLine icon="external" title={t("step_open")} text={t("step_open_text")} />
+        <StepLine icon="inbox" title={t("step_tap")} text={t("step_tap_text")} />
+        <StepLine icon="note" title={t("step_finish")} text={t("step_finish_text")} />
+      </ol>
+      {needsAccount ? <p class={css.aside}>{t("connect_first")}</p> : null}
+      {step.error ? <ErrorNote error={step.error} /> : null}
+    </Dialog>
+  );
+}
+
+function StepLine({ icon, title, text }: { icon: IconName; title: string; text: string }) {
+  return (
+    <li class={css.step}>
+      <span class={css.stepMark}>
+        <Icon name={icon} size={22} />
+      </span>
+      <div>
+        <strong>{title}</strong>
+        <p>{text}</p>
+      </div>
+    </li>
+  );
+}
+
+const PLACES = 5;
+
+export function FullInbox({ retryAt }: { retryAt: string | undefined }) {
+  return (
+    <>
+      <ul class={css.places}>
+        {Array.from({ length: PLACES }, (_, place) => (
+          <li key={place} class={css.place}>
+            <Icon name="activities" size={22} />
+            <span class="visually-hidden">{t("full_place")}</span>
+          </li>
+        ))}
+      </ul>
+      <p>{t("full_text")}</p>
+      {retryAt ? (
+        <p>
+          <strong>{t("full_next", { when: dateTime(retryAt) })}</strong>
+        </p>
+      ) : null}
+    </>
+  );
+}

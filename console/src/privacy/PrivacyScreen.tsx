@@ -1,0 +1,135 @@
+import { useState } from "preact/hooks";
+import { asProblem } from "../foundation/api/problems";
+import { problemWords } from "../foundation/problem_words";
+import { dateTime } from "../foundation/time";
+import { Button, LinkButton } from "../foundation/ui/buttons";
+import { Confirm } from "../foundation/ui/Dialog";
+import { ErrorNote, ErrorState, Loading, PageHead, Skeleton } from "../foundation/ui/parts";
+import { toast } from "../foundation/ui/toasts";
+import { type Me, useMe } from "../me/queries";
+import { Invitations } from "./Invitations";
+import css from "./privacy.module.css";
+import { askErasure, askExport, leaveProgram, useExport, useInvitations } from "./queries";
+import { t } from "./words";
+
+const HOUR_MS = 3_600_000;
+
+export default function PrivacyScreen() {
+  const me = useMe();
+  return (
+    <div class={css.page}>
+      <PageHead title={t("title")} />
+      {me.isPending ? (
+        <Loading>
+          <Skeleton height="12rem" />
+        </Loading>
+      ) : null}
+      {me.error && !me.data ? <ErrorState error={me.error} onRetry={() => void me.refetch()} /> : null}
+      {me.data ? (
+        <>
+          <Others me={me.data} />
+          <Copy />
+          <Parting
+            name={t("leave")}
+            title={t("leave_title", { program: me.data.program.name })}
+            text={t("leave_text", { program: me.data.program.name })}
+            part={leaveProgram}
+          />
+          <Parting name={t("erase")} title={t("erase_title")} text={t("erase_text")} part={askErasure} />
+        </>
+      ) : null}
+    </div>
+  );
+}
+
+function Others({ me }: { me: Me }) {
+  const items = useInvitations().data?.items ?? [];
+  if (items.length === 0) return null;
+  return (
+    <section class={css.section}>
+      <h2>{t("invitations")}</h2>
+      <p class={css.text}>{t("invitations_text", { program: me.program.name })}</p>
+      <Invitations items={items} joinable={false} />
+    </section>
+  );
+}
+
+function Copy() {
+  const { data } = useExport();
+  const [busy, setBusy] = useState(false);
+  const ask = async (): Promise<void> => {
+    setBusy(true);
+    try {
+      await askExport();
+    } catch (error) {
+      toast(problemWords(error));
+    }
+    setBusy(false);
+  };
+  const ready = data?.url && data.ready_at;
+  return (
+    <section class={css.section}>
+      <h2>{t("export")}</h2>
+      <p class={css.text}>{t("export_text")}</p>
+      <p role="status">
+        {data?.status === "making" ? t("export_making") : null}
+        {data?.status === "failed" ? t("export_failed") : null}
+        {ready ? t("export_ready", { when: dateTime(new Date(Date.parse(ready) + HOUR_MS).toISOString()) }) : null}
+      </p>
+      <div>
+        {data?.url ? (
+          <LinkButton href={data.url} download icon="copy">
+            {t("download")}
+          </LinkButton>
+        ) : (
+          <Button busy={busy || data?.status === "making"} onClick={() => void ask()}>
+            {t("export_ask")}
+          </Button>
+        )}
+      </div>
+    </section>
+  );
+}
+
+type PartingProps = { name: string; title: string; text: string; part: () => Promise<void> };
+
+/** What cannot be taken back: it is asked about once more, in the same words. */
+function Parting({ name, title, text, part }: PartingProps) {
+  const [asking, setAsking] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>();
+  const confirm = async (): Promise<void> => {
+    setBusy(true);
+    setError(undefined);
+    try {
+      await part();
+    } catch (problem) {
+      setError(problem);
+      setBusy(false);
+      setAsking(false);
+    }
+  };
+  return (
+    <section class={css.section}>
+      <h2>{name}</h2>
+      <p class={css.text}>{text}</p>
+      {error ? asProblem(error).code === "last_manager" ? <p role="alert">{t("leave_last")}</p> : <ErrorNote error={error} /> : null}
+      <div>
+        <Button kind="danger" onClick={() => setAsking(true)}>
+          {name}
+        </Button>
+      </div>
+      <Confirm
+        title={title}
+        confirm={name}
+        dangerous
+        open={asking}
+        busy={busy}
+        onClose={() => setAsking(false)}
+        onConfirm={() => void confirm()}
+      >
+        <p>{text}</p>
+      </Confirm>
+    </section>
+  );
+}

@@ -1,0 +1,80 @@
+/** Every screen, a line each. A screen is the default export of its module, loaded when it is opened. */
+import { lazy } from "preact-iso";
+import type { ComponentType } from "preact";
+import FeedScreen from "./activities/FeedScreen";
+import type { IconName } from "./foundation/ui/Icon";
+import { type Bundle, withWords } from "./foundation/words";
+import type en from "./foundation/words.en";
+
+type Module = { default: ComponentType };
+type Load = () => Promise<Module>;
+type Nav = { label: keyof typeof en; icon: IconName };
+
+export type Screen = {
+  path: string;
+  audience: "member" | "manager";
+  /** In the navigation, in this order; screens without are reached from others. */
+  nav?: Nav | undefined;
+  /** Of rewards: not there for a program that has none. */
+  rewards: boolean;
+  load: Load;
+  component: ComponentType;
+};
+
+function screen(audience: Screen["audience"], words: Bundle[], path: string, load: Load, nav?: Nav): Screen {
+  const loadAll = withWords(load, ...words);
+  const rewards = /\/rewards(\/|$)/.test(path);
+  return { path, audience, nav, rewards, load: loadAll, component: lazy(loadAll) };
+}
+
+/** The screen that comes with the first file. */
+function first(path: string, component: ComponentType, nav: Nav): Screen {
+  return { path, audience: "member", nav, rewards: false, load: () => Promise.resolve({ default: component }), component };
+}
+
+/** `own`: the bundle of words that the screen needs beside those of all further screens. */
+function member(path: string, load: Load, nav?: Nav, own: Bundle = "mine"): Screen {
+  return screen("member", ["further", own], path, load, nav);
+}
+
+const manager = screen.bind(null, "manager", ["further", "mine", "manager"]);
+
+export const SCREENS: Screen[] = [
+  first("/", FeedScreen, { label: "nav_feed", icon: "feed" }),
+  member("/history", () => import("./performances/HistoryScreen"), { label: "nav_history", icon: "history" }, "sends"),
+  member("/leaderboard", () => import("./points/LeaderboardScreen"), { label: "nav_leaderboard", icon: "leaderboard" }, "sends"),
+  member("/rewards", () => import("./rewards/RewardsScreen"), { label: "nav_rewards", icon: "gift" }),
+  member("/notifications", () => import("./notifications/NotificationsScreen"), undefined, "notices"),
+  member("/points", () => import("./points/PointsScreen"), undefined, "sends"),
+  member("/channels", () => import("./programs/ChannelsScreen"), { label: "nav_channels", icon: "channels" }),
+  member("/settings", () => import("./me/SettingsScreen"), { label: "nav_settings", icon: "settings" }),
+  member("/privacy", () => import("./privacy/PrivacyScreen")),
+  member("/connected", () => import("./tiktok/ConnectedScreen"), undefined, "sends"),
+  manager("/manage", () => import("./programs/OverviewScreen"), { label: "nav_manage", icon: "sparkle" }),
+  manager("/manage/activities", () => import("./activities/ActivitiesScreen"), { label: "nav_activities", icon: "activities" }),
+  manager("/manage/activities/new", () => import("./activities/NewActivityScreen")),
+  manager("/manage/activities/:id", () => import("./activities/ActivityScreen")),
+  manager("/manage/activities/:id/report", () => import("./reports/ActivityReportScreen")),
+  manager("/manage/reports", () => import("./reports/ReportsScreen"), { label: "nav_reports", icon: "leaderboard" }),
+  manager("/manage/reports/members", () => import("./reports/MemberReportsScreen")),
+  manager("/manage/members", () => import("./programs/MembersScreen"), { label: "nav_members", icon: "people" }),
+  manager("/manage/members/import", () => import("./programs/ImportScreen")),
+  manager("/manage/channels", () => import("./programs/ManageChannelsScreen"), { label: "nav_manage_channels", icon: "sound" }),
+  manager("/manage/channels/:id", () => import("./programs/ChannelScreen")),
+  manager("/manage/campaigns", () => import("./programs/CampaignsScreen"), { label: "nav_campaigns", icon: "campaign" }),
+  manager("/manage/campaigns/:id", () => import("./reports/CampaignReportScreen")),
+  manager("/manage/rewards", () => import("./rewards/ManageRewardsScreen"), { label: "nav_manage_rewards", icon: "gift" }),
+  manager("/manage/rewards/new", () => import("./rewards/NewRewardScreen")),
+  manager("/manage/rewards/:id", () => import("./rewards/RewardScreen")),
+  manager("/manage/redemptions", () => import("./rewards/RedemptionsScreen")),
+  manager("/manage/webhooks", () => import("./webhooks/WebhooksScreen")),
+  manager("/manage/program", () => import("./programs/ProgramScreen"), { label: "nav_program", icon: "program" }),
+  manager("/manage/audit", () => import("./audit/AuditScreen"), { label: "nav_audit", icon: "history" }),
+];
+
+export function navigation(audience: Screen["audience"], rewards: boolean): (Screen & { nav: Nav })[] {
+  return SCREENS.filter(
+    (each): each is Screen & { nav: Nav } =>
+      each.audience === audience && each.nav !== undefined && (rewards || !each.rewards),
+  );
+}

@@ -1,0 +1,316 @@
+import type { ComponentChildren } from "preact";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { length } from "../foundation/time";
+import { Button, IconButton } from "../foundation/ui/buttons";
+import { Progress as ProgressBar } from "../foundation/ui/data";
+import { Icon } from "../foundation/ui/Icon";
+import { ErrorNote, Note } from "../foundation/ui/parts";
+import { announce, toast } from "../foundation/ui/toasts";
+import css from "./picker.module.css";
+import { LIMITS, type VideoProblem } from "./precheck";
+import { megabytes, videoProblemWords } from "./problem_words";
+import { type Progress, UploadStopped } from "./send_form";
+import type { Upload, useVerdict } from "./upload";
+import { t } from "./words.manager";
+
+type Verdict = ReturnType<typeof useVerdict>;
+
+/** Where a video is chosen, sent and judged: everything about it that a manager reads. */
+export function VideoPicker({ upload, verdict }: { upload: Upload; verdict: Verdict }) {
+  const state = upload.state.value;
+  const input = useRef<HTMLInputElement>(null);
+  const choose = (): void => input.current?.click();
+  return (
+    <>
+      <input
+        ref={input}
+        type="file"
+        accept="video/mp4,video/webm,.mp4,.webm,video/*"
+        hidden
+        onChange={(event) => {
+          const [file] = event.currentTarget.files ?? [];
+          // The same file may be chosen again, once it has been exported anew.
+          event.currentTarget.value = "";
+          if (file) void upload.choose(file);
+        }}
+      />
+      {state.stage === "none" ? <Empty onChoose={choose} /> : <Chosen upload={upload} verdict={verdict} onChoose={choose} />}
+    </>
+  );
+}
+
+function Empty({ onChoose }: { onChoose: () => void }) {
+  return (
+    <div class={css.zone}>
+      <Icon name="upload" size={32} />
+      <Button kind="primary" onClick={onChoose}>
+        {t("add_video")}
+      </Button>
+      <p>{t("drop_hint")}</p>
+      <p>
+        {t("rules_hint", {
+          size: megabytes(LIMITS.bytes),
+          min: length(LIMITS.minSeconds),
+          max: length(LIMITS.maxSeconds),
+          side: LIMITS.shorterSide,
+        })}
+      </p>
+    </div>
+  );
+}
+
+function Chosen({ upload, verdict, onChoose }: { upload: Upload; verdict: Verdict; onChoose: () => void }) {
+  const state = upload.state.value;
+  if (state.stage === "none") return null;
+  const url = upload.localUrl.value ?? verdict.data?.video?.preview_url;
+  const sending = state.stage === "sending";
+  return (
+    <div class={css.box}>
+      <div class={css.row}>
+        {url && state.stage !== "refused" ? (
+          <video class={css.still} src={url} muted playsInline preload="metadata" aria-hidden="true" tabIndex={-1} />
+        ) : (
+          <span class={css.still} aria-hidden="true">
+            <Icon name="activities" size={28} />
+          </span>
+        )}
+        <div class={css.what}>
+          <bdi class={css.name}>{state.name}</bdi>
+          <Status upload={upload} verdict={verdict} />
+        </div>
+        <span class={css.buttons}>
+          {sending ? (
+            <Button size="small" onClick={() => upload.cancel()}>
+              {t("cancel_upload")}
+            </Button>
+          ) : (
+            <IconButton icon="trash" size="small" label={t("remove_video")} onClick={() => upload.forget()} />
+          )}
+        </span>
+      </div>
+      {sending ? <Sending progress={state.progress} /> : null}
+      {sending && !upload.fileIsKept.value ? <Note tone="warning">{t("draft_without_file")}</Note> : null}
+      <Outcome upload={upload} verdict={verdict} onChoose={onChoose} />
+    </div>
+  );
+}
+
+function Line({ tone, children }: { tone?: "good" | "bad"; children: ComponentChildren }) {
+  return (
+    <span class={tone ? `${css.state} ${css[tone]}` : css.state}>
+      {tone ? <Icon name={tone === "good" ? "check" : "alert"} size={16} /> : null}
+      {children}
+    </span>
+  );
+}
+
+/** The one line that says where it is; read aloud whenever it changes. */
+function Status({ upload, verdict }: { upload: Upload; verdict: Verdict }) {
+  const { stage } = upload.state.value;
+  const { data } = verdict;
+  const validating = stage === "sent" && (!data || data.status === "validating" || data.status === "awaiting_file");
+  let words: string;
+  let tone: "good" | "bad" | undefined;
+  if (stage === "checking") words = t("checking");
+  else if (stage === "sending") words = t("sending");
+  else if (stage === "refused") [words, tone] = [t("refused_title"), "bad"];
+  else if (stage === "stopped") [words, tone] = [t("stopped_title"), "bad"];
+  else if (validating) words = t("validating");
+  else if (data?.status === "valid") [words, tone] = [t("valid"), "good"];
+  else [words, tone] = [data?.status === "expired" ? t("expired_title") : t("rejected_title"), "bad"];
+  useEffect(() => announce(words), [words]);
+  const video = data?.video;
+  return (
+    <>
+      <Line {...(tone ? { tone } : {})}>{words}</Line>
+      {video && stage === "sent" ? (
+        <span class={css.fact}>
+          {[length(video.duration_seconds), `${video.width} × ${video.height}`, megabytes(video.size_bytes)].join(" · ")}
+          {video.has_audio ? null : ` · ${t("without_sound")}`}
+        </span>
+      ) : null}
+    </>
+  );
+}
+
+const MINUTE_S = 60;
+
+function timeLeft({ sent, total, speed }: Progress): string | undefined {
+  if (!speed || sent >= total) return undefined;
+  const seconds = Math.ceil((total - sent) / speed);
+  return seconds < MINUTE_S
+    ? t("left_seconds", { count: seconds })
+    : t("left_minutes", { count: Math.round(seconds / MINUTE_S) });
+}
+
+const SAID_EVERY = 0.25;
+
+function Sending({ progress }: { progress: Progress }) {
+  const { sent, total, speed, stalled } = progress;
+  const share = total > 0 ? sent / total : 0;
+  const quarter = Math.floor(share / SAID_EVERY);
+  // Every percent read aloud would be all that is heard.
+  useEffect(() => {
+    if (quarter > 0) announce(t("sent_of", { sent: megabytes(sent), total: megabytes(total) }));
+  }, [quarter]);
+  return (
+    <div>
+      <ProgressBar label={t("sending")} value={share} />
+      <p class={css.figures}>
+        <span>{t("sent_of", { sent: megabytes(sent), total: megabytes(total) })}</span>
+        {speed !== undefined && !stalled ? <span>{t("speed", { speed: megabytes(speed) })}</span> : null}
+        <span>{sent >= total ? t("almost_there") : stalled ? null : timeLeft(progress)}</span>
+      </p>
+      {stalled ? (
+        <Note tone="warning" icon="clock" alert>
+          {t("stalled")}
+        </Note>
+      ) : null}
+    </div>
+  );
+}
+
+function Outcome({ upload, verdict, onChoose }: { upload: Upload; verdict: Verdict; onChoose: () => void }) {
+  const state = upload.state.value;
+  const { data, error } = verdict;
+  const another = (
+    <span class={css.buttons}>
+      <Button size="small" icon="upload" onClick={onChoose}>
+        {t("choose_another")}
+      </Button>
+    </span>
+  );
+  if (state.stage === "refused") {
+    return (
+      <Note tone="bad" alert>
+        <Problems problems={state.problems} />
+        <p>{t("refused_here")}</p>
+        {another}
+      </Note>
+    );
+  }
+  if (state.stage === "stopped") return <Stopped error={state.error} upload={upload} />;
+  if (state.stage !== "sent") return null;
+  if (!data && error) return <ErrorNote error={error} />;
+  if (data?.status === "rejected") {
+    return (
+      <Note tone="bad" alert>
+        <Problems problems={data.problems} />
+        {another}
+      </Note>
+    );
+  }
+  if (data?.status === "expired") {
+    return (
+      <Note tone="bad" alert>
+        <p>{t("expired_text")}</p>
+        {another}
+      </Note>
+    );
+  }
+  if (data?.status === "valid") return null;
+  return (
+    <div class={css.figures}>
+      <ProgressBar label={t("validating")} value={undefined} />
+      <span>{error ? t("asking_failed") : t("validating_hint")}</span>
+    </div>
+  );
+}
+
+function Stopped({ error, upload }: { error: unknown; upload: Upload }) {
+  const again = (
+    <>
+      <p>{t("from_start")}</p>
+      <span class={css.buttons}>
+        <Button size="small" icon="refresh" onClick={() => void upload.again()}>
+          {t("send_again")}
+        </Button>
+      </span>
+    </>
+  );
+  if (!(error instanceof UploadStopped)) return <ErrorNote error={error}>{again}</ErrorNote>;
+  return (
+    <Note tone={error.code === "cancelled" ? "plain" : "bad"} alert>
+      <p>{t(`stop_${error.code}`, { limit: megabytes(LIMITS.bytes) })}</p>
+      {again}
+    </Note>
+  );
+}
+
+export function Problems({ problems }: { problems: VideoProblem[] }) {
+  const isMov = problems.some(({ code, actual }) => code === "unsupported_container" && actual === "mov");
+  return (
+    <>
+      <ul class={css.problems}>
+        {problems.map((problem) => (
+          <li key={problem.code}>{videoProblemWords(problem)}</li>
+        ))}
+      </ul>
+      {isMov ? (
+        <details class={css.help} open>
+          <summary>{t("mov_title")}</summary>
+          <ul>
+            <li>{t("mov_mac")}</li>
+            <li>{t("mov_windows")}</li>
+            <li>{t("mov_phone")}</li>
+            <li>{t("mov_anywhere")}</li>
+          </ul>
+        </details>
+      ) : null}
+    </>
+  );
+}
+
+/** Takes a file that is dropped anywhere on the page, and says so while one is held above it. */
+export function DropAnywhere({ onFile }: { onFile: (file: File) => void }) {
+  const [above, setAbove] = useState(false);
+  const take = useRef(onFile);
+  take.current = onFile;
+  // A layout effect: until it has run the browser would open a dropped file instead.
+  useLayoutEffect(() => {
+    let depth = 0;
+    const holdsFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") ?? false;
+    const enter = (event: DragEvent): void => {
+      if (!holdsFiles(event)) return;
+      depth += 1;
+      setAbove(true);
+    };
+    const leave = (): void => {
+      depth = Math.max(0, depth - 1);
+      if (depth === 0) setAbove(false);
+    };
+    const over = (event: DragEvent): void => {
+      // Without this the browser would open the file instead.
+      if (holdsFiles(event)) event.preventDefault();
+    };
+    const drop = (event: DragEvent): void => {
+      depth = 0;
+      setAbove(false);
+      if (!holdsFiles(event)) return;
+      event.preventDefault();
+      const files = event.dataTransfer?.files;
+      const file = files?.[0];
+      if (files && files.length > 1) toast(t("one_video"));
+      if (file) take.current(file);
+    };
+    addEventListener("dragenter", enter);
+    addEventListener("dragleave", leave);
+    addEventListener("dragover", over);
+    addEventListener("drop", drop);
+    return () => {
+      removeEventListener("dragenter", enter);
+      removeEventListener("dragleave", leave);
+      removeEventListener("dragover", over);
+      removeEventListener("drop", drop);
+    };
+  }, []);
+  if (!above) return null;
+  return (
+    <div class={css.curtain}>
+      <p>
+        <Icon name="upload" size={32} />
+        {t("drop_here")}
+      </p>
+    </div>
+  );
+}

@@ -1,0 +1,157 @@
+/**
+ * The way of a chosen video: looked at here, sent, then validated by the server. One object per
+ * form; screens read its `state`.
+ */
+import { type Signal, signal } from "@preact/signals";
+import { useQuery } from "@tanstack/preact-query";
+import { answer, api, type Schemas } from "../foundation/api/client";
+import { ApiProblem } from "../foundation/api/problems";
+import { keptFile } from "./kept_file";
+import { checkFile, type Seen, type VideoProblem } from "./precheck";
+import { type Progress, sendForm, UploadStopped } from "./send_form";
+
+export type UploadState =
+  | { stage: "none" }
+  | { stage: "checking"; name: string }
+  /** Nothing was sent: this browser saw that the server would refuse it. */
+  | { stage: "refused"; name: string; problems: VideoProblem[] }
+  | { stage: "sending"; name: string; progress: Progress }
+  | { stage: "stopped"; name: string; error: unknown }
+  /** It has arrived; what becomes of it the server says. */
+  | { stage: "sent"; name: string; uploadId: string };
+
+/** What a draft keeps of it. */
+export type KeptUpload = { name: string; uploadId?: string };
+
+export class Upload {
+  readonly state: Signal<UploadState> = signal({ stage: "none" });
+  /** For the preview, from the moment it is chosen; the browser's own copy of the file. */
+  readonly localUrl = signal<string | undefined>(undefined);
+  /** What this browser saw in it, until the server has looked. */
+  readonly seen = signal<Seen | undefined>(undefined);
+  /** Whether the chosen file outlives a reload before it has arrived. */
+  readonly fileIsKept = signal(true);
+
+  #file: File | undefined;
+  #sending: AbortController | undefined;
+
+  async choose(file: File): Promise<void> {
+    this.#sending?.abort();
+    this.#show(file);
+    this.state.value = { stage: "checking", name: file.name };
+    let problems: VideoProblem[];
+    let contentType: Schemas["ContentType"];
+    try {
+      const checked = await checkFile(file);
+      ({ problems, contentType } = checked);
+      if (this.#file === file) this.seen.value = checked.seen;
+    } catch (error) {
+      if (this.#file === file) this.state.value = { stage: "stopped", name: file.name, error };
+      return;
+    }
+    if (this.#file !== file) return;
+    if (problems.length > 0) {
+      this.state.value = { stage: "refused", name: file.name, problems };
+      return;
+    }
+    void keptFile.write(file).then((kept) => {
+      this.fileIsKept.value = kept;
+    });
+    await this.#send(file, contentType);
+  }
+
+  /** Begins again from the first byte, with a fresh form. */
+  async again(): Promise<void> {
+    if (this.#file) await this.choose(this.#file);
+  }
+
+  cancel(): void {
+    this.#sending?.abort();
+  }
+
+  forget(): void {
+    this.#sending?.abort();
+    this.#show(undefined);
+    this.state.value = { stage: "none" };
+    void keptFile.forget();
+  }
+
+  /** What was under way before a reload goes on: validation where it was, sending from the start. */
+  async resume({ name, uploadId }: KeptUpload): Promise<void> {
+    if (this.state.value.stage !== "none") return;
+    if (uploadId) {
+      this.state.value = { stage: "sent", name, uploadId };
+      return;
+    }
+    const file = await keptFile.read();
+    if (file && this.#file === undefined) await this.choose(file);
+  }
+
+  async #send(file: File, contentType: Schemas["ContentType"]): Promise<void> {
+    const sending = new AbortController();
+    this.#sending = sending;
+    const { name } = file;
+    this.state.value = {
+      stage: "sending",
+      name,
+      progress: { sent: 0, total: file.size, speed: undefined, stalled: false },
+    };
+    try {
+      const { upload_id, form } = await answer(
+        api.POST("/uploads", {
+          body: { content_type: contentType },
+          params: { header: { "Idempotency-Key": crypto.randomUUID() } },
+          signal: sending.signal,
+        }),
+      );
+      await sendForm(
+        form,
+        file,
+        (progress) => {
+          if (this.#sending === sending) this.state.value = { stage: "sending", name, progress };
+        },
+        sending.signal,
+      );
+      if (this.#sending !== sending) return;
+      this.state.value = { stage: "sent", name, uploadId: upload_id };
+      void keptFile.forget();
+    } catch (error) {
+      if (this.#sending !== sending) return;
+      const stopped = sending.signal.aborted ? new UploadStopped("cancelled") : error;
+      this.state.value = { stage: "stopped", name, error: stopped };
+    }
+  }
+
+  #show(file: File | undefined): void {
+    this.#file = file;
+    this.seen.value = undefined;
+    if (this.localUrl.value) URL.revokeObjectURL(this.localUrl.value);
+    this.localUrl.value = file ? URL.createObjectURL(file) : undefined;
+  }
+}
+
+const FIRST_GAP_MS = 800;
+const LONGEST_GAP_MS = 8_000;
+
+/** For a preview: as the card wants it, of what is known so far. */
+export function seenVideo(upload: Upload): Partial<Schemas["VideoView"]> {
+  const { seconds, width, height } = upload.seen.value ?? {};
+  return { ...(seconds ? { duration_seconds: seconds } : {}), ...(width && height ? { width, height } : {}) };
+}
+
+const isDecided = (status: Schemas["UploadStatus"]): boolean => !["awaiting_file", "validating"].includes(status);
+
+/** The server's verdict, asked for with growing gaps until there is one, only while it is looked at. */
+export function useVerdict(uploadId: string | undefined) {
+  return useQuery({
+    queryKey: ["upload", uploadId],
+    enabled: uploadId !== undefined,
+    queryFn: () => answer(api.GET("/uploads/{upload_id}", { params: { path: { upload_id: uploadId ?? "" } } })),
+    refetchInterval: ({ state }) => {
+      if (state.data && isDecided(state.data.status)) return false;
+      if (state.error instanceof ApiProblem && !state.error.passing) return false;
+      return Math.min(FIRST_GAP_MS * 1.4 ** (state.dataUpdateCount + state.errorUpdateCount), LONGEST_GAP_MS);
+    },
+    refetchOnWindowFocus: true,
+  });
+}

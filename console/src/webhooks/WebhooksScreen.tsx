@@ -1,0 +1,337 @@
+import { useLocation } from "preact-iso";
+import { useEffect, useState } from "preact/hooks";
+import { copyText } from "../foundation/copy";
+import { fieldWords, problemWords } from "../foundation/problem_words";
+import { dateTime } from "../foundation/time";
+import { Button, LinkButton } from "../foundation/ui/buttons";
+import { type Column, Table } from "../foundation/ui/data";
+import { Confirm, Dialog } from "../foundation/ui/Dialog";
+import { Checkbox, Select, TextField } from "../foundation/ui/fields";
+import forms from "../foundation/ui/forms.module.css";
+import { Icon } from "../foundation/ui/Icon";
+import { Menu } from "../foundation/ui/Menu";
+import { BackLink, List } from "../foundation/ui/pages";
+import { Badge, EmptyState, ErrorNote, Note, PageHead } from "../foundation/ui/parts";
+import { toast } from "../foundation/ui/toasts";
+import {
+  createWebhook,
+  type DeliveryView,
+  newSecret,
+  type NewWebhook,
+  removeWebhook,
+  sendTest,
+  setState,
+  useDeliveries,
+  useWebhooks,
+  type WebhookView,
+} from "./queries";
+import css from "./webhooks.module.css";
+import { t } from "./words.manager";
+
+const TYPES = [
+  "activity.published", "activity.rejected", "activity.ended",
+  "performance.queued", "performance.staged", "performance.posted", "performance.failed",
+  "reward.offered", "reward.withdrawn", "reward.redeemed", "redemption.fulfilled", "redemption.rejected",
+  "member.invited", "member.joined", "member.left", "points.adjusted",
+] as const; // prettier-ignore
+const LANGUAGES = { en: "English", de: "Deutsch", es: "Español" } as const;
+const TONES = { active: "good", paused: "plain", disabled: "bad" } as const;
+const RESULTS = { waiting: "plain", delivered: "good", failed: "bad" } as const;
+
+function told(work: Promise<unknown>, done?: string): void {
+  work.then(
+    () => done && toast(done),
+    (error: unknown) => toast(problemWords(error)),
+  );
+}
+
+function NewDialog({ onClose }: { onClose: () => void }) {
+  const [body, setBody] = useState<NewWebhook>({ name: "", url: "", format: "slack", language: "en", types: [] });
+  const [tried, setTried] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>();
+  const set = (changes: Partial<NewWebhook>): void => setBody((now) => ({ ...now, ...changes }));
+  const types = body.types ?? [];
+  const save = async (): Promise<void> => {
+    setTried(true);
+    if (!body.name.trim() || !body.url.trim() || busy) return;
+    setBusy(true);
+    setError(undefined);
+    try {
+      await createWebhook({ ...body, name: body.name.trim(), url: body.url.trim() });
+      toast(t("made", { name: body.name.trim() }));
+      onClose();
+    } catch (caught) {
+      setError(caught);
+      setBusy(false);
+    }
+  };
+  const missing = (value: string): string | undefined => (tried && !value.trim() ? t("missing") : undefined);
+  return (
+    <Dialog
+      title={t("new")}
+      open
+      onClose={onClose}
+      foot={
+        <>
+          <Button onClick={onClose}>{t("cancel")}</Button>
+          <Button kind="primary" type="submit" form="webhook-form" busy={busy}>
+            {t("create")}
+          </Button>
+        </>
+      }
+    >
+      <form
+        id="webhook-form"
+        class={css.form}
+        noValidate
+        onSubmit={(event) => {
+          event.preventDefault();
+          void save();
+        }}
+      >
+        <TextField
+          label={t("name")}
+          dir="auto"
+          autofocus
+          autocomplete="off"
+          maxLength={60}
+          value={body.name}
+          error={missing(body.name) ?? fieldWords(error, "name")}
+          onInput={(event) => set({ name: event.currentTarget.value })}
+        />
+        <TextField
+          label={t("url")}
+          hint={t("url_hint")}
+          type="url"
+          dir="ltr"
+          autocomplete="off"
+          spellcheck={false}
+          maxLength={1000}
+          placeholder="https://hooks.slack.com/services/…"
+          value={body.url}
+          error={missing(body.url) ?? fieldWords(error, "url")}
+          onInput={(event) => set({ url: event.currentTarget.value })}
+        />
+        <Select label={t("format")} value={body.format} onChange={(event) => set({ format: event.currentTarget.value as "json" })}>
+          {(["slack", "teams", "json"] as const).map((each) => (
+            <option key={each} value={each} selected={each === body.format}>
+              {t(`format_${each}`)}
+            </option>
+          ))}
+        </Select>
+        {body.format === "json" ? null : (
+          <Select label={t("language")} value={body.language} onChange={(event) => set({ language: event.currentTarget.value as "en" })}>
+            {Object.entries(LANGUAGES).map(([code, name]) => (
+              <option key={code} value={code} lang={code} selected={code === body.language}>
+                {name}
+              </option>
+            ))}
+          </Select>
+        )}
+        <fieldset class={forms.fieldset}>
+          <legend class={forms.legend}>{t("types")}</legend>
+          <p class={forms.muted}>{t("types_hint")}</p>
+          {TYPES.map((each) => (
+            <Checkbox
+              key={each}
+              label={<code>{each}</code>}
+              checked={types.includes(each)}
+              onChange={(event) =>
+                set({ types: event.currentTarget.checked ? [...types, each] : types.filter((other) => other !== each) })
+              }
+            />
+          ))}
+        </fieldset>
+        {error && !fieldWords(error, "name") && !fieldWords(error, "url") ? <ErrorNote error={error} /> : null}
+      </form>
+    </Dialog>
+  );
+}
+
+function Secret({ webhook, onClose }: { webhook: WebhookView; onClose: () => void }) {
+  const [secret, setSecret] = useState("");
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>();
+  const make = (): void => {
+    setBusy(true);
+    newSecret(webhook.webhook_id).then(setSecret, setError).finally(() => setBusy(false));
+  };
+  return (
+    <Dialog
+      title={t("secret_title", { name: webhook.name })}
+      open
+      firm={secret !== ""}
+      onClose={onClose}
+      foot={
+        secret ? (
+          <>
+            <Button icon="copy" onClick={() => void copyText(secret).then((done) => toast(t(done ? "copied" : "not_copied")))}>
+              {t("copy")}
+            </Button>
+            <Button kind="primary" onClick={onClose}>
+              {t("done")}
+            </Button>
+          </>
+        ) : (
+          <>
+            <Button onClick={onClose}>{t("cancel")}</Button>
+            <Button kind="primary" busy={busy} onClick={make}>
+              {t("secret")}
+            </Button>
+          </>
+        )
+      }
+    >
+      <p role="status">{t(secret ? "secret_text" : "secret_ask")}</p>
+      {secret ? <TextField label={t("secret")} dir="ltr" readOnly value={secret} /> : null}
+      {error ? <ErrorNote error={error} /> : null}
+    </Dialog>
+  );
+}
+
+function result(delivery: DeliveryView): string {
+  const { status, error, milliseconds: ms, tries } = delivery;
+  const how = status ? t("answered", { status, ms: ms ?? 0 }) : (error ?? "");
+  return [how, tries > 1 ? t("tries", { count: tries }) : ""].filter(Boolean).join(", ");
+}
+
+function Log({ webhook, onClose }: { webhook: WebhookView; onClose: () => void }) {
+  const log = useDeliveries(webhook.webhook_id);
+  const rows = log.data?.pages.flatMap(({ items }) => items) ?? [];
+  const columns: Column<DeliveryView>[] = [
+    { label: t("col_event"), cell: ({ event_type }) => <code>{event_type}</code> },
+    { label: t("col_when"), wide: true, cell: ({ occurred_at }) => dateTime(occurred_at) },
+    {
+      label: t("col_result"),
+      cell: (each) => (
+        <>
+          <Badge tone={RESULTS[each.state]}>{t(`result_${each.state}`)}</Badge> {result(each)}
+        </>
+      ),
+    },
+  ];
+  return (
+    <Dialog
+      title={t("log_of", { name: webhook.name })}
+      open
+      onClose={onClose}
+      foot={
+        <Button kind="primary" icon="send" onClick={() => told(sendTest(webhook.webhook_id), t("test_sent"))}>
+          {t("test")}
+        </Button>
+      }
+    >
+      {webhook.state === "disabled" ? <Note tone="bad">{t("disabled_text")}</Note> : null}
+      <List list={log} count={rows.length} row="2.5rem" empty={<p>{t("no_deliveries")}</p>}>
+        <Table caption={t("log")} columns={columns} rows={rows} rowKey={({ event_id }) => event_id} />
+      </List>
+    </Dialog>
+  );
+}
+
+type Opened = { what: "log" | "secret" | "remove"; id: string };
+
+export default function WebhooksScreen() {
+  const { query, route, path } = useLocation();
+  const webhooks = useWebhooks();
+  const rows = webhooks.data ?? [];
+  const [opened, setOpened] = useState<Opened>();
+  const chosen = rows.find(({ webhook_id }) => webhook_id === opened?.id);
+  const close = (): void => setOpened(undefined);
+  useEffect(() => {
+    document.title = `${t("title")} · Greenroom`;
+  }, []);
+  const create = (
+    <LinkButton kind="primary" icon="plus" href={`${path}?new`}>
+      {t("new")}
+    </LinkButton>
+  );
+  const columns: Column<WebhookView>[] = [
+    {
+      label: t("name"),
+      cell: ({ name, url, failing_since }) => (
+        <>
+          <strong>
+            <bdi>{name}</bdi>
+          </strong>
+          <div class={forms.muted} dir="ltr">
+            {url}
+          </div>
+          {failing_since ? <div class={forms.muted}>{t("failing", { when: dateTime(failing_since) })}</div> : null}
+        </>
+      ),
+    },
+    { label: t("format"), wide: true, cell: ({ format }) => t(`format_${format}`) },
+    {
+      label: t("state"),
+      cell: ({ state }) => <Badge tone={TONES[state]}>{t(`state_${state}`)}</Badge>,
+    },
+    {
+      label: t("col_actions"),
+      hidden: true,
+      narrow: true,
+      cell: (webhook) => {
+        const { webhook_id: id, name, state, format } = webhook;
+        const next = state === "active" ? "paused" : "active";
+        return (
+          <Menu
+            label={t("actions_of", { name })}
+            items={[
+              { label: t("log"), icon: "history", onSelect: () => setOpened({ what: "log", id }) },
+              ...(format === "json"
+                ? [{ label: t("secret"), icon: "lock" as const, onSelect: () => setOpened({ what: "secret", id }) }]
+                : []),
+              {
+                label: t(state === "active" ? "pause" : "resume"),
+                icon: "refresh",
+                onSelect: () => told(setState(webhook, next)),
+              },
+              { label: t("remove"), icon: "trash", onSelect: () => setOpened({ what: "remove", id }) },
+            ]}
+          >
+            <Icon name="more" />
+          </Menu>
+        );
+      },
+    },
+  ];
+  return (
+    <>
+      <BackLink href="/manage/program">{t("back")}</BackLink>
+      <PageHead title={t("title")} actions={create}>
+        {t("text")}
+      </PageHead>
+      <List
+        list={webhooks}
+        count={rows.length}
+        row="3.5rem"
+        empty={
+          <EmptyState icon="send" title={t("none")} actions={create}>
+            {t("none_text")}
+          </EmptyState>
+        }
+      >
+        <Table caption={t("title")} columns={columns} rows={rows} rowKey={({ webhook_id }) => webhook_id} />
+      </List>
+      {query.new === undefined ? null : <NewDialog onClose={() => route(path, true)} />}
+      {chosen && opened?.what === "log" ? <Log webhook={chosen} onClose={close} /> : null}
+      {chosen && opened?.what === "secret" ? <Secret webhook={chosen} onClose={close} /> : null}
+      {chosen ? (
+        <Confirm
+          title={t("remove_title", { name: chosen.name })}
+          open={opened?.what === "remove"}
+          dangerous
+          confirm={t("remove")}
+          onClose={close}
+          onConfirm={() => {
+            close();
+            told(removeWebhook(chosen.webhook_id));
+          }}
+        >
+          {t("remove_text")}
+        </Confirm>
+      ) : null}
+    </>
+  );
+}

@@ -1,0 +1,118 @@
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { fileURLToPath } from "node:url";
+import { defineConfig, type Plugin } from "vitest/config";
+import { modulesOfFiles } from "./build/modules.ts";
+import { secondScript } from "./build/second_script.ts";
+import { serviceWorker } from "./build/service_worker.ts";
+
+/**
+ * Where the dev server finds the API: the running local stack, as `make run` wrote it down.
+ * Only `npm run dev` reads this; a built console knows no address but its own origin.
+ */
+function apiOfLocalStack(): string | undefined {
+  try {
+    const file = fileURLToPath(new URL("../.local/stack.json", import.meta.url));
+    return (JSON.parse(readFileSync(file, "utf-8")) as { api_url: string }).api_url;
+  } catch {
+    return undefined;
+  }
+}
+
+/** `/config.json` is written at deployment; the dev server answers what the local front would. */
+function devConfig(): Plugin {
+  return {
+    name: "greenroom:config",
+    apply: "serve",
+    configureServer(server) {
+      server.middlewares.use("/config.json", (_request, response) => {
+        response.setHeader("Content-Type", "application/json");
+        response.end(JSON.stringify({ api_base: "/v1" }));
+      });
+    },
+  };
+}
+
+/** What asks who is here and for the words, before the rest has come. */
+const AT_ONCE =
+  /\/src\/(boot|foundation\/(words|store|config|clock|session\/(session|routes)|api\/problems))\.ts$|\/signals-core\/|vite\/preload-helper|rolldown\/runtime/;
+
+/** Modules of the first screen; the ways in, dialogs, other issuers, and catalogues come when needed. */
+function everywhere(id: string): boolean {
+  if (/\/activities\/feed\.module\.css/.test(id)) return true;
+  if (/node_modules/.test(id)) return /\/node_modules\/(preact|preact-iso|@preact|@tanstack)\//.test(id);
+  if (/\/src\/foundation\//.test(id)) {
+    const later =
+      /\/session\/(?!session\.ts|routes\.ts)|\/locales\/|\/words\.(\w\w|manager|further\.\w\w)[.\w]*ts$|\/session\.module|\/ui\/(fields|forms|pages|data|[Dd]ialog|[Ss]egments)|\/api\/idempotency|\/calendar\.ts/;
+    const ofManagers = /\/(leaving|wall_clock|commands|shell\/CommandMenu|shell\/DeadEnd|shell\/commands\.module)\.(tsx?|css)/;
+    return !later.test(id) && !ofManagers.test(id);
+  }
+  return /\/src\/(main|app|routes|me\/queries|points\/words|activities\/(queries|seen|pull|FeedScreen|FeedCard|Ends|Video|words))\.tsx?$/.test(id);
+}
+
+/**
+ * The files that several screens share, beside the first one. Left to themselves, modules would become a file
+ * for each way in which they are shared, some of a hundred bytes. A module that matches takes along
+ * what it imports, unless that matches earlier: what members' screens need comes first.
+ */
+const SHARED = {
+  idempotency: /\/api\/idempotency\./,
+  sending: /\/performances\/(Progress|waiting|queries|CaptionToCopy|tiktok_app|polling|performances\.module|words\.ts)/,
+  dialog: /\/ui\/dialog\./i,
+  controls: /\/ui\/(fields|segments)\.|\/foundation\/calendar\./i,
+  rewards: /\/rewards\/(queries|looks|RewardCard|rewards\.module)\./,
+  tiktok: /\/tiktok\/(queries|leave|words|tiktok\.module)\.(ts|css)/,
+  manage: /\/ui\/(data|pages|forms)\.|\/words\.manager\.ts|\/programs\/(manager_queries|member_queries|manage\.module)\.|\/rewards\/manager_queries\./,
+  activities: /\/foundation\/(wall_clock|commands)\.|\/activities\/(manager_queries|draft|editor\.module)\./,
+  form: /\/activities\/(ActivityFields|CardPreview|NewActivityScreen|form|post_text|TryOnMe)|\/foundation\/leaving|\/src\/videos\/(?!words)/,
+  activity: /\/activities\/(ActivityScreen|ActivitiesScreen|Conflict|Thumb|status|lifecycle)/,
+  reports: /\/src\/reports\/(?!words)/,
+  handing: /\/rewards\/(?!words|RewardsScreen|manager_queries)/,
+  groups: /\/programs\/(Channel|Campaigns|ManageChannels|GroupList|NameDialog)(Screen)?\.tsx/,
+  members: /\/programs\/(Members|Import|roster)/,
+};
+
+export default defineConfig(({ command }) => {
+  const api = command === "serve" ? apiOfLocalStack() : undefined;
+  return {
+    plugins: [devConfig(), serviceWorker(), modulesOfFiles(), secondScript("/src/main.tsx")],
+    build: {
+      target: "es2022",
+      cssTarget: ["chrome123", "firefox120", "safari17.5"],
+      assetsInlineLimit: 0,
+      modulePreload: { polyfill: false },
+      sourcemap: false,
+      // Which file needs which: the budgets are held by it.
+      manifest: true,
+      reportCompressedSize: false,
+      rolldownOptions: {
+        // The page asks for both; what the second one shares with screens is in its file (`everywhere`).
+        input: { boot: "index.html", main: "src/main.tsx" },
+        output: {
+          // Names do not compress, and the first file lists them all: 36 bits are plenty to tell versions apart.
+          entryFileNames: "assets/[name]-[hash].js",
+          chunkFileNames: "assets/[name]-[hash].js",
+          assetFileNames: "assets/[name]-[hash][extname]",
+          // All that every screen needs comes in one file, beside the small one that goes first: each further
+          // request costs a round trip, and each further file has its name, which does not compress, in a list.
+          codeSplitting: {
+            groups: [
+              { name: "boot", test: AT_ONCE },
+              { name: "main", test: everywhere },
+              ...Object.entries(SHARED).map(([name, test]) => ({ name, test })),
+            ],
+          },
+        },
+      },
+    },
+    css: {
+      modules: {
+        localsConvention: "camelCaseOnly" as const,
+        // "feed-card" compresses better than a hash and a line, and is read in the browser's tools.
+        generateScopedName: (name, file) => `${basename(file, ".module.css")}-${name}`,
+      },
+    },
+    server: api ? { proxy: { "/v1": { target: api.replace(/\/v1$/, ""), changeOrigin: true } } } : {},
+    test: { include: ["tests/**/*.test.ts"], environment: "node" },
+  };
+});

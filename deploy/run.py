@@ -1,0 +1,447 @@
+"""A deployment from beginning to end: every step can be run twice, and says what to do next."""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from commands.console import config_of, publish, publish_site
+from deploy import doctor, smoke, stage
+from deploy.artefacts import Artefacts, Deployed, parameters_of, previous
+from deploy.changes import describe, refusals, word_for
+from deploy.stacks import POLL_SECONDS, ChangeSet, Stack
+from deploy.stage import Stage
+from local import console, layer, package
+from local.failure import Failure
+from local.home import PROJECT
+from local.package import Package
+from local.steps import Steps
+from local.template import Template
+
+CONFIG = Config(
+    connect_timeout=10,
+    read_timeout=60,
+    retries={"mode": "standard", "max_attempts": 5},
+    s3={"addressing_style": "path", "us_east_1_regional_endpoint": "regional"},
+    signature_version="s3v4",
+)
+ENOUGH_AT_ONCE = 40
+"""Fewer functions at once, and one busy queue leaves no room for people's requests."""
+KEPT = "RetainExceptOnCreate"
+REMOVAL = {
+    "AWS::DynamoDB::Table": "aws dynamodb update-table --no-deletion-protection-enabled"
+    " --table-name {0} && aws dynamodb delete-table --table-name {0}",
+    "AWS::S3::Bucket": "aws s3 rb --force s3://{0}",
+    "AWS::Cognito::UserPool": "aws cognito-idp update-user-pool --deletion-protection INACTIVE"
+    " --user-pool-id {0} && aws cognito-idp delete-user-pool --user-pool-id {0}",
+    "AWS::KMS::Key": "aws kms schedule-key-deletion --key-id {0}",
+    "AWS::SecretsManager::Secret": "aws secretsmanager delete-secret --secret-id {0}",
+}
+
+Ask = Callable[[str], bool]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where this cloud differs from AWS, which differs from itself in nothing."""
+
+    fit: Callable[[Template], Template] = lambda template: template
+    build: Callable[[str], Package] = lambda architecture: package.build(architecture=architecture)
+    layer: Callable[[str, Callable[[str], None]], Path | None] = lambda architecture, note: (
+        layer.build(architecture, note).zip_file
+    )
+    console: Callable[[Callable[[str], None]], Path] = console.build
+    after: Callable[[Mapping[str, str]], None] = lambda _outputs: None
+    poll_seconds: float = POLL_SECONDS
+
+
+@dataclass(frozen=True)
+class Built:
+    """The packaged template as it lies in the bucket, and what made it."""
+
+    template: Template
+    key: str
+    build: str
+
+
+@dataclass
+class Deployer:
+    """One stage of one account. `ask` puts a question, and returns whether to go on."""
+
+    stage: Stage
+    ask: Ask
+    surroundings: Surroundings = field(default_factory=Surroundings)
+    let_go: Collection[str] = ()
+    allow_dirty: bool = False
+    steps: Steps = field(default_factory=lambda: Steps(total=1))
+
+    @cached_property
+    def _session(self) -> boto3.Session:
+        return boto3.Session(region_name=self.stage.region)
+
+    def client(self, name: str) -> Any:
+        make: Any = self._session.client
+        # Budgets are asked in one region, wherever else the stack is.
+        region = "us-east-1" if name == "budgets" else self.stage.region
+        return make(name, region_name=region, config=CONFIG)
+
+    @cached_property
+    def stack(self) -> Stack:
+        return Stack(
+            self.client("cloudformation"),
+            self.stage.stack,
+            self.steps.note,
+            self.surroundings.poll_seconds,
+        )
+
+    @cached_property
+    def _identity(self) -> Mapping[str, str]:
+        try:
+            found: Mapping[str, str] = self.client("sts").get_caller_identity()
+        except (BotoCoreError, ClientError) as error:
+            raise Failure(
+                f"AWS does not take these credentials: {error}",
+                "Sign in (aws sso login, or AWS_PROFILE=...), see that aws sts get-caller-identity"
+                " answers, and run this again.",
+            ) from None
+        return found
+
+    @cached_property
+    def artefacts(self) -> Artefacts:
+        partition = self._identity["Arn"].split(":")[1]
+        return Artefacts(self.client("s3"), self._identity["Account"], self.stage.region, partition)
+
+    # --- the verbs ---------------------------------------------------------------------------
+
+    def deploy(self, secret: str | None = None) -> dict[str, str]:
+        """Bring the stack to what this clone says; return its outputs."""
+        self.steps = Steps(total=8)
+        with self.steps.step("Looking at account, clone and stack"):
+            self.confirm_account("Deploy")
+            self._preflight()
+        built = self._package()
+        with self.steps.step("Bringing the stack up to date"):
+            self._update(built)
+            self.stack.protect(on=True)
+        outputs = self.stack.outputs()
+        with self.steps.step("TikTok's client secret"):
+            self._keep_secret(outputs, secret)
+        with self.steps.step("Publishing the console"):
+            self._publish(outputs)
+        self.surroundings.after(outputs)
+        with self.steps.step("Trying it out"):
+            self._tell_of_the_domain(outputs)
+            smoke.run(self._deployment(outputs, built.build), self.steps.note)
+        self._remember(built)
+        with self.steps.step("What is left to do by hand"):
+            self.doctor()
+        return outputs
+
+    def diff(self) -> bool:
+        """Show what a deployment would change, and change nothing; return whether it would."""
+        self.steps = Steps(total=3)
+        self._identity  # noqa: B018  fails with words for whoever has no credentials
+        built = self._package()
+        with self.steps.step("Asking CloudFormation"):
+            self.stack.require_ready()
+            planned = self._plan(built, self._parameters(built, first=False))
+            if planned is None:
+                self.steps.note("nothing would change")
+                return False
+            self._tell(planned)
+            refused = self._refusals(planned, built.template)
+            self.stack.drop(planned)
+        if refused:
+            raise refused
+        return True
+
+    def rollback(self) -> dict[str, str]:
+        """Bring the stack back to what was deployed before the latest deployment."""
+        self.steps = Steps(total=2)
+        self.confirm_account("Go back to the deployment before in")
+        earlier = previous(self.artefacts.history(self.stage.stack))
+        if earlier is None:
+            raise Failure(
+                f"Nothing was deployed to {self.stage.stack} before what is there.",
+                "Check out the commit you want, and run make deploy.",
+            )
+        built = Built(self.artefacts.template(earlier.template), earlier.template, earlier.build)
+        with self.steps.step(f"Going back to build {earlier.build} ({earlier.commit})"):
+            self.stack.require_ready()
+            self._update(built)
+        outputs = self.stack.outputs()
+        self.surroundings.after(outputs)
+        with self.steps.step("Trying it out"):
+            smoke.health(self._deployment(outputs, built.build))
+        self._remember(built)
+        self.steps.note("the console is still the newer one: it lives with an older API; publish")
+        self.steps.note("the older one with make deploy in a clone of that commit")
+        return outputs
+
+    def destroy(self, confirmation: str) -> None:
+        """Delete the stack; what people's work is in stays, and is told with how to remove it."""
+        if confirmation != self.stage.stack:
+            raise Failure(
+                f"Nothing was deleted: {confirmation!r} is not {self.stage.stack!r}.",
+                "Type the stack's whole name to delete it.",
+            )
+        self.steps = Steps(total=1)
+        self.confirm_account("DELETE")
+        kept = self._kept()
+        with self.steps.step(f"Deleting the stack {self.stage.stack}"):
+            self.steps.note("tables, buckets, pool, key and secrets are kept; the rest goes")
+            self.stack.protect(on=False)
+            self.stack.delete()
+        if kept:
+            print("\nThese stay, with all that is in them, and are still paid for. To remove them:")
+            for line in kept:
+                print(f"  {line}")
+
+    def doctor(self) -> int:
+        """Show the steps left to do by hand; return how many are known to be undone."""
+        found = self.stack.found()
+        if found is None:
+            raise Failure(
+                f"There is no stack {self.stage.stack} in {self.stage.region}.",
+                f"make deploy STAGE={self.stage.name} makes it.",
+            )
+        outputs = self.stack.outputs()
+        parameters = parameters_of(found)
+        patient = doctor.Doctor(
+            self.stage, self.client, parameters, outputs, _public_url(parameters, outputs)
+        )
+        undone = 0
+        for line in patient.lines():
+            print(f"      [{line.state}] {line.words}", flush=True)
+            undone += line.state is doctor.State.TO_DO
+        return undone
+
+    def keep_secret(self, secret: str) -> None:
+        self.steps = Steps(total=1)
+        self.confirm_account("Put TikTok's client secret into")
+        with self.steps.step("TikTok's client secret"):
+            self._keep_secret(self.stack.outputs(), secret)
+
+    def logs(self, function: str, since_seconds: int) -> None:
+        """Print a function's log of late, the oldest line first."""
+        names = {
+            str(each["LogicalResourceId"]): str(each["PhysicalResourceId"])
+            for each in self.stack.members()
+            if each["ResourceType"] == "AWS::Lambda::Function"
+        }
+        if function not in names:
+            raise Failure(
+                f"The stack has no function {function}.", f"It has {', '.join(sorted(names))}."
+            )
+        start = int((datetime.now(UTC).timestamp() - since_seconds) * 1000)
+        pages = self.client("logs").get_paginator("filter_log_events")
+        for page in pages.paginate(logGroupName=f"/aws/lambda/{names[function]}", startTime=start):
+            for event in page["events"]:
+                print(event["message"].rstrip())
+
+    def console_url(self) -> str:
+        outputs = self.stack.outputs()
+        if not outputs:
+            raise Failure(
+                f"There is no stack {self.stage.stack} in {self.stage.region}.",
+                f"make deploy STAGE={self.stage.name} makes it.",
+            )
+        return outputs["ConsoleUrl"]
+
+    # --- the steps ---------------------------------------------------------------------------
+
+    def confirm_account(self, what: str) -> None:
+        account = self._identity["Account"]
+        wanted = self.stage.account
+        if wanted and account != wanted:
+            raise Failure(
+                f"These credentials are of account {account}; the stage {self.stage.name} belongs"
+                f" into {wanted}.",
+                "Sign in to the other account, or change account in the stage's file.",
+            )
+        question = (
+            f"{what} the stack {self.stage.stack} in account {account}, region"
+            f" {self.stage.region}, as {self._identity['Arn']}?"
+        )
+        if not self.ask(question):
+            raise Failure("Nothing was changed.", "Run it again when you are ready.")
+
+    def _preflight(self) -> None:
+        if not self.allow_dirty and (changed := _uncommitted()):
+            raise Failure(
+                f"The clone has changes that no commit has:\n{changed}",
+                "Commit or stash them, so that what is deployed can be found again;"
+                " --allow-dirty deploys them all the same.",
+            )
+        limit = doctor.concurrency(self.client("lambda"))
+        if limit < ENOUGH_AT_ONCE:
+            raise Failure(
+                f"This account may run only {limit} functions at once; Greenroom's queues alone"
+                f" would take all of them, and people's requests be refused.",
+                f"Ask for {doctor.CONCURRENCY_WANTED} in Service Quotas, AWS Lambda, Concurrent"
+                " executions: it is free, and takes minutes to a day.",
+            )
+        self.steps.note(f"the account may run {limit} functions at once")
+        self.stack.require_ready()
+        self.steps.note(f"the stack is {self.stack.status() or 'not there yet'}")
+
+    def _package(self) -> Built:
+        with self.steps.step("Packaging for " + self.stage.architecture):
+            made = self.surroundings.build(self.stage.architecture)
+            media = self.surroundings.layer(self.stage.architecture, self.steps.note)
+            if media:
+                whole = made.folder / layer.MEDIA_ZIP_NAME
+                media = layer.with_library(media, made.library, self.stage.architecture, whole)
+            template = self.surroundings.fit(made.template())
+            stage.check(self.stage, template)
+        with self.steps.step(f"Uploading to {self.artefacts.bucket}"):
+            if self.artefacts.prepare():
+                self.steps.note("made it: private, versioned, by TLS only")
+            packaged = self.artefacts.place(template, made.zip_file, media)
+            key = self.artefacts.put_template(self.stage.stack, packaged)
+        return Built(packaged, key, made.content[:12])
+
+    def _parameters(self, built: Built, *, first: bool) -> dict[str, str]:
+        """Return the parameters of a pass; the first one knows no address, and protects nothing."""
+        declared = built.template.get("Parameters", {})
+        values = dict(self.stage.parameters)
+        if not first and not values.get("PublicUrl") and not values.get("ConsoleDomain"):
+            outputs = self.stack.outputs()
+            if url := outputs.get("ConsoleUrl"):
+                values["PublicUrl"] = f"{url}/v1"
+        values["Architecture"] = self.stage.architecture
+        values["Build"] = built.build
+        values["DeletionProtection"] = "false" if first else "true"
+        return {name: value for name, value in values.items() if name in declared}
+
+    def _update(self, built: Built) -> None:
+        """Make the planned change, the first creation in two passes."""
+        if self.stack.found() is None:
+            self.steps.note("first pass: made so that a failure leaves nothing behind")
+            self._carry_out(built, self._parameters(built, first=True))
+            self.steps.note("second pass: its own address, and protection from deletion")
+        self._carry_out(built, self._parameters(built, first=False))
+
+    def _carry_out(self, built: Built, parameters: Mapping[str, str]) -> None:
+        planned = self._plan(built, parameters)
+        if planned is None:
+            self.steps.note("nothing to change")
+            return
+        self._tell(planned)
+        if refused := self._refusals(planned, built.template):
+            self.stack.drop(planned)
+            raise refused
+        if not planned.creates and not self.ask("Make these changes?"):
+            self.stack.drop(planned)
+            raise Failure("Nothing was changed.", "Run it again when you are ready.")
+        self.stack.carry_out(planned)
+
+    def _plan(self, built: Built, parameters: Mapping[str, str]) -> ChangeSet | None:
+        return self.stack.plan(self.artefacts.url(built.key), parameters)
+
+    def _tell(self, planned: ChangeSet) -> None:
+        for line in describe(planned.changes):
+            self.steps.note(line)
+
+    def _refusals(self, planned: ChangeSet, template: Template) -> Failure | None:
+        before = self.stack.resources()
+        found = list(refusals(planned.changes, before, template["Resources"], self.let_go))
+        if not found:
+            return None
+        whats = "\n".join(f"    {each.what}" for each in found)
+        return Failure(
+            f"This update is not made:\n{whats}", "\n".join(each.instead for each in found)
+        )
+
+    def _keep_secret(self, outputs: Mapping[str, str], secret: str | None) -> None:
+        secrets, name = self.client("secretsmanager"), outputs["TikTokSecretName"]
+        known = doctor.tiktok_secret(secrets, name)
+        if secret is None:
+            told = "is set" if doctor.OWNERS_MARK in known else "is not set yet"
+            self.steps.note(f"it {told}; make secret STAGE={self.stage.name} sets it")
+            return
+        if known.get("client_secret") == secret and doctor.OWNERS_MARK in known:
+            self.steps.note("it is this one already")
+            return
+        kept = {"client_secret": secret, doctor.OWNERS_MARK: datetime.now(UTC).isoformat()}
+        secrets.put_secret_value(SecretId=name, SecretString=json.dumps(kept))
+        self.steps.note("kept; functions that know the old one ask again within minutes")
+
+    def _publish(self, outputs: Mapping[str, str]) -> None:
+        found: Mapping[str, Any] = self.stack.found() or {}
+        folder = self.surroundings.console(self.steps.note)
+        config = config_of(parameters_of(found), outputs, self.stage.region)
+        s3, bucket = self.client("s3"), outputs["ConsoleBucketName"]
+        files = publish(s3, bucket, folder, config)
+        if self.stage.site:
+            try:
+                files += publish_site(s3, bucket, self.stage.site)
+            except ValueError as error:
+                raise Failure(str(error), "Rename it, and run this again.") from None
+        self.client("cloudfront").create_invalidation(
+            DistributionId=outputs["DistributionId"],
+            InvalidationBatch={
+                "Paths": {"Quantity": 1, "Items": ["/*"]},
+                "CallerReference": f"greenroom-{datetime.now(UTC).timestamp()}",
+            },
+        )
+        self.steps.note(f"{files} files; browsers see them within a minute or two")
+
+    def _deployment(self, outputs: Mapping[str, str], build: str) -> smoke.Deployment:
+        found: Mapping[str, Any] = self.stack.found() or {}
+        public = _public_url(parameters_of(found), outputs)
+        return smoke.Deployment(public.removesuffix("/v1"), build, outputs)
+
+    def _tell_of_the_domain(self, outputs: Mapping[str, str]) -> None:
+        domain = self.stage.parameters.get("ConsoleDomain")
+        if domain and not self.stage.parameters.get("HostedZoneId"):
+            self.steps.note(f"{domain} has to point at {outputs['DistributionDomain']} (CNAME)")
+
+    def _remember(self, built: Built) -> None:
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        done = Deployed(built.key, built.build, _commit(), at)
+        self.artefacts.remember(self.stage.stack, done)
+
+    def _kept(self) -> list[str]:
+        """Return what a removal leaves in the account, each with the command that removes it."""
+        resources = self.stack.resources()
+        return [
+            f"{REMOVAL[kind].format(each['PhysicalResourceId'])}"
+            f"    # the {word_for(kind)} {each['LogicalResourceId']}"
+            for each in self.stack.members()
+            if (kind := str(each["ResourceType"])) in REMOVAL
+            and resources.get(str(each["LogicalResourceId"]), {}).get("DeletionPolicy") == KEPT
+        ]
+
+
+def _public_url(parameters: Mapping[str, str], outputs: Mapping[str, str]) -> str:
+    return parameters.get("PublicUrl") or f"{outputs['ConsoleUrl']}/v1"
+
+
+def _uncommitted() -> str:
+    return _git("status", "--porcelain", "--untracked-files=no")
+
+
+def _commit() -> str:
+    return _git("rev-parse", "--short", "HEAD") or "unknown"
+
+
+def _git(*arguments: str) -> str:
+    ran = subprocess.run(
+        ["git", *arguments],
+        cwd=PROJECT,
+        env=os.environ | {"LC_ALL": "C"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return ran.stdout.rstrip() if ran.returncode == 0 else ""

@@ -1,0 +1,184 @@
+"""What a person's browser has to fetch, measured on the built files, compressed as they are served.
+
+The limits are the console's budgets: raise one only for something that members would miss.
+"""
+
+import gzip
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local import console
+from local.home import PROJECT
+
+KB = 1024
+FIRST_SCREEN_KB = 45.0
+FIRST_SCREEN_REQUESTS = 6
+FURTHER_SCREEN_KB = 12.0
+MANAGERS_FIRST_SCREEN_KB = 90.0
+ALL_KB = 180.0  # every screen in one language
+
+PAGE = "index.html"
+FEED = "src/activities/FeedScreen.tsx"
+MANAGERS_FIRST = "src/activities/NewActivityScreen.tsx"
+# The files that managers' screens share (SHARED in vite.config.ts), and their words.
+FILES_OF_MANAGERS = (
+    "manage",
+    "activities",
+    "form",
+    "activity",
+    "reports",
+    "handing",
+    "groups",
+    "members",
+)
+OF_MANAGERS = tuple(f"assets/{name}-" for name in FILES_OF_MANAGERS)
+LANGUAGES = ("en", "de", "es")
+BUNDLES = ("member", "further", "sends", "mine", "manager", "notices", "session")
+
+
+class Built:
+    """The built files, and which of them need which."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        manifest = folder / ".vite" / "manifest.json"
+        self.chunks: dict[str, dict[str, Any]] = json.loads(manifest.read_text(encoding="utf-8"))
+        self._by_file = {chunk["file"]: chunk for chunk in self.chunks.values()}
+        modules = folder / ".vite" / "modules.json"  # several screens may be in one file
+        self.modules: dict[str, str] = json.loads(modules.read_text(encoding="utf-8"))
+        page = (folder / PAGE).read_text(encoding="utf-8")
+        self.at_once = set(re.findall(r'(?:src|href)="/(assets/[^"]+\.(?:js|css))"', page))
+
+    def needs(self, *modules: str) -> set[str]:
+        """The scripts and stylesheets of the page, these modules and what they import at once."""
+        files, waiting, seen = set(self.at_once), [self.modules[each] for each in modules], set()
+        while waiting:
+            file = waiting.pop()
+            if file not in seen:
+                seen.add(file)
+                chunk = self._by_file[file]
+                files.update((file, *chunk.get("css", ())))
+                waiting.extend(self.chunks[name]["file"] for name in chunk.get("imports", ()))
+        return files
+
+    def kilobytes(self, files: set[str]) -> float:
+        sizes = (len(gzip.compress((self.folder / file).read_bytes(), 9)) for file in files)
+        return round(sum(sizes) / KB, 1)
+
+    def screens(self) -> Iterator[str]:
+        for name in self.modules:
+            if re.fullmatch(r"src/\w+/\w+Screen\.tsx", name):
+                yield name
+
+    def of_other_languages(self, language: str) -> set[str]:
+        catalogue = re.compile(r"src/foundation/locales/\w+\.(\w\w)\.ts")
+        found = ((catalogue.fullmatch(name), chunk) for name, chunk in self.chunks.items())
+        return {chunk["file"] for match, chunk in found if match and match[1] != language}
+
+
+def managers_screens() -> set[str]:
+    routes = (PROJECT / "console" / "src" / "routes.tsx").read_text(encoding="utf-8")
+    found = re.findall(r'manager\("[^"]*", \(\) => import\("\./(\w+/\w+)"\)', routes)
+    return {f"src/{name}.tsx" for name in found}
+
+
+def members_own_words() -> dict[str, str]:
+    """Return, for each of a member's further screens, the bundle of words beside `further`."""
+    routes = (PROJECT / "console" / "src" / "routes.tsx").read_text(encoding="utf-8")
+    found = re.findall(r'^  member\(.*import\("\./(\w+/\w+)"\)(.*)\),$', routes, re.MULTILINE)
+    return {
+        f"src/{name}.tsx": own[1] if (own := re.search(r', "(\w+)"$', rest)) else "mine"
+        for name, rest in found
+    }
+
+
+@pytest.fixture(scope="module")
+def built() -> Built:
+    return Built(console.build(print))
+
+
+def words(bundle: str, language: str) -> str:
+    return f"src/foundation/locales/{bundle}.{language}.ts"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_members_first_screen_is_small_and_takes_few_requests(
+    built: Built, language: str
+) -> None:
+    files = built.needs(FEED, words("member", language))
+    # The page itself and what the deployment says come on top of scripts and styles.
+    assert len(files) + len((PAGE, "config.json")) <= FIRST_SCREEN_REQUESTS, files
+    assert built.kilobytes(files) <= FIRST_SCREEN_KB
+
+
+def test_each_further_screen_adds_little(built: Built) -> None:
+    """To the feed for members, to the form for a new activity for managers.
+
+    A member's screen is counted with the words that all further screens share, as it may be the
+    first of them; a manager has these from the form.
+    """
+    of_managers, own_words = managers_screens(), members_own_words()
+    added = {}
+    for screen in built.screens():
+        if screen in of_managers:
+            files = built.needs(screen) - built.needs(FEED, MANAGERS_FIRST)
+            added[screen] = built.kilobytes(files)
+        elif screen != FEED:
+            own = built.needs(screen) - built.needs(FEED)
+            bundles = ("further", own_words[screen])
+            catalogues = (built.needs(*(words(b, each) for b in bundles)) for each in LANGUAGES)
+            added[screen] = max(
+                built.kilobytes((own | some) - built.needs()) for some in catalogues
+            )
+    assert len(added) > len(LANGUAGES)
+    assert {screen: size for screen, size in added.items() if size > FURTHER_SCREEN_KB} == {}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_managers_first_screen_keeps_to_its_budget(built: Built, language: str) -> None:
+    catalogues = (words(bundle, language) for bundle in ("member", "further", "mine", "manager"))
+    files = built.needs(MANAGERS_FIRST, *catalogues)
+    assert built.kilobytes(files) <= MANAGERS_FIRST_SCREEN_KB
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_screen_in_one_language_keeps_to_its_budget(built: Built, language: str) -> None:
+    """A person fetches the words of one language; the files of all three are some 38 KB more."""
+    files = {chunk["file"] for chunk in built.chunks.values()}
+    files.update(file for chunk in built.chunks.values() for file in chunk.get("css", ()))
+    others = built.of_other_languages(language)
+    assert len(others) == len(BUNDLES) * (len(LANGUAGES) - 1)
+    assert built.kilobytes(files - others) <= ALL_KB
+
+
+def test_a_members_screens_fetch_nothing_that_only_managers_need(built: Built) -> None:
+    of_managers = managers_screens()
+    everything = {file for module in managers_screens() for file in built.needs(module)}
+    for name in OF_MANAGERS:
+        assert any(file.startswith(name) for file in everything), name
+    for screen in built.screens():
+        if screen not in of_managers:
+            needed = built.needs(screen)
+            assert not [file for file in needed if file.startswith(OF_MANAGERS)], screen
+
+
+def test_no_file_asks_a_stranger_for_anything(built: Built) -> None:
+    """The page, its styles and its manifest name no other origin."""
+    texts = [
+        *built.folder.glob("*.html"),
+        *built.folder.rglob("*.css"),
+        *built.folder.glob("*.web*"),
+    ]
+    assert texts
+    for file in texts:
+        assert not re.search(r"(?:https?:)?//[\w.]+\.\w", file.read_text(encoding="utf-8")), file
+
+
+def test_the_page_has_no_inline_script_and_no_inline_style(built: Built) -> None:
+    page = (built.folder / PAGE).read_text(encoding="utf-8")
+    assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", page)

@@ -1,0 +1,104 @@
+"""Every manager's screen: for screen readers, narrow, from right to left, by keyboard."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.console.members import Device, People
+from tests.console.walks import DEVICES, Walk, wrong
+
+SCREENS = (
+    "/manage",
+    "/manage/activities",
+    "/manage/activities/new",
+    "/manage/reports",
+    "/manage/reports/members",
+    "/manage/members",
+    "/manage/members?invite",
+    "/manage/members/import",
+    "/manage/channels",
+    "/manage/channels?new",
+    "/manage/campaigns",
+    "/manage/rewards",
+    "/manage/rewards/new",
+    "/manage/redemptions",
+    "/manage/program",
+)
+
+
+@pytest.fixture(scope="module")
+def paths(people: People) -> list[str]:
+    """All of them, with the pages of one channel and one activity."""
+    named = {"name": "Looked at", "kind": "private"}
+    channel = people.manager.post("/channels", named).body["channel_id"]
+    campaign = people.manager.post("/campaigns", {"name": "Looked at"}).body["campaign_id"]
+    activity = people.manager.create(
+        people.upload_id,
+        instructions="Show the morning as it is, without words. " * 4,
+        channel_ids=[channel],
+        featured=True,
+        captions=["One", "Two"],
+    )
+    reward = people.manager.post("/rewards", {"title": "Looked at", "price": 5, "stock": 3}).body
+    asking = people.member("Dietrich-Alexander Wolkenstein-Trostburg")
+    given = {"amount": 60, "reason": "To spend"}
+    assert people.manager.post(f"/members/{asking.member_id}/points", given).status == 201
+    path = f"/rewards/{reward['reward_id']}/redeem"
+    assert asking.api.post(path, {"price": 5}).status == 201
+    return [
+        *SCREENS,
+        f"/manage/rewards/{reward['reward_id']}",
+        f"/manage/channels/{channel}",
+        f"/manage/activities/{activity['activity_id']}",
+        f"/manage/activities/{activity['activity_id']}/report",
+        f"/manage/campaigns/{campaign}",
+    ]
+
+
+def fulfilling(page: Page) -> None:
+    page.goto(f"{page.url.rstrip('/')}/manage/redemptions")
+    page.get_by_role("main").locator("button[class*=primary]").first.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def command_menu(page: Page) -> None:
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("combobox")).to_be_focused()
+
+
+@pytest.fixture(scope="module", params=DEVICES, ids=["phone", "desktop"])
+def walked(
+    request: pytest.FixtureRequest,
+    people: People,
+    paths: list[str],
+    violations: Callable[[Page], list[str]],
+) -> Iterator[Walk]:
+    """All of them on a device; on the phone in Spanish, whose words are long."""
+    device: Device = request.param
+    spoken = replace(device, locale="es-ES") if device.touch else device
+    with people.visit(spoken) as visit:
+        also = {"fulfilling": fulfilling, "command menu": command_menu}
+        yield Walk(visit, device, violations).over(people.managing(), paths, also)
+
+
+def test_axe_finds_nothing_on_any_screen_of_a_manager_in_light_and_dark(walked: Walk) -> None:
+    assert wrong(walked.violations) == {}
+
+
+def test_no_screen_of_a_manager_scrolls_sideways_narrow_zoomed_or_from_right_to_left(
+    walked: Walk,
+) -> None:
+    assert wrong(walked.sideways) == {}
+
+
+def test_targets_of_managers_are_large_enough_to_be_hit(walked: Walk) -> None:
+    assert wrong(walked.small) == {}
+
+
+def test_focus_is_seen_wherever_the_tab_key_leads_a_manager(walked: Walk) -> None:
+    assert wrong(walked.unseen_focus) == {}
+    # The command menu's one field has the focus from the start, and keeps it.
+    unreached = [place for place, reached in walked.reached.items() if reached == 0]
+    assert unreached == ["command menu"]

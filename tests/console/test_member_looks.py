@@ -1,0 +1,114 @@
+"""Every member's screen: for screen readers, narrow, from right to left, by keyboard."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.console.members import Device, People, Somebody
+from tests.console.walks import DEVICES, Walk, wrong
+
+SCREENS = (
+    "/",
+    "/history",
+    "/leaderboard",
+    "/rewards",
+    "/points",
+    "/channels",
+    "/settings",
+    "/connected?result=denied",
+    "/nowhere",
+)
+LONG = "Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichen " * 3
+
+
+def reminder(page: Page) -> None:
+    page.locator("article button[class*=primary]").first.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def redeeming(page: Page) -> None:
+    page.get_by_role("navigation").first.locator("a[href='/rewards']").click()
+    page.locator("article button[class*=primary]").first.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def with_rewards(people: People, somebody: Somebody) -> None:
+    """Let there be rewards of all kinds, and requests in every state."""
+    for wanted in ({"price": 5}, {"price": 500}, {"price": 5, "stock": 3, "description": LONG}):
+        made = people.manager.post("/rewards", {"title": LONG[:60], **wanted})
+        assert made.status == 201, made.body
+    given = {"amount": 60, "reason": LONG}
+    assert people.manager.post(f"/members/{somebody.member_id}/points", given).status == 201
+    decided: tuple[tuple[str, dict[str, str]], ...] = (
+        ("fulfil", {"code": "ABCDEFGHIJKLMNOPQRSTUVWXYZ" * 2, "note": LONG}),
+        ("reject", {"reason": LONG}),
+    )
+    reward_id = str(made.body["reward_id"])
+    for how, body in decided:
+        asked = somebody.api.post(f"/rewards/{reward_id}/redeem", {"price": 5})
+        assert asked.status == 201, asked.body
+        path = f"/redemptions/{asked.body['redemption_id']}/{how}"
+        assert people.manager.post(path, body).status == 200
+
+
+@pytest.fixture(scope="module", params=DEVICES, ids=["phone", "desktop"])
+def walked(
+    request: pytest.FixtureRequest, people: People, violations: Callable[[Page], list[str]]
+) -> Iterator[Walk]:
+    """All of them on a device; on the phone in German, whose words are long."""
+    ana = people.member("Alexandra-Konstantina Papadimitrakopoulou")
+    next_month = datetime.now(UTC) + timedelta(days=30)
+    ends_at = f"{next_month:%Y-%m-%dT%H:%M}+00:00"
+    people.activity_for(ana, featured=True, instructions=LONG, ends_at=ends_at)
+    with_rewards(people, ana)
+    device: Device = request.param
+    spoken = replace(device, locale="de-DE") if device.touch else device
+    with people.visit(spoken) as visit:
+        yield Walk(visit, device, violations).over(
+            ana, SCREENS, {"reminder": reminder, "redeeming": redeeming}
+        )
+
+
+def test_axe_finds_nothing_on_any_screen_of_a_member_in_light_and_dark(walked: Walk) -> None:
+    assert wrong(walked.violations) == {}
+
+
+def test_no_screen_of_a_member_scrolls_sideways_narrow_zoomed_or_from_right_to_left(
+    walked: Walk,
+) -> None:
+    assert wrong(walked.sideways) == {}
+
+
+def test_targets_of_members_are_large_enough_to_be_hit(walked: Walk) -> None:
+    assert wrong(walked.small) == {}
+
+
+def test_focus_is_seen_wherever_the_tab_key_leads_a_member(walked: Walk) -> None:
+    assert wrong(walked.unseen_focus) == {}
+    assert [place for place, reached in walked.reached.items() if reached == 0] == []
+
+
+def test_reduced_motion_leaves_nothing_moving(people: People) -> None:
+    ana = people.member()
+    people.activity_for(ana)
+    with people.visit() as visit:
+        page = ana.signed_in(visit)
+        page.emulate_media(reduced_motion="reduce")
+        page.get_by_role("article").get_by_role("button", name=re.compile("Send$")).click()
+        expect(page.get_by_role("dialog")).to_be_visible()
+        running = "document.getAnimations().filter(each => each.effect.getTiming().duration > 1)"
+        assert page.evaluate(f"{running}.length") == 0
+
+
+def test_it_can_be_installed(people: People) -> None:
+    with people.visit() as visit:
+        page = visit.tab()
+        manifest = page.evaluate("fetch('/manifest.webmanifest').then(answer => answer.json())")
+        assert manifest["display"] == "standalone"
+        for icon in manifest["icons"]:
+            status = page.evaluate("url => fetch(url).then(answer => answer.status)", icon["src"])
+            assert status == 200

@@ -1,0 +1,118 @@
+"""Walks over screens: each is opened once on a device, and all that is to be looked at is noted."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+from playwright.sync_api import Page
+
+from local import browser
+from tests.console.members import (
+    DESKTOP,
+    PHONE,
+    Device,
+    Scheme,
+    Somebody,
+    Visit,
+    overflowing,
+    quiet,
+)
+
+NARROW = 320  # as a desktop's window at 400 %
+ZOOMED = 640  # as a desktop's window at 200 %
+WIDTHS = {PHONE.width: (PHONE.width, NARROW), DESKTOP.width: (DESKTOP.width, ZOOMED)}
+DEVICES = (PHONE, DESKTOP)
+MOST_TABS = 120
+
+SMALL_TARGETS = """() => [...document.querySelectorAll("button, a, input, select")]
+  // A label around a box, and a line of text around a link, are pressed as well.
+  .filter((each) => !each.closest("label, p") && !each.hidden)
+  .map((each) => [each.outerHTML.slice(0, 120), each.getBoundingClientRect()])
+  .filter(([, box]) => box.width > 1 && Math.min(box.width, box.height) < 24)
+  .map(([html]) => html)"""
+
+FOCUS = """() => {
+  const at = document.activeElement;
+  if (!at || at === document.body) return null;
+  const known = (window.reachedByTab ??= new Set());
+  if (known.has(at)) return null;
+  known.add(at);
+  const shown = (element) => {
+    const style = getComputedStyle(element);
+    return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 1;
+  };
+  // A control that is drawn by what surrounds it shows its focus there.
+  return [at, at.parentElement, at.closest("label")].some((each) => each && shown(each))
+    ? "" : at.outerHTML.slice(0, 120);
+}"""
+
+
+type Found = dict[str, list[str]]
+
+
+@dataclass
+class Walk:
+    """What was found wrong, by the place where it was, and how much the Tab key reached."""
+
+    visit: Visit
+    device: Device
+    axe: Callable[[Page], list[str]]
+    violations: Found = field(default_factory=dict)
+    sideways: Found = field(default_factory=dict)
+    small: Found = field(default_factory=dict)
+    unseen_focus: Found = field(default_factory=dict)
+    reached: dict[str, int] = field(default_factory=dict)
+
+    def over(
+        self,
+        somebody: Somebody,
+        paths: Iterable[str],
+        also: Mapping[str, Callable[[Page], None]],
+    ) -> Self:
+        """Look at each path, and at what `also` brings up on the first screen."""
+        visit, person = self.visit, somebody.person
+        browser.sign_in(visit.context, visit.origin, person.email, person.password)
+        page = visit.tab("/")
+        for path in paths:
+            page.goto(visit.origin + path)
+            self._look(page, path)
+        for name, bring_up in also.items():
+            page.goto(visit.origin)
+            quiet(visit, page)
+            bring_up(page)
+            self._look(page, name)
+        return self
+
+    def _look(self, page: Page, place: str) -> None:
+        quiet(self.visit, page)
+        self.small[place] = page.evaluate(SMALL_TARGETS)
+        schemes: tuple[Scheme, ...] = ("light", "dark")
+        for scheme in schemes:
+            page.emulate_media(color_scheme=scheme)
+            browser.settle(page)  # axe reads colours as they are
+            self.violations[f"{place} {scheme}"] = self.axe(page)
+        width, height = self.device.width, self.device.height
+        for narrower in WIDTHS[width]:
+            page.set_viewport_size({"width": narrower, "height": height})
+            for direction in ("rtl", "ltr"):
+                page.evaluate("to => { document.documentElement.dir = to }", direction)
+                browser.next_frame(page)
+                self.sideways[f"{place} {narrower} px {direction}"] = overflowing(page)
+        page.set_viewport_size({"width": width, "height": height})
+        self._tab_through(page, place)
+
+    def _tab_through(self, page: Page, place: str) -> None:
+        unseen, reached = [], 0
+        for _ in range(MOST_TABS):
+            page.keyboard.press("Tab")
+            at = page.evaluate(FOCUS)
+            if at is None:  # past the last one, or round to the first
+                break
+            reached += 1
+            unseen += [at] if at else []
+        self.unseen_focus[place] = unseen
+        self.reached[place] = reached
+
+
+def wrong(found: Found) -> Found:
+    return {place: each for place, each in found.items() if each}

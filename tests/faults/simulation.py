@@ -1,0 +1,696 @@
+"""A Greenroom among everything that keeps it going: people, queue, stream, schedule, webhooks.
+
+Functions are run as Lambda runs them: each invocation may die, what it was invoked for comes
+again as AWS brings it again, and a dead one starts cold. Time passes only when there is nothing
+left to do, and then up to the next thing that is due.
+"""
+
+import base64
+import heapq
+import json
+import random
+import secrets
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import tenacity.nap
+from botocore.exceptions import BotoCoreError, ClientError
+from pynamodb.exceptions import PynamoDBException
+
+from chalicelib.activities.model import Activity, ActivityState
+from chalicelib.activities.store import ActivityItem
+from chalicelib.composition import Container
+from chalicelib.foundation.aws import Clients
+from chalicelib.foundation.identity import Caller, Claims, Role
+from chalicelib.foundation.ids import new_id
+from chalicelib.foundation.problems import Problem
+from chalicelib.foundation.settings import Settings
+from chalicelib.foundation.table import Contended
+from chalicelib.performances import worker
+from chalicelib.performances.model import Reference
+from chalicelib.performances.queue import from_message, to_message
+from chalicelib.performances.service import AccountRequired
+from chalicelib.performances.staging import Stager
+from chalicelib.performances.views import view_of
+from chalicelib.programs.model import MemberStatus
+from chalicelib.programs.store import TO_RELEASE, MemberItem
+from chalicelib.tiktok.client import TikTokClient, TikTokSettings, TimeLimits
+from chalicelib.tiktok.consents.service import ConsentRequest
+from chalicelib.tiktok.model import InboxPlace
+from chalicelib.tiktok.worker import refresh_lapsing_accounts
+from local import functions, template
+from tests.events import streamed
+from tests.faults import tiktok as sandbox
+from tests.faults.boundary import Boundary, Killed, as_it_should_be
+from tests.faults.clock import SharedClock
+from tests.faults.cloud import Cloud, Message
+from tests.faults.expressions import Item
+from tests.faults.tiktok import Hook, Share, TikTok
+from tests.integration.upload_services import GOOD
+
+FROM_AWS = (BotoCoreError, ClientError, PynamoDBException, Contended)
+INFRA = Path(__file__).parents[2] / "infra"
+PATIENT = TimeLimits(connect_seconds=60, answer_seconds=60, upload_answer_seconds=60)
+"""An answer that comes late for want of a processor would be a fault that nobody planned, and the
+flow another one than was recorded."""
+
+IMPATIENT = TimeLimits(connect_seconds=5, answer_seconds=0.25, upload_answer_seconds=0.25)
+"""For answers that are to be too slow; no others are, however busy this machine is."""
+
+SETTINGS = Settings(
+    build="build-1",
+    programs_table="ProgramsTable",
+    uploads_table="UploadsTable",
+    activities_table="ActivitiesTable",
+    marks_table="MarksTable",
+    points_table="PointsTable",
+    performances_table="PerformancesTable",
+    reports_table="ReportsTable",
+    notices_table="NoticesTable",
+    rewards_table="RewardsTable",
+    privacy_table="PrivacyTable",
+    accounts_table="AccountsTable",
+    audit_table="AuditTable",
+    origins_table="OriginsTable",
+    webhooks_table="WebhooksTable",
+    idempotency_table="IdempotencyTable",
+    incoming_bucket="incoming",
+    videos_bucket="videos",
+    staging_queue_url="http://127.0.0.1/staging",
+    event_bus="events",
+    tokens_key_id="tokens",
+    cursor_secret_id="cursors",
+    tiktok_secret_id="tiktok",
+    public_url=sandbox.REDIRECT_URI.removesuffix("/tiktok/callback"),
+    tiktok_client_key=sandbox.CLIENT_KEY,
+    tiktok_upload_hosts=("127.0.0.1",),
+)
+SECRETS = {
+    "cursors": "a-secret-of-at-least-thirty-two-bytes",
+    "tiktok": json.dumps({"client_secret": sandbox.CLIENT_SECRET}),
+}
+CORRELATION = "correlation-1"
+EARLIER = "prf_earlier"
+"""A performance of before there was this simulation."""
+MINUTE = timedelta(minutes=1)
+LONGEST_SILENCE = timedelta(minutes=10)
+"""For so long a member may be told nothing of what their video waits for."""
+
+UNDER_WAY = frozenset({"queued", "initiated", "uploading", "delivered"})
+PENDING_LOOKED_AT = MINUTE
+IN_TIME = SimpleNamespace(get_remaining_time_in_millis=lambda: 300_000)
+"""A function's context: these worlds are small, its time limit is the boundary's."""
+TRIES_OF_A_STREAM = 10
+MAX_ROUNDS = 5000
+"""More rounds than this in one simulation means that something comes again for ever."""
+
+
+def _function_limits() -> dict[str, timedelta]:
+    declared = functions.declared(template.declarations(INFRA))
+    limits = {each.name: timedelta(seconds=each.seconds) for each in declared}
+    return {**limits, "http": limits[functions.API]}
+
+
+@dataclass
+class Person:
+    """A member, and who they are at TikTok."""
+
+    caller: Caller
+    name: str
+    comes_back: timedelta | None = timedelta(minutes=10)
+    """How long until they connect an account anew that needs it; None: never."""
+    posts: Callable[[], timedelta | None] = lambda: timedelta(seconds=90)
+    """How long until they post what came into their inbox; None: never."""
+    insists: bool = True
+    """Whether they press again some time when their inbox is full."""
+    under_way: set[str] = field(default_factory=set)
+    refused: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Habits:
+    """What the simulation around does with what it is given; a soak rolls dice here."""
+
+    hook_after: Callable[[Hook], list[timedelta]] = lambda _hook: [timedelta(seconds=1)]
+    """When each copy of a webhook comes; none: it is lost."""
+    message: Callable[[list[Message]], Message] = lambda showing: min(
+        showing, key=lambda each: (each.visible_at, each.number)
+    )
+    """Which of the messages that show is handed out."""
+    delivered_twice: Callable[[], bool] = lambda: False
+    """Whether SQS forgets that a message was deleted."""
+    hook_clock: timedelta = timedelta()
+    """How far the clock that signs webhooks is ahead."""
+    before_round: Callable[[], None] = lambda: None
+    """Told of every round, to show how far it is."""
+
+
+POLLING = Habits(hook_after=lambda _hook: [])
+
+
+@dataclass
+class SimulationParts:
+    """Parts that are made once and used by one simulation after the other."""
+
+    clock: SharedClock
+    tiktok: TikTok
+    boundary: Boundary
+    clients: Clients
+    dice: random.Random
+    """Every id and secret comes from it, so that a simulation can be had again."""
+    people: Iterator[int] = field(default_factory=lambda: count(1))
+    limits: Mapping[str, timedelta] = field(default_factory=_function_limits)
+
+
+@contextmanager
+def simulation_parts() -> Iterator[SimulationParts]:
+    """Make what all worlds share, and take it away again."""
+    clock = SharedClock()
+    with tempfile.TemporaryDirectory() as folder, sandbox.running(Path(folder), clock) as tiktok:
+        boundary = Boundary(clock, _no_cloud)
+        with boundary.installed(), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tenacity.nap, "time", SimpleNamespace(sleep=clock.sleep))
+            dice = random.Random()
+            patch.setattr(secrets, "randbits", dice.getrandbits)
+            patch.setattr(secrets, "randbelow", dice.randrange)
+            patch.setattr(secrets, "token_bytes", lambda size=32: dice.randbytes(size or 32))
+            patch.setattr(secrets, "token_hex", lambda size=32: dice.randbytes(size or 32).hex())
+            patch.setattr(secrets, "token_urlsafe", lambda size=32: _urlsafe(dice, size or 32))
+            yield SimulationParts(clock, tiktok, boundary, Clients(), dice)
+
+
+def _urlsafe(dice: random.Random, size: int) -> str:
+    return base64.urlsafe_b64encode(dice.randbytes(size)).rstrip(b"=").decode()
+
+
+def _no_cloud(service: str, operation: str, _parameters: Mapping[str, Any]) -> Any:
+    raise AssertionError(f"{service} {operation} outside of a simulation")
+
+
+class Simulation:
+    """One deployment with one program, and its people."""
+
+    def __init__(
+        self,
+        parts: SimulationParts,
+        habits: Habits | None = None,
+        limits: TimeLimits = PATIENT,
+        seed: int = 1,
+    ) -> None:
+        self._limits = limits
+        parts.dice.seed(seed)
+        self.clock, self.tiktok, self.boundary = parts.clock, parts.tiktok, parts.boundary
+        # Every simulation begins at the same place between two ticks.
+        self.clock.move_to(_next_hour(self.clock.now()))
+        self.began_at = self.clock.now()
+        self.habits = habits or Habits()
+        self._parts = parts
+        self.tiktok.control("reset", {})
+        self.tiktok.hooks()
+        self.boundary.plan, self.boundary.effects = as_it_should_be, []
+        self.cloud = Cloud(self.clock, SECRETS)
+        self.boundary.aws = self.cloud.call
+        self.settings = SETTINGS.changed(
+            tiktok_api_url=self.tiktok.url,
+            tiktok_authorize_url=f"{self.tiktok.url}/v2/auth/authorize/",
+        )
+        self.people: dict[str, Person] = {}
+        self.raised: list[str] = []
+        self.silent: set[str] = set()
+        self.failed_by_aws = 0
+        self.kills = 0
+        self._agenda: list[tuple[datetime, int, Callable[[], None]]] = []
+        self._order = count()
+        self._streams: list[tuple[Item, int]] = []
+        self._returning: set[str] = set()
+        self.changes: list[tuple[Item, Item]] = []
+        self._ticked_at = self.clock.now()
+        self.container = self._cold_start()
+        self.program, _, _ = self.container.programs.create_program(
+            "Demo", "Europe/Berlin", "ana@demo.example"
+        )
+        self.cloud.tables.changed = self._changed
+        self._activities = count(1)
+
+    def close(self) -> None:
+        self.container.tiktok_client.close()
+
+    def _cold_start(self) -> Container:
+        container = Container(self.settings, self.clock, self._parts.clients)
+        container.tiktok_client = TikTokClient(
+            TikTokSettings(
+                api_url=self.settings.tiktok_api_url,
+                authorize_url=self.settings.tiktok_authorize_url,
+                client_key=sandbox.CLIENT_KEY,
+                redirect_uri=sandbox.REDIRECT_URI,
+                upload_hosts=self.settings.tiktok_upload_hosts,
+            ),
+            lambda: sandbox.CLIENT_SECRET,
+            self._limits,
+        )
+        container.sleep = self.clock.sleep
+        container.stager = Stager(
+            replace(
+                container.staging_dependencies,
+                sleep=self.clock.sleep,
+                jitter=self._parts.dice.random,
+            )
+        )
+        return container
+
+    # --- functions --------------------------------------------------------------------------
+
+    def invoke(
+        self,
+        function: str,
+        do: Callable[[Container], object],
+        *,
+        limit: str = "",
+        cold: bool = False,
+    ) -> bool:
+        """Run a function; False if it died or raised. Problems are answers, and raised."""
+        container = self._cold_start() if cold else self.container
+        try:
+            with self.boundary.function(function, self._parts.limits[limit or function]):
+                do(container)
+        except Killed:
+            self.kills += 1
+            container.tiktok_client.close()
+            if not cold:
+                self.container = self._cold_start()
+            return False
+        except (Problem, AccountRequired, NotImplementedError, AssertionError):
+            raise
+        except Exception as error:  # noqa: BLE001  AWS brings again what a function raised on
+            self.raised.append(f"{function}: {type(error).__name__}: {error}"[:200])
+            self.failed_by_aws += isinstance(error, FROM_AWS)
+            return False
+        finally:
+            if cold:
+                container.tiktok_client.close()
+        return True
+
+    # --- people -----------------------------------------------------------------------------
+
+    def member(self, *, connected: bool = True, **habits: Any) -> Person:
+        """Make a member who has an account at TikTok."""
+        name = f"p{next(self._parts.people)}"
+        email = f"{name}@demo.example"
+        self.container.programs.invite(self.program, email, Role.MEMBER)
+        caller = self.container.programs.caller(Claims(f"subject-{email}", email, 0))
+        person = Person(caller, name, **habits)
+        self.people[name] = person
+        if connected:
+            begun = self.container.consents.begin_consent(caller, CORRELATION)
+            self._comes_back(self.container, person, begun)
+        return person
+
+    def _comes_back(self, container: Container, person: Person, begun: ConsentRequest) -> None:
+        with self.boundary.unwatched():
+            code = self.tiktok.consents(person.name, begun.authorize_url)
+        state = parse_qs(urlsplit(begun.authorize_url).query)["state"][0]
+        container.connections.connect(state, begun.nonce, code, None)
+
+    def activity(self, points: int = 10) -> Activity:
+        """Put an open activity with a video of its own."""
+        number, made_at = next(self._activities), self.clock.now() - timedelta(hours=1)
+        content = b"\x1a\x45\xdf\xa3" + number.to_bytes(4) + bytes(range(256)) * 12
+        activity_id = new_id("act", made_at)
+        key = f"videos/{self.program.program_id}/{activity_id}/etag"
+        self.cloud.objects[key] = content
+        activity = Activity(
+            program_id=self.program.program_id,
+            activity_id=activity_id,
+            state=ActivityState.PUBLISHED,
+            instructions="Share this",
+            upload_id="upl_1",
+            points=points,
+            posted_bonus=3,
+            featured=False,
+            starts_at=None,
+            ends_at=None,
+            time_zone="Europe/Berlin",
+            created_by="mem_1",
+            created_at=made_at,
+            video=replace(GOOD, size_bytes=len(content)),
+            video_key=key,
+        )
+        self.container.database.put(ActivityItem.of(activity))
+        return activity
+
+    def content(self, activity_id: str) -> bytes:
+        (found,) = (each for key, each in self.cloud.objects.items() if activity_id in key)
+        return found
+
+    def sends(self, person: Person, activity: Activity, tries: int = 20) -> None:
+        """Press Send to TikTok, with one idempotency key, until there is an answer."""
+        person.under_way.add(activity.activity_id)
+        made_id = new_id("prf", self.clock.now()).removeprefix("prf_")
+        self._press(person, activity, made_id, tries)
+
+    def _press(self, person: Person, activity: Activity, made_id: str, tries: int) -> None:
+        def again(after: timedelta) -> None:
+            if tries > 1:
+                self.later(after, lambda: self._press(person, activity, made_id, tries - 1))
+            else:
+                person.under_way.discard(activity.activity_id)
+
+        try:
+            answered = self.invoke(
+                "perform",
+                lambda container: container.performances.perform(
+                    person.caller, activity.activity_id, CORRELATION, made_id
+                ),
+                limit="http",
+            )
+        except AccountRequired as required:
+            self._connects(person, required.authorization)
+            answered = False
+        except Problem as problem:
+            person.refused.append(problem.code.code)
+            if problem.code.code == "tiktok_inbox_full" and person.insists:
+                again(timedelta(hours=1))
+                return
+            answered = True
+        if answered:
+            person.under_way.discard(activity.activity_id)
+        else:
+            again(timedelta(seconds=30))
+
+    def _connects(self, person: Person, begun: ConsentRequest) -> None:
+        try:
+            self.invoke(
+                "callback",
+                lambda container: self._comes_back(container, person, begun),
+                limit="http",
+            )
+        except Problem as problem:
+            person.refused.append(problem.code.code)
+
+    def reconnects(self, person: Person) -> None:
+        """Add the account again, from the settings."""
+        begun: list[ConsentRequest] = []
+        self.invoke(
+            "connect",
+            lambda container: begun.append(
+                container.consents.begin_consent(person.caller, CORRELATION)
+            ),
+            limit="http",
+        )
+        for authorization in begun:
+            self._connects(person, authorization)
+
+    def disconnects(self, person: Person, tries: int = 5) -> None:
+        """Take the account away, until there is an answer."""
+        done = False
+        try:
+            done = self.invoke(
+                "disconnect",
+                lambda container: container.connections.disconnect(person.caller),
+                limit="http",
+            )
+        except Problem as problem:
+            person.refused.append(problem.code.code)
+        if not done and tries > 1:
+            self.later(timedelta(seconds=30), lambda: self.disconnects(person, tries - 1))
+
+    def leaves(self, person: Person) -> None:
+        """Be removed from the program; the table's stream tells of it."""
+        owner = (person.caller.program_id, person.caller.member_id)
+        item = MemberItem(owner[0], f"member#{owner[1]}")
+        self.container.database.changed(
+            item,
+            [
+                MemberItem.status.set(MemberStatus.REMOVED.value),
+                MemberItem.release_in.set(TO_RELEASE),
+                MemberItem.release_since.set(self.clock.now()),
+            ],
+        )
+        self._departs(owner, TRIES_OF_A_STREAM)
+
+    def _departs(self, owner: tuple[str, str], tries: int) -> None:
+        done = self.invoke(
+            "performances_release_removed_members",
+            lambda container: container.connections.release_removed_member(*owner),
+        )
+        if not done and tries > 1:
+            self.later(timedelta(seconds=1), lambda: self._departs(owner, tries - 1))
+
+    def renews(self, *, cold: bool = False) -> None:
+        """Let the clock tick for accounts that would lapse."""
+        self.invoke(
+            "tiktok_refresh_lapsing_accounts",
+            lambda container: refresh_lapsing_accounts(
+                container.tiktok, container.access_tokens, IN_TIME
+            ),
+            cold=cold,
+        )
+
+    # --- what goes on around ----------------------------------------------------------------
+
+    def later(self, after: timedelta, do: Callable[[], None]) -> None:
+        heapq.heappush(self._agenda, (self.clock.now() + after, next(self._order), do))
+
+    def goes_on(self, horizon: timedelta = timedelta(days=9), rounds: int = MAX_ROUNDS) -> bool:
+        """Let the simulation go on until nothing is left to do; False if that takes too long."""
+        end = self.clock.now() + horizon
+        for _ in range(rounds):
+            self.habits.before_round()
+            if self._does_something():
+                continue
+            at = self._next_at()
+            if at is None:
+                return True
+            if at > end:
+                return False
+            self._notice_silence(at)
+            self.clock.move_to(at)
+        return False
+
+    def _notice_silence(self, until: datetime) -> None:
+        """Notice whom nobody tells what their video waits for, while time passes until then."""
+        for person in self.people.values():
+            for item in self.performances(person):
+                if item["state"]["S"] not in UNDER_WAY:
+                    continue
+                made = self.container.performances.performance(
+                    person.caller, item["performance_id"]["S"]
+                )
+                shown = view_of(made, person.caller)
+                told = shown.waiting_for
+                if until < made.queued_at + LONGEST_SILENCE or (
+                    told and until < told.next_look_at + LONGEST_SILENCE
+                ):
+                    continue
+                self.silent.add(f"{made.performance_id} is silent as {made.state}")
+
+    def _does_something(self) -> bool:
+        return (
+            self._next_of_agenda()
+            or self._next_of_stream()
+            or self._next_message()
+            or self._tiktok_moves()
+            or self._people_move()
+            or self._schedule_ticks()
+        )
+
+    def _next_at(self) -> datetime | None:
+        overdue = self._overdue_at()
+        due = self.tiktok.next_due()
+        moments = [
+            self._agenda[0][0] if self._agenda else None,
+            self.cloud.queue.next_at(),
+            None if overdue is None else max(_minute_after(overdue), self._ticked_at + MINUTE),
+            None if due is None else datetime.fromtimestamp(due, UTC) + timedelta(milliseconds=1),
+        ]
+        return min((moment for moment in moments if moment), default=None)
+
+    def _next_of_agenda(self) -> bool:
+        if not self._agenda or self._agenda[0][0] > self.clock.now():
+            return False
+        heapq.heappop(self._agenda)[2]()
+        return True
+
+    def _changed(self, table: str, before: Item | None, item: Item | None) -> None:
+        if table != SETTINGS.performances_table or not item:
+            return
+        if before is None:
+            self._streams.append((item, 0))
+        if before is None or before["state"] != item["state"]:
+            self.changes.append((before or {}, item))
+
+    def _next_of_stream(self) -> bool:
+        if not self._streams:
+            return False
+        item, tries = self._streams.pop(0)
+        failed: list[object] = []
+
+        def relay(container: Container) -> None:
+            answer = worker.relay(container.staging_queue, container.events, streamed([item]))
+            failed.extend(answer["batchItemFailures"])
+
+        done = self.invoke("performances_relay", relay) and not failed
+        if not done and tries + 1 < TRIES_OF_A_STREAM:
+            self.later(timedelta(seconds=1), lambda: self._streams.append((item, tries + 1)))
+        return True
+
+    def _next_message(self) -> bool:
+        message = self.cloud.queue.receive(self.habits.message)
+        if message is None:
+            return False
+        before = self.kills + self.failed_by_aws
+        done = self.stages(message.body)
+        if done and not self.habits.delivered_twice():
+            self.cloud.queue.delete(message)
+            return True
+        message.hindered += done or self.kills + self.failed_by_aws > before
+        if done:
+            message.visible_at = self.clock.now()
+        return True
+
+    def stages(self, body: str, *, cold: bool = False) -> bool:
+        """Give one message to the staging function; False if it is to come again."""
+        return self.invoke(
+            "performances_stage",
+            lambda container: container.stager.stage(from_message(body)),
+            cold=cold,
+        )
+
+    def _tiktok_moves(self) -> bool:
+        due = self.tiktok.next_due()
+        moved = due is not None and due <= self.clock.time()
+        if moved:
+            self.tiktok.settle()
+        hooks = self.tiktok.hooks()
+        for hook in hooks:
+            if hook.event == "post.publish.inbox_delivered":
+                self._finds(hook)
+            for after in self.habits.hook_after(hook):
+                self.later(after, lambda hook=hook: self._comes(hook, 60.0))  # type: ignore[misc]
+        return moved or bool(hooks)
+
+    def _comes(self, hook: Hook, back_off: float) -> None:
+        """Deliver a webhook; without an answer it comes again, ever later, for three days."""
+        heard = False
+        try:
+            heard = self.invoke(
+                "webhook",
+                lambda container: container.tiktok_webhooks.handle_webhook(
+                    hook.signature(self.clock.time() + self.habits.hook_clock.total_seconds()),
+                    hook.body,
+                ),
+                limit="http",
+            )
+        except Problem as problem:
+            self.raised.append(f"webhook: {problem.code.code}")
+        if not heard and back_off < timedelta(days=3).total_seconds():
+            self.later(
+                timedelta(seconds=back_off), lambda: self._comes(hook, min(back_off * 2, 3600 * 8))
+            )
+
+    def _finds(self, hook: Hook) -> None:
+        """The person finds the video in the inbox, and posts it some time or never."""
+        (share,) = self.tiktok.shares(publish_id=hook.publish_id)
+        after = self.people[share.person].posts()
+        if after is not None:
+            self.later(after, lambda: self.tiktok.posts(share))
+
+    def _people_move(self) -> bool:
+        """Who needs to connect again notices some time."""
+        moved = False
+        for name, person in self.people.items():
+            gone = self.account_state(person) == "reconnect_required"
+            if gone and person.comes_back is not None and name not in self._returning:
+                self._returning.add(name)
+                self.later(person.comes_back, lambda person=person: self._returns(person))  # type: ignore[misc]
+                moved = True
+        return moved
+
+    def _returns(self, person: Person) -> None:
+        self._returning.discard(person.name)
+        self.reconnects(person)
+
+    def _overdue_at(self) -> datetime | None:
+        unfinished = self.cloud.tables.having(SETTINGS.performances_table, "unfinished_in")
+        pending = self.cloud.tables.having(SETTINGS.accounts_table, "pending_in")
+        looks = [
+            _instant(min(item["look_at"]["S"] for item in unfinished)) if unfinished else None,
+            _instant(min(item["pending_at"]["S"] for item in pending)) + PENDING_LOOKED_AT
+            if pending
+            else None,
+        ]
+        return min((look for look in looks if look), default=None)
+
+    def _schedule_ticks(self) -> bool:
+        overdue = self._overdue_at()
+        now = self.clock.now()
+        if overdue is None or overdue > now or now < self._ticked_at + MINUTE:
+            return False
+        self._ticked_at = now
+        self.invoke(
+            "performances_sweep_overdue",
+            lambda container: worker.sweep_overdue(
+                container.overdue_performances, container.connections, IN_TIME
+            ),
+        )
+        return True
+
+    # --- what there is ----------------------------------------------------------------------
+
+    def performances(self, person: Person) -> list[Item]:
+        return self.cloud.tables.owned(SETTINGS.performances_table, person.caller.owner)
+
+    def account_state(self, person: Person) -> str | None:
+        key = f"member#{person.caller.owner}"
+        found = self.cloud.tables.item(SETTINGS.accounts_table, key, "account")
+        return found["state"]["S"] if found else None
+
+    def message_of(self, item: Item) -> str:
+        """Write the message that names a performance."""
+        names = ("program_id", "member_id", "performance_id", "correlation_id")
+        return to_message(Reference(*(item[name]["S"] for name in names)))
+
+    def places(self, person: Person) -> Sequence[InboxPlace]:
+        """List the places that are counted as taken in a person's inbox."""
+        caller = person.caller
+        return self.container.inbox_places.taken_places(caller.program_id, caller.member_id)
+
+    def counts_draft(self, person: Person, performance_id: str, lost_draft: int = 1) -> None:
+        """Count a draft as taking a place in a person's inbox."""
+        caller = person.caller
+        place = InboxPlace(performance_id, self.clock.now(), lost_draft)
+        places = self.container.inbox_places
+        self.container.database.commit(
+            [places.count_place(caller.program_id, caller.member_id, place)]
+        )
+
+    def shares(self, person: Person) -> list[Share]:
+        return self.tiktok.shares(person.name)
+
+
+def _next_hour(at: datetime) -> datetime:
+    return at.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+
+
+def _minute_after(at: datetime) -> datetime:
+    """The schedule ticks at whole minutes."""
+    floor = at.replace(second=0, microsecond=0)
+    return floor if floor == at else floor + MINUTE
+
+
+def _instant(told: str) -> datetime:
+    return datetime.strptime(told, "%Y-%m-%dT%H:%M:%S.%f%z")
+
+
+def instant_of(value: Mapping[str, str]) -> datetime:
+    """Read an instant as the tables keep it."""
+    return _instant(value["S"])

@@ -1,0 +1,203 @@
+"""Activities and what is around them, without HTTP: a stage for what managers and members do."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+
+from chalicelib.activities.model import Activity, ActivityState
+from chalicelib.activities.service import (
+    ActivityLifecycle,
+    ActivityMarks,
+    ActivityService,
+    DueActivitySweeper,
+    Grouping,
+    Groupings,
+    PostTexts,
+)
+from chalicelib.activities.store import ActivityItem, ActivityStore, MarkStore
+from chalicelib.foundation.identity import Caller
+from chalicelib.foundation.ids import new_id
+from chalicelib.foundation.pages import Cursors
+from chalicelib.foundation.problems import Problem
+from chalicelib.foundation.table import Read
+from chalicelib.videos.model import Upload, VideoProblem
+from chalicelib.videos.service import Verdict, Verdicts, VideoService
+from tests.clock import StoppedClock
+from tests.integration.database import database
+from tests.integration.upload_services import GOOD, MANAGER, UploadServices
+
+HOUR = timedelta(hours=1)
+MEMBER = replace(MANAGER, member_id="mem_2")
+
+
+class RacedVideos(VideoService):
+    """Lets something happen right after an upload was read, once; or shows it frozen."""
+
+    meanwhile: Callable[[], object] | None = None
+    frozen: Upload | None = None
+
+    def upload(self, caller: Caller, upload_id: str) -> Upload:
+        found = self.frozen or super().upload(caller, upload_id)
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile:
+            meanwhile()
+        return found
+
+
+class RacedStore(ActivityStore):
+    """Lets something happen right after an activity was read: once, or each time."""
+
+    meanwhile: Callable[[], object] | None = None
+    each_time: Callable[[Activity], object] | None = None
+
+    def get(
+        self, program_id: str, activity_id: str, beside: Sequence[Read[Any]] = ()
+    ) -> Activity | None:
+        found = super().get(program_id, activity_id, beside)
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile:
+            meanwhile()
+        if self.each_time and found:
+            self.each_time(found)
+        return found
+
+
+class Groups(Groupings):
+    """Channels and campaigns of the managers' program, and whether they are archived."""
+
+    def __init__(self) -> None:
+        self.channels_of: dict[str, bool] = {}
+        self.campaigns_of: dict[str, bool] = {}
+        self.asked: list[str] = []
+
+    def channels(self, program_id: str, ids: Collection[str]) -> Mapping[str, Grouping]:
+        self.asked.append("channels")
+        known = self.channels_of if program_id == MANAGER.program_id else {}
+        return {each: Group(known[each]) for each in ids if each in known}
+
+    def campaign(self, program_id: str, campaign_id: str) -> Grouping | None:
+        self.asked.append("campaign")
+        known = self.campaigns_of if program_id == MANAGER.program_id else {}
+        return Group(known[campaign_id]) if campaign_id in known else None
+
+    def program_read_unless_cached(self, _program_id: str) -> Sequence[Read[Any]]:
+        return ()
+
+
+@dataclass(frozen=True)
+class Group:
+    archived: bool
+
+
+def ended_by(store: ActivityStore, activity: Activity, at: datetime) -> None:
+    """End an activity beside the service."""
+    found = ActivityStore.get(store, activity.program_id, activity.activity_id)
+    assert found is not None
+    database().commit([store.change(found, replace(found, state=ActivityState.ENDED, ended_at=at))])
+
+
+class ActivityServices:
+    """Activities and what is around them."""
+
+    def __init__(self, upload_services: UploadServices, clock: StoppedClock) -> None:
+        self.upload_services, self.clock = upload_services, clock
+        self.store = RacedStore(database())
+        self.videos = RacedVideos(
+            upload_services.store, upload_services.files, upload_services.examination, clock
+        )
+        self.marks = ActivityMarks(MarkStore(database()))
+        self.groupings = Groups()
+        self.service = self.serving(self.store)
+        self.lifecycle = ActivityLifecycle(self.store)
+        self.verdicts = Verdicts(upload_services.store)
+        self.sweeper = self.sweeping(self.store)
+
+    def sweeping(self, store: ActivityStore) -> DueActivitySweeper:
+        return DueActivitySweeper(store, ActivityLifecycle(store), self.verdicts, self.clock)
+
+    def serving(self, store: ActivityStore) -> ActivityService:
+        return ActivityService(
+            store=store,
+            marks=self.marks,
+            videos=self.videos,
+            groupings=self.groupings,
+            texts=PostTexts(lambda _: "Advertisement"),
+            cursors=Cursors(lambda: "a-secret-of-at-least-thirty-two-bytes"),
+            clock=self.clock,
+        )
+
+    def made(self, upload: Upload, made_id: str | None = None, **changes: Any) -> Activity:
+        wanted: Any = {"instructions": "Share this", "points": 10, **changes}
+        return self.service.create(MANAGER, upload.upload_id, made_id, **wanted)
+
+    def refused(self, upload: Upload, **changes: Any) -> Problem:
+        with pytest.raises(Problem) as refusal:
+            self.made(upload, **changes)
+        assert self.all() == []
+        return refusal.value
+
+    def now(self, activity: Activity) -> Activity:
+        found = ActivityStore.get(self.store, activity.program_id, activity.activity_id)
+        assert found is not None
+        return found
+
+    def all(self) -> list[Activity]:
+        return list(self.service.activities(MANAGER, 100, None).items)
+
+    def fed(self) -> list[str]:
+        return [each.activity_id for each in self.service.feed(MEMBER, 100, None).items]
+
+    def performed(self, activity: Activity, caller: Caller = MEMBER) -> None:
+        """Mark an activity as performed, as its performance does."""
+        part = self.marks.mark_performed(caller.owner, activity.activity_id, "prf_1")
+        database().commit([part])
+
+    def put(self, **changes: Any) -> Activity:
+        """Put an activity beside the service."""
+        activity = replace(published(self.clock.now()), **changes)
+        database().put(ActivityItem.of(activity))
+        return activity
+
+
+_numbers = count()
+
+
+def published(now: datetime, program_id: str = MANAGER.program_id) -> Activity:
+    """Make an activity that is open; each is a millisecond younger than the one before."""
+    made_at = now - HOUR + timedelta(milliseconds=next(_numbers))
+    return Activity(
+        program_id=program_id,
+        activity_id=new_id("act", made_at),
+        state=ActivityState.PUBLISHED,
+        instructions="Share this",
+        upload_id="upl_1",
+        points=10,
+        featured=False,
+        starts_at=None,
+        ends_at=None,
+        time_zone="Europe/Berlin",
+        created_by=MANAGER.member_id,
+        created_at=made_at,
+        video=GOOD,
+        video_key="videos/prg_1/upl_1/etag",
+    )
+
+
+def verdict(waiting: Activity, *others: str, problems: tuple[VideoProblem, ...] = ()) -> Verdict:
+    return Verdict(
+        program_id=waiting.program_id,
+        upload_id=waiting.upload_id,
+        correlation_id="correlation-1",
+        waiting_activities=(*others, waiting.activity_id),
+        video=None if problems else GOOD,
+        video_key=None if problems else "videos/prg_1/upl_1/etag",
+        problems=problems,
+    )
+
+
+def ids(activities: Sequence[Activity]) -> list[str]:
+    return [each.activity_id for each in activities]

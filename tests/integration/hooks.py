@@ -1,0 +1,133 @@
+"""Webhooks of a program, with a receiver that answers as a test says."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from chalicelib.composition import Container
+from chalicelib.foundation.events import PublicEvent
+from chalicelib.foundation.identity import Caller
+from chalicelib.webhooks.events import MemberJoinedData
+from chalicelib.webhooks.model import Delivery, Format, Language, Outcome, Webhook
+from chalicelib.webhooks.queue import Wake
+from chalicelib.webhooks.service import Deliverer, DueWebhooks, FanOut, WebhookService
+from tests.clock import StoppedClock
+from tests.integration.greenroom import Greenroom
+
+URL = "https://hooks.example/greenroom/1234"
+OK = Outcome(200, None, 20)
+FAILS = Outcome(500, "refused", 20)
+TIMES_OUT = Outcome(None, "timeout", 10_000)
+
+
+@dataclass
+class Receiver:
+    """Answers in turn what it is told, then that all is well; keeps what it got."""
+
+    answers: list[Outcome] = field(default_factory=list)
+    always: Outcome = OK
+    got: list[tuple[str, Mapping[str, str], bytes]] = field(default_factory=list)
+    meanwhile: Callable[[], object] = lambda: None
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Outcome:
+        self.got.append((url, headers, body))
+        self.meanwhile()
+        return self.answers.pop(0) if self.answers else self.always
+
+    @property
+    def ids(self) -> list[str]:
+        return [headers["webhook-id"] for _, headers, _ in self.got]
+
+
+class Hooks:
+    """Everything of webhooks, wired as it is deployed, but for the receiver and the bus."""
+
+    def __init__(self, greenroom: Greenroom) -> None:
+        self.clock: StoppedClock = greenroom.clock
+        sqs = greenroom.clients.sqs
+        self.quick, self.slow = (
+            sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("hooks", "slow-hooks")
+        )
+        self.sqs = sqs
+        settings = greenroom.settings.changed(
+            webhooks_queue_url=self.quick,
+            slow_webhooks_queue_url=self.slow,
+            console_url="https://console.example",
+        )
+        self.container = Container(settings, greenroom.clock, greenroom.clients)
+        self.manager: Caller = greenroom.manager
+        self.receiver = Receiver()
+        self.service: WebhookService = self.container.webhooks
+        self.store = self.container.webhook_store
+        self.fan_out: FanOut = self.container.fan_out
+        self.due: DueWebhooks = self.container.due_webhooks
+        self.deliverer = self.cold_deliverer()
+        self._events = 0
+
+    def cold_deliverer(self) -> Deliverer:
+        return Deliverer(
+            store=self.store,
+            vault=self.container._webhook_vault,
+            queues=self.container._wake_queues,
+            sender=self.receiver,
+            titles=self.container._webhook_title,
+            console_url="https://console.example",
+            clock=self.clock,
+            jitter=lambda: 0.0,
+        )
+
+    def makes(self, caller: Caller | None = None, url: str = URL, **wanted: Any) -> Webhook:
+        given = {"name": "Ours", "format": Format.JSON, "language": Language.ENGLISH, "types": ()}
+        return self.service.create(caller or self.manager, url=url, **{**given, **wanted})
+
+    def event(self, program_id: str | None = None) -> dict[str, Any]:
+        """Make an event as it is on the bus."""
+        self._events += 1
+        event = PublicEvent(
+            event_id=f"evt_{self._events:032x}",
+            program_id=program_id or self.manager.program_id,
+            occurred_at=self.clock.now(),
+            actor="system:test",
+            data=MemberJoinedData("mem_1", "member"),
+        )
+        told: dict[str, Any] = json.loads(event.to_detail())
+        return told
+
+    def happens(self, count: int = 1, program_id: str | None = None) -> list[dict[str, Any]]:
+        events = [self.event(program_id) for _ in range(count)]
+        self.fan_out.deliver(events)
+        return events
+
+    def wakes(self, url: str) -> list[Wake]:
+        """Take the messages out of a queue."""
+        found: list[Wake] = []
+        while True:
+            got = self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+            messages: Sequence[Any] = got.get("Messages", ())
+            if not messages:
+                return found
+            for each in messages:
+                self.sqs.delete_message(QueueUrl=url, ReceiptHandle=each["ReceiptHandle"])
+                found.append(Wake.from_message(each["Body"]))
+
+    def runs(self) -> int:
+        """Let the functions work until no message is left; returns what got through."""
+        delivered = 0
+        while True:
+            quick, slow = self.wakes(self.quick), self.wakes(self.slow)
+            if not quick and not slow:
+                return delivered
+            for each in quick:
+                delivered += self.deliverer.deliver(each, slow=False)
+            for each in slow:
+                delivered += self.deliverer.deliver(each, slow=True)
+
+    def ticks(self) -> int:
+        """Let the clock look, and the functions work."""
+        self.due.wake(lambda: False)
+        return self.runs()
+
+    def log(self, webhook: Webhook) -> list[Delivery]:
+        caller = self.manager
+        return list(self.service.deliveries(caller, webhook.webhook_id, 100, None).items)

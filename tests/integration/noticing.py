@@ -1,0 +1,213 @@
+"""A Greenroom in memory whose events become notices and mails, as often as it takes."""
+
+import email
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from email.message import EmailMessage
+from email.policy import SMTP
+from typing import Any
+
+from chalicelib.activities import events as activities
+from chalicelib.activities.model import Activity
+from chalicelib.foundation.events import Event
+from chalicelib.foundation.identity import Caller
+from chalicelib.foundation.ids import new_id
+from chalicelib.notifications import worker
+from chalicelib.notifications.model import Frequency, NoticeKind
+from chalicelib.notifications.service import Overview, SettingsChanges
+from chalicelib.performances import events as performances
+from chalicelib.points import events as points
+from chalicelib.programs import events as programs
+from chalicelib.reports import events as reports
+from chalicelib.rewards import events as rewards
+from tests.clock import StoppedClock
+from tests.events import Relayed, queued, streamed
+from tests.integration.greenroom import CONTEXT
+from tests.integration.reporting import Reporting
+
+DERIVED = {
+    "ProgramsTable": programs.events_of,
+    "ActivitiesTable": activities.events_of,
+    "MarksTable": activities.events_of_marks,
+    "PerformancesTable": performances.events_of,
+    "PointsTable": points.events_of,
+    "RewardsTable": rewards.events_of,
+    "ReportsTable": reports.events_of,
+}
+NOTED = {each.TYPE for each in worker.NOTED}
+
+
+class Killed(BaseException):
+    """The function's process is gone."""
+
+
+@dataclass
+class Mail:
+    """A mail that SES took."""
+
+    to: str
+    message: EmailMessage
+    tags: dict[str, str]
+
+    def part(self, kind: str) -> str:
+        found = self.message.get_body((kind,))
+        assert found is not None
+        return str(found.get_content())
+
+
+class Noticing(Reporting):
+    """Keeps every change, and hands what it means to what writes notices and mails."""
+
+    def __init__(self, clock: StoppedClock) -> None:
+        self.mails: list[Mail] = []
+        self.ses_says: list[str] = []
+        self.ses_fails: list[Exception] = []
+        self.messages: list[str] = []
+        self.effects = 0
+        self.dies_at: tuple[int, str] | None = None
+        super().__init__(clock)
+        self._inner = self.cloud.call
+        self.cloud.call = self._called  # type: ignore[method-assign]  # SES and the queue beside
+        # Managers are members too; these tests are about the others' mails.
+        kinds = dict.fromkeys(set(NoticeKind) - {NoticeKind.WORKLIST}, Frequency.NEVER)
+        self.container.notifications.change_settings(self.manager, SettingsChanges(kinds))
+
+    def _called(self, service: str, operation: str, parameters: Mapping[str, Any]) -> Any:
+        self.effects += 1
+        if self.dies_at == (self.effects, "before"):
+            raise Killed
+        answer = self._answer(service, operation, parameters)
+        if self.dies_at == (self.effects, "after"):
+            raise Killed
+        return answer
+
+    def _answer(self, service: str, operation: str, parameters: Mapping[str, Any]) -> Any:
+        if service == "sesv2":
+            return self._take(parameters)
+        if service == "sqs" and parameters["QueueUrl"] == self.settings.digests_queue_url:
+            self.messages += [each["MessageBody"] for each in parameters["Entries"]]
+            return {"Successful": []}
+        return self._inner(service, operation, parameters)
+
+    def _take(self, parameters: Mapping[str, Any]) -> Any:
+        if self.ses_fails:
+            raise self.ses_fails.pop(0)
+        raw = parameters["Content"]["Raw"]["Data"]
+        message = email.message_from_bytes(raw, policy=SMTP)
+        assert isinstance(message, EmailMessage)
+        (to,) = parameters["Destination"]["ToAddresses"]
+        tags = {each["Name"]: each["Value"] for each in parameters["EmailTags"]}
+        self.mails.append(Mail(to, message, tags))
+        self.ses_says.append(ses_event("Send", tags, to))
+        return {"MessageId": "1"}
+
+    # --- mails --------------------------------------------------------------------------------
+
+    def works(self) -> None:
+        """Let the clock tick once, and work off what it queued; a message stays until then."""
+        container = self.container
+        worker.sweep(container.due_digests, container.digests_queue, CONTEXT)
+        while self.messages:
+            record = {"messageId": "1", "body": self.messages[0]}
+            answer = worker.work_off(
+                container.digest_planner,
+                container.notice_mailer,
+                {"Records": [record]},
+                CONTEXT,
+            )
+            assert answer == {"batchItemFailures": []}
+            self.messages.pop(0)
+
+    def hears(self, *events: str) -> None:
+        """Deliver what SES says, or else all that it has said."""
+        told = list(events) or self.ses_says
+        for body in told:
+            record = {"messageId": "1", "body": body}
+            answer = worker.take_feedback(self.container.mail_feedback, {"Records": [record]})
+            assert answer == {"batchItemFailures": []}
+        self.ses_says = []
+
+    def passes(self, hours: float, minutes: int = 15) -> None:
+        """Let time go by, with a tick of the clock each quarter of an hour."""
+        until = self.clock.now() + timedelta(hours=hours)
+        while self.clock.now() < until:
+            self.ticks(minutes=minutes)
+            self.works()
+            self.hears()
+
+    def to(self, caller: Caller) -> list[Mail]:
+        return [each for each in self.mails if each.to == caller.email]
+
+    def events(self) -> list[Event[Any]]:
+        told, self._told = self._told, []
+        found: list[Event[Any]] = []
+        for number, (table, before, after) in enumerate(told):
+            if table in DERIVED:
+                relayed = Relayed(DERIVED[table])
+                (record,) = streamed([after], [before])["Records"]
+                record["eventID"] = f"{id(told)}-{number}"
+                record["dynamodb"]["ApproximateCreationDateTime"] = self.clock.now().timestamp()
+                relayed.relays([record])
+                found += [each for each in relayed.events if each.payload.TYPE in NOTED]
+        return found
+
+    def delivers(self, events: Sequence[Event[Any]]) -> None:
+        answer = worker.note_events(
+            self.container.bulletins, self.container.notice_writer, queued(*events)
+        )
+        assert answer == {"batchItemFailures": []}
+
+    def publishes(self, **changes: Any) -> Activity:
+        """Publish an activity now."""
+        now = self.clock.now()
+        return self.activity(**{"created_at": now, "activity_id": new_id("act", now), **changes})
+
+    def changes(self, activity: Activity, **changes: Any) -> Activity:
+        """Write an activity again, as an edit does."""
+        return self.keep(replace(activity, **changes))
+
+    def overview(self, caller: Caller) -> Overview:
+        return self.container.notifications.overview(self.now(caller))
+
+    def told(self, caller: Caller) -> list[tuple[str, str]]:
+        """Return the notices that a member is shown, unread ones only."""
+        return [
+            (each.notice.what.value, each.notice.title)
+            for each in self.overview(caller).items
+            if not each.read
+        ]
+
+    def ends_consent(self, caller: Caller) -> None:
+        """Take a member's consent back at TikTok, which says so."""
+        name = caller.email.partition("@")[0]
+        self.played.live.pop(name)
+        self.ticks(seconds=1)
+        accounts = self.container.tiktok
+        assert accounts.record_access_removed(f"open-{name}", self.clock.now())
+
+    def calls_of(self, use: Callable[[], object]) -> int:
+        """Count the calls of a use, which is made once before, with who-is-this as one of them."""
+        use()
+        before = self.effects
+        use()
+        return self.effects - before
+
+
+def ses_event(kind: str, tags: Mapping[str, str], to: str, **more: Any) -> str:
+    """Write an event as EventBridge brings it from SES."""
+    mail = {"destination": [to], "tags": {name: [value] for name, value in tags.items()}}
+    return json.dumps({"source": "aws.ses", "detail": {"eventType": kind, "mail": mail, **more}})
+
+
+def bounce(mail: Mail, address: str = "", kind: str = "Permanent") -> str:
+    recipients = [{"emailAddress": address or mail.to}]
+    told = {"bounceType": kind, "bouncedRecipients": recipients}
+    return ses_event("Bounce", mail.tags, mail.to, bounce=told)
+
+
+def complaint(mail: Mail, address: str = "") -> str:
+    recipients = [{"emailAddress": address or mail.to}]
+    told = {"complainedRecipients": recipients}
+    return ses_event("Complaint", mail.tags, mail.to, complaint=told)

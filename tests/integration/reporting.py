@@ -1,0 +1,119 @@
+"""A Greenroom in memory whose events are delivered to reports, as often as it takes."""
+
+import random
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from chalicelib.activities import events as activities
+from chalicelib.foundation.events import Event
+from chalicelib.foundation.identity import Caller
+from chalicelib.performances import events as performances
+from chalicelib.performances.model import Performance
+from chalicelib.programs import events as programs
+from chalicelib.reports import events as reports
+from chalicelib.reports import worker
+from chalicelib.reports.worklist.service import Worklist
+from tests.clock import StoppedClock
+from tests.events import Relayed, queued, streamed
+from tests.faults.expressions import Item
+from tests.integration.greenroom import reference_of
+from tests.integration.in_memory import InMemory, PlayedTikTok
+
+DERIVED = {
+    "ProgramsTable": programs.events_of,
+    "ActivitiesTable": activities.events_of,
+    "MarksTable": activities.events_of_marks,
+    "PerformancesTable": performances.events_of,
+}
+
+
+class Reporting(InMemory):
+    """Keeps every change, and hands what it means to what counts."""
+
+    clock: StoppedClock
+
+    def __init__(self, clock: StoppedClock) -> None:
+        self.played = PlayedTikTok()
+        self._told: list[tuple[str, Item, Item]] = []
+        super().__init__(clock, self.played)
+
+    def _changed(self, table: str, before: Item | None, after: Item | None) -> None:
+        self._told.append((table, before or {}, after or {}))
+        super()._changed(table, before, after)
+
+    # --- events -------------------------------------------------------------------------------
+
+    def events(self) -> list[Event[Any]]:
+        """Derive the events of all changes since the last time."""
+        told, self._told = self._told, []
+        found: list[Event[Any]] = []
+        for number, (table, before, after) in enumerate(told):
+            if table in DERIVED:
+                relayed = Relayed(DERIVED[table])
+                (record,) = streamed([after], [before])["Records"]
+                record["eventID"] = f"{id(told)}-{number}"
+                record["dynamodb"]["ApproximateCreationDateTime"] = self.clock.now().timestamp()
+                relayed.relays([record])
+                found += [each for each in relayed.events if each.payload.TYPE in COUNTED]
+            elif table == "ReportsTable" and after.get("item", {}).get("S", "").startswith("seen#"):
+                relayed = Relayed(reports.events_of)
+                (record,) = streamed([after], [before])["Records"]
+                record["eventID"] = f"{id(told)}-{number}"
+                relayed.relays([record])
+                found += relayed.events
+        return found
+
+    def delivers(self, events: Sequence[Event[Any]]) -> None:
+        """Hand events to what counts them, as the bus and the stream do."""
+        seen = [each for each in events if isinstance(each.payload, reports.ActivitiesSeen)]
+        others = [each for each in events if each not in seen]
+        if others:
+            answer = worker.count_events(self.container.counting, queued(*others))
+            assert answer == {"batchItemFailures": []}
+        for each in seen:
+            assert worker._count(self.container.fact_counter, [each]) == ()
+
+    def settles(self, dice: random.Random | None = None) -> None:
+        """Deliver all that happened; with dice shuffled, half of it twice, in odd batches."""
+        found = self.events()
+        if dice is None:
+            if found:
+                self.delivers(found)
+            return
+        found += dice.choices(found, k=len(found) // 2) if found else []
+        dice.shuffle(found)
+        while found:
+            number = dice.randint(1, 7)
+            self.delivers(found[:number])
+            found = found[number:]
+
+    def ticks(self, **step: float) -> None:
+        self.clock.advance(timedelta(**step))
+
+    # --- people -------------------------------------------------------------------------------
+
+    def joins(self, name: str) -> Caller:
+        """Make a member with a TikTok account."""
+        member = self.member(name)
+        self.connects(member, name)
+        return self.now(member)
+
+    def sends(self, caller: Caller, activity: Any, does: str = "takes it") -> Performance:
+        """Perform an activity and let TikTok do something with its draft."""
+        made = self.perform(caller, activity)
+        self.stages(made, does)
+        return made
+
+    def stages(self, performance: Performance, does: str = "takes it") -> None:
+        self.played.does = does
+        self.container.stager.stage(reference_of(performance))
+
+    def worklist(self) -> Worklist:
+        return self.container.worklist.worklist(self.manager)
+
+    def codes(self) -> list[str]:
+        return [each.code for each in self.worklist().items]
+
+
+COUNTED = {each.TYPE for each in worker.COUNTED}

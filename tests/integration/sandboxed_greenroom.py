@@ -1,0 +1,194 @@
+"""A Greenroom whose TikTok is the sandbox, and workers that can die on the way."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.performances.model import POSTED_LIMIT, Performance, State
+from chalicelib.performances.staging import Stager
+from chalicelib.performances.staging_run import StagingDependencies
+from chalicelib.performances.store import PerformanceStore
+from chalicelib.points.model import Totals
+from chalicelib.tiktok.client import (
+    ShareStatus,
+    TikTokClient,
+    TikTokSettings,
+    TimeLimits,
+    UploadReceipt,
+    UploadSession,
+)
+from tests.integration.greenroom import VIDEO, Greenroom, reference_of
+from tests.integration.sandbox import CLIENT_KEY, CLIENT_SECRET, REDIRECT_URI, Sandbox
+
+LIMITS = TimeLimits(connect_seconds=2, answer_seconds=2, upload_answer_seconds=2)
+
+
+class PowerCut(BaseException):
+    """The function dies: nothing after this is run, not even what would clean up."""
+
+
+class WatchedTikTok(TikTokClient):
+    """The real client; something may happen right before or after a call, once."""
+
+    def __init__(self, url: str) -> None:
+        settings = TikTokSettings(
+            api_url=url,
+            authorize_url=f"{url}/v2/auth/authorize/",
+            client_key=CLIENT_KEY,
+            redirect_uri=REDIRECT_URI,
+            upload_hosts=("127.0.0.1",),
+        )
+        super().__init__(settings, lambda: CLIENT_SECRET, LIMITS)
+        self.made: list[str] = []
+        self.before: dict[str, Callable[[], object]] = {}
+        self.after: dict[str, Callable[[], object]] = {}
+
+    def begin_upload(self, access_token: str, size_bytes: int) -> UploadSession:
+        self._happens("begin_upload", self.before)
+        draft = super().begin_upload(access_token, size_bytes)
+        self.after.pop("begin_upload", _nothing)()
+        return draft
+
+    def send(self, *arguments: Any, **options: Any) -> UploadReceipt:
+        self._happens("send", self.before)
+        sent = super().send(*arguments, **options)
+        self.after.pop("send", _nothing)()
+        return sent
+
+    def status(self, access_token: str, publish_id: str) -> ShareStatus:
+        self._happens("status", self.before)
+        return super().status(access_token, publish_id)
+
+    def _happens(self, name: str, steps: dict[str, Callable[[], object]]) -> None:
+        self.made.append(name)
+        steps.pop(name, _nothing)()
+
+
+def _nothing() -> None:
+    """Nothing happens."""
+
+
+def dies() -> None:
+    raise PowerCut
+
+
+class Instead:
+    """A thing of which some methods are others."""
+
+    def __init__(self, of: object, **methods: Callable[..., Any]) -> None:
+        self._of = of
+        self._methods = methods
+
+    def __getattr__(self, name: str) -> Any:
+        return self._methods.get(name) or getattr(self._of, name)
+
+
+def leaving_its_lease(store: PerformanceStore, **methods: Callable[..., Any]) -> Any:
+    """A store as a worker has it that dies: it lets nothing go."""
+    return Instead(store, release=lambda *_: None, **methods)
+
+
+class SandboxedGreenroom:
+    """A Greenroom whose TikTok is the sandbox; one member is connected as `ana` there."""
+
+    def __init__(self, greenroom: Greenroom, sandbox: Sandbox, tiktok: WatchedTikTok) -> None:
+        self.greenroom, self.sandbox, self.tiktok = greenroom, sandbox, tiktok
+        self.clock = greenroom.clock
+        self.ana = greenroom.manager
+        begun = greenroom.asks(self.ana)
+        came_back = sandbox.consent("ana", url=begun.authorize_url)
+        greenroom.comes_back(begun, "ana", code=came_back["code"])
+        self.stager = self.worker()
+
+    def worker(self, **others: Any) -> Stager:
+        """Make a worker that starts cold; it works with `others` in place of what it would."""
+        return Stager(replace(self.dependencies(), **others))
+
+    def dependencies(self) -> StagingDependencies:
+        """Make what a worker that starts cold works with; nothing waits longer than it must."""
+        container = self.greenroom.again()
+        container.staging_queue = self.greenroom.queue
+        return replace(
+            container.staging_dependencies,
+            sleep=lambda _seconds: time.sleep(0.06),
+            jitter=lambda: 0.0,
+        )
+
+    def performed(self, **changes: Any) -> Performance:
+        return self.greenroom.perform(self.ana, self.greenroom.activity(**changes))
+
+    def stage(self, performance: Performance) -> Performance:
+        self.stager.stage(reference_of(performance))
+        return self.now(performance)
+
+    def crashes(self, performance: Performance) -> Performance:
+        """Stage with a worker that dies on the way and so leaves its lease behind."""
+        dying = self.worker(store=leaving_its_lease(self.dependencies().store))
+        with pytest.raises(PowerCut):
+            dying.stage(reference_of(performance))
+        return self.now(performance)
+
+    def stage_when_due(self, performance: Performance) -> Performance:
+        """Stage a performance as soon as the time is reached that it waits for."""
+        due = self.now(performance).waits_until
+        if due is not None and due > self.clock.now():
+            self.later(due - self.clock.now())
+        return self.stage(performance)
+
+    def now(self, performance: Performance) -> Performance:
+        return self.greenroom.stored(performance)
+
+    def later(self, step: timedelta) -> None:
+        """Let time go by, here and at TikTok."""
+        self.clock.advance(step)
+        self.sandbox.advance(step.total_seconds())
+
+    @property
+    def drafts(self) -> int:
+        return len(self.sandbox.record()["people"]["ana"]["inits"])
+
+    @property
+    def uploads(self) -> int:
+        uploads: int = self.sandbox.record()["people"]["ana"]["completed_uploads"]
+        return uploads
+
+    def share(self, performance: Performance) -> dict[str, Any]:
+        assert performance.publish_id is not None
+        share: dict[str, Any] = self.sandbox.record()["shares"][performance.publish_id]
+        return share
+
+    def arrived_once(self, performance: Performance, points: int = 10) -> bool:
+        """Tell whether the very bytes arrived in exactly one upload and the points stand."""
+        there = self.share(performance)
+        assert self.uploads == there["completed_uploads"] == 1
+        assert there["sha256"] == hashlib.sha256(VIDEO).hexdigest()
+        assert self.greenroom.ledger(self.ana) == [("award", points)]
+        assert self.greenroom.totals(self.ana) == Totals(points, points)
+        assert self.greenroom.feed(self.ana) == []
+        assert not self.rules_broken
+        return True
+
+    def failed_for_good(self, performance: Performance) -> bool:
+        """Tell whether the points were taken back, once, and the activity is in the feed again."""
+        assert (performance.state, performance.failed_at) == (State.FAILED, self.clock.now())
+        assert performance.reason
+        assert self.greenroom.ledger(self.ana) == [("award", 10), ("reversal", -10)]
+        assert self.greenroom.totals(self.ana) == Totals(0, 0)
+        assert self.greenroom.feed(self.ana) == [performance.activity_id]
+        self.greenroom.queued()
+        self.clock.advance(POSTED_LIMIT)
+        assert self.greenroom.container.overdue_performances.queue_overdue() == 0
+        assert self.stage(performance) == performance
+        assert self.greenroom.ledger(self.ana) == [("award", 10), ("reversal", -10)]
+        return True
+
+    @property
+    def rules_broken(self) -> list[str]:
+        """Those of TikTok's rules that a careful client could have kept."""
+        found = self.sandbox.record()["violations"]
+        return [rule["rule"] for rule in found if rule["avoidable"]]

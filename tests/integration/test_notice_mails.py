@@ -1,0 +1,552 @@
+"""Mails of notices: each told once, at the member's hour, whatever dies on the way."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from chalicelib.foundation.identity import Caller, Role
+from chalicelib.foundation.problems import Problem
+from chalicelib.notifications import worker
+from chalicelib.notifications.model import Box, Frequency, NoticeKind, Refusal
+from chalicelib.notifications.problems import NotificationProblem
+from chalicelib.notifications.sending import LEASE
+from chalicelib.notifications.service import SettingsChanges
+from chalicelib.notifications.store import SHARDS
+from chalicelib.programs.model import ChannelKind
+from chalicelib.programs.service import ProgramChanges
+from tests.clock import StoppedClock
+from tests.integration.greenroom import CONTEXT
+from tests.integration.noticing import Killed, Mail, Noticing, bounce, complaint
+
+AT_ONCE, DAILY, WEEKLY, NEVER = Frequency
+BERLIN_NINE = 7  # UTC, in summer
+
+
+@pytest.fixture
+def room(clock: StoppedClock) -> Iterator[Noticing]:
+    clock.at = datetime(2026, 6, 15, 6, 0, tzinfo=UTC)
+    made = Noticing(clock)
+    made.settles()
+    yield made
+    made.close()
+
+
+def chooses(room: Noticing, caller: Caller, hour: int | None = None, **kinds: Frequency) -> None:
+    chosen = {NoticeKind(name): each for name, each in kinds.items()}
+    room.container.notifications.change_settings(
+        room.now(caller), SettingsChanges(chosen, hour=hour)
+    )
+
+
+def subjects(mails: list[Mail]) -> list[str]:
+    return [str(each.message["Subject"]) for each in mails]
+
+
+def token_of(mail: Mail) -> str:
+    link = str(mail.message["List-Unsubscribe"]).strip("<>")
+    return parse_qs(urlsplit(link).query)["token"][0]
+
+
+# What a mail is
+
+
+def test_a_mail_has_both_parts_its_program_as_sender_and_every_link_into_the_console(
+    room: Noticing,
+) -> None:
+    amy = room.joins("amy")
+    room.container.programs.change_profile(amy, name="Amy <b>&", time_zone=None)
+    for title in ("One <i>first</i>", "Two & more"):
+        room.publishes(instructions=title, points=10)
+    room.container.points.adjust(room.manager, amy.member_id, 25, "Fair helper")
+    room.settles()
+    room.passes(hours=3)
+    (mail,) = room.to(amy)
+    message = mail.message
+    assert message["From"] == "Demo <news@greenroom.example>"
+    assert message["To"] == "amy@demo.example"
+    assert message["Subject"] == "2 new activities, and more"
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert message.get_content_type() == "multipart/alternative"
+    text, html = mail.part("plain"), mail.part("html")
+    assert "Hello Amy <b>&," in text
+    assert "- One <i>first</i> (10 points)" in text
+    assert "- +25 Fair helper" in text
+    assert "One &lt;i&gt;first&lt;/i&gt; (10 points)" in html
+    assert "<i>first" not in html
+    assert "<img" not in html
+    console, api = room.settings.console_url, room.settings.public_url
+    links = [*re.findall(r"https?://[^\s<>]+", text), *re.findall(r'href="([^"]+)"', html)]
+    assert len(links) >= 8
+    for link in links:
+        assert link.startswith((f"{console}/", f"{api}/notifications/unsubscribe?token=")), link
+    assert str(message["List-Unsubscribe"]).strip("<>") in links
+
+
+def test_a_mail_speaks_the_language_that_was_chosen(room: Noticing) -> None:
+    amy = room.joins("amy")
+    room.container.notifications.change_settings(amy, SettingsChanges(language="de"))
+    room.container.points.adjust(room.manager, amy.member_id, 5, "Messe")
+    room.settles()
+    room.passes(hours=3)
+    (mail,) = room.to(amy)
+    assert mail.message["Subject"] == "Deine Punkte wurden geändert: +5"
+    assert mail.message["Content-Language"] == "de"
+    assert "Hallo amy," in mail.part("plain")
+    assert mail.part("html").startswith('<!doctype html><html lang="de">')
+
+
+def test_names_and_titles_break_no_header(room: Noticing) -> None:
+    amy = room.joins("amy")
+    room.container.programs.change_program(room.manager, changed_name('Evil" <x@y.example>, Z'))
+    room.publishes(instructions="First\r\nBcc: eve@evil.example")
+    room.settles()
+    room.passes(hours=3)
+    (mail,) = room.to(amy)
+    assert mail.message["Bcc"] is None
+    assert "First" in str(mail.message["Subject"])
+    assert len(mail.message["From"].addresses) == 1
+    assert mail.message["From"].addresses[0].addr_spec == "news@greenroom.example"
+
+
+def changed_name(name: str) -> ProgramChanges:
+    return ProgramChanges(name=name)
+
+
+# When it leaves
+
+
+def test_many_activities_are_one_mail_at_the_members_hour_and_never_again(room: Noticing) -> None:
+    amy, ben = room.joins("amy"), room.joins("ben")
+    room.container.programs.change_profile(ben, name=None, time_zone="America/New_York")
+    chooses(room, ben, hour=20)
+    for number in range(3):
+        room.publishes(instructions=f"Number {number}")
+    room.settles()
+    room.passes(hours=0.75)
+    assert room.mails == []
+    room.passes(hours=0.5)
+    assert subjects(room.to(amy)) == ["3 new activities"]
+    assert room.to(ben) == []
+    room.passes(hours=18)
+    assert subjects(room.to(ben)) == ["3 new activities"]
+    room.passes(hours=48)
+    assert len(room.mails) == 2
+
+
+def test_nothing_is_mailed_of_what_was_seen_performed_or_dismissed(room: Noticing) -> None:
+    amy = room.joins("amy")
+    seen, sent, dismissed = (room.publishes(instructions=each) for each in ("S", "P", "D"))
+    room.settles()
+    room.container.reports.note_seen(amy, [seen.activity_id])
+    room.settles()
+    # Of these no event arrives in time: the tables know.
+    room.perform(amy, sent)
+    room.container.activities.dismiss(room.now(amy), dismissed.activity_id)
+    room.events()
+    room.passes(hours=30)
+    assert room.mails == []
+
+
+def test_who_joins_a_channel_is_mailed_of_what_is_open_there_once(room: Noticing) -> None:
+    amy = room.joins("amy")
+    channel = room.container.channels.create(room.manager, "Kitchen", ChannelKind.PUBLIC).channel
+    room.publishes(instructions="Kitchen", channel_ids=frozenset({channel.channel_id}))
+    room.settles()
+    room.passes(hours=50)
+    assert room.mails == []
+    room.container.channels.join(amy, channel.channel_id)
+    room.passes(hours=24)
+    assert subjects(room.to(amy)) == ["New activity: Kitchen"]
+    room.container.channels.leave(room.now(amy), channel.channel_id)
+    room.container.channels.join(room.now(amy), channel.channel_id)
+    room.passes(hours=48)
+    assert len(room.mails) == 1
+
+
+def test_at_once_is_within_minutes_weekly_on_the_day_and_never_is_never(room: Noticing) -> None:
+    people = amy, ben, _ = room.joins("amy"), room.joins("ben"), room.joins("cem")
+    for caller, often in zip(people, (AT_ONCE, WEEKLY, NEVER), strict=True):
+        chooses(room, caller, new_activities=often, points=often, last_call=NEVER)
+    room.passes(hours=4)  # Monday, past nine
+    room.publishes(instructions="Menu")
+    for caller in people:
+        room.container.points.adjust(room.manager, caller.member_id, 5, "Fair")
+    room.settles()
+    room.ticks(minutes=1)
+    room.works()
+    assert len(room.to(amy)) == 1
+    room.passes(hours=6 * 24)
+    assert [len(room.to(each)) for each in people] == [1, 0, 0]
+    room.passes(hours=26)
+    assert [len(room.to(each)) for each in people] == [1, 1, 0]
+    assert subjects(room.to(ben)) == ["New activity: Menu, and more"]
+
+
+def test_a_last_call_is_mailed_once_also_to_who_was_mailed_of_the_start(room: Noticing) -> None:
+    amy, ben = room.joins("amy"), room.joins("ben")
+    chooses(room, ben, last_call=NEVER)
+    activity = room.publishes(instructions="Menu", ends_at=room.clock.now() + timedelta(days=5))
+    room.settles()
+    room.passes(hours=24 * 6)
+    assert subjects(room.to(amy)) == ["New activity: Menu", "Last call: Menu"]
+    assert subjects(room.to(ben)) == ["New activity: Menu"]
+    assert activity.ends_at
+
+
+def test_a_video_left_in_the_inbox_an_account_and_rewards_are_mailed(room: Noticing) -> None:
+    amy = room.joins("amy")
+    activity = room.publishes(instructions="Menu")
+    room.sends(amy, activity)
+    room.container.points.adjust(room.manager, amy.member_id, 90, "Fair")
+    mug = room.container.rewards.create(room.manager, title="Mug", price=30)
+    asked = room.container.redemptions.redeem(room.now(amy), mug.reward_id, 30)
+    room.container.redemptions.fulfil(
+        room.manager, asked.redemption_id, note=None, code="SECRET-CODE"
+    )
+    room.settles()
+    room.ends_consent(amy)
+    room.settles()
+    room.passes(hours=0.5)
+    assert subjects(room.to(amy)) == ["Connect your TikTok account again, and more"]
+    assert "Your reward is ready: Mug" in room.to(amy)[0].part("plain")
+    assert "SECRET-CODE" not in str(room.mails)
+    assert "SECRET-CODE" not in room.to(amy)[0].message.as_string()
+    room.passes(hours=50)
+    told = [each.part("plain") for each in room.to(amy)]
+    assert sum("A video waits in your TikTok inbox: Menu" in each for each in told) == 1
+
+
+def test_managers_are_mailed_of_the_worklist_and_members_never(room: Noticing) -> None:
+    amy = room.joins("amy")
+    room.container.points.adjust(room.manager, amy.member_id, 90, "Fair")
+    chooses(room, amy, points=NEVER, worklist=AT_ONCE)
+    mug = room.container.rewards.create(room.manager, title="Mug", price=30)
+    asked = room.container.redemptions.redeem(room.now(amy), mug.reward_id, 30)
+    room.container.refused_addresses.refused(
+        room.program.program_id, amy.member_id, "amy", room.clock.now()
+    )
+    room.settles()
+    room.passes(hours=3)
+    assert subjects(room.to(room.manager)) == ["1 things need a hand"]
+    assert f"{room.settings.console_url}/manage" in room.mails[0].part("plain")
+    assert room.to(amy) == []
+    assert asked
+    assert [each for each in room.told(room.manager) if each[0] == "worklist"]
+
+
+@pytest.mark.parametrize(
+    ("day", "hour"),
+    [
+        (datetime(2026, 10, 24, 20, tzinfo=UTC), 2),  # the hour comes twice
+        (datetime(2027, 3, 27, 20, tzinfo=UTC), 2),  # the hour is skipped
+        (datetime(2026, 10, 24, 20, tzinfo=UTC), 3),
+    ],
+)
+def test_a_digest_leaves_once_a_day_across_a_change_of_clocks(
+    clock: StoppedClock, day: datetime, hour: int
+) -> None:
+    clock.at = day
+    room = Noticing(clock)
+    try:
+        room.settles()
+        amy = room.joins("amy")
+        chooses(room, amy, hour=hour)
+        for _ in range(12):  # something new every four hours
+            room.container.points.adjust(room.manager, amy.member_id, 1, "More")
+            room.settles()
+            room.passes(hours=4)
+        left = [each.message["Subject"] for each in room.to(amy)]
+        assert len(left) == 2
+    finally:
+        room.close()
+
+
+def test_without_a_sender_nobody_is_mailed_and_all_is_in_the_app(room: Noticing) -> None:
+    container = room.container
+    container._settings = room.settings.changed(notices_from=None)
+    container.__dict__.pop("settings", None)
+    amy = room.joins("amy")
+    room.publishes()
+    room.container.points.adjust(room.manager, amy.member_id, 1, "More")
+    room.settles()
+    room.passes(hours=30)
+    assert room.mails == []
+    assert len(room.overview(amy).items) == 2
+    assert not room.overview(amy).mails
+
+
+# What dies on the way
+
+
+def scene(room: Noticing) -> list[Caller]:
+    people = [room.joins("amy"), room.joins("ben")]
+    room.publishes(instructions="Menu")
+    room.publishes(instructions="Party")
+    for each in people:
+        room.container.points.adjust(room.manager, each.member_id, 5, "Fair helper")
+    room.settles()
+    return people
+
+
+def told_of(mails: list[Mail]) -> Counter[str]:
+    return Counter(
+        title
+        for each in mails
+        for title in ("Menu", "Party", "Fair helper")
+        if title in each.part("plain")
+    )
+
+
+def test_a_worker_killed_at_any_effect_loses_no_mail_and_doubles_none() -> None:
+    """SES's own word of a mail settles what a dead worker could not write down."""
+
+    def plays(dies_at: tuple[int, str] | None) -> tuple[int, list[Counter[str]]]:
+        room = Noticing(StoppedClock(datetime(2026, 6, 15, 6, 55, tzinfo=UTC)))
+        try:
+            room.settles()
+            people = scene(room)
+            begun = room.effects
+            room.dies_at = (begun + dies_at[0], dies_at[1]) if dies_at else None
+            for _ in range(16):
+                room.ticks(minutes=5)
+                try:
+                    room.works()
+                    room.hears()
+                except Killed:
+                    room.dies_at = None
+            made = room.effects - begun
+            return made, [told_of(room.to(each)) for each in people]
+        finally:
+            room.close()
+
+    right = [Counter({"Menu": 1, "Party": 1, "Fair helper": 1})] * 2
+    made, told = plays(None)
+    assert told == right
+    assert made > 40
+    for number in range(1, 46):
+        for when in ("before", "after"):
+            assert plays((number, when))[1] == right, (number, when)
+
+
+def test_a_claim_whose_event_comes_late_is_settled_before_its_lease_ends(room: Noticing) -> None:
+    amy = room.joins("amy")
+    room.container.points.adjust(room.manager, amy.member_id, 5, "Fair")
+    room.settles()
+    room.ses_fails = [ReadTimeoutError(endpoint_url="https://email.example")]
+    room.ticks(hours=2)
+    room.works()
+    assert room.mails == []
+    room.ticks(minutes=10)
+    room.works()
+    assert room.mails == []  # nobody knows whether it is out
+    room.ticks(minutes=LEASE.total_seconds() / 60)
+    room.works()
+    assert len(room.to(amy)) == 1
+
+
+def test_what_ses_refuses_for_now_is_sent_later_and_what_it_refuses_for_good_is_given_up(
+    room: Noticing,
+) -> None:
+    amy = room.joins("amy")
+    room.container.points.adjust(room.manager, amy.member_id, 5, "Fair")
+    room.settles()
+    room.ses_fails = [refusal("TooManyRequestsException", 429)] * 3
+    room.passes(hours=2)
+    assert len(room.to(amy)) == 1
+    room.container.points.adjust(room.manager, amy.member_id, 6, "Again")
+    room.settles()
+    room.ses_fails = [refusal("MessageRejected", 400)] * 50
+    room.passes(hours=26)
+    assert len(room.ses_fails) == 45
+    room.ses_fails = []
+    room.passes(hours=26)
+    assert len(room.to(amy)) == 1
+
+
+def refusal(code: str, status: int) -> ClientError:
+    told = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(told, "SendEmail")  # type: ignore[arg-type]  # as far as it is read
+
+
+def test_one_members_broken_mail_keeps_nobody_else_from_theirs(
+    room: Noticing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = scene(room)
+    addressee = room.container.notice_mailer._addressee
+
+    def breaks(program_id: str, member_id: str) -> object:
+        if member_id == people[0].member_id:
+            raise RuntimeError("broken")
+        return addressee(program_id, member_id)
+
+    monkeypatch.setattr(room.container.notice_mailer, "_addressee", breaks)
+    room.ticks(hours=2)
+    worker_answers(room)
+    assert room.to(people[0]) == []
+    assert len(room.to(people[1])) == 1
+
+
+def worker_answers(room: Noticing) -> None:
+    container = room.container
+    worker.sweep(container.due_digests, container.digests_queue, CONTEXT)
+    while room.messages:
+        record = {"messageId": "1", "body": room.messages.pop(0)}
+        worker.work_off(
+            container.digest_planner, container.notice_mailer, {"Records": [record]}, CONTEXT
+        )
+
+
+def test_one_programs_thousands_of_mails_come_one_for_one_with_anothers_single_one(
+    room: Noticing,
+) -> None:
+    """Within a shard each program has its turn, whatever another has waiting."""
+    store, now = room.container.notice_store, room.clock.now()
+    other, _, _ = room.container.programs.create_program("Other", "UTC", "boss@other.example")
+    room.container.programs.invite(other, "zoe@other.example", Role.MEMBER)
+    zoe = room.signs_in("zoe@other.example")
+    for number in range(400):
+        member_id = f"mem_{number:026d}"
+        store.change_box("prg_many", member_id, due_since(now - timedelta(minutes=50)))
+    store.change_box(zoe.program_id, zoe.member_id, due_since(now))
+    for shard in range(SHARDS):
+        programs = [program_id for program_id, _ in store.due_members(shard, now)]
+        assert programs.count("prg_many") > 50
+        if zoe.program_id in programs:
+            before = programs[: programs.index(zoe.program_id)]
+            assert before.count("prg_many") <= 1
+            break
+    else:
+        raise AssertionError("The single mail is nowhere.")
+
+
+def due_since(at: datetime) -> Callable[[Box], Box]:
+    return lambda box: replace(box, mail_at=at)
+
+
+# Unsubscribing
+
+
+def test_a_link_switches_off_the_kind_it_is_of_twice_too_and_all_for_a_mixed_mail(
+    room: Noticing,
+) -> None:
+    amy, ben = room.joins("amy"), room.joins("ben")
+    room.container.points.adjust(room.manager, amy.member_id, 5, "Fair")
+    room.container.points.adjust(room.manager, ben.member_id, 5, "Fair")
+    room.settles()
+    room.publishes()
+    chooses(room, amy, new_activities=NEVER)
+    room.settles()
+    room.passes(hours=3)
+    service = room.container.unsubscribing
+    (single,), (mixed,) = room.to(amy), room.to(ben)
+    assert service.look(token_of(single)) == "en"
+    assert room.overview(amy).settings.of(NoticeKind.POINTS) is DAILY
+    for _ in range(2):
+        service.unsubscribe(token_of(single))
+        settings = room.overview(amy).settings
+        assert (settings.of(NoticeKind.POINTS), settings.of(NoticeKind.REWARDS)) == (NEVER, AT_ONCE)
+    service.unsubscribe(token_of(mixed))
+    assert {room.overview(ben).settings.of(each) for each in NoticeKind} == {NEVER}
+
+
+def test_a_link_that_was_altered_or_made_up_is_refused_and_changes_nothing(room: Noticing) -> None:
+    amy = room.joins("amy")
+    room.container.points.adjust(room.manager, amy.member_id, 5, "Fair")
+    room.settles()
+    room.passes(hours=3)
+    (mail,) = room.to(amy)
+    token = token_of(mail)
+    service = room.container.unsubscribing
+    cursor = room.container.cursors.make(amy.program_id, "x", {"a": 1})
+    places = range(0, 90, 7)
+    altered = [f"{token[:each]}{other(token[each])}{token[each + 1 :]}" for each in places]
+    for bad in ("", "x", token[:-1], f"{token}A", f"{token}==", cursor, "é" * 20, *altered):
+        with pytest.raises(Problem) as refused:
+            service.unsubscribe(bad)
+        assert refused.value.code is NotificationProblem.UNSUBSCRIBE_LINK_INVALID
+    assert room.overview(amy).settings.of(NoticeKind.POINTS) is DAILY
+
+
+def other(letter: str) -> str:
+    return "B" if letter == "A" else "A"
+
+
+def test_a_removed_persons_link_is_answered_politely_and_writes_nothing(room: Noticing) -> None:
+    amy = room.joins("amy")
+    room.container.points.adjust(room.manager, amy.member_id, 5, "Fair")
+    room.settles()
+    room.passes(hours=3)
+    (mail,) = room.to(amy)
+    room.container.members.remove(room.manager, amy.member_id)
+    room.container.notifications.forget_member(amy.program_id, amy.member_id)
+    before = room.cloud.tables.items("NoticesTable")
+    assert room.container.unsubscribing.unsubscribe(token_of(mail)) == "en"
+    assert room.container.unsubscribing.look(token_of(mail)) == "en"
+    assert room.cloud.tables.items("NoticesTable") == before
+
+
+# Addresses that take no mails
+
+
+@pytest.mark.parametrize(
+    ("told", "why"), [(bounce, Refusal.BOUNCED), (complaint, Refusal.COMPLAINED)]
+)
+def test_a_bounce_or_complaint_switches_mails_off_and_shows_in_the_worklist(
+    room: Noticing, told: Callable[..., str], why: Refusal
+) -> None:
+    amy = room.joins("amy")
+    room.container.points.adjust(room.manager, amy.member_id, 5, "Fair")
+    room.settles()
+    room.passes(hours=3)
+    (mail,) = room.to(amy)
+    for _ in range(2):
+        room.hears(told(mail, "Amy <AMY@Demo.example>"))
+    assert room.overview(amy).refused is why
+    assert [(each.code, each.title) for each in room.worklist().items] == [("mail_refused", "amy")]
+    room.container.points.adjust(room.manager, amy.member_id, 5, "Again")
+    room.settles()
+    room.passes(hours=30)
+    assert len(room.to(amy)) == 1
+    room.container.notifications.change_settings(room.now(amy), SettingsChanges(mail_again=True))
+    assert room.overview(amy).refused is None
+    assert room.worklist().items == ()
+    room.passes(hours=30)
+    assert len(room.to(amy)) == 2
+
+
+def test_what_is_said_of_another_address_of_nobody_or_for_a_moment_switches_nothing_off(
+    room: Noticing,
+) -> None:
+    amy = room.joins("amy")
+    room.container.points.adjust(room.manager, amy.member_id, 5, "Fair")
+    room.settles()
+    room.passes(hours=3)
+    (mail,) = room.to(amy)
+    room.hears(
+        bounce(mail, "eve@demo.example"),
+        bounce(mail, "not an address"),
+        bounce(mail, kind="Transient"),
+        bounce(Mail(mail.to, mail.message, {})),
+        bounce(Mail(mail.to, mail.message, {**mail.tags, "member": "mem_nobody"})),
+    )
+    assert room.overview(amy).refused is None
+    assert room.worklist().items == ()
+    room.hears(complaint(mail), bounce(mail))
+    assert room.overview(amy).refused is Refusal.COMPLAINED
+
+
+def test_a_removed_member_is_mailed_nothing_that_was_due(room: Noticing) -> None:
+    amy = room.joins("amy")
+    room.container.points.adjust(room.manager, amy.member_id, 5, "Fair")
+    room.settles()
+    room.container.members.remove(room.manager, amy.member_id)
+    room.passes(hours=3)
+    assert room.mails == []
+    assert room.container.notice_store.box(amy.program_id, amy.member_id).mail_at is None

@@ -1,0 +1,258 @@
+"""The performances table: what is written holds only for the worker and the draft it is about."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from chalicelib.foundation.table import Conflict
+from chalicelib.performances.model import (
+    BEFORE_STAGED,
+    LEASE,
+    QUEUED_GRACE,
+    Performance,
+    State,
+    Waiting,
+    attempted,
+    begun_anew,
+    delivered,
+    initiated,
+    posted,
+    staged,
+    uploading,
+    waiting_until,
+)
+from chalicelib.performances.store import CLOCKS_DIFFER, NotBroughtForward, PerformanceStore
+from tests.clock import NOON
+from tests.integration.conftest import Calls
+from tests.integration.database import database
+from tests.integration.greenroom import Greenroom
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def store(greenroom: Greenroom) -> PerformanceStore:
+    return greenroom.container.staging_dependencies.store
+
+
+@pytest.fixture
+def made(greenroom: Greenroom) -> Performance:
+    greenroom.connects(greenroom.manager, "ana")
+    return greenroom.perform(greenroom.manager, greenroom.activity())
+
+
+def stored(store: PerformanceStore, performance: Performance) -> Performance:
+    found = store.get(performance.owner, performance.performance_id)
+    assert found is not None
+    return found
+
+
+def write(
+    store: PerformanceStore, before: Performance, after: Performance, lease: str | None = None
+) -> Performance:
+    database().commit([store.change(before, after, lease)])
+    assert stored(store, before) == after
+    return after
+
+
+def at_tiktok(store: PerformanceStore, performance: Performance, draft: str) -> Performance:
+    """Store that bytes go out to a draft."""
+    begun = write(store, performance, initiated(performance, draft, b"sealed", NOON))
+    return write(store, begun, uploading(begun, NOON))
+
+
+# Leases
+
+
+def test_one_worker_at_a_time_has_a_performance_until_its_lease_ends(
+    store: PerformanceStore, made: Performance
+) -> None:
+    assert store.lease(made.reference, "one", NOON, NOON + LEASE) == made
+    assert store.lease(made.reference, "two", NOON + LEASE, NOON + 2 * LEASE) is None
+    later = NOON + LEASE + SECOND
+    assert store.lease(made.reference, "two", later, later + LEASE) == made
+    assert store.release(made.reference, "one") is None
+    assert store.lease(made.reference, "three", later, later + LEASE) is None
+    assert store.release(made.reference, "two") == made
+    assert store.lease(made.reference, "three", later, later + LEASE) == made
+
+
+def test_what_is_not_there_is_leased_to_nobody(store: PerformanceStore, made: Performance) -> None:
+    unknown = replace(made.reference, performance_id="prf_unknown")
+    assert store.lease(unknown, "one", NOON, NOON + LEASE) is None
+    assert store.get(made.owner, "prf_unknown") is None
+
+
+def test_what_waits_is_leased_from_its_time_on(store: PerformanceStore, made: Performance) -> None:
+    until = NOON + timedelta(minutes=10)
+    assert store.lease(made.reference, "one", NOON, NOON + LEASE)
+    assert store.rest(made, waiting_until(made, Waiting.TIKTOK_BUSY, until, until), "one")
+    store.release(made.reference, "one")
+    early = until - CLOCKS_DIFFER - SECOND
+    assert store.lease(made.reference, "two", early, early + LEASE) is None
+    assert store.lease(made.reference, "two", until - CLOCKS_DIFFER, until + LEASE)
+
+
+def test_a_worker_whose_lease_another_has_writes_nothing_though_the_state_is_the_same(
+    store: PerformanceStore, made: Performance
+) -> None:
+    sending = at_tiktok(store, made, "p_1")
+    assert store.lease(sending.reference, "one", NOON, NOON + LEASE)
+    later = NOON + LEASE + SECOND
+    assert store.lease(sending.reference, "two", later, later + LEASE) == sending
+    whole, waits = delivered(sending, NOON), waiting_until(sending, None, NOON, NOON)
+    with pytest.raises(Conflict):
+        write(store, sending, whole, "one")
+    assert not store.rest(sending, waits, "one")
+    assert stored(store, sending) == sending
+    assert store.rest(sending, waits, "two")
+    write(store, waits, delivered(waits, NOON), "two")
+
+
+# Drafts
+
+
+def test_what_is_known_of_an_earlier_draft_is_not_written_though_the_state_is_the_same(
+    store: PerformanceStore, made: Performance
+) -> None:
+    sending = at_tiktok(store, made, "p_1")
+    anew = write(store, sending, begun_anew(sending, NOON))
+    again = at_tiktok(store, anew, "p_2")
+    assert again.state is sending.state
+    with pytest.raises(Conflict):
+        write(store, sending, staged(sending, NOON))
+    assert not store.rest(sending, waiting_until(sending, None, NOON, NOON), "")
+    assert not store.note_told_reason(sending, "internal", NOON)
+    assert stored(store, again) == again
+    assert store.note_told_reason(again, "internal", NOON)
+
+
+def test_what_is_known_before_the_first_draft_is_not_written_once_there_was_one(
+    store: PerformanceStore, made: Performance
+) -> None:
+    sending = at_tiktok(store, made, "p_1")
+    anew = write(store, sending, begun_anew(sending, NOON))
+    assert anew.state is made.state
+    with pytest.raises(Conflict):
+        write(store, made, attempted(made, "open-ana", NOON))
+
+
+def test_a_state_that_changed_meanwhile_is_not_overwritten(
+    store: PerformanceStore, made: Performance
+) -> None:
+    sending = at_tiktok(store, made, "p_1")
+    whole = write(store, sending, delivered(sending, NOON))
+    with pytest.raises(Conflict):
+        write(store, sending, posted(sending, NOON))
+    assert stored(store, made) == whole
+
+
+def test_a_change_writes_what_changed_and_leaves_the_rest(
+    store: PerformanceStore, made: Performance
+) -> None:
+    sending = at_tiktok(store, made, "p_1")
+    assert store.note_told_reason(sending, "internal", NOON)
+    database().commit([store.change(sending, delivered(sending, NOON), None)])
+    assert stored(store, made).told_reason == "internal"
+    assert stored(store, made).delivered_at == NOON
+    assert stored(store, made).upload_address is None
+
+
+def test_a_change_that_changes_nothing_holds_only_if_its_condition_does(
+    store: PerformanceStore, made: Performance
+) -> None:
+    write(store, made, made)
+    at_tiktok(store, made, "p_1")
+    with pytest.raises(Conflict):
+        write(store, made, made)
+
+
+# Waits
+
+
+def test_a_wait_that_was_brought_forward_meanwhile_is_not_written(
+    store: PerformanceStore, made: Performance
+) -> None:
+    assert store.lease(made.reference, "one", NOON, NOON + LEASE)
+    later = NOON + timedelta(hours=1)
+    waits = waiting_until(made, Waiting.TIKTOK_DOWN, later, later)
+    assert store.bring_forward(made.reference, NOON + SECOND, BEFORE_STAGED)
+    assert not store.rest(made, waits, "one")
+    again = store.release(made.reference, "one")
+    assert again is not None
+    assert (again.brought_forward_at, again.waits_until) == (NOON + SECOND, None)
+    assert store.lease(made.reference, "two", NOON + SECOND, NOON + LEASE)
+    assert store.rest(again, replace(waits, brought_forward_at=NOON + SECOND), "two")
+    assert store.bring_forward(made.reference, NOON + 2 * SECOND, BEFORE_STAGED)
+    assert not store.rest(again, waits, "two")
+
+
+def test_a_wait_is_ended_where_it_is_one_of_those_that_are_to_end(
+    store: PerformanceStore, made: Performance
+) -> None:
+    until = NOON + timedelta(hours=1)
+    assert store.lease(made.reference, "one", NOON, NOON + LEASE)
+    waits = waiting_until(made, Waiting.TIKTOK_DOWN, until, until)
+    assert store.rest(made, waits, "one")
+    assert not store.bring_forward(made.reference, NOON, BEFORE_STAGED, Waiting.ACCOUNT)
+    assert not store.bring_forward(made.reference, NOON, [State.STAGED, State.POSTED])
+    assert stored(store, made) == waits
+    assert store.bring_forward(made.reference, NOON, [State.QUEUED], Waiting.TIKTOK_DOWN)
+    ended = stored(store, made)
+    assert (ended.waits_until, ended.look_at) == (None, NOON)
+    assert ended.brought_forward_at == NOON
+    assert [each.performance_id for each in store.unfinished(NOON)] == [made.performance_id]
+
+
+def test_a_wait_that_cannot_be_ended_just_now_is_told_as_such(
+    store: PerformanceStore, made: Performance, calls: Calls
+) -> None:
+    calls.fail("UpdateItem", {"Error": {"Code": "InternalServerError", "Message": ""}}, times=9)
+    with pytest.raises(NotBroughtForward):
+        store.bring_forward(made.reference, NOON, BEFORE_STAGED)
+
+
+# Overdue performances
+
+
+def test_what_is_overdue_is_listed_from_its_time_on_and_noted_once(
+    store: PerformanceStore, made: Performance
+) -> None:
+    due = NOON + QUEUED_GRACE
+    assert list(store.unfinished(due - SECOND)) == []
+    assert [each.performance_id for each in store.unfinished(due)] == [made.performance_id]
+    assert not store.note_queued(made.reference, due - SECOND, due + LEASE)
+    assert store.note_queued(made.reference, due, due + LEASE)
+    assert not store.note_queued(made.reference, due, due + LEASE)
+    assert list(store.unfinished(due)) == []
+    assert stored(store, made).look_at == due + LEASE
+
+
+def test_what_ends_is_not_looked_at_any_more(store: PerformanceStore, made: Performance) -> None:
+    done = write(store, made, posted(made, NOON))
+    assert done.look_at is None
+    assert list(store.unfinished(NOON + timedelta(days=400))) == []
+    assert not store.note_queued(made.reference, NOON + timedelta(days=1), NOON + LEASE)
+
+
+def test_a_wait_that_is_over_is_forgotten_when_its_performance_is_queued(
+    store: PerformanceStore, made: Performance
+) -> None:
+    assert store.lease(made.reference, "one", NOON, NOON + LEASE)
+    waits = waiting_until(made, Waiting.TIKTOK_DOWN, NOON + SECOND, NOON + 2 * SECOND)
+    assert store.rest(made, waits, "one")
+    assert store.note_queued(made.reference, NOON + 2 * SECOND, NOON + LEASE)
+    assert stored(store, made).waits_until is None
+    assert stored(store, made).waiting is Waiting.TIKTOK_DOWN
+
+
+# Finding
+
+
+def test_a_publish_id_leads_to_its_performance_alone(
+    store: PerformanceStore, made: Performance
+) -> None:
+    at_tiktok(store, made, "p_1")
+    assert store.by_publish_id("p_1") == (made.owner, made.performance_id)
+    assert store.by_publish_id("p_2") is None

@@ -1,0 +1,493 @@
+"""Exports and erasures, held against a walk over all tables and files."""
+
+import copy
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+
+from chalicelib.foundation.idempotency import Attempt
+from chalicelib.foundation.identity import Caller, Role
+from chalicelib.foundation.personal import ERASED_NAME, plain
+from chalicelib.foundation.problems import Code, Problem, ProblemCode
+from chalicelib.performances.model import State
+from chalicelib.performances.store import PerformanceItem
+from chalicelib.points.periods import Period
+from chalicelib.points.ranking import unpacked
+from chalicelib.privacy.model import EXPORT_LOST, SETTLED, ErasureStatus, ExportStatus
+from chalicelib.privacy.problems import PrivacyProblem
+from chalicelib.privacy.queue import from_message
+from chalicelib.programs.model import ChannelKind, MemberStatus
+from chalicelib.programs.problems import ProgramProblem
+from chalicelib.reports.exports.store import Table
+from tests.integration.conftest import Calls, _moto_tables
+from tests.integration.database import database
+from tests.integration.greenroom import Greenroom
+
+NAME = "Vic Unmistakable"
+VIC = "vic.unmistakable@demo.example"
+TIKTOK = "vicsaccount"
+TRACES = (
+    NAME,
+    VIC,
+    f"subject-{VIC}",
+    f"open-{TIKTOK}",
+    TIKTOK.title(),
+    "Only for Vic",
+    "Vic Before",
+)
+WRITES = ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems")
+
+
+class Death(BaseException):
+    """The function dies here."""
+
+
+@contextmanager
+def refused(code: Code) -> Iterator[None]:
+    with pytest.raises(Problem) as problem:
+        yield
+    assert problem.value.code is code
+
+
+def everything(greenroom: Greenroom) -> dict[str, list[dict[str, Any]]]:
+    """Read all items of all tables, plainly."""
+    dynamodb = greenroom.clients.dynamodb
+    return {
+        table: [
+            {name: plain(value) for name, value in item.items()}
+            for page in dynamodb.get_paginator("scan").paginate(TableName=table)
+            for item in page["Items"]
+        ]
+        for table in dynamodb.list_tables()["TableNames"]
+    }
+
+
+def files(greenroom: Greenroom) -> dict[str, bytes]:
+    s3, found = greenroom.clients.s3, {}
+    for bucket in (each["Name"] for each in s3.list_buckets()["Buckets"]):
+        for each in s3.list_objects_v2(Bucket=bucket).get("Contents", ()):
+            body = s3.get_object(Bucket=bucket, Key=each["Key"])["Body"].read()
+            found[f"{bucket}/{each['Key']}"] = body
+    return found
+
+
+def traces(greenroom: Greenroom, looked_for: tuple[str, ...] = TRACES) -> list[str]:
+    """Name every place where something of the person is found, in tables, boards and files."""
+    found = []
+    for table, items in everything(greenroom).items():
+        for item in items:
+            text = json.dumps(item, ensure_ascii=False)
+            found += [f"{table}: {each} in {text[:300]}" for each in looked_for if each in text]
+    for name, content in files(greenroom).items():
+        found += [f"{name}: {each}" for each in looked_for if each.encode() in content]
+    container, program_id = greenroom.container, greenroom.program.program_id
+    for period in Period:
+        head = container.board_store.head(program_id, period)
+        pages = [
+            container.board_store.page(program_id, period, each)
+            for each in container.board_store.pages_of_run(program_id, period, "")
+        ]
+        shown = [str(head.top), *(str(unpacked(each)) for each in pages if each)]
+        found += [f"board {period}: {each}" for each in looked_for if any(each in s for s in shown)]
+    return found
+
+
+class Scene:
+    """A program in which a member left a trace wherever one can be left."""
+
+    def __init__(self, greenroom: Greenroom) -> None:
+        self.greenroom, self.manager = greenroom, greenroom.manager
+        queue = greenroom.clients.sqs.create_queue(QueueName="personal-exports")["QueueUrl"]
+        self.queue_url = queue
+        settings = greenroom.settings.changed(personal_exports_queue_url=queue)
+        self.container = container = greenroom.container
+        container.__dict__["settings"] = settings
+        self._invited_with_a_key()
+        self.vic = greenroom.signs_in(VIC)
+        container.programs.change_profile(self.vic, name=NAME, time_zone="Europe/Madrid")
+        room = container.channels.create(self.manager, "Room", ChannelKind.PUBLIC)
+        container.channels.join(self.vic, room.channel.channel_id)
+        greenroom.connects(self.vic, TIKTOK)
+        self.sent = greenroom.perform(self.now(), greenroom.activity(captions=("A caption",)))
+        self.stages(self.sent.performance_id)
+        container.activities.dismiss(self.now(), greenroom.activity().activity_id)
+        container.points.adjust(self.manager, self.vic.member_id, 50, "Only for Vic")
+        self._redeems()
+        greenroom.counts()
+        container.rebuild_marks.mark({greenroom.program.program_id})
+        greenroom.ranks()
+        self._reports()
+
+    def now(self) -> Caller:
+        return self.greenroom.signs_in(VIC)
+
+    def _invited_with_a_key(self) -> None:
+        idempotency, owner = self.container.idempotency, self.manager.owner
+        attempt = idempotency.begin(owner, "key", b"request")
+        assert isinstance(attempt, Attempt)
+        invited = self.container.members.invite(self.manager, VIC, NAME, Role.MEMBER)
+        told = {"member_id": invited.member_id, "email": VIC, "name": "Vic Before"}
+        idempotency.finish(attempt, 201, json.dumps(told, ensure_ascii=False))
+
+    def stages(self, performance_id: str) -> None:
+        item = PerformanceItem(self.vic.owner, performance_id)
+        actions = [
+            PerformanceItem.state.set(State.STAGED.value),
+            PerformanceItem.publish_id.set("v_inbox.1"),
+            PerformanceItem.open_id.set(f"open-{TIKTOK}"),
+            PerformanceItem.reason.set("Only for Vic"),
+        ]
+        assert database().changed(item, actions)
+
+    def _redeems(self) -> None:
+        rewards, redemptions = self.container.rewards, self.container.redemptions
+        mug = rewards.create(self.manager, title="Mug", price=5)
+        done = redemptions.redeem(self.now(), mug.reward_id, 5)
+        redemptions.fulfil(self.manager, done.redemption_id, note="Only for Vic", code="CODE")
+        self.open = redemptions.redeem(self.now(), mug.reward_id, 5)
+
+    def _reports(self) -> None:
+        program_id, member_id = self.vic.program_id, self.vic.member_id
+        counting, now = self.container.counting, self.greenroom.clock.now()
+        counting.redemptions.look(program_id, self.open.redemption_id, now)
+        self.container.person_counter.count(program_id, member_id)
+        export = self.container.exports.ask(self.manager, Table.MEMBERS)
+        self.container.export_maker.make(program_id, export.export_id)
+
+    # --- what happens by itself -----------------------------------------------------------------
+
+    def releases(self) -> None:
+        """Let the events of a removal arrive."""
+        vic = self.vic
+        self.container.connections.release_removed_member(vic.program_id, vic.member_id)
+        self.container.person_counter.count(vic.program_id, vic.member_id)
+        self.container.rebuild_marks.mark({vic.program_id})
+        self.greenroom.ranks()
+
+    def rounds(self, number: int = 6) -> None:
+        """Let the clock tick until nothing is due."""
+        for _ in range(number):
+            self.container.eraser.erase_due()
+            self.greenroom.ranks()
+            self.greenroom.clock.advance(SETTLED + timedelta(minutes=30))
+
+    def asks(self, by: Caller | None = None) -> ErasureStatus:
+        caller = by or self.now()
+        return self.container.privacy.ask_erasure(caller, self.vic.member_id).status
+
+    def status(self) -> ErasureStatus:
+        return self.container.privacy.erasure(self.manager, self.vic.member_id).status
+
+    def exports(self, by: Caller | None = None) -> ExportStatus:
+        """Ask for an export, and let what was queued be made."""
+        caller = by or self.now()
+        self.container.privacy.ask_export(caller, self.vic.member_id)
+        self.makes()
+        return self.container.privacy.export(caller, self.vic.member_id).status
+
+    def makes(self) -> int:
+        self.container.export_queuer.queue_due()
+        sqs = self.greenroom.clients.sqs
+        messages = sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10)
+        found = messages.get("Messages", ())
+        for each in found:
+            self.container.personal_export_maker.make(*from_message(each["Body"]))
+            sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=each["ReceiptHandle"])
+        return len(found)
+
+    def exported(self) -> dict[str, Any]:
+        ((_, content),) = [each for each in files(self.greenroom).items() if "personal" in each[0]]
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            names = [each for each in archive.namelist() if each.endswith(".json")]
+            return {each.removesuffix(".json"): json.loads(archive.read(each)) for each in names}
+
+
+@pytest.fixture
+def scene(greenroom: Greenroom) -> Scene:
+    return Scene(greenroom)
+
+
+# --- erasures -----------------------------------------------------------------------------------
+
+
+def test_the_scene_has_left_a_trace_in_every_place_that_is_searched(scene: Scene) -> None:
+    found = "\n".join(traces(scene.greenroom))
+    for place in (
+        *("Programs", "Accounts", "Performances", "Points", "Rewards", "Reports", "Idempotency"),
+        *("board week", "exports/"),
+    ):
+        assert place in found, place
+
+
+@pytest.mark.parametrize("by_manager", [False, True])
+def test_after_an_erasure_nothing_of_the_person_is_found_anywhere(
+    scene: Scene, by_manager: bool
+) -> None:
+    scene.exports()
+    assert scene.asks(scene.manager if by_manager else None) is ErasureStatus.ERASING
+    scene.releases()
+    scene.rounds()
+    assert scene.status() is ErasureStatus.ERASED
+    assert traces(scene.greenroom) == []
+
+
+def test_ledger_counts_and_history_stay_with_a_pseudonym(scene: Scene) -> None:
+    vic, greenroom = scene.vic, scene.greenroom
+    before, totals = greenroom.ledger(vic), greenroom.totals(vic)
+    scene.asks()
+    scene.releases()
+    scene.rounds()
+    assert (greenroom.ledger(vic), greenroom.totals(vic)) == (before, totals)
+    kept = scene.container.programs.member(vic.program_id, vic.member_id)
+    assert kept is not None
+    assert (kept.name, kept.status) == (ERASED_NAME, MemberStatus.REMOVED)
+    assert kept.email == f"{vic.member_id}@erased.invalid"
+    (performance,) = greenroom.history(vic)
+    assert (performance.state, performance.points) == (State.STAGED, 10)
+    assert (performance.text.caption, performance.publish_id, performance.open_id) == (None,) * 3
+
+
+def test_tokens_are_revoked_at_tiktok_and_an_erasure_waits_for_that(
+    scene: Scene, tiktok: Any
+) -> None:
+    scene.asks()
+    scene.rounds(2)
+    assert scene.status() is ErasureStatus.ERASING
+    assert tiktok.revoked == []
+    scene.releases()
+    assert len(tiktok.revoked) == 1
+    scene.rounds()
+    assert scene.status() is ErasureStatus.ERASED
+
+
+def test_a_send_under_way_comes_to_its_end_first(scene: Scene) -> None:
+    item = PerformanceItem(scene.vic.owner, scene.sent.performance_id)
+    queued = [PerformanceItem.state.set(State.QUEUED.value), PerformanceItem.publish_id.remove()]
+    assert database().changed(item, queued)
+    scene.asks()
+    scene.releases()
+    scene.rounds(2)
+    assert scene.status() is ErasureStatus.ERASING
+    assert database().changed(item, [PerformanceItem.state.set(State.FAILED.value)])
+    scene.rounds()
+    assert scene.status() is ErasureStatus.ERASED
+    assert traces(scene.greenroom) == []
+
+
+def test_an_erasure_is_the_same_one_however_often_it_is_asked_for(scene: Scene) -> None:
+    vic = scene.now()
+    scene.asks(vic)
+    first = scene.container.privacy.erasure(scene.manager, vic.member_id)
+    scene.greenroom.clock.advance(timedelta(seconds=5))
+    again = scene.container.privacy.ask_erasure(scene.manager, vic.member_id)
+    assert again == first
+    scene.releases()
+    scene.rounds()
+    done = scene.container.privacy.ask_erasure(scene.manager, vic.member_id)
+    assert (done.status, done.asked_at) == (ErasureStatus.ERASED, first.asked_at)
+
+
+def test_two_runs_at_once_give_one_round(scene: Scene) -> None:
+    scene.asks()
+    (erasure,) = scene.container.privacy_store.due_erasures(scene.greenroom.clock.now())
+    assert scene.container.privacy_store.take_round(erasure, scene.greenroom.clock.now())
+    assert scene.container.privacy_store.take_round(erasure, scene.greenroom.clock.now()) is None
+    assert scene.container.eraser.erase(erasure) is False
+
+
+def test_the_last_manager_is_not_erased(scene: Scene) -> None:
+    before = everything(scene.greenroom)
+    with refused(ProgramProblem.LAST_MANAGER):
+        scene.container.privacy.ask_erasure(scene.manager, scene.manager.member_id)
+    assert everything(scene.greenroom) == before
+
+
+def test_an_invited_person_and_one_who_left_are_erased_too(scene: Scene) -> None:
+    container, manager = scene.container, scene.manager
+    invited = container.members.invite(manager, "ivy@demo.example", "Ivy Invited", Role.MEMBER)
+    left = scene.greenroom.member("leo")
+    container.joining.leave(left)
+    for each in (invited.member_id, left.member_id):
+        container.privacy.ask_erasure(manager, each)
+    scene.rounds()
+    assert traces(scene.greenroom, ("ivy@", "Ivy Invited", "leo@", "subject-leo")) == []
+    with refused(ProblemCode.NOT_A_MEMBER):
+        scene.greenroom.signs_in("ivy@demo.example")
+
+
+def test_who_is_invited_again_after_an_erasure_is_somebody_new(scene: Scene) -> None:
+    scene.asks()
+    again = scene.container.members.invite(scene.manager, VIC, None, Role.MEMBER)
+    assert again.member_id != scene.vic.member_id
+    scene.releases()
+    scene.rounds()
+    back = scene.now()
+    assert back.member_id == again.member_id
+    assert scene.greenroom.totals(back).balance == 0
+
+
+def test_another_programs_member_is_not_there(scene: Scene) -> None:
+    other, _, _ = scene.container.programs.create_program("Other", "UTC", "boss@other.example")
+    boss = scene.greenroom.signs_in("boss@other.example")
+    assert boss.program_id == other.program_id
+    privacy = scene.container.privacy
+    for ask in (privacy.ask_erasure, privacy.ask_export, privacy.export, privacy.erasure):
+        with refused(ProblemCode.NOT_FOUND):
+            ask(boss, scene.vic.member_id)
+
+
+def test_a_round_that_dies_at_any_write_is_taken_up_and_leaves_nothing(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.asks()
+    scene.releases()
+    begun, at = copy.deepcopy(dict(_moto_tables())), scene.greenroom.clock.at
+    make = BaseClient._make_api_call  # type: ignore[attr-defined]
+    deaths = 0
+    for fatal in range(100):
+        _moto_tables().update(copy.deepcopy(begun))
+        scene.greenroom.clock.at = at
+        left = fatal
+
+        def call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+            nonlocal left
+            answer = make(client, operation, parameters)
+            if operation in WRITES or operation.startswith("DeleteObject"):
+                left -= 1
+                if left == -1:
+                    raise Death
+            return answer
+
+        with monkeypatch.context() as patched:
+            patched.setattr(BaseClient, "_make_api_call", call)
+            try:
+                scene.container.eraser.erase_due()
+            except Death:
+                deaths += 1
+        scene.greenroom.clock.advance(timedelta(hours=1))
+        scene.rounds(3)
+        assert scene.status() is ErasureStatus.ERASED, fatal
+        assert traces(scene.greenroom) == [], fatal
+        if left >= 0:
+            break
+    assert deaths > 8
+
+
+def test_an_export_made_while_its_member_is_erased_does_not_stay(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vic = scene.now()
+    scene.container.privacy.ask_export(vic, vic.member_id)
+    keep = scene.container.personal_files.keep
+
+    def kept(*given: Any) -> None:
+        keep(*given)
+        scene.asks(vic)
+        scene.container.eraser.erase_due()
+
+    monkeypatch.setattr(scene.container.personal_files, "keep", kept)
+    scene.makes()
+    assert not [each for each in files(scene.greenroom) if "personal" in each]
+    with refused(PrivacyProblem.ERASURE_BEGUN):
+        scene.container.privacy.ask_export(scene.manager, vic.member_id)
+
+
+# --- exports ------------------------------------------------------------------------------------
+
+
+ALL_OF_IT_ELSEWHERE = {
+    "IdempotencyTable": "copies of answers, for a day, under keys of whoever asked",
+    "PrivacyTable": "that this very export is being made",
+}
+STAMPS = ("changed_by", "made_by", "created_by", "asked_by", "removed_by", "decided_by")
+
+
+def test_an_export_has_everything_that_a_walk_over_all_tables_finds(scene: Scene) -> None:
+    assert scene.exports() is ExportStatus.READY
+    exported = [each for part in scene.exported().values() for each in part]
+    known = {_key(each) for each in exported}
+    missing = []
+    for table, items in everything(scene.greenroom).items():
+        for item in items:
+            plainly = {name: value for name, value in item.items() if name not in STAMPS}
+            text = json.dumps(plainly, ensure_ascii=False)
+            mine = any(each in text for each in (scene.vic.member_id, VIC, NAME))
+            if mine and table not in ALL_OF_IT_ELSEWHERE and _key(item) not in known:
+                missing.append(f"{table}: {text[:300]}")
+    assert not missing, "\n".join(missing)
+
+
+def _key(record: dict[str, Any]) -> tuple[Any, ...]:
+    names = (
+        "program_id",
+        "owner",
+        "scope",
+        "board",
+        "key",
+        "item",
+        "performance_id",
+        "activity_id",
+    )
+    return tuple(record.get(name) for name in names)
+
+
+def test_an_export_has_no_secret_and_nothing_of_anybody_else(scene: Scene) -> None:
+    ben = scene.greenroom.member("ben.other")
+    scene.greenroom.connects(ben, "bensaccount")
+    scene.exports()
+    text = json.dumps(scene.exported())
+    for each in (ben.member_id, "ben.other", "bensaccount", "tokens", "upload_address", "access-"):
+        assert each not in text
+    assert scene.exported()["performances"][0]["caption"] == "A caption"
+
+
+def test_a_link_is_good_for_an_hour_and_an_export_stands_for_some_minutes(scene: Scene) -> None:
+    privacy, vic = scene.container.privacy, scene.now()
+    with refused(ProblemCode.NOT_FOUND):
+        privacy.export(vic, vic.member_id)
+    asked = privacy.ask_export(vic, vic.member_id)
+    assert privacy.ask_export(vic, vic.member_id) == asked
+    assert privacy.link(asked) is None
+    scene.makes()
+    ready = privacy.export(vic, vic.member_id)
+    assert "Expires" in str(privacy.link(ready))
+    scene.greenroom.clock.advance(timedelta(minutes=61))
+    assert privacy.link(ready) is None
+    assert privacy.ask_export(vic, vic.member_id).export_id != asked.export_id
+
+
+def test_an_export_whose_message_was_not_taken_or_lost_is_queued_by_the_clock(
+    scene: Scene, calls: Calls
+) -> None:
+    vic, queuer = scene.now(), scene.container.export_queuer
+    asked = scene.container.privacy.ask_export(vic, vic.member_id)
+    calls.fail("SendMessage", {"Error": {"Code": "ServiceUnavailable", "Message": ""}})
+    assert queuer.queue_due() == 0
+    assert queuer.queue_due() == 1
+    assert queuer.queue_due() == 0
+    scene.greenroom.clients.sqs.purge_queue(QueueUrl=scene.queue_url)
+    scene.greenroom.clock.advance(EXPORT_LOST)
+    assert scene.makes() == 1
+    assert scene.container.privacy.export(vic, vic.member_id) != asked
+    scene.greenroom.clock.advance(EXPORT_LOST)
+    assert queuer.queue_due() == 0
+
+
+def test_what_requests_cost(scene: Scene, calls: Calls) -> None:
+    vic, privacy = scene.now(), scene.container.privacy
+    calls.made.clear()
+    privacy.ask_export(vic, vic.member_id)
+    assert calls.names == ["GetItem", "GetItem", "GetItem", "TransactWriteItems"]
+    calls.made.clear()
+    privacy.export(vic, vic.member_id)
+    assert calls.names == ["GetItem"]
+    calls.made.clear()
+    privacy.ask_erasure(vic, vic.member_id)
+    assert calls.names == ["GetItem", "GetItem", "TransactWriteItems"]

@@ -1,0 +1,184 @@
+"""Exports: every report as a file that spreadsheets open as text, made aside, fetched by a link."""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.audit.model import EntryFilter, Kind
+from chalicelib.foundation import actors
+from chalicelib.foundation.actors import Origin, acting
+from chalicelib.foundation.events import Change
+from chalicelib.foundation.identity import Role
+from chalicelib.foundation.problems import Problem
+from chalicelib.programs.model import ChannelKind
+from chalicelib.reports import worker
+from chalicelib.reports.events import ExportRequested
+from chalicelib.reports.exports import service as exports
+from chalicelib.reports.exports.store import Export, ExportStatus, Table
+from tests.clock import StoppedClock
+from tests.events import queued
+from tests.integration.reporting import Reporting
+
+
+@pytest.fixture
+def reporting(clock: StoppedClock) -> Iterator[Reporting]:
+    made = Reporting(clock)
+    yield made
+    made.close()
+
+
+def exported(reporting: Reporting, table: Table, **asked: Any) -> tuple[Export, list[list[str]]]:
+    """Ask for an export, let it be made, and read its file."""
+    service = reporting.container.exports
+    export = service.ask(reporting.manager, table, **asked)
+    assert (export.status, service.link(export)) == (ExportStatus.MAKING, None)
+    payload = ExportRequested(export.export_id)
+    event = Change("1", reporting.clock.now(), {}, {}).event(export.program_id, payload)
+    answer = worker.make_exports(reporting.container.export_maker, queued(event))
+    assert answer == {"batchItemFailures": []}
+    made = service.export(reporting.manager, export.export_id)
+    content = reporting.cloud.objects.get(made.key, b"")
+    text = content.decode("utf-8")
+    assert not content or text.startswith("\ufeff")
+    return made, list(csv.reader(io.StringIO(text.removeprefix("\ufeff"))))
+
+
+def test_an_export_of_members_has_a_row_for_each_and_no_formula(reporting: Reporting) -> None:
+    names = ['=HYPERLINK("http://x")', "+1", "-1+2", "@SUM(A1)", 'Quote " and, comma', "Zoë 茶"]
+    for number, name in enumerate(names):
+        member = reporting.member(f"m{number}")
+        reporting.container.program_store.change_profile(
+            reporting.container.programs.member(member.program_id, member.member_id),  # type: ignore[arg-type]
+            _renamed(reporting, member.member_id, name),
+        )
+    made, (header, *rows) = exported(reporting, Table.MEMBERS)
+    assert (made.status, made.rows) == (ExportStatus.READY, len(names) + 1)
+    assert header[:3] == ["member", "email", "role"]
+    told = {row[0] for row in rows}
+    assert {f"'{name}" for name in names[:4]} | set(names[4:]) <= told
+    assert all(
+        not cell.startswith(("=", "+", "-", "@", "\t", "\r")) for row in rows for cell in row
+    )
+
+
+def _renamed(reporting: Reporting, member_id: str, name: str) -> Any:
+    member = reporting.container.programs.member(reporting.program.program_id, member_id)
+    assert member
+    return replace(member, name=name)
+
+
+@pytest.mark.parametrize("table", Table)
+def test_every_report_can_be_exported_and_an_empty_one_is_its_header(
+    reporting: Reporting, table: Table
+) -> None:
+    activity = reporting.activity()
+    campaign = reporting.container.campaigns.create(reporting.manager, "Autumn")
+    thing = campaign.campaign_id if table is Table.CAMPAIGN else activity.activity_id
+    made, (header, *rows) = exported(reporting, table, thing_id=thing)
+    assert made.status is ExportStatus.READY
+    assert made.rows == len(rows)
+    assert all(len(row) == len(header) for row in rows)
+    if table in (Table.PERFORMANCES, Table.CHANNELS):
+        assert rows == []
+
+
+def test_an_export_of_who_performed_goes_through_all_pages(
+    reporting: Reporting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exports, "MAX_LIMIT", 1)
+    activity = reporting.activity()
+    for number in range(3):
+        reporting.sends(reporting.joins(f"m{number}"), activity, "refuses" if number else "posts")
+    reporting.settles()
+    _, (header, *rows) = exported(reporting, Table.PERFORMANCES, thing_id=activity.activity_id)
+    told = [dict(zip(header, row, strict=True)) for row in rows]
+    assert sorted(each["status"] for each in told) == ["failed", "failed", "posted"]
+    assert {each["reason"] for each in told if each["status"] == "failed"} == {
+        "TikTok is holding the video back as possible spam."
+    }
+
+
+def test_an_export_of_members_goes_through_all_pages(
+    reporting: Reporting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exports, "MAX_LIMIT", 2)
+    invited = [reporting.member(f"m{number}") for number in range(5)]
+    made, (header, *rows) = exported(reporting, Table.MEMBERS)
+    addresses = [dict(zip(header, row, strict=True))["email"] for row in rows]
+    assert made.rows == len(set(addresses)) == len(rows) > len(invited)
+
+
+def test_an_export_of_what_is_not_there_fails_and_says_so(reporting: Reporting) -> None:
+    made, rows = exported(reporting, Table.ACTIVITY, thing_id="act_none")
+    assert (made.status, made.reason, rows) == (
+        ExportStatus.FAILED,
+        "There is no such activity.",
+        [],
+    )
+
+
+def test_nothing_is_made_for_somebody_who_is_no_manager_any_more(reporting: Reporting) -> None:
+    other = reporting.member("other")
+    reporting.container.members.change_role(reporting.manager, other.member_id, Role.MANAGER)
+    service = reporting.container.exports
+    export = service.ask(reporting.now(other), Table.MEMBERS)
+    reporting.container.members.change_role(reporting.manager, other.member_id, Role.MEMBER)
+    reporting.container.export_maker.make(export.program_id, export.export_id)
+    made = service.export(reporting.manager, export.export_id)
+    assert (made.status, service.link(made)) == (ExportStatus.FAILED, None)
+    assert made.key not in reporting.cloud.objects
+
+
+def test_what_is_asked_for_without_saying_which_or_for_no_period_is_refused(
+    reporting: Reporting,
+) -> None:
+    today = reporting.clock.now().date()
+    for table, asked in (
+        (Table.ACTIVITY, {}),
+        (Table.CAMPAIGN, {}),
+        (Table.OVERVIEW, {"first": today, "last": today.replace(year=today.year - 1)}),
+        (Table.OVERVIEW, {"first": today.replace(year=today.year - 3), "last": today}),
+    ):
+        with pytest.raises(Problem) as raised:
+            reporting.container.exports.ask(reporting.manager, table, **asked)  # type: ignore[arg-type]
+        assert raised.value.errors[0].field in {"activity_id", "campaign_id", "from", "to"}
+
+
+def test_a_link_is_of_this_one_file_and_good_for_ten_minutes(
+    reporting: Reporting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, _ = exported(reporting, Table.MEMBERS)
+    link = reporting.container.exports.link(made)
+    assert link is not None
+    assert made.key in link
+    assert "Expires=600" in link or "X-Amz-Expires=600" in link
+
+
+def test_the_audit_trail_is_exported_by_the_same_filters_with_names_and_no_formula(
+    reporting: Reporting,
+) -> None:
+    container, manager = reporting.container, reporting.manager
+    with acting(actors.member(manager.member_id), Origin("203.0.113.9", "manager")):
+        campaign = container.campaigns.create(manager, "=1+1")
+        container.channels.create(manager, "Sales", ChannelKind.PUBLIC)
+    _, (header, *everything) = exported(reporting, Table.AUDIT)
+    assert header[:4] == ["at", "name", "actor", "role"]
+    assert len(everything) > 3
+    wanted = EntryFilter(
+        actor=manager.member_id,
+        thing=campaign.campaign_id,
+        kind=Kind.CAMPAIGN_CREATED,
+        since=reporting.clock.now() - timedelta(hours=1),
+        until=reporting.clock.now() + timedelta(hours=1),
+    )
+    made, (_, row) = exported(reporting, Table.AUDIT, trail=wanted)
+    assert (made.rows, made.trail) == (1, wanted)
+    told = dict(zip(header, row, strict=True))
+    assert (told["name"], told["address"]) == (manager.name, "203.0.113.9")
+    assert (told["kind"], told["thing"]) == ("campaign.created", "'=1+1")
+    assert told["after"] == '{"name":"=1+1"}'

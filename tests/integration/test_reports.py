@@ -1,0 +1,615 @@
+"""Reports: counted from events that come twice, late and in any order; and the worklist."""
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from pynamodb.exceptions import TransactWriteError
+
+from chalicelib.foundation.events import Change
+from chalicelib.foundation.identity import Role
+from chalicelib.foundation.problems import Problem
+from chalicelib.foundation.table import Contended
+from chalicelib.programs.model import ChannelKind
+from chalicelib.programs.service import CACHED_FOR, ProgramChanges
+from chalicelib.reports import counting, worker
+from chalicelib.reports import store as report_store
+from chalicelib.reports.model import Name
+from chalicelib.reports.worklist.service import OpenRedemptions
+from chalicelib.rewards.events import RedemptionFulfilled, RedemptionRequested
+from chalicelib.rewards.model import Redemption, RedemptionStatus
+from tests.clock import StoppedClock
+from tests.events import queued
+from tests.integration.reporting import Reporting
+
+
+@pytest.fixture
+def reporting(clock: StoppedClock) -> Iterator[Reporting]:
+    made = Reporting(clock)
+    yield made
+    made.close()
+
+
+def numbers(tally: Any) -> dict[str, int]:
+    return {each.value: tally.number(each) for each in Name if tally.number(each)}
+
+
+def nothing(_: str) -> None:
+    """Nobody listens."""
+
+
+def plays(reporting: Reporting, dice: random.Random | None = None) -> Any:
+    """Let four members do what they like with an activity, and give it."""
+    amy, ben, cem, dee = (reporting.joins(each) for each in ("amy", "ben", "cem", "dee"))
+    campaign = reporting.container.campaigns.create(reporting.manager, "Autumn")
+    activity = reporting.activity(campaign_id=campaign.campaign_id)
+    other = reporting.activity()
+    reporting.settles(dice)
+    reporting.container.reports.note_seen(amy, [activity.activity_id, other.activity_id])
+    reporting.container.reports.note_seen(dee, [activity.activity_id])
+    reporting.ticks(minutes=10)
+    reporting.sends(amy, activity)
+    posted = reporting.sends(ben, activity)
+    reporting.sends(cem, activity, "refuses")
+    reporting.container.activities.dismiss(dee, activity.activity_id)
+    reporting.settles(dice)
+    reporting.ticks(hours=2)
+    reporting.stages(posted, "posts")
+    reporting.sends(amy, other)
+    reporting.settles(dice)
+    return activity
+
+
+def test_an_activity_report_leads_from_its_audience_to_posts_with_what_was_lost(
+    reporting: Reporting,
+) -> None:
+    activity = plays(reporting)
+    found = reporting.container.reports.activity(
+        reporting.manager, activity.activity_id, None, None
+    )
+    assert (found.audience.members, found.audience.exact) == (5, True)
+    assert numbers(found.report.whole) == {
+        "seen": 4,
+        "sent": 3,
+        "staged": 2,
+        "posted": 1,
+        "dismissed": 1,
+    }
+    assert found.report.whole.lost == (("spam_risk", 1),)
+    assert found.report.whole.under_way == 0
+    assert found.report.whole.times("post").mean_seconds == 7200
+    assert found.report.whole.times("perform").mean_seconds == 600
+    assert found.report.tally == found.report.whole
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_events_doubled_and_reordered_give_the_same_counts_and_a_recount_finds_nothing(
+    clock: StoppedClock, seed: int
+) -> None:
+    begun = clock.now()
+    found = []
+    for dice in (None, random.Random(seed)):
+        clock.at = begun
+        reporting = Reporting(clock)
+        try:
+            plays(reporting, dice)
+            program = reporting.program.program_id
+            assert reporting.container.reports_rebuilder.findings(program, nothing) == []
+            overview = reporting.container.reports.overview(reporting.manager, None, None)
+            found.append((numbers(overview.report.tally), overview.active, overview.members))
+        finally:
+            reporting.close()
+    assert found[0] == found[1]
+
+
+def test_an_overview_counts_members_once_and_compares_with_the_days_before(
+    reporting: Reporting,
+) -> None:
+    amy, ben = reporting.joins("amy"), reporting.joins("ben")
+    one, two = reporting.activity(), reporting.activity()
+    reporting.sends(amy, one)
+    reporting.sends(ben, one)
+    reporting.ticks(days=30)
+    amy = reporting.now(amy)
+    reporting.sends(amy, two)
+    reporting.settles()
+    found = reporting.container.reports.overview(reporting.manager, None, None)
+    assert (found.active, found.active_before, found.members) == (1, 2, 3)
+    assert found.participation == pytest.approx(1 / 3)
+    assert found.report.tally.number(Name.SENT) == 1
+    assert found.before.number(Name.SENT) == 2
+    assert len(found.report.days) == 30
+
+
+def test_a_period_with_no_data_is_a_report_of_zeros(reporting: Reporting) -> None:
+    activity = reporting.activity()
+    found = reporting.container.reports.overview(reporting.manager, None, None)
+    assert numbers(found.report.tally) == {}
+    assert (found.active, found.participation) == (0, None)
+    report = reporting.container.reports.activity(
+        reporting.manager, activity.activity_id, None, None
+    )
+    assert numbers(report.report.whole) == {}
+    assert (
+        reporting.container.reports.performances(
+            reporting.manager, activity.activity_id, 20, None
+        ).items
+        == ()
+    )
+
+
+def test_an_archived_activity_is_reported_as_before(reporting: Reporting) -> None:
+    amy, activity = reporting.joins("amy"), reporting.activity()
+    reporting.sends(amy, activity)
+    reporting.settles()
+    reporting.container.activities.archive(reporting.manager, activity.activity_id)
+    found = reporting.container.reports.activity(
+        reporting.manager, activity.activity_id, None, None
+    )
+    assert found.report.whole.number(Name.STAGED) == 1
+
+
+def test_what_is_not_there_or_another_programs_is_not_found(reporting: Reporting) -> None:
+    service = reporting.container.reports
+    for ask in (
+        lambda: service.activity(reporting.manager, "act_none", None, None),
+        lambda: service.performances(reporting.manager, "act_none", 20, None),
+        lambda: service.campaign(reporting.manager, "cmp_none", None, None),
+        lambda: reporting.container.exports.export(reporting.manager, "exp_none"),
+    ):
+        with pytest.raises(Problem) as raised:
+            ask()
+        assert raised.value.code.code == "not_found"
+
+
+def test_a_trial_is_in_no_report(reporting: Reporting) -> None:
+    reporting.connects(reporting.manager, "boss")
+    activity = reporting.activity()
+    reporting.container.performances.try_on(reporting.manager, activity.activity_id, "c")
+    reporting.settles()
+    found = reporting.container.reports.overview(reporting.manager, None, None)
+    assert numbers(found.report.tally) == {}
+
+
+def test_who_performed_is_listed_the_latest_first_page_by_page(reporting: Reporting) -> None:
+    activity = reporting.activity()
+    members = [reporting.joins(f"m{number}") for number in range(5)]
+    for each in members:
+        reporting.ticks(minutes=1)
+        reporting.sends(each, activity)
+    reporting.settles()
+    names, cursor = [], None
+    while True:
+        page = reporting.container.reports.performances(
+            reporting.manager, activity.activity_id, 2, cursor
+        )
+        names += [each.member_id for each in page.items]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert names == [each.member_id for each in reversed(members)]
+
+
+def test_members_are_reported_with_what_they_did_within_the_period(reporting: Reporting) -> None:
+    amy, ben = reporting.joins("amy"), reporting.joins("ben")
+    one, two = reporting.activity(), reporting.activity()
+    reporting.sends(amy, one)
+    reporting.ticks(days=40)
+    reporting.sends(reporting.now(amy), two)
+    reporting.sends(reporting.now(ben), two, "refuses")
+    reporting.settles()
+    _, page = reporting.container.reports.members(reporting.manager, 100, None, None, None)
+    told = {each.member.email.split("@")[0]: each.tally for each in page.items}
+    assert (told["amy"].sent, told["amy"].staged) == (1, 1)
+    assert (told["ben"].sent, told["ben"].failed, told["ben"].staged) == (1, 1, 0)
+    assert told["amy"].last_sent_at == reporting.clock.now()
+
+
+def test_channels_are_reported_with_their_people_and_what_came_of_them(
+    reporting: Reporting,
+) -> None:
+    channels = reporting.container.channels
+    made = channels.create(reporting.manager, "Baristas", ChannelKind.PUBLIC).channel
+    amy, ben = reporting.joins("amy"), reporting.joins("ben")
+    channels.join(amy, made.channel_id)
+    amy = reporting.now(amy)
+    everybody, some = (
+        reporting.activity(),
+        reporting.activity(channel_ids=frozenset({made.channel_id})),
+    )
+    reporting.sends(amy, everybody)
+    reporting.sends(amy, some)
+    reporting.sends(ben, everybody)
+    reporting.settles()
+    _, page = reporting.container.reports.channels(reporting.manager, 20, None, None, None)
+    (found,) = page.items
+    assert (found.members, found.tally.number(Name.SENT)) == (1, 2)
+    report = reporting.container.reports.activity(reporting.manager, some.activity_id, None, None)
+    assert report.audience.members == 1
+    channels.leave(amy, made.channel_id)
+    reporting.settles()
+    assert (
+        reporting.container.reports_rebuilder.findings(reporting.program.program_id, nothing) == []
+    )
+
+
+def test_totals_of_activities_are_there_for_a_list(reporting: Reporting) -> None:
+    activity = plays(reporting)
+    found = reporting.container.reports.totals(reporting.manager, [activity.activity_id, "act_x"])
+    assert numbers(found[activity.activity_id]) == {"seen": 4, "sent": 3, "staged": 2, "posted": 1}
+    assert found[activity.activity_id].number("lost") == 1
+    assert numbers(found["act_x"]) == {}
+
+
+# Sights
+
+
+def test_a_batch_of_what_was_seen_is_one_write_and_what_is_not_theirs_is_left_out(
+    reporting: Reporting,
+) -> None:
+    amy = reporting.joins("amy")
+    mine = [reporting.activity() for _ in range(3)]
+    others = reporting.activity(channel_ids=frozenset({"chn_of_others"}))
+    asked = [each.activity_id for each in (*mine, others)]
+    writes = []
+    told = reporting.cloud.tables.changed
+
+    def watch(table: str, before: Any, after: Any) -> None:
+        writes.append(table)
+        told(table, before, after)
+
+    reporting.cloud.tables.changed = watch
+    reporting.container.reports.note_seen(amy, [*asked, "act_none"])
+    assert writes == ["ReportsTable"]
+    reporting.settles()
+    for each in mine:
+        found = reporting.container.reports.activity(
+            reporting.manager, each.activity_id, None, None
+        )
+        assert found.report.whole.number(Name.SEEN) == 1
+    unseen = reporting.container.reports.totals(reporting.manager, [others.activity_id])
+    assert numbers(unseen[others.activity_id]) == {}
+
+
+def test_what_was_seen_again_keeps_the_instant_of_the_first_time(reporting: Reporting) -> None:
+    amy, activity = reporting.joins("amy"), reporting.activity()
+    reporting.container.reports.note_seen(amy, [activity.activity_id])
+    first = reporting.clock.now()
+    reporting.ticks(days=40)
+    reporting.container.reports.note_seen(reporting.now(amy), [activity.activity_id])
+    reporting.settles(random.Random(3))
+    found = reporting.container.reports.activity(
+        reporting.manager, activity.activity_id, None, None
+    )
+    seen = [each.day for each in found.report.days if each.tally.number(Name.SEEN)]
+    assert seen == [first.date()]
+
+
+# Counting
+
+
+def test_counting_writes_two_items_for_each_event_at_most_and_one_where_many_come_together(
+    reporting: Reporting,
+) -> None:
+    activity = reporting.activity()
+    members = [reporting.joins(f"m{number}") for number in range(60)]
+    reporting.settles()
+    written = Counter[str]()
+    told = reporting.cloud.tables.changed
+
+    def watch(table: str, before: Any, after: Any) -> None:
+        written[table] += 1
+        told(table, before, after)
+
+    made = [reporting.perform(each, activity) for each in members]
+    for each in made:
+        reporting.stages(each)
+    reporting.ticks(hours=2)
+    for each in made:
+        reporting.stages(each, "posts")
+    events = reporting.events()
+    assert len(events) == 180
+    reporting.cloud.tables.changed = watch
+    reporting.delivers(events)
+    assert written["ReportsTable"] <= 2 * len(events)
+    again = written["ReportsTable"]
+    reporting.delivers(events)
+    assert written["ReportsTable"] == again  # what comes again writes nothing
+
+
+def test_who_comes_upon_others_at_a_counter_goes_on_in_another_shard(
+    reporting: Reporting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    amy, activity = reporting.joins("amy"), reporting.activity()
+    reporting.settles()
+    reporting.sends(amy, activity)
+    tries: list[int] = []
+    write = report_store.ReportStore.write
+
+    def contended(store: Any, counted: Any, shard: int, now: Any) -> int:
+        tries.append(shard)
+        if len(tries) < 3:
+            raise Contended
+        return write(store, counted, shard, now)
+
+    monkeypatch.setattr(report_store.ReportStore, "write", contended)
+    reporting.settles()
+    assert tries[0] == 0
+    assert all(1 <= each < report_store.SHARDS for each in tries[1:3])
+    found = reporting.container.reports.activity(
+        reporting.manager, activity.activity_id, None, None
+    )
+    assert found.report.whole.number(Name.STAGED) == 1
+    totals = reporting.container.reports.totals(reporting.manager, [activity.activity_id])
+    assert totals[activity.activity_id].number(Name.STAGED) == 1
+
+
+def test_one_fact_that_cannot_be_counted_holds_up_no_other(
+    reporting: Reporting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    amy, ben, activity = reporting.joins("amy"), reporting.joins("ben"), reporting.activity()
+    reporting.settles()
+    reporting.perform(amy, activity)
+    reporting.perform(ben, activity)
+    write = report_store.ReportStore.write
+
+    def broken(store: Any, counted: Any, shard: int, now: Any) -> int:
+        if any(pair[0] == amy.member_id for pair in counted.progress):
+            raise TransactWriteError("no")
+        return write(store, counted, shard, now)
+
+    monkeypatch.setattr(report_store.ReportStore, "write", broken)
+    answer = worker.count_events(reporting.container.counting, queued(*reporting.events()))
+    assert len(answer["batchItemFailures"]) == 1
+    found = reporting.container.reports.activity(
+        reporting.manager, activity.activity_id, None, None
+    )
+    assert found.report.whole.number(Name.SENT) == 1
+
+
+# Recounting
+
+
+def test_a_recount_finds_what_was_lost_and_mends_it(reporting: Reporting) -> None:
+    amy, activity = reporting.joins("amy"), reporting.activity()
+    reporting.settles()
+    reporting.sends(amy, activity)
+    reporting.container.reports.note_seen(amy, [activity.activity_id])
+    reporting.joins("ben")
+    reporting.events()  # lost, all of them
+    rebuilder, program = reporting.container.reports_rebuilder, reporting.program.program_id
+    found = rebuilder.findings(program, nothing)
+    assert {type(each).__name__ for each in found} == {"FactMissing", "PersonDiffers"}
+    assert rebuilder.repair(program, found, nothing) == []
+    report = reporting.container.reports.activity(
+        reporting.manager, activity.activity_id, None, None
+    )
+    assert report.report.whole.number(Name.STAGED) == 1
+    assert report.audience.members == 3
+
+
+def test_a_recount_mends_counters_that_something_else_wrote_to(reporting: Reporting) -> None:
+    activity = plays(reporting)
+    for item in reporting.cloud.tables.items("ReportsTable"):
+        if item["scope"]["S"].endswith((activity.activity_id, "#program", "#totals", "#people")):
+            for name, value in item.items():
+                if "N" in value and name != "version":
+                    item[name] = {"N": "77"}  # type: ignore[index]
+    rebuilder, program = reporting.container.reports_rebuilder, reporting.program.program_id
+    found = rebuilder.findings(program, nothing)
+    assert {type(each).__name__ for each in found} == {"CounterDiffers", "AudienceDiffers"}
+    assert rebuilder.repair(program, found, nothing) == []
+    report = reporting.container.reports.activity(
+        reporting.manager, activity.activity_id, None, None
+    )
+    assert report.report.whole.number(Name.SENT) == 3
+
+
+# Worklist
+
+
+def test_the_worklist_shows_failed_sends_with_reasons_until_they_are_made_good(
+    reporting: Reporting,
+) -> None:
+    amy, ben = reporting.joins("amy"), reporting.joins("ben")
+    activity = reporting.activity(instructions="Share the roastery")
+    reporting.sends(amy, activity, "refuses")
+    reporting.sends(ben, activity, "refuses")
+    reporting.settles()
+    (item,) = reporting.worklist().items
+    assert (item.code, item.count, item.title) == ("sends_failed", 2, "Share the roastery")
+    assert item.reasons == (("spam_risk", 2),)
+    reporting.ticks(minutes=5)
+    reporting.sends(amy, activity)
+    reporting.settles()
+    assert [each.count for each in reporting.worklist().items] == [1]
+    reporting.sends(ben, activity)
+    reporting.settles()
+    assert reporting.codes() == []
+
+
+def test_the_worklist_shows_videos_that_nobody_posted_until_somebody_does(
+    reporting: Reporting,
+) -> None:
+    amy, activity = reporting.joins("amy"), reporting.activity()
+    made = reporting.sends(amy, activity)
+    reporting.settles()
+    assert reporting.codes() == []
+    reporting.ticks(days=2, hours=1)
+    assert reporting.codes() == ["not_posted"]
+    reporting.stages(made, "posts")
+    reporting.settles()
+    assert reporting.codes() == []
+
+
+def test_the_worklist_shows_accounts_until_they_are_connected_again(reporting: Reporting) -> None:
+    amy = reporting.joins("amy")
+    activity = reporting.activity()
+    reporting.played.live.clear()
+    reporting.ticks(hours=3)
+    reporting.perform(reporting.now(amy), activity)
+    reporting.stages(reporting.history(amy)[0])
+    reporting.settles()
+    (item,) = reporting.worklist().items
+    assert (item.code, item.names) == ("account_to_reconnect", ("amy",))
+    reporting.connects(amy, "amy")
+    reporting.settles()
+    assert reporting.codes() == []
+
+
+def test_the_worklist_shows_invitations_after_a_week_until_they_are_taken_up(
+    reporting: Reporting,
+) -> None:
+    reporting.container.programs.invite(reporting.program, "late@demo.example", Role.MEMBER)
+    reporting.settles()
+    assert reporting.codes() == []
+    reporting.ticks(days=7, minutes=1)
+    (item,) = reporting.worklist().items
+    assert (item.code, item.title) == ("not_taken_up", "late@demo.example")
+    reporting.signs_in("late@demo.example")
+    reporting.settles()
+    assert reporting.codes() == []
+
+
+def test_the_worklist_shows_an_unlikely_number_of_sends(
+    reporting: Reporting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counting, "UNLIKELY_SENDS", 3)
+    amy = reporting.joins("amy")
+    for _ in range(3):
+        reporting.sends(amy, reporting.activity(), "posts")
+    reporting.settles()
+    (item,) = reporting.worklist().items
+    assert (item.code, item.count, item.thing_id) == ("unlikely_sends", 3, amy.member_id)
+    reporting.ticks(days=8)
+    assert "unlikely_sends" not in reporting.codes()
+
+
+def test_an_unlikely_number_on_several_days_is_told_at_once(
+    reporting: Reporting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counting, "UNLIKELY_SENDS", 2)
+    amy = reporting.joins("amy")
+    reporting.settles()
+    for number in (2, 3):
+        for _ in range(number):
+            reporting.sends(amy, reporting.activity(), "posts")
+        reporting.ticks(days=1)
+        amy = reporting.now(amy)
+    reporting.settles()
+    assert [each.count for each in reporting.worklist().items] == [3]
+
+
+def test_the_worklist_shows_that_tiktok_refuses_the_app_until_a_video_arrives(
+    reporting: Reporting,
+) -> None:
+    app, program = reporting.container.counting.app, reporting.program.program_id
+    app.refused(program, reporting.clock.now())
+    assert reporting.codes() == ["tiktok_app_refused"]
+    amy, activity = reporting.joins("amy"), reporting.activity()
+    reporting.ticks(minutes=5)
+    reporting.sends(amy, activity)
+    reporting.settles()
+    assert reporting.codes() == []
+
+
+def test_the_worklist_shows_redemptions_until_they_are_decided_in_whatever_order_it_is_told(
+    reporting: Reporting,
+) -> None:
+    amy, now = reporting.joins("amy"), reporting.clock.now()
+    redemption = Redemption(
+        program_id=amy.program_id,
+        redemption_id="red_1",
+        member_id=amy.member_id,
+        member_name="Amy",
+        reward_id="rew_1",
+        title="A mug",
+        price=10,
+        status=RedemptionStatus.REQUESTED,
+        requested_at=now,
+    )
+    kept: dict[str, Redemption] = {"red_1": redemption}
+
+    class Kept:
+        def redemption(self, program_id: str, redemption_id: str) -> Redemption | None:
+            return kept.get(redemption_id) if program_id == amy.program_id else None
+
+    redemptions = OpenRedemptions(reporting.container.report_store, Kept())
+    reporting.container.counting = replace(reporting.container.counting, redemptions=redemptions)
+    told = ("red_1", amy.member_id, "rew_1", 10)
+    asked, fulfilled = (
+        Change(kind.TYPE, now, {}, {}).event(amy.program_id, kind(*told))
+        for kind in (RedemptionRequested, RedemptionFulfilled)
+    )
+    reporting.delivers([asked, asked])
+    (item,) = reporting.worklist().items
+    assert (item.code, item.thing_id, item.title) == ("redemption_waiting", "red_1", "A mug, Amy")
+    kept["red_1"] = replace(redemption, status=RedemptionStatus.FULFILLED)
+    reporting.delivers([fulfilled])
+    reporting.delivers([asked])
+    assert reporting.codes() == []
+
+
+def test_a_worklist_is_the_programs_own(reporting: Reporting) -> None:
+    other, _, _ = reporting.container.programs.create_program("Other", "UTC", "boss@other.example")
+    stranger = reporting.signs_in("boss@other.example")
+    reporting.container.counting.app.refused(
+        reporting.program.program_id, reporting.clock.now() - timedelta(minutes=1)
+    )
+    assert stranger.program_id == other.program_id
+    assert reporting.container.worklist.worklist(stranger).items == ()
+
+
+# Days of any calendar
+
+
+@pytest.mark.parametrize(
+    ("zone", "at", "day"),
+    [
+        ("Pacific/Kiritimati", "2026-12-31T10:00:00", "2027-01-01"),  # UTC+14: next year already
+        ("Pacific/Kiritimati", "2026-12-31T09:59:59", "2026-12-31"),
+        ("Etc/GMT+12", "2027-01-01T11:59:59", "2026-12-31"),  # UTC-12: still last year
+        ("Etc/GMT+12", "2027-01-01T12:00:00", "2027-01-01"),
+        ("Asia/Kathmandu", "2028-02-28T18:15:00", "2028-02-29"),  # UTC+5:45, a leap day
+        ("Europe/Berlin", "2027-03-28T22:00:00", "2027-03-29"),  # 23 hours after its midnight
+        ("Europe/Berlin", "2027-03-27T23:00:00", "2027-03-28"),
+        ("Europe/Berlin", "2027-10-31T22:59:59", "2027-10-31"),  # 25 hours after its midnight
+        ("Europe/Berlin", "2027-10-31T23:00:00", "2027-11-01"),
+        ("America/Santiago", "2026-09-06T03:59:59", "2026-09-05"),  # a day without midnight
+        ("America/Santiago", "2026-09-06T04:00:00", "2026-09-06"),
+        ("Pacific/Apia", "2026-12-31T11:00:00", "2027-01-01"),
+    ],
+)
+def test_what_happens_counts_on_its_day_of_the_programs_calendar_and_no_other(
+    reporting: Reporting, zone: str, at: str, day: str
+) -> None:
+    then = datetime.fromisoformat(at).replace(tzinfo=UTC)
+    reporting.clock.advance(then - CACHED_FOR - reporting.clock.now())
+    reporting.container.programs.change_program(reporting.manager, ProgramChanges(time_zone=zone))
+    reporting.clock.advance(CACHED_FOR)
+    amy, activity = reporting.joins("amy"), reporting.activity()
+    reporting.settles()
+    reporting.sends(amy, activity)
+    reporting.settles()
+    found = reporting.container.reports.overview(reporting.manager, None, None)
+    assert [str(each.day) for each in found.report.days if each.tally.number(Name.SENT)] == [day]
+    assert (str(found.report.span.last), found.active) == (day, 1)
+    the_day = date.fromisoformat(day)
+    for first, last, number in (
+        (the_day, the_day, 1),
+        (the_day - timedelta(days=365), the_day, 1),
+        (the_day - timedelta(days=1), the_day - timedelta(days=1), 0),
+        (the_day + timedelta(days=1), the_day + timedelta(days=1), 0),
+    ):
+        found = reporting.container.reports.overview(reporting.manager, first, last)
+        assert found.report.tally.number(Name.SENT) == number
+        assert found.active == number
+    noted: list[Any] = []
+    findings = reporting.container.reports_rebuilder.findings(
+        reporting.program.program_id, noted.append
+    )
+    assert findings == []

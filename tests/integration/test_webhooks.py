@@ -1,0 +1,757 @@
+"""Webhooks: each event reaches each receiver, whatever is doubled, reordered, lost or down."""
+
+import base64
+import hashlib
+import hmac
+import itertools
+import json
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.audit.model import EntryFilter
+from chalicelib.foundation.events import Change, Payload
+from chalicelib.foundation.identity import Role
+from chalicelib.foundation.problems import Problem, ProblemCode
+from chalicelib.reports import worker as reports_worker
+from chalicelib.webhooks import service as webhook_service
+from chalicelib.webhooks import worker
+from chalicelib.webhooks.events import WebhookDisabled, WebhookMended
+from chalicelib.webhooks.model import (
+    BOTH_SECRETS_FOR,
+    DISABLED_AFTER,
+    MAX_TRIES,
+    MAX_WEBHOOKS,
+    WAITS,
+    DeliveryState,
+    Format,
+    Outcome,
+    Webhook,
+    WebhookState,
+)
+from chalicelib.webhooks.queue import Wake
+from chalicelib.webhooks.service import AT_ONCE, HOLDS, LEASE, LOOKED_AT_AFTER, TURN
+from chalicelib.webhooks.store import RunItem
+from tests.events import queued
+from tests.integration.conftest import Calls
+from tests.integration.greenroom import CONTEXT, Greenroom
+from tests.integration.hooks import FAILS, OK, TIMES_OUT, URL, Hooks
+
+
+@pytest.fixture
+def hooks(greenroom: Greenroom) -> Hooks:
+    return Hooks(greenroom)
+
+
+def refused(call: Callable[[], object]) -> Problem:
+    with pytest.raises(Problem) as raised:
+        call()
+    return raised.value
+
+
+# Managing them
+
+
+def test_a_webhook_shows_no_secret_and_not_its_whole_address(hooks: Hooks) -> None:
+    made = hooks.makes()
+    assert hooks.service.webhooks(hooks.manager) == [made]
+    assert hooks.service.webhook(hooks.manager, made.webhook_id) == made
+    assert made.shown_url == "https://hooks.example/…1234"
+    assert URL.encode() not in made.sealed
+    assert "greenroom" not in repr(made)
+
+
+def test_a_retried_request_finds_the_webhook_it_made(hooks: Hooks) -> None:
+    first = hooks.makes(made_id="01hzzzzzzzzzzzzzzzzzzzzzzz")
+    assert hooks.makes(made_id="01hzzzzzzzzzzzzzzzzzzzzzzz") == first
+    assert len(hooks.service.webhooks(hooks.manager)) == 1
+
+
+def test_a_program_has_so_many_webhooks_and_a_removed_one_makes_room(hooks: Hooks) -> None:
+    made = [hooks.makes(name=str(number)) for number in range(MAX_WEBHOOKS)]
+    problem = refused(hooks.makes)
+    assert (problem.code, problem.members["limit"]) == (ProblemCode.LIMIT_REACHED, MAX_WEBHOOKS)
+    hooks.service.remove(hooks.manager, made[0].webhook_id)
+    hooks.makes()
+
+
+def test_a_webhook_of_another_program_is_not_there(hooks: Hooks, greenroom: Greenroom) -> None:
+    webhook = hooks.makes()
+    greenroom.container.programs.create_program("Other", "UTC", "eva@other.example")
+    stranger, service = greenroom.signs_in("eva@other.example"), hooks.service
+    tries: list[Callable[[], object]] = [
+        lambda: service.webhook(stranger, webhook.webhook_id),
+        lambda: service.change(stranger, webhook.webhook_id, 1, name="Mine"),
+        lambda: service.remove(stranger, webhook.webhook_id),
+        lambda: service.new_secret(stranger, webhook.webhook_id),
+        lambda: service.test(stranger, webhook.webhook_id),
+        lambda: service.deliveries(stranger, webhook.webhook_id, 10, None),
+    ]
+    assert {refused(each).code for each in tries} == {ProblemCode.NOT_FOUND}
+    assert service.webhooks(stranger) == []
+    assert service.webhook(hooks.manager, webhook.webhook_id) == webhook
+    hooks.happens(program_id=stranger.program_id)
+    assert hooks.runs() == 0
+
+
+def test_a_change_is_made_to_the_version_that_was_seen(hooks: Hooks) -> None:
+    made = hooks.makes()
+    changed = hooks.service.change(hooks.manager, made.webhook_id, 1, name="Theirs")
+    assert (changed.name, changed.version, changed.shown_url) == ("Theirs", 2, made.shown_url)
+    problem = refused(lambda: hooks.service.change(hooks.manager, made.webhook_id, 1, name="x"))
+    assert problem.code is ProblemCode.CHANGED_MEANWHILE
+
+
+@pytest.mark.parametrize(
+    "url", ["http://hooks.example/", "https://localhost/", "https://console.example/"]
+)
+def test_an_address_that_may_not_be_is_a_problem_of_its_field(hooks: Hooks, url: str) -> None:
+    made = hooks.makes()
+    for call in (
+        lambda: hooks.makes(url=url),
+        lambda: hooks.service.change(hooks.manager, made.webhook_id, 1, url=url),
+    ):
+        problem = refused(call)
+        assert problem.code is ProblemCode.INVALID_REQUEST
+        assert [each.field for each in problem.errors] == ["url"]
+
+
+# Delivering
+
+
+def verified(secret: str, headers: Any, body: bytes) -> bool:
+    """Check a signature as docs/events.md tells receivers to."""
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    expected = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    given = [each.removeprefix("v1,") for each in headers["webhook-signature"].split(" ")]
+    return any(hmac.compare_digest(each, expected) for each in given)
+
+
+def test_an_event_reaches_a_receiver_signed_and_as_it_is_on_the_bus(hooks: Hooks) -> None:
+    webhook = hooks.makes()
+    _, secrets = hooks.service.new_secret(hooks.manager, webhook.webhook_id)
+    (event,) = hooks.happens()
+    assert hooks.runs() == 1
+    ((url, headers, body),) = hooks.receiver.got
+    assert (url, json.loads(body), headers["webhook-id"]) == (URL, event, event["id"])
+    assert verified(secrets.current, headers, body)
+    assert not verified("whsec_" + base64.b64encode(b"x" * 32).decode(), headers, body)
+    (delivery,) = hooks.log(webhook)
+    assert (delivery.state, delivery.tries, delivery.status) == (DeliveryState.DELIVERED, 1, 200)
+
+
+def test_for_a_day_after_a_change_both_secrets_verify(hooks: Hooks) -> None:
+    webhook = hooks.makes()
+    _, first = hooks.service.new_secret(hooks.manager, webhook.webhook_id)
+    _, second = hooks.service.new_secret(hooks.manager, webhook.webhook_id)
+    for advance, both in ((timedelta(0), True), (BOTH_SECRETS_FOR, False)):
+        hooks.clock.advance(advance)
+        hooks.happens()
+        hooks.runs()
+        _, headers, body = hooks.receiver.got[-1]
+        assert verified(second.current, headers, body)
+        assert verified(first.current, headers, body) is both
+
+
+def test_events_doubled_and_reordered_are_delivered_once_each(hooks: Hooks) -> None:
+    webhook = hooks.makes()
+    events = [hooks.event() for _ in range(12)]
+    shuffled = [*events, *events, *events[:5]]
+    random.Random(7).shuffle(shuffled)
+    for start in range(0, len(shuffled), 4):
+        hooks.fan_out.deliver(shuffled[start : start + 4])
+        hooks.runs()
+    hooks.fan_out.deliver(events)
+    hooks.runs()
+    assert sorted(hooks.receiver.ids) == sorted(each["id"] for each in events)
+    assert {each.state for each in hooks.log(webhook)} == {DeliveryState.DELIVERED}
+
+
+def test_only_what_was_asked_for_is_delivered_to_each(hooks: Hooks) -> None:
+    joined = hooks.makes(types={"member.joined"}, url="https://a.example/")
+    left = hooks.makes(types={"member.left"}, url="https://b.example/")
+    every = hooks.makes(url="https://c.example/")
+    hooks.happens()
+    hooks.runs()
+    assert sorted(url for url, _, _ in hooks.receiver.got) == [
+        "https://a.example/",
+        "https://c.example/",
+    ]
+    assert [len(hooks.log(each)) for each in (joined, left, every)] == [1, 0, 1]
+
+
+def test_a_failed_delivery_is_tried_again_for_a_day_and_then_given_up(hooks: Hooks) -> None:
+    webhook = hooks.makes()
+    hooks.receiver.always = FAILS
+    hooks.happens()
+    hooks.runs()
+    began = hooks.clock.now()
+    for _ in range(300):
+        (delivery,) = hooks.log(webhook)
+        if delivery.state is not DeliveryState.WAITING:
+            break
+        hooks.clock.advance(timedelta(minutes=10))
+        hooks.ticks()
+    assert (delivery.state, delivery.tries, delivery.status) == (
+        DeliveryState.FAILED,
+        MAX_TRIES,
+        500,
+    )
+    assert len(hooks.receiver.got) == MAX_TRIES
+    took = hooks.clock.now() - began
+    assert sum(WAITS, timedelta()) <= took < sum(WAITS, timedelta()) + timedelta(hours=2)
+    hooks.clock.advance(timedelta(days=1))
+    assert hooks.ticks() == 0
+    assert len(hooks.receiver.got) == MAX_TRIES
+
+
+def test_a_receiver_that_comes_back_gets_all_that_waited(hooks: Hooks) -> None:
+    webhook = hooks.makes()
+    hooks.receiver.always = TIMES_OUT
+    hooks.happens(20)
+    hooks.runs()
+    assert len(hooks.receiver.got) == AT_ONCE  # then it is left alone
+    assert hooks.service.webhook(hooks.manager, webhook.webhook_id).failing_since
+    hooks.receiver.always = OK
+    for _ in range(10):
+        hooks.clock.advance(timedelta(minutes=1))
+        hooks.ticks()
+    assert [each.state for each in hooks.log(webhook)] == [DeliveryState.DELIVERED] * 20
+    assert hooks.service.webhook(hooks.manager, webhook.webhook_id).failing_since is None
+
+
+def test_a_receiver_that_fails_is_left_alone_longer_and_longer(hooks: Hooks) -> None:
+    hooks.makes()
+    hooks.receiver.always = TIMES_OUT
+    hooks.happens(30)
+    hooks.runs()
+    turns = []
+    for minute in range(48):
+        before = len(hooks.receiver.got)
+        if minute % 8 == 0:
+            hooks.happens()
+        hooks.ticks()
+        if len(hooks.receiver.got) > before:
+            turns.append(minute)
+        hooks.clock.advance(timedelta(minutes=1))
+    longest = HOLDS[-1] // timedelta(minutes=1)
+    gaps = [later - sooner for sooner, later in itertools.pairwise(turns)]
+    assert max(gaps) <= longest + 3
+    assert gaps[-1] >= longest
+    assert len(hooks.receiver.got) <= (len(turns) + 1) * AT_ONCE
+
+
+def test_days_without_anything_that_got_through_disable_a_webhook(hooks: Hooks) -> None:
+    webhook = hooks.makes()
+    hooks.receiver.always = FAILS
+    until = hooks.clock.now() + DISABLED_AFTER + timedelta(hours=2)
+    while hooks.clock.now() < until:
+        hooks.happens()
+        hooks.ticks()
+        hooks.clock.advance(timedelta(hours=1))
+    hooks.ticks()
+    found = hooks.service.webhook(hooks.manager, webhook.webhook_id)
+    assert (found.state, bool(found.disabled_at)) == (WebhookState.DISABLED, True)
+    tried = len(hooks.receiver.got)
+    hooks.happens()
+    hooks.clock.advance(timedelta(hours=1))
+    hooks.ticks()
+    hooks.clock.advance(timedelta(hours=1))
+    hooks.ticks()
+    assert len(hooks.receiver.got) == tried
+    assert {each.state for each in hooks.log(webhook)} == {DeliveryState.FAILED}
+
+    hooks.receiver.always = OK
+    again = hooks.service.change(
+        hooks.manager, webhook.webhook_id, found.version, state=WebhookState.ACTIVE
+    )
+    assert (again.state, again.failing_since, again.disabled_at) == (
+        WebhookState.ACTIVE,
+        None,
+        None,
+    )
+    hooks.happens()
+    assert hooks.runs() == 1
+
+
+def test_a_disabled_webhook_is_on_the_worklist_until_it_is_mended(hooks: Hooks) -> None:
+    webhook, container = hooks.makes(), hooks.container
+    failing = replace(webhook, failing_since=hooks.clock.now() - DISABLED_AFTER)
+    assert hooks.store.disable(failing, hooks.clock.now())
+    program_id, webhook_id = webhook.program_id, webhook.webhook_id
+
+    def counts(payload: Payload) -> list[tuple[str, str | None, str]]:
+        event = Change(payload.TYPE, hooks.clock.now(), {}, {}).event(program_id, payload)
+        answer = reports_worker.count_events(container.counting, queued(event, event))
+        assert answer == {"batchItemFailures": []}
+        found = container.worklist.worklist(hooks.manager).items
+        return [(each.code, each.thing_id, each.title) for each in found]
+
+    disabled = ("webhook_disabled", webhook_id, "Ours")
+    assert disabled in counts(WebhookDisabled(webhook_id))
+    assert disabled in counts(WebhookMended(webhook_id))  # it came late: it is disabled still
+    hooks.service.change(hooks.manager, webhook_id, 2, state=WebhookState.ACTIVE)
+    assert disabled not in counts(WebhookMended(webhook_id))
+    assert disabled not in counts(WebhookDisabled(webhook_id))
+
+
+def test_a_success_forgets_that_a_webhook_failed(hooks: Hooks) -> None:
+    webhook = hooks.makes()
+    for _ in range(5):
+        hooks.receiver.answers = [FAILS]
+        hooks.happens()
+        hooks.ticks()
+        hooks.clock.advance(timedelta(days=1))
+        hooks.ticks()
+    found = hooks.service.webhook(hooks.manager, webhook.webhook_id)
+    assert (found.state, found.failing_since) == (WebhookState.ACTIVE, None)
+
+
+def test_a_paused_webhook_is_sent_nothing_but_tests(hooks: Hooks) -> None:
+    webhook = hooks.makes()
+    hooks.happens()
+    paused = hooks.service.change(hooks.manager, webhook.webhook_id, 1, state=WebhookState.PAUSED)
+    hooks.runs()
+    hooks.happens()
+    hooks.runs()
+    assert hooks.receiver.got == []
+    (dropped,) = hooks.log(webhook)
+    assert (dropped.state, dropped.error) == (DeliveryState.FAILED, "webhook_paused")
+    hooks.service.test(hooks.manager, paused.webhook_id)
+    assert hooks.runs() == 1
+
+
+def test_a_test_event_is_tried_once_also_at_a_receiver_that_is_left_alone(hooks: Hooks) -> None:
+    webhook = hooks.makes()
+    hooks.receiver.always = TIMES_OUT
+    hooks.happens()
+    hooks.runs()
+    asked = hooks.service.test(hooks.manager, webhook.webhook_id)
+    hooks.runs()
+    newest = next(each for each in hooks.log(webhook) if each.is_test)
+    assert (newest.event_id, newest.state) == (asked.event_id, DeliveryState.FAILED)
+    assert (newest.error, newest.tries) == ("timeout", 1)
+    body = json.loads(next(body for _, _, body in hooks.receiver.got if b"webhook.test" in body))
+    assert body["data"] == {"webhook_id": webhook.webhook_id}
+
+
+def test_test_events_are_limited_by_the_minute(hooks: Hooks) -> None:
+    webhook = hooks.makes()
+    for _ in range(webhook_service.TESTS_A_MINUTE):
+        hooks.service.test(hooks.manager, webhook.webhook_id)
+    problem = refused(lambda: hooks.service.test(hooks.manager, webhook.webhook_id))
+    assert problem.code is ProblemCode.TOO_MANY_REQUESTS
+    hooks.clock.advance(timedelta(minutes=1, seconds=1))
+    hooks.service.test(hooks.manager, webhook.webhook_id)
+
+
+def test_a_removed_webhook_is_sent_nothing_more(hooks: Hooks, dynamodb: Any) -> None:
+    webhook = hooks.makes()
+    hooks.happens()
+    hooks.service.remove(hooks.manager, webhook.webhook_id)
+    hooks.happens()
+    hooks.runs()
+    hooks.clock.advance(timedelta(hours=1))
+    hooks.ticks()
+    assert hooks.receiver.got == []
+    left = dynamodb.scan(TableName="WebhooksTable")["Items"]
+    assert {each["item"]["S"].partition("#")[0] for each in left} <= {"delivery", "webhooks"}
+    assert refused(lambda: hooks.service.remove(hooks.manager, webhook.webhook_id)).code is (
+        ProblemCode.NOT_FOUND
+    )
+
+
+def test_the_log_is_read_page_by_page_newest_first(hooks: Hooks) -> None:
+    webhook = hooks.makes()
+    for _ in range(7):
+        hooks.happens()
+        hooks.clock.advance(timedelta(seconds=1))
+    seen: list[str] = []
+    cursor = None
+    while True:
+        page = hooks.service.deliveries(hooks.manager, webhook.webhook_id, 3, cursor)
+        seen += [each.event_id for each in page.items]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert seen == [f"evt_{number:032x}" for number in range(7, 0, -1)]
+    other = hooks.makes()
+    first = hooks.service.deliveries(hooks.manager, webhook.webhook_id, 3, None)
+    problem = refused(
+        lambda: hooks.service.deliveries(hooks.manager, other.webhook_id, 3, first.next_cursor)
+    )
+    assert problem.code is ProblemCode.INVALID_CURSOR
+
+
+# Lost, dead, and at once
+
+
+def test_a_lost_wake_is_made_up_for_by_the_clock(hooks: Hooks) -> None:
+    webhook = hooks.makes()
+    hooks.happens()
+    hooks.wakes(hooks.slow)
+    hooks.wakes(hooks.quick)
+    assert hooks.ticks() == 0  # not before it is due
+    hooks.clock.advance(LOOKED_AT_AFTER)
+    assert hooks.ticks() == 1
+    hooks.clock.advance(timedelta(hours=1))
+    hooks.ticks()
+    assert hooks.store.due_runs("0", "9999", 10) == []
+    assert len(hooks.log(webhook)) == len(hooks.receiver.got) == 1
+
+
+class Killed(BaseException):
+    """Ends a function as Lambda does: nothing after it is run."""
+
+
+def effects(hooks: Hooks, fails_at: int) -> Callable[[], int]:
+    """Let the function die at its nth write or request; tells how many there were."""
+    made = 0
+    store: Any = hooks.store
+
+    def dying(name: str) -> None:
+        real = getattr(store, name)
+
+        def call(*args: Any, **more: Any) -> Any:
+            nonlocal made
+            made += 1
+            if made == fails_at:
+                raise Killed
+            answer = real(*args, **more)
+            made += 1
+            if made == fails_at:
+                raise Killed
+            return answer
+
+        setattr(store, name, call)
+
+    for name in ("add", "announce", "lease", "claim", "record", "note", "release", "put_off"):
+        dying(name)
+
+    def meanwhile() -> None:
+        nonlocal made
+        made += 1
+        if made == fails_at:
+            raise Killed
+
+    hooks.receiver.meanwhile = meanwhile
+    return lambda: made
+
+
+def alive(hooks: Hooks) -> None:
+    for name in ("add", "announce", "lease", "claim", "record", "note", "release", "put_off"):
+        vars(hooks.store).pop(name, None)
+    hooks.receiver.meanwhile = lambda: None
+
+
+def test_killed_at_any_effect_an_event_is_delivered_all_the_same(greenroom: Greenroom) -> None:
+    hooks, fails_at = Hooks(greenroom), 0
+    webhook = hooks.makes()
+    while True:
+        fails_at += 1
+        hooks.receiver.got.clear()
+        happened, made = hooks.event(), effects(hooks, fails_at)
+        killed = False
+        try:
+            hooks.fan_out.deliver([happened])
+        except Killed:
+            killed = True
+            alive(hooks)
+            hooks.fan_out.deliver([happened])  # the queue brings the message again
+        try:
+            hooks.runs()
+        except Killed:
+            killed = True
+        finally:
+            alive(hooks)
+        for _ in range(8):
+            hooks.clock.advance(LEASE)
+            hooks.ticks()
+        delivery = next(each for each in hooks.log(webhook) if each.event_id == happened["id"])
+        assert delivery.state is DeliveryState.DELIVERED, fails_at
+        # Twice only if it died between the request and the note that it was made.
+        assert 1 <= len(hooks.receiver.got) <= 2
+        assert set(hooks.receiver.ids) == {happened["id"]}
+        hooks.clock.advance(timedelta(hours=1))
+        hooks.ticks()
+        assert hooks.store.due_runs("0", "9999", 10) == []
+        if not killed:
+            assert made() >= 10
+            return
+
+
+def test_an_event_that_comes_while_a_sender_is_about_to_leave_is_sent(hooks: Hooks) -> None:
+    webhook = hooks.makes()
+    hooks.happens()
+    (wake,) = hooks.wakes(hooks.slow)
+    real: Any = hooks.store.release
+    came: list[dict[str, Any]] = []
+
+    def release(*args: Any, **more: Any) -> bool:
+        if not came:
+            came.extend(hooks.happens())
+            assert hooks.wakes(hooks.slow) == []
+            for each in hooks.wakes(hooks.quick):
+                assert hooks.deliverer.deliver(each, slow=True) == 0  # another has the lease
+        return bool(real(*args, **more))
+
+    hooks.store.release = release  # type: ignore[method-assign]
+    assert hooks.deliverer.deliver(wake, slow=True) == 2
+    assert {each.state for each in hooks.log(webhook)} == {DeliveryState.DELIVERED}
+
+
+def test_two_senders_are_never_at_one_webhook(hooks: Hooks) -> None:
+    hooks.makes()
+    hooks.happens()
+    (wake,) = hooks.wakes(hooks.slow)
+    hooks.receiver.meanwhile = lambda: nested.append(hooks.deliverer.deliver(wake, slow=True))
+    nested: list[int] = []
+    assert hooks.deliverer.deliver(wake, slow=True) == 1
+    assert nested == [0]
+    assert len(hooks.receiver.got) == 1
+
+
+def test_an_index_that_lags_delivers_nothing_twice_and_loses_nothing(hooks: Hooks) -> None:
+    webhook = hooks.makes()
+    hooks.happens(3)
+    (wake, *_) = hooks.wakes(hooks.slow)
+    now = hooks.clock.now()
+    stale = hooks.store.due(webhook.program_id, webhook.webhook_id, now, AT_ONCE)
+    assert hooks.deliverer.deliver(wake, slow=True) == 3
+    hooks.store.due = lambda *_: stale  # type: ignore[method-assign]
+    assert hooks.deliverer.deliver(wake, slow=True) == 0
+    assert len(hooks.receiver.got) == 3
+    del hooks.store.due
+    # What the index did not show yet, when a sender looked, is found a minute later.
+    hooks.happens()
+    hooks.store.due = lambda *_: []  # type: ignore[method-assign]
+    hooks.store.next_due = lambda *_: None  # type: ignore[method-assign]
+    hooks.runs()
+    del hooks.store.due
+    del hooks.store.next_due
+    assert len(hooks.receiver.got) == 3
+    hooks.clock.advance(LOOKED_AT_AFTER)
+    assert hooks.ticks() == 1
+
+
+# Fairness
+
+
+def test_a_slow_receiver_is_served_apart_and_a_quick_one_becomes_quick(hooks: Hooks) -> None:
+    webhook = hooks.makes()
+    assert webhook.slow
+    hooks.happens()
+    assert (len(hooks.wakes(hooks.slow)), len(hooks.wakes(hooks.quick))) == (1, 0)
+    hooks.clock.advance(LOOKED_AT_AFTER)
+    hooks.ticks()
+    hooks.happens()
+    assert (len(hooks.wakes(hooks.slow)), len(hooks.wakes(hooks.quick))) == (0, 1)
+    hooks.clock.advance(LOOKED_AT_AFTER)
+    hooks.receiver.always = Outcome(200, None, 2_500)
+    hooks.ticks()
+    hooks.happens()
+    assert (len(hooks.wakes(hooks.slow)), len(hooks.wakes(hooks.quick))) == (1, 0)
+
+
+def test_after_its_turn_a_webhook_lets_others_go_first(hooks: Hooks) -> None:
+    webhook = hooks.makes()
+    hooks.happens(20)
+    hooks.receiver.meanwhile = lambda: hooks.clock.advance(TURN / 4)
+    (wake, *_) = hooks.wakes(hooks.slow)
+    delivered = hooks.deliverer.deliver(wake, slow=True)
+    assert AT_ONCE <= delivered < 20
+    assert len(hooks.wakes(hooks.quick) + hooks.wakes(hooks.slow)) == 1  # behind all the others
+    hooks.receiver.meanwhile = lambda: None
+    hooks.clock.advance(LOOKED_AT_AFTER)
+    hooks.ticks()
+    assert {each.state for each in hooks.log(webhook)} == {DeliveryState.DELIVERED}
+
+
+def test_the_clock_wakes_one_webhook_of_each_program_in_turn(
+    hooks: Hooks, greenroom: Greenroom
+) -> None:
+    for _ in range(MAX_WEBHOOKS):
+        hooks.makes()
+    greenroom.container.programs.create_program("Other", "UTC", "eva@other.example")
+    other = greenroom.signs_in("eva@other.example")
+    assert other.role is Role.MANAGER
+    hooks.makes(other)
+    hooks.happens()
+    hooks.happens(program_id=other.program_id)
+    hooks.wakes(hooks.slow)
+    hooks.clock.advance(LOOKED_AT_AFTER)
+    left = iter([False, False, True])
+    hooks.due.wake(lambda: next(left))
+    woken = {each.program_id for each in hooks.wakes(hooks.quick)}
+    assert woken == {hooks.manager.program_id, other.program_id}
+
+
+# Messages for people
+
+
+@pytest.mark.parametrize("format", [Format.SLACK, Format.TEAMS])
+def test_slack_and_teams_get_a_message_with_the_activitys_title_and_no_member(
+    hooks: Hooks,
+    greenroom: Greenroom,
+    format: Format,  # noqa: A002  its name in the API
+) -> None:
+    hooks.makes(format=format)
+    activity = greenroom.activity(instructions="Share <!channel> our new shop")
+    data = {
+        "performance_id": "prf_1",
+        "member_id": "mem_secret",
+        "activity_id": activity.activity_id,
+        "campaign_id": None,
+    }
+    event = {**hooks.event(), "type": "performance.posted", "data": data}
+    hooks.fan_out.deliver([event])
+    assert hooks.runs() == 1
+    ((_, _, body),) = hooks.receiver.got
+    assert b"our new shop" in body
+    assert b"mem_secret" not in body
+    assert f"https://console.example/manage/activities/{activity.activity_id}".encode() in body
+
+
+def test_a_message_about_what_is_gone_is_sent_without_a_title(hooks: Hooks) -> None:
+    hooks.makes(format=Format.SLACK)
+    data = {"reward_id": "rwd_gone", "member_id": "m", "redemption_id": "r", "price": 3}
+    hooks.fan_out.deliver([{**hooks.event(), "type": "reward.redeemed", "data": data}])
+    assert hooks.runs() == 1
+    assert "untitled" in json.loads(hooks.receiver.got[0][2])["text"]
+
+
+# The functions
+
+
+def message(number: int, body: str) -> dict[str, Any]:
+    return {"messageId": str(number), "body": body}
+
+
+def test_what_is_no_public_event_fails_alone(hooks: Hooks) -> None:
+    webhook = hooks.makes()
+    right = json.dumps({"detail-type": "member.joined", "detail": hooks.event()})
+    bodies = [right, "{", "[]", '{"detail": {"id": "evt_1"}}', right]
+    batch = {"Records": [message(number, body) for number, body in enumerate(bodies)]}
+    answer = worker.fan_out(hooks.fan_out, batch)
+    assert [each["itemIdentifier"] for each in answer["batchItemFailures"]] == ["1", "2", "3"]
+    assert len(hooks.log(webhook)) == 1
+
+
+def test_a_batch_that_could_not_be_kept_comes_again_whole(hooks: Hooks, calls: Calls) -> None:
+    webhook = hooks.makes()
+    body = json.dumps({"detail": hooks.event()})
+    error = {"Error": {"Code": "InternalServerError", "Message": ""}}
+    calls.fail("SendMessage", error)
+    batch = {"Records": [message(1, body)]}
+    assert worker.fan_out(hooks.fan_out, batch)["batchItemFailures"] == [{"itemIdentifier": "1"}]
+    assert worker.fan_out(hooks.fan_out, batch)["batchItemFailures"] == []
+    hooks.runs()
+    assert len(hooks.receiver.got) == len(hooks.log(webhook)) == 1
+
+
+def test_the_workers_hand_messages_and_ticks_on(hooks: Hooks) -> None:
+    webhook = hooks.makes()
+    hooks.happens()
+    (wake,) = hooks.wakes(hooks.slow)
+    batch = {"Records": [message(1, wake.to_message()), message(2, "nonsense")]}
+    answer = worker.deliver(hooks.deliverer, batch, slow=True)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "2"}]}
+    assert len(hooks.receiver.got) == 1
+    hooks.happens()
+    hooks.clock.advance(LOOKED_AT_AFTER)
+    assert worker.wake_due(hooks.due, CONTEXT) == 1
+    assert len(hooks.log(webhook)) == 2
+
+
+def test_a_delivery_whose_sender_died_at_its_last_try_is_given_up(hooks: Hooks) -> None:
+    webhook = hooks.makes()
+    hooks.service.test(hooks.manager, webhook.webhook_id)
+    now = hooks.clock.now()
+    (delivery,) = hooks.store.due(webhook.program_id, webhook.webhook_id, now, 1)
+    assert hooks.store.claim(delivery, now, now)
+    hooks.runs()
+    (found,) = hooks.log(webhook)
+    assert (found.state, found.error) == (DeliveryState.FAILED, "outcome_unknown")
+    assert hooks.receiver.got == []
+
+
+# Prices
+
+
+def calls_of(calls: Calls, act: Callable[[], object]) -> list[str]:
+    before = len(calls.made)
+    act()
+    return calls.names[before:]
+
+
+def test_prices(hooks: Hooks, calls: Calls) -> None:
+    """As docs/data.md states them, without the caller's look-up."""
+    webhook, service = hooks.makes(), hooks.service
+    hooks.happens()
+    hooks.runs()
+    caller, webhook_id = hooks.manager, webhook.webhook_id
+    assert len(calls_of(calls, lambda: service.webhooks(caller))) == 1
+    assert len(calls_of(calls, lambda: service.deliveries(caller, webhook_id, 20, None))) == 2
+    assert len(calls_of(calls, hooks.makes)) == 2
+    fanned = calls_of(calls, lambda: hooks.fan_out.deliver([hooks.event()]))
+    (other,) = [each for each in service.webhooks(caller) if each.webhook_id != webhook_id]
+    hooks.service.remove(caller, other.webhook_id)
+    assert sorted(fanned) == sorted(
+        ["Query", *["PutItem", "UpdateItem", "SendMessage"] * 2],
+    )
+    hooks.wakes(hooks.quick)
+    hooks.wakes(hooks.slow)
+    wake = Wake(webhook.program_id, webhook_id)
+    sent = calls_of(calls, lambda: hooks.deliverer.deliver(wake, slow=False))
+    assert sorted(sent) == sorted(
+        ["GetItem", "UpdateItem", "Query", "Decrypt"]  # the webhook, its lease, what is due, KMS
+        + ["UpdateItem"] * 2  # claimed and recorded
+        + ["Query"] * 2  # nothing more is due, nothing waits
+        + ["UpdateItem"]  # released
+    )
+
+
+def test_runs_leave_the_clocks_index_when_nothing_is_left(hooks: Hooks) -> None:
+    hooks.makes()
+    hooks.happens()
+    hooks.runs()
+    hooks.clock.advance(timedelta(minutes=2))
+    hooks.ticks()
+    assert hooks.store.due_runs("0", "9999", 10) == []
+
+
+def test_each_act_leaves_one_entry_without_address_or_secret(
+    hooks: Hooks, greenroom: Greenroom
+) -> None:
+    audit, caller = greenroom.container.audit, hooks.manager
+
+    def entries() -> list[Any]:
+        found = audit.entries(caller, EntryFilter(), 100, None).items
+        return [each for each in found if each.kind.startswith("webhook.")]
+
+    webhook_id = hooks.makes().webhook_id
+    hooks.service.change(caller, webhook_id, 1, state=WebhookState.PAUSED)
+    _, kept = hooks.service.new_secret(caller, webhook_id)
+    hooks.service.test(caller, webhook_id)
+    hooks.service.remove(caller, webhook_id)
+    told = sorted(each.kind for each in entries())
+    assert told == sorted(
+        f"webhook.{each}" for each in ("created", "changed", "secret_renewed", "tested", "removed")
+    )
+    (changed,) = [each for each in entries() if each.kind == "webhook.changed"]
+    assert (changed.before, changed.after) == ({"state": "active"}, {"state": "paused"})
+    assert {each.thing for each in entries()} == {webhook_id}
+    assert URL not in repr(entries())
+    assert kept.current not in repr(entries())
+
+
+def test_what_a_manager_writes_is_stamped_and_versions_count(hooks: Hooks) -> None:
+    webhook: Webhook = hooks.makes()
+    changed, _ = hooks.service.new_secret(hooks.manager, webhook.webhook_id)
+    assert changed == replace(webhook, sealed=changed.sealed, version=2)
+    assert RunItem.Meta.table_name == "webhooks"

@@ -1,0 +1,177 @@
+"""What an entry of the audit trail may hold: only what changed, bounded, and as plain JSON."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.audit.model import (
+    MAX_BYTES,
+    MAX_LISTED,
+    MAX_TEXT,
+    MAX_TITLE,
+    Entry,
+    EntryFilter,
+    Kind,
+    act,
+    actor_key,
+    bounded,
+    decoded,
+    encoded,
+    plain,
+)
+
+AT = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text(max_size=300),
+    lambda each: st.lists(each, max_size=80) | st.dictionaries(st.text(max_size=10), each),
+    max_leaves=40,
+)
+FIELDS = st.dictionaries(st.text(min_size=1, max_size=30), VALUES, max_size=12)
+
+
+class Colour(StrEnum):
+    RED = "red"
+
+
+@dataclass(frozen=True)
+class Point:
+    x: int
+
+
+def entry(**changes: Any) -> Entry:
+    known: dict[str, Any] = {
+        "program_id": "prg_1",
+        "entry_id": "aud_1",
+        "at": AT,
+        "kind": Kind.MEMBER_REMOVED.value,
+        "thing": "mem_2",
+        "title": "",
+        "actor": "member:mem_1",
+        "role": "manager",
+        "correlation_id": "correlation-1",
+        "before": {},
+        "after": {},
+        "expires_at": AT + timedelta(days=1),
+    }
+    return Entry(**{**known, **changes})
+
+
+@given(FIELDS, FIELDS)
+def test_an_act_has_only_fields_that_differ_and_is_bounded(
+    before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    made = act(Kind.ACTIVITY_CHANGED, "prg_1", "act_1", before, after)
+    for name in before.keys() & after.keys():
+        if before[name] == after[name] and type(before[name]) is type(after[name]):
+            assert name not in made.before
+            assert name not in made.after
+    for kept in (made.before, made.after):
+        assert len((encoded(kept) or "").encode()) <= MAX_BYTES
+        assert decoded(encoded(kept)) == kept
+
+
+@given(FIELDS)
+def test_what_fits_stays_as_it_is(fields: dict[str, Any]) -> None:
+    short = {
+        name: value for name, value in fields.items() if not isinstance(value, str | list | dict)
+    }
+    assert bounded(short) == short
+
+
+def test_a_field_that_is_too_long_is_named_all_the_same() -> None:
+    kept = bounded({"many": [f"{number:060}" for number in range(60)], "points": 5})
+    assert kept == {"many": "…", "points": 5}
+
+
+def test_texts_and_lists_are_cut_and_say_so() -> None:
+    kept = bounded({"text": "a" * (MAX_TEXT + 1), "list": list(range(MAX_LISTED + 2))})
+    assert kept["text"] == "a" * (MAX_TEXT - 1) + "…"
+    assert kept["list"] == [*range(MAX_LISTED), "… 2 more"]
+    assert act(Kind.ACTIVITY_ENDED, "p", "t", title="b" * 99).title == "b" * (MAX_TITLE - 1) + "…"
+
+
+def test_sixty_ids_fit() -> None:
+    ids = [f"mem_{number:026}" for number in range(49)]
+    assert bounded({"members": ids}) == {"members": ids}
+
+
+def test_values_become_plain_json() -> None:
+    assert plain(
+        {
+            "colour": Colour.RED,
+            "at": AT,
+            "day": AT.date(),
+            "set": frozenset({"b", "a"}),
+            "point": Point(3),
+            "none": None,
+            "pair": (1, Colour.RED),
+        }
+    ) == {
+        "colour": "red",
+        "at": "2026-06-15T12:00:00+00:00",
+        "day": "2026-06-15",
+        "set": ["a", "b"],
+        "point": {"x": 3},
+        "none": None,
+        "pair": [1, "red"],
+    }
+
+
+def test_what_is_not_plain_is_refused_rather_than_shown_somehow() -> None:
+    with pytest.raises(TypeError, match="object"):
+        plain({"it": object()})
+
+
+@pytest.mark.parametrize(
+    ("actor", "key"),
+    [
+        ("member:mem_1", "mem_1"),
+        ("command:program", "command"),
+        ("system:activities_sweep_due", "system"),
+    ],
+)
+def test_an_actor_is_looked_up_by_member_or_as_command_or_system(actor: str, key: str) -> None:
+    assert actor_key(actor) == key
+
+
+def test_an_entry_names_people_by_id_wherever_they_stand() -> None:
+    found = entry(before={"member": "mem_3"}, after={"members": ["mem_4", "chn_1"], "name": "…"})
+    assert found.people() == {"mem_1", "mem_2", "mem_3", "mem_4"}
+    assert entry(actor="system:sweep", thing="act_1").people() == set()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "passes"),
+    [
+        (EntryFilter(), True),
+        (EntryFilter(actor="mem_1"), True),
+        (EntryFilter(actor="mem_2"), False),
+        (EntryFilter(thing="mem_2"), True),
+        (EntryFilter(thing="mem_1"), False),
+        (EntryFilter(kind=Kind.MEMBER_REMOVED), True),
+        (EntryFilter(kind=Kind.MEMBER_INVITED), False),
+        (EntryFilter(since=AT), True),
+        (EntryFilter(since=AT + timedelta(microseconds=1)), False),
+        (EntryFilter(until=AT), False),
+        (EntryFilter(until=AT + timedelta(microseconds=1)), True),
+        (EntryFilter(actor="mem_1", kind=Kind.MEMBER_INVITED), False),
+    ],
+)
+def test_a_filter_lets_pass_what_meets_every_criterion(
+    wanted: EntryFilter, *, passes: bool
+) -> None:
+    assert wanted.passes(entry()) is passes
+
+
+def test_an_entry_stays_plain_json_through_keeping() -> None:
+    fields = {"a": [1, "ü", {"b": None}], "…": "\x00"}
+    assert decoded(encoded(fields)) == fields
+    assert encoded({}) is None
+    assert decoded(None) == {}
+    assert json.loads(encoded(fields) or "") == fields

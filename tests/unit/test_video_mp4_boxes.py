@@ -1,0 +1,147 @@
+"""An MP4's index is held against the room it has before anybody believes it."""
+
+import io
+import random
+import struct
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.videos.model import IndexDefect, VideoFacts, VideoProblemCode, facts_from, judge
+from chalicelib.videos.mp4_boxes import INDEX_BYTES, MAX_TRACKS, is_excessive, read_index
+from tests.corpus import mp4
+from tests.corpus.fixtures import CLIPS, STBL, clip, many_tracks, with_table
+
+FRONT, BACK = clip("demo.mp4"), clip("no_audio.mp4")
+
+
+def defect(content: bytes) -> IndexDefect | None:
+    return read_index(io.BytesIO(content), len(content)).defect
+
+
+@pytest.mark.parametrize("file", sorted(CLIPS.glob("*.mp4")), ids=lambda file: file.name)
+def test_what_encoders_write_has_no_defect(file: Path) -> None:
+    assert defect(file.read_bytes()) is None
+
+
+@pytest.mark.parametrize("name", ["demo.webm", "matroska.mkv", "picture.png", "quicktime.mov"])
+def test_what_is_no_mp4_is_nobodys_business_here(name: str) -> None:
+    assert defect(clip(name)) is None
+
+
+@pytest.mark.parametrize(
+    ("table", "entry"),
+    [
+        ("stts", 8),
+        ("stsc", 12),
+        ("stco", 4),
+    ],
+)
+def test_a_table_of_exactly_its_room_is_fine_and_of_one_entry_more_is_not(
+    table: str, entry: int
+) -> None:
+    for count, expected in ((5, None), (6, IndexDefect.DAMAGED), (2**32 - 1, IndexDefect.DAMAGED)):
+        content = with_table(table, struct.pack(">II", 0, count) + bytes(5 * entry))
+        assert defect(content) is expected
+
+
+def test_more_tracks_than_anybody_writes_are_a_defect() -> None:
+    assert defect(many_tracks(MAX_TRACKS - 1)) is None
+    assert defect(many_tracks(MAX_TRACKS)) is IndexDefect.DAMAGED
+
+
+@pytest.mark.parametrize("share", [0.02, 0.05, 0.1])
+def test_an_index_at_the_front_that_is_cut_is_missing(share: float) -> None:
+    start, end = mp4.lineage(FRONT, "moov")[-1]
+    for length in (start + 9, (start + end) // 2, end - 1, start + int((end - start) * share) + 9):
+        assert defect(FRONT[:length]) is IndexDefect.MISSING
+    assert defect(FRONT[:end]) is None
+
+
+def test_an_index_at_the_end_that_is_cut_off_is_missing() -> None:
+    start, end = mp4.lineage(BACK, "moov")[-1]
+    for length in (start - 1000, start, start + 100, end - 1):
+        assert defect(BACK[:length]) is IndexDefect.MISSING
+
+
+def test_little_is_read_whatever_the_index_says() -> None:
+    class Counted(io.BytesIO):
+        total = 0
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            content = super().read(size)
+            self.total += len(content)
+            return content
+
+    huge = mp4.add(BACK, "moov", mp4.box(b"free", bytes(5_000_000)))
+    for content in (huge, mp4.box(b"ftyp", b"isom") + mp4.box(b"free") * 100_000):
+        file = Counted(content)
+        assert read_index(file, len(content)).defect is None
+        assert file.total <= INDEX_BYTES + 2000
+
+
+@given(st.integers(0, 2**32), st.integers(1, 40))
+def test_no_damage_makes_the_look_fail_or_last(seed: int, hits: int) -> None:
+    chance = random.Random(seed)
+    content = bytearray(BACK)
+    start, _ = mp4.lineage(BACK, "moov")[-1]
+    for _ in range(hits):
+        content[chance.choice((chance.randrange(64), chance.randrange(start, len(BACK))))] = (
+            chance.choice((0, 1, 7, 255, chance.randrange(256)))
+        )
+    assert defect(bytes(content)) in (None, *IndexDefect)
+
+
+@given(st.binary(max_size=400))
+def test_no_bytes_behind_a_brand_make_the_look_fail(rest: bytes) -> None:
+    assert defect(mp4.box(b"ftyp", b"isom") + rest) in (None, *IndexDefect)
+
+
+@pytest.mark.parametrize(
+    ("found", "code", "words"),
+    [
+        (IndexDefect.MISSING, VideoProblemCode.TRUNCATED, "the file was cut off"),
+        (IndexDefect.DAMAGED, VideoProblemCode.DAMAGED, "no player can find its pictures"),
+    ],
+)
+def test_one_plain_reason_is_told(found: IndexDefect, code: VideoProblemCode, words: str) -> None:
+    facts = VideoFacts(size_bytes=1000, container="mp4", index_defect=found)
+    (problem,) = judge(facts)
+    assert (problem.code, problem.field, problem.actual) == (code, "index", found.value)
+    assert words in problem.message
+    kept = {name: getattr(facts, name) for name in VideoFacts.__slots__} | {
+        "index_defect": found.value
+    }
+    assert facts_from(kept) == facts
+
+
+def test_a_hidden_table_is_not_looked_for() -> None:
+    content = mp4.put(BACK, f"{STBL}/stts", mp4.full_box(b"stts", b"\xff" * 4))
+    first = mp4.box(b"mvhd", mp4.body(content, "moov/mvhd"))
+    hidden = mp4.put(content, "moov/mvhd", first + mp4.box(b"free", bytes(INDEX_BYTES)))
+    assert defect(content) is IndexDefect.DAMAGED
+    assert defect(hidden) is None
+
+
+def box_of_segments(count: int) -> bytes:
+    body = bytes(22) + count.to_bytes(2) + bytes(12 * count)
+    return (8 + len(body)).to_bytes(4) + b"sidx" + body
+
+
+@pytest.mark.parametrize(
+    ("content", "excessive"),
+    [
+        (b"\0\0\0\x0cpssh...." * 1000, False),
+        (b"\0\0\0\x0cpssh...." * 1001, True),
+        (bytes(2**20 - 2) + b"pssh" * 1001, True),
+        (b"".join([box_of_segments(50_000)] * 2), False),
+        (b"".join([box_of_segments(50_000)] * 3), True),
+        (b"sidx" + b"\xff" * 40, False),
+    ],
+)
+def test_more_boxes_that_keep_readers_busy_than_any_encoder_writes_are_noticed(
+    content: bytes, excessive: bool
+) -> None:
+    assert is_excessive(io.BytesIO(content), len(content)) is excessive
