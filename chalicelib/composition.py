@@ -852,7 +852,7 @@ class Container:
     def fact_counter(self) -> "FactCounter":
         from chalicelib.reports.counting import FactCounter
 
-        return FactCounter(self.report_store, self.programs, self._titles, self.clock)
+        return FactCounter(self.report_store, self.programs, self._titles, self.clock, self._wait)
 
     def _titles(self, program_id: str, activity_ids: "Sequence[str]") -> dict[str, str]:
         found = self.activity_lifecycle.activities(program_id, activity_ids)

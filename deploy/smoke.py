@@ -103,6 +103,7 @@ def clip(deployment: Deployment) -> float:
     container = Container(
         Settings(
             uploads_table=outputs["UploadsTableName"],
+            audit_table=outputs["AuditTableName"],
             incoming_bucket=outputs["IncomingBucketName"],
             videos_bucket=outputs["VideosBucketName"],
         )

@@ -1,11 +1,11 @@
 """Gates that a change passes, each with its time: check, and all.
 
 They come one after the other, but for the end-to-end tests: those begin first and mostly wait for a
-stack of their own, so the others take what they leave of the processors.
+stack of their own, so the others take what they leave of the processors. One that fails does not
+keep back the others: a run tells everything there is to mend.
 """
 
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -99,12 +99,6 @@ class Beside:
         sys.stdout.write(self.words.read().decode(errors="replace"))
         return told(self.gate, self.process.returncode, time.monotonic() - self.started)
 
-    def stop(self) -> None:
-        """Terminate the gate after an earlier failure, giving it time to stop its stack."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
-            self.process.wait()
-
 
 def told(gate: Gate, code: int, seconds: float) -> bool:
     if code != 0:
@@ -133,7 +127,7 @@ def an_ffprobe() -> Path:
 @click.command()
 @click.argument("which", type=click.Choice(sorted(GATES)))
 def main(which: str) -> None:
-    """Run the gates in order, up to the first that fails."""
+    """Run the gates in order, and tell at the end which failed."""
     keep_to_this_machine()
     started = time.monotonic()
     try:
@@ -144,16 +138,19 @@ def main(which: str) -> None:
     gates, whole = GATES[which], which == "test"
     total = len(gates) + 2 * whole
     beside = Beside.start(BESIDE) if whole else None
-    for number, gate in enumerate(gates, start=1):
-        if not passes(number, total, gate):
-            if beside:
-                beside.stop()
-            sys.exit(1)
-    if beside and not (beside.passes(total - 1, total) and passes(total, total, CONSOLE)):
-        sys.exit(1)
+    failed = [
+        gate.title for number, gate in enumerate(gates, start=1) if not passes(number, total, gate)
+    ]
+    if beside:
+        failed += [] if beside.passes(total - 1, total) else [BESIDE.title]
+        failed += [] if passes(total, total, CONSOLE) else [CONSOLE.title]
     if whole and not browser.find():
         print(f"\n{'!' * 72}\n{browser.MISSING}\n{browser.REMEDY}\n{'!' * 72}\n", flush=True)
-    print(f"All passed in {time.monotonic() - started:.0f} s.", flush=True)
+    seconds = time.monotonic() - started
+    if failed:
+        print(f"Failed after {seconds:.0f} s: {', '.join(failed)}.", file=sys.stderr, flush=True)
+        sys.exit(1)
+    print(f"All passed in {seconds:.0f} s.", flush=True)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ another of its shards.
 
 import secrets
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -59,6 +59,8 @@ from chalicelib.reports.store import (
 )
 
 ATTEMPTS = 10
+LONGEST_WAIT_SECONDS = 1.0
+"""Between two attempts, of which the first comes after some milliseconds: all within 5 s."""
 PAIRS_AT_ONCE = 25
 """Of members and activities in one transaction: each brings an item of progress, or two items."""
 
@@ -98,11 +100,19 @@ class People(Protocol):
 class FactCounter:
     """Counts facts; any fact may come again, late, and in any order."""
 
-    def __init__(self, store: ReportStore, people: People, titles: Titles, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: ReportStore,
+        people: People,
+        titles: Titles,
+        clock: Clock,
+        sleep: Callable[[float], None],
+    ) -> None:
         self._store = store
         self._people = people
         self._titles = titles
         self._clock = clock
+        self._sleep = sleep
         self._known_titles: dict[tuple[str, str], str] = {}
 
     def count(self, facts: Iterable[Fact]) -> int:
@@ -119,7 +129,10 @@ class FactCounter:
 
     def _count(self, program_id: str, facts: Sequence[Fact]) -> int:
         shard = 0
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                longest = min(0.02 * 2**attempt, LONGEST_WAIT_SECONDS)
+                self._sleep(longest * secrets.randbelow(100) / 100)
             try:
                 return self._write(program_id, facts, shard)
             except TooMuch:

@@ -55,6 +55,11 @@ UNSTAMPED = {
     "EntryItem": "is the audit trail, and says who and under which request by itself",
     "OriginItem": "is written with an entry, once",
     "RemovalItem": "is what TikTok told, and lives for days",
+    "ErasureItem": "says who asked for it by itself, and goes once it is done",
+    "WaitingExportItem": "is written with the export, which is stamped, and goes once it is made",
+    "WebhookIdsItem": "is written with the webhook, which is stamped",
+    "RunItem": "is how far deliveries to a webhook are; only functions write it",
+    "DeliveryItem": "is made from an event, which says who did it, and lives for days",
 }
 
 

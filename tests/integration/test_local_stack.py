@@ -71,7 +71,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in (".chalice", "chalicelib", "infra"):
         (folder / name).mkdir()
     (folder / "app.py").write_text(APP, encoding="utf-8")
-    (folder / "requirements.txt").write_text("", encoding="utf-8")
+    for name in ("requirements.txt", "requirements.lock"):
+        (folder / name).write_text("", encoding="utf-8")
     (folder / "infra" / "all.yaml").write_text(INFRA, encoding="utf-8")
     stages = {"v1": {"api_gateway_stage": "v1"}}
     config = {"version": "2.0", "app_name": "greenroom", "stages": stages}
@@ -303,7 +304,7 @@ def test_a_refused_template_names_the_resource_and_the_reason(
 ) -> None:
     home, broken = Home(tmp_path / "home"), tmp_path / "broken"
     broken.mkdir()
-    for name in ("app.py", "requirements.txt", "chalicelib", ".chalice"):
+    for name in ("app.py", "requirements.txt", "requirements.lock", "chalicelib", ".chalice"):
         (broken / name).symlink_to(project / name)
     (broken / "infra").mkdir()
     wrong = INFRA.replace("!Ref UserPool, Explicit", "!Ref Nowhere, Explicit")
