@@ -310,6 +310,7 @@ def _seed(
         if secret_name := outputs.get("TikTokSecretName"):
             _keep_secret(aws, secret_name, their.client_secret)
         their.register(_public_url(kept))
+    verify_sender(aws)
     passwords = seed.create_people(aws, outputs["UserPoolId"], kept)
     program_id = seed.create_program(aws, choices.project)
     return {

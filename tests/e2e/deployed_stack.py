@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -197,6 +197,22 @@ class DeployedStack:
             ).hexdigest()
             for name, content in kept.items()
         }
+
+    def unchanged_by[T](self, act: Callable[[], T], program_id: str = "") -> T:
+        """Return what `act` answers; fails if it changes anything that is kept.
+
+        What follows from earlier tests may be written meanwhile, seconds after them: `act` is tried
+        again, and what it changes itself it changes each time.
+        """
+        for attempt in range(3):
+            time.sleep(5 * attempt)
+            before = self.state(program_id)
+            answer = act()
+            after = self.state(program_id)
+            if after == before:
+                break
+        assert after == before
+        return answer
 
     def _stored(self, name: str) -> list[Any]:
         """All items of a table as they travel, which is quicker to read."""

@@ -195,15 +195,16 @@ def test_what_is_not_open_to_a_member_cannot_be_performed(
     def attempt(activity_id: str) -> tuple[int, str | None]:
         return sender.api.post(f"/activities/{activity_id}/perform").problem
 
-    before = deployed.state()
+    def attempt_each() -> None:
+        assert attempt(ended) == (409, "activity_ended")
+        assert attempt(not_started) == (409, "activity_not_started")
+        assert attempt(performed) == (409, "already_performed")
+        assert attempt(rejected) == (404, "not_found")
+        assert attempt(foreign["activity_id"]) == (404, "not_found")
+        assert attempt("act_01hzzzzzzzzzzzzzzzzzzzzzzz") == (404, "not_found")
+
     assert processing.problem == (404, "not_found")
-    assert attempt(ended) == (409, "activity_ended")
-    assert attempt(not_started) == (409, "activity_not_started")
-    assert attempt(performed) == (409, "already_performed")
-    assert attempt(rejected) == (404, "not_found")
-    assert attempt(foreign["activity_id"]) == (404, "not_found")
-    assert attempt("act_01hzzzzzzzzzzzzzzzzzzzzzzz") == (404, "not_found")
-    assert deployed.state() == before
+    deployed.unchanged_by(attempt_each)
 
 
 def test_a_history_is_ones_own_and_comes_in_pages(

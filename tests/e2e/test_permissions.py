@@ -193,12 +193,12 @@ def test_who_may_not_is_told_so_by_every_route_and_changes_nothing(
         return told
 
     with deployed.clock_stopped():
-        before = deployed.state()
-        told = {
-            key: value for each in beside(world.people, refusals) for key, value in each.items()
-        }
-        assert told == expected
-        assert deployed.state() == before
+        told = deployed.unchanged_by(
+            lambda: {
+                key: value for each in beside(world.people, refusals) for key, value in each.items()
+            }
+        )
+    assert told == expected
 
 
 def test_what_is_private_is_not_there_for_who_is_not_in_it(
@@ -207,14 +207,14 @@ def test_what_is_private_is_not_there_for_who_is_not_in_it(
     """By whichever route that members may call with an id; nor do their lists have it."""
     member = next(each for each in world.at_home() if each.role is Role.MEMBER)
     walked: set[str] = set()
-    with deployed.clock_stopped():
-        before = deployed.state()
+
+    def walk() -> None:
         for operation, entry in WALK:
             if entry.who is RequiredRole.MEMBER and operation.names & world.hidden.keys():
                 answer = ask(member.api, operation, entry, {**world.ids, **world.hidden})
                 assert answer.problem == (404, "not_found"), operation.operation_id
                 assert same(answer, ask(member.api, operation, entry, UNKNOWN))
-                walked |= operation.names
+                walked.update(operation.names)
             elif (
                 entry.who is RequiredRole.MEMBER
                 and operation.method == "GET"
@@ -223,7 +223,9 @@ def test_what_is_private_is_not_there_for_who_is_not_in_it(
                 told = str(ask(member.api, operation, entry, world.ids).raw)
                 assert not [each for each in world.hidden.values() if each in told]
         assert walked == world.hidden.keys()
-        assert deployed.state() == before
+
+    with deployed.clock_stopped():
+        deployed.unchanged_by(walk)
 
 
 def test_another_programs_people_do_it_all_on_their_own_ground(
@@ -245,9 +247,7 @@ def test_another_programs_people_do_it_all_on_their_own_ground(
                 ]
                 assert not found, f"{what} tells of {found}"
 
-    before = deployed.state(world.home)
-    beside(world.foreigners(), walk)
-    assert deployed.state(world.home) == before
+    deployed.unchanged_by(lambda: beside(world.foreigners(), walk), world.home)
 
 
 def test_who_may_does(world: World) -> None:
