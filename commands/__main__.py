@@ -29,6 +29,8 @@ from chalicelib.programs.model import Member, MemberStatus, Program
 from chalicelib.programs.service import ProgramService
 from commands import console as console_files
 from commands import redrive as redriving
+from commands.program_file import commands as program_file
+from commands.program_file.plan import Options
 from commands.stack import Stack
 from commands.token import NotSignedIn, sign_in
 
@@ -225,6 +227,49 @@ def _shown(program: Program, people: Iterable[Member]) -> dict[str, object]:
 def _rebuilt(kind: Kind, program_id: str, differences: int) -> Act:
     """Return the act of a repair; each of its corrections is a write of its own after it."""
     return act(kind, program_id, program_id, after={"differences": differences})
+
+
+@main.command()
+@_stack
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--program", "program_id", help="The program's id, unless the file says it.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--check", is_flag=True, help="Change nothing; exit 3 if the program differs.")
+@click.option("--prune", is_flag=True, help="Remove what the lists of the file do not name.")
+@click.option("--invite-again", is_flag=True, help="Also people who were removed, or left.")
+def apply(
+    stack: str,
+    file: Path,
+    program_id: str | None,
+    *,
+    yes: bool,
+    check: bool,
+    prune: bool,
+    invite_again: bool,
+) -> None:
+    """Make a program what a file says: docs/program-as-code.md.
+
+    Shows the differences in words and asks. What the file does not name stays, unless --prune is
+    given. Run twice it changes nothing; exit 3 if the program is left otherwise than the file.
+    """
+    content = program_file.read(file)
+    options = Options(prune=prune, invite_again=invite_again)
+    try:
+        container = Stack(stack).container()
+        program_file.apply(container, content, program_id, options, check=check, yes=yes)
+    except (BotoCoreError, ClientError, PynamoDBException) as error:
+        raise program_file.failed(error) from error
+
+
+@main.command("export-program")
+@_stack
+@click.option("--program", "program_id", required=True, help="The program's id.")
+def export_program(stack: str, program_id: str) -> None:
+    """Print a program as a file for `apply`. It names members by their e-mail addresses."""
+    try:
+        click.echo(program_file.export(Stack(stack).container(), program_id), nl=False)
+    except (BotoCoreError, ClientError, PynamoDBException) as error:
+        raise program_file.failed(error) from error
 
 
 @main.group()

@@ -33,6 +33,12 @@ class Stack:
         given = self.parameters.get("AuditDays")
         return {"audit_days": int(given)} if given else {}
 
+    def _quotas(self) -> dict[str, int]:
+        """Return what the stack lets a program have of what commands add to."""
+        names = {"quota_members": "QuotaMembers", "quota_invitations_a_day": "QuotaInvitationsADay"}
+        given = {name: self.parameters.get(parameter) for name, parameter in names.items()}
+        return {name: int(value) for name, value in given.items() if value}
+
     def container(self) -> Container:
         """Build the services on this stack's tables."""
         return Container(
@@ -48,6 +54,10 @@ class Stack:
                 webhooks_table=self.outputs["WebhooksTableName"],
                 audit_table=self.outputs["AuditTableName"],
                 **self._audit_days(),
+                **self._quotas(),
+                rewards_table=self.outputs["RewardsTableName"],
+                incoming_bucket=self.outputs["IncomingBucketName"],
+                videos_bucket=self.outputs["VideosBucketName"],
                 notices_table=self.outputs["NoticesTableName"],
             )
         )

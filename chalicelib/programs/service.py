@@ -211,8 +211,12 @@ class ProgramService:
         return program
 
     @retry_conflicts("The settings keep changing. Try again.")
-    def change_program(self, caller: Caller, changes: "ProgramChanges") -> Program:
+    def change_program(
+        self, caller: Caller, changes: "ProgramChanges", expected: Program | None = None
+    ) -> Program:
         """Change a program's settings; those that are None stay, also if they change meanwhile.
+
+        With `expected`, a setting that is to change must be as it was there.
 
         A new zone holds for the calendar of the program and for members who have chosen none,
         everywhere within a minute; no instant that is kept moves. Another program may have the
@@ -230,6 +234,10 @@ class ProgramService:
         }
         if not named:
             return was
+        if expected is not None and any(
+            getattr(was, name) != getattr(expected, name) for name in named
+        ):
+            raise changed_meanwhile("the settings")
         becomes = replace(was, **named)
         self._store.change_program(was, becomes, list(named))
         return self._cache(becomes)
@@ -353,13 +361,16 @@ class ProgramService:
             return known, self.invite(known, manager_email, Role.MANAGER)[0], False
         return program, manager, True
 
-    def invite(self, program: Program, email: str, role: Role) -> tuple[Member, bool]:
+    def invite(
+        self, program: Program, email: str, role: Role, name: str | None = None
+    ) -> tuple[Member, bool]:
         """Invite a person by e-mail; a known member stays as they are, and the flag is False.
 
         A removed member stays removed: the caller is a command, which may run again without
         anybody thinking of them. Raises ValueError for an invalid address.
         """
-        return self._save(self._new_member(program, email, role), again=False)
+        member = self._new_member(program, email, role)
+        return self._save(replace(member, name=name or member.name), again=False)
 
     def save_invitation(self, member: Member) -> tuple[Member, bool]:
         """Save an invited member made by `new_invited_member`; the flag tells whether it is new.
@@ -386,6 +397,18 @@ class ProgramService:
                 return self.reinvite(known, member)
             return known, False
         return member, True
+
+    def invite_again(self, removed: Member, role: Role) -> Member:
+        """Invite a removed member again, with the id they had.
+
+        Raises problems: `changed_meanwhile` if they are back already, `limit_reached`.
+        """
+        now = self._clock.now()
+        invitation = new_invited_member(removed.program_id, removed.email, role, now)
+        member, invited = self.reinvite(removed, invitation)
+        if not invited:
+            raise changed_meanwhile(removed.email)
+        return member
 
     def reinvite(self, removed: Member, invitation: Member) -> tuple[Member, bool]:
         """Invite a removed member again, with the id they had: one call; False if they are back."""
@@ -463,6 +486,13 @@ def _reinvited(removed: Member, invitation: Member) -> Member:
         removed_at=None,
         removed_by=None,
         mail=InvitationMail.WAITING,
+    )
+
+
+def changed_meanwhile(thing: str) -> Problem:
+    """Return the problem of a thing that is no longer as its change was planned on."""
+    return Problem(
+        ProblemCode.CHANGED_MEANWHILE, f"Somebody else has changed {thing} since you saw it."
     )
 
 

@@ -10,7 +10,7 @@ from chalicelib.foundation.pages import Cursors, Page
 from chalicelib.foundation.problems import Problem, ProblemCode, not_found
 from chalicelib.programs.campaigns.store import AlreadyCreated, CampaignStore
 from chalicelib.programs.model import Campaign
-from chalicelib.programs.service import ProgramService
+from chalicelib.programs.service import ProgramService, changed_meanwhile
 from chalicelib.programs.store import NameTaken
 
 _LIST = "campaigns"
@@ -51,13 +51,22 @@ class CampaignService:
 
     @retry_conflicts("The campaign keeps changing. Try again.")
     def change(
-        self, caller: Caller, campaign_id: str, *, name: str | None, archived: bool | None
+        self,
+        caller: Caller,
+        campaign_id: str,
+        *,
+        name: str | None,
+        archived: bool | None,
+        expected: Campaign | None = None,
     ) -> Campaign:
         """Rename, archive or unarchive a campaign; what is None stays. Its activities stay in it.
 
+        With `expected` it must be as it was there.
         Raises problems: `not_found`, `name_taken`, `changed_meanwhile`.
         """
         was = self._campaign(caller, campaign_id)
+        if expected is not None and was != expected:
+            raise changed_meanwhile(f"the campaign {was.name!r}")
         becomes = replace(
             was,
             name=was.name if name is None else name,

@@ -27,6 +27,7 @@ from chalicelib.programs.model import (
     MemberStatus,
 )
 from chalicelib.programs.problems import ProgramProblem
+from chalicelib.programs.service import changed_meanwhile
 from chalicelib.programs.store import NameTaken
 
 _LIST = "channels"
@@ -92,14 +93,24 @@ class ChannelService:
 
     @retry_conflicts("The channel keeps changing. Try again.")
     def change(
-        self, caller: Caller, channel_id: str, *, name: str | None, archived: bool | None
+        self,
+        caller: Caller,
+        channel_id: str,
+        *,
+        name: str | None,
+        archived: bool | None,
+        expected: Channel | None = None,
     ) -> ChannelWithMembership:
         """Rename, archive or unarchive a channel; what is None stays.
 
-        Its members stay in it. Raises problems: `not_found`, `name_taken`, `limit_reached`,
+        Its members stay in it. With `expected` it must be as it was there.
+
+        Raises problems: `not_found`, `name_taken`, `limit_reached`,
         `changed_meanwhile`.
         """
         was = self._channel(caller, channel_id)
+        if expected is not None and was != expected:
+            raise changed_meanwhile(f"the channel {was.name!r}")
         becomes = replace(
             was,
             name=was.name if name is None else name,

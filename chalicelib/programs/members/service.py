@@ -41,7 +41,11 @@ from chalicelib.programs.model import (
     mail_due_at,
 )
 from chalicelib.programs.problems import ProgramProblem
-from chalicelib.programs.service import ProgramService, new_invited_member
+from chalicelib.programs.service import (
+    ProgramService,
+    changed_meanwhile,
+    new_invited_member,
+)
 from chalicelib.programs.store import QuotaUsedUp
 
 _LIST = "members"
@@ -223,12 +227,17 @@ class MemberService:
         return RowResult(row.line, row.email, outcome, member)
 
     @retry_conflicts("This member keeps changing. Try again.")
-    def change_role(self, caller: Caller, member_id: str, role: Role) -> Member:
+    def change_role(
+        self, caller: Caller, member_id: str, role: Role, expected: Member | None = None
+    ) -> Member:
         """Change the role of a member, also of one who is only invited.
+
+        With `expected`, role and status must be as they were there.
 
         Raises problems: `not_found`, `member_removed`, `last_manager`, `changed_meanwhile`.
         """
         member = self.member(caller, member_id)
+        _require_expected(member, expected)
         if member.status is MemberStatus.REMOVED:
             raise _removed()
         if member.role is role:
@@ -240,13 +249,14 @@ class MemberService:
         return replace(member, role=role)
 
     @retry_conflicts("This member keeps changing. Try again.")
-    def remove(self, caller: Caller, member_id: str) -> None:
+    def remove(self, caller: Caller, member_id: str, expected: Member | None = None) -> None:
         """Remove a member, whose ledger and history are kept; a removed member stays so.
 
-        Their next request is refused. Raises problems: `not_found`,
-        `last_manager`, `changed_meanwhile`.
+        Their next request is refused. With `expected`, role and status must be as they were there.
+        Raises problems: `not_found`, `last_manager`, `changed_meanwhile`.
         """
         member = self.member(caller, member_id)
+        _require_expected(member, expected)
         if member.status is MemberStatus.REMOVED:
             return
         try:
@@ -274,6 +284,11 @@ def _fingerprint(wanted: MemberFilter) -> str:
 def _to_invite(caller: Caller, invitee: Invitee, now: datetime) -> Member:
     member = new_invited_member(caller.program_id, invitee.email, invitee.role, now)
     return replace(member, name=invitee.name or member.name)
+
+
+def _require_expected(member: Member, expected: Member | None) -> None:
+    if expected and (member.role, member.status) != (expected.role, expected.status):
+        raise changed_meanwhile(member.email)
 
 
 def _removed() -> Problem:

@@ -1,0 +1,1 @@
+"""A program as a file: read, compared with the program in words, applied, written from it."""
