@@ -459,7 +459,7 @@ class Database:
         return bool(found.write_id == write_id)
 
     def _copy(self, item: Model) -> Model:
-        own = self._own(type(item))(_user_instantiated=False)
+        own = _as(self._own(type(item)), item)
         own.attribute_values = dict(item.attribute_values)
         return own
 
@@ -515,11 +515,7 @@ class Database:
 
     def _own_item[Item: Model](self, item: Item) -> Item:
         model = self._own(type(item))
-        if type(item) is model:
-            return item
-        own = model(_user_instantiated=False)
-        own.attribute_values = item.attribute_values
-        return own
+        return item if type(item) is model else _as(model, item)
 
 
 class Store:
@@ -550,6 +546,16 @@ class _Batch:
 
     def delete(self, item: Model) -> None:
         self._batch.delete(self._own(item))
+
+
+def _as[Item: Model](model: type[Item], item: Item) -> Item:
+    """Return an item of a derived model that shares its values with `item`.
+
+    Not by the constructor, which goes through every attribute for defaults that are there already.
+    """
+    own = model.__new__(model)
+    vars(own).update(vars(item))
+    return own
 
 
 def _taken(read: Read[Any], future: Any) -> Any:
