@@ -34,6 +34,14 @@ class TikTokState(StrEnum):
     RECONNECT_REQUIRED = "reconnect_required"
 
 
+class ShownAs(StrEnum):
+    """How a member appears on leaderboards."""
+
+    NAME = "name"
+    ALIAS = "alias"
+    HIDDEN = "hidden"  # not at all
+
+
 class TokenRefused(Exception):
     """The bearer is not a live ID token of our issuer, made for us, with a verified e-mail."""
 
@@ -81,6 +89,8 @@ class Caller:
     chosen_zone: str
     tiktok: TikTokState | None = None
     channels: frozenset[str] = frozenset()
+    shown_as: ShownAs = ShownAs.NAME
+    alias: str = ""
     invited_at: datetime | None = field(default=None, compare=False)
     subject: str | None = field(default=None, repr=False, compare=False)
     default_zone: Callable[[], str] = field(default=lambda: "UTC", repr=False, compare=False)

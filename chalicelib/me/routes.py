@@ -4,11 +4,13 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
+from chalicelib.foundation.fields import LINE
 from chalicelib.foundation.http import Answer, Request, RequiredRole, endpoint
-from chalicelib.foundation.identity import Role, TikTokState
+from chalicelib.foundation.identity import Role, ShownAs, TikTokState
 from chalicelib.foundation.problems import ProblemCode
 from chalicelib.foundation.schemas import Schema
 from chalicelib.me.service import MeService, Standing
+from chalicelib.programs.model import MAX_ALIAS
 from chalicelib.programs.views import Name
 
 
@@ -17,6 +19,11 @@ class ProgramView(Schema):
     name: str
     time_zone: str
     rewards: Annotated[bool, Field(description="Whether points can be spent on rewards")]
+    leaderboard: Annotated[bool, Field(description="Whether there is one")]
+    names_on_leaderboard: Annotated[
+        bool,
+        Field(description="Otherwise members appear under their alias, or without any name"),
+    ]
 
 
 class PointsView(Schema):
@@ -34,6 +41,8 @@ class Me(Schema):
     name: str
     role: Role
     time_zone: str
+    shown_as: Annotated[ShownAs, Field(description="How you appear on leaderboards")]
+    alias: Annotated[str | None, Field(description="None while you have none")]
     program: ProgramView
     points: PointsView
     unread_notices: Annotated[int, Field(description="Of GET /notifications")]
@@ -45,6 +54,18 @@ class ChangeMe(Schema):
 
     name: Name | None = None
     time_zone: Annotated[str, Field(max_length=64, examples=["Europe/Berlin"])] | None = None
+    shown_as: ShownAs | None = None
+    alias: (
+        Annotated[
+            str,
+            Field(
+                max_length=MAX_ALIAS,
+                description="No member has a name or an alias that looks like it; empty for none",
+            ),
+            LINE,
+        ]
+        | None
+    ) = None
 
 
 @endpoint(RequiredRole.MEMBER, answers={200: Me})
@@ -57,9 +78,8 @@ def read(service: MeService, request: Request[None, None]) -> Answer:
     RequiredRole.MEMBER, body=ChangeMe, answers={200: Me}, problems=(ProblemCode.CHANGED_MEANWHILE,)
 )
 def change(service: MeService, request: Request[ChangeMe, None]) -> Answer:
-    """Change your name or time zone."""
-    wanted = request.body
-    changed = service.change_profile(request.caller, name=wanted.name, time_zone=wanted.time_zone)
+    """Change your name, time zone, alias, or how you appear on leaderboards."""
+    changed = service.change_profile(request.caller, **request.body.model_dump())
     return Answer(200, _me(changed))
 
 
@@ -72,11 +92,15 @@ def _me(standing: Standing) -> Me:
         name=member.name,
         role=member.role,
         time_zone=profile.time_zone,
+        shown_as=member.shown_as,
+        alias=member.alias or None,
         program=ProgramView(
             program_id=program.program_id,
             name=program.name,
             time_zone=program.time_zone,
             rewards=program.rewards,
+            leaderboard=program.leaderboard,
+            names_on_leaderboard=program.names_on_leaderboard,
         ),
         points=PointsView(balance=standing.points.balance, earned=standing.points.earned),
         unread_notices=standing.unread,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chalicelib.foundation.identity import Caller
+from chalicelib.foundation.identity import Caller, ShownAs
 from chalicelib.foundation.problems import not_found
 from chalicelib.notifications.service import NotificationService
 from chalicelib.points.model import Totals
@@ -36,11 +36,20 @@ class MeService:
         return Standing(Profile(member, program), totals or Totals(), notices.unread)
 
     def change_profile(
-        self, caller: Caller, *, name: str | None, time_zone: str | None
+        self,
+        caller: Caller,
+        *,
+        name: str | None = None,
+        time_zone: str | None = None,
+        shown_as: ShownAs | None = None,
+        alias: str | None = None,
     ) -> Standing:
-        """Change the caller's name or time zone; None leaves what there is.
+        """Change what the caller may change of their profile; None leaves what there is.
 
-        Raises problems: `invalid_request` for an unknown zone, `changed_meanwhile`.
+        Raises problems: `invalid_request` for an unknown zone, and for an alias that is missing or
+        taken; `changed_meanwhile`.
         """
-        self._programs.change_profile(caller, name=name, time_zone=time_zone)
+        self._programs.change_profile(
+            caller, name=name, time_zone=time_zone, shown_as=shown_as, alias=alias
+        )
         return self.standing(caller)

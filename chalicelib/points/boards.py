@@ -25,6 +25,7 @@ from chalicelib.points.ranking import (
     Ranked,
     Row,
     head_of,
+    label_of,
     last_rows,
     page_of_member,
     page_of_place,
@@ -32,7 +33,7 @@ from chalicelib.points.ranking import (
     rows_around,
 )
 from chalicelib.points.store import PointStore
-from chalicelib.programs.model import MemberStatus, Program, owner_key
+from chalicelib.programs.model import Member, MemberStatus, Program, owner_key
 from chalicelib.programs.service import ProgramService
 
 RUN_SECONDS = 60
@@ -244,13 +245,21 @@ class LeaderboardBuilder:
         self._boards.drop_pages(program_id, period, found - head.page_ids())
 
     def names(self, program: Program) -> dict[str, str]:
-        """Return the names of the members who appear on the program's boards, by id."""
-        return {
-            member.member_id: member.name
-            for member in self._programs.members(program.program_id)
-            if member.status is MemberStatus.ACTIVE
-            and (program.managers_on_leaderboard or member.role is not Role.MANAGER)
-        }
+        """Return the labels of the members who appear on the program's boards, by id."""
+        labels: dict[str, str] = {}
+        for member in self._programs.members(program.program_id):
+            label = _label(program, member)
+            if member.status is MemberStatus.ACTIVE and label is not None:
+                labels[member.member_id] = label
+        return labels
+
+
+def _label(program: Program, member: Member | Caller) -> str | None:
+    """Return the label of a member's row; None for one who does not appear."""
+    if member.role is Role.MANAGER and not program.managers_on_leaderboard:
+        return None
+    names = program.names_on_leaderboard
+    return label_of(member.name, member.alias, member.shown_as, names=names)
 
 
 def board_rows(scores: Mapping[str, int], names: Mapping[str, str]) -> list[Row]:
@@ -325,7 +334,7 @@ class LeaderboardReader:
         span = span_of(period, day_of(now, program.time_zone))
         if head is None or head.key != span.key:
             head = Head(span.key)  # of this span nothing is on a board yet
-        shown = program.managers_on_leaderboard or not caller.is_manager
+        label = _label(program, caller)
         everlasting = period is Period.ALL_TIME
         return Board(
             span=span,
@@ -335,10 +344,10 @@ class LeaderboardReader:
             as_of=since or now,
             count=head.count,
             top=head.top,
-            own=self._own(caller, period, head) if shown else None,
+            own=None if label is None else self._own(caller, label, period, head),
         )
 
-    def _own(self, caller: Caller, period: Period, head: Head) -> Own:
+    def _own(self, caller: Caller, label: str, period: Period, head: Head) -> Own:
         told, points = page_of_member(head, caller.member_id), None
         if told:
             points = points_in(self._content(caller, period, told), caller.member_id)
@@ -346,7 +355,7 @@ class LeaderboardReader:
             last: list[Ranked] = []
             if head.ranks:
                 last = last_rows(head, self._content(caller, period, head.ranks[-1]))
-            mine = Ranked(head.count + 1, Row(caller.member_id, 0, caller.name))
+            mine = Ranked(head.count + 1, Row(caller.member_id, 0, label))
             return Own(mine.rank, 0, (*last, mine))
         place = (-points, caller.member_id)
         page = page_of_place(head, place)

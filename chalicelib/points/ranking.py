@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from chalicelib.foundation.identity import ShownAs
+
 PAGE_ROWS = 420
 """What a page is cut to: just under 8 KB, where the head of 100,000 members has just under 16."""
 MOST_ROWS = 2 * PAGE_ROWS
@@ -21,14 +23,45 @@ FEWEST_ROWS = PAGE_ROWS // 4
 PODIUM = 3
 TOP = 50
 AROUND = 2
+_ALIAS = "\t"
+"""Before the name in a row that is an alias. No name and no alias has a tab in it."""
+
+
+def label_of(name: str, alias: str, shown_as: ShownAs, *, names: bool) -> str | None:
+    """Return the name of a member's row; empty for none at all, None for a member who is hidden.
+
+    Without `names` whoever has no alias appears without a name.
+    """
+    if shown_as is ShownAs.HIDDEN:
+        return None
+    if alias and (shown_as is ShownAs.ALIAS or not names):
+        return f"{_ALIAS}{alias}"
+    return name if names and shown_as is ShownAs.NAME else ""
 
 
 class Row(NamedTuple):
-    """A member on the board. A tuple: each look at one's place makes a page of them."""
+    """A member on the board. A tuple: each look at one's place makes a page of them.
+
+    `name` is what `label_of` returned.
+    """
 
     member_id: str
     points: int
     name: str
+
+    @property
+    def shown(self) -> str | None:
+        """The name or alias that is shown; None for neither."""
+        return self.name.removeprefix(_ALIAS) or None
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the member's own name is shown."""
+        return self.name != "" and not self.name.startswith(_ALIAS)
+
+    @property
+    def has_alias(self) -> bool:
+        return self.name.startswith(_ALIAS)
 
     @property
     def place(self) -> tuple[int, str]:

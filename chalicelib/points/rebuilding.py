@@ -315,4 +315,4 @@ class _Sight:
 
 
 def _words(place: Ranked) -> str:
-    return f"rank {place.rank} with {place.row.points} points as {place.row.name!r}"
+    return f"rank {place.rank} with {place.row.points} points as {place.row.shown!r}"

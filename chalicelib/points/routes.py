@@ -30,8 +30,11 @@ class LeaderboardQuery(Schema):
 
 class PlaceView(Schema):
     rank: Annotated[int, Field(description="Shared by members with equal points: 1, 2, 2, 4")]
-    member_id: str
-    name: str
+    member_id: Annotated[
+        str | None, Field(description="Null for others who appear under an alias, or without name")
+    ]
+    name: Annotated[str | None, Field(description="The name, or the alias; null for neither")]
+    is_alias: bool
     points: Annotated[
         int, Field(description="Earned within the period; spending does not change it")
     ]
@@ -66,9 +69,7 @@ class LeaderboardView(Schema):
     members: Annotated[int, Field(description="How many have points in this period")]
     podium: Annotated[list[PlaceView], Field(description=f"Ranks 1 to {PODIUM}, of the items")]
     items: Annotated[list[PlaceView], Field(description=f"The first {TOP}")]
-    me: Annotated[
-        OwnPlaceView | None, Field(description="Null for managers who do not appear on it")
-    ]
+    me: Annotated[OwnPlaceView | None, Field(description="Null for whoever does not appear on it")]
 
 
 class SourceView(Schema):
@@ -209,8 +210,11 @@ def _leaderboard(board: Board, member_id: str, time_zone: str) -> LeaderboardVie
         return [
             PlaceView(
                 rank=each.rank,
-                member_id=each.row.member_id,
-                name=each.row.name,
+                member_id=each.row.member_id
+                if each.row.is_named or each.row.member_id == member_id
+                else None,
+                name=each.row.shown,
+                is_alias=each.row.has_alias,
                 points=each.row.points,
                 is_me=each.row.member_id == member_id,
             )

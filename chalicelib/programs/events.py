@@ -14,8 +14,9 @@ SETTINGS = (
     "rewards",
     "disclosure",
     "managers_on_leaderboard",
+    "names_on_leaderboard",
 )
-SHOWN = ("name", "role")
+SHOWN = ("name", "role", "shown_as", "alias")
 DETAILS = ("channels", "tiktok", "mail", "invited_at", "time_zone")
 
 
@@ -52,7 +53,7 @@ class MemberJoined(Payload):
 
 @dataclass(frozen=True)
 class MemberChanged(Payload):
-    """An active member's name or role changed; `attributes` says which."""
+    """An active member's name, role or place on leaderboards changed; `attributes` says which."""
 
     TYPE: ClassVar[str] = "programs.MemberChanged"
     member_id: str

@@ -7,10 +7,11 @@ from enum import StrEnum
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
-from chalicelib.foundation.identity import Caller, Role, TikTokState, normalized_email
+from chalicelib.foundation.identity import Caller, Role, ShownAs, TikTokState, normalized_email
 from chalicelib.foundation.texts import comparable
 
 MAX_NAME = 100
+MAX_ALIAS = 40
 MAX_SEARCH = 80  # characters by which members are found; a cursor holds them
 MAX_FULFILLERS = 20
 MAX_DISCLOSURE = 200  # a line, beside a caption that TikTok cuts at 2,200
@@ -47,7 +48,8 @@ def mail_due_at(now: datetime, mailed_at: datetime | None) -> datetime:
 class Program:
     """One company's advocacy program: the tenant.
 
-    `fulfillers` are the managers who see to redemptions; none named means all managers.
+    `fulfillers` are the managers who see to redemptions; none named means all managers. Without
+    `names_on_leaderboard` nobody's name is on a leaderboard, only aliases.
     """
 
     program_id: str
@@ -58,6 +60,7 @@ class Program:
     rewards: bool = True
     disclosure: str = ""
     managers_on_leaderboard: bool = True
+    names_on_leaderboard: bool = True
     fulfillers: frozenset[str] = frozenset()
 
 
@@ -121,7 +124,7 @@ class Member:
     `release_since` is when they were removed, until their TikTok account is released. `mail` is
     the state of the mail that invites them, until they sign in or are removed; `mailed_at` is when
     the last one went out, until they sign in. `left_at` is when they left the program, or declined
-    its invitation, by themselves, until they join it again.
+    its invitation, by themselves, until they join it again. `alias` is empty while they have none.
     """
 
     program_id: str
@@ -142,6 +145,8 @@ class Member:
     mail: InvitationMail | None = None
     mailed_at: datetime | None = None
     left_at: datetime | None = None
+    shown_as: ShownAs = ShownAs.NAME
+    alias: str = ""
 
     def as_channel_member(self) -> ChannelMember:
         return ChannelMember(
@@ -159,6 +164,8 @@ class Member:
             chosen_zone=self.time_zone,
             tiktok=self.tiktok,
             channels=self.channels,
+            shown_as=self.shown_as,
+            alias=self.alias,
             invited_at=self.invited_at,
             subject=self.subject,
             default_zone=default_zone,

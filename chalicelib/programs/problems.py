@@ -19,6 +19,7 @@ FIELD_CODES = frozenset(
         *("unknown_time_zone", "unknown_member", "one_way_at_a_time", "invalid_email"),
         *("one_of_two", "invalid_base64", "empty_file", "too_many_lines", "no_email_column"),
         *("not_a_manager", "unknown_channel", "channel_archived"),
+        *("alias_missing", "alias_taken"),
     }
 )
 

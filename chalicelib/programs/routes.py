@@ -22,6 +22,10 @@ class ProgramSettings(Schema):
     rewards: bool
     disclosure: Annotated[str, Field(description="Added to every caption; may be empty")]
     managers_on_leaderboard: bool
+    names_on_leaderboard: Annotated[
+        bool,
+        Field(description="Otherwise members appear under their alias, or without any name"),
+    ]
     fulfillers: Annotated[
         list[str], Field(description="Managers who handle redemptions; none: all managers")
     ]
@@ -44,6 +48,7 @@ class ChangeProgram(Schema):
         None
     )
     managers_on_leaderboard: bool | None = None
+    names_on_leaderboard: bool | None = None
     fulfillers: (
         Annotated[
             list[Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]],
@@ -87,6 +92,7 @@ def _view(service: ProgramService, program: Program) -> ProgramSettings:
         rewards=program.rewards,
         disclosure=program.disclosure,
         managers_on_leaderboard=program.managers_on_leaderboard,
+        names_on_leaderboard=program.names_on_leaderboard,
         fulfillers=sorted(program.fulfillers),
         nobody_fulfils=program.rewards and not service.is_anybody_fulfilling(program),
         created_at=program.created_at,

@@ -10,7 +10,14 @@ from chalicelib.foundation import actors
 from chalicelib.foundation.actors import acting
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.conflicts import ATTEMPTS, retry_conflicts
-from chalicelib.foundation.identity import Caller, Claims, Role, TikTokState, normalized_email
+from chalicelib.foundation.identity import (
+    Caller,
+    Claims,
+    Role,
+    ShownAs,
+    TikTokState,
+    normalized_email,
+)
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.problems import Problem, ProblemCode, invalid_field, not_found
 from chalicelib.foundation.quotas import Quotas, quota_reached
@@ -29,7 +36,7 @@ from chalicelib.programs.model import (
     is_time_zone,
     must_choose,
 )
-from chalicelib.programs.store import ProgramStore, QuotaUsedUp, SubjectBound
+from chalicelib.programs.store import NameTaken, ProgramStore, QuotaUsedUp, SubjectBound
 
 CACHED_FOR = timedelta(minutes=1)  # as long as any other change takes to be known everywhere
 
@@ -44,6 +51,7 @@ class ProgramChanges:
     rewards: bool | None = None
     disclosure: str | None = None
     managers_on_leaderboard: bool | None = None
+    names_on_leaderboard: bool | None = None
     fulfillers: frozenset[str] | None = None
 
 
@@ -322,19 +330,48 @@ class ProgramService:
         )
 
     @retry_conflicts("Your profile keeps changing. Try again.")
-    def change_profile(self, caller: Caller, *, name: str | None, time_zone: str | None) -> Profile:
-        """Change the caller's name or time zone; what is None stays."""
+    def change_profile(
+        self,
+        caller: Caller,
+        *,
+        name: str | None = None,
+        time_zone: str | None = None,
+        shown_as: ShownAs | None = None,
+        alias: str | None = None,
+    ) -> Profile:
+        """Change the caller's name, time zone, alias, or how they appear on leaderboards.
+
+        What is None stays; an empty alias gives theirs up. No two members have aliases that look
+        alike, and nobody takes another member's name for one. Raises the problem
+        `invalid_request`: `unknown_time_zone`, `alias_missing`, `alias_taken`.
+        """
         if time_zone is not None:
             check_time_zone(time_zone)
-        if name is None and time_zone is None:
+        wanted = {"name": name, "time_zone": time_zone, "shown_as": shown_as, "alias": alias}
+        named: dict[str, Any] = {key: value for key, value in wanted.items() if value is not None}
+        if not named:
             return self.profile(caller)
         was = self._store.member(caller.program_id, caller.member_id)
         if was is None or was.status is not MemberStatus.ACTIVE:
             raise _not_a_member()
-        becomes = replace(was, name=name or was.name, time_zone=time_zone or was.time_zone)
-        self._store.change_profile(was, becomes)
+        becomes = replace(was, **named)
+        self._check_alias(was, becomes)
+        try:
+            self._store.change_profile(was, becomes)
+        except NameTaken:
+            raise _alias_taken() from None
         program = self.settings(caller)
         return Profile(becomes, program)
+
+    def _check_alias(self, was: Member, becomes: Member) -> None:
+        if becomes.shown_as is ShownAs.ALIAS and not becomes.alias:
+            raise invalid_field(
+                "alias", "alias_missing", "Enter the alias you want to appear under."
+            )
+        if becomes.alias in ("", was.alias):
+            return
+        if self._store.has_name(becomes.program_id, becomes.alias, becomes.member_id):
+            raise _alias_taken()
 
     def create_program(
         self, name: str, time_zone: str, manager_email: str
@@ -523,6 +560,14 @@ def _as_member(invitation: Invitation) -> dict[str, Any]:
         "invited_at": invitation.invited_at.isoformat(),
         "left_before": invitation.left_before,
     }
+
+
+def _alias_taken() -> Problem:
+    return invalid_field(
+        "alias",
+        "alias_taken",
+        "Somebody in the program has this name or alias, or one that looks like it.",
+    )
 
 
 def _not_a_member() -> Problem:

@@ -21,7 +21,7 @@ from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProject
 from pynamodb.models import Model
 
 from chalicelib.audit.model import Kind, act, fields_of
-from chalicelib.foundation.identity import Role, TikTokState
+from chalicelib.foundation.identity import Role, ShownAs, TikTokState
 from chalicelib.foundation.quotas import Quotas
 from chalicelib.foundation.sweeps import due_key, in_turns
 from chalicelib.foundation.table import (
@@ -91,6 +91,7 @@ class ProgramItem(StampedModel):
     rewards = BooleanAttribute(default=True)
     disclosure = UnicodeAttribute(default="")
     managers_on_leaderboard = BooleanAttribute(default=True)
+    names_on_leaderboard = BooleanAttribute(default=True)
     fulfillers = UnicodeSetAttribute(null=True)
     created_as = UnicodeAttribute(null=True)
 
@@ -104,6 +105,7 @@ class ProgramItem(StampedModel):
             rewards=self.rewards,
             disclosure=self.disclosure,
             managers_on_leaderboard=self.managers_on_leaderboard,
+            names_on_leaderboard=self.names_on_leaderboard,
             fulfillers=frozenset(self.fulfillers or ()),
         )
 
@@ -207,6 +209,8 @@ class MemberItem(StampedModel, LeanModel):
     address_key = UnicodeAttribute(null=True)
     name_key = UnicodeAttribute(null=True)
     standing = UnicodeAttribute(null=True)
+    shown_as = UnicodeAttribute(null=True)
+    alias = UnicodeAttribute(null=True)
     by_subject = BySubject()
     by_invited_email = ByInvitedEmail()
     by_email = ByEmail()
@@ -235,6 +239,8 @@ class MemberItem(StampedModel, LeanModel):
             mail=InvitationMail(self.mail) if self.mail else None,
             mailed_at=self.mailed_at,
             left_at=self.left_at,
+            shown_as=ShownAs(self.shown_as) if self.shown_as else ShownAs.NAME,
+            alias=self.alias or "",
         )
 
 
@@ -666,24 +672,49 @@ class ProgramStore(Store):
             return None
 
     def change_profile(self, was: Member, becomes: Member) -> None:
-        """Change name and time zone. Raises `Conflict` if they changed since they were read."""
+        """Change name, time zone, alias, and how a member appears on leaderboards.
+
+        Raises `NameTaken` if another member has the alias, and `Conflict` if name or alias changed
+        since they were read.
+        """
         actions: list[Action] = [
-            attribute.set(after)
+            attribute.set(after) if after else attribute.remove()
             for attribute, before, after in (
                 (MemberItem.name, was.name, becomes.name),
                 (MemberItem.time_zone, was.time_zone, becomes.time_zone),
+                (MemberItem.shown_as, was.shown_as.value, becomes.shown_as.value),
+                (MemberItem.alias, was.alias, becomes.alias),
             )
             if after != before
         ]
         if not actions:
             return
-        zone = ["time_zone"]
-        before, after = fields_of(was, zone), fields_of(becomes, zone)
-        if was.name != becomes.name:
-            # That it changed, not from what to what: a name is on no entry.
-            before, after = {**before, "name": None}, {**after, "name": "…"}
+        plain = ["time_zone", "shown_as"]
+        before, after = fields_of(was, plain), fields_of(becomes, plain)
+        for name in ("name", "alias"):
+            if getattr(was, name) != getattr(becomes, name):
+                # That it changed, not from what to what: a name is on no entry.
+                before, after = {**before, name: None}, {**after, name: "…"}
         changed = act(Kind.PROFILE_CHANGED, was.program_id, was.member_id, before, after)
-        self._database.commit([*member_change_parts(was, becomes, actions), changed])
+        alias = MemberItem.alias
+        same = alias == was.alias if was.alias else alias.does_not_exist()
+        change = member_change_parts(was, becomes, actions, same)
+        names = alias_change_parts(was, becomes.alias)
+        self._database.commit([*change, *names, changed])
+
+    def has_name(self, program_id: str, name: str, but: str) -> bool:
+        """Return whether a member other than one has a name that looks like this one: one query.
+
+        The index is milliseconds behind the table.
+        """
+        found = self._database.query(
+            MemberItem,
+            program_id,
+            MemberItem.name_key.startswith(f"{name_search_key(name)}\n"),
+            limit=2,
+            index=MemberItem.by_name,
+        )
+        return any(item.member_id != but for item in found)
 
 
 def members_by_id(
@@ -880,6 +911,17 @@ def name_change_parts(
         yield Put(new, GuardItem.item.does_not_exist(), NameTaken)
     if old:
         yield Delete(old, GuardItem.owner_item == thing)
+
+
+def alias_change_parts(was: Member, becomes: str) -> list[Part]:
+    """Return the parts that give up a member's alias and take another; empty for none."""
+    old, new = was.alias or None, becomes or None
+    return list(name_change_parts("alias", was.program_id, was.member_id, old, new))
+
+
+def alias_guard(program_id: str, alias: str, member_id: str) -> GuardItem:
+    """Return the guard that keeps an alias for one member."""
+    return name_guard("alias", program_id, alias, member_id)
 
 
 class NameTaken(Exception):

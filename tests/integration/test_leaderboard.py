@@ -10,9 +10,9 @@ from typing import Any
 import boto3
 import pytest
 
-from chalicelib.foundation.identity import Caller, Role
+from chalicelib.foundation.identity import Caller, Role, ShownAs
 from chalicelib.foundation.problems import Problem
-from chalicelib.points import ranking, worker
+from chalicelib.points import ranking, routes, worker
 from chalicelib.points.board_store import BoardStore, LeaseLost, MarkItem, ScoreItem
 from chalicelib.points.boards import LEASE, Board
 from chalicelib.points.periods import Period, day_of, span_of
@@ -263,6 +263,80 @@ def test_ties_share_a_rank_and_managers_stay_away_where_the_program_says_so(
     names = [*((1, each.name) for each in tied), (3, "dora")]
     assert [each[:2] for each in shown(greenroom.board(ben))] == names
     assert greenroom.board(greenroom.manager).own is None
+
+
+def labels(board: Board) -> list[tuple[int, str | None, bool]]:
+    return [(each.rank, each.row.shown, each.row.has_alias) for each in board.top]
+
+
+def chooses(greenroom: Greenroom, caller: Caller, shown_as: ShownAs, alias: str = "") -> Caller:
+    """Change how a member appears, and let the boards follow; return them as a caller since."""
+    changed_item(
+        greenroom,
+        f"member#{caller.member_id}",
+        lambda: greenroom.container.me.change_profile(caller, shown_as=shown_as, alias=alias),
+    )
+    assert greenroom.ranks() == 1
+    return greenroom.now(caller)
+
+
+def test_members_appear_by_name_by_alias_or_not_at_all_and_ranks_are_of_those_who_appear(
+    greenroom: Greenroom, ben: Caller, cleo: Caller
+) -> None:
+    dora = greenroom.member("dora")
+    crowded(greenroom, {ben: 30, cleo: 20, dora: 10})
+    cleo = chooses(greenroom, cleo, ShownAs.ALIAS, "Night Owl")
+    board = greenroom.board(cleo)
+    assert labels(board) == [(1, "ben", False), (2, "Night Owl", True), (3, "dora", False)]
+    assert board.own is not None
+    assert (board.own.rank, board.own.points) == (2, 20)
+    assert [each.row.shown for each in board.own.around] == ["ben", "Night Owl", "dora"]
+    ben = chooses(greenroom, ben, ShownAs.HIDDEN)
+    for reader in (ben, dora):
+        board = greenroom.board(reader)
+        assert labels(board) == [(1, "Night Owl", True), (2, "dora", False)]
+        assert board.count == 2
+    assert greenroom.board(ben).own is None
+    chooses(greenroom, ben, ShownAs.NAME)
+    assert labels(greenroom.board(dora))[0] == (1, "ben", False)
+
+
+def test_without_names_a_program_shows_aliases_and_those_without_one_by_rank_alone(
+    greenroom: Greenroom, ben: Caller, cleo: Caller
+) -> None:
+    dora, nobody = greenroom.member("dora"), greenroom.member("zero")
+    for number, (caller, worth) in enumerate(((ben, 30), (cleo, 20), (dora, 10))):
+        award(greenroom, caller, number, worth)
+    greenroom.counts()
+    chooses(greenroom, dora, ShownAs.NAME, "Early Bird")
+    changed_item(
+        greenroom, "program", lambda: program_setting(greenroom, names_on_leaderboard=False)
+    )
+    assert greenroom.ranks() == 1
+    board = greenroom.board(ben)
+    assert labels(board) == [(1, None, False), (2, None, False), (3, "Early Bird", True)]
+    assert board.own is not None
+    assert board.own.rank == 1
+    own = greenroom.board(nobody).own
+    assert own is not None
+    assert [each.row.shown for each in own.around] == [None, "Early Bird", None]
+    assert greenroom.container.points_rebuilder.findings(ben.program_id, print) == []
+
+
+def test_a_board_tells_ids_of_those_who_appear_by_name_and_of_oneself(
+    greenroom: Greenroom, ben: Caller, cleo: Caller
+) -> None:
+    dora = greenroom.member("dora")
+    crowded(greenroom, {ben: 30, cleo: 20, dora: 10})
+    chooses(greenroom, cleo, ShownAs.ALIAS, "Night Owl")
+
+    def told(caller: Caller) -> list[tuple[str | None, str | None, bool]]:
+        view = routes._leaderboard(greenroom.board(caller), caller.member_id, "UTC")
+        return [(each.member_id, each.name, each.is_alias) for each in view.items]
+
+    first, last = (ben.member_id, "ben", False), (dora.member_id, "dora", False)
+    assert told(dora) == [first, (None, "Night Owl", True), last]
+    assert told(cleo) == [first, (cleo.member_id, "Night Owl", True), last]
 
 
 def test_a_program_without_a_leaderboard_says_so_at_once(greenroom: Greenroom, ben: Caller) -> None:

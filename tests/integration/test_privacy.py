@@ -16,6 +16,7 @@ from chalicelib.foundation.idempotency import Attempt
 from chalicelib.foundation.identity import Caller, Role
 from chalicelib.foundation.personal import ERASED_NAME, plain
 from chalicelib.foundation.problems import Code, Problem, ProblemCode
+from chalicelib.foundation.texts import comparable
 from chalicelib.performances.model import State
 from chalicelib.performances.store import PerformanceItem
 from chalicelib.points.periods import Period
@@ -33,6 +34,7 @@ from tests.integration.greenroom import Greenroom
 NAME = "Vic Unmistakable"
 VIC = "vic.unmistakable@demo.example"
 TIKTOK = "vicsaccount"
+ALIAS = "Masked Falcon"
 TRACES = (
     NAME,
     VIC,
@@ -41,6 +43,8 @@ TRACES = (
     TIKTOK.title(),
     "Only for Vic",
     "Vic Before",
+    ALIAS,
+    comparable(ALIAS),
 )
 WRITES = ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems")
 
@@ -112,6 +116,8 @@ class Scene:
         self._invited_with_a_key()
         self.vic = greenroom.signs_in(VIC)
         container.programs.change_profile(self.vic, name=NAME, time_zone="Europe/Madrid")
+        # Before it is shown: boards of the scene have the name, which is looked for in them.
+        container.programs.change_profile(self.vic, alias=ALIAS)
         room = container.channels.create(self.manager, "Room", ChannelKind.PUBLIC)
         container.channels.join(self.vic, room.channel.channel_id)
         greenroom.connects(self.vic, TIKTOK)

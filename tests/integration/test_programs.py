@@ -4,13 +4,21 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 from pynamodb.expressions.update import Action
 
 import commands.__main__ as commands_main
-from chalicelib.foundation.identity import Caller, Claims, Role, TikTokState, normalized_email
+from chalicelib.foundation.identity import (
+    Caller,
+    Claims,
+    Role,
+    ShownAs,
+    TikTokState,
+    normalized_email,
+)
 from chalicelib.foundation.problems import Code, Problem, ProblemCode
 from chalicelib.foundation.settings import Settings
 from chalicelib.foundation.table import Conflict
@@ -292,6 +300,68 @@ def test_a_time_zone_that_is_none_changes_nothing(programs: ProgramService, demo
     assert programs.caller(ANA) == caller
 
 
+def refused_alias(programs: ProgramService, caller: Caller, **wanted: Any) -> str:
+    with pytest.raises(Problem) as refused:
+        programs.change_profile(caller, **wanted)
+    (error,) = refused.value.errors
+    assert error.field == "alias"
+    return error.code
+
+
+def test_an_alias_is_kept_and_is_free_again_once_it_is_given_up(
+    programs: ProgramService, demo: Program
+) -> None:
+    programs.invite(demo, BEN.email, Role.MEMBER)
+    ana, ben = programs.caller(ANA), programs.caller(BEN)
+    assert refused_alias(programs, ana, shown_as=ShownAs.ALIAS) == "alias_missing"
+    programs.change_profile(ana, shown_as=ShownAs.ALIAS, alias="Night Owl")
+    kept = programs.profile(ana).member
+    assert (kept.shown_as, kept.alias, kept.name) == (ShownAs.ALIAS, "Night Owl", ana.name)
+    assert (programs.caller(ANA).shown_as, programs.caller(ANA).alias) == (
+        kept.shown_as,
+        "Night Owl",
+    )
+    assert refused_alias(programs, ana, alias="") == "alias_missing"
+    assert refused_alias(programs, ben, alias="Night Owl") == "alias_taken"
+    programs.change_profile(ana, alias="Early Bird")
+    programs.change_profile(ben, alias="Night Owl")
+    programs.change_profile(ana, shown_as=ShownAs.NAME, alias="")
+    programs.change_profile(ben, alias="Early Bird")
+    assert programs.profile(ana).member.alias == ""
+    assert programs.profile(ben).member.shown_as is ShownAs.NAME
+
+
+@pytest.mark.parametrize(
+    "like", ["Night Owl", "night owl", "NIGHT\u200b OWL", "\uff2eight Owl", "Night\xa0Owl"]
+)
+def test_no_alias_looks_like_another_members_alias_or_name(
+    programs: ProgramService, demo: Program, like: str
+) -> None:
+    programs.invite(demo, BEN.email, Role.MEMBER)
+    ana, ben = programs.caller(ANA), programs.caller(BEN)
+    programs.change_profile(ana, alias="Night Owl")
+    assert refused_alias(programs, ben, alias=like) == "alias_taken"
+    programs.change_profile(ana, alias="Early Bird", name="Night Owl")
+    assert refused_alias(programs, ben, alias=like) == "alias_taken"
+    # One's own name is nobody else's, and in another program nothing is taken.
+    programs.change_profile(ana, alias=like)
+    other, cleo, _ = programs.create_program("Other", "UTC", "cleo@other.example")
+    assert other.program_id != demo.program_id
+    elsewhere = programs.caller(Claims("subject-of-cleo", cleo.email, ANA.expires_at))
+    assert programs.change_profile(elsewhere, alias=like).member.alias == like
+
+
+def test_of_two_who_take_an_alias_at_once_one_has_it(
+    store: RacedStore, programs: ProgramService, demo: Program
+) -> None:
+    programs.invite(demo, BEN.email, Role.MEMBER)
+    ana, ben = programs.caller(ANA), programs.caller(BEN)
+    store.meanwhile = lambda: programs.change_profile(ben, alias="Night Owl")
+    assert refused_alias(programs, ana, alias="Night Owl") == "alias_taken"
+    assert programs.profile(ben).member.alias == "Night Owl"
+    assert programs.profile(ana).member.alias == ""
+
+
 def test_changes_of_different_fields_at_the_same_time_are_both_kept(
     store: RacedStore, programs: ProgramService, demo: Program
 ) -> None:
@@ -427,6 +497,7 @@ CHANGES = [
     ProgramChanges(rewards=False),
     ProgramChanges(disclosure="#ad"),
     ProgramChanges(managers_on_leaderboard=False),
+    ProgramChanges(names_on_leaderboard=False),
 ]
 
 

@@ -23,7 +23,7 @@ from chalicelib.foundation import http
 from chalicelib.foundation.health import HealthService
 from chalicelib.foundation.http import MAX_BODY_BYTES, Router
 from chalicelib.foundation.idempotency import Attempt, Idempotency, Replay
-from chalicelib.foundation.identity import Caller, Claims, Role
+from chalicelib.foundation.identity import Caller, Claims, Role, ShownAs
 from chalicelib.foundation.pages import Page
 from chalicelib.foundation.problems import MEDIA_TYPE, Code, Problem, ProblemCode, all_codes
 from chalicelib.me.service import MeService, Standing
@@ -92,8 +92,15 @@ class Standings(MeService):
         return Standing(Profile(member, program), Totals(balance=7, earned=9), unread=2)
 
     def change_profile(
-        self, caller: Caller, *, name: str | None, time_zone: str | None
+        self,
+        caller: Caller,
+        *,
+        name: str | None = None,
+        time_zone: str | None = None,
+        shown_as: ShownAs | None = None,
+        alias: str | None = None,
     ) -> Standing:
+        assert (shown_as, alias) == (None, None)
         self.changes.append((caller.member_id, name, time_zone))
         return self.standing(caller)
 

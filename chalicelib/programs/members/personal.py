@@ -12,6 +12,7 @@ from chalicelib.programs.store import (
     MembershipItem,
     ProgramItem,
     ProgramStore,
+    alias_guard,
     channel_members_key,
     email_key,
     member_key,
@@ -29,8 +30,10 @@ class MembershipKeeper:
     def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:
         key = member_key(person.member_id)
         channels: set[str] = set()
+        alias = ""
         for record in self._database.records(MemberItem, person.program_id, key):
             channels.update(record.get("channels", ()))
+            alias = record.get("alias", "")
             yield from part("member", [record])
         for each in sorted(channels):
             place = channel_members_key(person.program_id, each)
@@ -38,6 +41,9 @@ class MembershipKeeper:
         guards = [(person.program_id, email_key(person.email))]
         if person.subject:
             guards.append(subject_guard(person.subject))
+        if alias:
+            held = alias_guard(person.program_id, alias, person.member_id)
+            guards.append((held.program_id, held.item))
         for guard in guards:
             yield from part("sign_in", self._database.records(GuardItem, *guard))
 

@@ -12,7 +12,7 @@ from pynamodb.expressions.update import Action
 
 from chalicelib.audit.model import Kind, act, fields_of
 from chalicelib.foundation import actors
-from chalicelib.foundation.identity import Role
+from chalicelib.foundation.identity import Role, ShownAs
 from chalicelib.foundation.personal import ERASED_NAME, erased_address
 from chalicelib.foundation.quotas import Quotas
 from chalicelib.foundation.sweeps import by_turns
@@ -35,6 +35,7 @@ from chalicelib.programs.store import (
     MembershipItem,
     ToMail,
     address_key,
+    alias_change_parts,
     email_key,
     forget_mail,
     invitation_parts,
@@ -175,6 +176,8 @@ class MemberStore(Store):
             status=MemberStatus.REMOVED,
             name=ERASED_NAME,
             email=erased_address(member.member_id),
+            shown_as=ShownAs.NAME,
+            alias="",
         )
         anonymous: list[Action] = [
             MemberItem.name.set(becomes.name),
@@ -188,6 +191,8 @@ class MemberStore(Store):
                     MemberItem.invitation,
                     MemberItem.mailed_at,
                     MemberItem.left_at,
+                    MemberItem.shown_as,
+                    MemberItem.alias,
                 )
             ),
         ]
@@ -198,7 +203,7 @@ class MemberStore(Store):
         else:
             parts = self._removal_parts(member, becomes, now, anonymous)
         erased = _act_of(Kind.MEMBER_ERASED, member, becomes)
-        return [*parts, Delete(guard, mine), erased]
+        return [*parts, *alias_change_parts(member, ""), Delete(guard, mine), erased]
 
     def _removal_parts(
         self, member: Member, becomes: Member, now: datetime, more: Sequence[Action]

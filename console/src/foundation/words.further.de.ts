@@ -57,4 +57,6 @@ export default {
   field_too_long: "Höchstens {limit}.",
   field_too_short: "Mindestens {limit}.",
   field_unknown_time_zone: "Diese Zeitzone ist hier nicht bekannt. Wähle eine andere.",
+  field_alias_missing: "Gib den Alias ein, unter dem du erscheinen willst.",
+  field_alias_taken: "Jemand hier hat diesen oder einen ähnlich aussehenden Namen oder Alias.",
 } satisfies Translation<typeof en>;

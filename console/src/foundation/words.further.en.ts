@@ -54,4 +54,6 @@ export default {
   field_too_long: "At most {limit}.",
   field_too_short: "At least {limit}.",
   field_unknown_time_zone: "This time zone is not known here. Choose another.",
+  field_alias_missing: "Enter the alias you want to appear under.",
+  field_alias_taken: "Somebody here has this name or alias, or one that looks like it.",
 } as const;

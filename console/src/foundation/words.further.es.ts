@@ -57,4 +57,6 @@ export default {
   field_too_long: "Como máximo {limit}.",
   field_too_short: "Como mínimo {limit}.",
   field_unknown_time_zone: "Esta zona horaria no se conoce aquí. Elige otra.",
+  field_alias_missing: "Escribe el alias con el que quieres aparecer.",
+  field_alias_taken: "Alguien aquí tiene este nombre o alias, o uno parecido.",
 } satisfies Translation<typeof en>;

@@ -96,7 +96,10 @@ function Section({ id, title, children }: { id?: string; title: string; children
   );
 }
 
-async function change(changes: { name?: string; time_zone?: string }): Promise<void> {
+type Changes = Partial<Pick<Me, "name" | "time_zone" | "shown_as"> & { alias: string }>;
+const SHOWN_AS = ["name", "alias", "hidden"] as const;
+
+async function change(changes: Changes): Promise<void> {
   const me = await answer(api.PATCH("/me", { body: changes as never }));
   zone.value = me.time_zone;
   queryClient.setQueryData(ME, me);
@@ -106,13 +109,21 @@ async function change(changes: { name?: string; time_zone?: string }): Promise<v
 function Profile({ me }: { me: Me }) {
   const [name, setName] = useState(me.name);
   const [timeZone, setTimeZone] = useState(me.time_zone);
+  const [shownAs, setShownAs] = useState(me.shown_as);
+  const [alias, setAlias] = useState(me.alias ?? "");
   const [error, setError] = useState<unknown>();
   const [missing, setMissing] = useState(false);
   const [busy, setBusy] = useState(false);
   const zones = useMemo(() => [...new Set([me.time_zone, ...allZones()])].sort(), [me.time_zone]);
-  const changed = name.trim() !== me.name || timeZone !== me.time_zone;
+  const changes: Changes = {
+    ...(name.trim() !== me.name ? { name: name.trim() } : {}),
+    ...(timeZone !== me.time_zone ? { time_zone: timeZone } : {}),
+    ...(shownAs !== me.shown_as ? { shown_as: shownAs } : {}),
+    ...(alias.trim() !== (me.alias ?? "") ? { alias: alias.trim() } : {}),
+  };
+  const changed = Object.keys(changes).length > 0;
 
-  const save = async (changes: { name?: string; time_zone?: string }): Promise<void> => {
+  const save = async (changes: Changes): Promise<void> => {
     setBusy(true);
     setError(undefined);
     try {
@@ -127,10 +138,7 @@ function Profile({ me }: { me: Me }) {
     event.preventDefault();
     setMissing(!name.trim());
     if (!name.trim() || !changed || busy) return;
-    void save({
-      ...(name.trim() !== me.name ? { name: name.trim() } : {}),
-      ...(timeZone !== me.time_zone ? { time_zone: timeZone } : {}),
-    });
+    void save(changes);
   };
   const device = browserZone();
   return (
@@ -151,7 +159,7 @@ function Profile({ me }: { me: Me }) {
         </dl>
       </div>
       <form class={css.form} onSubmit={submit} noValidate>
-        {error && !fieldWords(error, "name") && !fieldWords(error, "time_zone") ? <ErrorNote error={error} /> : null}
+        {error && !["name", "time_zone", "alias"].some((each) => fieldWords(error, each)) ? <ErrorNote error={error} /> : null}
         <TextField
           label={t("name")}
           hint={t("name_hint")}
@@ -193,6 +201,36 @@ function Profile({ me }: { me: Me }) {
               </Button>
             </div>
           </Note>
+        ) : null}
+        {me.program.leaderboard ? (
+          <>
+            <Select
+              label={t("board")}
+              hint={me.program.names_on_leaderboard ? undefined : t("board_no_names")}
+              name="shown_as"
+              value={shownAs}
+              onChange={(event) => setShownAs(event.currentTarget.value as Me["shown_as"])}
+            >
+              {SHOWN_AS.map((each) => (
+                <option key={each} value={each} selected={each === shownAs}>
+                  {t(each === "name" && !me.program.names_on_leaderboard ? "board_no_name" : `board_${each}`)}
+                </option>
+              ))}
+            </Select>
+            {shownAs === "alias" || alias ? (
+              <TextField
+                label={t("alias")}
+                hint={t("alias_hint")}
+                name="alias"
+                maxLength={40}
+                autocomplete="off"
+                dir="auto"
+                value={alias}
+                onInput={(event) => setAlias(event.currentTarget.value)}
+                error={fieldWords(error, "alias")}
+              />
+            ) : null}
+          </>
         ) : null}
         <div>
           <Button kind="primary" type="submit" busy={busy} disabled={!changed}>

@@ -96,6 +96,10 @@ function Standing({ board }: { board: Board }) {
   );
 }
 
+const nameOf = ({ name }: Place): string => name ?? t("no_name");
+/** Whoever appears under an alias has no id here: no two have one alias. */
+const idOf = (place: Place): string => place.member_id ?? place.name ?? "";
+
 const MOST_ON_PODIUM = 6;
 
 function Podium({ places }: { places: Place[] }) {
@@ -104,22 +108,28 @@ function Podium({ places }: { places: Place[] }) {
   const shown = places.slice(0, MOST_ON_PODIUM);
   return (
     <ol class={few ? css.podium : `${css.podium} ${css.crowd}`} aria-label={t("podium")}>
-      {shown.map((place) => (
-        <li key={place.member_id} class={css[`rank${place.rank}`]}>
+      {shown.map((place, at) => (
+        <li key={idOf(place) || at} class={css[`rank${place.rank}`]}>
           <div class={css.person}>
             <span class={css.medal}>
-              <Avatar name={place.name} id={place.member_id} size={few && place.rank === 1 ? "5rem" : "4rem"} />
+              <Avatar name={nameOf(place)} id={idOf(place)} size={few && place.rank === 1 ? "5rem" : "4rem"} />
               <span class={css.medalRank} aria-hidden="true">
                 {place.rank}
               </span>
             </span>
             <span class="visually-hidden">
-              {t("place_words", { rank: place.rank, name: place.name, points: t("points", { count: place.points }) })}
+              {t("place_words", { rank: place.rank, name: nameOf(place), points: t("points", { count: place.points }) })}
+              {place.is_alias ? ` (${t("alias")})` : ""}
               {place.is_me ? ` (${t("you")})` : ""}
             </span>
             <strong aria-hidden="true">
-              <bdi>{place.name}</bdi>
+              <bdi>{nameOf(place)}</bdi>
             </strong>
+            {place.is_alias ? (
+              <span class={css.alias} aria-hidden="true">
+                {t("alias")}
+              </span>
+            ) : null}
             <span class={css.podiumPoints} aria-hidden="true">
               {place.is_me ? `${t("you")} · ` : ""}
               {number(place.points)}
@@ -158,13 +168,14 @@ function Places({ label, places }: { label: string; places: Place[] }) {
         </tr>
       </thead>
       <tbody>
-        {places.map((place) => (
-          <tr key={place.member_id} class={place.is_me ? css.mine : undefined}>
+        {places.map((place, at) => (
+          <tr key={idOf(place) || at} class={place.is_me ? css.mine : undefined}>
             <td class={css.rank}>{number(place.rank)}</td>
             <td>
               <span class={css.who}>
-                <Avatar name={place.name} id={place.member_id} size="2rem" />
-                <bdi>{place.name}</bdi>
+                <Avatar name={nameOf(place)} id={idOf(place)} size="2rem" />
+                <bdi>{nameOf(place)}</bdi>
+                {place.is_alias ? <span class={css.alias}>{t("alias")}</span> : null}
                 {place.is_me ? <span class={css.you}>{t("you")}</span> : null}
               </span>
             </td>

@@ -21,6 +21,8 @@ export default {
   member: "Mitglied",
   points_head: "Punkte",
   you: "du",
+  alias: "Alias",
+  no_name: "Ein Mitglied",
   your_place: "Dein Platz",
   your_neighbours: "Um dich herum",
   no_points_yet: "Du hast in diesem Zeitraum noch keine Punkte. Sende ein Video und du bist dabei.",

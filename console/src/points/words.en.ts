@@ -18,6 +18,8 @@ export default {
   member: "Member",
   points_head: "Points",
   you: "you",
+  alias: "Alias",
+  no_name: "A member",
   your_place: "Your place",
   your_neighbours: "Around you",
   no_points_yet: "You have no points in this period yet. Send a video and you are in.",

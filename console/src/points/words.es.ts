@@ -21,6 +21,8 @@ export default {
   member: "Miembro",
   points_head: "Puntos",
   you: "tú",
+  alias: "Alias",
+  no_name: "Un miembro",
   your_place: "Tu puesto",
   your_neighbours: "A tu alrededor",
   no_points_yet: "Aún no tienes puntos en este periodo. Envía un vídeo y ya estás dentro.",

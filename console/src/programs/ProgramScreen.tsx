@@ -18,8 +18,8 @@ import { membersOf, useMembers } from "./member_queries";
 import { t } from "./words.manager";
 
 type Settings = Schemas["ProgramSettings"];
-type Fields = Pick<Settings, "name" | "time_zone" | "leaderboard" | "rewards" | "disclosure" | "managers_on_leaderboard" | "fulfillers">;
-const NAMES = ["name", "time_zone", "leaderboard", "rewards", "disclosure", "managers_on_leaderboard", "fulfillers"] as const;
+type Fields = Pick<Settings, "name" | "time_zone" | "leaderboard" | "rewards" | "disclosure" | "managers_on_leaderboard" | "names_on_leaderboard" | "fulfillers">;
+const NAMES = ["name", "time_zone", "leaderboard", "rewards", "disclosure", "managers_on_leaderboard", "names_on_leaderboard", "fulfillers"] as const;
 const DRAFT = "draft.program";
 
 export default function ProgramScreen() {
@@ -191,6 +191,12 @@ function Form({ settings }: { settings: Settings }) {
               hint={t("managers_on_leaderboard_hint")}
               checked={fields.managers_on_leaderboard}
               onChange={(event) => set({ managers_on_leaderboard: event.currentTarget.checked })}
+            />
+            <Switch
+              label={t("names_on_leaderboard")}
+              hint={t("names_on_leaderboard_hint")}
+              checked={fields.names_on_leaderboard}
+              onChange={(event) => set({ names_on_leaderboard: event.currentTarget.checked })}
             />
             <Switch
               label={t("rewards")}

@@ -222,6 +222,8 @@ export default {
   leaderboard_hint: "Die Mitglieder sehen, wer vorn liegt.",
   managers_on_leaderboard: "Manager auf der Rangliste",
   managers_on_leaderboard_hint: "Sonst sammeln sie ungesehen Punkte.",
+  names_on_leaderboard: "Namen auf der Rangliste",
+  names_on_leaderboard_hint: "Sonst stehen Mitglieder unter einem Alias ihrer Wahl da, oder ohne Namen.",
   rewards: "Prämien",
   rewards_hint: "Die Mitglieder dürfen ihre Punkte einlösen.",
   fulfillers: "Manager, die sich um Anfragen kümmern",

@@ -219,6 +219,8 @@ export default {
   leaderboard_hint: "Members see who is ahead.",
   managers_on_leaderboard: "Managers on the leaderboard",
   managers_on_leaderboard_hint: "Otherwise they collect points unseen.",
+  names_on_leaderboard: "Names on the leaderboard",
+  names_on_leaderboard_hint: "Otherwise members appear under an alias they choose, or without a name.",
   rewards: "Rewards",
   rewards_hint: "Members may spend their points.",
   fulfillers: "Managers who handle requests",

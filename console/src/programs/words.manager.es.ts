@@ -222,6 +222,8 @@ export default {
   leaderboard_hint: "Los miembros ven quién va delante.",
   managers_on_leaderboard: "Gestores en la clasificación",
   managers_on_leaderboard_hint: "Si no, reúnen puntos sin que se vea.",
+  names_on_leaderboard: "Nombres en la clasificación",
+  names_on_leaderboard_hint: "Si no, los miembros aparecen con el alias que elijan, o sin nombre.",
   rewards: "Premios",
   rewards_hint: "Los miembros pueden gastar sus puntos.",
   fulfillers: "Gestores que se ocupan de las solicitudes",
