@@ -588,6 +588,7 @@ _LATER_USED = (
     "user_pool_id",
     "videos_bucket",
     "webhook_test_networks",
+    "own_hosts",
     "webhooks_queue_url",
     "webhooks_table",
 )

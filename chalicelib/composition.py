@@ -769,7 +769,7 @@ class Container:
     def _own_hosts(self) -> "Collection[str]":
         from urllib.parse import urlsplit
 
-        return {urlsplit(self.settings.console_url).hostname or ""}
+        return {urlsplit(self.settings.console_url).netloc, *self.settings.own_hosts}
 
     @cached_property
     def webhooks(self) -> "WebhookService":
@@ -781,7 +781,7 @@ class Container:
             queues=lambda: self._wake_queues,
             cursors=self.cursors,
             clock=self.clock,
-            own_hosts=self._own_hosts,
+            own_hosts=self._own_hosts(),
             test_networks=self.settings.webhook_test_networks,
         )
 

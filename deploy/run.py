@@ -314,14 +314,23 @@ class Deployer:
         """Return the parameters of a pass; the first one knows no address, and protects nothing."""
         declared = built.template.get("Parameters", {})
         values = dict(self.stage.parameters)
-        if not first and not values.get("PublicUrl") and not values.get("ConsoleDomain"):
+        if not first:
             outputs = self.stack.outputs()
-            if url := outputs.get("ConsoleUrl"):
+            url, own_domain = outputs.get("ConsoleUrl"), values.get("ConsoleDomain")
+            if url and not values.get("PublicUrl") and not own_domain:
                 values["PublicUrl"] = f"{url}/v1"
+            values.setdefault("OwnHosts", ",".join(self._own_hosts(outputs)))
         values["Architecture"] = self.stage.architecture
         values["Build"] = built.build
         values["DeletionProtection"] = "false" if first else "true"
         return {name: value for name, value in values.items() if name in declared}
+
+    def _own_hosts(self, outputs: Mapping[str, str]) -> list[str]:
+        """Return the names at which AWS answers for the stack, whatever domain it has besides."""
+        found = [outputs["DistributionDomain"]] if "DistributionDomain" in outputs else []
+        if "RestAPIId" in outputs:
+            found.append(f"{outputs['RestAPIId']}.execute-api.{self.stage.region}.amazonaws.com")
+        return [each.lower() for each in found]
 
     def _update(self, built: Built) -> None:
         """Make the planned change, the first creation in two passes."""

@@ -284,6 +284,7 @@ def parameters(aws: Aws, public_url: str, their: TikTok | None) -> dict[str, str
         "NoticesFrom": NOTICES_FROM,
         "PublicUrl": public_url,
         "StorageEndpoint": aws.endpoint_url,
+        "OwnHosts": urlsplit(aws.endpoint_url).netloc,
         "WebhookTestNetworks": "127.0.0.0/8",  # a receiver on this machine is what can be tried
     }
     if their:

@@ -178,6 +178,7 @@ class Settings:
     webhooks_queue_url = Setting(address)
     slow_webhooks_queue_url = Setting(address)
     webhook_test_networks = Setting[tuple[Network, ...]](networks, default=())
+    own_hosts = Setting[tuple[str, ...]](hosts, default=())
     quota_uploads_waiting = Setting(whole, default=Quotas.uploads_waiting)
     quota_video_gigabytes = Setting(whole, default=Quotas.video_gigabytes)
     quota_members = Setting(whole, default=Quotas.members)

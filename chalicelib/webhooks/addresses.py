@@ -70,7 +70,10 @@ class Address:
 
 
 def parse(url: str, own_hosts: Collection[str], test_networks: Sequence[Network] = ()) -> Address:
-    """Take an address apart. Raises `AddressRefused`."""
+    """Take an address apart. Raises `AddressRefused`.
+
+    `own_hosts` are those of this stack, as `name` or `name:port`.
+    """
     found = _URL.fullmatch(url) if len(url) <= MAX_URL else None
     if found is None:
         raise AddressRefused(
@@ -82,6 +85,8 @@ def parse(url: str, own_hosts: Collection[str], test_networks: Sequence[Network]
     if target.startswith("?"):
         target = f"/{target}"
     address = Address(scheme, host, port, target)
+    if any(_is_own(address, each) for each in own_hosts):
+        raise AddressRefused("own_address", "This is Greenroom's own address.")
     if _is_in(host, test_networks) and port:
         return address
     if scheme != "https":
@@ -92,9 +97,26 @@ def parse(url: str, own_hosts: Collection[str], test_networks: Sequence[Network]
         raise AddressRefused(
             "inner_address", "The address must have the name of a host on the internet."
         )
-    if host in own_hosts:
-        raise AddressRefused("own_address", "This is Greenroom's own address.")
     return address
+
+
+def _is_own(address: Address, own: str) -> bool:
+    """Return whether an address is at a host of this stack, `name` or `name:port`.
+
+    With a port it is another service of a machine: a laptop's, which has several names for itself.
+    """
+    host, _, port = own.partition(":")
+    if not port:
+        return address.host == host
+    same = address.host == host or (_is_loopback(address.host) and _is_loopback(host))
+    return same and address.port == int(port)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def check_reachable(resolved: str, test_networks: Sequence[Network] = ()) -> None:

@@ -97,7 +97,7 @@ class WebhookService:
         queues: Callable[[], WakeQueues],
         cursors: Cursors,
         clock: Clock,
-        own_hosts: Callable[[], Collection[str]],
+        own_hosts: Collection[str],
         test_networks: Sequence[Network] = (),
     ) -> None:
         self._store = store
@@ -260,7 +260,7 @@ class WebhookService:
 
     def _address(self, url: str) -> Address:
         try:
-            return parse(url, self._own_hosts(), self._test_networks)
+            return parse(url, self._own_hosts, self._test_networks)
         except AddressRefused as refused:
             raise invalid_field("url", refused.code, refused.words) from None
 

@@ -178,6 +178,7 @@ def test_the_stage_answers_so_many_requests_and_less_of_what_is_dear(
         assert 1 <= setting["ThrottlingRateLimit"] <= setting["ThrottlingBurstLimit"] <= 50
     throttled = {each["ResourcePath"] for each in stage["MethodSettings"]}
     assert {"/*", "/~1session", "/~1session~1forgot", "/~1uploads"} <= throttled
+    assert "/~1notifications~1unsubscribe" in throttled  # open to everybody, as sign-in is
 
 
 def test_a_web_acl_is_asked_where_the_owner_names_one(

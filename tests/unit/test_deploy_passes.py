@@ -8,7 +8,10 @@ from deploy.run import Built, Deployer
 from deploy.stacks import Stack
 from deploy.stage import Stage
 
-DECLARED = ("Architecture", "Build", "ConsoleDomain", "DeletionProtection", "PublicUrl")
+DECLARED = (
+    *("Architecture", "Build", "ConsoleDomain", "DeletionProtection", "OwnHosts"),
+    "PublicUrl",
+)
 TEMPLATE: dict[str, Any] = {"Parameters": {name: {"Type": "String"} for name in DECLARED}}
 BUILT = Built(TEMPLATE, "stacks/x/1.json", "b1")
 CONSOLE = "https://d1.cloudfront.net"
@@ -42,6 +45,13 @@ def test_the_first_pass_protects_nothing_and_knows_no_address() -> None:
 def test_the_second_pass_protects_and_tells_the_stack_its_own_address() -> None:
     found = given({}, first=False, ConsoleUrl=CONSOLE)
     assert (found["DeletionProtection"], found["PublicUrl"]) == ("true", f"{CONSOLE}/v1")
+
+
+def test_the_second_pass_tells_the_stack_which_hosts_are_its_own() -> None:
+    made = {"DistributionDomain": "d1.cloudfront.net", "RestAPIId": "A1b2"}
+    found = given({"ConsoleDomain": "green.example"}, first=False, **made)
+    assert found["OwnHosts"] == "d1.cloudfront.net,a1b2.execute-api.eu-west-1.amazonaws.com"
+    assert given({"OwnHosts": "x.example"}, first=False, **made)["OwnHosts"] == "x.example"
 
 
 @pytest.mark.parametrize(

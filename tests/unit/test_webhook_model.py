@@ -62,6 +62,31 @@ def test_a_public_https_address_is_taken_and_shown_without_what_may_be_a_secret(
 
 
 @pytest.mark.parametrize(
+    "url",
+    [
+        "https://console.greenroom.example/v1/tiktok/webhook",
+        "https://Console.Greenroom.Example:443/",
+        "https://d1.cloudfront.net/v1/",
+        "https://a1b2.execute-api.eu-west-1.amazonaws.com/api/",
+        "http://127.0.0.1:8080/v1/activities",
+        "http://127.9.9.9:8080/",
+        "http://localhost:8080/",
+        "http://[::1]:8080/",
+    ],
+)
+def test_no_address_leads_back_to_this_stack(url: str) -> None:
+    own = (
+        *("console.greenroom.example", "d1.cloudfront.net"),
+        *("a1b2.execute-api.eu-west-1.amazonaws.com", "localhost:8080", ""),
+    )
+    with pytest.raises(AddressRefused) as refused:
+        parse(url, own, LOOPBACK)
+    assert refused.value.code == "own_address"
+    assert parse("http://127.0.0.1:8081/", own, LOOPBACK).port == 8081
+    assert parse("https://c3d4.execute-api.eu-west-1.amazonaws.com/", own).port == 443
+
+
+@pytest.mark.parametrize(
     ("url", "code"),
     [
         ("http://hooks.example/", "not_https"),

@@ -3,7 +3,7 @@
  * member's screens and `words.manager.*.ts` for its manager's; `words.ts` beside them makes the
  * typed function that its screens call. Seven bundles per language are loaded: `member`, the feed's
  * and the shell's words, at the start; `further`, of problems and of what no other bundle names, with
- * any other screen; `sends`, of sending and of points, and `mine`, of a member's own matters and of
+ * any other screen; `sends`, of sending, points and members' data, and `mine`, of a member's own matters and of
  * rewards, with the screens that show them; `manager` with the first manager's screen; `notices` with
  * the bell; `session` with the ways in.
  *

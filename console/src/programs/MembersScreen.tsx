@@ -23,6 +23,7 @@ import css from "./manage.module.css";
 import { changeRole, invite, inviteAgain, membersOf, type MemberView, remove, type Sought, useMembers } from "./member_queries";
 import { t } from "./words.manager";
 
+const DataDialog = later(withWords(() => import("../privacy/DataDialog"), "sends"));
 const PointsDialog = later(withWords(() => import("../points/PointsDialog"), "sends", "manager"));
 const TYPING_MS = 250;
 const STATUSES = ["active", "invited", "removed"] as const;
@@ -161,6 +162,7 @@ function MemberTable({ members }: { members: MemberView[] }) {
   const own = useMe().data?.member_id;
   const [asked, setAsked] = useState<Asked>();
   const [pointsOf, setPointsOf] = useState<MemberView>();
+  const [dataOf, setDataOf] = useState<MemberView>();
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
 
@@ -215,6 +217,7 @@ function MemberTable({ members }: { members: MemberView[] }) {
               ? { label: t("make_member"), icon: "person" as const, onSelect: ask("demote", member) }
               : { label: t("make_manager"), icon: "star" as const, onSelect: ask("promote", member) },
           ]),
+      { label: t("data_of"), icon: "lock", onSelect: () => setDataOf(member) },
       { label: t("copy_id"), icon: "note", onSelect: () => void copyText(id).then((done) => toast(t(done ? "id_copied" : "id_not_copied"))) },
       ...(status === "removed"
         ? []
@@ -271,6 +274,7 @@ function MemberTable({ members }: { members: MemberView[] }) {
       {pointsOf ? (
         <PointsDialog memberId={pointsOf.member_id} name={pointsOf.name} onClose={() => setPointsOf(undefined)} />
       ) : null}
+      {dataOf ? <DataDialog member={dataOf} onClose={() => setDataOf(undefined)} /> : null}
       {asked ? (
         <Confirm
           title={t(`ask_${asked.what}_title`, { name: asked.member.name })}

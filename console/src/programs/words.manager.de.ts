@@ -11,6 +11,7 @@ export default {
   archive: "Archivieren",
   restore: "Zurückholen",
   show_more: "Mehr zeigen",
+  data_of: "Daten der Person",
   copy_id: "Kennung kopieren",
   id_copied: "Kennung kopiert",
   id_not_copied: "Dieser Browser erlaubt kein Kopieren.",

@@ -8,6 +8,7 @@ export default {
   archive: "Archive",
   restore: "Bring back",
   show_more: "Show more",
+  data_of: "Their data",
   copy_id: "Copy id",
   id_copied: "Id copied",
   id_not_copied: "This browser refused to copy.",

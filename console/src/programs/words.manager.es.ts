@@ -11,6 +11,7 @@ export default {
   archive: "Archivar",
   restore: "Recuperar",
   show_more: "Ver más",
+  data_of: "Sus datos",
   copy_id: "Copiar identificador",
   id_copied: "Identificador copiado",
   id_not_copied: "Este navegador no permite copiar.",

@@ -14,13 +14,13 @@ import { BackLink, List } from "../foundation/ui/pages";
 import { Badge, EmptyState, ErrorNote, Note, PageHead } from "../foundation/ui/parts";
 import { toast } from "../foundation/ui/toasts";
 import {
+  changeWebhook,
   createWebhook,
   type DeliveryView,
   newSecret,
   type NewWebhook,
   removeWebhook,
   sendTest,
-  setState,
   useDeliveries,
   useWebhooks,
   type WebhookView,
@@ -45,8 +45,11 @@ function told(work: Promise<unknown>, done?: string): void {
   );
 }
 
-function NewDialog({ onClose }: { onClose: () => void }) {
-  const [body, setBody] = useState<NewWebhook>({ name: "", url: "", format: "slack", language: "en", types: [] });
+const NEW: NewWebhook = { name: "", url: "", format: "slack", language: "en", types: [] };
+
+/** A new webhook, or one that is changed: its address stays unless another is entered. */
+function Editor({ webhook, onClose }: { webhook?: WebhookView; onClose: () => void }) {
+  const [body, setBody] = useState<NewWebhook>(webhook ? { ...(webhook as NewWebhook), url: "" } : NEW);
   const [tried, setTried] = useState(false);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
@@ -54,12 +57,15 @@ function NewDialog({ onClose }: { onClose: () => void }) {
   const types = body.types ?? [];
   const save = async (): Promise<void> => {
     setTried(true);
-    if (!body.name.trim() || !body.url.trim() || busy) return;
+    const [name, url] = [body.name.trim(), body.url.trim()];
+    if (!name || !(url || webhook) || busy) return;
     setBusy(true);
     setError(undefined);
+    const { format, language } = body;
     try {
-      await createWebhook({ ...body, name: body.name.trim(), url: body.url.trim() });
-      toast(t("made", { name: body.name.trim() }));
+      if (webhook) await changeWebhook(webhook, { name, format, language, types, ...(url ? { url } : {}) });
+      else await createWebhook({ name, url, format, language, types });
+      toast(t(webhook ? "saved" : "made", { name }));
       onClose();
     } catch (caught) {
       setError(caught);
@@ -69,14 +75,14 @@ function NewDialog({ onClose }: { onClose: () => void }) {
   const missing = (value: string): string | undefined => (tried && !value.trim() ? t("missing") : undefined);
   return (
     <Dialog
-      title={t("new")}
+      title={webhook ? t("edit_title", { name: webhook.name }) : t("new")}
       open
       onClose={onClose}
       foot={
         <>
           <Button onClick={onClose}>{t("cancel")}</Button>
           <Button kind="primary" type="submit" form="webhook-form" busy={busy}>
-            {t("create")}
+            {t(webhook ? "save" : "create")}
           </Button>
         </>
       }
@@ -102,7 +108,8 @@ function NewDialog({ onClose }: { onClose: () => void }) {
         />
         <TextField
           label={t("url")}
-          hint={t("url_hint")}
+          hint={webhook ? t("url_stays", { url: webhook.url }) : t("url_hint")}
+          optional={webhook !== undefined}
           type="url"
           dir="ltr"
           autocomplete="off"
@@ -110,7 +117,7 @@ function NewDialog({ onClose }: { onClose: () => void }) {
           maxLength={1000}
           placeholder="https://hooks.slack.com/services/…"
           value={body.url}
-          error={missing(body.url) ?? fieldWords(error, "url")}
+          error={(webhook ? undefined : missing(body.url)) ?? fieldWords(error, "url")}
           onInput={(event) => set({ url: event.currentTarget.value })}
         />
         <Select label={t("format")} value={body.format} onChange={(event) => set({ format: event.currentTarget.value as "json" })}>
@@ -121,7 +128,7 @@ function NewDialog({ onClose }: { onClose: () => void }) {
           ))}
         </Select>
         {body.format === "json" ? null : (
-          <Select label={t("language")} value={body.language} onChange={(event) => set({ language: event.currentTarget.value as "en" })}>
+          <Select label={t("language")} hint={t("shown")} value={body.language} onChange={(event) => set({ language: event.currentTarget.value as "en" })}>
             {Object.entries(LANGUAGES).map(([code, name]) => (
               <option key={code} value={code} lang={code} selected={code === body.language}>
                 {name}
@@ -230,7 +237,7 @@ function Log({ webhook, onClose }: { webhook: WebhookView; onClose: () => void }
   );
 }
 
-type Opened = { what: "log" | "secret" | "remove"; id: string };
+type Opened = { what: "log" | "edit" | "secret" | "remove"; id: string };
 
 export default function WebhooksScreen() {
   const { query, route, path } = useLocation();
@@ -279,13 +286,14 @@ export default function WebhooksScreen() {
             label={t("actions_of", { name })}
             items={[
               { label: t("log"), icon: "history", onSelect: () => setOpened({ what: "log", id }) },
+              { label: t("edit"), icon: "note", onSelect: () => setOpened({ what: "edit", id }) },
               ...(format === "json"
                 ? [{ label: t("secret"), icon: "lock" as const, onSelect: () => setOpened({ what: "secret", id }) }]
                 : []),
               {
                 label: t(state === "active" ? "pause" : "resume"),
                 icon: "refresh",
-                onSelect: () => told(setState(webhook, next)),
+                onSelect: () => told(changeWebhook(webhook, { state: next })),
               },
               { label: t("remove"), icon: "trash", onSelect: () => setOpened({ what: "remove", id }) },
             ]}
@@ -314,7 +322,8 @@ export default function WebhooksScreen() {
       >
         <Table caption={t("title")} columns={columns} rows={rows} rowKey={({ webhook_id }) => webhook_id} />
       </List>
-      {query.new === undefined ? null : <NewDialog onClose={() => route(path, true)} />}
+      {query.new === undefined ? null : <Editor onClose={() => route(path, true)} />}
+      {chosen && opened?.what === "edit" ? <Editor webhook={chosen} onClose={close} /> : null}
       {chosen && opened?.what === "log" ? <Log webhook={chosen} onClose={close} /> : null}
       {chosen && opened?.what === "secret" ? <Secret webhook={chosen} onClose={close} /> : null}
       {chosen ? (

@@ -48,8 +48,10 @@ export async function createWebhook(body: NewWebhook): Promise<WebhookView> {
   return made;
 }
 
-export async function setState({ webhook_id, version }: WebhookView, state: "active" | "paused"): Promise<void> {
-  await answer(api.PATCH("/webhooks/{webhook_id}", { ...at(webhook_id), body: { version, state } as never }));
+export type Changes = Partial<NewWebhook & { state: "active" | "paused" }>;
+
+export async function changeWebhook({ webhook_id, version }: WebhookView, changes: Changes): Promise<void> {
+  await answer(api.PATCH("/webhooks/{webhook_id}", { ...at(webhook_id), body: { version, ...changes } as never }));
   changed();
 }
 

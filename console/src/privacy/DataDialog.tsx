@@ -1,0 +1,167 @@
+/** A manager answers a member's request: a copy of their data, or their erasure. */
+import { useQuery } from "@tanstack/preact-query";
+import { useState } from "preact/hooks";
+import { answer, api } from "../foundation/api/client";
+import { asProblem } from "../foundation/api/problems";
+import { queryClient } from "../foundation/api/queries";
+import { dateTime } from "../foundation/time";
+import { Button, LinkButton } from "../foundation/ui/buttons";
+import { Dialog } from "../foundation/ui/Dialog";
+import { TextField } from "../foundation/ui/fields";
+import { ErrorNote, ErrorState, Loading, Note, Skeleton } from "../foundation/ui/parts";
+import { MEMBERS, type MemberView } from "../programs/member_queries";
+import css from "./asked.module.css";
+import { t } from "./words.data";
+
+const HOUR_MS = 3_600_000;
+const LOOK_AGAIN_MS = 3_000;
+
+/** What was asked for, looked at again while it is under way; null if nothing was. */
+function useAsked<Asked extends { status: string }>(what: "export" | "erasure", id: string, read: () => Promise<Asked>) {
+  return useQuery({
+    queryKey: [what, id],
+    queryFn: async (): Promise<Asked | null> => {
+      try {
+        return await read();
+      } catch (error) {
+        if (asProblem(error).code === "not_found") return null;
+        throw error;
+      }
+    },
+    refetchInterval: ({ state }) => (["making", "erasing"].includes(state.data?.status ?? "") ? LOOK_AGAIN_MS : false),
+  });
+}
+
+export default function DataDialog({ member, onClose }: { member: MemberView; onClose: () => void }) {
+  const { member_id: id, name } = member;
+  const at = { params: { path: { member_id: id } } };
+  const erasure = useAsked("erasure", id, () => answer(api.GET("/members/{member_id}/erasure", at)));
+  return (
+    <Dialog title={t("title", { name })} open onClose={onClose} foot={<Button onClick={onClose}>{t("close")}</Button>}>
+      {erasure.isPending ? (
+        <Loading>
+          <Skeleton height="8rem" />
+        </Loading>
+      ) : null}
+      {erasure.error ? <ErrorState error={erasure.error} onRetry={() => void erasure.refetch()} /> : null}
+      {erasure.data ? (
+        <div role="status">
+          <Note tone={erasure.data.erased_at ? "good" : "plain"}>
+            <p>{t(`erasure_${erasure.data.status}`, { when: dateTime(erasure.data.erased_at ?? erasure.data.asked_at) })}</p>
+          </Note>
+        </div>
+      ) : null}
+      {erasure.data === null ? (
+        <>
+          <Copy id={id} />
+          <Erase member={member} />
+        </>
+      ) : null}
+    </Dialog>
+  );
+}
+
+function Copy({ id }: { id: string }) {
+  const at = { params: { path: { member_id: id } } };
+  const { data, error } = useAsked("export", id, () => answer(api.GET("/members/{member_id}/export", at)));
+  const [busy, setBusy] = useState(false);
+  const [failure, setFailure] = useState<unknown>();
+  const ask = async (): Promise<void> => {
+    setBusy(true);
+    setFailure(undefined);
+    try {
+      queryClient.setQueryData(["export", id], await answer(api.POST("/members/{member_id}/export", at)));
+    } catch (problem) {
+      setFailure(problem);
+    }
+    setBusy(false);
+  };
+  const problem = failure ?? error;
+  return (
+    <section class={css.part}>
+      <h3>{t("copy")}</h3>
+      <p>{t("copy_text")}</p>
+      <p role="status">
+        {data?.status === "making" ? t("copy_making") : null}
+        {data?.status === "failed" ? t("copy_failed") : null}
+        {data?.url && data.ready_at ? t("copy_ready", { when: dateTime(new Date(Date.parse(data.ready_at) + HOUR_MS).toISOString()) }) : null}
+      </p>
+      {problem ? <ErrorNote error={problem} /> : null}
+      <div>
+        {data?.url ? (
+          <LinkButton href={data.url} download icon="copy">
+            {t("download")}
+          </LinkButton>
+        ) : (
+          <Button busy={busy || data?.status === "making"} onClick={() => void ask()}>
+            {t("copy_ask")}
+          </Button>
+        )}
+      </div>
+    </section>
+  );
+}
+
+function Erase({ member }: { member: MemberView }) {
+  const { member_id: id, name, email } = member;
+  const [asking, setAsking] = useState(false);
+  const [typed, setTyped] = useState("");
+  const [tried, setTried] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>();
+  const same = typed.trim().toLowerCase() === email.toLowerCase();
+  const erase = async (): Promise<void> => {
+    setTried(true);
+    if (!same || busy) return;
+    setBusy(true);
+    setError(undefined);
+    try {
+      const begun = await answer(api.POST("/members/{member_id}/erasure", { params: { path: { member_id: id } } }));
+      void queryClient.invalidateQueries({ queryKey: MEMBERS });
+      queryClient.setQueryData(["erasure", id], begun);
+    } catch (problem) {
+      setError(problem);
+      setBusy(false);
+    }
+  };
+  return (
+    <section class={css.part}>
+      <h3>{t("erase")}</h3>
+      <p>{t("erase_text", { name })}</p>
+      {asking ? (
+        <form
+          class={css.form}
+          noValidate
+          onSubmit={(event) => {
+            event.preventDefault();
+            void erase();
+          }}
+        >
+          <TextField
+            label={t("erase_confirm", { email })}
+            type="email"
+            dir="ltr"
+            autocomplete="off"
+            autofocus
+            value={typed}
+            error={tried && !same ? t("erase_differs") : undefined}
+            onInput={(event) => setTyped(event.currentTarget.value)}
+          />
+          {error ? <ErrorNote error={error} /> : null}
+          <div class={css.buttons}>
+            <Button onClick={() => setAsking(false)}>{t("cancel")}</Button>
+            <Button kind="danger" type="submit" busy={busy}>
+              {t("erase_now")}
+            </Button>
+          </div>
+        </form>
+      ) : (
+        <div>
+          <Button kind="danger" onClick={() => setAsking(true)}>
+            {t("erase")}
+          </Button>
+        </div>
+      )}
+    </section>
+  );
+}
