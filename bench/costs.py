@@ -26,6 +26,7 @@ from typing import Any
 import click
 
 import chalicelib
+from bench import memory
 from local.home import PROJECT
 from local.surroundings import keep_to_this_machine
 from local.template import together
@@ -207,9 +208,53 @@ class Prices:
     ) -> None:
         self.figures, self.prices = figures, prices
         self.resources = template["Resources"]
+        self._conditions = template["Conditions"]
+        self._defaults = {
+            name: str(each.get("Default", "")) for name, each in template["Parameters"].items()
+        }
 
     def of_kind(self, kind: str) -> list[dict[str, Any]]:
         return [each for each in self.resources.values() if each.get("Type") == kind]
+
+    def holds(self, condition: str, **given: str) -> bool:
+        """Return whether a condition of the template holds, with parameters or their defaults."""
+        return self._true(self._conditions[condition], self._defaults | given)
+
+    def _true(self, told: Any, given: Mapping[str, str]) -> bool:
+        ((function, of),) = told.items()
+        match function:
+            case "Condition":
+                return self._true(self._conditions[of], given)
+            case "Fn::Not":
+                return not self._true(of[0], given)
+            case "Fn::And":
+                return all(self._true(each, given) for each in of)
+            case "Fn::Or":
+                return any(self._true(each, given) for each in of)
+            case "Fn::Equals":
+                left, right = (given[x["Ref"]] if isinstance(x, dict) else x for x in of)
+                return bool(left == right)
+        raise ValueError(function)
+
+    def alarms(self, **given: str) -> int:
+        """Return how many alarms a stack with these parameters has."""
+        return sum(
+            "Condition" not in each or self.holds(each["Condition"], **given)
+            for each in self.of_kind("AWS::CloudWatch::Alarm")
+        )
+
+    def polled(self, **given: str) -> int:
+        """Return how many queues Lambda polls in a stack with these parameters."""
+        sources = [
+            event["Properties"]
+            for each in self.resources.values()
+            for event in each.get("Properties", {}).get("Events", {}).values()
+            if isinstance(event, dict) and "Queue" in event.get("Properties", {})
+        ]
+        return sum(
+            "Enabled" not in each or self.holds(each["Enabled"]["Fn::If"][0], **given)
+            for each in sources
+        )
 
     def memory(self, name: str) -> int:
         function = self.figures[name]["function"]
@@ -275,29 +320,21 @@ class Prices:
             }
         )
 
-    def late_alarms(self) -> int:
-        """Return how many alarms `LateAlarms` leaves out."""
-        alarms = self.of_kind("AWS::CloudWatch::Alarm")
-        return sum(each.get("Condition") == "LateAlarmed" for each in alarms)
-
-    def idle(self) -> Costs:
-        """Return what a month costs in which nobody does anything."""
+    def idle(self, *, free: bool = True, **given: str) -> Costs:
+        """Return what a month costs in which nobody does anything; `free` is taken off."""
         p, c = self.prices, self.prices["cloudwatch"]
-        alarms = len(self.of_kind("AWS::CloudWatch::Alarm"))
-        sources = sum(
-            "Queue" in event["Properties"]
-            for each in self.resources.values()
-            for event in each.get("Properties", {}).get("Events", {}).values()
-            if isinstance(event, dict) and isinstance(event.get("Properties"), dict)
-        )
+        alarms, sources = self.alarms(**given), self.polled(**given)
         polls = sources * POLLS_A_MINUTE * MINUTES
         secrets = len(self.of_kind("AWS::SecretsManager::Secret"))
         keys = len(self.of_kind("AWS::KMS::Key"))
+
+        def left(used: float, of: float) -> float:
+            return max(0.0, used - of) if free else used
+
         return Costs(
             {
-                f"alarms ({alarms}, {c['free_alarms']} free)": max(0, alarms - c["free_alarms"])
-                * c["alarm_month"],
-                f"empty polls of {sources} queues": max(0, polls - p["sqs"]["free_requests"])
+                f"{alarms} alarms": left(alarms, c["free_alarms"]) * c["alarm_month"],
+                f"empty polls of {sources} queues": left(polls, p["sqs"]["free_requests"])
                 * p["sqs"]["request"],
                 f"KMS ({keys} key)": keys * p["kms"]["key_month"],
                 f"secrets ({secrets})": secrets * p["secrets"]["secret_month"],
@@ -339,9 +376,41 @@ def table(costs: Costs) -> list[str]:
     ]
 
 
+def idle_table(prices: Prices) -> list[str]:
+    listed, less = prices.idle(free=False), prices.idle()
+    rows = sorted(less.of.items(), key=lambda each: -each[1])
+    return [
+        "| | list price | less what an account has free |",
+        "|---|---:|---:|",
+        *(f"| {name} | {dollars(listed.of[name])} | {dollars(value)} |" for name, value in rows),
+        f"| **together** | {dollars(listed.total)} | **{dollars(less.total)}** |",
+    ]
+
+
+def margins(prices: Prices) -> str:
+    """Return the least and the greatest memory that functions hold, for each that they may have."""
+    figures = memory.kept()
+    held: dict[int, list[float]] = {}
+    for name in figures:
+        given = prices.resources[logical(name)]["Properties"]["MemorySize"]
+        held.setdefault(given, []).append(memory.needed(figures, name))
+    return (
+        ", ".join(
+            f"{min(each):.0f} to {max(each):.0f} of {given} MB"
+            for given, each in sorted(held.items())
+        )
+        + "."
+    )
+
+
 def page(prices: Prices) -> str:
     """Return docs/costs.md."""
     idle, thousand = prices.idle(), prices.performances(1000, free=False)
+    free_alarms = prices.prices["cloudwatch"]["free_alarms"]
+    polls = next(value for name, value in idle.of.items() if "polls" in name)
+    late = prices.alarms(LateAlarms="true") - prices.alarms()
+    each = prices.alarms(FunctionAlarms="true") - prices.alarms()
+    a_queue = POLLS_A_MINUTE * MINUTES * prices.prices["sqs"]["request"]
     video = thousand.of["egress to TikTok"]
     lines = [
         "# What it costs",
@@ -351,31 +420,29 @@ def page(prices: Prices) -> str:
         " milliseconds of the main job (`bench/costs.json`, by `python -m bench.costs --measure`)."
         " Tests keep all three together.",
         "",
+        "**The prices were written down from memory on that day, without a look at AWS's pages, and"
+        " no bill has confirmed a sum here.** Compare the few that matter (SQS requests, egress,"
+        " the user pool's people) with AWS's price pages before you rely on a sum; correct"
+        " `bench/prices.toml`, and run the command again.",
+        "",
         "## A month in which nobody does anything",
         "",
-        *table(idle),
+        *idle_table(prices),
         "",
-        "Functions on the clock stay within what Lambda gives each account free (a million"
-        " invocations, 400,000 GB-seconds), logs within 5 GB, tables within 25 GB; a second stack"
-        " of the account shares these.",
+        f"Free each month, for the account and not for the stack: {free_alarms} alarms, a million"
+        " requests of SQS, a million invocations and 400,000 GB-seconds of Lambda (functions on the"
+        " clock stay within them), 5 GB of logs, 25 GB of tables, ten metrics of one's own (an idle"
+        " stack writes none), three dashboards. A second stack of the account pays the first"
+        " column.",
         "",
-        "Weighed for a smaller sum, and left:",
+        f"What dominates: empty polls, {dollars(polls)} of {dollars(idle.total)}. Lambda asks each"
+        f" queue that it reads some {POLLS_A_MINUTE} times a minute ({dollars(a_queue)} a month),"
+        " and no setting lowers that. [Decision 31](decisions/0031-what-an-idle-month-costs.md)"
+        " weighs what could be given up, and says why the goal of $3 is missed: of the queues that"
+        " hold work, none is there for nothing.",
         "",
-        "- **Alarms.** Each queue of failures and each stream has its own, because its name says"
-        " which function to look at, and its section of the runbook what mends it. One alarm by"
-        " metric math is billed for each metric that it adds up, so it costs the same; a metric of"
-        " the stack's own for all of them would come from a function on the clock, which is silent"
-        f' just when it fails. `LateAlarms = "false"` leaves out {prices.late_alarms()} alarms'
-        " for what is late and never lost: a dime each.",
-        "- **Empty polls.** A queue between bus and function is asked some fifteen times a minute,"
-        " by Lambda itself; below that no setting goes. Rules that call functions directly would"
-        " cost nothing at rest and give up batches of 25, partial failures and the limit on"
-        " concurrency: counting a campaign's events would cost several times as much, on the day"
-        " it matters.",
-        "- **The key** of the members' TikTok tokens is the stack's own, so that its policy and its"
-        " deletion are the owner's.",
-        "- **Secrets.** The cursors' secret could be a parameter of Systems Manager for nothing; as"
-        " a secret it is generated by the stack and never in a template.",
+        f'`LateAlarms = "true"` adds {late} alarms for what is late and not lost,'
+        f' `FunctionAlarms = "true"` {each} for single errors of single functions: a dime each.',
         "",
         "## 1,000 performances",
         "",
@@ -432,7 +499,11 @@ def page(prices: Prices) -> str:
         " waits for their milliseconds. `videos_validate` and `points_build_leaderboards` have a"
         " whole processor for their worst cases: a 4K HEVC file within its examiner's limit"
         " ([measured](videos.md#what-it-costs)), and the boards of 100,000 members in 37 of 120"
-        " seconds and 160 MB ([measured](data.md)).",
+        " seconds and 160 MB ([measured](data.md)). Each function holds at most half of its memory,"
+        " by `python -m bench.memory` (`bench/memory.json`: its typical work in a process of its"
+        " own, the runtime's share and the worst case added, which a test repeats): "
+        + margins(prices)
+        + " 128 MB would be less than twice what most of them hold, and half the processor.",
         "",
         "Milliseconds of processor are those of an invocation that makes its services anew; a warm"
         " one takes less. Billed: these at the share that the memory buys"

@@ -1,7 +1,9 @@
-"""A function that starts in a process of its own: `python -m bench.started ours|bare SCENARIO`.
+"""A function that starts in a process of its own: `python -m bench.started SIDE SCENARIO`.
 
-Prints the processor seconds of its initialisation and of its first invocation. `bare` is a handler
-that makes the same calls by boto3 and nothing else. This module imports as little as can be, since
+Prints the processor seconds of its initialisation and of its first invocation, and the most memory
+that the process held (MB). The side `ours` is the function; `bare` a handler that makes the same
+calls by boto3 and nothing else; `modules` the function at rest, with all that its package and those
+it may call could import. This module imports as little as can be, since
 its imports count on both sides.
 """
 
@@ -38,6 +40,27 @@ def ours(scenario: dict[str, Any]) -> tuple[float, float, Any]:
     invoked = time.process_time() - begun
     later = sorted(sys.modules.keys() - imported)
     return begun, invoked, later or answer
+
+
+def modules(scenario: dict[str, Any]) -> tuple[float, float, Any]:
+    os.environ["FUNCTION"] = scenario["function"]
+    import pkgutil
+    from importlib import import_module
+
+    import app  # noqa: F401  it gets the function ready
+    import chalicelib
+
+    found = [each.name for each in pkgutil.walk_packages(chalicelib.__path__, "chalicelib.")]
+    for each in found:
+        import_module(each)
+    return time.process_time(), 0.0, len(found)
+
+
+def peak_megabytes() -> float:
+    """Return the most that this process held. `ru_maxrss` would count its parent's memory, too."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    line = next(each for each in status.splitlines() if each.startswith("VmHWM:"))
+    return int(line.split()[1]) / 1024
 
 
 def bare(scenario: dict[str, Any], *, warm: bool = False) -> tuple[float, float, Any]:
@@ -94,7 +117,7 @@ def bare_authorizer(scenario: dict[str, Any]) -> tuple[float, float, Any]:
 
 def sides(scenario: dict[str, Any]) -> dict[str, Any]:
     plain = bare_authorizer if scenario["function"] == "authorizer" else bare
-    return {"ours": ours, "bare": plain}
+    return {"ours": ours, "bare": plain, "modules": modules}
 
 
 def items(answer: dict[str, Any]) -> list[dict[str, Any]]:
@@ -114,4 +137,4 @@ if __name__ == "__main__":
     side, file = sys.argv[1:]
     prepared = pickle.loads(Path(file).read_bytes())  # noqa: S301  our own
     initialised, invoked, answered = sides(prepared)[side](prepared)
-    print(json.dumps([initialised, invoked, repr(answered)[:2000]]))
+    print(json.dumps([initialised, invoked, repr(answered)[:2000], peak_megabytes()]))

@@ -429,6 +429,7 @@ class Start:
 
     initialised: float
     invoked: float
+    megabytes: float = 0
 
     @property
     def whole(self) -> float:
@@ -454,10 +455,10 @@ def start(side: str, scenario: Scenario, file: Path, server: Server) -> Start:
         raise RuntimeError(f"{scenario.name}, {side}: {ran.stderr[-2000:]}")
     if server.unknown or server.served < len(scenario.recording.calls):
         raise RuntimeError(f"{scenario.name}, {side}: not what was recorded: {server.unknown}")
-    initialised, invoked, told = json.loads(ran.stdout.splitlines()[-1])
+    initialised, invoked, told, megabytes = json.loads(ran.stdout.splitlines()[-1])
     if os.environ.get("SHOW_IMPORTS") and side == "ours":
         print(scenario.name, told)
-    return Start(initialised, invoked)
+    return Start(initialised, invoked, megabytes)
 
 
 def compared(scenario: Scenario, folder: Path, server: Server, runs: int) -> tuple[Start, Start]:

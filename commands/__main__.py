@@ -398,6 +398,23 @@ def redrive(stack: str, function: str | None, most: int | None) -> None:
         raise click.ClickException(f"{error}\nNothing is lost by running this again.") from error
 
 
+@events.command()
+@_stack
+def failures(stack: str) -> None:
+    """Count what functions gave up, by queue of failures and function; exit 3 if there is any."""
+    sqs = boto3.client("sqs", config=client_config())
+    found = 0
+    try:
+        for queue, counted in redriving.waiting(sqs, Stack(stack).outputs):
+            found += sum(counted.values())
+            click.echo(json.dumps({"queue": queue, "messages": counted}))
+    except (BotoCoreError, ClientError) as error:
+        raise click.ClickException(f"{error}\nNothing is lost by running this again.") from error
+    click.echo(json.dumps({"given_up": found}))
+    if found:
+        raise SystemExit(MESSAGES_STAY)
+
+
 @main.group()
 def staging() -> None:
     """Handle stagings that failed."""

@@ -26,6 +26,7 @@ IDENTITY = {
 }
 """Properties that AWS changes only by making a new thing, or not at all."""
 
+QUEUE = "AWS::SQS::Queue"
 INDEXES = "GlobalSecondaryIndexes"
 FIRST_VALUES = ("GenerateSecretString", "SecretString")
 WORDS = {"Add": "adds", "Modify": "changes", "Remove": "removes", "Import": "imports"}
@@ -121,6 +122,23 @@ def refusals(
     for name in sorted(set(before) & set(after)):
         yield from _of_indexes(name, before[name], after[name])
         yield from _of_secrets(name, before[name], after[name])
+
+
+def lost_queues(changes: Sequence[Change], let_go: Collection[str] = ()) -> Iterator[Change]:
+    """Yield the queues that an update takes away with all that is in them."""
+    for each in changes:
+        gone = each.action == "Remove" or (each.action == "Modify" and each.replaced)
+        if each.kind == QUEUE and gone and each.name not in let_go:
+            yield each
+
+
+def holds_messages(name: str, waiting: int) -> Refusal:
+    return Refusal(
+        f"The queue {name} would go, with {waiting} messages that wait in it.",
+        "Wait until its function has emptied it. A queue of failures is emptied by"
+        " python -m commands events redrive, or, if nothing in it is needed, by aws sqs"
+        f" purge-queue. Then run this again; --let-go {name} does without its messages.",
+    )
 
 
 def _is_replaced(change: Change, before: Resources, after: Resources) -> bool:

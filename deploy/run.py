@@ -3,7 +3,7 @@
 import json
 import os
 import subprocess
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from commands.console import config_of, publish, publish_site
 from deploy import doctor, smoke, stage
 from deploy.artefacts import Artefacts, Deployed, parameters_of, previous
-from deploy.changes import describe, refusals, word_for
+from deploy.changes import Refusal, describe, holds_messages, lost_queues, refusals, word_for
 from deploy.stacks import POLL_SECONDS, ChangeSet, Stack
 from deploy.stage import Stage
 from local import console, layer, package
@@ -37,6 +37,11 @@ CONFIG = Config(
 ENOUGH_AT_ONCE = 40
 """Fewer functions at once, and one busy queue leaves no room for people's requests."""
 KEPT = "RetainExceptOnCreate"
+WAITING = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+)
 REMOVAL = {
     "AWS::DynamoDB::Table": "aws dynamodb update-table --no-deletion-protection-enabled"
     " --table-name {0} && aws dynamodb delete-table --table-name {0}",
@@ -364,12 +369,24 @@ class Deployer:
     def _refusals(self, planned: ChangeSet, template: Template) -> Failure | None:
         before = self.stack.resources()
         found = list(refusals(planned.changes, before, template["Resources"], self.let_go))
+        found += self._messages_lost(planned)
         if not found:
             return None
         whats = "\n".join(f"    {each.what}" for each in found)
         return Failure(
             f"This update is not made:\n{whats}", "\n".join(each.instead for each in found)
         )
+
+    def _messages_lost(self, planned: ChangeSet) -> Iterator[Refusal]:
+        """Yield a refusal for each queue that would go while messages wait in it."""
+        lost = {each.name for each in lost_queues(planned.changes, self.let_go)}
+        for each in self.stack.members() if lost else ():
+            if each["LogicalResourceId"] in lost:
+                told = self.client("sqs").get_queue_attributes(
+                    QueueUrl=each["PhysicalResourceId"], AttributeNames=list(WAITING)
+                )["Attributes"]
+                if waiting := sum(int(told[name]) for name in WAITING):
+                    yield holds_messages(str(each["LogicalResourceId"]), waiting)
 
     def _keep_secret(self, outputs: Mapping[str, str], secret: str | None) -> None:
         secrets, name = self.client("secretsmanager"), outputs["TikTokSecretName"]

@@ -26,6 +26,11 @@ AT_ONCE = 3
 """Invocations at once for a queue that says no number: what one queue may take of the account's."""
 RETRIES_OF_A_RECORD = 10
 LATE_MILLISECONDS = 300_000
+EVENTS_FAILED, STREAMS_FAILED, CLOCK_FAILED = "EventsFailed", "StreamsFailed", "ClockFailed"
+"""Queues of failures that all functions of a kind share; each message names its function."""
+RETRIES_OF_A_RUN = 2
+RUN_SECONDS = 900
+"""After so long a run that the clock asked for counts as failed: the next ones do its work."""
 LATE_SECONDS = 600
 
 _ASSUMED_BY_LAMBDA = {
@@ -59,7 +64,9 @@ class Function:
     settings: Sequence[str | Mapping[str, Any]] = ()
     policy: Sequence[Mapping[str, Any]] = ()
     source: Mapping[str, Any] = field(default_factory=dict)
-    alarms: Mapping[str, str] = field(default_factory=dict)
+    failed_means: str = ""
+    late_means: str = ""
+    late_always: bool = False
     layers: Sequence[Any] = ()
     errors_alarm: bool = True
 
@@ -84,6 +91,11 @@ class Function:
         return self.source.get("schedule")
 
     @property
+    def enabled(self) -> str | None:
+        """Return the condition under which the function's queue is read at all, if there is one."""
+        return self.source.get("enabled")
+
+    @property
     def stream(self) -> str | None:
         return self.source.get("stream")
 
@@ -106,8 +118,12 @@ class Function:
 
     @property
     def failed(self) -> str | None:
-        """Return the queue of what it could not handle, if it has one of its own."""
-        return f"{self.logical_id}Failed" if self.stream or self.events else None
+        """Return the queue of what it could not handle, which functions of its kind share."""
+        if self.stream:
+            return STREAMS_FAILED
+        if self.events:
+            return EVENTS_FAILED
+        return CLOCK_FAILED if self.schedule else None
 
 
 def logical_id(name: str) -> str:
@@ -153,10 +169,14 @@ def expand(template: Mapping[str, Any]) -> dict[str, Any]:
                     "Leave it to infra/functions.yaml.",
                 )
             resources[name] = resource
-        if function.failed:
-            expanded.setdefault("Outputs", {})[f"{function.failed}Url"] = {
-                "Value": {"Ref": function.failed}
+        if function.events:
+            expanded.setdefault("Outputs", {})[f"{function.queue}Url"] = {
+                "Value": {"Ref": function.queue}
             }
+    if subscribed := [each for each in functions if each.events]:
+        resources[f"{EVENTS_FAILED}Policy"] = _may_send(
+            EVENTS_FAILED, [f"{each.logical_id}Rule" for each in subscribed]
+        )
     if functions:
         resources["TracePolicy"] = _trace_policy([each.role for each in functions])
     return expanded
@@ -195,15 +215,8 @@ def _resources(
     )
     if function.errors_alarm:
         errors = _of_function("Errors", function)
-        yield f"{own}Errors", _alarm(f"{own} fails.", "a-function-fails", **errors, **_SUM)
-    if function.failed:
-        yield function.failed, _queue()
-        words = function.alarms["failed"]
-        waiting = _of_queue("ApproximateNumberOfMessagesVisible", function.failed)
-        yield (
-            f"{function.failed}Waiting",
-            _alarm(words, "something-was-given-up", **waiting, **_ANY),
-        )
+        alarm = _alarm(f"{own} fails.", "a-function-fails", **errors, **_SUM)
+        yield f"{own}Errors", {"Condition": "FunctionsAlarmed", **alarm}
     if function.stream:
         age = _of_function("IteratorAge", function)
         yield f"{own}Late", _late_alarm(function, age, LATE_MILLISECONDS)
@@ -247,7 +260,20 @@ def _function(function: Function, settings: Mapping[str, Any]) -> dict[str, Any]
             "FunctionResponseTypes": ["ReportBatchItemFailures"],
             "ScalingConfig": {"MaximumConcurrency": function.at_once},
         }
+        if function.enabled:
+            source["Enabled"] = {"Fn::If": [function.enabled, True, False]}
         properties["Events"] = {event_source(function): {"Properties": source}}
+    elif function.schedule:
+        properties["EventInvokeConfig"] = {
+            "MaximumRetryAttempts": RETRIES_OF_A_RUN,
+            "MaximumEventAgeInSeconds": RUN_SECONDS,
+            "DestinationConfig": {
+                "OnFailure": {
+                    "Type": "SQS",
+                    "Destination": {"Fn::GetAtt": [function.failed, "Arn"]},
+                }
+            },
+        }
     return {"Properties": properties}
 
 
@@ -268,6 +294,7 @@ def _role(function: Function) -> dict[str, Any]:
     if function.stream:
         stream = {"Fn::Sub": f"${{{function.stream}.Arn}}/stream/*"}
         statements.append(_allow(_READS_STREAMS, stream))
+    if function.stream or function.schedule:
         statements.append(_allow("sqs:SendMessage", {"Fn::GetAtt": [function.failed, "Arn"]}))
     if function.queue:
         statements.append(_allow(_READS_QUEUES, {"Fn::GetAtt": [function.queue, "Arn"]}))
@@ -320,31 +347,29 @@ def _subscription(function: Function) -> Iterator[tuple[str, dict[str, Any]]]:
             },
         },
     )
-    from_rule = {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": [rule, "Arn"]}}}
-    yield (
-        f"{queue}Policy",
-        {
-            "Type": "AWS::SQS::QueuePolicy",
-            "Properties": {
-                "Queues": [{"Ref": queue}, {"Ref": function.failed}],
-                "PolicyDocument": {
-                    "Version": "2012-10-17",
-                    "Statement": [
-                        {
-                            "Effect": "Allow",
-                            "Principal": {"Service": "events.amazonaws.com"},
-                            "Action": "sqs:SendMessage",
-                            "Resource": {"Fn::GetAtt": [each, "Arn"]},
-                            "Condition": from_rule,
-                        }
-                        for each in (queue, function.failed)
-                    ],
-                },
-            },
-        },
-    )
+    yield f"{queue}Policy", _may_send(queue, [rule])
     age = _of_queue("ApproximateAgeOfOldestMessage", queue)
     yield f"{own}Late", _late_alarm(function, age, LATE_SECONDS)
+
+
+def _may_send(queue: str, rules: Sequence[str]) -> dict[str, Any]:
+    """Return the policy of a queue that rules of the bus send to; a queue has one policy."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": {"Fn::GetAtt": [queue, "Arn"]},
+        "Condition": {
+            "ArnEquals": {"aws:SourceArn": [{"Fn::GetAtt": [each, "Arn"]} for each in rules]}
+        },
+    }
+    return {
+        "Type": "AWS::SQS::QueuePolicy",
+        "Properties": {
+            "Queues": [{"Ref": queue}],
+            "PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]},
+        },
+    }
 
 
 def _allow(action: str | Sequence[str], resource: Any) -> dict[str, Any]:
@@ -357,7 +382,6 @@ def _queue(**properties: Any) -> dict[str, Any]:
 
 
 _SUM = {"Statistic": "Sum", "Period": 300, "EvaluationPeriods": 1, "Threshold": 1}
-_ANY = {"Statistic": "Maximum", "Period": 60, "EvaluationPeriods": 1, "Threshold": 1}
 
 
 def _late(threshold: int) -> dict[str, Any]:
@@ -375,8 +399,8 @@ def _of_queue(metric: str, queue: str) -> dict[str, Any]:
 
 
 def _late_alarm(function: Function, age: Mapping[str, Any], threshold: int) -> dict[str, Any]:
-    alarm = _alarm(function.alarms["late"], "something-is-late", **age, **_late(threshold))
-    return {"Condition": "LateAlarmed", **alarm}
+    alarm = _alarm(function.late_means, "something-is-late", **age, **_late(threshold))
+    return alarm if function.late_always else {"Condition": "LateAlarmed", **alarm}
 
 
 def _alarm(description: str, page: str, **metric: Any) -> dict[str, Any]:

@@ -38,6 +38,7 @@ DECLARED = functions.declared(declarations(PROJECT / "infra"))
 FUNCTIONS = {each.logical_id: each for each in DECLARED}
 WATCHED = {name for name, each in FUNCTIONS.items() if each.errors_alarm}
 STREAMED = {name: each for name, each in FUNCTIONS.items() if each.stream}
+CLOCKED = {name: each for name, each in FUNCTIONS.items() if each.schedule}
 SUBSCRIBED = {name: each for name, each in FUNCTIONS.items() if each.events}
 TABLES = (
     "ProgramsTable",
@@ -81,7 +82,9 @@ DEAD_LETTERS = {
         "PersonalExportsFailed",
         "DigestsFailed",
         "MailEventsFailed",
-        *(str(each.failed) for each in (*STREAMED.values(), *SUBSCRIBED.values())),
+        "EventsFailed",
+        "StreamsFailed",
+        "ClockFailed",
     )
 }
 FED = {
@@ -124,6 +127,7 @@ RESOURCES = {
     *QUEUES,
     *DEAD_LETTERS.values(),
     "ArrivalsQueuePolicy",
+    "EventsFailedPolicy",
     "MailEventsQueuePolicy",
     "MailEventsRule",
     "NoticeMails",
@@ -336,14 +340,71 @@ def test_a_consumer_has_its_events_from_the_bus_through_a_queue_of_its_own(
     (source,) = properties(resources, function)["Events"].values()
     assert source["Properties"]["Queue"] == {"Fn::GetAtt": [declared.queue, "Arn"]}
     assert source["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    policy = properties(resources, f"{declared.queue}Policy")
-    assert policy["Queues"] == [{"Ref": declared.queue}, {"Ref": declared.failed}]
-    for statement in policy["PolicyDocument"]["Statement"]:
-        assert statement["Principal"] == {"Service": "events.amazonaws.com"}
-        assert statement["Action"] == "sqs:SendMessage"
-        assert statement["Condition"] == {
-            "ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": [f"{function}Rule", "Arn"]}}
-        }
+    only_this_rule(properties(resources, f"{declared.queue}Policy"), declared.queue, function)
+
+
+def only_this_rule(policy: dict[str, Any], queue: str | None, *of: str) -> None:
+    assert policy["Queues"] == [{"Ref": queue}]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+    assert statement["Action"] == "sqs:SendMessage"
+    assert statement["Resource"] == {"Fn::GetAtt": [queue, "Arn"]}
+    rules = [{"Fn::GetAtt": [f"{each}Rule", "Arn"]} for each in of]
+    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": rules}}
+
+
+def test_the_rules_of_the_bus_and_nobody_else_put_aside_what_cannot_be_delivered(
+    resources: dict[str, Any],
+) -> None:
+    """In one policy: a queue has no second one, the later would replace the earlier."""
+    only_this_rule(properties(resources, "EventsFailedPolicy"), "EventsFailed", *SUBSCRIBED)
+    written = [
+        queue["Ref"]
+        for name in of_type(resources, "AWS::SQS::QueuePolicy")
+        for queue in properties(resources, name)["Queues"]
+    ]
+    assert len(written) == len(set(written))
+
+
+@pytest.mark.parametrize("function", CLOCKED)
+def test_a_run_of_the_clock_that_fails_again_and_again_is_told(
+    resources: dict[str, Any], function: str
+) -> None:
+    """The clock invokes without waiting: Lambda tries again, and then only a destination tells."""
+    told = properties(resources, function)["EventInvokeConfig"]
+    assert told["DestinationConfig"]["OnFailure"] == {
+        "Type": "SQS",
+        "Destination": {"Fn::GetAtt": ["ClockFailed", "Arn"]},
+    }
+    assert told["MaximumRetryAttempts"] == 2
+    assert 60 <= told["MaximumEventAgeInSeconds"] <= 3600  # six hours by itself, for want of room
+    sends = [
+        each["Resource"]
+        for name, each in statements(resources)
+        if name == f"{function}Role" and each["Action"] == "sqs:SendMessage"
+    ]
+    assert {"Fn::GetAtt": ["ClockFailed", "Arn"]} in sends
+
+
+def test_every_function_has_somebody_told_of_its_failures_without_an_alarm_of_its_own(
+    resources: dict[str, Any],
+) -> None:
+    """By the queue that its work ends in, or by the gateway's errors."""
+    for name, each in FUNCTIONS.items():
+        if each.name in {"api_handler", "authorizer"}:
+            continue
+        ends = each.failed or FED.get(str(each.queue)) or each.queue
+        alarm = resources[DEAD_LETTERS[str(ends)]]
+        assert "Condition" not in alarm, name
+    assert "Condition" not in resources["ApiFailures"]
+
+
+def test_a_queue_that_nothing_can_come_to_is_not_asked(resources: dict[str, Any]) -> None:
+    """Without a sender no mail leaves, and SES tells of none."""
+    (source,) = properties(resources, "NotificationsTakeFeedback")["Events"].values()
+    assert source["Properties"]["Enabled"] == {"Fn::If": ["MailsNotices", True, False]}
+    asked = [name for name, each in FUNCTIONS.items() if each.enabled]
+    assert asked == ["NotificationsTakeFeedback"]
 
 
 def test_only_relays_publish(resources: dict[str, Any]) -> None:
@@ -460,7 +521,8 @@ def test_what_fails_again_and_again_waits_in_a_dead_letter_queue(resources: dict
     for name in QUEUES:
         queue = properties(resources, name)
         assert queue["SqsManagedSseEnabled"] is True
-        assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
+        kept = 4 * 3600 if name == "ClockFailed" else 14 * 24 * 3600
+        assert queue["MessageRetentionPeriod"] == kept
 
 
 def test_only_s3_for_this_account_may_send_to_the_queue(resources: dict[str, Any]) -> None:
@@ -493,6 +555,23 @@ def test_a_failing_function_raises_an_alarm(resources: dict[str, Any], function:
     raised = properties(resources, f"{function}Errors")
     assert (raised["Namespace"], raised["MetricName"]) == ("AWS/Lambda", "Errors")
     assert raised["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": function}}]
+    assert resources[f"{function}Errors"]["Condition"] == "FunctionsAlarmed"
+
+
+def test_what_is_late_is_told_of_the_main_job_and_of_the_rest_where_the_owner_says_so(
+    resources: dict[str, Any],
+) -> None:
+    """A table's stream forgets after a day; what keeps one waiting keeps all."""
+    always = {name for name in LATE if "Condition" not in resources[name]}
+    assert always == {"ArrivalsQueueOld", "StagingQueueOld", "PerformancesRelayLate"}
+    others = {resources[name]["Condition"] for name in LATE if name not in always}
+    assert others == {"LateAlarmed"}
+
+
+def test_the_runbook_says_of_every_function_what_it_means_that_its_work_was_given_up() -> None:
+    text = (PROJECT / RUNBOOK).read_text(encoding="utf-8")
+    for name, each in (STREAMED | SUBSCRIBED).items():
+        assert f"| `{name}` | {each.failed_means} |" in text, name
 
 
 def test_every_alarm_tells_the_owner_and_has_a_page_in_the_runbook(

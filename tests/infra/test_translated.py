@@ -386,6 +386,21 @@ def test_a_domain_of_the_owners_points_at_the_distribution_where_its_zone_is_nam
     assert "DistributionDomain" in translated["Outputs"]
 
 
+def test_a_domain_of_the_owners_is_spoken_to_by_no_tls_below_one_point_two(
+    translated: dict[str, Any],
+) -> None:
+    config = translated["Resources"]["Distribution"]["Properties"]["DistributionConfig"]
+    condition, own, others = config["ViewerCertificate"]["Fn::If"]
+    assert condition == "OwnDomain"
+    assert own["MinimumProtocolVersion"] == "TLSv1.2_2021"
+    assert others == {"CloudFrontDefaultCertificate": True}
+    behaviors = [config["DefaultCacheBehavior"], *config["CacheBehaviors"]]
+    assert {each["ViewerProtocolPolicy"] for each in behaviors} <= {
+        "redirect-to-https",
+        "https-only",
+    }
+
+
 # Parameters
 
 

@@ -1,6 +1,7 @@
 """docs/costs.md says what was measured, and what was measured is still so."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -54,6 +55,21 @@ def test_costs_add_up_and_a_performance_more_costs_more(prices: Prices) -> None:
     thousand = prices.performances(1000, free=False).total
     assert prices.performances(2000, free=False).total == pytest.approx(2 * thousand)
     assert prices.performances(1000).total < thousand
+
+
+def test_what_a_parameter_leaves_out_is_not_counted(prices: Prices) -> None:
+    few = prices.alarms()
+    assert few <= 15
+    assert prices.alarms(FunctionAlarms="true") > prices.alarms(LateAlarms="true") > few
+    sender = {"MailIdentityArn": "arn:aws:ses:x", "NoticesFrom": "news@company.example"}
+    assert prices.polled(**sender) == prices.polled() + 1
+    assert prices.idle().total < prices.idle(free=False).total < 8
+
+
+def test_the_page_says_that_its_prices_are_remembered_and_of_which_day() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert "from memory" in text
+    assert re.search(r"list prices of \d{4}-\d\d-\d\d", text)
 
 
 def test_every_part_of_a_performance_was_measured(figures: Mapping[str, Any]) -> None:

@@ -212,7 +212,12 @@ def test_an_update_is_told_in_words_and_taken_back_by_a_rollback(
     assert "Extra" not in {each["LogicalResourceId"] for each in run.stack.members()}
     run.deploy()
     assert "Make these changes?" in owner.asked
-    assert "Extra" in {each["LogicalResourceId"] for each in run.stack.members()}
+    (extra,) = [each for each in run.stack.members() if each["LogicalResourceId"] == "Extra"]
+    sqs = run.client("sqs")
+    sqs.send_message(QueueUrl=extra["PhysicalResourceId"], MessageBody="work")
+    with pytest.raises(Failure, match="1 messages that wait in it"):
+        run.rollback()
+    sqs.purge_queue(QueueUrl=extra["PhysicalResourceId"])
     run.rollback()
     assert "REMOVES queue Extra" in capsys.readouterr().out
     assert "Extra" not in {each["LogicalResourceId"] for each in run.stack.members()}

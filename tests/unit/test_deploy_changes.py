@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
-from deploy.changes import STATEFUL, Change, Refusal, describe, refusals
+from deploy.changes import (
+    STATEFUL,
+    Change,
+    Refusal,
+    describe,
+    holds_messages,
+    lost_queues,
+    refusals,
+)
 
 TABLE = {
     "Type": "AWS::DynamoDB::Table",
@@ -166,3 +174,19 @@ def test_words_are_counted_as_they_are_spelled() -> None:
     two = [Change("Add", name, "AWS::SQS::QueuePolicy") for name in "ab"]
     keys = [Change("Add", name, "AWS::KMS::Key") for name in "ab"]
     assert list(describe([*two, *keys])) == ["adds 2 keys: a, b", "adds 2 queue policies: a, b"]
+
+
+def test_a_queue_goes_only_when_nothing_waits_in_it() -> None:
+    queue = "AWS::SQS::Queue"
+    changes = [
+        Change("Remove", "Gone", queue),
+        Change("Modify", "Replaced", queue, True),
+        Change("Modify", "Changed", queue),
+        Change("Add", "New", queue),
+        Change("Remove", "LetGo", queue),
+        Change("Remove", "Rule", "AWS::Events::Rule"),
+    ]
+    assert [each.name for each in lost_queues(changes, {"LetGo"})] == ["Gone", "Replaced"]
+    refusal = holds_messages("Gone", 3)
+    assert "3 messages" in refusal.what
+    assert "--let-go Gone" in refusal.instead
