@@ -49,7 +49,7 @@ PUT_ASIDE = {
     (each.role, "sqs:SendMessage", str(each.failed).lower()): "the platform puts aside what the "
     "function failed at for good, and nothing does in this run"
     for each in functions.declared(template.declarations(PROJECT / "infra"))
-    if each.stream
+    if each.stream or each.schedule
 }
 UNSEEN = PUT_ASIDE | {
     **{
