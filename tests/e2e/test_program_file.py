@@ -40,7 +40,7 @@ price = 5
 
     assert program.manager.get("/program").body["disclosure"] == "#ad"
     assert [each["title"] for each in program.manager.get("/rewards").body["items"]] == ["Mug"]
-    entries = program.manager.get("/audit?actor=command&limit=50").body["items"]
+    entries = program.manager.get("/audit", actor="command", limit=50).body["items"]
     kinds = {each["kind"] for each in entries}
     assert kinds >= {
         *("program.changed", "channel.created", "campaign.created", "member.invited"),
