@@ -8,6 +8,7 @@ from typing import Any
 
 from chalice.app import AuthRequest, AuthResponse, Chalice, CloudWatchEvent, DynamoDBEvent, SQSEvent
 
+from chalicelib.agents.model import TOOL_PARTS
 from chalicelib.composition import Container
 from chalicelib.foundation.functions import Functions
 from chalicelib.foundation.http import Router
@@ -104,6 +105,9 @@ router.add("POST  /redemptions/{redemption_id}/fulfil", "rewards.redemptions.ful
 router.add("POST  /redemptions/{redemption_id}/reject", "rewards.redemptions.reject")
 router.add("POST  /uploads", "videos.ask")
 router.add("GET   /uploads/{upload_id}", "videos.read")
+router.add("POST  /drafts", "activities.drafts.create")
+router.add("GET   /drafts", "activities.drafts.list_all")
+router.add("DELETE /drafts/{draft_id}", "activities.drafts.remove")
 router.add("POST  /activities", "activities.create")
 router.add("GET   /activities", "activities.list_newest")
 router.add("GET   /activities/{activity_id}", "activities.read")
@@ -193,6 +197,20 @@ def programs_mail_invitations(event: CloudWatchEvent) -> int:
     from chalicelib.programs.members import worker
 
     return worker.mail_invitations(container.invitations, event.context)
+
+
+# --- Agents
+
+
+@app.lambda_function(name="agents_serve")
+def agents_serve(event: dict[str, Any], _: Any) -> dict[str, Any]:
+    """Answers agents, who read and draft: the Model Context Protocol over HTTP."""
+    from chalicelib.agents import worker
+
+    settings = container.settings
+    return worker.serve(
+        container.agents, container.origins.viewer_address, settings.console_url, event
+    )
 
 
 # --- Videos
@@ -593,7 +611,30 @@ _LATER_USED = (
     "webhooks_table",
 )
 
+AGENT_SETTINGS = (
+    "activities_table",
+    "attempts_table",
+    "audit_days",
+    "audit_table",
+    "boards_table",
+    "console_url",
+    "cursor_secret_id",
+    "marks_table",
+    "origins_table",
+    "points_table",
+    "programs_table",
+    "reports_table",
+    "uploads_table",
+    "videos_bucket",
+)
+"""Settings that agents' tools ask for when they are called, checked at the function's start."""
+
 functions.register("authorizer", parts=("tokens",), modules=())
+functions.register(
+    "agents_serve",
+    parts=("agents", *TOOL_PARTS, "origins", *(f"settings.{each}" for each in AGENT_SETTINGS)),
+    modules=("agents.worker",),
+)
 functions.register(
     "api_handler",
     parts=(*router.parts, "leaderboard", *(f"settings.{each}" for each in _LATER_USED)),

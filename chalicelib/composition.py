@@ -12,6 +12,7 @@ from chalicelib.foundation.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from chalicelib.activities.drafts.service import DraftService
     from chalicelib.activities.service import (
         ActivityLifecycle,
         ActivityMarks,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         PostTexts,
     )
     from chalicelib.activities.store import ActivityStore, MarkStore
+    from chalicelib.agents.service import AgentService
     from chalicelib.audit.service import AuditService, AuditTrail
     from chalicelib.audit.store import AuditStore, OriginStore
     from chalicelib.foundation.events import EventBus
@@ -960,6 +962,26 @@ class Container:
             BoardKeeper(self.board_store, self.rebuild_marks, self.programs, self.clock),
             AnswerKeeper(database),
             RequestKeeper(database),
+        )
+
+    @cached_property
+    def drafts(self) -> "DraftService":
+        from chalicelib.activities.drafts.service import DraftService
+        from chalicelib.activities.drafts.store import DraftStore
+
+        return DraftService(DraftStore(self.database), self.programs, self.clock)
+
+    @cached_property
+    def agents(self) -> "AgentService":
+        from chalicelib.agents.service import AgentService
+        from chalicelib.agents.store import CallCounter
+
+        return AgentService(
+            counter=CallCounter(self.database),
+            trail=self.audit_trail,
+            programs=self.programs,
+            service_of=self.service_of,
+            clock=self.clock,
         )
 
     @cached_property

@@ -1,6 +1,7 @@
 """The owner's commands. Each may be run twice; each failure says what to do next."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -89,8 +90,7 @@ def token(stack: str, email: str) -> None:
     A first password is exchanged for one of your own, and a code of your authenticator is asked
     for where there is one: each asked for too, or the line after the one before.
     """
-    found = Stack(stack)
-    public_url = found.parameters.get("PublicUrl") or f"{found.outputs['ConsoleUrl']}/v1"
+    public_url = _public_url(Stack(stack))
     try:
         password = _password("Password")
         click.echo(
@@ -104,6 +104,10 @@ def token(stack: str, email: str) -> None:
         )
     except NotSignedIn as error:
         raise click.ClickException(str(error)) from error
+
+
+def _public_url(stack: Stack) -> str:
+    return stack.parameters.get("PublicUrl") or f"{stack.outputs['ConsoleUrl']}/v1"
 
 
 def _password(words: str) -> str:
@@ -270,6 +274,26 @@ def export_program(stack: str, program_id: str) -> None:
         click.echo(program_file.export(Stack(stack).container(), program_id), nl=False)
     except (BotoCoreError, ClientError, PynamoDBException) as error:
         raise program_file.failed(error) from error
+
+
+@main.command()
+@_stack
+@click.option("--url", help="The API's address, if it is not to be asked of the stack.")
+def agent(stack: str, url: str | None) -> None:
+    """Speak the Model Context Protocol on standard input and output: docs/agents.md.
+
+    For agents on this machine that start their servers themselves. The bearer token, as `token`
+    prints one, is read from GREENROOM_TOKEN.
+    """
+    from commands import agent as bridge
+
+    token = os.environ.get(bridge.TOKEN, "").strip()
+    if not token:
+        raise click.ClickException(
+            f"{bridge.TOKEN} is not set. Put there what `token --email ...` prints."
+        )
+    public_url = url or _public_url(Stack(stack))
+    bridge.serve(f"{public_url}/mcp", token, sys.stdin.buffer, sys.stdout.buffer)
 
 
 @main.group()

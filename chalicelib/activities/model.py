@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from chalicelib.foundation.texts import clean_line, clean_paragraphs, is_visible
@@ -16,6 +17,8 @@ from chalicelib.videos.model import VideoFacts, VideoProblem
 DEFAULT_INSTRUCTIONS = "Share this video on TikTok"
 MAX_INSTRUCTIONS = 2000
 MAX_POINTS = 1_000_000
+MAX_DRAFTS = 50
+"""Of a program: its list is one query, and an agent that loops fills no more."""
 MAX_TIME = len("2027-01-15T09:00:00.123456789+01:00")
 MAX_ADDRESSED = 20
 MAX_CAPTIONS = 10
@@ -261,6 +264,30 @@ def is_addressed(channel_ids: Collection[str], channels: frozenset[str]) -> bool
     return not channel_ids or not channels.isdisjoint(channel_ids)
 
 
+@dataclass(frozen=True)
+class DraftContent:
+    """What a draft proposes for an activity."""
+
+    instructions: str = DEFAULT_INSTRUCTIONS
+    points: int = 0
+    channel_ids: tuple[str, ...] = ()
+    campaign_id: str | None = None
+    captions: tuple[str, ...] = ()
+    hashtags: tuple[str, ...] = ()
+    disclosure: str | None = None
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A proposed activity, without a video. Only a manager, who adds one, can publish it."""
+
+    program_id: str
+    draft_id: str
+    content: DraftContent
+    created_by: str
+    created_at: datetime
+
+
 # The feed's order
 
 
@@ -413,7 +440,18 @@ def normalized_captions(given: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(plain))
 
 
-def check_post_texts(activity: Activity) -> None:
+class PostTextSource(Protocol):
+    """What members' texts are made of: an activity, or a draft of one."""
+
+    @property
+    def captions(self) -> Sequence[str]: ...
+    @property
+    def hashtags(self) -> tuple[str, ...]: ...
+    @property
+    def disclosure(self) -> str | None: ...
+
+
+def check_post_texts(activity: PostTextSource) -> None:
     """Check that each text a member may be dealt fits into a post. Raises `InvalidText`.
 
     The program's disclosure line may change at any time, so the room for the longest is kept.

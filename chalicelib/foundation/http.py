@@ -249,7 +249,7 @@ class Router:
         address = self.address_of(_source_address(sent), sent.headers)
         with acting(system(route.endpoint_name), Origin(address)):
             caller = _NOBODY if nobody else self._admit(found.who, sent)
-        if not all(_ID.fullmatch(value) for value in path.values()):
+        if not all(map(is_id, path.values())):
             raise not_found("thing")
         raw = _raw_body(sent)
         if route.takes_content:
@@ -330,6 +330,11 @@ class Router:
 _NOBODY = Caller("", "", Role.MEMBER, email="", name="", chosen_zone="UTC")
 
 
+def is_id(text: str) -> bool:
+    """Return whether a text can be an id of ours."""
+    return _ID.fullmatch(text) is not None
+
+
 def _raw_body(sent: "ChaliceRequest") -> bytes:
     raw = sent.raw_body
     return raw.encode() if isinstance(raw, str) else raw
@@ -366,7 +371,7 @@ def _read_body(model: "type[BaseModel]", raw: bytes, sent: "ChaliceRequest") -> 
     try:
         return model.model_validate_json(raw or b"{}", strict=True)
     except ValidationError as error:
-        raise _validation_problem(error) from error
+        raise validation_problem(error) from error
 
 
 def _read_query(model: "type[BaseModel]", sent: "ChaliceRequest") -> "BaseModel":
@@ -377,10 +382,11 @@ def _read_query(model: "type[BaseModel]", sent: "ChaliceRequest") -> "BaseModel"
     try:
         return model.model_validate(dict(given))
     except ValidationError as error:
-        raise _validation_problem(error) from error
+        raise validation_problem(error) from error
 
 
-def _validation_problem(error: "ValidationError") -> Problem:
+def validation_problem(error: "ValidationError") -> Problem:
+    """Return the problem of a body or query that is not right, with each of its errors."""
     found = error.errors(include_url=False, include_input=False)
     if any(each["type"] == "json_invalid" for each in found):
         return Problem(ProblemCode.INVALID_JSON, "The body is not well-formed JSON.")

@@ -112,6 +112,8 @@ PERMISSIONS: dict[str, Permission] = {
     "campaigns_create": Permission(MANAGER, 201, body=NAMED),
     "campaigns_list_newest": Permission(MEMBER),
     "campaigns_change": Permission(MANAGER, body=NAMED),
+    "drafts_create": Permission(MANAGER, 201, body={"instructions": "{new}"}),
+    "drafts_list_all": Permission(MANAGER),
     # rewards
     "rewards_ask_picture": Permission(MANAGER, 201, body={"content_type": "image/png"}),
     "rewards_create": Permission(MANAGER, 201, body={"title": "{new}", "price": 5}),
@@ -173,6 +175,7 @@ PERMISSIONS: dict[str, Permission] = {
     "activities_unarchive": Permission(MANAGER, body={}),
     "connections_disconnect": Permission(MEMBER, 204),
     "webhooks_remove": Permission(MANAGER, 204),
+    "drafts_remove": Permission(MANAGER, 204),
     "members_remove": Permission(MANAGER, 204),
     "members_invite_again": Permission(MANAGER, 409, "member_removed"),
     "privacy_ask_erasure_of": Permission(MANAGER, 202),

@@ -134,6 +134,7 @@ def world(
         "performance_id": performance,
         "member_id": made("/members", "member_id", email=f"{new_key()}@home.example"),
         "channel_id": made("/channels", "channel_id", name="Channel", kind="public"),
+        "draft_id": made("/drafts", "draft_id"),
         "campaign_id": made("/campaigns", "campaign_id", name="Campaign"),
         "export_id": made("/reports/exports", "export_id", report="channels"),
         "webhook_id": made(

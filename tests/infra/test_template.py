@@ -136,6 +136,7 @@ RESOURCES = {
     "ApiWebAcl",
     "APIHandlerInvokePermission",
     "AuthorizerInvokePermission",
+    "AgentsServeInvokePermission",
     "UserPool",
     "UserPoolClient",
     "SignInPages",

@@ -54,6 +54,7 @@ SETTINGS = Settings(
     accounts_table="AccountsTable",
     idempotency_table="IdempotencyTable",
     audit_table="AuditTable",
+    attempts_table="AttemptsTable",
     origins_table="OriginsTable",
     incoming_bucket="incoming",
     videos_bucket="videos",

@@ -10,6 +10,7 @@ import { Filters, List } from "../foundation/ui/pages";
 import { Badge, EmptyState, PageHead } from "../foundation/ui/parts";
 import { Segments } from "../foundation/ui/Segments";
 import { useManagedCampaigns, useManagedChannels } from "../programs/manager_queries";
+import Drafts from "./Drafts";
 import css from "./editor.module.css";
 import type { ActivityView } from "./form";
 import { useLifecycle } from "./lifecycle";
@@ -48,6 +49,7 @@ export default function ActivitiesScreen() {
       >
         {t("activities_text")}
       </PageHead>
+      {archived || campaign ? null : <Drafts />}
       <Filters>
         <Segments
           label={t("which")}

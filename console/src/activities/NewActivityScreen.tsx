@@ -15,13 +15,12 @@ import { seenVideo, Upload, useVerdict } from "../videos/upload";
 import { DropAnywhere, VideoPicker } from "../videos/VideoPicker";
 import { ActivityFields } from "./ActivityFields";
 import { CardPreview } from "./CardPreview";
-import { type Draft, readDraft, useDraft } from "./draft";
+import { type Draft, NEW_DRAFT, readDraft, useDraft } from "./draft";
+import { removeDraft } from "./Drafts";
 import css from "./editor.module.css";
 import { bodyOf, changedFields, check, EMPTY, errorsOf, type FieldErrors, type Fields, heldBackStart } from "./form";
 import { publish } from "./manager_queries";
 import { t } from "./words.manager";
-
-export const NEW_DRAFT = "draft.activity";
 
 /** Outlives the screen: who looks at something else meanwhile does not stop the upload. */
 const upload = new Upload();
@@ -55,6 +54,8 @@ export default function NewActivityScreen() {
   useEffect(() => {
     document.title = `${t("new_title")} · Greenroom`;
     if (before?.upload) void upload.resume(before.upload);
+    // Whatever was chosen before belongs to another activity.
+    else if (before?.draftId) upload.forget();
   }, []);
 
   const touched = changedFields(EMPTY, fields).length > 0 || state.stage !== "none";
@@ -62,6 +63,7 @@ export default function NewActivityScreen() {
     touched && !done.current
       ? {
           fields,
+          ...(before?.draftId ? { draftId: before.draftId } : {}),
           ...(state.stage === "none" || state.stage === "refused"
             ? {}
             : { upload: { name: state.name, ...(uploadId ? { uploadId } : {}) } }),
@@ -104,6 +106,8 @@ export default function NewActivityScreen() {
       const made = await publish(held ? { ...body, starts_at: heldBackStart(now(), zone.value), ends_at: null } : body);
       // With what was set aside: an activity that is held back begins and ends when it is published.
       if (held) kept.write(`${NEW_DRAFT}.${made.activity_id}`, { fields } satisfies Draft);
+      // One that stays, because this failed, is thrown away by hand.
+      if (before?.draftId) void removeDraft(before.draftId).catch(() => undefined);
       discard();
       toast(how === "hold" ? t("held_back_toast") : t("published_toast"));
       route(`/manage/activities/${made.activity_id}${how === "hold" ? "?try" : ""}`);

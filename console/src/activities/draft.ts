@@ -3,7 +3,15 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { kept } from "../foundation/store";
 import { EMPTY, type Fields } from "./form";
 
-export type Draft = { fields: Fields; upload?: { name: string; uploadId?: string } | undefined };
+export type Draft = {
+  fields: Fields;
+  upload?: { name: string; uploadId?: string } | undefined;
+  /** Of the draft on the server that it began with, which goes once it is published. */
+  draftId?: string | undefined;
+};
+
+/** Where the activity that is being made is kept. */
+export const NEW_DRAFT = "draft.activity";
 
 const SAVED_AFTER_MS = 250;
 

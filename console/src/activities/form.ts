@@ -98,6 +98,20 @@ export function fieldsOf(activity: ActivityView, timeZone: string): Fields {
   };
 }
 
+/** A draft from the server as the form shows it. */
+export function fieldsOfDraft(draft: Schemas["DraftView"]): Fields {
+  return {
+    ...EMPTY,
+    instructions: draft.instructions,
+    captions: draft.captions.length > 0 ? draft.captions : [""],
+    hashtags: draft.hashtags.join(" "),
+    disclosure: disclosureOf(draft.disclosure),
+    channels: [...draft.channel_ids].sort(),
+    points: String(draft.points),
+    campaign: draft.campaign_id ?? "",
+  };
+}
+
 export function disclosureLine({ kind, text }: Disclosure): string | null {
   if (kind === "program") return null;
   return kind === "none" ? "" : text.trim();

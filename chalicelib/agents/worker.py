@@ -1,0 +1,85 @@
+"""The entry of agents' requests: streamable HTTP, one JSON answer for each, no session.
+
+API Gateway and the authorizer stand before it, as before the HTTP API.
+"""
+
+import json
+from base64 import b64decode
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from chalicelib.agents.model import (
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    VERSIONS,
+    Refused,
+    read_message,
+    refusal,
+)
+from chalicelib.agents.service import AgentService
+from chalicelib.foundation.actors import Origin, acting, member
+from chalicelib.foundation.http import MAX_BODY_BYTES
+from chalicelib.foundation.identity import Claims
+from chalicelib.foundation.logging import logger
+from chalicelib.foundation.problems import MEDIA_TYPE, Problem
+
+Event = Mapping[str, Any]
+Answer = dict[str, Any]
+
+
+def serve(
+    agents: AgentService,
+    address_of: Callable[[str, Mapping[str, str]], str],
+    console_url: str,
+    event: Event,
+) -> Answer:
+    """Answer an agent's POST; a notification is answered with nothing."""
+    context = event["requestContext"]
+    correlation_id = str(context.get("requestId", "unknown"))
+    logger.clear_state()
+    logger.set_correlation_id(correlation_id)
+    headers = {name.lower(): str(each) for name, each in (event.get("headers") or {}).items()}
+    try:
+        caller = agents.caller(Claims.from_context(context["authorizer"]))
+        logger.append_keys(program_id=caller.program_id, member_id=caller.member_id)
+        _check_headers(headers, console_url)
+        message = read_message(_body(event))
+        address = address_of(str(context.get("identity", {}).get("sourceIp", "")), headers)
+        with acting(member(caller.member_id), Origin(address, caller.role.value)):
+            if message.request_id is None:
+                return _answered(202, "")
+            found = agents.answer(caller, message, correlation_id)
+        return _answered(200, json.dumps(found, ensure_ascii=False))
+    except Refused as refused:
+        status = 400 if refused.request_id is None else 200
+        return _answered(status, json.dumps(refusal(refused)))
+    except Problem as problem:
+        body = json.dumps(problem.to_dict())
+        return _answered(problem.code.status, body, MEDIA_TYPE)
+    except Exception:  # noqa: BLE001  the one place that may: whatever broke becomes a designed answer
+        logger.exception("agent's request broke")
+        words = f"Something broke on our side; tell your administrator this id: {correlation_id}"
+        return _answered(500, json.dumps(refusal(Refused(INTERNAL_ERROR, words))))
+
+
+def _check_headers(headers: Mapping[str, str], console_url: str) -> None:
+    """Refuse pages of other sites, and revisions of the protocol that are not spoken."""
+    origin = headers.get("origin")
+    if origin and origin != console_url:
+        raise Refused(INVALID_REQUEST, "A page of another site cannot call this.")
+    version = headers.get("mcp-protocol-version")
+    if version and version not in VERSIONS:
+        raise Refused(INVALID_REQUEST, f"The revisions are {', '.join(VERSIONS)}.")
+
+
+def _body(event: Event) -> bytes:
+    text = event.get("body") or ""
+    raw = b64decode(text) if event.get("isBase64Encoded") else text.encode()
+    if len(raw) > MAX_BODY_BYTES:
+        raise Refused(INVALID_REQUEST, f"The body has {len(raw)} bytes; {MAX_BODY_BYTES} at most.")
+    return raw
+
+
+def _answered(status: int, body: str, content_type: str = "application/json") -> Answer:
+    headers = {"Content-Type": content_type, "Cache-Control": "no-store"}
+    return {"statusCode": status, "headers": headers, "body": body}
