@@ -35,6 +35,7 @@ ACTIVE = 9
 """So many of them have signed in, connected TikTok and sent something; the rest are invited."""
 
 CHANNELS = (("Baristas", "public"), ("Roastery", "public"), ("Store managers", "private"))
+SUGGESTED = "Show what your first coffee of the day looks like"
 CAMPAIGNS = ("Autumn blend", "Behind the bar", "Hiring 2027")
 CLIPS = (
     ("0x3b1f0e", "0xa8622c", "0xf4b860", "0xffe8c2"),
@@ -175,6 +176,7 @@ def make(stack: RunningStack, folder: Path) -> Showcase:
         for name, kind in CHANNELS
     ]
     campaigns = [manager.post("/campaigns", {"name": name})["campaign_id"] for name in CAMPAIGNS]
+    manager.post("/drafts", {"instructions": SUGGESTED, "points": 25, "hashtags": ["ourteam"]})
     people = _invite(stack, manager)
     members = [member_id for _, member_id in people]
     for number, channel in enumerate(channels):

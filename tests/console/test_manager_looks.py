@@ -34,6 +34,8 @@ def paths(people: People) -> list[str]:
     named = {"name": "Looked at", "kind": "private"}
     channel = people.manager.post("/channels", named).body["channel_id"]
     campaign = people.manager.post("/campaigns", {"name": "Looked at"}).body["campaign_id"]
+    draft = {"instructions": "A suggestion that waits", "points": 20}
+    assert people.manager.post("/drafts", draft).status == 201
     activity = people.manager.create(
         people.upload_id,
         instructions="Show the morning as it is, without words. " * 4,
