@@ -1167,9 +1167,11 @@ def test_the_api_knows_the_distribution_by_the_key_that_it_sends(resources: dict
         each["OriginCustomHeaders"] for each in config["Origins"] if each["Id"] == "api"
     )
     assert header["HeaderName"].lower() == ORIGIN_KEY
-    known = properties(resources, "APIHandler")["Environment"]["Variables"]["ORIGIN_KEY"]
-    assert header["HeaderValue"] == known
-    for name in set(FUNCTIONS) - {"APIHandler"}:
+    requested = {"APIHandler", "AgentsServe"}
+    for name in requested:
+        known = properties(resources, name)["Environment"]["Variables"]["ORIGIN_KEY"]
+        assert header["HeaderValue"] == known
+    for name in set(FUNCTIONS) - requested:
         variables = properties(resources, name).get("Environment", {}).get("Variables", {})
         assert "ORIGIN_KEY" not in variables
 

@@ -77,7 +77,7 @@ class DraftList(Schema):
     idempotent=True,
 )
 def create(service: DraftService, request: Request[NewDraft, None]) -> Answer:
-    """Save a draft of an activity.
+    """Create a draft of an activity.
 
     No member sees it. It becomes an activity when a manager publishes one with its content.
     """
