@@ -89,6 +89,7 @@ class SettingsTable(_Table):
     rewards: Annotated[bool, Field(strict=True)] | None = None
     disclosure: Annotated[str, Field(max_length=MAX_DISCLOSURE), LINE] | None = None
     managers_on_leaderboard: Annotated[bool, Field(strict=True)] | None = None
+    names_on_leaderboard: Annotated[bool, Field(strict=True)] | None = None
     fulfillers: Annotated[tuple[Email, ...], Field(max_length=MAX_FULFILLERS)] | None = None
 
 

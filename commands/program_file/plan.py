@@ -35,6 +35,7 @@ SETTINGS = (
     "rewards",
     "disclosure",
     "managers_on_leaderboard",
+    "names_on_leaderboard",
 )
 """Settings that the file holds as the program does; `fulfillers` are ids there, addresses here."""
 
@@ -533,7 +534,8 @@ class _Planner:
             "description": wanted.description or "",
             "price": wanted.price,
             "stock": _number(wanted.stock),
-            "per_member": _number(wanted.per_member),
+            "names_on_leaderboard": "names on the leaderboard",
+    "per_member": _number(wanted.per_member),
             "state": state,
             **_texts(times),
         }
