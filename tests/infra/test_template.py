@@ -239,7 +239,7 @@ def test_functions_run_on_what_their_wheels_are_made_for_whatever_builds_them(
 
 
 def test_the_gateway_waits_longer_than_the_api_may_take(resources: dict[str, Any]) -> None:
-    for name in ("APIHandler", "Authorizer"):
+    for name in ("APIHandler", "Authorizer", "AgentsServe"):
         assert properties(resources, name)["Timeout"] < GATEWAY_SECONDS
 
 
