@@ -534,8 +534,7 @@ class _Planner:
             "description": wanted.description or "",
             "price": wanted.price,
             "stock": _number(wanted.stock),
-            "names_on_leaderboard": "names on the leaderboard",
-    "per_member": _number(wanted.per_member),
+            "per_member": _number(wanted.per_member),
             "state": state,
             **_texts(times),
         }
@@ -711,6 +710,7 @@ _LABELS: Mapping[str, str] = {
     "rewards": "rewards",
     "disclosure": "the disclosure line",
     "managers_on_leaderboard": "managers on the leaderboard",
+    "names_on_leaderboard": "names on the leaderboard",
     "per_member": "the limit for each member",
     "starts_at": "the start",
     "ends_at": "the end",
