@@ -4,6 +4,7 @@ API Gateway and the authorizer stand before it, as before the HTTP API.
 """
 
 import json
+import time
 from base64 import b64decode
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -21,7 +22,9 @@ from chalicelib.foundation.actors import Origin, acting, member
 from chalicelib.foundation.http import MAX_BODY_BYTES
 from chalicelib.foundation.identity import Claims
 from chalicelib.foundation.logging import logger
-from chalicelib.foundation.problems import MEDIA_TYPE, Problem
+from chalicelib.foundation.problems import MEDIA_TYPE, Problem, ProblemCode
+
+POST = "POST"
 
 Event = Mapping[str, Any]
 Answer = dict[str, Any]
@@ -33,11 +36,29 @@ def serve(
     console_url: str,
     event: Event,
 ) -> Answer:
-    """Answer an agent's POST; a notification is answered with nothing."""
+    """Answer an agent's POST; a notification is answered with nothing, a GET with 405."""
     context = event["requestContext"]
     correlation_id = str(context.get("requestId", "unknown"))
     logger.clear_state()
     logger.set_correlation_id(correlation_id)
+    if event.get("httpMethod", POST) != POST:
+        return {**_answered(405, ""), "headers": {"Allow": POST}}
+    started = time.monotonic()
+    answered = _served(agents, address_of, console_url, event, correlation_id)
+    milliseconds = round((time.monotonic() - started) * 1000)
+    told = {"status": answered["statusCode"], "milliseconds": milliseconds}
+    logger.info("agent's request", extra=told)
+    return answered
+
+
+def _served(
+    agents: AgentService,
+    address_of: Callable[[str, Mapping[str, str]], str],
+    console_url: str,
+    event: Event,
+    correlation_id: str,
+) -> Answer:
+    context = event["requestContext"]
     headers = {name.lower(): str(each) for name, each in (event.get("headers") or {}).items()}
     try:
         caller = agents.caller(Claims.from_context(context["authorizer"]))
@@ -66,7 +87,7 @@ def _check_headers(headers: Mapping[str, str], console_url: str) -> None:
     """Refuse pages of other sites, and revisions of the protocol that are not spoken."""
     origin = headers.get("origin")
     if origin and origin != console_url:
-        raise Refused(INVALID_REQUEST, "A page of another site cannot call this.")
+        raise Problem(ProblemCode.FORBIDDEN, "A page of another site cannot call this.")
     version = headers.get("mcp-protocol-version")
     if version and version not in VERSIONS:
         raise Refused(INVALID_REQUEST, f"The revisions are {', '.join(VERSIONS)}.")

@@ -113,3 +113,5 @@ def test_nobody_without_a_token_gets_past_the_authorizer(
         for headers in ({}, {"Authorization": f"Bearer {token_of(member)[:-4]}AAAA"})
     ]
     assert [each.status_code for each in answers] == [401, 401]
+    signed_in = {"Authorization": f"Bearer {token_of(member)}"}
+    assert requests.get(address, headers=signed_in, timeout=TIMEOUT_SECONDS).status_code == 405

@@ -325,10 +325,16 @@ def test_a_page_of_another_site_and_a_lapsed_token_get_nothing(
     greenroom: Greenroom, managers: Agent
 ) -> None:
     ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
-    assert managers.post(ping, {"Origin": "https://evil.example"})["statusCode"] == 400
+    assert managers.post(ping, {"Origin": "https://evil.example"})["statusCode"] == 403
     assert managers.post(ping, {"Origin": CONSOLE})["statusCode"] == 200
     assert managers.post(ping, {"MCP-Protocol-Version": "1999-01-01"})["statusCode"] == 400
     assert managers.post(ping, expired=True)["statusCode"] == 401
+
+
+def test_there_is_no_stream_to_wait_at(greenroom: Greenroom) -> None:
+    event = {"httpMethod": "GET", "requestContext": {"requestId": "request-1"}}
+    answered = worker.serve(greenroom.container.agents, lambda source, _: source, CONSOLE, event)
+    assert (answered["statusCode"], answered["headers"]) == (405, {"Allow": "POST"})
 
 
 def test_who_is_removed_is_out_and_an_invitation_is_not_taken_up(greenroom: Greenroom) -> None:
