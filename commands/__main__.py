@@ -131,11 +131,16 @@ def reset(stack: str, email: str) -> None:
     Be sure that it is they who ask. The next sign-in takes the password alone; a manager, where
     managers need an authenticator, then sets up another one.
     """
-    pool_id = Stack(stack).outputs["UserPoolId"]
+    on = Stack(stack)
+    pool_id = on.outputs["UserPoolId"]
+    cognito = boto3.client("cognito-idp", config=client_config())
     try:
-        boto3.client("cognito-idp", config=client_config()).admin_set_user_mfa_preference(
+        username = normalized_email(email)
+        known = cognito.admin_get_user(UserPoolId=pool_id, Username=username)
+        _audit_reset(on, {each["Name"]: each["Value"] for each in known["UserAttributes"]}["sub"])
+        cognito.admin_set_user_mfa_preference(
             UserPoolId=pool_id,
-            Username=normalized_email(email),
+            Username=username,
             SoftwareTokenMfaSettings={"Enabled": False, "PreferredMfa": False},
         )
     except ValueError as error:
@@ -143,6 +148,18 @@ def reset(stack: str, email: str) -> None:
     except (BotoCoreError, ClientError) as error:
         raise click.ClickException(f"{error}\nNothing is lost by running this again.") from error
     click.echo(json.dumps({"email": email, "authenticator": "none"}))
+
+
+def _audit_reset(on: Stack, subject: str) -> None:
+    """Tell the program of the person, if they are in one, before the step is taken away.
+
+    The user pool takes part in no transaction: a reset that fails after this is on the trail too.
+    """
+    container = on.container()
+    member = container.programs.bound_member(subject)
+    if member is not None:
+        reset = act(Kind.AUTHENTICATOR_RESET, member.program_id, member.member_id)
+        container.audit_trail.keep(reset)
 
 
 @main.group()

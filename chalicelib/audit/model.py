@@ -39,6 +39,7 @@ class Kind(StrEnum):
     MEMBER_ERASURE_ENDED = "member.erasure_ended"
     MEMBER_DATA_ASKED = "member.data_asked"
     PROFILE_CHANGED = "profile.changed"
+    AUTHENTICATOR_RESET = "authenticator.reset"
     CHANNEL_CREATED = "channel.created"
     CHANNEL_CHANGED = "channel.changed"
     CHANNEL_MEMBERS_ADDED = "channel.members_added"

@@ -8,15 +8,15 @@ from typing import Any
 from chalicelib.audit.model import Kind, act
 from chalicelib.foundation import actors
 from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.conflicts import ATTEMPTS
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.pages import Cursors, Page
-from chalicelib.foundation.problems import Problem, invalid_field, not_found
+from chalicelib.foundation.problems import Problem, ProblemCode, invalid_field, not_found
 from chalicelib.foundation.table import Conflict, Part, Read
 from chalicelib.points.boards import Board, LeaderboardReader
 from chalicelib.points.model import (
-    BalanceTooLow,
     Entry,
     EntryKind,
     Source,
@@ -143,43 +143,56 @@ class PointService:
             reason=reason,
             made_by=actors.current(),
         )
-        try:
-            self._adjust(caller, member_id, entry)
-        except (Conflict, Problem):
-            made = self._store.entry(owner, entry_id) if made_id else None
-            if made is None:
-                raise
-            entry = made  # by the same request, whose answer was lost
-        return Adjusted(entry, self._store.totals(owner))
+        for _ in range(ATTEMPTS):
+            try:
+                return Adjusted(entry, self._adjust(caller, member_id, entry))
+            except (Conflict, Problem) as refused:
+                made = self._store.entry(owner, entry_id) if made_id else None
+                if made:  # by the same request, whose answer was lost
+                    return Adjusted(made, self._store.totals(owner))
+                if isinstance(refused, Problem):
+                    raise
+        raise Problem(
+            ProblemCode.CHANGED_MEANWHILE, "The member's points keep changing. Try again."
+        )
 
-    def _adjust(self, caller: Caller, member_id: str, entry: Entry) -> None:
-        member = self._member(caller, member_id)
+    def _adjust(self, caller: Caller, member_id: str, entry: Entry) -> Totals:
+        """Write an adjustment, with the balance before and after it on the audit trail: two calls.
+
+        Returns the totals after it. Raises `Conflict` if the balance changes meanwhile.
+        """
+        owner = owner_key(caller.program_id, member_id)
+        member, totals = self._store.read_together(
+            [
+                self._programs.member_read(caller.program_id, member_id),
+                self._store.totals_read(owner),
+            ]
+        )
+        if member is None:
+            raise not_found("member")
         if member.status is MemberStatus.REMOVED:
             raise Problem(
                 ProgramProblem.MEMBER_REMOVED,
                 f"{member.name} was removed from the program. Invite them again first.",
             )
-        owner = owner_key(caller.program_id, member_id)
-        try:
-            adjusted = act(
-                Kind.POINTS_ADJUSTED,
-                caller.program_id,
-                member_id,
-                after={"points": entry.points, "entry": entry.entry_id},
+        before = totals or Totals()
+        after = Totals(before.balance + entry.points, before.earned + entry.earned)
+        if entry.points < 0 and after.balance < 0:
+            raise Problem(
+                PointProblem.BALANCE_TOO_LOW,
+                f"{member.name} has {in_words(before.balance)}; {-entry.points:,} cannot be taken.",
+                members={"balance": before.balance},
             )
-            parts = self._store.add(owner, entry, covered=entry.points < 0)
-            self._store.commit([*parts, adjusted])
-        except BalanceTooLow as error:
-            raise self._too_little(owner, member, -entry.points) from error
-        logger.info("points adjusted", extra={"entry_id": entry.entry_id, "points": entry.points})
-
-    def _too_little(self, owner: str, member: Member, wanted: int) -> Problem:
-        balance = self._store.totals(owner).balance
-        return Problem(
-            PointProblem.BALANCE_TOO_LOW,
-            f"{member.name} has {in_words(balance)}; {wanted:,} cannot be taken.",
-            members={"balance": balance},
+        adjusted = act(
+            Kind.POINTS_ADJUSTED,
+            caller.program_id,
+            member_id,
+            {"balance": before.balance},
+            {"balance": after.balance, "points": entry.points, "entry": entry.entry_id},
         )
+        self._store.commit([*self._store.add(owner, entry, held=before), adjusted])
+        logger.info("points adjusted", extra={"entry_id": entry.entry_id, "points": entry.points})
+        return after
 
     def _member(self, caller: Caller, member_id: str) -> Member:
         member = self._programs.member(caller.program_id, member_id)

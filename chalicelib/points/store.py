@@ -6,6 +6,7 @@ from typing import Any
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UTCDateTimeAttribute
 from pynamodb.exceptions import DoesNotExist
+from pynamodb.expressions.condition import Condition
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 
 from chalicelib.foundation.table import Conflict, Part, Put, Read, StampedModel, Store, Update
@@ -77,11 +78,21 @@ class TotalsItem(StampedModel):
 class PointStore(Store):
     MODELS = (EntryItem, TotalsItem)
 
-    def add(self, owner: str, entry: Entry, *, covered: bool = False) -> list[Part]:
+    def add(
+        self, owner: str, entry: Entry, *, covered: bool = False, held: Totals | None = None
+    ) -> list[Part]:
         """Parts: a ledger entry, once, and the totals that follow from it.
 
-        With `covered` the balance must have what the entry takes: else `BalanceTooLow`.
+        With `covered` the balance must have what the entry takes: else `BalanceTooLow`. With `held`
+        it must be that one still: else `Conflict`.
         """
+        condition: Condition | None = None
+        if covered:
+            condition = TotalsItem.balance >= -entry.points
+        elif held:
+            condition = TotalsItem.balance == held.balance
+            if not held.balance:
+                condition |= TotalsItem.balance.does_not_exist()
         item = EntryItem(
             owner,
             _ENTRIES + entry.entry_id,
@@ -98,8 +109,8 @@ class PointStore(Store):
             Update(
                 TotalsItem(owner, _TOTALS),
                 [TotalsItem.balance.add(entry.points), TotalsItem.earned.add(entry.earned)],
-                TotalsItem.balance >= -entry.points if covered else None,
-                BalanceTooLow,
+                condition,
+                BalanceTooLow if covered else Conflict,
             ),
         ]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.audit.model import EntryFilter, Kind
 from chalicelib.performances.model import POSTED_LIMIT, Performance, State
 from chalicelib.performances.staging import Stager
 from chalicelib.performances.staging_run import StagingDependencies
@@ -185,6 +186,11 @@ class SandboxedGreenroom:
         assert self.greenroom.container.overdue_performances.queue_overdue() == 0
         assert self.stage(performance) == performance
         assert self.greenroom.ledger(self.ana) == [("award", 10), ("reversal", -10)]
+        taken_back = EntryFilter(kind=Kind.POINTS_TAKEN_BACK)
+        trail = self.greenroom.container.audit.entries(self.greenroom.manager, taken_back, 9, None)
+        (entry,) = trail.items
+        assert (entry.thing, entry.after["points"]) == (self.ana.member_id, -10)
+        assert entry.after["performance"] == performance.performance_id
         return True
 
     @property

@@ -3,12 +3,15 @@
 import ast
 import inspect
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import boto3
 import pytest
+from click.testing import CliRunner
 
+import commands.__main__ as commands_main
 from chalicelib.audit import store as audit_store
 from chalicelib.audit.model import MAX_BYTES, Entry, EntryFilter, Kind
 from chalicelib.audit.service import EXAMINED
@@ -18,11 +21,14 @@ from chalicelib.foundation.identity import Caller, Claims, Role
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.foundation.table import Conflict
-from chalicelib.programs.model import ChannelKind
+from chalicelib.programs.model import ChannelKind, InvitationMail
 from chalicelib.programs.service import ProgramChanges
+from chalicelib.programs.store import MemberItem, member_key
+from chalicelib.tiktok.model import NotConnected
 from tests.clock import StoppedClock
-from tests.integration.conftest import Calls
-from tests.integration.greenroom import Greenroom
+from tests.integration.conftest import Calls, StackHere
+from tests.integration.database import database
+from tests.integration.greenroom import FakeTikTok, Greenroom
 
 ADDRESS = "203.0.113.9"
 
@@ -444,7 +450,8 @@ def test_acts_of_the_system_and_on_accounts_are_told(greenroom: Greenroom) -> No
     assert expired.after["state"] == "ended"
     container.points.adjust(greenroom.manager, ben.member_id, 5, "For unusual help")
     adjusted, *_ = listed(greenroom, kind=Kind.POINTS_ADJUSTED)
-    assert (adjusted.thing, adjusted.after["points"]) == (ben.member_id, 5)
+    assert (adjusted.thing, adjusted.before) == (ben.member_id, {"balance": 0})
+    assert (adjusted.after["balance"], adjusted.after["points"]) == (5, 5)
     assert "unusual" not in repr(items("AuditTable"))
     container.members.remove(greenroom.manager, ben.member_id)
     with acting(actors.system("performances_release_removed_members")):
@@ -458,3 +465,136 @@ def test_acts_of_the_system_and_on_accounts_are_told(greenroom: Greenroom) -> No
         "member.removed",
         "account.released",
     ]
+
+
+def told(greenroom: Greenroom, kind: Kind) -> list[tuple[str, str, dict[str, Any], dict[str, Any]]]:
+    """Tell actor, thing, before and after of all entries of a kind, the newest first."""
+    return [
+        (each.actor, each.thing, dict(each.before), dict(each.after))
+        for each in listed(greenroom, kind=kind)
+    ]
+
+
+def test_an_adjustment_says_the_balance_before_and_after_it_also_among_others(
+    greenroom: Greenroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another award comes between the read and the write: what is told is what the write found."""
+    container, ben = greenroom.container, greenroom.member("ben")
+    points, store = container.points, container.points._store
+    together, waiting = store.read_together, [1, 2]
+
+    def read_and_be_overtaken(reads: Any) -> Any:
+        found = together(reads)
+        if waiting:
+            parts = points.award(ben.owner, 100, f"prf_{waiting.pop()}")
+            store.commit(parts)
+        return found
+
+    monkeypatch.setattr(store, "read_together", read_and_be_overtaken)
+    adjusted = points.adjust(greenroom.manager, ben.member_id, 30, "Fair")
+    assert (adjusted.totals.balance, adjusted.totals.earned) == (230, 230)
+    assert points.totals(ben.owner) == adjusted.totals
+    points.adjust(greenroom.manager, ben.member_id, -130, "Not fair")
+    (_, _, *second), (_, _, *first) = told(greenroom, Kind.POINTS_ADJUSTED)
+    assert [each["balance"] for each in (*first, *second)] == [200, 230, 230, 100]
+    waiting[:] = range(100)
+    with pytest.raises(Problem) as refused:
+        points.adjust(greenroom.manager, ben.member_id, 1, "In vain")
+    assert refused.value.code is ProblemCode.CHANGED_MEANWHILE
+    assert len(told(greenroom, Kind.POINTS_ADJUSTED)) == 2
+
+
+def test_an_invitation_that_is_mailed_again_is_told_once(greenroom: Greenroom) -> None:
+    container, manager = greenroom.container, greenroom.manager
+    ben = container.members.invite(manager, "ben@demo.example", None, Role.MEMBER)
+    greenroom.clock.advance(timedelta(days=1))
+    database().changed(
+        MemberItem(ben.program_id, member_key(ben.member_id)),
+        [MemberItem.mail.set(InvitationMail.FAILED.value)],
+    )
+    container.members.invite_again(manager, ben.member_id)
+    container.members.invite_again(manager, ben.member_id)  # it waits already
+    assert told(greenroom, Kind.INVITATION_MAILED_AGAIN) == [
+        (f"member:{manager.member_id}", ben.member_id, {"mail": "failed"}, {"mail": "waiting"})
+    ]
+
+
+def test_an_account_that_lapses_is_told_once(greenroom: Greenroom, tiktok: FakeTikTok) -> None:
+    ben = greenroom.member("ben")
+    greenroom.connects(ben, "ben")
+    greenroom.clock.advance(timedelta(hours=3))
+    tiktok.live.clear()
+    for _ in range(2):
+        with acting(actors.system("staging_stage")), pytest.raises(NotConnected):
+            greenroom.container.access_tokens.access_token(ben.program_id, ben.member_id)
+    assert told(greenroom, Kind.ACCOUNT_LAPSED) == [
+        (
+            "system:staging_stage", ben.member_id,
+            {"tiktok": "connected"}, {"tiktok": "reconnect_required"},
+        )
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("stack_here")
+def test_repairs_by_the_owner_are_told_and_looks_that_repair_nothing_are_not(
+    greenroom: Greenroom,
+) -> None:
+    ben, program = greenroom.member("ben"), greenroom.program.program_id
+    database().commit(greenroom.container.points.award(ben.owner, 10, "prf_1"))
+
+    def run(*words: str) -> None:
+        with acting("command:owner"):
+            CliRunner().invoke(commands_main.main, [*words, "--program", program])
+
+    run("points", "rebuild")  # what is counted and what is on boards differs
+    assert told(greenroom, Kind.POINTS_REBUILT) == []
+    run("points", "rebuild", "--repair")
+    ((actor, thing, before, after),) = told(greenroom, Kind.POINTS_REBUILT)
+    assert (actor, thing, before) == ("command:points", program, {})
+    assert after["differences"] > 0
+    run("points", "rebuild", "--repair")
+    assert len(told(greenroom, Kind.POINTS_REBUILT)) == 1
+    run("reports", "rebuild", "--repair")
+    for actor, thing, _, after in told(greenroom, Kind.REPORTS_REBUILT):
+        assert (actor, thing, after["differences"] > 0) == ("command:reports", program, True)
+
+
+@pytest.mark.usefixtures("stack_here")
+def test_people_whom_the_owner_invites_are_told(greenroom: Greenroom) -> None:
+    program = greenroom.program.program_id
+    words = ["program", "invite", "--program", program, "--manager", "mia@demo.example"]
+    for _ in range(2):
+        assert CliRunner().invoke(commands_main.main, words).exit_code == 0
+    invited = [each for each in told(greenroom, Kind.MEMBER_INVITED) if "command" in each[0]]
+    assert [(actor, after) for actor, _, _, after in invited] == [
+        ("command:program", {"role": "manager"})
+    ]
+
+
+def test_a_second_step_that_the_owner_resets_is_told(
+    greenroom: Greenroom, stack_here: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cognito, email = greenroom.clients.cognito, "ana@demo.example"
+    made = cognito.create_user_pool(PoolName="pool", UsernameAttributes=["email"])["UserPool"]
+    for each in (email, "nobody@demo.example"):
+        user = cognito.admin_create_user(UserPoolId=made["Id"], Username=each)["User"]
+        if each == email:
+            subject = {a["Name"]: a["Value"] for a in user["Attributes"]}["sub"]
+    rebound = replace(greenroom.manager, subject=subject)
+    monkeypatch.setattr(
+        greenroom.container.programs,
+        "bound_member",
+        lambda wanted: rebound if wanted == subject else None,
+    )
+    monkeypatch.setattr(commands_main, "Stack", lambda name: with_pool(StackHere(name), made["Id"]))
+    for each in (email, "nobody@demo.example"):
+        ran = CliRunner().invoke(commands_main.main, ["authenticator", "reset", "--email", each])
+        assert ran.exit_code == 0, ran.output
+    assert told(greenroom, Kind.AUTHENTICATOR_RESET) == [
+        ("command:authenticator", greenroom.manager.member_id, {}, {})
+    ]
+
+
+def with_pool(stack: Any, pool_id: str) -> Any:
+    stack.outputs["UserPoolId"] = pool_id
+    return stack

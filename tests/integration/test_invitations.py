@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 
+from chalicelib.audit.model import EntryFilter, Kind
 from chalicelib.composition import Container
 from chalicelib.foundation.identity import Caller, Role
 from chalicelib.foundation.logging import logger
@@ -428,6 +429,10 @@ def test_an_address_that_keeps_failing_is_given_up_after_a_day_and_never_in_the_
     assert timedelta(hours=20) < post.clock.now() - begun < timedelta(hours=26)
     assert post.ticks() == 0
     assert post.now(ben).mail is FAILED
+    failed = EntryFilter(kind=Kind.INVITATION_NOT_MAILED)
+    (entry,) = post.container.audit.entries(post.ana, failed, 10, None).items
+    assert (entry.thing, dict(entry.before)) == (ben.member_id, {"mail": "waiting"})
+    assert entry.after["mail"] == "failed"
     assert post.again(ben).mail is WAITING
     assert post.ticks() == 1
 

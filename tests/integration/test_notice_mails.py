@@ -12,15 +12,18 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from chalicelib.foundation.identity import Caller, Role
 from chalicelib.foundation.problems import Problem
-from chalicelib.notifications import worker
+from chalicelib.notifications import planning, worker
 from chalicelib.notifications.model import Box, Frequency, NoticeKind, Refusal
+from chalicelib.notifications.planning import CHUNK, Chunk
 from chalicelib.notifications.problems import NotificationProblem
 from chalicelib.notifications.sending import LEASE
 from chalicelib.notifications.service import SettingsChanges
 from chalicelib.notifications.store import SHARDS
 from chalicelib.programs.model import ChannelKind
 from chalicelib.programs.service import ProgramChanges
+from chalicelib.programs.store import MemberItem, member_key
 from tests.clock import StoppedClock
+from tests.integration.database import database
 from tests.integration.greenroom import CONTEXT
 from tests.integration.noticing import Killed, Mail, Noticing, bounce, complaint
 
@@ -304,11 +307,66 @@ def told_of(mails: list[Mail]) -> Counter[str]:
     )
 
 
-def test_a_worker_killed_at_any_effect_loses_no_mail_and_doubles_none() -> None:
-    """SES's own word of a mail settles what a dead worker could not write down."""
+@pytest.mark.parametrize("number", [150, 250])
+def test_a_digest_run_fans_out_and_each_part_costs_as_much_whatever_the_program(
+    room: Noticing, number: int
+) -> None:
+    """A walk is one query a megabyte of members, a chunk two reads of many and a write each."""
+    container = room.container
+    with database().batch_write(MemberItem) as batch:
+        for each in range(number):
+            batch.save(active_member(room, f"mem_{each:026d}"))
+    room.publishes(instructions="Menu")
+    room.settles()
+    room.ticks(hours=1, seconds=5)
+    worker.sweep(container.due_digests, container.digests_queue, CONTEXT)
+    walk = next(each for each in room.messages if '"member_ids": []' in each)
+    room.messages.clear()
+    begun = room.effects
+    planner = container.digest_planner
+    planner.look_at(Chunk.read(walk))
+    chunks = [Chunk.read(each) for each in room.messages]
+    assert room.effects - begun <= 6
+    everybody = [each for chunk in chunks for each in chunk.member_ids]
+    assert len(everybody) == len(set(everybody)) == number + 1  # and the manager
+    assert [len(each.member_ids) for each in chunks[:-1]] == [CHUNK] * (number // CHUNK)
+    planner.look_at(chunks[0])  # learns the hours of its members, once
+    for chunk in chunks[1:]:
+        before = room.effects
+        planner.look_at(chunk)
+        writes = len(chunk.member_ids)
+        assert room.effects - before <= writes + 6
+    store, now = container.notice_store, room.clock.now()
+    due = [each for shard in range(SHARDS) for each in store.due_members(shard, now)]
+    assert len(due) == len(set(due)) >= number
+
+
+def active_member(room: Noticing, member_id: str) -> MemberItem:
+    return MemberItem(
+        room.program.program_id,
+        member_key(member_id),
+        member_id=member_id,
+        email=f"{member_id}@demo.example",
+        name="Somebody",
+        role="member",
+        status="active",
+        invited_at=room.clock.now(),
+        subject=f"subject-{member_id}",
+    )
+
+
+@pytest.mark.parametrize("members_of_a_chunk", [CHUNK, 1])
+def test_a_worker_killed_at_any_effect_loses_no_mail_and_doubles_none(
+    members_of_a_chunk: int,
+) -> None:
+    """SES's own word of a mail settles what a dead worker could not write down.
+
+    With chunks of one a program is fanned out over several messages, as a large one is.
+    """
 
     def plays(dies_at: tuple[int, str] | None) -> tuple[int, list[Counter[str]]]:
         room = Noticing(StoppedClock(datetime(2026, 6, 15, 6, 55, tzinfo=UTC)))
+        room.replaces(planning, "CHUNK", members_of_a_chunk)
         try:
             room.settles()
             people = scene(room)
@@ -330,7 +388,7 @@ def test_a_worker_killed_at_any_effect_loses_no_mail_and_doubles_none() -> None:
     made, told = plays(None)
     assert told == right
     assert made > 40
-    for number in range(1, 46):
+    for number in range(1, made + 1):
         for when in ("before", "after"):
             assert plays((number, when))[1] == right, (number, when)
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from chalicelib.audit.model import EntryFilter
 from chalicelib.foundation.identity import Caller
 from chalicelib.performances.views import view_of
 from chalicelib.points.periods import Period
@@ -59,6 +60,15 @@ class Reader:
     def members(self) -> None:
         assert self.container.members.members(self.caller, PAGE, None).items
 
+    def notices(self) -> None:
+        found = self.container.notifications.overview(self.caller)
+        assert found.unread == len(found.items)
+
+    def audit(self) -> None:
+        manager = self.greenroom.manager
+        page = self.container.audit.entries(manager, EntryFilter(), PAGE, None)
+        assert len(page.items) > EACH
+
     def reads_times(self) -> None:
         assert self.caller.time_zone == "Europe/Berlin"
 
@@ -101,6 +111,8 @@ def cost(reader: Reader, calls: Calls, use: Callable[[], None]) -> list[int]:
         ("perform", [3, 3, 3]),
         ("leaderboard", [4, 4, 4]),
         ("members", [2, 2, 2]),
+        ("notices", [2, 2, 2]),
+        ("audit", [2, 2, 2]),
     ],
 )
 def test_a_quiet_minute_makes_nothing_dearer(

@@ -23,7 +23,7 @@ export const KINDS = [
   "member.erased",
   "member.erasure_ended",
   "member.data_asked",
-  "profile.changed",
+  "profile.changed", "authenticator.reset",
   "channel.created",
   "channel.changed",
   "channel.members_added",

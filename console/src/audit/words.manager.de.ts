@@ -47,6 +47,7 @@ export default {
   did_member_erasure_ended: "{who} hat die Löschung von {thing} beendet",
   did_member_data_asked: "{who} hat die Daten von {thing} kopieren lassen",
   did_profile_changed: "{who} hat das eigene Profil geändert",
+  did_authenticator_reset: "{who} hat den zweiten Schritt von {thing} zurückgesetzt",
   did_channel_created: "{who} hat den Kanal {thing} angelegt",
   did_channel_changed: "{who} hat den Kanal {thing} geändert",
   did_channel_members_added: "{who} hat Personen zu {thing} hinzugefügt",

@@ -44,6 +44,7 @@ export default {
   did_member_erasure_ended: "{who} finished erasing {thing}",
   did_member_data_asked: "{who} had the data of {thing} copied",
   did_profile_changed: "{who} changed their profile",
+  did_authenticator_reset: "{who} reset the second step of {thing}",
   did_channel_created: "{who} created the channel {thing}",
   did_channel_changed: "{who} changed the channel {thing}",
   did_channel_members_added: "{who} added people to {thing}",

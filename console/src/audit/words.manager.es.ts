@@ -47,6 +47,7 @@ export default {
   did_member_erasure_ended: "{who} terminó de borrar a {thing}",
   did_member_data_asked: "{who} hizo copiar los datos de {thing}",
   did_profile_changed: "{who} cambió su perfil",
+  did_authenticator_reset: "{who} restableció el segundo paso de {thing}",
   did_channel_created: "{who} creó el canal {thing}",
   did_channel_changed: "{who} cambió el canal {thing}",
   did_channel_members_added: "{who} añadió personas a {thing}",
