@@ -96,6 +96,26 @@ def test_a_rival_who_invites_first_gets_nobody_whose_company_invites_them_too(
     assert people.names() == [("Rival", False)]
 
 
+def test_who_is_invited_by_three_programs_joins_one_declines_one_and_may_change(
+    people: People, greenroom: Greenroom
+) -> None:
+    third, _, _ = greenroom.container.programs.create_program("Third", "UTC", "tess@third.example")
+    for each in (people.rival, people.acme, third):
+        people.invites(each)
+        greenroom.clock.advance(timedelta(seconds=1))
+    with refused(ProblemCode.CHOOSE_PROGRAM):
+        people.signs_in()
+    people.joining.decline(people.person(), people.rival.program_id)
+    with refused(ProblemCode.CHOOSE_PROGRAM):
+        people.signs_in()  # two are left
+    people.joining.accept(people.person(), third.program_id)
+    assert people.signs_in().program_id == third.program_id
+    assert people.names() == [("Acme", False)]
+    people.joining.leave(people.signs_in())
+    people.joining.accept(people.person(), people.acme.program_id)
+    assert people.signs_in().program_id == people.acme.program_id
+
+
 def test_who_landed_with_a_rival_leaves_it_and_joins_their_company(people: People) -> None:
     people.invites(people.rival)
     landed = people.signs_in()

@@ -315,6 +315,40 @@ def test_the_last_manager_is_not_erased(scene: Scene) -> None:
     assert everything(scene.greenroom) == before
 
 
+def test_of_two_managers_who_are_erased_at_once_one_stays(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each asks for the other's erasure; the second begins between the first's look and write."""
+    container, first = scene.container, scene.manager
+    container.programs.invite(scene.greenroom.program, "eve@demo.example", Role.MANAGER)
+    second = scene.greenroom.signs_in("eve@demo.example")
+    privacy, members = container.privacy, container.privacy._members
+    erase, others = members.erase, [first]
+
+    def overtaken(*arguments: Any) -> None:
+        if others:
+            privacy.ask_erasure(second, others.pop().member_id)
+        erase(*arguments)
+
+    monkeypatch.setattr(members, "erase", overtaken)
+    with refused(ProgramProblem.LAST_MANAGER):
+        privacy.ask_erasure(first, second.member_id)
+    assert privacy.erasure(second, first.member_id).status is ErasureStatus.ERASING
+    with refused(ProblemCode.NOT_FOUND):
+        privacy.erasure(second, second.member_id)
+    assert scene.greenroom.signs_in("eve@demo.example").role is Role.MANAGER
+
+
+def test_an_export_is_refused_once_an_erasure_has_begun(scene: Scene) -> None:
+    scene.exports()
+    scene.asks(scene.manager)
+    with refused(PrivacyProblem.ERASURE_BEGUN):
+        scene.container.privacy.ask_export(scene.manager, scene.vic.member_id)
+    scene.releases()
+    scene.rounds()
+    assert [name for name in files(scene.greenroom) if "personal/" in name] == []
+
+
 def test_an_invited_person_and_one_who_left_are_erased_too(scene: Scene) -> None:
     container, manager = scene.container, scene.manager
     invited = container.members.invite(manager, "ivy@demo.example", "Ivy Invited", Role.MEMBER)
