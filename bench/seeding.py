@@ -234,7 +234,7 @@ def seed(container: Container, size: Size) -> Seeded:
     done = running[: size.opened - max(size.opened // 100, 1)]
     awards = [_award(diligent.member_id, each, int(each.points)) for each in done]
     write(database, _done_by(diligent, done, awards), 2 * len(done), "performances of one member")
-    write(database, [_account(each, now) for each in (*channelled, *others)])
+    write(database, [account_item(each, now) for each in (*channelled, *others)])
     awards += [
         _award(each.member_id, ended[number % len(ended)], 1 + number * 7919 % 5000, now)
         for number, each in enumerate(people)
@@ -657,7 +657,8 @@ def _done_by(
         )
 
 
-def _account(caller: Caller, now: datetime) -> AccountItem:
+def account_item(caller: Caller, now: datetime) -> AccountItem:
+    """Make a member's connected TikTok account."""
     return AccountItem(
         f"member#{owner_key(caller.program_id, caller.member_id)}",
         "account",

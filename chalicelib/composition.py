@@ -753,13 +753,13 @@ class Container:
         return WebhookStore(self.database)
 
     @cached_property
-    def _webhook_vault(self) -> "SecretVault":
+    def webhook_vault(self) -> "SecretVault":
         from chalicelib.webhooks.vault import SecretVault
 
         return SecretVault(self.clients.kms, self.settings.tokens_key_id)
 
     @cached_property
-    def _wake_queues(self) -> "WakeQueues":
+    def wake_queues(self) -> "WakeQueues":
         from chalicelib.webhooks.queue import WakeQueues
 
         return WakeQueues(
@@ -779,8 +779,8 @@ class Container:
 
         return WebhookService(
             store=self.webhook_store,
-            vault=lambda: self._webhook_vault,
-            queues=lambda: self._wake_queues,
+            vault=lambda: self.webhook_vault,
+            queues=lambda: self.wake_queues,
             cursors=self.cursors,
             clock=self.clock,
             own_hosts=self._own_hosts(),
@@ -791,13 +791,13 @@ class Container:
     def fan_out(self) -> "FanOut":
         from chalicelib.webhooks.service import FanOut
 
-        return FanOut(self.webhook_store, self._wake_queues, self.clock)
+        return FanOut(self.webhook_store, self.wake_queues, self.clock)
 
     @cached_property
     def due_webhooks(self) -> "DueWebhooks":
         from chalicelib.webhooks.service import DueWebhooks
 
-        return DueWebhooks(self.webhook_store, self._wake_queues, self.clock)
+        return DueWebhooks(self.webhook_store, self.wake_queues, self.clock)
 
     @cached_property
     def deliverer(self) -> "Deliverer":
@@ -806,15 +806,15 @@ class Container:
 
         return Deliverer(
             store=self.webhook_store,
-            vault=self._webhook_vault,
-            queues=self._wake_queues,
+            vault=self.webhook_vault,
+            queues=self.wake_queues,
             sender=HttpSender(self._own_hosts(), self.settings.webhook_test_networks),
-            titles=self._webhook_title,
+            titles=self.webhook_title,
             console_url=self.settings.console_url,
             clock=self.clock,
         )
 
-    def _webhook_title(self, program_id: str, data: "Mapping[str, Any]") -> str:
+    def webhook_title(self, program_id: str, data: "Mapping[str, Any]") -> str:
         """Return what the activity or reward of an event is called; empty if it is gone."""
         if activity_id := data.get("activity_id"):
             activity = self.activity_lifecycle.activity(program_id, activity_id)

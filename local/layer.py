@@ -123,7 +123,7 @@ def build(architecture: str, note: Note, *, for_here: bool = False) -> Layer:
         folder = LAYERS / architecture
         stamp = _stamp_for(architecture)
         if _stamp(folder) != stamp or not Layer(folder).zip_file.is_file():
-            fresh = _make(architecture, _source_file(note), note)
+            fresh = _make(architecture, source_file(note), note)
             shutil.rmtree(folder, ignore_errors=True)
             fresh.folder.rename(folder)
             _write_stamp(folder, stamp)
@@ -135,7 +135,7 @@ def check(architecture: str, note: Note) -> Layer:
     with _one_at_a_time(note):
         _require_tools(architecture)
         stamp = _stamp_for(architecture)
-        given = _source_file(note)
+        given = source_file(note)
         first = _make(architecture, given, note)
         second = _make(architecture, given, note, place="another-place")
         sums = [_sha256(each.zip_file) for each in (first, second)]
@@ -290,7 +290,7 @@ def _unfit(words: str) -> Failure:
 # The source
 
 
-def _source_file(note: Note) -> Path:
+def source_file(note: Note) -> Path:
     """Return the release's tarball, from wherever it can be had: the checksum identifies it."""
     wanted = source()
     named = os.environ.get(SOURCE_SETTING)

@@ -202,7 +202,7 @@ def _make(project: Path, target: Path, architecture: str) -> None:
     if architecture != HERE and library.is_file():
         library.rename(target / LIBRARY.name)
     compiles = wheels == HERE or _builder() == functions.PYTHON
-    _normalise(source, target / "deployment.zip", work / "packages", compiles=compiles)
+    normalise(source, target / "deployment.zip", work / "packages", compiles=compiles)
     if wheels != HERE and (found := list(binaries.unloadable(target / "deployment.zip", wheels))):
         raise Failure(
             f"The zip would not load in a function on {wheels}:\n"
@@ -306,7 +306,7 @@ def _is_of_other_services(name: str) -> bool:
     return name.startswith(SERVICE_MODELS) and bool(folder) and service not in SERVICES
 
 
-def _normalise(source: Path, target: Path, packages: Path, *, compiles: bool = True) -> None:
+def normalise(source: Path, target: Path, packages: Path, *, compiles: bool = True) -> None:
     """Zip the same content to the same bytes: sorted, without times or owners.
 
     `compiles`: the Python that builds is the one that will run.

@@ -130,7 +130,7 @@ def _up(choices: Choices) -> Iterator[tuple[RunningStack, dict[str, subprocess.P
             steps.note(str(looks_at_videos))
         with steps.step("Starting the local cloud"):
             for name, preferred in PREFERRED_PORTS.items():
-                _choose_port(kept, name, preferred, home, steps)
+                choose_port(kept, name, preferred, home, steps)
             started = cloud.start(home, kept["ports"], record_calls=choices.record_calls)
             # A start that did not come to its end is not kept: half a deployment stays half.
             at_the_end.callback(lambda: started.stop(keep=ready and not choices.throwaway))
@@ -184,7 +184,7 @@ def _stop_what_was_left(home: Home, steps: Steps) -> None:
     home.processes_file.unlink(missing_ok=True)
 
 
-def _choose_port(kept: dict[str, Any], name: str, preferred: int, home: Home, steps: Steps) -> None:
+def choose_port(kept: dict[str, Any], name: str, preferred: int, home: Home, steps: Steps) -> None:
     """Choose a program's port before any of them starts: what is kept names them all."""
     chosen: dict[str, int] = kept.setdefault("ports", {})
     others = {port for other, port in chosen.items() if other != name}

@@ -12,6 +12,7 @@ from typing import Any
 from local.failure import Failure
 
 KEPT_AS = "shape"
+_TOLD = 3  # differences are named, the rest of them counted
 SOURCES = "chalicelib"
 OPTIONAL = "?"
 
@@ -86,10 +87,10 @@ def check_kept(kept: dict[str, Any], now: Shape, home: Path, *, has_state: bool)
     else:
         told = differences(before or {}, now)
     if told:
-        more = f" and {len(told) - 3} more" if len(told) > 3 else ""  # noqa: PLR2004
+        more = f" and {len(told) - _TOLD} more" if len(told) > _TOLD else ""
         raise Failure(
             f"The state kept in {home} was made by an older version, whose tables had another "
-            f"shape: {'; '.join(told[:3])}{more}. Requests would fail on it.",
+            f"shape: {'; '.join(told[:_TOLD])}{more}. Requests would fail on it.",
             "make clean forgets it (with the same STACK_HOME, if you set one); make run then "
             "begins anew.",
         )

@@ -751,9 +751,7 @@ def _paging_of(told: Mapping[str, Any]) -> Paging:
 
 def _changed(caller: Caller, activity: Activity, changes: Changes, now: datetime) -> Activity:
     """Return the activity as changed. Raises the problem `invalid_request`."""
-    times = {
-        name: _instant(name, changes[name], caller.time_zone) for name in _TIMES if name in changes
-    }
+    times = read_times(changes, caller.time_zone)
     moved = any(getattr(activity, name) != instant for name, instant in times.items())
     try:
         changed = replace(
@@ -776,11 +774,15 @@ def _changed(caller: Caller, activity: Activity, changes: Changes, now: datetime
         )
         check_post_texts(changed)
     except InvalidTime as error:
-        name, _, code = error.code.partition(".")
-        raise _time_problem(name, code, error) from error
+        raise window_problem(error) from error
     except InvalidText as error:
         raise invalid_field(error.field, error.code, error.message, error.limit) from error
     return changed
+
+
+def read_times(changes: Mapping[str, Any], time_zone: str) -> dict[str, datetime | None]:
+    """Return the start and the end that are among changes. Raises the problem `invalid_request`."""
+    return {name: _instant(name, changes[name], time_zone) for name in _TIMES if name in changes}
 
 
 def _instant(name: str, text: str | None, time_zone: str) -> datetime | None:
@@ -790,6 +792,12 @@ def _instant(name: str, text: str | None, time_zone: str) -> datetime | None:
         return instant_of(text, time_zone)
     except InvalidTime as error:
         raise _time_problem(name, error.code, error) from error
+
+
+def window_problem(error: InvalidTime) -> Problem:
+    """Return the problem `invalid_request` for a time whose code is led by its field's name."""
+    name, _, code = error.code.partition(".")
+    return _time_problem(name, code, error)
 
 
 def _check_version(activity: Activity, version: int | None) -> None:

@@ -83,7 +83,7 @@ def count_events(counting: Counting, event: Mapping[str, Any]) -> Mapping[str, A
     def deliver(events: "Sequence[Event[Any]]") -> Collection[str]:
         facts = [each for each in events if isinstance(each.payload, OF_FACTS)]
         others = [each for each in events if not isinstance(each.payload, OF_FACTS)]
-        failed = [*_count(counting.facts, facts), *one_by_one(other)(others)]
+        failed = [*count_facts(counting.facts, facts), *one_by_one(other)(others)]
         reached = {
             each.program_id: each
             for each in sorted(facts, key=lambda each: each.at)
@@ -111,7 +111,7 @@ def count_events(counting: Counting, event: Mapping[str, Any]) -> Mapping[str, A
     return consume_together(COUNTED, deliver, event)
 
 
-def _count(counter: "FactCounter", events: "Sequence[Event[Any]]") -> Collection[str]:
+def count_facts(counter: "FactCounter", events: "Sequence[Event[Any]]") -> Collection[str]:
     """Count the facts of events in as few writes as can be; returns the events that failed."""
 
     def one(received: "Event[Any]") -> None:
@@ -131,7 +131,7 @@ def relay(counter: "FactCounter", bus: "EventBus", event: Mapping[str, Any]) -> 
 
     def deliver(events: "Sequence[Event[Any]]") -> Collection[str]:
         seen = [each for each in events if isinstance(each.payload, ActivitiesSeen)]
-        return {*_count(counter, seen), *bus.publish(events)}
+        return {*count_facts(counter, seen), *bus.publish(events)}
 
     return relay_changes(events_of, deliver, event)
 

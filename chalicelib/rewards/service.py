@@ -3,9 +3,10 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal, Protocol, TypedDict, Unpack
+from typing import Any, Protocol, TypedDict, Unpack
 
-from chalicelib.activities.model import InvalidTime, check_window, instant_of
+from chalicelib.activities.model import InvalidTime, check_window
+from chalicelib.activities.service import read_times, window_problem
 from chalicelib.audit.model import Kind, act
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.conflicts import retry_conflicts
@@ -14,7 +15,6 @@ from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.pages import Cursors, Page
 from chalicelib.foundation.problems import (
-    FieldError,
     Problem,
     ProblemCode,
     invalid_field,
@@ -39,8 +39,6 @@ from chalicelib.rewards.model import (
 )
 from chalicelib.rewards.pictures import PictureRefused, examine
 from chalicelib.rewards.store import PictureFiles, RewardStore
-
-_TIMES: tuple[Literal["starts_at", "ends_at"], ...] = ("starts_at", "ends_at")
 
 
 class Audience(Protocol):
@@ -223,11 +221,7 @@ class RewardService:
 
     def _changed(self, caller: Caller, reward: Reward, changes: Changes, now: datetime) -> Reward:
         """Return the reward as changed. Raises the problem `invalid_request`."""
-        times = {
-            name: _instant(name, changes[name], caller.time_zone)
-            for name in _TIMES
-            if name in changes
-        }
+        times = read_times(changes, caller.time_zone)
         moved = any(getattr(reward, name) != instant for name, instant in times.items())
         kept = (reward.starts_at, reward.ends_at)
         changed = replace(
@@ -246,8 +240,7 @@ class RewardService:
             try:
                 check_window(changed.starts_at, changed.ends_at, now, kept)
             except InvalidTime as error:
-                name, _, code = error.code.partition(".")
-                raise _time_problem(name, code, error) from error
+                raise window_problem(error) from error
         changed = _stocked(changed, changes.get("stock", reward.stock), now)
         self._check_channels(reward, changed)
         if "picture_id" in changes:
@@ -341,24 +334,6 @@ def _stocked(reward: Reward, stock: int | None, now: datetime) -> Reward:
             reward.taken,
         )
     return replace(reward, stock=stock)
-
-
-def _instant(name: str, text: str | None, time_zone: str) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        return instant_of(text, time_zone)
-    except InvalidTime as error:
-        raise _time_problem(name, error.code, error) from error
-
-
-def _time_problem(name: str, code: str, error: InvalidTime) -> Problem:
-    return Problem(
-        ProblemCode.INVALID_REQUEST,
-        error.message,
-        (FieldError(name, code, error.message),),
-        {"offsets": list(error.offsets)} if error.offsets else {},
-    )
 
 
 def _too_many() -> Problem:

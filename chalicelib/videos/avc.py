@@ -8,10 +8,19 @@ then. (ITU-T H.264, 7.3.2.1.)
 What cannot be read is left as it is; nothing raises.
 """
 
-from chalicelib.videos.nal_units import Bits, Unreadable, units_of, with_guards, without_guards
+from chalicelib.videos.nal_units import (
+    CHROMA_444,
+    Bits,
+    Unreadable,
+    units_of,
+    with_guards,
+    without_guards,
+)
 
 _IDR, _SPS = 5, 7
 _KIND = 0x1F
+_SPS_HEAD = 4  # the unit's kind, profile, constraints, level
+_SMALL_LISTS, _LISTS, _LISTS_444 = 6, 8, 12  # scaling lists: of 4x4, and with those of 8x8
 _CONFIGURATION_HEAD = 6  # bytes of avcC before its first sequence parameter set
 _WITH_CHROMA = frozenset((100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135))
 
@@ -47,7 +56,7 @@ def without_references(configuration: bytes) -> bytes | None:
 
 
 def _without_references(unit: bytes) -> bytes:
-    if len(unit) < 4 or unit[0] & _KIND != _SPS:  # noqa: PLR2004  profile, constraints, level
+    if len(unit) < _SPS_HEAD or unit[0] & _KIND != _SPS:
         raise Unreadable
     plain, _ = without_guards(unit[1:])
     bits = Bits(plain)
@@ -70,15 +79,15 @@ def _without_references(unit: bytes) -> bytes:
 
 def _skip_chroma(bits: Bits) -> None:
     chroma_format = bits.most(3)
-    if chroma_format == 3:  # noqa: PLR2004  4:4:4
+    if chroma_format == CHROMA_444:
         bits.read(1)
     bits.unsigned()
     bits.unsigned()
     bits.read(1)
     if bits.flag():
-        for number in range(12 if chroma_format == 3 else 8):  # noqa: PLR2004
+        for number in range(_LISTS_444 if chroma_format == CHROMA_444 else _LISTS):
             if bits.flag():
-                _skip_matrix(bits, 16 if number < 6 else 64)  # noqa: PLR2004
+                _skip_matrix(bits, 4 * 4 if number < _SMALL_LISTS else 8 * 8)
 
 
 def _skip_matrix(bits: Bits, size: int) -> None:

@@ -12,11 +12,20 @@ What cannot be read, or uses an extension that is not known here, is left as it 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from chalicelib.videos.nal_units import Bits, Unreadable, units_of, with_guards, without_guards
+from chalicelib.videos.nal_units import (
+    CHROMA_444,
+    Bits,
+    Unreadable,
+    units_of,
+    with_guards,
+    without_guards,
+)
 
 _BLA, _IDR, _CRA = range(16, 19), 20, 21
 _SPS, _PPS = 33, 34
 _NAL_HEAD = 2
+_I_SLICE = 2  # slice_type
+_LENGTH_WIDTH_AT = 21  # of hvcC: the byte that ends in lengthSizeMinusOne
 _CONFIGURATION_HEAD = 23  # bytes of hvcC before its lists of parameter sets
 _LONGEST_SET = 4096
 _LONGEST_HEADER = 4096
@@ -91,7 +100,8 @@ class ParameterSets:
 
 def parameter_sets(configuration: bytes) -> ParameterSets:
     """Read the parameter sets of a track from the content of its `hvcC` box."""
-    sets = ParameterSets(width=(configuration[21] & 3) + 1 if len(configuration) > 21 else 4)  # noqa: PLR2004
+    told = configuration[_LENGTH_WIDTH_AT : _LENGTH_WIDTH_AT + 1]
+    sets = ParameterSets(width=(told[0] & 3) + 1 if told else 4)
     at = _CONFIGURATION_HEAD
     for _ in range(configuration[at - 1] if len(configuration) >= at else 0):
         count = int.from_bytes(configuration[at + 1 : at + 3])
@@ -204,7 +214,7 @@ def _header_of(unit: bytes, kind: int, sets: ParameterSets) -> _Header:
 def _read_independent(bits: Bits, picture: _Picture, sequence: _Sequence) -> tuple[int, int, int]:
     """Read what a dependent slice takes from the slice before it."""
     bits.read(picture.extra_bits)
-    if bits.unsigned() != 2:  # noqa: PLR2004  a key frame has I slices only
+    if bits.unsigned() != _I_SLICE:  # a key frame has no others
         raise Unreadable
     if picture.output_flag:
         bits.read(1)
@@ -309,7 +319,7 @@ def _read_sequence(bits: Bits) -> tuple[int, _Sequence]:
     sublayers = _skip_profile(bits)
     number = bits.most(15)
     chroma_format = bits.most(3)
-    separate = chroma_format == 3 and bits.flag()  # noqa: PLR2004  4:4:4
+    separate = chroma_format == CHROMA_444 and bits.flag()
     width, height = bits.most(1 << 16), bits.most(1 << 16)
     if bits.flag():  # cropped
         for _ in range(4):

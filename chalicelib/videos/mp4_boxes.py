@@ -214,7 +214,7 @@ def _reading_of(index: bytes) -> IndexReading:
             number = index[begin + at : begin + at + 4]
             room = end - begin - at - 4
             # A number that is cut off has four bytes no more: nothing to hold the room against.
-            if len(number) == 4 and int.from_bytes(number) * width > room:  # noqa: PLR2004
+            if len(number) == 4 and int.from_bytes(number) * width > room:  # noqa: PLR2004  its width
                 return IndexReading(IndexDefect.DAMAGED)
     return IndexReading(fragmented=fragmented, length_is_open=is_open)
 

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator
 
+CHROMA_444 = 3
+"""`chroma_format_idc` of pictures with as much colour as brightness (4:4:4)."""
+
 
 class Unreadable(Exception):
     """Cut off, absurd, or of an extension that is not known here."""

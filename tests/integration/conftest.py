@@ -117,7 +117,7 @@ moto.kms.models.generate_private_key = cache(  # type: ignore[attr-defined]
 
 
 PLAIN = frozenset({"S", "N", "BOOL", "NULL", "SS", "NS"})
-_serialize = BaseJSONSerializer._serialize_type_structure
+_serialize = BaseJSONSerializer._serialize_type_structure  # noqa: SLF001  moto refuses what DynamoDB takes
 
 
 def _as_it_is(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
@@ -128,7 +128,7 @@ def _as_it_is(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> N
 
 
 # Moto looks for each kind of value in each value, under several names: a fifth of a test's time.
-BaseJSONSerializer._serialize_type_structure = _as_it_is  # type: ignore[method-assign]
+BaseJSONSerializer._serialize_type_structure = _as_it_is  # type: ignore[method-assign]  # noqa: SLF001  likewise
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def dynamodb(settings: Settings) -> Any:
 def calls(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Calls:
     """Watch all AWS calls from here on."""
     calls = Calls()
-    make = BaseClient._make_api_call  # type: ignore[attr-defined]
+    make = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001  where all clients' calls pass
 
     def call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
         fault = calls.fault_for(operation, parameters)
@@ -230,7 +230,8 @@ def tables_in_memory(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Non
 
     For tests that make hundreds of calls and are about something else than tables.
     """
-    tables, make = Tables(template_tables()), BaseClient._make_api_call  # type: ignore[attr-defined]
+    tables = Tables(template_tables())
+    make = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001  where all clients' calls pass
 
     def call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
         if client.meta.service_model.service_name == "dynamodb":

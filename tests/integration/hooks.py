@@ -68,10 +68,10 @@ class Hooks:
     def cold_deliverer(self) -> Deliverer:
         return Deliverer(
             store=self.store,
-            vault=self.container._webhook_vault,
-            queues=self.container._wake_queues,
+            vault=self.container.webhook_vault,
+            queues=self.container.wake_queues,
             sender=self.receiver,
-            titles=self.container._webhook_title,
+            titles=self.container.webhook_title,
             console_url="https://console.example",
             clock=self.clock,
             jitter=lambda: 0.0,

@@ -72,7 +72,8 @@ class Reporting(InMemory):
             answer = worker.count_events(self.container.counting, queued(*others))
             assert answer == {"batchItemFailures": []}
         for each in seen:
-            assert worker._count(self.container.fact_counter, [each]) == ()
+            counted = worker.count_facts(self.container.fact_counter, [each])
+            assert counted == ()
 
     def settles(self, dice: random.Random | None = None) -> None:
         """Deliver all that happened; with dice shuffled, half of it twice, in odd batches."""

@@ -392,7 +392,7 @@ def test_while_another_worker_refreshes_its_result_is_waited_for(
                 access_expires_at=expires_at,
                 refresh_expires_at=expires_at,
             )
-            also = accounts._note(account, TikTokState.CONNECTED)
+            also = accounts._note(account, TikTokState.CONNECTED)  # noqa: SLF001  the write of another worker
             assert greenroom.container.account_store.save_renewed_tokens(
                 account, name, renewed, also
             )

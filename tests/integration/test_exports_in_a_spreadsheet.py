@@ -104,7 +104,7 @@ def test_no_file_runs_a_formula_and_names_are_read_as_they_are(
         member = reporting.joins(f"m{number}")
         kept = container.programs.member(member.program_id, member.member_id)
         assert kept
-        container.programs._store.change_profile(kept, replace(kept, name=name))
+        container.program_store.change_profile(kept, replace(kept, name=name))
         reporting.sends(member, activity, "posts")
         container.channels.create(manager, name, ChannelKind.PUBLIC)
     reporting.settles()

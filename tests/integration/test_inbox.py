@@ -328,7 +328,7 @@ def test_an_account_is_connected_and_taken_away_while_the_queue_takes_nothing(
     assert sandboxed.greenroom.container.overdue_performances.queue_overdue() == 1
     assert sandboxed.stage(held).state is State.STAGED
     with pytest.MonkeyPatch.context() as patch:
-        sqs = sandboxed.greenroom.queue._sqs
+        sqs = sandboxed.greenroom.clients.sqs
         patch.setattr(sqs, "send_message_batch", lambda **_: failed)
         sandboxed.greenroom.container.connections.disconnect(sandboxed.ana)
     assert sandboxed.greenroom.now(sandboxed.ana).tiktok is None

@@ -513,7 +513,7 @@ def test_events_that_come_in_a_burst_reject_no_file_that_is_being_looked_at(
     upload_services: UploadServices,
 ) -> None:
     upload = upload_services.posted()
-    examine, begun = upload_services.service._examine, list[str]()
+    examine, begun = upload_services.service._examine, list[str]()  # noqa: SLF001  meddled with midway
 
     def overtaken(reader: RangeReader, size_bytes: int) -> Examination:
         begun.append(upload.upload_id)
@@ -521,7 +521,7 @@ def test_events_that_come_in_a_burst_reject_no_file_that_is_being_looked_at(
             upload_services.service.validate(upload.incoming_key)
         return examine(reader, size_bytes)
 
-    upload_services.service._examine = overtaken
+    upload_services.service._examine = overtaken  # noqa: SLF001  likewise
     with pytest.raises(ObjectChanged):  # whoever is overtaken finds the file gone, and comes again
         upload_services.service.validate(upload.incoming_key)
     upload_services.service.validate(upload.incoming_key)
@@ -617,7 +617,7 @@ def test_a_copy_is_not_begun_for_an_upload_that_was_decided_meanwhile(
         )
         return seen
 
-    upload_services.service._examine = decided_meanwhile
+    upload_services.service._examine = decided_meanwhile  # noqa: SLF001  meddled with midway
     upload_services.service.validate(upload.incoming_key)
     assert upload_services.videos == upload_services.incoming == []
     assert upload_services.now(upload).video_key == "videos/another"

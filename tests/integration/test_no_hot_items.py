@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from chalicelib.foundation.ids import new_id
-from chalicelib.foundation.table import Contended, Part, Put, Update
-from chalicelib.reports.counting import PAIRS_AT_ONCE, FactCounter
+from chalicelib.foundation.table import Contended, Database, Part, Put, Update
+from chalicelib.reports.counting import PAIRS_AT_ONCE
 from chalicelib.reports.model import Attempt, Attribution, Fact, Name, Progress
 from chalicelib.reports.store import CounterItem
 from tests.clock import StoppedClock
@@ -55,9 +55,8 @@ def test_no_two_members_who_perform_one_activity_write_to_one_item(reporting: Re
 class Colliding:
     """The tables as DynamoDB has them: a transaction on an item that another one is at fails."""
 
-    def __init__(self, counter: FactCounter) -> None:
-        self._database: Any = counter._store._database
-        self._commit, self._read = self._database.commit, self._database.batch_get
+    def __init__(self, database: Database) -> None:
+        self._commit, self._read = database.commit, database.batch_get
         self._lock = threading.RLock()
         self._busy: set[tuple[str, str]] = set()
         self.collisions = 0
@@ -99,9 +98,10 @@ def test_workers_that_count_10000_sends_of_one_activity_side_by_side_give_up_on_
     activity = reporting.activity()
     program_id, now = reporting.program.program_id, reporting.clock.now()
     counter = reporting.container.fact_counter
-    tables = Colliding(counter)
-    monkeypatch.setattr(counter._store._database, "commit", tables.commit)
-    monkeypatch.setattr(counter._store._database, "batch_get", tables.batch_get)
+    database = reporting.container.database
+    tables = Colliding(database)
+    monkeypatch.setattr(database, "commit", tables.commit)
+    monkeypatch.setattr(database, "batch_get", tables.batch_get)
     facts = [
         Fact(
             program_id,

@@ -16,7 +16,7 @@ from chalicelib.notifications import planning, worker
 from chalicelib.notifications.model import Box, Frequency, NoticeKind, Refusal
 from chalicelib.notifications.planning import CHUNK, Chunk
 from chalicelib.notifications.problems import NotificationProblem
-from chalicelib.notifications.sending import LEASE
+from chalicelib.notifications.sending import LEASE, NoticeMailer
 from chalicelib.notifications.service import SettingsChanges
 from chalicelib.notifications.store import SHARDS
 from chalicelib.programs.model import ChannelKind
@@ -273,8 +273,7 @@ def test_a_digest_leaves_once_a_day_across_a_change_of_clocks(
 
 def test_without_a_sender_nobody_is_mailed_and_all_is_in_the_app(room: Noticing) -> None:
     container = room.container
-    container._settings = room.settings.changed(notices_from=None)
-    container.__dict__.pop("settings", None)
+    container.settings = room.settings.changed(notices_from=None)
     amy = room.joins("amy")
     room.publishes()
     room.container.points.adjust(room.manager, amy.member_id, 1, "More")
@@ -437,14 +436,14 @@ def test_one_members_broken_mail_keeps_nobody_else_from_theirs(
     room: Noticing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     people = scene(room)
-    addressee = room.container.notice_mailer._addressee
+    addressee = NoticeMailer._addressee  # noqa: SLF001  breaks in the midst of a run
 
-    def breaks(program_id: str, member_id: str) -> object:
+    def breaks(mailer: NoticeMailer, program_id: str, member_id: str) -> object:
         if member_id == people[0].member_id:
             raise RuntimeError("broken")
-        return addressee(program_id, member_id)
+        return addressee(mailer, program_id, member_id)
 
-    monkeypatch.setattr(room.container.notice_mailer, "_addressee", breaks)
+    monkeypatch.setattr(NoticeMailer, "_addressee", breaks)
     room.ticks(hours=2)
     worker_answers(room)
     assert room.to(people[0]) == []

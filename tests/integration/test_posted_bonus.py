@@ -127,7 +127,7 @@ def test_duplicates_and_new_activities_have_the_bonus_they_are_given(
     greenroom: Greenroom, ana: Caller, activity: Activity
 ) -> None:
     service = greenroom.container.activities
-    upload = service._videos.ask_for_upload(ana, "video/webm", "c").upload
+    upload = greenroom.container.videos.ask_for_upload(ana, "video/webm", "c").upload
     key = f"videos/{upload.program_id}/{upload.upload_id}/etag"
     uploads = greenroom.container.upload_store
     assert uploads.decide(upload, GOOD, (), key, greenroom.clock.now())

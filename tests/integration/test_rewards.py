@@ -22,6 +22,7 @@ from chalicelib.rewards.model import (
 )
 from chalicelib.rewards.pictures import examine
 from chalicelib.rewards.service import RewardService
+from chalicelib.rewards.store import RewardStore, ShownPictures
 from tests.events import Relayed, streamed
 from tests.integration.conftest import Calls
 from tests.integration.greenroom import Greenroom
@@ -302,7 +303,8 @@ def test_a_picture_is_shown_with_the_type_that_its_bytes_have(
     greenroom: Greenroom, made: Callable[..., Reward]
 ) -> None:
     """Whatever the form was asked for."""
-    greenroom.container.rewards._pictures._console_url = "https://green.example"
+    shown = greenroom.container.rewards._pictures  # noqa: SLF001  the address is a setting
+    shown._console_url = "https://green.example"  # noqa: SLF001  likewise
     for content, told, right in (
         (png(300, 200), "image/jpeg", "image/png"),
         (jpeg(300, 200), "image/png", "image/jpeg"),
@@ -482,7 +484,7 @@ def test_a_picture_that_no_reward_took_is_removed_after_a_day(
     def dies(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    dying = rewards._pictures.shown if dies_at == "show" else rewards._store
+    dying: type = ShownPictures if dies_at == "show" else RewardStore
     with monkeypatch.context() as patched:
         patched.setattr(dying, dies_at, dies)
         with pytest.raises(KeyboardInterrupt):

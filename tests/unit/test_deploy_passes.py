@@ -31,7 +31,7 @@ def given(parameters: dict[str, str], *, first: bool, **outputs: str) -> dict[st
     stage = Stage("x", "greenroom-x", "eu-west-1", "", "arm64", None, parameters)
     run = Deployer(stage, ask=lambda _question: True)
     run.__dict__["stack"] = Made(**outputs)
-    return run._parameters(BUILT, first=first)
+    return run._parameters(BUILT, first=first)  # noqa: SLF001  what no command shows
 
 
 def test_the_first_pass_protects_nothing_and_knows_no_address() -> None:

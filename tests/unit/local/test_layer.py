@@ -83,7 +83,7 @@ def test_another_file_than_the_pinned_source_is_refused(
     file.write_bytes(b"something else")
     monkeypatch.setenv("FFMPEG_SOURCE", str(file))
     with pytest.raises(Failure, match=r"names .* which is not ffmpeg-.* with the checksum"):
-        layer._source_file(lambda _: None)
+        layer.source_file(lambda _: None)
 
 
 def test_a_machine_that_cannot_fetch_the_source_says_what_to_type(
@@ -93,7 +93,7 @@ def test_a_machine_that_cannot_fetch_the_source_says_what_to_type(
     monkeypatch.setattr(layer, "LAYERS", tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(Failure) as failed:
-        layer._source_file(lambda _: None)
+        layer.source_file(lambda _: None)
     assert "apt-get, which is not here" in failed.value.what
     assert "make layer-check FFMPEG_SOURCE=path/to/that/file" in failed.value.next_step
 

@@ -113,7 +113,7 @@ def test_where_both_preferred_ports_are_always_taken_two_others_are_used_from_th
     kept: dict[str, object] = {}
     for _ in range(2):
         for name, preferred in run.PREFERRED_PORTS.items():
-            run._choose_port(kept, name, preferred, Home(DEFAULT_HOME), Steps(1))
+            run.choose_port(kept, name, preferred, Home(DEFAULT_HOME), Steps(1))
         said = capsys.readouterr().out
         if _ == 0:
             first = dict(kept["ports"])  # type: ignore[call-overload]  # a mapping, of a mapping
@@ -131,7 +131,7 @@ def test_a_stack_in_a_folder_of_its_own_leaves_the_preferred_ports_to_the_clones
 ) -> None:
     kept: dict[str, dict[str, int]] = {}
     for name, preferred in run.PREFERRED_PORTS.items():
-        run._choose_port(kept, name, preferred, Home(tmp_path), Steps(1))
+        run.choose_port(kept, name, preferred, Home(tmp_path), Steps(1))
     assert not set(kept["ports"].values()) & set(run.PREFERRED_PORTS.values())
 
 
@@ -139,5 +139,5 @@ def test_a_port_that_is_chosen_but_not_in_use_yet_is_not_chosen_again(
     taken: set[int], tmp_path: Path
 ) -> None:
     kept = {"ports": {"cloud": 4580}}
-    run._choose_port(kept, "tiktok", 4580, Home(DEFAULT_HOME), Steps(1))
+    run.choose_port(kept, "tiktok", 4580, Home(DEFAULT_HOME), Steps(1))
     assert kept["ports"]["tiktok"] != 4580

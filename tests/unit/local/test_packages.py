@@ -46,7 +46,7 @@ def test_zips_of_the_same_content_are_the_same_bytes(tmp_path: Path) -> None:
             for name in names:
                 entry = zipfile.ZipInfo(name, (2020 + number, 1, 1, 0, 0, 0))
                 file.writestr(entry, name)
-        package._normalise(source, target, tmp_path / "no-packages")
+        package.normalise(source, target, tmp_path / "no-packages")
         made.append(target.read_bytes())
     assert made[0] == made[1]
 
@@ -67,7 +67,7 @@ def test_what_pip_tells_of_its_own_doing_and_what_nobody_imports_is_left_out(
         (packages / name).write_text("x = 1\n", encoding="utf-8")
     with zipfile.ZipFile(tmp_path / "app.zip", "w") as file:
         file.writestr("app.py", "app = 1\n")
-    package._normalise(tmp_path / "app.zip", tmp_path / "out.zip", packages, compiles=False)
+    package.normalise(tmp_path / "app.zip", tmp_path / "out.zip", packages, compiles=False)
     with zipfile.ZipFile(tmp_path / "out.zip") as file:
         assert set(file.namelist()) == {"app.py", *kept}
 
