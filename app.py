@@ -570,7 +570,7 @@ def notifications_take_feedback(event: SQSEvent) -> Any:
     return worker.take_feedback(container.mail_feedback, event.to_dict())
 
 
-# What only some requests need is made when one does; its settings are looked at all the same.
+# Some requests alone need these, and make them then; their settings are checked at the start.
 _LATER_USED = (
     "accounts_table",
     "attempts_table",

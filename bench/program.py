@@ -62,7 +62,7 @@ are the most, capacity and time the median."""
 ENGINE_SECONDS = 300
 """How long the local engine may take: it goes through whole partitions."""
 FLAT_SHARE, FLAT_UNITS = 1.5, 8.0
-"""What does not grow may vary by this: pages are a little fuller, a head names more of them."""
+"""Flat costs may vary by this: pages are a little fuller, a head names more of them."""
 OUR_SHARE = 1.3
 BARE = Size(members=900, activities=990, opened=900, channels=60, campaigns=30)
 """Where our share of the time is measured: no partition has 1,000 items of what is read."""

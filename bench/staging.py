@@ -2,8 +2,8 @@
 
 The largest video goes from the local cloud's S3 to the TikTok sandbox, in turns by the client and
 by a copy that does nothing but take blocks from one connection and put them on the other. Both
-work between the same two servers, in one run, a pair at a time. What is judged are the bytes, the
-GETs, the memory, and the median of the pairs' ratios. Ends with 1 if a goal is missed.
+work between the same two servers, in one run, a pair at a time. It judges the bytes, the GETs,
+the memory, and the median of the pairs' ratios. Ends with 1 if a goal is missed.
 """
 
 import http.client

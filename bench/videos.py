@@ -1,8 +1,8 @@
 """How files are looked at, side by side with the plain way: `python -m bench.videos`.
 
 The plain way downloads all of a file to disk and reads its header with ffprobe, then applies the
-same rules. Both work on the same files in a bucket of the same local cloud, in one run. What is
-judged are counts and ratios: seconds are those of one machine. Ends with 1 if a goal is missed.
+same rules. Both work on the same files in a bucket of the same local cloud, in one run. It
+judges counts and ratios: seconds are those of one machine. Ends with 1 if a goal is missed.
 """
 
 import json

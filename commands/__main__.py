@@ -270,7 +270,7 @@ def apply(
 ) -> None:
     """Make a program what a file says: docs/program-as-code.md.
 
-    Shows the differences in words and asks. What the file does not name stays, unless --prune is
+    Shows the differences in words and asks. Keeps what the file does not name, unless --prune is
     given. Run twice it changes nothing; exit 3 if the program is left otherwise than the file.
     """
     content = program_file.read(file)

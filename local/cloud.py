@@ -53,7 +53,7 @@ class Cloud:
     def stop(self, *, keep: bool) -> None:
         """Stop the cloud; keep its state for the next start, or else the state kept before.
 
-        What is not worth keeping is not asked to save itself, which takes longer the more there is.
+        Without `keep` it does not save its state, which takes longer the more there is.
         """
         if not keep:
             with contextlib.suppress(ProcessLookupError):  # it may have ended by itself

@@ -340,7 +340,7 @@ def _subscription(function: Function) -> Iterator[tuple[str, dict[str, Any]]]:
                     {
                         "Id": "queue",
                         "Arn": {"Fn::GetAtt": [queue, "Arn"]},
-                        # What cannot be put into the queue for a day is kept all the same.
+                        # Keeps events that cannot be put into the queue for a day.
                         "DeadLetterConfig": {"Arn": {"Fn::GetAtt": [function.failed, "Arn"]}},
                     }
                 ],

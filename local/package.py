@@ -155,7 +155,7 @@ def build(
 def wheels_for(architecture: str) -> str:
     """Return whose wheels are packed: an architecture of Lambda's, or `HERE` for this machine's.
 
-    What runs here runs on Lambda's own wheels wherever they load here too.
+    A local run uses Lambda's own wheels wherever they load here too.
     """
     if architecture != HERE:
         return architecture

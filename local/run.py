@@ -64,7 +64,7 @@ class Choices:
     throwaway: bool = False
     # The API alone, for those who need no pages: a console not built before takes a while.
     without_console: bool = False
-    # What a background run prints ends in a log, where no password belongs.
+    # The output of a background run ends in a log, where no password belongs.
     in_background: bool = False
 
 

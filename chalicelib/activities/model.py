@@ -359,8 +359,8 @@ def feed_order(
 ) -> list[tuple[str, str]]:
     """List rank and id of what a member may see, in the order of when their paging began.
 
-    What is featured between two pages neither comes twice nor is skipped; what was on the pages
-    `before` stays there.
+    An activity that is featured between two pages neither comes twice nor is skipped; the pages
+    `before` keep what was on them.
     """
     ranks = ((each.rank_in(paging), each.activity_id) for each in shown)
     return sorted((rank for rank in ranks if before is None or rank[0] < before), reverse=True)

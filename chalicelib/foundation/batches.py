@@ -17,7 +17,7 @@ from chalicelib.foundation.events import (
 from chalicelib.foundation.logging import logger
 
 Deliver = Callable[[Sequence[Event[Any]]], Collection[str]]
-"""Hands events on; returns the ids of those it could not. What it raises fails the whole batch."""
+"""Hands events on; returns the ids of those it could not. An exception fails the whole batch."""
 
 
 def handle_each(handle: Callable[[str], None], event: Mapping[str, Any]) -> Mapping[str, Any]:

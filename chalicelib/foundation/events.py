@@ -7,7 +7,7 @@ nowhere else. An event may arrive twice, late and in any order; its id is the sa
 Change  --events_of-->  Event[Payload]  --to_detail-->  JSON  --read_event-->  Event[Payload]
 ```
 
-What systems outside may rely on is a `PublicEvent`, made of an event and put on the bus beside it.
+Systems outside may rely on `PublicEvent`s, made of events and put on the bus beside them.
 """
 
 import hashlib
@@ -173,7 +173,7 @@ class Change:
             program_id=program_id,
             at=self.at,
             actor=str(self.after.get("changed_by") or actors.UNKNOWN),
-            # What began with a request (an upload, a performance) keeps that request's id.
+            # Uploads and performances begin with a request, and keep that request's id.
             correlation_id=self.after.get("correlation_id")
             or self.after.get("change_correlation_id"),
             payload=payload,

@@ -54,8 +54,8 @@ class Functions:
         """Import and make what this process's function always uses, by the setting `function`.
 
         Without it nothing: for tests, commands and packaging. Raises `SettingMissing` and
-        `SettingsMalformed`. What waits for a setting that the owner gives after the first
-        deployment is left for later.
+        `SettingsMalformed`. Leaves for later what
+        waits for a setting that the owner gives after the first deployment.
         """
         name = container.settings.function
         if not name:

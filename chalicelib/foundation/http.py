@@ -176,8 +176,8 @@ class Router:
     def add(self, route: str, handler: str, *, public: bool = False, often: bool = False) -> None:
         """Lead `"METHOD /path"` to `"room.handler"`; without `public` a token is asked for.
 
-        Where a package is split: `"package.part.handler"`. What is asked for `often` is imported
-        and made at the function's start, all else when it is first asked for.
+        Where a package is split: `"package.part.handler"`. A function imports and
+        makes at its start what is asked for `often`, all else when it is first asked for.
         """
         method, path = route.split()
         room, _, name = handler.rpartition(".")

@@ -52,8 +52,8 @@ def due_key(program_id: str, at: datetime, item_id: str) -> str:
 def by_turns(query: DueQuery, now: datetime, *, page: int = PAGE) -> Iterator[Any]:
     """Yield what is due at an instant, one item of each program in turn, older hours first.
 
-    Which program begins is drawn anew each minute. Whoever takes an item is expected to remove
-    it from the index, or to move it on in it.
+    Which program begins is drawn anew each minute. The caller has to remove an item
+    that it takes from the index, or to move it on in it.
     """
     waiting: dict[str, deque[Any]] = {}
     unread: dict[str, deque[tuple[str, str]]] = {}

@@ -86,7 +86,7 @@ class Bulletins:
         def change(plan: ProgramPlan) -> ProgramPlan:
             slots = plan.slots or FIRST_SLOTS
             due_at = next_due(slots, open_now, program.time_zone, now)
-            # What opened a moment ago is no instant ahead any more, but was not looked at yet.
+            # An activity that opened a moment ago lies ahead no more, but was not looked at yet.
             run_to = plan.run_to or now
             passed = [m for each in open_now.entries for m in each.moments() if run_to < m <= now]
             due_at = now if passed else due_at

@@ -1,7 +1,7 @@
 """Notices, what a member has of them, and when a mail tells of them: plain types and rules.
 
 A member's *box* holds the notices that are about them alone, and how far they got with the open
-activities. What is open is in the program's *bulletin*, one for all its members: so publishing an
+activities. The program's *bulletin*, one for all its members, holds what is open: so publishing an
 activity writes one item, not one for each member, and whoever joins a channel finds there what is
 open to them from then on.
 

@@ -171,7 +171,7 @@ class NoticeMailer:
     ) -> tuple[Addressee, tuple[Shown, ...], datetime | None]:
         """Return what a member is mailed now, and when the next mail is due.
 
-        What they performed or dismissed is asked of the tables, for a mail cannot be taken back.
+        Reads from the tables what they performed or dismissed, for a mail cannot be taken back.
         """
         plan = planned(found.box, found.bulletin, found.reader, found.zone, now)
         ids = sorted(each.notice.thing_id for each in plan.due if _is_activity(each))

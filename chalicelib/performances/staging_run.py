@@ -282,7 +282,7 @@ class StagingRun:
         if attempt.place == before:
             self._write(attempt)
             return
-        # What was held takes its place at TikTok from now on, not from when it was made.
+        # A held performance takes its place at TikTok from now on, not from when it was made.
         self._write(attempt, self._count_place(attempt.place))
         self._use.store.commit([self._free_places({before})])
 

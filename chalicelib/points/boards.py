@@ -74,7 +74,7 @@ class EntryCounter:
     ) -> date:
         """Count an entry, once; return the day it counts on.
 
-        What takes an award back counts on the day of the award: otherwise an award of last week
+        A reversal counts on the day of its award: otherwise an award of last week
         that fails today would leave this week with less than nothing, and last week with points
         that were never earned.
         """

@@ -113,7 +113,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class ScoreDifference:
-    """What a member has within a span is not what their ledger says; None is nothing at all."""
+    """A member's score within a span differs from their ledger; None is nothing at all."""
 
     member_id: str
     span: str

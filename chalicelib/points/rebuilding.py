@@ -1,6 +1,6 @@
 """Everything that is made from the ledger, made again: what differs is told, and can be set right.
 
-What is counted or made while this looks may seem to differ: ask again before believing it.
+Scores and boards that change while this looks may seem to differ: ask again before believing it.
 """
 
 from collections import Counter, defaultdict
@@ -173,7 +173,7 @@ class PointsRebuilder:
 
     def repair(self, program_id: str, findings: Sequence[Finding]) -> list[Finding]:
         """Set right what differs; gives what moved meanwhile and was left as it is."""
-        # What is noted as counted first: a late delivery then adds nothing to a score set here.
+        # First the notes of what is counted: a late delivery then adds nothing to a score set here.
         ordered = sorted(findings, key=lambda each: not isinstance(each, CountDifference))
         left = [each for each in ordered if not self._set_right(program_id, each)]
         if findings:

@@ -76,7 +76,7 @@ class PointService:
     ) -> list[Part]:
         """Parts: compensate an award whose performance failed for good, once.
 
-        What was spent meanwhile is owed: the balance may be less than nothing after it.
+        A member owes what they spent meanwhile: the balance may be less than nothing after it.
         """
         reversed_ = self._of_performance(EntryKind.REVERSAL, -points, performance_id, about)
         return self._store.add(owner, replace(reversed_, reason=reason))

@@ -82,7 +82,7 @@ class ExportQueuer:
         self._clock = clock
 
     def queue_due(self) -> int:
-        """Queue what is due; returns how many. What SQS does not take is due again in a minute."""
+        """Queue what is due; returns how many. Those that SQS refuses are due again in a minute."""
         number, now = 0, self._clock.now()
         for export in self._store.exports_to_queue(now):
             try:

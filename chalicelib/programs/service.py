@@ -82,7 +82,7 @@ class ProgramService:
     def caller(self, claims: Claims) -> Caller:
         """Return the caller behind a token's claims; at the first sign-in, bind the invitation.
 
-        Who is invited by several programs, or by one they left, is not bound: raises the problem
+        Does not bind a person whom several programs invited, or one they left: raises the problem
         `choose_program`, which names the programs. Raises `not_a_member` for everybody else, and
         for people who were removed.
         """

@@ -241,8 +241,8 @@ class PersonCounter:
     def count(self, program_id: str, member_id: str) -> bool:
         """Count a member as the tables say they are now; False if that was counted already.
 
-        What was counted is read before the member: should they change in between, it is not
-        written, or their change comes by itself.
+        Reads what was counted before it reads the member: should they change in between, it is
+        not written, or their change comes by itself.
         """
         for _ in range(ATTEMPTS):
             known = self._store.person(program_id, member_id)

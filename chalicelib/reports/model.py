@@ -2,8 +2,8 @@
 
 Events come twice, late and in any order. So nothing is added up from events: each is a fact about
 one (activity, member) pair, facts are merged into a `Progress` that only grows, and `counts_of`
-says what a progress counts as. What a fact changes in the counters is the difference between the
-counts after and before.
+says what a progress counts as. A fact changes the counters by the difference between the counts
+after and before.
 """
 
 from collections import Counter

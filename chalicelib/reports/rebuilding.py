@@ -1,7 +1,7 @@
 """Reports counted again from the tables: what differs is told, and can be set right.
 
 Facts are read where they are kept (performances, marks, sights, members) and held against progress;
-counters are held against what progress adds up to. What is counted while this looks may seem to
+counters are held against what progress adds up to. Counts that change while this looks may seem to
 differ: ask again before believing it. The worklist is not held against anything: its counters go
 after two weeks.
 """

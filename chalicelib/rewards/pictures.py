@@ -1,6 +1,6 @@
 """What a picture's bytes are: JPEG or PNG, told from the content, whole, and of bounded size.
 
-What is shown to others holds the picture alone: cameras and editors write into a file where and
+The file that others see holds the picture alone: cameras and editors write into a file where and
 when it was taken, by whom, and a thumbnail of what was cut off. `examine` leaves that out.
 """
 

@@ -809,8 +809,8 @@ def received_bytes(content_range: str, first_byte: int, chunks: ChunkPlan) -> in
     """Return how many bytes TikTok has, by the `Content-Range` with which it refused this one.
 
     `bytes 0-N/TOTAL`, where N is a count by some documents and the last byte's index by others.
-    What was just refused cannot be right, and an end of a chunk is more likely than a byte before
-    it; else it is taken for the count, and if that is refused, the index is what is left.
+    A number that was just refused cannot be right, and an end of a chunk is more likely than a
+    byte before it; else it is taken for the count, and if that is refused, for the index.
     `bytes 0-0` at the very first byte is a count: nothing is there.
     """
     found = _CONTENT_RANGE.fullmatch(content_range.strip())

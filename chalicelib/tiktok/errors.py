@@ -151,7 +151,7 @@ class TryLater(TikTokError):
     def was_turned_away(self) -> bool:
         """Whether nothing was begun: too many calls, or not in service.
 
-        Whatever else went wrong at TikTok's side may have gone wrong after the effect.
+        Any other failure at TikTok's side may have come after the effect.
         """
         return self.is_rate_limit or self.http_status == HTTPStatus.SERVICE_UNAVAILABLE
 

@@ -13,7 +13,7 @@ def for_each_member(
 ) -> int:
     """Call `act(program_id, member_id)` for each member; returns for how many it went well.
 
-    What TikTok does not do now comes again. Raises the first other failure at the end.
+    A later run tries again what TikTok does not do now. Raises the first other failure at the end.
     """
     done = 0
     failure: Exception | None = None

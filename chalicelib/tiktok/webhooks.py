@@ -27,8 +27,8 @@ OLDEST = timedelta(days=7)
 MOST_AHEAD = timedelta(hours=1)
 """How far a clock may be ahead of ours: a wrong change of hours is the most a clock is wrong by.
 
-A time limit keeps no replay out that comes within it. What keeps replays out is what the events
-say: a state that was reached once, a failure that is known, a removal as old as one heard of.
+A time limit keeps no replay out that comes within it. The content of events keeps
+replays out: a state that was reached once, a failure that is known, a removal as old as one known.
 """
 
 MAX_ID_LENGTH = 64

@@ -5,7 +5,7 @@ picture for each number that seems to be missing, as many as the stream says tha
 Where the parameters say that none leans on any, it makes none. Only key frames are decoded rightly
 then. (ITU-T H.264, 7.3.2.1.)
 
-What cannot be read is left as it is; nothing raises.
+Leaves as it is what it cannot read; nothing raises.
 """
 
 from chalicelib.videos.nal_units import (

@@ -6,7 +6,7 @@ grey picture for each, up to sixteen, only to leave out what leans on them. Writ
 picture the same key frame names none: a few bits of its slice headers go, its data stay as they
 are. (ITU-T H.265, 7.3.2 and 7.3.6.)
 
-What cannot be read, or uses an extension that is not known here, is left as it is; nothing raises.
+Leaves as it is what it cannot read, or what uses an extension unknown here; nothing raises.
 """
 
 from collections.abc import Iterator, Sequence

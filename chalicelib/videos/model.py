@@ -67,7 +67,7 @@ class LimitExceeded(CannotExamine):
 
 
 class ExaminerBroken(CannotExamine):
-    """What examines files is itself not whole: a program or library is missing, or may not run.
+    """The examiner itself is not whole: a program or library is missing, or may not run.
 
     That says nothing at all about the file, which is not to be blamed for it.
     """
@@ -234,7 +234,7 @@ _UNPLAYED = frozenset((VideoProblemCode.TRUNCATED, VideoProblemCode.DOES_NOT_PLA
 def is_settled(problems: Sequence[VideoProblem]) -> bool:
     """Return whether the problems that a header shows settle the verdict.
 
-    What a header does not say, playback may show; and recorders of calls write the size of the
+    Playback may show what a header does not say; and recorders of calls write the size of the
     first picture into the header, which grows while the connection gets better.
     """
     open_yet = _UNKNOWN | {VideoProblemCode.RESOLUTION_TOO_LOW}

@@ -1,7 +1,7 @@
 """The second look: ffprobe demuxes all of a file and decodes samples of it.
 
-What stands in a header may be untrue; what comes out of the demuxer and the decoder is what
-people will see. One run of ffprobe lists every packet, another decodes where it matters, and a
+A header may be untrue; people will see what comes out of the demuxer and the decoder.
+One run of ffprobe lists every packet, another decodes where it matters, and a
 third decodes more wherever the second seems to find damage: a seek may land where a decoder has
 to leave pictures out that a player shows. ffprobe's exit code means nothing (it is 0 for a file
 of which not one picture can be shown): pictures and complaints count.
@@ -337,7 +337,7 @@ class _SecondLook:
 
         A decoder holds no more pictures than went in since the key frame, and those that the key
         frame names. Key frames that name some are made to stand alone in the scratch copy, which
-        leaves nothing to follow them. What cannot be made so is left out if it does not fit.
+        leaves nothing to follow them. Leaves out those that cannot, if they do not fit.
         """
         most = self._picture_count(video)
         windows = choose_few(video.packets, report.suspects, most)

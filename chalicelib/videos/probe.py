@@ -22,7 +22,7 @@ from chalicelib.videos.model import (
 )
 
 # MediaInfo looks at frames until it is content, up to megabytes of dense video, though all the
-# rules need stands in the headers. What the first helping leaves open, the second may settle
+# rules need stands in the headers. The second helping may settle what the first leaves open
 # (an index larger than that); beyond it nothing does.
 _FIRST_HELPING_BYTES = 512 * 1024
 _SECOND_HELPING_BYTES = 16 * 1024 * 1024
@@ -112,7 +112,7 @@ def _without_what_webm_pretends(
         seen = webm.timing(file, size_bytes)
         facts = replace(facts, duration_seconds=seen.seconds or facts.duration_seconds)
     if not _is_usual(facts.frame_rate):
-        # What a track calls its default may be the unit of its times: 1,000 a second.
+        # A track's default may be the unit of its times: 1,000 a second.
         facts = replace(facts, frame_rate=None)
     return facts
 

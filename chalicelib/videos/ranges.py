@@ -23,7 +23,7 @@ class RangeReader(io.RawIOBase):
 
     `fetch(start, end)` returns the bytes from start up to, not including, end. It is asked for
     whole blocks, for neighbouring ones at once; the last `cached_blocks` are kept. `gets` and
-    `bytes_fetched` count what it cost. Whatever `fetch` raises passes through; a fetch that
+    `bytes_fetched` count what it cost. Exceptions of `fetch` pass through; a fetch that
     brings fewer bytes than asked for is an OSError.
     """
 

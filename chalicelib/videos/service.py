@@ -241,8 +241,8 @@ class VideoService:
         Safe to call twice, late, or for keys nobody asked for. Raises `ObjectChanged` if another
         file was posted while this one was looked at: the event comes again and finds the new one.
         Raises `CannotExamine` if the examination came to no end: that may be tried again, however
-        the event comes about, up to `TRIES` times. What AWS did not do is no try, nor is what
-        a deployment is missing.
+        the event comes about, up to `TRIES` times. A failure of AWS is no try, nor is a
+        part that the deployment lacks.
         """
         ids = parse_incoming_key(key)
         arrived = self._files.arrived_file(key) if ids else None

@@ -357,8 +357,8 @@ class Deliverer:
     def deliver(self, wake: Wake, *, slow: bool) -> int:
         """Send what is due to a webhook, for a turn; returns how many got through.
 
-        `slow`: this function is for slow receivers; one for quick ones hands those on. What is
-        announced to a webhook that another sends to is that one's to send.
+        `slow`: this function is for slow receivers; one for quick ones hands those on. A worker
+        leaves alone what another is sending to a webhook.
         """
         webhook = self._store.get(wake.program_id, wake.webhook_id)
         if webhook is None:
@@ -380,7 +380,7 @@ class Deliverer:
             now = self._clock.now()
             late, due = now >= until, []
             if held_until is None and not late:
-                # What waits for a webhook that is off is given up, also what is due in hours.
+                # Gives up all that waits for a webhook that is off, also what is due in hours.
                 off = webhook.state is not WebhookState.ACTIVE
                 due_until = now + sum(WAITS, LEASE) if off else now
                 due = self._store.due(webhook.program_id, webhook.webhook_id, due_until, AT_ONCE)

@@ -173,7 +173,7 @@ class Plan:
 def planned(file: ProgramFile, state: State, options: Options, now: datetime) -> Plan:
     """Compare a file with a program.
 
-    What the file does not name stays, but for `options.prune`. Problems are told all at once, and
+    Keeps what the file does not name, but for `options.prune`. Problems are told all at once, and
     then nothing is to be applied.
     """
     return _Planner(file, state, options, now).plan()

@@ -16,7 +16,7 @@ type Value = str | int | bool | Enum | list[str] | None
 def written(state: State) -> str:
     """Return the file of a program: applied to it, the file changes nothing.
 
-    What is archived and who was removed is left out, and pictures of rewards are.
+    Leaves out archived things, removed members and pictures of rewards.
     """
     return "\n".join(_lines(state)) + "\n"
 

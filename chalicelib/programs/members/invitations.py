@@ -25,7 +25,7 @@ class InvitationMailer:
         """Mail the invitations that are due, each program's in turn, and return how many.
 
         Raises whatever keeps the pool from mailing: at once if all others would meet it too, else
-        in the end. What was begun then is tried again later, so that no address stands in the way
+        in the end. A later run tries again what was begun, so that no address stands in the way
         of the rest.
         """
         sent = 0

@@ -167,8 +167,8 @@ class MemberStore(Store):
     def erasure_parts(self, member: Member, now: datetime) -> list[Part]:
         """Return the parts that remove a member, if they are not, and take away who they are.
 
-        A pseudonym stays, by which their ledger and history are known. Whoever is invited by the
-        address later is somebody else. The parts raise `LastManager`, or `Conflict` if the member
+        A pseudonym stays, by which their ledger and history are known. A later invitation to
+        the address is somebody else's. The parts raise `LastManager`, or `Conflict` if the member
         has changed since they were read.
         """
         becomes = replace(

@@ -138,7 +138,8 @@ class RedemptionService:
     def reject(self, caller: Caller, redemption_id: str, reason: str) -> Redemption:
         """Reject a request for a reason: its points and piece go back, once.
 
-        Whatever became of the reward or the member. Raises problems as `fulfil` does.
+        It does not matter what became of the reward or the member. Raises problems as `fulfil`
+        does.
         """
 
         def rejected(was: Redemption) -> Redemption:

@@ -92,7 +92,7 @@ export function useEntry(id: string) {
   });
 }
 
-/** Names that members have now. Who is in no program any more has none. */
+/** Names that members have now. A person in no program any more has none. */
 export function useNames(ids: string[]) {
   const wanted = [...new Set(ids)].sort().slice(-MOST_NAMES);
   const names = useQuery({

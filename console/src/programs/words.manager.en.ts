@@ -104,7 +104,7 @@ export default {
   ask_demote_title: "Make {name} a member?",
   ask_demote_text: "They keep their points and history, and can no longer publish or manage anybody. This takes up to a minute to apply everywhere.",
   ask_remove_title: "Remove {name}?",
-  ask_remove_text: "They lose access within a minute, leave all channels and the leaderboard, and their TikTok account is disconnected. What they posted stays theirs. If you invite them back, they have their points and history again.",
+  ask_remove_text: "They lose access within a minute, leave all channels and the leaderboard, and their TikTok account is disconnected. Their posts stay theirs. If you invite them back, they have their points and history again.",
   that_is_you: "That is you: you would lose these pages.",
   removed_toast: "{name} is removed.",
   role_toast: "The role of {name} is changed.",

@@ -8,7 +8,7 @@ export default {
   reconnect: "Connect again",
   disconnect: "Disconnect",
   disconnect_title: "Disconnect TikTok?",
-  disconnect_text: "Greenroom gives its permission back and forgets your account. Videos that are still on their way are not delivered, and their points are taken back. What is in your TikTok inbox stays there.",
+  disconnect_text: "Greenroom gives its permission back and forgets your account. Videos that are still on their way are not delivered, and their points are taken back. Videos in your TikTok inbox stay there.",
   disconnected: "TikTok is disconnected.",
   leaving: "Taking you to TikTok",
   may_title: "What Greenroom may do",

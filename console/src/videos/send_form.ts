@@ -4,7 +4,7 @@
  */
 import type { Schemas } from "../foundation/api/client";
 
-/** Why nothing arrived. What the storage says comes as XML, of which only the code is read. */
+/** Why nothing arrived. The storage answers in XML, of which only the code is read. */
 export type StopCode =
   | "cancelled"
   | "offline"
