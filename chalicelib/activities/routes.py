@@ -433,33 +433,14 @@ def _local(instant: datetime | None, caller: Caller) -> datetime | None:
 def _view(
     activity: Activity, caller: Caller, now: datetime, preview: Preview | None = None
 ) -> ActivityView:
-    return ActivityView(
-        activity_id=activity.activity_id,
-        version=activity.version,
+    return ActivityView.showing(
+        activity,
         status=activity.status_at(now),
-        network=activity.network,
-        instructions=activity.instructions,
-        points=activity.points,
-        posted_bonus=activity.posted_bonus,
-        featured=activity.featured,
         channel_ids=sorted(activity.channel_ids),
-        campaign_id=activity.campaign_id,
-        captions=list(activity.captions),
-        hashtags=list(activity.hashtags),
-        disclosure=activity.disclosure,
-        performed=activity.performed,
-        upload_id=activity.upload_id,
         video=VideoView.of(activity.video, preview) if activity.video else None,
         problems=[VideoProblemView.of(problem) for problem in activity.problems],
-        starts_at=activity.starts_at,
         starts_at_local=_local(activity.starts_at, caller),
-        ends_at=activity.ends_at,
         ends_at_local=_local(activity.ends_at, caller),
-        time_zone=activity.time_zone,
-        created_at=activity.created_at,
-        created_by=activity.created_by,
-        ended_at=activity.ended_at,
-        archived_at=activity.archived_at,
     )
 
 
@@ -469,17 +450,10 @@ def _feed_item(
     connected = caller.tiktok is TikTokState.CONNECTED
     assert activity.video  # noqa: S101  what is published has one
     kind = ActionKind.SEND_TO_TIKTOK if connected else ActionKind.ADD_ACCOUNT_AND_SEND
-    return FeedItem(
-        activity_id=activity.activity_id,
-        network=activity.network,
-        instructions=activity.instructions,
-        points=activity.points,
-        posted_bonus=activity.posted_bonus,
-        featured=activity.featured,
-        campaign_id=activity.campaign_id,
+    return FeedItem.showing(
+        activity,
         video=VideoView.of(activity.video, preview),
         caption=text.whole,
-        ends_at=activity.ends_at,
         ends_at_local=_local(activity.ends_at, caller),
         action=ActionView(kind=kind, label=LABELS[kind], reminder=REMINDER),
     )

@@ -304,10 +304,8 @@ class DueActivitySweeper:
         return len(due)
 
 
-_AUDITED = (
-    *("state", "instructions", "upload_id", "points", "posted_bonus", "featured", "starts_at"),
-    *("ends_at", "channel_ids", "campaign_id", "captions", "hashtags", "disclosure"),
-)
+_CHANGEABLE = tuple(Changeable.__annotations__)
+_AUDITED = ("state", "upload_id", *_CHANGEABLE)
 
 
 def _act(kind: Kind, before: Activity | None, after: Activity) -> Act:
@@ -451,21 +449,9 @@ class ActivityService:
             return instant if instant is not None and instant > now else None
 
         blank = self._blank(caller, source.upload_id, made_id, now)
-        copy = replace(
-            blank,
-            instructions=source.instructions,
-            points=source.points,
-            posted_bonus=source.posted_bonus,
-            featured=source.featured,
-            starts_at=ahead(source.starts_at),
-            ends_at=ahead(source.ends_at),
-            time_zone=source.time_zone,
-            channel_ids=source.channel_ids,
-            campaign_id=source.campaign_id,
-            captions=source.captions,
-            hashtags=source.hashtags,
-            disclosure=source.disclosure,
-        )
+        copied: dict[str, Any] = {name: getattr(source, name) for name in _CHANGEABLE}
+        copied |= {name: ahead(copied[name]) for name in _TIMES}
+        copy = replace(blank, **copied, time_zone=source.time_zone)
         activity = _changed(caller, copy, changes, now)
         self._check_groups(blank, activity)
         return self._make(caller, activity, Kind.ACTIVITY_DUPLICATED)
@@ -754,20 +740,15 @@ def _changed(caller: Caller, activity: Activity, changes: Changes, now: datetime
     times = read_times(changes, caller.time_zone)
     moved = any(getattr(activity, name) != instant for name, instant in times.items())
     try:
+        made: dict[str, Any] = {
+            "channel_ids": frozenset(changes.get("channel_ids", activity.channel_ids)),
+            "captions": normalized_captions(changes.get("captions", activity.captions)),
+            "hashtags": normalized_hashtags(changes.get("hashtags", activity.hashtags)),
+            "time_zone": caller.time_zone if moved else activity.time_zone,
+        }
         changed = replace(
             featuring(activity, changes.get("featured", activity.featured), now),
-            upload_id=changes.get("upload_id", activity.upload_id),
-            instructions=changes.get("instructions", activity.instructions),
-            points=changes.get("points", activity.points),
-            posted_bonus=changes.get("posted_bonus", activity.posted_bonus),
-            starts_at=times.get("starts_at", activity.starts_at),
-            ends_at=times.get("ends_at", activity.ends_at),
-            time_zone=caller.time_zone if moved else activity.time_zone,
-            channel_ids=frozenset(changes.get("channel_ids", activity.channel_ids)),
-            campaign_id=changes.get("campaign_id", activity.campaign_id),
-            captions=normalized_captions(changes.get("captions", activity.captions)),
-            hashtags=normalized_hashtags(changes.get("hashtags", activity.hashtags)),
-            disclosure=changes.get("disclosure", activity.disclosure),
+            **(dict[str, Any](**changes) | times | made),
         )
         check_window(
             changed.starts_at, changed.ends_at, now, (activity.starts_at, activity.ends_at)

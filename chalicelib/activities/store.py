@@ -1,5 +1,6 @@
 """The activities table: see docs/data.md for its keys and what each access costs."""
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -32,6 +33,12 @@ from chalicelib.activities.model import (
     VideoChanged,
 )
 from chalicelib.audit.model import Kind, act
+from chalicelib.foundation.mapping import (
+    EnumAttribute,
+    FrozenSetAttribute,
+    attributes_of,
+    to_model,
+)
 from chalicelib.foundation.sweeps import in_turns
 from chalicelib.foundation.table import (
     Conflict,
@@ -43,7 +50,7 @@ from chalicelib.foundation.table import (
     Store,
     Update,
 )
-from chalicelib.videos.model import facts_from, problems_from
+from chalicelib.videos.model import VideoFacts, VideoProblem, facts_from, problems_from
 
 _ENDING = "ending"
 _UNDECIDED = "undecided"
@@ -146,14 +153,51 @@ class DueIndex(GlobalSecondaryIndex["ActivityItem"]):
     due_at = UTCDateTimeAttribute(range_key=True)
 
 
+class FactsAttribute(JSONAttribute):
+    """What is known of a valid video."""
+
+    def serialize(self, value: VideoFacts) -> Any:
+        return super().serialize(asdict(value))
+
+    def deserialize(self, value: Any) -> VideoFacts | None:
+        return facts_from(json.loads(value))
+
+
+class ProblemsAttribute(JSONAttribute):
+    """Why a video is not valid."""
+
+    def serialize(self, value: Iterable[VideoProblem]) -> Any:
+        return super().serialize([each.to_dict() for each in value])
+
+    def deserialize(self, value: Any) -> tuple[VideoProblem, ...]:
+        return problems_from(json.loads(value))
+
+
+class TextsAttribute(JSONAttribute):
+    """Texts in their order."""
+
+    def deserialize(self, value: Any) -> tuple[str, ...]:
+        return tuple(json.loads(value))
+
+
+class InstantsAttribute(UnicodeSetAttribute):
+    """Instants, the earliest first."""
+
+    def serialize(self, value: Any) -> Any:
+        return [each.isoformat() for each in value] or None
+
+    def deserialize(self, value: Any) -> Any:
+        return _instants(value)
+
+
 class ActivityItem(StampedModel, LeanModel):
     class Meta:
         table_name = "activities"
 
     program_id = UnicodeAttribute(hash_key=True)
     activity_id = UnicodeAttribute(range_key=True)
-    state = UnicodeAttribute()
-    network = UnicodeAttribute()
+    state = EnumAttribute(ActivityState)
+    network = EnumAttribute(Network)
     instructions = UnicodeAttribute()
     upload_id = UnicodeAttribute()
     points = NumberAttribute()
@@ -164,18 +208,18 @@ class ActivityItem(StampedModel, LeanModel):
     created_by = UnicodeAttribute()
     created_at = UTCDateTimeAttribute()
     ended_at = UTCDateTimeAttribute(null=True)
-    video = JSONAttribute(null=True)
+    video = FactsAttribute(null=True)
     video_key = UnicodeAttribute(null=True)
-    problems = JSONAttribute(null=True)
-    channel_ids = UnicodeSetAttribute(null=True)
+    problems = ProblemsAttribute(null=True)
+    channel_ids = FrozenSetAttribute(null=True)
     campaign_id = UnicodeAttribute(null=True)
-    captions = JSONAttribute(null=True)
-    hashtags = JSONAttribute(null=True)
+    captions = TextsAttribute(null=True)
+    hashtags = TextsAttribute(null=True)
     disclosure = UnicodeAttribute(null=True)
     version = NumberAttribute()
     performed = BooleanAttribute(null=True)
     archived_at = UTCDateTimeAttribute(null=True)
-    featured_changes = UnicodeSetAttribute(null=True)
+    featured_changes = InstantsAttribute(null=True)
     posted_bonus = NumberAttribute(null=True)
     listed_in = UnicodeAttribute()
     campaign_in = UnicodeAttribute(null=True)
@@ -187,35 +231,7 @@ class ActivityItem(StampedModel, LeanModel):
     campaign_index = CampaignIndex()
 
     def to_activity(self) -> Activity:
-        return Activity(
-            program_id=self.program_id,
-            activity_id=self.activity_id,
-            state=ActivityState(self.state),
-            network=Network(self.network),
-            instructions=self.instructions,
-            upload_id=self.upload_id,
-            points=int(self.points),
-            featured=self.featured,
-            starts_at=self.starts_at,
-            ends_at=self.ends_at,
-            time_zone=self.time_zone,
-            created_by=self.created_by,
-            created_at=self.created_at,
-            ended_at=self.ended_at,
-            video=facts_from(self.video),
-            video_key=self.video_key,
-            problems=problems_from(self.problems),
-            channel_ids=frozenset(self.channel_ids or ()),
-            campaign_id=self.campaign_id,
-            captions=tuple(self.captions or ()),
-            hashtags=tuple(self.hashtags or ()),
-            disclosure=self.disclosure,
-            version=int(self.version),
-            performed=bool(self.performed),
-            archived_at=self.archived_at,
-            featured_changes=_instants(self.featured_changes),
-            posted_bonus=int(self.posted_bonus or 0),
-        )
+        return to_model(self, Activity)
 
     @classmethod
     def of(cls, activity: Activity) -> "ActivityItem":
@@ -224,33 +240,7 @@ class ActivityItem(StampedModel, LeanModel):
         campaign_id = activity.campaign_id
         due_in, due_at = _due(activity)
         return cls(
-            activity.program_id,
-            activity.activity_id,
-            state=activity.state.value,
-            network=activity.network.value,
-            instructions=activity.instructions,
-            upload_id=activity.upload_id,
-            points=activity.points,
-            featured=activity.featured,
-            starts_at=activity.starts_at,
-            ends_at=activity.ends_at,
-            time_zone=activity.time_zone,
-            created_by=activity.created_by,
-            created_at=activity.created_at,
-            ended_at=activity.ended_at,
-            video=asdict(activity.video) if activity.video else None,
-            video_key=activity.video_key,
-            problems=[each.to_dict() for each in activity.problems] or None,
-            channel_ids=set(activity.channel_ids) or None,
-            campaign_id=campaign_id,
-            captions=list(activity.captions) or None,
-            hashtags=list(activity.hashtags) or None,
-            disclosure=activity.disclosure,
-            version=activity.version,
-            performed=activity.performed or None,
-            archived_at=activity.archived_at,
-            featured_changes={each.isoformat() for each in activity.featured_changes} or None,
-            posted_bonus=activity.posted_bonus or None,
+            **attributes_of(activity, cls),
             listed_in=_listed(activity.program_id, archived=archived),
             campaign_in=(
                 _listed(f"{activity.program_id}/{campaign_id}", archived=archived)
@@ -497,7 +487,7 @@ class ActivityStore(Store):
                 Update(
                     ActivityItem(each.program_id, each.activity_id),
                     [
-                        ActivityItem.state.set(ActivityState.ENDED.value),
+                        ActivityItem.state.set(ActivityState.ENDED),
                         ActivityItem.ended_at.set(each.due_at),
                         ActivityItem.open_in.remove(),
                         ActivityItem.due_in.remove(),

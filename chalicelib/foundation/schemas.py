@@ -1,5 +1,7 @@
 """The base of what requests and answers hold."""
 
+from typing import Any, Self
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -10,3 +12,9 @@ class Schema(BaseModel):
     """
 
     model_config = ConfigDict(defer_build=True)
+
+    @classmethod
+    def showing(cls, thing: Any, **others: Any) -> Self:
+        """Make a view of a thing's attributes of the same names, and of `others`."""
+        own = {name: getattr(thing, name) for name in cls.model_fields if name not in others}
+        return cls(**own, **others)

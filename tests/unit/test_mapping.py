@@ -1,0 +1,86 @@
+"""Between items and models of the same names."""
+
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import Any
+
+import pytest
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.models import Model
+
+from chalicelib.activities.model import Activity
+from chalicelib.activities.store import ActivityItem
+from chalicelib.foundation.mapping import (
+    EnumAttribute,
+    FrozenSetAttribute,
+    attributes_of,
+    to_model,
+)
+
+
+class Colour(StrEnum):
+    RED = "red"
+
+
+@dataclass(frozen=True)
+class Thing:
+    name: str
+    colour: Colour
+    said: str | None
+    weight: int = 0
+    note: str | None = None
+    labels: frozenset[str] = frozenset()
+
+
+class ThingItem(Model):
+    class Meta:
+        table_name = "things"
+
+    name = UnicodeAttribute(hash_key=True)
+    colour = EnumAttribute(Colour)
+    said = UnicodeAttribute(null=True)
+    weight = NumberAttribute(null=True)
+    note = UnicodeAttribute(null=True)
+    labels = FrozenSetAttribute(null=True)
+
+
+def kept(thing: Thing) -> dict[str, Any]:
+    return ThingItem(**attributes_of(thing, ThingItem)).serialize()
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [
+        Thing("a", Colour.RED, None),
+        Thing("a", Colour.RED, "x", 3, "", frozenset({"l", "m"})),
+    ],
+)
+def test_what_is_kept_is_read_again(thing: Thing) -> None:
+    assert to_model(ThingItem.from_raw_data(kept(thing)), Thing) == thing
+
+
+def test_optional_attributes_that_are_as_by_default_are_not_kept() -> None:
+    assert kept(Thing("a", Colour.RED, None)) == {"name": {"S": "a"}, "colour": {"S": "red"}}
+    assert kept(Thing("a", Colour.RED, None, note=""))["note"] == {"S": ""}
+
+
+def test_a_field_without_an_attribute_is_refused() -> None:
+    @dataclass(frozen=True)
+    class Larger(Thing):
+        height: int = 0
+
+    with pytest.raises(KeyError, match="height"):
+        attributes_of(Larger("a", Colour.RED, None), ThingItem)
+
+
+def test_a_default_that_is_made_is_refused() -> None:
+    @dataclass
+    class Made:
+        names: list[str] = field(default_factory=list)
+
+    with pytest.raises(TypeError, match="names"):
+        to_model(ThingItem(), Made)
+
+
+def test_every_field_of_an_activity_is_kept() -> None:
+    assert {each.name for each in fields(Activity)} <= ActivityItem.get_attributes().keys()
