@@ -39,6 +39,7 @@ LEAST = 0.8
 """Of the performs that a bare handler makes in the same time."""
 THREADS = (1, 8, 32)
 BLOCK = 32
+SIZE = Size(members=100, activities=90, opened=45, channels=30, campaigns=30)
 MEMBERS = 400
 """Each has a place in the TikTok inbox for `INBOX_PLACES` of the blocks' performs."""
 
@@ -104,7 +105,7 @@ def main(pairs: int) -> None:
     logging.disable(logging.WARNING)
     report = Report()
     with patch.object(aws, "READ_SECONDS", ENGINE_SECONDS), tables() as settings:
-        at = seed(Container(settings), Size().share(0))
+        at = seed(Container(settings), SIZE)
         due = turns(at)
 
         def ours(turn: Turn) -> None:
