@@ -1,10 +1,12 @@
 """Each Lambda gets ready at its start what it always uses, and asks for its settings there."""
 
+import gc
 import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 import app as plan
 from chalicelib.composition import Container
 from chalicelib.foundation.aws import Clients
+from chalicelib.foundation.functions import Functions
 from chalicelib.foundation.settings import NotSetUp, SettingMissing, Settings
 from local import functions
 from local.home import PROJECT
@@ -116,3 +119,36 @@ def test_importing_the_app_stops_a_function_whose_settings_are_not_right(
     )
     assert ran.returncode == 1
     assert told in ran.stderr.splitlines()[-1]
+
+
+def test_a_start_looks_for_no_garbage_and_what_comes_after_it_does() -> None:
+    seen: list[bool] = []
+
+    class Parts:
+        settings = Settings(function="api_handler")
+
+        @property
+        def service(self) -> None:
+            seen.append(gc.isenabled())
+
+    made = Functions()
+    made.register("api_handler", parts=("service",), modules=())
+    frozen = gc.get_freeze_count()
+    try:
+        made.start(Parts())
+        assert seen == [False]
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > frozen
+    finally:
+        gc.unfreeze()
+
+
+def test_a_start_that_fails_leaves_the_collector_on() -> None:
+    made = Functions()
+    made.register("api_handler", parts=("missing",), modules=())
+    try:
+        with pytest.raises(AttributeError):
+            made.start(SimpleNamespace(settings=Settings(function="api_handler")))
+        assert gc.isenabled()
+    finally:
+        gc.unfreeze()
