@@ -331,7 +331,7 @@ def test_a_board_tells_ids_of_those_who_appear_by_name_and_of_oneself(
     chooses(greenroom, cleo, ShownAs.ALIAS, "Night Owl")
 
     def told(caller: Caller) -> list[tuple[str | None, str | None, bool]]:
-        view = routes._leaderboard(greenroom.board(caller), caller.member_id, "UTC")
+        view = routes._leaderboard(greenroom.board(caller), caller.member_id, "UTC")  # noqa: SLF001  the view by itself
         return [(each.member_id, each.name, each.is_alias) for each in view.items]
 
     first, last = (ben.member_id, "ben", False), (dora.member_id, "dora", False)
