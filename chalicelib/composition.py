@@ -870,7 +870,7 @@ class Container:
     def counting(self) -> "Counting":
         from chalicelib.reports.worker import Counting
         from chalicelib.reports.worklist.service import (
-            AppHints,
+            AppRefusals,
             DisabledWebhooks,
             OpenRedemptions,
             RefusedVideos,
@@ -879,7 +879,7 @@ class Container:
         return Counting(
             facts=self.fact_counter,
             people=self.person_counter,
-            app=AppHints(self.report_store),
+            app=AppRefusals(self.report_store),
             videos=RefusedVideos(self.report_store, self.activity_lifecycle),
             redemptions=OpenRedemptions(self.report_store, self.reward_store),
             webhooks=DisabledWebhooks(self.report_store, self.webhook_store),

@@ -40,6 +40,6 @@ class Stager:
 
     def _release(self, leased: Performance, lease: str) -> None:
         """End a run; should it have been brought forward meanwhile, it is looked at again."""
-        left = self._use.store.release(leased.reference, lease)
+        left = self._use.store.release_lease(leased.reference, lease)
         if left is not None and left.brought_forward_at != leased.brought_forward_at:
             self._use.queue.send([left.reference])

@@ -39,7 +39,7 @@ CLOCKS_DIFFER = timedelta(seconds=1)
 """By so much a message may come before its time is reached here."""
 
 
-class NotBroughtForward(Exception):
+class WaitNotEnded(Exception):
     """A wait could not be ended just now; the clock looks at the performance all the same."""
 
 
@@ -216,7 +216,7 @@ class PerformanceStore(Store):
             else None
         )
 
-    def release(self, reference: Reference, lease: str) -> Performance | None:
+    def release_lease(self, reference: Reference, lease: str) -> Performance | None:
         """Let a performance go and read it; None, and nothing happens, if the lease was lost."""
         item = _item(reference)
         actions: list[Action] = [
@@ -263,7 +263,7 @@ class PerformanceStore(Store):
     ) -> bool:
         """End the wait of a performance in one of `states`; with `waits_for`, only such a wait.
 
-        False if there is nothing to end. Raises `NotBroughtForward` if that cannot be known.
+        False if there is nothing to end. Raises `WaitNotEnded` if that cannot be known.
         """
         condition = PerformanceItem.state.is_in(*(state.value for state in sorted(states)))
         if waits_for:
@@ -271,7 +271,7 @@ class PerformanceStore(Store):
         try:
             return self._database.changed(_item(reference), _forward(now), condition)
         except PynamoDBException as error:
-            raise NotBroughtForward from error
+            raise WaitNotEnded from error
 
     def note_told_reason(self, performance: Performance, reason: str, now: datetime) -> bool:
         """Note why its draft failed, as a webhook told, and end its wait.

@@ -273,7 +273,7 @@ def board_rows(scores: Mapping[str, int], names: Mapping[str, str]) -> list[Row]
 
 
 @dataclass(frozen=True)
-class Own:
+class OwnPlace:
     """A member's own place and those around it; without points, after all who have some."""
 
     rank: int
@@ -292,7 +292,7 @@ class Board:
     as_of: datetime
     count: int
     top: tuple[Ranked, ...]
-    own: Own | None
+    own: OwnPlace | None
 
 
 class _Replaced(Exception):
@@ -347,7 +347,7 @@ class LeaderboardReader:
             own=None if label is None else self._own(caller, label, period, head),
         )
 
-    def _own(self, caller: Caller, label: str, period: Period, head: Head) -> Own:
+    def _own(self, caller: Caller, label: str, period: Period, head: Head) -> OwnPlace:
         told, points = page_of_member(head, caller.member_id), None
         if told:
             points = points_in(self._content(caller, period, told), caller.member_id)
@@ -356,7 +356,7 @@ class LeaderboardReader:
             if head.ranks:
                 last = last_rows(head, self._content(caller, period, head.ranks[-1]))
             mine = Ranked(head.count + 1, Row(caller.member_id, 0, label))
-            return Own(mine.rank, 0, (*last, mine))
+            return OwnPlace(mine.rank, 0, (*last, mine))
         place = (-points, caller.member_id)
         page = page_of_place(head, place)
         near = rows_around(head, page, self._content(caller, period, page), place) if page else []
@@ -364,7 +364,7 @@ class LeaderboardReader:
         if found is None:
             logger.error("a board contradicts itself", extra={"period": period.value})
             raise _Replaced
-        return Own(found.rank, points, tuple(near))
+        return OwnPlace(found.rank, points, tuple(near))
 
     def _content(self, caller: Caller, period: Period, page: BoardPage) -> bytes:
         content = self._boards.page(caller.program_id, period, page.page_id)

@@ -54,7 +54,7 @@ from chalicelib.reports.store import (
     Counted,
     Known,
     ReportStore,
-    TooMuch,
+    TransactionTooLarge,
     sight_from,
 )
 
@@ -135,7 +135,7 @@ class FactCounter:
                 self._sleep(longest * secrets.randbelow(100) / 100)
             try:
                 return self._write(program_id, facts, shard)
-            except TooMuch:
+            except TransactionTooLarge:
                 half = len(facts) // 2
                 if not half:
                     raise

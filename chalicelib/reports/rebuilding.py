@@ -242,5 +242,5 @@ class ReportsRebuilder:
             elif isinstance(each, AudienceDiffers):
                 self._store.add_audience(program_id, {each.name: each.right - each.kept})
         for counts in sums.values():
-            self._store.add(program_id, counts)
+            self._store.add_to_counters(program_id, counts)
         return self.findings(program_id, say)

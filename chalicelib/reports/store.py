@@ -57,7 +57,7 @@ _WHOLE = timedelta(days=FAILED_DAYS + 1)
 _TITLE = 140
 
 
-class TooMuch(Exception):
+class TransactionTooLarge(Exception):
     """The changes take more items than fit into one transaction."""
 
 
@@ -185,7 +185,7 @@ class ReportStore(Store):
         """Write progress, days and counters, all or none; return how many items.
 
         Raises `Conflict` if progress or days changed since they were read, `Contended` if others
-        were at the same items, and `TooMuch`.
+        were at the same items, and `TransactionTooLarge`.
         """
         program_id = counted.program_id
         parts: list[Part] = [
@@ -212,7 +212,7 @@ class ReportStore(Store):
         parts += self._additions(counted, shard, now)
         parts += [_hinted(program_id, each, now) for each in counted.hints]
         if len(parts) > MAX_PARTS:
-            raise TooMuch
+            raise TransactionTooLarge
         self._database.commit(parts, attempts=1)
         return len(parts)
 
@@ -230,7 +230,7 @@ class ReportStore(Store):
             for place, actions in by_place.items()
         ]
 
-    def add(self, program_id: str, counts: Counts) -> None:
+    def add_to_counters(self, program_id: str, counts: Counts) -> None:
         """Add to counters without any progress: what a recount mends."""
         by_place: dict[Place, list[Action]] = defaultdict(list)
         for (place, name), number in counts.items():

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from chalicelib.reports.counting import FactCounter, PersonCounter
     from chalicelib.reports.exports.service import ExportMaker
     from chalicelib.reports.worklist.service import (
-        AppHints,
+        AppRefusals,
         DisabledWebhooks,
         OpenRedemptions,
         RefusedVideos,
@@ -71,7 +71,7 @@ class Counting:
 
     facts: "FactCounter"
     people: "PersonCounter"
-    app: "AppHints"
+    app: "AppRefusals"
     videos: "RefusedVideos"
     redemptions: "OpenRedemptions"
     webhooks: "DisabledWebhooks"

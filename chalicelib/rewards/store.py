@@ -438,7 +438,7 @@ class RewardStore(Store):
         item = RedemptionItem(was.program_id, _REDEMPTION + was.redemption_id)
         return Update(item, actions, RedemptionItem.state == was.status.value)
 
-    def give_back(self, redemption: Redemption, reward: Reward | None) -> list[Part]:
+    def return_to_stock(self, redemption: Redemption, reward: Reward | None) -> list[Part]:
         """Parts: a rejected request's piece goes back to the stock that it came from.
 
         The condition fails with `Conflict` if the stock became another since it was read.

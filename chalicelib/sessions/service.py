@@ -315,9 +315,9 @@ class SessionService:
             self._wait_since(started)
             raise
         except BaseException:
-            self._attempts.give_back(counters)
+            self._attempts.uncount(counters)
             raise
-        self._attempts.give_back(counters)
+        self._attempts.uncount(counters)
         return found
 
     def _take(self, counters: Sequence[Counter]) -> None:

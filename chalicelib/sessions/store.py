@@ -30,11 +30,11 @@ class AttemptStore(Store):
         """Count one attempt on all counters, or on none: return the first that is at its limit."""
         for number, counter in enumerate(counters):
             if not self._count(counter):
-                self.give_back(counters[:number])
+                self.uncount(counters[:number])
                 return counter
         return None
 
-    def give_back(self, counters: Sequence[Counter]) -> None:
+    def uncount(self, counters: Sequence[Counter]) -> None:
         """Uncount an attempt that was no failure."""
         for counter in counters:
             taken = AttemptItem.attempts > 0

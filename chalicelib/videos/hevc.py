@@ -127,7 +127,7 @@ def names_others(sample: bytes, sets: ParameterSets) -> bool:
     return False
 
 
-def alone(sample: bytes, sets: ParameterSets) -> bytes | None:
+def as_idr_picture(sample: bytes, sets: ParameterSets) -> bytes | None:
     """Return a key frame of an open group, as an IDR picture of the same number of bytes.
 
     None if it is none, or cannot be read.

@@ -392,7 +392,7 @@ class _SecondLook:
                 if not avc.stands_alone(sample, width):
                     (alone if lone else unsure).add(key)
             elif hevc.names_others(sample, sets):
-                written = hevc.alone(sample, sets)
+                written = hevc.as_idr_picture(sample, sets)
                 (unsure if written is None else alone).add(key)
                 if written is not None:
                     self._overwrite(packet.position, written)

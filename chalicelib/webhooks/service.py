@@ -424,7 +424,7 @@ class Deliverer:
         until = lease.announced_until
         if until and until > now:
             look_at = min(look_at or until, max(until, held_until or until))
-        if not self._store.release(lease, look_at, held_until=held_until, failures=failures):
+        if not self._store.release_lease(lease, look_at, held_until=held_until, failures=failures):
             return False
         if late and waits and waits <= now:
             self._queues.send(Wake(webhook.program_id, webhook.webhook_id), slow=webhook.slow)

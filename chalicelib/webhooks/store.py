@@ -431,7 +431,7 @@ class WebhookStore(Store):
             return None
         return _lease(item, lease.token) if item.lease == lease.token else None
 
-    def release(
+    def release_lease(
         self,
         lease: Lease,
         look_at: datetime | None,

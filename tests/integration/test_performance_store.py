@@ -22,7 +22,7 @@ from chalicelib.performances.model import (
     uploading,
     waiting_until,
 )
-from chalicelib.performances.store import CLOCKS_DIFFER, NotBroughtForward, PerformanceStore
+from chalicelib.performances.store import CLOCKS_DIFFER, PerformanceStore, WaitNotEnded
 from tests.clock import NOON
 from tests.integration.conftest import Calls
 from tests.integration.database import database
@@ -72,9 +72,9 @@ def test_one_worker_at_a_time_has_a_performance_until_its_lease_ends(
     assert store.lease(made.reference, "two", NOON + LEASE, NOON + 2 * LEASE) is None
     later = NOON + LEASE + SECOND
     assert store.lease(made.reference, "two", later, later + LEASE) == made
-    assert store.release(made.reference, "one") is None
+    assert store.release_lease(made.reference, "one") is None
     assert store.lease(made.reference, "three", later, later + LEASE) is None
-    assert store.release(made.reference, "two") == made
+    assert store.release_lease(made.reference, "two") == made
     assert store.lease(made.reference, "three", later, later + LEASE) == made
 
 
@@ -88,7 +88,7 @@ def test_what_waits_is_leased_from_its_time_on(store: PerformanceStore, made: Pe
     until = NOON + timedelta(minutes=10)
     assert store.lease(made.reference, "one", NOON, NOON + LEASE)
     assert store.rest(made, waiting_until(made, Waiting.TIKTOK_BUSY, until, until), "one")
-    store.release(made.reference, "one")
+    store.release_lease(made.reference, "one")
     early = until - CLOCKS_DIFFER - SECOND
     assert store.lease(made.reference, "two", early, early + LEASE) is None
     assert store.lease(made.reference, "two", until - CLOCKS_DIFFER, until + LEASE)
@@ -179,7 +179,7 @@ def test_a_wait_that_was_brought_forward_meanwhile_is_not_written(
     waits = waiting_until(made, Waiting.TIKTOK_DOWN, later, later)
     assert store.bring_forward(made.reference, NOON + SECOND, BEFORE_STAGED)
     assert not store.rest(made, waits, "one")
-    again = store.release(made.reference, "one")
+    again = store.release_lease(made.reference, "one")
     assert again is not None
     assert (again.brought_forward_at, again.waits_until) == (NOON + SECOND, None)
     assert store.lease(made.reference, "two", NOON + SECOND, NOON + LEASE)
@@ -209,7 +209,7 @@ def test_a_wait_that_cannot_be_ended_just_now_is_told_as_such(
     store: PerformanceStore, made: Performance, calls: Calls
 ) -> None:
     calls.fail("UpdateItem", {"Error": {"Code": "InternalServerError", "Message": ""}}, times=9)
-    with pytest.raises(NotBroughtForward):
+    with pytest.raises(WaitNotEnded):
         store.bring_forward(made.reference, NOON, BEFORE_STAGED)
 
 

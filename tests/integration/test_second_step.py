@@ -33,7 +33,7 @@ class Uncounted(AttemptStore):
     def take(self, counters: Any) -> None:  # noqa: ARG002  the real one's
         return None
 
-    def give_back(self, counters: Any) -> None:
+    def uncount(self, counters: Any) -> None:
         pass
 
 

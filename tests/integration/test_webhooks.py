@@ -489,7 +489,7 @@ def test_an_event_that_comes_while_a_sender_is_about_to_leave_is_sent(hooks: Hoo
     webhook = hooks.makes()
     hooks.happens()
     (wake,) = hooks.wakes(hooks.slow)
-    real: Any = hooks.store.release
+    real: Any = hooks.store.release_lease
     came: list[dict[str, Any]] = []
 
     def release(*args: Any, **more: Any) -> bool:
@@ -500,7 +500,7 @@ def test_an_event_that_comes_while_a_sender_is_about_to_leave_is_sent(hooks: Hoo
                 assert hooks.deliverer.deliver(each, slow=True) == 0  # another has the lease
         return bool(real(*args, **more))
 
-    hooks.store.release = release  # type: ignore[method-assign]
+    hooks.store.release_lease = release  # type: ignore[method-assign]
     assert hooks.deliverer.deliver(wake, slow=True) == 2
     assert {each.state for each in hooks.log(webhook)} == {DeliveryState.DELIVERED}
 

@@ -78,7 +78,7 @@ class Numbers(AttemptStore):
         self.counted.update(counter.key for counter in counters)
         return None
 
-    def give_back(self, counters: Sequence[Counter]) -> None:
+    def uncount(self, counters: Sequence[Counter]) -> None:
         self.counted.subtract(counter.key for counter in counters)
 
 

@@ -61,7 +61,7 @@ def test_key_frames_of_open_groups_decode_alone_once_they_name_no_others(name: s
     content, written = bytearray(clip(name)), 0
     for packet in key_frames(name):
         sample = sample_of(name, packet)
-        made = hevc.alone(sample, sets)
+        made = hevc.as_idr_picture(sample, sets)
         if made is None:
             assert CRA not in kinds(sample)
             continue
@@ -107,7 +107,7 @@ def test_a_key_frame_whose_parameters_are_unknown_is_left_as_it_is(
     change: Callable[[bytes], bytes],
 ) -> None:
     sets = hevc.parameter_sets(change(configuration("hevc_open_groups.mp4")))
-    assert hevc.alone(last_key(), sets) is None
+    assert hevc.as_idr_picture(last_key(), sets) is None
     assert hevc.names_others(last_key(), sets)
 
 
@@ -118,7 +118,7 @@ def test_parameters_may_come_with_the_key_frame() -> None:
         length = int.from_bytes(content[at + 3 : at + 5])
         units += length.to_bytes(4) + content[at + 5 : at + 5 + length]
         at += 5 + length
-    made = hevc.alone(units + last_key(), sets)
+    made = hevc.as_idr_picture(units + last_key(), sets)
     assert made is not None
     assert made.startswith(units)
 
@@ -130,8 +130,8 @@ CONFIGURATION, KEY = configuration("hevc_open_groups.mp4"), last_key()
 def test_nothing_that_may_be_read_raises(configuration: bytes, sample: bytes) -> None:
     sets = hevc.parameter_sets(configuration)
     hevc.names_others(sample, sets)
-    hevc.alone(sample, sets)
-    hevc.alone(sample, hevc.parameter_sets(CONFIGURATION))
+    hevc.as_idr_picture(sample, sets)
+    hevc.as_idr_picture(sample, hevc.parameter_sets(CONFIGURATION))
 
 
 @given(st.data())
@@ -145,5 +145,5 @@ def test_nothing_that_was_changed_raises_or_grows(data: st.DataObject) -> None:
 
     sets, sample = hevc.parameter_sets(changed(CONFIGURATION)), changed(KEY)
     hevc.names_others(sample, sets)
-    made = hevc.alone(sample, sets)
+    made = hevc.as_idr_picture(sample, sets)
     assert made is None or len(made) == len(sample)

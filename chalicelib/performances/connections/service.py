@@ -13,7 +13,7 @@ from chalicelib.foundation.sweeps import IsLate, never_late
 from chalicelib.performances.model import BEFORE_STAGED, Performance, Reference, Waiting
 from chalicelib.performances.queue import MessageLost, StagingQueue
 from chalicelib.performances.service import PerformanceService
-from chalicelib.performances.store import NotBroughtForward, PerformanceStore
+from chalicelib.performances.store import PerformanceStore, WaitNotEnded
 from chalicelib.programs.model import MemberStatus
 from chalicelib.programs.service import ProgramService
 from chalicelib.tiktok.consents.service import ConsentService
@@ -101,7 +101,7 @@ class ConnectionService:
                 if self._store.bring_forward(each, now, BEFORE_STAGED, waits_for)
             ]
             self._queue.send(found)
-        except (NotBroughtForward, MessageLost):
+        except (WaitNotEnded, MessageLost):
             # The account is connected, or gone, all the same: that is what is to be answered.
             logger.exception("not queued: the clock does it")
 

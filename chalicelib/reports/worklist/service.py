@@ -26,7 +26,7 @@ MAX_READ = 3000
 """Of what may be on a worklist: one query of less than a megabyte."""
 
 
-class AppHints:
+class AppRefusals:
     """Whether TikTok refuses the deployment's app: noted when a send waits for it to be mended."""
 
     def __init__(self, store: ReportStore) -> None:

@@ -150,7 +150,7 @@ class RedemptionService:
             back = self._points.refund(
                 was.owner, was.price, was.redemption_id, about=was.title, reason=reason
             )
-            return [*self._store.give_back(was, reward), *back]
+            return [*self._store.return_to_stock(was, reward), *back]
 
         return self._decide(caller, redemption_id, rejected, refund)
 
