@@ -30,7 +30,7 @@ AT = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text(max_size=300),
     lambda each: st.lists(each, max_size=80) | st.dictionaries(st.text(max_size=10), each),
-    max_leaves=40,
+    max_leaves=20,
 )
 FIELDS = st.dictionaries(st.text(min_size=1, max_size=30), VALUES, max_size=12)
 
