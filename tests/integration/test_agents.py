@@ -449,7 +449,7 @@ def test_the_sdks_client_reads_and_drafts_over_standard_input(address: str) -> N
 
 def test_a_body_in_base64_is_read_too(managers: Agent) -> None:
     body = b64encode(b'{"jsonrpc":"2.0","id":1,"method":"ping"}').decode()
-    assert worker._body({"body": body, "isBase64Encoded": True}).startswith(b'{"jsonrpc"')
+    assert worker._body({"body": body, "isBase64Encoded": True}).startswith(b'{"jsonrpc"')  # noqa: SLF001  the body by itself
 
 
 # --- what it costs --------------------------------------------------------------------------------

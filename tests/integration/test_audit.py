@@ -480,7 +480,7 @@ def test_an_adjustment_says_the_balance_before_and_after_it_also_among_others(
 ) -> None:
     """Another award comes between the read and the write: what is told is what the write found."""
     container, ben = greenroom.container, greenroom.member("ben")
-    points, store = container.points, container.points._store
+    points, store = container.points, container.points._store  # noqa: SLF001  another write comes between
     together, waiting = store.read_together, [1, 2]
 
     def read_and_be_overtaken(reads: Any) -> Any:

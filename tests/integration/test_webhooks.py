@@ -430,7 +430,7 @@ def effects(hooks: Hooks, fails_at: int) -> Callable[[], int]:
 
         setattr(store, name, call)
 
-    for name in ("add", "announce", "lease", "claim", "record", "note", "release", "put_off"):
+    for name in ("add", "announce", "lease", "claim", "record", "note", "release_lease", "put_off"):
         dying(name)
 
     def meanwhile() -> None:
@@ -444,7 +444,7 @@ def effects(hooks: Hooks, fails_at: int) -> Callable[[], int]:
 
 
 def alive(hooks: Hooks) -> None:
-    for name in ("add", "announce", "lease", "claim", "record", "note", "release", "put_off"):
+    for name in ("add", "announce", "lease", "claim", "record", "note", "release_lease", "put_off"):
         vars(hooks.store).pop(name, None)
     hooks.receiver.meanwhile = lambda: None
 
