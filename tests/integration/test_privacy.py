@@ -322,7 +322,7 @@ def test_of_two_managers_who_are_erased_at_once_one_stays(
     container, first = scene.container, scene.manager
     container.programs.invite(scene.greenroom.program, "eve@demo.example", Role.MANAGER)
     second = scene.greenroom.signs_in("eve@demo.example")
-    privacy, members = container.privacy, container.privacy._members
+    privacy, members = container.privacy, container.privacy._members  # noqa: SLF001  another erasure comes between
     erase, others = members.erase, [first]
 
     def overtaken(*arguments: Any) -> None:
