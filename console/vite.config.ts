@@ -5,6 +5,7 @@ import { defineConfig, type Plugin } from "vitest/config";
 import { modulesOfFiles } from "./build/modules.ts";
 import { secondScript } from "./build/second_script.ts";
 import { serviceWorker } from "./build/service_worker.ts";
+import { withoutNode } from "./build/without_node.ts";
 
 /**
  * Where the dev server finds the API: the running local stack, as `make run` wrote it down.
@@ -32,6 +33,9 @@ function devConfig(): Plugin {
     },
   };
 }
+
+const MEDIABUNNY =
+  "/*! Holds parts of Mediabunny, under the MPL-2.0 (/licenses.md). Source: https://github.com/Vanilagy/mediabunny */";
 
 /** What asks who is here and for the words, before the rest has come. */
 const AT_ONCE =
@@ -64,7 +68,7 @@ const SHARED = {
   tiktok: /\/tiktok\/(queries|leave|words|tiktok\.module)\.(ts|css)/,
   manage: /\/ui\/(data|pages|forms)\.|\/words\.manager\.ts|\/programs\/(manager_queries|member_queries|manage\.module)\.|\/rewards\/manager_queries\./,
   activities: /\/foundation\/(wall_clock|commands)\.|\/activities\/(manager_queries|draft|editor\.module)\./,
-  form: /\/activities\/(ActivityFields|CardPreview|NewActivityScreen|form|post_text|TryOnMe)|\/foundation\/leaving|\/src\/videos\/(?!words)/,
+  form: /\/activities\/(ActivityFields|CardPreview|NewActivityScreen|form|post_text|TryOnMe)|\/foundation\/leaving|\/src\/videos\/(?!words|repair|Repair)/,
   activity: /\/activities\/(ActivityScreen|ActivitiesScreen|Conflict|Thumb|status|lifecycle)/,
   reports: /\/src\/reports\/(?!words)/,
   handing: /\/rewards\/(?!words|RewardsScreen|manager_queries)/,
@@ -75,7 +79,7 @@ const SHARED = {
 export default defineConfig(({ command }) => {
   const api = command === "serve" ? apiOfLocalStack() : undefined;
   return {
-    plugins: [devConfig(), serviceWorker(), modulesOfFiles(), secondScript("/src/main.tsx")],
+    plugins: [devConfig(), withoutNode(), serviceWorker(), modulesOfFiles(), secondScript("/src/main.tsx")],
     build: {
       target: "es2022",
       cssTarget: ["chrome123", "firefox120", "safari17.5"],
@@ -84,6 +88,8 @@ export default defineConfig(({ command }) => {
       sourcemap: false,
       // Which file needs which: the budgets are held by it.
       manifest: true,
+      // The licences of what is bundled, beside it.
+      license: { fileName: "licenses.md" },
       reportCompressedSize: false,
       rolldownOptions: {
         // The page asks for both; what the second one shares with screens is in its file (`everywhere`).
@@ -93,6 +99,8 @@ export default defineConfig(({ command }) => {
           entryFileNames: "assets/[name]-[hash].js",
           chunkFileNames: "assets/[name]-[hash].js",
           assetFileNames: "assets/[name]-[hash][extname]",
+          // The MPL asks to say where the source of what is handed on is found.
+          postBanner: ({ moduleIds }) => (moduleIds.some((id) => id.includes("/node_modules/mediabunny/")) ? MEDIABUNNY : ""),
           // All that every screen needs comes in one file, beside the small one that goes first: each further
           // request costs a round trip, and each further file has its name, which does not compress, in a list.
           codeSplitting: {

@@ -18,6 +18,7 @@ from local.steps import Steps
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
+TOO_LONG = PROJECT / "tests" / "clips" / "seventy_seconds.mp4"
 ROUTES = PROJECT / "console" / "src" / "routes.tsx"
 _SCREEN = re.compile(r'^\s*(first|member|manager)\("([^"]+)"', re.MULTILINE)
 SIZES = {"390": browser.PHONE, "1280": browser.DESKTOP}
@@ -120,8 +121,7 @@ def _pages(
             if of == audience:
                 page = _opened(context, url, _filled(path, made))
                 yield f"{audience}-{name_of(path)}-{suffix}", page
-                if path in IN_USE:
-                    name, use = IN_USE[path]
+                for name, use in (uses[path] for uses in (IN_USE, IN_USE_AGAIN) if path in uses):
                     use(page, made)
                     width, height = SIZES[look.size].values()
                     page.set_viewport_size({"width": width, "height": height})
@@ -142,6 +142,15 @@ def _fill_in(page: "Page", made: Showcase) -> None:
     page.get_by_label("Instructions").fill("The winter menu is here: show it your way")
     page.locator("main input[type=file]").first.set_input_files(made.video)
     page.get_by_role("main").get_by_text("This video is ready").wait_for(timeout=READY_MS)
+    browser.settle(page)
+
+
+def _plan_a_repair(page: "Page", _made: Showcase) -> None:
+    """Choose a video that is too long, and look at how it would be repaired."""
+    page.locator("main input[type=file]").first.set_input_files(TOO_LONG)
+    page.get_by_role("button", name="Fix it for me").click()
+    page.get_by_role("slider", name="Start").wait_for()
+    page.get_by_role("region", name="Fix it for me").scroll_into_view_if_needed()
     browser.settle(page)
 
 
@@ -187,6 +196,9 @@ IN_USE = {
     "/manage/audit": ("audit-entry", _read_entry),
 }
 """Screens that are pictured once more after somebody has done something there, by their path."""
+
+IN_USE_AGAIN = {"/manage/activities/new": ("repair", _plan_a_repair)}
+"""Likewise, after the first."""
 
 
 def _filled(path: str, made: Showcase) -> str:

@@ -17,7 +17,7 @@ function found(from: string, name: string): string | undefined {
 function cataloguesOf(file: string, seen = new Set<string>()): Set<string> {
   if (seen.has(file)) return new Set();
   seen.add(file);
-  const words = /(\w+)\/words(\.manager|\.data)?\.ts$/.exec(file);
+  const words = /(\w+)\/words(\.manager|\.data|\.repair)?\.ts$/.exec(file);
   if (words && words[1] !== "foundation") return new Set([`${words[1]}${words[2] ?? ""}`]);
   const imports = (TEXTS.get(file) ?? "").matchAll(/^(?:import|export) (?!type )[^;]*?from "(\.[^"]+)";/gm);
   const next = [...imports].map((each) => found(file, each[1] ?? "")).filter((each) => each !== undefined);
@@ -28,6 +28,7 @@ function cataloguesOf(file: string, seen = new Set<string>()): Set<string> {
 function bundleOf(catalogue: string): string {
   if (catalogue.endsWith(".manager")) return "manager";
   if (catalogue.endsWith(".data")) return "sends";
+  if (catalogue.endsWith(".repair")) return "repair";
   for (const bundle of ["member", "sends", "mine"]) {
     if (TEXTS.get(join(SRC, `foundation/locales/${bundle}.en.ts`))?.includes(`/${catalogue}/words.en.ts"`)) return bundle;
   }

@@ -11,7 +11,7 @@ describe("a container is told from its content", () => {
     ["mov", "\0\0\0\x14ftypqt  "],
     ["mov", "\0\0\0\x08wide\0\0\0\0mdat"],
     ["webm", "\x1a\x45\xdf\xa3\x9f\x42\x86webm"],
-    ["other", "\x1a\x45\xdf\xa3\x9f\x42\x86matroska"],
+    ["matroska", "\x1a\x45\xdf\xa3\x9f\x42\x86matroska"],
     ["other", "\x89PNG\r\n"],
     ["other", "%PDF-1.7"],
     ["unknown", "hello"],

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -9,6 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.console.members import Device, People
 from tests.console.walks import DEVICES, Walk, wrong
 
+TOO_LONG = Path(__file__).parent.parent / "clips" / "seventy_seconds.mp4"
 SCREENS = (
     "/manage",
     "/manage/activities",
@@ -65,6 +67,13 @@ def fulfilling(page: Page) -> None:
     expect(page.get_by_role("dialog")).to_be_visible()
 
 
+def planning_a_repair(page: Page) -> None:
+    page.goto(f"{page.url.rstrip('/')}/manage/activities/new")
+    page.locator("main input[type=file]").first.set_input_files(TOO_LONG)
+    page.locator("#video section button[class*=primary]").click()
+    expect(page.get_by_role("slider")).to_have_count(2)
+
+
 def command_menu(page: Page) -> None:
     page.keyboard.press("Control+k")
     expect(page.get_by_role("combobox")).to_be_focused()
@@ -81,7 +90,11 @@ def walked(
     device: Device = request.param
     spoken = replace(device, locale="es-ES") if device.touch else device
     with people.visit(spoken) as visit:
-        also = {"fulfilling": fulfilling, "command menu": command_menu}
+        also = {
+            "fulfilling": fulfilling,
+            "planning a repair": planning_a_repair,
+            "command menu": command_menu,
+        }
         yield Walk(visit, device, violations).over(people.managing(), paths, also)
 
 

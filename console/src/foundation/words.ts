@@ -25,7 +25,11 @@ export type Translation<C extends Record<string, Text>> = {
 export type Bundle = "member" | "further" | "sends" | "mine" | "manager" | "notices" | "session";
 export type Values = Record<string, string | number>;
 
-const LOADERS: Record<Bundle, Record<Language, () => Promise<{ default: Record<string, Catalogue> }>>> = {
+type Loaders = Record<Language, () => Promise<{ default: Record<string, Catalogue> }>>;
+/** A bundle by name, or, of a part that few people ever see, by what loads it: that costs the first screen nothing. */
+type Loadable = Bundle | Loaders;
+
+const LOADERS: Record<Bundle, Loaders> = {
   member: {
     en: () => import("./locales/member.en"),
     de: () => import("./locales/member.de"),
@@ -85,7 +89,7 @@ function preferred(): Language {
 
 export const language = signal<Language>(preferred());
 const catalogues = signal<Record<string, Catalogue>>({});
-const loaded = new Set<Bundle>();
+const loaded = new Set<Loadable>();
 
 /** The tag for `Intl`: the browser's own variant of the language, such as de-AT, if it has one. */
 export function localeTag(): string {
@@ -93,11 +97,11 @@ export function localeTag(): string {
   return all.find((tag) => tag.toLowerCase().startsWith(language.value)) ?? language.value;
 }
 
-async function load(bundle: Bundle, tongue: Language): Promise<Record<string, Catalogue>> {
-  return (await LOADERS[bundle][tongue]()).default;
+async function load(bundle: Loadable, tongue: Language): Promise<Record<string, Catalogue>> {
+  return (await (typeof bundle === "string" ? LOADERS[bundle] : bundle)[tongue]()).default;
 }
 
-export async function loadWords(bundle: Bundle): Promise<void> {
+export async function loadWords(bundle: Loadable): Promise<void> {
   if (loaded.has(bundle)) return;
   const tongue = language.peek();
   const added = await load(bundle, tongue);
@@ -108,7 +112,7 @@ export async function loadWords(bundle: Bundle): Promise<void> {
 }
 
 /** Loads a module together with the words that it shows. */
-export function withWords<M>(load: () => Promise<M>, ...bundles: Bundle[]): () => Promise<M> {
+export function withWords<M>(load: () => Promise<M>, ...bundles: Loadable[]): () => Promise<M> {
   return async () => (await Promise.all([load(), ...bundles.map(loadWords)]))[0];
 }
 

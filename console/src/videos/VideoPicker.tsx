@@ -1,5 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { later } from "../foundation/later";
 import { length } from "../foundation/time";
 import { Button, IconButton } from "../foundation/ui/buttons";
 import { Progress as ProgressBar } from "../foundation/ui/data";
@@ -8,12 +9,15 @@ import { ErrorNote, Note } from "../foundation/ui/parts";
 import { announce, toast } from "../foundation/ui/toasts";
 import css from "./picker.module.css";
 import { LIMITS, type VideoProblem } from "./precheck";
-import { megabytes, videoProblemWords } from "./problem_words";
+import { megabytes, timeLeft, videoProblemWords } from "./problem_words";
 import { type Progress, UploadStopped } from "./send_form";
 import type { Upload, useVerdict } from "./upload";
 import { t } from "./words.manager";
 
 type Verdict = ReturnType<typeof useVerdict>;
+
+const RepairPanel = later(async () => (await import("./repair_entry")).panel());
+const OtherWays = later(async () => (await import("./repair_entry")).otherWays());
 
 /** Where a video is chosen, sent and judged: everything about it that a manager reads. */
 export function VideoPicker({ upload, verdict }: { upload: Upload; verdict: Verdict }) {
@@ -25,7 +29,7 @@ export function VideoPicker({ upload, verdict }: { upload: Upload; verdict: Verd
       <input
         ref={input}
         type="file"
-        accept="video/mp4,video/webm,.mp4,.webm,video/*"
+        accept="video/mp4,video/webm,.mp4,.webm,.mov,.mkv,video/*"
         hidden
         onChange={(event) => {
           const [file] = event.currentTarget.files ?? [];
@@ -64,6 +68,8 @@ function Chosen({ upload, verdict, onChoose }: { upload: Upload; verdict: Verdic
   if (state.stage === "none") return null;
   const url = upload.localUrl.value ?? verdict.data?.video?.preview_url;
   const sending = state.stage === "sending";
+  const { file } = upload;
+  const problems = problemsOf(upload, verdict);
   return (
     <div class={css.box}>
       <div class={css.row}>
@@ -91,8 +97,18 @@ function Chosen({ upload, verdict, onChoose }: { upload: Upload; verdict: Verdic
       {sending ? <Sending progress={state.progress} /> : null}
       {sending && !upload.fileIsKept.value ? <Note tone="warning">{t("draft_without_file")}</Note> : null}
       <Outcome upload={upload} verdict={verdict} onChoose={onChoose} />
+      {file && (problems || upload.original.value) ? (
+        <RepairPanel key={upload.localUrl.value} upload={upload} file={file} problems={problems} />
+      ) : null}
     </div>
   );
+}
+
+/** What is wrong with the file at hand, whoever found it. */
+function problemsOf(upload: Upload, { data }: Verdict): readonly VideoProblem[] | undefined {
+  const state = upload.state.value;
+  if (state.stage === "refused") return state.problems;
+  return state.stage === "sent" && data?.status === "rejected" ? data.problems : undefined;
 }
 
 function Line({ tone, children }: { tone?: "good" | "bad"; children: ComponentChildren }) {
@@ -133,16 +149,6 @@ function Status({ upload, verdict }: { upload: Upload; verdict: Verdict }) {
   );
 }
 
-const MINUTE_S = 60;
-
-function timeLeft({ sent, total, speed }: Progress): string | undefined {
-  if (!speed || sent >= total) return undefined;
-  const seconds = Math.ceil((total - sent) / speed);
-  return seconds < MINUTE_S
-    ? t("left_seconds", { count: seconds })
-    : t("left_minutes", { count: Math.round(seconds / MINUTE_S) });
-}
-
 const SAID_EVERY = 0.25;
 
 function Sending({ progress }: { progress: Progress }) {
@@ -159,7 +165,7 @@ function Sending({ progress }: { progress: Progress }) {
       <p class={css.figures}>
         <span>{t("sent_of", { sent: megabytes(sent), total: megabytes(total) })}</span>
         {speed !== undefined && !stalled ? <span>{t("speed", { speed: megabytes(speed) })}</span> : null}
-        <span>{sent >= total ? t("almost_there") : stalled ? null : timeLeft(progress)}</span>
+        <span>{sent >= total ? t("almost_there") : stalled || !speed ? null : timeLeft((total - sent) / speed)}</span>
       </p>
       {stalled ? (
         <Note tone="warning" icon="clock" alert>
@@ -183,7 +189,7 @@ function Outcome({ upload, verdict, onChoose }: { upload: Upload; verdict: Verdi
   if (state.stage === "refused") {
     return (
       <Note tone="bad" alert>
-        <Problems problems={state.problems} />
+        <Problems problems={state.problems} folded />
         <p>{t("refused_here")}</p>
         {another}
       </Note>
@@ -195,7 +201,7 @@ function Outcome({ upload, verdict, onChoose }: { upload: Upload; verdict: Verdi
   if (data?.status === "rejected") {
     return (
       <Note tone="bad" alert>
-        <Problems problems={data.problems} />
+        <Problems problems={data.problems} folded={upload.file !== undefined} />
         {another}
       </Note>
     );
@@ -237,7 +243,8 @@ function Stopped({ error, upload }: { error: unknown; upload: Upload }) {
   );
 }
 
-export function Problems({ problems }: { problems: VideoProblem[] }) {
+/** With `folded` other ways to an MP4 are a click away, as the file can be repaired here. */
+export function Problems({ problems, folded = false }: { problems: VideoProblem[]; folded?: boolean }) {
   const isMov = problems.some(({ code, actual }) => code === "unsupported_container" && actual === "mov");
   return (
     <>
@@ -246,17 +253,7 @@ export function Problems({ problems }: { problems: VideoProblem[] }) {
           <li key={problem.code}>{videoProblemWords(problem)}</li>
         ))}
       </ul>
-      {isMov ? (
-        <details class={css.help} open>
-          <summary>{t("mov_title")}</summary>
-          <ul>
-            <li>{t("mov_mac")}</li>
-            <li>{t("mov_windows")}</li>
-            <li>{t("mov_phone")}</li>
-            <li>{t("mov_anywhere")}</li>
-          </ul>
-        </details>
-      ) : null}
+      {isMov ? <OtherWays folded={folded} /> : null}
     </>
   );
 }

@@ -4,7 +4,7 @@
  */
 import type { Schemas } from "../foundation/api/client";
 
-/** The product's limits, as the server has them. */
+/** The product's limits, from `chalicelib/videos/model.py`; a unit test there holds them to be the same. */
 export const LIMITS = {
   bytes: 52_428_800,
   minSeconds: 3,
@@ -12,12 +12,15 @@ export const LIMITS = {
   tolerance: 0.1,
   shorterSide: 540,
   longerSide: 4096,
+  minFrameRate: 23,
+  maxFrameRate: 60,
+  codecs: ["h264", "h265", "vp8", "vp9"],
 } as const;
 
 export type VideoProblem = Pick<Schemas["VideoProblemView"], "code" | "actual" | "limit"> &
   Partial<Pick<Schemas["VideoProblemView"], "message" | "field">>;
 
-export type Container = "mp4" | "webm" | "mov" | "other" | "unknown";
+export type Container = "mp4" | "webm" | "mov" | "matroska" | "other" | "unknown";
 export type Seen = { container: Container; seconds?: number; width?: number; height?: number };
 export type Checked = { seen: Seen; problems: VideoProblem[]; contentType: Schemas["ContentType"] };
 
@@ -33,7 +36,7 @@ export function containerOf(head: Uint8Array): Container {
   if (text.slice(4, 8) === "ftyp") return QUICKTIME.has(text.slice(8, 12)) ? "mov" : "mp4";
   // QuickTime files of old begin without a type.
   if (["moov", "mdat", "wide", "free", "skip"].includes(text.slice(4, 8))) return "mov";
-  if (text.startsWith("\x1a\x45\xdf\xa3")) return text.includes("webm") ? "webm" : "other";
+  if (text.startsWith("\x1a\x45\xdf\xa3")) return text.includes("webm") ? "webm" : "matroska";
   const known = ["\x89PNG", "\xff\xd8\xff", "GIF8", "%PDF", "PK\x03\x04", "ID3", "OggS", "RIFF", "FLV"];
   return known.some((mark) => text.startsWith(mark)) ? "other" : "unknown";
 }
@@ -72,7 +75,9 @@ export function judge(size: number, seen: Seen): VideoProblem[] {
   const problems: VideoProblem[] = [];
   if (size > LIMITS.bytes) problems.push({ code: "file_too_large", actual: size, limit: LIMITS.bytes });
   if (seen.container === "other") problems.push({ code: "not_a_video", actual: null, limit: "mp4, webm" });
-  if (seen.container === "mov") problems.push({ code: "unsupported_container", actual: "mov", limit: "mp4, webm" });
+  if (seen.container === "mov" || seen.container === "matroska") {
+    problems.push({ code: "unsupported_container", actual: seen.container, limit: "mp4, webm" });
+  }
   const { seconds, width, height } = seen;
   if (seconds !== undefined && seconds < LIMITS.minSeconds - LIMITS.tolerance) {
     problems.push({ code: "too_short", actual: seconds, limit: LIMITS.minSeconds });

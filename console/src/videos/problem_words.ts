@@ -16,7 +16,7 @@ export function megabytes(bytes: number): string {
   }).format(bytes < MEGABYTE ? bytes / 1024 : inMegabytes);
 }
 
-const NAMES: Record<string, string> = { h264: "H.264", h265: "H.265", vp8: "VP8", vp9: "VP9", av1: "AV1", mov: "MOV" };
+const NAMES: Record<string, string> = { h264: "H.264", h265: "H.265", vp8: "VP8", vp9: "VP9", av1: "AV1", mov: "MOV", matroska: "Matroska (MKV)" };
 
 function shown(code: string, value: VideoProblem["actual"]): string {
   if (value === null || value === undefined) return "?";
@@ -40,4 +40,12 @@ export function videoProblemWords({ code, actual, limit, message }: VideoProblem
   const key = `video_${code}`;
   if (!t.has(key)) return message ?? code;
   return t(key, { actual: shown(code, actual), limit: shown(code, limit) });
+}
+
+const MINUTE_S = 60;
+
+/** How long something still takes, in words. */
+export function timeLeft(left: number): string {
+  const whole = Math.ceil(left);
+  return whole < MINUTE_S ? t("left_seconds", { count: whole }) : t("left_minutes", { count: Math.round(whole / MINUTE_S) });
 }

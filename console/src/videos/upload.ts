@@ -32,11 +32,20 @@ export class Upload {
   /** Whether the chosen file outlives a reload before it has arrived. */
   readonly fileIsKept = signal(true);
 
+  /** What the chosen file was repaired from, if it was. */
+  readonly original = signal<File | undefined>(undefined);
+
   #file: File | undefined;
   #sending: AbortController | undefined;
 
-  async choose(file: File): Promise<void> {
+  /** The chosen file, while this page has it: not after a reload. */
+  get file(): File | undefined {
+    return this.#file;
+  }
+
+  async choose(file: File, original?: File): Promise<void> {
     this.#sending?.abort();
+    this.original.value = original;
     this.#show(file);
     this.state.value = { stage: "checking", name: file.name };
     let problems: VideoProblem[];
@@ -62,7 +71,7 @@ export class Upload {
 
   /** Begins again from the first byte, with a fresh form. */
   async again(): Promise<void> {
-    if (this.#file) await this.choose(this.#file);
+    if (this.#file) await this.choose(this.#file, this.original.value);
   }
 
   cancel(): void {
@@ -71,6 +80,7 @@ export class Upload {
 
   forget(): void {
     this.#sending?.abort();
+    this.original.value = undefined;
     this.#show(undefined);
     this.state.value = { stage: "none" };
     void keptFile.forget();

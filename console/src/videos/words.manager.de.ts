@@ -65,10 +65,4 @@ export default {
   video_damaged: "Dieses Video ist beschädigt. Exportiere es neu.",
   video_could_not_be_examined: "Diese Datei ließ sich nicht untersuchen. Vielleicht ist sie beschädigt oder ungewöhnlich gebaut; exportiere sie neu.",
   video_file_not_received: "Für diesen Upload kam rechtzeitig keine Datei. Sende das Video noch einmal.",
-
-  mov_title: "So bekommst du heute ein MP4 daraus",
-  mov_mac: "Auf einem Mac: In iMovie öffnen und Ablage, Bereitstellen, Datei wählen. Das speichert ein MP4.",
-  mov_windows: "Unter Windows: In Clipchamp öffnen, das dabei ist, und exportieren.",
-  mov_phone: "Auf einem Telefon: In CapCut öffnen, das kostenlos ist, und exportieren. Es speichert ein MP4.",
-  mov_anywhere: "Überall: HandBrake, das kostenlos ist, mit der Voreinstellung Fast 1080p30.",
 } satisfies Translation<typeof en>;

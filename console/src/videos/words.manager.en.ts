@@ -62,10 +62,4 @@ export default {
   video_damaged: "This video is damaged. Export it again.",
   video_could_not_be_examined: "This file could not be examined. It may be damaged or built in an unusual way; export it again.",
   video_file_not_received: "No file arrived for this upload in time. Send the video again.",
-
-  mov_title: "How to get an MP4 from it today",
-  mov_mac: "On a Mac: open it in iMovie and choose File, Share, File. That saves an MP4.",
-  mov_windows: "On Windows: open it in Clipchamp, which comes with it, and export.",
-  mov_phone: "On a phone: open it in CapCut, which is free, and export. It saves an MP4.",
-  mov_anywhere: "Anywhere: HandBrake, which is free, with its preset Fast 1080p30.",
 } as const;

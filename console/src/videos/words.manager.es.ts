@@ -65,10 +65,4 @@ export default {
   video_damaged: "Este vídeo está dañado. Expórtalo de nuevo.",
   video_could_not_be_examined: "No se ha podido examinar este archivo. Puede estar dañado o hecho de un modo raro; expórtalo de nuevo.",
   video_file_not_received: "No llegó ningún archivo a tiempo para esta subida. Envía el vídeo otra vez.",
-
-  mov_title: "Cómo sacar un MP4 hoy mismo",
-  mov_mac: "En un Mac: ábrelo en iMovie y elige Archivo, Compartir, Archivo. Eso guarda un MP4.",
-  mov_windows: "En Windows: ábrelo en Clipchamp, que viene incluido, y exporta.",
-  mov_phone: "En un teléfono: ábrelo en CapCut, que es gratis, y exporta. Guarda un MP4.",
-  mov_anywhere: "En cualquier sitio: HandBrake, que es gratis, con el ajuste Fast 1080p30.",
 } satisfies Translation<typeof en>;
