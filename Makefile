@@ -90,6 +90,10 @@ diff: environments ## tell what make deploy would change; STAGE=prod
 rollback: environments ## go back to the deployment before the latest; STAGE=prod
 	@$(PY) -m deploy rollback $(STAGE_OPTION)
 
+.PHONY: restore
+restore: environments ## have a stage use its tables as they were; STAGE=prod AT=2026-11-28T10:00:00Z
+	@$(PY) -m deploy restore $(STAGE_OPTION) --at "$(or $(AT),$(error name an instant, such as AT=2026-11-28T10:00:00Z))"
+
 .PHONY: destroy
 destroy: environments ## delete a stage's stack, keep what people made; STAGE=prod
 	@$(PY) -m deploy destroy $(STAGE_OPTION)

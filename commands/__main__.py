@@ -28,6 +28,7 @@ from chalicelib.points.model import (
 )
 from chalicelib.programs.model import Member, MemberStatus, Program
 from chalicelib.programs.service import ProgramService
+from chalicelib.videos.model import DECIDED
 from commands import console as console_files
 from commands import redrive as redriving
 from commands.program_file import commands as program_file
@@ -35,7 +36,7 @@ from commands.program_file.plan import Options
 from commands.stack import Stack
 from commands.token import NotSignedIn, sign_in
 
-DIFFERENCES_STAY = MESSAGES_STAY = 3
+DIFFERENCES_STAY = MESSAGES_STAY = NOTHING_DONE = 3
 FINDINGS = {
     "totals": Difference,
     "scores": ScoreDifference,
@@ -454,6 +455,41 @@ def failures(stack: str) -> None:
     click.echo(json.dumps({"given_up": found}))
     if found:
         raise SystemExit(MESSAGES_STAY)
+
+
+@main.group()
+def uploads() -> None:
+    """Handle uploads whose validation came to no end."""
+
+
+@uploads.command()
+@_stack
+@click.option("--program", "program_id", required=True, help="The program's id.")
+@click.option("--upload", "upload_id", required=True, help="The upload's id.")
+def revalidate(stack: str, program_id: str, upload_id: str) -> None:
+    """Have an upload without a verdict validated again; exit 3 if there is nothing to do."""
+    try:
+        sweeper = Stack(stack).container().stuck_uploads
+        upload, announced = sweeper.validate_again(program_id, upload_id)
+    except (BotoCoreError, ClientError, PynamoDBException) as error:
+        raise click.ClickException(f"{error}\nNothing is lost by running this again.") from error
+    if upload is None:
+        raise click.ClickException(
+            f"There is no upload {upload_id} in {program_id}."
+            " Check --upload, --program and --stack."
+        )
+    click.echo(
+        json.dumps({"upload_id": upload_id, "status": upload.state.value, "announced": announced})
+    )
+    if not announced:
+        click.echo(
+            "It has its verdict, which stays; a file that was refused is gone and has to be"
+            " uploaded again."
+            if upload.state in DECIDED
+            else "Its file has not come. Its form is good for a while; then it ends by itself.",
+            err=True,
+        )
+        raise SystemExit(NOTHING_DONE)
 
 
 @main.group()

@@ -59,5 +59,7 @@ class Stack:
                 incoming_bucket=self.outputs["IncomingBucketName"],
                 videos_bucket=self.outputs["VideosBucketName"],
                 notices_table=self.outputs["NoticesTableName"],
+                uploads_table=self.outputs["UploadsTableName"],
+                arrivals_queue_url=self.outputs["ArrivalsQueueUrl"],
             )
         )

@@ -77,6 +77,16 @@ def rollback_command(stage: Stage, *, yes: bool) -> None:
     deployer(stage, yes=yes).rollback()
 
 
+@cli.command("restore")
+@stage_option
+@yes_option
+@click.option("--at", required=True, help="An instant, such as 2026-11-28T10:00:00Z.")
+@click.option("--table", "only", multiple=True, help="This table alone, such as PointsTable.")
+def restore_command(stage: Stage, *, yes: bool, at: str, only: tuple[str, ...]) -> None:
+    """Have the stack use its tables as they were at an instant; those of now stay beside them."""
+    deployer(stage, yes=yes).restore(at, only)
+
+
 @cli.command("destroy")
 @stage_option
 @yes_option

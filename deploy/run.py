@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from commands.console import config_of, publish, publish_site
-from deploy import doctor, smoke, stage
+from deploy import doctor, restore, smoke, stage
 from deploy.artefacts import Artefacts, Deployed, parameters_of, previous
 from deploy.changes import Refusal, describe, holds_messages, lost_queues, refusals, word_for
 from deploy.stacks import POLL_SECONDS, ChangeSet, Stack
@@ -192,6 +192,66 @@ class Deployer:
         self.steps.note("the older one with make deploy in a clone of that commit")
         return outputs
 
+    def restore(self, at: str, only: Collection[str] = ()) -> dict[str, str]:
+        """Have the stack use its tables as they were at an instant; return the outputs.
+
+        The tables of now stay in the account, under their names.
+        """
+        self.steps = Steps(total=4)
+        then = restore.instant(at, datetime.now(UTC))
+        self.confirm_account(f"Go back to the tables of {then:%Y-%m-%d %H:%M:%S} UTC in")
+        history = self.artefacts.history(self.stage.stack)
+        if self.stack.found() is None or not history or self.stage.file is None:
+            raise Failure(
+                f"There is no stack {self.stage.stack} that make deploy made.",
+                "Tables of another one are restored by hand: docs/runbook.md.",
+            )
+        self.stack.require_ready()
+        latest = history[-1]
+        template = self.artefacts.template(latest.template)
+        bases = restore.chosen(template, only)
+        copies = restore.Copies(
+            self.client("dynamodb"),
+            self.stage.stack,
+            then,
+            self.steps.note,
+            self.surroundings.poll_seconds,
+        )
+        with self.steps.step(f"Restoring {len(bases)} tables beside those of now"):
+            live, used = {}, set()
+            for each in self.stack.members():
+                base = restore.base_of(str(each["LogicalResourceId"]))
+                if base in bases:
+                    live[base] = str(each["PhysicalResourceId"])
+                    used.add(live[base])
+            again = {base for base in bases if copies.name(base) in used}
+            if again:
+                self.steps.note(f"{len(again)} of them are in use already")
+            made = copies.make(
+                {base: name for base, name in live.items() if base not in again}, template
+            )
+        with self.steps.step(f"Noting them in {self.stage.file.name}"):
+            tables = {**self.stage.tables, **{base: live[base] for base in again}, **made}
+            text = self.stage.file.read_text(encoding="utf-8")
+            self.stage.file.write_text(restore.with_tables(text, tables), encoding="utf-8")
+            self.stage = replace(self.stage, tables=tables)
+            self.steps.note("commit it: a deployment without it is refused")
+        with self.steps.step("Having the stack use them"):
+            packaged = restore.repointed(template, tables)
+            key = self.artefacts.put_template(self.stage.stack, packaged)
+            built = Built(packaged, key, latest.build)
+            self.surroundings.fit(packaged)
+            self._update(built)
+        outputs = self.stack.outputs()
+        self.surroundings.after(outputs)
+        with self.steps.step("Trying it out"):
+            smoke.health(self._deployment(outputs, built.build))
+        self._remember(built)
+        for base, name in sorted(live.items()):
+            if base not in again:
+                print(f"  {name} holds {base} as it was until now; nothing uses it any more")
+        return outputs
+
     def destroy(self, confirmation: str) -> None:
         """Delete the stack; what people's work is in stays, and is told with how to remove it."""
         if confirmation != self.stage.stack:
@@ -306,7 +366,8 @@ class Deployer:
             if media:
                 whole = made.folder / layer.MEDIA_ZIP_NAME
                 media = layer.with_library(media, made.library, self.stage.architecture, whole)
-            template = self.surroundings.fit(made.template())
+            template = restore.repointed(made.template(), self.stage.tables)
+            template = self.surroundings.fit(template)
             stage.check(self.stage, template)
         with self.steps.step(f"Uploading to {self.artefacts.bucket}"):
             if self.artefacts.prepare():
@@ -360,7 +421,8 @@ class Deployer:
         self.stack.carry_out(planned)
 
     def _plan(self, built: Built, parameters: Mapping[str, str]) -> ChangeSet | None:
-        return self.stack.plan(self.artefacts.url(built.key), parameters)
+        address, imports = self.artefacts.url(built.key), bool(self.stage.tables)
+        return self.stack.plan(address, parameters, imports=imports)
 
     def _tell(self, planned: ChangeSet) -> None:
         for line in describe(planned.changes):
@@ -368,7 +430,8 @@ class Deployer:
 
     def _refusals(self, planned: ChangeSet, template: Template) -> Failure | None:
         before = self.stack.resources()
-        found = list(refusals(planned.changes, before, template["Resources"], self.let_go))
+        let_go = {*self.let_go, *self._restored(before)}
+        found = list(refusals(planned.changes, before, template["Resources"], let_go))
         found += self._messages_lost(planned)
         if not found:
             return None
@@ -376,6 +439,10 @@ class Deployer:
         return Failure(
             f"This update is not made:\n{whats}", "\n".join(each.instead for each in found)
         )
+
+    def _restored(self, before: Mapping[str, Any]) -> set[str]:
+        """Return the tables of the stack in whose place the stage's file names others."""
+        return {each for each in before if restore.base_of(each) in self.stage.tables}
 
     def _messages_lost(self, planned: ChangeSet) -> Iterator[Refusal]:
         """Yield a refusal for each queue that would go while messages wait in it."""

@@ -115,8 +115,13 @@ class Stack:
             " --resources-to-skip leaves it out.",
         )
 
-    def plan(self, template_url: str, parameters: Mapping[str, str]) -> ChangeSet | None:
-        """Make a change set and wait for it; None if nothing would change."""
+    def plan(
+        self, template_url: str, parameters: Mapping[str, str], *, imports: bool = False
+    ) -> ChangeSet | None:
+        """Make a change set and wait for it; None if nothing would change.
+
+        With `imports` it takes in what exists by the name that the template gives to it.
+        """
         creates = self.found() is None
         made = self._cloudformation.create_change_set(
             StackName=self.name,
@@ -128,6 +133,7 @@ class Stack:
                 for name, value in sorted(parameters.items())
             ],
             Capabilities=CAPABILITIES,  # type: ignore[arg-type]
+            ImportExistingResources=imports,
         )
         described = self._settled(made["Id"])
         if described["Status"] == "FAILED":

@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 STACK = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,99}")
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 ACCOUNT = re.compile(r"(\d{12})?")
-KEYS = frozenset({"stack", "region", "account", "architecture", "site", "parameters"})
+TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")
+KEYS = frozenset({"stack", "region", "account", "architecture", "site", "parameters", "tables"})
 COMPUTED = frozenset({"Architecture", "Build", "DeletionProtection"})
 """Parameters that a deployment sets itself."""
 
@@ -30,6 +31,9 @@ class Stage:
     architecture: str
     site: Path | None
     parameters: Mapping[str, str]
+    tables: Mapping[str, str] = field(default_factory=dict)
+    """Existing tables in place of those that the template would make (`make restore`)."""
+    file: Path | None = None
 
 
 def load(name: str, folder: Path = FOLDER) -> Stage:
@@ -56,6 +60,8 @@ def load(name: str, folder: Path = FOLDER) -> Stage:
         _text(file, content, "architecture", re.compile("|".join(ARCHITECTURES)), ARCHITECTURES[1]),
         _site(file, site) if site else None,
         _parameters(file, content.get("parameters", {})),
+        _tables(file, content.get("tables", {})),
+        file,
     )
 
 
@@ -141,6 +147,14 @@ def _parameters(file: Path, given: Any) -> dict[str, str]:
     if computed := sorted(COMPUTED.intersection(given)):
         raise _wrong(file, f"sets {', '.join(computed)}, which a deployment sets itself")
     return {name: str(value) for name, value in given.items()}
+
+
+def _tables(file: Path, given: Any) -> dict[str, str]:
+    if not isinstance(given, dict) or not all(
+        isinstance(name, str) and TABLE_NAME.fullmatch(name) for name in given.values()
+    ):
+        raise _wrong(file, "needs the name of a table for each of its tables")
+    return dict(given)
 
 
 def _wrong(file: Path, what: str) -> Failure:

@@ -365,6 +365,23 @@ class StuckUploadSweeper:
             raise failures[0]
         return moved + len(announced)
 
+    def validate_again(self, program_id: str, upload_id: str) -> tuple[Upload | None, bool]:
+        """Announce an undecided upload's file anew, with all its tries; return it, and whether.
+
+        None for an upload that there is not. A decided upload stays as it is, for its file is gone
+        or an activity may use it; so does one whose file has not come.
+        """
+        upload = self._store.get(program_id, upload_id)
+        if upload is None or upload.state in DECIDED:
+            return upload, False
+        if self._files.arrived_file(upload.incoming_key) is None:
+            return upload, False
+        if upload.validating_since is not None:
+            now = self._clock.now()
+            self._store.restart_validation(upload, now, now + TRY_LIFETIME)
+        self._queue.announce([upload.incoming_key])
+        return upload, True
+
     def remove_unused(self) -> int:
         """Remove valid videos that no activity uses; returns how many. A query when there are none.
 

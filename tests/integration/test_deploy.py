@@ -6,16 +6,26 @@ Each test goes on with the stack as the one before left it.
 import dataclasses
 import io
 import json
+import re
+import shlex
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import botocore
+import botocore.session
 import pytest
 import requests
+from botocore.exceptions import ClientError
+from click.testing import CliRunner
 
+import commands.__main__ as commands_main
 import deploy.__main__ as cli
-from deploy import doctor
+from commands.stack import Stack as NamedStack
+from deploy import doctor, restore
 from deploy.artefacts import Artefacts
 from deploy.run import Deployer, Surroundings
 from deploy.stage import load
@@ -24,6 +34,7 @@ from local.home import Home
 from local.package import Package
 from local.rehearsal import Rehearsal, rehearsal
 from local.template import Template
+from tests.integration.written_commands import commands_in, words_of
 
 VERIFICATION = "tiktok-developers-site-verification=abc\n"
 Say = Callable[[str], bool]
@@ -235,12 +246,147 @@ def test_a_functions_log_is_printed_and_an_unknown_one_told_with_the_known(
     assert run.console_url().startswith("https://")
 
 
+def test_tables_go_back_in_time_beside_those_of_now_and_twice_is_once(
+    place: tuple[Rehearsal, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The local cloud restores what is there now, whatever the instant: the rest is as in AWS."""
+    run = deployer(place)
+    before = run.stack.outputs()
+    dynamodb = run.client("dynamodb")
+    at = datetime.now(UTC) - timedelta(minutes=1)
+    under_way = {
+        "owner": {"S": "prg_1#mem_1"},
+        "performance_id": {"S": "prf_1"},
+        "unfinished_in": {"S": "0"},
+        "state": {"S": "uploading"},
+    }
+    note = {"program_id": {"S": "prg_1"}, "item": {"S": "note"}, "name": {"S": "as it was"}}
+    live = {
+        "PerformancesTable": before["PerformancesTableName"],
+        "PointsTable": before["PointsTableName"],
+        "ProgramsTable": before["ProgramsTableName"],
+    }
+    dynamodb.put_item(TableName=live["PerformancesTable"], Item=under_way)
+    dynamodb.put_item(TableName=live["ProgramsTable"], Item=note)
+    (latest,) = run.artefacts.history("greenroom")[-1:]
+    template = run.artefacts.template(latest.template)
+    copies = restore.Copies(dynamodb, "greenroom", at, run.steps.note, 0.1)
+    copies.make({"PerformancesTable": live["PerformancesTable"]}, template)
+    now = {name: value for name, value in under_way.items() if name != "unfinished_in"}
+    now["state"] = {"S": "staged"}
+    dynamodb.put_item(TableName=live["PerformancesTable"], Item=now)
+
+    for turn in ("first", "second"):
+        outputs = deployer(place).restore(at.isoformat(), list(live))
+        told = capsys.readouterr().out
+        assert ("3 of them are in use already" in told) == (turn == "second")
+        for base in live:
+            assert outputs[f"{base}Name"] == copies.name(base)
+    assert outputs["AuditTableName"] == before["AuditTableName"]
+    key = {name: under_way[name] for name in ("owner", "performance_id")}
+    went_on = dynamodb.get_item(TableName=copies.name("PerformancesTable"), Key=key)["Item"]
+    assert went_on == now
+    key = {name: note[name] for name in ("program_id", "item")}
+    assert dynamodb.get_item(TableName=copies.name("ProgramsTable"), Key=key)["Item"] == note
+    for base, name in live.items():
+        assert dynamodb.describe_table(TableName=name)["Table"]["TableStatus"] == "ACTIVE"
+        copied = dynamodb.describe_table(TableName=copies.name(base))["Table"]
+        assert copied["StreamSpecification"]["StreamEnabled"] is True
+        assert copied["DeletionProtectionEnabled"] is True
+
+    run = deployer(place)
+    assert run.stage.tables == {base: copies.name(base) for base in live}
+    assert run.diff() is False
+    run.deploy()
+    assert "found valid" in capsys.readouterr().out
+    run = deployer(place)
+    run.stage = dataclasses.replace(run.stage, tables={})
+    with pytest.raises(Failure, match="would leave the stack"):
+        run.diff()
+
+
 def test_credentials_of_another_account_touch_nothing(place: tuple[Rehearsal, Path]) -> None:
     run = deployer(place)
     run.stage = dataclasses.replace(run.stage, account="111122223333")
     for verb in (run.deploy, run.rollback):
         with pytest.raises(Failure, match="belongs"):
             verb()
+
+
+NOT_RUN = {
+    "make rollback STAGE=prod": "run above, with an update to take back",
+    "make restore STAGE=prod": "run above, with an instant of now",
+    "make destroy STAGE=prod": "run below, for it ends the stack",
+    "make deploy": "a mention",
+    "make package OUT=build": "what every deployment here does; tests/infra look at the outcome",
+    "aws sts get-caller-identity": "AWS's own tool: its words are compared with its API",
+    "aws sso login": "signs in at a company's own pages",
+    "aws secretsmanager create-secret": "AWS's own tool, as above",
+    "aws cloudformation package": "AWS's own tool, as above",
+    "aws sqs purge-queue": "AWS's own tool, as above",
+    "aws dynamodb": "AWS's own tool, as above",
+    ".venv/bin/python -m commands token": "asks for a password: tests/e2e/test_tokens.py",
+    ".venv/bin/python -m commands uploads revalidate": "tests/integration/test_lost_uploads.py",
+}
+"""Commands on the owner's pages that no test here types, and why."""
+NOTHING_LEFT_TO_DO = (0, 3)
+
+
+@pytest.mark.parametrize("page", ["aws.md", "runbook.md"])
+def test_every_command_of_the_owners_pages_does_what_it_says(
+    place: tuple[Rehearsal, Path], page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As written, but for the stage's name and the ids: `prod` is the rehearsal here."""
+    monkeypatch.setattr(cli, "load", lambda _name: load("rehearsal", place[1]))
+    monkeypatch.setattr(cli, "deployer", lambda _stage, **_asked: deployer(place))
+    monkeypatch.setattr(commands_main, "Stack", lambda _name: NamedStack("greenroom"))
+    pool = deployer(place).stack.outputs()["UserPoolId"]
+    with suppress(ClientError):  # the second page finds them there
+        deployer(place).client("cognito-idp").admin_create_user(
+            UserPoolId=pool, Username="somebody@your-company.example"
+        )
+    made = commands_main.main.commands["program"].commands["create"]  # type: ignore[attr-defined]
+    made = CliRunner().invoke(made, ["--name", "Ids", "--manager", "ids@company.example"])
+    program_id = json.loads(made.output.splitlines()[-1])["program_id"]
+    ran = 0
+    for written in commands_in(page):
+        if any(written.startswith(each) for each in NOT_RUN if each != "make deploy"):
+            continue
+        if written == "make deploy":
+            continue
+        package, *words = words_of(re.sub(r"\b(PROGRAM-)?ID\b", program_id, written))
+        if written.startswith("make deploy"):
+            words.append("--allow-dirty")
+        group = {"deploy": cli.cli, "commands": commands_main.main}[package]
+        result = CliRunner().invoke(group, words, input="the-secret\n")
+        assert result.exit_code in NOTHING_LEFT_TO_DO, (written, result.output[-2000:])
+        ran += 1
+    assert ran >= 7
+
+
+def test_every_exception_is_on_a_page_and_the_words_for_awss_own_tool_are_its_own() -> None:
+    written = [each for page in ("aws.md", "runbook.md") for each in commands_in(page)]
+    for known in NOT_RUN:
+        assert any(each.startswith(known) for each in written), known
+    services = {"sts", "secretsmanager", "sqs", "dynamodb"}
+    seen = set()
+    for each in written:
+        match shlex.split(each):
+            case ["aws", service, verb, *options] if service in services:
+                model = botocore.session.get_session().get_service_model(service)
+                operation = "".join(part.title() for part in verb.split("-"))
+                taken = {
+                    botocore.xform_name(name, "-")
+                    for name in getattr(model.operation_model(operation).input_shape, "members", {})
+                }
+                given = {
+                    option.removeprefix("--").removeprefix("no-")
+                    for option in options
+                    if option.startswith("--")
+                }
+                assert given <= taken, each
+                seen.add(service)
+    assert seen == services
 
 
 def test_a_stack_is_deleted_by_its_whole_name_and_what_stays_is_told(

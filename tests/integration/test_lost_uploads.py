@@ -1,13 +1,17 @@
 """Uploads that did not move on by themselves: found, moved on, and cleared up after."""
 
+import json
 from contextlib import suppress
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
+from click.testing import CliRunner
 from pynamodb.exceptions import UpdateError
 
+import commands.__main__ as commands_main
 from chalicelib.videos import service as service_module
 from chalicelib.videos import worker
 from chalicelib.videos.model import (
@@ -648,3 +652,72 @@ def test_what_a_look_costs(upload_services: UploadServices, calls: Calls) -> Non
         *["Query"] * 2,
         *["UpdateItem"] * 3,
     ]
+
+
+# An owner has an upload validated again
+
+
+def test_an_upload_that_was_tried_too_often_is_validated_again_by_the_owner(
+    upload_services: UploadServices,
+) -> None:
+    upload = upload_services.posted()
+    upload_services.examination.broken = CannotExamine("crashed")
+    for _ in range(TRIES):
+        with suppress(CannotExamine):
+            upload_services.service.validate(upload.incoming_key)
+    upload_services.examination.broken = None
+    again, announced = upload_services.sweeper.validate_again(upload.program_id, upload.upload_id)
+    assert announced
+    assert again is not None
+    assert delivered(upload_services) == []
+    assert upload_services.service.upload(MANAGER, upload.upload_id).state is UploadStatus.VALID
+    decided, announced = upload_services.sweeper.validate_again(upload.program_id, upload.upload_id)
+    assert decided is not None
+    assert (decided.state, announced) == (UploadStatus.VALID, False)
+    assert upload_services.queued() == []
+
+
+def test_an_upload_without_a_file_or_that_there_is_not_is_not_announced(
+    upload_services: UploadServices,
+) -> None:
+    upload = upload_services.asked()
+    found, announced = upload_services.sweeper.validate_again(upload.program_id, upload.upload_id)
+    assert found is not None
+    assert (found.state, announced) == (UploadStatus.AWAITING_FILE, False)
+    assert upload_services.sweeper.validate_again("prg_9", upload.upload_id) == (None, False)
+    assert upload_services.queued() == []
+
+
+def test_the_command_says_what_became_of_an_upload(
+    upload_services: UploadServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Here:
+        def __init__(self, _name: str) -> None:
+            pass
+
+        def container(self) -> Any:
+            return SimpleNamespace(stuck_uploads=upload_services.sweeper)
+
+    monkeypatch.setattr(commands_main, "Stack", Here)
+
+    def told(upload_id: str) -> tuple[int, str]:
+        words = ["uploads", "revalidate", "--program", MANAGER.program_id, "--upload", upload_id]
+        result = CliRunner().invoke(commands_main.main, words)
+        return result.exit_code, result.output
+
+    waiting, arrived, valid = (
+        upload_services.asked(),
+        upload_services.posted(),
+        upload_services.validated(),
+    )
+    code, words = told(arrived.upload_id)
+    assert (code, json.loads(words)["announced"]) == (0, True)
+    code, words = told(waiting.upload_id)
+    assert code == 3
+    assert "has not come" in words
+    code, words = told(valid.upload_id)
+    assert code == 3
+    assert '"status": "valid"' in words
+    code, words = told("upl_none")
+    assert code == 1
+    assert "There is no upload upl_none" in words
