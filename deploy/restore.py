@@ -35,6 +35,7 @@ TABLE_SECONDS = 4 * 3600.0
 NAME_MOST = 255
 
 Note = Callable[[str], None]
+Resources = Mapping[str, Mapping[str, Any]]
 
 
 def repointed(template: Template, tables: Mapping[str, str]) -> Template:
@@ -60,6 +61,17 @@ def logical_id(template: Template, base: str) -> str:
         f"The template has no table {base}.",
         f"It has {', '.join(sorted(restorable(template)))}.",
     )
+
+
+def replaced(before: Resources, after: Template, tables: Mapping[str, str]) -> set[str]:
+    """Return the tables of a stack that others take the place of: those named by the owner."""
+    there = {
+        base_of(name): each["Properties"].get("TableName")
+        for name, each in after["Resources"].items()
+        if each["Type"] == TABLE
+    }
+    named = {base for base, table in tables.items() if there.get(base) == table}
+    return {name for name in before if base_of(name) in named and name not in after["Resources"]}
 
 
 def base_of(name: str) -> str:

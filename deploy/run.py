@@ -179,7 +179,9 @@ class Deployer:
                 f"Nothing was deployed to {self.stage.stack} before what is there.",
                 "Check out the commit you want, and run make deploy.",
             )
-        built = Built(self.artefacts.template(earlier.template), earlier.template, earlier.build)
+        template = restore.repointed(self.artefacts.template(earlier.template), self.stage.tables)
+        key = self.artefacts.put_template(self.stage.stack, template)
+        built = Built(template, key, earlier.build)
         with self.steps.step(f"Going back to build {earlier.build} ({earlier.commit})"):
             self.stack.require_ready()
             self._update(built)
@@ -430,7 +432,7 @@ class Deployer:
 
     def _refusals(self, planned: ChangeSet, template: Template) -> Failure | None:
         before = self.stack.resources()
-        let_go = {*self.let_go, *self._restored(before)}
+        let_go = {*self.let_go, *restore.replaced(before, template, self.stage.tables)}
         found = list(refusals(planned.changes, before, template["Resources"], let_go))
         found += self._messages_lost(planned)
         if not found:
@@ -439,10 +441,6 @@ class Deployer:
         return Failure(
             f"This update is not made:\n{whats}", "\n".join(each.instead for each in found)
         )
-
-    def _restored(self, before: Mapping[str, Any]) -> set[str]:
-        """Return the tables of the stack in whose place the stage's file names others."""
-        return {each for each in before if restore.base_of(each) in self.stage.tables}
 
     def _messages_lost(self, planned: ChangeSet) -> Iterator[Refusal]:
         """Yield a refusal for each queue that would go while messages wait in it."""

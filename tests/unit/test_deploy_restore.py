@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deploy.restore import base_of, chosen, instant, logical_id, repointed, with_tables
+from deploy.restore import base_of, chosen, instant, logical_id, replaced, repointed, with_tables
 from local.failure import Failure
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -105,3 +105,17 @@ def test_a_stages_file_keeps_all_else_that_is_in_it() -> None:
     assert with_tables(twice, {"PointsTable": "one"}) == once
     assert tomllib.loads(twice)["tables"] == {"PointsTable": "two", "NoticesTable": "three"}
     assert tomllib.loads(twice)["parameters"] == {"C": "d"}
+
+
+def test_a_table_is_let_go_of_only_where_the_one_that_the_owner_names_takes_its_place() -> None:
+    """Any other template would make an empty one."""
+    before = template()["Resources"]
+    tables = {"PointsTable": "then"}
+    restored = repointed(template(), tables)
+    assert replaced(before, restored, tables) == {"PointsTable"}
+    assert replaced(restored["Resources"], template(), tables) == set()
+    assert replaced(restored["Resources"], template(), {}) == set()
+    assert replaced(restored["Resources"], restored, tables) == set()  # its key is not to change
+    back = repointed(template(), {"PointsTable": "of-before"})
+    (named,) = set(restored["Resources"]) - set(before)
+    assert replaced(restored["Resources"], back, {"PointsTable": "of-before"}) == {named}
