@@ -1,0 +1,105 @@
+"""What is looked at before anything is made: clone, account, and the state of the stack."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from deploy import run as run_module
+from deploy.run import ENOUGH_AT_ONCE, Deployer
+from deploy.stacks import Stack
+from deploy.stage import Stage
+from local.failure import Failure
+
+STAGE = Stage("x", "greenroom-x", "eu-west-1", "", "arm64", None, {})
+
+
+class CloudFormation:
+    """Knows one stack, and what was asked of it."""
+
+    def __init__(self, *statuses: str) -> None:
+        self.statuses = list(statuses)
+        self.deleted: list[str] = []
+
+    def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803  AWS's
+        if not self.statuses:
+            told: Any = {"Error": {"Code": "ValidationError", "Message": "does not exist"}}
+            raise ClientError(told, "DescribeStacks")
+        status = self.statuses[0]
+        return {"Stacks": [{"StackName": StackName, "StackStatus": status}]}
+
+    def describe_stack_events(self, StackName: str) -> dict[str, Any]:  # noqa: N803, ARG002  AWS's
+        return {"StackEvents": []}
+
+    def delete_stack(self, StackName: str) -> None:  # noqa: N803  AWS's
+        self.deleted.append(StackName)
+        self.statuses.clear()
+
+
+def deployer(
+    monkeypatch: pytest.MonkeyPatch, limit: int, changed: str = "", *statuses: str
+) -> tuple[Deployer, CloudFormation]:
+    class Lambda:
+        def get_account_settings(self) -> dict[str, Any]:
+            return {"AccountLimit": {"ConcurrentExecutions": limit}}
+
+    made = Deployer(STAGE, ask=lambda _question: True)
+    cloudformation: Any = CloudFormation(*statuses)
+    made.__dict__["stack"] = Stack(cloudformation, STAGE.stack, lambda _words: None, 0.0)
+    monkeypatch.setattr(made, "client", lambda _name: Lambda())
+    monkeypatch.setattr(run_module, "_uncommitted", lambda: changed)
+    return made, cloudformation
+
+
+def test_an_account_with_too_few_functions_at_once_is_told_where_to_ask(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run, _ = deployer(monkeypatch, ENOUGH_AT_ONCE - 1)
+    with pytest.raises(Failure) as told:
+        run._preflight()
+    assert f"only {ENOUGH_AT_ONCE - 1} functions at once" in told.value.what
+    assert "Service Quotas" in told.value.next_step
+    deployer(monkeypatch, ENOUGH_AT_ONCE)[0]._preflight()
+
+
+def test_what_no_commit_has_is_deployed_only_when_the_owner_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run, _ = deployer(monkeypatch, 1000, " M app.py")
+    with pytest.raises(Failure, match=r"app\.py"):
+        run._preflight()
+    run.allow_dirty = True
+    run._preflight()
+
+
+@pytest.mark.parametrize("status", ["CREATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"])
+def test_a_whole_stack_takes_an_update(monkeypatch: pytest.MonkeyPatch, status: str) -> None:
+    run, cloudformation = deployer(monkeypatch, 1000, "", status)
+    run._preflight()
+    assert cloudformation.deleted == []
+
+
+@pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "CREATE_FAILED", "ROLLBACK_FAILED"])
+def test_what_is_left_of_a_failed_first_creation_is_removed(
+    monkeypatch: pytest.MonkeyPatch, status: str
+) -> None:
+    run, cloudformation = deployer(monkeypatch, 1000, "", status)
+    run._preflight()
+    assert cloudformation.deleted == ["greenroom-x"]
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("UPDATE_IN_PROGRESS", "Wait until that is over"),
+        ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback"),
+    ],
+)
+def test_a_stack_that_takes_no_update_is_told_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, status: str, words: str
+) -> None:
+    run, cloudformation = deployer(monkeypatch, 1000, "", status)
+    with pytest.raises(Failure) as told:
+        run._preflight()
+    assert words in told.value.next_step
+    assert cloudformation.deleted == []
