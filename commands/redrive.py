@@ -38,19 +38,27 @@ def consumers(sqs: "SQSClient", outputs: Mapping[str, str]) -> Iterator[Consumer
     Failures of streams and of the clock have no source queue: their messages say where in a stream
     a record stood, or which run failed, and hold nothing to give out again.
     """
-    names = {url: name for name, url in outputs.items() if name.endswith(QUEUE)}
+    failed = {_attributes(sqs, outputs[name])["QueueArn"]: name for name in _failed(outputs)}
+    found: dict[str, list[tuple[str, str]]] = {name: [] for name in failed.values()}
     for name in sorted(outputs):
-        if not name.endswith(FAILED):
-            continue
-        sources = sqs.list_dead_letter_source_queues(QueueUrl=outputs[name])["queueUrls"]
-        for source in sorted(sources, key=lambda url: names.get(url, url)):
-            own = names.get(source, name).removesuffix(QUEUE).removesuffix(FAILED)
-            yield Consumer(own, outputs[name], source, _arn(sqs, source), len(sources) == 1)
+        if name.endswith(QUEUE):
+            told = _attributes(sqs, outputs[name])
+            policy = json.loads(told.get("RedrivePolicy", "{}"))
+            if of := failed.get(policy.get("deadLetterTargetArn", "")):
+                found[of].append((name, told["QueueArn"]))
+    for of in sorted(found):
+        for name, arn in found[of]:
+            alone = len(found[of]) == 1
+            yield Consumer(name.removesuffix(QUEUE), outputs[of], outputs[name], arn, alone)
 
 
-def _arn(sqs: "SQSClient", url: str) -> str:
-    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-    return found["Attributes"]["QueueArn"]
+def _failed(outputs: Mapping[str, str]) -> list[str]:
+    return sorted(name for name in outputs if name.endswith(FAILED))
+
+
+def _attributes(sqs: "SQSClient", url: str) -> dict[str, str]:
+    told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn", "RedrivePolicy"])
+    return {str(name): value for name, value in told["Attributes"].items()}
 
 
 def redrive(sqs: "SQSClient", consumer: Consumer, most: int | None = None) -> int:
@@ -90,7 +98,7 @@ def waiting(sqs: "SQSClient", outputs: Mapping[str, str]) -> Iterator[tuple[str,
     A function that cannot be told from its message is `unknown`.
     """
     known = {each.queue_arn: each for each in consumers(sqs, outputs)}
-    for name in sorted(each for each in outputs if each.endswith(FAILED)):
+    for name in _failed(outputs):
         url = outputs[name]
         handles: dict[str, str] = {}
         counted: Counter[str] = Counter()

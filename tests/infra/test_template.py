@@ -526,6 +526,12 @@ def test_what_fails_again_and_again_waits_in_a_dead_letter_queue(resources: dict
         assert queue["MessageRetentionPeriod"] == kept
 
 
+def test_what_a_queue_of_failures_holds_can_be_sent_back(template: dict[str, Any]) -> None:
+    """The command finds queues, and those that their messages end in, by outputs alone."""
+    for name in (*FED, *DEAD_LETTERS):
+        assert template["Outputs"][f"{name}Url"]["Value"] == {"Ref": name}, name
+
+
 def test_only_s3_for_this_account_may_send_to_the_queue(resources: dict[str, Any]) -> None:
     (statement,) = properties(resources, "ArrivalsQueuePolicy")["PolicyDocument"]["Statement"]
     assert statement["Principal"] == {"Service": "s3.amazonaws.com"}
