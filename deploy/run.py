@@ -132,7 +132,7 @@ class Deployer:
         self.steps = Steps(total=8)
         with self.steps.step("Looking at account, clone and stack"):
             self.confirm_account("Deploy")
-            self._preflight()
+            self.preflight()
         built = self._package()
         with self.steps.step("Bringing the stack up to date"):
             self._update(built)
@@ -342,7 +342,7 @@ class Deployer:
         if not self.ask(question):
             raise Failure("Nothing was changed.", "Run it again when you are ready.")
 
-    def _preflight(self) -> None:
+    def preflight(self) -> None:
         if not self.allow_dirty and (changed := _uncommitted()):
             raise Failure(
                 f"The clone has changes that no commit has:\n{changed}",

@@ -95,10 +95,10 @@ def test_sends_that_are_under_way_during_an_upgrade_all_finish_once(
 
     # Some wait in the queue of a function that the update removes, others are at any of the steps.
     source = deployed.names["PerformancesSendPerformancesStageSqsEventSource"]
-    deployed._switch(source, on=False)
+    deployed._switch(source, on=False)  # noqa: SLF001  its function has another name here
     for sender in waiting:
         perform(sender)
-    deployed._switch(source, on=True)
+    deployed._switch(source, on=True)  # noqa: SLF001  likewise
     for sender in running:
         perform(sender)
     update(deployed, of_before)

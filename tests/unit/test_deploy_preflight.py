@@ -56,10 +56,10 @@ def test_an_account_with_too_few_functions_at_once_is_told_where_to_ask(
 ) -> None:
     run, _ = deployer(monkeypatch, ENOUGH_AT_ONCE - 1)
     with pytest.raises(Failure) as told:
-        run._preflight()
+        run.preflight()
     assert f"only {ENOUGH_AT_ONCE - 1} functions at once" in told.value.what
     assert "Service Quotas" in told.value.next_step
-    deployer(monkeypatch, ENOUGH_AT_ONCE)[0]._preflight()
+    deployer(monkeypatch, ENOUGH_AT_ONCE)[0].preflight()
 
 
 def test_what_no_commit_has_is_deployed_only_when_the_owner_says_so(
@@ -67,15 +67,15 @@ def test_what_no_commit_has_is_deployed_only_when_the_owner_says_so(
 ) -> None:
     run, _ = deployer(monkeypatch, 1000, " M app.py")
     with pytest.raises(Failure, match=r"app\.py"):
-        run._preflight()
+        run.preflight()
     run.allow_dirty = True
-    run._preflight()
+    run.preflight()
 
 
 @pytest.mark.parametrize("status", ["CREATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"])
 def test_a_whole_stack_takes_an_update(monkeypatch: pytest.MonkeyPatch, status: str) -> None:
     run, cloudformation = deployer(monkeypatch, 1000, "", status)
-    run._preflight()
+    run.preflight()
     assert cloudformation.deleted == []
 
 
@@ -84,7 +84,7 @@ def test_what_is_left_of_a_failed_first_creation_is_removed(
     monkeypatch: pytest.MonkeyPatch, status: str
 ) -> None:
     run, cloudformation = deployer(monkeypatch, 1000, "", status)
-    run._preflight()
+    run.preflight()
     assert cloudformation.deleted == ["greenroom-x"]
 
 
@@ -100,6 +100,6 @@ def test_a_stack_that_takes_no_update_is_told_with_what_to_do(
 ) -> None:
     run, cloudformation = deployer(monkeypatch, 1000, "", status)
     with pytest.raises(Failure) as told:
-        run._preflight()
+        run.preflight()
     assert words in told.value.next_step
     assert cloudformation.deleted == []
