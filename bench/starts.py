@@ -177,6 +177,7 @@ class Bench:
         self.activities = [self._activity() for _ in range(FEED + 3)]
         ben = programs.caller(Claims("subject-ben", "ben@bench.example", 0))
         container.performances.perform(ben, self.activities[0], "correlation-1")
+        container.activities.dismiss(ben, self.activities[-1])
         changed = self.changes["PointsTable"]
         entries = [after for _, after in changed if after["item"]["S"].startswith("entry#")]
         self.app.points_count_entries(streamed(entries), Context())
@@ -245,8 +246,10 @@ class Bench:
         for name in ("programs_mail_invitations", "videos_sweep_stuck_uploads"):
             yield Scenario(name.replace("_", " "), name, _tick())
         yield Scenario("validate", "videos_validate", _arrived(self._upload()))
-        uploads = self.changes["UploadsTable"]
-        yield Scenario("videos relay", "videos_relay", _stream_of(uploads[-1]))
+        from chalicelib.videos.events import events_of as events_of_uploads
+
+        decided = self._announced("UploadsTable", events_of_uploads)
+        yield Scenario("videos relay", "videos_relay", _stream_of(decided))
         key = self._upload()
         yield Scenario("reject", "videos_reject_unexaminable", _arrived(key))
         for name in (
@@ -256,26 +259,36 @@ class Bench:
         ):
             yield Scenario(name.replace("_", " "), name, _tick())
         yield from self._consumers()
-        activities = self.changes["ActivitiesTable"]
-        yield Scenario("activities relay", "activities_relay", _stream_of(activities[-1]))
+        from chalicelib.activities.events import events_of, events_of_marks
+
+        published = self._announced("ActivitiesTable", events_of)
+        yield Scenario("activities relay", "activities_relay", _stream_of(published))
         performances = self.changes["PerformancesTable"]
         made = [each for each in performances if not each[0]]
         yield Scenario("performances relay", "performances_relay", _stream_of(made[-1]))
-        from chalicelib.performances.events import events_of
+        from chalicelib.performances.events import events_of as events_of_performances
 
-        queued = Relayed(events_of)
+        queued = Relayed(events_of_performances)
         queued.relays(_stream_of(made[-1])["Records"])
         self.queued_performance = queued.delivered()
         yield Scenario("stage", "performances_stage", _message(self._queued()))
         entries = [
             each for each in self.changes["PointsTable"] if each[1]["item"]["S"].startswith("entry")
         ]
-        yield Scenario(
-            "relay marks", "activities_relay_marks", _stream_of(self.changes["MarksTable"][-1])
-        )
+        dismissed = self._announced("MarksTable", events_of_marks)
+        yield Scenario("relay marks", "activities_relay_marks", _stream_of(dismissed))
         yield Scenario("count events", "reports_count_events", self.queued_performance)
         yield Scenario("count entries", "points_count_entries", _stream_of(entries[-1]))
         yield Scenario("build leaderboards", "points_build_leaderboards", _tick())
+
+    def _announced(self, table: str, events_of: Any) -> tuple[Any, Any]:
+        """Return the latest change of a table that its relay makes an event of."""
+        for before, after in reversed(self.changes[table]):
+            told = Relayed(events_of)
+            told.relays(_stream_of((before, after))["Records"])
+            if told.events:
+                return before, after
+        raise RuntimeError(f"{table}: nothing to announce")
 
     def _queued(self) -> str:
         return self.cloud.queue.messages[-1].body
@@ -293,14 +306,7 @@ class Bench:
         from chalicelib.videos.events import events_of as events_of_uploads
 
         decided = Relayed(events_of_uploads)
-        decided.relays(_stream_of(self.changes["UploadsTable"][-1])["Records"])
-        if not decided.events:
-            before, after = next(
-                (b, a)
-                for b, a in reversed(self.changes["UploadsTable"])
-                if b and b["state"]["S"] == "validating" and a["state"]["S"] == "valid"
-            )
-            decided.relays(_stream_of((before, after))["Records"])
+        decided.relays(_stream_of(self._announced("UploadsTable", events_of_uploads))["Records"])
         yield Scenario("apply verdicts", "activities_apply_verdicts", decided.delivered())
         people = Relayed(events_of)
         people.relays(self._people()["Records"])
