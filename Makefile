@@ -116,7 +116,7 @@ console-url: environments ## print where a stage's people open Greenroom; STAGE=
 
 .PHONY: bench
 bench: environments ## hold validation, staging and the console against the plain way; what requests cost; SIZE=percent
-	@missed=0; for part in videos staging console "program $(if $(SIZE),--size $(SIZE))" starts; do \
+	@missed=0; for part in videos staging console "program $(if $(SIZE),--size $(SIZE))" performs starts; do \
 		$(PY) -m bench.$$part || missed=1; \
 	done; exit $$missed
 
