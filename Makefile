@@ -102,6 +102,10 @@ destroy: environments ## delete a stage's stack, keep what people made; STAGE=pr
 doctor: environments ## tell what is left to do by hand; STAGE=prod
 	@$(PY) -m deploy doctor $(STAGE_OPTION)
 
+.PHONY: tiktok-review
+tiktok-review: environments ## prepare TikTok's app review: pages, a reviewer, words to type; STAGE=prod
+	@$(PY) -m deploy tiktok-review $(STAGE_OPTION)
+
 .PHONY: secret
 secret: environments ## keep the TikTok app's client secret, read from standard input; STAGE=prod
 	@$(PY) -m deploy secret $(STAGE_OPTION)

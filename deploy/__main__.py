@@ -105,6 +105,15 @@ def doctor_command(stage: Stage) -> None:
         sys.exit(3)
 
 
+@cli.command("tiktok-review")
+@stage_option
+@yes_option
+@click.option("--new-password", is_flag=True, help="Give the reviewer another password.")
+def tiktok_review_command(stage: Stage, *, yes: bool, new_password: bool) -> None:
+    """Prepare TikTok's app review: docs/tiktok-app.md."""
+    deployer(stage, yes=yes).review(new_password=new_password)
+
+
 @cli.command("secret")
 @stage_option
 @yes_option

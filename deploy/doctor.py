@@ -9,6 +9,7 @@ from typing import Any
 import requests
 from botocore.exceptions import BotoCoreError, ClientError
 
+from deploy.review import PRIVACY, TERMS
 from deploy.stage import Stage
 
 TIMEOUT_SECONDS = 20
@@ -17,6 +18,7 @@ CONCURRENCY_WANTED = 100
 OWNERS_MARK = "set_at"
 """What a TikTok secret has that an owner has put there, and a generated one has not."""
 SCOPES = ("user.info.basic", "video.upload")
+CONSOLES_MARK = "<title>Greenroom</title>"
 CODE_UNKNOWN = frozenset({"invalid_grant", "invalid_request"})
 
 
@@ -51,6 +53,8 @@ class Doctor:
             self._tiktok_app,
             self._tiktok_redirect,
             self._tiktok_webhook,
+            self._tiktok_domain,
+            self._tiktok_pages,
             self._sender,
             self._alarms,
             self._concurrency,
@@ -152,6 +156,34 @@ class Doctor:
                 else f": it answers {answer.status_code}"
             ),
         )
+
+    def _tiktok_domain(self) -> Iterator[Line]:
+        domain = self.parameters.get("ConsoleDomain")
+        yield _line(
+            domain,
+            "the console has a domain of yours, which app review asks for",
+            f"ConsoleDomain and ConsoleCertificateArn in {self.stage.name}.toml",
+        )
+        site = self.stage.site
+        kept = sorted(site.glob("tiktok*.txt")) if site else []
+        served = [each for each in kept if self._page(each.name).content == each.read_bytes()]
+        yield _line(
+            kept and served == kept,
+            "TikTok's file of the domain's verification is served",
+            "put the file from its portal into the folder that `site` names, and deploy",
+        )
+
+    def _tiktok_pages(self) -> Iterator[Line]:
+        for name in (TERMS, PRIVACY):
+            answer = self._page(name)
+            # An unknown address is answered with the console's own page.
+            own = answer.ok and CONSOLES_MARK not in answer.text
+            remedy = f"make tiktok-review STAGE={self.stage.name}, or a file of your own in `site`"
+            yield _line(own, f"{name} is served", remedy)
+
+    def _page(self, name: str) -> requests.Response:
+        origin = self.public_url.removesuffix("/v1")
+        return requests.get(f"{origin}/{name}", timeout=TIMEOUT_SECONDS, allow_redirects=False)
 
     def _sender(self) -> Iterator[Line]:
         if not self.parameters.get("MailIdentityArn"):

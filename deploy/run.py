@@ -15,7 +15,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from commands.console import config_of, publish, publish_site
-from deploy import doctor, restore, smoke, stage
+from commands.stack import Stack as OwnersStack
+from deploy import doctor, restore, review, smoke, stage
 from deploy.artefacts import Artefacts, Deployed, parameters_of, previous
 from deploy.changes import Refusal, describe, holds_messages, lost_queues, refusals, word_for
 from deploy.stacks import POLL_SECONDS, ChangeSet, Stack
@@ -275,12 +276,7 @@ class Deployer:
 
     def doctor(self) -> int:
         """Show the steps left to do by hand; return how many are known to be undone."""
-        found = self.stack.found()
-        if found is None:
-            raise Failure(
-                f"There is no stack {self.stage.stack} in {self.stage.region}.",
-                f"make deploy STAGE={self.stage.name} makes it.",
-            )
+        found = self._found()
         outputs = self.stack.outputs()
         parameters = parameters_of(found)
         patient = doctor.Doctor(
@@ -291,6 +287,53 @@ class Deployer:
             print(f"      [{line.state}] {line.words}", flush=True)
             undone += line.state is doctor.State.TO_DO
         return undone
+
+    def _found(self) -> Mapping[str, Any]:
+        """Return the stack as CloudFormation describes it. Raises `Failure` if there is none."""
+        found: Mapping[str, Any] | None = self.stack.found()
+        if found is None:
+            raise Failure(
+                f"There is no stack {self.stage.stack} in {self.stage.region}.",
+                f"make deploy STAGE={self.stage.name} makes it.",
+            )
+        return found
+
+    def review(self, *, new_password: bool) -> None:
+        """Prepare TikTok's app review: pages, a reviewer with something to try, words to type."""
+        asked = self.stage.review
+        if asked is None:
+            raise Failure(
+                f"The stage {self.stage.name} has no table [review].",
+                "deploy/prod.toml shows one; docs/tiktok-app.md says what it is for.",
+            )
+        found = self._found()
+        parameters, outputs = parameters_of(found), self.stack.outputs()
+        public_url = _public_url(parameters, outputs)
+        self.steps = Steps(total=3)
+        self.confirm_account("Prepare TikTok's app review in")
+        with self.steps.step("Terms and privacy pages"):
+            bucket = outputs["ConsoleBucketName"]
+            made = review.publish_pages(self.client("s3"), bucket, asked, self.stage.site)
+            self.steps.note(f"made: {', '.join(made) or 'none, your site has its own'}")
+        with self.steps.step("The reviewer's account"):
+            programs = OwnersStack(self.stage.stack).container().programs
+            programs.create_program(review.PROGRAM, "UTC", asked.reviewer)
+            pool = self.client("cognito-idp")
+            password = review.add_reviewer(
+                pool, outputs["UserPoolId"], asked.reviewer, new_password=new_password
+            )
+            self.steps.note(
+                f"the password, shown once: {password}"
+                if password
+                else "there is one; --new-password gives it another password"
+            )
+        with self.steps.step("One activity to try"):
+            if password is None:
+                self.steps.note("left as it is: only the reviewer can publish it")
+            else:
+                new = review.offer_activity(public_url, asked.reviewer, password)
+                self.steps.note("published" if new else "there is one")
+        print(f"\n{review.sheet(asked, public_url)}", flush=True)
 
     def keep_secret(self, secret: str) -> None:
         self.steps = Steps(total=1)

@@ -3,10 +3,13 @@
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from chalicelib.foundation.identity import normalized_email
+from chalicelib.foundation.texts import clean_line
+from deploy.review import Review
 from local.failure import Failure
 from local.layer import ARCHITECTURES
 from local.template import Template
@@ -17,7 +20,10 @@ STACK = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,99}")
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 ACCOUNT = re.compile(r"(\d{12})?")
 TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")
-KEYS = frozenset({"stack", "region", "account", "architecture", "site", "parameters", "tables"})
+KEYS = frozenset(
+    {"stack", "region", "account", "architecture", "site", "review", "parameters", "tables"}
+)
+MAX_REVIEW = 300
 COMPUTED = frozenset({"Architecture", "Build", "DeletionProtection"})
 """Parameters that a deployment sets itself."""
 
@@ -34,6 +40,7 @@ class Stage:
     tables: Mapping[str, str] = field(default_factory=dict)
     """Existing tables in place of those that the template would make (`make restore`)."""
     file: Path | None = None
+    review: Review | None = None
 
 
 def load(name: str, folder: Path = FOLDER) -> Stage:
@@ -62,6 +69,7 @@ def load(name: str, folder: Path = FOLDER) -> Stage:
         _parameters(file, content.get("parameters", {})),
         _tables(file, content.get("tables", {})),
         file,
+        _review(file, content["review"]) if "review" in content else None,
     )
 
 
@@ -132,6 +140,22 @@ def _text(
     if not isinstance(value, str) or not pattern.fullmatch(value):
         raise _wrong(file, f"needs {name} as text that fits {pattern.pattern}, and has {value!r}")
     return value
+
+
+def _review(file: Path, given: Any) -> Review:
+    names = {each.name for each in fields(Review)}
+    texts = isinstance(given, dict) and all(isinstance(v, str) for v in given.values())
+    if not texts or set(given) != names:
+        raise _wrong(file, f"needs in [review], as text: {', '.join(sorted(names))}")
+    found = {name: clean_line(value) for name, value in given.items()}
+    if empty := sorted(name for name, value in found.items() if not 1 <= len(value) <= MAX_REVIEW):
+        raise _wrong(file, f"needs 1 to {MAX_REVIEW} characters in [review]: {', '.join(empty)}")
+    for name in ("contact", "reviewer"):
+        try:
+            found[name] = normalized_email(found[name])
+        except ValueError as error:
+            raise _wrong(file, f"has no address as {name} of [review]: {error}") from None
+    return Review(**found)
 
 
 def _site(file: Path, name: str) -> Path:
