@@ -35,6 +35,10 @@ token: ## print a bearer token; EMAIL=ana@demo.example
 mail: environments ## print the mails that the stack would have sent, such as invitations
 	@$(PY) -m local mail $(HOME_OPTION)
 
+.PHONY: push
+push: environments ## print the pushes that arrived; EMAIL=ana@demo.example has somebody's sent here
+	@$(PY) -m local push $(HOME_OPTION) $(EMAIL)
+
 .PHONY: check
 check: environments ## format, lint, types, import rules and unit tests: under a minute
 	@$(PY) -m local.gates check

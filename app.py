@@ -149,6 +149,10 @@ router.add("GET   /webhooks/{webhook_id}/deliveries", "webhooks.list_deliveries"
 router.add("GET   /notifications", "notifications.list_own")
 router.add("POST  /notifications/read", "notifications.note_read")
 router.add("PATCH /me/notifications", "notifications.change")
+router.add("GET   /me/push", "notifications.pushing.read")
+router.add("POST  /me/push/devices", "notifications.pushing.subscribe")
+router.add("DELETE /me/push/devices", "notifications.pushing.unsubscribe_all")
+router.add("DELETE /me/push/devices/{device_id}", "notifications.pushing.unsubscribe")
 router.add("GET   /notifications/unsubscribe", "notifications.unsubscribing.ask", public=True)
 router.add(
     "POST  /notifications/unsubscribe", "notifications.unsubscribing.switch_off", public=True
@@ -559,6 +563,15 @@ def notifications_mail(event: SQSEvent) -> Any:
     return worker.work_off(
         container.digest_planner, container.notice_mailer, event.to_dict(), event.context
     )
+
+
+@app.schedule("rate(1 minute)")
+@functions.function("pusher", "settings.cursor_secret_id", module="notifications.worker")
+def notifications_push(event: CloudWatchEvent) -> int:
+    """Sends the pushes that are due to members' browsers."""
+    from chalicelib.notifications import worker
+
+    return worker.push(container.pusher, event.context)
 
 
 @app.on_sqs_message(queue_arn=_QUEUE.format("mail-events"), batch_size=10)

@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from chalicelib.notifications.feedback import MailFeedback
     from chalicelib.notifications.noting import NoticeWriter
     from chalicelib.notifications.planning import DigestPlanner, DueDigests
+    from chalicelib.notifications.pushing.sending import Pusher
+    from chalicelib.notifications.pushing.service import PushService
+    from chalicelib.notifications.pushing.store import PushStore
+    from chalicelib.notifications.pushing.vapid import VapidKey
     from chalicelib.notifications.queue import MessageQueue
     from chalicelib.notifications.sending import NoticeMailer
     from chalicelib.notifications.service import NotificationService
@@ -801,7 +805,7 @@ class Container:
 
     @cached_property
     def deliverer(self) -> "Deliverer":
-        from chalicelib.webhooks.sending import HttpSender
+        from chalicelib.foundation.outgoing import HttpSender
         from chalicelib.webhooks.service import Deliverer
 
         return Deliverer(
@@ -933,7 +937,7 @@ class Container:
         from chalicelib.activities.personal import MarkKeeper
         from chalicelib.audit.personal import TrailKeeper
         from chalicelib.foundation.idempotency import AnswerKeeper
-        from chalicelib.notifications.personal import NoticeKeeper
+        from chalicelib.notifications.personal import DeviceKeeper, NoticeKeeper
         from chalicelib.performances.personal import PerformanceKeeper
         from chalicelib.points.personal import BoardKeeper, LedgerKeeper
         from chalicelib.privacy.personal import RequestKeeper
@@ -954,6 +958,7 @@ class Container:
             AccountKeeper(database, self.account_store),
             MarkKeeper(database),
             NoticeKeeper(database, self.notifications),
+            DeviceKeeper(database, self.pushing),
             PerformanceKeeper(database, self.clock),
             LedgerKeeper(database, self.board_store),
             RedemptionKeeper(database),
@@ -1072,7 +1077,12 @@ class Container:
             ledger=self.point_store,
         )
         return NoticeWriter(
-            self.notice_store, sources, self.notifications, self.clock, self._sends_notices
+            store=self.notice_store,
+            sources=sources,
+            notifications=self.notifications,
+            pushes=self.pushing,
+            clock=self.clock,
+            mails=self._sends_notices,
         )
 
     @cached_property
@@ -1134,6 +1144,49 @@ class Container:
             unsubscribing=self.unsubscribing,
             sender=self.settings.notices_from,
             console_url=self.settings.console_url,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def push_store(self) -> "PushStore":
+        from chalicelib.notifications.pushing.store import PushStore
+
+        return PushStore(self.database, self.clock)
+
+    @cached_property
+    def push_key(self) -> "VapidKey":
+        from chalicelib.notifications.pushing.vapid import VapidKey
+
+        return VapidKey(self._cursor_secret, self.settings.console_url, self.clock)
+
+    @cached_property
+    def pushing(self) -> "PushService":
+        from chalicelib.notifications.pushing.service import PushService
+
+        return PushService(
+            self.push_store,
+            lambda: self.push_key,
+            self.clock,
+            self._own_hosts,
+            lambda: self.settings.webhook_test_networks,
+        )
+
+    @cached_property
+    def pusher(self) -> "Pusher":
+        from chalicelib.foundation.outgoing import HttpSender
+        from chalicelib.notifications.pushing.sending import TOTAL_SECONDS, Pusher
+
+        return Pusher(
+            store=self.push_store,
+            notices=self.notice_store,
+            programs=self.programs,
+            performances=self.performance_store,
+            key=self.push_key,
+            sender=HttpSender(
+                self._own_hosts(),
+                self.settings.webhook_test_networks,
+                total_seconds=TOTAL_SECONDS,
+            ),
             clock=self.clock,
         )
 

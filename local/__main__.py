@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import requests
 
-from local import console, layer, machine, mail, package, run, sbom, seed, stack
+from local import console, layer, machine, mail, package, push_service, run, sbom, seed, stack
 from local.failure import Failure
 from local.home import DEFAULT_HOME, PROJECT, Home, is_held
 from local.identity import sign_in
@@ -100,6 +100,24 @@ def mail_command(home: Home) -> None:
         click.echo(f"To: {each.to}\nSubject: {each.subject}\n\n{each.text}\n")
     if not mails:
         click.echo("No mail yet. Who is invited is mailed within a minute or two.", err=True)
+
+
+@cli.command("push")
+@home_option
+@click.argument("email", required=False)
+def push_command(home: Home, email: str | None) -> None:
+    """Print the pushes that arrived; with EMAIL, have that person's pushes sent here."""
+    running = stack.find_or_fail(home)
+    if not running.console_url:
+        raise Failure("This stack has no console, and so no push service.", "Run make run.")
+    if email:
+        person = running.person(email)
+        push_service.subscribe_person(running, person)
+        click.echo(f"Pushes to {person.email} arrive here: make push")
+        return
+    for each in push_service.kept(running.console_url):
+        told = each["message"]
+        click.echo(f"{told['title']}\n{told['body']}\n{running.console_url}{told['url']}\n")
 
 
 @cli.command("package")

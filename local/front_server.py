@@ -16,12 +16,12 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from local import mail, ports
+from local import mail, ports, push_service
 from local.failure import Failure
-from local.front import HEALTH, MAILS, Plan, key_of, ready
+from local.front import HEALTH, MAILS, Plan, key_of, origin, ready
 from local.home import read_json
 from local.surroundings import ACCESS_KEY, REGION, SECRET_KEY
 
@@ -61,8 +61,9 @@ def compress(answer: Response) -> None:
 class Front:
     """Routes each request to one of the two halves."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, origin: str) -> None:
         self._plan = plan
+        self._pushes = push_service.PushService(origin)
         self._upstream = httpx.URL(plan.api_url)
         self._api = httpx.AsyncClient(
             timeout=UPSTREAM_SECONDS,
@@ -89,6 +90,8 @@ class Front:
             return Response("ok")
         if path == MAILS:
             return await asyncio.to_thread(self._mails)
+        if path.startswith(push_service.PATH) or path == push_service.PAGE:
+            return await self._push(request, path)
         if path.startswith(f"{API}/"):
             return await self._ask_api(request, path)
         if request.method not in {"GET", "HEAD"}:
@@ -142,6 +145,27 @@ class Front:
         headers = {"Content-Security-Policy": MAIL_POLICY, "Cache-Control": "no-store"}
         return Response(shown, headers=headers, media_type="text/html")
 
+    async def _push(self, request: Request, path: str) -> Response:
+        """Answer as a push service: subscriptions, pushes, and a list of what came."""
+        pushes, name = self._pushes, path.removeprefix(push_service.PATH)
+        if path == push_service.PAGE:
+            if "json" in request.headers.get("accept", ""):
+                return JSONResponse(pushes.to_json(), headers={"Cache-Control": "no-store"})
+            headers = {"Content-Security-Policy": MAIL_POLICY, "Cache-Control": "no-store"}
+            shown = push_service.page(pushes.to_json())
+            return Response(shown, headers=headers, media_type="text/html")
+        if request.method == "DELETE":
+            pushes.unsubscribe(name)
+            return Response(status_code=204)
+        if path == push_service.SUBSCRIPTIONS:
+            asked = await request.json()
+            try:
+                made = pushes.subscribe(str(asked.get("applicationServerKey")))
+            except push_service.Refused as refused:
+                return Response(str(refused), refused.status)
+            return JSONResponse(made, 201)
+        return Response(status_code=pushes.take(name, request.headers, await request.body()))
+
     def _picture(self, path: str) -> Response:
         plan = self._plan
         return self._object(plan.pictures_bucket, path.removeprefix("/"), plan.picture_headers)
@@ -161,9 +185,9 @@ class Front:
         return Response(found["Body"].read(), headers=headers | more)
 
 
-def build(plan: Plan) -> Starlette:
+def build(plan: Plan, origin: str) -> Starlette:
     """Return the front as an ASGI app."""
-    front = Front(plan)
+    front = Front(plan, origin)
     return Starlette(
         routes=[Route("/{path:path}", front.lead, methods=METHODS)], lifespan=front.lifespan
     )
@@ -182,7 +206,7 @@ def main() -> None:
     """Serve until told to stop."""
     port, file = int(sys.argv[1]), Path(sys.argv[2])
     config = uvicorn.Config(
-        build(Plan(**read_json(file))),
+        build(Plan(**read_json(file)), origin(port)),
         host=ports.LOOPBACK,
         port=port,
         log_level="warning",

@@ -27,6 +27,7 @@ from local import (
     package,
     ports,
     processes,
+    push_service,
     seed,
     shape,
     tiktok,
@@ -104,6 +105,8 @@ def describe(stack: RunningStack) -> str:
     lines += ["", f"  A bearer token:  make token EMAIL={seed.MANAGER}"]
     shown = f", or {stack.console_url}{front.MAILS}" if stack.console_url else ""
     lines += [f"  Mails it would have sent:  make mail{shown}"]
+    if stack.console_url:
+        lines += [f"  Pushes that arrived:  make push, or {stack.console_url}{push_service.PAGE}"]
     return "\n".join(lines)
 
 

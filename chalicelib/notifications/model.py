@@ -32,6 +32,9 @@ LAST_CALL = timedelta(hours=24)
 WAITING_AFTER = timedelta(hours=24)
 """How long a video waits in the TikTok inbox before its member is told (product rule)."""
 
+PUSH_FIRST = timedelta(minutes=15)
+"""How long a mail waits for a push that tells the same: e-mail is the fallback."""
+
 MAILED_FOR = timedelta(days=8)
 """A notice that is older is not mailed any more: longer than a week, for weekly mails."""
 
@@ -234,7 +237,10 @@ def _opened(entry: Entry) -> tuple[datetime, str]:
 
 @dataclass(frozen=True)
 class Notice:
-    """Something a member is told; nobody sees it before `at`. `dropped`: it was taken back."""
+    """Something a member is told; nobody sees it before `at`. `dropped`: it was taken back.
+
+    `pushes`: a push tells of it first, if it gets through; then it is `pushed`, and not mailed.
+    """
 
     notice_id: str
     what: What
@@ -245,6 +251,13 @@ class Notice:
     read: bool = False
     mailed: bool = False
     dropped: bool = False
+    pushes: bool = False
+    pushed: bool = False
+
+    @property
+    def mails_from(self) -> datetime:
+        """When a mail may tell of it at the earliest."""
+        return self.at + PUSH_FIRST if self.pushes else self.at
 
     @property
     def key(self) -> tuple[str, str]:
@@ -419,7 +432,7 @@ def _of_box(box: Box, reader: Reader, now: datetime) -> Iterator[Shown]:
             continue
         if each.what.kind.for_managers and not reader.is_manager:
             continue
-        yield Shown(each, each.read, each.mailed)
+        yield Shown(each, each.read, each.mailed or each.pushed)
 
 
 # What a mail tells of
@@ -447,14 +460,15 @@ def planned(box: Box, bulletin: Bulletin, reader: Reader, zone: ZoneInfo, now: d
         derived = what in (What.ACTIVITY_OPENED, What.ACTIVITY_ENDING)
         if not derived and told.notice.at < now - MAILED_FOR:
             continue
-        at = _mailed_at(box, what.kind, told.notice.at, zone, now)
+        at = _mailed_at(box, what.kind, told.notice.mails_from, zone, now)
         if at is not None and at <= now:
             due.append(told)
         elif at is not None:
             later.append(at)
     for notice in box.notices.values():
-        if notice.at > now and not (notice.dropped or notice.read or notice.mailed):
-            at = _mailed_at(box, notice.what.kind, notice.at, zone, now)
+        gone = notice.dropped or notice.read or notice.mailed or notice.pushed
+        if notice.at > now and not gone:
+            at = _mailed_at(box, notice.what.kind, notice.mails_from, zone, now)
             later += [at] if at else []
     return Plan(tuple(due), min(later, default=None))
 
@@ -491,11 +505,11 @@ def _mailed_at(
 
 def mail_time(box: Box, notice: Notice, zone: ZoneInfo, now: datetime) -> datetime | None:
     """Return when a mail tells of a notice that a box has just got; None for never."""
-    if box.refused or notice.read or notice.mailed or notice.dropped:
+    if box.refused or notice.read or notice.mailed or notice.pushed or notice.dropped:
         return None
     if notice.at < now - MAILED_FOR:
         return None
-    return _mailed_at(box, notice.what.kind, notice.at, zone, now)
+    return _mailed_at(box, notice.what.kind, notice.mails_from, zone, now)
 
 
 def scheduled(box: Box, at: datetime | None) -> Box:
@@ -536,6 +550,19 @@ def _what_of(box: Box, notice_id: str) -> What:
         return What.ACTIVITY_ENDING
     notice = box.notices.get(notice_id)
     return notice.what if notice else What.ACTIVITY_OPENED
+
+
+def told_by_push(box: Box, performance_id: str) -> Box:
+    """Note that a push told of a video that waits: no mail has to."""
+    notice = box.notices.get(waiting_id(performance_id))
+    if notice is None or notice.pushed or notice.dropped:
+        return box
+    return replace(box, notices={**box.notices, notice.notice_id: replace(notice, pushed=True)})
+
+
+def waiting_id(performance_id: str) -> str:
+    """Return the id of the notice that a video waits in the inbox."""
+    return f"inbox#{performance_id}"
 
 
 def without_mails(box: Box, kinds: Collection[NoticeKind]) -> Box:

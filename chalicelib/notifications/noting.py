@@ -25,6 +25,7 @@ from chalicelib.notifications.model import (
     mail_time,
     scheduled,
     short_title,
+    waiting_id,
     with_marks,
     with_notice,
     without_mark,
@@ -50,6 +51,20 @@ class Ledger(Protocol):
     def entry(self, owner: str, entry_id: str) -> LedgerEntry | None: ...
 
 
+class Pushes(Protocol):
+    """Tells members' browsers; `chalicelib.notifications.pushing` does."""
+
+    def video_arrived(
+        self, program_id: str, member_id: str, performance_id: str, since: datetime
+    ) -> bool: ...
+
+    def video_gone(
+        self, program_id: str, member_id: str, performance_id: str, since: datetime
+    ) -> None: ...
+
+    def forget_member(self, program_id: str, member_id: str) -> None: ...
+
+
 @dataclass(frozen=True)
 class Sources:
     """What notices are made from."""
@@ -66,15 +81,18 @@ class NoticeWriter:
 
     def __init__(
         self,
+        *,
         store: NoticeStore,
         sources: Sources,
         notifications: NotificationService,
+        pushes: Pushes,
         clock: Clock,
         mails: Callable[[], bool],
     ) -> None:
         self._store = store
         self._from = sources
         self._notifications = notifications
+        self._pushes = pushes
         self._clock = clock
         self._mails = mails
 
@@ -119,10 +137,14 @@ class NoticeWriter:
         activity_id: str,
         since: datetime,
     ) -> None:
-        """Have a member told of a video in their inbox, a day after it came there."""
+        """Have a member told of a video in their inbox, a day after it came there.
+
+        Their browsers are told at once, and again after that day.
+        """
+        pushes = self._pushes.video_arrived(program_id, member_id, performance_id, since)
         activities = self._from.activities.activities(program_id, [activity_id])
         title = activities[activity_id].instructions if activity_id in activities else ""
-        notice = replace(_waiting(performance_id, since), title=short_title(title))
+        notice = replace(_waiting(performance_id, since), title=short_title(title), pushes=pushes)
         self._note(program_id, member_id, notice)
 
     def video_gone(
@@ -130,6 +152,7 @@ class NoticeWriter:
     ) -> None:
         """Take that back: the video was posted, or is not there."""
         notice = _waiting(performance_id, since)
+        self._pushes.video_gone(program_id, member_id, performance_id, since)
         self._store.change_box(program_id, member_id, lambda box: without_notice(box, notice))
 
     def look_at_account(self, program_id: str, member_id: str, event_id: str, at: datetime) -> None:
@@ -184,6 +207,12 @@ class NoticeWriter:
 
         self._store.change_box(program_id, member_id, change)
 
+    def left(self, program_id: str, member_id: str) -> None:
+        """Forget the browsers of a member who was removed: nothing is told them any more."""
+        member = self._from.programs.member(program_id, member_id)
+        if member is None or member.status is not MemberStatus.ACTIVE:
+            self._pushes.forget_member(program_id, member_id)
+
     # --- where and when members are -----------------------------------------------------------
 
     def look_at_zone(self, program_id: str, member_id: str) -> None:
@@ -198,4 +227,4 @@ class NoticeWriter:
 
 def _waiting(performance_id: str, since: datetime) -> Notice:
     at = since + WAITING_AFTER
-    return Notice(f"inbox#{performance_id}", What.VIDEO_WAITING, at, performance_id)
+    return Notice(waiting_id(performance_id), What.VIDEO_WAITING, at, performance_id)

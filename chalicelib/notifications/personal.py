@@ -1,11 +1,14 @@
-"""What the notices table keeps of a member: their notices, and how they are mailed."""
+"""What the notices table keeps of a member: notices, how they are mailed, and their browsers."""
 
+import json
 from collections.abc import Iterator
 
 from chalicelib.foundation.personal import Person, Record, part
 from chalicelib.foundation.table import Database
+from chalicelib.notifications.pushing.service import PushService
+from chalicelib.notifications.pushing.store import PUSHES, PushItem
 from chalicelib.notifications.service import NotificationService
-from chalicelib.notifications.store import BoxItem
+from chalicelib.notifications.store import BOX, BoxItem
 
 
 class NoticeKeeper:
@@ -15,8 +18,29 @@ class NoticeKeeper:
         self._notifications = notifications
 
     def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:
-        yield from part("notices", self._database.records(BoxItem, person.owner))
+        yield from part("notices", self._database.records(BoxItem, person.owner, BOX))
 
     def erase(self, person: Person) -> bool:
         self._notifications.forget_member(person.program_id, person.member_id)
+        return True
+
+
+class DeviceKeeper:
+    """The browsers that a member has pushes sent to. Their addresses and keys are secrets."""
+
+    def __init__(self, database: Database, pushing: PushService) -> None:
+        database.prepare(PushItem)
+        self._database = database
+        self._pushing = pushing
+
+    def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:
+        for kept in self._database.records(PushItem, person.owner, PUSHES):
+            devices = [
+                {name: each.get(name) for name in ("id", "label", "language", "added")}
+                for each in json.loads(kept.get("devices") or "[]")
+            ]
+            yield from part("push_devices", [{**kept, "devices": devices}])
+
+    def erase(self, person: Person) -> bool:
+        self._pushing.forget_member(person.program_id, person.member_id)
         return True

@@ -334,7 +334,13 @@ def _instant(text: str) -> datetime:
 
 
 def _notice_told(notice: Notice) -> dict[str, Any]:
-    flags = (("read", notice.read), ("mailed", notice.mailed), ("dropped", notice.dropped))
+    flags = (
+        ("read", notice.read),
+        ("mailed", notice.mailed),
+        ("dropped", notice.dropped),
+        ("pushes", notice.pushes),
+        ("pushed", notice.pushed),
+    )
     told: dict[str, Any] = {
         "id": notice.notice_id,
         "what": notice.what.value,
@@ -358,6 +364,8 @@ def _notice_from(told: Mapping[str, Any]) -> Notice:
         read=bool(told.get("read")),
         mailed=bool(told.get("mailed")),
         dropped=bool(told.get("dropped")),
+        pushes=bool(told.get("pushes")),
+        pushed=bool(told.get("pushed")),
     )
 
 

@@ -27,6 +27,7 @@ from chalicelib.points.events import PointsAdjusted
 from chalicelib.programs.events import (
     MemberDetailsChanged,
     MemberJoined,
+    MemberRemoved,
     ProgramChanged,
     ProgramCreated,
 )
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from chalicelib.notifications.feedback import MailFeedback
     from chalicelib.notifications.noting import NoticeWriter
     from chalicelib.notifications.planning import DigestPlanner, DueDigests
+    from chalicelib.notifications.pushing.sending import Pusher
     from chalicelib.notifications.queue import MessageQueue
     from chalicelib.notifications.sending import NoticeMailer
 
@@ -58,6 +60,7 @@ NOTED = (
     PerformanceFailed,
     MemberJoined,
     MemberDetailsChanged,
+    MemberRemoved,
     ProgramCreated,
     ProgramChanged,
     RedemptionFulfilled,
@@ -83,7 +86,7 @@ def note_events(
                 writer.seen(program_id, told.member_id, ids)
             case ProgramCreated() | ProgramChanged():
                 bulletins.plan(program_id)
-            case MemberJoined() | MemberDetailsChanged():
+            case MemberJoined() | MemberDetailsChanged() | MemberRemoved():
                 _of_member(writer, received)
             case RedemptionFulfilled() | RedemptionRejected() | PointsAdjusted():
                 _of_things(writer, received)
@@ -95,6 +98,9 @@ def note_events(
 
 def _of_member(writer: "NoticeWriter", received: "Event[Any]") -> None:
     told, program_id = received.payload, received.program_id
+    if isinstance(told, MemberRemoved):
+        writer.left(program_id, told.member_id)
+        return
     if isinstance(told, MemberJoined) or "time_zone" in told.attributes:
         writer.look_at_zone(program_id, told.member_id)
     if isinstance(told, MemberDetailsChanged) and "tiktok" in told.attributes:
@@ -153,6 +159,14 @@ def work_off(
             planner.look_at(Chunk.read(body))
 
     return handle_each(one, event)
+
+
+def push(pusher: "Pusher", context: Any) -> int:
+    """Send the pushes that are due; return how many push services took."""
+    logger.clear_state()
+    taken = pusher.push_due(late(context, RESERVE))
+    logger.info("pushed", extra={"taken": taken})
+    return taken
 
 
 def take_feedback(feedback: "MailFeedback", event: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -13,7 +13,6 @@ MAX_WEBHOOKS = 10
 """Of one program: each event costs a write and a request for each of them."""
 
 MAX_NAME = 60
-MAX_URL = 1000
 
 WAITS = (
     timedelta(seconds=30),
@@ -170,20 +169,6 @@ class DeliveryState(StrEnum):
     WAITING = "waiting"
     DELIVERED = "delivered"
     FAILED = "failed"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How one try went: the receiver's status if it answered, else the code of what went wrong."""
-
-    status: int | None
-    error: str | None
-    milliseconds: int
-    retry_after: timedelta | None = None
-
-    @property
-    def delivered(self) -> bool:
-        return self.error is None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
+from chalicelib.foundation.addresses import MAX_URL
 from chalicelib.foundation.fields import LINE
 from chalicelib.foundation.http import Answer, Request, RequiredRole, endpoint
 from chalicelib.foundation.problems import ProblemCode
@@ -13,7 +14,6 @@ from chalicelib.foundation.queries import PageQuery
 from chalicelib.foundation.schemas import Schema
 from chalicelib.webhooks.model import (
     MAX_NAME,
-    MAX_URL,
     Delivery,
     DeliveryState,
     EventType,

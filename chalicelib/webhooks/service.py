@@ -11,16 +11,17 @@ from typing import Any, Protocol
 
 from chalicelib.audit.model import Kind
 from chalicelib.foundation import actors
+from chalicelib.foundation.addresses import Address, AddressRefused, parse
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.events import PublicEvent
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.logging import logger
+from chalicelib.foundation.outcomes import Outcome
 from chalicelib.foundation.pages import Cursors, Page
 from chalicelib.foundation.problems import Problem, ProblemCode, invalid_field, not_found
 from chalicelib.foundation.settings import Network
 from chalicelib.foundation.sweeps import IsLate, by_turns
-from chalicelib.webhooks.addresses import Address, AddressRefused, parse
 from chalicelib.webhooks.events import WebhookTestData
 from chalicelib.webhooks.messages import message
 from chalicelib.webhooks.model import (
@@ -33,7 +34,6 @@ from chalicelib.webhooks.model import (
     DeliveryState,
     Format,
     Language,
-    Outcome,
     Secrets,
     Webhook,
     WebhookState,

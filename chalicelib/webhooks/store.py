@@ -30,6 +30,7 @@ from pynamodb.models import Model
 
 from chalicelib.audit.model import Kind, act, fields_of
 from chalicelib.foundation.acts import Act
+from chalicelib.foundation.outcomes import Outcome
 from chalicelib.foundation.sweeps import due_key
 from chalicelib.foundation.table import Conflict, Delete, Put, StampedModel, Store, Update
 from chalicelib.webhooks.model import (
@@ -39,7 +40,6 @@ from chalicelib.webhooks.model import (
     DeliveryState,
     Format,
     Language,
-    Outcome,
     Webhook,
     WebhookState,
 )

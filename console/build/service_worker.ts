@@ -75,6 +75,58 @@ self.addEventListener("fetch", (event) => {
   }
 });
 
+// A push says what to show. A browser demands that each is shown, so one that cannot be read is, too.
+self.addEventListener("push", (event) => {
+  event.waitUntil(shown(event.data));
+});
+
+async function shown(data) {
+  let told = {};
+  try {
+    told = (data && data.json()) || {};
+  } catch (error) {
+    // Not ours: shown without words of its own.
+  }
+  const actions = [
+    told.copy ? { action: "copy", title: String(told.copy) } : null,
+    told.tiktok ? { action: "tiktok", title: String(told.tiktok) } : null,
+  ].filter(Boolean);
+  await self.registration.showNotification(String(told.title || "Greenroom"), {
+    body: String(told.body || ""),
+    // The same video again takes the place of what was shown of it.
+    tag: String(told.tag || "greenroom"),
+    renotify: true,
+    lang: String(told.lang || ""),
+    dir: "auto",
+    icon: "/icon-192.png",
+    badge: "/icon-192.png",
+    data: { path: String(told.url || "/notifications") },
+    actions,
+  });
+}
+
+self.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  const path = (event.notification.data || {}).path || "/";
+  event.waitUntil(event.action === "tiktok" ? self.clients.openWindow("https://www.tiktok.com/") : opened(path));
+});
+
+// Only pages of this console: whatever a push says, nothing else is opened.
+async function opened(path) {
+  const url = new URL(path, self.location.origin);
+  const target = url.origin === self.location.origin ? url.href : self.location.origin;
+  const windows = await self.clients.matchAll({ type: "window" });
+  for (const each of windows) {
+    try {
+      const moved = await each.navigate(target);
+      return await (moved || each).focus();
+    } catch (error) {
+      // A page that this worker does not control yet: a new one is opened.
+    }
+  }
+  return self.clients.openWindow(target);
+}
+
 // Names of assets carry a hash of their content, so what is kept is never out of date.
 async function keptOrFetched(request) {
   const kept = await caches.match(request);

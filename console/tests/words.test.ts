@@ -103,7 +103,7 @@ test("every problem that the API may answer has words, but for faults of clients
 
 /** What no form of this console sends: codes of values in another shape than fields have. */
 const NEVER_OF_A_FORM = [
-  ...["extra_forbidden", "model_type", "model_attributes_type", "is_instance_of", "enum"],
+  ...["extra_forbidden", "not_a_key", "model_type", "model_attributes_type", "is_instance_of", "enum"],
   ...["string_type", "string_unicode", "bool_type", "bool_parsing", "list_type"],
   ...["string_pattern_mismatch", "date_type", "date_parsing", "date_from_datetime_parsing", "date_from_datetime_inexact"],
   ...["int_type", "int_parsing", "int_parsing_size", "int_from_float"],

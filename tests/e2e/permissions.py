@@ -48,6 +48,9 @@ def _filled(body: Any, ids: Mapping[str, str]) -> Any:
 
 
 NAMED = {"name": "{new}"}
+A_BROWSERS_KEY = (  # of RFC 8291, appendix A
+    "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4"
+)
 
 PERMISSIONS: dict[str, Permission] = {
     "foundation_health": Permission(ANYONE),
@@ -87,6 +90,19 @@ PERMISSIONS: dict[str, Permission] = {
     "notifications_list_own": Permission(MEMBER),
     "notifications_note_read": Permission(MEMBER, 204, body={"notice_ids": ["new#act_made_up"]}),
     "notifications_change": Permission(MEMBER, body={"hour": 8}),
+    "pushing_read": Permission(MEMBER),
+    "pushing_subscribe": Permission(
+        MEMBER,
+        body={
+            "endpoint": "https://push.matrix.example/{new}",
+            "p256dh": A_BROWSERS_KEY,
+            "auth": "BTBZMqHH6r4Tts7J_aSIgg",
+            "label": "Browser",
+            "language": "en",
+        },
+    ),
+    "pushing_unsubscribe": Permission(MEMBER, 204, personal=True),
+    "pushing_unsubscribe_all": Permission(MEMBER, 204),
     "consents_begin": Permission(MEMBER),
     "tiktok_account": Permission(MEMBER),
     # the program

@@ -26,6 +26,7 @@ UNKNOWN = {
     "reward_id": "rwd_01hzzzzzzzzzzzzzzzzzzzzzzz",
     "webhook_id": "whk_01hzzzzzzzzzzzzzzzzzzzzzzz",
     "redemption_id": "rdm_01hzzzzzzzzzzzzzzzzzzzzzzz",
+    "device_id": "dev_01hzzzzzzzzzzzzzzzzzzzzzzz",
 }
 MP4 = {"content_type": "video/mp4"}
 LIMIT = 65_536

@@ -125,7 +125,11 @@ def world(
     reward = made("/rewards", "reward_id", title="Mug", price=1)
     asked = member.post(f"/rewards/{reward}/redeem", {"price": 1})
     assert asked.status == 201, asked.body
+    browser = PERMISSIONS["pushing_subscribe"].content({"new": new_key()})
+    pushed = member.post("/me/push/devices", browser)
+    assert pushed.status == 200, pushed.body
     ids = {
+        "device_id": pushed.body["devices"][0]["device_id"],
         "program_id": third.program_id,  # which has invited nobody of these people
         "reward_id": reward,
         "redemption_id": asked.body["redemption_id"],

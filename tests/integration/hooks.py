@@ -8,8 +8,9 @@ from typing import Any
 from chalicelib.composition import Container
 from chalicelib.foundation.events import PublicEvent
 from chalicelib.foundation.identity import Caller
+from chalicelib.foundation.outcomes import Outcome
 from chalicelib.webhooks.events import MemberJoinedData
-from chalicelib.webhooks.model import Delivery, Format, Language, Outcome, Webhook
+from chalicelib.webhooks.model import Delivery, Format, Language, Webhook
 from chalicelib.webhooks.queue import Wake
 from chalicelib.webhooks.service import Deliverer, DueWebhooks, FanOut, WebhookService
 from tests.clock import StoppedClock

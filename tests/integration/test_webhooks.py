@@ -16,6 +16,7 @@ import pytest
 from chalicelib.audit.model import EntryFilter
 from chalicelib.foundation.events import Change, Payload
 from chalicelib.foundation.identity import Role
+from chalicelib.foundation.outcomes import Outcome
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.reports import worker as reports_worker
 from chalicelib.webhooks import service as webhook_service
@@ -29,7 +30,6 @@ from chalicelib.webhooks.model import (
     WAITS,
     DeliveryState,
     Format,
-    Outcome,
     Webhook,
     WebhookState,
 )

@@ -49,6 +49,9 @@ NO_TEXTS = {
     "until": TIME,
     "POST /session code": SECRET,
     "POST /session setup_code": SECRET,
+    "endpoint": SECRET,
+    "p256dh": SECRET,
+    "auth": SECRET,
     "csv": FILE_TEXT,
     "csv_base64": FILE_TEXT,
     "POST /members email": ADDRESS,
@@ -148,6 +151,7 @@ def taken(field: str, text: str) -> str | None:
     }
     sent |= {"email": "ana@demo.example", "amount": 5, "price": 5}
     sent |= {"url": "https://hooks.demo.example/greenroom"}
+    sent |= {"endpoint": "https://push.example/1", "p256dh": "a", "auth": "a", "language": "en"}
     body = {each: value for each, value in sent.items() if each in model.model_fields}
     body[name] = [text] if is_list else text
     try:

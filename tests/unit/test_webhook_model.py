@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.foundation.addresses import MAX_URL, AddressRefused, check_reachable, parse
 from chalicelib.foundation.problems import all_field_codes
-from chalicelib.webhooks.addresses import AddressRefused, check_reachable, parse
 from chalicelib.webhooks.events import ON_THE_BUS
 from chalicelib.webhooks.messages import MAX_TITLE, message
 from chalicelib.webhooks.model import (
@@ -22,7 +22,6 @@ from chalicelib.webhooks.model import (
     JITTER,
     LONGEST_RETRY_AFTER,
     MAX_TRIES,
-    MAX_URL,
     WAITS,
     EventType,
     Format,

@@ -20,6 +20,7 @@ import { ME, type Me, useMe } from "./queries";
 import css from "./settings.module.css";
 import { t } from "./words";
 
+const Push = later(withWords(() => import("../notifications/PushSettings"), "notices"));
 const Mails = later(withWords(() => import("../notifications/MailSettings"), "notices"));
 const SecondStep = later(withWords(() => import("../foundation/session/SecondStep"), "session"));
 
@@ -48,6 +49,7 @@ export default function SettingsScreen() {
       <Section id="tiktok" title={t("accounts")}>
         <SocialAccounts />
       </Section>
+      <Push />
       <Mails />
       <Section title={t("appearance")}>
         <div class={css.setting}>
@@ -247,6 +249,8 @@ function SignOut() {
   const leave = async (everywhere: boolean): Promise<void> => {
     setBusy(everywhere ? "everywhere" : "here");
     try {
+      // Best effort: a browser that is signed out takes no pushes, whatever the server knows.
+      if (everywhere) await import("../notifications/push").then((it) => it.leaveEverywhere()).catch(() => {});
       await signOut(everywhere);
     } catch (error) {
       toast(problemWords(error));

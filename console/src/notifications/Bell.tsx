@@ -1,3 +1,6 @@
+import { useEffect } from "preact/hooks";
+import { onPersonLeft } from "../foundation/session/session";
+import { kept } from "../foundation/store";
 import { useMe } from "../me/queries";
 import { number } from "../foundation/time";
 import css from "./bell.module.css";
@@ -5,10 +8,22 @@ import { t } from "./words.notices";
 
 const MOST = 99;
 
+const takesPushes = (): boolean =>
+  kept.read("push") !== undefined || (globalThis as { Notification?: typeof Notification }).Notification?.permission === "granted";
+
+// Pushes were the person's: the browser takes none any more, whatever the server hears of it.
+onPersonLeft(() => {
+  if (takesPushes()) void import("./push").then((it) => it.stop()).catch(() => {});
+});
+
 /** The way to one's notices, with the number of those that were not seen. */
 export default function Bell() {
   // Not known of a person whom an older version kept.
   const unread = useMe().data?.unread_notices ?? 0;
+  useEffect(() => {
+    // An address that the browser changed, a permission taken back, another person: noticed at the next start.
+    if (takesPushes()) void import("./push").then((it) => it.heal()).catch(() => {});
+  }, []);
   const label = t("bell", { count: unread });
   return (
     <a class={css.bell} href="/notifications" aria-label={label} title={label}>

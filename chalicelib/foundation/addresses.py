@@ -1,9 +1,9 @@
-"""Which addresses a webhook may have, and to which of them Greenroom connects.
+"""Which addresses a webhook or a push may have, and to which of them Greenroom connects.
 
-A manager's address is a wish to make this deployment call something. So only names are taken, over
-TLS at port 443; what a name resolves to is checked each time, and the connection is made to the
-very address that was checked. `test_networks`, empty unless a deployment is for tests, lists
-networks in which anything may be called, in plain HTTP and at any port too.
+An address that somebody gives is a wish to make this deployment call something. So only names are
+taken, over TLS at port 443; what a name resolves to is checked each time, and the connection is
+made to the very address that was checked. `test_networks`, empty unless a deployment is for tests,
+lists networks in which anything may be called, in plain HTTP and at any port too.
 """
 
 import re
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from chalicelib.foundation.settings import Network
-from chalicelib.webhooks.model import MAX_URL
 
+MAX_URL = 1000
 HTTPS_PORT = 443
 _URL = re.compile(
     r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9.:\[\]-]+?)(?::(?P<port>[0-9]{1,5}))?"
@@ -38,7 +38,7 @@ _TUNNELS = (
 
 
 class AddressRefused(Exception):
-    """The address is none that a webhook may have; `code` says why, the words for a person."""
+    """Nothing is sent to the address; `code` says why, the words for a person."""
 
     def __init__(self, code: str, words: str) -> None:
         super().__init__(words)
@@ -48,7 +48,7 @@ class AddressRefused(Exception):
 
 @dataclass(frozen=True)
 class Address:
-    """A webhook's address, taken apart."""
+    """An address, taken apart."""
 
     scheme: str
     host: str

@@ -22,9 +22,9 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 from urllib3.exceptions import SSLError as TlsError
 from urllib3.util.ssl_match_hostname import CertificateError
 
+from chalicelib.foundation.addresses import Address, AddressRefused, check_reachable, parse
+from chalicelib.foundation.outcomes import Outcome
 from chalicelib.foundation.settings import Network
-from chalicelib.webhooks.addresses import Address, AddressRefused, check_reachable, parse
-from chalicelib.webhooks.model import Outcome
 
 CONNECT_SECONDS = 3.0
 """For each of: resolving the name, connecting, and the TLS handshake."""
@@ -56,7 +56,7 @@ class _Failed(Exception):
 
 
 class HttpSender:
-    """Sends bodies to webhooks' addresses."""
+    """Sends bodies to addresses that people gave."""
 
     def __init__(
         self,

@@ -1,0 +1,284 @@
+"""Members' browsers, and which of them is told of which video when: plain types and rules.
+
+A video that came into the inbox is told of at once, and once more after a day, unless it was posted
+or is gone. A push to a browser is noted before it is sent, so it is sent once at most; what surely
+did not reach the push service is tried again. All that happens is a function from inbox to inbox,
+which may be done twice and in any order.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from chalicelib.foundation.outcomes import Outcome
+
+MAX_DEVICES = 5
+"""Browsers of a member: each video costs a request for each of them, twice."""
+
+MAX_LABEL = 60
+MAX_VIDEOS = 20
+"""Videos of a member that a box knows: TikTok's inbox takes five a day."""
+
+REMINDED_AFTER = timedelta(hours=24)
+"""How long a video waits in the TikTok inbox before its member is reminded (product rule)."""
+
+WINDOW = timedelta(hours=12)
+"""How late a push may still leave, and how long a push service keeps it for a phone that sleeps."""
+
+KNOWN_FOR = REMINDED_AFTER + 2 * WINDOW
+"""How long a video is remembered: after that an event that comes late tells nothing any more."""
+
+WAITS = (
+    timedelta(minutes=1),
+    timedelta(minutes=5),
+    timedelta(minutes=20),
+    timedelta(hours=1),
+    timedelta(hours=3),
+)
+"""After each try that surely did not reach the push service; after the last it is given up."""
+
+MAX_FAILURES = 5
+"""In a row: a browser whose address fails so often is forgotten."""
+
+_GONE = frozenset({404, 410})
+_NOTHING_SENT = frozenset({"name_not_resolved", "not_reachable", "connect_timeout", "tls_failed"})
+_UNKNOWN = frozenset({"timeout", "broken_answer"})
+_TOO_MANY_REQUESTS = 429
+_SERVER_ERROR = 500
+_REFUSED = frozenset({"refused", "redirected"})
+
+
+class Step(StrEnum):
+    """Which of the two pushes of a video."""
+
+    ARRIVED = "arrived"
+    REMINDER = "reminder"
+
+
+STEPS = (Step.ARRIVED, Step.REMINDER)
+
+
+def device_id_of(endpoint: str) -> str:
+    """Return a browser's id: the same for the same address, which it does not give away."""
+    return f"dev_{hashlib.sha256(endpoint.encode()).hexdigest()[:26]}"
+
+
+@dataclass(frozen=True)
+class Device:
+    """A browser that takes pushes: where, with which keys, and in which language.
+
+    `key_id` names the stack's key that it subscribed with; another one it would refuse.
+    """
+
+    device_id: str
+    endpoint: str = field(repr=False)
+    p256dh: bytes = field(repr=False)
+    auth: bytes = field(repr=False)
+    key_id: str
+    label: str
+    language: str
+    added_at: datetime
+    failures: int = 0
+
+
+@dataclass(frozen=True)
+class Try:
+    """What became of a push to one browser: done, unless it is to be tried again `at`."""
+
+    tries: int
+    at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Video:
+    """A video in a member's TikTok inbox, and the pushes that told of it."""
+
+    performance_id: str
+    since: datetime
+    ended: bool = False
+    tried: Mapping[tuple[Step, str], Try] = field(default_factory=dict)
+
+    def told_at(self, step: Step) -> datetime:
+        return self.since if step is Step.ARRIVED else self.since + REMINDED_AFTER
+
+
+@dataclass(frozen=True)
+class PushBox:
+    """A member's browsers, and the videos that they are told of."""
+
+    program_id: str
+    member_id: str
+    devices: Mapping[str, Device] = field(default_factory=dict)
+    videos: Mapping[str, Video] = field(default_factory=dict)
+    version: int = 0
+
+    @property
+    def owner(self) -> str:
+        return f"{self.program_id}/{self.member_id}"
+
+
+@dataclass(frozen=True)
+class Due:
+    """A push to send: which video's, which of the two, to which browser."""
+
+    performance_id: str
+    step: Step
+    device_id: str
+
+
+def with_device(box: PushBox, device: Device) -> PushBox | None:
+    """Add a browser, or take over what is new of a known one; None if there are too many."""
+    known = box.devices.get(device.device_id)
+    if known is None and len(box.devices) >= MAX_DEVICES:
+        return None
+    if known and replace(device, added_at=known.added_at, failures=0) == known:
+        return box
+    added = replace(device, added_at=known.added_at) if known else device
+    return replace(box, devices={**box.devices, device.device_id: added})
+
+
+def without_device(box: PushBox, device_id: str) -> PushBox:
+    """Forget a browser, and what it was told; without any, videos are forgotten, too."""
+    if device_id not in box.devices:
+        return box
+    devices = {each: device for each, device in box.devices.items() if each != device_id}
+    if not devices:
+        return replace(box, devices={}, videos={})
+    videos = {
+        each: replace(
+            video, tried={key: tried for key, tried in video.tried.items() if key[1] != device_id}
+        )
+        for each, video in box.videos.items()
+    }
+    return replace(box, devices=devices, videos=videos)
+
+
+def with_video(box: PushBox, performance_id: str, since: datetime, now: datetime) -> PushBox:
+    """Note that a video came into the inbox; one that is known, or long past, changes nothing."""
+    if not box.devices or performance_id in box.videos or now >= since + KNOWN_FOR:
+        return box
+    return _with(box, Video(performance_id, since), now)
+
+
+def without_video(box: PushBox, performance_id: str, since: datetime, now: datetime) -> PushBox:
+    """Note that a video is not in the inbox any more, also of one not heard of yet."""
+    known = box.videos.get(performance_id)
+    if known is None and (not box.devices or now >= since + KNOWN_FOR):
+        return box
+    video = known or Video(performance_id, since)
+    return box if video.ended and known else _with(box, replace(video, ended=True, tried={}), now)
+
+
+def _with(box: PushBox, video: Video, now: datetime) -> PushBox:
+    videos = {**box.videos, video.performance_id: video}
+    known = [each for each in videos.values() if now < each.since + KNOWN_FOR]
+    latest = sorted(known, key=lambda each: (each.since, each.performance_id))[-MAX_VIDEOS:]
+    return replace(box, videos={each.performance_id: each for each in latest})
+
+
+def _open(box: PushBox) -> Iterator[tuple[Due, datetime, datetime]]:
+    """Yield the pushes that are not done: from when on each may leave, and until when."""
+    for video in box.videos.values():
+        for step in () if video.ended else STEPS:
+            told_at = video.told_at(step)
+            for device in box.devices.values():
+                if device.added_at > told_at:
+                    continue  # what happened before, it is not told
+                tried = video.tried.get((step, device.device_id))
+                at = tried.at if tried else told_at
+                if at is not None:
+                    due = Due(video.performance_id, step, device.device_id)
+                    yield due, at, told_at + WINDOW
+
+
+def due(box: PushBox, now: datetime) -> tuple[Due, ...]:
+    """Return the pushes to send now."""
+    return tuple(each for each, at, until in _open(box) if at <= now < until)
+
+
+def next_at(box: PushBox, now: datetime) -> datetime | None:
+    """Return when the box is to be looked at next; None: not until something happens."""
+    return min((at for _, at, until in _open(box) if now < until), default=None)
+
+
+def claimed(box: PushBox, sent: tuple[Due, ...]) -> PushBox:
+    """Note pushes before they are sent: done, unless it turns out that they never went out."""
+    videos = dict(box.videos)
+    for each in sent:
+        video, key = videos[each.performance_id], (each.step, each.device_id)
+        tries = video.tried[key].tries if key in video.tried else 0
+        videos[each.performance_id] = replace(video, tried={**video.tried, key: Try(tries + 1)})
+    return replace(box, videos=videos)
+
+
+class Verdict(StrEnum):
+    """What an answer of a push service means."""
+
+    TAKEN = "taken"
+    GONE = "gone"
+    """The browser unsubscribed, or its address is none that is ever called."""
+    AGAIN = "again"
+    """Surely not taken: the service has trouble, or asks for patience."""
+    UNREACHED = "unreached"
+    """Surely not taken, because the address was not reached."""
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+    """It may have been taken, so it is not sent again."""
+
+
+def verdict(outcome: Outcome) -> Verdict:
+    if outcome.error is None:
+        return Verdict.TAKEN
+    if outcome.status in _GONE:
+        return Verdict.GONE
+    if outcome.status is not None and (
+        outcome.status == _TOO_MANY_REQUESTS or outcome.status >= _SERVER_ERROR
+    ):
+        return Verdict.AGAIN
+    if outcome.error in _REFUSED:
+        return Verdict.REFUSED
+    if outcome.error in _NOTHING_SENT:
+        return Verdict.UNREACHED
+    if outcome.error in _UNKNOWN:
+        return Verdict.UNKNOWN
+    return Verdict.GONE
+
+
+def settled(box: PushBox, sent: Due, outcome: Outcome, now: datetime) -> PushBox:
+    """Note what became of a push."""
+    device = box.devices.get(sent.device_id)
+    if device is None:
+        return box
+    told = verdict(outcome)
+    if told is Verdict.GONE:
+        return without_device(box, sent.device_id)
+    if told is Verdict.TAKEN:
+        return _with_failures(box, device, 0)
+    if told is not Verdict.AGAIN:
+        if device.failures + 1 >= MAX_FAILURES:
+            return without_device(box, sent.device_id)
+        box = _with_failures(box, device, device.failures + 1)
+    if told in (Verdict.AGAIN, Verdict.UNREACHED):
+        return _tried_again(box, sent, outcome, now)
+    return box
+
+
+def _with_failures(box: PushBox, device: Device, failures: int) -> PushBox:
+    if device.failures == failures:
+        return box
+    changed = replace(device, failures=failures)
+    return replace(box, devices={**box.devices, device.device_id: changed})
+
+
+def _tried_again(box: PushBox, sent: Due, outcome: Outcome, now: datetime) -> PushBox:
+    video, key = box.videos.get(sent.performance_id), (sent.step, sent.device_id)
+    if video is None or video.ended or key not in video.tried:
+        return box
+    tries = video.tried[key].tries
+    if tries > len(WAITS):
+        return box
+    wait = max(WAITS[tries - 1], outcome.retry_after or timedelta(0))
+    tried = {**video.tried, key: Try(tries, now + wait)}
+    return replace(box, videos={**box.videos, video.performance_id: replace(video, tried=tried)})

@@ -1,0 +1,43 @@
+"""The words of pushes, by language."""
+
+from collections.abc import Mapping
+
+from chalicelib.notifications.pushing.model import Step
+
+_WORDS: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "arrived": "Your video is in your TikTok inbox",
+        "reminder": "Your video still waits in your TikTok inbox",
+        "caption": "Caption to copy: {caption}",
+        "disclosure": "Disclose it: {disclosure}",
+        "finish": "Open TikTok, tap the message in your inbox and post it.",
+        "tiktok": "Open TikTok",
+        "copy": "Copy the caption",
+    },
+    "de": {
+        "arrived": "Dein Video ist in deinem TikTok-Postfach",
+        "reminder": "Dein Video wartet noch in deinem TikTok-Postfach",
+        "caption": "Text zum Kopieren: {caption}",
+        "disclosure": "Kennzeichnen: {disclosure}",
+        "finish": "Öffne TikTok, tippe auf die Nachricht in deinem Postfach und poste es.",
+        "tiktok": "TikTok öffnen",
+        "copy": "Text kopieren",
+    },
+    "es": {
+        "arrived": "Tu vídeo está en tu bandeja de TikTok",
+        "reminder": "Tu vídeo sigue esperando en tu bandeja de TikTok",
+        "caption": "Texto para copiar: {caption}",
+        "disclosure": "Indícalo: {disclosure}",
+        "finish": "Abre TikTok, toca el mensaje de tu bandeja y publícalo.",
+        "tiktok": "Abrir TikTok",
+        "copy": "Copiar el texto",
+    },
+}
+
+
+def words(language: str, key: str, **values: str) -> str:
+    return _WORDS.get(language, _WORDS["en"])[key].format_map(values)
+
+
+def title(language: str, step: Step) -> str:
+    return words(language, step.value)

@@ -1,0 +1,323 @@
+"""Pushes that are due, sent by turns of the programs: noted first, then sent, once at most.
+
+Before a push leaves, its member's box says so. A worker that dies in between has sent it or not,
+and it is not sent again: the reminder of the next day, and the app, tell all the same. What surely
+did not reach the push service is tried again. docs/decisions/0030 weighs this.
+
+Requests run beside each other, because a push service that hangs keeps its thread until the time
+limit; of one program's there are never more than half of what runs at once.
+"""
+
+import hashlib
+import json
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Protocol
+
+from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.logging import logger
+from chalicelib.foundation.outcomes import Outcome
+from chalicelib.foundation.sweeps import IsLate, never_late
+from chalicelib.notifications.model import Box, told_by_push, waiting_id
+from chalicelib.notifications.pushing.encryption import MAX_TEXT_BYTES, encrypt
+from chalicelib.notifications.pushing.model import (
+    WINDOW,
+    Device,
+    Due,
+    PushBox,
+    Step,
+    Verdict,
+    claimed,
+    due,
+    settled,
+    verdict,
+    without_device,
+    without_video,
+)
+from chalicelib.notifications.pushing.push_words import title, words
+from chalicelib.notifications.pushing.store import PushStore
+from chalicelib.notifications.pushing.vapid import VapidKey
+from chalicelib.notifications.store import NoticeStore
+from chalicelib.performances.model import Performance, State
+from chalicelib.programs.model import MemberStatus
+from chalicelib.programs.service import ProgramService
+
+AT_ONCE = 16
+OF_ONE_PROGRAM = AT_ONCE // 2
+MAX_HELD = 1000
+"""Of a run: members whose program has its share under way, looked at again as that is done."""
+
+TOTAL_SECONDS = 4.0
+"""For one push: push services answer within a fraction of a second."""
+
+MAX_CAPTION = 600
+"""Letters of a caption in a push: more than any phone shows; the app has all of it to copy."""
+
+_TOPIC_LENGTH = 32  # RFC 8030, 5.4
+
+
+class Sends(Protocol):
+    """Sends bodies; `chalicelib.foundation.outgoing` does."""
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Outcome: ...
+
+
+class Performances(Protocol):
+    """Reads performances, as far as pushes need them."""
+
+    def get(self, owner: str, performance_id: str) -> Performance | None: ...
+
+
+@dataclass(frozen=True)
+class Push:
+    """A push that was noted, ready to be sent."""
+
+    box: PushBox
+    due: Due
+    device: Device
+    text: bytes = field(repr=False)
+
+
+class Pusher:
+    def __init__(
+        self,
+        *,
+        store: PushStore,
+        notices: NoticeStore,
+        programs: ProgramService,
+        performances: Performances,
+        key: VapidKey,
+        sender: Sends,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._notices = notices
+        self._programs = programs
+        self._performances = performances
+        self._key = key
+        self._sender = sender
+        self._clock = clock
+
+    def push_due(self, is_late: IsLate = never_late) -> int:
+        """Send what is due, each program's in turn; return how many push services took.
+
+        One member that breaks keeps no other from their pushes: it is raised in the end.
+        """
+        run = _Run(self, is_late)
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            taken = run.through(threads, self._store.due_members(self._clock.now()))
+        if run.failure:
+            raise run.failure
+        return taken
+
+    # --- before it leaves
+
+    def claim(self, program_id: str, member_id: str) -> list[Push]:
+        """Note what a member is sent now, and return it; nothing if another worker is at it."""
+        now = self._clock.now()
+        owner = f"{program_id}/{member_id}"
+        box, notices, member = self._store.read_together(
+            [
+                self._store.box_read(owner),
+                self._notices.box_read(owner),
+                self._programs.member_read(program_id, member_id),
+            ]
+        )
+        if box is None:
+            return []
+        if member is None or member.status is not MemberStatus.ACTIVE:
+            for each in box.devices:
+                self._store.let_go(each, owner)
+            self._store.remove(program_id, member_id)
+            return []
+        becomes = self._with_old_keys_gone(box)
+        performances: dict[str, Performance] = {}
+        for video_id in {each.performance_id for each in due(becomes, now)}:
+            found = self._performances.get(owner, video_id)
+            if found is None or found.state is not State.STAGED:
+                # Posted meanwhile, whatever the events say by now.
+                since = becomes.videos[video_id].since
+                becomes = without_video(becomes, video_id, since, now)
+            else:
+                performances[video_id] = found
+        ready = due(becomes, now)
+        unseen = tuple(each for each in ready if not _was_seen(each, notices))
+        noted = claimed(becomes, ready)
+        # Written even if nothing is sent: so it is due no more, or later.
+        written = self._store.put(box, noted)
+        if written is None:
+            return []
+        return [
+            Push(written, each, device, self._text(performances[each.performance_id], each, device))
+            for each in unseen
+            for device in [written.devices[each.device_id]]
+        ]
+
+    def _with_old_keys_gone(self, box: PushBox) -> PushBox:
+        """Leave out browsers that would refuse, for they subscribed with another key."""
+        for each in [each for each in box.devices.values() if each.key_id != self._key.key_id]:
+            box = without_device(box, each.device_id)
+        return box
+
+    @staticmethod
+    def _text(performance: Performance, sent: Due, device: Device) -> bytes:
+        """Return what the service worker is told, within what a push may hold."""
+        language, text = device.language, performance.text
+        caption = replace(text, disclosure=None).whole or ""
+        room = MAX_CAPTION
+        while True:
+            shown = caption if len(caption) <= room else f"{caption[:room].rstrip()}\u2026"
+            lines = [
+                words(language, "caption", caption=shown) if shown else "",
+                words(language, "disclosure", disclosure=text.disclosure)
+                if text.disclosure
+                else "",
+                words(language, "finish"),
+            ]
+            message = {
+                "title": title(language, sent.step),
+                "body": "\n".join(each for each in lines if each),
+                "tag": performance.performance_id,
+                "url": f"/history#{performance.performance_id}",
+                "lang": language,
+                "tiktok": words(language, "tiktok"),
+                "copy": words(language, "copy") if caption else "",
+            }
+            written = json.dumps(message, ensure_ascii=False).encode()
+            if len(written) <= MAX_TEXT_BYTES or not room:
+                return written
+            room //= 2
+
+    # --- on its way
+
+    def send(self, push: Push) -> Outcome:
+        """Encrypt, sign and send a push; called in a thread of its own."""
+        device = push.device
+        return self._sender.post(
+            device.endpoint,
+            encrypt(push.text, device.p256dh, device.auth),
+            {
+                "Authorization": self._key.authorization(device.endpoint),
+                "Content-Encoding": "aes128gcm",
+                "Content-Type": "application/octet-stream",
+                "TTL": str(WINDOW // timedelta(seconds=1)),
+                "Urgency": "high" if push.due.step is Step.ARRIVED else "normal",
+                # The reminder takes the place of what a sleeping phone has not fetched yet.
+                "Topic": topic(push.due.performance_id),
+            },
+        )
+
+    # --- and after
+
+    def settle(self, push: Push, outcome: Outcome) -> bool:
+        """Keep what became of a push; return whether the push service took it."""
+        box, now = push.box, self._clock.now()
+        told = verdict(outcome)
+        logger.info(
+            "push",
+            extra={
+                "program_id": box.program_id,
+                "member_id": box.member_id,
+                "step": push.due.step.value,
+                "verdict": told.value,
+                "status": outcome.status,
+                "error": outcome.error,
+                "milliseconds": outcome.milliseconds,
+            },
+        )
+        after = settled(box, push.due, outcome, now)
+        if after != box:
+            # Of what others wrote meanwhile nothing is lost: the rule is applied to it.
+            becomes = self._store.change(
+                box.program_id,
+                box.member_id,
+                lambda found: settled(found, push.due, outcome, now),
+            )
+            if push.device.device_id not in becomes.devices:
+                self._store.let_go(push.device.device_id, box.owner)
+        if told is not Verdict.TAKEN:
+            return False
+        if push.due.step is Step.REMINDER:
+            self._notices.change_box(
+                box.program_id,
+                box.member_id,
+                lambda found: told_by_push(found, push.due.performance_id),
+            )
+        return True
+
+
+class _Run:
+    """One run: keeps the threads busy, and lets no program have more than its share of them."""
+
+    def __init__(self, pusher: Pusher, is_late: IsLate) -> None:
+        self._pusher = pusher
+        self._is_late = is_late
+        self._running: dict[Future[Outcome], Push] = {}
+        self._of_program: Counter[str] = Counter()
+        self._held: deque[tuple[str, str]] = deque()
+        self._taken = 0
+        self.failure: Exception | None = None
+
+    def through(self, threads: ThreadPoolExecutor, members: Iterator[tuple[str, str]]) -> int:
+        for program_id, member_id in members:
+            if self._is_late():
+                break
+            self._let_held_go(threads)
+            if self._of_program[program_id] >= OF_ONE_PROGRAM:
+                if len(self._held) < MAX_HELD:
+                    self._held.append((program_id, member_id))
+                continue
+            self._begin(threads, program_id, member_id)
+        while self._running or (self._held and not self._is_late()):
+            if self._running:
+                self._await()
+            self._let_held_go(threads)
+        return self._taken
+
+    def _let_held_go(self, threads: ThreadPoolExecutor) -> None:
+        for _ in range(len(self._held)):
+            if self._is_late():
+                return
+            program_id, member_id = self._held.popleft()
+            if self._of_program[program_id] >= OF_ONE_PROGRAM:
+                self._held.append((program_id, member_id))
+            else:
+                self._begin(threads, program_id, member_id)
+
+    def _begin(self, threads: ThreadPoolExecutor, program_id: str, member_id: str) -> None:
+        try:
+            pushes = self._pusher.claim(program_id, member_id)
+        except Exception as error:  # noqa: BLE001  raised by the caller, once others had their turn
+            logger.exception("push broke", extra={"member_id": member_id})
+            self.failure = self.failure or error
+            return
+        for each in pushes:
+            while len(self._running) >= AT_ONCE:
+                self._await()
+            self._running[threads.submit(self._pusher.send, each)] = each
+            self._of_program[program_id] += 1
+
+    def _await(self) -> None:
+        done, _ = wait(self._running, return_when=FIRST_COMPLETED)
+        for each in done:
+            push = self._running.pop(each)
+            self._of_program[push.box.program_id] -= 1
+            try:
+                self._taken += self._pusher.settle(push, each.result())
+            except Exception as error:  # noqa: BLE001  likewise
+                logger.exception("push broke", extra={"member_id": push.box.member_id})
+                self.failure = self.failure or error
+
+
+def topic(performance_id: str) -> str:
+    """Return the topic of a video's pushes: of one, a push service keeps the latest."""
+    return hashlib.sha256(performance_id.encode()).hexdigest()[:_TOPIC_LENGTH]
+
+
+def _was_seen(each: Due, notices: Box | None) -> bool:
+    """Return whether the app told it: a reminder of that would be one too many."""
+    notice = notices.notices.get(waiting_id(each.performance_id)) if notices else None
+    return each.step is Step.REMINDER and notice is not None and (notice.read or notice.mailed)

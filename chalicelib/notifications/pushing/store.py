@@ -1,0 +1,231 @@
+"""Members' browsers and their pushes, and who a browser belongs to: items of the notices table."""
+
+import base64
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.exceptions import DoesNotExist
+from pynamodb.expressions.condition import Condition
+
+from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.sweeps import by_turns, due_key
+from chalicelib.foundation.table import Conflict, Database, LeanModel, Read, StampedModel, Store
+from chalicelib.notifications.pushing.model import (
+    Device,
+    PushBox,
+    Step,
+    Try,
+    Video,
+    next_at,
+)
+from chalicelib.notifications.store import ATTEMPTS, DueIndex, DueItem
+
+PUSHES, HOLDER = "pushes", "holder"
+TO_PUSH = "to_push"
+
+
+class PushItem(StampedModel, LeanModel):
+    class Meta:
+        table_name = "notices"
+
+    owner = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    version = NumberAttribute()
+    devices = JSONAttribute(null=True)
+    videos = JSONAttribute(null=True)
+    due_in = UnicodeAttribute(null=True)
+    due_key = UnicodeAttribute(null=True)
+
+    def to_box(self) -> PushBox:
+        program_id, _, member_id = self.owner.partition("/")
+        devices = [_device_from(each) for each in self.devices or ()]
+        videos = [_video_from(each) for each in self.videos or ()]
+        return PushBox(
+            program_id=program_id,
+            member_id=member_id,
+            devices={each.device_id: each for each in devices},
+            videos={each.performance_id: each for each in videos},
+            version=int(self.version),
+        )
+
+
+class HolderItem(LeanModel):
+    """Whose a browser is: of two members who sign in on one, the later."""
+
+    class Meta:
+        table_name = "notices"
+
+    owner = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    holder = UnicodeAttribute()
+
+
+class PushStore(Store):
+    MODELS = (PushItem, HolderItem, DueItem)
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        super().__init__(database)
+        self._clock = clock
+
+    def box(self, program_id: str, member_id: str) -> PushBox:
+        """Read a member's browsers, never behind; of one who has none it is empty."""
+        blank = PushBox(program_id, member_id)
+        try:
+            return self._database.get(PushItem, blank.owner, PUSHES, consistent_read=True).to_box()
+        except DoesNotExist:
+            return blank
+
+    def box_read(self, owner: str) -> Read[PushBox]:
+        """Return the read of a box, to be made together with others."""
+        return Read(PushItem, (owner, PUSHES), PushItem.to_box)
+
+    def change(
+        self,
+        program_id: str,
+        member_id: str,
+        change: Callable[[PushBox], PushBox],
+        known: PushBox | None = None,
+    ) -> PushBox:
+        """Change a box by a rule, which may be applied more than once; return what became of it.
+
+        Two calls; one where it was read before (`known`); a change that changes nothing is not
+        written. Raises `Conflict` if others always come in between.
+        """
+        for _ in range(ATTEMPTS):
+            was = known or self.box(program_id, member_id)
+            becomes = change(was)
+            if becomes == was:
+                return was
+            if written := self.put(was, becomes):
+                return written
+            known = None
+        raise Conflict
+
+    def put(self, was: PushBox, becomes: PushBox) -> PushBox | None:
+        """Write a box if nothing changed since it was read; else None."""
+        becomes = replace(becomes, version=was.version + 1)
+        unchanged = _unchanged(was.version)
+        written = self._database.put(self._item(becomes), unchanged)
+        return becomes if written else None
+
+    def _item(self, box: PushBox) -> PushItem:
+        at = next_at(box, self._clock.now())
+        return PushItem(
+            box.owner,
+            PUSHES,
+            version=box.version,
+            devices=[_device_told(each) for each in box.devices.values()] or None,
+            videos=[_video_told(each) for each in box.videos.values()] or None,
+            due_in=TO_PUSH if at else None,
+            due_key=due_key(box.program_id, at, box.member_id) if at else None,
+        )
+
+    def remove(self, program_id: str, member_id: str) -> None:
+        self._database.removed(PushItem(f"{program_id}/{member_id}", PUSHES))
+
+    def due_members(self, now: datetime) -> Iterator[tuple[str, str]]:
+        """Yield (program id, member id) of members with pushes to send, each program's in turn."""
+
+        def query(after: str, until: str, count: int) -> list[tuple[str, str]]:
+            found = self._database.query(
+                DueItem,
+                TO_PUSH,
+                DueIndex.due_key.between(after, until),
+                limit=count,
+                index=DueItem.due_index,
+            )
+            return [(str(item.due_key), item.owner) for item in found]
+
+        for owner in by_turns(query, now):
+            program_id, _, member_id = owner.partition("/")
+            yield program_id, member_id
+
+    # --- whose a browser is
+
+    def holder(self, device_id: str) -> str | None:
+        """Return `<program>/<member>` of whom a browser is."""
+        try:
+            found = self._database.get(HolderItem, device_id, HOLDER, consistent_read=True)
+        except DoesNotExist:
+            return None
+        return str(found.holder)
+
+    def hold(self, device_id: str, owner: str) -> None:
+        """Make a browser a member's, whosever it was."""
+        self._database.put(HolderItem(device_id, HOLDER, holder=owner))
+
+    def let_go(self, device_id: str, owner: str) -> None:
+        """Note that a browser is nobody's, if it is this member's."""
+        self._database.removed(HolderItem(device_id, HOLDER), HolderItem.holder == owner)
+
+
+def _unchanged(version: int) -> Condition:
+    unwritten: Condition = PushItem.item.does_not_exist()
+    return PushItem.version == version if version else unwritten
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _bytes_told(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+def _device_told(device: Device) -> dict[str, Any]:
+    return {
+        "id": device.device_id,
+        "endpoint": device.endpoint,
+        "p256dh": _bytes_told(device.p256dh),
+        "auth": _bytes_told(device.auth),
+        "key": device.key_id,
+        "label": device.label,
+        "language": device.language,
+        "added": device.added_at.isoformat(),
+        **({"failures": device.failures} if device.failures else {}),
+    }
+
+
+def _device_from(told: Mapping[str, Any]) -> Device:
+    return Device(
+        device_id=told["id"],
+        endpoint=told["endpoint"],
+        p256dh=base64.b64decode(told["p256dh"]),
+        auth=base64.b64decode(told["auth"]),
+        key_id=told["key"],
+        label=told["label"],
+        language=told["language"],
+        added_at=_instant(told["added"]),
+        failures=int(told.get("failures", 0)),
+    )
+
+
+def _video_told(video: Video) -> dict[str, Any]:
+    tried = [
+        {"step": step.value, "to": device_id, "tries": each.tries}
+        | ({"at": each.at.isoformat()} if each.at else {})
+        for (step, device_id), each in video.tried.items()
+    ]
+    return {
+        "id": video.performance_id,
+        "since": video.since.isoformat(),
+        **({"ended": True} if video.ended else {}),
+        **({"tried": tried} if tried else {}),
+    }
+
+
+def _video_from(told: Mapping[str, Any]) -> Video:
+    return Video(
+        performance_id=told["id"],
+        since=_instant(told["since"]),
+        ended=bool(told.get("ended")),
+        tried={
+            (Step(each["step"]), each["to"]): Try(
+                int(each["tries"]), _instant(each["at"]) if "at" in each else None
+            )
+            for each in told.get("tried", ())
+        },
+    )

@@ -1,0 +1,487 @@
+"""Pushes from what happens to what a browser shows: once, again after a day, none once posted."""
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from chalicelib.foundation.identity import Caller, Role
+from chalicelib.foundation.outcomes import Outcome
+from chalicelib.foundation.outgoing import HttpSender
+from chalicelib.foundation.personal import Person
+from chalicelib.foundation.problems import Problem, ProblemCode
+from chalicelib.notifications import worker
+from chalicelib.notifications.model import Frequency, NoticeKind
+from chalicelib.notifications.personal import DeviceKeeper
+from chalicelib.notifications.pushing import sending
+from chalicelib.notifications.pushing.model import MAX_DEVICES, PushBox
+from chalicelib.notifications.pushing.service import Subscription
+from chalicelib.notifications.service import SettingsChanges
+from chalicelib.performances.model import Performance
+from local.push_service import PushService
+from tests.clock import StoppedClock
+from tests.integration.greenroom import CONTEXT
+from tests.integration.noticing import Killed, Noticing
+
+ORIGIN = "https://push.example"
+
+
+class Browsers(Noticing):
+    """A Greenroom whose pushes go to a push service written from the RFCs."""
+
+    def __init__(self, clock: StoppedClock) -> None:
+        self.service = PushService(ORIGIN, lambda: clock.now().timestamp())
+        self.answers: list[Outcome] = []
+        self.sent: list[str] = []
+        super().__init__(clock)
+        self.container.pusher._sender = self
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Outcome:
+        self.sent.append(url)
+        if self.answers:
+            return self.answers.pop(0)
+        status = self.service.take(url.rpartition("/")[2], headers, body)
+        return Outcome(status, None if status == 201 else "refused", 5)
+
+    def subscription(self) -> Subscription:
+        made = self.service.subscribe(self.container.push_key.public)
+        return Subscription(made["endpoint"], made["keys"]["p256dh"], made["keys"]["auth"])
+
+    def subscribes(
+        self, caller: Caller, subscription: Subscription | None = None, language: str = "en"
+    ) -> Subscription:
+        given = subscription or self.subscription()
+        self.container.pushing.subscribe(self.now(caller), given, "Browser", language)
+        return given
+
+    def works(self) -> None:
+        super().works()
+        self.pushes()
+
+    def pushes(self) -> int:
+        return worker.push(self.container.pusher, CONTEXT)
+
+    def box(self, caller: Caller) -> PushBox:
+        return self.container.push_store.box(caller.program_id, caller.member_id)
+
+    def told(self) -> list[str]:  # type: ignore[override]  # of pushes, here
+        return [each.message["title"] for each in self.service.arrived]
+
+
+ARRIVED = "Your video is in your TikTok inbox"
+WAITS = "Your video still waits in your TikTok inbox"
+
+
+@pytest.fixture
+def room(clock: StoppedClock) -> Iterator[Browsers]:
+    clock.at = datetime(2026, 6, 15, 6, 0, tzinfo=UTC)
+    made = Browsers(clock)
+    made.settles()
+    yield made
+    made.close()
+
+
+def staged(room: Browsers, amy: Caller, **changes: Any) -> Performance:
+    made = room.sends(amy, room.publishes(**changes))
+    room.settles()
+    return made
+
+
+def test_a_video_that_arrives_is_told_once_and_once_more_after_a_day(room: Browsers) -> None:
+    amy = room.joins("amy")
+    room.subscribes(amy)
+    made = staged(
+        room, amy, captions=("A caption",), hashtags=("#one",), disclosure="Ad for my employer"
+    )
+    room.passes(hours=1)
+    (push,) = room.service.arrived
+    assert push.message == {
+        "title": ARRIVED,
+        "body": "Caption to copy: A caption\n#one\nDisclose it: Ad for my employer\n"
+        "Open TikTok, tap the message in your inbox and post it.",
+        "tag": made.performance_id,
+        "url": f"/history#{made.performance_id}",
+        "lang": "en",
+        "tiktok": "Open TikTok",
+        "copy": "Copy the caption",
+    }
+    assert (push.urgency, push.ttl) == ("high", 12 * 3600)
+    room.passes(hours=22)
+    assert room.told() == [ARRIVED]
+    room.passes(hours=2)
+    assert room.told() == [ARRIVED, WAITS]
+    assert room.service.arrived[1].topic == push.topic
+    room.passes(hours=60)
+    assert room.told() == [ARRIVED, WAITS]
+
+
+def test_everything_stops_once_it_is_posted(room: Browsers) -> None:
+    amy = room.joins("amy")
+    room.subscribes(amy)
+    made = staged(room, amy)
+    room.passes(hours=2)
+    room.stages(made, "posts")
+    room.settles()
+    room.passes(hours=48)
+    assert room.told() == [ARRIVED]
+
+
+def test_a_video_posted_before_its_event_is_heard_is_not_told(room: Browsers) -> None:
+    """The tables are asked before a push leaves: it cannot be taken back."""
+    amy = room.joins("amy")
+    room.subscribes(amy)
+    made = room.sends(amy, room.publishes())
+    events = room.events()
+    room.ticks(hours=2)
+    room.stages(made, "posts")
+    room.delivers(events)  # that it arrived; that it was posted is still on its way
+    room.passes(hours=48)
+    assert room.told() == []
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_events_may_come_twice_late_and_in_any_order(room: Browsers, seed: int) -> None:
+    dice = random.Random(seed)
+    amy, ben = room.joins("amy"), room.joins("ben")
+    for each in (amy, ben):
+        room.subscribes(each)
+    activity = room.publishes()
+    posted, waits = room.sends(amy, activity), room.sends(ben, activity)
+    room.ticks(hours=2)
+    room.stages(posted, "posts")
+    room.settles(dice)
+    room.passes(hours=60)
+    assert room.told() == [ARRIVED, WAITS]
+    assert {each.message["tag"] for each in room.service.arrived} == {waits.performance_id}
+
+
+def test_who_did_not_ask_for_pushes_gets_none_and_costs_no_write(room: Browsers) -> None:
+    amy = room.joins("amy")
+    staged(room, amy)
+    room.passes(hours=48)
+    assert room.sent == []
+    assert room.box(amy) == PushBox(amy.program_id, amy.member_id)
+
+
+def test_a_trial_is_not_pushed(room: Browsers) -> None:
+    room.subscribes(room.manager)
+    room.connects(room.manager, "boss")
+    trial = room.container.performances.try_on(
+        room.now(room.manager), room.publishes().activity_id, "prf_" + "0" * 26
+    )
+    room.stages(trial)
+    room.settles()
+    room.passes(hours=30)
+    assert room.told() == []
+
+
+def test_each_device_is_told_in_its_language(room: Browsers) -> None:
+    amy = room.joins("amy")
+    for language in ("de", "es", "en"):
+        room.subscribes(amy, language=language)
+    staged(room, amy)
+    room.passes(hours=1)
+    assert sorted(room.told()) == sorted(
+        [
+            "Dein Video ist in deinem TikTok-Postfach",
+            "Tu vídeo está en tu bandeja de TikTok",
+            ARRIVED,
+        ]
+    )
+
+
+@pytest.mark.parametrize("letters", ["x" * 1900, "\N{GRINNING FACE}" * 1000, '"\\' * 900])
+def test_a_caption_however_long_fits_into_a_push(room: Browsers, letters: str) -> None:
+    amy = room.joins("amy")
+    room.subscribes(amy)
+    staged(room, amy, captions=(letters,), disclosure="\N{GRINNING FACE}" * 100)
+    room.passes(hours=1)
+    (push,) = room.service.arrived
+    assert "\u2026" in push.message["body"]
+    assert push.message["body"].endswith("post it.")
+
+
+# E-mail is the fallback
+
+
+def test_a_mail_is_not_sent_of_what_a_push_told(room: Browsers) -> None:
+    amy = room.joins("amy")
+    chosen = {NoticeKind.INBOX: Frequency.AT_ONCE, NoticeKind.ACTIVITIES: Frequency.NEVER}
+    room.container.notifications.change_settings(amy, SettingsChanges(chosen))
+    room.subscribes(amy)
+    staged(room, amy)
+    room.passes(hours=30)
+    assert room.told() == [ARRIVED, WAITS]
+    assert room.to(amy) == []
+    assert room.overview(amy).unread >= 1  # the app tells all the same
+
+
+@pytest.mark.parametrize("answer", [Outcome(410, "refused", 1), Outcome(None, "timeout", 1)])
+def test_a_mail_is_sent_where_no_push_got_through(room: Browsers, answer: Outcome) -> None:
+    amy = room.joins("amy")
+    chosen = {NoticeKind.INBOX: Frequency.AT_ONCE, NoticeKind.ACTIVITIES: Frequency.NEVER}
+    room.container.notifications.change_settings(amy, SettingsChanges(chosen))
+    room.subscribes(amy)
+    staged(room, amy)
+    room.answers = [answer, answer]
+    room.passes(hours=30)
+    assert len(room.to(amy)) == 1
+    room.passes(hours=30)
+    assert len(room.to(amy)) == 1
+
+
+# What push services answer
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_browser_that_is_gone_is_not_asked_again(room: Browsers, status: int) -> None:
+    amy = room.joins("amy")
+    room.subscribes(amy)
+    staged(room, amy)
+    room.answers = [Outcome(status, "refused", 1)]
+    room.passes(hours=48)
+    assert len(room.sent) == 1
+    assert room.box(amy).devices == {}
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_push_service_in_trouble_is_asked_again_later(room: Browsers, status: int) -> None:
+    amy = room.joins("amy")
+    room.subscribes(amy)
+    staged(room, amy)
+    room.answers = [Outcome(status, "refused", 1, timedelta(minutes=30))]
+    room.works()
+    assert (len(room.sent), room.told()) == (1, [])
+    room.passes(hours=0.25)
+    assert len(room.sent) == 1
+    room.passes(hours=0.5)
+    assert (len(room.sent), room.told()) == (2, [ARRIVED])
+
+
+def test_a_hostile_address_is_called_once_and_keeps_no_other_waiting(room: Browsers) -> None:
+    amy, ben = room.joins("amy"), room.joins("ben")
+    bad = replace(room.subscription(), endpoint="https://inner.example/x")
+    room.subscribes(amy, bad)
+    room.subscribes(ben)
+    real = HttpSender((), resolve=lambda _host, _port: ["169.254.169.254"])
+    both = room.post
+
+    def post(url: str, body: bytes, headers: Mapping[str, str]) -> Outcome:
+        return real.post(url, body, headers) if "inner" in url else both(url, body, headers)
+
+    room.post = post  # type: ignore[method-assign]
+    activity = room.publishes()
+    for each in (amy, ben):
+        room.sends(each, activity)
+    room.settles()
+    room.passes(hours=1)
+    assert room.told() == [ARRIVED]
+    assert room.box(amy).devices == {}
+
+
+def test_one_program_has_half_of_what_runs_at_once_and_the_others_have_their_turn(
+    room: Browsers,
+) -> None:
+    running, most = Counter[str](), Counter[str]()
+    run = sending._Run(room.container.pusher, lambda: False)
+    begin = run._begin
+
+    def counted(threads: Any, program_id: str, member_id: str) -> None:
+        begin(threads, program_id, member_id)
+        running.update(run._of_program)
+        most[program_id] = max(most[program_id], run._of_program[program_id])
+
+    run._begin = counted  # type: ignore[method-assign]
+    activity = room.publishes()
+    for number in range(20):
+        member = room.joins(f"m{number}")
+        room.subscribes(member)
+        room.sends(member, activity)
+    room.settles()
+    with ThreadPoolExecutor(sending.AT_ONCE) as threads:
+        taken = run.through(threads, room.container.push_store.due_members(room.clock.now()))
+    assert taken == 20
+    assert max(most.values()) <= sending.OF_ONE_PROGRAM
+    assert len(room.sent) == 20
+
+
+def test_whenever_the_worker_dies_no_push_comes_twice(room: Browsers) -> None:
+    """Before and after each call it makes, in turn; the reminder comes in any case."""
+    amy = room.joins("amy")
+    room.subscribes(amy)
+    for step in range(1, 12):
+        for when in ("before", "after"):
+            made = staged(room, amy)
+            room.dies_at = (room.effects + step, when)
+            died = False
+            try:
+                room.pushes()
+            except Killed:
+                died = True
+            room.dies_at = None
+            room.pushes()
+            arrived = [
+                each for each in room.service.arrived if each.message["tag"] == made.performance_id
+            ]
+            assert len(arrived) <= 1, (step, when)
+            assert arrived or died
+            room.ticks(hours=2)
+            room.stages(made, "posts")
+            room.settles()
+            room.ticks(hours=25)
+
+
+# Whose a browser is
+
+
+def test_hostile_and_malformed_subscriptions_are_refused(room: Browsers) -> None:
+    amy = room.joins("amy")
+    good = room.subscription()
+    room.container.pushing._test_networks = tuple
+    own = urlsplit(room.settings.console_url).hostname
+    for endpoint, code in (
+        ("http://push.example/x", "not_https"),
+        ("https://127.0.0.1/x", "inner_address"),
+        ("https://[::1]/x", "inner_address"),
+        ("https://169.254.169.254/latest", "inner_address"),
+        ("https://2130706433/x", "inner_address"),
+        ("https://localhost/x", "inner_address"),
+        ("https://push.internal/x", "inner_address"),
+        ("https://push.example:8443/x", "wrong_port"),
+        ("https://user@push.example/x", "not_an_address"),
+        ("ftp://push.example/x", "not_an_address"),
+        (f"https://{own}/x", "own_address"),
+        ("https://push.example/" + "x" * 1000, "not_an_address"),
+    ):
+        with pytest.raises(Problem) as refused:
+            room.subscribes(amy, replace(good, endpoint=endpoint))
+        assert [each.code for each in refused.value.errors] == [code], endpoint
+    for changed in (
+        replace(good, p256dh="AAAA"),
+        replace(good, p256dh="%%%"),
+        replace(good, p256dh=good.p256dh[:-4] + "AAAA"),
+        replace(good, auth="AAAA"),
+        replace(good, auth=""),
+    ):
+        with pytest.raises(Problem) as refused:
+            room.subscribes(amy, changed)
+        assert [each.code for each in refused.value.errors] == ["not_a_key"]
+    assert room.box(amy).devices == {}
+
+
+def test_a_member_has_so_many_devices_and_one_twice_is_one(room: Browsers) -> None:
+    amy = room.joins("amy")
+    first = room.subscribes(amy)
+    for _ in range(MAX_DEVICES - 1):
+        room.subscribes(amy)
+    room.subscribes(amy, first)
+    assert len(room.box(amy).devices) == MAX_DEVICES
+    with pytest.raises(Problem) as refused:
+        room.subscribes(amy)
+    assert refused.value.code is ProblemCode.LIMIT_REACHED
+    (some, *_) = room.box(amy).devices
+    room.container.pushing.unsubscribe(amy, some)
+    room.subscribes(amy)
+    with pytest.raises(Problem) as refused:
+        room.container.pushing.unsubscribe(amy, some)
+    assert refused.value.code is ProblemCode.NOT_FOUND
+
+
+def test_a_browser_on_which_two_sign_in_is_the_laters(room: Browsers) -> None:
+    amy, ben = room.joins("amy"), room.joins("ben")
+    shared = room.subscribes(amy)
+    room.subscribes(ben, shared)
+    assert room.box(amy).devices == {}
+    activity = room.publishes()
+    room.sends(amy, activity)
+    his = room.sends(ben, activity)
+    room.settles()
+    room.passes(hours=1)
+    assert [each.message["tag"] for each in room.service.arrived] == [his.performance_id]
+    room.subscribes(amy, shared)
+    assert room.box(ben).devices == {}
+    assert len(room.box(amy).devices) == 1
+
+
+def test_one_members_devices_are_not_anothers(room: Browsers) -> None:
+    amy, ben = room.joins("amy"), room.joins("ben")
+    room.subscribes(amy)
+    (device,) = room.box(amy).devices
+    with pytest.raises(Problem) as refused:
+        room.container.pushing.unsubscribe(ben, device)
+    assert refused.value.code is ProblemCode.NOT_FOUND
+    assert room.container.pushing.overview(ben).devices == []
+    assert len(room.box(amy).devices) == 1
+
+
+def test_who_is_removed_is_told_nothing_more(room: Browsers) -> None:
+    amy = room.joins("amy")
+    room.subscribes(amy)
+    room.sends(amy, room.publishes())
+    events = room.events()
+    room.container.members.remove(room.manager, amy.member_id)
+    room.delivers(events)
+    room.passes(hours=1)
+    assert room.sent == []
+    room.settles()
+    assert room.box(amy).devices == {}
+
+
+def test_another_key_of_the_stack_silences_what_subscribed_with_the_old_one(
+    room: Browsers,
+) -> None:
+    amy = room.joins("amy")
+    room.subscribes(amy)
+    staged(room, amy)
+    key = room.container.push_key
+    key.__dict__["key_id"] = "another"
+    assert room.container.pushing.overview(amy).devices == []
+    room.passes(hours=1)
+    assert room.sent == []
+    assert room.box(amy).devices == {}
+
+
+def test_an_export_has_the_devices_without_their_secrets_and_an_erasure_takes_all(
+    room: Browsers,
+) -> None:
+    amy = room.joins("amy")
+    given = room.subscribes(amy)
+    staged(room, amy)
+    (device,) = room.box(amy).devices
+    keeper = next(each for each in room.container.keepers if isinstance(each, DeviceKeeper))
+    person = Person(amy.program_id, amy.member_id, amy.email, "Amy")
+    ((name, record),) = keeper.personal_data(person)
+    assert name == "push_devices"
+    assert [each["label"] for each in record["devices"]] == ["Browser"]
+    for secret in (given.endpoint, given.auth, given.p256dh):
+        assert secret not in str(record)
+    assert keeper.erase(person)
+    assert keeper.erase(person)
+    assert list(keeper.personal_data(person)) == []
+    assert room.container.push_store.holder(device) is None
+    room.passes(hours=48)
+    assert room.sent == []
+
+
+def test_leaving_everywhere_forgets_all_devices(room: Browsers) -> None:
+    amy = room.joins("amy")
+    for _ in range(3):
+        room.subscribes(amy)
+    room.container.pushing.unsubscribe_all(amy)
+    room.container.pushing.unsubscribe_all(amy)
+    assert room.container.pushing.overview(amy).devices == []
+    staged(room, amy)
+    room.passes(hours=1)
+    assert room.sent == []
+
+
+def test_managers_have_pushes_too(room: Browsers) -> None:
+    assert room.manager.role is Role.MANAGER
+    room.subscribes(room.manager)
+    assert len(room.container.pushing.overview(room.manager).devices) == 1

@@ -1,0 +1,270 @@
+"""What is pushed when: each push once at most, and nothing once a video was posted."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.foundation.outcomes import Outcome
+from chalicelib.notifications.pushing.model import (
+    KNOWN_FOR,
+    MAX_DEVICES,
+    MAX_FAILURES,
+    MAX_VIDEOS,
+    REMINDED_AFTER,
+    WAITS,
+    WINDOW,
+    Device,
+    PushBox,
+    Step,
+    Verdict,
+    claimed,
+    device_id_of,
+    due,
+    next_at,
+    settled,
+    verdict,
+    with_device,
+    with_video,
+    without_device,
+    without_video,
+)
+
+START = datetime(2026, 6, 15, 8, tzinfo=UTC)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+TAKEN = Outcome(201, None, 20)
+
+
+def device(name: str = "a", at: datetime = START) -> Device:
+    endpoint = f"https://push.example/{name}"
+    made = device_id_of(endpoint)
+    return Device(made, endpoint, b"p", b"a", "key", name, "en", at)
+
+
+def box(*names: str) -> PushBox:
+    made = PushBox("prg", "mem")
+    for each in names or ("a",):
+        added = with_device(made, device(each))
+        assert added is not None
+        made = added
+    return made
+
+
+def steps(found: PushBox, now: datetime) -> list[Step]:
+    return [each.step for each in due(found, now)]
+
+
+def sends(found: PushBox, now: datetime, outcome: Outcome = TAKEN) -> tuple[PushBox, int]:
+    """Send what is due, as a worker does."""
+    ready = due(found, now)
+    found = claimed(found, ready)
+    for each in ready:
+        found = settled(found, each, outcome, now)
+    return found, len(ready)
+
+
+def test_a_video_is_told_at_once_and_once_more_after_a_day() -> None:
+    found = with_video(box(), "per_1", START, START)
+    assert steps(found, START) == [Step.ARRIVED]
+    assert next_at(found, START) == START
+    found, sent = sends(found, START)
+    assert sent == 1
+    assert next_at(found, START) == START + REMINDED_AFTER
+    assert steps(found, START + REMINDED_AFTER - MINUTE) == []
+    assert steps(found, START + REMINDED_AFTER) == [Step.REMINDER]
+    found, _ = sends(found, START + REMINDED_AFTER)
+    assert next_at(found, START + REMINDED_AFTER) is None
+    assert due(found, START + 3 * REMINDED_AFTER) == ()
+
+
+def test_nothing_is_told_of_a_video_that_was_posted_in_whatever_order_that_is_heard() -> None:
+    arrived = with_video(box(), "per_1", START, START)
+    posted = without_video(arrived, "per_1", START, START + MINUTE)
+    before = without_video(box(), "per_1", START, START)
+    both = with_video(before, "per_1", START, START + MINUTE)
+    for found in (posted, before, both, with_video(posted, "per_1", START, START + HOUR)):
+        for hours in range(60):
+            assert due(found, START + hours * HOUR) == ()
+        assert next_at(found, START) is None
+
+
+def test_an_event_that_comes_days_late_tells_nothing() -> None:
+    late = START + KNOWN_FOR
+    assert with_video(box(), "per_1", START, late) == box()
+    found = with_video(box(), "per_1", START, START + WINDOW)
+    assert steps(found, START + WINDOW) == []
+    assert next_at(found, START + WINDOW) == START + REMINDED_AFTER
+
+
+def test_who_has_no_browser_costs_nothing() -> None:
+    nobody = PushBox("prg", "mem")
+    assert with_video(nobody, "per_1", START, START) == nobody
+    assert without_video(nobody, "per_1", START, START) == nobody
+
+
+def test_a_browser_that_came_later_is_told_only_what_happens_from_then_on() -> None:
+    found = with_video(box(), "per_1", START, START)
+    found, _ = sends(found, START)
+    later = with_device(found, device("b", START + HOUR))
+    assert later is not None
+    assert due(later, START + HOUR) == ()
+    assert len(due(later, START + REMINDED_AFTER)) == 2
+
+
+def test_a_member_has_so_many_browsers_and_the_same_one_is_one() -> None:
+    full = box(*(f"d{number}" for number in range(MAX_DEVICES)))
+    assert with_device(full, device("more")) is None
+    again = with_device(full, device("d1", START + HOUR))
+    assert again == full
+    renewed = with_device(full, replace(device("d1", START + HOUR), auth=b"new"))
+    assert renewed is not None
+    assert len(renewed.devices) == MAX_DEVICES
+    assert renewed.devices[device("d1").device_id].added_at == START
+
+
+def test_a_box_knows_a_bounded_number_of_videos_the_latest() -> None:
+    found = box()
+    for number in range(MAX_VIDEOS + 5):
+        found = with_video(found, f"per_{number:02}", START + number * MINUTE, START)
+    assert len(found.videos) == MAX_VIDEOS
+    assert "per_24" in found.videos
+    assert "per_00" not in found.videos
+    later = with_video(found, "per_99", START + KNOWN_FOR + HOUR, START + KNOWN_FOR + HOUR)
+    assert set(later.videos) == {"per_99"}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "means"),
+    [
+        (Outcome(201, None, 1), Verdict.TAKEN),
+        (Outcome(202, None, 1), Verdict.TAKEN),
+        (Outcome(404, "refused", 1), Verdict.GONE),
+        (Outcome(410, "refused", 1), Verdict.GONE),
+        (Outcome(429, "refused", 1), Verdict.AGAIN),
+        (Outcome(500, "refused", 1), Verdict.AGAIN),
+        (Outcome(503, "refused", 1), Verdict.AGAIN),
+        (Outcome(400, "refused", 1), Verdict.REFUSED),
+        (Outcome(403, "refused", 1), Verdict.REFUSED),
+        (Outcome(413, "refused", 1), Verdict.REFUSED),
+        (Outcome(302, "redirected", 1), Verdict.REFUSED),
+        (Outcome(None, "name_not_resolved", 1), Verdict.UNREACHED),
+        (Outcome(None, "not_reachable", 1), Verdict.UNREACHED),
+        (Outcome(None, "connect_timeout", 1), Verdict.UNREACHED),
+        (Outcome(None, "tls_failed", 1), Verdict.UNREACHED),
+        (Outcome(None, "timeout", 1), Verdict.UNKNOWN),
+        (Outcome(None, "broken_answer", 1), Verdict.UNKNOWN),
+        (Outcome(None, "inner_address", 1), Verdict.GONE),
+        (Outcome(None, "not_https", 1), Verdict.GONE),
+    ],
+)
+def test_what_an_answer_means(outcome: Outcome, means: Verdict) -> None:
+    assert verdict(outcome) is means
+
+
+def test_what_was_surely_not_taken_is_tried_again_ever_more_seldom_and_given_up() -> None:
+    found, now = with_video(box(), "per_1", START, START), START
+    for wait in WAITS:
+        found, sent = sends(found, now, Outcome(503, "refused", 1))
+        assert sent == 1
+        assert next_at(found, now) == now + wait
+        now += wait
+    found, sent = sends(found, now, Outcome(503, "refused", 1))
+    assert sent == 1
+    assert next_at(found, now) == START + REMINDED_AFTER
+    assert found.devices[device().device_id].failures == 0
+
+
+def test_a_push_service_is_given_the_time_it_asks_for() -> None:
+    found = with_video(box(), "per_1", START, START)
+    patient = Outcome(429, "refused", 1, timedelta(hours=2))
+    found, _ = sends(found, START, patient)
+    assert next_at(found, START) == START + timedelta(hours=2)
+
+
+@pytest.mark.parametrize("outcome", [Outcome(None, "timeout", 1), Outcome(403, "refused", 1)])
+def test_what_may_have_been_taken_or_is_refused_is_not_sent_again(outcome: Outcome) -> None:
+    found, _ = sends(with_video(box(), "per_1", START, START), START, outcome)
+    assert next_at(found, START) == START + REMINDED_AFTER
+
+
+def test_a_browser_that_is_gone_is_forgotten_with_all_that_it_was_told() -> None:
+    found = with_video(box("a", "b"), "per_1", START, START)
+    ready = due(found, START)
+    found = claimed(found, ready)
+    gone = next(each for each in ready if each.device_id == device("a").device_id)
+    found = settled(found, gone, Outcome(410, "refused", 1), START)
+    assert set(found.devices) == {device("b").device_id}
+    assert {key[1] for each in found.videos.values() for key in each.tried} == {
+        device("b").device_id
+    }
+    last = without_device(found, device("b").device_id)
+    assert (last.devices, last.videos) == ({}, {})
+    assert settled(last, gone, TAKEN, START) == last
+
+
+def test_a_browser_that_fails_again_and_again_is_forgotten_unless_one_push_gets_through() -> None:
+    found = box()
+    for number in range(MAX_FAILURES - 1):
+        at = START + number * MINUTE
+        found = with_video(found, f"per_{number}", at, at)
+        found, _ = sends(found, at, Outcome(None, "timeout", 1))
+    assert found.devices[device().device_id].failures == MAX_FAILURES - 1
+    mended = with_video(found, "per_8", START + HOUR, START + HOUR)
+    mended, _ = sends(mended, START + HOUR)
+    assert mended.devices[device().device_id].failures == 0
+    found = with_video(found, "per_9", START + HOUR, START + HOUR)
+    found, _ = sends(found, START + HOUR, Outcome(None, "timeout", 1))
+    assert found.devices == {}
+
+
+EVENTS: list[Callable[[PushBox, datetime], PushBox]] = [
+    lambda found, now: with_video(found, "per_1", START, now),
+    lambda found, now: with_video(found, "per_2", START + HOUR, now),
+    lambda found, now: without_video(found, "per_1", START, now),
+]
+OUTCOMES = [
+    TAKEN,
+    Outcome(503, "refused", 1),
+    Outcome(None, "timeout", 1),
+    Outcome(None, "not_reachable", 1),
+]
+
+
+@given(
+    st.lists(st.integers(0, 2), max_size=12),
+    st.lists(st.sampled_from(OUTCOMES), min_size=60, max_size=60),
+    st.integers(0, 40),
+)
+def test_whatever_comes_in_whatever_order_a_push_is_taken_once_at_most(
+    events: list[int], outcomes: list[Outcome], posted_after: int
+) -> None:
+    found, taken, answers = box("a", "b"), Counter[object](), iter(outcomes)
+    for hour in range(40):
+        now = START + hour * HOUR
+        if hour < len(events):
+            found = EVENTS[events[hour]](found, now)
+        if hour == posted_after:
+            found = without_video(found, "per_2", START + HOUR, now)
+        ready = due(found, now)
+        found = claimed(found, ready)
+        assert due(found, now) == ()
+        for each in ready:
+            outcome = next(answers, TAKEN)
+            if outcome is TAKEN or verdict(outcome) is Verdict.UNKNOWN:
+                taken[each] += 1
+            assert not (hour >= posted_after and each.performance_id == "per_2")
+            found = settled(found, each, outcome, now)
+    assert all(number == 1 for number in taken.values())
+
+
+@given(st.permutations([0, 0, 1, 2]))
+def test_events_may_come_in_any_order_and_twice(order: list[int]) -> None:
+    found = box()
+    for each in order:
+        found = EVENTS[each](found, START + 2 * HOUR)
+    assert found.videos["per_1"].ended
+    assert [each.performance_id for each in due(found, START + 2 * HOUR)] == ["per_2"]
