@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 from local import mail, ports, push_service
 from local.failure import Failure
-from local.front import HEALTH, MAILS, Plan, key_of, origin, ready
+from local.front import HEALTH, MAILS, Plan, key_of, ready
 from local.home import read_json
 from local.surroundings import ACCESS_KEY, REGION, SECRET_KEY
 
@@ -61,9 +61,9 @@ def compress(answer: Response) -> None:
 class Front:
     """Routes each request to one of the two halves."""
 
-    def __init__(self, plan: Plan, origin: str) -> None:
+    def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._pushes = push_service.PushService(origin)
+        self._pushes = push_service.PushServer().service
         self._upstream = httpx.URL(plan.api_url)
         self._api = httpx.AsyncClient(
             timeout=UPSTREAM_SECONDS,
@@ -146,7 +146,7 @@ class Front:
         return Response(shown, headers=headers, media_type="text/html")
 
     async def _push(self, request: Request, path: str) -> Response:
-        """Answer as a push service: subscriptions, pushes, and a list of what came."""
+        """Answer for the push service: subscriptions, and a list of what came."""
         pushes, name = self._pushes, path.removeprefix(push_service.PATH)
         if path == push_service.PAGE:
             if "json" in request.headers.get("accept", ""):
@@ -164,7 +164,7 @@ class Front:
             except push_service.Refused as refused:
                 return Response(str(refused), refused.status)
             return JSONResponse(made, 201)
-        return Response(status_code=pushes.take(name, request.headers, await request.body()))
+        return Response(status_code=404)
 
     def _picture(self, path: str) -> Response:
         plan = self._plan
@@ -185,9 +185,9 @@ class Front:
         return Response(found["Body"].read(), headers=headers | more)
 
 
-def build(plan: Plan, origin: str) -> Starlette:
+def build(plan: Plan) -> Starlette:
     """Return the front as an ASGI app."""
-    front = Front(plan, origin)
+    front = Front(plan)
     return Starlette(
         routes=[Route("/{path:path}", front.lead, methods=METHODS)], lifespan=front.lifespan
     )
@@ -206,7 +206,7 @@ def main() -> None:
     """Serve until told to stop."""
     port, file = int(sys.argv[1]), Path(sys.argv[2])
     config = uvicorn.Config(
-        build(Plan(**read_json(file)), origin(port)),
+        build(Plan(**read_json(file))),
         host=ports.LOOPBACK,
         port=port,
         log_level="warning",

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -33,6 +34,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from local import ports
 from local.failure import Failure
 from local.identity import sign_in
 from local.stack import Person, RunningStack
@@ -215,6 +217,40 @@ class PushService:
 
     def to_json(self) -> list[dict[str, Any]]:
         return [asdict(each) for each in self.arrived]
+
+
+class PushServer:
+    """Serves a push service on a port of its own: the stack calls no address that is its own."""
+
+    def __init__(self) -> None:
+        taking = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                length = min(int(self.headers.get("Content-Length", 0)), 2 * MAX_BODY)
+                body = self.rfile.read(length)
+                name = self.path.removeprefix(PATH)
+                self._answer(taking.service.take(name, dict(self.headers.items()), body))
+
+            def do_DELETE(self) -> None:
+                taking.service.unsubscribe(self.path.removeprefix(PATH))
+                self._answer(204)
+
+            def _answer(self, status: int) -> None:
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                """Stay silent: addresses are secrets."""
+
+        self._server = ThreadingHTTPServer((ports.LOOPBACK, 0), Handler)
+        self.service = PushService(f"http://{ports.LOOPBACK}:{self._server.server_port}")
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
 
 
 _TOPIC_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"

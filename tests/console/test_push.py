@@ -28,7 +28,7 @@ STAND_IN = """
     toJSON: () => ({ endpoint: found.endpoint, expirationTime: null, keys: found.keys }),
     unsubscribe: async () => {
       localStorage.removeItem(kept);
-      await fetch(found.endpoint, { method: "DELETE" });
+      await fetch(`/_front/push/${found.endpoint.split("/").pop()}`, { method: "DELETE" });
       return true;
     },
   });

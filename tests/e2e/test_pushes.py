@@ -1,5 +1,6 @@
 """Pushes on the deployed stack: from a browser's subscription to what it opens, and its end."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ import requests
 
 from chalicelib.foundation.clock import SystemClock
 from chalicelib.foundation.outgoing import HttpSender
-from local import push_service
+from local.push_service import PushServer, PushService
 from tests.e2e.deployed_stack import DeployedStack
 from tests.e2e.people import TIMEOUT_SECONDS, Api
 from tests.e2e.tiktok_members import Sender, TikTokMembers
@@ -25,34 +26,35 @@ class LaterClock(SystemClock):
 
 
 @pytest.fixture
-def console(deployed: DeployedStack) -> str:
-    url = deployed.stack.console_url
-    if url is None:
-        pytest.skip("This stack has no front, and so no push service.")
-    return url
+def pushes() -> Iterator[PushService]:
+    server = PushServer()
+    yield server.service
+    server.close()
 
 
-def subscribed(api: Api, console: str, label: str = "Browser") -> str:
-    """Subscribe a browser of the local push service; return its address."""
+def subscription(api: Api, pushes: PushService, label: str = "Browser") -> dict[str, Any]:
     told = api.get("/me/push")
     assert told.status == 200, told.body
-    made = push_service.new_subscription(console, told.body["public_key"])
-    answer = api.post(
-        "/me/push/devices",
-        {"endpoint": made["endpoint"], **made["keys"], "label": label, "language": "en"},
-    )
+    made = pushes.subscribe(told.body["public_key"])
+    return {"endpoint": made["endpoint"], **made["keys"], "label": label, "language": "en"}
+
+
+def subscribed(api: Api, pushes: PushService, label: str = "Browser") -> str:
+    """Subscribe a browser of the local push service; return its address."""
+    wanted = subscription(api, pushes, label)
+    answer = api.post("/me/push/devices", wanted)
     assert answer.status == 200, answer.body
-    return str(made["endpoint"])
+    return str(wanted["endpoint"])
 
 
-def arrived(console: str, endpoint: str) -> list[Any]:
-    return [each for each in push_service.kept(console) if each["endpoint"] == endpoint]
+def arrived(pushes: PushService, endpoint: str) -> list[Any]:
+    return [each for each in pushes.to_json() if each["endpoint"] == endpoint]
 
 
-def told(deployed: DeployedStack, console: str, endpoint: str, number: int) -> list[Any]:
+def told(deployed: DeployedStack, pushes: PushService, endpoint: str, number: int) -> list[Any]:
     def there() -> Any:
         deployed.tick("NotificationsPush")
-        found = arrived(console, endpoint)
+        found = arrived(pushes, endpoint)
         return found if len(found) >= number else None
 
     return wait_for("The push", there)
@@ -73,15 +75,15 @@ def deployed_networks(deployed: DeployedStack) -> Any:
 
 
 def test_a_video_that_arrives_is_pushed_once_again_after_a_day_and_never_once_posted(
-    deployed: DeployedStack, tiktok_members: TikTokMembers, valid: str, console: str
+    deployed: DeployedStack, tiktok_members: TikTokMembers, valid: str, pushes: PushService
 ) -> None:
     waits, posts = tiktok_members.one().connected(), tiktok_members.one().connected()
     activity = tiktok_members.activity(valid, captions=["Copy me"], disclosure="#ad")
-    endpoints = {each.name: subscribed(each.api, console) for each in (waits, posts)}
+    endpoints = {each.name: subscribed(each.api, pushes) for each in (waits, posts)}
     performances = {each.name: each.perform(activity) for each in (waits, posts)}
     for each in (waits, posts):
         each.reaches(performances[each.name], "staged")
-        (push,) = told(deployed, console, endpoints[each.name], 1)
+        (push,) = told(deployed, pushes, endpoints[each.name], 1)
         message = push["message"]
         assert message["title"] == "Your video is in your TikTok inbox"
         assert "Caption to copy: Copy me\nDisclose it: #ad" in message["body"]
@@ -91,22 +93,22 @@ def test_a_video_that_arrives_is_pushed_once_again_after_a_day_and_never_once_po
     posts.tiktok.press(posts.name, f"{publish_id}/post")
     posts.reaches(performances[posts.name], "posted")
     deployed.tick("NotificationsPush")
-    assert len(arrived(console, endpoints[waits.name])) == 1
+    assert len(arrived(pushes, endpoints[waits.name])) == 1
     a_day_later(deployed)
     a_day_later(deployed)
-    titles = [each["message"]["title"] for each in arrived(console, endpoints[waits.name])]
+    titles = [each["message"]["title"] for each in arrived(pushes, endpoints[waits.name])]
     assert titles == [
         "Your video is in your TikTok inbox",
         "Your video still waits in your TikTok inbox",
     ]
-    assert len(arrived(console, endpoints[posts.name])) == 1
+    assert len(arrived(pushes, endpoints[posts.name])) == 1
 
 
 def test_a_browser_that_unsubscribed_is_forgotten(
-    deployed: DeployedStack, tiktok_members: TikTokMembers, valid: str, console: str
+    deployed: DeployedStack, tiktok_members: TikTokMembers, valid: str, pushes: PushService
 ) -> None:
     member = tiktok_members.one().connected()
-    endpoint = subscribed(member.api, console)
+    endpoint = subscribed(member.api, pushes)
     assert len(devices(member)) == 1
     gone = requests.delete(endpoint, timeout=TIMEOUT_SECONDS)
     assert gone.status_code == 204
@@ -117,7 +119,7 @@ def test_a_browser_that_unsubscribed_is_forgotten(
         return devices(member) == []
 
     wait_for("The browser being forgotten", forgotten)
-    assert arrived(console, endpoint) == []
+    assert arrived(pushes, endpoint) == []
 
 
 def devices(member: Sender) -> list[Any]:
@@ -126,18 +128,17 @@ def devices(member: Sender) -> list[Any]:
 
 
 def test_devices_are_listed_switched_off_and_bounded(
-    tiktok_members: TikTokMembers, console: str
+    tiktok_members: TikTokMembers, pushes: PushService
 ) -> None:
     member = tiktok_members.one()
     api = member.api
     for number in range(5):
-        subscribed(api, console, f"Browser {number}")
+        subscribed(api, pushes, f"Browser {number}")
     listed = api.get("/me/push").body
     assert [each["label"] for each in listed["devices"]] == [f"Browser {n}" for n in range(5)]
     assert listed["limit"] == 5
     assert "endpoint" not in str(listed)
-    made = push_service.new_subscription(console, listed["public_key"])
-    body = {"endpoint": made["endpoint"], **made["keys"], "label": "One more", "language": "en"}
+    body = subscription(api, pushes, "One more")
     assert api.post("/me/push/devices", body).problem == (409, "limit_reached")
     first = listed["devices"][0]["device_id"]
     assert api.delete(f"/me/push/devices/{first}").status == 204
@@ -147,11 +148,11 @@ def test_devices_are_listed_switched_off_and_bounded(
     assert api.get("/me/push").body["devices"] == []
 
 
-def test_hostile_subscriptions_are_refused(tiktok_members: TikTokMembers, console: str) -> None:
+def test_hostile_subscriptions_are_refused(
+    tiktok_members: TikTokMembers, pushes: PushService
+) -> None:
     api = tiktok_members.one().api
-    key = api.get("/me/push").body["public_key"]
-    made = push_service.new_subscription(console, key)
-    good = {"endpoint": made["endpoint"], **made["keys"], "label": "Browser", "language": "en"}
+    good = subscription(api, pushes)
     for changed, field in (
         ({"endpoint": "http://push.example/x"}, "endpoint"),
         ({"endpoint": "https://10.0.0.1/x"}, "endpoint"),
@@ -174,10 +175,10 @@ def test_hostile_subscriptions_are_refused(tiktok_members: TikTokMembers, consol
 
 
 def test_a_removed_members_browsers_are_forgotten(
-    deployed: DeployedStack, tiktok_members: TikTokMembers, console: str
+    deployed: DeployedStack, tiktok_members: TikTokMembers, pushes: PushService
 ) -> None:
     member = tiktok_members.one()
-    subscribed(member.api, console)
+    subscribed(member.api, pushes)
     owner = f"{tiktok_members.program_id}/{member.member_id}"
     assert tiktok_members.manager.delete(f"/members/{member.member_id}").status == 204
     table = deployed.table("NoticesTable")
