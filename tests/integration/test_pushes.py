@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -485,3 +485,32 @@ def test_managers_have_pushes_too(room: Browsers) -> None:
     assert room.manager.role is Role.MANAGER
     room.subscribes(room.manager)
     assert len(room.container.pushing.overview(room.manager).devices) == 1
+
+
+def test_what_pushes_cost_is_what_data_md_says(room: Browsers) -> None:
+    amy, ben = room.joins("amy"), room.joins("ben")
+
+    def calls(use: Callable[[], object]) -> int:
+        before = room.effects
+        use()
+        return room.effects - before
+
+    room.subscribes(amy)
+    made = room.sends(amy, room.publishes())
+    none = room.sends(ben, room.publishes())
+    room.settles()
+    assert calls(room.pushes) == 1 + 3
+    assert calls(room.pushes) == 1  # nothing is due
+    room.ticks(hours=24)
+    assert calls(room.pushes) == 1 + 5
+    pushing, now = room.container.pushing, room.clock.now()
+    arguments = (none.program_id, none.member_id, none.performance_id, now)
+    assert calls(lambda: pushing.video_arrived(*arguments)) == 1  # of who has no device
+    again = (made.program_id, made.member_id, made.performance_id, now)
+    assert calls(lambda: pushing.video_arrived(*again)) == 1
+    assert calls(lambda: pushing.overview(amy)) == 1
+    given = room.subscription()
+    assert calls(lambda: pushing.subscribe(amy, given, "Browser", "en")) == 5
+    assert calls(lambda: pushing.subscribe(amy, given, "Browser", "en")) == 2
+    (first, _) = room.box(amy).devices
+    assert calls(lambda: pushing.unsubscribe(amy, first)) == 4

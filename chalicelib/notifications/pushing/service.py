@@ -4,13 +4,13 @@ import base64
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from chalicelib.foundation.addresses import AddressRefused, parse
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.problems import Problem, ProblemCode, invalid_field, not_found
 from chalicelib.foundation.settings import Network
-from chalicelib.notifications.pushing.encryption import AUTH_BYTES, receiver_key
 from chalicelib.notifications.pushing.model import (
     MAX_DEVICES,
     Device,
@@ -22,7 +22,9 @@ from chalicelib.notifications.pushing.model import (
     without_video,
 )
 from chalicelib.notifications.pushing.store import PushStore
-from chalicelib.notifications.pushing.vapid import VapidKey
+
+if TYPE_CHECKING:
+    from chalicelib.notifications.pushing.vapid import VapidKey
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class PushService:
     def __init__(
         self,
         store: PushStore,
-        key: Callable[[], VapidKey],
+        key: Callable[[], "VapidKey"],
         clock: Clock,
         own_hosts: Callable[[], Collection[str]],
         test_networks: Callable[[], Sequence[Network]],
@@ -121,6 +123,9 @@ class PushService:
             parse(subscription.endpoint, self._own_hosts(), self._test_networks())
         except AddressRefused as refused:
             raise invalid_field("endpoint", refused.code, refused.words) from refused
+        # Not at the start of what notes events, which never needs it.
+        from chalicelib.notifications.pushing.encryption import AUTH_BYTES, receiver_key
+
         p256dh, auth = _decoded(subscription.p256dh), _decoded(subscription.auth)
         try:
             receiver_key(p256dh)
