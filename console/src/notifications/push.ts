@@ -38,7 +38,7 @@ export function label(userAgent: string): string {
         : /Safari/.test(userAgent)
           ? "Safari"
           : "Browser";
-  const system = /Android|iPhone|iPad|Windows|Mac OS X|CrOS|Linux/.exec(userAgent)?.[0];
+  const system = (/Android/.exec(userAgent) ?? /iPhone|iPad|Windows|Mac OS X|CrOS|Linux/.exec(userAgent))?.[0];
   return (system ? `${browser}, ${system.replace(" OS X", "")}` : browser).slice(0, LABEL_LENGTH);
 }
 
