@@ -74,6 +74,7 @@ const SHARED = {
   handing: /\/rewards\/(?!words|RewardsScreen|manager_queries)/,
   groups: /\/programs\/(Channel|Campaigns|ManageChannels|GroupList|NameDialog)(Screen)?\.tsx/,
   members: /\/programs\/(Members|Import|roster)/,
+  told: /\/notifications\/(MailSettings|PushSettings|push\.ts|queries|notifications\.module)/,
 };
 
 export default defineConfig(({ command }) => {
