@@ -40,7 +40,7 @@ class Browsers(Noticing):
         self.answers: list[Outcome] = []
         self.sent: list[str] = []
         super().__init__(clock)
-        self.container.pusher._sender = self
+        self.container.pusher._sender = self  # noqa: SLF001  hands in what a test stands in for
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Outcome:
         self.sent.append(url)
@@ -289,15 +289,15 @@ def test_one_program_has_half_of_what_runs_at_once_and_the_others_have_their_tur
     room: Browsers,
 ) -> None:
     running, most = Counter[str](), Counter[str]()
-    run = sending._Run(room.container.pusher, lambda: False)
-    begin = run._begin
+    run = sending._Run(room.container.pusher, lambda: False)  # noqa: SLF001  hands in what a test stands in for
+    begin = run._begin  # noqa: SLF001  hands in what a test stands in for
 
     def counted(threads: Any, program_id: str, member_id: str) -> None:
         begin(threads, program_id, member_id)
-        running.update(run._of_program)
-        most[program_id] = max(most[program_id], run._of_program[program_id])
+        running.update(run._of_program)  # noqa: SLF001  hands in what a test stands in for
+        most[program_id] = max(most[program_id], run._of_program[program_id])  # noqa: SLF001  hands in what a test stands in for
 
-    run._begin = counted  # type: ignore[method-assign]
+    run._begin = counted  # type: ignore[method-assign]  # noqa: SLF001  hands in what a test stands in for
     activity = room.publishes()
     for number in range(20):
         member = room.joins(f"m{number}")
@@ -343,7 +343,7 @@ def test_whenever_the_worker_dies_no_push_comes_twice(room: Browsers) -> None:
 def test_hostile_and_malformed_subscriptions_are_refused(room: Browsers) -> None:
     amy = room.joins("amy")
     good = room.subscription()
-    room.container.pushing._test_networks = tuple
+    room.container.pushing._test_networks = tuple  # noqa: SLF001  hands in what a test stands in for
     own = urlsplit(room.settings.console_url).hostname
     for endpoint, code in (
         ("http://push.example/x", "not_https"),
