@@ -27,6 +27,7 @@ UNKNOWN = {
     "webhook_id": "whk_01hzzzzzzzzzzzzzzzzzzzzzzz",
     "redemption_id": "rdm_01hzzzzzzzzzzzzzzzzzzzzzzz",
     "device_id": "dev_01hzzzzzzzzzzzzzzzzzzzzzzz",
+    "draft_id": "dft_01hzzzzzzzzzzzzzzzzzzzzzzz",
 }
 MP4 = {"content_type": "video/mp4"}
 LIMIT = 65_536
