@@ -28,6 +28,8 @@ READY_MS = 120_000
 PICTURES_SECONDS = 20.0
 LEAST_PX, MOST_PX = 800, 6000
 SIGN_IN = "sign-in"
+CHOOSE = "choose"
+"""What a person sees whom several programs have invited."""
 BLACK_VIDEOS = "[...document.querySelectorAll('video')].filter(each => each.readyState < 2).length"
 
 
@@ -128,6 +130,12 @@ def _pages(
                     yield f"{audience}-{name}-{suffix}", page
                 page.close()
         context.close()
+    newcomer = chromium.new_context(**options)
+    browser.sign_in(newcomer, url, made.newcomer.email, made.newcomer.password)
+    page = _opened(newcomer, url, "/")
+    page.get_by_role("button", name=f"Join {showcase.OTHER_PROGRAM}").wait_for()
+    yield f"member-{CHOOSE}-{suffix}", page
+    newcomer.close()
 
 
 def _ask_to_send(page: "Page", _made: Showcase) -> None:
@@ -175,6 +183,13 @@ def _read_deliveries(page: "Page", _made: Showcase) -> None:
     _await_dialog(page)
 
 
+def _read_data(page: "Page", _made: Showcase) -> None:
+    """Open the dialog in which managers answer a member's request for their data."""
+    page.get_by_role("button", name=re.compile("^Actions: ")).first.click()
+    page.get_by_role("menuitem", name="Their data").click()
+    _await_dialog(page)
+
+
 def _read_entry(page: "Page", _made: Showcase) -> None:
     """Open the newest entry of the audit trail."""
     page.get_by_role("button", name=re.compile("^Details: ")).first.click()
@@ -192,6 +207,7 @@ IN_USE = {
     "/manage/activities/new": ("new-activity", _fill_in),
     "/rewards": ("redeem", _ask_to_redeem),
     "/manage/redemptions": ("fulfil", _ask_to_fulfil),
+    "/manage/members": ("member-data", _read_data),
     "/manage/webhooks": ("deliveries", _read_deliveries),
     "/manage/audit": ("audit-entry", _read_entry),
 }

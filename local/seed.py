@@ -6,6 +6,7 @@ import os
 import secrets
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,18 @@ def create_program(aws: Aws, project: Path) -> str | None:
     except ClientError as error:
         if error.response["Error"].get("Code") != "ParameterNotFound":
             raise
+    program_id = new_program(aws, project, PROGRAM_NAME, MANAGER, MEMBERS)
+    aws.ssm.put_parameter(Name=SEEDED, Value=program_id, Type="String", Overwrite=True)
+    return program_id
+
+
+def new_program(
+    aws: Aws, project: Path, name: str, manager: str, members: Sequence[str] = ()
+) -> str:
+    """Create a program by the owner's command; return its id."""
     command = [sys.executable, "-m", "commands", "program", "create", "--stack", STACK_NAME]
-    command += ["--name", PROGRAM_NAME, "--manager", MANAGER]
-    for member in MEMBERS:
+    command += ["--name", name, "--manager", manager]
+    for member in members:
         command += ["--member", member]
     ran = subprocess.run(
         command,
@@ -48,10 +58,9 @@ def create_program(aws: Aws, project: Path) -> str | None:
     program_id = program_id_in(ran.stdout)
     if ran.returncode != 0 or not program_id:
         raise Failure(
-            "The demo program could not be made:\n" + tail(ran.stdout + ran.stderr),
+            f"The program {name} could not be made:\n" + tail(ran.stdout + ran.stderr),
             "make clean and make run start over.",
         )
-    aws.ssm.put_parameter(Name=SEEDED, Value=program_id, Type="String", Overwrite=True)
     return program_id
 
 

@@ -15,12 +15,15 @@ from typing import Any
 
 import requests
 
+from local import seed
 from local.aws import Aws
 from local.demo import Browser, TikTokPages
 from local.failure import Failure
+from local.home import PROJECT
 from local.stack import Person, RunningStack
 
 DOMAIN = "northwind-coffee.example"
+OTHER_PROGRAM = "Harbour Bakery"
 PROGRAM = {"name": "Northwind Coffee", "time_zone": "Europe/Berlin", "disclosure": "#ad"}
 PATIENCE_SECONDS = 300.0
 POLL_SECONDS = 0.3
@@ -156,6 +159,7 @@ class Showcase:
 
     manager: Person
     member: Person
+    newcomer: Person
     activity_id: str
     channel_id: str
     campaign_id: str
@@ -198,6 +202,7 @@ def make(stack: RunningStack, folder: Path) -> Showcase:
     return Showcase(
         manager=stack.first("manager"),
         member=people[0][0],
+        newcomer=_invited_twice(stack, manager),
         activity_id=activities[-1],
         channel_id=channels[0],
         campaign_id=campaigns[0],
@@ -304,28 +309,45 @@ def _upload(manager: Browser, clip: Path) -> str:
 
 def _invite(stack: RunningStack, manager: Browser) -> list[tuple[Person, str]]:
     """Invite everybody and let them sign in with a password, as if they had read their mail."""
-    cognito = Aws(str(stack.content["aws"]["endpoint_url"])).cognito
-    pool = stack.identity["user_pool_id"]
     people = []
     for name in PEOPLE:
         first = name.split()[0].encode("ascii", "ignore").decode().lower()
         email = f"{first}.{secrets.token_hex(2)}@{DOMAIN}"
         member = manager.post("/members", {"email": email, "name": name})
-        password = f"Gr-{secrets.token_hex(12)}7"
-        cognito.admin_create_user(
-            UserPoolId=pool,
-            Username=email,
-            UserAttributes=[
-                {"Name": "email", "Value": email},
-                {"Name": "email_verified", "Value": "true"},
-            ],
-            MessageAction="SUPPRESS",
-        )
-        cognito.admin_set_user_password(
-            UserPoolId=pool, Username=email, Password=password, Permanent=True
-        )
-        people.append((Person(email, password, "member", None), str(member["member_id"])))
+        people.append((_with_password(stack, email), str(member["member_id"])))
     return people
+
+
+def _with_password(stack: RunningStack, email: str) -> Person:
+    cognito = _aws(stack).cognito
+    pool, password = stack.identity["user_pool_id"], f"Gr-{secrets.token_hex(12)}7"
+    cognito.admin_create_user(
+        UserPoolId=pool,
+        Username=email,
+        UserAttributes=[
+            {"Name": "email", "Value": email},
+            {"Name": "email_verified", "Value": "true"},
+        ],
+        MessageAction="SUPPRESS",
+    )
+    cognito.admin_set_user_password(
+        UserPoolId=pool, Username=email, Password=password, Permanent=True
+    )
+    return Person(email, password, "member", None)
+
+
+def _invited_twice(stack: RunningStack, manager: Browser) -> Person:
+    """Invite somebody to this program and to another one, between which they have to choose."""
+    email = f"vera.{secrets.token_hex(2)}@{DOMAIN}"
+    manager.post("/members", {"email": email, "name": "Vera Lund"})
+    seed.new_program(
+        _aws(stack), PROJECT, OTHER_PROGRAM, f"{secrets.token_hex(4)}@{DOMAIN}", [email]
+    )
+    return _with_password(stack, email)
+
+
+def _aws(stack: RunningStack) -> Aws:
+    return Aws(str(stack.content["aws"]["endpoint_url"]))
 
 
 def _publish(

@@ -1,5 +1,6 @@
 """Every manager's screen: for screen readers, narrow, from right to left, by keyboard."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,9 @@ SCREENS = (
     "/manage/rewards/new",
     "/manage/redemptions",
     "/manage/program",
+    "/manage/webhooks",
+    "/manage/webhooks?new",
+    "/manage/audit",
 )
 
 
@@ -51,6 +55,8 @@ def paths(people: People) -> list[str]:
     assert people.manager.post(f"/members/{asking.member_id}/points", given).status == 201
     path = f"/rewards/{reward['reward_id']}/redeem"
     assert asking.api.post(path, {"price": 5}).status == 201
+    hook = {"name": "Looked at", "url": "https://hooks.example/looked-at", "types": ["member.left"]}
+    assert people.manager.post("/webhooks", hook).status == 201
     return [
         *SCREENS,
         f"/manage/rewards/{reward['reward_id']}",
@@ -74,6 +80,29 @@ def planning_a_repair(page: Page) -> None:
     expect(page.get_by_role("slider")).to_have_count(2)
 
 
+def data_of_a_member(page: Page) -> None:
+    page.goto(f"{page.url.rstrip('/')}/manage/members")
+    page.get_by_role("main").locator("tbody button").first.click()
+    page.get_by_role("menuitem").filter(has_text=re.compile("data|datos", re.IGNORECASE)).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button").last.wait_for()
+    expect(dialog.get_by_role("heading", level=3)).to_have_count(2)
+
+
+def delivery_log(page: Page) -> None:
+    page.goto(f"{page.url.rstrip('/')}/manage/webhooks")
+    page.get_by_role("main").locator("tbody button").first.click()
+    page.get_by_role("menuitem").first.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def webhook_edited(page: Page) -> None:
+    page.goto(f"{page.url.rstrip('/')}/manage/webhooks")
+    page.get_by_role("main").locator("tbody button").first.click()
+    page.get_by_role("menuitem").nth(1).click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
 def command_menu(page: Page) -> None:
     page.keyboard.press("Control+k")
     expect(page.get_by_role("combobox")).to_be_focused()
@@ -93,6 +122,9 @@ def walked(
         also = {
             "fulfilling": fulfilling,
             "planning a repair": planning_a_repair,
+            "data": data_of_a_member,
+            "deliveries": delivery_log,
+            "webhook": webhook_edited,
             "command menu": command_menu,
         }
         yield Walk(visit, device, violations).over(people.managing(), paths, also)

@@ -19,6 +19,8 @@ SCREENS = (
     "/points",
     "/channels",
     "/settings",
+    "/notifications",
+    "/privacy",
     "/connected?result=denied",
     "/nowhere",
 )

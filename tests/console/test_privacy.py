@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from local import browser
+from tests.console.managers import manage, menu
 from tests.console.members import (
     DESKTOP,
     PHONE,
@@ -98,3 +99,79 @@ def test_a_member_who_leaves_is_asked_first_and_is_out_of_the_program(people: Pe
         page.get_by_role("dialog").get_by_role("button", name="Leave the program").click()
         expect(page).to_have_url(f"{visit.origin}/")
     assert people.manager.get(f"/members/{member_id}").body["status"] == "removed"
+
+
+def test_a_manager_makes_a_copy_of_a_members_data_and_has_them_erased(
+    people: People, tmp_path: Path
+) -> None:
+    ole = people.member("Ole Unmistakable Berg")
+    member_id, email = ole.member_id, ole.person.email
+    with people.visit(DESKTOP) as visit:
+        page = manage(people, visit, f"/manage/members?search={email}")
+        menu(page, "Ole Unmistakable Berg", "Their data")
+        dialog = page.get_by_role("dialog", name="Data of Ole Unmistakable Berg")
+        dialog.get_by_role("button", name="Make a copy").click()
+        link = dialog.get_by_role("link", name="Download")
+        expect(link).to_be_visible(timeout=120_000)
+        with page.expect_download() as started:
+            link.click()
+        started.value.save_as(tmp_path / "copy.zip")
+        with zipfile.ZipFile(tmp_path / "copy.zip") as copy:
+            assert any(email in copy.read(name).decode() for name in copy.namelist())
+        dialog.get_by_role("button", name="Erase").click()
+        confirm = dialog.get_by_label(f"Type {email} to confirm")
+        confirm.fill("somebody.else@console.example")
+        dialog.get_by_role("button", name="Erase for good").click()
+        expect(dialog.get_by_text("That is not their address.")).to_be_visible()
+        assert people.manager.get(f"/members/{member_id}").body["status"] == "active"
+        confirm.fill(email.upper())
+        dialog.get_by_role("button", name="Erase for good").click()
+        expect(dialog.get_by_role("status")).to_contain_text("Being erased since")
+        dialog.get_by_role("button", name="Close").last.click()
+        expect(page.get_by_role("main").get_by_text("Ole Unmistakable Berg")).to_have_count(0)
+    erased = people.manager.get(f"/members/{member_id}").body
+    assert (erased["status"], erased["name"]) == ("removed", "Erased member")
+    kinds = [each["kind"] for each in people.manager.get("/audit", thing=member_id).body["items"]]
+    assert {"member.data_asked", "member.erased"} <= set(kinds)
+
+
+def test_a_member_chooses_how_they_appear_on_the_leaderboard(people: People) -> None:
+    kim = people.member("Kim Unmistakable Roth")
+    with people.visit(DESKTOP) as visit:
+        page = kim.signed_in(visit, "/settings")
+        page.get_by_label("On leaderboards").select_option("Under an alias")
+        page.get_by_role("button", name="Save").first.click()
+        expect(page.get_by_text("Enter the alias you want to appear under.")).to_be_visible()
+        alias = f"Owl {secrets.token_hex(3)}"
+        page.get_by_label("Alias").fill(alias)
+        page.get_by_role("button", name="Save").first.click()
+        expect(page.get_by_text("Saved.")).to_be_visible()
+        page.goto(f"{visit.origin}/leaderboard")
+        me = kim.api.get("/me").body
+        assert (me["shown_as"], me["alias"]) == ("alias", alias)
+    taken = people.member("Bo Unmistakable Roth").api.patch("/me", {"alias": alias.upper()})
+    assert [each["code"] for each in taken.body["errors"]] == ["alias_taken"]
+
+
+def test_a_manager_edits_a_webhook_and_keeps_its_address(people: People) -> None:
+    name = f"Hook {secrets.token_hex(3)}"
+    made = people.manager.post(
+        "/webhooks",
+        {"name": name, "url": "https://hooks.example/kept-as-it-is", "format": "slack"},
+    )
+    with people.visit(DESKTOP) as visit:
+        page = manage(people, visit, "/manage/webhooks")
+        menu(page, name, "Edit")
+        dialog = page.get_by_role("dialog", name=f"Edit {name}")
+        expect(dialog.get_by_text("A new activity is open")).to_be_visible()
+        dialog.get_by_label("Name").fill(f"{name} two")
+        dialog.get_by_label("activity.ended").check()
+        dialog.get_by_label("Address").fill("http://hooks.example/plain")
+        dialog.get_by_role("button", name="Save").click()
+        expect(dialog.locator("[aria-invalid]")).to_have_count(1)
+        dialog.get_by_label("Address").fill("")
+        dialog.get_by_role("button", name="Save").click()
+        expect(page.get_by_text(f"{name} two is saved.")).to_be_visible()
+    now = people.manager.get(f"/webhooks/{made.body['webhook_id']}").body
+    assert (now["name"], now["types"]) == (f"{name} two", ["activity.ended"])
+    assert now["url"] == made.body["url"]
