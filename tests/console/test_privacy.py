@@ -110,7 +110,7 @@ def test_a_manager_makes_a_copy_of_a_members_data_and_has_them_erased(
         page = manage(people, visit, f"/manage/members?search={email}")
         menu(page, "Ole Unmistakable Berg", "Their data")
         dialog = page.get_by_role("dialog", name="Data of Ole Unmistakable Berg")
-        dialog.get_by_role("button", name="Make a copy").click()
+        dialog.get_by_role("button", name="Get a copy").click()
         link = dialog.get_by_role("link", name="Download")
         expect(link).to_be_visible(timeout=120_000)
         with page.expect_download() as started:

@@ -1,36 +1,18 @@
 /** A manager answers a member's request: a copy of their data, or their erasure. */
-import { useQuery } from "@tanstack/preact-query";
 import { useState } from "preact/hooks";
 import { answer, api } from "../foundation/api/client";
-import { asProblem } from "../foundation/api/problems";
 import { queryClient } from "../foundation/api/queries";
 import { dateTime } from "../foundation/time";
-import { Button, LinkButton } from "../foundation/ui/buttons";
+import { Button } from "../foundation/ui/buttons";
 import { Dialog } from "../foundation/ui/Dialog";
 import { TextField } from "../foundation/ui/fields";
 import { ErrorNote, ErrorState, Loading, Note, Skeleton } from "../foundation/ui/parts";
 import { MEMBERS, type MemberView } from "../programs/member_queries";
+import { useAsked } from "./asked";
 import css from "./asked.module.css";
+import { Copy } from "./Copy";
+import { t as copy } from "./words";
 import { t } from "./words.data";
-
-const HOUR_MS = 3_600_000;
-const LOOK_AGAIN_MS = 3_000;
-
-/** What was asked for, looked at again while it is under way; null if nothing was. */
-function useAsked<Asked extends { status: string }>(what: "export" | "erasure", id: string, read: () => Promise<Asked>) {
-  return useQuery({
-    queryKey: [what, id],
-    queryFn: async (): Promise<Asked | null> => {
-      try {
-        return await read();
-      } catch (error) {
-        if (asProblem(error).code === "not_found") return null;
-        throw error;
-      }
-    },
-    refetchInterval: ({ state }) => (["making", "erasing"].includes(state.data?.status ?? "") ? LOOK_AGAIN_MS : false),
-  });
-}
 
 export default function DataDialog({ member, onClose }: { member: MemberView; onClose: () => void }) {
   const { member_id: id, name } = member;
@@ -53,52 +35,19 @@ export default function DataDialog({ member, onClose }: { member: MemberView; on
       ) : null}
       {erasure.data === null ? (
         <>
-          <Copy id={id} />
+          <section class={css.part}>
+            <h3>{copy("export")}</h3>
+            <p>{t("copy_text")}</p>
+            <Copy
+              of={id}
+              read={() => answer(api.GET("/members/{member_id}/export", at))}
+              ask={() => answer(api.POST("/members/{member_id}/export", at))}
+            />
+          </section>
           <Erase member={member} />
         </>
       ) : null}
     </Dialog>
-  );
-}
-
-function Copy({ id }: { id: string }) {
-  const at = { params: { path: { member_id: id } } };
-  const { data, error } = useAsked("export", id, () => answer(api.GET("/members/{member_id}/export", at)));
-  const [busy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<unknown>();
-  const ask = async (): Promise<void> => {
-    setBusy(true);
-    setFailure(undefined);
-    try {
-      queryClient.setQueryData(["export", id], await answer(api.POST("/members/{member_id}/export", at)));
-    } catch (problem) {
-      setFailure(problem);
-    }
-    setBusy(false);
-  };
-  const problem = failure ?? error;
-  return (
-    <section class={css.part}>
-      <h3>{t("copy")}</h3>
-      <p>{t("copy_text")}</p>
-      <p role="status">
-        {data?.status === "making" ? t("copy_making") : null}
-        {data?.status === "failed" ? t("copy_failed") : null}
-        {data?.url && data.ready_at ? t("copy_ready", { when: dateTime(new Date(Date.parse(data.ready_at) + HOUR_MS).toISOString()) }) : null}
-      </p>
-      {problem ? <ErrorNote error={problem} /> : null}
-      <div>
-        {data?.url ? (
-          <LinkButton href={data.url} download icon="copy">
-            {t("download")}
-          </LinkButton>
-        ) : (
-          <Button busy={busy || data?.status === "making"} onClick={() => void ask()}>
-            {t("copy_ask")}
-          </Button>
-        )}
-      </div>
-    </section>
   );
 }
 

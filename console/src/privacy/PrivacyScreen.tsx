@@ -1,18 +1,15 @@
 import { useState } from "preact/hooks";
+import { answer, api } from "../foundation/api/client";
 import { asProblem } from "../foundation/api/problems";
-import { problemWords } from "../foundation/problem_words";
-import { dateTime } from "../foundation/time";
-import { Button, LinkButton } from "../foundation/ui/buttons";
+import { Button } from "../foundation/ui/buttons";
 import { Confirm } from "../foundation/ui/Dialog";
 import { ErrorNote, ErrorState, Loading, PageHead, Skeleton } from "../foundation/ui/parts";
-import { toast } from "../foundation/ui/toasts";
 import { type Me, useMe } from "../me/queries";
+import { Copy } from "./Copy";
 import { Invitations } from "./Invitations";
 import css from "./privacy.module.css";
-import { askErasure, askExport, leaveProgram, useExport, useInvitations } from "./queries";
+import { askErasure, leaveProgram, useInvitations } from "./queries";
 import { t } from "./words";
-
-const HOUR_MS = 3_600_000;
 
 export default function PrivacyScreen() {
   const me = useMe();
@@ -28,7 +25,15 @@ export default function PrivacyScreen() {
       {me.data ? (
         <>
           <Others me={me.data} />
-          <Copy />
+          <section class={css.section}>
+            <h2>{t("export")}</h2>
+            <p class={css.text}>{t("export_text")}</p>
+            <Copy
+              of="me"
+              read={() => answer(api.GET("/me/export"))}
+              ask={() => answer(api.POST("/me/export"))}
+            />
+          </section>
           <Parting
             name={t("leave")}
             title={t("leave_title", { program: me.data.program.name })}
@@ -50,43 +55,6 @@ function Others({ me }: { me: Me }) {
       <h2>{t("invitations")}</h2>
       <p class={css.text}>{t("invitations_text", { program: me.program.name })}</p>
       <Invitations items={items} joinable={false} />
-    </section>
-  );
-}
-
-function Copy() {
-  const { data } = useExport();
-  const [busy, setBusy] = useState(false);
-  const ask = async (): Promise<void> => {
-    setBusy(true);
-    try {
-      await askExport();
-    } catch (error) {
-      toast(problemWords(error));
-    }
-    setBusy(false);
-  };
-  const ready = data?.url && data.ready_at;
-  return (
-    <section class={css.section}>
-      <h2>{t("export")}</h2>
-      <p class={css.text}>{t("export_text")}</p>
-      <p role="status">
-        {data?.status === "making" ? t("export_making") : null}
-        {data?.status === "failed" ? t("export_failed") : null}
-        {ready ? t("export_ready", { when: dateTime(new Date(Date.parse(ready) + HOUR_MS).toISOString()) }) : null}
-      </p>
-      <div>
-        {data?.url ? (
-          <LinkButton href={data.url} download icon="copy">
-            {t("download")}
-          </LinkButton>
-        ) : (
-          <Button busy={busy || data?.status === "making"} onClick={() => void ask()}>
-            {t("export_ask")}
-          </Button>
-        )}
-      </div>
     </section>
   );
 }
