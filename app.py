@@ -124,9 +124,12 @@ router.add("DELETE /activities/{activity_id}/dismiss", "activities.undismiss")
 router.add("POST  /activities/{activity_id}/perform", "performances.perform", often=True)
 router.add("GET   /performances", "performances.list_newest")
 router.add("GET   /performances/{performance_id}", "performances.read")
+router.add("POST  /performances/{performance_id}/shared", "performances.mark_shared")
+router.add("DELETE /performances/{performance_id}/shared", "performances.unmark_shared")
 router.add("POST  /feed/seen", "reports.note_seen")
 router.add("GET   /activities/{activity_id}/report", "reports.activity")
 router.add("GET   /activities/{activity_id}/performances", "reports.performances")
+router.add("GET   /reports/reuse", "reports.reuse")
 router.add("GET   /reports/overview", "reports.overview")
 router.add("GET   /reports/activities", "reports.totals")
 router.add("GET   /reports/campaigns/{campaign_id}", "reports.campaign")
@@ -335,7 +338,9 @@ def performances_stage(event: SQSEvent) -> Any:
 
 
 @app.schedule("rate(1 minute)")
-@functions.function("overdue_performances", "connections", module="performances.worker")
+@functions.function(
+    "overdue_performances", "connections", "audit_trail", module="performances.worker"
+)
 def performances_sweep_overdue(event: CloudWatchEvent) -> int:
     """Queues overdue performances again; makes sends that waited for a connection."""
     from chalicelib.performances import worker

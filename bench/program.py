@@ -49,7 +49,7 @@ from chalicelib.foundation.settings import Settings
 from chalicelib.points.periods import Period
 from chalicelib.points.ranking import TOP
 from chalicelib.programs.members.model import MemberFilter
-from chalicelib.programs.model import Member, MemberStatus
+from chalicelib.programs.model import DisclosureTick, Member, MemberStatus
 from chalicelib.reports.model import Attempt, Fact, Name, Progress
 from chalicelib.rewards.model import RedemptionStatus
 from local.home import PROJECT
@@ -208,7 +208,8 @@ def _undismiss(at: Seeded, caller: Caller) -> None:
 
 
 def _perform(at: Seeded, caller: Caller) -> None:
-    at.container.performances.perform(_who(at, caller), at.for_all.pop(), "bench")
+    tick = DisclosureTick("1.your_brand", "en", at.container.clock.now())
+    at.container.performances.perform(_who(at, caller), at.for_all.pop(), "bench", tick=tick)
 
 
 def _activities(at: Seeded, _: Caller) -> None:

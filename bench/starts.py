@@ -162,6 +162,7 @@ class Bench:
 
     def _seed(self) -> None:
         from chalicelib.foundation.identity import Claims, Role
+        from chalicelib.programs.model import DisclosureTick
 
         container = self.app.container
         programs = container.programs
@@ -176,7 +177,8 @@ class Bench:
         self.video = (PROJECT / "tests" / "clips" / "three_seconds.mp4").read_bytes()
         self.activities = [self._activity() for _ in range(FEED + 3)]
         ben = programs.caller(Claims("subject-ben", "ben@bench.example", 0))
-        container.performances.perform(ben, self.activities[0], "correlation-1")
+        tick = DisclosureTick("1.your_brand", "en", self.now)
+        container.performances.perform(ben, self.activities[0], "correlation-1", tick=tick)
         container.activities.dismiss(ben, self.activities[-1])
         changed = self.changes["PointsTable"]
         entries = [after for _, after in changed if after["item"]["S"].startswith("entry#")]
@@ -236,8 +238,9 @@ class Bench:
         yield self._request("leaderboard", "GET", "/leaderboard", {"period": ["week"]})
         yield self._request("/me", "GET", "/me")
         route = "/activities/{activity_id}/perform"
+        ticked = {"acknowledged_disclosure": "1.your_brand"}
         performs = [
-            self._request("perform", "POST", route, path={"activity_id": each})
+            self._request("perform", "POST", route, path={"activity_id": each}, body=ticked)
             for each in self.activities[1:3]
         ]
         yield replace(performs[0], warm_event=performs[1].event)
@@ -337,7 +340,9 @@ class Bench:
         method: str,
         route: str,
         query: Mapping[str, list[str]] | None = None,
+        *,
         path: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
     ) -> Scenario:
         expires_at = int(time.time()) + 3600
         claims = {
@@ -356,7 +361,7 @@ class Bench:
             "multiValueQueryStringParameters": dict(query or {}) or None,
             "pathParameters": dict(path or {}) or None,
             "stageVariables": None,
-            "body": None,
+            "body": json.dumps(body) if body else None,
             "isBase64Encoded": False,
             "requestContext": {
                 "resourcePath": route,

@@ -99,7 +99,7 @@ if TYPE_CHECKING:
     from chalicelib.tiktok.store import AccountStore
     from chalicelib.tiktok.vault import TokenVault
     from chalicelib.videos.examination import Examiner
-    from chalicelib.videos.model import Examination
+    from chalicelib.videos.model import Examination, Preview
     from chalicelib.videos.queue import ArrivalsQueue
     from chalicelib.videos.ranges import RangeReader
     from chalicelib.videos.service import StuckUploadSweeper, Verdicts, VideoService
@@ -672,8 +672,13 @@ class Container:
             points=self.points,
             cursors=self.cursors,
             clock=self.clock,
+            preview_of=self._preview_of,
             sleep=self._wait,
         )
+
+    def _preview_of(self, video_key: str, content_type: str) -> "Preview":
+        """Make an address of a video; functions that sweep have no bucket of videos."""
+        return self.videos.preview_of(video_key, content_type)
 
     @cached_property
     def connections(self) -> "ConnectionService":

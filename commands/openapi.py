@@ -281,6 +281,10 @@ def _problem_schema() -> dict[str, Any]:
                 "type": "string",
                 "description": "tiktok_account_required: where the member gives their consent",
             },
+            "disclosure_steps": {
+                "$ref": f"{_SCHEMAS}DisclosureView",
+                "description": "disclosure_not_acknowledged: what the member has to acknowledge",
+            },
             "missing": {
                 "type": "array",
                 "items": {"type": "string"},

@@ -61,7 +61,7 @@ function everywhere(id: string): boolean {
  */
 const SHARED = {
   idempotency: /\/api\/idempotency\./,
-  sending: /\/performances\/(Progress|waiting|queries|CaptionToCopy|tiktok_app|polling|performances\.module|words\.ts)/,
+  sending: /\/performances\/(Progress|Disclosure|Finish|share|waiting|queries|CaptionToCopy|tiktok_app|polling|performances\.module|words\.ts)/,
   dialog: /\/ui\/dialog\./i,
   controls: /\/ui\/(fields|segments)\.|\/foundation\/calendar\./i,
   rewards: /\/rewards\/(queries|looks|RewardCard|rewards\.module)\./,

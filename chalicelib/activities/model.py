@@ -11,7 +11,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from chalicelib.foundation.texts import clean_line, clean_paragraphs, is_visible
-from chalicelib.programs.model import MAX_DISCLOSURE
+from chalicelib.programs.model import MAX_DISCLOSURE, ContentDisclosure
 from chalicelib.videos.model import VideoFacts, VideoProblem
 
 DEFAULT_INSTRUCTIONS = "Share this video on TikTok"
@@ -115,7 +115,8 @@ class Activity:
     empty one none at all. `version` counts what managers changed. `performed` is set with the first
     performance and stays: the video can no longer be changed. `featured_changes` are the latest
     instants at which `featured` was turned. `posted_bonus` are points that come on top when the
-    video is posted.
+    video is posted. `content_disclosure` and `ai_generated` say which of TikTok's own toggles a
+    member has to switch on; `disclosure` is only a line of text.
     """
 
     program_id: str
@@ -145,6 +146,13 @@ class Activity:
     archived_at: datetime | None = None
     featured_changes: tuple[datetime, ...] = ()
     posted_bonus: int = 0
+    content_disclosure: ContentDisclosure = ContentDisclosure.YOUR_BRAND
+    ai_generated: bool = False
+
+    @property
+    def asks(self) -> "Asked":
+        """What it asks its members to disclose in TikTok."""
+        return Asked(self.content_disclosure, self.ai_generated)
 
     def is_for(self, channels: frozenset[str]) -> bool:
         """Return whether it is addressed to a member of these channels."""
@@ -372,6 +380,122 @@ def featuring(activity: Activity, featured: bool, now: datetime) -> Activity:
         return activity
     changes = (*activity.featured_changes, now)[-MAX_FEATURED_CHANGES:]
     return replace(activity, featured=featured, featured_changes=changes)
+
+
+# What members disclose in TikTok
+
+DISCLOSURE_EDITION = 1
+"""Number of the texts below: raised with every change of their words or meaning."""
+
+
+class DisclosureLanguage(StrEnum):
+    """Languages in which members read the texts below."""
+
+    ENGLISH = "en"
+    GERMAN = "de"
+    SPANISH = "es"
+
+
+class Toggle(StrEnum):
+    """A toggle on TikTok's post screen, in the order in which a member meets them."""
+
+    DISCLOSE_COMMERCIAL_CONTENT = "disclose_commercial_content"
+    YOUR_BRAND = "your_brand"
+    BRANDED_CONTENT = "branded_content"
+    AI_GENERATED_CONTENT = "ai_generated_content"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a post has to disclose: TikTok's content-disclosure setting, and the label for AI."""
+
+    content_disclosure: ContentDisclosure
+    ai_generated: bool
+
+    @property
+    def toggles(self) -> tuple[Toggle, ...]:
+        """The toggles to switch on in TikTok; none if nothing is to be disclosed."""
+        commercial: tuple[Toggle, ...] = ()
+        if self.content_disclosure is not ContentDisclosure.NONE:
+            chosen = Toggle(self.content_disclosure.value)
+            commercial = (Toggle.DISCLOSE_COMMERCIAL_CONTENT, chosen)
+        return (*commercial, *((Toggle.AI_GENERATED_CONTENT,) if self.ai_generated else ()))
+
+    @property
+    def version(self) -> str | None:
+        """Name of the text a member acknowledges, such as `1.your_brand.ai`; None: no text.
+
+        A tick of one version never counts for another.
+        """
+        if not self.toggles:
+            return None
+        ai = ".ai" if self.ai_generated else ""
+        return f"{DISCLOSURE_EDITION}.{self.content_disclosure.value}{ai}"
+
+    def text(self, language: str = DisclosureLanguage.ENGLISH) -> str | None:
+        """Return what a member acknowledges before they send; None: nothing."""
+        words = _ACKNOWLEDGEMENTS[DisclosureLanguage(language)]
+        if not self.toggles:
+            return None
+        if self.content_disclosure is ContentDisclosure.NONE:
+            return words["ai"]
+        commercial = words[self.content_disclosure.value]
+        return f"{commercial} {words['ai_too']}" if self.ai_generated else commercial
+
+
+_ACKNOWLEDGEMENTS: dict[DisclosureLanguage, dict[str, str]] = {
+    DisclosureLanguage.ENGLISH: {
+        "your_brand": "Before I post this video in TikTok, I will turn on “Disclose commercial "
+        "content” and select “Your brand”.",
+        "branded_content": "Before I post this video in TikTok, I will turn on “Disclose "
+        "commercial content” and select “Branded content”.",
+        "ai": "Before I post this video in TikTok, I will turn on “AI-generated content”.",
+        "ai_too": "I will also turn on “AI-generated content”.",
+    },
+    DisclosureLanguage.GERMAN: {
+        "your_brand": "Bevor ich dieses Video in TikTok veröffentliche, schalte ich „Disclose "
+        "commercial content“ ein und wähle „Your brand“.",
+        "branded_content": "Bevor ich dieses Video in TikTok veröffentliche, schalte ich "
+        "„Disclose commercial content“ ein und wähle „Branded content“.",
+        "ai": "Bevor ich dieses Video in TikTok veröffentliche, schalte ich „AI-generated "
+        "content“ ein.",
+        "ai_too": "Außerdem schalte ich „AI-generated content“ ein.",
+    },
+    DisclosureLanguage.SPANISH: {
+        "your_brand": "Antes de publicar este vídeo en TikTok, activaré «Disclose commercial "
+        "content» y elegiré «Your brand».",
+        "branded_content": "Antes de publicar este vídeo en TikTok, activaré «Disclose commercial "
+        "content» y elegiré «Branded content».",
+        "ai": "Antes de publicar este vídeo en TikTok, activaré «AI-generated content».",
+        "ai_too": "También activaré «AI-generated content».",
+    },
+}
+"""The names of toggles are those of TikTok's app in English; it shows them in its own language."""
+
+
+@dataclass(frozen=True)
+class Reuse:
+    """How many people get one video and, about, one caption; `above` is the program's limit."""
+
+    people: int
+    people_per_caption: int
+    above: int
+
+    @property
+    def video_reused(self) -> bool:
+        return 0 < self.above < self.people
+
+    @property
+    def caption_reused(self) -> bool:
+        return 0 < self.above < self.people_per_caption
+
+
+def reuse_of(people: int, captions: int, above: int) -> Reuse:
+    """Return how far an audience of so many people shares one video and its captions.
+
+    Captions are dealt evenly, by a hash; without any there is none to share.
+    """
+    return Reuse(people, -(-people // captions) if captions else 0, above)
 
 
 # What members post with the video

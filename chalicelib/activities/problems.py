@@ -11,6 +11,7 @@ class ActivityProblem(Code):
     ACTIVITY_ENDED = (409, "The activity has ended")
     ACTIVITY_REJECTED = (409, "The activity was rejected")
     ACTIVITY_PROCESSING = (409, "The activity's video is still being validated")
+    DISCLOSURE_NOT_ACKNOWLEDGED = (409, "The disclosure was not acknowledged")
     ACTIVITY_PERFORMED = (409, "The activity has been performed")
 
 

@@ -24,13 +24,14 @@ from chalicelib.activities.model import (
 )
 from chalicelib.activities.problems import ActivityProblem
 from chalicelib.activities.service import ActivityService, Changes, Wanted
+from chalicelib.activities.views import DisclosureView
 from chalicelib.foundation.fields import LINE, PARAGRAPHS
 from chalicelib.foundation.http import MAX_ID_LENGTH, Answer, Request, RequiredRole, endpoint
 from chalicelib.foundation.identity import Caller, TikTokState
 from chalicelib.foundation.problems import ProblemCode
 from chalicelib.foundation.queries import PageQuery
 from chalicelib.foundation.schemas import Schema
-from chalicelib.programs.model import MAX_DISCLOSURE, local_time
+from chalicelib.programs.model import MAX_DISCLOSURE, ContentDisclosure, local_time
 from chalicelib.videos.model import Preview
 from chalicelib.videos.views import VideoProblemView, VideoView
 
@@ -81,6 +82,16 @@ Disclosure = Annotated[
     Field(max_length=MAX_DISCLOSURE, description="A line; null: the program's own, empty: none"),
     LINE,
 ]
+Disclosed = Annotated[
+    ContentDisclosure,
+    Field(
+        description="TikTok's own disclosure setting that members are asked to switch on and "
+        "acknowledge before they send; `disclosure` is a line of text"
+    ),
+]
+AIGenerated = Annotated[
+    bool, Field(description="Members are asked to switch on TikTok's label for AI content too")
+]
 Version = Annotated[int, Field(ge=1, description="The `version` the activity had when you saw it")]
 
 
@@ -93,6 +104,10 @@ LABELS = {
     ActionKind.SEND_TO_TIKTOK: "Send to TikTok",
     ActionKind.ADD_ACCOUNT_AND_SEND: "Add Your Account & Send",
 }
+
+
+UNCHANGED: Any = Field(default_factory=lambda: None)
+"""For a field that may be left out: no value stands for that, and the document shows none."""
 
 
 class NewActivity(Schema):
@@ -111,10 +126,8 @@ class NewActivity(Schema):
     captions: Captions = []  # noqa: RUF012  pydantic copies it
     hashtags: Hashtags = []  # noqa: RUF012  pydantic copies it
     disclosure: Disclosure | None = None
-
-
-UNCHANGED: Any = Field(default_factory=lambda: None)
-"""For a field that may be left out: no value stands for that, and the document shows none."""
+    content_disclosure: Disclosed = UNCHANGED
+    ai_generated: AIGenerated = False
 
 
 class DuplicateChanges(Schema):
@@ -134,6 +147,8 @@ class DuplicateChanges(Schema):
     captions: Captions = UNCHANGED
     hashtags: Hashtags = UNCHANGED
     disclosure: Disclosure | None = UNCHANGED
+    content_disclosure: Disclosed = UNCHANGED
+    ai_generated: AIGenerated = UNCHANGED
 
 
 class ActivityChanges(DuplicateChanges):
@@ -173,6 +188,8 @@ class ActivityView(Schema):
     captions: list[str]
     hashtags: list[str]
     disclosure: Annotated[str | None, Field(description="null: the program's own")]
+    content_disclosure: ContentDisclosure
+    ai_generated: bool
     performed: Annotated[
         bool, Field(description="Somebody has performed it, so its video cannot change")
     ]
@@ -216,6 +233,7 @@ class FeedItem(Schema):
         str | None,
         Field(description="The text to copy into the post: caption, hashtags and disclosure"),
     ]
+    disclosure_steps: DisclosureView
     ends_at: datetime | None
     ends_at_local: datetime | None
     action: ActionView
@@ -454,6 +472,7 @@ def _feed_item(
         activity,
         video=VideoView.of(activity.video, preview),
         caption=text.whole,
+        disclosure_steps=DisclosureView.of(activity.asks),
         ends_at_local=_local(activity.ends_at, caller),
         action=ActionView(kind=kind, label=LABELS[kind], reminder=REMINDER),
     )

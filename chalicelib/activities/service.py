@@ -52,6 +52,7 @@ from chalicelib.foundation.problems import (
 )
 from chalicelib.foundation.quotas import Quotas, quota_reached
 from chalicelib.foundation.table import Conflict, Part, Read
+from chalicelib.programs.model import ContentDisclosure
 from chalicelib.programs.problems import require_open_channels
 from chalicelib.videos.model import Preview, Upload, UploadStatus
 from chalicelib.videos.service import Verdict, Verdicts, VideoService
@@ -82,6 +83,9 @@ class Groupings(Protocol):
     def campaign(self, program_id: str, campaign_id: str) -> Grouping | None:
         """Read a campaign."""
 
+    def content_disclosure(self, program_id: str) -> ContentDisclosure:
+        """Read the content disclosure of a program's new activities."""
+
     def program_read_unless_cached(self, program_id: str) -> Sequence[Read[Any]]:
         """Reads of the program's settings, if it is time for it, to be made beside others."""
 
@@ -104,6 +108,8 @@ class Changeable(TypedDict, total=False):
     captions: Sequence[str]
     hashtags: Sequence[str]
     disclosure: str | None
+    content_disclosure: ContentDisclosure
+    ai_generated: bool
 
 
 class Wanted(Changeable, total=False):
@@ -369,6 +375,9 @@ class ActivityService:
                 featured=wanted.get("featured", blank.featured),
                 network=wanted.get("network", blank.network),
             )
+            if "content_disclosure" not in wanted:
+                default = self._groupings.content_disclosure(caller.program_id)
+                blank = replace(blank, content_disclosure=default)
             activity = _changed(caller, blank, cast("Changes", wanted), now)
             self._check_groups(blank, activity)
             return self._make(caller, activity)

@@ -50,6 +50,7 @@ from chalicelib.foundation.table import (
     Store,
     Update,
 )
+from chalicelib.programs.model import ContentDisclosure
 from chalicelib.videos.model import VideoFacts, VideoProblem, facts_from, problems_from
 
 _ENDING = "ending"
@@ -221,6 +222,8 @@ class ActivityItem(StampedModel, LeanModel):
     archived_at = UTCDateTimeAttribute(null=True)
     featured_changes = InstantsAttribute(null=True)
     posted_bonus = NumberAttribute(null=True)
+    content_disclosure = EnumAttribute(ContentDisclosure, null=True)
+    ai_generated = BooleanAttribute(null=True)
     listed_in = UnicodeAttribute()
     campaign_in = UnicodeAttribute(null=True)
     open_in = UnicodeAttribute(null=True)

@@ -62,6 +62,7 @@ class Kind(StrEnum):
     ACTIVITY_REJECTED = "activity.rejected"
     ACTIVITY_EXPIRED = "activity.expired"
     ACTIVITY_TRIED = "activity.tried"
+    DISCLOSURE_ACKNOWLEDGED = "disclosure.acknowledged"
     POINTS_ADJUSTED = "points.adjusted"
     POINTS_TAKEN_BACK = "points.taken_back"
     POINTS_REBUILT = "points.rebuilt"

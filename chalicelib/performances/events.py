@@ -13,7 +13,8 @@ class _OfPerformance(Payload):
     """What each event tells of its performance, as it was then. Instants are exact.
 
     `failure` is the code of why it failed. `campaign_id` and `channel_ids` are those of the moment
-    it was made. A `trial` is a manager's *Try it on me*.
+    it was made. A `trial` is a manager's *Try it on me*. `disclosed` says that the member
+    acknowledged what they are to disclose in TikTok.
     """
 
     performance_id: str
@@ -28,6 +29,7 @@ class _OfPerformance(Payload):
     failed_at: str | None = None
     campaign_id: str | None = None
     channel_ids: tuple[str, ...] = ()
+    disclosed: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ def events_of(change: Change) -> Sequence[Event[Any]]:
         "member_id": after["member_id"],
         "activity_id": after["activity_id"],
         "trial": bool(after.get("trial")),
+        "disclosed": bool(after.get("disclosure_version")),
         "channel_ids": tuple(sorted(after.get("channel_ids") or ())),
         **{name: after.get(name) for name in _TOLD},
     }

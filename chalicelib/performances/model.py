@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from chalicelib.activities.model import PostText
-from chalicelib.programs.model import owner_key
+from chalicelib.activities.model import Asked, PostText
+from chalicelib.programs.model import DisclosureTick, owner_key
 from chalicelib.tiktok.model import InboxPlace
 
 LEASE = timedelta(seconds=200)
@@ -194,6 +194,31 @@ _TRIAL_FAILED = "Look at the reason, then try the activity again."
 
 
 @dataclass(frozen=True)
+class Acknowledgement:
+    """Evidence that a member acknowledged the disclosure of this performance before sending it.
+
+    `text` is what they read; None once their personal data was erased: the version names it.
+    """
+
+    version: str
+    language: str
+    text: str | None
+    at: datetime
+
+
+def acknowledged(asked: Asked, tick: DisclosureTick | None) -> Acknowledgement | None:
+    """Return the evidence of a tick for what is asked now; None if nothing is.
+
+    Raises ValueError without a tick of the very version that is asked.
+    """
+    if asked.version is None:
+        return None
+    if tick is None or tick.version != asked.version:
+        raise ValueError("not acknowledged")
+    return Acknowledgement(tick.version, tick.language, asked.text(tick.language), tick.at)
+
+
+@dataclass(frozen=True)
 class Performance:
     """One member performing one activity. Points, bonus and text are those of when it was made.
 
@@ -206,7 +231,10 @@ class Performance:
     somebody last ended such a wait: a webhook, or its member by connecting or disconnecting.
     `told_reason` is the fail_reason that a webhook told of the draft. `campaign_id` and
     `channel_ids` are what reports count it for: the activity's campaign, and the member's channels
-    through which it was addressed to them (all of theirs, if it was for everybody).
+    through which it was addressed to them (all of theirs, if it was for everybody). `asked` is what
+    was to be disclosed in TikTok then, None in those of before that was asked, and `acknowledged`
+    the member's tick of it. `shared_at` is when the member said that they shared the video by hand,
+    outside TikTok's inbox; it changes no state.
     """
 
     program_id: str
@@ -245,6 +273,9 @@ class Performance:
     posted_bonus: int = 0
     campaign_id: str | None = None
     channel_ids: frozenset[str] = frozenset()
+    asked: Asked | None = None
+    acknowledged: Acknowledgement | None = None
+    shared_at: datetime | None = None
 
     @property
     def status(self) -> Status:

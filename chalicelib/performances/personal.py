@@ -15,6 +15,7 @@ _TEXTS = (
     PerformanceItem.caption,
     PerformanceItem.hashtags,
     PerformanceItem.disclosure,
+    PerformanceItem.disclosure_text,
     PerformanceItem.reason,
     PerformanceItem.told_reason,
 )

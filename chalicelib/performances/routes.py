@@ -2,19 +2,23 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from chalicelib.activities.model import REMINDER
+from chalicelib.activities.model import REMINDER, DisclosureLanguage
 from chalicelib.activities.problems import ActivityProblem
+from chalicelib.foundation.fields import LINE
 from chalicelib.foundation.http import Answer, Request, RequiredRole, endpoint
+from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.foundation.queries import PageQuery
 from chalicelib.foundation.schemas import Schema
-from chalicelib.performances.model import Status
+from chalicelib.performances.model import Performance, Status
 from chalicelib.performances.service import AccountRequired, PerformanceService
-from chalicelib.performances.views import PerformanceList, PerformanceView, view_of
+from chalicelib.performances.views import OwnPerformanceView, PerformanceList, view_of
 from chalicelib.tiktok.consents.views import consent_cookie
 from chalicelib.tiktok.problems import TikTokProblem
+
+MAX_VERSION = 40
 
 
 class Performed(Schema):
@@ -31,6 +35,26 @@ class Performed(Schema):
     reminder: str
 
 
+class Perform(Schema):
+    """What the member acknowledged before they sent. The body may be left out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    acknowledged_disclosure: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=MAX_VERSION,
+            description="`disclosure_steps.version` of the feed item, once the member has ticked "
+            "its text; needed unless that is null",
+        ),
+        LINE,
+    ] = None
+    disclosure_language: Annotated[
+        DisclosureLanguage, Field(description="The language in which they read it")
+    ] = DisclosureLanguage.ENGLISH
+
+
 class Tried(Schema):
     """It is on its way to the manager's own inbox, outside points and reports."""
 
@@ -42,11 +66,13 @@ class Tried(Schema):
 
 @endpoint(
     RequiredRole.MEMBER,
+    body=Perform,
     answers={202: Performed},
     problems=(
         ProblemCode.NOT_FOUND,
         ActivityProblem.ACTIVITY_NOT_STARTED,
         ActivityProblem.ACTIVITY_ENDED,
+        ActivityProblem.DISCLOSURE_NOT_ACKNOWLEDGED,
         ActivityProblem.ALREADY_PERFORMED,
         TikTokProblem.TIKTOK_ACCOUNT_REQUIRED,
         TikTokProblem.TIKTOK_INBOX_FULL,
@@ -55,11 +81,20 @@ class Tried(Schema):
     ),
     idempotent=True,
 )
-def perform(service: PerformanceService, request: Request[None, None]) -> Answer:
-    """Perform an activity: send its video to your TikTok inbox, for its points."""
+def perform(service: PerformanceService, request: Request[Perform, None]) -> Answer:
+    """Perform an activity: send its video to your TikTok inbox, for its points.
+
+    What has to be disclosed in TikTok is acknowledged first; the problem
+    `disclosure_not_acknowledged` carries it as `disclosure_steps`.
+    """
+    version, language = request.body.acknowledged_disclosure, request.body.disclosure_language
     try:
         performance = service.perform(
-            request.caller, request.path["activity_id"], request.correlation_id, request.made_id
+            request.caller,
+            request.path["activity_id"],
+            request.correlation_id,
+            request.made_id,
+            service.tick(version, language) if version else None,
         )
     except AccountRequired as required:
         raise _account_required(
@@ -125,11 +160,41 @@ def list_newest(service: PerformanceService, request: Request[None, PageQuery]) 
     return Answer(200, PerformanceList(items=items, next_cursor=page.next_cursor))
 
 
-@endpoint(RequiredRole.MEMBER, answers={200: PerformanceView}, problems=(ProblemCode.NOT_FOUND,))
+@endpoint(RequiredRole.MEMBER, answers={200: OwnPerformanceView}, problems=(ProblemCode.NOT_FOUND,))
 def read(service: PerformanceService, request: Request[None, None]) -> Answer:
     """Read a performance of yours: its state, and what is left to do."""
     performance = service.performance(request.caller, request.path["performance_id"])
-    return Answer(200, view_of(performance, request.caller))
+    return Answer(200, _whole(service, performance, request.caller))
+
+
+@endpoint(RequiredRole.MEMBER, answers={200: OwnPerformanceView}, problems=(ProblemCode.NOT_FOUND,))
+def mark_shared(service: PerformanceService, request: Request[None, None]) -> Answer:
+    """Mark a performance's video as shared by hand, outside your TikTok inbox.
+
+    Its status, its points and its staging stay as they are.
+    """
+    performance = service.mark_shared(request.caller, request.path["performance_id"])
+    return Answer(200, _whole(service, performance, request.caller))
+
+
+@endpoint(RequiredRole.MEMBER, answers={200: OwnPerformanceView}, problems=(ProblemCode.NOT_FOUND,))
+def unmark_shared(service: PerformanceService, request: Request[None, None]) -> Answer:
+    """Take back that you shared a performance's video by hand."""
+    performance = service.unmark_shared(request.caller, request.path["performance_id"])
+    return Answer(200, _whole(service, performance, request.caller))
+
+
+def _whole(
+    service: PerformanceService, performance: Performance, caller: Caller
+) -> OwnPerformanceView:
+    preview = service.preview(performance)
+    return OwnPerformanceView(
+        **dict(view_of(performance, caller)),
+        video_url=preview.url,
+        video_url_expires_at=preview.expires_at,
+        video_content_type=performance.content_type,
+        video_size_bytes=performance.size_bytes,
+    )
 
 
 def _account_required(required: AccountRequired, what_to_do: str) -> Problem:

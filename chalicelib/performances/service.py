@@ -10,6 +10,7 @@ from chalicelib.activities.model import Activity, ActivityStatus, VideoChanged
 from chalicelib.activities.problems import ActivityProblem
 from chalicelib.activities.service import ActivityLifecycle, ActivityMarks, PostTexts
 from chalicelib.audit.model import Kind, act
+from chalicelib.foundation.acts import Act
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.ids import new_id
@@ -18,20 +19,22 @@ from chalicelib.foundation.pages import Cursors, Page
 from chalicelib.foundation.problems import Problem, ProblemCode, not_found
 from chalicelib.foundation.table import Conflict, Contended, Part
 from chalicelib.performances.model import (
+    Acknowledgement,
     Performance,
     State,
+    acknowledged,
     next_look,
 )
 from chalicelib.performances.store import PerformanceStore
 from chalicelib.points.service import PointService
-from chalicelib.programs.model import local_time
+from chalicelib.programs.model import DisclosureTick, local_time
 from chalicelib.programs.service import ProgramService
 from chalicelib.tiktok.consents.service import ConsentRequest, ConsentService
 from chalicelib.tiktok.inbox.service import InboxPlaces
 from chalicelib.tiktok.model import INBOX_PLACES, NotConnected
 from chalicelib.tiktok.problems import TikTokProblem
 from chalicelib.tiktok.service import AccountService
-from chalicelib.videos.model import VideoFacts
+from chalicelib.videos.model import Preview, VideoFacts
 
 _FIRST_ATTEMPTS = 8
 
@@ -63,6 +66,7 @@ class PerformanceService:
         points: PointService,
         cursors: Cursors,
         clock: Clock,
+        preview_of: Callable[[str, str], Preview],
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._store = store
@@ -76,6 +80,7 @@ class PerformanceService:
         self._points = points
         self._cursors = cursors
         self._clock = clock
+        self._preview_of = preview_of
         self._sleep = sleep
 
     def perform(
@@ -84,24 +89,26 @@ class PerformanceService:
         activity_id: str,
         correlation_id: str,
         made_id: str | None = None,
+        tick: DisclosureTick | None = None,
     ) -> Performance:
         """Make a performance, its award and the mark that there be no second: all or nothing.
 
         Staging follows by itself: the new item's change is what queues it. Raises problems
         `not_found` (also for what is not addressed to the caller), `activity_not_started`,
-        `activity_ended`, `already_performed`, `tiktok_inbox_full` (five are under way or wait in
+        `activity_ended`, `disclosure_not_acknowledged` (without a `tick` of what the activity asks
+        to disclose now), `already_performed`, `tiktok_inbox_full` (five are under way or wait in
         the inbox; with `retry_at`), `changed_meanwhile`, and `AccountRequired`, after which the
         send happens by itself once the account is there.
         """
         try:
-            return self.perform_connected(caller, activity_id, correlation_id, made_id)
+            return self.perform_connected(caller, activity_id, correlation_id, made_id, tick)
         except (Problem, Conflict):
             made = self._made_before(caller, activity_id, made_id)
             if made is None:
                 raise
             return made
         except NotConnected:
-            begun = self._consents.begin_consent(caller, correlation_id, activity_id)
+            begun = self._consents.begin_consent(caller, correlation_id, activity_id, tick)
             raise AccountRequired(begun) from None
 
     def _made_before(
@@ -115,11 +122,16 @@ class PerformanceService:
         return made if made and made.activity_id == activity_id else None
 
     def perform_connected(
-        self, caller: Caller, activity_id: str, correlation_id: str, made_id: str | None = None
+        self,
+        caller: Caller,
+        activity_id: str,
+        correlation_id: str,
+        made_id: str | None = None,
+        tick: DisclosureTick | None = None,
     ) -> Performance:
         """Perform as `perform` does, once. Raises `NotConnected` instead of beginning a consent."""
         return self._with_place(
-            caller, lambda: self._make(caller, activity_id, correlation_id, made_id)
+            caller, lambda: self._make(caller, activity_id, correlation_id, made_id, tick)
         )
 
     def _with_place(self, caller: Caller, make: Callable[[], Performance]) -> Performance:
@@ -141,7 +153,12 @@ class PerformanceService:
             ) from None
 
     def _make(
-        self, caller: Caller, activity_id: str, correlation_id: str, made_id: str | None
+        self,
+        caller: Caller,
+        activity_id: str,
+        correlation_id: str,
+        made_id: str | None,
+        tick: DisclosureTick | None,
     ) -> Performance:
         for attempt in range(_FIRST_ATTEMPTS):
             now = self._clock.now()
@@ -149,12 +166,11 @@ class PerformanceService:
             activity = self._activities.activity(caller.program_id, activity_id, beside)
             if activity is None or not activity.is_for(caller.channels):
                 raise not_found("activity")
-            performance = self._made(
-                caller,
-                activity,
-                _open_video(activity, now, caller.time_zone),
-                correlation_id=correlation_id,
-                made_id=made_id,
+            video = _open_video(activity, now, caller.time_zone)
+            evidence = _acknowledged(activity, tick)
+            performance = replace(
+                self._made(caller, activity, video, correlation_id=correlation_id, made_id=made_id),
+                acknowledged=evidence,
             )
             made = performance.performance_id
             first = self._activities.note_performed(activity)
@@ -168,6 +184,7 @@ class PerformanceService:
                             caller.owner, activity.points, made, activity.instructions
                         ),
                         *first,
+                        *_acts_of(performance),
                     ],
                     contended=bool(first),
                 )
@@ -211,6 +228,7 @@ class PerformanceService:
             text=self._texts.dealt(activity, caller.member_id),
             campaign_id=activity.campaign_id,
             channel_ids=activity.channels_of(caller.channels),
+            asked=activity.asks,
         )
         return replace(made, look_at=next_look(made, now))
 
@@ -278,6 +296,33 @@ class PerformanceService:
             raise not_found("performance")
         return found
 
+    def tick(self, version: str, language: str) -> DisclosureTick:
+        """Return a tick made now of a version of the disclosure text."""
+        return DisclosureTick(version, language, self._clock.now())
+
+    def preview(self, performance: Performance) -> Preview:
+        """Return an address to fetch a performance's video from, signed without a call."""
+        return self._preview_of(performance.video_key, performance.content_type)
+
+    def mark_shared(self, caller: Caller, performance_id: str) -> Performance:
+        """Note that the caller shared a performance's video by hand; again changes nothing.
+
+        State and points stay as they are, and staging goes on. Raises the problem `not_found`.
+        """
+        return self._share(caller, performance_id, self._clock.now())
+
+    def unmark_shared(self, caller: Caller, performance_id: str) -> Performance:
+        """Take back that a video was shared by hand. Raises the problem `not_found`."""
+        return self._share(caller, performance_id, None)
+
+    def _share(self, caller: Caller, performance_id: str, at: datetime | None) -> Performance:
+        found = self.performance(caller, performance_id)
+        if bool(found.shared_at) is bool(at):
+            return found
+        if not self._store.note_shared(found, at):
+            raise not_found("performance")
+        return replace(found, shared_at=at)
+
     def performances(self, caller: Caller, limit: int, cursor: str | None) -> Page[Performance]:
         """List the caller's own performances, newest first."""
         return self._cursors.page(
@@ -288,6 +333,48 @@ class PerformanceService:
             fetch=lambda at, count: self._store.newest(caller.owner, at.get("before"), count),
             position_of=lambda last: {"before": last.performance_id},
         )
+
+
+def _acknowledged(activity: Activity, tick: DisclosureTick | None) -> Acknowledgement | None:
+    """Return the evidence of a tick; raise the problem that says what is to be acknowledged."""
+    asked = activity.asks
+    try:
+        return acknowledged(asked, tick)
+    except ValueError:
+        raise Problem(
+            ActivityProblem.DISCLOSURE_NOT_ACKNOWLEDGED,
+            "Read what has to be disclosed in TikTok and acknowledge it; then send.",
+            members={
+                "disclosure_steps": {
+                    "content_disclosure": asked.content_disclosure.value,
+                    "ai_generated": asked.ai_generated,
+                    "toggles": [each.value for each in asked.toggles],
+                    "version": asked.version,
+                    "text": asked.text(),
+                }
+            },
+        ) from None
+
+
+def _acts_of(performance: Performance) -> tuple[Act, ...]:
+    """Return the act of acknowledging a disclosure, if there is one."""
+    evidence = performance.acknowledged
+    if evidence is None:
+        return ()
+    return (
+        act(
+            Kind.DISCLOSURE_ACKNOWLEDGED,
+            performance.program_id,
+            performance.activity_id,
+            after={
+                "performance": performance.performance_id,
+                "version": evidence.version,
+                "language": evidence.language,
+                "ticked_at": evidence.at,
+            },
+            title=performance.instructions,
+        ),
+    )
 
 
 def _inbox_full(retry_at: datetime, caller: Caller) -> Problem:

@@ -19,7 +19,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 
-from chalicelib.activities.model import PostText
+from chalicelib.activities.model import Asked, PostText
 from chalicelib.foundation.sweeps import in_turns
 from chalicelib.foundation.table import (
     CONFLICT_ATTEMPTS,
@@ -30,8 +30,14 @@ from chalicelib.foundation.table import (
     Store,
     Update,
 )
-from chalicelib.performances.model import Performance, Reference, State, Waiting
-from chalicelib.programs.model import owner_key
+from chalicelib.performances.model import (
+    Acknowledgement,
+    Performance,
+    Reference,
+    State,
+    Waiting,
+)
+from chalicelib.programs.model import ContentDisclosure, owner_key
 
 _UNFINISHED = "unfinished"
 
@@ -110,6 +116,13 @@ class PerformanceItem(StampedModel):
     posted_bonus = NumberAttribute(null=True)
     campaign_id = UnicodeAttribute(null=True)
     channel_ids = UnicodeSetAttribute(null=True)
+    content_disclosure = UnicodeAttribute(null=True)
+    ai_generated = BooleanAttribute(null=True)
+    disclosure_version = UnicodeAttribute(null=True)
+    disclosure_language = UnicodeAttribute(null=True)
+    disclosure_text = UnicodeAttribute(null=True)
+    disclosure_acknowledged_at = UTCDateTimeAttribute(null=True)
+    shared_at = UTCDateTimeAttribute(null=True)
     publish_index = PublishIndex()
     unfinished_index = UnfinishedIndex()
 
@@ -128,10 +141,22 @@ class PerformanceItem(StampedModel):
                 "channel_ids": frozenset(self.channel_ids or ()),
             },
             text=PostText(self.caption, tuple(self.hashtags or ()), self.disclosure),
+            asked=Asked(ContentDisclosure(self.content_disclosure), bool(self.ai_generated))
+            if self.content_disclosure
+            else None,
+            acknowledged=self._acknowledgement(),
         )
 
+    def _acknowledgement(self) -> Acknowledgement | None:
+        version, language = self.disclosure_version, self.disclosure_language
+        at = self.disclosure_acknowledged_at
+        if not (version and language and at):
+            return None
+        return Acknowledgement(version, language, self.disclosure_text, at)
 
-_STORED = tuple(each.name for each in fields(Performance) if each.name != "text")
+
+_APART = {"text", "asked", "acknowledged"}
+_STORED = tuple(each.name for each in fields(Performance) if each.name not in _APART)
 """The attributes that the table stores under their name in the model."""
 
 
@@ -141,6 +166,7 @@ class PerformanceStore(Store):
     def add(self, performance: Performance) -> Put:
         """Part: a new performance."""
         stored = {name: getattr(performance, name) for name in _STORED}
+        asked, evidence = performance.asked, performance.acknowledged
         item = PerformanceItem(
             performance.owner,
             **stored
@@ -154,6 +180,12 @@ class PerformanceStore(Store):
             caption=performance.text.caption,
             hashtags=list(performance.text.hashtags) or None,
             disclosure=performance.text.disclosure,
+            content_disclosure=asked.content_disclosure.value if asked else None,
+            ai_generated=(asked and asked.ai_generated) or None,
+            disclosure_version=evidence.version if evidence else None,
+            disclosure_language=evidence.language if evidence else None,
+            disclosure_text=evidence.text if evidence else None,
+            disclosure_acknowledged_at=evidence.at if evidence else None,
             unfinished_in=_UNFINISHED,
         )
         return Put(item, PerformanceItem.performance_id.does_not_exist(), Conflict)
@@ -282,6 +314,16 @@ class PerformanceStore(Store):
         return self._database.changed(
             _item(performance.reference), actions, _same(performance, None)
         )
+
+    def note_shared(self, performance: Performance, shared_at: datetime | None) -> bool:
+        """Note when its member shared it by hand, or that they did not; False if it is gone.
+
+        No state, lease or wait is looked at or touched: staging goes on as it does.
+        """
+        shared = PerformanceItem.shared_at
+        action: Action = shared.set(shared_at) if shared_at else shared.remove()
+        there = PerformanceItem.performance_id.exists()
+        return self._database.changed(_item(performance.reference), [action], there)
 
     def note_queued(self, reference: Reference, now: datetime, look_at: datetime) -> bool:
         """Note that an overdue performance is queued; False if it is not overdue any more."""

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from chalicelib.activities.views import DisclosureView
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.schemas import Schema
 from chalicelib.performances.model import Performance, Status, Waiting
@@ -55,6 +56,21 @@ class PerformanceView(Schema):
     ]
     reason: Annotated[str | None, Field(description="Why it failed, in words")]
     publish_id: Annotated[str | None, Field(description="TikTok's name for the staged video")]
+    disclosure_steps: Annotated[
+        DisclosureView | None,
+        Field(description="What is to be switched on in TikTok; null if that was not asked then"),
+    ]
+    disclosure_acknowledged_at: Annotated[
+        datetime | None, Field(description="When the member ticked it, before sending")
+    ]
+    shared_at: Annotated[
+        datetime | None,
+        Field(
+            description="When the member said that they shared the video by hand; TikTok has not "
+            "confirmed it, and neither status nor points follow from it"
+        ),
+    ]
+    shared_at_local: datetime | None
     queued_at: datetime
     queued_at_local: datetime
     staged_at: datetime | None
@@ -63,6 +79,15 @@ class PerformanceView(Schema):
     posted_at_local: datetime | None
     failed_at: datetime | None
     failed_at_local: datetime | None
+
+
+class OwnPerformanceView(PerformanceView):
+    """One performance, with where its video can be fetched should the inbox not deliver it."""
+
+    video_url: Annotated[str, Field(description="A secret: whoever has it can fetch the video")]
+    video_url_expires_at: datetime
+    video_content_type: str
+    video_size_bytes: int
 
 
 class PerformanceList(Schema):
@@ -91,6 +116,10 @@ def view_of(performance: Performance, caller: Caller) -> PerformanceView:
         waiting_for=_waiting_of(performance, caller),
         reason=performance.reason,
         publish_id=performance.publish_id,
+        disclosure_steps=DisclosureView.of(performance.asked) if performance.asked else None,
+        disclosure_acknowledged_at=performance.acknowledged and performance.acknowledged.at,
+        shared_at=performance.shared_at,
+        shared_at_local=local(performance.shared_at),
         queued_at=performance.queued_at,
         queued_at_local=local_time(performance.queued_at, caller.time_zone),
         staged_at=performance.staged_at,

@@ -15,6 +15,8 @@ MAX_ALIAS = 40
 MAX_SEARCH = 80  # characters by which members are found; a cursor holds them
 MAX_FULFILLERS = 20
 MAX_DISCLOSURE = 200  # a line, beside a caption that TikTok cuts at 2,200
+MAX_REUSE = 100_000  # people; more than a program has
+REUSE_WARNING_ABOVE = 50  # people with one caption or video before managers are warned
 MAX_CHANNELS = 200  # of a program, not counting archived ones
 MAX_CHANNELS_EVER = 1000  # with them: one query of a megabyte reads them all
 MAX_INVITATIONS = 50  # of one address that its holder is shown at once, the oldest first
@@ -44,12 +46,34 @@ def mail_due_at(now: datetime, mailed_at: datetime | None) -> datetime:
     return max(now, mailed_at + MAIL_AGAIN_AFTER) if mailed_at else now
 
 
+class ContentDisclosure(StrEnum):
+    """TikTok's own content-disclosure setting that a post needs, which only its poster can set.
+
+    Not the disclosure line, which is text beside the caption.
+    """
+
+    NONE = "none"
+    YOUR_BRAND = "your_brand"  # one promotes oneself or one's own business
+    BRANDED_CONTENT = "branded_content"  # one promotes a third party for any incentive
+
+
+@dataclass(frozen=True)
+class DisclosureTick:
+    """A member ticked the disclosure text of this version, in this language, at this instant."""
+
+    version: str
+    language: str
+    at: datetime
+
+
 @dataclass(frozen=True)
 class Program:
     """One company's advocacy program: the tenant.
 
     `fulfillers` are the managers who see to redemptions; none named means all managers. Without
     `names_on_leaderboard` nobody's name is on a leaderboard, only aliases.
+    `content_disclosure` is that of new activities. Managers are warned when one caption or one
+    video goes to more than `reuse_warning_above` people; 0 means never.
     """
 
     program_id: str
@@ -62,6 +86,8 @@ class Program:
     managers_on_leaderboard: bool = True
     names_on_leaderboard: bool = True
     fulfillers: frozenset[str] = frozenset()
+    content_disclosure: ContentDisclosure = ContentDisclosure.YOUR_BRAND
+    reuse_warning_above: int = REUSE_WARNING_ABOVE
 
 
 class ChannelKind(StrEnum):

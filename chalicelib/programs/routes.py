@@ -9,7 +9,13 @@ from chalicelib.foundation.fields import LINE
 from chalicelib.foundation.http import MAX_ID_LENGTH, Answer, Request, RequiredRole, endpoint
 from chalicelib.foundation.problems import ProblemCode
 from chalicelib.foundation.schemas import Schema
-from chalicelib.programs.model import MAX_DISCLOSURE, MAX_FULFILLERS, Program
+from chalicelib.programs.model import (
+    MAX_DISCLOSURE,
+    MAX_FULFILLERS,
+    MAX_REUSE,
+    ContentDisclosure,
+    Program,
+)
 from chalicelib.programs.service import ProgramChanges, ProgramService
 from chalicelib.programs.views import Name
 
@@ -31,6 +37,20 @@ class ProgramSettings(Schema):
     ]
     nobody_fulfils: Annotated[
         bool, Field(description="Everybody named has left or is no longer a manager")
+    ]
+    content_disclosure: Annotated[
+        ContentDisclosure,
+        Field(
+            description="TikTok's own disclosure setting that new activities ask members to switch "
+            "on; `disclosure` is a line of text"
+        ),
+    ]
+    reuse_warning_above: Annotated[
+        int,
+        Field(
+            description="Managers are warned when one caption or one video goes to more people; "
+            "0: never"
+        ),
     ]
     created_at: datetime
 
@@ -56,6 +76,8 @@ class ChangeProgram(Schema):
         ]
         | None
     ) = None
+    content_disclosure: ContentDisclosure | None = None
+    reuse_warning_above: Annotated[int, Field(ge=0, le=MAX_REUSE)] | None = None
 
 
 @endpoint(RequiredRole.MANAGER, answers={200: ProgramSettings})
@@ -95,5 +117,7 @@ def _view(service: ProgramService, program: Program) -> ProgramSettings:
         names_on_leaderboard=program.names_on_leaderboard,
         fulfillers=sorted(program.fulfillers),
         nobody_fulfils=program.rewards and not service.is_anybody_fulfilling(program),
+        content_disclosure=program.content_disclosure,
+        reuse_warning_above=program.reuse_warning_above,
         created_at=program.created_at,
     )

@@ -27,6 +27,7 @@ from chalicelib.programs.model import (
     MAX_NAME,
     Campaign,
     Channel,
+    ContentDisclosure,
     Holder,
     Invitation,
     InvitationMail,
@@ -53,6 +54,8 @@ class ProgramChanges:
     managers_on_leaderboard: bool | None = None
     names_on_leaderboard: bool | None = None
     fulfillers: frozenset[str] | None = None
+    content_disclosure: ContentDisclosure | None = None
+    reuse_warning_above: int | None = None
 
 
 @dataclass(frozen=True)
@@ -258,6 +261,11 @@ class ProgramService:
                 "not_a_manager",
                 f"{member_id} is not an active manager of the program.",
             )
+
+    def content_disclosure(self, program_id: str) -> ContentDisclosure:
+        """Return the content disclosure of a program's new activities, consistently read."""
+        program = self.program(program_id)
+        return program.content_disclosure if program else ContentDisclosure.YOUR_BRAND
 
     def is_anybody_fulfilling(self, program: Program) -> bool:
         """Return whether somebody sees to redemptions: a call where managers are named for it.

@@ -6,6 +6,7 @@ The sub-packages (`members`, `channels`, `campaigns`) have stores of their own o
 from collections.abc import Collection, Iterator, Sequence, Set
 from dataclasses import replace
 from datetime import UTC, datetime
+from enum import Enum
 
 from pynamodb.attributes import (
     BooleanAttribute,
@@ -38,10 +39,12 @@ from chalicelib.foundation.table import (
 )
 from chalicelib.programs.model import (
     MAX_INVITATIONS,
+    REUSE_WARNING_ABOVE,
     Campaign,
     Channel,
     ChannelKind,
     ChannelMember,
+    ContentDisclosure,
     Holder,
     InvitationMail,
     Member,
@@ -94,6 +97,8 @@ class ProgramItem(StampedModel):
     names_on_leaderboard = BooleanAttribute(default=True)
     fulfillers = UnicodeSetAttribute(null=True)
     created_as = UnicodeAttribute(null=True)
+    content_disclosure = UnicodeAttribute(null=True)
+    reuse_warning_above = NumberAttribute(null=True)
 
     def to_program(self) -> Program:
         return Program(
@@ -107,6 +112,14 @@ class ProgramItem(StampedModel):
             managers_on_leaderboard=self.managers_on_leaderboard,
             names_on_leaderboard=self.names_on_leaderboard,
             fulfillers=frozenset(self.fulfillers or ()),
+            content_disclosure=ContentDisclosure(
+                self.content_disclosure or ContentDisclosure.YOUR_BRAND
+            ),
+            reuse_warning_above=(
+                REUSE_WARNING_ABOVE
+                if self.reuse_warning_above is None
+                else int(self.reuse_warning_above)
+            ),
         )
 
 
@@ -446,8 +459,8 @@ class ProgramStore(Store):
                 actions.append(attribute.set(set(value)) if value else attribute.remove())
                 same &= attribute == set(before) if before else empty
             else:
-                actions.append(attribute.set(value))
-                same &= (attribute == before) | empty
+                actions.append(attribute.set(_stored(value)))
+                same &= (attribute == _stored(before)) | empty
         changed = act(
             Kind.PROGRAM_CHANGED,
             was.program_id,
@@ -926,3 +939,7 @@ def alias_guard(program_id: str, alias: str, member_id: str) -> GuardItem:
 
 class NameTaken(Exception):
     """Something else of this kind has the name."""
+
+
+def _stored(value: object) -> object:
+    return value.value if isinstance(value, Enum) else value

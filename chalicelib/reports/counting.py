@@ -342,6 +342,7 @@ def fact_of(program_id: str, told: PerformanceEvent) -> Fact | None:
         posted_at=_moment(told.posted_at),
         failed_at=_moment(told.failed_at),
         failure=told.failure,
+        disclosed=told.disclosed,
     )
     return _fact(program_id, told.member_id, told.activity_id, attempt)
 
@@ -359,6 +360,7 @@ def fact_of_performance(performance: Performance) -> Fact | None:
         posted_at=performance.posted_at,
         failed_at=performance.failed_at,
         failure=performance.failure,
+        disclosed=performance.acknowledged is not None,
     )
     return _fact(performance.program_id, performance.member_id, performance.activity_id, attempt)
 

@@ -55,6 +55,7 @@ class Name(StrEnum):
     POSTED = "posted"
     DISMISSED = "dismissed"
     UNCONFIRMED = "unconfirmed"
+    DISCLOSED = "disclosed"
 
 
 LOST = "lost:"
@@ -97,7 +98,10 @@ class Attribution:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One performance, as far as it is known here. A time that is known never changes."""
+    """One performance, as far as it is known here. A time that is known never changes.
+
+    `disclosed`: its member acknowledged, before sending, what to disclose in TikTok.
+    """
 
     performance_id: str
     queued_at: datetime
@@ -107,6 +111,7 @@ class Attempt:
     posted_at: datetime | None = None
     failed_at: datetime | None = None
     failure: str | None = None
+    disclosed: bool = False
 
     @property
     def order(self) -> tuple[datetime, str]:
@@ -118,7 +123,8 @@ class Attempt:
             each: _earlier(getattr(self, each), getattr(other, each)) for each in _MOMENTS
         }
         failure = min((each for each in (self.failure, other.failure) if each), default=None)
-        return replace(self, **known, failure=failure)  # type: ignore[arg-type]
+        disclosed = self.disclosed or other.disclosed
+        return replace(self, **known, failure=failure, disclosed=disclosed)  # type: ignore[arg-type]
 
 
 _MOMENTS = tuple(each.name for each in fields(Attempt) if each.name.endswith("_at"))
@@ -192,6 +198,11 @@ class Progress:
     @property
     def posted_at(self) -> datetime | None:
         return _first(each.posted_at for each in self.attempts.values())
+
+    @property
+    def disclosed(self) -> bool:
+        """Whether the member acknowledged the disclosure of any attempt."""
+        return any(each.disclosed for each in self.attempts.values())
 
     @property
     def lost(self) -> Attempt | None:
@@ -286,6 +297,8 @@ def _names(progress: Progress) -> Iterator[tuple[date, str]]:
         yield progress.day(min(seen)), Name.SEEN
     if sent_at:
         yield progress.day(sent_at), Name.SENT
+        if progress.disclosed:
+            yield progress.day(sent_at), Name.DISCLOSED
     elif progress.dismissal.holds and progress.dismissal.dismissed_at:
         yield progress.day(progress.dismissal.dismissed_at), Name.DISMISSED
     if progress.staged_at:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
+from chalicelib.activities.model import MAX_ADDRESSED, MAX_CAPTIONS
 from chalicelib.foundation.fields import Day
 from chalicelib.foundation.http import MAX_ID_LENGTH, Answer, Request, RequiredRole, endpoint
 from chalicelib.foundation.problems import ProblemCode
@@ -23,6 +24,7 @@ from chalicelib.reports.views import (
     OverviewView,
     PerformerList,
     PerformerView,
+    ReuseView,
     TotalsList,
     TotalsView,
     numbers_of,
@@ -63,6 +65,23 @@ class TotalsQuery(Schema):
             description=f"Up to {MAX_TOTALS} ids, separated by commas",
         ),
     ]
+
+
+class ReuseQuery(Schema):
+    model_config = ConfigDict(extra="forbid")
+
+    channel_ids: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=MAX_ADDRESSED * (MAX_ID_LENGTH + 1),
+            pattern=rf"^{_ONE}(,{_ONE}){{0,{MAX_ADDRESSED - 1}}}$",
+            description=f"Up to {MAX_ADDRESSED} ids, separated by commas; none: everybody",
+        ),
+    ] = None
+    captions: Annotated[
+        int, Field(ge=0, le=MAX_CAPTIONS, description="Among how many captions they are dealt")
+    ] = 0
 
 
 class SeenActivities(Schema):
@@ -126,12 +145,35 @@ def activity(service: ReportService, request: Request[None, PeriodQuery]) -> Ans
             instructions=found.activity.instructions,
             audience=audience,
             audience_exact=found.audience.exact,
+            disclosure_asked=found.activity.asks.version is not None,
             not_seen=audience - whole.number(Name.SEEN),
             whole=numbers_of(whole),
             funnel=[
                 FunnelStep(name="audience", count=audience),
                 *(FunnelStep(name=name.value, count=whole.number(name)) for name in names),
             ],
+        ),
+    )
+
+
+@endpoint(RequiredRole.MANAGER, query=ReuseQuery, answers={200: ReuseView})
+def reuse(service: ReportService, request: Request[None, ReuseQuery]) -> Answer:
+    """Read how many people would share one video, and one caption.
+
+    TikTok holds reused material back, so one video or caption should not go to too many.
+    """
+    asked = request.query.channel_ids
+    channel_ids = frozenset(asked.split(",")) if asked else frozenset[str]()
+    audience, found = service.reuse(request.caller, channel_ids, request.query.captions)
+    return Answer(
+        200,
+        ReuseView(
+            people=found.people,
+            exact=audience.exact,
+            people_per_caption=found.people_per_caption,
+            above=found.above,
+            video_reused=found.video_reused,
+            caption_reused=found.caption_reused,
         ),
     )
 
@@ -164,6 +206,7 @@ def performances(service: ReportService, request: Request[None, PageQuery]) -> A
                 posted_at=progress.posted_at,
                 failure=failure,
                 reason=failure_words(failure) if failure else None,
+                disclosed=progress.disclosed,
                 sends=len(progress.attempts),
             )
         )

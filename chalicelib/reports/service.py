@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Protocol
 
-from chalicelib.activities.model import Activity
+from chalicelib.activities.model import Activity, Reuse, reuse_of
 from chalicelib.activities.service import ActivityLifecycle
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import Caller
@@ -199,6 +199,17 @@ class ReportService:
         )
         audience = audience_of(people, activity.channel_ids)
         return ActivityReport(activity, audience, _report(counters, span, zone))
+
+    def reuse(
+        self, caller: Caller, channel_ids: Collection[str], captions: int
+    ) -> tuple[Audience, Reuse]:
+        """Return how many people some channels reach, and what these would share: one call.
+
+        Unknown channels, and those of other programs, count nobody.
+        """
+        program, counted = self._program_and_people(caller)
+        audience = audience_of(counted, channel_ids)
+        return audience, reuse_of(audience.members, captions, program.reuse_warning_above)
 
     def campaign(
         self, caller: Caller, campaign_id: str, first: date | None, last: date | None

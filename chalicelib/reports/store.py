@@ -631,6 +631,7 @@ def _facts(progress: Progress) -> dict[str, Any]:
                     if getattr(each, name)
                 },
                 **({"failure": each.failure} if each.failure else {}),
+                **({"disclosed": True} if each.disclosed else {}),
                 **_attributed(each.attribution),
             }
             for each in progress.attempts.values()
@@ -672,6 +673,7 @@ def _progress_of(item: ProgressItem) -> Progress:
             posted_at=_moment(told, "posted_at"),
             failed_at=_moment(told, "failed_at"),
             failure=told.get("failure"),
+            disclosed=bool(told.get("disclosed")),
         )
         for performance_id, told in facts.get("attempts", {}).items()
     }

@@ -35,6 +35,13 @@ class NumbersView(Schema):
 
     seen: Annotated[int, Field(description="Saw it, or sent it")]
     sent: int
+    disclosed: Annotated[
+        int,
+        Field(
+            description="Of those who sent: acknowledged, before sending, what to disclose in "
+            "TikTok. The others sent what asked for nothing, or before that was asked"
+        ),
+    ]
     staged: Annotated[int, Field(description="Reached the TikTok inbox")]
     posted: int
     unconfirmed: Annotated[
@@ -67,6 +74,22 @@ class ReportView(Schema):
     days: list[DayView]
 
 
+class ReuseView(Schema):
+    """How many people an audience is, and whether they share one video or caption too widely."""
+
+    people: int
+    exact: Annotated[
+        bool,
+        Field(description="False for an upper bound: members may be in several of the channels"),
+    ]
+    people_per_caption: Annotated[
+        int, Field(description="About how many are dealt the same caption; 0 without captions")
+    ]
+    above: Annotated[int, Field(description="The program's `reuse_warning_above`; 0: never warn")]
+    video_reused: Annotated[bool, Field(description="More people than that get this one video")]
+    caption_reused: Annotated[bool, Field(description="More people than that get one caption")]
+
+
 class FunnelStep(Schema):
     name: str
     count: int
@@ -81,6 +104,9 @@ class ActivityReportView(ReportView):
     audience_exact: Annotated[
         bool,
         Field(description="False for an upper bound: members may be in several of its channels"),
+    ]
+    disclosure_asked: Annotated[
+        bool, Field(description="Whether those who send it now have to acknowledge a disclosure")
     ]
     not_seen: int
     whole: NumbersView
@@ -169,6 +195,9 @@ class PerformerView(Schema):
     posted_at: datetime | None
     failure: str | None
     reason: Annotated[str | None, Field(description="Why it failed, in words for managers")]
+    disclosed: Annotated[
+        bool, Field(description="Acknowledged, before sending, what to disclose in TikTok")
+    ]
     sends: Annotated[int, Field(description="How often they sent it; again only after a failure")]
 
 
@@ -181,6 +210,7 @@ def numbers_of(tally: Tally) -> NumbersView:
     return NumbersView(
         seen=tally.number(Name.SEEN),
         sent=tally.number(Name.SENT),
+        disclosed=tally.number(Name.DISCLOSED),
         staged=tally.number(Name.STAGED),
         posted=tally.number(Name.POSTED),
         unconfirmed=tally.number(Name.UNCONFIRMED),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from chalicelib.foundation.identity import TikTokState
-from chalicelib.programs.model import Holder
+from chalicelib.programs.model import DisclosureTick, Holder
 
 STATE_LIFETIME = timedelta(minutes=10)
 """How long a consent may take (product rule)."""
@@ -60,12 +60,16 @@ class InboxPlace:
 
 @dataclass(frozen=True)
 class PendingSend:
-    """An activity to perform for a member who has just connected their account for it."""
+    """An activity to perform for a member who has just connected their account for it.
+
+    `disclosed` is the disclosure they acknowledged before they went to connect it.
+    """
 
     program_id: str
     member_id: str
     activity_id: str
     correlation_id: str
+    disclosed: DisclosureTick | None = None
 
 
 @dataclass(frozen=True)
@@ -129,3 +133,4 @@ class Consent:
     activity_id: str | None
     correlation_id: str
     expires_at: datetime
+    disclosed: DisclosureTick | None = None

@@ -30,7 +30,7 @@ from chalicelib.foundation.table import (
     Store,
     Update,
 )
-from chalicelib.programs.model import owner_key
+from chalicelib.programs.model import DisclosureTick, owner_key
 from chalicelib.tiktok.model import REMOVAL_REMEMBERED, Account, PendingSend
 
 _ACCOUNT = "account"
@@ -87,6 +87,9 @@ class AccountItem(StampedModel):
     pending_at = UTCDateTimeAttribute(null=True)
     pending_activity_id = UnicodeAttribute(null=True)
     pending_correlation_id = UnicodeAttribute(null=True)
+    pending_disclosure_version = UnicodeAttribute(null=True)
+    pending_disclosure_language = UnicodeAttribute(null=True)
+    pending_disclosure_ticked_at = UTCDateTimeAttribute(null=True)
     lapses_in = UnicodeAttribute(null=True)
     pending_index = PendingIndex()
     lapsing_index = LapsingIndex()
@@ -108,10 +111,16 @@ class AccountItem(StampedModel):
                 self.member_id,
                 self.pending_activity_id,
                 self.pending_correlation_id or "",
+                self._pending_disclosed(),
             )
             if self.pending_activity_id
             else None,
         )
+
+    def _pending_disclosed(self) -> DisclosureTick | None:
+        version, language = self.pending_disclosure_version, self.pending_disclosure_language
+        at = self.pending_disclosure_ticked_at
+        return DisclosureTick(version, language, at) if version and language and at else None
 
 
 class HolderItem(Model):
@@ -172,6 +181,7 @@ class AccountStore(Store):
 
         Raises `AccountTaken` if another member holds the TikTok account.
         """
+        ticked = pending.disclosed if pending else None
         item = AccountItem(
             member_key(account.program_id, account.member_id),
             _ACCOUNT,
@@ -190,6 +200,9 @@ class AccountStore(Store):
             pending_at=account.connected_at if pending else None,
             pending_activity_id=pending.activity_id if pending else None,
             pending_correlation_id=pending.correlation_id if pending else None,
+            pending_disclosure_version=ticked.version if ticked else None,
+            pending_disclosure_language=ticked.language if ticked else None,
+            pending_disclosure_ticked_at=ticked.at if ticked else None,
         )
         unchanged = (
             AccountItem.open_id == before.open_id if before else AccountItem.item.does_not_exist()
@@ -324,6 +337,9 @@ class AccountStore(Store):
             AccountItem.pending_at.remove(),
             AccountItem.pending_activity_id.remove(),
             AccountItem.pending_correlation_id.remove(),
+            AccountItem.pending_disclosure_version.remove(),
+            AccountItem.pending_disclosure_language.remove(),
+            AccountItem.pending_disclosure_ticked_at.remove(),
         ]
         return self._database.changed(item, actions, AccountItem.pending_activity_id == activity_id)
 
@@ -334,7 +350,10 @@ class AccountStore(Store):
         return self._database.changed(item, [AccountItem.pending_at.set(until)], waits)
 
     def pending_sends(self, before: datetime) -> Iterator[PendingSend]:
-        """Yield sends whose turn was before an instant, one of each program in turn."""
+        """Yield sends whose turn was before an instant, one of each program in turn.
+
+        The index lacks the disclosure that was acknowledged: the account has it.
+        """
         found = self._database.query(
             AccountItem, _PENDING, PendingIndex.pending_at < before, index=AccountItem.pending_index
         )

@@ -203,12 +203,16 @@ class VideoService:
         """
         if video_key is None or facts is None:
             return None
+        return self.preview_of(video_key, f"video/{facts.container}")
+
+    def preview_of(self, video_key: str, content_type: str) -> Preview:
+        """Return an address at which a kept video can be watched or fetched, as `preview` does."""
         now = self._clock.now()
         kept = self._previews.get(video_key)
         if kept is None or kept.expires_at < now + PREVIEW_LIFETIME - PREVIEW_REUSE:
             if len(self._previews) >= MAX_PREVIEWS:
                 self._previews.clear()
-            url = self._files.preview(video_key, f"video/{facts.container}")
+            url = self._files.preview(video_key, content_type)
             kept = self._previews[video_key] = Preview(url, now + PREVIEW_LIFETIME)
         return kept
 

@@ -32,7 +32,16 @@ describe("what is sent of a form", () => {
       posted_bonus: 0,
       campaign_id: null,
       featured: false,
+      ai_generated: false,
     });
+  });
+
+  test("names TikTok's setting only once it is chosen: until then the program's own holds", () => {
+    expect(bodyOf({ ...EMPTY, setting: "none", ai: true }, ["setting", "ai"])).toEqual({
+      content_disclosure: "none",
+      ai_generated: true,
+    });
+    expect(bodyOf(EMPTY, ["setting"])).toEqual({});
   });
 
   test("is only what was changed, and typing something and taking it back is no change", () => {

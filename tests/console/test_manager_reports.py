@@ -9,7 +9,7 @@ from playwright.sync_api import Page, Request, expect
 
 from tests.console.managers import manage
 from tests.console.members import DESKTOP, PHONE, People, connected, quiet
-from tests.e2e.tiktok_members import Sender
+from tests.e2e.tiktok_members import TICKED, Sender
 from tests.e2e.waiting import wait_for
 
 
@@ -69,7 +69,7 @@ def test_an_activitys_report_shows_the_way_from_audience_to_post_and_who_sent_it
 ) -> None:
     ana, ben = connected(people.member("Ana Ferreira")), people.member("Ben Okoro")
     activity = people.activity_for(ana, ben, instructions="Reported in the console")
-    performance = ana.api.post(f"/activities/{activity}/perform").body["performance_id"]
+    performance = ana.api.post(f"/activities/{activity}/perform", TICKED).body["performance_id"]
     sender = Sender(ana.api, people.tiktok, ana.tiktok_name)
     staged = sender.reaches(performance, "staged")
     people.tiktok.press(ana.tiktok_name, f"{staged['publish_id']}/post")
@@ -113,7 +113,7 @@ def test_the_overview_shows_what_needs_a_hand_and_leads_there(people: People) ->
             "times": 1,
         }
     )
-    performance = ana.api.post(f"/activities/{activity}/perform").body["performance_id"]
+    performance = ana.api.post(f"/activities/{activity}/perform", TICKED).body["performance_id"]
     Sender(ana.api, people.tiktok, ana.tiktok_name).reaches(performance, "failed")
     counted(people, activity, failed=1)
     with people.visit(DESKTOP) as visit:
@@ -131,7 +131,7 @@ def test_the_overview_shows_what_needs_a_hand_and_leads_there(people: People) ->
 def test_the_list_of_activities_shows_what_came_of_each(people: People) -> None:
     ana = connected(people.member("Ana Ferreira"))
     activity = people.activity_for(ana, instructions="Counted in the list")
-    ana.api.post(f"/activities/{activity}/perform")
+    ana.api.post(f"/activities/{activity}/perform", TICKED)
     counted(people, activity, staged=1)
     with people.visit(DESKTOP) as visit:
         page = manage(people, visit, "/manage/activities")

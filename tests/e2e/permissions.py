@@ -157,12 +157,17 @@ PERMISSIONS: dict[str, Permission] = {
     "activities_dismiss": Permission(MEMBER, 204),
     "activities_undismiss": Permission(MEMBER, 204),
     "performances_try_on_me": Permission(MANAGER, 202),
-    "performances_perform": Permission(MEMBER, 202),
+    "performances_perform": Permission(
+        MEMBER, 202, body={"acknowledged_disclosure": "1.your_brand"}
+    ),
     "performances_list_newest": Permission(MEMBER),
     "performances_read": Permission(MEMBER, personal=True),
+    "performances_mark_shared": Permission(MEMBER, personal=True),
+    "performances_unmark_shared": Permission(MEMBER, personal=True),
     # reports
     "reports_activity": Permission(MANAGER),
     "reports_performances": Permission(MANAGER),
+    "reports_reuse": Permission(MANAGER),
     "reports_overview": Permission(MANAGER),
     "reports_totals": Permission(MANAGER, query={"activity_ids": "act_made_up"}),
     "reports_campaign": Permission(MANAGER),

@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.deployed_stack import DeployedStack, Program
 from tests.e2e.people import Api, new_key, without_previews
 from tests.e2e.test_lifecycle import in_seconds
-from tests.e2e.tiktok_members import Sender, TikTokMembers
+from tests.e2e.tiktok_members import TICKED, Sender, TikTokMembers
 
 NOWHERE = "act_01hzzzzzzzzzzzzzzzzzzzzzzz"
 PROBLEMS: list[tuple[str, Any, dict[str, str], tuple[int, str]]] = [
@@ -95,7 +95,7 @@ def test_a_manager_edits_what_they_saw_and_members_see_it(
     own = sender.api.get(f"/feed/{made['activity_id']}").body
     assert same(own, {**item, "performance_id": None, "dismissed": False})
 
-    answer = sender.api.post(f"{path}/perform")
+    answer = sender.api.post(f"{path}/perform", TICKED)
     assert (answer.status, answer.body["points_awarded"]) == (202, 5)
     performance = sender.performance(answer.body["performance_id"])
     assert item["caption"] == answer.body["caption"] == performance["caption"]

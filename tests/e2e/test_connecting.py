@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.deployed_stack import DeployedStack
 from tests.e2e.people import Answer, Secret, Witness
-from tests.e2e.tiktok_members import Sender, TikTokMembers
+from tests.e2e.tiktok_members import TICKED, Sender, TikTokMembers
 from tests.e2e.waiting import wait_for
 
 
@@ -71,11 +71,11 @@ def test_a_send_that_waited_for_the_account_is_what_the_console_is_led_back_to(
     activity = tiktok_members.manager.create(valid)["activity_id"]
     path = f"/activities/{activity}/perform"
     html = {"Accept": "text/html,*/*"}
-    url, cookie = sender.begin(sender.api.post(path))
+    url, cookie = sender.begin(sender.api.post(path, TICKED))
     fewer = sender.tiktok.consent(url, sender.name, scopes="user.info.basic")
     told = led(sender.come_back(cookie, fewer, **html), deployed)
     assert told == {"result": "scope_missing", "activity": activity}
-    url, cookie = sender.begin(sender.api.post(path))
+    url, cookie = sender.begin(sender.api.post(path, TICKED))
     brought = sender.tiktok.consent(url, sender.name)
     told = led(sender.come_back(cookie, brought, **html), deployed)
     (made,) = sender.api.get("/performances").body["items"]
@@ -223,7 +223,7 @@ def test_access_taken_back_at_tiktok_is_known_and_a_new_consent_heals_it(
         each for each in sender.api.get("/feed").body["items"] if each["activity_id"] == activity
     )
     assert item["action"]["kind"] == "add_account_and_send"
-    assert sender.api.post(f"/activities/{activity}/perform").problem == (
+    assert sender.api.post(f"/activities/{activity}/perform", TICKED).problem == (
         409,
         "tiktok_account_required",
     )

@@ -15,7 +15,7 @@ from chalicelib.foundation.identity import Caller, Role
 from chalicelib.foundation.problems import Problem
 from tests.e2e.deployed_stack import DeployedStack, Program, an_hour_ago
 from tests.e2e.people import new_key
-from tests.e2e.tiktok_members import TikTokMembers, once
+from tests.e2e.tiktok_members import TICKED, TikTokMembers, once
 from tests.e2e.waiting import wait_for
 
 AT_ONCE = 32
@@ -45,7 +45,7 @@ def test_the_whole_job_from_the_file_to_the_posted_video(
     assert item["action"]["kind"] == "send_to_tiktok"
     assert "TikTok inbox" in item["action"]["reminder"]
 
-    answer = sender.api.post(f"/activities/{activity}/perform")
+    answer = sender.api.post(f"/activities/{activity}/perform", TICKED)
     assert (answer.status, answer.body["points_awarded"]) == (202, 25)
     assert answer.body["reminder"] == item["action"]["reminder"]
     performance = answer.body["performance_id"]
@@ -76,7 +76,7 @@ def test_add_your_account_and_send_sends_by_itself_and_once(
         tiktok_members.one(),
         tiktok_members.activity(valid, captions=["Hi"], disclosure="Ad"),
     )
-    refused = sender.api.post(f"/activities/{activity}/perform")
+    refused = sender.api.post(f"/activities/{activity}/perform", TICKED)
     assert refused.problem == (409, "tiktok_account_required")
     assert sender.api.get("/performances").body["items"] == []
     url, cookie = sender.begin(refused)
@@ -95,7 +95,7 @@ def test_a_send_that_can_no_longer_be_made_says_so_and_the_account_stays(
     tiktok_members: TikTokMembers, valid: str
 ) -> None:
     sender, activity = tiktok_members.one(), tiktok_members.activity(valid)
-    url, cookie = sender.begin(sender.api.post(f"/activities/{activity}/perform"))
+    url, cookie = sender.begin(sender.api.post(f"/activities/{activity}/perform", TICKED))
     tiktok_members.manager.end(activity)
     came = sender.come_back(cookie, sender.tiktok.consent(url, sender.name))
     assert (came.status, came.body["problem"]) == (200, "activity_ended")
@@ -157,21 +157,23 @@ def test_a_key_replays_the_first_answer_to_a_perform(
         tiktok_members.activity(valid),
         new_key(),
     )
-    first, again = (sender.api.post(f"/activities/{activity}/perform", key=key) for _ in range(2))
+    first, again = (
+        sender.api.post(f"/activities/{activity}/perform", TICKED, key=key) for _ in range(2)
+    )
     assert (first.status, again.status, again.raw) == (202, 202, first.raw)
     other = tiktok_members.activity(valid)
-    reused = sender.api.post(f"/activities/{other}/perform", key=key)
+    reused = sender.api.post(f"/activities/{other}/perform", TICKED, key=key)
     assert reused.problem == (422, "idempotency_key_reused")
-    assert sender.api.post(f"/activities/{other}/perform", key="\x7f").problem == (
+    assert sender.api.post(f"/activities/{other}/perform", TICKED, key="\x7f").problem == (
         422,
         "invalid_request",
     )
     deployed.unfinish(first.body["performance_id"], locked_until=int(time.time()) + 30)
-    meanwhile = sender.api.post(f"/activities/{activity}/perform", key=key)
+    meanwhile = sender.api.post(f"/activities/{activity}/perform", TICKED, key=key)
     assert meanwhile.problem == (409, "request_in_progress")
     # As after a crash between the work and its answer: what was made is the answer.
     deployed.unfinish(first.body["performance_id"], locked_until=0)
-    retried = sender.api.post(f"/activities/{activity}/perform", key=key)
+    retried = sender.api.post(f"/activities/{activity}/perform", TICKED, key=key)
     assert (retried.status, retried.body["performance_id"]) == (202, first.body["performance_id"])
 
 
@@ -188,12 +190,12 @@ def test_what_is_not_open_to_a_member_cannot_be_performed(
         form = tiktok_members.manager.ask_for_upload()
         tiktok_members.manager.post_file(form, (clips / "two_seconds.mp4").read_bytes())
         rejected = tiktok_members.activity(form.upload_id)
-        processing = sender.api.post(f"/activities/{rejected}/perform")
+        processing = sender.api.post(f"/activities/{rejected}/perform", TICKED)
     tiktok_members.manager.settled(rejected)
     foreign = berlin.manager.create(berlin.manager.upload(clips / "demo.mp4")["upload_id"])
 
     def attempt(activity_id: str) -> tuple[int, str | None]:
-        return sender.api.post(f"/activities/{activity_id}/perform").problem
+        return sender.api.post(f"/activities/{activity_id}/perform", TICKED).problem
 
     def attempt_each() -> None:
         assert attempt(ended) == (409, "activity_ended")
@@ -353,7 +355,7 @@ def test_a_sixth_video_is_refused_with_the_time_its_place_is_free(
 ) -> None:
     sender, activity = tiktok_members.one().connected(), tiktok_members.activity(valid)
     deployed.take_places(sender.member_id, 5)
-    refused = sender.api.post(f"/activities/{activity}/perform")
+    refused = sender.api.post(f"/activities/{activity}/perform", TICKED)
     assert refused.problem == (409, "tiktok_inbox_full")
     left = datetime.fromisoformat(refused.body["retry_at"]) - datetime.now(UTC)
     assert timedelta(hours=22) < left < timedelta(hours=24)
@@ -416,7 +418,10 @@ def test_correlation_runs_from_the_request_to_tiktoks_log_id(
         new_key(),
     )
     answer = sender.api.call(
-        "POST", f"/activities/{activity}/perform", headers={"X-Correlation-Id": sent}
+        "POST",
+        f"/activities/{activity}/perform",
+        json=TICKED,
+        headers={"X-Correlation-Id": sent},
     )
     assert answer.status == 202
     sender.reaches(answer.body["performance_id"], "staged")

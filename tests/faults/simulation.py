@@ -41,7 +41,7 @@ from chalicelib.performances.queue import from_message, to_message
 from chalicelib.performances.service import AccountRequired
 from chalicelib.performances.staging import Stager
 from chalicelib.performances.views import view_of
-from chalicelib.programs.model import MemberStatus
+from chalicelib.programs.model import DisclosureTick, MemberStatus
 from chalicelib.programs.store import TO_RELEASE, MemberItem
 from chalicelib.tiktok.client import TikTokClient, TikTokSettings, TimeLimits
 from chalicelib.tiktok.consents.service import ConsentRequest
@@ -368,7 +368,11 @@ class Simulation:
             answered = self.invoke(
                 "perform",
                 lambda container: container.performances.perform(
-                    person.caller, activity.activity_id, CORRELATION, made_id
+                    person.caller,
+                    activity.activity_id,
+                    CORRELATION,
+                    made_id,
+                    DisclosureTick("1.your_brand", "en", self.clock.now()),
                 ),
                 limit="http",
             )

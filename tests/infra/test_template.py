@@ -1104,7 +1104,7 @@ def test_the_console_may_load_and_run_nothing_but_its_own(template: dict[str, An
         "style-src": ["'self'"],
         "img-src": ["'self'", "data:", videos],
         "media-src": ["'self'", "blob:", videos],
-        "connect-src": ["'self'", incoming],
+        "connect-src": ["'self'", incoming, videos],
         "manifest-src": ["'self'"],
         "worker-src": ["'self'"],
         "base-uri": ["'none'"],

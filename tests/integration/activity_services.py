@@ -24,6 +24,7 @@ from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.pages import Cursors
 from chalicelib.foundation.problems import Problem
 from chalicelib.foundation.table import Read
+from chalicelib.programs.model import ContentDisclosure
 from chalicelib.videos.model import Upload, VideoProblem
 from chalicelib.videos.service import Verdict, Verdicts, VideoService
 from tests.clock import StoppedClock
@@ -73,6 +74,7 @@ class Groups(Groupings):
         self.channels_of: dict[str, bool] = {}
         self.campaigns_of: dict[str, bool] = {}
         self.asked: list[str] = []
+        self.disclosure_of_new = ContentDisclosure.YOUR_BRAND
 
     def channels(self, program_id: str, ids: Collection[str]) -> Mapping[str, Grouping]:
         self.asked.append("channels")
@@ -83,6 +85,9 @@ class Groups(Groupings):
         self.asked.append("campaign")
         known = self.campaigns_of if program_id == MANAGER.program_id else {}
         return Group(known[campaign_id]) if campaign_id in known else None
+
+    def content_disclosure(self, program_id: str) -> ContentDisclosure:  # noqa: ARG002
+        return self.disclosure_of_new
 
     def program_read_unless_cached(self, _program_id: str) -> Sequence[Read[Any]]:
         return ()

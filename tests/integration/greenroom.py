@@ -27,6 +27,7 @@ from chalicelib.points import worker
 from chalicelib.points.boards import Board
 from chalicelib.points.model import Totals, totals_of
 from chalicelib.points.periods import Period
+from chalicelib.programs.model import DisclosureTick
 from chalicelib.tiktok.client import SCOPES, Grant, TikTokClient, TikTokSettings, TikTokUser
 from chalicelib.tiktok.consents.service import ConsentRequest
 from chalicelib.tiktok.errors import AccessTokenRefused, Cause, Reconnect, TikTokError
@@ -244,7 +245,14 @@ class Greenroom:
         return activity
 
     def perform(self, caller: Caller, activity: Activity) -> Performance:
-        return self.container.performances.perform(caller, activity.activity_id, CORRELATION)
+        return self.container.performances.perform(
+            caller, activity.activity_id, CORRELATION, tick=self.tick(activity)
+        )
+
+    def tick(self, activity: Activity) -> DisclosureTick | None:
+        """Return a member's tick of what an activity asks them to disclose."""
+        version = activity.asks.version
+        return DisclosureTick(version, "en", self.clock.now()) if version else None
 
     def stored(self, performance: Performance) -> Performance:
         found = self.container.performance_store.get(

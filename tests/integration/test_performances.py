@@ -28,7 +28,7 @@ from chalicelib.performances.model import (
 )
 from chalicelib.performances.service import AccountRequired
 from chalicelib.points.model import Totals
-from chalicelib.programs.model import ChannelKind
+from chalicelib.programs.model import ChannelKind, DisclosureTick
 from chalicelib.tiktok.consents.service import ConsentRequest
 from chalicelib.tiktok.model import PendingSend
 from chalicelib.tiktok.pending_sends.service import LONGEST_POSTPONEMENT, SHORTEST_POSTPONEMENT
@@ -210,9 +210,9 @@ def test_a_performance_of_that_id_leaves_no_mark_and_no_points_behind(
 ) -> None:
     first, second = greenroom.activity(), greenroom.activity()
     service = greenroom.container.performances
-    service.perform(ana, first.activity_id, CORRELATION, "made1")
+    service.perform(ana, first.activity_id, CORRELATION, "made1", greenroom.tick(first))
     with pytest.raises(Conflict):
-        service.perform(ana, second.activity_id, CORRELATION, "made1")
+        service.perform(ana, second.activity_id, CORRELATION, "made1", greenroom.tick(second))
     assert greenroom.feed(ana) == [second.activity_id]
     assert greenroom.totals(ana) == Totals(10, 10)
 
@@ -221,8 +221,13 @@ def test_a_repeated_request_finds_the_performance_it_made(
     greenroom: Greenroom, ana: Caller
 ) -> None:
     activity, service = greenroom.activity(), greenroom.container.performances
-    first = service.perform(ana, activity.activity_id, CORRELATION, "made1")
-    assert service.perform(ana, activity.activity_id, CORRELATION, "made1") == first
+    first = service.perform(
+        ana, activity.activity_id, CORRELATION, "made1", greenroom.tick(activity)
+    )
+    assert (
+        service.perform(ana, activity.activity_id, CORRELATION, "made1", greenroom.tick(activity))
+        == first
+    )
     assert greenroom.totals(ana) == Totals(10, 10)
 
 
@@ -232,13 +237,25 @@ def test_a_repeated_request_finds_what_it_made_whatever_has_become_of_it_since(
     service = greenroom.container.performances
     ends_at = greenroom.clock.now() + timedelta(minutes=1)
     activity = greenroom.activity(ends_at=ends_at)
-    made = service.perform(ana, activity.activity_id, CORRELATION, "made1")
+    made = service.perform(
+        ana, activity.activity_id, CORRELATION, "made1", greenroom.tick(activity)
+    )
     greenroom.container.connections.disconnect(ana)
     greenroom.container.stager.stage(reference_of(made))
     greenroom.connects(ana, "ana")
-    assert service.perform(ana, activity.activity_id, CORRELATION, "made1").state is State.FAILED
+    assert (
+        service.perform(
+            ana, activity.activity_id, CORRELATION, "made1", greenroom.tick(activity)
+        ).state
+        is State.FAILED
+    )
     greenroom.clock.advance(timedelta(minutes=1))
-    assert service.perform(ana, activity.activity_id, CORRELATION, "made1").state is State.FAILED
+    assert (
+        service.perform(
+            ana, activity.activity_id, CORRELATION, "made1", greenroom.tick(activity)
+        ).state
+        is State.FAILED
+    )
     assert len(greenroom.history(ana)) == 1
     assert greenroom.totals(ana) == Totals(0, 0)
 
@@ -416,11 +433,15 @@ def one_waits_forever(greenroom: Greenroom) -> list[Caller]:
     perform = service.perform_connected
 
     def breaks_for_ben(
-        caller: Caller, activity_id: str, correlation_id: str, made_id: str | None = None
+        caller: Caller,
+        activity_id: str,
+        correlation_id: str,
+        made_id: str | None = None,
+        tick: DisclosureTick | None = None,
     ) -> Performance:
         if caller.member_id == people[0].member_id:
             raise RuntimeError
-        return perform(caller, activity_id, correlation_id, made_id)
+        return perform(caller, activity_id, correlation_id, made_id, tick)
 
     service.perform_connected = breaks_for_ben  # type: ignore[method-assign]
     greenroom.clock.advance(PENDING_GRACE)

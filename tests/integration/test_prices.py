@@ -9,6 +9,7 @@ from chalicelib.audit.model import EntryFilter
 from chalicelib.foundation.identity import Caller
 from chalicelib.performances.views import view_of
 from chalicelib.points.periods import Period
+from chalicelib.programs.model import DisclosureTick
 from chalicelib.programs.service import CACHED_FOR, ProgramChanges
 from tests.integration.conftest import Calls
 from tests.integration.greenroom import CORRELATION, Greenroom
@@ -41,8 +42,14 @@ class Reader:
         assert offered.text.disclosure == "#ad"
         self.reads_times()
 
+    @property
+    def tick(self) -> DisclosureTick:
+        return DisclosureTick("1.your_brand", "en", self.container.clock.now())
+
     def perform(self) -> None:
-        made = self.container.performances.perform(self.caller, self.activities.pop(), CORRELATION)
+        made = self.container.performances.perform(
+            self.caller, self.activities.pop(), CORRELATION, tick=self.tick
+        )
         assert view_of(made, self.caller).queued_at_local
 
     def leaderboard(self) -> None:

@@ -36,7 +36,7 @@ from chalicelib.points import ranking
 from chalicelib.points.model import Totals
 from chalicelib.points.periods import Period
 from chalicelib.points.problems import PointProblem
-from chalicelib.programs.model import ChannelKind
+from chalicelib.programs.model import ChannelKind, DisclosureTick
 from chalicelib.programs.problems import ProgramProblem
 from chalicelib.programs.service import ProgramChanges
 from chalicelib.rewards.model import RewardState
@@ -666,7 +666,12 @@ class Play(RuleBasedStateMachine):
         refusal = self.naive.may_perform(person, task, self.now)
         made, told, begun = None, None, None
         try:
-            made = self.container.performances.perform(caller, task.activity_id, CORRELATION)
+            made = self.container.performances.perform(
+                caller,
+                task.activity_id,
+                CORRELATION,
+                tick=DisclosureTick("1.your_brand", "en", self.now),
+            )
         except Problem as problem:
             told = problem.code
         except AccountRequired as required:

@@ -75,6 +75,7 @@ def test_an_activity_report_leads_from_its_audience_to_posts_with_what_was_lost(
     assert numbers(found.report.whole) == {
         "seen": 4,
         "sent": 3,
+        "disclosed": 3,
         "staged": 2,
         "posted": 1,
         "dismissed": 1,

@@ -71,7 +71,7 @@ def test_what_is_not_addressed_to_a_member_is_not_there_to_perform_begun_or_not(
             seen = refusal(perform, insider, activity.activity_id, CORRELATION)
             assert seen.code is not ProblemCode.NOT_FOUND
         else:
-            made = perform(insider, activity.activity_id, CORRELATION)
+            made = greenroom.perform(insider, activity)
             # Whoever has left is told nothing any more, and keeps what they did.
             assert refusal(perform, ana, activity.activity_id, CORRELATION).to_dict() == unknown
             assert greenroom.history(ana) == [made]

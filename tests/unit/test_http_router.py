@@ -33,7 +33,7 @@ from chalicelib.performances.service import AccountRequired, PerformanceService
 from chalicelib.performances.tiktok_webhooks.service import TikTokWebhooks
 from chalicelib.points.model import Totals
 from chalicelib.programs.campaigns.service import CampaignService
-from chalicelib.programs.model import Campaign, Member, MemberStatus, Program
+from chalicelib.programs.model import Campaign, DisclosureTick, Member, MemberStatus, Program
 from chalicelib.programs.service import Profile
 from chalicelib.tiktok.consents.service import ConsentRequest
 from chalicelib.tiktok.problems import TikTokProblem
@@ -180,6 +180,7 @@ class Performances(PerformanceService):
         activity_id: str,  # noqa: ARG002
         correlation_id: str,  # noqa: ARG002
         made_id: str | None = None,  # noqa: ARG002
+        tick: DisclosureTick | None = None,  # noqa: ARG002
     ) -> Performance:
         callback_url = "https://api.example/tiktok/callback"
         raise AccountRequired(ConsentRequest("https://tiktok.example/?a", "a-nonce", callback_url))

@@ -115,6 +115,8 @@ class ConnectionService:
                         self._programs.as_caller(member),
                         pending.activity_id,
                         pending.correlation_id,
+                        None,
+                        pending.disclosed,
                     )
             except Problem as refused:
                 if refused.code is ProblemCode.CHANGED_MEANWHILE:
@@ -138,7 +140,9 @@ class ConnectionService:
             met += 1
             logger.set_correlation_id(pending.correlation_id)
             try:
-                self._send_pending(pending)
+                whole = self._pending_sends.with_disclosure(pending)
+                if whole is not None:
+                    self._send_pending(whole)
             except Exception:  # noqa: BLE001  it comes again; those behind it have their turn
                 logger.exception("waiting send broke", extra={"activity_id": pending.activity_id})
                 self._postpone(pending, now)

@@ -36,9 +36,20 @@ _OF_THINGS = {
     Table.PERFORMANCES: "activity_id",
     Table.CAMPAIGN: "campaign_id",
 }
-DAYS = ("day", "seen", "sent", "in_inbox", "posted", "unconfirmed", "failed", "dismissed")
+DAYS = (
+    "day",
+    "seen",
+    "sent",
+    "in_inbox",
+    "posted",
+    "unconfirmed",
+    "failed",
+    "dismissed",
+    "disclosure_acknowledged",
+)
 PERFORMANCES = (
     "member", "email", "status", "sent_at", "in_inbox_at", "posted_at", "reason", "sends",
+    "disclosure_acknowledged",
 )  # fmt: skip
 CHANNELS = ("channel", "kind", "members", "seen", "sent", "in_inbox", "posted")
 MEMBERS = (
@@ -197,6 +208,7 @@ class ExportMaker:
                     _local(progress.posted_at, zone),
                     failure_words(lost.failure or "") if lost else "",
                     len(progress.attempts),
+                    "yes" if progress.disclosed else "no",
                 )
             if page.next_cursor is None:
                 return
@@ -273,6 +285,7 @@ def _days(report: Report) -> Rows:
             tally.number(Name.UNCONFIRMED),
             sum(number for _, number in tally.lost),
             tally.number(Name.DISMISSED),
+            tally.number(Name.DISCLOSED),
         )
 
 

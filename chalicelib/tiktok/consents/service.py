@@ -16,7 +16,7 @@ from chalicelib.foundation.logging import logger
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.foundation.settings import NotSetUp
 from chalicelib.foundation.table import Conflict
-from chalicelib.programs.model import Holder, local_time
+from chalicelib.programs.model import DisclosureTick, Holder, local_time
 from chalicelib.programs.service import ProgramService
 from chalicelib.tiktok.consents.store import ConsentStore, TooManyConsents
 from chalicelib.tiktok.errors import OutcomeUnknown, TikTokError, TryLater, TryNow
@@ -81,11 +81,16 @@ class ConsentService:
         self._clock = clock
 
     def begin_consent(
-        self, caller: Caller, correlation_id: str, activity_id: str | None = None
+        self,
+        caller: Caller,
+        correlation_id: str,
+        activity_id: str | None = None,
+        disclosed: DisclosureTick | None = None,
     ) -> ConsentRequest:
         """Begin a consent, bound to this person and, by the nonce, to their browser.
 
-        With `activity_id`, the activity's video is sent once the account is connected. Raises the
+        With `activity_id`, the activity's video is sent once the account is connected; `disclosed`
+        is the disclosure acknowledged for that send. Raises the
         problems `too_many_requests` (with `retry_at`) and `unavailable`.
         """
         if caller.subject is None or caller.invited_at is None:
@@ -109,6 +114,7 @@ class ConsentService:
             activity_id=activity_id,
             correlation_id=correlation_id,
             expires_at=now + STATE_LIFETIME,
+            disclosed=disclosed,
         )
         window = ConsentWindow.at(now)
         try:
@@ -205,7 +211,11 @@ class ConsentService:
         )
         pending = (
             PendingSend(
-                consent.program_id, consent.member_id, consent.activity_id, consent.correlation_id
+                consent.program_id,
+                consent.member_id,
+                consent.activity_id,
+                consent.correlation_id,
+                consent.disclosed,
             )
             if consent.activity_id
             else None

@@ -13,7 +13,7 @@ from pynamodb.expressions.update import Action
 from pynamodb.models import Model
 
 from chalicelib.foundation.table import Put, Store, Update
-from chalicelib.programs.model import Holder
+from chalicelib.programs.model import DisclosureTick, Holder
 from chalicelib.tiktok.model import Consent, ConsentWindow
 from chalicelib.tiktok.store import member_key
 
@@ -35,6 +35,9 @@ class ConsentItem(Model):
     pkce = BooleanAttribute()
     activity_id = UnicodeAttribute(null=True)
     correlation_id = UnicodeAttribute()
+    disclosure_version = UnicodeAttribute(null=True)
+    disclosure_language = UnicodeAttribute(null=True)
+    disclosure_ticked_at = UTCDateTimeAttribute(null=True)
     expires_at = NumberAttribute()
 
     def to_consent(self) -> Consent:
@@ -47,6 +50,11 @@ class ConsentItem(Model):
             activity_id=self.activity_id,
             correlation_id=self.correlation_id,
             expires_at=datetime.fromtimestamp(int(self.expires_at), UTC),
+            disclosed=DisclosureTick(
+                self.disclosure_version, self.disclosure_language, self.disclosure_ticked_at
+            )
+            if self.disclosure_version and self.disclosure_language and self.disclosure_ticked_at
+            else None,
         )
 
 
@@ -84,6 +92,9 @@ class ConsentStore(Store):
             pkce=consent.pkce,
             activity_id=consent.activity_id,
             correlation_id=consent.correlation_id,
+            disclosure_version=consent.disclosed.version if consent.disclosed else None,
+            disclosure_language=consent.disclosed.language if consent.disclosed else None,
+            disclosure_ticked_at=consent.disclosed.at if consent.disclosed else None,
             expires_at=int(consent.expires_at.timestamp()),
         )
         count = ConsentCountItem(

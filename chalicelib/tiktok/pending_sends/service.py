@@ -18,6 +18,12 @@ class PendingSends:
         """Yield sends that waited for a connection and should have been made by then."""
         return self._store.pending_sends(before)
 
+    def with_disclosure(self, send: PendingSend) -> PendingSend | None:
+        """Return a due send with the disclosure acknowledged for it; None if it waits no more."""
+        account = self._store.account(send.program_id, send.member_id)
+        pending = account.pending if account else None
+        return pending if pending and pending.activity_id == send.activity_id else None
+
     def forget_send(self, send: PendingSend) -> None:
         """Forget a send that waited for the connection: it was made, or it cannot be."""
         self._store.forget_send(send.program_id, send.member_id, send.activity_id)

@@ -1,6 +1,7 @@
 /** Everything about an activity but its video: the same fields when it is made and when it is changed. */
 import { useState } from "preact/hooks";
 import { zoneName } from "../foundation/calendar";
+import { later } from "../foundation/later";
 import { browserZone, dateTime, number, relative, zone } from "../foundation/time";
 import { readWallClock } from "../foundation/wall_clock";
 import { Button, IconButton } from "../foundation/ui/buttons";
@@ -25,6 +26,8 @@ import {
 import { MAX_DISCLOSURE, MAX_POST_UNITS, postUnits, readHashtags } from "./post_text";
 import { t } from "./words.manager";
 
+const DisclosureFields = later(() => import("./DisclosureFields"));
+
 type Props = { fields: Fields; errors: FieldErrors; onChange: (changed: Partial<Fields>) => void };
 
 export function ActivityFields(props: Props) {
@@ -34,6 +37,7 @@ export function ActivityFields(props: Props) {
       <Audience {...props} />
       <Window {...props} />
       <PostText {...props} />
+      <DisclosureFields fields={props.fields} onChange={props.onChange} />
       <Extras {...props} />
     </>
   );

@@ -43,6 +43,7 @@ export function CardPreview({ id, fields, video }: { id: string; fields: Fields;
     campaign_id: fields.campaign || null,
     video: { ...UNKNOWN, ...video, preview_expires_at: null },
     caption: postText(fields.captions[0] ?? "", hashtags, line) || null,
+    disclosure_steps: { content_disclosure: "none", ai_generated: false, toggles: [], version: null, text: null },
     ends_at: instantOf(fields.ends, zone.value),
     ends_at_local: null,
     action: { kind: connected ? "send_to_tiktok" : "add_account_and_send", label: "", reminder: "" },

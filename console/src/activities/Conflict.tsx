@@ -92,8 +92,11 @@ function useSay(): (name: FieldName, fields: Fields) => string {
         );
       case "campaign":
         return campaigns.find((each) => each.campaign_id === fields.campaign)?.name ?? t("no_campaign");
+      case "setting":
+        return t(`setting_${fields.setting || "your_brand"}`);
       case "featured":
-        return fields.featured ? t("said_yes") : t("said_no");
+      case "ai":
+        return fields[name] ? t("said_yes") : t("said_no");
       case "starts":
       case "ends": {
         const instant = instantOf(fields[name], zone.value);

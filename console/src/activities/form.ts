@@ -25,6 +25,9 @@ export type Fields = {
   bonus: string;
   campaign: string;
   featured: boolean;
+  /** TikTok's own disclosure setting; empty: as the program has it, for a new activity. */
+  setting: ActivityView["content_disclosure"] | "";
+  ai: boolean;
 };
 export type FieldName = keyof Fields;
 export type FieldErrors = Partial<Record<FieldName, string>>;
@@ -48,6 +51,8 @@ export const EMPTY: Fields = {
   bonus: "0",
   campaign: "",
   featured: false,
+  setting: "",
+  ai: false,
 };
 
 const HELD_BACK_DAYS = 365;
@@ -95,6 +100,8 @@ export function fieldsOf(activity: ActivityView, timeZone: string): Fields {
     bonus: String(activity.posted_bonus),
     campaign: activity.campaign_id ?? "",
     featured: activity.featured,
+    setting: activity.content_disclosure,
+    ai: activity.ai_generated,
   };
 }
 
@@ -129,6 +136,8 @@ const SENT: { [Name in FieldName]: (fields: Fields) => Partial<Body> } = {
   bonus: ({ bonus }) => ({ posted_bonus: Number(bonus || 0) }),
   campaign: ({ campaign }) => ({ campaign_id: campaign || null }),
   featured: ({ featured }) => ({ featured }),
+  setting: ({ setting }) => (setting ? { content_disclosure: setting } : {}),
+  ai: ({ ai }) => ({ ai_generated: ai }),
 };
 export const FIELD_NAMES = Object.keys(SENT) as FieldName[];
 
@@ -215,6 +224,8 @@ const OF_API: Record<string, FieldName> = {
   posted_bonus: "bonus",
   campaign_id: "campaign",
   featured: "featured",
+  content_disclosure: "setting",
+  ai_generated: "ai",
 };
 
 /** What the API found wrong, by field: in the manager's language where the code is known. */

@@ -119,3 +119,13 @@ export function tryOnMe(id: string): Promise<Schemas["Tried"]> {
     ),
   );
 }
+
+/** How many would share the video and a caption, by the program's own limit. */
+export function useReuse(channels: string[], captions: number) {
+  return useQuery({
+    queryKey: ["reports", "reuse", channels, captions],
+    queryFn: () =>
+      answer(api.GET("/reports/reuse", { params: { query: { captions, ...(channels.length ? { channel_ids: channels.join(",") } : {}) } } })),
+    retry: false,
+  });
+}

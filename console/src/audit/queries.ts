@@ -46,6 +46,7 @@ export const KINDS = [
   "activity.rejected",
   "activity.expired",
   "activity.tried",
+  "disclosure.acknowledged",
   "points.adjusted",
   "points.taken_back",
   "points.rebuilt",

@@ -67,6 +67,7 @@ export default {
   did_activity_rejected: "{who} rejected the activity {thing}",
   did_activity_expired: "{who} ended the activity {thing} at its time",
   did_activity_tried: "{who} tried the activity {thing}",
+  did_disclosure_acknowledged: "{who} acknowledged what to disclose for {thing}",
   did_points_adjusted: "{who} adjusted the points of {thing}",
   did_points_taken_back: "{who} took points back: {thing}",
   did_points_rebuilt: "{who} recomputed points",

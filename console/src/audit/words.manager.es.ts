@@ -70,6 +70,7 @@ export default {
   did_activity_rejected: "{who} rechazó la actividad {thing}",
   did_activity_expired: "{who} terminó la actividad {thing} a su hora",
   did_activity_tried: "{who} probó la actividad {thing}",
+  did_disclosure_acknowledged: "{who} confirmó lo que debe indicar en {thing}",
   did_points_adjusted: "{who} ajustó los puntos de {thing}",
   did_points_taken_back: "{who} retiró puntos: {thing}",
   did_points_rebuilt: "{who} recalculó los puntos",

@@ -41,6 +41,7 @@ export default {
   problem_activity_processing: "Das Video dieser Aktivität wird noch geprüft.",
   problem_activity_rejected: "Das Video dieser Aktivität wurde abgelehnt.",
   problem_already_performed: "Das hast du schon gesendet.",
+  problem_disclosure_not_acknowledged: "Was in TikTok zu kennzeichnen ist, muss zuerst abgehakt werden. Öffne die Karte noch einmal und sende von dort.",
   problem_tiktok_account_required: "Verbinde zuerst dein TikTok-Konto.",
   problem_tiktok_account_taken: "Dieses TikTok-Konto kann nicht hinzugefügt werden. Nimm ein anderes.",
   problem_tiktok_inbox_full: "In deinem TikTok-Postfach liegen fünf unfertige Videos, mehr erlaubt TikTok nicht. Spätestens {when} wird ein Platz frei, oder sobald du eines postest.",

@@ -38,6 +38,7 @@ export default {
   problem_activity_processing: "The video of this activity is still being checked.",
   problem_activity_rejected: "The video of this activity was refused.",
   problem_already_performed: "You have already sent this one.",
+  problem_disclosure_not_acknowledged: "What has to be disclosed in TikTok has to be ticked first. Open the card again and send it from there.",
   problem_tiktok_account_required: "Connect your TikTok account first.",
   problem_tiktok_account_taken: "This TikTok account cannot be added. Use another one.",
   problem_tiktok_inbox_full: "Your TikTok inbox holds five unfinished videos, which is all TikTok allows. A slot frees up by {when} at the latest, or as soon as you post one.",

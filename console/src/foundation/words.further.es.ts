@@ -41,6 +41,7 @@ export default {
   problem_activity_processing: "El vídeo de esta actividad aún se está revisando.",
   problem_activity_rejected: "El vídeo de esta actividad fue rechazado.",
   problem_already_performed: "Ya has enviado este.",
+  problem_disclosure_not_acknowledged: "Antes hay que marcar lo que se debe indicar en TikTok. Abre la tarjeta de nuevo y envía desde allí.",
   problem_tiktok_account_required: "Conecta primero tu cuenta de TikTok.",
   problem_tiktok_account_taken: "Esta cuenta de TikTok no se puede añadir. Usa otra.",
   problem_tiktok_inbox_full: "Tu bandeja de TikTok tiene cinco vídeos sin terminar, que es lo que permite TikTok. Habrá sitio como muy tarde {when}, o en cuanto publiques uno.",

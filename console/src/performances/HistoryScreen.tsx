@@ -84,6 +84,7 @@ function Row({ item }: { item: Performance }) {
       </div>
       <div class={css.rowEnd}>
         <Badge tone={look.tone}>{t(`status_${item.status}`)}</Badge>
+        {item.shared_at ? <Badge>{t("shared_badge")}</Badge> : null}
         {item.try ? <Badge>{t("trial")}</Badge> : null}
         {item.posted_bonus > 0 && item.status !== "failed" ? (
           <Badge tone="honour" icon="sparkle">
@@ -129,6 +130,9 @@ function NextStep({ item }: { item: Performance }) {
       <>
         <p class={css.reason}>{t(`next_${item.status}`)}</p>
         <div class={css.rowEnd}>
+          <LinkButton size="small" kind="primary" icon="check" href={`/history/${encodeURIComponent(item.performance_id)}`}>
+            {t("finish_now")}
+          </LinkButton>
           {item.caption ? (
             <Button size="small" icon="copy" onClick={() => void copy()}>
               {t("copy_caption")}

@@ -5,10 +5,10 @@ import { Icon, type IconName } from "../foundation/ui/Icon";
 import { Badge, ErrorNote, Loading, Note, Skeleton } from "../foundation/ui/parts";
 import { announce } from "../foundation/ui/toasts";
 import { ME } from "../me/queries";
-import { CaptionToCopy } from "./CaptionToCopy";
+import { ByHand, Finish } from "./Finish";
 import css from "./performances.module.css";
 import { isOnItsWay, LATE_AFTER_MS } from "./polling";
-import { PERFORMANCES, type Performance, usePerformance } from "./queries";
+import { type OwnPerformance, PERFORMANCES, type Performance, usePerformance } from "./queries";
 import { waitingWords } from "./waiting";
 import { t } from "./words";
 
@@ -48,8 +48,9 @@ export function headline(status: Performance["status"]): string {
   return t("on_its_way");
 }
 
-function Journey({ performance }: { performance: Performance }) {
+function Journey({ performance }: { performance: OwnPerformance }) {
   const { status } = performance;
+  const finishing = status === "staged" || status === "unconfirmed" || status === "posted";
   const held = performance.waiting_for?.code === "account";
   return (
     <div class={css.journey}>
@@ -67,6 +68,8 @@ function Journey({ performance }: { performance: Performance }) {
           {performance.reason ? <p>{performance.reason}</p> : null}
           <p>{performance.try ? t("failed_trial") : t("failed_text")}</p>
         </Note>
+      ) : finishing ? (
+        <Finish performance={performance} />
       ) : (
         <Stops status={status} />
       )}
@@ -76,7 +79,7 @@ function Journey({ performance }: { performance: Performance }) {
         </LinkButton>
       ) : null}
       {isOnItsWay(status) && !held ? <Late key={performance.performance_id} /> : null}
-      {status === "staged" || status === "unconfirmed" ? <CaptionToCopy caption={performance.caption} /> : null}
+      {performance.try || status === "posted" ? null : <ByHand performance={performance} />}
     </div>
   );
 }

@@ -7,6 +7,7 @@ import { Icon, type IconName } from "../foundation/ui/Icon";
 import { ErrorNote } from "../foundation/ui/parts";
 import { type FeedItem, readOffered } from "../activities/queries";
 import { leaveForTikTok } from "../tiktok/leave";
+import { Acknowledge, type Steps } from "./Disclosure";
 import css from "./performances.module.css";
 import { Progress } from "./Progress";
 import { perform } from "./queries";
@@ -15,6 +16,8 @@ import { t } from "./words";
 type Item = Pick<FeedItem, "activity_id" | "instructions"> & {
   action: Pick<FeedItem["action"], "kind">;
   performance_id?: string | null;
+  /** Missing in a feed that was kept for offline before there were any: the refusal brings them. */
+  disclosure_steps?: Steps;
 };
 type Step =
   | { name: "reminder"; error?: unknown }
@@ -25,7 +28,7 @@ type Props = {
   item: Item;
   onClose: (performed: boolean) => void;
   /** How it is sent: performed by a member, unless said otherwise. */
-  sendIt?: (activityId: string) => Promise<{ performance_id: string }>;
+  sendIt?: (activityId: string, acknowledged: string | null) => Promise<{ performance_id: string }>;
   /** What a try-out says above the reminder. */
   foreword?: string;
   label?: string;
@@ -37,12 +40,17 @@ export default function SendDialog({ item, onClose, sendIt = perform, foreword, 
     item.performance_id ? { name: "progress", performanceId: item.performance_id } : { name: "reminder" },
   );
   const [busy, setBusy] = useState<"sending" | "leaving">();
+  const [steps, setSteps] = useState(item.disclosure_steps);
+  const [changed, setChanged] = useState(false);
+  const [ticked, setTicked] = useState(false);
+  const [missing, setMissing] = useState(false);
   const needsAccount = item.action.kind === "add_account_and_send";
 
   const send = async (): Promise<void> => {
+    if (steps?.version && !ticked) return setMissing(true);
     setBusy("sending");
     try {
-      const made = await sendIt(item.activity_id);
+      const made = await sendIt(item.activity_id, steps?.version ?? null);
       setStep({ name: "progress", performanceId: made.performance_id });
       setBusy(undefined);
     } catch (error) {
@@ -55,7 +63,12 @@ export default function SendDialog({ item, onClose, sendIt = perform, foreword, 
       }
       setBusy(undefined);
       if (problem.code === "tiktok_inbox_full") setStep({ name: "full", retryAt: problem.body.retry_at });
-      else if (problem.code === "already_performed") await showEarlier(problem);
+      else if (problem.code === "disclosure_not_acknowledged" && problem.body.disclosure_steps) {
+        // Its manager changed what it asks since it was shown.
+        setSteps(problem.body.disclosure_steps);
+        setChanged(steps !== undefined);
+        setTicked(false);
+      } else if (problem.code === "already_performed") await showEarlier(problem);
       else setStep({ name: "reminder", error: problem });
     }
   };
@@ -128,6 +141,15 @@ export default function SendDialog({ item, onClose, sendIt = perform, foreword, 
         <StepLine icon="inbox" title={t("step_tap")} text={t("step_tap_text")} />
         <StepLine icon="note" title={t("step_finish")} text={t("step_finish_text")} />
       </ol>
+      {steps?.version ? (
+        <Acknowledge
+          steps={steps}
+          ticked={ticked}
+          missing={missing && !ticked}
+          changed={changed}
+          onTick={setTicked}
+        />
+      ) : null}
       {needsAccount ? <p class={css.aside}>{t("connect_first")}</p> : null}
       {step.error ? <ErrorNote error={step.error} /> : null}
     </Dialog>

@@ -1,22 +1,39 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/preact-query";
 import { api, answer, type Schemas } from "../foundation/api/client";
 import { once } from "../foundation/api/idempotency";
+import { language } from "../foundation/words";
 import { isOnItsWay, pollGap } from "./polling";
 
 export type Performance = Schemas["PerformanceView"];
+export type OwnPerformance = Schemas["OwnPerformanceView"];
 export type Performed = Schemas["Performed"];
 
 export const PERFORMANCES = ["performances"];
 const STAGED_GAP_MS = 15_000;
 
-/** One key per activity until an answer decides: a double tap or a second tab sends once. */
-export function perform(activityId: string): Promise<Performed> {
-  return once(`perform.${activityId}`, (key) =>
+/**
+ * One key per activity until an answer decides: a double tap or a second tab sends once. What was
+ * ticked is in the key's name, for a key with another body is refused.
+ */
+export function perform(activityId: string, version: string | null = null): Promise<Performed> {
+  const body = version ? { acknowledged_disclosure: version, disclosure_language: language.peek() } : {};
+  return once(`perform.${activityId}.${Object.values(body).join(".")}`, (key) =>
     answer(
       api.POST("/activities/{activity_id}/perform", {
         params: { path: { activity_id: activityId }, header: { "Idempotency-Key": key } },
-      }),
+        body,
+      } as never),
     ),
+  );
+}
+
+/** Marks a video as shared by hand, or takes that back. */
+export function markShared(performanceId: string, shared: boolean): Promise<OwnPerformance> {
+  const params = { params: { path: { performance_id: performanceId } } };
+  return answer(
+    shared
+      ? api.POST("/performances/{performance_id}/shared", params)
+      : api.DELETE("/performances/{performance_id}/shared", params),
   );
 }
 

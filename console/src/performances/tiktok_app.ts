@@ -11,3 +11,9 @@ export function tiktokAppLink(userAgent: string = navigator.userAgent): string {
   const fallback = encodeURIComponent(SITE);
   return `intent://www.tiktok.com/#Intent;scheme=https;package=com.zhiliaoapp.musically;S.browser_fallback_url=${fallback};end`;
 }
+
+/**
+ * Seen in public code and documented nowhere: TikTok's own app, and its Asian sibling. They may do
+ * nothing, so a written path stands beside them and nothing depends on them.
+ */
+export const INBOX_LINKS = ["snssdk1233://notification", "snssdk1180://notification"];

@@ -18,8 +18,9 @@ import { membersOf, useMembers } from "./member_queries";
 import { t } from "./words.manager";
 
 type Settings = Schemas["ProgramSettings"];
-type Fields = Pick<Settings, "name" | "time_zone" | "leaderboard" | "rewards" | "disclosure" | "managers_on_leaderboard" | "names_on_leaderboard" | "fulfillers">;
-const NAMES = ["name", "time_zone", "leaderboard", "rewards", "disclosure", "managers_on_leaderboard", "names_on_leaderboard", "fulfillers"] as const;
+type Fields = Pick<Settings, "name" | "time_zone" | "leaderboard" | "rewards" | "disclosure" | "managers_on_leaderboard" | "names_on_leaderboard" | "fulfillers" | "content_disclosure" | "reuse_warning_above">;
+const NAMES = ["name", "time_zone", "leaderboard", "rewards", "disclosure", "managers_on_leaderboard", "names_on_leaderboard", "fulfillers", "content_disclosure", "reuse_warning_above"] as const;
+const MAX_REUSE = 100_000;
 const DRAFT = "draft.program";
 
 export default function ProgramScreen() {
@@ -120,7 +121,7 @@ function Form({ settings }: { settings: Settings }) {
       setBusy(false);
     }
   };
-  const shownAtField = ["name", "time_zone", "disclosure"].some((name) => fieldWords(error, name));
+  const shownAtField = ["name", "time_zone", "disclosure", "reuse_warning_above"].some((name) => fieldWords(error, name));
   return (
     <>
       <PageHead
@@ -175,6 +176,29 @@ function Form({ settings }: { settings: Settings }) {
             value={fields.disclosure}
             error={fieldWords(error, "disclosure")}
             onInput={(event) => set({ disclosure: event.currentTarget.value })}
+          />
+          <Select
+            label={t("content_disclosure")}
+            hint={t("content_disclosure_hint")}
+            value={fields.content_disclosure}
+            onChange={(event) => set({ content_disclosure: event.currentTarget.value as Settings["content_disclosure"] })}
+          >
+            {(["your_brand", "branded_content", "none"] as const).map((each) => (
+              <option key={each} value={each} selected={each === fields.content_disclosure}>
+                {t(`content_${each}`)}
+              </option>
+            ))}
+          </Select>
+          <TextField
+            type="number"
+            min={0}
+            max={MAX_REUSE}
+            label={t("reuse")}
+            hint={t("reuse_hint")}
+            inputMode="numeric"
+            value={fields.reuse_warning_above}
+            error={fieldWords(error, "reuse_warning_above")}
+            onInput={(event) => set({ reuse_warning_above: Number(event.currentTarget.value) })}
           />
         </section>
         <section class={forms.section}>

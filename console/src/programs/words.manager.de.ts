@@ -232,4 +232,11 @@ export default {
   nobody_fulfils: "Niemand kümmert sich um Anfragen: Wähle jemanden, oder niemanden für alle Manager.",
   open_requests: { one: "{count} Anfrage wartet noch.", other: "{count} Anfragen warten noch." },
   see_requests: "Ansehen",
+  content_disclosure: "TikToks Kennzeichnung",
+  content_disclosure_hint: "Was Mitglieder bei neuen Aktivitäten in TikTok einschalten; die Zeile darüber ist nur Text",
+  content_your_brand: "Your brand (eigene Marke)",
+  content_branded_content: "Branded content (Markeninhalte)",
+  content_none: "Keine",
+  reuse: "Warnen bei mehr als",
+  reuse_hint: "So viele Personen mit demselben Video oder Text; 0: nie warnen",
 } satisfies Translation<typeof en>;

@@ -5,7 +5,7 @@ import { type Column, Table } from "../foundation/ui/data";
 import { List } from "../foundation/ui/pages";
 import { Badge, EmptyState, ErrorState, Loading, Skeleton, type Tone } from "../foundation/ui/parts";
 import type { Schemas } from "../foundation/api/client";
-import { Bars, CsvButton, Funnel, ReportHead, reasonWords, type Step, TimeTile } from "./parts";
+import { Bars, CsvButton, DisclosureTile, Funnel, ReportHead, reasonWords, type Step, TimeTile } from "./parts";
 import { type Performer, type Period, useActivityReport, usePerformers } from "./queries";
 import css from "./reports.module.css";
 import { t } from "./words.manager";
@@ -51,6 +51,7 @@ export default function ActivityReportScreen() {
             <dl class={css.tiles}>
               <TimeTile label={t("time_to_perform")} times={data.whole.time_to_perform} />
               <TimeTile label={t("time_to_post")} times={data.whole.time_to_post} />
+              <DisclosureTile numbers={data.whole} asked={data.disclosure_asked} />
             </dl>
           </section>
         </>

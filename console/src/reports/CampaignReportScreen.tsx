@@ -2,7 +2,7 @@ import { useRoute } from "preact-iso";
 import { useEffect, useState } from "preact/hooks";
 import { number } from "../foundation/time";
 import { ErrorState, Loading, Skeleton } from "../foundation/ui/parts";
-import { Bars, Funnel, ReportHead, Tile, TimeTile } from "./parts";
+import { Bars, DisclosureTile, Funnel, ReportHead, Tile, TimeTile } from "./parts";
 import { type Period, useCampaignReport } from "./queries";
 import css from "./reports.module.css";
 import { t } from "./words.manager";
@@ -39,6 +39,7 @@ export default function CampaignReportScreen() {
             <dl class={css.tiles}>
               <Tile label={t("failed")} value={number(data.numbers.failed)} />
               <TimeTile label={t("time_to_post")} times={data.numbers.time_to_post} />
+              <DisclosureTile numbers={data.numbers} />
             </dl>
           </section>
         </>

@@ -2,7 +2,7 @@
 import { number } from "../foundation/time";
 import { ErrorNote, Loading, Skeleton } from "../foundation/ui/parts";
 import { LinkButton } from "../foundation/ui/buttons";
-import { against, Bars, CsvButton, percent, Tile, TimeTile } from "./parts";
+import { against, Bars, CsvButton, DisclosureTile, percent, Tile, TimeTile } from "./parts";
 import { type Period, useOverview } from "./queries";
 import css from "./reports.module.css";
 import { t } from "./words.manager";
@@ -50,6 +50,7 @@ export default function OverviewReport({ period = 30, whole = false }: { period?
         <dl class={css.tiles}>
           <TimeTile label={t("time_to_perform")} times={numbers.time_to_perform} />
           <TimeTile label={t("time_to_post")} times={numbers.time_to_post} />
+          <DisclosureTile numbers={numbers} />
           <Tile label={t("failed")} value={number(numbers.failed)} />
           <Tile label={t("dismissed")} value={number(numbers.dismissed)} />
         </dl>

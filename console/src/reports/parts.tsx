@@ -121,6 +121,16 @@ export function Tile({ label, value, children }: { label: string; value: string;
   );
 }
 
+/** Of those who sent, how many acknowledged what to disclose in TikTok. */
+export function DisclosureTile({ numbers, asked = true }: { numbers: Numbers; asked?: boolean }) {
+  const { disclosed, sent } = numbers;
+  return (
+    <Tile label={t("disclosed")} value={sent > 0 ? percent(disclosed / sent) : "–"}>
+      {asked || disclosed > 0 ? t("disclosed_of", { disclosed, sent }) : t("disclosed_not_asked")}
+    </Tile>
+  );
+}
+
 /** How long something took by half of those of whom it is known. */
 export function TimeTile({ label, times }: { label: string; times: Numbers["time_to_post"] }) {
   return (

@@ -110,4 +110,7 @@ export default {
   do_read_help: "Was zu tun ist",
   app_help: "Prüfe Client Key und Secret deiner TikTok-App im Entwicklerportal von TikTok und stelle mit den richtigen neu bereit. Wartende Sendungen gehen dann von selbst weiter.",
   invited_again: "Neu eingeladen.",
+  disclosed: "Kennzeichnung bestätigt",
+  disclosed_of: "{disclosed} von {sent}, die gesendet haben",
+  disclosed_not_asked: "Hier wird nichts verlangt",
 } satisfies Translation<typeof en>;

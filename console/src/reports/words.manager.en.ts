@@ -107,4 +107,7 @@ export default {
   do_read_help: "What to do",
   app_help: "Check the client key and secret of your TikTok app in TikTok's developer portal, then deploy with the right ones. Waiting sends continue by themselves.",
   invited_again: "Invited again.",
+  disclosed: "Disclosure acknowledged",
+  disclosed_of: "{disclosed} of {sent} who sent it",
+  disclosed_not_asked: "Nothing is asked here",
 } as const;

@@ -110,4 +110,7 @@ export default {
   do_read_help: "Qué hacer",
   app_help: "Comprueba la clave y el secreto de tu aplicación en el portal de desarrolladores de TikTok y despliega con los correctos. Los envíos en espera siguen solos.",
   invited_again: "Invitado de nuevo.",
+  disclosed: "Divulgación confirmada",
+  disclosed_of: "{disclosed} de {sent} que lo enviaron",
+  disclosed_not_asked: "Aquí no se pide nada",
 } satisfies Translation<typeof en>;

@@ -8,6 +8,7 @@ import { Button, LinkButton } from "../foundation/ui/buttons";
 import { Icon, type IconName } from "../foundation/ui/Icon";
 import { ErrorNote, Note, PageHead } from "../foundation/ui/parts";
 import { ME } from "../me/queries";
+import { Acknowledge, type Steps } from "../performances/Disclosure";
 import { Progress } from "../performances/Progress";
 import { perform } from "../performances/queries";
 import { leaveForTikTok } from "./leave";
@@ -80,22 +81,44 @@ export default function ConnectedScreen() {
 function BeginAgain({ activityId, onMade }: { activityId: string | null; onMade: (performanceId: string) => void }) {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
+  const [asked, setAsked] = useState<Steps>();
+  const [ticked, setTicked] = useState(false);
+  const [missing, setMissing] = useState(false);
+  const offered = useOffered(activityId).data;
+  const steps = asked ?? offered?.disclosure_steps;
   const begin = async (): Promise<void> => {
     setBusy(true);
     setError(undefined);
     try {
       if (!activityId) return leaveForTikTok(await beginToConnect());
-      onMade((await perform(activityId)).performance_id);
+      if (steps?.version && !ticked) {
+        setMissing(true);
+        setBusy(false);
+        return;
+      }
+      onMade((await perform(activityId, steps?.version)).performance_id);
     } catch (caught) {
       const problem = asProblem(caught);
       const url = problem.body.authorize_url;
       if (url) return leaveForTikTok(url);
-      setError(problem);
+      if (problem.body.disclosure_steps) {
+        setAsked(problem.body.disclosure_steps);
+        setTicked(false);
+      } else setError(problem);
       setBusy(false);
     }
   };
   return (
     <>
+      {activityId && steps?.version ? (
+        <Acknowledge
+          steps={steps}
+          ticked={ticked}
+          missing={missing && !ticked}
+          changed={asked !== undefined && offered !== undefined}
+          onTick={setTicked}
+        />
+      ) : null}
       {error ? <ErrorNote error={error} /> : null}
       <Button kind="primary" wide busy={busy} onClick={() => void begin()}>
         {busy ? t("leaving") : t("begin_again")}

@@ -1,0 +1,32 @@
+"""What is to be disclosed in TikTok, as answers show it."""
+
+from typing import Annotated, Self
+
+from pydantic import Field
+
+from chalicelib.activities.model import Asked, Toggle
+from chalicelib.foundation.schemas import Schema
+from chalicelib.programs.model import ContentDisclosure
+
+
+class DisclosureView(Schema):
+    """What a member has to switch on in TikTok, which no inbox upload can do for them."""
+
+    content_disclosure: ContentDisclosure
+    ai_generated: bool
+    toggles: Annotated[list[Toggle], Field(description="In the order of TikTok's post screen")]
+    version: Annotated[
+        str | None,
+        Field(description="What performing has to name as acknowledged; null: nothing to do"),
+    ]
+    text: Annotated[str | None, Field(description="What the member acknowledges before sending")]
+
+    @classmethod
+    def of(cls, asked: Asked) -> Self:
+        return cls(
+            content_disclosure=asked.content_disclosure,
+            ai_generated=asked.ai_generated,
+            toggles=list(asked.toggles),
+            version=asked.version,
+            text=asked.text(),
+        )

@@ -1,0 +1,184 @@
+/** What is left to do in the TikTok app, as a checklist, and a way out should the inbox not deliver. */
+import type { ComponentChildren } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { queryClient } from "../foundation/api/queries";
+import { copyText } from "../foundation/copy";
+import { kept } from "../foundation/store";
+import { dateTime } from "../foundation/time";
+import { Button, LinkButton } from "../foundation/ui/buttons";
+import { Checkbox } from "../foundation/ui/fields";
+import { Icon } from "../foundation/ui/Icon";
+import { ErrorNote, Note } from "../foundation/ui/parts";
+import { toast } from "../foundation/ui/toasts";
+import { CaptionToCopy } from "./CaptionToCopy";
+import { Toggles } from "./Disclosure";
+import css from "./performances.module.css";
+import { markShared, type OwnPerformance, PERFORMANCES } from "./queries";
+import { fetchVideo, saveFile, shares } from "./share";
+import { INBOX_LINKS, isPhone, tiktokAppLink } from "./tiktok_app";
+import { t } from "./words";
+
+type Done = { copied?: boolean; opened?: boolean; disclosed?: boolean };
+
+/** Ticks are this browser's own notes: only the last one is known from TikTok. */
+export function Finish({ performance }: { performance: OwnPerformance }) {
+  const name = `finish.${performance.performance_id}`;
+  const [done, setDone] = useState<Done>(() => kept.read<Done>(name) ?? {});
+  const [refused, setRefused] = useState(false);
+  const posted = performance.status === "posted";
+  const steps = performance.disclosure_steps;
+  const tick = (added: Done): void => {
+    const now = { ...done, ...added };
+    setDone(now);
+    kept.write(name, now);
+  };
+  const copy = async (): Promise<void> => {
+    if (performance.caption && (await copyText(performance.caption))) {
+      toast(t("caption_copied"));
+      tick({ copied: true });
+    } else setRefused(true);
+  };
+  useEffect(() => {
+    if (posted) kept.write(name, undefined);
+  }, [posted]);
+  return (
+    <section class={css.finish} aria-label={t("finish_title")}>
+      <ol class={css.checklist}>
+        {performance.caption ? (
+          <Line done={posted || done.copied} title={t("copy_caption")}>
+            {refused ? (
+              <CaptionToCopy caption={performance.caption} />
+            ) : (
+              <Button size="small" kind={done.copied ? "secondary" : "primary"} icon="copy" onClick={() => void copy()}>
+                {t("copy_caption")}
+              </Button>
+            )}
+          </Line>
+        ) : null}
+        <Line done={posted || done.opened} title={t("finish_open")}>
+          <p>{t("finish_path")}</p>
+          {isPhone() ? (
+            <span class={css.rowEnd}>
+              {INBOX_LINKS.map((href, index) => (
+                <LinkButton key={href} size="small" icon="inbox" href={href} onClick={() => tick({ opened: true })}>
+                  {t(index === 0 ? "finish_inbox" : "finish_inbox_asia")}
+                </LinkButton>
+              ))}
+              <LinkButton size="small" icon="external" href={tiktokAppLink()} rel="noreferrer" onClick={() => tick({ opened: true })}>
+                {t("open_tiktok")}
+              </LinkButton>
+            </span>
+          ) : null}
+        </Line>
+        {steps && steps.toggles.length > 0 ? (
+          <Line done={posted || done.disclosed} title={t("disclose_title")}>
+            <p>{t("finish_disclose_path")}</p>
+            <Toggles steps={steps} />
+            {posted ? null : (
+              <Checkbox
+                label={t("finish_disclosed")}
+                checked={done.disclosed ?? false}
+                onChange={(event) => tick({ disclosed: event.currentTarget.checked })}
+              />
+            )}
+          </Line>
+        ) : null}
+        <Line done={posted} title={t("finish_post")}>
+          {posted ? null : <p>{t("finish_post_text")}</p>}
+        </Line>
+      </ol>
+    </section>
+  );
+}
+
+function Line({ done, title, children }: { done: boolean | undefined; title: string; children: ComponentChildren }) {
+  return (
+    <li class={done ? css.lineDone : css.line}>
+      <span class={css.dot} aria-hidden="true">
+        {done ? <Icon name="check" size={14} /> : null}
+      </span>
+      <div>
+        <strong>{title}</strong>
+        {done ? <span class="visually-hidden"> ({t("stop_done")})</span> : null}
+        {children}
+      </div>
+    </li>
+  );
+}
+
+/** Shares or saves the video, and says so: nothing of it counts as staged or posted. */
+export function ByHand({ performance }: { performance: OwnPerformance }) {
+  const [open, setOpen] = useState(performance.shared_at !== null);
+  const [file, setFile] = useState<File>();
+  const [busy, setBusy] = useState<"video" | "mark">();
+  const [error, setError] = useState<unknown>();
+  const shared = performance.shared_at;
+
+  const attempt = async (what: "video" | "mark", work: () => Promise<void>): Promise<void> => {
+    setBusy(what);
+    setError(undefined);
+    try {
+      await work();
+    } catch (caught) {
+      setError(caught);
+    } finally {
+      setBusy(undefined);
+    }
+  };
+  const mark = (): Promise<void> =>
+    attempt("mark", async () => {
+      const now = await markShared(performance.performance_id, !shared);
+      queryClient.setQueryData(["performance", performance.performance_id], now);
+      void queryClient.invalidateQueries({ queryKey: PERFORMANCES });
+    });
+  const share = async (): Promise<void> => {
+    if (!file) return;
+    try {
+      // The file alone: with a text beside it, iOS shares the text only.
+      await navigator.share({ files: [file] });
+    } catch (caught) {
+      if (!(caught instanceof DOMException) || caught.name !== "AbortError") toast(t("share_refused"));
+    }
+  };
+
+  if (!open) {
+    return (
+      <Button kind="quiet" wide onClick={() => setOpen(true)}>
+        {t("by_hand")}
+      </Button>
+    );
+  }
+  return (
+    <section class={css.finish} aria-label={t("by_hand")}>
+      <p class={css.reason}>{t("by_hand_text")}</p>
+      {file ? (
+        <span class={css.rowEnd}>
+          {shares(file) ? (
+            <Button kind="primary" icon="send" onClick={() => void share()}>
+              {t("share_video")}
+            </Button>
+          ) : null}
+          <Button onClick={() => saveFile(file)}>
+            {t("save_video")}
+          </Button>
+        </span>
+      ) : (
+        <Button
+          busy={busy === "video"}
+          onClick={() => void attempt("video", async () => setFile(await fetchVideo(performance)))}
+        >
+          {t("fetch_video")}
+        </Button>
+      )}
+      {shared ? (
+        <Note tone="good" icon="check">
+          <p>{t("shared_at", { when: dateTime(shared) })}</p>
+        </Note>
+      ) : null}
+      <Button kind="quiet" busy={busy === "mark"} onClick={() => void mark()}>
+        {shared ? t("shared_undo") : t("shared_mark")}
+      </Button>
+      {error ? <ErrorNote error={error} /> : null}
+    </section>
+  );
+}
