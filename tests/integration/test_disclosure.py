@@ -119,7 +119,7 @@ def test_the_clock_makes_a_waiting_send_with_its_tick(greenroom: Greenroom) -> N
     def dies(*_: Any) -> Any:
         raise RuntimeError
 
-    dying.performances.perform_connected = dies  # type: ignore[method-assign]
+    dying.performances.perform_connected = dies  # type: ignore[assignment,method-assign]
     with pytest.raises(RuntimeError):
         greenroom.comes_back(required.value.authorization, "ben", dying)
     greenroom.clock.advance(PENDING_GRACE + timedelta(seconds=1))
