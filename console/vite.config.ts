@@ -61,15 +61,15 @@ function everywhere(id: string): boolean {
  */
 const SHARED = {
   idempotency: /\/api\/idempotency\./,
-  sending: /\/performances\/(Progress|Disclosure|Finish|share|waiting|queries|CaptionToCopy|tiktok_app|polling|performances\.module|words\.ts)/,
-  dialog: /\/ui\/dialog\./i,
   controls: /\/ui\/(fields|segments)\.|\/foundation\/calendar\./i,
+  sending: /\/performances\/(Progress|Disclosure|Finish|share|finish\.module|waiting|queries|CaptionToCopy|tiktok_app|polling|performances\.module|words\.ts)/,
+  dialog: /\/ui\/dialog\./i,
   rewards: /\/rewards\/(queries|looks|RewardCard|rewards\.module)\./,
   tiktok: /\/tiktok\/(queries|leave|words|tiktok\.module)\.(ts|css)/,
   manage: /\/ui\/(data|pages|forms)\.|\/words\.manager\.ts|\/programs\/(manager_queries|member_queries|manage\.module)\.|\/rewards\/manager_queries\./,
   activities: /\/foundation\/(wall_clock|commands)\.|\/activities\/(manager_queries|draft|editor\.module)\./,
   form: /\/activities\/(ActivityFields|CardPreview|NewActivityScreen|form|post_text|TryOnMe)|\/foundation\/leaving|\/src\/videos\/(?!words|repair|Repair)/,
-  activity: /\/activities\/(ActivityScreen|ActivitiesScreen|Conflict|Thumb|status|lifecycle)/,
+  activity: /\/programs\/DisclosureSettings|\/activities\/(ActivityScreen|DisclosureFields|ActivitiesScreen|Conflict|Thumb|status|lifecycle)/,
   reports: /\/src\/reports\/(?!words)/,
   handing: /\/rewards\/(?!words|RewardsScreen|manager_queries)/,
   groups: /\/programs\/(Channel|Campaigns|ManageChannels|GroupList|NameDialog)(Screen)?\.tsx/,

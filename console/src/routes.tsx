@@ -42,7 +42,6 @@ const manager = screen.bind(null, "manager", ["further", "mine", "manager"]);
 export const SCREENS: Screen[] = [
   first("/", FeedScreen, { label: "nav_feed", icon: "feed" }),
   member("/history", () => import("./performances/HistoryScreen"), { label: "nav_history", icon: "history" }, "sends"),
-  member("/history/:id", () => import("./performances/PerformanceScreen"), undefined, "sends"),
   member("/leaderboard", () => import("./points/LeaderboardScreen"), { label: "nav_leaderboard", icon: "leaderboard" }, "sends"),
   member("/rewards", () => import("./rewards/RewardsScreen"), { label: "nav_rewards", icon: "gift" }),
   member("/notifications", () => import("./notifications/NotificationsScreen"), undefined, "notices"),

@@ -4,6 +4,7 @@ import { asProblem } from "../foundation/api/problems";
 import { useCommands } from "../foundation/commands";
 import { later } from "../foundation/later";
 import { LeaveGuard } from "../foundation/leaving";
+import { withWords } from "../foundation/words";
 import { kept } from "../foundation/store";
 import { dateTime, zone } from "../foundation/time";
 import { Button, LinkButton } from "../foundation/ui/buttons";
@@ -27,7 +28,7 @@ import { Status, windowWords } from "./status";
 import { TryOnMe } from "./TryOnMe";
 import { t } from "./words.manager";
 
-const Conflict = later(() => import("./Conflict"));
+const Conflict = later(withWords(() => import("./Conflict"), "manager", "further", "mine", "sends"));
 
 export default function ActivityScreen() {
   const { params } = useRoute();

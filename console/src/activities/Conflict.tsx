@@ -3,6 +3,7 @@ import { dateTime, zone } from "../foundation/time";
 import { Button } from "../foundation/ui/buttons";
 import { Dialog } from "../foundation/ui/Dialog";
 import { useManagedCampaigns, useManagedChannels } from "../programs/manager_queries";
+import { settingWords } from "./DisclosureFields";
 import css from "./editor.module.css";
 import { type FieldName, type Fields, instantOf, merge } from "./form";
 import { t } from "./words.manager";
@@ -93,7 +94,7 @@ function useSay(): (name: FieldName, fields: Fields) => string {
       case "campaign":
         return campaigns.find((each) => each.campaign_id === fields.campaign)?.name ?? t("no_campaign");
       case "setting":
-        return t(`setting_${fields.setting || "your_brand"}`);
+        return settingWords(fields.setting || "your_brand");
       case "featured":
       case "ai":
         return fields[name] ? t("said_yes") : t("said_no");

@@ -5,12 +5,17 @@ import forms from "../foundation/ui/forms.module.css";
 import { Note } from "../foundation/ui/parts";
 import { useProgram } from "../programs/manager_queries";
 import type { Fields } from "./form";
+import { t } from "../performances/words";
 import { useReuse } from "./manager_queries";
-import { t } from "./words.manager";
+import { t as own } from "./words.manager";
 
-const KINDS: Schemas["ContentDisclosure"][] = ["your_brand", "branded_content", "none"];
+export const KINDS: Schemas["ContentDisclosure"][] = ["your_brand", "branded_content", "none"];
 const TIKTOK_PAGE =
   "https://support.tiktok.com/en/business-and-creator/creator-and-business-accounts/promoting-a-brand-product-or-service";
+
+export function settingWords(kind: Schemas["ContentDisclosure"]): string {
+  return kind === "none" ? t("setting_none") : t(`toggle_${kind}`);
+}
 
 type Props = { fields: Fields; onChange: (changed: Partial<Fields>) => void };
 
@@ -26,19 +31,19 @@ export default function DisclosureFields({ fields, onChange }: Props) {
         </a>
       </p>
       <Select
-        label={t("field_setting")}
+        label={own("field_setting")}
         value={kind}
         onChange={(event) => onChange({ setting: event.currentTarget.value as Fields["setting"] })}
       >
         {KINDS.map((each) => (
           <option key={each} value={each} selected={each === kind}>
-            {t(`setting_${each}`)}
+            {settingWords(each)}
           </option>
         ))}
       </Select>
       {kind === "none" ? <Note tone="warning">{t("setting_none_warning")}</Note> : null}
       <Switch
-        label={t("field_ai")}
+        label={own("field_ai")}
         hint={t("ai_hint")}
         checked={fields.ai}
         onChange={(event) => onChange({ ai: event.currentTarget.checked })}

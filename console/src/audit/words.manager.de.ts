@@ -70,7 +70,7 @@ export default {
   did_activity_rejected: "{who} hat die Aktivität {thing} abgelehnt",
   did_activity_expired: "{who} hat die Aktivität {thing} zu ihrem Ende beendet",
   did_activity_tried: "{who} hat die Aktivität {thing} ausprobiert",
-  did_disclosure_acknowledged: "{who} hat bestätigt, was für {thing} zu kennzeichnen ist",
+  did_disclosure_acknowledged: "{who} hat die Kennzeichnung von {thing} bestätigt",
   did_points_adjusted: "{who} hat die Punkte von {thing} angepasst",
   did_points_taken_back: "{who} hat Punkte zurückgenommen: {thing}",
   did_points_rebuilt: "{who} hat Punkte neu berechnet",

@@ -12,16 +12,32 @@ import { ErrorNote, Note } from "../foundation/ui/parts";
 import { toast } from "../foundation/ui/toasts";
 import { CaptionToCopy } from "./CaptionToCopy";
 import { Toggles } from "./Disclosure";
-import css from "./performances.module.css";
+import css from "./finish.module.css";
+import sends from "./performances.module.css";
 import { markShared, type OwnPerformance, PERFORMANCES } from "./queries";
 import { fetchVideo, saveFile, shares } from "./share";
 import { INBOX_LINKS, isPhone, tiktokAppLink } from "./tiktok_app";
 import { t } from "./words";
 
+type Props = {
+  performance: OwnPerformance;
+  /** Whether it is, or may be, in the inbox: then there is a checklist. */
+  listed: boolean;
+};
+
+export default function Finish({ performance, listed }: Props) {
+  return (
+    <>
+      {listed ? <Checklist performance={performance} /> : null}
+      {performance.try || performance.status === "posted" ? null : <ByHand performance={performance} />}
+    </>
+  );
+}
+
 type Done = { copied?: boolean; opened?: boolean; disclosed?: boolean };
 
 /** Ticks are this browser's own notes: only the last one is known from TikTok. */
-export function Finish({ performance }: { performance: OwnPerformance }) {
+function Checklist({ performance }: { performance: OwnPerformance }) {
   const name = `finish.${performance.performance_id}`;
   const [done, setDone] = useState<Done>(() => kept.read<Done>(name) ?? {});
   const [refused, setRefused] = useState(false);
@@ -58,7 +74,7 @@ export function Finish({ performance }: { performance: OwnPerformance }) {
         <Line done={posted || done.opened} title={t("finish_open")}>
           <p>{t("finish_path")}</p>
           {isPhone() ? (
-            <span class={css.rowEnd}>
+            <span class={sends.rowEnd}>
               {INBOX_LINKS.map((href, index) => (
                 <LinkButton key={href} size="small" icon="inbox" href={href} onClick={() => tick({ opened: true })}>
                   {t(index === 0 ? "finish_inbox" : "finish_inbox_asia")}
@@ -94,7 +110,7 @@ export function Finish({ performance }: { performance: OwnPerformance }) {
 function Line({ done, title, children }: { done: boolean | undefined; title: string; children: ComponentChildren }) {
   return (
     <li class={done ? css.lineDone : css.line}>
-      <span class={css.dot} aria-hidden="true">
+      <span class={sends.dot} aria-hidden="true">
         {done ? <Icon name="check" size={14} /> : null}
       </span>
       <div>
@@ -107,7 +123,7 @@ function Line({ done, title, children }: { done: boolean | undefined; title: str
 }
 
 /** Shares or saves the video, and says so: nothing of it counts as staged or posted. */
-export function ByHand({ performance }: { performance: OwnPerformance }) {
+function ByHand({ performance }: { performance: OwnPerformance }) {
   const [open, setOpen] = useState(performance.shared_at !== null);
   const [file, setFile] = useState<File>();
   const [busy, setBusy] = useState<"video" | "mark">();
@@ -150,9 +166,9 @@ export function ByHand({ performance }: { performance: OwnPerformance }) {
   }
   return (
     <section class={css.finish} aria-label={t("by_hand")}>
-      <p class={css.reason}>{t("by_hand_text")}</p>
+      <p class={sends.reason}>{t("by_hand_text")}</p>
       {file ? (
-        <span class={css.rowEnd}>
+        <span class={sends.rowEnd}>
           {shares(file) ? (
             <Button kind="primary" icon="send" onClick={() => void share()}>
               {t("share_video")}

@@ -1,3 +1,4 @@
+import { useLocation } from "preact-iso";
 import { useState } from "preact/hooks";
 import { copyText } from "../foundation/copy";
 import { dateTime } from "../foundation/time";
@@ -7,12 +8,32 @@ import { Badge, EmptyState, ErrorNote, ErrorState, Loading, PageHead, Skeleton, 
 import { toast } from "../foundation/ui/toasts";
 import { CaptionToCopy } from "./CaptionToCopy";
 import css from "./performances.module.css";
-import { type Performance, useHistory } from "./queries";
+import { Progress } from "./Progress";
+import { type Performance, useHistory, usePerformance } from "./queries";
 import { isPhone, tiktokAppLink } from "./tiktok_app";
 import { waitingWords } from "./waiting";
 import { t } from "./words";
 
+/** `?performance=ID` shows one alone: what is left to do with it on this phone. */
 export default function HistoryScreen() {
+  const { performance } = useLocation().query;
+  return performance ? <One performanceId={performance} /> : <All />;
+}
+
+function One({ performanceId }: { performanceId: string }) {
+  const instructions = usePerformance(performanceId).data?.instructions;
+  return (
+    <div class={css.alone}>
+      <PageHead title={t("finish_title")}>{instructions ? <bdi>{instructions}</bdi> : null}</PageHead>
+      <Progress performanceId={performanceId} />
+      <LinkButton kind="quiet" wide href="/history">
+        {t("history_title")}
+      </LinkButton>
+    </div>
+  );
+}
+
+function All() {
   const history = useHistory();
   const items = history.data?.pages.flatMap((page) => page.items) ?? [];
   return (
@@ -130,7 +151,7 @@ function NextStep({ item }: { item: Performance }) {
       <>
         <p class={css.reason}>{t(`next_${item.status}`)}</p>
         <div class={css.rowEnd}>
-          <LinkButton size="small" kind="primary" icon="check" href={`/history/${encodeURIComponent(item.performance_id)}`}>
+          <LinkButton size="small" kind="primary" icon="check" href={`/history?performance=${encodeURIComponent(item.performance_id)}`}>
             {t("finish_now")}
           </LinkButton>
           {item.caption ? (

@@ -5,7 +5,7 @@ import { Icon, type IconName } from "../foundation/ui/Icon";
 import { Badge, ErrorNote, Loading, Note, Skeleton } from "../foundation/ui/parts";
 import { announce } from "../foundation/ui/toasts";
 import { ME } from "../me/queries";
-import { ByHand, Finish } from "./Finish";
+import Finish from "./Finish";
 import css from "./performances.module.css";
 import { isOnItsWay, LATE_AFTER_MS } from "./polling";
 import { type OwnPerformance, PERFORMANCES, type Performance, usePerformance } from "./queries";
@@ -68,9 +68,7 @@ function Journey({ performance }: { performance: OwnPerformance }) {
           {performance.reason ? <p>{performance.reason}</p> : null}
           <p>{performance.try ? t("failed_trial") : t("failed_text")}</p>
         </Note>
-      ) : finishing ? (
-        <Finish performance={performance} />
-      ) : (
+      ) : finishing ? null : (
         <Stops status={status} />
       )}
       {held ? (
@@ -79,7 +77,7 @@ function Journey({ performance }: { performance: OwnPerformance }) {
         </LinkButton>
       ) : null}
       {isOnItsWay(status) && !held ? <Late key={performance.performance_id} /> : null}
-      {performance.try || status === "posted" ? null : <ByHand performance={performance} />}
+      <Finish performance={performance} listed={finishing} />
     </div>
   );
 }

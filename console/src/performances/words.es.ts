@@ -118,4 +118,18 @@ export default {
   shared_undo: "No lo compartí a mano",
   shared_at: "Dijiste el {when} que lo compartiste a mano. TikTok no lo ha confirmado.",
   shared_badge: "Compartido a mano, según dices",
+
+  section_tiktok: "Por activar en TikTok",
+  setting_none: "Ninguno",
+  setting_why: "TikTok exige su propio ajuste a quien promociona su empresa o recibe un incentivo; los puntos lo son. Los miembros lo marcan antes de enviar, como prueba; tu asesoría jurídica decide cuál se aplica.",
+  setting_page: "La página de TikTok",
+  setting_none_warning: "Solo si no promociona nada.",
+  ai_hint: "Los miembros activan la etiqueta de TikTok",
+  reuse_video: "Unas {count} personas recibirían este mismo vídeo. TikTok frena el material reutilizado.",
+  reuse_caption: "Unas {count} recibirían el mismo texto: añade otros.",
+  reuse_setting: "Tu programa avisa por encima de {above}.",
+  reuse_change: "Cambiar",
+  setting_hint: "Lo que las actividades nuevas piden activar en TikTok; la línea de arriba es solo texto",
+  reuse_above: "Avisar por encima de",
+  reuse_hint: "Personas con el mismo vídeo o texto; 0: no avisar",
 } satisfies Translation<typeof en>;

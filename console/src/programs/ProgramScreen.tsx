@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { answer, api, type Schemas } from "../foundation/api/client";
 import { queryClient } from "../foundation/api/queries";
+import { later } from "../foundation/later";
 import { LeaveGuard } from "../foundation/leaving";
 import { fieldWords } from "../foundation/problem_words";
 import { kept } from "../foundation/store";
@@ -10,6 +11,7 @@ import { Checkbox, Select, Switch, TextField } from "../foundation/ui/fields";
 import forms from "../foundation/ui/forms.module.css";
 import { CopyableId, ErrorNote, ErrorState, Loading, Note, PageHead, Skeleton } from "../foundation/ui/parts";
 import { toast } from "../foundation/ui/toasts";
+import { withWords } from "../foundation/words";
 import { ME } from "../me/queries";
 import { useRequests } from "../rewards/manager_queries";
 import css from "./manage.module.css";
@@ -20,7 +22,7 @@ import { t } from "./words.manager";
 type Settings = Schemas["ProgramSettings"];
 type Fields = Pick<Settings, "name" | "time_zone" | "leaderboard" | "rewards" | "disclosure" | "managers_on_leaderboard" | "names_on_leaderboard" | "fulfillers" | "content_disclosure" | "reuse_warning_above">;
 const NAMES = ["name", "time_zone", "leaderboard", "rewards", "disclosure", "managers_on_leaderboard", "names_on_leaderboard", "fulfillers", "content_disclosure", "reuse_warning_above"] as const;
-const MAX_REUSE = 100_000;
+const DisclosureSettings = later(withWords(() => import("./DisclosureSettings"), "manager", "sends"));
 const DRAFT = "draft.program";
 
 export default function ProgramScreen() {
@@ -177,29 +179,7 @@ function Form({ settings }: { settings: Settings }) {
             error={fieldWords(error, "disclosure")}
             onInput={(event) => set({ disclosure: event.currentTarget.value })}
           />
-          <Select
-            label={t("content_disclosure")}
-            hint={t("content_disclosure_hint")}
-            value={fields.content_disclosure}
-            onChange={(event) => set({ content_disclosure: event.currentTarget.value as Settings["content_disclosure"] })}
-          >
-            {(["your_brand", "branded_content", "none"] as const).map((each) => (
-              <option key={each} value={each} selected={each === fields.content_disclosure}>
-                {t(`content_${each}`)}
-              </option>
-            ))}
-          </Select>
-          <TextField
-            type="number"
-            min={0}
-            max={MAX_REUSE}
-            label={t("reuse")}
-            hint={t("reuse_hint")}
-            inputMode="numeric"
-            value={fields.reuse_warning_above}
-            error={fieldWords(error, "reuse_warning_above")}
-            onInput={(event) => set({ reuse_warning_above: Number(event.currentTarget.value) })}
-          />
+          <DisclosureSettings fields={fields} error={fieldWords(error, "reuse_warning_above")} onChange={set} />
         </section>
         <section class={forms.section}>
           <h2>{t("section_points")}</h2>

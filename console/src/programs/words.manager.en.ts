@@ -229,11 +229,4 @@ export default {
   nobody_fulfils: "Nobody handles requests: choose somebody, or nobody for all managers.",
   open_requests: { one: "{count} request is still waiting.", other: "{count} requests are still waiting." },
   see_requests: "See them",
-  content_disclosure: "TikTok's disclosure setting",
-  content_disclosure_hint: "What new activities ask members to switch on in TikTok; the line above is only text",
-  content_your_brand: "Your brand",
-  content_branded_content: "Branded content",
-  content_none: "None",
-  reuse: "Warn about reuse above",
-  reuse_hint: "People who would get the same video or caption; 0: never warn",
 } as const;

@@ -232,11 +232,4 @@ export default {
   nobody_fulfils: "Nadie se ocupa de las solicitudes: elige a alguien, o a nadie para todos los gestores.",
   open_requests: { one: "{count} solicitud sigue esperando.", other: "{count} solicitudes siguen esperando." },
   see_requests: "Verlas",
-  content_disclosure: "Ajuste de divulgación de TikTok",
-  content_disclosure_hint: "Lo que las actividades nuevas piden activar en TikTok; la línea de arriba es solo texto",
-  content_your_brand: "Your brand (tu marca)",
-  content_branded_content: "Branded content (contenido de marca)",
-  content_none: "Ninguno",
-  reuse: "Avisar por encima de",
-  reuse_hint: "Personas con el mismo vídeo o texto; 0: no avisar",
 } satisfies Translation<typeof en>;

@@ -108,9 +108,9 @@ export default {
   do_open_members: "Zeigen, wer",
   do_invite_again: "Neu einladen",
   do_read_help: "Was zu tun ist",
-  app_help: "Prüfe Client Key und Secret deiner TikTok-App im Entwicklerportal von TikTok und stelle mit den richtigen neu bereit. Wartende Sendungen gehen dann von selbst weiter.",
+  app_help: "Prüfe Client Key und Secret deiner App in TikToks Entwicklerportal und stelle mit den richtigen neu bereit. Wartendes geht dann von selbst weiter.",
   invited_again: "Neu eingeladen.",
   disclosed: "Kennzeichnung bestätigt",
-  disclosed_of: "{disclosed} von {sent}, die gesendet haben",
-  disclosed_not_asked: "Hier wird nichts verlangt",
+  disclosed_of: "{disclosed} von {sent}",
+  disclosed_not_asked: "Nicht verlangt",
 } satisfies Translation<typeof en>;

@@ -31,7 +31,7 @@ export default {
   choose_another: "Ein anderes Video wählen",
   remove_video: "Video entfernen",
   video_label: "Dein Video",
-  draft_without_file: "Dieser Browser hat keinen Platz, das Video aufzuheben. Wenn du gehst, bevor es angekommen ist, musst du es noch einmal wählen.",
+  draft_without_file: "Dieser Browser hat keinen Platz für das Video. Gehst du, bevor es angekommen ist, musst du es noch einmal wählen.",
   asking_failed: "Das Ergebnis ließ sich nicht abrufen. Ein neuer Versuch läuft.",
 
   stop_cancelled: "Du hast das Hochladen abgebrochen.",
@@ -59,10 +59,10 @@ export default {
   video_frame_rate_too_high: "Dieses Video hat {actual} Bilder pro Sekunde; TikTok nimmt höchstens {limit}. Exportiere es mit 30 oder 60.",
   video_frame_rate_unknown: "Die Bildrate dieses Videos ließ sich nicht feststellen. Exportiere es neu.",
   video_still_picture: "Diese Datei enthält nur ein Standbild, kein bewegtes.",
-  video_truncated: "Ein Teil dieses Videos fehlt: Es wurde beim Speichern oder Senden abgeschnitten. Wähle die ganze Datei oder exportiere es neu.",
+  video_truncated: "Ein Teil dieses Videos fehlt. Wähle die ganze Datei oder exportiere es neu.",
   video_length_mismatch: "Die Datei nennt eine andere Dauer, als sich abspielen lässt. Exportiere es neu.",
   video_does_not_play: "Dieses Video lässt sich nicht abspielen. Exportiere es neu.",
   video_damaged: "Dieses Video ist beschädigt. Exportiere es neu.",
-  video_could_not_be_examined: "Diese Datei ließ sich nicht untersuchen. Vielleicht ist sie beschädigt oder ungewöhnlich gebaut; exportiere sie neu.",
+  video_could_not_be_examined: "Diese Datei ließ sich nicht untersuchen. Exportiere sie neu.",
   video_file_not_received: "Für diesen Upload kam rechtzeitig keine Datei. Sende das Video noch einmal.",
 } satisfies Translation<typeof en>;
