@@ -162,6 +162,13 @@ def _plan_a_repair(page: "Page", _made: Showcase) -> None:
     browser.settle(page)
 
 
+def _finish(page: "Page", _made: Showcase) -> None:
+    """Open what is left to do with a video that lies in the inbox."""
+    page.get_by_role("link", name="Finish it").first.click()
+    page.get_by_role("region", name="Finish it in TikTok").wait_for()
+    browser.settle(page)
+
+
 def _ask_to_redeem(page: "Page", _made: Showcase) -> None:
     """Open the dialog in which members agree to a reward's price."""
     page.get_by_role("button", name=re.compile("^Redeem ")).first.click()
@@ -205,6 +212,7 @@ def _await_dialog(page: "Page") -> None:
 IN_USE = {
     "/": ("send", _ask_to_send),
     "/manage/activities/new": ("new-activity", _fill_in),
+    "/history": ("finish", _finish),
     "/rewards": ("redeem", _ask_to_redeem),
     "/manage/redemptions": ("fulfil", _ask_to_fulfil),
     "/manage/members": ("member-data", _read_data),

@@ -18,6 +18,12 @@ ARRIVES_MS = 120_000  # on a busy machine; a second on an idle one
 def open_reminder(page: Page, button: str = SEND) -> None:
     page.get_by_role("article").first.get_by_role("button", name=button, exact=True).click()
     expect(page.get_by_role("dialog")).to_be_visible()
+    tick(page)
+
+
+def tick(page: Page) -> None:
+    """Acknowledge what has to be disclosed in TikTok."""
+    page.get_by_role("checkbox", name=re.compile("^Before I post this video")).check()
 
 
 def press(page: Page, name: str) -> None:
@@ -74,6 +80,7 @@ def test_a_denied_consent_says_so_and_begins_again_right_there(people: People) -
         press(page, ADD)
         consent(page, ana.tiktok_name, authorize=False)
         expect(page.get_by_role("heading", name="You said no, and that is fine")).to_be_visible()
+        tick(page)
         page.get_by_role("button", name="Begin again right here").click()
         consent(page, ana.tiktok_name)
         arrived(page)
@@ -105,6 +112,7 @@ def test_a_consent_that_ends_in_another_browser_explains_and_begins_again(people
         consent(elsewhere, ana.tiktok_name)
         title = "You came back in another browser"
         expect(elsewhere.get_by_role("heading", name=title)).to_be_visible()
+        tick(elsewhere)
         elsewhere.get_by_role("button", name="Begin again right here").click()
         consent(elsewhere, ana.tiktok_name)
         expect(elsewhere.get_by_role("heading", name="TikTok is connected")).to_be_visible()

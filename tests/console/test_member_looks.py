@@ -10,10 +10,12 @@ from playwright.sync_api import Page, expect
 
 from tests.console.members import Device, People, Somebody
 from tests.console.walks import DEVICES, Walk, wrong
+from tests.e2e.tiktok_members import Sender
 
 SCREENS = (
     "/",
     "/history",
+    "/history?performance={performance}",
     "/leaderboard",
     "/rewards",
     "/points",
@@ -67,11 +69,16 @@ def walked(
     ends_at = f"{next_month:%Y-%m-%dT%H:%M}+00:00"
     people.activity_for(ana, featured=True, instructions=LONG, ends_at=ends_at)
     with_rewards(people, ana)
+    sender = Sender(ana.api, people.tiktok)
+    sender.connect()
+    performance = sender.perform(people.activity_for(ana))
+    sender.reaches(performance, "staged")
+    screens = tuple(each.format(performance=performance) for each in SCREENS)
     device: Device = request.param
     spoken = replace(device, locale="de-DE") if device.touch else device
     with people.visit(spoken) as visit:
         yield Walk(visit, device, violations).over(
-            ana, SCREENS, {"reminder": reminder, "redeeming": redeeming}
+            ana, screens, {"reminder": reminder, "redeeming": redeeming}
         )
 
 

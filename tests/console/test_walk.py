@@ -47,6 +47,7 @@ def test_a_video_is_published_sent_and_posted_as_the_readme_says(
     card = phone.get_by_role("article").filter(has_text="The walk of the readme")
     send = re.compile("^(Add Your Account & Send|Send to TikTok)$")
     card.get_by_role("button", name=send).click()
+    phone.get_by_role("checkbox", name=re.compile("^Before I post this video")).check()
     phone.get_by_role("dialog").get_by_role("button", name=send).click()
     authorize = phone.get_by_role("button", name="Authorize")
     arrived = phone.get_by_role("heading", name="In your TikTok inbox")

@@ -1,4 +1,4 @@
-import { useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { copyText } from "../foundation/copy";
 import { Button, LinkButton } from "../foundation/ui/buttons";
 import { toast } from "../foundation/ui/toasts";
@@ -7,16 +7,22 @@ import { isPhone, tiktokAppLink } from "./tiktok_app";
 import { t } from "./words";
 
 /** The text to paste in TikTok, and on phones the way there. */
-export function CaptionToCopy({ caption }: { caption: string | null }) {
+export function CaptionToCopy({ caption, refused }: { caption: string | null; refused?: boolean }) {
   const text = useRef<HTMLTextAreaElement>(null);
+  const select = (): void => {
+    text.current?.focus();
+    text.current?.select();
+    toast(t("caption_by_hand"));
+  };
+  useEffect(() => {
+    if (refused) select();
+  }, [refused]);
   const copy = async (): Promise<void> => {
     if (caption && (await copyText(caption))) {
       toast(t("caption_copied"));
       return;
     }
-    text.current?.focus();
-    text.current?.select();
-    toast(t("caption_by_hand"));
+    select();
   };
   return (
     <div class={css.caption}>

@@ -63,7 +63,7 @@ function Checklist({ performance }: { performance: OwnPerformance }) {
         {performance.caption ? (
           <Line done={posted || done.copied} title={t("copy_caption")}>
             {refused ? (
-              <CaptionToCopy caption={performance.caption} />
+              <CaptionToCopy caption={performance.caption} refused />
             ) : (
               <Button size="small" kind={done.copied ? "secondary" : "primary"} icon="copy" onClick={() => void copy()}>
                 {t("copy_caption")}
