@@ -78,7 +78,7 @@ export default {
   first_of_two: "Die erste ({offset})",
   second_of_two: "Die zweite ({offset})",
   with_offset: "{when} ({offset})",
-  text_hint: "In TikToks Postfach kommt kein Text mit. Die Mitglieder kopieren ihn hier, wenn sie den Post fertig machen.",
+  text_hint: "In TikToks Postfach kommt kein Text mit. Die Mitglieder kopieren ihn hier.",
   caption: "Bildtext",
   caption_number: "Bildtext {count}",
   add_caption: "Noch einen Bildtext",
@@ -119,7 +119,7 @@ export default {
   preview: "Das sehen die Mitglieder",
   preview_only: "Das ist nur eine Vorschau.",
   preview_instructions: "Deine Anweisung",
-  preview_captions: "Mehrere Bildtexte: Jedes Mitglied bekommt einen davon, damit die Posts nicht gleich aussehen.",
+  preview_captions: "Mehrere Bildtexte: Jedes Mitglied bekommt einen, damit Posts sich unterscheiden.",
 
   publish: "Veröffentlichen",
   try_first: "Zurückhalten und erst ausprobieren",

@@ -105,7 +105,7 @@ export default {
   ask_promote_title: "{name} zum Manager machen?",
   ask_promote_text: "Manager veröffentlichen Aktivitäten, sehen alle, laden ein, entfernen und ändern Einstellungen. Was sie als Mitglied haben, behalten sie.",
   ask_demote_title: "{name} zum Mitglied machen?",
-  ask_demote_text: "Punkte und Verlauf bleiben, veröffentlichen und verwalten geht nicht mehr. Das gilt spätestens nach einer Minute überall.",
+  ask_demote_text: "Punkte und Verlauf bleiben, verwalten geht nicht mehr. Das gilt nach einer Minute überall.",
   ask_remove_title: "{name} entfernen?",
   ask_remove_text: "Der Zugang, alle Kanäle, die Rangliste und die Verbindung zu TikTok enden innerhalb einer Minute. Was gesendet und gepostet ist, bleibt. Nach einer neuen Einladung ist alles wie zuvor, mit den Punkten.",
   that_is_you: "Das bist du: Du würdest diese Seiten verlieren.",

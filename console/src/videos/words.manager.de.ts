@@ -44,7 +44,7 @@ export default {
   stop_form_refused: "Der Speicher hat das Formular abgelehnt. Meist hilft ein frisches.",
 
   video_empty_file: "Diese Datei ist leer. Wähle sie noch einmal oder exportiere das Video neu.",
-  video_file_too_large: "Diese Datei hat {actual}; Videos hier dürfen höchstens {limit} haben. Exportiere sie mit niedrigerer Bitrate oder kürze sie.",
+  video_file_too_large: "Diese Datei hat {actual}; höchstens {limit} sind erlaubt. Exportiere sie mit niedrigerer Bitrate oder kürze sie.",
   video_not_a_video: "Das ist kein lesbares Video; gebraucht wird MP4 oder WebM.",
   video_unsupported_container: "Das ist ein {actual}-Video; Videos hier sind MP4 oder WebM. Umbenennen reicht nicht: Exportiere es neu.",
   video_no_video_track: "In dieser Datei ist kein bewegtes Bild, höchstens Ton oder ein Standbild.",
