@@ -15,6 +15,8 @@ SETTINGS = (
     "disclosure",
     "managers_on_leaderboard",
     "names_on_leaderboard",
+    "content_disclosure",
+    "reuse_warning_above",
 )
 SHOWN = ("name", "role", "shown_as", "alias")
 DETAILS = ("channels", "tiktok", "mail", "invited_at", "time_zone")

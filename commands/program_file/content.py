@@ -18,7 +18,9 @@ from chalicelib.programs.model import (
     MAX_CHANNELS_OF_MEMBER,
     MAX_DISCLOSURE,
     MAX_FULFILLERS,
+    MAX_REUSE,
     ChannelKind,
+    ContentDisclosure,
     is_time_zone,
     normalized_name,
 )
@@ -90,6 +92,8 @@ class SettingsTable(_Table):
     disclosure: Annotated[str, Field(max_length=MAX_DISCLOSURE), LINE] | None = None
     managers_on_leaderboard: Annotated[bool, Field(strict=True)] | None = None
     names_on_leaderboard: Annotated[bool, Field(strict=True)] | None = None
+    content_disclosure: ContentDisclosure | None = None
+    reuse_warning_above: Annotated[int, Field(strict=True, ge=0, le=MAX_REUSE)] | None = None
     fulfillers: Annotated[tuple[Email, ...], Field(max_length=MAX_FULFILLERS)] | None = None
 
 

@@ -36,6 +36,8 @@ SETTINGS = (
     "disclosure",
     "managers_on_leaderboard",
     "names_on_leaderboard",
+    "content_disclosure",
+    "reuse_warning_above",
 )
 """Settings that the file holds as the program does; `fulfillers` are ids there, addresses here."""
 
@@ -711,6 +713,8 @@ _LABELS: Mapping[str, str] = {
     "disclosure": "the disclosure line",
     "managers_on_leaderboard": "managers on the leaderboard",
     "names_on_leaderboard": "names on the leaderboard",
+    "content_disclosure": "TikTok's disclosure setting",
+    "reuse_warning_above": "the limit that warns of reuse",
     "per_member": "the limit for each member",
     "starts_at": "the start",
     "ends_at": "the end",

@@ -10,12 +10,14 @@ from chalicelib.activities.problems import ActivityProblem
 from chalicelib.audit.model import EntryFilter, Kind
 from chalicelib.foundation.actors import acting, member
 from chalicelib.foundation.identity import Caller
+from chalicelib.foundation.personal import Person
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.performances.connections.service import PENDING_GRACE
 from chalicelib.performances.model import State
+from chalicelib.performances.personal import PerformanceKeeper
 from chalicelib.performances.service import AccountRequired
 from chalicelib.performances.store import PerformanceItem
-from chalicelib.programs.model import ContentDisclosure, DisclosureTick, owner_key
+from chalicelib.programs.model import ContentDisclosure, DisclosureTick
 from chalicelib.programs.service import ProgramChanges
 from chalicelib.programs.store import ProgramItem
 from tests.integration.database import database
@@ -188,12 +190,29 @@ def test_only_its_own_member_marks_a_performance_as_shared(
     assert greenroom.stored(made).shared_at is None
 
 
-def test_the_evidence_is_in_ones_data_and_its_words_go_with_an_erasure(
+def test_the_evidence_is_in_ones_data_and_an_erasure_takes_its_words_alone(
     greenroom: Greenroom, ana: Caller
 ) -> None:
     made = greenroom.perform(ana, greenroom.activity())
-    records = list(database().records(PerformanceItem, owner_key(ana.program_id, ana.member_id)))
-    assert [each["disclosure_version"] for each in records] == ["1.your_brand"]
-    assert records[0]["disclosure_text"] == greenroom.activity().asks.text()
-    assert "disclosure_acknowledged_at" in records[0]
-    assert made.acknowledged is not None
+    person = Person(ana.program_id, ana.member_id, ana.email, ana.name, ana.subject)
+    keeper = PerformanceKeeper(database(), greenroom.clock)
+    ((_, record),) = list(keeper.personal_data(person))
+    assert record["disclosure_version"] == "1.your_brand"
+    assert record["disclosure_text"] == greenroom.activity().asks.text()
+    assert "disclosure_acknowledged_at" in record
+    item = PerformanceItem(ana.owner, made.performance_id)
+    database().changed(item, [PerformanceItem.state.set("staged")], None)
+    while not keeper.erase(person):
+        pass
+    evidence = greenroom.stored(made).acknowledged
+    assert evidence is not None
+    assert (evidence.version, evidence.language, evidence.text) == ("1.your_brand", "en", None)
+
+
+def test_managers_learn_how_many_would_share_a_video_and_a_caption(greenroom: Greenroom) -> None:
+    for name in ("ana", "ben", "cleo"):
+        greenroom.member(name)
+    changes = ProgramChanges(reuse_warning_above=1)
+    greenroom.container.programs.change_program(greenroom.manager, changes)
+    audience, found = greenroom.container.reports.reuse(greenroom.manager, frozenset({"chn_x"}), 2)
+    assert (audience.members, found.people, found.video_reused) == (0, 0, False)

@@ -50,7 +50,7 @@ function Activity({ current }: { current: ActivityView }) {
   const draftName = `draft.activity.${current.activity_id}`;
   /** The version that the form began with: what was typed is held against this one. */
   const [base, setBase] = useState(current);
-  const [fields, setFields] = useState<Fields>(() => readDraft(draftName)?.fields ?? fieldsOf(current, zone.value));
+  const [fields, setFields] = useState<Fields>(() => ({ ...fieldsOf(current, zone.value), ...readDraft(draftName)?.fields }));
   const [refused, setRefused] = useState<FieldErrors>({});
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();

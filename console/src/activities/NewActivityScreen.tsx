@@ -36,7 +36,7 @@ effect(() => {
 export default function NewActivityScreen() {
   const { route } = useLocation();
   const before = useMemo(() => readDraft(NEW_DRAFT), []);
-  const [fields, setFields] = useState<Fields>(before?.fields ?? EMPTY);
+  const [fields, setFields] = useState<Fields>({ ...EMPTY, ...before?.fields });
   const [refused, setRefused] = useState<FieldErrors>({});
   const [tried, setTried] = useState(false);
   const [busy, setBusy] = useState<"publish" | "hold">();
