@@ -1,3 +1,4 @@
+import { useEffect, useRef } from "preact/hooks";
 import type { Schemas } from "../foundation/api/client";
 import { Checkbox } from "../foundation/ui/fields";
 import { Note } from "../foundation/ui/parts";
@@ -27,8 +28,12 @@ type Props = { steps: Steps; ticked: boolean; missing: boolean; changed?: boolea
 
 /** The tick that sending waits for. */
 export function Acknowledge({ steps, ticked, missing, changed, onTick }: Props) {
+  const box = useRef<HTMLFieldSetElement>(null);
+  useEffect(() => {
+    if (missing) box.current?.querySelector("input")?.focus();
+  }, [missing]);
   return (
-    <fieldset class={css.disclosure}>
+    <fieldset ref={box} class={css.disclosure}>
       <legend>{t("disclose_title")}</legend>
       {changed ? <Note tone="warning">{t("disclose_changed")}</Note> : null}
       <p class={css.reason}>{t("disclose_why")}</p>

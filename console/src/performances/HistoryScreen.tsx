@@ -25,7 +25,7 @@ function One({ performanceId }: { performanceId: string }) {
   return (
     <div class={css.alone}>
       <PageHead title={t("finish_title")}>{instructions ? <bdi>{instructions}</bdi> : null}</PageHead>
-      <Progress performanceId={performanceId} />
+      <Progress performanceId={performanceId} alone />
       <LinkButton kind="quiet" wide href="/history">
         {t("history_title")}
       </LinkButton>

@@ -15,7 +15,7 @@ import { t } from "./words";
 const STOPS: Performance["status"][] = ["queued", "sending", "staged", "posted"];
 
 /** A video on its way, followed live: from accepted to the inbox, and on to posted. */
-export function Progress({ performanceId }: { performanceId: string }) {
+export function Progress({ performanceId, alone }: { performanceId: string; alone?: boolean }) {
   const query = usePerformance(performanceId);
   const performance = query.data;
   const status = performance?.status;
@@ -37,7 +37,7 @@ export function Progress({ performanceId }: { performanceId: string }) {
       </Loading>
     );
   }
-  return <Journey performance={performance} />;
+  return <Journey performance={performance} alone={alone ?? false} />;
 }
 
 export function headline(status: Performance["status"]): string {
@@ -48,13 +48,13 @@ export function headline(status: Performance["status"]): string {
   return t("on_its_way");
 }
 
-function Journey({ performance }: { performance: OwnPerformance }) {
+function Journey({ performance, alone }: { performance: OwnPerformance; alone: boolean }) {
   const { status } = performance;
   const finishing = status === "staged" || status === "unconfirmed" || status === "posted";
   const held = performance.waiting_for?.code === "account";
   return (
     <div class={css.journey}>
-      <Banner status={status} held={held} />
+      <Banner status={status} held={held} alone={alone} />
       {isOnItsWay(status) && !held ? <p class={css.waits}>{waitingWords(performance)}</p> : null}
       {performance.points > 0 && status !== "failed" ? (
         <p class={css.awarded}>
@@ -82,7 +82,9 @@ function Journey({ performance }: { performance: OwnPerformance }) {
   );
 }
 
-function Banner({ status, held }: { status: Performance["status"]; held: boolean }) {
+/** On a page of its own, its heading comes right under the page's; in a dialog, under the dialog's. */
+function Banner({ status, held, alone }: { status: Performance["status"]; held: boolean; alone: boolean }) {
+  const Heading = alone ? "h2" : "h3";
   const looks: Record<string, { icon: IconName; title: string; text: string | null; look?: string | undefined }> = {
     queued: { icon: "send", title: t("on_its_way"), text: t("on_its_way_text"), look: css.moving },
     sending: { icon: "send", title: t("on_its_way"), text: t("on_its_way_text"), look: css.moving },
@@ -99,7 +101,7 @@ function Banner({ status, held }: { status: Performance["status"]; held: boolean
       <span class={`${css.emblem} ${shown.look ?? ""}`}>
         <Icon name={shown.icon} size={34} />
       </span>
-      <h3>{shown.title}</h3>
+      <Heading>{shown.title}</Heading>
       {shown.text ? <p>{shown.text}</p> : null}
     </div>
   );

@@ -56,7 +56,7 @@ export default function ConnectedScreen() {
           <bdi>{offered.instructions}</bdi>
         </p>
       ) : null}
-      {made ? <Progress performanceId={made} /> : <p class={css.text}>{t(`result_${result}_text`)}</p>}
+      {made ? <Progress performanceId={made} alone /> : <p class={css.text}>{t(`result_${result}_text`)}</p>}
       {query.problem ? (
         <Note tone="warning">
           <p>{t("not_sent")}</p>
