@@ -33,6 +33,17 @@ from local.tiktok import TikTok
 POLL_SECONDS = 0.2
 
 
+REVIEW = {
+    "app_name": "Greenroom at Demo",
+    "company": "Demo Ltd",
+    "address": "1 Example Street",
+    "contact": "privacy@demo.example",
+    "law": "Ireland",
+    "reviewer": "reviewer@demo.example",
+}
+"""What the stage says of who runs the app."""
+
+
 @dataclass
 class Rehearsal:
     """A local cloud, a TikTok sandbox, and the front that stands for the distribution."""
@@ -66,6 +77,7 @@ class Rehearsal:
         lines = [f'stack = "{STACK_NAME}"', f'region = "{REGION}"', 'site = "site"']
         lines += [f'architecture = "{machine.architecture()}"', "[parameters]"]
         lines += [f'{name} = "{value}"' for name, value in parameters.items()]
+        lines += ["[review]", *(f'{name} = "{value}"' for name, value in REVIEW.items())]
         (folder / "rehearsal.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     def surroundings(self) -> Surroundings:

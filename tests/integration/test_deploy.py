@@ -175,6 +175,28 @@ def test_the_doctor_knows_what_is_left(
         assert [each for each in lines if words in each], words
 
 
+def test_tiktoks_review_is_prepared_and_a_second_time_nothing_is_made(
+    place: tuple[Rehearsal, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = deployer(place)
+    run.review(new_password=False)
+    said = capsys.readouterr().out
+    for words in ("made: terms.html", "shown once: Gr-", "published", "Why each scope"):
+        assert words in said
+    run.review(new_password=False)
+    again = capsys.readouterr().out
+    for words in ("there is one; --new-password", "left as it is"):
+        assert words in again
+    run.review(new_password=True)
+    third = capsys.readouterr().out
+    assert "shown once: Gr-" in third
+    assert "there is one" in third
+    origin = place[0].public_url.removesuffix("/v1")
+    terms = requests.get(f"{origin}/terms.html", timeout=30)
+    assert terms.ok
+    assert "Terms of Greenroom at Demo" in terms.text
+
+
 def test_an_update_that_would_lose_people_is_refused_before_it_begins(
     place: tuple[Rehearsal, Path],
 ) -> None:
