@@ -62,7 +62,8 @@ function everywhere(id: string): boolean {
 const SHARED = {
   idempotency: /\/api\/idempotency\./,
   controls: /\/ui\/(fields|segments)\.|\/foundation\/calendar\./i,
-  sending: /\/performances\/(Progress|Disclosure|Finish|share|finish\.module|waiting|queries|CaptionToCopy|tiktok_app|polling|performances\.module|words\.ts)/,
+  sending: /\/performances\/(Progress|waiting|queries|CaptionToCopy|tiktok_app|polling|performances\.module|words\.ts)/,
+  disclosure: /\/performances\/Disclosure\./,
   dialog: /\/ui\/dialog\./i,
   rewards: /\/rewards\/(queries|looks|RewardCard|rewards\.module)\./,
   tiktok: /\/tiktok\/(queries|leave|words|tiktok\.module)\.(ts|css)/,
@@ -96,10 +97,10 @@ export default defineConfig(({ command }) => {
         // The page asks for both; what the second one shares with screens is in its file (`everywhere`).
         input: { boot: "index.html", main: "src/main.tsx" },
         output: {
-          // Names do not compress, and the first file lists them all: 36 bits are plenty to tell versions apart.
-          entryFileNames: "assets/[name]-[hash].js",
-          chunkFileNames: "assets/[name]-[hash].js",
-          assetFileNames: "assets/[name]-[hash][extname]",
+          // Names do not compress, and the first file lists them all: 42 bits are plenty to tell versions apart.
+          entryFileNames: "assets/[name]-[hash:7].js",
+          chunkFileNames: "assets/[name]-[hash:7].js",
+          assetFileNames: "assets/[name]-[hash:7][extname]",
           // The MPL asks to say where the source of what is handed on is found.
           postBanner: ({ moduleIds }) => (moduleIds.some((id) => id.includes("/node_modules/mediabunny/")) ? MEDIABUNNY : ""),
           // All that every screen needs comes in one file, beside the small one that goes first: each further

@@ -37,15 +37,17 @@ function member(path: string, load: Load, nav?: Nav, own: Bundle = "mine"): Scre
   return screen("member", ["further", own], path, load, nav);
 }
 
-const manager = screen.bind(null, "manager", ["further", "mine", "manager"]);
+function manager(path: string, load: Load, nav?: Nav, own?: Bundle): Screen {
+  return screen("manager", ["further", "mine", "manager", ...(own ? [own] : [])], path, load, nav);
+}
 
 export const SCREENS: Screen[] = [
   first("/", FeedScreen, { label: "nav_feed", icon: "feed" }),
   member("/history", () => import("./performances/HistoryScreen"), { label: "nav_history", icon: "history" }, "sends"),
-  member("/leaderboard", () => import("./points/LeaderboardScreen"), { label: "nav_leaderboard", icon: "leaderboard" }, "sends"),
+  member("/leaderboard", () => import("./points/LeaderboardScreen"), { label: "nav_leaderboard", icon: "leaderboard" }),
   member("/rewards", () => import("./rewards/RewardsScreen"), { label: "nav_rewards", icon: "gift" }),
   member("/notifications", () => import("./notifications/NotificationsScreen"), undefined, "notices"),
-  member("/points", () => import("./points/PointsScreen"), undefined, "sends"),
+  member("/points", () => import("./points/PointsScreen")),
   member("/channels", () => import("./programs/ChannelsScreen"), { label: "nav_channels", icon: "channels" }),
   member("/settings", () => import("./me/SettingsScreen"), { label: "nav_settings", icon: "settings" }),
   member("/privacy", () => import("./privacy/PrivacyScreen")),
@@ -54,22 +56,22 @@ export const SCREENS: Screen[] = [
   manager("/manage/activities", () => import("./activities/ActivitiesScreen"), { label: "nav_activities", icon: "activities" }),
   manager("/manage/activities/new", () => import("./activities/NewActivityScreen")),
   manager("/manage/activities/:id", () => import("./activities/ActivityScreen")),
-  manager("/manage/activities/:id/report", () => import("./reports/ActivityReportScreen")),
-  manager("/manage/reports", () => import("./reports/ReportsScreen"), { label: "nav_reports", icon: "leaderboard" }),
-  manager("/manage/reports/members", () => import("./reports/MemberReportsScreen")),
+  manager("/manage/activities/:id/report", () => import("./reports/ActivityReportScreen"), undefined, "office"),
+  manager("/manage/reports", () => import("./reports/ReportsScreen"), { label: "nav_reports", icon: "leaderboard" }, "office"),
+  manager("/manage/reports/members", () => import("./reports/MemberReportsScreen"), undefined, "office"),
   manager("/manage/members", () => import("./programs/MembersScreen"), { label: "nav_members", icon: "people" }),
   manager("/manage/members/import", () => import("./programs/ImportScreen")),
   manager("/manage/channels", () => import("./programs/ManageChannelsScreen"), { label: "nav_manage_channels", icon: "sound" }),
   manager("/manage/channels/:id", () => import("./programs/ChannelScreen")),
   manager("/manage/campaigns", () => import("./programs/CampaignsScreen"), { label: "nav_campaigns", icon: "campaign" }),
-  manager("/manage/campaigns/:id", () => import("./reports/CampaignReportScreen")),
-  manager("/manage/rewards", () => import("./rewards/ManageRewardsScreen"), { label: "nav_manage_rewards", icon: "gift" }),
-  manager("/manage/rewards/new", () => import("./rewards/NewRewardScreen")),
-  manager("/manage/rewards/:id", () => import("./rewards/RewardScreen")),
-  manager("/manage/redemptions", () => import("./rewards/RedemptionsScreen")),
-  manager("/manage/webhooks", () => import("./webhooks/WebhooksScreen")),
+  manager("/manage/campaigns/:id", () => import("./reports/CampaignReportScreen"), undefined, "office"),
+  manager("/manage/rewards", () => import("./rewards/ManageRewardsScreen"), { label: "nav_manage_rewards", icon: "gift" }, "office"),
+  manager("/manage/rewards/new", () => import("./rewards/NewRewardScreen"), undefined, "office"),
+  manager("/manage/rewards/:id", () => import("./rewards/RewardScreen"), undefined, "office"),
+  manager("/manage/redemptions", () => import("./rewards/RedemptionsScreen"), undefined, "office"),
+  manager("/manage/webhooks", () => import("./webhooks/WebhooksScreen"), undefined, "office"),
   manager("/manage/program", () => import("./programs/ProgramScreen"), { label: "nav_program", icon: "program" }),
-  manager("/manage/audit", () => import("./audit/AuditScreen"), { label: "nav_audit", icon: "history" }),
+  manager("/manage/audit", () => import("./audit/AuditScreen"), { label: "nav_audit", icon: "history" }, "office"),
 ];
 
 export function navigation(audience: Screen["audience"], rewards: boolean): (Screen & { nav: Nav })[] {

@@ -17,7 +17,7 @@ function found(from: string, name: string): string | undefined {
 function cataloguesOf(file: string, seen = new Set<string>()): Set<string> {
   if (seen.has(file)) return new Set();
   seen.add(file);
-  const words = /(\w+)\/words(\.manager|\.data|\.repair)?\.ts$/.exec(file);
+  const words = /(\w+)\/words(\.manager|\.data|\.repair|\.finish)?\.ts$/.exec(file);
   if (words && words[1] !== "foundation") return new Set([`${words[1]}${words[2] ?? ""}`]);
   const imports = (TEXTS.get(file) ?? "").matchAll(/^(?:import|export) (?!type )[^;]*?from "(\.[^"]+)";/gm);
   const next = [...imports].map((each) => found(file, each[1] ?? "")).filter((each) => each !== undefined);
@@ -26,9 +26,9 @@ function cataloguesOf(file: string, seen = new Set<string>()): Set<string> {
 
 /** The bundle that a catalogue is in, as `locales/` has it. */
 function bundleOf(catalogue: string): string {
+  if (/^(audit|reports|rewards|webhooks)\.manager$|\.data$/.test(catalogue)) return "office";
   if (catalogue.endsWith(".manager")) return "manager";
-  if (catalogue.endsWith(".data")) return "sends";
-  if (catalogue.endsWith(".repair")) return "repair";
+  if (/\.(repair|finish)$/.test(catalogue)) return catalogue.replace(/.*\./, "");
   for (const bundle of ["member", "sends", "mine"]) {
     if (TEXTS.get(join(SRC, `foundation/locales/${bundle}.en.ts`))?.includes(`/${catalogue}/words.en.ts"`)) return bundle;
   }
@@ -47,7 +47,7 @@ function loads(): { module: string; bundles: string[] }[] {
   const lines = TEXTS.get(routes)?.matchAll(/^  (member|manager)\(.*import\("([^"]+)"\)(.*)\),$/gm) ?? [];
   for (const [, audience, name, rest] of lines) {
     const own = /, "(\w+)"$/.exec(rest ?? "")?.[1] ?? "mine";
-    const bundles = audience === "manager" ? ["further", "mine", "manager"] : ["further", own];
+    const bundles = audience === "manager" ? ["further", "mine", "manager", own] : ["further", own];
     all.push({ module: found(routes, name ?? "") ?? "", bundles });
   }
   return all;
@@ -65,6 +65,6 @@ test("the walk over imports finds what screens show", () => {
   expect(loads().length).toBeGreaterThan(25);
   expect([...cataloguesOf(join(SRC, "tiktok/ConnectedScreen.tsx"))].sort()).toEqual(["performances", "tiktok"]);
   expect(["activities", "points", "rewards", "tiktok", "points.manager"].map(bundleOf)).toEqual([
-    ...["member", "sends", "mine", "further", "manager"],
+    ...["member", "mine", "mine", "further", "manager"],
   ]);
 });

@@ -9,7 +9,6 @@ import { Radio, Select, Switch, TextArea, TextField } from "../foundation/ui/fie
 import forms from "../foundation/ui/forms.module.css";
 import { Icon } from "../foundation/ui/Icon";
 import { Note } from "../foundation/ui/parts";
-import { withWords } from "../foundation/words";
 import { useMe } from "../me/queries";
 import { type ChannelView, useManagedCampaigns, useManagedChannels, useProgram } from "../programs/manager_queries";
 import css from "./editor.module.css";
@@ -27,7 +26,7 @@ import {
 import { MAX_DISCLOSURE, MAX_POST_UNITS, postUnits, readHashtags } from "./post_text";
 import { t } from "./words.manager";
 
-const DisclosureFields = later(withWords(() => import("./DisclosureFields"), "manager", "sends"));
+const DisclosureFields = later(() => import("./DisclosureFields"));
 
 type Props = { fields: Fields; errors: FieldErrors; onChange: (changed: Partial<Fields>) => void };
 

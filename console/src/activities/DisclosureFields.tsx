@@ -5,7 +5,7 @@ import forms from "../foundation/ui/forms.module.css";
 import { Note } from "../foundation/ui/parts";
 import { useProgram } from "../programs/manager_queries";
 import type { Fields } from "./form";
-import { t } from "../performances/words";
+import { t } from "../performances/words.manager";
 import { useReuse } from "./manager_queries";
 import { t as own } from "./words.manager";
 
@@ -14,7 +14,7 @@ const TIKTOK_PAGE =
   "https://support.tiktok.com/en/business-and-creator/creator-and-business-accounts/promoting-a-brand-product-or-service";
 
 export function settingWords(kind: Schemas["ContentDisclosure"]): string {
-  return kind === "none" ? t("setting_none") : t(`toggle_${kind}`);
+  return kind === "none" ? t("setting_none") : t(`kind_${kind}`);
 }
 
 type Props = { fields: Fields; onChange: (changed: Partial<Fields>) => void };

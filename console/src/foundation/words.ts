@@ -1,10 +1,11 @@
 /**
  * Words in catalogues. Each package has `words.en.ts`, `words.de.ts` and `words.es.ts` for its
  * member's screens and `words.manager.*.ts` for its manager's; `words.ts` beside them makes the
- * typed function that its screens call. Seven bundles per language are loaded: `member`, the feed's
+ * typed function that its screens call. Eight bundles per language are loaded: `member`, the feed's
  * and the shell's words, at the start; `further`, of problems and of what no other bundle names, with
- * any other screen; `sends`, of sending, points and members' data, and `mine`, of a member's own matters and of
- * rewards, with the screens that show them; `manager` with the first manager's screen; `notices` with
+ * any other screen; `sends`, of sending, and `mine`, of a member's own matters, points and
+ * rewards, with the screens that show them; `manager` with the first manager's screen, and
+ * `office` with those of reports, rewards, webhooks, the audit trail and members' data; `notices` with
  * the bell; `session` with the ways in.
  *
  * A text may hold `{name}` places. A text that depends on a number is an object of plural forms;
@@ -22,7 +23,7 @@ export type Catalogue = Record<string, Text>;
 export type Translation<C extends Record<string, Text>> = {
   [Key in keyof C]: C[Key] extends string ? string : Plural;
 };
-export type Bundle = "member" | "further" | "sends" | "mine" | "manager" | "notices" | "session";
+export type Bundle = "member" | "further" | "sends" | "mine" | "manager" | "office" | "notices" | "session";
 export type Values = Record<string, string | number>;
 
 type Loaders = Record<Language, () => Promise<{ default: Record<string, Catalogue> }>>;
@@ -54,6 +55,11 @@ const LOADERS: Record<Bundle, Loaders> = {
     en: () => import("./locales/manager.en"),
     de: () => import("./locales/manager.de"),
     es: () => import("./locales/manager.es"),
+  },
+  office: {
+    en: () => import("./locales/office.en"),
+    de: () => import("./locales/office.de"),
+    es: () => import("./locales/office.es"),
   },
   notices: {
     en: () => import("./locales/notices.en"),

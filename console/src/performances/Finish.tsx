@@ -18,6 +18,7 @@ import { markShared, type OwnPerformance, PERFORMANCES } from "./queries";
 import { fetchVideo, saveFile, shares } from "./share";
 import { INBOX_LINKS, isPhone, tiktokAppLink } from "./tiktok_app";
 import { t } from "./words";
+import { t as own } from "./words.finish";
 
 type Props = {
   performance: OwnPerformance;
@@ -71,13 +72,13 @@ function Checklist({ performance }: { performance: OwnPerformance }) {
             )}
           </Line>
         ) : null}
-        <Line done={posted || done.opened} title={t("finish_open")}>
-          <p>{t("finish_path")}</p>
+        <Line done={posted || done.opened} title={own("finish_open")}>
+          <p>{own("finish_path")}</p>
           {isPhone() ? (
             <span class={sends.rowEnd}>
               {INBOX_LINKS.map((href, index) => (
                 <LinkButton key={href} size="small" icon="inbox" href={href} onClick={() => tick({ opened: true })}>
-                  {t(index === 0 ? "finish_inbox" : "finish_inbox_asia")}
+                  {own(index === 0 ? "finish_inbox" : "finish_inbox_asia")}
                 </LinkButton>
               ))}
               <LinkButton size="small" icon="external" href={tiktokAppLink()} rel="noreferrer" onClick={() => tick({ opened: true })}>
@@ -88,19 +89,19 @@ function Checklist({ performance }: { performance: OwnPerformance }) {
         </Line>
         {steps && steps.toggles.length > 0 ? (
           <Line done={posted || done.disclosed} title={t("disclose_title")}>
-            <p>{t("finish_disclose_path")}</p>
+            <p>{own("finish_disclose_path")}</p>
             <Toggles steps={steps} />
             {posted ? null : (
               <Checkbox
-                label={t("finish_disclosed")}
+                label={own("finish_disclosed")}
                 checked={done.disclosed ?? false}
                 onChange={(event) => tick({ disclosed: event.currentTarget.checked })}
               />
             )}
           </Line>
         ) : null}
-        <Line done={posted} title={t("finish_post")}>
-          {posted ? null : <p>{t("finish_post_text")}</p>}
+        <Line done={posted} title={own("finish_post")}>
+          {posted ? null : <p>{own("finish_post_text")}</p>}
         </Line>
       </ol>
     </section>
@@ -153,29 +154,29 @@ function ByHand({ performance }: { performance: OwnPerformance }) {
       // The file alone: with a text beside it, iOS shares the text only.
       await navigator.share({ files: [file] });
     } catch (caught) {
-      if (!(caught instanceof DOMException) || caught.name !== "AbortError") toast(t("share_refused"));
+      if (!(caught instanceof DOMException) || caught.name !== "AbortError") toast(own("share_refused"));
     }
   };
 
   if (!open) {
     return (
       <Button kind="quiet" wide onClick={() => setOpen(true)}>
-        {t("by_hand")}
+        {own("by_hand")}
       </Button>
     );
   }
   return (
-    <section class={css.finish} aria-label={t("by_hand")}>
-      <p class={sends.reason}>{t("by_hand_text")}</p>
+    <section class={css.finish} aria-label={own("by_hand")}>
+      <p class={sends.reason}>{own("by_hand_text")}</p>
       {file ? (
         <span class={sends.rowEnd}>
           {shares(file) ? (
             <Button kind="primary" icon="send" onClick={() => void share()}>
-              {t("share_video")}
+              {own("share_video")}
             </Button>
           ) : null}
           <Button onClick={() => saveFile(file)}>
-            {t("save_video")}
+            {own("save_video")}
           </Button>
         </span>
       ) : (
@@ -183,16 +184,16 @@ function ByHand({ performance }: { performance: OwnPerformance }) {
           busy={busy === "video"}
           onClick={() => void attempt("video", async () => setFile(await fetchVideo(performance)))}
         >
-          {t("fetch_video")}
+          {own("fetch_video")}
         </Button>
       )}
       {shared ? (
         <Note tone="good" icon="check">
-          <p>{t("shared_at", { when: dateTime(shared) })}</p>
+          <p>{own("shared_at", { when: dateTime(shared) })}</p>
         </Note>
       ) : null}
       <Button kind="quiet" busy={busy === "mark"} onClick={() => void mark()}>
-        {shared ? t("shared_undo") : t("shared_mark")}
+        {shared ? own("shared_undo") : own("shared_mark")}
       </Button>
       {error ? <ErrorNote error={error} /> : null}
     </section>

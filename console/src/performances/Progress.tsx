@@ -1,16 +1,18 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { queryClient } from "../foundation/api/queries";
+import { later } from "../foundation/later";
 import { LinkButton } from "../foundation/ui/buttons";
 import { Icon, type IconName } from "../foundation/ui/Icon";
 import { Badge, ErrorNote, Loading, Note, Skeleton } from "../foundation/ui/parts";
 import { announce } from "../foundation/ui/toasts";
 import { ME } from "../me/queries";
-import Finish from "./Finish";
 import css from "./performances.module.css";
 import { isOnItsWay, LATE_AFTER_MS } from "./polling";
 import { type OwnPerformance, PERFORMANCES, type Performance, usePerformance } from "./queries";
 import { waitingWords } from "./waiting";
 import { t } from "./words";
+
+const Finish = later(async () => (await import("./finish_entry")).checklist());
 
 const STOPS: Performance["status"][] = ["queued", "sending", "staged", "posted"];
 

@@ -3,7 +3,7 @@ import { KINDS, settingWords } from "../activities/DisclosureFields";
 import { t as activities } from "../activities/words.manager";
 import type { Schemas } from "../foundation/api/client";
 import { Select, TextField } from "../foundation/ui/fields";
-import { t } from "../performances/words";
+import { t } from "../performances/words.manager";
 
 type Fields = Pick<Schemas["ProgramSettings"], "content_disclosure" | "reuse_warning_above">;
 type Props = { fields: Fields; error: string | undefined; onChange: (changed: Partial<Fields>) => void };

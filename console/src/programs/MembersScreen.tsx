@@ -23,8 +23,8 @@ import css from "./manage.module.css";
 import { changeRole, invite, inviteAgain, membersOf, type MemberView, remove, type Sought, useMembers } from "./member_queries";
 import { t } from "./words.manager";
 
-const DataDialog = later(withWords(() => import("../privacy/DataDialog"), "sends", "mine"));
-const PointsDialog = later(withWords(() => import("../points/PointsDialog"), "sends", "manager"));
+const DataDialog = later(withWords(() => import("../privacy/DataDialog"), "office", "mine"));
+const PointsDialog = later(withWords(() => import("../points/PointsDialog"), "mine", "manager"));
 const TYPING_MS = 250;
 const STATUSES = ["active", "invited", "removed"] as const;
 const ROLES = ["member", "manager"] as const;

@@ -11,7 +11,6 @@ import { Checkbox, Select, Switch, TextField } from "../foundation/ui/fields";
 import forms from "../foundation/ui/forms.module.css";
 import { CopyableId, ErrorNote, ErrorState, Loading, Note, PageHead, Skeleton } from "../foundation/ui/parts";
 import { toast } from "../foundation/ui/toasts";
-import { withWords } from "../foundation/words";
 import { ME } from "../me/queries";
 import { useRequests } from "../rewards/manager_queries";
 import css from "./manage.module.css";
@@ -22,7 +21,7 @@ import { t } from "./words.manager";
 type Settings = Schemas["ProgramSettings"];
 type Fields = Pick<Settings, "name" | "time_zone" | "leaderboard" | "rewards" | "disclosure" | "managers_on_leaderboard" | "names_on_leaderboard" | "fulfillers" | "content_disclosure" | "reuse_warning_above">;
 const NAMES = ["name", "time_zone", "leaderboard", "rewards", "disclosure", "managers_on_leaderboard", "names_on_leaderboard", "fulfillers", "content_disclosure", "reuse_warning_above"] as const;
-const DisclosureSettings = later(withWords(() => import("./DisclosureSettings"), "manager", "sends"));
+const DisclosureSettings = later(() => import("./DisclosureSettings"));
 const DRAFT = "draft.program";
 
 export default function ProgramScreen() {

@@ -3,18 +3,21 @@ import { useEffect, useState } from "preact/hooks";
 import { useOffered } from "../activities/queries";
 import { ApiProblem, asProblem } from "../foundation/api/problems";
 import { queryClient } from "../foundation/api/queries";
+import { later } from "../foundation/later";
 import { problemWords } from "../foundation/problem_words";
 import { Button, LinkButton } from "../foundation/ui/buttons";
 import { Icon, type IconName } from "../foundation/ui/Icon";
 import { ErrorNote, Note, PageHead } from "../foundation/ui/parts";
 import { ME } from "../me/queries";
-import { Acknowledge, type Steps } from "../performances/Disclosure";
+import type { Steps } from "../performances/Disclosure";
 import { Progress } from "../performances/Progress";
 import { perform } from "../performances/queries";
 import { leaveForTikTok } from "./leave";
 import { ACCOUNT, beginToConnect } from "./queries";
 import css from "./tiktok.module.css";
 import { t } from "./words";
+
+const Acknowledge = later(async () => ({ default: (await import("../performances/Disclosure")).Acknowledge }));
 
 const RESULTS = ["connected", "denied", "scope_missing", "account_taken", "consent_expired", "cookie_missing", "failed"] as const;
 type Result = (typeof RESULTS)[number];

@@ -1,5 +1,5 @@
 import { byNamespace, type Catalogue } from "../words";
 
 export default byNamespace(
-  import.meta.glob<Catalogue>(["../../performances/words.en.ts", "../../points/words.en.ts", "../../privacy/words.data.en.ts"], { eager: true, import: "default" }),
+  import.meta.glob<Catalogue>("../../performances/words.en.ts", { eager: true, import: "default" }),
 );

@@ -1,0 +1,17 @@
+export default {
+  section_tiktok: "To switch on in TikTok",
+  setting_none: "None",
+  setting_why: "TikTok requires its own setting of people who promote their own business or get any incentive; points are one. Members tick it before they send, as evidence; your counsel decides what applies.",
+  setting_page: "TikTok's page",
+  setting_none_warning: "Only if the post promotes nothing.",
+  ai_hint: "Members switch on TikTok's label for it",
+  reuse_video: "About {count} people would get this same video; TikTok holds reused material back.",
+  reuse_caption: "About {count} would get the same caption: add others.",
+  reuse_setting: "Your program warns above {above}.",
+  reuse_change: "Change",
+  setting_hint: "What new activities ask members to switch on in TikTok; the line above is only text",
+  reuse_above: "Warn about reuse above",
+  reuse_hint: "People who would get the same video or caption; 0: never warn",
+  kind_your_brand: "Your brand",
+  kind_branded_content: "Branded content",
+} as const;
