@@ -444,6 +444,7 @@ class Container:
             programs=self.programs,
             cursors=self.cursors,
             clock=self.clock,
+            sleep=self._wait,
         )
 
     @cached_property

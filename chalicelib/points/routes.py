@@ -156,6 +156,7 @@ def list_of_member(service: PointService, request: Request[None, PageQuery]) -> 
     answers={201: AdjustmentView},
     problems=(
         ProblemCode.NOT_FOUND,
+        ProblemCode.CHANGED_MEANWHILE,
         ProgramProblem.MEMBER_REMOVED,
         PointProblem.BALANCE_TOO_LOW,
     ),

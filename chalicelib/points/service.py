@@ -1,5 +1,6 @@
 """Awarding points and taking them back, as parts of whoever's transaction; and adding them up."""
 
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -8,7 +9,6 @@ from typing import Any
 from chalicelib.audit.model import Kind, act
 from chalicelib.foundation import actors
 from chalicelib.foundation.clock import Clock
-from chalicelib.foundation.conflicts import ATTEMPTS
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.logging import logger
@@ -33,6 +33,9 @@ from chalicelib.programs.model import Member, MemberStatus, owner_key
 from chalicelib.programs.problems import ProgramProblem
 from chalicelib.programs.service import ProgramService
 
+ADJUST_ATTEMPTS = 12
+"""Within 4 s: one of those who change a balance at the same time succeeds at each."""
+
 
 @dataclass(frozen=True)
 class Adjusted:
@@ -51,7 +54,9 @@ class PointService:
         programs: ProgramService,
         cursors: Cursors,
         clock: Clock,
+        sleep: Callable[[float], None],
     ) -> None:
+        self._sleep = sleep
         self._store = store
         self._boards = boards
         self._programs = programs
@@ -128,7 +133,8 @@ class PointService:
         """Adjust a member's points by hand, for a reason that they read.
 
         Raises problems: `not_found`, `member_removed`, `invalid_request` for nothing at all, and
-        `balance_too_low` (with `balance`) for more than they have.
+        `balance_too_low` (with `balance`) for more than they have, and `changed_meanwhile` if the
+        balance changed during each of `ADJUST_ATTEMPTS`.
         """
         if not amount:
             raise invalid_field("amount", "zero", "Give or take at least one point.")
@@ -143,7 +149,9 @@ class PointService:
             reason=reason,
             made_by=actors.current(),
         )
-        for _ in range(ATTEMPTS):
+        for attempt in range(ADJUST_ATTEMPTS):
+            if attempt:
+                self._sleep(min(0.02 * 2**attempt, 0.5) * secrets.randbelow(100) / 100)
             try:
                 return Adjusted(entry, self._adjust(caller, member_id, entry))
             except (Conflict, Problem) as refused:

@@ -118,7 +118,9 @@ def test_what_members_do_with_their_account_is_on_it_and_what_they_send_is_not(
     me = member.get("/me").body["member_id"]
     kinds = [each["kind"] for each in reversed(entries(manager, actor=me))]
     assert kinds[:2] == ["member.joined", "account.connected"]
-    assert {each.split(".")[0] for each in kinds} <= {"member", "account", "profile", "channel"}
+    assert {each.split(".")[0] for each in kinds} <= {
+        *("member", "account", "profile", "channel", "disclosure")
+    }
     answer = member.patch("/me", {"name": "Somebody Unusual", "time_zone": "Asia/Tokyo"})
     assert answer.status == 200
     (entry,) = told(manager, me, answer)

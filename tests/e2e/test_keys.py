@@ -63,6 +63,13 @@ def webhook(manager: Api, member: Sender) -> Making:
     )
 
 
+def draft(manager: Api, member: Sender) -> Making:
+    body = {"instructions": "Share it"}
+    return Making(
+        manager, "/drafts", body, {**body, "points": 6}, lambda made: str(made["draft_id"])
+    )
+
+
 def redemption(manager: Api, member: Sender) -> Making:
     mug = manager.post("/rewards", {"title": "Mug", "price": 5}).body["reward_id"]
     return Making(
@@ -79,7 +86,9 @@ def export(manager: Api, member: Sender) -> Making:
     return Making(manager, "/reports/exports", body, other, lambda made: str(made["export_id"]))
 
 
-@pytest.mark.parametrize("making", [adjustment, picture, reward, webhook, redemption, export])
+@pytest.mark.parametrize(
+    "making", [adjustment, picture, reward, webhook, draft, redemption, export]
+)
 def test_a_key_makes_one_thing_also_when_the_first_try_broke_off(
     tiktok_members: TikTokMembers,
     member: Sender,

@@ -13,6 +13,7 @@ from click.testing import Result
 
 from chalicelib.foundation.identity import Caller, Role
 from chalicelib.foundation.problems import Problem
+from chalicelib.programs.model import DisclosureTick
 from tests.e2e.deployed_stack import DeployedStack, Program, an_hour_ago
 from tests.e2e.people import new_key
 from tests.e2e.tiktok_members import TICKED, TikTokMembers, once
@@ -113,6 +114,9 @@ def test_a_send_left_behind_between_connecting_and_performing_is_made_by_the_clo
         pending_at=an_hour_ago(),
         pending_activity_id=activity,
         pending_correlation_id="left-behind",
+        pending_disclosure_version=TICKED["acknowledged_disclosure"],
+        pending_disclosure_language="en",
+        pending_disclosure_ticked_at=an_hour_ago(),
     )
     for _ in range(2):
         deployed.tick("PerformancesSweepOverdue")
@@ -128,10 +132,11 @@ def test_performing_from_32_threads_awards_once_and_stages_once(
     sender, activity = tiktok_members.one().connected(), tiktok_members.activity(valid, points=7)
     caller = Caller(tiktok_members.program_id, sender.member_id, Role.MEMBER, "", "", "UTC")
     performances = deployed.container().performances
+    tick = DisclosureTick(TICKED["acknowledged_disclosure"], "en", datetime.now(UTC))
 
     def perform(_: int) -> str | None:
         try:
-            performances.perform(caller, activity, "at-once")
+            performances.perform(caller, activity, "at-once", tick=tick)
         except Problem as problem:
             return problem.code.code
         return None

@@ -17,7 +17,7 @@ from local.aws import STACK_NAME, Aws
 from local.deploy import DEPLOYMENTS_BUCKET
 from tests.e2e.deployed_stack import DeployedStack
 from tests.e2e.people import new_key
-from tests.e2e.tiktok_members import TikTokMembers
+from tests.e2e.tiktok_members import TICKED, TikTokMembers
 from tests.e2e.waiting import wait_for
 
 Template = dict[str, Any]
@@ -89,7 +89,7 @@ def test_sends_that_are_under_way_during_an_upgrade_all_finish_once(
     performed: list[str] = []
 
     def perform(sender: Any) -> None:
-        answer = sender.api.post(f"/activities/{activity}/perform", key=new_key())
+        answer = sender.api.post(f"/activities/{activity}/perform", TICKED, key=new_key())
         assert answer.status == 202
         performed.append(answer.body["performance_id"])
 
