@@ -34,8 +34,6 @@ _ITEM_ACTIONS = {
     "ConditionCheck": "ConditionCheckItem",
 }
 _OBJECT_ACTIONS = {"HeadObject": "GetObject"}
-_UNNAMED_ACTIONS = {"POST.ses": "SendEmail"}
-"""Calls of the SES API v2 are recorded by method; a mail is the only POST by a function."""
 _BUCKET_ACTIONS = {"HeadBucket": "ListBucket", "ListObjects": "ListBucket"}
 
 
@@ -158,8 +156,7 @@ def _actions(event: Mapping[str, Any], account: str) -> Iterator[tuple[str, str]
             resource = f"arn:aws:events:{REGION}:{account}:event-bus/{bus}"
         elif service == "cognito-idp":
             resource = f"arn:aws:cognito-idp:{REGION}:{account}:userpool/{resource}"
-        action = _UNNAMED_ACTIONS.get(name, name.removesuffix("Batch"))
-        yield f"{service}:{action}", resource
+        yield f"{service}:{name.removesuffix('Batch')}", resource
 
 
 def _on_tables(name: str, parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
