@@ -79,9 +79,10 @@ def dies() -> None:
 
 
 class Instead:
-    """A thing of which some methods are others."""
+    """A thing of which some methods are others; it has to have methods of these names."""
 
     def __init__(self, of: object, **methods: Callable[..., Any]) -> None:
+        assert all(callable(getattr(of, name)) for name in methods)
         self._of = of
         self._methods = methods
 
@@ -91,7 +92,7 @@ class Instead:
 
 def leaving_its_lease(store: PerformanceStore, **methods: Callable[..., Any]) -> Any:
     """A store as a worker has it that dies: it lets nothing go."""
-    return Instead(store, release=lambda *_: None, **methods)
+    return Instead(store, release_lease=lambda *_: None, **methods)
 
 
 class SandboxedGreenroom:

@@ -38,7 +38,9 @@ def test_no_two_members_who_perform_one_activity_write_to_one_item(reporting: Re
 
     def watch(table: str, before: Any, after: Any) -> None:
         item = after or before
-        names = sorted(name for name in ("owner", "key", "item", "activity_id") if name in item)
+        names = sorted(
+            name for name in ("owner", "key", "item", "activity_id", "entry_id") if name in item
+        )
         ids = [each for each in ("performance_id", "program_id") if each in item]
         writers[(table, *(str(item[name]) for name in (*names, *ids)))] += 1
         told(table, before, after)
