@@ -20,6 +20,8 @@ INVALID_PARAMS, INTERNAL_ERROR = -32602, -32603
 CALLS_A_MINUTE, CALLS_A_DAY = 30, 1000
 """Of one person's agents together; a manager at work needs fewer, and a loop is stopped."""
 MAX_METHOD = 100
+MAX_DEPTH = 20
+"""Of objects and lists in each other; no tool takes more than four."""
 
 
 class Refused(Exception):
@@ -40,9 +42,16 @@ class Message:
 
 
 def read_message(raw: bytes) -> Message:
-    """Read a body. Raises `Refused` for what is not one request or notification."""
+    """Read a body. Raises `Refused` for what is not one request or notification.
+
+    Python reads more than JSON has: halves of characters, which no table takes, and numbers
+    beyond all bounds.
+    """
     try:
         found = json.loads(raw)
+        if _is_deep(found):
+            raise Refused(INVALID_REQUEST, f"Nest objects and lists {MAX_DEPTH} deep at most.")
+        json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
         raise Refused(PARSE_ERROR, "The body is not JSON.") from None
     if not isinstance(found, dict) or found.get("jsonrpc") != "2.0":
@@ -56,6 +65,18 @@ def read_message(raw: bytes) -> Message:
     if not isinstance(params, dict):
         raise Refused(INVALID_PARAMS, "`params` is an object.", request_id)
     return Message(method, params, request_id)
+
+
+def _is_deep(found: object) -> bool:
+    level = [found]
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+    return bool(level)
 
 
 def version_for(asked: object) -> str:

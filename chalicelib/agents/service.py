@@ -106,7 +106,8 @@ class AgentService:
         return result(message.request_id, content)
 
     def _call(self, caller: Caller, message: Message, correlation_id: str) -> dict[str, Any]:
-        name, arguments = message.params.get("name"), message.params.get("arguments") or {}
+        name, arguments = message.params.get("name"), message.params.get("arguments")
+        arguments = {} if arguments is None else arguments
         tool = _BY_NAME.get(name) if isinstance(name, str) else None
         if tool is None or not isinstance(arguments, dict):
             raise Refused(

@@ -289,6 +289,38 @@ def test_what_is_no_request_is_refused_as_the_protocol_says(
     assert found["error"]["code"] == code
 
 
+NESTED = '{"a":' * 3000 + "1" + "}" * 3000
+CALL = (
+    '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"draft_activity","arguments":'
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (CALL + r'{"instructions":"\ud800"}}}', -32700),  # half of a character
+        (CALL + r'{"\udfff":1}}}', -32700),
+        (r'{"jsonrpc":"2.0","id":"\ud800","method":"ping"}', -32700),
+        (CALL + '{"points":NaN}}}', -32700),
+        (CALL + '{"points":1e400}}}', -32700),
+        (CALL + NESTED + "}}", -32600),
+        ("[" * 30_000, -32700),
+        (CALL + "[]}}", -32602),
+        (CALL + "0}}", -32602),
+        (CALL + '""}}', -32602),
+    ],
+)
+def test_what_no_table_or_answer_could_hold_is_refused_before_it_is_kept(
+    greenroom: Greenroom, managers: Agent, body: str, code: int
+) -> None:
+    answered = managers.post(body)
+    assert answered["statusCode"] in {200, 400}
+    answered["body"].encode()
+    assert json.loads(answered["body"])["error"]["code"] == code
+    assert entries(greenroom) == []
+    assert greenroom.container.drafts.drafts(greenroom.manager) == []
+
+
 def test_what_is_too_long_is_refused(managers: Agent) -> None:
     answered = managers.post(json.dumps({"x": "y" * 70_000}))
     assert answered["statusCode"] == 400
