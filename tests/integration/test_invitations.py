@@ -437,7 +437,7 @@ def test_an_address_that_keeps_failing_is_given_up_after_a_day_and_never_in_the_
     failed = EntryFilter(kind=Kind.INVITATION_NOT_MAILED)
     (entry,) = post.container.audit.entries(post.ana, failed, 10, None).items
     assert (entry.thing, dict(entry.before)) == (ben.member_id, {"mail": "waiting"})
-    assert entry.after["mail"] == "failed"
+    assert dict(entry.after) == {"mail": "failed", "tries": MAIL_TRIES}
     assert post.again(ben).mail is WAITING
     assert post.ticks() == 1
 
@@ -494,11 +494,16 @@ def test_a_run_that_is_late_leaves_the_rest_to_the_next(post: Post) -> None:
     assert post.ticks() == 3
 
 
-@pytest.mark.parametrize(("tries", "minutes"), [(0, 5), (1, 10), (3, 40), (4, 60), (99, 60)])
+@pytest.mark.parametrize(("tries", "minutes"), [(0, 5), (1, 10), (3, 40), (4, 60), (MAIL_TRIES - 1, 60)])
 def test_tries_come_later_and_later(post: Post, tries: int, minutes: int) -> None:
     now = post.clock.now()
     begun = DueMail("prg_1", "mem_1", BEN, now, tries).postponed(now)
     assert (begun.at - now, begun.tries) == (timedelta(minutes=minutes), tries + 1)
+
+
+def test_the_run_that_gives_up_is_no_try(post: Post) -> None:
+    last = DueMail("prg_1", "mem_1", BEN, post.clock.now(), MAIL_TRIES)
+    assert last.postponed(last.at).tries == MAIL_TRIES
 
 
 # --- once more, when a manager says so ---------------------------------------------------------

@@ -44,6 +44,9 @@ class DueMail:
     tries: int
 
     def postponed(self, now: datetime) -> "DueMail":
-        """Return what it becomes while a run tries: due again later, the later the more tries."""
+        """Return what it becomes while a run tries: due again later, the later the more tries.
+
+        The run after the last try only gives it up, and counts as none.
+        """
         wait = min(MAIL_FIRST_WAIT * 2 ** min(self.tries, 10), MAIL_LONGEST_WAIT)
-        return replace(self, at=now + wait, tries=self.tries + 1)
+        return replace(self, at=now + wait, tries=min(self.tries + 1, MAIL_TRIES))
