@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
@@ -77,6 +78,10 @@ class Aws:
     @cached_property
     def ssm(self) -> "SSMClient":
         return self._session.client("ssm", endpoint_url=self.endpoint_url, config=CONFIG)
+
+    @cached_property
+    def events(self) -> "EventBridgeClient":
+        return self._session.client("events", endpoint_url=self.endpoint_url, config=CONFIG)
 
     @cached_property
     def sqs(self) -> "SQSClient":
