@@ -17,9 +17,13 @@ BESIDE = ("programs", "idempotency", "origins", "settings")
 
 
 class InProcess:
-    """Answers requests by the app, with the services of a greenroom behind it."""
+    """Answers requests by the app, with the services of a greenroom behind it.
+
+    `content_type` is that of the last answer.
+    """
 
     def __init__(self, greenroom: Greenroom, patch: pytest.MonkeyPatch) -> None:
+        self.content_type = ""
         made = plan.container.__dict__
         for part in {*BESIDE, *(route.part for route in plan.router.routes)}:
             patch.setitem(made, part, _Later(greenroom, part))
@@ -57,6 +61,7 @@ class InProcess:
             CONTEXT,
         )
         text = answered["body"]
+        self.content_type = answered["headers"]["Content-Type"]
         return answered["statusCode"], json.loads(text) if text else None
 
 
