@@ -18,6 +18,8 @@ from chalicelib.foundation.personal import plain
 from chalicelib.foundation.problems import Problem
 from chalicelib.points.model import EntryKind
 from chalicelib.privacy.model import SETTLED, ErasureStatus
+from chalicelib.programs.model import ChannelKind
+from chalicelib.programs.service import ProgramChanges
 from chalicelib.rewards.model import RedemptionStatus, RewardState
 from chalicelib.rewards.store import TakenItem
 from tests.integration.greenroom import Greenroom
@@ -59,6 +61,8 @@ class Scene:
         self.mug = self.container.rewards.create(
             self.manager, title="Mug", price=PRICE, stock=2, per_member=2
         )
+        room = self.container.channels.create(self.manager, "Room", ChannelKind.PUBLIC)
+        self.room_id = room.channel.channel_id
         self.asked = self.redeems("ben")
         self.erased = False
 
@@ -69,6 +73,9 @@ class Scene:
         rewards = self.container.rewards
         version = rewards.reward(self.manager, self.mug.reward_id).version
         rewards.edit(self.manager, self.mug.reward_id, version, **wanted)
+
+    def switches_off(self) -> None:
+        self.container.programs.change_program(self.manager, ProgramChanges(rewards=False))
 
     def adjusts(self, points: int) -> None:
         ben = self.people["ben"]
@@ -104,6 +111,8 @@ ACTS: Mapping[str, Callable[[Scene], object]] = {
     "stock is lowered": lambda scene: scene.edits(stock=1),
     "is unlimited": lambda scene: scene.edits(stock=None),
     "is archived": lambda scene: scene.edits(state=RewardState.ARCHIVED),
+    "is for others": lambda scene: scene.edits(channel_ids=[scene.room_id]),
+    "rewards are switched off": Scene.switches_off,
     "ben leaves": Scene.leaves,
     "ben is removed": Scene.removes,
     "ben is erased": Scene.erases,
@@ -148,7 +157,8 @@ def played(
 def check(scene: Scene) -> None:
     """Everything adds up, whoever came first."""
     container = scene.container
-    mug = container.rewards.reward(scene.manager, scene.mug.reward_id)
+    mug = container.reward_store.get(scene.manager.program_id, scene.mug.reward_id)
+    assert mug
     made = [
         each
         for status in RedemptionStatus
