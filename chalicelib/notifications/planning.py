@@ -39,6 +39,10 @@ from chalicelib.notifications.store import SHARDS, NoticeStore, ProgramPlan
 from chalicelib.programs.model import Member, MemberStatus, Program
 from chalicelib.programs.service import ProgramService
 
+MAX_SLOTS = 1000
+"""Of a program. With more, what its members have now is learned again: one member could name every
+hour of every zone, 14,000 slots, which are all looked at and written each time."""
+
 CHUNK = 100
 """Members of one message: their boxes are read in one call."""
 
@@ -62,18 +66,23 @@ class WorklistFound(Protocol):
 
 @dataclass(frozen=True)
 class Chunk:
-    """Members of a program to be looked at: all of them where no ids are given."""
+    """Members of a program to be looked at: all of them where no ids are given.
+
+    `anew`: the program's slots are learned again from its members, for it has too many.
+    """
 
     program_id: str
     member_ids: tuple[str, ...] = ()
+    anew: bool = False
 
     def to_message(self) -> str:
-        return json.dumps({"program_id": self.program_id, "member_ids": list(self.member_ids)})
+        told = {"program_id": self.program_id, "member_ids": list(self.member_ids)}
+        return json.dumps({**told, "anew": True} if self.anew else told)
 
     @classmethod
     def read(cls, body: str) -> "Chunk":
         told = json.loads(body)
-        return cls(told["program_id"], tuple(told["member_ids"]))
+        return cls(told["program_id"], tuple(told["member_ids"]), told.get("anew", False))
 
 
 class DueDigests:
@@ -110,7 +119,7 @@ class DueDigests:
         run_to = plan.run_to or now - timedelta(days=1)
         due = due_between(slots, bulletin, program.time_zone, run_to, now)
         if due:
-            self._queue.send([Chunk(program_id).to_message()])
+            self._queue.send([Chunk(program_id, anew=len(plan.slots) > MAX_SLOTS).to_message()])
 
         def move_on(plan: ProgramPlan) -> ProgramPlan:
             at = next_due(plan.slots or FIRST_SLOTS, bulletin, program.time_zone, now)
@@ -150,7 +159,7 @@ class DigestPlanner:
     def look_at(self, chunk: Chunk) -> int:
         """Look at a chunk of members, or walk a whole program into chunks; return how many."""
         if not chunk.member_ids:
-            return self._walk(chunk.program_id)
+            return self._walk(chunk.program_id, anew=chunk.anew)
         program = self._programs.cached_program(chunk.program_id)
         if program is None:
             return 0
@@ -167,12 +176,15 @@ class DigestPlanner:
         logger.info("digests looked at", extra={"members": len(members), "due": due})
         return len(members)
 
-    def _walk(self, program_id: str) -> int:
+    def _walk(self, program_id: str, *, anew: bool) -> int:
         """Queue all active members in chunks; few of them are looked at right here.
 
-        First the bulletin is written anew, for an event may have been lost.
+        First the bulletin is written anew, for an event may have been lost; `anew` also forgets the
+        slots, which come back with the members who have them as each chunk is looked at.
         """
         self._bulletins.refresh(program_id)
+        if anew:
+            self._store.change_plan(program_id, lambda plan: replace(plan, slots=FIRST_SLOTS))
         members = [
             each.member_id
             for each in self._programs.members(program_id)

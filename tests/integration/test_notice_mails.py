@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
+from zoneinfo import available_timezones
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
@@ -13,8 +14,8 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from chalicelib.foundation.identity import Caller, Role
 from chalicelib.foundation.problems import Problem
 from chalicelib.notifications import planning, worker
-from chalicelib.notifications.model import Box, Frequency, NoticeKind, Refusal
-from chalicelib.notifications.planning import CHUNK, Chunk
+from chalicelib.notifications.model import Box, Frequency, NoticeKind, Refusal, Slot
+from chalicelib.notifications.planning import CHUNK, MAX_SLOTS, Chunk
 from chalicelib.notifications.problems import NotificationProblem
 from chalicelib.notifications.sending import LEASE, NoticeMailer
 from chalicelib.notifications.service import SettingsChanges
@@ -141,6 +142,30 @@ def test_many_activities_are_one_mail_at_the_members_hour_and_never_again(room: 
     assert subjects(room.to(ben)) == ["3 new activities"]
     room.passes(hours=48)
     assert len(room.mails) == 2
+
+
+def test_hours_that_nobody_has_are_forgotten_and_everybody_keeps_theirs(room: Noticing) -> None:
+    amy, ben, zoe = (room.joins(each) for each in ("amy", "ben", "zoe"))
+    room.container.programs.change_profile(ben, name=None, time_zone="America/New_York")
+    chooses(room, ben, hour=20)
+    for zone in sorted(available_timezones() - {"localtime"})[: MAX_SLOTS // 24 + 1]:
+        room.container.programs.change_profile(zoe, name=None, time_zone=zone)
+        for hour in range(24):
+            chooses(room, room.now(zoe), hour=hour)
+    for number in range(3):
+        room.publishes(instructions=f"Number {number}")
+    room.settles()
+    store, program_id = room.container.notice_store, amy.program_id
+    assert len(store.plan(program_id).slots) > MAX_SLOTS
+    room.passes(hours=1.25)
+    assert subjects(room.to(amy)) == ["3 new activities"]
+    theirs = {Slot("America/New_York", 20), Slot(zone, 23)}
+    assert theirs < store.plan(program_id).slots
+    assert len(store.plan(program_id).slots) <= 4
+    room.passes(hours=18)
+    assert subjects(room.to(ben)) == ["3 new activities"]
+    room.passes(hours=48)
+    assert len(room.mails) == 3
 
 
 def test_nothing_is_mailed_of_what_was_seen_performed_or_dismissed(room: Noticing) -> None:
