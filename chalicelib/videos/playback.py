@@ -48,8 +48,8 @@ LIMITS = Limits(
 their output. The output has room for 100,000 packets, of which a minute has some 7,000.
 
 The data are ffprobe's own, of which this process's growth since the beginning of the look and the
-output to come are taken off: with the interpreter (26 to 37 MB) and the program's code all of it stays
-below 128 MB, whatever the file is."""
+output to come are taken off: with the interpreter (26 to 37 MB) and the program's code all of it
+stays below 128 MB, whatever the file is."""
 
 _LEAST_DATA_BYTES = 16 * 1024 * 1024
 _LISTED_BYTES = 12 * 1024 * 1024  # kept free for ffprobe's list

@@ -494,7 +494,9 @@ def test_a_run_that_is_late_leaves_the_rest_to_the_next(post: Post) -> None:
     assert post.ticks() == 3
 
 
-@pytest.mark.parametrize(("tries", "minutes"), [(0, 5), (1, 10), (3, 40), (4, 60), (MAIL_TRIES - 1, 60)])
+@pytest.mark.parametrize(
+    ("tries", "minutes"), [(0, 5), (1, 10), (3, 40), (4, 60), (MAIL_TRIES - 1, 60)]
+)
 def test_tries_come_later_and_later(post: Post, tries: int, minutes: int) -> None:
     now = post.clock.now()
     begun = DueMail("prg_1", "mem_1", BEN, now, tries).postponed(now)
