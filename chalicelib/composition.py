@@ -971,7 +971,9 @@ class Container:
             FactKeeper(database, self.report_store, self.person_counter, redemptions, self.clock),
             ReportFileKeeper(database, self.export_store, self.export_files),
             BoardKeeper(self.board_store, self.rebuild_marks, self.programs, self.clock),
-            AnswerKeeper(database),
+            AnswerKeeper(
+                database, lambda owner: {each.entry_id for each in self.point_store.entries(owner)}
+            ),
             RequestKeeper(database),
         )
 

@@ -8,7 +8,7 @@ a wrapper that only remembers answers would forget exactly then.
 import hashlib
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -138,16 +138,23 @@ class Idempotency:
         self._database.changed(IdempotencyItem(attempt.record_id), actions, mine)
 
 
+_ADJUSTED = '"adj_'
+"""What the answer to an adjustment of points has in it: the id of its ledger entry."""
+
+
 class AnswerKeeper:
     """The answers that are kept for replay, of which some name people.
 
     They are copies of what is kept elsewhere, and under keys of whoever asked, so an export has
-    none of them. An erasure reads all answers of the last 24 hours.
+    none of them. An erasure reads all answers of the last 24 hours, twice. `entries_of`
+    returns the ids of the entries of a ledger, by its owner: the answer to an adjustment holds a
+    reason in a manager's words, and neither name nor address.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, entries_of: Callable[[str], Collection[str]]) -> None:
         database.prepare(IdempotencyItem)
         self._database = database
+        self._entries_of = entries_of
 
     def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:  # noqa: ARG002  copies
         yield from ()
@@ -159,10 +166,20 @@ class AnswerKeeper:
         for record_id, body in self._database.scan_texts(IdempotencyItem, "body", address):
             told = json.dumps(_anonymous(json.loads(body), person), ensure_ascii=False)
             told = told.replace(address, erased_address(person.member_id))
-            same = IdempotencyItem.body == body
-            item = IdempotencyItem(record_id)
-            whole &= self._database.changed(item, [IdempotencyItem.body.set(told)], same)
+            whole &= self._replaced(record_id, body, told)
+        adjusted = list(self._database.scan_texts(IdempotencyItem, "body", _ADJUSTED))
+        theirs = self._entries_of(person.owner) if adjusted else ()
+        for record_id, body in adjusted:
+            answer = json.loads(body)
+            entry = answer.get("entry") if isinstance(answer, dict) else None
+            if isinstance(entry, dict) and entry.get("reason") and entry.get("entry_id") in theirs:
+                told = json.dumps({**answer, "entry": {**entry, "reason": None}})
+                whole &= self._replaced(record_id, body, told)
         return whole
+
+    def _replaced(self, record_id: str, body: str, told: str) -> bool:
+        same, item = IdempotencyItem.body == body, IdempotencyItem(record_id)
+        return self._database.changed(item, [IdempotencyItem.body.set(told)], same)
 
 
 def _anonymous(told: Any, person: Person) -> Any:

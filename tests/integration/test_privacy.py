@@ -124,7 +124,7 @@ class Scene:
         self.sent = greenroom.perform(self.now(), greenroom.activity(captions=("A caption",)))
         self.stages(self.sent.performance_id)
         container.activities.dismiss(self.now(), greenroom.activity().activity_id)
-        container.points.adjust(self.manager, self.vic.member_id, 50, "Only for Vic")
+        self._adjusts_with_a_key()
         self._redeems()
         greenroom.counts()
         container.rebuild_marks.mark({greenroom.program.program_id})
@@ -141,6 +141,19 @@ class Scene:
         invited = self.container.members.invite(self.manager, VIC, NAME, Role.MEMBER)
         told = {"member_id": invited.member_id, "email": VIC, "name": "Vic Before"}
         idempotency.finish(attempt, 201, json.dumps(told, ensure_ascii=False))
+
+    def _adjusts_with_a_key(self) -> None:
+        """The answers that are kept: this one, and one about somebody else's points."""
+        idempotency, manager = self.container.idempotency, self.manager
+        for key, whom, reason in (
+            ("vic", self.vic.member_id, "Only for Vic"),
+            ("ana", manager.member_id, "Spoke at the fair"),
+        ):
+            attempt = idempotency.begin(manager.owner, key, b"request")
+            assert isinstance(attempt, Attempt)
+            adjusted = self.container.points.adjust(manager, whom, 50, reason, attempt.made_id)
+            told = {"entry_id": adjusted.entry.entry_id, "reason": reason}
+            idempotency.finish(attempt, 201, json.dumps({"entry": told, "balance": 50}))
 
     def stages(self, performance_id: str) -> None:
         item = PerformanceItem(self.vic.owner, performance_id)
@@ -242,6 +255,7 @@ def test_after_an_erasure_nothing_of_the_person_is_found_anywhere(
     scene.rounds()
     assert scene.status() is ErasureStatus.ERASED
     assert traces(scene.greenroom) == []
+    assert "Spoke at the fair" in str(everything(scene.greenroom)["IdempotencyTable"])
 
 
 def test_ledger_counts_and_history_stay_with_a_pseudonym(scene: Scene) -> None:
