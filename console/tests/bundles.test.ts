@@ -13,14 +13,18 @@ function found(from: string, name: string): string | undefined {
   return [".ts", ".tsx"].map((ending) => resolve(dirname(from), name) + ending).find((file) => TEXTS.has(file));
 }
 
-/** The catalogues, such as `points` or `rewards.manager`, of all that a module imports at once. */
+/**
+ * The catalogues, such as `points` or `rewards.manager`, of all that a module imports at once, and of
+ * the parts that it loads later without words of their own.
+ */
 function cataloguesOf(file: string, seen = new Set<string>()): Set<string> {
   if (seen.has(file)) return new Set();
   seen.add(file);
   const words = /(\w+)\/words(\.manager|\.data|\.repair|\.finish)?\.ts$/.exec(file);
   if (words && words[1] !== "foundation") return new Set([`${words[1]}${words[2] ?? ""}`]);
   const imports = (TEXTS.get(file) ?? "").matchAll(/^(?:import|export) (?!type )[^;]*?from "(\.[^"]+)";/gm);
-  const next = [...imports].map((each) => found(file, each[1] ?? "")).filter((each) => each !== undefined);
+  const parts = (TEXTS.get(file) ?? "").matchAll(/later(?:<[^(]*>)?\((?!withWords)[^;]*?import\("(\.[^"]+)"\)/g);
+  const next = [...imports, ...parts].map((each) => found(file, each[1] ?? "")).filter((each) => each !== undefined);
   return new Set(next.flatMap((each) => [...cataloguesOf(each, seen)]));
 }
 
@@ -64,6 +68,7 @@ test.each(loads().map(({ module, bundles }) => [relative(SRC, module), bundles] 
 test("the walk over imports finds what screens show", () => {
   expect(loads().length).toBeGreaterThan(25);
   expect([...cataloguesOf(join(SRC, "tiktok/ConnectedScreen.tsx"))].sort()).toEqual(["performances", "tiktok"]);
+  expect(cataloguesOf(join(SRC, "activities/ActivityFields.tsx"))).toContain("performances.manager");
   expect(["activities", "points", "rewards", "tiktok", "points.manager"].map(bundleOf)).toEqual([
     ...["member", "mine", "mine", "further", "manager"],
   ]);

@@ -12,13 +12,14 @@ import { Button, LinkButton } from "../foundation/ui/buttons";
 import forms from "../foundation/ui/forms.module.css";
 import { Icon } from "../foundation/ui/Icon";
 import { ErrorState, Loading, PageHead, Skeleton } from "../foundation/ui/parts";
+import { withWords } from "../foundation/words";
 import { useMe } from "../me/queries";
 import css from "./manage.module.css";
 import { useMembers } from "./member_queries";
 import { t } from "./words.manager";
 
-const Worklist = later(() => import("../reports/Worklist"));
-const OverviewReport = later(() => import("../reports/OverviewReport"));
+const Worklist = later(withWords(() => import("../reports/Worklist"), "office"));
+const OverviewReport = later(withWords(() => import("../reports/OverviewReport"), "office"));
 
 const SHOWN = 5;
 const PUT_AWAY = "first_minute_put_away";
