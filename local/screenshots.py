@@ -205,7 +205,7 @@ def _read_entry(page: "Page", _made: Showcase) -> None:
 
 def _await_dialog(page: "Page") -> None:
     page.get_by_role("dialog").wait_for()
-    page.wait_for_function("!document.querySelector('[aria-busy=true]')", timeout=SETTLE_MS)
+    page.locator("[aria-busy=true]").first.wait_for(state="detached", timeout=SETTLE_MS)
     browser.settle(page)
 
 

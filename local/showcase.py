@@ -26,6 +26,7 @@ DOMAIN = "northwind-coffee.example"
 OTHER_PROGRAM = "Harbour Bakery"
 PROGRAM = {"name": "Northwind Coffee", "time_zone": "Europe/Berlin", "disclosure": "#ad"}
 PATIENCE_SECONDS = 300.0
+ON_THEIR_WAY = ("queued", "sending")
 POLL_SECONDS = 0.3
 AT_ONCE = 2
 PEOPLE = (
@@ -148,9 +149,9 @@ WEBHOOKS: tuple[dict[str, Any], ...] = (
 REPORTED = 8
 """Which of them many members send."""
 
-REFUSED = {"endpoint": "init", "kind": "status", "status": 403, "times": 2}
+REFUSED = {"endpoint": "init", "kind": "status", "status": 403, "times": 1}
 REFUSED_CODE = "spam_risk_user_banned_from_posting"
-"""What TikTok answers to two of the sends."""
+"""What TikTok answers to two of the sends, one of them of the first member's."""
 
 
 @dataclass(frozen=True)
@@ -190,11 +191,14 @@ def make(stack: RunningStack, folder: Path) -> Showcase:
         _publish(manager, wanted, uploads[number % len(uploads)], channels, campaigns)
         for number, wanted in enumerate(ACTIVITIES)
     ]
-    rules = {"rules": [{**REFUSED, "error_code": REFUSED_CODE}]}
-    requests.post(f"{stack.tiktok_url}/_sandbox/faults", json=rules, timeout=60).raise_for_status()
     with ThreadPoolExecutor(AT_ONCE) as threads:
         signed_in = list(threads.map(lambda each: _signing_in(stack, each[0]), people[:ACTIVE]))
-        list(threads.map(lambda pair: _take_part(stack, *pair), enumerate(signed_in)))
+        # The first one has something of everything in their history; alone, so that it stays so.
+        _refuse_one(stack)
+        _take_part(stack, 0, signed_in[0])
+        _refuse_one(stack)
+        others = list(enumerate(signed_in))[1:]
+        list(threads.map(lambda pair: _take_part(stack, *pair), others))
     for webhook in WEBHOOKS:
         manager.post("/webhooks", webhook)
     rewards = [_offer(manager, prize, folder) for prize in PRIZES]
@@ -380,19 +384,25 @@ def _take_part(stack: RunningStack, number: int, member: Browser) -> None:
     feed = member.get("/feed")["items"]
     seen = [each["activity_id"] for each in feed[: 9 - number % 5]]
     member.ask("POST", "/feed/seen", {"activity_ids": seen})
-    if number % 3 == 0:
+    if (number + 1) % 3 == 0:
         member.ask("POST", f"/activities/{seen[0]}/dismiss", {})
     for each in feed[2 : 2 + 4 - number % 4]:
         ticked = {"acknowledged_disclosure": each["disclosure_steps"]["version"]}
         member.ask("POST", f"/activities/{each['activity_id']}/perform", ticked)
 
-    def arrived() -> bool:
-        return all(each["status"] != "queued" for each in member.get("/performances")["items"])
+    def own() -> list[dict[str, Any]]:
+        return list(member.get("/performances")["items"])
 
-    _until(arrived, "The videos of a member")
-    for publish_id in sorted(tiktok.publish_ids())[1:]:
-        if tiktok.share(publish_id).get("person"):
-            tiktok.post(publish_id)
+    _until(lambda: all(each["status"] not in ON_THEIR_WAY for each in own()), "A member's videos")
+    staged = sorted(str(each["publish_id"]) for each in own() if each["status"] == "staged")
+    for publish_id in staged[1:]:
+        tiktok.post(publish_id)
+
+
+def _refuse_one(stack: RunningStack) -> None:
+    """Let TikTok refuse the next send."""
+    rules = {"rules": [{**REFUSED, "error_code": REFUSED_CODE}]}
+    requests.post(f"{stack.tiktok_url}/_sandbox/faults", json=rules, timeout=60).raise_for_status()
 
 
 def _until(happened: Any, what: str) -> None:
