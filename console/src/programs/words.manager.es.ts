@@ -57,7 +57,7 @@ export default {
   step_upload_text: "Suéltalo en la página; se revisa solo.",
   step_upload_act: "Añadir un vídeo",
   step_try: "Pruébalo contigo",
-  step_try_text: "Llega a tu propio buzón de TikTok, tal como lo reciben los miembros.",
+  step_try_text: "Llega a tu propia bandeja de TikTok, tal como lo reciben los miembros.",
   step_try_act: "Probar",
   step_invite: "Invita a tu gente",
   step_invite_text: "Una a una, o una lista entera.",
