@@ -54,6 +54,7 @@ class PerformanceView(Schema):
         WaitingView | None,
         Field(description="Null once it is in the inbox, posted or failed"),
     ]
+    failure: Annotated[str | None, Field(description="The code of why it failed")]
     reason: Annotated[str | None, Field(description="Why it failed, in words")]
     publish_id: Annotated[str | None, Field(description="TikTok's name for the staged video")]
     disclosure_steps: Annotated[
@@ -114,6 +115,7 @@ def view_of(performance: Performance, caller: Caller) -> PerformanceView:
         trial=performance.trial,
         next_step=performance.next_step,
         waiting_for=_waiting_of(performance, caller),
+        failure=performance.failure,
         reason=performance.reason,
         publish_id=performance.publish_id,
         disclosure_steps=DisclosureView.of(performance.asked) if performance.asked else None,

@@ -221,6 +221,13 @@ def test_a_video_that_tiktok_refuses_says_why_and_leads_back_to_the_card(people:
             row = page.get_by_role("listitem").filter(has_text="This one fails at first")
             expect(row.get_by_text("Failed", exact=True)).to_be_visible()
             expect(row).to_contain_text(why)
+            in_german = "TikTok nimmt von diesem Konto kein Video dieser Länge an"
+            for language, code, told in (("Deutsch", "de", in_german), ("English", "en", why)):
+                page.goto(f"{visit.origin}/settings")
+                page.get_by_role("button", name=language).click()
+                expect(page.locator("html")).to_have_attribute("lang", code)
+                page.goto(f"{visit.origin}/history")
+                expect(row).to_contain_text(told)
             row.get_by_role("link", name="Send again").click()
             card = page.get_by_role("article")
             expect(card).to_have_count(1)

@@ -1,7 +1,8 @@
-"""The console judges and repairs videos before they are sent; its limits are the server's."""
+"""What the console knows of the server's: limits, problems and the reasons of failed sends."""
 
 import re
 
+from chalicelib.reports.model import FAILURE_WORDS
 from chalicelib.videos import model
 from local.home import PROJECT
 
@@ -32,6 +33,12 @@ def test_the_console_knows_a_remedy_or_an_obstacle_for_every_problem_of_a_file()
     known = set(re.findall(r"^  (\w+):", block, re.MULTILINE))
     # An empty file, and one that never came, have nothing in them that could be repaired.
     assert known | {"empty_file", "file_not_received"} == {code.value for code in _CODES}
+
+
+def test_the_console_has_words_for_every_reason_of_a_failed_send() -> None:
+    words = PROJECT / "console" / "src" / "performances" / "words.finish.en.ts"
+    found = set(re.findall(r"^  failure_(\w+):", words.read_text(encoding="utf-8"), re.MULTILINE))
+    assert found >= set(FAILURE_WORDS)
 
 
 _NUMBER = re.compile(r"(\w+): ([\d_.]+),")

@@ -8,7 +8,7 @@ import { Badge, EmptyState, ErrorNote, ErrorState, Loading, PageHead, Skeleton, 
 import { toast } from "../foundation/ui/toasts";
 import { CaptionToCopy } from "./CaptionToCopy";
 import css from "./performances.module.css";
-import { Progress } from "./Progress";
+import { FailureReason, Progress } from "./Progress";
 import { type Performance, useHistory, usePerformance } from "./queries";
 import { isPhone, tiktokAppLink } from "./tiktok_app";
 import { waitingWords } from "./waiting";
@@ -135,7 +135,11 @@ function NextStep({ item }: { item: Performance }) {
   if (item.status === "failed") {
     return (
       <>
-        {item.reason ? <p class={css.reason}>{item.reason}</p> : null}
+        {item.reason ? (
+          <p class={css.reason}>
+            <FailureReason performance={item} />
+          </p>
+        ) : null}
         {item.try ? null : (
           <div class={css.rowEnd}>
             <LinkButton size="small" icon="refresh" href={`/?activity=${encodeURIComponent(item.activity_id)}`}>

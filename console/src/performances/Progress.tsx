@@ -13,6 +13,10 @@ import { waitingWords } from "./waiting";
 import { t } from "./words";
 
 const Finish = later(async () => (await import("./finish_entry")).checklist());
+const inServersWords = { default: ({ performance }: { performance: Performance }) => <>{performance.reason}</> };
+export const FailureReason = later(() =>
+  import("./finish_entry").then((it) => it.failureReason()).catch(() => inServersWords),
+);
 
 const STOPS: Performance["status"][] = ["queued", "sending", "staged", "posted"];
 
@@ -67,7 +71,11 @@ function Journey({ performance, alone }: { performance: OwnPerformance; alone: b
       ) : null}
       {status === "failed" ? (
         <Note tone="bad">
-          {performance.reason ? <p>{performance.reason}</p> : null}
+          {performance.reason ? (
+            <p>
+              <FailureReason performance={performance} />
+            </p>
+          ) : null}
           <p>{performance.try ? t("failed_trial") : t("failed_text")}</p>
         </Note>
       ) : finishing ? null : (

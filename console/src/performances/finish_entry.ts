@@ -1,4 +1,4 @@
-/** What comes with a video that is in somebody's inbox, and its words. */
+/** What is shown once a send is over: what is left to do, or why it failed; with the words of both. */
 import { withWords } from "../foundation/words";
 
 const finish = {
@@ -8,3 +8,5 @@ const finish = {
 };
 
 export const checklist = withWords(() => import("./Finish"), "sends", finish);
+
+export const failureReason = withWords(() => import("./FailureReason"), finish);
