@@ -236,6 +236,9 @@ def test_the_command_menu_reaches_every_screen_and_action(people: People) -> Non
             ("campai", "Campaigns"),
             ("progr", "Program"),
             ("histor", "Your history"),
+            ("webho", "Webhooks"),
+            ("notic", "Notices"),
+            ("your data", "Your data"),
         ):
             page.keyboard.press("Control+k")
             box = page.get_by_role("combobox", name="Go somewhere or do something")

@@ -58,6 +58,10 @@ function useFound(text: string): { commands: (go: (path: string) => void) => Gro
     queryKey: ["managed_channels", "command"],
     queryFn: () => answer(api.GET("/channels", { params: { query: { limit: 100 } } })),
   });
+  const campaigns = useQuery({
+    queryKey: ["managed_campaigns", "command"],
+    queryFn: () => answer(api.GET("/campaigns", { params: { query: { limit: 100 } } })),
+  });
   const commands = (go: (path: string) => void): Group[] => {
     if (!enabled) return [];
     return [
@@ -95,10 +99,35 @@ function useFound(text: string): { commands: (go: (path: string) => void) => Gro
             run: () => go(`/manage/channels/${each.channel_id}`),
           })),
       },
+      {
+        title: t("found_campaigns"),
+        commands: (campaigns.data?.items ?? [])
+          .filter((each) => fits(each.name, typed))
+          .slice(0, FOUND)
+          .map((each) => ({
+            id: each.campaign_id,
+            label: each.name,
+            icon: "campaign",
+            run: () => go(`/manage/campaigns/${each.campaign_id}`),
+          })),
+      },
     ];
   };
-  return { commands, error: people.error ?? activities.error ?? channels.error };
+  return { commands, error: people.error ?? activities.error ?? channels.error ?? campaigns.error };
 }
+
+type Further = { path: string; label: string; icon: Command["icon"]; rewards?: true };
+
+/** Screens that are not in the navigation. */
+const further = (): Further[] => [
+  { path: "/manage/reports/members", label: t("member_reports"), icon: "people" },
+  { path: "/manage/redemptions", label: t("requests"), icon: "gift" },
+  { path: "/manage/rewards/new", label: t("new_reward"), icon: "gift", rewards: true },
+  { path: "/manage/webhooks", label: "Webhooks", icon: "send" },
+  { path: "/notifications", label: t("notifications"), icon: "inbox" },
+  { path: "/points", label: t("points"), icon: "sparkle" },
+  { path: "/privacy", label: t("your_data"), icon: "lock" },
+];
 
 /** Every screen and every action by a few letters of its name. */
 export default function CommandMenu({ onClose }: { onClose: () => void }) {
@@ -114,12 +143,17 @@ export default function CommandMenu({ onClose }: { onClose: () => void }) {
 
   const go = (path: string): void => leave(() => route(path));
   const groups = useMemo((): Group[] => {
-    const screens = [...navigation("manager", rewards), ...navigation("member", rewards)].map((screen) => ({
-      id: screen.path,
-      label: shared(screen.nav.label).replaceAll("\u00ad", ""), // where tabs may break it
-      icon: screen.nav.icon,
-      hint: screen.audience === "manager" ? shared("nav_manager_section") : "",
-      run: () => go(screen.path),
+    const known = [...navigation("manager", rewards), ...navigation("member", rewards)].map(({ path, nav }) => ({
+      path,
+      label: shared(nav.label).replaceAll("\u00ad", ""), // where tabs may break it
+      icon: nav.icon,
+    }));
+    const screens = [...known, ...further().filter((each) => rewards || !each.rewards)].map(({ path, label, icon }) => ({
+      id: path,
+      label,
+      icon,
+      hint: path.startsWith("/manage") ? shared("nav_manager_section") : "",
+      run: () => go(path),
     }));
     const actions: Command[] = [
       { id: "new", label: t("new_activity"), icon: "plus", run: () => go("/manage/activities/new") },
@@ -145,7 +179,7 @@ export default function CommandMenu({ onClose }: { onClose: () => void }) {
       { title: t("screens"), commands: screens },
       { title: t("actions"), commands: actions },
     ];
-  }, [offered.value]);
+  }, [offered.value, rewards]);
 
   const shown = [
     ...groups.map(({ title, commands }) => ({ title, commands: commands.filter((each) => fits(each.label, text)) })),
