@@ -1,5 +1,6 @@
 import { useRoute } from "preact-iso";
 import { useEffect, useState } from "preact/hooks";
+import { t as shared } from "../foundation/t";
 import { dateTime, number } from "../foundation/time";
 import { type Column, Table } from "../foundation/ui/data";
 import { List } from "../foundation/ui/pages";
@@ -25,7 +26,7 @@ export default function ActivityReportScreen() {
   return (
     <div class={css.page}>
       <ReportHead
-        back="/manage/activities"
+        back={{ href: "/manage/activities", label: shared("nav_activities") }}
         name={data?.instructions}
         onward={{ icon: "edit", href: `/manage/activities/${id}`, label: t("open_activity") }}
         wanted={{ report: "activity", activity_id: id }}

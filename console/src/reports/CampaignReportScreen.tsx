@@ -1,5 +1,6 @@
 import { useRoute } from "preact-iso";
 import { useEffect, useState } from "preact/hooks";
+import { t as shared } from "../foundation/t";
 import { number } from "../foundation/time";
 import { ErrorState, Loading, Skeleton } from "../foundation/ui/parts";
 import { Bars, DisclosureTile, Funnel, ReportHead, Tile, TimeTile } from "./parts";
@@ -20,7 +21,7 @@ export default function CampaignReportScreen() {
   return (
     <div class={css.page}>
       <ReportHead
-        back="/manage/campaigns"
+        back={{ href: "/manage/campaigns", label: shared("nav_campaigns") }}
         name={data?.name}
         onward={{ icon: "activities", href: `/manage/activities?campaign=${encodeURIComponent(id)}`, label: t("see_activities") }}
         wanted={{ report: "campaign", campaign_id: id }}

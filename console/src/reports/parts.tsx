@@ -55,7 +55,7 @@ export function ReportHead({
   period,
   onPeriod,
 }: {
-  back: string;
+  back: { href: string; label: string };
   name: string | undefined;
   onward: { icon: IconName; href: string; label: string };
   wanted: Wanted;
@@ -65,7 +65,7 @@ export function ReportHead({
   return (
     <>
       <header class={css.head}>
-        <BackLink href={back}>{t("report")}</BackLink>
+        <BackLink href={back.href}>{back.label}</BackLink>
         <h1 tabIndex={-1} dir="auto" class={css.title}>
           {name ?? t("report")}
         </h1>
