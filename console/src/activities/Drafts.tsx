@@ -4,13 +4,13 @@ import { useLocation } from "preact-iso";
 import { useState } from "preact/hooks";
 import { answer, api, type Schemas } from "../foundation/api/client";
 import { queryClient } from "../foundation/api/queries";
-import { problemWords } from "../foundation/problem_words";
 import { kept } from "../foundation/store";
 import { number, relative } from "../foundation/time";
 import { Button } from "../foundation/ui/buttons";
 import { Confirm } from "../foundation/ui/Dialog";
 import { Card } from "../foundation/ui/parts";
 import { toast } from "../foundation/ui/toasts";
+import { toastProblem } from "../foundation/ui/toast_problem";
 import { type Draft, NEW_DRAFT, readDraft } from "./draft";
 import css from "./drafts.module.css";
 import { fieldsOfDraft } from "./form";
@@ -46,7 +46,7 @@ export default function Drafts() {
     if (what === "continue") return goOn(draft);
     removeDraft(draft.draft_id).then(
       () => toast(t("draft_removed")),
-      (error: unknown) => toast(problemWords(error)),
+      (error: unknown) => toastProblem(error),
     );
   };
   return (

@@ -3,19 +3,19 @@ import { useLocation } from "preact-iso";
 import { useState } from "preact/hooks";
 import { now } from "../foundation/clock";
 import { copyText } from "../foundation/copy";
-import { problemWords } from "../foundation/problem_words";
 import { kept } from "../foundation/store";
 import { isPast, zone } from "../foundation/time";
 import { Confirm } from "../foundation/ui/Dialog";
 import type { MenuItem } from "../foundation/ui/Menu";
 import { ErrorNote } from "../foundation/ui/parts";
 import { toast } from "../foundation/ui/toasts";
+import { toastProblem } from "../foundation/ui/toast_problem";
 import type { Draft } from "./draft";
 import { type ActivityView, fieldsOf, heldBackStart } from "./form";
 import { archiveActivity, duplicate, endActivity, unarchiveActivity } from "./manager_queries";
 import { t } from "./words.manager";
 
-const tell = (error: unknown): void => toast(problemWords(error));
+const tell = (error: unknown): void => toastProblem(error);
 
 /** Archives, and offers to take that back; later the menu among the archived ones does. */
 async function archive(activity: ActivityView): Promise<void> {

@@ -3,7 +3,6 @@ import { useRoute } from "preact-iso";
 import { useEffect, useState } from "preact/hooks";
 import { answer, api, type Schemas } from "../foundation/api/client";
 import { queryClient } from "../foundation/api/queries";
-import { problemWords } from "../foundation/problem_words";
 import { Button } from "../foundation/ui/buttons";
 import { type Column, Table } from "../foundation/ui/data";
 import { Dialog } from "../foundation/ui/Dialog";
@@ -12,6 +11,7 @@ import forms from "../foundation/ui/forms.module.css";
 import { BackLink, List } from "../foundation/ui/pages";
 import { Badge, CopyableId, EmptyState, ErrorNote, Note, PageHead } from "../foundation/ui/parts";
 import { toast } from "../foundation/ui/toasts";
+import { toastProblem } from "../foundation/ui/toast_problem";
 import css from "./manage.module.css";
 import { useManagedChannels } from "./manager_queries";
 import { membersOf, useMembers } from "./member_queries";
@@ -59,10 +59,10 @@ export default function ChannelScreen() {
     document.title = `${name} · Greenroom`;
   }, [name]);
   const removeOne = (member: ChannelMember): void => {
-    const undo = (): void => void addMembers(id, [member.member_id]).catch((error: unknown) => toast(problemWords(error)));
+    const undo = (): void => void addMembers(id, [member.member_id]).catch((error: unknown) => toastProblem(error));
     takeOut(id, member.member_id).then(
       () => toast(t("taken_out", { name: member.name }), { label: t("undo"), run: undo }),
-      (error: unknown) => toast(problemWords(error)),
+      (error: unknown) => toastProblem(error),
     );
   };
   const columns: Column<ChannelMember>[] = [

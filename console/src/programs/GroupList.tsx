@@ -1,7 +1,6 @@
 import { useLocation } from "preact-iso";
 import { useEffect, useState } from "preact/hooks";
 import { copyText } from "../foundation/copy";
-import { problemWords } from "../foundation/problem_words";
 import { LinkButton } from "../foundation/ui/buttons";
 import { type Column, Table } from "../foundation/ui/data";
 import { Icon, type IconName } from "../foundation/ui/Icon";
@@ -10,6 +9,7 @@ import { Filters, List } from "../foundation/ui/pages";
 import { EmptyState, PageHead } from "../foundation/ui/parts";
 import { Segments } from "../foundation/ui/Segments";
 import { toast } from "../foundation/ui/toasts";
+import { toastProblem } from "../foundation/ui/toast_problem";
 import type { ChannelView, useManagedCampaigns, useManagedChannels } from "./manager_queries";
 import { NameDialog } from "./NameDialog";
 import { t } from "./words.manager";
@@ -45,10 +45,10 @@ export function GroupList<Group extends Named>(props: Props<Group>) {
   );
   const archive = (group: Group, archived: boolean): void => {
     const { name } = group;
-    const undo = (): void => void onChange(group, { archived: !archived }).catch((error: unknown) => toast(problemWords(error)));
+    const undo = (): void => void onChange(group, { archived: !archived }).catch((error: unknown) => toastProblem(error));
     onChange(group, { archived }).then(
       () => toast(t(archived ? "archived_toast" : "restored_toast", { name }), { label: t("undo"), run: undo }),
-      (error: unknown) => toast(problemWords(error)),
+      (error: unknown) => toastProblem(error),
     );
   };
   const copyId = (group: Group): void =>

@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { asProblem } from "../foundation/api/problems";
 import { copyText } from "../foundation/copy";
-import { fieldWords, problemWords } from "../foundation/problem_words";
+import { fieldWords } from "../foundation/problem_words";
 import { relative } from "../foundation/time";
 import { Button, LinkButton } from "../foundation/ui/buttons";
 import { type Column, Table } from "../foundation/ui/data";
@@ -15,6 +15,7 @@ import { Menu, type MenuItem } from "../foundation/ui/Menu";
 import { Filters, List } from "../foundation/ui/pages";
 import { Avatar, Badge, EmptyState, ErrorNote, PageHead, type Tone } from "../foundation/ui/parts";
 import { toast } from "../foundation/ui/toasts";
+import { toastProblem } from "../foundation/ui/toast_problem";
 import { useMe } from "../me/queries";
 import { later } from "../foundation/later";
 import { withWords } from "../foundation/words";
@@ -173,7 +174,7 @@ function MemberTable({ members }: { members: MemberView[] }) {
   const quietly = (act: () => Promise<void>, done: string) => (): void => {
     act().then(
       () => toast(done),
-      (caught: unknown) => toast(problemWords(caught)),
+      (caught: unknown) => toastProblem(caught),
     );
   };
   const act = async ({ what, member }: Asked): Promise<void> => {

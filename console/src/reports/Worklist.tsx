@@ -2,10 +2,10 @@
 import { useState } from "preact/hooks";
 import { answer, api, type Schemas } from "../foundation/api/client";
 import { queryClient } from "../foundation/api/queries";
-import { problemWords } from "../foundation/problem_words";
 import { calendarDay } from "../foundation/calendar";
 import { Button, LinkButton } from "../foundation/ui/buttons";
 import { toast } from "../foundation/ui/toasts";
+import { toastProblem } from "../foundation/ui/toast_problem";
 import { reasonWords } from "./parts";
 import { useWorklist } from "./queries";
 import css from "./reports.module.css";
@@ -82,7 +82,7 @@ function Act({ item }: { item: Item }) {
         toast(t("invited_again"));
         await queryClient.invalidateQueries({ queryKey: ["worklist"] });
       } catch (error) {
-        toast(problemWords(error));
+        toastProblem(error);
       } finally {
         setBusy(false);
       }

@@ -1,7 +1,5 @@
 /** What reports are made of: numbers, bars by day, a funnel, each with a table of the same. */
 import { useState } from "preact/hooks";
-import { asProblem } from "../foundation/api/problems";
-import { problemWords } from "../foundation/problem_words";
 import { calendarDay } from "../foundation/calendar";
 import { number } from "../foundation/time";
 import { Button, LinkButton } from "../foundation/ui/buttons";
@@ -9,6 +7,7 @@ import { type Column, Table } from "../foundation/ui/data";
 import type { IconName } from "../foundation/ui/Icon";
 import { BackLink } from "../foundation/ui/pages";
 import { Segments } from "../foundation/ui/Segments";
+import { toastProblem } from "../foundation/ui/toast_problem";
 import { toast } from "../foundation/ui/toasts";
 import { localeTag } from "../foundation/words";
 import { type Day, fileOf, type Numbers, type Period, PERIODS, type Wanted } from "./queries";
@@ -97,7 +96,8 @@ export function CsvButton({ wanted, period }: { wanted: Wanted; period?: Period 
       link.click();
       toast(t("csv_ready"));
     } catch (error) {
-      toast(error instanceof Error && !("code" in error) ? t("csv_failed") : problemWords(asProblem(error)));
+      if (error instanceof Error && !("code" in error)) toast(t("csv_failed"));
+      else toastProblem(error);
     } finally {
       setBusy(false);
     }

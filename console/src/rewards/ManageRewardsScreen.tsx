@@ -1,6 +1,5 @@
 import { useLocation } from "preact-iso";
 import { useEffect } from "preact/hooks";
-import { problemWords } from "../foundation/problem_words";
 import { t as common } from "../foundation/t";
 import { number } from "../foundation/time";
 import { LinkButton } from "../foundation/ui/buttons";
@@ -11,6 +10,7 @@ import { Filters, List } from "../foundation/ui/pages";
 import { Badge, EmptyState, Note, PageHead } from "../foundation/ui/parts";
 import { Segments } from "../foundation/ui/Segments";
 import { toast } from "../foundation/ui/toasts";
+import { toastProblem } from "../foundation/ui/toast_problem";
 import { useProgram } from "../programs/manager_queries";
 import manage from "../programs/manage.module.css";
 import { LOOKS } from "./looks";
@@ -89,7 +89,7 @@ function RewardTable({ rewards }: { rewards: RewardView[] }) {
   const turn = (reward: RewardView, state: RewardView["state"]) => (): void => {
     changeReward(reward.reward_id, { version: reward.version, state }).then(
       () => toast(t(state === "archived" ? "archived_toast" : "offered_toast", { title: reward.title })),
-      (caught: unknown) => toast(problemWords(caught)),
+      (caught: unknown) => toastProblem(caught),
     );
   };
   const columns: Column<RewardView>[] = [

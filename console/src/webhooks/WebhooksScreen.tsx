@@ -1,7 +1,7 @@
 import { useLocation } from "preact-iso";
 import { useEffect, useState } from "preact/hooks";
 import { copyText } from "../foundation/copy";
-import { fieldWords, problemWords } from "../foundation/problem_words";
+import { fieldWords } from "../foundation/problem_words";
 import { dateTime } from "../foundation/time";
 import { Button, LinkButton } from "../foundation/ui/buttons";
 import { type Column, Table } from "../foundation/ui/data";
@@ -13,6 +13,7 @@ import { Menu } from "../foundation/ui/Menu";
 import { BackLink, List } from "../foundation/ui/pages";
 import { Badge, EmptyState, ErrorNote, Note, PageHead } from "../foundation/ui/parts";
 import { toast } from "../foundation/ui/toasts";
+import { toastProblem } from "../foundation/ui/toast_problem";
 import {
   changeWebhook,
   createWebhook,
@@ -41,7 +42,7 @@ const RESULTS = { waiting: "plain", delivered: "good", failed: "bad" } as const;
 function told(work: Promise<unknown>, done?: string): void {
   work.then(
     () => done && toast(done),
-    (error: unknown) => toast(problemWords(error)),
+    (error: unknown) => toastProblem(error),
   );
 }
 
