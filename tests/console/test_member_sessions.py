@@ -4,6 +4,7 @@ import contextlib
 import json
 import re
 import secrets
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -246,13 +247,15 @@ def test_a_device_whose_clock_is_a_day_off_stays_signed_in_and_tells_true_ends(
     people: People,
 ) -> None:
     ana = people.member()
-    people.activity_for(ana, instructions="Ends soon")
+    ends_at = (datetime.now(UTC) + timedelta(hours=3)).isoformat(timespec="seconds")
+    people.activity_for(ana, instructions="Ends soon", ends_at=ends_at)
     with people.visit() as visit:
         page = visit.tab()
         page.clock.install()
         page.clock.set_system_time(page.evaluate("Date.now()") + 86_400_000)
         sign_in(page, ana.person)
         expect(page.get_by_role("article")).to_have_count(1)
+        expect(page.get_by_role("article")).to_contain_text(re.compile("Ends in [23] hours"))
         page.get_by_role("link", name="History").click()
         expect(page.get_by_role("heading", name="Your history")).to_be_visible()
 
