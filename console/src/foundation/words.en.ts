@@ -33,7 +33,7 @@ export default {
   nav_program: "Program",
   nav_audit: "Audit",
   nav_manager_section: "Manage",
-  nav_command: "Find or do something",
+  nav_command: "Find anything",
   points_amount: { one: "{count} point", other: "{count} points" },
 
   screen_failed: "This page could not be loaded. A new version may have come out, or the network was away.",

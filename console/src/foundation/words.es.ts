@@ -36,7 +36,7 @@ export default {
   nav_program: "Programa",
   nav_audit: "Auditoría",
   nav_manager_section: "Gestionar",
-  nav_command: "Buscar o hacer algo",
+  nav_command: "Buscar o hacer",
   points_amount: { one: "{count} punto", other: "{count} puntos" },
 
   screen_failed: "No se ha podido cargar esta página. Puede que haya una versión nueva o que la red haya fallado.",
