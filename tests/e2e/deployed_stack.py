@@ -296,6 +296,25 @@ class DeployedStack:
             if each["performance_id"] == performance_id
         )
 
+    def is_begun(self, performance_id: str) -> bool:
+        """Tell whether a worker has taken a performance up."""
+        item = self.stored_performance(performance_id)
+        return "lease" in item or item["state"] != "queued"
+
+    def end_lease(self, performance_id: str) -> None:
+        """Let the lease of a worker end, if one has it, and the time of the next look come."""
+        item = self.stored_performance(performance_id)
+        if "lease" not in item:
+            return
+        with contextlib.suppress(self.tables.exceptions.ConditionalCheckFailedException):
+            self.table("PerformancesTable").update_item(
+                Key={"owner": item["owner"], "performance_id": performance_id},
+                UpdateExpression="SET leased_until = :past",
+                ConditionExpression="lease = :lease",
+                ExpressionAttributeValues={":past": an_hour_ago(), ":lease": item["lease"]},
+            )
+            self.make_overdue(performance_id)
+
     def make_overdue(self, performance_id: str) -> None:
         """Move the time of a performance's next look an hour back."""
         item = self.stored_performance(performance_id)

@@ -12,7 +12,7 @@ import requests
 
 from tests.e2e.deployed_stack import DeployedStack, add_person
 from tests.e2e.people import TIMEOUT_SECONDS, Answer, Api, Secret, Witness
-from tests.e2e.waiting import PATIENCE_SECONDS, wait_for
+from tests.e2e.waiting import wait_for
 
 SCOPES = "user.info.basic,video.upload"
 
@@ -109,16 +109,14 @@ class Sender:
         assert answer.status == 200, answer.body
         return answer.body
 
-    def reaches(
-        self, performance_id: str, *statuses: str, patience_seconds: float = PATIENCE_SECONDS
-    ) -> Any:
+    def reaches(self, performance_id: str, *statuses: str) -> Any:
         """Wait until a performance has one of these statuses."""
 
         def there() -> Any:
             seen = self.performance(performance_id)
             return seen if seen["status"] in statuses else None
 
-        return wait_for(f"{performance_id} being {' or '.join(statuses)}", there, patience_seconds)
+        return wait_for(f"{performance_id} being {' or '.join(statuses)}", there)
 
     def points(self) -> tuple[int, int]:
         points = self.api.get("/me").body["points"]
