@@ -71,7 +71,7 @@ def test_a_video_that_does_not_arrive_is_shared_by_hand_and_the_history_says_so(
         page.evaluate(
             "window.shared = []; navigator.canShare = data => data.files.length === 1;"
             "navigator.share = async data => { window.shared.push(Object.keys(data).join()"
-            " + ':' + data.files[0].size + ':' + data.files[0].type) }"
+            " + ':' + data.files[0].size + ':' + data.files[0].type) }; null"
         )
         page.get_by_role("article").get_by_role("button", name=SEND).click()
         tick(page)

@@ -112,7 +112,6 @@ def test_a_consent_that_ends_in_another_browser_explains_and_begins_again(people
         consent(elsewhere, ana.tiktok_name)
         title = "You came back in another browser"
         expect(elsewhere.get_by_role("heading", name=title)).to_be_visible()
-        tick(elsewhere)
         elsewhere.get_by_role("button", name="Begin again right here").click()
         consent(elsewhere, ana.tiktok_name)
         expect(elsewhere.get_by_role("heading", name="TikTok is connected")).to_be_visible()

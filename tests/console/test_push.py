@@ -15,6 +15,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from local import push_service
 from tests.console.members import DESKTOP, PHONE, Device, People, connected, overflowing
 from tests.e2e.people import TIMEOUT_SECONDS
+from tests.e2e.tiktok_members import TICKED
 from tests.e2e.waiting import wait_for
 
 STAND_IN = """
@@ -116,7 +117,7 @@ def test_a_member_switches_pushes_on_and_a_video_that_arrives_is_shown_once(
         endpoint = json.loads(page.evaluate("localStorage.getItem('test-push')"))["endpoint"]
         activity = people.activity_for(ida, instructions="Show it")
         connected(ida)
-        assert ida.api.post(f"/activities/{activity}/perform").status == 202
+        assert ida.api.post(f"/activities/{activity}/perform", TICKED).status == 202
 
         def arrived() -> Any:
             people.deployed.tick("NotificationsPush")
@@ -171,7 +172,7 @@ def test_signing_out_ends_pushes_to_this_browser(people: People) -> None:
         expect(page.get_by_text("This device", exact=True)).to_be_visible()
         endpoint = json.loads(page.evaluate("localStorage.getItem('test-push')"))["endpoint"]
         page.get_by_role("button", name="Sign out", exact=True).last.click()
-        expect(page.get_by_label("E-mail")).to_be_visible()
+        expect(page.get_by_label("Password", exact=True)).to_be_visible()
         wait_for(
             "The browser's unsubscribing",
             lambda: requests.post(endpoint, timeout=TIMEOUT_SECONDS).status_code == 410,
