@@ -46,6 +46,8 @@ def test_the_whole_job_from_the_file_to_the_posted_video(
     assert item["action"]["kind"] == "send_to_tiktok"
     assert "TikTok inbox" in item["action"]["reminder"]
 
+    unticked = sender.api.post(f"/activities/{activity}/perform")
+    assert unticked.problem == (409, "disclosure_not_acknowledged")
     answer = sender.api.post(f"/activities/{activity}/perform", TICKED)
     assert (answer.status, answer.body["points_awarded"]) == (202, 25)
     assert answer.body["reminder"] == item["action"]["reminder"]
@@ -241,7 +243,9 @@ def test_a_message_that_comes_again_stages_nothing_twice(
     once(deployed.staging_handled, "The staging queue being empty")
     person = sender.tiktok.person(sender.name)
     assert (len(person["inits"]), person["completed_uploads"]) == (1, 1)
-    assert sender.performance(performance) == staged
+    signed = {"video_url", "video_url_expires_at"}  # anew when it is read later
+    now = sender.performance(performance)
+    assert {name for name in staged if now[name] != staged[name]} <= signed
 
 
 def test_a_performance_whose_message_was_lost_is_queued_by_the_clock(

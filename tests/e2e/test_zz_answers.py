@@ -25,6 +25,7 @@ SINGLE = {
             "members_import_roster",
         )
     },
+    ("points_adjust", "changed_meanwhile"): "twelve others would have to win against one request",
     ("webhooks_new_secret", "changed_meanwhile"): "another change would have to come within one",
     (
         "activities_create",
