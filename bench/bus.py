@@ -55,12 +55,12 @@ def asked(manager: Browser) -> dict[tuple[str, str], float]:
         begun = time.time()
         made = manager.post("/rewards", {"title": f"Mug {number}", "price": 1})
         sent[TYPES[0], made["reward_id"]] = begun
-        time.sleep(APART_SECONDS)
+        time.sleep(APART_SECONDS)  # events apart, as people make them
         begun = time.time()
         change = {"version": made["version"], "state": "archived"}
         manager.ask("PATCH", f"/rewards/{made['reward_id']}", change).raise_for_status()
         sent[TYPES[1], made["reward_id"]] = begun
-        time.sleep(APART_SECONDS)
+        time.sleep(APART_SECONDS)  # likewise
     return sent
 
 

@@ -180,7 +180,7 @@ class Copies:
             time.sleep(self.poll_seconds)
 
     def _equip(self, name: str, properties: Mapping[str, Any]) -> None:
-        """Give a copy what a restored table lacks, as the template says it of the table."""
+        """Set on a copy the template's settings that a restored table lacks."""
         table = self.dynamodb.describe_table(TableName=name)["Table"]
         wanted = properties.get("StreamSpecification")
         if wanted and not table.get("StreamSpecification", {}).get("StreamEnabled"):

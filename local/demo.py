@@ -407,7 +407,7 @@ class TikTokPages:
 
 
 def demo(home: Home, video: Path | None, *, leave: bool) -> int:
-    """Walk through, print the result as the last line and return the exit code."""
+    """Run the demo, print the result as the last line and return the exit code."""
     result = Result()
     code = UNEXPECTED
     try:

@@ -155,7 +155,7 @@ class DueIndex(GlobalSecondaryIndex["ActivityItem"]):
 
 
 class FactsAttribute(JSONAttribute):
-    """What is known of a valid video."""
+    """The facts about a valid video."""
 
     def serialize(self, value: VideoFacts) -> Any:
         return super().serialize(asdict(value))

@@ -1,4 +1,4 @@
-"""What is to be disclosed in TikTok, as answers show it."""
+"""Views of the disclosure settings that members switch on in TikTok."""
 
 from typing import Annotated, Self
 

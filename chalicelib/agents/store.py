@@ -22,7 +22,7 @@ class CallCounter(Store):
     def take(self, windows: tuple[Window, ...]) -> Window | None:
         """Count one call in each window, a call each; return the first that is full, if one is.
 
-        What is counted in a window before a full one stays counted: the calls are few, and who
+        A call counted in a window before a full one stays counted: the calls are few, and who
         meets the limit of the day has none left anyhow.
         """
         return next((each for each in windows if not self._count(each)), None)

@@ -349,7 +349,7 @@ class ProgramService:
     ) -> Profile:
         """Change the caller's name, time zone, alias, or how they appear on leaderboards.
 
-        What is None stays; an empty alias gives theirs up. No two members have aliases that look
+        A value of None changes nothing; "" removes the alias. No two members have aliases that look
         alike, and nobody takes another member's name for one. Raises the problem
         `invalid_request`: `unknown_time_zone`, `alias_missing`, `alias_taken`.
         """

@@ -297,7 +297,7 @@ class DeployedStack:
         )
 
     def is_begun(self, performance_id: str) -> bool:
-        """Tell whether a worker has taken a performance up."""
+        """Return whether a worker has begun a performance."""
         item = self.stored_performance(performance_id)
         return "lease" in item or item["state"] != "queued"
 

@@ -468,7 +468,7 @@ def test_acts_of_the_system_and_on_accounts_are_told(greenroom: Greenroom) -> No
 
 
 def told(greenroom: Greenroom, kind: Kind) -> list[tuple[str, str, dict[str, Any], dict[str, Any]]]:
-    """Tell actor, thing, before and after of all entries of a kind, the newest first."""
+    """Return actor, thing, before and after of all entries of a kind, newest first."""
     return [
         (each.actor, each.thing, dict(each.before), dict(each.after))
         for each in listed(greenroom, kind=kind)

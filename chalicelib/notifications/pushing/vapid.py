@@ -1,4 +1,4 @@
-"""Who sends: the stack's own key, with which each push is signed (VAPID, RFC 8292).
+"""Signs each push with the stack's own key (VAPID, RFC 8292).
 
 The key is derived from the stack's random secret, which CloudFormation made and keeps: it is the
 same in every function and after every deployment, and costs nothing. A browser's subscription is
