@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.console.managers import manage, menu
 from tests.console.members import DESKTOP, People, Somebody
@@ -64,11 +64,21 @@ def test_a_price_that_changed_meanwhile_is_not_paid_but_shown(people: People) ->
     ana, reward_id = rich(people, "Ana Ferreira", 200), offered(people, "Voucher")
     with people.visit() as visit:
         page = ana.signed_in(visit, "/rewards")
-        page.get_by_role("button", name="Redeem Voucher").click()
+
+        def change(route: Route) -> None:
+            """The price changes before the dialog has looked at it, and after it was shown."""
+            page.unroute("**/v1/offers/*")
+            changed = {"version": 1, "price": 55}
+            assert people.manager.patch(f"/rewards/{reward_id}", changed).status == 200
+            route.continue_()
+
+        page.route("**/v1/offers/*", change)
+        with page.expect_response("**/v1/offers/*") as standing:
+            page.get_by_role("button", name="Redeem Voucher").click()
+        assert standing.value.json()["price"] == 55
         dialog = page.get_by_role("dialog")
         expect(dialog.get_by_role("button", name="Redeem for 40 points")).to_be_visible()
-        changed = {"version": 1, "price": 55}
-        assert people.manager.patch(f"/rewards/{reward_id}", changed).status == 200
+        expect(dialog.get_by_role("alert")).to_have_count(0)
         dialog.get_by_role("button", name="Redeem for 40 points").click()
         expect(dialog.get_by_role("alert")).to_contain_text("It costs 55 points now")
         dialog.get_by_role("button", name="Redeem for 55 points").click()

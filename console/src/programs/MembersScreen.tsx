@@ -111,9 +111,7 @@ export default function MembersScreen() {
           ))}
         </Select>
       </Filters>
-      <List list={list} count={members.length} row="3.5rem" empty={list.isPlaceholderData ? null : <Nobody filtered={filtered} onAll={everybody} />}>
-        <MemberTable members={members} />
-      </List>
+      <MemberList list={list} members={members} empty={list.isPlaceholderData ? null : <Nobody filtered={filtered} onAll={everybody} />} />
       {inviting ? <InviteDialog onClose={() => route(path, true)} /> : null}
     </>
   );
@@ -159,7 +157,10 @@ function MailState({ member }: { member: MemberView }) {
 
 type Asked = { what: "remove" | "promote" | "demote"; member: MemberView };
 
-function MemberTable({ members }: { members: MemberView[] }) {
+type MemberListProps = { list: ReturnType<typeof useMembers>; members: MemberView[]; empty: ComponentChildren };
+
+/** The dialogs stand beside the list: what they do may take the last row away while they are open. */
+function MemberList({ list, members, empty }: MemberListProps) {
   const own = useMe().data?.member_id;
   const [asked, setAsked] = useState<Asked>();
   const [pointsOf, setPointsOf] = useState<MemberView>();
@@ -271,7 +272,9 @@ function MemberTable({ members }: { members: MemberView[] }) {
   ];
   return (
     <>
-      <Table caption={t("members_title")} columns={columns} rows={members} rowKey={({ member_id }) => member_id} />
+      <List list={list} count={members.length} row="3.5rem" empty={empty}>
+        <Table caption={t("members_title")} columns={columns} rows={members} rowKey={({ member_id }) => member_id} />
+      </List>
       {pointsOf ? (
         <PointsDialog memberId={pointsOf.member_id} name={pointsOf.name} onClose={() => setPointsOf(undefined)} />
       ) : null}

@@ -1,4 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
+import { asProblem } from "../foundation/api/problems";
 import { copyText } from "../foundation/copy";
 import { dateTime, number } from "../foundation/time";
 import { Button, LinkButton } from "../foundation/ui/buttons";
@@ -90,8 +91,10 @@ export function Affordable({ offer, balance, onRedeem }: { offer: Pick<Offer, "p
   );
 }
 
+/** The price changes only in answer to a tap: one that is swapped under the finger would be paid unseen. */
 function RedeemDialog({ offer, balance, onClose }: { offer: Offer; balance: number; onClose: () => void }) {
   const standing = useOffer(offer.reward_id);
+  const [price, setPrice] = useState(offer.price);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
   const now = standing.data ?? offer;
@@ -101,13 +104,15 @@ function RedeemDialog({ offer, balance, onClose }: { offer: Offer; balance: numb
     setBusy(true);
     setError(undefined);
     try {
-      await redeem(now);
+      await redeem({ reward_id: offer.reward_id, price });
       toast(t("redeemed_toast", { title: now.title }));
       onClose();
     } catch (caught) {
+      const { data } = await standing.refetch();
+      // After a lost answer the same request goes out again, so it keeps its price.
+      if (data && asProblem(caught).code === "reward_changed") setPrice(data.price);
       setError(caught);
       setBusy(false);
-      void standing.refetch();
     }
   };
   return (
@@ -118,8 +123,8 @@ function RedeemDialog({ offer, balance, onClose }: { offer: Offer; balance: numb
       foot={
         <>
           <Button onClick={onClose}>{t("not_now")}</Button>
-          <Button kind="primary" icon="gift" busy={busy} disabled={full || now.price > spendable} onClick={() => void send()}>
-            {t("redeem_for", { count: now.price })}
+          <Button kind="primary" icon="gift" busy={busy} disabled={full || price > spendable} onClick={() => void send()}>
+            {t("redeem_for", { count: price })}
           </Button>
         </>
       }
@@ -138,11 +143,11 @@ function RedeemDialog({ offer, balance, onClose }: { offer: Offer; balance: numb
           </div>
           <div>
             <dt>{t("it_costs")}</dt>
-            <dd>−{number(now.price)}</dd>
+            <dd>−{number(price)}</dd>
           </div>
           <div>
             <dt>{t("you_keep")}</dt>
-            <dd>{number(spendable - now.price)}</dd>
+            <dd>{number(spendable - price)}</dd>
           </div>
         </dl>
         <p class={css.muted}>{t("redeem_text")}</p>
