@@ -19,7 +19,7 @@ from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
 from chalicelib.foundation.sweeps import by_turns, due_key
-from chalicelib.foundation.table import Conflict, LeanModel, Read, StampedModel, Store
+from chalicelib.foundation.table import Conflict, Database, LeanModel, Read, StampedModel, Store
 from chalicelib.notifications.model import (
     DEFAULT_HOUR,
     Box,
@@ -244,7 +244,7 @@ class NoticeStore(Store):
             if becomes == was:
                 return was
             becomes = replace(becomes, version=was.version + 1)
-            if self._database.put(BoxItem.of(becomes), _unchanged(BoxItem, was.version)):
+            if self._database.put(BoxItem.of(becomes), unchanged(BoxItem, was.version)):
                 return becomes
             known = None
         raise Conflict
@@ -252,7 +252,7 @@ class NoticeStore(Store):
     def put_box(self, was: Box, becomes: Box) -> Box | None:
         """Write a box if nothing changed since it was read; else None."""
         becomes = replace(becomes, version=was.version + 1)
-        written = self._database.put(BoxItem.of(becomes), _unchanged(BoxItem, was.version))
+        written = self._database.put(BoxItem.of(becomes), unchanged(BoxItem, was.version))
         return becomes if written else None
 
     def remove_box(self, program_id: str, member_id: str) -> None:
@@ -274,7 +274,7 @@ class NoticeStore(Store):
             version=was.version + 1,
             entries=[_entry_told(each) for each in entries] or None,
         )
-        return self._database.put(item, _unchanged(BulletinItem, was.version))
+        return self._database.put(item, unchanged(BulletinItem, was.version))
 
     def plan(self, program_id: str) -> ProgramPlan:
         """Read a program's plan, never behind; one that was never written is empty."""
@@ -294,35 +294,43 @@ class NoticeStore(Store):
             if becomes == was:
                 return was
             becomes = replace(becomes, version=was.version + 1)
-            if self._database.put(PlanItem.of(becomes), _unchanged(PlanItem, was.version)):
+            if self._database.put(PlanItem.of(becomes), unchanged(PlanItem, was.version)):
                 return becomes
         raise Conflict
 
     def due_programs(self, now: datetime) -> Iterator[str]:
         """Yield programs whose members are to be looked at."""
-        return (owner for owner in self._due(PROGRAMS, now))
+        return due_owners(self._database, PROGRAMS, now)
 
     def due_members(self, shard: int, now: datetime) -> Iterator[tuple[str, str]]:
         """Yield (program id, member id) of members to be mailed, each program's in turn."""
-        for owner in self._due(to_mail(shard), now):
-            program_id, _, member_id = owner.partition("/")
-            yield program_id, member_id
-
-    def _due(self, due_in: str, now: datetime) -> Iterator[str]:
-        def query(after: str, until: str, count: int) -> list[tuple[str, str]]:
-            found = self._database.query(
-                DueItem,
-                due_in,
-                DueIndex.due_key.between(after, until),
-                limit=count,
-                index=DueItem.due_index,
-            )
-            return [(str(item.due_key), item.owner) for item in found]
-
-        return by_turns(query, now)
+        return due_people(self._database, to_mail(shard), now)
 
 
-def _unchanged(model: type[Model], version: int) -> Condition:
+def due_owners(database: Database, due_in: str, now: datetime) -> Iterator[str]:
+    """Yield the owners of what is due in one part of the index, each program's in turn."""
+
+    def query(after: str, until: str, count: int) -> list[tuple[str, str]]:
+        found = database.query(
+            DueItem,
+            due_in,
+            DueIndex.due_key.between(after, until),
+            limit=count,
+            index=DueItem.due_index,
+        )
+        return [(str(item.due_key), item.owner) for item in found]
+
+    return by_turns(query, now)
+
+
+def due_people(database: Database, due_in: str, now: datetime) -> Iterator[tuple[str, str]]:
+    """Yield the same of members: program id, member id."""
+    for owner in due_owners(database, due_in, now):
+        program_id, _, member_id = owner.partition("/")
+        yield program_id, member_id
+
+
+def unchanged(model: type[Model], version: int) -> Condition:
     """Return the condition that an item has not been written since it was read."""
     item: Any = model
     unwritten: Condition = item.item.does_not_exist()

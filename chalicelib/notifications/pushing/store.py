@@ -8,10 +8,9 @@ from typing import Any
 
 from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import DoesNotExist
-from pynamodb.expressions.condition import Condition
 
 from chalicelib.foundation.clock import Clock
-from chalicelib.foundation.sweeps import by_turns, due_key
+from chalicelib.foundation.sweeps import due_key
 from chalicelib.foundation.table import Conflict, Database, LeanModel, Read, StampedModel, Store
 from chalicelib.notifications.pushing.model import (
     Device,
@@ -21,7 +20,7 @@ from chalicelib.notifications.pushing.model import (
     Video,
     next_at,
 )
-from chalicelib.notifications.store import ATTEMPTS, DueIndex, DueItem
+from chalicelib.notifications.store import ATTEMPTS, DueItem, due_people, unchanged
 
 PUSHES, HOLDER = "pushes", "holder"
 TO_PUSH = "to_push"
@@ -107,8 +106,7 @@ class PushStore(Store):
     def put(self, was: PushBox, becomes: PushBox) -> PushBox | None:
         """Write a box if nothing changed since it was read; else None."""
         becomes = replace(becomes, version=was.version + 1)
-        unchanged = _unchanged(was.version)
-        written = self._database.put(self._item(becomes), unchanged)
+        written = self._database.put(self._item(becomes), unchanged(PushItem, was.version))
         return becomes if written else None
 
     def _item(self, box: PushBox) -> PushItem:
@@ -128,20 +126,7 @@ class PushStore(Store):
 
     def due_members(self, now: datetime) -> Iterator[tuple[str, str]]:
         """Yield (program id, member id) of members with pushes to send, each program's in turn."""
-
-        def query(after: str, until: str, count: int) -> list[tuple[str, str]]:
-            found = self._database.query(
-                DueItem,
-                TO_PUSH,
-                DueIndex.due_key.between(after, until),
-                limit=count,
-                index=DueItem.due_index,
-            )
-            return [(str(item.due_key), item.owner) for item in found]
-
-        for owner in by_turns(query, now):
-            program_id, _, member_id = owner.partition("/")
-            yield program_id, member_id
+        return due_people(self._database, TO_PUSH, now)
 
     # --- whose a browser is
 
@@ -160,11 +145,6 @@ class PushStore(Store):
     def let_go(self, device_id: str, owner: str) -> None:
         """Note that a browser is nobody's, if it is this member's."""
         self._database.removed(HolderItem(device_id, HOLDER), HolderItem.holder == owner)
-
-
-def _unchanged(version: int) -> Condition:
-    unwritten: Condition = PushItem.item.does_not_exist()
-    return PushItem.version == version if version else unwritten
 
 
 def _instant(text: str) -> datetime:
