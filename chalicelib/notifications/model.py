@@ -199,6 +199,9 @@ class Entry:
             return None
         return max(self.ends_at - LAST_CALL, self.opens_at + (self.ends_at - self.opens_at) / 2)
 
+    def is_last_call_at(self, now: datetime) -> bool:
+        return self.last_call_at is not None and self.last_call_at <= now
+
     def moments(self) -> tuple[datetime, ...]:
         """Return the instants at which there is something to tell of it."""
         return (self.opens_at, self.last_call_at) if self.last_call_at else (self.opens_at,)
@@ -354,14 +357,28 @@ def without_mark(box: Box, activity_id: str, mark: Mark) -> Box:
 OPENED, ENDING = "new#", "last#"
 
 
-def with_read(box: Box, notice_ids: Collection[str]) -> Box:
-    """Note that a member saw notices; those that are none are passed over."""
-    opened = [each.removeprefix(OPENED) for each in notice_ids if each.startswith(OPENED)]
-    ending = [each.removeprefix(ENDING) for each in notice_ids if each.startswith(ENDING)]
+def with_read(
+    box: Box, bulletin: Bulletin, reader: "Reader", notice_ids: Collection[str], now: datetime
+) -> Box:
+    """Note that a member saw notices; ids of none that they may have now are passed over.
+
+    Of activities only those of the bulletin count, so that nothing a client makes up is kept.
+    """
+    theirs = {
+        each.activity_id: each
+        for each in bulletin.entries
+        if each.is_open_at(now) and is_addressed(each.channel_ids, reader.channels)
+    }
+    opened = [each for each in theirs if OPENED + each in notice_ids]
+    ending = [
+        name
+        for name, each in theirs.items()
+        if ENDING + name in notice_ids and each.is_last_call_at(now)
+    ]
     read = {
         each: replace(notice, read=True)
         for each, notice in box.notices.items()
-        if each in notice_ids
+        if each in notice_ids and not notice.dropped and notice.at <= now
     }
     box = replace(box, notices={**box.notices, **read})
     box = with_marks(box, [*opened, *ending], Mark.SEEN)
@@ -405,7 +422,7 @@ def _of_activities(box: Box, bulletin: Bulletin, reader: Reader, now: datetime) 
             continue
         if not is_addressed(each.channel_ids, reader.channels):
             continue
-        if each.last_call_at and each.last_call_at <= now:
+        if each.is_last_call_at(now) and each.last_call_at:
             notice = _notice_of(each, What.ACTIVITY_ENDING, each.last_call_at)
             read, mailed = Mark.REMINDED, Mark.MAILED_END
         elif each.fresh:

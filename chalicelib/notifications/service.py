@@ -92,9 +92,20 @@ class NotificationService:
         return Overview(found, box.settings, box.refused, self._mails()), others
 
     def note_read(self, caller: Caller, notice_ids: Collection[str]) -> None:
-        """Note that the caller saw notices; again changes nothing. Two calls."""
+        """Note that the caller saw notices; again changes nothing. Two calls.
+
+        Ids of no notice of theirs are passed over, for it may have gone meanwhile.
+        """
+        box, bulletin = self._store.read_together(
+            [self._store.box_read(caller.owner), self._store.bulletin_read(caller.program_id)]
+        )
+        open_now = bulletin or Bulletin(caller.program_id)
+        reader, now = _reader(caller), self._clock.now()
         self._store.change_box(
-            caller.program_id, caller.member_id, lambda box: with_read(box, notice_ids)
+            caller.program_id,
+            caller.member_id,
+            lambda box: with_read(box, open_now, reader, notice_ids, now),
+            box or Box(caller.program_id, caller.member_id),
         )
 
     def change_settings(self, caller: Caller, changes: SettingsChanges) -> Overview:

@@ -13,6 +13,7 @@ from chalicelib.notifications.model import (
     MAX_FRESH,
     MAX_NOTICES,
     Frequency,
+    Mark,
     NoticeKind,
     Slot,
 )
@@ -85,6 +86,33 @@ def test_who_joins_a_channel_is_told_of_what_is_open_there_once(room: Noticing) 
     room.container.channels.leave(room.now(amy), channel.channel_id)
     room.container.channels.join(room.now(amy), channel.channel_id)
     assert room.told(amy) == []
+
+
+def test_made_up_ids_are_passed_over_and_leave_nothing_in_the_box(room: Noticing) -> None:
+    amy = room.joins("amy")
+    channel = room.container.channels.create(room.manager, "Kitchen", ChannelKind.PRIVATE).channel
+    hidden = room.publishes(instructions="No", channel_ids=frozenset({channel.channel_id}))
+    seen = room.publishes(instructions="Yes", ends_at=room.clock.now() + 9 * DAY)
+    room.settles()
+    made_up = {f"new#act_{number}" for number in range(200)}
+    not_yet = {f"last#{seen.activity_id}", f"new#{hidden.activity_id}", "last#", "new#"}
+    before = room.container.notice_store.box(amy.program_id, amy.member_id)
+    room.container.notifications.note_read(amy, made_up | not_yet | {"inbox#prf_made_up"})
+    assert room.container.notice_store.box(amy.program_id, amy.member_id) == before
+    room.container.notifications.note_read(amy, made_up | {f"new#{seen.activity_id}"})
+    box = room.container.notice_store.box(amy.program_id, amy.member_id)
+    assert box.marks == {seen.activity_id: Mark.SEEN.value}
+    room.ticks(days=8, hours=1)
+    assert room.told(amy) == [("activity_ending", "Yes")]
+
+
+def test_what_is_told_later_cannot_be_read_before(room: Noticing) -> None:
+    amy = room.joins("amy")
+    performance = room.sends(amy, room.publishes())
+    room.settles()
+    room.container.notifications.note_read(amy, [f"inbox#{performance.performance_id}"])
+    room.ticks(days=1, hours=1)
+    assert room.told(amy)[0][0] == "video_waiting"
 
 
 def test_an_edit_takes_a_notice_from_those_it_is_no_longer_for(room: Noticing) -> None:
