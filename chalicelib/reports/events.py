@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 from chalicelib.foundation.events import Change, Event, Payload
 
 SEEN, EXPORT = "seen#", "export#"
+SIGHTED = "activity_ids"
+"""The set of those that an item of what a member saw has, by which it is told when it is full."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ def events_of(change: Change) -> Sequence[Event[Any]]:
     item = str(after.get("item", ""))
     program_id, _, rest = str(after.get("scope", "")).partition("/")
     if item.startswith(SEEN):
-        names = sorted(after.keys() - change.before.keys() - {"scope", "item"})
+        names = sorted(after.keys() - change.before.keys() - {"scope", "item", SIGHTED})
         member_id = rest.removesuffix("#seen")
         sights = tuple(f"{name}={after[name]}" for name in names)
         return (change.event(program_id, ActivitiesSeen(member_id, sights)),) if sights else ()

@@ -13,7 +13,8 @@ from typing import Any, Self
 
 from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import DoesNotExist
-from pynamodb.expressions.operand import Path
+from pynamodb.expressions.condition import size
+from pynamodb.expressions.operand import Path, Value
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
@@ -28,6 +29,7 @@ from chalicelib.foundation.table import (
     Store,
     Update,
 )
+from chalicelib.reports.events import SIGHTED
 from chalicelib.reports.model import (
     FAILED_DAYS,
     Attempt,
@@ -52,6 +54,12 @@ SHARDS = 16
 
 TOTAL_SHARDS = 4
 """Of what is read for many activities at once."""
+
+MAX_SIGHTS = 200
+"""Of an item of what a member saw. With the 50 of a batch, each addressed to 20 channels, that is
+200 KB: DynamoDB takes 400, and each write costs as much as the whole item."""
+
+ATTEMPTS_AT_SIGHTS = 5
 
 _WHOLE = timedelta(days=FAILED_DAYS + 1)
 _TITLE = 140
@@ -421,13 +429,39 @@ class ReportStore(Store):
     def note_seen(
         self, program_id: str, member_id: str, sights: Mapping[str, Sight], now: datetime
     ) -> None:
-        """Note what a member had before their eyes, each activity once a month: one write."""
-        item = CounterItem(_seen(program_id, member_id), f"seen#{now:%Y-%m}")
-        actions = [
+        """Note what a member had before their eyes, each activity once a month: one write.
+
+        An item holds `MAX_SIGHTS` and a batch more. Who sees more in a month has a further item:
+        then two calls more find what is new. Raises `Conflict` if others always come in between.
+        """
+        month, scope = f"seen#{now:%Y-%m}", _seen(program_id, member_id)
+        if self._add_sights(CounterItem(scope, month), sights):
+            return
+        for _ in range(ATTEMPTS_AT_SIGHTS):
+            parts = list(
+                self._database.query(
+                    CounterItem, scope, CounterItem.item.startswith(month), consistent_read=True
+                )
+            )
+            known = {name for each in parts for name in each.texts}
+            new = {name: each for name, each in sights.items() if name not in known}
+            last = parts[-1]
+            further = CounterItem(scope, f"{month}#{len(parts):04}")
+            item = further if len(last.texts) >= MAX_SIGHTS else last
+            if not new or self._add_sights(item, new):
+                return
+        raise Conflict
+
+    def _add_sights(self, item: "CounterItem", sights: Mapping[str, Sight]) -> bool:
+        """Add to one item, unless that is full: told by the size of a set of what it has."""
+        actions: list[Action] = [
             Path([activity_id]).set(Path([activity_id]) | _sight_text(sight))
             for activity_id, sight in sorted(sights.items())
         ]
-        self._database.changed(item, actions)
+        names = Path([SIGHTED])
+        room = names.does_not_exist() | (size(names) < MAX_SIGHTS)
+        actions.append(names.add(Value({"SS": sorted(sights)})))
+        return self._database.changed(item, actions, room)
 
     def seen(self, program_id: str, member_id: str) -> Iterator[tuple[str, Sight]]:
         """Yield all that a member had before their eyes, for a recount."""

@@ -1,5 +1,6 @@
 """Reports: counted from events that come twice, late and in any order; and the worklist."""
 
+import json
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -10,20 +11,25 @@ from typing import Any
 import pytest
 from pynamodb.exceptions import TransactWriteError
 
+from chalicelib.activities.model import MAX_ADDRESSED
 from chalicelib.foundation.events import Change
 from chalicelib.foundation.identity import Role
+from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.problems import Problem
 from chalicelib.foundation.table import Contended
 from chalicelib.programs.model import ChannelKind
 from chalicelib.programs.service import CACHED_FOR, ProgramChanges
 from chalicelib.reports import counting, worker
 from chalicelib.reports import store as report_store
-from chalicelib.reports.model import Name
+from chalicelib.reports.model import Attribution, Name, Sight
+from chalicelib.reports.service import MAX_SEEN
+from chalicelib.reports.store import CounterItem
 from chalicelib.reports.worklist.service import OpenRedemptions
 from chalicelib.rewards.events import RedemptionFulfilled, RedemptionRequested
 from chalicelib.rewards.model import Redemption, RedemptionStatus
 from tests.clock import StoppedClock
 from tests.events import queued
+from tests.integration.database import database
 from tests.integration.reporting import Reporting
 
 
@@ -288,6 +294,53 @@ def test_what_was_seen_again_keeps_the_instant_of_the_first_time(reporting: Repo
     )
     seen = [each.day for each in found.report.days if each.tally.number(Name.SEEN)]
     assert seen == [first.date()]
+
+
+def test_what_a_member_saw_lies_in_items_that_are_bounded_however_much_it_is(
+    reporting: Reporting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told again and again, in any order, it takes no more room and is counted once."""
+    monkeypatch.setattr(report_store, "MAX_SIGHTS", 5)
+    amy = reporting.joins("amy")
+    ids = [reporting.activity().activity_id for _ in range(14)]
+    tells = reporting.container.reports.note_seen
+    for start in range(0, len(ids), 3):
+        tells(reporting.now(amy), ids[start : start + 3])
+    for seed in range(4):
+        random.Random(seed).shuffle(ids)
+        for start in range(0, len(ids), 3):
+            tells(reporting.now(amy), ids[start : start + 3])
+    kept = list(
+        database().query(
+            CounterItem, f"{amy.program_id}/{amy.member_id}#seen", consistent_read=True
+        )
+    )
+    assert max(len(each.texts) for each in kept) <= 5 + 3
+    assert sum(len(each.texts) for each in kept) == len(ids)
+    assert {
+        name for name, _ in reporting.container.report_store.seen(amy.program_id, amy.member_id)
+    } == set(ids)
+    reporting.settles(random.Random(5))
+    found = reporting.container.reports.overview(reporting.manager, None, None)
+    assert found.report.tally.number(Name.SEEN) == len(ids)
+
+
+def test_a_full_item_of_what_was_seen_is_far_from_what_dynamodb_takes(
+    reporting: Reporting,
+) -> None:
+    """Every activity in a campaign and addressed to as many channels as it may be."""
+    amy, now = reporting.joins("amy"), reporting.clock.now()
+    channels = tuple(sorted(new_id("chn", now) for _ in range(MAX_ADDRESSED)))
+    for _ in range((report_store.MAX_SIGHTS + MAX_SEEN) // MAX_SEEN):
+        sights = {
+            new_id("act", now): Sight(now, Attribution(new_id("cmp", now), channels))
+            for _ in range(MAX_SEEN)
+        }
+        reporting.container.report_store.note_seen(amy.program_id, amy.member_id, sights, now)
+    scope = f"{amy.program_id}/{amy.member_id}#seen"
+    records = list(database().records(CounterItem, scope))
+    assert len(records) == 2
+    assert max(len(json.dumps(each)) for each in records) < 240_000
 
 
 # Counting
