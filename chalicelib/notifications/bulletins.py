@@ -9,19 +9,15 @@ from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.ids import made_at
 from chalicelib.foundation.table import Conflict
 from chalicelib.notifications.model import (
-    DEFAULT_HOUR,
     Bulletin,
     Entry,
-    Slot,
+    ProgramPlan,
     kept_entries,
     next_due,
     short_title,
 )
-from chalicelib.notifications.store import ATTEMPTS, NoticeStore, ProgramPlan
+from chalicelib.notifications.store import ATTEMPTS, NoticeStore
 from chalicelib.programs.service import ProgramService
-
-FIRST_SLOTS = frozenset({Slot("", DEFAULT_HOUR)})
-"""Of a program in which nobody has chosen anything."""
 
 
 class Activities(Protocol):
@@ -84,15 +80,12 @@ class Bulletins:
         now = self._clock.now()
 
         def change(plan: ProgramPlan) -> ProgramPlan:
-            slots = plan.slots or FIRST_SLOTS
-            due_at = next_due(slots, open_now, program.time_zone, now)
+            due_at = next_due(plan.slots, open_now, program.time_zone, now)
             # An activity that opened a moment ago lies ahead no more, but was not looked at yet.
             run_to = plan.run_to or now
             passed = [m for each in open_now.entries for m in each.moments() if run_to < m <= now]
             due_at = now if passed else due_at
-            return replace(
-                plan, slots=slots, run_to=run_to, due_at=min(due_at, plan.due_at or due_at)
-            )
+            return replace(plan, run_to=run_to, due_at=min(due_at, plan.due_at or due_at))
 
         self._store.change_plan(program_id, change)
 

@@ -43,6 +43,16 @@ DIGEST_GRACE = timedelta(hours=6)
 
 DEFAULT_HOUR = 9
 
+MAX_MOVES = 4
+"""How many new times of digests of one member's choosing a program is walked at within a day."""
+
+MAX_SLOTS = 1000
+"""Of a program. They are looked at and written each time; with so many it is walked about every
+quarter of an hour anyway, and whose own is left out has their digest with the next ones."""
+
+LEARNS_EVERY = timedelta(hours=20)
+"""How often a program's slots are learned from its members: once a day, however it is reckoned."""
+
 
 class NoticeKind(StrEnum):
     """What members choose mails for."""
@@ -289,7 +299,10 @@ class Claim:
 
 @dataclass(frozen=True)
 class Box:
-    """What a member was told and knows. `mail_at` is when a mail to them is due, if one is."""
+    """What a member was told and knows. `mail_at` is when a mail to them is due, if one is.
+
+    `moves` are the slots that they chose of late, each with its instant.
+    """
 
     program_id: str
     member_id: str
@@ -302,6 +315,7 @@ class Box:
     claim: Claim | None = None
     digested_at: datetime | None = None
     tries: int = 0
+    moves: tuple[tuple[str, datetime], ...] = ()
     version: int = 0
 
     @property
@@ -604,6 +618,63 @@ class Slot:
     def read(cls, text: str) -> "Slot":
         zone, _, hour = text.rpartition("|")
         return cls(zone, int(hour))
+
+
+FIRST_SLOTS = frozenset({Slot("", DEFAULT_HOUR)})
+"""Of a program in which nobody has chosen anything."""
+
+
+def with_move(box: Box, slot: Slot, now: datetime) -> Box:
+    """Note that a member chose a slot, unless they chose as many as they may within a day."""
+    moves = tuple(each for each in box.moves if each[1] > now - timedelta(days=1))
+    if len(moves) >= MAX_MOVES or any(text == str(slot) for text, _ in moves):
+        return box
+    return replace(box, moves=(*moves, (str(slot), now)))
+
+
+@dataclass(frozen=True)
+class ProgramPlan:
+    """When a program's members are looked at for mails, and up to when that was done.
+
+    `slots` are those that it is walked for. They are learned anew each day: `learned` are those
+    that its members have had since `learned_from`, and take their place the next time.
+    """
+
+    program_id: str
+    slots: frozenset[Slot] = FIRST_SLOTS
+    learned: frozenset[Slot] = field(default_factory=frozenset)
+    learned_from: datetime | None = None
+    run_to: datetime | None = None
+    due_at: datetime | None = None
+    version: int = 0
+
+
+def learns(plan: ProgramPlan, now: datetime) -> bool:
+    """Return whether a program's slots are to be learned by its next walk."""
+    return plan.learned_from is None or plan.learned_from <= now - LEARNS_EVERY
+
+
+def learning(plan: ProgramPlan, now: datetime) -> ProgramPlan:
+    """Begin to learn: what was learned the last time is what the program is walked for now."""
+    slots = plan.slots if plan.learned_from is None else plan.learned
+    return replace(plan, slots=slots | FIRST_SLOTS, learned=frozenset(), learned_from=now)
+
+
+def learned(plan: ProgramPlan, slots: Collection[Slot]) -> ProgramPlan:
+    """Note slots that members were found to have."""
+    return replace(plan, learned=_few(plan.learned, slots))
+
+
+def moved_to(plan: ProgramPlan, slot: Slot, now: datetime) -> ProgramPlan:
+    """Walk a program for a slot that somebody chose, from now on and the next day."""
+    becomes = replace(plan, slots=_few(plan.slots, {slot}), learned=_few(plan.learned, {slot}))
+    # Looked at at once, the program's next time is found with the new slot.
+    return replace(becomes, due_at=now) if becomes.slots != plan.slots else becomes
+
+
+def _few(slots: frozenset[Slot], more: Collection[Slot]) -> frozenset[Slot]:
+    new = sorted(set(more) - slots, key=str)
+    return slots | set(new[: max(0, MAX_SLOTS - len(slots))])
 
 
 def due_between(

@@ -222,7 +222,7 @@ class NoticeWriter:
             return
         box = self._store.box(program_id, member_id)
         slot = Slot(member.time_zone, box.settings.hour)
-        self._notifications.note_slot(program_id, slot, self._clock.now())
+        self._notifications.note_slot(program_id, member_id, slot)
 
 
 def _waiting(performance_id: str, since: datetime) -> Notice:

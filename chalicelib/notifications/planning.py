@@ -17,31 +17,31 @@ from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.sweeps import IsLate, never_late
-from chalicelib.notifications.bulletins import FIRST_SLOTS, Bulletins
+from chalicelib.notifications.bulletins import Bulletins
 from chalicelib.notifications.model import (
     Box,
     Bulletin,
     Frequency,
     Notice,
     NoticeKind,
+    ProgramPlan,
     Reader,
     Slot,
     What,
     due_between,
     in_pages,
     last_digest,
+    learned,
+    learning,
+    learns,
     next_due,
     planned,
     scheduled,
     with_notice,
 )
-from chalicelib.notifications.store import SHARDS, NoticeStore, ProgramPlan
+from chalicelib.notifications.store import SHARDS, NoticeStore
 from chalicelib.programs.model import Member, MemberStatus, Program
 from chalicelib.programs.service import ProgramService
-
-MAX_SLOTS = 1000
-"""Of a program. With more, what its members have now is learned again: one member could name every
-hour of every zone, 14,000 slots, which are all looked at and written each time."""
 
 CHUNK = 100
 """Members of one message: their boxes are read in one call."""
@@ -68,7 +68,7 @@ class WorklistFound(Protocol):
 class Chunk:
     """Members of a program to be looked at: all of them where no ids are given.
 
-    `anew`: the program's slots are learned again from its members, for it has too many.
+    `anew`: the program's slots are learned from what its members have now.
     """
 
     program_id: str
@@ -115,15 +115,16 @@ class DueDigests:
         if program is None:
             self._store.change_plan(program_id, lambda plan: replace(plan, due_at=None))
             return False
-        slots = plan.slots or FIRST_SLOTS
         run_to = plan.run_to or now - timedelta(days=1)
-        due = due_between(slots, bulletin, program.time_zone, run_to, now)
+        due = due_between(plan.slots, bulletin, program.time_zone, run_to, now)
+        anew = due and learns(plan, now)
         if due:
-            self._queue.send([Chunk(program_id, anew=len(plan.slots) > MAX_SLOTS).to_message()])
+            self._queue.send([Chunk(program_id, anew=anew).to_message()])
 
         def move_on(plan: ProgramPlan) -> ProgramPlan:
-            at = next_due(plan.slots or FIRST_SLOTS, bulletin, program.time_zone, now)
-            return replace(plan, slots=plan.slots or FIRST_SLOTS, run_to=now, due_at=at)
+            becomes = learning(plan, now) if anew and learns(plan, now) else plan
+            at = next_due(becomes.slots, bulletin, program.time_zone, now)
+            return replace(becomes, run_to=now, due_at=at)
 
         self._store.change_plan(program_id, move_on)
         return due
@@ -172,40 +173,28 @@ class DigestPlanner:
             if member.status is MemberStatus.ACTIVE:
                 due += self._look(program, bulletin, member, boxes[member_id])
                 slots.add(Slot(member.time_zone, boxes[member_id].settings.hour))
-        self._learn(chunk.program_id, slots)
+        if chunk.anew:
+            self._store.change_plan(chunk.program_id, lambda plan: learned(plan, slots))
         logger.info("digests looked at", extra={"members": len(members), "due": due})
         return len(members)
 
     def _walk(self, program_id: str, *, anew: bool) -> int:
         """Queue all active members in chunks; few of them are looked at right here.
 
-        First the bulletin is written anew, for an event may have been lost; `anew` also forgets the
-        slots, which come back with the members who have them as each chunk is looked at.
+        First the bulletin is written anew, for an event may have been lost.
         """
         self._bulletins.refresh(program_id)
-        if anew:
-            self._store.change_plan(program_id, lambda plan: replace(plan, slots=FIRST_SLOTS))
         members = [
             each.member_id
             for each in self._programs.members(program_id)
             if each.status is MemberStatus.ACTIVE
         ]
-        chunks = [Chunk(program_id, tuple(each)) for each in in_pages(members, CHUNK)]
+        chunks = [Chunk(program_id, tuple(each), anew) for each in in_pages(members, CHUNK)]
         if len(chunks) > 1:
             self._queue.send([each.to_message() for each in chunks])
         for each in chunks if len(chunks) == 1 else ():
             self.look_at(each)
         return len(members)
-
-    def _learn(self, program_id: str, slots: set[Slot]) -> None:
-        """Note zones and hours of members whom the plan did not know of."""
-
-        def learn(plan: ProgramPlan) -> ProgramPlan:
-            if slots <= plan.slots:
-                return plan
-            return replace(plan, slots=plan.slots | slots, due_at=self._clock.now())
-
-        self._store.change_plan(program_id, learn)
 
     def _look(self, program: Program, bulletin: Bulletin, member: Member, box: Box) -> bool:
         """Have a member mailed if a mail is due to them; a manager told of the worklist."""

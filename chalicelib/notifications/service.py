@@ -9,6 +9,7 @@ from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.table import Read
 from chalicelib.notifications.model import (
+    FIRST_SLOTS,
     Box,
     Bulletin,
     Frequency,
@@ -18,11 +19,13 @@ from chalicelib.notifications.model import (
     Refusal,
     Shown,
     Slot,
+    moved_to,
     scheduled,
     shown,
+    with_move,
     with_read,
 )
-from chalicelib.notifications.store import NoticeStore, ProgramPlan
+from chalicelib.notifications.store import NoticeStore
 from chalicelib.programs.service import ProgramService
 
 
@@ -129,19 +132,23 @@ class NotificationService:
         if changes.mail_again:
             self._worklist().accepted(caller.program_id, caller.member_id, now)
         if changes.hour is not None:
-            self.note_slot(caller.program_id, Slot(caller.chosen_zone, box.settings.hour), now)
+            slot = Slot(caller.chosen_zone, box.settings.hour)
+            self.note_slot(caller.program_id, caller.member_id, slot)
         return self.overview(caller)
 
-    def note_slot(self, program_id: str, slot: Slot, now: datetime) -> None:
-        """Note a zone and hour at which somebody of a program has their digest."""
+    def note_slot(self, program_id: str, member_id: str, slot: Slot) -> None:
+        """Note a zone and hour at which a member of a program has their digest.
 
-        def change(plan: ProgramPlan) -> ProgramPlan:
-            if slot in plan.slots:
-                return plan
-            # Looked at at once, the program's next time is found with the new slot.
-            return replace(plan, slots=plan.slots | {slot}, due_at=now)
-
-        self._store.change_plan(program_id, change)
+        Of one member's choosing a program is walked at `MAX_MOVES` more times in a day at most;
+        what they choose beyond that is learned with everybody's, and holds from the next day on.
+        """
+        plan = self._store.plan(program_id)
+        if slot in FIRST_SLOTS or (slot in plan.slots and slot in plan.learned):
+            return
+        now = self._clock.now()
+        box = self._store.change_box(program_id, member_id, lambda box: with_move(box, slot, now))
+        if any(text == str(slot) for text, _ in box.moves):
+            self._store.change_plan(program_id, lambda plan: moved_to(plan, slot, now))
 
     def personal_data(self, program_id: str, member_id: str) -> Mapping[str, Any]:
         """Return all that is kept here of a member, as plain values."""
@@ -167,6 +174,7 @@ class NotificationService:
                 "language": box.settings.language,
                 "kinds": {each.value: box.settings.of(each).value for each in NoticeKind},
                 "refused": box.refused.value if box.refused else None,
+                "hours_chosen": [f"{slot} {at.isoformat()}" for slot, at in box.moves],
             },
         }
 

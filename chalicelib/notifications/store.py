@@ -1,7 +1,7 @@
 """The notices table: members' boxes, programs' bulletins and plans. docs/data.md has its keys."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from zlib import crc32
@@ -22,6 +22,7 @@ from chalicelib.foundation.sweeps import by_turns, due_key
 from chalicelib.foundation.table import Conflict, Database, LeanModel, Read, StampedModel, Store
 from chalicelib.notifications.model import (
     DEFAULT_HOUR,
+    FIRST_SLOTS,
     Box,
     Bulletin,
     Claim,
@@ -30,6 +31,7 @@ from chalicelib.notifications.model import (
     MailSettings,
     Notice,
     NoticeKind,
+    ProgramPlan,
     Refusal,
     Slot,
     What,
@@ -92,6 +94,7 @@ class BoxItem(StampedModel, LeanModel):
     claim = JSONAttribute(null=True)
     digested_at = UTCDateTimeAttribute(null=True)
     tries = NumberAttribute(null=True)
+    moves = JSONAttribute(null=True)
     mail_at = UTCDateTimeAttribute(null=True)
     due_in = UnicodeAttribute(null=True)
     due_key = UnicodeAttribute(null=True)
@@ -110,6 +113,7 @@ class BoxItem(StampedModel, LeanModel):
             claim=_claim_from(self.claim) if self.claim else None,
             digested_at=self.digested_at,
             tries=int(self.tries or 0),
+            moves=tuple((slot, _instant(at)) for slot, at in self.moves or ()),
             version=int(self.version),
         )
 
@@ -128,6 +132,7 @@ class BoxItem(StampedModel, LeanModel):
             claim=_claim_told(box.claim) if box.claim else None,
             digested_at=box.digested_at,
             tries=box.tries or None,
+            moves=[[slot, at.isoformat()] for slot, at in box.moves] or None,
             mail_at=due,
             due_in=to_mail(shard_of(box.member_id)) if due else None,
             due_key=due_key(box.program_id, due, box.member_id) if due else None,
@@ -148,17 +153,6 @@ class BulletinItem(LeanModel):
         return Bulletin(self.owner, entries, int(self.version))
 
 
-@dataclass(frozen=True)
-class ProgramPlan:
-    """When a program's members are looked at for mails, and up to when that was done."""
-
-    program_id: str
-    slots: frozenset[Slot] = field(default_factory=frozenset)
-    run_to: datetime | None = None
-    due_at: datetime | None = None
-    version: int = 0
-
-
 class PlanItem(LeanModel):
     class Meta:
         table_name = "notices"
@@ -167,6 +161,8 @@ class PlanItem(LeanModel):
     item = UnicodeAttribute(range_key=True)
     version = NumberAttribute()
     slots = UnicodeSetAttribute(null=True)
+    learned = UnicodeSetAttribute(null=True)
+    learned_from = UTCDateTimeAttribute(null=True)
     run_to = UTCDateTimeAttribute(null=True)
     due_at = UTCDateTimeAttribute(null=True)
     due_in = UnicodeAttribute(null=True)
@@ -175,7 +171,9 @@ class PlanItem(LeanModel):
     def to_plan(self) -> ProgramPlan:
         return ProgramPlan(
             program_id=self.owner,
-            slots=frozenset(Slot.read(each) for each in self.slots or ()),
+            slots=frozenset(Slot.read(each) for each in self.slots or ()) or FIRST_SLOTS,
+            learned=frozenset(Slot.read(each) for each in self.learned or ()),
+            learned_from=self.learned_from,
             run_to=self.run_to,
             due_at=self.due_at,
             version=int(self.version),
@@ -188,7 +186,9 @@ class PlanItem(LeanModel):
             plan.program_id,
             PLAN,
             version=plan.version,
-            slots={str(each) for each in plan.slots} or None,
+            slots={str(each) for each in plan.slots},
+            learned={str(each) for each in plan.learned} or None,
+            learned_from=plan.learned_from,
             run_to=plan.run_to,
             due_at=due,
             due_in=PROGRAMS if due else None,

@@ -65,6 +65,7 @@ class Noticing(Reporting):
         self.ses_says: list[str] = []
         self.ses_fails: list[Exception] = []
         self.messages: list[str] = []
+        self.walks: list[str] = []
         self.effects = 0
         self.dies_at: tuple[int, str] | None = None
         super().__init__(clock)
@@ -87,7 +88,9 @@ class Noticing(Reporting):
         if service == "sesv2":
             return self._take(parameters)
         if service == "sqs" and parameters["QueueUrl"] == self.settings.digests_queue_url:
-            self.messages += [each["MessageBody"] for each in parameters["Entries"]]
+            sent = [each["MessageBody"] for each in parameters["Entries"]]
+            self.messages += sent
+            self.walks += [each for each in sent if '"member_ids": []' in each]
             return {"Successful": []}
         return self._inner(service, operation, parameters)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from chalicelib.foundation.identity import Caller, Role
 from chalicelib.foundation.problems import Problem
 from chalicelib.notifications import planning, worker
-from chalicelib.notifications.model import Box, Frequency, NoticeKind, Refusal, Slot
-from chalicelib.notifications.planning import CHUNK, MAX_SLOTS, Chunk
+from chalicelib.notifications.model import MAX_MOVES, Box, Frequency, NoticeKind, Refusal, Slot
+from chalicelib.notifications.planning import CHUNK, Chunk
 from chalicelib.notifications.problems import NotificationProblem
 from chalicelib.notifications.sending import LEASE, NoticeMailer
 from chalicelib.notifications.service import SettingsChanges
@@ -144,28 +144,48 @@ def test_many_activities_are_one_mail_at_the_members_hour_and_never_again(room: 
     assert len(room.mails) == 2
 
 
-def test_hours_that_nobody_has_are_forgotten_and_everybody_keeps_theirs(room: Noticing) -> None:
+def test_one_who_moves_all_day_has_their_program_walked_a_few_times_more(room: Noticing) -> None:
+    """Somebody who is always about to have their digest, in one of two zones half an hour apart.
+
+    All others keep their hours meanwhile.
+    """
     amy, ben, zoe = (room.joins(each) for each in ("amy", "ben", "zoe"))
     room.container.programs.change_profile(ben, name=None, time_zone="America/New_York")
     chooses(room, ben, hour=20)
-    for zone in sorted(available_timezones() - {"localtime"})[: MAX_SLOTS // 24 + 1]:
-        room.container.programs.change_profile(zoe, name=None, time_zone=zone)
-        for hour in range(24):
-            chooses(room, room.now(zoe), hour=hour)
-    for number in range(3):
-        room.publishes(instructions=f"Number {number}")
+    room.publishes(instructions="Menu")
     room.settles()
-    store, program_id = room.container.notice_store, amy.program_id
-    assert len(store.plan(program_id).slots) > MAX_SLOTS
-    room.passes(hours=1.25)
-    assert subjects(room.to(amy)) == ["3 new activities"]
-    theirs = {Slot("America/New_York", 20), Slot(zone, 23)}
-    assert theirs < store.plan(program_id).slots
-    assert len(store.plan(program_id).slots) <= 4
-    room.passes(hours=18)
-    assert subjects(room.to(ben)) == ["3 new activities"]
-    room.passes(hours=48)
-    assert len(room.mails) == 3
+    for day in range(2):
+        room.container.points.adjust(room.manager, amy.member_id, day + 1, "More")
+        before = len(room.walks)
+        for half in range(48):
+            zone = ("Asia/Kolkata", "Asia/Tokyo")[half % 2]
+            hour = (room.clock.now() + timedelta(minutes=35)).astimezone(ZoneInfo(zone)).hour
+            room.container.programs.change_profile(room.now(zoe), name=None, time_zone=zone)
+            chooses(room, room.now(zoe), hour=hour)
+            room.settles()
+            room.passes(hours=0.5, minutes=30)
+        assert 2 <= len(room.walks) - before <= 4 + 2 * MAX_MOVES
+        assert len(room.to(amy)) == day + 1
+    room.passes(hours=72, minutes=60)
+    slots = room.container.notice_store.plan(amy.program_id).slots
+    assert {Slot("America/New_York", 20)} < slots
+    assert len(slots) <= 3
+    assert subjects(room.to(ben)) == ["New activity: Menu"]
+    assert room.to(zoe)
+
+
+def test_a_slot_is_walked_for_from_the_moment_it_is_chosen_and_for_as_long_as_it_is_held(
+    room: Noticing,
+) -> None:
+    amy = room.joins("amy")
+    store = room.container.notice_store
+    for day, hour in enumerate((13, 13, 17, 17, 17, 9)):
+        if hour != store.box(amy.program_id, amy.member_id).settings.hour:
+            chooses(room, room.now(amy), hour=hour)
+        room.container.points.adjust(room.manager, amy.member_id, 1, f"Day {day}")
+        room.settles()
+        room.passes(hours=24)
+        assert len(room.to(amy)) == day + 1
 
 
 def test_nothing_is_mailed_of_what_was_seen_performed_or_dismissed(room: Noticing) -> None:
