@@ -40,12 +40,14 @@ from bench.seeding import (
     settings_with,
     write,
 )
+from chalicelib.audit.model import EntryFilter, Kind
 from chalicelib.composition import Container
 from chalicelib.foundation import aws
 from chalicelib.foundation.identity import Caller, Role
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.pages import Cursors
 from chalicelib.foundation.settings import Settings
+from chalicelib.notifications.model import MAX_NOTICES
 from chalicelib.points.periods import Period
 from chalicelib.points.ranking import TOP
 from chalicelib.programs.members.model import MemberFilter
@@ -419,6 +421,40 @@ def _seen(at: Seeded, caller: Caller) -> None:
     at.container.reports.note_seen(_who(at, caller), at.for_all[:PAGE])
 
 
+def _notices(at: Seeded, _: Caller) -> None:
+    found = at.container.notifications.overview(_who(at, at.diligent))
+    insist(len(found.items) > MAX_NOTICES, found.unread > MAX_NOTICES)
+
+
+def _note_read(at: Seeded, caller: Caller) -> None:
+    who, opened = _who(at, caller), f"new#{at.listed_ids[0]}"
+    at.container.notifications.note_read(who, {opened})
+
+
+def _trail(at: Seeded, _: Caller) -> None:
+    _entries(at, EntryFilter())
+
+
+def _trail_of_a_person(at: Seeded, _: Caller) -> None:
+    _entries(at, EntryFilter(actor=at.manager.member_id))
+
+
+def _trail_filtered(at: Seeded, _: Caller) -> None:
+    _entries(at, EntryFilter(actor=at.manager.member_id, kind=Kind.POINTS_ADJUSTED))
+
+
+def _entries(at: Seeded, wanted: EntryFilter) -> None:
+    page = at.container.audit.entries(_who(at, at.manager), wanted, PAGE, None)
+    insist(len(page.items) == PAGE, page.next_cursor, all(map(wanted.passes, page.items)))
+
+
+def _one_entry(at: Seeded, _: Caller) -> None:
+    who = at.manager
+    with Unwatched():
+        (newest,) = at.container.audit.entries(who, EntryFilter(), 1, None).items
+    insist(at.container.audit.entry(_who(at, who), newest.entry_id).before)
+
+
 COUNTED_AT_ONCE = 25
 
 
@@ -484,6 +520,12 @@ PATTERNS = (
     Pattern("numbers of a list", 2, "", _totals),
     Pattern("worklist", 2, "", _worklist),
     Pattern("tell what was seen", 3, "", _seen, reads=False),
+    Pattern("notices, a full box", 2, "", _notices),
+    Pattern("note a notice as read", 3, "", _note_read, reads=False),
+    Pattern("audit trail page", 2, "", _trail),
+    Pattern("the same, of a person", 2, "", _trail_of_a_person),
+    Pattern("the same, and of a kind", 2, "", _trail_filtered),
+    Pattern("one entry, and address", 2, "", _one_entry, reads=False),
     Pattern(f"count {COUNTED_AT_ONCE} sends", 3, "", _count, reads=False),
     Pattern(f"expiry sweep of {DUE}", 1 + DUE // 25, "", _expiry, reads=False),
 )

@@ -21,12 +21,16 @@ from pynamodb.models import Model
 
 from chalicelib.activities.model import Activity, ActivityState
 from chalicelib.activities.store import ActivityItem, MarkItem
+from chalicelib.audit.model import Entry
+from chalicelib.audit.model import Kind as AuditKind
+from chalicelib.audit.store import AuditStore
 from chalicelib.composition import Container
 from chalicelib.foundation.clock import SystemClock
 from chalicelib.foundation.identity import Caller, Claims, Role, TikTokState
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.settings import Settings
 from chalicelib.foundation.table import Database
+from chalicelib.notifications.model import MAX_NOTICES, Notice, What
 from chalicelib.performances.model import State
 from chalicelib.performances.store import PerformanceItem
 from chalicelib.points.board_store import BoardStore, CountedItem, ScoreItem
@@ -254,6 +258,9 @@ def seed(container: Container, size: Size) -> Seeded:
         "members' progress with one activity",
     )
     _counters(container, reported, [each.activity_id for each in running[:PAGE]], size, now)
+    trail = _trail(container, program_id, people, now)
+    write(database, trail, size.members, "audit entries")
+    _notices(container, diligent, now)
     _boards(container, [each.to_member() for each in people], earned)
     return Seeded(
         container=container,
@@ -597,6 +604,42 @@ def _counters(
     for scope, item, numbers in items:
         told = {name: {"N": str(number)} for name, number in numbers.items()}
         client.put_item(TableName=table, Item={"scope": {"S": scope}, "item": {"S": item}, **told})
+
+
+def _trail(
+    container: Container, program_id: str, people: Sequence[MemberItem], now: datetime
+) -> Iterator[Model]:
+    """Let a manager have given each member points by hand, one each second until now."""
+    for number, each in enumerate(people):
+        at = now - timedelta(seconds=len(people) - number)
+        entry = Entry(
+            program_id=program_id,
+            entry_id=new_id("aud", at),
+            at=at,
+            kind=AuditKind.POINTS_ADJUSTED.value,
+            thing=each.member_id,
+            title=each.name or "",
+            actor=f"member:{people[-1].member_id}",
+            role=Role.MANAGER.value,
+            correlation_id="bench",
+            before={"balance": number},
+            after={"balance": number + 5, "reason": "Helped at the fair"},
+            expires_at=now + timedelta(days=730),
+        )
+        yield AuditStore(container.database).entry(entry).item
+
+
+def _notices(container: Container, caller: Caller, now: datetime) -> None:
+    """Write the bulletin, and for one member as many notices as a box keeps."""
+    container.bulletins.refresh(caller.program_id)
+    store = container.notice_store
+    notices = [
+        Notice(f"points#{number}", What.POINTS_ADJUSTED, now, str(number), "Helped at the fair", 5)
+        for number in range(MAX_NOTICES)
+    ]
+    was = store.box(caller.program_id, caller.member_id)
+    box = replace(was, notices={each.notice_id: each for each in notices})
+    insist(store.put_box(was, box))
 
 
 class _Known(BoardStore):
