@@ -22,7 +22,12 @@ MAX_NOTICES = 100
 """Of a box: the latest ones are kept, with those that were taken back."""
 
 MAX_MARKS = 300
-"""Activities that a box knows something of: the latest ones."""
+"""Activities that a box knows something of: those that something happened to last. Not those that
+were made last, for what was made long ago may open, or end, tomorrow."""
+
+MAX_LAST_CALLS = 100
+"""Beside them, activities of which a member was told that they end, or they would be told again
+after they looked through many others. A bulletin has fewer that end."""
 
 MAX_FRESH, MAX_ENDING = 50, 50
 """Activities of a bulletin: those that opened last, and those that end next."""
@@ -288,6 +293,9 @@ class Mark(StrEnum):
     MAILED_END = "e"
 
 
+_OF_ENDS = {Mark.REMINDED.value, Mark.MAILED_END.value}
+
+
 @dataclass(frozen=True)
 class Claim:
     """A mail under way: what it tells of, and since when. Its id goes with it through SES."""
@@ -358,9 +366,11 @@ def with_marks(box: Box, activity_ids: Iterable[str], mark: Mark) -> Box:
     marks = dict(box.marks)
     for each in activity_ids:
         if mark.value not in marks.get(each, ""):
-            marks[each] = "".join(sorted(marks.get(each, "") + mark.value))
-    kept = sorted(marks, reverse=True)[:MAX_MARKS]
-    return replace(box, marks={each: marks[each] for each in kept})
+            marks[each] = "".join(sorted(marks.pop(each, "") + mark.value))  # now the last one
+    ends = [each for each, known in marks.items() if _OF_ENDS & set(known)]
+    others = [each for each in marks if each not in set(ends)]
+    kept = {*ends[-MAX_LAST_CALLS:], *others[-MAX_MARKS:]}
+    return replace(box, marks={each: known for each, known in marks.items() if each in kept})
 
 
 def without_mark(box: Box, activity_id: str, mark: Mark) -> Box:
