@@ -665,14 +665,18 @@ def learns(plan: ProgramPlan, now: datetime) -> bool:
 
 
 def learning(plan: ProgramPlan, now: datetime) -> ProgramPlan:
-    """Begin to learn: what was learned the last time is what the program is walked for now."""
-    slots = plan.slots if plan.learned_from is None else plan.learned
+    """Begin to learn: what was learned the last time is what the program is walked for now.
+
+    Nothing is forgotten where no walk learned anything, because its messages failed.
+    """
+    walked = plan.learned_from is not None and plan.learned >= FIRST_SLOTS
+    slots = plan.learned if walked else _few(plan.slots, plan.learned)
     return replace(plan, slots=slots | FIRST_SLOTS, learned=frozenset(), learned_from=now)
 
 
 def learned(plan: ProgramPlan, slots: Collection[Slot]) -> ProgramPlan:
-    """Note slots that members were found to have."""
-    return replace(plan, learned=_few(plan.learned, slots))
+    """Note slots that members were found to have by a walk."""
+    return replace(plan, learned=_few(plan.learned | FIRST_SLOTS, slots))
 
 
 def moved_to(plan: ProgramPlan, slot: Slot, now: datetime) -> ProgramPlan:

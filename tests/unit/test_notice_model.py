@@ -106,6 +106,14 @@ def test_a_slot_that_is_chosen_holds_at_once_and_after_the_next_learning() -> No
     assert chosen in learning(plan, NOW + DAY).slots
 
 
+def test_no_slot_is_forgotten_while_walks_fail() -> None:
+    ben, chosen = Slot("America/New_York", 20), Slot("Asia/Tokyo", 3)
+    plan = learned(learning(ProgramPlan("prg_1"), NOW), {ben})
+    plan = learning(plan, NOW + DAY)
+    plan = moved_to(plan, chosen, NOW + DAY)  # of the walk's messages none was worked off
+    assert learning(plan, NOW + 2 * DAY).slots == FIRST_SLOTS | {ben, chosen}
+
+
 def test_a_plan_is_bounded_whatever_its_members_choose() -> None:
     many = {Slot(f"Zone/{zone}", hour) for zone in range(100) for hour in range(24)}
     plan = learned(ProgramPlan("prg_1"), many)
