@@ -58,6 +58,10 @@ class Name(StrEnum):
     DISCLOSED = "disclosed"
 
 
+MAX_SENDS = 20
+"""Attempts of one member at one activity that are kept. Who sends what fails again and again adds
+one each time, to an item that has 400 KB at most: these take 24, each addressed to 20 channels."""
+
 LOST = "lost:"
 """And of failures, by their code: `lost:inbox_full`."""
 
@@ -162,7 +166,7 @@ class Progress:
     """How far one member got with one activity, in days of `zone`, the program's at its first fact.
 
     `merged` is commutative, associative and idempotent, so neither order nor repetition of facts
-    matters.
+    matters. Of many attempts it has those that decide what is counted, and the last `MAX_SENDS`.
     """
 
     zone: str = "UTC"
@@ -178,7 +182,7 @@ class Progress:
         sights = [each for each in (self.sight, other.sight) if each]
         return replace(
             self,
-            attempts=attempts,
+            attempts=_kept(attempts),
             sight=min(sights, key=_order_of_sight, default=None),
             dismissal=self.dismissal.merged(other.dismissal),
         )
@@ -232,6 +236,25 @@ class Progress:
 
     def day(self, instant: datetime) -> date:
         return local_time(instant, self.zone).date()
+
+
+def _kept(attempts: Mapping[str, Attempt]) -> Mapping[str, Attempt]:
+    """Return the attempts that are kept: the first, those that got furthest first, and the last.
+
+    Each is chosen by an order of all attempts, so it does not matter what was left out before.
+    """
+    if len(attempts) <= MAX_SENDS:
+        return attempts
+    ordered = sorted(attempts.values(), key=lambda each: each.order)
+    chosen = [ordered[0], *ordered[-MAX_SENDS:]]
+    chosen += [each for each in ordered if each.disclosed][:1]
+    for moment in ("staged_at", "posted_at"):
+        there = [(at, each) for each in ordered if (at := getattr(each, moment))]
+        chosen += [each for _, each in sorted(there, key=lambda known: (known[0], known[1].order))][
+            :1
+        ]
+    kept = {each.performance_id for each in chosen}
+    return {name: each for name, each in attempts.items() if name in kept}
 
 
 @dataclass(frozen=True)

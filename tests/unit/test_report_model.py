@@ -7,11 +7,13 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.reports import model
 from chalicelib.reports.exports.csv_text import STARTS_A_FORMULA, harmless, write_csv
 from chalicelib.reports.model import (
     BUCKETS,
@@ -51,7 +53,7 @@ WHOSE = st.builds(
 
 
 @st.composite
-def lives(draw: st.DrawFn) -> list[Progress]:
+def lives(draw: st.DrawFn, sends: int = 3) -> list[Progress]:
     """Draw what happens between a member and an activity: facts as events tell them, in order."""
     facts: list[Progress] = []
     at = draw(MOMENTS)
@@ -68,8 +70,8 @@ def lives(draw: st.DrawFn) -> list[Progress]:
         facts.append(Progress(dismissal=Dismissal(dismissed_at=dismissed)))
         if draw(st.booleans()):
             facts.append(Progress(dismissal=Dismissal(undone=dismissed)))
-    for number in range(draw(st.integers(0, 3))):
-        attempt = Attempt(f"prf_{number}", later(), draw(WHOSE))
+    for number in range(draw(st.integers(0, sends))):
+        attempt = Attempt(f"prf_{number}", later(), draw(WHOSE), disclosed=draw(st.booleans()))
         tellings = [attempt]
         if draw(st.booleans()):
             tellings.append(_with(tellings[-1], unconfirmed_at=later()))
@@ -114,6 +116,22 @@ def test_events_replayed_reordered_and_doubled_give_the_same_progress_and_counts
         so_far = after
     right = counts_of("act_1", merged(facts))
     assert {key: number for key, number in added.items() if number} == dict(right)
+
+
+@given(lives(sends=9), st.randoms(use_true_random=False))
+def test_attempts_that_are_left_out_are_missing_in_no_count_whatever_the_order(
+    facts: list[Progress], dice: random.Random
+) -> None:
+    right = merged(facts)
+    mixed = facts + dice.choices(facts, k=len(facts)) if facts else []
+    dice.shuffle(mixed)
+    with patch.object(model, "MAX_SENDS", 2):
+        bounded = merged(mixed)
+        assert bounded == merged(facts)
+        assert bounded.merged(bounded) == bounded
+    assert counts_of("act_1", bounded) == counts_of("act_1", right)
+    assert stage_of(bounded) is stage_of(right)
+    assert len(bounded.attempts) <= 2 + 4
 
 
 @given(lives())
