@@ -452,7 +452,7 @@ def _one_entry(at: Seeded, _: Caller) -> None:
     who = at.manager
     with Unwatched():
         (newest,) = at.container.audit.entries(who, EntryFilter(), 1, None).items
-    insist(at.container.audit.entry(_who(at, who), newest.entry_id).before)
+    insist(at.container.audit.entry(_who(at, who), newest.entry_id).kind == newest.kind)
 
 
 COUNTED_AT_ONCE = 25
