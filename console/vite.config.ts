@@ -47,7 +47,7 @@ function everywhere(id: string): boolean {
   if (/node_modules/.test(id)) return /\/node_modules\/(preact|preact-iso|@preact|@tanstack)\//.test(id);
   if (/\/src\/foundation\//.test(id)) {
     const later =
-      /\/session\/(?!session\.ts|routes\.ts)|\/locales\/|\/words\.(\w\w|manager|further\.\w\w)[.\w]*ts$|\/session\.module|\/ui\/(fields|forms|pages|data|toast_problem|[Dd]ialog|[Ss]egments)|\/api\/idempotency|\/calendar\.ts/;
+      /\/session\/(?!session\.ts|routes\.ts)|\/locales\/|\/words\.(\w\w|manager|further\.\w\w)[.\w]*ts$|\/session\.module|\/ui\/(fields|forms|pages|data|[Dd]ialog|[Ss]egments)|\/api\/idempotency|\/calendar\.ts/;
     const ofManagers = /\/(leaving|wall_clock|commands|shell\/CommandMenu|shell\/DeadEnd|shell\/commands\.module)\.(tsx?|css)/;
     return !later.test(id) && !ofManagers.test(id);
   }
@@ -63,11 +63,12 @@ const SHARED = {
   idempotency: /\/api\/idempotency\./,
   controls: /\/ui\/(fields|segments)\.|\/foundation\/calendar\./i,
   sending: /\/performances\/(Progress|waiting|queries|CaptionToCopy|tiktok_app|polling|performances\.module|words\.ts)/,
+  why: /\/performances\/(FailureReason|TakenBack)\./,
   disclosure: /\/performances\/Disclosure\./,
   dialog: /\/ui\/dialog\./i,
   rewards: /\/rewards\/(queries|looks|RewardCard|rewards\.module)\./,
   tiktok: /\/tiktok\/(queries|leave|words|tiktok\.module)\.(ts|css)/,
-  manage: /\/ui\/(data|pages|forms|toast_problem)\.|\/words\.manager\.ts|\/programs\/(manager_queries|member_queries|manage\.module)\.|\/rewards\/manager_queries\./,
+  manage: /\/ui\/(data|pages|forms)\.|\/words\.manager\.ts|\/programs\/(manager_queries|member_queries|manage\.module)\.|\/rewards\/manager_queries\./,
   activities: /\/foundation\/(wall_clock|commands)\.|\/activities\/(manager_queries|draft|editor\.module)\./,
   form: /\/activities\/(ActivityFields|CardPreview|NewActivityScreen|form|post_text|TryOnMe)|\/foundation\/leaving|\/src\/videos\/(?!words|repair|Repair)/,
   activity: /\/programs\/DisclosureSettings|\/activities\/(ActivityScreen|DisclosureFields|ActivitiesScreen|Conflict|Thumb|status|lifecycle)/,

@@ -128,6 +128,22 @@ def test_the_overview_shows_what_needs_a_hand_and_leads_there(people: People) ->
         expect(who.get_by_role("row", name=re.compile("Ana Ferreira"))).to_contain_text("Failed")
 
 
+def test_a_worklist_that_cannot_be_read_says_so_and_is_asked_for_again(people: People) -> None:
+    with people.visit(DESKTOP) as visit:
+        page = manage(people, visit, "/settings")
+        headers = {"X-Correlation-Id": "a-reference-3", "Content-Type": "application/problem+json"}
+        answer = {"status": 409, "body": '{"code": "new", "detail": "No."}', "headers": headers}
+        page.route("**/v1/worklist", lambda route: route.fulfill(**answer))
+        page.get_by_role("link", name="Overview").click()
+        part = page.get_by_role("region", name="Needs a hand")
+        expect(part.get_by_role("alert")).to_contain_text("a-reference-3")
+        page.unroute("**/v1/worklist")
+        with page.expect_response("**/v1/worklist") as asked:
+            part.get_by_role("button", name="Try again").click()
+        assert asked.value.status == 200
+        expect(part.get_by_role("alert")).to_have_count(0)
+
+
 def test_the_list_of_activities_shows_what_came_of_each(people: People) -> None:
     ana = connected(people.member("Ana Ferreira"))
     activity = people.activity_for(ana, instructions="Counted in the list")

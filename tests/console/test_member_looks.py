@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
-from tests.console.members import Device, People, Somebody
+from tests.console.members import PHONE, Device, People, Somebody, overflowing
 from tests.console.walks import DEVICES, Walk, wrong
 from tests.e2e.tiktok_members import Sender
 
@@ -99,6 +99,29 @@ def test_targets_of_members_are_large_enough_to_be_hit(walked: Walk) -> None:
 def test_focus_is_seen_wherever_the_tab_key_leads_a_member(walked: Walk) -> None:
     assert wrong(walked.unseen_focus) == {}
     assert [place for place, reached in walked.reached.items() if reached == 0] == []
+
+
+def test_a_long_name_of_a_program_takes_two_lines_on_a_phone_and_is_told_whole(
+    people: People,
+) -> None:
+    ana = people.member()
+    name = "Alnwick & Berwick Community Coffee Roasters and Friends of the Coast"
+
+    def renamed(route: Route) -> None:
+        answer = route.fetch()
+        me = answer.json()
+        route.fulfill(response=answer, json={**me, "program": {**me["program"], "name": name}})
+
+    with people.visit(PHONE) as visit:
+        visit.context.route("**/v1/me", renamed)
+        page = ana.signed_in(visit)
+        shown = page.locator("header").get_by_title(name)
+        expect(shown).to_have_text(name)
+        height = shown.evaluate(
+            "element => element.clientHeight / parseFloat(getComputedStyle(element).lineHeight)"
+        )
+        assert round(height) == 2
+        assert overflowing(page) == []
 
 
 def test_reduced_motion_leaves_nothing_moving(people: People) -> None:

@@ -11,10 +11,11 @@ from playwright.sync_api import Page, Route, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from local.stack import Person
-from tests.console.members import DESKTOP, People, sign_in
+from tests.console.members import DESKTOP, People, Visit, sign_in
 from tests.e2e.waiting import wait_for
 
 OWN = "A few random words 7"
+TABS = 3
 
 
 def test_a_wrong_password_is_refused_in_words_and_the_right_one_opens_the_page_asked_for(
@@ -216,6 +217,68 @@ def test_an_answer_that_fails_is_told_in_words_with_its_reference_and_a_way_to_t
         page.unroute("**/v1/feed?**")
         alert.get_by_role("button", name="Try again").click()
         expect(page.get_by_role("article")).to_have_count(1)
+
+
+def test_a_problem_in_a_members_toast_names_its_reference(people: People) -> None:
+    ana = people.member()
+    people.activity_for(ana)
+    with people.visit() as visit:
+        page = ana.signed_in(visit)
+        headers = {"X-Correlation-Id": "a-reference-2", "Content-Type": "application/problem+json"}
+        answer = {"status": 409, "body": '{"code": "new", "detail": "No."}', "headers": headers}
+        page.route("**/dismiss", lambda route: route.fulfill(**answer))
+        page.get_by_role("button", name="More about this video").click()
+        page.get_by_role("menuitem", name="Not for me").click()
+        told = page.get_by_role("status").filter(has_text="No. Reference: a-reference-2")
+        expect(told.get_by_role("button", name="Copy")).to_be_visible()
+        expect(page.get_by_role("article")).to_have_count(1)
+
+
+def renewed_at_once(people: People, visit: Visit) -> tuple[int, int]:
+    """Open tabs that all have to renew, each answer held until all of them ask or wait.
+
+    Return how many renewals were under way at one time at most, and how many there were.
+    """
+    ana = people.member()
+    page = ana.signed_in(visit)
+    expect(page.get_by_role("heading", name="Your feed")).to_be_visible()
+    held: list[Route] = []
+    most = told = 0
+    # The browser's driver hangs a note on what it calls, which a list's method does not take.
+    visit.context.route("**/v1/session/renew", lambda route: held.append(route))  # noqa: PLW0108
+    tabs = [visit.tab() for _ in range(TABS)]
+    waiting = "navigator.locks?.query().then(({ pending }) => pending.length) ?? 0"
+
+    def all_ask() -> bool:
+        return len(held) + int(page.evaluate(waiting)) >= TABS
+
+    while not all_ask():
+        page.wait_for_timeout(50)
+    while held:
+        most = max(most, len(held))
+        told += 1
+        answered = held.pop()
+        with answered.request.frame.page.expect_response("**/v1/session/renew"):
+            answered.continue_()
+        page.wait_for_timeout(200)
+    for tab in tabs:
+        expect(tab.get_by_role("heading", name="Your feed")).to_be_visible()
+    return most, told
+
+
+def test_of_several_tabs_one_renews_at_a_time_and_the_others_take_its_token(
+    people: People,
+) -> None:
+    with people.visit(DESKTOP) as visit:
+        assert renewed_at_once(people, visit) == (1, 1)
+
+
+def test_without_web_locks_all_tabs_would_renew_at_once(people: People) -> None:
+    """What the test before this one would tell if no tab waited for another."""
+    with people.visit(DESKTOP) as visit:
+        visit.context.add_init_script("delete Navigator.prototype.locks")
+        most, _ = renewed_at_once(people, visit)
+        assert most == TABS
 
 
 def test_a_member_who_is_removed_while_using_it_is_told(people: People) -> None:

@@ -156,6 +156,20 @@ def test_a_member_chooses_how_they_appear_on_the_leaderboard(people: People) -> 
     assert [each["code"] for each in taken.body["errors"]] == ["alias_taken"]
 
 
+def test_what_webhooks_sent_is_told_in_words(people: People) -> None:
+    hook = {"name": f"Hook {secrets.token_hex(3)}", "url": "https://nobody.example/hook"}
+    made = people.manager.post("/webhooks", {**hook, "format": "slack"}).body
+    with people.visit(DESKTOP) as visit:
+        page = manage(people, visit, "/manage/webhooks")
+        menu(page, hook["name"], "Deliveries")
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_role("button", name="Send a test event").click()
+        row = dialog.get_by_role("row").filter(has_text="Test event")
+        expect(row).to_contain_text("there is no host of that name", timeout=60_000)
+    log = people.manager.get(f"/webhooks/{made['webhook_id']}/deliveries").body["items"]
+    assert [each["error"] for each in log] == ["name_not_resolved"]
+
+
 def test_a_manager_edits_a_webhook_and_keeps_its_address(people: People) -> None:
     name = f"Hook {secrets.token_hex(3)}"
     made = people.manager.post(

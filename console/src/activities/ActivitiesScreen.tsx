@@ -13,7 +13,7 @@ import { useManagedCampaigns, useManagedChannels } from "../programs/manager_que
 import Drafts from "./Drafts";
 import css from "./editor.module.css";
 import type { ActivityView } from "./form";
-import { useLifecycle } from "./lifecycle";
+import { type Lifecycle, useLifecycle } from "./lifecycle";
 import { useActivities, useTotals } from "./manager_queries";
 import { Status, windowWords } from "./status";
 import { Thumb } from "./Thumb";
@@ -25,6 +25,7 @@ export default function ActivitiesScreen() {
   const archived = query.archived !== undefined;
   const campaigns = useManagedCampaigns().data ?? [];
   const list = useActivities({ campaign, archived });
+  const { items, dialog } = useLifecycle();
   const activities = list.data?.pages.flatMap((page) => page.items) ?? [];
   useEffect(() => {
     document.title = `${t("activities_title")} · Greenroom`;
@@ -77,8 +78,9 @@ export default function ActivitiesScreen() {
         row="4.25rem"
         empty={<Nothing filtered={Boolean(campaign) || archived} onAll={() => filter({ campaign: "", archived: false })} />}
       >
-        <ActivityTable activities={activities} />
+        <ActivityTable activities={activities} items={items} />
       </List>
+      {dialog}
     </>
   );
 }
@@ -106,10 +108,12 @@ function Nothing({ filtered, onAll }: { filtered: boolean; onAll: () => void }) 
   );
 }
 
-export function ActivityTable({ activities }: { activities: ActivityView[] }) {
+type TableProps = { activities: ActivityView[]; items: Lifecycle["items"] };
+
+/** The dialog of `useLifecycle` stands beside it: the table is gone once its last row is. */
+export function ActivityTable({ activities, items }: TableProps) {
   const channels = useManagedChannels().data ?? [];
   const campaigns = useManagedCampaigns().data ?? [];
-  const { items, dialog } = useLifecycle();
   const totals = useTotals(activities.map((each) => each.activity_id)).data;
   const count = (id: string, name: "sent" | "staged" | "posted"): string => {
     const counted = totals?.get(id);
@@ -170,10 +174,5 @@ export function ActivityTable({ activities }: { activities: ActivityView[] }) {
       ),
     },
   ];
-  return (
-    <>
-      <Table caption={t("activities_title")} columns={columns} rows={activities} rowKey={({ activity_id }) => activity_id} />
-      {dialog}
-    </>
-  );
+  return <Table caption={t("activities_title")} columns={columns} rows={activities} rowKey={({ activity_id }) => activity_id} />;
 }

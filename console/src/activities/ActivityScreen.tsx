@@ -136,7 +136,7 @@ function Activity({ current }: { current: ActivityView }) {
             {current.instructions}
           </h1>
           <span class={css.buttons}>
-            {["processing", "rejected", "ended", "archived"].includes(current.status) ? null : <TryOnMe activity={current} />}
+            <TryOnMe activity={current} offered={!["processing", "rejected", "ended", "archived"].includes(current.status)} />
             {heldBack && current.status !== "processing" ? (
               <Button kind="primary" busy={busy} onClick={publishNow}>
                 {t("publish_now")}

@@ -22,15 +22,17 @@ type Asked = { what: "continue" | "remove"; draft: DraftView };
 const DRAFTS = ["drafts"];
 
 export async function removeDraft(id: string): Promise<void> {
-  await answer(api.DELETE("/drafts/{draft_id}", { params: { path: { draft_id: id } } }));
-  void queryClient.invalidateQueries({ queryKey: DRAFTS });
+  try {
+    await answer(api.DELETE("/drafts/{draft_id}", { params: { path: { draft_id: id } } }));
+  } finally {
+    void queryClient.invalidateQueries({ queryKey: DRAFTS });
+  }
 }
 
 export default function Drafts() {
   const { route } = useLocation();
   const drafts = useQuery({ queryKey: DRAFTS, queryFn: () => answer(api.GET("/drafts")) }).data?.items ?? [];
   const [asked, setAsked] = useState<Asked>();
-  if (drafts.length === 0) return null;
   const goOn = (draft: DraftView): void => {
     kept.write(NEW_DRAFT, { fields: fieldsOfDraft(draft), draftId: draft.draft_id } satisfies Draft);
     route("/manage/activities/new");
@@ -50,29 +52,8 @@ export default function Drafts() {
     );
   };
   return (
-    <section class={css.drafts} aria-labelledby="drafts">
-      <h2 id="drafts">{t("drafts_title")}</h2>
-      <p>{t("drafts_text")}</p>
-      <Card padded={false}>
-        <ul>
-          {drafts.map((draft) => (
-            <li key={draft.draft_id} class={css.draft}>
-              <div>
-                <bdi class={css.words}>{draft.instructions}</bdi>
-                <span class={css.under}>
-                  {t("draft_facts", { when: relative(draft.created_at), points: number(draft.points) })}
-                </span>
-              </div>
-              <Button aria-label={t("draft_remove_of", { name: draft.instructions.slice(0, 60) })} onClick={() => setAsked({ what: "remove", draft })}>
-                {t("draft_remove")}
-              </Button>
-              <Button kind="primary" aria-label={t("draft_continue_of", { name: draft.instructions.slice(0, 60) })} onClick={() => begin(draft)}>
-                {t("draft_continue")}
-              </Button>
-            </li>
-          ))}
-        </ul>
-      </Card>
+    <>
+      {drafts.length > 0 ? <Waiting drafts={drafts} onBegin={begin} onRemove={(draft) => setAsked({ what: "remove", draft })} /> : null}
       {asked ? (
         <Confirm
           title={asked.what === "remove" ? t("draft_remove_title") : t("draft_replace_title")}
@@ -88,6 +69,37 @@ export default function Drafts() {
           <p>{asked.what === "remove" ? t("draft_remove_text") : t("draft_replace_text")}</p>
         </Confirm>
       ) : null}
+    </>
+  );
+}
+
+type WaitingProps = { drafts: DraftView[]; onBegin: (draft: DraftView) => void; onRemove: (draft: DraftView) => void };
+
+function Waiting({ drafts, onBegin, onRemove }: WaitingProps) {
+  return (
+    <section class={css.drafts} aria-labelledby="drafts">
+      <h2 id="drafts">{t("drafts_title")}</h2>
+      <p>{t("drafts_text")}</p>
+      <Card padded={false}>
+        <ul>
+          {drafts.map((draft) => (
+            <li key={draft.draft_id} class={css.draft}>
+              <div>
+                <bdi class={css.words}>{draft.instructions}</bdi>
+                <span class={css.under}>
+                  {t("draft_facts", { when: relative(draft.created_at), points: number(draft.points) })}
+                </span>
+              </div>
+              <Button aria-label={t("draft_remove_of", { name: draft.instructions.slice(0, 60) })} onClick={() => onRemove(draft)}>
+                {t("draft_remove")}
+              </Button>
+              <Button kind="primary" aria-label={t("draft_continue_of", { name: draft.instructions.slice(0, 60) })} onClick={() => onBegin(draft)}>
+                {t("draft_continue")}
+              </Button>
+            </li>
+          ))}
+        </ul>
+      </Card>
     </section>
   );
 }

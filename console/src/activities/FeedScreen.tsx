@@ -3,11 +3,11 @@ import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { asProblem } from "../foundation/api/problems";
 import { queryClient } from "../foundation/api/queries";
 import { later, whenIdle } from "../foundation/later";
-import { problemWords } from "../foundation/problem_words";
 import { sessionState } from "../foundation/session/session";
 import { Button, IconButton, LinkButton } from "../foundation/ui/buttons";
 import { EmptyState, ErrorNote, ErrorState, Loading, PageHead, Skeleton } from "../foundation/ui/parts";
 import { announce, toast } from "../foundation/ui/toasts";
+import { toastProblem } from "../foundation/ui/toast_problem";
 import { withWords } from "../foundation/words";
 import { ME } from "../me/queries";
 import { FeedCard } from "./FeedCard";
@@ -47,7 +47,7 @@ export default function FeedScreen() {
         await undismiss(item.activity_id);
         announce(t("brought_back"));
       } catch (error) {
-        toast(problemWords(error));
+        toastProblem(error);
       }
       await queryClient.invalidateQueries({ queryKey: FEED });
     };
@@ -56,7 +56,7 @@ export default function FeedScreen() {
       toast(t("dismissed"), { label: t("undo"), run: () => void undo() });
     } catch (error) {
       putBack();
-      toast(problemWords(error));
+      toastProblem(error);
     }
   };
 

@@ -10,27 +10,35 @@ import { t } from "./words.manager";
 
 const SendDialog = later(withWords(() => import("../performances/SendDialog"), "further", "sends"));
 
+type Props = {
+  activity: ActivityView;
+  /** Whether it can be begun now. One that was begun goes on, whatever becomes of the activity meanwhile. */
+  offered: boolean;
+};
+
 /** Stages the video to the manager's own inbox: the surest check there is. */
-export function TryOnMe({ activity, kind }: { activity: ActivityView; kind?: "primary" | "secondary" }) {
-  const [open, setOpen] = useState(false);
+export function TryOnMe({ activity, offered }: Props) {
+  const [tried, setTried] = useState<ActivityView>();
   const connected = useMe().data?.tiktok_account?.status === "connected";
   return (
     <>
-      <Button kind={kind ?? "secondary"} icon="send" onClick={() => setOpen(true)}>
-        {t("try_on_me")}
-      </Button>
-      {open ? (
+      {offered ? (
+        <Button icon="send" onClick={() => setTried(activity)}>
+          {t("try_on_me")}
+        </Button>
+      ) : null}
+      {tried ? (
         <SendDialog
           item={{
-            activity_id: activity.activity_id,
-            instructions: activity.instructions,
+            activity_id: tried.activity_id,
+            instructions: tried.instructions,
             action: { kind: connected ? "send_to_tiktok" : "add_account_and_send" },
           }}
           sendIt={tryOnMe}
           foreword={t("try_text")}
           label={connected ? t("try_on_me") : t("connect_first")}
           onClose={() => {
-            setOpen(false);
+            setTried(undefined);
             void queryClient.invalidateQueries({ queryKey: ["performances"] });
           }}
         />

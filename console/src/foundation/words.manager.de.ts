@@ -12,6 +12,7 @@ export default {
   found_channels: "Kanäle",
   found_campaigns: "Kampagnen",
   nothing: "Nichts gefunden",
+  newest_only: "Von den Aktivitäten wurden nur die neuesten {count} durchsucht.",
   show_more: "Mehr zeigen",
   new_activity: "Neue Aktivität",
   invite: "Jemanden einladen",

@@ -9,6 +9,7 @@ export default {
   found_channels: "Channels",
   found_campaigns: "Campaigns",
   nothing: "Nothing found",
+  newest_only: "Of the activities, only the newest {count} were searched.",
   show_more: "Show more",
   new_activity: "New activity",
   invite: "Invite somebody",

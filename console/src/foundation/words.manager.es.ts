@@ -12,6 +12,7 @@ export default {
   found_channels: "Canales",
   found_campaigns: "Campañas",
   nothing: "No se ha encontrado nada",
+  newest_only: "De las actividades solo se han buscado las {count} más recientes.",
   show_more: "Ver más",
   new_activity: "Nueva actividad",
   invite: "Invitar a alguien",

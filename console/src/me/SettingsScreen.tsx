@@ -4,7 +4,7 @@ import { answer, api } from "../foundation/api/client";
 import { queryClient } from "../foundation/api/queries";
 import { config } from "../foundation/config";
 import { later } from "../foundation/later";
-import { fieldWords, problemWords } from "../foundation/problem_words";
+import { fieldWords } from "../foundation/problem_words";
 import { signOut } from "../foundation/session/session";
 import { chooseTheme, THEMES, theme } from "../foundation/theme";
 import { allZones, zoneName } from "../foundation/calendar";
@@ -14,6 +14,7 @@ import { Select, TextField } from "../foundation/ui/fields";
 import { Avatar, ErrorNote, ErrorState, Loading, Note, PageHead, Skeleton } from "../foundation/ui/parts";
 import { Segments } from "../foundation/ui/Segments";
 import { toast } from "../foundation/ui/toasts";
+import { toastProblem } from "../foundation/ui/toast_problem";
 import { chooseLanguage, LANGUAGES, language, withWords } from "../foundation/words";
 import { SocialAccounts } from "../tiktok/SocialAccounts";
 import { ME, type Me, useMe } from "./queries";
@@ -253,7 +254,7 @@ function SignOut() {
       if (everywhere) await import("../notifications/push").then((it) => it.leaveEverywhere()).catch(() => {});
       await signOut(everywhere);
     } catch (error) {
-      toast(problemWords(error));
+      toastProblem(error);
       setBusy(undefined);
     }
   };

@@ -1,11 +1,11 @@
 /** How often the member is mailed of what, and when. Saved as it is chosen. */
 import { useEffect, useRef, useState } from "preact/hooks";
-import { problemWords } from "../foundation/problem_words";
 import { formatter } from "../foundation/time";
 import { Button } from "../foundation/ui/buttons";
 import { Select } from "../foundation/ui/fields";
 import { ErrorNote, Loading, Note, Skeleton } from "../foundation/ui/parts";
 import { toast } from "../foundation/ui/toasts";
+import { toastProblem } from "../foundation/ui/toast_problem";
 import { language } from "../foundation/words";
 import { useMe } from "../me/queries";
 import css from "./notifications.module.css";
@@ -57,7 +57,7 @@ function Choices({ mail, isManager }: { mail: Mail; isManager: boolean }) {
       await changeMails({ ...changes, language: language.value });
       toast(t("saved"));
     } catch (error) {
-      toast(problemWords(error));
+      toastProblem(error);
     }
     setBusy(false);
   };

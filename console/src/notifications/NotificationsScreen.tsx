@@ -1,10 +1,9 @@
 import { useState } from "preact/hooks";
-import { problemWords } from "../foundation/problem_words";
 import { relative } from "../foundation/time";
 import { Button } from "../foundation/ui/buttons";
 import { Icon, type IconName } from "../foundation/ui/Icon";
 import { EmptyState, ErrorState, Loading, PageHead, Skeleton } from "../foundation/ui/parts";
-import { toast } from "../foundation/ui/toasts";
+import { toastProblem } from "../foundation/ui/toast_problem";
 import css from "./notifications.module.css";
 import { noteRead, type Notice, useNotices } from "./queries";
 import { t } from "./words.notices";
@@ -28,7 +27,7 @@ export default function NotificationsScreen() {
   const unread = items.filter((each) => !each.read).map((each) => each.notice_id);
   const read = async (ids: string[]): Promise<void> => {
     setBusy(true);
-    await noteRead(ids).catch((error: unknown) => toast(problemWords(error)));
+    await noteRead(ids).catch((error: unknown) => toastProblem(error));
     setBusy(false);
   };
   return (

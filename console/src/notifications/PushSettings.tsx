@@ -1,10 +1,10 @@
 /** Notifications on this device, and the member's other devices. */
 import { useQuery } from "@tanstack/preact-query";
 import { useEffect, useState } from "preact/hooks";
-import { problemWords } from "../foundation/problem_words";
 import { Button } from "../foundation/ui/buttons";
 import { ErrorNote, Loading, Note, Skeleton } from "../foundation/ui/parts";
 import { toast } from "../foundation/ui/toasts";
+import { toastProblem } from "../foundation/ui/toast_problem";
 import { language } from "../foundation/words";
 import css from "./notifications.module.css";
 import { type Ability, ability, NotSubscribed, PUSH, type PushView, readPush, settle, switchOff, switchOn } from "./push";
@@ -64,7 +64,7 @@ function Devices({ view }: { view: PushView }) {
       await work();
     } catch (error) {
       if (error instanceof NotSubscribed && error.why === "unreached") toast(t("push_unreached"));
-      else if (!(error instanceof NotSubscribed)) toast(problemWords(error));
+      else if (!(error instanceof NotSubscribed)) toastProblem(error);
     }
     setCan(ability());
     setBusy(false);

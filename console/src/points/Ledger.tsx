@@ -1,4 +1,5 @@
 /** What moved somebody's points, newest first: each line says why. */
+import { later } from "../foundation/later";
 import { dateTime, number } from "../foundation/time";
 import { Button } from "../foundation/ui/buttons";
 import { Icon, type IconName } from "../foundation/ui/Icon";
@@ -16,6 +17,8 @@ const ICONS: Record<Entry["kind"], IconName> = {
   refund: "refresh",
 };
 const ROWS = 4;
+const inServersWords = { default: ({ reason }: { id: string; reason: string }) => <>{reason}</> };
+const TakenBack = later(() => import("../performances/finish_entry").then((it) => it.takenBack()).catch(() => inServersWords));
 
 export function Ledger({ memberId }: { memberId?: string }) {
   const ledger = useLedger(memberId);
@@ -43,7 +46,7 @@ export function Ledger({ memberId }: { memberId?: string }) {
     <>
       <ul class={css.list}>
         {items.map((entry) => (
-          <Line key={entry.entry_id} entry={entry} />
+          <Line key={entry.entry_id} entry={entry} own={!memberId} />
         ))}
       </ul>
       {ledger.hasNextPage ? (
@@ -57,7 +60,7 @@ export function Ledger({ memberId }: { memberId?: string }) {
   );
 }
 
-function Line({ entry }: { entry: Entry }) {
+function Line({ entry, own }: { entry: Entry; own: boolean }) {
   const gained = entry.points >= 0;
   return (
     <li class={css.line}>
@@ -67,7 +70,11 @@ function Line({ entry }: { entry: Entry }) {
       <div class={css.what}>
         <strong>{t(`entry_${entry.kind}`)}</strong>
         {entry.about ? <bdi class={css.about}>{entry.about}</bdi> : null}
-        {entry.reason ? <bdi class={css.reason}>{entry.reason}</bdi> : null}
+        {entry.reason ? (
+          <bdi class={css.reason}>
+            {entry.kind === "reversal" && own ? <TakenBack id={entry.source.source_id} reason={entry.reason} /> : entry.reason}
+          </bdi>
+        ) : null}
         <small>{dateTime(entry.made_at)}</small>
       </div>
       <span class={gained ? css.gained : css.lost}>

@@ -1,9 +1,9 @@
 import { useState } from "preact/hooks";
 import { queryClient } from "../foundation/api/queries";
 import { longDate } from "../foundation/calendar";
-import { problemWords } from "../foundation/problem_words";
 import { Button } from "../foundation/ui/buttons";
 import { toast } from "../foundation/ui/toasts";
+import { toastProblem } from "../foundation/ui/toast_problem";
 import css from "./privacy.module.css";
 import { accept, decline, INVITATIONS, type Invitation } from "./queries";
 import { t } from "./words";
@@ -29,7 +29,7 @@ function Row({ invitation, joinable }: { invitation: Invitation; joinable: boole
       await decline(invitation);
       toast(t("declined", { program }));
     } catch (error) {
-      toast(problemWords(error));
+      toastProblem(error);
     }
     setBusy(undefined);
     await queryClient.invalidateQueries({ queryKey: INVITATIONS });

@@ -1,10 +1,10 @@
 import { useState } from "preact/hooks";
 import { queryClient } from "../foundation/api/queries";
-import { problemWords } from "../foundation/problem_words";
 import { Button } from "../foundation/ui/buttons";
 import { Icon } from "../foundation/ui/Icon";
 import { Badge, EmptyState, ErrorState, hue, Loading, PageHead, Skeleton } from "../foundation/ui/parts";
 import { toast } from "../foundation/ui/toasts";
+import { toastProblem } from "../foundation/ui/toast_problem";
 import css from "./channels.module.css";
 import { CHANNELS, type Channel, joinChannel, leaveChannel, useChannels } from "./queries";
 import { t } from "./words";
@@ -74,7 +74,7 @@ function Row({ channel }: { channel: Channel }) {
       await queryClient.invalidateQueries({ queryKey: CHANNELS });
       await queryClient.invalidateQueries({ queryKey: ["feed"] });
     } catch (error) {
-      toast(problemWords(error));
+      toastProblem(error);
     } finally {
       setBusy(false);
     }

@@ -4,6 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { ActivityTable } from "../activities/ActivitiesScreen";
 import { readDraft } from "../activities/draft";
 import { isHeldBack } from "../activities/form";
+import { useLifecycle } from "../activities/lifecycle";
 import { useActivities } from "../activities/manager_queries";
 import { answer, api } from "../foundation/api/client";
 import { later } from "../foundation/later";
@@ -27,6 +28,7 @@ const PUT_AWAY = "first_minute_put_away";
 export default function OverviewScreen() {
   const me = useMe().data;
   const activities = useActivities({ campaign: "", archived: false });
+  const { items, dialog } = useLifecycle();
   const newest = activities.data?.pages[0]?.items ?? [];
   useEffect(() => {
     document.title = `${t("overview_title")} · Greenroom`;
@@ -61,10 +63,11 @@ export default function OverviewScreen() {
                 {t("all_activities")}
               </LinkButton>
             </div>
-            <ActivityTable activities={newest.slice(0, SHOWN)} />
+            <ActivityTable activities={newest.slice(0, SHOWN)} items={items} />
           </section>
         ) : null}
       </div>
+      {dialog}
     </>
   );
 }

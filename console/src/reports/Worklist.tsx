@@ -3,7 +3,9 @@ import { useState } from "preact/hooks";
 import { answer, api, type Schemas } from "../foundation/api/client";
 import { queryClient } from "../foundation/api/queries";
 import { calendarDay } from "../foundation/calendar";
+import { t as common } from "../foundation/t";
 import { Button, LinkButton } from "../foundation/ui/buttons";
+import { ErrorNote } from "../foundation/ui/parts";
 import { toast } from "../foundation/ui/toasts";
 import { toastProblem } from "../foundation/ui/toast_problem";
 import { reasonWords } from "./parts";
@@ -14,19 +16,28 @@ import { t } from "./words.manager";
 type Item = Schemas["WorklistItemView"];
 
 export default function Worklist() {
-  const { data } = useWorklist();
-  if (!data || data.items.length === 0) return null;
+  const { data, error, isFetching, refetch } = useWorklist();
+  if (!error && !data?.items.length) return null;
   return (
     <section class={css.block} aria-labelledby="worklist">
       <div class={css.blockHead}>
         <h2 id="worklist">{t("worklist")}</h2>
       </div>
-      <ul class={css.work}>
-        {data.items.map((item) => (
-          <Line key={`${item.code}${item.to_do.thing_id ?? ""}`} item={item} />
-        ))}
-      </ul>
-      {data.complete ? null : <p class={css.muted}>{t("worklist_more")}</p>}
+      {error ? (
+        <ErrorNote error={error}>
+          <Button size="small" icon="refresh" busy={isFetching} onClick={() => void refetch()}>
+            {common("try_again")}
+          </Button>
+        </ErrorNote>
+      ) : null}
+      {data?.items.length ? (
+        <ul class={css.work}>
+          {data.items.map((item) => (
+            <Line key={`${item.code}${item.to_do.thing_id ?? ""}`} item={item} />
+          ))}
+        </ul>
+      ) : null}
+      {data && !data.complete ? <p class={css.muted}>{t("worklist_more")}</p> : null}
     </section>
   );
 }

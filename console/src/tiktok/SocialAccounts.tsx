@@ -99,8 +99,8 @@ export function SocialAccounts() {
           </ul>
         </div>
       </div>
-      {data ? (
-        <ConfirmDisconnect open={asking} busy={busy} onClose={() => setAsking(false)} onConfirm={() => void leave()} />
+      {data || asking ? (
+        <ConfirmDisconnect open={asking} busy={busy} error={error} onClose={() => setAsking(false)} onConfirm={() => void leave()} />
       ) : null}
     </div>
   );

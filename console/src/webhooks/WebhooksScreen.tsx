@@ -143,7 +143,11 @@ function Editor({ webhook, onClose }: { webhook?: WebhookView; onClose: () => vo
           {TYPES.map((each) => (
             <Checkbox
               key={each}
-              label={<code>{each}</code>}
+              label={
+                <>
+                  {typeWords(each)} <code class={forms.muted}>{each}</code>
+                </>
+              }
               checked={types.includes(each)}
               onChange={(event) =>
                 set({ types: event.currentTarget.checked ? [...types, each] : types.filter((other) => other !== each) })
@@ -198,9 +202,24 @@ function Secret({ webhook, onClose }: { webhook: WebhookView; onClose: () => voi
   );
 }
 
+/** An event in words; one that is new here by its code. */
+function typeWords(type: string): string {
+  const key = `type_${type.replace(".", "_")}`;
+  return t.has(key) ? t(key) : type;
+}
+
+const NOT_CALLED = ["not_https", "wrong_port", "inner_address", "own_address", "not_an_address"];
+
+/** Why nothing got through, in words; a reason that is new here by its code. */
+function errorWords(error: string): string {
+  if (error.startsWith("webhook_")) return t("error_off");
+  const key = `error_${NOT_CALLED.includes(error) ? "address" : error}`;
+  return t.has(key) ? t(key) : error;
+}
+
 function result(delivery: DeliveryView): string {
   const { status, error, milliseconds: ms, tries } = delivery;
-  const how = status ? t("answered", { status, ms: ms ?? 0 }) : (error ?? "");
+  const how = status ? t("answered", { status: String(status), ms: ms ?? 0 }) : error ? errorWords(error) : "";
   return [how, tries > 1 ? t("tries", { count: tries }) : ""].filter(Boolean).join(", ");
 }
 
@@ -208,7 +227,7 @@ function Log({ webhook, onClose }: { webhook: WebhookView; onClose: () => void }
   const log = useDeliveries(webhook.webhook_id);
   const rows = log.data?.pages.flatMap(({ items }) => items) ?? [];
   const columns: Column<DeliveryView>[] = [
-    { label: t("col_event"), cell: ({ event_type }) => <code>{event_type}</code> },
+    { label: t("col_event"), cell: ({ event_type }) => <span title={event_type}>{typeWords(event_type)}</span> },
     { label: t("col_when"), wide: true, cell: ({ occurred_at }) => dateTime(occurred_at) },
     {
       label: t("col_result"),
@@ -238,14 +257,15 @@ function Log({ webhook, onClose }: { webhook: WebhookView; onClose: () => void }
   );
 }
 
-type Opened = { what: "log" | "edit" | "secret" | "remove"; id: string };
+/** With the webhook as it was then: one that somebody else removes or changes takes no dialog away. */
+type Opened = { what: "log" | "edit" | "secret" | "remove"; webhook: WebhookView };
 
 export default function WebhooksScreen() {
   const { query, route, path } = useLocation();
   const webhooks = useWebhooks();
   const rows = webhooks.data ?? [];
   const [opened, setOpened] = useState<Opened>();
-  const chosen = rows.find(({ webhook_id }) => webhook_id === opened?.id);
+  const chosen = opened?.webhook;
   const close = (): void => setOpened(undefined);
   useEffect(() => {
     document.title = `${t("title")} · Greenroom`;
@@ -280,23 +300,23 @@ export default function WebhooksScreen() {
       hidden: true,
       narrow: true,
       cell: (webhook) => {
-        const { webhook_id: id, name, state, format } = webhook;
+        const { name, state, format } = webhook;
         const next = state === "active" ? "paused" : "active";
         return (
           <Menu
             label={t("actions_of", { name })}
             items={[
-              { label: t("log"), icon: "history", onSelect: () => setOpened({ what: "log", id }) },
-              { label: t("edit"), icon: "note", onSelect: () => setOpened({ what: "edit", id }) },
+              { label: t("log"), icon: "history", onSelect: () => setOpened({ what: "log", webhook }) },
+              { label: t("edit"), icon: "note", onSelect: () => setOpened({ what: "edit", webhook }) },
               ...(format === "json"
-                ? [{ label: t("secret"), icon: "lock" as const, onSelect: () => setOpened({ what: "secret", id }) }]
+                ? [{ label: t("secret"), icon: "lock" as const, onSelect: () => setOpened({ what: "secret", webhook }) }]
                 : []),
               {
                 label: t(state === "active" ? "pause" : "resume"),
                 icon: "refresh",
                 onSelect: () => told(changeWebhook(webhook, { state: next })),
               },
-              { label: t("remove"), icon: "trash", onSelect: () => setOpened({ what: "remove", id }) },
+              { label: t("remove"), icon: "trash", onSelect: () => setOpened({ what: "remove", webhook }) },
             ]}
           >
             <Icon name="more" />

@@ -51,8 +51,11 @@ export async function createWebhook(body: NewWebhook): Promise<WebhookView> {
 export type Changes = Partial<NewWebhook & { state: "active" | "paused" }>;
 
 export async function changeWebhook({ webhook_id, version }: WebhookView, changes: Changes): Promise<void> {
-  await answer(api.PATCH("/webhooks/{webhook_id}", { ...at(webhook_id), body: { version, ...changes } as never }));
-  changed();
+  try {
+    await answer(api.PATCH("/webhooks/{webhook_id}", { ...at(webhook_id), body: { version, ...changes } as never }));
+  } finally {
+    changed(); // also when somebody else was quicker: their version is what the next try needs
+  }
 }
 
 export async function removeWebhook(id: string): Promise<void> {

@@ -16,7 +16,7 @@ export function Brand({ name = "Greenroom", inverse }: { name?: string; inverse?
   return (
     <span class={inverse ? `${css.brand} ${css.inverse}` : css.brand}>
       <Mark />
-      <span>{name}</span>
+      <span title={name}>{name}</span>
     </span>
   );
 }

@@ -1,7 +1,8 @@
-import { useQuery } from "@tanstack/preact-query";
+import { useInfiniteQuery, useQuery } from "@tanstack/preact-query";
 import { useLocation } from "preact-iso";
 import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { useMe } from "../../me/queries";
+import { useManagedCampaigns, useManagedChannels } from "../../programs/manager_queries";
 import { navigation } from "../../routes";
 import { answer, api } from "../api/client";
 import { type Command, offered } from "../commands";
@@ -11,7 +12,7 @@ import { signOut } from "../session/session";
 import { t as shared } from "../t";
 import { chooseTheme } from "../theme";
 import { Icon } from "../ui/Icon";
-import { toast } from "../ui/toasts";
+import { toastProblem } from "../ui/toast_problem";
 import { chooseLanguage, LANGUAGES } from "../words";
 import { t } from "../words.manager";
 import css from "./commands.module.css";
@@ -20,6 +21,9 @@ type Group = { title: string; commands: Command[] };
 
 const TYPING_MS = 200;
 const FOUND = 6;
+const PAGE = 50;
+/** The API finds no activity by its words: they are read, newest first, until enough are found. */
+const MOST_PAGES = 10;
 const OWN_NAMES = { en: "English", de: "Deutsch", es: "Español" };
 
 const plain = (text: string): string => text.normalize("NFKD").replace(/\p{M}/gu, "").toLocaleLowerCase();
@@ -42,7 +46,14 @@ function useTyped(text: string): string {
 }
 
 /** What the program has by the name that is typed: people, activities, channels, campaigns. */
-function useFound(text: string): { commands: (go: (path: string) => void) => Group[]; error: unknown } {
+type Found = {
+  commands: (go: (path: string) => void) => Group[];
+  error: unknown;
+  /** How many of the newest activities were looked at, where there are more. */
+  lookedAt: number | undefined;
+};
+
+function useFound(text: string): Found {
   const typed = useTyped(text);
   const enabled = typed.length > 1;
   const people = useQuery({
@@ -50,25 +61,27 @@ function useFound(text: string): { commands: (go: (path: string) => void) => Gro
     enabled,
     queryFn: () => answer(api.GET("/members", { params: { query: { limit: FOUND, ...(typed.includes("@") ? { email: typed } : { name: typed }) } } })),
   });
-  const activities = useQuery({
+  const activities = useInfiniteQuery({
     queryKey: ["activities", "command"],
-    queryFn: () => answer(api.GET("/activities", { params: { query: { limit: 50 } } })),
+    initialPageParam: "",
+    queryFn: ({ pageParam }) =>
+      answer(api.GET("/activities", { params: { query: { limit: PAGE, ...(pageParam ? { cursor: pageParam } : {}) } } })),
+    getNextPageParam: (last, pages) => (pages.length < MOST_PAGES ? last.next_cursor : undefined),
   });
-  const channels = useQuery({
-    queryKey: ["managed_channels", "command"],
-    queryFn: () => answer(api.GET("/channels", { params: { query: { limit: 100 } } })),
-  });
-  const campaigns = useQuery({
-    queryKey: ["managed_campaigns", "command"],
-    queryFn: () => answer(api.GET("/campaigns", { params: { query: { limit: 100 } } })),
-  });
+  const channels = useManagedChannels();
+  const campaigns = useManagedCampaigns();
+  const read = activities.data?.pages.flatMap(({ items }) => items) ?? [];
+  const fitting = enabled ? read.filter((each) => fits(each.instructions, typed)) : [];
+  const goesOn = enabled && fitting.length < FOUND && activities.hasNextPage && !activities.isFetching && !activities.error;
+  useEffect(() => {
+    if (goesOn) void activities.fetchNextPage();
+  }, [goesOn]);
   const commands = (go: (path: string) => void): Group[] => {
     if (!enabled) return [];
     return [
       {
         title: t("found_activities"),
-        commands: (activities.data?.items ?? [])
-          .filter((each) => fits(each.instructions, typed))
+        commands: fitting
           .slice(0, FOUND)
           .map((each) => ({
             id: each.activity_id,
@@ -89,7 +102,7 @@ function useFound(text: string): { commands: (go: (path: string) => void) => Gro
       },
       {
         title: t("found_channels"),
-        commands: (channels.data?.items ?? [])
+        commands: (channels.data ?? [])
           .filter((each) => fits(each.name, typed))
           .slice(0, FOUND)
           .map((each) => ({
@@ -101,7 +114,7 @@ function useFound(text: string): { commands: (go: (path: string) => void) => Gro
       },
       {
         title: t("found_campaigns"),
-        commands: (campaigns.data?.items ?? [])
+        commands: (campaigns.data ?? [])
           .filter((each) => fits(each.name, typed))
           .slice(0, FOUND)
           .map((each) => ({
@@ -113,7 +126,13 @@ function useFound(text: string): { commands: (go: (path: string) => void) => Gro
       },
     ];
   };
-  return { commands, error: people.error ?? activities.error ?? channels.error ?? campaigns.error };
+  const isOver = !activities.hasNextPage || activities.error;
+  const isCut = enabled && fitting.length < FOUND && isOver && activities.data?.pages.at(-1)?.next_cursor;
+  return {
+    commands,
+    error: people.error ?? activities.error ?? channels.error ?? campaigns.error,
+    lookedAt: isCut ? read.length : undefined,
+  };
 }
 
 type Further = { path: string; label: string; icon: Command["icon"]; rewards?: true };
@@ -133,7 +152,7 @@ const further = (): Further[] => [
 export default function CommandMenu({ onClose }: { onClose: () => void }) {
   const { route } = useLocation();
   const [text, setText] = useState("");
-  const [at, setAt] = useState(0);
+  const [chosenId, choose] = useState<string>();
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
   const found = useFound(text);
@@ -163,15 +182,15 @@ export default function CommandMenu({ onClose }: { onClose: () => void }) {
       { id: "campaign", label: t("new_campaign"), icon: "campaign", run: () => go("/manage/campaigns?new") },
       { id: "archived", label: t("archived_activities"), icon: "archive", run: () => go("/manage/activities?archived=") },
       { id: "tiktok", label: t("connect_tiktok"), icon: "person", run: () => go("/settings#tiktok") },
-      { id: "light", label: t("theme_light"), icon: "sun", run: () => chooseTheme("light") },
-      { id: "dark", label: t("theme_dark"), icon: "sun", run: () => chooseTheme("dark") },
-      { id: "system", label: t("theme_system"), icon: "sun", run: () => chooseTheme("system") },
+      { id: "light", label: t("theme_light"), icon: "settings", run: () => chooseTheme("light") },
+      { id: "dark", label: t("theme_dark"), icon: "settings", run: () => chooseTheme("dark") },
+      { id: "system", label: t("theme_system"), icon: "settings", run: () => chooseTheme("system") },
       ...LANGUAGES.map((each): Command => ({ id: each, label: t("language", { name: OWN_NAMES[each] }), icon: "globe", run: () => void chooseLanguage(each) })),
       {
         id: "sign-out",
         label: shared("sign_out"),
         icon: "leave",
-        run: () => leave(() => void signOut().catch((error: unknown) => toast(problemWords(error)))),
+        run: () => leave(() => void signOut().catch((error: unknown) => toastProblem(error))),
       },
     ];
     return [
@@ -186,7 +205,9 @@ export default function CommandMenu({ onClose }: { onClose: () => void }) {
     ...found.commands(go),
   ].filter(({ commands }) => commands.length > 0);
   const flat = shown.flatMap(({ commands }) => commands);
-  const chosen = flat[Math.min(at, flat.length - 1)];
+  // By its id: what is found later comes in above it, and must not be what Enter opens.
+  const at = Math.max(flat.findIndex((each) => each.id === chosenId), 0);
+  const chosen = flat[at];
 
   useEffect(() => {
     if (chosen) document.getElementById(`${id}-${chosen.id}`)?.scrollIntoView({ block: "nearest" });
@@ -207,7 +228,7 @@ export default function CommandMenu({ onClose }: { onClose: () => void }) {
       run(chosen);
     } else if (to !== undefined && flat.length > 0) {
       event.preventDefault();
-      setAt((to + flat.length) % flat.length);
+      choose(flat[(to + flat.length) % flat.length]?.id);
     }
   };
   return (
@@ -235,7 +256,7 @@ export default function CommandMenu({ onClose }: { onClose: () => void }) {
           value={text}
           onInput={(event) => {
             setText(event.currentTarget.value);
-            setAt(0);
+            choose(undefined);
           }}
           onKeyDown={move}
         />
@@ -253,7 +274,7 @@ export default function CommandMenu({ onClose }: { onClose: () => void }) {
                 role="option"
                 aria-selected={command === chosen}
                 class={css.entry}
-                onMouseMove={() => setAt(flat.indexOf(command))}
+                onMouseMove={() => choose(command.id)}
                 onClick={() => run(command)}
               >
                 <Icon name={command.icon} />
@@ -264,6 +285,7 @@ export default function CommandMenu({ onClose }: { onClose: () => void }) {
           </div>
         ))}
         {flat.length === 0 ? <p class={css.none}>{found.error ? problemWords(found.error) : t("nothing")}</p> : null}
+        {found.lookedAt ? <p class={css.none}>{t("newest_only", { count: found.lookedAt })}</p> : null}
       </div>
       <div class={css.foot} aria-hidden="true">
         <span>

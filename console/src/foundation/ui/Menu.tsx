@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useId, useRef } from "preact/hooks";
+import { useId, useRef, useState } from "preact/hooks";
 import { Icon, type IconName } from "./Icon";
 import css from "./ui.module.css";
 
@@ -20,8 +20,12 @@ type MenuProps = {
   class?: string;
 };
 
-/** A menu on the popover API: light dismissal and Escape are the browser's, arrow keys are ours. */
+/**
+ * A menu on the popover API: light dismissal and Escape are the browser's, arrow keys are ours. While
+ * it is open its entries stay as they were: one that is swapped under the finger would be done unseen.
+ */
 export function Menu({ label, items, children, class: className }: MenuProps) {
+  const [held, hold] = useState<MenuItem[]>();
   const id = useId();
   const button = useRef<HTMLButtonElement>(null);
   const list = useRef<HTMLDivElement>(null);
@@ -86,6 +90,7 @@ export function Menu({ label, items, children, class: className }: MenuProps) {
         role="menu"
         aria-label={label}
         class={css.menu}
+        onBeforeToggle={(event) => hold(event.newState === "open" ? items : undefined)}
         onToggle={(event) => {
           if (event.newState !== "open") return;
           place();
@@ -93,7 +98,7 @@ export function Menu({ label, items, children, class: className }: MenuProps) {
         }}
         onKeyDown={move}
       >
-        {items.map((item) => {
+        {(held ?? items).map((item) => {
           const look = item.dangerous ? `${css.menuItem} ${css.bad}` : css.menuItem;
           const content = (
             <>
