@@ -225,17 +225,17 @@ class ReportStore(Store):
         return len(parts)
 
     def _additions(self, counted: Counted, shard: int, now: datetime) -> list[Part]:
-        by_place: dict[Place, list[Action]] = defaultdict(list)
+        by_item: dict[tuple[Place, str], list[Action]] = defaultdict(list)
         for (place, name), number in sorted(counted.counts.items(), key=lambda each: each[0][1]):
-            by_place[place].append(Path([name]).add(number))
-        for place, actions in by_place.items():
+            by_item[place, _month(place, name)].append(Path([name]).add(number))
+        for (place, _), actions in by_item.items():
             if place.scope is Scope.WORKLIST:
                 actions.append(Path(["expires_at"]).set(int((now + _WHOLE).timestamp())))
                 if title := counted.titles.get(place.thing_id):
                     actions.append(Path(["title"]).set(title[:_TITLE]))
         return [
-            Update(CounterItem(*_key(counted.program_id, place, shard)), actions)
-            for place, actions in by_place.items()
+            Update(CounterItem(*_key(counted.program_id, place, shard, month)), actions)
+            for (place, month), actions in by_item.items()
         ]
 
     def add_to_counters(self, program_id: str, counts: Counts) -> None:
@@ -579,10 +579,19 @@ def _hash(program_id: str, scope: Scope, thing_id: str) -> str:
     return f"{program_id}#{scope.value}"
 
 
-def _key(program_id: str, place: Place, shard: int) -> tuple[str, str]:
+def _month(place: Place, name: str) -> str:
+    """Return the month of a number of the worklist, `waiting:<day>` or `failed:<day>:<code>`.
+
+    Each month has items of its own, which expire: in one item for all time an activity's numbers
+    would pile up for as long as anything happens to it, and each write would pay for all of them.
+    """
+    return name.split(":")[1][: len("2026-11")] if place.scope is Scope.WORKLIST else ""
+
+
+def _key(program_id: str, place: Place, shard: int, month: str = "") -> tuple[str, str]:
     scope = place.scope
     if scope is Scope.WORKLIST:
-        item = f"{Kind.ACTIVITY.prefix}{place.thing_id}#{shard:02}"
+        item = f"{Kind.ACTIVITY.prefix}{place.thing_id}#{month}#{shard:02}"
     elif scope is Scope.TOTALS:
         item = f"{place.thing_id}#{shard % TOTAL_SHARDS:02}"
     else:

@@ -21,7 +21,7 @@ from chalicelib.programs.model import ChannelKind
 from chalicelib.programs.service import CACHED_FOR, ProgramChanges
 from chalicelib.reports import counting, worker
 from chalicelib.reports import store as report_store
-from chalicelib.reports.model import Attribution, Name, Sight
+from chalicelib.reports.model import Attempt, Attribution, Fact, Name, Progress, Sight
 from chalicelib.reports.service import MAX_SEEN
 from chalicelib.reports.store import CounterItem
 from chalicelib.reports.worklist.service import OpenRedemptions
@@ -323,6 +323,31 @@ def test_what_a_member_saw_lies_in_items_that_are_bounded_however_much_it_is(
     reporting.settles(random.Random(5))
     found = reporting.container.reports.overview(reporting.manager, None, None)
     assert found.report.tally.number(Name.SEEN) == len(ids)
+
+
+def test_an_activity_of_years_has_the_worklist_of_its_last_weeks_and_small_items(
+    reporting: Reporting,
+) -> None:
+    """What was waited for long ago lies in items of its own, which expire."""
+    activity = reporting.activity()
+    counter, program_id = reporting.container.fact_counter, reporting.program.program_id
+    for month in range(30):
+        reporting.ticks(days=30)
+        for number in range(3):
+            at, performance_id = reporting.clock.now(), new_id("prf", reporting.clock.now())
+            failed = Attempt(performance_id, at, failed_at=at, failure=f"reason_{number}")
+            attempts = {performance_id: failed}
+            member_id = f"mem_{month}_{number}"
+            fact = Fact(program_id, member_id, activity.activity_id, Progress(attempts=attempts))
+            counter.count([fact])
+    items = [
+        each
+        for each in database().query(CounterItem, f"{program_id}#worklist", consistent_read=True)
+        if activity.activity_id in each.item
+    ]
+    assert max(len(each.numbers) for each in items) <= 2 * 3 + 1
+    (found,) = reporting.container.worklist.worklist(reporting.manager).items
+    assert (found.code, found.count) == ("sends_failed", 3)
 
 
 def test_a_full_item_of_what_was_seen_is_far_from_what_dynamodb_takes(
