@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.console.members import Device, People
+from tests.console.members import PHONE, Device, People
 from tests.console.walks import DEVICES, Walk, wrong
 
 TOO_LONG = Path(__file__).parent.parent / "clips" / "seventy_seconds.mp4"
@@ -106,6 +106,17 @@ def webhook_edited(page: Page) -> None:
 def command_menu(page: Page) -> None:
     page.keyboard.press("Control+k")
     expect(page.get_by_role("combobox")).to_be_focused()
+
+
+def test_every_period_of_a_report_is_seen_at_once_on_a_phone(
+    people: People, paths: list[str]
+) -> None:
+    (report,) = [path for path in paths if path.endswith("/report")]
+    with people.visit(PHONE) as visit:
+        page = people.managing().signed_in(visit, report)
+        periods = page.get_by_role("group").filter(has_text="365 days")
+        expect(periods.get_by_role("button")).to_have_count(5)
+        assert periods.evaluate("element => element.scrollWidth <= element.clientWidth")
 
 
 @pytest.fixture(scope="module", params=DEVICES, ids=["phone", "desktop"])
