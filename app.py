@@ -291,11 +291,11 @@ def activities_apply_verdicts(event: SQSEvent) -> Any:
 
 @app.schedule("rate(1 minute)")
 @functions.function("due_activities", "audit_trail", module="activities.worker")
-def activities_sweep_due(event: CloudWatchEvent) -> int:  # noqa: ARG001  a tick says nothing but now
+def activities_end_due(event: CloudWatchEvent) -> int:  # noqa: ARG001  a tick says nothing but now
     """Ends activities past their end, and applies verdicts whose event was lost."""
     from chalicelib.activities import worker
 
-    return worker.sweep_due(container.due_activities)
+    return worker.end_due(container.due_activities)
 
 
 @app.on_dynamodb_record(stream_arn=_STREAM.format("activities"), batch_size=100)
@@ -309,11 +309,11 @@ def activities_relay(event: DynamoDBEvent) -> Any:
 
 @app.on_dynamodb_record(stream_arn=_STREAM.format("marks"), batch_size=100)
 @functions.function("events", module="activities.worker")
-def activities_relay_marks(event: DynamoDBEvent) -> Any:
+def activities_relay_dismissals(event: DynamoDBEvent) -> Any:
     """Publishes which activities were dismissed, and which dismissals taken back."""
     from chalicelib.activities import worker
 
-    return worker.relay_marks(container.events, event.to_dict())
+    return worker.relay_dismissals(container.events, event.to_dict())
 
 
 # --- Performances
@@ -523,11 +523,11 @@ def privacy_make_exports(event: SQSEvent) -> Any:
 
 @app.schedule("rate(1 minute)")
 @functions.function("eraser", "export_queuer", "settings.audit_days", module="privacy.worker")
-def privacy_sweep(event: CloudWatchEvent) -> int:
+def privacy_erase_members(event: CloudWatchEvent) -> int:
     """Erases members as far as it goes now; queues exports that are due."""
     from chalicelib.privacy import worker
 
-    return worker.sweep(container.eraser, container.export_queuer, event.context)
+    return worker.erase_members(container.eraser, container.export_queuer, event.context)
 
 
 # --- Notifications
@@ -546,11 +546,11 @@ def notifications_note_events(event: SQSEvent) -> Any:
 
 @app.schedule("rate(1 minute)")
 @functions.function("due_digests", "digests_queue", module="notifications.worker")
-def notifications_sweep(event: CloudWatchEvent) -> int:
+def notifications_queue_due(event: CloudWatchEvent) -> int:
     """Queues the programs whose digests are due, and the mails that are."""
     from chalicelib.notifications import worker
 
-    return worker.sweep(container.due_digests, container.digests_queue, event.context)
+    return worker.queue_due(container.due_digests, container.digests_queue, event.context)
 
 
 @app.on_sqs_message(queue_arn=_QUEUE.format("digests"), batch_size=1)
@@ -581,11 +581,11 @@ def notifications_push(event: CloudWatchEvent) -> int:
 
 @app.on_sqs_message(queue_arn=_QUEUE.format("mail-events"), batch_size=10)
 @functions.function("mail_feedback", module="notifications.worker")
-def notifications_take_feedback(event: SQSEvent) -> Any:
+def notifications_handle_bounces(event: SQSEvent) -> Any:
     """Takes in which mails SES sent, which came back and which people complained of."""
     from chalicelib.notifications import worker
 
-    return worker.take_feedback(container.mail_feedback, event.to_dict())
+    return worker.handle_bounces(container.mail_feedback, event.to_dict())
 
 
 # Some requests alone need these, and make them then; their settings are checked at the start.

@@ -55,7 +55,7 @@ PERFORMANCE: Mapping[str, float] = {
     "performances relay": 3,  # queued, staged, posted
     "stage": 2,  # with one look at its status
     "webhook": 2,  # delivered, posted
-    "relay marks": 1,
+    "relay dismissals": 1,
     "count entries": 1,
     "count events": 3,
 }

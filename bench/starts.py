@@ -257,7 +257,7 @@ class Bench:
         yield Scenario("reject", "videos_reject_unexaminable", _arrived(key))
         for name in (
             "tiktok_refresh_lapsing_accounts",
-            "activities_sweep_due",
+            "activities_end_due",
             "performances_sweep_overdue",
         ):
             yield Scenario(name.replace("_", " "), name, _tick())
@@ -279,7 +279,7 @@ class Bench:
             each for each in self.changes["PointsTable"] if each[1]["item"]["S"].startswith("entry")
         ]
         dismissed = self._announced("MarksTable", events_of_marks)
-        yield Scenario("relay marks", "activities_relay_marks", _stream_of(dismissed))
+        yield Scenario("relay dismissals", "activities_relay_dismissals", _stream_of(dismissed))
         yield Scenario("count events", "reports_count_events", self.queued_performance)
         yield Scenario("count entries", "points_count_entries", _stream_of(entries[-1]))
         yield Scenario("build leaderboards", "points_build_leaderboards", _tick())

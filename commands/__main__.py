@@ -20,11 +20,11 @@ from chalicelib.foundation.identity import Role, normalized_email
 from chalicelib.performances.model import OUT_OF_SIGHT_SECONDS, FailedMessage
 from chalicelib.points.model import (
     CountDifference,
-    Difference,
     NoSuchProgram,
     PlaceDifference,
     ScoreDifference,
     SizeDifference,
+    TotalsDifference,
 )
 from chalicelib.programs.model import Member, MemberStatus, Program
 from chalicelib.programs.service import ProgramService
@@ -38,7 +38,7 @@ from commands.token import NotSignedIn, sign_in
 
 DIFFERENCES_STAY = MESSAGES_STAY = NOTHING_DONE = 3
 FINDINGS = {
-    "totals": Difference,
+    "totals": TotalsDifference,
     "scores": ScoreDifference,
     "uncounted": CountDifference,
     "places": PlaceDifference,

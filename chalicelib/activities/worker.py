@@ -28,7 +28,7 @@ def apply_verdicts(
     return consume_events([UploadDecided], decided, event)
 
 
-def sweep_due(sweeper: "DueActivitySweeper") -> int:
+def end_due(sweeper: "DueActivitySweeper") -> int:
     """End activities past their end, and apply verdicts whose event was lost."""
     logger.clear_state()
     try:
@@ -44,6 +44,6 @@ def relay(bus: "EventBus", event: Mapping[str, Any]) -> Mapping[str, Any]:
     return relay_changes(events_of, bus.publish, event)
 
 
-def relay_marks(bus: "EventBus", event: Mapping[str, Any]) -> Mapping[str, Any]:
+def relay_dismissals(bus: "EventBus", event: Mapping[str, Any]) -> Mapping[str, Any]:
     """Publish which activities were dismissed, out of a batch of the marks table's changes."""
     return relay_changes(events_of_marks, bus.publish, event)

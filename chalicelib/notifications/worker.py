@@ -134,7 +134,7 @@ def _of_performance(writer: "NoticeWriter", received: "Event[Any]") -> None:
         writer.look_at_mark(program_id, told.member_id, told.activity_id)
 
 
-def sweep(digests: "DueDigests", queue: "MessageQueue", context: Any) -> int:
+def queue_due(digests: "DueDigests", queue: "MessageQueue", context: Any) -> int:
     """Queue programs whose digests are due, and shards in which mails are; return how many."""
     logger.clear_state()
     begun = digests.begin_due(late(context, RESERVE))
@@ -169,7 +169,7 @@ def push(pusher: "Pusher", context: Any) -> int:
     return taken
 
 
-def take_feedback(feedback: "MailFeedback", event: Mapping[str, Any]) -> Mapping[str, Any]:
+def handle_bounces(feedback: "MailFeedback", event: Mapping[str, Any]) -> Mapping[str, Any]:
     """Take in what SES tells of mails."""
 
     def one(body: str) -> None:

@@ -673,7 +673,7 @@ class StagingRun:
 
     def _count_place(self, place: InboxPlace) -> Part:
         performance = self.performance
-        return self._use.places.count_place(performance.program_id, performance.member_id, place)
+        return self._use.places.record_place(performance.program_id, performance.member_id, place)
 
     def _free_places(self, places: Collection[InboxPlace]) -> Part:
         performance = self.performance

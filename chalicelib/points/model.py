@@ -97,7 +97,7 @@ class NoSuchProgram(LookupError):
 
 
 @dataclass(frozen=True)
-class Difference:
+class TotalsDifference:
     """A member whose totals are not what the ledger says."""
 
     member_id: str
@@ -164,7 +164,7 @@ class SizeDifference:
         return f"{self.span}: board of {self.kept} members; ledger {self.ledger}"
 
 
-Finding = Difference | ScoreDifference | CountDifference | PlaceDifference | SizeDifference
+Finding = TotalsDifference | ScoreDifference | CountDifference | PlaceDifference | SizeDifference
 
 
 def totals_of(entries: Iterable[Entry]) -> Totals:

@@ -13,7 +13,6 @@ from chalicelib.points.board_store import BoardStore
 from chalicelib.points.boards import LeaderboardBuilder, RebuildMarks, board_rows
 from chalicelib.points.model import (
     CountDifference,
-    Difference,
     Entry,
     EntryKind,
     Finding,
@@ -21,6 +20,7 @@ from chalicelib.points.model import (
     PlaceDifference,
     ScoreDifference,
     SizeDifference,
+    TotalsDifference,
     award_id,
     totals_of,
 )
@@ -112,7 +112,7 @@ class PointsRebuilder:
             owner = owner_key(program.program_id, member.member_id)
             kept, entries = self._points.totals(owner), list(self._points.entries(owner))
             if kept != totals_of(entries):
-                found.append(Difference(member.member_id, kept, totals_of(entries)))
+                found.append(TotalsDifference(member.member_id, kept, totals_of(entries)))
             earning = [entry for entry in entries if entry.earned]
             if earning:
                 noted = self._boards.counted(program.program_id, member.member_id)
@@ -186,7 +186,7 @@ class PointsRebuilder:
 
     def _set_right(self, program_id: str, finding: Finding) -> bool:
         match finding:
-            case Difference(member_id, kept, ledger):
+            case TotalsDifference(member_id, kept, ledger):
                 return self._points.put_totals(owner_key(program_id, member_id), kept, ledger)
             case CountDifference(member_id, days):
                 for entry_id, day in days.items():

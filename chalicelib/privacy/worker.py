@@ -26,7 +26,7 @@ def make_exports(maker: "PersonalExportMaker", event: Mapping[str, Any]) -> Mapp
     return handle_each(due, event)
 
 
-def sweep(eraser: "Eraser", queuer: "ExportQueuer", context: Any) -> int:
+def erase_members(eraser: "Eraser", queuer: "ExportQueuer", context: Any) -> int:
     """Run a round of each erasure that is due, and queue exports that are due."""
     queued = queuer.queue_due()
     rounds = eraser.erase_due(late(context, RESERVE))

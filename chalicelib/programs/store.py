@@ -432,7 +432,7 @@ class ProgramStore(Store):
                     ProgramItem.item.does_not_exist(),
                 ),
                 *invitation_parts(first_manager),
-                member_count_part(program.program_id, 1),
+                count_members_part(program.program_id, 1),
                 act(
                     Kind.PROGRAM_CREATED,
                     program.program_id,
@@ -836,7 +836,7 @@ def invitation_parts(member: Member) -> Sequence[Part]:
     ]
 
 
-def member_count_part(program_id: str, number: int) -> Update:
+def count_members_part(program_id: str, number: int) -> Update:
     """Return the part that counts members who came, or left: both invited and active ones."""
     return Update(CountItem(program_id, MEMBERS), [CountItem.made.add(number)])
 

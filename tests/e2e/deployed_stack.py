@@ -226,7 +226,7 @@ class DeployedStack:
             if item.get("item") != {"S": "consent"}
         ]
 
-    def tick(self, function: str = "ActivitiesSweepDue") -> int:
+    def tick(self, function: str = "ActivitiesEndDue") -> int:
         """Let the clock tick now: what the schedule calls each minute."""
         answer = self.lambdas.invoke(
             FunctionName=self.names[function], Payload=json.dumps(TICK).encode()
@@ -236,7 +236,7 @@ class DeployedStack:
         return int(told)
 
     @contextlib.contextmanager
-    def clock_stopped(self, function: str = "ActivitiesSweepDue") -> Iterator[None]:
+    def clock_stopped(self, function: str = "ActivitiesEndDue") -> Iterator[None]:
         """No tick of a function's comes by itself meanwhile."""
         events, rule = self.client("events"), self.names[f"{function}{function}Event"]
         events.disable_rule(Name=rule)

@@ -21,7 +21,7 @@ from tests.e2e.people import Api, Witness, new_key
 from tests.e2e.tiktok_members import Sender, TikTok
 
 PATIENCE_SECONDS = 180.0
-SWEEP = "PrivacySweep"
+ERASER = "PrivacyEraseMembers"
 
 
 class Office:
@@ -59,7 +59,7 @@ class Office:
                 ExpressionAttributeNames={"#key": "key"},
                 ExpressionAttributeValues={":at": an_hour_ago()},
             )
-            self.deployed.tick(SWEEP)
+            self.deployed.tick(ERASER)
             time.sleep(1)
 
 
@@ -147,7 +147,7 @@ def test_a_member_exports_all_that_is_kept_and_is_erased_without_a_trace(
 
     traces = (given, family)
     assert found_in(deployed, traces)
-    with deployed.clock_stopped(SWEEP):
+    with deployed.clock_stopped(ERASER):
         begun = vic.post("/me/erasure")
         assert (begun.status, begun.body["status"]) == (202, "erasing")
         assert vic.get("/me").problem == (403, "not_a_member")
@@ -175,7 +175,7 @@ def test_the_last_manager_is_not_erased_by_whoever_asks(office: Office) -> None:
 
 def test_somebody_erased_can_be_invited_and_is_new(office: Office, deployed: DeployedStack) -> None:
     _, member_id = office.joins("ned")
-    with deployed.clock_stopped(SWEEP):
+    with deployed.clock_stopped(ERASER):
         assert office.boss.post(f"/members/{member_id}/erasure").status == 202
         again = office.boss.post("/members", {"email": f"ned@{office.domain}"})
         assert (again.status, again.body["member_id"] == member_id) == (201, False)

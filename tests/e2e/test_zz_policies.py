@@ -90,9 +90,9 @@ UNSEEN = PUT_ASIDE | {
     **dict.fromkeys(
         (
             ("PrivacyMakeExportsRole", "s3:DeleteObject", "exportsbucket"),
-            ("PrivacySweepRole", "dynamodb:DeleteItem", "boardstable"),
-            ("PrivacySweepRole", "dynamodb:PutItem", "reportstable"),
-            ("PrivacySweepRole", "dynamodb:UpdateItem", "performancestable"),
+            ("PrivacyEraseMembersRole", "dynamodb:DeleteItem", "boardstable"),
+            ("PrivacyEraseMembersRole", "dynamodb:PutItem", "reportstable"),
+            ("PrivacyEraseMembersRole", "dynamodb:UpdateItem", "performancestable"),
         ),
         "what the erased person of this run has not: test_privacy.py",
     ),
@@ -276,7 +276,7 @@ def denials(deployed: DeployedStack, since: float) -> list[str]:
 def test_a_grant_too_many_is_found(grants: set[Grant], calls: set[tuple[str, Call]]) -> None:
     table = f"arn:aws:dynamodb:{REGION}:000000000000:table/x"
     too_many = {
-        Grant("ActivitiesSweepDueRole", "dynamodb:DeleteTable", table),
+        Grant("ActivitiesEndDueRole", "dynamodb:DeleteTable", table),
         Grant("ActivitiesApplyVerdictsRole", "s3:GetObject", "arn:aws:s3:::x/*"),
     }
     assert set(unused(grants | too_many, calls)) >= too_many
@@ -294,14 +294,14 @@ def test_a_recording_that_was_cut_off_is_refused(deployed: DeployedStack, beginn
 def test_a_denied_call_is_found(deployed: DeployedStack) -> None:
     """On purpose: a role loses a right for a moment. Its function fails, and the log says why."""
     begun = max(deployed.begun, time.time())
-    iam, role = deployed.client("iam"), deployed.names["ActivitiesSweepDueRole"]
+    iam, role = deployed.client("iam"), deployed.names["ActivitiesEndDueRole"]
     deny = {"Effect": "Deny", "Action": "dynamodb:Query", "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
     with deployed.clock_stopped():
         iam.put_role_policy(RoleName=role, PolicyName="on-purpose", PolicyDocument=document)
         try:
             answer = deployed.lambdas.invoke(
-                FunctionName=deployed.names["ActivitiesSweepDue"], Payload=json.dumps(TICK).encode()
+                FunctionName=deployed.names["ActivitiesEndDue"], Payload=json.dumps(TICK).encode()
             )
         finally:
             iam.delete_role_policy(RoleName=role, PolicyName="on-purpose")

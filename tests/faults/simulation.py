@@ -674,7 +674,7 @@ class Simulation:
         place = InboxPlace(performance_id, self.clock.now(), lost_draft)
         places = self.container.inbox_places
         self.container.database.commit(
-            [places.count_place(caller.program_id, caller.member_id, place)]
+            [places.record_place(caller.program_id, caller.member_id, place)]
         )
 
     def shares(self, person: Person) -> list[Share]:

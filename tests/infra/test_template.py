@@ -402,10 +402,10 @@ def test_every_function_has_somebody_told_of_its_failures_without_an_alarm_of_it
 
 def test_a_queue_that_nothing_can_come_to_is_not_asked(resources: dict[str, Any]) -> None:
     """Without a sender no mail leaves, and SES tells of none."""
-    (source,) = properties(resources, "NotificationsTakeFeedback")["Events"].values()
+    (source,) = properties(resources, "NotificationsHandleBounces")["Events"].values()
     assert source["Properties"]["Enabled"] == {"Fn::If": ["MailsNotices", True, False]}
     asked = [name for name, each in FUNCTIONS.items() if each.enabled]
-    assert asked == ["NotificationsTakeFeedback"]
+    assert asked == ["NotificationsHandleBounces"]
 
 
 def test_only_relays_publish(resources: dict[str, Any]) -> None:
@@ -430,7 +430,7 @@ def test_nothing_but_a_request_writes_to_the_ledger(resources: dict[str, Any]) -
         "APIHandlerRole",
         "PerformancesStageRole",
         "PerformancesSweepOverdueRole",
-        "PrivacySweepRole",
+        "PrivacyEraseMembersRole",
     }
 
 
@@ -483,7 +483,7 @@ def test_boards_are_made_each_minute_by_runs_shorter_than_their_lease(
 @pytest.mark.parametrize(
     "function",
     [
-        "ActivitiesSweepDue",
+        "ActivitiesEndDue",
         "PerformancesSweepOverdue",
         "ProgramsMailInvitations",
         "VideosSweepStuckUploads",

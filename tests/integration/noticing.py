@@ -111,7 +111,7 @@ class Noticing(Reporting):
     def works(self) -> None:
         """Let the clock tick once, and work off what it queued; a message stays until then."""
         container = self.container
-        worker.sweep(container.due_digests, container.digests_queue, CONTEXT)
+        worker.queue_due(container.due_digests, container.digests_queue, CONTEXT)
         while self.messages:
             record = {"messageId": "1", "body": self.messages[0]}
             answer = worker.work_off(
@@ -128,7 +128,7 @@ class Noticing(Reporting):
         told = list(events) or self.ses_says
         for body in told:
             record = {"messageId": "1", "body": body}
-            answer = worker.take_feedback(self.container.mail_feedback, {"Records": [record]})
+            answer = worker.handle_bounces(self.container.mail_feedback, {"Records": [record]})
             assert answer == {"batchItemFailures": []}
         self.ses_says = []
 

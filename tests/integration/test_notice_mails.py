@@ -363,7 +363,7 @@ def test_a_digest_run_fans_out_and_each_part_costs_as_much_whatever_the_program(
     room.publishes(instructions="Menu")
     room.settles()
     room.ticks(hours=1, seconds=5)
-    worker.sweep(container.due_digests, container.digests_queue, CONTEXT)
+    worker.queue_due(container.due_digests, container.digests_queue, CONTEXT)
     walk = next(each for each in room.messages if '"member_ids": []' in each)
     room.messages.clear()
     begun = room.effects
@@ -497,7 +497,7 @@ def test_one_members_broken_mail_keeps_nobody_else_from_theirs(
 
 def worker_answers(room: Noticing) -> None:
     container = room.container
-    worker.sweep(container.due_digests, container.digests_queue, CONTEXT)
+    worker.queue_due(container.due_digests, container.digests_queue, CONTEXT)
     while room.messages:
         record = {"messageId": "1", "body": room.messages.pop(0)}
         worker.work_off(

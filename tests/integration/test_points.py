@@ -13,7 +13,7 @@ from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.foundation.table import Conflict
 from chalicelib.points import ranking
 from chalicelib.points.board_store import BoardStore, HeadItem, PageItem
-from chalicelib.points.model import Difference, Finding, Totals
+from chalicelib.points.model import Finding, Totals, TotalsDifference
 from chalicelib.points.periods import Period, day_of, span_of
 from chalicelib.points.ranking import packed, unpacked
 from chalicelib.points.service import PointService
@@ -91,7 +91,7 @@ def test_me_shows_points_at_once(greenroom: Greenroom, points: PointService, ben
 
 
 @pytest.fixture
-def corrupted(greenroom: Greenroom, points: PointService, ben: Caller) -> list[Difference]:
+def corrupted(greenroom: Greenroom, points: PointService, ben: Caller) -> list[TotalsDifference]:
     """Plant every kind of corruption among members whose totals are right."""
     right, unread, lost, untold, gone = (greenroom.member() for _ in range(5))
     for caller in (ben, right, lost, untold, gone):
@@ -104,24 +104,24 @@ def corrupted(greenroom: Greenroom, points: PointService, ben: Caller) -> list[D
     database().removed(TotalsItem(gone.owner, "totals"))
     return sorted(
         [
-            Difference(ben.member_id, Totals(11, 10), Totals(10, 10)),
-            Difference(lost.member_id, Totals(10, 10), Totals(0, 0)),
-            Difference(untold.member_id, Totals(10, 0), Totals(10, 10)),
-            Difference(gone.member_id, Totals(0, 0), Totals(10, 10)),
+            TotalsDifference(ben.member_id, Totals(11, 10), Totals(10, 10)),
+            TotalsDifference(lost.member_id, Totals(10, 10), Totals(0, 0)),
+            TotalsDifference(untold.member_id, Totals(10, 0), Totals(10, 10)),
+            TotalsDifference(gone.member_id, Totals(0, 0), Totals(10, 10)),
         ],
         key=lambda each: each.member_id,
     )
 
 
 def test_exactly_what_differs_from_the_ledger_is_found(
-    greenroom: Greenroom, corrupted: list[Difference]
+    greenroom: Greenroom, corrupted: list[TotalsDifference]
 ) -> None:
-    found = [each for each in findings(greenroom) if isinstance(each, Difference)]
+    found = [each for each in findings(greenroom) if isinstance(each, TotalsDifference)]
     assert sorted(found, key=lambda each: each.member_id) == corrupted
 
 
 def test_a_repair_writes_nothing_over_what_moved_meanwhile(
-    greenroom: Greenroom, points: PointService, ben: Caller, corrupted: list[Difference]
+    greenroom: Greenroom, points: PointService, ben: Caller, corrupted: list[TotalsDifference]
 ) -> None:
     (difference,) = (each for each in corrupted if each.member_id == ben.member_id)
     award(points, ben, 2, 5)
@@ -130,7 +130,7 @@ def test_a_repair_writes_nothing_over_what_moved_meanwhile(
     (left,) = (
         each
         for each in findings(greenroom)
-        if isinstance(each, Difference) and each.member_id == ben.member_id
+        if isinstance(each, TotalsDifference) and each.member_id == ben.member_id
     )
     assert (left.kept, left.ledger) == (Totals(16, 15), Totals(15, 15))
 
@@ -179,7 +179,7 @@ def test_the_command_finds_nothing_where_nothing_is_wrong(
 
 @pytest.mark.usefixtures("stack_here")
 def test_totals_that_differ_are_reported_and_changed_only_when_told_to_repair(
-    greenroom: Greenroom, corrupted: list[Difference], ben: Caller
+    greenroom: Greenroom, corrupted: list[TotalsDifference], ben: Caller
 ) -> None:
     for _ in range(2):
         code, differing, lines = rebuild(greenroom)

@@ -36,12 +36,12 @@ from chalicelib.programs.store import (
     ToMail,
     address_key,
     alias_change_parts,
+    count_members_part,
     email_key,
     forget_mail,
     invitation_parts,
     invited_count_parts,
     member_change_parts,
-    member_count_part,
     member_key,
     schedule_mail,
     set_mail_time,
@@ -228,7 +228,7 @@ class MemberStore(Store):
         parts = [
             *_change_parts(member, becomes, actions, same),
             *_manager_count_parts(member, None),
-            member_count_part(member.program_id, -1),
+            count_members_part(member.program_id, -1),
         ]
         if member.subject:
             guard = GuardItem(*subject_guard(member.subject))

@@ -22,9 +22,9 @@ class InboxPlaces:
         """
         return self._store.take_place(program_id, member_id, place, otherwise)
 
-    def count_place(self, program_id: str, member_id: str, place: InboxPlace) -> Part:
+    def record_place(self, program_id: str, member_id: str, place: InboxPlace) -> Part:
         """Part: count the place of a draft that may lie at TikTok, however full it is there."""
-        return self._store.count_place(program_id, member_id, place)
+        return self._store.record_place(program_id, member_id, place)
 
     def free_places(self, program_id: str, member_id: str, places: Collection[InboxPlace]) -> Part:
         """Part: free places: their share was posted, or never made."""

@@ -42,7 +42,7 @@ class InboxStore(Store):
         actions: list[Action] = [InboxItem.places.add({_to_text(place)})]
         return Update(_inbox(program_id, member_id), actions, free, otherwise)
 
-    def count_place(self, program_id: str, member_id: str, place: InboxPlace) -> Update:
+    def record_place(self, program_id: str, member_id: str, place: InboxPlace) -> Update:
         """Part: count a place that a draft takes, or may have taken, full or not."""
         actions: list[Action] = [InboxItem.places.add({_to_text(place)})]
         return Update(_inbox(program_id, member_id), actions)
