@@ -192,6 +192,8 @@ def _problem_codes(route: Route, marks: Endpoint) -> set[Code]:
         }
     if route.takes_content:
         codes.add(ProblemCode.BODY_TOO_LARGE)
+    if route.takes_content and not marks.raw:
+        codes.add(ProblemCode.INVALID_REQUEST)
     if marks.query:
         codes.add(ProblemCode.INVALID_REQUEST)
     if marks.idempotent:

@@ -27,6 +27,7 @@ from chalicelib.foundation.problems import (
     FieldError,
     Problem,
     ProblemCode,
+    invalid_field,
     not_found,
 )
 
@@ -42,6 +43,7 @@ SEE_OTHER = 303
 MAX_ID_LENGTH = 64  # twice as long as any of ours; DynamoDB breaks at 1,024 bytes
 _ID = re.compile(rf"[\x21-\x7e]{{1,{MAX_ID_LENGTH}}}")  # a line break in an id names nothing
 _CORRELATION_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
+_NO_BODY = (b"", b"{}", b"null")  # what clients send that always send something
 _PRINTABLE = re.compile(r"^[\x21-\x7e]{1,255}$")
 
 
@@ -81,6 +83,7 @@ class Endpoint:
     problems: tuple[Code, ...]
     idempotent: bool
     page: bool
+    raw: bool = False
 
     @property
     def summary(self) -> str:
@@ -96,14 +99,17 @@ def endpoint(
     problems: tuple[Code, ...] = (),
     idempotent: bool = False,
     page: bool = False,
+    raw: bool = False,
 ) -> Callable[[Callable[[Any, Any], Answer]], Endpoint]:
     """Mark a handler. `problems` are those of its own, beside what the router itself answers.
 
     `page`: a person's browser comes here by itself; it is led to the console, or shown a page.
+    `raw`: whatever comes as a body is left to the handler. Without that and a `body`, a request
+    with one is refused: who sends a field should never find out later that nobody read it.
     """
 
     def mark(handle: Callable[[Any, Any], Answer]) -> Endpoint:
-        return Endpoint(handle, who, body, query, answers, problems, idempotent, page)
+        return Endpoint(handle, who, body, query, answers, problems, idempotent, page, raw)
 
     return mark
 
@@ -255,6 +261,8 @@ class Router:
         if route.takes_content:
             _check_size(raw)
         body = _read_body(found.body, raw, sent) if found.body else None
+        if route.takes_content and not found.body and not found.raw:
+            _check_no_body(raw)
         query = _read_query(found.query, sent) if found.query else None
         request: Request[Any, Any] = Request(
             caller, body, query, path, correlation_id, sent.headers, raw, _source_address(sent)
@@ -358,6 +366,11 @@ def _check_size(raw: bytes) -> None:
             f"The body has {len(raw)} bytes; {MAX_BODY_BYTES} are the limit.",
             members={"limit": MAX_BODY_BYTES, "actual": len(raw)},
         )
+
+
+def _check_no_body(raw: bytes) -> None:
+    if raw.strip() not in _NO_BODY:
+        raise invalid_field("body", "extra_forbidden", "This takes no body. Send none.")
 
 
 def _read_body(model: "type[BaseModel]", raw: bytes, sent: "ChaliceRequest") -> "BaseModel":

@@ -33,6 +33,8 @@ MP4 = {"content_type": "video/mp4"}
 LIMIT = 65_536
 CLIPS = Path(__file__).parent.parent / "clips"
 OPERATIONS = Contract().operations
+READ_RAW = {"tiktok_webhooks_receive", "unsubscribing_switch_off"}
+"""Operations that take whatever body they are sent: signed bytes, and a mail program's form."""
 
 
 @dataclass(frozen=True)
@@ -584,6 +586,24 @@ def test_a_body_that_cannot_be_meant_is_refused_wherever_one_can_be_sent(
 
     answers = told(takes_one, sent)
     assert set(answers) == {problem}, answers
+
+
+def test_a_body_is_refused_wherever_none_is_taken(
+    manager: Api, nobody: Api, untouched: None
+) -> None:
+    def sent(operation: Operation) -> Answer:
+        api = nobody if operation.public else manager
+        return api.call(operation.method, operation.path.format(**UNKNOWN), body=b'{"more": 1}')
+
+    def takes_none(operation: Operation) -> bool:
+        return (
+            operation.method != "GET"
+            and not operation.takes_body
+            and operation.operation_id not in READ_RAW
+        )
+
+    answers = told(takes_none, sent)
+    assert set(answers) == {(422, "invalid_request")}, answers
 
 
 def test_a_query_that_is_not_known_is_refused_wherever_one_can_be_sent(

@@ -169,6 +169,9 @@ def test_cursors_and_things_of_others_are_refused_like_those_that_do_not_exist(
     asked = api.post("/reports/exports", {"report": "activity"})
     assert asked.problem == (422, "invalid_request")
     assert asked.body["errors"][0]["field"] == "activity_id"
+    asked = api.post("/reports/exports", {"report": "members", "campaign_id": "cmp_made_up"})
+    assert asked.problem == (422, "invalid_request")
+    assert asked.body["errors"][0]["field"] == "campaign_id"
 
 
 def test_the_command_that_recounts_finds_nothing_after_what_happened(

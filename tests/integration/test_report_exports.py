@@ -13,11 +13,13 @@ from chalicelib.audit.model import EntryFilter, Kind
 from chalicelib.foundation import actors
 from chalicelib.foundation.actors import Origin, acting
 from chalicelib.foundation.events import Change
+from chalicelib.foundation.http import Answer, Request
 from chalicelib.foundation.identity import Role
 from chalicelib.foundation.problems import Problem
 from chalicelib.programs.model import ChannelKind
 from chalicelib.reports import worker
 from chalicelib.reports.events import ExportRequested
+from chalicelib.reports.exports import routes
 from chalicelib.reports.exports import service as exports
 from chalicelib.reports.exports.store import Export, ExportStatus, Table
 from tests.clock import StoppedClock
@@ -147,6 +149,34 @@ def test_what_is_asked_for_without_saying_which_or_for_no_period_is_refused(
         with pytest.raises(Problem) as raised:
             reporting.container.exports.ask(reporting.manager, table, **asked)  # type: ignore[arg-type]
         assert raised.value.errors[0].field in {"activity_id", "campaign_id", "from", "to"}
+
+
+def test_what_a_report_is_not_narrowed_by_is_refused_rather_than_passed_over(
+    reporting: Reporting,
+) -> None:
+    for asked, refused in (
+        ({"report": "members", "activity_id": "act_1"}, {"activity_id"}),
+        (
+            {"report": "overview", "actor": "mem_1", "since": reporting.clock.now()},
+            ["actor", "since"],
+        ),
+        ({"report": "audit", "from_day": "2026-11-01"}, {"from_day"}),
+        ({"report": "performances", "activity_id": "act_1", "to_day": "2026-11-01"}, {"to_day"}),
+        ({"report": "campaign", "campaign_id": "cmp_1", "activity_id": "act_1"}, {"activity_id"}),
+    ):
+        with pytest.raises(Problem) as raised:
+            over_http(reporting, asked)
+        assert {(each.field, each.code) for each in raised.value.errors} == {
+            (each, "extra_forbidden") for each in refused
+        }
+    nothing = dict.fromkeys(("activity_id", "campaign_id", "actor", "from_day"))
+    assert over_http(reporting, {"report": "members", **nothing}).status == 202
+
+
+def over_http(reporting: Reporting, asked: dict[str, Any]) -> Answer:
+    body = routes.NewExport.model_validate(asked)
+    request: Request[Any, Any] = Request(reporting.manager, body, None, {}, "correlation", {}, b"")
+    return routes.ask.handle(reporting.container.exports, request)
 
 
 def test_a_link_is_of_this_one_file_and_good_for_ten_minutes(

@@ -112,6 +112,10 @@ class Activities(ActivityService):
         self.broken: BaseException | None = None
         self.made: list[tuple[str, str, Wanted, str | None]] = []
         self.pages: list[tuple[int, str | None]] = []
+        self.undismissed: list[str] = []
+
+    def undismiss(self, caller: Caller, activity_id: str) -> None:  # noqa: ARG002
+        self.undismissed.append(activity_id)
 
     def now(self) -> Any:
         return NOON
@@ -256,6 +260,7 @@ class Visitor:
         router.add("PATCH /me", "me.change")
         router.add("POST  /activities", "activities.create")
         router.add("GET   /feed", "activities.feed")
+        router.add("DELETE /activities/{activity_id}/dismiss", "activities.undismiss")
         router.add("POST  /campaigns", "programs.campaigns.create")
         router.add("POST  /activities/{activity_id}/perform", "performances.perform")
         router.add("GET   /tiktok/callback", "performances.connections.callback", public=True)
@@ -488,6 +493,20 @@ def test_a_body_that_is_not_right_is_refused_naming_the_field(
     assert [(each["field"], each["code"]) for each in told["errors"]] == [(field, code)]
     assert field in told["detail"]
     assert visitor.activities.made == []
+
+
+@pytest.mark.parametrize("body", [b"[]", b"more", b'"{}"', {"more": 1}, {"caption": None}])
+def test_a_body_is_refused_where_none_is_taken(visitor: Visitor, body: object) -> None:
+    told = problem(visitor.ask("DELETE /activities/act_1/dismiss", body=body))
+    assert [(each["field"], each["code"]) for each in told["errors"]] == [
+        ("body", "extra_forbidden")
+    ]
+
+
+@pytest.mark.parametrize("body", [None, b" \n", {}, b"null"])
+def test_a_body_that_says_nothing_is_none(visitor: Visitor, body: object) -> None:
+    assert visitor.ask("DELETE /activities/act_1/dismiss", body=body).status_code == 204
+    assert visitor.activities.undismissed == ["act_1"]
 
 
 def test_all_that_is_wrong_is_told_at_once_with_the_limits(visitor: Visitor) -> None:

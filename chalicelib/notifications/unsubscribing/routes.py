@@ -47,6 +47,7 @@ def ask(service: UnsubscribeService, request: Request[None, LinkQuery]) -> Answe
     answers={200: UnsubscribedView},
     problems=(NotificationProblem.UNSUBSCRIBE_LINK_INVALID,),
     page=True,
+    raw=True,  # mail programs send a form that says nothing more
 )
 def switch_off(service: UnsubscribeService, request: Request[None, LinkQuery]) -> Answer:
     """Switch the mails of a link off, as RFC 8058 has it."""

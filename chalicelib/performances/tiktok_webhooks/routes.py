@@ -16,6 +16,7 @@ class Received(Schema):
     RequiredRole.ANYONE,
     answers={200: Received},
     problems=(TikTokProblem.SIGNATURE_REFUSED, TikTokProblem.MALFORMED_EVENT),
+    raw=True,
 )
 def receive(service: TikTokWebhooks, request: Request[None, None]) -> Answer:
     """Receive a webhook of TikTok's; the raw bytes are signed."""

@@ -1,5 +1,6 @@
 """Exports over HTTP: asked for, then looked at until there is a link."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 
@@ -8,7 +9,7 @@ from pydantic import AwareDatetime, ConfigDict, Field
 from chalicelib.audit.model import EntryFilter, Kind
 from chalicelib.foundation.fields import Day
 from chalicelib.foundation.http import MAX_ID_LENGTH, Answer, Request, RequiredRole, endpoint
-from chalicelib.foundation.problems import ProblemCode
+from chalicelib.foundation.problems import FieldError, Problem, ProblemCode
 from chalicelib.foundation.schemas import Schema
 from chalicelib.reports.exports.service import ExportService
 from chalicelib.reports.exports.store import Export, ExportStatus, Table
@@ -16,7 +17,22 @@ from chalicelib.reports.exports.store import Export, ExportStatus, Table
 Id = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]
 
 
+_PERIOD = ("from_day", "to_day")
+_TAKES: Mapping[Table, tuple[str, ...]] = {
+    Table.OVERVIEW: _PERIOD,
+    Table.ACTIVITY: ("activity_id", *_PERIOD),
+    Table.PERFORMANCES: ("activity_id",),
+    Table.CAMPAIGN: ("campaign_id", *_PERIOD),
+    Table.CHANNELS: _PERIOD,
+    Table.MEMBERS: _PERIOD,
+    Table.AUDIT: ("actor", "thing", "kind", "since", "until"),
+}
+"""What each report is narrowed by."""
+
+
 class NewExport(Schema):
+    """Which report, and what it is narrowed by: what does not narrow that report is refused."""
+
     model_config = ConfigDict(extra="forbid")
 
     report: Table
@@ -43,10 +59,24 @@ class ExportView(Schema):
     asked_at: datetime
 
 
+def _check_narrowing(body: NewExport) -> None:
+    """Refuse what a report is not narrowed by, or a file would hold more than was asked for."""
+    given = set(body.model_dump(exclude_none=True)) - {"report"}
+    errors = tuple(
+        FieldError(name, "extra_forbidden", f"The report {body.report} is not narrowed by this.")
+        for name in sorted(given - set(_TAKES[body.report]))
+    )
+    if errors:
+        raise Problem(
+            ProblemCode.INVALID_REQUEST, f"{errors[0].field}: {errors[0].message}", errors
+        )
+
+
 @endpoint(RequiredRole.MANAGER, body=NewExport, answers={202: ExportView}, idempotent=True)
 def ask(service: ExportService, request: Request[NewExport, None]) -> Answer:
     """Create a CSV file of a report; it is made in the background."""
     body = request.body
+    _check_narrowing(body)
     export = service.ask(
         request.caller,
         body.report,
