@@ -40,6 +40,9 @@ WILD_BODIES = (
     *('{"amount":NaN}', '{"amount":Infinity}', '{"price":1e5}', '{"x":"' + "x" * 10_000_000 + '"}'),
 )
 
+READ_RAW = {"tiktok_webhooks_receive", "unsubscribing_switch_off"}
+"""Operations that take whatever body they are sent: signed bytes, and a mail program's form."""
+
 _numbers = count()
 
 
@@ -191,6 +194,33 @@ def test_wild_requests_are_answered_as_the_document_says(
             if status < 300 and operation.method != "GET":
                 scene = Scene(greenroom, api)
     assert answered or group in {"health", "worklist"}
+
+
+def test_a_field_that_no_route_knows_is_refused_by_each_and_changes_nothing(
+    greenroom: Greenroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where no body is taken: what nobody reads is never passed over in silence."""
+    api = InProcess(greenroom, monkeypatch)
+    scene, walked = Scene(greenroom, api), 0
+    before = scene.entries()
+    for operation in CONTRACT.operations:
+        if operation.method == "GET" or operation.operation_id in READ_RAW:
+            continue
+        named = {**scene.ids, "new": "new", "upload_id": "upl_none"}
+        right = PERMISSIONS[operation.operation_id].content(named) or {}
+        body = {**right, "unheard_of": 1} if operation.takes_body else {"unheard_of": 1}
+        path = scene.path(operation)
+        status, answer = api.call(scene.caller(operation), operation.method, path, body)
+        said = f"{operation.operation_id}: {status} {answer}"
+        assert (status, answer["code"]) == (422, "invalid_request"), said
+        field = "unheard_of" if operation.takes_body else "body"
+        assert (field, "extra_forbidden") in {
+            (each["field"], each["code"]) for each in answer["errors"]
+        }, said
+        CONTRACT.check(operation, status, api.content_type, answer)
+        walked += 1
+    assert walked > 60
+    assert scene.entries() == before
 
 
 # --- the audit trail ------------------------------------------------------------------------------
