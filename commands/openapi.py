@@ -279,6 +279,12 @@ def _problem_schema() -> dict[str, Any]:
                 "items": {"$ref": f"{_SCHEMAS}VideoProblemView"},
                 "description": "upload_not_valid: what is wrong with the video",
             },
+            "cut": {
+                "type": "integer",
+                "description": "upload_not_valid, upload_not_received: which cut, from 1, where "
+                "the activity has several",
+            },
+            "upload_id": {"type": "string", "description": "The upload of that cut"},
             "authorize_url": {
                 "type": "string",
                 "description": "tiktok_account_required: where the member gives their consent",

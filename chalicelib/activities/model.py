@@ -22,6 +22,8 @@ MAX_DRAFTS = 50
 MAX_TIME = len("2027-01-15T09:00:00.123456789+01:00")
 MAX_ADDRESSED = 20
 MAX_CAPTIONS = 10
+MAX_CUTS = 10
+"""How many videos an activity may be dealt from, the first included (product rule)."""
 MAX_HASHTAGS = 30
 MAX_HASHTAG = 100
 MAX_POST_TEXT = 2200
@@ -108,6 +110,24 @@ class InvalidText(ValueError):
 
 
 @dataclass(frozen=True)
+class Cut:
+    """One video of an activity: the upload it came with and, once all are decided, its verdict."""
+
+    upload_id: str
+    video: VideoFacts | None = None
+    video_key: str | None = None
+    problems: tuple[VideoProblem, ...] = ()
+
+
+class CutStatus(StrEnum):
+    """What became of one cut."""
+
+    PROCESSING = "processing"
+    VALID = "valid"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True)
 class Activity:
     """A TikTok Video activity. Times are instants; `time_zone` is the one they were meant in.
 
@@ -116,7 +136,8 @@ class Activity:
     performance and stays: the video can no longer be changed. `featured_changes` are the latest
     instants at which `featured` was turned. `posted_bonus` are points that come on top when the
     video is posted. `content_disclosure` and `ai_generated` say which of TikTok's own toggles a
-    member has to switch on; `disclosure` is only a line of text.
+    member has to switch on; `disclosure` is only a line of text. `upload_id`, `video`, `video_key`
+    and `problems` are those of its first cut, `further_cuts` the others that members are dealt.
     """
 
     program_id: str
@@ -148,6 +169,60 @@ class Activity:
     posted_bonus: int = 0
     content_disclosure: ContentDisclosure = ContentDisclosure.YOUR_BRAND
     ai_generated: bool = False
+    further_cuts: tuple[Cut, ...] = ()
+
+    @property
+    def cuts(self) -> tuple[Cut, ...]:
+        """All its videos, the first one first: there is always one."""
+        first = Cut(self.upload_id, self.video, self.video_key, self.problems)
+        return (first, *self.further_cuts)
+
+    @property
+    def upload_ids(self) -> tuple[str, ...]:
+        """The uploads of all its cuts, in their order."""
+        return (self.upload_id, *self.further_upload_ids)
+
+    @property
+    def further_upload_ids(self) -> tuple[str, ...]:
+        return tuple(each.upload_id for each in self.further_cuts)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether one of its cuts is no video that may be sent."""
+        return any(each.problems for each in self.cuts)
+
+    def status_of(self, cut: Cut) -> CutStatus:
+        """Return what became of one of its cuts; verdicts show when the last one is there."""
+        if cut.problems:
+            return CutStatus.REJECTED
+        return CutStatus.VALID if cut.video or self.is_refused else CutStatus.PROCESSING
+
+    def with_cuts(self, cuts: Sequence[Cut]) -> "Activity":
+        """Return it with these videos, the first one first."""
+        first, *further = cuts
+        return replace(
+            self,
+            upload_id=first.upload_id,
+            video=first.video,
+            video_key=first.video_key,
+            problems=first.problems,
+            further_cuts=tuple(further),
+        )
+
+    def undecided(self, upload_ids: Sequence[str]) -> "Activity":
+        """Return it waiting for the verdicts on these uploads, the first one first."""
+        waiting = self.with_cuts([Cut(each) for each in upload_ids])
+        return replace(waiting, state=ActivityState.PROCESSING)
+
+    def decided(self, cuts: Sequence[Cut]) -> "Activity":
+        """Return it published with its cuts, or rejected if one of them has problems.
+
+        What is rejected has no video: no member is ever dealt one of its other cuts.
+        """
+        if any(each.problems for each in cuts):
+            refused = [replace(each, video=None, video_key=None) for each in cuts]
+            return replace(self.with_cuts(refused), state=ActivityState.REJECTED)
+        return replace(self.with_cuts(cuts), state=ActivityState.PUBLISHED)
 
     @property
     def asks(self) -> "Asked":
@@ -177,7 +252,7 @@ class Activity:
 
     def unarchived(self) -> "Activity":
         """Return it back in the lists: over, as archiving ended it, or rejected as it was."""
-        state = ActivityState.REJECTED if self.problems else ActivityState.ENDED
+        state = ActivityState.REJECTED if self.is_refused else ActivityState.ENDED
         return replace(self, state=state, archived_at=None, version=self.version + 1)
 
 
@@ -475,27 +550,28 @@ _ACKNOWLEDGEMENTS: dict[DisclosureLanguage, dict[str, str]] = {
 
 @dataclass(frozen=True)
 class Reuse:
-    """How many people get one video and, about, one caption; `above` is the program's limit."""
+    """How many people get, about, one video and one caption; `above` is the program's limit."""
 
     people: int
+    people_per_video: int
     people_per_caption: int
     above: int
 
     @property
     def video_reused(self) -> bool:
-        return 0 < self.above < self.people
+        return 0 < self.above < self.people_per_video
 
     @property
     def caption_reused(self) -> bool:
         return 0 < self.above < self.people_per_caption
 
 
-def reuse_of(people: int, captions: int, above: int) -> Reuse:
-    """Return how far an audience of so many people shares one video and its captions.
+def reuse_of(people: int, captions: int, above: int, cuts: int = 1) -> Reuse:
+    """Return how far an audience of so many people shares videos and captions.
 
-    Captions are dealt evenly, by a hash; without any there is none to share.
+    Both are dealt evenly, by a hash; without any caption there is none to share.
     """
-    return Reuse(people, -(-people // captions) if captions else 0, above)
+    return Reuse(people, -(-people // cuts), -(-people // captions) if captions else 0, above)
 
 
 # What members post with the video
@@ -522,16 +598,32 @@ def dealt(activity: Activity, member_id: str, disclosure: str | None) -> PostTex
     Each member keeps their caption while it is among the suggested ones: whatever else is added,
     taken away or put in another order moves only those it must.
     """
-
-    def draw(caption: str) -> bytes:
-        drawn = f"{activity.activity_id}\n{member_id}\n{caption}"
-        return hashlib.sha256(drawn.encode()).digest()
-
     return PostText(
-        max(activity.captions, key=draw, default=None),
+        max(activity.captions, key=_draw(activity, member_id), default=None),
         activity.hashtags,
         (disclosure if activity.disclosure is None else activity.disclosure) or None,
     )
+
+
+def dealt_cut(activity: Activity, member_id: str) -> Cut:
+    """Deal a member their cut of an activity's video, as captions are dealt and apart from them.
+
+    By the upload, so that the order of the cuts does not matter.
+    """
+    if not activity.further_cuts:
+        return activity.cuts[0]
+    draw = _draw(activity, member_id)
+    return max(activity.cuts, key=lambda each: draw(each.upload_id))
+
+
+def _draw(activity: Activity, member_id: str) -> Callable[[str], bytes]:
+    """Return what a member draws for each thing that is dealt: the highest one is theirs."""
+
+    def draw(thing: str) -> bytes:
+        drawn = f"{activity.activity_id}\n{member_id}\n{thing}"
+        return hashlib.sha256(drawn.encode()).digest()
+
+    return draw
 
 
 def normalized_hashtags(given: Sequence[str]) -> tuple[str, ...]:

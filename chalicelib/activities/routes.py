@@ -1,7 +1,9 @@
 """Activities over HTTP: the manager's side and the member's feed."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
+from itertools import zip_longest
 from typing import Annotated, Any, cast
 
 from pydantic import ConfigDict, Field
@@ -10,6 +12,7 @@ from chalicelib.activities.model import (
     DEFAULT_INSTRUCTIONS,
     MAX_ADDRESSED,
     MAX_CAPTIONS,
+    MAX_CUTS,
     MAX_HASHTAG,
     MAX_HASHTAGS,
     MAX_INSTRUCTIONS,
@@ -19,6 +22,8 @@ from chalicelib.activities.model import (
     REMINDER,
     Activity,
     ActivityStatus,
+    Cut,
+    CutStatus,
     Network,
     PostText,
 )
@@ -32,7 +37,7 @@ from chalicelib.foundation.problems import ProblemCode
 from chalicelib.foundation.queries import PageQuery
 from chalicelib.foundation.schemas import Schema
 from chalicelib.programs.model import MAX_DISCLOSURE, ContentDisclosure, local_time
-from chalicelib.videos.model import Preview
+from chalicelib.videos.model import Preview, VideoProblem
 from chalicelib.videos.views import VideoProblemView, VideoView
 
 WallClock = Annotated[
@@ -46,6 +51,14 @@ WallClock = Annotated[
 
 
 UploadId = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]
+FurtherUploadIds = Annotated[
+    list[UploadId],
+    Field(
+        max_length=MAX_CUTS - 1,
+        description="Further cuts of the video, each with an upload of its own: every member is "
+        f"dealt one of up to {MAX_CUTS}, `upload_id` among them, and keeps it",
+    ),
+]
 Instructions = Annotated[str, Field(min_length=1, max_length=MAX_INSTRUCTIONS), PARAGRAPHS]
 Points = Annotated[int, Field(ge=0, le=MAX_POINTS, description="Of performances made from now on")]
 PostedBonus = Annotated[
@@ -114,6 +127,7 @@ class NewActivity(Schema):
     model_config = ConfigDict(extra="forbid")
 
     upload_id: UploadId
+    further_upload_ids: FurtherUploadIds = []  # noqa: RUF012  pydantic copies it
     network: Network = Network.TIKTOK_VIDEO
     instructions: Instructions = DEFAULT_INSTRUCTIONS
     points: Points = 0
@@ -136,6 +150,7 @@ class DuplicateChanges(Schema):
     model_config = ConfigDict(extra="forbid")
 
     upload_id: UploadId = UNCHANGED
+    further_upload_ids: FurtherUploadIds = UNCHANGED
     instructions: Instructions = UNCHANGED
     points: Points = UNCHANGED
     posted_bonus: PostedBonus = UNCHANGED
@@ -174,6 +189,27 @@ class FeedQuery(PageQuery):
     campaign_id: CampaignId | None = None
 
 
+class CutView(Schema):
+    """One of several cuts. Where one is rejected, the activity is, and names the cut."""
+
+    upload_id: str
+    status: Annotated[CutStatus, Field(description="Decided when the last cut is")]
+    video: Annotated[
+        VideoView | None,
+        Field(description="Without `preview_url` in lists, but for the activity's own `video`"),
+    ]
+    problems: list[VideoProblemView]
+
+    @classmethod
+    def of(cls, activity: Activity, cut: Cut, preview: Preview | None) -> "CutView":
+        return cls(
+            upload_id=cut.upload_id,
+            status=activity.status_of(cut),
+            video=VideoView.of(cut.video, preview) if cut.video else None,
+            problems=[VideoProblemView.of(each) for each in cut.problems],
+        )
+
+
 class ActivityView(Schema):
     activity_id: str
     version: Annotated[int, Field(description="Counts the changes managers made")]
@@ -194,8 +230,16 @@ class ActivityView(Schema):
         bool, Field(description="Somebody has performed it, so its video cannot change")
     ]
     upload_id: str
-    video: VideoView | None
-    problems: list[VideoProblemView]
+    further_upload_ids: list[str]
+    video: Annotated[VideoView | None, Field(description="Of several cuts the first")]
+    problems: Annotated[
+        list[VideoProblemView],
+        Field(description="Of all cuts; where there are several, each message names its cut"),
+    ]
+    cuts: Annotated[
+        list[CutView],
+        Field(description="All its cuts, the first one first; empty where there is one video"),
+    ]
     starts_at: datetime | None
     starts_at_local: datetime | None
     ends_at: datetime | None
@@ -289,7 +333,7 @@ def list_newest(service: ActivityService, request: Request[None, ListQuery]) -> 
     )
     now = service.now()
     items = [
-        _view(activity, request.caller, now, service.preview(activity)) for activity in page.items
+        _view(activity, request.caller, now, [service.preview(activity)]) for activity in page.items
     ]
     return Answer(200, ActivityList(items=items, next_cursor=page.next_cursor))
 
@@ -298,8 +342,7 @@ def list_newest(service: ActivityService, request: Request[None, ListQuery]) -> 
 def read(service: ActivityService, request: Request[None, None]) -> Answer:
     """Read an activity."""
     activity = service.activity(request.caller, request.path["activity_id"])
-    view = _view(activity, request.caller, service.now(), service.preview(activity))
-    return Answer(200, view)
+    return _answer(service, activity, request.caller)
 
 
 @endpoint(
@@ -316,12 +359,12 @@ def read(service: ActivityService, request: Request[None, None]) -> Answer:
     ),
 )
 def edit(service: ActivityService, request: Request[ActivityChanges, None]) -> Answer:
-    """Change an activity; its video only while nobody has performed it."""
+    """Change an activity; its videos only while nobody has performed it."""
     changes = cast("Changes", request.body.model_dump(exclude_unset=True, exclude={"version"}))
     activity = service.edit(
         request.caller, request.path["activity_id"], request.body.version, **changes
     )
-    return Answer(200, _view(activity, request.caller, service.now(), service.preview(activity)))
+    return _answer(service, activity, request.caller)
 
 
 @endpoint(
@@ -360,7 +403,7 @@ def duplicate(service: ActivityService, request: Request[DuplicateChanges, None]
 def end(service: ActivityService, request: Request[SeenVersion, None]) -> Answer:
     """End an activity now."""
     activity = service.end(request.caller, request.path["activity_id"], request.body.version)
-    return Answer(200, _view(activity, request.caller, service.now(), service.preview(activity)))
+    return _answer(service, activity, request.caller)
 
 
 @endpoint(
@@ -372,7 +415,7 @@ def end(service: ActivityService, request: Request[SeenVersion, None]) -> Answer
 def archive(service: ActivityService, request: Request[SeenVersion, None]) -> Answer:
     """Archive an activity: it ends and leaves the list."""
     activity = service.archive(request.caller, request.path["activity_id"], request.body.version)
-    return Answer(200, _view(activity, request.caller, service.now(), service.preview(activity)))
+    return _answer(service, activity, request.caller)
 
 
 @endpoint(
@@ -387,7 +430,7 @@ def unarchive(service: ActivityService, request: Request[SeenVersion, None]) -> 
     One whose video was rejected comes back as rejected; one that is not archived stays as it is.
     """
     activity = service.unarchive(request.caller, request.path["activity_id"], request.body.version)
-    return Answer(200, _view(activity, request.caller, service.now(), service.preview(activity)))
+    return _answer(service, activity, request.caller)
 
 
 @endpoint(
@@ -403,9 +446,10 @@ def feed(service: ActivityService, request: Request[None, FeedQuery]) -> Answer:
     items = [
         _feed_item(
             activity,
+            cut := service.cut_for(request.caller, activity),
             service.text_for(request.caller, activity),
             request.caller,
-            service.preview(activity),
+            service.preview(cut),
         )
         for activity in page.items
     ]
@@ -416,8 +460,8 @@ def feed(service: ActivityService, request: Request[None, FeedQuery]) -> Answer:
 def feed_item(service: ActivityService, request: Request[None, None]) -> Answer:
     """Read an activity that is open to you, also when performed or dismissed."""
     offered = service.offered(request.caller, request.path["activity_id"])
-    preview = service.preview(offered.activity)
-    item = _feed_item(offered.activity, offered.text, request.caller, preview)
+    preview = service.preview(offered.cut)
+    item = _feed_item(offered.activity, offered.cut, offered.text, request.caller, preview)
     return Answer(
         200,
         OwnFeedItem(
@@ -448,29 +492,49 @@ def _local(instant: datetime | None, caller: Caller) -> datetime | None:
     return local_time(instant, caller.time_zone) if instant else None
 
 
+def _answer(service: ActivityService, activity: Activity, caller: Caller) -> Answer:
+    previews = [service.preview(each) for each in activity.cuts]
+    return Answer(200, _view(activity, caller, service.now(), previews))
+
+
 def _view(
-    activity: Activity, caller: Caller, now: datetime, preview: Preview | None = None
+    activity: Activity, caller: Caller, now: datetime, previews: Sequence[Preview | None] = ()
 ) -> ActivityView:
+    """Show an activity with addresses for its cuts, the first one first, as far as there are."""
+    cuts, several = activity.cuts, bool(activity.further_cuts)
+    watched = list(zip_longest(cuts, previews[: len(cuts)]))
     return ActivityView.showing(
         activity,
         status=activity.status_at(now),
         channel_ids=sorted(activity.channel_ids),
-        video=VideoView.of(activity.video, preview) if activity.video else None,
-        problems=[VideoProblemView.of(problem) for problem in activity.problems],
+        video=VideoView.of(activity.video, watched[0][1]) if activity.video else None,
+        problems=[
+            _naming(problem, number if several else None)
+            for number, cut in enumerate(cuts, 1)
+            for problem in cut.problems
+        ],
+        cuts=[CutView.of(activity, cut, each) for cut, each in watched] if several else [],
         starts_at_local=_local(activity.starts_at, caller),
         ends_at_local=_local(activity.ends_at, caller),
     )
 
 
+def _naming(problem: VideoProblem, cut: int | None) -> VideoProblemView:
+    view = VideoProblemView.of(problem)
+    if cut is not None:
+        view.message = f"Cut {cut}: {view.message}"
+    return view
+
+
 def _feed_item(
-    activity: Activity, text: PostText, caller: Caller, preview: Preview | None
+    activity: Activity, cut: Cut, text: PostText, caller: Caller, preview: Preview | None
 ) -> FeedItem:
     connected = caller.tiktok is TikTokState.CONNECTED
-    assert activity.video  # noqa: S101  what is published has one
+    assert cut.video  # noqa: S101  what is published has one
     kind = ActionKind.SEND_TO_TIKTOK if connected else ActionKind.ADD_ACCOUNT_AND_SEND
     return FeedItem.showing(
         activity,
-        video=VideoView.of(activity.video, preview),
+        video=VideoView.of(cut.video, preview),
         caption=text.whole,
         disclosure_steps=DisclosureView.of(activity.asks),
         ends_at_local=_local(activity.ends_at, caller),

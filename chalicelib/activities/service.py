@@ -11,6 +11,7 @@ from chalicelib.activities.model import (
     Activity,
     ActivityState,
     ActivityStatus,
+    Cut,
     InvalidText,
     InvalidTime,
     Network,
@@ -20,6 +21,7 @@ from chalicelib.activities.model import (
     check_post_texts,
     check_window,
     dealt,
+    dealt_cut,
     featuring,
     feed_order,
     instant_of,
@@ -113,15 +115,17 @@ class Changeable(TypedDict, total=False):
 
 
 class Wanted(Changeable, total=False):
-    """What a manager makes: for which network, once for all."""
+    """What a manager makes: for which network, once for all, and with which further cuts."""
 
     network: Network
+    further_upload_ids: Sequence[str]
 
 
 class Changes(Changeable, total=False):
-    """What a manager changes: the video too."""
+    """What a manager changes: the videos too."""
 
     upload_id: str
+    further_upload_ids: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,7 @@ class Offered:
     """An open activity as one member sees it, and what they did with it."""
 
     activity: Activity
+    cut: Cut
     text: PostText
     performance_id: str | None
     dismissed: bool
@@ -207,20 +212,21 @@ class ActivityLifecycle:
         """Parts: note the first performance of an activity; none if there has been one.
 
         From the second on nobody writes to the activity. A performance that is not the first
-        meets no change of the video; the first fails with `VideoChanged` if there was one.
+        meets no change of the videos; the first fails with `VideoChanged` if there was one.
         """
         return () if activity.performed else (self._store.note_performed(activity),)
 
-    def apply_verdict(self, verdict: Verdict) -> int:
+    def apply_verdict(self, verdict: Verdict, verdicts: Verdicts) -> int:
         """Publish or reject the activities that waited for a verdict; returns how many.
 
-        Safe to call twice. Raises `Conflict` if one keeps changing: the verdict comes again then.
+        One of several cuts goes on waiting until all have theirs, which `verdicts` reads. Safe to
+        call twice. Raises `Conflict` if one keeps changing: the verdict comes again then.
         """
-        return sum(self._apply(verdict, each) for each in verdict.waiting_activities)
+        return sum(self._apply(verdict, verdicts, each) for each in verdict.waiting_activities)
 
-    def _apply(self, verdict: Verdict, activity_id: str) -> bool:
-        """Publish or reject an activity if it still waits for this upload."""
-        first = self._decide(verdict, activity_id)
+    def _apply(self, verdict: Verdict, verdicts: Verdicts, activity_id: str) -> bool:
+        """Publish or reject an activity if this upload was the last that it waited for."""
+        first = self._decide(verdict, verdicts, activity_id)
         logger.info(
             "activity decided",
             extra={
@@ -232,21 +238,22 @@ class ActivityLifecycle:
         return first
 
     @retry_conflicts()
-    def _decide(self, verdict: Verdict, activity_id: str) -> bool:
+    def _decide(self, verdict: Verdict, verdicts: Verdicts, activity_id: str) -> bool:
         waiting = self._store.get(verdict.program_id, activity_id)
         if (
             waiting is None
             or waiting.state is not ActivityState.PROCESSING
-            or waiting.upload_id != verdict.upload_id
+            or verdict.upload_id not in waiting.upload_ids
         ):
             return False
-        settled = replace(
-            waiting,
-            state=ActivityState.REJECTED if verdict.problems else ActivityState.PUBLISHED,
-            video=None if verdict.problems else verdict.video,
-            video_key=verdict.video_key,
-            problems=verdict.problems,
-        )
+        cuts = []
+        for each in waiting.upload_ids:
+            same = each == verdict.upload_id
+            found = verdict if same else verdicts.verdict(waiting.program_id, each)
+            if found is None:
+                return False  # whichever verdict is the last reads all the others
+            cuts.append(_cut(found))
+        settled = waiting.decided(cuts)
         # Edited or ended meanwhile, it is looked at again.
         published = settled.state is ActivityState.PUBLISHED
         kind = Kind.ACTIVITY_PUBLISHED if published else Kind.ACTIVITY_REJECTED
@@ -274,8 +281,9 @@ class DueActivitySweeper:
     def apply_missed_verdicts(self) -> int:
         """Apply verdicts whose event was lost or is late; returns how many activities changed.
 
-        One query, and three calls for each activity that waits. Each is first given a new time, so
-        that one that fails keeps nobody from their turn. Raises the first failure in the end.
+        One query, and three calls for each activity that waits, with one more for each further
+        cut. Each is first given a new time, so that one that fails keeps nobody from their turn.
+        Raises the first failure in the end.
         """
         now, decided = self._clock.now(), 0
         failure: Exception | None = None
@@ -299,7 +307,7 @@ class DueActivitySweeper:
         logger.set_correlation_id(verdict.correlation_id)
         # Though the upload should name it among those that wait, this one is known to.
         waiting = replace(verdict, waiting_activities=(due.activity_id,))
-        return bool(self._lifecycle.apply_verdict(waiting))
+        return bool(self._lifecycle.apply_verdict(waiting, self._verdicts))
 
     def _end(self, due: Sequence[DueActivity]) -> int:
         try:
@@ -311,7 +319,11 @@ class DueActivitySweeper:
 
 
 _CHANGEABLE = tuple(Changeable.__annotations__)
-_AUDITED = ("state", "upload_id", *_CHANGEABLE)
+_AUDITED = ("state", "upload_id", "further_upload_ids", *_CHANGEABLE)
+
+
+def _cut(decided: Verdict | Upload) -> Cut:
+    return Cut(decided.upload_id, decided.video, decided.video_key, decided.problems)
 
 
 def _act(kind: Kind, before: Activity | None, after: Activity) -> Act:
@@ -326,7 +338,8 @@ def _act(kind: Kind, before: Activity | None, after: Activity) -> Act:
 
 
 def _texts(activity: Activity) -> tuple[str, ...]:
-    return (activity.instructions, *activity.captions, *activity.hashtags)
+    problems = [problem.message for cut in activity.cuts for problem in cut.problems]
+    return (activity.instructions, *activity.captions, *activity.hashtags, *problems, *problems)
 
 
 class ActivityService:
@@ -419,7 +432,7 @@ class ActivityService:
     def _make(
         self, caller: Caller, activity: Activity, kind: Kind = Kind.ACTIVITY_CREATED
     ) -> Activity:
-        made, parts = self._on_upload(activity, self._received(caller, activity.upload_id))
+        made, parts = self._on_uploads(caller, activity)
         most = self._quotas.activities_open
         found = sum(1 for _ in islice(self._store.open_activities(caller.program_id), most))
         if found >= most:
@@ -437,7 +450,7 @@ class ActivityService:
         made_id: str | None = None,
         **changes: Unpack[Changes],
     ) -> Activity:
-        """Make an activity of the same fields and video, but for what is changed.
+        """Make an activity of the same fields and videos, but for what is changed.
 
         A start or end that lies behind is left out; a channel or campaign archived since has to be
         changed. Raises problems: `not_found`, `activity_rejected`, and those of `create`.
@@ -450,7 +463,8 @@ class ActivityService:
         self, caller: Caller, activity_id: str, made_id: str | None, changes: Changes
     ) -> Activity:
         source = self.activity(caller, activity_id)
-        if source.state is ActivityState.REJECTED and "upload_id" not in changes:
+        other_videos = "upload_id" in changes or "further_upload_ids" in changes
+        if source.state is ActivityState.REJECTED and not other_videos:
             raise _rejected()
         now = self._clock.now()
 
@@ -460,7 +474,7 @@ class ActivityService:
         blank = self._blank(caller, source.upload_id, made_id, now)
         copied: dict[str, Any] = {name: getattr(source, name) for name in _CHANGEABLE}
         copied |= {name: ahead(copied[name]) for name in _TIMES}
-        copy = replace(blank, **copied, time_zone=source.time_zone)
+        copy = replace(blank, **copied, time_zone=source.time_zone).undecided(source.upload_ids)
         activity = _changed(caller, copy, changes, now)
         self._check_groups(blank, activity)
         return self._make(caller, activity, Kind.ACTIVITY_DUPLICATED)
@@ -486,17 +500,14 @@ class ActivityService:
         after = _changed(caller, before, changes, now)
         self._check_groups(before, after)
         parts: Sequence[Part] = ()
-        if after.upload_id != before.upload_id:
+        if after.upload_ids != before.upload_ids:
             if before.performed:
                 raise Problem(
                     ActivityProblem.ACTIVITY_PERFORMED,
                     "Somebody has performed this activity, so its video stays. Duplicate the "
                     "activity to use another video.",
                 )
-            undecided = replace(
-                after, state=ActivityState.PROCESSING, video=None, video_key=None, problems=()
-            )
-            after, parts = self._on_upload(undecided, self._received(caller, after.upload_id))
+            after, parts = self._on_uploads(caller, after)
         if after == before:
             return before
         after = replace(after, version=version + 1)
@@ -520,42 +531,54 @@ class ActivityService:
                     "campaign_id", "campaign_archived", "This campaign is archived."
                 )
 
-    def _received(self, caller: Caller, upload_id: str) -> Upload:
+    def _received(self, caller: Caller, upload_id: str, cut: "_CutName") -> Upload:
         """Read an upload whose file has come. Raises the problem `upload_not_received`."""
-        upload = self._videos.upload(caller, upload_id)
+        upload = self._upload(caller, upload_id, cut)
         waiting = UploadStatus.AWAITING_FILE
         if upload.status_at(self._clock.now()) is waiting and not self._videos.file_arrived(upload):
             # A verdict empties `incoming/`, so the file may be gone for having been looked at.
-            upload = self._videos.upload(caller, upload_id)
+            upload = self._upload(caller, upload_id, cut)
             if upload.status_at(self._clock.now()) is waiting:
                 raise Problem(
                     ActivityProblem.UPLOAD_NOT_RECEIVED,
-                    "No file has been posted for this upload yet. Post it with the form first.",
+                    f"No file has been posted for {cut.words} yet. Post it with the form first.",
+                    members=cut.members,
                 )
         return upload
 
-    def _on_upload(self, activity: Activity, upload: Upload) -> tuple[Activity, Sequence[Part]]:
-        """Say what an activity becomes on this upload, and what else has to be written with it."""
-        match upload.status_at(self._clock.now()):
-            case UploadStatus.VALID:
-                published = replace(
-                    activity,
-                    state=ActivityState.PUBLISHED,
-                    video=upload.video,
-                    video_key=upload.video_key,
-                )
-                return published, self._videos.use(upload)
-            case UploadStatus.AWAITING_FILE | UploadStatus.VALIDATING:
-                return activity, (self._videos.add_waiting_activity(upload, activity.activity_id),)
-            case UploadStatus.REJECTED | UploadStatus.EXPIRED as status:
-                raise Problem(
-                    ActivityProblem.UPLOAD_NOT_VALID,
-                    "This upload is not a valid video. Ask for a new upload.",
-                    members={
-                        "upload_status": status.value,
-                        "problems": [problem.to_dict() for problem in upload.problems],
-                    },
-                )
+    def _upload(self, caller: Caller, upload_id: str, cut: "_CutName") -> Upload:
+        try:
+            return self._videos.upload(caller, upload_id)
+        except Problem as problem:
+            if problem.code is not ProblemCode.NOT_FOUND or not cut.members:
+                raise
+            raise not_found(f"upload as that of {cut.words}") from problem
+
+    def _on_uploads(self, caller: Caller, activity: Activity) -> tuple[Activity, Sequence[Part]]:
+        """Say what an activity becomes on its uploads, and what else has to be written with it.
+
+        It is published if all are valid and waits while one is undecided; one that is not valid
+        raises the problem `upload_not_valid`, which names the cut where there are several.
+        """
+        ids = activity.upload_ids
+        names = [_CutName(each, number, len(ids)) for number, each in enumerate(ids, 1)]
+        uploads = [
+            self._received(caller, each, name) for each, name in zip(ids, names, strict=True)
+        ]
+        parts: list[Part] = []
+        waits = False
+        for upload, name in zip(uploads, names, strict=True):
+            match upload.status_at(self._clock.now()):
+                case UploadStatus.VALID:
+                    parts += self._videos.use(upload)
+                case UploadStatus.AWAITING_FILE | UploadStatus.VALIDATING:
+                    waits = True
+                    parts.append(self._videos.add_waiting_activity(upload, activity.activity_id))
+                case UploadStatus.REJECTED | UploadStatus.EXPIRED as status:
+                    raise _not_valid(upload, status, name)
+        if waits:
+            return activity.undecided(ids), parts
+        return activity.decided([_cut(each) for each in uploads]), parts
 
     def activity(self, caller: Caller, activity_id: str) -> Activity:
         """Read an activity of the caller's program. Raises the problem `not_found`."""
@@ -590,9 +613,9 @@ class ActivityService:
             fit=lambda found: fitting(found, _texts),
         )
 
-    def preview(self, activity: Activity) -> Preview | None:
-        """Return an address to watch an activity's video at, if it has one."""
-        return self._videos.preview(activity.video_key, activity.video)
+    def preview(self, video: Activity | Cut) -> Preview | None:
+        """Return an address to watch a cut at, an activity's first one, if there is a video."""
+        return self._videos.preview(video.video_key, video.video)
 
     def end(self, caller: Caller, activity_id: str, version: int | None = None) -> Activity:
         """End an activity now; one that has ended stays as it is.
@@ -696,7 +719,17 @@ class ActivityService:
         """
         activity = self._open_to(caller, activity_id)
         performance_id, dismissed = self._marks.of(caller.owner, activity_id)
-        return Offered(activity, self.text_for(caller, activity), performance_id, dismissed)
+        return Offered(
+            activity,
+            self.cut_for(caller, activity),
+            self.text_for(caller, activity),
+            performance_id,
+            dismissed,
+        )
+
+    def cut_for(self, caller: Caller, activity: Activity) -> Cut:
+        """Deal the caller the cut that they see, and send."""
+        return dealt_cut(activity, caller.member_id)
 
     def text_for(self, caller: Caller, activity: Activity) -> PostText:
         """Deal the caller the text they post with an activity's video."""
@@ -744,8 +777,54 @@ def _paging_of(told: Mapping[str, Any]) -> Paging:
     return Paging(settled_at, frozenset(settled_at + each * _MICROSECOND for each in told["known"]))
 
 
+@dataclass(frozen=True)
+class _CutName:
+    """Which cut of how many an upload is for, to be told where something is the matter with it."""
+
+    upload_id: str
+    number: int
+    of: int
+
+    @property
+    def words(self) -> str:
+        return f"cut {self.number}" if self.of > 1 else "this upload"
+
+    @property
+    def members(self) -> dict[str, Any]:
+        return {"cut": self.number, "upload_id": self.upload_id} if self.of > 1 else {}
+
+
+def _not_valid(upload: Upload, status: UploadStatus, cut: _CutName) -> Problem:
+    return Problem(
+        ActivityProblem.UPLOAD_NOT_VALID,
+        f"{cut.words.capitalize()} is not a valid video. Ask for a new upload.",
+        members={
+            "upload_status": status.value,
+            "problems": [problem.to_dict() for problem in upload.problems],
+            **cut.members,
+        },
+    )
+
+
+def _with_further(activity: Activity, upload_ids: Sequence[str]) -> Activity:
+    """Return it with these further cuts, known ones as they are. Raises `invalid_request`."""
+    known = {each.upload_id: each for each in activity.further_cuts}
+    taken = {activity.upload_id}
+    for number, each in enumerate(upload_ids):
+        if each in taken:
+            raise invalid_field(
+                f"further_upload_ids.{number}",
+                "repeated",
+                "Each cut needs an upload of its own, and this one is another cut's already.",
+            )
+        taken.add(each)
+    return replace(activity, further_cuts=tuple(known.get(each, Cut(each)) for each in upload_ids))
+
+
 def _changed(caller: Caller, activity: Activity, changes: Changes, now: datetime) -> Activity:
     """Return the activity as changed. Raises the problem `invalid_request`."""
+    given = dict[str, Any](**changes)
+    further = given.pop("further_upload_ids", activity.further_upload_ids)
     times = read_times(changes, caller.time_zone)
     moved = any(getattr(activity, name) != instant for name, instant in times.items())
     try:
@@ -757,8 +836,9 @@ def _changed(caller: Caller, activity: Activity, changes: Changes, now: datetime
         }
         changed = replace(
             featuring(activity, changes.get("featured", activity.featured), now),
-            **(dict[str, Any](**changes) | times | made),
+            **(given | times | made),
         )
+        changed = _with_further(changed, further)
         check_window(
             changed.starts_at, changed.ends_at, now, (activity.starts_at, activity.ends_at)
         )

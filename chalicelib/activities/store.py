@@ -28,6 +28,7 @@ from pynamodb.indexes import (
 from chalicelib.activities.model import (
     Activity,
     ActivityState,
+    Cut,
     Network,
     OpenActivity,
     VideoChanged,
@@ -181,6 +182,24 @@ class TextsAttribute(JSONAttribute):
         return tuple(json.loads(value))
 
 
+class CutsAttribute(JSONAttribute):
+    """An activity's videos but the first."""
+
+    def serialize(self, value: Iterable[Cut]) -> Any:
+        return super().serialize([asdict(each) for each in value])
+
+    def deserialize(self, value: Any) -> tuple[Cut, ...]:
+        return tuple(
+            Cut(
+                each["upload_id"],
+                facts_from(each["video"]),
+                each["video_key"],
+                problems_from(each["problems"]),
+            )
+            for each in json.loads(value)
+        )
+
+
 class InstantsAttribute(UnicodeSetAttribute):
     """Instants, the earliest first."""
 
@@ -224,6 +243,7 @@ class ActivityItem(StampedModel, LeanModel):
     posted_bonus = NumberAttribute(null=True)
     content_disclosure = EnumAttribute(ContentDisclosure, null=True)
     ai_generated = BooleanAttribute(null=True)
+    further_cuts = CutsAttribute(null=True)
     listed_in = UnicodeAttribute()
     campaign_in = UnicodeAttribute(null=True)
     open_in = UnicodeAttribute(null=True)
@@ -440,15 +460,22 @@ class ActivityStore(Store):
         return Put(ActivityItem.of(after), condition, Conflict)
 
     def note_performed(self, activity: Activity) -> Update:
-        """Part: note the first performance of an activity, made with the video that was read.
+        """Part: note the first performance of an activity, made with the videos that were read.
 
-        Its condition fails with `VideoChanged`.
+        Its condition fails with `VideoChanged`; where there are several cuts, for any other edit
+        too, which is looked at again likewise.
         """
+        same_further = (
+            ActivityItem.version == activity.version
+            if activity.further_cuts
+            else ActivityItem.further_cuts.does_not_exist()
+        )
         return Update(
             ActivityItem(activity.program_id, activity.activity_id),
             [ActivityItem.performed.set(True)],
             (ActivityItem.state == ActivityState.PUBLISHED.value)
-            & (ActivityItem.video_key == activity.video_key),
+            & (ActivityItem.video_key == activity.video_key)
+            & same_further,
             VideoChanged,
         )
 

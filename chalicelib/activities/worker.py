@@ -23,7 +23,7 @@ def apply_verdicts(
         verdict = verdicts.verdict(received.program_id, received.payload.upload_id)
         # None: a file was asked for anew meanwhile, and will be decided once more.
         if verdict is not None:
-            lifecycle.apply_verdict(verdict)
+            lifecycle.apply_verdict(verdict, verdicts)
 
     return consume_events([UploadDecided], decided, event)
 

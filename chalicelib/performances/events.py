@@ -14,7 +14,8 @@ class _OfPerformance(Payload):
 
     `failure` is the code of why it failed. `campaign_id` and `channel_ids` are those of the moment
     it was made. A `trial` is a manager's *Try it on me*. `disclosed` says that the member
-    acknowledged what they are to disclose in TikTok.
+    acknowledged what they are to disclose in TikTok. `cut` names the video, of several, by its
+    upload.
     """
 
     performance_id: str
@@ -30,6 +31,7 @@ class _OfPerformance(Payload):
     campaign_id: str | None = None
     channel_ids: tuple[str, ...] = ()
     disclosed: bool = False
+    cut: str | None = None
 
 
 @dataclass(frozen=True)
@@ -122,4 +124,5 @@ _TOLD = (
     "posted_at",
     "failed_at",
     "campaign_id",
+    "cut",
 )

@@ -234,7 +234,8 @@ class Performance:
     through which it was addressed to them (all of theirs, if it was for everybody). `asked` is what
     was to be disclosed in TikTok then, None in those of before that was asked, and `acknowledged`
     the member's tick of it. `shared_at` is when the member said that they shared the video by hand,
-    outside TikTok's inbox; it changes no state.
+    outside TikTok's inbox; it changes no state. `cut` is the upload of the video that the member
+    was dealt, where the activity had several.
     """
 
     program_id: str
@@ -276,6 +277,7 @@ class Performance:
     asked: Asked | None = None
     acknowledged: Acknowledgement | None = None
     shared_at: datetime | None = None
+    cut: str | None = None
 
     @property
     def status(self) -> Status:

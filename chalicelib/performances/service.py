@@ -3,10 +3,15 @@
 import random
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from chalicelib.activities.model import Activity, ActivityStatus, VideoChanged
+from chalicelib.activities.model import (
+    Activity,
+    ActivityStatus,
+    VideoChanged,
+    dealt_cut,
+)
 from chalicelib.activities.problems import ActivityProblem
 from chalicelib.activities.service import ActivityLifecycle, ActivityMarks, PostTexts
 from chalicelib.audit.model import Kind, act
@@ -41,6 +46,15 @@ _FIRST_ATTEMPTS = 8
 
 class _InboxFull(Exception):
     """As many places of the member's TikTok inbox are counted as taken as there are."""
+
+
+@dataclass(frozen=True)
+class _Dealt:
+    """The video that somebody sends: `cut` is its upload, where the activity has several."""
+
+    video: VideoFacts
+    video_key: str
+    cut: str | None
 
 
 class AccountRequired(Exception):
@@ -166,7 +180,7 @@ class PerformanceService:
             activity = self._activities.activity(caller.program_id, activity_id, beside)
             if activity is None or not activity.is_for(caller.channels):
                 raise not_found("activity")
-            video = _open_video(activity, now, caller.time_zone)
+            video = _open_video(activity, caller, now)
             evidence = _acknowledged(activity, tick)
             performance = replace(
                 self._made(caller, activity, video, correlation_id=correlation_id, made_id=made_id),
@@ -204,24 +218,25 @@ class PerformanceService:
         self,
         caller: Caller,
         activity: Activity,
-        video_there: tuple[VideoFacts, str],
+        video_there: _Dealt,
         *,
         correlation_id: str,
         made_id: str | None,
     ) -> Performance:
         now = self._clock.now()
-        video, video_key = video_there
+        video = video_there.video
         made = Performance(
             program_id=caller.program_id,
             member_id=caller.member_id,
             performance_id=f"prf_{made_id}" if made_id else new_id("prf", now),
             activity_id=activity.activity_id,
             instructions=activity.instructions,
-            video_key=video_key,
+            video_key=video_there.video_key,
             content_type=f"video/{video.container}",
             size_bytes=video.size_bytes,
             points=activity.points,
             posted_bonus=activity.posted_bonus,
+            cut=video_there.cut,
             state=State.QUEUED,
             correlation_id=correlation_id,
             queued_at=now,
@@ -262,7 +277,7 @@ class PerformanceService:
         made = self._made(
             caller,
             activity,
-            _tried_video(activity, self._clock.now()),
+            _tried_video(activity, caller, self._clock.now()),
             correlation_id=correlation_id,
             made_id=made_id,
         )
@@ -388,13 +403,19 @@ def _inbox_full(retry_at: datetime, caller: Caller) -> Problem:
     )
 
 
-def _tried_video(activity: Activity, now: datetime) -> tuple[VideoFacts, str]:
+def _dealt(activity: Activity, caller: Caller) -> _Dealt | None:
+    """Return the caller's video of an activity, the very one that they are shown."""
+    cut = dealt_cut(activity, caller.member_id)
+    if cut.video is None or cut.video_key is None:
+        return None
+    return _Dealt(cut.video, cut.video_key, cut.upload_id if activity.further_cuts else None)
+
+
+def _tried_video(activity: Activity, caller: Caller, now: datetime) -> _Dealt:
     """Return the video of an activity that may be tried; raise the problem that says why not."""
     match activity.status_at(now):
-        case ActivityStatus.ACTIVE | ActivityStatus.SCHEDULED if (
-            activity.video and activity.video_key
-        ):
-            return activity.video, activity.video_key
+        case ActivityStatus.ACTIVE | ActivityStatus.SCHEDULED if dealt := _dealt(activity, caller):
+            return dealt
         case ActivityStatus.REJECTED:
             raise Problem(
                 ActivityProblem.ACTIVITY_REJECTED,
@@ -409,19 +430,19 @@ def _tried_video(activity: Activity, now: datetime) -> tuple[VideoFacts, str]:
             )
 
 
-def _open_video(activity: Activity, now: datetime, time_zone: str) -> tuple[VideoFacts, str]:
-    """Return an open activity's video and its place; raise the problem that says why not."""
+def _open_video(activity: Activity, caller: Caller, now: datetime) -> _Dealt:
+    """Return the caller's video of an open activity; raise the problem that says why not."""
     starts_at = activity.starts_at or now
     match activity.status_at(now):
-        case ActivityStatus.ACTIVE if activity.video and activity.video_key:
-            return activity.video, activity.video_key
+        case ActivityStatus.ACTIVE if dealt := _dealt(activity, caller):
+            return dealt
         case ActivityStatus.SCHEDULED:
             raise Problem(
                 ActivityProblem.ACTIVITY_NOT_STARTED,
                 "This activity has not started yet. It will be in your feed when it does.",
                 members={
                     "starts_at": starts_at.isoformat(),
-                    "starts_at_local": local_time(starts_at, time_zone).isoformat(),
+                    "starts_at_local": local_time(starts_at, caller.time_zone).isoformat(),
                 },
             )
         case ActivityStatus.ENDED | ActivityStatus.ARCHIVED if activity.video:

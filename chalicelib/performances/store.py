@@ -123,6 +123,7 @@ class PerformanceItem(StampedModel):
     disclosure_text = UnicodeAttribute(null=True)
     disclosure_acknowledged_at = UTCDateTimeAttribute(null=True)
     shared_at = UTCDateTimeAttribute(null=True)
+    cut = UnicodeAttribute(null=True)
     publish_index = PublishIndex()
     unfinished_index = UnfinishedIndex()
 

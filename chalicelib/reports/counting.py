@@ -343,6 +343,7 @@ def fact_of(program_id: str, told: PerformanceEvent) -> Fact | None:
         failed_at=_moment(told.failed_at),
         failure=told.failure,
         disclosed=told.disclosed,
+        cut=told.cut,
     )
     return _fact(program_id, told.member_id, told.activity_id, attempt)
 
@@ -361,6 +362,7 @@ def fact_of_performance(performance: Performance) -> Fact | None:
         failed_at=performance.failed_at,
         failure=performance.failure,
         disclosed=performance.acknowledged is not None,
+        cut=performance.cut,
     )
     return _fact(performance.program_id, performance.member_id, performance.activity_id, attempt)
 

@@ -65,6 +65,9 @@ one each time, to an item that has 400 KB at most: these take 24, each addressed
 LOST = "lost:"
 """And of failures, by their code: `lost:inbox_full`."""
 
+CUT = "cut:"
+"""And of one cut of several, by its upload: `cut:upl_1:sent`."""
+
 TO_POST, TO_PERFORM = "post", "perform"
 """Times that are measured: from staged to posted, and from seen to sent."""
 
@@ -104,7 +107,8 @@ class Attribution:
 class Attempt:
     """One performance, as far as it is known here. A time that is known never changes.
 
-    `disclosed`: its member acknowledged, before sending, what to disclose in TikTok.
+    `disclosed`: its member acknowledged, before sending, what to disclose in TikTok. `cut`: the
+    upload of the video they were dealt, of an activity with several.
     """
 
     performance_id: str
@@ -116,6 +120,7 @@ class Attempt:
     failed_at: datetime | None = None
     failure: str | None = None
     disclosed: bool = False
+    cut: str | None = None
 
     @property
     def order(self) -> tuple[datetime, str]:
@@ -128,7 +133,8 @@ class Attempt:
         }
         failure = min((each for each in (self.failure, other.failure) if each), default=None)
         disclosed = self.disclosed or other.disclosed
-        return replace(self, **known, failure=failure, disclosed=disclosed)  # type: ignore[arg-type]
+        cut = min((each for each in (self.cut, other.cut) if each), default=None)
+        return replace(self, **known, failure=failure, disclosed=disclosed, cut=cut)  # type: ignore[arg-type]
 
 
 _MOMENTS = tuple(each.name for each in fields(Attempt) if each.name.endswith("_at"))
@@ -209,6 +215,11 @@ class Progress:
         return any(each.disclosed for each in self.attempts.values())
 
     @property
+    def cut(self) -> str | None:
+        """The cut that the member was dealt, of several: the same one with every attempt."""
+        return next((each.cut for each in self.ordered if each.cut), None)
+
+    @property
     def lost(self) -> Attempt | None:
         """The last attempt, if it failed and none before it reached the inbox."""
         if not self.attempts or self.staged_at:
@@ -284,10 +295,12 @@ def merged_facts(facts: Iterable[Fact]) -> dict[tuple[str, str], Fact]:
 def counts_of(activity_id: str, progress: Progress) -> Counts:
     """Return everything a progress counts as, in every scope."""
     counts: Counts = Counter()
-    whose = progress.attribution
+    whose, cut = progress.attribution, progress.cut
     for day, name in _names(progress):
         counts[Place(Scope.PROGRAM, day=day), name] += 1
         counts[Place(Scope.ACTIVITY, activity_id, day), name] += 1
+        if cut and (of_cut := _of_cut(name)):
+            counts[Place(Scope.ACTIVITY, activity_id, day), f"{CUT}{cut}:{of_cut}"] += 1
         if whose.campaign_id:
             counts[Place(Scope.CAMPAIGN, whose.campaign_id, day), name] += 1
         if name in _OF_CHANNELS:
@@ -308,6 +321,13 @@ def counts_of(activity_id: str, progress: Progress) -> Counts:
     for name in _needs_hand(progress):
         counts[Place(Scope.WORKLIST, activity_id), name] += 1
     return counts
+
+
+def _of_cut(name: str) -> str | None:
+    """Return the name under which a number is counted apart for each cut; None: it is not."""
+    if name.startswith(LOST):
+        return "failed"
+    return name if name in (Name.SENT, Name.STAGED, Name.POSTED) else None
 
 
 _OF_CHANNELS = frozenset({Name.SEEN, Name.SENT, Name.STAGED, Name.POSTED})
@@ -660,6 +680,14 @@ class Tally:
         ]
         return tuple(sorted(found, key=lambda each: (-each[1], each[0])))
 
+    def of_cut(self, upload_id: str) -> "CutTally":
+        """Return what was counted of one cut of an activity that has several."""
+        sent, staged, posted, failed = (
+            self.number(f"{CUT}{upload_id}:{name}")
+            for name in (Name.SENT, Name.STAGED, Name.POSTED, "failed")
+        )
+        return CutTally(upload_id, sent, staged, posted, failed)
+
     @property
     def under_way(self) -> int:
         """Sent, and neither in an inbox yet nor lost."""
@@ -669,6 +697,17 @@ class Tally:
     def times(self, of: str) -> "Times":
         classes = tuple(self.number(f"{of}:{at}") for at in range(len(BUCKETS) + 1))
         return Times(classes, self.number(f"{of}:seconds"))
+
+
+@dataclass(frozen=True)
+class CutTally:
+    """What was counted of one cut; each member counts for the one that they were dealt."""
+
+    upload_id: str
+    sent: int
+    staged: int
+    posted: int
+    failed: int
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from chalicelib.activities.model import MAX_ADDRESSED, MAX_CAPTIONS
+from chalicelib.activities.model import MAX_ADDRESSED, MAX_CAPTIONS, MAX_CUTS
 from chalicelib.foundation.fields import Day
 from chalicelib.foundation.http import MAX_ID_LENGTH, Answer, Request, RequiredRole, endpoint
 from chalicelib.foundation.problems import ProblemCode
@@ -18,6 +18,7 @@ from chalicelib.reports.views import (
     CampaignReportView,
     ChannelReportList,
     ChannelReportView,
+    CutNumbersView,
     FunnelStep,
     MemberReportList,
     MemberReportView,
@@ -82,6 +83,9 @@ class ReuseQuery(Schema):
     captions: Annotated[
         int, Field(ge=0, le=MAX_CAPTIONS, description="Among how many captions they are dealt")
     ] = 0
+    cuts: Annotated[
+        int, Field(ge=1, le=MAX_CUTS, description="Among how many cuts of the video")
+    ] = 1
 
 
 class SeenActivities(Schema):
@@ -134,6 +138,7 @@ def activity(service: ReportService, request: Request[None, PeriodQuery]) -> Ans
     """Read an activity's report: from its audience to posts, with losses."""
     query = request.query
     found = service.activity(request.caller, request.path["activity_id"], query.first, query.last)
+    cuts = [CutNumbersView.showing(each, number=at) for at, each in enumerate(found.cuts, 1)]
     whole = found.report.whole
     names = (Name.SEEN, Name.SENT, Name.STAGED, Name.POSTED)
     audience = max(found.audience.members, whole.number(Name.SEEN))
@@ -152,6 +157,7 @@ def activity(service: ReportService, request: Request[None, PeriodQuery]) -> Ans
                 FunnelStep(name="audience", count=audience),
                 *(FunnelStep(name=name.value, count=whole.number(name)) for name in names),
             ],
+            cuts=cuts,
         ),
     )
 
@@ -164,12 +170,14 @@ def reuse(service: ReportService, request: Request[None, ReuseQuery]) -> Answer:
     """
     asked = request.query.channel_ids
     channel_ids = frozenset(asked.split(",")) if asked else frozenset[str]()
-    audience, found = service.reuse(request.caller, channel_ids, request.query.captions)
+    query = request.query
+    audience, found = service.reuse(request.caller, channel_ids, query.captions, query.cuts)
     return Answer(
         200,
         ReuseView(
             people=found.people,
             exact=audience.exact,
+            people_per_video=found.people_per_video,
             people_per_caption=found.people_per_caption,
             above=found.above,
             video_reused=found.video_reused,
@@ -208,6 +216,7 @@ def performances(service: ReportService, request: Request[None, PageQuery]) -> A
                 reason=failure_words(failure) if failure else None,
                 disclosed=progress.disclosed,
                 sends=len(progress.attempts),
+                cut=progress.cut,
             )
         )
     return Answer(200, PerformerList(items=items, next_cursor=page.next_cursor))

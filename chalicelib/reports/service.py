@@ -20,6 +20,7 @@ from chalicelib.reports.model import (
     MAX_DAYS,
     Attribution,
     Audience,
+    CutTally,
     InvalidSpan,
     MemberTally,
     Progress,
@@ -93,6 +94,14 @@ class ActivityReport:
     activity: Activity
     audience: Audience
     report: Report
+
+    @property
+    def cuts(self) -> tuple[CutTally, ...]:
+        """What was counted of each cut within the period; nothing where there is one video."""
+        if not self.activity.further_cuts:
+            return ()
+        tally = self.report.tally
+        return tuple(tally.of_cut(each) for each in self.activity.upload_ids)
 
 
 @dataclass(frozen=True)
@@ -201,7 +210,7 @@ class ReportService:
         return ActivityReport(activity, audience, _report(counters, span, zone))
 
     def reuse(
-        self, caller: Caller, channel_ids: Collection[str], captions: int
+        self, caller: Caller, channel_ids: Collection[str], captions: int, cuts: int = 1
     ) -> tuple[Audience, Reuse]:
         """Return how many people some channels reach, and what these would share: one call.
 
@@ -209,7 +218,8 @@ class ReportService:
         """
         program, counted = self._program_and_people(caller)
         audience = audience_of(counted, channel_ids)
-        return audience, reuse_of(audience.members, captions, program.reuse_warning_above)
+        above = program.reuse_warning_above
+        return audience, reuse_of(audience.members, captions, above, cuts)
 
     def campaign(
         self, caller: Caller, campaign_id: str, first: date | None, last: date | None
@@ -310,6 +320,18 @@ class ReportService:
             for _, each in page.items
         )
         return Page(performers, page.next_cursor)
+
+    def cut_numbers(self, caller: Caller, activity_id: str) -> Mapping[str, int]:
+        """Return the numbers of an activity's cuts by their uploads, from 1: one call.
+
+        Nothing where there is one video for all. Raises the problem `not_found`.
+        """
+        activity = self._activities.activity(caller.program_id, activity_id)
+        if activity is None:
+            raise not_found("activity")
+        if not activity.further_cuts:
+            return {}
+        return {each: number for number, each in enumerate(activity.upload_ids, 1)}
 
     def totals(self, caller: Caller, activity_ids: Collection[str]) -> Mapping[str, Tally]:
         """Return what was counted of activities since ever: one call."""

@@ -675,6 +675,7 @@ def _facts(progress: Progress) -> dict[str, Any]:
                 },
                 **({"failure": each.failure} if each.failure else {}),
                 **({"disclosed": True} if each.disclosed else {}),
+                **({"cut": each.cut} if each.cut else {}),
                 **_attributed(each.attribution),
             }
             for each in progress.attempts.values()
@@ -717,6 +718,7 @@ def _progress_of(item: ProgressItem) -> Progress:
             failed_at=_moment(told, "failed_at"),
             failure=told.get("failure"),
             disclosed=bool(told.get("disclosed")),
+            cut=told.get("cut"),
         )
         for performance_id, told in facts.get("attempts", {}).items()
     }

@@ -78,6 +78,9 @@ class ReuseView(Schema):
     """How many people an audience is, and whether they share one video or caption too widely."""
 
     people: int
+    people_per_video: Annotated[
+        int, Field(description="About how many are dealt the same cut; all, where there is one")
+    ]
     exact: Annotated[
         bool,
         Field(description="False for an upper bound: members may be in several of the channels"),
@@ -88,6 +91,17 @@ class ReuseView(Schema):
     above: Annotated[int, Field(description="The program's `reuse_warning_above`; 0: never warn")]
     video_reused: Annotated[bool, Field(description="More people than that get this one video")]
     caption_reused: Annotated[bool, Field(description="More people than that get one caption")]
+
+
+class CutNumbersView(Schema):
+    """What was counted of one cut; each member counts for the one that they were dealt."""
+
+    number: Annotated[int, Field(description="Of the activity's cuts, from 1")]
+    upload_id: str
+    sent: int
+    staged: int
+    posted: int
+    failed: int
 
 
 class FunnelStep(Schema):
@@ -111,6 +125,10 @@ class ActivityReportView(ReportView):
     not_seen: int
     whole: NumbersView
     funnel: list[FunnelStep]
+    cuts: Annotated[
+        list[CutNumbersView],
+        Field(description="The period's numbers of each cut; empty where there is one video"),
+    ]
 
 
 class OverviewView(ReportView):
@@ -199,6 +217,9 @@ class PerformerView(Schema):
         bool, Field(description="Acknowledged, before sending, what to disclose in TikTok")
     ]
     sends: Annotated[int, Field(description="How often they sent it; again only after a failure")]
+    cut: Annotated[
+        str | None, Field(description="Upload of the cut they were dealt; null: one video for all")
+    ]
 
 
 class PerformerList(Schema):

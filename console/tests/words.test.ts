@@ -111,6 +111,7 @@ const NEVER_OF_A_FORM = [
   ...["before_from", "before_since", "out_of_range"], // periods are chosen, not written
   ...["datetime_type", "datetime_parsing", "datetime_from_date_parsing", "datetime_object_invalid"],
   ...["timezone_aware", "timezone_offset"],
+  "repeated", // each place for a cut has an upload of its own
 ];
 
 test("every code that the API may give to a field has words, but for what no form sends", () => {

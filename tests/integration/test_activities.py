@@ -338,7 +338,7 @@ def test_a_verdict_finds_an_activity_ended_meanwhile_and_leaves_it_so(
 ) -> None:
     waiting = services.made(services.upload_services.posted())
     services.store.meanwhile = lambda: services.service.end(MANAGER, waiting.activity_id)
-    services.lifecycle.apply_verdict(verdict(waiting))
+    services.lifecycle.apply_verdict(verdict(waiting), services.verdicts)
     assert services.now(waiting).state is ActivityState.ENDED
     assert services.fed() == []
 
@@ -347,13 +347,15 @@ def test_a_verdict_for_an_activity_that_is_not_there_reaches_the_others(
     services: ActivityServices,
 ) -> None:
     waiting = services.made(services.upload_services.posted())
-    services.lifecycle.apply_verdict(verdict(waiting, "act_unknown"))
+    services.lifecycle.apply_verdict(verdict(waiting, "act_unknown"), services.verdicts)
     assert services.fed() == [waiting.activity_id]
 
 
 def test_a_verdict_reaches_no_other_programs_activity(services: ActivityServices) -> None:
     waiting = services.made(services.upload_services.posted())
-    services.lifecycle.apply_verdict(replace(verdict(waiting), program_id=STRANGER.program_id))
+    services.lifecycle.apply_verdict(
+        replace(verdict(waiting), program_id=STRANGER.program_id), services.verdicts
+    )
     assert services.now(waiting) == waiting
 
 
@@ -429,7 +431,7 @@ def test_of_two_who_end_an_activity_the_second_is_told_when_the_first_did(
 def test_an_activity_published_while_it_is_being_ended_ends(services: ActivityServices) -> None:
     activity = services.made(services.upload_services.posted())
     good = verdict(activity)
-    services.store.meanwhile = lambda: services.lifecycle.apply_verdict(good)
+    services.store.meanwhile = lambda: services.lifecycle.apply_verdict(good, services.verdicts)
     assert services.service.end(MANAGER, activity.activity_id).state is ActivityState.ENDED
     assert services.fed() == []
 
@@ -442,7 +444,7 @@ def test_an_activity_rejected_while_it_is_being_ended_stays_rejected(
     services.upload_services.service.validate(upload.incoming_key)
     problems = services.upload_services.now(upload).problems
     bad = verdict(activity, problems=problems)
-    services.store.meanwhile = lambda: services.lifecycle.apply_verdict(bad)
+    services.store.meanwhile = lambda: services.lifecycle.apply_verdict(bad, services.verdicts)
     with pytest.raises(Problem) as refused:
         services.service.end(MANAGER, activity.activity_id)
     assert refused.value.code is ActivityProblem.ACTIVITY_REJECTED

@@ -161,7 +161,7 @@ def test_a_verdict_that_comes_while_one_edits_loses_neither(
     services.upload_services.service.validate(upload.incoming_key)
     found = services.upload_services.now(upload).problems if problems else ()
     services.store.meanwhile = lambda: services.lifecycle.apply_verdict(
-        verdict(activity, problems=found)
+        verdict(activity, problems=found), services.verdicts
     )
     edited = services.service.edit(MANAGER, activity.activity_id, 1, points=3, ends_at=None)
     assert (edited.points, edited.ends_at, edited.problems) == (3, None, found)
@@ -176,7 +176,7 @@ def test_an_edit_that_comes_while_a_verdict_settles_loses_neither(
     services.store.meanwhile = lambda: services.service.edit(
         MANAGER, activity.activity_id, 1, featured=True, ends_at=None
     )
-    services.lifecycle.apply_verdict(verdict(activity))
+    services.lifecycle.apply_verdict(verdict(activity), services.verdicts)
     settled = services.now(activity)
     assert settled.state is ActivityState.PUBLISHED
     assert (settled.featured, settled.ends_at, settled.version) == (True, None, 2)
@@ -191,7 +191,7 @@ def test_a_verdict_for_what_keeps_changing_comes_again(services: ActivityService
         ActivityItem.of(replace(found, version=found.version + 1))
     )
     with pytest.raises(Conflict):
-        services.lifecycle.apply_verdict(verdict(activity))
+        services.lifecycle.apply_verdict(verdict(activity), services.verdicts)
     assert services.now(activity).state is ActivityState.PROCESSING
 
 
@@ -393,9 +393,11 @@ def test_a_video_still_being_validated_takes_the_activity_out_until_its_own_verd
     activity = services.made(first)
     edited = services.service.edit(MANAGER, activity.activity_id, 1, upload_id=second.upload_id)
     assert edited.state is ActivityState.PROCESSING
-    services.lifecycle.apply_verdict(verdict(activity))  # of the video it had before
+    services.lifecycle.apply_verdict(
+        verdict(activity), services.verdicts
+    )  # of the video it had before
     assert services.now(activity) == edited
-    services.lifecycle.apply_verdict(verdict(edited))
+    services.lifecycle.apply_verdict(verdict(edited), services.verdicts)
     assert services.now(activity).state is ActivityState.PUBLISHED
 
 
@@ -404,7 +406,7 @@ def test_another_video_saves_a_rejected_activity(services: ActivityServices) -> 
     activity = services.made(upload)
     services.upload_services.service.validate(upload.incoming_key)
     problems = services.upload_services.now(upload).problems
-    services.lifecycle.apply_verdict(verdict(activity, problems=problems))
+    services.lifecycle.apply_verdict(verdict(activity, problems=problems), services.verdicts)
     assert services.now(activity).problems == problems
     good = services.upload_services.validated()
     saved = services.service.edit(MANAGER, activity.activity_id, 1, upload_id=good.upload_id)
@@ -577,7 +579,7 @@ def test_a_duplicate_of_what_waits_for_its_video_waits_too_and_a_rejected_one_ne
 ) -> None:
     waiting = services.made(services.upload_services.posted())
     copy = services.service.duplicate(MANAGER, waiting.activity_id)
-    services.lifecycle.apply_verdict(verdict(copy))
+    services.lifecycle.apply_verdict(verdict(copy), services.verdicts)
     assert services.now(copy).state is ActivityState.PUBLISHED
     rejected = services.put(state=ActivityState.REJECTED, video=None, video_key=None)
     attempt = partial(services.service.duplicate, MANAGER, rejected.activity_id)
@@ -645,7 +647,7 @@ def test_an_archived_activity_has_ended_is_listed_apart_and_can_be_archived_agai
     assert services.fed() == []
     assert services.all() == []
     assert services.sweeper.end_expired() == 0
-    services.lifecycle.apply_verdict(verdict(activity))
+    services.lifecycle.apply_verdict(verdict(activity), services.verdicts)
     assert services.now(activity) == archived
     for campaign_id in (None, "cam_1"):
         listed = services.service.activities(

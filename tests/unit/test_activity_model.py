@@ -1,6 +1,7 @@
 """An activity's times: wall clocks, windows, states by the clock, and the feed's order."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from chalicelib.activities.model import (
     MAX_AHEAD,
     MAX_CAPTIONS,
+    MAX_CUTS,
     MAX_FEATURED_CHANGES,
     MAX_HASHTAGS,
     MAX_KNOWN_TURNS,
@@ -22,6 +24,8 @@ from chalicelib.activities.model import (
     Activity,
     ActivityState,
     ActivityStatus,
+    Cut,
+    CutStatus,
     InvalidText,
     InvalidTime,
     OpenActivity,
@@ -30,6 +34,7 @@ from chalicelib.activities.model import (
     check_post_texts,
     check_window,
     dealt,
+    dealt_cut,
     featuring,
     feed_order,
     instant_of,
@@ -38,6 +43,7 @@ from chalicelib.activities.model import (
     shown_to,
 )
 from chalicelib.programs.model import MAX_DISCLOSURE, is_time_zone, local_time
+from chalicelib.videos.model import VideoFacts, file_not_received
 from tests.clock import NOON
 
 SECOND = timedelta(seconds=1)
@@ -559,6 +565,84 @@ def test_captions_are_spread_evenly_over_the_members(count: int, seed: int) -> N
     # Six standard deviations of a fair deal: about one in a billion goes beyond.
     allowed = 6 * (members * (1 / count) * (1 - 1 / count)) ** 0.5
     assert all(abs(spread[caption] - 400) < allowed for caption in activity.captions)
+
+
+uploads = st.lists(st.uuids().map(str), min_size=1, max_size=MAX_CUTS, unique=True)
+
+
+def with_cuts(upload_ids: Sequence[str]) -> Activity:
+    return ACTIVITY.with_cuts([Cut(each) for each in upload_ids])
+
+
+@given(uploads, st.randoms(), st.text(max_size=10), st.uuids().map(str))
+def test_a_member_keeps_their_cut_while_it_is_there_whatever_else_is(
+    upload_ids: list[str], random: Random, member_id: str, another: str
+) -> None:
+    cut = dealt_cut(with_cuts(upload_ids), member_id).upload_id
+    assert cut in upload_ids
+    fewer = [each for each in upload_ids if each == cut or random.random() < 0.5]
+    random.shuffle(fewer)
+    assert dealt_cut(with_cuts(fewer), member_id).upload_id == cut
+    more = with_cuts([*upload_ids, another])
+    assert dealt_cut(more, member_id).upload_id in (cut, another)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(2, MAX_CUTS), st.integers(0, 10**9))
+def test_cuts_are_spread_evenly_over_the_members_and_over_those_of_each_caption(
+    count: int, seed: int
+) -> None:
+    activity = replace(
+        with_cuts([f"upl_{number}" for number in range(count)]),
+        activity_id=f"act_{seed}",
+        captions=("One", "Other"),
+    )
+    members = 800 * count
+    spread = Counter(
+        (dealt_cut(activity, member).upload_id, dealt(activity, member, None).caption)
+        for member in (f"mem_{number}" for number in range(members))
+    )
+    share = 1 / (2 * count)
+    allowed = 6 * (members * share * (1 - share)) ** 0.5
+    assert len(spread) == 2 * count
+    assert all(abs(number - 400) < allowed for number in spread.values())
+
+
+@given(st.text(max_size=10))
+def test_one_video_is_everybodys(member_id: str) -> None:
+    assert dealt_cut(ACTIVITY, member_id) == ACTIVITY.cuts[0]
+    assert ACTIVITY.cuts == (Cut("upl_1"),)
+
+
+PROBLEM = file_not_received()
+
+
+@given(st.lists(st.sampled_from(["valid", "refused"]), min_size=1, max_size=MAX_CUTS))
+def test_an_activity_is_published_when_every_cut_is_valid_and_else_has_no_video_at_all(
+    verdicts: list[str],
+) -> None:
+    facts = VideoFacts(size_bytes=1)
+    cuts = [
+        Cut(f"upl_{number}", facts, f"key_{number}")
+        if each == "valid"
+        else Cut(f"upl_{number}", facts, None, (PROBLEM,))
+        for number, each in enumerate(verdicts)
+    ]
+    waiting = ACTIVITY.undecided([each.upload_id for each in cuts])
+    assert waiting.state is ActivityState.PROCESSING
+    assert {waiting.status_of(each) for each in waiting.cuts} == {CutStatus.PROCESSING}
+    decided = waiting.decided(cuts)
+    good = "refused" not in verdicts
+    assert decided.state is (ActivityState.PUBLISHED if good else ActivityState.REJECTED)
+    assert decided.is_refused is not good
+    assert decided.upload_ids == waiting.upload_ids
+    for cut, verdict in zip(decided.cuts, verdicts, strict=True):
+        right = CutStatus.VALID if verdict == "valid" else CutStatus.REJECTED
+        assert decided.status_of(cut) is right
+        assert bool(cut.video and cut.video_key) is good
+    archived = replace(decided, state=ActivityState.ARCHIVED, archived_at=NOON)
+    back = ActivityState.ENDED if good else ActivityState.REJECTED
+    assert archived.unarchived().state is back
 
 
 def test_two_activities_do_not_deal_alike() -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.activities.model import (
+    MAX_CUTS,
     Asked,
     DisclosureLanguage,
     Toggle,
@@ -93,11 +94,18 @@ def test_the_console_shows_the_very_words_that_are_kept(
     assert what.text(language) == shown
 
 
-@given(st.integers(0, 100_000), st.integers(0, 10), st.integers(0, 100_000))
-def test_captions_share_out_the_people_of_a_video(people: int, captions: int, above: int) -> None:
-    found = reuse_of(people, captions, above)
-    assert found.video_reused is (0 < above < people)
-    assert not found.caption_reused or found.video_reused
+@given(
+    st.integers(0, 100_000), st.integers(0, 10), st.integers(0, 100_000), st.integers(1, MAX_CUTS)
+)
+def test_captions_and_cuts_share_out_the_people(
+    people: int, captions: int, above: int, cuts: int
+) -> None:
+    found = reuse_of(people, captions, above, cuts)
+    assert found.video_reused is (0 < above < found.people_per_video)
+    assert (found.people_per_video - 1) * cuts < people <= found.people_per_video * cuts or (
+        people == found.people_per_video == 0
+    )
+    assert not found.caption_reused or found.video_reused or cuts > captions
     if captions:
         assert found.people_per_caption * captions >= people
         assert (found.people_per_caption - 1) * captions < people or people == 0

@@ -70,8 +70,10 @@ def lives(draw: st.DrawFn, sends: int = 3) -> list[Progress]:
         facts.append(Progress(dismissal=Dismissal(dismissed_at=dismissed)))
         if draw(st.booleans()):
             facts.append(Progress(dismissal=Dismissal(undone=dismissed)))
+    cut = draw(st.sampled_from([None, "upl_1", "upl_2"]))
     for number in range(draw(st.integers(0, sends))):
-        attempt = Attempt(f"prf_{number}", later(), draw(WHOSE), disclosed=draw(st.booleans()))
+        told = draw(st.booleans())
+        attempt = Attempt(f"prf_{number}", later(), draw(WHOSE), disclosed=told, cut=cut)
         tellings = [attempt]
         if draw(st.booleans()):
             tellings.append(_with(tellings[-1], unconfirmed_at=later()))
@@ -147,6 +149,26 @@ def test_each_step_of_the_funnel_is_no_larger_than_the_one_before(facts: list[Pr
     assert seen >= sent >= staged >= posted
     lost = sum(number for _, number in tally.lost)
     assert sent == staged + lost + tally.number(Name.UNCONFIRMED) + tally.under_way
+
+
+@given(lives())
+def test_a_cut_counts_what_its_members_did_and_no_other_does(facts: list[Progress]) -> None:
+    progress = merged(facts)
+    counted = counts_of("act_1", progress)
+    tally = Tally.of(
+        Counter({name: number})
+        for (place, name), number in counted.items()
+        if place.scope is Scope.ACTIVITY
+    )
+    for upload_id in ("upl_1", "upl_2"):
+        of_cut = tally.of_cut(upload_id)
+        mine = progress.cut == upload_id
+        assert (of_cut.sent, of_cut.staged, of_cut.posted) == tuple(
+            tally.number(name) if mine else 0 for name in (Name.SENT, Name.STAGED, Name.POSTED)
+        )
+        assert of_cut.failed == (sum(number for _, number in tally.lost) if mine else 0)
+    elsewhere = {place.scope for place, name in counted if name.startswith("cut:")}
+    assert elsewhere <= {Scope.ACTIVITY}
 
 
 def test_a_failed_send_that_is_made_again_is_lost_no_more() -> None:

@@ -31,6 +31,7 @@ NO_TEXTS = {
     "starts_at": TIME,
     "ends_at": TIME,
     "upload_id": ID,
+    "further_upload_ids": ID,
     "campaign_id": ID,
     "channel_ids": ID,
     "picture_id": ID,

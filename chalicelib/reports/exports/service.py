@@ -6,7 +6,7 @@ one answer would not do for the large ones.
 
 import io
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 
 from chalicelib.audit.model import EntryFilter, encoded
@@ -49,8 +49,10 @@ DAYS = (
 )
 PERFORMANCES = (
     "member", "email", "status", "sent_at", "in_inbox_at", "posted_at", "reason", "sends",
-    "disclosure_acknowledged",
+    "disclosure_acknowledged", "cut",
 )  # fmt: skip
+OF_CUT = ("sent", "in_inbox", "posted", "failed")
+"""Columns of each cut of an activity that has several, as `cut_1_sent`."""
 CHANNELS = ("channel", "kind", "members", "seen", "sent", "in_inbox", "posted")
 MEMBERS = (
     "member", "email", "role", "status", "tiktok",
@@ -180,12 +182,17 @@ class ExportMaker:
             case Table.OVERVIEW:
                 return DAYS, _days(self._reports.overview(caller, first, last).report)
             case Table.ACTIVITY:
-                return DAYS, _days(self._reports.activity(caller, thing_id, first, last).report)
+                found = self._reports.activity(caller, thing_id, first, last)
+                further = found.activity.further_cuts
+                cuts = found.activity.upload_ids if further else ()
+                columns = [f"cut_{at}_{name}" for at, _ in enumerate(cuts, 1) for name in OF_CUT]
+                return (*DAYS, *columns), _days(found.report, cuts)
             case Table.CAMPAIGN:
                 return DAYS, _days(self._reports.campaign(caller, thing_id, first, last)[1])
             case Table.PERFORMANCES:
                 page = self._reports.performances(caller, thing_id, MAX_LIMIT, None)
-                return PERFORMANCES, self._performances(caller, thing_id, page, zone)
+                numbers = self._reports.cut_numbers(caller, thing_id)
+                return PERFORMANCES, self._performances(caller, thing_id, page, zone, numbers)
             case Table.CHANNELS:
                 return CHANNELS, self._channels(caller, first, last)
             case Table.MEMBERS:
@@ -194,7 +201,12 @@ class ExportMaker:
                 return AUDIT, self._trail(caller, export.trail, zone)
 
     def _performances(
-        self, caller: Caller, activity_id: str, page: Page[Performer], zone: str
+        self,
+        caller: Caller,
+        activity_id: str,
+        page: Page[Performer],
+        zone: str,
+        cuts: Mapping[str, int],
     ) -> Rows:
         while True:
             for each in page.items:
@@ -209,6 +221,7 @@ class ExportMaker:
                     failure_words(lost.failure or "") if lost else "",
                     len(progress.attempts),
                     "yes" if progress.disclosed else "no",
+                    cuts.get(progress.cut or "", ""),
                 )
             if page.next_cursor is None:
                 return
@@ -276,9 +289,10 @@ def _all(read: Callable[[str | None], Page[Sequence[Cell]]]) -> Rows:
             return
 
 
-def _days(report: Report) -> Rows:
+def _days(report: Report, cuts: Sequence[str] = ()) -> Rows:
     for each in report.days:
         tally = each.tally
+        of_cuts = [tally.of_cut(cut) for cut in cuts]
         yield (
             each.day,
             *_funnel(tally),
@@ -286,6 +300,11 @@ def _days(report: Report) -> Rows:
             sum(number for _, number in tally.lost),
             tally.number(Name.DISMISSED),
             tally.number(Name.DISCLOSED),
+            *(
+                number
+                for cut in of_cuts
+                for number in (cut.sent, cut.staged, cut.posted, cut.failed)
+            ),
         )
 
 
