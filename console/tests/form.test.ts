@@ -15,6 +15,7 @@ const ACTIVITY = {
   disclosure: null,
   starts_at: "2026-10-25T01:30:00Z",
   ends_at: null,
+  further_upload_ids: [],
   created_at: "2026-10-01T00:00:00Z",
 } as unknown as ActivityView;
 
@@ -33,6 +34,7 @@ describe("what is sent of a form", () => {
       campaign_id: null,
       featured: false,
       ai_generated: false,
+      further_upload_ids: [],
     });
   });
 

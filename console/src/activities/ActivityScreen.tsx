@@ -18,16 +18,18 @@ import { seenVideo, Upload, useVerdict } from "../videos/upload";
 import { Problems, VideoPicker } from "../videos/VideoPicker";
 import { ActivityFields } from "./ActivityFields";
 import { CardPreview } from "./CardPreview";
+import { cutsState, cutUploads, forgetCuts, isPending, withCuts } from "./cuts";
 import { readDraft, useDraft } from "./draft";
 import css from "./editor.module.css";
 import { type ActivityView, bodyOf, changedFields, check, errorsOf, type FieldErrors, type Fields, fieldsOf, isHeldBack } from "./form";
 import { useLifecycle } from "./lifecycle";
 import { change, readActivity, useActivity } from "./manager_queries";
-import { showFirstError } from "./NewActivityScreen";
+import { AddCut, showFirstError } from "./NewActivityScreen";
 import { Status, windowWords } from "./status";
 import { TryOnMe } from "./TryOnMe";
 import { t } from "./words.manager";
 
+const Cuts = later(() => import("./Cuts"));
 const Conflict = later(withWords(() => import("./Conflict"), "manager", "further", "mine", "sends"));
 
 export default function ActivityScreen() {
@@ -50,13 +52,16 @@ function Activity({ current }: { current: ActivityView }) {
   const draftName = `draft.activity.${current.activity_id}`;
   /** The version that the form began with: what was typed is held against this one. */
   const [base, setBase] = useState(current);
-  const [fields, setFields] = useState<Fields>(() => ({ ...fieldsOf(current, zone.value), ...readDraft(draftName)?.fields }));
+  const [typed, setFields] = useState<Fields>(() => ({ ...fieldsOf(current, zone.value), ...readDraft(draftName)?.fields }));
   const [refused, setRefused] = useState<FieldErrors>({});
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
   const [theirs, setTheirs] = useState<ActivityView>();
   const form = useRef<HTMLFormElement>(null);
   const upload = useMemo(() => new Upload(), []);
+  const cuts = useMemo(cutUploads, []);
+  const fields = withCuts(typed, cuts);
+  const ofCuts = cutsState(fields, cuts);
   const state = upload.state.value;
   const uploadId = state.stage === "sent" ? state.uploadId : undefined;
   const verdict = useVerdict(uploadId);
@@ -66,17 +71,22 @@ function Activity({ current }: { current: ActivityView }) {
   const fixed = FIXED.includes(current.status);
   const before = fieldsOf(base, zone.value);
   const changed = changedFields(before, fields);
-  const dirty = !fixed && (changed.length > 0 || state.stage !== "none");
+  // An empty place for a cut is nothing that could be saved.
+  const dirty = !fixed && (changed.length > 0 || state.stage !== "none" || isPending(cuts));
   const { isKept, forget } = useDraft(draftName, changed.length > 0 && !fixed ? { fields } : undefined);
   const errors = { ...check(fields, zone.value), ...refused };
 
   useEffect(() => {
     document.title = `${current.instructions.slice(0, 40)} · Greenroom`;
-    return () => upload.forget();
+    return () => {
+      upload.forget();
+      forgetCuts(cuts);
+    };
   }, []);
   useEffect(() => {
     // Nothing is being typed, so what somebody else changed is simply shown.
     if (current.version === base.version || dirty) return;
+    forgetCuts(cuts);
     setBase(current);
     setFields(fieldsOf(current, zone.value));
   }, [current.version, dirty]);
@@ -95,6 +105,7 @@ function Activity({ current }: { current: ActivityView }) {
       } as Parameters<typeof change>[1]);
       forget();
       upload.forget();
+      forgetCuts(cuts);
       setTheirs(undefined);
       setRefused({});
       setBase(saved);
@@ -115,6 +126,7 @@ function Activity({ current }: { current: ActivityView }) {
   const discard = (): void => {
     forget();
     upload.forget();
+    forgetCuts(cuts);
     setError(undefined);
     setRefused({});
     setBase(current);
@@ -182,6 +194,20 @@ function Activity({ current }: { current: ActivityView }) {
           {!fixed && !current.performed ? (
             <ReplaceVideo open={current.status === "rejected"} upload={upload} verdict={verdict} />
           ) : null}
+          {fixed ? null : current.performed ? (
+            fields.cuts.length > 0 ? (
+              <Note icon="lock">{t("cuts_fixed", { count: fields.cuts.length + 1 })}</Note>
+            ) : null
+          ) : fields.cuts.length > 0 || cuts.value.length > 0 ? (
+            <Cuts
+              ids={typed.cuts}
+              uploads={cuts}
+              error={errors.cuts ?? (ofCuts === "unfit" ? t("cut_unfit") : undefined)}
+              onAdopted={() => setFields((now) => ({ ...now, cuts: [] }))}
+            />
+          ) : (
+            <AddCut uploads={cuts} />
+          )}
           {fixed ? null : (
             <ActivityFields
               fields={fields}
@@ -195,13 +221,18 @@ function Activity({ current }: { current: ActivityView }) {
           {error && !theirs ? <ErrorNote error={error} /> : null}
           {dirty ? (
             <div class={forms.bar}>
-              <p role="status">{state.stage === "sending" ? t("awaited") : isKept ? t("unsaved") : t("draft_not_kept")}</p>
+              <p role="status">{state.stage === "sending" || ofCuts === "under_way" ? t("awaited") : isKept ? t("unsaved") : t("draft_not_kept")}</p>
               <Button onClick={discard}>{t("discard")}</Button>
               <Button
                 kind="primary"
                 type="submit"
                 busy={busy}
-                disabled={!["none", "sent"].includes(state.stage) || verdict.data?.status === "rejected"}
+                disabled={
+                  !["none", "sent"].includes(state.stage) ||
+                  verdict.data?.status === "rejected" ||
+                  isPending(cuts) ||
+                  (ofCuts === "unfit" && changed.includes("cuts"))
+                }
               >
                 {t("save")}
               </Button>
@@ -222,6 +253,7 @@ function Activity({ current }: { current: ActivityView }) {
           theirs={fieldsOf(theirs, zone.value)}
           onClose={() => setTheirs(undefined)}
           onMerged={(merged) => {
+            forgetCuts(cuts);
             setFields(merged);
             setBase(theirs);
             setTheirs(undefined);
@@ -231,7 +263,7 @@ function Activity({ current }: { current: ActivityView }) {
       ) : null}
       <LeaveGuard
         dirty={dirty}
-        kept={isKept && state.stage === "none"}
+        kept={isKept && state.stage === "none" && ofCuts !== "under_way"}
         title={t("leave_edit_title")}
         stay={t("stay")}
         go={t("leave_keep")}
@@ -255,7 +287,18 @@ function StateNote({ activity, heldBack }: { activity: ActivityView; heldBack: b
     return (
       <Note tone="bad">
         <p>{t("rejected_note")}</p>
-        <Problems problems={activity.problems} />
+        {activity.cuts.length > 0 ? (
+          activity.cuts.map(({ upload_id, problems }, at) =>
+            problems.length > 0 ? (
+              <div key={upload_id}>
+                <strong>{t("cut_number", { count: at + 1 })}</strong>
+                <Problems problems={problems} />
+              </div>
+            ) : null,
+          )
+        ) : (
+          <Problems problems={activity.problems} />
+        )}
       </Note>
     );
   }

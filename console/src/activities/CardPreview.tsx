@@ -56,6 +56,7 @@ export function CardPreview({ id, fields, video }: { id: string; fields: Fields;
         <FeedCard key={video?.preview_url} item={item} campaign={campaign} onSend={only} onDismiss={only} />
       </div>
       {fields.captions.filter((each) => each.trim()).length > 1 ? <p class={forms.muted}>{t("preview_captions")}</p> : null}
+      {fields.cuts.length > 0 ? <p class={forms.muted}>{t("preview_cuts", { count: fields.cuts.length + 1 })}</p> : null}
     </section>
   );
 }

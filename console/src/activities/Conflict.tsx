@@ -95,6 +95,8 @@ function useSay(): (name: FieldName, fields: Fields) => string {
         return campaigns.find((each) => each.campaign_id === fields.campaign)?.name ?? t("no_campaign");
       case "setting":
         return settingWords(fields.setting || "your_brand");
+      case "cuts":
+        return t("said_cuts", { count: fields.cuts.length + 1 });
       case "featured":
       case "ai":
         return fields[name] ? t("said_yes") : t("said_no");

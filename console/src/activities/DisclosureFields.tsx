@@ -4,6 +4,7 @@ import { Select, Switch } from "../foundation/ui/fields";
 import forms from "../foundation/ui/forms.module.css";
 import { Note } from "../foundation/ui/parts";
 import { useProgram } from "../programs/manager_queries";
+import { MAX_CUTS } from "./cuts";
 import type { Fields } from "./form";
 import { t } from "../performances/words.manager";
 import { useReuse } from "./manager_queries";
@@ -53,12 +54,13 @@ export default function DisclosureFields({ fields, onChange }: Props) {
   );
 }
 
-export function ReuseNote({ fields }: { fields: Pick<Fields, "channels" | "captions"> }) {
-  const reuse = useReuse(fields.channels, fields.captions.filter((each) => each.trim()).length).data;
-  if (!reuse?.video_reused) return null;
+export function ReuseNote({ fields }: { fields: Pick<Fields, "channels" | "captions" | "cuts"> }) {
+  const captions = fields.captions.filter((each) => each.trim()).length;
+  const reuse = useReuse(fields.channels, captions, Math.min(fields.cuts.length + 1, MAX_CUTS)).data;
+  if (!reuse?.video_reused && !reuse?.caption_reused) return null;
   return (
     <Note tone="warning">
-      <p>{t("reuse_video", { count: reuse.people, above: reuse.above })}</p>
+      {reuse.video_reused ? <p>{t("reuse_video", { count: reuse.people_per_video, above: reuse.above })}</p> : null}
       {reuse.caption_reused ? <p>{t("reuse_caption", { count: reuse.people_per_caption })}</p> : null}
       <p>
         {t("reuse_setting", { above: reuse.above })} <a href="/manage/program">{t("reuse_change")}</a>

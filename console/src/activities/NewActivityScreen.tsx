@@ -2,6 +2,7 @@ import { effect } from "@preact/signals";
 import { useLocation } from "preact-iso";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { asProblem } from "../foundation/api/problems";
+import { later } from "../foundation/later";
 import { LeaveGuard } from "../foundation/leaving";
 import { onPersonLeft } from "../foundation/session/session";
 import { kept } from "../foundation/store";
@@ -15,6 +16,7 @@ import { seenVideo, Upload, useVerdict } from "../videos/upload";
 import { DropAnywhere, VideoPicker } from "../videos/VideoPicker";
 import { ActivityFields } from "./ActivityFields";
 import { CardPreview } from "./CardPreview";
+import { cutsState, type CutUploads, cutUploads, forgetCuts, newCut, withCuts } from "./cuts";
 import { type Draft, NEW_DRAFT, readDraft, useDraft } from "./draft";
 import { removeDraft } from "./Drafts";
 import css from "./editor.module.css";
@@ -24,7 +26,12 @@ import { t } from "./words.manager";
 
 /** Outlives the screen: who looks at something else meanwhile does not stop the upload. */
 const upload = new Upload();
-onPersonLeft(() => upload.forget());
+const cuts = cutUploads();
+onPersonLeft(() => {
+  upload.forget();
+  forgetCuts(cuts);
+});
+const Cuts = later(() => import("./Cuts"));
 effect(() => {
   const state = upload.state.value;
   const draft = state.stage === "sent" ? readDraft(NEW_DRAFT) : undefined;
@@ -36,7 +43,8 @@ effect(() => {
 export default function NewActivityScreen() {
   const { route } = useLocation();
   const before = useMemo(() => readDraft(NEW_DRAFT), []);
-  const [fields, setFields] = useState<Fields>({ ...EMPTY, ...before?.fields });
+  const [typed, setFields] = useState<Fields>({ ...EMPTY, ...before?.fields });
+  const fields = withCuts(typed, cuts);
   const [refused, setRefused] = useState<FieldErrors>({});
   const [tried, setTried] = useState(false);
   const [busy, setBusy] = useState<"publish" | "hold">();
@@ -55,10 +63,14 @@ export default function NewActivityScreen() {
     document.title = `${t("new_title")} · Greenroom`;
     if (before?.upload) void upload.resume(before.upload);
     // Whatever was chosen before belongs to another activity.
-    else if (before?.draftId) upload.forget();
+    else if (before?.draftId) {
+      upload.forget();
+      forgetCuts(cuts);
+    }
   }, []);
 
-  const touched = changedFields(EMPTY, fields).length > 0 || state.stage !== "none";
+  const ofCuts = cutsState(fields, cuts);
+  const touched = changedFields(EMPTY, fields).length > 0 || state.stage !== "none" || cuts.value.length > 0;
   const draft: Draft | undefined =
     touched && !done.current
       ? {
@@ -82,15 +94,20 @@ export default function NewActivityScreen() {
     done.current = true;
     forget();
     upload.forget();
+    forgetCuts(cuts);
   };
 
   const send = async (how: "publish" | "hold"): Promise<void> => {
     setTried(true);
     setError(undefined);
     if (Object.keys(check(fields, zone.value)).length > 0) return showFirstError(form.current);
-    if (state.stage === "sending" || state.stage === "checking") {
+    if (state.stage === "sending" || state.stage === "checking" || ofCuts === "under_way") {
       setAwaited(how);
       return;
+    }
+    if (ofCuts === "unfit") {
+      setAwaited(undefined);
+      return announce(t("cut_unfit"));
     }
     if (!uploadId || isLost) {
       announce(t("video_missing"));
@@ -122,9 +139,9 @@ export default function NewActivityScreen() {
   };
 
   useEffect(() => {
-    if (awaited && state.stage === "sent") void send(awaited);
+    if (awaited && state.stage === "sent" && ofCuts !== "under_way") void send(awaited);
     if (awaited && (state.stage === "stopped" || state.stage === "refused")) setAwaited(undefined);
-  }, [awaited, state.stage]);
+  }, [awaited, state.stage, ofCuts]);
 
   const choose = (file: File): void => void upload.choose(file);
   const video = verdict.data?.video;
@@ -147,6 +164,16 @@ export default function NewActivityScreen() {
             <VideoPicker upload={upload} verdict={verdict} />
             {tried && state.stage === "none" ? <Note tone="bad">{t("video_missing")}</Note> : null}
           </section>
+          {fields.cuts.length > 0 || cuts.value.length > 0 ? (
+            <Cuts
+              ids={typed.cuts}
+              uploads={cuts}
+              error={errors.cuts ?? (tried && ofCuts === "unfit" ? t("cut_unfit") : undefined)}
+              onAdopted={() => change({ cuts: [] })}
+            />
+          ) : state.stage === "none" ? null : (
+            <AddCut uploads={cuts} />
+          )}
           <ActivityFields fields={fields} errors={errors} onChange={change} />
           {error ? <ErrorNote error={error} /> : null}
           {isKept ? null : <Note tone="warning">{t("draft_not_kept")}</Note>}
@@ -164,15 +191,32 @@ export default function NewActivityScreen() {
       </div>
       <LeaveGuard
         dirty={touched && !done.current}
-        kept={isKept && state.stage !== "sending"}
+        kept={isKept && state.stage !== "sending" && ofCuts !== "under_way"}
         title={t("leave_title")}
         stay={t("stay")}
         go={t("leave_keep")}
         discard={{ label: t("leave_discard"), run: discard }}
       >
-        {state.stage === "sending" ? t("leave_text_sending") : t("leave_text")}
+        {state.stage === "sending" || ofCuts === "under_way" ? t("leave_text_sending") : t("leave_text")}
       </LeaveGuard>
     </>
+  );
+}
+
+/** Makes room for one more cut of the video. */
+export function AddCut({ uploads }: { uploads: CutUploads }) {
+  return (
+    <span id="add-cut">
+      <Button
+        size="small"
+        icon="plus"
+        onClick={() => {
+          uploads.value = [...uploads.value, newCut()];
+        }}
+      >
+        {t("add_cut")}
+      </Button>
+    </span>
   );
 }
 

@@ -28,6 +28,8 @@ export type Fields = {
   /** TikTok's own disclosure setting; empty: as the program has it, for a new activity. */
   setting: ActivityView["content_disclosure"] | "";
   ai: boolean;
+  /** Uploads of the further cuts. */
+  cuts: string[];
 };
 export type FieldName = keyof Fields;
 export type FieldErrors = Partial<Record<FieldName, string>>;
@@ -53,6 +55,7 @@ export const EMPTY: Fields = {
   featured: false,
   setting: "",
   ai: false,
+  cuts: [],
 };
 
 const HELD_BACK_DAYS = 365;
@@ -102,6 +105,7 @@ export function fieldsOf(activity: ActivityView, timeZone: string): Fields {
     featured: activity.featured,
     setting: activity.content_disclosure,
     ai: activity.ai_generated,
+    cuts: activity.further_upload_ids,
   };
 }
 
@@ -138,6 +142,7 @@ const SENT: { [Name in FieldName]: (fields: Fields) => Partial<Body> } = {
   featured: ({ featured }) => ({ featured }),
   setting: ({ setting }) => (setting ? { content_disclosure: setting } : {}),
   ai: ({ ai }) => ({ ai_generated: ai }),
+  cuts: ({ cuts }) => ({ further_upload_ids: cuts }),
 };
 export const FIELD_NAMES = Object.keys(SENT) as FieldName[];
 
@@ -226,6 +231,7 @@ const OF_API: Record<string, FieldName> = {
   featured: "featured",
   content_disclosure: "setting",
   ai_generated: "ai",
+  further_upload_ids: "cuts",
 };
 
 /** What the API found wrong, by field: in the manager's language where the code is known. */

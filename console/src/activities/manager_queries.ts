@@ -120,12 +120,12 @@ export function tryOnMe(id: string): Promise<Schemas["Tried"]> {
   );
 }
 
-/** How many would share the video and a caption, by the program's own limit. */
-export function useReuse(channels: string[], captions: number) {
+/** How many would share a cut and a caption, by the program's own limit. */
+export function useReuse(channels: string[], captions: number, cuts: number) {
   return useQuery({
-    queryKey: ["reports", "reuse", channels, captions],
+    queryKey: ["reports", "reuse", channels, captions, cuts],
     queryFn: () =>
-      answer(api.GET("/reports/reuse", { params: { query: { captions, ...(channels.length ? { channel_ids: channels.join(",") } : {}) } } })),
+      answer(api.GET("/reports/reuse", { params: { query: { captions, cuts, ...(channels.length ? { channel_ids: channels.join(",") } : {}) } } })),
     retry: false,
   });
 }

@@ -46,6 +46,7 @@ export default function ActivityReportScreen() {
               <Losses report={data} />
             </section>
           </div>
+          {data.cuts.length > 0 ? <Cuts cuts={data.cuts} /> : null}
           <section class={css.block} aria-labelledby="over-time">
             <h2 id="over-time">{t("by_day")}</h2>
             <Bars days={data.days} />
@@ -61,7 +62,7 @@ export default function ActivityReportScreen() {
           <Skeleton height="24rem" />
         </Loading>
       )}
-      <Performers id={id} />
+      <Performers id={id} cuts={data?.cuts ?? []} />
     </div>
   );
 }
@@ -106,7 +107,27 @@ const TONES: Record<Performer["status"], Tone> = {
   failed: "bad",
 };
 
-function Performers({ id }: { id: string }) {
+type Cut = Report["cuts"][number];
+
+/** What became of each cut of the video: members count for the one that they were dealt. */
+function Cuts({ cuts }: { cuts: Cut[] }) {
+  const columns: Column<Cut>[] = [
+    { label: t("cut"), cell: (row) => t("cut_number", { count: row.number }) },
+    ...(["sent", "staged", "posted", "failed"] as const).map((name) => ({
+      label: t(name),
+      numeric: true,
+      cell: (row: Cut) => number(row[name]),
+    })),
+  ];
+  return (
+    <section class={css.block} aria-labelledby="cuts">
+      <h2 id="cuts">{t("by_cut")}</h2>
+      <Table caption={t("by_cut")} columns={columns} rows={cuts} rowKey={(row) => row.upload_id} />
+    </section>
+  );
+}
+
+function Performers({ id, cuts }: { id: string; cuts: Cut[] }) {
   const list = usePerformers(id);
   const rows = list.data?.pages.flatMap((each) => each.items) ?? [];
   const columns: Column<Performer>[] = [
@@ -118,6 +139,9 @@ function Performers({ id }: { id: string }) {
             <bdi>{row.name || row.email || row.member_id}</bdi>
           </a>
           {row.failure ? <span>{reasonWords(row.failure)}</span> : null}
+          {cuts.some((each) => each.upload_id === row.cut) ? (
+            <span>{t("cut_number", { count: cuts.findIndex((each) => each.upload_id === row.cut) + 1 })}</span>
+          ) : null}
         </span>
       ),
     },

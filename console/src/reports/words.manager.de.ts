@@ -113,4 +113,7 @@ export default {
   disclosed: "Kennzeichnung bestätigt",
   disclosed_of: "{disclosed} von {sent}",
   disclosed_not_asked: "Nicht verlangt",
+  by_cut: "Nach Fassung",
+  cut: "Fassung",
+  cut_number: "Fassung {count}",
 } satisfies Translation<typeof en>;

@@ -110,4 +110,7 @@ export default {
   disclosed: "Disclosure acknowledged",
   disclosed_of: "{disclosed} of {sent} who sent it",
   disclosed_not_asked: "Nothing is asked here",
+  by_cut: "By cut",
+  cut: "Cut",
+  cut_number: "Cut {count}",
 } as const;

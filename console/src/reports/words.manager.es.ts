@@ -113,4 +113,7 @@ export default {
   disclosed: "Divulgación confirmada",
   disclosed_of: "{disclosed} de {sent} que lo enviaron",
   disclosed_not_asked: "Aquí no se pide nada",
+  by_cut: "Por versión",
+  cut: "Versión",
+  cut_number: "Versión {count}",
 } satisfies Translation<typeof en>;

@@ -19,8 +19,11 @@ type Verdict = ReturnType<typeof useVerdict>;
 const RepairPanel = later(async () => (await import("./repair_entry")).panel());
 const OtherWays = later(async () => (await import("./repair_entry")).otherWays());
 
-/** Where a video is chosen, sent and judged: everything about it that a manager reads. */
-export function VideoPicker({ upload, verdict }: { upload: Upload; verdict: Verdict }) {
+/**
+ * Where a video is chosen, sent and judged: everything about it that a manager reads. One that is a
+ * `further` cut is removed by whoever shows it.
+ */
+export function VideoPicker({ upload, verdict, further = false }: { upload: Upload; verdict: Verdict; further?: boolean }) {
   const state = upload.state.value;
   const input = useRef<HTMLInputElement>(null);
   const choose = (): void => input.current?.click();
@@ -38,7 +41,7 @@ export function VideoPicker({ upload, verdict }: { upload: Upload; verdict: Verd
           if (file) void upload.choose(file);
         }}
       />
-      {state.stage === "none" ? <Empty onChoose={choose} /> : <Chosen upload={upload} verdict={verdict} onChoose={choose} />}
+      {state.stage === "none" ? <Empty onChoose={choose} /> : <Chosen upload={upload} verdict={verdict} further={further} onChoose={choose} />}
     </>
   );
 }
@@ -63,7 +66,9 @@ function Empty({ onChoose }: { onChoose: () => void }) {
   );
 }
 
-function Chosen({ upload, verdict, onChoose }: { upload: Upload; verdict: Verdict; onChoose: () => void }) {
+type ChosenProps = { upload: Upload; verdict: Verdict; further: boolean; onChoose: () => void };
+
+function Chosen({ upload, verdict, further, onChoose }: ChosenProps) {
   const state = upload.state.value;
   if (state.stage === "none") return null;
   const url = upload.localUrl.value ?? verdict.data?.video?.preview_url;
@@ -89,7 +94,7 @@ function Chosen({ upload, verdict, onChoose }: { upload: Upload; verdict: Verdic
             <Button size="small" onClick={() => upload.cancel()}>
               {t("cancel_upload")}
             </Button>
-          ) : (
+          ) : further ? null : (
             <IconButton icon="trash" size="small" label={t("remove_video")} onClick={() => upload.forget()} />
           )}
         </span>

@@ -30,13 +30,20 @@ export class Upload {
   /** What this browser saw in it, until the server has looked. */
   readonly seen = signal<Seen | undefined>(undefined);
   /** Whether the chosen file outlives a reload before it has arrived. */
-  readonly fileIsKept = signal(true);
+  readonly fileIsKept: Signal<boolean>;
 
   /** What the chosen file was repaired from, if it was. */
   readonly original = signal<File | undefined>(undefined);
 
   #file: File | undefined;
   #sending: AbortController | undefined;
+  readonly #keeps: boolean;
+
+  /** Of several on one page only one `keeps` its file for after a reload. */
+  constructor(keeps = true) {
+    this.#keeps = keeps;
+    this.fileIsKept = signal(keeps);
+  }
 
   /** The chosen file, while this page has it: not after a reload. */
   get file(): File | undefined {
@@ -63,9 +70,11 @@ export class Upload {
       this.state.value = { stage: "refused", name: file.name, problems };
       return;
     }
-    void keptFile.write(file).then((kept) => {
-      this.fileIsKept.value = kept;
-    });
+    if (this.#keeps) {
+      void keptFile.write(file).then((kept) => {
+        this.fileIsKept.value = kept;
+      });
+    }
     await this.#send(file, contentType);
   }
 
@@ -83,7 +92,7 @@ export class Upload {
     this.original.value = undefined;
     this.#show(undefined);
     this.state.value = { stage: "none" };
-    void keptFile.forget();
+    if (this.#keeps) void keptFile.forget();
   }
 
   /** What was under way before a reload goes on: validation where it was, sending from the start. */
@@ -93,7 +102,7 @@ export class Upload {
       this.state.value = { stage: "sent", name, uploadId };
       return;
     }
-    const file = await keptFile.read();
+    const file = this.#keeps ? await keptFile.read() : undefined;
     if (file && this.#file === undefined) await this.choose(file);
   }
 
@@ -124,7 +133,7 @@ export class Upload {
       );
       if (this.#sending !== sending) return;
       this.state.value = { stage: "sent", name, uploadId: upload_id };
-      void keptFile.forget();
+      if (this.#keeps) void keptFile.forget();
     } catch (error) {
       if (this.#sending !== sending) return;
       const stopped = sending.signal.aborted ? new UploadStopped("cancelled") : error;
