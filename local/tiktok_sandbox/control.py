@@ -2,6 +2,7 @@
 
 All JSON. `GET /_sandbox/health`, `GET /_sandbox/record`, `POST /_sandbox/app` (any of the
 settings of `settings.App`), `POST /_sandbox/people` `{name, display_name?}`,
+`POST /_sandbox/counts` `{post_id, views?, likes?, comments?, shares?}`,
 `POST /_sandbox/tokens` `{person, expire: ["access", "refresh"]}`, `POST /_sandbox/clock`
 `{advance_seconds}`, `POST /_sandbox/reset`, `GET`/`POST`/`DELETE /_sandbox/faults`
 `{rules: [...], append?: bool}`.
@@ -38,6 +39,14 @@ class _Expiry(_Body):
     expire: list[Literal["access", "refresh"]]
 
 
+class _Counts(_Body):
+    post_id: str = Field(min_length=1, max_length=64)
+    views: int = Field(default=0, ge=0)
+    likes: int = Field(default=0, ge=0)
+    comments: int = Field(default=0, ge=0)
+    shares: int = Field(default=0, ge=0)
+
+
 class _Advance(_Body):
     advance_seconds: float = Field(ge=0, allow_inf_nan=False)
 
@@ -63,6 +72,7 @@ class Control:
             Route("/_sandbox/app", _checked(self.app), methods=["POST"]),
             Route("/_sandbox/people", _checked(self.people), methods=["POST"]),
             Route("/_sandbox/tokens", _checked(self.tokens), methods=["POST"]),
+            Route("/_sandbox/counts", _checked(self.counts), methods=["POST"]),
             Route("/_sandbox/clock", _checked(self.clock), methods=["POST"]),
             Route("/_sandbox/reset", self.reset, methods=["POST"]),
             Route("/_sandbox/faults", self.list_faults, methods=["GET"]),
@@ -99,6 +109,13 @@ class Control:
         """A person's tokens run out now, earlier than they said."""
         expiry = _Expiry.model_validate_json(await request.body())
         self._store.expire_tokens(expiry.person, expiry.expire)
+        return JSONResponse({})
+
+    async def counts(self, request: Request) -> Response:
+        """People see, like, comment on and share a post."""
+        told = _Counts.model_validate_json(await request.body())
+        counts = (told.views, told.likes, told.comments, told.shares)
+        self._store.set_counts(told.post_id, counts)
         return JSONResponse({})
 
     async def clock(self, request: Request) -> Response:

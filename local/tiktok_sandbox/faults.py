@@ -31,10 +31,13 @@ ENDPOINT_OF_PATH = {
     "/v2/post/publish/inbox/video/init/": "init",
     "/v2/post/publish/status/fetch/": "status",
     "/upload/": "upload",
+    "/v2/video/query/": "video_query",
 }
 FLAT_ENDPOINTS = frozenset({"token", "revoke"})
 
-type HttpEndpoint = Literal["authorize", "token", "revoke", "user_info", "init", "status", "upload"]
+type HttpEndpoint = Literal[
+    "authorize", "token", "revoke", "user_info", "init", "status", "upload", "video_query"
+]
 type Kind = Literal[
     "status",
     "reset",

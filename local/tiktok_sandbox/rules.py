@@ -26,6 +26,8 @@ MAX_CHUNKS = 1000
 
 INITS_PER_MINUTE = 6
 STATUS_FETCHES_PER_MINUTE = 30
+VIDEO_QUERIES_PER_MINUTE = 600
+MAX_QUERIED_VIDEOS = 20
 MINUTE_SECONDS = 60
 MAX_PENDING_SHARES = 5
 PENDING_WINDOW_SECONDS = 24 * 3600
@@ -40,6 +42,26 @@ VIDEO_CONTENT_TYPES = ("video/mp4", "video/webm")
 
 BASIC_SCOPE = "user.info.basic"
 UPLOAD_SCOPE = "video.upload"
+LIST_SCOPE = "video.list"
+VIDEO_FIELDS = frozenset(
+    {
+        "id",
+        "create_time",
+        "cover_image_url",
+        "share_url",
+        "video_description",
+        "duration",
+        "height",
+        "width",
+        "title",
+        "embed_html",
+        "embed_link",
+        "like_count",
+        "comment_count",
+        "share_count",
+        "view_count",
+    }
+)
 FIELDS_BY_SCOPE: Mapping[str, frozenset[str]] = {
     BASIC_SCOPE: frozenset(
         {
@@ -401,6 +423,31 @@ def check_fields(fields: str | None, granted: Sequence[str]) -> tuple[str, ...]:
                 status=HTTPStatus.UNAUTHORIZED,
             )
     return names
+
+
+def check_video_fields(fields: str | None) -> frozenset[str]:
+    """`fields` of a query of videos: known ones, comma-separated."""
+    if not fields:
+        raise RuleBrokenError("fields_required", "fields is missing")
+    names = frozenset(fields.split(","))
+    if names - VIDEO_FIELDS:
+        raise RuleBrokenError("fields_known", "a field that does not exist was asked for")
+    return names
+
+
+def read_video_query(body: Mapping[str, Any]) -> list[str]:
+    """Read the body of a query of videos: `filters.video_ids`, up to twenty different strings."""
+    filters = body.get("filters")
+    ids = filters.get("video_ids") if isinstance(filters, dict) else None
+    if set(body) != {"filters"} or not isinstance(filters, dict) or set(filters) != {"video_ids"}:
+        raise RuleBrokenError("video_query_body", "the body is filters with video_ids only")
+    if not isinstance(ids, list) or not all(isinstance(each, str) and each for each in ids):
+        raise RuleBrokenError("video_query_ids", "video_ids is a list of strings")
+    if not 0 < len(ids) <= MAX_QUERIED_VIDEOS or len(set(ids)) != len(ids):
+        raise RuleBrokenError(
+            "video_query_ids", f"1 to {MAX_QUERIED_VIDEOS} different videos at a time"
+        )
+    return ids
 
 
 def read_json(content_type: str | None, body: bytes) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from local.tiktok_sandbox.answers import envelope_error, log_id_of, note
 from local.tiktok_sandbox.control import Control
+from local.tiktok_sandbox.display import Display
 from local.tiktok_sandbox.drafts import Drafts
 from local.tiktok_sandbox.faults import Faults, FaultyAnswers, OpenConnections
 from local.tiktok_sandbox.inbox import Inbox
@@ -112,6 +113,7 @@ def build(store: Store, *, tell: Callable[[str], object] = _print, ticking: bool
         routes=[
             *OAuth(store, drafts).routes(),
             *Inbox(store, drafts, faults).routes(),
+            *Display(store, drafts).routes(),
             *Pages(store, drafts).routes(),
             *Control(store, drafts, faults).routes(),
         ],

@@ -55,6 +55,9 @@ CREATE TABLE IF NOT EXISTS shares (
     post_ids TEXT NOT NULL DEFAULT '[]');
 CREATE INDEX IF NOT EXISTS shares_due ON shares (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS shares_of ON shares (person, client_key, created_at);
+CREATE TABLE IF NOT EXISTS counts (
+    post_id TEXT PRIMARY KEY, views INTEGER NOT NULL, likes INTEGER NOT NULL,
+    comments INTEGER NOT NULL, shares INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS inits (
     id INTEGER PRIMARY KEY, person TEXT NOT NULL, at REAL NOT NULL, code TEXT NOT NULL,
     publish_id TEXT);
@@ -74,7 +77,7 @@ CREATE TABLE IF NOT EXISTS faults_made (
 """
 _RESET = """
 DELETE FROM people; DELETE FROM sessions; DELETE FROM grants; DELETE FROM codes;
-DELETE FROM tokens; DELETE FROM shares; DELETE FROM inits; DELETE FROM calls;
+DELETE FROM tokens; DELETE FROM shares; DELETE FROM counts; DELETE FROM inits; DELETE FROM calls;
 DELETE FROM violations; DELETE FROM webhooks; DELETE FROM faults_made;
 DELETE FROM kept WHERE name IN ('faults', 'clock');
 """
@@ -533,6 +536,18 @@ class Store:
             json.dumps(post_ids),
             share.publish_id,
         )
+
+    def set_counts(self, post_id: str, counts: tuple[int, int, int, int]) -> None:
+        """People have seen, liked, commented on and shared a post so often."""
+        self._run("INSERT OR REPLACE INTO counts VALUES (?, ?, ?, ?, ?)", post_id, *counts)
+
+    def counts(self, post_id: str) -> tuple[int, int, int, int]:
+        """Return views, likes, comments and shares of a post."""
+        rows = self._rows("SELECT * FROM counts WHERE post_id = ?", post_id)
+        if not rows:
+            return 0, 0, 0, 0
+        found = rows[0]
+        return found["views"], found["likes"], found["comments"], found["shares"]
 
     # --- what tests look at -----------------------------------------------------------------
 
