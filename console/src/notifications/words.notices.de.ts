@@ -3,7 +3,7 @@ import type en from "./words.notices.en";
 
 export default {
   title: "Neuigkeiten",
-  bell: { one: "Neuigkeiten, eine ungelesen", other: "Neuigkeiten, {count} ungelesen" },
+  bell: { one: "Neuigkeiten, {count} ungelesen", other: "Neuigkeiten, {count} ungelesen" },
   all_read: "Alle als gelesen markieren",
   empty_title: "Nichts Neues",
   empty_text: "Hier steht, was neu ist, was bald endet und was sich bei Punkten und Prämien tut.",

@@ -1,6 +1,6 @@
 export default {
   title: "Notices",
-  bell: { one: "Notices, one unread", other: "Notices, {count} unread" },
+  bell: { one: "Notices, {count} unread", other: "Notices, {count} unread" },
   all_read: "Mark all as read",
   empty_title: "Nothing new",
   empty_text: "New activities, what ends soon and news of your points and rewards are shown here.",

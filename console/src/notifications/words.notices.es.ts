@@ -3,7 +3,7 @@ import type en from "./words.notices.en";
 
 export default {
   title: "Avisos",
-  bell: { one: "Avisos, uno sin leer", other: "Avisos, {count} sin leer" },
+  bell: { one: "Avisos, {count} sin leer", other: "Avisos, {count} sin leer" },
   all_read: "Marcar todo como leído",
   empty_title: "Nada nuevo",
   empty_text: "Aquí ves lo nuevo, lo que acaba pronto y lo que pasa con tus puntos y premios.",
