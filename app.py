@@ -163,6 +163,8 @@ router.add(
 router.add("POST  /tiktok/connect", "tiktok.consents.begin")
 router.add("GET   /tiktok/account", "tiktok.account")
 router.add("DELETE /tiktok/account", "performances.connections.disconnect")
+router.add("POST  /tiktok/views", "tiktok.consents.begin_views")
+router.add("DELETE /tiktok/views", "performances.counts.end")
 router.add("GET   /tiktok/callback", "performances.connections.callback", public=True)
 router.add("POST  /tiktok/webhook", "performances.tiktok_webhooks.receive", public=True)
 
@@ -348,6 +350,22 @@ def performances_sweep_overdue(event: CloudWatchEvent) -> int:
     return worker.sweep_overdue(
         container.overdue_performances, container.connections, event.context
     )
+
+
+@app.schedule("rate(15 minutes)")
+@functions.function(
+    "counts",
+    *_TIKTOK_SETTINGS,
+    "settings.tiktok_views",
+    "audit_trail",
+    module="performances.worker",
+)
+def performances_count_posts(event: CloudWatchEvent) -> int:
+    """Reads views of posts whose members allow it; removes those of members who do not any more."""
+    from chalicelib.performances import worker
+
+    offered = container.settings.tiktok_views
+    return worker.count_posts(container.counts, offered=offered, context=event.context)
 
 
 @app.on_sqs_message(queue_arn=_QUEUE.format("performances-release-removed-members"), batch_size=1)
@@ -618,6 +636,7 @@ _LATER_USED = (
     "tiktok_pkce",
     "tiktok_secret_id",
     "tiktok_upload_hosts",
+    "tiktok_views",
     "tokens_key_id",
     "uploads_table",
     "user_pool_client_id",

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from chalicelib.notifications.store import NoticeStore
     from chalicelib.notifications.unsubscribing.service import UnsubscribeService
     from chalicelib.performances.connections.service import ConnectionService
+    from chalicelib.performances.counts.service import PostCounts
     from chalicelib.performances.overdue import OverdueSweeper
     from chalicelib.performances.queue import FailedMessages, StagingQueue
     from chalicelib.performances.service import PerformanceService
@@ -600,6 +601,7 @@ class Container:
             client=lambda: self.tiktok_client,
             vault=lambda: self.vault,
             programs=self.programs,
+            offers_views=lambda: self.settings.tiktok_views,
             clock=self.clock,
         )
 
@@ -629,6 +631,7 @@ class Container:
             programs=self.programs,
             callback_url=lambda: self._callback_url,
             pkce=lambda: self.settings.tiktok_pkce,
+            offers_views=lambda: self.settings.tiktok_views,
             clock=self.clock,
         )
 
@@ -694,6 +697,18 @@ class Container:
             consents=self.consents,
             places=self.inbox_places,
             pending_sends=self.pending_sends,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def counts(self) -> "PostCounts":
+        from chalicelib.performances.counts.service import PostCounts
+
+        return PostCounts(
+            store=self.performance_store,
+            accounts=self.tiktok,
+            tokens=self.access_tokens,
+            client=lambda: self.tiktok_client,
             clock=self.clock,
         )
 

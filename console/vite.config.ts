@@ -74,8 +74,10 @@ const SHARED = {
   activity: /\/programs\/DisclosureSettings|\/activities\/(ActivityScreen|Cuts|DisclosureFields|ActivitiesScreen|Conflict|Thumb|status|lifecycle)/,
   reports: /\/src\/reports\/(?!words)/,
   handing: /\/rewards\/(?!words|RewardsScreen|manager_queries)/,
+  privacy: /\/privacy\/(?!words|DataDialog)/,
   groups: /\/programs\/(Channel|Campaigns|ManageChannels|GroupList|NameDialog)(Screen)?\.tsx/,
-  members: /\/programs\/(Members|Import|roster)/,
+  ledger: /\/points\/(Ledger|ledger)/,
+  members: /\/programs\/(Members|Import|roster)|\/points\/PointsDialog|\/privacy\/DataDialog/,
   told: /\/notifications\/(MailSettings|PushSettings|push\.ts|queries|notifications\.module)/,
 };
 

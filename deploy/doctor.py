@@ -18,6 +18,7 @@ CONCURRENCY_WANTED = 100
 OWNERS_MARK = "set_at"
 """What a TikTok secret has that an owner has put there, and a generated one has not."""
 SCOPES = ("user.info.basic", "video.upload")
+VIEWS_SCOPE = "video.list"
 CONSOLES_MARK = "<title>Greenroom</title>"
 CODE_UNKNOWN = frozenset({"invalid_grant", "invalid_request"})
 
@@ -113,12 +114,14 @@ class Doctor:
 
     def _tiktok_redirect(self) -> Iterator[Line]:
         redirect = f"{self.public_url}/tiktok/callback"
+        reads_views = self.parameters.get("TikTokViews") == "true"
+        scopes = (*SCOPES, VIEWS_SCOPE) if reads_views else SCOPES
         answer = requests.get(
             self.parameters["TikTokAuthorizeUrl"],
             params={
                 "client_key": self.parameters.get("TikTokClientKey", UNSET),
                 "response_type": "code",
-                "scope": ",".join(SCOPES),
+                "scope": ",".join(scopes),
                 "redirect_uri": redirect,
                 "state": "doctor",
             },
@@ -135,7 +138,7 @@ class Doctor:
         yield Line(
             State.TO_DO if refused else State.UNKNOWN,
             f"TikTok's portal has the redirect address {redirect} and the scopes"
-            f" {', '.join(SCOPES)}"
+            f" {', '.join(scopes)}"
             + (
                 f": TikTok refuses them ({', '.join(wrong) or answer.status_code})"
                 if refused

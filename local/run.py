@@ -295,6 +295,7 @@ def parameters(aws: Aws, public_url: str, their: TikTok | None) -> dict[str, str
         values["TikTokAuthorizeUrl"] = their.authorize_url
         values["TikTokClientKey"] = their.client_key
         values["TikTokPkce"] = their.pkce
+        values["TikTokViews"] = "true" if their.own else "false"
         if their.upload_hosts:
             values["TikTokUploadHosts"] = their.upload_hosts
     return values

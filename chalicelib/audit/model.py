@@ -77,6 +77,8 @@ class Kind(StrEnum):
     ACCOUNT_DISCONNECTED = "account.disconnected"
     ACCOUNT_RELEASED = "account.released"
     ACCOUNT_LAPSED = "account.lapsed"
+    ACCOUNT_VIEWS_ALLOWED = "account.views_allowed"
+    ACCOUNT_VIEWS_ENDED = "account.views_ended"
     WEBHOOK_CREATED = "webhook.created"
     WEBHOOK_CHANGED = "webhook.changed"
     WEBHOOK_SECRET_RENEWED = "webhook.secret_renewed"  # noqa: S105  a kind of act, no secret

@@ -174,6 +174,7 @@ class Settings:
     tiktok_client_key = Setting(text)
     tiktok_secret_id = Setting(text)
     tiktok_pkce = Setting(pkce, default=False)
+    tiktok_views = Setting(flag, default=False)
     webhooks_table = Setting(text)
     webhooks_queue_url = Setting(address)
     slow_webhooks_queue_url = Setting(address)

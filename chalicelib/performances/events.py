@@ -1,6 +1,6 @@
 """What happens to performances, derived from changes of the performances table."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -80,6 +80,21 @@ class PerformanceAwaitsApp(_OfPerformance):
     TYPE: ClassVar[str] = "performances.PerformanceAwaitsApp"
 
 
+@dataclass(frozen=True)
+class PerformanceCounted(_OfPerformance):
+    """TikTok's counts of its post were read, or forgotten: `views` is None then.
+
+    `points` are what it brought its member, with those for posting it.
+    """
+
+    TYPE: ClassVar[str] = "performances.PerformanceCounted"
+    counted_at: str = ""
+    views: int | None = None
+    likes: int = 0
+    comments: int = 0
+    points: int = 0
+
+
 def events_of(change: Change) -> Sequence[Event[Any]]:
     """Derive events from a change of the performances table."""
     after = change.after
@@ -95,6 +110,8 @@ def events_of(change: Change) -> Sequence[Event[Any]]:
         **{name: after.get(name) for name in _TOLD},
     }
     if after["state"] == change.before.get("state"):
+        if after.get("counted_at") != change.before.get("counted_at"):
+            return (change.event(after["program_id"], _counted(after, told)),)
         waits = after.get("waits_for"), change.before.get("waits_for")
         if waits[0] != Waiting.TIKTOK_APP or waits[0] == waits[1]:
             return ()
@@ -114,6 +131,21 @@ def events_of(change: Change) -> Sequence[Event[Any]]:
         case _:
             return ()
     return (change.event(after["program_id"], payload),)
+
+
+def _counted(after: Mapping[str, Any], told: Mapping[str, Any]) -> PerformanceCounted:
+    views = after.get("views")
+    likes, comments, points, bonus = (
+        int(after.get(each) or 0) for each in ("likes", "comments", "points", "posted_bonus")
+    )
+    return PerformanceCounted(
+        **told,
+        counted_at=after.get("counted_at") or "",
+        views=None if views is None else int(views),
+        likes=likes,
+        comments=comments,
+        points=points + (bonus if State(after["state"]) is State.POSTED else 0),
+    )
 
 
 _TOLD = (

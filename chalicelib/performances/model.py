@@ -1,6 +1,6 @@
 """A performance's states, what may follow what, and what members are told: no I/O."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -44,6 +44,17 @@ RESUME_MARGIN = timedelta(minutes=5)
 
 POSTED_LIMIT = timedelta(days=7)
 """How long TikTok is asked whether a staged video was posted (product rule)."""
+
+COUNTED_FOR = timedelta(days=30)
+"""How long after the post its views are read (product rule)."""
+
+COUNTING: Sequence[tuple[timedelta, timedelta]] = (
+    (timedelta(days=1), timedelta(hours=1)),
+    (timedelta(days=7), timedelta(days=1)),
+    (COUNTED_FOR, timedelta(days=3)),
+)
+"""How often the views of a post are read, up to which age: most come on the first day, and TikTok
+takes 600 such calls a minute for all members of a deployment together."""
 
 OUT_OF_SIGHT_SECONDS = 60
 """How long a message that was looked at stays out of other people's sight."""
@@ -219,6 +230,22 @@ def acknowledged(asked: Asked, tick: DisclosureTick | None) -> Acknowledgement |
 
 
 @dataclass(frozen=True)
+class Counted:
+    """What TikTok had counted of the post at an instant, and where it can be seen.
+
+    `views` is None once the member took back that this is read: nothing of it is kept then but when
+    that was, so that reports forget it too.
+    """
+
+    at: datetime
+    views: int | None
+    likes: int = 0
+    comments: int = 0
+    shares: int = 0
+    link: str | None = None
+
+
+@dataclass(frozen=True)
 class Performance:
     """One member performing one activity. Points, bonus and text are those of when it was made.
 
@@ -235,7 +262,9 @@ class Performance:
     was to be disclosed in TikTok then, None in those of before that was asked, and `acknowledged`
     the member's tick of it. `shared_at` is when the member said that they shared the video by hand,
     outside TikTok's inbox; it changes no state. `cut` is the upload of the video that the member
-    was dealt, where the activity had several.
+    was dealt, where the activity had several. `post_id` is the first public post that TikTok named
+    for it; `count_at` is when its views are to be read next, None while they are not, and `counted`
+    what they were last.
     """
 
     program_id: str
@@ -278,6 +307,14 @@ class Performance:
     acknowledged: Acknowledgement | None = None
     shared_at: datetime | None = None
     cut: str | None = None
+    post_id: str | None = None
+    count_at: datetime | None = None
+    counted: Counted | None = None
+
+    @property
+    def points_earned(self) -> int:
+        """The points that it brought its member, with those for posting it."""
+        return self.points + (self.posted_bonus if self.state is State.POSTED else 0)
 
     @property
     def status(self) -> Status:
@@ -384,6 +421,18 @@ def _ever_more_seldom(since: datetime, now: datetime) -> datetime | None:
     return None if waited >= POSTED_LIMIT else now + max(timedelta(minutes=1), waited / 10)
 
 
+def next_count(posted_at: datetime, now: datetime) -> datetime | None:
+    """Return when to read the views of a post after now; None once it is old enough.
+
+    Ever more seldom, and a last time as it turns 30 days old.
+    """
+    age, last = now - posted_at, posted_at + COUNTED_FOR
+    for until, every in COUNTING:
+        if age < until:
+            return min(now + every, last)
+    return None
+
+
 def _moved(performance: Performance, state: State, now: datetime, **changes: Any) -> Performance:
     """Move a performance to `state`, waiting for nothing. Raises ValueError against `NEXT`."""
     if state is not performance.state and state not in NEXT[performance.state]:
@@ -476,6 +525,13 @@ def posted(performance: Performance, now: datetime) -> Performance:
         staged_at=performance.staged_at or now,
         posted_at=now,
     )
+
+
+def with_post(performance: Performance, post_id: str, count_at: datetime | None) -> Performance:
+    """TikTok named a public post of it: the first is kept, and read from `count_at` on."""
+    if performance.post_id is not None:
+        return performance
+    return replace(performance, post_id=post_id, count_at=count_at)
 
 
 def failed(performance: Performance, failure: str, reason: str, now: datetime) -> Performance:

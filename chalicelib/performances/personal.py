@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pynamodb.attributes import Attribute
+from pynamodb.expressions.update import Action
 
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.personal import Person, Record, part
@@ -25,6 +26,16 @@ _AT_TIKTOK = (
     PerformanceItem.upload_address,
     PerformanceItem.unfinished_in,
     PerformanceItem.look_at,
+    PerformanceItem.post_id,
+    PerformanceItem.counts_in,
+    PerformanceItem.count_at,
+)
+_COUNTS = (
+    PerformanceItem.views,
+    PerformanceItem.likes,
+    PerformanceItem.comments,
+    PerformanceItem.shares,
+    PerformanceItem.post_link,
 )
 _ENDED = FINISHED | {State.STAGED, State.UNCONFIRMED}
 """Nothing more is sent; whether it was posted is not asked any more."""
@@ -38,7 +49,7 @@ class PerformanceKeeper:
 
     def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:
         found = self._database.records(PerformanceItem, person.owner)
-        yield from part("performances", found, "upload_address", "unfinished_in")
+        yield from part("performances", found, "upload_address", "unfinished_in", "counts_in")
 
     def erase(self, person: Person) -> bool:
         """Remove the texts and all that leads to TikTok from each performance.
@@ -47,7 +58,8 @@ class PerformanceKeeper:
         """
         whole = True
         for record in self._database.records(PerformanceItem, person.owner):
-            left = [each for each in (*_TEXTS, *_AT_TIKTOK) if each.attr_name in record]
+            all_of_it = (*_TEXTS, *_AT_TIKTOK, *_COUNTS)
+            left = [each for each in all_of_it if each.attr_name in record]
             if State(record["state"]) not in _ENDED:
                 whole = False
             elif left:
@@ -59,8 +71,11 @@ class PerformanceKeeper:
         leased_until = PerformanceItem.leased_until
         free = leased_until.does_not_exist() | (leased_until < self._clock.now())
         item = PerformanceItem(record["owner"], record["performance_id"])
+        actions: list[Action] = [each.remove() for each in attributes]
+        if "views" in record:  # reports forget it by the event of this
+            actions.append(PerformanceItem.counted_at.set(self._clock.now()))
         return self._database.changed(
             item,
-            [each.remove() for each in attributes],
+            actions,
             (PerformanceItem.state == record["state"]) & free,
         )

@@ -38,12 +38,14 @@ from chalicelib.performances.model import (
     failed,
     held,
     initiated,
+    next_count,
     next_look,
     posted,
     staged,
     unconfirmed,
     uploading,
     waiting_until,
+    with_post,
 )
 from chalicelib.performances.queue import MAX_DELAY_SECONDS, StagingQueue
 from chalicelib.performances.store import PerformanceStore
@@ -148,6 +150,7 @@ class StagingRun:
     def __init__(self, use: StagingDependencies, performance: Performance, lease: str) -> None:
         self._use = use
         self._lease = lease
+        self._allows_views = False
         self.performance = performance
 
     def advance(self) -> None:
@@ -235,7 +238,8 @@ class StagingRun:
 
     def _with_token[T](self, call: Callable[[str], T]) -> T:
         """Call TikTok with a live token; once more with a new one if it was refused."""
-        performance, token = self.performance, self._access().value
+        performance, access = self.performance, self._access()
+        token, self._allows_views = access.value, access.views_since is not None
         try:
             try:
                 return call(token)
@@ -433,8 +437,12 @@ class StagingRun:
         known = {"publish_id": performance.publish_id, "log_id": share.log_id}
         match share.state:
             case ShareState.POSTED:
+                changed = posted(performance, now)
+                if share.post_ids:
+                    count_at = next_count(now, now) if self._allows_views else None
+                    changed = with_post(changed, share.post_ids[0], count_at)
                 self._write(
-                    posted(performance, now),
+                    changed,
                     self._free_places(performance.places),
                     *self._use.points.award_bonus(
                         performance.owner,

@@ -1,7 +1,7 @@
 """The performances table. Every change of state is one conditional write."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import Enum
 
@@ -32,6 +32,7 @@ from chalicelib.foundation.table import (
 )
 from chalicelib.performances.model import (
     Acknowledgement,
+    Counted,
     Performance,
     Reference,
     State,
@@ -40,6 +41,7 @@ from chalicelib.performances.model import (
 from chalicelib.programs.model import ContentDisclosure, owner_key
 
 _UNFINISHED = "unfinished"
+_COUNTS = "counts"
 
 CLOCKS_DIFFER = timedelta(seconds=1)
 """By so much a message may come before its time is reached here."""
@@ -68,6 +70,19 @@ class UnfinishedIndex(GlobalSecondaryIndex["PerformanceItem"]):
 
     unfinished_in = UnicodeAttribute(hash_key=True)
     look_at = UTCDateTimeAttribute(range_key=True)
+
+
+class CountsIndex(GlobalSecondaryIndex["PerformanceItem"]):
+    """Sparse: posts whose views are read, by when they are to be read next."""
+
+    class Meta:
+        index_name = "counts"
+        projection = IncludeProjection(
+            ["program_id", "member_id", "correlation_id", "post_id", "open_id", "posted_at"]
+        )
+
+    counts_in = UnicodeAttribute(hash_key=True)
+    count_at = UTCDateTimeAttribute(range_key=True)
 
 
 class PerformanceItem(StampedModel):
@@ -124,8 +139,18 @@ class PerformanceItem(StampedModel):
     disclosure_acknowledged_at = UTCDateTimeAttribute(null=True)
     shared_at = UTCDateTimeAttribute(null=True)
     cut = UnicodeAttribute(null=True)
+    post_id = UnicodeAttribute(null=True)
+    counts_in = UnicodeAttribute(null=True)
+    count_at = UTCDateTimeAttribute(null=True)
+    counted_at = UTCDateTimeAttribute(null=True)
+    views = NumberAttribute(null=True)
+    likes = NumberAttribute(null=True)
+    comments = NumberAttribute(null=True)
+    shares = NumberAttribute(null=True)
+    post_link = UnicodeAttribute(null=True)
     publish_index = PublishIndex()
     unfinished_index = UnfinishedIndex()
+    counts_index = CountsIndex()
 
     def to_performance(self) -> Performance:
         stored = {name: getattr(self, name) for name in _STORED}
@@ -146,7 +171,19 @@ class PerformanceItem(StampedModel):
             if self.content_disclosure
             else None,
             acknowledged=self._acknowledgement(),
+            counted=self._counted(),
         )
+
+    def _counted(self) -> Counted | None:
+        at, views = self.counted_at, self.attribute_values.get("views")
+        if not at:
+            return None
+        if views is None:
+            return Counted(at, None)
+        likes, comments, shares = (
+            int(each or 0) for each in (self.likes, self.comments, self.shares)
+        )
+        return Counted(at, int(views), likes, comments, shares, self.post_link)
 
     def _acknowledgement(self) -> Acknowledgement | None:
         version, language = self.disclosure_version, self.disclosure_language
@@ -156,7 +193,7 @@ class PerformanceItem(StampedModel):
         return Acknowledgement(version, language, self.disclosure_text, at)
 
 
-_APART = {"text", "asked", "acknowledged"}
+_APART = {"text", "asked", "acknowledged", "counted"}
 _STORED = tuple(each.name for each in fields(Performance) if each.name not in _APART)
 """The attributes that the table stores under their name in the model."""
 
@@ -326,6 +363,89 @@ class PerformanceStore(Store):
         there = PerformanceItem.performance_id.exists()
         return self._database.changed(_item(performance.reference), [action], there)
 
+    def note_post(self, performance: Performance, post_id: str, count_at: datetime | None) -> bool:
+        """Note the first public post of it, and when to read its views; False if one is known."""
+        post = PerformanceItem.post_id
+        actions = [post.set(post_id), *_count_next(count_at)]
+        unknown = PerformanceItem.performance_id.exists() & post.does_not_exist()
+        return self._database.changed(_item(performance.reference), actions, unknown)
+
+    def due_counts(self, now: datetime) -> Iterator["Due"]:
+        """Yield posts whose views are to be read by now, one of each program in turn."""
+        found = self._database.query(
+            PerformanceItem,
+            _COUNTS,
+            CountsIndex.count_at <= now,
+            index=PerformanceItem.counts_index,
+        )
+        due = (
+            Due(
+                Reference(
+                    each.program_id, each.member_id, each.performance_id, each.correlation_id
+                ),
+                each.post_id,
+                each.open_id,
+                each.posted_at,
+                each.count_at,
+            )
+            for each in found
+            if each.post_id and each.count_at
+        )
+        return in_turns(due, lambda each: each.reference.program_id, now)
+
+    def counted(self, due: "Due", counted: Counted, count_at: datetime | None) -> Update:
+        """Part: write what was counted of a post, and when to read it next.
+
+        Raises `Conflict` if it was counted later than that, or nothing of it is to be read.
+        """
+        actions = [
+            PerformanceItem.counted_at.set(counted.at),
+            PerformanceItem.views.set(counted.views or 0),
+            PerformanceItem.likes.set(counted.likes),
+            PerformanceItem.comments.set(counted.comments),
+            PerformanceItem.shares.set(counted.shares),
+            PerformanceItem.post_link.set(counted.link)
+            if counted.link
+            else PerformanceItem.post_link.remove(),
+            *_count_next(count_at),
+        ]
+        earlier = PerformanceItem.counted_at.does_not_exist() | (
+            PerformanceItem.counted_at < counted.at
+        )
+        same = (PerformanceItem.post_id == due.post_id) & PerformanceItem.counts_in.exists()
+        return Update(_item(due.reference), actions, same & earlier)
+
+    def count_later(self, due: "Due", count_at: datetime | None) -> bool:
+        """Move the next reading of a post's views; None: they are not read any more."""
+        same = (PerformanceItem.post_id == due.post_id) & (PerformanceItem.count_at == due.count_at)
+        return self._database.changed(_item(due.reference), _count_next(count_at), same)
+
+    def begin_counting(self, performance: Performance, count_at: datetime) -> bool:
+        """Have the views of a known post read from an instant on."""
+        known = (PerformanceItem.post_id == performance.post_id) & (
+            PerformanceItem.counts_in.does_not_exist()
+        )
+        return self._database.changed(_item(performance.reference), _count_next(count_at), known)
+
+    def forget_counts(self, performance: Performance, now: datetime) -> bool:
+        """Remove what was counted of a post, and read no more of it; False if nothing is left.
+
+        When that was counts as the last reading, later than any: reports forget it by that.
+        """
+        gone = (
+            PerformanceItem.views,
+            PerformanceItem.likes,
+            PerformanceItem.comments,
+            PerformanceItem.shares,
+            PerformanceItem.post_link,
+        )
+        actions: list[Action] = [*_count_next(None), *(each.remove() for each in gone)]
+        if performance.counted and performance.counted.views is not None:
+            after = performance.counted.at + timedelta(microseconds=1)
+            actions.append(PerformanceItem.counted_at.set(max(now, after)))
+        left = PerformanceItem.views.exists() | PerformanceItem.counts_in.exists()
+        return self._database.changed(_item(performance.reference), actions, left)
+
     def note_queued(self, reference: Reference, now: datetime, look_at: datetime) -> bool:
         """Note that an overdue performance is queued; False if it is not overdue any more."""
         actions: list[Action] = [
@@ -348,6 +468,23 @@ class PerformanceStore(Store):
             for each in found
         )
         return in_turns(due, lambda each: each.program_id, now)
+
+
+@dataclass(frozen=True)
+class Due:
+    """A post whose views are to be read, as the index knows it."""
+
+    reference: Reference
+    post_id: str
+    open_id: str | None
+    posted_at: datetime | None
+    count_at: datetime
+
+
+def _count_next(count_at: datetime | None) -> list[Action]:
+    if count_at is None:
+        return [PerformanceItem.counts_in.remove(), PerformanceItem.count_at.remove()]
+    return [PerformanceItem.counts_in.set(_COUNTS), PerformanceItem.count_at.set(count_at)]
 
 
 def _item(reference: Reference) -> PerformanceItem:
@@ -379,6 +516,8 @@ def _differences(before: Performance, after: Performance) -> list[Action]:
     if (before.look_at is None) is not (after.look_at is None):
         unfinished = PerformanceItem.unfinished_in
         actions.append(unfinished.set(_UNFINISHED) if after.look_at else unfinished.remove())
+    if after.count_at and not before.count_at:
+        actions.append(PerformanceItem.counts_in.set(_COUNTS))
     return actions
 
 

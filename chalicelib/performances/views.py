@@ -21,6 +21,18 @@ class WaitingView(Schema):
     next_look_at_local: datetime
 
 
+class CountedView(Schema):
+    """What TikTok had counted of the post, as far as its member lets that be read."""
+
+    views: int
+    likes: int
+    comments: int
+    shares: int
+    link: Annotated[str | None, Field(description="Where the post can be seen on TikTok")]
+    counted_at: datetime
+    counted_at_local: datetime
+
+
 class PerformanceView(Schema):
     performance_id: str
     activity_id: str
@@ -72,6 +84,10 @@ class PerformanceView(Schema):
         ),
     ]
     shared_at_local: datetime | None
+    counted: Annotated[
+        CountedView | None,
+        Field(description="Null unless you let views be read, and TikTok has told some"),
+    ]
     queued_at: datetime
     queued_at_local: datetime
     staged_at: datetime | None
@@ -122,6 +138,7 @@ def view_of(performance: Performance, caller: Caller) -> PerformanceView:
         disclosure_acknowledged_at=performance.acknowledged and performance.acknowledged.at,
         shared_at=performance.shared_at,
         shared_at_local=local(performance.shared_at),
+        counted=_counted_of(performance, caller),
         queued_at=performance.queued_at,
         queued_at_local=local_time(performance.queued_at, caller.time_zone),
         staged_at=performance.staged_at,
@@ -130,6 +147,21 @@ def view_of(performance: Performance, caller: Caller) -> PerformanceView:
         posted_at_local=local(performance.posted_at),
         failed_at=performance.failed_at,
         failed_at_local=local(performance.failed_at),
+    )
+
+
+def _counted_of(performance: Performance, caller: Caller) -> CountedView | None:
+    counted = performance.counted
+    if counted is None or counted.views is None:
+        return None
+    return CountedView(
+        views=counted.views,
+        likes=counted.likes,
+        comments=counted.comments,
+        shares=counted.shares,
+        link=counted.link,
+        counted_at=counted.at,
+        counted_at_local=local_time(counted.at, caller.time_zone),
     )
 
 

@@ -15,11 +15,15 @@ from chalicelib.programs.events import MemberRemoved
 if TYPE_CHECKING:
     from chalicelib.foundation.events import Event, EventBus
     from chalicelib.performances.connections.service import ConnectionService
+    from chalicelib.performances.counts.service import PostCounts
     from chalicelib.performances.overdue import OverdueSweeper
     from chalicelib.performances.staging import Stager
 
 RESERVE = timedelta(seconds=10)
 """As long as a call of AWS may take."""
+
+COUNTING_RESERVE = timedelta(seconds=100)
+"""Longer than one member's posts can take, waiting for another's refresh and then for TikTok."""
 
 SENDING = timedelta(seconds=15)
 """What following up leaves to sends that waited for their connection."""
@@ -67,6 +71,19 @@ def stage(stager: "Stager", event: Mapping[str, Any]) -> Mapping[str, Any]:
         stager.stage(reference)
 
     return handle_each(due, event)
+
+
+def count_posts(counts: "PostCounts", *, offered: bool, context: Any) -> int:
+    """Apply changed consents to views, and read the views of posts that are due, if `offered`."""
+    logger.clear_state()
+    is_late = late(context, COUNTING_RESERVE)
+    try:
+        followed = counts.follow_consents(is_late)
+        logger.info("consents followed", extra={"followed": followed})
+    finally:
+        counted = counts.count_due(is_late) if offered else 0
+        logger.info("views read", extra={"counted": counted})
+    return counted
 
 
 def sweep_overdue(overdue: "OverdueSweeper", connections: "ConnectionService", context: Any) -> int:

@@ -19,6 +19,7 @@ from chalicelib.foundation.events import Event
 from chalicelib.foundation.identity import TikTokState
 from chalicelib.foundation.table import Conflict, Contended
 from chalicelib.performances.events import (
+    PerformanceCounted,
     PerformanceFailed,
     PerformancePosted,
     PerformanceQueued,
@@ -40,6 +41,7 @@ from chalicelib.reports.model import (
     Hint,
     Kind,
     Progress,
+    Response,
     Scope,
     Sight,
     changed_counts,
@@ -73,6 +75,7 @@ OF_PERFORMANCES = (
     PerformanceStaged,
     PerformancePosted,
     PerformanceFailed,
+    PerformanceCounted,
 )
 type PerformanceEvent = (
     PerformanceQueued
@@ -80,6 +83,7 @@ type PerformanceEvent = (
     | PerformanceStaged
     | PerformancePosted
     | PerformanceFailed
+    | PerformanceCounted
 )
 
 
@@ -344,6 +348,7 @@ def fact_of(program_id: str, told: PerformanceEvent) -> Fact | None:
         failure=told.failure,
         disclosed=told.disclosed,
         cut=told.cut,
+        response=_response_of(told) if isinstance(told, PerformanceCounted) else None,
     )
     return _fact(program_id, told.member_id, told.activity_id, attempt)
 
@@ -352,6 +357,7 @@ def fact_of_performance(performance: Performance) -> Fact | None:
     """Return what a performance's own item says, as its events did; none of a trial."""
     if performance.trial:
         return None
+    counted = performance.counted
     attempt = Attempt(
         performance.performance_id,
         performance.queued_at,
@@ -363,8 +369,18 @@ def fact_of_performance(performance: Performance) -> Fact | None:
         failure=performance.failure,
         disclosed=performance.acknowledged is not None,
         cut=performance.cut,
+        response=Response(
+            counted.at, counted.views, counted.likes, counted.comments, performance.points_earned
+        )
+        if counted
+        else None,
     )
     return _fact(performance.program_id, performance.member_id, performance.activity_id, attempt)
+
+
+def _response_of(told: PerformanceCounted) -> Response | None:
+    at = _moment(told.counted_at)
+    return Response(at, told.views, told.likes, told.comments, told.points) if at else None
 
 
 def _fact(program_id: str, member_id: str, activity_id: str, attempt: Attempt) -> Fact:

@@ -56,6 +56,11 @@ class Name(StrEnum):
     DISMISSED = "dismissed"
     UNCONFIRMED = "unconfirmed"
     DISCLOSED = "disclosed"
+    COUNTED = "counted"
+    VIEWS = "views"
+    LIKES = "likes"
+    COMMENTS = "comments"
+    COUNTED_POINTS = "counted_points"
 
 
 MAX_SENDS = 20
@@ -104,11 +109,31 @@ class Attribution:
 
 
 @dataclass(frozen=True)
+class Response:
+    """What TikTok had counted of a post at an instant, and the points that it brought its member.
+
+    `views` is None once its member took back that this is read.
+    """
+
+    at: datetime
+    views: int | None = None
+    likes: int = 0
+    comments: int = 0
+    points: int = 0
+
+    @property
+    def order(self) -> tuple[datetime, int, int, int, int]:
+        views = -1 if self.views is None else self.views
+        return self.at, views, self.likes, self.comments, self.points
+
+
+@dataclass(frozen=True)
 class Attempt:
     """One performance, as far as it is known here. A time that is known never changes.
 
     `disclosed`: its member acknowledged, before sending, what to disclose in TikTok. `cut`: the
-    upload of the video they were dealt, of an activity with several.
+    upload of the video they were dealt, of an activity with several. Of two responses the later
+    one is known.
     """
 
     performance_id: str
@@ -121,6 +146,7 @@ class Attempt:
     failure: str | None = None
     disclosed: bool = False
     cut: str | None = None
+    response: Response | None = None
 
     @property
     def order(self) -> tuple[datetime, str]:
@@ -134,7 +160,16 @@ class Attempt:
         failure = min((each for each in (self.failure, other.failure) if each), default=None)
         disclosed = self.disclosed or other.disclosed
         cut = min((each for each in (self.cut, other.cut) if each), default=None)
-        return replace(self, **known, failure=failure, disclosed=disclosed, cut=cut)  # type: ignore[arg-type]
+        responses = [each for each in (self.response, other.response) if each]
+        response = max(responses, key=lambda each: each.order, default=None)
+        return replace(
+            self,
+            **known,  # type: ignore[arg-type]
+            failure=failure,
+            disclosed=disclosed,
+            cut=cut,
+            response=response,
+        )
 
 
 _MOMENTS = tuple(each.name for each in fields(Attempt) if each.name.endswith("_at"))
@@ -309,15 +344,9 @@ def counts_of(activity_id: str, progress: Progress) -> Counts:
             counts[Place(Scope.TOTALS, activity_id), name] += 1
         elif name.startswith(LOST):
             counts[Place(Scope.TOTALS, activity_id), "lost"] += 1
-    for name, seconds in _seconds(progress):
-        day = progress.day(progress.posted_at if name == TO_POST else progress.first_sent_at)  # type: ignore[arg-type]
-        for place in (
-            Place(Scope.PROGRAM, day=day),
-            Place(Scope.ACTIVITY, activity_id, day),
-            *([Place(Scope.CAMPAIGN, whose.campaign_id, day)] if whose.campaign_id else ()),
-        ):
-            counts[place, f"{name}:{bucket_of(seconds)}"] += 1
-            counts[place, f"{name}:seconds"] += seconds
+    for day, name, number in (*_times(progress), *_responses(progress)):
+        for place in _places(activity_id, whose, day):
+            counts[place, name] += number
     for name in _needs_hand(progress):
         counts[Place(Scope.WORKLIST, activity_id), name] += 1
     return counts
@@ -328,6 +357,13 @@ def _of_cut(name: str) -> str | None:
     if name.startswith(LOST):
         return "failed"
     return name if name in (Name.SENT, Name.STAGED, Name.POSTED) else None
+
+
+def _places(activity_id: str, whose: Attribution, day: date) -> Iterator[Place]:
+    yield Place(Scope.PROGRAM, day=day)
+    yield Place(Scope.ACTIVITY, activity_id, day)
+    if whose.campaign_id:
+        yield Place(Scope.CAMPAIGN, whose.campaign_id, day)
 
 
 _OF_CHANNELS = frozenset({Name.SEEN, Name.SENT, Name.STAGED, Name.POSTED})
@@ -354,12 +390,43 @@ def _names(progress: Progress) -> Iterator[tuple[date, str]]:
         yield progress.day(progress.unconfirmed.unconfirmed_at), Name.UNCONFIRMED
 
 
+def _times(progress: Progress) -> Iterator[tuple[date, str, int]]:
+    for name, seconds in _seconds(progress):
+        day = progress.day(progress.posted_at if name == TO_POST else progress.first_sent_at)  # type: ignore[arg-type]
+        yield day, f"{name}:{bucket_of(seconds)}", 1
+        yield day, f"{name}:seconds", seconds
+
+
 def _seconds(progress: Progress) -> Iterator[tuple[str, int]]:
     if progress.posted_at and progress.staged_at:
         yield TO_POST, max(0, int((progress.posted_at - progress.staged_at).total_seconds()))
     sent_at, sight = progress.first_sent_at, progress.sight
     if sent_at and sight and sight.seen_at <= sent_at:
         yield TO_PERFORM, int((sent_at - sight.seen_at).total_seconds())
+
+
+def _responses(progress: Progress) -> Iterator[tuple[date, str, int]]:
+    """Yield what TikTok counted of the post, on its day, if its views are read.
+
+    Of several, which only failures told too early can bring about, it is the first: as the step
+    `posted`, and because it is never left out, however many attempts there are.
+    """
+    posted = [(each.posted_at, each.order, each) for each in progress.attempts.values()]
+    first = min((each for each in posted if each[0]), key=lambda each: each[:2], default=None)
+    if first is None:
+        return
+    response = first[2].response
+    if first[0] is None or response is None or response.views is None:
+        return
+    numbers = {
+        Name.COUNTED: 1,
+        Name.VIEWS: response.views,
+        Name.LIKES: response.likes,
+        Name.COMMENTS: response.comments,
+        Name.COUNTED_POINTS: response.points,
+    }
+    day = progress.day(first[0])
+    yield from ((day, name, number) for name, number in numbers.items() if number)
 
 
 def _needs_hand(progress: Progress) -> Iterator[str]:
@@ -693,6 +760,16 @@ class Tally:
         """Sent, and neither in an inbox yet nor lost."""
         ended = self.number(Name.STAGED) + self.number(Name.UNCONFIRMED)
         return max(0, self.number(Name.SENT) - ended - sum(number for _, number in self.lost))
+
+    @property
+    def points_per_thousand_views(self) -> float | None:
+        """The points for posts whose views are read, for each thousand of those views.
+
+        Points for other posts are left out, as their views are: one does not know how many they
+        bought. None without a view.
+        """
+        views = self.number(Name.VIEWS)
+        return round(self.number(Name.COUNTED_POINTS) * 1000 / views, 1) if views else None
 
     def times(self, of: str) -> "Times":
         classes = tuple(self.number(f"{of}:{at}") for at in range(len(BUCKETS) + 1))

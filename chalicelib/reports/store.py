@@ -42,6 +42,7 @@ from chalicelib.reports.model import (
     Person,
     Place,
     Progress,
+    Response,
     Scope,
     Sight,
 )
@@ -676,6 +677,7 @@ def _facts(progress: Progress) -> dict[str, Any]:
                 **({"failure": each.failure} if each.failure else {}),
                 **({"disclosed": True} if each.disclosed else {}),
                 **({"cut": each.cut} if each.cut else {}),
+                **({"response": _response(each.response)} if each.response else {}),
                 **_attributed(each.attribution),
             }
             for each in progress.attempts.values()
@@ -690,6 +692,16 @@ def _facts(progress: Progress) -> dict[str, Any]:
         if getattr(dismissal, name):
             facts[name] = getattr(dismissal, name).isoformat()
     return facts
+
+
+def _response(response: Response) -> list[Any]:
+    views, others = response.views, (response.likes, response.comments, response.points)
+    return [response.at.isoformat(), views, *others]
+
+
+def _response_from(told: Sequence[Any]) -> Response:
+    at, *numbers = told
+    return Response(datetime.fromisoformat(at), *numbers)
 
 
 def _attributed(whose: Attribution) -> dict[str, Any]:
@@ -719,6 +731,7 @@ def _progress_of(item: ProgressItem) -> Progress:
             failure=told.get("failure"),
             disclosed=bool(told.get("disclosed")),
             cut=told.get("cut"),
+            response=_response_from(told["response"]) if "response" in told else None,
         )
         for performance_id, told in facts.get("attempts", {}).items()
     }

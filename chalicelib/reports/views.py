@@ -51,6 +51,22 @@ class NumbersView(Schema):
     under_way: Annotated[int, Field(description="Sent, but not arrived or failed yet")]
     failed: int
     reasons: list[ReasonView]
+    counted_posts: Annotated[
+        int,
+        Field(
+            description="Posts of these days whose members let views be read; `views`, `likes`, "
+            "`comments` and `counted_points` are of these alone"
+        ),
+    ]
+    views: int
+    likes: int
+    comments: int
+    counted_points: Annotated[
+        int, Field(description="Points that these posts brought, with those for posting")
+    ]
+    points_per_thousand_views: Annotated[
+        float | None, Field(description="`counted_points` for each 1,000 `views`; null without any")
+    ]
     time_to_perform: Annotated[TimesView, Field(description="From seen to sent")]
     time_to_post: Annotated[TimesView, Field(description="From the inbox to the post")]
 
@@ -242,6 +258,12 @@ def numbers_of(tally: Tally) -> NumbersView:
             ReasonView(code=code, words=failure_words(code), count=number)
             for code, number in tally.lost
         ],
+        counted_posts=tally.number(Name.COUNTED),
+        views=tally.number(Name.VIEWS),
+        likes=tally.number(Name.LIKES),
+        comments=tally.number(Name.COMMENTS),
+        counted_points=tally.number(Name.COUNTED_POINTS),
+        points_per_thousand_views=tally.points_per_thousand_views,
         time_to_perform=_times(tally, TO_PERFORM),
         time_to_post=_times(tally, TO_POST),
     )

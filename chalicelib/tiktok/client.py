@@ -58,6 +58,9 @@ from chalicelib.tiktok.errors import (
 SCOPES = ("user.info.basic", "video.upload")
 """The scopes asked for. All of them are needed: the person's name and their inbox."""
 
+VIEWS_SCOPE = "video.list"
+"""Asked for only by itself, of a person who allows that the counts of their posts are read."""
+
 VIDEO_CONTENT_TYPES = ("video/mp4", "video/webm")
 
 MAX_PUBLISH_ID_LENGTH = 64
@@ -70,8 +73,11 @@ MAX_AVATAR_URL_LENGTH = 2048
 """TikTok's are far shorter; the limits keep an answer from filling a table, and a pair of tokens
 within the 4,096 bytes that KMS encrypts, however they are escaped."""
 
+MAX_VIDEOS = 20
+"""Of how many videos one call reads the counts (TikTok, Display API, `/v2/video/query/`)."""
+
 MAX_ANSWER_BYTES = 64 * 1024
-"""TikTok's answers have less than 2 KB."""
+"""TikTok's answers have less than 2 KB, those about twenty videos some 8 KB."""
 
 MAX_RETRY_AFTER_SECONDS = 24 * 3600.0
 """No limit of TikTok's lasts longer than a day; a longer Retry-After is a mistake."""
@@ -136,6 +142,11 @@ class Grant:
     def missing_scopes(self) -> frozenset[str]:
         """The scopes that the person switched off on TikTok's page."""
         return frozenset(SCOPES) - self.scopes
+
+    @property
+    def has_views(self) -> bool:
+        """Whether the person let the counts of their posts be read."""
+        return VIEWS_SCOPE in self.scopes
 
 
 @dataclass(frozen=True)
@@ -206,6 +217,20 @@ class ShareStatus:
     log_id: str | None = None
 
 
+@dataclass(frozen=True)
+class VideoCounts:
+    """What TikTok counted of a posted video until now, and where it can be seen.
+
+    `share_url` is None unless it leads to tiktok.com by https.
+    """
+
+    views: int
+    likes: int
+    comments: int
+    shares: int
+    share_url: str | None
+
+
 class Readable(Protocol):
     """Bytes in order; empty at the end. If it has a `close`, it is called."""
 
@@ -237,9 +262,12 @@ class TikTokClient:
         self._calls, self._uploads = _Session(), _Session()
         _hide_queries_in_logs()
 
-    def authorize_url(self, state: str, code_verifier: str | None = None) -> str:
+    def authorize_url(
+        self, state: str, code_verifier: str | None = None, *, views: bool = False
+    ) -> str:
         """Return the address of TikTok's consent page for this state; it is shown, never skipped.
 
+        With `views`, the person is also asked to let the counts of their posts be read.
         With `code_verifier`, its challenge goes along: TikTok wants the SHA-256 in hex, where
         RFC 7636 has base64url. Apps registered for desktop or mobile need it, for web it is
         optional. The same verifier has to come with the code.
@@ -251,7 +279,7 @@ class TikTokClient:
         asked = {
             "client_key": self._settings.client_key,
             "response_type": "code",
-            "scope": ",".join(SCOPES),
+            "scope": ",".join((*SCOPES, VIEWS_SCOPE) if views else SCOPES),
             "redirect_uri": self._settings.redirect_uri,
             "state": state,
             "disable_auto_auth": "1",
@@ -418,6 +446,30 @@ class TikTokClient:
             post_ids=_post_ids(data),
             log_id=answer.log_id,
         )
+
+    def videos(self, access_token: str, video_ids: Collection[str]) -> dict[str, VideoCounts]:
+        """Read the counts of up to `MAX_VIDEOS` posts of the person, by their ids.
+
+        `POST /v2/video/query/` of TikTok's Display API (page *Query Videos*), scope `video.list`,
+        600 calls a minute for the app (page *Rate limits*). What TikTok leaves out is deleted, not
+        public or not the person's; what it adds unasked is left out here.
+
+        Raises ValueError for more, AccessTokenRefused, Reconnect (without the scope too, with that
+        cause), Refused, TryLater (lost answers too), TryNow.
+        """
+        if not 0 < len(video_ids) <= MAX_VIDEOS:
+            raise ValueError(f"1 to {MAX_VIDEOS} videos at a time")
+        answer = self._post_json(
+            f"/v2/video/query/?fields={_VIDEO_FIELDS}",
+            access_token,
+            {"filters": {"video_ids": sorted(video_ids)}},
+        )
+        data, answer = self._data(answer, lost=TryLater)
+        told = data.get("videos")
+        if not isinstance(told, list):
+            raise TryLater(_UNREADABLE, **answer.known)
+        found = (_counts_of(each) for each in told)
+        return {each[0]: each[1] for each in found if each and each[0] in video_ids}
 
     def close(self) -> None:
         """Close the connections."""
@@ -905,6 +957,35 @@ def _post_ids(data: Mapping[str, Any]) -> tuple[str, ...]:
         return ()
     found = (str(post_id) for post_id in ids if isinstance(post_id, int | str))
     return tuple(post_id for post_id in found if _is_word(post_id, MAX_PUBLISH_ID_LENGTH))
+
+
+_VIDEO_FIELDS = "id,view_count,like_count,comment_count,share_count,share_url"
+_MOST_COUNTED = 10**12
+"""More than all people together could have seen one video: a number beyond is a mistake."""
+_SHARE_URL = re.compile(r"https://(?:[a-z0-9-]+\.)*tiktok\.com/[!-~]*")
+
+
+def _counts_of(told: object) -> tuple[str, VideoCounts] | None:
+    """Return a video's id and counts; None if they cannot be read."""
+    if not isinstance(told, dict):
+        return None
+    video_id = told.get("id")
+    views, likes, comments, shares = (
+        _count(told.get(f"{each}_count")) for each in ("view", "like", "comment", "share")
+    )
+    if isinstance(video_id, int) and not isinstance(video_id, bool):
+        video_id = str(video_id)
+    if not _is_word(video_id, MAX_PUBLISH_ID_LENGTH) or views is None or views > _MOST_COUNTED:
+        return None
+    url = told.get("share_url")
+    leads_there = _is_web_address(url) and bool(_SHARE_URL.fullmatch(url))
+    return video_id, VideoCounts(
+        views=views,
+        likes=min(likes or 0, _MOST_COUNTED),
+        comments=min(comments or 0, _MOST_COUNTED),
+        shares=min(shares or 0, _MOST_COUNTED),
+        share_url=url if leads_there else None,
+    )
 
 
 class _QueriesHidden(logging.Filter):

@@ -74,7 +74,10 @@ class PendingSend:
 
 @dataclass(frozen=True)
 class Account:
-    """A member's authorised TikTok connection. `tokens` is ciphertext only KMS can read."""
+    """A member's authorised TikTok connection. `tokens` is ciphertext only KMS can read.
+
+    `views_since` is when they allowed that views of their posts are read; None while they do not.
+    """
 
     program_id: str
     member_id: str
@@ -87,6 +90,7 @@ class Account:
     refresh_expires_at: datetime
     connected_at: datetime
     pending: PendingSend | None = None
+    views_since: datetime | None = None
 
     def is_fresh_at(self, now: datetime) -> bool:
         return now + REFRESH_AHEAD < self.access_expires_at
@@ -122,7 +126,8 @@ class Consent:
     """A consent under way: the member it is for, and the activity to send once it is given.
 
     `holder` is the person who began it: nobody else who holds the membership later finishes it.
-    `pkce` is whether TikTok was given a challenge for it.
+    `pkce` is whether TikTok was given a challenge for it, `views` whether it also asks that the
+    views of their posts may be read.
     """
 
     program_id: str
@@ -134,3 +139,4 @@ class Consent:
     correlation_id: str
     expires_at: datetime
     disclosed: DisclosureTick | None = None
+    views: bool = False

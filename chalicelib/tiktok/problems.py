@@ -10,6 +10,7 @@ class TikTokProblem(Code):
     TIKTOK_SCOPE_MISSING = (403, "A permission is missing")
     TIKTOK_ACCOUNT_TAKEN = (409, "This TikTok account cannot be added")
     TIKTOK_ACCOUNT_REQUIRED = (409, "Add your TikTok account first")
+    TIKTOK_VIEWS_OFF = (409, "Views are not read here")
     TIKTOK_INBOX_FULL = (409, "Your TikTok inbox is full")
     SIGNATURE_REFUSED = (401, "The signature is not valid")
     MALFORMED_EVENT = (400, "The event cannot be read")

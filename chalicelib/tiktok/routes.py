@@ -18,6 +18,13 @@ class AccountView(Schema):
     avatar_url: str | None
     connected_at: datetime
     next_step: Annotated[str | None, Field(description="What the member has to do, if anything")]
+    views_offered: Annotated[
+        bool, Field(description="Whether members here may allow that views of their posts are read")
+    ]
+    views_since: Annotated[
+        datetime | None,
+        Field(description="When you allowed that views of your posts are read; null: you do not"),
+    ]
 
 
 RECONNECT = "TikTok no longer lets Greenroom in. Add your account again."
@@ -36,5 +43,7 @@ def account(service: AccountService, request: Request[None, None]) -> Answer:
             avatar_url=found.avatar_url,
             connected_at=found.connected_at,
             next_step=None if connected else RECONNECT,
+            views_offered=service.offers_views,
+            views_since=found.views_since,
         ),
     )

@@ -1,6 +1,6 @@
 """Members' TikTok accounts: what is connected, and how a connection ends."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -49,6 +49,7 @@ class AccountService:
         client: "Callable[[], TikTokClient]",
         vault: Callable[[], TokenVault],
         programs: ProgramService,
+        offers_views: Callable[[], bool],
         clock: Clock,
     ) -> None:
         """Callables are called when their result is first needed: most functions need none."""
@@ -57,7 +58,13 @@ class AccountService:
         self._client = client
         self._vault = vault
         self._programs = programs
+        self._offers_views = offers_views
         self._clock = clock
+
+    @property
+    def offers_views(self) -> bool:
+        """Whether this deployment asks members to let the views of their posts be read."""
+        return self._offers_views()
 
     def account(self, caller: Caller) -> Account:
         """Read the caller's account. Raises the problem `not_found` while there is none.
@@ -144,7 +151,31 @@ class AccountService:
             self._store.remember_removal(open_id, removed_at)
             return False
         also = self._note(account, TikTokState.RECONNECT_REQUIRED)
-        return self._store.note_removed(account, removed_at, also)
+        return self._store.note_removed(account, removed_at, also, self._clock.now())
+
+    def views_account(self, program_id: str, member_id: str) -> Account | None:
+        """Return a member's account if they allow that views of their posts are read."""
+        account = self._store.account(program_id, member_id)
+        return account if account and account.views_since else None
+
+    def require_views(self, account: Account, otherwise: Callable[[], Exception]) -> Part:
+        """Part: this very connection must still allow that views are read."""
+        return self._store.require_views(account, otherwise)
+
+    def end_views(self, account: Account) -> bool:
+        """End the consent to views of this connection, and have what it allowed removed.
+
+        False if it has none any more.
+        """
+        return self._store.end_views(account, self._clock.now())
+
+    def views_changed(self, before: datetime) -> Iterator[tuple[str, str, datetime]]:
+        """Yield (program, member, instant) of consents to views that changed before an instant."""
+        return self._store.views_changed(before)
+
+    def settle_views(self, program_id: str, member_id: str, changed_at: datetime) -> None:
+        """Note that what a member posted follows their consent, unless it changed again since."""
+        self._store.settle_views(program_id, member_id, changed_at)
 
     def encrypt_secret(self, program_id: str, member_id: str, secret: str) -> bytes:
         """Encrypt a secret that belongs to the member's TikTok account."""
@@ -168,7 +199,8 @@ class AccountService:
                 raise
             logger.warning("not revoked", extra={"tiktok": error.code, "log_id": error.log_id})
         try:
-            self._store.delete_connection(account, self._note(account, None), kind)
+            now = self._clock.now()
+            self._store.delete_connection(account, self._note(account, None), kind, now)
         except Conflict as error:
             raise Problem(
                 ProblemCode.CHANGED_MEANWHILE, "Your account has changed. Try again."

@@ -1,7 +1,8 @@
 """Accounts and their holders in the accounts table; consents and inboxes have stores beside."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 
 from pynamodb.attributes import (
@@ -38,10 +39,13 @@ _OWNER = "owner"
 _PENDING = "pending"
 _LAPSES = "lapses"
 _REMOVAL = "removal"
+_VIEWS = "views"
 
 
 class PendingIndex(GlobalSecondaryIndex["AccountItem"]):
-    """Sparse: accounts whose consent was asked for by a send that has not been made yet."""
+    """Sparse: accounts whose consent was asked for by a send that has not been made yet, and
+    members whose consent to views changed, under another hash key.
+    """
 
     class Meta:
         index_name = "pending"
@@ -91,6 +95,7 @@ class AccountItem(StampedModel):
     pending_disclosure_language = UnicodeAttribute(null=True)
     pending_disclosure_ticked_at = UTCDateTimeAttribute(null=True)
     lapses_in = UnicodeAttribute(null=True)
+    views_since = UTCDateTimeAttribute(null=True)
     pending_index = PendingIndex()
     lapsing_index = LapsingIndex()
 
@@ -115,6 +120,7 @@ class AccountItem(StampedModel):
             )
             if self.pending_activity_id
             else None,
+            views_since=self.views_since,
         )
 
     def _pending_disclosed(self) -> DisclosureTick | None:
@@ -149,12 +155,29 @@ class RemovalItem(Model):
     expires_at = NumberAttribute()
 
 
+class ViewsItem(Model):
+    """A member whose consent to views changed: what they posted is to be brought into line.
+
+    It outlives the connection, and goes once that is done.
+    """
+
+    class Meta:
+        table_name = "accounts"
+
+    key = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    program_id = UnicodeAttribute()
+    member_id = UnicodeAttribute()
+    pending_in = UnicodeAttribute()
+    pending_at = UTCDateTimeAttribute()
+
+
 class AccountTaken(Exception):
     """Another member holds this TikTok account."""
 
 
 class AccountStore(Store):
-    MODELS = (AccountItem, HolderItem, RemovalItem)
+    MODELS = (AccountItem, HolderItem, RemovalItem, ViewsItem)
 
     def account(self, program_id: str, member_id: str) -> Account | None:
         try:
@@ -196,6 +219,7 @@ class AccountStore(Store):
             refresh_expires_at=account.refresh_expires_at,
             connected_at=account.connected_at,
             lapses_in=_LAPSES,
+            views_since=account.views_since,
             pending_in=_PENDING if pending else None,
             pending_at=account.connected_at if pending else None,
             pending_activity_id=pending.activity_id if pending else None,
@@ -224,10 +248,18 @@ class AccountStore(Store):
         ]
         if before and before.open_id != account.open_id:
             parts.append(Delete(HolderItem(_holder_key(before.open_id), _OWNER)))
+        if account.views_since or (before and before.views_since):
+            parts += [
+                _views_changed(account, account.connected_at),
+                *_views_acts(before.views_since if before else None, account),
+            ]
         self._database.commit(parts)
 
-    def delete_connection(self, account: Account, also: Part, kind: Kind) -> None:
-        """Delete a connection together with `also`. Raises `Conflict` if there is another since."""
+    def delete_connection(self, account: Account, also: Part, kind: Kind, now: datetime) -> None:
+        """Delete a connection together with `also`. Raises `Conflict` if there is another since.
+
+        A consent to views ends with it.
+        """
         key = member_key(account.program_id, account.member_id)
         self._database.commit(
             [
@@ -235,8 +267,49 @@ class AccountStore(Store):
                 Delete(HolderItem(_holder_key(account.open_id), _OWNER)),
                 also,
                 _act(kind, account, account.state, None),
+                *([_views_changed(account, now)] if account.views_since else ()),
             ]
         )
+
+    def end_views(self, account: Account, now: datetime) -> bool:
+        """End the member's consent to views; False if this connection has none any more."""
+        item = AccountItem(member_key(account.program_id, account.member_id), _ACCOUNT)
+        allowed = _same_connection(account) & AccountItem.views_since.exists()
+        try:
+            self._database.commit(
+                [
+                    Update(item, [AccountItem.views_since.remove()], allowed),
+                    _views_changed(account, now),
+                    *_views_acts(account.views_since, replace(account, views_since=None)),
+                ]
+            )
+        except Conflict:
+            return False
+        return True
+
+    def require_views(self, account: Account, otherwise: Callable[[], Exception]) -> Check:
+        """Part: this very connection must still allow that views are read."""
+        key = member_key(account.program_id, account.member_id)
+        allowed = _same_connection(account) & AccountItem.views_since.exists()
+        return Check(AccountItem, (key, _ACCOUNT), allowed, otherwise)
+
+    def views_changed(self, before: datetime) -> Iterator[tuple[str, str, datetime]]:
+        """Yield members whose consent to views changed before an instant, with when it did.
+
+        One of each program in turn.
+        """
+        found = self._database.query(
+            AccountItem, _VIEWS, PendingIndex.pending_at < before, index=AccountItem.pending_index
+        )
+        changed = (
+            (item.program_id, item.member_id, item.pending_at) for item in found if item.pending_at
+        )
+        return in_turns(changed, lambda each: each[0], before)
+
+    def settle_views(self, program_id: str, member_id: str, changed_at: datetime) -> bool:
+        """Note that a member's posts follow their consent; False if it changed again since."""
+        item = ViewsItem(member_key(program_id, member_id), _VIEWS)
+        return self._database.removed(item, ViewsItem.pending_at == changed_at)
 
     def require_connected(
         self, program_id: str, member_id: str, otherwise: Callable[[], Exception]
@@ -295,15 +368,22 @@ class AccountStore(Store):
         """Mark a connection dead if its tokens are still those that failed, with `also`."""
         return self._require_reconnect(account, [], AccountItem.tokens == account.tokens, also)
 
-    def note_removed(self, account: Account, removed_at: datetime, also: Part) -> bool:
+    def note_removed(
+        self, account: Account, removed_at: datetime, also: Part, now: datetime
+    ) -> bool:
         """Mark a connection dead for good, with `also`: TikTok said that its person ended it.
 
         A refresh under way at that moment may still bring a pair; it is not stored any more.
-        False if this message, or a newer one, was heard before.
+        A consent to views ends with it. False if this message, or a newer one, was heard before.
         """
-        removed: list[Action] = [AccountItem.removed_at.set(removed_at)]
-        heard = _removal(account.open_id, removed_at)
-        return self._require_reconnect(account, removed, _same_connection(account), also, heard)
+        removed: list[Action] = [
+            AccountItem.removed_at.set(removed_at),
+            AccountItem.views_since.remove(),
+        ]
+        more = [_removal(account.open_id, removed_at)]
+        views = [_views_changed(account, now)] if account.views_since else []
+        same = _same_connection(account)
+        return self._require_reconnect(account, removed, same, also, *more, *views)
 
     def remember_removal(self, open_id: str, removed_at: datetime) -> None:
         """Remember a removal that changes nothing now, lest it does when it is repeated."""
@@ -395,6 +475,15 @@ def _act(
     return act(kind, account.program_id, account.member_id, {"tiktok": before}, {"tiktok": after})
 
 
+def _views_acts(before: datetime | None, account: Account) -> Sequence[Act]:
+    """Return the act of allowing that views are read, or of ending that; none if it stays."""
+    if before == account.views_since:
+        return ()
+    kind = Kind.ACCOUNT_VIEWS_ALLOWED if account.views_since else Kind.ACCOUNT_VIEWS_ENDED
+    told = {"views_since": before}, {"views_since": account.views_since}
+    return (act(kind, account.program_id, account.member_id, *told),)
+
+
 def _same_connection(account: Account) -> Condition:
     """Match this connection: its tokens change with each refresh, a new one has another time."""
     same: Condition = (AccountItem.open_id == account.open_id) & (
@@ -409,6 +498,20 @@ def member_key(program_id: str, member_id: str) -> str:
 
 def _holder_key(open_id: str) -> str:
     return f"open_id#{open_id}"
+
+
+def _views_changed(account: Account, now: datetime) -> Update:
+    """Part: what the member posted is to be brought into line with their consent."""
+    item = ViewsItem(member_key(account.program_id, account.member_id), _VIEWS)
+    return Update(
+        item,
+        [
+            ViewsItem.program_id.set(account.program_id),
+            ViewsItem.member_id.set(account.member_id),
+            ViewsItem.pending_in.set(_VIEWS),
+            ViewsItem.pending_at.set(now),
+        ],
+    )
 
 
 def _removal(open_id: str, removed_at: datetime) -> Put:

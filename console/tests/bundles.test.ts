@@ -20,7 +20,7 @@ function found(from: string, name: string): string | undefined {
 function cataloguesOf(file: string, seen = new Set<string>()): Set<string> {
   if (seen.has(file)) return new Set();
   seen.add(file);
-  const words = /(\w+)\/words(\.manager|\.data|\.repair|\.finish)?\.ts$/.exec(file);
+  const words = /(\w+)\/words(\.manager|\.data|\.repair|\.finish|\.views)?\.ts$/.exec(file);
   if (words && words[1] !== "foundation") return new Set([`${words[1]}${words[2] ?? ""}`]);
   const imports = (TEXTS.get(file) ?? "").matchAll(/^(?:import|export) (?!type )[^;]*?from "(\.[^"]+)";/gm);
   const parts = (TEXTS.get(file) ?? "").matchAll(/later(?:<[^(]*>)?\((?!withWords)[^;]*?import\("(\.[^"]+)"\)/g);
@@ -32,7 +32,7 @@ function cataloguesOf(file: string, seen = new Set<string>()): Set<string> {
 function bundleOf(catalogue: string): string {
   if (/^(audit|reports|rewards|webhooks)\.manager$|\.data$/.test(catalogue)) return "office";
   if (catalogue.endsWith(".manager")) return "manager";
-  if (/\.(repair|finish)$/.test(catalogue)) return catalogue.replace(/.*\./, "");
+  if (/\.(repair|finish|views)$/.test(catalogue)) return catalogue.replace(/.*\./, "");
   for (const bundle of ["member", "sends", "mine"]) {
     if (TEXTS.get(join(SRC, `foundation/locales/${bundle}.en.ts`))?.includes(`/${catalogue}/words.en.ts"`)) return bundle;
   }

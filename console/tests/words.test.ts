@@ -91,7 +91,7 @@ describe.each([...namespaces])("the words of %s", (namespace, catalogues) => {
 const englishOf = (...names: string[]): Catalogue => Object.assign({}, ...names.map((name) => namespaces.get(name)?.en));
 
 /** What only a client that sends nonsense is answered: the server's own words do. */
-const FAULTS_OF_CLIENTS = ["invalid_json", "malformed_event", "method_not_allowed", "signature_refused", "unsubscribe_link_invalid", "unsupported_media_type"];
+const FAULTS_OF_CLIENTS = ["invalid_json", "malformed_event", "method_not_allowed", "signature_refused", "tiktok_views_off", "unsubscribe_link_invalid", "unsupported_media_type"];
 
 test("every problem that the API may answer has words, but for faults of clients", () => {
   const openapi = JSON.parse(readFileSync(resolve(SRC, "../../openapi.json"), "utf-8"));

@@ -23,6 +23,7 @@ MANAGERS_FIRST_SCREEN_KB = 90.0
 ALL_KB = 180.0  # every screen in one language, but for what few people ever fetch
 FOREIGN_SIGN_IN_KB = 8.0  # only where a company signs its people in by itself
 SECOND_STEP_KB = 5.0  # only by those who set one up: nearly all of it draws a QR code
+VIEWS_KB = 4.0  # only where views are read: the switch in the settings, and a post's numbers
 REPAIR_OFFER_KB = 10.0  # shown with a video that is refused
 REPAIR_KB = 125.0  # fetched once a manager has a video repaired: nearly all of it is Mediabunny
 
@@ -35,6 +36,7 @@ REPAIR_OFFER = tuple(
 REPAIR = "src/videos/repair.ts"
 FOREIGN_SIGN_IN = "src/foundation/session/foreign.ts"
 SECOND_STEP = "src/foundation/session/SetupStep.tsx"
+VIEWS = tuple(f"src/tiktok/{name}" for name in ("views_entry.ts", "Views.tsx", "PostCounts.tsx"))
 # The files that managers' screens share (SHARED in vite.config.ts), and their words.
 FILES_OF_MANAGERS = (
     "manage",
@@ -59,6 +61,7 @@ BUNDLES = (
     "session",
     "finish",
     "repair",
+    "views",
 )
 
 
@@ -180,8 +183,21 @@ def test_every_screen_in_one_language_keeps_to_its_budget(built: Built, language
     assert len(others) == len(BUNDLES) * (len(LANGUAGES) - 1)
     seldom = built.needs(REPAIR, *REPAIR_OFFER, words("repair", language))
     seldom |= built.needs(FOREIGN_SIGN_IN) | built.needs(SECOND_STEP)
+    settings = "src/me/SettingsScreen.tsx"
+    seldom |= built.needs(*VIEWS, words("views", language)) - built.needs(
+        settings, "src/performances/HistoryScreen.tsx"
+    )
     seldom -= built.needs(MANAGERS_FIRST)
     assert built.kilobytes(files - others - seldom) <= ALL_KB
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_fetched_only_where_views_are_read_has_a_budget_too(
+    built: Built, language: str
+) -> None:
+    files = built.needs(*VIEWS, words("views", language))
+    files -= built.needs("src/me/SettingsScreen.tsx", "src/performances/HistoryScreen.tsx")
+    assert built.kilobytes(files) <= VIEWS_KB
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from tests.e2e.tiktok_members import TikTokMembers, gather
 
 HERE = Path(__file__).parent
 LOOKS_BACK = "test_zz_"
-TIKTOK_MEMBERS = 102
+TIKTOK_MEMBERS = 106
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -105,6 +105,8 @@ PERMISSIONS: dict[str, Permission] = {
     "pushing_unsubscribe_all": Permission(MEMBER, 204),
     "consents_begin": Permission(MEMBER),
     "tiktok_account": Permission(MEMBER),
+    "consents_begin_views": Permission(MEMBER),
+    "counts_end": Permission(MEMBER, 204),
     # the program
     "programs_read": Permission(MANAGER),
     "programs_change": Permission(MANAGER, body={"disclosure": "#ad"}),

@@ -26,6 +26,7 @@ SINGLE = {
         )
     },
     ("points_adjust", "changed_meanwhile"): "twelve others would have to win against one request",
+    ("consents_begin_views", "tiktok_views_off"): "this stack offers it: shown without the cloud",
     ("webhooks_new_secret", "changed_meanwhile"): "another change would have to come within one",
     (
         "activities_create",

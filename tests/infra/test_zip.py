@@ -147,6 +147,7 @@ from chalicelib.foundation.settings import Settings
 given = dict.fromkeys(sys.argv[2:], "https://x.example")
 given |= {"TIKTOK_UPLOAD_HOSTS": "x.example", "TIKTOK_PKCE": "off"}
 given |= {"MANAGERS_NEED_MFA": "false", "WEBHOOK_TEST_NETWORKS": "127.0.0.0/8"}
+given["TIKTOK_VIEWS"] = "false"
 given["OWN_HOSTS"] = "x.example"
 whole = [n for n, s in Settings.all().items() if type(s.default) is int]
 given |= {n.upper(): "1" for n in whole}

@@ -55,6 +55,7 @@ UNSTAMPED = {
     "KeptItem": "is a sum, written with the uploads that are added up, which are stamped",
     "EntryItem": "is the audit trail, and says who and under which request by itself",
     "OriginItem": "is written with an entry, once",
+    "ViewsItem": "is written with the account, which is stamped, and goes once it is followed",
     "RemovalItem": "is what TikTok told, and lives for days",
     "ErasureItem": "says who asked for it by itself, and goes once it is done",
     "WaitingExportItem": "is written with the export, which is stamped, and goes once it is made",

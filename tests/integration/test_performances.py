@@ -52,6 +52,7 @@ HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
 DELIVERED, COMPLETE = "post.publish.inbox_delivered", "post.publish.complete"
 FAILED, REMOVED = "post.publish.failed", "authorization.removed"
+PUBLIC = "post.publish.publicly_available"
 
 
 @pytest.fixture
@@ -595,6 +596,18 @@ def test_a_post_told_before_the_delivery_is_posted_and_stays_so(
     assert greenroom.stored(sending) == posted
 
 
+def test_what_is_public_is_posted_once_whatever_is_told_first(
+    greenroom: Greenroom, ana: Caller, sending: Performance
+) -> None:
+    hear(greenroom, PUBLIC, publish_id="p_1", post_id="71")
+    posted = greenroom.stored(sending)
+    assert (posted.state, posted.posted_at, posted.post_id) == (State.POSTED, NOON, "71")
+    for name in (COMPLETE, PUBLIC):
+        hear(greenroom, name, publish_id="p_1", post_id="72")
+    assert greenroom.stored(sending) == posted
+    assert greenroom.totals(ana) == Totals(10, 10)
+
+
 def test_a_failure_told_makes_tiktok_be_asked_and_takes_no_points_by_itself(
     greenroom: Greenroom, ana: Caller, sending: Performance
 ) -> None:
@@ -625,7 +638,7 @@ def test_a_failure_told_of_a_draft_that_was_given_up_brings_nothing_forward(
     [
         (DELIVERED, {"publish_id": "p_unknown"}),
         (COMPLETE, {"publish_id": "p_unknown"}),
-        ("post.publish.publicly_available", {"publish_id": "p_1", "post_id": "1"}),
+        ("post.publish.publicly_available", {"publish_id": "p_unknown", "post_id": "1"}),
         ("post.publish.no_longer_publicaly_available", {"publish_id": "p_1", "post_id": "1"}),
         ("something.new", {"publish_id": "p_1"}),
     ],

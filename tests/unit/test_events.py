@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, ClassVar, cast
 
 import pytest
@@ -286,6 +287,30 @@ def test_an_event_of_a_performance_carries_all_that_reports_count() -> None:
         after["failed_at"],
     )
     assert (told.campaign_id, told.channel_ids) == ("cmp_1", ("chn_1", "chn_2"))
+
+
+COUNTED = {
+    **PERFORMANCE,
+    "state": "posted",
+    "points": Decimal(10),
+    "posted_bonus": Decimal(5),
+    "counted_at": "2026-11-02T10:00:00.000000+0000",
+    "views": Decimal(100),
+    "likes": Decimal(3),
+}
+
+
+def test_views_are_told_whenever_they_were_read_and_when_they_are_forgotten() -> None:
+    (read,) = performances.events_of(change({**PERFORMANCE, "state": "posted"}, COUNTED))
+    told = read.payload
+    assert isinstance(told, performances.PerformanceCounted)
+    assert (told.views, told.likes, told.comments, told.points) == (100, 3, 0, 15)
+    assert json.loads(read.to_detail())["payload"]["views"] == 100
+    assert performances.events_of(change(COUNTED, {**COUNTED, "count_at": "later"})) == ()
+    gone = {name: value for name, value in COUNTED.items() if name not in {"views", "likes"}}
+    (forgotten,) = performances.events_of(change(COUNTED, {**gone, "counted_at": "later"}))
+    assert isinstance(forgotten.payload, performances.PerformanceCounted)
+    assert (forgotten.payload.views, forgotten.payload.counted_at) == (None, "later")
 
 
 MARK = {"owner": "prg_1/mem_1", "activity_id": "act_1"}

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from chalicelib.performances.model import (
     BEFORE_POSTED,
     BEFORE_STAGED,
+    COUNTED_FOR,
     FINISHED,
     HELD_LOOK,
     HELD_LOOK_MOST,
@@ -33,6 +34,7 @@ from chalicelib.performances.model import (
     failed,
     held,
     initiated,
+    next_count,
     next_look,
     posted,
     staged,
@@ -44,6 +46,32 @@ from chalicelib.tiktok.model import InboxPlace
 from tests.clock import NOON
 
 HOUR = timedelta(hours=1)
+
+
+@given(
+    age=st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=40)),
+)
+def test_views_are_read_ever_more_seldom_and_a_last_time_at_thirty_days(age: timedelta) -> None:
+    now = NOON + age
+    following = next_count(NOON, now)
+    if age >= COUNTED_FOR:
+        assert following is None
+        return
+    assert following is not None
+    assert now < following <= NOON + COUNTED_FOR
+    wait, last = following - now, following == NOON + COUNTED_FOR
+    assert wait in {HOUR, timedelta(days=1), timedelta(days=3)} or last
+    further = next_count(NOON, following)
+    assert further is None or further - following >= wait or further == NOON + COUNTED_FOR
+
+
+@given(late=st.timedeltas(min_value=timedelta(0), max_value=HOUR))
+def test_a_post_is_read_at_most_forty_times_however_late_each_reading_is(late: timedelta) -> None:
+    at, number = next_count(NOON, NOON), 0
+    while at is not None:
+        number += 1
+        at = next_count(NOON, at + late)
+    assert number <= 40
 
 
 def performance(state: State, **times: object) -> Performance:

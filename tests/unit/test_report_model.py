@@ -28,6 +28,7 @@ from chalicelib.reports.model import (
     Name,
     Place,
     Progress,
+    Response,
     Scope,
     Sight,
     Span,
@@ -50,6 +51,10 @@ WHOSE = st.builds(
     st.sampled_from([None, "cmp_1", "cmp_2"]),
     st.sampled_from([(), ("chn_1",), ("chn_1", "chn_2")]),
 )
+
+
+NUMBERS = st.tuples(st.none() | st.integers(0, 999), *[st.integers(0, 9)] * 3)
+"""What TikTok counted of a post: views, likes, comments; and points."""
 
 
 @st.composite
@@ -81,6 +86,10 @@ def lives(draw: st.DrawFn, sends: int = 3) -> list[Progress]:
             tellings.append(_with(tellings[-1], staged_at=later()))
             if draw(st.booleans()):
                 tellings.append(_with(tellings[-1], posted_at=later()))
+            tellings += [
+                _with(tellings[-1], response=Response(later(), *numbers))
+                for numbers in draw(st.lists(NUMBERS, max_size=3))
+            ]
         elif draw(st.booleans()):
             failure = draw(st.sampled_from(["inbox_full", "spam_risk"]))
             tellings.append(_with(tellings[-1], failed_at=later(), failure=failure))
@@ -91,6 +100,39 @@ def lives(draw: st.DrawFn, sends: int = 3) -> list[Progress]:
 def _with(attempt: Attempt, **changes: object) -> Attempt:
     known = {name: getattr(attempt, name) for name in attempt.__dataclass_fields__}
     return Attempt(**{**known, **changes})
+
+
+def posted_with(*responses: Response) -> Progress:
+    attempts = [
+        Attempt("prf_1", NOON, Attribution("cmp_1"), staged_at=NOON, posted_at=NOON, response=each)
+        for each in responses
+    ]
+    return merged([Progress(attempts={"prf_1": each}) for each in attempts])
+
+
+def test_only_the_latest_views_count_on_the_day_of_the_post() -> None:
+    hours = [NOON + timedelta(hours=each) for each in (1, 2)]
+    late, early = Response(hours[1], 900, 8, 2, 15), Response(hours[0], 100, 1, 0, 10)
+    for found in (posted_with(late, early), posted_with(early, late, early)):
+        counts = counts_of("act_1", found)
+        for place in (
+            Place(Scope.PROGRAM, day=NOON.date()),
+            Place(Scope.ACTIVITY, "act_1", NOON.date()),
+            Place(Scope.CAMPAIGN, "cmp_1", NOON.date()),
+        ):
+            told = Tally({name: number for (at, name), number in counts.items() if at == place})
+            names = (Name.COUNTED, Name.VIEWS, Name.LIKES, Name.COMMENTS, Name.COUNTED_POINTS)
+            assert [told.number(each) for each in names] == [1, 900, 8, 2, 15]
+            assert told.points_per_thousand_views == 16.7
+
+
+def test_views_that_may_not_be_read_any_more_count_nothing() -> None:
+    read = Response(NOON + timedelta(hours=1), 900, 8, 2, 15)
+    taken_back = Response(NOON + timedelta(hours=2))
+    found = counts_of("act_1", posted_with(taken_back, read))
+    names = {Name.COUNTED, Name.VIEWS, Name.LIKES, Name.COMMENTS, Name.COUNTED_POINTS}
+    assert not {name for _, name in found} & names
+    assert Tally().points_per_thousand_views is None
 
 
 def merged(facts: list[Progress]) -> Progress:

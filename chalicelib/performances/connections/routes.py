@@ -78,6 +78,8 @@ def callback(service: ConnectionService, request: Request[None, CallbackQuery]) 
         message += " This is the text to copy into it:" if caption else ""
     elif connected.problem:
         message = f"Your account is connected, but: {connected.problem.detail}"
+    elif connected.views is False:
+        message = f"Views of your posts are not read: you did not allow it at TikTok. {message}"
     return Answer(
         200,
         ConnectedView(
@@ -96,6 +98,7 @@ def callback(service: ConnectionService, request: Request[None, CallbackQuery]) 
             activity=made.activity_id if made else connected.activity_id,
             performance=made.performance_id if made else None,
             problem=connected.problem.code.code if connected.problem else None,
+            views=None if connected.views is None else ("on" if connected.views else "off"),
         ),
     )
 

@@ -28,12 +28,16 @@ PENDING_GRACE = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class Connected:
-    """A connection just made, and what became of the send it was made for."""
+    """A connection just made, and what became of the send it was made for.
+
+    `views` is whether its member lets views be read; None if they were not asked.
+    """
 
     display_name: str
     performance: Performance | None
     problem: Problem | None
     activity_id: str | None = None
+    views: bool | None = None
 
 
 class ConnectionService:
@@ -65,10 +69,11 @@ class ConnectionService:
         connection = self._consents.finish_consent(state, nonce, code, error)
         account, pending = connection.account, connection.pending
         self._bring_forward(account.program_id, account.member_id, Waiting.ACCOUNT)
+        views = account.views_since is not None if connection.views else None
         if pending is None:
-            return Connected(account.display_name, None, None)
+            return Connected(account.display_name, None, None, views=views)
         performance, problem = self._send_pending(pending)
-        return Connected(account.display_name, performance, problem, pending.activity_id)
+        return Connected(account.display_name, performance, problem, pending.activity_id, views)
 
     def disconnect(self, caller: Caller) -> None:
         """Disconnect the caller's TikTok account; what was not sent yet fails, and says so."""

@@ -13,8 +13,10 @@ from chalicelib.performances.model import (
     DRAFT_AT_TIKTOK,
     Performance,
     State,
+    next_count,
     posted,
     staged,
+    with_post,
 )
 from chalicelib.performances.queue import MessageLost, StagingQueue
 from chalicelib.performances.store import PerformanceStore
@@ -27,6 +29,9 @@ from chalicelib.tiktok.webhooks import Event, EventKind
 
 APPLY_ATTEMPTS = 4
 """How often an event is applied anew when a worker wrote first."""
+
+_POSTED = frozenset({EventKind.POST_COMPLETE, EventKind.POST_PUBLIC})
+"""What is public was posted, should that not have been told before."""
 
 NO_REASON = "unknown"
 """Stands for the reason of a failure that TikTok tells without one."""
@@ -106,8 +111,14 @@ class TikTokWebhooks:
         kind = event.kind
         if kind is EventKind.INBOX_DELIVERED and performance.state in BEFORE_STAGED:
             changed = staged(performance, now)
-        elif kind is EventKind.POST_COMPLETE and performance.state in BEFORE_POSTED:
+        elif kind in _POSTED and performance.state in BEFORE_POSTED:
             changed = posted(performance, now)
+            if kind is EventKind.POST_PUBLIC and event.post_id:
+                count_at = self._count_at(changed, now)
+                changed = with_post(changed, event.post_id, count_at)
+        elif kind is EventKind.POST_PUBLIC and performance.state is State.POSTED and event.post_id:
+            self._note_post(event.post_id, performance, now)
+            return
         elif kind is EventKind.POST_FAILED and performance.state in DRAFT_AT_TIKTOK:
             self._note_failure(event.reason or NO_REASON, performance, now)
             return
@@ -127,6 +138,20 @@ class TikTokWebhooks:
             ]
         self._store.commit(parts)
         logger.info("event applied", extra={"event": kind.value})
+
+    def _note_post(self, post_id: str, performance: Performance, now: datetime) -> None:
+        """Note the first public post of what is posted already; a further one changes nothing."""
+        if performance.post_id is None:
+            count_at = self._count_at(performance, now)
+            noted = self._store.note_post(performance, post_id, count_at)
+            logger.info("post noted", extra={"noted": noted})
+
+    def _count_at(self, performance: Performance, now: datetime) -> datetime | None:
+        """Return when to read the views of a post; None unless its member lets them be read."""
+        account = self._accounts.views_account(performance.program_id, performance.member_id)
+        if account is None or account.open_id != performance.open_id:
+            return None
+        return next_count(performance.posted_at or now, now)
 
     def _note_failure(self, reason: str, performance: Performance, now: datetime) -> None:
         """Note why a draft failed and have TikTok asked now: the worker decides what follows.

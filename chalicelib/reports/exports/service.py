@@ -46,6 +46,11 @@ DAYS = (
     "failed",
     "dismissed",
     "disclosure_acknowledged",
+    "posts_with_views",
+    "views",
+    "likes",
+    "comments",
+    "points_of_posts_with_views",
 )
 PERFORMANCES = (
     "member", "email", "status", "sent_at", "in_inbox_at", "posted_at", "reason", "sends",
@@ -300,6 +305,11 @@ def _days(report: Report, cuts: Sequence[str] = ()) -> Rows:
             sum(number for _, number in tally.lost),
             tally.number(Name.DISMISSED),
             tally.number(Name.DISCLOSED),
+            tally.number(Name.COUNTED),
+            tally.number(Name.VIEWS),
+            tally.number(Name.LIKES),
+            tally.number(Name.COMMENTS),
+            tally.number(Name.COUNTED_POINTS),
             *(
                 number
                 for cut in of_cuts

@@ -46,6 +46,7 @@ class AccessToken:
     value: str
     open_id: str
     connected_at: datetime
+    views_since: datetime | None = None
 
     def __repr__(self) -> str:
         return f"AccessToken(open_id={self.open_id!r})"
@@ -89,12 +90,12 @@ class AccessTokens:
             now = self._clock.now()
             tokens = self._vault().decrypt_tokens(program_id, member_id, account.tokens)
             if account.is_fresh_at(now) and tokens.access != refused:
-                return AccessToken(tokens.access, account.open_id, account.connected_at)
+                return _token(tokens.access, account)
             lock = secrets.token_hex(8)
             if self._store.lock_refresh(account, lock, now, now + REFRESH_LOCK):
                 renewed = self._refresh(account, tokens, lock)
                 if renewed:
-                    return AccessToken(renewed, account.open_id, account.connected_at)
+                    return _token(renewed, account)
             else:
                 self._sleep(LOCK_POLL_SECONDS)
         raise TryLater("refresh_lock_held", retry_after_seconds=REFRESH_LOCK.total_seconds())
@@ -171,3 +172,7 @@ class AccessTokens:
         return self._programs.tiktok_state_part(
             account.program_id, account.member_id, state, active=False
         )
+
+
+def _token(value: str, account: Account) -> AccessToken:
+    return AccessToken(value, account.open_id, account.connected_at, account.views_since)

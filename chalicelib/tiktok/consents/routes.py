@@ -5,6 +5,7 @@ from chalicelib.foundation.problems import ProblemCode
 from chalicelib.foundation.schemas import Schema
 from chalicelib.tiktok.consents.service import ConsentService
 from chalicelib.tiktok.consents.views import consent_cookie
+from chalicelib.tiktok.problems import TikTokProblem
 
 
 class AuthorizationView(Schema):
@@ -21,4 +22,18 @@ class AuthorizationView(Schema):
 def begin(service: ConsentService, request: Request[None, None]) -> Answer:
     """Begin to connect your TikTok account."""
     begun = service.begin_consent(request.caller, request.correlation_id)
+    return Answer(200, AuthorizationView(authorize_url=begun.authorize_url), consent_cookie(begun))
+
+
+@endpoint(
+    RequiredRole.MEMBER,
+    answers={200: AuthorizationView},
+    problems=(ProblemCode.TOO_MANY_REQUESTS, TikTokProblem.TIKTOK_VIEWS_OFF),
+)
+def begin_views(service: ConsentService, request: Request[None, None]) -> Answer:
+    """Begin to let the views of your posts be read.
+
+    TikTok asks you for that permission beside those that Greenroom has.
+    """
+    begun = service.begin_consent(request.caller, request.correlation_id, views=True)
     return Answer(200, AuthorizationView(authorize_url=begun.authorize_url), consent_cookie(begun))

@@ -51,10 +51,14 @@ class ConsentRequest:
 
 @dataclass(frozen=True)
 class Connection:
-    """A connection just made, and the send it was made for."""
+    """A connection just made, and the send it was made for.
+
+    `views` is whether its person was asked to let the views of their posts be read.
+    """
 
     account: Account
     pending: PendingSend | None
+    views: bool = False
 
 
 class ConsentService:
@@ -68,6 +72,7 @@ class ConsentService:
         programs: ProgramService,
         callback_url: Callable[[], str],
         pkce: Callable[[], bool],
+        offers_views: Callable[[], bool],
         clock: Clock,
     ) -> None:
         """Callables are called when their result is first needed: most functions need none."""
@@ -78,6 +83,7 @@ class ConsentService:
         self._programs = programs
         self._callback_url = callback_url
         self._pkce = pkce
+        self._offers_views = offers_views
         self._clock = clock
 
     def begin_consent(
@@ -86,15 +92,24 @@ class ConsentService:
         correlation_id: str,
         activity_id: str | None = None,
         disclosed: DisclosureTick | None = None,
+        *,
+        views: bool = False,
     ) -> ConsentRequest:
         """Begin a consent, bound to this person and, by the nonce, to their browser.
 
         With `activity_id`, the activity's video is sent once the account is connected; `disclosed`
-        is the disclosure acknowledged for that send. Raises the
-        problems `too_many_requests` (with `retry_at`) and `unavailable`.
+        is the disclosure acknowledged for that send. With `views`, TikTok also asks them to let the
+        views of their posts be read; so it does, where this is offered, if they allowed it before.
+        Raises the problems `too_many_requests` (with `retry_at`), `unavailable` and, with `views`,
+        `tiktok_views_off`.
         """
         if caller.subject is None or caller.invited_at is None:
             raise ValueError("only a member who has signed in may begin a consent")
+        if views and not self._offers_views():
+            raise Problem(
+                TikTokProblem.TIKTOK_VIEWS_OFF,
+                "Views are not read here, so there is nothing to allow.",
+            )
         now = self._clock.now()
         state, nonce = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
         try:
@@ -115,6 +130,7 @@ class ConsentService:
             correlation_id=correlation_id,
             expires_at=now + STATE_LIFETIME,
             disclosed=disclosed,
+            views=views or self._allowed_before(caller),
         )
         window = ConsentWindow.at(now)
         try:
@@ -122,7 +138,16 @@ class ConsentService:
         except TooManyConsents as error:
             raise _too_many(window.ends_at, caller, now) from error
         verifier = _code_verifier(nonce) if pkce else None
-        return ConsentRequest(client.authorize_url(state, verifier), nonce, callback_url)
+        address = client.authorize_url(state, verifier, views=consent.views)
+        return ConsentRequest(address, nonce, callback_url)
+
+    def _allowed_before(self, caller: Caller) -> bool:
+        """Whether the caller themselves allows views: else connecting again would end that."""
+        if not self._offers_views():
+            return False
+        account = self._accounts.account(caller.program_id, caller.member_id)
+        since = account.views_since if account else None
+        return bool(since and caller.invited_at and since >= caller.invited_at)
 
     def finish_consent(
         self, state: str, nonce: str, code: str | None, error: str | None
@@ -209,6 +234,10 @@ class ConsentService:
             refresh_expires_at=now + timedelta(seconds=grant.refresh_expires_in),
             connected_at=now,
         )
+        before = self._accounts.account(consent.program_id, consent.member_id)
+        if consent.views and grant.has_views:
+            same = before and before.open_id == account.open_id and before.views_since
+            account = replace(account, views_since=same or now)
         pending = (
             PendingSend(
                 consent.program_id,
@@ -220,7 +249,6 @@ class ConsentService:
             if consent.activity_id
             else None
         )
-        before = self._accounts.account(consent.program_id, consent.member_id)
         also = self._programs.tiktok_state_part(
             account.program_id,
             account.member_id,
@@ -246,7 +274,7 @@ class ConsentService:
                 ProblemCode.CHANGED_MEANWHILE, "Your account has changed. Add it again."
             ) from error
         logger.info("TikTok account connected", extra={"again": before is not None})
-        return Connection(account, pending)
+        return Connection(account, pending, consent.views)
 
     def _revoke_late_grant(self, consent: Consent, grant: "Grant") -> None:
         """Revoke a grant whose member was removed meanwhile: nobody would find it again.

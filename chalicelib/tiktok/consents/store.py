@@ -38,6 +38,7 @@ class ConsentItem(Model):
     disclosure_version = UnicodeAttribute(null=True)
     disclosure_language = UnicodeAttribute(null=True)
     disclosure_ticked_at = UTCDateTimeAttribute(null=True)
+    views = BooleanAttribute(null=True)
     expires_at = NumberAttribute()
 
     def to_consent(self) -> Consent:
@@ -55,6 +56,7 @@ class ConsentItem(Model):
             )
             if self.disclosure_version and self.disclosure_language and self.disclosure_ticked_at
             else None,
+            views=bool(self.views),
         )
 
 
@@ -95,6 +97,7 @@ class ConsentStore(Store):
             disclosure_version=consent.disclosed.version if consent.disclosed else None,
             disclosure_language=consent.disclosed.language if consent.disclosed else None,
             disclosure_ticked_at=consent.disclosed.at if consent.disclosed else None,
+            views=consent.views or None,
             expires_at=int(consent.expires_at.timestamp()),
         )
         count = ConsentCountItem(

@@ -61,6 +61,8 @@ export const KINDS = [
   "account.disconnected",
   "account.released",
   "account.lapsed",
+  "account.views_allowed",
+  "account.views_ended",
   "webhook.created",
   "webhook.changed",
   "webhook.secret_renewed",

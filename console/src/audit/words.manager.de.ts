@@ -85,6 +85,8 @@ export default {
   did_account_disconnected: "{who} hat das eigene TikTok-Konto getrennt",
   did_account_released: "{who} hat das TikTok-Konto von {thing} freigegeben",
   did_account_lapsed: "{who} hat festgestellt, dass das TikTok-Konto von {thing} neu verbunden werden muss",
+  did_account_views_allowed: "{who} hat erlaubt, Aufrufe der Posts von {thing} zu lesen",
+  did_account_views_ended: "{who} hat das Lesen der Aufrufe der Posts von {thing} beendet",
   did_webhook_created: "{who} hat den Webhook {thing} angelegt",
   did_webhook_changed: "{who} hat den Webhook {thing} geändert",
   did_webhook_secret_renewed: "{who} hat ein neues Geheimnis für {thing} erzeugt",

@@ -82,6 +82,8 @@ export default {
   did_account_disconnected: "{who} disconnected their TikTok account",
   did_account_released: "{who} released the TikTok account of {thing}",
   did_account_lapsed: "{who} found that the TikTok account of {thing} has to be connected again",
+  did_account_views_allowed: "{who} let Greenroom read views of {thing}'s posts",
+  did_account_views_ended: "{who} ended the reading of views of {thing}'s posts",
   did_webhook_created: "{who} created the webhook {thing}",
   did_webhook_changed: "{who} changed the webhook {thing}",
   did_webhook_secret_renewed: "{who} made a new secret for {thing}",

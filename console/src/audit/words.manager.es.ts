@@ -85,6 +85,8 @@ export default {
   did_account_disconnected: "{who} desconectó su cuenta de TikTok",
   did_account_released: "{who} liberó la cuenta de TikTok de {thing}",
   did_account_lapsed: "{who} vio que la cuenta de TikTok de {thing} debe conectarse de nuevo",
+  did_account_views_allowed: "{who} permitió leer las visualizaciones de las publicaciones de {thing}",
+  did_account_views_ended: "{who} terminó la lectura de las visualizaciones de las publicaciones de {thing}",
   did_webhook_created: "{who} creó el webhook {thing}",
   did_webhook_changed: "{who} cambió el webhook {thing}",
   did_webhook_secret_renewed: "{who} creó un secreto nuevo para {thing}",

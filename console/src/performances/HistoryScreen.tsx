@@ -1,6 +1,7 @@
 import { useLocation } from "preact-iso";
 import { useState } from "preact/hooks";
 import { copyText } from "../foundation/copy";
+import { later } from "../foundation/later";
 import { dateTime } from "../foundation/time";
 import { Button, LinkButton } from "../foundation/ui/buttons";
 import { Icon, type IconName } from "../foundation/ui/Icon";
@@ -13,6 +14,8 @@ import { type Performance, useHistory, usePerformance } from "./queries";
 import { isPhone, tiktokAppLink } from "./tiktok_app";
 import { waitingWords } from "./waiting";
 import { t } from "./words";
+
+const PostCounts = later(async () => (await import("../tiktok/views_entry")).postCounts());
 
 /** `?performance=ID` shows one alone: what is left to do with it on this phone. */
 export default function HistoryScreen() {
@@ -113,6 +116,7 @@ function Row({ item }: { item: Performance }) {
           </Badge>
         ) : null}
       </div>
+      {item.counted ? <PostCounts counted={item.counted} /> : null}
       <NextStep item={item} />
     </li>
   );

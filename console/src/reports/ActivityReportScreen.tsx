@@ -8,6 +8,7 @@ import { Badge, EmptyState, ErrorState, Loading, Skeleton, type Tone } from "../
 import type { Schemas } from "../foundation/api/client";
 import { Bars, CsvButton, DisclosureTile, Funnel, ReportHead, reasonWords, type Step, TimeTile } from "./parts";
 import { type Performer, type Period, useActivityReport, usePerformers } from "./queries";
+import { Views } from "./Proof";
 import css from "./reports.module.css";
 import { t } from "./words.manager";
 
@@ -47,6 +48,7 @@ export default function ActivityReportScreen() {
             </section>
           </div>
           {data.cuts.length > 0 ? <Cuts cuts={data.cuts} /> : null}
+          <Views numbers={data.whole} />
           <section class={css.block} aria-labelledby="over-time">
             <h2 id="over-time">{t("by_day")}</h2>
             <Bars days={data.days} />

@@ -3,7 +3,8 @@ import { useEffect, useState } from "preact/hooks";
 import { t as shared } from "../foundation/t";
 import { number } from "../foundation/time";
 import { ErrorState, Loading, Skeleton } from "../foundation/ui/parts";
-import { Bars, DisclosureTile, Funnel, ReportHead, Tile, TimeTile } from "./parts";
+import { Bars, Funnel, ReportHead, Tile, TimeTile } from "./parts";
+import { Summary, Views } from "./Proof";
 import { type Period, useCampaignReport } from "./queries";
 import css from "./reports.module.css";
 import { t } from "./words.manager";
@@ -30,17 +31,18 @@ export default function CampaignReportScreen() {
       />
       {data ? (
         <>
+          <Summary numbers={data.numbers} />
           <section class={css.block} aria-labelledby="funnel">
             <h2 id="funnel">{t("funnel")}</h2>
             <Funnel steps={(["seen", "sent", "staged", "posted"] as const).map((name) => ({ name, count: data.numbers[name] }))} />
           </section>
+          <Views numbers={data.numbers} />
           <section class={css.block} aria-labelledby="over-time">
             <h2 id="over-time">{t("by_day")}</h2>
             <Bars days={data.days} />
             <dl class={css.tiles}>
               <Tile label={t("failed")} value={number(data.numbers.failed)} />
               <TimeTile label={t("time_to_post")} times={data.numbers.time_to_post} />
-              <DisclosureTile numbers={data.numbers} />
             </dl>
           </section>
         </>

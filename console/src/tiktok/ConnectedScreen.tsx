@@ -19,6 +19,8 @@ import { t } from "./words";
 
 const Acknowledge = later(async () => ({ default: (await import("../performances/Disclosure")).Acknowledge }));
 
+const Views = later(async () => (await import("./views_entry")).consent());
+
 const RESULTS = ["connected", "denied", "scope_missing", "account_taken", "consent_expired", "cookie_missing", "failed"] as const;
 type Result = (typeof RESULTS)[number];
 
@@ -60,6 +62,7 @@ export default function ConnectedScreen() {
         </p>
       ) : null}
       {made ? <Progress performanceId={made} alone /> : <p class={css.text}>{t(`result_${result}_text`)}</p>}
+      {query.views ? <Views denied={query.views === "off"} /> : null}
       {query.problem ? (
         <Note tone="warning">
           <p>{t("not_sent")}</p>

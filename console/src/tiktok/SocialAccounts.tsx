@@ -13,7 +13,7 @@ import css from "./tiktok.module.css";
 import { t } from "./words";
 
 // Fetched once the account is seen, before anybody can press.
-const ConfirmDisconnect = later(() => import("./ConfirmDisconnect"));
+const OfAccount = later(() => import("./OfAccount"));
 
 /** My Social Accounts: to add, connect again, disconnect, and what Greenroom may do there. */
 export function SocialAccounts() {
@@ -100,7 +100,7 @@ export function SocialAccounts() {
         </div>
       </div>
       {data || asking ? (
-        <ConfirmDisconnect open={asking} busy={busy} error={error} onClose={() => setAsking(false)} onConfirm={() => void leave()} />
+        <OfAccount account={data} open={asking} busy={busy} error={error} onClose={() => setAsking(false)} onConfirm={() => void leave()} />
       ) : null}
     </div>
   );

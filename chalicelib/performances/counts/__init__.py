@@ -1,0 +1,1 @@
+"""What TikTok counts of posts, as far as their members let that be read."""

@@ -1,0 +1,14 @@
+"""Taking back over HTTP that views of one's posts are read."""
+
+from chalicelib.foundation.http import Answer, Request, RequiredRole, endpoint
+from chalicelib.performances.counts.service import PostCounts
+
+
+@endpoint(RequiredRole.MEMBER, answers={204: None})
+def end(service: PostCounts, request: Request[None, None]) -> Answer:
+    """Take back that views of your posts are read, and remove what was read.
+
+    Your TikTok account stays connected.
+    """
+    service.end(request.caller)
+    return Answer(204)

@@ -1,0 +1,12 @@
+/** What is shown of views of posts, with its words: only where they are read. */
+import { withWords } from "../foundation/words";
+
+const views = {
+  en: () => import("../foundation/locales/views.en"),
+  de: () => import("../foundation/locales/views.de"),
+  es: () => import("../foundation/locales/views.es"),
+};
+
+export const consent = withWords(() => import("./Views"), views);
+
+export const postCounts = withWords(() => import("./PostCounts"), views);
