@@ -16,7 +16,7 @@ def test_a_program_of_any_size_is_put_into_the_tables_and_can_be_used(
     greenroom: Greenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = ("Programs", "Activities", "Marks", "Points", "Boards", "Performances", "Accounts")
-    more = ("Uploads", "Idempotency", "Rewards", "Reports", "Audit", "Origins")
+    more = ("Uploads", "Idempotency", "Rewards", "Reports", "Audit", "Origins", "Notices")
     tables = {f"{name}Table": f"{name}Table" for name in (*names, *more)}
     monkeypatch.setattr(seeding, "_tables_of", lambda stack: tables if stack == "here" else {})
     size = {"members": 30, "activities": 60, "opened": 40, "channels": 21, "campaigns": 22}
