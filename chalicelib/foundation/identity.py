@@ -14,7 +14,8 @@ MAX_EMAIL = 254  # RFC 5321's longest path without its brackets
 _SUBJECT = re.compile(r"[ -~]{1,255}")  # OpenID Connect: at most 255 letters of ASCII
 # Looser than RFC 5322 in its dots, stricter in that it allows no quoted mailbox, which no mail
 # program lets one write.
-_MAILBOX = re.compile(r"[!#$%&'*+\-./0-9=?A-Z^_`a-z{|}~]+")
+_ATOM = r"[!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~]+"
+_MAILBOX = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
 MAX_MAILBOX = 64
 _DOMAIN = re.compile(r"[^@\s,;:<>()\[\]\\\".]+(\.[^@\s,;:<>()\[\]\\\".]+)+")
 # As the DNS has it: two labels or more, the last one not a number, which would be an IP address.
@@ -116,7 +117,8 @@ def normalized_email(email: str) -> str:
     Capitals are compared as ASCII has them: by Unicode's rules the Kelvin sign is a k, and whoever
     holds that mailbox would be taken for the holder of the other one. A domain in letters of
     another script becomes its punycode, which is the same domain. Raises ValueError, saying what
-    is wrong: also for a mailbox outside ASCII, to which Amazon SES delivers nothing.
+    is wrong: also for a mailbox outside ASCII or with a dot at either end or two in a row, to which
+    Amazon SES delivers nothing.
     """
     mailbox, _, domain = email.strip().rpartition("@")
     if mailbox and not mailbox.isascii() and _DOMAIN.fullmatch(domain) and mailbox.isprintable():

@@ -101,6 +101,13 @@ _QUOTES = (
 _QUOTE_MARKS = "\"'\u2018\u2019\u201c\u201d\u201e\u201f\u00ab\u00bb"
 _SEPARATOR_LINE = re.compile(r'"?sep=([,;|:\t])"?', re.IGNORECASE)
 _LOST = "\ufffd"  # where a letter was that somebody read in another encoding than it was written in
+# Signs beside letters as no name has them, but Polish, Czech, Macintosh's or UTF-8's letters read as
+# Windows-1252 do; and whole words of accented letters, which are Cyrillic or Greek. Three in a row
+# are in names of Iceland.
+_GARBLED = re.compile(
+    r"(?<=[^\W\d_])[£¥§¯³¹¼¾¿¶†‡‰ˆ˜ƒ]|[£¥§¯³¹¼¾¿¶†‡‰ˆ˜ƒ](?=[^\W\d_])|[ÂÃ][\x80-\xbf]|[À-ÖØ-öø-ÿ]{4}"
+)
+_WORKBOOKS = ("PK\x03\x04", "ÐÏ\x11à")  # how files of Excel and OpenOffice begin
 
 
 class RosterUnreadable(ValueError):
@@ -173,7 +180,8 @@ def decode_roster(file: bytes) -> str:
     """Return the text of a file in any encoding that spreadsheets write.
 
     UTF-16 (Excel's "Unicode text") is known by its mark or its zeros; what is not UTF-8 either is
-    Windows-1252, which Excel writes for "CSV" in the West.
+    Windows-1252, which Excel writes for "CSV" in the West, or with the line ends of an old
+    Macintosh its encoding ("CSV (Macintosh)").
     """
     if file.startswith((b"\xff\xfe", b"\xfe\xff")):
         return file.decode("utf-16", "replace")
@@ -182,7 +190,8 @@ def decode_roster(file: bytes) -> str:
     try:
         return file.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return file.decode("cp1252", "replace")
+        old_macintosh = b"\r" in file and b"\n" not in file
+        return file.decode("mac_roman" if old_macintosh else "cp1252", "replace")
 
 
 def read_roster(text: str) -> list[RosterRow]:
@@ -195,6 +204,10 @@ def read_roster(text: str) -> list[RosterRow]:
     skipped, and so is a title before the header. Raises `RosterUnreadable` for a file of nobody
     and for one with too many people.
     """
+    if text.startswith(_WORKBOOKS):
+        raise RosterUnreadable(
+            "no_email_column", "This is a workbook. Save the sheet of people as CSV in UTF-8."
+        )
     records = list(_records(_decoded_again(text)))
     if not records:
         raise RosterUnreadable("empty_file", "There is nobody in this file.")
@@ -483,7 +496,13 @@ def bare_address(written: str) -> str:
         if address[:1] == pair[0] and address[1:].endswith(pair[1]):
             address = address[1:-1]
             break
-    return _MAILTO.sub("", _UNSEEN_AROUND.sub("", address)).rstrip(".,;:")
+    # With one apostrophe before it, spreadsheets keep a cell as it was typed.
+    return _MAILTO.sub("", _UNSEEN_AROUND.sub("", address)).removeprefix("'").rstrip(".,;:")
+
+
+def is_garbled(name: str) -> bool:
+    """Return whether a name looks read in another encoding than it was written in."""
+    return _LOST in name or _GARBLED.search(name) is not None
 
 
 def _has_address(cell: str) -> bool:
@@ -501,10 +520,10 @@ def _content(written: str, name: str, role: str) -> Invitee | RowError:
     except ValueError as error:
         return RowError("invalid_email", str(error))
     plain_name = clean_line(name)
-    if _LOST in plain_name:
+    if is_garbled(plain_name):
         return RowError(
             "unreadable_name",
-            "Letters of this name were lost, because the file was read in another encoding than it "
+            "Letters of this name were lost or changed, because the file was read in another encoding than it "
             "was written in. Save it as CSV in UTF-8.",
         )
     if len(plain_name) > MAX_NAME:

@@ -71,7 +71,8 @@ export function decodeText(bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    return new TextDecoder("windows-1252").decode(bytes);
+    // Excel's "CSV (Macintosh)" has the line ends of an old Macintosh, too.
+    return new TextDecoder(bytes.includes(13) && !bytes.includes(10) ? "macintosh" : "windows-1252").decode(bytes);
   }
 }
 
