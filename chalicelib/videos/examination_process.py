@@ -27,7 +27,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
-from chalicelib.videos.limited_process import Limits, allow_processor_time, limit_this_process
+from chalicelib.videos.limited_process import (
+    Limits,
+    allow_growth,
+    allow_processor_time,
+    limit_this_process,
+)
 from chalicelib.videos.model import (
     CannotExamine,
     ExaminerBroken,
@@ -42,6 +47,11 @@ from chalicelib.videos.webm import SeekableFile
 HEADER_LIMITS = Limits(processor_seconds=5, wall_seconds=25, memory_bytes=256 * 1024 * 1024)
 """Of one first look. A healthy file takes well under 0.1 s and 50 MB of address space, the
 interpreter included."""
+
+HEADER_GROWTH_BYTES = 72 * 1024 * 1024
+"""So much address space a first look may take on top of what the process has. MediaInfo takes some
+25 MB, with a cover of 12 MB in the index 45. It keeps what fragments only promise, such as 200
+million pictures in a file of 35 KB; where it gets no more memory it tells what it has found."""
 
 PLAYBACK_WALL_SECONDS = 80
 """Of one second look: a little more than its own limits, which say more of what was wrong."""
@@ -244,6 +254,7 @@ def _look_at_header(connection: socket.socket, processor_seconds: float) -> Mapp
 
     (size_bytes,) = _SIZE.unpack(_received(connection, _SIZE.size))
     allow_processor_time(processor_seconds)
+    allow_growth(HEADER_GROWTH_BYTES, HEADER_LIMITS)
     return asdict(read_header(_RemoteFile(connection, size_bytes), size_bytes))
 
 
@@ -254,6 +265,7 @@ def _look_at_playback(connection: socket.socket, files: list[int]) -> Mapping[st
     (length,) = _PATH.unpack(_received(connection, _PATH.size))
     ffprobe = _received(connection, length).decode()
     allow_processor_time(LIMITS.processor_seconds)
+    limit_this_process(HEADER_LIMITS)
     with os.fdopen(files[0], "r+b", buffering=0) as file:
         return asdict(examine_playback(ffprobe, file, size_bytes))
 

@@ -12,7 +12,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 from chalicelib.videos.model import CannotExamine, ExaminerBroken, LimitExceeded
@@ -112,6 +114,19 @@ def limit_this_process(limits: Limits) -> None:
     _, most = resource.getrlimit(resource.RLIMIT_AS)
     _limit(resource.RLIMIT_AS, (limits.memory_bytes, most))
     _limit(resource.RLIMIT_CORE, (0, 0))
+
+
+def allow_growth(growth_bytes: int, limits: Limits) -> None:
+    """Limit how much address space the calling process may take on top of what it has now.
+
+    Never more than `limits` allow; where the system does not tell what it has, they stand alone.
+    """
+    allowed = limits.memory_bytes
+    with suppress(OSError):
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        allowed = min(allowed, pages * resource.getpagesize() + growth_bytes)
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    _limit(resource.RLIMIT_AS, (allowed, most))
 
 
 def allow_processor_time(seconds: float) -> None:

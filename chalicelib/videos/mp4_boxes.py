@@ -6,6 +6,7 @@ read. Nonsense ends the reading; nothing here raises, and a defect is reported o
 player can read.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
@@ -30,6 +31,9 @@ MAX_EDITS = 1000
 MAX_PROTECTIONS = 1000
 """Headers of copy protection, of which a protected file has a few."""
 
+MAX_TAGS = 2000
+"""With names of their own, of which phones and editors write some dozens."""
+
 MAX_INDEXED_SEGMENTS = 100_000
 """More than any number of pictures that a minute may have."""
 
@@ -53,6 +57,8 @@ _ENTRIES = {  # box -> where the number of entries stands in its content, bytes 
 }
 _TRACK_HEADERS = frozenset((b"hdlr", b"mdhd", b"elst", b"stts", b"stsd"))
 _DESCRIPTION_HEAD, _PICTURE_HEAD = 16, 78
+# The name of a tag in a list of names (mdta), or one that begins with who means it.
+_NAMED_TAG = re.compile(rb"mdta|----.{4}mean", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,17 +167,18 @@ def is_excessive(file: IO[bytes], size_bytes: int) -> bool:
     Readers put each in a list that they go through for the next one. Their names are counted
     wherever they stand: there is no end of boxes that may hold them.
     """
-    protected = entries = at = 0
+    protected = tags = entries = at = 0
     while at < size_bytes:
         file.seek(at)
         piece = file.read(_PIECE_BYTES + _OVERLAP)
         protected += piece.count(b"pssh", 0, _PIECE_BYTES + 3)
+        tags += sum(found.start() < _PIECE_BYTES for found in _NAMED_TAG.finditer(piece))
         name = piece.find(b"sidx", 0, _PIECE_BYTES + 3)
         while name >= 0:
             entries += _indexed_segments(piece, name)
             name = piece.find(b"sidx", name + 4, _PIECE_BYTES + 3)
         at += _PIECE_BYTES
-    return protected > MAX_PROTECTIONS or entries > MAX_INDEXED_SEGMENTS
+    return protected > MAX_PROTECTIONS or tags > MAX_TAGS or entries > MAX_INDEXED_SEGMENTS
 
 
 def _indexed_segments(piece: bytes, name: int) -> int:

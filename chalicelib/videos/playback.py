@@ -231,7 +231,7 @@ class _SecondLook:
             decoded=decoded.came,
             seconds=whole if whole - picture > SOUND_OVERHANG_SECONDS else picture,
             lengths=lengths,
-            side_lengths=_side_lengths(listing),
+            side_lengths=_side_lengths(listing, index),
             frame_rate=_average_rate(shown),
             nominal_rate=nominal_rate_of(shown),
             width=width or None,
@@ -794,12 +794,12 @@ def _lengths(
     return round(picture, 3), round(whole, 3), tuple(round(length, 3) for length in lengths)
 
 
-def _side_lengths(listing: Listing) -> tuple[float, ...]:
-    """Return when tracks that are neither picture nor sound end."""
+def _side_lengths(listing: Listing, main: int | None) -> tuple[float, ...]:
+    """Return when tracks end that are neither the main picture nor sound."""
     return tuple(
         round(max(packet.time + (packet.seconds or 0) for packet in stream.packets), 3)
-        for stream in listing.streams.values()
-        if stream.kind not in ("video", "audio") and stream.packets
+        for number, stream in listing.streams.items()
+        if number != main and stream.kind != "audio" and stream.packets
     )
 
 

@@ -191,6 +191,8 @@ def _facts(answer: str, size_bytes: int) -> VideoFacts:
     if "Video" not in tracks:
         return facts
     video = max(tracks["Video"], key=_rank)
+    if facts.container == "webm":
+        _drop_old_lengths(tracks, facts.duration_seconds)
     width, height = _displayed(video)
     return replace(
         facts,
@@ -201,6 +203,16 @@ def _facts(answer: str, size_bytes: int) -> VideoFacts:
         height=height,
         frame_rate=_frame_rate(video),
     )
+
+
+def _drop_old_lengths(tracks: Mapping[str, Sequence[_Track]], whole: float | None) -> None:
+    """Drop lengths of tracks beyond that of the whole file.
+
+    In a WebM they are tags, which programs that cut a file leave as they were.
+    """
+    for track in (*tracks["Video"], *tracks.get("Audio", ())):
+        if whole is not None and (_number(track, "Duration") or 0) > whole:
+            del track["Duration"]
 
 
 def _codec(video: _Track) -> str | None:

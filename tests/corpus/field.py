@@ -497,3 +497,43 @@ fixture(
     "too_short",
     "length_mismatch",
 )
+
+
+def promised(pictures: int, boxes: int) -> bytes:
+    """Put a fragment in front whose boxes promise so many pictures each, without a byte of any."""
+    defaults = (0x020038).to_bytes(4) + struct.pack(">4I", 1, 1, 1, 0)
+    runs = mp4.box(b"trun", struct.pack(">3I", 1, pictures, 100)) * boxes
+    fragment = mp4.box(
+        b"moof", mp4.full_box(b"mfhd", bytes(4)), mp4.box(b"traf", mp4.box(b"tfhd", defaults), runs)
+    )
+    content = written(movie, Layout(fragment=500))
+    first = content.index(b"moof") - 4
+    return content[:first] + fragment + content[first:]
+
+
+fixture(
+    "promised_pictures.mp4",
+    "a fragment of 800 bytes that promises 2.5 million pictures",
+    partial(promised, 50_000, 50),
+    "could_not_be_examined",
+)
+
+# What other programs left behind.
+
+
+fixture(
+    "old_lengths.webm",
+    "4 seconds whose tracks have tags of 9, as they were before it was cut",
+    lambda: clip("demo.webm").replace(b"\x9400:00:04.", b"\x9400:00:09."),
+)
+fixture(
+    "thumbnails_longer.mp4",
+    "thumbnails for 9 seconds beside 4 of picture",
+    partial(
+        written,
+        lambda: (
+            replace(thumbnail(enabled=True), samples=(Sample(clip("picture.jpg"), 4500),) * 2),
+            *movie(),
+        ),
+    ),
+)

@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,7 +33,7 @@ class Verdict:
     seconds: float
 
 
-HASTY = replace(HEADER_LIMITS, processor_seconds=1)
+HASTY = replace(HEADER_LIMITS, processor_seconds=1, wall_seconds=600)
 """For a file that never ends: a healthy one takes a tenth of a second."""
 
 
@@ -75,7 +76,8 @@ def verdicts(ffprobe: str, fixtures: Sequence[Fixture]) -> list[Verdict]:
 
     def examine(fixture: Fixture) -> Verdict:
         if VideoProblemCode.COULD_NOT_BE_EXAMINED.value in fixture.problems:
-            return verdict(Examiner(ffprobe, looks=ExaminationProcess(HASTY)), fixture)
+            with closing(Examiner(ffprobe, looks=ExaminationProcess(HASTY))) as hasty:
+                return verdict(hasty, fixture)
         if not hasattr(own, "examiner"):
             own.examiner = Examiner(ffprobe)
             examiners.append(own.examiner)

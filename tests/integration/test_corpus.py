@@ -25,7 +25,8 @@ HUGE = (
 )
 HOSTILE = (
     *("many_edits.mp4", "samples_on_each_other.mp4", "laces_of_nothing.webm"),
-    *("many_boxes.mp4", "many_elements.webm", "tiny_units.mp4"),
+    *("many_boxes.mp4", "many_elements.webm", "tiny_units.mp4", "packed_index.mp4"),
+    *("promised_pictures.mp4",),
 )
 
 
@@ -68,34 +69,42 @@ MOST_SECONDS = 20
 def test_no_file_keeps_a_processor_busy_for_long() -> None:
     assert [each.fixture.name for each in examined().values() if each.seconds > MOST_SECONDS] == []
     assert [each.fixture.name for each in examined().values() if each.look == "neither"] == [
-        "times_hidden.mp4"
+        "times_hidden.mp4",
+        "promised_pictures.mp4",
     ]
 
 
 MOST_BYTES = 128 * 1024 * 1024
 LOOKING = """
 import json, resource, sys
-from chalicelib.videos.limited_process import limit_this_process
-from chalicelib.videos.examination_process import HEADER_LIMITS
+from chalicelib.videos.limited_process import allow_growth, limit_this_process
+from chalicelib.videos.examination_process import HEADER_GROWTH_BYTES, HEADER_LIMITS
 from chalicelib.videos.playback import examine_playback
 from chalicelib.videos.probe import read_header
 
-limit_this_process(HEADER_LIMITS)
+def own():
+    with open("/proc/self/status") as status:
+        [kilobytes] = [int(line.split()[1]) for line in status if line.startswith("VmHWM")]
+    with open("/proc/self/clear_refs", "w") as clear:
+        clear.write("5")
+    return kilobytes
+
 with open(sys.argv[2], "r+b") as file:
     size = file.seek(0, 2)
+    allow_growth(HEADER_GROWTH_BYTES, HEADER_LIMITS)
     read_header(file, size)
+    first = own()
+    limit_this_process(HEADER_LIMITS)
     try:
         found = examine_playback(sys.argv[1], file, size)
         told = [found.tried, found.decoded, found.damaged]
     except Exception as error:
         told = [type(error).__name__]
-with open("/proc/self/status") as status:
-    [own] = [line.split()[1] for line in status if line.startswith("VmHWM")]
 theirs = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-print(json.dumps({"told": told, "bytes": (int(own) + theirs) * 1024}))
+print(json.dumps({"told": told, "bytes": max(first, own() + theirs) * 1024}))
 """
-"""What a process of its own does to a file. It says what it and ffprobe held at most: more than
-they ever held at a time."""
+"""What a process of its own does to a file. It says what it held at most at the first look, or it
+and ffprobe at the second: more than they ever held at a time."""
 
 
 def looked_at(content: bytes, folder: Path) -> dict[str, Any]:

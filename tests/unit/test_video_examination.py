@@ -175,7 +175,7 @@ def test_a_program_that_is_not_there_is_no_verdict() -> None:
 
 
 def test_a_look_that_never_ends_is_ended_and_the_next_file_gets_another_process() -> None:
-    process = ExaminationProcess(replace(HEADER_LIMITS, processor_seconds=1))
+    process = ExaminationProcess(replace(HEADER_LIMITS, processor_seconds=1, wall_seconds=600))
     try:
         content = times_hidden()
         with pytest.raises(LimitExceeded, match="processor time"):

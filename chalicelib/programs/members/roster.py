@@ -101,11 +101,12 @@ _QUOTES = (
 _QUOTE_MARKS = "\"'\u2018\u2019\u201c\u201d\u201e\u201f\u00ab\u00bb"
 _SEPARATOR_LINE = re.compile(r'"?sep=([,;|:\t])"?', re.IGNORECASE)
 _LOST = "\ufffd"  # where a letter was that somebody read in another encoding than it was written in
-# Signs beside letters as no name has them, but Polish, Czech, Macintosh's or UTF-8's letters read as
-# Windows-1252 do; and whole words of accented letters, which are Cyrillic or Greek. Three in a row
-# are in names of Iceland.
+# Signs beside letters as no name has them: Polish, Czech, old Macintosh or UTF-8 letters
+# read as Windows-1252. Words of accented letters are Cyrillic or Greek ones; Iceland has three in a
+# row.
+_SIGNS = "£¥§¯³¹¼¾¿¶†‡‰\u02c6\u02dcƒ"
 _GARBLED = re.compile(
-    r"(?<=[^\W\d_])[£¥§¯³¹¼¾¿¶†‡‰ˆ˜ƒ]|[£¥§¯³¹¼¾¿¶†‡‰ˆ˜ƒ](?=[^\W\d_])|[ÂÃ][\x80-\xbf]|[À-ÖØ-öø-ÿ]{4}"
+    rf"(?<=[^\W\d_])[{_SIGNS}]|[{_SIGNS}](?=[^\W\d_])|[ÂÃ][\x80-\xbf]|[À-ÖØ-öø-ÿ]{{4}}"
 )
 _WORKBOOKS = ("PK\x03\x04", "ÐÏ\x11à")  # how files of Excel and OpenOffice begin
 
@@ -523,8 +524,8 @@ def _content(written: str, name: str, role: str) -> Invitee | RowError:
     if is_garbled(plain_name):
         return RowError(
             "unreadable_name",
-            "Letters of this name were lost or changed, because the file was read in another encoding than it "
-            "was written in. Save it as CSV in UTF-8.",
+            "Letters of this name were lost or changed, because the file was read in another "
+            "encoding than it was written in. Save it as CSV in UTF-8.",
         )
     if len(plain_name) > MAX_NAME:
         return RowError("name_too_long", f"A name has at most {MAX_NAME} characters.")
