@@ -129,7 +129,7 @@ def read_index(file: SeekableFile, size_bytes: int) -> IndexReading:
                 return IndexReading(IndexDefect.MISSING)
             file.seek(at + begin)
             wanted = min(length - begin, INDEX_BYTES)
-            return _reading_of(file.read(wanted) or b"")
+            return _reading_of(file.read(wanted) or b"", whole=wanted == length - begin)
         media = media or kind == b"mdat"
         at += length
         if at >= size_bytes:
@@ -198,11 +198,12 @@ def _length(head: bytes, left: int) -> tuple[int, int]:
     return length or left, _HEAD
 
 
-def _reading_of(index: bytes) -> IndexReading:
+def _reading_of(index: bytes, *, whole: bool) -> IndexReading:
     tracks, fragmented, is_open = 0, False, False
-    movie_scale, edits = 1, b""
+    movie_scale, edits, headed = 1, b"", False
     for kind, begin, end in _boxes(index):
         if kind == b"mvhd":
+            headed = True
             movie_scale = _scale(index[begin:end])
         elif kind == b"trak":
             edits = b""
@@ -223,6 +224,8 @@ def _reading_of(index: bytes) -> IndexReading:
             # A number that is cut off has four bytes no more: nothing to hold the room against.
             if len(number) == 4 and int.from_bytes(number) * width > room:  # noqa: PLR2004  its width
                 return IndexReading(IndexDefect.DAMAGED)
+    if whole and tracks and not headed:  # players need the unit of its edits
+        return IndexReading(IndexDefect.DAMAGED)
     return IndexReading(fragmented=fragmented, length_is_open=is_open)
 
 

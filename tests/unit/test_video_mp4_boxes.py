@@ -26,6 +26,11 @@ def test_what_encoders_write_has_no_defect(file: Path) -> None:
     assert defect(file.read_bytes()) is None
 
 
+@pytest.mark.parametrize("content", [FRONT, BACK], ids=["front", "back"])
+def test_an_index_without_a_head_is_damaged(content: bytes) -> None:
+    assert defect(content.replace(b"mvhd", b"free", 1)) is IndexDefect.DAMAGED
+
+
 @pytest.mark.parametrize("name", ["demo.webm", "matroska.mkv", "picture.png", "quicktime.mov"])
 def test_what_is_no_mp4_is_nobodys_business_here(name: str) -> None:
     assert defect(clip(name)) is None
