@@ -217,7 +217,7 @@ class Activity:
     def decided(self, cuts: Sequence[Cut]) -> "Activity":
         """Return it published with its cuts, or rejected if one of them has problems.
 
-        What is rejected has no video: no member is ever dealt one of its other cuts.
+        A rejected activity keeps no video, so members cannot receive its valid cuts.
         """
         if any(each.problems for each in cuts):
             refused = [replace(each, video=None, video_key=None) for each in cuts]

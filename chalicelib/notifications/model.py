@@ -680,7 +680,7 @@ def learned(plan: ProgramPlan, slots: Collection[Slot]) -> ProgramPlan:
 
 
 def moved_to(plan: ProgramPlan, slot: Slot, now: datetime) -> ProgramPlan:
-    """Walk a program for a slot that somebody chose, from now on and the next day."""
+    """Add a slot that a member chose to those of today and of the next day."""
     becomes = replace(plan, slots=_few(plan.slots, {slot}), learned=_few(plan.learned, {slot}))
     # Looked at at once, the program's next time is found with the new slot.
     return replace(becomes, due_at=now) if becomes.slots != plan.slots else becomes

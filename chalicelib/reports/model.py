@@ -164,7 +164,7 @@ class Attempt:
         response = max(responses, key=lambda each: each.order, default=None)
         return replace(
             self,
-            **known,  # type: ignore[arg-type]
+            **known,  # type: ignore[arg-type]  # mypy cannot tell the fields by these names
             failure=failure,
             disclosed=disclosed,
             cut=cut,
@@ -392,7 +392,8 @@ def _names(progress: Progress) -> Iterator[tuple[date, str]]:
 
 def _times(progress: Progress) -> Iterator[tuple[date, str, int]]:
     for name, seconds in _seconds(progress):
-        day = progress.day(progress.posted_at if name == TO_POST else progress.first_sent_at)  # type: ignore[arg-type]
+        at = progress.posted_at if name == TO_POST else progress.first_sent_at
+        day = progress.day(at)  # type: ignore[arg-type]  # `_seconds` yields only known times
         yield day, f"{name}:{bucket_of(seconds)}", 1
         yield day, f"{name}:seconds", seconds
 

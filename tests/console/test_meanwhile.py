@@ -1,4 +1,4 @@
-"""What is changed elsewhere while somebody looks at it: no dialog goes, and no entry is swapped."""
+"""Changes made elsewhere neither close an open dialog nor replace the entries of an open menu."""
 
 import re
 import secrets
@@ -235,7 +235,7 @@ def test_what_the_command_menu_finds_late_is_not_what_enter_opens(people: People
         page = manage(people, visit)
         held: list[Route] = []
         # The browser's driver hangs a note on what it calls, which a list's method does not take.
-        page.route(f"**/v1/members?*{word}*", lambda route: held.append(route))  # noqa: PLW0108
+        page.route(f"**/v1/members?*{word}*", lambda route: held.append(route))  # noqa: PLW0108  Playwright marks it
         page.keyboard.press("Control+k")
         page.get_by_role("combobox").fill(word)
         wanted = page.get_by_role("option", name=f"{word} Channel")

@@ -106,7 +106,7 @@ def test_an_answer_that_arrives_after_signing_out_is_not_kept(people: People) ->
         expect(first.get_by_role("heading", name="Your feed")).to_be_visible()
         held: list[Route] = []
         # The browser's driver hangs a note on what it calls, which a list's method does not take.
-        first.route("**/v1/me", lambda route: held.append(route))  # noqa: PLW0108
+        first.route("**/v1/me", lambda route: held.append(route))  # noqa: PLW0108  Playwright marks it
         first.reload()
         while not held:
             first.wait_for_timeout(50)
@@ -245,7 +245,7 @@ def renewed_at_once(people: People, visit: Visit) -> tuple[int, int]:
     held: list[Route] = []
     most = told = 0
     # The browser's driver hangs a note on what it calls, which a list's method does not take.
-    visit.context.route("**/v1/session/renew", lambda route: held.append(route))  # noqa: PLW0108
+    visit.context.route("**/v1/session/renew", lambda route: held.append(route))  # noqa: PLW0108  Playwright marks it
     tabs = [visit.tab() for _ in range(TABS)]
     waiting = "navigator.locks?.query().then(({ pending }) => pending.length) ?? 0"
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from itertools import permutations
 from typing import Any
 
@@ -168,7 +169,7 @@ def test_what_was_ended_while_it_waited_stays_ended(
     }
 
 
-# What is refused at once
+# Refused requests
 
 
 @pytest.mark.parametrize("at", [0, 1, 2])
@@ -185,9 +186,7 @@ def test_a_cut_that_was_refused_has_no_file_or_is_not_there_is_named(
         ids = [uploads.validated().upload_id for _ in range(2)]
         ids.insert(at, upload_id)
         problem = refusal(
-            lambda ids=ids: services.service.create(  # type: ignore[misc]
-                MANAGER, ids[0], None, further_upload_ids=ids[1:]
-            )
+            partial(services.service.create, MANAGER, ids[0], None, further_upload_ids=ids[1:])
         )
         assert problem.code is code
         assert words in problem.detail
@@ -251,7 +250,7 @@ def test_cuts_come_and_go_until_somebody_performed(services: ActivityServices) -
         {"upload_id": three.upload_id, "further_upload_ids": [another.upload_id]},
     ]
     for changes in others:
-        problem = refusal(lambda changes=changes: edit(MANAGER, activity.activity_id, 4, **changes))  # type: ignore[misc]
+        problem = refusal(partial(edit, MANAGER, activity.activity_id, 4, **changes))
         assert problem.code is ActivityProblem.ACTIVITY_PERFORMED
     renamed = edit(
         MANAGER,

@@ -283,7 +283,7 @@ def test_what_a_killed_run_left_is_read_by_the_next(
     class Killed(BaseException):
         """The function dies."""
 
-    write = PostCounts._write  # noqa: SLF001
+    write = PostCounts._write  # noqa: SLF001  the process dies between two writes
     done: list[object] = []
 
     def dies(self: PostCounts, *arguments: Any) -> bool:

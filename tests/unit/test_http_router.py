@@ -114,7 +114,7 @@ class Activities(ActivityService):
         self.pages: list[tuple[int, str | None]] = []
         self.undismissed: list[str] = []
 
-    def undismiss(self, caller: Caller, activity_id: str) -> None:  # noqa: ARG002
+    def undismiss(self, caller: Caller, activity_id: str) -> None:  # noqa: ARG002  as the service
         self.undismissed.append(activity_id)
 
     def now(self) -> Any:

@@ -145,7 +145,7 @@ class PostCounts:
                         counted += self._count(program_id, member_id, some)
                     except _TikTokBusy:
                         return counted
-                    except Exception as error:
+                    except Exception as error:  # raised below, once the others had their turn
                         if isinstance(error, Refused) and error.cause is Cause.APP_SETTINGS:
                             raise  # and so it would be for all others: this app itself is refused
                         logger.exception("not counted")

@@ -31,7 +31,7 @@ APPLY_ATTEMPTS = 4
 """How often an event is applied anew when a worker wrote first."""
 
 _POSTED = frozenset({EventKind.POST_COMPLETE, EventKind.POST_PUBLIC})
-"""What is public was posted, should that not have been told before."""
+"""Events that prove a post: TikTok may report a public post without reporting its completion."""
 
 NO_REASON = "unknown"
 """Stands for the reason of a failure that TikTok tells without one."""
