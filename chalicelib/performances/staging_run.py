@@ -338,7 +338,11 @@ class StagingRun:
                 self._write(delivered(self.performance, self._now))
                 logger.info("bytes delivered", extra={"size_bytes": self.performance.size_bytes})
                 break
-            bytes_there = self._bytes_there(self._ask_status())
+            share = self._ask_status()
+            if self._is_whole(torn, share):
+                self._write(delivered(self.performance, self._now))
+                break
+            bytes_there = self._bytes_there(share)
             if bytes_there is None:
                 break
             if isinstance(torn, UploadGone):
@@ -348,7 +352,7 @@ class StagingRun:
                 raise torn
             refuses_first = isinstance(torn, UploadOffset) and bytes_there == first_byte == 0
             first_byte = bytes_there
-            if not refuses_first:
+            if not refuses_first or self._says_whole(torn):
                 refused_wait = BYTES_LAG_WAIT
         else:
             if refuses_first:
@@ -371,6 +375,22 @@ class StagingRun:
             _log("upload torn", error)
             return error
         return None
+
+    def _says_whole(self, torn: TikTokError) -> bool:
+        """Return whether a chunk was refused with the word that all of the video is there."""
+        size_bytes = self.performance.size_bytes
+        return isinstance(torn, UploadOffset) and torn.received_bytes == size_bytes
+
+    def _is_whole(self, torn: TikTokError, share: ShareStatus) -> bool:
+        """Return whether all is there, as a refused chunk says and the status does not deny.
+
+        The refusal alone proves nothing: the status counts. Either may give the index of the last
+        byte in place of the count.
+        """
+        there = share.uploaded_bytes
+        return self._says_whole(torn) and (
+            there is None or there >= self.performance.size_bytes - 1
+        )
 
     def _drop_address(self, wait: timedelta) -> None:
         """No more is taken at this address; ask soon what is there, and begin anew if nothing is.

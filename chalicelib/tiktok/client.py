@@ -396,8 +396,9 @@ class TikTokClient:
 
         After any error but UploadGone, Refused and ValueError, ask the status before sending
         again. Raises TryNow (a chunk was not taken), OutcomeUnknown (torn, or no answer),
-        UploadGone, UploadOffset, Refused, TryLater; EOFError if the source ends early; what
-        `open_at` and `read` raise passes through.
+        UploadGone, Refused, TryLater; UploadOffset, also with `received_bytes` of the whole video:
+        that a chunk was refused proves no delivery, whatever range comes with it. EOFError if the
+        source ends early; what `open_at` and `read` raise passes through.
         """
         url = session.upload_url if isinstance(session, UploadSession) else session
         if self._is_at_former_port(url):
@@ -415,10 +416,11 @@ class TikTokClient:
                 self._send_from(upload, first_byte)
             except UploadOffset as elsewhere:
                 realignments += 1
-                if elsewhere.received_bytes is None or realignments > MAX_REALIGNMENTS:
+                received = elsewhere.received_bytes
+                if received in {None, size_bytes} or realignments > MAX_REALIGNMENTS:
                     raise
                 upload.log_id = elsewhere.log_id
-                first_byte = elsewhere.received_bytes
+                first_byte = received
             else:
                 break
         return UploadReceipt(size_bytes, upload.sent_bytes, upload.log_id)

@@ -27,7 +27,7 @@ from chalicelib.performances.model import (
     Waiting,
 )
 from chalicelib.performances.queue import MAX_DELAY_SECONDS, to_message
-from chalicelib.performances.staging_run import LAST_DRAFT, LATER, RESUMES
+from chalicelib.performances.staging_run import BYTES_LAG_WAIT, LAST_DRAFT, LATER, RESUMES
 from chalicelib.performances.views import view_of
 from chalicelib.points.model import Totals
 from chalicelib.tiktok.client import (
@@ -560,6 +560,63 @@ def test_what_was_probably_in_the_inbox_is_staged_once_tiktok_is_through(
     sandboxed.later(timedelta(hours=1))
     assert sandboxed.stage_when_due(waiting).state is State.STAGED
     assert sandboxed.arrived_once(sandboxed.now(waiting))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        f"bytes 0-{len(VIDEO) - 1}/{len(VIDEO)}",
+        f"bytes 0-{len(VIDEO)}/{len(VIDEO)}",
+        f"bytes 0-{len(VIDEO) + 1}/{len(VIDEO)}",
+        f"bytes 0-{len(VIDEO) - 1}/{len(VIDEO) + 1}",
+        "bytes 0-0/*",
+        f"bytes */{len(VIDEO)}",
+        "",
+    ],
+)
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_refused_range_proves_no_delivery_of_which_the_status_knows_nothing(
+    sandboxed: SandboxedGreenroom, told: str, times: int
+) -> None:
+    headers = {"Content-Range": told} if told else {}
+    refused = {"endpoint": "upload", "kind": "status", "status": 416, "headers": headers}
+    sandboxed.sandbox.faults({**refused, "times": times})
+    staged = sandboxed.stage(sandboxed.performed())
+    assert (staged.state, staged.attempts) == (State.STAGED, 1)
+    assert sandboxed.drafts == 1
+    assert sandboxed.arrived_once(staged)
+
+
+def test_a_range_that_is_refused_as_whole_for_ever_waits_for_a_status_that_lags_then_begins_anew(
+    sandboxed: SandboxedGreenroom,
+) -> None:
+    whole = {"Content-Range": f"bytes 0-{len(VIDEO) - 1}/{len(VIDEO)}"}
+    refused = {"endpoint": "upload", "kind": "status", "status": 416, "headers": whole}
+    sandboxed.sandbox.faults({**refused, "times": 1 + RESUMES})
+    waiting = sandboxed.stage(sandboxed.performed())
+    assert (waiting.state, waiting.waits_for) == (State.UPLOADING, Waiting.NEW_DRAFT)
+    assert waiting.waits_until == sandboxed.clock.now() + BYTES_LAG_WAIT
+    assert sandboxed.stage_when_due(waiting).state is State.QUEUED
+    staged = sandboxed.stage_when_due(waiting)
+    assert (staged.state, staged.attempts) == (State.STAGED, 2)
+    assert sandboxed.arrived_once(staged)
+
+
+@pytest.mark.parametrize("counts", [None, len(VIDEO) - 1, len(VIDEO)])
+def test_a_range_that_is_refused_as_whole_is_believed_if_the_status_does_not_deny_it(
+    sandboxed: SandboxedGreenroom, counts: int | None
+) -> None:
+    lagging = {**status_says(status="PROCESSING_UPLOAD", uploaded_bytes=0), "times": 1}
+    sandboxed.sandbox.faults(
+        {"endpoint": "upload", "kind": "reset", "when": "after"},
+        lagging,
+        status_says(status="PROCESSING_UPLOAD", uploaded_bytes=counts),
+    )
+    delivered = sandboxed.stage(sandboxed.performed())
+    assert (delivered.state, sandboxed.uploads) == (State.DELIVERED, 1)
+    sandboxed.sandbox.faults()
+    staged = sandboxed.stage_when_due(delivered)
+    assert (staged.state, staged.attempts) == (State.STAGED, 1)
 
 
 def test_whole_bytes_of_which_tiktok_says_that_it_lacks_some_fail_and_say_where_to_look(

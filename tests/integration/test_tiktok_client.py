@@ -898,8 +898,11 @@ def test_an_upload_that_is_all_there_is_not_sent_again(
         sandbox.control("app", {"content_range_end": convention})
         draft = client.begin_upload(grant.access_token, len(MP4))
         send(client, draft)
-        for first_byte in (0, len(MP4) - 1, len(MP4)):
-            send(client, draft, first_byte=first_byte)
+        for first_byte in (0, len(MP4) - 1):
+            with pytest.raises(UploadOffset) as elsewhere:
+                send(client, draft, first_byte=first_byte)
+            assert elsewhere.value.received_bytes == len(MP4)
+        send(client, draft, first_byte=len(MP4))
         assert is_there_once(sandbox, draft)
 
 
@@ -941,6 +944,12 @@ def test_the_end_of_a_chunk_tells_the_index_from_the_count() -> None:
         ((), None, 1),
         (("Content-Range: bytes 0-2/8",), 3, 4),
         (("Content-Range: bytes 0-0/8",), 0, 4),
+        # All is there, it says, of which it took nothing: the status has to be asked.
+        (("Content-Range: bytes 0-7/8",), 8, 1),
+        (("Content-Range: bytes 0-8/8",), 8, 1),
+        (("Content-Range: bytes 0-9/8",), None, 1),
+        (("Content-Range: bytes 0-7/9",), None, 1),
+        (("Content-Range: bytes */8",), None, 1),
     ],
 )
 def test_an_offset_that_is_never_right_is_given_up(
