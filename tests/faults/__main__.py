@@ -1,22 +1,26 @@
 """`python -m tests.faults`: the kill-point table, the fault table and the soak, in their long form.
 
 Options: `--seed N` repeats a soak, `--performances`, `--members` change its size, `--only kills`,
-`--only faults` or `--only soak` leaves the rest out. Exits with 1 if anything is wrong.
+`--only faults` or `--only soak` leaves the rest out, `--rows 416` all other
+lines of the faults. Exits with 1 if anything is wrong.
 """
 
 import random
 import sys
 import time
+from collections import Counter
 
 import click
 
 from chalicelib.foundation.logging import logger
 from local.surroundings import keep_to_this_machine
-from tests.faults import kills, troubles
+from tests.faults import kills
 from tests.faults.flows import ENDLESS, FLOWS
 from tests.faults.kills import AWS_ERRORS, KILLS, TIKTOK_ERRORS, WORKERS, Tried
 from tests.faults.simulation import SimulationParts, simulation_parts
 from tests.faults.soak import LONG, Size, soak, summary
+from tests.faults.trouble import meet, table
+from tests.faults.troubles import all_troubles
 
 PARTS = ("kills", "faults", "soak")
 
@@ -55,15 +59,19 @@ def _kills(parts: SimulationParts) -> bool:
     return right and all(each.verdict.is_right for each in points)
 
 
-def _faults(parts: SimulationParts) -> bool:
-    """Meet every trouble of the fault table; tells whether all was right."""
+def _faults(parts: SimulationParts, rows: str) -> bool:
+    """Meet the troubles of the fault table whose line has `rows`; tells whether all was right."""
     _tell("\nFaults: what goes wrong, at which step, and what becomes of it\n")
-    right = True
-    for trouble in troubles.all_troubles():
-        met = troubles.meet(parts, trouble)
+    right, ends = True, Counter[str]()
+    for trouble in all_troubles():
+        if rows not in f"{trouble.step} {trouble.name}":
+            continue
+        met = meet(parts, trouble)
         right = right and met.verdict.is_right
-        for line in troubles.table([met]):
+        ends.update(each.partition(":")[0] for each in met.verdict.outcome.split(", "))
+        for line in table([met]):
             _tell(line)
+    _tell("\nAll: " + ", ".join(f"{many} {end}" for end, many in ends.most_common()))
     return right
 
 
@@ -77,10 +85,13 @@ def _soak(parts: SimulationParts, size: Size, seed: int) -> bool:
 
 @click.command()
 @click.option("--only", type=click.Choice(PARTS), multiple=True, help="One part; repeatable.")
+@click.option("--rows", default="", help="Only lines of the fault table with this in them.")
 @click.option("--seed", type=int, help="Of the soak; any if not given.")
 @click.option("--performances", type=int, default=LONG.performances, show_default=True)
 @click.option("--members", type=int, default=LONG.members, show_default=True)
-def main(only: tuple[str, ...], seed: int | None, performances: int, members: int) -> None:
+def main(
+    only: tuple[str, ...], rows: str, seed: int | None, performances: int, members: int
+) -> None:
     """Show what becomes of staging whatever fails."""
     keep_to_this_machine()
     logger.setLevel("CRITICAL")
@@ -90,7 +101,7 @@ def main(only: tuple[str, ...], seed: int | None, performances: int, members: in
         if "kills" in chosen_parts:
             right = _kills(parts) and right
         if "faults" in chosen_parts:
-            right = _faults(parts) and right
+            right = _faults(parts, rows) and right
         if "soak" in chosen_parts:
             right = _soak(parts, Size(performances, members), chosen) and right
     word = "All right" if right else "NOT right"

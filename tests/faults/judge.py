@@ -58,17 +58,20 @@ def judge(
     must: frozenset[str] | None = None,
     forgiven: frozenset[str] = frozenset(),
     also: Iterable[str] = (),
+    contradicted: bool = False,
 ) -> Verdict:
     """Judge a simulation at rest; `must` are the outcomes that are right for everyone.
 
     An outcome is a state, or a state and why: `failed`, `failed: inbox_full`. `forgiven` are rules
-    of TikTok's that nobody can keep after what happened, `also` is wrong on top of all.
+    of TikTok's that nobody can keep after what happened, `also` is wrong on top of all. With
+    `contradicted` TikTok told two things of a draft, and which of them is true there proves
+    nothing.
     """
     wrong = [*([] if quiet else ["it never came to rest"]), *simulation.silent, *also]
     outcomes = []
     for person in simulation.people.values():
         found = simulation.performances(person)
-        wrong += _of_person(simulation, person, found)
+        wrong += _of_person(simulation, person, found, contradicted=contradicted)
         outcomes += [_outcome(item) for item in found] or ["nothing performed"]
     wrong += _left_over(simulation)
     wrong += [
@@ -87,11 +90,15 @@ def _outcome(item: Item) -> str:
     return f"{state}: {item['failure']['S']}" if "failure" in item else state
 
 
-def _of_person(simulation: Simulation, person: Person, found: Sequence[Item]) -> Iterator[str]:
+def _of_person(
+    simulation: Simulation, person: Person, found: Sequence[Item], *, contradicted: bool
+) -> Iterator[str]:
     shares = simulation.shares(person)
     yield from _shares(simulation, found, shares)
     for item in found:
-        yield from _performance(simulation, person, item, shares)
+        yield from _performance(item)
+        if not contradicted:
+            yield from _drafts(simulation, person, item, shares)
     yield from _ledger(simulation, person, found)
     yield from _marks(simulation, person, found)
     yield from _places(simulation, person, found)
@@ -112,9 +119,24 @@ def _shares(
             yield f"draft {share.publish_id} was uploaded {share.completed_uploads} times"
 
 
-def _performance(
+def _performance(item: Item) -> Iterator[str]:
+    """A performance at rest says what its state needs."""
+    name, state = item["performance_id"]["S"], item["state"]["S"]
+    if state not in AT_REST:
+        yield f"{name} rests as {state}"
+    if state == "failed" and (
+        not item.get("reason", {}).get("S", "").endswith(".") or "failed_at" not in item
+    ):
+        yield f"{name} failed without plain words"
+    for moment in MOMENTS.get(state, ()):
+        if moment not in item:
+            yield f"{name} is {state} without {moment}"
+
+
+def _drafts(
     simulation: Simulation, person: Person, item: Item, shares: Sequence[Share]
 ) -> Iterator[str]:
+    """A performance at rest says what is true at TikTok."""
     name, state = item["performance_id"]["S"], item["state"]["S"]
     video = sha256(simulation.content(item["activity_id"]["S"]))
     others = [
@@ -125,14 +147,10 @@ def _performance(
     there = [share for share in shares if share.is_there and share.sha256 == video]
     mine = [share for share in there if share.publish_id == item.get("publish_id", {}).get("S")]
     others_right = [each for each in others if each["state"]["S"] in ("staged", "posted")]
-    if state not in AT_REST:
-        yield f"{name} rests as {state}"
-    elif state == "failed":
-        if not item.get("reason", {}).get("S", "").endswith(".") or "failed_at" not in item:
-            yield f"{name} failed without plain words"
+    if state == "failed":
         if len(there) > len(others_right) and item["failure"]["S"] not in MAY_BE_THERE:
             yield f"{name} failed ({item['failure']['S']}), but its draft is there"
-    else:
+    elif state in AT_REST:
         if len(mine) != 1 and state != "unconfirmed":
             yield f"{name} is {state}, but its own draft is not there"
         if len(there) > 1 and not any(
@@ -144,9 +162,6 @@ def _performance(
         connected = simulation.account_state(person) == "connected"
         if connected and state == "staged" and any(share.is_posted for share in mine):
             yield f"{name} was posted at TikTok, but rests as {state}"
-        for moment in MOMENTS[state]:
-            if moment not in item:
-                yield f"{name} is {state} without {moment}"
 
 
 def _ledger(simulation: Simulation, person: Person, found: Sequence[Item]) -> Iterator[str]:

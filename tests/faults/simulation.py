@@ -105,6 +105,10 @@ MINUTE = timedelta(minutes=1)
 LONGEST_SILENCE = timedelta(minutes=10)
 """For so long a member may be told nothing of what their video waits for."""
 
+_WEBM = b"\x1a\x45\xdf\xa3"
+_PICTURES = bytes(range(256)) * 12
+SMALL_VIDEO_BYTES = len(_WEBM) + 4 + len(_PICTURES)
+
 UNDER_WAY = frozenset({"queued", "initiated", "uploading", "delivered"})
 PENDING_LOOKED_AT = MINUTE
 IN_TIME = SimpleNamespace(get_remaining_time_in_millis=lambda: 300_000)
@@ -320,10 +324,12 @@ class Simulation:
         state = parse_qs(urlsplit(begun.authorize_url).query)["state"][0]
         container.connections.connect(state, begun.nonce, code, None)
 
-    def activity(self, points: int = 10) -> Activity:
+    def activity(self, points: int = 10, size_bytes: int | None = None) -> Activity:
         """Put an open activity with a video of its own."""
         number, made_at = next(self._activities), self.clock.now() - timedelta(hours=1)
-        content = b"\x1a\x45\xdf\xa3" + number.to_bytes(4) + bytes(range(256)) * 12
+        content = _WEBM + number.to_bytes(4) + _PICTURES
+        if size_bytes is not None:
+            content += bytes(size_bytes - len(content))
         activity_id = new_id("act", made_at)
         key = f"videos/{self.program.program_id}/{activity_id}/etag"
         self.cloud.objects[key] = content
@@ -579,10 +585,10 @@ class Simulation:
             if hook.event == "post.publish.inbox_delivered":
                 self._finds(hook)
             for after in self.habits.hook_after(hook):
-                self.later(after, lambda hook=hook: self._comes(hook, 60.0))  # type: ignore[misc]
+                self.later(after, lambda hook=hook: self.hears(hook))  # type: ignore[misc]
         return moved or bool(hooks)
 
-    def _comes(self, hook: Hook, back_off: float) -> None:
+    def hears(self, hook: Hook, back_off: float = 60.0) -> None:
         """Deliver a webhook; without an answer it comes again, ever later, for three days."""
         heard = False
         try:
@@ -598,7 +604,7 @@ class Simulation:
             self.raised.append(f"webhook: {problem.code.code}")
         if not heard and back_off < timedelta(days=3).total_seconds():
             self.later(
-                timedelta(seconds=back_off), lambda: self._comes(hook, min(back_off * 2, 3600 * 8))
+                timedelta(seconds=back_off), lambda: self.hears(hook, min(back_off * 2, 3600 * 8))
             )
 
     def _finds(self, hook: Hook) -> None:

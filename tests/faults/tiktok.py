@@ -1,6 +1,7 @@
 """TikTok's sandbox in a thread of this process, on the shared clock, and what it knows."""
 
 import hashlib
+import json
 import socket
 import sqlite3
 import threading
@@ -15,6 +16,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 import requests
 import uvicorn
 
+from local.tiktok_sandbox.drafts import PUBLISH_TYPE
 from local.tiktok_sandbox.faults import OpenConnections
 from local.tiktok_sandbox.server import build
 from local.tiktok_sandbox.settings import App
@@ -66,8 +68,9 @@ class Hook:
 class TikTok:
     """A running sandbox: its levers over HTTP, its memory read where it lies."""
 
-    def __init__(self, url: str, database: sqlite3.Connection) -> None:
+    def __init__(self, url: str, database: sqlite3.Connection, clock: SharedClock) -> None:
         self.url = url
+        self._clock = clock
         self._database = database
         self._session = requests.Session()
         self._session.trust_env = False
@@ -135,6 +138,18 @@ class TikTok:
         self._hooks_seen = found[-1][0] if found else self._hooks_seen
         return [Hook(event, publish_id, body.encode()) for _, event, publish_id, body in found]
 
+    def hook(self, event: str, share: Share, **content: str) -> Hook:
+        """Make a webhook of a draft, whether it is true or not."""
+        told = {"publish_id": share.publish_id, "publish_type": PUBLISH_TYPE, **content}
+        body = {
+            "client_key": CLIENT_KEY,
+            "event": event,
+            "create_time": int(self._clock.time()),
+            "user_openid": share.person,
+            "content": json.dumps(told),
+        }
+        return Hook(event, share.publish_id, json.dumps(body).encode())
+
     def broken_rules(self) -> list[tuple[str, str]]:
         """List those of TikTok's rules that were broken and could have been kept."""
         found = self._database.execute("SELECT rule, detail FROM violations WHERE avoidable")
@@ -171,7 +186,7 @@ def running(folder: Path, clock: SharedClock) -> Iterator[TikTok]:
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
         try:
             with closing(sqlite3.connect(folder / "sandbox.sqlite3")) as database:
-                tiktok = TikTok(url, database)
+                tiktok = TikTok(url, database, clock)
                 with closing(tiktok):
                     yield tiktok
         finally:

@@ -4,35 +4,19 @@ What goes wrong at AWS comes from the recorded effects (`kills`); this is what g
 TikTok, in S3's streams and in the queue.
 """
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from chalicelib.performances.staging_run import RESUMES
-from chalicelib.tiktok.client import MAX_REALIGNMENTS
-from tests.faults.boundary import Step
+from tests.faults.accounts_gone import accounts_gone, all_disconnect
+from tests.faults.contradictions import contradictions
 from tests.faults.errors import stream_broken
 from tests.faults.flows import POSTED, TOLD
-from tests.faults.judge import ANSWER_LOST, TOO_LATE, Verdict, judge
-from tests.faults.simulation import (
-    IMPATIENT,
-    PATIENT,
-    POLLING,
-    Habits,
-    Simulation,
-    SimulationParts,
-)
+from tests.faults.refused_chunks import refused_chunks
+from tests.faults.simulation import POLLING, Habits, Simulation
+from tests.faults.trouble import FOR_EVER, HOUR, SLOW_SECONDS, STEPS, Trouble, happening
 
-SLOW_SECONDS = 0.35
-"""Of real time: just beyond the client's limit."""
-
-HOUR = timedelta(hours=1)
-FOR_EVER = timedelta(hours=30)
-"""Longer than a performance may be on its way."""
-
-STEPS = ("token", "init", "upload", "status")
 KINDS = ("reset", "status", "malformed", "truncated", "cut", "wrong_content_type", "slow")
 STATUSES = (
     (500, "internal_error"),
@@ -49,73 +33,6 @@ leaves an empty draft, until the five places are taken. None has a byte: nothing
 the member is told to make room. Other errors of TikTok's own say no such thing: three drafts at
 most, the last when the hour is over.
 """
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """One line of the table. `lasts`: for how long TikTok makes the fault.
-
-    `waits` is how long after connecting the member sends, `sends` how many videos; `person` are the
-    member's habits. It must be over `within` a time, and after at most so many `calls` of TikTok.
-    """
-
-    name: str
-    step: str
-    rules: tuple[Mapping[str, Any], ...] = ()
-    habits: Habits = field(default_factory=Habits)
-    prepare: Callable[[Simulation], None] = lambda _simulation: None
-    waits: timedelta = timedelta()
-    sends: int = 1
-    lasts: timedelta | None = None
-    must: frozenset[str] = POSTED
-    person: Mapping[str, Any] = field(default_factory=dict)
-    within: timedelta | None = None
-    calls: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def is_slow(self) -> bool:
-        return any(rule["kind"] == "slow" and rule["endpoint"] in STEPS for rule in self.rules)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    trouble: Trouble
-    verdict: Verdict
-    took: timedelta
-
-
-def meet(parts: SimulationParts, trouble: Trouble) -> Outcome:
-    """Play it, let the simulation go on until nothing is left to do, and judge."""
-    simulation = Simulation(parts, trouble.habits, IMPATIENT if trouble.is_slow else PATIENT)
-    person = simulation.member(**trouble.person)
-    activities = [simulation.activity() for _ in range(trouble.sends)]
-    simulation.clock.move_to(simulation.clock.now() + trouble.waits)
-    simulation.tiktok.faults(*trouble.rules)
-    if trouble.lasts is not None:
-        simulation.later(trouble.lasts, simulation.tiktok.faults)
-    trouble.prepare(simulation)
-    for activity in activities:
-        simulation.sends(person, activity)
-    quiet = simulation.goes_on()
-    if trouble.is_slow:
-        # What was asked of TikTok and not waited for still has its effect.
-        time.sleep(SLOW_SECONDS)
-        quiet = simulation.goes_on()
-    simulation.close()
-    forgiven = TOO_LATE if trouble.is_slow else ANSWER_LOST
-    took = simulation.clock.now() - simulation.began_at
-    also = list(_exceeds(trouble, simulation, took))
-    verdict = judge(simulation, quiet=quiet, must=trouble.must, forgiven=forgiven, also=also)
-    return Outcome(trouble, verdict, took)
-
-
-def _exceeds(trouble: Trouble, simulation: Simulation, took: timedelta) -> Iterator[str]:
-    if trouble.within is not None and took > trouble.within:
-        yield f"it took {took}"
-    for endpoint, most in trouble.calls.items():
-        made = sum(each.name == f"tiktok {endpoint}" for each in simulation.boundary.effects)
-        if made > most:
-            yield f"{endpoint} was called {made} times"
 
 
 def _rules(step: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -259,59 +176,6 @@ def _around() -> Iterator[Trouble]:
     )
 
 
-def _while_bytes_go_out(do: Callable[[Simulation], None]) -> Callable[[Simulation], None]:
-    """Something happens when half of the first upload is out."""
-
-    def prepare(simulation: Simulation) -> None:
-        left = [do]
-
-        def happens() -> None:
-            if left:
-                with simulation.boundary.unwatched():
-                    left.pop()(simulation)
-
-        simulation.boundary.plan = lambda effect: Step(during=happens) if effect.is_upload else None
-
-    return prepare
-
-
-def _all_take_access_back(simulation: Simulation) -> None:
-    for name in simulation.people:
-        simulation.tiktok.removes_access(name)
-
-
-def _all_disconnect(simulation: Simulation) -> None:
-    for person in simulation.people.values():
-        simulation.disconnects(person)
-
-
-def _accounts_gone() -> Iterator[Trouble]:
-    """The account goes while the bytes go out; TikTok's last word comes by webhook, or never."""
-    for name, do in (
-        ("access is taken back", _all_take_access_back),
-        ("the member disconnects", _all_disconnect),
-    ):
-        for comes, after in (("comes", [1]), ("comes first", [0]), ("comes twice", [1, 30])):
-            waits = [timedelta(seconds=each) for each in after]
-            yield Trouble(
-                f"{name} midway, its webhook {comes}",
-                "account",
-                habits=Habits(hook_after=lambda _hook, w=waits: w),  # type: ignore[misc]
-                prepare=_while_bytes_go_out(do),
-                must=frozenset({"failed: reconnect_required"}),
-                person={"comes_back": None},
-                within=timedelta(minutes=10),
-            )
-        yield Trouble(
-            f"{name} midway, no webhook comes",
-            "account",
-            habits=POLLING,
-            prepare=_while_bytes_go_out(do),
-            must=frozenset({"failed: unconfirmed", "unconfirmed"}),
-            person={"comes_back": None},
-        )
-
-
 def _messages_every_two_seconds(simulation: Simulation) -> None:
     """Each performance's message comes again and again, whatever it waits for."""
 
@@ -355,20 +219,6 @@ def _patience() -> Iterator[Trouble]:
             (refused,),
             within=timedelta(minutes=15),
         )
-    yield Trouble(
-        "416 bytes 0-0 at the first byte",
-        "upload",
-        (
-            {
-                "endpoint": "upload",
-                "kind": "status",
-                "status": 416,
-                "headers": {"Content-Range": "bytes 0-0/3080"},
-                "times": (1 + MAX_REALIGNMENTS) * (1 + RESUMES),
-            },
-        ),
-        within=timedelta(minutes=15),
-    )
     for status in (403, 200):
         cap = {"kind": "status", "status": status, "error_code": "reached_active_user_cap"}
         whole = {"endpoint": "init", **cap, "times": None}
@@ -476,7 +326,7 @@ def _said_otherwise() -> Iterator[Trouble]:
         "account",
         (stuck,),
         habits=POLLING,
-        prepare=_while_bytes_go_out(_all_disconnect),
+        prepare=happening(all_disconnect, "upload", "during"),
         must=frozenset({"failed: unconfirmed", "unconfirmed"}),
         person={"comes_back": None},
     )
@@ -488,18 +338,10 @@ def all_troubles() -> Sequence[Trouble]:
         *_at_tiktok(),
         *_refusals(),
         *_around(),
-        *_accounts_gone(),
+        *accounts_gone(),
+        *refused_chunks(),
+        *contradictions(),
         *_patience(),
         *_unheard(),
         *_said_otherwise(),
     ]
-
-
-def table(met: Sequence[Outcome]) -> Iterator[str]:
-    for each in met:
-        wrong = "" if each.verdict.is_right else "  WRONG: " + "; ".join(each.verdict.wrong)
-        took = str(each.took).split(".", maxsplit=1)[0]
-        yield (
-            f"{each.trouble.step:10} {each.trouble.name:44} {each.verdict.outcome:30} "
-            f"{took:>16}{wrong}"
-        )

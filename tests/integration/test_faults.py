@@ -12,7 +12,7 @@ from pynamodb.exceptions import UpdateError
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.table import condition_failed
 from chalicelib.tiktok.model import INBOX_PLACES
-from tests.faults import kills, troubles
+from tests.faults import kills
 from tests.faults.boundary import Effect
 from tests.faults.errors import timed_out
 from tests.faults.flows import (
@@ -30,6 +30,8 @@ from tests.faults.judge import Verdict, judge
 from tests.faults.kills import AWS_ERRORS, KILLS, TIKTOK_ERRORS, WORKERS, Happens, Place
 from tests.faults.simulation import Simulation, SimulationParts, simulation_parts
 from tests.faults.soak import SHORT, soak, summary
+from tests.faults.trouble import meet, table
+from tests.faults.troubles import all_troubles
 
 type Recordings = Callable[[Flow], tuple[Sequence[Effect], Verdict]]
 
@@ -84,9 +86,9 @@ def test_nothing_is_lost_or_doubled_whatever_happens_at_an_effect(
 
 
 def test_every_kind_of_trouble_ends_as_it_should(parts: SimulationParts) -> None:
-    quick = [each for each in troubles.all_troubles() if "for ever" not in each.name]
-    met = [troubles.meet(parts, trouble) for trouble in quick[::EVERY_TROUBLE]]
-    assert list(troubles.table([each for each in met if not each.verdict.is_right])) == []
+    quick = [each for each in all_troubles() if "for ever" not in each.name]
+    met = [meet(parts, trouble) for trouble in quick[::EVERY_TROUBLE]]
+    assert list(table([each for each in met if not each.verdict.is_right])) == []
 
 
 @pytest.mark.parametrize(
@@ -99,10 +101,8 @@ def test_every_kind_of_trouble_ends_as_it_should(parts: SimulationParts) -> None
 def test_an_hour_of_inits_that_are_made_though_refused_leaves_empty_drafts_and_sends_no_second(
     parts: SimulationParts, name: str, outcome: str, uploads: list[int]
 ) -> None:
-    (trouble,) = (
-        each for each in troubles.all_troubles() if (each.step, each.name) == ("init", name)
-    )
-    met = troubles.meet(parts, trouble)
+    (trouble,) = (each for each in all_troubles() if (each.step, each.name) == ("init", name))
+    met = meet(parts, trouble)
     assert met.verdict == Verdict(outcome, ())
     assert [share.completed_uploads for share in parts.tiktok.shares()] == uploads
 

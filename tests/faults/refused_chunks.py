@@ -1,0 +1,149 @@
+"""Answers to a chunk that contradict what is there: ranges that cannot be, the wrong success."""
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+from chalicelib.performances.staging_run import RESUMES
+from chalicelib.tiktok.chunks import MAX_PIECE_BYTES
+from chalicelib.tiktok.client import MAX_REALIGNMENTS
+from tests.faults.flows import POSTED, TOLD
+from tests.faults.simulation import POLLING, SMALL_VIDEO_BYTES
+from tests.faults.trouble import Trouble
+
+TWO_CHUNKS = MAX_PIECE_BYTES + 1
+"""The size of the smallest video that goes out in two chunks."""
+
+SENDINGS = 1 + RESUMES
+"""As often as one run sends what is refused and cannot be followed."""
+
+FOLLOWED = SENDINGS * (1 + MAX_REALIGNMENTS)
+"""As often as one run sends what is refused with another place to go on from, each time."""
+
+OUT_OF_ORDER = frozenset({"upload_in_order"})
+GIVEN_UP = frozenset({"failed: given_up"})
+NEVER_ARRIVED = frozenset({"failed: never_arrived"})
+
+
+def _answers(status: int, range_told: str | None = None, **more: Any) -> Mapping[str, Any]:
+    headers = {} if range_told is None else {"Content-Range": range_told}
+    answer = {"endpoint": "upload", "kind": "status", "status": status, "headers": headers}
+    code = "invalid_params" if status == 416 else "ok"
+    return {**answer, "error_code": code, **more}
+
+
+def refused_chunks() -> Iterator[Trouble]:
+    """Return the lines of the table."""
+    yield from _ranges()
+    yield from _of_two_chunks()
+    yield from _successes()
+
+
+def _ranges() -> Iterator[Trouble]:
+    size = SMALL_VIDEO_BYTES
+    for told, refusals in (
+        ("bytes 0-0/{size}", FOLLOWED),
+        ("bytes 0-{last}/{size}", SENDINGS),
+        ("bytes 0-{size}/{size}", SENDINGS),
+        ("bytes 0-{beyond}/{size}", SENDINGS),
+        ("bytes 0-{last}/{beyond}", SENDINGS),
+        ("bytes */{size}", SENDINGS),
+        ("bytes 0-{half}/{size}", FOLLOWED),
+        ("bytes {half}-{last}/{size}", SENDINGS),
+        ("bytes 0-{last}/*", SENDINGS),
+        (None, SENDINGS),
+    ):
+        made = told and told.format(size=size, last=size - 1, beyond=size + 1, half=size // 2)
+        name = f"416 {made or 'without a range'}"
+        misled = OUT_OF_ORDER if told == "bytes 0-{half}/{size}" else frozenset[str]()
+        for often, times in (("once", 1), ("by one address", refusals)):
+            yield Trouble(
+                f"{name}, {often}",
+                "upload",
+                (_answers(416, made, times=times),),
+                misled=misled,
+                within=timedelta(minutes=15),
+                calls={"init": 2},
+            )
+        yield Trouble(
+            f"{name}, taken all the same",
+            "upload",
+            (_answers(416, made, when="after"),),
+            misled=misled | {"upload_only_once"},
+            within=timedelta(minutes=15),
+            calls={"init": 1},
+        )
+    whole = f"bytes 0-{size - 1}/{size}"
+    yield Trouble(
+        f"416 {whole}, for ever",
+        "upload",
+        (_answers(416, whole, times=None),),
+        must=GIVEN_UP,
+        within=timedelta(hours=2),
+        calls={"init": 3},
+    )
+    lags = {"endpoint": "status", "kind": "told", "when": "after"}
+    nothing = {"status": "PROCESSING_UPLOAD", "uploaded_bytes": 0}
+    for often, times in (("once", 1), ("six times", 6)):
+        yield Trouble(
+            f"the answer is lost, and the status lags {often}",
+            "upload",
+            (
+                {"endpoint": "upload", "kind": "reset", "when": "after"},
+                {**lags, "told": nothing, "times": times},
+            ),
+            misled=frozenset({"upload_only_once"}),
+            within=timedelta(minutes=15),
+            calls={"init": 1},
+        )
+
+
+def _of_two_chunks() -> Iterator[Trouble]:
+    whole = f"bytes 0-{TWO_CHUNKS - 1}/{TWO_CHUNKS}"
+    for name, rule in (
+        ("416 says that all is there", _answers(416, whole, skip=1)),
+        ("416 says that nothing is there", _answers(416, f"bytes */{TWO_CHUNKS}", skip=1)),
+        ("201 for the first", _answers(201, when="after")),
+        ("201 for the first, which is not taken", _answers(201)),
+        ("206 for the second", _answers(206, when="after", skip=1)),
+        ("206 for the second, which is not taken", _answers(206, skip=1)),
+        ("206 for the first, which is not taken", _answers(206)),
+    ):
+        yield Trouble(
+            f"two chunks: {name}",
+            "upload",
+            (rule,),
+            size_bytes=TWO_CHUNKS,
+            misled=OUT_OF_ORDER,
+            within=timedelta(minutes=15),
+            calls={"init": 1},
+        )
+
+
+def _successes() -> Iterator[Trouble]:
+    for status in (200, 202, 206, 302, 400, 409, 413):
+        for when in ("before", "after"):
+            yield Trouble(
+                f"{status} {when}, once",
+                "upload",
+                (_answers(status, when=when),),
+                within=timedelta(minutes=15),
+                calls={"init": 1},
+            )
+        yield Trouble(
+            f"{status} before, for ever",
+            "upload",
+            (_answers(status, times=None),),
+            habits=POLLING,
+            must=TOLD - POSTED,
+            calls={"init": 3},
+        )
+    # TikTok's own word that it has all, against its own count: a second draft could be a second
+    # video.
+    yield Trouble(
+        "201 for what is not taken",
+        "upload",
+        (_answers(201),),
+        must=NEVER_ARRIVED,
+        within=timedelta(hours=3),
+    )
