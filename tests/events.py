@@ -1,10 +1,50 @@
 """What goes between a table's stream and the consumers of its events, without the cloud."""
 
+import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from chalicelib.foundation.batches import relay_changes
 from chalicelib.foundation.events import Event, EventsOf
+from local import functions
+from local.home import PROJECT
+from local.template import declarations
+
+
+@cache
+def stream_filters() -> Mapping[str, Sequence[Any]]:
+    """Read the filters of each function that has its records from a stream."""
+    declared = functions.declared(declarations(PROJECT / "infra"))
+    return {
+        each.name: [json.loads(pattern) for pattern in each.source["patterns"]]
+        for each in declared
+        if each.stream
+    }
+
+
+def passes(relay: str, record: Mapping[str, Any]) -> bool:
+    """Return whether a function's filters let a record of its stream through, as Lambda does."""
+    return any(_fits(each, record) for each in stream_filters()[relay])
+
+
+def _fits(pattern: Any, record: Any) -> bool:
+    """Know as much of Lambda's rules as the filters here use."""
+    if isinstance(pattern, Mapping):
+        found = record if isinstance(record, Mapping) else {}
+        return all(_fits(each, found.get(name)) for name, each in pattern.items())
+    return any(_fits_one(rule, record) for rule in pattern)
+
+
+def _fits_one(rule: Any, value: Any) -> bool:
+    match rule:
+        case {"exists": there}:
+            return (value is not None) is there
+        case {"prefix": beginning}:
+            return isinstance(value, str) and value.startswith(beginning)
+        case str():
+            return bool(value == rule)
+    raise AssertionError(rule)
 
 
 def streamed(
@@ -15,7 +55,7 @@ def streamed(
         "Records": [
             {
                 "eventID": str(number),
-                "eventName": "MODIFY" if before and before[number] else "INSERT",
+                "eventName": _name(image, before[number] if before else {}),
                 "eventSource": "aws:dynamodb",
                 "dynamodb": {
                     "ApproximateCreationDateTime": 1_780_000_000,
@@ -27,6 +67,12 @@ def streamed(
             for number, image in enumerate(images)
         ]
     }
+
+
+def _name(image: Mapping[str, Any], before: Mapping[str, Any]) -> str:
+    if not image:
+        return "REMOVE"
+    return "MODIFY" if before else "INSERT"
 
 
 def queued(*events: Event[Any]) -> dict[str, Any]:

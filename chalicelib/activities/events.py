@@ -53,7 +53,7 @@ class ActivityEnded(Payload):
 
 @dataclass(frozen=True)
 class ActivityWithdrawn(Payload):
-    """An activity whose video was rejected was archived."""
+    """An activity whose video was rejected was archived, or waits for another video's verdict."""
 
     TYPE: ClassVar[str] = "activities.ActivityWithdrawn"
     activity_id: str
@@ -105,7 +105,7 @@ def events_of(change: Change) -> Sequence[Event[Any]]:
             ActivityState.REJECTED,
         }:
             return (change.event(program_id, ActivityEnded(activity_id)),)
-        case ActivityState.ARCHIVED if was == ActivityState.REJECTED:
+        case ActivityState.ARCHIVED | ActivityState.PROCESSING if was == ActivityState.REJECTED:
             return (change.event(program_id, ActivityWithdrawn(activity_id)),)
         case _:
             return ()

@@ -14,17 +14,19 @@ from chalicelib.programs import events as programs
 from chalicelib.reports import events as reports
 from chalicelib.reports import worker
 from chalicelib.reports.worklist.service import Worklist
+from chalicelib.rewards import events as rewards
 from tests.clock import StoppedClock
-from tests.events import Relayed, queued, streamed
+from tests.events import Relayed, passes, queued, streamed
 from tests.faults.expressions import Item
 from tests.integration.greenroom import reference_of
 from tests.integration.in_memory import InMemory, PlayedTikTok
 
 DERIVED = {
-    "ProgramsTable": programs.events_of,
-    "ActivitiesTable": activities.events_of,
-    "MarksTable": activities.events_of_marks,
-    "PerformancesTable": performances.events_of,
+    "ProgramsTable": ("programs_relay", programs.events_of),
+    "ActivitiesTable": ("activities_relay", activities.events_of),
+    "MarksTable": ("activities_relay_dismissals", activities.events_of_marks),
+    "PerformancesTable": ("performances_relay", performances.events_of),
+    "RewardsTable": ("rewards_relay", rewards.events_of),
 }
 
 
@@ -50,8 +52,11 @@ class Reporting(InMemory):
         found: list[Event[Any]] = []
         for number, (table, before, after) in enumerate(told):
             if table in DERIVED:
-                relayed = Relayed(DERIVED[table])
+                relay, events_of = DERIVED[table]
+                relayed = Relayed(events_of)
                 (record,) = streamed([after], [before])["Records"]
+                if not passes(relay, record):
+                    continue
                 record["eventID"] = f"{id(told)}-{number}"
                 record["dynamodb"]["ApproximateCreationDateTime"] = self.clock.now().timestamp()
                 relayed.relays([record])

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pynamodb.exceptions import TransactWriteError
 
-from chalicelib.activities.model import MAX_ADDRESSED
+from chalicelib.activities.model import MAX_ADDRESSED, ActivityState
 from chalicelib.foundation.events import Change
 from chalicelib.foundation.identity import Role
 from chalicelib.foundation.ids import new_id
@@ -27,6 +27,7 @@ from chalicelib.reports.store import CounterItem
 from chalicelib.reports.worklist.service import OpenRedemptions
 from chalicelib.rewards.events import RedemptionFulfilled, RedemptionRequested
 from chalicelib.rewards.model import Redemption, RedemptionStatus
+from chalicelib.videos.model import VideoProblem, VideoProblemCode
 from tests.clock import StoppedClock
 from tests.events import queued
 from tests.integration.database import database
@@ -42,6 +43,11 @@ def reporting(clock: StoppedClock) -> Iterator[Reporting]:
 
 def numbers(tally: Any) -> dict[str, int]:
     return {each.value: tally.number(each) for each in Name if tally.number(each)}
+
+
+CANNOT_BE_READ = VideoProblem(
+    code=VideoProblemCode.NOT_A_VIDEO, message="No video.", field="file", actual=None, limit="video"
+)
 
 
 def nothing(_: str) -> None:
@@ -507,6 +513,34 @@ def test_the_worklist_shows_failed_sends_with_reasons_until_they_are_made_good(
     reporting.settles()
     assert [each.count for each in reporting.worklist().items] == [1]
     reporting.sends(ben, activity)
+    reporting.settles()
+    assert reporting.codes() == []
+
+
+@pytest.mark.parametrize("mended", ["another video", "a video to be checked", "archived"])
+def test_the_worklist_shows_a_refused_video_until_the_activity_has_another_or_is_archived(
+    reporting: Reporting, mended: str
+) -> None:
+    activities, manager = reporting.container.activities, reporting.manager
+    made = reporting.activity(
+        state=ActivityState.PROCESSING, instructions="Share the roastery", video=None
+    )
+    reporting.keep(replace(made, state=ActivityState.REJECTED, problems=(CANNOT_BE_READ,)))
+    reporting.settles()
+    (item,) = reporting.worklist().items
+    assert (item.code, item.title) == ("video_refused", "Share the roastery")
+    version = activities.activity(manager, made.activity_id).version
+    match mended:
+        case "another video":
+            valid = reporting.valid_upload()
+            activities.edit(manager, made.activity_id, version, upload_id=valid)
+        case "a video to be checked":
+            waits = reporting.container.videos.ask_for_upload(manager, "video/mp4", "c-1").upload
+            now, uploads = reporting.clock.now(), reporting.container.upload_store
+            assert uploads.claim(waits.program_id, waits.upload_id, now, now)
+            activities.edit(manager, made.activity_id, version, upload_id=waits.upload_id)
+        case _:
+            activities.archive(manager, made.activity_id)
     reporting.settles()
     assert reporting.codes() == []
 

@@ -217,6 +217,8 @@ ENDED = activities.ActivityEnded("act_1")
         ("processing", "ended", [ENDED]),
         ("ended", "archived", []),
         ("rejected", "archived", [activities.ActivityWithdrawn("act_1")]),
+        ("rejected", "processing", [activities.ActivityWithdrawn("act_1")]),
+        ("rejected", "published", [PUBLISHED]),
         ("archived", "ended", []),
         ("archived", "rejected", [activities.ActivityRejected("act_1")]),
     ],
