@@ -5,6 +5,7 @@ import { defineConfig, type Plugin } from "vitest/config";
 import { modulesOfFiles } from "./build/modules.ts";
 import { secondScript } from "./build/second_script.ts";
 import { serviceWorker } from "./build/service_worker.ts";
+import { withoutMutations } from "./build/without_mutations.ts";
 import { withoutNode } from "./build/without_node.ts";
 
 /**
@@ -84,7 +85,7 @@ const SHARED = {
 export default defineConfig(({ command }) => {
   const api = command === "serve" ? apiOfLocalStack() : undefined;
   return {
-    plugins: [devConfig(), withoutNode(), serviceWorker(), modulesOfFiles(), secondScript("/src/main.tsx")],
+    plugins: [devConfig(), withoutNode(), withoutMutations(), serviceWorker(), modulesOfFiles(), secondScript("/src/main.tsx")],
     build: {
       target: "es2022",
       cssTarget: ["chrome123", "firefox120", "safari17.5"],
