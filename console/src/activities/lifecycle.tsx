@@ -8,6 +8,7 @@ import { isPast, zone } from "../foundation/time";
 import { Confirm } from "../foundation/ui/Dialog";
 import type { MenuItem } from "../foundation/ui/Menu";
 import { ErrorNote } from "../foundation/ui/parts";
+import { useRequest } from "../foundation/ui/request";
 import { toast } from "../foundation/ui/toasts";
 import { toastProblem } from "../foundation/ui/toast_problem";
 import type { Draft } from "./draft";
@@ -38,27 +39,19 @@ type Asked = { what: "end" | "archive"; activity: ActivityView };
 export function useLifecycle(onArchived?: () => void): Lifecycle {
   const { route } = useLocation();
   const [asked, setAsked] = useState<Asked>();
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
+  const { busy, error, setError, run } = useRequest();
 
   const ask = (what: Asked["what"], activity: ActivityView): void => {
     setError(undefined);
     setAsked({ what, activity });
   };
-  const act = async ({ what, activity }: Asked): Promise<void> => {
-    setBusy(true);
-    setError(undefined);
-    try {
+  const act = ({ what, activity }: Asked): Promise<void> =>
+    run(async () => {
       await (what === "end" ? endActivity(activity) : archive(activity));
       setAsked(undefined);
       if (what === "end") toast(t("ended_toast"));
       else onArchived?.();
-    } catch (caught) {
-      setError(caught);
-    } finally {
-      setBusy(false);
-    }
-  };
+    });
   const copy = async (activity: ActivityView): Promise<void> => {
     try {
       const fields = fieldsOf(activity, zone.value);

@@ -12,6 +12,7 @@ import { browserZone, number, zone } from "../foundation/time";
 import { Button, LinkButton } from "../foundation/ui/buttons";
 import { Select, TextField } from "../foundation/ui/fields";
 import { Avatar, ErrorNote, ErrorState, Loading, Note, PageHead, Skeleton } from "../foundation/ui/parts";
+import { useRequest } from "../foundation/ui/request";
 import { Segments } from "../foundation/ui/Segments";
 import { toast } from "../foundation/ui/toasts";
 import { toastProblem } from "../foundation/ui/toast_problem";
@@ -114,9 +115,8 @@ function Profile({ me }: { me: Me }) {
   const [timeZone, setTimeZone] = useState(me.time_zone);
   const [shownAs, setShownAs] = useState(me.shown_as);
   const [alias, setAlias] = useState(me.alias ?? "");
-  const [error, setError] = useState<unknown>();
+  const { busy, error, run } = useRequest();
   const [missing, setMissing] = useState(false);
-  const [busy, setBusy] = useState(false);
   const zones = useMemo(() => [...new Set([me.time_zone, ...allZones()])].sort(), [me.time_zone]);
   const changes: Changes = {
     ...(name.trim() !== me.name ? { name: name.trim() } : {}),
@@ -126,21 +126,11 @@ function Profile({ me }: { me: Me }) {
   };
   const changed = Object.keys(changes).length > 0;
 
-  const save = async (changes: Changes): Promise<void> => {
-    setBusy(true);
-    setError(undefined);
-    try {
-      await change(changes);
-    } catch (problem) {
-      setError(problem);
-    } finally {
-      setBusy(false);
-    }
-  };
+  const save = (changes: Changes): Promise<void> => run(() => change(changes));
   const submit = (event: Event): void => {
     event.preventDefault();
     setMissing(!name.trim());
-    if (!name.trim() || !changed || busy) return;
+    if (!name.trim() || !changed) return;
     void save(changes);
   };
   const device = browserZone();

@@ -8,6 +8,7 @@ import { Button } from "../foundation/ui/buttons";
 import { Dialog } from "../foundation/ui/Dialog";
 import { Radio, TextField } from "../foundation/ui/fields";
 import { ErrorNote } from "../foundation/ui/parts";
+import { useRequest } from "../foundation/ui/request";
 import { toast } from "../foundation/ui/toasts";
 import { ME } from "../me/queries";
 import { Ledger } from "./Ledger";
@@ -23,17 +24,14 @@ export default function PointsDialog({ memberId, name, onClose }: { memberId: st
   const [amount, setAmount] = useState("");
   const [reason, setReason] = useState("");
   const [tried, setTried] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
+  const { busy, error, run } = useRequest();
   const points = Number(amount);
   const wrongAmount = !/^\d+$/.test(amount.trim()) || points < 1 || points > MAX_AMOUNT;
   const send = async (): Promise<void> => {
     setTried(true);
-    if (wrongAmount || !reason.trim() || busy) return;
-    setBusy(true);
-    setError(undefined);
+    if (wrongAmount || !reason.trim()) return;
     const body = { amount: takes ? -points : points, reason: reason.trim() };
-    try {
+    await run(async () => {
       const made = await once(`points.${memberId}.${JSON.stringify(body)}`, (key) =>
         answer(
           api.POST("/members/{member_id}/points", {
@@ -46,10 +44,7 @@ export default function PointsDialog({ memberId, name, onClose }: { memberId: st
       void queryClient.invalidateQueries({ queryKey: ME });
       toast(t("adjusted_toast", { name, balance: made.balance }));
       onClose();
-    } catch (caught) {
-      setError(caught);
-      setBusy(false);
-    }
+    });
   };
   const ofField = fieldWords(error, "amount") ?? fieldWords(error, "reason");
   return (

@@ -7,6 +7,7 @@ import { Button } from "../foundation/ui/buttons";
 import { Dialog } from "../foundation/ui/Dialog";
 import { TextField } from "../foundation/ui/fields";
 import { ErrorNote, ErrorState, Loading, Note, Skeleton } from "../foundation/ui/parts";
+import { useRequest } from "../foundation/ui/request";
 import { MEMBERS, type MemberView } from "../programs/member_queries";
 import { useAsked } from "./asked";
 import css from "./asked.module.css";
@@ -56,22 +57,16 @@ function Erase({ member }: { member: MemberView }) {
   const [asking, setAsking] = useState(false);
   const [typed, setTyped] = useState("");
   const [tried, setTried] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
+  const { busy, error, run } = useRequest();
   const same = typed.trim().toLowerCase() === email.toLowerCase();
   const erase = async (): Promise<void> => {
     setTried(true);
-    if (!same || busy) return;
-    setBusy(true);
-    setError(undefined);
-    try {
+    if (!same) return;
+    await run(async () => {
       const begun = await answer(api.POST("/members/{member_id}/erasure", { params: { path: { member_id: id } } }));
       void queryClient.invalidateQueries({ queryKey: MEMBERS });
       queryClient.setQueryData(["erasure", id], begun);
-    } catch (problem) {
-      setError(problem);
-      setBusy(false);
-    }
+    });
   };
   return (
     <section class={css.part}>

@@ -4,6 +4,7 @@ import { asProblem } from "../foundation/api/problems";
 import { Button } from "../foundation/ui/buttons";
 import { Confirm } from "../foundation/ui/Dialog";
 import { ErrorNote, ErrorState, Loading, PageHead, Skeleton } from "../foundation/ui/parts";
+import { useRequest } from "../foundation/ui/request";
 import { type Me, useMe } from "../me/queries";
 import { Copy } from "./Copy";
 import { Invitations } from "./Invitations";
@@ -64,19 +65,14 @@ type PartingProps = { name: string; title: string; text: string; part: () => Pro
 /** What cannot be taken back: it is asked about once more, in the same words. */
 function Parting({ name, title, text, part }: PartingProps) {
   const [asking, setAsking] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
-  const confirm = async (): Promise<void> => {
-    setBusy(true);
-    setError(undefined);
-    try {
-      await part();
-    } catch (problem) {
-      setError(problem);
-      setBusy(false);
-      setAsking(false);
-    }
-  };
+  const { busy, error, run } = useRequest();
+  const confirm = (): Promise<void> =>
+    run(() =>
+      part().catch((problem: unknown) => {
+        setAsking(false);
+        throw problem;
+      }),
+    );
   return (
     <section class={css.section}>
       <h2>{name}</h2>

@@ -10,6 +10,7 @@ import { TextField } from "../foundation/ui/fields";
 import forms from "../foundation/ui/forms.module.css";
 import { BackLink, List } from "../foundation/ui/pages";
 import { Badge, CopyableId, EmptyState, ErrorNote, Note, PageHead } from "../foundation/ui/parts";
+import { useRequest } from "../foundation/ui/request";
 import { toast } from "../foundation/ui/toasts";
 import { toastProblem } from "../foundation/ui/toast_problem";
 import css from "./manage.module.css";
@@ -120,25 +121,17 @@ export default function ChannelScreen() {
 function AddDialog({ channelId, there, onClose }: { channelId: string; there: Set<string>; onClose: () => void }) {
   const [text, setText] = useState("");
   const [chosen, setChosen] = useState<string[]>([]);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
+  const { busy, error, run } = useRequest();
   const list = useMembers({ text });
   const found = membersOf(list.data?.pages).filter((each) => each.status !== "removed");
   const toggle = (id: string): void =>
     setChosen(chosen.includes(id) ? chosen.filter((each) => each !== id) : [...chosen, id].slice(-MAX_AT_ONCE));
-  const add = async (): Promise<void> => {
-    if (chosen.length === 0) return;
-    setBusy(true);
-    setError(undefined);
-    try {
+  const add = (): Promise<void> =>
+    run(async () => {
       await addMembers(channelId, chosen);
       toast(t("added", { count: chosen.length }));
       onClose();
-    } catch (caught) {
-      setError(caught);
-      setBusy(false);
-    }
-  };
+    });
   return (
     <Dialog
       title={t("add_members")}

@@ -7,6 +7,7 @@ import { TextArea } from "../foundation/ui/fields";
 import { Icon } from "../foundation/ui/Icon";
 import { BackLink } from "../foundation/ui/pages";
 import { Badge, ErrorNote, Note, PageHead } from "../foundation/ui/parts";
+import { useRequest } from "../foundation/ui/request";
 import { Segments } from "../foundation/ui/Segments";
 import { toast } from "../foundation/ui/toasts";
 import type { Schemas } from "../foundation/api/client";
@@ -121,8 +122,7 @@ function Choose({ onText }: { onText: (text: string, name: string) => void }) {
 type DryLookProps = { text: string; fileName: string; onBack: () => void; onDone: (report: Report) => void };
 
 function DryLook({ text, fileName, onBack, onDone }: DryLookProps) {
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
+  const { busy, error, run } = useRequest();
   const [only, setOnly] = useState<"all" | "problems">("all");
   const roster = readRoster(text);
   if ("problem" in roster) {
@@ -147,16 +147,7 @@ function DryLook({ text, fileName, onBack, onDone }: DryLookProps) {
   const { lines } = roster;
   const good = lines.filter((each) => !each.problem);
   const bad = lines.filter((each) => each.problem);
-  const send = async (): Promise<void> => {
-    setBusy(true);
-    setError(undefined);
-    try {
-      onDone(await importRoster(text));
-    } catch (caught) {
-      setError(caught);
-      setBusy(false);
-    }
-  };
+  const send = (): Promise<void> => run(async () => onDone(await importRoster(text)));
   const columns: Column<RosterLine>[] = [
     { label: t("col_line"), numeric: true, cell: ({ line }) => number(line) },
     { label: t("email"), cell: ({ email }) => <bdi>{email || "—"}</bdi> },

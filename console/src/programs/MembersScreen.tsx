@@ -14,6 +14,7 @@ import { Icon } from "../foundation/ui/Icon";
 import { Menu, type MenuItem } from "../foundation/ui/Menu";
 import { Filters, List } from "../foundation/ui/pages";
 import { Avatar, Badge, EmptyState, ErrorNote, PageHead, type Tone } from "../foundation/ui/parts";
+import { useRequest } from "../foundation/ui/request";
 import { toast } from "../foundation/ui/toasts";
 import { toastProblem } from "../foundation/ui/toast_problem";
 import { useMe } from "../me/queries";
@@ -165,8 +166,7 @@ function MemberList({ list, members, empty }: MemberListProps) {
   const [asked, setAsked] = useState<Asked>();
   const [pointsOf, setPointsOf] = useState<MemberView>();
   const [dataOf, setDataOf] = useState<MemberView>();
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
+  const { busy, error, setError, run } = useRequest();
 
   const ask = (what: Asked["what"], member: MemberView) => (): void => {
     setError(undefined);
@@ -178,11 +178,9 @@ function MemberList({ list, members, empty }: MemberListProps) {
       (caught: unknown) => toastProblem(caught),
     );
   };
-  const act = async ({ what, member }: Asked): Promise<void> => {
-    const { member_id: id, name, role, email } = member;
-    setBusy(true);
-    setError(undefined);
-    try {
+  const act = ({ what, member }: Asked): Promise<void> =>
+    run(async () => {
+      const { member_id: id, name, role, email } = member;
       if (what === "remove") await remove(id);
       else await changeRole(id, what === "promote" ? "manager" : "member");
       setAsked(undefined);
@@ -193,12 +191,7 @@ function MemberList({ list, members, empty }: MemberListProps) {
         const undo = (): Promise<void> => changeRole(id, role);
         toast(t("role_toast", { name }), { label: t("undo"), run: quietly(undo, t("undone")) });
       }
-    } catch (caught) {
-      setError(caught);
-    } finally {
-      setBusy(false);
-    }
-  };
+    });
 
   const items = (member: MemberView): MenuItem[] => {
     const { member_id: id, status, role, email } = member;
@@ -302,22 +295,16 @@ function InviteDialog({ onClose }: { onClose: () => void }) {
   const [email, setEmail] = useState("");
   const [name, setName] = useState("");
   const [role, setRole] = useState<MemberView["role"]>("member");
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
+  const { busy, error, run } = useRequest();
   const [missing, setMissing] = useState(false);
   const send = async (): Promise<void> => {
     setMissing(!email.trim());
-    if (!email.trim() || busy) return;
-    setBusy(true);
-    setError(undefined);
-    try {
+    if (!email.trim()) return;
+    await run(async () => {
       await invite(email.trim(), role, name.trim());
       toast(t("invited_toast", { email: email.trim() }));
       onClose();
-    } catch (caught) {
-      setError(caught);
-      setBusy(false);
-    }
+    });
   };
   const ofField = fieldWords(error, "email") ?? fieldWords(error, "name");
   return (

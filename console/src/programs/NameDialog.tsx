@@ -6,6 +6,7 @@ import { Dialog } from "../foundation/ui/Dialog";
 import { Radio, TextField } from "../foundation/ui/fields";
 import forms from "../foundation/ui/forms.module.css";
 import { ErrorNote } from "../foundation/ui/parts";
+import { useRequest } from "../foundation/ui/request";
 import type { ChannelView } from "./manager_queries";
 import css from "./manage.module.css";
 import { t } from "./words.manager";
@@ -25,22 +26,16 @@ type Props = {
 export function NameDialog({ title, confirm, name: before = "", asksKind, onClose, onSave }: Props) {
   const [name, setName] = useState(before);
   const [kind, setKind] = useState<Kind>("public");
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
+  const { busy, error, run } = useRequest();
   const [missing, setMissing] = useState(false);
   const taken = error !== undefined && asProblem(error).code === "name_taken";
   const save = async (): Promise<void> => {
     setMissing(!name.trim());
-    if (!name.trim() || busy) return;
-    setBusy(true);
-    setError(undefined);
-    try {
+    if (!name.trim()) return;
+    await run(async () => {
       await onSave(name.trim(), kind);
       onClose();
-    } catch (caught) {
-      setError(caught);
-      setBusy(false);
-    }
+    });
   };
   return (
     <Dialog

@@ -10,6 +10,7 @@ import { Button, LinkButton } from "../foundation/ui/buttons";
 import { Checkbox, Select, Switch, TextField } from "../foundation/ui/fields";
 import forms from "../foundation/ui/forms.module.css";
 import { CopyableId, ErrorNote, ErrorState, Loading, Note, PageHead, Skeleton } from "../foundation/ui/parts";
+import { useRequest } from "../foundation/ui/request";
 import { toast } from "../foundation/ui/toasts";
 import { ME } from "../me/queries";
 import { useRequests } from "../rewards/manager_queries";
@@ -94,8 +95,7 @@ function changesOf(settings: Settings, fields: Partial<Fields>): Partial<Fields>
 
 function Form({ settings }: { settings: Settings }) {
   const [typed, setTyped] = useState<Partial<Fields>>(() => kept.read<Partial<Fields>>(DRAFT) ?? {});
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
+  const { busy, error, run } = useRequest();
   const zones = useMemo(() => [...new Set([settings.time_zone, ...allZones()])].sort(), [settings.time_zone]);
   const changes = changesOf(settings, typed);
   const dirty = Object.keys(changes).length > 0;
@@ -107,21 +107,14 @@ function Form({ settings }: { settings: Settings }) {
   }, [text]);
 
   const set = (changed: Partial<Fields>): void => setTyped((now) => ({ ...now, ...changed }));
-  const save = async (): Promise<void> => {
-    setBusy(true);
-    setError(undefined);
-    try {
+  const save = (): Promise<void> =>
+    run(async () => {
       const saved = await answer(api.PATCH("/program", { body: changes as never }));
       queryClient.setQueryData(PROGRAM, saved);
       void queryClient.invalidateQueries({ queryKey: ME });
       setTyped({});
       toast(t("saved_toast"));
-    } catch (caught) {
-      setError(caught);
-    } finally {
-      setBusy(false);
-    }
-  };
+    });
   const shownAtField = ["name", "time_zone", "disclosure", "reuse_warning_above"].some((name) => fieldWords(error, name));
   return (
     <>

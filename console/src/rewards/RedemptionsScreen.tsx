@@ -8,6 +8,7 @@ import { Dialog } from "../foundation/ui/Dialog";
 import { TextArea, TextField } from "../foundation/ui/fields";
 import { BackLink, Filters, List } from "../foundation/ui/pages";
 import { EmptyState, ErrorNote, Note, PageHead } from "../foundation/ui/parts";
+import { useRequest } from "../foundation/ui/request";
 import { Segments } from "../foundation/ui/Segments";
 import { toast } from "../foundation/ui/toasts";
 import { useMe } from "../me/queries";
@@ -120,21 +121,13 @@ function RequestTable({ requests, status, onAsk }: { requests: RequestView[]; st
 type Deciding = { request: RequestView; onClose: () => void };
 
 function useDecision(onClose: () => void, done: string) {
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
-  const decide = async (call: () => Promise<unknown>): Promise<void> => {
-    if (busy) return;
-    setBusy(true);
-    setError(undefined);
-    try {
+  const { busy, error, run } = useRequest();
+  const decide = (call: () => Promise<unknown>): Promise<void> =>
+    run(async () => {
       await call();
       toast(done);
       onClose();
-    } catch (caught) {
-      setError(caught);
-      setBusy(false);
-    }
-  };
+    });
   return { busy, error, decide };
 }
 

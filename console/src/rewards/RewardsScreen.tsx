@@ -6,6 +6,7 @@ import { Button, LinkButton } from "../foundation/ui/buttons";
 import { Dialog } from "../foundation/ui/Dialog";
 import { Icon } from "../foundation/ui/Icon";
 import { Badge, EmptyState, ErrorNote, ErrorState, Loading, Note, PageHead, Skeleton, type Tone } from "../foundation/ui/parts";
+import { useRequest } from "../foundation/ui/request";
 import { toast } from "../foundation/ui/toasts";
 import { useMe } from "../me/queries";
 import { type Offer, type Redemption, redeem, useOffer, useOffers, useRedemptions } from "./queries";
@@ -95,26 +96,23 @@ export function Affordable({ offer, balance, onRedeem }: { offer: Pick<Offer, "p
 function RedeemDialog({ offer, balance, onClose }: { offer: Offer; balance: number; onClose: () => void }) {
   const standing = useOffer(offer.reward_id);
   const [price, setPrice] = useState(offer.price);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
+  const { busy, error, run } = useRequest();
   const now = standing.data ?? offer;
   const spendable = standing.data?.balance ?? balance;
   const full = standing.data?.per_member != null && standing.data.taken >= standing.data.per_member;
-  const send = async (): Promise<void> => {
-    setBusy(true);
-    setError(undefined);
-    try {
-      await redeem({ reward_id: offer.reward_id, price });
-      toast(t("redeemed_toast", { title: now.title }));
-      onClose();
-    } catch (caught) {
-      const { data } = await standing.refetch();
-      // After a lost answer the same request goes out again, so it keeps its price.
-      if (data && asProblem(caught).code === "reward_changed") setPrice(data.price);
-      setError(caught);
-      setBusy(false);
-    }
-  };
+  const send = (): Promise<void> =>
+    run(async () => {
+      try {
+        await redeem({ reward_id: offer.reward_id, price });
+        toast(t("redeemed_toast", { title: now.title }));
+        onClose();
+      } catch (caught) {
+        const { data } = await standing.refetch();
+        // After a lost answer the same request goes out again, so it keeps its price.
+        if (data && asProblem(caught).code === "reward_changed") setPrice(data.price);
+        throw caught;
+      }
+    });
   return (
     <Dialog
       title={t("redeem_title", { title: now.title })}

@@ -5,6 +5,7 @@ import { later } from "../foundation/later";
 import { Button } from "../foundation/ui/buttons";
 import { Icon } from "../foundation/ui/Icon";
 import { ErrorNote, Loading, Note, Skeleton } from "../foundation/ui/parts";
+import { useRequest } from "../foundation/ui/request";
 import { toast } from "../foundation/ui/toasts";
 import { ME } from "../me/queries";
 import { leaveForTikTok } from "./leave";
@@ -18,27 +19,14 @@ const OfAccount = later(() => import("./OfAccount"));
 /** My Social Accounts: to add, connect again, disconnect, and what Greenroom may do there. */
 export function SocialAccounts() {
   const account = useAccount();
-  const [busy, setBusy] = useState(false);
+  const { busy, error, run } = useRequest();
   const [asking, setAsking] = useState(false);
-  const [error, setError] = useState<unknown>();
 
-  const run = async (act: () => Promise<void>): Promise<void> => {
-    setBusy(true);
-    setError(undefined);
-    try {
-      await act();
-    } catch (problem) {
-      setError(problem);
-      setBusy(false);
-    }
-  };
-  // Stays busy: the page is about to be left.
   const connect = () => run(async () => leaveForTikTok(await beginToConnect()));
   const leave = () =>
     run(async () => {
       await disconnect();
       setAsking(false);
-      setBusy(false);
       toast(t("disconnected"));
       for (const queryKey of [ACCOUNT, ME, ["feed"], ["performances"]]) void queryClient.invalidateQueries({ queryKey });
     });

@@ -1,10 +1,10 @@
 /** Whether Greenroom may read views of the member's posts: asked for in words, taken back at any time. */
-import { useState } from "preact/hooks";
 import { answer, api } from "../foundation/api/client";
 import { queryClient } from "../foundation/api/queries";
 import { longDate } from "../foundation/calendar";
 import { Button } from "../foundation/ui/buttons";
 import { ErrorNote, Note } from "../foundation/ui/parts";
+import { useRequest } from "../foundation/ui/request";
 import { toast } from "../foundation/ui/toasts";
 import { leaveForTikTok } from "./leave";
 import { ACCOUNT, useAccount } from "./queries";
@@ -14,27 +14,14 @@ import { t } from "./words.views";
 /** `denied`: the member has just come back from TikTok with the permission switched off. */
 export default function Views({ denied = false }: { denied?: boolean }) {
   const account = useAccount().data;
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
+  const { busy, error, run } = useRequest();
   if (!account || !(account.views_offered || account.views_since)) return null;
 
-  const run = async (act: () => Promise<void>): Promise<void> => {
-    setBusy(true);
-    setError(undefined);
-    try {
-      await act();
-    } catch (problem) {
-      setError(problem);
-      setBusy(false);
-    }
-  };
-  // Stays busy: the page is about to be left.
   const allow = () => run(async () => leaveForTikTok((await answer(api.POST("/tiktok/views"))).authorize_url));
   const end = () =>
     run(async () => {
       await answer(api.DELETE("/tiktok/views"));
       await Promise.all([ACCOUNT, ["performances"]].map((queryKey) => queryClient.invalidateQueries({ queryKey })));
-      setBusy(false);
       toast(t("views_ended"));
     });
   const since = account.views_since;

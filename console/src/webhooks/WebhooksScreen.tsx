@@ -12,6 +12,7 @@ import { Icon } from "../foundation/ui/Icon";
 import { Menu } from "../foundation/ui/Menu";
 import { BackLink, List } from "../foundation/ui/pages";
 import { Badge, EmptyState, ErrorNote, Note, PageHead } from "../foundation/ui/parts";
+import { useRequest } from "../foundation/ui/request";
 import { toast } from "../foundation/ui/toasts";
 import { toastProblem } from "../foundation/ui/toast_problem";
 import {
@@ -52,26 +53,20 @@ const NEW: NewWebhook = { name: "", url: "", format: "slack", language: "en", ty
 function Editor({ webhook, onClose }: { webhook?: WebhookView; onClose: () => void }) {
   const [body, setBody] = useState<NewWebhook>(webhook ? { ...(webhook as NewWebhook), url: "" } : NEW);
   const [tried, setTried] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
+  const { busy, error, run } = useRequest();
   const set = (changes: Partial<NewWebhook>): void => setBody((now) => ({ ...now, ...changes }));
   const types = body.types ?? [];
   const save = async (): Promise<void> => {
     setTried(true);
     const [name, url] = [body.name.trim(), body.url.trim()];
-    if (!name || !(url || webhook) || busy) return;
-    setBusy(true);
-    setError(undefined);
+    if (!name || !(url || webhook)) return;
     const { format, language } = body;
-    try {
+    await run(async () => {
       if (webhook) await changeWebhook(webhook, { name, format, language, types, ...(url ? { url } : {}) });
       else await createWebhook({ name, url, format, language, types });
       toast(t(webhook ? "saved" : "made", { name }));
       onClose();
-    } catch (caught) {
-      setError(caught);
-      setBusy(false);
-    }
+    });
   };
   const missing = (value: string): string | undefined => (tried && !value.trim() ? t("missing") : undefined);
   return (
@@ -163,12 +158,8 @@ function Editor({ webhook, onClose }: { webhook?: WebhookView; onClose: () => vo
 
 function Secret({ webhook, onClose }: { webhook: WebhookView; onClose: () => void }) {
   const [secret, setSecret] = useState("");
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
-  const make = (): void => {
-    setBusy(true);
-    newSecret(webhook.webhook_id).then(setSecret, setError).finally(() => setBusy(false));
-  };
+  const { busy, error, run } = useRequest();
+  const make = (): Promise<void> => run(async () => setSecret(await newSecret(webhook.webhook_id)));
   return (
     <Dialog
       title={t("secret_title", { name: webhook.name })}
