@@ -64,7 +64,7 @@ const SHARED = {
   idempotency: /\/api\/idempotency\./,
   controls: /\/ui\/(fields|segments)\.|\/foundation\/calendar\./i,
   sending: /\/performances\/(Progress|waiting|queries|CaptionToCopy|tiktok_app|polling|performances\.module|words\.ts)/,
-  why: /\/performances\/(FailureReason|TakenBack)\./,
+  why: /\/performances\/FailureReason\./,
   disclosure: /\/performances\/Disclosure\./,
   dialog: /\/ui\/dialog\./i,
   rewards: /\/rewards\/(queries|looks|RewardCard|rewards\.module)\./,

@@ -649,12 +649,12 @@ class StagingRun:
         self._write(
             failed(performance, failure, reason, self._now),
             *([self._free_places(performance.places)] if no_draft else ()),
-            *self._undone(reason),
+            *self._undone(failure, reason),
         )
         _log("staging failed", error, failure=failure)
 
-    def _undone(self, reason: str) -> Sequence[Part]:
-        """Parts: take back what performing brought, for a reason; a trial brought nothing."""
+    def _undone(self, failure: str, reason: str) -> Sequence[Part]:
+        """Parts: take back what performing brought, and why; a trial brought nothing."""
         performance = self.performance
         if performance.trial:
             return ()
@@ -666,6 +666,7 @@ class StagingRun:
                 performance_id,
                 about=performance.instructions,
                 reason=reason,
+                failure=failure,
             ),
             self._use.marks.unmark(owner, performance.activity_id, performance_id),
             act(

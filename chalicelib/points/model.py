@@ -62,7 +62,8 @@ class Entry:
     """One line of a member's ledger; never changed, never removed.
 
     `about` is the activity's or reward's text when the entry was made, `reason` a person's or the
-    system's words for it. `made_by` is the actor that wrote it.
+    system's words for it, `failure` the code of the send's failure that took points back. `made_by`
+    is the actor that wrote it.
     """
 
     entry_id: str
@@ -72,6 +73,7 @@ class Entry:
     made_at: datetime
     about: str | None = None
     reason: str | None = None
+    failure: str | None = None
     made_by: str | None = None
 
     @property

@@ -90,6 +90,10 @@ class LedgerEntryView(Schema):
     reason: Annotated[
         str | None, Field(description="The reason in words, where somebody or TikTok gave one")
     ]
+    failure: Annotated[
+        str | None,
+        Field(description="The code of why the send failed, where that took the points back"),
+    ]
     source: SourceView
     made_at: datetime
     made_at_local: datetime
@@ -186,6 +190,7 @@ def _entry(entry: Entry, caller: Caller, *, tells_who: bool) -> LedgerEntryView:
         points=entry.points,
         about=entry.about,
         reason=entry.reason,
+        failure=entry.failure,
         source=SourceView(kind=entry.source.kind, source_id=entry.source.source_id),
         made_at=entry.made_at,
         made_at_local=local_time(entry.made_at, caller.time_zone),

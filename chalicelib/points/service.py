@@ -78,13 +78,14 @@ class PointService:
         *,
         about: str | None = None,
         reason: str | None = None,
+        failure: str | None = None,
     ) -> list[Part]:
         """Parts: compensate an award whose performance failed for good, once.
 
         A member owes what they spent meanwhile: the balance may be less than nothing after it.
         """
         reversed_ = self._of_performance(EntryKind.REVERSAL, -points, performance_id, about)
-        return self._store.add(owner, replace(reversed_, reason=reason))
+        return self._store.add(owner, replace(reversed_, reason=reason, failure=failure))
 
     def award_bonus(
         self, owner: str, points: int, performance_id: str, about: str | None = None

@@ -47,6 +47,7 @@ class EntryItem(StampedModel):
     made_at = UTCDateTimeAttribute()
     about = UnicodeAttribute(null=True)
     reason = UnicodeAttribute(null=True)
+    failure = UnicodeAttribute(null=True)
     by_time = ByTime()
 
     def to_entry(self) -> Entry:
@@ -58,6 +59,7 @@ class EntryItem(StampedModel):
             made_at=self.made_at,
             about=self.about,
             reason=self.reason,
+            failure=self.failure,
             made_by=self.changed_by,
         )
 
@@ -103,6 +105,7 @@ class PointStore(Store):
             made_at=entry.made_at,
             about=entry.about,
             reason=entry.reason,
+            failure=entry.failure,
         )
         return [
             Put(item, EntryItem.item.does_not_exist(), Conflict),

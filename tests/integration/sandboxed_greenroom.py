@@ -187,6 +187,8 @@ class SandboxedGreenroom:
         assert self.greenroom.container.overdue_performances.queue_overdue() == 0
         assert self.stage(performance) == performance
         assert self.greenroom.ledger(self.ana) == [("award", 10), ("reversal", -10)]
+        *_, reversal = self.greenroom.container.point_store.entries(self.ana.owner)
+        assert (reversal.failure, reversal.reason) == (performance.failure, performance.reason)
         taken_back = EntryFilter(kind=Kind.POINTS_TAKEN_BACK)
         trail = self.greenroom.container.audit.entries(self.greenroom.manager, taken_back, 9, None)
         (entry,) = trail.items

@@ -146,6 +146,25 @@ def test_a_member_of_another_program_is_not_found(
     assert greenroom.ledger(ben) == [("award", 10)]
 
 
+def test_points_that_a_failed_send_took_back_say_its_code_to_member_and_managers(
+    greenroom: Greenroom, points: PointService, ben: Caller
+) -> None:
+    greenroom.connects(ben, "ben")
+    greenroom.perform(greenroom.now(ben), greenroom.activity())
+    (award,) = points.ledger(ben, 10, None).items
+    greenroom.clock.advance(timedelta(minutes=1))
+    database().commit(
+        points.take_back(
+            ben.owner, 10, award.source.source_id, reason="Refused.", failure="spam_risk"
+        )
+    )
+    for ledger in (
+        points.ledger(ben, 10, None),
+        points.ledger_of(greenroom.manager, ben.member_id, 10, None),
+    ):
+        assert [entry.failure for entry in ledger.items] == ["spam_risk", None]
+
+
 def test_every_entry_of_a_performance_says_which_activity_it_is_about_and_why(
     greenroom: Greenroom, points: PointService, ben: Caller
 ) -> None:

@@ -10,5 +10,3 @@ const finish = {
 export const checklist = withWords(() => import("./Finish"), "sends", finish);
 
 export const failureReason = withWords(() => import("./FailureReason"), finish);
-
-export const takenBack = withWords(() => import("./TakenBack"), finish);

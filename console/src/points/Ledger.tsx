@@ -17,8 +17,8 @@ const ICONS: Record<Entry["kind"], IconName> = {
   refund: "refresh",
 };
 const ROWS = 4;
-const inServersWords = { default: ({ reason }: { id: string; reason: string }) => <>{reason}</> };
-const TakenBack = later(() => import("../performances/finish_entry").then((it) => it.takenBack()).catch(() => inServersWords));
+const inServersWords = { default: ({ performance }: { performance: Entry }) => <>{performance.reason}</> };
+const FailureReason = later(() => import("../performances/finish_entry").then((it) => it.failureReason()).catch(() => inServersWords));
 
 export function Ledger({ memberId }: { memberId?: string }) {
   const ledger = useLedger(memberId);
@@ -46,7 +46,7 @@ export function Ledger({ memberId }: { memberId?: string }) {
     <>
       <ul class={css.list}>
         {items.map((entry) => (
-          <Line key={entry.entry_id} entry={entry} own={!memberId} />
+          <Line key={entry.entry_id} entry={entry} />
         ))}
       </ul>
       {ledger.hasNextPage ? (
@@ -60,7 +60,7 @@ export function Ledger({ memberId }: { memberId?: string }) {
   );
 }
 
-function Line({ entry, own }: { entry: Entry; own: boolean }) {
+function Line({ entry }: { entry: Entry }) {
   const gained = entry.points >= 0;
   return (
     <li class={css.line}>
@@ -70,11 +70,7 @@ function Line({ entry, own }: { entry: Entry; own: boolean }) {
       <div class={css.what}>
         <strong>{t(`entry_${entry.kind}`)}</strong>
         {entry.about ? <bdi class={css.about}>{entry.about}</bdi> : null}
-        {entry.reason ? (
-          <bdi class={css.reason}>
-            {entry.kind === "reversal" && own ? <TakenBack id={entry.source.source_id} reason={entry.reason} /> : entry.reason}
-          </bdi>
-        ) : null}
+        {entry.reason ? <bdi class={css.reason}>{entry.failure ? <FailureReason performance={entry} /> : entry.reason}</bdi> : null}
         <small>{dateTime(entry.made_at)}</small>
       </div>
       <span class={gained ? css.gained : css.lost}>
