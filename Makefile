@@ -55,6 +55,10 @@ coverage: environments ## measure which branches of rules and stores the tests t
 screenshots: environments ## take a picture of every screen of the console, with seeded data; OUT=folder
 	@$(PY) -m local screenshots $(if $(OUT),--out "$(OUT)")
 
+.PHONY: demo-video
+demo-video: environments ## film the main job in a browser, for TikTok's app review; OUT=file
+	@$(PY) -m local demo-video $(if $(OUT),--out "$(OUT)")
+
 .PHONY: fmt
 fmt: environments ## put the code into shape
 	@$(PY) -m ruff format .

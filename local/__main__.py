@@ -194,6 +194,20 @@ def screenshots_command(out: Path | None, home: Path | None) -> None:
     click.echo(f"{taken} pictures in {folder}")
 
 
+@cli.command("demo-video")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False, resolve_path=True),
+    default=DEFAULT_HOME / "demo.mp4",
+)
+def demo_video_command(out: Path) -> None:
+    """Film the main job in a browser, for TikTok's review of an app."""
+    from local import demo_video  # noqa: PLC0415  only this command needs it
+
+    seconds = demo_video.make(out)
+    click.echo(f"{seconds:.0f} seconds in {out}")
+
+
 def arch_option[**P, R](command: Callable[P, R]) -> Callable[P, R]:
     return click.option(
         "--arch",

@@ -12,6 +12,13 @@ from tests.console.members import DESKTOP, PHONE, People, connected
 
 MEGABYTE = 1_048_576
 LINE = {"offline": False, "latency": 20, "downloadThroughput": -1, "uploadThroughput": -1}
+WATCH = """words => {
+  window.seen = false
+  new MutationObserver(() => {
+    window.seen ||= document.querySelector("main").textContent.includes(words)
+  }).observe(document.body, { childList: true, subtree: true })
+}"""
+"""Notes whether a page says these words from now on, be it for a moment."""
 FULL = "() => { throw new DOMException('', 'QuotaExceededError') }"
 
 
@@ -34,6 +41,23 @@ def publish(page: Page) -> None:
 
 def made(page: Page) -> str:
     return page.url.rpartition("/")[2].partition("?")[0]
+
+
+def test_what_was_published_stays_in_sight_until_the_next_screen_is_there(
+    people: People, clips: Path
+) -> None:
+    with people.visit(DESKTOP) as visit:
+        page = manage(people, visit, NEW)
+        add_video(page, clips / "demo.mp4")
+        is_ready(page)
+        page.get_by_label("Instructions").fill("Still here")
+        page.evaluate(WATCH, "Add a video first.")
+        publish(page)
+        expect(page.get_by_role("heading", name="Still here").first).to_be_visible()
+        assert not page.evaluate("window.seen")
+        page.goto(f"{visit.origin}{NEW}")
+        expect(page.get_by_role("button", name="Add your video")).to_be_visible()
+        expect(page.get_by_label("Instructions")).not_to_have_value("Still here")
 
 
 def test_a_video_of_40_mb_dropped_anywhere_is_published_while_it_is_checked(

@@ -1,17 +1,17 @@
-"""README's first page, followed to the letter with nothing but a browser."""
+"""README's first page, followed to the letter with nothing but a browser, and filmed."""
 
-import re
-import secrets
+import json
+import subprocess
 from pathlib import Path
 
-from playwright.sync_api import expect
+import pytest
 
+from local import demo_video, film
+from local.film import LAST_SECONDS, TITLE_SECONDS
 from local.home import PROJECT
 from local.stack import RunningStack
 from tests.console.conftest import Browsing
-from tests.console.managers import READY_MS, add_video
-from tests.console.members import sign_in
-from tests.e2e.people import Api, Witness
+from tests.console.repairable import MISSING, has_ffmpeg
 
 WALK = (
     "sign in as one of them",
@@ -21,50 +21,32 @@ WALK = (
     "choose that person, watch the video in their inbox and press **Post**",
     "*History* says *Posted*",
 )
-PATIENCE_MS = 120_000
+LARGEST_BYTES = 50_000_000
+"""Of a demo video, in TikTok's form for the review of an app."""
 
 
 def test_a_video_is_published_sent_and_posted_as_the_readme_says(
-    browsing: Browsing, stack: RunningStack, witness: Witness, clips: Path
+    browsing: Browsing, stack: RunningStack, tmp_path: Path
 ) -> None:
     readme = (PROJECT / "README.md").read_text(encoding="utf-8")
     assert [words for words in WALK if words not in readme] == []
 
-    manager, member = stack.first("manager"), stack.first("member")
-    page = browsing.page()
-    page.set_default_timeout(PATIENCE_MS)
-    sign_in(page, manager)
-    page.get_by_role("link", name="Activities", exact=True).click()
-    page.get_by_role("link", name="New activity").first.click()
-    add_video(page, clips / "demo.mp4")
-    page.get_by_label("Instructions").fill("The walk of the readme")
-    page.get_by_role("button", name="Publish").click()
-    expect(page.get_by_text("Live", exact=True).first).to_be_visible(timeout=READY_MS)
+    taken = demo_video.shoot(lambda phone: browsing.page(phone=phone), stack, tmp_path, linger_ms=0)
 
-    phone = browsing.page(phone=True)
-    phone.set_default_timeout(PATIENCE_MS)
-    sign_in(phone, member)
-    card = phone.get_by_role("article").filter(has_text="The walk of the readme")
-    send = re.compile("^(Add Your Account & Send|Send to TikTok)$")
-    card.get_by_role("button", name=send).click()
-    phone.get_by_role("checkbox", name=re.compile("^Before I post this video")).check()
-    phone.get_by_role("dialog").get_by_role("button", name=send).click()
-    authorize = phone.get_by_role("button", name="Authorize")
-    arrived = phone.get_by_role("heading", name="In your TikTok inbox")
-    expect(authorize.or_(arrived)).to_be_visible(timeout=PATIENCE_MS)
-    if authorize.is_visible():  # a stack that was kept may know the account from before
-        phone.get_by_label("Somebody new").fill(f"Walker {secrets.token_hex(3)}")
-        authorize.click()
-    expect(arrived).to_be_visible(timeout=PATIENCE_MS)
-    account = Api.of(stack, witness, member).get("/tiktok/account").body
-
-    inbox = browsing.context().new_page()
-    inbox.set_default_timeout(PATIENCE_MS)
-    inbox.goto(str(stack.tiktok_url))
-    inbox.get_by_role("link", name=account["display_name"], exact=True).click()
-    expect(inbox.locator("video").first).to_be_visible()
-    inbox.get_by_role("button", name="Post", exact=True).first.click()
-
-    phone.get_by_role("link", name="History").first.click()
-    row = phone.get_by_role("listitem").filter(has_text="The walk of the readme")
-    expect(row.get_by_text("Posted", exact=True)).to_be_visible(timeout=PATIENCE_MS)
+    chapters = len(demo_video.CHAPTERS)
+    assert taken.seconds > chapters * (TITLE_SECONDS + LAST_SECONDS)
+    if not has_ffmpeg():
+        pytest.skip(f"It was walked, and not filmed. {MISSING}")
+    taken.write(tmp_path / "demo.mp4")
+    looked = film.encoder().replace("ffmpeg", "ffprobe")
+    shown = ["-show_entries", "stream=codec_name,width,height:format=duration", "-of", "json"]
+    ran = subprocess.run(
+        [looked, "-v", "error", *shown, str(tmp_path / "demo.mp4")],
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    found = json.loads(ran.stdout)
+    assert found["streams"] == [{"codec_name": "h264", "width": film.WIDTH, "height": film.HEIGHT}]
+    assert float(found["format"]["duration"]) == pytest.approx(taken.seconds, abs=1)
+    assert (tmp_path / "demo.mp4").stat().st_size <= LARGEST_BYTES

@@ -67,6 +67,12 @@ export default function NewActivityScreen() {
       upload.forget();
       forgetCuts(cuts);
     }
+    // What was published or thrown away stays in sight until the next screen has been fetched.
+    return () => {
+      if (!done.current) return;
+      upload.forget();
+      forgetCuts(cuts);
+    };
   }, []);
 
   const ofCuts = cutsState(fields, cuts);
@@ -93,8 +99,6 @@ export default function NewActivityScreen() {
   const discard = (): void => {
     done.current = true;
     forget();
-    upload.forget();
-    forgetCuts(cuts);
   };
 
   const send = async (how: "publish" | "hold"): Promise<void> => {

@@ -1,0 +1,35 @@
+"""How long each frame of a film is shown."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local import film
+from local.failure import Failure
+from local.film import LAST_SECONDS, LONGEST_SECONDS, SHORTEST_SECONDS, lengths
+
+
+def test_a_frame_stays_until_the_next_one_comes_and_waits_are_cut_short() -> None:
+    assert lengths([10.0, 10.5, 40.0, 40.001]) == [
+        0.5,
+        LONGEST_SECONDS,
+        SHORTEST_SECONDS,
+        LAST_SECONDS,
+    ]
+    assert lengths([]) == []
+
+
+@given(st.lists(st.floats(0, 1e6), max_size=40).map(sorted))
+def test_every_frame_is_shown_for_a_time_that_can_be_seen_and_waited_for(
+    times: list[float],
+) -> None:
+    shown = lengths(times)
+    assert len(shown) == len(times)
+    assert all(SHORTEST_SECONDS <= each <= LONGEST_SECONDS for each in shown)
+
+
+def test_a_machine_without_ffmpeg_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(Failure) as failed:
+        film.encoder()
+    assert "apt-get install ffmpeg" in failed.value.next_step
