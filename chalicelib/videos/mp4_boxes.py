@@ -32,7 +32,11 @@ MAX_PROTECTIONS = 1000
 """Headers of copy protection, of which a protected file has a few."""
 
 MAX_TAGS = 2000
-"""With names of their own, of which phones and editors write some dozens."""
+"""With a name, a place or a language of their own, of which phones and editors write some dozens:
+for each, readers go through those that came before."""
+
+MAX_FRAGMENTED_TRACKS = 1000
+"""Defaults of tracks for their fragments, gone through for each fragment."""
 
 MAX_INDEXED_SEGMENTS = 100_000
 """More than any number of pictures that a minute may have."""
@@ -57,8 +61,12 @@ _ENTRIES = {  # box -> where the number of entries stands in its content, bytes 
 }
 _TRACK_HEADERS = frozenset((b"hdlr", b"mdhd", b"elst", b"stts", b"stsd"))
 _DESCRIPTION_HEAD, _PICTURE_HEAD = 16, 78
-# The name of a tag in a list of names (mdta), or one that begins with who means it.
-_NAMED_TAG = re.compile(rb"mdta|----.{4}mean", re.DOTALL)
+# The name of a tag in a list of names (mdta), or one that begins with who means it; a place; a text
+# of QuickTime's, told from picture data by its length of less than 64 KB.
+_TAG = re.compile(
+    rb"mdta|----.{4}mean|loci|\xa9(?<=\0\0..\xa9)[A-Za-z0-9]{3}",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,18 +175,24 @@ def is_excessive(file: IO[bytes], size_bytes: int) -> bool:
     Readers put each in a list that they go through for the next one. Their names are counted
     wherever they stand: there is no end of boxes that may hold them.
     """
-    protected = tags = entries = at = 0
+    protected = fragmented = tags = entries = at = 0
     while at < size_bytes:
         file.seek(at)
         piece = file.read(_PIECE_BYTES + _OVERLAP)
         protected += piece.count(b"pssh", 0, _PIECE_BYTES + 3)
-        tags += sum(found.start() < _PIECE_BYTES for found in _NAMED_TAG.finditer(piece))
+        fragmented += piece.count(b"trex", 0, _PIECE_BYTES + 3)
+        tags += sum(found.start() < _PIECE_BYTES for found in _TAG.finditer(piece))
         name = piece.find(b"sidx", 0, _PIECE_BYTES + 3)
         while name >= 0:
             entries += _indexed_segments(piece, name)
             name = piece.find(b"sidx", name + 4, _PIECE_BYTES + 3)
         at += _PIECE_BYTES
-    return protected > MAX_PROTECTIONS or tags > MAX_TAGS or entries > MAX_INDEXED_SEGMENTS
+    return (
+        protected > MAX_PROTECTIONS
+        or fragmented > MAX_FRAGMENTED_TRACKS
+        or tags > MAX_TAGS
+        or entries > MAX_INDEXED_SEGMENTS
+    )
 
 
 def _indexed_segments(piece: bytes, name: int) -> int:

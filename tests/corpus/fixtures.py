@@ -941,5 +941,6 @@ fixture(
 
 # These add their fixtures to the list, made with what is here.
 import tests.corpus.field  # noqa: E402
+import tests.corpus.listed  # noqa: E402
 import tests.corpus.mp4_variants  # noqa: E402
 import tests.corpus.webm_variants  # noqa: E402, F401

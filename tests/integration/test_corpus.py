@@ -71,6 +71,9 @@ def test_no_file_keeps_a_processor_busy_for_long() -> None:
     assert [each.fixture.name for each in examined().values() if each.look == "neither"] == [
         "times_hidden.mp4",
         "promised_pictures.mp4",
+        "many_places.mp4",
+        "many_titles.mp4",
+        "many_defaults.mp4",
     ]
 
 
