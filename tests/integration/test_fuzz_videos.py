@@ -1,7 +1,7 @@
 """Mutated real files: no crash, no hang, nothing called valid that does not decode.
 
 The mutations are the same each time. `FUZZ=5000 python -m pytest tests/integration/
-test_fuzz_videos.py` is the long form.
+test_fuzz_videos.py` is the long form; `FIRST_MUTATION` begins behind those tried already.
 """
 
 import os
@@ -21,6 +21,7 @@ from tests.corpus.fixtures import clip
 from tests.corpus.verdicts import in_parallel, over, processor_seconds
 
 COUNT = int(os.environ.get("FUZZ", "200"))
+FIRST = int(os.environ.get("FIRST_MUTATION", "0"))
 TOGETHER = 50
 CLIPS = (
     *("demo.mp4", "demo.webm", "vp8.webm", "browser_recorded.webm", "fragmented.mp4"),
@@ -130,7 +131,8 @@ def test_a_container_that_no_player_reads_is_not_saved_by_hiding_its_sound(seed:
 
 
 def test_mutated_files_neither_crash_nor_hang_nor_pass_when_they_do_not_play() -> None:
-    parts = [range(at, min(at + TOGETHER, COUNT)) for at in range(0, COUNT, TOGETHER)]
+    last = FIRST + COUNT
+    parts = [range(at, min(at + TOGETHER, last)) for at in range(FIRST, last, TOGETHER)]
     outcomes = [outcome for part in in_parallel(examined, parts) for outcome in part]
     assert len(outcomes) == COUNT
     assert [each for each in outcomes if each.seconds > MOST_SECONDS] == []
