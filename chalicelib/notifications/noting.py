@@ -20,6 +20,7 @@ from chalicelib.notifications.model import (
     Box,
     Mark,
     Notice,
+    Refusal,
     Slot,
     What,
     mail_time,
@@ -208,10 +209,20 @@ class NoticeWriter:
         self._store.change_box(program_id, member_id, change)
 
     def left(self, program_id: str, member_id: str) -> None:
-        """Forget the browsers of a member who was removed: nothing is told them any more."""
+        """Forget the browsers of a member who was removed: nothing is told them any more.
+
+        That mails to them came back is forgotten, too: should they return, mails are tried again,
+        and managers are told again. A complaint holds.
+        """
         member = self._from.programs.member(program_id, member_id)
-        if member is None or member.status is not MemberStatus.ACTIVE:
-            self._pushes.forget_member(program_id, member_id)
+        if member is not None and member.status is MemberStatus.ACTIVE:
+            return
+        self._pushes.forget_member(program_id, member_id)
+
+        def forget_bounce(box: Box) -> Box:
+            return replace(box, refused=None) if box.refused is Refusal.BOUNCED else box
+
+        self._store.change_box(program_id, member_id, forget_bounce)
 
     # --- where and when members are -----------------------------------------------------------
 

@@ -261,6 +261,9 @@ class PersonCounter:
                 for name, hint in _hints_of(member, becomes).items()
                 if name in becomes or name in known.thing
             ]
+            if known.thing.get("active") and "active" not in becomes:
+                # Nothing is mailed to who left, whatever became of the last mail.
+                hints.append((False, Hint(Kind.ADDRESS, member_id, self._clock.now())))
             try:
                 self._store.count_person(
                     program_id, member_id, known, becomes, hints=hints, now=self._clock.now()

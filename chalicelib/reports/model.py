@@ -620,7 +620,10 @@ class Kind(StrEnum):
 
     @property
     def prefix(self) -> str:
-        """What keys of its items begin with: those of which there may be most come last."""
+        """What keys of its items begin with, in stored items: never change the order of kinds.
+
+        Those of which there may be most come late; `ReportStore.worklist` knows what is behind.
+        """
         return f"{list(Kind).index(self)}{self.name.lower()}#"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from chalicelib.foundation.clock import Clock
-from chalicelib.foundation.personal import Person, Record, part
+from chalicelib.foundation.personal import ERASED_NAME, Person, Record, part
 from chalicelib.foundation.table import Database
 from chalicelib.reports.counting import PersonCounter
 from chalicelib.reports.exports.store import (
@@ -54,26 +54,34 @@ class FactKeeper:
         yield from part("exports", (each for each in asked if each.get("member_id") == member_id))
 
     def erase(self, person: Person) -> bool:
-        """Have the worklist and the counts of people forget who the member was."""
+        """Have the worklist and the counts of people forget who the member was.
+
+        What they redeemed and nobody decided stays there, under the name that it has by now.
+        """
         program_id, now = person.program_id, self._clock.now()
         self._people.count(program_id, person.member_id)
         for record in self._worklist(person):
             kind, _, thing_id = record["item"].partition("#")
-            if f"{kind}#" == Kind.REDEMPTION.prefix:
+            if _is_redemption(record):
                 self._redemptions.look(program_id, thing_id, now)
             else:
                 found = next(each for each in Kind if each.prefix == f"{kind}#")
                 self._store.unhint(program_id, Hint(found, thing_id, now))
-        return not any(self._worklist(person))
+        return all(
+            _is_redemption(each) and str(each["title"]).endswith(f", {ERASED_NAME}")
+            for each in self._worklist(person)
+        )
 
     def _worklist(self, person: Person) -> Iterator[Record]:
-        """Yield the items of the worklist that are about a member, or end with their name."""
+        """Yield the items of the worklist that are about a member, or what they redeemed."""
+        own = self._redemptions.ids_of(person.owner) | {person.member_id}
         for record in self._database.records(CounterItem, f"{person.program_id}#worklist"):
-            title = str(record.get("title", ""))
-            own = str(record["item"]).endswith(f"#{person.member_id}")
-            redemption = str(record["item"]).startswith(Kind.REDEMPTION.prefix)
-            if own or (redemption and title.endswith(f", {person.name}")):
+            if str(record["item"]).partition("#")[2] in own:
                 yield record
+
+
+def _is_redemption(record: Record) -> bool:
+    return str(record["item"]).startswith(Kind.REDEMPTION.prefix)
 
 
 class ReportFileKeeper:

@@ -493,12 +493,20 @@ class ReportStore(Store):
         self._database.commit([_unhinted(program_id, hint)])
 
     def worklist(self, program_id: str, count: int) -> tuple[list["HintRow"], bool]:
-        """Read what may be on the worklist, and whether there is more: one query."""
-        found = self._database.query(
-            CounterItem, _hash(program_id, Scope.WORKLIST, ""), limit=count + 1, page_size=count + 1
-        )
-        items = list(found)
-        return [_hint_row(item) for item in items[:count]], len(items) > count
+        """Read what may be on the worklist, and whether there is more: one query.
+
+        Where there is more it is people, thousands of them: a second query finds what lies behind.
+        """
+        scope, most = _hash(program_id, Scope.WORKLIST, ""), count + 1
+        items = list(self._database.query(CounterItem, scope, limit=most, page_size=most))
+        more = len(items) > count
+        if more:
+            last = items[count - 1].item
+            behind = CounterItem.item > max(last, f"{Kind.INVITATION.prefix}~")
+            items[count:] = self._database.query(
+                CounterItem, scope, behind, limit=most, page_size=most
+            )
+        return [_hint_row(item) for item in items], more
 
 
 @dataclass(frozen=True)

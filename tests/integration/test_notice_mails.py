@@ -623,6 +623,24 @@ def test_a_bounce_or_complaint_switches_mails_off_and_shows_in_the_worklist(
     assert len(room.to(amy)) == 2
 
 
+@pytest.mark.parametrize(("told", "left"), [(bounce, None), (complaint, Refusal.COMPLAINED)])
+def test_who_comes_back_is_mailed_again_unless_they_complained(
+    room: Noticing, told: Callable[..., str], left: Refusal | None
+) -> None:
+    amy = room.joins("amy")
+    room.container.points.adjust(room.manager, amy.member_id, 5, "Fair")
+    room.settles()
+    room.passes(hours=3)
+    (mail,) = room.to(amy)
+    room.hears(told(mail, "amy@demo.example"))
+    room.container.members.remove(room.manager, amy.member_id)
+    room.settles()
+    room.container.members.invite(room.manager, amy.email, None, Role.MEMBER)
+    assert room.now(amy).member_id == amy.member_id
+    room.settles()
+    assert room.overview(amy).refused is left
+
+
 def test_what_is_said_of_another_address_of_nobody_or_for_a_moment_switches_nothing_off(
     room: Noticing,
 ) -> None:

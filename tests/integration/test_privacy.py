@@ -245,6 +245,17 @@ def test_the_scene_has_left_a_trace_in_every_place_that_is_searched(scene: Scene
         assert place in found, place
 
 
+def test_an_erased_persons_earlier_name_is_not_left_beside_what_they_redeemed(scene: Scene) -> None:
+    scene.container.programs.change_profile(scene.now(), name="Vic Afterwards")
+    assert scene.asks() is ErasureStatus.ERASING
+    scene.releases()
+    scene.rounds()
+    assert scene.status() is ErasureStatus.ERASED
+    assert traces(scene.greenroom) == []
+    (waits,) = scene.container.worklist.worklist(scene.manager).items
+    assert (waits.code, waits.title) == ("redemption_waiting", f"Mug, {ERASED_NAME}")
+
+
 @pytest.mark.parametrize("by_manager", [False, True])
 def test_after_an_erasure_nothing_of_the_person_is_found_anywhere(
     scene: Scene, by_manager: bool

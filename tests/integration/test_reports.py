@@ -21,13 +21,23 @@ from chalicelib.programs.model import ChannelKind
 from chalicelib.programs.service import CACHED_FOR, ProgramChanges
 from chalicelib.reports import counting, worker
 from chalicelib.reports import store as report_store
-from chalicelib.reports.model import Attempt, Attribution, Fact, Name, Progress, Sight
+from chalicelib.reports.model import (
+    Attempt,
+    Attribution,
+    Fact,
+    Hint,
+    Kind,
+    Name,
+    Progress,
+    Sight,
+)
 from chalicelib.reports.service import MAX_SEEN
 from chalicelib.reports.store import CounterItem
-from chalicelib.reports.worklist.service import OpenRedemptions
+from chalicelib.reports.worklist.service import DisabledWebhooks, OpenRedemptions
 from chalicelib.rewards.events import RedemptionFulfilled, RedemptionRequested
 from chalicelib.rewards.model import Redemption, RedemptionStatus
 from chalicelib.videos.model import VideoProblem, VideoProblemCode
+from chalicelib.webhooks.model import Format, Language, Webhook, WebhookState
 from tests.clock import StoppedClock
 from tests.events import queued
 from tests.integration.database import database
@@ -651,6 +661,9 @@ def test_the_worklist_shows_redemptions_until_they_are_decided_in_whatever_order
         def redemption(self, program_id: str, redemption_id: str) -> Redemption | None:
             return kept.get(redemption_id) if program_id == amy.program_id else None
 
+        def all_of(self, owner: str) -> Iterator[Redemption]:
+            return (each for each in kept.values() if each.owner == owner)
+
     redemptions = OpenRedemptions(reporting.container.report_store, Kept())
     reporting.container.counting = replace(reporting.container.counting, redemptions=redemptions)
     told = ("red_1", amy.member_id, "rew_1", 10)
@@ -665,6 +678,90 @@ def test_the_worklist_shows_redemptions_until_they_are_decided_in_whatever_order
     reporting.delivers([fulfilled])
     reporting.delivers([asked])
     assert reporting.codes() == []
+
+
+@pytest.mark.parametrize("disabled", [True, False])
+def test_of_two_workers_at_an_item_the_later_one_is_right(
+    reporting: Reporting, disabled: bool
+) -> None:
+    """The other one reads the webhook after this one did, and writes before it."""
+    manager, now = reporting.manager, reporting.clock.now()
+    is_, becomes = WebhookState.ACTIVE, WebhookState.DISABLED
+    if not disabled:
+        is_, becomes = becomes, is_
+    webhook = Webhook(
+        program_id=manager.program_id,
+        webhook_id="whk_1",
+        version=1,
+        name="CRM",
+        format=Format.JSON,
+        language=Language.ENGLISH,
+        types=frozenset(),
+        state=is_,
+        shown_url="https://crm.example",
+        sealed=b"",
+        created_at=now,
+        created_by=manager.member_id,
+    )
+    later = replace(webhook, state=becomes)
+    store, read = reporting.container.report_store, [webhook, later, later]
+
+    found = (manager.program_id, "whk_1")
+
+    class Kept:
+        def get(self, program_id: str, webhook_id: str) -> Webhook | None:
+            return read.pop(0) if (program_id, webhook_id) == found else None
+
+    DisabledWebhooks(store, Kept()).look(manager.program_id, "whk_1", now)
+    assert reporting.codes() == (["webhook_disabled"] if disabled else [])
+    assert read == []
+
+
+def test_a_disabled_webhook_is_seen_behind_thousands_of_invitations(
+    reporting: Reporting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chalicelib.reports.worklist.service.MAX_READ", 3)
+    for number in range(5):
+        email = f"late{number}@demo.example"
+        reporting.container.programs.invite(reporting.program, email, Role.MEMBER)
+    reporting.settles()
+    reporting.ticks(days=8)
+    program_id, now = reporting.program.program_id, reporting.clock.now()
+    reporting.container.report_store.hint(program_id, Hint(Kind.WEBHOOK, "whk_1", now), now)
+    reporting.container.refused_addresses.refused(program_id, "mem_1", "Amy", now)
+    found = reporting.worklist()
+    told = {each.code: each.count for each in found.items}
+    assert told == {"not_taken_up": 3, "webhook_disabled": 1, "mail_refused": 1}
+    assert not found.complete
+
+
+def test_an_address_that_takes_no_mails_is_no_matter_once_its_member_is_removed(
+    reporting: Reporting,
+) -> None:
+    amy = reporting.joins("amy")
+    reporting.settles()
+    refused, now = reporting.container.refused_addresses, reporting.clock.now()
+    refused.refused(amy.program_id, amy.member_id, "amy", now)
+    assert reporting.codes() == ["mail_refused"]
+    reporting.container.members.remove(reporting.manager, amy.member_id)
+    reporting.settles()
+    assert reporting.codes() == []
+
+
+def test_a_day_is_over_on_the_worklist_when_it_is_in_the_program(reporting: Reporting) -> None:
+    """Hours after a video was sent it may be the day after next where a manager lives."""
+    changes = ProgramChanges(time_zone="Pacific/Honolulu")
+    reporting.container.programs.change_program(reporting.manager, changes)
+    reporting.clock.at = datetime(2026, 11, 2, 9, tzinfo=UTC)  # 23:00 the day before
+    amy, activity = reporting.joins("amy"), reporting.activity()
+    reporting.sends(amy, activity)
+    reporting.settles()
+    manager = replace(reporting.now(reporting.manager), chosen_zone="Pacific/Kiritimati")
+    shown = []
+    for _ in range(26):
+        reporting.ticks(hours=1)
+        shown.append(len(reporting.container.worklist.worklist(manager).items))
+    assert shown == [0] * 24 + [1] * 2  # from the beginning of the second day on
 
 
 def test_a_worklist_is_the_programs_own(reporting: Reporting) -> None:

@@ -6,7 +6,7 @@ mended, and nobody has to tick it off.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
@@ -16,6 +16,7 @@ from chalicelib.activities.service import ActivityLifecycle
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.logging import logger
+from chalicelib.foundation.table import Conflict
 from chalicelib.programs.model import local_time
 from chalicelib.reports.model import MAX_NAMES, Hint, Item, Kind, of_activity
 from chalicelib.reports.store import HintRow, ReportStore
@@ -24,6 +25,29 @@ from chalicelib.webhooks.model import Webhook, WebhookState
 
 MAX_READ = 3000
 """Of what may be on a worklist: one query of less than a megabyte."""
+
+LOOKS = 5
+
+
+def _keep_up(
+    store: ReportStore, program_id: str, at: datetime, look: Callable[[], tuple[bool, Hint]]
+) -> None:
+    """Put something onto the worklist or take it off, as `look` says now.
+
+    It is looked at again after it was written: of two workers at it the later one is right. Raises
+    `Conflict` if it keeps changing.
+    """
+    there, hint = look()
+    for _ in range(LOOKS):
+        if there:
+            store.hint(program_id, hint, at)
+        else:
+            store.unhint(program_id, hint)
+        was = there
+        there, hint = look()
+        if there is was:
+            return
+    raise Conflict
 
 
 class AppRefusals:
@@ -53,20 +77,22 @@ class RefusedVideos:
 
     def look(self, program_id: str, activity_id: str, at: datetime) -> None:
         """Note an activity that is rejected, or take the note back, as the tables say now."""
-        activity = self._activities.activity(program_id, activity_id)
-        rejected = activity is not None and activity.state is ActivityState.REJECTED
-        title = activity.instructions if activity else ""
-        hint = Hint(Kind.REFUSED, activity_id, at, title=title)
-        if rejected:
-            self._store.hint(program_id, hint, at)
-        else:
-            self._store.unhint(program_id, hint)
+
+        def now() -> tuple[bool, Hint]:
+            activity = self._activities.activity(program_id, activity_id)
+            rejected = activity is not None and activity.state is ActivityState.REJECTED
+            title = activity.instructions if activity else ""
+            return rejected, Hint(Kind.REFUSED, activity_id, at, title=title)
+
+        _keep_up(self._store, program_id, at, now)
 
 
 class Redemptions(Protocol):
     """Reads redemptions, as far as the worklist needs them."""
 
     def redemption(self, program_id: str, redemption_id: str) -> Redemption | None: ...
+
+    def all_of(self, owner: str) -> Iterator[Redemption]: ...
 
 
 class OpenRedemptions:
@@ -78,15 +104,19 @@ class OpenRedemptions:
 
     def look(self, program_id: str, redemption_id: str, at: datetime) -> None:
         """Note a redemption that waits, or take the note back, as the tables say now."""
-        found = self._redemptions.redemption(program_id, redemption_id)
-        waits = found is not None and found.status is RedemptionStatus.REQUESTED
-        title = f"{found.title}, {found.member_name}" if found else ""
-        since = found.requested_at if found else at
-        hint = Hint(Kind.REDEMPTION, redemption_id, since, title=title)
-        if waits:
-            self._store.hint(program_id, hint, at)
-        else:
-            self._store.unhint(program_id, hint)
+
+        def now() -> tuple[bool, Hint]:
+            found = self._redemptions.redemption(program_id, redemption_id)
+            waits = found is not None and found.status is RedemptionStatus.REQUESTED
+            title = f"{found.title}, {found.member_name}" if found else ""
+            since = found.requested_at if found else at
+            return waits, Hint(Kind.REDEMPTION, redemption_id, since, title=title)
+
+        _keep_up(self._store, program_id, at, now)
+
+    def ids_of(self, owner: str) -> frozenset[str]:
+        """Return the ids of all that a member redeemed, whatever became of it."""
+        return frozenset(each.redemption_id for each in self._redemptions.all_of(owner))
 
 
 class Webhooks(Protocol):
@@ -104,13 +134,15 @@ class DisabledWebhooks:
 
     def look(self, program_id: str, webhook_id: str, at: datetime) -> None:
         """Note a webhook that is disabled, or take the note back, as the tables say now."""
-        found = self._webhooks.get(program_id, webhook_id)
-        since = found.disabled_at if found else None
-        hint = Hint(Kind.WEBHOOK, webhook_id, since or at, title=found.name if found else "")
-        if found and found.state is WebhookState.DISABLED:
-            self._store.hint(program_id, hint, at)
-        else:
-            self._store.unhint(program_id, hint)
+
+        def now() -> tuple[bool, Hint]:
+            found = self._webhooks.get(program_id, webhook_id)
+            disabled = found is not None and found.state is WebhookState.DISABLED
+            since = found.disabled_at if found else None
+            title = found.name if found else ""
+            return disabled, Hint(Kind.WEBHOOK, webhook_id, since or at, title=title)
+
+        _keep_up(self._store, program_id, at, now)
 
 
 class RefusedAddresses:
@@ -144,14 +176,17 @@ class WorklistService:
         self._clock = clock
 
     def worklist(self, caller: Caller) -> Worklist:
-        """Return what needs a hand now: one query, whatever there is."""
+        """Return what needs a hand now: one query, or two where there is very much.
+
+        Days are the program's, as those that sends are counted by, whatever the caller's zone.
+        """
         rows, more = self._store.worklist(caller.program_id, MAX_READ)
-        now = self._clock.now()
-        items = list(_items(rows, now, local_time(now, caller.time_zone).date()))
+        items = list(_items(rows, self._clock.now(), caller.default_zone()))
         return Worklist(tuple(items), complete=not more)
 
 
-def _items(rows: Sequence[HintRow], now: datetime, today: date) -> Iterator[Item]:
+def _items(rows: Sequence[HintRow], now: datetime, zone: str) -> Iterator[Item]:
+    today = local_time(now, zone).date()
     for kind in Kind:
         mine = [each for each in rows if each.kind is kind and not each.is_over(now)]
         if kind is Kind.ACTIVITY:
@@ -162,11 +197,11 @@ def _items(rows: Sequence[HintRow], now: datetime, today: date) -> Iterator[Item
                     kind.value,
                     each.thing_id or None,
                     each.title,
-                    each.since.date(),
+                    local_time(each.since, zone).date(),
                     count=each.numbers.get("number", 1),
                 )
         else:
-            yield from _together(kind, [each for each in mine if each.since <= now])
+            yield from _together(kind, [each for each in mine if each.since <= now], zone)
 
 
 def _of_activities(rows: Sequence[HintRow], today: date) -> Iterator[Item]:
@@ -179,7 +214,7 @@ def _of_activities(rows: Sequence[HintRow], today: date) -> Iterator[Item]:
         yield from of_activity(activity_id, titles[activity_id], numbers, today)
 
 
-def _together(kind: Kind, rows: Sequence[HintRow]) -> Iterator[Item]:
+def _together(kind: Kind, rows: Sequence[HintRow], zone: str) -> Iterator[Item]:
     """Return one item for all people, or redemptions, that need the same hand."""
     by_code: dict[str, list[HintRow]] = {}
     for each in sorted(rows, key=lambda each: each.since):
@@ -188,4 +223,5 @@ def _together(kind: Kind, rows: Sequence[HintRow]) -> Iterator[Item]:
         alone = found[0].thing_id if len(found) == 1 else None
         names = tuple(each.title for each in found[:MAX_NAMES])
         title = found[0].title if alone else ""
-        yield Item(code, alone, title, found[0].since.date(), len(found), names=names)
+        since = local_time(found[0].since, zone).date()
+        yield Item(code, alone, title, since, len(found), names=names)
