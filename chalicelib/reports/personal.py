@@ -17,7 +17,7 @@ from chalicelib.reports.model import Hint, Kind
 from chalicelib.reports.store import CounterItem, ReportStore
 from chalicelib.reports.worklist.service import OpenRedemptions
 
-_NAME_PEOPLE = frozenset({Table.PERFORMANCES, Table.MEMBERS})
+_NAME_PEOPLE = frozenset({Table.PERFORMANCES, Table.MEMBERS, Table.AUDIT})
 _AGAIN = "Somebody in it was erased. Have it made again."
 
 

@@ -371,15 +371,20 @@ class ReportService:
         return checked_span(first, last, today)
 
 
-def checked_span(first: date | None, last: date | None, today: date) -> Span:
-    """Return the period between two days. Raises the problem `invalid_request`."""
+def checked_span(
+    first: date | None, last: date | None, today: date, *, fields_end: str = ""
+) -> Span:
+    """Return the period between two days. Raises the problem `invalid_request`.
+
+    `fields_end` is what follows `from` and `to` in the names of the fields that have the days.
+    """
     try:
         return span_between(first, last, today)
     except InvalidSpan as error:
         raise Problem(
             ProblemCode.INVALID_REQUEST,
             str(error),
-            (FieldError(error.field, error.code, str(error), error.limit),),
+            (FieldError(f"{error.field}{fields_end}", error.code, str(error), error.limit),),
         ) from error
 
 

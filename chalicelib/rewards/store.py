@@ -282,10 +282,11 @@ class RewardStore(Store):
             created_at=reward.created_at,
             **_stored(reward),
         )
+        archived = reward.state is RewardState.ARCHIVED
         self.commit(
             [
                 Put(item, RewardItem.item.does_not_exist(), AlreadyMade),
-                self._catalogued(reward),
+                *(() if archived else (self._catalogued(reward),)),
                 *_pictures(reward.program_id, None, reward.picture),
                 _act(Kind.REWARD_CREATED, None, reward),
             ]

@@ -177,8 +177,9 @@ class Scene:
         counting, now = self.container.counting, self.greenroom.clock.now()
         counting.redemptions.look(program_id, self.open.redemption_id, now)
         self.container.person_counter.count(program_id, member_id)
-        export = self.container.exports.ask(self.manager, Table.MEMBERS)
-        self.container.export_maker.make(program_id, export.export_id)
+        for table in (Table.MEMBERS, Table.AUDIT):
+            export = self.container.exports.ask(self.manager, table)
+            self.container.export_maker.make(program_id, export.export_id)
 
     # --- what happens by itself -----------------------------------------------------------------
 

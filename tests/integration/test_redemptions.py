@@ -100,6 +100,25 @@ def test_a_member_without_enough_points_is_told_how_many_are_missing(
     assert (now(greenroom, mug).left, kinds(greenroom, ben)) == (1, [])
 
 
+def test_points_that_come_while_a_redemption_is_refused_pay_for_it(
+    greenroom: Greenroom,
+    redemptions: RedemptionService,
+    ben: Caller,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mug, points = reward(greenroom, price=140, stock=1), greenroom.container.points
+    totals, given = points.totals, [40]
+
+    def after_a_gift(owner: str) -> Totals:
+        while given:
+            points.adjust(greenroom.manager, ben.member_id, given.pop(), "Fair")
+        return totals(owner)
+
+    monkeypatch.setattr(points, "totals", after_a_gift)
+    redemptions.redeem(ben, mug.reward_id, 140)
+    assert (totals(ben.owner).balance, now(greenroom, mug).left) == (0, 0)
+
+
 def test_the_last_piece_goes_once(
     greenroom: Greenroom, redemptions: RedemptionService, ben: Caller
 ) -> None:

@@ -15,12 +15,13 @@ from chalicelib.foundation.actors import Origin, acting
 from chalicelib.foundation.events import Change
 from chalicelib.foundation.http import Answer, Request
 from chalicelib.foundation.identity import Role
-from chalicelib.foundation.problems import Problem
+from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.programs.model import ChannelKind
 from chalicelib.reports import worker
 from chalicelib.reports.events import ExportRequested
 from chalicelib.reports.exports import routes
 from chalicelib.reports.exports import service as exports
+from chalicelib.reports.exports.service import MAX_MAKING
 from chalicelib.reports.exports.store import Export, ExportStatus, Table
 from tests.clock import StoppedClock
 from tests.events import queued
@@ -148,7 +149,32 @@ def test_what_is_asked_for_without_saying_which_or_for_no_period_is_refused(
     ):
         with pytest.raises(Problem) as raised:
             reporting.container.exports.ask(reporting.manager, table, **asked)  # type: ignore[arg-type]
-        assert raised.value.errors[0].field in {"activity_id", "campaign_id", "from", "to"}
+        named = {"activity_id", "campaign_id", "from_day", "to_day"}
+        assert raised.value.errors[0].field in named
+
+
+def test_a_program_has_so_many_files_in_the_making_and_no_other_waits_for_it(
+    reporting: Reporting,
+) -> None:
+    service, manager = reporting.container.exports, reporting.manager
+
+    def ask(made_id: str | None = None) -> Export:
+        reporting.ticks(seconds=1)
+        return service.ask(manager, Table.MEMBERS, made_id=made_id)
+
+    asked = [ask("0first"), *(ask() for _ in range(MAX_MAKING - 1))]
+    for _ in range(3):
+        with pytest.raises(Problem) as raised:
+            ask()
+        assert raised.value.code is ProblemCode.LIMIT_REACHED
+        assert raised.value.members == {"limit": MAX_MAKING, "used": MAX_MAKING}
+    assert ask("0first").export_id == asked[0].export_id  # its answer was lost
+    reporting.container.programs.create_program("Other", "UTC", "boss@other.example")
+    service.ask(reporting.signs_in("boss@other.example"), Table.MEMBERS)
+    reporting.container.export_maker.make(manager.program_id, asked[3].export_id)
+    ask()
+    reporting.ticks(hours=3)
+    ask()  # what was never made keeps nobody waiting
 
 
 def test_what_a_report_is_not_narrowed_by_is_refused_rather_than_passed_over(

@@ -212,6 +212,7 @@ def test_a_stock_that_is_unlimited_for_a_while_counts_anew(
 def test_a_program_has_so_many_rewards_and_what_is_archived_makes_room(
     greenroom: Greenroom, rewards: RewardService, made: Callable[..., Reward]
 ) -> None:
+    made(title="Of last year", state=RewardState.ARCHIVED)
     all_of_them = [made(title=f"Reward {number}") for number in range(MAX_REWARDS)]
     problem = refusal(made)
     assert (problem.code, problem.members) == (ProblemCode.LIMIT_REACHED, {"limit": MAX_REWARDS})
@@ -222,6 +223,7 @@ def test_a_program_has_so_many_rewards_and_what_is_archived_makes_room(
         lambda: rewards.edit(greenroom.manager, first.reward_id, 2, state=RewardState.ACTIVE)
     )
     assert back.code is ProblemCode.LIMIT_REACHED
+    made(title="Of the year before", state=RewardState.ARCHIVED)
 
 
 def test_lists_of_managers_are_pages_newest_first_archived_ones_apart(

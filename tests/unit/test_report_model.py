@@ -364,7 +364,9 @@ def test_what_is_mended_is_off_the_worklist() -> None:
 
 
 @pytest.mark.parametrize("sign", STARTS_A_FORMULA)
-@pytest.mark.parametrize("before", ["", " ", "\u00a0 "])
+@pytest.mark.parametrize(
+    "before", ["", " ", "\u00a0 ", "\ufeff", "\u3000", "\u2060\u200e", "\x0b", '\u2028"', "\u00ad"]
+)
 def test_a_cell_that_begins_a_formula_is_text(sign: str, before: str) -> None:
     assert harmless(f"{before}{sign}cmd|' /C calc'!A0") == f"'{before}{sign}cmd|' /C calc'!A0"
 
@@ -390,17 +392,20 @@ def test_no_text_begins_a_formula_and_all_of_it_is_kept(text: str) -> None:
         "a;\uff1d1+1",
         "a;-b;-c",
         "a;'=1",
+        "a;\ufeff=1",
+        "a;\u2060=1",
     ],
 )
 def test_a_sign_behind_what_ends_a_cell_elsewhere_begins_no_formula(text: str) -> None:
     cells = re.split(r"[;\t\r\n]", written(("Ana", text, text)))
     assert len(cells) > 3
-    assert not [each for each in cells if re.match(r"""[\s"\ufeff]*[=+\-@\uff1d]""", each)]
+    begins = r"""[\s"\ufeff\u2060]*[=+\-@\uff1d]"""
+    assert not [each for each in cells if re.match(begins, each)]
 
 
 @given(
     st.lists(
-        st.text(st.sampled_from("=+-@;,\t\r\n\"' \u200b\uff1dA1"), max_size=12),
+        st.text(st.sampled_from("=+-@;,\t\r\n\"' \u200b\u3000\ufeff\uff1dA1"), max_size=12),
         min_size=1,
         max_size=4,
     )
@@ -412,9 +417,9 @@ def test_however_a_spreadsheet_takes_a_file_apart_no_cell_begins_a_formula(
     for delimiter in (",", ";", "\t"):
         for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
             for cell in row:
-                assert not re.match(r"[\s\u200b]*[=+\-@\uff1d]", cell), (delimiter, cell)
+                assert not re.match(r"[\s\u200b\ufeff]*[=+\-@\uff1d]", cell), (delimiter, cell)
     for cell in re.split(r"[;\t\r\n]", text):
-        assert not re.match(r"""[\s"\u200b]*[=+\-@\uff1d]""", cell)
+        assert not re.match(r"""[\s"\u200b\ufeff]*[=+\-@\uff1d]""", cell)
 
 
 def written(row: Sequence[str]) -> str:

@@ -12,7 +12,12 @@ BYTE_ORDER_MARK = "\ufeff"
 STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What cells begin with that spreadsheets may run, the wide forms of these signs too."""
 
-_BEGINS_ANEW = re.compile(r"""([;\t\r\n][\s;"'\u200b]*)([=+\-@\uff1d\uff0b\uff0d\uff20])""")
+_SIGNS = re.escape("".join(STARTS_A_FORMULA))
+_UNSEEN = r"\s\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
+"""What may stand before a sign and is not seen: a spreadsheet may leave it out."""
+
+_BEGINS = re.compile(rf'["{_UNSEEN}]*[{_SIGNS}]')
+_BEGINS_ANEW = re.compile(rf"""([;\t\r\n][;"'{_UNSEEN}]*)([=+\-@\uff1d\uff0b\uff0d\uff20])""")
 """A sign behind what ends a cell elsewhere: where a comma is the decimal point, spreadsheets take
 cells apart at semicolons, quotes or not."""
 
@@ -39,5 +44,4 @@ def harmless(cell: Cell) -> str | int | float:
         return cell
     text = cell.isoformat() if isinstance(cell, date) else cell
     text = _BEGINS_ANEW.sub(r"\1'\2", text.replace("\0", ""))
-    begins = text.lstrip(' \xa0\u200b"')
-    return f"'{text}" if begins.startswith(STARTS_A_FORMULA) else text
+    return f"'{text}" if _BEGINS.match(text) else text

@@ -72,7 +72,13 @@ def _check_narrowing(body: NewExport) -> None:
         )
 
 
-@endpoint(RequiredRole.MANAGER, body=NewExport, answers={202: ExportView}, idempotent=True)
+@endpoint(
+    RequiredRole.MANAGER,
+    body=NewExport,
+    answers={202: ExportView},
+    problems=(ProblemCode.LIMIT_REACHED,),
+    idempotent=True,
+)
 def ask(service: ExportService, request: Request[NewExport, None]) -> Answer:
     """Create a CSV file of a report; it is made in the background."""
     body = request.body

@@ -7,7 +7,7 @@ one answer would not do for the large ones.
 import io
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from chalicelib.audit.model import EntryFilter, encoded
 from chalicelib.audit.service import AuditService, check_times
@@ -16,7 +16,7 @@ from chalicelib.foundation.identity import Caller, Role
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.pages import MAX_LIMIT, Page
-from chalicelib.foundation.problems import Problem, invalid_field, not_found
+from chalicelib.foundation.problems import Problem, ProblemCode, invalid_field, not_found
 from chalicelib.programs.model import MemberStatus, local_time
 from chalicelib.programs.service import ProgramService
 from chalicelib.reports.exports.csv_text import Cell, write_csv
@@ -31,6 +31,10 @@ from chalicelib.reports.model import Name, Tally, failure_words, stage_of
 from chalicelib.reports.service import Performer, Report, ReportService, checked_span
 
 IN_MEMORY = 1 << 20
+MAX_MAKING = 10
+"""Files of one program that are being made at once (product rule)."""
+GIVEN_UP = timedelta(hours=3)
+"""After so long a file is not made any more: its message was delivered as often as it is."""
 _OF_THINGS = {
     Table.ACTIVITY: "activity_id",
     Table.PERFORMANCES: "activity_id",
@@ -93,7 +97,7 @@ class ExportService:
         trail: EntryFilter = EntryFilter(),  # noqa: B008  frozen
         made_id: str | None = None,
     ) -> Export:
-        """Ask for a report as a file. Raises the problem `invalid_request`.
+        """Ask for a report as a file. Raises problems: `invalid_request`, `limit_reached`.
 
         That there is such an activity or campaign shows when the file is made.
         """
@@ -104,7 +108,7 @@ class ExportService:
             check_times(trail)
         if first or last:
             _, today = self._reports.zone_and_today(caller.program_id)
-            checked_span(first, last, today)
+            checked_span(first, last, today, fields_end="_day")
         now = self._clock.now()
         export_id = f"exp_{made_id}" if made_id else new_id("exp", now)
         export = Export(
@@ -118,8 +122,27 @@ class ExportService:
             last,
             trail=trail if table is Table.AUDIT else EntryFilter(),
         )
+        self._check_room(export)
         self._store.add(export)
         return export
+
+    def _check_room(self, export: Export) -> None:
+        """Raise the problem `limit_reached` while the program's last `MAX_MAKING` are being made.
+
+        So nobody's thousand files keep others from theirs. What was not made for hours never will.
+        """
+        newest = self._store.newest(export.program_id, MAX_MAKING)
+        making = [
+            each.export_id
+            for each in newest
+            if each.status is ExportStatus.MAKING and export.asked_at - each.asked_at < GIVEN_UP
+        ]
+        if len(making) >= MAX_MAKING and export.export_id not in making:
+            raise Problem(
+                ProblemCode.LIMIT_REACHED,
+                f"{MAX_MAKING} files of your program are being made. Wait until one is ready.",
+                members={"limit": MAX_MAKING, "used": len(making)},
+            )
 
     def export(self, caller: Caller, export_id: str) -> Export:
         """Read an export. Raises the problem `not_found`."""

@@ -130,20 +130,21 @@ class ExportStore(Store):
             )
         except DoesNotExist:
             return None
-        return Export(
-            program_id,
-            export_id,
-            item.member_id,
-            Table(item.report),
-            item.asked_at,
-            item.thing_id,
-            date.fromisoformat(item.first) if item.first else None,
-            date.fromisoformat(item.last) if item.last else None,
-            ExportStatus(item.status),
-            int(item.rows) if item.rows is not None else None,
-            item.reason,
-            _trail(item.trail or {}),
+        return _export(program_id, item)
+
+    def newest(self, program_id: str, count: int) -> list[Export]:
+        """List the exports that were asked for last, never behind: one query."""
+        scope, beginning = _key(program_id, "")
+        found = self._database.query(
+            ExportItem,
+            scope,
+            ExportItem.item.startswith(beginning),
+            consistent_read=True,
+            scan_index_forward=False,
+            limit=count,
+            page_size=count,
         )
+        return [_export(program_id, item) for item in found]
 
     def finish(self, export: Export, rows: int | None, reason: str | None = None) -> Export:
         """Note that a file is there, or for which reason it will not be."""
@@ -156,6 +157,23 @@ class ExportStore(Store):
         item = ExportItem(*_key(export.program_id, export.export_id))
         self._database.changed(item, actions, ExportItem.item.exists())
         return replace(export, status=status, rows=rows, reason=reason)
+
+
+def _export(program_id: str, item: ExportItem) -> Export:
+    return Export(
+        program_id,
+        item.item.removeprefix(EXPORT),
+        item.member_id,
+        Table(item.report),
+        item.asked_at,
+        item.thing_id,
+        date.fromisoformat(item.first) if item.first else None,
+        date.fromisoformat(item.last) if item.last else None,
+        ExportStatus(item.status),
+        int(item.rows) if item.rows is not None else None,
+        item.reason,
+        _trail(item.trail or {}),
+    )
 
 
 def _kept(trail: EntryFilter) -> dict[str, object]:

@@ -109,6 +109,8 @@ class RedemptionService:
             raise _limit_reached(reward) from error
         except BalanceTooLow as error:
             balance = self._points.totals(caller.owner).balance
+            if balance >= reward.price:
+                raise Conflict from error  # points came meanwhile
             raise _too_expensive(balance, reward.price) from error
         except Contended as error:
             raise Problem(
