@@ -16,6 +16,9 @@ MAX_PIXELS = 12_000_000
 JPEG, PNG = "image/jpeg", "image/png"
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _PNG_HEADER = 13
+_PNG_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+"""Bits of a sample by colour type: the combinations there are (PNG, section 11.2.1)."""
+_PALETTE = 3
 _PNG_NEEDED = frozenset({b"IHDR", b"IDAT", b"IEND"})
 _PNG_SHOWN = frozenset(
     {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"bKGD", b"pHYs", b"sBIT"}
@@ -29,6 +32,8 @@ _START, _END, _SCAN, _STUFFED = 0xD8, 0xD9, 0xDA, 0x00
 _RESTARTS = range(0xD0, 0xD8)
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2})
 """Baseline, extended and progressive: what browsers show. Lossless and arithmetic they do not."""
+_JPEG_DEPTH, _JPEG_COLOURS = 8, (1, 3, 4)
+"""Bits of a sample, and samples of a pixel, likewise: grey, colours, those of print."""
 _OTHER_FRAMES = frozenset({0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
 _TABLES = frozenset({0xC4, 0xDB, 0xDC, 0xDD})
 """Huffman and quantization tables, number of lines, restart interval."""
@@ -113,14 +118,20 @@ def _damaged() -> PictureRefused:
     return PictureRefused("damaged_picture", "The picture's file is damaged or incomplete.")
 
 
+def _not_shown() -> PictureRefused:
+    return PictureRefused(
+        "unsupported_picture", "Browsers cannot show this kind of JPEG. Save it again."
+    )
+
+
 def _png(content: bytes) -> Examined:
-    size, seen, orientation = None, set[bytes](), _UPRIGHT
+    size, palette, seen, orientation = None, False, set[bytes](), _UPRIGHT
     kept = [_PNG_START]
     for kind, held, whole in _chunks(content):
         if (size is None) is not (kind == b"IHDR"):
             raise _damaged()
         if kind == b"IHDR":
-            size = _header_size(held)
+            size, palette = _header(held)
         if kind == b"acTL":
             raise PictureRefused("animated_picture", "The picture is animated. Use a still one.")
         if kind in _PNG_SHOWN:
@@ -130,7 +141,7 @@ def _png(content: bytes) -> Examined:
         elif kind == b"eXIf":
             orientation = _orientation(held)
         seen.add(kind)
-    if size is None or not seen >= _PNG_NEEDED:
+    if size is None or not seen >= _PNG_NEEDED or (palette and b"PLTE" not in seen):
         raise _damaged()
     if orientation != _UPRIGHT:
         kept.insert(2, _chunk(b"eXIf", _oriented(orientation)))  # behind the header
@@ -160,11 +171,18 @@ def _chunk(kind: bytes, held: bytes) -> bytes:
     return struct.pack(">I", len(held)) + told + struct.pack(">I", zlib.crc32(told))
 
 
-def _header_size(held: bytes) -> tuple[int, int]:
+def _header(held: bytes) -> tuple[tuple[int, int], bool]:
+    """Read a PNG's size, and whether its colours are those of a palette."""
     if len(held) != _PNG_HEADER:
         raise _damaged()
-    width, height = struct.unpack_from(">II", held)
-    return width, height
+    width, height, depth, colour, compression, filtering, interlace = struct.unpack(
+        ">IIBBBBB", held
+    )
+    if depth not in _PNG_DEPTHS.get(colour, ()) or (compression, filtering) != (0, 0):
+        raise _damaged()
+    if interlace not in (0, 1):
+        raise _damaged()
+    return (width, height), colour == _PALETTE
 
 
 def _jpeg(content: bytes) -> Examined:
@@ -178,7 +196,9 @@ def _jpeg(content: bytes) -> Examined:
         if length < 2 or (marker in _FRAMES and size is not None):  # noqa: PLR2004  counts itself
             raise _damaged()
         if marker in _FRAMES:
-            height, width = struct.unpack_from(">HH", content, at + 3)
+            depth, height, width, colours = struct.unpack_from(">BHHB", content, at + 2)
+            if depth != _JPEG_DEPTH or colours not in _JPEG_COLOURS:
+                raise _not_shown()
             size = width, height
         held = content[at + 2 : at + length]
         at += length
@@ -250,10 +270,7 @@ def _marker(content: bytes, at: int) -> tuple[int, int]:
         at += 1
     marker = content[at]
     if marker in _OTHER_FRAMES:
-        raise PictureRefused(
-            "unsupported_picture",
-            "Browsers cannot show this kind of JPEG. Save it again.",
-        )
+        raise _not_shown()
     if marker in (_START, _STUFFED) or marker in _RESTARTS:
         raise _damaged()
     return marker, at + 1

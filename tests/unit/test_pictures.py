@@ -123,7 +123,37 @@ def test_a_picture_that_moves_is_refused() -> None:
 
 def test_a_jpeg_that_no_browser_shows_is_refused() -> None:
     lossless = jpeg(100, 80).replace(b"\xff\xc0", b"\xff\xc3", 1)
-    assert refused(lossless) == "unsupported_picture"
+    frame = struct.pack(">BHHB", 8, 80, 100, 1)
+    deep = jpeg(100, 80).replace(frame, struct.pack(">BHHB", 12, 80, 100, 1), 1)
+    of_two = jpeg(100, 80).replace(frame, struct.pack(">BHHB", 8, 80, 100, 2), 1)
+    for each in (lossless, deep, of_two):
+        assert refused(each) == "unsupported_picture"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        (7, 2, 0, 0, 0),
+        (8, 5, 0, 0, 0),
+        (16, 3, 0, 0, 0),
+        (8, 2, 1, 0, 0),
+        (8, 2, 0, 1, 0),
+        (8, 2, 0, 0, 2),
+        (8, 3, 0, 0, 0),
+    ],
+)
+def test_a_png_of_colours_that_there_are_not_is_refused(header: tuple[int, ...]) -> None:
+    """The last one is of a palette that it does not have."""
+    right, wrong = (struct.pack(">IIBBBBB", 100, 80, *each) for each in ((8, 2, 0, 0, 0), header))
+    broken = png(100, 80).replace(chunk(b"IHDR", right), chunk(b"IHDR", wrong))
+    assert broken != png(100, 80)
+    assert refused(broken) == "damaged_picture"
+
+
+def test_a_png_with_its_palette_is_taken() -> None:
+    right, palette = (struct.pack(">IIBBBBB", 100, 80, 8, each, 0, 0, 0) for each in (2, 3))
+    whole = png(100, 80, more=chunk(b"PLTE", bytes(3)))
+    assert facts(whole.replace(chunk(b"IHDR", right), chunk(b"IHDR", palette))) == (PNG, 100, 80)
 
 
 # --- what is left out -----------------------------------------------------------------------------
