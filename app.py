@@ -185,6 +185,25 @@ _TIKTOK_SETTINGS = (
     "settings.tokens_key_id",
 )
 """Settings of TikTok that a function checks at its start where it seldom needs the client."""
+_ERASING_SETTINGS = (
+    "settings.accounts_table",
+    "settings.audit_days",
+    "settings.audit_table",
+    "settings.boards_table",
+    "settings.exports_bucket",
+    "settings.idempotency_table",
+    "settings.marks_table",
+    "settings.notices_table",
+    "settings.origins_table",
+    "settings.performances_table",
+    "settings.personal_exports_queue_url",
+    "settings.points_table",
+    "settings.programs_table",
+    "settings.reports_table",
+    "settings.rewards_table",
+    "settings.user_pool_id",
+)
+"""Settings of all that keeps something of members, checked where that is seldom needed."""
 
 
 # --- Programs
@@ -540,7 +559,7 @@ def privacy_make_exports(event: SQSEvent) -> Any:
 
 
 @app.schedule("rate(1 minute)")
-@functions.function("eraser", "export_queuer", "settings.audit_days", module="privacy.worker")
+@functions.function("eraser", "export_queuer", *_ERASING_SETTINGS, module="privacy.worker")
 def privacy_erase_members(event: CloudWatchEvent) -> int:
     """Erases members as far as it goes now; queues exports that are due."""
     from chalicelib.privacy import worker

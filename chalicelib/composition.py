@@ -68,8 +68,8 @@ if TYPE_CHECKING:
     from chalicelib.points.service import PointService
     from chalicelib.points.store import PointStore
     from chalicelib.privacy.erasing import Eraser
-    from chalicelib.privacy.exporting import ExportQueuer, PersonalExportMaker
-    from chalicelib.privacy.queue import ExportQueue
+    from chalicelib.privacy.exporting import PersonalExportMaker
+    from chalicelib.privacy.queue import ExportQueue, ExportQueuer
     from chalicelib.privacy.service import PrivacyService
     from chalicelib.privacy.store import PersonalFiles, PrivacyStore
     from chalicelib.programs.campaigns.service import CampaignService
@@ -1045,7 +1045,9 @@ class Container:
     def eraser(self) -> "Eraser":
         from chalicelib.privacy.erasing import Eraser
 
-        return Eraser(self.privacy_store, self.personal_files, self.keepers, self.clock)
+        return Eraser(
+            self.privacy_store, lambda: self.personal_files, lambda: self.keepers, self.clock
+        )
 
     @cached_property
     def personal_export_maker(self) -> "PersonalExportMaker":
@@ -1057,9 +1059,9 @@ class Container:
 
     @cached_property
     def export_queuer(self) -> "ExportQueuer":
-        from chalicelib.privacy.exporting import ExportQueuer
+        from chalicelib.privacy.queue import ExportQueuer
 
-        return ExportQueuer(self.privacy_store, self.personal_exports_queue, self.clock)
+        return ExportQueuer(self.privacy_store, lambda: self.personal_exports_queue, self.clock)
 
     @cached_property
     def notice_store(self) -> "NoticeStore":

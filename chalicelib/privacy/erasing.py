@@ -3,7 +3,7 @@
 Nothing is noted between the keepers. A round that dies anywhere is begun anew by the clock.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.logging import logger
@@ -17,10 +17,11 @@ class Eraser:
     def __init__(
         self,
         store: PrivacyStore,
-        files: PersonalFiles,
-        keepers: Sequence[Keeper],
+        files: Callable[[], PersonalFiles],
+        keepers: Callable[[], Sequence[Keeper]],
         clock: Clock,
     ) -> None:
+        """`files` and `keepers` are called when an erasure is due: all packages are in them."""
         self._store = store
         self._files = files
         self._keepers = keepers
@@ -55,7 +56,7 @@ class Eraser:
         person = taken.person
         self._forget_export(taken)
         left = [
-            type(keeper).__name__ for keeper in self._keepers if not keeper.erase(person)
+            type(keeper).__name__ for keeper in self._keepers() if not keeper.erase(person)
         ]  # all of them, each round: what is erased stays so, and what came late goes too
         if left or not taken.may_end(begun):
             logger.info("erasure goes on", extra={"erased_member": person.member_id, "left": left})
@@ -71,5 +72,5 @@ class Eraser:
         person = erasure.person
         export = self._store.export(person.program_id, person.member_id)
         if export is not None:
-            self._files.remove(export)
+            self._files().remove(export)
             self._store.forget_export(person.program_id, person.member_id)

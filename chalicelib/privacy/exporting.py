@@ -10,8 +10,7 @@ from typing import Any
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.personal import Keeper, Person
-from chalicelib.privacy.model import EXPORT_LOST, ExportStatus
-from chalicelib.privacy.queue import ExportQueue, MessageLost
+from chalicelib.privacy.model import ExportStatus
 from chalicelib.privacy.store import PersonalFiles, PrivacyStore
 from chalicelib.programs.service import ProgramService
 
@@ -71,28 +70,6 @@ class PersonalExportMaker:
             for name, record in keeper.personal_data(person):
                 parts[name].append(record)
         return dict(sorted(parts.items()))
-
-
-class ExportQueuer:
-    """Queues the exports that were asked for, and those whose message was lost."""
-
-    def __init__(self, store: PrivacyStore, queue: ExportQueue, clock: Clock) -> None:
-        self._store = store
-        self._queue = queue
-        self._clock = clock
-
-    def queue_due(self) -> int:
-        """Queue what is due; returns how many. Those that SQS refuses are due again in a minute."""
-        number, now = 0, self._clock.now()
-        for export in self._store.exports_to_queue(now):
-            try:
-                self._queue.send(*export)
-            except MessageLost:
-                logger.exception("not queued")
-                continue
-            self._store.note_queued(*export, now + EXPORT_LOST)
-            number += 1
-        return number
 
 
 def _json(records: Sequence[Any]) -> str:

@@ -1,12 +1,19 @@
 """The queue of exports to be made: a message says which one."""
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.logging import logger
+from chalicelib.privacy.model import EXPORT_LOST
+
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+
+    from chalicelib.privacy.store import PrivacyStore
 
 
 class MessageLost(Exception):
@@ -31,3 +38,28 @@ def from_message(body: str) -> tuple[str, str, str]:
     """Read which export a message is about: program, member, export."""
     told = json.loads(body)
     return str(told["program_id"]), str(told["member_id"]), str(told["export_id"])
+
+
+class ExportQueuer:
+    """Queues the exports that were asked for, and those whose message was lost."""
+
+    def __init__(
+        self, store: "PrivacyStore", queue: Callable[[], ExportQueue], clock: Clock
+    ) -> None:
+        """`queue` is called when something is due: at most ticks of the clock nothing is."""
+        self._store = store
+        self._queue = queue
+        self._clock = clock
+
+    def queue_due(self) -> int:
+        """Queue what is due; returns how many. Those that SQS refuses are due again in a minute."""
+        number, now = 0, self._clock.now()
+        for export in self._store.exports_to_queue(now):
+            try:
+                self._queue().send(*export)
+            except MessageLost:
+                logger.exception("not queued")
+                continue
+            self._store.note_queued(*export, now + EXPORT_LOST)
+            number += 1
+        return number

@@ -11,7 +11,8 @@ from chalicelib.privacy.queue import from_message
 
 if TYPE_CHECKING:
     from chalicelib.privacy.erasing import Eraser
-    from chalicelib.privacy.exporting import ExportQueuer, PersonalExportMaker
+    from chalicelib.privacy.exporting import PersonalExportMaker
+    from chalicelib.privacy.queue import ExportQueuer
 
 RESERVE = timedelta(seconds=60)
 """As long as a round of an erasure may take."""
