@@ -1,9 +1,9 @@
 """What Greenroom costs in AWS: `python -m bench.costs` writes docs/costs.md, and README's sums.
 
-`--measure` first records what each function of the main job does (`bench.starts`, in memory: calls,
-capacity units by the sizes of items, milliseconds of processor) into bench/costs.json. The page is
-made of these figures, of what the template has (alarms, queues, schedules, secrets) and of the
-dated list prices in bench/prices.toml. Tests compare the figures with a recording of their own,
+`--measure` first records what each function does (`bench.scenarios`, in memory: calls, capacity
+units by the sizes of items, milliseconds of processor) into bench/costs.json. The page is made of
+these figures, of what the template has (alarms, queues, schedules, secrets) and of the dated list
+prices in bench/prices.toml. Tests compare the figures with a recording of their own,
 and the page with the figures.
 """
 
@@ -27,9 +27,10 @@ import click
 
 import chalicelib
 from bench import memory
+from local.functions import declared
 from local.home import PROJECT
 from local.surroundings import keep_to_this_machine
-from local.template import together
+from local.template import declarations, together
 from tests.faults.cloud import template_tables
 
 FIGURES = PROJECT / "bench" / "costs.json"
@@ -45,6 +46,7 @@ WHOLE_PROCESSOR_MB = 1769
 LOG_BYTES = 600  # an invocation's lines
 POLLS_A_MINUTE = 15  # of a queue that is empty: five long polls of 20 s
 MINUTES = 43_200  # of a month of 30 days
+MINUTES_OF = {"minute": 1, "minutes": 1, "hour": 60, "hours": 60, "day": 1440, "days": 1440}
 
 # What one performance is: a member opens the app, sends, and posts.
 PERFORMANCE: Mapping[str, float] = {
@@ -64,7 +66,7 @@ PERFORMANCE: Mapping[str, float] = {
 def record() -> dict[str, dict[str, Any]]:
     """Record what each function calls for its typical event."""
     from bench.recorded import Server  # noqa: PLC0415  the app reads its environment at import
-    from bench.starts import Bench, environment  # noqa: PLC0415  likewise
+    from bench.scenarios import Bench, environment  # noqa: PLC0415  likewise
 
     keep_to_this_machine()
     with tempfile.TemporaryDirectory(prefix="greenroom-costs-") as folder:
@@ -82,7 +84,8 @@ class Measured:
     """A bench that notes what each of its scenarios calls, reads, writes and takes.
 
     Milliseconds are those of an invocation whose process has all modules, and makes its services
-    anew: more than a warm one takes, and less than the first.
+    anew: more than a warm one takes, and less than the first. Scenarios that are done twice with
+    the same event have those of the second time.
     """
 
     def __init__(self, bench: Any) -> None:
@@ -256,6 +259,17 @@ class Prices:
             for each in sources
         )
 
+    @staticmethod
+    def ticks() -> dict[str, float]:
+        """Return how often a month each function on the clock runs, by its idle scenario."""
+        found = {}
+        for each in declared(declarations(PROJECT / "infra")):
+            if each.schedule:
+                number, unit = each.schedule.removeprefix("rate(").removesuffix(")").split()
+                scenario = each.name.replace("_", " ")
+                found[scenario] = MINUTES / (int(number) * MINUTES_OF[unit])
+        return found
+
     def memory(self, name: str) -> int:
         function = self.figures[name]["function"]
         found: int = self.resources[logical(function)]["Properties"]["MemorySize"]
@@ -327,6 +341,13 @@ class Prices:
         polls = sources * POLLS_A_MINUTE * MINUTES
         secrets = len(self.of_kind("AWS::SecretsManager::Secret"))
         keys = len(self.of_kind("AWS::KMS::Key"))
+        ticks = self.ticks()
+        runs = sum(ticks.values())
+        reads = sum(self.figures[each]["read_units"] * times for each, times in ticks.items())
+        seconds = sum(
+            self.milliseconds(each) / 1000 * self.memory(each) / 1024 * times
+            for each, times in ticks.items()
+        )
 
         def left(used: float, of: float) -> float:
             return max(0.0, used - of) if free else used
@@ -336,6 +357,13 @@ class Prices:
                 f"{alarms} alarms": left(alarms, c["free_alarms"]) * c["alarm_month"],
                 f"empty polls of {sources} queues": left(polls, p["sqs"]["free_requests"])
                 * p["sqs"]["request"],
+                f"{len(ticks)} functions on the clock: Lambda": left(
+                    seconds, p["lambda"]["free_gb_seconds"]
+                )
+                * p["lambda"]["gb_second"]
+                + left(runs, p["lambda"]["free_requests"]) * p["lambda"]["request"],
+                f"{len(ticks)} functions on the clock: what they read": reads
+                * p["dynamodb"]["read_unit"],
                 f"KMS ({keys} key)": keys * p["kms"]["key_month"],
                 f"secrets ({secrets})": secrets * p["secrets"]["secret_month"],
             }
@@ -417,8 +445,8 @@ def page(prices: Prices) -> str:
         "",
         f"Written by `python -m bench.costs`, of list prices of {prices.prices['day']} (us-east-1,"
         " `bench/prices.toml`), of what the template has, and of recorded calls, units and"
-        " milliseconds of the main job (`bench/costs.json`, by `python -m bench.costs --measure`)."
-        " Tests keep all three together.",
+        " milliseconds of each function's typical work (`bench/costs.json`, by"
+        " `python -m bench.costs --measure`). Tests keep all three together.",
         "",
         "**The prices were written down from memory on that day, without a look at AWS's pages, and"
         " no bill has confirmed a sum here.** Compare the few that matter (SQS requests, egress,"
@@ -505,11 +533,12 @@ def page(prices: Prices) -> str:
         + margins(prices)
         + " 128 MB would be less than twice what most of them hold, and half the processor.",
         "",
-        "Milliseconds of processor are those of an invocation that makes its services anew; a warm"
-        " one takes less. Billed: these at the share that the memory buys"
+        "Milliseconds of processor are those of a warm invocation for requests that read, and for"
+        " functions on the clock at a tick with nothing to do; else those of one that makes its"
+        " services anew: a warm one takes less. Billed: these at the share that the memory buys"
         f" ({WHOLE_PROCESSOR_MB} MB are a whole processor), {AWS_MS} ms for each call of AWS,"
-        f" {TIKTOK_MS} for each of TikTok, and the video at {UPLOAD_MB_A_SECOND} MB a"
-        " second. A performance is: "
+        f" {TIKTOK_MS} for each of TikTok or a webhook's receiver, and the video at"
+        f" {UPLOAD_MB_A_SECOND} MB a second. A performance is: "
         + ", ".join(f"{name} {times:g}" for name, times in PERFORMANCE.items())
         + "; a webhook counted like perform.",
     ]

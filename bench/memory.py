@@ -1,6 +1,6 @@
 """What each function holds at most: `python -m bench.memory` writes bench/memory.json.
 
-A function that `bench.starts` has a scenario for does its typical work in a process of its own,
+A function that `bench.scenarios` has a scenario for does its typical work in a process of its own,
 with recorded answers; any other gets ready and imports all that the app has. Measured is the peak
 of resident memory, on x86_64; Lambda's own runtime takes some 15 MB beside it. Work that grows has
 its worst case from the bench that measures it (`WORST`).
@@ -42,7 +42,8 @@ def needed(figures: Mapping[str, float], function: str) -> float:
 def measure(only: Iterable[str] | None = None) -> dict[str, float]:
     """Return the peak of each function, or of those named, in MB."""
     from bench.recorded import Server  # noqa: PLC0415  the app reads its environment at import
-    from bench.starts import Bench, Scenario, environment, start  # noqa: PLC0415  likewise
+    from bench.scenarios import Bench, Scenario, environment  # noqa: PLC0415  likewise
+    from bench.starts import start  # noqa: PLC0415  likewise
 
     names = sorted(each.name for each in declared(declarations(PROJECT / "infra")))
     wanted = set(only or names)

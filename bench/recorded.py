@@ -29,6 +29,9 @@ from cryptography.x509.oid import NameOID
 from tests.faults.cloud import Body, Cloud
 
 _S3 = {"GET": "GetObject", "HEAD": "HeadObject", "PUT": "CopyObject", "DELETE": "DeleteObject"}
+_EXPORTS = "/exports/"
+"""Where files are put that no form posts."""
+_MAILS = "/v2/email/outbound-emails"
 _ETAG = '"0123456789abcdef0123456789abcdef"'
 
 
@@ -71,6 +74,8 @@ class RecordedCloud(Cloud):
             self.recording = None
 
     def call(self, service: str, operation: str, parameters: Mapping[str, Any]) -> Any:
+        if hasattr(parameters.get("Body"), "read"):
+            parameters = {**parameters, "Body": parameters["Body"].read()}
         answer = self._answer(service, operation, parameters)
         if self.recording is not None:
             kept = dict(answer)
@@ -102,6 +107,13 @@ class RecordedCloud(Cloud):
             case "DeleteObject":
                 self.objects.pop(parameters["Key"], None)
                 return {}
+            case "SendEmail":
+                return {"MessageId": "1"}
+            case "AdminGetUser":
+                attributes = [{"Name": "email", "Value": parameters["Username"]}]
+                made = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+                state = {"UserStatus": "CONFIRMED", "UserCreateDate": made}
+                return {"Username": "1", "UserAttributes": attributes, **state}
         return super().call(service, operation, parameters)
 
     @contextmanager
@@ -170,7 +182,12 @@ class Server:
         self.served += 1
         if target:
             return 200, {"Content-Type": "application/x-amz-json-1.0"}, _json(self._next(target))
-        if path.startswith(("/incoming/", "/videos/")):
+        if path == _MAILS:
+            return 200, {"Content-Type": "application/json"}, _json(self._next("SendEmail"))
+        if method == "PUT" and path.startswith(_EXPORTS):
+            self._next("PutObject")
+            return 200, {"ETag": _ETAG}, b""
+        if path.startswith((_EXPORTS, "/incoming/", "/videos/")):
             return _object(method, self._next(_S3[method]))
         if path == "/jwks.json":
             return 200, {"Content-Type": "application/json"}, self.key_set
@@ -217,7 +234,7 @@ class _Handler(BaseHTTPRequestHandler):
     server_of_answers: Server
 
     def _handle(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self._body()
         status, headers, content = self.server_of_answers.answer(
             self.command, self.path, self.headers.get("X-Amz-Target", ""), body
         )
@@ -228,6 +245,16 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        parts: list[bytes] = []
+        while size := int(self.rfile.readline(), 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _handle  # noqa: N815  named by the library
 

@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 from bench.costs import FIGURES, PAGE, PERFORMANCE, Prices, dollars, kept_prices, readme, written
+from bench.scenarios import WITHOUT
+from local.functions import declared
 from local.home import PROJECT
+from local.template import declarations
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +77,24 @@ def test_the_page_says_that_its_prices_are_remembered_and_of_which_day() -> None
 
 def test_every_part_of_a_performance_was_measured(figures: Mapping[str, Any]) -> None:
     assert set(PERFORMANCE) - {"webhook"} <= set(figures)
+
+
+def test_every_function_was_measured_or_says_why_not(figures: Mapping[str, Any]) -> None:
+    measured = {each["function"] for each in figures.values()}
+    names = {each.name for each in declared(declarations(PROJECT / "infra"))}
+    assert measured | WITHOUT.keys() == names, "add a scenario to bench/scenarios.py"
+    assert not measured & WITHOUT.keys()
+    assert all(WITHOUT.values())
+
+
+def test_an_idle_month_counts_what_the_clock_reads(prices: Prices) -> None:
+    runs = prices.ticks()
+    assert runs["performances count posts"] == 2880
+    assert runs["tiktok refresh lapsing accounts"] == 720
+    asked = sum(times * prices.figures[name]["read_units"] for name, times in runs.items())
+    (told,) = (value for name, value in prices.idle().of.items() if name.endswith("they read"))
+    assert told == pytest.approx(asked * prices.prices["dynamodb"]["read_unit"])
+    assert all(prices.figures[name]["write_units"] == 0 for name in runs)
 
 
 def test_the_readme_names_what_a_thousand_performances_cost(prices: Prices) -> None:
