@@ -192,9 +192,7 @@ def _problem_codes(route: Route, marks: Endpoint) -> set[Code]:
         }
     if route.takes_content:
         codes.add(ProblemCode.BODY_TOO_LARGE)
-    if route.takes_content and not marks.raw:
-        codes.add(ProblemCode.INVALID_REQUEST)
-    if marks.query:
+    if marks.query or not marks.raw:
         codes.add(ProblemCode.INVALID_REQUEST)
     if marks.idempotent:
         codes |= {

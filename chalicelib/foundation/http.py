@@ -104,8 +104,9 @@ def endpoint(
     """Mark a handler. `problems` are those of its own, beside what the router itself answers.
 
     `page`: a person's browser comes here by itself; it is led to the console, or shown a page.
-    `raw`: whatever comes as a body is left to the handler. Without that and a `body`, a request
-    with one is refused: who sends a field should never find out later that nobody read it.
+    `raw`: others than clients of ours call it, and whatever they send is left to the handler.
+    Without that, a request with a body or query parameters is refused where none are taken: who
+    sends a field should never find out later that nobody read it.
     """
 
     def mark(handle: Callable[[Any, Any], Answer]) -> Endpoint:
@@ -264,6 +265,8 @@ class Router:
         if route.takes_content and not found.body and not found.raw:
             _check_no_body(raw)
         query = _read_query(found.query, sent) if found.query else None
+        if not found.query and not found.raw:
+            _check_no_query(sent)
         request: Request[Any, Any] = Request(
             caller, body, query, path, correlation_id, sent.headers, raw, _source_address(sent)
         )
@@ -371,6 +374,16 @@ def _check_size(raw: bytes) -> None:
 def _check_no_body(raw: bytes) -> None:
     if raw.strip() not in _NO_BODY:
         raise invalid_field("body", "extra_forbidden", "This takes no body. Send none.")
+
+
+def _check_no_query(sent: "ChaliceRequest") -> None:
+    errors = tuple(
+        FieldError(name, "extra_forbidden", "This takes no query parameters.")
+        for name in sent.query_params or ()
+    )
+    if errors:
+        detail = f"{errors[0].field}: {errors[0].message}"
+        raise Problem(ProblemCode.INVALID_REQUEST, detail, errors)
 
 
 def _read_body(model: "type[BaseModel]", raw: bytes, sent: "ChaliceRequest") -> "BaseModel":

@@ -23,7 +23,11 @@ class HealthView(Schema):
     checked_at: Annotated[datetime, Field(description="Up to half a minute ago")]
 
 
-@endpoint(RequiredRole.ANYONE, answers={200: HealthView, 503: HealthView})
+@endpoint(
+    RequiredRole.ANYONE,
+    answers={200: HealthView, 503: HealthView},
+    raw=True,  # monitors add parameters of their own against caches
+)
 def health(service: HealthService, request: Request[None, None]) -> Answer:  # noqa: ARG001  alike
     """Check the build and what it depends on."""
     seen = service.health()

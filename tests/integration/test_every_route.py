@@ -43,6 +43,9 @@ WILD_BODIES = (
 READ_RAW = {"tiktok_webhooks_receive", "unsubscribing_switch_off"}
 """Operations that take whatever body they are sent: signed bytes, and a mail program's form."""
 
+CALLED_BY_OTHERS = {*READ_RAW, "foundation_health", "connections_callback", "unsubscribing_ask"}
+"""Operations that monitors, TikTok and mail programs call: they may add to the query."""
+
 _numbers = count()
 
 
@@ -220,6 +223,28 @@ def test_a_field_that_no_route_knows_is_refused_by_each_and_changes_nothing(
         CONTRACT.check(operation, status, api.content_type, answer)
         walked += 1
     assert walked > 60
+    assert scene.entries() == before
+
+
+def test_a_query_parameter_that_no_route_knows_is_refused_by_each_and_changes_nothing(
+    greenroom: Greenroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where no query is taken; only those who are no clients of ours may add to one."""
+    api = InProcess(greenroom, monkeypatch)
+    scene, tolerant = Scene(greenroom, api), set()
+    before = scene.entries()
+    for operation in CONTRACT.operations:
+        permission = PERMISSIONS[operation.operation_id]
+        named = {**scene.ids, "new": "new", "upload_id": "upl_none"}
+        body = permission.content(named)
+        query = {**permission.query, "unheard_of": "1"}
+        path = scene.path(operation)
+        status, answer = api.call(scene.caller(operation), operation.method, path, body, **query)
+        CONTRACT.check(operation, status, api.content_type, answer)
+        fields = {(each["field"], each["code"]) for each in (answer or {}).get("errors", ())}
+        if ("unheard_of", "extra_forbidden") not in fields:
+            tolerant.add(operation.operation_id)
+    assert tolerant == CALLED_BY_OTHERS
     assert scene.entries() == before
 
 

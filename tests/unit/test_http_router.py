@@ -509,6 +509,33 @@ def test_a_body_that_says_nothing_is_none(visitor: Visitor, body: object) -> Non
     assert visitor.activities.undismissed == ["act_1"]
 
 
+@pytest.mark.parametrize(
+    "route", ["GET /me", "PATCH /me", "DELETE /activities/act_1/dismiss", "POST /activities"]
+)
+@pytest.mark.parametrize("query", ["unheard_of=1", "unheard_of=", "unheard_of=1&unheard_of=2"])
+def test_a_query_is_refused_where_none_is_taken(visitor: Visitor, route: str, query: str) -> None:
+    body = ACTIVITY if route == "POST /activities" else None
+    told = problem(visitor.ask(f"{route}?{query}", body=body, headers=KEY))
+    assert [(each["field"], each["code"]) for each in told["errors"]] == [
+        ("unheard_of", "extra_forbidden")
+    ]
+    assert (visitor.activities.made, visitor.activities.undismissed) == ([], [])
+    assert (visitor.standings.changes, visitor.memory.steps) == ([], [])
+
+
+def test_every_parameter_of_a_query_that_is_not_taken_is_named(visitor: Visitor) -> None:
+    told = problem(visitor.ask("GET /me?limit=1&cursor=&%3Cb%3E=2"))
+    assert {each["field"] for each in told["errors"]} == {"limit", "cursor", "<b>"}
+    assert visitor.ask("GET /me?").status_code == 200
+
+
+def test_callers_that_are_not_clients_of_ours_may_add_to_a_query(visitor: Visitor) -> None:
+    assert visitor.ask("GET /health?nocache=1", as_=None).status_code == 200
+    assert visitor.ask("POST /tiktok/webhook?from=tiktok", as_=None).status_code == 200
+    told = visitor.ask("GET /tiktok/callback?state=state-1&code=code-1&scopes=x", as_=None)
+    assert told.status_code == 200
+
+
 def test_all_that_is_wrong_is_told_at_once_with_the_limits(visitor: Visitor) -> None:
     told = problem(visitor.ask("POST /activities", body={"points": -1, "colour": "red"}))
     assert {each["field"]: each.get("limit") for each in told["errors"]} == {

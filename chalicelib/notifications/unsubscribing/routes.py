@@ -13,7 +13,9 @@ from chalicelib.notifications.unsubscribing.service import MAX_TOKEN, Unsubscrib
 
 
 class LinkQuery(Schema):
-    model_config = ConfigDict(extra="forbid")
+    """What a link has; what programs that look through mails add to it is not looked at."""
+
+    model_config = ConfigDict(extra="ignore")
 
     token: Annotated[str, Field(min_length=1, max_length=MAX_TOKEN)]
 
