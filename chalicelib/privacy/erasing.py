@@ -69,8 +69,8 @@ class Eraser:
         return True
 
     def _forget_export(self, erasure: Erasure) -> None:
+        """Remove the file, whatever is known of it: the note of an export may go before it."""
         person = erasure.person
-        export = self._store.export(person.program_id, person.member_id)
-        if export is not None:
-            self._files().remove(export)
+        self._files().remove(person.program_id, person.member_id)
+        if self._store.export(person.program_id, person.member_id):
             self._store.forget_export(person.program_id, person.member_id)

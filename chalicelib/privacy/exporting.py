@@ -59,8 +59,9 @@ class PersonalExportMaker:
             size = file.tell()
             file.seek(0)
             self._files.keep(export, file)
-        if not self._store.finish_export(export, size, self._clock.now()):
-            self._files.remove(export)  # the member was erased meanwhile
+        done = self._store.finish_export(export, size, self._clock.now())
+        if not done and self._store.export(program_id, member_id) is None:
+            self._files.remove(program_id, member_id)  # the member was erased meanwhile
         logger.info("personal data exported", extra={"size_bytes": size})
 
     def collected(self, person: Person) -> dict[str, list[Any]]:

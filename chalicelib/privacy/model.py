@@ -46,10 +46,6 @@ class PersonalExport:
     ready_at: datetime | None = None
     size_bytes: int | None = None
 
-    @property
-    def key(self) -> str:
-        return f"personal/{self.program_id}/{self.member_id}/{self.export_id}.zip"
-
     def link_until(self) -> datetime | None:
         """Return until when the file is handed out: an hour from when it was ready."""
         return self.ready_at + LINK_LIFETIME if self.ready_at else None
@@ -58,6 +54,14 @@ class PersonalExport:
         """Return whether somebody who asks now is answered with this one."""
         recent = now - self.asked_at < EXPORT_AGAIN
         return recent and self.status is not ExportStatus.FAILED
+
+
+def file_key(program_id: str, member_id: str) -> str:
+    """Return where the file of a member's export lies: a later one takes the place of it.
+
+    So an erasure knows where to look, however many exports there were before it.
+    """
+    return f"personal/{program_id}/{member_id}.zip"
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from chalicelib.privacy.model import (
     ErasureOutcome,
     ExportStatus,
     PersonalExport,
+    file_key,
     next_wait,
 )
 
@@ -269,20 +270,23 @@ class PersonalFiles:
     def keep(self, export: PersonalExport, content: IO[bytes]) -> None:
         self._s3.put_object(
             Bucket=self._bucket,
-            Key=export.key,
+            Key=file_key(export.program_id, export.member_id),
             Body=content,
             ContentType="application/zip",
             ContentDisposition=f'attachment; filename="greenroom-{export.asked_at:%Y-%m-%d}.zip"',
         )
 
-    def remove(self, export: PersonalExport) -> None:
-        """Remove an export's file; it may be gone."""
-        self._s3.delete_object(Bucket=self._bucket, Key=export.key)
+    def remove(self, program_id: str, member_id: str) -> None:
+        """Remove the file of a member's exports; there may be none."""
+        self._s3.delete_object(Bucket=self._bucket, Key=file_key(program_id, member_id))
 
     def link(self, export: PersonalExport) -> str:
         """Presign a GET of an export's file for an hour: without a call."""
         return self._s3.generate_presigned_url(
             "get_object",
-            Params={"Bucket": self._bucket, "Key": export.key},
+            Params={
+                "Bucket": self._bucket,
+                "Key": file_key(export.program_id, export.member_id),
+            },
             ExpiresIn=int(LINK_LIFETIME.total_seconds()),
         )

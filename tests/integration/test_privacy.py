@@ -21,7 +21,14 @@ from chalicelib.performances.model import State
 from chalicelib.performances.store import PerformanceItem
 from chalicelib.points.periods import Period
 from chalicelib.points.ranking import unpacked
-from chalicelib.privacy.model import EXPORT_LOST, SETTLED, ErasureStatus, ExportStatus
+from chalicelib.privacy.model import (
+    EXPORT_AGAIN,
+    EXPORT_LOST,
+    SETTLED,
+    ErasureStatus,
+    ExportStatus,
+    PersonalExport,
+)
 from chalicelib.privacy.problems import PrivacyProblem
 from chalicelib.privacy.queue import from_message
 from chalicelib.programs.model import ChannelKind, MemberStatus
@@ -463,6 +470,43 @@ def test_an_export_made_while_its_member_is_erased_does_not_stay(
     assert not [each for each in files(scene.greenroom) if "personal" in each]
     with refused(PrivacyProblem.ERASURE_BEGUN):
         scene.container.privacy.ask_export(scene.manager, vic.member_id)
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_of_several_exports_no_file_outlives_an_erasure(scene: Scene, noted: bool) -> None:
+    """Nor does one whose note went before it, as notes do after a day."""
+    vic = scene.now()
+    for _ in range(3):
+        assert scene.exports() is ExportStatus.READY
+        scene.greenroom.clock.advance(EXPORT_AGAIN)
+    assert len([each for each in files(scene.greenroom) if "personal/" in each]) == 1
+    if not noted:
+        scene.container.privacy_store.forget_export(vic.program_id, vic.member_id)
+    scene.asks(vic)
+    scene.container.eraser.erase_due()
+    assert [each for each in files(scene.greenroom) if "personal/" in each] == []
+
+
+def test_a_copy_that_was_overtaken_by_a_later_one_does_not_take_its_file_away(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vic, privacy = scene.now(), scene.container.privacy
+    asked = privacy.ask_export(vic, vic.member_id)
+    keep = scene.container.personal_files.keep
+    later: list[PersonalExport] = []
+
+    def kept(*given: Any) -> None:
+        keep(*given)
+        if not later:
+            scene.greenroom.clock.advance(EXPORT_AGAIN)
+            later.append(privacy.ask_export(vic, vic.member_id))
+            scene.makes()
+
+    monkeypatch.setattr(scene.container.personal_files, "keep", kept)
+    scene.container.personal_export_maker.make(vic.program_id, vic.member_id, asked.export_id)
+    found = privacy.export(vic, vic.member_id)
+    assert (found.export_id, found.status) == (later[0].export_id, ExportStatus.READY)
+    assert len([each for each in files(scene.greenroom) if "personal/" in each]) == 1
 
 
 # --- exports ------------------------------------------------------------------------------------
