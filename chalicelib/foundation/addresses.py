@@ -16,7 +16,7 @@ from chalicelib.foundation.settings import Network
 MAX_URL = 1000
 HTTPS_PORT = 443
 _URL = re.compile(
-    r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9.:\[\]-]+?)(?::(?P<port>[0-9]{1,5}))?"
+    r"(?P<scheme>https?)://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::(?P<port>[0-9]{1,5}))?"
     r"(?P<target>[/?][A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?"
 )
 """An address that all parsers read alike: no user, no backslash, no fragment, nothing invisible."""

@@ -98,6 +98,8 @@ def test_no_address_leads_back_to_this_stack(url: str) -> None:
         ("https://user:pass@hooks.example/", "not_an_address"),
         ("https://hooks.example/#part", "not_an_address"),
         ("https://hooks.example\\@127.0.0.1/", "not_an_address"),
+        ("https://[hooks.example]/", "not_an_address"),
+        ("https://]hooks.example[/", "not_an_address"),
         ("https://hooks.example/\r\nHost: x", "not_an_address"),
         ("https://hooks.example/ x", "not_an_address"),
         ("https://höoks.example/", "not_an_address"),
