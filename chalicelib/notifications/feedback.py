@@ -21,6 +21,10 @@ from chalicelib.programs.service import ProgramService
 
 PERMANENT = "Permanent"
 
+NO_COMPLAINTS = ("not-spam", "auth-failure")
+"""Feedback-Type of RFC 5965: a person said that a mail was no spam, or a server could not tell who
+sent it. Nobody asks for fewer mails by them."""
+
 
 class Worklist(Protocol):
     """Shows managers whose address takes no mails, as far as this needs it."""
@@ -58,7 +62,7 @@ class MailFeedback:
         if kind == "Bounce" and detail["bounce"].get("bounceType") == PERMANENT:
             found = detail["bounce"].get("bouncedRecipients", ())
             self._refuse(program_id, member_id, Refusal.BOUNCED, found)
-        elif kind == "Complaint":
+        elif kind == "Complaint" and _complains(detail["complaint"]):
             found = detail["complaint"].get("complainedRecipients", ())
             self._refuse(program_id, member_id, Refusal.COMPLAINED, found)
 
@@ -84,6 +88,10 @@ class MailFeedback:
         self._store.change_box(program_id, member_id, refuse)
         self._worklist.refused(program_id, member_id, member.name, self._clock.now())
         logger.warning("mails switched off", extra={"member_id": member_id, "why": why.value})
+
+
+def _complains(complaint: Mapping[str, Any]) -> bool:
+    return str(complaint.get("complaintFeedbackType", "")).lower() not in NO_COMPLAINTS
 
 
 def _plain(address: str) -> str:

@@ -210,7 +210,7 @@ def bounce(mail: Mail, address: str = "", kind: str = "Permanent") -> str:
     return ses_event("Bounce", mail.tags, mail.to, bounce=told)
 
 
-def complaint(mail: Mail, address: str = "") -> str:
+def complaint(mail: Mail, address: str = "", kind: str = "abuse") -> str:
     recipients = [{"emailAddress": address or mail.to}]
-    told = {"complainedRecipients": recipients}
+    told = {"complainedRecipients": recipients, "complaintFeedbackType": kind}
     return ses_event("Complaint", mail.tags, mail.to, complaint=told)

@@ -1,5 +1,6 @@
 """Mails of notices: each told once, at the member's hour, whatever dies on the way."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -653,11 +654,23 @@ def test_what_is_said_of_another_address_of_nobody_or_for_a_moment_switches_noth
         bounce(mail, "eve@demo.example"),
         bounce(mail, "not an address"),
         bounce(mail, kind="Transient"),
+        bounce(mail, kind="Undetermined"),
+        complaint(mail, "eve@demo.example"),
+        complaint(mail, kind="not-spam"),
+        complaint(mail, kind="Auth-Failure"),
         bounce(Mail(mail.to, mail.message, {})),
         bounce(Mail(mail.to, mail.message, {**mail.tags, "member": "mem_nobody"})),
     )
     assert room.overview(amy).refused is None
     assert room.worklist().items == ()
+    several = json.loads(bounce(mail))
+    several["detail"]["bounce"]["bouncedRecipients"] = [
+        {"emailAddress": "eve@demo.example"},
+        {},
+        {"emailAddress": f" {amy.email.upper()} "},
+    ]
+    room.hears(json.dumps(several))
+    assert room.overview(amy).refused is Refusal.BOUNCED
     room.hears(complaint(mail), bounce(mail))
     assert room.overview(amy).refused is Refusal.COMPLAINED
 
