@@ -80,7 +80,7 @@ class Bulletins:
         now = self._clock.now()
 
         def change(plan: ProgramPlan) -> ProgramPlan:
-            due_at = next_due(plan.slots, open_now, program.time_zone, now)
+            due_at = next_due(plan, open_now, program.time_zone, now)
             # An activity that opened a moment ago lies ahead no more, but was not looked at yet.
             run_to = plan.run_to or now
             passed = [m for each in open_now.entries for m in each.moments() if run_to < m <= now]

@@ -58,6 +58,12 @@ quarter of an hour anyway, and whose own is left out has their digest with the n
 LEARNS_EVERY = timedelta(hours=20)
 """How often a program's slots are learned from its members: once a day, however it is reckoned."""
 
+LEARNED_WITHIN = timedelta(hours=1)
+"""When a walk that learned is looked back at: SQS has given up messages after 45 minutes."""
+
+MAX_LEARNING_WALKS = 2
+"""Of a day: the second one where messages of the first were lost."""
+
 
 class NoticeKind(StrEnum):
     """What members choose mails for."""
@@ -646,17 +652,42 @@ def with_move(box: Box, slot: Slot, now: datetime) -> Box:
 class ProgramPlan:
     """When a program's members are looked at for mails, and up to when that was done.
 
-    `slots` are those that it is walked for. They are learned anew each day: `learned` are those
-    that its members have had since `learned_from`, and take their place the next time.
+    `slots` are those that it is walked for. They are learned anew each day, by a walk that began
+    at `learned_from`. `learning_walks` counts that day's walks until one is looked back at;
+    `moved` are slots that members chose since, which it may have come too early for.
     """
 
     program_id: str
     slots: frozenset[Slot] = FIRST_SLOTS
-    learned: frozenset[Slot] = field(default_factory=frozenset)
+    moved: frozenset[Slot] = field(default_factory=frozenset)
     learned_from: datetime | None = None
+    learning_walks: int = 0
     run_to: datetime | None = None
     due_at: datetime | None = None
     version: int = 0
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What a walk learned: the slots of its members, in `heard` of its `chunks` chunks.
+
+    `round` is when it was begun, as `round_of` writes it; `walk` is one attempt at it.
+    """
+
+    round: str = ""
+    walk: str = ""
+    chunks: int = 0
+    heard: frozenset[int] = field(default_factory=frozenset)
+    slots: frozenset[Slot] = field(default_factory=frozenset)
+
+    @property
+    def is_whole(self) -> bool:
+        return bool(self.walk) and len(self.heard) >= self.chunks
+
+
+def round_of(begun: datetime) -> str:
+    """Return what messages of a walk are known by that began to learn at an instant."""
+    return begun.astimezone(UTC).isoformat()
 
 
 def learns(plan: ProgramPlan, now: datetime) -> bool:
@@ -665,23 +696,37 @@ def learns(plan: ProgramPlan, now: datetime) -> bool:
 
 
 def learning(plan: ProgramPlan, now: datetime) -> ProgramPlan:
-    """Begin to learn: what was learned the last time is what the program is walked for now.
+    """Begin to learn. Until that is looked back at, the program is walked for what it was."""
+    return replace(plan, moved=frozenset(), learned_from=now, learning_walks=1)
 
-    Nothing is forgotten where no walk learned anything, because its messages failed.
+
+def is_to_look_back(plan: ProgramPlan, now: datetime) -> bool:
+    """Return whether the walk that learned is over, one way or the other."""
+    begun = plan.learned_from
+    return bool(plan.learning_walks and begun and begun + LEARNED_WITHIN <= now)
+
+
+def looked_back(plan: ProgramPlan, found: Learned, now: datetime) -> ProgramPlan:
+    """Take what was learned as the slots; where some was lost, forget nothing and walk once more.
+
+    If the second walk is not whole either, the next one is that of the next day.
     """
-    walked = plan.learned_from is not None and plan.learned >= FIRST_SLOTS
-    slots = plan.learned if walked else _few(plan.slots, plan.learned)
-    return replace(plan, slots=slots | FIRST_SLOTS, learned=frozenset(), learned_from=now)
-
-
-def learned(plan: ProgramPlan, slots: Collection[Slot]) -> ProgramPlan:
-    """Note slots that members were found to have by a walk."""
-    return replace(plan, learned=_few(plan.learned | FIRST_SLOTS, slots))
+    begun = plan.learned_from
+    if not begun or not is_to_look_back(plan, now):
+        return plan
+    known = found if found.round == round_of(begun) else Learned()
+    if known.is_whole:
+        kept = _few(FIRST_SLOTS | plan.moved, known.slots)
+        return replace(plan, slots=kept, learning_walks=0)
+    plan = replace(plan, slots=_few(plan.slots, known.slots))
+    if plan.learning_walks < MAX_LEARNING_WALKS:
+        return replace(plan, learned_from=now, learning_walks=plan.learning_walks + 1)
+    return replace(plan, learning_walks=0)
 
 
 def moved_to(plan: ProgramPlan, slot: Slot, now: datetime) -> ProgramPlan:
     """Add a slot that a member chose to those of today and of the next day."""
-    becomes = replace(plan, slots=_few(plan.slots, {slot}), learned=_few(plan.learned, {slot}))
+    becomes = replace(plan, slots=_few(plan.slots, {slot}), moved=_few(plan.moved, {slot}))
     # Looked at at once, the program's next time is found with the new slot.
     return replace(becomes, due_at=now) if becomes.slots != plan.slots else becomes
 
@@ -698,9 +743,11 @@ def due_between(
     return any(after < each <= now for each in _instants(slots, bulletin, zone, now, last=True))
 
 
-def next_due(slots: Iterable[Slot], bulletin: Bulletin, zone: str, now: datetime) -> datetime:
+def next_due(plan: ProgramPlan, bulletin: Bulletin, zone: str, now: datetime) -> datetime:
     """Return when a program is to be looked at next."""
-    instants = _instants(slots, bulletin, zone, now, last=False)
+    instants = list(_instants(plan.slots, bulletin, zone, now, last=False))
+    if plan.learning_walks and plan.learned_from:
+        instants.append(plan.learned_from + LEARNED_WITHIN)
     return min((each for each in instants if each > now), default=now + timedelta(days=1))
 
 

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import Caller
+from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.sweeps import IsLate, never_late
 from chalicelib.notifications.bulletins import Bulletins
@@ -22,6 +23,7 @@ from chalicelib.notifications.model import (
     Box,
     Bulletin,
     Frequency,
+    Learned,
     Notice,
     NoticeKind,
     ProgramPlan,
@@ -30,12 +32,14 @@ from chalicelib.notifications.model import (
     What,
     due_between,
     in_pages,
+    is_to_look_back,
     last_digest,
-    learned,
     learning,
     learns,
+    looked_back,
     next_due,
     planned,
+    round_of,
     scheduled,
     with_notice,
 )
@@ -68,21 +72,25 @@ class WorklistFound(Protocol):
 class Chunk:
     """Members of a program to be looked at: all of them where no ids are given.
 
-    `anew`: the program's slots are learned from what its members have now.
+    With `learns` the program's slots are learned from what its members have now: of a program it
+    is the round, of a chunk the walk that made it, as its number `number`.
     """
 
     program_id: str
     member_ids: tuple[str, ...] = ()
-    anew: bool = False
+    learns: str = ""
+    number: int = 0
 
     def to_message(self) -> str:
         told = {"program_id": self.program_id, "member_ids": list(self.member_ids)}
-        return json.dumps({**told, "anew": True} if self.anew else told)
+        learns = {"learns": self.learns, "number": self.number}
+        return json.dumps({**told, **learns} if self.learns else told)
 
     @classmethod
     def read(cls, body: str) -> "Chunk":
         told = json.loads(body)
-        return cls(told["program_id"], tuple(told["member_ids"]), told.get("anew", False))
+        learns = told.get("learns", ""), told.get("number", 0)
+        return cls(told["program_id"], tuple(told["member_ids"]), *learns)
 
 
 class DueDigests:
@@ -117,17 +125,24 @@ class DueDigests:
             return False
         run_to = plan.run_to or now - timedelta(days=1)
         due = due_between(plan.slots, bulletin, program.time_zone, run_to, now)
-        anew = due and learns(plan, now)
-        if due:
-            self._queue.send([Chunk(program_id, anew=anew).to_message()])
+        found = self._store.learned(program_id) if is_to_look_back(plan, now) else Learned()
 
         def move_on(plan: ProgramPlan) -> ProgramPlan:
-            becomes = learning(plan, now) if anew and learns(plan, now) else plan
-            at = next_due(becomes.slots, bulletin, program.time_zone, now)
+            becomes = looked_back(plan, found, now)
+            if due and learns(becomes, now):
+                becomes = learning(becomes, now)
+            at = next_due(becomes, bulletin, program.time_zone, now)
             return replace(becomes, run_to=now, due_at=at)
 
+        expected = move_on(plan)
+        anew = expected.learned_from != plan.learned_from
+        if due or anew:
+            learns_by = round_of(now) if anew else ""
+            self._queue.send([Chunk(program_id, learns=learns_by).to_message()])
+        if expected.learning_walks > 1 and anew:
+            logger.warning("hours of digests learned once more", extra={"program_id": program_id})
         self._store.change_plan(program_id, move_on)
-        return due
+        return due or anew
 
     def shards_due(self) -> list[int]:
         """Return the shards in which somebody's mail is due: a query each."""
@@ -160,25 +175,22 @@ class DigestPlanner:
     def look_at(self, chunk: Chunk) -> int:
         """Look at a chunk of members, or walk a whole program into chunks; return how many."""
         if not chunk.member_ids:
-            return self._walk(chunk.program_id, anew=chunk.anew)
+            return self._walk(chunk.program_id, chunk.learns)
         program = self._programs.cached_program(chunk.program_id)
         if program is None:
             return 0
         bulletin = self._store.bulletin(chunk.program_id)
         members = self._programs.members_by_id(chunk.program_id, chunk.member_ids)
         boxes = self._store.boxes(chunk.program_id, list(members))
-        slots: set[Slot] = set()
-        due = 0
-        for member_id, member in members.items():
-            if member.status is MemberStatus.ACTIVE:
-                due += self._look(program, bulletin, member, boxes[member_id])
-                slots.add(Slot(member.time_zone, boxes[member_id].settings.hour))
-        if chunk.anew:
-            self._store.change_plan(chunk.program_id, lambda plan: learned(plan, slots))
+        active = [each for each in members.values() if each.status is MemberStatus.ACTIVE]
+        if chunk.learns:
+            slots = {Slot(each.time_zone, boxes[each.member_id].settings.hour) for each in active}
+            self._store.note_learned(chunk.program_id, chunk.learns, chunk.number, slots)
+        due = sum(self._look(program, bulletin, each, boxes[each.member_id]) for each in active)
         logger.info("digests looked at", extra={"members": len(members), "due": due})
         return len(members)
 
-    def _walk(self, program_id: str, *, anew: bool) -> int:
+    def _walk(self, program_id: str, learns_by: str) -> int:
         """Queue all active members in chunks; few of them are looked at right here.
 
         First the bulletin is written anew, for an event may have been lost.
@@ -189,7 +201,11 @@ class DigestPlanner:
             for each in self._programs.members(program_id)
             if each.status is MemberStatus.ACTIVE
         ]
-        chunks = [Chunk(program_id, tuple(each), anew) for each in in_pages(members, CHUNK)]
+        pages = list(in_pages(members, CHUNK))
+        walk = new_id("wlk", self._clock.now()) if learns_by else ""
+        if learns_by:
+            self._store.begin_learning(program_id, learns_by, walk, len(pages))
+        chunks = [Chunk(program_id, tuple(each), walk, number) for number, each in enumerate(pages)]
         if len(chunks) > 1:
             self._queue.send([each.to_message() for each in chunks])
         for each in chunks if len(chunks) == 1 else ():

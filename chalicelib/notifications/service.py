@@ -143,7 +143,7 @@ class NotificationService:
         what they choose beyond that is learned with everybody's, and holds from the next day on.
         """
         plan = self._store.plan(program_id)
-        if slot in FIRST_SLOTS or (slot in plan.slots and slot in plan.learned):
+        if slot in FIRST_SLOTS or (slot in plan.slots and slot in plan.moved):
             return
         now = self._clock.now()
         box = self._store.change_box(program_id, member_id, lambda box: with_move(box, slot, now))

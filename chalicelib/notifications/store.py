@@ -1,6 +1,6 @@
 """The notices table: members' boxes, programs' bulletins and plans. docs/data.md has its keys."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +9,7 @@ from zlib import crc32
 from pynamodb.attributes import (
     JSONAttribute,
     NumberAttribute,
+    NumberSetAttribute,
     UnicodeAttribute,
     UnicodeSetAttribute,
     UTCDateTimeAttribute,
@@ -28,6 +29,7 @@ from chalicelib.notifications.model import (
     Claim,
     Entry,
     Frequency,
+    Learned,
     MailSettings,
     Notice,
     NoticeKind,
@@ -37,7 +39,7 @@ from chalicelib.notifications.model import (
     What,
 )
 
-BOX, BULLETIN, PLAN = "box", "bulletin", "plan"
+BOX, BULLETIN, PLAN, LEARNED = "box", "bulletin", "plan", "learned"
 PROGRAMS = "programs"
 SHARDS = 4
 """Parts in which due mails lie: as many functions send at once, each by turns of the programs."""
@@ -161,8 +163,9 @@ class PlanItem(LeanModel):
     item = UnicodeAttribute(range_key=True)
     version = NumberAttribute()
     slots = UnicodeSetAttribute(null=True)
-    learned = UnicodeSetAttribute(null=True)
+    moved = UnicodeSetAttribute(null=True)
     learned_from = UTCDateTimeAttribute(null=True)
+    learning_walks = NumberAttribute(null=True)
     run_to = UTCDateTimeAttribute(null=True)
     due_at = UTCDateTimeAttribute(null=True)
     due_in = UnicodeAttribute(null=True)
@@ -172,8 +175,9 @@ class PlanItem(LeanModel):
         return ProgramPlan(
             program_id=self.owner,
             slots=frozenset(Slot.read(each) for each in self.slots or ()) or FIRST_SLOTS,
-            learned=frozenset(Slot.read(each) for each in self.learned or ()),
+            moved=frozenset(Slot.read(each) for each in self.moved or ()),
             learned_from=self.learned_from,
+            learning_walks=int(self.learning_walks or 0),
             run_to=self.run_to,
             due_at=self.due_at,
             version=int(self.version),
@@ -187,8 +191,9 @@ class PlanItem(LeanModel):
             PLAN,
             version=plan.version,
             slots={str(each) for each in plan.slots},
-            learned={str(each) for each in plan.learned} or None,
+            moved={str(each) for each in plan.moved} or None,
             learned_from=plan.learned_from,
+            learning_walks=plan.learning_walks or None,
             run_to=plan.run_to,
             due_at=due,
             due_in=PROGRAMS if due else None,
@@ -196,8 +201,32 @@ class PlanItem(LeanModel):
         )
 
 
+class LearnedItem(LeanModel):
+    """What the chunks of one walk learned: each adds to it, whatever the others do."""
+
+    class Meta:
+        table_name = "notices"
+
+    owner = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    round = UnicodeAttribute()
+    walk = UnicodeAttribute()
+    chunks = NumberAttribute()
+    heard = NumberSetAttribute(null=True)
+    slots = UnicodeSetAttribute(null=True)
+
+    def to_learned(self) -> Learned:
+        return Learned(
+            round=self.round,
+            walk=self.walk,
+            chunks=int(self.chunks),
+            heard=frozenset(int(each) for each in self.heard or ()),
+            slots=frozenset(Slot.read(each) for each in self.slots or ()),
+        )
+
+
 class NoticeStore(Store):
-    MODELS = (BoxItem, BulletinItem, PlanItem, DueItem)
+    MODELS = (BoxItem, BulletinItem, PlanItem, LearnedItem, DueItem)
 
     def box(self, program_id: str, member_id: str) -> Box:
         """Read a member's box, never behind; one that was never written is empty."""
@@ -297,6 +326,28 @@ class NoticeStore(Store):
             if self._database.put(PlanItem.of(becomes), unchanged(PlanItem, was.version)):
                 return becomes
         raise Conflict
+
+    def learned(self, program_id: str) -> Learned:
+        """Read what the latest walk that learned has learned, never behind."""
+        try:
+            item = self._database.get(LearnedItem, program_id, LEARNED, consistent_read=True)
+        except DoesNotExist:
+            return Learned()
+        return item.to_learned()
+
+    def begin_learning(self, program_id: str, round_: str, walk: str, chunks: int) -> None:
+        """Begin a walk of a round: what a walk before it still learns is ignored."""
+        item = LearnedItem(program_id, LEARNED, round=round_, walk=walk, chunks=chunks)
+        self._database.put(item)
+
+    def note_learned(self, program_id: str, walk: str, number: int, slots: Iterable[Slot]) -> None:
+        """Note the slots of a chunk: one call; again changes nothing, nor does a walk of before."""
+        told = {str(each) for each in slots}
+        self._database.changed(
+            LearnedItem(program_id, LEARNED),
+            [LearnedItem.heard.add({number}), *([LearnedItem.slots.add(told)] if told else [])],
+            LearnedItem.walk == walk,
+        )
 
     def due_programs(self, now: datetime) -> Iterator[str]:
         """Yield programs whose members are to be looked at."""

@@ -15,7 +15,16 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from chalicelib.foundation.identity import Caller, Role
 from chalicelib.foundation.problems import Problem
 from chalicelib.notifications import planning, worker
-from chalicelib.notifications.model import MAX_MOVES, Box, Frequency, NoticeKind, Refusal, Slot
+from chalicelib.notifications.model import (
+    FIRST_SLOTS,
+    MAX_MOVES,
+    Box,
+    Frequency,
+    Learned,
+    NoticeKind,
+    Refusal,
+    Slot,
+)
 from chalicelib.notifications.planning import CHUNK, Chunk
 from chalicelib.notifications.problems import NotificationProblem
 from chalicelib.notifications.sending import LEASE, NoticeMailer
@@ -371,12 +380,11 @@ def test_a_digest_run_fans_out_and_each_part_costs_as_much_whatever_the_program(
     planner = container.digest_planner
     planner.look_at(Chunk.read(walk))
     chunks = [Chunk.read(each) for each in room.messages]
-    assert room.effects - begun <= 6
+    assert room.effects - begun <= 7
     everybody = [each for chunk in chunks for each in chunk.member_ids]
     assert len(everybody) == len(set(everybody)) == number + 1  # and the manager
     assert [len(each.member_ids) for each in chunks[:-1]] == [CHUNK] * (number // CHUNK)
-    planner.look_at(chunks[0])  # learns the hours of its members, once
-    for chunk in chunks[1:]:
+    for chunk in chunks:
         before = room.effects
         planner.look_at(chunk)
         writes = len(chunk.member_ids)
@@ -398,6 +406,61 @@ def active_member(room: Noticing, member_id: str) -> MemberItem:
         invited_at=room.clock.now(),
         subject=f"subject-{member_id}",
     )
+
+
+def test_members_whose_chunk_was_lost_keep_their_hours_and_are_mailed_an_hour_later(
+    room: Noticing,
+) -> None:
+    """The clock finds that a walk was not heard in full, and has the program walked once more."""
+    room.replaces(planning, "CHUNK", 1)
+    container, store = room.container, room.container.notice_store
+    amy, ben, zoe = (room.joins(each) for each in ("amy", "ben", "zoe"))
+    container.programs.change_profile(ben, name=None, time_zone="America/New_York")
+    room.settles()
+    room.passes(hours=30)
+    slots = store.plan(ben.program_id).slots
+    assert slots == FIRST_SLOTS | {Slot("America/New_York", 9)}
+    room.publishes(instructions="Menu")
+    room.settles()
+    room.passes(hours=18.75)
+    room.ticks(minutes=15)  # it is nine in Berlin, and the day's first walk learns
+    worker.queue_due(container.due_digests, container.digests_queue, CONTEXT)
+    (walk,) = (each for each in room.messages if '"member_ids": []' in each)
+    room.messages.clear()
+    container.digest_planner.look_at(Chunk.read(walk))
+    room.messages[:] = [
+        each for each in room.messages if not any(lost.member_id in each for lost in (ben, zoe))
+    ]
+    room.works()
+    room.passes(hours=0.5)
+    assert (len(room.to(amy)), room.to(zoe)) == (1, [])
+    found = store.learned(ben.program_id)
+    assert (len(found.heard), found.chunks) == (2, 4)
+    walks = len(room.walks)
+    room.passes(hours=1)
+    assert subjects(room.to(zoe)) == ["New activity: Menu"]
+    again = store.learned(ben.program_id)
+    assert (again.is_whole, again.round > found.round) == (True, True)
+    assert len(room.walks) == walks + 1
+    room.passes(hours=24)
+    assert [len(room.to(each)) for each in (amy, ben, zoe)] == [1, 1, 1]
+    assert store.plan(ben.program_id).slots == slots
+
+
+def test_chunks_of_a_walk_that_was_begun_again_are_not_counted(room: Noticing) -> None:
+    store, program_id = room.container.notice_store, room.program.program_id
+    ben, zoe = Slot("America/New_York", 20), Slot("Asia/Tokyo", 3)
+    store.begin_learning(program_id, "round", "wlk_1", 2)
+    store.note_learned(program_id, "wlk_1", 0, {ben})
+    store.begin_learning(program_id, "round", "wlk_2", 2)
+    for number in (1, 1):
+        store.note_learned(program_id, "wlk_2", number, {zoe})
+        store.note_learned(program_id, "wlk_1", 0, {ben})
+    assert store.learned(program_id) == Learned(
+        "round", "wlk_2", 2, frozenset({1}), frozenset({zoe})
+    )
+    store.note_learned(program_id, "wlk_2", 0, ())
+    assert store.learned(program_id).is_whole
 
 
 @pytest.mark.parametrize("members_of_a_chunk", [CHUNK, 1])

@@ -8,6 +8,7 @@ from hypothesis import strategies as some
 
 from chalicelib.notifications.model import (
     FIRST_SLOTS,
+    LEARNED_WITHIN,
     LEARNS_EVERY,
     MAX_LAST_CALLS,
     MAX_MARKS,
@@ -16,14 +17,17 @@ from chalicelib.notifications.model import (
     Box,
     Bulletin,
     Entry,
+    Learned,
     Mark,
     ProgramPlan,
     Reader,
     Slot,
-    learned,
     learning,
     learns,
+    looked_back,
     moved_to,
+    next_due,
+    round_of,
     shown,
     with_marks,
     with_move,
@@ -31,7 +35,7 @@ from chalicelib.notifications.model import (
 )
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
 ANYBODY = Reader(frozenset(), None, is_manager=False)
 BLANK = Box("prg_1", "mem_1")
 
@@ -83,41 +87,80 @@ def test_a_member_adds_a_few_slots_a_day_and_the_same_one_once() -> None:
     assert [text for text, _ in later.moves] == ["UTC|23"]
 
 
-def test_what_nobody_has_is_walked_for_until_the_slots_were_learned_twice() -> None:
-    ben, zoe = Slot("America/New_York", 20), Slot("Asia/Tokyo", 3)
-    plan = ProgramPlan("prg_1", slots=FIRST_SLOTS | {ben, zoe})
-    at = NOW
-    for held in ({ben, zoe}, {ben}, {ben}):
-        assert learns(plan, at)
-        plan = learning(plan, at)
-        assert ben in plan.slots
-        plan = learned(plan, held)
-        assert not learns(plan, at + LEARNS_EVERY - HOUR)
-        at += DAY
-    assert plan.slots == FIRST_SLOTS | {ben}
+BEN, ZOE = Slot("America/New_York", 20), Slot("Asia/Tokyo", 3)
 
 
-def test_a_slot_that_is_chosen_holds_at_once_and_after_the_next_learning() -> None:
-    plan = learned(learning(ProgramPlan("prg_1"), NOW), {Slot("", 9)})
-    chosen = Slot("Asia/Tokyo", 3)
-    plan = moved_to(plan, chosen, NOW + HOUR)
-    assert (chosen in plan.slots, plan.due_at) == (True, NOW + HOUR)
-    assert moved_to(plan, chosen, NOW + 2 * HOUR) == plan
-    assert chosen in learning(plan, NOW + DAY).slots
+def of_walk(plan: ProgramPlan, *slots: Slot, chunks: int = 2, heard: int = 2) -> Learned:
+    """Return what the walk that a plan waits for has learned."""
+    assert plan.learned_from
+    return Learned(
+        round_of(plan.learned_from), "walk", chunks, frozenset(range(heard)), frozenset(slots)
+    )
 
 
-def test_no_slot_is_forgotten_while_walks_fail() -> None:
-    ben, chosen = Slot("America/New_York", 20), Slot("Asia/Tokyo", 3)
-    plan = learned(learning(ProgramPlan("prg_1"), NOW), {ben})
-    plan = learning(plan, NOW + DAY)
-    plan = moved_to(plan, chosen, NOW + DAY)  # of the walk's messages none was worked off
-    assert learning(plan, NOW + 2 * DAY).slots == FIRST_SLOTS | {ben, chosen}
+def test_what_nobody_has_any_more_is_forgotten_once_a_walk_was_heard_in_full() -> None:
+    plan = learning(ProgramPlan("prg_1", slots=FIRST_SLOTS | {BEN, ZOE}), NOW)
+    assert not learns(plan, NOW + LEARNS_EVERY - HOUR)
+    early = NOW + LEARNED_WITHIN - SECOND
+    assert looked_back(plan, of_walk(plan, BEN), early) == plan
+    plan = looked_back(plan, of_walk(plan, BEN), NOW + LEARNED_WITHIN)
+    assert plan.slots == FIRST_SLOTS | {BEN}
+    assert looked_back(plan, of_walk(plan, ZOE), NOW + DAY) == plan
+    assert learns(plan, NOW + DAY)
+
+
+def test_a_program_is_looked_at_when_its_walk_is_to_be_looked_back_at() -> None:
+    plan, nothing = ProgramPlan("prg_1"), Bulletin("prg_1")
+    assert next_due(plan, nothing, "UTC", NOW) - NOW > LEARNED_WITHIN
+    plan = learning(plan, NOW)
+    assert next_due(plan, nothing, "UTC", NOW) == NOW + LEARNED_WITHIN
+    over = looked_back(plan, of_walk(plan), NOW + LEARNED_WITHIN)
+    assert next_due(over, nothing, "UTC", NOW) - NOW > LEARNED_WITHIN
+
+
+@pytest.mark.parametrize("lost", ["a chunk", "the walk", "all but an older one's"])
+def test_where_messages_of_a_walk_were_lost_nothing_is_forgotten_and_it_walks_once_more(
+    lost: str,
+) -> None:
+    before = learning(ProgramPlan("prg_1", slots=FIRST_SLOTS | {BEN}), NOW - DAY)
+    plan = learning(before, NOW)
+    found = {
+        "a chunk": of_walk(plan, ZOE, heard=1),
+        "the walk": Learned(),
+        "all but an older one's": of_walk(before, ZOE),
+    }[lost]
+    again = NOW + LEARNED_WITHIN
+    plan = looked_back(plan, found, again)
+    assert plan.slots >= FIRST_SLOTS | {BEN}
+    assert (ZOE in plan.slots) == (lost == "a chunk")
+    assert (plan.learned_from, plan.learning_walks) == (again, 2)
+    whole = looked_back(plan, of_walk(plan, ZOE), again + LEARNED_WITHIN)
+    assert (whole.slots, whole.learning_walks) == (FIRST_SLOTS | {ZOE}, 0)
+    given_up = looked_back(plan, of_walk(plan, heard=0), again + LEARNED_WITHIN)
+    assert (given_up.slots, given_up.learning_walks) == (plan.slots, 0)
+    assert learns(given_up, NOW + DAY)
+
+
+def test_a_slot_that_is_chosen_holds_at_once_and_after_the_walk_that_came_too_early_for_it() -> (
+    None
+):
+    plan = learning(ProgramPlan("prg_1"), NOW)
+    found = of_walk(plan, Slot("", 9))
+    plan = moved_to(plan, ZOE, NOW + SECOND)
+    assert (ZOE in plan.slots, plan.due_at) == (True, NOW + SECOND)
+    assert moved_to(plan, ZOE, NOW + HOUR) == plan
+    plan = looked_back(plan, found, NOW + LEARNED_WITHIN)
+    assert plan.slots == FIRST_SLOTS | {ZOE}
+    assert ZOE in learning(plan, NOW + DAY).slots
 
 
 def test_a_plan_is_bounded_whatever_its_members_choose() -> None:
     many = {Slot(f"Zone/{zone}", hour) for zone in range(100) for hour in range(24)}
-    plan = learned(ProgramPlan("prg_1"), many)
+    plan = learning(ProgramPlan("prg_1"), NOW)
+    found = of_walk(plan, *many)
     for each in sorted(many, key=str):
         plan = moved_to(plan, each, NOW)
-    assert (len(plan.slots), len(plan.learned)) == (MAX_SLOTS, MAX_SLOTS)
-    assert learning(plan, NOW).slots >= FIRST_SLOTS
+    assert (len(plan.slots), len(plan.moved)) == (MAX_SLOTS, MAX_SLOTS)
+    plan = looked_back(plan, found, NOW + LEARNED_WITHIN)
+    assert len(plan.slots) <= MAX_SLOTS + 1
+    assert plan.slots >= FIRST_SLOTS
