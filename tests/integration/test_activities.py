@@ -359,6 +359,28 @@ def test_a_verdict_reaches_no_other_programs_activity(services: ActivityServices
     assert services.now(waiting) == waiting
 
 
+def test_what_a_verdict_makes_of_an_activity_is_on_the_audit_trail_once(
+    services: ActivityServices, dynamodb: Any
+) -> None:
+    taken = services.made(services.upload_services.posted())
+    upload = services.upload_services.posted(b"bad")
+    refused = services.made(upload)
+    services.upload_services.service.validate(upload.incoming_key)
+    bad = verdict(refused, problems=services.upload_services.now(upload).problems)
+    for _ in range(2):
+        for each in (verdict(taken), bad):
+            services.lifecycle.apply_verdict(each, services.verdicts)
+    told = [
+        (each["kind"]["S"], each["thing"]["S"], json.loads(each["after"]["S"]).get("state"))
+        for each in dynamodb.scan(TableName="AuditTable")["Items"]
+        if each["kind"]["S"] not in ("activity.created", "upload.asked")
+    ]
+    assert sorted(told) == [
+        ("activity.published", taken.activity_id, "published"),
+        ("activity.rejected", refused.activity_id, "rejected"),
+    ]
+
+
 # Reading and ending
 
 

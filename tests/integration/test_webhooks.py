@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.audit.model import EntryFilter
+from chalicelib.audit.model import EntryFilter, Kind
 from chalicelib.foundation.events import Change, Payload
 from chalicelib.foundation.identity import Role
 from chalicelib.foundation.outcomes import Outcome
@@ -246,7 +246,9 @@ def test_a_receiver_that_fails_is_left_alone_longer_and_longer(hooks: Hooks) -> 
     assert len(hooks.receiver.got) <= (len(turns) + 1) * AT_ONCE
 
 
-def test_days_without_anything_that_got_through_disable_a_webhook(hooks: Hooks) -> None:
+def test_days_without_anything_that_got_through_disable_a_webhook(
+    hooks: Hooks, greenroom: Greenroom
+) -> None:
     webhook = hooks.makes()
     hooks.receiver.always = FAILS
     until = hooks.clock.now() + DISABLED_AFTER + timedelta(hours=2)
@@ -257,6 +259,10 @@ def test_days_without_anything_that_got_through_disable_a_webhook(hooks: Hooks) 
     hooks.ticks()
     found = hooks.service.webhook(hooks.manager, webhook.webhook_id)
     assert (found.state, bool(found.disabled_at)) == (WebhookState.DISABLED, True)
+    disabled = EntryFilter(kind=Kind.WEBHOOK_DISABLED)
+    (entry,) = greenroom.container.audit.entries(hooks.manager, disabled, 9, None).items
+    assert (entry.thing, entry.before) == (webhook.webhook_id, {"state": "active"})
+    assert entry.after["state"] == "disabled"
     tried = len(hooks.receiver.got)
     hooks.happens()
     hooks.clock.advance(timedelta(hours=1))
