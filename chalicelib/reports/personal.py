@@ -101,10 +101,10 @@ class ReportFileKeeper:
         for record in self._database.records(ExportItem, scope):
             if Table(record["report"]) not in _NAME_PEOPLE:
                 continue
-            if record["status"] != ExportStatus.READY.value:
-                continue
             export = self._store.get(person.program_id, str(record["item"]).partition("#")[2])
-            if export is not None:
-                self._files.remove(export)
+            if export is None:
+                continue
+            self._files.remove(export)  # one that failed may have left its file, too
+            if export.status is ExportStatus.READY:
                 self._store.finish(export, None, _AGAIN)
         return True

@@ -487,6 +487,17 @@ def test_of_several_exports_no_file_outlives_an_erasure(scene: Scene, noted: boo
     assert [each for each in files(scene.greenroom) if "personal/" in each] == []
 
 
+def test_a_report_that_failed_after_its_file_was_written_leaves_none_behind(scene: Scene) -> None:
+    container = scene.container
+    export = container.exports.ask(scene.manager, Table.MEMBERS)
+    container.export_maker.make(scene.vic.program_id, export.export_id)
+    container.export_store.finish(export, None, "The function died before it could say so.")
+    assert [each for each in files(scene.greenroom) if export.export_id in each]
+    scene.asks()
+    container.eraser.erase_due()
+    assert [each for each in files(scene.greenroom) if "exports/" in each] == []
+
+
 def test_a_copy_that_was_overtaken_by_a_later_one_does_not_take_its_file_away(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:

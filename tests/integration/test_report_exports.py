@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -22,7 +22,7 @@ from chalicelib.reports.events import ExportRequested
 from chalicelib.reports.exports import routes
 from chalicelib.reports.exports import service as exports
 from chalicelib.reports.exports.service import MAX_MAKING
-from chalicelib.reports.exports.store import Export, ExportStatus, Table
+from chalicelib.reports.exports.store import Export, ExportItem, ExportStatus, Table
 from tests.clock import StoppedClock
 from tests.events import queued
 from tests.integration.reporting import Reporting
@@ -213,6 +213,23 @@ def test_a_link_is_of_this_one_file_and_good_for_ten_minutes(
     assert link is not None
     assert made.key in link
     assert "Expires=600" in link or "X-Amz-Expires=600" in link
+
+
+def test_an_export_is_there_for_a_day_and_its_note_for_longer_than_its_file(
+    reporting: Reporting,
+) -> None:
+    """S3 removes the file at the first midnight a day after it; an erasure finds it until then."""
+    made, _ = exported(reporting, Table.MEMBERS)
+    service, database = reporting.container.exports, reporting.container.database
+    reporting.ticks(hours=23, minutes=59)
+    assert service.export(reporting.manager, made.export_id).status is ExportStatus.READY
+    reporting.ticks(minutes=1)
+    with pytest.raises(Problem) as gone:
+        service.export(reporting.manager, made.export_id)
+    assert gone.value.code is ProblemCode.NOT_FOUND
+    (note,) = database.records(ExportItem, f"{made.program_id}/exports")
+    goes_at = datetime.fromtimestamp(int(note["expires_at"]), UTC)
+    assert goes_at >= made.asked_at + timedelta(days=2)
 
 
 def test_the_audit_trail_is_exported_by_the_same_filters_with_names_and_no_formula(

@@ -21,6 +21,7 @@ from chalicelib.programs.model import MemberStatus, local_time
 from chalicelib.programs.service import ProgramService
 from chalicelib.reports.exports.csv_text import Cell, write_csv
 from chalicelib.reports.exports.store import (
+    KEPT,
     Export,
     ExportFiles,
     ExportStatus,
@@ -147,7 +148,7 @@ class ExportService:
     def export(self, caller: Caller, export_id: str) -> Export:
         """Read an export. Raises the problem `not_found`."""
         found = self._store.get(caller.program_id, export_id)
-        if found is None:
+        if found is None or found.asked_at + KEPT <= self._clock.now():
             raise not_found("export")
         return found
 

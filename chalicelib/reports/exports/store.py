@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 KEPT = timedelta(days=1)
-"""How long an export is kept; its file goes by itself as soon."""
+"""How long an export is there for its manager."""
+
+NOTED = timedelta(days=3)
+"""How long its note stays: longer than its file, which S3 removes at the first midnight that is a
+day after it. So an erasure finds every file that names people."""
 
 LINK_LIFETIME = timedelta(minutes=10)
 
@@ -107,7 +111,7 @@ class ExportStore(Store):
             last=export.last.isoformat() if export.last else None,
             trail=_kept(export.trail) or None,
             status=export.status.value,
-            expires_at=int((export.asked_at + KEPT).timestamp()),
+            expires_at=int((export.asked_at + NOTED).timestamp()),
         )
         asked = act(
             Kind.EXPORT_ASKED,
