@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Literal, Protocol, TypedDict, Unpack, cast
 
 from chalicelib.activities.model import (
@@ -434,7 +434,12 @@ class ActivityService:
     ) -> Activity:
         made, parts = self._on_uploads(caller, activity)
         most = self._quotas.activities_open
-        found = sum(1 for _ in islice(self._store.open_activities(caller.program_id), most))
+        # What waits for its video is open once that is valid, and nobody is asked then.
+        held = chain(
+            self._store.open_activities(caller.program_id),
+            self._store.waiting_activities(caller.program_id),
+        )
+        found = sum(1 for _ in islice(held, most))
         if found >= most:
             raise quota_reached("activities_open", most, found)
         try:

@@ -76,7 +76,10 @@ class AlreadyPerformed(Exception):
 
 
 class OpenIndex(GlobalSecondaryIndex["OpenItem"]):
-    """Sparse: what is published and not ended, with just what decides who sees it when."""
+    """Sparse: what is published and not ended, with just what decides who sees it when.
+
+    Apart from it lies what waits for the verdict on its video.
+    """
 
     class Meta:
         index_name = "open"
@@ -258,7 +261,6 @@ class ActivityItem(StampedModel, LeanModel):
 
     @classmethod
     def of(cls, activity: Activity) -> "ActivityItem":
-        published = activity.state is ActivityState.PUBLISHED
         archived = activity.state is ActivityState.ARCHIVED
         campaign_id = activity.campaign_id
         due_in, due_at = _due(activity)
@@ -270,7 +272,7 @@ class ActivityItem(StampedModel, LeanModel):
                 if campaign_id
                 else None
             ),
-            open_in=activity.program_id if published else None,
+            open_in=_open_in(activity),
             due_in=due_in,
             due_at=due_at,
         )
@@ -278,6 +280,19 @@ class ActivityItem(StampedModel, LeanModel):
 
 def _listed(where: str, *, archived: bool) -> str:
     return f"{where}#archived" if archived else where
+
+
+def _open_in(activity: Activity) -> str | None:
+    match activity.state:
+        case ActivityState.PUBLISHED:
+            return activity.program_id
+        case ActivityState.PROCESSING:
+            return _waiting(activity.program_id)
+    return None
+
+
+def _waiting(program_id: str) -> str:
+    return f"{program_id}#processing"
 
 
 def _due(activity: Activity) -> tuple[str, datetime] | tuple[None, None]:
@@ -429,6 +444,11 @@ class ActivityStore(Store):
         The index follows the table by milliseconds, so the full items are looked at again.
         """
         found = self._database.query(OpenItem, program_id, index=OpenItem.open_index)
+        return (item.to_open() for item in found)
+
+    def waiting_activities(self, program_id: str) -> Iterator[OpenActivity]:
+        """Walk all that waits for the verdict on its video, milliseconds behind."""
+        found = self._database.query(OpenItem, _waiting(program_id), index=OpenItem.open_index)
         return (item.to_open() for item in found)
 
     def get_all(

@@ -43,7 +43,8 @@ _WORDS = {
         "ask the owner of this Greenroom to raise it."
     ),
     "activities_open": (
-        "Your program has {used} open activities; {limit} is the limit. End some, then try again."
+        "Your program has {used} activities that are open or wait for their video; {limit} is the "
+        "limit. End some, then try again."
     ),
     "invitations_a_day": (
         "Your program has sent {used} invitations today (UTC); {limit} is the limit. Continue "

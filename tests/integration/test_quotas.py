@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.activities.model import Activity
 from chalicelib.composition import Container
 from chalicelib.foundation.identity import Role
 from chalicelib.foundation.problems import Problem
@@ -160,6 +161,28 @@ def test_open_activities_are_counted_until_they_end(greenroom: InMemory) -> None
     ) == ("activities_open", 2, 2)
     container.activities.end(greenroom.manager, first.activity_id)
     create()
+
+
+def test_activities_that_wait_for_their_video_are_counted_too(greenroom: InMemory) -> None:
+    """Or any number of them would be open once it is valid."""
+    container, now = within(greenroom, activities_open=3), greenroom.clock.now()
+    upload = container.videos.ask_for_upload(greenroom.manager, "video/mp4", CORRELATION).upload
+    assert container.upload_store.claim(upload.program_id, upload.upload_id, now, now)
+    valid = greenroom.valid_upload()
+
+    def waiting() -> Activity:
+        return container.activities.create(greenroom.manager, upload.upload_id)
+
+    def open_now() -> Activity:
+        return container.activities.create(greenroom.manager, valid)
+
+    first = waiting()
+    open_now()
+    waiting()
+    for create in (waiting, open_now):
+        assert refused(create) == ("activities_open", 3, 3)
+    container.activities.archive(greenroom.manager, first.activity_id)
+    open_now()
 
 
 def test_members_and_invitations_are_counted_together_until_they_are_removed(
