@@ -283,7 +283,7 @@ def counted_as(member: Member, before: Mapping[str, Any], now: datetime) -> dict
             told["account"] = before.get("account") or now.isoformat()
     if member.status is MemberStatus.INVITED:
         told["invitation"] = [
-            member.invited_at.isoformat(),
+            _asked_at(member).isoformat(),
             "failed" if member.mail is InvitationMail.FAILED else "open",
         ]
     return told
@@ -297,11 +297,16 @@ def _hints_of(member: Member, told: Mapping[str, Any]) -> dict[str, Hint]:
         "invitation": Hint(
             Kind.INVITATION,
             member.member_id,
-            member.invited_at if failed else member.invited_at + INVITED_FOR,
+            member.invited_at if failed else _asked_at(member) + INVITED_FOR,
             title=member.email,
             detail="mail_failed" if failed else "not_taken_up",
         ),
     }
+
+
+def _asked_at(member: Member) -> datetime:
+    """Return when a member was invited, or mailed since."""
+    return max(member.invited_at, member.mailed_at or member.invited_at)
 
 
 def _name_of(member: Member) -> str:

@@ -641,7 +641,8 @@ class Hint:
 
 
 INVITED_FOR = timedelta(days=7)
-"""An invitation that was not taken up for so long is on the worklist (product rule)."""
+"""An invitation that was not taken up so long after its last mail is on the worklist (product
+rule)."""
 
 
 @dataclass(frozen=True)

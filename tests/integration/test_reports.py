@@ -17,7 +17,8 @@ from chalicelib.foundation.identity import Role
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.problems import Problem
 from chalicelib.foundation.table import Contended
-from chalicelib.programs.model import ChannelKind
+from chalicelib.programs.members.store import MemberStore
+from chalicelib.programs.model import ChannelKind, InvitationMail
 from chalicelib.programs.service import CACHED_FOR, ProgramChanges
 from chalicelib.reports import counting, worker
 from chalicelib.reports import store as report_store
@@ -596,6 +597,26 @@ def test_the_worklist_shows_invitations_after_a_week_until_they_are_taken_up(
     reporting.signs_in("late@demo.example")
     reporting.settles()
     assert reporting.codes() == []
+
+
+def test_an_invitation_that_is_mailed_again_is_off_the_worklist_for_another_week(
+    reporting: Reporting,
+) -> None:
+    container, manager = reporting.container, reporting.manager
+    members = MemberStore(container.database)
+    invited = container.members.invite(manager, "late@demo.example", None, Role.MEMBER)
+    reporting.settles()
+    reporting.ticks(days=7, minutes=1)
+    assert reporting.codes() == ["not_taken_up"]
+    container.members.invite_again(manager, invited.member_id)
+    (due,) = members.due_mails(reporting.clock.now())
+    assert members.end_mail(due, InvitationMail.HANDED_OVER, reporting.clock.now())
+    reporting.settles()
+    assert reporting.codes() == []
+    reporting.ticks(days=7, minutes=1)
+    assert reporting.codes() == ["not_taken_up"]
+    found = container.reports_rebuilder.findings(manager.program_id, nothing)
+    assert found == []
 
 
 def test_the_worklist_shows_an_unlikely_number_of_sends(
