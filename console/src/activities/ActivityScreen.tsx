@@ -264,13 +264,8 @@ function Activity({ current }: { current: ActivityView }) {
       <LeaveGuard
         dirty={dirty}
         kept={isKept && state.stage === "none" && ofCuts !== "under_way"}
-        title={t("leave_edit_title")}
-        stay={t("stay")}
-        go={t("leave_keep")}
-        discard={{ label: t("leave_discard_edit"), run: () => kept.write(draftName, undefined) }}
-      >
-        {t("leave_edit_text")}
-      </LeaveGuard>
+        discard={() => void kept.write(draftName, undefined)}
+      />
     </>
   );
 }

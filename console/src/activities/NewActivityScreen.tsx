@@ -197,9 +197,7 @@ export default function NewActivityScreen() {
         dirty={touched && !done.current}
         kept={isKept && state.stage !== "sending" && ofCuts !== "under_way"}
         title={t("leave_title")}
-        stay={t("stay")}
-        go={t("leave_keep")}
-        discard={{ label: t("leave_discard"), run: discard }}
+        discard={discard}
       >
         {state.stage === "sending" || ofCuts === "under_way" ? t("leave_text_sending") : t("leave_text")}
       </LeaveGuard>

@@ -139,12 +139,6 @@ export default {
   leave_title: "Ohne Veröffentlichen weggehen?",
   leave_text: "Dein Entwurf bleibt in diesem Browser. Du kannst später weitermachen.",
   leave_text_sending: "Dein Entwurf bleibt, und das Hochladen geht weiter, solange diese Seite offen ist.",
-  leave_edit_title: "Ohne Speichern weggehen?",
-  leave_edit_text: "Deine Änderungen bleiben in diesem Browser, aber niemand sonst sieht sie.",
-  stay: "Hier bleiben",
-  leave_keep: "Gehen und behalten",
-  leave_discard: "Verwerfen",
-  leave_discard_edit: "Verwerfen",
 
   try_on_me: "An mir ausprobieren",
   connect_first: "Zuerst TikTok verbinden",

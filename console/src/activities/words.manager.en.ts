@@ -136,12 +136,6 @@ export default {
   leave_title: "Leave without publishing?",
   leave_text: "Your draft is kept in this browser. You can continue later.",
   leave_text_sending: "Your draft is kept, and the upload continues while this page is open.",
-  leave_edit_title: "Leave without saving?",
-  leave_edit_text: "Your changes are kept in this browser, but nobody else sees them.",
-  stay: "Stay here",
-  leave_keep: "Leave, keep it",
-  leave_discard: "Discard it",
-  leave_discard_edit: "Discard it",
 
   try_on_me: "Try it on me",
   connect_first: "Connect TikTok first",

@@ -139,12 +139,6 @@ export default {
   leave_title: "¿Salir sin publicar?",
   leave_text: "Tu borrador queda en este navegador. Puedes seguir más tarde.",
   leave_text_sending: "Tu borrador queda guardado y la subida sigue mientras esta página esté abierta.",
-  leave_edit_title: "¿Salir sin guardar?",
-  leave_edit_text: "Tus cambios quedan en este navegador, pero nadie más los ve.",
-  stay: "Quedarme",
-  leave_keep: "Salir y conservarlo",
-  leave_discard: "Tirarlo",
-  leave_discard_edit: "Tirarlo",
 
   try_on_me: "Probarla conmigo",
   connect_first: "Conectar antes TikTok",

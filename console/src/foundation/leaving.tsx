@@ -6,6 +6,7 @@ import { useLayoutEffect } from "preact/hooks";
 import { back } from "./back";
 import { Button } from "./ui/buttons";
 import { Dialog } from "./ui/Dialog";
+import { t } from "./words.manager";
 
 const asked = signal<(() => void) | undefined>(undefined);
 let guarded = false;
@@ -28,14 +29,14 @@ type Props = {
   dirty: boolean;
   /** Whether nothing of it would be lost: then closing the page is no matter. */
   kept: boolean;
-  title: string;
-  stay: string;
-  go: string;
-  children: ComponentChildren;
-  discard?: { label: string; run: () => void };
+  /** In place of what is said of changes that are not saved. */
+  title?: string;
+  children?: ComponentChildren;
+  /** Forgets what is kept. Without it nothing is, so leaving discards it. */
+  discard?: () => void;
 };
 
-export function LeaveGuard({ dirty, kept, title, stay, go, discard, children }: Props) {
+export function LeaveGuard({ dirty, kept, title, discard, children }: Props) {
   const { route } = useLocation();
   // A layout effect: Back, or a link, that is pressed right after typing is asked about, too.
   useLayoutEffect(() => {
@@ -82,24 +83,24 @@ export function LeaveGuard({ dirty, kept, title, stay, go, discard, children }: 
   };
   return (
     <Dialog
-      title={title}
+      title={title ?? t("leave_title")}
       open={follow !== undefined}
       onClose={close}
       foot={
         <>
           {discard ? (
-            <Button kind="quiet" onClick={() => leaveBy(discard.run)}>
-              {discard.label}
+            <Button kind="quiet" onClick={() => leaveBy(discard)}>
+              {t("leave_discard")}
             </Button>
           ) : null}
-          <Button onClick={() => leaveBy()}>{go}</Button>
+          <Button onClick={() => leaveBy()}>{t(discard ? "leave_keep" : "leave_discard")}</Button>
           <Button kind="primary" onClick={close}>
-            {stay}
+            {t("stay")}
           </Button>
         </>
       }
     >
-      <p>{children}</p>
+      <p>{children ?? t("leave_text")}</p>
     </Dialog>
   );
 }

@@ -76,4 +76,10 @@ export default {
   field_too_many_pixels: "Dieses Bild hat zu viele Pixel: höchstens {limit}.",
   field_too_small: "Dieses Bild ist zu klein: mindestens {limit} Pixel.",
   field_not_a_manager: "Nur aktive Manager lassen sich wählen.",
+
+  leave_title: "Ohne Speichern weggehen?",
+  leave_text: "Deine Änderungen bleiben in diesem Browser, aber niemand sonst sieht sie.",
+  stay: "Hier bleiben",
+  leave_keep: "Gehen und behalten",
+  leave_discard: "Verwerfen",
 } satisfies Translation<typeof en>;

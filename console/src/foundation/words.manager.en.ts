@@ -73,4 +73,10 @@ export default {
   field_too_many_pixels: "This picture has too many pixels: {limit} at most.",
   field_too_small: "This picture is too small: {limit} pixels at least.",
   field_not_a_manager: "Only active managers can be chosen.",
+
+  leave_title: "Leave without saving?",
+  leave_text: "Your changes are kept in this browser, but nobody else sees them.",
+  stay: "Stay here",
+  leave_keep: "Leave, keep it",
+  leave_discard: "Discard it",
 } as const;

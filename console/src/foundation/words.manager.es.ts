@@ -76,4 +76,10 @@ export default {
   field_too_many_pixels: "Esta imagen tiene demasiados píxeles: {limit} como máximo.",
   field_too_small: "Esta imagen es demasiado pequeña: {limit} píxeles como mínimo.",
   field_not_a_manager: "Solo se pueden elegir gestores activos.",
+
+  leave_title: "¿Salir sin guardar?",
+  leave_text: "Tus cambios quedan en este navegador, pero nadie más los ve.",
+  stay: "Quedarme",
+  leave_keep: "Salir y conservarlos",
+  leave_discard: "Tirarlo",
 } satisfies Translation<typeof en>;

@@ -4,15 +4,13 @@ import { answer, api } from "../foundation/api/client";
 import { once } from "../foundation/api/idempotency";
 import { queryClient } from "../foundation/api/queries";
 import { fieldWords } from "../foundation/problem_words";
-import { Button } from "../foundation/ui/buttons";
-import { Dialog } from "../foundation/ui/Dialog";
 import { Radio, TextField } from "../foundation/ui/fields";
+import { FormDialog } from "../foundation/ui/forms";
 import { ErrorNote } from "../foundation/ui/parts";
 import { useRequest } from "../foundation/ui/request";
 import { toast } from "../foundation/ui/toasts";
 import { ME } from "../me/queries";
 import { Ledger } from "./Ledger";
-import css from "./ledger.module.css";
 import { LEDGER } from "./queries";
 import { t } from "./words.manager";
 
@@ -48,57 +46,43 @@ export default function PointsDialog({ memberId, name, onClose }: { memberId: st
   };
   const ofField = fieldWords(error, "amount") ?? fieldWords(error, "reason");
   return (
-    <Dialog
+    <FormDialog
       title={t("adjust_title", { name })}
-      open
       onClose={onClose}
-      foot={
+      onSubmit={send}
+      submit={t(takes ? "take_points" : "give_points")}
+      busy={busy}
+      below={
         <>
-          <Button onClick={onClose}>{t("cancel")}</Button>
-          <Button kind="primary" type="submit" form="adjust" busy={busy}>
-            {t(takes ? "take_points" : "give_points")}
-          </Button>
+          <h3>{t("so_far")}</h3>
+          <Ledger memberId={memberId} />
         </>
       }
     >
-      <div class={css.dialog}>
-        <form
-          id="adjust"
-          class={css.form}
-          noValidate
-          onSubmit={(event) => {
-            event.preventDefault();
-            void send();
-          }}
-        >
-          <fieldset>
-            <legend class="visually-hidden">{t("give_or_take")}</legend>
-            <Radio name="way" label={t("give_points")} checked={!takes} onChange={() => setTakes(false)} />
-            <Radio name="way" label={t("take_points")} checked={takes} onChange={() => setTakes(true)} />
-          </fieldset>
-          <TextField
-            label={t("amount")}
-            inputMode="numeric"
-            autocomplete="off"
-            autofocus
-            value={amount}
-            error={tried && wrongAmount ? t("error_amount", { limit: MAX_AMOUNT }) : fieldWords(error, "amount")}
-            onInput={(event) => setAmount(event.currentTarget.value)}
-          />
-          <TextField
-            label={t("adjust_reason")}
-            hint={t("adjust_reason_hint")}
-            dir="auto"
-            maxLength={MAX_REASON}
-            value={reason}
-            error={tried && !reason.trim() ? t("error_reason") : fieldWords(error, "reason")}
-            onInput={(event) => setReason(event.currentTarget.value)}
-          />
-          {error && !ofField ? <ErrorNote error={error} /> : null}
-        </form>
-        <h3>{t("so_far")}</h3>
-        <Ledger memberId={memberId} />
-      </div>
-    </Dialog>
+      <fieldset>
+        <legend class="visually-hidden">{t("give_or_take")}</legend>
+        <Radio name="way" label={t("give_points")} checked={!takes} onChange={() => setTakes(false)} />
+        <Radio name="way" label={t("take_points")} checked={takes} onChange={() => setTakes(true)} />
+      </fieldset>
+      <TextField
+        label={t("amount")}
+        inputMode="numeric"
+        autocomplete="off"
+        autofocus
+        value={amount}
+        error={tried && wrongAmount ? t("error_amount", { limit: MAX_AMOUNT }) : fieldWords(error, "amount")}
+        onInput={(event) => setAmount(event.currentTarget.value)}
+      />
+      <TextField
+        label={t("adjust_reason")}
+        hint={t("adjust_reason_hint")}
+        dir="auto"
+        maxLength={MAX_REASON}
+        value={reason}
+        error={tried && !reason.trim() ? t("error_reason") : fieldWords(error, "reason")}
+        onInput={(event) => setReason(event.currentTarget.value)}
+      />
+      {error && !ofField ? <ErrorNote error={error} /> : null}
+    </FormDialog>
   );
 }

@@ -14,5 +14,4 @@ export default {
   error_reason: "Sag, warum: Das Mitglied liest es.",
   adjusted_toast: "{name} hat jetzt {balance} Punkte.",
   so_far: "Bisher",
-  cancel: "Abbrechen",
 } satisfies Translation<typeof en>;

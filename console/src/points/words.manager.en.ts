@@ -11,5 +11,4 @@ export default {
   error_reason: "Say why: the member reads it.",
   adjusted_toast: "{name} has {balance} points now.",
   so_far: "So far",
-  cancel: "Cancel",
 } as const;

@@ -14,5 +14,4 @@ export default {
   error_reason: "Di por qué: el miembro lo lee.",
   adjusted_toast: "{name} tiene ahora {balance} puntos.",
   so_far: "Hasta ahora",
-  cancel: "Cancelar",
 } satisfies Translation<typeof en>;

@@ -164,7 +164,7 @@ function DryLook({ text, fileName, onBack, onDone }: DryLookProps) {
     },
   ];
   return (
-    <div class={css.form}>
+    <div class={forms.form}>
       <div class={css.tiles}>
         <Tile count={good.length} words={t("tile_to_invite")} tone="good" />
         <Tile count={bad.length} words={t("tile_problems")} tone={bad.length > 0 ? "bad" : undefined} />
@@ -221,8 +221,8 @@ function ReportView({ report, onAgain }: { report: Report; onAgain: () => void }
   const words = ({ outcome, problem }: ReportLine): string => {
     if (outcome === "invited") return t("line_invited");
     if (outcome === "already_a_member") return t("line_already");
-    const key = `reported_${problem?.code ?? ""}`;
-    return t.has(key) ? t(key) : (problem?.message ?? "");
+    const key = [`reported_${problem?.code}`, `line_${problem?.code}`].find(t.has);
+    return key ? t(key) : (problem?.message ?? "");
   };
   const copy = async (): Promise<void> => {
     const text = report.lines
@@ -244,7 +244,7 @@ function ReportView({ report, onAgain }: { report: Report; onAgain: () => void }
     },
   ];
   return (
-    <div class={css.form}>
+    <div class={forms.form}>
       <p ref={heading} tabIndex={-1} role="status">
         {t("import_done")}
       </p>

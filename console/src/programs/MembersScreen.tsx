@@ -7,8 +7,9 @@ import { fieldWords } from "../foundation/problem_words";
 import { relative } from "../foundation/time";
 import { Button, LinkButton } from "../foundation/ui/buttons";
 import { type Column, Table } from "../foundation/ui/data";
-import { Confirm, Dialog } from "../foundation/ui/Dialog";
+import { Confirm } from "../foundation/ui/Dialog";
 import { Radio, Select, TextField } from "../foundation/ui/fields";
+import { FormDialog } from "../foundation/ui/forms";
 import forms from "../foundation/ui/forms.module.css";
 import { Icon } from "../foundation/ui/Icon";
 import { Menu, type MenuItem } from "../foundation/ui/Menu";
@@ -308,58 +309,36 @@ function InviteDialog({ onClose }: { onClose: () => void }) {
   };
   const ofField = fieldWords(error, "email") ?? fieldWords(error, "name");
   return (
-    <Dialog
-      title={t("invite_title")}
-      open
-      onClose={onClose}
-      foot={
-        <>
-          <Button onClick={onClose}>{t("cancel")}</Button>
-          <Button kind="primary" type="submit" form="invite" icon="mail" busy={busy}>
-            {t("send_invitation")}
-          </Button>
-        </>
-      }
-    >
+    <FormDialog title={t("invite_title")} onClose={onClose} onSubmit={send} submit={t("send_invitation")} icon="mail" busy={busy}>
       <p>{t("invite_text")}</p>
-      <form
-        id="invite"
-        class={css.form}
-        noValidate
-        onSubmit={(event) => {
-          event.preventDefault();
-          void send();
-        }}
-      >
-        <TextField
-          label={t("email")}
-          type="email"
-          inputMode="email"
-          autocomplete="off"
-          autofocus
-          value={email}
-          error={missing ? t("email_missing") : fieldWords(error, "email")}
-          onInput={(event) => setEmail(event.currentTarget.value)}
-        />
-        <TextField
-          label={t("name")}
-          hint={t("name_hint")}
-          optional
-          dir="auto"
-          autocomplete="off"
-          value={name}
-          error={fieldWords(error, "name")}
-          onInput={(event) => setName(event.currentTarget.value)}
-        />
-        <fieldset class={forms.fieldset}>
-          <legend class={forms.legend}>{t("role")}</legend>
-          <Radio name="role" label={t("role_member")} hint={t("role_member_hint")} checked={role === "member"} onChange={() => setRole("member")} />
-          <Radio name="role" label={t("role_manager")} hint={t("role_manager_hint")} checked={role === "manager"} onChange={() => setRole("manager")} />
-        </fieldset>
-        {error && !ofField ? (
-          <ErrorNote error={error}>{asProblem(error).code === "already_a_member" ? <p>{t("find_them")}</p> : null}</ErrorNote>
-        ) : null}
-      </form>
-    </Dialog>
+      <TextField
+        label={t("email")}
+        type="email"
+        inputMode="email"
+        autocomplete="off"
+        autofocus
+        value={email}
+        error={missing ? t("email_missing") : fieldWords(error, "email")}
+        onInput={(event) => setEmail(event.currentTarget.value)}
+      />
+      <TextField
+        label={t("name")}
+        hint={t("name_hint")}
+        optional
+        dir="auto"
+        autocomplete="off"
+        value={name}
+        error={fieldWords(error, "name")}
+        onInput={(event) => setName(event.currentTarget.value)}
+      />
+      <fieldset class={forms.fieldset}>
+        <legend class={forms.legend}>{t("role")}</legend>
+        <Radio name="role" label={t("role_member")} hint={t("role_member_hint")} checked={role === "member"} onChange={() => setRole("member")} />
+        <Radio name="role" label={t("role_manager")} hint={t("role_manager_hint")} checked={role === "manager"} onChange={() => setRole("manager")} />
+      </fieldset>
+      {error && !ofField ? (
+        <ErrorNote error={error}>{asProblem(error).code === "already_a_member" ? <p>{t("find_them")}</p> : null}</ErrorNote>
+      ) : null}
+    </FormDialog>
   );
 }

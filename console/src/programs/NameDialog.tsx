@@ -1,14 +1,12 @@
 import { useState } from "preact/hooks";
 import { fieldWords } from "../foundation/problem_words";
 import { asProblem } from "../foundation/api/problems";
-import { Button } from "../foundation/ui/buttons";
-import { Dialog } from "../foundation/ui/Dialog";
 import { Radio, TextField } from "../foundation/ui/fields";
+import { FormDialog } from "../foundation/ui/forms";
 import forms from "../foundation/ui/forms.module.css";
 import { ErrorNote } from "../foundation/ui/parts";
 import { useRequest } from "../foundation/ui/request";
 import type { ChannelView } from "./manager_queries";
-import css from "./manage.module.css";
 import { t } from "./words.manager";
 
 type Kind = ChannelView["kind"];
@@ -38,47 +36,25 @@ export function NameDialog({ title, confirm, name: before = "", asksKind, onClos
     });
   };
   return (
-    <Dialog
-      title={title}
-      open
-      onClose={onClose}
-      foot={
-        <>
-          <Button onClick={onClose}>{t("cancel")}</Button>
-          <Button kind="primary" type="submit" form="name-dialog" busy={busy}>
-            {confirm}
-          </Button>
-        </>
-      }
-    >
-      <form
-        id="name-dialog"
-        class={css.form}
-        noValidate
-        onSubmit={(event) => {
-          event.preventDefault();
-          void save();
-        }}
-      >
-        <TextField
-          label={t("name")}
-          dir="auto"
-          autofocus
-          autocomplete="off"
-          maxLength={100}
-          value={name}
-          error={missing ? t("name_missing") : taken ? t("name_taken") : fieldWords(error, "name")}
-          onInput={(event) => setName(event.currentTarget.value)}
-        />
-        {asksKind ? (
-          <fieldset class={forms.fieldset}>
-            <legend class={forms.legend}>{t("kind")}</legend>
-            <Radio name="kind" label={t("kind_public")} hint={t("kind_public_hint")} checked={kind === "public"} onChange={() => setKind("public")} />
-            <Radio name="kind" label={t("kind_private")} hint={t("kind_private_hint")} checked={kind === "private"} onChange={() => setKind("private")} />
-          </fieldset>
-        ) : null}
-        {error && !taken && !fieldWords(error, "name") ? <ErrorNote error={error} /> : null}
-      </form>
-    </Dialog>
+    <FormDialog title={title} onClose={onClose} onSubmit={save} submit={confirm} busy={busy}>
+      <TextField
+        label={t("name")}
+        dir="auto"
+        autofocus
+        autocomplete="off"
+        maxLength={100}
+        value={name}
+        error={missing ? t("name_missing") : taken ? t("name_taken") : fieldWords(error, "name")}
+        onInput={(event) => setName(event.currentTarget.value)}
+      />
+      {asksKind ? (
+        <fieldset class={forms.fieldset}>
+          <legend class={forms.legend}>{t("kind")}</legend>
+          <Radio name="kind" label={t("kind_public")} hint={t("kind_public_hint")} checked={kind === "public"} onChange={() => setKind("public")} />
+          <Radio name="kind" label={t("kind_private")} hint={t("kind_private_hint")} checked={kind === "private"} onChange={() => setKind("private")} />
+        </fieldset>
+      ) : null}
+      {error && !taken && !fieldWords(error, "name") ? <ErrorNote error={error} /> : null}
+    </FormDialog>
   );
 }

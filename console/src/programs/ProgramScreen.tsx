@@ -226,16 +226,7 @@ function Form({ settings }: { settings: Settings }) {
           </div>
         ) : null}
       </form>
-      <LeaveGuard
-        dirty={dirty}
-        kept={isKept}
-        title={t("leave_title")}
-        stay={t("stay")}
-        go={t("leave_keep")}
-        discard={{ label: t("leave_discard"), run: () => kept.write(DRAFT, undefined) }}
-      >
-        {t("leave_text")}
-      </LeaveGuard>
+      <LeaveGuard dirty={dirty} kept={isKept} discard={() => void kept.write(DRAFT, undefined)} />
     </>
   );
 }

@@ -32,7 +32,9 @@ export default function ReportsScreen() {
       >
         {t("reports_text")}
       </PageHead>
-      <Periods value={period} onChange={(chosen) => route(`${path}?days=${chosen ?? 30}`, true)} />
+      <div class={css.tools}>
+        <Periods value={period} onChange={(chosen) => route(`${path}?days=${chosen ?? 30}`, true)} />
+      </div>
       <OverviewReport period={period} whole />
       <Channels period={period} />
     </div>

@@ -96,16 +96,7 @@ export default function NewRewardScreen() {
         </form>
         <RewardPreview fields={fields} url={url} taken={0} />
       </div>
-      <LeaveGuard
-        dirty={touched && !done.current}
-        kept={isKept}
-        title={t("leave_title")}
-        stay={t("stay")}
-        go={t("leave_keep")}
-        discard={{ label: t("leave_discard"), run: forget }}
-      >
-        {t("leave_text")}
-      </LeaveGuard>
+      <LeaveGuard dirty={touched && !done.current} kept={isKept} discard={forget} />
     </>
   );
 }

@@ -4,8 +4,8 @@ import { fieldWords } from "../foundation/problem_words";
 import { dateTime, relative } from "../foundation/time";
 import { Button } from "../foundation/ui/buttons";
 import { type Column, Table } from "../foundation/ui/data";
-import { Dialog } from "../foundation/ui/Dialog";
 import { TextArea, TextField } from "../foundation/ui/fields";
+import { FormDialog } from "../foundation/ui/forms";
 import { BackLink, Filters, List } from "../foundation/ui/pages";
 import { EmptyState, ErrorNote, Note, PageHead } from "../foundation/ui/parts";
 import { useRequest } from "../foundation/ui/request";
@@ -147,54 +147,32 @@ function FulfilDialog({ request, onClose }: Deciding) {
   const send = (): Promise<void> =>
     decide(() => fulfil(request.redemption_id, { note: note.trim() || null, code: code.trim() || null }));
   return (
-    <Dialog
-      title={t("fulfil_title", { title: request.title })}
-      open
-      onClose={onClose}
-      foot={
-        <>
-          <Button onClick={onClose}>{t("cancel")}</Button>
-          <Button kind="primary" type="submit" form="fulfil" icon="check" busy={busy}>
-            {t("fulfil")}
-          </Button>
-        </>
-      }
-    >
-      <form
-        id="fulfil"
-        class={manage.form}
-        noValidate
-        onSubmit={(event) => {
-          event.preventDefault();
-          void send();
-        }}
-      >
-        <Summary request={request} />
-        <TextField
-          label={t("code")}
-          hint={t("code_hint")}
-          optional
-          autocomplete="off"
-          autofocus
-          maxLength={MAX_CODE}
-          value={code}
-          error={fieldWords(error, "code")}
-          onInput={(event) => setCode(event.currentTarget.value)}
-        />
-        <TextArea
-          label={t("note")}
-          hint={t("note_hint")}
-          optional
-          dir="auto"
-          rows={3}
-          maxLength={MAX_NOTE}
-          value={note}
-          error={fieldWords(error, "note")}
-          onInput={(event) => setNote(event.currentTarget.value)}
-        />
-        {error ? <ErrorNote error={error} /> : null}
-      </form>
-    </Dialog>
+    <FormDialog title={t("fulfil_title", { title: request.title })} onClose={onClose} onSubmit={send} submit={t("fulfil")} icon="check" busy={busy}>
+      <Summary request={request} />
+      <TextField
+        label={t("code")}
+        hint={t("code_hint")}
+        optional
+        autocomplete="off"
+        autofocus
+        maxLength={MAX_CODE}
+        value={code}
+        error={fieldWords(error, "code")}
+        onInput={(event) => setCode(event.currentTarget.value)}
+      />
+      <TextArea
+        label={t("note")}
+        hint={t("note_hint")}
+        optional
+        dir="auto"
+        rows={3}
+        maxLength={MAX_NOTE}
+        value={note}
+        error={fieldWords(error, "note")}
+        onInput={(event) => setNote(event.currentTarget.value)}
+      />
+      {error ? <ErrorNote error={error} /> : null}
+    </FormDialog>
   );
 }
 
@@ -207,42 +185,20 @@ function RejectDialog({ request, onClose }: Deciding) {
     if (reason.trim()) await decide(() => reject(request.redemption_id, reason.trim()));
   };
   return (
-    <Dialog
-      title={t("reject_title", { title: request.title })}
-      open
-      onClose={onClose}
-      foot={
-        <>
-          <Button onClick={onClose}>{t("cancel")}</Button>
-          <Button kind="danger" type="submit" form="reject" busy={busy}>
-            {t("reject")}
-          </Button>
-        </>
-      }
-    >
-      <form
-        id="reject"
-        class={manage.form}
-        noValidate
-        onSubmit={(event) => {
-          event.preventDefault();
-          void send();
-        }}
-      >
-        <Summary request={request} />
-        <p>{t("reject_text", { count: request.price })}</p>
-        <TextField
-          label={t("reason")}
-          hint={t("reason_hint")}
-          dir="auto"
-          autofocus
-          maxLength={MAX_REASON}
-          value={reason}
-          error={tried && !reason.trim() ? t("error_reason") : fieldWords(error, "reason")}
-          onInput={(event) => setReason(event.currentTarget.value)}
-        />
-        {error ? <ErrorNote error={error} /> : null}
-      </form>
-    </Dialog>
+    <FormDialog title={t("reject_title", { title: request.title })} onClose={onClose} onSubmit={send} submit={t("reject")} dangerous busy={busy}>
+      <Summary request={request} />
+      <p>{t("reject_text", { count: request.price })}</p>
+      <TextField
+        label={t("reason")}
+        hint={t("reason_hint")}
+        dir="auto"
+        autofocus
+        maxLength={MAX_REASON}
+        value={reason}
+        error={tried && !reason.trim() ? t("error_reason") : fieldWords(error, "reason")}
+        onInput={(event) => setReason(event.currentTarget.value)}
+      />
+      {error ? <ErrorNote error={error} /> : null}
+    </FormDialog>
   );
 }

@@ -147,7 +147,7 @@ function Editor({ reward, reload }: { reward: RewardView; reload: () => Promise<
         </form>
         <RewardPreview fields={fields} url={url} taken={taken} />
       </div>
-      <LeaveGuard dirty={changed.length > 0} kept={false} title={t("leave_title")} stay={t("stay")} go={t("leave_discard")}>
+      <LeaveGuard dirty={changed.length > 0} kept={false}>
         {t("leave_text_lost")}
       </LeaveGuard>
     </>

@@ -70,12 +70,7 @@ export default {
   unsaved: "Noch nicht gespeichert.",
   discard: "Verwerfen",
   look_again: "Noch einmal ansehen",
-  leave_title: "Ohne Speichern weggehen?",
-  leave_text: "Was du geschrieben hast, bleibt in diesem Browser, aber niemand sonst sieht es.",
   leave_text_lost: "Deine Änderungen gehen verloren.",
-  stay: "Hier bleiben",
-  leave_keep: "Gehen und behalten",
-  leave_discard: "Gehen und verwerfen",
   error_title_missing: "Gib einen Titel ein.",
   error_count: "Eine ganze Zahl von 1 bis {limit}.",
   error_end: "Das Ende muss nach dem Start liegen.",
@@ -107,5 +102,4 @@ export default {
   reason_hint: "Das Mitglied liest es",
   error_reason: "Sag, warum: Das Mitglied liest es.",
   rejected_toast: "{name} hat die Punkte zurück.",
-  cancel: "Abbrechen",
 } satisfies Translation<typeof en>;

@@ -67,12 +67,7 @@ export default {
   unsaved: "Not saved yet.",
   discard: "Discard",
   look_again: "Look at it again",
-  leave_title: "Leave without saving?",
-  leave_text: "What you typed is kept in this browser, but nobody else sees it.",
   leave_text_lost: "Your changes will be lost.",
-  stay: "Stay here",
-  leave_keep: "Leave and keep",
-  leave_discard: "Leave and discard",
   error_title_missing: "Give it a title.",
   error_count: "A whole number from 1 to {limit}.",
   error_end: "The end must be after the start.",
@@ -104,5 +99,4 @@ export default {
   reason_hint: "The member reads it",
   error_reason: "Say why: the member reads it.",
   rejected_toast: "{name} has their points back.",
-  cancel: "Cancel",
 } as const;

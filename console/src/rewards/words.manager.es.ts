@@ -70,12 +70,7 @@ export default {
   unsaved: "Aún sin guardar.",
   discard: "Descartar",
   look_again: "Volver a mirarlo",
-  leave_title: "¿Salir sin guardar?",
-  leave_text: "Lo que has escrito queda en este navegador, pero nadie más lo ve.",
   leave_text_lost: "Perderás tus cambios.",
-  stay: "Quedarse",
-  leave_keep: "Salir y conservar",
-  leave_discard: "Salir y descartar",
   error_title_missing: "Ponle un título.",
   error_count: "Un número entero de 1 a {limit}.",
   error_end: "El final debe ir después del inicio.",
@@ -107,5 +102,4 @@ export default {
   reason_hint: "El miembro lo lee",
   error_reason: "Di por qué: el miembro lo lee.",
   rejected_toast: "{name} ha recuperado sus puntos.",
-  cancel: "Cancelar",
 } satisfies Translation<typeof en>;

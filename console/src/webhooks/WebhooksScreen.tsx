@@ -7,6 +7,7 @@ import { Button, LinkButton } from "../foundation/ui/buttons";
 import { type Column, Table } from "../foundation/ui/data";
 import { Confirm, Dialog } from "../foundation/ui/Dialog";
 import { Checkbox, Select, TextField } from "../foundation/ui/fields";
+import { FormDialog } from "../foundation/ui/forms";
 import forms from "../foundation/ui/forms.module.css";
 import { Icon } from "../foundation/ui/Icon";
 import { Menu } from "../foundation/ui/Menu";
@@ -27,7 +28,6 @@ import {
   useWebhooks,
   type WebhookView,
 } from "./queries";
-import css from "./webhooks.module.css";
 import { t } from "./words.manager";
 
 const TYPES = [
@@ -70,89 +70,67 @@ function Editor({ webhook, onClose }: { webhook?: WebhookView; onClose: () => vo
   };
   const missing = (value: string): string | undefined => (tried && !value.trim() ? t("missing") : undefined);
   return (
-    <Dialog
-      title={webhook ? t("edit_title", { name: webhook.name }) : t("new")}
-      open
-      onClose={onClose}
-      foot={
-        <>
-          <Button onClick={onClose}>{t("cancel")}</Button>
-          <Button kind="primary" type="submit" form="webhook-form" busy={busy}>
-            {t(webhook ? "save" : "create")}
-          </Button>
-        </>
-      }
-    >
-      <form
-        id="webhook-form"
-        class={css.form}
-        noValidate
-        onSubmit={(event) => {
-          event.preventDefault();
-          void save();
-        }}
-      >
-        <TextField
-          label={t("name")}
-          dir="auto"
-          autofocus
-          autocomplete="off"
-          maxLength={60}
-          value={body.name}
-          error={missing(body.name) ?? fieldWords(error, "name")}
-          onInput={(event) => set({ name: event.currentTarget.value })}
-        />
-        <TextField
-          label={t("url")}
-          hint={webhook ? t("url_stays", { url: webhook.url }) : t("url_hint")}
-          optional={webhook !== undefined}
-          type="url"
-          dir="ltr"
-          autocomplete="off"
-          spellcheck={false}
-          maxLength={1000}
-          placeholder="https://hooks.slack.com/services/…"
-          value={body.url}
-          error={(webhook ? undefined : missing(body.url)) ?? fieldWords(error, "url")}
-          onInput={(event) => set({ url: event.currentTarget.value })}
-        />
-        <Select label={t("format")} value={body.format} onChange={(event) => set({ format: event.currentTarget.value as "json" })}>
-          {(["slack", "teams", "json"] as const).map((each) => (
-            <option key={each} value={each} selected={each === body.format}>
-              {t(`format_${each}`)}
+    <FormDialog title={webhook ? t("edit_title", { name: webhook.name }) : t("new")} onClose={onClose} onSubmit={save} submit={t(webhook ? "save" : "create")} busy={busy}>
+      <TextField
+        label={t("name")}
+        dir="auto"
+        autofocus
+        autocomplete="off"
+        maxLength={60}
+        value={body.name}
+        error={missing(body.name) ?? fieldWords(error, "name")}
+        onInput={(event) => set({ name: event.currentTarget.value })}
+      />
+      <TextField
+        label={t("url")}
+        hint={webhook ? t("url_stays", { url: webhook.url }) : t("url_hint")}
+        optional={webhook !== undefined}
+        type="url"
+        dir="ltr"
+        autocomplete="off"
+        spellcheck={false}
+        maxLength={1000}
+        placeholder="https://hooks.slack.com/services/…"
+        value={body.url}
+        error={(webhook ? undefined : missing(body.url)) ?? fieldWords(error, "url")}
+        onInput={(event) => set({ url: event.currentTarget.value })}
+      />
+      <Select label={t("format")} value={body.format} onChange={(event) => set({ format: event.currentTarget.value as "json" })}>
+        {(["slack", "teams", "json"] as const).map((each) => (
+          <option key={each} value={each} selected={each === body.format}>
+            {t(`format_${each}`)}
+          </option>
+        ))}
+      </Select>
+      {body.format === "json" ? null : (
+        <Select label={t("language")} hint={t("shown")} value={body.language} onChange={(event) => set({ language: event.currentTarget.value as "en" })}>
+          {Object.entries(LANGUAGES).map(([code, name]) => (
+            <option key={code} value={code} lang={code} selected={code === body.language}>
+              {name}
             </option>
           ))}
         </Select>
-        {body.format === "json" ? null : (
-          <Select label={t("language")} hint={t("shown")} value={body.language} onChange={(event) => set({ language: event.currentTarget.value as "en" })}>
-            {Object.entries(LANGUAGES).map(([code, name]) => (
-              <option key={code} value={code} lang={code} selected={code === body.language}>
-                {name}
-              </option>
-            ))}
-          </Select>
-        )}
-        <fieldset class={forms.fieldset}>
-          <legend class={forms.legend}>{t("types")}</legend>
-          <p class={forms.muted}>{t("types_hint")}</p>
-          {TYPES.map((each) => (
-            <Checkbox
-              key={each}
-              label={
-                <>
-                  {typeWords(each)} <code class={forms.muted}>{each}</code>
-                </>
-              }
-              checked={types.includes(each)}
-              onChange={(event) =>
-                set({ types: event.currentTarget.checked ? [...types, each] : types.filter((other) => other !== each) })
-              }
-            />
-          ))}
-        </fieldset>
-        {error && !fieldWords(error, "name") && !fieldWords(error, "url") ? <ErrorNote error={error} /> : null}
-      </form>
-    </Dialog>
+      )}
+      <fieldset class={forms.fieldset}>
+        <legend class={forms.legend}>{t("types")}</legend>
+        <p class={forms.muted}>{t("types_hint")}</p>
+        {TYPES.map((each) => (
+          <Checkbox
+            key={each}
+            label={
+              <>
+                {typeWords(each)} <code class={forms.muted}>{each}</code>
+              </>
+            }
+            checked={types.includes(each)}
+            onChange={(event) =>
+              set({ types: event.currentTarget.checked ? [...types, each] : types.filter((other) => other !== each) })
+            }
+          />
+        ))}
+      </fieldset>
+      {error && !fieldWords(error, "name") && !fieldWords(error, "url") ? <ErrorNote error={error} /> : null}
+    </FormDialog>
   );
 }
 
