@@ -145,7 +145,7 @@ class Playback:
     the second where that is known. `width` and `height` are displayed pixels before rotation, of
     the largest size that half of the pictures reach. `truncated`: bytes are missing at the end.
     `overlapping`: the pictures claim more bytes than there are. `joined`: another file follows in
-    the same one.
+    the same one. `sound_damaged`: a sound says of itself what no sound can be.
     """
 
     frames: int
@@ -164,6 +164,7 @@ class Playback:
     damaged_at: float | None = None
     overlapping: bool = False
     joined: bool = False
+    sound_damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -389,6 +390,17 @@ def _playback(facts: VideoFacts, playback: Playback) -> list[VideoProblem]:
                 field="frames",
                 actual=playback.decoded,
                 limit=playback.tried,
+            )
+        )
+    elif playback.sound_damaged:
+        problems.append(
+            VideoProblem(
+                code=VideoProblemCode.DAMAGED,
+                message="The sound of this video is damaged: what the file says of it makes no "
+                "sense. Please export it again.",
+                field="sound",
+                actual=None,
+                limit="readable",
             )
         )
     if playback.frames <= 1:

@@ -38,6 +38,7 @@ for each, readers go through those that came before."""
 MAX_FRAGMENTED_TRACKS = 1000
 """Defaults of tracks for their fragments, gone through for each fragment."""
 
+MAX_FRAGMENTS = 100_000
 MAX_INDEXED_SEGMENTS = 100_000
 """More than any number of pictures that a minute may have."""
 
@@ -175,12 +176,13 @@ def is_excessive(file: IO[bytes], size_bytes: int) -> bool:
     Readers put each in a list that they go through for the next one. Their names are counted
     wherever they stand: there is no end of boxes that may hold them.
     """
-    protected = fragmented = tags = entries = at = 0
+    protected = fragmented = fragments = tags = entries = at = 0
     while at < size_bytes:
         file.seek(at)
         piece = file.read(_PIECE_BYTES + _OVERLAP)
         protected += piece.count(b"pssh", 0, _PIECE_BYTES + 3)
         fragmented += piece.count(b"trex", 0, _PIECE_BYTES + 3)
+        fragments += piece.count(b"moof", 0, _PIECE_BYTES + 3)
         tags += sum(found.start() < _PIECE_BYTES for found in _TAG.finditer(piece))
         name = piece.find(b"sidx", 0, _PIECE_BYTES + 3)
         while name >= 0:
@@ -190,6 +192,7 @@ def is_excessive(file: IO[bytes], size_bytes: int) -> bool:
     return (
         protected > MAX_PROTECTIONS
         or fragmented > MAX_FRAGMENTED_TRACKS
+        or fragments > MAX_FRAGMENTS
         or tags > MAX_TAGS
         or entries > MAX_INDEXED_SEGMENTS
     )

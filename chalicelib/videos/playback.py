@@ -130,6 +130,10 @@ _DAMAGE = re.compile(
     rb"|Cannot allocate memory|get_buffer\(\) failed"
     rb"|Duplicate POC|Error parsing|Slice address .* out of|Skipping invalid undecodable NALU"
 )
+# What ffprobe says of a sound whose description is damaged, not only foreign to it.
+_IMPOSSIBLE_SOUND = re.compile(
+    rb"Too many channels|Invalid (?:sample rate|block align|channel count): "
+)
 _NO_MEMORY = re.compile(rb"Cannot allocate memory|get_buffer\(\) failed")
 
 
@@ -190,13 +194,15 @@ class _SecondLook:
         self._limits = limits
         self._matroska = packets.is_matroska(file)
         self._movie = mp4_boxes.Movie()
+        self._sound_damaged = False
         self._used_before = processor_seconds_used()
         self._resident_before = _resident_bytes()
 
     def playback(self) -> Playback:
+        kept_in_lists = webm if self._matroska else mp4_boxes
+        if kept_in_lists.is_excessive(self._file, self._size_bytes):
+            raise LimitExceeded("more entries of a kind than ffprobe gets through")
         if not self._matroska:
-            if mp4_boxes.is_excessive(self._file, self._size_bytes):
-                raise LimitExceeded("more boxes of a kind than ffprobe gets through")
             self._movie = mp4_boxes.read_movie(self._file, self._size_bytes)
         joined = (
             webm.has_second_file(self._file, self._size_bytes)
@@ -241,6 +247,7 @@ class _SecondLook:
             damaged=decoded.complaints or decoded.dark_at is not None,
             damaged_at=decoded.dark_at,
             joined=joined,
+            sound_damaged=self._sound_damaged,
         )
 
     def _list(self) -> tuple[Listing, bool]:
@@ -255,6 +262,7 @@ class _SecondLook:
         ran = self._run("-show_entries", ffprobe_output.LISTED)
         listing = ffprobe_output.read_listing(ran.output)
         if ran.code and not listing.streams and not _is_broken(ran.errors):
+            self._sound_damaged = bool(_IMPOSSIBLE_SOUND.search(ran.errors))
             self._hide_all_but_pictures()
             ran = self._run("-show_entries", ffprobe_output.LISTED)
             listing = ffprobe_output.read_listing(ran.output)

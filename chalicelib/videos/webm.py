@@ -5,6 +5,7 @@ where it is: in the timestamps at the beginning and in the last cluster. Only th
 are read. Nonsense in a file ends the reading; it never raises.
 """
 
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import IO, Protocol
@@ -22,6 +23,10 @@ MAX_TRACKS = 64
 
 TRACKS_BYTES = 64 * 1024
 """How far into a file its tracks are counted: so many as are allowed take some 10 KB."""
+
+MAX_CUES = 100_000
+"""Places to seek to, of which a file has one for each key frame: more than all the pictures of a
+minute. Readers keep them in order, and move those behind a place for each that comes before."""
 
 MAX_ELEMENTS = 200_000
 """How many elements of a file are walked: a minute of picture and sound has some 10,000 blocks."""
@@ -53,6 +58,9 @@ _CLUSTER_MARK = _Id.CLUSTER.to_bytes(4)
 PICTURE, SOUND = 1, 2  # types of tracks
 _INVISIBLE = 0x08  # block flag: decoded but never shown, so no frame of its own
 _LONGEST_ID, _LONGEST_INTEGER = 4, 8
+_ANY_SIZE = b"|".join(b"[\\x%02x-\\x%02x].{%d}" % (0x80 >> n, 0xFF >> n, n) for n in range(8))
+_CUE = re.compile(b"\xbb(?:" + _ANY_SIZE + b")[\xb3\xb7]", re.DOTALL)  # begins with time or place
+_PIECE_BYTES, _OVERLAP = 1024 * 1024, 16
 _CANDIDATES = 16  # picture data may contain a cluster's mark by chance, but hardly this often
 
 
@@ -120,6 +128,20 @@ def codec_names(file: IO[bytes], *, without: Collection[int]) -> list[tuple[int,
                 names.append(codec)
             codec = None
     return names
+
+
+def is_excessive(file: IO[bytes], size_bytes: int) -> bool:
+    """Return whether a WebM has more places to seek to than readers get through.
+
+    They are counted wherever they stand, for readers look for the list in all places.
+    """
+    cues = at = 0
+    while at < size_bytes:
+        file.seek(at)
+        piece = file.read(_PIECE_BYTES + _OVERLAP)
+        cues += sum(found.start() < _PIECE_BYTES for found in _CUE.finditer(piece))
+        at += _PIECE_BYTES
+    return cues > MAX_CUES
 
 
 def has_second_file(file: IO[bytes], size_bytes: int) -> bool:

@@ -288,6 +288,21 @@ fixture(
 )
 
 
+def sound_of_nonsense() -> bytes:
+    """Let nothing but ones be where the sound is described."""
+    content = clip("demo.mp4")
+    at = content.index(b"mp4a") + 20
+    return content[:at] + b"\xff" * 40 + content[at + 40 :]
+
+
+fixture(
+    "sound_of_nonsense.mp4",
+    "a sound of 65,535 channels",
+    sound_of_nonsense,
+    "damaged",
+)
+
+
 def sound_of_aac_profile(profile: int) -> bytes:
     """Let the sound say that it is AAC of a profile above 31, such as 42, xHE-AAC."""
     content = clip("demo.mp4")

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Callable
 from functools import partial
 
-from tests.corpus import mp4
+from tests.corpus import ebml, mp4
 from tests.corpus.fixtures import clip, fixture
 
 
@@ -47,5 +47,25 @@ fixture(
     "many_defaults.mp4",
     "1,001 tracks that fragments may go on with",
     partial(_with_defaults, 1001),
+    "could_not_be_examined",
+)
+
+
+def with_cues(count: int) -> bytes:
+    """Put places to seek to before the pictures, from the last to the first."""
+    cues = b"".join(
+        b"\xbb\x8d\xb3\x84" + number.to_bytes(4) + b"\xb7\x85\xf7\x81\x01\xf1\x80"
+        for number in range(count, 0, -1)
+    )
+    content = ebml.unknown_segment(clip("demo.webm"))
+    start, _, _ = ebml.place(content, ebml.CLUSTER)
+    return content[:start] + ebml.element(ebml.CUES, cues) + content[start:]
+
+
+fixture("some_cues.webm", "5,000 places to seek to, the last first", partial(with_cues, 5000))
+fixture(
+    "many_cues.webm",
+    "100,001 places to seek to, the last first",
+    partial(with_cues, 100_001),
     "could_not_be_examined",
 )

@@ -74,6 +74,7 @@ def test_no_file_keeps_a_processor_busy_for_long() -> None:
         "many_places.mp4",
         "many_titles.mp4",
         "many_defaults.mp4",
+        "many_cues.webm",
     ]
 
 

@@ -130,6 +130,11 @@ def test_a_container_that_no_player_reads_is_not_saved_by_hiding_its_sound(seed:
     assert outcome.problems
 
 
+def test_a_sound_whose_description_is_overwritten_is_not_hidden_as_an_unknown_one() -> None:
+    [outcome] = examined(range(1807, 1808))
+    assert outcome.problems == ("damaged",)
+
+
 def test_mutated_files_neither_crash_nor_hang_nor_pass_when_they_do_not_play() -> None:
     last = FIRST + COUNT
     parts = [range(at, min(at + TOGETHER, last)) for at in range(FIRST, last, TOGETHER)]

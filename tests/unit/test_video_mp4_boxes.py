@@ -151,6 +151,8 @@ def box_of_segments(count: int) -> bytes:
         (b"\0\0\0\x0d\xa9nam\0\1\x15\xc7x" * 2001, True),
         (b"\0\0\0\x0d\xa9nam\0\1\x15\xc7x" * 1500 + b"\0\0\0\x20loci" * 501, True),
         (b"\1\0\0\x0d\xa9nam" * 3000, False),  # picture data by chance
+        (b"\0\0\0\x08moof" * 100_000, False),
+        (b"\0\0\0\x08moof" * 100_001, True),
         (b"\0\0\0\x20trex" * 1000, False),
         (bytes(2**20 - 3) + b"trex" * 1001, True),
         (b"".join([box_of_segments(50_000)] * 2), False),

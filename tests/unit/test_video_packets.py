@@ -91,6 +91,24 @@ def test_more_tracks_than_anybody_writes_are_noticed() -> None:
     assert not webm.has_too_many_tracks(io.BytesIO(clip("demo.mp4")))
 
 
+@pytest.mark.parametrize(
+    ("content", "excessive"),
+    [
+        (b"\xbb\x82\xb3\x80" * 100_000, False),
+        (b"\xbb\x82\xb3\x80" * 100_001, True),
+        (b"\xbb\x40\x02\xb7\x80" * 100_001, True),
+        (b"\xbb\x01" + bytes(6) + b"\x02\xb3\x80", False),
+        ((b"\xbb\x01" + bytes(6) + b"\x02\xb3\x80") * 100_001, True),
+        (b"\xbb\x82\xa3\x80" * 100_001, False),
+        (b"\xbb" * 2_000_000, False),
+    ],
+)
+def test_more_places_to_seek_to_than_readers_get_through_are_noticed(
+    content: bytes, excessive: bool
+) -> None:
+    assert webm.is_excessive(io.BytesIO(content), len(content)) is excessive
+
+
 def test_names_of_codecs_are_found_by_the_type_of_their_track() -> None:
     content = clip("demo.webm")
     names = webm.codec_names(io.BytesIO(content), without=())

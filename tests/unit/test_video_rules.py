@@ -375,6 +375,8 @@ def played(said: VideoFacts, **seen: Any) -> list[str]:
         ({"frames": 1}, ["still_picture"]),
         ({"overlapping": True}, ["damaged"]),
         ({"joined": True, "damaged": True}, ["joined_files"]),
+        ({"sound_damaged": True}, ["damaged"]),
+        ({"sound_damaged": True, "damaged": True}, ["damaged"]),
         ({"truncated": True, "damaged": True, "stated": 99.0}, ["truncated"]),
     ],
 )
