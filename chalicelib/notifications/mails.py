@@ -69,15 +69,19 @@ def _groups(letter: Letter) -> Mapping[What, list[Notice]]:
 
 def _heading(letter: Letter, what: What, notices: Sequence[Notice]) -> str:
     first = notices[0]
-    form = "one" if len(notices) == 1 else "other"
+    counted = first.number if what is What.WORKLIST else len(notices)
     return words(
         letter.language,
-        f"{what.value}.{form}",
+        f"{what.value}.{_form(counted)}",
         title=first.title,
         count=len(notices),
         number=first.number,
         points=_signed(first.number),
     ).removesuffix(": ")
+
+
+def _form(number: int) -> str:
+    return "one" if number == 1 else "other"
 
 
 def _subject(letter: Letter) -> str:
@@ -93,7 +97,10 @@ def _lines(letter: Letter, what: What, notices: Sequence[Notice]) -> list[str]:
         lines = [f"{_signed(each.number)} {each.title}".strip() for each in notices]
         return lines[:MAX_LINES] if len(notices) > 1 or notices[0].title else []
     if what in (What.ACTIVITY_OPENED, What.ACTIVITY_ENDING):
-        points = (words(letter.language, "points", points=each.number) for each in notices)
+        points = (
+            words(letter.language, f"points.{_form(each.number)}", points=each.number)
+            for each in notices
+        )
         return [
             f"{each.title} ({told})" if each.number else each.title
             for each, told in zip(notices[:MAX_LINES], points, strict=False)

@@ -58,8 +58,9 @@ quarter of an hour anyway, and whose own is left out has their digest with the n
 LEARNS_EVERY = timedelta(hours=20)
 """How often a program's slots are learned from its members: once a day, however it is reckoned."""
 
-LEARNED_WITHIN = timedelta(hours=1)
-"""When a walk that learned is looked back at: SQS has given up messages after 45 minutes."""
+LEARNED_WITHIN = timedelta(minutes=50)
+"""When a walk that learned is looked back at: SQS has given up messages after 45 minutes, and
+managers can still be told of the worklist, for which an hour is the limit."""
 
 MAX_LEARNING_WALKS = 2
 """Of a day: the second one where messages of the first were lost."""

@@ -15,15 +15,18 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from chalicelib.foundation.identity import Caller, Role
 from chalicelib.foundation.problems import Problem
 from chalicelib.notifications import planning, worker
+from chalicelib.notifications.mails import Letter, compose
 from chalicelib.notifications.model import (
     FIRST_SLOTS,
     MAX_MOVES,
     Box,
     Frequency,
     Learned,
+    Notice,
     NoticeKind,
     Refusal,
     Slot,
+    What,
 )
 from chalicelib.notifications.planning import CHUNK, Chunk
 from chalicelib.notifications.problems import NotificationProblem
@@ -33,7 +36,7 @@ from chalicelib.notifications.store import SHARDS
 from chalicelib.programs.model import ChannelKind
 from chalicelib.programs.service import ProgramChanges
 from chalicelib.programs.store import MemberItem, member_key
-from tests.clock import StoppedClock
+from tests.clock import NOON, StoppedClock
 from tests.integration.database import database
 from tests.integration.greenroom import CONTEXT
 from tests.integration.noticing import Killed, Mail, Noticing, bounce, complaint
@@ -114,6 +117,31 @@ def test_a_mail_speaks_the_language_that_was_chosen(room: Noticing) -> None:
     assert mail.message["Content-Language"] == "de"
     assert "Hallo amy," in mail.part("plain")
     assert mail.part("html").startswith('<!doctype html><html lang="de">')
+
+
+@pytest.mark.parametrize(
+    ("language", "thing", "things", "point", "points"),
+    [
+        ("en", "1 thing needs a hand", "2 things need a hand", "(1 point)", "(2 points)"),
+        ("de", "1 Sache ist zu erledigen", "2 Sachen sind zu erledigen", "(1 Punkt)", "(2 Punkte)"),
+        ("es", "1 cosa por atender", "2 cosas por atender", "(1 punto)", "(2 puntos)"),
+    ],
+)
+def test_words_agree_with_their_number(
+    language: str, thing: str, things: str, point: str, points: str
+) -> None:
+    for number, heading, line in ((1, thing, point), (2, things, points)):
+        noticed = tuple(
+            Notice(what.value, what, NOON, "act_1", "Menu", number)
+            for what in (What.ACTIVITY_OPENED, What.WORKLIST)
+        )
+        urls = "https://console.example", "https://api.example/x"
+        mail = compose(
+            Letter("news@demo.example", "Demo", "amy@demo.example", "Amy", language, noticed, *urls)
+        )
+        text = Mail("amy@demo.example", mail, {}).part("plain")
+        assert heading in text.splitlines()
+        assert f"- Menu {line}" in text.splitlines()
 
 
 def test_names_and_titles_break_no_header(room: Noticing) -> None:
@@ -292,7 +320,7 @@ def test_managers_are_mailed_of_the_worklist_and_members_never(room: Noticing) -
     )
     room.settles()
     room.passes(hours=3)
-    assert subjects(room.to(room.manager)) == ["1 things need a hand"]
+    assert subjects(room.to(room.manager)) == ["1 thing needs a hand"]
     assert f"{room.settings.console_url}/manage" in room.mails[0].part("plain")
     assert room.to(amy) == []
     assert asked
@@ -413,6 +441,9 @@ def test_members_whose_chunk_was_lost_keep_their_hours_and_are_mailed_an_hour_la
 ) -> None:
     """The clock finds that a walk was not heard in full, and has the program walked once more."""
     room.replaces(planning, "CHUNK", 1)
+    room.container.refused_addresses.refused(
+        room.program.program_id, "mem_1", "Somebody", room.clock.now()
+    )
     container, store = room.container, room.container.notice_store
     amy, ben, zoe = (room.joins(each) for each in ("amy", "ben", "zoe"))
     container.programs.change_profile(ben, name=None, time_zone="America/New_York")
@@ -428,16 +459,19 @@ def test_members_whose_chunk_was_lost_keep_their_hours_and_are_mailed_an_hour_la
     (walk,) = (each for each in room.messages if '"member_ids": []' in each)
     room.messages.clear()
     container.digest_planner.look_at(Chunk.read(walk))
+    lost = [each.member_id for each in (ben, zoe, room.manager)]
     room.messages[:] = [
-        each for each in room.messages if not any(lost.member_id in each for lost in (ben, zoe))
+        each for each in room.messages if not any(member_id in each for member_id in lost)
     ]
+    told = len(room.to(room.manager))
     room.works()
     room.passes(hours=0.5)
-    assert (len(room.to(amy)), room.to(zoe)) == (1, [])
+    assert (len(room.to(amy)), room.to(zoe), len(room.to(room.manager))) == (1, [], told)
     found = store.learned(ben.program_id)
-    assert (len(found.heard), found.chunks) == (2, 4)
+    assert (len(found.heard), found.chunks) == (1, 4)
     walks = len(room.walks)
     room.passes(hours=1)
+    assert len(room.to(room.manager)) == told + 1
     assert subjects(room.to(zoe)) == ["New activity: Menu"]
     again = store.learned(ben.program_id)
     assert (again.is_whole, again.round > found.round) == (True, True)
