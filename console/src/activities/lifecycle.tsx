@@ -77,7 +77,7 @@ export function useLifecycle(onArchived?: () => void): Lifecycle {
         : [{ label: t("duplicate"), icon: "copy" as const, onSelect: () => void copy(activity) }]),
       {
         label: t("copy_id"),
-        icon: "note",
+        icon: "copy",
         onSelect: () => void copyText(activity.activity_id).then((done) => toast(t(done ? "id_copied" : "id_not_copied"))),
       },
       ...(goesOn

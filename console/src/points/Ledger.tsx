@@ -38,7 +38,7 @@ export function Ledger({ memberId }: { memberId?: string }) {
   if (items.length === 0) {
     return (
       <EmptyState icon="sparkle" title={t("ledger_empty_title")}>
-        {t("ledger_empty_text")}
+        {memberId ? null : t("ledger_empty_text")}
       </EmptyState>
     );
   }

@@ -63,7 +63,7 @@ export function GroupList<Group extends Named>(props: Props<Group>) {
         items={[
           ...props.items(group),
           { label: t("rename"), icon: "edit", onSelect: () => setRenamed(group) },
-          { label: t("copy_id"), icon: "note", onSelect: () => copyId(group) },
+          { label: t("copy_id"), icon: "copy", onSelect: () => copyId(group) },
           {
             label: group.archived ? t("restore") : t("archive"),
             icon: "archive",

@@ -214,7 +214,7 @@ function MemberList({ list, members, empty }: MemberListProps) {
               : { label: t("make_manager"), icon: "star" as const, onSelect: ask("promote", member) },
           ]),
       { label: t("data_of"), icon: "lock", onSelect: () => setDataOf(member) },
-      { label: t("copy_id"), icon: "note", onSelect: () => void copyText(id).then((done) => toast(t(done ? "id_copied" : "id_not_copied"))) },
+      { label: t("copy_id"), icon: "copy", onSelect: () => void copyText(id).then((done) => toast(t(done ? "id_copied" : "id_not_copied"))) },
       ...(status === "removed"
         ? []
         : [{ label: t("remove"), icon: "trash" as const, dangerous: true, onSelect: ask("remove", member) }]),

@@ -276,7 +276,7 @@ export default function WebhooksScreen() {
             label={t("actions_of", { name })}
             items={[
               { label: t("log"), icon: "history", onSelect: () => setOpened({ what: "log", webhook }) },
-              { label: t("edit"), icon: "note", onSelect: () => setOpened({ what: "edit", webhook }) },
+              { label: t("edit"), icon: "edit", onSelect: () => setOpened({ what: "edit", webhook }) },
               ...(format === "json"
                 ? [{ label: t("secret"), icon: "lock" as const, onSelect: () => setOpened({ what: "secret", webhook }) }]
                 : []),
