@@ -495,7 +495,12 @@ def webhooks_deliver_slowly(event: SQSEvent) -> Any:
 
 
 @app.schedule("rate(1 minute)")
-@functions.function("due_webhooks", module="webhooks.worker")
+@functions.function(
+    "due_webhooks",
+    "settings.webhooks_queue_url",
+    "settings.slow_webhooks_queue_url",
+    module="webhooks.worker",
+)
 def webhooks_wake_due(event: CloudWatchEvent) -> int:
     """Wakes webhooks whose next try is due, or whose message was lost."""
     from chalicelib.webhooks import worker
@@ -572,22 +577,22 @@ def privacy_erase_members(event: CloudWatchEvent) -> int:
 
 @app.on_sqs_message(queue_arn=_QUEUE.format("notifications-note-events"), batch_size=10)
 @functions.function(
-    "bulletins", "notice_writer", "settings.notices_from", module="notifications.worker"
+    "bulletins", "notice_writer", "settings.notices_from", module="notifications.received"
 )
 def notifications_note_events(event: SQSEvent) -> Any:
     """Writes what members are told of what happened."""
-    from chalicelib.notifications import worker
+    from chalicelib.notifications import received
 
-    return worker.note_events(container.bulletins, container.notice_writer, event.to_dict())
+    return received.note_events(container.bulletins, container.notice_writer, event.to_dict())
 
 
 @app.schedule("rate(1 minute)")
-@functions.function("due_digests", "digests_queue", module="notifications.worker")
+@functions.function("due_digests", "settings.digests_queue_url", module="notifications.worker")
 def notifications_queue_due(event: CloudWatchEvent) -> int:
     """Queues the programs whose digests are due, and the mails that are."""
     from chalicelib.notifications import worker
 
-    return worker.queue_due(container.due_digests, container.digests_queue, event.context)
+    return worker.queue_due(container.due_digests, lambda: container.digests_queue, event.context)
 
 
 @app.on_sqs_message(queue_arn=_QUEUE.format("digests"), batch_size=1)
@@ -608,7 +613,15 @@ def notifications_mail(event: SQSEvent) -> Any:
 
 
 @app.schedule("rate(1 minute)")
-@functions.function("pusher", "settings.cursor_secret_id", module="notifications.worker")
+@functions.function(
+    "pusher",
+    "settings.console_url",
+    "settings.cursor_secret_id",
+    "settings.own_hosts",
+    "settings.performances_table",
+    "settings.webhook_test_networks",
+    module="notifications.worker",
+)
 def notifications_push(event: CloudWatchEvent) -> int:
     """Sends the pushes that are due to members' browsers."""
     from chalicelib.notifications import worker

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from chalicelib.notifications.feedback import MailFeedback
     from chalicelib.notifications.noting import NoticeWriter
     from chalicelib.notifications.planning import DigestPlanner, DueDigests
-    from chalicelib.notifications.pushing.sending import Pusher
+    from chalicelib.notifications.pushing.sending import Pusher, Sends
     from chalicelib.notifications.pushing.service import PushService
     from chalicelib.notifications.pushing.store import PushStore
     from chalicelib.notifications.pushing.vapid import VapidKey
@@ -822,7 +822,7 @@ class Container:
     def due_webhooks(self) -> "DueWebhooks":
         from chalicelib.webhooks.service import DueWebhooks
 
-        return DueWebhooks(self.webhook_store, self.wake_queues, self.clock)
+        return DueWebhooks(self.webhook_store, lambda: self.wake_queues, self.clock)
 
     @cached_property
     def deliverer(self) -> "Deliverer":
@@ -1120,7 +1120,7 @@ class Container:
     def due_digests(self) -> "DueDigests":
         from chalicelib.notifications.planning import DueDigests
 
-        return DueDigests(self.notice_store, self.programs, self.digests_queue, self.clock)
+        return DueDigests(self.notice_store, self.programs, lambda: self.digests_queue, self.clock)
 
     @cached_property
     def digest_planner(self) -> "DigestPlanner":
@@ -1198,21 +1198,27 @@ class Container:
 
     @cached_property
     def pusher(self) -> "Pusher":
-        from chalicelib.foundation.outgoing import HttpSender
-        from chalicelib.notifications.pushing.sending import TOTAL_SECONDS, Pusher
+        from chalicelib.notifications.pushing.sending import Pusher
 
         return Pusher(
             store=self.push_store,
             notices=self.notice_store,
             programs=self.programs,
-            performances=self.performance_store,
-            key=self.push_key,
-            sender=HttpSender(
-                self._own_hosts(),
-                self.settings.webhook_test_networks,
-                total_seconds=TOTAL_SECONDS,
-            ),
+            performances=lambda: self.performance_store,
+            key=lambda: self.push_key,
+            sender=lambda: self.push_sender,
             clock=self.clock,
+        )
+
+    @cached_property
+    def push_sender(self) -> "Sends":
+        from chalicelib.foundation.outgoing import HttpSender
+        from chalicelib.notifications.pushing.sending import TOTAL_SECONDS
+
+        return HttpSender(
+            self._own_hosts(),
+            self.settings.webhook_test_networks,
+            total_seconds=TOTAL_SECONDS,
         )
 
     @cached_property

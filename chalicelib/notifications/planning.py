@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from zoneinfo import ZoneInfo
 
 from chalicelib.foundation.clock import Clock
@@ -18,7 +18,6 @@ from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.sweeps import IsLate, never_late
-from chalicelib.notifications.bulletins import Bulletins
 from chalicelib.notifications.model import (
     Box,
     Bulletin,
@@ -46,6 +45,9 @@ from chalicelib.notifications.model import (
 from chalicelib.notifications.store import SHARDS, NoticeStore
 from chalicelib.programs.model import Member, MemberStatus, Program
 from chalicelib.programs.service import ProgramService
+
+if TYPE_CHECKING:
+    from chalicelib.notifications.bulletins import Bulletins
 
 CHUNK = 100
 """Members of one message: their boxes are read in one call."""
@@ -97,8 +99,13 @@ class DueDigests:
     """Finds the programs whose digests are due, and the shards in which mails are."""
 
     def __init__(
-        self, store: NoticeStore, programs: ProgramService, queue: Queue, clock: Clock
+        self,
+        store: NoticeStore,
+        programs: ProgramService,
+        queue: Callable[[], Queue],
+        clock: Clock,
     ) -> None:
+        """`queue` is called when a program is due."""
         self._store = store
         self._programs = programs
         self._queue = queue
@@ -138,7 +145,7 @@ class DueDigests:
         anew = expected.learned_from != plan.learned_from
         if due or anew:
             learns_by = round_of(now) if anew else ""
-            self._queue.send([Chunk(program_id, learns=learns_by).to_message()])
+            self._queue().send([Chunk(program_id, learns=learns_by).to_message()])
         if expected.learning_walks > 1 and anew:
             logger.warning("hours of digests learned once more", extra={"program_id": program_id})
         self._store.change_plan(program_id, move_on)
@@ -158,7 +165,7 @@ class DigestPlanner:
         *,
         store: NoticeStore,
         programs: ProgramService,
-        bulletins: Bulletins,
+        bulletins: "Bulletins",
         worklists: Worklists,
         queue: Queue,
         clock: Clock,

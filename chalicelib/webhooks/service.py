@@ -305,7 +305,8 @@ class FanOut:
 class DueWebhooks:
     """Finds webhooks whose wake was lost, and those whose next try is due."""
 
-    def __init__(self, store: WebhookStore, queues: WakeQueues, clock: Clock) -> None:
+    def __init__(self, store: WebhookStore, queues: Callable[[], WakeQueues], clock: Clock) -> None:
+        """`queues` is called when a webhook is due."""
         self._store = store
         self._queues = queues
         self._clock = clock
@@ -316,7 +317,7 @@ class DueWebhooks:
         for key, program_id, webhook_id in by_turns(self._store.due_runs, now):
             if is_late():
                 break
-            self._queues.send(Wake(program_id, webhook_id), slow=False)
+            self._queues().send(Wake(program_id, webhook_id), slow=False)
             self._store.put_off(key, program_id, webhook_id, now + SENT_AGAIN_AFTER)
             woken += 1
         return woken

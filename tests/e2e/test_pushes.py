@@ -63,11 +63,11 @@ def told(deployed: DeployedStack, pushes: PushService, endpoint: str, number: in
 def a_day_later(deployed: DeployedStack) -> int:
     """Send what is due a day from now, as the function would then; its tokens are of then, too."""
     container = deployed.container()
+    container.clock = SystemClock()
+    assert container.push_key.key_id  # made with the clock of now
+    container.push_sender = HttpSender((), deployed_networks(deployed))
     container.clock = LaterClock()
-    pusher = container.pusher
-    pusher._key._clock = SystemClock()  # noqa: SLF001  hands in what a test stands in for
-    pusher._sender = HttpSender((), deployed_networks(deployed))  # noqa: SLF001  hands in what a test stands in for
-    return pusher.push_due()
+    return container.pusher.push_due()
 
 
 def deployed_networks(deployed: DeployedStack) -> Any:

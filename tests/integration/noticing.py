@@ -14,7 +14,7 @@ from chalicelib.activities.model import Activity
 from chalicelib.foundation.events import Event
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.ids import new_id
-from chalicelib.notifications import worker
+from chalicelib.notifications import received, worker
 from chalicelib.notifications.model import Frequency, NoticeKind
 from chalicelib.notifications.service import Overview, SettingsChanges
 from chalicelib.performances import events as performances
@@ -36,7 +36,7 @@ DERIVED = {
     "RewardsTable": rewards.events_of,
     "ReportsTable": reports.events_of,
 }
-NOTED = {each.TYPE for each in worker.NOTED}
+NOTED = {each.TYPE for each in received.NOTED}
 
 
 class Killed(BaseException):
@@ -111,7 +111,7 @@ class Noticing(Reporting):
     def works(self) -> None:
         """Let the clock tick once, and work off what it queued; a message stays until then."""
         container = self.container
-        worker.queue_due(container.due_digests, container.digests_queue, CONTEXT)
+        worker.queue_due(container.due_digests, lambda: container.digests_queue, CONTEXT)
         while self.messages:
             record = {"messageId": "1", "body": self.messages[0]}
             answer = worker.work_off(
@@ -157,7 +157,7 @@ class Noticing(Reporting):
         return found
 
     def delivers(self, events: Sequence[Event[Any]]) -> None:
-        answer = worker.note_events(
+        answer = received.note_events(
             self.container.bulletins, self.container.notice_writer, queued(*events)
         )
         assert answer == {"batchItemFailures": []}

@@ -401,7 +401,7 @@ def test_a_digest_run_fans_out_and_each_part_costs_as_much_whatever_the_program(
     room.publishes(instructions="Menu")
     room.settles()
     room.ticks(hours=1, seconds=5)
-    worker.queue_due(container.due_digests, container.digests_queue, CONTEXT)
+    worker.queue_due(container.due_digests, lambda: container.digests_queue, CONTEXT)
     walk = next(each for each in room.messages if '"member_ids": []' in each)
     room.messages.clear()
     begun = room.effects
@@ -455,7 +455,7 @@ def test_members_whose_chunk_was_lost_keep_their_hours_and_are_mailed_an_hour_la
     room.settles()
     room.passes(hours=18.75)
     room.ticks(minutes=15)  # it is nine in Berlin, and the day's first walk learns
-    worker.queue_due(container.due_digests, container.digests_queue, CONTEXT)
+    worker.queue_due(container.due_digests, lambda: container.digests_queue, CONTEXT)
     (walk,) = (each for each in room.messages if '"member_ids": []' in each)
     room.messages.clear()
     container.digest_planner.look_at(Chunk.read(walk))
@@ -595,7 +595,7 @@ def test_one_members_broken_mail_keeps_nobody_else_from_theirs(
 
 def worker_answers(room: Noticing) -> None:
     container = room.container
-    worker.queue_due(container.due_digests, container.digests_queue, CONTEXT)
+    worker.queue_due(container.due_digests, lambda: container.digests_queue, CONTEXT)
     while room.messages:
         record = {"messageId": "1", "body": room.messages.pop(0)}
         worker.work_off(

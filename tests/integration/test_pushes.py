@@ -40,7 +40,7 @@ class Browsers(Noticing):
         self.answers: list[Outcome] = []
         self.sent: list[str] = []
         super().__init__(clock)
-        self.container.pusher._sender = self  # noqa: SLF001  hands in what a test stands in for
+        self.container.push_sender = self
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Outcome:
         self.sent.append(url)

@@ -11,18 +11,17 @@ limit; of one program's there are never more than half of what runs at once.
 import hashlib
 import json
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.outcomes import Outcome
 from chalicelib.foundation.sweeps import IsLate, never_late
 from chalicelib.notifications.model import Box, told_by_push, waiting_id
-from chalicelib.notifications.pushing.encryption import MAX_TEXT_BYTES, encrypt
 from chalicelib.notifications.pushing.model import (
     WINDOW,
     Device,
@@ -39,11 +38,13 @@ from chalicelib.notifications.pushing.model import (
 )
 from chalicelib.notifications.pushing.push_words import title, words
 from chalicelib.notifications.pushing.store import PushStore
-from chalicelib.notifications.pushing.vapid import VapidKey
 from chalicelib.notifications.store import NoticeStore
 from chalicelib.performances.model import Performance, State
 from chalicelib.programs.model import MemberStatus
 from chalicelib.programs.service import ProgramService
+
+if TYPE_CHECKING:
+    from chalicelib.notifications.pushing.vapid import VapidKey
 
 AT_ONCE = 16
 OF_ONE_PROGRAM = AT_ONCE // 2
@@ -88,11 +89,12 @@ class Pusher:
         store: PushStore,
         notices: NoticeStore,
         programs: ProgramService,
-        performances: Performances,
-        key: VapidKey,
-        sender: Sends,
+        performances: Callable[[], Performances],
+        key: "Callable[[], VapidKey]",
+        sender: Callable[[], Sends],
         clock: Clock,
     ) -> None:
+        """`performances`, `key` and `sender` are called when a push is due."""
         self._store = store
         self._notices = notices
         self._programs = programs
@@ -136,7 +138,7 @@ class Pusher:
         becomes = self._with_old_keys_gone(box)
         performances: dict[str, Performance] = {}
         for video_id in {each.performance_id for each in due(becomes, now)}:
-            found = self._performances.get(owner, video_id)
+            found = self._performances().get(owner, video_id)
             if found is None or found.state is not State.STAGED:
                 # Posted meanwhile, whatever the events say by now.
                 since = becomes.videos[video_id].since
@@ -158,13 +160,15 @@ class Pusher:
 
     def _with_old_keys_gone(self, box: PushBox) -> PushBox:
         """Leave out browsers that would refuse, for they subscribed with another key."""
-        for each in [each for each in box.devices.values() if each.key_id != self._key.key_id]:
+        for each in [each for each in box.devices.values() if each.key_id != self._key().key_id]:
             box = without_device(box, each.device_id)
         return box
 
     @staticmethod
     def _text(performance: Performance, sent: Due, device: Device) -> bytes:
         """Return what the service worker is told, within what a push may hold."""
+        from chalicelib.notifications.pushing.encryption import MAX_TEXT_BYTES
+
         language, text = device.language, performance.text
         caption = replace(text, disclosure=None).whole or ""
         room = MAX_CAPTION
@@ -195,12 +199,14 @@ class Pusher:
 
     def send(self, push: Push) -> Outcome:
         """Encrypt, sign and send a push; called in a thread of its own."""
+        from chalicelib.notifications.pushing.encryption import encrypt
+
         device = push.device
-        return self._sender.post(
+        return self._sender().post(
             device.endpoint,
             encrypt(push.text, device.p256dh, device.auth),
             {
-                "Authorization": self._key.authorization(device.endpoint),
+                "Authorization": self._key().authorization(device.endpoint),
                 "Content-Encoding": "aes128gcm",
                 "Content-Type": "application/octet-stream",
                 "TTL": str(WINDOW // timedelta(seconds=1)),

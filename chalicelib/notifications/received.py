@@ -1,0 +1,122 @@
+"""Something happened that members are told of."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.activities.events import (
+    ActivityChanged,
+    ActivityDismissed,
+    ActivityEnded,
+    ActivityPublished,
+    DismissalUndone,
+)
+from chalicelib.foundation.batches import consume_events
+from chalicelib.notifications.model import What
+from chalicelib.performances.events import (
+    PerformanceFailed,
+    PerformancePosted,
+    PerformanceQueued,
+    PerformanceStaged,
+)
+from chalicelib.points.events import PointsAdjusted
+from chalicelib.programs.events import (
+    MemberDetailsChanged,
+    MemberJoined,
+    MemberRemoved,
+    ProgramChanged,
+    ProgramCreated,
+)
+from chalicelib.reports.events import ActivitiesSeen
+from chalicelib.rewards.events import RedemptionFulfilled, RedemptionRejected
+
+if TYPE_CHECKING:
+    from chalicelib.foundation.events import Event
+    from chalicelib.notifications.bulletins import Bulletins
+    from chalicelib.notifications.noting import NoticeWriter
+
+NOTED = (
+    ActivityPublished,
+    ActivityChanged,
+    ActivityEnded,
+    ActivityDismissed,
+    DismissalUndone,
+    ActivitiesSeen,
+    PerformanceQueued,
+    PerformanceStaged,
+    PerformancePosted,
+    PerformanceFailed,
+    MemberJoined,
+    MemberDetailsChanged,
+    MemberRemoved,
+    ProgramCreated,
+    ProgramChanged,
+    RedemptionFulfilled,
+    RedemptionRejected,
+    PointsAdjusted,
+)
+
+
+def note_events(
+    bulletins: "Bulletins", writer: "NoticeWriter", event: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Write what a batch of events is to tell members."""
+
+    def note(received: "Event[Any]") -> None:
+        told, program_id = received.payload, received.program_id
+        match told:
+            case ActivityPublished() | ActivityChanged() | ActivityEnded():
+                bulletins.refresh(program_id, told.activity_id)
+            case ActivityDismissed() | DismissalUndone():
+                writer.look_at_mark(program_id, told.member_id, told.activity_id)
+            case ActivitiesSeen():
+                ids = [each.partition("=")[0] for each in told.sights]
+                writer.seen(program_id, told.member_id, ids)
+            case ProgramCreated() | ProgramChanged():
+                bulletins.plan(program_id)
+            case MemberJoined() | MemberDetailsChanged() | MemberRemoved():
+                _of_member(writer, received)
+            case RedemptionFulfilled() | RedemptionRejected() | PointsAdjusted():
+                _of_things(writer, received)
+            case _:
+                _of_performance(writer, received)
+
+    return consume_events(NOTED, note, event)
+
+
+def _of_member(writer: "NoticeWriter", received: "Event[Any]") -> None:
+    told, program_id = received.payload, received.program_id
+    if isinstance(told, MemberRemoved):
+        writer.left(program_id, told.member_id)
+        return
+    if isinstance(told, MemberJoined) or "time_zone" in told.attributes:
+        writer.look_at_zone(program_id, told.member_id)
+    if isinstance(told, MemberDetailsChanged) and "tiktok" in told.attributes:
+        writer.look_at_account(program_id, told.member_id, received.event_id, received.at)
+
+
+def _of_things(writer: "NoticeWriter", received: "Event[Any]") -> None:
+    told, program_id, at = received.payload, received.program_id, received.at
+    match told:
+        case RedemptionFulfilled():
+            writer.redemption_decided(program_id, told.redemption_id, What.REWARD_FULFILLED, at)
+        case RedemptionRejected():
+            writer.redemption_decided(program_id, told.redemption_id, What.REWARD_REJECTED, at)
+        case PointsAdjusted():
+            writer.points_adjusted(program_id, told.member_id, told.entry_id, told.points, at)
+
+
+def _of_performance(writer: "NoticeWriter", received: "Event[Any]") -> None:
+    told, program_id = received.payload, received.program_id
+    if told.trial:
+        return
+    since = datetime.fromisoformat(told.staged_at) if told.staged_at else received.at
+    match told:
+        case PerformanceStaged():
+            writer.video_waits(
+                program_id, told.member_id, told.performance_id, told.activity_id, since
+            )
+        case PerformancePosted() | PerformanceFailed():
+            writer.video_gone(program_id, told.member_id, told.performance_id, since)
+    if isinstance(told, PerformanceQueued | PerformanceFailed):
+        writer.look_at_mark(program_id, told.member_id, told.activity_id)
