@@ -122,7 +122,7 @@ function Podium({ places }: { places: Place[] }) {
               {place.is_alias ? ` (${t("alias")})` : ""}
               {place.is_me ? ` (${t("you")})` : ""}
             </span>
-            <strong aria-hidden="true">
+            <strong aria-hidden="true" title={nameOf(place)}>
               <bdi>{nameOf(place)}</bdi>
             </strong>
             {place.is_alias ? (
