@@ -599,6 +599,8 @@ def notifications_queue_due(event: CloudWatchEvent) -> int:
 @functions.function(
     "digest_planner",
     "notice_mailer",
+    "settings.digests_queue_url",
+    "settings.reports_table",
     "settings.public_url",
     "settings.cursor_secret_id",
     module="notifications.worker",

@@ -1130,8 +1130,8 @@ class Container:
             store=self.notice_store,
             programs=self.programs,
             bulletins=self.bulletins,
-            worklists=self.worklist,
-            queue=self.digests_queue,
+            worklists=lambda: self.worklist,
+            queue=lambda: self.digests_queue,
             clock=self.clock,
             mails=self._sends_notices,
         )

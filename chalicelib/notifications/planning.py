@@ -166,11 +166,12 @@ class DigestPlanner:
         store: NoticeStore,
         programs: ProgramService,
         bulletins: "Bulletins",
-        worklists: Worklists,
-        queue: Queue,
+        worklists: Callable[[], Worklists],
+        queue: Callable[[], Queue],
         clock: Clock,
         mails: Callable[[], bool],
     ) -> None:
+        """`worklists` and `queue` are called when they are needed: a due mail needs neither."""
         self._store = store
         self._programs = programs
         self._bulletins = bulletins
@@ -214,7 +215,7 @@ class DigestPlanner:
             self._store.begin_learning(program_id, learns_by, walk, len(pages))
         chunks = [Chunk(program_id, tuple(each), walk, number) for number, each in enumerate(pages)]
         if len(chunks) > 1:
-            self._queue.send([each.to_message() for each in chunks])
+            self._queue().send([each.to_message() for each in chunks])
         for each in chunks if len(chunks) == 1 else ():
             self.look_at(each)
         return len(members)
@@ -248,5 +249,5 @@ class DigestPlanner:
         notice_id = f"worklist#{at.astimezone(zone).date()}"
         if notice_id in box.notices or at < now - timedelta(hours=1):
             return None
-        number = len(self._worklists.worklist(caller).items)
+        number = len(self._worklists().worklist(caller).items)
         return Notice(notice_id, What.WORKLIST, at, "", "", number) if number else None
