@@ -12,7 +12,7 @@ import css from "./notifications.module.css";
 import { type Changes, changeMails, type Mail, useNotices } from "./queries";
 import { t } from "./words.notices";
 
-const KINDS = ["new_activities", "last_call", "video_waiting", "account", "rewards", "points"] as const;
+const KINDS = ["new_activities", "last_call", "video_waiting", "account", "rewards", "points", "worklist"] as const;
 const OFTEN = ["at_once", "daily", "weekly", "never"] as const;
 // A Monday and its midnight: for the names of days and hours as the language writes them.
 const MONDAY = Date.UTC(2024, 0, 1);
@@ -21,7 +21,6 @@ const HOUR = 3_600_000;
 const name = (at: number, options: Intl.DateTimeFormatOptions): string => formatter(options, "UTC").format(at);
 
 export default function MailSettings() {
-  const me = useMe().data;
   const section = useRef<HTMLElement>(null);
   // A link to this part comes before the part is there.
   useEffect(() => {
@@ -30,12 +29,12 @@ export default function MailSettings() {
   return (
     <section ref={section} id="mails" class={css.section}>
       <h2>{t("mails")}</h2>
-      <Mails isManager={me?.role === "manager"} />
+      <Mails />
     </section>
   );
 }
 
-function Mails({ isManager }: { isManager: boolean }) {
+function Mails() {
   const notices = useNotices();
   const mail = notices.data?.mail;
   if (notices.error && !mail) return <ErrorNote error={notices.error} />;
@@ -46,10 +45,11 @@ function Mails({ isManager }: { isManager: boolean }) {
       </Loading>
     );
   }
-  return <Choices mail={mail} isManager={isManager} />;
+  return <Choices mail={mail} />;
 }
 
-function Choices({ mail, isManager }: { mail: Mail; isManager: boolean }) {
+function Choices({ mail }: { mail: Mail }) {
+  const me = useMe().data;
   const [busy, setBusy] = useState(false);
   const save = async (changes: Partial<Changes>): Promise<void> => {
     setBusy(true);
@@ -61,7 +61,7 @@ function Choices({ mail, isManager }: { mail: Mail; isManager: boolean }) {
     }
     setBusy(false);
   };
-  const kinds = isManager ? [...KINDS, "worklist" as const] : KINDS;
+  const there: Record<string, boolean> = { rewards: !!me?.program.rewards, worklist: me?.role === "manager" };
   return (
     <div class={css.stack}>
       {mail.available ? null : <Note icon="mail">{t("mails_off")}</Note>}
@@ -76,7 +76,7 @@ function Choices({ mail, isManager }: { mail: Mail; isManager: boolean }) {
         </Note>
       ) : null}
       <div class={css.mails}>
-      {kinds.map((kind) => (
+      {KINDS.filter((kind) => there[kind] ?? true).map((kind) => (
         <Select
           key={kind}
           label={t(`kind_${kind}`)}

@@ -6,7 +6,7 @@ export default {
   bell: { one: "Neuigkeiten, {count} ungelesen", other: "Neuigkeiten, {count} ungelesen" },
   all_read: "Alle als gelesen markieren",
   empty_title: "Nichts Neues",
-  empty_text: "Hier steht, was neu ist, was bald endet und was sich bei Punkten und Prämien tut.",
+  empty_text: "Hier steht, was neu ist, was bald endet und was sich bei deinen Punkten tut.",
   unread: "Neu",
   what_activity_opened: "Neue Aktivität",
   what_activity_ending: "Letzte Gelegenheit: endet bald",

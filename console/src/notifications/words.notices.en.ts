@@ -3,7 +3,7 @@ export default {
   bell: { one: "Notices, {count} unread", other: "Notices, {count} unread" },
   all_read: "Mark all as read",
   empty_title: "Nothing new",
-  empty_text: "New activities, what ends soon and news of your points and rewards are shown here.",
+  empty_text: "New activities, what ends soon and news of your points are shown here.",
   unread: "New",
   what_activity_opened: "New activity",
   what_activity_ending: "Last call: ends soon",

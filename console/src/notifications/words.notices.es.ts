@@ -6,7 +6,7 @@ export default {
   bell: { one: "Avisos, {count} sin leer", other: "Avisos, {count} sin leer" },
   all_read: "Marcar todo como leído",
   empty_title: "Nada nuevo",
-  empty_text: "Aquí ves lo nuevo, lo que acaba pronto y lo que pasa con tus puntos y premios.",
+  empty_text: "Aquí ves lo nuevo, lo que acaba pronto y lo que pasa con tus puntos.",
   unread: "Nuevo",
   what_activity_opened: "Actividad nueva",
   what_activity_ending: "Última llamada: acaba pronto",
