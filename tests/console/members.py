@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 
 from local import browser as browsers
 from local.stack import Person
+from tests.console.legible import speak_at_length
 from tests.e2e.deployed_stack import DeployedStack, Program, add_person, create_program
 from tests.e2e.people import TIMEOUT_SECONDS, Api, Witness
 from tests.e2e.tiktok_members import TikTok
@@ -23,8 +24,11 @@ PATIENCE_MS = 30_000
 NAVIGATION_MS = 60_000
 expect.set_options(timeout=PATIENCE_MS)
 # Chromium logs every answer of 400 and more, and every lost connection; those have tests of their
-# own. A policy that was broken and a script that failed never do.
-HARMLESS = re.compile(r"^Failed to load resource: ")
+# own. A policy that was broken and a script that failed never do. Playwright logs that it keeps
+# service workers out where words are lengthened.
+HARMLESS = re.compile(
+    r"^(Failed to load resource: |Service Worker registration blocked by Playwright)"
+)
 
 LOADED_BY_SCREENS = ("fetch", "xhr", "script", "stylesheet")
 REST_MS = 50
@@ -42,6 +46,8 @@ class Device:
     touch: bool = False
     scheme: Scheme = "light"
     locale: str = "en-GB"
+    lengthened: bool = False
+    """Whether English words come a third longer."""
 
 
 PHONE = Device(browsers.PHONE["width"], browsers.PHONE["height"], touch=True)
@@ -146,7 +152,11 @@ class People:
             color_scheme=device.scheme,
             locale=device.locale,
             timezone_id="Europe/Berlin",
+            # What a service worker fetches is not the page's to lengthen.
+            service_workers="block" if device.lengthened else "allow",
         )
+        if device.lengthened:
+            speak_at_length(context)
         visit = Visit(context, origin.rstrip("/"), self.deployed.endpoint_url)
         try:
             yield visit

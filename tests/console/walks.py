@@ -7,6 +7,7 @@ from typing import Self
 from playwright.sync_api import Page
 
 from local import browser
+from tests.console.legible import illegible
 from tests.console.members import (
     DESKTOP,
     PHONE,
@@ -59,6 +60,7 @@ class Walk:
     axe: Callable[[Page], list[str]]
     violations: Found = field(default_factory=dict)
     sideways: Found = field(default_factory=dict)
+    illegible: Found = field(default_factory=dict)
     small: Found = field(default_factory=dict)
     unseen_focus: Found = field(default_factory=dict)
     reached: dict[str, int] = field(default_factory=dict)
@@ -97,7 +99,10 @@ class Walk:
             for direction in ("rtl", "ltr"):
                 page.evaluate("to => { document.documentElement.dir = to }", direction)
                 browser.next_frame(page)
-                self.sideways[f"{place} {narrower} px {direction}"] = overflowing(page)
+                as_it_is = f"{place} {narrower} px {direction}"
+                self.sideways[as_it_is] = overflowing(page)
+                if narrower == width:
+                    self.illegible[as_it_is] = illegible(page)
         page.set_viewport_size({"width": width, "height": height})
         self._tab_through(page, place)
 
