@@ -133,6 +133,7 @@ _DAMAGE = re.compile(
 # What ffprobe says of a sound whose description is damaged, not only foreign to it.
 _IMPOSSIBLE_SOUND = re.compile(
     rb"Too many channels|Invalid (?:sample rate|block align|channel count): "
+    rb"|Zero channel count specified|Error parsing Ogg extradata"
 )
 _NO_MEMORY = re.compile(rb"Cannot allocate memory|get_buffer\(\) failed")
 
