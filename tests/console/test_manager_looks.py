@@ -154,6 +154,10 @@ def test_no_screen_of_a_manager_scrolls_sideways_narrow_zoomed_or_from_right_to_
     assert wrong(walked.sideways) == {}
 
 
+def test_all_words_of_a_manager_are_read_whole_beside_each_other(walked: Walk) -> None:
+    assert wrong(walked.illegible) == {}
+
+
 def test_targets_of_managers_are_large_enough_to_be_hit(walked: Walk) -> None:
     assert wrong(walked.small) == {}
 
