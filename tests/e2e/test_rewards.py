@@ -67,7 +67,7 @@ def test_of_64_members_for_the_last_10_pieces_exactly_10_get_one_and_nobody_else
             if answer.code != "changed_meanwhile":
                 return answer.problem
 
-    answers = all_at_once(MANY // 2, insists, people)
+    answers = all_at_once(AT_ONCE * 2, insists, people)
     assert Counter(answers) == {(201, None): PIECES, (409, "reward_sold_out"): MANY - PIECES}
     balances = all_at_once(AT_ONCE, lambda api: api.get("/me").body["points"], people)
     right = [{"balance": 10 if won == (201, None) else 40, "earned": 40} for won in answers]
