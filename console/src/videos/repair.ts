@@ -254,6 +254,8 @@ async function convert(file: Blob, repair: Repair, onProgress: Progress, signal:
     });
     signal.addEventListener("abort", stop, { once: true });
     try {
+      // Cancelled while it was being prepared: the event is over, and would never be heard.
+      if (signal.aborted) throw new RepairStopped("cancelled");
       await conversion.execute();
     } finally {
       signal.removeEventListener("abort", stop);
