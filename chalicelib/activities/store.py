@@ -447,7 +447,7 @@ class ActivityStore(Store):
         return (item.to_open() for item in found)
 
     def waiting_activities(self, program_id: str) -> Iterator[OpenActivity]:
-        """Walk all that waits for the verdict on its video, milliseconds behind."""
+        """Yield activities that wait for their video; the index lags the table by milliseconds."""
         found = self._database.query(OpenItem, _waiting(program_id), index=OpenItem.open_index)
         return (item.to_open() for item in found)
 

@@ -939,7 +939,7 @@ fixture(
     "too_long",
 )
 
-# These add their fixtures to the list, made with what is here.
+# These modules use the functions above and add their fixtures to the list, so they come last.
 import tests.corpus.field  # noqa: E402
 import tests.corpus.listed  # noqa: E402
 import tests.corpus.mp4_variants  # noqa: E402

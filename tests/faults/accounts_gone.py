@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from tests.faults.flows import POSTED
 from tests.faults.refused_chunks import TWO_CHUNKS
-from tests.faults.simulation import POLLING, Habits, Simulation
+from tests.faults.simulation import POLLING, Simulation, webhooks_after
 from tests.faults.trouble import Trouble, happening
 
 GONE = frozenset({"failed: reconnect_required"})
@@ -52,7 +52,7 @@ def accounts_gone() -> Iterator[Trouble]:
     yield from _midway()
     for way, do in WAYS:
         for point, endpoint, moment, number in POINTS:
-            # What is not begun yet waits for an account that may come back.
+            # A send that has not begun yet waits: the member may connect the account again.
             held = endpoint == "init" and moment == "before" and do is all_take_access_back
             yield Trouble(
                 f"{way} {point}",
@@ -68,11 +68,10 @@ def accounts_gone() -> Iterator[Trouble]:
 def _midway() -> Iterator[Trouble]:
     for way, do in WAYS[:2]:
         for comes, after in (("comes", [1]), ("comes first", [0]), ("comes twice", [1, 30])):
-            waits = [timedelta(seconds=each) for each in after]
             yield Trouble(
                 f"{way} midway, its webhook {comes}",
                 "account",
-                habits=Habits(hook_after=lambda _hook, w=waits: w),  # type: ignore[misc]
+                habits=webhooks_after(*after),
                 prepare=happening(do, "upload", "during"),
                 must=GONE,
                 person={"comes_back": None},

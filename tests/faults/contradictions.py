@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 
 from tests.faults.flows import POSTED
 from tests.faults.simulation import POLLING, Simulation
@@ -34,10 +35,7 @@ def _tells(*tellings: Telling) -> Callable[[Simulation], None]:
             simulation.hears(simulation.tiktok.hook(event, share, **content))
 
         for seconds, event, reason in tellings:
-            simulation.later(
-                timedelta(seconds=seconds),
-                lambda event=event, reason=reason: comes(event, reason),  # type: ignore[misc]
-            )
+            simulation.later(timedelta(seconds=seconds), partial(comes, event, reason))
 
     return prepare
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -158,7 +159,13 @@ class Habits:
     """Told of every round, to show how far it is."""
 
 
-POLLING = Habits(hook_after=lambda _hook: [])
+def webhooks_after(*seconds: float) -> Habits:
+    """Return habits by which each webhook comes once after each wait; without waits, never."""
+    waits = [timedelta(seconds=each) for each in seconds]
+    return Habits(hook_after=lambda _hook: waits)
+
+
+POLLING = webhooks_after()
 
 
 @dataclass
@@ -585,7 +592,7 @@ class Simulation:
             if hook.event == "post.publish.inbox_delivered":
                 self._finds(hook)
             for after in self.habits.hook_after(hook):
-                self.later(after, lambda hook=hook: self.hears(hook))  # type: ignore[misc]
+                self.later(after, partial(self.hears, hook))
         return moved or bool(hooks)
 
     def hears(self, hook: Hook, back_off: float = 60.0) -> None:
@@ -621,7 +628,7 @@ class Simulation:
             gone = self.account_state(person) == "reconnect_required"
             if gone and person.comes_back is not None and name not in self._returning:
                 self._returning.add(name)
-                self.later(person.comes_back, lambda person=person: self._returns(person))  # type: ignore[misc]
+                self.later(person.comes_back, partial(self._returns, person))
                 moved = True
         return moved
 

@@ -80,7 +80,8 @@ def meet(parts: SimulationParts, trouble: Trouble) -> Outcome:
         simulation.sends(person, activity)
     quiet = simulation.goes_on()
     if trouble.is_slow:
-        # What was asked of TikTok and not waited for still has its effect.
+        # A request that the client gave up still takes effect at the stand-in, whose thread answers
+        # late by the real clock. Waiting less could only miss that effect, and fail no good run.
         time.sleep(SLOW_SECONDS)
         quiet = simulation.goes_on()
     simulation.close()
@@ -122,7 +123,8 @@ def happening(
         def plan(effect: Effect) -> Step | None:
             if effect.name != f"tiktok {endpoint}" or next(calls) != number:
                 return None
-            return Step(**{moment: happens})  # type: ignore[arg-type]
+            moments: dict[str, Any] = {moment: happens}
+            return Step(**moments)
 
         simulation.boundary.plan = plan
 

@@ -14,7 +14,7 @@ from tests.faults.contradictions import contradictions
 from tests.faults.errors import stream_broken
 from tests.faults.flows import POSTED, TOLD
 from tests.faults.refused_chunks import refused_chunks
-from tests.faults.simulation import POLLING, Habits, Simulation
+from tests.faults.simulation import POLLING, Habits, Simulation, webhooks_after
 from tests.faults.trouble import FOR_EVER, HOUR, SLOW_SECONDS, STEPS, Trouble, happening
 
 KINDS = ("reset", "status", "malformed", "truncated", "cut", "wrong_content_type", "slow")
@@ -162,12 +162,7 @@ def _around() -> Iterator[Trouble]:
         ("before the worker's answer", [0]),
         ("never", []),
     ):
-        waits = [timedelta(seconds=each) for each in after]
-        yield Trouble(
-            f"webhooks come {name}",
-            "webhook",
-            habits=Habits(hook_after=lambda _hook, w=waits: w),  # type: ignore[misc]
-        )
+        yield Trouble(f"webhooks come {name}", "webhook", habits=webhooks_after(*after))
     backwards = iter(range(10_000, 0, -40))
     yield Trouble(
         "webhooks come in the wrong order",

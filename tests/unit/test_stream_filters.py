@@ -30,7 +30,7 @@ type Changes = Iterator[tuple[Item, Item]]
 
 
 def steps(item: Item, states: Sequence[str], name: str = "state") -> Changes:
-    """Give an item in each state after each other, and coming into being in each of them."""
+    """Yield each change of an item from one state to another, and its creation in each state."""
     for was, becomes in product((None, *states), states):
         yield ({**item, name: was} if was else {}), {**item, name: becomes}
 
