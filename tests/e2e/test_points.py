@@ -6,7 +6,7 @@ from typing import Any
 from tests.e2e.people import Api, new_key
 from tests.e2e.tiktok_members import TikTokMembers
 
-AT_ONCE = 16
+AT_ONCE = 8
 
 
 def adjusted(manager: Api, member_id: str, amount: int, key: str | None = None) -> Any:

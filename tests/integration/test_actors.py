@@ -51,6 +51,7 @@ UNSTAMPED = {
     "CounterItem": "likewise; what a member saw is their own, whom its key names",
     "BulletinItem": "is made from the activities, and made again",
     "PlanItem": "likewise, from when members have their digests",
+    "LearnedItem": "likewise, and made anew by each walk",
     "DueItem": "is how an index shows a box or a plan; nothing writes it",
     "KeptItem": "is a sum, written with the uploads that are added up, which are stamped",
     "EntryItem": "is the audit trail, and says who and under which request by itself",
