@@ -7,9 +7,9 @@ import html
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import formataddr
 
 from chalicelib.notifications.mail_words import ALL, ORDER, PATHS, words
 from chalicelib.notifications.model import Notice, Shown, What
@@ -43,9 +43,10 @@ def scope_of(due: Sequence[Shown]) -> str:
 def compose(letter: Letter) -> EmailMessage:
     """Write a mail: headers, both parts, one-click unsubscribing as RFC 8058 has it."""
     mail = EmailMessage(policy=SMTP)
-    mail["From"] = formataddr((_plain_name(letter.program), letter.sender))
+    # `formataddr` would leave commas and brackets of a name beyond ASCII bare: more addresses.
+    mail["From"] = Address(_plain_name(letter.program), addr_spec=letter.sender)
     mail["To"] = letter.to
-    mail["Subject"] = _subject(letter)
+    mail["Subject"] = _as_written(_subject(letter))
     mail["List-Unsubscribe"] = f"<{letter.unsubscribe_url}>"
     mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     mail["Auto-Submitted"] = "auto-generated"
@@ -57,7 +58,17 @@ def compose(letter: Letter) -> EmailMessage:
 
 def _plain_name(name: str) -> str:
     """Return a name for a header: one line, without what mail programs take for an address."""
-    return " ".join(name.replace("@", " ").replace('"', " ").split())[:MAX_NAME]
+    plain = _as_written(name).replace("@", " ").replace('"', " ")
+    return " ".join(plain.split())[:MAX_NAME]
+
+
+def _as_written(text: str) -> str:
+    """Return a text for a header, in which nothing is read as an encoded word of RFC 2047.
+
+    Python decodes one wherever a header holds it: a title could so say other things in the list of
+    mails than in the app, and of a name that hides a line break no mail could be written at all.
+    """
+    return text.replace("=?", "= ?")
 
 
 def _groups(letter: Letter) -> Mapping[What, list[Notice]]:

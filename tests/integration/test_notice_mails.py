@@ -1,21 +1,27 @@
 """Mails of notices: each told once, at the member's hour, whatever dies on the way."""
 
+import email
 import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email.header import decode_header, make_header
+from email.utils import getaddresses
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from chalicelib.foundation.identity import Caller, Role
 from chalicelib.foundation.problems import Problem
+from chalicelib.foundation.texts import clean_line, clean_paragraphs
 from chalicelib.notifications import planning, worker
-from chalicelib.notifications.mails import Letter, compose
+from chalicelib.notifications.mails import MAX_NAME, Letter, compose
 from chalicelib.notifications.model import (
     FIRST_SLOTS,
     MAX_MOVES,
@@ -27,6 +33,7 @@ from chalicelib.notifications.model import (
     Refusal,
     Slot,
     What,
+    short_title,
 )
 from chalicelib.notifications.planning import CHUNK, Chunk
 from chalicelib.notifications.problems import NotificationProblem
@@ -155,6 +162,43 @@ def test_names_and_titles_break_no_header(room: Noticing) -> None:
     assert "First" in str(mail.message["Subject"])
     assert len(mail.message["From"].addresses) == 1
     assert mail.message["From"].addresses[0].addr_spec == "news@greenroom.example"
+
+
+HEADER_TEXTS = st.text(max_size=90) | st.lists(
+    st.sampled_from(["=?utf-8?q?=0D=0A_a=40b?=", "=?", "?=", *'= ,;:()<>[]\\."@ü日xy'])
+).map("".join)
+"""Words of RFC 2047, marks that part addresses, and letters that a header cannot hold."""
+
+
+@settings(max_examples=150, deadline=None)
+@example("=?utf-8?q?Hello=0D=0ABcc=3A_eve=40evil.example?=", "Kaffee, Küche")
+@example("=?utf-8?b?DQpCY2M6IGV2ZUBldmlsLmV4YW1wbGU=?=", "=?utf-8?q?Hello=0D=0ABcc=3A_eve?=")
+@example("Menu", "Bau (Nord) <x@y.example>, Süd")
+@given(HEADER_TEXTS, HEADER_TEXTS)
+def test_whatever_titles_and_programs_are_called_a_mail_has_one_sender_and_says_it_as_written(
+    title: str, program: str
+) -> None:
+    title, program = short_title(clean_paragraphs(title)), clean_line(program) or "Demo"
+    noticed = (Notice("new#1", What.ACTIVITY_OPENED, NOON, "act_1", title),)
+    urls = "https://console.example", "https://api.example/x"
+    letter = Letter("news@demo.example", program, "amy@demo.example", "Amy", "de", noticed, *urls)
+    mail = email.message_from_bytes(compose(letter).as_bytes())
+    assert len(mail.items()) == len(set(mail.keys())) == 9
+    ((name, address),) = getaddresses([mail["From"].replace("\r\n", "")])
+    assert address == "news@demo.example"
+    shown, whole = as_read(name), unspaced(re.sub('[@"]', "", program))
+    assert whole.startswith(shown)
+    assert shown == whole or len(program) > MAX_NAME / 2
+    assert as_read(mail["Subject"]) == unspaced(f"Neue Aktivität: {title}".removesuffix(": "))
+
+
+def as_read(header: str) -> str:
+    """Return what a mail program shows of a header, without its white space."""
+    return unspaced(str(make_header(decode_header(header))))
+
+
+def unspaced(text: str) -> str:
+    return "".join(text.split())
 
 
 def changed_name(name: str) -> ProgramChanges:
