@@ -1,18 +1,20 @@
 """What SES tells of our mails: that it took one, that one came back, that somebody complained.
 
 Each event carries the tags that the mail was sent with, so it is known whose it is; the address is
-looked at all the same, for an event about another one than the member's says nothing of them.
+looked at all the same, for an event about another one than the member's says nothing of them. Nor
+does one from before mails were switched on again, or before the member came back: events may wait
+for days where failures wait.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import normalized_email
 from chalicelib.foundation.logging import logger
-from chalicelib.notifications.model import Box, Refusal
+from chalicelib.notifications.model import Refusal, refused, without_bounce
 from chalicelib.notifications.sending import settled
 from chalicelib.notifications.ses import CLAIM_TAG, MEMBER_TAG, PROGRAM_TAG
 from chalicelib.notifications.store import NoticeStore
@@ -30,6 +32,8 @@ class Worklist(Protocol):
     """Shows managers whose address takes no mails, as far as this needs it."""
 
     def refused(self, program_id: str, member_id: str, name: str, at: datetime) -> None: ...
+
+    def accepted(self, program_id: str, member_id: str, at: datetime) -> None: ...
 
 
 class MailFeedback:
@@ -61,10 +65,12 @@ class MailFeedback:
             self._store.change_box(program_id, member_id, lambda box: settled(box, claim_id, now))
         if kind == "Bounce" and detail["bounce"].get("bounceType") == PERMANENT:
             found = detail["bounce"].get("bouncedRecipients", ())
-            self._refuse(program_id, member_id, Refusal.BOUNCED, found)
+            at = self._told_at(detail["bounce"], detail["mail"])
+            self._refuse(program_id, member_id, Refusal.BOUNCED, found, at)
         elif kind == "Complaint" and _complains(detail["complaint"]):
             found = detail["complaint"].get("complainedRecipients", ())
-            self._refuse(program_id, member_id, Refusal.COMPLAINED, found)
+            at = self._told_at(detail["complaint"], detail["mail"])
+            self._refuse(program_id, member_id, Refusal.COMPLAINED, found, at)
 
     def _refuse(
         self,
@@ -72,6 +78,7 @@ class MailFeedback:
         member_id: str,
         why: Refusal,
         recipients: Sequence[Mapping[str, Any]],
+        at: datetime,
     ) -> None:
         member = self._programs.member(program_id, member_id)
         if member is None or member.status is not MemberStatus.ACTIVE:
@@ -79,15 +86,37 @@ class MailFeedback:
         if member.email not in {_plain(str(each.get("emailAddress", ""))) for each in recipients}:
             logger.warning("mail event of another address", extra={"member_id": member_id})
             return
-
-        def refuse(box: Box) -> Box:
-            # A person's own word counts more than a mailbox's.
-            refused = Refusal.COMPLAINED if box.refused is Refusal.COMPLAINED else why
-            return replace(box, refused=refused, mail_at=None)
-
-        self._store.change_box(program_id, member_id, refuse)
+        is_of_before = why is Refusal.BOUNCED and at < member.invited_at
+        if not is_of_before:
+            box = self._store.change_box(program_id, member_id, lambda box: refused(box, why, at))
+            is_of_before = box.refused is None
+        if is_of_before:
+            logger.info("mail event of before", extra={"member_id": member_id, "why": why.value})
+            return
         self._worklist.refused(program_id, member_id, member.name, self._clock.now())
         logger.warning("mails switched off", extra={"member_id": member_id, "why": why.value})
+        self._look_again(program_id, member_id)
+
+    def _look_again(self, program_id: str, member_id: str) -> None:
+        """Take back what was written while a member was removed, or had mails switched on again.
+
+        What that forgets may have been forgotten before it was there.
+        """
+        now = self._clock.now()
+        member = self._programs.member(program_id, member_id)
+        is_active = member is not None and member.status is MemberStatus.ACTIVE
+        if not is_active:
+            self._store.change_box(program_id, member_id, lambda box: without_bounce(box, now))
+        if not is_active or not self._store.box(program_id, member_id).refused:
+            self._worklist.accepted(program_id, member_id, now)
+
+    def _told_at(self, feedback: Mapping[str, Any], mail: Mapping[str, Any]) -> datetime:
+        """Return when a mailbox or a person answered: now, if the event does not say it."""
+        for told in (feedback, mail):
+            with suppress(ValueError):
+                at = datetime.fromisoformat(str(told.get("timestamp", "")))
+                return at if at.tzinfo else at.replace(tzinfo=UTC)
+        return self._clock.now()
 
 
 def _complains(complaint: Mapping[str, Any]) -> bool:

@@ -316,7 +316,8 @@ class Claim:
 class Box:
     """What a member was told and knows. `mail_at` is when a mail to them is due, if one is.
 
-    `moves` are the slots that they chose of late, each with its instant.
+    `moves` are the slots that they chose of late, each with its instant. `mailed_anew_from` is when
+    they last had a refusal taken back: what SES tells of before is settled by that.
     """
 
     program_id: str
@@ -325,6 +326,7 @@ class Box:
     marks: Mapping[str, str] = field(default_factory=dict)
     settings: MailSettings = MailSettings()
     refused: Refusal | None = None
+    mailed_anew_from: datetime | None = None
     floor: tuple[str, str] | None = None
     mail_at: datetime | None = None
     claim: Claim | None = None
@@ -611,6 +613,27 @@ def told_by_push(box: Box, performance_id: str) -> Box:
 def waiting_id(performance_id: str) -> str:
     """Return the id of the notice that a video waits in the inbox."""
     return f"inbox#{performance_id}"
+
+
+def refused(box: Box, why: Refusal, at: datetime) -> Box:
+    """Mail a member nothing more, unless a refusal was taken back since the instant of this one.
+
+    A person's own word counts more than a mailbox's.
+    """
+    if box.mailed_anew_from and at < box.mailed_anew_from:
+        return box
+    kept = Refusal.COMPLAINED if box.refused is Refusal.COMPLAINED else why
+    return replace(box, refused=kept, mail_at=None)
+
+
+def accepted(box: Box, now: datetime) -> Box:
+    """Take a refusal back: mails are tried again."""
+    return replace(box, refused=None, mailed_anew_from=now) if box.refused else box
+
+
+def without_bounce(box: Box, now: datetime) -> Box:
+    """Forget that mails came back; a complaint holds."""
+    return accepted(box, now) if box.refused is Refusal.BOUNCED else box
 
 
 def without_mails(box: Box, kinds: Collection[NoticeKind]) -> Box:

@@ -20,7 +20,6 @@ from chalicelib.notifications.model import (
     Box,
     Mark,
     Notice,
-    Refusal,
     Slot,
     What,
     mail_time,
@@ -29,6 +28,7 @@ from chalicelib.notifications.model import (
     waiting_id,
     with_marks,
     with_notice,
+    without_bounce,
     without_mark,
     without_notice,
 )
@@ -218,11 +218,8 @@ class NoticeWriter:
         if member is not None and member.status is MemberStatus.ACTIVE:
             return
         self._pushes.forget_member(program_id, member_id)
-
-        def forget_bounce(box: Box) -> Box:
-            return replace(box, refused=None) if box.refused is Refusal.BOUNCED else box
-
-        self._store.change_box(program_id, member_id, forget_bounce)
+        now = self._clock.now()
+        self._store.change_box(program_id, member_id, lambda box: without_bounce(box, now))
 
     # --- where and when members are -----------------------------------------------------------
 

@@ -19,6 +19,7 @@ from chalicelib.notifications.model import (
     Refusal,
     Shown,
     Slot,
+    accepted,
     moved_to,
     scheduled,
     shown,
@@ -58,6 +59,8 @@ class Worklist(Protocol):
     """Shows managers whose address takes no mails, as far as this needs it."""
 
     def accepted(self, program_id: str, member_id: str, at: datetime) -> None: ...
+
+    def refused(self, program_id: str, member_id: str, name: str, at: datetime) -> None: ...
 
 
 class NotificationService:
@@ -123,18 +126,26 @@ class NotificationService:
                 weekday=settings.weekday if changes.weekday is None else changes.weekday,
                 language=changes.language or settings.language,
             )
-            refused = None if changes.mail_again else box.refused
-            changed = replace(box, settings=settings, refused=refused)
+            changed = replace(box, settings=settings)
+            if changes.mail_again:
+                changed = accepted(changed, now)
             # The next mail may be due at another time than before: whoever mails looks when.
             return scheduled(changed, now) if changed != box and self._mails() else changed
 
         box = self._store.change_box(caller.program_id, caller.member_id, change)
         if changes.mail_again:
-            self._worklist().accepted(caller.program_id, caller.member_id, now)
+            self._show_accepted(caller, now)
         if changes.hour is not None:
             slot = Slot(caller.chosen_zone, box.settings.hour)
             self.note_slot(caller.program_id, caller.member_id, slot)
         return self.overview(caller)
+
+    def _show_accepted(self, caller: Caller, now: datetime) -> None:
+        """Take a member from the worklist, unless their next mail came back at this very moment."""
+        worklist, (program_id, member_id) = self._worklist(), (caller.program_id, caller.member_id)
+        worklist.accepted(program_id, member_id, now)
+        if self._store.box(program_id, member_id).refused:
+            worklist.refused(program_id, member_id, caller.name, now)
 
     def note_slot(self, program_id: str, member_id: str, slot: Slot) -> None:
         """Note a zone and hour at which a member of a program has their digest.
@@ -174,6 +185,7 @@ class NotificationService:
                 "language": box.settings.language,
                 "kinds": {each.value: box.settings.of(each).value for each in NoticeKind},
                 "refused": box.refused.value if box.refused else None,
+                "sent_again_since": box.mailed_anew_from and box.mailed_anew_from.isoformat(),
                 "hours_chosen": [f"{slot} {at.isoformat()}" for slot, at in box.moves],
             },
         }

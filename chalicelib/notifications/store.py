@@ -92,6 +92,7 @@ class BoxItem(StampedModel, LeanModel):
     marks = JSONAttribute(null=True)
     settings = JSONAttribute(null=True)
     refused = UnicodeAttribute(null=True)
+    mailed_anew_from = UTCDateTimeAttribute(null=True)
     floor = JSONAttribute(null=True)
     claim = JSONAttribute(null=True)
     digested_at = UTCDateTimeAttribute(null=True)
@@ -110,6 +111,7 @@ class BoxItem(StampedModel, LeanModel):
             marks=dict(self.marks or {}),
             settings=_settings_from(self.settings or {}),
             refused=Refusal(self.refused) if self.refused else None,
+            mailed_anew_from=self.mailed_anew_from,
             floor=(self.floor[0], self.floor[1]) if self.floor else None,
             mail_at=self.mail_at,
             claim=_claim_from(self.claim) if self.claim else None,
@@ -130,6 +132,7 @@ class BoxItem(StampedModel, LeanModel):
             marks=dict(box.marks) or None,
             settings=_settings_told(box.settings) or None,
             refused=box.refused.value if box.refused else None,
+            mailed_anew_from=box.mailed_anew_from,
             floor=list(box.floor) if box.floor else None,
             claim=_claim_told(box.claim) if box.claim else None,
             digested_at=box.digested_at,

@@ -103,6 +103,11 @@ UNSEEN = PUT_ASIDE | {
     ): "a wake is lost: without the cloud",
     ("WebhooksWakeDueRole", "dynamodb:UpdateItem", "webhookstable"): "likewise",
     (
+        "NotificationsHandleBouncesRole",
+        "dynamodb:DeleteItem",
+        "reportstable",
+    ): "a member is removed while a mail of theirs comes back: test_notice_mails.py",
+    (
         "PerformancesSweepOverdueRole",
         "dynamodb:GetItem",
         "accountstable",

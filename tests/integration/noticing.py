@@ -4,7 +4,7 @@ import email
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
 from typing import Any
@@ -204,13 +204,22 @@ def ses_event(kind: str, tags: Mapping[str, str], to: str, **more: Any) -> str:
     return json.dumps({"source": "aws.ses", "detail": {"eventType": kind, "mail": mail, **more}})
 
 
-def bounce(mail: Mail, address: str = "", kind: str = "Permanent") -> str:
+def bounce(
+    mail: Mail, address: str = "", kind: str = "Permanent", at: datetime | None = None
+) -> str:
     recipients = [{"emailAddress": address or mail.to}]
-    told = {"bounceType": kind, "bouncedRecipients": recipients}
+    told = {"bounceType": kind, "bouncedRecipients": recipients, **_told_at(at)}
     return ses_event("Bounce", mail.tags, mail.to, bounce=told)
 
 
-def complaint(mail: Mail, address: str = "", kind: str = "abuse") -> str:
+def complaint(
+    mail: Mail, address: str = "", kind: str = "abuse", at: datetime | None = None
+) -> str:
     recipients = [{"emailAddress": address or mail.to}]
-    told = {"complainedRecipients": recipients, "complaintFeedbackType": kind}
+    told = {"complainedRecipients": recipients, "complaintFeedbackType": kind, **_told_at(at)}
     return ses_event("Complaint", mail.tags, mail.to, complaint=told)
+
+
+def _told_at(at: datetime | None) -> dict[str, str]:
+    """Write an instant as SES does; without one it is left out."""
+    return {"timestamp": f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.000Z}"} if at else {}

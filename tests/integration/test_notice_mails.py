@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.header import decode_header, make_header
 from email.utils import getaddresses
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -781,6 +782,103 @@ def test_who_comes_back_is_mailed_again_unless_they_complained(
     assert room.now(amy).member_id == amy.member_id
     room.settles()
     assert room.overview(amy).refused is left
+
+
+@pytest.mark.parametrize("told", [bounce, complaint])
+def test_what_is_told_late_of_before_mails_were_switched_on_again_does_not_switch_them_off(
+    room: Noticing, told: Callable[..., str]
+) -> None:
+    """Events wait for days where failures wait, and come twice; each says when it happened."""
+    amy = room.joins("amy")
+    room.container.points.adjust(room.manager, amy.member_id, 5, "Fair")
+    room.settles()
+    room.passes(hours=3)
+    (mail,) = room.to(amy)
+    first, again = told(mail, at=room.clock.now()), SettingsChanges(mail_again=True)
+    room.hears(first)
+    assert room.overview(amy).refused
+    room.passes(hours=1)
+    room.container.notifications.change_settings(room.now(amy), again)
+    room.passes(hours=50)
+    room.hears(first, told(mail, at=room.clock.now() - timedelta(hours=50, minutes=1)))
+    assert room.overview(amy).refused is None
+    assert room.worklist().items == ()
+    room.hears(told(mail, at=room.clock.now() - timedelta(hours=49)))
+    assert room.overview(amy).refused
+    assert room.codes() == ["mail_refused"]
+    # Where it does not say when, it counts as of now.
+    room.container.notifications.change_settings(room.now(amy), again)
+    room.hears(told(mail))
+    assert room.overview(amy).refused
+
+
+@pytest.mark.parametrize(("told", "left"), [(bounce, None), (complaint, Refusal.COMPLAINED)])
+def test_what_is_told_late_of_before_somebody_came_back_counts_if_they_complained(
+    room: Noticing, told: Callable[..., str], left: Refusal | None
+) -> None:
+    amy = room.joins("amy")
+    room.container.points.adjust(room.manager, amy.member_id, 5, "Fair")
+    room.settles()
+    room.passes(hours=3)
+    (mail,) = room.to(amy)
+    late = told(mail, at=room.clock.now())
+    room.passes(hours=1)
+    room.container.members.remove(room.manager, amy.member_id)
+    room.settles()
+    room.container.members.invite(room.manager, amy.email, None, Role.MEMBER)
+    amy = room.now(amy)
+    room.hears(late)
+    assert room.overview(amy).refused is left
+    room.hears(told(mail, at=room.clock.now()))
+    assert room.overview(amy).refused
+
+
+def test_a_bounce_that_comes_while_its_member_is_removed_is_forgotten_with_them(
+    room: Noticing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The removal, and what follows from it, come between the look at the member and the write."""
+    amy = room.joins("amy")
+    room.container.points.adjust(room.manager, amy.member_id, 5, "Fair")
+    room.settles()
+    room.passes(hours=3)
+    (mail,) = room.to(amy)
+    store = room.container.notice_store
+    change, waits = store.change_box, [amy.member_id]
+
+    def overtaken(*given: Any) -> Box:
+        if waits:
+            room.container.members.remove(room.manager, waits.pop())
+            room.settles()
+        return change(*given)
+
+    monkeypatch.setattr(store, "change_box", overtaken)
+    room.hears(bounce(Mail(mail.to, mail.message, {**mail.tags, "claim": ""})))
+    assert waits == []
+    assert store.box(amy.program_id, amy.member_id).refused is None
+    assert room.worklist().items == ()
+
+
+def test_a_bounce_at_the_moment_mails_are_switched_on_again_is_on_the_worklist(
+    room: Noticing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    amy = room.joins("amy")
+    room.container.points.adjust(room.manager, amy.member_id, 5, "Fair")
+    room.settles()
+    room.passes(hours=3)
+    (mail,) = room.to(amy)
+    room.hears(bounce(mail))
+    worklist = room.container.refused_addresses
+    accepted, waits = worklist.accepted, [bounce(mail)]
+
+    def overtaken(*given: Any) -> None:
+        if waits:
+            room.hears(waits.pop())
+        accepted(*given)
+
+    monkeypatch.setattr(worklist, "accepted", overtaken)
+    room.container.notifications.change_settings(room.now(amy), SettingsChanges(mail_again=True))
+    assert room.overview(amy).refused is Refusal.BOUNCED
+    assert room.codes() == ["mail_refused"]
 
 
 def test_what_is_said_of_another_address_of_nobody_or_for_a_moment_switches_nothing_off(
