@@ -8,7 +8,6 @@ from typing import Any
 
 from chalice.app import AuthRequest, AuthResponse, Chalice, CloudWatchEvent, DynamoDBEvent, SQSEvent
 
-from chalicelib.agents.model import TOOL_PARTS
 from chalicelib.composition import Container
 from chalicelib.foundation.functions import Functions
 from chalicelib.foundation.http import Router
@@ -703,7 +702,7 @@ AGENT_SETTINGS = (
 functions.register("authorizer", parts=("tokens",), modules=())
 functions.register(
     "agents_serve",
-    parts=("agents", *TOOL_PARTS, "origins", *(f"settings.{each}" for each in AGENT_SETTINGS)),
+    parts=("agents", "origins", *(f"settings.{each}" for each in AGENT_SETTINGS)),
     modules=("agents.worker",),
 )
 functions.register(

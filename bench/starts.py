@@ -32,12 +32,14 @@ from botocore.httpsession import URLLib3Session
 from bench.recorded import Recording, Server
 from bench.scenarios import Bench, Scenario, environment, insist
 from bench.started import Context, bare
+from local import descriptions
 from local.home import PROJECT
 from local.surroundings import keep_to_this_machine
 
 MOST = 1.5
 """Times the bare handler: of the whole start, of the first invocation, and of a warm request."""
 RUNS = 9
+DESCRIPTIONS = "descriptions"
 WARM_BLOCKS, WARM_CALLS = 15, 40
 
 
@@ -61,6 +63,8 @@ def start(side: str, scenario: Scenario, file: Path, server: Server) -> Start:
         **{each: value for each, value in os.environ.items() if each != "PYTHONDONTWRITEBYTECODE"},
         "PYTHONPYCACHEPREFIX": str(file.parent / "bytecode"),
     }
+    if side == "ours":  # as the package has them
+        surroundings["AWS_DATA_PATH"] = str(file.parent / DESCRIPTIONS)
     ran = subprocess.run(
         [sys.executable, "-m", "bench.started", side, str(file)],
         cwd=PROJECT,
@@ -173,6 +177,7 @@ def main(only: tuple[str, ...], runs: int) -> None:
     missed = False
     with tempfile.TemporaryDirectory(prefix="greenroom-bench-") as name:
         folder = Path(name)
+        descriptions.copy_short(folder / DESCRIPTIONS)
         server = Server(folder)
         os.environ.update(environment(server))
         bench = Bench(server)

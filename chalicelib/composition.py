@@ -1001,9 +1001,13 @@ class Container:
 
     @cached_property
     def agents(self) -> "AgentService":
+        """Return the service, with what its tools call made: at the function's start, not later."""
+        from chalicelib.agents.model import TOOL_PARTS
         from chalicelib.agents.service import AgentService
         from chalicelib.agents.store import CallCounter
 
+        for part in TOOL_PARTS:
+            self.service_of(part)
         return AgentService(
             counter=CallCounter(self.database),
             trail=self.audit_trail,

@@ -16,8 +16,10 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from local import binaries, machine, zips
@@ -136,8 +138,11 @@ def check(architecture: str, note: Note) -> Layer:
         _require_tools(architecture)
         stamp = _stamp_for(architecture)
         given = source_file(note)
-        first = _make(architecture, given, note)
-        second = _make(architecture, given, note, place="another-place")
+        # Both at once: configuring, a quarter of the time, keeps one processor of many busy.
+        with ThreadPoolExecutor() as threads:
+            first, second = threads.map(
+                partial(_make, architecture, given, note), ("tree", "another-place")
+            )
         sums = [_sha256(each.zip_file) for each in (first, second)]
         if sums[0] != sums[1]:
             raise Failure(
@@ -442,7 +447,7 @@ def _has_static_library(compiler: str) -> bool:
     return Path(ran.stdout.strip()).is_absolute()
 
 
-def _make(architecture: str, tarball: Path, note: Note, *, place: str = "tree") -> Layer:
+def _make(architecture: str, tarball: Path, note: Note, place: str = "tree") -> Layer:
     """Build into a new folder and return it; `place` is the folder's name while building."""
     started = time.monotonic()
     note(f"building for {architecture}")
@@ -467,7 +472,7 @@ def _make(architecture: str, tarball: Path, note: Note, *, place: str = "tree") 
 
 
 def _compile(architecture: str, tree: Path) -> None:
-    log = LOGS / f"layer-{architecture}.log"
+    log = LOGS / f"layer-{architecture}-{tree.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     jobs = str(len(os.sched_getaffinity(0)))
     with log.open("wb") as output:

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from local import binaries, functions, machine, pins, zips
+from local import binaries, descriptions, functions, machine, pins, zips
 from local import template as templates
 from local.failure import Failure, tail
 from local.home import PROJECT, read_json
@@ -37,12 +37,6 @@ INPUTS = (
 )
 NOT_INPUTS = frozenset({"__pycache__", "deployments", "deployed", "build"})
 STAGED = ("app.py", "chalicelib", "vendor", "requirements.txt", ".chalice")
-SERVICES = frozenset(
-    {"cognito-idp", "dynamodb", "events", "kms", "s3", "secretsmanager", "sesv2", "sqs"}
-)
-"""The AWS services that the Lambdas call. botocore describes 400, in half of what the zip was."""
-
-SERVICE_MODELS = "botocore/data/"
 LEFT_OUT = (
     "dateutil/zoneinfo/",  # a second copy of the time zones; zoneinfo reads tzdata's
     "pycparser/",  # what cffi parses C with while a package is built
@@ -294,16 +288,11 @@ def _is_bytecode(name: str) -> bool:
 def _is_wanted(name: str) -> bool:
     return not (
         _is_bytecode(name)
-        or _is_of_other_services(name)
+        or descriptions.is_of_other_services(name)
         or name.startswith(LEFT_OUT)
         or name.startswith("bin/")
         or (".dist-info/" in name and name.rpartition("/")[2] in INSTALLERS_NOTES)
     )
-
-
-def _is_of_other_services(name: str) -> bool:
-    service, folder, _file = name.removeprefix(SERVICE_MODELS).partition("/")
-    return name.startswith(SERVICE_MODELS) and bool(folder) and service not in SERVICES
 
 
 def normalise(source: Path, target: Path, packages: Path, *, compiles: bool = True) -> None:
@@ -321,6 +310,8 @@ def normalise(source: Path, target: Path, packages: Path, *, compiles: bool = Tr
             if file.is_file() and _is_wanted(str(inner)):
                 (folder / inner).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, folder / inner)
+        if (folder / descriptions.DATA).is_dir():
+            descriptions.shorten(folder / descriptions.DATA)
         if compiles:
             _compile(folder)
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as new:

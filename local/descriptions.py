@@ -1,0 +1,86 @@
+"""botocore's descriptions of AWS services, cut down to what the functions read of them.
+
+A client reads its service's description when it is made, so a cold start parses all of it. More
+than half is documentation, and the list of endpoints knows 300 services.
+"""
+
+import gzip
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import botocore
+
+from local.home import read_json
+
+SERVICES = frozenset(
+    {"cognito-idp", "dynamodb", "events", "kms", "s3", "secretsmanager", "sesv2", "sqs"}
+)
+"""The AWS services that the Lambdas call. botocore describes 400, in half of what the zip was."""
+
+DATA = "botocore/data/"
+ENDPOINTS = "endpoints.json"
+EXAMPLES = "examples-1.json"
+"""Examples of requests, which only botocore's documentation shows."""
+
+
+def is_of_other_services(name: str) -> bool:
+    """Return whether a file of the package botocore describes a service that no function calls."""
+    service, folder, _file = name.removeprefix(DATA).partition("/")
+    return name.startswith(DATA) and bool(folder) and service not in SERVICES
+
+
+def copy_short(target: Path) -> None:
+    """Copy the descriptions of this Python's own botocore to `target`, cut down."""
+    source = Path(botocore.__file__).parent / "data"
+    for service in SERVICES:
+        shutil.copytree(source / service, target / service)
+    for file in source.glob("*.json"):
+        shutil.copy(file, target)
+    shorten(target)
+
+
+def shorten(data: Path) -> None:
+    """Cut down the descriptions in `data`, which holds those of `SERVICES`, in place.
+
+    Files that were compressed are written plain: the zip compresses them, and a start need not
+    unpack them once more.
+    """
+    prefixes = set()
+    for file in sorted(data.glob("*/*/*")):
+        if file.name.startswith(EXAMPLES):
+            file.unlink()
+            continue
+        content = _without_documentation(_read(file))
+        prefixes.add(content.get("metadata", {}).get("endpointPrefix"))
+        file.unlink()
+        _write(file.with_name(file.name.removesuffix(".gz")), content)
+    endpoints = read_json(data / ENDPOINTS)
+    for partition in endpoints["partitions"]:
+        partition["services"] = {
+            name: known for name, known in partition["services"].items() if name in prefixes
+        }
+    _write(data / ENDPOINTS, endpoints)
+
+
+def _read(file: Path) -> Any:
+    content = file.read_bytes()
+    return json.loads(gzip.decompress(content) if file.suffix == ".gz" else content)
+
+
+def _write(file: Path, content: Any) -> None:
+    file.write_text(json.dumps(content, separators=(",", ":")), encoding="utf-8")
+
+
+def _without_documentation(described: Any) -> Any:
+    if isinstance(described, dict):
+        return {
+            name: _without_documentation(each)
+            for name, each in described.items()
+            # A shape may have a member of this name, which is described, not text.
+            if not (name == "documentation" and isinstance(each, str))
+        }
+    if isinstance(described, list):
+        return [_without_documentation(each) for each in described]
+    return described
