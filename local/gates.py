@@ -26,6 +26,8 @@ SIGN_OF_LIFE_SECONDS = 30
 LINT_IMPORTS = "from importlinter.cli import lint_imports_command as lint; lint()"
 
 
+SLOWEST = 15
+"""Tests that each gate names with their times."""
 SPREAD = ("--numprocesses", "2", "--dist", "loadfile")
 """Options for two processes, each running whole files of tests."""
 
@@ -40,7 +42,7 @@ class Gate:
 def pytest(title: str, *folders: str, options: tuple[str, ...] = SPREAD) -> Gate:
     return Gate(
         f"{title} tests",
-        ("-m", "pytest", *folders, *options),
+        ("-m", "pytest", *folders, *options, f"--durations={SLOWEST}"),
         f"Run one alone with .venv/bin/python -m pytest {folders[0]} -k name.",
     )
 
