@@ -39,7 +39,7 @@ router = Router(
     app,
     authorizer,
     container.clock,
-    service_of=container.service_of,
+    service_named=container.service_named,
     caller_of=lambda claims: container.programs.caller(claims),  # noqa: PLW0108  not before it is asked
     idempotency_of=lambda: container.idempotency,
     address_of=lambda *seen: container.origins.viewer_address(*seen),  # noqa: PLW0108  likewise
@@ -576,13 +576,13 @@ def privacy_erase_members(event: CloudWatchEvent) -> int:
 
 @app.on_sqs_message(queue_arn=_QUEUE.format("notifications-note-events"), batch_size=10)
 @functions.function(
-    "bulletins", "notice_writer", "settings.notices_from", module="notifications.received"
+    "bulletin_writer", "notice_writer", "settings.notices_from", module="notifications.received"
 )
 def notifications_note_events(event: SQSEvent) -> Any:
     """Writes what members are told of what happened."""
     from chalicelib.notifications import received
 
-    return received.note_events(container.bulletins, container.notice_writer, event.to_dict())
+    return received.note_events(container.bulletin_writer, container.notice_writer, event.to_dict())
 
 
 @app.schedule("rate(1 minute)")

@@ -45,7 +45,7 @@ from chalicelib.programs.store import (
     MANAGERS,
     CampaignItem,
     ChannelItem,
-    CountItem,
+    CountedIdsItem,
     GuardItem,
     MemberItem,
     MembershipItem,
@@ -229,7 +229,7 @@ def seed(container: Container, size: Size) -> Seeded:
     manager.role = Role.MANAGER.value
     _keyed(manager)
     write(database, _with_guards(people), 2 * size.members, "members and their addresses")
-    write(database, [CountItem(program_id, MANAGERS, ids={manager.member_id})])
+    write(database, [CountedIdsItem(program_id, MANAGERS, ids={manager.member_id})])
     write(database, _memberships(people), size.members // 5 * JOINED, "places in channels")
     running, ended = _activities(database, program_id, size, now, (peopled, campaign_ids))
     callers = [each.to_member().as_caller() for each in people]
@@ -345,7 +345,7 @@ def _channels(program_id: str, channel_ids: Sequence[str]) -> Iterator[Model]:
             archived=False,
         )
         yield name_guard("channel", program_id, name, channel_id)
-    yield CountItem(program_id, CHANNELS, ids=set(channel_ids), made=len(channel_ids))
+    yield CountedIdsItem(program_id, CHANNELS, ids=set(channel_ids), made=len(channel_ids))
 
 
 def _campaigns(program_id: str, campaign_ids: Sequence[str], now: datetime) -> Iterator[Model]:
@@ -631,7 +631,7 @@ def _trail(
 
 def _notices(container: Container, caller: Caller, now: datetime) -> None:
     """Write the bulletin, and for one member as many notices as a box keeps."""
-    container.bulletins.refresh(caller.program_id)
+    container.bulletin_writer.refresh(caller.program_id)
     store = container.notice_store
     notices = [
         Notice(f"points#{number}", What.POINTS_ADJUSTED, now, str(number), "Helped at the fair", 5)

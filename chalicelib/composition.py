@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from chalicelib.foundation.secret import CachedSecret
     from chalicelib.foundation.table import Database
     from chalicelib.me.service import MeService
-    from chalicelib.notifications.bulletins import Bulletins
+    from chalicelib.notifications.bulletins import BulletinWriter
     from chalicelib.notifications.feedback import MailFeedback
     from chalicelib.notifications.noting import NoticeWriter
     from chalicelib.notifications.planning import DigestPlanner, DueDigests
@@ -133,7 +133,7 @@ class Container:
     def _wait(self, seconds: float) -> None:
         self.sleep(seconds)  # asked for at each wait, as tests change it meanwhile
 
-    def service_of(self, part: str) -> Any:
+    def service_named(self, part: str) -> Any:
         """Return a service by the name of its package, or of its part of a split package."""
         return getattr(self, part)
 
@@ -1007,12 +1007,12 @@ class Container:
         from chalicelib.agents.store import CallCounter
 
         for part in TOOL_PARTS:
-            self.service_of(part)
+            self.service_named(part)
         return AgentService(
             counter=CallCounter(self.database),
             trail=self.audit_trail,
             programs=self.programs,
-            service_of=self.service_of,
+            service_named=self.service_named,
             clock=self.clock,
         )
 
@@ -1115,10 +1115,10 @@ class Container:
         )
 
     @cached_property
-    def bulletins(self) -> "Bulletins":
-        from chalicelib.notifications.bulletins import Bulletins
+    def bulletin_writer(self) -> "BulletinWriter":
+        from chalicelib.notifications.bulletins import BulletinWriter
 
-        return Bulletins(self.notice_store, self.programs, self.activity_lifecycle, self.clock)
+        return BulletinWriter(self.notice_store, self.programs, self.activity_lifecycle, self.clock)
 
     @cached_property
     def due_digests(self) -> "DueDigests":
@@ -1133,7 +1133,7 @@ class Container:
         return DigestPlanner(
             store=self.notice_store,
             programs=self.programs,
-            bulletins=self.bulletins,
+            bulletins=self.bulletin_writer,
             worklists=lambda: self.worklist,
             queue=lambda: self.digests_queue,
             clock=self.clock,

@@ -57,13 +57,13 @@ class AgentService:
         counter: CallCounter,
         trail: AuditTrail,
         programs: Members,
-        service_of: Callable[[str], Any],
+        service_named: Callable[[str], Any],
         clock: Clock,
     ) -> None:
         self._counter = counter
         self._trail = trail
         self._programs = programs
-        self._service_of = service_of
+        self._service_named = service_named
         self._clock = clock
 
     def caller(self, claims: Claims) -> Caller:
@@ -157,7 +157,7 @@ class AgentService:
         )
         if others and not endpoint.body and not endpoint.query:
             raise Problem(ProblemCode.INVALID_REQUEST, "The tool takes no such arguments.")
-        body = endpoint.handle(self._service_of(tool.part), request).body
+        body = endpoint.handle(self._service_named(tool.part), request).body
         return body.model_dump(mode="json", by_alias=True) if body else {}
 
 

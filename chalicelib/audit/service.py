@@ -84,7 +84,7 @@ class Person(Protocol):
     def name(self) -> str: ...
 
 
-class People(Protocol):
+class PersonReader(Protocol):
     """Reads members of a program, as far as the trail needs them."""
 
     def members_by_id(self, program_id: str, member_ids: Collection[str]) -> Mapping[str, Person]:
@@ -106,7 +106,7 @@ class AuditService:
         self,
         entries: AuditStore,
         origins: OriginStore,
-        people: People,
+        people: PersonReader,
         cursors: Cursors,
         clock: Clock,
     ) -> None:

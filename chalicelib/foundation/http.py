@@ -165,7 +165,7 @@ class Route:
 class Router:
     """Opens routes on the Chalice app and leads each request to its room's service.
 
-    `service_of` builds a room's service, `caller_of` finds the member behind a token's claims;
+    `service_named` builds a room's service, `caller_of` finds the member behind a token's claims;
     both are asked at the first request, so that importing the app stays cheap. `address_of` tells
     from the gateway's caller and the headers where a request began.
     """
@@ -173,7 +173,7 @@ class Router:
     app: Chalice
     authorizer: "CustomAuthorizer"
     clock: Clock
-    service_of: Callable[[str], Any]
+    service_named: Callable[[str], Any]
     caller_of: Callable[[Claims], Caller]
     idempotency_of: Callable[[], "Idempotency"]
     address_of: Callable[[str, Mapping[str, str]], str] = lambda source, _: source
@@ -274,7 +274,7 @@ class Router:
         actor = member(caller.member_id) if caller.member_id else system(route.endpoint_name)
         with acting(actor, Origin(address, caller.role.value if caller.member_id else None)):
             if key is None:
-                answer = found.handle(self.service_of(route.part), request)
+                answer = found.handle(self.service_named(route.part), request)
                 browses = found.page and _browses(sent)
                 return (browses and self._led(answer)) or _response(answer, page=browses)
             asked = f"{route.method} {route.path} {json.dumps(dict(path), sort_keys=True)}\n"
@@ -323,7 +323,7 @@ class Router:
             return replayed
         try:
             answer = route.endpoint().handle(
-                self.service_of(route.part), replace(request, made_id=attempt.made_id)
+                self.service_named(route.part), replace(request, made_id=attempt.made_id)
             )
         except Problem:
             idempotency.refuse(attempt)

@@ -28,7 +28,7 @@ class Activities(Protocol):
     def activities(self, program_id: str, ids: Sequence[str]) -> Mapping[str, Activity]: ...
 
 
-class Bulletins:
+class BulletinWriter:
     """Writes bulletins, and when their programs are to be looked at."""
 
     def __init__(

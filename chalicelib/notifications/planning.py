@@ -47,7 +47,7 @@ from chalicelib.programs.model import Member, MemberStatus, Program
 from chalicelib.programs.service import ProgramService
 
 if TYPE_CHECKING:
-    from chalicelib.notifications.bulletins import Bulletins
+    from chalicelib.notifications.bulletins import BulletinWriter
 
 CHUNK = 100
 """Members of one message: their boxes are read in one call."""
@@ -165,7 +165,7 @@ class DigestPlanner:
         *,
         store: NoticeStore,
         programs: ProgramService,
-        bulletins: "Bulletins",
+        bulletins: "BulletinWriter",
         worklists: Callable[[], Worklists],
         queue: Callable[[], Queue],
         clock: Clock,

@@ -32,7 +32,7 @@ from chalicelib.rewards.events import RedemptionFulfilled, RedemptionRejected
 
 if TYPE_CHECKING:
     from chalicelib.foundation.events import Event
-    from chalicelib.notifications.bulletins import Bulletins
+    from chalicelib.notifications.bulletins import BulletinWriter
     from chalicelib.notifications.noting import NoticeWriter
 
 NOTED = (
@@ -58,7 +58,7 @@ NOTED = (
 
 
 def note_events(
-    bulletins: "Bulletins", writer: "NoticeWriter", event: Mapping[str, Any]
+    bulletins: "BulletinWriter", writer: "NoticeWriter", event: Mapping[str, Any]
 ) -> Mapping[str, Any]:
     """Write what a batch of events is to tell members."""
 

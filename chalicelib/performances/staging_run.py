@@ -272,7 +272,7 @@ class StagingRun:
                 self._write(replace(self.performance, attempts=self.performance.attempts - 1))
             raise
         performance = self.performance
-        sealed = self._use.accounts.encrypt_secret(
+        sealed = self._use.accounts.encrypt_for_member(
             performance.program_id, performance.member_id, draft.upload_url
         )
         self._write(initiated(performance, draft.publish_id, sealed, self._now))
@@ -319,7 +319,7 @@ class StagingRun:
         """Go on with a draft that another worker began, where TikTok says it has got to."""
         self._require_account_to_send()
         performance = self.performance
-        address = self._use.accounts.decrypt_secret(
+        address = self._use.accounts.decrypt_for_member(
             performance.program_id, performance.member_id, performance.upload_address or b""
         )
         video = self._use.videos.open_at(performance.video_key, first_byte)

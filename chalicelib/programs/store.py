@@ -354,7 +354,7 @@ class GuardItem(Model):
     owner_item = UnicodeAttribute(null=True)
 
 
-class CountItem(Model):
+class CountedIdsItem(Model):
     """Set of ids of which there may not be too many, or too few: active managers; open channels.
 
     A set rather than a number: what is added twice is counted once. `made` is a number that never
@@ -382,7 +382,7 @@ class ProgramStore(Store):
         MembershipItem,
         CampaignItem,
         GuardItem,
-        CountItem,
+        CountedIdsItem,
     )
 
     def program(self, program_id: str) -> Program | None:
@@ -476,7 +476,7 @@ class ProgramStore(Store):
     def active_managers(self, program_id: str) -> frozenset[str]:
         """Return the ids of a program's active managers, consistently read."""
         try:
-            counted = self._database.get(CountItem, program_id, MANAGERS, consistent_read=True)
+            counted = self._database.get(CountedIdsItem, program_id, MANAGERS, consistent_read=True)
         except DoesNotExist:
             return frozenset()
         return frozenset(counted.ids or ())
@@ -502,7 +502,7 @@ class ProgramStore(Store):
     def counted(self, program_id: str, now: datetime) -> tuple[int, int]:
         """Return how many members a program has, and how many it invited today."""
         keys = [(program_id, MEMBERS), (program_id, _invitations_of(now))]
-        found = self._database.batch_get(CountItem, keys, consistent_read=True)
+        found = self._database.batch_get(CountedIdsItem, keys, consistent_read=True)
         made = {item.item: int(item.made or 0) for item in found}
         return made.get(MEMBERS, 0), made.get(_invitations_of(now), 0)
 
@@ -667,8 +667,8 @@ class ProgramStore(Store):
             ),
         ]
         if member.role is Role.MANAGER:
-            counted = CountItem(member.program_id, MANAGERS)
-            parts.append(Update(counted, [CountItem.ids.add({member.member_id})]))
+            counted = CountedIdsItem(member.program_id, MANAGERS)
+            parts.append(Update(counted, [CountedIdsItem.ids.add({member.member_id})]))
         joined = act(
             Kind.MEMBER_JOINED,
             member.program_id,
@@ -838,7 +838,7 @@ def invitation_parts(member: Member) -> Sequence[Part]:
 
 def count_members_part(program_id: str, number: int) -> Update:
     """Return the part that counts members who came, or left: both invited and active ones."""
-    return Update(CountItem(program_id, MEMBERS), [CountItem.made.add(number)])
+    return Update(CountedIdsItem(program_id, MEMBERS), [CountedIdsItem.made.add(number)])
 
 
 def invited_count_parts(member: Member, number: int, quotas: Quotas) -> list[Part]:
@@ -846,7 +846,7 @@ def invited_count_parts(member: Member, number: int, quotas: Quotas) -> list[Par
 
     Their conditions fail with `QuotaUsedUp`.
     """
-    made = CountItem.made
+    made = CountedIdsItem.made
     parts: list[Part] = []
     for item, most in (
         (MEMBERS, quotas.members),
@@ -854,7 +854,7 @@ def invited_count_parts(member: Member, number: int, quotas: Quotas) -> list[Par
     ):
         room: Condition = made <= most - number
         room = room | made.does_not_exist() if number <= most else room
-        counted = CountItem(member.program_id, item)
+        counted = CountedIdsItem(member.program_id, item)
         parts.append(Update(counted, [made.add(number)], room, QuotaUsedUp))
     return parts
 

@@ -93,7 +93,7 @@ class Titles(Protocol):
     def __call__(self, program_id: str, activity_ids: Sequence[str], /) -> Mapping[str, str]: ...
 
 
-class People(Protocol):
+class ProgramReader(Protocol):
     """Reads members and programs, as far as counting needs them."""
 
     def member(self, program_id: str, member_id: str) -> Member | None: ...
@@ -107,7 +107,7 @@ class FactCounter:
     def __init__(
         self,
         store: ReportStore,
-        people: People,
+        people: ProgramReader,
         titles: Titles,
         clock: Clock,
         sleep: Callable[[float], None],
@@ -237,7 +237,7 @@ class FactCounter:
 class PersonCounter:
     """Counts members as they are: whose accounts and invitations need a hand, who is addressed."""
 
-    def __init__(self, store: ReportStore, people: People, clock: Clock) -> None:
+    def __init__(self, store: ReportStore, people: ProgramReader, clock: Clock) -> None:
         self._store = store
         self._people = people
         self._clock = clock

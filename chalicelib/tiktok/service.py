@@ -177,11 +177,11 @@ class AccountService:
         """Note that what a member posted follows their consent, unless it changed again since."""
         self._store.settle_views(program_id, member_id, changed_at)
 
-    def encrypt_secret(self, program_id: str, member_id: str, secret: str) -> bytes:
+    def encrypt_for_member(self, program_id: str, member_id: str, secret: str) -> bytes:
         """Encrypt a secret that belongs to the member's TikTok account."""
         return self._vault().encrypt(program_id, member_id, secret)
 
-    def decrypt_secret(self, program_id: str, member_id: str, ciphertext: bytes) -> str:
+    def decrypt_for_member(self, program_id: str, member_id: str, ciphertext: bytes) -> str:
         """Decrypt what was encrypted for this member."""
         return self._vault().decrypt(program_id, member_id, ciphertext)
 

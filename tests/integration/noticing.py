@@ -158,7 +158,7 @@ class Noticing(Reporting):
 
     def delivers(self, events: Sequence[Event[Any]]) -> None:
         answer = received.note_events(
-            self.container.bulletins, self.container.notice_writer, queued(*events)
+            self.container.bulletin_writer, self.container.notice_writer, queued(*events)
         )
         assert answer == {"batchItemFailures": []}
 

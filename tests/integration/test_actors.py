@@ -29,7 +29,7 @@ from tests.integration.greenroom import Greenroom, state_of
 UNSTAMPED = {
     "OpenItem": "is how an index shows an activity; nothing writes it",
     "GuardItem": "is written with what it guards, which is stamped",
-    "CountItem": "likewise, with what it counts",
+    "CountedIdsItem": "likewise, with what it counts",
     "TakenItem": "likewise, with the redemption it counts",
     "CatalogueItem": "likewise, with the reward it counts",
     "activities.store.MarkItem": "is a member's own, whom its key names",

@@ -29,7 +29,7 @@ from chalicelib.programs.problems import ProgramProblem
 from chalicelib.programs.service import ProgramService
 from chalicelib.programs.store import (
     CHANNELS,
-    CountItem,
+    CountedIdsItem,
     MemberItem,
     MembershipItem,
     ProgramStore,
@@ -183,8 +183,10 @@ def test_an_archived_channel_gives_its_name_up_until_it_wants_it_back(company: C
     assert company.changes(first, name="Sales").channel.name == "Sales"
 
 
-def counted(company: Company) -> CountItem:
-    return database().get(CountItem, company.manager.program_id, CHANNELS, consistent_read=True)
+def counted(company: Company) -> CountedIdsItem:
+    return database().get(
+        CountedIdsItem, company.manager.program_id, CHANNELS, consistent_read=True
+    )
 
 
 def test_a_program_has_a_limited_number_of_channels_not_counting_archived_ones(
@@ -192,7 +194,7 @@ def test_a_program_has_a_limited_number_of_channels_not_counting_archived_ones(
 ) -> None:
     sales = company.makes("Sales")
     full = {sales} | {f"chn_{number}" for number in range(MAX_CHANNELS - 1)}
-    database().changed(counted(company), [CountItem.ids.set(full)])
+    database().changed(counted(company), [CountedIdsItem.ids.set(full)])
     with pytest.raises(Problem) as too_many:
         company.makes("Board")
     assert too_many.value.code is ProblemCode.LIMIT_REACHED
@@ -208,7 +210,7 @@ def test_a_program_has_a_limited_number_of_channels_not_counting_archived_ones(
 
 def test_archiving_does_not_lift_the_limit_on_all_there_ever_were(company: Company) -> None:
     company.changes(company.makes("Sales"), archived=True)
-    database().changed(counted(company), [CountItem.made.set(MAX_CHANNELS_EVER)])
+    database().changed(counted(company), [CountedIdsItem.made.set(MAX_CHANNELS_EVER)])
     with refused(ProblemCode.LIMIT_REACHED):
         company.makes("Board")
 

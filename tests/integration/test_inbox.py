@@ -84,7 +84,7 @@ def test_the_address_for_the_bytes_is_kept_as_ciphertext_and_only_while_it_is_ne
     assert b"upload" not in kept
     assert "upload_token" not in repr(performance)
     tiktok = sandboxed.greenroom.container.tiktok
-    assert "upload_token" in tiktok.decrypt_secret(
+    assert "upload_token" in tiktok.decrypt_for_member(
         performance.program_id, performance.member_id, kept
     )
     sandboxed.later(LEASE + SECOND)

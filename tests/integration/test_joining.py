@@ -12,7 +12,7 @@ from chalicelib.programs.joining.service import JoiningService
 from chalicelib.programs.model import MAX_INVITATIONS, Member, MemberStatus, Program
 from chalicelib.programs.problems import ProgramProblem
 from chalicelib.programs.service import ProgramService
-from chalicelib.programs.store import MEMBERS, CountItem, MemberItem
+from chalicelib.programs.store import MEMBERS, CountedIdsItem, MemberItem
 from tests.integration.conftest import Calls
 from tests.integration.database import database
 from tests.integration.greenroom import Greenroom
@@ -64,7 +64,7 @@ class People:
         return [(each.program_name, each.left_before) for each in found]
 
     def counted(self, program: Program) -> int:
-        kept = database().get(CountItem, program.program_id, MEMBERS, consistent_read=True)
+        kept = database().get(CountedIdsItem, program.program_id, MEMBERS, consistent_read=True)
         return int(kept.made or 0)
 
     def item(self, member: Member) -> MemberItem:

@@ -23,7 +23,7 @@ from chalicelib.programs.members.store import MemberStore
 from chalicelib.programs.model import MAX_NAME, ChannelKind, Member, MemberStatus
 from chalicelib.programs.problems import ProgramProblem
 from chalicelib.programs.service import ProgramService
-from chalicelib.programs.store import MANAGERS, CountItem, MemberItem
+from chalicelib.programs.store import MANAGERS, CountedIdsItem, MemberItem
 from tests.integration.conftest import Calls
 from tests.integration.database import database
 from tests.integration.greenroom import Greenroom
@@ -71,7 +71,7 @@ class Company:
         """Who counts as a manager: exactly those who are one and have signed in."""
         program_id = self.ana.program_id
         counted = set(
-            database().get(CountItem, program_id, MANAGERS, consistent_read=True).ids or ()
+            database().get(CountedIdsItem, program_id, MANAGERS, consistent_read=True).ids or ()
         )
         members = self.greenroom.container.programs.members(program_id)
         active = {e.member_id for e in members if e.status is ACTIVE and e.role is MANAGER}

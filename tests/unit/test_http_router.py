@@ -250,7 +250,7 @@ class Visitor:
             app,
             authorizer,
             StoppedClock(),
-            service_of=lambda room: self.rooms[room],
+            service_named=lambda room: self.rooms[room],
             caller_of=self._caller_of,
             idempotency_of=lambda: self.memory,
             console_url=lambda: self.console_url,

@@ -20,7 +20,7 @@ from chalicelib.programs.model import (
 from chalicelib.programs.store import (
     CHANNELS,
     ChannelItem,
-    CountItem,
+    CountedIdsItem,
     GuardItem,
     MemberItem,
     MembershipItem,
@@ -44,11 +44,11 @@ class ChannelLimitReached(Exception):
 
 
 class ChannelStore(Store):
-    MODELS = (ChannelItem, CountItem, MemberItem, GuardItem, MembershipItem)
+    MODELS = (ChannelItem, CountedIdsItem, MemberItem, GuardItem, MembershipItem)
 
     def create(self, channel: Channel) -> None:
         """Create a channel. Raises `AlreadyCreated`, `NameTaken` or `ChannelLimitReached`."""
-        ids, made = CountItem.ids, CountItem.made
+        ids, made = CountedIdsItem.ids, CountedIdsItem.made
         room = _room_for_another() & (made.does_not_exist() | (made < MAX_CHANNELS_EVER))
         self._database.commit(
             [
@@ -68,7 +68,7 @@ class ChannelStore(Store):
                     _KIND, channel.program_id, channel.channel_id, None, channel.name
                 ),
                 Update(
-                    CountItem(channel.program_id, CHANNELS),
+                    CountedIdsItem(channel.program_id, CHANNELS),
                     [ids.add({channel.channel_id}), made.add(1)],
                     room,
                     ChannelLimitReached,
@@ -125,11 +125,11 @@ class ChannelStore(Store):
             ),
             *name_change_parts(_KIND, was.program_id, was.channel_id, _open(was), _open(becomes)),
         ]
-        counted, one = CountItem(was.program_id, CHANNELS), {was.channel_id}
+        counted, one = CountedIdsItem(was.program_id, CHANNELS), {was.channel_id}
         if becomes.archived and not was.archived:
-            parts.append(Update(counted, [CountItem.ids.delete(one)]))
+            parts.append(Update(counted, [CountedIdsItem.ids.delete(one)]))
         elif was.archived and not becomes.archived:
-            added = [CountItem.ids.add(one)]
+            added = [CountedIdsItem.ids.add(one)]
             parts.append(Update(counted, added, _room_for_another(), ChannelLimitReached))
         shown = ["name", "archived"]
         parts.append(
@@ -222,7 +222,9 @@ def _open(channel: Channel) -> str | None:
 
 
 def _room_for_another() -> Condition:
-    room: Condition = CountItem.ids.does_not_exist() | (size(CountItem.ids) < MAX_CHANNELS)
+    room: Condition = CountedIdsItem.ids.does_not_exist() | (
+        size(CountedIdsItem.ids) < MAX_CHANNELS
+    )
     return room
 
 

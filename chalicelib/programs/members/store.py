@@ -29,7 +29,7 @@ from chalicelib.programs.store import (
     MANAGERS,
     TO_MAIL,
     TO_RELEASE,
-    CountItem,
+    CountedIdsItem,
     GuardItem,
     MemberItem,
     MembershipItem,
@@ -55,7 +55,7 @@ class LastManager(Exception):
 
 
 class MemberStore(Store):
-    MODELS = (MemberItem, MembershipItem, GuardItem, CountItem)
+    MODELS = (MemberItem, MembershipItem, GuardItem, CountedIdsItem)
 
     def newest(self, program_id: str, before: str | None, count: int) -> Sequence[Member]:
         """List the members invited before the given one, the last invited first: one query."""
@@ -339,8 +339,8 @@ def _manager_count_parts(member: Member, becomes: Role | None) -> list[Part]:
     """
     if member.status is not MemberStatus.ACTIVE or becomes is member.role:
         return []
-    ids, mine = CountItem.ids, {member.member_id}
-    counted = CountItem(member.program_id, MANAGERS)
+    ids, mine = CountedIdsItem.ids, {member.member_id}
+    counted = CountedIdsItem(member.program_id, MANAGERS)
     if becomes is Role.MANAGER:
         return [Update(counted, [ids.add(mine)])]
     if member.role is Role.MANAGER:
