@@ -226,7 +226,7 @@ def seed(container: Container, size: Size) -> Seeded:
     write(database, _campaigns(program_id, campaign_ids, now))
     people = members(program_id, size.members, now, peopled)
     manager = people[-1]
-    manager.role = Role.MANAGER.value
+    manager.role = Role.MANAGER
     _keyed(manager)
     write(database, _with_guards(people), 2 * size.members, "members and their addresses")
     write(database, [CountedIdsItem(program_id, MANAGERS, ids={manager.member_id})])

@@ -37,9 +37,12 @@ class FrozenSetAttribute(UnicodeSetAttribute):
         return frozenset(value)
 
 
-def to_model[Thing](item: Model, model: type[Thing]) -> Thing:
-    """Make a model of an item's attributes; one that the item lacks is as by default, or None."""
-    values = item.attribute_values
+def to_model[Thing](item: Model, model: type[Thing], **others: Any) -> Thing:
+    """Make a model of an item's attributes; one that the item lacks is as by default, or None.
+
+    `others` are fields that the item has not, or under another name.
+    """
+    values = {**item.attribute_values, **others} if others else item.attribute_values
     given = {
         name: values.get(name)
         for name, default in _defaults(model).items()  # type: ignore[arg-type]  # a class is hashable

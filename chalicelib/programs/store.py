@@ -7,8 +7,10 @@ from collections.abc import Collection, Iterator, Sequence, Set
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import Enum
+from typing import Any
 
 from pynamodb.attributes import (
+    Attribute,
     BooleanAttribute,
     NumberAttribute,
     UnicodeAttribute,
@@ -23,6 +25,7 @@ from pynamodb.models import Model
 
 from chalicelib.audit.model import Kind, act, fields_of
 from chalicelib.foundation.identity import Role, ShownAs, TikTokState
+from chalicelib.foundation.mapping import EnumAttribute, FrozenSetAttribute, to_model
 from chalicelib.foundation.quotas import Quotas
 from chalicelib.foundation.sweeps import due_key, in_turns
 from chalicelib.foundation.table import (
@@ -198,8 +201,8 @@ class MemberItem(StampedModel, LeanModel):
     member_id = UnicodeAttribute()
     email = UnicodeAttribute()
     name = UnicodeAttribute()
-    role = UnicodeAttribute()
-    status = UnicodeAttribute()
+    role = EnumAttribute(Role)
+    status = EnumAttribute(MemberStatus)
     time_zone = UnicodeAttribute(null=True)
     invited_at = UTCDateTimeAttribute()
     subject = UnicodeAttribute(null=True)
@@ -211,18 +214,18 @@ class MemberItem(StampedModel, LeanModel):
     erased_at = UTCDateTimeAttribute(null=True)
     release_in = UnicodeAttribute(null=True)
     release_since = UTCDateTimeAttribute(null=True)
-    mail = UnicodeAttribute(null=True)
+    mail = EnumAttribute(InvitationMail, null=True)
     mailed_at = UTCDateTimeAttribute(null=True)
     mail_in = UnicodeAttribute(null=True)
     mail_due = UnicodeAttribute(null=True)
     mail_at = UTCDateTimeAttribute(null=True)
     mail_tries = NumberAttribute(null=True)
-    tiktok = UnicodeAttribute(null=True)
-    channels = UnicodeSetAttribute(null=True)
+    tiktok = EnumAttribute(TikTokState, null=True)
+    channels = FrozenSetAttribute(null=True)
     address_key = UnicodeAttribute(null=True)
     name_key = UnicodeAttribute(null=True)
     standing = UnicodeAttribute(null=True)
-    shown_as = UnicodeAttribute(null=True)
+    shown_as = EnumAttribute(ShownAs, null=True)
     alias = UnicodeAttribute(null=True)
     by_subject = BySubject()
     by_invited_email = ByInvitedEmail()
@@ -233,28 +236,7 @@ class MemberItem(StampedModel, LeanModel):
     to_mail = ToMail()
 
     def to_member(self) -> Member:
-        return Member(
-            program_id=self.program_id,
-            member_id=self.member_id,
-            email=self.email,
-            name=self.name,
-            role=Role(self.role),
-            status=MemberStatus(self.status),
-            time_zone=self.time_zone or "",
-            invited_at=self.invited_at,
-            tiktok=TikTokState(self.tiktok) if self.tiktok else None,
-            channels=frozenset(self.channels or ()),
-            subject=self.subject,
-            invitation=self.invitation,
-            removed_at=self.removed_at,
-            removed_by=self.removed_by,
-            release_since=self.release_since,
-            mail=InvitationMail(self.mail) if self.mail else None,
-            mailed_at=self.mailed_at,
-            left_at=self.left_at,
-            shown_as=ShownAs(self.shown_as) if self.shown_as else ShownAs.NAME,
-            alias=self.alias or "",
-        )
+        return to_model(self, Member, time_zone=self.time_zone or "")
 
 
 class ChannelItem(StampedModel):
@@ -512,8 +494,8 @@ class ProgramStore(Store):
         Raises `Conflict` if the member has changed since they were read, and `QuotaUsedUp`.
         """
         actions: list[Action] = [
-            MemberItem.status.set(MemberStatus.INVITED.value),
-            MemberItem.role.set(becomes.role.value),
+            MemberItem.status.set(MemberStatus.INVITED),
+            MemberItem.role.set(becomes.role),
             MemberItem.invited_email.set(becomes.email),
             MemberItem.invited_at.set(becomes.invited_at),
             MemberItem.removed_at.remove(),
@@ -584,7 +566,7 @@ class ProgramStore(Store):
         holder: Holder | None = None,
     ) -> Part:
         """Return the part that writes the state of a TikTok account to its member's item."""
-        action = MemberItem.tiktok.set(state.value) if state else MemberItem.tiktok.remove()
+        action = MemberItem.tiktok.set(state) if state else MemberItem.tiktok.remove()
         condition: Condition = MemberItem.member_id.exists()
         if active:
             condition = MemberItem.status == MemberStatus.ACTIVE.value
@@ -658,7 +640,7 @@ class ProgramStore(Store):
                 replace(member, status=MemberStatus.ACTIVE),
                 [
                     MemberItem.subject.set(subject),
-                    MemberItem.status.set(MemberStatus.ACTIVE.value),
+                    MemberItem.status.set(MemberStatus.ACTIVE),
                     MemberItem.invited_email.remove(),
                     MemberItem.left_at.remove(),
                     *forget_mail(),
@@ -690,14 +672,15 @@ class ProgramStore(Store):
         Raises `NameTaken` if another member has the alias, and `Conflict` if name or alias changed
         since they were read.
         """
+        fields: tuple[tuple[Attribute[Any], str, str], ...] = (
+            (MemberItem.name, was.name, becomes.name),
+            (MemberItem.time_zone, was.time_zone, becomes.time_zone),
+            (MemberItem.shown_as, was.shown_as, becomes.shown_as),
+            (MemberItem.alias, was.alias, becomes.alias),
+        )
         actions: list[Action] = [
             attribute.set(after) if after else attribute.remove()
-            for attribute, before, after in (
-                (MemberItem.name, was.name, becomes.name),
-                (MemberItem.time_zone, was.time_zone, becomes.time_zone),
-                (MemberItem.shown_as, was.shown_as.value, becomes.shown_as.value),
-                (MemberItem.alias, was.alias, becomes.alias),
-            )
+            for attribute, before, after in fields
             if after != before
         ]
         if not actions:
@@ -870,7 +853,7 @@ class QuotaUsedUp(Exception):
 def schedule_mail(member: Member, at: datetime) -> list[Action]:
     """Return the actions that have a member mailed their invitation at an instant."""
     return [
-        MemberItem.mail.set(InvitationMail.WAITING.value),
+        MemberItem.mail.set(InvitationMail.WAITING),
         MemberItem.mail_in.set(TO_MAIL),
         *set_mail_time(member.program_id, member.member_id, at),
         MemberItem.mail_tries.set(0),

@@ -19,6 +19,7 @@ from pynamodb.models import Model
 
 from chalicelib.audit.model import Kind, act, fields_of
 from chalicelib.foundation.acts import Act
+from chalicelib.foundation.mapping import EnumAttribute, FrozenSetAttribute, to_model
 from chalicelib.foundation.table import (
     Conflict,
     Delete,
@@ -72,7 +73,7 @@ class RewardItem(StampedModel):
     item = UnicodeAttribute(range_key=True)
     reward_id = UnicodeAttribute()
     listed_in = UnicodeAttribute()
-    state = UnicodeAttribute()
+    state = EnumAttribute(RewardState)
     title = UnicodeAttribute()
     description = UnicodeAttribute(null=True)
     price = NumberAttribute()
@@ -83,7 +84,7 @@ class RewardItem(StampedModel):
     starts_at = UTCDateTimeAttribute(null=True)
     ends_at = UTCDateTimeAttribute(null=True)
     time_zone = UnicodeAttribute()
-    channel_ids = UnicodeSetAttribute(null=True)
+    channel_ids = FrozenSetAttribute(null=True)
     picture_key = UnicodeAttribute(null=True)
     picture_type = UnicodeAttribute(null=True)
     picture_width = NumberAttribute(null=True)
@@ -104,26 +105,8 @@ class RewardItem(StampedModel):
             if self.picture_key
             else None
         )
-        return Reward(
-            program_id=self.key,
-            reward_id=self.reward_id,
-            state=RewardState(self.state),
-            title=self.title,
-            description=self.description or "",
-            price=int(self.price),
-            stock=None if self.stock is None else int(self.stock),
-            per_member=None if self.per_member is None else int(self.per_member),
-            starts_at=self.starts_at,
-            ends_at=self.ends_at,
-            time_zone=self.time_zone,
-            created_by=self.created_by,
-            created_at=self.created_at,
-            channel_ids=frozenset(self.channel_ids or ()),
-            picture=picture,
-            taken=int(self.taken or 0),
-            stock_id=self.stock_id,
-            version=int(self.version),
-        )
+        description = self.description or ""
+        return to_model(self, Reward, program_id=self.key, description=description, picture=picture)
 
 
 class ByMember(GlobalSecondaryIndex["RedemptionItem"]):
@@ -159,7 +142,7 @@ class RedemptionItem(StampedModel):
     reward_id = UnicodeAttribute()
     title = UnicodeAttribute()
     price = NumberAttribute()
-    state = UnicodeAttribute()
+    state = EnumAttribute(RedemptionStatus)
     stock_id = UnicodeAttribute(null=True)
     requested_at = UTCDateTimeAttribute()
     decided_at = UTCDateTimeAttribute(null=True)
@@ -173,23 +156,7 @@ class RedemptionItem(StampedModel):
     by_status = ByStatus()
 
     def to_redemption(self) -> Redemption:
-        return Redemption(
-            program_id=self.key,
-            redemption_id=self.redemption_id,
-            member_id=self.member_id,
-            member_name=self.member_name,
-            reward_id=self.reward_id,
-            title=self.title,
-            price=int(self.price),
-            status=RedemptionStatus(self.state),
-            requested_at=self.requested_at,
-            stock_id=self.stock_id,
-            decided_at=self.decided_at,
-            decided_by=self.decided_by,
-            note=self.note,
-            code=self.code,
-            reason=self.reason,
-        )
+        return to_model(self, Redemption, program_id=self.key, status=self.state)
 
 
 class TakenItem(Model):
@@ -431,7 +398,7 @@ class RewardStore(Store):
         set_now = {name: getattr(becomes, name) for name in names}
         since = becomes.decided_at or becomes.requested_at
         actions: list[Action] = [
-            RedemptionItem.state.set(becomes.status.value),
+            RedemptionItem.state.set(becomes.status),
             RedemptionItem.status_in.set(_status_in(becomes.program_id, becomes.status)),
             RedemptionItem.status_since.set(_since(since, becomes.redemption_id)),
             *(getattr(RedemptionItem, name).set(value) for name, value in set_now.items() if value),

@@ -447,7 +447,7 @@ class Simulation:
         self.container.database.changed(
             item,
             [
-                MemberItem.status.set(MemberStatus.REMOVED.value),
+                MemberItem.status.set(MemberStatus.REMOVED),
                 MemberItem.release_in.set(TO_RELEASE),
                 MemberItem.release_since.set(self.clock.now()),
             ],

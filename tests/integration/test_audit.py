@@ -510,7 +510,7 @@ def test_an_invitation_that_is_mailed_again_is_told_once(greenroom: Greenroom) -
     greenroom.clock.advance(timedelta(days=1))
     database().changed(
         MemberItem(ben.program_id, member_key(ben.member_id)),
-        [MemberItem.mail.set(InvitationMail.FAILED.value)],
+        [MemberItem.mail.set(InvitationMail.FAILED)],
     )
     container.members.invite_again(manager, ben.member_id)
     container.members.invite_again(manager, ben.member_id)  # it waits already

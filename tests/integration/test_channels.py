@@ -288,7 +288,7 @@ def test_of_people_of_whom_one_is_no_member_nobody_is_put_in(
     gone = greenroom.member("gone")
     database().changed(
         MemberItem(gone.program_id, f"member#{gone.member_id}"),
-        [MemberItem.status.set(MemberStatus.REMOVED.value)],
+        [MemberItem.status.set(MemberStatus.REMOVED)],
     )
     sales = company.makes("Sales")
     with pytest.raises(Problem) as told:
@@ -332,7 +332,7 @@ def test_who_was_removed_at_this_moment_is_not_put_in(
             found = super().members(program_id, member_ids)
             database().changed(
                 MemberItem(ben.program_id, f"member#{ben.member_id}"),
-                [MemberItem.status.set(MemberStatus.REMOVED.value)],
+                [MemberItem.status.set(MemberStatus.REMOVED)],
             )
             return found
 

@@ -449,7 +449,7 @@ def test_disconnecting_settles_what_was_queued(sandboxed: SandboxedGreenroom) ->
 def removes(sandboxed: SandboxedGreenroom) -> None:
     database().changed(
         MemberItem(sandboxed.ana.program_id, f"member#{sandboxed.ana.member_id}"),
-        [MemberItem.status.set(MemberStatus.REMOVED.value)],
+        [MemberItem.status.set(MemberStatus.REMOVED)],
     )
 
 
@@ -457,7 +457,7 @@ def invited_anew(sandboxed: SandboxedGreenroom) -> None:
     database().changed(
         MemberItem(sandboxed.ana.program_id, f"member#{sandboxed.ana.member_id}"),
         [
-            MemberItem.status.set(MemberStatus.ACTIVE.value),
+            MemberItem.status.set(MemberStatus.ACTIVE),
             MemberItem.invited_at.set(sandboxed.clock.now()),
             MemberItem.subject.set(f"subject-{sandboxed.ana.email}"),
         ],

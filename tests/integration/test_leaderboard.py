@@ -388,7 +388,7 @@ def test_names_are_those_of_now_and_who_was_removed_is_gone(
     assert greenroom.ranks() == 1
     assert shown(greenroom.board(cleo)) == [(1, "Ben B.", 10), (2, "cleo", 5)]
     item = MemberItem(ben.program_id, f"member#{ben.member_id}")
-    gone = MemberItem.status.set(MemberStatus.REMOVED.value)
+    gone = MemberItem.status.set(MemberStatus.REMOVED)
     changed_item(greenroom, f"member#{ben.member_id}", lambda: database().changed(item, [gone]))
     assert greenroom.ranks() == 1
     assert shown(greenroom.board(cleo)) == [(1, "cleo", 5)]

@@ -203,7 +203,7 @@ def test_an_invitation_that_was_taken_up_admits_nobody_else_with_the_address(
 def test_who_was_removed_is_out_even_with_a_live_token(
     programs: ProgramService, demo: Program
 ) -> None:
-    change(programs.caller(ANA), MemberItem.status.set(MemberStatus.REMOVED.value))
+    change(programs.caller(ANA), MemberItem.status.set(MemberStatus.REMOVED))
     with pytest.raises(Problem) as refused:
         programs.caller(ANA)
     assert code_of(refused) is ProblemCode.NOT_A_MEMBER
@@ -214,7 +214,7 @@ def test_a_changed_role_holds_from_the_next_request_on(
 ) -> None:
     caller = programs.caller(ANA)
     assert caller.is_manager
-    change(caller, MemberItem.role.set(Role.MEMBER.value))
+    change(caller, MemberItem.role.set(Role.MEMBER))
     assert not programs.caller(ANA).is_manager
 
 
@@ -416,7 +416,7 @@ def test_a_change_by_somebody_removed_meanwhile_is_a_problem_and_changes_nothing
     programs: ProgramService, demo: Program
 ) -> None:
     caller = programs.caller(ANA)
-    change(caller, MemberItem.status.set(MemberStatus.REMOVED.value))
+    change(caller, MemberItem.status.set(MemberStatus.REMOVED))
     with pytest.raises(Problem) as refused:
         programs.change_profile(caller, name="Ana Lee", time_zone=None)
     assert code_of(refused) is ProblemCode.NOT_A_MEMBER
@@ -460,7 +460,7 @@ def test_the_state_of_a_removed_members_account_is_kept_unless_they_must_be_acti
     programs: ProgramService, demo: Program
 ) -> None:
     caller = programs.caller(ANA)
-    change(caller, MemberItem.status.set(MemberStatus.REMOVED.value))
+    change(caller, MemberItem.status.set(MemberStatus.REMOVED))
     state = TikTokState.RECONNECT_REQUIRED
     with pytest.raises(Conflict):
         database().commit(

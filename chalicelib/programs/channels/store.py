@@ -231,6 +231,6 @@ def _room_for_another() -> Condition:
 def _may_join(channel_id: str) -> Condition:
     channels = MemberItem.channels
     room = channels.does_not_exist() | (size(channels) < MAX_CHANNELS_OF_MEMBER)
-    here = MemberItem.status.is_in(MemberStatus.INVITED.value, MemberStatus.ACTIVE.value)
+    here = MemberItem.status.is_in(MemberStatus.INVITED, MemberStatus.ACTIVE)
     may: Condition = here & (room | channels.contains(channel_id))
     return may

@@ -139,7 +139,7 @@ class MemberStore(Store):
         becomes = replace(member, role=role)
         self._database.commit(
             [
-                *_change_parts(member, becomes, [MemberItem.role.set(role.value)]),
+                *_change_parts(member, becomes, [MemberItem.role.set(role)]),
                 *_manager_count_parts(member, role),
                 act(
                     Kind.MEMBER_CHANGED,
@@ -209,7 +209,7 @@ class MemberStore(Store):
         self, member: Member, becomes: Member, now: datetime, more: Sequence[Action]
     ) -> list[Part]:
         actions: list[Action] = [
-            MemberItem.status.set(MemberStatus.REMOVED.value),
+            MemberItem.status.set(MemberStatus.REMOVED),
             MemberItem.removed_at.set(now),
             MemberItem.removed_by.set(actors.current()),
             MemberItem.subject.remove(),
@@ -263,7 +263,7 @@ class MemberStore(Store):
 
     def end_mail(self, due: DueMail, mail: InvitationMail, at: datetime) -> bool:
         """Keep the outcome of a reserved mail; False if another run has it by now."""
-        actions: list[Action] = [MemberItem.mail.set(mail.value), *unschedule_mail()]
+        actions: list[Action] = [MemberItem.mail.set(mail), *unschedule_mail()]
         if mail is InvitationMail.HANDED_OVER:
             actions.append(MemberItem.mailed_at.set(at))
         same = MemberItem.mail_at == due.at
