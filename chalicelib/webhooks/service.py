@@ -381,14 +381,15 @@ class Deliverer:
             now = self._clock.now()
             late, due = now >= until, []
             if held_until is None and not late:
-                # Gives up all that waits for a webhook that is off, also what is due in hours.
-                off = webhook.state is not WebhookState.ACTIVE
-                due_until = now + sum(WAITS, LEASE) if off else now
-                due = self._store.due(webhook.program_id, webhook.webhook_id, due_until, AT_ONCE)
+                due = self._due(webhook, now)
             if due:
-                kept = kept or self._vault.open(
-                    webhook.program_id, webhook.webhook_id, webhook.sealed
-                )
+                # After requests somebody may have removed, paused or moved it: those were the last.
+                found = self._store.get(webhook.program_id, webhook.webhook_id) if kept else webhook
+                if found is None:
+                    self._store.forget_run(webhook.program_id, webhook.webhook_id)
+                    return delivered
+                kept = self._opened(found, kept if found.sealed == webhook.sealed else None)
+                webhook = found
                 tried = self._try_all(webhook, kept, due)
                 outcomes = [each.outcome for each in tried if each.outcome]
                 got_through = sum(each.delivered for each in outcomes)
@@ -407,6 +408,16 @@ class Deliverer:
             if renewed is None:
                 return delivered
             lease = renewed
+
+    def _due(self, webhook: Webhook, now: datetime) -> list[Delivery]:
+        """Return what is due; of a webhook that is off all that waits, to be given up."""
+        off = webhook.state is not WebhookState.ACTIVE
+        until = now + sum(WAITS, LEASE) if off else now
+        return self._store.due(webhook.program_id, webhook.webhook_id, until, AT_ONCE)
+
+    def _opened(self, webhook: Webhook, kept: Secrets | None) -> Secrets:
+        """Return what only the receiver knows, as it was opened before if it is the same still."""
+        return kept or self._vault.open(webhook.program_id, webhook.webhook_id, webhook.sealed)
 
     def _finished(
         self,

@@ -372,6 +372,38 @@ def test_a_removed_webhook_is_sent_nothing_more(hooks: Hooks, dynamodb: Any) -> 
     )
 
 
+@pytest.mark.parametrize("does", ["removes", "pauses", "moves"])
+def test_what_a_manager_does_during_a_turn_counts_from_the_next_requests_on(
+    hooks: Hooks, does: str
+) -> None:
+    webhook, service = hooks.makes(), hooks.service
+    hooks.happens(3 * AT_ONCE)
+    (wake, *_) = hooks.wakes(hooks.slow)
+
+    once = iter([does])  # of five requests at once, one
+
+    def meanwhile() -> None:
+        match next(once, None):
+            case "removes":
+                service.remove(hooks.manager, webhook.webhook_id)
+            case "pauses":
+                paused = WebhookState.PAUSED
+                service.change(hooks.manager, webhook.webhook_id, 1, state=paused)
+            case "moves":
+                service.change(hooks.manager, webhook.webhook_id, 1, url="https://new.example/")
+
+    hooks.receiver.meanwhile = meanwhile
+    hooks.deliverer.deliver(wake, slow=True)
+    hooks.clock.advance(LOOKED_AT_AFTER)
+    hooks.ticks()
+    urls = [url for url, _, _ in hooks.receiver.got]
+    assert urls[:AT_ONCE] == [URL] * AT_ONCE
+    assert urls[AT_ONCE:] == (["https://new.example/"] * 2 * AT_ONCE if does == "moves" else [])
+    assert hooks.store.due_runs("0", "9999", 10) == []
+    if does != "removes":
+        assert DeliveryState.WAITING not in {each.state for each in hooks.log(webhook)}
+
+
 def test_the_log_is_read_page_by_page_newest_first(hooks: Hooks) -> None:
     webhook = hooks.makes()
     for _ in range(7):
