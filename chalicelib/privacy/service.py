@@ -72,11 +72,11 @@ class PrivacyService:
         return found
 
     def link(self, export: PersonalExport) -> str | None:
-        """Return where the file is fetched, for an hour from when it was there."""
-        until = export.link_until()
-        if export.status is not ExportStatus.READY or until is None or until <= self._clock.now():
+        """Return where the file is fetched, for what is left of an hour from when it was there."""
+        until, now = export.link_until(), self._clock.now()
+        if export.status is not ExportStatus.READY or until is None or until <= now:
             return None
-        return self._files.link(export)
+        return self._files.link(export, until - now)
 
     # --- erasures -----------------------------------------------------------------------------
 

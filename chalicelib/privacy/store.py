@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import IO, TYPE_CHECKING
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UTCDateTimeAttribute
@@ -15,7 +15,6 @@ from chalicelib.foundation.sweeps import in_turns
 from chalicelib.foundation.table import Delete, Part, Put, StampedModel, Store, Update
 from chalicelib.privacy.model import (
     EXPORT_KEPT,
-    LINK_LIFETIME,
     RESERVED,
     Erasure,
     ErasureOutcome,
@@ -280,13 +279,13 @@ class PersonalFiles:
         """Remove the file of a member's exports; there may be none."""
         self._s3.delete_object(Bucket=self._bucket, Key=file_key(program_id, member_id))
 
-    def link(self, export: PersonalExport) -> str:
-        """Presign a GET of an export's file for an hour: without a call."""
+    def link(self, export: PersonalExport, lasts: timedelta) -> str:
+        """Presign a GET of an export's file: without a call."""
         return self._s3.generate_presigned_url(
             "get_object",
             Params={
                 "Bucket": self._bucket,
                 "Key": file_key(export.program_id, export.member_id),
             },
-            ExpiresIn=int(LINK_LIFETIME.total_seconds()),
+            ExpiresIn=max(1, int(lasts.total_seconds())),
         )

@@ -3,17 +3,19 @@
 import copy
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from botocore.client import BaseClient
 
 from chalicelib.foundation.idempotency import Attempt
-from chalicelib.foundation.identity import Caller, Role
+from chalicelib.foundation.identity import Caller, Claims, Role
 from chalicelib.foundation.personal import ERASED_NAME, plain
 from chalicelib.foundation.problems import Code, Problem, ProblemCode
 from chalicelib.foundation.texts import comparable
@@ -34,6 +36,7 @@ from chalicelib.privacy.queue import from_message
 from chalicelib.programs.model import ChannelKind, MemberStatus
 from chalicelib.programs.problems import ProgramProblem
 from chalicelib.reports.exports.store import Table
+from local.home import PROJECT
 from tests.integration.conftest import Calls, _moto_tables
 from tests.integration.database import database
 from tests.integration.greenroom import Greenroom
@@ -159,6 +162,9 @@ class Scene:
             attempt = idempotency.begin(manager.owner, key, b"request")
             assert isinstance(attempt, Attempt)
             adjusted = self.container.points.adjust(manager, whom, 50, reason, attempt.made_id)
+            self.container.notice_writer.points_adjusted(
+                manager.program_id, whom, adjusted.entry.entry_id, 50, self.greenroom.clock.now()
+            )
             told = {"entry_id": adjusted.entry.entry_id, "reason": reason}
             idempotency.finish(attempt, 201, json.dumps({"entry": told, "balance": 50}))
 
@@ -248,7 +254,7 @@ def test_the_scene_has_left_a_trace_in_every_place_that_is_searched(scene: Scene
     found = "\n".join(traces(scene.greenroom))
     for place in (
         *("Programs", "Accounts", "Performances", "Points", "Rewards", "Reports", "Idempotency"),
-        *("board week", "exports/"),
+        *("Notices", "board week", "exports/"),
     ):
         assert place in found, place
 
@@ -275,6 +281,31 @@ def test_after_an_erasure_nothing_of_the_person_is_found_anywhere(
     assert scene.status() is ErasureStatus.ERASED
     assert traces(scene.greenroom) == []
     assert "Spoke at the fair" in str(everything(scene.greenroom)["IdempotencyTable"])
+
+
+@pytest.mark.parametrize("elsewhere", ["nowhere", "invited", "member"])
+def test_the_sign_in_goes_from_the_pool_unless_another_program_has_the_person(
+    scene: Scene, elsewhere: str
+) -> None:
+    container, cognito = scene.container, scene.greenroom.clients.cognito
+    made = cognito.create_user_pool(PoolName="pool", UsernameAttributes=["email"])
+    pool_id = made["UserPool"]["Id"]
+    container.__dict__["settings"] = container.settings.changed(user_pool_id=pool_id)
+    user = cognito.admin_create_user(
+        UserPoolId=pool_id, Username=VIC, UserAttributes=[{"Name": "email", "Value": VIC}]
+    )["User"]
+    subject = next(each["Value"] for each in user["Attributes"] if each["Name"] == "sub")
+    scene.asks(scene.manager)
+    if elsewhere != "nowhere":
+        other, _, _ = container.programs.create_program("Other", "UTC", "boss@other.example")
+        container.programs.invite(other, VIC, Role.MEMBER)
+    if elsewhere == "member":
+        assert container.programs.caller(Claims(subject, VIC, 0)).program_id == other.program_id
+    scene.releases()
+    scene.rounds()
+    assert scene.status() is ErasureStatus.ERASED
+    kept = cognito.list_users(UserPoolId=pool_id)["Users"]
+    assert len(kept) == (elsewhere != "nowhere")
 
 
 def test_ledger_counts_and_history_stay_with_a_pseudonym(scene: Scene) -> None:
@@ -559,6 +590,17 @@ def _key(record: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(record.get(name) for name in names)
 
 
+def test_the_page_for_owners_names_every_part_of_a_copy() -> None:
+    page = (PROJECT / "docs" / "privacy.md").read_text(encoding="utf-8")
+    names = {
+        name
+        for file in (PROJECT / "chalicelib").rglob("personal.py")
+        for name in re.findall(r'\bpart\("(\w+)"', file.read_text(encoding="utf-8"))
+    }
+    assert {"member", "notices", "points"} < names
+    assert {each for each in names if f"`{each}`" not in page} == set()
+
+
 def test_an_export_has_no_secret_and_nothing_of_anybody_else(scene: Scene) -> None:
     ben = scene.greenroom.member("ben.other")
     scene.greenroom.connects(ben, "bensaccount")
@@ -578,10 +620,17 @@ def test_a_link_is_good_for_an_hour_and_an_export_stands_for_some_minutes(scene:
     assert privacy.link(asked) is None
     scene.makes()
     ready = privacy.export(vic, vic.member_id)
-    assert "Expires" in str(privacy.link(ready))
-    scene.greenroom.clock.advance(timedelta(minutes=61))
+    for minutes in (0, 59):
+        scene.greenroom.clock.advance(timedelta(minutes=minutes))
+        assert lifetime(privacy.link(ready)) == timedelta(minutes=60 - minutes)
+    scene.greenroom.clock.advance(timedelta(minutes=1))
     assert privacy.link(ready) is None
     assert privacy.ask_export(vic, vic.member_id).export_id != asked.export_id
+
+
+def lifetime(link: str | None) -> timedelta:
+    query = parse_qs(urlsplit(str(link)).query)
+    return timedelta(seconds=int(query["X-Amz-Expires"][0]))
 
 
 def test_an_export_whose_message_was_not_taken_or_lost_is_queued_by_the_clock(
