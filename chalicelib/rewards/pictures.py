@@ -12,7 +12,8 @@ from dataclasses import dataclass
 MAX_BYTES = 1_048_576
 MIN_SIDE, MAX_SIDE = 40, 4096
 """Pixels (product rule): what a phone shows, and what any phone can decode."""
-MAX_PIXELS = 12_000_000
+MAX_PIXELS = 4096 * 3072
+"""The 12 megapixels of phones, which some write as 4032 by 3024 (product rule)."""
 JPEG, PNG = "image/jpeg", "image/png"
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _PNG_HEADER = 13
@@ -75,9 +76,11 @@ class Examined:
 def examine(content: bytes) -> Examined:
     """Read what a picture is from its bytes. Raises `PictureRefused`.
 
-    The whole structure is walked, and nothing may follow it: what is something else too (a page, a
-    script, an archive) is refused. Pixels are not decoded; that is the browser's. The bytes to show
-    have everything that decides what is seen, the orientation included, and nothing else.
+    The whole structure is walked. What lies behind the end of a JPEG is left out like all that lies
+    beside the picture: phones put a second picture, a film or notes of their own there. Nothing
+    writes behind the end of a PNG, so one that is something else too is refused. Pixels are not
+    decoded; that is the browser's. The bytes to show have everything that decides what is seen, the
+    orientation included, and nothing else.
     """
     if len(content) > MAX_BYTES:
         raise PictureRefused("too_large", "A picture may have at most 1 MB.", MAX_BYTES)
@@ -209,7 +212,7 @@ def _jpeg(content: bytes) -> Examined:
             scanned, begun = True, at
             at = _after_scan(content, at)
             kept.append(content[begun:at])
-    if size is None or not scanned or at != len(content):
+    if size is None or not scanned:
         raise _damaged()
     begin = [b"\xff\xd8"]
     if orientation != _UPRIGHT:

@@ -86,10 +86,40 @@ def test_a_picture_over_a_megabyte_is_refused() -> None:
     assert refused(padded) == "too_large"
 
 
-@pytest.mark.parametrize("whole", [png(100, 80), jpeg(100, 80), CLIP])
-def test_a_picture_that_is_something_else_too_is_refused(whole: bytes) -> None:
-    for more in (b"<script>alert(1)</script>", b"PK\x03\x04", b"\0"):
-        assert refused(whole + more) == "damaged_picture"
+@pytest.mark.parametrize("make", [png, jpeg])
+@pytest.mark.parametrize("size", [(4032, 3024), (3072, 4096), (4000, 3000)])
+def test_a_picture_of_a_phones_twelve_megapixels_is_taken(
+    make: object, size: tuple[int, int]
+) -> None:
+    assert facts(make(*size))[1:] == size  # type: ignore[operator]
+
+
+def test_a_png_that_is_something_else_too_is_refused() -> None:
+    for more in (b"<script>alert(1)</script>", b"PK\x03\x04", b"\0", jpeg(100, 80)):
+        assert refused(png(100, 80) + more) == "damaged_picture"
+
+
+BEHIND = {
+    "the film of a motion photo": b"\0\0\0\x18ftypmp42" + bytes(100),
+    "the gain map of an HDR photo": jpeg(50, 40),
+    "previews, each after a gap": bytes(37) + jpeg(50, 40) + bytes(12) + jpeg(5000, 5000),
+    "a vendor's notes": b"\0\0\x01\x0a\x0e\0\0\0Image_UTC_Data1780000000000SEFHf\0\0\0SEFT",
+    "a page": b"<!doctype html><script>alert(1)</script>",
+    "an archive": b"PK\x03\x04" + bytes(100),
+    "a picture that is cut off": jpeg(50, 40)[:-9],
+    "one more end": b"\xff\xd9",
+}
+
+
+@pytest.mark.parametrize("whole", [jpeg(100, 80), CLIP])
+@pytest.mark.parametrize("what", BEHIND)
+def test_what_a_phone_wrote_behind_a_jpeg_is_left_out(what: str, whole: bytes) -> None:
+    assert examine(whole + BEHIND[what]) == examine(whole)
+
+
+@given(st.binary(max_size=100))
+def test_whatever_lies_behind_a_jpeg_nothing_of_it_is_shown(more: bytes) -> None:
+    assert examine(jpeg(100, 80) + more).shown == jpeg(100, 80)
 
 
 @pytest.mark.parametrize("whole", [png(100, 80), jpeg(100, 80), CLIP])
