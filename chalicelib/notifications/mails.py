@@ -12,7 +12,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 
 from chalicelib.notifications.mail_words import ALL, ORDER, PATHS, words
-from chalicelib.notifications.model import Notice, Shown, What
+from chalicelib.notifications.model import Notice, NoticeKind, Shown, What
 
 MAX_LINES = 10
 """Of each kind of notice in one mail; the console has them all."""
@@ -22,7 +22,10 @@ MAX_NAME = 64
 
 @dataclass(frozen=True)
 class Letter:
-    """What a mail is made of. `unsubscribe_url` takes a POST, and shows a page to a person."""
+    """What a mail is made of. `unsubscribe_url` takes a POST, and shows a page to a person.
+
+    `rewards` is whether the program has them.
+    """
 
     sender: str
     program: str
@@ -32,6 +35,7 @@ class Letter:
     notices: tuple[Notice, ...]
     console_url: str
     unsubscribe_url: str
+    rewards: bool = True
 
 
 def scope_of(due: Sequence[Shown]) -> str:
@@ -123,6 +127,12 @@ def _signed(points: int) -> str:
     return f"{points:+d}"
 
 
+def _leads_to(letter: Letter, what: What) -> str:
+    """Return where a notice leads; without rewards they have no screen, but points have."""
+    lost = what.kind is NoticeKind.REWARDS and not letter.rewards
+    return _url(letter, PATHS[What.POINTS_ADJUSTED if lost else what])
+
+
 def _url(letter: Letter, path: str) -> str:
     return f"{letter.console_url}{path}"
 
@@ -132,7 +142,7 @@ def _text(letter: Letter) -> str:
     for what, notices in _groups(letter).items():
         said.append(_heading(letter, what, notices))
         said += [f"- {each}" for each in _lines(letter, what, notices)]
-        said += [_url(letter, PATHS[what]), ""]
+        said += [_leads_to(letter, what), ""]
     said += [
         "--",
         words(letter.language, "why", program=letter.program),
@@ -154,7 +164,7 @@ def _html(letter: Letter) -> str:
         if lines:
             parts.append(f'<ul style="margin:0 0 8px;padding-left:20px">{lines}</ul>')
         opened = html.escape(words(letter.language, "open", program=letter.program))
-        parts.append(f"<p>{_link(_url(letter, PATHS[what]), opened)}</p>")
+        parts.append(f"<p>{_link(_leads_to(letter, what), opened)}</p>")
     parts.append(
         '<p style="margin-top:32px;font-size:13px;color:#5b6b62">'
         f"{html.escape(words(letter.language, 'why', program=letter.program))}<br>"

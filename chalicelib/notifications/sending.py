@@ -194,6 +194,7 @@ class NoticeMailer:
             notices=tuple(each.notice for each in due),
             console_url=self._console_url,
             unsubscribe_url=self._unsubscribing.url(of),
+            rewards=found.program.rewards,
         )
         tags = Tags(box.program_id, box.member_id, claim.claim_id)
         outcome = self._ses.send(compose(letter), member.email, tags)

@@ -208,18 +208,65 @@ def test_switched_off_rewards_leave_no_trace_but_what_waits(people: People) -> N
             expect(page.get_by_text("Saved", exact=True)).to_be_visible()
             navigation = page.get_by_role("navigation").first
             expect(navigation.get_by_role("link", name="Rewards")).to_have_count(0)
-            with people.visit() as hers:
-                phone = ana.signed_in(hers, "/rewards")
-                expect(phone.get_by_text("There is nothing here")).to_be_visible()
-                expect(phone.get_by_role("link", name="Rewards")).to_have_count(0)
-                phone.get_by_role("link", name="20 points").click()
-                expect(phone.get_by_text("earned in all")).to_be_visible()
-                expect(phone.get_by_text("to spend")).to_have_count(0)
-                expect(phone.get_by_role("link", name="To the rewards")).to_have_count(0)
             page.get_by_role("link", name="See them").click()
-            expect(page.get_by_role("row").filter(has_text="Waiting one")).to_be_visible()
+            row = page.get_by_role("row").filter(has_text="Waiting one")
+            expect(page.get_by_text("Members no longer see codes and notes")).to_be_visible()
+            row.get_by_role("button", name="Fulfil:").click()
+            page.get_by_role("dialog").get_by_role("button", name="Fulfil", exact=True).click()
+            expect(page.get_by_text("Fulfilled. Tell Ana Ferreira yourself.")).to_be_visible()
+            page.goto(f"{visit.origin}/manage/webhooks?new")
+            events = page.get_by_role("dialog").get_by_role("group", name="Events")
+            expect(events.get_by_label("points.adjusted")).to_be_visible()
+            expect(events.get_by_label(re.compile("reward|redemption"))).to_have_count(0)
+            page.goto(f"{visit.origin}/manage/audit")
+            acts = page.get_by_role("main").get_by_role("combobox").first.get_by_role("option")
+            expect(acts.filter(has_text="points")).not_to_have_count(0)
+            expect(acts.filter(has_text=re.compile("reward|request for|picture"))).to_have_count(0)
+            no_trace_for_a_member(people, ana)
         finally:
             assert people.manager.patch("/program", {"rewards": True}).status == 200
+
+
+def no_trace_for_a_member(people: People, ana: Somebody) -> None:
+    """But what she is told of her request; it leads to her points."""
+    with people.visit() as visit:
+        page = ana.signed_in(visit, "/rewards")
+        expect(page.get_by_text("There is nothing here")).to_be_visible()
+        expect(page.get_by_role("link", name="Rewards")).to_have_count(0)
+        page.goto(f"{visit.origin}/settings")
+        expect(page.get_by_label("My points changed")).to_be_visible()
+        expect(page.get_by_label("My rewards")).to_have_count(0)
+        page.goto(f"{visit.origin}/notifications")
+        ready = page.get_by_role("main").get_by_role("link", name="Your reward is ready")
+        while ready.count() == 0:  # events take some seconds
+            page.wait_for_timeout(500)
+            page.reload()
+            expect(page.get_by_role("heading", name="Notices")).to_be_visible()
+        ready.click()
+        expect(page).to_have_url(f"{visit.origin}/points")
+        expect(page.get_by_text("earned in all")).to_be_visible()
+        expect(page.get_by_text("to spend")).to_have_count(0)
+        expect(page.get_by_role("link", name="To the rewards")).to_have_count(0)
+
+
+def test_a_manager_is_warned_when_nobody_handles_requests(people: People) -> None:
+    """And led to where somebody is chosen."""
+    leaving = people.member("Lea Brandt")
+    path = f"/members/{leaving.member_id}"
+    for role in ("manager", "member"):
+        assert people.manager.patch(path, {"role": role}).status == 200
+        if role == "manager":
+            named = people.manager.patch("/program", {"fulfillers": [leaving.member_id]})
+            assert named.status == 200, named.body
+    try:
+        with people.visit(DESKTOP) as visit:
+            page = manage(people, visit, "/manage/rewards")
+            expect(page.get_by_text("Nobody handles requests")).to_be_visible()
+            page.get_by_role("link", name="Choose somebody").click()
+            expect(page).to_have_url(re.compile(r"/manage/program"))
+            expect(page.get_by_role("group", name=re.compile("requests", re.I))).to_be_visible()
+    finally:
+        assert people.manager.patch("/program", {"fulfillers": []}).status == 200
 
 
 def test_an_activitys_bonus_is_typed_kept_and_seen_on_its_card(people: People) -> None:

@@ -354,6 +354,26 @@ def test_a_video_left_in_the_inbox_an_account_and_rewards_are_mailed(room: Notic
     assert sum("A video waits in your TikTok inbox: Menu" in each for each in told) == 1
 
 
+@pytest.mark.parametrize(("on", "path"), [(True, "/rewards"), (False, "/points")])
+def test_a_mail_of_a_request_leads_to_a_screen_that_there_is(
+    room: Noticing, *, on: bool, path: str
+) -> None:
+    """Rewards are switched off with the request open: it can still be decided."""
+    amy = room.joins("amy")
+    room.container.points.adjust(room.manager, amy.member_id, 90, "Fair")
+    chooses(room, amy, points=NEVER)
+    mug = room.container.rewards.create(room.manager, title="Mug", price=30)
+    asked = room.container.redemptions.redeem(room.now(amy), mug.reward_id, 30)
+    room.container.programs.change_program(room.manager, ProgramChanges(rewards=on))
+    room.container.redemptions.reject(room.manager, asked.redemption_id, "Over")
+    room.settles()
+    room.passes(hours=0.5)
+    (mail,) = room.to(amy)
+    for part in ("plain", "html"):
+        links = re.findall(rf"{room.settings.console_url}(/\w+)", mail.part(part))
+        assert links == [path, "/settings"]
+
+
 def test_managers_are_mailed_of_the_worklist_and_members_never(room: Noticing) -> None:
     amy = room.joins("amy")
     room.container.points.adjust(room.manager, amy.member_id, 90, "Fair")

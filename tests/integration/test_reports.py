@@ -599,6 +599,35 @@ def test_the_worklist_shows_invitations_after_a_week_until_they_are_taken_up(
     assert reporting.codes() == []
 
 
+@pytest.mark.parametrize("mended", ["invited again", "removed", "signed in"])
+def test_the_worklist_shows_an_invitation_that_was_not_delivered_until_it_is_mended(
+    reporting: Reporting, mended: str
+) -> None:
+    container, manager = reporting.container, reporting.manager
+    store = MemberStore(container.database)
+    invited = container.members.invite(manager, "lost@demo.example", None, Role.MEMBER)
+    (due,) = store.due_mails(reporting.clock.now())
+    assert store.end_mail(due, InvitationMail.FAILED, reporting.clock.now())
+    reporting.settles()
+    (item,) = reporting.worklist().items
+    assert (item.code, item.title, item.thing_id) == (
+        "mail_failed",
+        "lost@demo.example",
+        invited.member_id,
+    )
+    reporting.ticks(minutes=15)
+    match mended:
+        case "invited again":
+            container.members.invite_again(manager, invited.member_id)
+        case "removed":
+            container.members.remove(manager, invited.member_id)
+        case _:
+            reporting.signs_in("lost@demo.example")
+    reporting.settles()
+    assert reporting.codes() == []
+    assert container.reports_rebuilder.findings(manager.program_id, nothing) == []
+
+
 def test_an_invitation_that_is_mailed_again_is_off_the_worklist_for_another_week(
     reporting: Reporting,
 ) -> None:

@@ -9,7 +9,9 @@ import { Filters, List } from "../foundation/ui/pages";
 import { EmptyState, ErrorState, Loading, PageHead, Skeleton } from "../foundation/ui/parts";
 import { readWallClock } from "../foundation/wall_clock";
 import manage from "../programs/manage.module.css";
+import { useMe } from "../me/queries";
 import { CsvButton } from "../reports/parts";
+import { isOfRewards } from "../rewards/switch";
 import { type Entry, type Filter, KINDS, useEntries, useEntry, useNames } from "./queries";
 import css from "./audit.module.css";
 import { t } from "./words.manager";
@@ -61,6 +63,8 @@ export default function AuditScreen() {
   const { query, route } = useLocation();
   const filter = filterOf(query);
   const list = useEntries(filter);
+  const rewards = useMe().data?.program.rewards ?? true;
+  const kinds = KINDS.filter((each) => rewards || !isOfRewards(each) || each === filter.kind);
   const entries = list.data?.pages.flatMap((page) => page.items) ?? [];
   const named = [...entries.flatMap((each) => [each.thing, each.member_id ?? ""]), filter.actor ?? "", filter.thing ?? ""];
   const names = useNames(named.filter(isMember));
@@ -83,7 +87,7 @@ export default function AuditScreen() {
       <Filters>
         <Select label={t("kind")} value={filter.kind ?? ""} onChange={({ currentTarget }) => choose({ kind: currentTarget.value })}>
           <option value="">{t("any_kind")}</option>
-          {KINDS.map((kind) => (
+          {kinds.map((kind) => (
             <option key={kind} value={kind}>
               {told(kind, SOMETHING, SOMETHING)}
             </option>

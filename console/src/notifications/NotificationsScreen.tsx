@@ -4,6 +4,7 @@ import { Button } from "../foundation/ui/buttons";
 import { Icon, type IconName } from "../foundation/ui/Icon";
 import { EmptyState, ErrorState, Loading, PageHead, Skeleton } from "../foundation/ui/parts";
 import { toastProblem } from "../foundation/ui/toast_problem";
+import { useMe } from "../me/queries";
 import css from "./notifications.module.css";
 import { noteRead, type Notice, useNotices } from "./queries";
 import { t } from "./words.notices";
@@ -22,6 +23,7 @@ const LOOKS: Record<Notice["what"], [IconName, string]> = {
 /** What the member was told, the latest first. */
 export default function NotificationsScreen() {
   const notices = useNotices();
+  const rewards = useMe().data?.program.rewards ?? true;
   const [busy, setBusy] = useState(false);
   const items = notices.data?.items ?? [];
   const unread = items.filter((each) => !each.read).map((each) => each.notice_id);
@@ -55,15 +57,17 @@ export default function NotificationsScreen() {
       ) : null}
       <ul class={css.list}>
         {items.map((notice) => (
-          <Line key={notice.notice_id} notice={notice} onOpen={() => void read(notice.read ? [] : [notice.notice_id])} />
+          <Line key={notice.notice_id} notice={notice} rewards={rewards} onOpen={() => void read(notice.read ? [] : [notice.notice_id])} />
         ))}
       </ul>
     </>
   );
 }
 
-function Line({ notice, onOpen }: { notice: Notice; onOpen: () => void }) {
-  const [icon, href] = LOOKS[notice.what];
+function Line({ notice, rewards, onOpen }: { notice: Notice; rewards: boolean; onOpen: () => void }) {
+  const [icon, leads] = LOOKS[notice.what];
+  // Without rewards their screen is not there: what was spent, and what came back, is among the points.
+  const href = leads === "/rewards" && !rewards ? "/points" : leads;
   return (
     <li>
       <a class={notice.read ? css.line : `${css.line} ${css.fresh}`} href={href} onClick={onOpen}>

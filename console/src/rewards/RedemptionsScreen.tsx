@@ -143,7 +143,8 @@ function Summary({ request }: { request: RequestView }) {
 function FulfilDialog({ request, onClose }: Deciding) {
   const [code, setCode] = useState("");
   const [note, setNote] = useState("");
-  const { busy, error, decide } = useDecision(onClose, t("fulfilled_toast", { name: request.member_name }));
+  const on = useMe().data?.program.rewards ?? true;
+  const { busy, error, decide } = useDecision(onClose, t(on ? "fulfilled_toast" : "fulfilled_off_toast", { name: request.member_name }));
   const send = (): Promise<void> =>
     decide(() => fulfil(request.redemption_id, { note: note.trim() || null, code: code.trim() || null }));
   return (

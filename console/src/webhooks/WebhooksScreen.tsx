@@ -16,6 +16,8 @@ import { Badge, EmptyState, ErrorNote, Note, PageHead } from "../foundation/ui/p
 import { useRequest } from "../foundation/ui/request";
 import { toast } from "../foundation/ui/toasts";
 import { toastProblem } from "../foundation/ui/toast_problem";
+import { useMe } from "../me/queries";
+import { isOfRewards } from "../rewards/switch";
 import {
   changeWebhook,
   createWebhook,
@@ -56,6 +58,9 @@ function Editor({ webhook, onClose }: { webhook?: WebhookView; onClose: () => vo
   const { busy, error, run } = useRequest();
   const set = (changes: Partial<NewWebhook>): void => setBody((now) => ({ ...now, ...changes }));
   const types = body.types ?? [];
+  const rewards = useMe().data?.program.rewards ?? true;
+  // Where rewards are off their events are not offered; what was chosen before is seen, and can be taken away.
+  const offered = TYPES.filter((each) => rewards || !isOfRewards(each) || webhook?.types.includes(each));
   const save = async (): Promise<void> => {
     setTried(true);
     const [name, url] = [body.name.trim(), body.url.trim()];
@@ -114,7 +119,7 @@ function Editor({ webhook, onClose }: { webhook?: WebhookView; onClose: () => vo
       <fieldset class={forms.fieldset}>
         <legend class={forms.legend}>{t("types")}</legend>
         <p class={forms.muted}>{t("types_hint")}</p>
-        {TYPES.map((each) => (
+        {offered.map((each) => (
           <Checkbox
             key={each}
             label={
