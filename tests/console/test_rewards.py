@@ -264,7 +264,9 @@ def test_a_manager_is_warned_when_nobody_handles_requests(people: People) -> Non
             expect(page.get_by_text("Nobody handles requests")).to_be_visible()
             page.get_by_role("link", name="Choose somebody").click()
             expect(page).to_have_url(re.compile(r"/manage/program"))
-            expect(page.get_by_role("group", name=re.compile("requests", re.I))).to_be_visible()
+            expect(
+                page.get_by_role("group", name=re.compile("requests", re.IGNORECASE))
+            ).to_be_visible()
     finally:
         assert people.manager.patch("/program", {"fulfillers": []}).status == 200
 

@@ -388,11 +388,17 @@ def test_a_full_item_of_what_was_seen_is_far_from_what_dynamodb_takes(
 # Counting
 
 
-def test_counting_writes_two_items_for_each_event_at_most_and_one_where_many_come_together(
-    reporting: Reporting,
+@pytest.mark.parametrize(
+    ("together", "people", "most"),
+    [(1, 4, 5.0), (6, 18, 2.0), (100, 60, 1.15)],
+    ids=["alone", "six", "a hundred"],
+)
+def test_counting_writes_two_items_for_each_event_from_six_together_on(
+    reporting: Reporting, together: int, people: int, most: float
 ) -> None:
+    """A lone event writes five, and what comes again none."""
     activity = reporting.activity()
-    members = [reporting.joins(f"m{number}") for number in range(60)]
+    members = [reporting.joins(f"m{number}") for number in range(people)]
     reporting.settles()
     written = Counter[str]()
     told = reporting.cloud.tables.changed
@@ -408,10 +414,11 @@ def test_counting_writes_two_items_for_each_event_at_most_and_one_where_many_com
     for each in made:
         reporting.stages(each, "posts")
     events = reporting.events()
-    assert len(events) == 180
+    assert len(events) == 3 * people
     reporting.cloud.tables.changed = watch
-    reporting.delivers(events)
-    assert written["ReportsTable"] <= 2 * len(events)
+    for start in range(0, len(events), together):
+        reporting.delivers(events[start : start + together])
+    assert written["ReportsTable"] <= most * len(events)
     again = written["ReportsTable"]
     reporting.delivers(events)
     assert written["ReportsTable"] == again  # what comes again writes nothing
