@@ -557,7 +557,7 @@ class Reported:
     channel_ids: Sequence[str]
 
 
-REPORTED_DAYS, PERFORMED = 60, 10
+REPORTED_DAYS, PERFORMED, INVITED_SHARE = 60, 10, 20
 
 
 def progress(of: Reported, people: Sequence[MemberItem], now: datetime) -> Iterator[Model]:
@@ -600,6 +600,11 @@ def _counters(
     items += [
         (f"{of.program_id}#worklist", f"{Kind.ACTIVITY.prefix}{each}#00", {waiting: 3})
         for each in listed
+    ]
+    # Invited within the week: on the worklist for later.
+    items += [
+        (f"{of.program_id}#worklist", f"{Kind.INVITATION.prefix}{new_id('mem', now)}", {})
+        for _ in range(size.members // INVITED_SHARE)
     ]
     for scope, item, numbers in items:
         told = {name: {"N": str(number)} for name, number in numbers.items()}

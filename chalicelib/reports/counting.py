@@ -282,24 +282,20 @@ def counted_as(member: Member, before: Mapping[str, Any], now: datetime) -> dict
         if member.tiktok is TikTokState.RECONNECT_REQUIRED:
             told["account"] = before.get("account") or now.isoformat()
     if member.status is MemberStatus.INVITED:
-        told["invitation"] = [
-            _asked_at(member).isoformat(),
-            "failed" if member.mail is InvitationMail.FAILED else "open",
-        ]
+        failed = member.mail is InvitationMail.FAILED
+        told["undelivered" if failed else "invitation"] = _asked_at(member).isoformat()
     return told
 
 
 def _hints_of(member: Member, told: Mapping[str, Any]) -> dict[str, Hint]:
-    failed = member.mail is InvitationMail.FAILED
     since = _moment(told.get("account")) or member.invited_at
     return {
         "account": Hint(Kind.ACCOUNT, member.member_id, since, title=_name_of(member)),
+        "undelivered": Hint(
+            Kind.UNDELIVERED, member.member_id, member.invited_at, title=member.email
+        ),
         "invitation": Hint(
-            Kind.INVITATION,
-            member.member_id,
-            member.invited_at if failed else _asked_at(member) + INVITED_FOR,
-            title=member.email,
-            detail="mail_failed" if failed else "not_taken_up",
+            Kind.INVITATION, member.member_id, _asked_at(member) + INVITED_FOR, title=member.email
         ),
     }
 

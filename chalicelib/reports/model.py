@@ -614,17 +614,34 @@ class Kind(StrEnum):
     REDEMPTION = "redemption_waiting"
     UNLIKELY = "unlikely_sends"
     ACCOUNT = "account_to_reconnect"
-    INVITATION = "invitation_open"
+    UNDELIVERED = "mail_failed"
+    INVITATION = "not_taken_up"
     WEBHOOK = "webhook_disabled"
     ADDRESS = "mail_refused"
 
     @property
     def prefix(self) -> str:
-        """What keys of its items begin with, in stored items: never change the order of kinds.
+        """What keys of its items begin with, in stored items: what there may be most of comes late.
 
-        Those of which there may be most come late; `ReportStore.worklist` knows what is behind.
+        Invitations are the last, by the ids of those invited, so by age: those that are not due yet
+        lie behind all that is.
         """
-        return f"{list(Kind).index(self)}{self.name.lower()}#"
+        return f"{_KEY_ORDER[self]}{self.name.lower()}#"
+
+
+_KEY_ORDER = {
+    Kind.APP: 0,
+    Kind.REFUSED: 1,
+    Kind.ACTIVITY: 2,
+    Kind.REDEMPTION: 3,
+    Kind.UNLIKELY: 4,
+    Kind.WEBHOOK: 4,
+    Kind.ACCOUNT: 5,
+    Kind.UNDELIVERED: 5,
+    Kind.ADDRESS: 5,
+    Kind.INVITATION: 6,
+}
+"""Stored: a kind never changes its number."""
 
 
 @dataclass(frozen=True)
@@ -635,7 +652,6 @@ class Hint:
     thing_id: str
     since: datetime
     title: str = ""
-    detail: str = ""
     number: int = 0
     days: int = 0
 

@@ -13,7 +13,7 @@ from chalicelib.reports.exports.store import (
     ExportStore,
     Table,
 )
-from chalicelib.reports.model import Hint, Kind
+from chalicelib.reports.model import Kind
 from chalicelib.reports.store import CounterItem, ReportStore
 from chalicelib.reports.worklist.service import OpenRedemptions
 
@@ -61,12 +61,10 @@ class FactKeeper:
         program_id, now = person.program_id, self._clock.now()
         self._people.count(program_id, person.member_id)
         for record in self._worklist(person):
-            kind, _, thing_id = record["item"].partition("#")
             if _is_redemption(record):
-                self._redemptions.look(program_id, thing_id, now)
+                self._redemptions.look(program_id, record["item"].partition("#")[2], now)
             else:
-                found = next(each for each in Kind if each.prefix == f"{kind}#")
-                self._store.unhint(program_id, Hint(found, thing_id, now))
+                self._store.take_off(program_id, record["item"])
         return all(
             _is_redemption(each) and str(each["title"]).endswith(f", {ERASED_NAME}")
             for each in self._worklist(person)

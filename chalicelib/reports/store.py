@@ -19,6 +19,7 @@ from pynamodb.expressions.update import Action
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 
+from chalicelib.foundation.ids import first_id
 from chalicelib.foundation.table import (
     Conflict,
     Delete,
@@ -32,6 +33,7 @@ from chalicelib.foundation.table import (
 from chalicelib.reports.events import SIGHTED
 from chalicelib.reports.model import (
     FAILED_DAYS,
+    INVITED_FOR,
     Attempt,
     Attribution,
     Counts,
@@ -492,21 +494,27 @@ class ReportStore(Store):
         """Take something from the worklist; it may not be there."""
         self._database.commit([_unhinted(program_id, hint)])
 
-    def worklist(self, program_id: str, count: int) -> tuple[list["HintRow"], bool]:
-        """Read what may be on the worklist, and whether there is more: one query.
+    def take_off(self, program_id: str, item: str) -> None:
+        """Take an item from the worklist by its key."""
+        self._database.commit([Delete(CounterItem(_hash(program_id, Scope.WORKLIST, ""), item))])
 
-        Where there is more it is people, thousands of them: a second query finds what lies behind.
+    def worklist(self, program_id: str, count: int, now: datetime) -> tuple[list["HintRow"], bool]:
+        """Read what may be on the worklist now, and whether there is more: one query.
+
+        Nobody's invitation is older than their id, so that those which are not due are not read,
+        however many were invited within the week.
         """
-        scope, most = _hash(program_id, Scope.WORKLIST, ""), count + 1
-        items = list(self._database.query(CounterItem, scope, limit=most, page_size=most))
-        more = len(items) > count
-        if more:
-            last = items[count - 1].item
-            behind = CounterItem.item > max(last, f"{Kind.INVITATION.prefix}~")
-            items[count:] = self._database.query(
-                CounterItem, scope, behind, limit=most, page_size=most
+        invited = first_id("mem", now - INVITED_FOR + timedelta(seconds=1))
+        items = list(
+            self._database.query(
+                CounterItem,
+                _hash(program_id, Scope.WORKLIST, ""),
+                CounterItem.item < f"{Kind.INVITATION.prefix}{invited}",
+                limit=count + 1,
+                page_size=count + 1,
             )
-        return [_hint_row(item) for item in items], more
+        )
+        return [_hint_row(item) for item in items[:count]], len(items) > count
 
 
 @dataclass(frozen=True)
@@ -516,7 +524,6 @@ class HintRow:
     kind: Kind
     thing_id: str
     title: str
-    detail: str
     since: datetime
     numbers: Mapping[str, int]
 
@@ -532,7 +539,6 @@ def _hint_row(item: CounterItem) -> HintRow:
         kind,
         rest.partition("#")[0],
         item.texts.get("title", ""),
-        item.texts.get("detail", ""),
         datetime.fromisoformat(item.texts["since"]) if "since" in item.texts else EVER,
         item.numbers,
     )
@@ -631,8 +637,6 @@ def _hinted(program_id: str, hint: Hint, now: datetime) -> Update:
         Path(["since"]).set(hint.since.isoformat()),
         Path(["title"]).set(hint.title[:_TITLE]),
     ]
-    if hint.detail:
-        actions.append(Path(["detail"]).set(hint.detail))
     if hint.number:
         actions.append(Path(["number"]).set(hint.number))
     if hint.days:

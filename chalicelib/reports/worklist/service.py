@@ -24,7 +24,7 @@ from chalicelib.rewards.model import Redemption, RedemptionStatus
 from chalicelib.webhooks.model import Webhook, WebhookState
 
 MAX_READ = 3000
-"""Of what may be on a worklist: one query of less than a megabyte."""
+"""Of what is on a worklist: one query of less than a megabyte."""
 
 LOOKS = 5
 
@@ -176,12 +176,13 @@ class WorklistService:
         self._clock = clock
 
     def worklist(self, caller: Caller) -> Worklist:
-        """Return what needs a hand now: one query, or two where there is very much.
+        """Return what needs a hand now: one query.
 
         Days are the program's, as those that sends are counted by, whatever the caller's zone.
         """
-        rows, more = self._store.worklist(caller.program_id, MAX_READ)
-        items = list(_items(rows, self._clock.now(), caller.default_zone()))
+        now = self._clock.now()
+        rows, more = self._store.worklist(caller.program_id, MAX_READ, now)
+        items = list(_items(rows, now, caller.default_zone()))
         return Worklist(tuple(items), complete=not more)
 
 
@@ -216,12 +217,11 @@ def _of_activities(rows: Sequence[HintRow], today: date) -> Iterator[Item]:
 
 def _together(kind: Kind, rows: Sequence[HintRow], zone: str) -> Iterator[Item]:
     """Return one item for all people, or redemptions, that need the same hand."""
-    by_code: dict[str, list[HintRow]] = {}
-    for each in sorted(rows, key=lambda each: each.since):
-        by_code.setdefault(each.detail or kind.value, []).append(each)
-    for code, found in sorted(by_code.items()):
-        alone = found[0].thing_id if len(found) == 1 else None
-        names = tuple(each.title for each in found[:MAX_NAMES])
-        title = found[0].title if alone else ""
-        since = local_time(found[0].since, zone).date()
-        yield Item(code, alone, title, since, len(found), names=names)
+    if not rows:
+        return
+    found = sorted(rows, key=lambda each: each.since)
+    alone = found[0].thing_id if len(found) == 1 else None
+    names = tuple(each.title for each in found[:MAX_NAMES])
+    title = found[0].title if alone else ""
+    since = local_time(found[0].since, zone).date()
+    yield Item(kind.value, alone, title, since, len(found), names=names)
