@@ -21,6 +21,7 @@ SERVICES = frozenset(
 
 DATA = "botocore/data/"
 ENDPOINTS = "endpoints.json"
+CONTEXT = "clientContextParams"
 EXAMPLES = "examples-1.json"
 """Examples of requests, which only botocore's documentation shows."""
 
@@ -76,7 +77,8 @@ def _write(file: Path, content: Any) -> None:
 def _without_documentation(described: Any) -> Any:
     if isinstance(described, dict):
         return {
-            name: _without_documentation(each)
+            # botocore asks for the documentation of these few.
+            name: each if name == CONTEXT else _without_documentation(each)
             for name, each in described.items()
             # A shape may have a member of this name, which is described, not text.
             if not (name == "documentation" and isinstance(each, str))

@@ -26,7 +26,7 @@ def whole() -> Loader:
 def undocumented(described: Any) -> Any:
     if isinstance(described, dict):
         return {
-            name: undocumented(each)
+            name: each if name == "clientContextParams" else undocumented(each)
             for name, each in described.items()
             if name != "documentation" or not isinstance(each, str)
         }
@@ -43,6 +43,9 @@ def test_a_short_description_lacks_documentation_and_nothing_else(
         mine, theirs = (each.load_service_model(service, kind) for each in (short, whole))
         assert mine == undocumented(theirs)
     model = ServiceModel(short.load_service_model(service, "service-2"), service)
+    told = ServiceModel(whole.load_service_model(service, "service-2"), service)
+    names = [[each.name for each in of.client_context_parameters] for of in (model, told)]
+    assert names[0] == names[1]  # each request asks for them
     for name in model.operation_names:  # every shape that one refers to is there
         operation = model.operation_model(name)
         assert operation.name == name
