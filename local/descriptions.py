@@ -21,7 +21,6 @@ SERVICES = frozenset(
 
 DATA = "botocore/data/"
 ENDPOINTS = "endpoints.json"
-CONTEXT = "clientContextParams"
 EXAMPLES = "examples-1.json"
 """Examples of requests, which only botocore's documentation shows."""
 
@@ -54,6 +53,8 @@ def shorten(data: Path) -> None:
             file.unlink()
             continue
         content = _without_documentation(_read(file))
+        for each in content.get("clientContextParams", {}).values():
+            each["documentation"] = ""  # botocore reads it with each request to S3
         prefixes.add(content.get("metadata", {}).get("endpointPrefix"))
         file.unlink()
         _write(file.with_name(file.name.removesuffix(".gz")), content)
@@ -77,8 +78,7 @@ def _write(file: Path, content: Any) -> None:
 def _without_documentation(described: Any) -> Any:
     if isinstance(described, dict):
         return {
-            # botocore asks for the documentation of these few.
-            name: each if name == CONTEXT else _without_documentation(each)
+            name: _without_documentation(each)
             for name, each in described.items()
             # A shape may have a member of this name, which is described, not text.
             if not (name == "documentation" and isinstance(each, str))
