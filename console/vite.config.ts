@@ -74,7 +74,7 @@ const SHARED = {
   form: /\/activities\/(ActivityFields|CardPreview|NewActivityScreen|form|cuts\.|post_text|TryOnMe)|\/foundation\/leaving|\/src\/videos\/(?!words|repair|Repair)/,
   activity: /\/programs\/DisclosureSettings|\/activities\/(ActivityScreen|Cuts|DisclosureFields|ActivitiesScreen|Conflict|Thumb|status|lifecycle)/,
   reports: /\/src\/reports\/(?!words)/,
-  handing: /\/rewards\/(?!words|RewardsScreen|manager_queries)/,
+  handing: /\/rewards\/(?!words|RewardsScreen|manager_queries|switch)/,
   privacy: /\/privacy\/(?!words|DataDialog)/,
   groups: /\/programs\/(Channel|Campaigns|ManageChannels|GroupList|NameDialog)(Screen)?\.tsx/,
   ledger: /\/points\/(Ledger|ledger)/,
