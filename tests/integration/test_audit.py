@@ -29,6 +29,7 @@ from tests.clock import StoppedClock
 from tests.integration.conftest import Calls, StackHere
 from tests.integration.database import database
 from tests.integration.greenroom import FakeTikTok, Greenroom
+from tests.integration.reporting import Reporting
 
 ADDRESS = "203.0.113.9"
 
@@ -465,6 +466,51 @@ def test_acts_of_the_system_and_on_accounts_are_told(greenroom: Greenroom) -> No
         "member.removed",
         "account.released",
     ]
+
+
+def test_points_that_the_system_takes_back_are_told_with_what_they_were_for(
+    clock: StoppedClock,
+) -> None:
+    room = Reporting(clock)
+    try:
+        amy, activity = room.joins("amy"), room.activity(points=10)
+        with acting(actors.system("performances_stage")):
+            failed = room.sends(amy, activity, "refuses")
+        assert room.totals(amy).balance == 0
+        wanted = EntryFilter(kind=Kind.POINTS_TAKEN_BACK)
+        (entry,) = room.container.audit.entries(room.manager, wanted, 9, None).items
+        assert (entry.actor, entry.thing) == ("system:performances_stage", amy.member_id)
+        assert (entry.title, entry.after) == (
+            activity.instructions,
+            {"points": -10, "performance": failed.performance_id, "activity": activity.activity_id},
+        )
+    finally:
+        room.close()
+
+
+def test_what_people_take_back_themselves_is_told(greenroom: Greenroom) -> None:
+    container, ben = greenroom.container, greenroom.member("ben")
+    greenroom.connects(ben, "ben")
+    invited = container.members.invite(greenroom.manager, "ivy@demo.example", None, Role.MEMBER)
+    ivy = Caller("", "", Role.MEMBER, "ivy@demo.example", "", "UTC", subject="subject-ivy")
+    with acting(actors.member(ben.member_id), Origin(ADDRESS, "member")):
+        container.connections.disconnect(greenroom.now(ben))
+        container.connections.disconnect(greenroom.now(ben))
+    with acting(actors.member(invited.member_id)):
+        container.joining.decline(ivy, invited.program_id)
+    disconnected, declined = Kind.ACCOUNT_DISCONNECTED, Kind.INVITATION_DECLINED
+    assert told(greenroom, disconnected) == [
+        (
+            f"member:{ben.member_id}", ben.member_id,
+            {"tiktok": "connected"}, {"tiktok": None},
+        )
+    ]  # fmt: skip
+    assert told(greenroom, declined) == [
+        (
+            f"member:{invited.member_id}", invited.member_id,
+            {"status": "invited"}, {"status": "removed"},
+        )
+    ]  # fmt: skip
 
 
 def told(greenroom: Greenroom, kind: Kind) -> list[tuple[str, str, dict[str, Any], dict[str, Any]]]:
