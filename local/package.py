@@ -109,6 +109,7 @@ def content_hash(project: Path, architecture: str = HERE) -> str:
     for builder in (
         __file__,
         binaries.__file__,
+        descriptions.__file__,
         functions.__file__,
         templates.__file__,
         zips.__file__,

@@ -33,6 +33,16 @@ def test_what_is_left_by_running_changes_nothing(project: Path) -> None:
     assert package.content_hash(project) == before
 
 
+@pytest.mark.parametrize("builder", ["binaries", "descriptions", "functions", "templates", "zips"])
+def test_what_builds_otherwise_builds_another_package(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, builder: str
+) -> None:
+    before, other = package.content_hash(project), tmp_path / f"{builder}.py"
+    other.write_text("# another one\n", encoding="utf-8")
+    monkeypatch.setattr(getattr(package, builder), "__file__", str(other))
+    assert package.content_hash(project) != before
+
+
 def test_a_folder_without_app_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Failure, match=r"There is no app\.py"):
         package.build(tmp_path)
