@@ -569,7 +569,7 @@ class ProgramStore(Store):
         action = MemberItem.tiktok.set(state) if state else MemberItem.tiktok.remove()
         condition: Condition = MemberItem.member_id.exists()
         if active:
-            condition = MemberItem.status == MemberStatus.ACTIVE.value
+            condition = MemberItem.status == MemberStatus.ACTIVE
         if holder:
             condition &= MemberItem.subject == holder.subject
             condition &= MemberItem.invited_at == holder.invited_at
@@ -761,8 +761,8 @@ def member_change_parts(
 def shows_unchanged(member: ChannelMember) -> Condition:
     """Return the condition that a member's item still has what a channel shows of them."""
     same: Condition = MemberItem.name == member.name
-    same &= MemberItem.role == member.role.value
-    same &= MemberItem.status == member.status.value
+    same &= MemberItem.role == member.role
+    same &= MemberItem.status == member.status
     return same
 
 
@@ -800,12 +800,12 @@ def invitation_parts(member: Member) -> Sequence[Part]:
                 member_id=member.member_id,
                 email=member.email,
                 name=member.name,
-                role=member.role.value,
-                status=member.status.value,
+                role=member.role,
+                status=member.status,
                 invited_at=member.invited_at,
                 invited_email=member.email,
                 invitation=member.invitation,
-                mail=InvitationMail.WAITING.value,
+                mail=InvitationMail.WAITING,
                 mail_in=TO_MAIL,
                 mail_due=due_key(member.program_id, member.invited_at, member.member_id),
                 mail_at=member.invited_at,

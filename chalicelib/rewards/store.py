@@ -370,7 +370,7 @@ class RewardStore(Store):
             reward_id=redemption.reward_id,
             title=redemption.title,
             price=redemption.price,
-            state=redemption.status.value,
+            state=redemption.status,
             stock_id=redemption.stock_id,
             requested_at=redemption.requested_at,
             status_in=_status_in(redemption.program_id, redemption.status),
@@ -404,7 +404,7 @@ class RewardStore(Store):
             *(getattr(RedemptionItem, name).set(value) for name, value in set_now.items() if value),
         ]
         item = RedemptionItem(was.program_id, _REDEMPTION + was.redemption_id)
-        return Update(item, actions, RedemptionItem.state == was.status.value)
+        return Update(item, actions, RedemptionItem.state == was.status)
 
     def return_to_stock(self, redemption: Redemption, reward: Reward | None) -> list[Part]:
         """Parts: a rejected request's piece goes back to the stock that it came from.

@@ -41,7 +41,7 @@ from chalicelib.notifications.problems import NotificationProblem
 from chalicelib.notifications.sending import LEASE, NoticeMailer
 from chalicelib.notifications.service import SettingsChanges
 from chalicelib.notifications.store import SHARDS
-from chalicelib.programs.model import ChannelKind
+from chalicelib.programs.model import ChannelKind, MemberStatus
 from chalicelib.programs.service import ProgramChanges
 from chalicelib.programs.store import MemberItem, member_key
 from tests.clock import NOON, StoppedClock
@@ -494,8 +494,8 @@ def active_member(room: Noticing, member_id: str) -> MemberItem:
         member_id=member_id,
         email=f"{member_id}@demo.example",
         name="Somebody",
-        role="member",
-        status="active",
+        role=Role.MEMBER,
+        status=MemberStatus.ACTIVE,
         invited_at=room.clock.now(),
         subject=f"subject-{member_id}",
     )

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.audit.model import (
@@ -62,6 +62,7 @@ def entry(**changes: Any) -> Entry:
     return Entry(**{**known, **changes})
 
 
+@settings(max_examples=40)
 @given(FIELDS, FIELDS)
 def test_an_act_has_only_fields_that_differ_and_is_bounded(
     before: dict[str, Any], after: dict[str, Any]
@@ -76,6 +77,7 @@ def test_an_act_has_only_fields_that_differ_and_is_bounded(
         assert decoded(encoded(kept)) == kept
 
 
+@settings(max_examples=40)
 @given(FIELDS)
 def test_what_fits_stays_as_it_is(fields: dict[str, Any]) -> None:
     short = {

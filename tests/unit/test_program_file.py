@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.foundation.identity import Role
@@ -156,6 +156,7 @@ VALUES = st.recursive(
 KEYS = st.text("abc019_-", min_size=1, max_size=6)
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(KEYS, VALUES | st.lists(st.dictionaries(KEYS, VALUES), min_size=1)))
 def test_positions_have_the_very_paths_that_the_parser_reads(found: dict[str, Any]) -> None:
     plain = {name: each for name, each in found.items() if not of_tables(each)}

@@ -281,7 +281,7 @@ class MemberStore(Store):
     def mail_again(self, member: Member, now: datetime) -> bool:
         """Have an invited member mailed again; False if they have changed since they were read."""
         mail, mailed_at = MemberItem.mail, MemberItem.mailed_at
-        same: Condition = MemberItem.status == MemberStatus.INVITED.value
+        same: Condition = MemberItem.status == MemberStatus.INVITED
         same &= mail == member.mail.value if member.mail else mail.does_not_exist()
         same &= mailed_at == member.mailed_at if member.mailed_at else mailed_at.does_not_exist()
         item = MemberItem(member.program_id, member_key(member.member_id))
