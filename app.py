@@ -42,7 +42,7 @@ router = Router(
     service_named=container.service_named,
     caller_of=lambda claims: container.programs.caller(claims),  # noqa: PLW0108  not before it is asked
     idempotency_of=lambda: container.idempotency,
-    address_of=lambda *seen: container.origins.viewer_address(*seen),  # noqa: PLW0108  likewise
+    address_of=lambda *seen: container.viewer_addresses.viewer_address(*seen),  # noqa: PLW0108  likewise
     console_url=lambda: container.settings.console_url,
 )
 
@@ -236,7 +236,7 @@ def agents_serve(event: dict[str, Any], _: Any) -> dict[str, Any]:
 
     settings = container.settings
     return worker.serve(
-        container.agents, container.origins.viewer_address, settings.console_url, event
+        container.agents, container.viewer_addresses.viewer_address, settings.console_url, event
     )
 
 
@@ -413,12 +413,12 @@ def points_count_entries(event: DynamoDBEvent) -> Any:
 
 
 @app.on_sqs_message(queue_arn=_QUEUE.format("points-mark-leaderboards"), batch_size=10)
-@functions.function("rebuild_marks", module="points.worker")
+@functions.function("leaderboard_marks", module="points.worker")
 def points_mark_leaderboards(event: SQSEvent) -> Any:
     """Marks leaderboards whose members or settings changed for a rebuild."""
     from chalicelib.points import worker
 
-    return worker.mark_leaderboards(container.rebuild_marks, event.to_dict())
+    return worker.mark_leaderboards(container.leaderboard_marks, event.to_dict())
 
 
 @app.schedule("rate(1 minute)")
@@ -524,12 +524,12 @@ def webhooks_relay(event: DynamoDBEvent) -> Any:
     batch_size=100,
     maximum_batching_window_in_seconds=5,
 )
-@functions.function("counting", module="reports.worker")
+@functions.function("event_counters", module="reports.worker")
 def reports_count_events(event: SQSEvent) -> Any:
     """Counts what happened for reports and the worklist."""
     from chalicelib.reports import worker
 
-    return worker.count_events(container.counting, event.to_dict())
+    return worker.count_events(container.event_counters, event.to_dict())
 
 
 @app.on_dynamodb_record(stream_arn=_STREAM.format("reports"), batch_size=100)
@@ -563,12 +563,12 @@ def privacy_make_exports(event: SQSEvent) -> Any:
 
 
 @app.schedule("rate(1 minute)")
-@functions.function("eraser", "export_queuer", *_ERASING_SETTINGS, module="privacy.worker")
+@functions.function("eraser", "personal_export_queuer", *_ERASING_SETTINGS, module="privacy.worker")
 def privacy_erase_members(event: CloudWatchEvent) -> int:
     """Erases members as far as it goes now; queues exports that are due."""
     from chalicelib.privacy import worker
 
-    return worker.erase_members(container.eraser, container.export_queuer, event.context)
+    return worker.erase_members(container.eraser, container.personal_export_queuer, event.context)
 
 
 # --- Notifications
@@ -615,7 +615,7 @@ def notifications_mail(event: SQSEvent) -> Any:
 
 @app.schedule("rate(1 minute)")
 @functions.function(
-    "pusher",
+    "push_sender",
     "settings.console_url",
     "settings.cursor_secret_id",
     "settings.own_hosts",
@@ -627,7 +627,7 @@ def notifications_push(event: CloudWatchEvent) -> int:
     """Sends the pushes that are due to members' browsers."""
     from chalicelib.notifications import worker
 
-    return worker.push(container.pusher, event.context)
+    return worker.push(container.push_sender, event.context)
 
 
 @app.on_sqs_message(queue_arn=_QUEUE.format("mail-events"), batch_size=10)
@@ -702,7 +702,7 @@ AGENT_SETTINGS = (
 functions.register("authorizer", parts=("tokens",), modules=())
 functions.register(
     "agents_serve",
-    parts=("agents", "origins", *(f"settings.{each}" for each in AGENT_SETTINGS)),
+    parts=("agents", "viewer_addresses", *(f"settings.{each}" for each in AGENT_SETTINGS)),
     modules=("agents.worker",),
 )
 functions.register(

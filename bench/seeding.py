@@ -34,7 +34,7 @@ from chalicelib.notifications.model import MAX_NOTICES, Notice, What
 from chalicelib.performances.model import State
 from chalicelib.performances.store import PerformanceItem
 from chalicelib.points.board_store import BoardStore, CountedItem, ScoreItem
-from chalicelib.points.boards import LeaderboardBuilder, RebuildMarks
+from chalicelib.points.boards import LeaderboardBuilder, LeaderboardMarks
 from chalicelib.points.model import EntryKind, SourceKind, award_id
 from chalicelib.points.periods import day_of, spans_of
 from chalicelib.points.store import EntryItem, TotalsItem
@@ -672,7 +672,7 @@ class _Roll(ProgramService):
 def _boards(container: Container, members: list[Member], scores: dict[str, dict[str, int]]) -> None:
     """Make the boards as the schedule does, of what is known to be in the tables."""
     known = _Known(container, scores)
-    marks = RebuildMarks(known, container.clock)
+    marks = LeaderboardMarks(known, container.clock)
     builder = LeaderboardBuilder(known, marks, _Roll(container, members), container.clock)
     program_id = members[0].program_id
     marks.mark({program_id})

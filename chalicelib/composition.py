@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from chalicelib.foundation.health import HealthService
     from chalicelib.foundation.idempotency import Idempotency
     from chalicelib.foundation.identity import TokenVerifier
-    from chalicelib.foundation.origins import Origins
+    from chalicelib.foundation.origins import ViewerAddresses
     from chalicelib.foundation.pages import Cursors
     from chalicelib.foundation.personal import Keeper
     from chalicelib.foundation.quotas import Quotas
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from chalicelib.notifications.feedback import MailFeedback
     from chalicelib.notifications.noting import NoticeWriter
     from chalicelib.notifications.planning import DigestPlanner, DueDigests
-    from chalicelib.notifications.pushing.sending import Pusher, Sends
+    from chalicelib.notifications.pushing.sending import PushSender, Sends
     from chalicelib.notifications.pushing.service import PushService
     from chalicelib.notifications.pushing.store import PushStore
     from chalicelib.notifications.pushing.vapid import VapidKey
@@ -61,15 +61,15 @@ if TYPE_CHECKING:
     from chalicelib.points.boards import (
         EntryCounter,
         LeaderboardBuilder,
+        LeaderboardMarks,
         LeaderboardReader,
-        RebuildMarks,
     )
     from chalicelib.points.rebuilding import PointsRebuilder
     from chalicelib.points.service import PointService
     from chalicelib.points.store import PointStore
     from chalicelib.privacy.erasing import Eraser
     from chalicelib.privacy.exporting import PersonalExportMaker
-    from chalicelib.privacy.queue import ExportQueue, ExportQueuer
+    from chalicelib.privacy.queue import ExportQueue, PersonalExportQueuer
     from chalicelib.privacy.service import PrivacyService
     from chalicelib.privacy.store import PersonalFiles, PrivacyStore
     from chalicelib.programs.campaigns.service import CampaignService
@@ -85,7 +85,7 @@ if TYPE_CHECKING:
     from chalicelib.reports.rebuilding import ReportsRebuilder
     from chalicelib.reports.service import ReportService
     from chalicelib.reports.store import ReportStore
-    from chalicelib.reports.worker import Counting
+    from chalicelib.reports.worker import EventCounters
     from chalicelib.reports.worklist.service import RefusedAddresses, WorklistService
     from chalicelib.rewards.redemptions.service import RedemptionService
     from chalicelib.rewards.service import RewardService
@@ -274,10 +274,10 @@ class Container:
         return InvitationMailer(store, pool, self.clock)
 
     @cached_property
-    def origins(self) -> "Origins":
-        from chalicelib.foundation.origins import Origins
+    def viewer_addresses(self) -> "ViewerAddresses":
+        from chalicelib.foundation.origins import ViewerAddresses
 
-        return Origins(self.settings.origin_key)
+        return ViewerAddresses(self.settings.origin_key)
 
     @cached_property
     def sessions(self) -> "ConsoleSessions":
@@ -305,7 +305,7 @@ class Container:
             ),
             SessionCookies(public_url),
             public_url,
-            self.origins,
+            self.viewer_addresses,
         )
 
     @cached_property
@@ -520,7 +520,9 @@ class Container:
     def entry_counter(self) -> "EntryCounter":
         from chalicelib.points.boards import EntryCounter
 
-        return EntryCounter(self.board_store, self.rebuild_marks, self.point_store, self.programs)
+        return EntryCounter(
+            self.board_store, self.leaderboard_marks, self.point_store, self.programs
+        )
 
     @cached_property
     def points_rebuilder(self) -> "PointsRebuilder":
@@ -531,21 +533,23 @@ class Container:
             points=self.point_store,
             programs=self.programs,
             builder=self.leaderboard_builder,
-            marks=self.rebuild_marks,
+            marks=self.leaderboard_marks,
             clock=self.clock,
         )
 
     @cached_property
-    def rebuild_marks(self) -> "RebuildMarks":
-        from chalicelib.points.boards import RebuildMarks
+    def leaderboard_marks(self) -> "LeaderboardMarks":
+        from chalicelib.points.boards import LeaderboardMarks
 
-        return RebuildMarks(self.board_store, self.clock)
+        return LeaderboardMarks(self.board_store, self.clock)
 
     @cached_property
     def leaderboard_builder(self) -> "LeaderboardBuilder":
         from chalicelib.points.boards import LeaderboardBuilder
 
-        return LeaderboardBuilder(self.board_store, self.rebuild_marks, self.programs, self.clock)
+        return LeaderboardBuilder(
+            self.board_store, self.leaderboard_marks, self.programs, self.clock
+        )
 
     def _client_secret(self) -> str:
         return self._cached_client_secret.value()
@@ -892,8 +896,8 @@ class Container:
         return PersonCounter(self.report_store, self.programs, self.clock)
 
     @cached_property
-    def counting(self) -> "Counting":
-        from chalicelib.reports.worker import Counting
+    def event_counters(self) -> "EventCounters":
+        from chalicelib.reports.worker import EventCounters
         from chalicelib.reports.worklist.service import (
             AppRefusals,
             DisabledWebhooks,
@@ -901,7 +905,7 @@ class Container:
             RefusedVideos,
         )
 
-        return Counting(
+        return EventCounters(
             facts=self.fact_counter,
             people=self.person_counter,
             app=AppRefusals(self.report_store),
@@ -953,7 +957,7 @@ class Container:
     # --- privacy
 
     @cached_property
-    def keepers(self) -> "Sequence[Keeper]":
+    def personal_data_keepers(self) -> "Sequence[Keeper]":
         """Everything that keeps something of members; in this order it is erased."""
         from chalicelib.activities.personal import MarkKeeper
         from chalicelib.audit.personal import TrailKeeper
@@ -985,7 +989,7 @@ class Container:
             RedemptionKeeper(database),
             FactKeeper(database, self.report_store, self.person_counter, redemptions, self.clock),
             ReportFileKeeper(database, self.export_store, self.export_files),
-            BoardKeeper(self.board_store, self.rebuild_marks, self.programs, self.clock),
+            BoardKeeper(self.board_store, self.leaderboard_marks, self.programs, self.clock),
             AnswerKeeper(
                 database, lambda owner: {each.entry_id for each in self.point_store.entries(owner)}
             ),
@@ -1050,7 +1054,10 @@ class Container:
         from chalicelib.privacy.erasing import Eraser
 
         return Eraser(
-            self.privacy_store, lambda: self.personal_files, lambda: self.keepers, self.clock
+            self.privacy_store,
+            lambda: self.personal_files,
+            lambda: self.personal_data_keepers,
+            self.clock,
         )
 
     @cached_property
@@ -1058,14 +1065,20 @@ class Container:
         from chalicelib.privacy.exporting import PersonalExportMaker
 
         return PersonalExportMaker(
-            self.privacy_store, self.personal_files, self.programs, self.keepers, self.clock
+            self.privacy_store,
+            self.personal_files,
+            self.programs,
+            self.personal_data_keepers,
+            self.clock,
         )
 
     @cached_property
-    def export_queuer(self) -> "ExportQueuer":
-        from chalicelib.privacy.queue import ExportQueuer
+    def personal_export_queuer(self) -> "PersonalExportQueuer":
+        from chalicelib.privacy.queue import PersonalExportQueuer
 
-        return ExportQueuer(self.privacy_store, lambda: self.personal_exports_queue, self.clock)
+        return PersonalExportQueuer(
+            self.privacy_store, lambda: self.personal_exports_queue, self.clock
+        )
 
     @cached_property
     def notice_store(self) -> "NoticeStore":
@@ -1201,21 +1214,21 @@ class Container:
         )
 
     @cached_property
-    def pusher(self) -> "Pusher":
-        from chalicelib.notifications.pushing.sending import Pusher
+    def push_sender(self) -> "PushSender":
+        from chalicelib.notifications.pushing.sending import PushSender
 
-        return Pusher(
+        return PushSender(
             store=self.push_store,
             notices=self.notice_store,
             programs=self.programs,
             performances=lambda: self.performance_store,
             key=lambda: self.push_key,
-            sender=lambda: self.push_sender,
+            sender=lambda: self.push_client,
             clock=self.clock,
         )
 
     @cached_property
-    def push_sender(self) -> "Sends":
+    def push_client(self) -> "Sends":
         from chalicelib.foundation.outgoing import HttpSender
         from chalicelib.notifications.pushing.sending import TOTAL_SECONDS
 

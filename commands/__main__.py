@@ -157,7 +157,7 @@ def _audit_reset(on: Stack, subject: str) -> None:
     The user pool takes part in no transaction: a reset that fails after this is on the trail too.
     """
     container = on.container()
-    member = container.programs.bound_member(subject)
+    member = container.programs.member_of_subject(subject)
     if member is not None:
         reset = act(Kind.AUTHENTICATOR_RESET, member.program_id, member.member_id)
         container.audit_trail.keep(reset)

@@ -43,7 +43,7 @@ _BY_NAME = {tool.name: tool for tool in TOOLS}
 class Members(Protocol):
     """What agents read of programs."""
 
-    def bound_member(self, subject: str) -> Member | None:
+    def member_of_subject(self, subject: str) -> Member | None:
         """Return the member a person is bound to, never behind."""
 
     def as_caller(self, member: Member) -> Caller:
@@ -73,7 +73,7 @@ class AgentService:
         """
         if not claims.live(self._clock.now()):
             raise Problem(ProblemCode.UNAUTHENTICATED, "Your sign-in has expired. Sign in again.")
-        member = self._programs.bound_member(claims.subject)
+        member = self._programs.member_of_subject(claims.subject)
         if member is None or member.status is not MemberStatus.ACTIVE:
             raise Problem(
                 ProblemCode.NOT_A_MEMBER,

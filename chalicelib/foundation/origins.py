@@ -8,7 +8,7 @@ ORIGIN_KEY = "x-origin-key"
 
 
 @dataclass(frozen=True)
-class Origins:
+class ViewerAddresses:
     """Tells the address a request began at, by nothing that a client can write.
 
     The distribution in front of console and API proves by `origin_key` that a request came through

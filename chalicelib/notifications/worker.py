@@ -15,7 +15,7 @@ from chalicelib.foundation.sweeps import late
 if TYPE_CHECKING:
     from chalicelib.notifications.feedback import MailFeedback
     from chalicelib.notifications.planning import DigestPlanner, DueDigests
-    from chalicelib.notifications.pushing.sending import Pusher
+    from chalicelib.notifications.pushing.sending import PushSender
     from chalicelib.notifications.queue import MessageQueue
     from chalicelib.notifications.sending import NoticeMailer
 
@@ -54,7 +54,7 @@ def work_off(
     return handle_each(one, event)
 
 
-def push(pusher: "Pusher", context: Any) -> int:
+def push(pusher: "PushSender", context: Any) -> int:
     """Send the pushes that are due; return how many push services took."""
     logger.clear_state()
     taken = pusher.push_due(late(context, RESERVE))

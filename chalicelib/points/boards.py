@@ -51,7 +51,7 @@ class EntryCounter:
     def __init__(
         self,
         boards: BoardStore,
-        marks: "RebuildMarks",
+        marks: "LeaderboardMarks",
         points: PointStore,
         programs: ProgramService,
     ) -> None:
@@ -100,7 +100,7 @@ class EntryCounter:
 class EntryBatch:
     """A batch of new ledger entries: each is counted, then the boards they touch are marked."""
 
-    def __init__(self, counter: EntryCounter, marks: "RebuildMarks") -> None:
+    def __init__(self, counter: EntryCounter, marks: "LeaderboardMarks") -> None:
         self._counter = counter
         self._marks = marks
         self._zones: dict[str, str] = {}
@@ -139,7 +139,7 @@ def entry_of(added: LedgerEntryAdded) -> Entry:
     )
 
 
-class RebuildMarks:
+class LeaderboardMarks:
     """Marks programs whose boards are due for a rebuild."""
 
     def __init__(self, boards: BoardStore, clock: Clock) -> None:
@@ -156,7 +156,7 @@ class LeaderboardBuilder:
     """Builds the boards that are due."""
 
     def __init__(
-        self, boards: BoardStore, marks: RebuildMarks, programs: ProgramService, clock: Clock
+        self, boards: BoardStore, marks: LeaderboardMarks, programs: ProgramService, clock: Clock
     ) -> None:
         self._boards = boards
         self._marks = marks

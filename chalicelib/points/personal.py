@@ -6,7 +6,7 @@ from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.personal import Person, Record, part
 from chalicelib.foundation.table import Database
 from chalicelib.points.board_store import BoardStore, CountedItem
-from chalicelib.points.boards import RebuildMarks
+from chalicelib.points.boards import LeaderboardMarks
 from chalicelib.points.periods import Period
 from chalicelib.points.ranking import page_of_member, points_in
 from chalicelib.points.store import EntryItem
@@ -41,7 +41,7 @@ class BoardKeeper:
     """Boards show names; a removed member's goes with the next board that is made."""
 
     def __init__(
-        self, boards: BoardStore, marks: RebuildMarks, programs: ProgramService, clock: Clock
+        self, boards: BoardStore, marks: LeaderboardMarks, programs: ProgramService, clock: Clock
     ) -> None:
         self._boards = boards
         self._marks = marks

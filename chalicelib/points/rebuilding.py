@@ -10,7 +10,7 @@ from datetime import date, timedelta
 
 from chalicelib.foundation.clock import Clock
 from chalicelib.points.board_store import BoardStore
-from chalicelib.points.boards import LeaderboardBuilder, RebuildMarks, board_rows
+from chalicelib.points.boards import LeaderboardBuilder, LeaderboardMarks, board_rows
 from chalicelib.points.model import (
     CountDifference,
     Entry,
@@ -73,7 +73,7 @@ class PointsRebuilder:
         points: PointStore,
         programs: ProgramService,
         builder: LeaderboardBuilder,
-        marks: RebuildMarks,
+        marks: LeaderboardMarks,
         clock: Clock,
     ) -> None:
         self._boards = boards

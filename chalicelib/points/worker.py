@@ -6,7 +6,7 @@ from typing import Any
 from chalicelib.foundation.batches import consume_events, one_by_one, relay_changes
 from chalicelib.foundation.events import Event, EventBus
 from chalicelib.foundation.logging import logger
-from chalicelib.points.boards import EntryCounter, LeaderboardBuilder, RebuildMarks
+from chalicelib.points.boards import EntryCounter, LeaderboardBuilder, LeaderboardMarks
 from chalicelib.points.events import LedgerEntryAdded, events_of
 from chalicelib.programs.events import (
     MemberChanged,
@@ -38,7 +38,7 @@ def count_entries(
     return answer
 
 
-def mark_leaderboards(marks: RebuildMarks, event: Mapping[str, Any]) -> Mapping[str, Any]:
+def mark_leaderboards(marks: LeaderboardMarks, event: Mapping[str, Any]) -> Mapping[str, Any]:
     """Mark the leaderboards of programs whose members or settings changed for a rebuild."""
     touched: set[str] = set()
 

@@ -40,7 +40,7 @@ def from_message(body: str) -> tuple[str, str, str]:
     return str(told["program_id"]), str(told["member_id"]), str(told["export_id"])
 
 
-class ExportQueuer:
+class PersonalExportQueuer:
     """Queues the exports that were asked for, and those whose message was lost."""
 
     def __init__(

@@ -12,7 +12,7 @@ from chalicelib.privacy.queue import from_message
 if TYPE_CHECKING:
     from chalicelib.privacy.erasing import Eraser
     from chalicelib.privacy.exporting import PersonalExportMaker
-    from chalicelib.privacy.queue import ExportQueuer
+    from chalicelib.privacy.queue import PersonalExportQueuer
 
 RESERVE = timedelta(seconds=60)
 """As long as a round of an erasure may take."""
@@ -27,7 +27,7 @@ def make_exports(maker: "PersonalExportMaker", event: Mapping[str, Any]) -> Mapp
     return handle_each(due, event)
 
 
-def erase_members(eraser: "Eraser", queuer: "ExportQueuer", context: Any) -> int:
+def erase_members(eraser: "Eraser", queuer: "PersonalExportQueuer", context: Any) -> int:
     """Run a round of each erasure that is due, and queue exports that are due."""
     queued = queuer.queue_due()
     rounds = eraser.erase_due(late(context, RESERVE))

@@ -89,7 +89,7 @@ class ProgramService:
         `choose_program`, which names the programs. Raises `not_a_member` for everybody else, and
         for people who were removed.
         """
-        member = self._store.member_of_subject(claims.subject)
+        member = self._store.indexed_member_of_subject(claims.subject)
         if member is None or member.status is not MemberStatus.ACTIVE:
             member = self._bind(claims)
         if member is None or member.status is not MemberStatus.ACTIVE:
@@ -101,7 +101,7 @@ class ProgramService:
 
         Up to three calls. Nothing is bound by it.
         """
-        bound = self._store.bound_member(subject)
+        bound = self._store.member_of_subject(subject)
         if bound is not None and bound.status is MemberStatus.ACTIVE:
             return bound.role is Role.MANAGER
         try:
@@ -118,12 +118,12 @@ class ProgramService:
         invitations = self._store.invitations(claims.email) if claims.email else ()
         if must_choose(invitations):
             # The index by which this person was looked for follows the table by milliseconds.
-            known = self._store.bound_member(claims.subject)
+            known = self._store.member_of_subject(claims.subject)
             if known is not None and known.status is MemberStatus.ACTIVE:
                 return known
             raise _choose_program(self.invitations_of(invitations))
         bound = self.bind(invitations[0], claims.subject) if invitations else None
-        return bound or self._store.bound_member(claims.subject)
+        return bound or self._store.member_of_subject(claims.subject)
 
     def bind(self, invited: Member, subject: str) -> Member | None:
         """Bind an invitation to a person, who is active from then on.
@@ -175,9 +175,9 @@ class ProgramService:
             if each.program_id in programs
         ]
 
-    def bound_member(self, subject: str) -> Member | None:
+    def member_of_subject(self, subject: str) -> Member | None:
         """Return the member a person is bound to, never behind: two calls, or one for nobody."""
-        return self._store.bound_member(subject)
+        return self._store.member_of_subject(subject)
 
     def profile(self, caller: Caller) -> Profile:
         member = self._store.member(caller.program_id, caller.member_id)

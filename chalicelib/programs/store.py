@@ -603,12 +603,12 @@ class ProgramStore(Store):
             return None
         return self.member(program_id, guard.owner_member_id)
 
-    def member_of_subject(self, subject: str) -> Member | None:
+    def indexed_member_of_subject(self, subject: str) -> Member | None:
         """Return the member a subject is bound to: one query of an index, milliseconds behind."""
         found = self._database.query(MemberItem, subject, limit=1, index=MemberItem.by_subject)
         return next((item.to_member() for item in found), None)
 
-    def bound_member(self, subject: str) -> Member | None:
+    def member_of_subject(self, subject: str) -> Member | None:
         """Return the same through the guard: two consistent reads."""
         guard = self._guard(*subject_guard(subject))
         if guard is None or guard.owner_member_id is None:

@@ -1,4 +1,4 @@
-"""Counting: facts about members and activities into progress, and what changes into counters.
+"""EventCounters: facts about members and activities into progress, and what changes into counters.
 
 A batch of facts is one transaction: the items of progress, the days of members who became active,
 and each counter once, whatever number of facts add to it. A fact that comes again changes no

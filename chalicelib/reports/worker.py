@@ -66,7 +66,7 @@ COUNTED = (
 
 
 @dataclass(frozen=True)
-class Counting:
+class EventCounters:
     """What events are counted by."""
 
     facts: "FactCounter"
@@ -77,7 +77,7 @@ class Counting:
     webhooks: "DisabledWebhooks"
 
 
-def count_events(counting: Counting, event: Mapping[str, Any]) -> Mapping[str, Any]:
+def count_events(counting: EventCounters, event: Mapping[str, Any]) -> Mapping[str, Any]:
     """Count a batch of events: facts all together, what else there is one by one."""
 
     def deliver(events: "Sequence[Event[Any]]") -> Collection[str]:

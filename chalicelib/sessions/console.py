@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from chalicelib.foundation.origins import Origins
+from chalicelib.foundation.origins import ViewerAddresses
 from chalicelib.sessions.cookies import SessionCookies
 from chalicelib.sessions.service import SessionService
 
@@ -19,7 +19,7 @@ class ConsoleSessions:
     service: SessionService
     cookies: SessionCookies
     public_url: str
-    origins: Origins
+    origins: ViewerAddresses
 
     def is_own_site(self, headers: Mapping[str, str]) -> bool:
         """Return whether a request can be one of our own pages', or of no page at all.

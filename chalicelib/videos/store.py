@@ -113,7 +113,7 @@ class UploadItem(StampedModel):
         )
 
 
-class KeptItem(Model):
+class KeptBytesItem(Model):
     """How many bytes a program's valid videos take."""
 
     class Meta:
@@ -134,7 +134,7 @@ UNDECIDED = UploadItem.state.is_in(UploadStatus.AWAITING_FILE.value, UploadStatu
 
 
 class UploadStore(Store):
-    MODELS = (UploadItem, KeptItem)
+    MODELS = (UploadItem, KeptBytesItem)
 
     def waiting_count(self, program_id: str, since: datetime, most: int) -> int:
         """Count a program's uploads asked for since an instant and not decided yet: one query."""
@@ -151,7 +151,7 @@ class UploadStore(Store):
     def kept_bytes(self, program_id: str) -> int:
         """Read how many bytes a program's valid videos take."""
         try:
-            item = self._database.get(KeptItem, program_id, _KEPT, consistent_read=True)
+            item = self._database.get(KeptBytesItem, program_id, _KEPT, consistent_read=True)
         except DoesNotExist:
             return 0
         return int(item.size_bytes)
@@ -507,4 +507,4 @@ class VideoFiles:
 
 
 def _kept_part(program_id: str, size_bytes: int) -> Update:
-    return Update(KeptItem(program_id, _KEPT), [KeptItem.size_bytes.add(size_bytes)])
+    return Update(KeptBytesItem(program_id, _KEPT), [KeptBytesItem.size_bytes.add(size_bytes)])

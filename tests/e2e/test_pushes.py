@@ -65,9 +65,9 @@ def a_day_later(deployed: DeployedStack) -> int:
     container = deployed.container()
     container.clock = SystemClock()
     assert container.push_key.key_id  # made with the clock of now
-    container.push_sender = HttpSender((), deployed_networks(deployed))
+    container.push_client = HttpSender((), deployed_networks(deployed))
     container.clock = LaterClock()
-    return container.pusher.push_due()
+    return container.push_sender.push_due()
 
 
 def deployed_networks(deployed: DeployedStack) -> Any:

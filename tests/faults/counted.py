@@ -22,7 +22,7 @@ def counted_wrongly(simulation: Simulation, dice: random.Random) -> Iterator[str
     while events:
         batch = events[: dice.randint(1, LARGEST_BATCH)]
         del events[: len(batch)]
-        if worker.count_events(container.counting, queued(*batch))["batchItemFailures"]:
+        if worker.count_events(container.event_counters, queued(*batch))["batchItemFailures"]:
             yield "reports did not take their events"
     program_id = simulation.program.program_id
     for member in container.programs.members(program_id):

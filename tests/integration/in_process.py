@@ -12,7 +12,7 @@ from tests.integration.greenroom import Greenroom
 
 CONTEXT = SimpleNamespace(aws_request_id="request", get_remaining_time_in_millis=lambda: 28_000)
 NEVER = "99999999999"
-BESIDE = ("programs", "idempotency", "origins", "settings")
+BESIDE = ("programs", "idempotency", "viewer_addresses", "settings")
 """What the router asks for beside the services of its routes."""
 
 

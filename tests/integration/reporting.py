@@ -74,7 +74,7 @@ class Reporting(InMemory):
         seen = [each for each in events if isinstance(each.payload, reports.ActivitiesSeen)]
         others = [each for each in events if each not in seen]
         if others:
-            answer = worker.count_events(self.container.counting, queued(*others))
+            answer = worker.count_events(self.container.event_counters, queued(*others))
             assert answer == {"batchItemFailures": []}
         for each in seen:
             counted = worker.count_facts(self.container.fact_counter, [each])

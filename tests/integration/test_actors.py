@@ -53,7 +53,7 @@ UNSTAMPED = {
     "PlanItem": "likewise, from when members have their digests",
     "LearnedItem": "likewise, and made anew by each walk",
     "DueItem": "is how an index shows a box or a plan; nothing writes it",
-    "KeptItem": "is a sum, written with the uploads that are added up, which are stamped",
+    "KeptBytesItem": "is a sum, written with the uploads that are added up, which are stamped",
     "EntryItem": "is the audit trail, and says who and under which request by itself",
     "OriginItem": "is written with an entry, once",
     "ViewsItem": "is written with the account, which is stamped, and goes once it is followed",

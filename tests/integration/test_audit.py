@@ -629,7 +629,7 @@ def test_a_second_step_that_the_owner_resets_is_told(
     rebound = replace(greenroom.manager, subject=subject)
     monkeypatch.setattr(
         greenroom.container.programs,
-        "bound_member",
+        "member_of_subject",
         lambda wanted: rebound if wanted == subject else None,
     )
     monkeypatch.setattr(commands_main, "Stack", lambda name: with_pool(StackHere(name), made["Id"]))

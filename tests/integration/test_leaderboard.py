@@ -218,7 +218,7 @@ def crowded(greenroom: Greenroom, worth: Mapping[Caller, int]) -> None:
     """Put members on the week's board as if all were counted."""
     program = greenroom.program
     week = span_of(Period.WEEK, day_of(greenroom.clock.now(), program.time_zone))
-    greenroom.container.rebuild_marks.mark({program.program_id})  # binds the table
+    greenroom.container.leaderboard_marks.mark({program.program_id})  # binds the table
     with database().batch_write(ScoreItem) as batch:
         for caller, points in worth.items():
             board = f"{program.program_id}#{week.key}"
@@ -258,7 +258,7 @@ def test_ties_share_a_rank_and_managers_stay_away_where_the_program_says_so(
     names = [(1, "ana"), *((2, each.name) for each in tied), (4, "dora")]
     assert [each[:2] for each in shown(greenroom.board(ben))] == names
     program_setting(greenroom, managers_on_leaderboard=False)
-    greenroom.container.rebuild_marks.mark({ben.program_id})
+    greenroom.container.leaderboard_marks.mark({ben.program_id})
     greenroom.ranks()
     names = [*((1, each.name) for each in tied), (3, "dora")]
     assert [each[:2] for each in shown(greenroom.board(ben))] == names
@@ -348,7 +348,7 @@ def test_a_program_without_a_leaderboard_says_so_at_once(greenroom: Greenroom, b
     assert refused.value.code is PointProblem.LEADERBOARD_OFF
     greenroom.ranks()
     program_setting(greenroom, leaderboard=True)
-    greenroom.container.rebuild_marks.mark({ben.program_id})
+    greenroom.container.leaderboard_marks.mark({ben.program_id})
     greenroom.ranks()
     assert shown(greenroom.board(ben)) == [(1, "ben", 10)]
 
@@ -370,7 +370,7 @@ def changed_item(greenroom: Greenroom, key: str, change: Callable[[], object]) -
     relayed.relays(streamed([read()], [before])["Records"])
     batch = relayed.delivered(*worker.SHOWN_ON_LEADERBOARDS)
     if batch["Records"]:
-        worker.mark_leaderboards(greenroom.container.rebuild_marks, batch)
+        worker.mark_leaderboards(greenroom.container.leaderboard_marks, batch)
 
 
 def test_names_are_those_of_now_and_who_was_removed_is_gone(
@@ -585,7 +585,7 @@ def test_a_program_that_breaks_does_not_keep_the_others_waiting(
     award(greenroom, ben, 1)
     greenroom.counts()
     greenroom.clock.advance(timedelta(seconds=-5))
-    greenroom.container.rebuild_marks.mark({"prg_a_broken_one"})
+    greenroom.container.leaderboard_marks.mark({"prg_a_broken_one"})
     greenroom.clock.advance(timedelta(seconds=5))
     read = greenroom.container.programs.program
 
@@ -639,7 +639,7 @@ def test_a_reader_of_the_board_before_this_one_still_finds_its_pages(
 
 def test_a_lease_that_is_lost_puts_no_head(greenroom: Greenroom, ben: Caller) -> None:
     store, now = greenroom.container.board_store, greenroom.clock.now()
-    greenroom.container.rebuild_marks.mark({ben.program_id})
+    greenroom.container.leaderboard_marks.mark({ben.program_id})
     taken = store.take(ben.program_id, "run1", now, now + LEASE)
     assert taken is not None
     lost = replace(taken[0], run="run2")
@@ -743,7 +743,7 @@ def test_changes_that_are_told_twice_late_and_in_any_order_lead_to_one_and_the_s
     greenroom.ranks()
     told: list[dict[str, Any]] = []
     profile = greenroom.container.me.change_profile
-    marks = greenroom.container.rebuild_marks
+    marks = greenroom.container.leaderboard_marks
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(worker, "mark_leaderboards", lambda _, batch: told.append(batch))
         for name in ("Benno", "Ben the Second"):

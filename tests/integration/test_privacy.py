@@ -137,7 +137,7 @@ class Scene:
         self._adjusts_with_a_key()
         self._redeems()
         greenroom.counts()
-        container.rebuild_marks.mark({greenroom.program.program_id})
+        container.leaderboard_marks.mark({greenroom.program.program_id})
         greenroom.ranks()
         self._reports()
 
@@ -187,7 +187,7 @@ class Scene:
 
     def _reports(self) -> None:
         program_id, member_id = self.vic.program_id, self.vic.member_id
-        counting, now = self.container.counting, self.greenroom.clock.now()
+        counting, now = self.container.event_counters, self.greenroom.clock.now()
         counting.redemptions.look(program_id, self.open.redemption_id, now)
         self.container.person_counter.count(program_id, member_id)
         for table in (Table.MEMBERS, Table.AUDIT):
@@ -201,7 +201,7 @@ class Scene:
         vic = self.vic
         self.container.connections.release_removed_member(vic.program_id, vic.member_id)
         self.container.person_counter.count(vic.program_id, vic.member_id)
-        self.container.rebuild_marks.mark({vic.program_id})
+        self.container.leaderboard_marks.mark({vic.program_id})
         self.greenroom.ranks()
 
     def rounds(self, number: int = 6) -> None:
@@ -226,7 +226,7 @@ class Scene:
         return self.container.privacy.export(caller, self.vic.member_id).status
 
     def makes(self) -> int:
-        self.container.export_queuer.queue_due()
+        self.container.personal_export_queuer.queue_due()
         sqs = self.greenroom.clients.sqs
         messages = sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10)
         found = messages.get("Messages", ())
@@ -636,7 +636,7 @@ def lifetime(link: str | None) -> timedelta:
 def test_an_export_whose_message_was_not_taken_or_lost_is_queued_by_the_clock(
     scene: Scene, calls: Calls
 ) -> None:
-    vic, queuer = scene.now(), scene.container.export_queuer
+    vic, queuer = scene.now(), scene.container.personal_export_queuer
     asked = scene.container.privacy.ask_export(vic, vic.member_id)
     calls.fail("SendMessage", {"Error": {"Code": "ServiceUnavailable", "Message": ""}})
     assert queuer.queue_due() == 0

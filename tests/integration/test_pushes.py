@@ -40,7 +40,7 @@ class Browsers(Noticing):
         self.answers: list[Outcome] = []
         self.sent: list[str] = []
         super().__init__(clock)
-        self.container.push_sender = self
+        self.container.push_client = self
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Outcome:
         self.sent.append(url)
@@ -65,7 +65,7 @@ class Browsers(Noticing):
         self.pushes()
 
     def pushes(self) -> int:
-        return worker.push(self.container.pusher, CONTEXT)
+        return worker.push(self.container.push_sender, CONTEXT)
 
     def box(self, caller: Caller) -> PushBox:
         return self.container.push_store.box(caller.program_id, caller.member_id)
@@ -289,7 +289,7 @@ def test_one_program_has_half_of_what_runs_at_once_and_the_others_have_their_tur
     room: Browsers,
 ) -> None:
     running, most = Counter[str](), Counter[str]()
-    run = sending._Run(room.container.pusher, lambda: False)  # noqa: SLF001  hands in what a test stands in for
+    run = sending._Run(room.container.push_sender, lambda: False)  # noqa: SLF001  hands in what a test stands in for
     begin = run._begin  # noqa: SLF001  hands in what a test stands in for
 
     def counted(threads: Any, program_id: str, member_id: str) -> None:
@@ -454,7 +454,9 @@ def test_an_export_has_the_devices_without_their_secrets_and_an_erasure_takes_al
     given = room.subscribes(amy)
     staged(room, amy)
     (device,) = room.box(amy).devices
-    keeper = next(each for each in room.container.keepers if isinstance(each, DeviceKeeper))
+    keeper = next(
+        each for each in room.container.personal_data_keepers if isinstance(each, DeviceKeeper)
+    )
     person = Person(amy.program_id, amy.member_id, amy.email, "Amy")
     ((name, record),) = keeper.personal_data(person)
     assert name == "push_devices"

@@ -466,7 +466,7 @@ def test_one_fact_that_cannot_be_counted_holds_up_no_other(
         return write(store, counted, shard, now)
 
     monkeypatch.setattr(report_store.ReportStore, "write", broken)
-    answer = worker.count_events(reporting.container.counting, queued(*reporting.events()))
+    answer = worker.count_events(reporting.container.event_counters, queued(*reporting.events()))
     assert len(answer["batchItemFailures"]) == 1
     found = reporting.container.reports.activity(
         reporting.manager, activity.activity_id, None, None
@@ -687,7 +687,7 @@ def test_an_unlikely_number_on_several_days_is_told_at_once(
 def test_the_worklist_shows_that_tiktok_refuses_the_app_until_a_video_arrives(
     reporting: Reporting,
 ) -> None:
-    app, program = reporting.container.counting.app, reporting.program.program_id
+    app, program = reporting.container.event_counters.app, reporting.program.program_id
     app.refused(program, reporting.clock.now())
     assert reporting.codes() == ["tiktok_app_refused"]
     amy, activity = reporting.joins("amy"), reporting.activity()
@@ -722,7 +722,9 @@ def test_the_worklist_shows_redemptions_until_they_are_decided_in_whatever_order
             return (each for each in kept.values() if each.owner == owner)
 
     redemptions = OpenRedemptions(reporting.container.report_store, Kept())
-    reporting.container.counting = replace(reporting.container.counting, redemptions=redemptions)
+    reporting.container.event_counters = replace(
+        reporting.container.event_counters, redemptions=redemptions
+    )
     told = ("red_1", amy.member_id, "rew_1", 10)
     asked, fulfilled = (
         Change(kind.TYPE, now, {}, {}).event(amy.program_id, kind(*told))
@@ -852,7 +854,7 @@ def test_a_day_is_over_on_the_worklist_when_it_is_in_the_program(reporting: Repo
 def test_a_worklist_is_the_programs_own(reporting: Reporting) -> None:
     other, _, _ = reporting.container.programs.create_program("Other", "UTC", "boss@other.example")
     stranger = reporting.signs_in("boss@other.example")
-    reporting.container.counting.app.refused(
+    reporting.container.event_counters.app.refused(
         reporting.program.program_id, reporting.clock.now() - timedelta(minutes=1)
     )
     assert stranger.program_id == other.program_id

@@ -66,7 +66,7 @@ class Deployed:
 
     def container(self) -> Any:
         """Nobody of this pool is in a program."""
-        return SimpleNamespace(programs=SimpleNamespace(bound_member=lambda _subject: None))
+        return SimpleNamespace(programs=SimpleNamespace(member_of_subject=lambda _subject: None))
 
 
 POOLS: list[str] = []

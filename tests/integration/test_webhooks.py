@@ -293,7 +293,7 @@ def test_a_disabled_webhook_is_on_the_worklist_until_it_is_mended(hooks: Hooks) 
 
     def counts(payload: Payload) -> list[tuple[str, str | None, str]]:
         event = Change(payload.TYPE, hooks.clock.now(), {}, {}).event(program_id, payload)
-        answer = reports_worker.count_events(container.counting, queued(event, event))
+        answer = reports_worker.count_events(container.event_counters, queued(event, event))
         assert answer == {"batchItemFailures": []}
         found = container.worklist.worklist(hooks.manager).items
         return [(each.code, each.thing_id, each.title) for each in found]

@@ -18,7 +18,7 @@ from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.foundation.origins import Origins, viewer_address
+from chalicelib.foundation.origins import ViewerAddresses, viewer_address
 from chalicelib.foundation.problems import Code, Problem, ProblemCode
 from chalicelib.sessions.challenges import Challenges
 from chalicelib.sessions.console import ConsoleSessions
@@ -499,7 +499,7 @@ def test_the_address_is_what_the_distribution_says_and_nobody_else(
 
 def console(sessions: Sessions, public_url: str = "https://demo.example/v1") -> ConsoleSessions:
     return ConsoleSessions(
-        sessions.service, SessionCookies(public_url), public_url, Origins("the-key")
+        sessions.service, SessionCookies(public_url), public_url, ViewerAddresses("the-key")
     )
 
 
@@ -507,7 +507,7 @@ def console(sessions: Sessions, public_url: str = "https://demo.example/v1") -> 
 def test_the_distribution_proves_itself_by_its_key(sessions: Sessions, key: str, seen: str) -> None:
     headers = {"x-origin-key": key, "x-forwarded-for": "203.0.113.9"}
     assert console(sessions).viewer_address("192.0.2.1", headers) == seen
-    keyless = replace(console(sessions), origins=Origins(""))
+    keyless = replace(console(sessions), origins=ViewerAddresses(""))
     assert keyless.viewer_address("192.0.2.1", {"x-forwarded-for": "1.1.1.1"}) == "192.0.2.1"
 
 

@@ -82,7 +82,7 @@ class Push:
     text: bytes = field(repr=False)
 
 
-class Pusher:
+class PushSender:
     def __init__(
         self,
         *,
@@ -132,7 +132,7 @@ class Pusher:
             return []
         if member is None or member.status is not MemberStatus.ACTIVE:
             for each in box.devices:
-                self._store.let_go(each, owner)
+                self._store.release_device(each, owner)
             self._store.remove(program_id, member_id)
             return []
         becomes = self._with_old_keys_gone(box)
@@ -243,7 +243,7 @@ class Pusher:
                 lambda found: settled(found, push.due, outcome, now),
             )
             if push.device.device_id not in becomes.devices:
-                self._store.let_go(push.device.device_id, box.owner)
+                self._store.release_device(push.device.device_id, box.owner)
         if told is not Verdict.TAKEN:
             return False
         if push.due.step is Step.REMINDER:
@@ -258,7 +258,7 @@ class Pusher:
 class _Run:
     """One run: keeps the threads busy, and lets no program have more than its share of them."""
 
-    def __init__(self, pusher: Pusher, is_late: IsLate) -> None:
+    def __init__(self, pusher: PushSender, is_late: IsLate) -> None:
         self._pusher = pusher
         self._is_late = is_late
         self._running: dict[Future[Outcome], Push] = {}

@@ -103,7 +103,7 @@ class PushService:
         before = self._store.holder(device.device_id)
         box = self._store.change(caller.program_id, caller.member_id, add)
         if before != owner:
-            self._store.hold(device.device_id, owner)
+            self._store.assign_device(device.device_id, owner)
             self._take_from(before, device.device_id)
             # Of two who subscribe one browser at once, the later has it.
             if self._store.holder(device.device_id) != owner:
@@ -142,7 +142,7 @@ class PushService:
         if device_id not in self._store.box(caller.program_id, caller.member_id).devices:
             raise not_found("device")
         self._dropped(caller.owner, device_id)
-        self._store.let_go(device_id, caller.owner)
+        self._store.release_device(device_id, caller.owner)
 
     def unsubscribe_all(self, caller: Caller) -> None:
         """Forget all of the caller's browsers, as before signing out everywhere."""
@@ -152,7 +152,7 @@ class PushService:
         """Forget the browsers of a member who left; again changes nothing."""
         box = self._store.box(program_id, member_id)
         for each in box.devices:
-            self._store.let_go(each, box.owner)
+            self._store.release_device(each, box.owner)
         if box.version:
             self._store.remove(program_id, member_id)
 

@@ -138,11 +138,11 @@ class PushStore(Store):
             return None
         return str(found.holder)
 
-    def hold(self, device_id: str, owner: str) -> None:
+    def assign_device(self, device_id: str, owner: str) -> None:
         """Make a browser a member's, whosever it was."""
         self._database.put(HolderItem(device_id, HOLDER, holder=owner))
 
-    def let_go(self, device_id: str, owner: str) -> None:
+    def release_device(self, device_id: str, owner: str) -> None:
         """Note that a browser is nobody's, if it is this member's."""
         self._database.removed(HolderItem(device_id, HOLDER), HolderItem.holder == owner)
 

@@ -38,7 +38,7 @@ class JoiningService:
         Raises problems: `not_found` where there is no such invitation, `already_in_a_program`.
         """
         subject = caller.subject or ""
-        known = self._programs.bound_member(subject)
+        known = self._programs.member_of_subject(subject)
         active = known is not None and known.status is MemberStatus.ACTIVE
         if known is not None and active and known.program_id == program_id:
             return known  # accepted a moment ago, by the same request sent twice

@@ -74,6 +74,6 @@ class SignInKeeper:
         if self._pool is None or self._store.invitations(person.email):
             return True
         sign_in = self._pool.sign_in(person.email)
-        if sign_in and self._store.bound_member(sign_in["sub"]) is None:
+        if sign_in and self._store.member_of_subject(sign_in["sub"]) is None:
             self._pool.remove(person.email)
         return True
