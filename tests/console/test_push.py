@@ -132,9 +132,12 @@ def test_a_member_switches_pushes_on_and_a_video_that_arrives_is_shown_once(
         (notification,) = shown(page)
         assert notification["title"] == "Your video is in your TikTok inbox"
         assert "post it." in notification["body"]
+        assert "Disclose commercial content, Your brand" in notification["body"]
         assert "tiktok" in notification["actions"]
         click(visit.context)
         expect(page).to_have_url(f"{visit.origin}{push['message']['url']}")
+        steps = page.get_by_role("region", name="Finish it in TikTok")
+        expect(steps.get_by_role("button", name="Copy caption")).to_be_visible()
         assert shown(page) == []
 
         page.goto(f"{visit.origin}/settings")

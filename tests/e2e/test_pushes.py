@@ -88,7 +88,7 @@ def test_a_video_that_arrives_is_pushed_once_again_after_a_day_and_never_once_po
         assert message["title"] == "Your video is in your TikTok inbox"
         assert "Caption to copy: Copy me\nDisclose it: #ad" in message["body"]
         assert message["tag"] == performances[each.name]
-        assert message["url"] == f"/history#{performances[each.name]}"
+        assert message["url"] == f"/history?performance={performances[each.name]}"
     publish_id = posts.performance(performances[posts.name])["publish_id"]
     posts.tiktok.press(posts.name, f"{publish_id}/post")
     posts.reaches(performances[posts.name], "posted")

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from chalicelib.activities.model import ContentDisclosure
 from chalicelib.foundation.identity import Caller, Role
 from chalicelib.foundation.outcomes import Outcome
 from chalicelib.foundation.outgoing import HttpSender
@@ -104,9 +105,10 @@ def test_a_video_that_arrives_is_told_once_and_once_more_after_a_day(room: Brows
     assert push.message == {
         "title": ARRIVED,
         "body": "Caption to copy: A caption\n#one\nDisclose it: Ad for my employer\n"
+        "Switch on in TikTok: Disclose commercial content, Your brand\n"
         "Open TikTok, tap the message in your inbox and post it.",
         "tag": made.performance_id,
-        "url": f"/history#{made.performance_id}",
+        "url": f"/history?performance={made.performance_id}",
         "lang": "en",
         "tiktok": "Open TikTok",
         "copy": "Copy the caption",
@@ -194,6 +196,29 @@ def test_each_device_is_told_in_its_language(room: Browsers) -> None:
             ARRIVED,
         ]
     )
+
+
+@pytest.mark.parametrize(
+    ("asked", "line"),
+    [
+        (ContentDisclosure.NONE, None),
+        (
+            ContentDisclosure.BRANDED_CONTENT,
+            "In TikTok einschalten: Disclose commercial content, Branded content, "
+            "AI-generated content",
+        ),
+    ],
+)
+def test_a_push_names_the_toggles_that_its_member_ticked(
+    room: Browsers, asked: ContentDisclosure, line: str | None
+) -> None:
+    amy = room.joins("amy")
+    room.subscribes(amy, language="de")
+    staged(room, amy, content_disclosure=asked, ai_generated=line is not None)
+    room.passes(hours=1)
+    (push,) = room.service.arrived
+    told = [each for each in push.message["body"].splitlines() if "einschalten" in each]
+    assert told == ([line] if line else [])
 
 
 @pytest.mark.parametrize("letters", ["x" * 1900, "\N{GRINNING FACE}" * 1000, '"\\' * 900])

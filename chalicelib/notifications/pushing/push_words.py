@@ -1,7 +1,8 @@
 """The words of pushes, by language."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from chalicelib.activities.model import Toggle
 from chalicelib.notifications.pushing.model import Step
 
 _WORDS: Mapping[str, Mapping[str, str]] = {
@@ -10,6 +11,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "reminder": "Your video still waits in your TikTok inbox",
         "caption": "Caption to copy: {caption}",
         "disclosure": "Disclose it: {disclosure}",
+        "toggles": "Switch on in TikTok: {toggles}",
         "finish": "Open TikTok, tap the message in your inbox and post it.",
         "tiktok": "Open TikTok",
         "copy": "Copy the caption",
@@ -19,6 +21,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "reminder": "Dein Video wartet noch in deinem TikTok-Postfach",
         "caption": "Text zum Kopieren: {caption}",
         "disclosure": "Kennzeichnen: {disclosure}",
+        "toggles": "In TikTok einschalten: {toggles}",
         "finish": "Öffne TikTok, tippe auf die Nachricht in deinem Postfach und poste es.",
         "tiktok": "TikTok öffnen",
         "copy": "Text kopieren",
@@ -28,11 +31,20 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "reminder": "Tu vídeo sigue esperando en tu bandeja de TikTok",
         "caption": "Texto para copiar: {caption}",
         "disclosure": "Indícalo: {disclosure}",
+        "toggles": "Activa en TikTok: {toggles}",
         "finish": "Abre TikTok, toca el mensaje de tu bandeja y publícalo.",
         "tiktok": "Abrir TikTok",
         "copy": "Copiar el texto",
     },
 }
+
+_TOGGLES: Mapping[Toggle, str] = {
+    Toggle.DISCLOSE_COMMERCIAL_CONTENT: "Disclose commercial content",
+    Toggle.YOUR_BRAND: "Your brand",
+    Toggle.BRANDED_CONTENT: "Branded content",
+    Toggle.AI_GENERATED_CONTENT: "AI-generated content",
+}
+"""By the names of TikTok's app in English, as in the texts that members acknowledge."""
 
 
 def words(language: str, key: str, **values: str) -> str:
@@ -41,3 +53,10 @@ def words(language: str, key: str, **values: str) -> str:
 
 def title(language: str, step: Step) -> str:
     return words(language, step.value)
+
+
+def switched_on(language: str, toggles: Sequence[Toggle]) -> str:
+    """Return the line that names the toggles to switch on; empty where there are none."""
+    if not toggles:
+        return ""
+    return words(language, "toggles", toggles=", ".join(_TOGGLES[each] for each in toggles))

@@ -36,7 +36,7 @@ from chalicelib.notifications.pushing.model import (
     without_device,
     without_video,
 )
-from chalicelib.notifications.pushing.push_words import title, words
+from chalicelib.notifications.pushing.push_words import switched_on, title, words
 from chalicelib.notifications.pushing.store import PushStore
 from chalicelib.notifications.store import NoticeStore
 from chalicelib.performances.model import Performance, State
@@ -169,7 +169,7 @@ class PushSender:
         """Return what the service worker is told, within what a push may hold."""
         from chalicelib.notifications.pushing.encryption import MAX_TEXT_BYTES
 
-        language, text = device.language, performance.text
+        language, text, asked = device.language, performance.text, performance.asked
         caption = replace(text, disclosure=None).whole or ""
         room = MAX_CAPTION
         while True:
@@ -179,13 +179,14 @@ class PushSender:
                 words(language, "disclosure", disclosure=text.disclosure)
                 if text.disclosure
                 else "",
+                switched_on(language, asked.toggles if asked else ()),
                 words(language, "finish"),
             ]
             message = {
                 "title": title(language, sent.step),
                 "body": "\n".join(each for each in lines if each),
                 "tag": performance.performance_id,
-                "url": f"/history#{performance.performance_id}",
+                "url": f"/history?performance={performance.performance_id}",
                 "lang": language,
                 "tiktok": words(language, "tiktok"),
                 "copy": words(language, "copy") if caption else "",
