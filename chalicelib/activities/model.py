@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from chalicelib.foundation.texts import clean_line, clean_paragraphs, is_visible
 from chalicelib.programs.model import MAX_DISCLOSURE, ContentDisclosure
-from chalicelib.videos.model import VideoFacts, VideoProblem
+from chalicelib.videos.model import VideoFacts, VideoProblem, content_of
 
 DEFAULT_INSTRUCTIONS = "Share this video on TikTok"
 MAX_INSTRUCTIONS = 2000
@@ -118,6 +118,27 @@ class Cut:
     video_key: str | None = None
     problems: tuple[VideoProblem, ...] = ()
 
+    @property
+    def content(self) -> str | None:
+        """What names its bytes: the same for the same file, however often it was uploaded."""
+        return content_of(self.video_key) if self.video_key else None
+
+
+def same_files(cuts: Sequence[Cut]) -> dict[int, int]:
+    """Return the places of cuts whose file is an earlier one's too, with the place of that one."""
+    first: dict[str, int] = {}
+    found: dict[int, int] = {}
+    for at, cut in enumerate(cuts):
+        if cut.content and first.setdefault(cut.content, at) != at:
+            found[at] = first[cut.content]
+    return found
+
+
+def distinct_files(cuts: Sequence[Cut]) -> list[Cut]:
+    """Leave out cuts whose file is an earlier one's too."""
+    same = same_files(cuts)
+    return [cut for at, cut in enumerate(cuts) if at not in same]
+
 
 class CutStatus(StrEnum):
     """What became of one cut."""
@@ -217,12 +238,13 @@ class Activity:
     def decided(self, cuts: Sequence[Cut]) -> "Activity":
         """Return it published with its cuts, or rejected if one of them has problems.
 
-        A rejected activity keeps no video, so members cannot receive its valid cuts.
+        A rejected activity keeps no video, so members cannot receive its valid cuts. The same file
+        twice is one cut, or members would be dealt it twice as often.
         """
         if any(each.problems for each in cuts):
             refused = [replace(each, video=None, video_key=None) for each in cuts]
             return replace(self.with_cuts(refused), state=ActivityState.REJECTED)
-        return replace(self.with_cuts(cuts), state=ActivityState.PUBLISHED)
+        return replace(self.with_cuts(distinct_files(cuts)), state=ActivityState.PUBLISHED)
 
     @property
     def asks(self) -> "Asked":

@@ -19,6 +19,6 @@ FIELD_CODES = frozenset(
     {
         *("invalid_time", "time_exists_twice", "time_does_not_exist", "too_far_ahead"),
         *("in_the_past", "before_start", "blank", "too_long", "invalid_hashtag"),
-        *("unknown_campaign", "campaign_archived", "repeated"),
+        *("unknown_campaign", "campaign_archived", "repeated", "same_file", "unknown_cut"),
     }
 )

@@ -22,11 +22,13 @@ from chalicelib.activities.model import (
     check_window,
     dealt,
     dealt_cut,
+    distinct_files,
     featuring,
     feed_order,
     instant_of,
     normalized_captions,
     normalized_hashtags,
+    same_files,
     shown_to,
 )
 from chalicelib.activities.problems import ActivityProblem
@@ -479,7 +481,8 @@ class ActivityService:
         blank = self._blank(caller, source.upload_id, made_id, now)
         copied: dict[str, Any] = {name: getattr(source, name) for name in _CHANGEABLE}
         copied |= {name: ahead(copied[name]) for name in _TIMES}
-        copy = replace(blank, **copied, time_zone=source.time_zone).undecided(source.upload_ids)
+        videos = [cut.upload_id for cut in distinct_files(source.cuts)]
+        copy = replace(blank, **copied, time_zone=source.time_zone).undecided(videos)
         activity = _changed(caller, copy, changes, now)
         self._check_groups(blank, activity)
         return self._make(caller, activity, Kind.ACTIVITY_DUPLICATED)
@@ -581,9 +584,16 @@ class ActivityService:
                     parts.append(self._videos.add_waiting_activity(upload, activity.activity_id))
                 case UploadStatus.REJECTED | UploadStatus.EXPIRED as status:
                     raise _not_valid(upload, status, name)
+        cuts = [_cut(each) for each in uploads]
+        for at, earlier in same_files(cuts).items():
+            raise invalid_field(
+                f"further_upload_ids.{at - 1}",
+                "same_file",
+                f"Cut {at + 1} is the same file as cut {earlier + 1}. Leave one of them out.",
+            )
         if waits:
             return activity.undecided(ids), parts
-        return activity.decided([_cut(each) for each in uploads]), parts
+        return activity.decided(cuts), parts
 
     def activity(self, caller: Caller, activity_id: str) -> Activity:
         """Read an activity of the caller's program. Raises the problem `not_found`."""

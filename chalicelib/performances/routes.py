@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 from chalicelib.activities.model import REMINDER, DisclosureLanguage
 from chalicelib.activities.problems import ActivityProblem
 from chalicelib.foundation.fields import LINE
-from chalicelib.foundation.http import Answer, Request, RequiredRole, endpoint
+from chalicelib.foundation.http import MAX_ID_LENGTH, Answer, Request, RequiredRole, endpoint
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.foundation.queries import PageQuery
@@ -113,8 +113,24 @@ def perform(service: PerformanceService, request: Request[Perform, None]) -> Ans
     )
 
 
+class Try(Schema):
+    """Which video is tried. The body may be left out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    upload_id: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=MAX_ID_LENGTH,
+            description="Of several cuts, that of this upload; null: that which you would be dealt",
+        ),
+    ] = None
+
+
 @endpoint(
     RequiredRole.MANAGER,
+    body=Try,
     answers={202: Tried},
     problems=(
         ProblemCode.NOT_FOUND,
@@ -128,11 +144,15 @@ def perform(service: PerformanceService, request: Request[Perform, None]) -> Ans
     ),
     idempotent=True,
 )
-def try_on_me(service: PerformanceService, request: Request[None, None]) -> Answer:
+def try_on_me(service: PerformanceService, request: Request[Try, None]) -> Answer:
     """Send an activity's video to your own TikTok inbox, to try it."""
     try:
         performance = service.try_on(
-            request.caller, request.path["activity_id"], request.correlation_id, request.made_id
+            request.caller,
+            request.path["activity_id"],
+            request.correlation_id,
+            request.made_id,
+            request.body.upload_id,
         )
     except AccountRequired as required:
         raise _account_required(required, "Add your TikTok account, then try again.") from None

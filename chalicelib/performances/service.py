@@ -9,6 +9,7 @@ from datetime import datetime
 from chalicelib.activities.model import (
     Activity,
     ActivityStatus,
+    Cut,
     VideoChanged,
     dealt_cut,
 )
@@ -21,7 +22,7 @@ from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.pages import Cursors, Page
-from chalicelib.foundation.problems import Problem, ProblemCode, not_found
+from chalicelib.foundation.problems import Problem, ProblemCode, invalid_field, not_found
 from chalicelib.foundation.table import Conflict, Contended, Part
 from chalicelib.performances.model import (
     Acknowledgement,
@@ -248,17 +249,23 @@ class PerformanceService:
         return replace(made, look_at=next_look(made, now))
 
     def try_on(
-        self, caller: Caller, activity_id: str, correlation_id: str, made_id: str | None = None
+        self,
+        caller: Caller,
+        activity_id: str,
+        correlation_id: str,
+        made_id: str | None = None,
+        upload_id: str | None = None,
     ) -> Performance:
         """Make a trial of an activity that is open or scheduled, whoever it is addressed to.
 
-        It is staged like a performance and is none: no mark, no points; any number may be under
-        way. Raises problems `not_found`, `activity_processing`, `activity_rejected`,
-        `activity_ended`, `tiktok_inbox_full`, `changed_meanwhile`, and `AccountRequired`, after
+        `upload_id` names the cut to try; without it, that which the manager would be dealt. A trial
+        is staged like a performance and is none: no mark, no points; any number may be under way.
+        Raises problems `not_found`, `activity_processing`, `activity_rejected`, `activity_ended`,
+        `invalid_request`, `tiktok_inbox_full`, `changed_meanwhile`, and `AccountRequired`, after
         which the manager tries again.
         """
         try:
-            return self._try_on(caller, activity_id, correlation_id, made_id)
+            return self._try_on(caller, activity_id, correlation_id, made_id, upload_id)
         except (Problem, Conflict):
             made = self._made_before(caller, activity_id, made_id)
             if made is None:
@@ -268,7 +275,12 @@ class PerformanceService:
             raise AccountRequired(self._consents.begin_consent(caller, correlation_id)) from None
 
     def _try_on(
-        self, caller: Caller, activity_id: str, correlation_id: str, made_id: str | None
+        self,
+        caller: Caller,
+        activity_id: str,
+        correlation_id: str,
+        made_id: str | None,
+        upload_id: str | None,
     ) -> Performance:
         beside = self._programs.program_read_unless_cached(caller.program_id)
         activity = self._activities.activity(caller.program_id, activity_id, beside)
@@ -277,7 +289,7 @@ class PerformanceService:
         made = self._made(
             caller,
             activity,
-            _tried_video(activity, caller, self._clock.now()),
+            _tried_video(activity, caller, self._clock.now(), upload_id),
             correlation_id=correlation_id,
             made_id=made_id,
         )
@@ -405,16 +417,22 @@ def _inbox_full(retry_at: datetime, caller: Caller) -> Problem:
 
 def _dealt(activity: Activity, caller: Caller) -> _Dealt | None:
     """Return the caller's video of an activity, the very one that they are shown."""
-    cut = dealt_cut(activity, caller.member_id)
+    return _sendable(activity, dealt_cut(activity, caller.member_id))
+
+
+def _sendable(activity: Activity, cut: Cut) -> _Dealt | None:
     if cut.video is None or cut.video_key is None:
         return None
     return _Dealt(cut.video, cut.video_key, cut.upload_id if activity.further_cuts else None)
 
 
-def _tried_video(activity: Activity, caller: Caller, now: datetime) -> _Dealt:
+def _tried_video(
+    activity: Activity, caller: Caller, now: datetime, upload_id: str | None
+) -> _Dealt:
     """Return the video of an activity that may be tried; raise the problem that says why not."""
+    cut = dealt_cut(activity, caller.member_id) if upload_id is None else _cut(activity, upload_id)
     match activity.status_at(now):
-        case ActivityStatus.ACTIVE | ActivityStatus.SCHEDULED if dealt := _dealt(activity, caller):
+        case ActivityStatus.ACTIVE | ActivityStatus.SCHEDULED if dealt := _sendable(activity, cut):
             return dealt
         case ActivityStatus.REJECTED:
             raise Problem(
@@ -428,6 +446,13 @@ def _tried_video(activity: Activity, caller: Caller, now: datetime) -> _Dealt:
                 ActivityProblem.ACTIVITY_PROCESSING,
                 "This activity's video is still being validated. Try again in a moment.",
             )
+
+
+def _cut(activity: Activity, upload_id: str) -> Cut:
+    for each in activity.cuts:
+        if each.upload_id == upload_id:
+            return each
+    raise invalid_field("upload_id", "unknown_cut", "This is no video of this activity any more.")
 
 
 def _open_video(activity: Activity, caller: Caller, now: datetime) -> _Dealt:

@@ -687,6 +687,14 @@ GIVEN_UP_AFTER = timedelta(seconds=225)
 which runs every minute, finds it before `VERDICT_WITHIN` is over."""
 
 
+def content_of(video_key: str) -> str:
+    """Return what names the bytes of a video: equal for equal bytes, whatever upload they came by.
+
+    It is the ETag that `Upload.key_for` ends a key with: MD5, as forms post a file in one part.
+    """
+    return video_key.rpartition("/")[2]
+
+
 @dataclass(frozen=True)
 class Upload:
     """One presigned upload and its validation; a valid one yields a video.

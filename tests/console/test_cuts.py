@@ -40,6 +40,11 @@ def test_cuts_are_published_together_and_each_member_sees_and_sends_their_own(
         expect(page.get_by_role("alert").filter(has_text="One of the cuts")).to_be_visible()
         page.get_by_role("button", name="Remove cut 3").click()
         expect(page.get_by_role("button", name="Add another cut")).to_be_focused()
+        add_cut(page, 3, clips / "demo.mp4")
+        expect(third.get_by_text("This video is ready")).to_be_visible(timeout=READY_MS)
+        page.get_by_role("button", name="Publish", exact=True).click()
+        expect(page.get_by_role("alert").filter(has_text="are the same file")).to_be_visible()
+        page.get_by_role("button", name="Remove cut 3").click()
         add_cut(page, 3, clips / "three_seconds.mp4")
         for number in (2, 3):
             cut = page.get_by_role("group", name=f"Cut {number}", exact=True)
@@ -83,6 +88,13 @@ def test_cuts_are_published_together_and_each_member_sees_and_sends_their_own(
         assert [each for each in violations(page) if "bell" not in each] == []
         page.get_by_role("link", name="Open the activity").click()
         expect(page.get_by_text("3 cuts: each member gets one of them. Somebody")).to_be_visible()
+        page.get_by_role("button", name="Try it on me").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label("Which cut").select_option("Cut 2")
+        assert violations(page) == []
+        with page.expect_request("**/try") as trying:
+            dialog.get_by_role("button").last.click()
+        assert trying.value.post_data_json == {"upload_id": activity["further_upload_ids"][0]}
 
 
 def counted(people: People, activity_id: str, staged: int) -> Any:

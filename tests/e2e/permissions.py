@@ -158,7 +158,7 @@ PERMISSIONS: dict[str, Permission] = {
     "reports_note_seen": Permission(MEMBER, 204, body={"activity_ids": ["{activity_id}"]}),
     "activities_dismiss": Permission(MEMBER, 204),
     "activities_undismiss": Permission(MEMBER, 204),
-    "performances_try_on_me": Permission(MANAGER, 202),
+    "performances_try_on_me": Permission(MANAGER, 202, body={}),
     "performances_perform": Permission(
         MEMBER, 202, body={"acknowledged_disclosure": "1.your_brand"}
     ),

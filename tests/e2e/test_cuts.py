@@ -100,6 +100,10 @@ def test_one_refused_cut_keeps_the_activity_from_everybody_until_it_is_taken_awa
     twice = manager.post("/activities", {"upload_id": valid, "further_upload_ids": [valid]})
     assert twice.problem == (422, "invalid_request")
     assert twice.body["errors"][0]["code"] == "repeated"
+    again = manager.upload(clips / "demo.mp4")["upload_id"]
+    same = manager.post("/activities", {"upload_id": valid, "further_upload_ids": [again]})
+    assert same.problem == (422, "invalid_request")
+    assert same.body["errors"][0]["code"] == "same_file"
     strange = manager.post(
         "/activities", {"upload_id": valid, "further_upload_ids": [rejected_upload]}
     )

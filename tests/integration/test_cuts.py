@@ -214,6 +214,52 @@ def test_no_upload_is_two_cuts(services: ActivityServices, ids: str, field: int)
     assert (error.field, error.code) == (f"further_upload_ids.{field}", "repeated")
 
 
+def test_one_file_uploaded_twice_is_no_second_cut(services: ActivityServices) -> None:
+    uploads = services.upload_services
+    one, other, again = (uploads.validated(each) for each in (b"one", b"two", b"one"))
+    waiting = uploads.posted(b"three")
+    for further, at in (
+        ([again], 0),
+        ([other, again], 1),
+        ([again, waiting], 0),  # known before the last verdict
+    ):
+        problem = services.refused(one, further_upload_ids=[each.upload_id for each in further])
+        (error,) = problem.errors
+        assert (error.field, error.code) == (f"further_upload_ids.{at}", "same_file")
+        assert error.message.startswith(f"Cut {at + 2} is the same file as cut 1.")
+    activity = services.made(one, further_upload_ids=[other.upload_id])
+    edit = partial(services.service.edit, MANAGER, activity.activity_id, 1)
+    problem = refusal(partial(edit, upload_id=again.upload_id, further_upload_ids=[one.upload_id]))
+    assert [each.code for each in problem.errors] == ["same_file"]
+    assert services.now(activity) == activity
+
+
+@pytest.mark.parametrize("order", [*permutations(range(3))])
+def test_one_file_twice_is_one_cut_once_all_verdicts_are_there(
+    services: ActivityServices, dynamodb: Any, order: tuple[int, ...]
+) -> None:
+    activity = made(services, [b"one", b"two", b"one"])
+    for at in order:
+        decides(services, dynamodb, activity.upload_ids[at])
+    settled = services.now(activity)
+    assert settled.state is ActivityState.PUBLISHED
+    assert settled.upload_ids == activity.upload_ids[:2]
+    copy = services.service.duplicate(MANAGER, activity.activity_id)
+    assert (copy.state, copy.upload_ids) == (ActivityState.PUBLISHED, settled.upload_ids)
+
+
+def test_an_activity_of_before_with_one_file_twice_is_duplicated_without_it(
+    services: ActivityServices,
+) -> None:
+    uploads = services.upload_services
+    one, again = uploads.validated(b"one"), uploads.validated(b"one")
+    before = services.made(one)
+    cut = Cut(again.upload_id, again.video, again.video_key)
+    database().put(ActivityItem.of(replace(before, further_cuts=(cut,))))
+    copy = services.service.duplicate(MANAGER, before.activity_id)
+    assert (copy.state, copy.upload_ids) == (ActivityState.PUBLISHED, (one.upload_id,))
+
+
 def test_one_video_is_refused_in_the_words_it_always_was(services: ActivityServices) -> None:
     problem = services.refused(services.upload_services.validated(b"bad"))
     assert problem.detail == "This upload is not a valid video. Ask for a new upload."
@@ -404,7 +450,7 @@ def cuts_of(greenroom: Greenroom, number: int) -> tuple[Cut, ...]:
     found = []
     for at in range(number):
         upload_id = new_id("upl", greenroom.clock.now())
-        key = f"videos/{greenroom.program.program_id}/{upload_id}/etag"
+        key = f"videos/{greenroom.program.program_id}/{upload_id}/etag-{at}"
         content = VIDEO[:-1] + bytes([at])
         greenroom.clients.s3.put_object(
             Bucket=greenroom.settings.videos_bucket, Key=key, Body=content
@@ -473,6 +519,19 @@ def test_trying_sends_the_cut_that_the_manager_would_be_dealt(greenroom: Greenro
     activity = with_cuts(greenroom)
     tried = greenroom.container.performances.try_on(manager, activity.activity_id, CORRELATION)
     assert greenroom.stored(tried).cut == dealt_cut(activity, manager.member_id).upload_id
+
+
+def test_a_manager_tries_each_cut_and_no_video_of_another_activity(greenroom: Greenroom) -> None:
+    greenroom.connects(greenroom.manager, "boss")
+    manager = greenroom.now(greenroom.manager)
+    activity, other = with_cuts(greenroom), with_cuts(greenroom)
+    try_on = partial(greenroom.container.performances.try_on, manager, activity.activity_id)
+    for cut in activity.cuts:
+        tried = greenroom.stored(try_on(CORRELATION, upload_id=cut.upload_id))
+        assert (tried.cut, tried.video_key) == (cut.upload_id, cut.video_key)
+        assert (tried.trial, tried.points) == (True, 0)
+    problem = refusal(lambda: try_on(CORRELATION, upload_id=other.upload_id))
+    assert [(each.field, each.code) for each in problem.errors] == [("upload_id", "unknown_cut")]
 
 
 def test_nobody_is_dealt_anything_before_the_last_verdict(greenroom: Greenroom) -> None:

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from chalicelib.activities.model import ContentDisclosure
 from chalicelib.foundation.identity import Caller, Role
 from chalicelib.foundation.outcomes import Outcome
 from chalicelib.foundation.outgoing import HttpSender
@@ -25,6 +24,7 @@ from chalicelib.notifications.pushing.model import MAX_DEVICES, PushBox
 from chalicelib.notifications.pushing.service import Subscription
 from chalicelib.notifications.service import SettingsChanges
 from chalicelib.performances.model import Performance
+from chalicelib.programs.model import ContentDisclosure
 from local.push_service import PushService
 from tests.clock import StoppedClock
 from tests.integration.greenroom import CONTEXT

@@ -110,11 +110,13 @@ export async function duplicate(id: string, changes: Schemas["DuplicateChanges"]
   return took(made);
 }
 
-export function tryOnMe(id: string): Promise<Schemas["Tried"]> {
-  return once(`try.${id}`, (key) =>
+/** With the upload of one of its cuts, that one; without, the one that the manager would be dealt. */
+export function tryOnMe(id: string, cut = ""): Promise<Schemas["Tried"]> {
+  return once(`try.${id}.${cut}`, (key) =>
     answer(
       api.POST("/activities/{activity_id}/try", {
         params: { path: { activity_id: id }, header: { "Idempotency-Key": key } },
+        body: { upload_id: cut || null },
       }),
     ),
   );

@@ -58,6 +58,8 @@ export default {
   field_channel_archived: "Einer dieser Kanäle ist archiviert. Entferne ihn.",
   field_unknown_campaign: "Diese Kampagne ist weg.",
   field_campaign_archived: "Diese Kampagne ist archiviert. Wähle eine andere.",
+  field_same_file: "Zwei der Fassungen sind dieselbe Datei. Entferne eine davon.",
+  field_unknown_cut: "Diese Fassung ist weg. Wähle eine andere.",
   field_invalid_hashtag: "Ein Hashtag ist ein Wort aus Buchstaben und Ziffern, wie #neuerjob.",
   field_invalid_email: "Das ist keine E-Mail-Adresse.",
   field_unknown_member: "Eine dieser Personen gibt es nicht mehr. Prüfe sie noch einmal.",

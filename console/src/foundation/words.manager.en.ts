@@ -55,6 +55,8 @@ export default {
   field_channel_archived: "One of these channels is archived. Remove it.",
   field_unknown_campaign: "This campaign is gone.",
   field_campaign_archived: "This campaign is archived. Choose another.",
+  field_same_file: "Two of the cuts are the same file. Remove one of them.",
+  field_unknown_cut: "This cut is gone. Choose another.",
   field_invalid_hashtag: "A hashtag is one word of letters and digits, such as #newjob.",
   field_invalid_email: "This is not an e-mail address.",
   field_unknown_member: "One of these people is gone. Check them again.",

@@ -58,6 +58,8 @@ export default {
   field_channel_archived: "Uno de estos canales está archivado. Quítalo.",
   field_unknown_campaign: "Esta campaña ya no existe.",
   field_campaign_archived: "Esta campaña está archivada. Elige otra.",
+  field_same_file: "Dos de las versiones son el mismo archivo. Quita una.",
+  field_unknown_cut: "Esta versión ya no existe. Elige otra.",
   field_invalid_hashtag: "Una etiqueta es una palabra de letras y cifras, como #nuevoempleo.",
   field_invalid_email: "Esto no es una dirección de correo.",
   field_unknown_member: "Una de estas personas ya no está. Repásalas.",

@@ -1,3 +1,4 @@
+import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { asProblem } from "../foundation/api/problems";
 import { dateTime } from "../foundation/time";
@@ -30,7 +31,7 @@ type Props = {
   /** How it is sent: performed by a member, unless said otherwise. */
   sendIt?: (activityId: string, acknowledged: string | null) => Promise<{ performance_id: string }>;
   /** What a try-out says above the reminder. */
-  foreword?: string;
+  foreword?: ComponentChildren;
   label?: string;
 };
 
@@ -134,7 +135,7 @@ export default function SendDialog({ item, onClose, sendIt = perform, foreword, 
         </>
       }
     >
-      {foreword ? <p>{foreword}</p> : null}
+      {foreword}
       <p>{t("reminder")}</p>
       <ol class={css.steps}>
         <StepLine icon="external" title={t("step_open")} text={t("step_open_text")} />
