@@ -434,6 +434,39 @@ def test_nothing_but_a_request_writes_to_the_ledger(resources: dict[str, Any]) -
     }
 
 
+def test_what_agents_reach_can_send_award_remove_and_decrypt_nothing(
+    resources: dict[str, Any],
+) -> None:
+    """Whatever an agent is talked into: its function is granted no more."""
+    granted = [
+        (action, json.dumps(resource))
+        for role, statement in statements(resources)
+        if role == "AgentsServeRole"
+        for action in listed(statement["Action"])
+        for resource in listed(statement["Resource"])
+    ]
+    assert {action.partition(":")[0] for action, _ in granted} <= {
+        *("dynamodb", "logs", "secretsmanager", "xray")
+    }
+    secrets = {where for action, where in granted if action.startswith("secretsmanager:")}
+    assert secrets == {json.dumps({"Fn::GetAtt": ["CursorSecret", "Id"]})}
+    reads = {"GetItem", "BatchGetItem", "Query", "ConditionCheckItem"}
+    writes = {
+        (action.partition(":")[2], where)
+        for action, where in granted
+        if action.startswith("dynamodb:") and action.partition(":")[2] not in reads
+    }
+    assert writes == {
+        ("PutItem", json.dumps({"Fn::GetAtt": ["ActivitiesTable", "Arn"]})),  # drafts
+        ("PutItem", json.dumps({"Fn::GetAtt": ["AuditTable", "Arn"]})),
+        ("PutItem", json.dumps({"Fn::GetAtt": ["OriginsTable", "Arn"]})),  # addresses of callers
+        ("UpdateItem", json.dumps({"Fn::GetAtt": ["AttemptsTable", "Arn"]})),  # counted calls
+    }
+    for table in ("AccountsTable", "PerformancesTable"):
+        assert table in resources
+        assert not [where for _, where in granted if table in where], table
+
+
 def test_no_function_may_change_or_remove_an_entry_of_the_audit_trail(
     resources: dict[str, Any],
 ) -> None:

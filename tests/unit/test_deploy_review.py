@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import pytest
@@ -270,6 +271,42 @@ def test_the_doctor_looks_at_domain_verification_and_pages(tmp_path: Path) -> No
         api.get("https://greenroom.example/privacy.html", body=pages(GIVEN)["privacy.html"])
         found = told(stage, {"ConsoleDomain": "greenroom.example"})
     assert [state for state, _ in found] == [State.DONE] * 4
+
+
+@pytest.mark.parametrize(
+    ("location", "state", "words"),
+    [
+        ("https://www.tiktok.com/login", State.UNKNOWN, "only a consent proves it"),
+        ("https://www.tiktok.com/v2/auth?error_type=redirect_uri", State.TO_DO, "redirect_uri"),
+        ("https://www.tiktok.com/v2/auth?error_type=scope", State.TO_DO, "refuses them (scope)"),
+    ],
+)
+@pytest.mark.parametrize("views", ["true", "false"])
+def test_the_doctor_asks_tiktok_for_the_redirect_address_and_the_scopes(
+    location: str, state: State, words: str, views: str
+) -> None:
+    authorize = "https://www.tiktok.com/v2/auth/authorize/"
+    parameters = {"TikTokAuthorizeUrl": authorize, "TikTokClientKey": "k", "TikTokViews": views}
+    with responses.RequestsMock() as api:
+        api.get(authorize, status=302, headers={"Location": location})
+        (line,) = Doctor(STAGE, lambda _: None, parameters, {}, API)._tiktok_redirect()  # noqa: SLF001  one question of many
+        asked = parse_qs(urlsplit(str(api.calls[0].request.url)).query)
+    assert (line.state, words in line.words) == (state, True)
+    assert asked["redirect_uri"] == [f"{API}/tiktok/callback"]
+    assert ("video.list" in asked["scope"][0]) is (views == "true")
+    assert set(doctor.SCOPES) <= set(asked["scope"][0].split(","))
+
+
+def test_the_doctor_looks_whether_the_webhooks_address_is_ours() -> None:
+    patient = Doctor(STAGE, lambda _: None, {}, {}, API)
+    with responses.RequestsMock() as api:
+        kind = "application/problem+json"
+        api.post(f"{API}/tiktok/webhook", json={}, status=401, content_type=kind)
+        (ours,) = patient._tiktok_webhook()  # noqa: SLF001  one question of many
+        api.replace("POST", f"{API}/tiktok/webhook", body="<html>", status=403)
+        (strange,) = patient._tiktok_webhook()  # noqa: SLF001  likewise
+    assert (ours.state, strange.state) == (State.UNKNOWN, State.TO_DO)
+    assert strange.words.endswith("it answers 403")
 
 
 def test_the_doctor_takes_the_consoles_own_page_for_none(tmp_path: Path) -> None:
