@@ -1,7 +1,7 @@
 """The content of a program's file: its schema, and errors that name the line and what to do."""
 
 import tomllib
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from difflib import get_close_matches
@@ -261,3 +261,25 @@ def _twice(lines: Mapping[Path, int], content: Content) -> Iterator[str]:
                 first = lines[table, seen[key]]
                 yield f"{_at(lines, (table, number))}{value!r} is in line {first} already."
             seen.setdefault(key, number)
+        yield from _renamed_twice(lines, table, getattr(content, table) or (), seen)
+
+
+def _renamed_twice(
+    lines: Mapping[Path, int], table: str, things: Sequence[Any], names: Mapping[Hashable, int]
+) -> Iterator[str]:
+    """Yield each `was` that another table has, as its name or its `was`: one thing is not two."""
+    earlier: dict[Hashable, int] = {}
+    for number, each in enumerate(things):
+        was = getattr(each, "was", None)
+        if was is None:
+            continue
+        key = normalized_name(was)
+        other = names.get(key, number)
+        if other == number:
+            other = earlier.setdefault(key, number)
+        if other != number:
+            at = _at(lines, (table, number, "was"))
+            yield (
+                f"{at}{was!r} is in line {lines[table, other]} already. Take `was` out, or rename "
+                "one after the other."
+            )

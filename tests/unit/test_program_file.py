@@ -214,6 +214,19 @@ def of_tables(value: Any) -> bool:
             "[[channels]]\nname='Sales'\nkind='public'\n[[channels]]\nname='SALES'\nkind='public'",
             "Line 4: 'SALES' is in line 1 already.",
         ),
+        (
+            "[[campaigns]]\nname='A'\nwas='X'\n[[campaigns]]\nname='B'\nwas='x'",
+            "Line 6: 'x' is in line 1 already.",
+        ),
+        (
+            "[[rewards]]\ntitle='A'\nwas='X'\nprice=1\n[[rewards]]\ntitle='X'\nprice=1",
+            "Line 3: 'X' is in line 5 already.",
+        ),
+        (
+            "[[channels]]\nname='A'\nkind='public'\nwas='B'\n"
+            "[[channels]]\nname='B'\nkind='public'\nwas='A'",
+            "Line 4: 'B' is in line 5 already. Take `was` out, or rename one after the other.",
+        ),
         ("[[roster]]\nemail='A@x.example'\n[[roster]]\nemail='a@X.example'", "is in line 1 alr"),
     ],
 )
@@ -289,6 +302,13 @@ def test_a_renaming_that_has_been_made_may_stay_in_the_file() -> None:
     assert plan(text, state(channels=[channel("Team")])).steps == ()
     both = plan(text, state(channels=[channel("Team"), channel("Sales")]))
     assert "there is both a channel" in both.problems[0]
+
+
+def test_a_name_that_changes_its_case_alone_is_a_renaming() -> None:
+    text = "[[channels]]\nname='SALES'\nkind='private'\nwas='Sales'"
+    assert plan(text, state(channels=[channel("Sales")])).words == [
+        'rename the channel "Sales" to "SALES"'
+    ]
 
 
 def test_a_channels_kind_stays() -> None:
