@@ -60,6 +60,7 @@ class Wanted:
     ends_in_hours: int | None = None
     starts_in_hours: int | None = None
     captions: tuple[str, ...] = ()
+    cuts: int = 1
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ ACTIVITIES = (
     Wanted("The cold brew tower, from the first drop to the glass", 10, campaign=0),
     Wanted("Three cups that go best with the autumn blend", 10, campaign=0, starts_in_hours=40),
     Wanted("Store managers: what a good Monday looks like", 5, channel=2),
-    Wanted("Ten seconds of crema", 5, campaign=1, ends_in_hours=30),
+    Wanted("Ten seconds of crema", 5, campaign=1, ends_in_hours=30, cuts=3),
     Wanted("How we taste: a cupping table in a minute", 15, channel=1),
     Wanted(
         "Our autumn blend is back. Show it the way you drink it",
@@ -126,6 +127,7 @@ ACTIVITIES = (
         campaign=0,
         featured=True,
         captions=("Where our autumn blend comes from.",),
+        cuts=2,
     ),
 )
 
@@ -188,8 +190,9 @@ def make(stack: RunningStack, folder: Path) -> Showcase:
         put = {"member_ids": members[number :: len(channels)]}
         manager.ask("POST", f"/channels/{channel}/members", put)
     activities = [
-        _publish(manager, wanted, uploads[number % len(uploads)], channels, campaigns)
+        _publish(manager, wanted, uploads[start:] + uploads[:start], channels, campaigns)
         for number, wanted in enumerate(ACTIVITIES)
+        for start in (number % len(uploads),)
     ]
     with ThreadPoolExecutor(AT_ONCE) as threads:
         signed_in = list(threads.map(lambda each: _signing_in(stack, each[0]), people[:ACTIVE]))
@@ -355,11 +358,12 @@ def _aws(stack: RunningStack) -> Aws:
 
 
 def _publish(
-    manager: Browser, wanted: Wanted, upload_id: str, channels: list[str], campaigns: list[str]
+    manager: Browser, wanted: Wanted, uploads: list[str], channels: list[str], campaigns: list[str]
 ) -> str:
     now = datetime.now(UTC).replace(microsecond=0, second=0)
     body: dict[str, Any] = {
-        "upload_id": upload_id,
+        "upload_id": uploads[0],
+        "further_upload_ids": uploads[1 : wanted.cuts],
         "instructions": wanted.instructions,
         "points": wanted.points,
         "featured": wanted.featured,

@@ -22,6 +22,39 @@ def add_cut(page: Page, number: int, file: Path) -> None:
     expect(cut.get_by_text(file.name)).to_be_visible()
 
 
+def three_cuts(page: Page, clips: Path, violations: Callable[[Page], list[str]]) -> None:
+    """Add two cuts; before the third one that is too long, and one of the first file."""
+    add_cut(page, 2, clips / "demo.webm")
+    add_cut(page, 3, clips / "seventy_seconds.mp4")
+    third = page.get_by_role("group", name="Cut 3", exact=True)
+    expect(third.get_by_role("alert")).to_contain_text("1:10 long")
+    assert violations(page) == []
+    page.get_by_role("button", name="Publish", exact=True).click()
+    expect(page.get_by_role("alert").filter(has_text="One of the cuts")).to_be_visible()
+    page.get_by_role("button", name="Remove cut 3").click()
+    expect(page.get_by_role("button", name="Add another cut")).to_be_focused()
+    add_cut(page, 3, clips / "demo.mp4")
+    expect(third.get_by_text("This video is ready")).to_be_visible(timeout=READY_MS)
+    page.get_by_role("button", name="Publish", exact=True).click()
+    expect(page.get_by_role("alert").filter(has_text="are the same file")).to_be_visible()
+    page.get_by_role("button", name="Remove cut 3").click()
+    add_cut(page, 3, clips / "three_seconds.mp4")
+    for number in (2, 3):
+        cut = page.get_by_role("group", name=f"Cut {number}", exact=True)
+        expect(cut.get_by_text("This video is ready")).to_be_visible(timeout=READY_MS)
+
+
+def tries(page: Page, number: int, activity: Any, violations: Callable[[Page], list[str]]) -> None:
+    """Choose the cut to try; what is sent names its upload."""
+    page.get_by_role("button", name="Try it on me").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Which cut").select_option(f"Cut {number}")
+    assert violations(page) == []
+    with page.expect_request("**/try") as trying:
+        dialog.get_by_role("button").last.click()
+    assert trying.value.post_data_json == {"upload_id": activity["cuts"][number - 1]["upload_id"]}
+
+
 def test_cuts_are_published_together_and_each_member_sees_and_sends_their_own(
     people: People, clips: Path, violations: Callable[[Page], list[str]]
 ) -> None:
@@ -31,24 +64,7 @@ def test_cuts_are_published_together_and_each_member_sees_and_sends_their_own(
         add_video(page, clips / "demo.mp4")
         is_ready(page)
         page.get_by_label("Instructions").fill("Three ways to say it")
-        add_cut(page, 2, clips / "demo.webm")
-        add_cut(page, 3, clips / "seventy_seconds.mp4")
-        third = page.get_by_role("group", name="Cut 3", exact=True)
-        expect(third.get_by_role("alert")).to_contain_text("1:10 long")
-        assert violations(page) == []
-        page.get_by_role("button", name="Publish", exact=True).click()
-        expect(page.get_by_role("alert").filter(has_text="One of the cuts")).to_be_visible()
-        page.get_by_role("button", name="Remove cut 3").click()
-        expect(page.get_by_role("button", name="Add another cut")).to_be_focused()
-        add_cut(page, 3, clips / "demo.mp4")
-        expect(third.get_by_text("This video is ready")).to_be_visible(timeout=READY_MS)
-        page.get_by_role("button", name="Publish", exact=True).click()
-        expect(page.get_by_role("alert").filter(has_text="are the same file")).to_be_visible()
-        page.get_by_role("button", name="Remove cut 3").click()
-        add_cut(page, 3, clips / "three_seconds.mp4")
-        for number in (2, 3):
-            cut = page.get_by_role("group", name=f"Cut {number}", exact=True)
-            expect(cut.get_by_text("This video is ready")).to_be_visible(timeout=READY_MS)
+        three_cuts(page, clips, violations)
         page.reload()  # what has arrived is in the draft
         expect(page.get_by_role("group", name="Cut 3", exact=True)).to_be_visible()
         publish(page)
@@ -88,13 +104,7 @@ def test_cuts_are_published_together_and_each_member_sees_and_sends_their_own(
         assert [each for each in violations(page) if "bell" not in each] == []
         page.get_by_role("link", name="Open the activity").click()
         expect(page.get_by_text("3 cuts: each member gets one of them. Somebody")).to_be_visible()
-        page.get_by_role("button", name="Try it on me").click()
-        dialog = page.get_by_role("dialog")
-        dialog.get_by_label("Which cut").select_option("Cut 2")
-        assert violations(page) == []
-        with page.expect_request("**/try") as trying:
-            dialog.get_by_role("button").last.click()
-        assert trying.value.post_data_json == {"upload_id": activity["further_upload_ids"][0]}
+        tries(page, 2, activity, violations)
 
 
 def counted(people: People, activity_id: str, staged: int) -> Any:

@@ -1,11 +1,44 @@
 """What has to be disclosed in TikTok, from the manager's choice to the member's checklist."""
 
 import re
+from collections.abc import Callable
 
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
-from tests.console.members import PHONE, People, connected
+from tests.console.managers import NEW, manage
+from tests.console.members import DESKTOP, PHONE, People, connected
 from tests.console.test_member import ARRIVES_MS, SEND, arrived, press, tick
+
+SETTINGS = ("content_disclosure", "reuse_warning_above")
+
+
+def test_a_manager_reads_why_chooses_the_setting_and_is_warned_of_reuse(
+    people: People, violations: Callable[[Page], list[str]]
+) -> None:
+    manager = people.manager
+    before = manager.get("/program").body
+    assert before["content_disclosure"] == "your_brand"
+    for _ in range(2):
+        people.member()
+    with people.visit(DESKTOP) as visit:
+        page = manage(people, visit, "/manage/program")
+        page.get_by_label("TikTok's disclosure setting").select_option("Branded content")
+        page.get_by_label("Warn about reuse above").fill("1")
+        page.get_by_role("button", name="Save", exact=True).click()
+        expect(page.get_by_text("Saved", exact=True)).to_be_visible()
+        page.goto(f"{visit.origin}{NEW}")
+        choice = page.get_by_label("TikTok's disclosure setting")
+        expect(choice).to_have_value("branded_content")
+        main = page.get_by_role("main")
+        expect(main).to_contain_text("TikTok requires its own setting of people who promote")
+        expect(main).to_contain_text("your counsel decides what applies")
+        link = page.get_by_role("link", name="TikTok's page")
+        expect(link).to_have_attribute("href", re.compile(r"^https://support\.tiktok\.com/"))
+        expect(main).to_contain_text(re.compile(r"About \d+ people would get this same video"))
+        choice.select_option("None")
+        expect(main).to_contain_text("Only if the post promotes nothing.")
+        assert violations(page) == []
+    manager.patch("/program", {name: before[name] for name in SETTINGS})
 
 
 def test_nothing_is_sent_before_the_tick_and_what_changed_meanwhile_is_read_again(
@@ -77,6 +110,12 @@ def test_a_video_that_does_not_arrive_is_shared_by_hand_and_the_history_says_so(
         tick(page)
         press(page, SEND)
         press(page, "Nothing in your inbox?")
+        # The phone sleeps, or its network goes, in the middle: the tap is there again.
+        video = re.compile("X-Amz-Signature")
+        page.route(video, lambda route: route.abort())
+        press(page, "Get the video ready")
+        expect(page.get_by_role("dialog").get_by_role("alert")).to_be_visible()
+        page.unroute(video)
         press(page, "Get the video ready")
         press(page, "Share it")
         (made,) = ana.performances()

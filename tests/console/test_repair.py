@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.console import repairable
 from tests.console.managers import NEW, READY_MS, add_video, is_ready, manage
@@ -132,6 +132,12 @@ def test_the_part_is_chosen_with_the_keyboard_and_the_original_taken_again(
     end.press("Home")
     expect(end).to_have_attribute("aria-valuetext", "0:03.0")
     end.press("PageUp")
+    # The preview shows where the handle is that was moved last.
+    preview = panel(page).locator("video")
+    expect(preview).to_be_visible()
+    shown = "([video, at]) => Math.abs(video.currentTime - at) < 0.3"
+    at = float(end.input_value())
+    page.wait_for_function(shown, arg=[preview.element_handle(), at])
     assert begun == []
     panel(page).get_by_role("button", name="Start", exact=True).click()
     is_ready(page)
@@ -153,6 +159,11 @@ def test_a_repair_that_is_cancelled_or_left_sends_nothing_and_can_begin_again(
     expect(panel(page)).to_contain_text("You cancelled it")
     panel(page).get_by_role("button", name="Try again").click()
     panel(page).get_by_role("button", name="Start", exact=True).click()
+    progress = panel(page).get_by_role("progressbar")
+    expect(progress).to_be_visible()
+    expect(panel(page)).to_contain_text(
+        re.compile(r"\d+ (seconds?|minutes?) left"), timeout=WORK_MS
+    )
     # Another file in the middle of it: that one counts.
     page.locator("main input[type=file]").first.set_input_files(clips / "seventy_seconds.mp4")
     expect(page.get_by_role("alert").filter(has_text="1:10 long")).to_be_visible()
@@ -160,6 +171,33 @@ def test_a_repair_that_is_cancelled_or_left_sends_nothing_and_can_begin_again(
     repaired(page)
     expect(page.get_by_text(re.compile("seventy_seconds.mp4")).first).to_be_visible()
     assert len(begun) == 1
+
+
+def test_a_repaired_file_that_the_server_refuses_says_why_and_leaves_the_original(
+    page: Page, clips: Path
+) -> None:
+    """As if the server saw what this browser did not."""
+
+    def refused(route: Route) -> None:
+        answer = route.fetch()
+        body = answer.json()
+        if body.get("status") == "valid":
+            problem = {"code": "does_not_play", "actual": None, "limit": None}
+            told = {**problem, "field": "file", "message": "The video does not play."}
+            body |= {"status": "rejected", "video": None, "problems": [told]}
+        route.fulfill(response=answer, json=body)
+
+    page.route(re.compile(r"/v1/uploads/upl_[^/]+$"), refused)
+    add_video(page, clips / "quicktime.mov")
+    take(page)
+    refused_by_the_server(page)
+    expect(panel(page)).to_contain_text("cannot be fixed here")
+    expect(panel(page).get_by_role("button", name=FIX)).to_have_count(0)
+    page.get_by_role("button", name="Publish", exact=True).click()
+    expect(page).to_have_url(re.compile(f"{NEW}$"))
+    page.get_by_role("button", name="Take the original again").click()
+    expect(page.get_by_role("alert").filter(has_text="QuickTime")).to_be_visible()
+    expect(panel(page).get_by_role("button", name=FIX)).to_be_visible()
 
 
 BROKEN = {
