@@ -196,7 +196,7 @@ def test_a_repaired_file_that_the_server_refuses_says_why_and_leaves_the_origina
     page.get_by_role("button", name="Publish", exact=True).click()
     expect(page).to_have_url(re.compile(f"{NEW}$"))
     page.get_by_role("button", name="Take the original again").click()
-    expect(page.get_by_role("alert").filter(has_text="QuickTime")).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="videos here are MP4 or WebM")).to_be_visible()
     expect(panel(page).get_by_role("button", name=FIX)).to_be_visible()
 
 
