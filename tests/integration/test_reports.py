@@ -287,6 +287,8 @@ def test_a_batch_of_what_was_seen_is_one_write_and_what_is_not_theirs_is_left_ou
         told(table, before, after)
 
     reporting.cloud.tables.changed = watch
+    assert len(reporting.container.activities.feed(amy, 20, None).items) == len(mine)
+    assert writes == []  # reading the feed tells nothing
     reporting.container.reports.note_seen(amy, [*asked, "act_none"])
     assert writes == ["ReportsTable"]
     reporting.settles()
