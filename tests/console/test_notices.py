@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from chalicelib.notifications.unsubscribing.service import Unsubscription
 from tests.console.members import DESKTOP, PHONE, Device, People, overflowing
 
 
@@ -42,7 +43,7 @@ def test_the_bell_counts_what_was_not_read_and_the_list_marks_it_read(
     assert noa.api.get("/me").body["unread_notices"] == 0
 
 
-def test_a_member_chooses_mails_in_the_settings_and_they_stay(
+def test_a_member_chooses_mails_in_the_settings_and_stops_some_by_a_mails_link(
     people: People, violations: Callable[[Page], list[str]]
 ) -> None:
     ida = people.member("Ida Lund")
@@ -61,5 +62,15 @@ def test_a_member_chooses_mails_in_the_settings_and_they_stay(
         page.reload()
         expect(points).to_have_value("weekly")
         expect(page.get_by_label("Weekly e-mails on")).to_have_value("4")
-    mail = ida.api.get("/notifications").body["mail"]
-    assert (mail["kinds"]["points"], mail["hour"], mail["weekday"]) == ("weekly", 7, 4)
+        mail = ida.api.get("/notifications").body["mail"]
+        assert (mail["kinds"]["points"], mail["hour"], mail["weekday"]) == ("weekly", 7, 4)
+        of = Unsubscription(people.program.program_id, ida.member_id, "points")
+        page.goto(people.deployed.container().unsubscribing.url(of))
+        stop = page.get_by_role("button", name="Switch them off")
+        expect(stop).to_be_visible()
+        assert (violations(page), overflowing(page)) == ([], [])
+        stop.click()
+        expect(page.get_by_role("heading", name="No more mails")).to_be_visible()
+        expect(stop).to_have_count(0)
+        assert (violations(page), overflowing(page)) == ([], [])
+    assert ida.api.get("/notifications").body["mail"]["kinds"]["points"] == "never"
