@@ -150,14 +150,23 @@ class DeployedStack:
         return self._session.resource("dynamodb", endpoint_url=self.endpoint_url)
 
     @cached_property
-    def names(self) -> dict[str, str]:
-        """What the resources are called in the cloud, by their names in the template."""
+    def resources(self) -> dict[str, Any]:
+        """All resources of the stack, by their names in the template."""
         pages = self.client("cloudformation").get_paginator("list_stack_resources")
         return {
-            each["LogicalResourceId"]: each["PhysicalResourceId"]
+            each["LogicalResourceId"]: each
             for page in pages.paginate(StackName=self.stack.content["stack_name"])
             for each in page["StackResourceSummaries"]
         }
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """What the resources are called in the cloud, by their names in the template."""
+        return {name: each["PhysicalResourceId"] for name, each in self.resources.items()}
+
+    def named(self, kind: str) -> list[str]:
+        """Return the names, in the template, of all resources of a type."""
+        return [name for name, each in self.resources.items() if each["ResourceType"] == kind]
 
     def table(self, name: str) -> Any:
         return self.dynamodb.Table(self.names[name])

@@ -7,9 +7,10 @@ from typing import Any
 
 import requests
 
+from local.front import MAILS
 from local.mail import Mail
 from tests.e2e.deployed_stack import DeployedStack, Program
-from tests.e2e.people import TIMEOUT_SECONDS, Api
+from tests.e2e.people import TIMEOUT_SECONDS, Api, Secret, Witness
 from tests.e2e.tiktok_members import TikTokMembers
 from tests.e2e.waiting import wait_for
 
@@ -91,7 +92,7 @@ def mailed(deployed: DeployedStack, email: str, subject: str) -> Mail:
 
 
 def test_points_are_mailed_at_once_and_the_mails_link_stops_that(
-    tiktok_members: TikTokMembers, deployed: DeployedStack, nobody: Api
+    tiktok_members: TikTokMembers, deployed: DeployedStack, nobody: Api, witness: Witness
 ) -> None:
     manager, member = tiktok_members.manager, tiktok_members.one()
     chosen = member.api.call("PATCH", "/me/notifications", json={"kinds": {"points": "at_once"}})
@@ -102,6 +103,11 @@ def test_points_are_mailed_at_once_and_the_mails_link_stops_that(
     assert "Fair helper" in mail.text
     (link,) = re.findall(r"\S+/notifications/unsubscribe\?token=\S+", mail.text)
     token = link.partition("token=")[2]
+    witness.secrets.add(Secret("unsubscribe token", token))
+    origin = deployed.stack.api_url.removesuffix("/v1")
+    listed = requests.get(f"{origin}{MAILS}", timeout=TIMEOUT_SECONDS).text
+    assert "Your points were changed: +41" in listed
+    assert f'href="{link}"' in listed
     shown = requests.get(link, headers=PAGE, timeout=TIMEOUT_SECONDS)
     assert (shown.status_code, '<form method="post">' in shown.text) == (200, True)
     assert "default-src 'none'" in shown.headers["Content-Security-Policy"]

@@ -72,6 +72,7 @@ def test_no_log_of_the_run_holds_a_secret(
         "consent cookie",
         "webhook signature",
         "preview signature",
+        "unsubscribe token",
     } <= kinds
     logs = logs_of(deployed)
     assert [name for name, text in logs.items() if "APIHandler" in name and '"route"' in text]
