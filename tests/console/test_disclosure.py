@@ -53,6 +53,7 @@ def test_nothing_is_sent_before_the_tick_and_what_changed_meanwhile_is_read_agai
         expect(dialog).to_contain_text("Your brand")
         press(page, SEND)
         expect(dialog.get_by_role("alert")).to_contain_text("Tick this first")
+        expect(dialog.get_by_role("alert")).to_be_in_viewport(ratio=1)
         assert ana.performances() == []
         tick(page)
         view = people.manager.get(f"/activities/{activity}").body

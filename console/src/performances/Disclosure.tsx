@@ -30,7 +30,10 @@ type Props = { steps: Steps; ticked: boolean; missing: boolean; changed?: boolea
 export function Acknowledge({ steps, ticked, missing, changed, onTick }: Props) {
   const box = useRef<HTMLFieldSetElement>(null);
   useEffect(() => {
-    if (missing) box.current?.querySelector("input")?.focus();
+    if (!missing) return;
+    box.current?.querySelector("input")?.focus();
+    // On a phone the words below the tick would be out of sight.
+    box.current?.scrollIntoView({ block: "nearest" });
   }, [missing]);
   return (
     <fieldset ref={box} class={css.disclosure}>

@@ -28,8 +28,9 @@ export function Progress({ performanceId, alone }: { performanceId: string; alon
   const last = useRef<string>();
   useEffect(() => {
     if (!status || last.current === status) return;
+    // A page of its own is read from its heading on; in a dialog this takes the reminder's place.
+    if (last.current || !alone) announce(headline(status));
     if (last.current) {
-      announce(headline(status));
       void queryClient.invalidateQueries({ queryKey: PERFORMANCES });
       void queryClient.invalidateQueries({ queryKey: ME });
     }

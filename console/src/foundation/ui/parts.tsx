@@ -59,6 +59,11 @@ export function PageHead({ title, children, actions }: { title: string; children
   );
 }
 
+/** In a dialog that is higher than the screen, what was pressed is in sight and its answer may not be. */
+function intoView(note: HTMLElement | null): void {
+  if (note?.closest("dialog")) note.scrollIntoView({ block: "nearest" });
+}
+
 export function Note({
   tone = "plain",
   icon = "alert",
@@ -72,7 +77,11 @@ export function Note({
   alert?: boolean;
 }) {
   return (
-    <div class={tone === "plain" ? css.note : `${css.note} ${css[tone]}`} role={alert ? "alert" : undefined}>
+    <div
+      ref={alert ? intoView : null}
+      class={tone === "plain" ? css.note : `${css.note} ${css[tone]}`}
+      role={alert ? "alert" : undefined}
+    >
       <Icon name={icon} />
       <div>{children}</div>
     </div>

@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { t } from "../t";
 import { Button, IconButton } from "./buttons";
 import css from "./ui.module.css";
@@ -62,6 +62,18 @@ function OneToast({ toast: { id, text, act } }: { toast: Toast }) {
         </span>
       ) : null}
       <IconButton icon="close" size="small" label={t("close")} onClick={() => dismiss(id)} />
+    </div>
+  );
+}
+
+/** What is said while a modal dialog is open has to be within it: screen readers reach nothing else then. */
+export function SaidInDialog() {
+  useLayoutEffect(() => {
+    announcement.value = "";
+  }, []);
+  return (
+    <div class="visually-hidden" aria-live="polite">
+      {announcement.value}
     </div>
   );
 }
