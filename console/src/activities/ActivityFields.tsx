@@ -23,7 +23,7 @@ import {
   MAX_INSTRUCTIONS,
   MAX_POINTS,
 } from "./form";
-import { MAX_DISCLOSURE, MAX_POST_UNITS, postUnits, readHashtags } from "./post_text";
+import { KEPT_FOR_DISCLOSURE, MAX_DISCLOSURE, MAX_POST_UNITS, postUnits, readHashtags } from "./post_text";
 import { t } from "./words.manager";
 
 const DisclosureFields = later(() => import("./DisclosureFields"));
@@ -290,7 +290,7 @@ function PostText({ fields, errors, onChange }: Props) {
               value={caption}
               error={postUnits(caption, hashtags, line) > MAX_POST_UNITS ? errors.captions : undefined}
               onInput={(event) => set(index, event.currentTarget.value)}
-              below={<Counter used={unitsShown(caption, hashtags, line)} limit={MAX_POST_UNITS} words={t("units_hint")} />}
+              below={<Counter used={unitsShown(caption, hashtags, line)} limit={MAX_POST_UNITS} words={line === null ? t("units_hint_own", { count: KEPT_FOR_DISCLOSURE }) : t("units_hint")} />}
             />
             {fields.captions.length > 1 ? (
               <IconButton

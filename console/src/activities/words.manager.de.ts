@@ -84,6 +84,7 @@ export default {
   add_caption: "Noch einen Bildtext",
   remove_caption: "Bildtext {count} entfernen",
   units_hint: "mit Hashtags und Kennzeichnung",
+  units_hint_own: "mit Hashtags und {count} für die Zeile eures Programms",
   hashtags: "Hashtags",
   hashtags_hint: "Bis zu 30, mit Leerzeichen dazwischen: #neuerjob #hinterdenkulissen",
   disclosure: "Kennzeichnung",
