@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from local import console
+from local.home import PROJECT
 
 
 @pytest.mark.parametrize(
@@ -47,3 +48,10 @@ def test_what_a_build_leaves_behind_does_not(project: Path, folder: str) -> None
     made.mkdir(exist_ok=True)
     (made / "made.js").write_text("made")
     assert console.content_hash(project) == before
+
+
+def test_the_lock_file_names_no_registry() -> None:
+    """So that packages come from whichever one a machine is told to ask."""
+    lock = (PROJECT / console.SOURCES / "package-lock.json").read_text(encoding="utf-8")
+    assert '"integrity"' in lock
+    assert '"resolved"' not in lock
