@@ -3,7 +3,7 @@ import { basename, resolve } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { addressOf, answer, api } from "../src/foundation/api/client";
 import { problemWords } from "../src/foundation/problem_words";
-import { signedIn } from "../src/foundation/session/session";
+import { sessionState, signedIn } from "../src/foundation/session/session";
 import en from "../src/foundation/words.further.en";
 
 const sent = vi.fn<typeof fetch>();
@@ -87,6 +87,33 @@ test("what the API refuses has its words, though the first screen came without t
   sent.mockResolvedValue(Response.json({ code: "activity_ended", detail: "Over." }, { status: 409 }));
   const refused = await answer(api.GET("/me")).catch((error: unknown) => error);
   expect(problemWords(refused)).toBe(en.problem_activity_ended);
+});
+
+test("a call that is refused as nobody's goes on with a renewed token, or once the person has signed in again", async () => {
+  signedIn({ id_token: "a.e30.old", expires_at: soon(60) });
+  vi.stubGlobal("navigator", {}); // without locks: there is one tab
+  const bearers: string[] = [];
+  let renewals: Response[] = [];
+  sent.mockImplementation(async (url, init) => {
+    if (String(url) === "/config.json") return Response.json({ api_base: "/v1" });
+    if (String(url) === "/v1/session/renew") return renewals.shift() ?? Response.json({ code: "unauthenticated" }, { status: 401 });
+    const sentWith = new Headers(init?.headers).get("Authorization") ?? "";
+    bearers.push(sentWith);
+    return sentWith.endsWith("old") ? Response.json({ code: "unauthenticated" }, { status: 401 }) : Response.json({ items: [] });
+  });
+
+  renewals = [Response.json({ id_token: "a.e30.new", expires_at: soon(60) })];
+  await expect(answer(api.GET("/campaigns"))).resolves.toEqual({ items: [] });
+  expect(bearers).toEqual(["Bearer a.e30.old", "Bearer a.e30.new"]);
+
+  signedIn({ id_token: "a.e30.old", expires_at: soon(60) });
+  bearers.length = 0;
+  const read = answer(api.GET("/campaigns"));
+  const written = answer(api.POST("/campaigns", { body: { name: "Typed before it ended" } }));
+  await vi.waitFor(() => expect(sessionState.value).toBe("ended"));
+  signedIn({ id_token: "a.e30.again", expires_at: soon(60) });
+  await expect(Promise.all([read, written])).resolves.toEqual([{ items: [] }, { items: [] }]);
+  expect(bearers.filter((each) => each.endsWith("again"))).toHaveLength(2);
 });
 
 test("an answer without content is no problem", async () => {

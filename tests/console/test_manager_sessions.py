@@ -16,10 +16,34 @@ from tests.e2e.waiting import wait_for
 
 DAY_MS = 86_400_000
 TOLD_SECONDS = 90  # a removed or demoted person is out within a minute
-EXPIRED = (
-    '<?xml version="1.0" encoding="UTF-8"?><Error><Code>AccessDenied</Code>'
-    "<Message>Invalid according to Policy: Policy expired.</Message></Error>"
+REFUSALS = (
+    (
+        403,
+        "AccessDenied",
+        "Invalid according to Policy: Policy expired.",
+        "The upload form had expired.",
+    ),
+    (
+        400,
+        "EntityTooLarge",
+        "Your proposed upload exceeds the maximum allowed size",
+        "The storage refused it as too large. Videos here can be up to 50 MB.",
+    ),
+    (
+        400,
+        "EntityTooSmall",
+        "Your proposed upload is smaller than the minimum allowed object size.",
+        "The storage refused it because the file is empty.",
+    ),
+    (
+        403,
+        "AccessDenied",
+        "Invalid according to Policy: Policy Condition failed: "
+        "[&quot;eq&quot;, &quot;$Content-Type&quot;, &quot;video/mp4&quot;]",
+        "The storage refused the form.",
+    ),
 )
+"""What S3 answers to a form: its status, code and message, and what a manager reads then."""
 
 
 def second_manager(people: People) -> Somebody:
@@ -120,26 +144,28 @@ def test_where_cookies_are_blocked_a_manager_works_until_the_page_is_left_and_is
         expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_visible()
 
 
-def test_a_form_that_has_expired_is_told_in_words_and_a_fresh_one_goes_through(
+def test_each_refusal_of_the_storage_is_told_in_words_and_a_fresh_form_goes_through(
     people: People, clips: Path
 ) -> None:
     with people.visit(DESKTOP) as visit:
         page = manage(people, visit, NEW)
-        begun: list[str] = []
+        waiting = list(REFUSALS)
 
-        def expire_the_first(route: Route) -> None:
-            if route.request.method != "POST" or begun:
+        def refuse(route: Route) -> None:
+            if route.request.method != "POST" or not waiting:
                 return route.continue_()
-            begun.append(route.request.url)
+            status, code, message, _ = waiting.pop(0)
+            body = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
             origin = {"Access-Control-Allow-Origin": visit.origin}
             return route.fulfill(
-                status=403, body=EXPIRED, headers={"Content-Type": "application/xml", **origin}
+                status=status, body=body, headers={"Content-Type": "application/xml", **origin}
             )
 
-        page.route(f"{visit.storage}/**", expire_the_first)
+        page.route(f"{visit.storage}/**", refuse)
         add_video(page, clips / "demo.mp4")
-        stopped = page.get_by_role("alert").filter(has_text="starts again with a fresh form")
-        expect(stopped).to_contain_text("form")
-        stopped.get_by_role("button", name="Send it again").click()
+        for _, _, _, words in REFUSALS:
+            stopped = page.get_by_role("alert").filter(has_text=words)
+            expect(stopped).to_contain_text("starts again with a fresh form")
+            stopped.get_by_role("button", name="Send it again").click()
         is_ready(page)
-        assert begun
+        assert waiting == []
