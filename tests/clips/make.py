@@ -314,6 +314,12 @@ def hevc_open_groups() -> None:
     clip("hevc_open_groups.mp4", H265, options, picture=SUNSET, sound=False)
 
 
+def intra_refresh() -> None:
+    """No key frame but the first: a column of each picture is renewed, as in live streams."""
+    options = ["-x264-params", "intra-refresh=1:keyint=45:bframes=0"]
+    clip("intra_refresh.mp4", H264, options, picture=SUNSET, sound=False, seconds=5)
+
+
 def busy() -> None:
     """Much picture data and a key frame each second: something to damage in the middle."""
     options = ["-g", "24", "-crf", "26"]
@@ -439,6 +445,7 @@ CLIPS: tuple[Callable[[], None], ...] = (
     vp9_in_mp4,
     open_groups,
     hevc_open_groups,
+    intra_refresh,
     busy,
     busy_webm,
     interlaced,

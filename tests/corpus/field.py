@@ -85,6 +85,36 @@ fixture(
     "cut without encoding, then written in fragments",
     partial(written, partial(remux.cut, movie("busy.mp4"), 0.5, 3.1), Layout(fragment=500)),
 )
+
+
+def ended(name: str, pictures: int) -> Movie:
+    """End so many pictures after the last key frame, of which some cannot be shown after a seek."""
+    (video,) = movie(name)
+    last = max(number for number, sample in enumerate(video.samples) if sample.key)
+    return (replace(video, samples=video.samples[: last + pictures], edits=()),)
+
+
+for name in ("open_groups", "hevc_open_groups"):
+    for pictures in (3, 4, 5):
+        fixture(
+            f"ends_after_{pictures}_{name}.mp4",
+            f"{name}.mp4 up to picture {pictures} of its last group",
+            partial(written, partial(ended, f"{name}.mp4", pictures)),
+        )
+
+
+def begun_refreshing() -> Movie:
+    """Begin in the middle, where a decoder has no whole picture for a second or two."""
+    (video,) = movie("intra_refresh.mp4")
+    second = [number for number, sample in enumerate(video.samples) if sample.key][1]
+    return (replace(video, samples=video.samples[second:], edits=()),)
+
+
+fixture(
+    "begins_refreshing.mp4",
+    "intra_refresh.mp4 from the middle on: no picture is whole at first",
+    partial(written, begun_refreshing),
+)
 fixture(
     "two_edits.mp4",
     "an edit list of two parts that follow each other",

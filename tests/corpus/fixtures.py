@@ -93,6 +93,7 @@ for name, what in {
     "sixty_seconds.webm": "exactly 60 seconds, WebM, one key frame",
     "open_groups.mp4": "H.264, groups of pictures that lean on the one before",
     "hevc_open_groups.mp4": "H.265, likewise",
+    "intra_refresh.mp4": "H.264 that refreshes slowly: one column of a picture at a time",
     "busy.mp4": "H.264, a key frame each second",
     "busy.webm": "VP9, a key frame each second",
     "interlaced.mp4": "interlaced H.264",

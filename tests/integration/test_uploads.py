@@ -10,13 +10,15 @@ from urllib.parse import quote_plus
 import pytest
 from botocore.exceptions import ClientError
 
+from chalicelib.foundation.http import Request
 from chalicelib.foundation.problems import Problem, ProblemCode
-from chalicelib.videos import worker
+from chalicelib.videos import routes, worker
 from chalicelib.videos.model import (
     FORM_LIFETIME,
     MAX_SIZE_BYTES,
     PREVIEW_LIFETIME,
     PREVIEW_REUSE,
+    CannotExamine,
     UploadStatus,
     VideoProblemCode,
 )
@@ -235,6 +237,31 @@ def test_s3_failing_otherwise_leaves_file_and_upload_for_the_retry(
     assert upload_services.incoming == [upload.incoming_key]
     upload_services.service.validate(upload.incoming_key)
     assert upload_services.now(upload).state is UploadStatus.VALID
+
+
+def test_a_manager_reads_since_when_a_file_is_examined_and_in_which_try(
+    upload_services: UploadServices,
+) -> None:
+    upload = upload_services.posted()
+    path = {"upload_id": upload.upload_id}
+    request = Request(MANAGER, None, None, path, "correlation-1", {}, b"")
+
+    def told() -> tuple[object, ...]:
+        body = routes.read.handle(upload_services.service, request).body
+        assert isinstance(body, routes.UploadView)
+        return body.status, body.validating_since, body.try_number
+
+    assert told() == (UploadStatus.AWAITING_FILE, None, None)
+    since = upload_services.clock.now()
+    upload_services.examination.broken = CannotExamine("stalled")
+    for number in (1, 2):
+        with pytest.raises(CannotExamine):
+            upload_services.service.validate(upload.incoming_key)
+        assert told() == (UploadStatus.VALIDATING, since, number)
+        upload_services.clock.advance(timedelta(seconds=20))
+    upload_services.examination.broken = None
+    upload_services.service.validate(upload.incoming_key)
+    assert told() == (UploadStatus.VALID, None, None)
 
 
 def test_an_examination_that_breaks_decides_nothing_and_may_be_tried_again(
