@@ -167,11 +167,6 @@ def _history(stack: str) -> str:
     return f"stacks/{stack}/history.json"
 
 
-def previous(history: list[Deployed]) -> Deployed | None:
-    """Return the deployment before the latest."""
-    return history[-2] if len(history) > 1 else None
-
-
 def parameters_of(stack: Mapping[str, Any]) -> dict[str, str]:
     return {
         each["ParameterKey"]: each.get("ParameterValue", "") for each in stack.get("Parameters", ())

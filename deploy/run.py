@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from commands.console import config_of, publish, publish_site
 from commands.stack import Stack as OwnersStack
 from deploy import doctor, restore, review, smoke, stage
-from deploy.artefacts import Artefacts, Deployed, parameters_of, previous
+from deploy.artefacts import Artefacts, Deployed, parameters_of
 from deploy.changes import Refusal, describe, holds_messages, lost_queues, refusals, word_for
 from deploy.stacks import POLL_SECONDS, ChangeSet, Stack
 from deploy.stage import Stage
@@ -147,7 +147,7 @@ class Deployer:
         with self.steps.step("Trying it out"):
             self._tell_of_the_domain(outputs)
             smoke.run(self._deployment(outputs, built.build), self.steps.note)
-        self._remember(built)
+        self._remember(built, _commit())
         with self.steps.step("What is left to do by hand"):
             self.doctor()
         return outputs
@@ -171,16 +171,16 @@ class Deployer:
         return True
 
     def rollback(self) -> dict[str, str]:
-        """Bring the stack back to what was deployed before the latest deployment."""
+        """Bring the stack back to the latest deployment that went well and is not there now."""
         self.steps = Steps(total=2)
         self.confirm_account("Go back to the deployment before in")
-        earlier = previous(self.artefacts.history(self.stage.stack))
-        if earlier is None:
+        found = self._before()
+        if found is None:
             raise Failure(
                 f"Nothing was deployed to {self.stage.stack} before what is there.",
                 "Check out the commit you want, and run make deploy.",
             )
-        template = restore.repointed(self.artefacts.template(earlier.template), self.stage.tables)
+        earlier, template = found
         key = self.artefacts.put_template(self.stage.stack, template)
         built = Built(template, key, earlier.build)
         with self.steps.step(f"Going back to build {earlier.build} ({earlier.commit})"):
@@ -190,7 +190,7 @@ class Deployer:
         self.surroundings.after(outputs)
         with self.steps.step("Trying it out"):
             smoke.health(self._deployment(outputs, built.build))
-        self._remember(built)
+        self._remember(built, earlier.commit)
         self.steps.note("the console is still the newer one: it lives with an older API; publish")
         self.steps.note("the older one with make deploy in a clone of that commit")
         return outputs
@@ -210,8 +210,9 @@ class Deployer:
                 "Tables of another one are restored by hand: docs/runbook.md.",
             )
         self.stack.require_ready()
-        latest = history[-1]
-        template = self.artefacts.template(latest.template)
+        # What the stack has, which may have failed its trial and so be in no history.
+        template = self.stack.template()
+        build = parameters_of(self._found())["Build"]
         bases = restore.chosen(template, only)
         copies = restore.Copies(
             self.client("dynamodb"),
@@ -242,14 +243,15 @@ class Deployer:
         with self.steps.step("Having the stack use them"):
             packaged = restore.repointed(template, tables)
             key = self.artefacts.put_template(self.stage.stack, packaged)
-            built = Built(packaged, key, latest.build)
+            built = Built(packaged, key, build)
             self.surroundings.fit(packaged)
             self._update(built)
         outputs = self.stack.outputs()
         self.surroundings.after(outputs)
         with self.steps.step("Trying it out"):
             smoke.health(self._deployment(outputs, built.build))
-        self._remember(built)
+        commits = [each.commit for each in history if each.build == build]
+        self._remember(built, commits[-1] if commits else "unknown")
         for base, name in sorted(live.items()):
             if base not in again:
                 print(f"  {name} holds {base} as it was until now; nothing uses it any more")
@@ -540,9 +542,21 @@ class Deployer:
         if domain and not self.stage.parameters.get("HostedZoneId"):
             self.steps.note(f"{domain} has to point at {outputs['DistributionDomain']} (CNAME)")
 
-    def _remember(self, built: Built) -> None:
+    def _before(self) -> tuple[Deployed, Template] | None:
+        """Return the latest deployment that went well and is not what the stack has.
+
+        A deployment that failed its trial is in no history: the one before it is the latest there.
+        """
+        now = self.stack.template()
+        for each in reversed(self.artefacts.history(self.stage.stack)):
+            template = restore.repointed(self.artefacts.template(each.template), self.stage.tables)
+            if template != now:
+                return each, template
+        return None
+
+    def _remember(self, built: Built, commit: str) -> None:
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        done = Deployed(built.key, built.build, _commit(), at)
+        done = Deployed(built.key, built.build, commit, at)
         self.artefacts.remember(self.stage.stack, done)
 
     def _kept(self) -> list[str]:

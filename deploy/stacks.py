@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from deploy.changes import Change
 from local.failure import Failure
+from local.template import Template
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -70,15 +71,18 @@ class Stack:
         outputs = stack.get("Outputs", []) if stack else []
         return {each["OutputKey"]: each["OutputValue"] for each in outputs}
 
-    def resources(self) -> dict[str, dict[str, Any]]:
-        """Return the resources of the template that the stack has now."""
+    def template(self) -> Template:
+        """Return the template that the stack has now; an empty one where there is no stack."""
         if self.found() is None:
             return {}
         body: Any = self._cloudformation.get_template(
             StackName=self.name, TemplateStage="Original"
         )["TemplateBody"]
-        found: dict[str, dict[str, Any]] = dict(body["Resources"])
-        return found
+        return dict(body)
+
+    def resources(self) -> dict[str, dict[str, Any]]:
+        """Return the resources of the template that the stack has now."""
+        return dict(self.template().get("Resources", {}))
 
     def members(self) -> Iterator[Mapping[str, Any]]:
         """Yield what the stack consists of: logical and physical ids, and types."""
