@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import json
+import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -123,8 +124,7 @@ class Artefacts:
         return key
 
     def template(self, key: str) -> Template:
-        body = self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
-        found: Template = json.loads(body)
+        found: Template = json.loads(self._read(key))
         return found
 
     def url(self, key: str) -> str:
@@ -135,7 +135,7 @@ class Artefacts:
     def history(self, stack: str) -> list[Deployed]:
         """Return the deployments of a stack that went well, the latest last."""
         try:
-            body = self._s3.get_object(Bucket=self.bucket, Key=_history(stack))["Body"].read()
+            body = self._read(_history(stack))
         except ClientError as error:
             if error.response["Error"].get("Code") in {"NoSuchKey", "NoSuchBucket"}:
                 return []
@@ -145,12 +145,18 @@ class Artefacts:
     def remember(self, stack: str, deployed: Deployed) -> None:
         past = [each for each in self.history(stack) if each.template != deployed.template]
         body = json.dumps([asdict(each) for each in [*past, deployed]], indent=1).encode()
-        self._s3.put_object(Bucket=self.bucket, Key=_history(stack), Body=body)
+        self._s3.put_object(
+            Bucket=self.bucket, Key=_history(stack), Body=body, ExpectedBucketOwner=self._owner
+        )
+
+    def _read(self, key: str) -> bytes:
+        """Read an object; never from a stranger's bucket of that name, once ours is gone."""
+        found = self._s3.get_object(Bucket=self.bucket, Key=key, ExpectedBucketOwner=self._owner)
+        return found["Body"].read()
 
     def _file(self, folder: str, file: Path) -> str:
-        content = file.read_bytes()
-        key = f"{folder}/{hashlib.sha256(content).hexdigest()[:40]}.zip"
-        self._put(key, content)
+        key = f"{folder}/{digest(file)[:40]}.zip"
+        self._put(key, file.read_bytes())
         return key
 
     def _put(self, key: str, content: bytes) -> None:
@@ -161,6 +167,16 @@ class Artefacts:
             self._s3.put_object(
                 Bucket=self.bucket, Key=key, Body=content, ExpectedBucketOwner=self._owner
             )
+
+
+def digest(file: Path) -> str:
+    """Return the digest of what a zip holds: one zlib packs tighter than another, of the same."""
+    found = hashlib.sha256()
+    with zipfile.ZipFile(file) as content:
+        for entry in sorted(content.infolist(), key=lambda each: each.filename):
+            held = hashlib.sha256(content.read(entry)).hexdigest()
+            found.update(f"{entry.filename}\0{entry.external_attr}\0{held}\n".encode())
+    return found.hexdigest()
 
 
 def _history(stack: str) -> str:
