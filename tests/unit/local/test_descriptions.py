@@ -1,9 +1,13 @@
 """Descriptions of AWS services cut down for the package."""
 
+import gzip
 import json
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
+import botocore
 import pytest
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
@@ -57,6 +61,40 @@ def test_a_short_description_lacks_documentation_and_nothing_else(
             whole.load_service_model(service, "service-2"), service
         ).client_context_parameters
     ]
+
+
+def test_botocore_asks_for_documentation_only_where_the_short_descriptions_have_it() -> None:
+    """Elsewhere it takes its absence: a newer botocore that does not is found here."""
+    source = Path(botocore.__file__).parent
+    asked = [
+        (file.name, line.strip())
+        for file in sorted(source.rglob("*.py"))
+        if "docs" not in file.relative_to(source).parts
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if re.search(r"""\[["']documentation["']\](?! =)""", line)
+    ]
+    assert asked == [
+        ("model.py", "documentation=param_val['documentation'],"),
+        ("model.py", "shape['documentation'] = model['documentation']"),  # behind `if ... in model`
+    ]
+
+
+def test_the_same_descriptions_are_the_same_bytes_however_they_were_packed(
+    short: Loader, tmp_path: Path
+) -> None:
+    first = Path(short.search_paths[0])
+    again = tmp_path / "again"
+    shutil.copytree(first, again)
+    for number, file in enumerate(sorted(again.glob("*/*/*"))):
+        packed = gzip.compress(file.read_bytes(), compresslevel=number % 9 + 1, mtime=number)
+        file.with_name(f"{file.name}.gz").write_bytes(packed)
+        file.unlink()
+    descriptions.shorten(again)
+    made, there = (
+        {file.relative_to(folder): file.read_bytes() for file in folder.rglob("*.json")}
+        for folder in (again, first)
+    )
+    assert made == there
 
 
 @pytest.mark.parametrize(("service", "method"), [("s3", "head_bucket"), ("sqs", "list_queues")])
