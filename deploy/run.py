@@ -265,16 +265,17 @@ class Deployer:
                 "Type the stack's whole name to delete it.",
             )
         self.steps = Steps(total=1)
+        self._found()
         self.confirm_account("DELETE")
-        kept = self._kept()
+        # Before, for whoever is interrupted: a stack that is gone tells nothing any more.
+        print("\nThese stay, with all that is in them, and are still paid for. To remove them:")
+        for line in self._kept():
+            print(f"  {line}", flush=True)
         with self.steps.step(f"Deleting the stack {self.stage.stack}"):
             self.steps.note("tables, buckets, pool, key and secrets are kept; the rest goes")
             self.stack.protect(on=False)
             self.stack.delete()
-        if kept:
-            print("\nThese stay, with all that is in them, and are still paid for. To remove them:")
-            for line in kept:
-                print(f"  {line}")
+        print("\nThe stack is gone; what stays, and how to remove it, is above.")
 
     def doctor(self) -> int:
         """Show the steps left to do by hand; return how many are known to be undone."""
@@ -462,8 +463,13 @@ class Deployer:
         if refused := self._refusals(planned, built.template):
             self.stack.drop(planned)
             raise refused
-        if not planned.creates and not self.ask("Make these changes?"):
-            self.stack.drop(planned)
+        agreed = planned.creates
+        try:
+            agreed = agreed or self.ask("Make these changes?")
+        finally:  # an interrupt is a no, too
+            if not agreed:
+                self.stack.drop(planned)
+        if not agreed:
             raise Failure("Nothing was changed.", "Run it again when you are ready.")
         self.stack.carry_out(planned)
 

@@ -1,7 +1,7 @@
 """A CloudFormation stack: found, changed by change sets, and followed to the end."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,9 @@ WHOLE = frozenset(
     }
 )
 WELL = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
+GONE = frozenset({None, "DELETE_COMPLETE"})
+BEGIN_SECONDS = 60.0
+"""An operation has begun by then, whether or not an event of it was seen."""
 
 Note = Callable[[str], None]
 
@@ -112,6 +115,12 @@ class Stack:
                 f"The stack {self.name} is being changed ({status}).",
                 "Wait until that is over, and run this again.",
             )
+        if status == "DELETE_FAILED":
+            raise Failure(
+                f"The stack {self.name} is half deleted ({status}).",
+                "Its events name the resource that is in the way. Delete that, and run make destroy"
+                " again; then make deploy makes a new stack.",
+            )
         raise Failure(
             f"The stack {self.name} is stuck ({status}).",
             f"Have it go back: aws cloudformation continue-update-rollback --stack-name {self.name}"
@@ -176,14 +185,15 @@ class Stack:
 
     def carry_out(self, change_set: ChangeSet) -> None:
         """Execute a change set and tell its events. Raises `Failure` with the first reasons."""
-        seen = {each["EventId"] for each in self._events()}
+        seen = {each["EventId"] for each in self._events(())}
         self._cloudformation.execute_change_set(ChangeSetName=change_set.id)
-        self._follow(seen, len(change_set.changes))
+        self._follow(seen, len(change_set.changes), WELL)
 
     def delete(self) -> None:
-        seen = {each["EventId"] for each in self._events()}
+        """Delete the stack and tell its events. Raises `Failure` with the first reasons."""
+        seen = {each["EventId"] for each in self._events(())}
         self._cloudformation.delete_stack(StackName=self.name)
-        self._follow(seen, 0)
+        self._follow(seen, 0, GONE)
 
     def protect(self, *, on: bool) -> None:
         """Have CloudFormation refuse to delete the stack, or not any more."""
@@ -191,31 +201,48 @@ class Stack:
             StackName=self.name, EnableTerminationProtection=on
         )
 
-    def _events(self) -> list[Mapping[str, Any]]:
-        """Return the events of late, the latest first."""
-        try:
-            events = self._cloudformation.describe_stack_events(StackName=self.name)
-        except ClientError as error:
-            if "does not exist" in str(error):
-                return []
-            raise
-        return list(events["StackEvents"])
+    def _events(self, seen: Collection[str]) -> list[Mapping[str, Any]]:
+        """Return the events after those `seen`, the latest first; of late, where none was seen.
 
-    def _follow(self, seen: set[str], total: int) -> None:
-        deadline = time.monotonic() + DEPLOY_SECONDS
+        Hundreds come between two looks, and a page of CloudFormation's has but some of them.
+        """
+        found: list[Mapping[str, Any]] = []
+        more: dict[str, Any] = {"StackName": self.name}
+        while True:
+            try:
+                page = self._cloudformation.describe_stack_events(**more)
+            except ClientError as error:
+                if "does not exist" in str(error):
+                    return found
+                raise
+            new = [each for each in page["StackEvents"] if each["EventId"] not in seen]
+            found += new
+            if not seen or len(new) < len(page["StackEvents"]) or not page.get("NextToken"):
+                return found
+            more["NextToken"] = page["NextToken"]
+
+    def _follow(self, seen: set[str], total: int, well: Collection[str | None]) -> None:
+        """Tell events until the stack's status is one of `well`.
+
+        A status counts once the stack has told an event of its own: until what was asked for
+        begins, the status is still that of before.
+        """
+        started = time.monotonic()
         finished: set[str] = set()
         faults: list[str] = []
-        while time.monotonic() < deadline:
+        begun = False
+        while time.monotonic() < started + DEPLOY_SECONDS:
             status = self.status()
-            for event in reversed(self._events()):
-                if event["EventId"] in seen:
-                    continue
+            counts = begun or status is None or time.monotonic() > started + BEGIN_SECONDS
+            for event in reversed(self._events(seen)):
                 seen.add(event["EventId"])
+                begun = begun or event.get("LogicalResourceId") == self.name
                 self._tell(event, finished, total, faults)
-            if status is None or status == "DELETE_COMPLETE" or status in WELL:
-                return
-            if not status.endswith("_IN_PROGRESS"):
-                raise self._failure(status, faults)
+            if counts:
+                if status in well:
+                    return
+                if status is None or not status.endswith("_IN_PROGRESS"):
+                    raise self._failure(status or "deleted meanwhile", faults)
             time.sleep(self._poll)
         raise Failure(
             f"The stack {self.name} is still being changed after an hour.",
@@ -237,10 +264,11 @@ class Stack:
             self._note(f"{counted} {name} {status.lower().replace('_', ' ')}")
 
     def _failure(self, status: str, faults: list[str]) -> Failure:
-        went = "rolled back; what was there before is there again" if "UPDATE" in status else status
+        back = status == "UPDATE_ROLLBACK_COMPLETE"
+        went = "rolled back; what was there before is there again" if back else status
         return Failure(
             f"The stack {self.name} was not changed as planned ({went}):\n"
             + "\n".join(faults[:5] or ["    no reason given"]),
             "The first line names the resource and why. Correct that and run this again: it takes"
-            " up a stack in any state.",
+            " up what it can, and says what else has to be done first.",
         )
