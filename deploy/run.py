@@ -38,6 +38,8 @@ CONFIG = Config(
 ENOUGH_AT_ONCE = 40
 """Fewer functions at once, and one busy queue leaves no room for people's requests."""
 KEPT = "RetainExceptOnCreate"
+PACKED = (*package.INPUTS, "console", "layers")
+"""What a deployment is made of: an unknown file elsewhere, such as a new stage's, is none of it."""
 WAITING = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
@@ -568,31 +570,38 @@ class Deployer:
     def _kept(self) -> list[str]:
         """Return what a removal leaves in the account, each with the command that removes it."""
         resources = self.stack.resources()
-        return [
-            f"{REMOVAL[kind].format(each['PhysicalResourceId'])}"
-            f"    # the {word_for(kind)} {each['LogicalResourceId']}"
-            for each in self.stack.members()
-            if (kind := str(each["ResourceType"])) in REMOVAL
-            and resources.get(str(each["LogicalResourceId"]), {}).get("DeletionPolicy") == KEPT
-        ]
+        lines = []
+        for each in self.stack.members():
+            kind, name = str(each["ResourceType"]), str(each["LogicalResourceId"])
+            resource = resources.get(name, {})
+            if kind in REMOVAL and resource.get("DeletionPolicy") == KEPT:
+                removal = REMOVAL[kind].format(each["PhysicalResourceId"])
+                versions = "VersioningConfiguration" in resource.get("Properties", {})
+                first = "; first Empty it in the console of S3, old versions too" * versions
+                lines.append(f"{removal}    # the {word_for(kind)} {name}{first}")
+        lines.append(f"the bucket {self.artefacts.bucket} of all stages' packages")
+        return lines
 
 
 def _public_url(parameters: Mapping[str, str], outputs: Mapping[str, str]) -> str:
     return parameters.get("PublicUrl") or f"{outputs['ConsoleUrl']}/v1"
 
 
-def _uncommitted() -> str:
-    return _git("status", "--porcelain", "--untracked-files=no")
+def _uncommitted(clone: Path = PROJECT) -> str:
+    """Return what no commit has: changed files, and new ones where they would be packed."""
+    new = _git("status", "--porcelain", "--untracked-files=all", "--", *PACKED, clone=clone)
+    changed = _git("status", "--porcelain", "--untracked-files=no", clone=clone)
+    return "\n".join(dict.fromkeys([*changed.splitlines(), *new.splitlines()]))
 
 
 def _commit() -> str:
     return _git("rev-parse", "--short", "HEAD") or "unknown"
 
 
-def _git(*arguments: str) -> str:
+def _git(*arguments: str, clone: Path = PROJECT) -> str:
     ran = subprocess.run(
         ["git", *arguments],
-        cwd=PROJECT,
+        cwd=clone,
         env=os.environ | {"LC_ALL": "C"},
         capture_output=True,
         text=True,

@@ -1,5 +1,7 @@
 """What is looked at before anything is made: clone, account, and the state of the stack."""
 
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -70,6 +72,25 @@ def test_what_no_commit_has_is_deployed_only_when_the_owner_says_so(
         run.preflight()
     run.allow_dirty = True
     run.preflight()
+
+
+def test_a_new_file_that_would_be_packed_counts_and_a_new_stage_does_not(tmp_path: Path) -> None:
+    def git(*arguments: str) -> None:
+        subprocess.run(["git", *arguments], cwd=tmp_path, check=True, capture_output=True)
+
+    git("init")
+    for name in ("app.py", "chalicelib/videos/model.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    git("add", ".")
+    git("-c", "user.name=a", "-c", "user.email=a@b.example", "commit", "-m", "First")
+    (tmp_path / "deploy").mkdir()
+    (tmp_path / "deploy" / "staging.toml").touch()
+    assert run_module._uncommitted(tmp_path) == ""  # noqa: SLF001  what preflight asks
+    (tmp_path / "chalicelib" / "videos" / "left.py").touch()
+    (tmp_path / "app.py").write_text("x = 1\n", encoding="utf-8")
+    found = run_module._uncommitted(tmp_path).splitlines()  # noqa: SLF001  what preflight asks
+    assert found == [" M app.py", "?? chalicelib/videos/left.py"]
 
 
 @pytest.mark.parametrize("status", ["CREATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"])
