@@ -23,7 +23,14 @@ from chalicelib.activities.model import (
     OpenActivity,
 )
 from chalicelib.activities.problems import ActivityProblem
-from chalicelib.activities.routes import ActivityList, ListQuery, list_newest
+from chalicelib.activities.routes import (
+    ActivityList,
+    Feed,
+    FeedQuery,
+    ListQuery,
+    feed,
+    list_newest,
+)
 from chalicelib.activities.service import AT_ONCE, UNDECIDED_LOOK
 from chalicelib.activities.store import ActivityItem, ActivityStore, DueActivity
 from chalicelib.foundation.http import Request
@@ -730,7 +737,7 @@ def test_a_page_of_the_longest_texts_is_an_answer_that_lambda_sends(
         "captions": tuple(f"{number}{'\u2603' * 2000}" for number in range(MAX_CAPTIONS)),
         "hashtags": tuple("x" * 3 for _ in range(MAX_HASHTAGS)),
     }
-    made = [services.put(**long) for _ in range(60)]
+    made = [services.put(**long) for _ in range(100)]
     seen: list[str] = []
     sizes, cursor = [], None
     while True:
@@ -745,6 +752,11 @@ def test_a_page_of_the_longest_texts_is_an_answer_that_lambda_sends(
     assert seen == ids(made[::-1])
     assert len(sizes) > 1
     assert max(sizes) < LARGEST_ANSWER
+    # A member is shown one of the captions: a whole page fits as it is.
+    asked = Request[None, FeedQuery](MEMBER, None, FeedQuery(limit=100), {}, "c-1", {}, b"")
+    shown = cast(Feed, feed.handle(services.service, asked).body)
+    assert len(shown.items) == 100
+    assert len(json.dumps({"statusCode": 200, "body": shown.model_dump_json()})) < LARGEST_ANSWER
 
 
 def test_between_two_pages_nothing_is_lost_or_seen_twice_when_others_come_and_go(
