@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import io
 import json
 import zipfile
 from collections.abc import Mapping
@@ -155,8 +156,9 @@ class Artefacts:
         return found["Body"].read()
 
     def _file(self, folder: str, file: Path) -> str:
-        key = f"{folder}/{digest(file)[:40]}.zip"
-        self._put(key, file.read_bytes())
+        content = file.read_bytes()
+        key = f"{folder}/{digest(content)[:40]}.zip"
+        self._put(key, content)
         return key
 
     def _put(self, key: str, content: bytes) -> None:
@@ -169,10 +171,10 @@ class Artefacts:
             )
 
 
-def digest(file: Path) -> str:
+def digest(zipped: bytes) -> str:
     """Return the digest of what a zip holds: one zlib packs tighter than another, of the same."""
     found = hashlib.sha256()
-    with zipfile.ZipFile(file) as content:
+    with zipfile.ZipFile(io.BytesIO(zipped)) as content:
         for entry in sorted(content.infolist(), key=lambda each: each.filename):
             held = hashlib.sha256(content.read(entry)).hexdigest()
             found.update(f"{entry.filename}\0{entry.external_attr}\0{held}\n".encode())

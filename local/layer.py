@@ -227,9 +227,12 @@ def with_library(ffprobe_zip: Path, library: Path | None, architecture: str, tar
         content = {name: given.read(name) for name in given.namelist()}
     if library:
         content[f"lib/{library.name}"] = library.read_bytes()
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
+    # Whoever deploys beside this one reads a whole file.
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}")
+    with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
         for name in sorted(content):
             zips.add(file, name, content[name], executable=name.startswith("bin/"))
+    unfinished.replace(target)
     if found := list(binaries.unloadable(target, architecture)):
         raise Failure(
             f"The media layer would not load in a function on {architecture}: {found[0]}.",
