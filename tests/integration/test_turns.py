@@ -13,6 +13,7 @@ from chalicelib.activities.store import ActivityStore
 from chalicelib.foundation.settings import Settings
 from chalicelib.performances.store import PerformanceStore
 from chalicelib.points.board_store import BoardStore
+from chalicelib.privacy.store import PrivacyStore
 from chalicelib.programs.store import ProgramStore
 from chalicelib.tiktok.store import AccountStore
 from chalicelib.videos.store import UploadStore
@@ -20,7 +21,7 @@ from tests.clock import NOON
 from tests.integration.conftest import Calls
 from tests.integration.database import database
 
-MANY, FEW = 3000, "prg_few"
+MANY, FEW = 2000, "prg_single"
 BEFORE = (NOON - timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%S.%f+0000")
 LONG_BEFORE = (NOON - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%S.%f+0000")
 
@@ -54,6 +55,10 @@ def owned(program_id: str, item_id: str) -> dict[str, str]:
         "program_id": program_id,
         "member_id": item_id,
     }
+
+
+def named(program_id: str, item_id: str) -> dict[str, str]:
+    return {"item": f"{program_id}/{item_id}", "program_id": program_id, "member_id": item_id}
 
 
 SWEEPS = {
@@ -90,6 +95,44 @@ SWEEPS = {
             "member_id": item_id,
             "correlation_id": "correlation",
         },
+    ),
+    "posts whose views are read": Sweep(
+        "performances_table",
+        lambda: (
+            each.reference.program_id for each in PerformanceStore(database()).due_counts(NOON)
+        ),
+        ("counts_in", "counts"),
+        "count_at",
+        lambda program_id, item_id: {
+            "owner": f"{program_id}/{item_id}",
+            "performance_id": item_id,
+            "program_id": program_id,
+            "member_id": item_id,
+            "correlation_id": "correlation",
+            "post_id": "1",
+            "open_id": "open",
+            "posted_at": LONG_BEFORE,
+        },
+    ),
+    "erasures to go on with": Sweep(
+        "privacy_table",
+        lambda: (each.person.program_id for each in PrivacyStore(database()).due_erasures(NOON)),
+        ("key", "erasures"),
+        "next_at",
+        lambda program_id, item_id: {
+            **named(program_id, item_id),
+            "email": "ana@demo.example",
+            "name": "Ana",
+            "asked_by": "mem_1",
+            "asked_at": LONG_BEFORE,
+        },
+    ),
+    "copies of one's data to make": Sweep(
+        "privacy_table",
+        lambda: (each[0] for each in PrivacyStore(database()).exports_to_queue(NOON)),
+        ("key", "exports"),
+        "queue_at",
+        lambda program_id, item_id: {**named(program_id, item_id), "export_id": item_id},
     ),
     "sends that wait for a connection": Sweep(
         "accounts_table",
