@@ -331,6 +331,11 @@ def busy_webm() -> None:
     clip("busy.webm", VP9, options, picture=SUNSET, sound=False)
 
 
+def full_colour() -> None:
+    """A colour for each pixel, as recorders of screens write it; viewers' phones play no such."""
+    clip("full_colour.mp4", H264, ["-pix_fmt", "yuv444p"], sound=False)
+
+
 def interlaced() -> None:
     clip("interlaced.mp4", H264, AAC, ["-flags:v", "+ildct+ilme+bitexact"], rate="25")
 
@@ -448,6 +453,7 @@ CLIPS: tuple[Callable[[], None], ...] = (
     intra_refresh,
     busy,
     busy_webm,
+    full_colour,
     interlaced,
     ten_bit,
     one_frame,

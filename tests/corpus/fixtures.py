@@ -96,6 +96,7 @@ for name, what in {
     "intra_refresh.mp4": "H.264 that refreshes slowly: one column of a picture at a time",
     "busy.mp4": "H.264, a key frame each second",
     "busy.webm": "VP9, a key frame each second",
+    "full_colour.mp4": "H.264 with 4:4:4",
     "interlaced.mp4": "interlaced H.264",
     "phone.3gp": "3GP that is compatible with MP4, as Android writes it",
 }.items():
