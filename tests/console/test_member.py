@@ -69,6 +69,7 @@ def test_a_member_connects_sends_posts_and_finds_it_in_history_and_on_the_board(
             return place.is_visible() and "40 points" in place.inner_text()
 
         wait_for("The board counting 40 points", lambda: counted() or None, BOARD_SECONDS)
+        expect(page.get_by_role("main").get_by_text(re.compile("As of "))).to_be_visible()
 
 
 def test_a_denied_consent_says_so_and_begins_again_right_there(people: People) -> None:
