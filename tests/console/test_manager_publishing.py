@@ -446,7 +446,10 @@ def test_long_instructions_and_thirty_channels_are_counted_and_told(people: Peop
         expect(page.locator("label", has_text="Team 2")).to_have_count(1)
 
 
-def test_who_will_see_it_is_told_in_words(people: People) -> None:
+UNKNOWN = {"code": "of_tomorrow", "detail": "No channels today."}
+
+
+def test_who_will_see_it_is_told_in_words_and_never_guessed(people: People) -> None:
     for name, kind in (("Open air", "public"), ("Inner circle", "private")):
         assert people.manager.post("/channels", {"name": name, "kind": kind}).status == 201
     with people.visit(DESKTOP) as visit:
@@ -457,7 +460,17 @@ def test_who_will_see_it_is_told_in_words(people: People) -> None:
             page.get_by_text("Only members of Inner circle, chosen by managers, will see it")
         ).to_be_visible()
         page.get_by_label("Open air").check()
-        expect(page.get_by_text("Any member may join the public ones")).to_be_visible()
+        both = page.get_by_text("Any member may join the public ones")
+        expect(both).to_be_visible()
+        expect(page.get_by_text("Your draft is kept in this browser.")).to_be_visible()
+        page.route("**/v1/channels?**", lambda route: route.fulfill(status=409, json=UNKNOWN))
+        page.reload()
+        told = page.get_by_role("alert").filter(has_text=UNKNOWN["detail"])
+        expect(told).to_be_visible()
+        expect(page.get_by_text("will see it")).to_have_count(0)  # not "Everybody", above all
+        page.unroute("**/v1/channels?**")
+        told.get_by_role("button", name="Try again").click()
+        expect(both).to_be_visible()
 
 
 def test_two_managers_at_once_are_shown_both_versions(people: People, clips: Path) -> None:

@@ -2,13 +2,14 @@
 import { useState } from "preact/hooks";
 import { zoneName } from "../foundation/calendar";
 import { later } from "../foundation/later";
+import { t as common } from "../foundation/t";
 import { browserZone, dateTime, number, relative, zone } from "../foundation/time";
 import { readWallClock } from "../foundation/wall_clock";
 import { Button, IconButton } from "../foundation/ui/buttons";
 import { Radio, Select, Switch, TextArea, TextField } from "../foundation/ui/fields";
 import forms from "../foundation/ui/forms.module.css";
 import { Icon } from "../foundation/ui/Icon";
-import { Note } from "../foundation/ui/parts";
+import { ErrorNote, Note } from "../foundation/ui/parts";
 import { useMe } from "../me/queries";
 import { type ChannelView, useManagedCampaigns, useManagedChannels, useProgram } from "../programs/manager_queries";
 import css from "./editor.module.css";
@@ -93,7 +94,14 @@ export function Audience({ fields, errors, onChange }: AudienceProps) {
   return (
     <section class={forms.section}>
       <h2>{t("section_audience")}</h2>
-      <AudienceWords chosen={all.filter((each) => chosen.has(each.channel_id))} />
+      {channels.data || chosen.size === 0 ? <AudienceWords chosen={all.filter((each) => chosen.has(each.channel_id))} /> : null}
+      {channels.error && !channels.data ? (
+        <ErrorNote error={channels.error}>
+          <Button size="small" icon="refresh" onClick={() => void channels.refetch()}>
+            {common("try_again")}
+          </Button>
+        </ErrorNote>
+      ) : null}
       {all.length > 0 ? (
         <fieldset class={forms.fieldset}>
           <legend class={forms.legend}>{t("channels_label")}</legend>
