@@ -703,7 +703,7 @@ functions.register("authorizer", parts=("tokens",), modules=())
 functions.register(
     "agents_serve",
     parts=("agents", "viewer_addresses", *(f"settings.{each}" for each in AGENT_SETTINGS)),
-    modules=("agents.worker",),
+    modules=("agents.worker", "activities.routes"),  # what pydantic needs is imported then, too
 )
 functions.register(
     "api_handler",
