@@ -164,6 +164,11 @@ class DeployedStack:
         """What the resources are called in the cloud, by their names in the template."""
         return {name: each["PhysicalResourceId"] for name, each in self.resources.items()}
 
+    def forget_resources(self) -> None:
+        """Have the stack's resources read anew: it was updated."""
+        for known in ("resources", "names"):
+            self.__dict__.pop(known, None)
+
     def named(self, kind: str) -> list[str]:
         """Return the names, in the template, of all resources of a type."""
         return [name for name, each in self.resources.items() if each["ResourceType"] == kind]

@@ -66,7 +66,7 @@ def update(deployed: DeployedStack, template: Template) -> None:
     wait_for("The update", whole)
     outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
     workarounds.after_deployment(Aws(deployed.endpoint_url), template, outputs)
-    deployed.__dict__.pop("names", None)
+    deployed.forget_resources()
 
 
 @pytest.fixture
