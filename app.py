@@ -42,7 +42,7 @@ router = Router(
     service_named=container.service_named,
     caller_of=lambda claims: container.programs.caller(claims),  # noqa: PLW0108  not before it is asked
     idempotency_of=lambda: container.idempotency,
-    address_of=lambda *seen: container.viewer_addresses.viewer_address(*seen),  # noqa: PLW0108  likewise
+    address_of=lambda *seen: container.viewer_addresses.viewer_address(*seen),  # noqa: PLW0108  not before it is asked
     console_url=lambda: container.settings.console_url,
 )
 

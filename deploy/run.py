@@ -391,7 +391,7 @@ class Deployer:
             raise Failure("Nothing was changed.", "Run it again when you are ready.")
 
     def preflight(self) -> None:
-        if not self.allow_dirty and (changed := _uncommitted()):
+        if not self.allow_dirty and (changed := uncommitted()):
             raise Failure(
                 f"The clone has changes that no commit has:\n{changed}",
                 "Commit or stash them, so that what is deployed can be found again;"
@@ -587,7 +587,7 @@ def _public_url(parameters: Mapping[str, str], outputs: Mapping[str, str]) -> st
     return parameters.get("PublicUrl") or f"{outputs['ConsoleUrl']}/v1"
 
 
-def _uncommitted(clone: Path = PROJECT) -> str:
+def uncommitted(clone: Path = PROJECT) -> str:
     """Return what no commit has: changed files, and new ones where they would be packed."""
     new = _git("status", "--porcelain", "--untracked-files=all", "--", *PACKED, clone=clone)
     changed = _git("status", "--porcelain", "--untracked-files=no", clone=clone)

@@ -222,10 +222,10 @@ class Stack:
             more["NextToken"] = page["NextToken"]
 
     def _follow(self, seen: set[str], total: int, well: Collection[str | None]) -> None:
-        """Tell events until the stack's status is one of `well`.
+        """Print events until the stack's status is one of `well`.
 
-        A status counts once the stack has told an event of its own: until what was asked for
-        begins, the status is still that of before.
+        A status counts once the stack has reported an event of its own: until the operation
+        begins, CloudFormation still returns the status of the one before.
         """
         started = time.monotonic()
         finished: set[str] = set()

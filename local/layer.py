@@ -227,7 +227,7 @@ def with_library(ffprobe_zip: Path, library: Path | None, architecture: str, tar
         content = {name: given.read(name) for name in given.namelist()}
     if library:
         content[f"lib/{library.name}"] = library.read_bytes()
-    # Whoever deploys beside this one reads a whole file.
+    # A deployment that runs at the same time must not read half a file.
     unfinished = target.with_name(f".{target.name}.{os.getpid()}")
     with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
         for name in sorted(content):

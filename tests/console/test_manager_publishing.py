@@ -275,7 +275,7 @@ def test_offline_in_the_middle_of_an_upload_it_waits_for_a_press_and_then_goes_t
         page = manage(people, visit, NEW)
         to_storage = f"{visit.storage}/**"
         under_way: list[Route] = []
-        # The browser's driver hangs a note on what it calls, which a list's method does not take.
+        # Playwright sets an attribute on the handler, which a bound method of a list refuses.
         page.route(to_storage, lambda route: under_way.append(route))  # noqa: PLW0108  Playwright marks it
         with page.expect_request(to_storage):
             add_video(page, clips / "demo.mp4")

@@ -49,7 +49,7 @@ def deployer(
     cloudformation: Any = CloudFormation(*statuses)
     made.__dict__["stack"] = Stack(cloudformation, STAGE.stack, lambda _words: None, 0.0)
     monkeypatch.setattr(made, "client", lambda _name: Lambda())
-    monkeypatch.setattr(run_module, "_uncommitted", lambda: changed)
+    monkeypatch.setattr(run_module, "uncommitted", lambda: changed)
     return made, cloudformation
 
 
@@ -86,10 +86,10 @@ def test_a_new_file_that_would_be_packed_counts_and_a_new_stage_does_not(tmp_pat
     git("-c", "user.name=a", "-c", "user.email=a@b.example", "commit", "-m", "First")
     (tmp_path / "deploy").mkdir()
     (tmp_path / "deploy" / "staging.toml").touch()
-    assert run_module._uncommitted(tmp_path) == ""  # noqa: SLF001  what preflight asks
+    assert run_module.uncommitted(tmp_path) == ""
     (tmp_path / "chalicelib" / "videos" / "left.py").touch()
     (tmp_path / "app.py").write_text("x = 1\n", encoding="utf-8")
-    found = run_module._uncommitted(tmp_path).splitlines()  # noqa: SLF001  what preflight asks
+    found = run_module.uncommitted(tmp_path).splitlines()
     assert found == [" M app.py", "?? chalicelib/videos/left.py"]
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -76,9 +77,9 @@ def test_whatever_is_no_picture_is_refused_by_its_content(what: str) -> None:
     ],
 )
 def test_a_picture_of_a_size_that_no_phone_should_meet_is_refused(
-    make: object, size: tuple[int, int], code: str
+    make: Callable[[int, int], bytes], size: tuple[int, int], code: str
 ) -> None:
-    assert refused(make(*size)) == code  # type: ignore[operator]
+    assert refused(make(*size)) == code
 
 
 def test_a_picture_over_a_megabyte_is_refused() -> None:
@@ -89,9 +90,9 @@ def test_a_picture_over_a_megabyte_is_refused() -> None:
 @pytest.mark.parametrize("make", [png, jpeg])
 @pytest.mark.parametrize("size", [(4032, 3024), (3072, 4096), (4000, 3000)])
 def test_a_picture_of_a_phones_twelve_megapixels_is_taken(
-    make: object, size: tuple[int, int]
+    make: Callable[[int, int], bytes], size: tuple[int, int]
 ) -> None:
-    assert facts(make(*size))[1:] == size  # type: ignore[operator]
+    assert facts(make(*size))[1:] == size
 
 
 def test_a_png_that_is_something_else_too_is_refused() -> None:
