@@ -141,8 +141,12 @@ class People:
         return TikTok(str(self.deployed.stack.tiktok_url))
 
     @contextlib.contextmanager
-    def visit(self, device: Device = PHONE) -> Iterator[Visit]:
-        """A browser for somebody. Whatever it complains of fails the test that used it."""
+    def visit(self, device: Device = PHONE, *, intercepting: bool = False) -> Iterator[Visit]:
+        """A browser for somebody. Whatever it complains of fails the test that used it.
+
+        A test that routes requests is `intercepting`: what passes through a service worker may
+        reach the server all the same (Playwright's page on network events says so).
+        """
         origin = self.deployed.stack.console_url
         assert origin, "The stack was brought up without its console."
         context = self.browser.new_context(
@@ -152,8 +156,7 @@ class People:
             color_scheme=device.scheme,
             locale=device.locale,
             timezone_id="Europe/Berlin",
-            # What a service worker fetches is not the page's to lengthen.
-            service_workers="block" if device.lengthened else "allow",
+            service_workers="block" if device.lengthened or intercepting else "allow",
         )
         if device.lengthened:
             speak_at_length(context)

@@ -100,7 +100,7 @@ def test_a_video_that_does_not_arrive_is_shared_by_hand_and_the_history_says_so(
     ana = connected(people.member())
     people.activity_for(ana)
     people.tiktok.faults({"endpoint": "processing", "kind": "stuck", "person": ana.tiktok_name})
-    with people.visit(PHONE) as visit:
+    with people.visit(PHONE, intercepting=True) as visit:
         page = ana.signed_in(visit)
         page.evaluate(
             "window.shared = []; navigator.canShare = data => data.files.length === 1;"

@@ -253,7 +253,7 @@ def test_without_room_in_the_browsers_storage_it_says_so_and_publishes_all_the_s
 def test_an_upload_that_stalls_says_so_and_begins_again_with_a_fresh_form(
     people: People, clips: Path
 ) -> None:
-    with people.visit(DESKTOP) as visit:
+    with people.visit(DESKTOP, intercepting=True) as visit:
         page = manage(people, visit, NEW)
         begun = uploads_begun(page)
         to_storage = f"{visit.storage}/**"
@@ -271,7 +271,7 @@ def test_an_upload_that_stalls_says_so_and_begins_again_with_a_fresh_form(
 def test_offline_in_the_middle_of_an_upload_it_waits_for_a_press_and_then_goes_through(
     people: People, clips: Path
 ) -> None:
-    with people.visit(DESKTOP) as visit:
+    with people.visit(DESKTOP, intercepting=True) as visit:
         page = manage(people, visit, NEW)
         to_storage = f"{visit.storage}/**"
         under_way: list[Route] = []
@@ -312,7 +312,7 @@ def test_an_upload_tells_speed_and_time_left_and_can_be_cancelled(
 def test_a_form_that_the_storage_refuses_is_told_in_words_and_a_fresh_one_helps(
     people: People, clips: Path
 ) -> None:
-    with people.visit(DESKTOP) as visit:
+    with people.visit(DESKTOP, intercepting=True) as visit:
         page = manage(people, visit, NEW)
         spoilt: list[str] = []
 
@@ -339,7 +339,7 @@ def test_a_form_that_the_storage_refuses_is_told_in_words_and_a_fresh_one_helps(
 
 def test_a_session_that_ends_while_typing_loses_nothing(people: People, clips: Path) -> None:
     somebody = people.managing()
-    with people.visit(DESKTOP) as visit:
+    with people.visit(DESKTOP, intercepting=True) as visit:
         page = somebody.signed_in(visit, NEW)
         add_video(page, clips / "demo.mp4")
         is_ready(page)
@@ -375,7 +375,7 @@ BAD_ANSWERS: tuple[tuple[int | None, object, str], ...] = (
 def test_a_bad_answer_to_publishing_is_told_with_its_reference_and_loses_nothing(
     people: People, clips: Path
 ) -> None:
-    with people.visit(DESKTOP) as visit:
+    with people.visit(DESKTOP, intercepting=True) as visit:
         page = manage(people, visit, NEW)
         add_video(page, clips / "demo.mp4")
         is_ready(page)
@@ -452,7 +452,7 @@ UNKNOWN = {"code": "of_tomorrow", "detail": "No channels today."}
 def test_who_will_see_it_is_told_in_words_and_never_guessed(people: People) -> None:
     for name, kind in (("Open air", "public"), ("Inner circle", "private")):
         assert people.manager.post("/channels", {"name": name, "kind": kind}).status == 201
-    with people.visit(DESKTOP) as visit:
+    with people.visit(DESKTOP, intercepting=True) as visit:
         page = manage(people, visit, NEW)
         expect(page.get_by_text(re.compile("^Everybody in .* will see it"))).to_be_visible()
         page.get_by_label("Inner circle").check()

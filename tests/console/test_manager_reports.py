@@ -129,7 +129,7 @@ def test_the_overview_shows_what_needs_a_hand_and_leads_there(people: People) ->
 
 
 def test_a_worklist_that_cannot_be_read_says_so_and_is_asked_for_again(people: People) -> None:
-    with people.visit(DESKTOP) as visit:
+    with people.visit(DESKTOP, intercepting=True) as visit:
         page = manage(people, visit, "/settings")
         headers = {"X-Correlation-Id": "a-reference-3", "Content-Type": "application/problem+json"}
         answer = {"status": 409, "body": '{"code": "new", "detail": "No."}', "headers": headers}

@@ -147,7 +147,7 @@ def test_where_cookies_are_blocked_a_manager_works_until_the_page_is_left_and_is
 def test_each_refusal_of_the_storage_is_told_in_words_and_a_fresh_form_goes_through(
     people: People, clips: Path
 ) -> None:
-    with people.visit(DESKTOP) as visit:
+    with people.visit(DESKTOP, intercepting=True) as visit:
         page = manage(people, visit, NEW)
         waiting = list(REFUSALS)
 

@@ -231,7 +231,7 @@ def test_what_the_command_menu_finds_late_is_not_what_enter_opens(people: People
     people.member(f"{word} Member")
     named = {"name": f"{word} Channel", "kind": "private"}
     channel = people.manager.post("/channels", named).body["channel_id"]
-    with people.visit(DESKTOP) as visit:
+    with people.visit(DESKTOP, intercepting=True) as visit:
         page = manage(people, visit)
         held: list[Route] = []
         # The browser's driver hangs a note on what it calls, which a list's method does not take.
@@ -255,7 +255,7 @@ def test_the_command_menu_reads_on_until_it_finds_and_says_where_it_stopped(
 ) -> None:
     word = f"omega{secrets.token_hex(3)}"
     people.manager.create(people.upload_id, instructions=f"{word} is an old one")
-    with people.visit(DESKTOP) as visit:
+    with people.visit(DESKTOP, intercepting=True) as visit:
         page = manage(people, visit)
         asked: list[str] = []
 

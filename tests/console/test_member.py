@@ -186,7 +186,7 @@ def test_an_answer_that_decides_nothing_is_told_and_pressing_again_sends_no_seco
         else:
             route.fulfill(status=status, body=body)
 
-    with people.visit(PHONE) as visit:
+    with people.visit(PHONE, intercepting=True) as visit:
         page = ana.signed_in(visit)
         page.route("**/perform", lose)
         open_reminder(page)

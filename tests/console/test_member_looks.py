@@ -117,7 +117,7 @@ def test_a_long_name_of_a_program_takes_two_lines_on_a_phone_and_is_told_whole(
         me = answer.json()
         route.fulfill(response=answer, json={**me, "program": {**me["program"], "name": name}})
 
-    with people.visit(PHONE) as visit:
+    with people.visit(PHONE, intercepting=True) as visit:
         visit.context.route("**/v1/me", renamed)
         page = ana.signed_in(visit)
         shown = page.locator("header").get_by_title(name)

@@ -101,7 +101,7 @@ def test_signing_out_in_one_tab_reaches_the_other_and_forgets_the_person(people:
 
 def test_an_answer_that_arrives_after_signing_out_is_not_kept(people: People) -> None:
     ana = people.member()
-    with people.visit() as visit:
+    with people.visit(intercepting=True) as visit:
         first = ana.signed_in(visit)
         expect(first.get_by_role("heading", name="Your feed")).to_be_visible()
         held: list[Route] = []
@@ -147,7 +147,7 @@ def lose_session(page: Page, path: str) -> None:
 
 def test_a_session_that_ends_while_typing_loses_nothing(people: People) -> None:
     ana = people.member()
-    with people.visit() as visit:
+    with people.visit(intercepting=True) as visit:
         page = ana.signed_in(visit, "/settings")
         page.get_by_label("Name").fill("Typed before it ended")
         lose_session(page, "**/v1/me")
@@ -211,7 +211,7 @@ def test_an_answer_that_fails_is_told_in_words_with_its_reference_and_a_way_to_t
 ) -> None:
     ana = people.member()
     people.activity_for(ana)
-    with people.visit() as visit:
+    with people.visit(intercepting=True) as visit:
         page = ana.signed_in(visit, "/history")
         alert = page.get_by_role("main").get_by_role("alert")
         for number, (status, body, words) in enumerate(BAD_ANSWERS):
@@ -232,7 +232,7 @@ def test_an_answer_that_fails_is_told_in_words_with_its_reference_and_a_way_to_t
 def test_a_problem_in_a_members_toast_names_its_reference(people: People) -> None:
     ana = people.member()
     people.activity_for(ana)
-    with people.visit() as visit:
+    with people.visit(intercepting=True) as visit:
         page = ana.signed_in(visit)
         headers = {"X-Correlation-Id": "a-reference-2", "Content-Type": "application/problem+json"}
         answer = {"status": 409, "body": '{"code": "new", "detail": "No."}', "headers": headers}
@@ -279,13 +279,13 @@ def renewed_at_once(people: People, visit: Visit) -> tuple[int, int]:
 def test_of_several_tabs_one_renews_at_a_time_and_the_others_take_its_token(
     people: People,
 ) -> None:
-    with people.visit(DESKTOP) as visit:
+    with people.visit(DESKTOP, intercepting=True) as visit:
         assert renewed_at_once(people, visit) == (1, 1)
 
 
 def test_without_web_locks_all_tabs_would_renew_at_once(people: People) -> None:
     """What the test before this one would tell if no tab waited for another."""
-    with people.visit(DESKTOP) as visit:
+    with people.visit(DESKTOP, intercepting=True) as visit:
         visit.context.add_init_script("delete Navigator.prototype.locks")
         most, _ = renewed_at_once(people, visit)
         assert most == TABS

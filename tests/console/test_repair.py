@@ -174,7 +174,7 @@ def test_a_repair_that_is_cancelled_or_left_sends_nothing_and_can_begin_again(
 
 
 def test_a_repaired_file_that_the_server_refuses_says_why_and_leaves_the_original(
-    page: Page, clips: Path
+    people: People, clips: Path
 ) -> None:
     """As if the server saw what this browser did not."""
 
@@ -187,17 +187,21 @@ def test_a_repaired_file_that_the_server_refuses_says_why_and_leaves_the_origina
             body |= {"status": "rejected", "video": None, "problems": [told]}
         route.fulfill(response=answer, json=body)
 
-    page.route(re.compile(r"/v1/uploads/upl_[^/]+$"), refused)
-    add_video(page, clips / "quicktime.mov")
-    take(page)
-    refused_by_the_server(page)
-    expect(panel(page)).to_contain_text("cannot be fixed here")
-    expect(panel(page).get_by_role("button", name=FIX)).to_have_count(0)
-    page.get_by_role("button", name="Publish", exact=True).click()
-    expect(page).to_have_url(re.compile(f"{NEW}$"))
-    page.get_by_role("button", name="Take the original again").click()
-    expect(page.get_by_role("alert").filter(has_text="videos here are MP4 or WebM")).to_be_visible()
-    expect(panel(page).get_by_role("button", name=FIX)).to_be_visible()
+    with people.visit(DESKTOP, intercepting=True) as visit:
+        page = manage(people, visit, NEW)
+        page.route(re.compile(r"/v1/uploads/upl_[^/]+$"), refused)
+        add_video(page, clips / "quicktime.mov")
+        take(page)
+        refused_by_the_server(page)
+        expect(panel(page)).to_contain_text("cannot be fixed here")
+        expect(panel(page).get_by_role("button", name=FIX)).to_have_count(0)
+        page.get_by_role("button", name="Publish", exact=True).click()
+        expect(page).to_have_url(re.compile(f"{NEW}$"))
+        page.get_by_role("button", name="Take the original again").click()
+        expect(
+            page.get_by_role("alert").filter(has_text="videos here are MP4 or WebM")
+        ).to_be_visible()
+        expect(panel(page).get_by_role("button", name=FIX)).to_be_visible()
 
 
 BROKEN = {

@@ -62,7 +62,7 @@ def test_a_member_sees_what_is_missing_redeems_and_copies_the_code(people: Peopl
 
 def test_a_price_that_changed_meanwhile_is_not_paid_but_shown(people: People) -> None:
     ana, reward_id = rich(people, "Ana Ferreira", 200), offered(people, "Voucher")
-    with people.visit() as visit:
+    with people.visit(intercepting=True) as visit:
         page = ana.signed_in(visit, "/rewards")
 
         def change(route: Route) -> None:
