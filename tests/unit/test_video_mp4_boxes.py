@@ -164,3 +164,50 @@ def test_more_boxes_that_keep_readers_busy_than_any_encoder_writes_are_noticed(
     content: bytes, excessive: bool
 ) -> None:
     assert is_excessive(io.BytesIO(content), len(content)) is excessive
+
+
+MANY = b"\0\0\0\x20loci" * 2001
+ROOM = bytes(2**20)
+
+
+def wide_box(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I4sQ", 1, kind, 16 + len(body)) + body
+
+
+@pytest.mark.parametrize(
+    ("content", "excessive"),
+    [
+        (mp4.box(b"mdat", ROOM + MANY), False),
+        (wide_box(b"mdat", ROOM + MANY), False),
+        (b"\0\0\0\0mdat" + ROOM + MANY, False),  # goes on to the end of the file
+        (mp4.box(b"free", ROOM + MANY), False),
+        (mp4.box(b"free", b"\0\0\0\x6cmvhd" + ROOM + MANY), True),  # readers open that
+        (mp4.box(b"free", b"\0\0\0\x6ccmov" + ROOM + MANY), True),
+        (mp4.box(b"mdat", ROOM + MANY) + box_of_segments(1), True),  # readers seek into media
+        (mp4.box(b"tfra", bytes(20)) + mp4.box(b"mdat", ROOM + MANY), True),
+        (mp4.box(b"mdat", ROOM) + mp4.box(b"moov", MANY), True),
+        (mp4.box(b"moov", MANY) + mp4.box(b"mdat", ROOM), True),
+        (mp4.box(b"mdat", ROOM) + MANY[:8000] + mp4.box(b"free", ROOM) + MANY[:8000], False),
+        (mp4.box(b"mdat", ROOM) + MANY[:8000] + mp4.box(b"free", ROOM) + MANY[:8008], True),
+        (mp4.box(b"mdat", ROOM) + mp4.box(b"udta", MANY) + mp4.box(b"mdat", ROOM), True),
+        (b"\0\0\0\x07mdat" + ROOM + MANY, True),  # no length of a box
+    ],
+)
+def test_boxes_count_only_where_readers_look_for_any(content: bytes, excessive: bool) -> None:
+    content = mp4.box(b"ftyp", b"isom") + content
+    assert is_excessive(io.BytesIO(content), len(content)) is excessive
+
+
+def test_media_are_not_read_to_count_boxes() -> None:
+    class Counted(io.BytesIO):
+        total = 0
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            content = super().read(size)
+            self.total += len(content)
+            return content
+
+    content = FRONT + mp4.box(b"free", bytes(10 * 2**20))
+    file = Counted(content)
+    assert not is_excessive(file, len(content))
+    assert file.total < len(FRONT) + 2**20
