@@ -91,7 +91,14 @@ NEXT: Mapping[State, frozenset[State]] = {
         {State.QUEUED, State.DELIVERED, State.STAGED, State.POSTED, State.FAILED}
     ),
     State.DELIVERED: frozenset(
-        {State.QUEUED, State.UNCONFIRMED, State.STAGED, State.POSTED, State.FAILED}
+        {
+            State.QUEUED,
+            State.UPLOADING,
+            State.UNCONFIRMED,
+            State.STAGED,
+            State.POSTED,
+            State.FAILED,
+        }
     ),
     State.UNCONFIRMED: frozenset({State.QUEUED, State.STAGED, State.POSTED, State.FAILED}),
     State.STAGED: frozenset({State.POSTED}),
@@ -100,7 +107,8 @@ NEXT: Mapping[State, frozenset[State]] = {
 }
 """Which state may follow which: the diagram in docs/staging.md, as a table.
 
-`queued` is followed by `staged` or `posted` when an earlier draft, given up, arrives all the same.
+`queued` is followed by `staged` or `posted` when an earlier draft, given up, arrives all the same;
+`delivered` by `uploading` when only a refused range said so and the status denies it.
 """
 
 
@@ -494,14 +502,20 @@ def uploading(performance: Performance, now: datetime, **changes: Any) -> Perfor
     return _moved(performance, State.UPLOADING, now, **changes)
 
 
-def delivered(performance: Performance, now: datetime) -> Performance:
-    """TikTok has every byte."""
-    return _moved(performance, State.DELIVERED, now, delivered_at=now)
+def delivered(performance: Performance, now: datetime, *, proven: bool = True) -> Performance:
+    """TikTok has every byte; not `proven` if only a refused range says so."""
+    return _moved(performance, State.DELIVERED, now, delivered_at=now if proven else None)
 
 
 def unconfirmed(performance: Performance, now: datetime) -> Performance:
     """TikTok has every byte, and what became of them could not be found out."""
-    return _moved(performance, State.UNCONFIRMED, now, unconfirmed_at=now)
+    return _moved(
+        performance,
+        State.UNCONFIRMED,
+        now,
+        delivered_at=performance.delivered_at or now,
+        unconfirmed_at=now,
+    )
 
 
 def staged(performance: Performance, now: datetime) -> Performance:

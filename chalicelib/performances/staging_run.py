@@ -328,10 +328,10 @@ class StagingRun:
 
     def _upload(self, address: str, video: Opener, first_byte: int = 0) -> None:
         """Send the bytes, going on where TikTok says it has got to; then see what became of it."""
-        refused_wait = BYTES_LAG_WAIT
+        refused_wait, unanswered = BYTES_LAG_WAIT, True
         if self.performance.state is not State.UPLOADING:
             self._write(uploading(self.performance, self._now))
-            refused_wait = ADDRESS_REFUSED_WAIT
+            refused_wait, unanswered = ADDRESS_REFUSED_WAIT, False
         for _ in range(1 + RESUMES):
             torn = self._send(address, video, first_byte)
             if torn is None:
@@ -339,8 +339,10 @@ class StagingRun:
                 logger.info("bytes delivered", extra={"size_bytes": self.performance.size_bytes})
                 break
             share = self._ask_status()
-            if self._is_whole(torn, share):
-                self._write(delivered(self.performance, self._now))
+            if self._says_whole(torn) and not self._denies_whole(share):
+                # Where no earlier sending can have brought it, the refusal proves nothing.
+                proven = unanswered or self._counts_whole(share)
+                self._write(delivered(self.performance, self._now, proven=proven))
                 break
             bytes_there = self._bytes_there(share)
             if bytes_there is None:
@@ -350,6 +352,7 @@ class StagingRun:
                 return
             if isinstance(torn, TryLater):
                 raise torn
+            unanswered = unanswered or not isinstance(torn, UploadOffset)
             refuses_first = isinstance(torn, UploadOffset) and bytes_there == first_byte == 0
             first_byte = bytes_there
             if not refuses_first or self._says_whole(torn):
@@ -381,16 +384,16 @@ class StagingRun:
         size_bytes = self.performance.size_bytes
         return isinstance(torn, UploadOffset) and torn.received_bytes == size_bytes
 
-    def _is_whole(self, torn: TikTokError, share: ShareStatus) -> bool:
-        """Return whether all is there, as a refused chunk says and the status does not deny.
+    def _counts_whole(self, share: ShareStatus) -> bool:
+        return (share.uploaded_bytes or 0) >= self.performance.size_bytes
 
-        The refusal alone proves nothing: the status counts. Either may give the index of the last
-        byte in place of the count.
+    def _denies_whole(self, share: ShareStatus) -> bool:
+        """Return whether the status counts less than all.
+
+        It may give the index of the last byte in place of the count.
         """
         there = share.uploaded_bytes
-        return self._says_whole(torn) and (
-            there is None or there >= self.performance.size_bytes - 1
-        )
+        return there is not None and there < self.performance.size_bytes - 1
 
     def _drop_address(self, wait: timedelta) -> None:
         """No more is taken at this address; ask soon what is there, and begin anew if nothing is.
@@ -514,6 +517,13 @@ class StagingRun:
     def _await_arrival(self, share: ShareStatus) -> None:
         """Look again later, unless the draft is known to arrive no more."""
         performance = self.performance
+        if performance.state is State.DELIVERED and performance.delivered_at is None:
+            # So far only a refused range said that all is there.
+            if self._lacks_bytes(share) and self._denies_whole(share):
+                self._drop_address(BYTES_LAG_WAIT)
+                return
+            if self._counts_whole(share):
+                self._write(delivered(performance, self._now))
         if performance.state is State.UPLOADING and share.uploaded_bytes is not None:
             address_refused = performance.upload_address is None and share.uploaded_bytes == 0
             if share.uploaded_bytes >= performance.size_bytes:

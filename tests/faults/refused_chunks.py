@@ -35,6 +35,7 @@ def _answers(status: int, range_told: str | None = None, **more: Any) -> Mapping
 def refused_chunks() -> Iterator[Trouble]:
     """Return the lines of the table."""
     yield from _ranges()
+    yield from _claims_of_all()
     yield from _of_two_chunks()
     yield from _successes()
 
@@ -96,6 +97,47 @@ def _ranges() -> Iterator[Trouble]:
             within=timedelta(minutes=15),
             calls={"init": 1},
         )
+
+
+def _claims_of_all() -> Iterator[Trouble]:
+    """A refused range says that all is there, and the status neither confirms nor denies it yet."""
+    size = SMALL_VIDEO_BYTES
+    says = {"endpoint": "status", "kind": "told", "when": "after"}
+    silent = {"status": "PROCESSING_UPLOAD", "uploaded_bytes": None}
+    for told in (f"bytes 0-{size - 1}/{size}", f"bytes 0-{size}/{size}"):
+        for name, words in (
+            ("counts nothing", silent),
+            (
+                "counts to the last byte",
+                {"status": "PROCESSING_UPLOAD", "uploaded_bytes": size - 1},
+            ),
+            ("says PROCESSING_DOWNLOAD", {"status": "PROCESSING_DOWNLOAD", "uploaded_bytes": None}),
+            ("says a word nobody documented", {"status": "IN_REVIEW", "uploaded_bytes": None}),
+        ):
+            for times in (1, 12):
+                yield Trouble(
+                    f"416 {told}, the status {name} x{times}",
+                    "upload",
+                    (_answers(416, told), {**says, "told": words, "times": times}),
+                    habits=POLLING,
+                    within=timedelta(minutes=15),
+                    calls={"init": 2},
+                )
+    nothing = {"status": "PROCESSING_UPLOAD", "uploaded_bytes": 0}
+    yield Trouble(
+        "the answer is lost, 416 says all, the status nothing, then 0",
+        "upload",
+        (
+            {"endpoint": "upload", "kind": "reset", "when": "after"},
+            {**says, "told": nothing, "times": 1},
+            {**says, "told": silent, "times": 3},
+            {**says, "told": nothing, "times": 8},
+        ),
+        habits=POLLING,
+        misled=frozenset({"upload_only_once"}),
+        within=timedelta(minutes=15),
+        calls={"init": 1},
+    )
 
 
 def _of_two_chunks() -> Iterator[Trouble]:

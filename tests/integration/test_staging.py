@@ -614,9 +614,62 @@ def test_a_range_that_is_refused_as_whole_is_believed_if_the_status_does_not_den
     )
     delivered = sandboxed.stage(sandboxed.performed())
     assert (delivered.state, sandboxed.uploads) == (State.DELIVERED, 1)
+    assert delivered.delivered_at, "an earlier sending without an answer may have brought it"
     sandboxed.sandbox.faults()
     staged = sandboxed.stage_when_due(delivered)
     assert (staged.state, staged.attempts) == (State.STAGED, 1)
+
+
+@pytest.mark.parametrize("counts", [None, len(VIDEO) - 1])
+def test_a_range_refused_as_whole_is_believed_no_longer_once_the_status_counts_less(
+    sandboxed: SandboxedGreenroom, counts: int | None
+) -> None:
+    whole = {"Content-Range": f"bytes 0-{len(VIDEO) - 1}/{len(VIDEO)}"}
+    sandboxed.sandbox.faults(
+        {"endpoint": "upload", "kind": "status", "status": 416, "headers": whole},
+        status_says(status="PROCESSING_UPLOAD", uploaded_bytes=counts),
+    )
+    claimed = sandboxed.stage(sandboxed.performed())
+    assert (claimed.state, claimed.delivered_at) == (State.DELIVERED, None)
+    sandboxed.sandbox.faults()
+    waiting = sandboxed.stage_when_due(claimed)
+    assert (waiting.state, waiting.waits_for) == (State.UPLOADING, Waiting.NEW_DRAFT)
+    assert waiting.waits_until == sandboxed.clock.now() + BYTES_LAG_WAIT
+    assert sandboxed.stage_when_due(waiting).state is State.QUEUED
+    staged = sandboxed.stage_when_due(waiting)
+    assert (staged.state, staged.attempts) == (State.STAGED, 2)
+    assert sandboxed.arrived_once(staged)
+
+
+def test_a_range_refused_as_whole_is_proven_by_the_count_that_comes_later(
+    sandboxed: SandboxedGreenroom,
+) -> None:
+    whole = {"Content-Range": f"bytes 0-{len(VIDEO) - 1}/{len(VIDEO)}"}
+    refused = {"endpoint": "upload", "kind": "status", "status": 416, "headers": whole}
+    sandboxed.sandbox.faults(
+        {**refused, "when": "after"},
+        status_says(status="PROCESSING_UPLOAD", uploaded_bytes=None),
+    )
+    claimed = sandboxed.stage(sandboxed.performed())
+    assert (claimed.state, claimed.delivered_at) == (State.DELIVERED, None)
+    sandboxed.sandbox.faults(status_says(status="PROCESSING_UPLOAD", uploaded_bytes=len(VIDEO)))
+    proven = sandboxed.stage_when_due(claimed)
+    assert (proven.state, proven.delivered_at) == (State.DELIVERED, sandboxed.clock.now())
+
+
+def test_whole_bytes_that_only_a_refused_range_claims_are_probably_in_the_inbox_after_two_hours(
+    sandboxed: SandboxedGreenroom, ana: Caller
+) -> None:
+    whole = {"Content-Range": f"bytes 0-{len(VIDEO) - 1}/{len(VIDEO)}"}
+    sandboxed.sandbox.faults(
+        {"endpoint": "upload", "kind": "status", "status": 416, "headers": whole},
+        status_says(status="PROCESSING_UPLOAD", uploaded_bytes=None),
+    )
+    claimed = sandboxed.stage(sandboxed.performed())
+    sandboxed.later(ARRIVAL_LIMIT + MINUTE)
+    ended = sandboxed.stage(claimed)
+    assert (ended.state, ended.delivered_at) == (State.UNCONFIRMED, sandboxed.clock.now())
+    assert sandboxed.greenroom.ledger(ana) == [("award", 10)]
 
 
 def test_whole_bytes_of_which_tiktok_says_that_it_lacks_some_fail_and_say_where_to_look(
