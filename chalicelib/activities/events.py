@@ -1,11 +1,11 @@
 """What happens to activities, derived from changes of the activities table."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from chalicelib.activities.model import ActivityState
 from chalicelib.foundation.events import Change, Event, Payload
+from chalicelib.foundation.values import dataclass
 
 _OVER = frozenset({ActivityState.ENDED, ActivityState.ARCHIVED})
 _SHOWN = ("instructions", "points", "starts_at", "ends_at", "channel_ids")

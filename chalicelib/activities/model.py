@@ -4,13 +4,14 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from chalicelib.foundation.texts import clean_line, clean_paragraphs, is_visible
+from chalicelib.foundation.values import dataclass
 from chalicelib.programs.model import MAX_DISCLOSURE, ContentDisclosure
 from chalicelib.videos.model import VideoFacts, VideoProblem, content_of
 

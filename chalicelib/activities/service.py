@@ -1,7 +1,7 @@
 """What managers do with activities, and the feed their members see."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import chain, islice
 from typing import Any, Literal, Protocol, TypedDict, Unpack, cast
@@ -56,6 +56,7 @@ from chalicelib.foundation.problems import (
 )
 from chalicelib.foundation.quotas import Quotas, quota_reached
 from chalicelib.foundation.table import Conflict, Part, Read
+from chalicelib.foundation.values import dataclass
 from chalicelib.programs.model import ContentDisclosure
 from chalicelib.programs.problems import require_open_channels
 from chalicelib.videos.model import Preview, Upload, UploadStatus

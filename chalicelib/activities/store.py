@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -51,6 +51,7 @@ from chalicelib.foundation.table import (
     Store,
     Update,
 )
+from chalicelib.foundation.values import dataclass
 from chalicelib.programs.model import ContentDisclosure
 from chalicelib.videos.model import VideoFacts, VideoProblem, facts_from, problems_from
 

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from chalicelib.foundation.values import dataclass
 
 VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26")
 """Revisions of the Model Context Protocol that are spoken, the newest first. They differ in nothing

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, is_dataclass
 from datetime import date, datetime
 from enum import Enum, StrEnum
 
 from chalicelib.foundation.acts import Act
+from chalicelib.foundation.values import dataclass
 
 MAX_TEXT = 200
 """Characters of one text in an entry; a longer one ends with an ellipsis."""

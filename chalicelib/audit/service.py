@@ -1,7 +1,7 @@
 """Recording acts, and reading what was recorded."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Protocol
@@ -17,6 +17,7 @@ from chalicelib.foundation.logging import logger
 from chalicelib.foundation.pages import MAX_LIMIT, Cursors, Page
 from chalicelib.foundation.problems import invalid_field, not_found
 from chalicelib.foundation.table import Put
+from chalicelib.foundation.values import dataclass
 
 EXAMINED = 200
 """Entries that one page looks through where it filters by more than one criterion: one query."""

@@ -8,7 +8,9 @@ keeps its address and the caller's role.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from chalicelib.foundation.values import dataclass
 
 UNKNOWN = "system:unknown"
 """Nobody said so. Only a test or a script that goes past the entry points writes this."""

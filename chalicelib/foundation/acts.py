@@ -6,7 +6,9 @@ an entry without its act.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from chalicelib.foundation.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ lists networks in which anything may be called, in plain HTTP and at any port to
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from chalicelib.foundation.settings import Network
+from chalicelib.foundation.values import dataclass
 
 MAX_URL = 1000
 HTTPS_PORT = 443

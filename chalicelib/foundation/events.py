@@ -14,12 +14,13 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from chalicelib.foundation import actors
 from chalicelib.foundation.logging import count_steps
+from chalicelib.foundation.values import dataclass
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient

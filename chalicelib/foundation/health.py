@@ -1,11 +1,11 @@
 """Whether what we depend on answers; asked at most twice a minute by each process."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.logging import logger
+from chalicelib.foundation.values import dataclass
 
 FRESH = timedelta(seconds=30)
 

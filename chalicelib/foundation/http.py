@@ -10,7 +10,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ from chalicelib.foundation.problems import (
     invalid_field,
     not_found,
 )
+from chalicelib.foundation.values import dataclass
 
 if TYPE_CHECKING:
     from chalice.app import CustomAuthorizer

@@ -9,7 +9,6 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -23,6 +22,7 @@ from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.personal import ERASED_NAME, Person, Record, erased_address
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.foundation.table import Database
+from chalicelib.foundation.values import dataclass
 
 KEPT = timedelta(hours=24)  # product rule
 LOCKED = timedelta(seconds=35)  # API Gateway gives up after 29 s, so does the function

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+from chalicelib.foundation.values import dataclass
 
 KEY_SET_SECONDS = 3600
 KEY_SET_TIMEOUT_SECONDS = 3

@@ -2,7 +2,8 @@
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from chalicelib.foundation.values import dataclass
 
 ORIGIN_KEY = "x-origin-key"
 

@@ -1,7 +1,8 @@
 """How a request to somebody else's address went."""
 
-from dataclasses import dataclass
 from datetime import timedelta
+
+from chalicelib.foundation.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.foundation.problems import Problem, ProblemCode
+from chalicelib.foundation.values import dataclass
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100

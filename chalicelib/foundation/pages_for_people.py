@@ -1,7 +1,8 @@
 """Pages for a person whose browser came to the API by itself, where no console takes it in."""
 
 import html
-from dataclasses import dataclass
+
+from chalicelib.foundation.values import dataclass
 
 HTML = "text/html; charset=utf-8"
 PAGE_HEADERS: dict[str, str | list[str]] = {

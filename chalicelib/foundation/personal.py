@@ -6,8 +6,10 @@ left. A keeper's `erase` may die anywhere and be called again.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
+
+from chalicelib.foundation.values import dataclass
 
 ERASED_NAME = "Erased member"
 """The name that stands where a person's stood."""

@@ -6,11 +6,13 @@ Codes of a package's own stand in its `problems.py`; OpenAPI lists all that the 
 
 import pkgutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
+
+from chalicelib.foundation.values import dataclass
 
 MEDIA_TYPE = "application/problem+json"
 

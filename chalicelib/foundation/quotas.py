@@ -1,9 +1,9 @@
 """Quotas: what one program may take of a deployment that others share. The owner sets them."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 from chalicelib.foundation.problems import Problem, ProblemCode
+from chalicelib.foundation.values import dataclass
 
 GIGABYTE = 1 << 30
 

@@ -7,7 +7,6 @@ go together likewise (`Read`): one call, one instant.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
@@ -34,6 +33,7 @@ from chalicelib.foundation import actors
 from chalicelib.foundation.acts import Act
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.personal import plain
+from chalicelib.foundation.values import dataclass
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

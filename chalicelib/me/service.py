@@ -1,9 +1,8 @@
 """The caller's profile with their points and the number of their unread notices."""
 
-from dataclasses import dataclass
-
 from chalicelib.foundation.identity import Caller, ShownAs
 from chalicelib.foundation.problems import not_found
+from chalicelib.foundation.values import dataclass
 from chalicelib.notifications.service import NotificationService
 from chalicelib.points.model import Totals
 from chalicelib.points.service import PointService

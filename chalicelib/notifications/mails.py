@@ -6,11 +6,11 @@ Nothing in them is fetched from anywhere, and nothing counts who opened them.
 import html
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 
+from chalicelib.foundation.values import dataclass
 from chalicelib.notifications.mail_words import ALL, ORDER, PATHS, words
 from chalicelib.notifications.model import Notice, NoticeKind, Shown, What
 

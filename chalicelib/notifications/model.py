@@ -10,13 +10,14 @@ twice and in any order: the box is the same in the end.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from chalicelib.activities.model import is_addressed
 from chalicelib.foundation.identity import TikTokState
+from chalicelib.foundation.values import dataclass
 
 MAX_NOTICES = 100
 """Of a box: the latest ones are kept, with those that were taken back."""

@@ -5,7 +5,7 @@ tables; what may have changed since is read from the tables, and read again afte
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -14,6 +14,7 @@ from chalicelib.activities.service import ActivityMarks
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import TikTokState
 from chalicelib.foundation.table import Conflict
+from chalicelib.foundation.values import dataclass
 from chalicelib.notifications.bulletins import Activities
 from chalicelib.notifications.model import (
     WAITING_AFTER,

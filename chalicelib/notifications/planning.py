@@ -8,7 +8,7 @@ it may be done twice: what was mailed is known by the box.
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 from zoneinfo import ZoneInfo
@@ -18,6 +18,7 @@ from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.sweeps import IsLate, never_late
+from chalicelib.foundation.values import dataclass
 from chalicelib.notifications.model import (
     Box,
     Bulletin,

@@ -6,7 +6,7 @@ id, confirms it. A claim of which nothing is heard for `LEASE` was never handed 
 anew. docs/decisions/0026 says what that leaves open.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from typing import Protocol
@@ -17,6 +17,7 @@ from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.sweeps import IsLate, never_late
+from chalicelib.foundation.values import dataclass
 from chalicelib.notifications.mails import Letter, compose, scope_of
 from chalicelib.notifications.model import (
     Box,

@@ -1,13 +1,14 @@
 """What members are shown of their notices, and what they choose of mails."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.table import Read
+from chalicelib.foundation.values import dataclass
 from chalicelib.notifications.model import (
     FIRST_SLOTS,
     Box,

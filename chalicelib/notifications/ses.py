@@ -1,12 +1,13 @@
 """Amazon SES, as far as mails need it: one message to one address, sent once or surely not."""
 
 import re
-from dataclasses import dataclass
 from email.message import EmailMessage
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.foundation.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,10 +1,10 @@
 """What happens to performances, derived from changes of the performances table."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from chalicelib.foundation.events import Change, Event, Payload
+from chalicelib.foundation.values import dataclass
 from chalicelib.performances.model import State, Waiting
 
 

@@ -1,12 +1,13 @@
 """A performance's states, what may follow what, and what members are told: no I/O."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from chalicelib.activities.model import Asked, PostText
+from chalicelib.foundation.values import dataclass
 from chalicelib.programs.model import DisclosureTick, owner_key
 from chalicelib.tiktok.model import InboxPlace
 

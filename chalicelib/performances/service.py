@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from chalicelib.activities.model import (
@@ -24,6 +24,7 @@ from chalicelib.foundation.logging import logger
 from chalicelib.foundation.pages import Cursors, Page
 from chalicelib.foundation.problems import Problem, ProblemCode, invalid_field, not_found
 from chalicelib.foundation.table import Conflict, Contended, Part
+from chalicelib.foundation.values import dataclass
 from chalicelib.performances.model import (
     Acknowledgement,
     Performance,

@@ -8,7 +8,7 @@ import math
 import random
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from chalicelib.activities.model import ActivityStatus
@@ -18,6 +18,7 @@ from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import TikTokState
 from chalicelib.foundation.logging import logger, sound_alarm
 from chalicelib.foundation.table import Conflict, Part
+from chalicelib.foundation.values import dataclass
 from chalicelib.performances.model import (
     ARRIVAL_LIMIT,
     BEFORE_STAGED,

@@ -1,7 +1,7 @@
 """The performances table. Every change of state is one conditional write."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime, timedelta
 from enum import Enum
 
@@ -30,6 +30,7 @@ from chalicelib.foundation.table import (
     Store,
     Update,
 )
+from chalicelib.foundation.values import dataclass
 from chalicelib.performances.model import (
     Acknowledgement,
     Counted,

@@ -5,7 +5,6 @@ marks are made from them anew. docs/data.md has the keys.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -19,6 +18,7 @@ from pynamodb.exceptions import DoesNotExist
 from pynamodb.models import Model
 
 from chalicelib.foundation.table import Check, Conflict, LeanModel, Put, Read, Store, Update
+from chalicelib.foundation.values import dataclass
 from chalicelib.points.model import Entry
 from chalicelib.points.periods import Period, spans_of
 from chalicelib.points.ranking import BoardPage, Head, Ranked, Row, Unreadable, packed, unpacked

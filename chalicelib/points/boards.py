@@ -6,7 +6,7 @@ anew from what is counted, so a run that dies half way or twice leaves nothing w
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from chalicelib.foundation.clock import Clock
@@ -14,6 +14,7 @@ from chalicelib.foundation.events import Event
 from chalicelib.foundation.identity import Caller, Role
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.problems import Problem, ProblemCode, not_found
+from chalicelib.foundation.values import dataclass
 from chalicelib.points.board_store import AlreadyCounted, BoardStore, BuildLease, LeaseLost
 from chalicelib.points.events import LedgerEntryAdded
 from chalicelib.points.model import Entry, EntryKind, Source, SourceKind, award_id

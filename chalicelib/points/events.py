@@ -1,10 +1,10 @@
 """What happens to members' points, derived from changes of the points table."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from chalicelib.foundation.events import Change, Event, Payload
+from chalicelib.foundation.values import dataclass
 from chalicelib.points.model import EntryKind
 
 _ENTRIES = "entry#"

@@ -1,9 +1,10 @@
 """Points: plain types and rules."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+
+from chalicelib.foundation.values import dataclass
 
 _NAMED = 3
 

@@ -5,11 +5,12 @@ else follows from that day: it lies in one week (from Monday), month, quarter, y
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo
+
+from chalicelib.foundation.values import dataclass
 
 _DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)

@@ -11,10 +11,11 @@ import hashlib
 import json
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from chalicelib.foundation.identity import ShownAs
+from chalicelib.foundation.values import dataclass
 
 PAGE_ROWS = 420
 """What a page is cut to: just under 8 KB, where the head of 100,000 members has just under 16."""

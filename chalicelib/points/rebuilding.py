@@ -5,10 +5,11 @@ Scores and boards that change while this looks may seem to differ: ask again bef
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, timedelta
 
 from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.values import dataclass
 from chalicelib.points.board_store import BoardStore
 from chalicelib.points.boards import LeaderboardBuilder, LeaderboardMarks, board_rows
 from chalicelib.points.model import (

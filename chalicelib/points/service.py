@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from chalicelib.foundation.logging import logger
 from chalicelib.foundation.pages import Cursors, Page
 from chalicelib.foundation.problems import Problem, ProblemCode, invalid_field, not_found
 from chalicelib.foundation.table import Conflict, Part, Read
+from chalicelib.foundation.values import dataclass
 from chalicelib.points.boards import Board, LeaderboardReader
 from chalicelib.points.model import (
     Entry,

@@ -1,10 +1,10 @@
 """Requests for one's data: an export of it, or its erasure. Plain types and rules."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from chalicelib.foundation.personal import Person
+from chalicelib.foundation.values import dataclass
 
 SETTLED = timedelta(minutes=6)
 """An erasure ends with a round that begins so long after it was asked for: by then no function

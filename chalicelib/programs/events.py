@@ -1,10 +1,10 @@
 """What happens to programs and their members, derived from changes of the programs table."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from chalicelib.foundation.events import Change, Event, Payload
+from chalicelib.foundation.values import dataclass
 from chalicelib.programs.model import MemberStatus
 
 SETTINGS = (

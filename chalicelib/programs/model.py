@@ -1,7 +1,6 @@
 """Programs, members, channels and campaigns: plain types and rules."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
@@ -9,6 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from chalicelib.foundation.identity import Caller, Role, ShownAs, TikTokState, normalized_email
 from chalicelib.foundation.texts import comparable
+from chalicelib.foundation.values import dataclass
 
 MAX_NAME = 100
 MAX_ALIAS = 40

@@ -1,7 +1,7 @@
 """Use cases of programs: settings, invitations, and the caller behind a token."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -23,6 +23,7 @@ from chalicelib.foundation.problems import Problem, ProblemCode, invalid_field, 
 from chalicelib.foundation.quotas import Quotas, quota_reached
 from chalicelib.foundation.table import Conflict, Part, Read
 from chalicelib.foundation.texts import clean_line
+from chalicelib.foundation.values import dataclass
 from chalicelib.programs.model import (
     MAX_NAME,
     Campaign,

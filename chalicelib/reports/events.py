@@ -1,10 +1,10 @@
 """What happens in the reports table that others react to: what was seen, what is to be exported."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from chalicelib.foundation.events import Change, Event, Payload
+from chalicelib.foundation.values import dataclass
 
 SEEN, EXPORT = "seen#", "export#"
 SIGHTED = "activity_ids"

@@ -8,10 +8,11 @@ after and before.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from chalicelib.foundation.values import dataclass
 from chalicelib.programs.model import local_time
 
 DEFAULT_DAYS = 30

@@ -8,11 +8,12 @@ after two weeks.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime
 from typing import Protocol
 
 from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.values import dataclass
 from chalicelib.performances.model import Performance
 from chalicelib.points.model import NoSuchProgram
 from chalicelib.programs.model import Member, owner_key

@@ -1,7 +1,7 @@
 """Reports as managers read them, and what members have seen."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.pages import Cursors, Page
 from chalicelib.foundation.problems import FieldError, Problem, ProblemCode, not_found
 from chalicelib.foundation.table import Read
+from chalicelib.foundation.values import dataclass
 from chalicelib.programs.model import Campaign, Channel, Member, Program, local_time
 from chalicelib.programs.service import ProgramService
 from chalicelib.reports.model import (

@@ -7,7 +7,6 @@ in the transaction that writes the progress they follow from; docs/data.md has t
 import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Self
 
@@ -30,6 +29,7 @@ from chalicelib.foundation.table import (
     Store,
     Update,
 )
+from chalicelib.foundation.values import dataclass
 from chalicelib.reports.events import SIGHTED
 from chalicelib.reports.model import (
     FAILED_DAYS,

@@ -1,7 +1,6 @@
 """Something happened that reports count or the worklist shows, or a file is to be made."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.activities.events import (
@@ -18,6 +17,7 @@ from chalicelib.foundation.batches import (
     relay_changes,
 )
 from chalicelib.foundation.logging import logger
+from chalicelib.foundation.values import dataclass
 from chalicelib.performances.events import (
     PerformanceAwaitsApp,
     PerformancePosted,

@@ -1,10 +1,10 @@
 """What happens to rewards and redemptions, derived from changes of the rewards table."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from chalicelib.foundation.events import Change, Event, Payload
+from chalicelib.foundation.values import dataclass
 from chalicelib.rewards.model import RedemptionStatus, RewardState
 
 _REWARD, _REDEMPTION, _PICTURE = "reward#", "redemption#", "picture#"

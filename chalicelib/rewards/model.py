@@ -1,11 +1,11 @@
 """Rewards and redemptions: plain types and rules."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from chalicelib.activities.model import is_addressed
+from chalicelib.foundation.values import dataclass
 from chalicelib.programs.model import owner_key
 
 MAX_REWARDS = 100

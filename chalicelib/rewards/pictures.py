@@ -7,7 +7,8 @@ when it was taken, by whom, and a thumbnail of what was cut off. `examine` leave
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from chalicelib.foundation.values import dataclass
 
 MAX_BYTES = 1_048_576
 MIN_SIDE, MAX_SIDE = 40, 4096

@@ -1,7 +1,7 @@
 """What managers do with rewards, and the list that members choose from."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol, TypedDict, Unpack
 
@@ -21,6 +21,7 @@ from chalicelib.foundation.problems import (
     not_found,
 )
 from chalicelib.foundation.table import Conflict, Read
+from chalicelib.foundation.values import dataclass
 from chalicelib.points.service import PointService
 from chalicelib.programs.model import Program
 from chalicelib.programs.problems import require_open_channels

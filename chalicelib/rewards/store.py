@@ -1,7 +1,6 @@
 """The rewards table, and pictures in S3: docs/data.md has the keys and what each access costs."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +29,7 @@ from chalicelib.foundation.table import (
     Store,
     Update,
 )
+from chalicelib.foundation.values import dataclass
 from chalicelib.rewards.model import (
     FORM_LIFETIME,
     MAX_REWARDS,

@@ -1,10 +1,10 @@
 """The browser's side of a session: cookies, origins, the address behind the distribution."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from chalicelib.foundation.origins import ViewerAddresses
+from chalicelib.foundation.values import dataclass
 from chalicelib.sessions.cookies import SessionCookies
 from chalicelib.sessions.service import SessionService
 

@@ -2,10 +2,12 @@
 
 import hashlib
 import ipaddress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from urllib.parse import quote
+
+from chalicelib.foundation.values import dataclass
 
 PASSWORD_MIN_LENGTH = 12  # with the three below: the user pool's policy, infra/identity.yaml
 MAX_PASSWORD = 256  # the user pool's limit

@@ -6,13 +6,14 @@ same least time, and limits count for accounts that are not there as well.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, NoReturn
 
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import normalized_email
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.problems import FieldError, Problem, ProblemCode
+from chalicelib.foundation.values import dataclass
 from chalicelib.sessions.devices import DeviceTokens
 from chalicelib.sessions.model import (
     FORGOT_ACCOUNT,

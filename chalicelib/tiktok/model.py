@@ -1,9 +1,9 @@
 """TikTok accounts of members: plain types and rules."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from chalicelib.foundation.identity import TikTokState
+from chalicelib.foundation.values import dataclass
 from chalicelib.programs.model import DisclosureTick, Holder
 
 STATE_LIFETIME = timedelta(minutes=10)

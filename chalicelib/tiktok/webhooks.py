@@ -13,12 +13,12 @@ import hmac
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from chalicelib.foundation.texts import foreign_line
+from chalicelib.foundation.values import dataclass
 from chalicelib.tiktok.errors import Failure, failure_from_reason
 
 OLDEST = timedelta(days=7)

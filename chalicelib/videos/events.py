@@ -1,10 +1,10 @@
 """Events of uploads, derived from changes of the uploads table."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from chalicelib.foundation.events import Change, Event, Payload
+from chalicelib.foundation.values import dataclass
 from chalicelib.videos.model import DECIDED
 
 

@@ -7,7 +7,9 @@ counts as absent, and a section without what it needs counts as not printed.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from chalicelib.foundation.values import dataclass
 
 Sections = Iterator[tuple[str, dict[str, str]]]
 

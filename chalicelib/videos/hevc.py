@@ -10,8 +10,9 @@ Leaves as it is what it cannot read, or what uses an extension unknown here; not
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from chalicelib.foundation.values import dataclass
 from chalicelib.videos.nal_units import (
     CHROMA_444,
     Bits,

@@ -13,10 +13,10 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from chalicelib.foundation.values import dataclass
 from chalicelib.videos.model import CannotExamine, ExaminerBroken, LimitExceeded
 
 _PIECE_BYTES = 64 * 1024

@@ -1,11 +1,13 @@
 """Videos and uploads, and the rules for videos that TikTok will take: plain types, no I/O."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from math import isclose
 from typing import Any, Self
+
+from chalicelib.foundation.values import dataclass
 
 CONTAINERS = ("mp4", "webm")
 """Product rule; TikTok takes these two (and QuickTime, which not every browser plays)."""

@@ -8,9 +8,9 @@ player can read.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import IO
 
+from chalicelib.foundation.values import dataclass
 from chalicelib.videos.model import IndexDefect
 from chalicelib.videos.webm import SeekableFile
 

@@ -10,10 +10,10 @@ a file has twice over.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import IO, Protocol
 
+from chalicelib.foundation.values import dataclass
 from chalicelib.videos.nal_units import units_of
 
 ZERO_RUN = bytes(32)

@@ -14,11 +14,12 @@ import re
 import resource
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import IO
 
+from chalicelib.foundation.values import dataclass
 from chalicelib.videos import avc, ffprobe_output, hevc, mp4_boxes, packets, webm
 from chalicelib.videos.ffprobe_output import Frame, Listing, Packet, PacketKey, Stream
 from chalicelib.videos.limited_process import (

@@ -1,7 +1,6 @@
 """From a form to a verdict: ask for an upload, validate what arrived, keep what is valid."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +12,7 @@ from chalicelib.foundation.logging import logger
 from chalicelib.foundation.problems import not_found
 from chalicelib.foundation.quotas import Quotas, quota_reached
 from chalicelib.foundation.table import Part
+from chalicelib.foundation.values import dataclass
 from chalicelib.videos.model import (
     DECIDED,
     FORM_LIFETIME,

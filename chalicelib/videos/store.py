@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
@@ -26,6 +26,7 @@ from chalicelib.audit.model import Kind, act
 from chalicelib.foundation.ids import first_id
 from chalicelib.foundation.sweeps import in_turns
 from chalicelib.foundation.table import Conflict, StampedModel, Store, Update
+from chalicelib.foundation.values import dataclass
 from chalicelib.videos.model import (
     FORM_LIFETIME,
     MAX_SIZE_BYTES,

@@ -7,8 +7,10 @@ are read. Nonsense in a file ends the reading; it never raises.
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import IO, Protocol
+
+from chalicelib.foundation.values import dataclass
 
 HEAD_BYTES = 1024 * 1024
 """Enough for the tracks and about a second of the densest video that the size limit allows."""

@@ -11,10 +11,10 @@ managers' trials (*Try it on me*).
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from chalicelib.foundation.events import Change, Event, Payload, PublicData, PublicEvent
+from chalicelib.foundation.values import dataclass
 
 if TYPE_CHECKING:
     # Each relay is started with this module, and needs none of the packages but its own.

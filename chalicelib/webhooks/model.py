@@ -5,9 +5,11 @@ import hashlib
 import hmac
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from chalicelib.foundation.values import dataclass
 
 MAX_WEBHOOKS = 10
 """Of one program: each event costs a write and a request for each of them."""

@@ -1,8 +1,9 @@
 """The two queues of webhooks that have something to send: quick receivers, and slow ones."""
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from chalicelib.foundation.values import dataclass
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

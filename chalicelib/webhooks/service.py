@@ -5,7 +5,7 @@ import random
 import secrets as random_secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
@@ -22,6 +22,7 @@ from chalicelib.foundation.pages import Cursors, Page
 from chalicelib.foundation.problems import Problem, ProblemCode, invalid_field, not_found
 from chalicelib.foundation.settings import Network
 from chalicelib.foundation.sweeps import IsLate, by_turns
+from chalicelib.foundation.values import dataclass
 from chalicelib.webhooks.events import WebhookTestData
 from chalicelib.webhooks.messages import message
 from chalicelib.webhooks.model import (

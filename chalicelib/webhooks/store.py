@@ -10,7 +10,6 @@
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -33,6 +32,7 @@ from chalicelib.foundation.acts import Act
 from chalicelib.foundation.outcomes import Outcome
 from chalicelib.foundation.sweeps import due_key
 from chalicelib.foundation.table import Conflict, Delete, Put, StampedModel, Store, Update
+from chalicelib.foundation.values import dataclass
 from chalicelib.webhooks.model import (
     DELIVERIES_KEPT,
     MAX_WEBHOOKS,

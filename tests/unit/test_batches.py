@@ -1,7 +1,6 @@
 """Batches: each record on its own, and only the failed ones come again."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import pytest
@@ -13,6 +12,7 @@ from chalicelib.foundation.batches import (
     relay_changes,
 )
 from chalicelib.foundation.events import Change, Event, Payload
+from chalicelib.foundation.values import dataclass
 from tests.clock import NOON
 from tests.events import queued, streamed
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, ClassVar, cast
@@ -23,6 +22,7 @@ from chalicelib.foundation.events import (
     UnreadableEvent,
     read_event,
 )
+from chalicelib.foundation.values import dataclass
 from chalicelib.performances import events as performances
 from chalicelib.points import events as points
 from chalicelib.programs import events as programs

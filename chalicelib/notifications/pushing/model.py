@@ -8,11 +8,12 @@ which may be done twice and in any order.
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from chalicelib.foundation.outcomes import Outcome
+from chalicelib.foundation.values import dataclass
 
 MAX_DEVICES = 5
 """Browsers of a member: each video costs a request for each of them, twice."""

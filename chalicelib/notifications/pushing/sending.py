@@ -13,7 +13,7 @@ import json
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -21,6 +21,7 @@ from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.outcomes import Outcome
 from chalicelib.foundation.sweeps import IsLate, never_late
+from chalicelib.foundation.values import dataclass
 from chalicelib.notifications.model import Box, told_by_push, waiting_id
 from chalicelib.notifications.pushing.model import (
     WINDOW,

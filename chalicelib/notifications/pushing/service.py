@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.problems import Problem, ProblemCode, invalid_field, not_found
 from chalicelib.foundation.settings import Network
+from chalicelib.foundation.values import dataclass
 from chalicelib.notifications.pushing.model import (
     MAX_DEVICES,
     Device,

@@ -6,10 +6,10 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from chalicelib.foundation.problems import Problem
+from chalicelib.foundation.values import dataclass
 from chalicelib.notifications.mail_words import ALL, SCOPES
 from chalicelib.notifications.model import NoticeKind, without_mails
 from chalicelib.notifications.problems import NotificationProblem

@@ -1,6 +1,5 @@
 """Use cases of connecting and disconnecting TikTok: what follows for what a member sends."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from chalicelib.foundation import actors
@@ -10,6 +9,7 @@ from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.foundation.sweeps import IsLate, never_late
+from chalicelib.foundation.values import dataclass
 from chalicelib.performances.model import BEFORE_STAGED, Performance, Reference, Waiting
 from chalicelib.performances.queue import MessageLost, StagingQueue
 from chalicelib.performances.service import PerformanceService

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -15,6 +15,7 @@ from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.pages import Cursors, Page
 from chalicelib.foundation.problems import FieldError, Problem, ProblemCode, not_found
 from chalicelib.foundation.table import Conflict
+from chalicelib.foundation.values import dataclass
 from chalicelib.programs.channels.store import AlreadyCreated, ChannelLimitReached, ChannelStore
 from chalicelib.programs.model import (
     MAX_CHANNELS,

@@ -1,9 +1,10 @@
 """Filters of the member list, and invitations whose mail is due: plain types and rules."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from chalicelib.foundation.identity import Role
+from chalicelib.foundation.values import dataclass
 from chalicelib.programs.model import MemberStatus
 
 MAIL_TRIES = 24  # with an hour between the later ones: a day

@@ -10,12 +10,12 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
 from chalicelib.foundation.identity import MAX_EMAIL, Role, normalized_email
 from chalicelib.foundation.texts import clean_line
+from chalicelib.foundation.values import dataclass
 from chalicelib.programs.model import MAX_NAME, Member
 
 MAX_ROSTER = 60_000  # characters: what fits a body, for those that take one byte

@@ -1,6 +1,6 @@
 """Exports: what was asked for, in the reports table, and the files, in a bucket of their own."""
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import IO, TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from pynamodb.exceptions import DoesNotExist
 
 from chalicelib.audit.model import EntryFilter, Kind, act, plain
 from chalicelib.foundation.table import StampedModel, Store
+from chalicelib.foundation.values import dataclass
 from chalicelib.reports.events import EXPORT
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ mended, and nobody has to tick it off.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
@@ -17,6 +16,7 @@ from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.table import Conflict
+from chalicelib.foundation.values import dataclass
 from chalicelib.programs.model import local_time
 from chalicelib.reports.model import MAX_NAMES, Hint, Item, Kind, of_activity
 from chalicelib.reports.store import HintRow, ReportStore

@@ -7,7 +7,7 @@ stores the new pair before it is used, and everybody else waits for what it stor
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from chalicelib.foundation.identity import TikTokState
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.sweeps import IsLate, never_late
 from chalicelib.foundation.table import Part
+from chalicelib.foundation.values import dataclass
 from chalicelib.programs.service import ProgramService
 from chalicelib.tiktok.errors import AccessTokenRefused, Reconnect, TikTokError, TryLater
 from chalicelib.tiktok.model import (

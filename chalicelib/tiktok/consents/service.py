@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from math import ceil
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from chalicelib.foundation.logging import logger
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.foundation.settings import NotSetUp
 from chalicelib.foundation.table import Conflict
+from chalicelib.foundation.values import dataclass
 from chalicelib.programs.model import DisclosureTick, Holder, local_time
 from chalicelib.programs.service import ProgramService
 from chalicelib.tiktok.consents.store import ConsentStore, TooManyConsents
