@@ -28,7 +28,7 @@ class MeService:
 
     def standing(self, caller: Caller) -> Standing:
         """Return the caller's profile, points and number of unread notices: one call."""
-        reads = [*self._programs.profile_reads(caller), self._points.totals_read(caller.owner)]
+        reads = [*self._programs.profile_reads(caller), self._points.read_of_totals(caller.owner)]
         notices, (member, program, totals) = self._notifications.overview_beside(caller, reads)
         if member is None or program is None:
             raise not_found("member")

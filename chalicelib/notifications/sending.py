@@ -155,10 +155,10 @@ class NoticeMailer:
         owner = f"{program_id}/{member_id}"
         box, bulletin, member, program = self._store.read_together(
             [
-                self._store.box_read(owner),
-                self._store.bulletin_read(program_id),
-                self._programs.member_read(program_id, member_id),
-                self._programs.program_read(program_id),
+                self._store.read_of_notice_box(owner),
+                self._store.read_of_bulletin(program_id),
+                self._programs.read_of_member(program_id, member_id),
+                self._programs.read_of_program(program_id),
             ]
         )
         if box is None or member is None or program is None:

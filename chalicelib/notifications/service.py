@@ -89,8 +89,8 @@ class NotificationService:
     ) -> tuple[Overview, Sequence[Any]]:
         """Return the same, and what is read beside it: one call."""
         mine = [
-            self._store.box_read(caller.owner),
-            self._store.bulletin_read(caller.program_id),
+            self._store.read_of_notice_box(caller.owner),
+            self._store.read_of_bulletin(caller.program_id),
         ]
         box, bulletin, *others = self._store.read_together([*mine, *beside])
         box = box or Box(caller.program_id, caller.member_id)
@@ -104,7 +104,10 @@ class NotificationService:
         Ids of no notice of theirs are passed over, for it may have gone meanwhile.
         """
         box, bulletin = self._store.read_together(
-            [self._store.box_read(caller.owner), self._store.bulletin_read(caller.program_id)]
+            [
+                self._store.read_of_notice_box(caller.owner),
+                self._store.read_of_bulletin(caller.program_id),
+            ]
         )
         open_now = bulletin or Bulletin(caller.program_id)
         reader, now = _reader(caller), self._clock.now()

@@ -246,15 +246,15 @@ class NoticeStore(Store):
         found = self._database.batch_get(BoxItem, keys, consistent_read=True)
         return blank | {box.member_id: box for box in (item.to_box() for item in found)}
 
-    def box_read(self, owner: str) -> Read[Box]:
+    def read_of_notice_box(self, owner: str) -> Read[Box]:
         """Return the read of a box, to be made together with others."""
         return Read(BoxItem, (owner, BOX), BoxItem.to_box)
 
-    def bulletin_read(self, program_id: str) -> Read[Bulletin]:
+    def read_of_bulletin(self, program_id: str) -> Read[Bulletin]:
         """Likewise of a bulletin."""
         return Read(BulletinItem, (program_id, BULLETIN), BulletinItem.to_bulletin)
 
-    def plan_read(self, program_id: str) -> Read[ProgramPlan]:
+    def read_of_plan(self, program_id: str) -> Read[ProgramPlan]:
         """Likewise of a plan."""
         return Read(PlanItem, (program_id, PLAN), PlanItem.to_plan)
 

@@ -230,10 +230,10 @@ class BoardStore(Store):
 
     # --- snapshots ----------------------------------------------------------------------------
 
-    def reading_head(self, program_id: str, period: Period) -> Read[Head]:
+    def read_of_head(self, program_id: str, period: Period) -> Read[Head]:
         return Read(HeadItem, (program_id, _head(period)), _head_from)
 
-    def reading_mark(self, program_id: str) -> Read[datetime]:
+    def read_of_mark(self, program_id: str) -> Read[datetime]:
         """Read of the instant since which something has changed."""
         return Read(MarkItem, (_CHANGED, program_id), lambda item: item.since)
 

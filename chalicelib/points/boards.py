@@ -320,9 +320,9 @@ class LeaderboardReader:
     def _read(self, caller: Caller, period: Period) -> Board:
         program, head, since = self._boards.read_together(
             [
-                self._programs.program_read(caller.program_id),
-                self._boards.reading_head(caller.program_id, period),
-                self._boards.reading_mark(caller.program_id),
+                self._programs.read_of_program(caller.program_id),
+                self._boards.read_of_head(caller.program_id, period),
+                self._boards.read_of_mark(caller.program_id),
             ]
         )
         if program is None:

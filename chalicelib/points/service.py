@@ -174,8 +174,8 @@ class PointService:
         owner = owner_key(caller.program_id, member_id)
         member, totals = self._store.read_together(
             [
-                self._programs.member_read(caller.program_id, member_id),
-                self._store.totals_read(owner),
+                self._programs.read_of_member(caller.program_id, member_id),
+                self._store.read_of_totals(owner),
             ]
         )
         if member is None:
@@ -244,9 +244,9 @@ class PointService:
         """Read a member's totals, never behind."""
         return self._store.totals(owner)
 
-    def totals_read(self, owner: str) -> Read[Totals]:
+    def read_of_totals(self, owner: str) -> Read[Totals]:
         """Return the read of a member's totals, to be made together with others."""
-        return self._store.totals_read(owner)
+        return self._store.read_of_totals(owner)
 
     def leaderboard(self, caller: Caller, period: Period) -> Board:
         """Read the program's board of a period. Raises the problem `leaderboard_off`."""

@@ -150,7 +150,7 @@ class PointStore(Store):
         )
         return [item.to_entry() for item in found]
 
-    def totals_read(self, owner: str) -> Read[Totals]:
+    def read_of_totals(self, owner: str) -> Read[Totals]:
         """Return the read of a member's totals, to be made together with others."""
         return Read(TotalsItem, (owner, _TOTALS), TotalsItem.to_totals)
 

@@ -187,14 +187,14 @@ class ProgramService:
             raise not_found("member")
         return Profile(member, program)
 
-    def member_read(self, program_id: str, member_id: str) -> Read[Member]:
+    def read_of_member(self, program_id: str, member_id: str) -> Read[Member]:
         """Return the read of a member, to be made together with others."""
-        return self._store.member_read(program_id, member_id)
+        return self._store.read_of_member(program_id, member_id)
 
     def profile_reads(self, caller: Caller) -> tuple[Read[Member], Read[Program]]:
         """Return the reads of the caller's profile, to be made together with others."""
-        member = self._store.member_read(caller.program_id, caller.member_id)
-        return member, self.program_read(caller.program_id)
+        member = self._store.read_of_member(caller.program_id, caller.member_id)
+        return member, self.read_of_program(caller.program_id)
 
     def program(self, program_id: str) -> Program | None:
         """Return a program with its settings, consistently read."""
@@ -276,9 +276,9 @@ class ProgramService:
         named = program.fulfillers
         return not named or not named.isdisjoint(self._store.active_managers(program.program_id))
 
-    def program_read(self, program_id: str) -> Read[Program]:
+    def read_of_program(self, program_id: str) -> Read[Program]:
         """Return the read of a program, to be made together with others."""
-        read = self._store.program_read(program_id)
+        read = self._store.read_of_program(program_id)
         return replace(read, to=lambda item: self._cache(read.to(item)))
 
     def program_read_unless_cached(self, program_id: str) -> tuple[Read[Program], ...]:
@@ -286,7 +286,7 @@ class ProgramService:
 
         Made together with what is read anyway, it saves a later call for the settings.
         """
-        return () if self._cached_or_none(program_id) else (self.program_read(program_id),)
+        return () if self._cached_or_none(program_id) else (self.read_of_program(program_id),)
 
     def members(self, program_id: str) -> Iterator[Member]:
         """Yield all members of a program."""

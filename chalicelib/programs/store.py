@@ -381,7 +381,7 @@ class ProgramStore(Store):
         found = self._database.batch_get(ProgramItem, keys, consistent_read=True)
         return {item.program_id: item.to_program() for item in found}
 
-    def program_read(self, program_id: str) -> Read[Program]:
+    def read_of_program(self, program_id: str) -> Read[Program]:
         """Return the read of a program, to be made together with others."""
         return Read(ProgramItem, (program_id, _PROGRAM), ProgramItem.to_program)
 
@@ -527,7 +527,7 @@ class ProgramStore(Store):
         except DoesNotExist:
             return None
 
-    def member_read(self, program_id: str, member_id: str) -> Read[Member]:
+    def read_of_member(self, program_id: str, member_id: str) -> Read[Member]:
         """Return the read of a member, to be made together with others."""
         return Read(MemberItem, (program_id, member_key(member_id)), MemberItem.to_member)
 

@@ -189,7 +189,7 @@ class ReportService:
         Without a period, from its beginning. Raises problems: `not_found`, `invalid_request`.
         """
         people: dict[str, int] = {}
-        reading = self._store.audience_read(caller.program_id)
+        reading = self._store.read_of_audience(caller.program_id)
 
         def taken(item: Any) -> dict[str, int]:
             people.update(reading.to(item))
@@ -342,8 +342,8 @@ class ReportService:
     def _program_and_people(self, caller: Caller) -> tuple[Program, Mapping[str, int]]:
         program, people = self._store.read_together(
             [
-                self._programs.program_read(caller.program_id),
-                self._store.audience_read(caller.program_id),
+                self._programs.read_of_program(caller.program_id),
+                self._store.read_of_audience(caller.program_id),
             ]
         )
         if program is None:

@@ -401,7 +401,7 @@ class ReportStore(Store):
         ]
         self._database.commit(parts)
 
-    def audience_read(self, program_id: str) -> Read[dict[str, int]]:
+    def read_of_audience(self, program_id: str) -> Read[dict[str, int]]:
         """Return the read of how many active members there are, in all and by channel."""
         return Read(CounterItem, (_people(program_id), _AUDIENCE), lambda item: item.numbers)
 

@@ -309,9 +309,9 @@ class RewardService:
         Raises the problem `not_found`, also for what is not addressed to them or not on offer.
         """
         reads: list[Read[Any]] = [
-            self._store.reward_read(caller.program_id, reward_id),
-            self._points.totals_read(caller.owner),
-            self._store.taken_read(caller.owner, reward_id),
+            self._store.read_of_reward(caller.program_id, reward_id),
+            self._points.read_of_totals(caller.owner),
+            self._store.read_of_taken(caller.owner, reward_id),
             *self._programs.program_read_unless_cached(caller.program_id),
         ]
         reward, totals, taken, *_ = self._store.read_together(reads)

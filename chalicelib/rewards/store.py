@@ -305,7 +305,7 @@ class RewardStore(Store):
         """Read a reward, never behind, and what is to be read beside it: one call."""
         if beside:
             found: Reward | None
-            found, *_ = self.read_together([self.reward_read(program_id, reward_id), *beside])
+            found, *_ = self.read_together([self.read_of_reward(program_id, reward_id), *beside])
             return found
         try:
             item = self._database.get(
@@ -315,14 +315,14 @@ class RewardStore(Store):
             return None
         return item.to_reward()
 
-    def reward_read(self, program_id: str, reward_id: str) -> Read[Reward]:
+    def read_of_reward(self, program_id: str, reward_id: str) -> Read[Reward]:
         return Read(RewardItem, (program_id, _REWARD + reward_id), RewardItem.to_reward)
 
-    def taken_read(self, owner: str, reward_id: str) -> Read[int]:
+    def read_of_taken(self, owner: str, reward_id: str) -> Read[int]:
         """Return the read of how many of a reward a member has asked for."""
         return Read(TakenItem, (owner, _TAKEN + reward_id), lambda item: int(item.taken or 0))
 
-    def redemption_read(self, program_id: str, redemption_id: str) -> Read[Redemption]:
+    def read_of_redemption(self, program_id: str, redemption_id: str) -> Read[Redemption]:
         key = program_id, _REDEMPTION + redemption_id
         return Read(RedemptionItem, key, RedemptionItem.to_redemption)
 

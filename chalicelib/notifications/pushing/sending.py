@@ -124,9 +124,9 @@ class PushSender:
         owner = f"{program_id}/{member_id}"
         box, notices, member = self._store.read_together(
             [
-                self._store.box_read(owner),
-                self._notices.box_read(owner),
-                self._programs.member_read(program_id, member_id),
+                self._store.read_of_push_box(owner),
+                self._notices.read_of_notice_box(owner),
+                self._programs.read_of_member(program_id, member_id),
             ]
         )
         if box is None:

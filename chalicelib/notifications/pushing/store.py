@@ -77,7 +77,7 @@ class PushStore(Store):
         except DoesNotExist:
             return blank
 
-    def box_read(self, owner: str) -> Read[PushBox]:
+    def read_of_push_box(self, owner: str) -> Read[PushBox]:
         """Return the read of a box, to be made together with others."""
         return Read(PushItem, (owner, PUSHES), PushItem.to_box)
 
