@@ -172,7 +172,7 @@ class ActivityChanges(DuplicateChanges):
     version: Version
 
 
-class SeenVersion(Schema):
+class ExpectedVersion(Schema):
     """Without a version, whatever it is like now."""
 
     model_config = ConfigDict(extra="forbid")
@@ -392,7 +392,7 @@ def duplicate(service: ActivityService, request: Request[DuplicateChanges, None]
 
 @endpoint(
     RequiredRole.MANAGER,
-    body=SeenVersion,
+    body=ExpectedVersion,
     answers={200: ActivityView},
     problems=(
         ProblemCode.NOT_FOUND,
@@ -400,7 +400,7 @@ def duplicate(service: ActivityService, request: Request[DuplicateChanges, None]
         ProblemCode.CHANGED_MEANWHILE,
     ),
 )
-def end(service: ActivityService, request: Request[SeenVersion, None]) -> Answer:
+def end(service: ActivityService, request: Request[ExpectedVersion, None]) -> Answer:
     """End an activity now."""
     activity = service.end(request.caller, request.path["activity_id"], request.body.version)
     return _answer(service, activity, request.caller)
@@ -408,11 +408,11 @@ def end(service: ActivityService, request: Request[SeenVersion, None]) -> Answer
 
 @endpoint(
     RequiredRole.MANAGER,
-    body=SeenVersion,
+    body=ExpectedVersion,
     answers={200: ActivityView},
     problems=(ProblemCode.NOT_FOUND, ProblemCode.CHANGED_MEANWHILE),
 )
-def archive(service: ActivityService, request: Request[SeenVersion, None]) -> Answer:
+def archive(service: ActivityService, request: Request[ExpectedVersion, None]) -> Answer:
     """Archive an activity: it ends and leaves the list."""
     activity = service.archive(request.caller, request.path["activity_id"], request.body.version)
     return _answer(service, activity, request.caller)
@@ -420,11 +420,11 @@ def archive(service: ActivityService, request: Request[SeenVersion, None]) -> An
 
 @endpoint(
     RequiredRole.MANAGER,
-    body=SeenVersion,
+    body=ExpectedVersion,
     answers={200: ActivityView},
     problems=(ProblemCode.NOT_FOUND, ProblemCode.CHANGED_MEANWHILE),
 )
-def unarchive(service: ActivityService, request: Request[SeenVersion, None]) -> Answer:
+def unarchive(service: ActivityService, request: Request[ExpectedVersion, None]) -> Answer:
     """Bring an archived activity back into the list, as one that has ended.
 
     One whose video was rejected comes back as rejected; one that is not archived stays as it is.

@@ -32,7 +32,7 @@ class AuditQuery(PageQuery):
     until: Annotated[AwareDatetime | None, Field(description="Not included")] = None
 
 
-class NamesQuery(Schema):
+class MemberNamesQuery(Schema):
     model_config = ConfigDict(extra="forbid")
 
     ids: Annotated[
@@ -77,8 +77,8 @@ class EntryList(Schema):
     next_cursor: str | None
 
 
-class Names(Schema):
-    """Names that members have now; who is in no program any more is left out."""
+class MemberNames(Schema):
+    """MemberNames that members have now; who is in no program any more is left out."""
 
     names: dict[str, str]
 
@@ -111,11 +111,11 @@ def read(service: AuditService, request: Request[None, None]) -> Answer:
     return Answer(200, EntryDetails(**_fields(entry), address=entry.address))
 
 
-@endpoint(RequiredRole.MANAGER, query=NamesQuery, answers={200: Names})
-def list_names(service: AuditService, request: Request[None, NamesQuery]) -> Answer:
+@endpoint(RequiredRole.MANAGER, query=MemberNamesQuery, answers={200: MemberNames})
+def list_names(service: AuditService, request: Request[None, MemberNamesQuery]) -> Answer:
     """Read the names of members whom entries name."""
     ids = request.query.ids.split(",")
-    return Answer(200, Names(names=service.names(request.caller, ids)))
+    return Answer(200, MemberNames(names=service.names(request.caller, ids)))
 
 
 def _fields(entry: Entry) -> dict[str, object]:
