@@ -218,7 +218,7 @@ def programs_relay(event: DynamoDBEvent) -> Any:
 
 
 @app.schedule("rate(1 minute)")
-@functions.function("invitations", "audit_trail", module="programs.members.worker")
+@functions.function("invitations", "audit_recorder", module="programs.members.worker")
 def programs_mail_invitations(event: CloudWatchEvent) -> int:
     """Mails the invitations that are due."""
     from chalicelib.programs.members import worker
@@ -287,7 +287,7 @@ def videos_relay(event: DynamoDBEvent) -> Any:
     "tiktok",
     "access_tokens",
     *_TIKTOK_SETTINGS,
-    "audit_trail",
+    "audit_recorder",
     module="tiktok.worker",
 )
 def tiktok_refresh_lapsing_accounts(event: CloudWatchEvent) -> int:
@@ -301,7 +301,7 @@ def tiktok_refresh_lapsing_accounts(event: CloudWatchEvent) -> int:
 
 
 @app.on_sqs_message(queue_arn=_QUEUE.format("activities-apply-verdicts"), batch_size=10)
-@functions.function("activity_lifecycle", "verdicts", "audit_trail", module="activities.worker")
+@functions.function("activity_lifecycle", "verdicts", "audit_recorder", module="activities.worker")
 def activities_apply_verdicts(event: SQSEvent) -> Any:
     """Publishes or rejects the activities that wait for a decided upload."""
     from chalicelib.activities import worker
@@ -310,7 +310,7 @@ def activities_apply_verdicts(event: SQSEvent) -> Any:
 
 
 @app.schedule("rate(1 minute)")
-@functions.function("due_activities", "audit_trail", module="activities.worker")
+@functions.function("due_activities", "audit_recorder", module="activities.worker")
 def activities_end_due(event: CloudWatchEvent) -> int:  # noqa: ARG001  a tick says nothing but now
     """Ends activities past their end, and applies verdicts whose event was lost."""
     from chalicelib.activities import worker
@@ -329,11 +329,11 @@ def activities_relay(event: DynamoDBEvent) -> Any:
 
 @app.on_dynamodb_record(stream_arn=_STREAM.format("marks"), batch_size=100)
 @functions.function("events", module="activities.worker")
-def activities_relay_dismissals(event: DynamoDBEvent) -> Any:
+def activities_publish_dismissals(event: DynamoDBEvent) -> Any:
     """Publishes which activities were dismissed, and which dismissals taken back."""
     from chalicelib.activities import worker
 
-    return worker.relay_dismissals(container.events, event.to_dict())
+    return worker.publish_dismissals(container.events, event.to_dict())
 
 
 # --- Performances
@@ -349,7 +349,7 @@ def performances_relay(event: DynamoDBEvent) -> Any:
 
 
 @app.on_sqs_message(queue_arn=_QUEUE.format("staging"), batch_size=1)
-@functions.function("stager", *_TIKTOK, "audit_trail", module="performances.worker")
+@functions.function("stager", *_TIKTOK, "audit_recorder", module="performances.worker")
 def performances_stage(event: SQSEvent) -> Any:
     """Puts a performance's video into its member's TikTok inbox."""
     from chalicelib.performances import worker
@@ -359,7 +359,7 @@ def performances_stage(event: SQSEvent) -> Any:
 
 @app.schedule("rate(1 minute)")
 @functions.function(
-    "overdue_performances", "connections", "audit_trail", module="performances.worker"
+    "overdue_performances", "connections", "audit_recorder", module="performances.worker"
 )
 def performances_sweep_overdue(event: CloudWatchEvent) -> int:
     """Queues overdue performances again; makes sends that waited for a connection."""
@@ -375,7 +375,7 @@ def performances_sweep_overdue(event: CloudWatchEvent) -> int:
     "counts",
     *_TIKTOK_SETTINGS,
     "settings.tiktok_views",
-    "audit_trail",
+    "audit_recorder",
     module="performances.worker",
 )
 def performances_count_posts(event: CloudWatchEvent) -> int:
@@ -390,7 +390,7 @@ def performances_count_posts(event: CloudWatchEvent) -> int:
 @functions.function(
     "connections",
     *_TIKTOK_SETTINGS,
-    "audit_trail",
+    "audit_recorder",
     module="performances.worker",
 )
 def performances_release_removed_members(event: SQSEvent) -> Any:
@@ -466,7 +466,7 @@ def webhooks_fan_out(event: SQSEvent) -> Any:
 @app.on_sqs_message(queue_arn=_QUEUE.format("webhooks"), batch_size=1)
 @functions.function(
     "deliverer",
-    "audit_trail",
+    "audit_recorder",
     "settings.activities_table",
     "settings.rewards_table",
     module="webhooks.worker",
@@ -481,7 +481,7 @@ def webhooks_deliver(event: SQSEvent) -> Any:
 @app.on_sqs_message(queue_arn=_QUEUE.format("slow-webhooks"), batch_size=1)
 @functions.function(
     "deliverer",
-    "audit_trail",
+    "audit_recorder",
     "settings.activities_table",
     "settings.rewards_table",
     module="webhooks.worker",

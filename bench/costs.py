@@ -57,7 +57,7 @@ PERFORMANCE: Mapping[str, float] = {
     "performances relay": 3,  # queued, staged, posted
     "stage": 2,  # with one look at its status
     "webhook": 2,  # delivered, posted
-    "relay dismissals": 1,
+    "publish dismissals": 1,
     "count entries": 1,
     "count events": 3,
 }

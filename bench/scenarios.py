@@ -272,7 +272,7 @@ class Bench:
             each for each in self.changes["PointsTable"] if each[1]["item"]["S"].startswith("entry")
         ]
         dismissed = self._announced("MarksTable", events_of_marks)
-        yield Scenario("relay dismissals", "activities_relay_dismissals", _stream_of(dismissed))
+        yield Scenario("publish dismissals", "activities_publish_dismissals", _stream_of(dismissed))
         yield Scenario("count events", "reports_count_events", self.queued_performance)
         yield Scenario("count entries", "points_count_entries", _stream_of(entries[-1]))
         yield Scenario("build leaderboards", "points_build_leaderboards", _tick())

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     )
     from chalicelib.activities.store import ActivityStore, MarkStore
     from chalicelib.agents.service import AgentService
-    from chalicelib.audit.service import AuditService, AuditTrail
+    from chalicelib.audit.service import AuditRecorder, AuditService
     from chalicelib.audit.store import AuditStore, OriginStore
     from chalicelib.foundation.events import EventBus
     from chalicelib.foundation.health import HealthService
@@ -144,14 +144,14 @@ class Container:
         return Database(
             self.clients.dynamodb,
             self.settings.table,
-            lambda act: self.audit_trail.record(act),  # noqa: PLW0108  not before it is asked
+            lambda act: self.audit_recorder.record(act),  # noqa: PLW0108  not before it is asked
         )
 
     @cached_property
-    def audit_trail(self) -> "AuditTrail":
-        from chalicelib.audit.service import AuditTrail
+    def audit_recorder(self) -> "AuditRecorder":
+        from chalicelib.audit.service import AuditRecorder
 
-        return AuditTrail(
+        return AuditRecorder(
             self._audit_store, lambda: self._origin_store, self.clock, self.settings.audit_days
         )
 
@@ -385,13 +385,13 @@ class Container:
         return ActivityStore(self.database)
 
     @cached_property
-    def _marks(self) -> "ActivityMarks":
+    def _activity_marks(self) -> "ActivityMarks":
         from chalicelib.activities.service import ActivityMarks
 
-        return ActivityMarks(self.mark_store)
+        return ActivityMarks(self.activity_mark_store)
 
     @cached_property
-    def mark_store(self) -> "MarkStore":
+    def activity_mark_store(self) -> "MarkStore":
         from chalicelib.activities.store import MarkStore
 
         return MarkStore(self.database)
@@ -402,7 +402,7 @@ class Container:
 
         return ActivityService(
             store=self.activity_store,
-            marks=self._marks,
+            marks=self._activity_marks,
             videos=self.videos,
             groupings=self.programs,
             texts=self._post_texts,
@@ -675,7 +675,7 @@ class Container:
             consents=self.consents,
             places=self.inbox_places,
             activities=self.activity_lifecycle,
-            marks=self._marks,
+            marks=self._activity_marks,
             texts=self._post_texts,
             points=self.points,
             cursors=self.cursors,
@@ -757,7 +757,7 @@ class Container:
             client=self.tiktok_client,
             videos=VideoReader(self.video_files),
             activities=self.activity_lifecycle,
-            marks=self._marks,
+            marks=self._activity_marks,
             points=self.points,
             clock=self.clock,
             sleep=self._wait,
@@ -948,7 +948,7 @@ class Container:
             store=self.report_store,
             programs=self.programs,
             performances=self.performance_store,
-            marks=self.mark_store,
+            marks=self.activity_mark_store,
             facts=self.fact_counter,
             people=self.person_counter,
             clock=self.clock,
@@ -1014,7 +1014,7 @@ class Container:
             self.service_named(part)
         return AgentService(
             counter=CallCounter(self.database),
-            trail=self.audit_trail,
+            recorder=self.audit_recorder,
             programs=self.programs,
             service_named=self.service_named,
             clock=self.clock,
@@ -1114,7 +1114,7 @@ class Container:
         sources = Sources(
             programs=self.programs,
             activities=self.activity_lifecycle,
-            marks=self._marks,
+            marks=self._activity_marks,
             redemptions=self.reward_store,
             ledger=self.point_store,
         )
@@ -1181,7 +1181,7 @@ class Container:
         return NoticeMailer(
             store=self.notice_store,
             programs=self.programs,
-            marks=self._marks,
+            marks=self._activity_marks,
             ses=Ses(self.clients.ses, self.settings.mail_configuration_set),
             unsubscribing=self.unsubscribing,
             sender=self.settings.notices_from,

@@ -44,6 +44,6 @@ def relay(bus: "EventBus", event: Mapping[str, Any]) -> Mapping[str, Any]:
     return relay_changes(events_of, bus.publish, event)
 
 
-def relay_dismissals(bus: "EventBus", event: Mapping[str, Any]) -> Mapping[str, Any]:
+def publish_dismissals(bus: "EventBus", event: Mapping[str, Any]) -> Mapping[str, Any]:
     """Publish which activities were dismissed, out of a batch of the marks table's changes."""
     return relay_changes(events_of_marks, bus.publish, event)

@@ -21,7 +21,7 @@ from chalicelib.agents.model import (
 )
 from chalicelib.agents.store import CallCounter
 from chalicelib.audit.model import Kind, act
-from chalicelib.audit.service import AuditTrail
+from chalicelib.audit.service import AuditRecorder
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.http import (
     Endpoint,
@@ -55,13 +55,13 @@ class AgentService:
         self,
         *,
         counter: CallCounter,
-        trail: AuditTrail,
+        recorder: AuditRecorder,
         programs: Members,
         service_named: Callable[[str], Any],
         clock: Clock,
     ) -> None:
         self._counter = counter
-        self._trail = trail
+        self._recorder = recorder
         self._programs = programs
         self._service_named = service_named
         self._clock = clock
@@ -119,7 +119,7 @@ class AgentService:
             self._check_rate(caller)
             # Before it is made: a call that breaks was made, too.
             asked = {"tool": tool.name, "arguments": arguments}
-            self._trail.keep(
+            self._recorder.keep(
                 act(Kind.AGENT_CALLED, caller.program_id, tool.name, after=asked, title=tool.name)
             )
             return told(self._made(caller, tool, arguments, correlation_id))

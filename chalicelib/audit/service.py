@@ -26,7 +26,7 @@ FIRST_YEAR, LAST_YEAR = 2000, 2999
 _LIST = "audit"
 
 
-class AuditTrail:
+class AuditRecorder:
     """Makes the entries of acts, and keeps the addresses of requests apart from them."""
 
     def __init__(

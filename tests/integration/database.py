@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from chalicelib.audit.service import AuditTrail
+from chalicelib.audit.service import AuditRecorder
 from chalicelib.audit.store import AuditStore, OriginStore
 from chalicelib.foundation.aws import Clients
 from chalicelib.foundation.table import Database
@@ -26,6 +26,6 @@ def database() -> Database:
 
 
 @cache
-def _trail() -> AuditTrail:
+def _trail() -> AuditRecorder:
     origins = OriginStore(database())
-    return AuditTrail(AuditStore(database()), lambda: origins, StoppedClock(), 730)
+    return AuditRecorder(AuditStore(database()), lambda: origins, StoppedClock(), 730)

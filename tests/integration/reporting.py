@@ -24,7 +24,7 @@ from tests.integration.in_memory import InMemory, PlayedTikTok
 DERIVED = {
     "ProgramsTable": ("programs_relay", programs.events_of),
     "ActivitiesTable": ("activities_relay", activities.events_of),
-    "MarksTable": ("activities_relay_dismissals", activities.events_of_marks),
+    "MarksTable": ("activities_publish_dismissals", activities.events_of_marks),
     "PerformancesTable": ("performances_relay", performances.events_of),
     "RewardsTable": ("rewards_relay", rewards.events_of),
 }

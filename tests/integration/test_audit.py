@@ -220,7 +220,7 @@ def test_addresses_of_a_person_can_be_forgotten_and_the_entries_stay(greenroom: 
     assert container.audit.entry(greenroom.manager, entry.entry_id).address == "198.51.100.7"
     number = len(items("AuditTable"))
     for _ in range(2):
-        container.audit_trail.forget_addresses(ben.program_id, ben.member_id)
+        container.audit_recorder.forget_addresses(ben.program_id, ben.member_id)
         assert "198.51.100.7" not in repr(items("OriginsTable"))
     assert len(items("AuditTable")) == number
     assert container.audit.entry(greenroom.manager, entry.entry_id) == entry

@@ -142,7 +142,7 @@ def of_webhooks() -> Changes:
 
 RELAYS: Mapping[str, tuple[EventsOf, Changes]] = {
     "activities_relay": (activities.events_of, of_activities()),
-    "activities_relay_dismissals": (activities.events_of_marks, of_marks()),
+    "activities_publish_dismissals": (activities.events_of_marks, of_marks()),
     "performances_relay": (performances.events_of, of_performances()),
     "points_count_entries": (points.events_of, of_points()),
     "programs_relay": (programs.events_of, of_programs()),
