@@ -134,8 +134,8 @@ router.add("GET   /reports/activities", "reports.totals")
 router.add("GET   /reports/campaigns/{campaign_id}", "reports.campaign")
 router.add("GET   /reports/channels", "reports.channels")
 router.add("GET   /reports/members", "reports.members")
-router.add("POST  /reports/exports", "reports.exports.ask")
-router.add("GET   /reports/exports/{export_id}", "reports.exports.read")
+router.add("POST  /reports/exports", "reports.report_exports.ask")
+router.add("GET   /reports/exports/{export_id}", "reports.report_exports.read")
 router.add("GET   /worklist", "reports.worklist.read")
 router.add("GET   /audit", "audit.list_newest")
 router.add("GET   /audit/names", "audit.list_names")
@@ -542,12 +542,12 @@ def reports_relay(event: DynamoDBEvent) -> Any:
 
 
 @app.on_sqs_message(queue_arn=_QUEUE.format("reports-make-exports"), batch_size=1)
-@functions.function("export_maker", "settings.cursor_secret_id", module="reports.worker")
+@functions.function("report_export_maker", "settings.cursor_secret_id", module="reports.worker")
 def reports_make_exports(event: SQSEvent) -> Any:
     """Makes the files of reports that managers asked for."""
     from chalicelib.reports import worker
 
-    return worker.make_exports(container.export_maker, event.to_dict())
+    return worker.make_exports(container.report_export_maker, event.to_dict())
 
 
 # --- Privacy

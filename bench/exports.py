@@ -23,7 +23,7 @@ from chalicelib.programs.model import Member
 from chalicelib.programs.store import MemberItem
 from chalicelib.reports import worker
 from chalicelib.reports.events import ExportRequested
-from chalicelib.reports.exports.store import ExportStatus, Table
+from chalicelib.reports.report_exports.store import ExportStatus, Table
 from chalicelib.reports.store import ProgressItem, Stored, _stored
 from local import functions, template
 from local.home import PROJECT
@@ -74,7 +74,7 @@ def main(rows: int) -> None:
     greenroom = Reporting(StoppedClock())
     container, manager = greenroom.container, greenroom.manager
     recorded = Recorded(greenroom, rows)
-    export = container.exports.ask(manager, Table.MEMBERS)
+    export = container.report_exports.ask(manager, Table.MEMBERS)
     asked = Change("1", greenroom.clock.now(), {}, {}).event(
         export.program_id, ExportRequested(export.export_id)
     )
@@ -84,9 +84,9 @@ def main(rows: int) -> None:
         patch.object(container.report_store, "progress_of_members", recorded.progress),
     ):
         begun, at_work = time.perf_counter(), time.process_time()
-        worker.make_exports(container.export_maker, queued(asked))
+        worker.make_exports(container.report_export_maker, queued(asked))
         at_work, taken = time.process_time() - at_work, time.perf_counter() - begun
-    made = container.exports.export(manager, export.export_id)
+    made = container.report_exports.export(manager, export.export_id)
     size = len(greenroom.cloud.objects[made.key])
     above = _peak() - idle
     greenroom.close()

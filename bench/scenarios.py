@@ -343,13 +343,13 @@ class Bench:
     def _reports(self) -> Iterator[Scenario]:
         """A member saw their feed; a manager wants a report as a file."""
         from chalicelib.reports.events import ExportRequested, events_of
-        from chalicelib.reports.exports.store import Table
+        from chalicelib.reports.report_exports.store import Table
 
         container = self.app.container
         container.reports.note_seen(self._caller("ben"), self.activities[:FEED])
         seen = self._announced("ReportsTable", events_of)
         yield Scenario("reports relay", "reports_relay", _stream_of(seen))
-        container.exports.ask(self._caller("ana"), Table.OVERVIEW)
+        container.report_exports.ask(self._caller("ana"), Table.OVERVIEW)
         asked = Relayed(events_of)
         asked.relays(_stream_of(self._announced("ReportsTable", events_of))["Records"])
         event = asked.delivered(ExportRequested)
@@ -390,11 +390,11 @@ class Bench:
 
     def _privacy(self) -> Iterator[Scenario]:
         """A member wants what is kept of them."""
-        from chalicelib.privacy.queue import ExportQueue
+        from chalicelib.privacy.queue import PersonalExportQueue
 
         ben, container = self._caller("ben"), self.app.container
         export = container.privacy.ask_export(ben, ben.member_id)
-        queue: ExportQueue = container.personal_exports_queue
+        queue: PersonalExportQueue = container.personal_exports_queue
         queue.send(ben.program_id, ben.member_id, export.export_id)
         yield Scenario("privacy make exports", "privacy_make_exports", _message(self._queued()))
 

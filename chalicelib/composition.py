@@ -69,7 +69,7 @@ if TYPE_CHECKING:
     from chalicelib.points.store import PointStore
     from chalicelib.privacy.erasing import Eraser
     from chalicelib.privacy.exporting import PersonalExportMaker
-    from chalicelib.privacy.queue import ExportQueue, PersonalExportQueuer
+    from chalicelib.privacy.queue import PersonalExportQueue, PersonalExportQueuer
     from chalicelib.privacy.service import PrivacyService
     from chalicelib.privacy.store import PersonalFiles, PrivacyStore
     from chalicelib.programs.campaigns.service import CampaignService
@@ -80,9 +80,9 @@ if TYPE_CHECKING:
     from chalicelib.programs.service import ProgramService
     from chalicelib.programs.store import ProgramStore
     from chalicelib.reports.counting import FactCounter, PersonCounter
-    from chalicelib.reports.exports.service import ExportMaker, ExportService
-    from chalicelib.reports.exports.store import ExportFiles, ExportStore
     from chalicelib.reports.rebuilding import ReportsRebuilder
+    from chalicelib.reports.report_exports.service import ReportExportMaker, ReportExportService
+    from chalicelib.reports.report_exports.store import ReportExportFiles, ReportExportStore
     from chalicelib.reports.service import ReportService
     from chalicelib.reports.store import ReportStore
     from chalicelib.reports.worker import EventCounters
@@ -915,29 +915,35 @@ class Container:
         )
 
     @cached_property
-    def export_store(self) -> "ExportStore":
-        from chalicelib.reports.exports.store import ExportStore
+    def report_export_store(self) -> "ReportExportStore":
+        from chalicelib.reports.report_exports.store import ReportExportStore
 
-        return ExportStore(self.database)
-
-    @cached_property
-    def export_files(self) -> "ExportFiles":
-        from chalicelib.reports.exports.store import ExportFiles
-
-        return ExportFiles(self.clients.s3, self.settings.exports_bucket)
+        return ReportExportStore(self.database)
 
     @cached_property
-    def exports(self) -> "ExportService":
-        from chalicelib.reports.exports.service import ExportService
+    def report_export_files(self) -> "ReportExportFiles":
+        from chalicelib.reports.report_exports.store import ReportExportFiles
 
-        return ExportService(self.export_store, self.export_files, self.reports, self.clock)
+        return ReportExportFiles(self.clients.s3, self.settings.exports_bucket)
 
     @cached_property
-    def export_maker(self) -> "ExportMaker":
-        from chalicelib.reports.exports.service import ExportMaker
+    def report_exports(self) -> "ReportExportService":
+        from chalicelib.reports.report_exports.service import ReportExportService
 
-        return ExportMaker(
-            self.export_store, self.export_files, self.reports, self.programs, self.audit
+        return ReportExportService(
+            self.report_export_store, self.report_export_files, self.reports, self.clock
+        )
+
+    @cached_property
+    def report_export_maker(self) -> "ReportExportMaker":
+        from chalicelib.reports.report_exports.service import ReportExportMaker
+
+        return ReportExportMaker(
+            self.report_export_store,
+            self.report_export_files,
+            self.reports,
+            self.programs,
+            self.audit,
         )
 
     @cached_property
@@ -988,7 +994,7 @@ class Container:
             LedgerKeeper(database, self.board_store),
             RedemptionKeeper(database),
             FactKeeper(database, self.report_store, self.person_counter, redemptions, self.clock),
-            ReportFileKeeper(database, self.export_store, self.export_files),
+            ReportFileKeeper(database, self.report_export_store, self.report_export_files),
             BoardKeeper(self.board_store, self.leaderboard_marks, self.programs, self.clock),
             AnswerKeeper(
                 database, lambda owner: {each.entry_id for each in self.point_store.entries(owner)}
@@ -1033,10 +1039,10 @@ class Container:
         return PersonalFiles(self.clients.s3, self.settings.exports_bucket)
 
     @cached_property
-    def personal_exports_queue(self) -> "ExportQueue":
-        from chalicelib.privacy.queue import ExportQueue
+    def personal_exports_queue(self) -> "PersonalExportQueue":
+        from chalicelib.privacy.queue import PersonalExportQueue
 
-        return ExportQueue(self.clients.sqs, self.settings.personal_exports_queue_url)
+        return PersonalExportQueue(self.clients.sqs, self.settings.personal_exports_queue_url)
 
     @cached_property
     def privacy(self) -> "PrivacyService":

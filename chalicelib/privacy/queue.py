@@ -20,7 +20,7 @@ class MessageLost(Exception):
     """SQS did not take a message; the clock sends it again."""
 
 
-class ExportQueue:
+class PersonalExportQueue:
     def __init__(self, sqs: "SQSClient", url: str) -> None:
         self._sqs = sqs
         self._url = url
@@ -44,7 +44,7 @@ class PersonalExportQueuer:
     """Queues the exports that were asked for, and those whose message was lost."""
 
     def __init__(
-        self, store: "PrivacyStore", queue: Callable[[], ExportQueue], clock: Clock
+        self, store: "PrivacyStore", queue: Callable[[], PersonalExportQueue], clock: Clock
     ) -> None:
         """`queue` is called when something is due: at most ticks of the clock nothing is."""
         self._store = store

@@ -6,14 +6,14 @@ from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.personal import ERASED_NAME, Person, Record, part
 from chalicelib.foundation.table import Database
 from chalicelib.reports.counting import PersonCounter
-from chalicelib.reports.exports.store import (
-    ExportFiles,
+from chalicelib.reports.model import Kind
+from chalicelib.reports.report_exports.store import (
     ExportItem,
     ExportStatus,
-    ExportStore,
+    ReportExportFiles,
+    ReportExportStore,
     Table,
 )
-from chalicelib.reports.model import Kind
 from chalicelib.reports.store import CounterItem, ReportStore
 from chalicelib.reports.worklist.service import OpenRedemptions
 
@@ -85,7 +85,9 @@ def _is_redemption(record: Record) -> bool:
 class ReportFileKeeper:
     """Files of reports that name people: they go within a day, and with an erasure at once."""
 
-    def __init__(self, database: Database, store: ExportStore, files: ExportFiles) -> None:
+    def __init__(
+        self, database: Database, store: ReportExportStore, files: ReportExportFiles
+    ) -> None:
         self._database = database
         self._store = store
         self._files = files

@@ -42,7 +42,7 @@ from chalicelib.webhooks.events import WebhookDisabled, WebhookMended
 if TYPE_CHECKING:
     from chalicelib.foundation.events import Event, EventBus
     from chalicelib.reports.counting import FactCounter, PersonCounter
-    from chalicelib.reports.exports.service import ExportMaker
+    from chalicelib.reports.report_exports.service import ReportExportMaker
     from chalicelib.reports.worklist.service import (
         AppRefusals,
         DisabledWebhooks,
@@ -136,7 +136,7 @@ def relay(counter: "FactCounter", bus: "EventBus", event: Mapping[str, Any]) -> 
     return relay_changes(events_of, deliver, event)
 
 
-def make_exports(maker: "ExportMaker", event: Mapping[str, Any]) -> Mapping[str, Any]:
+def make_exports(maker: "ReportExportMaker", event: Mapping[str, Any]) -> Mapping[str, Any]:
     """Make the files that a batch of events asks for."""
 
     def requested(received: "Event[ExportRequested]") -> None:

@@ -175,8 +175,8 @@ PERMISSIONS: dict[str, Permission] = {
     "reports_campaign": Permission(MANAGER),
     "reports_channels": Permission(MANAGER),
     "reports_members": Permission(MANAGER),
-    "exports_ask": Permission(MANAGER, 202, body={"report": "members"}),
-    "exports_read": Permission(MANAGER),
+    "report_exports_ask": Permission(MANAGER, 202, body={"report": "members"}),
+    "report_exports_read": Permission(MANAGER),
     "worklist_read": Permission(MANAGER),
     # the audit trail
     "audit_list_newest": Permission(MANAGER),

@@ -36,8 +36,8 @@ from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.performances.personal import PerformanceKeeper
 from chalicelib.reports import worker as reports_worker
 from chalicelib.reports.events import ExportRequested
-from chalicelib.reports.exports.store import Table
 from chalicelib.reports.model import CutTally
+from chalicelib.reports.report_exports.store import Table
 from chalicelib.reports.store import ProgressItem
 from chalicelib.videos.model import LOOK_AGAIN, UploadStatus
 from chalicelib.videos.queue import ArrivalsQueue
@@ -702,12 +702,12 @@ def test_cuts_that_were_not_counted_are_found_and_set_right_by_a_recount(
 
 
 def exported(reporting: Reporting, table: Table, activity: Activity) -> list[dict[str, str]]:
-    service = reporting.container.exports
+    service = reporting.container.report_exports
     export = service.ask(reporting.manager, table, thing_id=activity.activity_id)
     event = Change("1", reporting.clock.now(), {}, {}).event(
         export.program_id, ExportRequested(export.export_id)
     )
-    assert reports_worker.make_exports(reporting.container.export_maker, queued(event)) == {
+    assert reports_worker.make_exports(reporting.container.report_export_maker, queued(event)) == {
         "batchItemFailures": []
     }
     text = reporting.cloud.objects[export.key].decode("utf-8").removeprefix("\ufeff")

@@ -10,7 +10,7 @@ import pytest
 from chalicelib.foundation.events import Change
 from chalicelib.reports import worker
 from chalicelib.reports.events import ExportRequested
-from chalicelib.reports.exports.store import Table
+from chalicelib.reports.report_exports.store import Table
 from tests.clock import StoppedClock
 from tests.e2e.contract import Contract
 from tests.e2e.permissions import PERMISSIONS
@@ -62,13 +62,13 @@ def cells(reporting: Reporting, ids: Mapping[str, str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for table in set(Table) - {Table.AUDIT}:
         thing = THINGS.get(table)
-        export = reporting.container.exports.ask(
+        export = reporting.container.report_exports.ask(
             reporting.manager, table, thing_id=ids[thing] if thing else None
         )
         payload = ExportRequested(export.export_id)
         told = Change("1", reporting.clock.now(), {}, {}).event(export.program_id, payload)
-        worker.make_exports(reporting.container.export_maker, queued(told))
-        made = reporting.container.exports.export(reporting.manager, export.export_id)
+        worker.make_exports(reporting.container.report_export_maker, queued(told))
+        made = reporting.container.report_exports.export(reporting.manager, export.export_id)
         text = reporting.cloud.objects[made.key].decode("utf-8-sig")
         header, *rows = csv.reader(io.StringIO(text))
         for number, row in enumerate(rows):

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.programs.model import ChannelKind
-from chalicelib.reports.exports.store import Table
+from chalicelib.reports.report_exports.store import Table
 from tests.clock import StoppedClock
 from tests.integration.reporting import Reporting
 from tests.integration.test_report_exports import exported

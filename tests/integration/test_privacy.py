@@ -35,7 +35,7 @@ from chalicelib.privacy.problems import PrivacyProblem
 from chalicelib.privacy.queue import from_message
 from chalicelib.programs.model import ChannelKind, MemberStatus
 from chalicelib.programs.problems import ProgramProblem
-from chalicelib.reports.exports.store import Table
+from chalicelib.reports.report_exports.store import Table
 from local.home import PROJECT
 from tests.integration.conftest import Calls, _moto_tables
 from tests.integration.database import database
@@ -191,8 +191,8 @@ class Scene:
         counting.redemptions.look(program_id, self.open.redemption_id, now)
         self.container.person_counter.count(program_id, member_id)
         for table in (Table.MEMBERS, Table.AUDIT):
-            export = self.container.exports.ask(self.manager, table)
-            self.container.export_maker.make(program_id, export.export_id)
+            export = self.container.report_exports.ask(self.manager, table)
+            self.container.report_export_maker.make(program_id, export.export_id)
 
     # --- what happens by itself -----------------------------------------------------------------
 
@@ -520,9 +520,9 @@ def test_of_several_exports_no_file_outlives_an_erasure(scene: Scene, noted: boo
 
 def test_a_report_that_failed_after_its_file_was_written_leaves_none_behind(scene: Scene) -> None:
     container = scene.container
-    export = container.exports.ask(scene.manager, Table.MEMBERS)
-    container.export_maker.make(scene.vic.program_id, export.export_id)
-    container.export_store.finish(export, None, "The function died before it could say so.")
+    export = container.report_exports.ask(scene.manager, Table.MEMBERS)
+    container.report_export_maker.make(scene.vic.program_id, export.export_id)
+    container.report_export_store.finish(export, None, "The function died before it could say so.")
     assert [each for each in files(scene.greenroom) if export.export_id in each]
     scene.asks()
     container.eraser.erase_due()

@@ -19,10 +19,10 @@ from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.programs.model import ChannelKind
 from chalicelib.reports import worker
 from chalicelib.reports.events import ExportRequested
-from chalicelib.reports.exports import routes
-from chalicelib.reports.exports import service as exports
-from chalicelib.reports.exports.service import MAX_MAKING
-from chalicelib.reports.exports.store import Export, ExportItem, ExportStatus, Table
+from chalicelib.reports.report_exports import routes
+from chalicelib.reports.report_exports import service as exports
+from chalicelib.reports.report_exports.service import MAX_MAKING
+from chalicelib.reports.report_exports.store import Export, ExportItem, ExportStatus, Table
 from tests.clock import StoppedClock
 from tests.events import queued
 from tests.integration.reporting import Reporting
@@ -37,12 +37,12 @@ def reporting(clock: StoppedClock) -> Iterator[Reporting]:
 
 def exported(reporting: Reporting, table: Table, **asked: Any) -> tuple[Export, list[list[str]]]:
     """Ask for an export, let it be made, and read its file."""
-    service = reporting.container.exports
+    service = reporting.container.report_exports
     export = service.ask(reporting.manager, table, **asked)
     assert (export.status, service.link(export)) == (ExportStatus.MAKING, None)
     payload = ExportRequested(export.export_id)
     event = Change("1", reporting.clock.now(), {}, {}).event(export.program_id, payload)
-    answer = worker.make_exports(reporting.container.export_maker, queued(event))
+    answer = worker.make_exports(reporting.container.report_export_maker, queued(event))
     assert answer == {"batchItemFailures": []}
     made = service.export(reporting.manager, export.export_id)
     content = reporting.cloud.objects.get(made.key, b"")
@@ -128,10 +128,10 @@ def test_an_export_of_what_is_not_there_fails_and_says_so(reporting: Reporting) 
 def test_nothing_is_made_for_somebody_who_is_no_manager_any_more(reporting: Reporting) -> None:
     other = reporting.member("other")
     reporting.container.members.change_role(reporting.manager, other.member_id, Role.MANAGER)
-    service = reporting.container.exports
+    service = reporting.container.report_exports
     export = service.ask(reporting.now(other), Table.MEMBERS)
     reporting.container.members.change_role(reporting.manager, other.member_id, Role.MEMBER)
-    reporting.container.export_maker.make(export.program_id, export.export_id)
+    reporting.container.report_export_maker.make(export.program_id, export.export_id)
     made = service.export(reporting.manager, export.export_id)
     assert (made.status, service.link(made)) == (ExportStatus.FAILED, None)
     assert made.key not in reporting.cloud.objects
@@ -148,7 +148,7 @@ def test_what_is_asked_for_without_saying_which_or_for_no_period_is_refused(
         (Table.OVERVIEW, {"first": today.replace(year=today.year - 3), "last": today}),
     ):
         with pytest.raises(Problem) as raised:
-            reporting.container.exports.ask(reporting.manager, table, **asked)  # type: ignore[arg-type]
+            reporting.container.report_exports.ask(reporting.manager, table, **asked)  # type: ignore[arg-type]
         named = {"activity_id", "campaign_id", "from_day", "to_day"}
         assert raised.value.errors[0].field in named
 
@@ -156,7 +156,7 @@ def test_what_is_asked_for_without_saying_which_or_for_no_period_is_refused(
 def test_a_program_has_so_many_files_in_the_making_and_no_other_waits_for_it(
     reporting: Reporting,
 ) -> None:
-    service, manager = reporting.container.exports, reporting.manager
+    service, manager = reporting.container.report_exports, reporting.manager
 
     def ask(made_id: str | None = None) -> Export:
         reporting.ticks(seconds=1)
@@ -171,7 +171,7 @@ def test_a_program_has_so_many_files_in_the_making_and_no_other_waits_for_it(
     assert ask("0first").export_id == asked[0].export_id  # its answer was lost
     reporting.container.programs.create_program("Other", "UTC", "boss@other.example")
     service.ask(reporting.signs_in("boss@other.example"), Table.MEMBERS)
-    reporting.container.export_maker.make(manager.program_id, asked[3].export_id)
+    reporting.container.report_export_maker.make(manager.program_id, asked[3].export_id)
     ask()
     reporting.ticks(hours=3)
     ask()  # what was never made keeps nobody waiting
@@ -202,14 +202,14 @@ def test_what_a_report_is_not_narrowed_by_is_refused_rather_than_passed_over(
 def over_http(reporting: Reporting, asked: dict[str, Any]) -> Answer:
     body = routes.NewExport.model_validate(asked)
     request: Request[Any, Any] = Request(reporting.manager, body, None, {}, "correlation", {}, b"")
-    return routes.ask.handle(reporting.container.exports, request)
+    return routes.ask.handle(reporting.container.report_exports, request)
 
 
 def test_a_link_is_of_this_one_file_and_good_for_ten_minutes(
     reporting: Reporting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made, _ = exported(reporting, Table.MEMBERS)
-    link = reporting.container.exports.link(made)
+    link = reporting.container.report_exports.link(made)
     assert link is not None
     assert made.key in link
     assert "Expires=600" in link or "X-Amz-Expires=600" in link
@@ -220,7 +220,7 @@ def test_an_export_is_there_for_a_day_and_its_note_for_longer_than_its_file(
 ) -> None:
     """S3 removes the file at the first midnight a day after it; an erasure finds it until then."""
     made, _ = exported(reporting, Table.MEMBERS)
-    service, database = reporting.container.exports, reporting.container.database
+    service, database = reporting.container.report_exports, reporting.container.database
     reporting.ticks(hours=23, minutes=59)
     assert service.export(reporting.manager, made.export_id).status is ExportStatus.READY
     reporting.ticks(minutes=1)

@@ -183,7 +183,7 @@ def test_what_is_not_there_or_another_programs_is_not_found(reporting: Reporting
         lambda: service.activity(reporting.manager, "act_none", None, None),
         lambda: service.performances(reporting.manager, "act_none", 20, None),
         lambda: service.campaign(reporting.manager, "cmp_none", None, None),
-        lambda: reporting.container.exports.export(reporting.manager, "exp_none"),
+        lambda: reporting.container.report_exports.export(reporting.manager, "exp_none"),
     ):
         with pytest.raises(Problem) as raised:
             ask()

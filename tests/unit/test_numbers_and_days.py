@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from chalicelib.points.routes import NewAdjustment
-from chalicelib.reports.exports.routes import NewExport
+from chalicelib.reports.report_exports.routes import NewExport
 from chalicelib.reports.routes import PeriodPageQuery, PeriodQuery
 from chalicelib.rewards.redemptions.routes import Redeem
 from chalicelib.rewards.routes import NewReward, RewardChanges

@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.reports import model
-from chalicelib.reports.exports.csv_text import STARTS_A_FORMULA, harmless, write_csv
 from chalicelib.reports.model import (
     BUCKETS,
     FAILED_DAYS,
@@ -43,6 +42,7 @@ from chalicelib.reports.model import (
     span_between,
     stage_of,
 )
+from chalicelib.reports.report_exports.csv_text import STARTS_A_FORMULA, harmless, write_csv
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MOMENTS = st.integers(0, 40 * 24 * 60).map(lambda minutes: NOON + timedelta(minutes=minutes))

@@ -19,16 +19,16 @@ from chalicelib.foundation.pages import MAX_LIMIT, Page
 from chalicelib.foundation.problems import Problem, ProblemCode, invalid_field, not_found
 from chalicelib.programs.model import MemberStatus, local_time
 from chalicelib.programs.service import ProgramService
-from chalicelib.reports.exports.csv_text import Cell, write_csv
-from chalicelib.reports.exports.store import (
+from chalicelib.reports.model import Name, Tally, failure_words, stage_of
+from chalicelib.reports.report_exports.csv_text import Cell, write_csv
+from chalicelib.reports.report_exports.store import (
     KEPT,
     Export,
-    ExportFiles,
     ExportStatus,
-    ExportStore,
+    ReportExportFiles,
+    ReportExportStore,
     Table,
 )
-from chalicelib.reports.model import Name, Tally, failure_words, stage_of
 from chalicelib.reports.service import Performer, Report, ReportService, checked_span
 
 IN_MEMORY = 1 << 20
@@ -76,11 +76,15 @@ AUDIT = (
 type Rows = Iterator[Sequence[Cell]]
 
 
-class ExportService:
+class ReportExportService:
     """Takes requests for exports, and hands their links out."""
 
     def __init__(
-        self, store: ExportStore, files: ExportFiles, reports: ReportService, clock: Clock
+        self,
+        store: ReportExportStore,
+        files: ReportExportFiles,
+        reports: ReportService,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._files = files
@@ -157,13 +161,13 @@ class ExportService:
         return self._files.link(export) if export.status is ExportStatus.READY else None
 
 
-class ExportMaker:
+class ReportExportMaker:
     """Makes the files. Made twice, a file is written twice, the same or newer."""
 
     def __init__(
         self,
-        store: ExportStore,
-        files: ExportFiles,
+        store: ReportExportStore,
+        files: ReportExportFiles,
         reports: ReportService,
         programs: ProgramService,
         audit: AuditService,

@@ -11,8 +11,8 @@ from chalicelib.foundation.fields import Day
 from chalicelib.foundation.http import MAX_ID_LENGTH, Answer, Request, RequiredRole, endpoint
 from chalicelib.foundation.problems import FieldError, Problem, ProblemCode
 from chalicelib.foundation.schemas import Schema
-from chalicelib.reports.exports.service import ExportService
-from chalicelib.reports.exports.store import Export, ExportStatus, Table
+from chalicelib.reports.report_exports.service import ReportExportService
+from chalicelib.reports.report_exports.store import Export, ExportStatus, Table
 
 Id = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]
 
@@ -79,7 +79,7 @@ def _check_narrowing(body: NewExport) -> None:
     problems=(ProblemCode.LIMIT_REACHED,),
     idempotent=True,
 )
-def ask(service: ExportService, request: Request[NewExport, None]) -> Answer:
+def ask(service: ReportExportService, request: Request[NewExport, None]) -> Answer:
     """Create a CSV file of a report; it is made in the background."""
     body = request.body
     _check_narrowing(body)
@@ -96,12 +96,12 @@ def ask(service: ExportService, request: Request[NewExport, None]) -> Answer:
 
 
 @endpoint(RequiredRole.MANAGER, answers={200: ExportView}, problems=(ProblemCode.NOT_FOUND,))
-def read(service: ExportService, request: Request[None, None]) -> Answer:
+def read(service: ReportExportService, request: Request[None, None]) -> Answer:
     """Read an export; once it is ready, with the link to its file."""
     return Answer(200, _view(service, service.export(request.caller, request.path["export_id"])))
 
 
-def _view(service: ExportService, export: Export) -> ExportView:
+def _view(service: ReportExportService, export: Export) -> ExportView:
     return ExportView(
         export_id=export.export_id,
         report=export.table,

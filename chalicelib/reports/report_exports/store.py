@@ -97,7 +97,7 @@ class ExportItem(StampedModel):
     expires_at = NumberAttribute()
 
 
-class ExportStore(Store):
+class ReportExportStore(Store):
     MODELS = (ExportItem,)
 
     def add(self, export: Export) -> None:
@@ -198,7 +198,7 @@ def _key(program_id: str, export_id: str) -> tuple[str, str]:
     return f"{program_id}/exports", f"{EXPORT}{export_id}"
 
 
-class ExportFiles:
+class ReportExportFiles:
     """The bucket of exports, whose files go by themselves after a day."""
 
     def __init__(self, s3: "S3Client", bucket: str) -> None:
