@@ -31,7 +31,7 @@ from botocore.httpsession import URLLib3Session
 
 from bench.recorded import Recording, Server
 from bench.scenarios import Bench, Scenario, environment, insist
-from bench.started import Context, bare
+from bench.started import PACKAGED_DESCRIPTIONS, Context, bare
 from local import descriptions
 from local.home import PROJECT
 from local.surroundings import keep_to_this_machine
@@ -63,8 +63,8 @@ def start(side: str, scenario: Scenario, file: Path, server: Server) -> Start:
         **{each: value for each, value in os.environ.items() if each != "PYTHONDONTWRITEBYTECODE"},
         "PYTHONPYCACHEPREFIX": str(file.parent / "bytecode"),
     }
-    if side == "ours":  # as the package has them
-        surroundings["AWS_DATA_PATH"] = str(file.parent / DESCRIPTIONS)
+    if side == "ours":
+        surroundings[PACKAGED_DESCRIPTIONS] = str(file.parent / DESCRIPTIONS)
     ran = subprocess.run(
         [sys.executable, "-m", "bench.started", side, str(file)],
         cwd=PROJECT,
