@@ -3,7 +3,7 @@
 A field that needs no conversion is named in the model and on the item, and nowhere between them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import MISSING, Field, fields
 from enum import StrEnum
 from functools import cache
@@ -51,16 +51,17 @@ def to_model[Thing](item: Model, model: type[Thing], **others: Any) -> Thing:
     return model(**given)
 
 
-def attributes_of(thing: Any, model: type[Model]) -> Mapping[str, Any]:
+def attributes_of(thing: Any, model: type[Model], apart: Collection[str] = ()) -> Mapping[str, Any]:
     """Return the attributes of an item for a model; optional ones that are as by default are not.
 
-    Raises `KeyError` for a field that the item has no attribute for.
+    Raises `KeyError` for a field that the item has no attribute for, unless it is one of `apart`.
     """
     known = model.get_attributes()
     return {
         name: value
         for name, default in _defaults(type(thing)).items()  # type: ignore[arg-type]  # likewise
-        if not ((value := getattr(thing, name)) == default and known[name].null)
+        if name not in apart
+        and not ((value := getattr(thing, name)) == default and known[name].null)
     }
 
 

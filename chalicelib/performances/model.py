@@ -254,6 +254,9 @@ class Counted:
     link: str | None = None
 
 
+_NO_TEXT = PostText()
+
+
 @dataclass(frozen=True)
 class Performance:
     """One member performing one activity. Points, bonus and text are those of when it was made.
@@ -307,7 +310,7 @@ class Performance:
     waits_until: datetime | None = None
     brought_forward_at: datetime | None = None
     told_reason: str | None = None
-    text: PostText = field(default_factory=PostText)
+    text: PostText = _NO_TEXT
     trial: bool = False
     posted_bonus: int = 0
     campaign_id: str | None = None

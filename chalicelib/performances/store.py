@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
-from enum import Enum
 
 from pynamodb.attributes import (
     BinaryAttribute,
@@ -11,7 +10,6 @@ from pynamodb.attributes import (
     JSONAttribute,
     NumberAttribute,
     UnicodeAttribute,
-    UnicodeSetAttribute,
     UTCDateTimeAttribute,
 )
 from pynamodb.exceptions import DoesNotExist, PynamoDBException
@@ -20,6 +18,12 @@ from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 
 from chalicelib.activities.model import Asked, PostText
+from chalicelib.foundation.mapping import (
+    EnumAttribute,
+    FrozenSetAttribute,
+    attributes_of,
+    to_model,
+)
 from chalicelib.foundation.sweeps import in_turns
 from chalicelib.foundation.table import (
     CONFLICT_ATTEMPTS,
@@ -100,7 +104,7 @@ class PerformanceItem(StampedModel):
     content_type = UnicodeAttribute()
     size_bytes = NumberAttribute()
     points = NumberAttribute()
-    state = UnicodeAttribute()
+    state = EnumAttribute(State)
     correlation_id = UnicodeAttribute()
     queued_at = UTCDateTimeAttribute()
     attempts = NumberAttribute(default=0)
@@ -125,14 +129,14 @@ class PerformanceItem(StampedModel):
     leased_until = UTCDateTimeAttribute(null=True)
     unfinished_in = UnicodeAttribute(null=True)
     look_at = UTCDateTimeAttribute(null=True)
-    waits_for = UnicodeAttribute(null=True)
+    waits_for = EnumAttribute(Waiting, null=True)
     waits_until = UTCDateTimeAttribute(null=True)
     brought_forward_at = UTCDateTimeAttribute(null=True)
     told_reason = UnicodeAttribute(null=True)
     posted_bonus = NumberAttribute(null=True)
     campaign_id = UnicodeAttribute(null=True)
-    channel_ids = UnicodeSetAttribute(null=True)
-    content_disclosure = UnicodeAttribute(null=True)
+    channel_ids = FrozenSetAttribute(null=True)
+    content_disclosure = EnumAttribute(ContentDisclosure, null=True)
     ai_generated = BooleanAttribute(null=True)
     disclosure_version = UnicodeAttribute(null=True)
     disclosure_language = UnicodeAttribute(null=True)
@@ -154,21 +158,11 @@ class PerformanceItem(StampedModel):
     counts_index = CountsIndex()
 
     def to_performance(self) -> Performance:
-        stored = {name: getattr(self, name) for name in _STORED}
-        return Performance(
-            **stored
-            | {
-                "state": State(self.state),
-                "waits_for": Waiting(self.waits_for) if self.waits_for else None,
-                "size_bytes": int(self.size_bytes),
-                "points": int(self.points),
-                "attempts": int(self.attempts),
-                "trial": bool(self.trial),
-                "posted_bonus": int(self.posted_bonus or 0),
-                "channel_ids": frozenset(self.channel_ids or ()),
-            },
+        return to_model(
+            self,
+            Performance,
             text=PostText(self.caption, tuple(self.hashtags or ()), self.disclosure),
-            asked=Asked(ContentDisclosure(self.content_disclosure), bool(self.ai_generated))
+            asked=Asked(self.content_disclosure, bool(self.ai_generated))
             if self.content_disclosure
             else None,
             acknowledged=self._acknowledgement(),
@@ -194,7 +188,8 @@ class PerformanceItem(StampedModel):
         return Acknowledgement(version, language, self.disclosure_text, at)
 
 
-_APART = {"text", "asked", "acknowledged", "counted"}
+_APART = frozenset({"text", "asked", "acknowledged", "counted"})
+"""Fields that are models themselves, whose own fields the table stores."""
 _STORED = tuple(each.name for each in fields(Performance) if each.name not in _APART)
 """The attributes that the table stores under their name in the model."""
 
@@ -204,22 +199,14 @@ class PerformanceStore(Store):
 
     def add(self, performance: Performance) -> Put:
         """Part: a new performance."""
-        stored = {name: getattr(performance, name) for name in _STORED}
         asked, evidence = performance.asked, performance.acknowledged
         item = PerformanceItem(
             performance.owner,
-            **stored
-            | {
-                "state": performance.state.value,
-                "waits_for": None,
-                "trial": performance.trial or None,
-                "posted_bonus": performance.posted_bonus or None,
-                "channel_ids": set(performance.channel_ids) or None,
-            },
+            **attributes_of(performance, PerformanceItem, apart=_APART),
             caption=performance.text.caption,
             hashtags=list(performance.text.hashtags) or None,
             disclosure=performance.text.disclosure,
-            content_disclosure=asked.content_disclosure.value if asked else None,
+            content_disclosure=asked.content_disclosure if asked else None,
             ai_generated=(asked and asked.ai_generated) or None,
             disclosure_version=evidence.version if evidence else None,
             disclosure_language=evidence.language if evidence else None,
@@ -306,7 +293,7 @@ class PerformanceStore(Store):
         The stored state and draft must be those of `before`, and the lease still the worker's.
         Without a lease (a webhook) state and draft alone decide.
         """
-        actions = _differences(before, after) or [PerformanceItem.state.set(after.state.value)]
+        actions = _differences(before, after) or [PerformanceItem.state.set(after.state)]
         return Update(_item(before.reference), actions, _same(before, lease))
 
     def rest(self, before: Performance, after: Performance, lease: str) -> bool:
@@ -336,9 +323,9 @@ class PerformanceStore(Store):
 
         False if there is nothing to end. Raises `WaitNotEnded` if that cannot be known.
         """
-        condition = PerformanceItem.state.is_in(*(state.value for state in sorted(states)))
+        condition = PerformanceItem.state.is_in(*sorted(states))
         if waits_for:
-            condition &= PerformanceItem.waits_for == waits_for.value
+            condition &= PerformanceItem.waits_for == waits_for
         try:
             return self._database.changed(_item(reference), _forward(now), condition)
         except PynamoDBException as error:
@@ -496,7 +483,7 @@ def _item(reference: Reference) -> PerformanceItem:
 def _same(performance: Performance, lease: str | None) -> Condition:
     """Whether the stored one is in the same state, of the same draft and under the same lease."""
     publish_id = PerformanceItem.publish_id
-    condition: Condition = PerformanceItem.state == performance.state.value
+    condition: Condition = PerformanceItem.state == performance.state
     condition &= (
         publish_id == performance.publish_id
         if performance.publish_id
@@ -512,8 +499,7 @@ def _differences(before: Performance, after: Performance) -> list[Action]:
         if value == getattr(before, name):
             continue
         attribute = getattr(PerformanceItem, name)
-        plain = value.value if isinstance(value, Enum) else value
-        actions.append(attribute.remove() if plain is None else attribute.set(plain))
+        actions.append(attribute.remove() if value is None else attribute.set(value))
     if (before.look_at is None) is not (after.look_at is None):
         unfinished = PerformanceItem.unfinished_in
         actions.append(unfinished.set(_UNFINISHED) if after.look_at else unfinished.remove())

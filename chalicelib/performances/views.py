@@ -118,34 +118,19 @@ def view_of(performance: Performance, caller: Caller) -> PerformanceView:
     def local(instant: datetime | None) -> datetime | None:
         return local_time(instant, caller.time_zone) if instant else None
 
-    return PerformanceView(
-        performance_id=performance.performance_id,
-        activity_id=performance.activity_id,
-        instructions=performance.instructions,
-        status=performance.status,
-        points=performance.points,
-        posted_bonus=performance.posted_bonus,
+    return PerformanceView.showing(
+        performance,
         caption=performance.text.whole,
         hashtags=list(performance.text.hashtags),
         disclosure=performance.text.disclosure,
-        trial=performance.trial,
-        next_step=performance.next_step,
         waiting_for=_waiting_of(performance, caller),
-        failure=performance.failure,
-        reason=performance.reason,
-        publish_id=performance.publish_id,
         disclosure_steps=DisclosureView.of(performance.asked) if performance.asked else None,
         disclosure_acknowledged_at=performance.acknowledged and performance.acknowledged.at,
-        shared_at=performance.shared_at,
         shared_at_local=local(performance.shared_at),
         counted=_counted_of(performance, caller),
-        queued_at=performance.queued_at,
         queued_at_local=local_time(performance.queued_at, caller.time_zone),
-        staged_at=performance.staged_at,
         staged_at_local=local(performance.staged_at),
-        posted_at=performance.posted_at,
         posted_at_local=local(performance.posted_at),
-        failed_at=performance.failed_at,
         failed_at_local=local(performance.failed_at),
     )
 
@@ -154,12 +139,8 @@ def _counted_of(performance: Performance, caller: Caller) -> CountedView | None:
     counted = performance.counted
     if counted is None or counted.views is None:
         return None
-    return CountedView(
-        views=counted.views,
-        likes=counted.likes,
-        comments=counted.comments,
-        shares=counted.shares,
-        link=counted.link,
+    return CountedView.showing(
+        counted,
         counted_at=counted.at,
         counted_at_local=local_time(counted.at, caller.time_zone),
     )

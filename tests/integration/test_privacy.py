@@ -171,7 +171,7 @@ class Scene:
     def stages(self, performance_id: str) -> None:
         item = PerformanceItem(self.vic.owner, performance_id)
         actions = [
-            PerformanceItem.state.set(State.STAGED.value),
+            PerformanceItem.state.set(State.STAGED),
             PerformanceItem.publish_id.set("v_inbox.1"),
             PerformanceItem.open_id.set(f"open-{TIKTOK}"),
             PerformanceItem.reason.set("Only for Vic"),
@@ -339,13 +339,13 @@ def test_tokens_are_revoked_at_tiktok_and_an_erasure_waits_for_that(
 
 def test_a_send_under_way_comes_to_its_end_first(scene: Scene) -> None:
     item = PerformanceItem(scene.vic.owner, scene.sent.performance_id)
-    queued = [PerformanceItem.state.set(State.QUEUED.value), PerformanceItem.publish_id.remove()]
+    queued = [PerformanceItem.state.set(State.QUEUED), PerformanceItem.publish_id.remove()]
     assert database().changed(item, queued)
     scene.asks()
     scene.releases()
     scene.rounds(2)
     assert scene.status() is ErasureStatus.ERASING
-    assert database().changed(item, [PerformanceItem.state.set(State.FAILED.value)])
+    assert database().changed(item, [PerformanceItem.state.set(State.FAILED)])
     scene.rounds()
     assert scene.status() is ErasureStatus.ERASED
     assert traces(scene.greenroom) == []

@@ -16,6 +16,8 @@ from chalicelib.foundation.mapping import (
     attributes_of,
     to_model,
 )
+from chalicelib.performances.model import Performance
+from chalicelib.performances.store import PerformanceItem
 
 
 class Colour(StrEnum):
@@ -82,5 +84,20 @@ def test_a_default_that_is_made_is_refused() -> None:
         to_model(ThingItem(), Made)
 
 
-def test_every_field_of_an_activity_is_kept() -> None:
-    assert {each.name for each in fields(Activity)} <= ActivityItem.get_attributes().keys()
+def test_a_field_that_is_kept_otherwise_is_left_out() -> None:
+    thing = Thing("a", Colour.RED, None, note="b")
+    assert attributes_of(thing, ThingItem, apart={"said", "note"}) == {
+        "name": "a",
+        "colour": Colour.RED,
+    }
+
+
+@pytest.mark.parametrize(
+    ("model", "item", "apart"),
+    [
+        (Activity, ActivityItem, set()),
+        (Performance, PerformanceItem, {"text", "asked", "acknowledged", "counted"}),
+    ],
+)
+def test_every_field_of_a_model_is_kept(model: Any, item: type[Model], apart: set[str]) -> None:
+    assert {each.name for each in fields(model)} - apart <= item.get_attributes().keys()
