@@ -7,6 +7,7 @@ TikTok, in S3's streams and in the queue.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from itertools import product
 from typing import Any
 
 from tests.faults.accounts_gone import accounts_gone, all_disconnect
@@ -14,7 +15,7 @@ from tests.faults.contradictions import contradictions
 from tests.faults.errors import stream_broken
 from tests.faults.flows import POSTED, TOLD
 from tests.faults.refused_chunks import refused_chunks
-from tests.faults.simulation import POLLING, Habits, Simulation, webhooks_after
+from tests.faults.simulation import POLLING, SMALL_VIDEO_BYTES, Habits, Simulation, webhooks_after
 from tests.faults.trouble import FOR_EVER, HOUR, SLOW_SECONDS, STEPS, Trouble, happening
 
 KINDS = ("reset", "status", "malformed", "truncated", "cut", "wrong_content_type", "slow")
@@ -231,6 +232,65 @@ def _patience() -> Iterator[Trouble]:
             )
 
 
+def _told_when() -> Iterator[Trouble]:
+    """TikTok says when to come again, or says it in a way that nobody can follow."""
+    turned_away = ((429, "rate_limit_exceeded"), (503, "server_error"))
+    for step, (status, code) in product(("init", "upload", "status"), turned_away):
+        rule = {"endpoint": step, "kind": "status", "status": status, "error_code": code}
+        yield Trouble(
+            f"{status} at {step}, Retry-After 600, three times",
+            "waits",
+            ({**rule, "headers": {"Retry-After": "600"}, "times": 3},),
+            habits=POLLING,
+            within=HOUR,
+            calls={step: 4} if step != "status" else {},
+        )
+        for told in ("0", "-5", "soon", "Thu, 01 Jan 1970 00:00:00 GMT"):
+            yield Trouble(
+                f"{status} at {step}, Retry-After {told}",
+                "waits",
+                ({**rule, "headers": {"Retry-After": told}},),
+                within=timedelta(minutes=15),
+                calls={"init": 2},
+            )
+
+
+def _odd_words() -> Iterator[Trouble]:
+    """The status does not know the draft yet, counts what cannot be, or fails for new reasons."""
+    unknown = {"endpoint": "status", "kind": "status", "status": 400, "times": 10}
+    yield Trouble(
+        "400 invalid_publish_id for some minutes",
+        "status",
+        ({**unknown, "error_code": "invalid_publish_id"},),
+        habits=POLLING,
+        within=timedelta(minutes=30),
+        calls={"init": 1},
+    )
+    told = {"endpoint": "status", "kind": "told", "when": "after"}
+    for counted in (-1, SMALL_VIDEO_BYTES + 1, 10**15, "all", ""):
+        words = {"status": "PROCESSING_UPLOAD", "uploaded_bytes": counted}
+        for when in ("before", "after"):
+            torn = {"endpoint": "upload", "kind": "reset", "when": when}
+            yield Trouble(
+                f"reset {when}, the status counts {counted!r} bytes, once",
+                "status",
+                (torn, {**told, "told": words}),
+                habits=POLLING,
+                within=timedelta(minutes=15),
+                calls={"init": 1},
+            )
+    for reason in ("a_reason_nobody_documented", "duration_check_failed", "", None):
+        yield Trouble(
+            f"FAILED for the reason {reason!r}",
+            "status",
+            ({**told, "told": {"status": "FAILED", "fail_reason": reason}, "times": None},),
+            habits=POLLING,
+            must=FAILED,
+            within=timedelta(minutes=10),
+            contradicted=True,
+        )
+
+
 def _unheard() -> Iterator[Trouble]:
     """All bytes are delivered, and nothing is heard of them."""
     silent = {"endpoint": "status", "kind": "status", "error_code": "internal_error", "times": None}
@@ -337,6 +397,8 @@ def all_troubles() -> Sequence[Trouble]:
         *refused_chunks(),
         *contradictions(),
         *_patience(),
+        *_told_when(),
+        *_odd_words(),
         *_unheard(),
         *_said_otherwise(),
     ]
