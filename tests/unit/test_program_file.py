@@ -150,14 +150,15 @@ VALUES = st.recursive(
     | st.integers()
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x7f"), max_size=12),
-    lambda inner: st.lists(inner, max_size=4),
-    max_leaves=8,
+    lambda inner: st.lists(inner, max_size=3),
+    max_leaves=5,
 )
 KEYS = st.text("abc019_-", min_size=1, max_size=6)
+TABLES = st.dictionaries(KEYS, VALUES, max_size=3)
 
 
 @settings(max_examples=40)
-@given(st.dictionaries(KEYS, VALUES | st.lists(st.dictionaries(KEYS, VALUES), min_size=1)))
+@given(st.dictionaries(KEYS, VALUES | st.lists(TABLES, min_size=1, max_size=3), max_size=4))
 def test_positions_have_the_very_paths_that_the_parser_reads(found: dict[str, Any]) -> None:
     plain = {name: each for name, each in found.items() if not of_tables(each)}
     lines = [f"{name} = {of_json(each)}" for name, each in plain.items()]
