@@ -12,8 +12,11 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
+from chalicelib.foundation.events import Change, Event
 from chalicelib.foundation.identity import Caller, Claims, Role, TikTokState
 from chalicelib.foundation.problems import Code, Problem, ProblemCode
+from chalicelib.performances import worker as performances_worker
+from chalicelib.programs.events import MemberRemoved
 from chalicelib.tiktok import worker
 from chalicelib.tiktok.errors import (
     AccessTokenRefused,
@@ -41,6 +44,7 @@ from chalicelib.tiktok.problems import TikTokProblem
 from chalicelib.tiktok.service import RELEASE_GRACE, REVOKING_LIMIT, AccountService
 from chalicelib.tiktok.store import AccountItem, AccountStore
 from chalicelib.tiktok.webhooks import MOST_AHEAD
+from tests.events import queued
 from tests.integration.conftest import Calls
 from tests.integration.database import database
 from tests.integration.greenroom import CONTEXT, HALF_A_YEAR, TWO_HOURS, FakeTikTok, Greenroom
@@ -1023,6 +1027,33 @@ def test_one_who_cannot_be_let_go_of_keeps_no_other_and_comes_again(
     database().changed(item, [AccountItem.tokens.set(kept.tokens)])
     assert renew(greenroom) == 1
     assert stored(greenroom, first) is None
+
+
+def test_a_removal_that_is_told_twice_late_or_before_an_earlier_one_releases_each_member_once(
+    greenroom: Greenroom, tiktok: FakeTikTok
+) -> None:
+    first, second = removed(greenroom, "cleo"), removed(greenroom, "dora")
+    events = [
+        Change(str(number), greenroom.clock.now(), {}, {}).event(
+            member.program_id, MemberRemoved(member.member_id, "member", has_tiktok=True)
+        )
+        for number, member in enumerate((first, second))
+    ]
+
+    def told(*events: Event[Any]) -> list[str]:
+        answer = performances_worker.release_removed_members(
+            greenroom.container.connections, queued(*events)
+        )
+        assert answer == {"batchItemFailures": []}
+        return list(tiktok.revoked)
+
+    assert told(events[1], events[0], events[1]) == ["access-dora-2", "access-cleo-1"]
+    greenroom.container.members.invite(greenroom.manager, "dora@demo.example", None, Role.MEMBER)
+    back = greenroom.signs_in("dora@demo.example")
+    greenroom.clock.advance(SECOND)
+    greenroom.connects(back, "dora")
+    assert told(*events, *events) == ["access-dora-2", "access-cleo-1"]
+    assert stored(greenroom, back) is not None
 
 
 def test_who_was_let_go_of_in_time_or_came_back_is_left_alone_by_the_clock(

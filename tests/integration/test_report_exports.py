@@ -116,6 +116,22 @@ def test_an_export_of_members_goes_through_all_pages(
     assert made.rows == len(set(addresses)) == len(rows) > len(invited)
 
 
+def test_a_request_that_comes_twice_or_days_late_makes_no_second_file(
+    reporting: Reporting,
+) -> None:
+    made, _ = exported(reporting, Table.MEMBERS)
+    del reporting.cloud.objects[made.key]
+    event = Change("1", made.asked_at, {}, {}).event(
+        made.program_id, ExportRequested(made.export_id)
+    )
+    for days in (0, 1, 5):
+        reporting.ticks(days=days)
+        batch = queued(event, event)
+        answer = worker.make_exports(reporting.container.report_export_maker, batch)
+        assert answer == {"batchItemFailures": []}
+        assert made.key not in reporting.cloud.objects
+
+
 def test_an_export_of_what_is_not_there_fails_and_says_so(reporting: Reporting) -> None:
     made, rows = exported(reporting, Table.ACTIVITY, thing_id="act_none")
     assert (made.status, made.reason, rows) == (
