@@ -78,7 +78,7 @@ class AuditRecorder:
         return self._origins().forget(program_id, member_id)
 
 
-class Person(Protocol):
+class Named(Protocol):
     """A member, as far as the trail shows them."""
 
     @property
@@ -88,7 +88,7 @@ class Person(Protocol):
 class PersonReader(Protocol):
     """Reads members of a program, as far as the trail needs them."""
 
-    def members_by_id(self, program_id: str, member_ids: Collection[str]) -> Mapping[str, Person]:
+    def members_by_id(self, program_id: str, member_ids: Collection[str]) -> Mapping[str, Named]:
         """Return members by id: a call for each hundred."""
 
 

@@ -291,7 +291,7 @@ class Notice:
         return self.at.astimezone(UTC).isoformat(), self.notice_id
 
 
-class Mark(StrEnum):
+class Progress(StrEnum):
     """How far a member got with an activity."""
 
     SEEN = "s"  # it was before their eyes, in the feed or among the notices
@@ -301,7 +301,7 @@ class Mark(StrEnum):
     MAILED_END = "e"
 
 
-_OF_ENDS = {Mark.REMINDED.value, Mark.MAILED_END.value}
+_OF_ENDS = {Progress.REMINDED.value, Progress.MAILED_END.value}
 
 
 @dataclass(frozen=True)
@@ -340,7 +340,7 @@ class Box:
     def owner(self) -> str:
         return f"{self.program_id}/{self.member_id}"
 
-    def has(self, activity_id: str, mark: Mark) -> bool:
+    def has(self, activity_id: str, mark: Progress) -> bool:
         return mark.value in self.marks.get(activity_id, "")
 
 
@@ -371,7 +371,7 @@ def _pruned(box: Box) -> Box:
     return replace(box, notices=kept, floor=max(box.floor, last) if box.floor else last)
 
 
-def with_marks(box: Box, activity_ids: Iterable[str], mark: Mark) -> Box:
+def with_marks(box: Box, activity_ids: Iterable[str], mark: Progress) -> Box:
     """Note how far a member got with activities."""
     marks = dict(box.marks)
     for each in activity_ids:
@@ -383,7 +383,7 @@ def with_marks(box: Box, activity_ids: Iterable[str], mark: Mark) -> Box:
     return replace(box, marks={each: known for each, known in marks.items() if each in kept})
 
 
-def without_mark(box: Box, activity_id: str, mark: Mark) -> Box:
+def without_mark(box: Box, activity_id: str, mark: Progress) -> Box:
     left = box.marks.get(activity_id, "").replace(mark.value, "")
     return replace(box, marks={**box.marks, activity_id: left})
 
@@ -415,8 +415,8 @@ def with_read(
         if each in notice_ids and not notice.dropped and notice.at <= now
     }
     box = replace(box, notices={**box.notices, **read})
-    box = with_marks(box, [*opened, *ending], Mark.SEEN)
-    return with_marks(box, ending, Mark.REMINDED)
+    box = with_marks(box, [*opened, *ending], Progress.SEEN)
+    return with_marks(box, ending, Progress.REMINDED)
 
 
 # What a member is shown
@@ -452,16 +452,16 @@ def shown(box: Box, bulletin: Bulletin, reader: Reader, now: datetime) -> tuple[
 
 def _of_activities(box: Box, bulletin: Bulletin, reader: Reader, now: datetime) -> Iterator[Shown]:
     for each in bulletin.entries:
-        if not each.is_open_at(now) or box.has(each.activity_id, Mark.DONE):
+        if not each.is_open_at(now) or box.has(each.activity_id, Progress.DONE):
             continue
         if not is_addressed(each.channel_ids, reader.channels):
             continue
         if each.is_last_call_at(now) and each.last_call_at:
             notice = _notice_of(each, What.ACTIVITY_ENDING, each.last_call_at)
-            read, mailed = Mark.REMINDED, Mark.MAILED_END
+            read, mailed = Progress.REMINDED, Progress.MAILED_END
         elif each.fresh:
             notice = _notice_of(each, What.ACTIVITY_OPENED, each.opens_at)
-            read, mailed = Mark.SEEN, Mark.MAILED
+            read, mailed = Progress.SEEN, Progress.MAILED
         else:
             continue
         yield Shown(notice, box.has(each.activity_id, read), box.has(each.activity_id, mailed))
@@ -533,8 +533,8 @@ def _as_new_one(box: Box, bulletin: Bulletin, each: Shown) -> Shown:
         return each
     entry = next(one for one in bulletin.entries if one.activity_id == notice.thing_id)
     opened = _notice_of(entry, What.ACTIVITY_OPENED, entry.opens_at)
-    seen = box.has(entry.activity_id, Mark.SEEN) or not entry.fresh
-    return Shown(opened, seen, box.has(entry.activity_id, Mark.MAILED))
+    seen = box.has(entry.activity_id, Progress.SEEN) or not entry.fresh
+    return Shown(opened, seen, box.has(entry.activity_id, Progress.MAILED))
 
 
 def _mailed_at(
@@ -587,8 +587,8 @@ def confirmed(box: Box, claim_id: str) -> Box:
     opened = [each.removeprefix(OPENED) for each in told if each.startswith(OPENED)]
     ending = [each.removeprefix(ENDING) for each in told if each.startswith(ENDING)]
     box = replace(box, notices={**box.notices, **mailed}, claim=None, tries=0)
-    box = with_marks(box, [*opened, *ending], Mark.MAILED)
-    box = with_marks(box, ending, Mark.MAILED_END)
+    box = with_marks(box, [*opened, *ending], Progress.MAILED)
+    box = with_marks(box, ending, Progress.MAILED_END)
     kinds = {_what_of(box, each).kind for each in told}
     digest = any(box.settings.of(kind) in (Frequency.DAILY, Frequency.WEEKLY) for kind in kinds)
     return replace(box, digested_at=claim.at) if digest else box

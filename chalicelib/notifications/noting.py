@@ -19,8 +19,8 @@ from chalicelib.notifications.bulletins import Activities
 from chalicelib.notifications.model import (
     WAITING_AFTER,
     Box,
-    Mark,
     Notice,
+    Progress,
     Slot,
     What,
     mail_time,
@@ -103,7 +103,7 @@ class NoticeWriter:
     def seen(self, program_id: str, member_id: str, activity_ids: Sequence[str]) -> None:
         """Note activities that were before a member's eyes."""
         self._store.change_box(
-            program_id, member_id, lambda box: with_marks(box, activity_ids, Mark.SEEN)
+            program_id, member_id, lambda box: with_marks(box, activity_ids, Progress.SEEN)
         )
 
     def look_at_mark(self, program_id: str, member_id: str, activity_id: str) -> None:
@@ -119,9 +119,11 @@ class NoticeWriter:
 
             def change(box: Box, done: bool = done) -> Box:
                 if done:
-                    return with_marks(box, [activity_id], Mark.DONE)
+                    return with_marks(box, [activity_id], Progress.DONE)
                 return (
-                    without_mark(box, activity_id, Mark.DONE) if activity_id in box.marks else box
+                    without_mark(box, activity_id, Progress.DONE)
+                    if activity_id in box.marks
+                    else box
                 )
 
             self._store.change_box(program_id, member_id, change)

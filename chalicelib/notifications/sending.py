@@ -23,7 +23,7 @@ from chalicelib.notifications.model import (
     Box,
     Bulletin,
     Claim,
-    Mark,
+    Progress,
     Reader,
     Shown,
     claimed,
@@ -178,7 +178,7 @@ class NoticeMailer:
         ids = sorted(each.notice.thing_id for each in plan.due if _is_activity(each))
         if ids:
             marked = self._marks.marked(found.box.owner, ids[0], ids[-1])
-            box = with_marks(found.box, marked & set(ids), Mark.DONE)
+            box = with_marks(found.box, marked & set(ids), Progress.DONE)
             found = replace(found, box=box)
             plan = planned(box, found.bulletin, found.reader, found.zone, now)
         return found, plan.due, plan.next_at

@@ -573,7 +573,7 @@ def span_between(first: date | None, last: date | None, today: date) -> Span:
 
 
 @dataclass(frozen=True)
-class Person:
+class CountedPerson:
     """The counted state of a member: nothing is counted of one who is not active."""
 
     active: bool = False

@@ -36,12 +36,12 @@ from chalicelib.reports.model import (
     INVITED_FOR,
     Attempt,
     Attribution,
+    CountedPerson,
     Counts,
     Days,
     Dismissal,
     Hint,
     Kind,
-    Person,
     Place,
     Progress,
     Response,
@@ -547,9 +547,9 @@ def _hint_row(item: CounterItem) -> HintRow:
 EVER = datetime(2020, 1, 1, tzinfo=UTC)
 
 
-def person_of(counted: Mapping[str, Any]) -> Person:
+def person_of(counted: Mapping[str, Any]) -> CountedPerson:
     """Return what is counted of a member from what is stored of them."""
-    return Person(bool(counted.get("active")), frozenset(counted.get("channels", ())))
+    return CountedPerson(bool(counted.get("active")), frozenset(counted.get("channels", ())))
 
 
 def sight_from(text: str) -> Sight:

@@ -18,8 +18,8 @@ from chalicelib.notifications.model import (
     Bulletin,
     Entry,
     Learned,
-    Mark,
     ProgramPlan,
+    Progress,
     Reader,
     Slot,
     learning,
@@ -44,19 +44,19 @@ def ids(number: int) -> list[str]:
     return [f"act_{each:026}" for each in range(1, number + 1)]
 
 
-@pytest.mark.parametrize("mark", [Mark.MAILED_END, Mark.REMINDED])
+@pytest.mark.parametrize("mark", [Progress.MAILED_END, Progress.REMINDED])
 def test_what_was_made_long_ago_and_ends_tomorrow_is_told_once_whatever_else_was_seen(
-    mark: Mark,
+    mark: Progress,
 ) -> None:
     old = Entry("act_0", "Old", NOW - 400 * DAY, NOW + HOUR, frozenset())
-    box = with_marks(with_marks(BLANK, ids(400), Mark.SEEN), ["act_0"], mark)
-    box = with_marks(box, [f"act_later{each}" for each in range(400)], Mark.SEEN)
+    box = with_marks(with_marks(BLANK, ids(400), Progress.SEEN), ["act_0"], mark)
+    box = with_marks(box, [f"act_later{each}" for each in range(400)], Progress.SEEN)
     (found,) = shown(box, Bulletin("prg_1", (old,)), ANYBODY, NOW)
-    assert (found.mailed, found.read) == (mark is Mark.MAILED_END, mark is Mark.REMINDED)
+    assert (found.mailed, found.read) == (mark is Progress.MAILED_END, mark is Progress.REMINDED)
 
 
 def test_what_was_made_long_ago_and_opens_now_is_news_until_it_was_seen() -> None:
-    box = with_marks(BLANK, ids(MAX_MARKS + 50), Mark.SEEN)
+    box = with_marks(BLANK, ids(MAX_MARKS + 50), Progress.SEEN)
     opened = Bulletin("prg_1", (Entry("act_0", "Old", NOW - HOUR, None, frozenset()),))
     assert not shown(box, opened, ANYBODY, NOW)[0].read
     box = with_read(box, opened, ANYBODY, ["new#act_0"], NOW)
@@ -64,12 +64,12 @@ def test_what_was_made_long_ago_and_opens_now_is_news_until_it_was_seen() -> Non
 
 
 @given(
-    some.lists(some.tuples(some.integers(0, 900), some.sampled_from(list(Mark))), max_size=600).map(
-        lambda marks: [(f"act_{number}", mark) for number, mark in marks]
-    )
+    some.lists(
+        some.tuples(some.integers(0, 900), some.sampled_from(list(Progress))), max_size=600
+    ).map(lambda marks: [(f"act_{number}", mark) for number, mark in marks])
 )
 def test_marks_are_bounded_and_the_one_that_came_last_is_among_them(
-    marks: list[tuple[str, Mark]],
+    marks: list[tuple[str, Progress]],
 ) -> None:
     box = BLANK
     for activity_id, mark in marks:
