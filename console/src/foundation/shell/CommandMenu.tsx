@@ -13,6 +13,7 @@ import { t as shared } from "../t";
 import { chooseTheme } from "../theme";
 import { Icon } from "../ui/Icon";
 import { toastProblem } from "../ui/toast_problem";
+import { Toasts } from "../ui/toasts";
 import { chooseLanguage, LANGUAGES } from "../words";
 import { t } from "../words.manager";
 import css from "./commands.module.css";
@@ -298,6 +299,7 @@ export default function CommandMenu({ onClose }: { onClose: () => void }) {
           <kbd>Esc</kbd> {t("key_close")}
         </span>
       </div>
+      <Toasts />
     </dialog>
   );
 }

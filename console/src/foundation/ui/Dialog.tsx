@@ -3,7 +3,7 @@ import { useId, useLayoutEffect, useRef } from "preact/hooks";
 import { t } from "../t";
 import { Button, IconButton } from "./buttons";
 import css from "./dialog.module.css";
-import { SaidInDialog } from "./toasts";
+import { Toasts } from "./toasts";
 
 type DialogProps = {
   title: string;
@@ -62,7 +62,7 @@ export function Dialog({ title, open, onClose, children, foot, firm }: DialogPro
       </div>
       <div class={css.dialogBody}>{children}</div>
       {foot ? <div class={css.dialogFoot}>{foot}</div> : null}
-      <SaidInDialog />
+      <Toasts />
     </dialog>
   );
 }

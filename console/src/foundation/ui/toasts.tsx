@@ -66,28 +66,29 @@ function OneToast({ toast: { id, text, act } }: { toast: Toast }) {
   );
 }
 
-/** What is said while a modal dialog is open has to be within it: screen readers reach nothing else then. */
-export function SaidInDialog() {
-  useLayoutEffect(() => {
-    announcement.value = "";
-  }, []);
-  return (
-    <div class="visually-hidden" aria-live="polite">
-      {announcement.value}
-    </div>
-  );
-}
+/** Where toasts can be, the innermost last: an open modal dialog makes everything outside of it inert. */
+const regions = signal<object[]>([]);
+const NONE: Toast[] = [];
 
-/** Once, in the shell. A popover, so that it lies above open dialogs. */
+/**
+ * What is shown and read aloud by itself: once in the shell, and in every modal dialog. The innermost
+ * shows the toasts, so that their buttons can be reached and screen readers hear them. It is a popover
+ * that stays open, for what is empty and seen nowhere is no live region yet when its words come.
+ */
 export function Toasts() {
   const box = useRef<HTMLDivElement>(null);
-  const shown = toasts.value;
+  const shown = regions.value.at(-1) === box ? toasts.value : NONE;
+  useLayoutEffect(() => {
+    announcement.value = "";
+    regions.value = [...regions.value, box];
+    return () => {
+      regions.value = regions.value.filter((each) => each !== box);
+    };
+  }, []);
   useEffect(() => {
-    const element = box.current;
-    if (!element) return;
-    // Showing it anew puts it on top of whatever dialog was opened since.
-    if (element.matches(":popover-open")) element.hidePopover();
-    if (shown.length > 0) element.showPopover();
+    // Showing it anew puts it on top of whatever was opened since, its own dialog too.
+    box.current?.togglePopover(false);
+    box.current?.togglePopover(true);
   }, [shown]);
   return (
     <>
