@@ -70,6 +70,7 @@ class Front:
             trust_env=False,
             limits=httpx.Limits(max_connections=64),
         )
+        self._kept: dict[tuple[str, bool], Response] = {}
         self._s3 = boto3.client(
             "s3",
             endpoint_url=plan.endpoint_url,
@@ -98,10 +99,9 @@ class Front:
             return Response(status_code=403)  # as the distribution answers
         if request.url.path.startswith(PICTURES):
             return await asyncio.to_thread(self._picture, request.url.path)
-        answer = await asyncio.to_thread(self._file, request.url.path)
-        if "gzip" in request.headers.get("accept-encoding", ""):
-            await asyncio.to_thread(compress, answer)
-        return answer
+        return await asyncio.to_thread(
+            self._file, request.url.path, "gzip" in request.headers.get("accept-encoding", "")
+        )
 
     async def _ask_api(self, request: Request, path: str) -> Response:
         query: bytes = request.scope["query_string"]
@@ -170,8 +170,17 @@ class Front:
         plan = self._plan
         return self._object(plan.pictures_bucket, path.removeprefix("/"), plan.picture_headers)
 
-    def _file(self, path: str) -> Response:
-        return self._object(self._plan.bucket, key_of(path), self._plan.console_headers)
+    def _file(self, path: str, compressed: bool) -> Response:
+        wanted = key_of(path), compressed
+        if wanted in self._kept:
+            return self._kept[wanted]
+        answer = self._object(self._plan.bucket, key_of(path), self._plan.console_headers)
+        if compressed:
+            compress(answer)
+        # As the distribution does: what never changes under its name is read from the bucket once.
+        if "immutable" in answer.headers.get("Cache-Control", ""):
+            self._kept[wanted] = answer
+        return answer
 
     def _object(self, bucket: str, key: str, more: dict[str, str]) -> Response:
         try:
