@@ -58,7 +58,8 @@ CODE = (
     ),
 )
 BESIDE = pytest("End-to-end", "tests/e2e", options=())
-CONSOLE = pytest("Console", "tests/console")
+# Three: a test that waits for the stack leaves its processor to another.
+CONSOLE = pytest("Console", "tests/console", options=("--numprocesses", "3", "--dist", "loadfile"))
 CHECK = (*CODE, pytest("Unit", "tests/unit"))
 TEST = (
     *CODE,

@@ -128,6 +128,7 @@ class Browsing:
         """Open a browser with cookies of its own; a phone has a touch screen, too."""
         viewport = browser.PHONE if phone else browser.DESKTOP
         shape = {"viewport": viewport, "has_touch": phone, "is_mobile": phone, "locale": "en-GB"}
+        options.setdefault("reduced_motion", "reduce")  # see Device.moving
         context = self._chromium.new_context(**{**shape, **options})
         context.set_default_timeout(PATIENCE_MS)
         context.on("weberror", lambda error: self.wrong.append(f"script: {error.error}"))

@@ -48,6 +48,8 @@ class Device:
     locale: str = "en-GB"
     lengthened: bool = False
     """Whether English words come a third longer."""
+    moving: bool = False
+    """Whether what is animated moves; drawing that takes much of a busy machine's processor."""
 
 
 PHONE = Device(browsers.PHONE["width"], browsers.PHONE["height"], touch=True)
@@ -154,6 +156,7 @@ class People:
             has_touch=device.touch,
             is_mobile=device.touch,
             color_scheme=device.scheme,
+            reduced_motion="no-preference" if device.moving else "reduce",
             locale=device.locale,
             timezone_id="Europe/Berlin",
             service_workers="block" if device.lengthened or intercepting else "allow",

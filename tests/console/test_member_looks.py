@@ -132,7 +132,7 @@ def test_a_long_name_of_a_program_takes_two_lines_on_a_phone_and_is_told_whole(
 def test_reduced_motion_leaves_nothing_moving(people: People) -> None:
     ana = people.member()
     people.activity_for(ana)
-    with people.visit() as visit:
+    with people.visit(replace(PHONE, moving=True)) as visit:
         page = ana.signed_in(visit)
         page.emulate_media(reduced_motion="reduce")
         page.get_by_role("article").get_by_role("button", name=re.compile("Send$")).click()

@@ -1,7 +1,7 @@
 """Walks over screens: each is opened once on a device, and all that is to be looked at is noted."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from playwright.sync_api import Page
@@ -22,7 +22,7 @@ from tests.console.members import (
 NARROW = 320  # as a desktop's window at 400 %
 ZOOMED = 640  # as a desktop's window at 200 %
 WIDTHS = {PHONE.width: (PHONE.width, NARROW), DESKTOP.width: (DESKTOP.width, ZOOMED)}
-DEVICES = (PHONE, DESKTOP)
+DEVICES = (replace(PHONE, moving=True), replace(DESKTOP, moving=True))
 MOST_TABS = 120
 
 SMALL_TARGETS = """() => [...document.querySelectorAll("button, a, input, select")]
