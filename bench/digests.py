@@ -1,0 +1,225 @@
+"""What a digest of a whole program takes: `python -m bench.digests`.
+
+Seeds members and an activity that nobody saw yet straight into the tables of a local cloud, lets it
+become nine o'clock, and does what the functions of notices do: find the program, walk its members,
+look at every chunk, and hand over mails. Every tenth chunk comes twice, as SQS may deliver it; SES
+and the queue are stood in for. Fails when a member is due twice or not at all, when somebody is
+mailed twice, or when a part works longer than its share of its function's time. Wall time is the
+local engine's, and is shown only.
+"""
+
+import logging
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from unittest.mock import patch
+
+import click
+
+from bench.measuring import Report
+from bench.program import ENGINE_SECONDS, Meter, tables
+from bench.seeding import activity_item, insist, members, write
+from chalicelib.composition import Container
+from chalicelib.foundation import aws
+from chalicelib.foundation.ids import new_id
+from chalicelib.notifications.planning import CHUNK, Chunk
+from chalicelib.notifications.store import SHARDS
+from chalicelib.notifications.unsubscribing.service import (
+    UnsubscribeService,
+    UnsubscribeTokens,
+)
+from chalicelib.programs.store import ProgramItem
+from local import functions, template
+from local.home import PROJECT
+from tests.clock import StoppedClock
+
+BEFORE = datetime(2026, 6, 15, 8, 50, tzinfo=UTC)
+"""Ten minutes before the hour at which members are mailed who chose none."""
+
+WORKER = "notifications_mail"
+"""The function that walks, looks at chunks and mails."""
+
+AT_WORK_SHARE = 0.5
+"""Of the function's time; the rest is for waiting."""
+
+SAID_EACH = 5
+"""Seconds between two words of how far it is."""
+
+TWICE = 10
+"""Each chunk of so many comes twice."""
+
+
+class Queue:
+    """Takes messages, as SQS would, and keeps them."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def send(self, messages: Sequence[str]) -> None:
+        self.messages += messages
+
+
+class Ses:
+    """Takes mails, and remembers whom they went to."""
+
+    def __init__(self) -> None:
+        self.mailed: Counter[str] = Counter()
+
+    def send_email(self, **asked: Any) -> dict[str, str]:
+        self.mailed.update(asked["Destination"]["ToAddresses"])
+        return {"MessageId": "1"}
+
+
+@dataclass
+class Part:
+    """What one kind of invocation took: seconds at work of each, and calls by operation."""
+
+    name: str
+    at_work: list[float] = field(default_factory=list)
+    calls: Counter[str] = field(default_factory=Counter)
+    units: float = 0.0
+
+    @contextmanager
+    def once(self) -> Iterator[None]:
+        meter, begun = Meter(), time.thread_time()
+        with meter.watching():
+            yield
+        self.at_work.append(time.thread_time() - begun)
+        self.calls.update(operation for operation, _ in meter.calls)
+        self.units += meter.units
+
+    def show(self, report: Report, limit: float) -> None:
+        report.line(
+            f"{self.name}, {len(self.at_work):,} times", "calls", f"{self.units:,.0f} units"
+        )
+        for operation, count in sorted(self.calls.items()):
+            report.line(f"  {operation}", f"{count:,}")
+        report.line("  seconds at work in all", f"{sum(self.at_work):,.1f}")
+        report.goal("  the longest", round(max(self.at_work), 2), limit, " s")
+
+
+@dataclass
+class Bench:
+    """A program of many members, and what its notices go through."""
+
+    container: Container
+    clock: StoppedClock
+    program_id: str = ""
+    queue: Queue = field(default_factory=Queue)
+    ses: Ses = field(default_factory=Ses)
+
+    def __post_init__(self) -> None:
+        container = self.container
+        # Cached properties: what is set here is what the container hands out.
+        container.digests_queue = self.queue  # type: ignore[assignment]  # a stand-in
+        container.clients.ses = self.ses
+        container.unsubscribing = UnsubscribeService(
+            container.notice_store,
+            container.programs,
+            UnsubscribeTokens(lambda: "a-secret-of-at-least-thirty-two-bytes"),
+            lambda: "https://bench.example",
+        )
+
+    def seed(self, count: int) -> None:
+        """Write a program, its members and an activity for all of them, published just now."""
+        now, database = self.clock.now(), self.container.database
+        self.program_id = new_id("prg", now - timedelta(days=30))
+        program = ProgramItem(
+            self.program_id, "program", name="Bench", time_zone="UTC", created_at=now
+        )
+        write(database, [program])
+        people = members(self.program_id, count, now - timedelta(days=1), ["chn_1"])
+        write(database, people, count, "members")
+        write(database, [activity_item(self.program_id, now, ends_at=now + timedelta(days=7))])
+        self.container.bulletin_writer.refresh(self.program_id)
+
+    def taken(self) -> list[Chunk]:
+        """Take what was queued."""
+        found = [Chunk.read(each) for each in self.queue.messages]
+        self.queue.messages.clear()
+        return found
+
+    def due(self) -> list[tuple[str, str]]:
+        """Return whom a mail is due to."""
+        store, now = self.container.notice_store, self.clock.now()
+        return [each for shard in range(SHARDS) for each in store.due_members(shard, now)]
+
+
+def _plan(bench: Bench, count: int) -> list[Part]:
+    """Let it become nine, and find everybody whom a mail is due to."""
+    find, walk, look = Part("the clock"), Part("the walk"), Part("a chunk")
+    planner = bench.container.digest_planner
+    bench.clock.advance(timedelta(minutes=10, seconds=5))
+    with find.once():
+        bench.container.due_digests.begin_due()
+    (program,) = bench.taken()
+    insist(program.program_id == bench.program_id, not program.member_ids)
+    with walk.once():
+        insist(planner.look_at(program) == count)
+    chunks = bench.taken()
+    insist(len(chunks) == -(-count // CHUNK))
+    for number, each in enumerate(progress(chunks, "chunks")):
+        for _ in range(1 + (number % TWICE == 0)):
+            with look.once():
+                planner.look_at(each)
+    return [find, walk, look]
+
+
+def _mail(bench: Bench, most: int) -> Part:
+    """Hand over mails of each shard until so many went out."""
+    part, mailer, ses = Part("a run of mails"), bench.container.notice_mailer, bench.ses
+    for shard in range(SHARDS):
+        until = most * (shard + 1) // SHARDS
+
+        def has_enough(until: int = until) -> bool:
+            return ses.mailed.total() >= until
+
+        with part.once():
+            mailer.mail_due(shard, has_enough)
+    return part
+
+
+def progress(chunks: Sequence[Chunk], what: str) -> Iterator[Chunk]:
+    """Yield chunks, and say every few seconds how far it is."""
+    said = time.monotonic()
+    for number, each in enumerate(chunks):
+        if time.monotonic() - said > SAID_EACH:
+            click.echo(f"  {what}: {number:,} of {len(chunks):,}", err=True)
+            said = time.monotonic()
+        yield each
+
+
+@click.command()
+@click.option("--members", "count", default=100_000, show_default=True)
+@click.option("--mails", default=2_000, show_default=True, help="So many are handed over.")
+def main(count: int, mails: int) -> None:
+    """Show what the digest of a program of so many members takes."""
+    logging.disable(logging.WARNING)
+    report, clock = Report(), StoppedClock(BEFORE)
+    declared = functions.declared(template.declarations(PROJECT / "infra"))
+    limits = next(each for each in declared if each.name == WORKER)
+    with patch.object(aws, "READ_SECONDS", ENGINE_SECONDS), tables() as settings:
+        container = Container(settings.changed(notices_from="news@bench.example"), clock)
+        bench = Bench(container, clock)
+        bench.seed(count)
+        parts = _plan(bench, count)
+        due = Counter(bench.due())
+        report.goal("members due", len(due), count, least=True)
+        report.goal("members due twice", due.total() - len(due), 0)
+        parts.append(_mail(bench, mails))
+        again = sum(number > 1 for number in bench.ses.mailed.values())
+        report.goal("mailed", bench.ses.mailed.total(), min(mails, count), least=True)
+        report.goal("mailed twice", again, 0)
+        report.goal("still due", abs(len(bench.due()) + len(bench.ses.mailed) - count), 0)
+    for each in parts:
+        each.show(report, AT_WORK_SHARE * limits.seconds)
+    sys.exit(1 if report.missed else 0)
+
+
+if __name__ == "__main__":
+    main()
