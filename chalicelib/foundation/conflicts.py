@@ -10,18 +10,18 @@ ATTEMPTS = 4
 
 
 def retry_conflicts[**Given, Answer](
-    words: str | None = None,
+    words: str | None = None, *, attempts: int = ATTEMPTS
 ) -> Callable[[Callable[Given, Answer]], Callable[Given, Answer]]:
     """Repeat an attempt that reads, decides and writes, as long as it raises `Conflict`.
 
-    After `ATTEMPTS` it raises the problem `changed_meanwhile` with these words, or without words
-    the last `Conflict`.
+    After so many attempts it raises the problem `changed_meanwhile` with these words, or without
+    words the last `Conflict`.
     """
 
     def decorate(attempt: Callable[Given, Answer]) -> Callable[Given, Answer]:
         @wraps(attempt)
         def repeated(*args: Given.args, **kwargs: Given.kwargs) -> Answer:
-            for _ in range(ATTEMPTS - 1):
+            for _ in range(attempts - 1):
                 try:
                     return attempt(*args, **kwargs)
                 except Conflict:
@@ -36,3 +36,29 @@ def retry_conflicts[**Given, Answer](
         return repeated
 
     return decorate
+
+
+def change_by_rule[Value](
+    read: Callable[[], Value],
+    change: Callable[[Value], Value],
+    write: Callable[[Value, Value], Value | None],
+    *,
+    known: Value | None = None,
+    attempts: int = ATTEMPTS,
+) -> Value:
+    """Change a value by a rule, which may be applied more than once; return what became of it.
+
+    `write` takes the value as it was read and what becomes of it, and returns what it wrote, or
+    None if the value is another by now. Nothing is read where the value is `known`, and nothing
+    written where the rule changes nothing. Raises `Conflict` if others come in between each time.
+    """
+    for _ in range(attempts):
+        was = read() if known is None else known
+        becomes = change(was)
+        if becomes == was:
+            return was
+        written = write(was, becomes)
+        if written is not None:
+            return written
+        known = None
+    raise Conflict

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from chalicelib.activities.model import Activity, ActivityState, OpenActivity
 from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.conflicts import retry_conflicts
 from chalicelib.foundation.ids import made_at
 from chalicelib.foundation.table import Conflict
 from chalicelib.notifications.model import (
@@ -39,19 +40,18 @@ class BulletinWriter:
         self._activities = activities
         self._clock = clock
 
+    @retry_conflicts(attempts=ATTEMPTS)
     def refresh(self, program_id: str, activity_id: str | None = None) -> None:
         """Write what is open in a program now.
 
         The index of open activities follows the table by milliseconds, so the activity that
         changed is looked at itself. Raises `Conflict` if others always come in between.
         """
-        for _ in range(ATTEMPTS):
-            was = self._store.bulletin(program_id)
-            entries = self._entries(program_id, activity_id)
-            if entries == was.entries or self._store.put_bulletin(was, entries):
-                self.plan(program_id, replace(was, entries=entries))
-                return
-        raise Conflict
+        was = self._store.bulletin(program_id)
+        entries = self._entries(program_id, activity_id)
+        if entries != was.entries and not self._store.put_bulletin(was, entries):
+            raise Conflict
+        self.plan(program_id, replace(was, entries=entries))
 
     def _entries(self, program_id: str, activity_id: str | None) -> tuple[Entry, ...]:
         found = {

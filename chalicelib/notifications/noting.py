@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from chalicelib.activities.service import ActivityMarks
 from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.conflicts import retry_conflicts
 from chalicelib.foundation.identity import TikTokState
 from chalicelib.foundation.table import Conflict
 from chalicelib.foundation.values import dataclass
@@ -106,6 +107,7 @@ class NoticeWriter:
             program_id, member_id, lambda box: with_marks(box, activity_ids, Progress.SEEN)
         )
 
+    @retry_conflicts(attempts=ATTEMPTS)
     def look_at_mark(self, program_id: str, member_id: str, activity_id: str) -> None:
         """Note whether a member performed or dismissed an activity, as the tables say now.
 
@@ -113,23 +115,19 @@ class NoticeWriter:
         `Conflict` if it keeps changing.
         """
         owner = f"{program_id}/{member_id}"
-        for _ in range(ATTEMPTS):
-            known = self._from.marks.of(owner, activity_id)
-            done = known != (None, False)
+        known = self._from.marks.of(owner, activity_id)
+        done = known != (None, False)
 
-            def change(box: Box, done: bool = done) -> Box:
-                if done:
-                    return with_marks(box, [activity_id], Progress.DONE)
-                return (
-                    without_mark(box, activity_id, Progress.DONE)
-                    if activity_id in box.marks
-                    else box
-                )
+        def change(box: Box) -> Box:
+            if done:
+                return with_marks(box, [activity_id], Progress.DONE)
+            return (
+                without_mark(box, activity_id, Progress.DONE) if activity_id in box.marks else box
+            )
 
-            self._store.change_box(program_id, member_id, change)
-            if self._from.marks.of(owner, activity_id) == known:
-                return
-        raise Conflict
+        self._store.change_box(program_id, member_id, change)
+        if self._from.marks.of(owner, activity_id) != known:
+            raise Conflict
 
     # --- what happened to them ----------------------------------------------------------------
 

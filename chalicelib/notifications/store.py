@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from zlib import crc32
 
@@ -19,8 +20,9 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
+from chalicelib.foundation.conflicts import change_by_rule
 from chalicelib.foundation.sweeps import by_turns, due_key
-from chalicelib.foundation.table import Conflict, Database, LeanModel, Read, StampedModel, Store
+from chalicelib.foundation.table import Database, LeanModel, Read, StampedModel, Store
 from chalicelib.notifications.model import (
     DEFAULT_HOUR,
     FIRST_SLOTS,
@@ -270,16 +272,13 @@ class NoticeStore(Store):
         Two calls; one where it was read before (`known`); a change that changes nothing is not
         written. Raises `Conflict` if others always come in between.
         """
-        for _ in range(ATTEMPTS):
-            was = known or self.box(program_id, member_id)
-            becomes = change(was)
-            if becomes == was:
-                return was
-            becomes = replace(becomes, version=was.version + 1)
-            if self._database.put(BoxItem.of(becomes), unchanged(BoxItem, was.version)):
-                return becomes
-            known = None
-        raise Conflict
+        return change_by_rule(
+            partial(self.box, program_id, member_id),
+            change,
+            self.put_box,
+            known=known,
+            attempts=ATTEMPTS,
+        )
 
     def put_box(self, was: Box, becomes: Box) -> Box | None:
         """Write a box if nothing changed since it was read; else None."""
@@ -320,15 +319,13 @@ class NoticeStore(Store):
         self, program_id: str, change: Callable[[ProgramPlan], ProgramPlan]
     ) -> ProgramPlan:
         """Change a plan by a rule, as `change_box` does."""
-        for _ in range(ATTEMPTS):
-            was = self.plan(program_id)
-            becomes = change(was)
-            if becomes == was:
-                return was
-            becomes = replace(becomes, version=was.version + 1)
-            if self._database.put(PlanItem.of(becomes), unchanged(PlanItem, was.version)):
-                return becomes
-        raise Conflict
+        read = partial(self.plan, program_id)
+        return change_by_rule(read, change, self._put_plan, attempts=ATTEMPTS)
+
+    def _put_plan(self, was: ProgramPlan, becomes: ProgramPlan) -> ProgramPlan | None:
+        becomes = replace(becomes, version=was.version + 1)
+        written = self._database.put(PlanItem.of(becomes), unchanged(PlanItem, was.version))
+        return becomes if written else None
 
     def learned(self, program_id: str) -> Learned:
         """Read what the latest walk that learned has learned, never behind."""

@@ -721,12 +721,18 @@ def test_a_link_switches_off_the_kind_it_is_of_twice_too_and_all_for_a_mixed_mai
     assert {room.overview(ben).settings.of(each) for each in NoticeKind} == {NEVER}
 
 
-def test_a_link_that_was_altered_or_made_up_is_refused_and_changes_nothing(room: Noticing) -> None:
+def mailed(room: Noticing) -> tuple[Caller, Mail]:
+    """Have somebody join and be mailed of points that were adjusted."""
     amy = room.joins("amy")
     room.container.points.adjust(room.manager, amy.member_id, 5, "Fair")
     room.settles()
     room.passes(hours=3)
     (mail,) = room.to(amy)
+    return amy, mail
+
+
+def test_a_link_that_was_altered_or_made_up_is_refused_and_changes_nothing(room: Noticing) -> None:
+    amy, mail = mailed(room)
     token = token_of(mail)
     service = room.container.unsubscribing
     cursor = room.container.cursors.make(amy.program_id, "x", {"a": 1})
@@ -744,11 +750,7 @@ def other(letter: str) -> str:
 
 
 def test_a_removed_persons_link_is_answered_politely_and_writes_nothing(room: Noticing) -> None:
-    amy = room.joins("amy")
-    room.container.points.adjust(room.manager, amy.member_id, 5, "Fair")
-    room.settles()
-    room.passes(hours=3)
-    (mail,) = room.to(amy)
+    amy, mail = mailed(room)
     room.container.members.remove(room.manager, amy.member_id)
     room.container.notifications.forget_member(amy.program_id, amy.member_id)
     before = room.cloud.tables.items("NoticesTable")
@@ -766,11 +768,7 @@ def test_a_removed_persons_link_is_answered_politely_and_writes_nothing(room: No
 def test_a_bounce_or_complaint_switches_mails_off_and_shows_in_the_worklist(
     room: Noticing, told: Callable[..., str], why: Refusal
 ) -> None:
-    amy = room.joins("amy")
-    room.container.points.adjust(room.manager, amy.member_id, 5, "Fair")
-    room.settles()
-    room.passes(hours=3)
-    (mail,) = room.to(amy)
+    amy, mail = mailed(room)
     for _ in range(2):
         room.hears(told(mail, "Amy <AMY@Demo.example>"))
     assert room.overview(amy).refused is why
@@ -790,11 +788,7 @@ def test_a_bounce_or_complaint_switches_mails_off_and_shows_in_the_worklist(
 def test_who_comes_back_is_mailed_again_unless_they_complained(
     room: Noticing, told: Callable[..., str], left: Refusal | None
 ) -> None:
-    amy = room.joins("amy")
-    room.container.points.adjust(room.manager, amy.member_id, 5, "Fair")
-    room.settles()
-    room.passes(hours=3)
-    (mail,) = room.to(amy)
+    amy, mail = mailed(room)
     room.hears(told(mail, "amy@demo.example"))
     room.container.members.remove(room.manager, amy.member_id)
     room.settles()
@@ -809,11 +803,7 @@ def test_what_is_told_late_of_before_mails_were_switched_on_again_does_not_switc
     room: Noticing, told: Callable[..., str]
 ) -> None:
     """Events wait for days where failures wait, and come twice; each says when it happened."""
-    amy = room.joins("amy")
-    room.container.points.adjust(room.manager, amy.member_id, 5, "Fair")
-    room.settles()
-    room.passes(hours=3)
-    (mail,) = room.to(amy)
+    amy, mail = mailed(room)
     first, again = told(mail, at=room.clock.now()), SettingsChanges(mail_again=True)
     room.hears(first)
     assert room.overview(amy).refused
@@ -836,11 +826,7 @@ def test_what_is_told_late_of_before_mails_were_switched_on_again_does_not_switc
 def test_what_is_told_late_of_before_somebody_came_back_counts_if_they_complained(
     room: Noticing, told: Callable[..., str], left: Refusal | None
 ) -> None:
-    amy = room.joins("amy")
-    room.container.points.adjust(room.manager, amy.member_id, 5, "Fair")
-    room.settles()
-    room.passes(hours=3)
-    (mail,) = room.to(amy)
+    amy, mail = mailed(room)
     late = told(mail, at=room.clock.now())
     room.passes(hours=1)
     room.container.members.remove(room.manager, amy.member_id)
@@ -857,11 +843,7 @@ def test_a_bounce_that_comes_while_its_member_is_removed_is_forgotten_with_them(
     room: Noticing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The removal, and what follows from it, come between the look at the member and the write."""
-    amy = room.joins("amy")
-    room.container.points.adjust(room.manager, amy.member_id, 5, "Fair")
-    room.settles()
-    room.passes(hours=3)
-    (mail,) = room.to(amy)
+    amy, mail = mailed(room)
     store = room.container.notice_store
     change, waits = store.change_box, [amy.member_id]
 
@@ -881,11 +863,7 @@ def test_a_bounce_that_comes_while_its_member_is_removed_is_forgotten_with_them(
 def test_a_bounce_at_the_moment_mails_are_switched_on_again_is_on_the_worklist(
     room: Noticing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    amy = room.joins("amy")
-    room.container.points.adjust(room.manager, amy.member_id, 5, "Fair")
-    room.settles()
-    room.passes(hours=3)
-    (mail,) = room.to(amy)
+    amy, mail = mailed(room)
     room.hears(bounce(mail))
     worklist = room.container.refused_addresses
     accepted, waits = worklist.accepted, [bounce(mail)]
@@ -904,11 +882,7 @@ def test_a_bounce_at_the_moment_mails_are_switched_on_again_is_on_the_worklist(
 def test_what_is_said_of_another_address_of_nobody_or_for_a_moment_switches_nothing_off(
     room: Noticing,
 ) -> None:
-    amy = room.joins("amy")
-    room.container.points.adjust(room.manager, amy.member_id, 5, "Fair")
-    room.settles()
-    room.passes(hours=3)
-    (mail,) = room.to(amy)
+    amy, mail = mailed(room)
     room.hears(
         bounce(mail, "eve@demo.example"),
         bounce(mail, "not an address"),

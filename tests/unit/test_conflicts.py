@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.foundation.conflicts import ATTEMPTS, retry_conflicts
+from chalicelib.foundation.conflicts import ATTEMPTS, change_by_rule, retry_conflicts
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.foundation.table import Conflict
 
@@ -50,3 +50,49 @@ def test_nothing_else_is_repeated() -> None:
     with pytest.raises(LookupError):
         broken()
     assert len(attempts) == 1
+
+
+class Kept:
+    """A number that others change before each of the first writes."""
+
+    def __init__(self, number: int, others: int) -> None:
+        self.number, self.others, self.reads, self.writes = number, others, 0, 0
+
+    def read(self) -> int:
+        self.reads += 1
+        return self.number
+
+    def write(self, was: int, becomes: int) -> int | None:
+        self.writes += 1
+        if self.others:
+            self.others -= 1
+            self.number += 10
+        if was != self.number:
+            return None
+        self.number = becomes
+        return becomes
+
+
+@pytest.mark.parametrize("others", range(ATTEMPTS))
+@pytest.mark.parametrize("is_known", [False, True])
+def test_a_rule_is_applied_to_what_is_there_when_it_is_written(others: int, is_known: bool) -> None:
+    kept = Kept(0, others)
+    known = 0 if is_known else None
+    assert change_by_rule(kept.read, lambda was: was + 1, kept.write, known=known) == (
+        10 * others + 1
+    )
+    assert kept.number == 10 * others + 1
+    assert (kept.reads, kept.writes) == (others + (not is_known), others + 1)
+
+
+def test_a_rule_that_changes_nothing_writes_nothing() -> None:
+    kept = Kept(3, 0)
+    assert change_by_rule(kept.read, lambda was: was, kept.write) == 3
+    assert kept.writes == 0
+
+
+def test_a_rule_is_not_applied_for_ever() -> None:
+    kept = Kept(0, ATTEMPTS)
+    with pytest.raises(Conflict):
+        change_by_rule(kept.read, lambda was: was + 1, kept.write)
+    assert kept.writes == ATTEMPTS

@@ -4,14 +4,16 @@ import base64
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import DoesNotExist
 
 from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.conflicts import change_by_rule
 from chalicelib.foundation.sweeps import due_key
-from chalicelib.foundation.table import Conflict, Database, LeanModel, Read, StampedModel, Store
+from chalicelib.foundation.table import Database, LeanModel, Read, StampedModel, Store
 from chalicelib.notifications.pushing.model import (
     Device,
     PushBox,
@@ -93,15 +95,8 @@ class PushStore(Store):
         Two calls; one where it was read before (`known`); a change that changes nothing is not
         written. Raises `Conflict` if others always come in between.
         """
-        for _ in range(ATTEMPTS):
-            was = known or self.box(program_id, member_id)
-            becomes = change(was)
-            if becomes == was:
-                return was
-            if written := self.put(was, becomes):
-                return written
-            known = None
-        raise Conflict
+        read = partial(self.box, program_id, member_id)
+        return change_by_rule(read, change, self.put, known=known, attempts=ATTEMPTS)
 
     def put(self, was: PushBox, becomes: PushBox) -> PushBox | None:
         """Write a box if nothing changed since it was read; else None."""

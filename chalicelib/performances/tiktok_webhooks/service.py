@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.conflicts import retry_conflicts
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.foundation.table import Conflict, Part
@@ -26,9 +27,6 @@ from chalicelib.tiktok.inbox.service import InboxPlaces
 from chalicelib.tiktok.problems import TikTokProblem
 from chalicelib.tiktok.service import AccountService
 from chalicelib.tiktok.webhooks import Event, EventKind
-
-APPLY_ATTEMPTS = 4
-"""How often an event is applied anew when a worker wrote first."""
 
 _POSTED = frozenset({EventKind.POST_COMPLETE, EventKind.POST_PUBLIC})
 """Events that prove a post: TikTok may report a public post without reporting its completion."""
@@ -69,8 +67,11 @@ class TikTokWebhooks:
             ours = self._accounts.record_access_removed(event.open_id, event.created_at or now)
             logger.info("access removed", extra={"ours": ours})
             return
-        if not self._apply(event, now):
-            raise Problem(ProblemCode.UNAVAILABLE, "Not taken in just now. Send it again.")
+        try:
+            self._apply(event, now)
+        except Conflict as conflict:
+            told = "Not taken in just now. Send it again."
+            raise Problem(ProblemCode.UNAVAILABLE, told) from conflict
 
     def _verified(self, signature: str | None, raw_body: bytes, now: datetime) -> Event:
         try:
@@ -86,25 +87,23 @@ class TikTokWebhooks:
                 TikTokProblem.MALFORMED_EVENT, f"The event is malformed: {error}."
             ) from error
 
-    def _apply(self, event: Event, now: datetime) -> bool:
-        """Move the performance that an event is about; False while a worker is faster each time."""
+    @retry_conflicts()
+    def _apply(self, event: Event, now: datetime) -> None:
+        """Move the performance that an event is about.
+
+        Raises `Conflict` if a worker was faster each time.
+        """
         found = self._store.by_publish_id(event.publish_id) if event.publish_id else None
-        for _ in range(APPLY_ATTEMPTS):
-            performance = self._store.get(*found) if found else None
-            if performance is None or performance.publish_id != event.publish_id:
-                logger.info("event for nothing of ours", extra={"event": event.name})
-                return True
-            logger.append_keys(
-                program_id=performance.program_id,
-                performance_id=performance.performance_id,
-                performed_with=performance.correlation_id,
-            )
-            try:
-                self._move(event, performance, now)
-            except Conflict:
-                continue  # the worker wrote meanwhile: look again
-            return True
-        return False
+        performance = self._store.get(*found) if found else None
+        if performance is None or performance.publish_id != event.publish_id:
+            logger.info("event for nothing of ours", extra={"event": event.name})
+            return
+        logger.append_keys(
+            program_id=performance.program_id,
+            performance_id=performance.performance_id,
+            performed_with=performance.correlation_id,
+        )
+        self._move(event, performance, now)
 
     def _move(self, event: Event, performance: Performance, now: datetime) -> None:
         """Move a performance as an event says. Raises `Conflict` if it was moved meanwhile."""
