@@ -7,7 +7,7 @@ from functools import partial
 
 from tests.corpus import mp4, remux
 from tests.corpus.field import movie
-from tests.corpus.fixtures import clip, fixture
+from tests.corpus.fixtures import clip, fixture, noise
 from tests.corpus.remux import Movie, Track
 
 TABLES = "moov/trak/mdia/minf/stbl"
@@ -215,4 +215,89 @@ fixture(
     "last_picture_stands.mp4",
     "its last picture stands for two seconds",
     lambda: remux.write(tuple(lasting(track, 2) for track in movie("no_audio.mp4"))),
+)
+
+
+# Units of data that decoders pass over, behind each picture.
+
+
+def followed_by(unit: bytes, track: Track) -> Track:
+    behind = len(unit).to_bytes(4) + unit
+    samples = (replace(sample, data=sample.data + behind) for sample in track.samples)
+    return replace(track, samples=tuple(samples))
+
+
+def second_layer(track: Track) -> Track:
+    """Repeat the slices of H.265 in a second layer, as the other eye's picture is."""
+
+    def doubled(data: bytes) -> bytes:
+        at, layer = 0, b""
+        while at < len(data):
+            unit = data[at + 4 : at + 4 + int.from_bytes(data[at : at + 4])]
+            layer += len(unit).to_bytes(4) + unit[:1] + bytes([unit[1] | 8]) + unit[2:]
+            at += 4 + len(unit)
+        return data + layer
+
+    samples = (replace(sample, data=doubled(sample.data)) for sample in track.samples)
+    return replace(track, samples=tuple(samples))
+
+
+fixture(
+    "two_eyes.mp4",
+    "H.265 with a second layer for the other eye, as phones film in space",
+    partial(with_picture, second_layer, "hevc.mp4"),
+)
+for name, what, unit, clip_name in (
+    ("dolby_vision_units", "H.265, Dolby Vision's data", b"\x7c\1" + noise(60), "hevc.mp4"),
+    ("scalable_units", "H.264, a finer layer as calls send it", b"\x74" + noise(60), "demo.mp4"),
+    ("stream_ends", "H.264, the end of a sequence", b"\x0a", "demo.mp4"),
+):
+    fixture(
+        f"{name}.mp4",
+        f"{what}, behind each picture",
+        partial(with_picture, partial(followed_by, unit), clip_name),
+    )
+fixture(
+    "depth_track.mp4",
+    "a track of depth before the picture, as phones blur what is far away",
+    lambda: remux.write((replace(movie("hevc.mp4")[0], handler=b"auxv"), *movie())),
+)
+
+
+# Heads of fragments within media data.
+
+
+def with_heads_in_media(head: bytes, count: int, boxes: bytes = b"") -> bytes:
+    heads = mp4.box(b"moof", head) * count
+    return rearranged(
+        lambda start, media, index: (
+            start
+            + boxes
+            + mp4.box(b"mdat", heads, media[8:])
+            + mp4.shifted(index, len(boxes) + len(heads))
+        )
+    )
+
+
+def index_of_media() -> bytes:
+    """An index of fragments that names one within the media data."""
+    entry = struct.pack(">III", 800_000, 4000, 0)
+    return mp4.full_box(b"sidx", struct.pack(">IIIIHH", 1, 1000, 0, 8, 0, 1), entry)
+
+
+fixture(
+    "written_over.mp4",
+    "recorded in fragments, whose heads lie in the media data of the finished file",
+    partial(with_heads_in_media, mp4.full_box(b"mfhd", bytes(4)), 48),
+)
+fixture(
+    "heads_in_media.mp4",
+    "150,000 heads of fragments in the media data, to which nothing points",
+    partial(with_heads_in_media, b"", 150_000),
+)
+fixture(
+    "heads_in_media_indexed.mp4",
+    "the same with an index of fragments, by which readers come to them",
+    partial(with_heads_in_media, b"", 150_000, index_of_media()),
+    "could_not_be_examined",
 )
