@@ -707,7 +707,13 @@ functions.register(
 )
 functions.register(
     "api_handler",
-    parts=(*router.parts, "leaderboard", *(f"settings.{each}" for each in _LATER_USED)),
+    parts=(
+        *router.parts,
+        "leaderboard",
+        "audit_recorder",
+        "viewer_addresses",
+        *(f"settings.{each}" for each in _LATER_USED),
+    ),
     modules=router.modules,
 )
 functions.start(container)
