@@ -83,6 +83,19 @@ def _options(names: tuple[str, ...] = WITHOUT_WINDOWS + NAMES) -> dict[str, Any]
 
 
 @contextmanager
+def with_windows(browser: "Browser") -> Iterator["Browser"]:
+    """Yield another browser of this kind, the whole Chromium, if it is here.
+
+    Built without windows it shows no notifications, and denies pages the permission for them.
+    """
+    started = browser.browser_type.launch(**_options(NAMES + WITHOUT_WINDOWS))
+    try:
+        yield started
+    finally:
+        started.close()
+
+
+@contextmanager
 def with_settings(
     browser: "Browser", folder: Path, settings: Mapping[str, Any], **shape: Any
 ) -> Iterator["BrowserContext"]:

@@ -5,16 +5,26 @@ stood in for by the local one, and what arrives there is handed to the service w
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from local import push_service
-from tests.console.members import DESKTOP, PHONE, Device, People, connected, overflowing
-from tests.e2e.people import TIMEOUT_SECONDS
+from local import browser, push_service
+from tests.console.members import (
+    DESKTOP,
+    PHONE,
+    Device,
+    People,
+    connected,
+    open_people,
+    overflowing,
+)
+from tests.e2e.deployed_stack import DeployedStack
+from tests.e2e.people import TIMEOUT_SECONDS, Witness
 from tests.e2e.tiktok_members import TICKED
 from tests.e2e.waiting import wait_for
 
@@ -51,6 +61,18 @@ STAND_IN = """
   };
 })();
 """
+
+
+@pytest.fixture(scope="module")
+def people(
+    deployed: DeployedStack, witness: Witness, chromium: Browser, clips: Path
+) -> Iterator[People]:
+    """A program of the module's own, in a browser that shows notifications."""
+    with (
+        browser.with_windows(chromium) as whole,
+        open_people(deployed, witness, whole, clips / "demo.mp4") as opened,
+    ):
+        yield opened
 
 
 def deliver(page: Page, text: str) -> None:
