@@ -98,10 +98,25 @@ def deliver(page: Page, text: str) -> None:
 def shown(page: Page) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = page.evaluate(
         """async () => (await (await navigator.serviceWorker.ready).getNotifications()).map(
-            ({ title, body, tag, lang, data, actions }) =>
-                ({ title, body, tag, lang, data, actions: actions.map((each) => each.action) }))"""
+            ({ title, body, tag, lang, data, timestamp, actions }) =>
+                ({ title, body, tag, lang, data, timestamp,
+                   actions: actions.map((each) => each.action) }))"""
     )
     return found
+
+
+def deliver_and_see(page: Page, text: str) -> None:
+    """Deliver a push and wait until its notification is shown, maybe in another one's place."""
+    before = [each["timestamp"] for each in shown(page)]
+    deliver(page, text)
+    wait_for(
+        "The notification",
+        lambda: any(each["timestamp"] not in before for each in shown(page)),
+    )
+
+
+def all_closed(page: Page) -> None:
+    wait_for("The notification being closed", lambda: shown(page) == [])
 
 
 def click(context: BrowserContext) -> None:
@@ -149,8 +164,7 @@ def test_a_member_switches_pushes_on_and_a_video_that_arrives_is_shown_once(
         push = wait_for("The push", arrived)
         text = json.dumps(push["message"])
         for _ in range(2):  # again it takes the place of the first
-            deliver(page, text)
-            page.wait_for_timeout(300)
+            deliver_and_see(page, text)
         (notification,) = shown(page)
         assert notification["title"] == "Your video is in your TikTok inbox"
         assert "post it." in notification["body"]
@@ -160,7 +174,7 @@ def test_a_member_switches_pushes_on_and_a_video_that_arrives_is_shown_once(
         expect(page).to_have_url(f"{visit.origin}{push['message']['url']}")
         steps = page.get_by_role("region", name="Finish it in TikTok")
         expect(steps.get_by_role("button", name="Copy caption")).to_be_visible()
-        assert shown(page) == []
+        all_closed(page)
 
         page.goto(f"{visit.origin}/settings")
         page.get_by_role("button", name="Switch off: This device").click()
@@ -176,15 +190,13 @@ def test_what_cannot_be_read_is_shown_and_opens_nothing_else(people: People) -> 
         visit.context.grant_permissions(["notifications"], origin=visit.origin)
         page = ida.signed_in(visit, "/history")
         for text in ("not json", '{"url": "https://evil.example/x", "title": 5}', "[]", "null"):
-            deliver(page, text)
-            page.wait_for_timeout(300)
+            deliver_and_see(page, text)
             (notification,) = shown(page)
             assert notification["title"] in ("Greenroom", "5")
             click(visit.context)
             expect(page.get_by_role("navigation").first).to_be_visible()
             assert page.url.startswith(f"{visit.origin}/")
-            page.wait_for_timeout(300)
-            assert shown(page) == []
+            all_closed(page)
 
 
 def test_signing_out_ends_pushes_to_this_browser(people: People) -> None:
