@@ -75,6 +75,7 @@ def test_no_file_keeps_a_processor_busy_for_long() -> None:
         "many_titles.mp4",
         "many_defaults.mp4",
         "many_cues.webm",
+        "heads_in_media_indexed.mp4",
     ]
 
 
