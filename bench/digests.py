@@ -86,6 +86,7 @@ class Part:
 
     @contextmanager
     def once(self) -> Iterator[None]:
+        """Measure one invocation for as long as this lasts."""
         meter, begun = Meter(), time.thread_time()
         with meter.watching():
             yield
@@ -94,6 +95,7 @@ class Part:
         self.units += meter.units
 
     def show(self, report: Report, limit: float) -> None:
+        """Print calls and seconds at work; hold the longest invocation against `limit` seconds."""
         report.line(
             f"{self.name}, {len(self.at_work):,} times", "calls", f"{self.units:,.0f} units"
         )

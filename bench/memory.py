@@ -17,7 +17,6 @@ from pathlib import Path
 
 import click
 
-from local import descriptions
 from local.functions import declared
 from local.home import PROJECT
 from local.surroundings import keep_to_this_machine
@@ -44,7 +43,7 @@ def measure(only: Iterable[str] | None = None) -> dict[str, float]:
     """Return the peak of each function, or of those named, in MB."""
     from bench.recorded import Server  # noqa: PLC0415  the app reads its environment at import
     from bench.scenarios import Bench, Scenario, environment  # noqa: PLC0415  likewise
-    from bench.starts import DESCRIPTIONS, start  # noqa: PLC0415  likewise
+    from bench.starts import start  # noqa: PLC0415  likewise
 
     names = sorted(each.name for each in declared(declarations(PROJECT / "infra")))
     wanted = set(only or names)
@@ -54,7 +53,6 @@ def measure(only: Iterable[str] | None = None) -> dict[str, float]:
         server = Server(Path(folder))
         os.environ.update(environment(server))
         try:
-            descriptions.copy_short(Path(folder) / DESCRIPTIONS)
             bench = Bench(server)
             bench.record()
             file = Path(folder) / "scenario"

@@ -39,7 +39,6 @@ from local.surroundings import keep_to_this_machine
 MOST = 1.5
 """Times the bare handler: of the whole start, of the first invocation, and of a warm request."""
 RUNS = 9
-DESCRIPTIONS = "descriptions"
 WARM_BLOCKS, WARM_CALLS = 15, 40
 
 
@@ -64,7 +63,10 @@ def start(side: str, scenario: Scenario, file: Path, server: Server) -> Start:
         "PYTHONPYCACHEPREFIX": str(file.parent / "bytecode"),
     }
     if side == "ours":
-        surroundings[PACKAGED_DESCRIPTIONS] = str(file.parent / DESCRIPTIONS)
+        packaged = file.parent / "descriptions"
+        if not packaged.is_dir():
+            descriptions.copy_short(packaged)
+        surroundings[PACKAGED_DESCRIPTIONS] = str(packaged)
     ran = subprocess.run(
         [sys.executable, "-m", "bench.started", side, str(file)],
         cwd=PROJECT,
@@ -177,7 +179,6 @@ def main(only: tuple[str, ...], runs: int) -> None:
     missed = False
     with tempfile.TemporaryDirectory(prefix="greenroom-bench-") as name:
         folder = Path(name)
-        descriptions.copy_short(folder / DESCRIPTIONS)
         server = Server(folder)
         os.environ.update(environment(server))
         bench = Bench(server)

@@ -78,7 +78,7 @@ class EntryList(Schema):
 
 
 class MemberNames(Schema):
-    """MemberNames that members have now; who is in no program any more is left out."""
+    """Names that members have now; who is in no program any more is left out."""
 
     names: dict[str, str]
 

@@ -157,14 +157,15 @@ def test_what_is_asked_for_without_saying_which_or_for_no_period_is_refused(
     reporting: Reporting,
 ) -> None:
     today = reporting.clock.now().date()
-    for table, asked in (
+    wanted: tuple[tuple[Table, dict[str, Any]], ...] = (
         (Table.ACTIVITY, {}),
         (Table.CAMPAIGN, {}),
         (Table.OVERVIEW, {"first": today, "last": today.replace(year=today.year - 1)}),
         (Table.OVERVIEW, {"first": today.replace(year=today.year - 3), "last": today}),
-    ):
+    )
+    for table, asked in wanted:
         with pytest.raises(Problem) as raised:
-            reporting.container.report_exports.ask(reporting.manager, table, **asked)  # type: ignore[arg-type]
+            reporting.container.report_exports.ask(reporting.manager, table, **asked)
         named = {"activity_id", "campaign_id", "from_day", "to_day"}
         assert raised.value.errors[0].field in named
 

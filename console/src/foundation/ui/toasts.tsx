@@ -66,14 +66,14 @@ function OneToast({ toast: { id, text, act } }: { toast: Toast }) {
   );
 }
 
-/** Where toasts can be, the innermost last: an open modal dialog makes everything outside of it inert. */
+/** The mounted toast regions, the innermost last: an open modal dialog makes everything outside it inert. */
 const regions = signal<object[]>([]);
 const NONE: Toast[] = [];
 
 /**
- * What is shown and read aloud by itself: once in the shell, and in every modal dialog. The innermost
- * shows the toasts, so that their buttons can be reached and screen readers hear them. It is a popover
- * that stays open, for what is empty and seen nowhere is no live region yet when its words come.
+ * Renders toasts and announcements. The shell and every modal dialog contain one; only the innermost
+ * shows the toasts, so that people can reach their buttons and screen readers read them. Its popover
+ * stays open while it is empty: screen readers ignore a live region that is hidden until its text comes.
  */
 export function Toasts() {
   const box = useRef<HTMLDivElement>(null);
@@ -86,7 +86,7 @@ export function Toasts() {
     };
   }, []);
   useEffect(() => {
-    // Showing it anew puts it on top of whatever was opened since, its own dialog too.
+    // Showing the popover again moves it above dialogs that opened since, including its own.
     box.current?.togglePopover(false);
     box.current?.togglePopover(true);
   }, [shown]);
