@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from chalicelib.rewards.pictures import (
@@ -316,6 +316,8 @@ _PARTS = st.lists(
 def test_whatever_lies_beside_a_jpeg_its_tables_and_scans_stay_and_cleaning_is_final(
     parts: list[tuple[int, bytes, bytes]],
 ) -> None:
+    # A colour profile stays as it is, whatever it holds; hypothesis knows how one begins.
+    assume(not any((start + held).startswith(b"ICC_PROFILE\0") for _, start, held in parts))
     beside = [segment(marker, start + held + PLACE) for marker, start, held in parts]
     found = examine(with_segments(*beside))
     bare = jpeg(100, 80)
