@@ -18,7 +18,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +27,8 @@ from local.failure import Failure, tail
 from local.home import PROJECT, read_json
 
 RECIPE = PROJECT / "layers" / "ffprobe"
+KNOWN_BUILDS = RECIPE / "builds.json"
+"""What `check` found each toolchain to make of the recipe, twice."""
 LAYERS = PROJECT / ".local" / "layer"
 LOGS = PROJECT / ".local" / "logs"
 ZIP_NAME = "ffprobe-layer.zip"
@@ -78,6 +80,23 @@ class Layer:
 
 
 @dataclass(frozen=True)
+class KnownBuild:
+    """The program that a toolchain makes of a recipe; hashes are hexadecimal SHA-256."""
+
+    architecture: str
+    recipe: str
+    compiler: str
+    assembler: str
+    c_library: str
+    ffprobe: str
+
+    @property
+    def toolchain(self) -> tuple[str, ...]:
+        """All that decides the bytes, but for the recipe."""
+        return self.architecture, self.compiler, self.assembler, self.c_library
+
+
+@dataclass(frozen=True)
 class Source:
     name: str
     sha256: str
@@ -118,6 +137,8 @@ def build(architecture: str, note: Note, *, for_here: bool = False) -> Layer:
     """Return the layer of the recipe; quick when this compiler has built it already.
 
     `for_here` makes do without the assembler: the same program, slower, and not for Lambda.
+    Raises Failure if what was built is not what the README promises, or not what the same
+    toolchain built before.
     """
     with _one_at_a_time(note):
         if not for_here:
@@ -126,6 +147,8 @@ def build(architecture: str, note: Note, *, for_here: bool = False) -> Layer:
         stamp = _stamp_for(architecture)
         if _stamp(folder) != stamp or not Layer(folder).zip_file.is_file():
             fresh = _make(architecture, source_file(note), note)
+            prove(fresh, architecture, note)
+            compare_with_known(fresh, architecture, note)
             shutil.rmtree(folder, ignore_errors=True)
             fresh.folder.rename(folder)
             _write_stamp(folder, stamp)
@@ -133,7 +156,7 @@ def build(architecture: str, note: Note, *, for_here: bool = False) -> Layer:
 
 
 def check(architecture: str, note: Note) -> Layer:
-    """Build twice, in two places, and check what the README promises of the result."""
+    """Build twice, in two places, check what the README promises of the result, and record it."""
     with _one_at_a_time(note):
         _require_tools(architecture)
         stamp = _stamp_for(architecture)
@@ -158,7 +181,50 @@ def check(architecture: str, note: Note) -> Layer:
         shutil.rmtree(folder, ignore_errors=True)
         first.folder.rename(folder)
         _write_stamp(folder, stamp)
+        record(Layer(folder), architecture)
     return Layer(folder)
+
+
+def compare_with_known(layer: Layer, architecture: str, note: Note) -> None:
+    """Raise Failure if this toolchain has made another program of the recipe before."""
+    made = _build_of(layer, architecture)
+    known = next((each for each in known_builds() if each.toolchain == made.toolchain), None)
+    if known is None:
+        note("not compared: no build by this compiler, assembler and C library is on record")
+    elif known.ffprobe != made.ffprobe:
+        raise _unfit(
+            f"its SHA-256 is {made.ffprobe}, and {KNOWN_BUILDS.name} says {known.ffprobe}"
+            " of the same compiler, assembler and C library"
+        )
+    else:
+        note(f"the same bytes as on record: {made.ffprobe}")
+
+
+def known_builds() -> list[KnownBuild]:
+    """Return the builds on record, those of earlier recipes left out."""
+    listed = json.loads(KNOWN_BUILDS.read_text(encoding="utf-8"))
+    builds = [KnownBuild(**each) for each in listed]
+    return [each for each in builds if each.recipe == recipe_hash()]
+
+
+def record(layer: Layer, architecture: str) -> None:
+    """Put a build on record, instead of an earlier one by the same toolchain."""
+    made = _build_of(layer, architecture)
+    others = [each for each in known_builds() if each.toolchain != made.toolchain]
+    builds = [asdict(each) for each in sorted([*others, made], key=astuple)]
+    KNOWN_BUILDS.write_text(json.dumps(builds, indent=2) + "\n", encoding="utf-8")
+
+
+def _build_of(layer: Layer, architecture: str) -> KnownBuild:
+    stamp = _stamp_for(architecture)
+    return KnownBuild(
+        architecture=architecture,
+        recipe=stamp["recipe"],
+        compiler=stamp["compiler"],
+        assembler=stamp["assembler"],
+        c_library=_sha256(_static_library(_compiler(architecture)))[:20],
+        ffprobe=_sha256(layer.ffprobe),
+    )
 
 
 def prove(layer: Layer, architecture: str, note: Note) -> None:
@@ -433,9 +499,8 @@ def _require_tools(architecture: str) -> None:
     commands = {"make": ("make",), "gcc": ("gcc", "libc6-dev")}
     if architecture == "x86_64":
         commands["nasm"] = ("nasm",)
-    compiler = "gcc"
+    compiler = _compiler(architecture)
     if architecture != machine.architecture():
-        compiler = f"{PREFIXES[architecture]}gcc"
         commands[compiler] = CROSS_PACKAGES[architecture]
     missing = {name: each for name, each in commands.items() if not shutil.which(name)}
     if compiler not in missing and not _has_static_library(compiler):
@@ -443,11 +508,21 @@ def _require_tools(architecture: str) -> None:
     machine.require(missing, LOGS / "packages.log")
 
 
+def _compiler(architecture: str) -> str:
+    native = architecture == machine.architecture()
+    return "gcc" if native else f"{PREFIXES[architecture]}gcc"
+
+
 def _has_static_library(compiler: str) -> bool:
+    return _static_library(compiler).is_absolute()
+
+
+def _static_library(compiler: str) -> Path:
+    """Return where the compiler finds libc.a; a bare name if it finds none."""
     ran = subprocess.run(
         [compiler, "-print-file-name=libc.a"], capture_output=True, text=True, check=False
     )
-    return Path(ran.stdout.strip()).is_absolute()
+    return Path(ran.stdout.strip())
 
 
 def _make(architecture: str, tarball: Path, note: Note, place: str = "tree") -> Layer:
@@ -531,12 +606,10 @@ def recipe_hash() -> str:
 
 def _stamp_for(architecture: str) -> dict[str, str]:
     """Return all that decides the bytes: recipe, compiler, assembler and packer."""
-    native = architecture == machine.architecture()
-    compiler = "gcc" if native else f"{PREFIXES[architecture]}gcc"
     assembler = _first_line("nasm", "-v") if architecture == "x86_64" else "none needed"
     return {
         "recipe": recipe_hash(),
-        "compiler": _first_line(compiler, "--version"),
+        "compiler": _first_line(_compiler(architecture), "--version"),
         "assembler": assembler,
         "layout": LAYOUT,
     }

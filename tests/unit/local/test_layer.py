@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local import layer, workarounds
+from local import layer, machine, workarounds
 from local.failure import Failure
 from local.gates import TEST
 from local.home import PROJECT
@@ -24,11 +24,11 @@ Checksums-Sha256:
 """
 
 
-def program(machine: int, kind: int) -> bytes:
+def program(machine_number: int, kind: int) -> bytes:
     """The headers of a 64-bit ELF program with one segment of this kind."""
     start, size = 64, 56
     identity = b"\x7fELF\x02\x01\x01" + bytes(9)
-    head = struct.pack("<HHIQQQIHHHHHH", 3, machine, 1, 0, start, 0, 0, 64, size, 1, 0, 0, 0)
+    head = struct.pack("<HHIQQQIHHHHHH", 3, machine_number, 1, 0, start, 0, 0, 64, size, 1, 0, 0, 0)
     return identity + head + struct.pack("<I", kind) + bytes(size - 4)
 
 
@@ -98,11 +98,44 @@ def test_a_machine_that_cannot_fetch_the_source_says_what_to_type(
     assert "make layer-check FFMPEG_SOURCE=path/to/that/file" in failed.value.next_step
 
 
-def test_the_double_build_is_part_of_ci_and_not_of_the_tests() -> None:
+def test_ci_builds_the_layer_for_both_machines_before_the_tests() -> None:
     lines = (PROJECT / ".ci" / "run").read_text().splitlines()
-    check = lines.index('make layer-check ARCH="x86_64 arm64"')
-    assert lines.index("make test") > check
+    assert lines.index('make layer ARCH="x86_64 arm64"') < lines.index("make test")
     assert not any("layer" in word for gate in TEST for word in gate.arguments)
+
+
+def test_a_changed_recipe_is_built_twice_for_both_machines_and_recorded() -> None:
+    recorded = {each.architecture for each in layer.known_builds()}
+    assert recorded == set(layer.ARCHITECTURES), 'make layer-check ARCH="x86_64 arm64"'
+
+
+@pytest.fixture
+def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> layer.Layer:
+    """A layer whose program stands for a build by this machine's compiler; nothing on record."""
+    monkeypatch.setattr(layer, "KNOWN_BUILDS", tmp_path / "builds.json")
+    layer.KNOWN_BUILDS.write_text("[]", encoding="utf-8")
+    made = layer.Layer(tmp_path / "layer")
+    made.ffprobe.parent.mkdir(parents=True)
+    made.ffprobe.write_bytes(b"a program")
+    return made
+
+
+@pytest.mark.skipif(not layer.can_build_for_here(), reason="There is no toolchain to speak of.")
+def test_a_build_is_compared_with_what_its_toolchain_made_before(built: layer.Layer) -> None:
+    here = machine.architecture()
+    told: list[str] = []
+    layer.compare_with_known(built, here, told.append)
+    assert told.pop().startswith("not compared: ")
+
+    layer.record(built, here)
+    layer.record(built, here)
+    layer.compare_with_known(built, here, told.append)
+    assert told.pop().startswith("the same bytes as on record: ")
+    assert len(layer.known_builds()) == 1
+
+    built.ffprobe.write_bytes(b"another program")
+    with pytest.raises(Failure, match="compiler, assembler and C library"):
+        layer.compare_with_known(built, here, told.append)
 
 
 @pytest.mark.parametrize(
