@@ -10,7 +10,7 @@ import { Segments } from "../foundation/ui/Segments";
 import { toastProblem } from "../foundation/ui/toast_problem";
 import { toast } from "../foundation/ui/toasts";
 import { localeTag } from "../foundation/words";
-import { type Day, fileOf, type Numbers, type Period, PERIODS, type Wanted } from "./queries";
+import { type Day, fileOf, type Numbers, type Period, PERIODS, useDays, type Wanted } from "./queries";
 import css from "./reports.module.css";
 import { t } from "./words.manager";
 
@@ -87,11 +87,12 @@ export function ReportHead({
 /** A file is made aside and comes by a link that is good for minutes. */
 export function CsvButton({ wanted, period }: { wanted: Wanted; period?: Period | undefined }) {
   const [busy, setBusy] = useState(false);
+  const days = useDays(period);
   const fetchFile = async (): Promise<void> => {
     setBusy(true);
     try {
       const link = document.createElement("a");
-      link.href = await fileOf(wanted, period);
+      link.href = await fileOf(wanted, days);
       link.rel = "noopener";
       link.click();
       toast(t("csv_ready"));

@@ -2,6 +2,9 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/preact-query";
 import { answer, api, type Schemas } from "../foundation/api/client";
 import { now } from "../foundation/clock";
+import { minute, zone } from "../foundation/time";
+import { wallClock } from "../foundation/wall_clock";
+import { useMe } from "../me/queries";
 
 export type Numbers = Schemas["NumbersView"];
 export type Day = Schemas["DayView"];
@@ -14,33 +17,53 @@ const DAY_MS = 86_400_000;
 const LOOK_MS = 1_000;
 const LOOKS = 120;
 
-/** The first of so many days until today, by the clock of UTC: a report names its own days. */
-function days(period: Period | undefined): { from?: string; to?: string } {
+export type Days = { from?: string; to?: string };
+
+/** The first and the last of so many days until today, as the calendar of a zone has them. */
+export function daysIn(timeZone: string, period: Period | undefined, at: number = now()): Days {
   if (!period) return {};
-  const day = (at: number): string => new Date(at).toISOString().slice(0, 10);
-  return { from: day(now() - (period - 1) * DAY_MS), to: day(now()) };
+  const to = dayIn(timeZone, at);
+  // Days of a calendar, not of 24 hours: where clocks change, some are longer.
+  return { from: new Date(Date.parse(to) - (period - 1) * DAY_MS).toISOString().slice(0, 10), to };
+}
+
+function dayIn(timeZone: string, at: number): string {
+  try {
+    return wallClock(at, timeZone).slice(0, 10);
+  } catch {
+    return dayIn("UTC", at); // a zone that this browser does not know yet
+  }
+}
+
+/** The days of a period in the program's zone, by which sends are counted; new ones from its midnight on. */
+export function useDays(period: Period | undefined): Days {
+  void minute.value;
+  return daysIn(useMe().data?.program.time_zone ?? zone.value, period);
 }
 
 export function useOverview(period: Period) {
+  const query = useDays(period);
   return useQuery({
-    queryKey: ["reports", "overview", period],
-    queryFn: () => answer(api.GET("/reports/overview", { params: { query: days(period) } })),
+    queryKey: ["reports", "overview", query],
+    queryFn: () => answer(api.GET("/reports/overview", { params: { query } })),
   });
 }
 
 export function useActivityReport(id: string, period: Period | undefined) {
+  const query = useDays(period);
   return useQuery({
-    queryKey: ["reports", "activity", id, period],
+    queryKey: ["reports", "activity", id, query],
     queryFn: () =>
-      answer(api.GET("/activities/{activity_id}/report", { params: { path: { activity_id: id }, query: days(period) } })),
+      answer(api.GET("/activities/{activity_id}/report", { params: { path: { activity_id: id }, query } })),
   });
 }
 
 export function useCampaignReport(id: string, period: Period | undefined) {
+  const query = useDays(period);
   return useQuery({
-    queryKey: ["reports", "campaign", id, period],
+    queryKey: ["reports", "campaign", id, query],
     queryFn: () =>
-      answer(api.GET("/reports/campaigns/{campaign_id}", { params: { path: { campaign_id: id }, query: days(period) } })),
+      answer(api.GET("/reports/campaigns/{campaign_id}", { params: { path: { campaign_id: id }, query } })),
   });
 }
 
@@ -63,21 +86,23 @@ export function usePerformers(id: string) {
 }
 
 export function useMemberReports(period: Period) {
+  const days = useDays(period);
   return useInfiniteQuery({
-    queryKey: ["reports", "members", period],
+    queryKey: ["reports", "members", days],
     initialPageParam: "",
     queryFn: ({ pageParam }) =>
-      answer(api.GET("/reports/members", { params: { query: { ...page(pageParam), ...days(period) } } })),
+      answer(api.GET("/reports/members", { params: { query: { ...page(pageParam), ...days } } })),
     getNextPageParam: next,
   });
 }
 
 export function useChannelReports(period: Period) {
+  const days = useDays(period);
   return useInfiniteQuery({
-    queryKey: ["reports", "channels", period],
+    queryKey: ["reports", "channels", days],
     initialPageParam: "",
     queryFn: ({ pageParam }) =>
-      answer(api.GET("/reports/channels", { params: { query: { ...page(pageParam), ...days(period) } } })),
+      answer(api.GET("/reports/channels", { params: { query: { ...page(pageParam), ...days } } })),
     getNextPageParam: next,
   });
 }
@@ -94,8 +119,7 @@ export function useWorklist() {
 export type Wanted = Pick<Schemas["NewExport"], "report"> & Partial<Pick<Schemas["NewExport"], "activity_id" | "campaign_id" | "actor" | "thing" | "kind" | "since" | "until">>;
 
 /** Asks for a report as a file, waits until it is there, and answers its address. */
-export async function fileOf(wanted: Wanted, period: Period | undefined): Promise<string> {
-  const { from, to } = days(period);
+export async function fileOf(wanted: Wanted, { from, to }: Days): Promise<string> {
   const body = { ...wanted, ...(from && to ? { from_day: from, to_day: to } : {}) };
   let file = await answer(api.POST("/reports/exports", { body: body as Schemas["NewExport"] }));
   for (let look = 0; file.status === "making" && look < LOOKS; look += 1) {
