@@ -1,3 +1,4 @@
+import type { ComponentChildren } from "preact";
 import { useRoute } from "preact-iso";
 import { useEffect, useState } from "preact/hooks";
 import { t as shared } from "../foundation/t";
@@ -6,7 +7,7 @@ import { type Column, Table } from "../foundation/ui/data";
 import { List } from "../foundation/ui/pages";
 import { Badge, EmptyState, ErrorState, Loading, Skeleton, type Tone } from "../foundation/ui/parts";
 import type { Schemas } from "../foundation/api/client";
-import { Bars, CsvButton, DisclosureTile, Funnel, ReportHead, reasonWords, type Step, TimeTile } from "./parts";
+import { Bars, CsvButton, DisclosureTile, Funnel, ReportHead, reasonsInWords, reasonWords, type Step, TimeTile } from "./parts";
 import { type Performer, type Period, useActivityReport, usePerformers } from "./queries";
 import { Views } from "./Proof";
 import css from "./reports.module.css";
@@ -20,6 +21,9 @@ export default function ActivityReportScreen() {
   const [period, setPeriod] = useState<Period | undefined>();
   const report = useActivityReport(id, period);
   const { data } = report;
+  const numbers = period ? data?.numbers : data?.whole;
+  // The days of a funnel's steps differ: a video seen in one period is sent in the next.
+  const always = period ? <span class={css.muted}>{t("whole_life")}</span> : null;
   useEffect(() => {
     document.title = `${t("report")} · Greenroom`;
   }, []);
@@ -34,28 +38,34 @@ export default function ActivityReportScreen() {
         period={period}
         onPeriod={setPeriod}
       />
-      {data ? (
+      {data && numbers ? (
         <>
           <div class={css.two}>
             <section class={css.block} aria-labelledby="funnel">
-              <h2 id="funnel">{t("funnel")}</h2>
+              <div class={css.blockHead}>
+                <h2 id="funnel">{t("funnel")}</h2>
+                {always}
+              </div>
               <Funnel steps={stepsOf(data)} />
               {data.audience_exact ? null : <p class={css.muted}>{t("at_most_text")}</p>}
             </section>
             <section class={css.block} aria-labelledby="losses">
-              <h2 id="losses">{t("losses")}</h2>
+              <div class={css.blockHead}>
+                <h2 id="losses">{t("losses")}</h2>
+                {always}
+              </div>
               <Losses report={data} />
             </section>
           </div>
           {data.cuts.length > 0 ? <Cuts cuts={data.cuts} /> : null}
-          <Views numbers={data.whole} />
+          <Views numbers={numbers} />
           <section class={css.block} aria-labelledby="over-time">
             <h2 id="over-time">{t("by_day")}</h2>
             <Bars days={data.days} />
             <dl class={css.tiles}>
-              <TimeTile label={t("time_to_perform")} times={data.whole.time_to_perform} />
-              <TimeTile label={t("time_to_post")} times={data.whole.time_to_post} />
-              <DisclosureTile numbers={data.whole} asked={data.disclosure_asked} />
+              <TimeTile name="time_to_perform" numbers={numbers} />
+              <TimeTile name="time_to_post" numbers={numbers} />
+              <DisclosureTile numbers={numbers} asked={data.disclosure_asked} />
             </dl>
           </section>
         </>
@@ -64,7 +74,7 @@ export default function ActivityReportScreen() {
           <Skeleton height="24rem" />
         </Loading>
       )}
-      <Performers id={id} cuts={data?.cuts ?? []} />
+      <Performers id={id} cuts={data?.cuts ?? []} always={always} />
     </div>
   );
 }
@@ -85,7 +95,7 @@ function Losses({ report }: { report: Report }) {
     { key: "undecided", label: t("lost_undecided"), count: Math.max(0, whole.seen - whole.sent - whole.dismissed) },
     { key: "under_way", label: t("lost_under_way"), count: whole.under_way },
     { key: "unconfirmed", label: t("lost_unconfirmed"), count: whole.unconfirmed },
-    ...whole.reasons.map(({ code, count }) => ({ key: code, label: reasonWords(code), count })),
+    ...[...reasonsInWords(whole.reasons)].map(([label, count]) => ({ key: label, label, count })),
     { key: "waiting", label: t("lost_waiting"), count: Math.max(0, whole.staged - whole.posted) },
   ].filter(({ count }) => count > 0);
   if (rows.length === 0) return <p class={css.muted}>{t("none_yet")}</p>;
@@ -129,7 +139,7 @@ function Cuts({ cuts }: { cuts: Cut[] }) {
   );
 }
 
-function Performers({ id, cuts }: { id: string; cuts: Cut[] }) {
+function Performers({ id, cuts, always }: { id: string; cuts: Cut[]; always: ComponentChildren }) {
   const list = usePerformers(id);
   const rows = list.data?.pages.flatMap((each) => each.items) ?? [];
   const columns: Column<Performer>[] = [
@@ -154,6 +164,7 @@ function Performers({ id, cuts }: { id: string; cuts: Cut[] }) {
     <section class={css.block} aria-labelledby="performers">
       <div class={css.blockHead}>
         <h2 id="performers">{t("performers")}</h2>
+        {always}
         {rows.length > 0 ? <CsvButton wanted={{ report: "performances", activity_id: id }} /> : null}
       </div>
       <List

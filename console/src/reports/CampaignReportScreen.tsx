@@ -42,7 +42,7 @@ export default function CampaignReportScreen() {
             <Bars days={data.days} />
             <dl class={css.tiles}>
               <Tile label={t("failed")} value={number(data.numbers.failed)} />
-              <TimeTile label={t("time_to_post")} times={data.numbers.time_to_post} />
+              <TimeTile name="time_to_post" numbers={data.numbers} />
             </dl>
           </section>
         </>

@@ -17,8 +17,11 @@ export default function OverviewReport({ period = 30, whole = false }: { period?
     );
   }
   if (!data) return <ErrorNote error={error} />;
-  const { numbers, before } = data;
-  const compared = (name: "sent" | "staged" | "posted"): string => against(numbers[name], before[name], period);
+  const { numbers } = data;
+  const before = { numbers: data.before, days: period };
+  const counted = (name: "sent" | "staged" | "posted" | "failed" | "dismissed") => (
+    <Tile label={t(name)} value={number(numbers[name])} before={against(numbers[name], data.before[name], period)} />
+  );
   return (
     <section class={css.block} aria-labelledby="overview-report">
       <div class={css.blockHead}>
@@ -32,27 +35,25 @@ export default function OverviewReport({ period = 30, whole = false }: { period?
         )}
       </div>
       <dl class={css.tiles}>
-        <Tile label={t("participation")} value={data.participation === null ? "–" : percent(data.participation)}>
+        <Tile
+          label={t("participation")}
+          value={data.participation === null ? "–" : percent(data.participation)}
+          before={against(data.active_members, data.active_members_before, period)}
+        >
           {t("participation_of", { active: data.active_members, members: data.members })}
         </Tile>
-        <Tile label={t("sent")} value={number(numbers.sent)}>
-          {compared("sent")}
-        </Tile>
-        <Tile label={t("staged")} value={number(numbers.staged)}>
-          {compared("staged")}
-        </Tile>
-        <Tile label={t("posted")} value={number(numbers.posted)}>
-          {compared("posted")}
-        </Tile>
+        {counted("sent")}
+        {counted("staged")}
+        {counted("posted")}
       </dl>
       <Bars days={data.days} />
       {whole ? (
         <dl class={css.tiles}>
-          <TimeTile label={t("time_to_perform")} times={numbers.time_to_perform} />
-          <TimeTile label={t("time_to_post")} times={numbers.time_to_post} />
-          <DisclosureTile numbers={numbers} />
-          <Tile label={t("failed")} value={number(numbers.failed)} />
-          <Tile label={t("dismissed")} value={number(numbers.dismissed)} />
+          <TimeTile name="time_to_perform" numbers={numbers} before={before} />
+          <TimeTile name="time_to_post" numbers={numbers} before={before} />
+          <DisclosureTile numbers={numbers} before={before} />
+          {counted("failed")}
+          {counted("dismissed")}
         </dl>
       ) : null}
     </section>

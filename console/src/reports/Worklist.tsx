@@ -8,7 +8,7 @@ import { Button, LinkButton } from "../foundation/ui/buttons";
 import { ErrorNote } from "../foundation/ui/parts";
 import { toast } from "../foundation/ui/toasts";
 import { toastProblem } from "../foundation/ui/toast_problem";
-import { reasonWords } from "./parts";
+import { reasonsInWords } from "./parts";
 import { useWorklist } from "./queries";
 import css from "./reports.module.css";
 import { t } from "./words.manager";
@@ -44,7 +44,7 @@ export default function Worklist() {
 
 function Line({ item }: { item: Item }) {
   const key = `item_${item.code}`;
-  const about = [item.title || item.names.join("; "), ...item.reasons.map(({ code }) => reasonWords(code))];
+  const about = [item.title || item.names.join("; "), ...reasonsInWords(item.reasons).keys()];
   return (
     <li>
       <span class={css.cause}>

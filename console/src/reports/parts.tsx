@@ -110,43 +110,48 @@ export function CsvButton({ wanted, period }: { wanted: Wanted; period?: Period 
   );
 }
 
-export function Tile({ label, value, children }: { label: string; value: string; children?: string | undefined }) {
+/** The same numbers of as many days before. */
+export type Before = { numbers: Numbers; days: number };
+
+type TileProps = { label: string; value: string; words?: boolean; before?: string | undefined; children?: string | undefined };
+
+export function Tile({ label, value, words, before, children }: TileProps) {
   return (
     <div class={css.tile}>
       <dt>{label}</dt>
       <dd>
-        <strong>{value}</strong>
+        <strong class={words ? css.words : undefined}>{value}</strong>
         {children ? <span>{children}</span> : null}
+        {before ? <span>{before}</span> : null}
       </dd>
     </div>
   );
 }
 
 /** Of those who sent, how many acknowledged what to disclose in TikTok. */
-export function DisclosureTile({ numbers, asked = true }: { numbers: Numbers; asked?: boolean }) {
+export function DisclosureTile({ numbers, asked = true, before }: { numbers: Numbers; asked?: boolean; before?: Before }) {
   const { disclosed, sent } = numbers;
+  const share = (of: Numbers): string => (of.sent > 0 ? percent(of.disclosed / of.sent) : "–");
   return (
-    <Tile label={t("disclosed")} value={sent > 0 ? percent(disclosed / sent) : "–"}>
+    <Tile label={t("disclosed")} value={share(numbers)} before={before && against(share(numbers), share(before.numbers), before.days)}>
       {asked || disclosed > 0 ? t("disclosed_of", { disclosed, sent }) : t("disclosed_not_asked")}
     </Tile>
   );
 }
 
 /** How long something took by half of those of whom it is known. */
-export function TimeTile({ label, times }: { label: string; times: Numbers["time_to_post"] }) {
+export function TimeTile({ name, numbers, before }: { name: "time_to_perform" | "time_to_post"; numbers: Numbers; before?: Before }) {
+  const { count } = numbers[name];
+  const told = (of: Numbers): string => (of[name].count > 0 ? median(of[name]) : t("none_yet"));
   return (
-    <div class={css.tile}>
-      <dt>{label}</dt>
-      <dd>
-        <strong class={css.words}>{times.count > 0 ? median(times) : t("none_yet")}</strong>
-        {times.count > 0 ? <span>{t("measured", { count: times.count })}</span> : null}
-      </dd>
-    </div>
+    <Tile label={t(name)} value={told(numbers)} words before={before && against(told(numbers), told(before.numbers), before.days)}>
+      {count > 0 ? t("measured", { count }) : undefined}
+    </Tile>
   );
 }
 
 /** "12 in the 30 days before". */
-export function against(now: number, before: number, days: number): string {
+export function against<Shown extends string | number>(now: Shown, before: Shown, days: number): string {
   return now === before ? t("same", { days }) : t("before", { number: before, days });
 }
 
@@ -259,9 +264,14 @@ export function Funnel({ steps }: { steps: Step[] }) {
   );
 }
 
-const KNOWN_REASONS = /^(inbox_full|given_up|reconnect_required|unconfirmed|never_arrived|spam_risk|account_banned|too_many_posts|video_format)$/;
-
 export function reasonWords(code: string): string {
-  const key = KNOWN_REASONS.test(code) ? `reason_${code}` : "reason_other";
-  return t.has(key) ? t(key) : code;
+  const key = `reason_${code}`;
+  return t(t.has(key) ? key : "reason_other");
+}
+
+/** Why sends failed, in words: what is new here under one, with the sum of their counts. */
+export function reasonsInWords(reasons: Numbers["reasons"]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { code, count } of reasons) counts.set(reasonWords(code), (counts.get(reasonWords(code)) ?? 0) + count);
+  return counts;
 }
