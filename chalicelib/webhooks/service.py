@@ -326,10 +326,15 @@ class DueWebhooks:
 
 @dataclass(frozen=True)
 class _Tried:
-    """What became of a delivery that was due; not `moved`: another had taken it."""
+    """What became of a delivery that was due; not `moved`: another had taken it.
+
+    `given_up`: this try was its last one, and failed; a test event is never given up.
+    """
 
     outcome: Outcome | None = None
     moved: bool = True
+    is_test: bool = False
+    given_up: bool = False
 
 
 class Deliverer:
@@ -400,7 +405,7 @@ class Deliverer:
                 elif outcomes:
                     held_until = now + HOLDS[min(failures, len(HOLDS) - 1)]
                     failures += 1
-                webhook = self._noted(webhook, outcomes)
+                webhook = self._noted(webhook, tried)
                 if any(each.moved for each in tried):
                     continue  # else the index lags: what it shows was taken already
             if self._finished(webhook, lease, held_until, failures, late=late):
@@ -483,7 +488,8 @@ class Deliverer:
                 "milliseconds": outcome.milliseconds,
             },
         )
-        return _Tried(outcome)
+        given_up = state is DeliveryState.FAILED and not delivery.is_test
+        return _Tried(outcome, is_test=delivery.is_test, given_up=given_up)
 
     def _next(
         self, delivery: Delivery, outcome: Outcome, tries: int, jitter: float
@@ -503,13 +509,20 @@ class Deliverer:
         told = message(webhook.format, webhook.language, event, title, self._console_url)
         return json.dumps(told).encode()
 
-    def _noted(self, webhook: Webhook, outcomes: Sequence[Outcome]) -> Webhook:
-        """Note how a receiver does, and disable it after days; a call only when that changes."""
+    def _noted(self, webhook: Webhook, tried: Sequence[_Tried]) -> Webhook:
+        """Note how a receiver does, and disable it after days; a call only when that changes.
+
+        A test event that fails tells its manager, and counts for nothing else.
+        """
+        outcomes = [each.outcome for each in tried if each.outcome]
         if not outcomes:
             return webhook
         now = self._clock.now()
         any_through = any(each.delivered for each in outcomes)
-        failing_since = None if any_through else webhook.failing_since or now
+        failing_since = None
+        if not any_through:
+            began = now if any(each.outcome and not each.is_test for each in tried) else None
+            failing_since = webhook.failing_since or began
         longest = timedelta(milliseconds=max(each.milliseconds for each in outcomes))
         # A receiver begins as a slow one, and is quick from its first quick answers on.
         slow = longest > SLOW or (webhook.slow and not any_through)
@@ -517,7 +530,7 @@ class Deliverer:
             self._store.note(webhook, failing_since=failing_since, slow=slow)
         noted = replace(webhook, failing_since=failing_since, slow=slow)
         if (
-            not any_through
+            any(each.given_up for each in tried)
             and webhook.state is WebhookState.ACTIVE
             and is_to_be_disabled(noted, now)
             and self._store.disable(noted, now)

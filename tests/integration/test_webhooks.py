@@ -285,6 +285,66 @@ def test_days_without_anything_that_got_through_disable_a_webhook(
     assert hooks.runs() == 1
 
 
+def test_a_webhook_is_disabled_only_by_a_delivery_that_was_given_up(hooks: Hooks) -> None:
+    webhook = hooks.makes()
+    hooks.receiver.always = FAILS
+    hooks.happens()
+    while hooks.log(webhook)[0].state is DeliveryState.WAITING:
+        hooks.ticks()
+        hooks.clock.advance(timedelta(minutes=10))
+    assert len(hooks.receiver.got) == MAX_TRIES
+    hooks.clock.advance(DISABLED_AFTER)
+    hooks.happens()
+    tries = 0
+    while hooks.log(webhook)[0].state is DeliveryState.WAITING:
+        assert hooks.service.webhook(hooks.manager, webhook.webhook_id).state is WebhookState.ACTIVE
+        hooks.ticks()
+        tries = hooks.log(webhook)[0].tries
+        hooks.clock.advance(timedelta(minutes=10))
+    assert tries == MAX_TRIES
+    found = hooks.service.webhook(hooks.manager, webhook.webhook_id)
+    assert found.state is WebhookState.DISABLED
+
+
+def test_no_batch_without_a_given_up_delivery_disables_whatever_else_is_in_it(
+    hooks: Hooks,
+) -> None:
+    """One that gets through beside a given-up one keeps the webhook, too."""
+    webhook = hooks.makes()
+    hooks.receiver.always = FAILS
+    hooks.happens()
+    hooks.runs()
+    hooks.clock.advance(DISABLED_AFTER)
+    hooks.happens(AT_ONCE - 1)
+    hooks.service.test(hooks.manager, webhook.webhook_id)
+    hooks.runs()
+    found = hooks.service.webhook(hooks.manager, webhook.webhook_id)
+    assert found.state is WebhookState.ACTIVE
+    waiting = [each for each in hooks.log(webhook) if not each.is_test]
+    assert {each.state for each in waiting} == {DeliveryState.WAITING}
+
+
+def test_test_events_that_fail_neither_begin_days_of_failing_nor_end_them(hooks: Hooks) -> None:
+    webhook = hooks.makes()
+    hooks.receiver.always = FAILS
+
+    def tested() -> Webhook:
+        hooks.service.test(hooks.manager, webhook.webhook_id)
+        hooks.runs()
+        return hooks.service.webhook(hooks.manager, webhook.webhook_id)
+
+    assert tested().failing_since is None
+    hooks.clock.advance(timedelta(minutes=2))
+    hooks.happens()
+    hooks.runs()
+    began = hooks.clock.now()
+    hooks.clock.advance(DISABLED_AFTER)
+    found = tested()
+    assert (found.state, found.failing_since) == (WebhookState.ACTIVE, began)
+    hooks.receiver.always = OK
+    assert tested().failing_since is None
+
+
 def test_a_disabled_webhook_is_on_the_worklist_until_it_is_mended(hooks: Hooks) -> None:
     webhook, container = hooks.makes(), hooks.container
     failing = replace(webhook, failing_since=hooks.clock.now() - DISABLED_AFTER)
