@@ -161,6 +161,11 @@ class Webhook:
     failing_since: datetime | None = None
     disabled_at: datetime | None = None
     slow: bool = True
+    tested_at: tuple[datetime, ...] = ()
+
+    def tests_since(self, instant: datetime) -> tuple[datetime, ...]:
+        """Return when its test events after an instant were asked for."""
+        return tuple(each for each in self.tested_at if each > instant)
 
     def wants(self, event_type: str) -> bool:
         """Return whether it is sent events of a type: without `types`, of all of them."""

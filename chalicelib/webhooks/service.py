@@ -218,27 +218,21 @@ class WebhookService:
 
         Raises the problems `not_found` and `too_many_requests`.
         """
-        webhook, now = self.webhook(caller, webhook_id), self._clock.now()
-        recent = self._store.deliveries(caller.program_id, webhook_id, None, 2 * TESTS_A_MINUTE)
-        since = now - timedelta(minutes=1)
-        tests = [each for _, each in recent if each.is_test and each.occurred_at > since]
-        if len(tests) >= TESTS_A_MINUTE:
-            raise Problem(
-                ProblemCode.TOO_MANY_REQUESTS,
-                f"{TESTS_A_MINUTE} test events a minute are the limit. Wait a moment.",
-                headers={"Retry-After": "60"},
-            )
-        event = PublicEvent(
-            event_id=f"evt_{random_secrets.token_hex(16)}",
-            program_id=caller.program_id,
-            occurred_at=now.replace(microsecond=0),
-            actor=actors.current(),
-            data=WebhookTestData(webhook_id),
+        # Whoever is overtaken looks again: so often, and the limit is reached.
+        for _ in range(TESTS_A_MINUTE + 1):
+            webhook, now = self.webhook(caller, webhook_id), self._clock.now()
+            recent = webhook.tests_since(now - timedelta(minutes=1))
+            if len(recent) >= TESTS_A_MINUTE:
+                break
+            delivery = self._test_event(webhook, now)
+            if self._store.add_test(webhook, delivery, (*recent, now)):
+                self._announce(webhook)
+                return delivery
+        raise Problem(
+            ProblemCode.TOO_MANY_REQUESTS,
+            f"{TESTS_A_MINUTE} test events a minute are the limit. Wait a moment.",
+            headers={"Retry-After": "60"},
         )
-        delivery = _new_delivery(caller.program_id, webhook_id, json.loads(event.to_detail()), now)
-        self._store.add_test(webhook, delivery)
-        self._announce(webhook)
-        return delivery
 
     def deliveries(
         self, caller: Caller, webhook_id: str, limit: int, cursor: str | None
@@ -264,6 +258,17 @@ class WebhookService:
             return parse(url, self._own_hosts, self._test_networks)
         except AddressRefused as refused:
             raise invalid_field("url", refused.code, refused.words) from None
+
+    def _test_event(self, webhook: Webhook, now: datetime) -> Delivery:
+        event = PublicEvent(
+            event_id=f"evt_{random_secrets.token_hex(16)}",
+            program_id=webhook.program_id,
+            occurred_at=now.replace(microsecond=0),
+            actor=actors.current(),
+            data=WebhookTestData(webhook.webhook_id),
+        )
+        told = json.loads(event.to_detail())
+        return _new_delivery(webhook.program_id, webhook.webhook_id, told, now)
 
     def _announce(self, webhook: Webhook) -> None:
         """Let a manager's wish be seen to at once, also if the receiver is being left alone."""

@@ -9,13 +9,14 @@
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pynamodb.attributes import (
     BinaryAttribute,
     BooleanAttribute,
+    ListAttribute,
     NumberAttribute,
     UnicodeAttribute,
     UnicodeSetAttribute,
@@ -77,6 +78,7 @@ class WebhookItem(StampedModel):
     failing_since = UTCDateTimeAttribute(null=True)
     disabled_at = UTCDateTimeAttribute(null=True)
     slow = BooleanAttribute()
+    tested_at = ListAttribute(of=UTCDateTimeAttribute, null=True)
 
 
 class WebhookIdsItem(Model):
@@ -271,25 +273,36 @@ class WebhookStore(Store):
 
     # Deliveries
 
-    def add_test(self, webhook: Webhook, delivery: Delivery) -> None:
-        """Keep a test event that a manager asked for."""
-        self.add(delivery, _act(Kind.WEBHOOK_TESTED, webhook))
+    def add_test(self, was: Webhook, delivery: Delivery, tested_at: Sequence[datetime]) -> bool:
+        """Keep a test event that a manager asked for; False if another was asked for meanwhile.
 
-    def add(self, delivery: Delivery, *acts: Act) -> None:
-        """Keep what is to be sent; an event that comes again finds it there."""
-        item = DeliveryItem(
-            *_delivery_key(delivery),
-            event_id=delivery.event_id,
-            event_type=delivery.event_type,
-            occurred_at=delivery.occurred_at,
-            body=delivery.body,
-            status=delivery.state.value,
-            tries=0,
-            waiting_in=_waiting(delivery.program_id, delivery.webhook_id),
-            due_at=delivery.due_at,
-            expires_at=int((delivery.occurred_at + DELIVERIES_KEPT).timestamp()),
+        `tested_at`: what the webhook is to remember of its tests. Its version stays.
+        """
+        model = WebhookItem
+        same = (
+            model.tested_at == list(was.tested_at)
+            if was.tested_at
+            else model.tested_at.does_not_exist()
         )
-        self._database.put(item, DeliveryItem.item.does_not_exist(), *acts)
+        try:
+            self._database.commit(
+                [
+                    Put(_delivery_item(delivery)),
+                    Update(
+                        _item(was),
+                        [model.tested_at.set(list(tested_at))],
+                        model.version.exists() & same,
+                    ),
+                    _act(Kind.WEBHOOK_TESTED, was),
+                ]
+            )
+        except Conflict:
+            return False
+        return True
+
+    def add(self, delivery: Delivery) -> None:
+        """Keep what is to be sent; an event that comes again finds it there."""
+        self._database.put(_delivery_item(delivery), DeliveryItem.item.does_not_exist())
 
     def delivery(
         self, program_id: str, webhook_id: str, occurred_at: datetime, event_id: str
@@ -535,6 +548,21 @@ def _delivery_key(delivery: Delivery) -> tuple[str, str]:
     )
 
 
+def _delivery_item(delivery: Delivery) -> DeliveryItem:
+    return DeliveryItem(
+        *_delivery_key(delivery),
+        event_id=delivery.event_id,
+        event_type=delivery.event_type,
+        occurred_at=delivery.occurred_at,
+        body=delivery.body,
+        status=delivery.state.value,
+        tries=0,
+        waiting_in=_waiting(delivery.program_id, delivery.webhook_id),
+        due_at=delivery.due_at,
+        expires_at=int((delivery.occurred_at + DELIVERIES_KEPT).timestamp()),
+    )
+
+
 def _item(webhook: Webhook) -> WebhookItem:
     return WebhookItem(
         webhook.program_id,
@@ -573,6 +601,7 @@ def _webhook(item: WebhookItem) -> Webhook:
         failing_since=item.failing_since,
         disabled_at=item.disabled_at,
         slow=bool(item.slow),
+        tested_at=tuple(item.tested_at or ()),
     )
 
 

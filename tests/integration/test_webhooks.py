@@ -291,7 +291,7 @@ def test_a_webhook_is_disabled_only_by_a_delivery_that_was_given_up(hooks: Hooks
     hooks.happens()
     while hooks.log(webhook)[0].state is DeliveryState.WAITING:
         hooks.ticks()
-        hooks.clock.advance(timedelta(minutes=10))
+        hooks.clock.advance(timedelta(hours=1))
     assert len(hooks.receiver.got) == MAX_TRIES
     hooks.clock.advance(DISABLED_AFTER)
     hooks.happens()
@@ -300,7 +300,7 @@ def test_a_webhook_is_disabled_only_by_a_delivery_that_was_given_up(hooks: Hooks
         assert hooks.service.webhook(hooks.manager, webhook.webhook_id).state is WebhookState.ACTIVE
         hooks.ticks()
         tries = hooks.log(webhook)[0].tries
-        hooks.clock.advance(timedelta(minutes=10))
+        hooks.clock.advance(timedelta(hours=1))
     assert tries == MAX_TRIES
     found = hooks.service.webhook(hooks.manager, webhook.webhook_id)
     assert found.state is WebhookState.DISABLED
@@ -414,6 +414,49 @@ def test_test_events_are_limited_by_the_minute(hooks: Hooks) -> None:
     assert problem.code is ProblemCode.TOO_MANY_REQUESTS
     hooks.clock.advance(timedelta(minutes=1, seconds=1))
     hooks.service.test(hooks.manager, webhook.webhook_id)
+
+
+def test_no_traffic_between_them_hides_test_events_from_their_limit(hooks: Hooks) -> None:
+    webhook = hooks.makes()
+    for _ in range(webhook_service.TESTS_A_MINUTE):
+        hooks.service.test(hooks.manager, webhook.webhook_id)
+    hooks.clock.advance(timedelta(seconds=1))
+    hooks.happens(4 * webhook_service.TESTS_A_MINUTE)
+    problem = refused(lambda: hooks.service.test(hooks.manager, webhook.webhook_id))
+    assert problem.code is ProblemCode.TOO_MANY_REQUESTS
+
+
+def test_a_test_event_that_another_overtakes_counts_too(hooks: Hooks) -> None:
+    """Each looks before any of the others has written, so each is at first overtaken."""
+    webhook = hooks.makes()
+    real: Any = hooks.store.add_test
+    left = iter(range(webhook_service.TESTS_A_MINUTE))
+
+    def overtaken(*args: Any) -> bool:
+        if next(left, None) is not None:
+            hooks.service.test(hooks.manager, webhook.webhook_id)
+        return bool(real(*args))
+
+    hooks.store.add_test = overtaken  # type: ignore[method-assign]
+    problem = refused(lambda: hooks.service.test(hooks.manager, webhook.webhook_id))
+    assert problem.code is ProblemCode.TOO_MANY_REQUESTS
+    assert len(hooks.log(webhook)) == webhook_service.TESTS_A_MINUTE
+
+
+def test_a_test_event_asked_for_while_its_webhook_is_removed_brings_nothing_back(
+    hooks: Hooks,
+) -> None:
+    webhook = hooks.makes()
+    real: Any = hooks.store.add_test
+
+    def meanwhile(*args: Any) -> bool:
+        hooks.service.remove(hooks.manager, webhook.webhook_id)
+        return bool(real(*args))
+
+    hooks.store.add_test = meanwhile  # type: ignore[method-assign]
+    problem = refused(lambda: hooks.service.test(hooks.manager, webhook.webhook_id))
+    assert problem.code is ProblemCode.NOT_FOUND
+    assert hooks.service.webhooks(hooks.manager) == []
 
 
 def test_a_removed_webhook_is_sent_nothing_more(hooks: Hooks, dynamodb: Any) -> None:
