@@ -176,17 +176,20 @@ class WebhookService:
         Raises the problems `not_found`, `changed_meanwhile` and `invalid_request`.
         """
         was = self.webhook(caller, webhook_id)
-        becomes = replace(was, **changes, version=was.version + 1)
+        becomes, moved = replace(was, **changes, version=was.version + 1), False
         if url is not None:
             address = self._address(url)
             kept = self._vault().open(was.program_id, webhook_id, was.sealed)
             sealed = self._vault().seal(was.program_id, webhook_id, replace(kept, url=url))
-            becomes = replace(becomes, shown_url=address.shown, sealed=sealed)
+            becomes, moved = (
+                replace(becomes, shown_url=address.shown, sealed=sealed),
+                kept.url != url,
+            )
         if state is not None:
             becomes = replace(becomes, state=state)
         if becomes.state is WebhookState.ACTIVE and (url is not None or state is not None):
             becomes = replace(becomes, failing_since=None, disabled_at=None)
-        if was.version != version or not self._store.change(was, becomes):
+        if was.version != version or not self._store.change(was, becomes, moved=moved):
             raise _changed_meanwhile()
         if url is not None or state is not None:
             self._announce(becomes)

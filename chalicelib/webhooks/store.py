@@ -205,8 +205,18 @@ class WebhookStore(Store):
         )
         return [_webhook(each) for each in found]
 
-    def change(self, was: Webhook, becomes: Webhook, kind: Kind = Kind.WEBHOOK_CHANGED) -> bool:
-        """Write what a manager changed; False if somebody changed it meanwhile."""
+    def change(
+        self,
+        was: Webhook,
+        becomes: Webhook,
+        kind: Kind = Kind.WEBHOOK_CHANGED,
+        *,
+        moved: bool = False,
+    ) -> bool:
+        """Write what a manager changed; False if somebody changed it meanwhile.
+
+        `moved`: its address is another one, also if that does not show.
+        """
         item, model = _item(was), WebhookItem
         actions: list[Action] = [
             model.version.set(becomes.version),
@@ -220,7 +230,10 @@ class WebhookStore(Store):
         ]
         if becomes.failing_since is None:
             actions += [model.failing_since.remove(), model.disabled_at.remove()]
-        told = _act(kind, was, fields_of(was, AUDITED), fields_of(becomes, AUDITED))
+        before, after = fields_of(was, AUDITED), fields_of(becomes, AUDITED)
+        if moved:
+            before, after = {**before, "url": None}, {**after, "url": "…"}
+        told = _act(kind, was, before, after)
         return self._database.changed(item, actions, model.version == was.version, told)
 
     def remove(self, webhook: Webhook) -> bool:

@@ -891,6 +891,25 @@ def test_each_act_leaves_one_entry_without_address_or_secret(
     assert kept.current not in repr(entries())
 
 
+def test_the_trail_says_that_an_address_changed_also_where_only_its_secret_part_did(
+    hooks: Hooks, greenroom: Greenroom
+) -> None:
+    webhook, caller = hooks.makes(), hooks.manager
+    other_secret, other_host = "https://hooks.example/another1/1234", "https://b.example/"
+    for version, url in enumerate((other_secret, other_secret, other_host), 1):
+        hooks.service.change(caller, webhook.webhook_id, version, url=url, name=str(version))
+    kinds = EntryFilter(kind=Kind.WEBHOOK_CHANGED)
+    found = greenroom.container.audit.entries(caller, kinds, 9, None).items
+    third, second, first = sorted(found, key=lambda each: each.after["name"], reverse=True)
+    assert (first.before, first.after) == (
+        {"name": "Ours", "url": None},
+        {"name": "1", "url": "…"},
+    )
+    assert (second.before, second.after) == ({"name": "1"}, {"name": "2"})
+    assert (third.after["url"], third.after["shown_url"]) == ("…", "https://b.example/…")
+    assert "another1" not in repr(found)
+
+
 def test_what_a_manager_writes_is_stamped_and_versions_count(hooks: Hooks) -> None:
     webhook: Webhook = hooks.makes()
     changed, _ = hooks.service.new_secret(hooks.manager, webhook.webhook_id)
