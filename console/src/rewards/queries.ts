@@ -2,6 +2,7 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/preact-query";
 import { answer, api, type Schemas } from "../foundation/api/client";
 import { once } from "../foundation/api/idempotency";
+import { asProblem } from "../foundation/api/problems";
 import { queryClient } from "../foundation/api/queries";
 import { ME } from "../me/queries";
 
@@ -40,17 +41,32 @@ export function rewardsChanged(): void {
   for (const key of [OFFERS, REDEMPTIONS, ME, ["ledger"]]) void queryClient.invalidateQueries({ queryKey: key });
 }
 
-/** One key until an answer decides: a double tap or a second tab pays once. */
+const PRICE = ".at.";
+
+/**
+ * One key until an answer decides: a double tap or a second tab pays once. A request whose answer
+ * was lost goes out again as it was, at its own price, for it may have been paid; where it was not,
+ * `reward_changed` says so, and the price of now is asked for.
+ */
 export async function redeem({ reward_id, price }: Pick<Offer, "reward_id" | "price">): Promise<Redemption> {
-  try {
-    return await once(`redeem.${reward_id}`, (key) =>
-      answer(
-        api.POST("/rewards/{reward_id}/redeem", {
-          body: { price },
-          params: { path: { reward_id }, header: { "Idempotency-Key": key } },
-        }),
-      ),
+  const ask = (): Promise<Redemption> =>
+    once(
+      `redeem.${reward_id}`,
+      (key) =>
+        answer(
+          api.POST("/rewards/{reward_id}/redeem", {
+            body: { price: Number(key.split(PRICE)[1] ?? price) },
+            params: { path: { reward_id }, header: { "Idempotency-Key": key } },
+          }),
+        ),
+      PRICE + price,
     );
+  try {
+    return await ask().catch((caught: unknown) => {
+      const { code, body } = asProblem(caught);
+      if (code === "reward_changed" && body.price === price) return ask();
+      throw caught;
+    });
   } finally {
     rewardsChanged();
   }

@@ -10,10 +10,10 @@ import { kept } from "../store";
 const inMemory = new Map<string, string>();
 onPersonLeft(() => inMemory.clear());
 
-function keyFor(intent: string): string {
+function keyFor(intent: string, ending: string): string {
   const name = `key.${intent}`;
   const known = inMemory.get(name) ?? kept.read<string>(name);
-  const key = known ?? crypto.randomUUID();
+  const key = known ?? crypto.randomUUID() + ending;
   inMemory.set(name, key);
   kept.write(name, key);
   return key;
@@ -27,11 +27,14 @@ function settle(intent: string): void {
 
 const underWay = new Map<string, Promise<unknown>>();
 
-/** Runs `call` with the intent's key; a second call while the first is under way joins it. */
-export function once<T>(intent: string, call: (key: string) => Promise<T>): Promise<T> {
+/**
+ * Runs `call` with the intent's key; a second call while the first is under way joins it. What a
+ * later call has to send again with the key may be written at its end.
+ */
+export function once<T>(intent: string, call: (key: string) => Promise<T>, ending = ""): Promise<T> {
   const running = underWay.get(intent) as Promise<T> | undefined;
   if (running) return running;
-  const begun = call(keyFor(intent))
+  const begun = call(keyFor(intent, ending))
     .then(
       (value) => {
         settle(intent);
