@@ -84,4 +84,6 @@ export default {
   stay: "Hier bleiben",
   leave_keep: "Gehen und behalten",
   leave_discard: "Verwerfen",
+
+  or_more: "{count} oder mehr",
 } satisfies Translation<typeof en>;

@@ -81,4 +81,6 @@ export default {
   stay: "Stay here",
   leave_keep: "Leave, keep it",
   leave_discard: "Discard it",
+
+  or_more: "{count} or more",
 } as const;

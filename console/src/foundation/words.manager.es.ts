@@ -84,4 +84,6 @@ export default {
   stay: "Quedarme",
   leave_keep: "Salir y conservarlos",
   leave_discard: "Tirarlo",
+
+  or_more: "{count} o más",
 } satisfies Translation<typeof en>;

@@ -45,7 +45,7 @@ function useSettled(text: string): string {
 export default function MembersScreen() {
   const { query, route, path } = useLocation();
   const [text, setText] = useState(query.search ?? "");
-  const [status, setStatus] = useState<Sought["status"]>();
+  const [status, setStatus] = useState<Sought["status"]>(() => STATUSES.find((each) => each === query.status));
   const [role, setRole] = useState<Sought["role"]>();
   const list = useMembers({ text: useSettled(text), status, role });
   const members = membersOf(list.data?.pages);

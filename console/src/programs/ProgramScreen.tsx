@@ -13,7 +13,7 @@ import { CopyableId, ErrorNote, ErrorState, Loading, Note, PageHead, Skeleton } 
 import { useRequest } from "../foundation/ui/request";
 import { toast } from "../foundation/ui/toasts";
 import { ME } from "../me/queries";
-import { useRequests } from "../rewards/manager_queries";
+import { useWaiting } from "../rewards/manager_queries";
 import css from "./manage.module.css";
 import { PROGRAM, useProgram } from "./manager_queries";
 import { membersOf, useMembers } from "./member_queries";
@@ -78,8 +78,8 @@ function Fulfillers({
 
 /** What members had asked for before rewards were switched off. */
 function OpenRequests() {
-  const waiting = useRequests("requested").data?.pages.flatMap((page) => page.items).length ?? 0;
-  if (waiting === 0) return null;
+  const waiting = useWaiting();
+  if (!waiting) return null;
   return (
     <Note>
       {t("open_requests", { count: waiting })} <a href="/manage/redemptions">{t("see_requests")}</a>

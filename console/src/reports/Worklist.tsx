@@ -65,7 +65,7 @@ const where: Record<string, (item: Item) => string> = {
   open_webhooks: () => "/manage/webhooks",
   open_member: ({ title }) => `/manage/members?search=${encodeURIComponent(title)}`,
   open_members: ({ title }) => (title ? `/manage/members?search=${encodeURIComponent(title)}` : "/manage/reports/members"),
-  invite_again: () => "/manage/members",
+  invite_again: () => "/manage/members?status=invited",
 };
 
 /** The one thing to do about an item. */

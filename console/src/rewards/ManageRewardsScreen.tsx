@@ -14,7 +14,7 @@ import { toastProblem } from "../foundation/ui/toast_problem";
 import { useProgram } from "../programs/manager_queries";
 import manage from "../programs/manage.module.css";
 import { LOOKS } from "./looks";
-import { changeReward, type RewardView, useRequests, useRewards } from "./manager_queries";
+import { changeReward, type RewardView, useRewards, useWaiting } from "./manager_queries";
 import css from "./rewards.module.css";
 import { t } from "./words.manager";
 
@@ -22,7 +22,7 @@ export default function ManageRewardsScreen() {
   const { query, route } = useLocation();
   const archived = query.archived !== undefined;
   const list = useRewards(archived);
-  const waiting = useRequests("requested").data?.pages.flatMap((page) => page.items).length ?? 0;
+  const waiting = useWaiting();
   const rewards = list.data?.pages.flatMap((page) => page.items) ?? [];
   useEffect(() => {
     document.title = `${t("rewards_title")} · Greenroom`;
@@ -34,7 +34,7 @@ export default function ManageRewardsScreen() {
         actions={
           <span class={manage.actions}>
             <LinkButton icon="inbox" href="/manage/redemptions">
-              {waiting > 0 ? t("requests_waiting", { count: waiting }) : t("requests")}
+              {waiting ? t("requests_waiting", { count: waiting }) : t("requests")}
             </LinkButton>
             <LinkButton kind="primary" icon="plus" href="/manage/rewards/new">
               {t("new_reward")}

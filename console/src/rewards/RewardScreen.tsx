@@ -72,6 +72,7 @@ function Editor({ reward, reload }: { reward: RewardView; reload: () => Promise<
     const own = Object.fromEntries(changed.map((name) => [name, fields[name]]));
     setBase(theirs);
     setFields({ ...fieldsOf(theirs), ...own });
+    if (!changed.includes("picture")) setUrl(theirs.picture?.url ?? null);
     setError(undefined);
   };
   const conflict = error !== undefined && asProblem(error).code === "changed_meanwhile";

@@ -3,6 +3,7 @@ import { useInfiniteQuery, useQuery } from "@tanstack/preact-query";
 import { answer, api, type Schemas } from "../foundation/api/client";
 import { once } from "../foundation/api/idempotency";
 import { queryClient } from "../foundation/api/queries";
+import { t } from "../foundation/words.manager";
 import { rewardsChanged } from "./queries";
 
 export type RewardView = Schemas["RewardView"];
@@ -64,6 +65,13 @@ export function useRequests(status: Status, enabled = true) {
     getNextPageParam: (last) => last.next_cursor ?? undefined,
     refetchOnWindowFocus: "always",
   });
+}
+
+/** How many wait, as a text counts them; of a list that goes on, how many at least. */
+export function useWaiting(): number | string {
+  const { data, hasNextPage } = useRequests("requested");
+  const count = data?.pages.flatMap((page) => page.items).length ?? 0;
+  return hasNextPage ? t("or_more", { count }) : count;
 }
 
 const of = (id: string) => ({ params: { path: { redemption_id: id } } });
