@@ -111,7 +111,8 @@ class PrivacyService:
 
 
 def _person(member: Member) -> Person:
-    return Person(member.program_id, member.member_id, member.email, member.name, member.subject)
+    subject = member.subject or member.last_subject
+    return Person(member.program_id, member.member_id, member.email, member.name, subject)
 
 
 def _erasure_begun() -> Problem:

@@ -145,8 +145,10 @@ class Campaign:
 class Member:
     """A person in a program. `time_zone` is empty until they choose one: the program's holds then.
 
-    `subject` is the identity provider's name for the person, while they are bound; `invitation`
-    names the request that invited them last, so that a repetition of it is recognised.
+    `subject` is the identity provider's name for the person, while they are bound; `last_subject`
+    is who was bound last, once they are not any more, so that an erasure knows whose sign-in it
+    may remove. `invitation` names the request that invited them last, so that a repetition of it
+    is recognised.
     `release_since` is when they were removed, until their TikTok account is released. `mail` is
     the state of the mail that invites them, until they sign in or are removed; `mailed_at` is when
     the last one went out, until they sign in. `left_at` is when they left the program, or declined
@@ -164,6 +166,7 @@ class Member:
     tiktok: TikTokState | None = None
     channels: frozenset[str] = frozenset()
     subject: str | None = None
+    last_subject: str | None = None
     invitation: str | None = None
     removed_at: datetime | None = None
     removed_by: str | None = None

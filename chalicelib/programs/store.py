@@ -206,6 +206,7 @@ class MemberItem(StampedModel, LeanModel):
     time_zone = UnicodeAttribute(null=True)
     invited_at = UTCDateTimeAttribute()
     subject = UnicodeAttribute(null=True)
+    last_subject = UnicodeAttribute(null=True)
     invited_email = UnicodeAttribute(null=True)
     invitation = UnicodeAttribute(null=True)
     removed_at = UTCDateTimeAttribute(null=True)

@@ -242,6 +242,45 @@ class Scene:
             return {each.removesuffix(".json"): json.loads(archive.read(each)) for each in names}
 
 
+class Pool:
+    """The deployment's user pool, with whom it is given."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._cognito = scene.greenroom.clients.cognito
+        made = self._cognito.create_user_pool(PoolName="pool", UsernameAttributes=["email"])
+        self._id = made["UserPool"]["Id"]
+        settings = scene.container.settings.changed(user_pool_id=self._id)
+        scene.container.__dict__["settings"] = settings
+
+    def adds(self, email: str, *, used: bool = True) -> str:
+        """Add a sign-in, with a password of its own if it is used; returns its subject."""
+        user = self._cognito.admin_create_user(
+            UserPoolId=self._id, Username=email, UserAttributes=[{"Name": "email", "Value": email}]
+        )["User"]
+        if used:
+            self._cognito.admin_set_user_password(
+                UserPoolId=self._id, Username=email, Password="Secret-123", Permanent=True
+            )
+        return next(each["Value"] for each in user["Attributes"] if each["Name"] == "sub")
+
+    def removes(self, email: str) -> None:
+        self._cognito.admin_delete_user(UserPoolId=self._id, Username=email)
+
+    def joins(self, scene: Scene, email: str) -> Caller:
+        """Let a person with a sign-in join the scene's program."""
+        scene.container.members.invite(scene.manager, email, None, Role.MEMBER)
+        return scene.container.programs.caller(Claims(self.adds(email), email, 0))
+
+    def subjects(self) -> list[str]:
+        """Return the subjects of all sign-ins that there are."""
+        return [
+            each["Value"]
+            for user in self._cognito.list_users(UserPoolId=self._id)["Users"]
+            for each in user["Attributes"]
+            if each["Name"] == "sub"
+        ]
+
+
 @pytest.fixture
 def scene(greenroom: Greenroom) -> Scene:
     return Scene(greenroom)
@@ -287,14 +326,8 @@ def test_after_an_erasure_nothing_of_the_person_is_found_anywhere(
 def test_the_sign_in_goes_from_the_pool_unless_another_program_has_the_person(
     scene: Scene, elsewhere: str
 ) -> None:
-    container, cognito = scene.container, scene.greenroom.clients.cognito
-    made = cognito.create_user_pool(PoolName="pool", UsernameAttributes=["email"])
-    pool_id = made["UserPool"]["Id"]
-    container.__dict__["settings"] = container.settings.changed(user_pool_id=pool_id)
-    user = cognito.admin_create_user(
-        UserPoolId=pool_id, Username=VIC, UserAttributes=[{"Name": "email", "Value": VIC}]
-    )["User"]
-    subject = next(each["Value"] for each in user["Attributes"] if each["Name"] == "sub")
+    container, pool = scene.container, Pool(scene)
+    subject = pool.adds(VIC, used=False)
     scene.asks(scene.manager)
     if elsewhere != "nowhere":
         other, _, _ = container.programs.create_program("Other", "UTC", "boss@other.example")
@@ -304,8 +337,87 @@ def test_the_sign_in_goes_from_the_pool_unless_another_program_has_the_person(
     scene.releases()
     scene.rounds()
     assert scene.status() is ErasureStatus.ERASED
-    kept = cognito.list_users(UserPoolId=pool_id)["Users"]
-    assert len(kept) == (elsewhere != "nowhere")
+    assert len(pool.subjects()) == (elsewhere != "nowhere")
+
+
+STRANGER = "stranger@elsewhere.example"
+
+
+@pytest.mark.parametrize("used", [True, False])
+@pytest.mark.parametrize("removed", [True, False])
+def test_whoever_invites_a_strangers_address_cannot_erase_their_sign_in(
+    scene: Scene, used: bool, removed: bool
+) -> None:
+    """The stranger is between programs; a sign-in that nobody used is an invitation's rest."""
+    container, pool = scene.container, Pool(scene)
+    subject = pool.adds(STRANGER, used=used)
+    invited = container.members.invite(scene.manager, STRANGER, None, Role.MEMBER)
+    if removed:
+        container.members.remove(scene.manager, invited.member_id)
+    container.privacy.ask_erasure(scene.manager, invited.member_id)
+    scene.rounds()
+    done = container.privacy.erasure(scene.manager, invited.member_id)
+    assert done.status is ErasureStatus.ERASED
+    assert pool.subjects() == ([subject] if used else [])
+
+
+@pytest.mark.parametrize("ended", ["member", "left", "removed", "invited again"])
+def test_the_sign_in_of_a_person_who_was_a_member_goes_however_their_membership_ended(
+    scene: Scene, ended: str
+) -> None:
+    container, pool = scene.container, Pool(scene)
+    lea = pool.joins(scene, STRANGER)
+    if ended == "left":
+        container.joining.leave(lea)
+    elif ended != "member":
+        container.members.remove(scene.manager, lea.member_id)
+    if ended == "invited again":
+        container.members.invite(scene.manager, STRANGER, None, Role.MEMBER)
+    container.privacy.ask_erasure(scene.manager, lea.member_id)
+    scene.rounds()
+    assert pool.subjects() == []
+    assert traces(scene.greenroom, (STRANGER, str(lea.subject))) == []
+
+
+def test_a_sign_in_made_anew_after_the_members_own_is_not_erased_with_them(scene: Scene) -> None:
+    container, pool = scene.container, Pool(scene)
+    lea = pool.joins(scene, STRANGER)
+    pool.removes(STRANGER)
+    another = pool.adds(STRANGER)
+    container.privacy.ask_erasure(scene.manager, lea.member_id)
+    scene.rounds()
+    assert pool.subjects() == [another]
+
+
+@pytest.mark.parametrize("standing", ["member", "invited elsewhere", "left", "removed", "another"])
+def test_a_copy_has_the_sign_in_of_whoever_is_a_member_by_it_and_nobody_elses(
+    scene: Scene, standing: str
+) -> None:
+    container, pool = scene.container, Pool(scene)
+    if standing == "invited elsewhere":
+        other, _, _ = container.programs.create_program("Other", "UTC", "boss@other.example")
+        container.programs.invite(other, STRANGER, Role.MEMBER)
+        subject = pool.adds(STRANGER)
+        container.programs.caller(Claims(subject, STRANGER, 0))
+        invited = container.members.invite(scene.manager, STRANGER, None, Role.MEMBER)
+        member_id = invited.member_id
+    else:
+        lea = pool.joins(scene, STRANGER)
+        member_id, subject = lea.member_id, str(lea.subject)
+        if standing == "left":
+            container.joining.leave(lea)
+        elif standing == "removed":
+            container.members.remove(scene.manager, member_id)
+        elif standing == "another":
+            pool.removes(STRANGER)
+            subject = pool.adds(STRANGER)
+    container.privacy.ask_export(scene.manager, member_id)
+    scene.makes()
+    parts = scene.exported()
+    of_pool = [each for each in parts.get("sign_in", []) if "state" in each]
+    assert [each["sub"] for each in of_pool] == ([subject] if standing == "member" else [])
+    if standing in {"invited elsewhere", "another"}:
+        assert subject not in json.dumps(parts)
 
 
 def test_ledger_counts_and_history_stay_with_a_pseudonym(scene: Scene) -> None:

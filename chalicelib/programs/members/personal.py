@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from chalicelib.foundation.personal import Person, Record, part
 from chalicelib.foundation.table import Database
-from chalicelib.programs.members.user_pool import UserPool
+from chalicelib.programs.members.user_pool import NEVER_SIGNED_IN, UserPool
 from chalicelib.programs.model import normalized_name
 from chalicelib.programs.store import (
     GuardItem,
@@ -65,15 +65,29 @@ class SignInKeeper:
         self._store = store
 
     def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:
-        sign_in = self._pool.sign_in(person.email) if self._pool else None
-        if sign_in:
+        """Yield the sign-in of a person who is bound to it now.
+
+        Anybody who runs a program may invite any address. Whether it signs in here already is
+        nobody's business before the person has come.
+        """
+        if self._pool is None or person.subject is None:
+            return
+        sign_in = self._pool.sign_in(person.email)
+        if sign_in and sign_in["sub"] == person.subject:
             yield from part("sign_in", [sign_in])
 
     def erase(self, person: Person) -> bool:
-        """Remove the sign-in unless the person belongs to another program, or one invites them."""
+        """Remove the sign-in unless the person belongs to another program, or one invites them.
+
+        Of a person who never joined the program only a sign-in goes that was never used: an
+        invitation made it, and it opens nothing. One that was used is a stranger's to keep,
+        whoever invited their address.
+        """
         if self._pool is None or self._store.invitations(person.email):
             return True
         sign_in = self._pool.sign_in(person.email)
-        if sign_in and self._store.member_of_subject(sign_in["sub"]) is None:
+        if sign_in is None or self._store.member_of_subject(sign_in["sub"]) is not None:
+            return True
+        if sign_in["sub"] == person.subject or sign_in["state"] == NEVER_SIGNED_IN:
             self._pool.remove(person.email)
         return True

@@ -158,7 +158,9 @@ class MemberStore(Store):
         since they were read.
         """
         becomes = replace(member, status=MemberStatus.REMOVED)
-        more = [MemberItem.left_at.set(now)] if left else []
+        more: list[Action] = [MemberItem.left_at.set(now)] if left else []
+        if member.subject:
+            more.append(MemberItem.last_subject.set(member.subject))
         declined = member.status is MemberStatus.INVITED
         own = Kind.INVITATION_DECLINED if declined else Kind.MEMBER_LEFT
         removed = _act_of(own if left else Kind.MEMBER_REMOVED, member, becomes)
@@ -190,6 +192,7 @@ class MemberStore(Store):
                     MemberItem.time_zone,
                     MemberItem.invitation,
                     MemberItem.mailed_at,
+                    MemberItem.last_subject,
                     MemberItem.left_at,
                     MemberItem.shown_as,
                     MemberItem.alias,

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
     from mypy_boto3_cognito_idp.type_defs import AdminCreateUserRequestTypeDef
 
-_NEVER_SIGNED_IN = "FORCE_CHANGE_PASSWORD"
+NEVER_SIGNED_IN = "FORCE_CHANGE_PASSWORD"
 _SIGNS_IN = frozenset({"CONFIRMED", "RESET_REQUIRED", "EXTERNAL_PROVIDER"})
 
 
@@ -89,7 +89,7 @@ class UserPool:
     def _invite_again(self, email: str) -> InvitationMail:
         user = self._cognito.admin_get_user(UserPoolId=self._pool_id, Username=email)
         state = user.get("UserStatus") if user.get("Enabled", True) else "disabled"
-        if state == _NEVER_SIGNED_IN:
+        if state == NEVER_SIGNED_IN:
             # A person who signs in at this very moment needs no mail any more.
             with suppress(self._cognito.exceptions.UnsupportedUserStateException):
                 self._mail(email, again=True)
