@@ -13,7 +13,13 @@ class MarkKeeper:
         self._database = database
 
     def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:
-        yield from part("activities", self._database.records(MarkItem, person.owner))
+        """Yield the marks; for others those of performances alone, as if there were no others."""
+        marks: Iterator[Record] = self._database.records(MarkItem, person.owner)
+        if person.for_others:
+            performed = (each for each in marks if MarkItem.performance_id.attr_name in each)
+            yield from part("activities", performed, MarkItem.dismissed_at.attr_name)
+        else:
+            yield from part("activities", marks)
 
     def erase(self, person: Person) -> bool:  # noqa: ARG002  ids alone: they stay with the pseudonym
         return True

@@ -29,13 +29,17 @@ def erased_address(member_id: str) -> str:
 
 @dataclass(frozen=True)
 class Person:
-    """A member as they were before their erasure; without one, as they are."""
+    """A member as they were before their erasure; without one, as they are.
+
+    `for_others` says that somebody else asks for what is kept of them, who may not see all of it.
+    """
 
     program_id: str
     member_id: str
     email: str = field(repr=False)
     name: str = field(repr=False)
     subject: str | None = field(default=None, repr=False)
+    for_others: bool = False
 
     @property
     def owner(self) -> str:
@@ -47,7 +51,10 @@ class Keeper(Protocol):
     """What keeps something of members."""
 
     def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:
-        """Yield what is kept of a member, each with the name of its part of the export."""
+        """Yield what is kept of a member, each with the name of its part of the export.
+
+        For others it leaves out whatever is the member's own secret in the program.
+        """
         ...
 
     def erase(self, person: Person) -> bool:

@@ -18,7 +18,9 @@ class NoticeKeeper:
         self._notifications = notifications
 
     def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:
-        yield from part("notices", self._database.records(BoxItem, person.owner, BOX))
+        """Yield the box; for others without the marks, of which one says what was dismissed."""
+        without = [BoxItem.marks.attr_name] if person.for_others else []
+        yield from part("notices", self._database.records(BoxItem, person.owner, BOX), *without)
 
     def erase(self, person: Person) -> bool:
         self._notifications.forget_member(person.program_id, person.member_id)

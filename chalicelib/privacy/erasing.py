@@ -69,8 +69,13 @@ class Eraser:
         return True
 
     def _forget_export(self, erasure: Erasure) -> None:
-        """Remove the file, whatever is known of it: the note of an export may go before it."""
+        """Remove both files, whatever is known of them: the note of an export may go before it."""
         person = erasure.person
-        self._files().remove(person.program_id, person.member_id)
-        if self._store.export(person.program_id, person.member_id):
+        known = False
+        for for_others in (False, True):
+            self._files().remove(person.program_id, person.member_id, for_others=for_others)
+            known |= bool(
+                self._store.export(person.program_id, person.member_id, for_others=for_others)
+            )
+        if known:
             self._store.forget_export(person.program_id, person.member_id)

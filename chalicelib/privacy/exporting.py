@@ -10,13 +10,17 @@ from typing import Any
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.personal import Keeper, Person
-from chalicelib.privacy.model import ExportStatus
+from chalicelib.privacy.model import ExportStatus, PersonalExport
 from chalicelib.privacy.store import PersonalFiles, PrivacyStore
 from chalicelib.programs.service import ProgramService
 
 IN_MEMORY = 1 << 20
+_OWN = "All that Greenroom keeps of you in this program, as it lies in its tables.\n"
+_FOR_OTHERS = (
+    "What Greenroom keeps of a member of this program, as it lies in its tables, without the\n"
+    "activities they dismissed: those are in the copy only that they get by themselves.\n"
+)
 _README = (
-    "All that Greenroom keeps of you in this program, as it lies in its tables.\n"
     "Each file is a list of records in JSON; ids lead from one to the other.\n"
     "Instants are in UTC. docs/privacy.md says what each part is and how long it is kept.\n"
 )
@@ -41,8 +45,8 @@ class PersonalExportMaker:
 
     def make(self, program_id: str, member_id: str, export_id: str) -> None:
         """Make the file of an export that was asked for and is not there yet."""
-        export = self._store.export(program_id, member_id)
-        if export is None or export.export_id != export_id:
+        export = self._asked(program_id, member_id, export_id)
+        if export is None:
             return
         if export.status is not ExportStatus.MAKING:
             return
@@ -50,22 +54,43 @@ class PersonalExportMaker:
         if member is None or self._store.outcome(program_id, member_id):
             self._store.finish_export(export, None, self._clock.now())
             return
-        person = Person(program_id, member_id, member.email, member.name, member.subject)
+        person = Person(
+            program_id,
+            member_id,
+            member.email,
+            member.name,
+            member.subject,
+            for_others=export.for_others,
+        )
         with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as file:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-                archive.writestr("README.txt", _README)
+                begins = _FOR_OTHERS if export.for_others else _OWN
+                archive.writestr("README.txt", begins + _README)
                 for name, records in self.collected(person).items():
                     archive.writestr(f"{name}.json", _json(records))
             size = file.tell()
             file.seek(0)
             self._files.keep(export, file)
         done = self._store.finish_export(export, size, self._clock.now())
-        if not done and self._store.export(program_id, member_id) is None:
-            self._files.remove(program_id, member_id)  # the member was erased meanwhile
+        if not done:
+            self._forget_if_erased(export)
         logger.info("personal data exported", extra={"size_bytes": size})
 
+    def _asked(self, program_id: str, member_id: str, export_id: str) -> PersonalExport | None:
+        for for_others in (False, True):
+            found = self._store.export(program_id, member_id, for_others=for_others)
+            if found and found.export_id == export_id:
+                return found
+        return None
+
+    def _forget_if_erased(self, export: PersonalExport) -> None:
+        """Remove a file whose member was erased while it was made."""
+        whose, for_others = (export.program_id, export.member_id), export.for_others
+        if self._store.export(*whose, for_others=for_others) is None:
+            self._files.remove(*whose, for_others=for_others)
+
     def collected(self, person: Person) -> dict[str, list[Any]]:
-        """Return all that is kept of a person, by the names of the parts."""
+        """Return what is kept of a person, by the names of the parts."""
         parts: dict[str, list[Any]] = defaultdict(list)
         for keeper in self._keepers:
             for name, record in keeper.personal_data(person):

@@ -35,7 +35,11 @@ class ExportStatus(StrEnum):
 
 @dataclass(frozen=True)
 class PersonalExport:
-    """A file of all that is kept of a member; each member has one at a time."""
+    """A file of what is kept of a member.
+
+    There are two of each member at a time: the member's own, and one that managers asked for, which
+    has less in it.
+    """
 
     program_id: str
     member_id: str
@@ -45,6 +49,11 @@ class PersonalExport:
     status: ExportStatus = ExportStatus.MAKING
     ready_at: datetime | None = None
     size_bytes: int | None = None
+
+    @property
+    def for_others(self) -> bool:
+        """Whether somebody other than the member asked for it, and is handed it."""
+        return self.asked_by != self.member_id
 
     def link_until(self) -> datetime | None:
         """Return until when the file is handed out: an hour from when it was ready."""
@@ -56,12 +65,13 @@ class PersonalExport:
         return recent and self.status is not ExportStatus.FAILED
 
 
-def file_key(program_id: str, member_id: str) -> str:
+def file_key(program_id: str, member_id: str, *, for_others: bool) -> str:
     """Return where the file of a member's export lies: a later one takes the place of it.
 
     So an erasure knows where to look, however many exports there were before it.
     """
-    return f"personal/{program_id}/{member_id}.zip"
+    kind = ".for-managers" if for_others else ""
+    return f"personal/{program_id}/{member_id}{kind}.zip"
 
 
 @dataclass(frozen=True)

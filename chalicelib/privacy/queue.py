@@ -56,10 +56,10 @@ class PersonalExportQueuer:
         number, now = 0, self._clock.now()
         for export in self._store.exports_to_queue(now):
             try:
-                self._queue().send(*export)
+                self._queue().send(export.program_id, export.member_id, export.export_id)
             except MessageLost:
                 logger.exception("not queued")
                 continue
-            self._store.note_queued(*export, now + EXPORT_LOST)
+            self._store.note_queued(export, now + EXPORT_LOST)
             number += 1
         return number

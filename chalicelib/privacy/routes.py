@@ -15,7 +15,7 @@ from chalicelib.programs.problems import ProgramProblem
 
 
 class PersonalExportView(Schema):
-    """All that is kept of a member, as a zip of JSON. `url` is good for an hour from `ready_at`."""
+    """What is kept of a member, as a zip of JSON. `url` is good for an hour from `ready_at`."""
 
     status: ExportStatus
     asked_at: datetime
@@ -55,7 +55,10 @@ def read_export(service: PrivacyService, request: Request[None, None]) -> Answer
     problems=(ProblemCode.NOT_FOUND, PrivacyProblem.ERASURE_BEGUN),
 )
 def ask_export_of(service: PrivacyService, request: Request[None, None]) -> Answer:
-    """Export all that is kept of a member, on their request."""
+    """Export what is kept of a member, on their request.
+
+    Which activities they dismissed is in the copy only that they get by themselves.
+    """
     return _asked(service, request, request.path["member_id"])
 
 
@@ -63,7 +66,7 @@ def ask_export_of(service: PrivacyService, request: Request[None, None]) -> Answ
     RequiredRole.MANAGER, answers={200: PersonalExportView}, problems=(ProblemCode.NOT_FOUND,)
 )
 def read_export_of(service: PrivacyService, request: Request[None, None]) -> Answer:
-    """Read the latest export of a member."""
+    """Read the latest export of a member that a manager asked for."""
     return _found(service, request, request.path["member_id"])
 
 

@@ -47,14 +47,16 @@ class PrivacyService:
     # --- exports ------------------------------------------------------------------------------
 
     def ask_export(self, caller: Caller, member_id: str) -> PersonalExport:
-        """Have all that is kept of a member made into a file; asked again soon, it is the same one.
+        """Have what is kept of a member made into a file; asked again soon, it is the same one.
 
+        A member's own file has all of it; another, that all managers share, has no dismissals.
         Raises problems: `not_found`, `erasure_begun`.
         """
         self._members.member(caller, member_id)
         if self._store.outcome(caller.program_id, member_id):
             raise _erasure_begun()
-        known = self._store.export(caller.program_id, member_id)
+        for_others = caller.member_id != member_id
+        known = self._store.export(caller.program_id, member_id, for_others=for_others)
         now = self._clock.now()
         if known and known.stands_at(now):
             return known
@@ -65,8 +67,12 @@ class PrivacyService:
         return export
 
     def export(self, caller: Caller, member_id: str) -> PersonalExport:
-        """Read the latest export of a member. Raises the problem `not_found`."""
-        found = self._store.export(caller.program_id, member_id)
+        """Read the latest export of a member, their own or that of managers, as the caller is.
+
+        Raises the problem `not_found`.
+        """
+        for_others = caller.member_id != member_id
+        found = self._store.export(caller.program_id, member_id, for_others=for_others)
         if found is None:
             raise not_found("export")
         return found

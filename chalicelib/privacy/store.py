@@ -13,6 +13,7 @@ from chalicelib.audit.model import Kind, act
 from chalicelib.foundation.personal import Person
 from chalicelib.foundation.sweeps import in_turns
 from chalicelib.foundation.table import Delete, Part, Put, StampedModel, Store, Update
+from chalicelib.foundation.values import dataclass
 from chalicelib.privacy.model import (
     EXPORT_KEPT,
     RESERVED,
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 _ERASURES = "erasures"
 _EXPORTS = "exports"
 _EXPORT = "export"
+_OTHERS = "#others"
+"""Ends the keys of what managers asked for; the member's own have nothing there."""
 _ERASURE = "erasure#"
 
 
@@ -92,6 +95,16 @@ class WaitingExportItem(Model):
     member_id = UnicodeAttribute()
     export_id = UnicodeAttribute()
     queue_at = UTCDateTimeAttribute()
+
+
+@dataclass(frozen=True)
+class WaitingExport:
+    """An export that is to be queued; `item` is its key among those that wait."""
+
+    program_id: str
+    member_id: str
+    export_id: str
+    item: str
 
 
 class AlreadyBegun(Exception):
@@ -175,7 +188,7 @@ class PrivacyStore(Store):
         owner = f"{export.program_id}/{export.member_id}"
         item = ExportItem(
             owner,
-            _EXPORT,
+            _export(for_others=export.for_others),
             export_id=export.export_id,
             asked_by=export.asked_by,
             asked_at=export.asked_at,
@@ -184,7 +197,7 @@ class PrivacyStore(Store):
         )
         waiting = WaitingExportItem(
             _EXPORTS,
-            owner,
+            _waiting(export),
             program_id=export.program_id,
             member_id=export.member_id,
             export_id=export.export_id,
@@ -193,11 +206,11 @@ class PrivacyStore(Store):
         asked = act(Kind.MEMBER_DATA_ASKED, export.program_id, export.member_id)
         self._database.commit([Put(item), Put(waiting), asked])
 
-    def export(self, program_id: str, member_id: str) -> PersonalExport | None:
+    def export(self, program_id: str, member_id: str, *, for_others: bool) -> PersonalExport | None:
+        """Read the latest export of a member: their own, or the one that managers asked for."""
+        owner, kind = f"{program_id}/{member_id}", _export(for_others=for_others)
         try:
-            item = self._database.get(
-                ExportItem, f"{program_id}/{member_id}", _EXPORT, consistent_read=True
-            )
+            item = self._database.get(ExportItem, owner, kind, consistent_read=True)
         except DoesNotExist:
             return None
         return PersonalExport(
@@ -217,41 +230,51 @@ class PrivacyStore(Store):
         False if the request is gone, or another one took its place.
         """
         owner = f"{export.program_id}/{export.member_id}"
-        item = ExportItem(owner, _EXPORT)
+        item = ExportItem(owner, _export(for_others=export.for_others))
         status = ExportStatus.READY if size_bytes is not None else ExportStatus.FAILED
         actions = [ExportItem.status.set(status.value)]
         if size_bytes is not None:
             actions += [ExportItem.size_bytes.set(size_bytes), ExportItem.ready_at.set(now)]
         kept = self._database.changed(item, actions, ExportItem.export_id == export.export_id)
-        waiting = WaitingExportItem(_EXPORTS, owner)
+        waiting = WaitingExportItem(_EXPORTS, _waiting(export))
         self._database.removed(waiting, WaitingExportItem.export_id == export.export_id)
         return kept
 
     def forget_export(self, program_id: str, member_id: str) -> None:
-        """Forget that a member's export was asked for."""
+        """Forget that exports of a member were asked for, by whomever."""
         owner = f"{program_id}/{member_id}"
-        self._database.commit(
-            [Delete(ExportItem(owner, _EXPORT)), Delete(WaitingExportItem(_EXPORTS, owner))]
-        )
+        asked = [ExportItem(owner, f"{_EXPORT}{each}") for each in ("", _OTHERS)]
+        waiting = [WaitingExportItem(_EXPORTS, f"{owner}{each}") for each in ("", _OTHERS)]
+        self._database.commit([Delete(each) for each in (*asked, *waiting)])
 
-    def exports_to_queue(self, now: datetime) -> Iterator[tuple[str, str, str]]:
-        """Yield (program, member, export) of what is not made, and not queued lately either.
+    def exports_to_queue(self, now: datetime) -> Iterator[WaitingExport]:
+        """Yield what is not made, and not queued lately either.
 
         One of each program in turn.
         """
         found = self._database.query(WaitingExportItem, _EXPORTS, consistent_read=True)
         due = (
-            (each.program_id, each.member_id, each.export_id)
+            WaitingExport(each.program_id, each.member_id, each.export_id, each.item)
             for each in found
             if each.queue_at <= now
         )
-        return in_turns(due, lambda each: each[0], now)
+        return in_turns(due, lambda each: each.program_id, now)
 
-    def note_queued(self, program_id: str, member_id: str, export_id: str, until: datetime) -> bool:
+    def note_queued(self, export: WaitingExport, until: datetime) -> bool:
         """Note that an export is queued until an instant; False if it is made, or another one."""
-        item = WaitingExportItem(_EXPORTS, f"{program_id}/{member_id}")
+        item = WaitingExportItem(_EXPORTS, export.item)
         actions = [WaitingExportItem.queue_at.set(until)]
-        return self._database.changed(item, actions, WaitingExportItem.export_id == export_id)
+        same = WaitingExportItem.export_id == export.export_id
+        return self._database.changed(item, actions, same)
+
+
+def _export(*, for_others: bool) -> str:
+    return f"{_EXPORT}{_OTHERS}" if for_others else _EXPORT
+
+
+def _waiting(export: PersonalExport) -> str:
+    owner = f"{export.program_id}/{export.member_id}"
+    return f"{owner}{_OTHERS}" if export.for_others else owner
 
 
 def _erasure(item: ErasureItem) -> Erasure:
@@ -269,23 +292,25 @@ class PersonalFiles:
     def keep(self, export: PersonalExport, content: IO[bytes]) -> None:
         self._s3.put_object(
             Bucket=self._bucket,
-            Key=file_key(export.program_id, export.member_id),
+            Key=_key(export),
             Body=content,
             ContentType="application/zip",
             ContentDisposition=f'attachment; filename="greenroom-{export.asked_at:%Y-%m-%d}.zip"',
         )
 
-    def remove(self, program_id: str, member_id: str) -> None:
-        """Remove the file of a member's exports; there may be none."""
-        self._s3.delete_object(Bucket=self._bucket, Key=file_key(program_id, member_id))
+    def remove(self, program_id: str, member_id: str, *, for_others: bool) -> None:
+        """Remove the file of a member's exports, of either kind; there may be none."""
+        key = file_key(program_id, member_id, for_others=for_others)
+        self._s3.delete_object(Bucket=self._bucket, Key=key)
 
     def link(self, export: PersonalExport, lasts: timedelta) -> str:
         """Presign a GET of an export's file: without a call."""
         return self._s3.generate_presigned_url(
             "get_object",
-            Params={
-                "Bucket": self._bucket,
-                "Key": file_key(export.program_id, export.member_id),
-            },
+            Params={"Bucket": self._bucket, "Key": _key(export)},
             ExpiresIn=max(1, int(lasts.total_seconds())),
         )
+
+
+def _key(export: PersonalExport) -> str:
+    return file_key(export.program_id, export.member_id, for_others=export.for_others)

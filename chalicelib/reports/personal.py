@@ -1,6 +1,8 @@
 """What the reports table keeps of a member: facts that were counted, worklist, exports."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.personal import ERASED_NAME, Person, Record, part
@@ -14,7 +16,7 @@ from chalicelib.reports.report_exports.store import (
     ReportExportStore,
     Table,
 )
-from chalicelib.reports.store import CounterItem, ReportStore
+from chalicelib.reports.store import DISMISSALS, CounterItem, ReportStore
 from chalicelib.reports.worklist.service import OpenRedemptions
 
 _NAME_PEOPLE = frozenset({Table.PERFORMANCES, Table.MEMBERS, Table.AUDIT})
@@ -41,8 +43,13 @@ class FactKeeper:
 
     def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:
         program_id, member_id = person.program_id, person.member_id
+        progress: Iterator[Record] = self._database.records(
+            CounterItem, f"{program_id}#progress", f"{member_id}#"
+        )
+        if person.for_others:
+            progress = _without_dismissals(progress)
+        yield from part("reports", progress)
         for scope, beginning in (
-            (f"{program_id}#progress", f"{member_id}#"),
             (f"{program_id}#days", member_id),
             (f"{program_id}#people", f"member#{member_id}"),
             (f"{program_id}/{member_id}#seen", ""),
@@ -76,6 +83,20 @@ class FactKeeper:
         for record in self._database.records(CounterItem, f"{person.program_id}#worklist"):
             if str(record["item"]).partition("#")[2] in own:
                 yield record
+
+
+def _without_dismissals(progress: Iterator[Record]) -> Iterator[Record]:
+    """Yield progress as if nothing had been dismissed; its version would tell of writes."""
+    for record in progress:
+        facts = {name: each for name, each in _facts(record).items() if name not in DISMISSALS}
+        if facts:
+            known = {name: each for name, each in record.items() if name != "version"}
+            yield {**known, "facts": json.dumps(facts)}
+
+
+def _facts(record: Record) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = json.loads(record["facts"])
+    return found
 
 
 def _is_redemption(record: Record) -> bool:

@@ -673,6 +673,9 @@ def _instant(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat(timespec="microseconds")
 
 
+DISMISSALS = ("dismissed_at", "undone")
+"""The names of facts that only the member may see: to managers dismissals are numbers."""
+
 _ATTEMPT = ("queued_at", "unconfirmed_at", "staged_at", "posted_at", "failed_at")
 
 
@@ -700,7 +703,7 @@ def _facts(progress: Progress) -> dict[str, Any]:
             **_attributed(progress.sight.attribution),
         }
     dismissal = progress.dismissal
-    for name in ("dismissed_at", "undone"):
+    for name in DISMISSALS:
         if getattr(dismissal, name):
             facts[name] = getattr(dismissal, name).isoformat()
     return facts

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -174,7 +175,9 @@ def test_a_member_exports_all_that_is_kept_and_is_erased_without_a_trace(
     )
     assert family in texts["member.json"]
     assert boss.post(f"/members/{member_id}/export").status == 202
-    assert boss.get(f"/members/{member_id}/export").body["status"] == "ready"
+    of_boss = waits(lambda: boss.get(f"/members/{member_id}/export").body["url"])
+    assert requests.get(of_boss, timeout=30).status_code == 200
+    assert urlsplit(of_boss).path != urlsplit(ready["url"]).path
     with requests.get(ready["url"], timeout=30) as again:
         assert again.status_code == 200
 
@@ -191,7 +194,8 @@ def test_a_member_exports_all_that_is_kept_and_is_erased_without_a_trace(
         office.erases(member_id)
     done = boss.post(f"/members/{member_id}/erasure")
     assert (done.status, done.body["status"]) == (202, "erased")
-    assert requests.get(ready["url"], timeout=30).status_code == 404
+    for url in (ready["url"], of_boss):
+        assert requests.get(url, timeout=30).status_code == 404
     assert found_in(deployed, traces) == []
     entries = boss.get(f"/members/{member_id}/points").body["items"]
     assert sum(each["points"] for each in entries) == 45

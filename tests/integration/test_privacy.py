@@ -35,6 +35,7 @@ from chalicelib.privacy.problems import PrivacyProblem
 from chalicelib.privacy.queue import from_message
 from chalicelib.programs.model import ChannelKind, MemberStatus
 from chalicelib.programs.problems import ProgramProblem
+from chalicelib.reports.model import Dismissal, Fact, Progress, Sight
 from chalicelib.reports.report_exports.store import Table
 from local.home import PROJECT
 from tests.integration.conftest import Calls, _moto_tables
@@ -133,7 +134,7 @@ class Scene:
         greenroom.connects(self.vic, TIKTOK)
         self.sent = greenroom.perform(self.now(), greenroom.activity(captions=("A caption",)))
         self.stages(self.sent.performance_id)
-        container.activities.dismiss(self.now(), greenroom.activity().activity_id)
+        self._dismisses()
         self._adjusts_with_a_key()
         self._redeems()
         greenroom.counts()
@@ -151,6 +152,28 @@ class Scene:
         invited = self.container.members.invite(self.manager, VIC, NAME, Role.MEMBER)
         told = {"member_id": invited.member_id, "email": VIC, "name": "Vic Before"}
         idempotency.finish(attempt, 201, json.dumps(told, ensure_ascii=False))
+
+    def _dismisses(self) -> None:
+        """Dismiss an activity, another one and take that back; one that was sent had been, too.
+
+        What their events do is done by hand: reports and notices know of them.
+        """
+        activities = self.container.activities
+        program_id, member_id = self.vic.program_id, self.vic.member_id
+        self.dismissed, self.undone = self.greenroom.activity(), self.greenroom.activity()
+        now = self.greenroom.clock.now()
+        known = {
+            self.dismissed.activity_id: Progress(dismissal=Dismissal(now)),
+            self.undone.activity_id: Progress(dismissal=Dismissal(now, now)),
+            self.sent.activity_id: Progress(sight=Sight(now), dismissal=Dismissal(now, now)),
+        }
+        for each in (self.dismissed, self.undone):
+            activities.dismiss(self.now(), each.activity_id)
+        activities.undismiss(self.now(), self.undone.activity_id)
+        self.container.fact_counter.count(
+            Fact(program_id, member_id, activity_id, each) for activity_id, each in known.items()
+        )
+        self.container.notice_writer.look_at_mark(program_id, member_id, self.dismissed.activity_id)
 
     def _adjusts_with_a_key(self) -> None:
         """The answers that are kept: this one, and one about somebody else's points."""
@@ -235,8 +258,12 @@ class Scene:
             sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=each["ReceiptHandle"])
         return len(found)
 
-    def exported(self) -> dict[str, Any]:
-        ((_, content),) = [each for each in files(self.greenroom).items() if "personal" in each[0]]
+    def exported(self, *, for_managers: bool = False) -> dict[str, Any]:
+        ((_, content),) = [
+            each
+            for each in files(self.greenroom).items()
+            if "personal" in each[0] and ("for-managers" in each[0]) is for_managers
+        ]
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             names = [each for each in archive.namelist() if each.endswith(".json")]
             return {each.removesuffix(".json"): json.loads(archive.read(each)) for each in names}
@@ -413,7 +440,7 @@ def test_a_copy_has_the_sign_in_of_whoever_is_a_member_by_it_and_nobody_elses(
             subject = pool.adds(STRANGER)
     container.privacy.ask_export(scene.manager, member_id)
     scene.makes()
-    parts = scene.exported()
+    parts = scene.exported(for_managers=True)
     of_pool = [each for each in parts.get("sign_in", []) if "state" in each]
     assert [each["sub"] for each in of_pool] == ([subject] if standing == "member" else [])
     if standing in {"invited elsewhere", "another"}:
@@ -738,6 +765,54 @@ def test_a_link_is_good_for_an_hour_and_an_export_stands_for_some_minutes(scene:
     scene.greenroom.clock.advance(timedelta(minutes=1))
     assert privacy.link(ready) is None
     assert privacy.ask_export(vic, vic.member_id).export_id != asked.export_id
+
+
+def test_a_managers_copy_does_not_say_what_was_dismissed_and_the_members_own_does(
+    scene: Scene,
+) -> None:
+    """Nor does it say what was dismissed once and taken back, or dismissed and then performed."""
+    dismissed, undone = scene.dismissed, scene.undone
+    scene.exports()
+    own = scene.exported()
+    scene.exports(scene.manager)
+    theirs = scene.exported(for_managers=True)
+    for each in (dismissed.activity_id, undone.activity_id):
+        assert each in json.dumps(own["reports"])
+        assert each not in json.dumps(theirs)
+    assert dismissed.activity_id in json.dumps(own["activities"])
+    assert dismissed.activity_id in json.dumps(own["notices"])
+    text = json.dumps(theirs)
+    assert [each for each in ("dismissed_at", "undone", '"marks"') if each in text] == []
+    (mark,) = theirs["activities"]
+    assert mark["performance_id"] == scene.sent.performance_id
+    performed = [each for each in theirs["reports"] if scene.sent.activity_id in each["item"]]
+    assert "version" not in performed[0]
+    assert own.keys() == theirs.keys()
+
+
+def test_neither_copy_is_handed_out_for_the_other(scene: Scene) -> None:
+    privacy, vic, manager = scene.container.privacy, scene.now(), scene.manager
+    asked = privacy.ask_export(vic, vic.member_id)
+    with refused(ProblemCode.NOT_FOUND):
+        privacy.export(manager, vic.member_id)
+    of_manager = privacy.ask_export(manager, vic.member_id)
+    assert of_manager.export_id != asked.export_id
+    assert scene.makes() == 2
+    links = {}
+    for caller, export_id in ((vic, asked.export_id), (manager, of_manager.export_id)):
+        ready = privacy.export(caller, vic.member_id)
+        assert (ready.export_id, ready.status) == (export_id, ExportStatus.READY)
+        assert privacy.ask_export(caller, vic.member_id) == ready
+        links[caller.member_id] = urlsplit(str(privacy.link(ready))).path
+    assert links[vic.member_id] != links[manager.member_id]
+    assert scene.container.personal_export_queuer.queue_due() == 0
+
+
+def test_a_managers_copy_of_themselves_is_their_own(scene: Scene) -> None:
+    manager, privacy = scene.manager, scene.container.privacy
+    asked = privacy.ask_export(manager, manager.member_id)
+    assert not asked.for_others
+    assert privacy.export(manager, manager.member_id) == asked
 
 
 def lifetime(link: str | None) -> timedelta:

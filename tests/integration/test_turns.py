@@ -129,7 +129,7 @@ SWEEPS = {
     ),
     "copies of one's data to make": Sweep(
         "privacy_table",
-        lambda: (each[0] for each in PrivacyStore(database()).exports_to_queue(NOON)),
+        lambda: (each.program_id for each in PrivacyStore(database()).exports_to_queue(NOON)),
         ("key", "exports"),
         "queue_at",
         lambda program_id, item_id: {**named(program_id, item_id), "export_id": item_id},
