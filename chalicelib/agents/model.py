@@ -1,10 +1,13 @@
 """What agents may call, how often, and the messages of the protocol: plain types and rules."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from typing import Any
 
+from chalicelib.foundation.ids import ID_PATTERN
 from chalicelib.foundation.values import dataclass
 
 VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26")
@@ -23,6 +26,8 @@ CALLS_A_MINUTE, CALLS_A_DAY = 30, 1000
 MAX_METHOD = 100
 MAX_DEPTH = 20
 """Of objects and lists in each other; no tool takes more than four."""
+
+_ID = re.compile(ID_PATTERN, re.ASCII)
 
 
 class Refused(Exception):
@@ -111,6 +116,21 @@ def without_addresses(content: Any) -> Any:
     if isinstance(content, list):
         return [without_addresses(each) for each in content]
     return content
+
+
+def without_words(value: object) -> object:
+    """Return an argument as the audit trail keeps it: every text that is no id is an ellipsis.
+
+    Numbers, dates and enumerations say nothing of people; words may.
+    """
+    match value:
+        case str() if not isinstance(value, Enum):
+            return value if _ID.fullmatch(value) else "…"
+        case Mapping():
+            return {name: without_words(each) for name, each in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [without_words(each) for each in value]
+    return value
 
 
 @dataclass(frozen=True)

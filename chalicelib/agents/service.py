@@ -18,6 +18,7 @@ from chalicelib.agents.model import (
     told,
     version_for,
     windows,
+    without_words,
 )
 from chalicelib.agents.store import CallCounter
 from chalicelib.audit.model import Kind, act
@@ -117,14 +118,19 @@ class AgentService:
             )
         try:
             self._check_rate(caller)
+            request = self._checked(caller, tool, arguments, correlation_id)
             # Before it is made: a call that breaks was made, too.
-            asked = {"tool": tool.name, "arguments": arguments}
-            self._recorder.keep(
-                act(Kind.AGENT_CALLED, caller.program_id, tool.name, after=asked, title=tool.name)
-            )
-            return told(self._made(caller, tool, arguments, correlation_id))
+            self._record(caller, tool, {"arguments": _recorded_arguments(request)})
+            body = _endpoint(tool).handle(self._service_named(tool.part), request).body
+            return told(body.model_dump(mode="json", by_alias=True) if body else {})
         except Problem as problem:
             return told(problem.to_dict(), failed=True)
+
+    def _record(self, caller: Caller, tool: Tool, how: Mapping[str, object]) -> None:
+        asked = {"tool": tool.name, **how}
+        self._recorder.keep(
+            act(Kind.AGENT_CALLED, caller.program_id, tool.name, after=asked, title=tool.name)
+        )
 
     def _check_rate(self, caller: Caller) -> None:
         full = self._counter.take(windows(caller.owner, self._clock.now()))
@@ -136,29 +142,50 @@ class AgentService:
                 members={"retry_at": full.ends_at.isoformat(), "limit": full.most},
             )
 
-    def _made(
+    def _checked(
         self, caller: Caller, tool: Tool, arguments: Mapping[str, Any], correlation_id: str
-    ) -> Any:
-        endpoint = _endpoint(tool)
-        if not _may(caller, tool):
-            raise Problem(ProblemCode.MANAGER_ONLY, "Only managers of the program may do this.")
-        path = {name: str(arguments.get(name, "")) for name in tool.path}
-        if not all(map(is_id, path.values())):
-            raise Problem(ProblemCode.INVALID_REQUEST, f"The tool needs {' and '.join(tool.path)}.")
-        others = {name: each for name, each in arguments.items() if name not in path}
-        request: Request[Any, Any] = Request(
-            caller,
-            _read(endpoint.body, others) if endpoint.body else None,
-            _read(endpoint.query, others) if endpoint.query else None,
-            path,
-            correlation_id,
-            {},
-            b"",
-        )
-        if others and not endpoint.body and not endpoint.query:
-            raise Problem(ProblemCode.INVALID_REQUEST, "The tool takes no such arguments.")
-        body = endpoint.handle(self._service_named(tool.part), request).body
-        return body.model_dump(mode="json", by_alias=True) if body else {}
+    ) -> Request[Any, Any]:
+        """Return a call as a request; one that is refused is recorded without its arguments.
+
+        Nothing is recorded as it came: an entry is kept for years, and nobody can erase it.
+        """
+        try:
+            return _request(caller, tool, arguments, correlation_id)
+        except Problem as problem:
+            self._record(caller, tool, {"refused": problem.code.code})
+            raise
+
+
+def _request(
+    caller: Caller, tool: Tool, arguments: Mapping[str, Any], correlation_id: str
+) -> Request[Any, Any]:
+    """Return the request of a call. Raises problems: `manager_only`, `invalid_request`."""
+    endpoint = _endpoint(tool)
+    if not _may(caller, tool):
+        raise Problem(ProblemCode.MANAGER_ONLY, "Only managers of the program may do this.")
+    path = {name: str(arguments.get(name, "")) for name in tool.path}
+    if not all(map(is_id, path.values())):
+        raise Problem(ProblemCode.INVALID_REQUEST, f"The tool needs {' and '.join(tool.path)}.")
+    others = {name: each for name, each in arguments.items() if name not in path}
+    if others and not endpoint.body and not endpoint.query:
+        raise Problem(ProblemCode.INVALID_REQUEST, "The tool takes no such arguments.")
+    return Request(
+        caller,
+        _read(endpoint.body, others) if endpoint.body else None,
+        _read(endpoint.query, others) if endpoint.query else None,
+        path,
+        correlation_id,
+        {},
+        b"",
+    )
+
+
+def _recorded_arguments(request: Request[Any, Any]) -> dict[str, Any]:
+    given: dict[str, Any] = dict(request.path)
+    for each in (request.body, request.query):
+        if each is not None:
+            given |= each.model_dump(exclude_unset=True)
+    return {name: without_words(each) for name, each in given.items()}
 
 
 def _endpoint(tool: Tool) -> Endpoint:

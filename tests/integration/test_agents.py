@@ -173,6 +173,14 @@ def test_a_draft_waits_for_a_person(greenroom: Greenroom, managers: Agent) -> No
     assert listed["items"] == [made]
     assert not managers.calls("list_activities")[1]["items"]
     assert not greenroom.container.activities.feed(greenroom.manager, 10, None).items
+    (drafted,) = (each for each in entries(greenroom) if each.thing == "draft_activity")
+    assert drafted.after["arguments"] == {
+        "instructions": "…",
+        "points": 20,
+        "channel_ids": [sales.channel.channel_id],
+        "captions": ["…", "…"],
+        "hashtags": ["…"],
+    }
     (created,) = entries(greenroom, Kind.DRAFT_CREATED)
     assert (created.thing, created.title) == (made["draft_id"], "Show our new bottle")
     greenroom.container.drafts.remove(greenroom.manager, made["draft_id"])
@@ -238,6 +246,36 @@ def test_a_member_calls_no_managers_tool(greenroom: Greenroom, members: Agent) -
             failed, problem = members.calls(tool.name)
             assert (failed, problem["code"]) == (True, "manager_only"), tool.name
     assert not greenroom.container.drafts.drafts(greenroom.manager)
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "code"),
+    [
+        ("read_worklist", {"Vic Unmistakable": "Vic Unmistakable"}, "manager_only"),
+        ("draft_activity", {"instructions": "Vic Unmistakable"}, "manager_only"),
+        ("read_feed", {"Vic Unmistakable": 1}, "invalid_request"),
+        ("read_leaderboard", {"period": "Vic Unmistakable"}, "invalid_request"),
+        ("read_feed", {"cursor": "Vic-Unmistakable"}, None),
+    ],
+)
+def test_no_agent_puts_words_into_the_audit_trail(
+    greenroom: Greenroom, members: Agent, tool: str, arguments: dict[str, Any], code: str | None
+) -> None:
+    """A call that is refused is there by its tool and the code alone, another without its words."""
+    assert members.calls(tool, **arguments)[0]
+    (entry,) = entries(greenroom)
+    assert (entry.thing, entry.title) == (tool, tool)
+    how = {"refused": code} if code else {"arguments": {"cursor": "…"}}
+    assert entry.after == {"tool": tool, **how}
+
+
+@pytest.mark.parametrize("thing", ["Vic.Unmistakable@demo.example", "mem_Vic", "act_1"])
+def test_an_id_that_was_never_made_is_not_in_the_audit_trail(
+    greenroom: Greenroom, managers: Agent, thing: str
+) -> None:
+    assert managers.calls("read_activity_report", activity_id=thing)[0]
+    (entry,) = entries(greenroom)
+    assert thing not in str(entry.after)
 
 
 def test_another_programs_things_are_not_there(greenroom: Greenroom, managers: Agent) -> None:

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from botocore.client import BaseClient
 
+from chalicelib.agents.model import Message
 from chalicelib.foundation.idempotency import Attempt
 from chalicelib.foundation.identity import Caller, Claims, Role
 from chalicelib.foundation.personal import ERASED_NAME, plain
@@ -136,6 +137,7 @@ class Scene:
         self.stages(self.sent.performance_id)
         self._dismisses()
         self._adjusts_with_a_key()
+        self._lets_an_agent_call()
         self._redeems()
         greenroom.counts()
         container.leaderboard_marks.mark({greenroom.program.program_id})
@@ -190,6 +192,12 @@ class Scene:
             )
             told = {"entry_id": adjusted.entry.entry_id, "reason": reason}
             idempotency.finish(attempt, 201, json.dumps({"entry": told, "balance": 50}))
+
+    def _lets_an_agent_call(self) -> None:
+        """The member's agent says who its person is wherever a word can be put."""
+        for arguments in ({"period": NAME}, {NAME: VIC}, {"period": "week", "cursor": NAME}):
+            params = {"name": "read_leaderboard", "arguments": arguments}
+            self.container.agents.answer(self.now(), Message("tools/call", params, 1), "request")
 
     def stages(self, performance_id: str) -> None:
         item = PerformanceItem(self.vic.owner, performance_id)
@@ -694,6 +702,7 @@ def test_a_copy_that_was_overtaken_by_a_later_one_does_not_take_its_file_away(
 
 
 ALL_OF_IT_ELSEWHERE = {
+    "AttemptsTable": "how often an agent of theirs called within this minute and this day",
     "IdempotencyTable": "copies of answers, for a day, under keys of whoever asked",
     "PrivacyTable": "that this very export is being made",
 }
