@@ -34,6 +34,7 @@ class IdempotencyItem(Model):
         table_name = "idempotency"
 
     record_id = UnicodeAttribute(hash_key=True)
+    owner = UnicodeAttribute(null=True)
     fingerprint = UnicodeAttribute()
     made_id = UnicodeAttribute()
     attempt = UnicodeAttribute()
@@ -81,6 +82,7 @@ class Idempotency:
         fingerprint = hashlib.sha256(request).hexdigest()
         fresh = IdempotencyItem(
             record_id,
+            owner=owner,
             fingerprint=fingerprint,
             made_id=new_id("new", now).partition("_")[2],
             attempt=secrets.token_hex(8),
@@ -138,6 +140,7 @@ class Idempotency:
         self._database.changed(IdempotencyItem(attempt.record_id), actions, mine)
 
 
+_FORGOTTEN = "{}"
 _ADJUSTED = '"adj_'
 """What the answer to an adjustment of points has in it: the id of its ledger entry."""
 
@@ -146,7 +149,7 @@ class AnswerKeeper:
     """The answers that are kept for replay, of which some name people.
 
     They are copies of what is kept elsewhere, and under keys of whoever asked, so an export has
-    none of them. An erasure reads all answers of the last 24 hours, twice. `entries_of`
+    none of them. An erasure reads all answers of the last 24 hours, three times. `entries_of`
     returns the ids of the entries of a ledger, by its owner: the answer to an adjustment holds a
     reason in a manager's words, and neither name nor address.
     """
@@ -160,13 +163,21 @@ class AnswerKeeper:
         yield from ()
 
     def erase(self, person: Person) -> bool:
-        """Put the pseudonym for the person into kept answers, which stay good for replay."""
+        """Put the pseudonym for the person into kept answers, which stay good for replay.
+
+        Those to the person themselves go: nobody asks for them any more.
+        """
+        for record_id, owner in self._database.scan_texts(IdempotencyItem, "owner", person.owner):
+            if owner == person.owner:
+                kept, item = IdempotencyItem.body.exists(), IdempotencyItem(record_id)
+                self._database.changed(item, [IdempotencyItem.body.set(_FORGOTTEN)], kept)
         whole = True
         address = json.dumps(person.email)[1:-1]
         for record_id, body in self._database.scan_texts(IdempotencyItem, "body", address):
-            told = json.dumps(_anonymous(json.loads(body), person), ensure_ascii=False)
-            told = told.replace(address, erased_address(person.member_id))
-            whole &= self._replaced(record_id, body, told)
+            answer = json.loads(body)
+            told = _anonymous(answer, person)
+            if told != answer:  # else the address is the end of another's
+                whole &= self._replaced(record_id, body, json.dumps(told, ensure_ascii=False))
         adjusted = list(self._database.scan_texts(IdempotencyItem, "body", _ADJUSTED))
         theirs = self._entries_of(person.owner) if adjusted else ()
         for record_id, body in adjusted:
@@ -186,6 +197,8 @@ def _anonymous(told: Any, person: Person) -> Any:
     """Return an answer in which a person has their pseudonym, whatever their name was then."""
     if isinstance(told, list):
         return [_anonymous(each, person) for each in told]
+    if told == person.email:
+        return erased_address(person.member_id)
     if not isinstance(told, dict):
         return told
     within = {name: _anonymous(each, person) for name, each in told.items()}

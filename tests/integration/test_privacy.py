@@ -134,6 +134,7 @@ class Scene:
         container.channels.join(self.vic, room.channel.channel_id)
         greenroom.connects(self.vic, TIKTOK)
         self.sent = greenroom.perform(self.now(), greenroom.activity(captions=("A caption",)))
+        self._answered_with_a_key()
         self.stages(self.sent.performance_id)
         self._dismisses()
         self._adjusts_with_a_key()
@@ -176,6 +177,17 @@ class Scene:
             Fact(program_id, member_id, activity_id, each) for activity_id, each in known.items()
         )
         self.container.notice_writer.look_at_mark(program_id, member_id, self.dismissed.activity_id)
+
+    def _answered_with_a_key(self) -> None:
+        told = {"performance_id": self.sent.performance_id, "caption": "Dealt to Vic"}
+        self.is_answered(self.vic, told)
+
+    def is_answered(self, caller: Caller, answer: dict[str, Any]) -> None:
+        """Keep an answer to somebody for replay."""
+        idempotency = self.container.idempotency
+        attempt = idempotency.begin(caller.owner, "answered", b"request")
+        assert isinstance(attempt, Attempt)
+        idempotency.finish(attempt, 201, json.dumps(answer))
 
     def _adjusts_with_a_key(self) -> None:
         """The answers that are kept: this one, and one about somebody else's points."""
@@ -349,12 +361,26 @@ def test_after_an_erasure_nothing_of_the_person_is_found_anywhere(
     scene: Scene, by_manager: bool
 ) -> None:
     scene.exports()
+    assert "Dealt to Vic" in str(everything(scene.greenroom)["IdempotencyTable"])
     assert scene.asks(scene.manager if by_manager else None) is ErasureStatus.ERASING
     scene.releases()
     scene.rounds()
     assert scene.status() is ErasureStatus.ERASED
     assert traces(scene.greenroom) == []
-    assert "Spoke at the fair" in str(everything(scene.greenroom)["IdempotencyTable"])
+    answers = str(everything(scene.greenroom)["IdempotencyTable"])
+    assert "Spoke at the fair" in answers
+    assert "Dealt to Vic" not in answers
+
+
+def test_a_kept_answer_about_a_longer_address_stays_as_it_is(scene: Scene) -> None:
+    """The erased person's address is the end of it."""
+    answer = {"email": f"no{VIC}", "name": "Nova", "errors": [VIC]}
+    scene.is_answered(scene.manager, answer)
+    scene.asks()
+    scene.rounds(1)
+    answers = [each.get("body") for each in everything(scene.greenroom)["IdempotencyTable"]]
+    erased = f"{scene.vic.member_id}@erased.invalid"
+    assert json.dumps({**answer, "errors": [erased]}) in answers
 
 
 @pytest.mark.parametrize("elsewhere", ["nowhere", "invited", "member"])
