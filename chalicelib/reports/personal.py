@@ -43,9 +43,7 @@ class FactKeeper:
 
     def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:
         program_id, member_id = person.program_id, person.member_id
-        progress: Iterator[Record] = self._database.records(
-            CounterItem, f"{program_id}#progress", f"{member_id}#"
-        )
+        progress = self._progress(person)
         if person.for_others:
             progress = _without_dismissals(progress)
         yield from part("reports", progress)
@@ -63,7 +61,8 @@ class FactKeeper:
     def erase(self, person: Person) -> bool:
         """Have the worklist and the counts of people forget who the member was.
 
-        What they redeemed and nobody decided stays there, under the name that it has by now.
+        What they redeemed and nobody decided stays there, under the name that it has by now. Views
+        go by the event of their removal from the performance: an erasure waits for that.
         """
         program_id, now = person.program_id, self._clock.now()
         self._people.count(program_id, person.member_id)
@@ -72,10 +71,16 @@ class FactKeeper:
                 self._redemptions.look(program_id, record["item"].partition("#")[2], now)
             else:
                 self._store.take_off(program_id, record["item"])
+        if any(map(_has_views, self._progress(person))):
+            return False
         return all(
             _is_redemption(each) and str(each["title"]).endswith(f", {ERASED_NAME}")
             for each in self._worklist(person)
         )
+
+    def _progress(self, person: Person) -> Iterator[Record]:
+        scope = f"{person.program_id}#progress"
+        return self._database.records(CounterItem, scope, f"{person.member_id}#")
 
     def _worklist(self, person: Person) -> Iterator[Record]:
         """Yield the items of the worklist that are about a member, or what they redeemed."""
@@ -92,6 +97,11 @@ def _without_dismissals(progress: Iterator[Record]) -> Iterator[Record]:
         if facts:
             known = {name: each for name, each in record.items() if name != "version"}
             yield {**known, "facts": json.dumps(facts)}
+
+
+def _has_views(record: Record) -> bool:
+    attempts = _facts(record).get("attempts", {})
+    return any(each.get("response", (None, None))[1] is not None for each in attempts.values())
 
 
 def _facts(record: Record) -> Mapping[str, Any]:

@@ -36,7 +36,8 @@ from chalicelib.privacy.problems import PrivacyProblem
 from chalicelib.privacy.queue import from_message
 from chalicelib.programs.model import ChannelKind, MemberStatus
 from chalicelib.programs.problems import ProgramProblem
-from chalicelib.reports.model import Dismissal, Fact, Progress, Sight
+from chalicelib.reports.model import Attempt as Attempted
+from chalicelib.reports.model import Dismissal, Fact, Progress, Response, Sight
 from chalicelib.reports.report_exports.store import Table
 from local.home import PROJECT
 from tests.integration.conftest import Calls, _moto_tables
@@ -522,6 +523,28 @@ def test_a_send_under_way_comes_to_its_end_first(scene: Scene) -> None:
     scene.rounds()
     assert scene.status() is ErasureStatus.ERASED
     assert traces(scene.greenroom) == []
+
+
+def test_an_erasure_waits_until_reports_have_let_go_of_views(scene: Scene) -> None:
+    """The event that takes them out of reports may be lost or late."""
+
+    def counts(response: Response) -> None:
+        attempt = Attempted(scene.sent.performance_id, at, response=response)
+        progress = Progress(attempts={attempt.performance_id: attempt})
+        vic = scene.vic
+        fact = Fact(vic.program_id, vic.member_id, scene.sent.activity_id, progress)
+        scene.container.fact_counter.count([fact])
+
+    at = scene.greenroom.clock.now()
+    counts(Response(at, views=4321, likes=12))
+    scene.asks()
+    scene.releases()
+    scene.rounds()
+    assert scene.status() is ErasureStatus.ERASING
+    counts(Response(at + timedelta(minutes=1)))
+    scene.rounds(1)
+    assert scene.status() is ErasureStatus.ERASED
+    assert "4321" not in json.dumps(everything(scene.greenroom)["ReportsTable"])
 
 
 def test_an_erasure_is_the_same_one_however_often_it_is_asked_for(scene: Scene) -> None:
