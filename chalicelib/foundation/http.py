@@ -227,15 +227,19 @@ class Router:
             browses = route.endpoint().page and _browses(sent)
             answered = (browses and self._led(problem)) or _problem_response(problem, page=browses)
             logger.append_keys(problem=problem.code.code)
-        except Exception:  # noqa: BLE001  the one place that may: whatever broke becomes a designed answer
-            logger.exception("request broke")
-            answered = _problem_response(
-                Problem(
+        except Exception as error:  # noqa: BLE001  the one place that may: whatever broke becomes a designed answer
+            told = _contended(route, error)
+            if told is None:
+                logger.exception("request broke")
+                told = Problem(
                     ProblemCode.INTERNAL,
                     "Something broke on our side. Try again; if it stays, tell your administrator "
                     f"this id: {correlation_id}",
                 )
-            )
+            else:
+                logger.warning("request contended", exc_info=True)
+            answered = _problem_response(told)
+            logger.append_keys(problem=told.code.code)
         answered.headers["X-Correlation-Id"] = correlation_id
         answered.headers["Cache-Control"] = "no-store"
         milliseconds = round((time.monotonic() - started) * 1000)
@@ -441,6 +445,24 @@ def _response(answer: Answer, *, page: bool = False) -> Response:
         return _page(answer.status, answer.page_text, answer.headers)
     body = answer.body.model_dump_json(by_alias=True) if answer.body else ""
     return _plain(answer.status, body, "application/json", answer.headers)
+
+
+def _contended(route: Route, error: Exception) -> Problem | None:
+    """Return the problem for an item that others wrote to at each attempt, None for other errors.
+
+    It is `changed_meanwhile` where the route tells clients of that, else `unavailable`: after
+    either the same request may succeed in a moment.
+    """
+    from chalicelib.foundation.table import Contended  # not at the start: PynamoDB comes with it
+
+    if not isinstance(error, Contended):
+        return None
+    changed = ProblemCode.CHANGED_MEANWHILE
+    known = changed in route.endpoint().problems
+    return Problem(
+        changed if known else ProblemCode.UNAVAILABLE,
+        "Others are changing the same thing right now. Try again in a moment.",
+    )
 
 
 def _problem_response(problem: Problem, *, page: bool = False) -> Response:

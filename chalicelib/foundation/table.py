@@ -466,7 +466,8 @@ class Database:
     def read_together(self, reads: Sequence[Read[Any]]) -> list[Any]:
         """Read up to 100 items of any tables as they were at one instant; None for what is not.
 
-        One call. Other transactions on the items at that moment are waited for.
+        One call. Other transactions on the items at that moment are waited for; raises `Contended`
+        if they do not end.
         """
         retrying = Retrying(
             retry=retry_if_exception(_read_conflicted),
@@ -474,7 +475,12 @@ class Database:
             wait=wait_random_exponential(multiplier=0.02, max=1),
             reraise=True,
         )
-        return retrying(self._read, reads)
+        try:
+            return retrying(self._read, reads)
+        except TransactGetError as error:
+            if _read_conflicted(error):
+                raise Contended from error
+            raise
 
     def _read(self, reads: Sequence[Read[Any]]) -> list[Any]:
         with TransactGet(connection=self._connection) as transaction:
@@ -577,5 +583,7 @@ def _holds(write: Callable[[], object]) -> bool:
     except (UpdateError, DeleteError, PutError) as error:
         if condition_failed(error):
             return False
+        if _disturbed(error):
+            raise Contended from error
         raise
     return True

@@ -8,7 +8,6 @@ import pytest
 from botocore.session import Session
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.exceptions import (
-    DeleteError,
     GetError,
     PutError,
     TransactGetError,
@@ -173,7 +172,7 @@ def test_a_single_write_is_tried_again_while_a_transaction_is_under_way(
     assert write_one(operation) is True
     assert calls.names.count(operation) == 3
     calls.fail(operation, UNDER_WAY, CONFLICT_ATTEMPTS)
-    with pytest.raises((UpdateError, DeleteError), match="TransactionConflictException"):
+    with pytest.raises(Contended):
         write_one(operation)
 
 
@@ -408,7 +407,11 @@ def test_a_read_that_meets_a_transaction_is_tried_again_and_any_other_failure_is
     calls.fail("TransactGetItems", cancelled("TransactionConflict", "None"), 2)
     assert database().read_together([read("checked")]) == ["read before"]
     assert len(calls.names) == 3
+    calls.fail("TransactGetItems", cancelled("TransactionConflict", "None"), CONFLICT_ATTEMPTS)
+    with pytest.raises(Contended):
+        database().read_together([read("checked")])
+    calls.made.clear()
     calls.fail("TransactGetItems", {"Error": {"Code": "AccessDeniedException", "Message": "No."}})
     with pytest.raises(TransactGetError):
         database().read_together([read("checked")])
-    assert len(calls.names) == 4
+    assert len(calls.names) == 1
