@@ -900,6 +900,7 @@ class Container:
         from chalicelib.reports.worker import EventCounters
         from chalicelib.reports.worklist.service import (
             AppRefusals,
+            ArchivedActivities,
             DisabledWebhooks,
             OpenRedemptions,
             RefusedVideos,
@@ -910,6 +911,7 @@ class Container:
             people=self.person_counter,
             app=AppRefusals(self.report_store),
             videos=RefusedVideos(self.report_store, self.activity_lifecycle),
+            archived=ArchivedActivities(self.report_store, self.activity_lifecycle),
             redemptions=OpenRedemptions(self.report_store, self.reward_store),
             webhooks=DisabledWebhooks(self.report_store, self.webhook_store),
         )

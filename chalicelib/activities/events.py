@@ -60,6 +60,22 @@ class ActivityWithdrawn(Payload):
 
 
 @dataclass(frozen=True)
+class ActivityArchived(Payload):
+    """An activity was archived, whatever its state was before."""
+
+    TYPE: ClassVar[str] = "activities.ActivityArchived"
+    activity_id: str
+
+
+@dataclass(frozen=True)
+class ActivityUnarchived(Payload):
+    """An archived activity was brought back into the lists."""
+
+    TYPE: ClassVar[str] = "activities.ActivityUnarchived"
+    activity_id: str
+
+
+@dataclass(frozen=True)
 class ActivityDismissed(Payload):
     """A member dismissed an activity; `dismissed_at` is exact to the microsecond."""
 
@@ -89,6 +105,17 @@ def events_of(change: Change) -> Sequence[Event[Any]]:
         attributes = change.differs(*_SHOWN) if was == ActivityState.PUBLISHED else ()
         changed = ActivityChanged(activity_id, attributes)
         return (change.event(program_id, changed),) if attributes else ()
+    events = _of_state(change, program_id, activity_id)
+    if after["state"] == ActivityState.ARCHIVED:
+        return (*events, change.event(program_id, ActivityArchived(activity_id)))
+    if was == ActivityState.ARCHIVED:
+        return (*events, change.event(program_id, ActivityUnarchived(activity_id)))
+    return events
+
+
+def _of_state(change: Change, program_id: str, activity_id: str) -> Sequence[Event[Any]]:
+    """Derive the event of the state that an activity came into."""
+    after, was = change.after, change.before.get("state")
     match ActivityState(after["state"]):
         case ActivityState.PUBLISHED:
             published = ActivityPublished(

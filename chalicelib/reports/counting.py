@@ -32,7 +32,6 @@ from chalicelib.reports.events import ActivitiesSeen
 from chalicelib.reports.model import (
     INVITED_FOR,
     UNLIKELY_DAYS,
-    UNLIKELY_SENDS,
     Attempt,
     Attribution,
     Counts,
@@ -50,12 +49,14 @@ from chalicelib.reports.model import (
     gaps_of,
     merged_facts,
     sent_days,
+    unlikely_step,
 )
 from chalicelib.reports.store import (
     SHARDS,
     Counted,
     Known,
     ReportStore,
+    Stored,
     TransactionTooLarge,
     sight_from,
 )
@@ -197,19 +198,23 @@ class FactCounter:
             unlikely = [
                 number
                 for day, number in after.items()
-                if number >= UNLIKELY_SENDS > before.thing.get(day, 0)
+                if unlikely_step(number) > unlikely_step(before.thing.get(day, 0))
             ]
-            if unlikely:
-                hints[member_id] = self._unlikely(program_id, member_id, max(unlikely))
+            hint = self._unlikely(program_id, member_id, max(unlikely)) if unlikely else None
+            if hint:
+                hints[member_id] = hint
         return days, list(hints.values())
 
-    def _unlikely(self, program_id: str, member_id: str, number: int) -> Hint:
+    def _unlikely(self, program_id: str, member_id: str, number: int) -> Hint | None:
+        """Return what is to be told of many sends, of a member who is still there."""
         member = self._people.member(program_id, member_id)
+        if member is None or member.status is not MemberStatus.ACTIVE:
+            return None
         return Hint(
             Kind.UNLIKELY,
             member_id,
             self._clock.now(),
-            title=_name_of(member) if member else member_id,
+            title=_name_of(member),
             number=number,
             days=UNLIKELY_DAYS,
         )
@@ -222,7 +227,11 @@ class FactCounter:
         """Return titles of the activities that come onto the worklist, each read once."""
         if len(self._known_titles) > TITLES_KEPT:
             self._known_titles.clear()
-        ids = {place.thing_id for place, _ in added if place.scope is Scope.WORKLIST}
+        ids = {
+            place.thing_id
+            for (place, _), number in added.items()
+            if place.scope is Scope.WORKLIST and number > 0
+        }
         missing = sorted(each for each in ids if (program_id, each) not in self._known_titles)
         if missing:
             for activity_id, title in self._titles(program_id, missing).items():
@@ -262,8 +271,10 @@ class PersonCounter:
                 if name in becomes or name in known.thing
             ]
             if known.thing.get("active") and "active" not in becomes:
-                # Nothing is mailed to who left, whatever became of the last mail.
-                hints.append((False, Hint(Kind.ADDRESS, member_id, self._clock.now())))
+                # Of who left nothing can be mended: no mail, no send, no account.
+                now = self._clock.now()
+                hints += [(False, Hint(each, member_id, now)) for each in _OF_WHO_IS_THERE]
+                self._leave_behind(program_id, member_id, member.removed_at or now)
             try:
                 self._store.count_person(
                     program_id, member_id, known, becomes, hints=hints, now=self._clock.now()
@@ -272,6 +283,44 @@ class PersonCounter:
                 continue
             return True
         raise Contended
+
+    def _leave_behind(self, program_id: str, member_id: str, left_at: datetime) -> None:
+        """Take what a member sent off the worklist, and keep off it what becomes of that yet.
+
+        Before they are counted as gone, so that it is done again if it breaks halfway. A query, and
+        a transaction for each 25 activities that they sent within a month and did not post.
+        """
+        for attempt in range(ATTEMPTS):
+            shard = secrets.randbelow(SHARDS) if attempt else 0
+            now = self._clock.now()
+            found = self._store.progress_of_member(program_id, member_id)
+            due = [each for each in found if each.progress.may_need_hand(now)]
+            try:
+                for start in range(0, len(due), PAIRS_AT_ONCE):
+                    left = _left(program_id, due[start : start + PAIRS_AT_ONCE], left_at)
+                    self._store.write(left, shard, now)
+            except (Conflict, Contended):
+                continue  # something became of a send at this moment
+            return
+        raise Contended
+
+
+_OF_WHO_IS_THERE = (Kind.ADDRESS, Kind.UNLIKELY)
+
+
+def _left(program_id: str, found: Sequence[Stored], left_at: datetime) -> Counted:
+    """Return the writes that note of progress when its member left."""
+    progress: dict[tuple[str, str], Known[Progress]] = {}
+    added: Counts = Counter()
+    for each in found:
+        after = each.progress.merged(Progress(left_at=left_at))
+        progress[each.member_id, each.activity_id] = Known(after, each.version)
+        added.update(
+            changed_counts(
+                counts_of(each.activity_id, each.progress), counts_of(each.activity_id, after)
+            )
+        )
+    return Counted(program_id, progress, days={}, counts=added, titles={})
 
 
 def counted_as(member: Member, before: Mapping[str, Any], now: datetime) -> dict[str, Any]:

@@ -38,6 +38,10 @@ UNLIKELY_SENDS = 25
 UNLIKELY_DAYS = 7
 """For so many days they are on the worklist (product rule)."""
 
+SENDS_END_WITHIN = timedelta(days=30)
+"""After so long nothing becomes of a send any more that needs a hand: it waits for its account for
+days, is looked after for a week, and is on the worklist for two."""
+
 NEVER = "never"
 MOST_GAP = 400
 """Days since a member was last active that are told apart; more than the longest period has."""
@@ -209,12 +213,14 @@ class Progress:
 
     `merged` is commutative, associative and idempotent, so neither order nor repetition of facts
     matters. Of many attempts it has those that decide what is counted, and the last `MAX_SENDS`.
+    `left_at`: the member was removed then, so that what they had sent needs no hand any more.
     """
 
     zone: str = "UTC"
     attempts: Mapping[str, Attempt] = field(default_factory=dict)
     sight: Sight | None = None
     dismissal: Dismissal = Dismissal()
+    left_at: datetime | None = None
 
     def merged(self, other: "Progress") -> "Progress":
         attempts = dict(self.attempts)
@@ -227,6 +233,7 @@ class Progress:
             attempts=_kept(attempts),
             sight=min(sights, key=_order_of_sight, default=None),
             dismissal=self.dismissal.merged(other.dismissal),
+            left_at=_later(self.left_at, other.left_at),
         )
 
     @property
@@ -270,6 +277,20 @@ class Progress:
             return None
         last = self.ordered[-1]
         return last if last.unconfirmed_at else None
+
+    @property
+    def left_behind(self) -> bool:
+        """Whether the member was removed after their last attempt."""
+        return bool(self.left_at and self.attempts and self.ordered[-1].queued_at <= self.left_at)
+
+    def may_need_hand(self, now: datetime) -> bool:
+        """Return whether something of it is on the worklist, or could come onto it."""
+        return bool(
+            self.attempts
+            and not self.posted_at
+            and not self.left_behind
+            and self.ordered[-1].queued_at > now - SENDS_END_WITHIN
+        )
 
     @property
     def attribution(self) -> Attribution:
@@ -432,6 +453,8 @@ def _responses(progress: Progress) -> Iterator[tuple[date, str, int]]:
 
 
 def _needs_hand(progress: Progress) -> Iterator[str]:
+    if progress.left_behind:
+        return
     if progress.staged_at and not progress.posted_at:
         yield f"waiting:{progress.day(progress.staged_at).isoformat()}"
     if progress.lost and progress.lost.failed_at:
@@ -655,6 +678,24 @@ class Hint:
     title: str = ""
     number: int = 0
     days: int = 0
+
+
+ARCHIVED = "archived"
+
+
+def archived_mark(activity_id: str, at: datetime) -> Hint:
+    """Return what keeps an archived activity off the worklist, whatever is counted of it yet."""
+    days = SENDS_END_WITHIN.days
+    return Hint(Kind.ACTIVITY, f"{activity_id}#{ARCHIVED}", at, days=days)
+
+
+def unlikely_step(sends: int) -> int:
+    """Return how far the sends of one day are beyond what is likely: 0 below the limit.
+
+    It is 1 from the limit on and one more at each doubling. The worklist's number is written at
+    each step, so that it is always more than half of the day's.
+    """
+    return (sends // UNLIKELY_SENDS).bit_length()
 
 
 INVITED_FOR = timedelta(days=7)

@@ -171,6 +171,7 @@ class Stored:
     member_id: str
     activity_id: str
     progress: Progress
+    version: int
 
 
 class ReportStore(Store):
@@ -328,7 +329,7 @@ class ReportStore(Store):
         return (_stored(item) for item in found)
 
     def progress_of_member(self, program_id: str, member_id: str) -> Iterator[Stored]:
-        """Yield all progress of a member, read consistently: for a recount."""
+        """Yield all progress of a member, never behind: one query for each megabyte."""
         found = self._database.query(
             ProgressItem,
             _progress(program_id),
@@ -519,10 +520,11 @@ class ReportStore(Store):
 
 @dataclass(frozen=True)
 class HintRow:
-    """One item of the worklist as it is stored."""
+    """One item of the worklist as it is stored; `part` is which of those of one activity."""
 
     kind: Kind
     thing_id: str
+    part: str
     title: str
     since: datetime
     numbers: Mapping[str, int]
@@ -534,10 +536,12 @@ class HintRow:
 
 def _hint_row(item: CounterItem) -> HintRow:
     prefix, _, rest = item.item.partition("#")
+    thing_id, _, part = rest.partition("#")
     kind = next(each for each in Kind if each.prefix == f"{prefix}#")
     return HintRow(
         kind,
-        rest.partition("#")[0],
+        thing_id,
+        part,
         item.texts.get("title", ""),
         datetime.fromisoformat(item.texts["since"]) if "since" in item.texts else EVER,
         item.numbers,
@@ -706,6 +710,8 @@ def _facts(progress: Progress) -> dict[str, Any]:
     for name in DISMISSALS:
         if getattr(dismissal, name):
             facts[name] = getattr(dismissal, name).isoformat()
+    if progress.left_at:
+        facts["left_at"] = progress.left_at.isoformat()
     return facts
 
 
@@ -753,11 +759,11 @@ def _progress_of(item: ProgressItem) -> Progress:
     seen = facts.get("sight")
     sight = Sight(datetime.fromisoformat(seen["seen_at"]), _attribution(seen)) if seen else None
     dismissal = Dismissal(_moment(facts, "dismissed_at"), _moment(facts, "undone"))
-    return Progress(item.zone, attempts, sight, dismissal)
+    return Progress(item.zone, attempts, sight, dismissal, _moment(facts, "left_at"))
 
 
 def _stored(item: ProgressItem) -> Stored:
-    return Stored(*_pair(item.item), _progress_of(item))
+    return Stored(*_pair(item.item), _progress_of(item), int(item.version))
 
 
 def _days_of(item: DaysItem) -> Days:

@@ -4,9 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.activities.events import (
+    ActivityArchived,
     ActivityDismissed,
     ActivityPublished,
     ActivityRejected,
+    ActivityUnarchived,
     ActivityWithdrawn,
     DismissalUndone,
 )
@@ -45,13 +47,20 @@ if TYPE_CHECKING:
     from chalicelib.reports.report_exports.service import ReportExportMaker
     from chalicelib.reports.worklist.service import (
         AppRefusals,
+        ArchivedActivities,
         DisabledWebhooks,
         OpenRedemptions,
         RefusedVideos,
     )
 
 OF_PEOPLE = (MemberInvited, MemberJoined, MemberChanged, MemberDetailsChanged, MemberRemoved)
-OF_ACTIVITIES = (ActivityPublished, ActivityRejected, ActivityWithdrawn)
+OF_ACTIVITIES = (
+    ActivityPublished,
+    ActivityRejected,
+    ActivityWithdrawn,
+    ActivityArchived,
+    ActivityUnarchived,
+)
 OF_REDEMPTIONS = (RedemptionRequested, RedemptionFulfilled, RedemptionRejected)
 OF_WEBHOOKS = (WebhookDisabled, WebhookMended)
 OF_FACTS = (*OF_PERFORMANCES, ActivityDismissed, DismissalUndone)
@@ -73,6 +82,7 @@ class EventCounters:
     people: "PersonCounter"
     app: "AppRefusals"
     videos: "RefusedVideos"
+    archived: "ArchivedActivities"
     redemptions: "OpenRedemptions"
     webhooks: "DisabledWebhooks"
 
@@ -98,6 +108,8 @@ def count_events(counting: EventCounters, event: Mapping[str, Any]) -> Mapping[s
                 counting.app.refused(received.program_id, received.at)
             case ActivityPublished() | ActivityRejected() | ActivityWithdrawn():
                 counting.videos.look(received.program_id, told.activity_id, received.at)
+            case ActivityArchived() | ActivityUnarchived():
+                counting.archived.look(received.program_id, told.activity_id, received.at)
             case RedemptionRequested() | RedemptionFulfilled() | RedemptionRejected():
                 counting.redemptions.look(received.program_id, told.redemption_id, received.at)
             case WebhookDisabled() | WebhookMended():

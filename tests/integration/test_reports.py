@@ -3,7 +3,7 @@
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -11,16 +11,17 @@ from typing import Any
 import pytest
 from pynamodb.exceptions import TransactWriteError
 
-from chalicelib.activities.model import MAX_ADDRESSED, ActivityState
+from chalicelib.activities.model import MAX_ADDRESSED, Activity, ActivityState
 from chalicelib.foundation.events import Change
-from chalicelib.foundation.identity import Role
+from chalicelib.foundation.identity import Caller, Role
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.problems import Problem
-from chalicelib.foundation.table import Contended
+from chalicelib.foundation.table import Conflict, Contended
+from chalicelib.performances.model import Performance
 from chalicelib.programs.members.store import MemberStore
 from chalicelib.programs.model import ChannelKind, InvitationMail
 from chalicelib.programs.service import CACHED_FOR, ProgramChanges
-from chalicelib.reports import counting, worker
+from chalicelib.reports import model, worker
 from chalicelib.reports import store as report_store
 from chalicelib.reports.model import (
     Attempt,
@@ -660,7 +661,7 @@ def test_an_invitation_that_is_mailed_again_is_off_the_worklist_for_another_week
 def test_the_worklist_shows_an_unlikely_number_of_sends(
     reporting: Reporting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(counting, "UNLIKELY_SENDS", 3)
+    monkeypatch.setattr(model, "UNLIKELY_SENDS", 3)
     amy = reporting.joins("amy")
     for _ in range(3):
         reporting.sends(amy, reporting.activity(), "posts")
@@ -671,10 +672,158 @@ def test_the_worklist_shows_an_unlikely_number_of_sends(
     assert "unlikely_sends" not in reporting.codes()
 
 
+def test_the_number_of_unlikely_sends_follows_at_each_doubling(
+    reporting: Reporting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model, "UNLIKELY_SENDS", 2)
+    amy, told = reporting.joins("amy"), []
+    for _ in range(9):
+        reporting.sends(amy, reporting.activity(), "posts")
+        reporting.settles()
+        told += [each.count for each in reporting.worklist().items]
+    assert told == [2, 2, 4, 4, 4, 4, 8, 8]
+
+
+def mend(reporting: Reporting, how: str, member: Caller, activities: Sequence[Activity]) -> None:
+    container, manager = reporting.container, reporting.manager
+    if how == "removed":
+        container.members.remove(manager, member.member_id)
+    elif how == "left":
+        container.joining.leave(member)
+    else:
+        for each in activities:
+            if how == "ended and archived":
+                container.activities.end(manager, each.activity_id)
+            container.activities.archive(manager, each.activity_id)
+
+
+def becomes(reporting: Reporting, performance: Performance, **known: Any) -> None:
+    """Count what became of a send."""
+    attempt = Attempt(performance.performance_id, performance.queued_at, **known)
+    progress = Progress(attempts={attempt.performance_id: attempt})
+    fact = Fact(performance.program_id, performance.member_id, performance.activity_id, progress)
+    reporting.container.fact_counter.count([fact])
+
+
+@pytest.mark.parametrize("how", ["removed", "left", "archived", "ended and archived"])
+@pytest.mark.parametrize("seed", [None, 1, 2])
+def test_failed_sends_and_videos_not_posted_go_with_their_member_or_activity(
+    reporting: Reporting, how: str, seed: int | None
+) -> None:
+    """What becomes of them later brings nothing back, and what others sent stays."""
+    amy, ben = reporting.joins("amy"), reporting.joins("ben")
+    failing, waiting, going, kept = (reporting.activity() for _ in range(4))
+    reporting.sends(amy, failing, "refuses")
+    staged = reporting.sends(amy, waiting)
+    under_way = reporting.sends(amy, going, "thinks")
+    reporting.sends(ben, kept, "refuses")
+    reporting.settles()
+    reporting.ticks(days=2, hours=1)
+    others = ("sends_failed", kept.activity_id, 1)
+    assert shown(reporting) == {
+        ("sends_failed", failing.activity_id, 1),
+        ("not_posted", waiting.activity_id, 1),
+        others,
+    }
+    mend(reporting, how, reporting.now(amy), (failing, waiting, going))
+    reporting.settles(random.Random(seed) if seed else None)
+    assert shown(reporting) == {others}
+    becomes(reporting, under_way, failed_at=reporting.clock.now(), failure="spam_risk")
+    becomes(reporting, staged, posted_at=reporting.clock.now())
+    assert shown(reporting) == {others}
+    program = reporting.program.program_id
+    assert reporting.container.reports_rebuilder.findings(program, nothing) == []
+
+
+def shown(reporting: Reporting) -> set[tuple[str, str | None, int]]:
+    return {(each.code, each.thing_id, each.count) for each in reporting.worklist().items}
+
+
+def test_a_removal_takes_off_what_one_member_sent_of_what_several_did(
+    reporting: Reporting,
+) -> None:
+    amy, ben, activity = reporting.joins("amy"), reporting.joins("ben"), reporting.activity()
+    for each in (amy, ben):
+        reporting.sends(each, activity, "refuses")
+    reporting.settles()
+    reporting.container.members.remove(reporting.manager, amy.member_id)
+    reporting.settles()
+    assert shown(reporting) == {("sends_failed", activity.activity_id, 1)}
+
+
+def test_who_is_removed_while_others_are_counted_is_left_behind_all_the_same(
+    reporting: Reporting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    amy, activity = reporting.joins("amy"), reporting.activity()
+    reporting.sends(amy, activity, "refuses")
+    reporting.settles()
+    write, broken = report_store.ReportStore.write, [Contended, Conflict]
+
+    def contended(store: Any, *counted: Any) -> int:
+        if broken:
+            raise broken.pop()
+        return write(store, *counted)
+
+    monkeypatch.setattr(report_store.ReportStore, "write", contended)
+    reporting.container.members.remove(reporting.manager, amy.member_id)
+    reporting.settles()
+    assert (reporting.codes(), broken) == ([], [])
+
+
+def test_who_comes_back_is_on_the_worklist_with_what_they_send_then(reporting: Reporting) -> None:
+    amy, before, after = reporting.joins("amy"), reporting.activity(), reporting.activity()
+    reporting.sends(amy, before, "refuses")
+    reporting.settles()
+    reporting.container.members.remove(reporting.manager, amy.member_id)
+    reporting.settles()
+    reporting.ticks(minutes=30)
+    reporting.container.members.invite(reporting.manager, amy.email, None, Role.MEMBER)
+    amy = reporting.now(amy)
+    reporting.connects(amy, "amy")
+    reporting.sends(amy, after, "refuses")
+    reporting.settles()
+    assert shown(reporting) == {("sends_failed", after.activity_id, 1)}
+    reporting.sends(amy, before, "refuses")
+    reporting.settles()
+    assert shown(reporting) == {
+        ("sends_failed", after.activity_id, 1),
+        ("sends_failed", before.activity_id, 1),
+    }
+
+
+def test_an_activity_that_is_unarchived_is_on_the_worklist_again(reporting: Reporting) -> None:
+    amy, activity = reporting.joins("amy"), reporting.activity()
+    reporting.sends(amy, activity, "refuses")
+    reporting.settles()
+    reporting.container.activities.archive(reporting.manager, activity.activity_id)
+    reporting.settles()
+    assert reporting.codes() == []
+    reporting.container.activities.unarchive(reporting.manager, activity.activity_id)
+    reporting.settles()
+    assert shown(reporting) == {("sends_failed", activity.activity_id, 1)}
+
+
+@pytest.mark.parametrize("counted", ["before", "after"])
+def test_unlikely_sends_go_with_their_member(
+    reporting: Reporting, monkeypatch: pytest.MonkeyPatch, counted: str
+) -> None:
+    monkeypatch.setattr(model, "UNLIKELY_SENDS", 3)
+    amy = reporting.joins("amy")
+    reporting.settles()
+    for _ in range(3):
+        reporting.sends(amy, reporting.activity(), "posts")
+    if counted == "before":
+        reporting.settles()
+        assert reporting.codes() == ["unlikely_sends"]
+    reporting.container.members.remove(reporting.manager, amy.member_id)
+    reporting.settles()
+    assert reporting.codes() == []
+
+
 def test_an_unlikely_number_on_several_days_is_told_at_once(
     reporting: Reporting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(counting, "UNLIKELY_SENDS", 2)
+    monkeypatch.setattr(model, "UNLIKELY_SENDS", 2)
     amy = reporting.joins("amy")
     reporting.settles()
     for number in (2, 3):

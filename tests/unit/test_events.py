@@ -202,6 +202,8 @@ def test_a_decision_is_told_when_it_is_made_and_not_again(decided: str) -> None:
 ACTIVITY = {"program_id": "prg_1", "activity_id": "act_1", "channel_ids": {"b", "a"}}
 PUBLISHED = activities.ActivityPublished("act_1", None, ("a", "b"), None)
 ENDED = activities.ActivityEnded("act_1")
+ARCHIVED = activities.ActivityArchived("act_1")
+UNARCHIVED = activities.ActivityUnarchived("act_1")
 
 
 @pytest.mark.parametrize(
@@ -213,14 +215,14 @@ ENDED = activities.ActivityEnded("act_1")
         ("processing", "rejected", [activities.ActivityRejected("act_1")]),
         ("published", "published", []),
         ("published", "ended", [ENDED]),
-        ("published", "archived", [ENDED]),
+        ("published", "archived", [ENDED, ARCHIVED]),
         ("processing", "ended", [ENDED]),
-        ("ended", "archived", []),
-        ("rejected", "archived", [activities.ActivityWithdrawn("act_1")]),
+        ("ended", "archived", [ARCHIVED]),
+        ("rejected", "archived", [activities.ActivityWithdrawn("act_1"), ARCHIVED]),
         ("rejected", "processing", [activities.ActivityWithdrawn("act_1")]),
         ("rejected", "published", [PUBLISHED]),
-        ("archived", "ended", []),
-        ("archived", "rejected", [activities.ActivityRejected("act_1")]),
+        ("archived", "ended", [UNARCHIVED]),
+        ("archived", "rejected", [activities.ActivityRejected("act_1"), UNARCHIVED]),
     ],
 )
 def test_an_activity_is_published_once_and_ends_once(

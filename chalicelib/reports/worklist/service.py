@@ -18,7 +18,15 @@ from chalicelib.foundation.logging import logger
 from chalicelib.foundation.table import Conflict
 from chalicelib.foundation.values import dataclass
 from chalicelib.programs.model import local_time
-from chalicelib.reports.model import MAX_NAMES, Hint, Item, Kind, of_activity
+from chalicelib.reports.model import (
+    ARCHIVED,
+    MAX_NAMES,
+    Hint,
+    Item,
+    Kind,
+    archived_mark,
+    of_activity,
+)
 from chalicelib.reports.store import HintRow, ReportStore
 from chalicelib.rewards.model import Redemption, RedemptionStatus
 from chalicelib.webhooks.model import Webhook, WebhookState
@@ -83,6 +91,24 @@ class RefusedVideos:
             rejected = activity is not None and activity.state is ActivityState.REJECTED
             title = activity.instructions if activity else ""
             return rejected, Hint(Kind.REFUSED, activity_id, at, title=title)
+
+        _keep_up(self._store, program_id, at, now)
+
+
+class ArchivedActivities:
+    """Activities with which nobody will do anything any more: they are kept off the worklist."""
+
+    def __init__(self, store: ReportStore, activities: ActivityLifecycle) -> None:
+        self._store = store
+        self._activities = activities
+
+    def look(self, program_id: str, activity_id: str, at: datetime) -> None:
+        """Keep an activity off the worklist if it is archived, or no longer, as the tables say."""
+
+        def now() -> tuple[bool, Hint]:
+            activity = self._activities.activity(program_id, activity_id)
+            archived = activity is not None and activity.state is ActivityState.ARCHIVED
+            return archived, archived_mark(activity_id, at)
 
         _keep_up(self._store, program_id, at, now)
 
@@ -208,7 +234,8 @@ def _items(rows: Sequence[HintRow], now: datetime, zone: str) -> Iterator[Item]:
 def _of_activities(rows: Sequence[HintRow], today: date) -> Iterator[Item]:
     summed: dict[str, Counter[str]] = {}
     titles: dict[str, str] = {}
-    for each in rows:
+    archived = {each.thing_id for each in rows if each.part == ARCHIVED}
+    for each in (row for row in rows if row.thing_id not in archived):
         summed.setdefault(each.thing_id, Counter()).update(each.numbers)
         titles[each.thing_id] = titles.get(each.thing_id) or each.title
     for activity_id, numbers in summed.items():
