@@ -355,6 +355,7 @@ def read(service: ActivityService, request: Request[None, None]) -> Answer:
         ActivityProblem.ACTIVITY_PERFORMED,
         ActivityProblem.UPLOAD_NOT_RECEIVED,
         ActivityProblem.UPLOAD_NOT_VALID,
+        ProblemCode.LIMIT_REACHED,
         ProblemCode.CHANGED_MEANWHILE,
     ),
 )

@@ -380,7 +380,8 @@ class ActivityService:
         """Make an activity on a valid upload, or on one still being validated (`processing`).
 
         Raises problems: `not_found` for an upload of nobody or of another program,
-        `upload_not_received`, `upload_not_valid` (with what is wrong), `invalid_request`.
+        `upload_not_received`, `upload_not_valid` (with what is wrong), `limit_reached`,
+        `invalid_request`.
         """
 
         def make() -> Activity:
@@ -436,20 +437,23 @@ class ActivityService:
         self, caller: Caller, activity: Activity, kind: Kind = Kind.ACTIVITY_CREATED
     ) -> Activity:
         made, parts = self._on_uploads(caller, activity)
-        most = self._quotas.activities_open
-        # What waits for its video is open once that is valid, and nobody is asked then.
-        held = chain(
-            self._store.open_activities(caller.program_id),
-            self._store.waiting_activities(caller.program_id),
-        )
-        found = sum(1 for _ in islice(held, most))
-        if found >= most:
-            raise quota_reached("activities_open", most, found)
+        self._check_room(caller.program_id)
         try:
             self._store.commit([self._store.add(made), *parts, _act(kind, None, made)])
         except AlreadyMade:
             return self.activity(caller, activity.activity_id)
         return made
+
+    def _check_room(self, program_id: str) -> None:
+        """Raise the problem `limit_reached` if one more cannot be open: two queries at most."""
+        most = self._quotas.activities_open
+        # What waits for its video is open once that is valid, and nobody is asked then.
+        held = chain(
+            self._store.open_activities(program_id), self._store.waiting_activities(program_id)
+        )
+        found = sum(1 for _ in islice(held, most))
+        if found >= most:
+            raise quota_reached("activities_open", most, found)
 
     def duplicate(
         self,
@@ -495,8 +499,8 @@ class ActivityService:
         """Change an activity as it was at this `version`; what would change nothing does not.
 
         Raises problems: `not_found`, `changed_meanwhile` (with the `version` it has now),
-        `activity_ended`, `activity_performed` for another video once somebody performed it, and
-        those of `create`.
+        `activity_ended`, `activity_performed` for another video once somebody performed it,
+        `limit_reached` for one of a rejected activity, which opens it, and those of `create`.
         """
         before = self.activity(caller, activity_id)
         _check_version(before, version)
@@ -517,6 +521,8 @@ class ActivityService:
                     "activity to use another video.",
                 )
             after, parts = self._on_uploads(caller, after)
+            if before.state is ActivityState.REJECTED:
+                self._check_room(caller.program_id)
         if after == before:
             return before
         after = replace(after, version=version + 1)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.activities.model import Activity
+from chalicelib.activities.model import Activity, ActivityState
 from chalicelib.composition import Container
 from chalicelib.foundation.identity import Role
 from chalicelib.foundation.problems import Problem
@@ -183,6 +183,33 @@ def test_activities_that_wait_for_their_video_are_counted_too(greenroom: InMemor
         assert refused(create) == ("activities_open", 3, 3)
     container.activities.archive(greenroom.manager, first.activity_id)
     open_now()
+
+
+@pytest.mark.parametrize("video", ["valid", "being checked"])
+def test_a_rejected_activity_is_counted_before_another_video_opens_it(
+    greenroom: InMemory, video: str
+) -> None:
+    container, now = within(greenroom, activities_open=1), greenroom.clock.now()
+    refused_one = greenroom.activity(state=ActivityState.REJECTED, video=None, video_key=None)
+    other = container.activities.create(greenroom.manager, greenroom.valid_upload())
+    upload_id = greenroom.valid_upload()
+    if video == "being checked":
+        asked = container.videos.ask_for_upload(greenroom.manager, "video/mp4", CORRELATION)
+        upload_id = asked.upload.upload_id
+        assert container.upload_store.claim(asked.upload.program_id, upload_id, now, now)
+
+    def edit(**changes: Any) -> Activity:
+        return container.activities.edit(
+            greenroom.manager, refused_one.activity_id, refused_one.version, **changes
+        )
+
+    assert refused(lambda: edit(upload_id=upload_id)) == ("activities_open", 1, 1)
+    # One that is open already takes no further place.
+    container.activities.edit(
+        greenroom.manager, other.activity_id, other.version, upload_id=greenroom.valid_upload()
+    )
+    container.activities.end(greenroom.manager, other.activity_id)
+    assert edit(upload_id=upload_id).state is not ActivityState.REJECTED
 
 
 def test_members_and_invitations_are_counted_together_until_they_are_removed(
