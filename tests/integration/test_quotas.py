@@ -247,6 +247,28 @@ def test_a_list_that_does_not_fit_invites_nobody(greenroom: InMemory) -> None:
     assert len(container.members.import_roster(greenroom.manager, fits)) == 29
 
 
+@pytest.mark.parametrize("quota", ["members", "invitations_a_day"])
+def test_who_comes_back_is_counted_among_a_list_before_anybody_is_invited(
+    greenroom: InMemory, quota: str
+) -> None:
+    open_to_all = within(greenroom)
+    for name in ("ben", "cem"):
+        email = f"{name}@demo.example"
+        made = open_to_all.members.invite(greenroom.manager, email, None, Role.MEMBER)
+        open_to_all.members.remove(greenroom.manager, made.member_id)
+    greenroom.clock.advance(timedelta(days=1))
+    used = 1 if quota == "members" else 0  # the manager is a member, invited yesterday
+    people = "\n".join(f"{name}@demo.example" for name in ("dee", "ben", "eva", "cem"))
+    small = within(greenroom, **{quota: used + 3})
+    before = sorted(map(str, small.programs.members(greenroom.program.program_id)))
+    asked = refused(lambda: small.members.import_roster(greenroom.manager, people))
+    assert asked == (quota, used + 3, used)
+    assert sorted(map(str, small.programs.members(greenroom.program.program_id))) == before
+    fits = within(greenroom, **{quota: used + 4})
+    found = fits.members.import_roster(greenroom.manager, people)
+    assert {each.outcome.value for each in found} == {"invited"}
+
+
 def test_invitations_are_counted_by_the_day(greenroom: InMemory) -> None:
     container = within(greenroom, invitations_a_day=2)
 

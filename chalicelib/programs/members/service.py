@@ -169,7 +169,8 @@ class MemberService:
 
         A member of the program stays as they are, so a file may be sent twice; what
         breaks halfway is done by sending it again. Raises the problem `invalid_request` for a file
-        that cannot be read.
+        that cannot be read, and `limit_reached` for one with more people, new or removed before,
+        than may be invited: then nobody of it is.
         """
         try:
             rows = read_roster(text)
@@ -186,7 +187,8 @@ class MemberService:
             for email, invitee in invitees.items()
             if email not in known
         ]
-        self._programs.check_invitations(caller.program_id, len(new))
+        back = [each for each in known.values() if each.status is MemberStatus.REMOVED]
+        self._programs.check_invitations(caller.program_id, len(new) + len(back))
         invited = self._invite_all(new)
         return [self._result(caller, row, known, invited, now) for row in rows]
 
