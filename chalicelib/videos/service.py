@@ -9,7 +9,7 @@ from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.logging import logger
-from chalicelib.foundation.problems import not_found
+from chalicelib.foundation.problems import Problem, not_found
 from chalicelib.foundation.quotas import Quotas, quota_reached
 from chalicelib.foundation.table import Part
 from chalicelib.foundation.values import dataclass
@@ -149,7 +149,13 @@ class VideoService:
         `limit_reached` when the program's quota is used up.
         """
         now = self._clock.now()
-        self._check_quotas(caller.program_id, now)
+        try:
+            self._check_quotas(caller.program_id, now)
+        except Problem:
+            # What a request made whose answer was lost is the answer to its retry.
+            made = self._store.get(caller.program_id, f"upl_{made_id}") if made_id else None
+            if made is None:
+                raise
         upload = Upload(
             program_id=caller.program_id,
             upload_id=f"upl_{made_id}" if made_id else new_id("upl", now),

@@ -283,6 +283,25 @@ def test_invitations_are_counted_by_the_day(greenroom: InMemory) -> None:
     invite("dee")
 
 
+@pytest.mark.parametrize("quota", ["uploads_waiting", "video_gigabytes"])
+def test_a_request_whose_answer_was_lost_finds_its_upload_though_it_was_the_last(
+    greenroom: InMemory, quota: str
+) -> None:
+    container = within(greenroom, uploads_waiting=1)
+
+    def ask(made_id: str) -> Any:
+        manager = greenroom.manager
+        return container.videos.ask_for_upload(manager, "video/mp4", CORRELATION, made_id)
+
+    first = ask("1")
+    if quota == "video_gigabytes":
+        container = within(greenroom, video_gigabytes=0)
+    assert ask("1").upload.upload_id == first.upload.upload_id
+    with pytest.raises(Problem) as raised:
+        ask("2")
+    assert raised.value.code.code == "limit_reached"
+
+
 def test_one_programs_quota_is_no_other_programs(greenroom: InMemory) -> None:
     container = within(greenroom, members=2)
     container.members.invite(greenroom.manager, "ben@demo.example", None, Role.MEMBER)
