@@ -78,7 +78,7 @@ class WebhookItem(StampedModel):
     failing_since = UTCDateTimeAttribute(null=True)
     disabled_at = UTCDateTimeAttribute(null=True)
     slow = BooleanAttribute()
-    tested_at = ListAttribute(of=UTCDateTimeAttribute, null=True)
+    tested_at: ListAttribute[Any] = ListAttribute(of=UTCDateTimeAttribute, null=True)
 
 
 class WebhookIdsItem(Model):

@@ -432,10 +432,10 @@ def test_a_test_event_that_another_overtakes_counts_too(hooks: Hooks) -> None:
     real: Any = hooks.store.add_test
     left = iter(range(webhook_service.TESTS_A_MINUTE))
 
-    def overtaken(*args: Any) -> bool:
+    def overtaken(*args: Any, **named: Any) -> bool:
         if next(left, None) is not None:
             hooks.service.test(hooks.manager, webhook.webhook_id)
-        return bool(real(*args))
+        return bool(real(*args, **named))
 
     hooks.store.add_test = overtaken  # type: ignore[method-assign]
     problem = refused(lambda: hooks.service.test(hooks.manager, webhook.webhook_id))
@@ -449,9 +449,9 @@ def test_a_test_event_asked_for_while_its_webhook_is_removed_brings_nothing_back
     webhook = hooks.makes()
     real: Any = hooks.store.add_test
 
-    def meanwhile(*args: Any) -> bool:
+    def meanwhile(*args: Any, **named: Any) -> bool:
         hooks.service.remove(hooks.manager, webhook.webhook_id)
-        return bool(real(*args))
+        return bool(real(*args, **named))
 
     hooks.store.add_test = meanwhile  # type: ignore[method-assign]
     problem = refused(lambda: hooks.service.test(hooks.manager, webhook.webhook_id))
@@ -900,7 +900,7 @@ def test_the_trail_says_that_an_address_changed_also_where_only_its_secret_part_
         hooks.service.change(caller, webhook.webhook_id, version, url=url, name=str(version))
     kinds = EntryFilter(kind=Kind.WEBHOOK_CHANGED)
     found = greenroom.container.audit.entries(caller, kinds, 9, None).items
-    third, second, first = sorted(found, key=lambda each: each.after["name"], reverse=True)
+    third, second, first = sorted(found, key=lambda each: str(each.after["name"]), reverse=True)
     assert (first.before, first.after) == (
         {"name": "Ours", "url": None},
         {"name": "1", "url": "…"},
