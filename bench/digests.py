@@ -4,8 +4,9 @@ Seeds members and an activity that nobody saw yet straight into the tables of a 
 become nine o'clock, and does what the functions of notices do: find the program, walk its members,
 look at every chunk, and hand over mails. Every tenth chunk comes twice, as SQS may deliver it; SES
 and the queue are stood in for. Fails when a member is due twice or not at all, when somebody is
-mailed twice, or when a part works longer than its share of its function's time. Wall time is the
-local engine's, and is shown only.
+mailed twice, or when a part works longer than its share of its function's time. With `--rate` SES
+takes no more mails a second, of which each shard has its share, and the pauses that follow pass on
+a clock of the bench's own. Wall time is the local engine's, and is shown only.
 """
 
 import logging
@@ -20,6 +21,7 @@ from typing import Any
 from unittest.mock import patch
 
 import click
+from botocore.exceptions import ClientError
 
 from bench.measuring import Report
 from bench.program import ENGINE_SECONDS, Meter, tables
@@ -65,12 +67,25 @@ class Queue:
 
 
 class Ses:
-    """Takes mails, and remembers whom they went to."""
+    """Takes mails, as many a second as `rate` says, and remembers whom they went to."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: StoppedClock, rate: float) -> None:
         self.mailed: Counter[str] = Counter()
+        self.too_fast = 0
+        self._clock = clock
+        self._rate = rate
+        self._free_at = clock.now()
 
     def send_email(self, **asked: Any) -> dict[str, str]:
+        now = self._clock.now()
+        if self._rate and now < self._free_at:
+            self.too_fast += 1
+            told = {"Code": "TooManyRequestsException", "Message": "Maximum sending rate exceeded."}
+            raise ClientError({"Error": told}, "SendEmail")
+        if self._rate:
+            # A second's mails may come at once; what was not used before that is gone.
+            step, second = timedelta(seconds=1 / self._rate), timedelta(seconds=1)
+            self._free_at = max(self._free_at, now - second) + step
         self.mailed.update(asked["Destination"]["ToAddresses"])
         return {"MessageId": "1"}
 
@@ -111,15 +126,16 @@ class Bench:
 
     container: Container
     clock: StoppedClock
+    ses: Ses
     program_id: str = ""
     queue: Queue = field(default_factory=Queue)
-    ses: Ses = field(default_factory=Ses)
 
     def __post_init__(self) -> None:
         container = self.container
         # Cached properties: what is set here is what the container hands out.
         container.digests_queue = self.queue  # type: ignore[assignment]  # a stand-in
         container.clients.ses = self.ses
+        container.sleep = lambda seconds: self.clock.advance(timedelta(seconds=seconds))
         container.unsubscribing = UnsubscribeService(
             container.notice_store,
             container.programs,
@@ -199,7 +215,8 @@ def progress(chunks: Sequence[Chunk], what: str) -> Iterator[Chunk]:
 @click.command()
 @click.option("--members", "count", default=100_000, show_default=True)
 @click.option("--mails", default=2_000, show_default=True, help="So many are handed over.")
-def main(count: int, mails: int) -> None:
+@click.option("--rate", default=0.0, help="Mails that SES takes a second; 0 for any number.")
+def main(count: int, mails: int, rate: float) -> None:
     """Show what the digest of a program of so many members takes."""
     logging.disable(logging.WARNING)
     report, clock = Report(), StoppedClock(BEFORE)
@@ -207,13 +224,21 @@ def main(count: int, mails: int) -> None:
     limits = next(each for each in declared if each.name == WORKER)
     with patch.object(aws, "READ_SECONDS", ENGINE_SECONDS), tables() as settings:
         container = Container(settings.changed(notices_from="news@bench.example"), clock)
-        bench = Bench(container, clock)
+        bench = Bench(container, clock, Ses(clock, rate / SHARDS))
         bench.seed(count)
         parts = _plan(bench, count)
         due = Counter(bench.due())
         report.goal("members due", len(due), count, least=True)
         report.goal("members due twice", due.total() - len(due), 0)
+        begun = clock.now()
         parts.append(_mail(bench, mails))
+        if rate:
+            # The shards run one after another here, each at its share of the rate.
+            seconds = (clock.now() - begun).total_seconds() / SHARDS
+            report.line(
+                "mails a second", f"{bench.ses.mailed.total() / seconds:,.1f}", f"of {rate}"
+            )
+            report.line("  too fast", f"{bench.ses.too_fast:,}")
         again = sum(number > 1 for number in bench.ses.mailed.values())
         report.goal("mailed", bench.ses.mailed.total(), min(mails, count), least=True)
         report.goal("mailed twice", again, 0)

@@ -1195,6 +1195,7 @@ class Container:
             sender=self.settings.notices_from,
             console_url=self.settings.console_url,
             clock=self.clock,
+            pause=self._wait,
         )
 
     @cached_property

@@ -6,6 +6,8 @@ id, confirms it. A claim of which nothing is heard for `LEASE` was never handed 
 anew. docs/decisions/0026 says what that leaves open.
 """
 
+import random
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from email.message import EmailMessage
@@ -44,7 +46,9 @@ PUT_OFF = timedelta(minutes=2)
 MOST_TRIES = 5
 """Of a mail that SES refuses: what it tells of is given up then, and stays in the app."""
 
-MOST_PUT_OFF = 3  # of a run: SES is out of order, or the account's rate is used up
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
+"""Seconds for which a worker waits that was too fast for SES, at most: twice as long each time.
+Several workers share the account's rate, which nothing but SES's refusals tells them."""
 
 
 class Sends(Protocol):
@@ -86,7 +90,9 @@ class NoticeMailer:
         sender: str,
         console_url: str,
         clock: Clock,
+        pause: Callable[[float], None],
     ) -> None:
+        """`pause` waits for seconds."""
         self._store = store
         self._programs = programs
         self._marks = marks
@@ -95,26 +101,30 @@ class NoticeMailer:
         self._sender = sender
         self._console_url = console_url
         self._clock = clock
+        self._pause = pause
 
     def mail_due(self, shard: int, is_late: IsLate = never_late) -> int:
         """Send the mails of a shard that are due, each program's in turn; return how many.
 
-        One member that breaks keeps no other from their mail: it is raised in the end.
+        A run that is too fast for SES slows down and goes on until `is_late`. It ends before that
+        when SES takes no mail at all for now: the day's quota is used up, or sending is paused. One
+        member that breaks keeps no other from their mail: it is raised in the end.
         """
-        sent = put_off = 0
+        sent = 0
         failure: Exception | None = None
         for program_id, member_id in self._store.due_members(shard, self._clock.now()):
-            if is_late() or put_off == MOST_PUT_OFF:
+            if is_late():
                 break
             try:
-                outcome = self.mail(program_id, member_id)
+                outcome = self.mail(program_id, member_id, is_late)
             except Exception as error:  # noqa: BLE001  raised below, once the others had their turn
                 logger.exception("mail broke", extra={"member_id": member_id})
                 failure = failure or error
                 self._put_off(program_id, member_id)
                 continue
             sent += outcome is Outcome.SENT
-            put_off += outcome is Outcome.LATER
+            if outcome is Outcome.LATER:
+                break
         if failure:
             raise failure
         return sent
@@ -125,7 +135,7 @@ class NoticeMailer:
             program_id, member_id, lambda box: replace(box, mail_at=later) if box.mail_at else box
         )
 
-    def mail(self, program_id: str, member_id: str) -> Outcome | None:
+    def mail(self, program_id: str, member_id: str, is_late: IsLate) -> Outcome | None:
         """Mail a member what is due; None if there is nothing, or another worker is at it."""
         now = self._clock.now()
         found = self._addressee(program_id, member_id)
@@ -147,7 +157,7 @@ class NoticeMailer:
         begun = self._store.put_box(box, claimed(found.box, claim, now + LEASE))
         if begun is None:
             return None
-        outcome = self._hand_over(replace(found, box=begun), due, claim)
+        outcome = self._hand_over(replace(found, box=begun), due, claim, is_late)
         self._end(begun, claim, outcome, next_at)
         return outcome
 
@@ -183,7 +193,9 @@ class NoticeMailer:
             plan = planned(box, found.bulletin, found.reader, found.zone, now)
         return found, plan.due, plan.next_at
 
-    def _hand_over(self, found: Addressee, due: tuple[Shown, ...], claim: Claim) -> Outcome:
+    def _hand_over(
+        self, found: Addressee, due: tuple[Shown, ...], claim: Claim, is_late: IsLate
+    ) -> Outcome:
         box, member = found.box, found.member
         of = Unsubscription(box.program_id, box.member_id, scope_of(due))
         letter = Letter(
@@ -198,7 +210,7 @@ class NoticeMailer:
             rewards=found.program.rewards,
         )
         tags = Tags(box.program_id, box.member_id, claim.claim_id)
-        outcome = self._ses.send(compose(letter), member.email, tags)
+        outcome = self._send(compose(letter), member.email, tags, is_late)
         logger.info(
             "notice mail",
             extra={
@@ -208,6 +220,14 @@ class NoticeMailer:
                 "notices": len(due),
             },
         )
+        return outcome
+
+    def _send(self, mail: EmailMessage, to: str, tags: Tags, is_late: IsLate) -> Outcome:
+        """Hand a mail over, as often as SES says that it was too fast; not once it is late."""
+        longest = FIRST_PAUSE
+        while (outcome := self._ses.send(mail, to, tags)) is Outcome.TOO_FAST and not is_late():
+            self._pause(random.uniform(longest / 2, longest))  # noqa: S311  no secret
+            longest = min(2 * longest, LONGEST_PAUSE)
         return outcome
 
     def _end(self, begun: Box, claim: Claim, outcome: Outcome, next_at: datetime | None) -> None:
@@ -224,7 +244,9 @@ class NoticeMailer:
                 same = box.version == begun.version
                 return replace(done, mail_at=next_at if same else self._clock.now())
             tries = box.tries + (outcome is Outcome.REFUSED)
-            later = self._clock.now() + PUT_OFF
+            later = self._clock.now()
+            if outcome is not Outcome.TOO_FAST:  # that one is due at once, to the next run
+                later += PUT_OFF
             return replace(box, claim=None, mail_at=later, tries=tries)
 
         self._store.change_box(begun.program_id, begun.member_id, end, begun)

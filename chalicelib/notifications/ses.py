@@ -24,21 +24,29 @@ class Outcome(Enum):
 
     SENT = "sent"
     REFUSED = "refused"  # this mail, for good
-    LATER = "later"  # surely not sent: too fast, over the quota, SES out of order
+    TOO_FAST = "too_fast"  # surely not sent: over the rate, so a moment later it may be taken
+    LATER = "later"  # surely not sent, nor would others be: the quota is used up, sending is paused
     UNKNOWN = "unknown"  # the answer never came
 
 
-_LATER = frozenset(
+_RATED = frozenset(
     {
         "TooManyRequestsException",
         "LimitExceededException",
+        "Throttling",
+        "ThrottlingException",
+    }
+)
+"""Of the rate as of the day's quota; the message says which: "Maximum sending rate exceeded.",
+"Daily message quota exceeded."."""
+
+_LATER = frozenset(
+    {
         "SendingPausedException",
         "AccountSuspendedException",
         "MailFromDomainNotVerifiedException",
         "NotFoundException",
         "AccessDeniedException",
-        "Throttling",
-        "ThrottlingException",
     }
 )
 
@@ -90,6 +98,9 @@ class Ses:
 def _outcome_of(error: ClientError) -> Outcome:
     code = error.response.get("Error", {}).get("Code", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in _RATED:
+        is_quota = "quota" in str(error.response.get("Error", {}).get("Message", "")).lower()
+        return Outcome.LATER if is_quota else Outcome.TOO_FAST
     if code in _LATER:
         return Outcome.LATER
     # An error of its own may come after SES took the mail: only its events tell.

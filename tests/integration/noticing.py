@@ -9,6 +9,8 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from chalicelib.activities import events as activities
 from chalicelib.activities.model import Activity
 from chalicelib.foundation.events import Event
@@ -64,11 +66,16 @@ class Noticing(Reporting):
         self.mails: list[Mail] = []
         self.ses_says: list[str] = []
         self.ses_fails: list[Exception] = []
+        self.ses_rate: int | None = None
+        """Mails that SES takes within a second."""
+        self.too_fast = 0
+        self._taken_at: list[datetime] = []
         self.messages: list[str] = []
         self.walks: list[str] = []
         self.effects = 0
         self.dies_at: tuple[int, str] | None = None
         super().__init__(clock)
+        self.container.sleep = lambda seconds: self.ticks(seconds=seconds)
         self._inner = self.cloud.call
         self.cloud.call = self._called  # type: ignore[method-assign]  # SES and the queue beside
         # Managers are members too; these tests are about the others' mails.
@@ -97,6 +104,7 @@ class Noticing(Reporting):
     def _take(self, parameters: Mapping[str, Any]) -> Any:
         if self.ses_fails:
             raise self.ses_fails.pop(0)
+        self._holds_rate()
         raw = parameters["Content"]["Raw"]["Data"]
         message = email.message_from_bytes(raw, policy=SMTP)
         assert isinstance(message, EmailMessage)
@@ -105,6 +113,16 @@ class Noticing(Reporting):
         self.mails.append(Mail(to, message, tags))
         self.ses_says.append(ses_event("Send", tags, to))
         return {"MessageId": "1"}
+
+    def _holds_rate(self) -> None:
+        if self.ses_rate is None:
+            return
+        now = self.clock.now()
+        self._taken_at = [each for each in self._taken_at if each > now - timedelta(seconds=1)]
+        if len(self._taken_at) >= self.ses_rate:
+            self.too_fast += 1
+            raise refusal("TooManyRequestsException", 429, "Maximum sending rate exceeded.")
+        self._taken_at.append(now)
 
     # --- mails --------------------------------------------------------------------------------
 
@@ -196,6 +214,13 @@ class Noticing(Reporting):
         before = self.effects
         use()
         return self.effects - before
+
+
+def refusal(code: str, status: int, message: str = "") -> ClientError:
+    """Return what botocore raises for an answer of SES."""
+    told = {"Error": {"Code": code, "Message": message}}
+    status_told = {"ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError({**told, **status_told}, "SendEmail")  # type: ignore[typeddict-item]  # as far as it is read
 
 
 def ses_event(kind: str, tags: Mapping[str, str], to: str, **more: Any) -> str:

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import ReadTimeoutError
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -47,7 +47,7 @@ from chalicelib.programs.store import MemberItem, member_key
 from tests.clock import NOON, StoppedClock
 from tests.integration.database import database
 from tests.integration.greenroom import CONTEXT
-from tests.integration.noticing import Killed, Mail, Noticing, bounce, complaint
+from tests.integration.noticing import Killed, Mail, Noticing, bounce, complaint, refusal
 
 AT_ONCE, DAILY, WEEKLY, NEVER = Frequency
 BERLIN_NINE = 7  # UTC, in summer
@@ -635,9 +635,76 @@ def test_what_ses_refuses_for_now_is_sent_later_and_what_it_refuses_for_good_is_
     assert len(room.to(amy)) == 1
 
 
-def refusal(code: str, status: int) -> ClientError:
-    told = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
-    return ClientError(told, "SendEmail")  # type: ignore[arg-type]  # as far as it is read
+QUOTA = "Daily message quota exceeded."
+
+
+def test_a_run_that_is_too_fast_for_ses_slows_down_and_sends_as_fast_as_ses_takes_mails(
+    room: Noticing,
+) -> None:
+    have_due(room, 120)
+    room.ses_rate = 3
+    for shard in range(SHARDS):
+        begun = room.clock.now()
+        sent = room.container.notice_mailer.mail_due(shard, lambda: False)
+        assert sent > 10
+        assert room.clock.now() - begun <= 1.5 * timedelta(seconds=sent / room.ses_rate)
+    assert Counter(each.to for each in room.mails).total() == len({each.to for each in room.mails})
+    assert len(room.mails) == 120
+    assert room.too_fast < 3 * len(room.mails)
+
+
+def test_a_run_that_is_too_fast_ends_with_its_time_and_the_next_one_goes_on_at_once(
+    room: Noticing,
+) -> None:
+    have_due(room, 120)
+    room.ses_rate = 1
+    begun = room.clock.now()
+    until = begun + timedelta(seconds=6)
+    sent = room.container.notice_mailer.mail_due(0, lambda: room.clock.now() >= until)
+    assert 3 <= sent <= 8
+    assert room.clock.now() < until + timedelta(seconds=3)
+    room.ses_rate = None
+    for shard in range(SHARDS):
+        room.container.notice_mailer.mail_due(shard)
+    assert len(room.mails) == len({each.to for each in room.mails}) == 120
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("TooManyRequestsException", QUOTA),
+        ("ThrottlingException", QUOTA),
+        ("LimitExceededException", QUOTA),
+        ("SendingPausedException", ""),
+    ],
+)
+def test_a_run_ends_with_the_first_mail_that_ses_takes_from_nobody_now(
+    room: Noticing, code: str, message: str
+) -> None:
+    have_due(room, 40)
+    left = [refusal(code, 400, message)] * 99
+    room.ses_fails = list(left)
+    begun = room.clock.now()
+    assert room.container.notice_mailer.mail_due(0, lambda: False) == 0
+    assert len(room.ses_fails) == len(left) - 1
+    assert room.clock.now() == begun
+    room.ses_fails = []
+    room.passes(hours=0.5)
+    assert len(room.mails) == len({each.to for each in room.mails}) == 40
+
+
+def have_due(room: Noticing, number: int) -> None:
+    """Have a digest due to so many members."""
+    with database().batch_write(MemberItem) as batch:
+        for each in range(number):
+            batch.save(active_member(room, f"mem_{each:026d}"))
+    room.publishes(instructions="Menu")
+    room.settles()
+    room.ticks(hours=1, seconds=5)
+    container = room.container
+    container.digest_planner.look_at(Chunk(room.program.program_id))
+    while room.messages:
+        container.digest_planner.look_at(Chunk.read(room.messages.pop()))
 
 
 def test_one_members_broken_mail_keeps_nobody_else_from_theirs(
