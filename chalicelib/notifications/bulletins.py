@@ -1,7 +1,8 @@
 """The open activities of a program, for all its members: written anew at each change."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from chalicelib.activities.model import Activity, ActivityState, OpenActivity
@@ -13,11 +14,13 @@ from chalicelib.notifications.model import (
     Bulletin,
     Entry,
     ProgramPlan,
+    due_between,
     kept_entries,
     next_due,
     short_title,
 )
 from chalicelib.notifications.store import ATTEMPTS, NoticeStore
+from chalicelib.programs.model import Program
 from chalicelib.programs.service import ProgramService
 
 
@@ -41,8 +44,13 @@ class BulletinWriter:
         self._clock = clock
 
     @retry_conflicts(attempts=ATTEMPTS)
-    def refresh(self, program_id: str, activity_id: str | None = None) -> None:
-        """Write what is open in a program now.
+    def refresh(
+        self,
+        program_id: str,
+        activity_id: str | None = None,
+        changed: Collection[str] = (),
+    ) -> None:
+        """Write what is open in a program now; `changed` are attributes of the activity.
 
         The index of open activities follows the table by milliseconds, so the activity that
         changed is looked at itself. Raises `Conflict` if others always come in between.
@@ -51,7 +59,13 @@ class BulletinWriter:
         entries = self._entries(program_id, activity_id)
         if entries != was.entries and not self._store.put_bulletin(was, entries):
             raise Conflict
-        self.plan(program_id, replace(was, entries=entries))
+        now = self._clock.now()
+        anew = [
+            each.anew_since(changed, now) for each in entries if each.activity_id == activity_id
+        ]
+        # A zone of a minute ago has the program looked at too early at worst: `plan` knew better.
+        program = self._programs.cached_program(program_id)
+        self._plan(program, replace(was, entries=entries), next(iter(anew), None))
 
     def _entries(self, program_id: str, activity_id: str | None) -> tuple[Entry, ...]:
         found = {
@@ -71,23 +85,34 @@ class BulletinWriter:
             and activities[each.activity_id].state is ActivityState.PUBLISHED
         )
 
-    def plan(self, program_id: str, bulletin: Bulletin | None = None) -> None:
-        """Have a program looked at when the next digest of its members is due, or news come."""
-        program = self._programs.cached_program(program_id)
+    def plan(self, program_id: str) -> None:
+        """Have a program looked at when the next digest of its members is due, or news come.
+
+        It is read, not taken from the cache: what changed may be its zone.
+        """
+        self._plan(self._programs.program(program_id), self._store.bulletin(program_id))
+
+    def _plan(
+        self, program: Program | None, open_now: Bulletin, anew: datetime | None = None
+    ) -> None:
+        """Do that; now, if the instant of something `anew` has passed."""
         if program is None:
             return
-        open_now = bulletin or self._store.bulletin(program_id)
         now = self._clock.now()
 
         def change(plan: ProgramPlan) -> ProgramPlan:
             due_at = next_due(plan, open_now, program.time_zone, now)
             # An activity that opened a moment ago lies ahead no more, but was not looked at yet.
             run_to = plan.run_to or now
-            passed = [m for each in open_now.entries for m in each.moments() if run_to < m <= now]
+            if anew:
+                # Always another one, so that a clock that is at it right now sees a change.
+                run_to = min(run_to, anew) - timedelta(seconds=1)
+            # Nor does a digest that a new zone puts behind us.
+            passed = due_between(plan.slots, open_now, program.time_zone, run_to, now)
             due_at = now if passed else due_at
             return replace(plan, run_to=run_to, due_at=min(due_at, plan.due_at or due_at))
 
-        self._store.change_plan(program_id, change)
+        self._store.change_plan(program.program_id, change)
 
 
 def _entry(opened: OpenActivity) -> Entry:

@@ -33,6 +33,9 @@ after they looked through many others. A bulletin has fewer that end."""
 MAX_FRESH, MAX_ENDING = 50, 50
 """Activities of a bulletin: those that opened last, and those that end next."""
 
+TOLD_ANEW = frozenset({"starts_at", "ends_at", "channel_ids"})
+"""Attributes of an activity whose change may be news: to whom it is addressed, and from when on."""
+
 MAX_TITLE = 120
 LAST_CALL = timedelta(hours=24)
 WAITING_AFTER = timedelta(hours=24)
@@ -228,6 +231,18 @@ class Entry:
     def moments(self) -> tuple[datetime, ...]:
         """Return the instants at which there is something to tell of it."""
         return (self.opens_at, self.last_call_at) if self.last_call_at else (self.opens_at,)
+
+    def anew_since(self, changed: Collection[str], now: datetime) -> datetime | None:
+        """Return the instant of what members are to be told now, as this of it changed.
+
+        It may lie long before the change: a video is accepted after its activity was created, and
+        a channel is added to an activity that is open. None if there is nothing to tell yet.
+        """
+        passed = [each for each in self.moments() if each <= now]
+        if not self.is_open_at(now) or not TOLD_ANEW & set(changed):
+            return None
+        only_end = "ends_at" in changed and not {"starts_at", "channel_ids"} & set(changed)
+        return None if only_end and not self.is_last_call_at(now) else max(passed)
 
 
 @dataclass(frozen=True)

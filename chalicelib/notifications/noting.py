@@ -20,7 +20,9 @@ from chalicelib.notifications.bulletins import Activities
 from chalicelib.notifications.model import (
     WAITING_AFTER,
     Box,
+    Frequency,
     Notice,
+    NoticeKind,
     Progress,
     Slot,
     What,
@@ -232,6 +234,23 @@ class NoticeWriter:
         box = self._store.box(program_id, member_id)
         slot = Slot(member.time_zone, box.settings.hour)
         self._notifications.note_slot(program_id, member_id, slot)
+
+    def look_at_channels(self, program_id: str, member_id: str) -> None:
+        """Have a member mailed now of what is open in a channel that they joined, if they chose so.
+
+        Whoever mails looks whether there is anything. For digests nothing has to be done.
+        """
+        member = self._from.programs.member(program_id, member_id)
+        if member is None or member.status is not MemberStatus.ACTIVE or not self._mails():
+            return
+        now = self._clock.now()
+
+        def change(box: Box) -> Box:
+            kinds = NoticeKind.ACTIVITIES, NoticeKind.LAST_CALL
+            chosen = {box.settings.of(each) for each in kinds}
+            return scheduled(box, now) if Frequency.AT_ONCE in chosen else box
+
+        self._store.change_box(program_id, member_id, change)
 
 
 def _waiting(performance_id: str, since: datetime) -> Notice:

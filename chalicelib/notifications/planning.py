@@ -126,7 +126,7 @@ class DueDigests:
 
     def _begin(self, program_id: str) -> bool:
         now = self._clock.now()
-        program = self._programs.cached_program(program_id)
+        program = self._programs.program(program_id)  # with the zone that it has now
         plan, bulletin = self._store.plan(program_id), self._store.bulletin(program_id)
         if program is None:
             self._store.change_plan(program_id, lambda plan: replace(plan, due_at=None))
@@ -135,10 +135,12 @@ class DueDigests:
         due = due_between(plan.slots, bulletin, program.time_zone, run_to, now)
         found = self._store.learned(program_id) if is_to_look_back(plan, now) else Learned()
 
-        def move_on(plan: ProgramPlan) -> ProgramPlan:
-            becomes = looked_back(plan, found, now)
+        def move_on(known: ProgramPlan) -> ProgramPlan:
+            becomes = looked_back(known, found, now)
             if due and learns(becomes, now):
                 becomes = learning(becomes, now)
+            if known.version != plan.version:  # news came meanwhile, which a later look finds
+                return replace(becomes, due_at=now)
             at = next_due(becomes, bulletin, program.time_zone, now)
             return replace(becomes, run_to=now, due_at=at)
 

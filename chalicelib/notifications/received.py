@@ -12,7 +12,7 @@ from chalicelib.activities.events import (
     DismissalUndone,
 )
 from chalicelib.foundation.batches import consume_events
-from chalicelib.notifications.model import What
+from chalicelib.notifications.model import TOLD_ANEW, What
 from chalicelib.performances.events import (
     PerformanceFailed,
     PerformancePosted,
@@ -31,7 +31,7 @@ from chalicelib.reports.events import ActivitiesSeen
 from chalicelib.rewards.events import RedemptionFulfilled, RedemptionRejected
 
 if TYPE_CHECKING:
-    from chalicelib.foundation.events import Event
+    from chalicelib.foundation.events import Event, Payload
     from chalicelib.notifications.bulletins import BulletinWriter
     from chalicelib.notifications.noting import NoticeWriter
 
@@ -66,7 +66,7 @@ def note_events(
         told, program_id = received.payload, received.program_id
         match told:
             case ActivityPublished() | ActivityChanged() | ActivityEnded():
-                bulletins.refresh(program_id, told.activity_id)
+                bulletins.refresh(program_id, told.activity_id, _anew(told))
             case ActivityDismissed() | DismissalUndone():
                 writer.look_at_mark(program_id, told.member_id, told.activity_id)
             case ActivitiesSeen():
@@ -84,6 +84,13 @@ def note_events(
     return consume_events(NOTED, note, event)
 
 
+def _anew(told: "Payload") -> frozenset[str]:
+    """Return what of an activity is new to its members: all of one that was just published."""
+    if isinstance(told, ActivityPublished):
+        return TOLD_ANEW
+    return TOLD_ANEW & set(told.attributes) if isinstance(told, ActivityChanged) else frozenset()
+
+
 def _of_member(writer: "NoticeWriter", received: "Event[Any]") -> None:
     told, program_id = received.payload, received.program_id
     if isinstance(told, MemberRemoved):
@@ -91,6 +98,8 @@ def _of_member(writer: "NoticeWriter", received: "Event[Any]") -> None:
         return
     if isinstance(told, MemberJoined) or "time_zone" in told.attributes:
         writer.look_at_zone(program_id, told.member_id)
+    if isinstance(told, MemberJoined) or "channels" in told.attributes:
+        writer.look_at_channels(program_id, told.member_id)
     if isinstance(told, MemberDetailsChanged) and "tiktok" in told.attributes:
         writer.look_at_account(program_id, told.member_id, received.event_id, received.at)
 
