@@ -816,7 +816,7 @@ def other(letter: str) -> str:
     return "B" if letter == "A" else "A"
 
 
-def test_a_removed_persons_link_is_answered_politely_and_writes_nothing(room: Noticing) -> None:
+def test_an_erased_persons_link_is_answered_politely_and_writes_nothing(room: Noticing) -> None:
     amy, mail = mailed(room)
     room.container.members.remove(room.manager, amy.member_id)
     room.container.notifications.forget_member(amy.program_id, amy.member_id)
@@ -824,6 +824,38 @@ def test_a_removed_persons_link_is_answered_politely_and_writes_nothing(room: No
     assert room.container.unsubscribing.unsubscribe(token_of(mail)) == "en"
     assert room.container.unsubscribing.look(token_of(mail)) == "en"
     assert room.cloud.tables.items("NoticesTable") == before
+
+
+def test_a_link_that_is_followed_while_its_person_is_erased_leaves_nothing(
+    room: Noticing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    amy, mail = mailed(room)
+    change = room.container.notice_store.change_box
+
+    def overtaken(*given: Any) -> Box:
+        room.container.privacy.ask_erasure(room.manager, amy.member_id)
+        room.container.notifications.forget_member(amy.program_id, amy.member_id)
+        return change(*given)
+
+    monkeypatch.setattr(room.container.notice_store, "change_box", overtaken)
+    room.container.unsubscribing.unsubscribe(token_of(mail))
+    assert room.container.notice_store.box(amy.program_id, amy.member_id).version == 0
+
+
+@pytest.mark.parametrize("while_invited", [True, False])
+def test_a_link_that_a_removed_person_follows_holds_when_they_come_back(
+    room: Noticing, *, while_invited: bool
+) -> None:
+    amy, mail = mailed(room)
+    room.container.members.remove(room.manager, amy.member_id)
+    room.settles()
+    if while_invited:
+        room.container.members.invite(room.manager, amy.email, None, Role.MEMBER)
+    room.container.unsubscribing.unsubscribe(token_of(mail))
+    if not while_invited:
+        room.container.members.invite(room.manager, amy.email, None, Role.MEMBER)
+    amy = room.now(amy)
+    assert room.overview(amy).settings.of(NoticeKind.POINTS) is NEVER
 
 
 # Addresses that take no mails

@@ -8,13 +8,14 @@ import json
 from collections.abc import Callable
 from urllib.parse import urlencode
 
+from chalicelib.foundation.personal import erased_address
 from chalicelib.foundation.problems import Problem
 from chalicelib.foundation.values import dataclass
 from chalicelib.notifications.mail_words import ALL, SCOPES
 from chalicelib.notifications.model import NoticeKind, without_mails
 from chalicelib.notifications.problems import NotificationProblem
 from chalicelib.notifications.store import NoticeStore
-from chalicelib.programs.model import MemberStatus
+from chalicelib.programs.model import Member
 from chalicelib.programs.service import ProgramService
 
 MAX_TOKEN = 400
@@ -94,17 +95,24 @@ class UnsubscribeService:
     def unsubscribe(self, token: str) -> str:
         """Switch the mails of a link off and return its member's language; again changes nothing.
 
-        Of somebody who is no member any more nothing is kept or written: they get no mails. Raises
-        the problem `unsubscribe_link_invalid`.
+        It holds for who was removed, too, should they be invited again. Of somebody who was erased
+        nothing is kept or written. Raises the problem `unsubscribe_link_invalid`.
         """
         of = self._tokens.read(token)
         member = self._programs.member(of.program_id, of.member_id)
-        if member is None or member.status is not MemberStatus.ACTIVE:
+        if member is None or _is_erased(member):
             return "en"
         box = self._store.change_box(
             of.program_id, of.member_id, lambda box: without_mails(box, of.kinds)
         )
+        again = self._programs.member(of.program_id, of.member_id)
+        if again is None or _is_erased(again):  # meanwhile
+            self._store.remove_box(of.program_id, of.member_id)
         return box.settings.language
+
+
+def _is_erased(member: Member) -> bool:
+    return member.email == erased_address(member.member_id)
 
 
 def _encoded(content: bytes) -> str:
