@@ -563,6 +563,8 @@ def _mailed_at(
         return at
     weekly = frequency is Frequency.WEEKLY
     last = last_digest(now, box.settings, zone, weekly=weekly)
+    if kind is NoticeKind.WORKLIST and at < last:
+        return None  # what a worklist of before counted is counted anew since
     open_still = now < last + DIGEST_GRACE and not (box.digested_at and box.digested_at >= last)
     if at <= last and open_still:
         return last

@@ -22,10 +22,8 @@ from chalicelib.foundation.values import dataclass
 from chalicelib.notifications.model import (
     Box,
     Bulletin,
-    Frequency,
     Learned,
     Notice,
-    NoticeKind,
     ProgramPlan,
     Reader,
     Slot,
@@ -243,12 +241,11 @@ class DigestPlanner:
         return becomes.mail_at is not None and becomes.mail_at <= now
 
     def _worklist(self, caller: Caller, box: Box, zone: ZoneInfo, now: datetime) -> Notice | None:
-        """Return the notice of a day's worklist at its manager's hour, None if there is nothing."""
-        frequency = box.settings.of(NoticeKind.WORKLIST)
-        if frequency is Frequency.NEVER:
-            return None
-        weekly = frequency is Frequency.WEEKLY
-        at = last_digest(now, box.settings, zone, weekly=weekly)
+        """Return the notice of a day's worklist at its manager's hour, None if there is nothing.
+
+        However often it is mailed, in the app it is told each day.
+        """
+        at = last_digest(now, box.settings, zone, weekly=False)
         notice_id = f"worklist#{at.astimezone(zone).date()}"
         if notice_id in box.notices or at < now - timedelta(hours=1):
             return None

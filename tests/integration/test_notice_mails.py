@@ -392,6 +392,38 @@ def test_managers_are_mailed_of_the_worklist_and_members_never(room: Noticing) -
     assert [each for each in room.told(room.manager) if each[0] == "worklist"]
 
 
+@pytest.mark.parametrize(("often", "mails"), [(DAILY, 8), (WEEKLY, 2), (NEVER, 0)])
+def test_the_worklist_is_in_the_app_each_day_however_often_it_is_mailed(
+    room: Noticing, often: Frequency, mails: int
+) -> None:
+    chooses(room, room.manager, worklist=often)
+    needs_a_hand(room)
+    room.passes(hours=24 * 7 + 2, minutes=60)
+    told = [what for what, _ in room.told(room.manager)]
+    assert told == ["worklist"] * 8
+    assert subjects(room.to(room.manager)) == ["1 thing needs a hand"] * mails
+
+
+def test_a_weekly_mail_tells_of_no_worklist_of_days_ago(room: Noticing) -> None:
+    chooses(room, room.manager, worklist=WEEKLY)
+    room.passes(hours=4, minutes=60)  # Monday, past nine
+    needs_a_hand(room)
+    room.passes(hours=24, minutes=60)
+    assert [what for what, _ in room.told(room.manager)] == ["worklist"]
+    program_id = room.program.program_id
+    room.container.refused_addresses.accepted(program_id, "mem_1", room.clock.now())
+    room.passes(hours=24 * 7, minutes=60)
+    assert room.to(room.manager) == []
+
+
+def needs_a_hand(room: Noticing) -> None:
+    """Put something on the managers' worklist."""
+    room.container.refused_addresses.refused(
+        room.program.program_id, "mem_1", "Somebody", room.clock.now()
+    )
+    room.settles()
+
+
 @pytest.mark.parametrize(
     ("day", "hour"),
     [
