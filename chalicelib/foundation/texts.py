@@ -49,6 +49,10 @@ MOST_MARKS = 8
 
 _NO_MARK_OF_ITS_OWN = frozenset({"Cc", "Cf", "Mc", "Me", "Mn", "Zl", "Zp", "Zs"})
 
+_JOINER = "\u2060"  # shows nothing, and keeps what it parts on one line
+_MARKS = re.compile(r"(?<=[@#!])(?=\S)|(?<=:)(?=//)|(?<=\w\.)(?=\w)")
+"""Behind what begins a mention, a channel or an address, and between the labels of a host name."""
+
 
 def clean_paragraphs(text: str) -> str:
     r"""Return a text of one or more lines as it is kept; empty if nothing in it is visible.
@@ -105,3 +109,8 @@ def is_visible(text: str) -> bool:
         unicodedata.category(letter) not in _NO_MARK_OF_ITS_OWN or _DRAWN_FORMATS.match(letter)
         for letter in _INVISIBLE.sub("", text)
     )
+
+
+def defused(text: str) -> str:
+    """Return a text in which no program that shows it sees a mention or a link; it looks alike."""
+    return _MARKS.sub(_JOINER, text)

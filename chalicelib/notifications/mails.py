@@ -6,10 +6,12 @@ Nothing in them is fetched from anywhere, and nothing counts who opened them.
 import html
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 
+from chalicelib.foundation.texts import defused
 from chalicelib.foundation.values import dataclass
 from chalicelib.notifications.mail_words import ALL, ORDER, PATHS, words
 from chalicelib.notifications.model import Notice, NoticeKind, Shown, What
@@ -54,10 +56,18 @@ def compose(letter: Letter) -> EmailMessage:
     mail["List-Unsubscribe"] = f"<{letter.unsubscribe_url}>"
     mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(_text(letter))
-    mail.add_alternative(_html(letter), subtype="html")
+    shown = _defused(letter)
+    mail.set_content(_text(shown))
+    mail.add_alternative(_html(shown), subtype="html")
     mail["Content-Language"] = letter.language  # before, setting the content would remove it
     return mail
+
+
+def _defused(letter: Letter) -> Letter:
+    """Return a letter in whose titles and names mail programs see no links to make."""
+    notices = tuple(replace(each, title=defused(each.title)) for each in letter.notices)
+    program, name = defused(letter.program), defused(letter.name)
+    return replace(letter, program=program, name=name, notices=notices)
 
 
 def _plain_name(name: str) -> str:

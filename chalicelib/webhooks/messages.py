@@ -4,15 +4,13 @@ The words come from a catalogue. A title that people wrote is put in as plain te
 know no markup, and with marks of mentions and links defused where a text has to be markup.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.foundation.texts import foreign_line
+from chalicelib.foundation.texts import defused, foreign_line
 from chalicelib.webhooks.model import Format, Language
 
 MAX_TITLE = 120
-_JOINER = "\u2060"  # shows nothing, and keeps what it parts on one line
 
 _WORDS: Mapping[Language, Mapping[str, str]] = {
     Language.ENGLISH: {
@@ -90,8 +88,6 @@ _SCREENS = {
     "points": "/manage/members",
     "webhook": "/manage/webhooks",
 }
-_MARKS = re.compile(r"(?<=[@#!])(?=\S)|(?<=:)(?=//)|(?<=\w\.)(?=\w)")
-"""Behind what begins a mention, a channel or an address, and between the labels of a host name."""
 
 
 def message(
@@ -107,7 +103,7 @@ def message(
     """
     words = _WORDS[language]
     kept = foreign_line(title, MAX_TITLE) or words["untitled"]
-    text = _defused(words[event["type"]].format_map({**event["data"], "title": kept}))
+    text = defused(words[event["type"]].format_map({**event["data"], "title": kept}))
     link = _link(event, console_url)
     if format is Format.SLACK:
         return _slack(text, link, words["open"])
@@ -156,11 +152,6 @@ def _teams(text: str, link: str | None, label: str) -> dict[str, Any]:
         "content": card,
     }
     return {"type": "message", "attachments": [attachment]}
-
-
-def _defused(text: str) -> str:
-    """Return a text in which nothing reads as a mention or as a link."""
-    return _MARKS.sub(_JOINER, text)
 
 
 def _link(event: Mapping[str, Any], console_url: str) -> str | None:

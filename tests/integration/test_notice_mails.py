@@ -165,6 +165,30 @@ def test_names_and_titles_break_no_header(room: Noticing) -> None:
     assert mail.message["From"].addresses[0].addr_spec == "news@greenroom.example"
 
 
+SEEN_AS_LINKS = re.compile(r"://|@\w|\w\.\w")
+"""What mail programs make a link of: an address with its scheme, of a mailbox, or a host's name."""
+
+
+def test_nothing_that_people_wrote_becomes_a_link_and_all_of_it_looks_as_they_wrote_it() -> None:
+    wrote = "see http://evil.example, www.evil.example/x or eve@evil.example"
+    noticed = tuple(
+        Notice(f"{what.value}{each}", what, NOON, "act_1", wrote, each)
+        for what in What
+        for each in range(1 + (what is not What.WORKLIST))
+    )
+    urls = "https://console.example", "https://api.example/x"
+    for noted in (noticed, *((each,) for each in noticed)):
+        letter = Letter("news@demo.example", wrote, "amy@demo.example", wrote, "en", noted, *urls)
+        message = Mail("amy@demo.example", compose(letter), {})
+        text, html = message.part("plain"), message.part("html")
+        assert wrote in text.replace("\u2060", "")
+        assert wrote in html.replace("\u2060", "")
+        ours = re.compile("|".join(re.escape(each) + r"[\w/#]*" for each in urls))
+        assert not SEEN_AS_LINKS.search(ours.sub("", text))
+        shown = re.sub("<[^>]*>", " ", html)
+        assert not SEEN_AS_LINKS.search(shown)
+
+
 HEADER_TEXTS = st.text(max_size=90) | st.lists(
     st.sampled_from(["=?utf-8?q?=0D=0A_a=40b?=", "=?", "?=", *'= ,;:()<>[]\\."@ü日xy'])
 ).map("".join)
