@@ -62,7 +62,7 @@ class Queue:
     def __init__(self) -> None:
         self.messages: list[str] = []
 
-    def send(self, messages: Sequence[str]) -> None:
+    def send(self, messages: Sequence[str], seconds: float = 0) -> None:  # noqa: ARG002  all at once
         self.messages += messages
 
 
@@ -80,7 +80,10 @@ class Ses:
         now = self._clock.now()
         if self._rate and now < self._free_at:
             self.too_fast += 1
-            told = {"Code": "TooManyRequestsException", "Message": "Maximum sending rate exceeded."}
+            told: Any = {
+                "Code": "TooManyRequestsException",
+                "Message": "Maximum sending rate exceeded.",
+            }
             raise ClientError({"Error": told}, "SendEmail")
         if self._rate:
             # A second's mails may come at once; what was not used before that is gone.

@@ -63,8 +63,9 @@ LEARNS_EVERY = timedelta(hours=20)
 """How often a program's slots are learned from its members: once a day, however it is reckoned."""
 
 LEARNED_WITHIN = timedelta(minutes=50)
-"""When a walk that learned is looked back at: SQS has given up messages after 45 minutes, and
-managers can still be told of the worklist, for which an hour is the limit."""
+"""When a walk that learned is looked back at: SQS has given up messages after 45 minutes and the
+four for which a walk's last ones are delayed. Managers can still be told of the worklist then, for
+which an hour is the limit."""
 
 MAX_LEARNING_WALKS = 2
 """Of a day: the second one where messages of the first were lost."""

@@ -51,11 +51,19 @@ if TYPE_CHECKING:
 CHUNK = 100
 """Members of one message: their boxes are read in one call."""
 
+CHUNKS_A_SECOND = 4
+"""As they become visible: fewer than the functions work off, so that nothing else that is queued,
+such as another program's single mail, waits behind all of a large program."""
+
+LONGEST_SPREAD = 240
+"""Seconds over which the chunks of however large a program are spread. `LEARNED_WITHIN` has room
+for no more."""
+
 
 class Queue(Protocol):
     """Takes messages; `chalicelib.notifications.queue` does."""
 
-    def send(self, messages: Sequence[str]) -> None: ...
+    def send(self, messages: Sequence[str], seconds: float = 0) -> None: ...
 
 
 class Worklists(Protocol):
@@ -216,7 +224,8 @@ class DigestPlanner:
             self._store.begin_learning(program_id, learns_by, walk, len(pages))
         chunks = [Chunk(program_id, tuple(each), walk, number) for number, each in enumerate(pages)]
         if len(chunks) > 1:
-            self._queue().send([each.to_message() for each in chunks])
+            seconds = min(len(chunks) / CHUNKS_A_SECOND, LONGEST_SPREAD)
+            self._queue().send([each.to_message() for each in chunks], seconds)
         for each in chunks if len(chunks) == 1 else ():
             self.look_at(each)
         return len(members)

@@ -18,14 +18,19 @@ class MessageQueue:
         self._sqs = sqs
         self._url = url
 
-    def send(self, messages: Sequence[str]) -> None:
-        """Queue messages, ten to a call. Raises `NotTaken`, and botocore's errors."""
+    def send(self, messages: Sequence[str], seconds: float = 0) -> None:
+        """Queue messages, ten to a call, to be received spread over so many seconds.
+
+        Raises `NotTaken`, and botocore's errors.
+        """
         for start in range(0, len(messages), BATCH):
             chunk = messages[start : start + BATCH]
+            waits = [int(seconds * (start + n) / len(messages)) for n in range(len(chunk))]
             answer = self._sqs.send_message_batch(
                 QueueUrl=self._url,
                 Entries=[
-                    {"Id": str(number), "MessageBody": body} for number, body in enumerate(chunk)
+                    {"Id": str(number), "MessageBody": body, "DelaySeconds": waits[number]}
+                    for number, body in enumerate(chunk)
                 ],
             )
             if answer.get("Failed"):

@@ -71,6 +71,7 @@ class Noticing(Reporting):
         self.too_fast = 0
         self._taken_at: list[datetime] = []
         self.messages: list[str] = []
+        self.delays: list[int] = []
         self.walks: list[str] = []
         self.effects = 0
         self.dies_at: tuple[int, str] | None = None
@@ -96,6 +97,7 @@ class Noticing(Reporting):
             return self._take(parameters)
         if service == "sqs" and parameters["QueueUrl"] == self.settings.digests_queue_url:
             sent = [each["MessageBody"] for each in parameters["Entries"]]
+            self.delays += [each["DelaySeconds"] for each in parameters["Entries"]]
             self.messages += sent
             self.walks += [each for each in sent if '"member_ids": []' in each]
             return {"Successful": []}

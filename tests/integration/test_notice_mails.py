@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.header import decode_header, make_header
 from email.utils import getaddresses
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
@@ -25,6 +26,7 @@ from chalicelib.notifications import planning, worker
 from chalicelib.notifications.mails import MAX_NAME, Letter, compose
 from chalicelib.notifications.model import (
     FIRST_SLOTS,
+    LEARNED_WITHIN,
     MAX_MOVES,
     Box,
     Frequency,
@@ -50,6 +52,7 @@ from tests.integration.greenroom import CONTEXT
 from tests.integration.noticing import Killed, Mail, Noticing, bounce, complaint, refusal
 
 AT_ONCE, DAILY, WEEKLY, NEVER = Frequency
+ACTIVE = MemberStatus.ACTIVE
 BERLIN_NINE = 7  # UTC, in summer
 
 
@@ -543,6 +546,25 @@ def test_a_digest_run_fans_out_and_each_part_costs_as_much_whatever_the_program(
     assert len(due) == len(set(due)) >= number
 
 
+@pytest.mark.parametrize(("number", "last"), [(1, 0), (40, 9), (1200, 239)])
+def test_chunks_of_a_walk_leave_room_for_other_programs_mails(
+    room: Noticing, monkeypatch: pytest.MonkeyPatch, number: int, last: int
+) -> None:
+    """They become visible four a second, and all of them within four minutes."""
+    members = [SimpleNamespace(member_id=f"mem_{each}", status=ACTIVE) for each in range(number)]
+    monkeypatch.setattr(room.container.programs, "members", lambda _: iter(members))
+    room.replaces(planning, "CHUNK", 1)
+    room.delays.clear()
+    room.container.digest_planner.look_at(Chunk(room.program.program_id))
+    delays = room.delays
+    assert delays == sorted(delays)
+    assert len(delays) == (number if number > 1 else 0)
+    assert max(delays, default=0) == last
+    assert max(Counter(delays).values(), default=0) <= max(4, -(-number // 240))
+    given_up = timedelta(minutes=45) + timedelta(seconds=last)
+    assert given_up < LEARNED_WITHIN
+
+
 def active_member(room: Noticing, member_id: str) -> MemberItem:
     return MemberItem(
         room.program.program_id,
@@ -874,7 +896,7 @@ def other(letter: str) -> str:
 
 def test_an_erased_persons_link_is_answered_politely_and_writes_nothing(room: Noticing) -> None:
     amy, mail = mailed(room)
-    room.container.members.remove(room.manager, amy.member_id)
+    room.container.privacy.ask_erasure(room.manager, amy.member_id)
     room.container.notifications.forget_member(amy.program_id, amy.member_id)
     before = room.cloud.tables.items("NoticesTable")
     assert room.container.unsubscribing.unsubscribe(token_of(mail)) == "en"
