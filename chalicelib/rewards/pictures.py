@@ -4,11 +4,13 @@ The file that others see holds the picture alone: cameras and editors write into
 when it was taken, by whom, and a thumbnail of what was cut off. `examine` leaves that out.
 """
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
 
 from chalicelib.foundation.values import dataclass
+from chalicelib.rewards.picture_data import DataBroken, JpegScans, PngHeader, check_png
 
 MAX_BYTES = 1_048_576
 MIN_SIDE, MAX_SIDE = 40, 4096
@@ -22,16 +24,35 @@ _PNG_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: 
 """Bits of a sample by colour type: the combinations there are (PNG, section 11.2.1)."""
 _PALETTE = 3
 _PNG_NEEDED = frozenset({b"IHDR", b"IDAT", b"IEND"})
-_PNG_SHOWN = frozenset(
-    {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"bKGD", b"pHYs", b"sBIT"}
-    | {b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"mDCV", b"cLLI"}
-)
-"""Chunks that decide what is seen; texts, times, places and whatever is not known stay behind."""
+_PNG_SHOWN = {
+    b"IHDR": range(_PNG_HEADER, _PNG_HEADER + 1),
+    b"PLTE": range(3, 769, 3),
+    b"IDAT": range(MAX_BYTES),
+    b"IEND": range(1),
+    b"tRNS": range(1, 257),
+    b"bKGD": (1, 2, 6),
+    b"pHYs": (9,),
+    b"sBIT": range(1, 5),
+    b"gAMA": (4,),
+    b"cHRM": (32,),
+    b"sRGB": (1,),
+    b"iCCP": range(MAX_BYTES),
+    b"cICP": (4,),
+    b"mDCV": (24,),
+    b"cLLI": (8,),
+}
+"""Chunks that decide what is seen, and how many bytes they hold.
+
+Texts, times, places and whatever is not known stay behind.
+"""
+_MAX_PARTS = 10_000
+"""Chunks or segments; a writer makes fewer than a row of pixels has, and each takes time."""
 _CRITICAL = range(ord("A"), ord("Z") + 1)
 """How the name of a chunk begins that a decoder must know."""
 _MARKS = 0xFF
 _START, _END, _SCAN, _STUFFED = 0xD8, 0xD9, 0xDA, 0x00
 _RESTARTS = range(0xD0, 0xD8)
+_AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7]")
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2})
 """Baseline, extended and progressive: what browsers show. Lossless and arithmetic they do not."""
 _JPEG_DEPTH, _JPEG_COLOURS = 8, (1, 3, 4)
@@ -92,30 +113,23 @@ def examine(content: bytes) -> Examined:
             facts = _jpeg(content)
         else:
             raise PictureRefused("unsupported_picture", "A picture is a JPEG or a PNG file.")
-    except (struct.error, IndexError) as error:
+    except (struct.error, IndexError, DataBroken) as error:
         raise _damaged() from error
-    if min(facts.width, facts.height) < MIN_SIDE:
-        raise PictureRefused(
-            "too_small",
-            f"The picture has {facts.width} x {facts.height} pixels; each side needs "
-            f"{MIN_SIDE} at least.",
-            MIN_SIDE,
-        )
-    if max(facts.width, facts.height) > MAX_SIDE:
-        raise PictureRefused(
-            "too_many_pixels",
-            f"The picture has {facts.width} x {facts.height} pixels; a side has {MAX_SIDE} at "
-            "most.",
-            MAX_SIDE,
-        )
-    if facts.width * facts.height > MAX_PIXELS:
-        raise PictureRefused(
-            "too_many_pixels",
-            f"The picture has {facts.width} x {facts.height} pixels, more than {MAX_PIXELS:,} in "
-            "all.",
-            MAX_PIXELS,
-        )
     return facts
+
+
+def _check_size(width: int, height: int) -> None:
+    told = f"The picture has {width} x {height} pixels"
+    if min(width, height) < MIN_SIDE:
+        raise PictureRefused("too_small", f"{told}; each side needs {MIN_SIDE} at least.", MIN_SIDE)
+    if max(width, height) > MAX_SIDE:
+        raise PictureRefused(
+            "too_many_pixels", f"{told}; a side has {MAX_SIDE:,} at most.", MAX_SIDE
+        )
+    if width * height > MAX_PIXELS:
+        raise PictureRefused(
+            "too_many_pixels", f"{told}; in all it has {MAX_PIXELS:,} at most.", MAX_PIXELS
+        )
 
 
 def _damaged() -> PictureRefused:
@@ -129,34 +143,51 @@ def _not_shown() -> PictureRefused:
 
 
 def _png(content: bytes) -> Examined:
-    size, palette, seen, orientation = None, False, set[bytes](), _UPRIGHT
-    kept = [_PNG_START]
+    header: PngHeader | None = None
+    seen, packed, orientation = set[bytes](), list[bytes](), _UPRIGHT
+    kept, before = [_PNG_START], b""
     for kind, held, whole in _chunks(content):
-        if (size is None) is not (kind == b"IHDR"):
+        if (header is None) is not (kind == b"IHDR"):
             raise _damaged()
-        if kind == b"IHDR":
-            size, palette = _header(held)
-        if kind == b"acTL":
-            raise PictureRefused("animated_picture", "The picture is animated. Use a still one.")
-        if kind in _PNG_SHOWN:
+        match kind:
+            case b"IHDR":
+                header = _header(held)
+            case b"IDAT":
+                packed.append(held)
+            case b"eXIf":
+                orientation = _orientation(held)
+        again = kind in seen and not (kind == before == b"IDAT")
+        if _is_shown(kind, held, again=again):
             kept.append(whole)
-        elif kind[0] in _CRITICAL:
-            raise _damaged()
-        elif kind == b"eXIf":
-            orientation = _orientation(held)
         seen.add(kind)
-    if size is None or not seen >= _PNG_NEEDED or (palette and b"PLTE" not in seen):
+        before = kind
+    palette = header is not None and header.colour == _PALETTE
+    if header is None or not seen >= _PNG_NEEDED or (palette and b"PLTE" not in seen):
         raise _damaged()
+    size = _displayed((header.width, header.height), orientation)
+    _check_size(*size)
+    check_png(header, packed)
     if orientation != _UPRIGHT:
         kept.insert(2, _chunk(b"eXIf", _oriented(orientation)))  # behind the header
-    return Examined(PNG, *_displayed(size, orientation), b"".join(kept))
+    return Examined(PNG, *size, b"".join(kept))
+
+
+def _is_shown(kind: bytes, held: bytes, *, again: bool) -> bool:
+    """Return whether a chunk belongs to what is shown. Raises `PictureRefused`."""
+    if kind == b"acTL":
+        raise PictureRefused("animated_picture", "The picture is animated. Use a still one.")
+    shown = len(held) in _PNG_SHOWN.get(kind, ()) and not again
+    if not shown and kind[0] in _CRITICAL:
+        raise _damaged()
+    return shown
 
 
 def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
     """Yield each chunk's kind, what it holds, and its bytes as a whole; the last one ends it."""
-    at, kind = len(_PNG_START), b""
+    at, kind, parts = len(_PNG_START), b"", 0
     while at < len(content):
-        if kind == b"IEND":
+        parts += 1
+        if kind == b"IEND" or parts > _MAX_PARTS:
             raise _damaged()
         length, kind = struct.unpack_from(">I4s", content, at)
         end = at + 12 + length
@@ -175,8 +206,8 @@ def _chunk(kind: bytes, held: bytes) -> bytes:
     return struct.pack(">I", len(held)) + told + struct.pack(">I", zlib.crc32(told))
 
 
-def _header(held: bytes) -> tuple[tuple[int, int], bool]:
-    """Read a PNG's size, and whether its colours are those of a palette."""
+def _header(held: bytes) -> PngHeader:
+    """Read a PNG's header."""
     if len(held) != _PNG_HEADER:
         raise _damaged()
     width, height, depth, colour, compression, filtering, interlace = struct.unpack(
@@ -186,40 +217,41 @@ def _header(held: bytes) -> tuple[tuple[int, int], bool]:
         raise _damaged()
     if interlace not in (0, 1):
         raise _damaged()
-    return (width, height), colour == _PALETTE
+    return PngHeader(width, height, depth, colour, bool(interlace))
 
 
 def _jpeg(content: bytes) -> Examined:
-    at, size, scanned, orientation = 2, None, False, _UPRIGHT
+    at, size, orientation, scans = 2, None, _UPRIGHT, JpegScans()
     kept: list[bytes] = []
-    while True:
-        marker, at = _marker(content, at)
+    for _ in range(_MAX_PARTS):
+        marker, held, at = _next_segment(content, at)
         if marker == _END:
             break
-        (length,) = struct.unpack_from(">H", content, at)
-        if length < 2 or (marker in _FRAMES and size is not None):  # noqa: PLR2004  counts itself
-            raise _damaged()
+        kept.extend(_segments(marker, held))
         if marker in _FRAMES:
-            depth, height, width, colours = struct.unpack_from(">BHHB", content, at + 2)
+            depth, height, width, colours = struct.unpack_from(">BHHB", held)
             if depth != _JPEG_DEPTH or colours not in _JPEG_COLOURS:
                 raise _not_shown()
             size = width, height
-        held = content[at + 2 : at + length]
-        at += length
-        if marker == _EXIF and held.startswith(_EXIF_START):
+            scans.frame(marker, held)
+        elif marker in _TABLES:
+            scans.table(marker, held)
+        elif marker == _SCAN:
+            begun, at = at, _after_scan(content, at)
+            coded = content[begun:at]
+            scans.scan(held, coded)
+            kept.append(coded)
+        elif marker == _EXIF and held.startswith(_EXIF_START):
             orientation = _orientation(held[len(_EXIF_START) :])
-        kept.extend(_segments(marker, held))
-        if marker == _SCAN:
-            scanned, begun = True, at
-            at = _after_scan(content, at)
-            kept.append(content[begun:at])
-    if size is None or not scanned:
+    if size is None or marker != _END:
         raise _damaged()
+    shown_size = _displayed(size, orientation)
+    _check_size(*shown_size)
+    scans.finish()
     begin = [b"\xff\xd8"]
     if orientation != _UPRIGHT:
         begin.append(_segment(_EXIF, _EXIF_START + _oriented(orientation)))
-    shown = b"".join([*begin, *kept, b"\xff\xd9"])
-    return Examined(JPEG, *_displayed(size, orientation), shown)
+    return Examined(JPEG, *shown_size, b"".join([*begin, *kept, b"\xff\xd9"]))
 
 
 def _segments(marker: int, held: bytes) -> Iterator[bytes]:
@@ -266,6 +298,17 @@ def _oriented(orientation: int) -> bytes:
     return b"MM\0*" + struct.pack(">IH", 8, 1) + entry + bytes(4)
 
 
+def _next_segment(content: bytes, at: int) -> tuple[int, bytes, int]:
+    """Read a segment; return its marker, what it holds, and where the next one begins."""
+    marker, at = _marker(content, at)
+    if marker == _END:
+        return marker, b"", at
+    (length,) = struct.unpack_from(">H", content, at)
+    if length < 2 or at + length > len(content):  # noqa: PLR2004  counts itself
+        raise _damaged()
+    return marker, content[at + 2 : at + length], at + length
+
+
 def _marker(content: bytes, at: int) -> tuple[int, int]:
     """Read the marker of a segment; return it and where the segment's length stands."""
     if content[at] != _MARKS:
@@ -281,10 +324,8 @@ def _marker(content: bytes, at: int) -> tuple[int, int]:
 
 
 def _after_scan(content: bytes, at: int) -> int:
-    """Return where the next marker begins after a scan's data. Raises IndexError for none."""
-    while True:
-        at = content.find(_MARKS, at)
-        following = content[at + 1] if at >= 0 else content[len(content)]
-        if following != _STUFFED and following not in _RESTARTS:
-            return at
-        at += 2
+    """Return where the next marker begins after a scan's data. Raises `PictureRefused` for none."""
+    found = _AFTER_SCAN.search(content, at)
+    if found is None:
+        raise _damaged()
+    return found.start()

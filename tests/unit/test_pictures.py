@@ -1,5 +1,6 @@
 """Pictures are what their bytes are: JPEG or PNG, whole, nothing else beside, of bounded size."""
 
+import base64
 import contextlib
 import struct
 import zlib
@@ -19,7 +20,7 @@ from chalicelib.rewards.pictures import (
     PictureRefused,
     examine,
 )
-from tests.pictures import chunk, jpeg, png
+from tests.pictures import chunk, jpeg, png, png_of, segment
 
 CLIP = (Path(__file__).parents[1] / "clips" / "picture.jpg").read_bytes()
 
@@ -182,18 +183,214 @@ def test_a_png_of_colours_that_there_are_not_is_refused(header: tuple[int, ...])
 
 
 def test_a_png_with_its_palette_is_taken() -> None:
-    right, palette = (struct.pack(">IIBBBBB", 100, 80, 8, each, 0, 0, 0) for each in (2, 3))
-    whole = png(100, 80, more=chunk(b"PLTE", bytes(3)))
-    assert facts(whole.replace(chunk(b"IHDR", right), chunk(b"IHDR", palette))) == (PNG, 100, 80)
+    whole = png_of(100, 80, depth=8, colour=3, more=chunk(b"PLTE", bytes(3)))
+    assert facts(whole) == (PNG, 100, 80)
+
+
+# --- whether the data are whole -------------------------------------------------------------------
+
+_FRAME, _SCAN = segment(0xC0, b"\x08\0\x50\0\x64\x01\x01\x11\0"), b"\xff\xda"
+
+
+def png_with(*data: bytes, between: bytes = b"", end: bytes = b"") -> bytes:
+    """A PNG of 100 x 80 greys with these chunks of data."""
+    header = struct.pack(">IIBBBBB", 100, 80, 8, 0, 0, 0, 0)
+    packed = between.join(chunk(b"IDAT", each) for each in data)
+    start = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
+    return start + packed + chunk(b"IEND", end)
+
+
+_ROWS = bytes(101 * 80)
+_PACKED = zlib.compress(_ROWS)
+
+
+def progressive(scans: bytes) -> bytes:
+    """A progressive grey JPEG of 100 x 80 with these scans."""
+    whole = jpeg(100, 80).replace(b"\xff\xc0", b"\xff\xc2", 1)
+    return whole[: whole.index(_SCAN)] + scans + b"\xff\xd9"
+
+
+_DC = segment(0xDA, b"\1\1\0\0\0\0") + bytes(17)
+_AC = segment(0xDA, b"\1\1\0\1\x3f\0") + bytes(1)
+
+
+def with_restarts(marks: int, interval: int = 10) -> bytes:
+    """A grey JPEG of 130 blocks with a restart marker behind every tenth."""
+    whole = jpeg(100, 80)
+    at = whole.index(_SCAN)
+    coded = b"".join(bytes(3) + bytes([0xFF, 0xD0 + n % 8]) for n in range(marks)) + bytes(3)
+    scan = segment(0xDA, b"\1\1\0\0\x3f\0") + coded
+    return whole[:at] + segment(0xDD, struct.pack(">H", interval)) + scan + b"\xff\xd9"
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+@pytest.mark.parametrize(
+    ("colour", "depth"),
+    [
+        (0, 1),
+        (0, 2),
+        (0, 4),
+        (0, 8),
+        (0, 16),
+        (2, 8),
+        (2, 16),
+        (3, 1),
+        (3, 4),
+        (3, 8),
+        (4, 8),
+        (4, 16),
+        (6, 8),
+        (6, 16),
+    ],
+)
+def test_a_png_of_any_kind_holds_all_its_rows_and_not_one_byte_else(
+    colour: int, depth: int, interlaced: bool
+) -> None:
+    def made(pixels: Callable[[bytes], bytes]) -> bytes:
+        more = chunk(b"PLTE", bytes(6)) if colour == 3 else b""
+        return png_of(
+            43, 50, depth=depth, colour=colour, interlaced=interlaced, more=more, pixels=pixels
+        )
+
+    whole = made(lambda rows: rows)
+    assert facts(whole) == (PNG, 43, 50)
+    assert examine(whole).shown == whole
+    assert refused(made(lambda rows: rows[:-1])) == "damaged_picture"
+    assert refused(made(lambda rows: rows + b"\0")) == "damaged_picture"
+    assert refused(made(lambda rows: b"\5" + rows[1:])) == "damaged_picture"
+
+
+BROKEN = {
+    "a PNG without data": png_with(b""),
+    "text for data": png_with(b"this is no picture"),
+    "half of the data": png_with(_PACKED[: len(_PACKED) // 2]),
+    "data without their checksum": png_with(_PACKED[:-4]),
+    "data with a wrong checksum": png_with(_PACKED[:-1] + b"x"),
+    "something behind the data": png_with(_PACKED + b"<script>"),
+    "something in a chunk behind the data": png_with(_PACKED, b"<script>"),
+    "many times what is demanded": png_with(zlib.compress(bytes(50_000_000))),
+    "data in two places": png_with(_PACKED[:9], _PACKED[9:], between=chunk(b"tEXt", b"")),
+    "something in the end": png_with(_PACKED, end=b"<script>"),
+    "a JPEG cut in its scan": jpeg(100, 80)[:-20] + b"\xff\xd9",
+    "a scan before the frame": jpeg(100, 80).replace(_FRAME, b"").replace(b"\xff\xd9", b"")
+    + _FRAME
+    + b"\xff\xd9",
+    "no quantization table": jpeg(100, 80).replace(segment(0xDB, bytes([0, *[1] * 64])), b""),
+    "no Huffman table": jpeg(100, 80).replace(b"\xff\xc4", b"\xff\xfe"),
+    "a scan of another component": jpeg(100, 80).replace(b"\xda\0\x08\1\1", b"\xda\0\x08\1\2"),
+    "thousands of scans": progressive(_DC * 20_000 + _AC),
+    "no fine scans": progressive(_DC),
+    "a cut progressive scan": progressive(_DC[:-12] + _AC),
+    "too few restart markers": with_restarts(8),
+    "too many restart markers": with_restarts(40),
+    "restart markers out of turn": with_restarts(12).replace(b"\xff\xd3", b"\xff\xd5", 1),
+    "restart markers without an interval": with_restarts(12, 0),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_picture_whose_data_are_not_whole_is_refused(what: str) -> None:
+    assert refused(BROKEN[what]) == "damaged_picture"
+
+
+def test_the_same_pictures_whole_are_taken() -> None:
+    wholes = (
+        png_with(_PACKED),
+        png_with(_PACKED[:9], b"", _PACKED[9:]),
+        progressive(_DC + _AC),
+        progressive(_DC * 99 + _AC),
+        with_restarts(12),
+        with_restarts(13),
+    )
+    for whole in wholes:
+        assert examine(whole).shown == whole
+
+
+ENCODED = {
+    "colours at half the size": """
+/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAYEBQYFBAYGBQYHBwYIChAKCgkJChQODwwQFxQYGBcUFhYaHSUfGhsjHBYWICwg
+IyYnKSopGR8tMC0oMCUoKSj/2wBDAQcHBwoIChMKChMoGhYaKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgo
+KCgoKCgoKCgoKCgoKCj/wAARCAAvAD0DASIAAhEBAxEB/8QAGwAAAwEAAwEAAAAAAAAAAAAAAwQFAgABBgf/xAApEAACAgIC
+AQIGAgMAAAAAAAABAgMRACEEEjEiQRMyUWFxgQXBkaHR/8QAGgEAAgMBAQAAAAAAAAAAAAAAAwQCBQcBBv/EACERAAEEAwAC
+AwEAAAAAAAAAAAEAAgMRBAUhEjEGEyKh/9oADAMBAAIRAxEAPwD50kwRh3Vjuxu/3guVIwIkBorR0PP6xbYsDqR5GDmYtRSy
+PcVlZkal8DuCwtifs/J/7NKvC45MMZNN1Gyfzm0QaIsKPat/5yRx5yj9BVg+KyhDMB6mF2N1jGNhhw8XBPRZ7XDp6nkgd7Zv
+kC6Hb/edRcgxX27MtbUeM5xOSBYFFv3Q/GdzKYu0y0wP952bVAAtATLJw8dKNM0U0QkjjAB+a18nJ87iOZwg19rFYROVGsxL
+NQPzX7HBck/Ek9Kq482d5TP10kXoGlGNzA6w7+qfG8UnSSgjKLIJ/O8E79eQSCVH7r84hNOzLsqWA2wNk/nBtKCmyO3swNVm
+0x6i/wAPFrL59kOuviuGOF4+6sCQKI8YtxZ5OMXSRT11RvJa82VIenqKONm/OLvyHdmUGwD9fIyvm0zYH+qUYNp9VEdK9QJ0
+LKVYMKxxpSSerFwUAABzxo5Dq59wKI3vGo/5BySUr2Fg6wOTrDIy29Kt4PkDD1/Fak6MgBbqSNk/bFhM6E06n9XgRyFn4/YO
+NHbX4ydPzCshDR9vuFxNmE4jxeEKbeR35MKwJkvqQe31/wC4KapNCtb85lmZg2xSj74NyFkCuAR75rMUQaaAXgJJ/KOltYpG
+Qjsvo1ROKBnVvmOj+8dhCxS9d/bN88iWQaF+wAoDAT40cxLT7SbcpwdSBFIZo37epgb7VdYBJQOwba7yjw+KURmjJ7+4PjGn
+4q8iG28V7f3iUOB9RN+lJ+UXWb4pvCclSFarF7NYF2K+g76/X+sYCfDPw3FKR6SN+MUlvtbCid6OHZrY5BdIYf8Ao9X/2Q==
+""",
+    "colours at a quarter": """
+/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAYEBQYFBAYGBQYHBwYIChAKCgkJChQODwwQFxQYGBcUFhYaHSUfGhsjHBYWICwg
+IyYnKSopGR8tMC0oMCUoKSj/2wBDAQcHBwoIChMKChMoGhYaKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgo
+KCgoKCgoKCgoKCgoKCj/wAARCAAvAD0DAUEAAhEBAxEB/8QAGQAAAwEBAQAAAAAAAAAAAAAAAgMEBQEH/8QAKRAAAgICAgEC
+BgIDAAAAAAAAAQIDEQAhBBIxIkETMlFhcYEFwZGh0f/EABgBAAMBAQAAAAAAAAAAAAAAAAMFBgQH/8QAIxEAAQQCAQMFAAAA
+AAAAAAAAAQACAwQREiEFQVETIzFxsf/aAAwDAQACEQMRAD8A86SYIw7qx3Y3f7xXKkYESA0Vo6Hn9ZVC45MMZNN1Gyfzhog0
+RYUe1b/ziKrBlxY5d4in3e7CekDvbN8gXQ7f7zkXIMV9uzLW1HjHzNFNEJI4wAfmtfJzPncRzOEGvtYrMluExuBCI4kuDgsz
+YsDqR5GLmYtRSyPcVh8eco/QVYPis0IZgPUwuxusqHVTHZPhTta0A8tPyreJyQLAot+6H4zsymLtMtMD/eJTlRrMSzUD81+x
+xXJPxJPSquPNneB6hTL8kJ2ydmo2WfG8UnSSgjKLIJ/O8U79eQSCVH7r85SY4Xj7qwJAojxk3Fnk4xdJFPXVG8r7FIlrZR+K
+BbYHr5yrBOhZSrBhWWNKST1YuCgAAOQydGQAt1JGyftkwmdCadT+rzFLDmUjyE+kn9sPB7rPmnZl2VLAbYGyfzi2lBTZHb2Y
+Gqzi82VIenqKONm/OTvyHdmUGwD9fIy3sVS2HbsCufvtAvKIch1c+4FEb3lUf8g5JKV7CwdZWOQs/H7Bxo7a/GZ0/MKyENH2
++4XElmqS8SAcLSOpaxaE4P2gEyX1IPb6/wDcVNUmhWt+cBYpGQjsvo1ROSBnVvmOj+8vJ4A+DVTUs2HggqmKQzRv29TA32q6
+xCSgdg213lPCclSFarF7NYl2K+g76/X+sUx1N4wCgTSlzuDwnszMG2KUffFuQsgVwCPfGwhYpeu/th88iWQaF+wAoDKI8AAd
+ys878kI+HxSiM0ZPf3B8ZU/FXkQ23ivb+8zwnwz8NxSkekjfjJJb7WwonejgoIg12gQw8OK//9k=
+""",
+    "grey, progressive": """
+/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAMCAgICAgMCAgIDAwMDBAYEBAQEBAgGBgUGCQgKCgkICQkKDA8MCgsOCwkJDREN
+Dg8QEBEQCgwSExIQEw8QEBD/wgALCAAvAD0BAREA/8QAGgABAAMBAQEAAAAAAAAAAAAABAECAwAFB//aAAgBAQAAAAH5DXWU
+czzPOmFLnOg6MFsweAojLkNBjnxlHaeaJtorzhf/xAAdEAACAwEAAwEAAAAAAAAAAAABAgADERIEEyIh/9oACAEBAAEFAkbG
+tJgPsQZBWzRLikdq7FsIWwfkfWiuQVbJVbGBSC5Q9hLspradFbStTKrtXAw0uYeSO2Us5nQIHkOELsZ2dW9t6FtbWkN2IfqC
+tyNIKE2KHEobQW5jbDgasBG8j6amkqppFq88xyd//8QAJhAAAgEEAgECBwAAAAAAAAAAAAERAhIhMUFRIgMQYXGBkaGxwf/a
+AAgBAQAGPwLKfZd0U8kkvUdmZa6L6KIneB2r+HAnTLLei58mNj9RcmXvZhJiqhKDEoupY6al+RQ5O8CUxJiozE9m89luYqHn
+R+jxLlVrkh0T9COezgiV4mxztcjuIpcSW9HyIqUkfb2bpefiZLKudGT/xAAgEAEAAwACAgIDAAAAAAAAAAABABEhMUFRYXHB
+gZGh/9oACAEBAAE/IRA5lN/sMhQ9CWhqhtw2DYHVbx5lzxM/aciqaOIFEKaxcLUr1w/UbgEc8SpSOypVta0gUDBtQDq/lR8R
+ikn2lypLa8zAb5djF52i8e4sWB9tVKBFCmv5H2ayki2cGIVGqSr2deTbihT+o4pIchu/mNih6W4n5NV8x0aFwvJEXqhTFgo6
+M4lKDWjqOB+wY9a/BK4rGxIOlSzEtjKU2l5uoVos2WNgL1qPR77fUTHcmiMO/icl7FTwXxwETN1ThPD/AK8+5d1UDXPE2jS7
+jP/aAAgBAQAAABCL2v8Aj8RX/8QAJRABAAEEAgMAAgIDAAAAAAAAAREAITFBUWFxgaGR8MHxsdHh/9oACAEBAAE/EH3rEAys
++GjqziniMZhh9fm18VJSanAS84z7pQLRaOAw5+HgpmDiVy3bBzJzzT7AAJFRjPf2Kg0wYykX3GyQPtnSm2CjoSJvOaUWewuX
+ZhmYqDKZSlF+56k73p0qZIIx+bcR/NDKvIovdvPnX2pkR0s+AhxB+IoY1MsptnM9+fbZF06QCJBUSnSHuRJn+f8AVRBEBAAJ
+5c+qbBZdjJT7RKBXAMuHW5d1NvkbCGYGc3SP6XBgMBFjHXnJalZFgUmyvbPwZoKZUUMpp9z8vQIlYxMiLYkxUeDrIOZlJH7l
+qAayBFWnVifnVEgoxZJBm0zzRtQI5Bj6/wBRUbAICyW1ulyIEtyIzO8Fr0NmVvp8208Z8dshzZT2yFBvUMSJ4n3k79VKMggW
+JnhLyB4qRAMt9xHzihq+RILqxfvx/movGpHJJZeKNZ1GVldmLX+1zlCxI3ytv3VW4XSZos5U4iKsvQBZS7rv/tOVwwWybve9
+TQU5hU3XMYgbeLvpX4CAkRbu9P7emKrlBROjzBQucwWVEC5BGbP7uCuOFEdvfFQKg2cn78r/2Q==
+""",
+    "black and white, interlaced": """
+iVBORw0KGgoAAAANSUhEUgAAAD0AAAAvAQAAAAEPAM9CAAAABGdBTUEAALGPC/xhBQAAAAJiS0dEAAHdihOkAAAAB3RJTUUH
+6gwBACQ01hsNMwAAAP5JREFUGNNj+M/wnyGfQZ4BBP4z7AdiVgj7Pwi172do8GeAgP//oOj7P4br3xjS/jG0v2NoYGNABv//
+g5TACcn9QOKaJ5BI6v3/icGFW+8fgwGD0wMGbACo4w868RvO2gYiet8Dieu//r9h+PkbyHp++n8Fw8zd7/8wrDxQfoEh4Ea6
+A4MOAzsLg4PYQhEGBmYHAQYiwH8I+EEUo3w/TOQ2jJEb/x7MePMxtP7//98ZDJXr1td9//91BUPsOjnTt/+/bmC4NUVMy6v+
+1Q2GlSE8Eg7O6wIYfDq5hBq9Uh0YGDw4jym6mTqAXMLIKMDQwNAEZHOAuCpA7EKMD5ABAEkvvlxtsJ6GAAAAJXRFWHRkYXRl
+OmNyZWF0ZQAyMDI2LTEyLTAxVDAwOjM2OjIzKzAwOjAwJueb8gAAACV0RVh0ZGF0ZTptb2RpZnkAMjAyNi0xMi0wMVQwMDoz
+NjoyMyswMDowMFe6I04AAAAASUVORK5CYII=
+""",
+    "packed by another encoder": """
+iVBORw0KGgoAAAANSUhEUgAAAD0AAAAvAQAAAAB4B//UAAAACXBIWXMAAAAAAAAAAQCEeRdzAAAAkklEQVR4nGWOQQ7DIAwE
+V1Yrod588B3xlvgBkez/cO4r+tTGNCVAlttoGBml5BKDn0Os4lMvQii0Oim9UsJAclPy3HnXWiEu/w7CodnBkRkIgXLB6uDn
+REhAVOJhuud0dt+l/6IgtnZYmFmE0SV33VR9G5y27rSO7bapXURujurReTxvHR4cMzc1Wx3huaNxUwdf2pk292HolCAAAAAA
+SUVORK5CYII=
+""",
+}
+
+
+@pytest.mark.parametrize("what", ENCODED)
+def test_what_encoders_write_is_taken(what: str) -> None:
+    whole = base64.b64decode(ENCODED[what])
+    assert facts(whole)[1:] == (61, 47)
+    assert examine(examine(whole).shown) == examine(whole)
+
+
+def test_a_chunk_of_another_length_than_its_kind_has_stays_behind() -> None:
+    whole = with_chunks(
+        chunk(b"gAMA", b"<script>"), chunk(b"pHYs", bytes(9)), chunk(b"pHYs", bytes(9))
+    )
+    assert examine(whole).shown == with_chunks(chunk(b"pHYs", bytes(9)))
 
 
 # --- what is left out -----------------------------------------------------------------------------
 
 PLACE = b"52.5163 N 13.3777 E, by somebody"
-
-
-def segment(marker: int, held: bytes) -> bytes:
-    return struct.pack(">BBH", 0xFF, marker, len(held) + 2) + held
 
 
 def exif(orientation: int | None = None, *, order: str = "<", more: bytes = PLACE) -> bytes:
