@@ -342,7 +342,7 @@ def _too_many() -> Problem:
         ProblemCode.LIMIT_REACHED,
         f"A program has {MAX_REWARDS} rewards at most, not counting archived ones. Archive one "
         "first.",
-        members={"limit": MAX_REWARDS},
+        members={"quota": "rewards", "limit": MAX_REWARDS},
     )
 
 

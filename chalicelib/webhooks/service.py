@@ -146,7 +146,7 @@ class WebhookService:
             raise Problem(
                 ProblemCode.LIMIT_REACHED,
                 f"A program has at most {MAX_WEBHOOKS} webhooks. Remove one first.",
-                members={"limit": MAX_WEBHOOKS},
+                members={"quota": "webhooks", "limit": MAX_WEBHOOKS},
             ) from None
         return webhook
 

@@ -198,7 +198,7 @@ def test_a_program_has_a_limited_number_of_channels_not_counting_archived_ones(
     with pytest.raises(Problem) as too_many:
         company.makes("Board")
     assert too_many.value.code is ProblemCode.LIMIT_REACHED
-    assert too_many.value.members == {"limit": MAX_CHANNELS}
+    assert too_many.value.members == {"quota": "channels", "limit": MAX_CHANNELS}
     company.changes(sales, archived=True)
     company.changes(sales, archived=True)
     assert len(counted(company).ids or ()) == MAX_CHANNELS - 1
@@ -320,7 +320,8 @@ def test_a_member_is_in_a_limited_number_of_channels(
         with pytest.raises(Problem) as told:
             attempt()
         assert told.value.code is ProblemCode.LIMIT_REACHED
-        assert told.value.members == {"limit": MAX_CHANNELS_OF_MEMBER}
+        limit = {"quota": "channels_of_member", "limit": MAX_CHANNELS_OF_MEMBER}
+        assert told.value.members == limit
     assert company.people_in(sales) == []
 
 

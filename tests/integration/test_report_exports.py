@@ -184,7 +184,8 @@ def test_a_program_has_so_many_files_in_the_making_and_no_other_waits_for_it(
         with pytest.raises(Problem) as raised:
             ask()
         assert raised.value.code is ProblemCode.LIMIT_REACHED
-        assert raised.value.members == {"limit": MAX_MAKING, "used": MAX_MAKING}
+        limit = {"quota": "exports", "limit": MAX_MAKING, "used": MAX_MAKING}
+        assert raised.value.members == limit
     assert ask("0first").export_id == asked[0].export_id  # its answer was lost
     reporting.container.programs.create_program("Other", "UTC", "boss@other.example")
     service.ask(reporting.signs_in("boss@other.example"), Table.MEMBERS)

@@ -215,7 +215,10 @@ def test_a_program_has_so_many_rewards_and_what_is_archived_makes_room(
     made(title="Of last year", state=RewardState.ARCHIVED)
     all_of_them = [made(title=f"Reward {number}") for number in range(MAX_REWARDS)]
     problem = refusal(made)
-    assert (problem.code, problem.members) == (ProblemCode.LIMIT_REACHED, {"limit": MAX_REWARDS})
+    assert (problem.code, problem.members) == (
+        ProblemCode.LIMIT_REACHED,
+        {"quota": "rewards", "limit": MAX_REWARDS},
+    )
     first = all_of_them[0]
     rewards.edit(greenroom.manager, first.reward_id, 1, state=RewardState.ARCHIVED)
     made(title="Another")

@@ -44,7 +44,7 @@ class DraftService:
             raise Problem(
                 ProblemCode.LIMIT_REACHED,
                 f"A program has {MAX_DRAFTS} drafts at most. Publish or remove some first.",
-                members={"limit": MAX_DRAFTS},
+                members={"quota": "drafts", "limit": MAX_DRAFTS},
             )
         draft = Draft(caller.program_id, draft_id, content, caller.member_id, now)
         self._store.create(draft)

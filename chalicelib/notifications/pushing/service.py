@@ -97,7 +97,7 @@ class PushService:
                 raise Problem(
                     ProblemCode.LIMIT_REACHED,
                     f"You have {MAX_DEVICES} devices with notifications. Switch one off first.",
-                    members={"limit": MAX_DEVICES},
+                    members={"quota": "devices", "limit": MAX_DEVICES},
                 )
             return added
 

@@ -302,7 +302,7 @@ def _too_many() -> Problem:
         ProblemCode.LIMIT_REACHED,
         f"A program has at most {MAX_CHANNELS} channels, and {MAX_CHANNELS_EVER} with archived "
         "ones. Archive some, or rename and use again what you have.",
-        members={"limit": MAX_CHANNELS},
+        members={"quota": "channels", "limit": MAX_CHANNELS},
     )
 
 
@@ -310,7 +310,7 @@ def _in_too_many(member: Member) -> Problem:
     return Problem(
         ProblemCode.LIMIT_REACHED,
         f"{member.email} is in {MAX_CHANNELS_OF_MEMBER} channels, and cannot be in more.",
-        members={"limit": MAX_CHANNELS_OF_MEMBER},
+        members={"quota": "channels_of_member", "limit": MAX_CHANNELS_OF_MEMBER},
     )
 
 

@@ -146,7 +146,7 @@ class ReportExportService:
             raise Problem(
                 ProblemCode.LIMIT_REACHED,
                 f"{MAX_MAKING} files of your program are being made. Wait until one is ready.",
-                members={"limit": MAX_MAKING, "used": len(making)},
+                members={"quota": "exports", "limit": MAX_MAKING, "used": len(making)},
             )
 
     def export(self, caller: Caller, export_id: str) -> Export:

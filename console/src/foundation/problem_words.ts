@@ -2,7 +2,7 @@
 import { type ApiProblem, asProblem, type FieldProblem } from "./api/problems";
 import { t } from "./t";
 import { dateTime } from "./time";
-import type { Values } from "./words";
+import { localeTag, type Values } from "./words";
 import { t as further } from "./words.further";
 import { t as ofManagers } from "./words.manager";
 import { t as ofSessions } from "./words.session";
@@ -10,17 +10,24 @@ import { t as ofSessions } from "./words.session";
 export function problemWords(error: unknown): string {
   const problem: ApiProblem = asProblem(error);
   const key = `problem_${problem.code}`;
-  const { retry_at, limit, missing, balance, price } = problem.body;
+  const { retry_at, limit, missing, balance, price, quota, used } = problem.body;
   const values: Values = {};
   if (retry_at) values.when = dateTime(retry_at);
-  if (limit !== undefined) values.limit = limit;
+  const sized = (value: number): string | number => (quota?.endsWith("_bytes") ? gigabytes(value) : value);
+  if (limit !== undefined) values.limit = sized(limit);
+  if (used !== undefined) values.used = sized(used);
   if (balance !== undefined) values.balance = balance;
   if (price !== undefined) values.price = price;
   if (missing) values.missing = missing.join(", ");
-  const text = known(key, values);
+  // A limit that is not known here says in the server's words what it is of.
+  const text = known(quota ? `${key}_${quota}` : key, values);
   if (isWhole(text)) return text;
   const [field] = problem.fields;
   return problem.detail || (field ? fieldProblemWords(field) : "") || t("problem_unknown");
+}
+
+function gigabytes(bytes: number): string {
+  return new Intl.NumberFormat(localeTag(), { style: "unit", unit: "gigabyte", maximumFractionDigits: 1 }).format(bytes / 2 ** 30);
 }
 
 type Words<Key extends string> = { (key: Key, values: Values): string; has(key: string): key is Key };

@@ -86,4 +86,15 @@ export default {
   leave_discard: "Verwerfen",
 
   or_more: "{count} oder mehr",
+  problem_limit_reached_members: "Es gibt {used} Mitglieder und Einladungen; {limit} sind die Grenze. Entferne welche, oder bitte den Betreiber, sie zu erhöhen.",
+  problem_limit_reached_invitations_a_day: "Heute (UTC) gingen {used} Einladungen hinaus; {limit} sind die Grenze. Mach morgen weiter.",
+  problem_limit_reached_uploads_waiting: "{used} Videos sind noch nicht geprüft; {limit} sind die Grenze. Warte auf einige und versuch es noch einmal.",
+  problem_limit_reached_video_bytes: "Die Videos belegen {used}; {limit} sind die Grenze. Unbenutzte verschwinden von selbst; der Betreiber kann sie erhöhen.",
+  problem_limit_reached_activities_open: "{used} Aktivitäten sind offen oder warten auf ihr Video; {limit} sind die Grenze. Beende einige und versuch es noch einmal.",
+  problem_limit_reached_channels: "Es kann {limit} Kanäle geben. Archiviere einige, oder benenne vorhandene um.",
+  problem_limit_reached_channels_of_member: "Ein Mitglied kann in {limit} Kanälen sein.",
+  problem_limit_reached_rewards: "Es kann {limit} Prämien geben. Archiviere zuerst eine.",
+  problem_limit_reached_drafts: "Es kann {limit} Entwürfe geben. Veröffentliche oder entferne zuerst welche.",
+  problem_limit_reached_webhooks: "Es kann {limit} Webhooks geben. Entferne zuerst einen.",
+  problem_limit_reached_exports: "{used} Dateien werden vorbereitet. Warte auf eine davon.",
 } satisfies Translation<typeof en>;

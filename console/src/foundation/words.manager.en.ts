@@ -83,4 +83,15 @@ export default {
   leave_discard: "Discard it",
 
   or_more: "{count} or more",
+  problem_limit_reached_members: "There are {used} members and invitations; {limit} is the limit. Remove some, or ask this Greenroom's owner to raise it.",
+  problem_limit_reached_invitations_a_day: "{used} invitations were sent today (UTC); {limit} is the limit. Continue tomorrow.",
+  problem_limit_reached_uploads_waiting: "{used} videos are not checked yet; {limit} is the limit. Wait for some, then try again.",
+  problem_limit_reached_video_bytes: "The videos take {used}; {limit} is the limit. Unused ones go by themselves; this Greenroom's owner can raise it.",
+  problem_limit_reached_activities_open: "{used} activities are open or wait for their video; {limit} is the limit. End some, then try again.",
+  problem_limit_reached_channels: "There can be {limit} channels. Archive some, or rename and use again what you have.",
+  problem_limit_reached_channels_of_member: "A member can be in {limit} channels.",
+  problem_limit_reached_rewards: "There can be {limit} rewards. Archive one first.",
+  problem_limit_reached_drafts: "There can be {limit} drafts. Publish or remove some first.",
+  problem_limit_reached_webhooks: "There can be {limit} webhooks. Remove one first.",
+  problem_limit_reached_exports: "{used} files are being prepared. Wait for one of them.",
 } as const;

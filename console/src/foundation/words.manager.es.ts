@@ -86,4 +86,15 @@ export default {
   leave_discard: "Tirarlo",
 
   or_more: "{count} o más",
+  problem_limit_reached_members: "Hay {used} miembros e invitaciones; {limit} es el límite. Quita algunos o pide al responsable de este Greenroom que lo suba.",
+  problem_limit_reached_invitations_a_day: "Hoy (UTC) se enviaron {used} invitaciones; {limit} es el límite. Sigue mañana.",
+  problem_limit_reached_uploads_waiting: "{used} vídeos aún no están revisados; {limit} es el límite. Espera a algunos e inténtalo de nuevo.",
+  problem_limit_reached_video_bytes: "Los vídeos ocupan {used}; {limit} es el límite. Los no usados se van solos; su responsable puede subirlo.",
+  problem_limit_reached_activities_open: "{used} actividades están abiertas o esperan su vídeo; {limit} es el límite. Termina algunas e inténtalo de nuevo.",
+  problem_limit_reached_channels: "Puede haber {limit} canales. Archiva algunos o renombra los que tienes.",
+  problem_limit_reached_channels_of_member: "Un miembro puede estar en {limit} canales.",
+  problem_limit_reached_rewards: "Puede haber {limit} recompensas. Archiva antes una.",
+  problem_limit_reached_drafts: "Puede haber {limit} borradores. Publica o quita antes algunos.",
+  problem_limit_reached_webhooks: "Puede haber {limit} webhooks. Quita antes uno.",
+  problem_limit_reached_exports: "Se preparan {used} archivos. Espera a uno de ellos.",
 } satisfies Translation<typeof en>;
