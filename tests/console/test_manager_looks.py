@@ -64,6 +64,7 @@ def paths(people: People) -> list[str]:
         f"/manage/activities/{activity['activity_id']}",
         f"/manage/activities/{activity['activity_id']}/report",
         f"/manage/campaigns/{campaign}",
+        f"/manage/audit?thing={activity['activity_id']}",
     ]
 
 
@@ -71,6 +72,28 @@ def fulfilling(page: Page) -> None:
     page.goto(f"{page.url.rstrip('/')}/manage/redemptions")
     page.get_by_role("main").locator("button[class*=primary]").first.click()
     expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def rejecting(page: Page) -> None:
+    page.goto(f"{page.url.rstrip('/')}/manage/redemptions")
+    page.get_by_role("main").locator("tbody tr").first.get_by_role("button").last.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def adjusting_points(page: Page) -> None:
+    page.goto(f"{page.url.rstrip('/')}/manage/members?status=active")
+    page.get_by_role("main").locator("tbody button").first.click()
+    page.get_by_role("menuitem").first.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("radio")).to_have_count(2)
+
+
+def entry_of_the_audit_trail(page: Page) -> None:
+    page.goto(f"{page.url.rstrip('/')}/manage/audit")
+    page.get_by_role("main").locator("tbody button").first.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator("dd")).to_have_count(3)
+    expect(dialog.get_by_role("button").last).to_be_visible()
 
 
 def planning_a_repair(page: Page) -> None:
@@ -135,6 +158,9 @@ def walked(
     with people.visit(spoken) as visit:
         also = {
             "fulfilling": fulfilling,
+            "rejecting": rejecting,
+            "adjusting points": adjusting_points,
+            "audit entry": entry_of_the_audit_trail,
             "planning a repair": planning_a_repair,
             "data": data_of_a_member,
             "deliveries": delivery_log,
