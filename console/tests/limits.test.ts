@@ -58,7 +58,7 @@ describe("a limit that is reached", () => {
   test("is told with what is used, and of bytes as gigabytes", async () => {
     await chooseLanguage("en");
     expect(reached("members", 100_000, 100_000)).toContain("100,000 members and invitations");
-    expect(reached("video_bytes", 50 * 2 ** 30, 53_150_220_288)).toMatch(/take 49\.5 GB; 50 GB is the limit/);
+    expect(reached("video_bytes", 50 * 2 ** 30, 53_150_220_288)).toMatch(/49\.5 GB of videos; 50 GB is the limit/);
   });
 
   test("of which nothing is known here is told in the server's words", () => {

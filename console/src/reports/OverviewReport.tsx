@@ -20,7 +20,7 @@ export default function OverviewReport({ period = 30, whole = false }: { period?
   const { numbers } = data;
   const before = { numbers: data.before, days: period };
   const counted = (name: "sent" | "staged" | "posted" | "failed" | "dismissed") => (
-    <Tile label={t(name)} value={number(numbers[name])} before={against(numbers[name], data.before[name], period)} />
+    <Tile label={t(name)} value={number(numbers[name])} before={against(data.before[name], period)} />
   );
   return (
     <section class={css.block} aria-labelledby="overview-report">
@@ -38,7 +38,7 @@ export default function OverviewReport({ period = 30, whole = false }: { period?
         <Tile
           label={t("participation")}
           value={data.participation === null ? "–" : percent(data.participation)}
-          before={against(data.active_members, data.active_members_before, period)}
+          before={against(data.active_members_before, period)}
         >
           {t("participation_of", { active: data.active_members, members: data.members })}
         </Tile>

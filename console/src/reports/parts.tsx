@@ -133,7 +133,7 @@ export function DisclosureTile({ numbers, asked = true, before }: { numbers: Num
   const { disclosed, sent } = numbers;
   const share = (of: Numbers): string => (of.sent > 0 ? percent(of.disclosed / of.sent) : "–");
   return (
-    <Tile label={t("disclosed")} value={share(numbers)} before={before && against(share(numbers), share(before.numbers), before.days)}>
+    <Tile label={t("disclosed")} value={share(numbers)} before={before && against(share(before.numbers), before.days)}>
       {asked || disclosed > 0 ? t("disclosed_of", { disclosed, sent }) : t("disclosed_not_asked")}
     </Tile>
   );
@@ -144,15 +144,15 @@ export function TimeTile({ name, numbers, before }: { name: "time_to_perform" | 
   const { count } = numbers[name];
   const told = (of: Numbers): string => (of[name].count > 0 ? median(of[name]) : t("none_yet"));
   return (
-    <Tile label={t(name)} value={told(numbers)} words before={before && against(told(numbers), told(before.numbers), before.days)}>
+    <Tile label={t(name)} value={told(numbers)} words before={before && against(told(before.numbers), before.days)}>
       {count > 0 ? t("measured", { count }) : undefined}
     </Tile>
   );
 }
 
 /** "12 in the 30 days before". */
-export function against<Shown extends string | number>(now: Shown, before: Shown, days: number): string {
-  return now === before ? t("same", { days }) : t("before", { number: before, days });
+export function against(before: string | number, days: number): string {
+  return t("before", { number: before, days });
 }
 
 function median(times: Numbers["time_to_post"]): string {
