@@ -985,7 +985,7 @@ class Container:
         pool = UserPool(self.clients.cognito, pool_id) if pool_id else None
         redemptions = OpenRedemptions(self.report_store, self.reward_store)
         return (
-            TrailKeeper(database, self._origin_store),
+            TrailKeeper(database, self._origin_store, redemptions.ids_of),
             MembershipKeeper(database),
             SignInKeeper(pool, self.program_store),
             AccountKeeper(database, self.account_store),

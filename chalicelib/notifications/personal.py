@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from chalicelib.foundation.personal import Person, Record, part
 from chalicelib.foundation.table import Database
 from chalicelib.notifications.pushing.service import PushService
-from chalicelib.notifications.pushing.store import PUSHES, PushItem
+from chalicelib.notifications.pushing.store import HOLDER, PUSHES, HolderItem, PushItem
 from chalicelib.notifications.service import NotificationService
 from chalicelib.notifications.store import BOX, BoxItem
 
@@ -31,7 +31,7 @@ class DeviceKeeper:
     """The browsers that a member has pushes sent to. Their addresses and keys are secrets."""
 
     def __init__(self, database: Database, pushing: PushService) -> None:
-        database.prepare(PushItem)
+        database.prepare(PushItem, HolderItem)
         self._database = database
         self._pushing = pushing
 
@@ -42,6 +42,10 @@ class DeviceKeeper:
                 for each in json.loads(kept.get("devices") or "[]")
             ]
             yield from part("push_devices", [{**kept, "devices": devices}])
+            for each in devices:
+                holders = self._database.records(HolderItem, str(each["id"]), HOLDER)
+                mine = (found for found in holders if found["holder"] == person.owner)
+                yield from part("push_devices", mine)
 
     def erase(self, person: Person) -> bool:
         self._pushing.forget_member(person.program_id, person.member_id)

@@ -15,11 +15,13 @@ import pytest
 from botocore.client import BaseClient
 
 from chalicelib.agents.model import Message
+from chalicelib.foundation.actors import Origin, acting, member
 from chalicelib.foundation.idempotency import Attempt
 from chalicelib.foundation.identity import Caller, Claims, Role
 from chalicelib.foundation.personal import ERASED_NAME, plain
 from chalicelib.foundation.problems import Code, Problem, ProblemCode
 from chalicelib.foundation.texts import comparable
+from chalicelib.notifications.pushing.model import Device, PushBox, with_device
 from chalicelib.performances.model import State
 from chalicelib.performances.store import PerformanceItem
 from chalicelib.points.periods import Period
@@ -48,6 +50,7 @@ NAME = "Vic Unmistakable"
 VIC = "vic.unmistakable@demo.example"
 TIKTOK = "vicsaccount"
 ALIAS = "Masked Falcon"
+ADDRESS = "203.0.113.77"
 TRACES = (
     NAME,
     VIC,
@@ -58,6 +61,7 @@ TRACES = (
     "Vic Before",
     ALIAS,
     comparable(ALIAS),
+    ADDRESS,
 )
 WRITES = ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems")
 
@@ -132,7 +136,10 @@ class Scene:
         # Before it is shown: boards of the scene have the name, which is looked for in them.
         container.programs.change_profile(self.vic, alias=ALIAS)
         room = container.channels.create(self.manager, "Room", ChannelKind.PUBLIC)
-        container.channels.join(self.vic, room.channel.channel_id)
+        with acting(member(self.vic.member_id), Origin(ADDRESS, "member")):
+            container.channels.join(self.vic, room.channel.channel_id)
+        self._is_put_into_channels()
+        self._takes_pushes()
         greenroom.connects(self.vic, TIKTOK)
         self.sent = greenroom.perform(self.now(), greenroom.activity(captions=("A caption",)))
         self._answered_with_a_key()
@@ -156,6 +163,27 @@ class Scene:
         invited = self.container.members.invite(self.manager, VIC, NAME, Role.MEMBER)
         told = {"member_id": invited.member_id, "email": VIC, "name": "Vic Before"}
         idempotency.finish(attempt, 201, json.dumps(told, ensure_ascii=False))
+
+    def _is_put_into_channels(self) -> None:
+        """A manager puts several into a channel, and takes one out again."""
+        channels, vic = self.container.channels, self.vic.member_id
+        crew = channels.create(self.manager, "Crew", ChannelKind.PRIVATE).channel.channel_id
+        self.other = self.greenroom.member("olga.other")
+        with acting(member(self.manager.member_id)):
+            channels.add_members(self.manager, crew, [vic, self.other.member_id])
+            channels.remove_member(self.manager, crew, vic)
+
+    def _takes_pushes(self) -> None:
+        vic, now = self.vic, self.greenroom.clock.now()
+        device = Device(
+            "device-1", f"https://{VIC}", b"key", b"auth", "key-1", "Browser", "en", now
+        )
+
+        def added(box: PushBox) -> PushBox:
+            return with_device(box, device) or box
+
+        self.container.push_store.change(vic.program_id, vic.member_id, added)
+        self.container.push_store.assign_device(device.device_id, vic.owner)
 
     def _dismisses(self) -> None:
         """Dismiss an activity, another one and take that back; one that was sent had been, too.
@@ -341,7 +369,7 @@ def test_the_scene_has_left_a_trace_in_every_place_that_is_searched(scene: Scene
     found = "\n".join(traces(scene.greenroom))
     for place in (
         *("Programs", "Accounts", "Performances", "Points", "Rewards", "Reports", "Idempotency"),
-        *("Notices", "board week", "exports/"),
+        *("Notices", "Origins", "board week", "exports/"),
     ):
         assert place in found, place
 
@@ -771,6 +799,28 @@ def test_an_export_has_everything_that_a_walk_over_all_tables_finds(scene: Scene
             if mine and table not in ALL_OF_IT_ELSEWHERE and _key(item) not in known:
                 missing.append(f"{table}: {text[:300]}")
     assert not missing, "\n".join(missing)
+    entries = scene.exported()["audit"]
+    ids = [each["entry_id"] for each in entries]
+    assert len(ids) == len(set(ids))
+    kinds = {each["kind"] for each in entries}
+    assert kinds > {"channel.members_added", "channel.member_removed", "redemption.fulfilled"}
+    assert scene.other.member_id not in json.dumps(entries)
+    assert [each["address"] for each in scene.exported()["addresses"]] == [ADDRESS]
+
+
+def test_a_copy_of_a_member_who_was_imported_with_others_names_them_alone(scene: Scene) -> None:
+    scene.container.members.import_roster(scene.manager, "email\nia@x.example\nib@x.example\n")
+    program = scene.greenroom.program.program_id
+    ia = scene.container.program_store.member_by_email(program, "ia@x.example")
+    assert ia is not None
+    scene.container.privacy.ask_export(scene.manager, ia.member_id)
+    scene.makes()
+    (entry,) = (
+        each
+        for each in scene.exported(for_managers=True)["audit"]
+        if each["kind"] == "members.imported"
+    )
+    assert json.loads(entry["after"])["members"] == [ia.member_id]
 
 
 def _key(record: dict[str, Any]) -> tuple[Any, ...]:
@@ -781,6 +831,8 @@ def _key(record: dict[str, Any]) -> tuple[Any, ...]:
         "board",
         "key",
         "item",
+        "entry_id",
+        "address",
         "performance_id",
         "activity_id",
     )

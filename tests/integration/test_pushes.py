@@ -483,8 +483,9 @@ def test_an_export_has_the_devices_without_their_secrets_and_an_erasure_takes_al
         each for each in room.container.personal_data_keepers if isinstance(each, DeviceKeeper)
     )
     person = Person(amy.program_id, amy.member_id, amy.email, "Amy")
-    ((name, record),) = keeper.personal_data(person)
+    (name, record), (_, holder) = keeper.personal_data(person)
     assert name == "push_devices"
+    assert (holder["owner"], holder["holder"]) == (device, amy.owner)
     assert [each["label"] for each in record["devices"]] == ["Browser"]
     for secret in (given.endpoint, given.auth, given.p256dh):
         assert secret not in str(record)
