@@ -113,7 +113,7 @@ class PointService:
         return self._store.add(owner, spent, covered=True)
 
     def refund(
-        self, owner: str, points: int, redemption_id: str, *, about: str, reason: str
+        self, owner: str, points: int, redemption_id: str, *, about: str, reason: str | None
     ) -> list[Part]:
         """Parts: give back what was spent on a redemption that was rejected, once."""
         refunded = self._of_redemption(EntryKind.REFUND, points, redemption_id, about)

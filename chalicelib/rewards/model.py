@@ -1,6 +1,7 @@
 """Rewards and redemptions: plain types and rules."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -146,6 +147,11 @@ class Redemption:
     @property
     def owner(self) -> str:
         return owner_key(self.program_id, self.member_id)
+
+    @property
+    def without_words(self) -> "Redemption":
+        """It without what a manager writes to its member."""
+        return replace(self, note=None, code=None, reason=None)
 
 
 class AlreadyMade(Exception):

@@ -393,7 +393,10 @@ class RewardStore(Store):
         return parts
 
     def decide(self, was: Redemption, becomes: Redemption) -> Update:
-        """Part: fulfil or reject a request, once. Its condition fails with `Conflict`."""
+        """Part: fulfil or reject a request, once.
+
+        Its condition fails with `Conflict`, also if its member was erased since it was read.
+        """
         names = ("decided_at", "decided_by", "note", "code", "reason")
         set_now = {name: getattr(becomes, name) for name in names}
         since = becomes.decided_at or becomes.requested_at
@@ -404,7 +407,8 @@ class RewardStore(Store):
             *(getattr(RedemptionItem, name).set(value) for name, value in set_now.items() if value),
         ]
         item = RedemptionItem(was.program_id, _REDEMPTION + was.redemption_id)
-        return Update(item, actions, RedemptionItem.state == was.status)
+        named = RedemptionItem.member_name == was.member_name
+        return Update(item, actions, (RedemptionItem.state == was.status) & named)
 
     def return_to_stock(self, redemption: Redemption, reward: Reward | None) -> list[Part]:
         """Parts: a rejected request's piece goes back to the stock that it came from.

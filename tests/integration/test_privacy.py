@@ -41,12 +41,14 @@ from chalicelib.programs.problems import ProgramProblem
 from chalicelib.reports.model import Attempt as Attempted
 from chalicelib.reports.model import Dismissal, Fact, Progress, Response, Sight
 from chalicelib.reports.report_exports.store import Table
+from chalicelib.rewards.model import Redemption
 from local.home import PROJECT
 from tests.integration.conftest import Calls, _moto_tables
 from tests.integration.database import database
 from tests.integration.greenroom import Greenroom
 
 NAME = "Vic Unmistakable"
+WORDS = "Words-for-nobody-else"
 VIC = "vic.unmistakable@demo.example"
 TIKTOK = "vicsaccount"
 ALIAS = "Masked Falcon"
@@ -410,6 +412,41 @@ def test_a_kept_answer_about_a_longer_address_stays_as_it_is(scene: Scene) -> No
     answers = [each.get("body") for each in everything(scene.greenroom)["IdempotencyTable"]]
     erased = f"{scene.vic.member_id}@erased.invalid"
     assert json.dumps({**answer, "errors": [erased]}) in answers
+
+
+@pytest.mark.parametrize("act", ["fulfil", "reject"])
+@pytest.mark.parametrize("when", ["after the erasure", "between read and write"])
+def test_a_managers_words_about_a_request_are_not_kept_of_a_member_who_is_erased(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, act: str, when: str
+) -> None:
+    redemptions, store = scene.container.redemptions, scene.container.reward_store
+    scene.asks()
+    scene.releases()
+    read, erasing = store.redemption, [True]
+
+    def decides() -> Redemption:
+        asked = scene.open.redemption_id
+        if act == "reject":
+            return redemptions.reject(scene.manager, asked, WORDS)
+        return redemptions.fulfil(scene.manager, asked, note=WORDS, code=WORDS)
+
+    def overtaken(*asked: str) -> Redemption | None:
+        found = read(*asked)
+        if erasing:
+            erasing.clear()
+            scene.rounds()
+        return found
+
+    if when == "between read and write":
+        monkeypatch.setattr(store, "redemption", overtaken)
+    else:
+        scene.rounds()
+    made = decides()
+    assert scene.status() is ErasureStatus.ERASED
+    assert made.status.value == {"fulfil": "fulfilled", "reject": "rejected"}[act]
+    assert (made.note, made.code, made.reason) == (None, None, None)
+    assert WORDS not in str(everything(scene.greenroom))
+    assert decides() == made  # the same again
 
 
 @pytest.mark.parametrize("elsewhere", ["nowhere", "invited", "member"])

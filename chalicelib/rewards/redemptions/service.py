@@ -12,6 +12,7 @@ from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.pages import Cursors, Page
+from chalicelib.foundation.personal import ERASED_NAME
 from chalicelib.foundation.problems import Problem, ProblemCode, not_found
 from chalicelib.foundation.table import Conflict, Contended, Part
 from chalicelib.points.model import BalanceTooLow, in_words
@@ -128,29 +129,29 @@ class RedemptionService:
     ) -> Redemption:
         """Fulfil a request, with words or a code for its member; again with the same is no more.
 
-        Also where rewards are off: what was asked for can be closed. Raises problems `not_found`,
-        `redemption_decided`.
+        Also where rewards are off: what was asked for can be closed. Of an erased member no words
+        are kept. Raises problems `not_found`, `redemption_decided`, `changed_meanwhile`.
         """
 
         def fulfilled(was: Redemption) -> Redemption:
             return replace(was, status=RedemptionStatus.FULFILLED, note=note, code=code)
 
-        return self._decide(caller, redemption_id, fulfilled, lambda _: [])
+        return self._decide(caller, redemption_id, fulfilled, lambda *_: [])
 
     def reject(self, caller: Caller, redemption_id: str, reason: str) -> Redemption:
         """Reject a request for a reason: its points and piece go back, once.
 
-        It does not matter what became of the reward or the member. Raises problems as `fulfil`
-        does.
+        It does not matter what became of the reward or the member; of an erased one no reason is
+        kept. Raises problems as `fulfil` does.
         """
 
         def rejected(was: Redemption) -> Redemption:
             return replace(was, status=RedemptionStatus.REJECTED, reason=reason)
 
-        def refund(was: Redemption) -> list[Part]:
+        def refund(was: Redemption, becomes: Redemption) -> list[Part]:
             reward = self._store.get(was.program_id, was.reward_id)
             back = self._points.refund(
-                was.owner, was.price, was.redemption_id, about=was.title, reason=reason
+                was.owner, was.price, was.redemption_id, about=was.title, reason=becomes.reason
             )
             return [*self._store.return_to_stock(was, reward), *back]
 
@@ -162,12 +163,15 @@ class RedemptionService:
         caller: Caller,
         redemption_id: str,
         decided: Callable[[Redemption], Redemption],
-        also: Callable[[Redemption], list[Part]],
+        also: Callable[[Redemption, Redemption], list[Part]],
     ) -> Redemption:
         was = self._store.redemption(caller.program_id, redemption_id)
         if was is None:
             raise not_found("redemption")
         becomes = decided(was)
+        if was.member_name == ERASED_NAME:
+            # Nobody is left to read them, and no round of the erasure would find them any more.
+            becomes = becomes.without_words
         if was.status is not RedemptionStatus.REQUESTED:
             if becomes == was:
                 return was  # the same again: its answer was lost
@@ -186,7 +190,7 @@ class RedemptionService:
             {"status": becomes.status, "member": was.member_id, "reward": was.reward_id},
             title=was.title,
         )
-        self._store.commit([self._store.decide(was, becomes), *also(was), told])
+        self._store.commit([self._store.decide(was, becomes), *also(was, becomes), told])
         logger.info(
             "redemption decided",
             extra={"redemption_id": redemption_id, "status": becomes.status.value},
