@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from chalicelib.rewards.pictures import (
     JPEG,
     MAX_BYTES,
+    MAX_PIXELS,
     MAX_SIDE,
     MIN_SIDE,
     PNG,
@@ -81,6 +82,22 @@ def test_a_picture_of_a_size_that_no_phone_should_meet_is_refused(
     make: Callable[[int, int], bytes], size: tuple[int, int], code: str
 ) -> None:
     assert refused(make(*size)) == code
+
+
+def test_a_refusal_says_which_bound_was_broken_and_the_consoles_words_fit_both() -> None:
+    for size, limit in (((100, MAX_SIDE + 1), MAX_SIDE), ((4000, 4000), MAX_PIXELS)):
+        with pytest.raises(PictureRefused) as refusal:
+            examine(png(*size))
+        assert refusal.value.limit == limit
+        assert f"{limit:,}" in refusal.value.message
+    words = Path(__file__).parents[2] / "console" / "src" / "foundation"
+    for language in ("en", "de", "es"):
+        told = (words / f"words.manager.{language}.ts").read_text()
+        (line,) = [each for each in told.splitlines() if "field_too_many_pixels" in each]
+        plain = line.replace(",", "").replace(".", "")
+        assert str(MAX_SIDE) in plain
+        assert f"{MAX_PIXELS // 1_000_000} mil" in plain.lower()
+        assert "{limit}" not in line
 
 
 def test_a_picture_over_a_megabyte_is_refused() -> None:

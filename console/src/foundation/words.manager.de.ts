@@ -75,7 +75,7 @@ export default {
   field_damaged_picture: "Die Datei dieses Bildes ist beschädigt.",
   field_animated_picture: "Dieses Bild ist animiert. Wähle ein unbewegtes.",
   field_too_large: "Das ist zu groß: höchstens {limit} Bytes.",
-  field_too_many_pixels: "Dieses Bild hat zu viele Pixel: höchstens {limit}.",
+  field_too_many_pixels: "Dieses Bild hat zu viele Pixel: höchstens 4.096 je Seite und 12 Millionen insgesamt.",
   field_too_small: "Dieses Bild ist zu klein: mindestens {limit} Pixel.",
   field_not_a_manager: "Nur aktive Manager lassen sich wählen.",
 

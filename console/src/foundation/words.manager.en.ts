@@ -72,7 +72,7 @@ export default {
   field_damaged_picture: "This picture's file is damaged.",
   field_animated_picture: "This picture is animated. Choose a still one.",
   field_too_large: "This is too large: at most {limit} bytes.",
-  field_too_many_pixels: "This picture has too many pixels: {limit} at most.",
+  field_too_many_pixels: "This picture has too many pixels: at most 4,096 on a side and 12 million in all.",
   field_too_small: "This picture is too small: {limit} pixels at least.",
   field_not_a_manager: "Only active managers can be chosen.",
 

@@ -75,7 +75,7 @@ export default {
   field_damaged_picture: "El archivo de esta imagen está dañado.",
   field_animated_picture: "Esta imagen se mueve. Elige una fija.",
   field_too_large: "Es demasiado grande: caben {limit} bytes.",
-  field_too_many_pixels: "Esta imagen tiene demasiados píxeles: {limit} como máximo.",
+  field_too_many_pixels: "Esta imagen tiene demasiados píxeles: como máximo 4096 por lado y 12 millones en total.",
   field_too_small: "Esta imagen es demasiado pequeña: {limit} píxeles como mínimo.",
   field_not_a_manager: "Solo se pueden elegir gestores activos.",
 
