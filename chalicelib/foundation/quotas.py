@@ -35,8 +35,9 @@ _WORDS = {
         "Wait until some are checked, then try again."
     ),
     "video_bytes": (
-        "Your program's videos take {used} bytes; {limit} is the limit. Videos that no activity "
-        "uses are removed by themselves; the owner of this Greenroom can raise the limit."
+        "Your program's videos take {used} bytes, each upload that is not checked yet counted as "
+        "50 MB; {limit} is the limit. Videos that no activity uses are removed by themselves; the "
+        "owner of this Greenroom can raise the limit."
     ),
     "members": (
         "Your program has {used} members and invitations; {limit} is the limit. Remove some, or "

@@ -18,6 +18,7 @@ from chalicelib.videos.model import (
     FORM_LIFETIME,
     LOOK_AGAIN,
     MAX_PREVIEWS,
+    MAX_SIZE_BYTES,
     PREVIEW_LIFETIME,
     PREVIEW_REUSE,
     RETRY_AFTER,
@@ -176,9 +177,10 @@ class VideoService:
         waiting = self._store.waiting_count(program_id, now - WAITED_AT_MOST, most)
         if waiting >= most:
             raise quota_reached("uploads_waiting", most, waiting)
-        kept = self._store.kept_bytes(program_id)
-        if kept >= self._quotas.video_bytes:
-            raise quota_reached("video_bytes", self._quotas.video_bytes, kept)
+        # What waits may be valid, and as large as a form takes, once it is checked.
+        taken = self._store.kept_bytes(program_id) + waiting * MAX_SIZE_BYTES
+        if taken >= self._quotas.video_bytes:
+            raise quota_reached("video_bytes", self._quotas.video_bytes, taken)
 
     def use(self, upload: Upload) -> Sequence[Part]:
         """Parts: note that an activity uses a valid video; none if one did before.

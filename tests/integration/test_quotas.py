@@ -11,9 +11,9 @@ from chalicelib.activities.model import Activity, ActivityState
 from chalicelib.composition import Container
 from chalicelib.foundation.identity import Role
 from chalicelib.foundation.problems import Problem
-from chalicelib.foundation.quotas import Quotas
+from chalicelib.foundation.quotas import GIGABYTE, Quotas
 from chalicelib.foundation.settings import Settings
-from chalicelib.videos.model import LOOK_AGAIN, UploadStatus
+from chalicelib.videos.model import LOOK_AGAIN, MAX_SIZE_BYTES, UploadStatus
 from chalicelib.videos.queue import ArrivalsQueue
 from local import template
 from local.home import PROJECT
@@ -91,6 +91,21 @@ def test_bytes_of_valid_videos_are_counted_and_given_back_with_the_videos(
     assert refused(ask) == ("video_bytes", len(VIDEO), len(VIDEO))
     _sweeps(greenroom, days=31)
     assert greenroom.container.upload_store.kept_bytes(program) == 0
+    ask()
+
+
+def test_uploads_that_wait_are_counted_as_the_largest_videos_that_they_can_be(
+    greenroom: InMemory,
+) -> None:
+    container = within(greenroom, video_gigabytes=1)
+
+    def ask() -> Any:
+        return container.videos.ask_for_upload(greenroom.manager, "video/mp4", CORRELATION)
+
+    forms = -(-GIGABYTE // MAX_SIZE_BYTES)
+    uploads = [ask().upload for _ in range(forms)]
+    assert refused(ask) == ("video_bytes", GIGABYTE, forms * MAX_SIZE_BYTES)
+    assert container.upload_store.decide(uploads[0], None, (), None, greenroom.clock.now())
     ask()
 
 
