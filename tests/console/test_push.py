@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from local import browser, push_service
 from tests.console.members import (
@@ -79,7 +79,9 @@ def people(
 
 def deliver(page: Page, text: str) -> None:
     """Hand a push to the service worker, as the browser does."""
-    page.evaluate("navigator.serviceWorker.ready")
+    wait_for(
+        "The service worker", lambda: page.evaluate("Boolean(navigator.serviceWorker.controller)")
+    )
     session = page.context.new_cdp_session(page)
     found: list[str] = []
 
@@ -88,8 +90,12 @@ def deliver(page: Page, text: str) -> None:
 
     session.on("ServiceWorker.workerRegistrationUpdated", updated)
     session.send("ServiceWorker.enable")
-    while not found:
-        page.wait_for_timeout(100)
+
+    def registered() -> bool:
+        page.wait_for_timeout(100)  # hears events
+        return bool(found)
+
+    wait_for("The service worker's registration", registered)
     origin = page.evaluate("location.origin")
     session.send(
         "ServiceWorker.deliverPushMessage",
@@ -133,14 +139,19 @@ def all_closed(page: Page) -> None:
     wait_for("The notification being closed", lambda: shown(page) == [])
 
 
-def click(context: BrowserContext) -> None:
-    """Click the first notification: its event, for no headless browser shows one to press."""
-    context.service_workers[0].evaluate(
-        """async () => {
-            const [notification] = await self.registration.getNotifications();
-            self.dispatchEvent(new NotificationEvent("notificationclick", { notification }));
-        }"""
-    )
+def click(page: Page) -> None:
+    """Click the first notification: its event, for no headless browser shows one to press.
+
+    Returns when the page is where the click leads: to ask a page that is on its way fails, and
+    Chromium was seen never to close one.
+    """
+    with page.expect_navigation():
+        page.context.service_workers[0].evaluate(
+            """async () => {
+                const [notification] = await self.registration.getNotifications();
+                self.dispatchEvent(new NotificationEvent("notificationclick", { notification }));
+            }"""
+        )
 
 
 @pytest.mark.parametrize("device", [PHONE, DESKTOP], ids=["phone", "desktop"])
@@ -184,7 +195,7 @@ def test_a_member_switches_pushes_on_and_a_video_that_arrives_is_shown_once(
         assert "post it." in notification["body"]
         assert "Disclose commercial content, Your brand" in notification["body"]
         assert "tiktok" in notification["actions"]
-        click(visit.context)
+        click(page)
         expect(page).to_have_url(f"{visit.origin}{push['message']['url']}")
         steps = page.get_by_role("region", name="Finish it in TikTok")
         expect(steps.get_by_role("button", name="Copy caption")).to_be_visible()
@@ -207,7 +218,7 @@ def test_what_cannot_be_read_is_shown_and_opens_nothing_else(people: People) -> 
             deliver_and_see(page, text)
             (notification,) = shown(page)
             assert notification["title"] in ("Greenroom", "5")
-            click(visit.context)
+            click(page)
             expect(page.get_by_role("navigation").first).to_be_visible()
             assert page.url.startswith(f"{visit.origin}/")
             all_closed(page)
