@@ -361,11 +361,11 @@ def performances_stage(event: SQSEvent) -> Any:
 @functions.function(
     "overdue_performances", "connections", "audit_recorder", module="performances.worker"
 )
-def performances_sweep_overdue(event: CloudWatchEvent) -> int:
+def performances_requeue_overdue(event: CloudWatchEvent) -> int:
     """Queues overdue performances again; makes sends that waited for a connection."""
     from chalicelib.performances import worker
 
-    return worker.sweep_overdue(
+    return worker.requeue_overdue(
         container.overdue_performances, container.connections, event.context
     )
 
@@ -378,12 +378,12 @@ def performances_sweep_overdue(event: CloudWatchEvent) -> int:
     "audit_recorder",
     module="performances.worker",
 )
-def performances_count_posts(event: CloudWatchEvent) -> int:
+def performances_read_views(event: CloudWatchEvent) -> int:
     """Reads views of posts whose members allow it; removes those of members who do not any more."""
     from chalicelib.performances import worker
 
     offered = container.settings.tiktok_views
-    return worker.count_posts(container.counts, offered=offered, context=event.context)
+    return worker.read_views(container.counts, offered=offered, context=event.context)
 
 
 @app.on_sqs_message(queue_arn=_QUEUE.format("performances-release-removed-members"), batch_size=1)
@@ -412,13 +412,13 @@ def points_count_entries(event: DynamoDBEvent) -> Any:
     return worker.count_entries(container.entry_counter, container.events, event.to_dict())
 
 
-@app.on_sqs_message(queue_arn=_QUEUE.format("points-mark-leaderboards"), batch_size=10)
+@app.on_sqs_message(queue_arn=_QUEUE.format("points-mark-changed-leaderboards"), batch_size=10)
 @functions.function("leaderboard_marks", module="points.worker")
-def points_mark_leaderboards(event: SQSEvent) -> Any:
+def points_mark_changed_leaderboards(event: SQSEvent) -> Any:
     """Marks leaderboards whose members or settings changed for a rebuild."""
     from chalicelib.points import worker
 
-    return worker.mark_leaderboards(container.leaderboard_marks, event.to_dict())
+    return worker.mark_changed_leaderboards(container.leaderboard_marks, event.to_dict())
 
 
 @app.schedule("rate(1 minute)")
@@ -587,11 +587,13 @@ def notifications_note_events(event: SQSEvent) -> Any:
 
 @app.schedule("rate(1 minute)")
 @functions.function("due_digests", "settings.digests_queue_url", module="notifications.worker")
-def notifications_queue_due(event: CloudWatchEvent) -> int:
+def notifications_queue_due_digests(event: CloudWatchEvent) -> int:
     """Queues the programs whose digests are due, and the mails that are."""
     from chalicelib.notifications import worker
 
-    return worker.queue_due(container.due_digests, lambda: container.digests_queue, event.context)
+    return worker.queue_due_digests(
+        container.due_digests, lambda: container.digests_queue, event.context
+    )
 
 
 @app.on_sqs_message(queue_arn=_QUEUE.format("digests"), batch_size=1)

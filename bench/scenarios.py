@@ -236,7 +236,7 @@ class Bench:
             "videos_sweep_stuck_uploads",
             "points_build_leaderboards",
             "webhooks_wake_due",
-            "notifications_queue_due",
+            "notifications_queue_due_digests",
             "notifications_push",
             "privacy_erase_members",
         ):
@@ -251,7 +251,7 @@ class Bench:
         for name in (
             "tiktok_refresh_lapsing_accounts",
             "activities_end_due",
-            "performances_sweep_overdue",
+            "performances_requeue_overdue",
         ):
             yield _on_the_clock(name)
         yield from self._consumers()
@@ -276,7 +276,7 @@ class Bench:
         yield Scenario("count events", "reports_count_events", self.queued_performance)
         yield Scenario("count entries", "points_count_entries", _stream_of(entries[-1]))
         yield Scenario("build leaderboards", "points_build_leaderboards", _tick())
-        yield _on_the_clock("performances_count_posts")
+        yield _on_the_clock("performances_read_views")
         for more in (
             self._rewards,
             self._webhooks,
@@ -440,7 +440,9 @@ class Bench:
         yield Scenario("apply verdicts", "activities_apply_verdicts", decided.delivered())
         people = Relayed(events_of)
         people.relays(self._people()["Records"])
-        yield Scenario("mark leaderboards", "points_mark_leaderboards", people.delivered())
+        yield Scenario(
+            "mark changed leaderboards", "points_mark_changed_leaderboards", people.delivered()
+        )
         container = self.app.container
         members = {each.email: each for each in container.programs.members(self.program.program_id)}
         container.members.remove(self._caller("ana"), members["dan@bench.example"].member_id)

@@ -631,7 +631,7 @@ def _trail(
             after={"balance": number + 5, "reason": "Helped at the fair"},
             expires_at=now + timedelta(days=730),
         )
-        yield AuditStore(container.database).entry(entry).item
+        yield AuditStore(container.database).put_entry(entry).item
 
 
 def _notices(container: Container, caller: Caller, now: datetime) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         ActivityMarks,
         ActivityService,
         DueActivitySweeper,
-        PostTexts,
+        PostTextAssigner,
     )
     from chalicelib.activities.store import ActivityStore, MarkStore
     from chalicelib.agents.service import AgentService
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from chalicelib.notifications.unsubscribing.service import UnsubscribeService
     from chalicelib.performances.connections.service import ConnectionService
     from chalicelib.performances.counts.service import PostCounts
-    from chalicelib.performances.overdue import OverdueSweeper
+    from chalicelib.performances.overdue import OverdueRequeuer
     from chalicelib.performances.queue import FailedMessages, StagingQueue
     from chalicelib.performances.service import PerformanceService
     from chalicelib.performances.staging import Stager
@@ -412,10 +412,10 @@ class Container:
         )
 
     @cached_property
-    def _post_texts(self) -> "PostTexts":
-        from chalicelib.activities.service import PostTexts
+    def _post_texts(self) -> "PostTextAssigner":
+        from chalicelib.activities.service import PostTextAssigner
 
-        return PostTexts(self._disclosure)
+        return PostTextAssigner(self._disclosure)
 
     def _disclosure(self, program_id: str) -> str | None:
         program = self.programs.cached_program(program_id)
@@ -770,10 +770,10 @@ class Container:
         return Stager(self.staging_dependencies)
 
     @cached_property
-    def overdue_performances(self) -> "OverdueSweeper":
-        from chalicelib.performances.overdue import OverdueSweeper
+    def overdue_performances(self) -> "OverdueRequeuer":
+        from chalicelib.performances.overdue import OverdueRequeuer
 
-        return OverdueSweeper(self.performance_store, self.staging_queue, self.clock)
+        return OverdueRequeuer(self.performance_store, self.staging_queue, self.clock)
 
     @cached_property
     def webhook_store(self) -> "WebhookStore":

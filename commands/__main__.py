@@ -160,7 +160,7 @@ def _audit_reset(on: Stack, subject: str) -> None:
     member = container.programs.member_of_subject(subject)
     if member is not None:
         reset = act(Kind.AUTHENTICATOR_RESET, member.program_id, member.member_id)
-        container.audit_recorder.keep(reset)
+        container.audit_recorder.commit_act(reset)
 
 
 @main.group()
@@ -332,7 +332,9 @@ def rebuild(stack: str, program_id: str, repair: bool) -> None:
         for finding in found:
             click.echo(str(finding))
         if repair and found:
-            container.audit_recorder.keep(_rebuilt(Kind.POINTS_REBUILT, program_id, len(found)))
+            container.audit_recorder.commit_act(
+                _rebuilt(Kind.POINTS_REBUILT, program_id, len(found))
+            )
         left = service.repair(program_id, found) if repair else found
     except NoSuchProgram as error:
         raise click.ClickException(
@@ -374,7 +376,9 @@ def rebuild_reports(stack: str, program_id: str, repair: bool) -> None:
         for finding in found:
             click.echo(str(finding))
         if repair and found:
-            container.audit_recorder.keep(_rebuilt(Kind.REPORTS_REBUILT, program_id, len(found)))
+            container.audit_recorder.commit_act(
+                _rebuilt(Kind.REPORTS_REBUILT, program_id, len(found))
+            )
         left = service.repair(program_id, found, say) if repair else found
     except NoSuchProgram as error:
         raise click.ClickException(
@@ -421,7 +425,7 @@ def schemas(check: bool) -> None:
 
 @events.command()
 @_stack
-@click.option("--function", help="Only this function, such as PointsMarkLeaderboards.")
+@click.option("--function", help="Only this function, such as PointsMarkChangedLeaderboards.")
 @click.option("--most", type=click.IntRange(min=1), help="Of each function, at most so many.")
 def redrive(stack: str, function: str | None, most: int | None) -> None:
     """Send messages in consumers' dead-letter queues back to where they came from."""

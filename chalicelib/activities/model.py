@@ -615,8 +615,8 @@ class PostText:
         return "\n".join(line for line in lines if line) or None
 
 
-def dealt(activity: Activity, member_id: str, disclosure: str | None) -> PostText:
-    """Deal a member their text; `disclosure` is the program's line, for an activity without one.
+def assigned_text(activity: Activity, member_id: str, disclosure: str | None) -> PostText:
+    """Return a member's text; `disclosure` is the program's line, for an activity without one.
 
     Each member keeps their caption while it is among the suggested ones: whatever else is added,
     taken away or put in another order moves only those it must.
@@ -628,8 +628,8 @@ def dealt(activity: Activity, member_id: str, disclosure: str | None) -> PostTex
     )
 
 
-def dealt_cut(activity: Activity, member_id: str) -> Cut:
-    """Deal a member their cut of an activity's video, as captions are dealt and apart from them.
+def assigned_cut(activity: Activity, member_id: str) -> Cut:
+    """Return a member's cut of an activity's video, drawn as captions are and apart from them.
 
     By the upload, so that the order of the cuts does not matter.
     """

@@ -18,10 +18,10 @@ from chalicelib.activities.model import (
     OpenActivity,
     Paging,
     PostText,
+    assigned_cut,
+    assigned_text,
     check_post_texts,
     check_window,
-    dealt,
-    dealt_cut,
     distinct_files,
     featuring,
     feed_order,
@@ -142,16 +142,16 @@ class Offered:
     dismissed: bool
 
 
-class PostTexts:
-    """Deals members the texts they post; `disclosure_of` gives a program's own line."""
+class PostTextAssigner:
+    """Assigns members the texts they post; `disclosure_of` gives a program's own line."""
 
     def __init__(self, disclosure_of: Callable[[str], str | None]) -> None:
         self._disclosure_of = disclosure_of
 
-    def dealt(self, activity: Activity, member_id: str) -> PostText:
-        """Deal a member of the activity's program their text."""
+    def assigned_text(self, activity: Activity, member_id: str) -> PostText:
+        """Return the text that a member of the activity's program posts."""
         default = self._disclosure_of(activity.program_id) if activity.disclosure is None else None
-        return dealt(activity, member_id, default)
+        return assigned_text(activity, member_id, default)
 
 
 class ActivityMarks:
@@ -170,9 +170,9 @@ class ActivityMarks:
         """Part: take the mark of a performance that failed for good away again."""
         return self._store.unmark(owner, activity_id, performance_id)
 
-    def marked(self, owner: str, first: str, last: str) -> set[str]:
+    def done_activity_ids(self, owner: str, first: str, last: str) -> set[str]:
         """List what a member performed or dismissed between two activity ids, both included."""
-        return self._store.marked(owner, first, last)
+        return self._store.done_activity_ids(owner, first, last)
 
     def of(self, owner: str, activity_id: str) -> tuple[str | None, bool]:
         """Return the performance a member's mark is of, if any, and whether they dismissed it."""
@@ -353,7 +353,7 @@ class ActivityService:
         marks: ActivityMarks,
         videos: VideoService,
         groupings: Groupings,
-        texts: PostTexts,
+        texts: PostTextAssigner,
         cursors: Cursors,
         clock: Clock,
         quotas: Quotas = Quotas(),  # noqa: B008  frozen
@@ -714,7 +714,7 @@ class ActivityService:
         paging = _paging_of(position) if position else Paging.begun(shown, now)
         ranks = feed_order(shown, paging, position.get("before"))
         ids = [activity_id for _, activity_id in ranks]
-        marked = self._marks.marked(caller.owner, min(ids), max(ids)) if ids else set()
+        marked = self._marks.done_activity_ids(caller.owner, min(ids), max(ids)) if ids else set()
         left = [rank for rank in ranks if rank[1] not in marked]
         items: list[Activity] = []
         at = 0
@@ -750,12 +750,12 @@ class ActivityService:
         )
 
     def cut_for(self, caller: Caller, activity: Activity) -> Cut:
-        """Deal the caller the cut that they see, and send."""
-        return dealt_cut(activity, caller.member_id)
+        """Return the cut that the caller sees, and sends."""
+        return assigned_cut(activity, caller.member_id)
 
     def text_for(self, caller: Caller, activity: Activity) -> PostText:
-        """Deal the caller the text they post with an activity's video."""
-        return self._texts.dealt(activity, caller.member_id)
+        """Return the text that the caller posts with an activity's video."""
+        return self._texts.assigned_text(activity, caller.member_id)
 
     def dismiss(self, caller: Caller, activity_id: str) -> None:
         """Take an open activity out of the caller's feed; again changes nothing.
@@ -866,7 +866,7 @@ def _changed(caller: Caller, activity: Activity, changes: Changes, now: datetime
         )
         check_post_texts(changed)
     except InvalidTime as error:
-        raise window_problem(error) from error
+        raise invalid_time_problem(error) from error
     except InvalidText as error:
         raise invalid_field(error.field, error.code, error.message, error.limit) from error
     return changed
@@ -886,7 +886,7 @@ def _instant(name: str, text: str | None, time_zone: str) -> datetime | None:
         raise _time_problem(name, error.code, error) from error
 
 
-def window_problem(error: InvalidTime) -> Problem:
+def invalid_time_problem(error: InvalidTime) -> Problem:
     """Return the problem `invalid_request` for a time whose code is led by its field's name."""
     name, _, code = error.code.partition(".")
     return _time_problem(name, code, error)

@@ -376,8 +376,8 @@ class MarkStore(Store):
         found = self._database.query(MarkItem, owner, consistent_read=True)
         return ((item.activity_id, item.dismissed_at) for item in found if item.dismissed_at)
 
-    def marked(self, owner: str, first: str, last: str) -> set[str]:
-        """List the activities a member has marked between two ids, both included: one query."""
+    def done_activity_ids(self, owner: str, first: str, last: str) -> set[str]:
+        """List what a member performed or dismissed between two ids, both included: one query."""
         found = self._database.query(
             MarkItem,
             owner,
@@ -522,7 +522,7 @@ class ActivityStore(Store):
 
     def look_later(self, due: DueActivity, due_at: datetime) -> bool:
         """Move the next look at an undecided activity; False if it was decided, or looked at."""
-        return self._database.changed(
+        return self._database.update(
             ActivityItem(due.program_id, due.activity_id),
             [ActivityItem.due_at.set(due_at)],
             (ActivityItem.due_in == _UNDECIDED) & (ActivityItem.due_at == due.due_at),

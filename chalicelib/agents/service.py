@@ -128,7 +128,7 @@ class AgentService:
 
     def _record(self, caller: Caller, tool: Tool, how: Mapping[str, object]) -> None:
         asked = {"tool": tool.name, **how}
-        self._recorder.keep(
+        self._recorder.commit_act(
             act(Kind.AGENT_CALLED, caller.program_id, tool.name, after=asked, title=tool.name)
         )
 

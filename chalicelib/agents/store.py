@@ -28,7 +28,7 @@ class CallCounter(Store):
         return next((each for each in windows if not self._count(each)), None)
 
     def _count(self, window: Window) -> bool:
-        return self._database.changed(
+        return self._database.update(
             CallItem(window.key),
             [
                 CallItem.attempts.add(1),

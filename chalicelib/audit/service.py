@@ -61,12 +61,12 @@ class AuditRecorder:
             # DynamoDB counts in seconds: never a second too early.
             expires_at=(now + self._kept).replace(microsecond=0) + timedelta(seconds=1),
         )
-        parts = [self._entries.entry(entry)]
+        parts = [self._entries.put_entry(entry)]
         if origin and origin.address:
-            parts.append(self._origins().origin(entry, origin.address))
+            parts.append(self._origins().put_origin(entry, origin.address))
         return parts
 
-    def keep(self, act: Act) -> None:
+    def commit_act(self, act: Act) -> None:
         """Record an act that writes nothing else, such as handing out a form."""
         self._entries.commit([act])
 

@@ -116,7 +116,7 @@ class AuditStore(Store):
 
     MODELS = (EntryItem,)
 
-    def entry(self, entry: Entry) -> Put:
+    def put_entry(self, entry: Entry) -> Put:
         """Part: write an entry, once."""
         program_id = entry.program_id
         item = EntryItem(
@@ -180,7 +180,7 @@ class OriginStore(Store):
 
     MODELS = (OriginItem,)
 
-    def origin(self, entry: Entry, address: str) -> Put:
+    def put_origin(self, entry: Entry, address: str) -> Put:
         """Part: write the address of the request of a member's entry, once."""
         member_id = member_of(entry.actor)
         item = OriginItem(

@@ -126,7 +126,7 @@ class Idempotency:
         if not attempt.first:
             self.release(attempt)
             return
-        self._database.removed(
+        self._database.delete(
             IdempotencyItem(attempt.record_id), IdempotencyItem.attempt == attempt.attempt
         )
 
@@ -137,7 +137,7 @@ class Idempotency:
     def _change(self, attempt: Attempt, actions: list[Action]) -> None:
         """Write to the record unless a later attempt has taken it over; then it is theirs."""
         mine = IdempotencyItem.attempt == attempt.attempt
-        self._database.changed(IdempotencyItem(attempt.record_id), actions, mine)
+        self._database.update(IdempotencyItem(attempt.record_id), actions, mine)
 
 
 _FORGOTTEN = "{}"
@@ -170,7 +170,7 @@ class AnswerKeeper:
         for record_id, owner in self._database.scan_texts(IdempotencyItem, "owner", person.owner):
             if owner == person.owner:
                 kept, item = IdempotencyItem.body.exists(), IdempotencyItem(record_id)
-                self._database.changed(item, [IdempotencyItem.body.set(_FORGOTTEN)], kept)
+                self._database.update(item, [IdempotencyItem.body.set(_FORGOTTEN)], kept)
         whole = True
         address = json.dumps(person.email)[1:-1]
         for record_id, body in self._database.scan_texts(IdempotencyItem, "body", address):
@@ -190,7 +190,7 @@ class AnswerKeeper:
 
     def _replaced(self, record_id: str, body: str, told: str) -> bool:
         same, item = IdempotencyItem.body == body, IdempotencyItem(record_id)
-        return self._database.changed(item, [IdempotencyItem.body.set(told)], same)
+        return self._database.update(item, [IdempotencyItem.body.set(told)], same)
 
 
 def _anonymous(told: Any, person: Person) -> Any:

@@ -335,14 +335,14 @@ class Database:
         with self._own(model).batch_write() as batch:
             yield _Batch(batch, self._own_item)
 
-    def changed(
+    def update(
         self,
         item: Model,
         actions: Sequence[Action],
         condition: Condition | None = None,
         *acts: Act,
     ) -> bool:
-        """Write to one item if its condition holds, and read it back; False if it does not hold.
+        """Update one item if its condition holds, and read it back; False if it does not hold.
 
         With `acts` it is a transaction, and is not read back.
         """
@@ -361,8 +361,8 @@ class Database:
         own = self._own_item(_stamped(item))
         return _holds(lambda: own.save(condition))
 
-    def removed(self, item: Model, condition: Condition | None = None) -> bool:
-        """Remove one item if its condition holds; False if it does not hold."""
+    def delete(self, item: Model, condition: Condition | None = None) -> bool:
+        """Delete one item if its condition holds; False if it does not hold."""
         own = self._own_item(item)
         return _holds(lambda: own.delete(condition))
 

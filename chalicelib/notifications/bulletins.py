@@ -12,7 +12,7 @@ from chalicelib.foundation.ids import made_at
 from chalicelib.foundation.table import Conflict
 from chalicelib.notifications.model import (
     Bulletin,
-    Entry,
+    BulletinEntry,
     ProgramPlan,
     due_between,
     kept_entries,
@@ -63,11 +63,12 @@ class BulletinWriter:
         anew = [
             each.anew_since(changed, now) for each in entries if each.activity_id == activity_id
         ]
-        # A zone of a minute ago has the program looked at too early at worst: `plan` knew better.
+        # With the zone of a minute ago it is looked at too early at worst: `schedule_digests`
+        # has read the new one.
         program = self._programs.cached_program(program_id)
-        self._plan(program, replace(was, entries=entries), next(iter(anew), None))
+        self._schedule(program, replace(was, entries=entries), next(iter(anew), None))
 
-    def _entries(self, program_id: str, activity_id: str | None) -> tuple[Entry, ...]:
+    def _entries(self, program_id: str, activity_id: str | None) -> tuple[BulletinEntry, ...]:
         found = {
             each.activity_id: _entry(each) for each in self._activities.open_activities(program_id)
         }
@@ -85,14 +86,14 @@ class BulletinWriter:
             and activities[each.activity_id].state is ActivityState.PUBLISHED
         )
 
-    def plan(self, program_id: str) -> None:
+    def schedule_digests(self, program_id: str) -> None:
         """Have a program looked at when the next digest of its members is due, or news come.
 
         It is read, not taken from the cache: what changed may be its zone.
         """
-        self._plan(self._programs.program(program_id), self._store.bulletin(program_id))
+        self._schedule(self._programs.program(program_id), self._store.bulletin(program_id))
 
-    def _plan(
+    def _schedule(
         self, program: Program | None, open_now: Bulletin, anew: datetime | None = None
     ) -> None:
         """Do that; now, if the instant of something `anew` has passed."""
@@ -115,9 +116,9 @@ class BulletinWriter:
         self._store.change_plan(program.program_id, change)
 
 
-def _entry(opened: OpenActivity) -> Entry:
+def _entry(opened: OpenActivity) -> BulletinEntry:
     begun = made_at(opened.activity_id)
-    return Entry(
+    return BulletinEntry(
         activity_id=opened.activity_id,
         title="",
         opens_at=max(begun, opened.starts_at or begun),
@@ -138,7 +139,7 @@ def _as_open(activity: Activity) -> OpenActivity:
     )
 
 
-def _filled(entry: Entry, activity: Activity) -> Entry:
+def _filled(entry: BulletinEntry, activity: Activity) -> BulletinEntry:
     """Return an entry with what the activity says now, which the index may not know yet."""
     now_open = _entry(_as_open(activity))
     return replace(

@@ -31,9 +31,9 @@ sent it. Nobody asks for fewer mails by them."""
 class Worklist(Protocol):
     """Shows managers whose address takes no mails, as far as this needs it."""
 
-    def refused(self, program_id: str, member_id: str, name: str, at: datetime) -> None: ...
+    def note_refusal(self, program_id: str, member_id: str, name: str, at: datetime) -> None: ...
 
-    def accepted(self, program_id: str, member_id: str, at: datetime) -> None: ...
+    def clear_refusal(self, program_id: str, member_id: str, at: datetime) -> None: ...
 
 
 class MailFeedback:
@@ -93,7 +93,7 @@ class MailFeedback:
         if is_of_before:
             logger.info("mail event of before", extra={"member_id": member_id, "why": why.value})
             return
-        self._worklist.refused(program_id, member_id, member.name, self._clock.now())
+        self._worklist.note_refusal(program_id, member_id, member.name, self._clock.now())
         logger.warning("mails switched off", extra={"member_id": member_id, "why": why.value})
         self._look_again(program_id, member_id)
 
@@ -108,7 +108,7 @@ class MailFeedback:
         if not is_active:
             self._store.change_box(program_id, member_id, lambda box: without_bounce(box, now))
         if not is_active or not self._store.box(program_id, member_id).refused:
-            self._worklist.accepted(program_id, member_id, now)
+            self._worklist.clear_refusal(program_id, member_id, now)
 
     def _told_at(self, feedback: Mapping[str, Any], mail: Mapping[str, Any]) -> datetime:
         """Return when a mailbox or a person answered: now, if the event does not say it."""

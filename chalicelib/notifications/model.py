@@ -205,7 +205,7 @@ def _digests(
 
 
 @dataclass(frozen=True)
-class Entry:
+class BulletinEntry:
     """An activity of a bulletin; `fresh` are those that members are told of as new ones."""
 
     activity_id: str
@@ -251,11 +251,11 @@ class Bulletin:
     """The activities of a program that are open or open soon."""
 
     program_id: str
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[BulletinEntry, ...] = ()
     version: int = 0
 
 
-def kept_entries(entries: Iterable[Entry], now: datetime) -> tuple[Entry, ...]:
+def kept_entries(entries: Iterable[BulletinEntry], now: datetime) -> tuple[BulletinEntry, ...]:
     """Return what a bulletin keeps of all open activities, with what may be told as new."""
     left = [each for each in entries if each.ends_at is None or each.ends_at > now]
     begun = sorted((each for each in left if each.opens_at <= now), key=_opened, reverse=True)
@@ -270,7 +270,7 @@ def kept_entries(entries: Iterable[Entry], now: datetime) -> tuple[Entry, ...]:
     )
 
 
-def _opened(entry: Entry) -> tuple[datetime, str]:
+def _opened(entry: BulletinEntry) -> tuple[datetime, str]:
     return entry.opens_at, entry.activity_id
 
 
@@ -387,7 +387,7 @@ def _pruned(box: Box) -> Box:
     return replace(box, notices=kept, floor=max(box.floor, last) if box.floor else last)
 
 
-def with_marks(box: Box, activity_ids: Iterable[str], mark: Progress) -> Box:
+def with_progress(box: Box, activity_ids: Iterable[str], mark: Progress) -> Box:
     """Note how far a member got with activities."""
     marks = dict(box.marks)
     for each in activity_ids:
@@ -431,8 +431,8 @@ def with_read(
         if each in notice_ids and not notice.dropped and notice.at <= now
     }
     box = replace(box, notices={**box.notices, **read})
-    box = with_marks(box, [*opened, *ending], Progress.SEEN)
-    return with_marks(box, ending, Progress.REMINDED)
+    box = with_progress(box, [*opened, *ending], Progress.SEEN)
+    return with_progress(box, ending, Progress.REMINDED)
 
 
 # What a member is shown
@@ -483,7 +483,7 @@ def _of_activities(box: Box, bulletin: Bulletin, reader: Reader, now: datetime) 
         yield Shown(notice, box.has(each.activity_id, read), box.has(each.activity_id, mailed))
 
 
-def _notice_of(entry: Entry, what: What, at: datetime) -> Notice:
+def _notice_of(entry: BulletinEntry, what: What, at: datetime) -> Notice:
     prefix = ENDING if what is What.ACTIVITY_ENDING else OPENED
     return Notice(
         prefix + entry.activity_id, what, at, entry.activity_id, entry.title, entry.points
@@ -605,8 +605,8 @@ def confirmed(box: Box, claim_id: str) -> Box:
     opened = [each.removeprefix(OPENED) for each in told if each.startswith(OPENED)]
     ending = [each.removeprefix(ENDING) for each in told if each.startswith(ENDING)]
     box = replace(box, notices={**box.notices, **mailed}, claim=None, tries=0)
-    box = with_marks(box, [*opened, *ending], Progress.MAILED)
-    box = with_marks(box, ending, Progress.MAILED_END)
+    box = with_progress(box, [*opened, *ending], Progress.MAILED)
+    box = with_progress(box, ending, Progress.MAILED_END)
     kinds = {_what_of(box, each).kind for each in told}
     digest = any(box.settings.of(kind) in (Frequency.DAILY, Frequency.WEEKLY) for kind in kinds)
     return replace(box, digested_at=claim.at) if digest else box

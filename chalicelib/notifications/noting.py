@@ -30,8 +30,8 @@ from chalicelib.notifications.model import (
     scheduled,
     short_title,
     waiting_id,
-    with_marks,
     with_notice,
+    with_progress,
     without_bounce,
     without_mark,
     without_notice,
@@ -103,10 +103,10 @@ class NoticeWriter:
 
     # --- what members did ---------------------------------------------------------------------
 
-    def seen(self, program_id: str, member_id: str, activity_ids: Sequence[str]) -> None:
+    def note_seen(self, program_id: str, member_id: str, activity_ids: Sequence[str]) -> None:
         """Note activities that were before a member's eyes."""
         self._store.change_box(
-            program_id, member_id, lambda box: with_marks(box, activity_ids, Progress.SEEN)
+            program_id, member_id, lambda box: with_progress(box, activity_ids, Progress.SEEN)
         )
 
     @retry_conflicts(attempts=ATTEMPTS)
@@ -122,7 +122,7 @@ class NoticeWriter:
 
         def change(box: Box) -> Box:
             if done:
-                return with_marks(box, [activity_id], Progress.DONE)
+                return with_progress(box, [activity_id], Progress.DONE)
             return (
                 without_mark(box, activity_id, Progress.DONE) if activity_id in box.marks else box
             )
@@ -211,7 +211,7 @@ class NoticeWriter:
 
         self._store.change_box(program_id, member_id, change)
 
-    def left(self, program_id: str, member_id: str) -> None:
+    def forget_browsers(self, program_id: str, member_id: str) -> None:
         """Forget the browsers of a member who was removed: nothing is told them any more.
 
         That mails to them came back is forgotten, too: should they return, mails are tried again,

@@ -71,9 +71,9 @@ def note_events(
                 writer.look_at_mark(program_id, told.member_id, told.activity_id)
             case ActivitiesSeen():
                 ids = [each.partition("=")[0] for each in told.sights]
-                writer.seen(program_id, told.member_id, ids)
+                writer.note_seen(program_id, told.member_id, ids)
             case ProgramCreated() | ProgramChanged():
-                bulletins.plan(program_id)
+                bulletins.schedule_digests(program_id)
             case MemberJoined() | MemberDetailsChanged() | MemberRemoved():
                 _of_member(writer, received)
             case RedemptionFulfilled() | RedemptionRejected() | PointsAdjusted():
@@ -94,7 +94,7 @@ def _anew(told: "Payload") -> frozenset[str]:
 def _of_member(writer: "NoticeWriter", received: "Event[Any]") -> None:
     told, program_id = received.payload, received.program_id
     if isinstance(told, MemberRemoved):
-        writer.left(program_id, told.member_id)
+        writer.forget_browsers(program_id, told.member_id)
         return
     if isinstance(told, MemberJoined) or "time_zone" in told.attributes:
         writer.look_at_zone(program_id, told.member_id)

@@ -31,7 +31,7 @@ from chalicelib.notifications.model import (
     claimed,
     confirmed,
     planned,
-    with_marks,
+    with_progress,
 )
 from chalicelib.notifications.ses import Outcome, Tags
 from chalicelib.notifications.store import NoticeStore
@@ -187,8 +187,8 @@ class NoticeMailer:
         plan = planned(found.box, found.bulletin, found.reader, found.zone, now)
         ids = sorted(each.notice.thing_id for each in plan.due if _is_activity(each))
         if ids:
-            marked = self._marks.marked(found.box.owner, ids[0], ids[-1])
-            box = with_marks(found.box, marked & set(ids), Progress.DONE)
+            marked = self._marks.done_activity_ids(found.box.owner, ids[0], ids[-1])
+            box = with_progress(found.box, marked & set(ids), Progress.DONE)
             found = replace(found, box=box)
             plan = planned(box, found.bulletin, found.reader, found.zone, now)
         return found, plan.due, plan.next_at

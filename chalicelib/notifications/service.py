@@ -59,9 +59,9 @@ class SettingsChanges:
 class Worklist(Protocol):
     """Shows managers whose address takes no mails, as far as this needs it."""
 
-    def accepted(self, program_id: str, member_id: str, at: datetime) -> None: ...
+    def clear_refusal(self, program_id: str, member_id: str, at: datetime) -> None: ...
 
-    def refused(self, program_id: str, member_id: str, name: str, at: datetime) -> None: ...
+    def note_refusal(self, program_id: str, member_id: str, name: str, at: datetime) -> None: ...
 
 
 class NotificationService:
@@ -147,9 +147,9 @@ class NotificationService:
     def _show_accepted(self, caller: Caller, now: datetime) -> None:
         """Take a member from the worklist, unless their next mail came back at this very moment."""
         worklist, (program_id, member_id) = self._worklist(), (caller.program_id, caller.member_id)
-        worklist.accepted(program_id, member_id, now)
+        worklist.clear_refusal(program_id, member_id, now)
         if self._store.box(program_id, member_id).refused:
-            worklist.refused(program_id, member_id, caller.name, now)
+            worklist.note_refusal(program_id, member_id, caller.name, now)
 
     def note_slot(self, program_id: str, member_id: str, slot: Slot) -> None:
         """Note a zone and hour at which a member of a program has their digest.
@@ -197,7 +197,7 @@ class NotificationService:
     def forget_member(self, program_id: str, member_id: str) -> None:
         """Remove all that is kept here of a member; again changes nothing."""
         self._store.remove_box(program_id, member_id)
-        self._worklist().accepted(program_id, member_id, self._clock.now())
+        self._worklist().clear_refusal(program_id, member_id, self._clock.now())
 
 
 def _reader(caller: Caller) -> Reader:

@@ -28,8 +28,8 @@ from chalicelib.notifications.model import (
     FIRST_SLOTS,
     Box,
     Bulletin,
+    BulletinEntry,
     Claim,
-    Entry,
     Frequency,
     Learned,
     MailSettings,
@@ -287,7 +287,7 @@ class NoticeStore(Store):
         return becomes if written else None
 
     def remove_box(self, program_id: str, member_id: str) -> None:
-        self._database.removed(BoxItem(f"{program_id}/{member_id}", BOX))
+        self._database.delete(BoxItem(f"{program_id}/{member_id}", BOX))
 
     def bulletin(self, program_id: str) -> Bulletin:
         """Read a program's bulletin, never behind; one that was never written is empty."""
@@ -297,7 +297,7 @@ class NoticeStore(Store):
             return Bulletin(program_id)
         return item.to_bulletin()
 
-    def put_bulletin(self, was: Bulletin, entries: Sequence[Entry]) -> bool:
+    def put_bulletin(self, was: Bulletin, entries: Sequence[BulletinEntry]) -> bool:
         """Write what is open; False if another worker did since it was read."""
         item = BulletinItem(
             was.program_id,
@@ -343,7 +343,7 @@ class NoticeStore(Store):
     def note_learned(self, program_id: str, walk: str, number: int, slots: Iterable[Slot]) -> None:
         """Note the slots of a chunk: one call; again changes nothing, nor does a walk of before."""
         told = {str(each) for each in slots}
-        self._database.changed(
+        self._database.update(
             LearnedItem(program_id, LEARNED),
             [LearnedItem.heard.add({number}), *([LearnedItem.slots.add(told)] if told else [])],
             LearnedItem.walk == walk,
@@ -456,7 +456,7 @@ def _claim_from(told: Mapping[str, Any]) -> Claim:
     return Claim(told["id"], tuple(told["of"]), _instant(told["at"]))
 
 
-def _entry_told(entry: Entry) -> dict[str, Any]:
+def _entry_told(entry: BulletinEntry) -> dict[str, Any]:
     return {
         "id": entry.activity_id,
         "title": entry.title,
@@ -468,8 +468,8 @@ def _entry_told(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _entry_from(told: Mapping[str, Any]) -> Entry:
-    return Entry(
+def _entry_from(told: Mapping[str, Any]) -> BulletinEntry:
+    return BulletinEntry(
         activity_id=told["id"],
         title=told["title"],
         opens_at=_instant(told["opens"]),

@@ -23,7 +23,9 @@ RESERVE = timedelta(seconds=15)
 """As long as one mail takes, unless AWS is in trouble."""
 
 
-def queue_due(digests: "DueDigests", queue: "Callable[[], MessageQueue]", context: Any) -> int:
+def queue_due_digests(
+    digests: "DueDigests", queue: "Callable[[], MessageQueue]", context: Any
+) -> int:
     """Queue programs whose digests are due, and shards in which mails are; return how many.
 
     `queue` is called when something is due.

@@ -11,7 +11,7 @@ from chalicelib.performances.queue import BATCH, StagingQueue
 from chalicelib.performances.store import PerformanceStore
 
 
-class OverdueSweeper:
+class OverdueRequeuer:
     """Moves on what should have moved by itself."""
 
     def __init__(self, store: PerformanceStore, queue: StagingQueue, clock: Clock) -> None:
@@ -19,7 +19,7 @@ class OverdueSweeper:
         self._queue = queue
         self._clock = clock
 
-    def queue_overdue(self, is_late: IsLate = never_late) -> int:
+    def requeue_overdue(self, is_late: IsLate = never_late) -> int:
         """Queue what is overdue: lost messages, dead workers, late answers; tells how many.
 
         Each is first given a new time, so that those behind it have their turn.

@@ -74,7 +74,7 @@ class PerformanceKeeper:
         actions: list[Action] = [each.remove() for each in attributes]
         if "views" in record:  # reports forget it by the event of this
             actions.append(PerformanceItem.counted_at.set(self._clock.now()))
-        return self._database.changed(
+        return self._database.update(
             item,
             actions,
             (PerformanceItem.state == record["state"]) & free,

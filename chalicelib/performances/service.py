@@ -11,10 +11,10 @@ from chalicelib.activities.model import (
     ActivityStatus,
     Cut,
     VideoChanged,
-    dealt_cut,
+    assigned_cut,
 )
 from chalicelib.activities.problems import ActivityProblem
-from chalicelib.activities.service import ActivityLifecycle, ActivityMarks, PostTexts
+from chalicelib.activities.service import ActivityLifecycle, ActivityMarks, PostTextAssigner
 from chalicelib.audit.model import Kind, act
 from chalicelib.foundation.acts import Act
 from chalicelib.foundation.clock import Clock
@@ -78,7 +78,7 @@ class PerformanceService:
         places: InboxPlaces,
         activities: ActivityLifecycle,
         marks: ActivityMarks,
-        texts: PostTexts,
+        texts: PostTextAssigner,
         points: PointService,
         cursors: Cursors,
         clock: Clock,
@@ -242,7 +242,7 @@ class PerformanceService:
             state=State.QUEUED,
             correlation_id=correlation_id,
             queued_at=now,
-            text=self._texts.dealt(activity, caller.member_id),
+            text=self._texts.assigned_text(activity, caller.member_id),
             campaign_id=activity.campaign_id,
             channel_ids=activity.channels_of(caller.channels),
             asked=activity.asks,
@@ -418,7 +418,7 @@ def _inbox_full(retry_at: datetime, caller: Caller) -> Problem:
 
 def _dealt(activity: Activity, caller: Caller) -> _Dealt | None:
     """Return the caller's video of an activity, the very one that they are shown."""
-    return _sendable(activity, dealt_cut(activity, caller.member_id))
+    return _sendable(activity, assigned_cut(activity, caller.member_id))
 
 
 def _sendable(activity: Activity, cut: Cut) -> _Dealt | None:
@@ -431,7 +431,9 @@ def _tried_video(
     activity: Activity, caller: Caller, now: datetime, upload_id: str | None
 ) -> _Dealt:
     """Return the video of an activity that may be tried; raise the problem that says why not."""
-    cut = dealt_cut(activity, caller.member_id) if upload_id is None else _cut(activity, upload_id)
+    cut = (
+        assigned_cut(activity, caller.member_id) if upload_id is None else _cut(activity, upload_id)
+    )
     match activity.status_at(now):
         case ActivityStatus.ACTIVE | ActivityStatus.SCHEDULED if dealt := _sendable(activity, cut):
             return dealt

@@ -704,7 +704,7 @@ class StagingRun:
 
     def _rest(self, after: Performance) -> None:
         """Write when to go on. Raises `Conflict`, also if that was brought forward meanwhile."""
-        if not self._use.store.rest(self.performance, after, self._lease):
+        if not self._use.store.schedule_next_step(self.performance, after, self._lease):
             raise Conflict
         self.performance = after
 

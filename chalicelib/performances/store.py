@@ -270,7 +270,7 @@ class PerformanceStore(Store):
         there = PerformanceItem.performance_id.exists()
         return (
             item.to_performance()
-            if self._database.changed(item, actions, there & free & due)
+            if self._database.update(item, actions, there & free & due)
             else None
         )
 
@@ -283,7 +283,7 @@ class PerformanceStore(Store):
         ]
         return (
             item.to_performance()
-            if self._database.changed(item, actions, PerformanceItem.lease == lease)
+            if self._database.update(item, actions, PerformanceItem.lease == lease)
             else None
         )
 
@@ -296,7 +296,7 @@ class PerformanceStore(Store):
         actions = _differences(before, after) or [PerformanceItem.state.set(after.state)]
         return Update(_item(before.reference), actions, _same(before, lease))
 
-    def rest(self, before: Performance, after: Performance, lease: str) -> bool:
+    def schedule_next_step(self, before: Performance, after: Performance, lease: str) -> bool:
         """Write when to go on with a performance, as `change` does, in one cheaper write.
 
         False if that is not to be written any more: the state changed, the lease was lost, or
@@ -310,7 +310,7 @@ class PerformanceStore(Store):
         )
         actions = _differences(before, after)
         condition = _same(before, lease) & as_known
-        return not actions or self._database.changed(_item(before.reference), actions, condition)
+        return not actions or self._database.update(_item(before.reference), actions, condition)
 
     def bring_forward(
         self,
@@ -327,7 +327,7 @@ class PerformanceStore(Store):
         if waits_for:
             condition &= PerformanceItem.waits_for == waits_for
         try:
-            return self._database.changed(_item(reference), _forward(now), condition)
+            return self._database.update(_item(reference), _forward(now), condition)
         except PynamoDBException as error:
             raise WaitNotEnded from error
 
@@ -337,7 +337,7 @@ class PerformanceStore(Store):
         False if the state or the draft changed meanwhile.
         """
         actions = [PerformanceItem.told_reason.set(reason), *_forward(now)]
-        return self._database.changed(
+        return self._database.update(
             _item(performance.reference), actions, _same(performance, None)
         )
 
@@ -349,14 +349,14 @@ class PerformanceStore(Store):
         shared = PerformanceItem.shared_at
         action: Action = shared.set(shared_at) if shared_at else shared.remove()
         there = PerformanceItem.performance_id.exists()
-        return self._database.changed(_item(performance.reference), [action], there)
+        return self._database.update(_item(performance.reference), [action], there)
 
     def note_post(self, performance: Performance, post_id: str, count_at: datetime | None) -> bool:
         """Note the first public post of it, and when to read its views; False if one is known."""
         post = PerformanceItem.post_id
         actions = [post.set(post_id), *_count_next(count_at)]
         unknown = PerformanceItem.performance_id.exists() & post.does_not_exist()
-        return self._database.changed(_item(performance.reference), actions, unknown)
+        return self._database.update(_item(performance.reference), actions, unknown)
 
     def due_counts(self, now: datetime) -> Iterator["Due"]:
         """Yield posts whose views are to be read by now, one of each program in turn."""
@@ -381,7 +381,7 @@ class PerformanceStore(Store):
         )
         return in_turns(due, lambda each: each.reference.program_id, now)
 
-    def counted(self, due: "Due", counted: Counted, count_at: datetime | None) -> Update:
+    def record_counts(self, due: "Due", counted: Counted, count_at: datetime | None) -> Update:
         """Part: write what was counted of a post, and when to read it next.
 
         Raises `Conflict` if it was counted later than that, or nothing of it is to be read.
@@ -406,14 +406,14 @@ class PerformanceStore(Store):
     def count_later(self, due: "Due", count_at: datetime | None) -> bool:
         """Move the next reading of a post's views; None: they are not read any more."""
         same = (PerformanceItem.post_id == due.post_id) & (PerformanceItem.count_at == due.count_at)
-        return self._database.changed(_item(due.reference), _count_next(count_at), same)
+        return self._database.update(_item(due.reference), _count_next(count_at), same)
 
     def begin_counting(self, performance: Performance, count_at: datetime) -> bool:
         """Have the views of a known post read from an instant on."""
         known = (PerformanceItem.post_id == performance.post_id) & (
             PerformanceItem.counts_in.does_not_exist()
         )
-        return self._database.changed(_item(performance.reference), _count_next(count_at), known)
+        return self._database.update(_item(performance.reference), _count_next(count_at), known)
 
     def forget_counts(self, performance: Performance, now: datetime) -> bool:
         """Remove what was counted of a post, and read no more of it; False if nothing is left.
@@ -432,7 +432,7 @@ class PerformanceStore(Store):
             after = performance.counted.at + timedelta(microseconds=1)
             actions.append(PerformanceItem.counted_at.set(max(now, after)))
         left = PerformanceItem.views.exists() | PerformanceItem.counts_in.exists()
-        return self._database.changed(_item(performance.reference), actions, left)
+        return self._database.update(_item(performance.reference), actions, left)
 
     def note_queued(self, reference: Reference, now: datetime, look_at: datetime) -> bool:
         """Note that an overdue performance is queued; False if it is not overdue any more."""
@@ -441,7 +441,7 @@ class PerformanceStore(Store):
             PerformanceItem.waits_until.remove(),
         ]
         overdue = PerformanceItem.unfinished_in.exists() & (PerformanceItem.look_at <= now)
-        return self._database.changed(_item(reference), actions, overdue)
+        return self._database.update(_item(reference), actions, overdue)
 
     def unfinished(self, now: datetime) -> Iterator[Reference]:
         """Yield performances to be looked at by now, one of each program in turn."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from chalicelib.foundation.events import Event, EventBus
     from chalicelib.performances.connections.service import ConnectionService
     from chalicelib.performances.counts.service import PostCounts
-    from chalicelib.performances.overdue import OverdueSweeper
+    from chalicelib.performances.overdue import OverdueRequeuer
     from chalicelib.performances.staging import Stager
 
 RESERVE = timedelta(seconds=10)
@@ -73,7 +73,7 @@ def stage(stager: "Stager", event: Mapping[str, Any]) -> Mapping[str, Any]:
     return handle_each(due, event)
 
 
-def count_posts(counts: "PostCounts", *, offered: bool, context: Any) -> int:
+def read_views(counts: "PostCounts", *, offered: bool, context: Any) -> int:
     """Apply changed consents to views, and read the views of posts that are due, if `offered`."""
     logger.clear_state()
     is_late = late(context, COUNTING_RESERVE)
@@ -86,9 +86,11 @@ def count_posts(counts: "PostCounts", *, offered: bool, context: Any) -> int:
     return counted
 
 
-def sweep_overdue(overdue: "OverdueSweeper", connections: "ConnectionService", context: Any) -> int:
+def requeue_overdue(
+    overdue: "OverdueRequeuer", connections: "ConnectionService", context: Any
+) -> int:
     """Move on whatever should have moved by itself."""
-    queued = overdue.queue_overdue(late(context, RESERVE + SENDING))
+    queued = overdue.requeue_overdue(late(context, RESERVE + SENDING))
     sent = connections.send_pending(late(context, RESERVE))
     logger.info("followed up", extra={"queued": queued, "sent": sent})
     return queued + sent

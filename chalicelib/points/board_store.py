@@ -142,7 +142,7 @@ class BoardStore(Store):
         """Note an entry as counted without adding it; False if it is noted already."""
         note = _counted(program_id, member_id, entry_id)
         absent = CountedItem.item.does_not_exist()
-        return self._database.changed(note, [CountedItem.day.set(day.isoformat())], absent)
+        return self._database.update(note, [CountedItem.day.set(day.isoformat())], absent)
 
     def scores(self, program_id: str, span_key: str) -> Iterator[tuple[str, int]]:
         """Walk what members have within a span: member and points."""
@@ -156,8 +156,8 @@ class BoardStore(Store):
         item = ScoreItem(_scores(program_id, span_key), member_id)
         same = ScoreItem.item.does_not_exist() if kept is None else ScoreItem.points == kept
         if right is not None:
-            return self._database.changed(item, [ScoreItem.points.set(right)], same)
-        return self._database.removed(item, same)
+            return self._database.update(item, [ScoreItem.points.set(right)], same)
+        return self._database.delete(item, same)
 
     def scores_of(
         self, program_id: str, member_id: str, days: Iterable[date]
@@ -174,7 +174,7 @@ class BoardStore(Store):
     def mark(self, program_id: str, now: datetime, stamp: str) -> None:
         """Say that the boards of a program are due; `since` stays that of the first change."""
         first = MarkItem.since.set(MarkItem.since | now)
-        self._database.changed(MarkItem(_CHANGED, program_id), [MarkItem.stamp.set(stamp), first])
+        self._database.update(MarkItem(_CHANGED, program_id), [MarkItem.stamp.set(stamp), first])
 
     def due(self) -> Sequence[str]:
         """List programs whose boards are due, longest first: one query of 1 MB per 8,000."""
@@ -200,7 +200,7 @@ class BoardStore(Store):
             return None
         mine = MarkItem(_CHANGED, program_id)
         actions = [MarkItem.run.set(run), MarkItem.leased_until.set(until)]
-        if not self._database.changed(mine, actions, MarkItem.stamp.exists() & held):
+        if not self._database.update(mine, actions, MarkItem.stamp.exists() & held):
             return None
         return BuildLease(program_id, mine.since, mine.stamp, run), before.run
 
@@ -208,17 +208,17 @@ class BoardStore(Store):
         """End a run: what changed since it took the mark stays due."""
         item = MarkItem(_CHANGED, mark.program_id)
         mine = MarkItem.run == mark.run
-        if not self._database.removed(item, mine & (MarkItem.stamp == mark.stamp)):
+        if not self._database.delete(item, mine & (MarkItem.stamp == mark.stamp)):
             gone = [MarkItem.run.remove(), MarkItem.leased_until.remove()]
-            self._database.changed(item, [MarkItem.since.set(begun), *gone], mine)
+            self._database.update(item, [MarkItem.since.set(begun), *gone], mine)
 
-    def let_go(self, mark: BuildLease) -> None:
+    def release_run(self, mark: BuildLease) -> None:
         """End a run that broke: all stays due, for whoever comes next.
 
         The name of the run stays, so that what it left behind can be cleared away.
         """
         item = MarkItem(_CHANGED, mark.program_id)
-        self._database.changed(item, [MarkItem.leased_until.remove()], MarkItem.run == mark.run)
+        self._database.update(item, [MarkItem.leased_until.remove()], MarkItem.run == mark.run)
 
     def is_being_made(self, program_id: str, now: datetime) -> bool:
         """Return whether a run is at a program's boards."""
@@ -274,7 +274,7 @@ class BoardStore(Store):
 
     def forget(self, program_id: str, period: Period) -> None:
         """Remove a board: its head, then its pages."""
-        self._database.removed(HeadItem(program_id, _head(period)))
+        self._database.delete(HeadItem(program_id, _head(period)))
         self.drop_pages(program_id, period, self.pages_of_run(program_id, period, ""))
 
     def pages_of_run(self, program_id: str, period: Period, run: str) -> list[str]:

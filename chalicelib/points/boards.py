@@ -61,7 +61,7 @@ class EntryCounter:
         self._points = points
         self._programs = programs
 
-    def batch(self) -> "EntryBatch":
+    def new_batch(self) -> "EntryBatch":
         return EntryBatch(self, self._marks)
 
     def zone(self, program_id: str) -> str:
@@ -199,7 +199,7 @@ class LeaderboardBuilder:
             logger.warning("boards were taken over", extra={"program_id": program_id})
             return False
         except BaseException:
-            self._boards.let_go(mark)
+            self._boards.release_run(mark)
             raise
         self._boards.finish(mark, now)
         return True

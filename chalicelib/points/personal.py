@@ -33,7 +33,7 @@ class LedgerKeeper:
         for record in self._database.records(EntryItem, person.owner):
             if record.get("reason"):
                 entry = EntryItem(person.owner, record["item"])
-                self._database.changed(entry, [EntryItem.reason.remove()], EntryItem.item.exists())
+                self._database.update(entry, [EntryItem.reason.remove()], EntryItem.item.exists())
         return True
 
 

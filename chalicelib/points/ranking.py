@@ -87,7 +87,7 @@ class BoardPage(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Cut:
+class PendingPage:
     """A page that is to be: its content and how many of its rows are its own."""
 
     begins: Any
@@ -137,7 +137,7 @@ def ranked(rows: Sequence[Row], first_rank: int = 1, first_position: int = 1) ->
     return found
 
 
-def cut_ranks(rows: Sequence[Row], before: Sequence[BoardPage]) -> list[Cut]:
+def cut_ranks(rows: Sequence[Row], before: Sequence[BoardPage]) -> list[PendingPage]:
     """Cut a board into pages. Each also has the two rows before it and the two after it."""
     edges = _edges([row.place for row in rows], [tuple(page.begins) for page in before])
     all_ranks = ranked(rows)
@@ -147,16 +147,19 @@ def cut_ranks(rows: Sequence[Row], before: Sequence[BoardPage]) -> list[Cut]:
         held = rows[lead : end + AROUND]
         content = [[row.member_id, row.points, row.name] for row in held]
         cuts.append(
-            Cut(list(rows[start].place), end - start, packed(content), all_ranks[lead].rank)
+            PendingPage(list(rows[start].place), end - start, packed(content), all_ranks[lead].rank)
         )
     return cuts
 
 
-def cut_members(rows: Iterable[Row], before: Sequence[BoardPage]) -> list[Cut]:
+def cut_members(rows: Iterable[Row], before: Sequence[BoardPage]) -> list[PendingPage]:
     """Cut the same board by member ids: what each member has."""
     have = sorted((row.member_id, row.points) for row in rows)
     edges = _edges([member_id for member_id, _ in have], [page.begins for page in before])
-    return [Cut(have[start][0], end - start, packed(dict(have[start:end]))) for start, end in edges]
+    return [
+        PendingPage(have[start][0], end - start, packed(dict(have[start:end])))
+        for start, end in edges
+    ]
 
 
 def _edges(keys: Sequence[Any], begins: Sequence[Any]) -> list[tuple[int, int]]:
@@ -176,7 +179,7 @@ def _edges(keys: Sequence[Any], begins: Sequence[Any]) -> list[tuple[int, int]]:
     return edges
 
 
-def named(cuts: Sequence[Cut], before: Sequence[BoardPage], run: str) -> list[BoardPage]:
+def named(cuts: Sequence[PendingPage], before: Sequence[BoardPage], run: str) -> list[BoardPage]:
     """Name each page: as it is named where the same content lies already, else for this run."""
     known = {page.page_id.partition(".")[2]: page.page_id for page in before}
     return [

@@ -167,7 +167,7 @@ class PointStore(Store):
         if kept == Totals():
             unchanged |= TotalsItem.item.does_not_exist()
         actions = [TotalsItem.balance.set(right.balance), TotalsItem.earned.set(right.earned)]
-        return self._database.changed(TotalsItem(owner, _TOTALS), actions, unchanged)
+        return self._database.update(TotalsItem(owner, _TOTALS), actions, unchanged)
 
 
 def _position(owner: str, made_at: datetime, entry_id: str) -> dict[str, Any]:

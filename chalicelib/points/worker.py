@@ -25,7 +25,7 @@ def count_entries(
 
     An entry's own event goes no further: one of each would be a message for each performance.
     """
-    batch = counter.batch()
+    batch = counter.new_batch()
     count = one_by_one(batch.take)
 
     def deliver(events: Sequence[Event[Any]]) -> set[str]:
@@ -38,7 +38,9 @@ def count_entries(
     return answer
 
 
-def mark_leaderboards(marks: LeaderboardMarks, event: Mapping[str, Any]) -> Mapping[str, Any]:
+def mark_changed_leaderboards(
+    marks: LeaderboardMarks, event: Mapping[str, Any]
+) -> Mapping[str, Any]:
     """Mark the leaderboards of programs whose members or settings changed for a rebuild."""
     touched: set[str] = set()
 

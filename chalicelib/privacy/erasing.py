@@ -62,7 +62,7 @@ class Eraser:
             logger.info("erasure goes on", extra={"erased_member": person.member_id, "left": left})
             settled = max(taken.asked_at + SETTLED, begun)
             until = begun + next_wait(taken.rounds) if left else settled
-            self._store.rest(taken, until)
+            self._store.schedule_next_round(taken, until)
             return False
         self._store.end(taken, self._clock.now())
         logger.info("erased", extra={"erased_member": person.member_id})

@@ -159,15 +159,15 @@ class PrivacyStore(Store):
         item = ErasureItem(_ERASURES, erasure.person.owner)
         until = now + max(RESERVED, next_wait(erasure.rounds))
         actions = [ErasureItem.next_at.set(until), ErasureItem.rounds.set(erasure.rounds + 1)]
-        if not self._database.changed(item, actions, ErasureItem.next_at == erasure.next_at):
+        if not self._database.update(item, actions, ErasureItem.next_at == erasure.next_at):
             return None
         return replace(erasure, next_at=until, rounds=erasure.rounds + 1)
 
-    def rest(self, erasure: Erasure, until: datetime) -> bool:
+    def schedule_next_round(self, erasure: Erasure, until: datetime) -> bool:
         """Say when the next round is; False if another run has the erasure by now."""
         item = ErasureItem(_ERASURES, erasure.person.owner)
         actions = [ErasureItem.next_at.set(until)]
-        return self._database.changed(item, actions, ErasureItem.next_at == erasure.next_at)
+        return self._database.update(item, actions, ErasureItem.next_at == erasure.next_at)
 
     def end(self, erasure: Erasure, now: datetime) -> None:
         """End an erasure: who the person was is forgotten here too."""
@@ -235,9 +235,9 @@ class PrivacyStore(Store):
         actions = [ExportItem.status.set(status.value)]
         if size_bytes is not None:
             actions += [ExportItem.size_bytes.set(size_bytes), ExportItem.ready_at.set(now)]
-        kept = self._database.changed(item, actions, ExportItem.export_id == export.export_id)
+        kept = self._database.update(item, actions, ExportItem.export_id == export.export_id)
         waiting = WaitingExportItem(_EXPORTS, _waiting(export))
-        self._database.removed(waiting, WaitingExportItem.export_id == export.export_id)
+        self._database.delete(waiting, WaitingExportItem.export_id == export.export_id)
         return kept
 
     def forget_export(self, program_id: str, member_id: str) -> None:
@@ -265,7 +265,7 @@ class PrivacyStore(Store):
         item = WaitingExportItem(_EXPORTS, export.item)
         actions = [WaitingExportItem.queue_at.set(until)]
         same = WaitingExportItem.export_id == export.export_id
-        return self._database.changed(item, actions, same)
+        return self._database.update(item, actions, same)
 
 
 def _export(*, for_others: bool) -> str:

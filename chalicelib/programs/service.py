@@ -440,30 +440,30 @@ class ProgramService:
             if member.invitation and known.invitation == member.invitation:
                 return known, True  # by the same request, before
             if again and known.status is MemberStatus.REMOVED:
-                return self.reinvite(known, member)
+                return self.reinvite_removed(known, member)
             return known, False
         return member, True
 
-    def invite_again(self, removed: Member, role: Role) -> Member:
+    def reinvite_removed_as(self, removed: Member, role: Role) -> Member:
         """Invite a removed member again, with the id they had.
 
         Raises problems: `changed_meanwhile` if they are back already, `limit_reached`.
         """
         now = self._clock.now()
         invitation = new_invited_member(removed.program_id, removed.email, role, now)
-        member, invited = self.reinvite(removed, invitation)
+        member, invited = self.reinvite_removed(removed, invitation)
         if not invited:
             raise changed_meanwhile(removed.email)
         return member
 
-    def reinvite(self, removed: Member, invitation: Member) -> tuple[Member, bool]:
+    def reinvite_removed(self, removed: Member, invitation: Member) -> tuple[Member, bool]:
         """Invite a removed member again, with the id they had: one call; False if they are back."""
         for _ in range(ATTEMPTS):
             if removed.status is not MemberStatus.REMOVED:
                 break
             becomes = _reinvited(removed, invitation)
             try:
-                self._store.invite_again(removed, becomes, self._quotas)
+                self._store.reinvite_removed(removed, becomes, self._quotas)
             except QuotaUsedUp:
                 raise self.quota_problem(removed.program_id) from None
             except Conflict:

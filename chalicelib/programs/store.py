@@ -489,7 +489,7 @@ class ProgramStore(Store):
         made = {item.item: int(item.made or 0) for item in found}
         return made.get(MEMBERS, 0), made.get(_invitations_of(now), 0)
 
-    def invite_again(self, removed: Member, becomes: Member, quotas: Quotas) -> None:
+    def reinvite_removed(self, removed: Member, becomes: Member, quotas: Quotas) -> None:
         """Invite a removed member again, with the id they had.
 
         Raises `Conflict` if the member has changed since they were read, and `QuotaUsedUp`.
@@ -594,7 +594,7 @@ class ProgramStore(Store):
             MemberItem.release_in.remove(),
             MemberItem.release_since.remove(),
         ]
-        return self._database.changed(
+        return self._database.update(
             item, actions, MemberItem.release_since == member.release_since
         )
 
@@ -747,7 +747,7 @@ def member_change_parts(
     The first one's condition fails if the member, or their channels, changed since they were read.
     """
     channels = MemberItem.channels
-    same = shows_unchanged(was.as_channel_member())
+    same = channel_fields_unchanged(was.as_channel_member())
     same &= channels == set(was.channels) if was.channels else channels.does_not_exist()
     item = MemberItem(was.program_id, member_key(was.member_id))
     changes = [*actions, MemberItem.name_key.set(name_key(becomes))]
@@ -759,7 +759,7 @@ def member_change_parts(
     return [change, *map(Put, copies)]
 
 
-def shows_unchanged(member: ChannelMember) -> Condition:
+def channel_fields_unchanged(member: ChannelMember) -> Condition:
     """Return the condition that a member's item still has what a channel shows of them."""
     same: Condition = MemberItem.name == member.name
     same &= MemberItem.role == member.role
@@ -856,12 +856,12 @@ def schedule_mail(member: Member, at: datetime) -> list[Action]:
     return [
         MemberItem.mail.set(InvitationMail.WAITING),
         MemberItem.mail_in.set(TO_MAIL),
-        *set_mail_time(member.program_id, member.member_id, at),
+        *set_mail_due_time(member.program_id, member.member_id, at),
         MemberItem.mail_tries.set(0),
     ]
 
 
-def set_mail_time(program_id: str, member_id: str, at: datetime) -> list[Action]:
+def set_mail_due_time(program_id: str, member_id: str, at: datetime) -> list[Action]:
     return [
         MemberItem.mail_at.set(at),
         MemberItem.mail_due.set(due_key(program_id, at, member_id)),

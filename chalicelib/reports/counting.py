@@ -293,7 +293,7 @@ class PersonCounter:
         for attempt in range(ATTEMPTS):
             shard = secrets.randbelow(SHARDS) if attempt else 0
             now = self._clock.now()
-            found = self._store.progress_of_member(program_id, member_id)
+            found = self._store.progress_items_of_member(program_id, member_id)
             due = [each for each in found if each.progress.may_need_hand(now)]
             try:
                 for start in range(0, len(due), PAIRS_AT_ONCE):

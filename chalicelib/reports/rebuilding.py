@@ -180,7 +180,7 @@ class ReportsRebuilder:
         program_id, member_id = member.program_id, member.member_id
         stored = {
             each.activity_id: each.progress
-            for each in self._store.progress_of_member(program_id, member_id)
+            for each in self._store.progress_items_of_member(program_id, member_id)
         }
         for fact in self._facts_of(program_id, member_id, stored):
             known = stored.get(fact.activity_id)

@@ -248,7 +248,7 @@ class ReportStore(Store):
         for (place, name), number in counts.items():
             by_place[place].append(Path([name]).add(number))
         for place, actions in by_place.items():
-            self._database.changed(CounterItem(*_key(program_id, place, 0)), actions)
+            self._database.update(CounterItem(*_key(program_id, place, 0)), actions)
 
     # --- reading counters ---------------------------------------------------------------------
 
@@ -328,7 +328,7 @@ class ReportStore(Store):
         )
         return (_stored(item) for item in found)
 
-    def progress_of_member(self, program_id: str, member_id: str) -> Iterator[Stored]:
+    def progress_items_of_member(self, program_id: str, member_id: str) -> Iterator[Stored]:
         """Yield all progress of a member, never behind: one query for each megabyte."""
         found = self._database.query(
             ProgressItem,
@@ -347,7 +347,7 @@ class ReportStore(Store):
         item = DaysItem(_days(program_id), member_id)
         told = {day.isoformat(): number for day, number in days.items()}
         actions: list[Action] = [DaysItem.days.set(told), DaysItem.version.set(version + 1)]
-        return self._database.changed(item, actions, _unchanged(DaysItem, version))
+        return self._database.update(item, actions, _unchanged(DaysItem, version))
 
     # --- people -------------------------------------------------------------------------------
 
@@ -426,7 +426,7 @@ class ReportStore(Store):
 
     def add_audience(self, program_id: str, changes: Mapping[str, int]) -> None:
         actions = [Path([name]).add(number) for name, number in sorted(changes.items())]
-        self._database.changed(CounterItem(_people(program_id), _AUDIENCE), actions)
+        self._database.update(CounterItem(_people(program_id), _AUDIENCE), actions)
 
     # --- sights -------------------------------------------------------------------------------
 
@@ -465,7 +465,7 @@ class ReportStore(Store):
         names = Path([SIGHTED])
         room = names.does_not_exist() | (size(names) < MAX_SIGHTS)
         actions.append(names.add(Value({"SS": sorted(sights)})))
-        return self._database.changed(item, actions, room)
+        return self._database.update(item, actions, room)
 
     def seen(self, program_id: str, member_id: str) -> Iterator[tuple[str, Sight]]:
         """Yield all that a member had before their eyes, for a recount."""
@@ -480,7 +480,7 @@ class ReportStore(Store):
     def hint(self, program_id: str, hint: Hint, now: datetime) -> None:
         """Put something onto the worklist, again if need be."""
         part = _hinted(program_id, hint, now)
-        self._database.changed(part.item, part.actions)
+        self._database.update(part.item, part.actions)
 
     def hinted_since(self, program_id: str, hint: Hint) -> datetime | None:
         """Read since when something is on the worklist, if it is."""

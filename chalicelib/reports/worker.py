@@ -105,7 +105,7 @@ def count_events(counting: EventCounters, event: Mapping[str, Any]) -> Mapping[s
         told = received.payload
         match told:
             case PerformanceAwaitsApp():
-                counting.app.refused(received.program_id, received.at)
+                counting.app.note_refusal(received.program_id, received.at)
             case ActivityPublished() | ActivityRejected() | ActivityWithdrawn():
                 counting.videos.look(received.program_id, told.activity_id, received.at)
             case ActivityArchived() | ActivityUnarchived():
@@ -118,7 +118,7 @@ def count_events(counting: EventCounters, event: Mapping[str, Any]) -> Mapping[s
                 counting.people.count(received.program_id, told.member_id)
 
     def accepted(received: "Event[Any]") -> None:
-        counting.app.accepted(received.program_id, received.at)
+        counting.app.clear_refusal(received.program_id, received.at)
 
     return consume_together(COUNTED, deliver, event)
 

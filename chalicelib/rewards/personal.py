@@ -30,7 +30,7 @@ class RedemptionKeeper:
                 item = RedemptionItem(record["key"], record["item"])
                 named = RedemptionItem.member_name.set(ERASED_NAME)
                 same = RedemptionItem.state == record["state"]
-                whole &= self._database.changed(item, [named, *left], same)
+                whole &= self._database.update(item, [named, *left], same)
         return whole
 
     def _of(self, person: Person) -> Iterator[Record]:

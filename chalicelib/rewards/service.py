@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypedDict, Unpack
 
 from chalicelib.activities.model import InvalidTime, check_window
-from chalicelib.activities.service import read_times, window_problem
+from chalicelib.activities.service import invalid_time_problem, read_times
 from chalicelib.audit.model import Kind, act
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.conflicts import retry_conflicts
@@ -241,7 +241,7 @@ class RewardService:
             try:
                 check_window(changed.starts_at, changed.ends_at, now, kept)
             except InvalidTime as error:
-                raise window_problem(error) from error
+                raise invalid_time_problem(error) from error
         changed = _stocked(changed, changes.get("stock", reward.stock), now)
         self._check_channels(reward, changed)
         if "picture_id" in changes:

@@ -354,7 +354,7 @@ class RewardStore(Store):
             return None
         return item.to_redemption()
 
-    def request(self, redemption: Redemption, reward: Reward) -> list[Part]:
+    def add_redemption(self, redemption: Redemption, reward: Reward) -> list[Part]:
         """Parts: take a piece of a reward for a member, and note their request.
 
         Their conditions fail with `NoneLeft`, `LimitReached` and `Conflict`. A stock that is

@@ -38,10 +38,10 @@ class AttemptStore(Store):
         """Uncount an attempt that was no failure."""
         for counter in counters:
             taken = AttemptItem.attempts > 0
-            self._database.changed(AttemptItem(counter.key), [AttemptItem.attempts.add(-1)], taken)
+            self._database.update(AttemptItem(counter.key), [AttemptItem.attempts.add(-1)], taken)
 
     def _count(self, counter: Counter) -> bool:
-        return self._database.changed(
+        return self._database.update(
             AttemptItem(counter.key),
             [
                 AttemptItem.attempts.add(1),

@@ -173,9 +173,9 @@ class AccountService:
         """Yield (program, member, instant) of consents to views that changed before an instant."""
         return self._store.views_changed(before)
 
-    def settle_views(self, program_id: str, member_id: str, changed_at: datetime) -> None:
+    def note_views_aligned(self, program_id: str, member_id: str, changed_at: datetime) -> None:
         """Note that what a member posted follows their consent, unless it changed again since."""
-        self._store.settle_views(program_id, member_id, changed_at)
+        self._store.note_views_aligned(program_id, member_id, changed_at)
 
     def encrypt_for_member(self, program_id: str, member_id: str, secret: str) -> bytes:
         """Encrypt a secret that belongs to the member's TikTok account."""

@@ -306,10 +306,10 @@ class AccountStore(Store):
         )
         return in_turns(changed, lambda each: each[0], before)
 
-    def settle_views(self, program_id: str, member_id: str, changed_at: datetime) -> bool:
+    def note_views_aligned(self, program_id: str, member_id: str, changed_at: datetime) -> bool:
         """Note that a member's posts follow their consent; False if it changed again since."""
         item = ViewsItem(member_key(program_id, member_id), _VIEWS)
-        return self._database.removed(item, ViewsItem.pending_at == changed_at)
+        return self._database.delete(item, ViewsItem.pending_at == changed_at)
 
     def require_connected(
         self, program_id: str, member_id: str, otherwise: Callable[[], Exception]
@@ -421,13 +421,13 @@ class AccountStore(Store):
             AccountItem.pending_disclosure_language.remove(),
             AccountItem.pending_disclosure_ticked_at.remove(),
         ]
-        return self._database.changed(item, actions, AccountItem.pending_activity_id == activity_id)
+        return self._database.update(item, actions, AccountItem.pending_activity_id == activity_id)
 
     def postpone_send(self, send: PendingSend, until: datetime) -> bool:
         """Move the next turn of a waiting send; False if it waits no more."""
         item = AccountItem(member_key(send.program_id, send.member_id), _ACCOUNT)
         waits = AccountItem.pending_activity_id == send.activity_id
-        return self._database.changed(item, [AccountItem.pending_at.set(until)], waits)
+        return self._database.update(item, [AccountItem.pending_at.set(until)], waits)
 
     def pending_sends(self, before: datetime) -> Iterator[PendingSend]:
         """Yield sends whose turn was before an instant, one of each program in turn.
@@ -465,7 +465,7 @@ class AccountStore(Store):
 
     def _change(self, account: Account, actions: list[Action], condition: Condition) -> bool:
         item = AccountItem(member_key(account.program_id, account.member_id), _ACCOUNT)
-        return self._database.changed(item, actions, condition)
+        return self._database.update(item, actions, condition)
 
 
 def _act(

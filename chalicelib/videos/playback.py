@@ -217,7 +217,7 @@ class _SecondLook:
         edits = {number: track.edits for number, track in tracks.items()}
         if index in tracks and not self._movie.fragmented:
             let_last_stand(video, tracks[index].last_seconds, tracks[index].stated_seconds)
-        apply_edits(video, edits.get(index, ()))
+        hide_packets_outside_edits(video, edits.get(index, ()))
         report = packets.check_packets(
             self._file, self._size_bytes, video.codec, video.packets, _reach(listing)
         )
@@ -611,7 +611,7 @@ def let_last_stand(video: Stream, seconds: float, stated: float) -> None:
         last.seconds = seconds
 
 
-def apply_edits(video: Stream, edits: Sequence[Edit]) -> None:
+def hide_packets_outside_edits(video: Stream, edits: Sequence[Edit]) -> None:
     """Mark the pictures that no edit shows."""
     parts = [
         (edit.media_seconds, edit.media_seconds + edit.seconds if edit.seconds else None)

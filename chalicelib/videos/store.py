@@ -178,13 +178,13 @@ class UploadStore(Store):
         """
         item = UploadItem(due.program_id, due.upload_id)
         mine = (UploadItem.unfinished_in == _UNUSED) & (UploadItem.look_at == due.look_at)
-        if not self._database.changed(item, [UploadItem.look_at.set(look_at)], mine):
+        if not self._database.update(item, [UploadItem.look_at.set(look_at)], mine):
             return False
         upload = item.to_upload()
         taken = (UploadItem.unfinished_in == _UNUSED) & (UploadItem.look_at == look_at)
         if upload.used or not upload.video_key or not upload.video:
             leave: list[Action] = [UploadItem.unfinished_in.remove(), UploadItem.look_at.remove()]
-            self._database.changed(UploadItem(due.program_id, due.upload_id), leave, taken)
+            self._database.update(UploadItem(due.program_id, due.upload_id), leave, taken)
             return False
         unused = UploadItem.used.does_not_exist() & UploadItem.waiting_activities.does_not_exist()
         actions: list[Action] = [
@@ -228,7 +228,7 @@ class UploadStore(Store):
         if not self._database.put(item, UploadItem.upload_id.does_not_exist(), asked):
             form_anew: list[Action] = [UploadItem.form_expires_at.set(upload.form_expires_at)]
             again = UploadItem(upload.program_id, upload.upload_id)
-            if not self._database.changed(again, form_anew, UNDECIDED):
+            if not self._database.update(again, form_anew, UNDECIDED):
                 waiting = [
                     UploadItem.state.set(UploadStatus.AWAITING_FILE.value),
                     UploadItem.unfinished_in.set(_UNFINISHED),
@@ -237,7 +237,7 @@ class UploadStore(Store):
                     UploadItem.tries.set(0),
                 ]
                 expired = UploadItem.state == UploadStatus.EXPIRED.value
-                self._database.changed(again, [*form_anew, *waiting], expired)
+                self._database.update(again, [*form_anew, *waiting], expired)
 
     def get(self, program_id: str, upload_id: str) -> Upload | None:
         try:
@@ -273,13 +273,13 @@ class UploadStore(Store):
             UploadItem.validating_since.set(now),
             UploadItem.look_at.set(look_at),
         ]
-        if self._database.changed(
+        if self._database.update(
             item, first, UNDECIDED & UploadItem.validating_since.does_not_exist()
         ):
             return item.to_upload()
         item = UploadItem(program_id, upload_id)
         another = UNDECIDED & (UploadItem.tries < TRIES)
-        return item.to_upload() if self._database.changed(item, validating, another) else None
+        return item.to_upload() if self._database.update(item, validating, another) else None
 
     def restart_validation(self, upload: Upload, now: datetime, look_at: datetime) -> None:
         """Count tries and time from zero: another file has its own."""
@@ -289,25 +289,25 @@ class UploadStore(Store):
             UploadItem.validating_since.set(now),
             UploadItem.look_at.set(look_at),
         ]
-        self._database.changed(item, restarting, UNDECIDED)
+        self._database.update(item, restarting, UNDECIDED)
 
     def schedule_retry(self, upload: Upload, look_at: datetime, *, counted: bool) -> None:
         """Set when a failed try is followed by another; it is taken back unless `counted`."""
         retrying: list[Action] = [UploadItem.look_at.set(look_at)]
-        taken_back = not counted and self._database.changed(
+        taken_back = not counted and self._database.update(
             UploadItem(upload.program_id, upload.upload_id),
             [*retrying, UploadItem.tries.add(-1)],
             UNDECIDED & (UploadItem.tries > 0),
         )
         if not taken_back:
-            self._database.changed(
+            self._database.update(
                 UploadItem(upload.program_id, upload.upload_id), retrying, UNDECIDED
             )
 
     def note_copy(self, upload: Upload, video_key: str) -> bool:
         """Note a copy before it is made, so that none is ever lost; False if decided."""
         noting = [UploadItem.copies.add({video_key})]
-        return self._database.changed(
+        return self._database.update(
             UploadItem(upload.program_id, upload.upload_id), noting, UNDECIDED
         )
 
@@ -335,7 +335,7 @@ class UploadStore(Store):
             actions.append(UploadItem.video.set(asdict(facts)))
         item = UploadItem(upload.program_id, upload.upload_id)
         if state is UploadStatus.REJECTED or facts is None:
-            return self._database.changed(item, actions, UNDECIDED)
+            return self._database.update(item, actions, UNDECIDED)
         try:
             self._database.commit(
                 [
@@ -354,7 +354,7 @@ class UploadStore(Store):
             UploadItem.look_at.set(look_at),
         ]
         untouched = UNDECIDED & (UploadItem.look_at == looked_until)
-        return self._database.changed(
+        return self._database.update(
             UploadItem(upload.program_id, upload.upload_id), ending, untouched
         )
 
@@ -389,7 +389,7 @@ class UploadStore(Store):
         untaken = UploadItem.look_at == overdue.look_at
         for time, its_state in ((look_at, ~validating), (while_validating, validating)):
             item = UploadItem(overdue.program_id, overdue.upload_id)
-            if self._database.changed(item, [UploadItem.look_at.set(time)], untaken & its_state):
+            if self._database.update(item, [UploadItem.look_at.set(time)], untaken & its_state):
                 return item.to_upload()
         return None
 
@@ -404,7 +404,7 @@ class UploadStore(Store):
         else:
             actions += [UploadItem.unfinished_in.remove(), UploadItem.look_at.remove()]
         item = UploadItem(upload.program_id, upload.upload_id)
-        self._database.changed(item, actions, UploadItem.unfinished_in.exists())
+        self._database.update(item, actions, UploadItem.unfinished_in.exists())
 
     def add_waiting_activity(self, upload: Upload, activity_id: str) -> Update:
         """Part: note an activity on the upload whose verdict it waits for, if none has come yet."""

@@ -327,7 +327,7 @@ class DueWebhooks:
             if is_late():
                 break
             self._queues().send(Wake(program_id, webhook_id), slow=False)
-            self._store.put_off(key, program_id, webhook_id, now + SENT_AGAIN_AFTER)
+            self._store.postpone_due_run(key, program_id, webhook_id, now + SENT_AGAIN_AFTER)
             woken += 1
         return woken
 

@@ -234,7 +234,7 @@ class WebhookStore(Store):
         if moved:
             before, after = {**before, "url": None}, {**after, "url": "…"}
         told = _act(kind, was, before, after)
-        return self._database.changed(item, actions, model.version == was.version, told)
+        return self._database.update(item, actions, model.version == was.version, told)
 
     def remove(self, webhook: Webhook) -> bool:
         """Remove a webhook; False if it was not there. Its log goes by itself."""
@@ -263,12 +263,12 @@ class WebhookStore(Store):
             else model.failing_since.remove()
         )
         condition = (model.version == webhook.version) & (model.state == webhook.state.value)
-        self._database.changed(_item(webhook), [failing, model.slow.set(slow)], condition)
+        self._database.update(_item(webhook), [failing, model.slow.set(slow)], condition)
 
     def disable(self, webhook: Webhook, now: datetime) -> bool:
         """Disable a webhook that failed for too long; False if somebody changed it meanwhile."""
         model = WebhookItem
-        return self._database.changed(
+        return self._database.update(
             _item(webhook),
             [
                 model.state.set(WebhookState.DISABLED.value),
@@ -370,7 +370,7 @@ class WebhookStore(Store):
         A sender that dies between this and `record` leaves a delivery that is due at `next_due`.
         """
         model = DeliveryItem
-        return self._database.changed(
+        return self._database.update(
             DeliveryItem(*_delivery_key(delivery)),
             [
                 model.tries.set(delivery.tries + 1),
@@ -398,12 +398,12 @@ class WebhookStore(Store):
         condition = (model.status == DeliveryState.WAITING.value) & (
             model.tries == delivery.tries + 1
         )
-        self._database.changed(DeliveryItem(*_delivery_key(delivery)), actions, condition)
+        self._database.update(DeliveryItem(*_delivery_key(delivery)), actions, condition)
 
     def drop(self, delivery: Delivery, error: str) -> None:
         """End a delivery without another try."""
         model = DeliveryItem
-        self._database.changed(
+        self._database.update(
             DeliveryItem(*_delivery_key(delivery)),
             [
                 model.status.set(DeliveryState.FAILED.value),
@@ -432,7 +432,7 @@ class WebhookStore(Store):
         ]
         if at_once:
             actions.append(model.held_until.remove())
-        self._database.changed(RunItem(program_id, f"{RUN}{webhook_id}"), actions)
+        self._database.update(RunItem(program_id, f"{RUN}{webhook_id}"), actions)
 
     def lease(
         self, program_id: str, webhook_id: str, now: datetime, lasts: timedelta
@@ -443,7 +443,7 @@ class WebhookStore(Store):
         free = model.lease_until.does_not_exist() | (model.lease_until <= now)
         rested = model.held_until.does_not_exist() | (model.held_until <= now)
         actions = [model.lease.set(token), model.lease_until.set(now + lasts)]
-        if not self._database.changed(item, actions, model.wakes.exists() & free & rested):
+        if not self._database.update(item, actions, model.wakes.exists() & free & rested):
             return None
         return _lease(item, token)
 
@@ -483,11 +483,11 @@ class WebhookStore(Store):
             actions += [model.due_in.remove(), model.due_key.remove()]
         item = RunItem(lease.program_id, f"{RUN}{lease.webhook_id}")
         condition = (model.lease == lease.token) & (model.wakes == lease.wakes)
-        return self._database.changed(item, actions, condition)
+        return self._database.update(item, actions, condition)
 
     def forget_run(self, program_id: str, webhook_id: str) -> None:
         """Remove what is left of a removed webhook."""
-        self._database.removed(RunItem(program_id, f"{RUN}{webhook_id}"))
+        self._database.delete(RunItem(program_id, f"{RUN}{webhook_id}"))
 
     def due_runs(
         self, after: str, until: str, count: int
@@ -511,10 +511,12 @@ class WebhookStore(Store):
             for each in found
         ]
 
-    def put_off(self, key: str, program_id: str, webhook_id: str, look_at: datetime) -> None:
+    def postpone_due_run(
+        self, key: str, program_id: str, webhook_id: str, look_at: datetime
+    ) -> None:
         """Let the clock look later, if nobody has said when it is to look since."""
         model = RunItem
-        self._database.changed(
+        self._database.update(
             RunItem(program_id, f"{RUN}{webhook_id}"),
             [model.due_key.set(due_key(program_id, look_at, webhook_id))],
             model.due_key == key,

@@ -170,7 +170,7 @@ class _Maker:
                     raise _changed(f"{member.email} is in the program already ({member.status}).")
                 self._member_ids[step.email] = member.member_id
             case plan.InviteAgain():
-                programs.invite_again(step.was, step.role)
+                programs.reinvite_removed_as(step.was, step.role)
             case plan.ChangeRole():
                 members.change_role(self._caller, step.was.member_id, step.role, expected=step.was)
             case plan.RemoveMember():

@@ -108,7 +108,7 @@ UNSEEN = PUT_ASIDE | {
         "reportstable",
     ): "a member is removed while a mail of theirs comes back: test_notice_mails.py",
     (
-        "PerformancesSweepOverdueRole",
+        "PerformancesRequeueOverdueRole",
         "dynamodb:GetItem",
         "accountstable",
     ): "a send that waited for its connection finds the inbox full of places that have lapsed: "

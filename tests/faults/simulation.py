@@ -444,7 +444,7 @@ class Simulation:
         """Be removed from the program; the table's stream tells of it."""
         owner = (person.caller.program_id, person.caller.member_id)
         item = MemberItem(owner[0], f"member#{owner[1]}")
-        self.container.database.changed(
+        self.container.database.update(
             item,
             [
                 MemberItem.status.set(MemberStatus.REMOVED),
@@ -654,8 +654,8 @@ class Simulation:
             return False
         self._ticked_at = now
         self.invoke(
-            "performances_sweep_overdue",
-            lambda container: worker.sweep_overdue(
+            "performances_requeue_overdue",
+            lambda container: worker.requeue_overdue(
                 container.overdue_performances, container.connections, IN_TIME
             ),
         )
@@ -679,7 +679,7 @@ class Simulation:
     def places(self, person: Person) -> Sequence[InboxPlace]:
         """List the places that are counted as taken in a person's inbox."""
         caller = person.caller
-        return self.container.inbox_places.taken_places(caller.program_id, caller.member_id)
+        return self.container.inbox_places.list_taken_places(caller.program_id, caller.member_id)
 
     def counts_draft(self, person: Person, performance_id: str, lost_draft: int = 1) -> None:
         """Count a draft as taking a place in a person's inbox."""

@@ -429,7 +429,7 @@ def test_nothing_but_a_request_writes_to_the_ledger(resources: dict[str, Any]) -
     assert writing == {
         "APIHandlerRole",
         "PerformancesStageRole",
-        "PerformancesSweepOverdueRole",
+        "PerformancesRequeueOverdueRole",
         "PrivacyEraseMembersRole",
     }
 
@@ -517,7 +517,7 @@ def test_boards_are_made_each_minute_by_runs_shorter_than_their_lease(
     "function",
     [
         "ActivitiesEndDue",
-        "PerformancesSweepOverdue",
+        "PerformancesRequeueOverdue",
         "ProgramsMailInvitations",
         "VideosSweepStuckUploads",
     ],

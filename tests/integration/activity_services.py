@@ -16,7 +16,7 @@ from chalicelib.activities.service import (
     DueActivitySweeper,
     Grouping,
     Groupings,
-    PostTexts,
+    PostTextAssigner,
 )
 from chalicelib.activities.store import ActivityItem, ActivityStore, MarkStore
 from chalicelib.foundation.identity import Caller
@@ -130,7 +130,7 @@ class ActivityServices:
             marks=self.marks,
             videos=self.videos,
             groupings=self.groupings,
-            texts=PostTexts(lambda _: "Advertisement"),
+            texts=PostTextAssigner(lambda _: "Advertisement"),
             cursors=Cursors(lambda: "a-secret-of-at-least-thirty-two-bytes"),
             clock=self.clock,
         )

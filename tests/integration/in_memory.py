@@ -141,7 +141,7 @@ class InMemory(Greenroom):
             relayed.relays(streamed(after, before)["Records"])
             batch = relayed.delivered(*worker.SHOWN_ON_LEADERBOARDS)
             if batch["Records"]:  # the platform calls nobody about nothing
-                answer = worker.mark_leaderboards(self.container.leaderboard_marks, batch)
+                answer = worker.mark_changed_leaderboards(self.container.leaderboard_marks, batch)
                 assert answer == {"batchItemFailures": []}
 
 

@@ -131,7 +131,7 @@ class Noticing(Reporting):
     def works(self) -> None:
         """Let the clock tick once, and work off what it queued; a message stays until then."""
         container = self.container
-        worker.queue_due(container.due_digests, lambda: container.digests_queue, CONTEXT)
+        worker.queue_due_digests(container.due_digests, lambda: container.digests_queue, CONTEXT)
         while self.messages:
             record = {"messageId": "1", "body": self.messages[0]}
             answer = worker.work_off(

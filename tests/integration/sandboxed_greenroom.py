@@ -184,7 +184,7 @@ class SandboxedGreenroom:
         assert self.greenroom.feed(self.ana) == [performance.activity_id]
         self.greenroom.queued()
         self.clock.advance(POSTED_LIMIT)
-        assert self.greenroom.container.overdue_performances.queue_overdue() == 0
+        assert self.greenroom.container.overdue_performances.requeue_overdue() == 0
         assert self.stage(performance) == performance
         assert self.greenroom.ledger(self.ana) == [("award", 10), ("reversal", -10)]
         *_, reversal = self.greenroom.container.point_store.entries(self.ana.owner)

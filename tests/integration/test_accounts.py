@@ -454,7 +454,7 @@ def test_an_account_that_breaks_is_told_of_and_keeps_no_other_from_its_turn(
     greenroom.clock.advance(SECOND)
     greenroom.connects(cleo := greenroom.member(), "cleo")
     greenroom.clock.advance(timedelta(seconds=HALF_A_YEAR) - LAPSE_AHEAD + SECOND)
-    database().changed(
+    database().update(
         AccountItem(f"member#{ben.owner}", "account"), [AccountItem.tokens.set(b"damaged")]
     )
     lapses_at = accounts.account(cleo).refresh_expires_at
@@ -1019,12 +1019,12 @@ def test_one_who_cannot_be_let_go_of_keeps_no_other_and_comes_again(
     kept = stored(greenroom, first)
     assert kept is not None
     item = AccountItem(f"member#{first.owner}", "account")
-    database().changed(item, [AccountItem.tokens.set(b"damaged")])
+    database().update(item, [AccountItem.tokens.set(b"damaged")])
     greenroom.clock.advance(RELEASE_GRACE + SECOND)
     with pytest.raises(ClientError):
         renew(greenroom)
     assert stored(greenroom, second) is None
-    database().changed(item, [AccountItem.tokens.set(kept.tokens)])
+    database().update(item, [AccountItem.tokens.set(kept.tokens)])
     assert renew(greenroom) == 1
     assert stored(greenroom, first) is None
 

@@ -183,7 +183,7 @@ def test_single_writes_are_stamped_like_those_of_a_transaction(greenroom: Greenr
         assert not database().put(thing, Item.item.does_not_exist())
     assert database().get(Item, "prg_1", "thing").changed_by == "command:try"
     with acting("system:try"):
-        assert database().changed(thing, [], Item.item.exists())
+        assert database().update(thing, [], Item.item.exists())
     assert database().get(Item, "prg_1", "thing").changed_by == "system:try"
 
 

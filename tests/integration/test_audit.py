@@ -156,7 +156,7 @@ def test_an_entry_is_never_written_over(greenroom: Greenroom) -> None:
     (entry, *_) = listed(greenroom)
     store = audit_store.AuditStore(database)
     with pytest.raises(Conflict):
-        store.commit([store.entry(entry)])
+        store.commit([store.put_entry(entry)])
 
 
 def test_the_store_of_entries_has_nothing_that_changes_or_removes_one() -> None:
@@ -169,7 +169,7 @@ def test_the_store_of_entries_has_nothing_that_changes_or_removes_one() -> None:
         for node in ast.walk(entries)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
     }
-    assert called.isdisjoint({"changed", "removed", "put", "batch_write", "update", "delete"})
+    assert called.isdisjoint({"update", "delete", "put", "batch_write"})
 
 
 def test_what_changes_nothing_leaves_no_entry(greenroom: Greenroom) -> None:
@@ -554,12 +554,12 @@ def test_an_invitation_that_is_mailed_again_is_told_once(greenroom: Greenroom) -
     container, manager = greenroom.container, greenroom.manager
     ben = container.members.invite(manager, "ben@demo.example", None, Role.MEMBER)
     greenroom.clock.advance(timedelta(days=1))
-    database().changed(
+    database().update(
         MemberItem(ben.program_id, member_key(ben.member_id)),
         [MemberItem.mail.set(InvitationMail.FAILED)],
     )
-    container.members.invite_again(manager, ben.member_id)
-    container.members.invite_again(manager, ben.member_id)  # it waits already
+    container.members.mail_invitation_again(manager, ben.member_id)
+    container.members.mail_invitation_again(manager, ben.member_id)  # it waits already
     assert told(greenroom, Kind.INVITATION_MAILED_AGAIN) == [
         (f"member:{manager.member_id}", ben.member_id, {"mail": "failed"}, {"mail": "waiting"})
     ]

@@ -194,7 +194,7 @@ def test_a_program_has_a_limited_number_of_channels_not_counting_archived_ones(
 ) -> None:
     sales = company.makes("Sales")
     full = {sales} | {f"chn_{number}" for number in range(MAX_CHANNELS - 1)}
-    database().changed(counted(company), [CountedIdsItem.ids.set(full)])
+    database().update(counted(company), [CountedIdsItem.ids.set(full)])
     with pytest.raises(Problem) as too_many:
         company.makes("Board")
     assert too_many.value.code is ProblemCode.LIMIT_REACHED
@@ -210,7 +210,7 @@ def test_a_program_has_a_limited_number_of_channels_not_counting_archived_ones(
 
 def test_archiving_does_not_lift_the_limit_on_all_there_ever_were(company: Company) -> None:
     company.changes(company.makes("Sales"), archived=True)
-    database().changed(counted(company), [CountedIdsItem.made.set(MAX_CHANNELS_EVER)])
+    database().update(counted(company), [CountedIdsItem.made.set(MAX_CHANNELS_EVER)])
     with refused(ProblemCode.LIMIT_REACHED):
         company.makes("Board")
 
@@ -286,7 +286,7 @@ def test_of_people_of_whom_one_is_no_member_nobody_is_put_in(
     company: Company, greenroom: Greenroom, ben: Caller, foreign: Caller
 ) -> None:
     gone = greenroom.member("gone")
-    database().changed(
+    database().update(
         MemberItem(gone.program_id, f"member#{gone.member_id}"),
         [MemberItem.status.set(MemberStatus.REMOVED)],
     )
@@ -308,7 +308,7 @@ def test_a_member_is_in_a_limited_number_of_channels(
     company: Company, greenroom: Greenroom, ben: Caller
 ) -> None:
     sales = company.makes("Sales")
-    database().changed(
+    database().update(
         MemberItem(ben.program_id, f"member#{ben.member_id}"),
         [MemberItem.channels.set({f"chn_{n}" for n in range(MAX_CHANNELS_OF_MEMBER)})],
     )
@@ -331,7 +331,7 @@ def test_who_was_removed_at_this_moment_is_not_put_in(
     class Raced(ChannelStore):
         def members(self, program_id: str, member_ids: Sequence[str]) -> dict[str, Member]:
             found = super().members(program_id, member_ids)
-            database().changed(
+            database().update(
                 MemberItem(ben.program_id, f"member#{ben.member_id}"),
                 [MemberItem.status.set(MemberStatus.REMOVED)],
             )
@@ -523,7 +523,7 @@ def test_who_is_in_as_many_channels_as_may_be_is_changed_in_all_of_them(
     boss = greenroom.signs_in("boss@demo.example")
     member = greenroom.container.members.member(company.manager, boss.member_id)
     channels = {f"chn_{number}" for number in range(MAX_CHANNELS_OF_MEMBER)}
-    database().changed(
+    database().update(
         MemberItem(boss.program_id, f"member#{boss.member_id}"), [MemberItem.channels.set(channels)]
     )
     greenroom.container.members.remove(company.manager, boss.member_id)

@@ -89,7 +89,7 @@ def test_every_function_was_measured_or_says_why_not(figures: Mapping[str, Any])
 
 def test_an_idle_month_counts_what_the_clock_reads(prices: Prices) -> None:
     runs = prices.ticks()
-    assert runs["performances count posts"] == 2880
+    assert runs["performances read views"] == 2880
     assert runs["tiktok refresh lapsing accounts"] == 720
     asked = sum(times * prices.figures[name]["read_units"] for name, times in runs.items())
     (told,) = (value for name, value in prices.idle().of.items() if name.endswith("they read"))

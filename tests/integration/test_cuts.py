@@ -20,7 +20,7 @@ from chalicelib.activities.model import (
     Cut,
     CutStatus,
     VideoChanged,
-    dealt_cut,
+    assigned_cut,
 )
 from chalicelib.activities.problems import ActivityProblem
 from chalicelib.activities.routes import _view
@@ -518,7 +518,7 @@ def test_trying_sends_the_cut_that_the_manager_would_be_dealt(greenroom: Greenro
     manager = greenroom.now(greenroom.manager)
     activity = with_cuts(greenroom)
     tried = greenroom.container.performances.try_on(manager, activity.activity_id, CORRELATION)
-    assert greenroom.stored(tried).cut == dealt_cut(activity, manager.member_id).upload_id
+    assert greenroom.stored(tried).cut == assigned_cut(activity, manager.member_id).upload_id
 
 
 def test_a_manager_tries_each_cut_and_no_video_of_another_activity(greenroom: Greenroom) -> None:
@@ -562,7 +562,7 @@ def test_an_edit_between_reading_and_sending_is_looked_at_again(
 
     monkeypatch.setattr(ActivityLifecycle, "activity", meanwhile)
     performance = greenroom.stored(greenroom.perform(ana, activity))
-    assert performance.cut == dealt_cut(edited, ana.member_id).upload_id
+    assert performance.cut == assigned_cut(edited, ana.member_id).upload_id
     assert performance.cut in edited.upload_ids
 
 
@@ -655,7 +655,7 @@ def test_each_cut_is_counted_apart_in_any_order_of_events_and_a_recount_agrees(
         {each.upload_id: each.sent for each in found.cuts if each.sent}
     )
     for each in page.items:
-        assert each.progress.cut == dealt_cut(activity, each.member_id).upload_id
+        assert each.progress.cut == assigned_cut(activity, each.member_id).upload_id
 
 
 def test_an_activity_with_one_video_has_no_cuts_in_its_report(reporting: Reporting) -> None:
@@ -689,7 +689,7 @@ def test_cuts_that_were_not_counted_are_found_and_set_right_by_a_recount(
         facts = item.facts
         for attempt in facts["attempts"].values():
             attempt.pop("cut")
-        database().changed(item, [ProgressItem.facts.set(facts)])
+        database().update(item, [ProgressItem.facts.set(facts)])
         assert progress.cut
     rebuilder = reporting.container.reports_rebuilder
     found = rebuilder.findings(program, nothing)

@@ -140,7 +140,7 @@ def test_items_of_before_read_as_the_default_and_as_never_asked(
     activity = greenroom.activity(content_disclosure=NONE)
     made = greenroom.perform(ana, activity)
     item = PerformanceItem(ana.owner, made.performance_id)
-    database().changed(item, [PerformanceItem.content_disclosure.remove()], None)
+    database().update(item, [PerformanceItem.content_disclosure.remove()], None)
     assert greenroom.stored(made).asked is None
 
 
@@ -201,7 +201,7 @@ def test_the_evidence_is_in_ones_data_and_an_erasure_takes_its_words_alone(
     assert record["disclosure_text"] == greenroom.activity().asks.text()
     assert "disclosure_acknowledged_at" in record
     item = PerformanceItem(ana.owner, made.performance_id)
-    database().changed(item, [PerformanceItem.state.set(State.STAGED)], None)
+    database().update(item, [PerformanceItem.state.set(State.STAGED)], None)
     while not keeper.erase(person):
         pass
     evidence = greenroom.stored(made).acknowledged

@@ -229,7 +229,7 @@ def test_a_send_that_failed_before_there_was_a_draft_takes_no_place(
     refused = {"kind": "status", "status": 403, "error_code": "spam_risk", "times": 1}
     sandboxed.sandbox.faults({"endpoint": "init", **refused})
     assert sandboxed.stage(sandboxed.performed()).state is State.FAILED
-    assert sandboxed.greenroom.container.inbox_places.taken_places(*whose(sandboxed)) == []
+    assert sandboxed.greenroom.container.inbox_places.list_taken_places(*whose(sandboxed)) == []
 
 
 def test_a_draft_whose_answer_was_lost_is_counted_as_taking_a_place(
@@ -240,7 +240,7 @@ def test_a_draft_whose_answer_was_lost_is_counted_as_taking_a_place(
     sandboxed.later(LATER)
     staged = sandboxed.stage(performance)
     assert (staged.state, staged.attempts) == (State.STAGED, 2)
-    taken = sandboxed.greenroom.container.inbox_places.taken_places(*whose(sandboxed))
+    taken = sandboxed.greenroom.container.inbox_places.list_taken_places(*whose(sandboxed))
     name = performance.performance_id
     assert {(place.performance_id, place.lost_draft) for place in taken} == {
         (name, None),
@@ -257,7 +257,7 @@ def test_what_was_held_takes_its_place_from_when_it_goes_on_its_way(
     comes_back(sandboxed)
     staged = sandboxed.stage(held)
     assert staged.state is State.STAGED
-    [place] = sandboxed.greenroom.container.inbox_places.taken_places(*whose(sandboxed))
+    [place] = sandboxed.greenroom.container.inbox_places.list_taken_places(*whose(sandboxed))
     assert (place, place.since) == (staged.place, sandboxed.clock.now())
     for _ in range(INBOX_PLACES - 1):
         sandboxed.performed()
@@ -266,7 +266,7 @@ def test_what_was_held_takes_its_place_from_when_it_goes_on_its_way(
     sandboxed.sandbox.person_posts("ana", staged.publish_id or "")
     sandboxed.later(MINUTE)
     assert sandboxed.stage(staged).state is State.POSTED
-    assert staged.place not in sandboxed.greenroom.container.inbox_places.taken_places(
+    assert staged.place not in sandboxed.greenroom.container.inbox_places.list_taken_places(
         *whose(sandboxed)
     )
 
@@ -325,7 +325,7 @@ def test_an_account_is_connected_and_taken_away_while_the_queue_takes_nothing(
     calls.fail("SendMessageBatch", {"Error": {"Code": "ServiceUnavailable", "Message": ""}})
     comes_back(sandboxed)
     sandboxed.later(HELD_LOOK)
-    assert sandboxed.greenroom.container.overdue_performances.queue_overdue() == 1
+    assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 1
     assert sandboxed.stage(held).state is State.STAGED
     with pytest.MonkeyPatch.context() as patch:
         sqs = sandboxed.greenroom.clients.sqs
@@ -339,9 +339,9 @@ def test_a_held_send_is_looked_at_by_the_clock_too(sandboxed: SandboxedGreenroom
     sandboxed.stage(sandboxed.performed())
     overdue = sandboxed.greenroom.container.overdue_performances
     sandboxed.later(HELD_LOOK - SECOND)
-    assert overdue.queue_overdue() == 0
+    assert overdue.requeue_overdue() == 0
     sandboxed.later(SECOND)
-    assert overdue.queue_overdue() == 1
+    assert overdue.requeue_overdue() == 1
 
 
 def test_a_held_send_fails_with_its_reason_when_the_activity_ends(
@@ -447,14 +447,14 @@ def test_disconnecting_settles_what_was_queued(sandboxed: SandboxedGreenroom) ->
 
 
 def removes(sandboxed: SandboxedGreenroom) -> None:
-    database().changed(
+    database().update(
         MemberItem(sandboxed.ana.program_id, f"member#{sandboxed.ana.member_id}"),
         [MemberItem.status.set(MemberStatus.REMOVED)],
     )
 
 
 def invited_anew(sandboxed: SandboxedGreenroom) -> None:
-    database().changed(
+    database().update(
         MemberItem(sandboxed.ana.program_id, f"member#{sandboxed.ana.member_id}"),
         [
             MemberItem.status.set(MemberStatus.ACTIVE),
@@ -545,12 +545,12 @@ def test_who_never_posts_has_their_places_cleared_away_before_they_need_them(
     sandboxed.later(PLACE_LIFETIME - MINUTE)
     sandboxed.stage(staged[0])
     assert (
-        len(sandboxed.greenroom.container.inbox_places.taken_places(*whose(sandboxed)))
+        len(sandboxed.greenroom.container.inbox_places.list_taken_places(*whose(sandboxed)))
         == INBOX_PLACES
     )
     for each in staged:
         assert sandboxed.stage_when_due(each).state is State.STAGED
-    assert sandboxed.greenroom.container.inbox_places.taken_places(*whose(sandboxed)) == []
+    assert sandboxed.greenroom.container.inbox_places.list_taken_places(*whose(sandboxed)) == []
     activity = sandboxed.greenroom.activity()
     calls.made.clear()
     sandboxed.greenroom.perform(sandboxed.ana, activity)

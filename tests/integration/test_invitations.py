@@ -69,7 +69,7 @@ class Post:
         return self.greenroom.container.members.invite(self.ana, email, None, Role.MEMBER)
 
     def again(self, member: Member) -> Member:
-        return self.container.members.invite_again(self.ana, member.member_id)
+        return self.container.members.mail_invitation_again(self.ana, member.member_id)
 
     def removes(self, member: Member) -> None:
         self.container.members.remove(self.ana, member.member_id)
@@ -557,7 +557,7 @@ def test_another_programs_manager_cannot_have_anybody_mailed(post: Post) -> None
     post.container.programs.create_program("Other", "UTC", "boss@other.example")
     boss = post.greenroom.signs_in("boss@other.example")
     with refused(ProblemCode.NOT_FOUND):
-        post.container.members.invite_again(boss, ben.member_id)
+        post.container.members.mail_invitation_again(boss, ben.member_id)
 
 
 def test_mailing_again_does_not_undo_a_sign_in_that_came_between(

@@ -64,7 +64,7 @@ def scores(greenroom: Greenroom, caller: Caller) -> dict[str, int]:
 
 def program_setting(greenroom: Greenroom, **values: Any) -> None:
     item = ProgramItem(greenroom.program.program_id, "program")
-    database().changed(
+    database().update(
         item, [getattr(ProgramItem, name).set(value) for name, value in values.items()]
     )
 
@@ -370,7 +370,7 @@ def changed_item(greenroom: Greenroom, key: str, change: Callable[[], object]) -
     relayed.relays(streamed([read()], [before])["Records"])
     batch = relayed.delivered(*worker.SHOWN_ON_LEADERBOARDS)
     if batch["Records"]:
-        worker.mark_leaderboards(greenroom.container.leaderboard_marks, batch)
+        worker.mark_changed_leaderboards(greenroom.container.leaderboard_marks, batch)
 
 
 def test_names_are_those_of_now_and_who_was_removed_is_gone(
@@ -389,7 +389,7 @@ def test_names_are_those_of_now_and_who_was_removed_is_gone(
     assert shown(greenroom.board(cleo)) == [(1, "Ben B.", 10), (2, "cleo", 5)]
     item = MemberItem(ben.program_id, f"member#{ben.member_id}")
     gone = MemberItem.status.set(MemberStatus.REMOVED)
-    changed_item(greenroom, f"member#{ben.member_id}", lambda: database().changed(item, [gone]))
+    changed_item(greenroom, f"member#{ben.member_id}", lambda: database().update(item, [gone]))
     assert greenroom.ranks() == 1
     assert shown(greenroom.board(cleo)) == [(1, "cleo", 5)]
 
@@ -496,7 +496,7 @@ def test_a_run_that_dies_half_way_is_made_good_once_its_lease_is_over(
 ) -> None:
     award(greenroom, ben, 1)
     greenroom.counts()
-    monkeypatch.setattr(BoardStore, "let_go", lambda *_: None)  # the dead do not clear up
+    monkeypatch.setattr(BoardStore, "release_run", lambda *_: None)  # the dead do not clear up
     break_at(monkeypatch, at, die)
     with pytest.raises(Died):
         greenroom.ranks()
@@ -726,7 +726,7 @@ def test_an_award_that_is_not_in_the_ledger_any_more_leaves_its_reversal_its_own
 ) -> None:
     award(greenroom, ben, 1)
     take_back(greenroom, ben, 1)
-    database().removed(EntryItem(ben.owner, "entry#prf_1#award"))
+    database().delete(EntryItem(ben.owner, "entry#prf_1#award"))
     greenroom.counts()
     assert set(scores(greenroom, ben).values()) == {-10}
     greenroom.ranks()
@@ -745,17 +745,17 @@ def test_changes_that_are_told_twice_late_and_in_any_order_lead_to_one_and_the_s
     profile = greenroom.container.me.change_profile
     marks = greenroom.container.leaderboard_marks
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(worker, "mark_leaderboards", lambda _, batch: told.append(batch))
+        patch.setattr(worker, "mark_changed_leaderboards", lambda _, batch: told.append(batch))
         for name in ("Benno", "Ben the Second"):
             key = f"member#{ben.member_id}"
             changed_item(greenroom, key, partial(profile, ben, name=name, time_zone=None))
     first, second = told
     for batch in (second, first, second, first):
-        assert worker.mark_leaderboards(marks, batch) == {"batchItemFailures": []}
+        assert worker.mark_changed_leaderboards(marks, batch) == {"batchItemFailures": []}
     assert greenroom.ranks() == 1
     board = greenroom.board(ben)
     assert "Ben the Second" in [each.row.name for each in board.top]
     assert greenroom.ranks() == 0
-    worker.mark_leaderboards(marks, first)  # a day late
+    worker.mark_changed_leaderboards(marks, first)  # a day late
     assert greenroom.ranks() == 1
     assert greenroom.board(ben).top == board.top

@@ -518,7 +518,7 @@ def test_who_is_brought_back_by_another_at_the_same_moment_is_in_it(company: Com
     removed = company.now(ben)
     company.invites()
     again = replace(removed, role=MANAGER)
-    assert company.greenroom.container.programs.reinvite(removed, again) == (
+    assert company.greenroom.container.programs.reinvite_removed(removed, again) == (
         company.now(ben),
         False,
     )

@@ -407,7 +407,7 @@ def test_managers_are_mailed_of_the_worklist_and_members_never(room: Noticing) -
     chooses(room, amy, points=NEVER, worklist=AT_ONCE)
     mug = room.container.rewards.create(room.manager, title="Mug", price=30)
     asked = room.container.redemptions.redeem(room.now(amy), mug.reward_id, 30)
-    room.container.refused_addresses.refused(
+    room.container.refused_addresses.note_refusal(
         room.program.program_id, amy.member_id, "amy", room.clock.now()
     )
     room.settles()
@@ -438,14 +438,14 @@ def test_a_weekly_mail_tells_of_no_worklist_of_days_ago(room: Noticing) -> None:
     room.passes(hours=24, minutes=60)
     assert [what for what, _ in room.told(room.manager)] == ["worklist"]
     program_id = room.program.program_id
-    room.container.refused_addresses.accepted(program_id, "mem_1", room.clock.now())
+    room.container.refused_addresses.clear_refusal(program_id, "mem_1", room.clock.now())
     room.passes(hours=24 * 7, minutes=60)
     assert room.to(room.manager) == []
 
 
 def needs_a_hand(room: Noticing) -> None:
     """Put something on the managers' worklist."""
-    room.container.refused_addresses.refused(
+    room.container.refused_addresses.note_refusal(
         room.program.program_id, "mem_1", "Somebody", room.clock.now()
     )
     room.settles()
@@ -525,7 +525,7 @@ def test_a_digest_run_fans_out_and_each_part_costs_as_much_whatever_the_program(
     room.publishes(instructions="Menu")
     room.settles()
     room.ticks(hours=1, seconds=5)
-    worker.queue_due(container.due_digests, lambda: container.digests_queue, CONTEXT)
+    worker.queue_due_digests(container.due_digests, lambda: container.digests_queue, CONTEXT)
     walk = next(each for each in room.messages if '"member_ids": []' in each)
     room.messages.clear()
     begun = room.effects
@@ -584,7 +584,7 @@ def test_members_whose_chunk_was_lost_keep_their_hours_and_are_mailed_an_hour_la
 ) -> None:
     """The clock finds that a walk was not heard in full, and has the program walked once more."""
     room.replaces(planning, "CHUNK", 1)
-    room.container.refused_addresses.refused(
+    room.container.refused_addresses.note_refusal(
         room.program.program_id, "mem_1", "Somebody", room.clock.now()
     )
     container, store = room.container, room.container.notice_store
@@ -598,7 +598,7 @@ def test_members_whose_chunk_was_lost_keep_their_hours_and_are_mailed_an_hour_la
     room.settles()
     room.passes(hours=18.75)
     room.ticks(minutes=15)  # it is nine in Berlin, and the day's first walk learns
-    worker.queue_due(container.due_digests, lambda: container.digests_queue, CONTEXT)
+    worker.queue_due_digests(container.due_digests, lambda: container.digests_queue, CONTEXT)
     (walk,) = (each for each in room.messages if '"member_ids": []' in each)
     room.messages.clear()
     container.digest_planner.look_at(Chunk.read(walk))
@@ -805,7 +805,7 @@ def test_one_members_broken_mail_keeps_nobody_else_from_theirs(
 
 def worker_answers(room: Noticing) -> None:
     container = room.container
-    worker.queue_due(container.due_digests, lambda: container.digests_queue, CONTEXT)
+    worker.queue_due_digests(container.due_digests, lambda: container.digests_queue, CONTEXT)
     while room.messages:
         record = {"messageId": "1", "body": room.messages.pop(0)}
         worker.work_off(
@@ -1043,14 +1043,14 @@ def test_a_bounce_at_the_moment_mails_are_switched_on_again_is_on_the_worklist(
     amy, mail = mailed(room)
     room.hears(bounce(mail))
     worklist = room.container.refused_addresses
-    accepted, waits = worklist.accepted, [bounce(mail)]
+    clear_refusal, waits = worklist.clear_refusal, [bounce(mail)]
 
     def overtaken(*given: Any) -> None:
         if waits:
             room.hears(waits.pop())
-        accepted(*given)
+        clear_refusal(*given)
 
-    monkeypatch.setattr(worklist, "accepted", overtaken)
+    monkeypatch.setattr(worklist, "clear_refusal", overtaken)
     room.container.notifications.change_settings(room.now(amy), SettingsChanges(mail_again=True))
     assert room.overview(amy).refused is Refusal.BOUNCED
     assert room.codes() == ["mail_refused"]

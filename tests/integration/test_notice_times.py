@@ -159,7 +159,7 @@ def test_news_that_come_while_the_clock_looks_are_found_at_its_next_look(
     monkeypatch.setattr(store, "change_plan", overtaken)
     # The walk that it queues is lost, so only another one can tell of the news.
     container = room.container
-    worker.queue_due(container.due_digests, lambda: container.digests_queue, CONTEXT)
+    worker.queue_due_digests(container.due_digests, lambda: container.digests_queue, CONTEXT)
     assert (waits, len(room.messages)) == ([], 1)
     room.messages.clear()
     two_minutes_pass(room)

@@ -87,7 +87,9 @@ def test_what_is_not_there_is_leased_to_nobody(store: PerformanceStore, made: Pe
 def test_what_waits_is_leased_from_its_time_on(store: PerformanceStore, made: Performance) -> None:
     until = NOON + timedelta(minutes=10)
     assert store.lease(made.reference, "one", NOON, NOON + LEASE)
-    assert store.rest(made, waiting_until(made, Waiting.TIKTOK_BUSY, until, until), "one")
+    assert store.schedule_next_step(
+        made, waiting_until(made, Waiting.TIKTOK_BUSY, until, until), "one"
+    )
     store.release_lease(made.reference, "one")
     early = until - CLOCKS_DIFFER - SECOND
     assert store.lease(made.reference, "two", early, early + LEASE) is None
@@ -104,9 +106,9 @@ def test_a_worker_whose_lease_another_has_writes_nothing_though_the_state_is_the
     whole, waits = delivered(sending, NOON), waiting_until(sending, None, NOON, NOON)
     with pytest.raises(Conflict):
         write(store, sending, whole, "one")
-    assert not store.rest(sending, waits, "one")
+    assert not store.schedule_next_step(sending, waits, "one")
     assert stored(store, sending) == sending
-    assert store.rest(sending, waits, "two")
+    assert store.schedule_next_step(sending, waits, "two")
     write(store, waits, delivered(waits, NOON), "two")
 
 
@@ -122,7 +124,7 @@ def test_what_is_known_of_an_earlier_draft_is_not_written_though_the_state_is_th
     assert again.state is sending.state
     with pytest.raises(Conflict):
         write(store, sending, staged(sending, NOON))
-    assert not store.rest(sending, waiting_until(sending, None, NOON, NOON), "")
+    assert not store.schedule_next_step(sending, waiting_until(sending, None, NOON, NOON), "")
     assert not store.note_told_reason(sending, "internal", NOON)
     assert stored(store, again) == again
     assert store.note_told_reason(again, "internal", NOON)
@@ -178,14 +180,14 @@ def test_a_wait_that_was_brought_forward_meanwhile_is_not_written(
     later = NOON + timedelta(hours=1)
     waits = waiting_until(made, Waiting.TIKTOK_DOWN, later, later)
     assert store.bring_forward(made.reference, NOON + SECOND, BEFORE_STAGED)
-    assert not store.rest(made, waits, "one")
+    assert not store.schedule_next_step(made, waits, "one")
     again = store.release_lease(made.reference, "one")
     assert again is not None
     assert (again.brought_forward_at, again.waits_until) == (NOON + SECOND, None)
     assert store.lease(made.reference, "two", NOON + SECOND, NOON + LEASE)
-    assert store.rest(again, replace(waits, brought_forward_at=NOON + SECOND), "two")
+    assert store.schedule_next_step(again, replace(waits, brought_forward_at=NOON + SECOND), "two")
     assert store.bring_forward(made.reference, NOON + 2 * SECOND, BEFORE_STAGED)
-    assert not store.rest(again, waits, "two")
+    assert not store.schedule_next_step(again, waits, "two")
 
 
 def test_a_wait_is_ended_where_it_is_one_of_those_that_are_to_end(
@@ -194,7 +196,7 @@ def test_a_wait_is_ended_where_it_is_one_of_those_that_are_to_end(
     until = NOON + timedelta(hours=1)
     assert store.lease(made.reference, "one", NOON, NOON + LEASE)
     waits = waiting_until(made, Waiting.TIKTOK_DOWN, until, until)
-    assert store.rest(made, waits, "one")
+    assert store.schedule_next_step(made, waits, "one")
     assert not store.bring_forward(made.reference, NOON, BEFORE_STAGED, Waiting.ACCOUNT)
     assert not store.bring_forward(made.reference, NOON, [State.STAGED, State.POSTED])
     assert stored(store, made) == waits
@@ -241,7 +243,7 @@ def test_a_wait_that_is_over_is_forgotten_when_its_performance_is_queued(
 ) -> None:
     assert store.lease(made.reference, "one", NOON, NOON + LEASE)
     waits = waiting_until(made, Waiting.TIKTOK_DOWN, NOON + SECOND, NOON + 2 * SECOND)
-    assert store.rest(made, waits, "one")
+    assert store.schedule_next_step(made, waits, "one")
     assert store.note_queued(made.reference, NOON + 2 * SECOND, NOON + LEASE)
     assert stored(store, made).waits_until is None
     assert stored(store, made).waiting is Waiting.TIKTOK_DOWN

@@ -572,7 +572,7 @@ def test_an_inbox_that_has_it_stages_and_a_post_posts(
     assert (posted.state, posted.posted_at) == (State.POSTED, NOON + HOUR)
     assert (posted.staged_at, posted.delivered_at) == (NOON, NOON)
     greenroom.clock.advance(timedelta(days=1))
-    assert greenroom.container.overdue_performances.queue_overdue() == 0
+    assert greenroom.container.overdue_performances.requeue_overdue() == 0
     assert greenroom.totals(ana) == Totals(10, 10)
 
 
@@ -611,13 +611,13 @@ def test_what_is_public_is_posted_once_whatever_is_told_first(
 def test_a_failure_told_makes_tiktok_be_asked_and_takes_no_points_by_itself(
     greenroom: Greenroom, ana: Caller, sending: Performance
 ) -> None:
-    assert greenroom.container.overdue_performances.queue_overdue() == 0
+    assert greenroom.container.overdue_performances.requeue_overdue() == 0
     hear(greenroom, FAILED, publish_id="p_1", reason="file_format_check_failed")
     told = greenroom.stored(sending)
     assert (told.state, told.told_reason) == (sending.state, "file_format_check_failed")
     assert greenroom.totals(ana) == Totals(10, 10)
     assert greenroom.queued() == [(reference_of(sending), 0)]
-    assert greenroom.container.overdue_performances.queue_overdue() == 1
+    assert greenroom.container.overdue_performances.requeue_overdue() == 1
     greenroom.queued()
     hear(greenroom, FAILED, publish_id="p_1", reason="file_format_check_failed")
     assert greenroom.queued() == []

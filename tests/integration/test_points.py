@@ -98,10 +98,10 @@ def corrupted(greenroom: Greenroom, points: PointService, ben: Caller) -> list[T
         award(points, caller, 1)
     take_back(points, right, 1)
     assert greenroom.totals(unread) == Totals()
-    database().changed(TotalsItem(ben.owner, "totals"), [TotalsItem.balance.add(1)])
-    database().removed(EntryItem(lost.owner, "entry#prf_1#award"))
-    database().changed(TotalsItem(untold.owner, "totals"), [TotalsItem.earned.set(0)])
-    database().removed(TotalsItem(gone.owner, "totals"))
+    database().update(TotalsItem(ben.owner, "totals"), [TotalsItem.balance.add(1)])
+    database().delete(EntryItem(lost.owner, "entry#prf_1#award"))
+    database().update(TotalsItem(untold.owner, "totals"), [TotalsItem.earned.set(0)])
+    database().delete(TotalsItem(gone.owner, "totals"))
     return sorted(
         [
             TotalsDifference(ben.member_id, Totals(11, 10), Totals(10, 10)),
@@ -256,7 +256,7 @@ def board_of(greenroom: Greenroom, change: Callable[[list[list[object]]], object
     item = database().get(PageItem, f"{greenroom.program.program_id}#pages#week", page.page_id)
     rows = unpacked(bytes(item.content))
     change(rows)
-    database().changed(item, [PageItem.content.set(packed(rows))])
+    database().update(item, [PageItem.content.set(packed(rows))])
 
 
 CORRUPTIONS: dict[str, tuple[Callable[[list[list[object]]], object], str, str]] = {
@@ -314,7 +314,7 @@ def test_a_row_too_many_and_a_row_too_few_are_found(greenroom: Greenroom) -> Non
 
 
 def damage_head(greenroom: Greenroom) -> None:
-    database().changed(
+    database().update(
         HeadItem(greenroom.program.program_id, "head#week"), [HeadItem.content.set(b"noise")]
     )
 
@@ -324,17 +324,17 @@ def empty_head(greenroom: Greenroom) -> None:
 
 
 def drop_head(greenroom: Greenroom) -> None:
-    database().removed(HeadItem(greenroom.program.program_id, "head#week"))
+    database().delete(HeadItem(greenroom.program.program_id, "head#week"))
 
 
 def damage_pages(greenroom: Greenroom) -> None:
     for item in database().query(PageItem, f"{greenroom.program.program_id}#pages#week"):
-        database().changed(item, [PageItem.content.set(b"noise")])
+        database().update(item, [PageItem.content.set(b"noise")])
 
 
 def drop_pages(greenroom: Greenroom) -> None:
     for item in database().query(PageItem, f"{greenroom.program.program_id}#pages#week"):
-        database().removed(item)
+        database().delete(item)
 
 
 def misplace_members(greenroom: Greenroom) -> None:
@@ -343,7 +343,7 @@ def misplace_members(greenroom: Greenroom) -> None:
     (page,) = head.members
     item = database().get(PageItem, f"{greenroom.program.program_id}#pages#week", page.page_id)
     wrong = {member_id: points + 1 for member_id, points in unpacked(bytes(item.content)).items()}
-    database().changed(item, [PageItem.content.set(packed(wrong))])
+    database().update(item, [PageItem.content.set(packed(wrong))])
 
 
 @pytest.mark.usefixtures("stack_here")
@@ -370,7 +370,7 @@ def told_by_head(greenroom: Greenroom, change: Callable[[dict[str, Any]], object
     item = database().get(HeadItem, greenroom.program.program_id, "head#week")
     told = unpacked(item.content)
     change(told)
-    database().changed(item, [HeadItem.content.set(packed(told))])
+    database().update(item, [HeadItem.content.set(packed(told))])
 
 
 HEADS: dict[str, tuple[Callable[[dict[str, Any]], object], list[str]]] = {
@@ -450,7 +450,7 @@ def second_page(greenroom: Greenroom, change: Callable[[list[list[object]]], obj
     item = database().get(PageItem, f"{greenroom.program.program_id}#pages#week", page.page_id)
     rows = unpacked(bytes(item.content))
     change(rows)
-    database().changed(item, [PageItem.content.set(packed(rows))])
+    database().update(item, [PageItem.content.set(packed(rows))])
 
 
 @pytest.mark.usefixtures("stack_here")

@@ -250,7 +250,7 @@ class Scene:
             PerformanceItem.open_id.set(f"open-{TIKTOK}"),
             PerformanceItem.reason.set("Only for Vic"),
         ]
-        assert database().changed(item, actions)
+        assert database().update(item, actions)
 
     def _redeems(self) -> None:
         rewards, redemptions = self.container.rewards, self.container.redemptions
@@ -579,12 +579,12 @@ def test_tokens_are_revoked_at_tiktok_and_an_erasure_waits_for_that(
 def test_a_send_under_way_comes_to_its_end_first(scene: Scene) -> None:
     item = PerformanceItem(scene.vic.owner, scene.sent.performance_id)
     queued = [PerformanceItem.state.set(State.QUEUED), PerformanceItem.publish_id.remove()]
-    assert database().changed(item, queued)
+    assert database().update(item, queued)
     scene.asks()
     scene.releases()
     scene.rounds(2)
     assert scene.status() is ErasureStatus.ERASING
-    assert database().changed(item, [PerformanceItem.state.set(State.FAILED)])
+    assert database().update(item, [PerformanceItem.state.set(State.FAILED)])
     scene.rounds()
     assert scene.status() is ErasureStatus.ERASED
     assert traces(scene.greenroom) == []

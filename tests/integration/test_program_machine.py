@@ -734,7 +734,7 @@ class Play(RuleBasedStateMachine):
 
     def follow_up(self, does: str) -> None:
         self.greenroom.queued()
-        self.container.overdue_performances.queue_overdue()
+        self.container.overdue_performances.requeue_overdue()
         for reference, _ in self.greenroom.queued():
             made = reference.performance_id
             self.stages(next(e for e in self.naive.sends if e.performance_id == made), does)

@@ -82,7 +82,7 @@ def other(programs: ProgramService, demo: Program) -> Program:
 
 def change(caller: Caller, *actions: Action) -> None:
     """Change a member's item beside all services."""
-    database().changed(MemberItem(caller.program_id, f"member#{caller.member_id}"), list(actions))
+    database().update(MemberItem(caller.program_id, f"member#{caller.member_id}"), list(actions))
 
 
 def code_of(refused: pytest.ExceptionInfo[Problem]) -> Code:

@@ -25,7 +25,7 @@ class Queues:
         self.of_stream = self._made("of-stream")
         self.outputs = {
             "EventsFailedUrl": self.failed,
-            "PointsMarkLeaderboardsQueueUrl": self.queue,
+            "PointsMarkChangedLeaderboardsQueueUrl": self.queue,
             "ReportsCountEventsQueueUrl": self.other,
             "StreamsFailedUrl": self.of_stream,
             "ConsoleUrl": "https://x.example",
@@ -91,7 +91,7 @@ def test_all_that_a_consumer_gave_up_goes_back_to_its_queue_once(queues: Queues)
 
 def redriven_of(boards: int, reports: int) -> tuple[int, list[dict[str, Any]]]:
     return 0, [
-        {"function": "PointsMarkLeaderboards", "redriven": boards},
+        {"function": "PointsMarkChangedLeaderboards", "redriven": boards},
         {"function": "ReportsCountEvents", "redriven": reports},
     ]
 
@@ -151,7 +151,7 @@ def test_what_was_given_up_is_counted_by_function_and_left(queues: Queues) -> No
             [
                 {
                     "queue": "EventsFailed",
-                    "messages": {"PointsMarkLeaderboards": 2, "ReportsCountEvents": 1},
+                    "messages": {"PointsMarkChangedLeaderboards": 2, "ReportsCountEvents": 1},
                 },
                 {"queue": "StreamsFailed", "messages": {"ProgramsRelay": 1}},
                 {"given_up": 4},
@@ -162,14 +162,14 @@ def test_what_was_given_up_is_counted_by_function_and_left(queues: Queues) -> No
 def test_a_stream_has_no_queue_to_send_its_failures_back_to(queues: Queues) -> None:
     queues.sqs.send_message(QueueUrl=queues.of_stream, MessageBody="a place in a stream")
     found = [each.function for each in consumers(queues.sqs, queues.outputs)]
-    assert found == ["PointsMarkLeaderboards", "ReportsCountEvents"]
+    assert found == ["PointsMarkChangedLeaderboards", "ReportsCountEvents"]
     assert run()[0] == 0
     assert queues.count(queues.of_stream) == 1
 
 
 def test_a_few_can_be_tried_first(queues: Queues) -> None:
     queues.give_up(*"abcde")
-    assert run("--function", "PointsMarkLeaderboards", "--most", "2")[0] == 0
+    assert run("--function", "PointsMarkChangedLeaderboards", "--most", "2")[0] == 0
     assert len(queues.bodies()) == 2
     assert queues.count(queues.failed) == 3
 
@@ -177,7 +177,7 @@ def test_a_few_can_be_tried_first(queues: Queues) -> None:
 def test_an_unknown_consumer_is_refused_naming_those_there_are(queues: Queues) -> None:
     told = CliRunner().invoke(commands_main.main, ["events", "redrive", "--function", "Unknown"])
     assert told.exit_code == 1
-    assert "PointsMarkLeaderboards" in told.output
+    assert "PointsMarkChangedLeaderboards" in told.output
 
 
 def test_a_message_that_cannot_be_sent_back_stays(

@@ -628,7 +628,7 @@ def test_the_worklist_shows_an_invitation_that_was_not_delivered_until_it_is_men
     reporting.ticks(minutes=15)
     match mended:
         case "invited again":
-            container.members.invite_again(manager, invited.member_id)
+            container.members.mail_invitation_again(manager, invited.member_id)
         case "removed":
             container.members.remove(manager, invited.member_id)
         case _:
@@ -647,7 +647,7 @@ def test_an_invitation_that_is_mailed_again_is_off_the_worklist_for_another_week
     reporting.settles()
     reporting.ticks(days=7, minutes=1)
     assert reporting.codes() == ["not_taken_up"]
-    container.members.invite_again(manager, invited.member_id)
+    container.members.mail_invitation_again(manager, invited.member_id)
     (due,) = members.due_mails(reporting.clock.now())
     assert members.end_mail(due, InvitationMail.HANDED_OVER, reporting.clock.now())
     reporting.settles()
@@ -839,7 +839,7 @@ def test_the_worklist_shows_that_tiktok_refuses_the_app_until_a_video_arrives(
     reporting: Reporting,
 ) -> None:
     app, program = reporting.container.event_counters.app, reporting.program.program_id
-    app.refused(program, reporting.clock.now())
+    app.note_refusal(program, reporting.clock.now())
     assert reporting.codes() == ["tiktok_app_refused"]
     amy, activity = reporting.joins("amy"), reporting.activity()
     reporting.ticks(minutes=5)
@@ -966,7 +966,7 @@ def test_a_disabled_webhook_is_seen_before_thousands_of_invitations(
     reporting.ticks(days=8)
     program_id, now = reporting.program.program_id, reporting.clock.now()
     reporting.container.report_store.hint(program_id, Hint(Kind.WEBHOOK, "whk_1", now), now)
-    reporting.container.refused_addresses.refused(program_id, "mem_1", "Amy", now)
+    reporting.container.refused_addresses.note_refusal(program_id, "mem_1", "Amy", now)
     found = reporting.worklist()
     told = {each.code: each.count for each in found.items}
     assert told == {"not_taken_up": 1, "webhook_disabled": 1, "mail_refused": 1}
@@ -979,7 +979,7 @@ def test_an_address_that_takes_no_mails_is_no_matter_once_its_member_is_removed(
     amy = reporting.joins("amy")
     reporting.settles()
     refused, now = reporting.container.refused_addresses, reporting.clock.now()
-    refused.refused(amy.program_id, amy.member_id, "amy", now)
+    refused.note_refusal(amy.program_id, amy.member_id, "amy", now)
     assert reporting.codes() == ["mail_refused"]
     reporting.container.members.remove(reporting.manager, amy.member_id)
     reporting.settles()
@@ -1005,7 +1005,7 @@ def test_a_day_is_over_on_the_worklist_when_it_is_in_the_program(reporting: Repo
 def test_a_worklist_is_the_programs_own(reporting: Reporting) -> None:
     other, _, _ = reporting.container.programs.create_program("Other", "UTC", "boss@other.example")
     stranger = reporting.signs_in("boss@other.example")
-    reporting.container.event_counters.app.refused(
+    reporting.container.event_counters.app.note_refusal(
         reporting.program.program_id, reporting.clock.now() - timedelta(minutes=1)
     )
     assert stranger.program_id == other.program_id

@@ -64,12 +64,12 @@ def test_a_performance_is_staged_with_its_very_bytes_and_posted_when_the_member_
     assert sandboxed.share(staged)["content_type"] == "video/webm"
     sandboxed.sandbox.person_posts("ana", staged.publish_id or "")
     sandboxed.later(timedelta(minutes=1))
-    assert sandboxed.greenroom.container.overdue_performances.queue_overdue() == 1
+    assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 1
     posted = sandboxed.stage(staged)
     assert (posted.state, posted.posted_at) == (State.POSTED, sandboxed.clock.now())
     assert sandboxed.arrived_once(posted)
     sandboxed.later(HOUR)
-    assert sandboxed.greenroom.container.overdue_performances.queue_overdue() == 0
+    assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 0
 
 
 def test_the_worker_stages_what_a_message_names_and_gives_back_what_breaks(
@@ -109,7 +109,7 @@ def test_what_waits_in_the_inbox_is_asked_about_ever_more_seldom_and_not_for_eve
         sandboxed.clock.now() < (performance.staged_at or sandboxed.clock.now()) + 3 * POSTED_LIMIT
     ):
         sandboxed.later(timedelta(hours=2))
-        if sandboxed.greenroom.container.overdue_performances.queue_overdue():
+        if sandboxed.greenroom.container.overdue_performances.requeue_overdue():
             made = sandboxed.tiktok.made.count("status")
             sandboxed.stage(performance)
             asked += sandboxed.tiktok.made.count("status") - made
@@ -148,7 +148,7 @@ def test_a_lease_left_behind_is_taken_over_when_it_ends(sandboxed: SandboxedGree
     assert sandboxed.stage(performance).state is State.QUEUED
     assert len(sandboxed.tiktok.made) == made
     sandboxed.later(LEASE + SECOND)
-    assert sandboxed.greenroom.container.overdue_performances.queue_overdue() == 1
+    assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 1
     assert sandboxed.stage(performance).state is State.STAGED
     assert sandboxed.arrived_once(sandboxed.now(performance))
 
@@ -199,7 +199,7 @@ def test_a_crash_before_the_first_byte_takes_the_draft_up_and_sends_once(
     assert (crashed.state, crashed.attempts) == (State.INITIATED, 1)
     assert sandboxed.uploads == 0
     sandboxed.later(LEASE + SECOND)
-    assert sandboxed.greenroom.container.overdue_performances.queue_overdue() == 1
+    assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 1
     staged = sandboxed.stage(performance)
     assert (staged.state, staged.attempts) == (State.STAGED, 1)
     assert staged.publish_id == crashed.publish_id
@@ -212,7 +212,7 @@ def test_a_crash_after_the_bytes_asks_and_never_sends_again(sandboxed: Sandboxed
     crashed = sandboxed.crashes(performance)
     assert crashed.state is State.UPLOADING
     sandboxed.later(LEASE + SECOND)
-    assert sandboxed.greenroom.container.overdue_performances.queue_overdue() == 1
+    assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 1
     staged = sandboxed.stage(performance)
     assert staged.state is State.STAGED
     assert sandboxed.tiktok.made.count("send") == sandboxed.tiktok.made.count("begin_upload") == 1
@@ -223,12 +223,12 @@ def test_a_lost_message_is_sent_again_by_the_clock(sandboxed: SandboxedGreenroom
     performance = sandboxed.performed()
     overdue = sandboxed.greenroom.container.overdue_performances
     sandboxed.later(QUEUED_GRACE - SECOND)
-    assert overdue.queue_overdue() == 0
+    assert overdue.requeue_overdue() == 0
     sandboxed.later(SECOND)
-    assert overdue.queue_overdue() == 1
+    assert overdue.requeue_overdue() == 1
     assert sandboxed.greenroom.queued() == [(reference_of(performance), 0)]
     sandboxed.later(QUEUED_AGAIN)
-    assert worker.sweep_overdue(overdue, sandboxed.greenroom.container.connections, CONTEXT) == 1
+    assert worker.requeue_overdue(overdue, sandboxed.greenroom.container.connections, CONTEXT) == 1
 
 
 def test_all_that_is_overdue_is_queued_in_one_run_call_by_call_unless_time_is_up(
@@ -239,8 +239,8 @@ def test_all_that_is_overdue_is_queued_in_one_run_call_by_call_unless_time_is_up
     sandboxed.later(QUEUED_GRACE)
     overdue = sandboxed.greenroom.container.overdue_performances
     answers = iter([False, True])
-    assert overdue.queue_overdue(lambda: next(answers)) == 2
-    assert overdue.queue_overdue() == 3
+    assert overdue.requeue_overdue(lambda: next(answers)) == 2
+    assert overdue.requeue_overdue() == 3
     queued = {reference.performance_id for reference, _ in sandboxed.greenroom.queued()}
     assert queued == {each.performance_id for each in made}
 
@@ -350,9 +350,9 @@ def test_a_beginning_that_fails_for_now_is_tried_again_later_by_a_delayed_messag
     assert sandboxed.greenroom.queued() == [(reference_of(performance), delay)]
     # The message is on its way, so the clock does not send another one; if it is lost, it does.
     sandboxed.later(timedelta(seconds=delay))
-    assert sandboxed.greenroom.container.overdue_performances.queue_overdue() == 0
+    assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 0
     sandboxed.later(QUEUED_GRACE)
-    assert sandboxed.greenroom.container.overdue_performances.queue_overdue() == 1
+    assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 1
     assert sandboxed.stage(performance).state is State.STAGED
     assert sandboxed.arrived_once(sandboxed.now(performance))
 
@@ -365,9 +365,9 @@ def test_a_beginning_put_off_for_longer_than_a_message_can_be_is_left_to_the_clo
     performance = sandboxed.stage(sandboxed.performed())
     assert sandboxed.greenroom.queued() == []
     sandboxed.later(HOUR - SECOND)
-    assert sandboxed.greenroom.container.overdue_performances.queue_overdue() == 0
+    assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 0
     sandboxed.later(SECOND)
-    assert sandboxed.greenroom.container.overdue_performances.queue_overdue() == 1
+    assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 1
     assert sandboxed.stage(performance).state is State.STAGED
 
 
@@ -728,7 +728,7 @@ def test_what_arrives_late_is_found_by_the_clock(sandboxed: SandboxedGreenroom) 
     waiting = sandboxed.stage(sandboxed.performed())
     assert waiting.state is State.DELIVERED
     sandboxed.later(timedelta(seconds=101))
-    assert sandboxed.greenroom.container.overdue_performances.queue_overdue() == 1
+    assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 1
     assert sandboxed.stage(waiting).state is State.STAGED
     assert sandboxed.arrived_once(sandboxed.now(waiting))
 
@@ -757,7 +757,7 @@ def test_a_fault_of_the_owners_is_waited_for_ever_more_seldom_and_alarmed_and_fa
         assert (waiting.state, waiting.attempts) == (State.QUEUED, 0)
         [(_, delay)] = sandboxed.greenroom.queued()
         sandboxed.later(timedelta(seconds=delay))
-        assert sandboxed.greenroom.container.overdue_performances.queue_overdue() == 0
+        assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 0
         delays.append(delay)
     assert delays == sorted(delays)
     assert delays[0] == 60 < delays[-1] <= MAX_DELAY_SECONDS
@@ -771,9 +771,9 @@ def test_what_was_queued_again_is_not_queued_again_a_minute_later(
 ) -> None:
     sandboxed.performed()
     sandboxed.later(QUEUED_GRACE)
-    assert sandboxed.greenroom.container.overdue_performances.queue_overdue() == 1
+    assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 1
     sandboxed.later(timedelta(minutes=1))
-    assert sandboxed.greenroom.container.overdue_performances.queue_overdue() == 0
+    assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 0
 
 
 # The account
@@ -924,7 +924,7 @@ def test_who_disconnects_once_it_is_in_the_inbox_keeps_it_and_the_points(
     sandboxed.greenroom.container.tiktok.disconnect_account(ana.program_id, ana.member_id)
     sandboxed.later(timedelta(minutes=2))
     assert sandboxed.stage(staged).state is State.STAGED
-    assert sandboxed.greenroom.container.overdue_performances.queue_overdue() == 0
+    assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 0
     assert sandboxed.arrived_once(staged)
 
 
@@ -969,7 +969,7 @@ def test_a_webhook_of_failure_lets_the_worker_ask_and_end_it(sandboxed: Sandboxe
     waiting = sandboxed.stage(sandboxed.performed())
     sandboxed.sandbox.faults()
     hear(sandboxed, "post.publish.failed", waiting, reason="internal")
-    assert sandboxed.greenroom.container.overdue_performances.queue_overdue() == 1
+    assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 1
     # TikTok's status is believed, not the event.
     sandboxed.later(timedelta(seconds=101))
     assert sandboxed.stage(waiting).state is State.STAGED

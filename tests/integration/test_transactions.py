@@ -159,8 +159,8 @@ def test_of_several_broken_conditions_the_one_named_first_speaks() -> None:
 def write_one(operation: str) -> bool:
     item = Note("p", "checked")
     if operation == "DeleteItem":
-        return database().removed(item, Note.item.exists())
-    return database().changed(item, [Note.text.set("changed")], Note.item.exists())
+        return database().delete(item, Note.item.exists())
+    return database().update(item, [Note.text.set("changed")], Note.item.exists())
 
 
 @pytest.mark.parametrize("operation", ["UpdateItem", "DeleteItem"])
@@ -177,8 +177,8 @@ def test_a_single_write_is_tried_again_while_a_transaction_is_under_way(
 
 
 def test_a_single_write_whose_condition_does_not_hold_is_not_tried_again(calls: Calls) -> None:
-    assert not database().changed(Note("p", "unknown"), [Note.text.set("x")], Note.item.exists())
-    assert not database().removed(Note("p", "unknown"), Note.item.exists())
+    assert not database().update(Note("p", "unknown"), [Note.text.set("x")], Note.item.exists())
+    assert not database().delete(Note("p", "unknown"), Note.item.exists())
     assert calls.names == ["UpdateItem", "DeleteItem"]
 
 
@@ -380,7 +380,7 @@ def test_databases_of_one_process_keep_their_tables_and_clients_apart(
 
 def test_an_item_that_was_read_is_written_back_by_its_own_database() -> None:
     (read_back,) = database().query(Note, "p", Note.item == "checked")
-    assert database().changed(read_back, [Note.text.set("again")])
+    assert database().update(read_back, [Note.text.set("again")])
     assert (read_back.text, notes()["checked"]) == ("again", "again")
 
 

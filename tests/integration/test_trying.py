@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.activities.model import Activity, ActivityState
 from chalicelib.activities.problems import ActivityProblem
-from chalicelib.activities.service import PostTexts
+from chalicelib.activities.service import PostTextAssigner
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.problems import Code, Problem, ProblemCode
 from chalicelib.performances.connections.service import PENDING_GRACE
@@ -116,10 +116,10 @@ def test_only_an_activity_without_a_line_of_its_own_asks_for_the_programs(
         asked.append(program_id)
         return "Ad"
 
-    texts, activity = PostTexts(line), greenroom.activity()
-    assert texts.dealt(replace(activity, disclosure="Own"), "mem_1").disclosure == "Own"
+    texts, activity = PostTextAssigner(line), greenroom.activity()
+    assert texts.assigned_text(replace(activity, disclosure="Own"), "mem_1").disclosure == "Own"
     assert asked == []
-    assert texts.dealt(activity, "mem_1").disclosure == "Ad"
+    assert texts.assigned_text(activity, "mem_1").disclosure == "Ad"
     assert asked == [activity.program_id]
 
 

@@ -571,7 +571,16 @@ def effects(hooks: Hooks, fails_at: int) -> Callable[[], int]:
 
         setattr(store, name, call)
 
-    for name in ("add", "announce", "lease", "claim", "record", "note", "release_lease", "put_off"):
+    for name in (
+        "add",
+        "announce",
+        "lease",
+        "claim",
+        "record",
+        "note",
+        "release_lease",
+        "postpone_due_run",
+    ):
         dying(name)
 
     def meanwhile() -> None:
@@ -585,7 +594,16 @@ def effects(hooks: Hooks, fails_at: int) -> Callable[[], int]:
 
 
 def alive(hooks: Hooks) -> None:
-    for name in ("add", "announce", "lease", "claim", "record", "note", "release_lease", "put_off"):
+    for name in (
+        "add",
+        "announce",
+        "lease",
+        "claim",
+        "record",
+        "note",
+        "release_lease",
+        "postpone_due_run",
+    ):
         vars(hooks.store).pop(name, None)
     hooks.receiver.meanwhile = lambda: None
 

@@ -31,10 +31,10 @@ from chalicelib.activities.model import (
     OpenActivity,
     Paging,
     PostText,
+    assigned_cut,
+    assigned_text,
     check_post_texts,
     check_window,
-    dealt,
-    dealt_cut,
     featuring,
     feed_order,
     instant_of,
@@ -543,13 +543,15 @@ def test_a_member_keeps_their_caption_while_it_is_suggested_whatever_else_is(
     suggested: list[str], random: Random, member_id: str, another: str
 ) -> None:
     activity = replace(ACTIVITY, captions=tuple(suggested))
-    caption = dealt(activity, member_id, None).caption
+    caption = assigned_text(activity, member_id, None).caption
     assert caption in suggested
     fewer = [each for each in suggested if each == caption or random.random() < 0.5]
     random.shuffle(fewer)
-    assert dealt(replace(activity, captions=tuple(fewer)), member_id, None).caption == caption
+    assert (
+        assigned_text(replace(activity, captions=tuple(fewer)), member_id, None).caption == caption
+    )
     more = replace(activity, captions=(*suggested, another))
-    assert dealt(more, member_id, None).caption in (caption, another)
+    assert assigned_text(more, member_id, None).caption in (caption, another)
 
 
 @settings(max_examples=10, deadline=None)
@@ -561,7 +563,9 @@ def test_captions_are_spread_evenly_over_the_members(count: int, seed: int) -> N
         captions=tuple(f"Caption {number}" for number in range(count)),
     )
     members = 400 * count
-    spread = Counter(dealt(activity, f"mem_{number}", None).caption for number in range(members))
+    spread = Counter(
+        assigned_text(activity, f"mem_{number}", None).caption for number in range(members)
+    )
     # Six standard deviations of a fair deal: about one in a billion goes beyond.
     allowed = 6 * (members * (1 / count) * (1 - 1 / count)) ** 0.5
     assert all(abs(spread[caption] - 400) < allowed for caption in activity.captions)
@@ -578,13 +582,13 @@ def with_cuts(upload_ids: Sequence[str]) -> Activity:
 def test_a_member_keeps_their_cut_while_it_is_there_whatever_else_is(
     upload_ids: list[str], random: Random, member_id: str, another: str
 ) -> None:
-    cut = dealt_cut(with_cuts(upload_ids), member_id).upload_id
+    cut = assigned_cut(with_cuts(upload_ids), member_id).upload_id
     assert cut in upload_ids
     fewer = [each for each in upload_ids if each == cut or random.random() < 0.5]
     random.shuffle(fewer)
-    assert dealt_cut(with_cuts(fewer), member_id).upload_id == cut
+    assert assigned_cut(with_cuts(fewer), member_id).upload_id == cut
     more = with_cuts([*upload_ids, another])
-    assert dealt_cut(more, member_id).upload_id in (cut, another)
+    assert assigned_cut(more, member_id).upload_id in (cut, another)
 
 
 @settings(max_examples=10, deadline=None)
@@ -599,7 +603,7 @@ def test_cuts_are_spread_evenly_over_the_members_and_over_those_of_each_caption(
     )
     members = 800 * count
     spread = Counter(
-        (dealt_cut(activity, member).upload_id, dealt(activity, member, None).caption)
+        (assigned_cut(activity, member).upload_id, assigned_text(activity, member, None).caption)
         for member in (f"mem_{number}" for number in range(members))
     )
     share = 1 / (2 * count)
@@ -610,7 +614,7 @@ def test_cuts_are_spread_evenly_over_the_members_and_over_those_of_each_caption(
 
 @given(st.text(max_size=10))
 def test_one_video_is_everybodys(member_id: str) -> None:
-    assert dealt_cut(ACTIVITY, member_id) == ACTIVITY.cuts[0]
+    assert assigned_cut(ACTIVITY, member_id) == ACTIVITY.cuts[0]
     assert ACTIVITY.cuts == (Cut("upl_1"),)
 
 
@@ -648,8 +652,8 @@ def test_an_activity_is_published_when_every_cut_is_valid_and_else_has_no_video_
 def test_two_activities_do_not_deal_alike() -> None:
     one, other = (replace(ACTIVITY, activity_id=each, captions=("a", "b")) for each in ("x", "y"))
     members = [f"mem_{number}" for number in range(64)]
-    assert [dealt(one, each, None) for each in members] != [
-        dealt(other, each, None) for each in members
+    assert [assigned_text(one, each, None) for each in members] != [
+        assigned_text(other, each, None) for each in members
     ]
 
 
@@ -666,7 +670,7 @@ def test_two_activities_do_not_deal_alike() -> None:
 def test_the_disclosure_is_the_activitys_own_or_the_programs_or_none(
     own: str | None, programs: str | None, line: str | None
 ) -> None:
-    text = dealt(replace(ACTIVITY, disclosure=own), "mem_1", programs)
+    text = assigned_text(replace(ACTIVITY, disclosure=own), "mem_1", programs)
     assert text.disclosure == text.whole == line
 
 

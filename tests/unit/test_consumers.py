@@ -18,7 +18,7 @@ SHOWN: Mapping[str, tuple[str, str]] = {
         "test_accounts.py",
         "test_a_removal_that_is_told_twice_late_or_before_an_earlier_one_releases_each_member_once",
     ),
-    "points_mark_leaderboards": (
+    "points_mark_changed_leaderboards": (
         "test_leaderboard.py",
         "test_changes_that_are_told_twice_late_and_in_any_order_lead_to_one_and_the_same_board",
     ),

@@ -16,7 +16,7 @@ from chalicelib.notifications.model import (
     MAX_SLOTS,
     Box,
     Bulletin,
-    Entry,
+    BulletinEntry,
     Learned,
     ProgramPlan,
     Progress,
@@ -29,8 +29,8 @@ from chalicelib.notifications.model import (
     next_due,
     round_of,
     shown,
-    with_marks,
     with_move,
+    with_progress,
     with_read,
 )
 
@@ -48,16 +48,16 @@ def ids(number: int) -> list[str]:
 def test_what_was_made_long_ago_and_ends_tomorrow_is_told_once_whatever_else_was_seen(
     mark: Progress,
 ) -> None:
-    old = Entry("act_0", "Old", NOW - 400 * DAY, NOW + HOUR, frozenset())
-    box = with_marks(with_marks(BLANK, ids(400), Progress.SEEN), ["act_0"], mark)
-    box = with_marks(box, [f"act_later{each}" for each in range(400)], Progress.SEEN)
+    old = BulletinEntry("act_0", "Old", NOW - 400 * DAY, NOW + HOUR, frozenset())
+    box = with_progress(with_progress(BLANK, ids(400), Progress.SEEN), ["act_0"], mark)
+    box = with_progress(box, [f"act_later{each}" for each in range(400)], Progress.SEEN)
     (found,) = shown(box, Bulletin("prg_1", (old,)), ANYBODY, NOW)
     assert (found.mailed, found.read) == (mark is Progress.MAILED_END, mark is Progress.REMINDED)
 
 
 def test_what_was_made_long_ago_and_opens_now_is_news_until_it_was_seen() -> None:
-    box = with_marks(BLANK, ids(MAX_MARKS + 50), Progress.SEEN)
-    opened = Bulletin("prg_1", (Entry("act_0", "Old", NOW - HOUR, None, frozenset()),))
+    box = with_progress(BLANK, ids(MAX_MARKS + 50), Progress.SEEN)
+    opened = Bulletin("prg_1", (BulletinEntry("act_0", "Old", NOW - HOUR, None, frozenset()),))
     assert not shown(box, opened, ANYBODY, NOW)[0].read
     box = with_read(box, opened, ANYBODY, ["new#act_0"], NOW)
     assert shown(box, opened, ANYBODY, NOW)[0].read
@@ -73,7 +73,7 @@ def test_marks_are_bounded_and_the_one_that_came_last_is_among_them(
 ) -> None:
     box = BLANK
     for activity_id, mark in marks:
-        box = with_marks(box, [activity_id], mark)
+        box = with_progress(box, [activity_id], mark)
         assert box.has(activity_id, mark)
     assert len(box.marks) <= MAX_MARKS + MAX_LAST_CALLS
 

@@ -12,11 +12,11 @@ from chalicelib.videos.playback import (
     DARK_PICTURES,
     DecodedSamples,
     Span,
-    apply_edits,
     choose_few,
     choose_keys,
     choose_samples,
     count_sizes,
+    hide_packets_outside_edits,
     judge_samples,
     let_last_stand,
     main_picture,
@@ -250,7 +250,7 @@ def test_edits_choose_the_pictures_that_are_shown(
     edits: Sequence[Edit], shown: Sequence[int]
 ) -> None:
     video = Stream("video", "h264", packets=listed(40))
-    apply_edits(video, edits)
+    hide_packets_outside_edits(video, edits)
     assert [n for n, packet in enumerate(video.packets) if packet.shown] == list(shown)
 
 

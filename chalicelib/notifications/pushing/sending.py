@@ -220,7 +220,7 @@ class PushSender:
 
     # --- and after
 
-    def settle(self, push: Push, outcome: Outcome) -> bool:
+    def record_outcome(self, push: Push, outcome: Outcome) -> bool:
         """Keep what became of a push; return whether the push service took it."""
         box, now = push.box, self._clock.now()
         told = verdict(outcome)
@@ -314,7 +314,7 @@ class _Run:
             push = self._running.pop(each)
             self._of_program[push.box.program_id] -= 1
             try:
-                self._taken += self._pusher.settle(push, each.result())
+                self._taken += self._pusher.record_outcome(push, each.result())
             except Exception as error:  # noqa: BLE001  likewise
                 logger.exception("push broke", extra={"member_id": push.box.member_id})
                 self.failure = self.failure or error

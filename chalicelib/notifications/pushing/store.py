@@ -117,7 +117,7 @@ class PushStore(Store):
         )
 
     def remove(self, program_id: str, member_id: str) -> None:
-        self._database.removed(PushItem(f"{program_id}/{member_id}", PUSHES))
+        self._database.delete(PushItem(f"{program_id}/{member_id}", PUSHES))
 
     def due_members(self, now: datetime) -> Iterator[tuple[str, str]]:
         """Yield (program id, member id) of members with pushes to send, each program's in turn."""
@@ -139,7 +139,7 @@ class PushStore(Store):
 
     def release_device(self, device_id: str, owner: str) -> None:
         """Note that a browser is nobody's, if it is this member's."""
-        self._database.removed(HolderItem(device_id, HOLDER), HolderItem.holder == owner)
+        self._database.delete(HolderItem(device_id, HOLDER), HolderItem.holder == owner)
 
 
 def _instant(text: str) -> datetime:

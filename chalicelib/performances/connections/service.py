@@ -95,7 +95,7 @@ class ConnectionService:
 
         Should it not be queued, or be missing here, its time to be looked at comes all the same.
         """
-        taken = self._places.taken_places(program_id, member_id)
+        taken = self._places.list_taken_places(program_id, member_id)
         under_way = {place.performance_id for place in taken}
         told, now = logger.get_correlation_id() or "", self._clock.now()
         references = [Reference(program_id, member_id, each, told) for each in sorted(under_way)]

@@ -116,7 +116,7 @@ class PostCounts:
                 break
             try:
                 self.align(program_id, member_id)
-                self._accounts.settle_views(program_id, member_id, changed_at)
+                self._accounts.note_views_aligned(program_id, member_id, changed_at)
             except Exception as error:  # noqa: BLE001  raised below, once the others had their turn
                 logger.exception("consent not followed", extra={"member_id": member_id})
                 failure = failure or error
@@ -214,7 +214,7 @@ class PostCounts:
         counted = Counted(now, told.views, told.likes, told.comments, told.shares, told.share_url)
         parts = [
             self._accounts.require_views(account, Conflict),
-            self._store.counted(due, counted, count_at),
+            self._store.record_counts(due, counted, count_at),
         ]
         try:
             self._store.commit(parts)

@@ -24,12 +24,12 @@ from chalicelib.programs.store import (
     GuardItem,
     MemberItem,
     MembershipItem,
+    channel_fields_unchanged,
     channel_key,
     channel_members_key,
     member_key,
     members_by_id,
     name_change_parts,
-    shows_unchanged,
 )
 
 _KIND = "channel"
@@ -211,7 +211,7 @@ def _joining(channel_id: str, member: ChannelMember, may: Condition) -> tuple[Pa
         Update(
             MemberItem(member.program_id, member_key(member.member_id)),
             [MemberItem.channels.add({channel_id})],
-            may & shows_unchanged(member),
+            may & channel_fields_unchanged(member),
         ),
         Put(MembershipItem.of(channel_id, member)),
     )

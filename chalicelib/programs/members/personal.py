@@ -52,7 +52,7 @@ class MembershipKeeper:
         for program in self._database.records(ProgramItem, person.program_id, "program"):
             created = program.get("created_as") or f"created#{normalized_name(program['name'])}"
             mine = GuardItem.owner_program_id == person.program_id
-            self._database.removed(GuardItem(created, email_key(person.email)), mine)
+            self._database.delete(GuardItem(created, email_key(person.email)), mine)
         return True
 
 

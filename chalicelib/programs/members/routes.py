@@ -134,7 +134,7 @@ def invite(service: MemberService, request: Request[NewMember, None]) -> Answer:
 )
 def invite_again(service: MemberService, request: Request[None, None]) -> Answer:
     """Mail an invitation again, to a member who has not signed in yet."""
-    member = service.invite_again(request.caller, request.path["member_id"])
+    member = service.mail_invitation_again(request.caller, request.path["member_id"])
     return Answer(202, MemberView.of(member))
 
 

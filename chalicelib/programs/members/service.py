@@ -139,7 +139,7 @@ class MemberService:
         return kept
 
     @retry_conflicts("This member keeps changing. Try again.")
-    def invite_again(self, caller: Caller, member_id: str) -> Member:
+    def mail_invitation_again(self, caller: Caller, member_id: str) -> Member:
         """Have the invitation mailed again to a member who has not signed in yet.
 
         A mail that is waiting already stays as it is. Raises problems: `not_found`,
@@ -222,7 +222,7 @@ class MemberService:
             member, new = invited[invitee.email]
         elif known[invitee.email].status is MemberStatus.REMOVED:
             back = _to_invite(caller, invitee, now)
-            member, new = self._programs.reinvite(known[invitee.email], back)
+            member, new = self._programs.reinvite_removed(known[invitee.email], back)
         else:
             member, new = known[invitee.email], False
         outcome = RowOutcome.INVITED if new else RowOutcome.ALREADY_A_MEMBER

@@ -44,7 +44,7 @@ from chalicelib.programs.store import (
     member_change_parts,
     member_key,
     schedule_mail,
-    set_mail_time,
+    set_mail_due_time,
     subject_guard,
     unschedule_mail,
 )
@@ -259,10 +259,10 @@ class MemberStore(Store):
     def begin_mail(self, due: DueMail, then: DueMail) -> bool:
         """Reserve a mail for this run until its next try is due; False if it is no longer due."""
         actions = [
-            *set_mail_time(due.program_id, due.member_id, then.at),
+            *set_mail_due_time(due.program_id, due.member_id, then.at),
             MemberItem.mail_tries.set(then.tries),
         ]
-        return self._database.changed(_member_item(due), actions, MemberItem.mail_at == due.at)
+        return self._database.update(_member_item(due), actions, MemberItem.mail_at == due.at)
 
     def end_mail(self, due: DueMail, mail: InvitationMail, at: datetime) -> bool:
         """Keep the outcome of a reserved mail; False if another run has it by now."""
@@ -271,7 +271,7 @@ class MemberStore(Store):
             actions.append(MemberItem.mailed_at.set(at))
         same = MemberItem.mail_at == due.at
         if mail is not InvitationMail.FAILED:
-            return self._database.changed(_member_item(due), actions, same)
+            return self._database.update(_member_item(due), actions, same)
         failed = act(
             Kind.INVITATION_NOT_MAILED,
             due.program_id,
@@ -279,7 +279,7 @@ class MemberStore(Store):
             {"mail": InvitationMail.WAITING},
             {"mail": mail, "tries": due.tries},
         )
-        return self._database.changed(_member_item(due), actions, same, failed)
+        return self._database.update(_member_item(due), actions, same, failed)
 
     def mail_again(self, member: Member, now: datetime) -> bool:
         """Have an invited member mailed again; False if they have changed since they were read."""
@@ -295,7 +295,7 @@ class MemberStore(Store):
             fields_of(member, ["mail"]),
             {"mail": InvitationMail.WAITING},
         )
-        return self._database.changed(item, schedule_mail(member, now), same, again)
+        return self._database.update(item, schedule_mail(member, now), same, again)
 
 
 def _act_of(kind: Kind, member: Member, becomes: Member) -> Part:

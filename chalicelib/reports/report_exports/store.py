@@ -160,7 +160,7 @@ class ReportExportStore(Store):
         if reason:
             actions.append(ExportItem.reason.set(reason))
         item = ExportItem(*_key(export.program_id, export.export_id))
-        self._database.changed(item, actions, ExportItem.item.exists())
+        self._database.update(item, actions, ExportItem.item.exists())
         return replace(export, status=status, rows=rows, reason=reason)
 
 

@@ -64,11 +64,11 @@ class AppRefusals:
     def __init__(self, store: ReportStore) -> None:
         self._store = store
 
-    def refused(self, program_id: str, at: datetime) -> None:
+    def note_refusal(self, program_id: str, at: datetime) -> None:
         """Note that a send waits since an instant."""
         self._store.hint(program_id, Hint(Kind.APP, "", at, days=1), at)
 
-    def accepted(self, program_id: str, at: datetime) -> None:
+    def clear_refusal(self, program_id: str, at: datetime) -> None:
         """Take the note back once a video reached an inbox after it: a read, mostly."""
         since = self._store.hinted_since(program_id, Hint(Kind.APP, "", at))
         if since and since <= at:
@@ -177,11 +177,11 @@ class RefusedAddresses:
     def __init__(self, store: ReportStore) -> None:
         self._store = store
 
-    def refused(self, program_id: str, member_id: str, name: str, at: datetime) -> None:
+    def note_refusal(self, program_id: str, member_id: str, name: str, at: datetime) -> None:
         """Note that nothing is mailed to a member any more."""
         self._store.hint(program_id, Hint(Kind.ADDRESS, member_id, at, title=name), at)
 
-    def accepted(self, program_id: str, member_id: str, at: datetime) -> None:
+    def clear_refusal(self, program_id: str, member_id: str, at: datetime) -> None:
         """Take the note back; there may be none."""
         self._store.unhint(program_id, Hint(Kind.ADDRESS, member_id, at))
 

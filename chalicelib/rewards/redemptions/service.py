@@ -98,7 +98,7 @@ class RedemptionService:
             requested_at=now,
             stock_id=reward.stock_id,
         )
-        parts = self._store.request(redemption, reward)
+        parts = self._store.add_redemption(redemption, reward)
         parts += self._points.spend(
             caller.owner, reward.price, redemption.redemption_id, reward.title
         )

@@ -121,7 +121,7 @@ class ConsentStore(Store):
     def use_consent(self, state_hash: str) -> bool:
         """Use a consent up; False if it was used before."""
         item = ConsentItem(_consent_key(state_hash), _CONSENT)
-        return self._database.removed(item, ConsentItem.item.exists())
+        return self._database.delete(item, ConsentItem.item.exists())
 
 
 def _consent_key(state_hash: str) -> str:

@@ -30,7 +30,7 @@ class InboxPlaces:
         """Part: free places: their share was posted, or never made."""
         return self._store.free_places(program_id, member_id, places)
 
-    def taken_places(self, program_id: str, member_id: str) -> Sequence[InboxPlace]:
+    def list_taken_places(self, program_id: str, member_id: str) -> Sequence[InboxPlace]:
         """List the places taken in the member's inbox: what is under way or waits there."""
         return self._store.places(program_id, member_id)
 
