@@ -110,7 +110,9 @@ class RecordedCloud(Cloud):
             case "SendEmail":
                 return {"MessageId": "1"}
             case "AdminGetUser":
-                attributes = [{"Name": "email", "Value": parameters["Username"]}]
+                email = parameters["Username"]
+                known = {"sub": f"subject-{email.partition('@')[0]}", "email": email}
+                attributes = [{"Name": name, "Value": value} for name, value in known.items()]
                 made = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
                 state = {"UserStatus": "CONFIRMED", "UserCreateDate": made}
                 return {"Username": "1", "UserAttributes": attributes, **state}
