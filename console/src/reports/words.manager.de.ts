@@ -63,7 +63,7 @@ export default {
   reason_video_resolution: "TikTok nimmt die Bildgröße nicht an",
   reason_cancelled: "Bei TikTok abgebrochen",
   reason_app_settings: "Die TikTok-App ist falsch eingerichtet",
-  reason_app_user_cap: "Die Installation hat TikToks Tagesgrenze erreicht",
+  reason_app_user_cap: "Die App hat TikToks Tagesgrenze erreicht",
   reason_tiktok_app_too_old: "Die TikTok-App ist zu alt",
   reason_consent_ended: "Die Verbindung wurde beendet",
   reason_scope_missing: "TikTok durfte es nicht annehmen",
