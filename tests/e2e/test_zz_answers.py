@@ -21,6 +21,7 @@ SINGLE = {
             "videos_ask",
             "activities_create",
             "activities_duplicate",
+            "activities_edit",
             "members_invite",
             "members_import_roster",
         )

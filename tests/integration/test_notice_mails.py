@@ -725,7 +725,8 @@ def test_a_run_that_is_too_fast_for_ses_slows_down_and_sends_as_fast_as_ses_take
         begun = room.clock.now()
         sent = room.container.notice_mailer.mail_due(shard, lambda: False)
         assert sent > 10
-        assert room.clock.now() - begun <= 1.5 * timedelta(seconds=sent / room.ses_rate)
+        # Between two mails a third of a second apart the pauses are 0.7 seconds at most.
+        assert room.clock.now() - begun <= 2.1 * timedelta(seconds=(sent + 1) / room.ses_rate)
     assert Counter(each.to for each in room.mails).total() == len({each.to for each in room.mails})
     assert len(room.mails) == 120
     assert room.too_fast < 3 * len(room.mails)
