@@ -238,7 +238,7 @@ class NoticeWriter:
     def look_at_channels(self, program_id: str, member_id: str) -> None:
         """Have a member mailed now of what is open in a channel that they joined, if they chose so.
 
-        Whoever mails looks whether there is anything. For digests nothing has to be done.
+        The mailer finds out whether anything is open there. Digests need no change.
         """
         member = self._from.programs.member(program_id, member_id)
         if member is None or member.status is not MemberStatus.ACTIVE or not self._mails():

@@ -15,7 +15,7 @@ from chalicelib.programs.problems import ProgramProblem
 
 
 class PersonalExportView(Schema):
-    """What is kept of a member, as a zip of JSON. `url` is good for an hour from `ready_at`."""
+    """A zip of JSON files with all data of a member. `url` expires an hour after `ready_at`."""
 
     status: ExportStatus
     asked_at: datetime

@@ -221,7 +221,8 @@ class WebhookService:
 
         Raises the problems `not_found` and `too_many_requests`.
         """
-        # Whoever is overtaken looks again: so often, and the limit is reached.
+        # When another request writes first, this one tries again. Each request that wins counts as
+        # a test event, so the limit ends the loop.
         for _ in range(TESTS_A_MINUTE + 1):
             webhook, now = self.webhook(caller, webhook_id), self._clock.now()
             recent = webhook.tests_since(now - timedelta(minutes=1))

@@ -509,7 +509,7 @@ def test_an_import_takes_a_few_calls_for_each_hundred(company: Company, calls: C
     calls.made.clear()
     outcomes = [outcome for _, outcome, _ in company.imports(text)]
     assert outcomes == ["invited"] * 3 + ["already_a_member"] * 57
-    # Who comes back counts like somebody new, so the counts are read once more.
+    # Returning members count as invited, so the import reads the program's counts first.
     assert calls.names == ["BatchGetItem"] * 3 + ["TransactWriteItems"] * 3
 
 

@@ -426,7 +426,9 @@ def test_no_traffic_between_them_hides_test_events_from_their_limit(hooks: Hooks
     assert problem.code is ProblemCode.TOO_MANY_REQUESTS
 
 
-def test_a_test_event_that_another_overtakes_counts_too(hooks: Hooks) -> None:
+def test_a_test_event_that_another_overtakes_counts_too(
+    hooks: Hooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each looks before any of the others has written, so each is at first overtaken."""
     webhook = hooks.makes()
     real: Any = hooks.store.add_test
@@ -437,14 +439,14 @@ def test_a_test_event_that_another_overtakes_counts_too(hooks: Hooks) -> None:
             hooks.service.test(hooks.manager, webhook.webhook_id)
         return bool(real(*args, **named))
 
-    hooks.store.add_test = overtaken  # type: ignore[method-assign]
+    monkeypatch.setattr(hooks.store, "add_test", overtaken)
     problem = refused(lambda: hooks.service.test(hooks.manager, webhook.webhook_id))
     assert problem.code is ProblemCode.TOO_MANY_REQUESTS
     assert len(hooks.log(webhook)) == webhook_service.TESTS_A_MINUTE
 
 
 def test_a_test_event_asked_for_while_its_webhook_is_removed_brings_nothing_back(
-    hooks: Hooks,
+    hooks: Hooks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     webhook = hooks.makes()
     real: Any = hooks.store.add_test
@@ -453,7 +455,7 @@ def test_a_test_event_asked_for_while_its_webhook_is_removed_brings_nothing_back
         hooks.service.remove(hooks.manager, webhook.webhook_id)
         return bool(real(*args, **named))
 
-    hooks.store.add_test = meanwhile  # type: ignore[method-assign]
+    monkeypatch.setattr(hooks.store, "add_test", meanwhile)
     problem = refused(lambda: hooks.service.test(hooks.manager, webhook.webhook_id))
     assert problem.code is ProblemCode.NOT_FOUND
     assert hooks.service.webhooks(hooks.manager) == []
