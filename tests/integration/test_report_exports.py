@@ -19,6 +19,7 @@ from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.programs.model import ChannelKind
 from chalicelib.reports import worker
 from chalicelib.reports.events import ExportRequested
+from chalicelib.reports.model import TO_PERFORM, TO_POST
 from chalicelib.reports.report_exports import routes
 from chalicelib.reports.report_exports import service as exports
 from chalicelib.reports.report_exports.service import MAX_MAKING
@@ -104,6 +105,37 @@ def test_an_export_of_who_performed_goes_through_all_pages(
     assert {each["reason"] for each in told if each["status"] == "failed"} == {
         "TikTok is holding the video back as possible spam."
     }
+
+
+@pytest.mark.parametrize("table", [Table.OVERVIEW, Table.ACTIVITY, Table.CAMPAIGN])
+def test_an_export_by_day_adds_up_to_the_reasons_and_times_of_its_screen(
+    reporting: Reporting, table: Table
+) -> None:
+    container, manager = reporting.container, reporting.manager
+    campaign = container.campaigns.create(manager, "Autumn")
+    activity = reporting.activity(campaign_id=campaign.campaign_id)
+    whats = ("posts", "refuses", "refuses", "posts")
+    for number, (what, seen_before) in enumerate(zip(whats, (3, 30, 300, 0), strict=True)):
+        member = reporting.joins(f"m{number}")
+        if seen_before:
+            container.reports.note_seen(member, [activity.activity_id])
+            reporting.ticks(minutes=seen_before)
+        reporting.sends(member, activity, what)
+        reporting.ticks(hours=20)
+    reporting.settles()
+    thing = campaign.campaign_id if table is Table.CAMPAIGN else activity.activity_id
+    _, (header, *rows) = exported(reporting, table, thing_id=thing)
+    days = [dict(zip(header, row, strict=True)) for row in rows]
+    sums = {name: sum(int(each[name]) for each in days) for name in header if name != "day"}
+    tally = container.reports.overview(manager, None, None).report.tally
+    lost = {f"failed_{code}": number for code, number in tally.lost}
+    assert {name: sums[name] for name in sums if name.startswith("failed_")} == lost
+    assert (sum(lost.values()), len(lost)) == (sums["failed"], 1)
+    for of, start in ((TO_PERFORM, "seen_to_sent_"), (TO_POST, "in_inbox_to_posted_")):
+        classes = tuple(sums[name] for name in header if name.startswith(start))
+        assert classes == tally.times(of).classes
+        assert sum(classes) == {TO_PERFORM: 3, TO_POST: 2}[of]
+    assert [sums[f"seen_to_sent_{each}"] for each in ("5_minutes", "1_hour", "1_day")] == [1, 1, 1]
 
 
 def test_an_export_of_members_goes_through_all_pages(

@@ -19,7 +19,7 @@ from chalicelib.foundation.pages import MAX_LIMIT, Page
 from chalicelib.foundation.problems import Problem, ProblemCode, invalid_field, not_found
 from chalicelib.programs.model import MemberStatus, local_time
 from chalicelib.programs.service import ProgramService
-from chalicelib.reports.model import Name, Tally, failure_words, stage_of
+from chalicelib.reports.model import TO_PERFORM, TO_POST, Name, Tally, failure_words, stage_of
 from chalicelib.reports.report_exports.csv_text import Cell, write_csv
 from chalicelib.reports.report_exports.store import (
     KEPT,
@@ -57,6 +57,13 @@ DAYS = (
     "comments",
     "points_of_posts_with_views",
 )
+_CLASSES = ("5_minutes", "15_minutes", "1_hour", "4_hours", "1_day", "3_days", "longer")
+"""What the upper bounds of `BUCKETS` are called."""
+TIMES = {
+    of: tuple(f"{name}_{each}" for each in _CLASSES)
+    for of, name in ((TO_PERFORM, "seen_to_sent"), (TO_POST, "in_inbox_to_posted"))
+}
+"""Columns of how long something took: how often by class, so that days can be added up."""
 PERFORMANCES = (
     "member", "email", "status", "sent_at", "in_inbox_at", "posted_at", "reason", "sends",
     "disclosure_acknowledged", "cut",
@@ -213,15 +220,13 @@ class ReportExportMaker:
         zone, _ = self._reports.zone_and_today(caller.program_id)
         match export.table:
             case Table.OVERVIEW:
-                return DAYS, _days(self._reports.overview(caller, first, last).report)
+                return _by_day(self._reports.overview(caller, first, last).report)
             case Table.ACTIVITY:
                 found = self._reports.activity(caller, thing_id, first, last)
                 further = found.activity.further_cuts
-                cuts = found.activity.upload_ids if further else ()
-                columns = [f"cut_{at}_{name}" for at, _ in enumerate(cuts, 1) for name in OF_CUT]
-                return (*DAYS, *columns), _days(found.report, cuts)
+                return _by_day(found.report, found.activity.upload_ids if further else ())
             case Table.CAMPAIGN:
-                return DAYS, _days(self._reports.campaign(caller, thing_id, first, last)[1])
+                return _by_day(self._reports.campaign(caller, thing_id, first, last)[1])
             case Table.PERFORMANCES:
                 page = self._reports.performances(caller, thing_id, MAX_LIMIT, None)
                 numbers = self._reports.cut_numbers(caller, thing_id)
@@ -322,28 +327,40 @@ def _all(read: Callable[[str | None], Page[Sequence[Cell]]]) -> Rows:
             return
 
 
-def _days(report: Report, cuts: Sequence[str] = ()) -> Rows:
-    for each in report.days:
-        tally = each.tally
-        of_cuts = [tally.of_cut(cut) for cut in cuts]
-        yield (
-            each.day,
-            *_funnel(tally),
-            tally.number(Name.UNCONFIRMED),
-            sum(number for _, number in tally.lost),
-            tally.number(Name.DISMISSED),
-            tally.number(Name.DISCLOSED),
-            tally.number(Name.COUNTED),
-            tally.number(Name.VIEWS),
-            tally.number(Name.LIKES),
-            tally.number(Name.COMMENTS),
-            tally.number(Name.COUNTED_POINTS),
-            *(
-                number
-                for cut in of_cuts
-                for number in (cut.sent, cut.staged, cut.posted, cut.failed)
-            ),
-        )
+def _by_day(report: Report, cuts: Sequence[str] = ()) -> tuple[Sequence[str], Rows]:
+    """Return a report's days with all that its screen shows of them.
+
+    Failures have a column for each reason that the period has, and one for each class of a time.
+    """
+    reasons = sorted(code for code, _ in report.tally.lost)
+    header = (
+        *DAYS,
+        *(f"failed_{code}" for code in reasons),
+        *(column for columns in TIMES.values() for column in columns),
+        *(f"cut_{at}_{name}" for at, _ in enumerate(cuts, 1) for name in OF_CUT),
+    )
+    return header, (_day(each.day, each.tally, reasons, cuts) for each in report.days)
+
+
+def _day(day: date, tally: Tally, reasons: Sequence[str], cuts: Sequence[str]) -> Sequence[Cell]:
+    lost = dict(tally.lost)
+    of_cuts = (tally.of_cut(cut) for cut in cuts)
+    return (
+        day,
+        *_funnel(tally),
+        tally.number(Name.UNCONFIRMED),
+        sum(lost.values()),
+        tally.number(Name.DISMISSED),
+        tally.number(Name.DISCLOSED),
+        tally.number(Name.COUNTED),
+        tally.number(Name.VIEWS),
+        tally.number(Name.LIKES),
+        tally.number(Name.COMMENTS),
+        tally.number(Name.COUNTED_POINTS),
+        *(lost.get(code, 0) for code in reasons),
+        *(number for of in TIMES for number in tally.times(of).classes),
+        *(number for cut in of_cuts for number in (cut.sent, cut.staged, cut.posted, cut.failed)),
+    )
 
 
 def _funnel(tally: Tally) -> tuple[int, ...]:
