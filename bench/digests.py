@@ -71,7 +71,7 @@ class Queue:
     def __init__(self) -> None:
         self.messages: list[str] = []
 
-    def send(self, messages: Sequence[str], seconds: float = 0) -> None:  # noqa: ARG002  the port's; no delay here
+    def send(self, messages: Sequence[str], seconds: float = 0, group: str = "") -> None:  # noqa: ARG002  the port's; no delay here
         self.messages += messages
 
 

@@ -52,8 +52,9 @@ CHUNK = 100
 """Members of one message: their boxes are read in one call."""
 
 CHUNKS_A_SECOND = 4
-"""As they become visible: fewer than the functions work off, so that nothing else that is queued,
-such as another program's single mail, waits behind all of a large program."""
+"""As they become visible: fewer than the functions work off beside the mails, so that nothing else
+that is queued waits behind all of a large program. Several large ones at once are more than that:
+then the queue's groups keep other programs, and the mails, before them."""
 
 LONGEST_SPREAD = 240
 """Seconds over which the chunks of however large a program are spread. `LEARNED_WITHIN` has room
@@ -63,7 +64,7 @@ for no more."""
 class Queue(Protocol):
     """Takes messages; `chalicelib.notifications.queue` does."""
 
-    def send(self, messages: Sequence[str], seconds: float = 0) -> None: ...
+    def send(self, messages: Sequence[str], seconds: float = 0, group: str = "") -> None: ...
 
 
 class Worklists(Protocol):
@@ -154,7 +155,8 @@ class DueDigests:
         anew = expected.learned_from != plan.learned_from
         if due or anew:
             learns_by = round_of(now) if anew else ""
-            self._queue().send([Chunk(program_id, learns=learns_by).to_message()])
+            message = Chunk(program_id, learns=learns_by).to_message()
+            self._queue().send([message], group=program_id)
         if expected.learning_walks > 1 and anew:
             logger.warning("hours of digests learned once more", extra={"program_id": program_id})
         self._store.change_plan(program_id, move_on)
@@ -225,7 +227,7 @@ class DigestPlanner:
         chunks = [Chunk(program_id, tuple(each), walk, number) for number, each in enumerate(pages)]
         if len(chunks) > 1:
             seconds = min(len(chunks) / CHUNKS_A_SECOND, LONGEST_SPREAD)
-            self._queue().send([each.to_message() for each in chunks], seconds)
+            self._queue().send([each.to_message() for each in chunks], seconds, program_id)
         for each in chunks if len(chunks) == 1 else ():
             self.look_at(each)
         return len(members)

@@ -1,10 +1,15 @@
-"""The queue of members to be looked at, and of shards whose mails are due."""
+"""The queue of members to be looked at, and of shards whose mails are due.
+
+It is a fair queue: SQS hands out other groups' messages before those of a group that takes more
+than its share of the functions' time. The group is the program whose members are looked at.
+"""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
 BATCH = 10  # SQS takes no more at once
 
@@ -18,20 +23,21 @@ class MessageQueue:
         self._sqs = sqs
         self._url = url
 
-    def send(self, messages: Sequence[str], seconds: float = 0) -> None:
+    def send(self, messages: Sequence[str], seconds: float = 0, group: str = "") -> None:
         """Queue messages, ten to a call, to be received spread over so many seconds.
 
-        Raises `NotTaken`, and botocore's errors.
+        Messages of one group wait behind those of others when it has many; SQS takes each message
+        without a group for a group of its own. Raises `NotTaken`, and botocore's errors.
         """
         for start in range(0, len(messages), BATCH):
             chunk = messages[start : start + BATCH]
             waits = [int(seconds * (start + n) / len(messages)) for n in range(len(chunk))]
-            answer = self._sqs.send_message_batch(
-                QueueUrl=self._url,
-                Entries=[
-                    {"Id": str(number), "MessageBody": body, "DelaySeconds": waits[number]}
-                    for number, body in enumerate(chunk)
-                ],
-            )
+            entries: list[SendMessageBatchRequestEntryTypeDef] = [
+                {"Id": str(number), "MessageBody": body, "DelaySeconds": waits[number]}
+                for number, body in enumerate(chunk)
+            ]
+            for each in entries if group else ():
+                each["MessageGroupId"] = group
+            answer = self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
             if answer.get("Failed"):
                 raise NotTaken(f"{len(answer['Failed'])} of {len(chunk)}")

@@ -34,6 +34,7 @@ def queue_due_digests(
     begun = digests.begin_due(late(context, RESERVE))
     shards = digests.shards_due()
     if shards:
+        # Without a group: mails of all programs, which wait behind no program's members.
         queue().send([json.dumps({"shard": each}) for each in shards])
     logger.info("digests", extra={"programs": begun, "shards": len(shards)})
     return begun + len(shards)

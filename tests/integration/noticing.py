@@ -72,6 +72,8 @@ class Noticing(Reporting):
         self._taken_at: list[datetime] = []
         self.messages: list[str] = []
         self.delays: list[int] = []
+        self.groups: list[tuple[str, str | None]] = []
+        """Messages and the groups in which they wait."""
         self.walks: list[str] = []
         self.effects = 0
         self.dies_at: tuple[int, str] | None = None
@@ -98,6 +100,9 @@ class Noticing(Reporting):
         if service == "sqs" and parameters["QueueUrl"] == self.settings.digests_queue_url:
             sent = [each["MessageBody"] for each in parameters["Entries"]]
             self.delays += [each["DelaySeconds"] for each in parameters["Entries"]]
+            self.groups += [
+                (each["MessageBody"], each.get("MessageGroupId")) for each in parameters["Entries"]
+            ]
             self.messages += sent
             self.walks += [each for each in sent if '"member_ids": []' in each]
             return {"Successful": []}

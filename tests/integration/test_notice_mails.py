@@ -542,6 +542,21 @@ def test_a_digest_run_fans_out_and_each_part_costs_as_much_whatever_the_program(
     assert len(due) == len(set(due)) >= number
 
 
+def test_members_wait_in_their_programs_group_and_due_mails_in_none(
+    room: Noticing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQS hands out a crowded group's messages last; one without a group is its own."""
+    publish_to_members(room, 2)
+    room.replaces(planning, "CHUNK", 1)
+    monkeypatch.setattr(NoticeMailer, "mail_due", lambda *_: 0)  # they stay due
+    room.groups.clear()
+    room.works()
+    room.works()
+    members = [group for body, group in room.groups if "member_ids" in body]
+    assert members == [room.program.program_id] * 4  # the walk; of two members and the manager
+    assert {group for body, group in room.groups if "shard" in body} == {None}
+
+
 @pytest.mark.parametrize(("number", "last"), [(1, 0), (40, 9), (1200, 239)])
 def test_chunks_of_a_walk_leave_room_for_other_programs_mails(
     room: Noticing, monkeypatch: pytest.MonkeyPatch, number: int, last: int
