@@ -13,6 +13,10 @@ from chalicelib.privacy.model import SETTLED, Erasure, next_wait
 from chalicelib.privacy.store import PersonalFiles, PrivacyStore
 
 
+class ErasureOverdue(Exception):
+    """An erasure does not come to its end by itself: somebody has to find out why."""
+
+
 class Eraser:
     def __init__(
         self,
@@ -30,21 +34,31 @@ class Eraser:
     def erase_due(self, is_late: IsLate = never_late) -> int:
         """Run a round of each erasure that is due; returns how many had one.
 
-        One that breaks does not keep the others waiting; the first error comes in the end.
+        One that breaks does not keep the others waiting; the first error comes in the end. Raises
+        `ErasureOverdue` in each run while there is one, due or not: that the runs of the clock fail
+        is what an owner is told of.
         """
+        now = self._clock.now()
         broken: Exception | None = None
+        overdue: list[str] = []
         met = 0
-        for erasure in self._store.due_erasures(self._clock.now()):
-            if is_late():
-                break
-            met += 1
-            try:
-                self.erase(erasure)
-            except Exception as error:  # noqa: BLE001  raised below, once the others had their turn
-                logger.exception("erasure broke", extra={"erased_member": erasure.person.member_id})
-                broken = broken or error
+        for erasure in self._store.erasures(now):
+            ended = False
+            if erasure.is_due(now) and not is_late():
+                met += 1
+                try:
+                    ended = self.erase(erasure)
+                except Exception as error:  # noqa: BLE001  raised below, once the others had their turn
+                    logger.exception(
+                        "erasure broke", extra={"erased_member": erasure.person.member_id}
+                    )
+                    broken = broken or error
+            if erasure.is_overdue(now) and not ended:
+                overdue.append(erasure.person.member_id)
         if broken:
             raise broken
+        if overdue:
+            raise ErasureOverdue(", ".join(overdue))
         return met
 
     def erase(self, erasure: Erasure) -> bool:

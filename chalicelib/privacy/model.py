@@ -13,6 +13,10 @@ runs that read the person's name before, for none runs longer than five minutes.
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(minutes=30)
 """Between two rounds of an erasure, while something has to come to its end first."""
 
+OVERDUE = timedelta(days=3)
+"""An erasure that is under way for so long hangs: the longest that it has to wait is a day, for
+TikTok to revoke tokens."""
+
 RESERVED = timedelta(minutes=6)
 """How long a round has an erasure to itself: longer than its function may run."""
 
@@ -83,6 +87,14 @@ class Erasure:
     asked_at: datetime
     next_at: datetime
     rounds: int = 0
+
+    def is_due(self, now: datetime) -> bool:
+        """Return whether its next round may begin."""
+        return self.next_at <= now
+
+    def is_overdue(self, now: datetime) -> bool:
+        """Return whether it takes so long that somebody has to look after it."""
+        return now - self.asked_at >= OVERDUE
 
     def may_end(self, now: datetime) -> bool:
         """Return whether a round that begins now can be the last one."""

@@ -148,11 +148,10 @@ class PrivacyStore(Store):
             return None
         return ErasureOutcome(member_id, item.asked_by, item.asked_at, item.erased_at)
 
-    def due_erasures(self, now: datetime) -> Iterator[Erasure]:
-        """Yield erasures whose next round is due, one of each program in turn: one query."""
+    def erasures(self, now: datetime) -> Iterator[Erasure]:
+        """Yield the erasures under way, one of each program in turn: one query."""
         found = self._database.query(ErasureItem, _ERASURES, consistent_read=True)
-        due = (_erasure(item) for item in found if item.next_at <= now)
-        return in_turns(due, lambda each: each.person.program_id, now)
+        return in_turns(map(_erasure, found), lambda each: each.person.program_id, now)
 
     def take_round(self, erasure: Erasure, now: datetime) -> Erasure | None:
         """Reserve an erasure for a round; None if another run has it."""

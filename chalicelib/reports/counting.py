@@ -284,21 +284,41 @@ class PersonCounter:
             return True
         raise Contended
 
+    def forget_views(self, program_id: str, member_id: str) -> None:
+        """Take the views of a member's posts out of reports, whatever their events do.
+
+        A query, and a transaction for each 25 activities of which views are counted.
+        """
+        now = self._clock.now()
+        self._change_progress(program_id, member_id, lambda each: each.without_views(now))
+
     def _leave_behind(self, program_id: str, member_id: str, left_at: datetime) -> None:
         """Take what a member sent off the worklist, and keep off it what becomes of that yet.
 
         Before they are counted as gone, so that it is done again if it breaks halfway. A query, and
         a transaction for each 25 activities that they sent within a month and did not post.
         """
+        now, left = self._clock.now(), Progress(left_at=left_at)
+        self._change_progress(
+            program_id,
+            member_id,
+            lambda each: each.merged(left) if each.may_need_hand(now) else each,
+        )
+
+    def _change_progress(
+        self, program_id: str, member_id: str, change: Callable[[Progress], Progress]
+    ) -> None:
+        """Write how all progress of a member becomes otherwise, and what that counts as."""
         for attempt in range(ATTEMPTS):
             shard = secrets.randbelow(SHARDS) if attempt else 0
-            now = self._clock.now()
             found = self._store.progress_items_of_member(program_id, member_id)
-            due = [each for each in found if each.progress.may_need_hand(now)]
+            changed = [
+                (each, after) for each in found if (after := change(each.progress)) != each.progress
+            ]
             try:
-                for start in range(0, len(due), PAIRS_AT_ONCE):
-                    left = _left(program_id, due[start : start + PAIRS_AT_ONCE], left_at)
-                    self._store.write(left, shard, now)
+                for start in range(0, len(changed), PAIRS_AT_ONCE):
+                    counted = _counted(program_id, changed[start : start + PAIRS_AT_ONCE])
+                    self._store.write(counted, shard, self._clock.now())
             except (Conflict, Contended):
                 continue  # something became of a send at this moment
             return
@@ -308,12 +328,11 @@ class PersonCounter:
 _OF_WHO_IS_THERE = (Kind.ADDRESS, Kind.UNLIKELY)
 
 
-def _left(program_id: str, found: Sequence[Stored], left_at: datetime) -> Counted:
-    """Return the writes that note of progress when its member left."""
+def _counted(program_id: str, changed: Sequence[tuple[Stored, Progress]]) -> Counted:
+    """Return the writes that make progress otherwise; the days of its sends stay as they are."""
     progress: dict[tuple[str, str], Known[Progress]] = {}
     added: Counts = Counter()
-    for each in found:
-        after = each.progress.merged(Progress(left_at=left_at))
+    for each, after in changed:
         progress[each.member_id, each.activity_id] = Known(after, each.version)
         added.update(
             changed_counts(

@@ -177,6 +177,7 @@ class Attempt:
         )
 
 
+_LATER = timedelta(microseconds=1)
 _MOMENTS = tuple(each.name for each in fields(Attempt) if each.name.endswith("_at"))
 
 
@@ -235,6 +236,15 @@ class Progress:
             dismissal=self.dismissal.merged(other.dismissal),
             left_at=_later(self.left_at, other.left_at),
         )
+
+    def without_views(self, at: datetime) -> "Progress":
+        """Return it with views taken back at an instant; those read since then, after that."""
+        taken_back = {
+            each.performance_id: replace(each, response=Response(max(at, known.at + _LATER)))
+            for each in self.attempts.values()
+            if (known := each.response) and known.views is not None
+        }
+        return replace(self, attempts={**self.attempts, **taken_back}) if taken_back else self
 
     @property
     def ordered(self) -> list[Attempt]:

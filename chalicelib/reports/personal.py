@@ -62,7 +62,7 @@ class FactKeeper:
         """Have the worklist and the counts of people forget who the member was.
 
         What they redeemed and nobody decided stays there, under the name that it has by now. Views
-        go by the event of their removal from the performance: an erasure waits for that.
+        go by the event of their removal from the performance, which may be late or lost, too.
         """
         program_id, now = person.program_id, self._clock.now()
         self._people.count(program_id, person.member_id)
@@ -71,8 +71,7 @@ class FactKeeper:
                 self._redemptions.look(program_id, record["item"].partition("#")[2], now)
             else:
                 self._store.take_off(program_id, record["item"])
-        if any(map(_has_views, self._progress(person))):
-            return False
+        self._people.forget_views(program_id, person.member_id)
         return all(
             _is_redemption(each) and str(each["title"]).endswith(f", {ERASED_NAME}")
             for each in self._worklist(person)
@@ -97,11 +96,6 @@ def _without_dismissals(progress: Iterator[Record]) -> Iterator[Record]:
         if facts:
             known = {name: each for name, each in record.items() if name != "version"}
             yield {**known, "facts": json.dumps(facts)}
-
-
-def _has_views(record: Record) -> bool:
-    attempts = _facts(record).get("attempts", {})
-    return any(each.get("response", (None, None))[1] is not None for each in attempts.values())
 
 
 def _facts(record: Record) -> Mapping[str, Any]:

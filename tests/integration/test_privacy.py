@@ -26,9 +26,12 @@ from chalicelib.performances.model import State
 from chalicelib.performances.store import PerformanceItem
 from chalicelib.points.periods import Period
 from chalicelib.points.ranking import unpacked
+from chalicelib.privacy.erasing import ErasureOverdue
 from chalicelib.privacy.model import (
     EXPORT_AGAIN,
     EXPORT_LOST,
+    LONGEST_WAIT,
+    OVERDUE,
     SETTLED,
     ErasureStatus,
     ExportStatus,
@@ -38,8 +41,9 @@ from chalicelib.privacy.problems import PrivacyProblem
 from chalicelib.privacy.queue import from_message
 from chalicelib.programs.model import ChannelKind, MemberStatus
 from chalicelib.programs.problems import ProgramProblem
-from chalicelib.reports.model import Attempt as Attempted
-from chalicelib.reports.model import Dismissal, Fact, Progress, Response, Sight
+from chalicelib.reports.counting import fact_of_performance
+from chalicelib.reports.model import Dismissal, Fact, Progress, Scope, Sight
+from chalicelib.reports.rebuilding import FactMissing
 from chalicelib.reports.report_exports.store import Table
 from chalicelib.rewards.model import Redemption
 from local.home import PROJECT
@@ -590,26 +594,55 @@ def test_a_send_under_way_comes_to_its_end_first(scene: Scene) -> None:
     assert traces(scene.greenroom) == []
 
 
-def test_an_erasure_waits_until_reports_have_let_go_of_views(scene: Scene) -> None:
-    """The event that takes them out of reports may be lost or late."""
+@pytest.mark.parametrize("read", ["before it", "by a clock that is ahead"])
+def test_views_go_from_reports_though_the_event_that_takes_them_out_is_lost(
+    scene: Scene, read: str
+) -> None:
+    """And stay away when the event that brought them comes after all."""
+    container, vic, now = scene.container, scene.vic, scene.greenroom.clock.now()
+    at = now if read == "before it" else now + timedelta(hours=5)
+    performed = PerformanceItem(vic.owner, scene.sent.performance_id)
+    posted = [PerformanceItem.state.set(State.POSTED), PerformanceItem.posted_at.set(now)]
+    read_then = [PerformanceItem.counted_at.set(at), PerformanceItem.views.set(4321)]
+    assert database().update(performed, [*posted, *read_then])
+    fact = fact_of_performance(scene.greenroom.stored(scene.sent))
+    assert fact is not None
 
-    def counts(response: Response) -> None:
-        attempt = Attempted(scene.sent.performance_id, at, response=response)
-        progress = Progress(attempts={attempt.performance_id: attempt})
-        vic = scene.vic
-        fact = Fact(vic.program_id, vic.member_id, scene.sent.activity_id, progress)
-        scene.container.fact_counter.count([fact])
+    def counted() -> int:
+        days = container.report_store.counters(
+            vic.program_id, Scope.PROGRAM, "", now.date(), now.date()
+        )
+        return sum(each.get("views", 0) for each in days.values())
 
-    at = scene.greenroom.clock.now()
-    counts(Response(at, views=4321, likes=12))
+    container.fact_counter.count([fact])
+    assert counted() == 4321
     scene.asks()
     scene.releases()
     scene.rounds()
-    assert scene.status() is ErasureStatus.ERASING
-    counts(Response(at + timedelta(minutes=1)))
-    scene.rounds(1)
     assert scene.status() is ErasureStatus.ERASED
-    assert "4321" not in json.dumps(everything(scene.greenroom)["ReportsTable"])
+    container.fact_counter.count([fact])
+    kept = everything(scene.greenroom)
+    assert "4321" not in json.dumps([kept["ReportsTable"], kept["PerformancesTable"]])
+    assert counted() == 0
+    found = container.reports_rebuilder.findings(vic.program_id, lambda _: None)
+    assert [each for each in found if isinstance(each, FactMissing)] == []
+
+
+def test_an_erasure_that_hangs_fails_the_runs_of_the_clock_until_it_has_ended(scene: Scene) -> None:
+    """Whether or not a round is due: each try of an invocation fails, which has an alarm."""
+    scene.asks()
+    eraser, clock = scene.container.eraser, scene.greenroom.clock
+    clock.advance(OVERDUE - timedelta(minutes=1))
+    assert eraser.erase_due() == 1
+    clock.advance(timedelta(minutes=1))
+    for _ in range(3):
+        with pytest.raises(ErasureOverdue, match=scene.vic.member_id):
+            eraser.erase_due()
+    scene.releases()
+    clock.advance(LONGEST_WAIT)
+    assert eraser.erase_due() == 1
+    assert scene.status() is ErasureStatus.ERASED
+    assert eraser.erase_due() == 0
 
 
 def test_an_erasure_is_the_same_one_however_often_it_is_asked_for(scene: Scene) -> None:
@@ -627,7 +660,7 @@ def test_an_erasure_is_the_same_one_however_often_it_is_asked_for(scene: Scene) 
 
 def test_two_runs_at_once_give_one_round(scene: Scene) -> None:
     scene.asks()
-    (erasure,) = scene.container.privacy_store.due_erasures(scene.greenroom.clock.now())
+    (erasure,) = scene.container.privacy_store.erasures(scene.greenroom.clock.now())
     assert scene.container.privacy_store.take_round(erasure, scene.greenroom.clock.now())
     assert scene.container.privacy_store.take_round(erasure, scene.greenroom.clock.now()) is None
     assert scene.container.eraser.erase(erasure) is False

@@ -116,7 +116,7 @@ SWEEPS = {
     ),
     "erasures to go on with": Sweep(
         "privacy_table",
-        lambda: (each.person.program_id for each in PrivacyStore(database()).due_erasures(NOON)),
+        lambda: (each.person.program_id for each in PrivacyStore(database()).erasures(NOON)),
         ("key", "erasures"),
         "next_at",
         lambda program_id, item_id: {
