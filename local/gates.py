@@ -58,8 +58,10 @@ CODE = (
     ),
 )
 BESIDE = pytest("End-to-end", "tests/e2e", options=())
-# Three: a test that waits for the stack leaves its processor to another.
-CONSOLE = pytest("Console", "tests/console", options=("--numprocesses", "3", "--dist", "loadfile"))
+# Three: a test that waits for the stack leaves its processor to another. The tests' conftest.py
+# groups and orders them.
+GROUPED = ("--dist", "loadgroup", "--no-loadscope-reorder")
+CONSOLE = pytest("Console", "tests/console", options=("--numprocesses", "3", *GROUPED))
 CHECK = (*CODE, pytest("Unit", "tests/unit"))
 TEST = (
     *CODE,
