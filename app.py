@@ -290,11 +290,11 @@ def videos_relay(event: DynamoDBEvent) -> Any:
     "audit_recorder",
     module="tiktok.worker",
 )
-def tiktok_refresh_lapsing_accounts(event: CloudWatchEvent) -> int:
-    """Refreshes TikTok accounts about to lapse; releases those of removed members."""
+def tiktok_maintain_accounts(event: CloudWatchEvent) -> int:
+    """Refreshes TikTok accounts about to lapse; disconnects those of removed members."""
     from chalicelib.tiktok import worker
 
-    return worker.refresh_lapsing_accounts(container.tiktok, container.access_tokens, event.context)
+    return worker.maintain_accounts(container.tiktok, container.access_tokens, event.context)
 
 
 # --- Activities
@@ -311,11 +311,11 @@ def activities_apply_verdicts(event: SQSEvent) -> Any:
 
 @app.schedule("rate(1 minute)")
 @functions.function("due_activities", "audit_recorder", module="activities.worker")
-def activities_end_due(event: CloudWatchEvent) -> int:  # noqa: ARG001  a tick says nothing but now
+def activities_process_due(event: CloudWatchEvent) -> int:  # noqa: ARG001  a tick says nothing but now
     """Ends activities past their end, and applies verdicts whose event was lost."""
     from chalicelib.activities import worker
 
-    return worker.end_due(container.due_activities)
+    return worker.process_due(container.due_activities)
 
 
 @app.on_dynamodb_record(stream_arn=_STREAM.format("activities"), batch_size=100)
@@ -341,7 +341,7 @@ def activities_publish_dismissals(event: DynamoDBEvent) -> Any:
 
 @app.on_dynamodb_record(stream_arn=_STREAM.format("performances"), batch_size=10)
 @functions.function("staging_queue", "events", module="performances.worker")
-def performances_relay(event: DynamoDBEvent) -> Any:
+def performances_queue_and_relay(event: DynamoDBEvent) -> Any:
     """Queues new performances for staging; publishes what became of them."""
     from chalicelib.performances import worker
 
@@ -361,11 +361,11 @@ def performances_stage(event: SQSEvent) -> Any:
 @functions.function(
     "overdue_performances", "connections", "audit_recorder", module="performances.worker"
 )
-def performances_requeue_overdue(event: CloudWatchEvent) -> int:
+def performances_resume_overdue(event: CloudWatchEvent) -> int:
     """Queues overdue performances again; makes sends that waited for a connection."""
     from chalicelib.performances import worker
 
-    return worker.requeue_overdue(
+    return worker.resume_overdue(
         container.overdue_performances, container.connections, event.context
     )
 
@@ -378,26 +378,28 @@ def performances_requeue_overdue(event: CloudWatchEvent) -> int:
     "audit_recorder",
     module="performances.worker",
 )
-def performances_read_views(event: CloudWatchEvent) -> int:
+def performances_sync_views(event: CloudWatchEvent) -> int:
     """Reads views of posts whose members allow it; removes those of members who do not any more."""
     from chalicelib.performances import worker
 
     offered = container.settings.tiktok_views
-    return worker.read_views(container.counts, offered=offered, context=event.context)
+    return worker.sync_views(container.counts, offered=offered, context=event.context)
 
 
-@app.on_sqs_message(queue_arn=_QUEUE.format("performances-release-removed-members"), batch_size=1)
+@app.on_sqs_message(
+    queue_arn=_QUEUE.format("performances-disconnect-removed-members"), batch_size=1
+)
 @functions.function(
     "connections",
     *_TIKTOK_SETTINGS,
     "audit_recorder",
     module="performances.worker",
 )
-def performances_release_removed_members(event: SQSEvent) -> Any:
-    """Releases a removed member's TikTok account, and ends what was not sent yet."""
+def performances_disconnect_removed_members(event: SQSEvent) -> Any:
+    """Disconnects a removed member's TikTok account, and ends what was not sent yet."""
     from chalicelib.performances import worker
 
-    return worker.release_removed_members(container.connections, event.to_dict())
+    return worker.disconnect_removed_members(container.connections, event.to_dict())
 
 
 # --- Points
@@ -486,7 +488,7 @@ def webhooks_deliver(event: SQSEvent) -> Any:
     "settings.rewards_table",
     module="webhooks.worker",
 )
-def webhooks_deliver_slowly(event: SQSEvent) -> Any:
+def webhooks_deliver_to_slow_receivers(event: SQSEvent) -> Any:
     """Sends deliveries that are due to receivers that are slow, down or new."""
     from chalicelib.webhooks import worker
 
@@ -500,11 +502,11 @@ def webhooks_deliver_slowly(event: SQSEvent) -> Any:
     "settings.slow_webhooks_queue_url",
     module="webhooks.worker",
 )
-def webhooks_wake_due(event: CloudWatchEvent) -> int:
+def webhooks_queue_due_deliveries(event: CloudWatchEvent) -> int:
     """Wakes webhooks whose next try is due, or whose message was lost."""
     from chalicelib.webhooks import worker
 
-    return worker.wake_due(container.due_webhooks, event.context)
+    return worker.queue_due_deliveries(container.due_webhooks, event.context)
 
 
 @app.on_dynamodb_record(stream_arn=_STREAM.format("webhooks"), batch_size=100)
@@ -534,7 +536,7 @@ def reports_count_events(event: SQSEvent) -> Any:
 
 @app.on_dynamodb_record(stream_arn=_STREAM.format("reports"), batch_size=100)
 @functions.function("fact_counter", "events", module="reports.worker")
-def reports_relay(event: DynamoDBEvent) -> Any:
+def reports_count_impressions(event: DynamoDBEvent) -> Any:
     """Counts what members saw; publishes which files are to be made."""
     from chalicelib.reports import worker
 
@@ -564,25 +566,27 @@ def privacy_make_exports(event: SQSEvent) -> Any:
 
 @app.schedule("rate(1 minute)")
 @functions.function("eraser", "personal_export_queuer", *_ERASING_SETTINGS, module="privacy.worker")
-def privacy_erase_members(event: CloudWatchEvent) -> int:
+def privacy_process_due(event: CloudWatchEvent) -> int:
     """Erases members as far as it goes now; queues exports that are due."""
     from chalicelib.privacy import worker
 
-    return worker.erase_members(container.eraser, container.personal_export_queuer, event.context)
+    return worker.process_due(container.eraser, container.personal_export_queuer, event.context)
 
 
 # --- Notifications
 
 
-@app.on_sqs_message(queue_arn=_QUEUE.format("notifications-note-events"), batch_size=10)
+@app.on_sqs_message(queue_arn=_QUEUE.format("notifications-record-events"), batch_size=10)
 @functions.function(
     "bulletin_writer", "notice_writer", "settings.notices_from", module="notifications.received"
 )
-def notifications_note_events(event: SQSEvent) -> Any:
+def notifications_record_events(event: SQSEvent) -> Any:
     """Writes what members are told of what happened."""
     from chalicelib.notifications import received
 
-    return received.note_events(container.bulletin_writer, container.notice_writer, event.to_dict())
+    return received.record_events(
+        container.bulletin_writer, container.notice_writer, event.to_dict()
+    )
 
 
 @app.schedule("rate(1 minute)")
@@ -606,7 +610,7 @@ def notifications_queue_due_digests(event: CloudWatchEvent) -> int:
     "settings.cursor_secret_id",
     module="notifications.worker",
 )
-def notifications_mail(event: SQSEvent) -> Any:
+def notifications_process_digests(event: SQSEvent) -> Any:
     """Looks at members whose digest is due, and sends their mails."""
     from chalicelib.notifications import worker
 
@@ -634,11 +638,11 @@ def notifications_push(event: CloudWatchEvent) -> int:
 
 @app.on_sqs_message(queue_arn=_QUEUE.format("mail-events"), batch_size=10)
 @functions.function("mail_feedback", module="notifications.worker")
-def notifications_handle_bounces(event: SQSEvent) -> Any:
+def notifications_handle_ses_events(event: SQSEvent) -> Any:
     """Takes in which mails SES sent, which came back and which people complained of."""
     from chalicelib.notifications import worker
 
-    return worker.handle_bounces(container.mail_feedback, event.to_dict())
+    return worker.handle_ses_events(container.mail_feedback, event.to_dict())
 
 
 # Some requests alone need these, and make them then; their settings are checked at the start.

@@ -54,7 +54,7 @@ PERFORMANCE: Mapping[str, float] = {
     "feed": 2,  # and the history, which costs less
     "perform": 1,
     "authorizer": 1,  # asked once for all of a visit's requests
-    "performances relay": 3,  # queued, staged, posted
+    "performances queue and relay": 3,  # queued, staged, posted
     "stage": 2,  # with one look at its status
     "webhook": 2,  # delivered, posted
     "publish dismissals": 1,

@@ -46,7 +46,7 @@ from tests.clock import StoppedClock
 BEFORE = datetime(2026, 6, 15, 8, 50, tzinfo=UTC)
 """Ten minutes before the hour at which members are mailed who chose none."""
 
-WORKER = "notifications_mail"
+WORKER = "notifications_process_digests"
 """The function that walks, looks at chunks and mails."""
 
 AT_WORK_SHARE = 0.5

@@ -235,10 +235,10 @@ class Bench:
             "programs_mail_invitations",
             "videos_sweep_stuck_uploads",
             "points_build_leaderboards",
-            "webhooks_wake_due",
+            "webhooks_queue_due_deliveries",
             "notifications_queue_due_digests",
             "notifications_push",
-            "privacy_erase_members",
+            "privacy_process_due",
         ):
             yield _on_the_clock(name)
         yield Scenario("validate", "videos_validate", _arrived(self._upload()))
@@ -249,9 +249,9 @@ class Bench:
         key = self._upload()
         yield Scenario("reject", "videos_reject_unexaminable", _arrived(key))
         for name in (
-            "tiktok_refresh_lapsing_accounts",
-            "activities_end_due",
-            "performances_requeue_overdue",
+            "tiktok_maintain_accounts",
+            "activities_process_due",
+            "performances_resume_overdue",
         ):
             yield _on_the_clock(name)
         yield from self._consumers()
@@ -261,7 +261,9 @@ class Bench:
         yield Scenario("activities relay", "activities_relay", _stream_of(published))
         performances = self.changes["PerformancesTable"]
         made = [each for each in performances if not each[0]]
-        yield Scenario("performances relay", "performances_relay", _stream_of(made[-1]))
+        yield Scenario(
+            "performances queue and relay", "performances_queue_and_relay", _stream_of(made[-1])
+        )
         from chalicelib.performances.events import events_of as events_of_performances
 
         queued = Relayed(events_of_performances)
@@ -276,7 +278,7 @@ class Bench:
         yield Scenario("count events", "reports_count_events", self.queued_performance)
         yield Scenario("count entries", "points_count_entries", _stream_of(entries[-1]))
         yield Scenario("build leaderboards", "points_build_leaderboards", _tick())
-        yield _on_the_clock("performances_read_views")
+        yield _on_the_clock("performances_sync_views")
         for more in (
             self._rewards,
             self._webhooks,
@@ -322,7 +324,9 @@ class Bench:
         yield Scenario("webhooks fan out", "webhooks_fan_out", fans_out)
         # A receiver begins as a slow one, and is a quick one from its first answer on.
         wake = _message(self._queued())
-        yield Scenario("webhooks deliver slowly", "webhooks_deliver_slowly", wake)
+        yield Scenario(
+            "webhooks deliver to slow receivers", "webhooks_deliver_to_slow_receivers", wake
+        )
         self.app.container.fan_out.deliver([json.loads(self._public_event(2))["detail"]])
         yield Scenario("webhooks deliver", "webhooks_deliver", wake)
         if item["webhook_id"]["S"] != webhook.webhook_id:
@@ -348,7 +352,7 @@ class Bench:
         container = self.app.container
         container.reports.note_seen(self._caller("ben"), self.activities[:FEED])
         seen = self._announced("ReportsTable", events_of)
-        yield Scenario("reports relay", "reports_relay", _stream_of(seen))
+        yield Scenario("reports count impressions", "reports_count_impressions", _stream_of(seen))
         container.report_exports.ask(self._caller("ana"), Table.OVERVIEW)
         asked = Relayed(events_of)
         asked.relays(_stream_of(self._announced("ReportsTable", events_of))["Records"])
@@ -370,7 +374,9 @@ class Bench:
 
         staged = Relayed(events_of)
         staged.relays(_stream_of(self._announced("PerformancesTable", events_of))["Records"])
-        yield Scenario("notifications note events", "notifications_note_events", staged.delivered())
+        yield Scenario(
+            "notifications record events", "notifications_record_events", staged.delivered()
+        )
         cleo = self._caller("cleo")
         since = self.now - timedelta(days=2)
         notice = Notice("points#1", What.POINTS_ADJUSTED, since, "pts_1", "Fair helper", 25)
@@ -382,11 +388,11 @@ class Bench:
 
         self.app.container.notice_store.change_box(cleo.program_id, cleo.member_id, due_now)
         due = _message(json.dumps({"shard": shard_of(cleo.member_id)}))
-        yield Scenario("notifications mail", "notifications_mail", due)
+        yield Scenario("notifications process digests", "notifications_process_digests", due)
         tags = {"program": [cleo.program_id], "member": [cleo.member_id], "claim": ["mai_1"]}
         sent = {"eventType": "Send", "mail": {"destination": [cleo.email], "tags": tags}}
         taken = _message(json.dumps({"detail": sent}))
-        yield Scenario("notifications handle bounces", "notifications_handle_bounces", taken)
+        yield Scenario("notifications handle ses events", "notifications_handle_ses_events", taken)
 
     def _privacy(self) -> Iterator[Scenario]:
         """A member wants what is kept of them."""
@@ -449,7 +455,9 @@ class Bench:
         gone = Relayed(events_of)
         gone.relays(_stream_of(self._removal())["Records"])
         yield Scenario(
-            "release removed members", "performances_release_removed_members", gone.delivered()
+            "disconnect removed members",
+            "performances_disconnect_removed_members",
+            gone.delivered(),
         )
 
     def _removal(self) -> tuple[Any, Any]:

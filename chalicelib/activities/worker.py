@@ -28,7 +28,7 @@ def apply_verdicts(
     return consume_events([UploadDecided], decided, event)
 
 
-def end_due(sweeper: "DueActivitySweeper") -> int:
+def process_due(sweeper: "DueActivitySweeper") -> int:
     """End activities past their end, and apply verdicts whose event was lost."""
     logger.clear_state()
     try:

@@ -57,7 +57,7 @@ NOTED = (
 )
 
 
-def note_events(
+def record_events(
     bulletins: "BulletinWriter", writer: "NoticeWriter", event: Mapping[str, Any]
 ) -> Mapping[str, Any]:
     """Write what a batch of events is to tell members."""

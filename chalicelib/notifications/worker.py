@@ -65,7 +65,7 @@ def push(pusher: "PushSender", context: Any) -> int:
     return taken
 
 
-def handle_bounces(feedback: "MailFeedback", event: Mapping[str, Any]) -> Mapping[str, Any]:
+def handle_ses_events(feedback: "MailFeedback", event: Mapping[str, Any]) -> Mapping[str, Any]:
     """Take in what SES tells of mails."""
 
     def one(body: str) -> None:

@@ -51,7 +51,7 @@ def _reference_of(queued: "Event[PerformanceQueued]") -> Reference:
     )
 
 
-def release_removed_members(
+def disconnect_removed_members(
     connections: "ConnectionService", event: Mapping[str, Any]
 ) -> Mapping[str, Any]:
     """Release the TikTok account of each removed member in a batch of events."""
@@ -73,7 +73,7 @@ def stage(stager: "Stager", event: Mapping[str, Any]) -> Mapping[str, Any]:
     return handle_each(due, event)
 
 
-def read_views(counts: "PostCounts", *, offered: bool, context: Any) -> int:
+def sync_views(counts: "PostCounts", *, offered: bool, context: Any) -> int:
     """Apply changed consents to views, and read the views of posts that are due, if `offered`."""
     logger.clear_state()
     is_late = late(context, COUNTING_RESERVE)
@@ -86,7 +86,7 @@ def read_views(counts: "PostCounts", *, offered: bool, context: Any) -> int:
     return counted
 
 
-def requeue_overdue(
+def resume_overdue(
     overdue: "OverdueRequeuer", connections: "ConnectionService", context: Any
 ) -> int:
     """Move on whatever should have moved by itself."""

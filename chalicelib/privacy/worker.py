@@ -27,7 +27,7 @@ def make_exports(maker: "PersonalExportMaker", event: Mapping[str, Any]) -> Mapp
     return handle_each(due, event)
 
 
-def erase_members(eraser: "Eraser", queuer: "PersonalExportQueuer", context: Any) -> int:
+def process_due(eraser: "Eraser", queuer: "PersonalExportQueuer", context: Any) -> int:
     """Run a round of each erasure that is due, and queue exports that are due."""
     queued = queuer.queue_due()
     rounds = eraser.erase_due(late(context, RESERVE))

@@ -121,7 +121,7 @@ class AccountService:
         logger.info("released", extra={"program_id": program_id, "member_id": member_id})
         return True
 
-    def release_removed_members(self, is_late: IsLate = never_late) -> int:
+    def disconnect_removed_members(self, is_late: IsLate = never_late) -> int:
         """Release removed members who should have been released by now; returns how many.
 
         Raises the first failure when all have had their turn.

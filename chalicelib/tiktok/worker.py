@@ -14,14 +14,12 @@ RESERVE = timedelta(seconds=100)
 """Longer than one account can take, waiting for another worker's refresh and then for TikTok."""
 
 
-def refresh_lapsing_accounts(
-    accounts: "AccountService", tokens: "AccessTokens", context: Any
-) -> int:
+def maintain_accounts(accounts: "AccountService", tokens: "AccessTokens", context: Any) -> int:
     """Refresh accounts that would lapse for not being used; release those of removed members."""
     logger.clear_state()
     is_late = late(context, RESERVE)
     try:
-        released = accounts.release_removed_members(is_late)
+        released = accounts.disconnect_removed_members(is_late)
     finally:
         renewed = tokens.refresh_lapsing_accounts(is_late)
         logger.info("renewed", extra={"renewed": renewed})

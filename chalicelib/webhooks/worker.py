@@ -65,7 +65,7 @@ def deliver(service: "Deliverer", event: Mapping[str, Any], *, slow: bool) -> Ma
     return handle_each(one, event)
 
 
-def wake_due(service: "DueWebhooks", context: Any) -> int:
+def queue_due_deliveries(service: "DueWebhooks", context: Any) -> int:
     """Wake webhooks whose next try is due."""
     woken = service.wake(late(context, RESERVE))
     logger.info("woke webhooks", extra={"webhooks": woken})

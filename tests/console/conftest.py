@@ -170,7 +170,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         groups.setdefault(name, []).append(item)
 
     def longest_first(group: list[pytest.Item]) -> tuple[bool, int]:
-        return not walks(group[0]), -len(group)
+        return WALKED not in getattr(group[0], "fixturenames", ()), -len(group)
 
     ordered = [item for group in sorted(groups.values(), key=longest_first) for item in group]
     items[:] = [each for each in items if not each.path.is_relative_to(HERE)] + ordered

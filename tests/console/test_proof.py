@@ -71,7 +71,7 @@ def test_a_member_allows_views_in_words_sees_them_and_takes_it_back(
         performance, post = posts(people.deployed, sender, activity)
         lever(sender, "counts", post_id=post, views=2000, likes=21, comments=4)
         is_due(people.deployed, performance)
-        people.deployed.tick("PerformancesReadViews")
+        people.deployed.tick("PerformancesSyncViews")
         page.goto(f"{visit.origin}/history")
         expect(page.get_by_text("2,000 views")).to_be_visible()
         link = page.get_by_role("link", name="See the post on TikTok")

@@ -240,7 +240,7 @@ class DeployedStack:
             if item.get("item") != {"S": "consent"}
         ]
 
-    def tick(self, function: str = "ActivitiesEndDue") -> int:
+    def tick(self, function: str = "ActivitiesProcessDue") -> int:
         """Let the clock tick now: what the schedule calls each minute."""
         answer = self.lambdas.invoke(
             FunctionName=self.names[function], Payload=json.dumps(TICK).encode()
@@ -250,7 +250,7 @@ class DeployedStack:
         return int(told)
 
     @contextlib.contextmanager
-    def clock_stopped(self, function: str = "ActivitiesEndDue") -> Iterator[None]:
+    def clock_stopped(self, function: str = "ActivitiesProcessDue") -> Iterator[None]:
         """No tick of a function's comes by itself meanwhile."""
         events, rule = self.client("events"), self.names[f"{function}{function}Event"]
         events.disable_rule(Name=rule)
@@ -283,7 +283,7 @@ class DeployedStack:
     @contextlib.contextmanager
     def queueing_paused(self) -> Iterator[None]:
         """New performances are not queued meanwhile, as if their messages were lost."""
-        source = self.names["PerformancesRelayPerformancesRelayDynamodbEventSource"]
+        source = self.names["PerformancesQueueAndRelayPerformancesQueueAndRelayDynamodbEventSource"]
         self._switch(source, on=False)
         try:
             yield

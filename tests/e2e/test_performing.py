@@ -121,7 +121,7 @@ def test_a_send_left_behind_between_connecting_and_performing_is_made_by_the_clo
         pending_disclosure_ticked_at=an_hour_ago(),
     )
     for _ in range(2):
-        deployed.tick("PerformancesRequeueOverdue")
+        deployed.tick("PerformancesResumeOverdue")
     made = sender.api.get("/performances").body["items"]
     assert [each["activity_id"] for each in made] == [activity]
     assert "pending_in" not in deployed.stored_account(sender.member_id)
@@ -256,7 +256,7 @@ def test_a_performance_whose_message_was_lost_is_queued_by_the_clock(
         performance = sender.perform(activity)
         assert sender.performance(performance)["status"] == "queued"
         deployed.make_overdue(performance)
-        assert deployed.tick("PerformancesRequeueOverdue") >= 1
+        assert deployed.tick("PerformancesResumeOverdue") >= 1
         sender.reaches(performance, "staged")
     once(deployed.staging_handled, "The staging queue being empty")
     assert sender.tiktok.person(sender.name)["completed_uploads"] == 1
@@ -272,7 +272,7 @@ def test_a_posted_video_is_found_by_asking_when_the_webhook_never_comes(
     try:
         sender.tiktok.press(sender.name, f"{staged['publish_id']}/post")
         deployed.make_overdue(performance)
-        deployed.tick("PerformancesRequeueOverdue")
+        deployed.tick("PerformancesResumeOverdue")
         sender.reaches(performance, "posted")
     finally:
         sender.tiktok.faults()
@@ -396,7 +396,7 @@ def test_an_account_nobody_uses_is_renewed_before_it_lapses(
     sender = tiktok_members.one().connected()
     before = deployed.tokens_of(sender.member_id)
     deployed.change_account(sender.member_id, refresh_expires_at=an_hour_ago())
-    deployed.tick("TiktokRefreshLapsingAccounts")
+    deployed.tick("TiktokMaintainAccounts")
     assert not set(before.values()) & set(deployed.tokens_of(sender.member_id).values())
 
 

@@ -10,7 +10,7 @@ from tests.e2e.test_reports import reported
 from tests.e2e.tiktok_members import SCOPES, Sender, TikTokMembers, once
 
 ALL_SCOPES = f"{SCOPES},video.list"
-COUNTS = "PerformancesReadViews"
+COUNTS = "PerformancesSyncViews"
 
 
 def allows(sender: Sender, scopes: str = ALL_SCOPES) -> None:

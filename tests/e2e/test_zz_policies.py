@@ -52,7 +52,11 @@ PUT_ASIDE = {
     if each.stream or each.schedule
 }
 UNSEEN = PUT_ASIDE | {
-    ("NotificationsMailRole", "ses:SendEmail", "*"): "no call of the SES API v2 is recorded "
+    (
+        "NotificationsProcessDigestsRole",
+        "ses:SendEmail",
+        "*",
+    ): "no call of the SES API v2 is recorded "
     "(measured): mails that arrive show it in test_notifications.py",
     **{
         (f"WebhooksDeliver{lane}Role", action, part): why
@@ -77,7 +81,7 @@ UNSEEN = PUT_ASIDE | {
     ),
     **{
         (
-            "NotificationsMailRole",
+            "NotificationsProcessDigestsRole",
             action,
             part,
         ): "digests go at members' hours: test_notice_mails.py"
@@ -90,41 +94,41 @@ UNSEEN = PUT_ASIDE | {
     **dict.fromkeys(
         (
             ("PrivacyMakeExportsRole", "s3:DeleteObject", "exportsbucket"),
-            ("PrivacyEraseMembersRole", "dynamodb:DeleteItem", "boardstable"),
-            ("PrivacyEraseMembersRole", "dynamodb:PutItem", "reportstable"),
-            ("PrivacyEraseMembersRole", "dynamodb:UpdateItem", "performancestable"),
+            ("PrivacyProcessDueRole", "dynamodb:DeleteItem", "boardstable"),
+            ("PrivacyProcessDueRole", "dynamodb:PutItem", "reportstable"),
+            ("PrivacyProcessDueRole", "dynamodb:UpdateItem", "performancestable"),
         ),
         "what the erased person of this run has not: test_privacy.py",
     ),
     (
-        "WebhooksWakeDueRole",
+        "WebhooksQueueDueDeliveriesRole",
         "sqs:SendMessage",
         "webhooksqueue",
     ): "a wake is lost: without the cloud",
-    ("WebhooksWakeDueRole", "dynamodb:UpdateItem", "webhookstable"): "likewise",
+    ("WebhooksQueueDueDeliveriesRole", "dynamodb:UpdateItem", "webhookstable"): "likewise",
     (
-        "NotificationsHandleBouncesRole",
+        "NotificationsHandleSesEventsRole",
         "dynamodb:DeleteItem",
         "reportstable",
     ): "a member is removed while a mail of theirs comes back: test_notice_mails.py",
     (
-        "PerformancesRequeueOverdueRole",
+        "PerformancesResumeOverdueRole",
         "dynamodb:GetItem",
         "accountstable",
     ): "a send that waited for its connection finds the inbox full of places that have lapsed: "
     "shown without the cloud",
     (
-        "TiktokRefreshLapsingAccountsRole",
+        "TiktokMaintainAccountsRole",
         "dynamodb:UpdateItem",
         "programstable",
     ): "TikTok refuses an account that is about to lapse: shown without the cloud",
     (
-        "TiktokRefreshLapsingAccountsRole",
+        "TiktokMaintainAccountsRole",
         "dynamodb:GetItem",
         "programstable",
     ): "the event of a removal was lost for good: shown without the cloud",
-    ("TiktokRefreshLapsingAccountsRole", "dynamodb:DeleteItem", "accountstable"): "likewise",
-    ("TiktokRefreshLapsingAccountsRole", "dynamodb:PutItem", "audittable"): "likewise",
+    ("TiktokMaintainAccountsRole", "dynamodb:DeleteItem", "accountstable"): "likewise",
+    ("TiktokMaintainAccountsRole", "dynamodb:PutItem", "audittable"): "likewise",
     (
         "ProgramsMailInvitationsRole",
         "dynamodb:PutItem",
@@ -281,7 +285,7 @@ def denials(deployed: DeployedStack, since: float) -> list[str]:
 def test_a_grant_too_many_is_found(grants: set[Grant], calls: set[tuple[str, Call]]) -> None:
     table = f"arn:aws:dynamodb:{REGION}:000000000000:table/x"
     too_many = {
-        Grant("ActivitiesEndDueRole", "dynamodb:DeleteTable", table),
+        Grant("ActivitiesProcessDueRole", "dynamodb:DeleteTable", table),
         Grant("ActivitiesApplyVerdictsRole", "s3:GetObject", "arn:aws:s3:::x/*"),
     }
     assert set(unused(grants | too_many, calls)) >= too_many
@@ -299,14 +303,15 @@ def test_a_recording_that_was_cut_off_is_refused(deployed: DeployedStack, beginn
 def test_a_denied_call_is_found(deployed: DeployedStack) -> None:
     """On purpose: a role loses a right for a moment. Its function fails, and the log says why."""
     begun = max(deployed.begun, time.time())
-    iam, role = deployed.client("iam"), deployed.names["ActivitiesEndDueRole"]
+    iam, role = deployed.client("iam"), deployed.names["ActivitiesProcessDueRole"]
     deny = {"Effect": "Deny", "Action": "dynamodb:Query", "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
     with deployed.clock_stopped():
         iam.put_role_policy(RoleName=role, PolicyName="on-purpose", PolicyDocument=document)
         try:
             answer = deployed.lambdas.invoke(
-                FunctionName=deployed.names["ActivitiesEndDue"], Payload=json.dumps(TICK).encode()
+                FunctionName=deployed.names["ActivitiesProcessDue"],
+                Payload=json.dumps(TICK).encode(),
             )
         finally:
             iam.delete_role_policy(RoleName=role, PolicyName="on-purpose")

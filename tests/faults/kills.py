@@ -115,10 +115,10 @@ def _can_happen(happens: Happens, effect: Effect) -> bool:
             return effect.function in (
                 "performances_stage",
                 "callback",
-                "tiktok_refresh_lapsing_accounts",
+                "tiktok_maintain_accounts",
             )
         case Happens.STALLS:
-            return effect.function in ("performances_stage", "tiktok_refresh_lapsing_accounts")
+            return effect.function in ("performances_stage", "tiktok_maintain_accounts")
         case Happens.ASKED_AGAIN:
             return effect.name.startswith("dynamodb Update")
         case Happens.CONFLICT | Happens.CONFLICTS:
@@ -173,7 +173,7 @@ def prepare(simulation: Simulation, place: Place) -> None:
 
 def _steps(simulation: Simulation, function: str) -> Mapping[Happens, Step]:
     def second() -> None:
-        if function == "tiktok_refresh_lapsing_accounts":
+        if function == "tiktok_maintain_accounts":
             simulation.renews(cold=True)
         for person in simulation.people.values():
             for item in simulation.performances(person):

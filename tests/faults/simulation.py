@@ -47,7 +47,7 @@ from chalicelib.programs.store import TO_RELEASE, MemberItem
 from chalicelib.tiktok.client import TikTokClient, TikTokSettings, TimeLimits
 from chalicelib.tiktok.consents.service import ConsentRequest
 from chalicelib.tiktok.model import InboxPlace
-from chalicelib.tiktok.worker import refresh_lapsing_accounts
+from chalicelib.tiktok.worker import maintain_accounts
 from local import functions, template
 from tests.events import streamed
 from tests.faults import tiktok as sandbox
@@ -456,7 +456,7 @@ class Simulation:
 
     def _departs(self, owner: tuple[str, str], tries: int) -> None:
         done = self.invoke(
-            "performances_release_removed_members",
+            "performances_disconnect_removed_members",
             lambda container: container.connections.release_removed_member(*owner),
         )
         if not done and tries > 1:
@@ -465,10 +465,8 @@ class Simulation:
     def renews(self, *, cold: bool = False) -> None:
         """Let the clock tick for accounts that would lapse."""
         self.invoke(
-            "tiktok_refresh_lapsing_accounts",
-            lambda container: refresh_lapsing_accounts(
-                container.tiktok, container.access_tokens, IN_TIME
-            ),
+            "tiktok_maintain_accounts",
+            lambda container: maintain_accounts(container.tiktok, container.access_tokens, IN_TIME),
             cold=cold,
         )
 
@@ -555,7 +553,7 @@ class Simulation:
             answer = worker.relay(container.staging_queue, container.events, streamed([item]))
             failed.extend(answer["batchItemFailures"])
 
-        done = self.invoke("performances_relay", relay) and not failed
+        done = self.invoke("performances_queue_and_relay", relay) and not failed
         if not done and tries + 1 < TRIES_OF_A_STREAM:
             self.later(timedelta(seconds=1), lambda: self._streams.append((item, tries + 1)))
         return True
@@ -654,8 +652,8 @@ class Simulation:
             return False
         self._ticked_at = now
         self.invoke(
-            "performances_requeue_overdue",
-            lambda container: worker.requeue_overdue(
+            "performances_resume_overdue",
+            lambda container: worker.resume_overdue(
                 container.overdue_performances, container.connections, IN_TIME
             ),
         )

@@ -402,10 +402,10 @@ def test_every_function_has_somebody_told_of_its_failures_without_an_alarm_of_it
 
 def test_a_queue_that_nothing_can_come_to_is_not_asked(resources: dict[str, Any]) -> None:
     """Without a sender no mail leaves, and SES tells of none."""
-    (source,) = properties(resources, "NotificationsHandleBounces")["Events"].values()
+    (source,) = properties(resources, "NotificationsHandleSesEvents")["Events"].values()
     assert source["Properties"]["Enabled"] == {"Fn::If": ["MailsNotices", True, False]}
     asked = [name for name, each in FUNCTIONS.items() if each.enabled]
-    assert asked == ["NotificationsHandleBounces"]
+    assert asked == ["NotificationsHandleSesEvents"]
 
 
 def test_only_relays_publish(resources: dict[str, Any]) -> None:
@@ -429,8 +429,8 @@ def test_nothing_but_a_request_writes_to_the_ledger(resources: dict[str, Any]) -
     assert writing == {
         "APIHandlerRole",
         "PerformancesStageRole",
-        "PerformancesRequeueOverdueRole",
-        "PrivacyEraseMembersRole",
+        "PerformancesResumeOverdueRole",
+        "PrivacyProcessDueRole",
     }
 
 
@@ -516,8 +516,8 @@ def test_boards_are_made_each_minute_by_runs_shorter_than_their_lease(
 @pytest.mark.parametrize(
     "function",
     [
-        "ActivitiesEndDue",
-        "PerformancesRequeueOverdue",
+        "ActivitiesProcessDue",
+        "PerformancesResumeOverdue",
         "ProgramsMailInvitations",
         "VideosSweepStuckUploads",
     ],
@@ -603,7 +603,7 @@ def test_what_is_late_is_told_of_the_main_job_and_of_the_rest_where_the_owner_sa
 ) -> None:
     """A table's stream forgets after a day; what keeps one waiting keeps all."""
     always = {name for name in LATE if "Condition" not in resources[name]}
-    assert always == {"ArrivalsQueueOld", "StagingQueueOld", "PerformancesRelayLate"}
+    assert always == {"ArrivalsQueueOld", "StagingQueueOld", "PerformancesQueueAndRelayLate"}
     others = {resources[name]["Condition"] for name in LATE if name not in always}
     assert others == {"LateAlarmed"}
 

@@ -153,7 +153,7 @@ class Noticing(Reporting):
         told = list(events) or self.ses_says
         for body in told:
             record = {"messageId": "1", "body": body}
-            answer = worker.handle_bounces(self.container.mail_feedback, {"Records": [record]})
+            answer = worker.handle_ses_events(self.container.mail_feedback, {"Records": [record]})
             assert answer == {"batchItemFailures": []}
         self.ses_says = []
 
@@ -182,7 +182,7 @@ class Noticing(Reporting):
         return found
 
     def delivers(self, events: Sequence[Event[Any]]) -> None:
-        answer = received.note_events(
+        answer = received.record_events(
             self.container.bulletin_writer, self.container.notice_writer, queued(*events)
         )
         assert answer == {"batchItemFailures": []}

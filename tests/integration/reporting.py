@@ -25,7 +25,7 @@ DERIVED = {
     "ProgramsTable": ("programs_relay", programs.events_of),
     "ActivitiesTable": ("activities_relay", activities.events_of),
     "MarksTable": ("activities_publish_dismissals", activities.events_of_marks),
-    "PerformancesTable": ("performances_relay", performances.events_of),
+    "PerformancesTable": ("performances_queue_and_relay", performances.events_of),
     "RewardsTable": ("rewards_relay", rewards.events_of),
 }
 

@@ -84,7 +84,7 @@ def token(greenroom: Greenroom, caller: Caller, refused: str | None = None) -> s
 
 def renew(greenroom: Greenroom) -> int:
     container = greenroom.container
-    return worker.refresh_lapsing_accounts(container.tiktok, container.access_tokens, CONTEXT)
+    return worker.maintain_accounts(container.tiktok, container.access_tokens, CONTEXT)
 
 
 def everything(dynamodb: Any) -> str:
@@ -1041,7 +1041,7 @@ def test_a_removal_that_is_told_twice_late_or_before_an_earlier_one_releases_eac
     ]
 
     def told(*events: Event[Any]) -> list[str]:
-        answer = performances_worker.release_removed_members(
+        answer = performances_worker.disconnect_removed_members(
             greenroom.container.connections, queued(*events)
         )
         assert answer == {"batchItemFailures": []}
@@ -1071,11 +1071,11 @@ def test_who_was_let_go_of_in_time_or_came_back_is_left_alone_by_the_clock(
     greenroom.connects(returner, "dora")
     revoked = list(tiktok.revoked)
     for _ in range(2):
-        greenroom.container.tiktok.release_removed_members()
+        greenroom.container.tiktok.disconnect_removed_members()
     assert tiktok.revoked == revoked
     assert stored(greenroom, returner) is not None
     calls.made.clear()
-    assert greenroom.container.tiktok.release_removed_members() == 0
+    assert greenroom.container.tiktok.disconnect_removed_members() == 0
     assert calls.names == ["Query"]
 
 
@@ -1086,8 +1086,8 @@ def test_a_sweep_begins_nothing_more_when_its_time_is_up(
         removed(greenroom, name)
     greenroom.clock.advance(RELEASE_GRACE + SECOND)
     answers = iter([False, True])
-    assert greenroom.container.tiktok.release_removed_members(lambda: next(answers)) == 1
-    assert greenroom.container.tiktok.release_removed_members() == 1
+    assert greenroom.container.tiktok.disconnect_removed_members(lambda: next(answers)) == 1
+    assert greenroom.container.tiktok.disconnect_removed_members() == 1
 
 
 def test_whoever_tiktok_does_not_let_go_of_now_is_let_go_of_later(

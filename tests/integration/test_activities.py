@@ -554,7 +554,7 @@ def test_a_sweep_tells_how_many_it_ended_itself(services: ActivityServices) -> N
 
 def test_a_tick_of_the_clock_sweeps(services: ActivityServices) -> None:
     activity = services.put(ends_at=NOON)
-    assert worker.end_due(services.sweeper) == 1
+    assert worker.process_due(services.sweeper) == 1
     assert services.now(activity).state is ActivityState.ENDED
 
 
@@ -571,12 +571,12 @@ def test_a_verdict_whose_event_was_lost_is_applied_by_the_clock(
     for upload in (good, bad):
         services.upload_services.service.validate(upload.incoming_key)
     services.clock.advance(timedelta(minutes=1))
-    assert worker.end_due(services.sweeper) == 2
+    assert worker.process_due(services.sweeper) == 2
     assert services.now(published).state is ActivityState.PUBLISHED
     assert services.now(rejected).state is ActivityState.REJECTED
     assert services.now(waiting) == waiting
     calls.made.clear()
-    assert worker.end_due(services.sweeper) == 0
+    assert worker.process_due(services.sweeper) == 0
     assert calls.names == ["Query", "Query"]  # what still waits is not asked about each minute
 
 

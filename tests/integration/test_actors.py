@@ -139,12 +139,12 @@ def test_a_removal_keeps_who_made_it_whatever_is_written_after_it(greenroom: Gre
     greenroom.connects(ben, "ben")
     with acting(actors.member(greenroom.manager.member_id)):
         greenroom.container.members.remove(greenroom.manager, ben.member_id)
-    with acting(actors.system("performances_release_removed_members")):
+    with acting(actors.system("performances_disconnect_removed_members")):
         greenroom.container.connections.release_removed_member(ben.program_id, ben.member_id)
     removed = greenroom.container.programs.member(ben.program_id, ben.member_id)
     assert removed is not None
     assert removed.removed_by == f"member:{greenroom.manager.member_id}"
-    assert stamp_of(greenroom, ben)[0] == "system:performances_release_removed_members"
+    assert stamp_of(greenroom, ben)[0] == "system:performances_disconnect_removed_members"
     greenroom.container.members.invite(greenroom.manager, ben.email, None, Role.MEMBER)
     back = greenroom.container.programs.member(ben.program_id, ben.member_id)
     assert back is not None

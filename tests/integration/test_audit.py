@@ -444,10 +444,10 @@ def test_acts_of_the_system_and_on_accounts_are_told(greenroom: Greenroom) -> No
     greenroom.connects(ben, "ben")
     lasting = greenroom.activity(ends_at=greenroom.clock.now() + timedelta(seconds=30))
     greenroom.clock.advance(timedelta(minutes=1))
-    with acting(actors.system("activities_end_due")):
+    with acting(actors.system("activities_process_due")):
         assert container.due_activities.end_expired() == 1
     expired, *_ = listed(greenroom, thing=lasting.activity_id)
-    assert (expired.kind, expired.actor) == ("activity.expired", "system:activities_end_due")
+    assert (expired.kind, expired.actor) == ("activity.expired", "system:activities_process_due")
     assert expired.after["state"] == "ended"
     container.points.adjust(greenroom.manager, ben.member_id, 5, "For unusual help")
     adjusted, *_ = listed(greenroom, kind=Kind.POINTS_ADJUSTED)
@@ -455,7 +455,7 @@ def test_acts_of_the_system_and_on_accounts_are_told(greenroom: Greenroom) -> No
     assert (adjusted.after["balance"], adjusted.after["points"]) == (5, 5)
     assert "unusual" not in repr(items("AuditTable"))
     container.members.remove(greenroom.manager, ben.member_id)
-    with acting(actors.system("performances_release_removed_members")):
+    with acting(actors.system("performances_disconnect_removed_members")):
         container.tiktok.release_removed_member(ben.program_id, ben.member_id)
     told = [each.kind for each in reversed(listed(greenroom, thing=ben.member_id))]
     assert told == [

@@ -43,7 +43,14 @@ def test_the_main_job_still_makes_the_calls_and_takes_the_units_that_the_page_is
     )
     assert ran.returncode == 0, ran.stderr[-2000:]
     now = json.loads(ran.stdout[ran.stdout.index("{\n") :])
-    for name in ("perform", "stage", "performances relay", "count entries", "feed", "validate"):
+    for name in (
+        "perform",
+        "stage",
+        "performances queue and relay",
+        "count entries",
+        "feed",
+        "validate",
+    ):
         told = {each: value for each, value in figures[name].items() if each != "ms"}
         assert {each: value for each, value in now[name].items() if each != "ms"} == told, (
             "run: python -m bench.costs --measure"
@@ -89,8 +96,8 @@ def test_every_function_was_measured_or_says_why_not(figures: Mapping[str, Any])
 
 def test_an_idle_month_counts_what_the_clock_reads(prices: Prices) -> None:
     runs = prices.ticks()
-    assert runs["performances read views"] == 2880
-    assert runs["tiktok refresh lapsing accounts"] == 720
+    assert runs["performances sync views"] == 2880
+    assert runs["tiktok maintain accounts"] == 720
     asked = sum(times * prices.figures[name]["read_units"] for name, times in runs.items())
     (told,) = (value for name, value in prices.idle().of.items() if name.endswith("they read"))
     assert told == pytest.approx(asked * prices.prices["dynamodb"]["read_unit"])

@@ -109,7 +109,7 @@ def test_an_hour_of_inits_that_are_made_though_refused_leaves_empty_drafts_and_s
 
 def test_the_clock_renews_an_idle_account_before_it_lapses(recorded: Recordings) -> None:
     effects, _ = recorded(RENEWED)
-    renewed = [each for each in effects if each.function == "tiktok_refresh_lapsing_accounts"]
+    renewed = [each for each in effects if each.function == "tiktok_maintain_accounts"]
     assert [each.name for each in renewed].count("tiktok token") == 1
     assert {"connect", "callback"}.isdisjoint(each.function for each in effects)
 
@@ -256,7 +256,7 @@ def test_effects_are_told_apart_by_what_they_write(recorded: Recordings) -> None
         assert any(f"Performances={state}" in name for name in names)
     assert {effect.function for effect in effects} >= {
         "perform",
-        "performances_relay",
+        "performances_queue_and_relay",
         "performances_stage",
         "webhook",
     }

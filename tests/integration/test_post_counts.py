@@ -108,7 +108,7 @@ def tells(greenroom: Greenroom, performance: Performance, name: str, **content: 
 
 def runs(greenroom: Greenroom, *, offered: bool = True) -> int:
     """Let the clock tick, in a function that starts cold."""
-    return worker.read_views(greenroom.again().counts, offered=offered, context=CONTEXT)
+    return worker.sync_views(greenroom.again().counts, offered=offered, context=CONTEXT)
 
 
 @pytest.fixture
@@ -235,7 +235,7 @@ def test_readings_become_seldom_and_end_after_thirty_days(
     for step in steps:
         greenroom.clock.advance(step)
         tiktok.counted["71"] = len(read) + 1
-        if worker.read_views(greenroom.container.counts, offered=True, context=CONTEXT):
+        if worker.sync_views(greenroom.container.counts, offered=True, context=CONTEXT):
             read.append(greenroom.clock.now() - began)
     assert read[:24] == [HOUR * each for each in range(1, 25)]
     assert read[24:31] == [DAY * each for each in (2, 3, 4, 5, 6, 7, 10)]

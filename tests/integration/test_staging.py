@@ -228,7 +228,7 @@ def test_a_lost_message_is_sent_again_by_the_clock(sandboxed: SandboxedGreenroom
     assert overdue.requeue_overdue() == 1
     assert sandboxed.greenroom.queued() == [(reference_of(performance), 0)]
     sandboxed.later(QUEUED_AGAIN)
-    assert worker.requeue_overdue(overdue, sandboxed.greenroom.container.connections, CONTEXT) == 1
+    assert worker.resume_overdue(overdue, sandboxed.greenroom.container.connections, CONTEXT) == 1
 
 
 def test_all_that_is_overdue_is_queued_in_one_run_call_by_call_unless_time_is_up(

@@ -825,7 +825,7 @@ def test_the_workers_hand_messages_and_ticks_on(hooks: Hooks) -> None:
     assert len(hooks.receiver.got) == 1
     hooks.happens()
     hooks.clock.advance(LOOKED_AT_AFTER)
-    assert worker.wake_due(hooks.due, CONTEXT) == 1
+    assert worker.queue_due_deliveries(hooks.due, CONTEXT) == 1
     assert len(hooks.log(webhook)) == 2
 
 

@@ -140,7 +140,7 @@ def test_what_is_not_plain_is_refused_rather_than_shown_somehow() -> None:
     [
         ("member:mem_1", "mem_1"),
         ("command:program", "command"),
-        ("system:activities_end_due", "system"),
+        ("system:activities_process_due", "system"),
     ],
 )
 def test_an_actor_is_looked_up_by_member_or_as_command_or_system(actor: str, key: str) -> None:

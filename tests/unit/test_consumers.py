@@ -14,7 +14,7 @@ SHOWN: Mapping[str, tuple[str, str]] = {
         "test_activities.py",
         "test_a_good_verdict_opens_all_activities_that_waited_and_comes_twice_in_vain",
     ),
-    "performances_release_removed_members": (
+    "performances_disconnect_removed_members": (
         "test_accounts.py",
         "test_a_removal_that_is_told_twice_late_or_before_an_earlier_one_releases_each_member_once",
     ),
@@ -38,7 +38,7 @@ SHOWN: Mapping[str, tuple[str, str]] = {
         "test_rewards.py",
         "test_a_picture_that_is_replaced_or_taken_away_is_removed_and_the_one_shown_stays",
     ),
-    "notifications_note_events": (
+    "notifications_record_events": (
         "test_notice_properties.py",
         "test_events_replayed_reordered_and_doubled_give_the_same_notices_and_mails",
     ),

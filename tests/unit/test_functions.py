@@ -101,7 +101,11 @@ def test_a_function_starts_before_the_owner_has_given_what_comes_later(name: str
     [
         ({"FUNCTION": "programs_relay"}, "SettingMissing: The setting EVENT_BUS is missing"),
         (
-            {"FUNCTION": "performances_relay", "EVENT_BUS": "bus", "STAGING_QUEUE_URL": "queue"},
+            {
+                "FUNCTION": "performances_queue_and_relay",
+                "EVENT_BUS": "bus",
+                "STAGING_QUEUE_URL": "queue",
+            },
             "STAGING_QUEUE_URL is no http(s) address",
         ),
     ],

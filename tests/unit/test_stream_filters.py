@@ -143,10 +143,10 @@ def of_webhooks() -> Changes:
 RELAYS: Mapping[str, tuple[EventsOf, Changes]] = {
     "activities_relay": (activities.events_of, of_activities()),
     "activities_publish_dismissals": (activities.events_of_marks, of_marks()),
-    "performances_relay": (performances.events_of, of_performances()),
+    "performances_queue_and_relay": (performances.events_of, of_performances()),
     "points_count_entries": (points.events_of, of_points()),
     "programs_relay": (programs.events_of, of_programs()),
-    "reports_relay": (reports.events_of, of_reports()),
+    "reports_count_impressions": (reports.events_of, of_reports()),
     "rewards_relay": (rewards.events_of, of_rewards()),
     "videos_relay": (videos.events_of, of_uploads()),
     "webhooks_relay": (webhooks.events_of, of_webhooks()),
