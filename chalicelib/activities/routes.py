@@ -426,7 +426,7 @@ def archive(service: ActivityService, request: Request[ExpectedVersion, None]) -
     problems=(ProblemCode.NOT_FOUND, ProblemCode.CHANGED_MEANWHILE),
 )
 def unarchive(service: ActivityService, request: Request[ExpectedVersion, None]) -> Answer:
-    """Bring an archived activity back into the list, as one that has ended.
+    """Restore an archived activity as one that has ended.
 
     One whose video was rejected comes back as rejected; one that is not archived stays as it is.
     """
@@ -484,7 +484,7 @@ def dismiss(service: ActivityService, request: Request[None, None]) -> Answer:
 
 @endpoint(RequiredRole.MEMBER, answers={204: None}, problems=(ProblemCode.NOT_FOUND,))
 def undismiss(service: ActivityService, request: Request[None, None]) -> Answer:
-    """Bring a dismissed activity back into your feed."""
+    """Restore a dismissed activity to your feed."""
     service.undismiss(request.caller, request.path["activity_id"])
     return Answer(204)
 

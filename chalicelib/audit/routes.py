@@ -113,7 +113,7 @@ def read(service: AuditService, request: Request[None, None]) -> Answer:
 
 @endpoint(RequiredRole.MANAGER, query=MemberNamesQuery, answers={200: MemberNames})
 def list_names(service: AuditService, request: Request[None, MemberNamesQuery]) -> Answer:
-    """Read the names of members whom entries name."""
+    """Read the names of members that audit entries mention."""
     ids = request.query.ids.split(",")
     return Answer(200, MemberNames(names=service.names(request.caller, ids)))
 

@@ -29,7 +29,7 @@ class HealthView(Schema):
     raw=True,  # monitors add parameters of their own against caches
 )
 def health(service: HealthService, request: Request[None, None]) -> Answer:  # noqa: ARG001  alike
-    """Check the build and what it depends on."""
+    """Read the build and the state of its dependencies."""
     seen = service.health()
     view = HealthView(
         status=State.OK if seen.well else State.FAILING,

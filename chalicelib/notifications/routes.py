@@ -86,7 +86,7 @@ class ChangeNotifications(Schema):
 
 @endpoint(RequiredRole.MEMBER, answers={200: Notifications})
 def list_own(service: NotificationService, request: Request[None, None]) -> Answer:
-    """List your notices, the latest first, and how you are mailed of them."""
+    """List your notices, newest first, and your mail settings."""
     return Answer(200, _view(service.overview(request.caller), request.caller.time_zone))
 
 
@@ -99,7 +99,7 @@ def note_read(service: NotificationService, request: Request[NoteRead, None]) ->
 
 @endpoint(RequiredRole.MEMBER, body=ChangeNotifications, answers={200: Notifications})
 def change(service: NotificationService, request: Request[ChangeNotifications, None]) -> Answer:
-    """Change of what you are mailed, how often and when."""
+    """Change which mails you get, how often and when."""
     wanted = request.body
     kinds = wanted.kinds.model_dump(exclude_none=True) if wanted.kinds else {}
     changes = SettingsChanges(

@@ -182,7 +182,7 @@ def list_newest(service: PerformanceService, request: Request[None, PageQuery]) 
 
 @endpoint(RequiredRole.MEMBER, answers={200: OwnPerformanceView}, problems=(ProblemCode.NOT_FOUND,))
 def read(service: PerformanceService, request: Request[None, None]) -> Answer:
-    """Read a performance of yours: its state, and what is left to do."""
+    """Read one of your performances: its state and next step."""
     performance = service.performance(request.caller, request.path["performance_id"])
     return Answer(200, _whole(service, performance, request.caller))
 
@@ -199,7 +199,7 @@ def mark_shared(service: PerformanceService, request: Request[None, None]) -> An
 
 @endpoint(RequiredRole.MEMBER, answers={200: OwnPerformanceView}, problems=(ProblemCode.NOT_FOUND,))
 def unmark_shared(service: PerformanceService, request: Request[None, None]) -> Answer:
-    """Take back that you shared a performance's video by hand."""
+    """Unmark a performance's video as shared by hand."""
     performance = service.unmark_shared(request.caller, request.path["performance_id"])
     return Answer(200, _whole(service, performance, request.caller))
 

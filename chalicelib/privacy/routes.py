@@ -39,13 +39,13 @@ class ErasureView(Schema):
     problems=(PrivacyProblem.ERASURE_BEGUN,),
 )
 def ask_export(service: PrivacyService, request: Request[None, None]) -> Answer:
-    """Export all that is kept of you, into a file that is made aside."""
+    """Request an export of your personal data."""
     return _asked(service, request, request.caller.member_id)
 
 
 @endpoint(RequiredRole.MEMBER, answers={200: PersonalExportView}, problems=(ProblemCode.NOT_FOUND,))
 def read_export(service: PrivacyService, request: Request[None, None]) -> Answer:
-    """Read your latest export; once it is ready, with the link to its file."""
+    """Read your latest export, with its download link once ready."""
     return _found(service, request, request.caller.member_id)
 
 
@@ -55,7 +55,7 @@ def read_export(service: PrivacyService, request: Request[None, None]) -> Answer
     problems=(ProblemCode.NOT_FOUND, PrivacyProblem.ERASURE_BEGUN),
 )
 def ask_export_of(service: PrivacyService, request: Request[None, None]) -> Answer:
-    """Export what is kept of a member, on their request.
+    """Request an export of a member's personal data.
 
     Which activities they dismissed is in the copy only that they get by themselves.
     """
@@ -66,7 +66,7 @@ def ask_export_of(service: PrivacyService, request: Request[None, None]) -> Answ
     RequiredRole.MANAGER, answers={200: PersonalExportView}, problems=(ProblemCode.NOT_FOUND,)
 )
 def read_export_of(service: PrivacyService, request: Request[None, None]) -> Answer:
-    """Read the latest export of a member that a manager asked for."""
+    """Read a manager's latest export of a member's data."""
     return _found(service, request, request.path["member_id"])
 
 
@@ -76,7 +76,7 @@ def read_export_of(service: PrivacyService, request: Request[None, None]) -> Ans
     problems=(ProgramProblem.LAST_MANAGER, ProblemCode.CHANGED_MEANWHILE),
 )
 def ask_erasure(service: PrivacyService, request: Request[None, None]) -> Answer:
-    """Leave the program and have all that identifies you erased.
+    """Leave the program and erase your personal data.
 
     It cannot be taken back. Ledger and counts stay with a pseudonym.
     """
@@ -89,7 +89,7 @@ def ask_erasure(service: PrivacyService, request: Request[None, None]) -> Answer
     problems=(ProblemCode.NOT_FOUND, ProgramProblem.LAST_MANAGER, ProblemCode.CHANGED_MEANWHILE),
 )
 def ask_erasure_of(service: PrivacyService, request: Request[None, None]) -> Answer:
-    """Remove a member and erase all that identifies them.
+    """Remove a member and erase their personal data.
 
     It cannot be taken back. Ledger and counts stay with a pseudonym.
     """
@@ -98,7 +98,7 @@ def ask_erasure_of(service: PrivacyService, request: Request[None, None]) -> Ans
 
 @endpoint(RequiredRole.MANAGER, answers={200: ErasureView}, problems=(ProblemCode.NOT_FOUND,))
 def read_erasure_of(service: PrivacyService, request: Request[None, None]) -> Answer:
-    """Read how far the erasure of a member is."""
+    """Read the status of a member's erasure."""
     return Answer(200, _erasure(service.erasure(request.caller, request.path["member_id"])))
 
 

@@ -103,14 +103,14 @@ class SeenActivities(Schema):
     problems=(ProblemCode.NOT_FOUND,),
 )
 def note_seen(service: ReportService, request: Request[SeenActivities, None]) -> Answer:
-    """Add feed items to those you have seen, many at a time."""
+    """Mark feed items as seen."""
     service.note_seen(request.caller, request.body.activity_ids)
     return Answer(204)
 
 
 @endpoint(RequiredRole.MANAGER, query=PeriodQuery, answers={200: OverviewView})
 def overview(service: ReportService, request: Request[None, PeriodQuery]) -> Answer:
-    """Read the program's report: who took part, and the results."""
+    """Read the program's report: participation and results."""
     found = service.overview(request.caller, request.query.first, request.query.last)
     before = found.report.span.before
     return Answer(
@@ -164,7 +164,7 @@ def activity(service: ReportService, request: Request[None, PeriodQuery]) -> Ans
 
 @endpoint(RequiredRole.MANAGER, query=ReuseQuery, answers={200: ReuseView})
 def reuse(service: ReportService, request: Request[None, ReuseQuery]) -> Answer:
-    """Read how many people would share one video, and one caption.
+    """Estimate how many people would share each video and caption.
 
     TikTok holds reused material back, so one video or caption should not go to too many.
     """
@@ -193,7 +193,7 @@ def reuse(service: ReportService, request: Request[None, ReuseQuery]) -> Answer:
     problems=(ProblemCode.NOT_FOUND, ProblemCode.INVALID_CURSOR),
 )
 def performances(service: ReportService, request: Request[None, PageQuery]) -> Answer:
-    """List the members who performed an activity, the latest first."""
+    """List the members who performed an activity, latest first."""
     page = service.performances(
         request.caller, request.path["activity_id"], request.query.limit, request.query.cursor
     )
@@ -282,7 +282,7 @@ def channels(service: ReportService, request: Request[None, PeriodPageQuery]) ->
     problems=(ProblemCode.INVALID_CURSOR,),
 )
 def members(service: ReportService, request: Request[None, PeriodPageQuery]) -> Answer:
-    """List members with what they did, the last invited first."""
+    """List members with their activity, last invited first."""
     query, zone = request.query, request.caller.time_zone
     span, page = service.members(request.caller, query.limit, query.cursor, query.first, query.last)
     items = [
@@ -315,7 +315,7 @@ def members(service: ReportService, request: Request[None, PeriodPageQuery]) -> 
 
 @endpoint(RequiredRole.MANAGER, query=TotalsQuery, answers={200: TotalsList})
 def totals(service: ReportService, request: Request[None, TotalsQuery]) -> Answer:
-    """Read the all-time numbers of the activities on a list."""
+    """Read the all-time numbers of several activities."""
     asked = request.query.activity_ids.split(",")
     found = service.totals(request.caller, asked)
     items = [

@@ -200,7 +200,7 @@ class OfferList(Schema):
     idempotent=True,
 )
 def ask_picture(service: RewardService, request: Request[NewPicture, None]) -> Answer:
-    """Create a form to post a picture's file with, a JPEG or PNG of up to 1 MB."""
+    """Create a form to upload a reward's picture (JPEG or PNG, up to 1 MB)."""
     form = service.ask_for_picture(request.caller, request.body.content_type, request.made_id)
     return Answer(
         201,
@@ -233,7 +233,7 @@ def create(service: RewardService, request: Request[NewReward, None]) -> Answer:
     problems=(ProblemCode.NOT_FOUND, ProblemCode.INVALID_CURSOR),
 )
 def list_newest(service: RewardService, request: Request[None, RewardQuery]) -> Answer:
-    """List rewards, newest first: archived or not."""
+    """List rewards, newest first; archived ones on request."""
     query = request.query
     page = service.rewards(request.caller, query.limit, query.cursor, archived=query.archived)
     items = [_view(service, each, request.caller) for each in page.items]
@@ -258,7 +258,7 @@ def read(service: RewardService, request: Request[None, None]) -> Answer:
     ),
 )
 def edit(service: RewardService, request: Request[RewardChanges, None]) -> Answer:
-    """Change a reward, archive it or bring it back."""
+    """Change, archive or restore a reward."""
     changes = cast("Changes", request.body.model_dump(exclude_unset=True, exclude={"version"}))
     reward = service.edit(
         request.caller, request.path["reward_id"], request.body.version, **changes
@@ -268,7 +268,7 @@ def edit(service: RewardService, request: Request[RewardChanges, None]) -> Answe
 
 @endpoint(RequiredRole.MEMBER, answers={200: OfferList}, problems=(ProblemCode.NOT_FOUND,))
 def offers(service: RewardService, request: Request[None, None]) -> Answer:
-    """List the rewards that are on offer to you, the cheapest first."""
+    """List the rewards on offer to you, cheapest first."""
     found = service.offered(request.caller)
     items = [OfferView(**_offer(service, each, request.caller)) for each in found]
     return Answer(200, OfferList(items=items, next_cursor=None))
@@ -276,7 +276,7 @@ def offers(service: RewardService, request: Request[None, None]) -> Answer:
 
 @endpoint(RequiredRole.MEMBER, answers={200: OwnOfferView}, problems=(ProblemCode.NOT_FOUND,))
 def offer(service: RewardService, request: Request[None, None]) -> Answer:
-    """Read a reward on offer to you, with your balance and how many you have."""
+    """Read a reward on offer to you, with your balance and redemptions of it."""
     standing = service.standing(request.caller, request.path["reward_id"])
     told = _offer(service, standing.reward, request.caller)
     return Answer(200, OwnOfferView(**told, balance=standing.balance, taken=standing.taken))

@@ -160,7 +160,7 @@ class RenewedView(Schema):
     ),
 )
 def sign_in(console: ConsoleSessions, request: Request[SignIn, None]) -> Answer:
-    """Sign in with a password, and with a code where one is asked for."""
+    """Sign in with a password, and a code if required."""
     _refuse_other_sites(console, request)
     found = _signed_in(console, request)
     if isinstance(found, Question):
@@ -209,7 +209,7 @@ def _asked(question: Question) -> NewPasswordView | CodeView | SetupView:
     ),
 )
 def begin_authenticator(console: ConsoleSessions, request: Request[None, None]) -> Answer:
-    """Begin to set up an authenticator for the session's person."""
+    """Begin to set up an authenticator."""
     _refuse_other_sites(console, request)
     try:
         session, setup = console.service.begin_setup(
@@ -231,7 +231,7 @@ def begin_authenticator(console: ConsoleSessions, request: Request[None, None]) 
     ),
 )
 def renew(console: ConsoleSessions, request: Request[None, None]) -> Answer:
-    """Renew a session by its cookie."""
+    """Renew a session with its cookie."""
     _refuse_other_sites(console, request)
     try:
         session = console.service.renew(read_cookie(request.headers, console.cookies.name))
@@ -252,7 +252,7 @@ def renew(console: ConsoleSessions, request: Request[None, None]) -> Answer:
     ),
 )
 def forgot(console: ConsoleSessions, request: Request[Forgot, None]) -> Answer:
-    """Mail a code for a new password."""
+    """Send a password reset code by mail."""
     _refuse_other_sites(console, request)
     console.service.mail_code(_client(console, request), request.body.email)
     return Answer(202)
@@ -271,7 +271,7 @@ def forgot(console: ConsoleSessions, request: Request[Forgot, None]) -> Answer:
     ),
 )
 def reset(console: ConsoleSessions, request: Request[Reset, None]) -> Answer:
-    """Set a new password by a mailed code."""
+    """Set a new password with a mailed code."""
     _refuse_other_sites(console, request)
     body = request.body
     device_token = console.service.reset_password(

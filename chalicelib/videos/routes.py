@@ -65,7 +65,7 @@ class UploadView(Schema):
     idempotent=True,
 )
 def ask(service: VideoService, request: Request[NewUpload, None]) -> Answer:
-    """Create an upload, and get a form to post the file to S3."""
+    """Create an upload and the form that posts its file to S3."""
     form = service.ask_for_upload(
         request.caller, request.body.content_type, request.correlation_id, request.made_id
     )

@@ -155,7 +155,7 @@ def create(service: WebhookService, request: Request[NewWebhook, None]) -> Answe
 
 @endpoint(RequiredRole.MANAGER, answers={200: WebhookList})
 def list_all(service: WebhookService, request: Request[None, None]) -> Answer:
-    """List webhooks, the oldest first."""
+    """List webhooks, oldest first."""
     items = [_view(each) for each in service.webhooks(request.caller)]
     return Answer(200, WebhookList(items=items, next_cursor=None))
 
@@ -173,7 +173,7 @@ def read(service: WebhookService, request: Request[None, None]) -> Answer:
     problems=(ProblemCode.NOT_FOUND, ProblemCode.CHANGED_MEANWHILE),
 )
 def change(service: WebhookService, request: Request[WebhookChanges, None]) -> Answer:
-    """Change a webhook, pause it or switch it on again."""
+    """Change, pause or resume a webhook."""
     told = request.body.model_dump(exclude_unset=True, exclude={"version"})
     if "types" in told:
         told["types"] = frozenset(told["types"])
@@ -187,7 +187,7 @@ def change(service: WebhookService, request: Request[WebhookChanges, None]) -> A
 
 @endpoint(RequiredRole.MANAGER, answers={204: None}, problems=(ProblemCode.NOT_FOUND,))
 def remove(service: WebhookService, request: Request[None, None]) -> Answer:
-    """Remove a webhook; what waits for it is not sent."""
+    """Remove a webhook; pending deliveries are dropped."""
     service.remove(request.caller, request.path["webhook_id"])
     return Answer(204)
 
@@ -198,7 +198,7 @@ def remove(service: WebhookService, request: Request[None, None]) -> Answer:
     problems=(ProblemCode.NOT_FOUND, ProblemCode.CHANGED_MEANWHILE),
 )
 def new_secret(service: WebhookService, request: Request[None, None]) -> Answer:
-    """Create a new secret for a webhook, shown this once."""
+    """Rotate a webhook's secret; the new one is shown once."""
     _, secrets = service.new_secret(request.caller, request.path["webhook_id"])
     view = NewSecretView(secret=secrets.current, previous_valid_until=secrets.previous_until)
     return Answer(200, view, {"Cache-Control": "no-store"})
@@ -210,7 +210,7 @@ def new_secret(service: WebhookService, request: Request[None, None]) -> Answer:
     problems=(ProblemCode.NOT_FOUND, ProblemCode.TOO_MANY_REQUESTS),
 )
 def test(service: WebhookService, request: Request[None, None]) -> Answer:
-    """Send a test event; the log of deliveries says how that went."""
+    """Send a test event; see the delivery log for the result."""
     delivery = service.test(request.caller, request.path["webhook_id"])
     return Answer(202, _delivery_view(delivery))
 
@@ -222,7 +222,7 @@ def test(service: WebhookService, request: Request[None, None]) -> Answer:
     problems=(ProblemCode.NOT_FOUND, ProblemCode.INVALID_CURSOR),
 )
 def list_deliveries(service: WebhookService, request: Request[None, PageQuery]) -> Answer:
-    """List what was sent to a webhook in 30 days, newest first."""
+    """List a webhook's deliveries of the last 30 days, newest first."""
     page = service.deliveries(
         request.caller, request.path["webhook_id"], request.query.limit, request.query.cursor
     )

@@ -196,7 +196,7 @@ class WebhookService:
         return becomes
 
     def remove(self, caller: Caller, webhook_id: str) -> None:
-        """Remove a webhook; what waits for it is not sent. Raises the problem `not_found`."""
+        """Remove a webhook; pending deliveries are dropped. Raises the problem `not_found`."""
         if not self._store.remove(self.webhook(caller, webhook_id)):
             raise not_found("webhook")
 

@@ -94,6 +94,6 @@ def list_all(service: DraftService, request: Request[None, None]) -> Answer:
 
 @endpoint(RequiredRole.MANAGER, answers={204: None}, problems=(ProblemCode.NOT_FOUND,))
 def remove(service: DraftService, request: Request[None, None]) -> Answer:
-    """Remove a draft, once it is published or not wanted."""
+    """Remove a draft."""
     service.remove(request.caller, request.path["draft_id"])
     return Answer(204)

@@ -56,7 +56,7 @@ class PushView(Schema):
 
 @endpoint(RequiredRole.MEMBER, answers={200: PushView})
 def read(service: PushService, request: Request[None, None]) -> Answer:
-    """Read the key to subscribe with, and which of your devices are sent pushes."""
+    """Read the push key and your push devices."""
     return Answer(200, _view(service.overview(request.caller)))
 
 
@@ -67,7 +67,7 @@ def read(service: PushService, request: Request[None, None]) -> Answer:
     problems=(ProblemCode.LIMIT_REACHED,),
 )
 def subscribe(service: PushService, request: Request[NewPushDevice, None]) -> Answer:
-    """Add a device that pushes are sent to; again takes over its new keys."""
+    """Add a push device, or update its keys."""
     wanted = request.body
     subscription = Subscription(wanted.endpoint, wanted.p256dh, wanted.auth)
     overview = service.subscribe(request.caller, subscription, wanted.label, wanted.language.value)
@@ -76,14 +76,14 @@ def subscribe(service: PushService, request: Request[NewPushDevice, None]) -> An
 
 @endpoint(RequiredRole.MEMBER, answers={204: None}, problems=(ProblemCode.NOT_FOUND,))
 def unsubscribe(service: PushService, request: Request[None, None]) -> Answer:
-    """Remove a device of yours that pushes are sent to."""
+    """Remove one of your push devices."""
     service.unsubscribe(request.caller, request.path["device_id"])
     return Answer(204)
 
 
 @endpoint(RequiredRole.MEMBER, answers={204: None})
 def unsubscribe_all(service: PushService, request: Request[None, None]) -> Answer:
-    """Remove all of your devices that pushes are sent to."""
+    """Remove all your push devices."""
     service.unsubscribe_all(request.caller)
     return Answer(204)
 

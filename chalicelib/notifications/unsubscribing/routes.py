@@ -32,7 +32,7 @@ class UnsubscribedView(Schema):
     page=True,
 )
 def ask(service: UnsubscribeService, request: Request[None, LinkQuery]) -> Answer:
-    """Ask whether to switch mails off; looking alone changes nothing."""
+    """Show the unsubscribe page; changes nothing."""
     language = service.look(request.query.token)
     page = PageText(
         words(language, "ask.title"),
@@ -52,7 +52,7 @@ def ask(service: UnsubscribeService, request: Request[None, LinkQuery]) -> Answe
     raw=True,  # mail programs send a form that says nothing more
 )
 def switch_off(service: UnsubscribeService, request: Request[None, LinkQuery]) -> Answer:
-    """Switch the mails of a link off, as RFC 8058 has it."""
+    """Unsubscribe by a mail's link (RFC 8058)."""
     language = service.unsubscribe(request.query.token)
     page = PageText(
         words(language, "unsubscribed.title"),

@@ -60,7 +60,7 @@ class ConnectedView(Schema):
     page=True,
 )
 def callback(service: ConnectionService, request: Request[None, CallbackQuery]) -> Answer:
-    """Finish a consent, coming back from TikTok."""
+    """Complete the TikTok consent redirect."""
     query, nonce = request.query, read_cookie(request.headers, COOKIE)
     try:
         connected = service.connect(query.state, nonce, query.code, query.error)

@@ -6,7 +6,7 @@ from chalicelib.performances.counts.service import PostCounts
 
 @endpoint(RequiredRole.MEMBER, answers={204: None})
 def end(service: PostCounts, request: Request[None, None]) -> Answer:
-    """Take back that views of your posts are read, and remove what was read.
+    """Withdraw consent to view counts and delete those read.
 
     Your TikTok account stays connected.
     """

@@ -19,6 +19,6 @@ class Received(Schema):
     raw=True,
 )
 def receive(service: TikTokWebhooks, request: Request[None, None]) -> Answer:
-    """Receive a webhook of TikTok's; the raw bytes are signed."""
+    """Receive a signed webhook from TikTok."""
     service.handle_webhook(request.headers.get("tiktok-signature"), request.raw)
     return Answer(200, Received(received=True))

@@ -128,7 +128,7 @@ def change(service: ChannelService, request: Request[ChangeChannel, None]) -> An
     problems=(ProblemCode.NOT_FOUND, ProblemCode.INVALID_CURSOR),
 )
 def list_members(service: ChannelService, request: Request[None, PageQuery]) -> Answer:
-    """List the members of a channel, the last invited first."""
+    """List the members of a channel, last invited first."""
     page = service.channel_members(
         request.caller, request.path["channel_id"], request.query.limit, request.query.cursor
     )

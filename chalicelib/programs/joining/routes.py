@@ -33,7 +33,7 @@ class Joined(Schema):
 
 @endpoint(RequiredRole.SIGNED_IN, answers={200: InvitationList})
 def list_invitations(service: JoiningService, request: Request[None, None]) -> Answer:
-    """List the programs that have invited you, the first one first.
+    """List the programs that have invited you, oldest invitation first.
 
     Also for people who belong to no program yet.
     """

@@ -133,7 +133,7 @@ def invite(service: MemberService, request: Request[NewMember, None]) -> Answer:
     ),
 )
 def invite_again(service: MemberService, request: Request[None, None]) -> Answer:
-    """Mail an invitation again, to a member who has not signed in yet."""
+    """Mail an invitation again to a member who has not signed in."""
     member = service.mail_invitation_again(request.caller, request.path["member_id"])
     return Answer(202, MemberView.of(member))
 
@@ -145,7 +145,7 @@ def invite_again(service: MemberService, request: Request[None, None]) -> Answer
     problems=(ProblemCode.LIMIT_REACHED,),
 )
 def import_roster(service: MemberService, request: Request[Roster, None]) -> Answer:
-    """Invite everybody in a CSV file, and report on each line.
+    """Invite everybody in a CSV file; reports on each line.
 
     It may be sent twice: members stay as they are.
     """
@@ -169,7 +169,7 @@ def import_roster(service: MemberService, request: Request[Roster, None]) -> Ans
     problems=(ProblemCode.INVALID_CURSOR,),
 )
 def list_newest(service: MemberService, request: Request[None, MemberQuery]) -> Answer:
-    """List members, the last invited first, removed ones too.
+    """List members, last invited first, removed ones too.
 
     Found by e-mail or by name they come in that order; by status and role members before managers.
     """

@@ -68,7 +68,7 @@ class MemberService:
         self._quotas = quotas
 
     def members(self, caller: Caller, limit: int, cursor: str | None) -> Page[Member]:
-        """List members, the last invited first, removed ones too. One query."""
+        """List members, last invited first, removed ones too. One query."""
         return self._cursors.page(
             caller.program_id,
             _LIST,

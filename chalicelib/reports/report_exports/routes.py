@@ -80,7 +80,7 @@ def _check_narrowing(body: NewExport) -> None:
     idempotent=True,
 )
 def ask(service: ReportExportService, request: Request[NewExport, None]) -> Answer:
-    """Create a CSV file of a report; it is made in the background."""
+    """Request a CSV export of a report."""
     body = request.body
     _check_narrowing(body)
     export = service.ask(
@@ -97,7 +97,7 @@ def ask(service: ReportExportService, request: Request[NewExport, None]) -> Answ
 
 @endpoint(RequiredRole.MANAGER, answers={200: ExportView}, problems=(ProblemCode.NOT_FOUND,))
 def read(service: ReportExportService, request: Request[None, None]) -> Answer:
-    """Read an export; once it is ready, with the link to its file."""
+    """Read an export, with its download link once ready."""
     return Answer(200, _view(service, service.export(request.caller, request.path["export_id"])))
 
 

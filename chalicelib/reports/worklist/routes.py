@@ -43,7 +43,7 @@ class WorklistView(Schema):
 
 @endpoint(RequiredRole.MANAGER, answers={200: WorklistView})
 def read(service: WorklistService, request: Request[None, None]) -> Answer:
-    """List what needs a hand."""
+    """List what needs a manager's attention."""
     found = service.worklist(request.caller)
     return Answer(
         200, WorklistView(items=[_view(each) for each in found.items], complete=found.complete)

@@ -31,7 +31,7 @@ def begin(service: ConsentService, request: Request[None, None]) -> Answer:
     problems=(ProblemCode.TOO_MANY_REQUESTS, TikTokProblem.TIKTOK_VIEWS_OFF),
 )
 def begin_views(service: ConsentService, request: Request[None, None]) -> Answer:
-    """Begin to let the views of your posts be read.
+    """Begin to allow reading the views of your posts.
 
     TikTok asks you for that permission beside those that Greenroom has.
     """
