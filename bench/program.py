@@ -254,6 +254,11 @@ def _members_by_status(at: Seeded, _: Caller) -> None:
     )
 
 
+def _members_by_ids(at: Seeded, _: Caller) -> None:
+    ids = tuple(each.member_id for each in at.others[:PAGE])
+    _found(at, MemberFilter(ids=ids), lambda each: each.member_id in ids)
+
+
 def _found(at: Seeded, wanted: MemberFilter, right: Callable[[Member], bool]) -> None:
     page = at.container.members.filtered_members(_who(at, at.manager), wanted, PAGE, None)
     insist(page.items, all(map(right, page.items)))
@@ -505,6 +510,7 @@ PATTERNS = (
     Pattern("the same, by name", 2, "", _members_by_name),
     Pattern("the same, by e-mail", 2, "", _members_by_email),
     Pattern("the same, by status", 2, "", _members_by_status),
+    Pattern("the same, by ids", 2, "", _members_by_ids),
     Pattern("invite", 2, "", _invite, reads=False),
     Pattern("campaign list page", 2, "", _campaigns),
     Pattern("channel list page", 2, "", _channels),

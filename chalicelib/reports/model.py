@@ -718,7 +718,8 @@ class Item:
     """One line of the worklist: what is the matter with what, since when, and how often.
 
     `code` says more of the kind: `sends_failed`, `not_posted`, `mail_failed`. `reasons` are codes
-    of failures, the most frequent first, `names` the first few of those concerned.
+    of failures, the most frequent first, `names` the first few of those concerned, `member_ids`
+    the members among them, those for whom it has been so the longest first.
     """
 
     code: str
@@ -728,9 +729,12 @@ class Item:
     count: int = 1
     reasons: tuple[tuple[str, int], ...] = ()
     names: tuple[str, ...] = ()
+    member_ids: tuple[str, ...] = ()
 
 
 MAX_NAMES = 5
+MAX_MEMBER_IDS = 100
+"""Of an item: the member list is asked for no more at once."""
 
 
 def of_activity(

@@ -128,6 +128,38 @@ def test_the_overview_shows_what_needs_a_hand_and_leads_there(people: People) ->
         expect(who.get_by_role("row", name=re.compile("Ana Ferreira"))).to_contain_text("Failed")
 
 
+def test_see_who_lists_the_members_that_are_meant_and_nobody_else(people: People) -> None:
+    meant = [people.member(name) for name in ("Lapsed Alva", "Lapsed Bram")]
+    other = people.member("Lapsed by no means")
+    items = [
+        {
+            "code": "account_to_reconnect",
+            "title": "",
+            "cause": "",
+            "count": 2,
+            "since": "2026-11-01",
+            "reasons": [],
+            "names": ["Lapsed Alva", "Lapsed Bram"],
+            "member_ids": [each.member_id for each in meant],
+            "to_do": {"code": "open_members", "label": "See who", "thing_id": None},
+        }
+    ]
+    with people.visit(DESKTOP, intercepting=True) as visit:
+        page = manage(people, visit, "/settings")
+        answer = {"items": items, "complete": True}
+        page.route("**/v1/worklist", lambda route: route.fulfill(json=answer))
+        page.get_by_role("link", name="Overview").click()
+        part = page.get_by_role("region", name="Needs a hand")
+        part.get_by_role("link", name="See who").click()
+        rows = page.get_by_role("table").get_by_role("row")
+        expect(rows).to_have_count(3)
+        expect(rows.nth(1)).to_contain_text("Lapsed Alva")
+        expect(rows.nth(2)).to_contain_text("Lapsed Bram")
+        page.get_by_role("button", name="Show everybody").click()
+        expect(rows.filter(has_text=other.person.email)).to_have_count(1)
+        expect(page.get_by_role("button", name="Show everybody")).to_have_count(0)
+
+
 def test_a_worklist_that_cannot_be_read_says_so_and_is_asked_for_again(people: People) -> None:
     with people.visit(DESKTOP, intercepting=True) as visit:
         page = manage(people, visit, "/settings")

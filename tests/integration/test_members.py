@@ -654,6 +654,19 @@ def test_members_are_found_by_status_and_role_as_both_change(crowd: Company) -> 
     assert found(crowd, status=INVITED, role=MEMBER) == ["bEn wu", "Zoe"]
 
 
+def test_members_are_found_by_ids_in_their_order(crowd: Company, foreign: Caller) -> None:
+    by_name = {each.name: each.member_id for each in crowd.everybody()}
+    wanted = ["Straße", "ana", "Ben Lee"]
+    ids = (by_name["Straße"], "mem_none", by_name["ana"], foreign.member_id, by_name["Ben Lee"])
+    for limit in (1, 2, 100):
+        assert found(crowd, limit, ids=ids) == wanted
+    crowd.gives(crowd.greenroom.signs_in("cy@demo.example"), MEMBER)
+    crowd.removes(crowd.greenroom.signs_in("ben@demo.example"))
+    assert found(crowd, ids=ids) == wanted
+    with refused(ProblemCode.INVALID_REQUEST):
+        found(crowd, ids=ids, name="ben")
+
+
 def test_one_looks_in_one_way_at_a_time_and_pages_through_one_search(crowd: Company) -> None:
     with pytest.raises(Problem) as told:
         found(crowd, name="ben", role=MANAGER)
@@ -701,6 +714,10 @@ def test_finding_somebody_costs_two_calls_with_who_is_asking(
         calls.made.clear()
         crowd.service.filtered_members(greenroom.now(crowd.ana), sought, 1, page.next_cursor)
         assert calls.names == ["Query", "Query"]
+    ids = tuple(each.member_id for each in crowd.everybody())
+    calls.made.clear()
+    crowd.service.filtered_members(greenroom.now(crowd.ana), MemberFilter(ids=ids), 2, None)
+    assert calls.names == ["Query", "BatchGetItem"]
 
 
 def test_the_command_run_again_brings_nobody_back_who_was_removed(company: Company) -> None:

@@ -13,11 +13,12 @@ from pynamodb.exceptions import TransactWriteError
 
 from chalicelib.activities.model import MAX_ADDRESSED, Activity, ActivityState
 from chalicelib.foundation.events import Change
-from chalicelib.foundation.identity import Caller, Role
+from chalicelib.foundation.identity import Caller, Role, TikTokState
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.problems import Problem
 from chalicelib.foundation.table import Conflict, Contended
 from chalicelib.performances.model import Performance
+from chalicelib.programs.members.model import MemberFilter
 from chalicelib.programs.members.store import MemberStore
 from chalicelib.programs.model import ChannelKind, InvitationMail
 from chalicelib.programs.service import CACHED_FOR, ProgramChanges
@@ -595,6 +596,26 @@ def test_the_worklist_shows_accounts_until_they_are_connected_again(reporting: R
     assert reporting.codes() == []
 
 
+def test_the_worklist_names_the_members_of_an_item_and_the_list_of_members_shows_them(
+    reporting: Reporting,
+) -> None:
+    everybody = [reporting.joins(name) for name in ("amy", "bo", "cy")]
+    activity = reporting.activity()
+    reporting.played.live.clear()
+    for member in everybody[:2]:
+        reporting.ticks(hours=3)
+        reporting.perform(reporting.now(member), activity)
+        reporting.stages(reporting.history(member)[0])
+        reporting.settles()
+    (item,) = reporting.worklist().items
+    assert (item.code, item.count, item.thing_id) == ("account_to_reconnect", 2, None)
+    assert item.member_ids == tuple(each.member_id for each in everybody[:2])
+    wanted = MemberFilter(ids=item.member_ids)
+    page = reporting.container.members.filtered_members(reporting.manager, wanted, 20, None)
+    assert [each.name for each in page.items] == ["amy", "bo"]
+    assert all(each.tiktok is TikTokState.RECONNECT_REQUIRED for each in page.items)
+
+
 def test_the_worklist_shows_invitations_after_a_week_until_they_are_taken_up(
     reporting: Reporting,
 ) -> None:
@@ -604,6 +625,7 @@ def test_the_worklist_shows_invitations_after_a_week_until_they_are_taken_up(
     reporting.ticks(days=7, minutes=1)
     (item,) = reporting.worklist().items
     assert (item.code, item.title) == ("not_taken_up", "late@demo.example")
+    assert item.member_ids == (item.thing_id,)
     reporting.signs_in("late@demo.example")
     reporting.settles()
     assert reporting.codes() == []

@@ -14,20 +14,26 @@ MAIL_LONGEST_WAIT = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class MemberFilter:
-    """A filter of the member list: the beginning of an address, or of a name, or status and role.
+    """A filter of the member list: ids, the beginning of an address or name, or status and role.
 
-    One of the three at a time; a role alone means that of active members.
+    One of the four at a time; a role alone means that of active members.
     """
 
     email: str | None = None
     name: str | None = None
     status: MemberStatus | None = None
     role: Role | None = None
+    ids: tuple[str, ...] = ()
 
     @property
     def criteria(self) -> list[str]:
         """Return the names of the fields that are given, of status and role the first only."""
-        given = {"email": self.email, "name": self.name, "status": self.status or self.role}
+        given = {
+            "ids": self.ids or None,
+            "email": self.email,
+            "name": self.name,
+            "status": self.status or self.role,
+        }
         return [name for name, value in given.items() if value is not None]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, StringConstraints
 
 from chalicelib.foundation.fields import LINE
-from chalicelib.foundation.http import Answer, Request, RequiredRole, endpoint
+from chalicelib.foundation.http import MAX_ID_LENGTH, Answer, Request, RequiredRole, endpoint
 from chalicelib.foundation.identity import MAX_EMAIL, Role
 from chalicelib.foundation.problems import ProblemCode, invalid_field
 from chalicelib.foundation.queries import PageQuery
@@ -69,9 +69,22 @@ class Roster(Schema):
 Beginning = Annotated[str, StringConstraints(min_length=1, max_length=MAX_SEARCH), LINE]
 
 
-class MemberQuery(PageQuery):
-    """All members, or those that pass one of three filters: `email`, `name`, status and role."""
+MAX_IDS = 100
+_ONE = rf"[^,]{{1,{MAX_ID_LENGTH}}}"
 
+
+class MemberQuery(PageQuery):
+    """All members, or those of one of four filters: `ids`, `email`, `name`, status and role."""
+
+    ids: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=MAX_IDS * (MAX_ID_LENGTH + 1),
+            pattern=rf"^{_ONE}(,{_ONE}){{0,{MAX_IDS - 1}}}$",
+            description=f"Up to {MAX_IDS} ids, separated by commas; members come in their order",
+        ),
+    ] = None
     email: Annotated[
         Beginning | None, Field(description="The beginning of their address", examples=["ana@"])
     ] = None
@@ -171,10 +184,12 @@ def import_roster(service: MemberService, request: Request[Roster, None]) -> Ans
 def list_newest(service: MemberService, request: Request[None, MemberQuery]) -> Answer:
     """List members, last invited first, removed ones too.
 
-    Found by e-mail or by name they come in that order; by status and role members before managers.
+    Found by ids, e-mail or name they come in that order; by status and role members before
+    managers.
     """
     caller, query = request.caller, request.query
-    wanted = MemberFilter(query.email, query.name, query.status, query.role)
+    ids = tuple(dict.fromkeys(query.ids.split(","))) if query.ids else ()
+    wanted = MemberFilter(query.email, query.name, query.status, query.role, ids)
     if wanted.criteria:
         page = service.filtered_members(caller, wanted, query.limit, query.cursor)
     else:

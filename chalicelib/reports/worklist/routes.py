@@ -8,7 +8,7 @@ from pydantic import Field
 
 from chalicelib.foundation.http import Answer, Request, RequiredRole, endpoint
 from chalicelib.foundation.schemas import Schema
-from chalicelib.reports.model import Item, failure_words
+from chalicelib.reports.model import MAX_MEMBER_IDS, Item, failure_words
 from chalicelib.reports.views import ReasonView
 from chalicelib.reports.worklist.service import WorklistService
 
@@ -33,6 +33,13 @@ class WorklistItemView(Schema):
     since: date
     reasons: list[ReasonView]
     names: Annotated[list[str], Field(description="The first few of those concerned")]
+    member_ids: Annotated[
+        list[str],
+        Field(
+            description="The members concerned, for `ids` of the member list: the first "
+            f"{MAX_MEMBER_IDS}, the longest so first; empty where it is not about members"
+        ),
+    ]
     to_do: ToDoView
 
 
@@ -63,6 +70,7 @@ def _view(item: Item) -> WorklistItemView:
             for code, number in item.reasons
         ],
         names=list(item.names),
+        member_ids=list(item.member_ids),
         to_do=ToDoView(code=to_do, label=label, thing_id=item.thing_id),
     )
 

@@ -20,6 +20,7 @@ from chalicelib.foundation.values import dataclass
 from chalicelib.programs.model import local_time
 from chalicelib.reports.model import (
     ARCHIVED,
+    MAX_MEMBER_IDS,
     MAX_NAMES,
     Hint,
     Item,
@@ -226,6 +227,7 @@ def _items(rows: Sequence[HintRow], now: datetime, zone: str) -> Iterator[Item]:
                     each.title,
                     local_time(each.since, zone).date(),
                     count=each.numbers.get("number", 1),
+                    member_ids=(each.thing_id,) if kind is Kind.UNLIKELY else (),
                 )
         else:
             yield from _together(kind, [each for each in mine if each.since <= now], zone)
@@ -251,4 +253,6 @@ def _together(kind: Kind, rows: Sequence[HintRow], zone: str) -> Iterator[Item]:
     names = tuple(each.title for each in found[:MAX_NAMES])
     title = found[0].title if alone else ""
     since = local_time(found[0].since, zone).date()
-    yield Item(kind.value, alone, title, since, len(found), names=names)
+    people = () if kind is Kind.REDEMPTION else found[:MAX_MEMBER_IDS]
+    member_ids = tuple(each.thing_id for each in people)
+    yield Item(kind.value, alone, title, since, len(found), names=names, member_ids=member_ids)

@@ -47,17 +47,18 @@ export default function MembersScreen() {
   const [text, setText] = useState(query.search ?? "");
   const [status, setStatus] = useState<Sought["status"]>(() => STATUSES.find((each) => each === query.status));
   const [role, setRole] = useState<Sought["role"]>();
-  const list = useMembers({ text: useSettled(text), status, role });
+  const list = useMembers({ text: useSettled(text), ids: query.ids, status, role });
   const members = membersOf(list.data?.pages);
   const inviting = query.invite !== undefined;
   useEffect(() => {
     document.title = `${t("members_title")} · Greenroom`;
   }, []);
-  const filtered = Boolean(text.trim() || status || role);
+  const filtered = Boolean(text.trim() || query.ids || status || role);
   const everybody = (): void => {
     setText("");
     setStatus(undefined);
     setRole(undefined);
+    route(path, true);
   };
   return (
     <>
@@ -112,6 +113,7 @@ export default function MembersScreen() {
             </option>
           ))}
         </Select>
+        {query.ids ? <Button onClick={everybody}>{t("show_everybody")}</Button> : null}
       </Filters>
       <MemberList list={list} members={members} empty={list.isPlaceholderData ? null : <Nobody filtered={filtered} onAll={everybody} />} />
       {inviting ? <InviteDialog onClose={() => route(path, true)} /> : null}

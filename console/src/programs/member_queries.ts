@@ -6,6 +6,7 @@ import { queryClient } from "../foundation/api/queries";
 export type MemberView = Schemas["MemberView"];
 export type Sought = {
   text: string;
+  ids?: string | undefined;
   status?: Schemas["MemberStatus"] | undefined;
   role?: Schemas["Role"] | undefined;
 };
@@ -21,6 +22,7 @@ function readMembers(query: {
   cursor?: string;
   email?: string;
   name?: string;
+  ids?: string;
   status?: Schemas["MemberStatus"];
   role?: Schemas["Role"];
 }): Promise<Schemas["MemberList"]> {
@@ -31,8 +33,9 @@ function readMembers(query: {
  * The API finds members by what an address or what a name begins with, one way at a time: whoever
  * types wants either, so both are asked, and an @ leaves the address only.
  */
-function firstQueries({ text, status, role }: Sought): Query[] {
+function firstQueries({ text, ids, status, role }: Sought): Query[] {
   const typed = text.trim();
+  if (ids && !typed && !status && !role) return [{ limit: PAGE, ids }];
   if (!typed) return [{ limit: PAGE, ...(status ? { status } : {}), ...(role ? { role } : {}) }];
   const byEmail = { limit: FOUND, email: typed };
   return typed.includes("@") ? [byEmail] : [{ limit: FOUND, name: typed }, byEmail];
@@ -55,7 +58,7 @@ async function readPage(queries: Query[], sought: Sought): Promise<Page> {
 
 export function useMembers(sought: Sought, enabled = true) {
   return useInfiniteQuery({
-    queryKey: [...MEMBERS, sought.text.trim().toLowerCase(), sought.status, sought.role],
+    queryKey: [...MEMBERS, sought.text.trim().toLowerCase(), sought.ids, sought.status, sought.role],
     enabled,
     // What was found before stays until there is something else: a table must not come and go.
     placeholderData: keepPreviousData,

@@ -58,14 +58,16 @@ function Line({ item }: { item: Item }) {
   );
 }
 
+const people = ({ member_ids: ids }: Item): string => `/manage/members?ids=${ids.join(",")}`;
+
 const where: Record<string, (item: Item) => string> = {
   open_activity: ({ to_do }) => `/manage/activities/${to_do.thing_id}`,
   open_report: ({ to_do }) => `/manage/activities/${to_do.thing_id}/report`,
   open_redemptions: () => "/manage/redemptions",
   open_webhooks: () => "/manage/webhooks",
-  open_member: ({ title }) => `/manage/members?search=${encodeURIComponent(title)}`,
-  open_members: ({ title }) => (title ? `/manage/members?search=${encodeURIComponent(title)}` : "/manage/reports/members"),
-  invite_again: () => "/manage/members?status=invited",
+  open_member: people,
+  open_members: people,
+  invite_again: people,
 };
 
 /** The one thing to do about an item. */
