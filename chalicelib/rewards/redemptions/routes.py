@@ -104,7 +104,7 @@ def list_own(service: RedemptionService, request: Request[None, PageQuery]) -> A
     problems=(ProblemCode.INVALID_CURSOR,),
 )
 def list_queue(service: RedemptionService, request: Request[None, QueueQuery]) -> Answer:
-    """List redemption requests: waiting ones oldest first, decided ones newest first."""
+    """List redemption requests: waiting oldest first, decided newest first."""
     query = request.query
     page = service.queue(request.caller, query.status, query.limit, query.cursor)
     items = [request_view(each, request.caller) for each in page.items]
