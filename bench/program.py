@@ -121,7 +121,7 @@ _READS = frozenset({"GetItem", "Query", "BatchGetItem", "TransactGetItems"})
 
 
 def _units(operation: str, asked: dict[str, Any], answer: dict[str, Any]) -> float:
-    """Tell what a call consumed.
+    """Return what a call consumed.
 
     Of writes as the engine says. Of reads the local engine says the same whatever their size, so
     these are counted as DynamoDB does: by 4 KB, half of it for reads that may be behind, twice in
@@ -148,7 +148,7 @@ def _by_4_kb(size: float) -> int:
 
 
 def _bytes(value: Any) -> int:
-    """Tell a value's size about as DynamoDB counts it: names and contents."""
+    """Return a value's size about as DynamoDB counts it: names and contents."""
     if isinstance(value, dict):
         return sum(len(name) + _bytes(content) for name, content in value.items())
     if isinstance(value, list):
@@ -692,7 +692,7 @@ def main(size: float, *, with_ratio: bool) -> None:
 
 
 def _costs(container: Container, clock: Standing, size: float) -> bool:
-    """Show what each pattern costs at both sizes; tells whether one costs too much."""
+    """Show what each pattern costs at both sizes; returns whether one costs too much."""
     small, large = Size().share(0.01), Size().share(size / 100)
     measured = []
     for which in (small, large, small.with_groups_of(large)):
@@ -719,7 +719,7 @@ def _costs(container: Container, clock: Standing, size: float) -> bool:
 
 
 def _shares(container: Container) -> bool:
-    """Show our share of the time where nothing is large; tells whether it is too much."""
+    """Show our share of the time where nothing is large; returns whether it is too much."""
     click.echo(f"seeding {BARE.opened} open activities and as many members", err=True)
     at, failed = seed(container, BARE), False
     click.echo(f"{'times bare boto3':25}{'price':>6}{'':6}  and with answers kept, not judged")

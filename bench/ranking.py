@@ -61,7 +61,7 @@ def _timed(settings: Settings) -> Run:
 
 
 def _metered(settings: Settings, program_id: str) -> dict[str, tuple[int, float]]:
-    """Make all boards anew; tells calls and units of each operation.
+    """Make all boards anew; returns calls and units of each operation.
 
     Counting takes time and memory of its own, so it is done apart.
     """
@@ -98,7 +98,7 @@ def _seeded(container: Container, count: int) -> str:
 def _scores(
     program_id: str, people: Sequence[MemberItem], now: datetime
 ) -> dict[str, dict[str, int]]:
-    """Tell what each has earned in today's span of every period: the longer, the more.
+    """Return what each has earned in today's span of every period: the longer, the more.
 
     The order of each board is another one.
     """

@@ -284,7 +284,7 @@ def seed(container: Container, size: Size) -> Seeded:
 
 
 def settings_with(tables: Mapping[str, str]) -> Settings:
-    """Give the settings of services on these tables, by their names in the template."""
+    """Return the settings of services on these tables, by their names in the template."""
     names = {f"{name.removesuffix('Table').lower()}_table": tables[name] for name in tables}
     return Settings(
         **names,
@@ -297,7 +297,7 @@ def settings_with(tables: Mapping[str, str]) -> Settings:
 
 
 def _tables_of(stack: str) -> dict[str, str]:
-    """Tell the names of a local stack's tables."""
+    """Return the names of a local stack's tables."""
     if not os.environ.get("AWS_ENDPOINT_URL"):
         raise click.ClickException(
             "These people are nobody, so they go into a local cloud alone: set AWS_ENDPOINT_URL "

@@ -90,7 +90,7 @@ class ActivityServices:
         self._sandbox.person_posts(PERSON, draft.publish_id)
 
     def seconds(self, way: Way) -> tuple[float, float]:
-        """Tell how long one sending takes, and how long this process worked for it."""
+        """Return how long one sending takes, and how long this process worked for it."""
         draft = self.begin()
         begun, processor_begun = time.perf_counter(), time.process_time()
         way.send(draft)
@@ -116,7 +116,7 @@ def send(client: TikTokClient, shelf: VideoReader, draft: UploadSession) -> None
 
 
 def _memory_of(url: str, grant: Grant, draft: UploadSession) -> int:
-    """Send the video from this process, new and idle so far; tells the peak above that."""
+    """Send the video from this process, new and idle so far; returns the peak above that."""
     client, shelf = client_of(url), VideoReader(VideoFiles(Clients().s3, BUCKET, BUCKET))
     try:
         with Peak() as peak:
@@ -139,7 +139,7 @@ def memory(stage: ActivityServices, url: str) -> int | None:
 
 
 def run(folder: Path) -> bool:
-    """Hold one way against the other; tells whether every goal is met."""
+    """Hold one way against the other; returns whether every goal is met."""
     report = Report()
     s3 = Clients().s3
     s3.create_bucket(Bucket=BUCKET)

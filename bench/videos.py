@@ -138,7 +138,7 @@ def _passes(answer: bytes, size_bytes: int) -> bool:
 
 
 def _memory_of(way: str, key: str) -> int:
-    """Look at a file in this process, new and idle so far; tells the peak above that."""
+    """Look at a file in this process, new and idle so far; returns the peak above that."""
     looks = Looks()
     try:
         with Peak() as peak:
@@ -194,7 +194,7 @@ def busy() -> bytes:
 
 
 def run() -> bool:
-    """Hold one way against the other; tells whether every goal is met."""
+    """Hold one way against the other; returns whether every goal is met."""
     s3, report = Clients().s3, Report()
     s3.create_bucket(Bucket=BUCKET)
     for fixture in FIXTURES:

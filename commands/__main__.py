@@ -152,7 +152,7 @@ def reset(stack: str, email: str) -> None:
 
 
 def _audit_reset(on: Stack, subject: str) -> None:
-    """Tell the program of the person, if they are in one, before the step is taken away.
+    """Return the program of the person, if they are in one, before the step is taken away.
 
     The user pool takes part in no transaction: a reset that fails after this is on the trail too.
     """

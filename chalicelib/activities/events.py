@@ -1,4 +1,4 @@
-"""What happens to activities, derived from changes of the activities table."""
+"""Events of activities, derived from changes of the activities table."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar

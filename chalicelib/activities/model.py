@@ -19,7 +19,7 @@ DEFAULT_INSTRUCTIONS = "Share this video on TikTok"
 MAX_INSTRUCTIONS = 2000
 MAX_POINTS = 1_000_000
 MAX_DRAFTS = 50
-"""Of a program: its list is one query, and an agent that loops fills no more."""
+"""A program's limit: one query lists them all, and an agent that loops creates no more."""
 MAX_TIME = len("2027-01-15T09:00:00.123456789+01:00")
 MAX_ADDRESSED = 20
 MAX_CAPTIONS = 10
@@ -59,13 +59,13 @@ _FIRST_YEAR, _LAST_YEAR = 2000, 2999
 
 
 class Network(StrEnum):
-    """Where an activity's video goes. One kind so far."""
+    """The network an activity's video goes to. One so far."""
 
     TIKTOK_VIDEO = "tiktok_video"
 
 
 class ActivityState(StrEnum):
-    """What is stored. Whether a published activity is scheduled, active or ended, time says."""
+    """Stored state. Time decides whether a published activity is scheduled, active or ended."""
 
     PROCESSING = "processing"
     PUBLISHED = "published"
@@ -75,7 +75,7 @@ class ActivityState(StrEnum):
 
 
 class ActivityStatus(StrEnum):
-    """What people see: `processing -> scheduled -> active -> ended`; `rejected`, `archived`."""
+    """Visible status: `processing -> scheduled -> active -> ended`; `rejected`, `archived`."""
 
     PROCESSING = "processing"
     SCHEDULED = "scheduled"
@@ -121,7 +121,7 @@ class Cut:
 
     @property
     def content(self) -> str | None:
-        """What names its bytes: the same for the same file, however often it was uploaded."""
+        """The id of its bytes: the same for the same file, however often it was uploaded."""
         return content_of(self.video_key) if self.video_key else None
 
 
@@ -142,7 +142,7 @@ def distinct_files(cuts: Sequence[Cut]) -> list[Cut]:
 
 
 class CutStatus(StrEnum):
-    """What became of one cut."""
+    """The verdict on one cut."""
 
     PROCESSING = "processing"
     VALID = "valid"
@@ -210,7 +210,7 @@ class Activity:
 
     @property
     def is_refused(self) -> bool:
-        """Whether one of its cuts is no video that may be sent."""
+        """True if one of its cuts is not a video that may be sent."""
         return any(each.problems for each in self.cuts)
 
     def status_of(self, cut: Cut) -> CutStatus:
@@ -249,7 +249,7 @@ class Activity:
 
     @property
     def asks(self) -> "Asked":
-        """What it asks its members to disclose in TikTok."""
+        """The disclosure it asks of its members in TikTok."""
         return Asked(self.content_disclosure, self.ai_generated)
 
     def is_for(self, channels: frozenset[str]) -> bool:
@@ -372,7 +372,7 @@ def is_addressed(channel_ids: Collection[str], channels: frozenset[str]) -> bool
 
 @dataclass(frozen=True)
 class DraftContent:
-    """What a draft proposes for an activity."""
+    """The fields a draft proposes for an activity."""
 
     instructions: str = DEFAULT_INSTRUCTIONS
     points: int = 0
@@ -399,7 +399,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class OpenActivity:
-    """What decides who sees an activity, when and where in their feed."""
+    """The fields that decide who sees an activity, when, and where in their feed."""
 
     activity_id: str
     featured: bool
@@ -505,7 +505,7 @@ class Toggle(StrEnum):
 
 @dataclass(frozen=True)
 class Asked:
-    """What a post has to disclose: TikTok's content-disclosure setting, and the label for AI."""
+    """The disclosures of a post: TikTok's content-disclosure setting and the AI label."""
 
     content_disclosure: ContentDisclosure
     ai_generated: bool
@@ -602,7 +602,7 @@ def reuse_of(people: int, captions: int, above: int, cuts: int = 1) -> Reuse:
 
 @dataclass(frozen=True)
 class PostText:
-    """What a member copies into TikTok when they finish the post."""
+    """The texts a member copies into TikTok to finish the post."""
 
     caption: str | None = None
     hashtags: tuple[str, ...] = ()
@@ -680,7 +680,7 @@ def normalized_captions(given: Sequence[str]) -> tuple[str, ...]:
 
 
 class PostTextSource(Protocol):
-    """What members' texts are made of: an activity, or a draft of one."""
+    """The source of members' texts: an activity, or a draft of one."""
 
     @property
     def captions(self) -> Sequence[str]: ...

@@ -1,4 +1,4 @@
-"""What the marks table keeps of a member: which activities they performed or dismissed, by id."""
+"""Personal data in the marks table: the ids of activities a member performed or dismissed."""
 
 from collections.abc import Iterator
 

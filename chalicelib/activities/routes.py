@@ -145,7 +145,7 @@ class NewActivity(Schema):
 
 
 class DuplicateChanges(Schema):
-    """What the duplicate has otherwise; what is not named it takes over."""
+    """Fields that differ in the duplicate; all others are copied."""
 
     model_config = ConfigDict(extra="forbid")
 

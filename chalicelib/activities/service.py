@@ -1,4 +1,4 @@
-"""What managers do with activities, and the feed their members see."""
+"""Activities as managers edit them, and as a feed that members see."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -118,14 +118,14 @@ class Changeable(TypedDict, total=False):
 
 
 class Wanted(Changeable, total=False):
-    """What a manager makes: for which network, once for all, and with which further cuts."""
+    """Fields to create an activity with; its network and further cuts are fixed afterwards."""
 
     network: Network
     further_upload_ids: Sequence[str]
 
 
 class Changes(Changeable, total=False):
-    """What a manager changes: the videos too."""
+    """Fields a manager may change, videos included."""
 
     upload_id: str
     further_upload_ids: Sequence[str]
@@ -155,7 +155,7 @@ class PostTextAssigner:
 
 
 class ActivityMarks:
-    """What members performed or dismissed: kept out of their feeds, and from a second time."""
+    """Performed and dismissed activities: hidden from the feed, never performed again."""
 
     def __init__(self, store: MarkStore) -> None:
         self._store = store
@@ -570,7 +570,7 @@ class ActivityService:
             raise not_found(f"upload as that of {cut.words}") from problem
 
     def _on_uploads(self, caller: Caller, activity: Activity) -> tuple[Activity, Sequence[Part]]:
-        """Say what an activity becomes on its uploads, and what else has to be written with it.
+        """Return an activity's state after its uploads' verdicts, and the writes that go with it.
 
         It is published if all are valid and waits while one is undecided; one that is not valid
         raises the problem `upload_not_valid`, which names the cut where there are several.

@@ -311,7 +311,7 @@ def _instants(kept: Iterable[str] | None) -> tuple[datetime, ...]:
 
 @dataclass(frozen=True)
 class Mark:
-    """What a member did with an activity: performed it, or dismissed it (no performance)."""
+    """A member's mark on an activity: performed, or dismissed (no performance)."""
 
     activity_id: str
     performance_id: str | None

@@ -10,7 +10,7 @@ from chalicelib.programs.model import ContentDisclosure
 
 
 class DisclosureView(Schema):
-    """What a member has to switch on in TikTok, which no inbox upload can do for them."""
+    """Settings a member has to switch on in TikTok; no inbox upload can do it for them."""
 
     content_disclosure: ContentDisclosure
     ai_generated: bool

@@ -1,4 +1,4 @@
-"""What agents may call, how often, and the messages of the protocol: plain types and rules."""
+"""Rules of agents: tools, call limits and protocol messages. No I/O."""
 
 import json
 import re
@@ -22,10 +22,10 @@ INSTRUCTIONS = (
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND = -32700, -32600, -32601
 INVALID_PARAMS, INTERNAL_ERROR = -32602, -32603
 CALLS_A_MINUTE, CALLS_A_DAY = 30, 1000
-"""Of one person's agents together; a manager at work needs fewer, and a loop is stopped."""
+"""Limits of one person's agents together: more than a manager needs, few enough to stop a loop."""
 MAX_METHOD = 100
 MAX_DEPTH = 20
-"""Of objects and lists in each other; no tool takes more than four."""
+"""Maximum nesting of objects and lists; no tool takes more than four."""
 
 _ID = re.compile(ID_PATTERN, re.ASCII)
 

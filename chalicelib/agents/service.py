@@ -42,7 +42,7 @@ _BY_NAME = {tool.name: tool for tool in TOOLS}
 
 
 class Members(Protocol):
-    """What agents read of programs."""
+    """The parts of programs that agents read."""
 
     def member_of_subject(self, subject: str) -> Member | None:
         """Return the member a person is bound to, never behind."""

@@ -1,4 +1,4 @@
-"""What the audit trail keeps of a member: what they did, by id, and the addresses of requests."""
+"""Personal data in the audit trail: a member's acts, by id, and the addresses of their requests."""
 
 import json
 from collections.abc import Callable, Collection, Iterator

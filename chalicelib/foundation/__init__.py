@@ -1,1 +1,1 @@
-"""What all packages build on: settings, clock, ids, problems, events, identity, HTTP, tables."""
+"""Shared foundation: settings, clock, ids, problems, events, identity, HTTP, tables."""

@@ -19,7 +19,7 @@ CONNECT_SECONDS = 2
 READ_SECONDS = 10
 ATTEMPTS = 3
 MAX_CONNECTIONS = 50
-"""Of one client at once: as many as threads of one process may call (a function has one)."""
+"""Connections per client: as many as one process has threads (a function has one)."""
 USER_AGENT = "greenroom"
 """Said as it is, because botocore puts its own together anew, twice for each call: a tenth of a
 warm request."""

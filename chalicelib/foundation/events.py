@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MAX_ENTRIES = 10  # EventBridge takes no more in one call
 PUBLISH_ATTEMPTS = 3
 PUBLIC_SOURCE = "greenroom"
-"""Of public events; those of packages have sources of their own, such as `greenroom.points`."""
+"""The source of public events; a package's own have another, such as `greenroom.points`."""
 
 
 class UnreadableEvent(Exception):
@@ -50,7 +50,7 @@ class Payload:
     VERSION: ClassVar[int] = 1
 
     STEP: ClassVar[bool] = False
-    """Whether it is a step of the main job, which the owner's metrics count."""
+    """True for a step of the main job, which the owner's metrics count."""
 
 
 @dataclass(frozen=True)

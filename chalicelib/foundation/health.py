@@ -1,4 +1,4 @@
-"""Whether what we depend on answers; asked at most twice a minute by each process."""
+"""Health checks of our dependencies; each process makes them at most twice a minute."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta

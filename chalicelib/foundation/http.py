@@ -49,7 +49,7 @@ _PRINTABLE = re.compile(r"^[\x21-\x7e]{1,255}$")
 
 
 class RequiredRole(Enum):
-    """Who may call an endpoint."""
+    """The role that an endpoint requires."""
 
     ANYONE = "anyone"
     SIGNED_IN = "signed in"  # by a live token, whether or not a member of a program

@@ -142,7 +142,7 @@ class Idempotency:
 
 _FORGOTTEN = "{}"
 _ADJUSTED = '"adj_'
-"""What the answer to an adjustment of points has in it: the id of its ledger entry."""
+"""The field of an adjustment's answer that holds the id of its ledger entry."""
 
 
 class AnswerKeeper:

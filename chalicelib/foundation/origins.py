@@ -1,4 +1,4 @@
-"""Where requests begin: the viewer's address, also behind the distribution."""
+"""Client addresses of requests, also behind the CloudFront distribution."""
 
 import hmac
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ ORIGIN_KEY = "x-origin-key"
 
 @dataclass(frozen=True)
 class ViewerAddresses:
-    """Tells the address a request began at, by nothing that a client can write.
+    """Determines a request's client address from data that no client can forge.
 
     The distribution in front of console and API proves by `origin_key` that a request came through
     it. Only then `X-Forwarded-For` is looked at, and of it only what the distribution itself put

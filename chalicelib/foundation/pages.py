@@ -17,7 +17,7 @@ DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
 MAX_CURSOR_LENGTH = 1024
 PAGE_BYTES = 4_000_000
-"""Of the texts of one page, in the longest form that they are sent in: a Lambda answers 6 MB."""
+"""Maximum size of one page's texts, in the longest form that is sent: a Lambda answers 6 MB."""
 
 _SIGNATURE_BYTES = 32
 

@@ -48,7 +48,7 @@ class Person:
 
 
 class Keeper(Protocol):
-    """What keeps something of members."""
+    """A store of personal data."""
 
     def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:
         """Yield what is kept of a member, each with the name of its part of the export.

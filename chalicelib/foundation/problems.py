@@ -82,7 +82,7 @@ FIELD_CODES = frozenset(
 
 @dataclass(frozen=True)
 class FieldError:
-    """What is wrong with one field; `limit` is the bound that was broken, when there is one."""
+    """One field's error; `limit` is the bound that was exceeded, if there is one."""
 
     field: str
     code: str

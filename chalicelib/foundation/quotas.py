@@ -10,7 +10,7 @@ GIGABYTE = 1 << 30
 
 @dataclass(frozen=True)
 class Quotas:
-    """What a program may have at most; the defaults are those of infra/parameters.yaml."""
+    """A program's limits; the defaults are those of infra/parameters.yaml."""
 
     uploads_waiting: int = 100
     video_gigabytes: int = 50

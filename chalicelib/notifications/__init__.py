@@ -1,1 +1,1 @@
-"""What members are told: notices in the app, and mails by their choice."""
+"""Notifications of members: notices in the app, and mails and pushes by their choice."""

@@ -117,9 +117,9 @@ PATHS: Mapping[What, str] = {
     What.POINTS_ADJUSTED: "/points",
     What.WORKLIST: "/manage",
 }
-"""Where in the console a notice leads."""
+"""Console paths that notices link to."""
 
 ORDER = tuple(What)
 ALL = "all"
 SCOPES = frozenset({ALL, *(each.value for each in NoticeKind)})
-"""What an unsubscribe link is for: one kind of mails, or all."""
+"""The scope of an unsubscribe link: one kind of mails, or all."""

@@ -17,7 +17,7 @@ from chalicelib.notifications.mail_words import ALL, ORDER, PATHS, words
 from chalicelib.notifications.model import Notice, NoticeKind, Shown, What
 
 MAX_LINES = 10
-"""Of each kind of notice in one mail; the console has them all."""
+"""Maximum lines for each kind of notice in one mail; the console shows them all."""
 
 MAX_NAME = 64
 

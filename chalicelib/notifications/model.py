@@ -20,7 +20,7 @@ from chalicelib.foundation.identity import TikTokState
 from chalicelib.foundation.values import dataclass
 
 MAX_NOTICES = 100
-"""Of a box: the latest ones are kept, with those that were taken back."""
+"""Maximum notices per member: the latest are kept, withdrawn ones included."""
 
 MAX_MARKS = 300
 """Activities that a box knows something of: those that something happened to last. Not those that
@@ -68,11 +68,11 @@ four for which a walk's last ones are delayed. Managers can still be told of the
 which an hour is the limit."""
 
 MAX_LEARNING_WALKS = 2
-"""Of a day: the second one where messages of the first were lost."""
+"""Maximum per day; the second makes up for lost messages of the first."""
 
 
 class NoticeKind(StrEnum):
-    """What members choose mails for."""
+    """Categories of mails that members choose."""
 
     ACTIVITIES = "new_activities"
     LAST_CALL = "last_call"
@@ -88,7 +88,7 @@ class NoticeKind(StrEnum):
 
 
 class What(StrEnum):
-    """What a notice says."""
+    """The type of a notice."""
 
     ACTIVITY_OPENED = "activity_opened"
     ACTIVITY_ENDING = "activity_ending"
@@ -124,7 +124,7 @@ class Frequency(StrEnum):
 
 
 class Language(StrEnum):
-    """What mails are written in."""
+    """The languages of mails."""
 
     EN = "en"
     DE = "de"
@@ -303,7 +303,7 @@ class Notice:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What orders notices: the latest ones are kept."""
+        """Sort key of notices: the latest are kept."""
         return self.at.astimezone(UTC).isoformat(), self.notice_id
 
 
@@ -440,7 +440,7 @@ def with_read(
 
 @dataclass(frozen=True)
 class Reader:
-    """What decides which notices are a member's."""
+    """The facts that decide which notices a member gets."""
 
     channels: frozenset[str]
     tiktok: TikTokState | None
@@ -680,7 +680,7 @@ class Slot:
 
 
 FIRST_SLOTS = frozenset({Slot("", DEFAULT_HOUR)})
-"""Of a program in which nobody has chosen anything."""
+"""Slots of a program in which nobody has chosen any."""
 
 
 def with_move(box: Box, slot: Slot, now: datetime) -> Box:

@@ -57,7 +57,7 @@ class Ledger(Protocol):
 
 
 class Pushes(Protocol):
-    """Tells members' browsers; `chalicelib.notifications.pushing` does."""
+    """Sends pushes to members' browsers; `chalicelib.notifications.pushing` implements it."""
 
     def video_arrived(
         self, program_id: str, member_id: str, performance_id: str, since: datetime
@@ -72,7 +72,7 @@ class Pushes(Protocol):
 
 @dataclass(frozen=True)
 class Sources:
-    """What notices are made from."""
+    """The sources of notices."""
 
     programs: ProgramService
     activities: Activities

@@ -1,4 +1,4 @@
-"""What the notices table keeps of a member: notices, how they are mailed, and their browsers."""
+"""Personal data in the notices table: a member's notices, mail settings and browsers."""
 
 import json
 from collections.abc import Iterator

@@ -3,7 +3,7 @@
 from chalicelib.foundation.problems import Code
 
 FIELD_CODES = frozenset({"not_a_key"})
-"""Of a browser's subscription; those of its address are the webhooks'."""
+"""Codes for a push subscription's fields; those for its address are shared with webhooks."""
 
 
 class NotificationProblem(Code):

@@ -44,7 +44,7 @@ LEASE = timedelta(minutes=30)
 
 PUT_OFF = timedelta(minutes=2)
 MOST_TRIES = 5
-"""Of a mail that SES refuses: what it tells of is given up then, and stays in the app."""
+"""Attempts for a mail that SES refuses; its notices then stay in the app only."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 """Seconds for which a worker waits that was too fast for SES, at most: twice as long each time.

@@ -1,4 +1,4 @@
-"""What members are shown of their notices, and what they choose of mails."""
+"""Notices as members read them, and members' mail settings."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace

@@ -20,7 +20,7 @@ CLAIM_TAG, PROGRAM_TAG, MEMBER_TAG = "claim", "program", "member"
 
 
 class Outcome(Enum):
-    """What became of handing a mail over."""
+    """The result of handing a mail to SES."""
 
     SENT = "sent"
     REFUSED = "refused"  # this mail, for good
@@ -53,7 +53,7 @@ _LATER = frozenset(
 
 @dataclass(frozen=True)
 class Tags:
-    """Whose mail it is, and under which claim."""
+    """Message tags that name a mail's member and claim."""
 
     program_id: str
     member_id: str

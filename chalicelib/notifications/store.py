@@ -207,7 +207,7 @@ class PlanItem(LeanModel):
 
 
 class LearnedItem(LeanModel):
-    """What the chunks of one walk learned: each adds to it, whatever the others do."""
+    """The result of one walk: each chunk adds to it independently of the others."""
 
     class Meta:
         table_name = "notices"

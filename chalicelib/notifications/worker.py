@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from chalicelib.notifications.sending import NoticeMailer
 
 RESERVE = timedelta(seconds=15)
-"""As long as one mail takes, unless AWS is in trouble."""
+"""Time kept for the mail under way; one takes longer only if AWS is in trouble."""
 
 
 def queue_due_digests(

@@ -1,4 +1,4 @@
-"""What happens to performances, derived from changes of the performances table."""
+"""Events of performances, derived from changes of the performances table."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar

@@ -114,7 +114,7 @@ NEXT: Mapping[State, frozenset[State]] = {
 
 
 class Status(StrEnum):
-    """What people see."""
+    """The visible status."""
 
     QUEUED = "queued"
     SENDING = "sending"
@@ -144,7 +144,7 @@ FINISHED = frozenset({State.POSTED, State.FAILED})
 
 
 class Waiting(StrEnum):
-    """What a performance waits for, told to its member."""
+    """The reason a performance waits, as its member reads it."""
 
     TURN = "turn"
     ACCOUNT = "account"
@@ -357,7 +357,7 @@ class Performance:
 
     @property
     def waiting(self) -> Waiting | None:
-        """What it waits for; None once it is in the inbox, posted or failed."""
+        """The reason it waits; None once it is in the inbox, posted or failed."""
         if self.state not in BEFORE_STAGED:
             return None
         return self.waits_for or _WAITING_BY_STATE[self.state]
@@ -369,7 +369,7 @@ class Performance:
 
     @property
     def next_step(self) -> str:
-        """What its member has to do, in words."""
+        """The member's next step, in words."""
         if self.waiting is Waiting.ACCOUNT:
             return _HELD if self.state is State.QUEUED else _ASKED_WITH_ACCOUNT
         if self.trial and self.state is State.FAILED:
@@ -385,7 +385,7 @@ class Performance:
 
 @dataclass(frozen=True)
 class Reference:
-    """What names a performance in a message."""
+    """A message's reference to a performance."""
 
     program_id: str
     member_id: str

@@ -20,7 +20,7 @@ class OverdueRequeuer:
         self._clock = clock
 
     def requeue_overdue(self, is_late: IsLate = never_late) -> int:
-        """Queue what is overdue: lost messages, dead workers, late answers; tells how many.
+        """Queue overdue performances (lost messages, dead workers, late answers); returns how many.
 
         Each is first given a new time, so that those behind it have their turn.
         """

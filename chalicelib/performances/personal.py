@@ -1,4 +1,4 @@
-"""What the performances table keeps of a member: each video they sent, and what became of it."""
+"""Personal data in the performances table: each video a member sent, and its outcome."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any

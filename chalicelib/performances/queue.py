@@ -47,7 +47,7 @@ class StagingQueue:
 
 
 class FailedMessages:
-    """What waits in the dead-letter queue of the staging queue."""
+    """The messages in the staging queue's dead-letter queue."""
 
     def __init__(self, sqs: "SQSClient", url: str, queue: StagingQueue) -> None:
         self._sqs = sqs

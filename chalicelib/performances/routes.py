@@ -36,7 +36,7 @@ class Performed(Schema):
 
 
 class Perform(Schema):
-    """What the member acknowledged before they sent. The body may be left out."""
+    """The member's acknowledgements before they send. The body is optional."""
 
     model_config = ConfigDict(extra="forbid")
 

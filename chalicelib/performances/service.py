@@ -47,7 +47,7 @@ _FIRST_ATTEMPTS = 8
 
 
 class _InboxFull(Exception):
-    """As many places of the member's TikTok inbox are counted as taken as there are."""
+    """Every place of the member's TikTok inbox is counted as taken."""
 
 
 @dataclass(frozen=True)

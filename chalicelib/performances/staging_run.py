@@ -89,10 +89,10 @@ LAST_DRAFT = timedelta(minutes=75)
 """How long the last of `MAX_ATTEMPTS` waits after two lost ones: an outage may be over then."""
 
 LONGEST_WAIT = timedelta(seconds=MAX_DELAY_SECONDS)
-"""As seldom as it gets while nothing but an outage keeps a performance."""
+"""Longest pause between attempts while only an outage delays a performance."""
 
 LONGEST_WAIT_BUSY = timedelta(hours=1)
-"""As seldom as it gets while TikTok says that it was asked too often: asking is what has to end."""
+"""Longest pause between attempts while TikTok limits our rate: fewer calls end that."""
 
 JITTER = 0.2
 """By up to so much of itself a wait is longer, lest all that wait come back in the same moment."""
@@ -122,7 +122,7 @@ _GIVEN_UP = "TikTok did not accept the video. Send it again later."
 
 @dataclass(frozen=True)
 class StagingDependencies:
-    """What every run works with."""
+    """The dependencies of every run."""
 
     store: PerformanceStore
     queue: StagingQueue

@@ -481,7 +481,7 @@ def _item(reference: Reference) -> PerformanceItem:
 
 
 def _same(performance: Performance, lease: str | None) -> Condition:
-    """Whether the stored one is in the same state, of the same draft and under the same lease."""
+    """Require the stored performance to have the same state, draft and lease."""
     publish_id = PerformanceItem.publish_id
     condition: Condition = PerformanceItem.state == performance.state
     condition &= (

@@ -13,7 +13,7 @@ from chalicelib.programs.model import local_time
 
 
 class WaitingView(Schema):
-    """What a performance waits for, and when Greenroom goes on with it by itself."""
+    """The reason a performance waits, and when Greenroom continues it by itself."""
 
     code: Waiting
     words: str
@@ -22,7 +22,7 @@ class WaitingView(Schema):
 
 
 class CountedView(Schema):
-    """What TikTok had counted of the post, as far as its member lets that be read."""
+    """TikTok's counts of the post, if its member allows reading them."""
 
     views: int
     likes: int

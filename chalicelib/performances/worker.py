@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from chalicelib.performances.staging import Stager
 
 RESERVE = timedelta(seconds=10)
-"""As long as a call of AWS may take."""
+"""Time kept for a call of AWS that is under way."""
 
 COUNTING_RESERVE = timedelta(seconds=100)
 """Longer than one member's posts can take, waiting for another's refresh and then for TikTok."""
 
 SENDING = timedelta(seconds=15)
-"""What following up leaves to sends that waited for their connection."""
+"""Time that following up leaves to sends that waited for their connection."""
 
 
 def relay(queue: StagingQueue, bus: "EventBus", event: Mapping[str, Any]) -> Mapping[str, Any]:

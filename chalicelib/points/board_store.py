@@ -35,7 +35,7 @@ class LeaseLost(Exception):
 
 
 class ScoreItem(LeanModel):
-    """What a member has earned within one span of the calendar."""
+    """A member's points within one span of the calendar."""
 
     class Meta:
         table_name = "boards"
@@ -172,7 +172,7 @@ class BoardStore(Store):
     # --- what is due --------------------------------------------------------------------------
 
     def mark(self, program_id: str, now: datetime, stamp: str) -> None:
-        """Say that the boards of a program are due; `since` stays that of the first change."""
+        """Mark a program's boards as due; `since` stays that of the first change."""
         first = MarkItem.since.set(MarkItem.since | now)
         self._database.update(MarkItem(_CHANGED, program_id), [MarkItem.stamp.set(stamp), first])
 

@@ -1,4 +1,4 @@
-"""What happens to members' points, derived from changes of the points table."""
+"""Events of members' points, derived from changes of the points table."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar

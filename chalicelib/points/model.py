@@ -42,7 +42,7 @@ EARNING = frozenset({EntryKind.AWARD, EntryKind.REVERSAL, EntryKind.BONUS, Entry
 
 
 class SourceKind(StrEnum):
-    """What a ledger entry was made for."""
+    """The kinds of sources of ledger entries."""
 
     PERFORMANCE = "performance"
     REDEMPTION = "redemption"
@@ -52,7 +52,7 @@ class SourceKind(StrEnum):
 
 @dataclass(frozen=True)
 class Source:
-    """What an entry was made for: a thing of some kind, by its id."""
+    """The source of an entry: a kind and an id."""
 
     kind: SourceKind
     source_id: str
@@ -79,13 +79,13 @@ class Entry:
 
     @property
     def earned(self) -> int:
-        """What it adds to what was earned; spending adds nothing to it and takes nothing away."""
+        """The entry's addition to earned points; spending changes them in neither direction."""
         return self.points if self.kind in EARNING else 0
 
 
 @dataclass(frozen=True)
 class Totals:
-    """What a ledger adds up to: `balance` can be spent, `earned` never falls by spending."""
+    """The sums of a ledger: `balance` can be spent; spending never lowers `earned`."""
 
     balance: int = 0
     earned: int = 0

@@ -1,4 +1,4 @@
-"""What the points and boards tables keep of a member: ledger, totals, scores, board pages."""
+"""Personal data in the points and boards tables: ledger, totals, scores, board pages."""
 
 from collections.abc import Iterator
 

@@ -18,7 +18,7 @@ from chalicelib.foundation.identity import ShownAs
 from chalicelib.foundation.values import dataclass
 
 PAGE_ROWS = 420
-"""What a page is cut to: just under 8 KB, where the head of 100,000 members has just under 16."""
+"""Maximum size of a page: just under 8 KB; the head of 100,000 members has just under 16."""
 MOST_ROWS = 2 * PAGE_ROWS
 FEWEST_ROWS = PAGE_ROWS // 4
 PODIUM = 3
@@ -57,7 +57,7 @@ class Row(NamedTuple):
 
     @property
     def is_named(self) -> bool:
-        """Whether the member's own name is shown."""
+        """True if the member's own name is shown."""
         return self.name != "" and not self.name.startswith(_ALIAS)
 
     @property
@@ -78,7 +78,7 @@ class Ranked(NamedTuple):
 
 
 class BoardPage(NamedTuple):
-    """Where a page begins, what names its content, and for rows their first one's rank."""
+    """A page's first key, the id of its content and, for rows, the rank of the first one."""
 
     page_id: str
     begins: Any

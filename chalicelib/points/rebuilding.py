@@ -173,7 +173,7 @@ class PointsRebuilder:
             return None
 
     def repair(self, program_id: str, findings: Sequence[Finding]) -> list[Finding]:
-        """Set right what differs; gives what moved meanwhile and was left as it is."""
+        """Correct what differs; returns what changed meanwhile and was skipped."""
         # First the notes of what is counted: a late delivery then adds nothing to a score set here.
         ordered = sorted(findings, key=lambda each: not isinstance(each, CountDifference))
         left = [each for each in ordered if not self._set_right(program_id, each)]
@@ -236,7 +236,7 @@ def _is_as_made(head: Head, rows: Sequence[Row], pages: Pages) -> bool:
 
 @dataclass
 class _Sight:
-    """What there is to be seen of each member on a board, and what each does not see of it."""
+    """The visible part of each member on a board, and the part hidden from each."""
 
     head: Head
     right: Sequence[Ranked]

@@ -56,7 +56,7 @@ class PersonalExport:
 
     @property
     def for_others(self) -> bool:
-        """Whether somebody other than the member asked for it, and is handed it."""
+        """True if somebody other than the member requested it and receives it."""
         return self.asked_by != self.member_id
 
     def link_until(self) -> datetime | None:
@@ -108,7 +108,7 @@ class ErasureStatus(StrEnum):
 
 @dataclass(frozen=True)
 class ErasureOutcome:
-    """What stays of an erasure: of which pseudonym, and when."""
+    """The lasting record of an erasure: the pseudonym and the time."""
 
     member_id: str
     asked_by: str

@@ -1,4 +1,4 @@
-"""What the privacy table keeps of a member: that an export or an erasure was asked for."""
+"""Personal data in the privacy table: requests for exports and erasures."""
 
 from collections.abc import Iterator
 

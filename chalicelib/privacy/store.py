@@ -56,7 +56,7 @@ class ErasureItem(Model):
 
 
 class OutcomeItem(StampedModel):
-    """That a member was erased, by their pseudonym: it stays."""
+    """The record that a member, named by their pseudonym, was erased; it stays."""
 
     class Meta:
         table_name = "privacy"
@@ -163,7 +163,7 @@ class PrivacyStore(Store):
         return replace(erasure, next_at=until, rounds=erasure.rounds + 1)
 
     def schedule_next_round(self, erasure: Erasure, until: datetime) -> bool:
-        """Say when the next round is; False if another run has the erasure by now."""
+        """Store when the next round is; False if another run has taken the erasure."""
         item = ErasureItem(_ERASURES, erasure.person.owner)
         actions = [ErasureItem.next_at.set(until)]
         return self._database.update(item, actions, ErasureItem.next_at == erasure.next_at)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from chalicelib.privacy.queue import PersonalExportQueuer
 
 RESERVE = timedelta(seconds=60)
-"""As long as a round of an erasure may take."""
+"""Time kept for a round of an erasure that is under way."""
 
 
 def make_exports(maker: "PersonalExportMaker", event: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""What happens to programs and their members, derived from changes of the programs table."""
+"""Events of programs and their members, derived from changes of the programs table."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar

@@ -120,7 +120,7 @@ class Channel:
 
 @dataclass(frozen=True)
 class ChannelMember:
-    """What a channel shows of one of its members."""
+    """A channel's view of one of its members."""
 
     program_id: str
     member_id: str

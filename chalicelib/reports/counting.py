@@ -65,10 +65,10 @@ ATTEMPTS = 10
 LONGEST_WAIT_SECONDS = 1.0
 """Between two attempts, of which the first comes after some milliseconds: all within 5 s."""
 PAIRS_AT_ONCE = 25
-"""Of members and activities in one transaction: each brings an item of progress, or two items."""
+"""Pairs of member and activity in one transaction: each writes one item of progress, or two."""
 
 TITLES_KEPT = 1000
-"""Of activities, in a warm function."""
+"""Titles of activities that a warm function remembers."""
 
 OF_PERFORMANCES = (
     PerformanceQueued,

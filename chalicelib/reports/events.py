@@ -1,4 +1,4 @@
-"""What happens in the reports table that others react to: what was seen, what is to be exported."""
+"""Events of the reports table: activities seen, exports requested."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar

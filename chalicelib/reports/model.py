@@ -83,7 +83,7 @@ TO_POST, TO_PERFORM = "post", "perform"
 
 
 class Scope(StrEnum):
-    """What a counter is about."""
+    """The kinds of counters."""
 
     PROGRAM = "program"
     ACTIVITY = "activity"
@@ -95,7 +95,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a counter lies: of a program's whole, or of one thing in it; of a day, or of all."""
+    """The key of a counter: a whole program or one thing in it; one day or all time."""
 
     scope: Scope
     thing_id: str = ""
@@ -264,7 +264,7 @@ class Progress:
 
     @property
     def disclosed(self) -> bool:
-        """Whether the member acknowledged the disclosure of any attempt."""
+        """True if the member acknowledged the disclosure of any attempt."""
         return any(each.disclosed for each in self.attempts.values())
 
     @property
@@ -290,7 +290,7 @@ class Progress:
 
     @property
     def left_behind(self) -> bool:
-        """Whether the member was removed after their last attempt."""
+        """True if the member was removed after their last attempt."""
         return bool(self.left_at and self.attempts and self.ordered[-1].queued_at <= self.left_at)
 
     def may_need_hand(self, now: datetime) -> bool:
@@ -304,7 +304,7 @@ class Progress:
 
     @property
     def attribution(self) -> Attribution:
-        """That of the first fact that has one."""
+        """The attribution of the first fact that has one."""
         known: list[tuple[datetime, str, Attribution]] = [
             (*each.order, each.attribution) for each in self.attempts.values()
         ]
@@ -337,7 +337,7 @@ def _kept(attempts: Mapping[str, Attempt]) -> Mapping[str, Attempt]:
 
 @dataclass(frozen=True)
 class Fact:
-    """What one event, or one item of a table, says of a member and an activity."""
+    """A fact about a member and an activity, from one event or one item of a table."""
 
     program_id: str
     member_id: str
@@ -553,7 +553,7 @@ class Span:
 
     @property
     def before(self) -> "Span":
-        """As many days, right before these."""
+        """The same number of days, right before these."""
         last = self.first - timedelta(days=1)
         return Span(last - timedelta(days=self.days - 1), last)
 
@@ -640,7 +640,7 @@ def audience_of(counted: Mapping[str, int], channel_ids: Iterable[str]) -> Audie
 
 
 class Kind(StrEnum):
-    """What may need a hand, in the order in which it is shown."""
+    """The kinds of worklist items, in the order in which they are shown."""
 
     APP = "tiktok_app_refused"
     REFUSED = "video_refused"
@@ -734,7 +734,7 @@ class Item:
 
 MAX_NAMES = 5
 MAX_MEMBER_IDS = 100
-"""Of an item: the member list is asked for no more at once."""
+"""Maximum per item: the member list is asked for no more at once."""
 
 
 def of_activity(
@@ -800,7 +800,7 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True)
 class Tally:
-    """What was counted of one day, or of many."""
+    """The counts of one day or of many."""
 
     numbers: Mapping[str, int] = field(default_factory=dict)
 

@@ -56,7 +56,7 @@ SHARDS = 16
 """Into how many items a counter may be spread; it is one for as long as nobody collides on it."""
 
 TOTAL_SHARDS = 4
-"""Of what is read for many activities at once."""
+"""Shards of the totals that are read for many activities at once."""
 
 MAX_SIGHTS = 200
 """Of an item of what a member saw. With the 50 of a batch, each addressed to 20 channels, that is

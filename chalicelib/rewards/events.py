@@ -1,4 +1,4 @@
-"""What happens to rewards and redemptions, derived from changes of the rewards table."""
+"""Events of rewards and redemptions, derived from changes of the rewards table."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar

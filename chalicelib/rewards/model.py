@@ -10,7 +10,7 @@ from chalicelib.foundation.values import dataclass
 from chalicelib.programs.model import owner_key
 
 MAX_REWARDS = 100
-"""Of a program, not counting archived ones: a member's list is all of them, in one query."""
+"""Maximum per program, archived ones aside: one query lists them all to a member."""
 MAX_TITLE = 100
 MAX_DESCRIPTION = 2000
 MAX_PRICE = 1_000_000

@@ -22,7 +22,7 @@ _LAST_FILTER = 4
 _MAX_HUFFMAN = 1_000
 """Tables; ten for each scan are plenty, and each takes time."""
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-"""Of a pixel, by a PNG's colour type."""
+"""Samples per pixel by a PNG's colour type."""
 _ADAM7 = (
     (0, 0, 8, 8),
     (4, 0, 8, 8),
@@ -32,7 +32,7 @@ _ADAM7 = (
     (1, 0, 2, 2),
     (0, 1, 1, 2),
 )
-"""Where each pass of an interlaced PNG begins and how far its pixels are apart, x and y."""
+"""First pixel and step of each pass of an interlaced PNG, in x and y."""
 
 _PROGRESSIVE = 0xC2
 _RESTART = 0xDD

@@ -101,7 +101,7 @@ class Standing:
 
 
 class RewardsSwitch:
-    """Whether a program has rewards: without them nothing of theirs is found."""
+    """Checks that a program has rewards switched on; otherwise their routes find nothing."""
 
     def __init__(self, programs: Programs) -> None:
         self._programs = programs

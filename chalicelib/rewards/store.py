@@ -198,7 +198,7 @@ class PictureItem(StampedModel):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a page of redemptions begins: a time, and the id of the last one before it."""
+    """The start of a page of redemptions: a time, and the id of the last one before it."""
 
     since: datetime
     redemption_id: str

@@ -74,7 +74,7 @@ MAX_AVATAR_URL_LENGTH = 2048
 within the 4,096 bytes that KMS encrypts, however they are escaped."""
 
 MAX_VIDEOS = 20
-"""Of how many videos one call reads the counts (TikTok, Display API, `/v2/video/query/`)."""
+"""Maximum videos whose counts one call reads (TikTok, Display API, `/v2/video/query/`)."""
 
 MAX_ANSWER_BYTES = 64 * 1024
 """TikTok's answers have less than 2 KB, those about twenty videos some 8 KB."""
@@ -145,7 +145,7 @@ class Grant:
 
     @property
     def has_views(self) -> bool:
-        """Whether the person let the counts of their posts be read."""
+        """True if the person allowed reading the counts of their posts."""
         return VIEWS_SCOPE in self.scopes
 
 
@@ -189,7 +189,7 @@ class ShareState(StrEnum):
 
     @property
     def is_pending(self) -> bool:
-        """Whether to ask for it again."""
+        """True if it should be asked for again."""
         return self not in {ShareState.IN_INBOX, ShareState.POSTED, ShareState.FAILED}
 
 
@@ -821,7 +821,7 @@ class _Answer:
 
     @property
     def is_final_refusal(self) -> bool:
-        """Whether the code names a reason in the account or video that ends the upload."""
+        """True if the code names a reason in the account or video that ends the upload."""
         if self.code in {None, "ok"}:
             return False
         error = self.error()

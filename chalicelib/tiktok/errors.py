@@ -25,7 +25,7 @@ from chalicelib.foundation.texts import clean_line, foreign_line
 
 MAX_MESSAGE_LENGTH = 200
 MAX_NAME_LENGTH = 64
-"""Of an error code and a log id; TikTok's are shorter."""
+"""Maximum length of an error code and of a log id; TikTok's are shorter."""
 
 
 class Cause(StrEnum):
@@ -143,7 +143,7 @@ class TryLater(TikTokError):
 
     @property
     def is_rate_limit(self) -> bool:
-        """Whether TikTok was called too often, with this token or by this app."""
+        """True if TikTok was called too often, with this token or by this app."""
         limited = self.http_status == HTTPStatus.TOO_MANY_REQUESTS
         return limited or self.code == "rate_limit_exceeded"
 
@@ -182,7 +182,7 @@ class Refused(_WithCause):
 
     @property
     def is_for_the_owner(self) -> bool:
-        """Whether no person's video or account is at fault, but this app or this software."""
+        """True if this app or this software is at fault, not a person's video or account."""
         return self.cause in _FOR_THE_OWNER
 
 

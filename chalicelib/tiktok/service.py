@@ -63,7 +63,7 @@ class AccountService:
 
     @property
     def offers_views(self) -> bool:
-        """Whether this deployment asks members to let the views of their posts be read."""
+        """True if this deployment asks members for consent to read the views of their posts."""
         return self._offers_views()
 
     def account(self, caller: Caller) -> Account:

@@ -32,10 +32,10 @@ replays out: a state that was reached once, a failure that is known, a removal a
 """
 
 MAX_ID_LENGTH = 64
-"""Of a publish id, as documented; open ids are shorter."""
+"""Maximum length of a publish id, as documented; open ids are shorter."""
 
 MAX_REASON_LENGTH = 64
-"""Of a reason; TikTok's are shorter."""
+"""Maximum length of a reason; TikTok's are shorter."""
 
 
 class SignatureRefused(Exception):

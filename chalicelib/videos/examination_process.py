@@ -54,7 +54,7 @@ HEADER_GROWTH_BYTES = 72 * 1024 * 1024
 million pictures in a file of 35 KB; where it gets no more memory it tells what it has found."""
 
 PLAYBACK_WALL_SECONDS = 80
-"""Of one second look: a little more than its own limits, which say more of what was wrong."""
+"""Outer limit of one second look: a little more than its own limits, whose errors say more."""
 
 _SIZE = struct.Struct(">Q")
 _PATH = struct.Struct(">H")

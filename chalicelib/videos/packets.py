@@ -24,7 +24,7 @@ MAX_OVERLAP = 2
 once stay far below."""
 
 MAX_PACKET_BYTES = 8 * 1024 * 1024
-"""Of a larger packet no more is looked at; key frames of 4096 pixels have up to 2 MB."""
+"""Bytes examined of one packet at most; key frames of 4096 pixels have up to 2 MB."""
 
 _WIDTHS = (4, 2, 1)  # of a NAL unit's length, the usual one first
 _FORBIDDEN = 0x80  # a bit that is never set in a NAL unit

@@ -72,7 +72,7 @@ CONFIRMED_PIXELS = 2 * DECODED_PIXELS
 """How much may be decoded to confirm damage: a minute of 540p at 30 frames per second."""
 
 SIZED_KEYS = 60
-"""Of so many key frames the size is looked at: one in each second of a minute."""
+"""Key frames whose size is checked: one in each second of a minute."""
 
 SUSPECTS = 4
 """How many odd-looking places are decoded."""
@@ -81,7 +81,7 @@ DARK_PICTURES = 8
 """So many pictures in a row that do not come out are damage; one or two a decoder may drop."""
 
 LAST_PICTURES = 3
-"""Of so many at the very end one has to come out: nothing after them hides a gap."""
+"""One of this many pictures at the very end has to decode: nothing after them hides a gap."""
 
 EDIT_OVERHANG_SECONDS = 1.0
 """So long an edit may go on after its media: players end, or hold the last picture, where the
@@ -100,7 +100,7 @@ _DECODING = (
     *("-threads", "1", "-skip_loop_filter", "all", "-flags", "+output_corrupt"),
 )
 _SAMPLES = {"420": 1.5, "422": 2.0, "gray": 1.0}
-"""Of a pixel in ffprobe's formats of pictures; three in all others."""
+"""Samples per pixel in ffprobe's pixel formats; three in all others."""
 
 _SAME_TIME = 0.0005  # seconds
 _FIRST_SEEK_SECONDS = 0.002  # times are printed rounded, and seeking goes backwards

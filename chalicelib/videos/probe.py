@@ -60,7 +60,7 @@ _COMPATIBLE_RELATIVES = {"3g": "3gp", "M4V": "m4v"}
 _Track = dict[str, str]
 
 MAX_FORMAT_LENGTH = 40
-"""Of the name of a container or codec, which may be a word of the file's own."""
+"""Maximum length of a container's or codec's name, which may come from the file itself."""
 
 
 def read_header(file: webm.SeekableFile, size_bytes: int) -> VideoFacts:

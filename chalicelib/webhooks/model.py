@@ -12,7 +12,7 @@ from enum import StrEnum
 from chalicelib.foundation.values import dataclass
 
 MAX_WEBHOOKS = 10
-"""Of one program: each event costs a write and a request for each of them."""
+"""Maximum per program: each event costs a write and a request for each webhook."""
 
 MAX_NAME = 60
 
@@ -78,7 +78,7 @@ class Format(StrEnum):
 
 
 class Language(StrEnum):
-    """Of messages for people."""
+    """Languages of messages for people."""
 
     ENGLISH = "en"
     GERMAN = "de"
@@ -144,7 +144,7 @@ class Secrets:
 
 @dataclass(frozen=True)
 class Webhook:
-    """Where a program's events go. `shown_url` hides all of the address that may be a secret."""
+    """A receiver of a program's events. `shown_url` hides what may be secret in the address."""
 
     program_id: str
     webhook_id: str

@@ -3,4 +3,4 @@
 FIELD_CODES = frozenset(
     {"not_an_address", "not_https", "wrong_port", "inner_address", "own_address"}
 )
-"""Of the address; the same codes in the log of deliveries say why nothing was sent."""
+"""Codes for the address; the log of deliveries uses them to say why nothing was sent."""

@@ -62,7 +62,7 @@ AT_ONCE = 5
 """Requests at once to one receiver: what one webhook gets of all."""
 
 TURN = timedelta(seconds=20)
-"""As long as one webhook is sent to before others have their turn."""
+"""How long one webhook is sent to before others have their turn."""
 
 LEASE = timedelta(seconds=90)
 """Longer than a function may run, so that two senders are never at one webhook."""

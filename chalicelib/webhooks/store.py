@@ -419,7 +419,7 @@ class WebhookStore(Store):
     def announce(
         self, program_id: str, webhook_id: str, look_at: datetime, *, at_once: bool = False
     ) -> None:
-        """Say that there is something to send; the clock looks at `look_at` whether it was.
+        """Record that something is to be sent; the clock checks at `look_at` whether it was.
 
         `at_once`: also to a receiver that is being left alone for a while.
         """

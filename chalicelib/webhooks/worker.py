@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from chalicelib.webhooks.service import Deliverer, DueWebhooks, FanOut
 
 RESERVE = timedelta(seconds=10)
-"""As long as a call of AWS may take."""
+"""Time kept for a call of AWS that is under way."""
 
 _PARTS = ("id", "type", "program_id", "occurred_at", "data")
 

@@ -5,7 +5,7 @@ import shutil
 
 
 def found() -> str:
-    """Give the path of ffprobe: the setting FFPROBE, then PATH. Without one there is no test."""
+    """Return the path of ffprobe: the setting FFPROBE, then PATH. Without one there is no test."""
     path = os.environ.get("FFPROBE") or shutil.which("ffprobe")
     if not path:
         raise FileNotFoundError(

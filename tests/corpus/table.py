@@ -38,7 +38,7 @@ def _cost(verdict: Verdict, amount: int) -> str:
 
 
 def with_table(page: str, new: str) -> str:
-    """Give a page with the table between its marks replaced."""
+    """Return a page with the table between its marks replaced."""
     before, rest = page.split(BEGIN)
     _, after = rest.split(END)
     return before + BEGIN + new + END + after

@@ -113,7 +113,7 @@ def _lookup(endpoint_url: str, until: float, attribute: Mapping[str, str]) -> li
 
 
 def time_of_mark(events: Iterable[Mapping[str, Any]], mark: str) -> float:
-    """Tell when the run began. Raises `RecordingCut` if that is no longer in the recording."""
+    """Return when the run began. Raises `RecordingCut` if that is no longer in the recording."""
     for event in events:
         if mark in event["CloudTrailEvent"]:
             return float(event["EventTime"])

@@ -406,7 +406,7 @@ class DeployedStack:
         )
 
     def announce(self, key: str, queue: str = "ArrivalsQueue") -> None:
-        """Tell the queue of an object, as S3 does."""
+        """Return the queue of an object, as S3 does."""
         record = {"s3": {"bucket": {"name": self.names["IncomingBucket"]}, "object": {"key": key}}}
         self.sqs.send_message(
             QueueUrl=self.names[queue], MessageBody=json.dumps({"Records": [record]})

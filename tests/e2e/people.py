@@ -78,7 +78,7 @@ class Witness:
 
 
 def without_previews(body: Any) -> Any:
-    """Give an answer without the addresses of its videos, which are new each time."""
+    """Return an answer without the addresses of its videos, which are new each time."""
     if isinstance(body, dict):
         return {
             name: without_previews(value)

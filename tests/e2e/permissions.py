@@ -33,7 +33,7 @@ class Permission:
         return _filled(self.body, ids)
 
     def names_a_thing(self, operation: Operation) -> bool:
-        """Tell whether a call names something that belongs to one program."""
+        """Return whether a call names something that belongs to one program."""
         return bool(operation.names) or "_id}" in repr(self.body)
 
 

@@ -317,14 +317,14 @@ def test_an_activity_of_another_program_is_like_one_that_is_not_there(
 
 
 def same(answer: Any, other: Any) -> bool:
-    """Tell whether two answers say the same; addresses of videos are new each time."""
+    """Return whether two answers say the same; addresses of videos are new each time."""
     return bool(without_previews(answer) == without_previews(other))
 
 
 def goes_on(
     deployed: DeployedStack, api: Api, path: str, body: Any, *, key: str, made: str
 ) -> bool:
-    """Tell whether a request whose first try broke waits for it and then finds what it made."""
+    """Return whether a request whose first try broke waits for it and then finds what it made."""
     deployed.unfinish(made, locked_until=int(time.time()) + 30)
     waits = api.post(path, body, key).problem == (409, "request_in_progress")
     deployed.unfinish(made, locked_until=0)

@@ -527,7 +527,7 @@ def test_a_time_on_a_day_the_clocks_change_comes_back_with_the_offsets_to_choose
 def told(
     keep: Callable[[Operation], bool], ask: Callable[[Operation], Answer]
 ) -> dict[Any, set[str]]:
-    """Ask each operation of a kind; gives who answered what."""
+    """Ask each operation of a kind; returns who answered what."""
     found: dict[Any, set[str]] = {}
     for each in filter(keep, OPERATIONS):
         found.setdefault(ask(each).problem, set()).add(each.operation_id)

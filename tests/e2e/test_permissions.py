@@ -38,7 +38,7 @@ class Person:
     signed_in: bool = True
 
     def told(self, operation: Operation, entry: Permission) -> tuple[int, str] | None:
-        """Give the problem they get from an operation, None if they may call it."""
+        """Return the problem they get from an operation, None if they may call it."""
         if entry.who is RequiredRole.ANYONE:
             return None
         if self.refused and (entry.who is not RequiredRole.SIGNED_IN or not self.signed_in):

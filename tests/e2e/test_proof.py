@@ -30,7 +30,7 @@ def lever(sender: Sender, name: str, **body: Any) -> None:
 
 
 def posts(deployed: DeployedStack, sender: Sender, activity_id: str) -> tuple[str, str]:
-    """Send a video and post it for all to see; gives performance and post."""
+    """Send a video and post it for all to see; returns performance and post."""
     performance_id = sender.perform(activity_id)
     staged = sender.reaches(performance_id, "staged")
     sender.tiktok.press(sender.name, f"{staged['publish_id']}/post")

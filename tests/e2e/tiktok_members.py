@@ -40,7 +40,7 @@ class TikTok:
         assert answer.ok, answer.text
 
     def consent(self, authorize_url: str, person: str, **form: str) -> dict[str, str]:
-        """Answer the consent page; gives what the browser brings back to the callback."""
+        """Answer the consent page; returns what the browser brings back to the callback."""
         wanted = {"new_person": person, "scopes": SCOPES, "decision": "authorize"} | form
         answer = requests.post(
             authorize_url, data=wanted, timeout=TIMEOUT_SECONDS, allow_redirects=False

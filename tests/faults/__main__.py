@@ -31,7 +31,7 @@ def _tell(line: str = "") -> None:
 
 
 def _kills(parts: SimulationParts) -> bool:
-    """Try every place of every flow; tells whether all was right."""
+    """Try every place of every flow; returns whether all was right."""
     right, points = True, list[Tried]()
     for title, happenings in (
         ("Kill points: a function dies before, after or during each effect", KILLS),
@@ -60,7 +60,7 @@ def _kills(parts: SimulationParts) -> bool:
 
 
 def _faults(parts: SimulationParts, rows: str) -> bool:
-    """Meet the troubles of the fault table whose line has `rows`; tells whether all was right."""
+    """Meet the troubles of the fault table whose line has `rows`; returns whether all was right."""
     _tell("\nFaults: what goes wrong, at which step, and what becomes of it\n")
     right, ends = True, Counter[str]()
     for trouble in all_troubles():

@@ -42,7 +42,7 @@ class Names:
 
 
 def plain(value: Value) -> Any:
-    """Give what a value compares by; the order in which a set is written says nothing."""
+    """Return what a value compares by; the order in which a set is written says nothing."""
     ((kind, content),) = value.items()
     if kind in _SETS:
         return frozenset(content)
@@ -69,7 +69,7 @@ _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
 
 
 def holds(expression: str | None, item: Item, names: Names) -> bool:
-    """Tell whether a condition holds for an item; one that is not there has no attributes."""
+    """Return whether a condition holds for an item; one that is not there has no attributes."""
     return expression is None or _condition(expression)(item, names)
 
 
@@ -216,7 +216,7 @@ _ONCE = re.compile(r"if_not_exists\s*\(\s*([#\w]+)\s*,\s*(:?\w+)\s*\)")
 
 
 def updated(expression: str, item: Item, names: Names) -> dict[str, Value]:
-    """Give an item after an update; every operand is what it was before."""
+    """Return an item after an update; every operand is what it was before."""
     after = dict(item)
     parts = _CLAUSE.split(expression)[1:]
     for clause, text in zip(parts[::2], parts[1::2], strict=True):

@@ -79,7 +79,7 @@ def play(
     flow: Flow,
     spoil: Callable[[Simulation], None] = lambda _simulation: None,
 ) -> tuple[Simulation, bool]:
-    """Play a flow until nothing is left to do; tells whether that came."""
+    """Play a flow until nothing is left to do; returns whether that came."""
     simulation = Simulation(parts, flow.habits)
     if flow.faults:
         simulation.tiktok.faults(*flow.faults)

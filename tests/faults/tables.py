@@ -54,7 +54,7 @@ class Table:
         return [self.items[key] for keys in shared for key in keys]
 
     def sharing(self, name: str, value: Any) -> Iterator[tuple[tuple[Any, ...], Item]]:
-        """Give the items of one hash key, of the table or of an index."""
+        """Return the items of one hash key, of the table or of an index."""
         return ((key, self.items[key]) for key in self._sharing.get(name, {}).get(value, ()))
 
 
@@ -173,7 +173,7 @@ class Tables:
         return {**answer, "Items": kept, "Count": len(kept), "ScannedCount": min(limit, len(found))}
 
     def fits(self, call: Call) -> bool:
-        """Tell whether a write's condition holds."""
+        """Return whether a write's condition holds."""
         item = self._tables[call["TableName"]].items.get(self._key(call)) or {}
         return holds(call.get("ConditionExpression"), item, Names.of(call))
 
@@ -189,7 +189,7 @@ class Tables:
         return {}
 
     def apply(self, operation: str, call: Call) -> tuple[Item | None, Item | None]:
-        """Write, whatever the condition; gives the item before and after."""
+        """Write, whatever the condition; returns the item before and after."""
         table, key = self._tables[call["TableName"]], self._key(call)
         before = table.items.get(key)
         after: Item | None = None

@@ -95,7 +95,7 @@ class TikTok:
         self.control("clock", {"advance_seconds": 0})
 
     def consents(self, person: str, url: str) -> str:
-        """The person authorizes the app; gives the code that the browser brings back."""
+        """The person authorizes the app; returns the code that the browser brings back."""
         form = {"person": person, "scopes": list(SCOPES), "decision": "authorize"}
         self._session.cookies.clear()
         answer = self._session.post(url, data=form, allow_redirects=False, timeout=TIMEOUT)

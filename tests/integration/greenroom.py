@@ -167,7 +167,7 @@ class Greenroom:
         self.manager = self.signs_in("ana@demo.example")
 
     def made_around(self) -> tuple[str, str]:
-        """Make queues, key and secrets; tells the staging queue's address and the key's id."""
+        """Make queues, key and secrets; returns the staging queue's address and the key's id."""
         queue, self.failed_url = (
             self.clients.sqs.create_queue(QueueName=name)["QueueUrl"]
             for name in ("staging", "failed")
@@ -270,7 +270,7 @@ class Greenroom:
         ]
 
     def totals(self, caller: Caller) -> Totals:
-        """Give a member's totals, which are always what the ledger adds up to."""
+        """Return a member's totals, which are always what the ledger adds up to."""
         kept = self.container.points.totals(caller.owner)
         assert kept == totals_of(self.container.point_store.entries(caller.owner))
         return kept
@@ -282,7 +282,7 @@ class Greenroom:
     # --- boards -------------------------------------------------------------------------------
 
     def images(self) -> list[dict[str, Any]]:
-        """Give all ledger entries as the table's stream shows them."""
+        """Return all ledger entries as the table's stream shows them."""
         found = _dynamodb().scan(TableName=self.settings.points_table)["Items"]
         return [dict(each) for each in found if each["item"]["S"].startswith("entry#")]
 

@@ -100,7 +100,7 @@ class InMemory(Greenroom):
         return "http://127.0.0.1/staging", "tokens"
 
     def valid_upload(self) -> str:
-        """Give the id of an upload whose video is there."""
+        """Return the id of an upload whose video is there."""
         upload = self.container.videos.ask_for_upload(
             self.manager, "video/webm", CORRELATION
         ).upload

@@ -407,7 +407,7 @@ class Naive:
             }
 
     def shown_board(self, period: Period, now: datetime) -> list[Place]:
-        """Give what a board shows: what was made for another week is not of this one."""
+        """Return what a board shows: what was made for another week is not of this one."""
         first_day, places = self.boards.get(period, (None, []))
         return places if first_day == self.first_day(period, now) else []
 
@@ -463,7 +463,7 @@ class Naive:
         self.zone = ZoneInfo(zone)
 
     def next_begins(self, period: Period, now: datetime) -> datetime:
-        """Tell when the next week, month, quarter or year begins."""
+        """Return when the next week, month, quarter or year begins."""
         day = now.astimezone(self.zone).date()
         this = _first_of(period, day)
         while _first_of(period, day) == this:
@@ -472,7 +472,7 @@ class Naive:
 
 
 def _first_of(period: Period, day: date) -> date:
-    """Tell the first day of the week, month, quarter or year that a day lies in."""
+    """Return the first day of the week, month, quarter or year that a day lies in."""
     match period:
         case Period.WEEK:
             return day - day.weekday() * DAY

@@ -308,7 +308,7 @@ def listening_for_webhooks() -> Iterator[Hooks]:
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Listener) as server:
         hooks.url = f"http://127.0.0.1:{server.server_port}/tiktok/webhook"

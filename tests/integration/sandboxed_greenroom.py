@@ -165,7 +165,7 @@ class SandboxedGreenroom:
         return share
 
     def arrived_once(self, performance: Performance, points: int = 10) -> bool:
-        """Tell whether the very bytes arrived in exactly one upload and the points stand."""
+        """Return whether the very bytes arrived in exactly one upload and the points stand."""
         there = self.share(performance)
         assert self.uploads == there["completed_uploads"] == 1
         assert there["sha256"] == hashlib.sha256(VIDEO).hexdigest()
@@ -176,7 +176,7 @@ class SandboxedGreenroom:
         return True
 
     def failed_for_good(self, performance: Performance) -> bool:
-        """Tell whether the points were taken back, once, and the activity is in the feed again."""
+        """Return whether points were taken back once and the activity is in the feed again."""
         assert (performance.state, performance.failed_at) == (State.FAILED, self.clock.now())
         assert performance.reason
         assert self.greenroom.ledger(self.ana) == [("award", 10), ("reversal", -10)]

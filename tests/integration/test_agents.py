@@ -483,7 +483,7 @@ def address(managers: Agent) -> Iterator[str]:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Gateway)
     thread = Thread(target=server.serve_forever)

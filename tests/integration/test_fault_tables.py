@@ -127,7 +127,7 @@ def tellings(simulation: Simulation) -> Iterator[Telling]:
 
 
 def content(tables: Tables) -> Content:
-    """Give all that is in the tables."""
+    """Return all that is in the tables."""
     return {name: tables.items(name) for name in _tables()}
 
 
@@ -177,7 +177,7 @@ def _shape(asked: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _outline(answer: Any) -> Any:
-    """Tell errors apart, and how many items of which attributes were answered."""
+    """Return an error's kind, or how many items of which attributes were answered."""
     first, second = answer
     return (
         (first, second)

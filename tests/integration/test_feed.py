@@ -43,7 +43,7 @@ def refusal(use: Callable[..., object], *arguments: Any) -> Problem:
 
 
 def hidden(services: ActivityServices, caller: Caller, activity: Activity) -> bool:
-    """Tell whether an activity answers a member exactly like one that is not there."""
+    """Return whether an activity answers a member exactly like one that is not there."""
     uses = (services.service.offered, services.service.dismiss, services.service.undismiss)
     answers = [
         [refusal(use, caller, each).to_dict() for use in uses]

@@ -78,7 +78,7 @@ class Post:
         return self.container.members.member(self.ana, member.member_id)
 
     def due_at(self, member: Member) -> datetime:
-        """Tell when a member's mail is tried next."""
+        """Return when a member's mail is tried next."""
         item = database().get(
             MemberItem, member.program_id, member_key(member.member_id), consistent_read=True
         )
@@ -220,7 +220,7 @@ def test_whom_the_owner_has_disabled_is_not_mailed_and_said_to_have_failed(
 
 
 def outcome_for(post: Post, monkeypatch: pytest.MonkeyPatch, **user: Any) -> InvitationMail | None:
-    """Tell what becomes of the mail to somebody whom the pool knows as this."""
+    """Return what becomes of the mail to somebody whom the pool knows as this."""
     post.signs_up()
     get = post.cognito.admin_get_user
     monkeypatch.setattr(post.cognito, "admin_get_user", lambda **given: get(**given) | user)

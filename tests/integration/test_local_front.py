@@ -34,7 +34,7 @@ def home(tmp_path: Path) -> Home:
 
 @contextmanager
 def obliging_program(port: int) -> Iterator[list[str]]:
-    """Another program on a port, that finds everything all right; gives what it was asked."""
+    """Run another program on a port, which accepts everything; yields the requests it got."""
     asked: list[str] = []
 
     class Answers(http.server.BaseHTTPRequestHandler):

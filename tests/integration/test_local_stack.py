@@ -134,7 +134,7 @@ class Life:
         self.process = None
 
     def ended_by(self, number: signal.Signals) -> int:
-        """Send the `run` a signal; gives its exit code."""
+        """Send the `run` a signal; returns its exit code."""
         assert self.process is not None
         self.process.send_signal(number)
         code = ended(self.process)

@@ -49,7 +49,7 @@ def looked(upload_services: UploadServices, after: timedelta = LOOK_AGAIN) -> in
 
 
 def delivered(upload_services: UploadServices) -> list[str]:
-    """Give all that is queued to the validator; tells which keys come again."""
+    """Give all that is queued to the validator; returns which keys come again."""
     bodies = upload_services.queued()
     if not bodies:
         return []

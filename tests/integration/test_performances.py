@@ -70,7 +70,7 @@ def refusal(attempt: Callable[[], object]) -> Code:
 
 
 def nothing_came_of_it(greenroom: Greenroom, caller: Caller, dynamodb: Any) -> bool:
-    """Tell whether a member has no performance, no mark, no ledger entry and no totals."""
+    """Return whether a member has no performance, no mark, no ledger entry and no totals."""
     tables = ("PerformancesTable", "MarksTable", "PointsTable")
     left = [item for table in tables for item in dynamodb.scan(TableName=table)["Items"]]
     return not [item for item in left if item["owner"]["S"] == caller.owner]

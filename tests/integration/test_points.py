@@ -144,7 +144,7 @@ def findings(greenroom: Greenroom) -> list[Finding]:
 def rebuild(
     greenroom: Greenroom, *more: str, called: str = "rebuild"
 ) -> tuple[int, dict[str, int], list[str]]:
-    """Run the command; tells its exit code, how many differ of each kind, what it says of each."""
+    """Run the command; returns its exit code, the differences by kind, and its lines."""
     words = ["points", called, "--program", greenroom.program.program_id, *more]
     result = CliRunner().invoke(commands_main.main, words)
     *lines, told = result.stdout.splitlines()

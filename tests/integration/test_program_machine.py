@@ -599,7 +599,7 @@ class Play(RuleBasedStateMachine):
             assert made.version == task.version
 
     def changed(self, task: Task, what: str, value: int) -> tuple[Task, dict[str, Any]]:
-        """Give an activity as it is to be, and what is asked for."""
+        """Return an activity as it is to be, and what is asked for."""
         after = replace(task)
         match what:
             case "points" | "stale":

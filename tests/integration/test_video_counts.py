@@ -43,7 +43,7 @@ def allows(sandbox: Sandbox, person: str) -> Tokens:
 
 
 def posts(sandbox: Sandbox, person: str, **counts: int) -> tuple[Tokens, str]:
-    """Let a person post a video; gives their tokens and the post's id."""
+    """Let a person post a video; returns their tokens and the post's id."""
     tokens = allows(sandbox, person)
     publish_id = sandbox.stage(tokens, VIDEO)
     sandbox.wait_for_status(publish_id, "SEND_TO_USER_INBOX")

@@ -553,7 +553,7 @@ class Killed(BaseException):
 
 
 def effects(hooks: Hooks, fails_at: int) -> Callable[[], int]:
-    """Let the function die at its nth write or request; tells how many there were."""
+    """Let the function die at its nth write or request; returns how many there were."""
     made = 0
     store: Any = hooks.store
 

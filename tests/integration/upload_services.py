@@ -120,7 +120,7 @@ class UploadServices:
         return self.service.upload(MANAGER, upload.upload_id)
 
     def kept(self, upload: Upload) -> bytes:
-        """Give the bytes that lie where the verdict says."""
+        """Return the bytes that lie where the verdict says."""
         key = self.now(upload).video_key
         answer = self.s3.get_object(Bucket=self.settings.videos_bucket, Key=key)
         content: bytes = answer["Body"].read()

@@ -96,7 +96,7 @@ READINGS = {0: ("time_does_not_exist", 2), 1: ("read", 1), 2: ("time_exists_twic
 
 
 def read(text: str, zone: str) -> tuple[str, int, set[datetime]]:
-    """Tell how a time was read, how many instants there were to choose from, and which show it."""
+    """Return how a time was read, how many instants fit, and which of them show it."""
     try:
         choices, kind = {instant_of(text, zone)}, "read"
     except InvalidTime as refused:

@@ -65,7 +65,7 @@ class Kept:
         self.head, self.pages, self.runs = Head(), dict[str, bytes](), 0
 
     def make(self, have: Mapping[str, int]) -> int:
-        """Make the board anew; tells how many pages that wrote."""
+        """Make the board anew; returns how many pages that wrote."""
         self.runs += 1
         self.head, fresh = head_of("week#1", rows_from(have), self.head, f"run{self.runs}")
         assert not self.pages.keys() & fresh.keys()

@@ -30,7 +30,7 @@ ANA_LEE, BEN_KIM = Invitee(ANA, "Ana Lee", Role.MEMBER), Invitee(BEN, "Ben Kim",
 
 
 def people(text: str) -> list[Invitee]:
-    """Give everybody in a roster with whose line nothing is wrong."""
+    """Return everybody in a roster with whose line nothing is wrong."""
     return [line.content for line in read_roster(text) if isinstance(line.content, Invitee)]
 
 

@@ -54,7 +54,7 @@ class FromNow:
 
 
 def claims(**changes: Any) -> dict[str, Any]:
-    """Give the claims of a good ID token, with changes; None takes a claim out."""
+    """Return the claims of a good ID token, with changes; None takes a claim out."""
     now = int(time.time())
     good = {
         "iss": ISSUER,

@@ -86,7 +86,7 @@ class Device:
 
 @dataclass(frozen=True)
 class Try:
-    """What became of a push to one browser: done, unless it is to be tried again `at`."""
+    """The result of a push to one browser: done, unless it is to be retried `at` a time."""
 
     tries: int
     at: datetime | None = None
@@ -215,7 +215,7 @@ def claimed(box: PushBox, sent: tuple[Due, ...]) -> PushBox:
 
 
 class Verdict(StrEnum):
-    """What an answer of a push service means."""
+    """The meaning of a push service's answer."""
 
     TAKEN = "taken"
     GONE = "gone"

@@ -25,7 +25,7 @@ Key = Annotated[str, Field(min_length=1, max_length=_MAX_KEY, description="base6
 
 
 class NewPushDevice(Schema):
-    """What the browser's `pushManager.subscribe()` gave."""
+    """The result of the browser's `pushManager.subscribe()`."""
 
     model_config = ConfigDict(extra="forbid")
 

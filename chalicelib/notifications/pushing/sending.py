@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 AT_ONCE = 16
 OF_ONE_PROGRAM = AT_ONCE // 2
 MAX_HELD = 1000
-"""Of a run: members whose program has its share under way, looked at again as that is done."""
+"""Maximum members a run holds back while their program's share is under way."""
 
 TOTAL_SECONDS = 4.0
 """For one push: push services answer within a fraction of a second."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Subscription:
-    """What a browser's push manager gives; the keys in base64url."""
+    """A subscription from a browser's push manager; keys in base64url."""
 
     endpoint: str = field(repr=False)
     p256dh: str = field(repr=False)

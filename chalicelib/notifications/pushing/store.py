@@ -54,7 +54,7 @@ class PushItem(StampedModel, LeanModel):
 
 
 class HolderItem(LeanModel):
-    """Whose a browser is: of two members who sign in on one, the later."""
+    """The member a browser belongs to: of two who sign in on it, the later one."""
 
     class Meta:
         table_name = "notices"

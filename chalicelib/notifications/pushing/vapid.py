@@ -66,7 +66,7 @@ class VapidKey:
 
     @cached_property
     def key_id(self) -> str:
-        """What tells this key from another: kept with each subscription."""
+        """The key's id, which each subscription keeps."""
         return hashlib.sha256(self.public.encode()).hexdigest()[:16]
 
     def authorization(self, endpoint: str) -> str:

@@ -13,7 +13,7 @@ from chalicelib.notifications.unsubscribing.service import MAX_TOKEN, Unsubscrib
 
 
 class LinkQuery(Schema):
-    """What a link has; what programs that look through mails add to it is not looked at."""
+    """The parameters of a link; any that mail scanners add are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 

@@ -26,7 +26,7 @@ _PURPOSE = b"unsubscribe\n"
 
 @dataclass(frozen=True)
 class Unsubscription:
-    """Of whom a link switches which mails off."""
+    """The member and the kinds of mail that a link unsubscribes."""
 
     program_id: str
     member_id: str

@@ -20,7 +20,7 @@ MAX_QUERY_VALUE = 2048
 
 
 class CallbackQuery(Schema):
-    """What TikTok brings back; it may bring more, which is not looked at."""
+    """The parameters of TikTok's redirect; further ones are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 

@@ -1,1 +1,1 @@
-"""What TikTok counts of posts, as far as their members let that be read."""
+"""TikTok's counts of posts, read for members who allow it."""

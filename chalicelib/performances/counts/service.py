@@ -104,7 +104,7 @@ class PostCounts:
                 self._store.begin_counting(performance, now)
 
     def follow_consents(self, is_late: IsLate = never_late) -> int:
-        """Apply consents that changed, whatever became of it at that moment; tells how many.
+        """Apply consents that changed, also those that failed at that moment; returns how many.
 
         Raises the first failure once all have had their turn: it comes again.
         """
@@ -127,7 +127,7 @@ class PostCounts:
         return done
 
     def count_due(self, is_late: IsLate = never_late) -> int:
-        """Read the views of posts that are due; tells of how many. The next run does the rest.
+        """Read the views of posts that are due; returns how many. The next run does the rest.
 
         Ends early when TikTok says that it was asked too often. Raises what this app itself is
         refused for, and the first failure of our own once all have had their turn.

@@ -1,4 +1,4 @@
-"""What TikTok tells by webhook moves performances on, and ends connections."""
+"""TikTok's webhooks: they advance performances and end connections."""
 
 from collections.abc import Callable
 from datetime import datetime

@@ -14,7 +14,7 @@ from chalicelib.programs.store import ProgramStore
 
 
 class JoiningService:
-    """What a person decides about themselves. Invitations belong to a verified e-mail address."""
+    """A person joins, declines or leaves. Invitations belong to a verified e-mail address."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What programs keep of a member: their item, their places in channels, the guards of both."""
+"""Personal data in the programs table: a member's item, channel places and uniqueness guards."""
 
 from collections.abc import Iterator
 

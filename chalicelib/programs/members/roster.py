@@ -158,7 +158,7 @@ class RowOutcome(StrEnum):
 
 @dataclass(frozen=True)
 class RowResult:
-    """What became of a row of a roster."""
+    """The result of one row of a roster."""
 
     line: int
     email: str

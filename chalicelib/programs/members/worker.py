@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from chalicelib.programs.members.invitations import InvitationMailer
 
 RESERVE = timedelta(seconds=15)
-"""As long as one mail takes, unless AWS is in trouble."""
+"""Time kept for the mail under way; one takes longer only if AWS is in trouble."""
 
 
 def mail_invitations(invitations: "InvitationMailer", context: Any) -> int:

@@ -33,7 +33,7 @@ from chalicelib.rewards.model import Redemption, RedemptionStatus
 from chalicelib.webhooks.model import Webhook, WebhookState
 
 MAX_READ = 3000
-"""Of what is on a worklist: one query of less than a megabyte."""
+"""Items read for a worklist: one query of less than a megabyte."""
 
 LOOKS = 5
 
@@ -60,7 +60,7 @@ def _keep_up(
 
 
 class AppRefusals:
-    """Whether TikTok refuses the deployment's app: noted when a send waits for it to be mended."""
+    """Records that TikTok refuses the deployment's app while a send waits for its repair."""
 
     def __init__(self, store: ReportStore) -> None:
         self._store = store

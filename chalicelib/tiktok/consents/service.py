@@ -143,7 +143,7 @@ class ConsentService:
         return ConsentRequest(address, nonce, callback_url)
 
     def _allowed_before(self, caller: Caller) -> bool:
-        """Whether the caller themselves allows views: else connecting again would end that."""
+        """True if the caller allows views already; connecting again without them would end that."""
         if not self._offers_views():
             return False
         account = self._accounts.account(caller.program_id, caller.member_id)

@@ -31,7 +31,7 @@ def listening(status: int = 200, location: str = "") -> Iterator[tuple[str, list
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Listener) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
