@@ -55,6 +55,8 @@ export function sendForm(
   signal: AbortSignal,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
+    // A signal that was aborted before tells nobody any more.
+    if (signal.aborted) return reject(new UploadStopped("cancelled"));
     const request = new XMLHttpRequest();
     let sent = 0;
     let speed: number | undefined;

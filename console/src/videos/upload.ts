@@ -51,7 +51,7 @@ export class Upload {
   }
 
   async choose(file: File, original?: File): Promise<void> {
-    this.#sending?.abort();
+    this.#stop();
     this.original.value = original;
     this.#show(file);
     this.state.value = { stage: "checking", name: file.name };
@@ -84,11 +84,12 @@ export class Upload {
   }
 
   cancel(): void {
-    this.#sending?.abort();
+    const { name } = this.#file ?? {};
+    if (name !== undefined && this.#stop()) this.state.value = { stage: "stopped", name, error: new UploadStopped("cancelled") };
   }
 
   forget(): void {
-    this.#sending?.abort();
+    this.#stop();
     this.original.value = undefined;
     this.#show(undefined);
     this.state.value = { stage: "none" };
@@ -104,6 +105,14 @@ export class Upload {
     }
     const file = this.#keeps ? await keptFile.read() : undefined;
     if (file && this.#file === undefined) await this.choose(file);
+  }
+
+  /** Whatever is under way has no say any more, wherever it is; answers whether anything was. */
+  #stop(): boolean {
+    const sending = this.#sending;
+    this.#sending = undefined;
+    sending?.abort();
+    return sending !== undefined;
   }
 
   async #send(file: File, contentType: Schemas["ContentType"]): Promise<void> {
@@ -132,12 +141,13 @@ export class Upload {
         sending.signal,
       );
       if (this.#sending !== sending) return;
+      this.#sending = undefined;
       this.state.value = { stage: "sent", name, uploadId: upload_id };
       if (this.#keeps) void keptFile.forget();
     } catch (error) {
       if (this.#sending !== sending) return;
-      const stopped = sending.signal.aborted ? new UploadStopped("cancelled") : error;
-      this.state.value = { stage: "stopped", name, error: stopped };
+      this.#sending = undefined;
+      this.state.value = { stage: "stopped", name, error };
     }
   }
 

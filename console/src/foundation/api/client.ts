@@ -17,7 +17,7 @@ const TIME_LIMIT_MS = 25_000; // a little under the gateway's 29 s
 const LONGEST_WAIT_MS = 9_000; // all waits together: 25 s, as long as a request may be under way
 
 type Values = Record<string, unknown>;
-type Init = { params?: { path?: Values; query?: Values; header?: Record<string, string> }; body?: unknown };
+type Init = { params?: { path?: Values; query?: Values; header?: Record<string, string> }; body?: unknown; signal?: AbortSignal };
 
 /** Returns the address of a call: its template filled in, then what the query holds. */
 export function addressOf(template: string, path: Values = {}, query: Values = {}): string {
@@ -45,13 +45,14 @@ function parsed(text: string): unknown {
 async function send(
   method: string,
   template: string,
-  { params = {}, body }: Init = {},
+  { params = {}, body, signal }: Init = {},
   wait = 500,
   person = personNumber(),
 ): Promise<Answered<unknown>> {
   const { api_base } = await config();
-  const sendAs = (token: string): Promise<Response> =>
-    fetch(api_base + addressOf(template, params.path, params.query), {
+  const sendAs = (token: string): Promise<Response> => {
+    const limit = AbortSignal.timeout(TIME_LIMIT_MS);
+    return fetch(api_base + addressOf(template, params.path, params.query), {
       method,
       headers: {
         ...params.header,
@@ -60,8 +61,9 @@ async function send(
       },
       body: body === undefined ? null : JSON.stringify(body),
       credentials: "same-origin",
-      signal: AbortSignal.timeout(TIME_LIMIT_MS),
+      signal: signal ? AbortSignal.any([signal, limit]) : limit,
     });
+  };
   // A call that waited for a sign-in is not sent for somebody else, nor its answer kept or shown.
   const ofTheSamePerson = <T>(value: T): T => {
     if (person === personNumber()) return value;
@@ -77,7 +79,7 @@ async function send(
   const content = parsed(ofTheSamePerson(await response.text()));
   if (response.status === 409 && wait < LONGEST_WAIT_MS && (content as { code?: string } | undefined)?.code === "request_in_progress") {
     await new Promise((done) => setTimeout(done, wait));
-    return send(method, template, { params, body }, wait * 1.5, person);
+    return send(method, template, { params, body, ...(signal ? { signal } : {}) }, wait * 1.5, person);
   }
   return response.ok ? { data: content, response } : { error: content, response };
 }
