@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import inspect
 from copy import copy
 from typing import Any
 
@@ -95,6 +96,61 @@ def test_they_are_dataclasses_to_the_standard_library() -> None:
         assert type(one).__match_args__ == type(its).__match_args__
     with pytest.raises(TypeError, match="unexpected keyword"):
         OURS[0]("a", unknown=1)
+
+
+def test_they_are_made_from_what_the_standard_librarys_are_made_from() -> None:
+    for one, its in zip(OURS, THEIRS, strict=True):
+        assert inspect.signature(one) == inspect.signature(its)
+    assert OURS[0].__init__.__qualname__ == THEIRS[0].__init__.__qualname__
+
+
+def later(dataclass: Any) -> list[Any]:
+    """Values whose `__init__` does more than assign, or is the class's own."""
+
+    @dataclass(frozen=True)
+    class Simple:
+        name: str = "a"
+
+    @dataclass(frozen=True)
+    class Checked:
+        name: str
+        size: int = 2
+
+        def __post_init__(self) -> None:
+            seen.append(self.name)
+
+    @dataclass(frozen=True)
+    class Filled(Simple):
+        parts: list[str] = dataclasses.field(default_factory=list)
+        known: int = dataclasses.field(default=3, init=False)
+
+    @dataclass(frozen=True)
+    class Wider(Filled):
+        more: str = "more"
+
+    @dataclass(frozen=True)
+    class Own:
+        name: str
+
+        def __init__(self) -> None:
+            object.__setattr__(self, "name", "own")
+
+    seen: list[str] = []
+    values = [Simple(), Checked("b"), Filled(), Wider("c", ["d"]), Own()]
+    return [*map(dataclasses.asdict, values), Wider().parts is Wider().parts, seen]
+
+
+def test_an_init_does_what_the_standard_librarys_does_beside_assigning() -> None:
+    assert later(values.dataclass) == later(dataclasses.dataclass)
+
+
+def test_a_field_without_a_default_after_one_with_it_is_refused() -> None:
+    class Wrong:
+        name: str = ""
+        size: int
+
+    with pytest.raises(TypeError, match="without a default"):
+        values.dataclass(Wrong, frozen=True)
 
 
 def test_one_that_may_change_is_the_standard_librarys() -> None:
