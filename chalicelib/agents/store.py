@@ -1,10 +1,9 @@
 """Counts agents' calls in the table of attempts, whose items go by themselves."""
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
-from pynamodb.models import Model
 
 from chalicelib.agents.model import Window
-from chalicelib.foundation.table import Store
+from chalicelib.foundation.table import Model, Store
 
 
 class CallItem(Model):

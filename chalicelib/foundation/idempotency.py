@@ -15,13 +15,12 @@ from typing import Any
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.update import Action
-from pynamodb.models import Model
 
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.personal import ERASED_NAME, Person, Record, erased_address
 from chalicelib.foundation.problems import Problem, ProblemCode
-from chalicelib.foundation.table import Database
+from chalicelib.foundation.table import Database, Model
 from chalicelib.foundation.values import dataclass
 
 KEPT = timedelta(hours=24)  # product rule

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
-from pynamodb.attributes import UnicodeAttribute
+from pynamodb.attributes import Attribute, UnicodeAttribute
 from pynamodb.connection import Connection
 from pynamodb.exceptions import (
     DeleteError,
@@ -24,7 +24,8 @@ from pynamodb.exceptions import (
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import Index
-from pynamodb.models import BatchWrite, Model
+from pynamodb.models import BatchWrite, MetaModel
+from pynamodb.models import Model as AnyModel
 from pynamodb.pagination import ResultIterator
 from pynamodb.transactions import TransactGet, TransactWrite
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
@@ -41,6 +42,26 @@ if TYPE_CHECKING:
 CONFLICT_ATTEMPTS = 6
 _CONDITION_FAILED = "ConditionalCheckFailed"
 _CONFLICT = "TransactionConflict"
+
+
+class _ModelMeta(MetaModel):
+    """Makes a model in half the time.
+
+    PynamoDB looks for a new model's attributes, and again for its indexes, among all that `dir`
+    names of it: two hundred methods besides.
+    """
+
+    def __dir__(self) -> list[str]:
+        """Return the names of attributes and indexes."""
+        known: dict[str, object] = {}
+        for base in reversed(self.__mro__):
+            if isinstance(base, _ModelMeta):
+                known |= vars(base)
+        return [name for name, each in known.items() if isinstance(each, (Attribute, Index))]
+
+
+class Model(AnyModel, metaclass=_ModelMeta):
+    """Base of all stores' models."""
 
 
 class LeanModel(Model):
@@ -316,7 +337,8 @@ class Database:
 
         A call for each megabyte of it.
         """
-        key = self._own(model)._hash_key_attribute().attr_name  # noqa: SLF001  no other way to it
+        keys: Any = self._own(model)
+        key = keys._hash_key_attribute().attr_name  # noqa: SLF001  no other way to it
         pages = self._client.get_paginator("scan").paginate(
             TableName=self.table_name(model),
             FilterExpression="contains(#text, :within)",

@@ -18,11 +18,17 @@ from pynamodb.attributes import (
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
-from pynamodb.models import Model
 
 from chalicelib.foundation.conflicts import change_by_rule
 from chalicelib.foundation.sweeps import by_turns, due_key
-from chalicelib.foundation.table import Database, LeanModel, Read, StampedModel, Store
+from chalicelib.foundation.table import (
+    Database,
+    LeanModel,
+    Model,
+    Read,
+    StampedModel,
+    Store,
+)
 from chalicelib.notifications.model import (
     DEFAULT_HOUR,
     FIRST_SLOTS,

@@ -15,9 +15,17 @@ from pynamodb.attributes import (
     UTCDateTimeAttribute,
 )
 from pynamodb.exceptions import DoesNotExist
-from pynamodb.models import Model
 
-from chalicelib.foundation.table import Check, Conflict, LeanModel, Put, Read, Store, Update
+from chalicelib.foundation.table import (
+    Check,
+    Conflict,
+    LeanModel,
+    Model,
+    Put,
+    Read,
+    Store,
+    Update,
+)
 from chalicelib.foundation.values import dataclass
 from chalicelib.points.model import Entry
 from chalicelib.points.periods import Period, spans_of

@@ -7,12 +7,19 @@ from typing import IO, TYPE_CHECKING
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UTCDateTimeAttribute
 from pynamodb.exceptions import DoesNotExist
-from pynamodb.models import Model
 
 from chalicelib.audit.model import Kind, act
 from chalicelib.foundation.personal import Person
 from chalicelib.foundation.sweeps import in_turns
-from chalicelib.foundation.table import Delete, Part, Put, StampedModel, Store, Update
+from chalicelib.foundation.table import (
+    Delete,
+    Model,
+    Part,
+    Put,
+    StampedModel,
+    Store,
+    Update,
+)
 from chalicelib.foundation.values import dataclass
 from chalicelib.privacy.model import (
     EXPORT_KEPT,

@@ -21,7 +21,6 @@ from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProjection
-from pynamodb.models import Model
 
 from chalicelib.audit.model import Kind, act, fields_of
 from chalicelib.foundation.identity import Role, ShownAs, TikTokState
@@ -33,6 +32,7 @@ from chalicelib.foundation.table import (
     Database,
     Delete,
     LeanModel,
+    Model,
     Part,
     Put,
     Read,

@@ -16,13 +16,13 @@ from pynamodb.expressions.condition import size
 from pynamodb.expressions.operand import Path, Value
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
-from pynamodb.models import Model
 
 from chalicelib.foundation.ids import first_id
 from chalicelib.foundation.table import (
     Conflict,
     Delete,
     LeanModel,
+    Model,
     Part,
     Put,
     Read,

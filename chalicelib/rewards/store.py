@@ -14,7 +14,6 @@ from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition, size
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
-from pynamodb.models import Model
 
 from chalicelib.audit.model import Kind, act, fields_of
 from chalicelib.foundation.acts import Act
@@ -22,6 +21,7 @@ from chalicelib.foundation.mapping import EnumAttribute, FrozenSetAttribute, to_
 from chalicelib.foundation.table import (
     Conflict,
     Delete,
+    Model,
     Part,
     Put,
     Read,

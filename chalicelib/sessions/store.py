@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
-from pynamodb.models import Model
 
-from chalicelib.foundation.table import Store
+from chalicelib.foundation.table import Model, Store
 from chalicelib.sessions.model import Counter
 
 

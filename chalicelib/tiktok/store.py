@@ -15,7 +15,6 @@ from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
-from pynamodb.models import Model
 
 from chalicelib.audit.model import Kind, act
 from chalicelib.foundation.acts import Act
@@ -25,6 +24,7 @@ from chalicelib.foundation.table import (
     Check,
     Conflict,
     Delete,
+    Model,
     Part,
     Put,
     StampedModel,

@@ -20,12 +20,17 @@ from pynamodb.attributes import (
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
-from pynamodb.models import Model
 
 from chalicelib.audit.model import Kind, act
 from chalicelib.foundation.ids import first_id
 from chalicelib.foundation.sweeps import in_turns
-from chalicelib.foundation.table import Conflict, StampedModel, Store, Update
+from chalicelib.foundation.table import (
+    Conflict,
+    Model,
+    StampedModel,
+    Store,
+    Update,
+)
 from chalicelib.foundation.values import dataclass
 from chalicelib.videos.model import (
     FORM_LIFETIME,

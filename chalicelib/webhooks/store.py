@@ -26,13 +26,20 @@ from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import size
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
-from pynamodb.models import Model
 
 from chalicelib.audit.model import Kind, act, fields_of
 from chalicelib.foundation.acts import Act
 from chalicelib.foundation.outcomes import Outcome
 from chalicelib.foundation.sweeps import due_key
-from chalicelib.foundation.table import Conflict, Delete, Put, StampedModel, Store, Update
+from chalicelib.foundation.table import (
+    Conflict,
+    Delete,
+    Model,
+    Put,
+    StampedModel,
+    Store,
+    Update,
+)
 from chalicelib.foundation.values import dataclass
 from chalicelib.webhooks.model import (
     DELIVERIES_KEPT,

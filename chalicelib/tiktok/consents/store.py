@@ -10,9 +10,8 @@ from pynamodb.attributes import (
 )
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.update import Action
-from pynamodb.models import Model
 
-from chalicelib.foundation.table import Put, Store, Update
+from chalicelib.foundation.table import Model, Put, Store, Update
 from chalicelib.programs.model import DisclosureTick, Holder
 from chalicelib.tiktok.model import Consent, ConsentWindow
 from chalicelib.tiktok.store import member_key

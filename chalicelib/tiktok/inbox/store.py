@@ -7,9 +7,8 @@ from pynamodb.attributes import UnicodeAttribute, UnicodeSetAttribute
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import size
 from pynamodb.expressions.update import Action
-from pynamodb.models import Model
 
-from chalicelib.foundation.table import Store, Update
+from chalicelib.foundation.table import Model, Store, Update
 from chalicelib.tiktok.model import INBOX_PLACES, InboxPlace
 from chalicelib.tiktok.store import member_key
 
