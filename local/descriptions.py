@@ -1,23 +1,35 @@
 """botocore's descriptions of AWS services, cut down to what the functions read of them.
 
-A client reads its service's description when it is made, so a cold start parses all of it. More
-than half is documentation, and the list of endpoints knows 300 services.
+A client reads its service's description when it is made, so a cold start parses all of it, and it
+gets a method for each operation. More than half is documentation, most operations are never called,
+and the list of endpoints knows 300 services.
 """
 
 import gzip
 import json
+import re
 import shutil
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
 import botocore
+import pynamodb
+from botocore import xform_name
 
-from local.home import read_json
+from local.home import PROJECT, read_json
 
 SERVICES = frozenset(
     {"cognito-idp", "dynamodb", "events", "kms", "s3", "secretsmanager", "sesv2", "sqs"}
 )
 """The AWS services that the Lambdas call. botocore describes 400, in half of what the zip was."""
+
+CALLERS = ("chalicelib", "pynamodb")
+"""The packages that call AWS: by a method of a client, or by an operation's name."""
+
+ASKED_BY_BOTOCORE = frozenset({"CreateBucket", "CreateSession", "HeadBucket"})
+"""Operations that botocore asks for unasked: a form is signed by the first, and a bucket that lies
+elsewhere is found by the last."""
 
 DATA = "botocore/data/"
 ENDPOINTS = "endpoints.json"
@@ -38,14 +50,25 @@ def copy_short(target: Path) -> None:
         shutil.copytree(source / service, target / service)
     for file in source.glob("*.json"):
         shutil.copy(file, target)
-    shorten(target)
+    shorten(target, words_of([PROJECT / "chalicelib", Path(pynamodb.__file__).parent]))
 
 
-def shorten(data: Path) -> None:
+def words_of(packages: Iterable[Path]) -> frozenset[str]:
+    """Return all words of the sources of packages: with whatever operations they call."""
+    return frozenset(
+        word
+        for package in packages
+        for file in package.rglob("*.py")
+        for word in re.findall(r"\w+", file.read_text(encoding="utf-8"))
+    )
+
+
+def shorten(data: Path, words: Collection[str]) -> None:
     """Cut down the descriptions in `data`, which holds those of `SERVICES`, in place.
 
-    Files that were compressed are written plain: the zip compresses them, and a start need not
-    unpack them once more.
+    Of operations those stay whose name, or whose method's, is among `words`. Files that were
+    compressed are written plain: the zip compresses them, and a start need not unpack them once
+    more.
     """
     prefixes = set()
     for file in sorted(data.glob("*/*/*")):
@@ -56,6 +79,8 @@ def shorten(data: Path) -> None:
         for each in content.get("clientContextParams", {}).values():
             each["documentation"] = ""  # botocore reads it with each request to S3
         prefixes.add(content.get("metadata", {}).get("endpointPrefix"))
+        if "operations" in content:
+            content = _with_operations_among(content, words)
         file.unlink()
         _write(file.with_name(file.name.removesuffix(".gz")), content)
     endpoints = read_json(data / ENDPOINTS)
@@ -73,6 +98,29 @@ def _read(file: Path) -> Any:
 
 def _write(file: Path, content: Any) -> None:
     file.write_text(json.dumps(content, separators=(",", ":")), encoding="utf-8")
+
+
+def _with_operations_among(described: dict[str, Any], words: Collection[str]) -> dict[str, Any]:
+    operations = {
+        name: operation
+        for name, operation in described["operations"].items()
+        if name in ASKED_BY_BOTOCORE or name in words or xform_name(name) in words
+    }
+    shapes: dict[str, Any] = {}
+    _collect_shapes(operations, described["shapes"], shapes)
+    return {**described, "operations": operations, "shapes": shapes}
+
+
+def _collect_shapes(described: Any, known: dict[str, Any], found: dict[str, Any]) -> None:
+    """Put the shapes that something described refers to into `found`, and those that they do."""
+    if isinstance(described, dict):
+        name = described.get("shape")
+        if isinstance(name, str) and name not in found:
+            found[name] = known[name]
+            _collect_shapes(known[name], known, found)
+    for each in described.values() if isinstance(described, dict) else described:
+        if isinstance(each, dict | list):
+            _collect_shapes(each, known, found)
 
 
 def _without_documentation(described: Any) -> Any:

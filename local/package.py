@@ -312,7 +312,8 @@ def normalise(source: Path, target: Path, packages: Path, *, compiles: bool = Tr
                 (folder / inner).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, folder / inner)
         if (folder / descriptions.DATA).is_dir():
-            descriptions.shorten(folder / descriptions.DATA)
+            called = descriptions.words_of(folder / each for each in descriptions.CALLERS)
+            descriptions.shorten(folder / descriptions.DATA, called)
         if compiles:
             _compile(folder)
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as new:
