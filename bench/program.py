@@ -131,7 +131,7 @@ def _units(operation: str, asked: dict[str, Any], answer: dict[str, Any]) -> flo
         told = answer.get("ConsumedCapacity", [])
         consumed = told if isinstance(told, list) else [told]
         return sum(float(each["CapacityUnits"]) for each in consumed)
-    sizes = [_bytes(item) for item in _items(answer)]
+    sizes = [size_of(item) for item in _items(answer)]
     if operation == "Query":
         through = answer["ScannedCount"] / max(answer["Count"], 1)
         return _by_4_kb(sum(sizes) * through) * (1.0 if asked.get("ConsistentRead") else 0.5)
@@ -147,12 +147,12 @@ def _by_4_kb(size: float) -> int:
     return max(1, -int(-size // 4096))
 
 
-def _bytes(value: Any) -> int:
+def size_of(value: Any) -> int:
     """Return a value's size about as DynamoDB counts it: names and contents."""
     if isinstance(value, dict):
-        return sum(len(name) + _bytes(content) for name, content in value.items())
+        return sum(len(name) + size_of(content) for name, content in value.items())
     if isinstance(value, list):
-        return sum(map(_bytes, value))
+        return sum(map(size_of, value))
     return len(value) if isinstance(value, str | bytes) else 1
 
 
