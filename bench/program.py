@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
 from typing import Any
@@ -30,6 +30,7 @@ from botocore.httpsession import URLLib3Session
 
 from bench.measuring import own_cloud
 from bench.seeding import (
+    FACTS,
     PAGE,
     Seeded,
     Size,
@@ -40,20 +41,26 @@ from bench.seeding import (
     settings_with,
     write,
 )
+from chalicelib.activities.model import ActivityState
+from chalicelib.activities.store import ActivityHeadroomItem
 from chalicelib.audit.model import EntryFilter, Kind
 from chalicelib.composition import Container
 from chalicelib.foundation import aws
+from chalicelib.foundation.headroom import HeadroomItem
 from chalicelib.foundation.identity import Caller, Role
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.pages import Cursors
+from chalicelib.foundation.quotas import Quotas
 from chalicelib.foundation.settings import Settings
 from chalicelib.notifications.model import MAX_NOTICES
 from chalicelib.points.periods import Period
 from chalicelib.points.ranking import TOP
 from chalicelib.programs.members.model import MemberFilter
-from chalicelib.programs.model import DisclosureTick, Member, MemberStatus
+from chalicelib.programs.model import ContentDisclosure, DisclosureTick, Member, MemberStatus
 from chalicelib.reports.model import Attempt, Fact, Name, Progress
 from chalicelib.rewards.model import RedemptionStatus
+from chalicelib.videos.model import Upload
+from chalicelib.videos.store import UploadHeadroomItem
 from local.home import PROJECT
 from local.template import read
 
@@ -369,6 +376,55 @@ def _board(at: Seeded, caller: Caller, period: Period) -> None:
     insist(board.own and board.own.points, len(board.top) == min(TOP, at.members))
 
 
+def _ask_for_upload(at: Seeded, _: Caller) -> None:
+    with Unwatched():
+        _asks(at, at.manager)  # which counts if need be
+    insist(_asks(at, _who(at, at.manager)))
+
+
+def _ask_for_upload_counted(at: Seeded, _: Caller) -> None:
+    _forget_headroom(at, UploadHeadroomItem, "uploads")
+    insist(_asks(at, _who(at, at.manager)))
+
+
+def _asks(at: Seeded, caller: Caller) -> Upload:
+    return at.container.videos.ask_for_upload(caller, "video/mp4", "bench").upload
+
+
+def _create(at: Seeded, _: Caller) -> None:
+    with Unwatched():
+        upload_id = _valid_upload(at)
+        _creates(at, at.manager, upload_id)
+    _creates(at, _who(at, at.manager), upload_id)
+
+
+def _create_counted(at: Seeded, _: Caller) -> None:
+    with Unwatched():
+        upload_id = _valid_upload(at)
+    _forget_headroom(at, ActivityHeadroomItem, "activities")
+    _creates(at, _who(at, at.manager), upload_id)
+
+
+def _creates(at: Seeded, caller: Caller, upload_id: str) -> None:
+    disclosure = ContentDisclosure.YOUR_BRAND
+    made = at.container.activities.create(caller, upload_id, content_disclosure=disclosure)
+    insist(made.state is ActivityState.PUBLISHED)
+    with Unwatched():
+        at.container.activities.end(at.manager, made.activity_id)  # none more than before
+
+
+def _valid_upload(at: Seeded) -> str:
+    upload, now = _asks(at, at.manager), at.container.clock.now()
+    key = upload.key_for("bench")
+    insist(at.container.upload_store.decide(upload, FACTS, (), key, now))
+    return upload.upload_id
+
+
+def _forget_headroom(at: Seeded, model: type[HeadroomItem], name: str) -> None:
+    with Unwatched():
+        at.container.database.delete(model(f"{at.program_id}/headroom", name))
+
+
 def _expiry(at: Seeded, _: Caller) -> None:
     """Let fifty be due, and sweep."""
     past = at.container.clock.now() - timedelta(minutes=1)
@@ -488,6 +544,10 @@ PATTERNS = (
     Pattern("dismiss", 3, "", _dismiss, reads=False),
     Pattern("take a dismissal back", 3, "", _undismiss, reads=False),
     Pattern("perform", 3, "", _perform, reads=False),
+    Pattern("ask for an upload", 2, "", _ask_for_upload, reads=False),
+    Pattern("the same, counted anew", 6, "", _ask_for_upload_counted, reads=False),
+    Pattern("create an activity", 3, "", _create, reads=False),
+    Pattern("the same, counted anew", 7, "open activities", _create_counted, reads=False),
     Pattern("activity list page", 2, "", _activities),
     Pattern("the same, a campaign", 2, "", _activities_of_a_campaign),
     Pattern("the same, archived", 2, "", _activities_archived),
@@ -674,6 +734,8 @@ def tables() -> Iterator[Settings]:
 def _house(settings: Settings, clock: Standing) -> Container:
     container = Container(settings, clock)
     container.cursors = Cursors(lambda: "a-secret-of-at-least-thirty-two-bytes")
+    # The whole size has as many open activities as the quota of most deployments.
+    container.quotas = replace(Quotas(), activities_open=100_000, uploads_waiting=100_000)
     return container
 
 

@@ -425,7 +425,7 @@ class Container:
     def activity_lifecycle(self) -> "ActivityLifecycle":
         from chalicelib.activities.service import ActivityLifecycle
 
-        return ActivityLifecycle(self.activity_store)
+        return ActivityLifecycle(self.activity_store, self.clock)
 
     @cached_property
     def due_activities(self) -> "DueActivitySweeper":

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import chain, islice
+from itertools import batched, chain
 from typing import Any, Literal, Protocol, TypedDict, Unpack, cast
 
 from chalicelib.activities.model import (
@@ -43,6 +43,7 @@ from chalicelib.audit.model import Kind, act, fields_of
 from chalicelib.foundation.acts import Act
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.conflicts import retry_conflicts
+from chalicelib.foundation.headroom import ATTEMPTS
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.logging import logger
@@ -70,6 +71,9 @@ MAX_EXPIRED_PER_RUN = 1000
 MAX_UNDECIDED_PER_RUN = 300
 UNDECIDED_LOOK = timedelta(minutes=5)
 """How long until an activity that still waits for a verdict is looked at again."""
+ADMITTED_UNCOUNTED = 50
+"""How many activities may be opened before those that are open are counted again: the index may
+lack them, so their ids are kept."""
 
 
 class Grouping(Protocol):
@@ -194,8 +198,9 @@ class ActivityMarks:
 class ActivityLifecycle:
     """Changes of activities that no request asks for: a verdict comes, a performance is first."""
 
-    def __init__(self, store: ActivityStore) -> None:
+    def __init__(self, store: ActivityStore, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
 
     def activity(
         self, program_id: str, activity_id: str, beside: Sequence[Read[Any]] = ()
@@ -260,7 +265,9 @@ class ActivityLifecycle:
         # Edited or ended meanwhile, it is looked at again.
         published = settled.state is ActivityState.PUBLISHED
         kind = Kind.ACTIVITY_PUBLISHED if published else Kind.ACTIVITY_REJECTED
-        self._store.commit([self._store.change(waiting, settled), _act(kind, waiting, settled)])
+        still_open = self._store.still_open(waiting, settled, self._clock.now())
+        changed = self._store.change(waiting, settled)
+        self._store.commit([changed, _act(kind, waiting, settled), *still_open])
         return True
 
 
@@ -321,6 +328,7 @@ class DueActivitySweeper:
         return len(due)
 
 
+_COUNTED = (ActivityState.PROCESSING, ActivityState.PUBLISHED)
 _CHANGEABLE = tuple(Changeable.__annotations__)
 _AUDITED = ("state", "upload_id", "further_upload_ids", *_CHANGEABLE)
 
@@ -437,23 +445,45 @@ class ActivityService:
         self, caller: Caller, activity: Activity, kind: Kind = Kind.ACTIVITY_CREATED
     ) -> Activity:
         made, parts = self._on_uploads(caller, activity)
-        self._check_room(caller.program_id)
         try:
-            self._store.commit([self._store.add(made), *parts, _act(kind, None, made)])
+            self._open(made, [self._store.add(made), *parts, _act(kind, None, made)])
         except AlreadyMade:
             return self.activity(caller, activity.activity_id)
         return made
 
-    def _check_room(self, program_id: str) -> None:
-        """Raise the problem `limit_reached` if one more cannot be open: two queries at most."""
-        most = self._quotas.activities_open
-        # What waits for its video is open once that is valid, and nobody is asked then.
-        held = chain(
-            self._store.open_activities(program_id), self._store.waiting_activities(program_id)
+    def _open(self, activity: Activity, parts: Sequence[Part]) -> None:
+        """Commit parts that open an activity, within the quota: one call, mostly.
+
+        Raises the problem `limit_reached`, and what the parts say.
+        """
+        program_id = activity.program_id
+        self._store.headroom(program_id, self._quotas, self._clock.now()).admit(
+            lambda room: self._store.commit([*parts, room], attempts=ATTEMPTS),
+            lambda recent: self._room(program_id, recent),
+            activity.activity_id,
         )
-        found = sum(1 for _ in islice(held, most))
-        if found >= most:
-            raise quota_reached("activities_open", most, found)
+
+    def _room(self, program_id: str, recent: Collection[str]) -> int:
+        """Count how many more may be open: two queries, and a call for what they lack of `recent`.
+
+        Raises the problem `limit_reached` where there is none.
+        """
+        most = self._quotas.activities_open
+        # What waits for its video is open once that is valid, and nobody is asked then. Waiting
+        # ones are read first, so that one that is published meanwhile is found in either place.
+        held: set[str] = set()
+        for each in chain(
+            self._store.waiting_activities(program_id), self._store.open_activities(program_id)
+        ):
+            held.add(each.activity_id)
+            if len(held) >= most:
+                raise quota_reached("activities_open", most, len(held))
+        for ids in batched(sorted(set(recent) - held), AT_ONCE, strict=False):
+            found = self._store.get_all(program_id, ids).values()
+            held |= {each.activity_id for each in found if each.state in _COUNTED}
+        if len(held) >= most:
+            raise quota_reached("activities_open", most, len(held))
+        return min(most - len(held), ADMITTED_UNCOUNTED)
 
     def duplicate(
         self,
@@ -521,14 +551,16 @@ class ActivityService:
                     "activity to use another video.",
                 )
             after, parts = self._on_uploads(caller, after)
-            if before.state is ActivityState.REJECTED:
-                self._check_room(caller.program_id)
         if after == before:
             return before
         after = replace(after, version=version + 1)
         # Decided, ended, first performed or edited meanwhile, it is looked at again.
         changed = _act(Kind.ACTIVITY_CHANGED, before, after)
-        self._store.commit([self._store.change(before, after), *parts, changed])
+        parts = [self._store.change(before, after), *parts, changed]
+        if before.state not in _COUNTED and after.state in _COUNTED:
+            self._open(after, parts)
+        else:
+            self._store.commit([*parts, *self._store.still_open(before, after, now)])
         return after
 
     def _check_groups(self, before: Activity, after: Activity) -> None:

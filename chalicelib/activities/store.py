@@ -34,12 +34,14 @@ from chalicelib.activities.model import (
     VideoChanged,
 )
 from chalicelib.audit.model import Kind, act
+from chalicelib.foundation.headroom import Headroom, HeadroomItem, still_counted
 from chalicelib.foundation.mapping import (
     EnumAttribute,
     FrozenSetAttribute,
     attributes_of,
     to_model,
 )
+from chalicelib.foundation.quotas import Quotas
 from chalicelib.foundation.sweeps import in_turns
 from chalicelib.foundation.table import (
     Conflict,
@@ -57,6 +59,7 @@ from chalicelib.videos.model import VideoFacts, VideoProblem, facts_from, proble
 
 _ENDING = "ending"
 _UNDECIDED = "undecided"
+_HEADROOM = "headroom"
 
 
 @dataclass(frozen=True)
@@ -292,6 +295,10 @@ def _open_in(activity: Activity) -> str | None:
     return None
 
 
+def _headroom_keys(program_id: str) -> tuple[str, str]:
+    return f"{program_id}/{_HEADROOM}", "activities"
+
+
 def _waiting(program_id: str) -> str:
     return f"{program_id}#processing"
 
@@ -388,8 +395,35 @@ class MarkStore(Store):
         return {item.attribute_values["activity_id"] for item in found}
 
 
+class ActivityHeadroomItem(HeadroomItem):
+    """How many more activities a program may open before those that are open are counted."""
+
+    class Meta:
+        table_name = "activities"
+
+    program_id = UnicodeAttribute(hash_key=True)
+    activity_id = UnicodeAttribute(range_key=True)
+
+
 class ActivityStore(Store):
-    MODELS = (ActivityItem, OpenItem)
+    MODELS = (ActivityItem, OpenItem, ActivityHeadroomItem)
+
+    def headroom(self, program_id: str, quotas: Quotas, now: datetime) -> Headroom:
+        """Return how many more activities a program may open."""
+        limits = f"{quotas.activities_open} activities"
+        keys = _headroom_keys(program_id)
+        return Headroom(self._database, ActivityHeadroomItem, keys, limits, now)
+
+    def still_open(self, before: Activity, after: Activity, now: datetime) -> Sequence[Update]:
+        """Parts: note that an activity that is counted comes to lie elsewhere in the open index.
+
+        None where it stays, or leaves the index.
+        """
+        places = (_open_in(before), _open_in(after))
+        if None in places or places[0] == places[1]:
+            return ()
+        keys = _headroom_keys(after.program_id)
+        return (still_counted(ActivityHeadroomItem, keys, after.activity_id, now),)
 
     def add(self, activity: Activity) -> Put:
         """Part: a new activity. Its condition fails with `AlreadyMade`."""

@@ -1,6 +1,7 @@
 """From a form to a verdict: ask for an upload, validate what arrived, keep what is valid."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,9 +10,9 @@ from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.logging import logger
-from chalicelib.foundation.problems import Problem, not_found
+from chalicelib.foundation.problems import not_found
 from chalicelib.foundation.quotas import Quotas, quota_reached
-from chalicelib.foundation.table import Part
+from chalicelib.foundation.table import Conflict, Part
 from chalicelib.foundation.values import dataclass
 from chalicelib.videos.model import (
     DECIDED,
@@ -42,6 +43,7 @@ from chalicelib.videos.model import (
 from chalicelib.videos.queue import ArrivalsQueue
 from chalicelib.videos.ranges import ObjectChanged, RangeReader
 from chalicelib.videos.store import (
+    AlreadyAsked,
     Overdue,
     Readable,
     UploadStore,
@@ -49,8 +51,10 @@ from chalicelib.videos.store import (
 )
 
 LOOKED_AT_PER_RUN = 300
-WAITED_AT_MOST = timedelta(hours=1)
-"""No upload waits for longer: its form, the grace and the validation together are shorter."""
+POSTED_WITHIN = timedelta(minutes=45)
+"""No file is found later than this after its form was over: the sweep looks every minute."""
+ASKED_WITHIN = timedelta(hours=25)
+"""No upload waits that was asked for before: its request is repeated for a day at most."""
 
 Opener = Callable[[int], Readable]
 Examine = Callable[[RangeReader, int], Examination]
@@ -150,13 +154,6 @@ class VideoService:
         `limit_reached` when the program's quota is used up.
         """
         now = self._clock.now()
-        try:
-            self._check_quotas(caller.program_id, now)
-        except Problem:
-            # What a request made whose answer was lost is the answer to its retry.
-            made = self._store.get(caller.program_id, f"upl_{made_id}") if made_id else None
-            if made is None:
-                raise
         upload = Upload(
             program_id=caller.program_id,
             upload_id=f"upl_{made_id}" if made_id else new_id("upl", now),
@@ -167,20 +164,44 @@ class VideoService:
             form_expires_at=now + FORM_LIFETIME,
             correlation_id=correlation_id,
         )
-        self._store.add(upload, now + LOOK_AGAIN)
+        self._add(upload, now)
         form: Any = self._files.form(upload)
         return Form(upload, form["url"], form["fields"])
 
-    def _check_quotas(self, program_id: str, now: datetime) -> None:
-        """Raise the problem `limit_reached` for a program that has used up a quota: two calls."""
+    def _add(self, upload: Upload, now: datetime) -> None:
+        """Write an upload within the quotas; the same one again has a new form to wait for."""
+        headroom = self._store.headroom(upload.program_id, self._quotas, now)
+
+        def room(_: object) -> int:
+            return self._room(upload.program_id, now)
+
+        try:
+            headroom.admit(lambda part: self._store.add(upload, now + LOOK_AGAIN, part), room)
+        except AlreadyAsked:
+            # What a request made whose answer was lost is the answer to its retry.
+            if self._store.renew_form(upload):
+                return
+            with suppress(Conflict):  # it is valid or rejected, and stays so
+                headroom.admit(
+                    lambda part: self._store.ask_again(upload, now + LOOK_AGAIN, part), room
+                )
+
+    def _room(self, program_id: str, now: datetime) -> int:
+        """Count how many more uploads may be asked for: two calls.
+
+        Raises the problem `limit_reached` where there is none.
+        """
         most = self._quotas.uploads_waiting
-        waiting = self._store.waiting_count(program_id, now - WAITED_AT_MOST, most)
+        waiting = self._store.waiting_count(program_id, now - ASKED_WITHIN, now - POSTED_WITHIN)
         if waiting >= most:
             raise quota_reached("uploads_waiting", most, waiting)
-        # What waits may be valid, and as large as a form takes, once it is checked.
+        # What waits may be valid, and as large as a form takes, once it is checked. Whatever is
+        # found valid between the two calls is counted twice rather than not at all.
         taken = self._store.kept_bytes(program_id) + waiting * MAX_SIZE_BYTES
-        if taken >= self._quotas.video_bytes:
+        left = self._quotas.video_bytes - taken
+        if left <= 0:
             raise quota_reached("video_bytes", self._quotas.video_bytes, taken)
+        return min(most - waiting, -(-left // MAX_SIZE_BYTES))
 
     def use(self, upload: Upload) -> Sequence[Part]:
         """Parts: note that an activity uses a valid video; none if one did before.

@@ -22,11 +22,15 @@ from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from chalicelib.audit.model import Kind, act
+from chalicelib.foundation.headroom import ATTEMPTS, Headroom, HeadroomItem
 from chalicelib.foundation.ids import first_id
+from chalicelib.foundation.quotas import Quotas
 from chalicelib.foundation.sweeps import in_turns
 from chalicelib.foundation.table import (
     Conflict,
     Model,
+    Part,
+    Put,
     StampedModel,
     Store,
     Update,
@@ -53,6 +57,11 @@ if TYPE_CHECKING:
 _UNFINISHED = "unfinished"
 _UNUSED = "unused"  # in the same index: valid, and to be looked at should nobody use it
 _KEPT = "#kept"  # before all uploads
+_HEADROOM = "headroom"
+
+
+class AlreadyAsked(Exception):
+    """The upload of this id exists: the same request came before."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +139,16 @@ class KeptBytesItem(Model):
     size_bytes = NumberAttribute()
 
 
+class UploadHeadroomItem(HeadroomItem):
+    """How many more uploads a program may ask for before they are counted."""
+
+    class Meta:
+        table_name = "uploads"
+
+    program_id = UnicodeAttribute(hash_key=True)
+    upload_id = UnicodeAttribute(range_key=True)
+
+
 class Readable(Protocol):
     """Bytes to be read piece by piece, once."""
 
@@ -140,19 +159,32 @@ UNDECIDED = UploadItem.state.is_in(UploadStatus.AWAITING_FILE.value, UploadStatu
 
 
 class UploadStore(Store):
-    MODELS = (UploadItem, KeptBytesItem)
+    MODELS = (UploadItem, KeptBytesItem, UploadHeadroomItem)
 
-    def waiting_count(self, program_id: str, since: datetime, most: int) -> int:
-        """Count a program's uploads asked for since an instant and not decided yet: one query."""
+    def headroom(self, program_id: str, quotas: Quotas, now: datetime) -> Headroom:
+        """Return for how many more uploads a program has room."""
+        limits = f"{quotas.uploads_waiting} uploads, {quotas.video_bytes} bytes"
+        keys = (f"{program_id}/{_HEADROOM}", "uploads")
+        return Headroom(self._database, UploadHeadroomItem, keys, limits, now)
+
+    def waiting_count(self, program_id: str, since: datetime, posted_since: datetime) -> int:
+        """Count a program's uploads asked for since an instant that may yet become valid.
+
+        Those whose form was over by `posted_since` and that have no file do not count. One query.
+        """
+        waits = (UploadItem.state == UploadStatus.VALIDATING.value) | (
+            (UploadItem.state == UploadStatus.AWAITING_FILE.value)
+            & (UploadItem.form_expires_at > posted_since)
+        )
         found = self._database.query(
             UploadItem,
             program_id,
             UploadItem.upload_id >= first_id("upl", since),
-            filter_condition=UNDECIDED,
+            filter_condition=waits,
             consistent_read=True,
             attributes_to_get=["upload_id"],
         )
-        return sum(1 for _ in islice(found, most))
+        return sum(1 for _ in found)
 
     def kept_bytes(self, program_id: str) -> int:
         """Read how many bytes a program's valid videos take."""
@@ -210,8 +242,11 @@ class UploadStore(Store):
             return False
         return True
 
-    def add(self, upload: Upload, look_at: datetime) -> None:
-        """Put a new upload; the same one again (a retried request) has a new form to wait for."""
+    def add(self, upload: Upload, look_at: datetime, room: Part) -> None:
+        """Put a new upload, together with the part that takes its headroom.
+
+        Raises `AlreadyAsked`, and what that part says.
+        """
         item = UploadItem(
             upload.program_id,
             upload.upload_id,
@@ -230,19 +265,31 @@ class UploadStore(Store):
             upload.upload_id,
             after={"content_type": upload.content_type},
         )
-        if not self._database.put(item, UploadItem.upload_id.does_not_exist(), asked):
-            form_anew: list[Action] = [UploadItem.form_expires_at.set(upload.form_expires_at)]
-            again = UploadItem(upload.program_id, upload.upload_id)
-            if not self._database.update(again, form_anew, UNDECIDED):
-                waiting = [
-                    UploadItem.state.set(UploadStatus.AWAITING_FILE.value),
-                    UploadItem.unfinished_in.set(_UNFINISHED),
-                    UploadItem.look_at.set(look_at),
-                    UploadItem.validating_since.remove(),
-                    UploadItem.tries.set(0),
-                ]
-                expired = UploadItem.state == UploadStatus.EXPIRED.value
-                self._database.update(again, [*form_anew, *waiting], expired)
+        new = Put(item, UploadItem.upload_id.does_not_exist(), AlreadyAsked)
+        self._database.commit([new, asked, room], attempts=ATTEMPTS)
+
+    def renew_form(self, upload: Upload) -> bool:
+        """Note that an undecided upload has a new form to wait for; False if it is decided."""
+        form_anew: list[Action] = [UploadItem.form_expires_at.set(upload.form_expires_at)]
+        again = UploadItem(upload.program_id, upload.upload_id)
+        return self._database.update(again, form_anew, UNDECIDED)
+
+    def ask_again(self, upload: Upload, look_at: datetime, room: Part) -> None:
+        """Have an expired upload wait once more, together with the part that takes its headroom.
+
+        Raises `Conflict` if it is not expired, and what that part says.
+        """
+        waiting: list[Action] = [
+            UploadItem.form_expires_at.set(upload.form_expires_at),
+            UploadItem.state.set(UploadStatus.AWAITING_FILE.value),
+            UploadItem.unfinished_in.set(_UNFINISHED),
+            UploadItem.look_at.set(look_at),
+            UploadItem.validating_since.remove(),
+            UploadItem.tries.set(0),
+        ]
+        expired = UploadItem.state == UploadStatus.EXPIRED.value
+        again = Update(UploadItem(upload.program_id, upload.upload_id), waiting, expired)
+        self._database.commit([again, room], attempts=ATTEMPTS)
 
     def get(self, program_id: str, upload_id: str) -> Upload | None:
         try:

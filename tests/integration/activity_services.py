@@ -117,12 +117,14 @@ class ActivityServices:
         self.marks = ActivityMarks(MarkStore(database()))
         self.groupings = Groups()
         self.service = self.serving(self.store)
-        self.lifecycle = ActivityLifecycle(self.store)
+        self.lifecycle = ActivityLifecycle(self.store, self.clock)
         self.verdicts = Verdicts(upload_services.store)
         self.sweeper = self.sweeping(self.store)
 
     def sweeping(self, store: ActivityStore) -> DueActivitySweeper:
-        return DueActivitySweeper(store, ActivityLifecycle(store), self.verdicts, self.clock)
+        return DueActivitySweeper(
+            store, ActivityLifecycle(store, self.clock), self.verdicts, self.clock
+        )
 
     def serving(self, store: ActivityStore) -> ActivityService:
         return ActivityService(

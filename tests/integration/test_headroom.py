@@ -1,0 +1,376 @@
+"""Quotas hold whoever comes between the calls of a request, and however many come at once.
+
+The local engine never answers a `TransactionConflict`; here one is answered as DynamoDB does.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
+
+from chalicelib.activities.model import Activity, ActivityState
+from chalicelib.composition import Container
+from chalicelib.foundation.headroom import GOOD_FOR, INDEX_LAG
+from chalicelib.foundation.problems import Problem
+from chalicelib.foundation.quotas import Quotas
+from chalicelib.foundation.table import Contended
+from chalicelib.videos.model import LOOK_AGAIN, MAX_SIZE_BYTES, UploadStatus
+from tests.clock import StoppedClock
+from tests.integration.greenroom import CORRELATION
+from tests.integration.in_memory import InMemory, PlayedTikTok
+
+TOGETHER = 30
+
+
+@pytest.fixture
+def greenroom(clock: StoppedClock) -> Iterator[InMemory]:
+    made = InMemory(clock, PlayedTikTok())
+    yield made
+    made.close()
+
+
+class Scene:
+    """A program, and quotas that its services keep to."""
+
+    def __init__(self, greenroom: InMemory, number: int = 0, **quotas: int) -> None:
+        self.greenroom = greenroom
+        self.container: Container = greenroom.again()
+        self.container.quotas = replace(Quotas(), **quotas)
+        programs = self.container.programs
+        boss = f"boss{number}@demo.example"
+        programs.create_program(f"P{number}", "UTC", boss)
+        self.manager = greenroom.signs_in(boss)
+        self.store = self.container.activity_store
+
+    def asks(self, made_id: str | None = None) -> Any:
+        videos = self.container.videos
+        return videos.ask_for_upload(self.manager, "video/mp4", CORRELATION, made_id).upload
+
+    def uploads_waiting(self) -> int:
+        items = self.greenroom.cloud.tables.items(self.greenroom.settings.uploads_table)
+        mine = [each for each in items if each["program_id"]["S"] == self.manager.program_id]
+        return sum(each.get("state", {}).get("S") == "awaiting_file" for each in mine)
+
+    def activity(self, state: ActivityState, name: str) -> Activity:
+        """Put an activity of this program past all services."""
+        made = self.greenroom.activity(
+            program_id=self.manager.program_id, state=state, activity_id=f"act_{name}"
+        )
+        assert made.state is state
+        return made
+
+    def valid(self) -> str:
+        """Give the id of a valid upload, asked for and decided past all quotas."""
+        here = self.greenroom.manager
+        try:
+            self.greenroom.manager = self.manager
+            return self.greenroom.valid_upload()
+        finally:
+            self.greenroom.manager = here
+
+    def held(self) -> set[str]:
+        program_id = self.manager.program_id
+        return {
+            each.activity_id
+            for found in (self.store.open_activities, self.store.waiting_activities)
+            for each in found(program_id)
+        }
+
+
+def outcome(act: Callable[[], object]) -> str:
+    """Tell how a request ends: done, or why not."""
+    try:
+        act()
+    except Problem as problem:
+        used = (problem.members.get("used", 0), problem.members.get("limit", 0))
+        return problem.code.code if used[0] >= used[1] else f"refused at {used}"
+    except Contended:
+        return "contended"
+    return "done"
+
+
+@contextmanager
+def before_call(at: int, act: Callable[[], object]) -> Iterator[Counter[str]]:
+    """Do something before the call `at` of what is done meanwhile; gives the calls made."""
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001  where all clients' calls pass
+    made = Counter[str]()
+
+    def between(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+        made[operation] += 1
+        if made.total() == at:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(BaseClient, "_make_api_call", call)
+                act()
+        return call(client, operation, parameters)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseClient, "_make_api_call", between)
+        yield made
+
+
+@pytest.mark.parametrize("quota", ["uploads_waiting", "video_gigabytes"])
+def test_of_two_who_ask_for_the_last_upload_one_gets_it_wherever_they_meet(
+    greenroom: InMemory, quota: str
+) -> None:
+    at, met = 1, 0
+    while True:
+        limits = {"uploads_waiting": 3} if quota == "uploads_waiting" else {"video_gigabytes": 1}
+        scene = Scene(greenroom, at, **limits)
+        most = 3 if quota == "uploads_waiting" else -(-(1 << 30) // MAX_SIZE_BYTES)
+        for _ in range(most - 1):
+            scene.asks()
+        others: list[str] = []
+        with before_call(at, lambda: others.append(outcome(scene.asks))) as made:  # noqa: B023  used within
+            mine = outcome(scene.asks)
+        if not others:
+            break
+        assert Counter([mine, *others]) == {"done": 1, "limit_reached": 1}, (at, made)
+        assert scene.uploads_waiting() == most
+        at, met = at + 1, met + 1
+    assert met >= 1
+
+
+WAYS: Mapping[str, Callable[[Scene, str], object]] = {
+    "create": lambda scene, valid: scene.container.activities.create(scene.manager, valid),
+    "duplicate": lambda scene, _: scene.container.activities.duplicate(scene.manager, "act_source"),
+    "reopen": lambda scene, valid: scene.container.activities.edit(
+        scene.manager, "act_rejected", 1, upload_id=valid
+    ),
+}
+
+
+def full_but_one(greenroom: InMemory, number: int) -> tuple[Scene, str]:
+    """Make a program with room for one more activity, of which nobody knows yet."""
+    scene = Scene(greenroom, number, activities_open=3)
+    valid = scene.valid()
+    for name in ("one", "two"):
+        scene.activity(ActivityState.PUBLISHED, name)
+    source = scene.activity(ActivityState.ENDED, "source")
+    greenroom.keep(replace(source, upload_id=valid))
+    scene.activity(ActivityState.REJECTED, "rejected")
+    return scene, valid
+
+
+@pytest.mark.parametrize("second", WAYS)
+@pytest.mark.parametrize("first", WAYS)
+def test_of_two_who_open_the_last_activity_one_may_wherever_they_meet(
+    greenroom: InMemory, first: str, second: str
+) -> None:
+    """However far the index is behind: it shows nothing that came since the beginning."""
+    at, met = 1, 0
+    while True:
+        scene, valid = full_but_one(greenroom, at)
+        shown = list(scene.store.open_activities(scene.manager.program_id))
+        others: list[str] = []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(scene.store, "open_activities", lambda _: iter(shown))  # noqa: B023  used within
+            with before_call(
+                at,
+                lambda: others.append(outcome(lambda: WAYS[second](scene, valid))),  # noqa: B023  used within
+            ):
+                mine = outcome(lambda: WAYS[first](scene, valid))  # noqa: B023  used within
+        if not others:
+            break
+        ends = Counter([mine, *others])
+        # Who changes what another one changed at the same moment is told of that first.
+        assert ends in (
+            {"done": 1, "limit_reached": 1},
+            {"done": 1, "changed_meanwhile": 1},
+        ), (at, ends)
+        assert first == second == "reopen" or ends["limit_reached"] == 1
+        assert len(scene.held()) == 3
+        at, met = at + 1, met + 1
+    assert met > 3
+
+
+def test_an_activity_that_moves_within_the_index_while_it_is_counted_is_not_missed(
+    greenroom: InMemory,
+) -> None:
+    """Its verdict comes after the waiting ones were read, and the index lacks it among the open."""
+    scene, valid = full_but_one(greenroom, 0)
+    waiting = scene.activity(ActivityState.PROCESSING, "waits")
+    greenroom.keep(replace(waiting, upload_id=valid))
+    program_id = scene.manager.program_id
+    verdicts = scene.container.verdicts
+    verdict = verdicts.verdict(program_id, valid)
+    assert verdict
+    verdict = replace(verdict, waiting_activities=(waiting.activity_id,))
+    shown = list(scene.store.open_activities(program_id))
+
+    def published_meanwhile(_: str) -> Iterator[Any]:
+        scene.container.activity_lifecycle.apply_verdict(verdict, verdicts)
+        return iter(())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scene.store, "waiting_activities", published_meanwhile)
+        patch.setattr(scene.store, "open_activities", lambda _: iter(shown))
+        assert outcome(lambda: WAYS["create"](scene, valid)) == "limit_reached"
+    assert len(scene.held()) == 3
+
+
+def test_what_ended_is_not_counted_though_it_was_opened_a_moment_ago(greenroom: InMemory) -> None:
+    scene = Scene(greenroom, activities_open=1)
+    valid = scene.valid()
+    activities = scene.container.activities
+    for _ in range(3):
+        made = activities.create(scene.manager, valid)
+        assert outcome(lambda: activities.create(scene.manager, valid)) == "limit_reached"
+        activities.end(scene.manager, made.activity_id)
+    greenroom.clock.advance(INDEX_LAG)
+    activities.create(scene.manager, valid)
+    (kept,) = (
+        each
+        for each in greenroom.cloud.tables.items(greenroom.settings.activities_table)
+        if each["program_id"]["S"] == f"{scene.manager.program_id}/headroom"
+    )
+    assert len(kept["recent"]["SS"]) == 1  # what the index has by now is forgotten
+
+
+def test_use_is_counted_once_for_many_requests_and_again_for_other_limits_and_days(
+    greenroom: InMemory,
+) -> None:
+    scene = Scene(greenroom, uploads_waiting=100)
+
+    def calls() -> Counter[str]:
+        with before_call(0, lambda: None) as made:
+            scene.asks()
+        return made
+
+    counting = {"TransactWriteItems": 2, "GetItem": 2, "Query": 1}
+    assert calls() == counting
+    for _ in range(5):
+        assert calls() == {"TransactWriteItems": 1}
+    greenroom.clock.advance(GOOD_FOR)
+    assert calls() == counting
+    assert calls() == {"TransactWriteItems": 1}
+    scene.container = greenroom.again()
+    scene.container.quotas = replace(Quotas(), uploads_waiting=6)
+    greenroom.clock.advance(timedelta(minutes=1))
+    assert outcome(scene.asks) == "done"
+    assert [outcome(scene.asks) for _ in range(4)] == ["done", "done", "done", "limit_reached"]
+
+
+def test_an_expired_upload_that_is_asked_for_again_takes_a_place_anew(
+    greenroom: InMemory,
+) -> None:
+    scene = Scene(greenroom, uploads_waiting=1)
+    first = scene.asks("1")
+    assert scene.asks("1").upload_id == first.upload_id  # it waits already
+    greenroom.clock.advance(timedelta(hours=2))
+    later = greenroom.clock.now() + LOOK_AGAIN
+    overdue = scene.container.upload_store.overdue(greenroom.clock.now(), 10)
+    (mine,) = (each for each in overdue if each.upload_id == first.upload_id)
+    taken = scene.container.upload_store.take_for_look(mine, later, while_validating=later)
+    assert taken
+    assert scene.container.upload_store.expire(taken, later, later)
+    scene.asks("2")
+    assert outcome(lambda: scene.asks("1")) == "limit_reached"
+    greenroom.clock.advance(timedelta(hours=2))
+    again = scene.asks("1")
+    assert again.upload_id == first.upload_id
+    found = scene.container.videos.upload(scene.manager, first.upload_id)
+    assert found.state is UploadStatus.AWAITING_FILE
+    assert outcome(lambda: scene.asks("3")) == "limit_reached"  # old as its id is, it is counted
+
+
+def test_one_programs_headroom_is_no_other_programs(greenroom: InMemory) -> None:
+    full, other = Scene(greenroom, 1, uploads_waiting=1), Scene(greenroom, 2, uploads_waiting=1)
+    full.asks()
+    assert outcome(full.asks) == "limit_reached"
+    at = 1
+    with before_call(at, lambda: outcome(full.asks)):
+        assert outcome(other.asks) == "done"
+
+
+class Engine:
+    """Answers transactions as DynamoDB does: one on an item that another is at fails at once."""
+
+    def __init__(self) -> None:
+        self._call = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001  where all clients' calls pass
+        self._lock = threading.Lock()
+        self._busy: set[str] = set()
+        self._pause = threading.Event()
+        self.tried = self.conflicts = 0
+
+    def replacement(self) -> Callable[..., Any]:
+        """Return what takes the place of the clients' own method."""
+
+        def call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+            return self._answer(client, operation, parameters)
+
+        return call
+
+    def _answer(self, client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+        if operation != "TransactWriteItems":
+            with self._lock:
+                return self._call(client, operation, parameters)
+        items = [next(iter(each.values())) for each in parameters["TransactItems"]]
+        keys = [_key(each) for each in items]
+        with self._lock:
+            self.tried += 1
+            taken = [key in self._busy for key in keys]
+            if any(taken):
+                self.conflicts += 1
+                raise _conflict(taken)
+            self._busy |= set(keys)
+        self._pause.wait(0.005)  # as long as a transaction takes
+        with self._lock:
+            try:
+                return self._call(client, operation, parameters)
+            finally:
+                self._busy -= set(keys)
+
+
+def _key(part: Mapping[str, Any]) -> str:
+    names = ("program_id", "upload_id", "activity_id", "item", "entry_id")
+    item = part.get("Key") or part["Item"]
+    return f"{part['TableName']} {[item[name]['S'] for name in names if name in item]}"
+
+
+def _conflict(taken: list[bool]) -> ClientError:
+    reasons = [{"Code": "TransactionConflict" if each else "None"} for each in taken]
+    answer: Any = {
+        "Error": {"Code": "TransactionCanceledException", "Message": "Transaction cancelled"},
+        "CancellationReasons": reasons,
+    }
+    return ClientError(answer, "TransactWriteItems")
+
+
+@pytest.mark.parametrize("room", [TOGETHER, 7])
+@pytest.mark.parametrize("what", ["uploads", "activities"])
+def test_of_30_at_once_as_many_come_through_as_there_is_room_for(
+    greenroom: InMemory, what: str, room: int
+) -> None:
+    if what == "uploads":
+        scene = Scene(greenroom, uploads_waiting=room)
+        ask: Callable[[], object] = scene.asks
+    else:
+        scene = Scene(greenroom, activities_open=room + 1)
+        upload_id = scene.valid()
+        scene.container.activities.create(scene.manager, upload_id)  # the upload is used from here
+        ask = lambda: scene.container.activities.create(scene.manager, upload_id)  # noqa: E731
+    engine = Engine()
+
+    def insists(_: int) -> str:
+        """Ask again when told to, as people do."""
+        while (end := outcome(ask)) in {"contended", "changed_meanwhile"}:
+            pass
+        return end
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseClient, "_make_api_call", engine.replacement())
+        with ThreadPoolExecutor(TOGETHER) as pool:
+            ends = Counter(pool.map(insists, range(TOGETHER)))
+    expected = (
+        {"done": room, "limit_reached": TOGETHER - room} if room < TOGETHER else {"done": room}
+    )
+    assert ends == expected
+    assert engine.conflicts > 0  # they did meet
