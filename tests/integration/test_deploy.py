@@ -340,7 +340,7 @@ NOT_RUN = {
     "make restore STAGE=prod": "run above, with an instant of now",
     "make destroy STAGE=prod": "run below, for it ends the stack",
     "make deploy": "a mention",
-    "make tiktok-review STAGE=prod": "needs a stage with [review]: tests/unit/test_deploy_review",
+    "make tiktok-review STAGE=prod": "needs a stage with [review]: test_deploy_review.py",
     "make package OUT=build": "what every deployment here does; tests/infra look at the outcome",
     "aws sts get-caller-identity": "AWS's own tool: its words are compared with its API",
     "aws sso login": "signs in at a company's own pages",
