@@ -65,6 +65,7 @@ from local.home import PROJECT
 from local.template import read
 
 DUE = 50
+YEAR = 365
 TIMES, LONG_SECONDS = 3, 20.0
 """How often each pattern is asked for at each size, but no more once it has taken so long; calls
 are the most, capacity and time the median."""
@@ -439,6 +440,16 @@ def _overview(at: Seeded, _: Caller) -> None:
     insist(found.report.tally.number(Name.SENT), found.active, found.members == at.members)
 
 
+def _overview_of_a_year(at: Seeded, _: Caller) -> None:
+    """And of the year before it: two years whose days are full."""
+    today = at.container.clock.now().date()
+    first = today - timedelta(days=YEAR - 1)
+    found = at.container.reports.overview(_who(at, at.manager), first, today)
+    days = found.report.days
+    insist(len(days) == YEAR, all(each.tally.number(Name.SENT) for each in days))
+    insist(found.before.number(Name.SENT) >= YEAR, found.active_before)
+
+
 def _activity_report(at: Seeded, _: Caller) -> None:
     found = at.container.reports.activity(_who(at, at.manager), at.reported_id, None, None)
     insist(found.report.whole.number(Name.POSTED), found.audience.members)
@@ -578,6 +589,7 @@ PATTERNS = (
     Pattern("people in a channel", 2, "", _channel_members),
     Pattern("join a channel", 3, "", _join, reads=False),
     Pattern("overview", 3, "", _overview),
+    Pattern("overview of a year", 3, "", _overview_of_a_year),
     Pattern("activity report", 3, "", _activity_report),
     Pattern("who performed it", 3, "", _performers),
     Pattern("campaign report", 3, "", _campaign_report),

@@ -5,12 +5,13 @@ Only into those of a local cloud, which `AWS_ENDPOINT_URL` leads to: its people 
 
 import json
 import os
+import random
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import batched
 from typing import Any
 
@@ -60,8 +61,9 @@ from chalicelib.programs.store import (
     name_key,
     standing_key,
 )
-from chalicelib.reports.model import Kind
-from chalicelib.reports.store import ProgressItem
+from chalicelib.reports.counting import UNPACKED_DAYS
+from chalicelib.reports.model import FAILURE_WORDS, LOST, MAX_DAYS, MOST_GAP, NEVER, Kind
+from chalicelib.reports.store import MonthItem, ProgressItem, packed_days
 from chalicelib.rewards.model import MAX_STOCK, RedemptionStatus
 from chalicelib.rewards.store import RedemptionItem
 from chalicelib.tiktok.store import AccountItem
@@ -589,9 +591,11 @@ def _counters(
     times = {f"post:{at}": a_day // 7 for at in range(7)} | {"post:seconds": a_day * 3600}
     gaps = {f"gap:{gap}": a_day // REPORTED_DAYS for gap in ("never", *range(1, REPORTED_DAYS))}
     items: list[tuple[str, str, dict[str, int]]] = []
+    _years(container, of, now, counted | times, gaps)
     for number in range(REPORTED_DAYS):
         day = f"{(now - timedelta(days=number)).date().isoformat()}#00"
-        items.append((f"{of.program_id}#program", day, counted | times | gaps))
+        if number <= UNPACKED_DAYS:
+            items.append((f"{of.program_id}#program", day, counted | times | gaps))
         items.append((f"{of.program_id}/{of.activity_id}", day, counted | times))
         items.append((f"{of.program_id}/{of.campaign_id}", day, counted | times))
         channels = {f"{each}:{name}": 9 for each in of.channel_ids for name in counted}
@@ -612,6 +616,37 @@ def _counters(
     for scope, item, numbers in items:
         told = {name: {"N": str(number)} for name, number in numbers.items()}
         client.put_item(TableName=table, Item={"scope": {"S": scope}, "item": {"S": item}, **told})
+
+
+def _years(
+    container: Container,
+    of: Reported,
+    now: datetime,
+    counted: Mapping[str, int],
+    gaps: Mapping[str, int],
+) -> None:
+    """Put two years of a program that are over, packed by month: their days as full as can be.
+
+    In the last two months nobody was away for longer; before that there is each gap on each day,
+    and the numbers are those of a large program, whatever the size, for they take the most room.
+    """
+    dice = random.Random(MAX_DAYS)  # noqa: S311  no secret
+    long = [f"gap:{each}" for each in (NEVER, *range(1, MOST_GAP + 1))]
+    failed = [LOST + each for each in FAILURE_WORDS]
+    months: dict[str, dict[date, Mapping[str, int]]] = defaultdict(dict)
+    for number in range(UNPACKED_DAYS + 1, 2 * MAX_DAYS):
+        day = (now - timedelta(days=number)).date()
+        told = {**counted, **gaps}
+        if number >= REPORTED_DAYS:
+            told = {name: dice.randint(1, 50_000) for name in (*counted, *failed)}
+            told |= {name: dice.randint(1, 500) for name in long}
+        months[f"{day:%Y-%m}"][day] = told
+    scope = f"{of.program_id}#program"
+    packed = [
+        MonthItem(scope, month, packed=packed_days(days), version=1)
+        for month, days in months.items()
+    ]
+    write(container.database, packed)
 
 
 def _trail(

@@ -897,6 +897,7 @@ class Container:
 
     @cached_property
     def event_counters(self) -> "EventCounters":
+        from chalicelib.reports.counting import DayPacker
         from chalicelib.reports.worker import EventCounters
         from chalicelib.reports.worklist.service import (
             AppRefusals,
@@ -908,6 +909,7 @@ class Container:
 
         return EventCounters(
             facts=self.fact_counter,
+            days=DayPacker(self.report_store, self.clock),
             people=self.person_counter,
             app=AppRefusals(self.report_store),
             videos=RefusedVideos(self.report_store, self.activity_lifecycle),

@@ -10,13 +10,14 @@ another of its shards.
 import secrets
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
 from chalicelib.activities.events import ActivityDismissed, DismissalUndone
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.events import Event
 from chalicelib.foundation.identity import TikTokState
+from chalicelib.foundation.logging import logger
 from chalicelib.foundation.table import Conflict, Contended
 from chalicelib.performances.events import (
     PerformanceCounted,
@@ -66,6 +67,12 @@ LONGEST_WAIT_SECONDS = 1.0
 """Between two attempts, of which the first comes after some milliseconds: all within 5 s."""
 PAIRS_AT_ONCE = 25
 """Pairs of member and activity in one transaction: each writes one item of progress, or two."""
+
+UNPACKED_DAYS = 3
+"""So old a day is before it is packed: until then it is written to all the time."""
+PACKED_AT_ONCE = 90
+"""Items of days that go in one transaction at most, with their month."""
+PROGRAMS_KEPT = 1000
 
 TITLES_KEPT = 1000
 """Titles of activities that a warm function remembers."""
@@ -241,6 +248,37 @@ class FactCounter:
             for each in ids
             if (program_id, each) in self._known_titles
         }
+
+
+class DayPacker:
+    """Packs a program's days that are over into months, so that a report of a year is one query.
+
+    Whoever counts does it, once a day: nothing is to be packed where nothing was counted.
+    """
+
+    def __init__(self, store: ReportStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._packed: dict[str, date] = {}
+
+    def pack(self, program_id: str) -> None:
+        """Pack what is due. What cannot be packed now is read as it is, and packed another time."""
+        today = self._clock.now().date()
+        if self._packed.get(program_id) == today:
+            return
+        if len(self._packed) >= PROGRAMS_KEPT:
+            self._packed.clear()
+        before = today - timedelta(days=UNPACKED_DAYS)
+        try:
+            number = self._store.pack_days(program_id, before, PACKED_AT_ONCE)
+        except (Conflict, Contended):
+            return  # somebody counts one of these days, or packs them
+        except Exception:  # noqa: BLE001  logged; what is not packed is read as it is
+            logger.exception("days not packed")
+            return
+        if number < PACKED_AT_ONCE:
+            self._packed[program_id] = today
+        logger.info("days packed", extra={"items": number})
 
 
 class PersonCounter:

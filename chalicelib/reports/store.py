@@ -5,12 +5,18 @@ in the transaction that writes the progress they follow from; docs/data.md has t
 """
 
 import json
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Self
 
-from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import (
+    BinaryAttribute,
+    JSONAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+)
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import size
 from pynamodb.expressions.operand import Path, Value
@@ -63,6 +69,9 @@ MAX_SIGHTS = 200
 200 KB: DynamoDB takes 400, and each write costs as much as the whole item."""
 
 ATTEMPTS_AT_SIGHTS = 5
+
+WRITES = "writes"
+"""Beside the numbers of a program's day: how often they were written."""
 
 _WHOLE = timedelta(days=FAILED_DAYS + 1)
 _TITLE = 140
@@ -134,14 +143,34 @@ class CounterItem(Model):
 
     numbers: dict[str, int]
     texts: dict[str, str]
+    writes: int
+    packed: bytes
 
     @classmethod
     def from_raw_data(cls, data: dict[str, Any]) -> Self:
         item = cls(data["scope"]["S"], data["item"]["S"])
-        own = {name: value for name, value in data.items() if name not in ("scope", "item")}
+        apart = ("scope", "item", WRITES)
+        own = {name: value for name, value in data.items() if name not in apart}
+        item.writes = int(data[WRITES]["N"]) if WRITES in data else 0
+        item.packed = data["packed"]["B"] if "packed" in data else b""
         item.numbers = {name: int(value["N"]) for name, value in own.items() if "N" in value}
         item.texts = {name: value["S"] for name, value in own.items() if "S" in value}
         return item
+
+
+class MonthItem(LeanModel):
+    """A program's counters of those days of a month that are over, packed.
+
+    As items of their own the days of two years are several megabytes, of which a query answers one.
+    """
+
+    class Meta:
+        table_name = "reports"
+
+    scope = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    packed = BinaryAttribute(legacy_encoding=False)
+    version = NumberAttribute()
 
 
 @dataclass(frozen=True)
@@ -175,7 +204,7 @@ class Stored:
 
 
 class ReportStore(Store):
-    MODELS = (ProgressItem, DaysItem, PersonItem, CounterItem)
+    MODELS = (ProgressItem, DaysItem, PersonItem, CounterItem, MonthItem)
 
     # --- counting -----------------------------------------------------------------------------
 
@@ -237,6 +266,7 @@ class ReportStore(Store):
                 actions.append(Path(["expires_at"]).set(int((now + _WHOLE).timestamp())))
                 if title := counted.titles.get(place.thing_id):
                     actions.append(Path(["title"]).set(title[:_TITLE]))
+            actions.extend(_noted(place))
         return [
             Update(CounterItem(*_key(counted.program_id, place, shard, month)), actions)
             for (place, month), actions in by_item.items()
@@ -248,23 +278,71 @@ class ReportStore(Store):
         for (place, name), number in counts.items():
             by_place[place].append(Path([name]).add(number))
         for place, actions in by_place.items():
+            actions.extend(_noted(place))
             self._database.update(CounterItem(*_key(program_id, place, 0)), actions)
+
+    def pack_days(self, program_id: str, before: date, most: int) -> int:
+        """Pack counters of a program's days before one into their months; return how many went.
+
+        `most` items at most, the oldest first: a query for each megabyte, and a transaction for
+        each month. Nothing is lost to whoever counts meanwhile: raises `Conflict` or `Contended`
+        then. A day that is counted again once it is packed has an item again, until that is too.
+        """
+        scope = _hash(program_id, Scope.PROGRAM, "")
+        months: dict[str, Known[dict[date, dict[str, int]]]] = {}
+        found: dict[str, list[tuple[date, CounterItem]]] = defaultdict(list)
+        items = self._database.query(
+            CounterItem, scope, CounterItem.item < before.isoformat(), consistent_read=True
+        )
+        number = 0
+        for item in items:
+            month = item.item[: len("2026-11")]
+            if not _is_day(item):
+                months[month] = Known(unpacked_days(month, item.packed), item.numbers["version"])
+                continue
+            found[month] += ((day, item) for day, _ in _days_counted(item))
+            number += 1
+            if number == most:
+                break
+        for month, days in found.items():
+            known = months.get(month, Known({}))
+            for day, item in days:
+                _sum_into(known.thing.setdefault(day, {}), item.numbers)
+            packed = MonthItem(
+                scope, month, packed=packed_days(known.thing), version=known.version + 1
+            )
+            self.commit(
+                [
+                    Put(packed, _unchanged(MonthItem, known.version), Conflict),
+                    *(Delete(CounterItem(scope, item.item), _as_read(item)) for _, item in days),
+                ]
+            )
+        return number
 
     # --- reading counters ---------------------------------------------------------------------
 
     def counters(
         self, program_id: str, scope: Scope, thing_id: str, first: date, last: date
     ) -> dict[date, dict[str, int]]:
-        """Read what was counted between two days, both included: one query for each megabyte."""
+        """Read what was counted between two days, both included: one query for each megabyte.
+
+        Two years of a program are one query: months lie before their days, packed. At the instant
+        at which days are packed, once a day, they may be missing.
+        """
+        begins = first.isoformat()
         found = self._database.query(
             CounterItem,
             _hash(program_id, scope, thing_id),
-            CounterItem.item.between(first.isoformat(), f"{last.isoformat()}~"),
+            CounterItem.item.between(
+                begins[: len("2026-11")] if scope is Scope.PROGRAM else begins,
+                f"{last.isoformat()}~",
+            ),
         )
         summed: dict[date, dict[str, int]] = defaultdict(dict)
         for item in found:
-            day = date.fromisoformat(item.item.partition("#")[0])
-            _sum_into(summed[day], item.numbers)
+            for day, numbers in _days_counted(item):
+                if first <= day <= last:
+                    _sum_into(summed[day], numbers)
         return summed
 
     def totals(self, program_id: str, activity_ids: Collection[str]) -> dict[str, dict[str, int]]:
@@ -290,14 +368,9 @@ class ReportStore(Store):
                 consistent_read=True,
             )
             for item in found:
-                head = item.item.partition("#")[0]
-                place = (
-                    Place(scope, head)
-                    if scope is Scope.TOTALS
-                    else Place(scope, thing_id, date.fromisoformat(head))
-                )
-                for name, number in item.numbers.items():
-                    counts[place, name] += number
+                for place, numbers in _places_counted(item, scope, thing_id):
+                    for name, number in numbers.items():
+                        counts[place, name] += number
         return counts
 
     # --- progress of many ---------------------------------------------------------------------
@@ -619,7 +692,7 @@ def _key(program_id: str, place: Place, shard: int, month: str = "") -> tuple[st
     return _hash(program_id, scope, place.thing_id), item
 
 
-def _unchanged(model: type[ProgressItem | DaysItem | PersonItem], version: int) -> Any:
+def _unchanged(model: type[ProgressItem | DaysItem | PersonItem | MonthItem], version: int) -> Any:
     return model.version == version if version else model.item.does_not_exist()
 
 
@@ -631,6 +704,65 @@ def _pair(item: str) -> tuple[str, str]:
 def _sum_into(summed: dict[str, int], numbers: Mapping[str, int]) -> None:
     for name, number in numbers.items():
         summed[name] = summed.get(name, 0) + number
+
+
+# --- days and months of a program
+
+
+def _noted(place: Place) -> list[Action]:
+    """Return what tells a program's day that was read from one that was written since."""
+    return [Path([WRITES]).add(1)] if place.scope is Scope.PROGRAM else []
+
+
+def _as_read(item: CounterItem) -> Any:
+    writes = Path([WRITES])
+    return writes == item.writes if item.writes else writes.does_not_exist()
+
+
+def _is_day(item: CounterItem) -> bool:
+    return "#" in item.item
+
+
+def _days_counted(item: CounterItem) -> Iterator[tuple[date, Mapping[str, int]]]:
+    """Yield days with their numbers: the one of an item, or those of a packed month."""
+    if _is_day(item):
+        yield date.fromisoformat(item.item.partition("#")[0]), item.numbers
+    else:
+        yield from unpacked_days(item.item, item.packed).items()
+
+
+def _places_counted(
+    item: CounterItem, scope: Scope, thing_id: str
+) -> Iterator[tuple[Place, Mapping[str, int]]]:
+    if scope is Scope.TOTALS:
+        yield Place(scope, item.item.partition("#")[0]), item.numbers
+    else:
+        for day, numbers in _days_counted(item):
+            yield Place(scope, thing_id, day), numbers
+
+
+def packed_days(days: Mapping[date, Mapping[str, int]]) -> bytes:
+    """Pack a month's days, number by number: those of one name are alike from day to day.
+
+    The largest there can be takes some 20 KB: 31 days with 400 gaps and each reason of a failure.
+    """
+    last = max(day.day for day in days)
+    by_name: dict[str, list[int]] = {}
+    for day, numbers in days.items():
+        for name, number in numbers.items():
+            if number:
+                by_name.setdefault(name, [0] * last)[day.day - 1] = number
+    text = json.dumps(dict(sorted(by_name.items())), separators=(",", ":"))
+    return zlib.compress(text.encode(), level=9)
+
+
+def unpacked_days(month: str, packed: bytes) -> dict[date, dict[str, int]]:
+    days: dict[date, dict[str, int]] = defaultdict(dict)
+    for name, numbers in json.loads(zlib.decompress(packed)).items():
+        for at, number in enumerate(numbers, 1):
+            if number:
+                days[date.fromisoformat(f"{month}-{at:02}")][name] = number
+    return days
 
 
 # --- worklist items

@@ -43,7 +43,7 @@ from chalicelib.webhooks.events import WebhookDisabled, WebhookMended
 
 if TYPE_CHECKING:
     from chalicelib.foundation.events import Event, EventBus
-    from chalicelib.reports.counting import FactCounter, PersonCounter
+    from chalicelib.reports.counting import DayPacker, FactCounter, PersonCounter
     from chalicelib.reports.report_exports.service import ReportExportMaker
     from chalicelib.reports.worklist.service import (
         AppRefusals,
@@ -79,6 +79,7 @@ class EventCounters:
     """What events are counted by."""
 
     facts: "FactCounter"
+    days: "DayPacker"
     people: "PersonCounter"
     app: "AppRefusals"
     videos: "RefusedVideos"
@@ -94,6 +95,8 @@ def count_events(counting: EventCounters, event: Mapping[str, Any]) -> Mapping[s
         facts = [each for each in events if isinstance(each.payload, OF_FACTS)]
         others = [each for each in events if not isinstance(each.payload, OF_FACTS)]
         failed = [*count_facts(counting.facts, facts), *one_by_one(other)(others)]
+        for program_id in {each.program_id for each in facts}:
+            counting.days.pack(program_id)
         reached = {
             each.program_id: each
             for each in sorted(facts, key=lambda each: each.at)
