@@ -12,6 +12,8 @@ from chalicelib.foundation.personal import ERASED_NAME, Person
 from chalicelib.foundation.problems import Code, Problem, ProblemCode
 from chalicelib.performances.model import State
 from chalicelib.performances.store import PerformanceItem
+from chalicelib.points.periods import Period
+from chalicelib.points.ranking import unpacked
 from chalicelib.privacy import worker
 from chalicelib.privacy.model import (
     FIRST_WAIT,
@@ -25,6 +27,7 @@ from chalicelib.privacy.model import (
     next_wait,
 )
 from chalicelib.privacy.queue import from_message
+from chalicelib.programs.service import ProgramChanges
 from chalicelib.reports.report_exports.store import ExportStatus as ReportStatus
 from chalicelib.reports.report_exports.store import Table
 from chalicelib.rewards.store import RedemptionItem
@@ -215,6 +218,60 @@ def test_a_worker_that_has_a_performance_finishes_before_it_is_stripped(
     greenroom.container.eraser.erase_due()
     assert erased(greenroom, vic) is ErasureStatus.ERASED
     assert greenroom.stored(sent).text.caption is None
+
+
+def on_boards(greenroom: Greenroom, name: str) -> bool:
+    """Return whether a page of the program's boards shows a name, current or not."""
+    boards, program_id = greenroom.container.board_store, greenroom.program.program_id
+    pages = [
+        boards.page(program_id, period, each)
+        for period in Period
+        for each in boards.pages_of_run(program_id, period, "")
+    ]
+    heads = [str(boards.head(program_id, period).top) for period in Period]
+    return any(name in text for text in (*heads, *(str(unpacked(each)) for each in pages if each)))
+
+
+def is_on_boards(greenroom: Greenroom) -> Caller:
+    container, vic = greenroom.container, greenroom.member("vic")
+    container.programs.change_profile(vic, name="Vic Unmistakable")
+    container.points.adjust(greenroom.manager, vic.member_id, 50, "Fair")
+    greenroom.counts()
+    greenroom.ranks()
+    assert on_boards(greenroom, "Vic Unmistakable")
+    return vic
+
+
+def test_boards_that_nobody_reads_any_more_go_with_an_erasure(greenroom: Greenroom) -> None:
+    """A leaderboard that is switched off is not made again."""
+    vic = is_on_boards(greenroom)
+    greenroom.container.programs.change_program(
+        greenroom.manager, ProgramChanges(leaderboard=False)
+    )
+    greenroom.container.privacy.ask_erasure(vic, vic.member_id)
+    greenroom.clock.advance(SETTLED)
+    assert greenroom.container.eraser.erase_due() == 1
+    assert erased(greenroom, vic) is ErasureStatus.ERASED
+    assert not on_boards(greenroom, "Vic Unmistakable")
+
+
+def test_an_erasure_waits_for_boards_that_are_being_made(greenroom: Greenroom) -> None:
+    """That run read the name before, and writes it once it ends."""
+    vic = is_on_boards(greenroom)
+    container, clock, program_id = greenroom.container, greenroom.clock, vic.program_id
+    container.privacy.ask_erasure(vic, vic.member_id)
+    container.leaderboard_marks.mark({program_id})
+    greenroom.ranks()
+    container.leaderboard_marks.mark({program_id})
+    boards, now = container.board_store, clock.now() + SETTLED
+    assert boards.take(program_id, "run", now, now + MINUTE)
+    clock.advance(SETTLED)
+    container.eraser.erase_due()
+    assert erased(greenroom, vic) is ErasureStatus.ERASING
+    clock.advance(LONGEST_WAIT)
+    container.eraser.erase_due()
+    assert erased(greenroom, vic) is ErasureStatus.ERASED
+    assert not on_boards(greenroom, "Vic Unmistakable")
 
 
 def test_a_report_that_names_nobody_outlives_an_erasure(greenroom: Greenroom) -> None:
