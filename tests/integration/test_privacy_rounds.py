@@ -172,7 +172,7 @@ def test_a_run_without_time_left_begins_no_round(greenroom: Greenroom, stubborn:
 
     container = greenroom.container
     queuer = container.personal_export_queuer
-    assert worker.erase_members(container.eraser, queuer, Late()) == 0
+    assert worker.process_due(container.eraser, queuer, Late()) == 0
     assert stubborn.asked == []
     assert container.eraser.erase_due() == 1
 
