@@ -54,6 +54,8 @@ UNSTAMPED = {
     "LearnedItem": "likewise, and made anew by each walk",
     "DueItem": "is how an index shows a box or a plan; nothing writes it",
     "KeptBytesItem": "is a sum, written with the uploads that are added up, which are stamped",
+    "UploadHeadroomItem": "likewise, with the upload that takes some of it",
+    "ActivityHeadroomItem": "likewise, with the activity",
     "EntryItem": "is the audit trail, and says who and under which request by itself",
     "OriginItem": "is written with an entry, once",
     "ViewsItem": "is written with the account, which is stamped, and goes once it is followed",
