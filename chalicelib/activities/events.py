@@ -98,8 +98,8 @@ class DismissalUndone(Payload):
 def events_of(change: Change) -> Sequence[Event[Any]]:
     """Derive events from a change of the activities table."""
     after, was = change.after, change.before.get("state")
-    if not after:
-        return ()
+    if "state" not in after:
+        return ()  # gone, or a draft or headroom, which lie in the same table
     program_id, activity_id = after["program_id"], after["activity_id"]
     if after["state"] == was:
         attributes = change.differs(*_SHOWN) if was == ActivityState.PUBLISHED else ()
