@@ -365,8 +365,8 @@ class Bench:
             Box,
             Frequency,
             Notice,
-            NoticeKind,
-            What,
+            NoticeCategory,
+            NoticeType,
             with_notice,
         )
         from chalicelib.notifications.store import shard_of
@@ -379,10 +379,10 @@ class Bench:
         )
         cleo = self._caller("cleo")
         since = self.now - timedelta(days=2)
-        notice = Notice("points#1", What.POINTS_ADJUSTED, since, "pts_1", "Fair helper", 25)
+        notice = Notice("points#1", NoticeType.POINTS_ADJUSTED, since, "pts_1", "Fair helper", 25)
 
         def due_now(box: Box) -> Box:
-            chosen = {NoticeKind.POINTS: Frequency.AT_ONCE}
+            chosen = {NoticeCategory.POINTS: Frequency.AT_ONCE}
             settings = replace(box.settings, chosen=chosen)
             return replace(with_notice(box, notice), settings=settings, mail_at=self.now)
 

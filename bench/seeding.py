@@ -31,7 +31,7 @@ from chalicelib.foundation.identity import Caller, Claims, Role, TikTokState
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.settings import Settings
 from chalicelib.foundation.table import Database
-from chalicelib.notifications.model import MAX_NOTICES, Notice, What
+from chalicelib.notifications.model import MAX_NOTICES, Notice, NoticeType
 from chalicelib.performances.model import State
 from chalicelib.performances.store import PerformanceItem
 from chalicelib.points.board_store import BoardStore, CountedItem, ScoreItem
@@ -677,7 +677,14 @@ def _notices(container: Container, caller: Caller, now: datetime) -> None:
     container.bulletin_writer.refresh(caller.program_id)
     store = container.notice_store
     notices = [
-        Notice(f"points#{number}", What.POINTS_ADJUSTED, now, str(number), "Helped at the fair", 5)
+        Notice(
+            f"points#{number}",
+            NoticeType.POINTS_ADJUSTED,
+            now,
+            str(number),
+            "Helped at the fair",
+            5,
+        )
         for number in range(MAX_NOTICES)
     ]
     was = store.box(caller.program_id, caller.member_id)

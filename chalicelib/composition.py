@@ -301,7 +301,9 @@ class Container:
                 devices,
                 self.clock,
                 Challenges(self._cursor_secret, self.clock),
-                managers=self.programs.is_manager if self.settings.managers_need_mfa else None,
+                managers=self.programs.is_manager_or_invited_as_manager
+                if self.settings.managers_need_mfa
+                else None,
             ),
             SessionCookies(public_url),
             public_url,

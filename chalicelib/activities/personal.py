@@ -9,7 +9,7 @@ from chalicelib.foundation.table import Database
 
 class MarkKeeper:
     def __init__(self, database: Database) -> None:
-        database.prepare(MarkItem)
+        database.register_models(MarkItem)
         self._database = database
 
     def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:

@@ -15,7 +15,7 @@ class ActivityProblem(Code):
     ACTIVITY_PERFORMED = (409, "The activity has been performed")
 
 
-FIELD_CODES = frozenset(
+FIELD_ERROR_CODES = frozenset(
     {
         *("invalid_time", "time_exists_twice", "time_does_not_exist", "too_far_ahead"),
         *("in_the_past", "before_start", "blank", "too_long", "invalid_hashtag"),

@@ -99,7 +99,7 @@ class Groupings(Protocol):
         """Reads of the program's settings, if it is time for it, to be made beside others."""
 
 
-class Changeable(TypedDict, total=False):
+class ActivityFields(TypedDict, total=False):
     """What a manager may set anew; what is not there is as by default, or stays.
 
     Times are wall-clock times in the manager's own zone. A start, end, campaign or disclosure of
@@ -121,14 +121,14 @@ class Changeable(TypedDict, total=False):
     ai_generated: bool
 
 
-class Wanted(Changeable, total=False):
+class Wanted(ActivityFields, total=False):
     """Fields to create an activity with; its network and further cuts are fixed afterwards."""
 
     network: Network
     further_upload_ids: Sequence[str]
 
 
-class Changes(Changeable, total=False):
+class Changes(ActivityFields, total=False):
     """Fields a manager may change, videos included."""
 
     upload_id: str
@@ -329,7 +329,7 @@ class DueActivitySweeper:
 
 
 _COUNTED = (ActivityState.PROCESSING, ActivityState.PUBLISHED)
-_CHANGEABLE = tuple(Changeable.__annotations__)
+_CHANGEABLE = tuple(ActivityFields.__annotations__)
 _AUDITED = ("state", "upload_id", "further_upload_ids", *_CHANGEABLE)
 
 

@@ -26,7 +26,7 @@ class TrailKeeper:
     ) -> None:
         """`redemptions_of` returns the ids of what a member redeemed, by their owner's key."""
         self._redemptions_of = redemptions_of
-        database.prepare(EntryItem, OriginItem)
+        database.register_models(EntryItem, OriginItem)
         self._database = database
         self._origins = origins
 

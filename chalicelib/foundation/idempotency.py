@@ -67,7 +67,7 @@ class Replay:
 class Idempotency:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
-        database.prepare(IdempotencyItem)
+        database.register_models(IdempotencyItem)
         self._clock = clock
 
     def begin(self, owner: str, key: str, request: bytes) -> Attempt | Replay:
@@ -154,7 +154,7 @@ class AnswerKeeper:
     """
 
     def __init__(self, database: Database, entries_of: Callable[[str], Collection[str]]) -> None:
-        database.prepare(IdempotencyItem)
+        database.register_models(IdempotencyItem)
         self._database = database
         self._entries_of = entries_of
 

@@ -63,7 +63,7 @@ class ProblemCode(Code):
     UNAVAILABLE = (503, "A service we depend on does not answer")
 
 
-FIELD_CODES = frozenset(
+FIELD_ERROR_CODES = frozenset(
     {
         # Pydantic's own, of bodies and queries.
         *("missing", "extra_forbidden", "model_type", "model_attributes_type"),
@@ -151,7 +151,9 @@ def all_codes() -> list[Code]:
 
 def all_field_codes() -> frozenset[str]:
     """Return the codes that errors of fields can carry, of every package."""
-    return FIELD_CODES.union(*(names.get("FIELD_CODES", ()) for names in _problem_modules()))
+    return FIELD_ERROR_CODES.union(
+        *(names.get("FIELD_ERROR_CODES", ()) for names in _problem_modules())
+    )
 
 
 def _problem_modules() -> Iterator[Mapping[str, Any]]:

@@ -263,7 +263,7 @@ class Database:
         self._connection = _SharedClient(client)
         self._models: dict[type[Model], type[Model]] = {}
 
-    def prepare(self, *models: type[Model]) -> None:
+    def register_models(self, *models: type[Model]) -> None:
         """Look up the tables of models, and get ready for their first use."""
         for model in models:
             self._own(model)
@@ -557,7 +557,7 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        database.prepare(*self.MODELS)
+        database.register_models(*self.MODELS)
 
     def commit(self, parts: Sequence[Part], *, attempts: int = CONFLICT_ATTEMPTS) -> None:
         """Write parts, of any stores of this database: all or none (`Database.commit`)."""

@@ -9,7 +9,7 @@ from chalicelib.foundation.http import Answer, Request, RequiredRole, endpoint
 from chalicelib.foundation.identity import Role, ShownAs, TikTokState
 from chalicelib.foundation.problems import ProblemCode
 from chalicelib.foundation.schemas import Schema
-from chalicelib.me.service import MeService, Standing
+from chalicelib.me.service import MeOverview, MeService
 from chalicelib.programs.model import MAX_ALIAS
 from chalicelib.programs.views import Name
 
@@ -83,7 +83,7 @@ def change(service: MeService, request: Request[ChangeMe, None]) -> Answer:
     return Answer(200, _me(changed))
 
 
-def _me(standing: Standing) -> Me:
+def _me(standing: MeOverview) -> Me:
     profile = standing.profile
     member, program = profile.member, profile.program
     return Me(

@@ -10,7 +10,7 @@ from chalicelib.programs.service import Profile, ProgramService
 
 
 @dataclass(frozen=True)
-class Standing:
+class MeOverview:
     """A member with their points, and how many notices they have not seen."""
 
     profile: Profile
@@ -26,13 +26,13 @@ class MeService:
         self._points = points
         self._notifications = notifications
 
-    def standing(self, caller: Caller) -> Standing:
+    def standing(self, caller: Caller) -> MeOverview:
         """Return the caller's profile, points and number of unread notices: one call."""
         reads = [*self._programs.profile_reads(caller), self._points.read_of_totals(caller.owner)]
         notices, (member, program, totals) = self._notifications.overview_beside(caller, reads)
         if member is None or program is None:
             raise not_found("member")
-        return Standing(Profile(member, program), totals or Totals(), notices.unread)
+        return MeOverview(Profile(member, program), totals or Totals(), notices.unread)
 
     def change_profile(
         self,
@@ -42,7 +42,7 @@ class MeService:
         time_zone: str | None = None,
         shown_as: ShownAs | None = None,
         alias: str | None = None,
-    ) -> Standing:
+    ) -> MeOverview:
         """Change what the caller may change of their profile; None leaves what there is.
 
         Raises problems: `invalid_request` for an unknown zone, and for an alias that is missing or

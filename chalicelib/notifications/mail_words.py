@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from chalicelib.notifications.model import NoticeKind, What
+from chalicelib.notifications.model import NoticeCategory, NoticeType
 
 LANGUAGES = ("en", "de", "es")
 
@@ -107,19 +107,19 @@ def words(language: str, key: str, **values: object) -> str:
     return _WORDS.get(language, _EN)[key].format(**values)
 
 
-PATHS: Mapping[What, str] = {
-    What.ACTIVITY_OPENED: "/",
-    What.ACTIVITY_ENDING: "/",
-    What.VIDEO_WAITING: "/history",
-    What.ACCOUNT_TO_RECONNECT: "/settings#tiktok",
-    What.REWARD_FULFILLED: "/rewards",
-    What.REWARD_REJECTED: "/rewards",
-    What.POINTS_ADJUSTED: "/points",
-    What.WORKLIST: "/manage",
+PATHS: Mapping[NoticeType, str] = {
+    NoticeType.ACTIVITY_OPENED: "/",
+    NoticeType.ACTIVITY_ENDING: "/",
+    NoticeType.VIDEO_WAITING: "/history",
+    NoticeType.ACCOUNT_TO_RECONNECT: "/settings#tiktok",
+    NoticeType.REWARD_FULFILLED: "/rewards",
+    NoticeType.REWARD_REJECTED: "/rewards",
+    NoticeType.POINTS_ADJUSTED: "/points",
+    NoticeType.WORKLIST: "/manage",
 }
 """Console paths that notices link to."""
 
-ORDER = tuple(What)
+ORDER = tuple(NoticeType)
 ALL = "all"
-SCOPES = frozenset({ALL, *(each.value for each in NoticeKind)})
+SCOPES = frozenset({ALL, *(each.value for each in NoticeCategory)})
 """The scope of an unsubscribe link: one kind of mails, or all."""

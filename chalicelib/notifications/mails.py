@@ -14,7 +14,7 @@ from email.policy import SMTP
 from chalicelib.foundation.texts import defused
 from chalicelib.foundation.values import dataclass
 from chalicelib.notifications.mail_words import ALL, ORDER, PATHS, words
-from chalicelib.notifications.model import Notice, NoticeKind, Shown, What
+from chalicelib.notifications.model import Notice, NoticeCategory, NoticeType, Shown
 
 MAX_LINES = 10
 """Maximum lines for each kind of notice in one mail; the console shows them all."""
@@ -85,16 +85,16 @@ def _as_written(text: str) -> str:
     return text.replace("=?", "= ?")
 
 
-def _groups(letter: Letter) -> Mapping[What, list[Notice]]:
-    found: dict[What, list[Notice]] = defaultdict(list)
+def _groups(letter: Letter) -> Mapping[NoticeType, list[Notice]]:
+    found: dict[NoticeType, list[Notice]] = defaultdict(list)
     for each in letter.notices:
         found[each.what].append(each)
     return {what: found[what] for what in ORDER if what in found}
 
 
-def _heading(letter: Letter, what: What, notices: Sequence[Notice]) -> str:
+def _heading(letter: Letter, what: NoticeType, notices: Sequence[Notice]) -> str:
     first = notices[0]
-    counted = first.number if what is What.WORKLIST else len(notices)
+    counted = first.number if what is NoticeType.WORKLIST else len(notices)
     return words(
         letter.language,
         f"{what.value}.{_form(counted)}",
@@ -116,12 +116,12 @@ def _subject(letter: Letter) -> str:
     return first if len(groups) == 1 else words(letter.language, "subject.more", first=first)
 
 
-def _lines(letter: Letter, what: What, notices: Sequence[Notice]) -> list[str]:
+def _lines(letter: Letter, what: NoticeType, notices: Sequence[Notice]) -> list[str]:
     """Return the lines under a heading, which says it all where there is one of a thing."""
-    if what is What.POINTS_ADJUSTED:
+    if what is NoticeType.POINTS_ADJUSTED:
         lines = [f"{_signed(each.number)} {each.title}".strip() for each in notices]
         return lines[:MAX_LINES] if len(notices) > 1 or notices[0].title else []
-    if what in (What.ACTIVITY_OPENED, What.ACTIVITY_ENDING):
+    if what in (NoticeType.ACTIVITY_OPENED, NoticeType.ACTIVITY_ENDING):
         points = (
             words(letter.language, f"points.{_form(each.number)}", points=each.number)
             for each in notices
@@ -137,10 +137,10 @@ def _signed(points: int) -> str:
     return f"{points:+d}"
 
 
-def _leads_to(letter: Letter, what: What) -> str:
+def _leads_to(letter: Letter, what: NoticeType) -> str:
     """Return where a notice leads; without rewards they have no screen, but points have."""
-    lost = what.kind is NoticeKind.REWARDS and not letter.rewards
-    return _url(letter, PATHS[What.POINTS_ADJUSTED if lost else what])
+    lost = what.kind is NoticeCategory.REWARDS and not letter.rewards
+    return _url(letter, PATHS[NoticeType.POINTS_ADJUSTED if lost else what])
 
 
 def _url(letter: Letter, path: str) -> str:

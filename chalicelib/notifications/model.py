@@ -71,7 +71,7 @@ MAX_LEARNING_WALKS = 2
 """Maximum per day; the second makes up for lost messages of the first."""
 
 
-class NoticeKind(StrEnum):
+class NoticeCategory(StrEnum):
     """Categories of mails that members choose."""
 
     ACTIVITIES = "new_activities"
@@ -84,10 +84,10 @@ class NoticeKind(StrEnum):
 
     @property
     def for_managers(self) -> bool:
-        return self is NoticeKind.WORKLIST
+        return self is NoticeCategory.WORKLIST
 
 
-class What(StrEnum):
+class NoticeType(StrEnum):
     """The type of a notice."""
 
     ACTIVITY_OPENED = "activity_opened"
@@ -100,19 +100,19 @@ class What(StrEnum):
     WORKLIST = "worklist"
 
     @property
-    def kind(self) -> NoticeKind:
+    def kind(self) -> NoticeCategory:
         return _KINDS[self]
 
 
 _KINDS = {
-    What.ACTIVITY_OPENED: NoticeKind.ACTIVITIES,
-    What.ACTIVITY_ENDING: NoticeKind.LAST_CALL,
-    What.VIDEO_WAITING: NoticeKind.INBOX,
-    What.ACCOUNT_TO_RECONNECT: NoticeKind.ACCOUNT,
-    What.REWARD_FULFILLED: NoticeKind.REWARDS,
-    What.REWARD_REJECTED: NoticeKind.REWARDS,
-    What.POINTS_ADJUSTED: NoticeKind.POINTS,
-    What.WORKLIST: NoticeKind.WORKLIST,
+    NoticeType.ACTIVITY_OPENED: NoticeCategory.ACTIVITIES,
+    NoticeType.ACTIVITY_ENDING: NoticeCategory.LAST_CALL,
+    NoticeType.VIDEO_WAITING: NoticeCategory.INBOX,
+    NoticeType.ACCOUNT_TO_RECONNECT: NoticeCategory.ACCOUNT,
+    NoticeType.REWARD_FULFILLED: NoticeCategory.REWARDS,
+    NoticeType.REWARD_REJECTED: NoticeCategory.REWARDS,
+    NoticeType.POINTS_ADJUSTED: NoticeCategory.POINTS,
+    NoticeType.WORKLIST: NoticeCategory.WORKLIST,
 }
 
 
@@ -139,13 +139,13 @@ class Refusal(StrEnum):
 
 
 _DEFAULTS = {
-    NoticeKind.ACTIVITIES: Frequency.DAILY,
-    NoticeKind.LAST_CALL: Frequency.DAILY,
-    NoticeKind.INBOX: Frequency.DAILY,
-    NoticeKind.ACCOUNT: Frequency.AT_ONCE,
-    NoticeKind.REWARDS: Frequency.AT_ONCE,
-    NoticeKind.POINTS: Frequency.DAILY,
-    NoticeKind.WORKLIST: Frequency.DAILY,
+    NoticeCategory.ACTIVITIES: Frequency.DAILY,
+    NoticeCategory.LAST_CALL: Frequency.DAILY,
+    NoticeCategory.INBOX: Frequency.DAILY,
+    NoticeCategory.ACCOUNT: Frequency.AT_ONCE,
+    NoticeCategory.REWARDS: Frequency.AT_ONCE,
+    NoticeCategory.POINTS: Frequency.DAILY,
+    NoticeCategory.WORKLIST: Frequency.DAILY,
 }
 
 
@@ -156,15 +156,15 @@ class MailSettings:
     `weekday` is the day of weekly mails, 0 for Monday.
     """
 
-    chosen: Mapping[NoticeKind, Frequency] = field(default_factory=dict)
+    chosen: Mapping[NoticeCategory, Frequency] = field(default_factory=dict)
     hour: int = DEFAULT_HOUR
     weekday: int = 0
     language: str = "en"
 
-    def of(self, kind: NoticeKind) -> Frequency:
+    def of(self, kind: NoticeCategory) -> Frequency:
         return self.chosen.get(kind, _DEFAULTS[kind])
 
-    def changed(self, chosen: Mapping[NoticeKind, Frequency]) -> "MailSettings":
+    def changed(self, chosen: Mapping[NoticeCategory, Frequency]) -> "MailSettings":
         return replace(self, chosen={**self.chosen, **chosen})
 
 
@@ -285,7 +285,7 @@ class Notice:
     """
 
     notice_id: str
-    what: What
+    what: NoticeType
     at: datetime
     thing_id: str = ""
     title: str = ""
@@ -473,18 +473,18 @@ def _of_activities(box: Box, bulletin: Bulletin, reader: Reader, now: datetime) 
         if not is_addressed(each.channel_ids, reader.channels):
             continue
         if each.is_last_call_at(now) and each.last_call_at:
-            notice = _notice_of(each, What.ACTIVITY_ENDING, each.last_call_at)
+            notice = _notice_of(each, NoticeType.ACTIVITY_ENDING, each.last_call_at)
             read, mailed = Progress.REMINDED, Progress.MAILED_END
         elif each.fresh:
-            notice = _notice_of(each, What.ACTIVITY_OPENED, each.opens_at)
+            notice = _notice_of(each, NoticeType.ACTIVITY_OPENED, each.opens_at)
             read, mailed = Progress.SEEN, Progress.MAILED
         else:
             continue
         yield Shown(notice, box.has(each.activity_id, read), box.has(each.activity_id, mailed))
 
 
-def _notice_of(entry: BulletinEntry, what: What, at: datetime) -> Notice:
-    prefix = ENDING if what is What.ACTIVITY_ENDING else OPENED
+def _notice_of(entry: BulletinEntry, what: NoticeType, at: datetime) -> Notice:
+    prefix = ENDING if what is NoticeType.ACTIVITY_ENDING else OPENED
     return Notice(
         prefix + entry.activity_id, what, at, entry.activity_id, entry.title, entry.points
     )
@@ -495,7 +495,7 @@ def _of_box(box: Box, reader: Reader, now: datetime) -> Iterator[Shown]:
         mended = reader.tiktok is not TikTokState.RECONNECT_REQUIRED
         if each.dropped or each.at > now:
             continue
-        if each.what is What.ACCOUNT_TO_RECONNECT and mended:
+        if each.what is NoticeType.ACCOUNT_TO_RECONNECT and mended:
             continue
         if each.what.kind.for_managers and not reader.is_manager:
             continue
@@ -524,7 +524,7 @@ def planned(box: Box, bulletin: Bulletin, reader: Reader, zone: ZoneInfo, now: d
         if told.read or told.mailed:
             continue
         what = told.notice.what
-        derived = what in (What.ACTIVITY_OPENED, What.ACTIVITY_ENDING)
+        derived = what in (NoticeType.ACTIVITY_OPENED, NoticeType.ACTIVITY_ENDING)
         if not derived and told.notice.at < now - MAILED_FOR:
             continue
         at = _mailed_at(box, what.kind, told.notice.mails_from, zone, now)
@@ -543,18 +543,18 @@ def planned(box: Box, bulletin: Bulletin, reader: Reader, zone: ZoneInfo, now: d
 def _as_new_one(box: Box, bulletin: Bulletin, each: Shown) -> Shown:
     """Return a last call as a new activity where only those are mailed."""
     notice = each.notice
-    if notice.what is not What.ACTIVITY_ENDING:
+    if notice.what is not NoticeType.ACTIVITY_ENDING:
         return each
-    if box.settings.of(NoticeKind.LAST_CALL) is not Frequency.NEVER:
+    if box.settings.of(NoticeCategory.LAST_CALL) is not Frequency.NEVER:
         return each
     entry = next(one for one in bulletin.entries if one.activity_id == notice.thing_id)
-    opened = _notice_of(entry, What.ACTIVITY_OPENED, entry.opens_at)
+    opened = _notice_of(entry, NoticeType.ACTIVITY_OPENED, entry.opens_at)
     seen = box.has(entry.activity_id, Progress.SEEN) or not entry.fresh
     return Shown(opened, seen, box.has(entry.activity_id, Progress.MAILED))
 
 
 def _mailed_at(
-    box: Box, kind: NoticeKind, at: datetime, zone: ZoneInfo, now: datetime
+    box: Box, kind: NoticeCategory, at: datetime, zone: ZoneInfo, now: datetime
 ) -> datetime | None:
     """Return when a notice of an instant is mailed: now or before now, or later, or never."""
     frequency = box.settings.of(kind)
@@ -564,7 +564,7 @@ def _mailed_at(
         return at
     weekly = frequency is Frequency.WEEKLY
     last = last_digest(now, box.settings, zone, weekly=weekly)
-    if kind is NoticeKind.WORKLIST and at < last:
+    if kind is NoticeCategory.WORKLIST and at < last:
         return None  # what a worklist of before counted is counted anew since
     open_still = now < last + DIGEST_GRACE and not (box.digested_at and box.digested_at >= last)
     if at <= last and open_still:
@@ -612,13 +612,13 @@ def confirmed(box: Box, claim_id: str) -> Box:
     return replace(box, digested_at=claim.at) if digest else box
 
 
-def _what_of(box: Box, notice_id: str) -> What:
+def _what_of(box: Box, notice_id: str) -> NoticeType:
     if notice_id.startswith(OPENED):
-        return What.ACTIVITY_OPENED
+        return NoticeType.ACTIVITY_OPENED
     if notice_id.startswith(ENDING):
-        return What.ACTIVITY_ENDING
+        return NoticeType.ACTIVITY_ENDING
     notice = box.notices.get(notice_id)
-    return notice.what if notice else What.ACTIVITY_OPENED
+    return notice.what if notice else NoticeType.ACTIVITY_OPENED
 
 
 def told_by_push(box: Box, performance_id: str) -> Box:
@@ -655,7 +655,7 @@ def without_bounce(box: Box, now: datetime) -> Box:
     return accepted(box, now) if box.refused is Refusal.BOUNCED else box
 
 
-def without_mails(box: Box, kinds: Collection[NoticeKind]) -> Box:
+def without_mails(box: Box, kinds: Collection[NoticeCategory]) -> Box:
     """Switch mails of kinds off."""
     return replace(box, settings=box.settings.changed(dict.fromkeys(kinds, Frequency.NEVER)))
 

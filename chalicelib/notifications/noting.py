@@ -22,10 +22,10 @@ from chalicelib.notifications.model import (
     Box,
     Frequency,
     Notice,
-    NoticeKind,
+    NoticeCategory,
+    NoticeType,
     Progress,
     Slot,
-    What,
     mail_time,
     scheduled,
     short_title,
@@ -59,7 +59,7 @@ class Ledger(Protocol):
 class Pushes(Protocol):
     """Sends pushes to members' browsers; `chalicelib.notifications.pushing` implements it."""
 
-    def video_arrived(
+    def queue_video_push(
         self, program_id: str, member_id: str, performance_id: str, since: datetime
     ) -> bool: ...
 
@@ -145,7 +145,7 @@ class NoticeWriter:
 
         Their browsers are told at once, and again after that day.
         """
-        pushes = self._pushes.video_arrived(program_id, member_id, performance_id, since)
+        pushes = self._pushes.queue_video_push(program_id, member_id, performance_id, since)
         activities = self._from.activities.activities(program_id, [activity_id])
         title = activities[activity_id].instructions if activity_id in activities else ""
         notice = replace(_waiting(performance_id, since), title=short_title(title), pushes=pushes)
@@ -163,11 +163,11 @@ class NoticeWriter:
         """Note for a member that their TikTok account has to be connected again, if it has."""
         member = self._from.programs.member(program_id, member_id)
         if member and member.tiktok is TikTokState.RECONNECT_REQUIRED:
-            notice = Notice(f"account#{event_id}", What.ACCOUNT_TO_RECONNECT, at)
+            notice = Notice(f"account#{event_id}", NoticeType.ACCOUNT_TO_RECONNECT, at)
             self._note(program_id, member_id, notice, member)
 
     def redemption_decided(
-        self, program_id: str, redemption_id: str, what: What, at: datetime
+        self, program_id: str, redemption_id: str, what: NoticeType, at: datetime
     ) -> None:
         """Note for a member what became of a request for a reward."""
         found = self._from.redemptions.redemption(program_id, redemption_id)
@@ -190,7 +190,12 @@ class NoticeWriter:
         entry = self._from.ledger.entry(f"{program_id}/{member_id}", entry_id)
         reason = entry.reason if entry and entry.reason else ""
         notice = Notice(
-            f"points#{entry_id}", What.POINTS_ADJUSTED, at, entry_id, short_title(reason), points
+            f"points#{entry_id}",
+            NoticeType.POINTS_ADJUSTED,
+            at,
+            entry_id,
+            short_title(reason),
+            points,
         )
         self._note(program_id, member_id, notice)
 
@@ -246,7 +251,7 @@ class NoticeWriter:
         now = self._clock.now()
 
         def change(box: Box) -> Box:
-            kinds = NoticeKind.ACTIVITIES, NoticeKind.LAST_CALL
+            kinds = NoticeCategory.ACTIVITIES, NoticeCategory.LAST_CALL
             chosen = {box.settings.of(each) for each in kinds}
             return scheduled(box, now) if Frequency.AT_ONCE in chosen else box
 
@@ -255,4 +260,4 @@ class NoticeWriter:
 
 def _waiting(performance_id: str, since: datetime) -> Notice:
     at = since + WAITING_AFTER
-    return Notice(waiting_id(performance_id), What.VIDEO_WAITING, at, performance_id)
+    return Notice(waiting_id(performance_id), NoticeType.VIDEO_WAITING, at, performance_id)

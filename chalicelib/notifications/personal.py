@@ -13,7 +13,7 @@ from chalicelib.notifications.store import BOX, BoxItem
 
 class NoticeKeeper:
     def __init__(self, database: Database, notifications: NotificationService) -> None:
-        database.prepare(BoxItem)
+        database.register_models(BoxItem)
         self._database = database
         self._notifications = notifications
 
@@ -31,7 +31,7 @@ class DeviceKeeper:
     """The browsers that a member has pushes sent to. Their addresses and keys are secrets."""
 
     def __init__(self, database: Database, pushing: PushService) -> None:
-        database.prepare(PushItem, HolderItem)
+        database.register_models(PushItem, HolderItem)
         self._database = database
         self._pushing = pushing
 

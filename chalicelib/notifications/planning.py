@@ -24,10 +24,10 @@ from chalicelib.notifications.model import (
     Bulletin,
     Learned,
     Notice,
+    NoticeType,
     ProgramPlan,
     Reader,
     Slot,
-    What,
     due_between,
     in_pages,
     is_to_look_back,
@@ -261,4 +261,4 @@ class DigestPlanner:
         if notice_id in box.notices or at < now - timedelta(hours=1):
             return None
         number = len(self._worklists().worklist(caller).items)
-        return Notice(notice_id, What.WORKLIST, at, "", "", number) if number else None
+        return Notice(notice_id, NoticeType.WORKLIST, at, "", "", number) if number else None

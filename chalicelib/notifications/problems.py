@@ -2,7 +2,7 @@
 
 from chalicelib.foundation.problems import Code
 
-FIELD_CODES = frozenset({"not_a_key"})
+FIELD_ERROR_CODES = frozenset({"not_a_key"})
 """Codes for a push subscription's fields; those for its address are shared with webhooks."""
 
 

@@ -12,7 +12,7 @@ from chalicelib.activities.events import (
     DismissalUndone,
 )
 from chalicelib.foundation.batches import consume_events
-from chalicelib.notifications.model import TOLD_ANEW, What
+from chalicelib.notifications.model import TOLD_ANEW, NoticeType
 from chalicelib.performances.events import (
     PerformanceFailed,
     PerformancePosted,
@@ -108,9 +108,13 @@ def _of_things(writer: "NoticeWriter", received: "Event[Any]") -> None:
     told, program_id, at = received.payload, received.program_id, received.at
     match told:
         case RedemptionFulfilled():
-            writer.redemption_decided(program_id, told.redemption_id, What.REWARD_FULFILLED, at)
+            writer.redemption_decided(
+                program_id, told.redemption_id, NoticeType.REWARD_FULFILLED, at
+            )
         case RedemptionRejected():
-            writer.redemption_decided(program_id, told.redemption_id, What.REWARD_REJECTED, at)
+            writer.redemption_decided(
+                program_id, told.redemption_id, NoticeType.REWARD_REJECTED, at
+            )
         case PointsAdjusted():
             writer.points_adjusted(program_id, told.member_id, told.entry_id, told.points, at)
 

@@ -8,7 +8,14 @@ from pydantic import ConfigDict, Field
 from chalicelib.foundation.fields import LINE
 from chalicelib.foundation.http import Answer, Request, RequiredRole, endpoint
 from chalicelib.foundation.schemas import Schema
-from chalicelib.notifications.model import Frequency, Language, NoticeKind, Refusal, Shown, What
+from chalicelib.notifications.model import (
+    Frequency,
+    Language,
+    NoticeCategory,
+    NoticeType,
+    Refusal,
+    Shown,
+)
 from chalicelib.notifications.service import (
     NotificationService,
     Overview,
@@ -22,7 +29,7 @@ MAX_NOTICE_ID = 80
 
 class NoticeView(Schema):
     notice_id: str
-    what: What
+    what: NoticeType
     read: bool
     at: datetime
     at_local: datetime
@@ -41,7 +48,7 @@ class MailView(Schema):
     hour: int
     weekday: Annotated[int, Field(description="Of weekly mails; 0 is Monday")]
     language: str
-    kinds: dict[NoticeKind, Frequency]
+    kinds: dict[NoticeCategory, Frequency]
 
 
 class Notifications(Schema):
@@ -103,7 +110,7 @@ def change(service: NotificationService, request: Request[ChangeNotifications, N
     wanted = request.body
     kinds = wanted.kinds.model_dump(exclude_none=True) if wanted.kinds else {}
     changes = SettingsChanges(
-        kinds={NoticeKind(name): frequency for name, frequency in kinds.items()},
+        kinds={NoticeCategory(name): frequency for name, frequency in kinds.items()},
         hour=wanted.hour,
         weekday=wanted.weekday,
         language=wanted.language.value if wanted.language else None,
@@ -125,7 +132,7 @@ def _view(overview: Overview, time_zone: str) -> Notifications:
             hour=settings.hour,
             weekday=settings.weekday,
             language=settings.language,
-            kinds={each: settings.of(each) for each in NoticeKind},
+            kinds={each: settings.of(each) for each in NoticeCategory},
         ),
     )
 

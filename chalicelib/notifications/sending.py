@@ -33,7 +33,7 @@ from chalicelib.notifications.model import (
     planned,
     with_progress,
 )
-from chalicelib.notifications.ses import Outcome, Tags
+from chalicelib.notifications.ses import SendResult, Tags
 from chalicelib.notifications.store import NoticeStore
 from chalicelib.notifications.unsubscribing.service import UnsubscribeService, Unsubscription
 from chalicelib.programs.model import Member, MemberStatus, Program
@@ -54,7 +54,7 @@ Several workers share the account's rate, which nothing but SES's refusals tells
 class Sends(Protocol):
     """Hands mails over; `chalicelib.notifications.ses` does."""
 
-    def send(self, mail: EmailMessage, to: str, tags: Tags) -> Outcome: ...
+    def send(self, mail: EmailMessage, to: str, tags: Tags) -> SendResult: ...
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,8 @@ class NoticeMailer:
                 failure = failure or error
                 self._put_off(program_id, member_id)
                 continue
-            sent += outcome is Outcome.SENT
-            if outcome is Outcome.LATER:
+            sent += outcome is SendResult.SENT
+            if outcome is SendResult.LATER:
                 break
         if failure:
             raise failure
@@ -135,7 +135,7 @@ class NoticeMailer:
             program_id, member_id, lambda box: replace(box, mail_at=later) if box.mail_at else box
         )
 
-    def mail(self, program_id: str, member_id: str, is_late: IsLate) -> Outcome | None:
+    def mail(self, program_id: str, member_id: str, is_late: IsLate) -> SendResult | None:
         """Mail a member what is due; None if there is nothing, or another worker is at it."""
         now = self._clock.now()
         found = self._addressee(program_id, member_id)
@@ -195,7 +195,7 @@ class NoticeMailer:
 
     def _hand_over(
         self, found: Addressee, due: tuple[Shown, ...], claim: Claim, is_late: IsLate
-    ) -> Outcome:
+    ) -> SendResult:
         box, member = found.box, found.member
         of = Unsubscription(box.program_id, box.member_id, scope_of(due))
         letter = Letter(
@@ -222,30 +222,30 @@ class NoticeMailer:
         )
         return outcome
 
-    def _send(self, mail: EmailMessage, to: str, tags: Tags, is_late: IsLate) -> Outcome:
+    def _send(self, mail: EmailMessage, to: str, tags: Tags, is_late: IsLate) -> SendResult:
         """Hand a mail over, as often as SES says that it was too fast; not once it is late."""
         longest = FIRST_PAUSE
-        while (outcome := self._ses.send(mail, to, tags)) is Outcome.TOO_FAST and not is_late():
+        while (outcome := self._ses.send(mail, to, tags)) is SendResult.TOO_FAST and not is_late():
             self._pause(random.uniform(longest / 2, longest))  # noqa: S311  no secret
             longest = min(2 * longest, LONGEST_PAUSE)
         return outcome
 
-    def _end(self, begun: Box, claim: Claim, outcome: Outcome, next_at: datetime | None) -> None:
+    def _end(self, begun: Box, claim: Claim, outcome: SendResult, next_at: datetime | None) -> None:
         """Keep what became of a claim; one whose answer never came waits for a word of SES's."""
-        if outcome is Outcome.UNKNOWN:
+        if outcome is SendResult.UNKNOWN:
             return
 
         def end(box: Box) -> Box:
             if box.claim is None or box.claim.claim_id != claim.claim_id:
                 return box
-            if outcome is Outcome.SENT or box.tries + 1 >= MOST_TRIES:
+            if outcome is SendResult.SENT or box.tries + 1 >= MOST_TRIES:
                 done = confirmed(box, claim.claim_id)
                 # Something came meanwhile: when the next mail is due is looked up again.
                 same = box.version == begun.version
                 return replace(done, mail_at=next_at if same else self._clock.now())
-            tries = box.tries + (outcome is Outcome.REFUSED)
+            tries = box.tries + (outcome is SendResult.REFUSED)
             later = self._clock.now()
-            if outcome is not Outcome.TOO_FAST:  # that one is due at once, to the next run
+            if outcome is not SendResult.TOO_FAST:  # that one is due at once, to the next run
                 later += PUT_OFF
             return replace(box, claim=None, mail_at=later, tries=tries)
 

@@ -15,7 +15,7 @@ from chalicelib.notifications.model import (
     Bulletin,
     Frequency,
     MailSettings,
-    NoticeKind,
+    NoticeCategory,
     Reader,
     Refusal,
     Shown,
@@ -49,7 +49,7 @@ class Overview:
 class SettingsChanges:
     """Settings to change; those that are None stay. `mail_again` takes a refusal back."""
 
-    kinds: Mapping[NoticeKind, Frequency] | None = None
+    kinds: Mapping[NoticeCategory, Frequency] | None = None
     hour: int | None = None
     weekday: int | None = None
     language: str | None = None
@@ -187,7 +187,7 @@ class NotificationService:
                 "hour": box.settings.hour,
                 "weekday": box.settings.weekday,
                 "language": box.settings.language,
-                "kinds": {each.value: box.settings.of(each).value for each in NoticeKind},
+                "kinds": {each.value: box.settings.of(each).value for each in NoticeCategory},
                 "refused": box.refused.value if box.refused else None,
                 "sent_again_since": box.mailed_anew_from and box.mailed_anew_from.isoformat(),
                 "hours_chosen": [f"{slot} {at.isoformat()}" for slot, at in box.moves],

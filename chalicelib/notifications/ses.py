@@ -19,7 +19,7 @@ CLAIM_TAG, PROGRAM_TAG, MEMBER_TAG = "claim", "program", "member"
 """The tags that SES returns with each of its events of a mail."""
 
 
-class Outcome(Enum):
+class SendResult(Enum):
     """The result of handing a mail to SES."""
 
     SENT = "sent"
@@ -75,7 +75,7 @@ class Ses:
         self._client = client
         self._configuration_set = configuration_set
 
-    def send(self, mail: EmailMessage, to: str, tags: Tags) -> Outcome:
+    def send(self, mail: EmailMessage, to: str, tags: Tags) -> SendResult:
         """Hand a mail over, once; it is from whom its header says, also in letters beyond ASCII."""
         try:
             self._client.send_email(
@@ -91,17 +91,17 @@ class Ses:
         except ClientError as error:
             return _outcome_of(error)
         except BotoCoreError:
-            return Outcome.UNKNOWN
-        return Outcome.SENT
+            return SendResult.UNKNOWN
+        return SendResult.SENT
 
 
-def _outcome_of(error: ClientError) -> Outcome:
+def _outcome_of(error: ClientError) -> SendResult:
     code = error.response.get("Error", {}).get("Code", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in _RATED:
         is_quota = "quota" in str(error.response.get("Error", {}).get("Message", "")).lower()
-        return Outcome.LATER if is_quota else Outcome.TOO_FAST
+        return SendResult.LATER if is_quota else SendResult.TOO_FAST
     if code in _LATER:
-        return Outcome.LATER
+        return SendResult.LATER
     # An error of its own may come after SES took the mail: only its events tell.
-    return Outcome.UNKNOWN if status >= _UNAVAILABLE else Outcome.REFUSED
+    return SendResult.UNKNOWN if status >= _UNAVAILABLE else SendResult.REFUSED

@@ -40,11 +40,11 @@ from chalicelib.notifications.model import (
     Learned,
     MailSettings,
     Notice,
-    NoticeKind,
+    NoticeCategory,
+    NoticeType,
     ProgramPlan,
     Refusal,
     Slot,
-    What,
 )
 
 BOX, BULLETIN, PLAN, LEARNED = "box", "bulletin", "plan", "learned"
@@ -421,7 +421,7 @@ def _notice_told(notice: Notice) -> dict[str, Any]:
 def _notice_from(told: Mapping[str, Any]) -> Notice:
     return Notice(
         notice_id=told["id"],
-        what=What(told["what"]),
+        what=NoticeType(told["what"]),
         at=_instant(told["at"]),
         thing_id=told.get("thing", ""),
         title=told.get("title", ""),
@@ -447,7 +447,9 @@ def _settings_told(settings: MailSettings) -> dict[str, Any]:
 
 def _settings_from(told: Mapping[str, Any]) -> MailSettings:
     return MailSettings(
-        chosen={NoticeKind(kind): Frequency(each) for kind, each in told.get("kinds", {}).items()},
+        chosen={
+            NoticeCategory(kind): Frequency(each) for kind, each in told.get("kinds", {}).items()
+        },
         hour=int(told.get("hour", DEFAULT_HOUR)),
         weekday=int(told.get("weekday", 0)),
         language=told.get("language", "en"),

@@ -43,7 +43,7 @@ _ENDED = FINISHED | {State.STAGED, State.UNCONFIRMED}
 
 class PerformanceKeeper:
     def __init__(self, database: Database, clock: Clock) -> None:
-        database.prepare(PerformanceItem)
+        database.register_models(PerformanceItem)
         self._database = database
         self._clock = clock
 

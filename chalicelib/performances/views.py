@@ -12,7 +12,7 @@ from chalicelib.performances.model import Performance, Status, Waiting
 from chalicelib.programs.model import local_time
 
 
-class WaitingView(Schema):
+class WaitReasonView(Schema):
     """The reason a performance waits, and when Greenroom continues it by itself."""
 
     code: Waiting
@@ -63,7 +63,7 @@ class PerformanceView(Schema):
     ]
     next_step: Annotated[str, Field(description="What the member has to do, in words")]
     waiting_for: Annotated[
-        WaitingView | None,
+        WaitReasonView | None,
         Field(description="Null once it is in the inbox, posted or failed"),
     ]
     failure: Annotated[str | None, Field(description="The code of why it failed")]
@@ -146,11 +146,11 @@ def _counted_of(performance: Performance, caller: Caller) -> CountedView | None:
     )
 
 
-def _waiting_of(performance: Performance, caller: Caller) -> WaitingView | None:
+def _waiting_of(performance: Performance, caller: Caller) -> WaitReasonView | None:
     waiting, next_look_at = performance.waiting, performance.next_look_at
     if waiting is None or next_look_at is None:
         return None
-    return WaitingView(
+    return WaitReasonView(
         code=waiting,
         words=waiting.words,
         next_look_at=next_look_at,

@@ -15,7 +15,7 @@ from chalicelib.programs.service import ProgramService
 
 class LedgerKeeper:
     def __init__(self, database: Database, boards: BoardStore) -> None:
-        database.prepare(EntryItem, CountedItem)
+        database.register_models(EntryItem, CountedItem)
         self._database = database
         self._boards = boards
 

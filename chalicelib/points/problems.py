@@ -8,4 +8,4 @@ class PointProblem(Code):
     BALANCE_TOO_LOW = (409, "Not enough points")
 
 
-FIELD_CODES = frozenset({"zero"})
+FIELD_ERROR_CODES = frozenset({"zero"})

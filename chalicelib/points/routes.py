@@ -100,7 +100,7 @@ class LedgerEntryView(Schema):
     made_by: Annotated[str | None, Field(description="The manager's id; only managers see it")]
 
 
-class Ledger(Schema):
+class LedgerPage(Schema):
     items: list[LedgerEntryView]
     next_cursor: str | None
 
@@ -130,20 +130,20 @@ class AdjustmentView(Schema):
 @endpoint(
     RequiredRole.MEMBER,
     query=PageQuery,
-    answers={200: Ledger},
+    answers={200: LedgerPage},
     problems=(ProblemCode.INVALID_CURSOR,),
 )
 def list_own(service: PointService, request: Request[None, PageQuery]) -> Answer:
     """List the entries of your ledger, newest first."""
     page = service.ledger(request.caller, request.query.limit, request.query.cursor)
     items = [_entry(each, request.caller, tells_who=False) for each in page.items]
-    return Answer(200, Ledger(items=items, next_cursor=page.next_cursor))
+    return Answer(200, LedgerPage(items=items, next_cursor=page.next_cursor))
 
 
 @endpoint(
     RequiredRole.MANAGER,
     query=PageQuery,
-    answers={200: Ledger},
+    answers={200: LedgerPage},
     problems=(ProblemCode.NOT_FOUND, ProblemCode.INVALID_CURSOR),
 )
 def list_of_member(service: PointService, request: Request[None, PageQuery]) -> Answer:
@@ -151,7 +151,7 @@ def list_of_member(service: PointService, request: Request[None, PageQuery]) -> 
     query, member_id = request.query, request.path["member_id"]
     page = service.ledger_of(request.caller, member_id, query.limit, query.cursor)
     items = [_entry(each, request.caller, tells_who=True) for each in page.items]
-    return Answer(200, Ledger(items=items, next_cursor=page.next_cursor))
+    return Answer(200, LedgerPage(items=items, next_cursor=page.next_cursor))
 
 
 @endpoint(

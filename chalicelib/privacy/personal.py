@@ -9,7 +9,7 @@ from chalicelib.privacy.store import ExportItem
 
 class RequestKeeper:
     def __init__(self, database: Database) -> None:
-        database.prepare(ExportItem)
+        database.register_models(ExportItem)
         self._database = database
 
     def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:

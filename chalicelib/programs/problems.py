@@ -14,7 +14,7 @@ class ProgramProblem(Code):
     ALREADY_IN_A_PROGRAM = (409, "You are in a program already")
 
 
-FIELD_CODES = frozenset(
+FIELD_ERROR_CODES = frozenset(
     {
         *("unknown_time_zone", "unknown_member", "one_way_at_a_time", "invalid_email"),
         *("one_of_two", "invalid_base64", "empty_file", "too_many_lines", "no_email_column"),

@@ -97,7 +97,7 @@ class ProgramService:
             raise _not_a_member()
         return self.as_caller(member)
 
-    def is_manager(self, subject: str, email: str) -> bool:
+    def is_manager_or_invited_as_manager(self, subject: str, email: str) -> bool:
         """Return whether a person is a manager of their program, or is invited to be one of any.
 
         Up to three calls. Nothing is bound by it.

@@ -501,7 +501,7 @@ class ProgramStore(Store):
             MemberItem.invited_at.set(becomes.invited_at),
             MemberItem.removed_at.remove(),
             MemberItem.removed_by.remove(),
-            *schedule_mail(removed, mail_due_at(becomes.invited_at, removed.mailed_at)),
+            *schedule_mail_actions(removed, mail_due_at(becomes.invited_at, removed.mailed_at)),
             MemberItem.invitation.set(becomes.invitation)
             if becomes.invitation
             else MemberItem.invitation.remove(),
@@ -644,7 +644,7 @@ class ProgramStore(Store):
                     MemberItem.status.set(MemberStatus.ACTIVE),
                     MemberItem.invited_email.remove(),
                     MemberItem.left_at.remove(),
-                    *forget_mail(),
+                    *forget_mail_actions(),
                     MemberItem.mailed_at.remove(),
                 ],
             ),
@@ -851,7 +851,7 @@ class QuotaUsedUp(Exception):
     """The program has as many members, or sent as many invitations today, as it may."""
 
 
-def schedule_mail(member: Member, at: datetime) -> list[Action]:
+def schedule_mail_actions(member: Member, at: datetime) -> list[Action]:
     """Return the actions that have a member mailed their invitation at an instant."""
     return [
         MemberItem.mail.set(InvitationMail.WAITING),
@@ -868,7 +868,7 @@ def set_mail_due_time(program_id: str, member_id: str, at: datetime) -> list[Act
     ]
 
 
-def unschedule_mail() -> list[Action]:
+def unschedule_mail_actions() -> list[Action]:
     """Return the actions after which no mail to a member is due."""
     return [
         MemberItem.mail_in.remove(),
@@ -878,9 +878,9 @@ def unschedule_mail() -> list[Action]:
     ]
 
 
-def forget_mail() -> list[Action]:
+def forget_mail_actions() -> list[Action]:
     """Return the actions for a member to whom no invitation is mailed, now or any more."""
-    return [MemberItem.mail.remove(), *unschedule_mail()]
+    return [MemberItem.mail.remove(), *unschedule_mail_actions()]
 
 
 def name_guard(kind: str, program_id: str, name: str, thing: str) -> GuardItem:

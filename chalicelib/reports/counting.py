@@ -49,7 +49,7 @@ from chalicelib.reports.model import (
     counts_of,
     gaps_of,
     merged_facts,
-    sent_days,
+    sends_by_day,
     unlikely_step,
 )
 from chalicelib.reports.store import (
@@ -174,7 +174,7 @@ class FactCounter:
             changes = changed_counts(
                 counts_of(fact.activity_id, was), counts_of(fact.activity_id, after)
             )
-            sent[fact.member_id].update(sent_days(changes))
+            sent[fact.member_id].update(sends_by_day(changes))
             added.update(changes)
         if not progress:
             return 0

@@ -493,7 +493,7 @@ type Days = Mapping[date, int]
 """On how many activities a member's first send was made, by day."""
 
 
-def sent_days(activity_counts: Counts) -> Counter[date]:
+def sends_by_day(activity_counts: Counts) -> Counter[date]:
     """Return the changes of a member's days out of the changed counts of one activity."""
     found: Counter[date] = Counter()
     for (place, name), number in activity_counts.items():

@@ -34,7 +34,7 @@ class FactKeeper:
         redemptions: OpenRedemptions,
         clock: Clock,
     ) -> None:
-        database.prepare(CounterItem, ExportItem)
+        database.register_models(CounterItem, ExportItem)
         self._database = database
         self._store = store
         self._people = people

@@ -37,7 +37,7 @@ from chalicelib.reports.model import (
     counts_of,
     gaps_of,
     merged_facts,
-    sent_days,
+    sends_by_day,
 )
 from chalicelib.reports.store import Known, ReportStore, person_of
 
@@ -189,7 +189,7 @@ class ReportsRebuilder:
         sent: Counter[date] = Counter()
         for activity_id, progress in stored.items():
             counts = counts_of(activity_id, progress)
-            sent.update(sent_days(counts))
+            sent.update(sends_by_day(counts))
             for (place, name), each in counts.items():
                 if place.scope is not Scope.WORKLIST:
                     sums.counts[place, name] += each

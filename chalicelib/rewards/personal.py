@@ -11,7 +11,7 @@ _WORDS = (RedemptionItem.note, RedemptionItem.code, RedemptionItem.reason)
 
 class RedemptionKeeper:
     def __init__(self, database: Database) -> None:
-        database.prepare(RedemptionItem, TakenItem)
+        database.register_models(RedemptionItem, TakenItem)
         self._database = database
 
     def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:

@@ -11,7 +11,7 @@ class RewardProblem(Code):
     REDEMPTION_DECIDED = (409, "The request has been decided")
 
 
-FIELD_CODES = frozenset(
+FIELD_ERROR_CODES = frozenset(
     {
         *("below_taken", "picture_not_received"),
         *("too_large", "too_small", "too_many_pixels"),

@@ -267,7 +267,7 @@ def edit(service: RewardService, request: Request[RewardChanges, None]) -> Answe
 
 
 @endpoint(RequiredRole.MEMBER, answers={200: OfferList}, problems=(ProblemCode.NOT_FOUND,))
-def offers(service: RewardService, request: Request[None, None]) -> Answer:
+def list_offers(service: RewardService, request: Request[None, None]) -> Answer:
     """List the rewards on offer to you, cheapest first."""
     found = service.offered(request.caller)
     items = [OfferView(**_offer(service, each, request.caller)) for each in found]
@@ -275,7 +275,7 @@ def offers(service: RewardService, request: Request[None, None]) -> Answer:
 
 
 @endpoint(RequiredRole.MEMBER, answers={200: OwnOfferView}, problems=(ProblemCode.NOT_FOUND,))
-def offer(service: RewardService, request: Request[None, None]) -> Answer:
+def read_offer(service: RewardService, request: Request[None, None]) -> Answer:
     """Read a reward on offer to you, with your balance and redemptions of it."""
     standing = service.standing(request.caller, request.path["reward_id"])
     told = _offer(service, standing.reward, request.caller)

@@ -92,7 +92,7 @@ class PictureForm:
 
 
 @dataclass(frozen=True)
-class Standing:
+class RewardStanding:
     """How one member stands to a reward: what they can spend, and how many they have."""
 
     reward: Reward
@@ -303,7 +303,7 @@ class RewardService:
         found = self._store.rewards(caller.program_id, archived=False, count=MAX_REWARDS)
         return shown_to(found, caller.channels, self._clock.now())
 
-    def standing(self, caller: Caller, reward_id: str) -> Standing:
+    def standing(self, caller: Caller, reward_id: str) -> RewardStanding:
         """Read a reward that is on offer to the caller, and how they stand to it: one call.
 
         Raises the problem `not_found`, also for what is not addressed to them or not on offer.
@@ -318,7 +318,7 @@ class RewardService:
         self._switch.require_on(caller.program_id)
         if reward is None or not shown_to([reward], caller.channels, self._clock.now()):
             raise not_found("reward")
-        return Standing(reward, totals.balance if totals else 0, taken or 0)
+        return RewardStanding(reward, totals.balance if totals else 0, taken or 0)
 
 
 def _stocked(reward: Reward, stock: int | None, now: datetime) -> Reward:
@@ -346,7 +346,7 @@ def _too_many() -> Problem:
     )
 
 
-def is_open_to(reward: Reward, caller: Caller, now: datetime) -> RewardStatus | None:
+def status_for(reward: Reward, caller: Caller, now: datetime) -> RewardStatus | None:
     """Return a reward's status for a member who asks for it; None for what is not theirs to see."""
     status = reward.status_at(now)
     if not reward.is_for(caller.channels) or status is RewardStatus.DRAFT:

@@ -170,7 +170,7 @@ class TakenItem(Model):
     taken = NumberAttribute(null=True)
 
 
-class CatalogueItem(Model):
+class RewardIdsItem(Model):
     """The ids of a program's rewards that are not archived: there may not be too many."""
 
     class Meta:
@@ -197,7 +197,7 @@ class PictureItem(StampedModel):
 
 
 @dataclass(frozen=True)
-class Place:
+class PagePosition:
     """The start of a page of redemptions: a time, and the id of the last one before it."""
 
     since: datetime
@@ -230,7 +230,7 @@ def _act(kind: Kind, was: Reward | None, becomes: Reward) -> Act:
 
 
 class RewardStore(Store):
-    MODELS = (RewardItem, RedemptionItem, TakenItem, CatalogueItem, PictureItem)
+    MODELS = (RewardItem, RedemptionItem, TakenItem, RewardIdsItem, PictureItem)
 
     def note_picture(self, program_id: str, key: str, until: datetime) -> None:
         """Note a picture's file before it is written: it goes `until` then unless it is used."""
@@ -290,14 +290,14 @@ class RewardStore(Store):
         self.commit([*parts, _act(Kind.REWARD_CHANGED, was, becomes)])
 
     def _catalogued(self, reward: Reward) -> Update:
-        ids = CatalogueItem.ids
+        ids = RewardIdsItem.ids
         room: Condition = ids.does_not_exist() | (size(ids) < MAX_REWARDS)
-        item = CatalogueItem(reward.program_id, _CATALOGUE)
+        item = RewardIdsItem(reward.program_id, _CATALOGUE)
         return Update(item, [ids.add({reward.reward_id})], room, TooManyRewards)
 
     def _uncatalogued(self, reward: Reward) -> Update:
-        item = CatalogueItem(reward.program_id, _CATALOGUE)
-        return Update(item, [CatalogueItem.ids.delete({reward.reward_id})])
+        item = RewardIdsItem(reward.program_id, _CATALOGUE)
+        return Update(item, [RewardIdsItem.ids.delete({reward.reward_id})])
 
     def get(
         self, program_id: str, reward_id: str, beside: Sequence[Read[Any]] = ()
@@ -443,7 +443,7 @@ class RewardStore(Store):
         return (item.to_redemption() for item in found)
 
     def in_status(
-        self, program_id: str, status: RedemptionStatus, after: Place | None, count: int
+        self, program_id: str, status: RedemptionStatus, after: PagePosition | None, count: int
     ) -> Sequence[Redemption]:
         """List a program's redemptions: one query, milliseconds behind.
 

@@ -15,4 +15,4 @@ class SessionProblem(Code):
     TOO_MANY_ATTEMPTS = (429, "Too many attempts")
 
 
-FIELD_CODES = frozenset({"one_way", "too_short", "no_lowercase", "no_uppercase", "no_digit"})
+FIELD_ERROR_CODES = frozenset({"one_way", "too_short", "no_lowercase", "no_uppercase", "no_digit"})

@@ -9,7 +9,7 @@ from chalicelib.tiktok.store import AccountItem, AccountStore, HolderItem, membe
 
 class AccountKeeper:
     def __init__(self, database: Database, store: AccountStore) -> None:
-        database.prepare(AccountItem, HolderItem)
+        database.register_models(AccountItem, HolderItem)
         self._database = database
         self._store = store
 

@@ -162,12 +162,12 @@ class AccountService:
         """Part: this very connection must still allow that views are read."""
         return self._store.require_views(account, otherwise)
 
-    def end_views(self, account: Account) -> bool:
+    def revoke_views_consent(self, account: Account) -> bool:
         """End the consent to views of this connection, and have what it allowed removed.
 
         False if it has none any more.
         """
-        return self._store.end_views(account, self._clock.now())
+        return self._store.revoke_views_consent(account, self._clock.now())
 
     def views_changed(self, before: datetime) -> Iterator[tuple[str, str, datetime]]:
         """Yield (program, member, instant) of consents to views that changed before an instant."""

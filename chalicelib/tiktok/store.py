@@ -271,7 +271,7 @@ class AccountStore(Store):
             ]
         )
 
-    def end_views(self, account: Account, now: datetime) -> bool:
+    def revoke_views_consent(self, account: Account, now: datetime) -> bool:
         """End the member's consent to views; False if this connection has none any more."""
         item = AccountItem(member_key(account.program_id, account.member_id), _ACCOUNT)
         allowed = _same_connection(account) & AccountItem.views_since.exists()

@@ -44,7 +44,7 @@ SOUND_OVERHANG_SECONDS = 0.25
 """Sound that goes on for longer than this after the picture belongs to the video's length; less is
 what encoders of sound leave over when the picture ends."""
 
-LENGTH_AGREEMENT_SECONDS = 0.25
+HEADER_DURATION_TOLERANCE_SECONDS = 0.25
 """How far a header may be off: rounded, without the last picture's or the sound's padding."""
 
 RATE_AGREEMENT = 0.05
@@ -322,7 +322,7 @@ def file_not_received() -> VideoProblem:
 
 
 def _agrees(said: float, lengths: Sequence[float]) -> bool:
-    return any(abs(said - length) <= LENGTH_AGREEMENT_SECONDS for length in lengths)
+    return any(abs(said - length) <= HEADER_DURATION_TOLERANCE_SECONDS for length in lengths)
 
 
 def _false_length(facts: VideoFacts, playback: Playback) -> float | None:
@@ -334,7 +334,7 @@ def _false_length(facts: VideoFacts, playback: Playback) -> float | None:
     for said in (facts.duration_seconds, playback.stated):
         if said is None or _agrees(said, playback.lengths):
             continue
-        if not (playback.seconds or 0) <= said <= beside + LENGTH_AGREEMENT_SECONDS:
+        if not (playback.seconds or 0) <= said <= beside + HEADER_DURATION_TOLERANCE_SECONDS:
             return said
     return None
 
@@ -674,7 +674,7 @@ TRIES = 3
 TRY_LIFETIME = timedelta(seconds=125)
 """No examination is under way any more after this: the validating function has two minutes."""
 
-RETRY_AFTER = timedelta(seconds=20)
+EXAMINATION_RETRY_DELAY = timedelta(seconds=20)
 """How soon after one that failed the next examination is due; the sweep starts it."""
 
 LOOK_AGAIN = timedelta(minutes=4)

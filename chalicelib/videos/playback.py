@@ -30,7 +30,7 @@ from chalicelib.videos.limited_process import (
 )
 from chalicelib.videos.model import (
     CODECS,
-    LENGTH_AGREEMENT_SECONDS,
+    HEADER_DURATION_TOLERANCE_SECONDS,
     SOUND_OVERHANG_SECONDS,
     CannotExamine,
     LimitExceeded,
@@ -607,7 +607,7 @@ def let_last_stand(video: Stream, seconds: float, stated: float) -> None:
         return
     last = video.packets[-1]
     longer = seconds > (last.seconds or 0)
-    if longer and stated >= last.time + seconds - LENGTH_AGREEMENT_SECONDS:
+    if longer and stated >= last.time + seconds - HEADER_DURATION_TOLERANCE_SECONDS:
         last.seconds = seconds
 
 

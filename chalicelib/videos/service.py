@@ -16,13 +16,13 @@ from chalicelib.foundation.table import Conflict, Part
 from chalicelib.foundation.values import dataclass
 from chalicelib.videos.model import (
     DECIDED,
+    EXAMINATION_RETRY_DELAY,
     FORM_LIFETIME,
     LOOK_AGAIN,
     MAX_PREVIEWS,
     MAX_SIZE_BYTES,
     PREVIEW_LIFETIME,
     PREVIEW_REUSE,
-    RETRY_AFTER,
     TRIES,
     TRY_LIFETIME,
     Examination,
@@ -293,12 +293,12 @@ class VideoService:
             self._decide(upload, *arrived)
         except ObjectChanged:
             now = self._clock.now()
-            self._store.restart_validation(upload, now, now + RETRY_AFTER)
+            self._store.restart_validation(upload, now, now + EXAMINATION_RETRY_DELAY)
             raise
         except LimitExceeded as error:
             self._reject(upload, needs_too_much_work(), str(error))
         except Exception as error:
-            look_at = upload.next_look(self._clock.now(), RETRY_AFTER)
+            look_at = upload.next_look(self._clock.now(), EXAMINATION_RETRY_DELAY)
             blameless = is_trouble_of_aws(error) or isinstance(error, ExaminerBroken)
             self._store.schedule_retry(upload, look_at, counted=not blameless)
             raise
@@ -425,7 +425,7 @@ class StuckUploadSweeper:
         return sum(self._store.remove_unused(each, now + LOOK_AGAIN) for each in due)
 
     def _look(self, overdue: Overdue, now: datetime, announced: list[str]) -> bool:
-        later, soon = now + LOOK_AGAIN, now + RETRY_AFTER
+        later, soon = now + LOOK_AGAIN, now + EXAMINATION_RETRY_DELAY
         upload = self._store.take_for_look(overdue, later, while_validating=soon)
         if upload is None:
             return False

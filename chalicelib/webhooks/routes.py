@@ -197,9 +197,9 @@ def remove(service: WebhookService, request: Request[None, None]) -> Answer:
     answers={200: NewSecretView},
     problems=(ProblemCode.NOT_FOUND, ProblemCode.CHANGED_MEANWHILE),
 )
-def new_secret(service: WebhookService, request: Request[None, None]) -> Answer:
+def rotate_secret(service: WebhookService, request: Request[None, None]) -> Answer:
     """Rotate a webhook's secret; the new one is shown once."""
-    _, secrets = service.new_secret(request.caller, request.path["webhook_id"])
+    _, secrets = service.rotate_secret(request.caller, request.path["webhook_id"])
     view = NewSecretView(secret=secrets.current, previous_valid_until=secrets.previous_until)
     return Answer(200, view, {"Cache-Control": "no-store"})
 

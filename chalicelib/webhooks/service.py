@@ -200,7 +200,7 @@ class WebhookService:
         if not self._store.remove(self.webhook(caller, webhook_id)):
             raise not_found("webhook")
 
-    def new_secret(self, caller: Caller, webhook_id: str) -> tuple[Webhook, Secrets]:
+    def rotate_secret(self, caller: Caller, webhook_id: str) -> tuple[Webhook, Secrets]:
         """Make a new secret, which nobody is shown again.
 
         The one before, if it was shown, stays valid for a day. Raises the problems `not_found` and

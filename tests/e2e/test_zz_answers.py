@@ -29,7 +29,7 @@ SINGLE = {
     ("report_exports_ask", "limit_reached"): "files are made faster than ten of them are asked for",
     ("points_adjust", "changed_meanwhile"): "twelve others would have to win against one request",
     ("consents_begin_views", "tiktok_views_off"): "this stack offers it: shown without the cloud",
-    ("webhooks_new_secret", "changed_meanwhile"): "another change would have to come within one",
+    ("webhooks_rotate_secret", "changed_meanwhile"): "another change would have to come within one",
     (
         "activities_create",
         "changed_meanwhile",

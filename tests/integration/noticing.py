@@ -17,7 +17,7 @@ from chalicelib.foundation.events import Event
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.ids import new_id
 from chalicelib.notifications import received, worker
-from chalicelib.notifications.model import Frequency, NoticeKind
+from chalicelib.notifications.model import Frequency, NoticeCategory
 from chalicelib.notifications.service import Overview, SettingsChanges
 from chalicelib.performances import events as performances
 from chalicelib.points import events as points
@@ -82,7 +82,7 @@ class Noticing(Reporting):
         self._inner = self.cloud.call
         self.cloud.call = self._called  # type: ignore[method-assign]  # SES and the queue beside
         # Managers are members too; these tests are about the others' mails.
-        kinds = dict.fromkeys(set(NoticeKind) - {NoticeKind.WORKLIST}, Frequency.NEVER)
+        kinds = dict.fromkeys(set(NoticeCategory) - {NoticeCategory.WORKLIST}, Frequency.NEVER)
         self.container.notifications.change_settings(self.manager, SettingsChanges(kinds))
 
     def _called(self, service: str, operation: str, parameters: Mapping[str, Any]) -> Any:

@@ -31,7 +31,7 @@ UNSTAMPED = {
     "GuardItem": "is written with what it guards, which is stamped",
     "CountedIdsItem": "likewise, with what it counts",
     "TakenItem": "likewise, with the redemption it counts",
-    "CatalogueItem": "likewise, with the reward it counts",
+    "RewardIdsItem": "likewise, with the reward it counts",
     "activities.store.MarkItem": "is a member's own, whom its key names",
     "points.board_store.MarkItem": "is made from ledger and people, and made again",
     "ScoreItem": "likewise",

@@ -16,10 +16,10 @@ from chalicelib.videos import service as service_module
 from chalicelib.videos import worker
 from chalicelib.videos.model import (
     ARRIVAL_GRACE,
+    EXAMINATION_RETRY_DELAY,
     FORM_LIFETIME,
     GIVEN_UP_AFTER,
     LOOK_AGAIN,
-    RETRY_AFTER,
     TRIES,
     TRY_LIFETIME,
     VERDICT_WITHIN,
@@ -421,7 +421,7 @@ def test_a_late_message_does_not_put_off_the_next_look(
     for _ in range(TRIES):
         with pytest.raises(CannotExamine):
             upload_services.service.validate(upload.incoming_key)
-    upload_services.clock.advance(RETRY_AFTER - timedelta(seconds=1))
+    upload_services.clock.advance(EXAMINATION_RETRY_DELAY - timedelta(seconds=1))
     for _ in range(3):
         upload_services.service.validate(upload.incoming_key)
         upload_services.service.reject_unexaminable(f"{upload.incoming_key}-of-another")
@@ -454,7 +454,7 @@ def test_an_examination_without_an_end_is_begun_three_times_however_often_it_is_
         assert upload_services.incoming == [upload.incoming_key]
     upload_services.service.validate(upload.incoming_key)
     assert upload_services.now(upload).state is UploadStatus.VALIDATING
-    assert looked(upload_services, RETRY_AFTER) == 1
+    assert looked(upload_services, EXAMINATION_RETRY_DELAY) == 1
     assert upload_services.now(upload).state is UploadStatus.REJECTED
     assert "3 times" in upload_services.now(upload).problems[0].message
     assert delivered(upload_services) == []

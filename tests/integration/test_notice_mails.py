@@ -33,10 +33,10 @@ from chalicelib.notifications.model import (
     Frequency,
     Learned,
     Notice,
-    NoticeKind,
+    NoticeCategory,
+    NoticeType,
     Refusal,
     Slot,
-    What,
     short_title,
 )
 from chalicelib.notifications.planning import CHUNK, Chunk
@@ -67,7 +67,7 @@ def room(clock: StoppedClock) -> Iterator[Noticing]:
 
 
 def chooses(room: Noticing, caller: Caller, hour: int | None = None, **kinds: Frequency) -> None:
-    chosen = {NoticeKind(name): each for name, each in kinds.items()}
+    chosen = {NoticeCategory(name): each for name, each in kinds.items()}
     room.container.notifications.change_settings(
         room.now(caller), SettingsChanges(chosen, hour=hour)
     )
@@ -145,7 +145,7 @@ def test_words_agree_with_their_number(
     for number, heading, line in ((1, thing, point), (2, things, points)):
         noticed = tuple(
             Notice(what.value, what, NOON, "act_1", "Menu", number)
-            for what in (What.ACTIVITY_OPENED, What.WORKLIST)
+            for what in (NoticeType.ACTIVITY_OPENED, NoticeType.WORKLIST)
         )
         urls = "https://console.example", "https://api.example/x"
         mail = compose(
@@ -177,8 +177,8 @@ def test_nothing_that_people_wrote_becomes_a_link_and_all_of_it_looks_as_they_wr
     wrote = "see http://evil.example, www.evil.example/x or eve@evil.example"
     noticed = tuple(
         Notice(f"{what.value}{each}", what, NOON, "act_1", wrote, each)
-        for what in What
-        for each in range(1 + (what is not What.WORKLIST))
+        for what in NoticeType
+        for each in range(1 + (what is not NoticeType.WORKLIST))
     )
     urls = "https://console.example", "https://api.example/x"
     for noted in (noticed, *((each,) for each in noticed)):
@@ -208,7 +208,7 @@ def test_whatever_titles_and_programs_are_called_a_mail_has_one_sender_and_says_
     title: str, program: str
 ) -> None:
     title, program = short_title(clean_paragraphs(title)), clean_line(program) or "Demo"
-    noticed = (Notice("new#1", What.ACTIVITY_OPENED, NOON, "act_1", title),)
+    noticed = (Notice("new#1", NoticeType.ACTIVITY_OPENED, NOON, "act_1", title),)
     urls = "https://console.example", "https://api.example/x"
     letter = Letter("news@demo.example", program, "amy@demo.example", "Amy", "de", noticed, *urls)
     mail = email.message_from_bytes(compose(letter).as_bytes())
@@ -875,13 +875,16 @@ def test_a_link_switches_off_the_kind_it_is_of_twice_too_and_all_for_a_mixed_mai
     service = room.container.unsubscribing
     (single,), (mixed,) = room.to(amy), room.to(ben)
     assert service.look(token_of(single)) == "en"
-    assert room.overview(amy).settings.of(NoticeKind.POINTS) is DAILY
+    assert room.overview(amy).settings.of(NoticeCategory.POINTS) is DAILY
     for _ in range(2):
         service.unsubscribe(token_of(single))
         settings = room.overview(amy).settings
-        assert (settings.of(NoticeKind.POINTS), settings.of(NoticeKind.REWARDS)) == (NEVER, AT_ONCE)
+        assert (settings.of(NoticeCategory.POINTS), settings.of(NoticeCategory.REWARDS)) == (
+            NEVER,
+            AT_ONCE,
+        )
     service.unsubscribe(token_of(mixed))
-    assert {room.overview(ben).settings.of(each) for each in NoticeKind} == {NEVER}
+    assert {room.overview(ben).settings.of(each) for each in NoticeCategory} == {NEVER}
 
 
 def mailed(room: Noticing) -> tuple[Caller, Mail]:
@@ -905,7 +908,7 @@ def test_a_link_that_was_altered_or_made_up_is_refused_and_changes_nothing(room:
         with pytest.raises(Problem) as refused:
             service.unsubscribe(bad)
         assert refused.value.code is NotificationProblem.UNSUBSCRIBE_LINK_INVALID
-    assert room.overview(amy).settings.of(NoticeKind.POINTS) is DAILY
+    assert room.overview(amy).settings.of(NoticeCategory.POINTS) is DAILY
 
 
 def other(letter: str) -> str:
@@ -951,7 +954,7 @@ def test_a_link_that_a_removed_person_follows_holds_when_they_come_back(
     if not while_invited:
         room.container.members.invite(room.manager, amy.email, None, Role.MEMBER)
     amy = room.now(amy)
-    assert room.overview(amy).settings.of(NoticeKind.POINTS) is NEVER
+    assert room.overview(amy).settings.of(NoticeCategory.POINTS) is NEVER
 
 
 # Addresses that take no mails

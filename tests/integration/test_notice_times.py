@@ -12,7 +12,7 @@ from chalicelib.notifications.model import (
     Bulletin,
     Frequency,
     MailSettings,
-    NoticeKind,
+    NoticeCategory,
     ProgramPlan,
     Slot,
     due_between,
@@ -44,7 +44,7 @@ def room(clock: StoppedClock) -> Iterator[Noticing]:
 def hurried(room: Noticing, name: str) -> None:
     """Have somebody join who is mailed of activities at once."""
     caller = room.joins(name)
-    chosen = dict.fromkeys((NoticeKind.ACTIVITIES, NoticeKind.LAST_CALL), Frequency.AT_ONCE)
+    chosen = dict.fromkeys((NoticeCategory.ACTIVITIES, NoticeCategory.LAST_CALL), Frequency.AT_ONCE)
     room.container.notifications.change_settings(caller, SettingsChanges(chosen))
     room.settles()
     room.works()

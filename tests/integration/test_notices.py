@@ -13,7 +13,7 @@ from chalicelib.notifications.model import (
     MAX_FRESH,
     MAX_NOTICES,
     Frequency,
-    NoticeKind,
+    NoticeCategory,
     Progress,
     Slot,
 )
@@ -315,11 +315,11 @@ def test_a_notice_of_another_program_is_nobodys_here(room: Noticing) -> None:
 def test_settings_stay_until_they_are_changed_and_their_hour_is_a_slot(room: Noticing) -> None:
     amy = room.joins("amy")
     service = room.container.notifications
-    service.change_settings(amy, SettingsChanges({NoticeKind.POINTS: Frequency.NEVER}, hour=7))
+    service.change_settings(amy, SettingsChanges({NoticeCategory.POINTS: Frequency.NEVER}, hour=7))
     found = service.change_settings(amy, SettingsChanges(weekday=4, language="de")).settings
-    assert (found.of(NoticeKind.POINTS), found.hour) == (Frequency.NEVER, 7)
+    assert (found.of(NoticeCategory.POINTS), found.hour) == (Frequency.NEVER, 7)
     assert (found.weekday, found.language) == (4, "de")
-    assert found.of(NoticeKind.ACTIVITIES) is Frequency.DAILY
+    assert found.of(NoticeCategory.ACTIVITIES) is Frequency.DAILY
     room.container.programs.change_profile(amy, name=None, time_zone="Asia/Tokyo")
     room.settles()
     slots = room.container.notice_store.plan(amy.program_id).slots

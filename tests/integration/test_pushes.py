@@ -17,7 +17,7 @@ from chalicelib.foundation.outgoing import HttpSender
 from chalicelib.foundation.personal import Person
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.notifications import worker
-from chalicelib.notifications.model import Frequency, NoticeKind
+from chalicelib.notifications.model import Frequency, NoticeCategory
 from chalicelib.notifications.personal import DeviceKeeper
 from chalicelib.notifications.pushing import sending
 from chalicelib.notifications.pushing.model import MAX_DEVICES, PushBox
@@ -237,7 +237,7 @@ def test_a_caption_however_long_fits_into_a_push(room: Browsers, letters: str) -
 
 def test_a_mail_is_not_sent_of_what_a_push_told(room: Browsers) -> None:
     amy = room.joins("amy")
-    chosen = {NoticeKind.INBOX: Frequency.AT_ONCE, NoticeKind.ACTIVITIES: Frequency.NEVER}
+    chosen = {NoticeCategory.INBOX: Frequency.AT_ONCE, NoticeCategory.ACTIVITIES: Frequency.NEVER}
     room.container.notifications.change_settings(amy, SettingsChanges(chosen))
     room.subscribes(amy)
     staged(room, amy)
@@ -250,7 +250,7 @@ def test_a_mail_is_not_sent_of_what_a_push_told(room: Browsers) -> None:
 @pytest.mark.parametrize("answer", [Outcome(410, "refused", 1), Outcome(None, "timeout", 1)])
 def test_a_mail_is_sent_where_no_push_got_through(room: Browsers, answer: Outcome) -> None:
     amy = room.joins("amy")
-    chosen = {NoticeKind.INBOX: Frequency.AT_ONCE, NoticeKind.ACTIVITIES: Frequency.NEVER}
+    chosen = {NoticeCategory.INBOX: Frequency.AT_ONCE, NoticeCategory.ACTIVITIES: Frequency.NEVER}
     room.container.notifications.change_settings(amy, SettingsChanges(chosen))
     room.subscribes(amy)
     staged(room, amy)
@@ -533,9 +533,9 @@ def test_what_pushes_cost_is_what_data_md_says(room: Browsers) -> None:
     assert calls(room.pushes) == 1 + 5
     pushing, now = room.container.pushing, room.clock.now()
     arguments = (none.program_id, none.member_id, none.performance_id, now)
-    assert calls(lambda: pushing.video_arrived(*arguments)) == 1  # of who has no device
+    assert calls(lambda: pushing.queue_video_push(*arguments)) == 1  # of who has no device
     again = (made.program_id, made.member_id, made.performance_id, now)
-    assert calls(lambda: pushing.video_arrived(*again)) == 1
+    assert calls(lambda: pushing.queue_video_push(*again)) == 1
     assert calls(lambda: pushing.overview(amy)) == 1
     given = room.subscription()
     assert calls(lambda: pushing.subscribe(amy, given, "Browser", "en")) == 5

@@ -87,7 +87,7 @@ def test_a_webhook_of_another_program_is_not_there(hooks: Hooks, greenroom: Gree
         lambda: service.webhook(stranger, webhook.webhook_id),
         lambda: service.change(stranger, webhook.webhook_id, 1, name="Mine"),
         lambda: service.remove(stranger, webhook.webhook_id),
-        lambda: service.new_secret(stranger, webhook.webhook_id),
+        lambda: service.rotate_secret(stranger, webhook.webhook_id),
         lambda: service.test(stranger, webhook.webhook_id),
         lambda: service.deliveries(stranger, webhook.webhook_id, 10, None),
     ]
@@ -134,7 +134,7 @@ def verified(secret: str, headers: Any, body: bytes) -> bool:
 
 def test_an_event_reaches_a_receiver_signed_and_as_it_is_on_the_bus(hooks: Hooks) -> None:
     webhook = hooks.makes()
-    _, secrets = hooks.service.new_secret(hooks.manager, webhook.webhook_id)
+    _, secrets = hooks.service.rotate_secret(hooks.manager, webhook.webhook_id)
     (event,) = hooks.happens()
     assert hooks.runs() == 1
     ((url, headers, body),) = hooks.receiver.got
@@ -147,8 +147,8 @@ def test_an_event_reaches_a_receiver_signed_and_as_it_is_on_the_bus(hooks: Hooks
 
 def test_for_a_day_after_a_change_both_secrets_verify(hooks: Hooks) -> None:
     webhook = hooks.makes()
-    _, first = hooks.service.new_secret(hooks.manager, webhook.webhook_id)
-    _, second = hooks.service.new_secret(hooks.manager, webhook.webhook_id)
+    _, first = hooks.service.rotate_secret(hooks.manager, webhook.webhook_id)
+    _, second = hooks.service.rotate_secret(hooks.manager, webhook.webhook_id)
     for advance, both in ((timedelta(0), True), (BOTH_SECRETS_FOR, False)):
         hooks.clock.advance(advance)
         hooks.happens()
@@ -897,7 +897,7 @@ def test_each_act_leaves_one_entry_without_address_or_secret(
 
     webhook_id = hooks.makes().webhook_id
     hooks.service.change(caller, webhook_id, 1, state=WebhookState.PAUSED)
-    _, kept = hooks.service.new_secret(caller, webhook_id)
+    _, kept = hooks.service.rotate_secret(caller, webhook_id)
     hooks.service.test(caller, webhook_id)
     hooks.service.remove(caller, webhook_id)
     told = sorted(each.kind for each in entries())
@@ -932,6 +932,6 @@ def test_the_trail_says_that_an_address_changed_also_where_only_its_secret_part_
 
 def test_what_a_manager_writes_is_stamped_and_versions_count(hooks: Hooks) -> None:
     webhook: Webhook = hooks.makes()
-    changed, _ = hooks.service.new_secret(hooks.manager, webhook.webhook_id)
+    changed, _ = hooks.service.rotate_secret(hooks.manager, webhook.webhook_id)
     assert changed == replace(webhook, sealed=changed.sealed, version=2)
     assert RunItem.Meta.table_name == "webhooks"

@@ -26,7 +26,7 @@ from chalicelib.foundation.idempotency import Attempt, Idempotency, Replay
 from chalicelib.foundation.identity import Caller, Claims, Role, ShownAs
 from chalicelib.foundation.pages import Page
 from chalicelib.foundation.problems import MEDIA_TYPE, Code, Problem, ProblemCode, all_codes
-from chalicelib.me.service import MeService, Standing
+from chalicelib.me.service import MeOverview, MeService
 from chalicelib.performances.connections.service import Connected, ConnectionService
 from chalicelib.performances.model import Performance, State
 from chalicelib.performances.service import AccountRequired, PerformanceService
@@ -75,7 +75,7 @@ class Standings(MeService):
         self.broken: Exception | None = None
         self.changes: list[tuple[str, str | None, str | None]] = []
 
-    def standing(self, caller: Caller) -> Standing:
+    def standing(self, caller: Caller) -> MeOverview:
         if self.broken:
             raise self.broken
         member = Member(
@@ -89,7 +89,7 @@ class Standings(MeService):
             NOON,
         )
         program = Program(caller.program_id, "Demo", "Europe/Berlin", NOON)
-        return Standing(Profile(member, program), Totals(balance=7, earned=9), unread=2)
+        return MeOverview(Profile(member, program), Totals(balance=7, earned=9), unread=2)
 
     def change_profile(
         self,
@@ -99,7 +99,7 @@ class Standings(MeService):
         time_zone: str | None = None,
         shown_as: ShownAs | None = None,
         alias: str | None = None,
-    ) -> Standing:
+    ) -> MeOverview:
         assert (shown_as, alias) == (None, None)
         self.changes.append((caller.member_id, name, time_zone))
         return self.standing(caller)

@@ -159,7 +159,7 @@ class PushService:
 
     # --- what happened
 
-    def video_arrived(
+    def queue_video_push(
         self, program_id: str, member_id: str, performance_id: str, since: datetime
     ) -> bool:
         """Have a member's browsers told of a video; return whether there are any."""

@@ -12,7 +12,7 @@ from chalicelib.foundation.personal import erased_address
 from chalicelib.foundation.problems import Problem
 from chalicelib.foundation.values import dataclass
 from chalicelib.notifications.mail_words import ALL, SCOPES
-from chalicelib.notifications.model import NoticeKind, without_mails
+from chalicelib.notifications.model import NoticeCategory, without_mails
 from chalicelib.notifications.problems import NotificationProblem
 from chalicelib.notifications.store import NoticeStore
 from chalicelib.programs.model import Member
@@ -33,8 +33,8 @@ class Unsubscription:
     scope: str
 
     @property
-    def kinds(self) -> tuple[NoticeKind, ...]:
-        return tuple(NoticeKind) if self.scope == ALL else (NoticeKind(self.scope),)
+    def kinds(self) -> tuple[NoticeCategory, ...]:
+        return tuple(NoticeCategory) if self.scope == ALL else (NoticeCategory(self.scope),)
 
 
 class UnsubscribeTokens:

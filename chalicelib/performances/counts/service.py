@@ -80,7 +80,7 @@ class PostCounts:
         """
         account = self._accounts.views_account(caller.program_id, caller.member_id)
         if account is not None:
-            self._accounts.end_views(account)
+            self._accounts.revoke_views_consent(account)
         self.align(caller.program_id, caller.member_id)
 
     def align(self, program_id: str, member_id: str) -> None:
@@ -174,7 +174,7 @@ class PostCounts:
             known = {"tiktok": error.code, "log_id": error.log_id}
             if isinstance(error, Reconnect) and error.cause is Cause.SCOPE_MISSING:
                 logger.info("views taken back at TikTok", extra=known)
-                self._accounts.end_views(account)
+                self._accounts.revoke_views_consent(account)
                 self.align(program_id, member_id)
                 return 0
             if isinstance(error, Refused) and error.cause is Cause.APP_SETTINGS:

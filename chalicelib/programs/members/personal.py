@@ -24,7 +24,7 @@ class MembershipKeeper:
     """The member's item itself is erased by the transaction that asks for the erasure."""
 
     def __init__(self, database: Database) -> None:
-        database.prepare(ProgramItem, MemberItem, MembershipItem, GuardItem)
+        database.register_models(ProgramItem, MemberItem, MembershipItem, GuardItem)
         self._database = database
 
     def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:

@@ -38,15 +38,15 @@ from chalicelib.programs.store import (
     alias_change_parts,
     count_members_part,
     email_key,
-    forget_mail,
+    forget_mail_actions,
     invitation_parts,
     invited_count_parts,
     member_change_parts,
     member_key,
-    schedule_mail,
+    schedule_mail_actions,
     set_mail_due_time,
     subject_guard,
-    unschedule_mail,
+    unschedule_mail_actions,
 )
 
 
@@ -217,7 +217,7 @@ class MemberStore(Store):
             MemberItem.removed_by.set(actors.current()),
             MemberItem.subject.remove(),
             MemberItem.invited_email.remove(),
-            *forget_mail(),
+            *forget_mail_actions(),
             *more,
         ]
         if member.tiktok:
@@ -266,7 +266,7 @@ class MemberStore(Store):
 
     def end_mail(self, due: DueMail, mail: InvitationMail, at: datetime) -> bool:
         """Keep the outcome of a reserved mail; False if another run has it by now."""
-        actions: list[Action] = [MemberItem.mail.set(mail), *unschedule_mail()]
+        actions: list[Action] = [MemberItem.mail.set(mail), *unschedule_mail_actions()]
         if mail is InvitationMail.HANDED_OVER:
             actions.append(MemberItem.mailed_at.set(at))
         same = MemberItem.mail_at == due.at
@@ -295,7 +295,7 @@ class MemberStore(Store):
             fields_of(member, ["mail"]),
             {"mail": InvitationMail.WAITING},
         )
-        return self._database.update(item, schedule_mail(member, now), same, again)
+        return self._database.update(item, schedule_mail_actions(member, now), same, again)
 
 
 def _act_of(kind: Kind, member: Member, becomes: Member) -> Part:

@@ -27,8 +27,8 @@ from chalicelib.rewards.model import (
     RewardStatus,
 )
 from chalicelib.rewards.problems import RewardProblem
-from chalicelib.rewards.service import Programs, RewardsSwitch, is_open_to
-from chalicelib.rewards.store import Place, RewardStore
+from chalicelib.rewards.service import Programs, RewardsSwitch, status_for
+from chalicelib.rewards.store import PagePosition, RewardStore
 
 REDEEM_ATTEMPTS = 10
 """How often a redemption is written anew when others write to the same stock."""
@@ -218,7 +218,7 @@ class RedemptionService:
         """
 
         def fetch(at: dict[str, Any], count: int) -> Sequence[Redemption]:
-            after = Place(datetime.fromisoformat(at["since"]), at["id"]) if at else None
+            after = PagePosition(datetime.fromisoformat(at["since"]), at["id"]) if at else None
             return self._store.in_status(caller.program_id, status, after, count)
 
         return self._cursors.page(
@@ -236,7 +236,7 @@ class RedemptionService:
 
 def _redeemable(reward: Reward | None, caller: Caller, price: int, now: datetime) -> Reward:
     """Return a reward that the caller may redeem at this price; raise the problem if not."""
-    status = is_open_to(reward, caller, now) if reward else None
+    status = status_for(reward, caller, now) if reward else None
     if reward is None or status is None:
         raise not_found("reward")
     if status is RewardStatus.SOLD_OUT:

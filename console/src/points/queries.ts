@@ -3,7 +3,7 @@ import { useInfiniteQuery } from "@tanstack/preact-query";
 import { answer, api, type Schemas } from "../foundation/api/client";
 
 export type Entry = Schemas["LedgerEntryView"];
-type Page = Schemas["Ledger"];
+type Page = Schemas["LedgerPage"];
 
 export const LEDGER = ["ledger"];
 const PAGE = 20;
