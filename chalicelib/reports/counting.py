@@ -38,12 +38,12 @@ from chalicelib.reports.model import (
     Counts,
     Dismissal,
     Fact,
-    Hint,
+    Impression,
     Kind,
     Progress,
     Response,
     Scope,
-    Sight,
+    WorklistEntry,
     changed_counts,
     changed_days,
     counts_of,
@@ -59,7 +59,7 @@ from chalicelib.reports.store import (
     ReportStore,
     Stored,
     TransactionTooLarge,
-    sight_from,
+    impression_from,
 )
 
 ATTEMPTS = 10
@@ -178,25 +178,25 @@ class FactCounter:
             added.update(changes)
         if not progress:
             return 0
-        days, hints = self._days(program_id, sent, added)
+        days, worklist_entries = self._days(program_id, sent, added)
         counted = Counted(
             program_id,
             progress,
             days,
             Counter({key: number for key, number in added.items() if number}),
             self._worklist_titles(program_id, added),
-            hints,
+            worklist_entries,
         )
         return self._store.write(counted, shard, self._clock.now())
 
     def _days(
         self, program_id: str, sent: Mapping[str, Counter[Any]], added: Counts
-    ) -> tuple[dict[str, Known[Any]], list[Hint]]:
+    ) -> tuple[dict[str, Known[Any]], list[WorklistEntry]]:
         """Return how members' active days change; adds to `added` what follows from it."""
         changing = {member: each for member, each in sent.items() if any(each.values())}
         found = self._store.days(program_id, list(changing)) if changing else {}
         days: dict[str, Known[Any]] = {}
-        hints: dict[str, Hint] = {}
+        worklist_entries: dict[str, WorklistEntry] = {}
         for member_id, changes in changing.items():
             before = found.get(member_id, Known({}))
             after = changed_days(before.thing, changes)
@@ -207,17 +207,17 @@ class FactCounter:
                 for day, number in after.items()
                 if unlikely_step(number) > unlikely_step(before.thing.get(day, 0))
             ]
-            hint = self._unlikely(program_id, member_id, max(unlikely)) if unlikely else None
-            if hint:
-                hints[member_id] = hint
-        return days, list(hints.values())
+            entry = self._unlikely(program_id, member_id, max(unlikely)) if unlikely else None
+            if entry:
+                worklist_entries[member_id] = entry
+        return days, list(worklist_entries.values())
 
-    def _unlikely(self, program_id: str, member_id: str, number: int) -> Hint | None:
+    def _unlikely(self, program_id: str, member_id: str, number: int) -> WorklistEntry | None:
         """Return what is to be told of many sends, of a member who is still there."""
         member = self._people.member(program_id, member_id)
         if member is None or member.status is not MemberStatus.ACTIVE:
             return None
-        return Hint(
+        return WorklistEntry(
             Kind.UNLIKELY,
             member_id,
             self._clock.now(),
@@ -303,19 +303,26 @@ class PersonCounter:
             becomes = counted_as(member, known.thing, self._clock.now())
             if known.version and known.thing == becomes:
                 return False
-            hints = [
-                (name in becomes, hint)
-                for name, hint in _hints_of(member, becomes).items()
+            worklist_entries = [
+                (name in becomes, entry)
+                for name, entry in _worklist_entries_of(member, becomes).items()
                 if name in becomes or name in known.thing
             ]
             if known.thing.get("active") and "active" not in becomes:
                 # Of who left nothing can be mended: no mail, no send, no account.
                 now = self._clock.now()
-                hints += [(False, Hint(each, member_id, now)) for each in _OF_WHO_IS_THERE]
+                worklist_entries += [
+                    (False, WorklistEntry(each, member_id, now)) for each in _OF_WHO_IS_THERE
+                ]
                 self._leave_behind(program_id, member_id, member.removed_at or now)
             try:
                 self._store.count_person(
-                    program_id, member_id, known, becomes, hints=hints, now=self._clock.now()
+                    program_id,
+                    member_id,
+                    known,
+                    becomes,
+                    worklist_entries=worklist_entries,
+                    now=self._clock.now(),
                 )
             except Conflict:
                 continue
@@ -393,14 +400,14 @@ def counted_as(member: Member, before: Mapping[str, Any], now: datetime) -> dict
     return told
 
 
-def _hints_of(member: Member, told: Mapping[str, Any]) -> dict[str, Hint]:
+def _worklist_entries_of(member: Member, told: Mapping[str, Any]) -> dict[str, WorklistEntry]:
     since = _moment(told.get("account")) or member.invited_at
     return {
-        "account": Hint(Kind.ACCOUNT, member.member_id, since, title=_name_of(member)),
-        "undelivered": Hint(
+        "account": WorklistEntry(Kind.ACCOUNT, member.member_id, since, title=_name_of(member)),
+        "undelivered": WorklistEntry(
             Kind.UNDELIVERED, member.member_id, member.invited_at, title=member.email
         ),
-        "invitation": Hint(
+        "invitation": WorklistEntry(
             Kind.INVITATION, member.member_id, _asked_at(member) + INVITED_FOR, title=member.email
         ),
     }
@@ -428,7 +435,7 @@ def facts_of(received: Event[Any]) -> list[Fact]:
             dismissal = Dismissal(undone=_moment(told.dismissed_at))
         case ActivitiesSeen():
             return [
-                sighted(program_id, told.member_id, activity_id, sight_from(text))
+                impression_fact(program_id, told.member_id, activity_id, impression_from(text))
                 for activity_id, _, text in (each.partition("=") for each in told.sights)
             ]
         case _:
@@ -437,9 +444,11 @@ def facts_of(received: Event[Any]) -> list[Fact]:
     return [Fact(program_id, told.member_id, told.activity_id, Progress(dismissal=dismissal))]
 
 
-def sighted(program_id: str, member_id: str, activity_id: str, sight: Sight) -> Fact:
+def impression_fact(
+    program_id: str, member_id: str, activity_id: str, impression: Impression
+) -> Fact:
     """Return the fact that a member saw an activity."""
-    return Fact(program_id, member_id, activity_id, Progress(sight=sight))
+    return Fact(program_id, member_id, activity_id, Progress(impression=impression))
 
 
 def fact_of(program_id: str, told: PerformanceEvent) -> Fact | None:

@@ -42,8 +42,8 @@ SENDS_END_WITHIN = timedelta(days=30)
 """After so long nothing becomes of a send any more that needs a hand: it waits for its account for
 days, is looked after for a week, and is on the worklist for two."""
 
-NEVER = "never"
-MOST_GAP = 400
+NEVER_KEY = "never"
+MAX_GAP_DAYS = 400
 """Days since a member was last active that are told apart; more than the longest period has."""
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -94,7 +94,7 @@ class Scope(StrEnum):
 
 
 @dataclass(frozen=True)
-class Place:
+class CounterKey:
     """The key of a counter: a whole program or one thing in it; one day or all time."""
 
     scope: Scope
@@ -102,7 +102,7 @@ class Place:
     day: date | None = None
 
 
-type Counts = Counter[tuple[Place, str]]
+type Counts = Counter[tuple[CounterKey, str]]
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ _MOMENTS = tuple(each.name for each in fields(Attempt) if each.name.endswith("_a
 
 
 @dataclass(frozen=True)
-class Sight:
+class Impression:
     """A member had an activity before their eyes, first at this instant."""
 
     seen_at: datetime
@@ -219,7 +219,7 @@ class Progress:
 
     zone: str = "UTC"
     attempts: Mapping[str, Attempt] = field(default_factory=dict)
-    sight: Sight | None = None
+    impression: Impression | None = None
     dismissal: Dismissal = Dismissal()
     left_at: datetime | None = None
 
@@ -228,11 +228,11 @@ class Progress:
         for each in other.attempts.values():
             known = attempts.get(each.performance_id)
             attempts[each.performance_id] = known.merged(each) if known else each
-        sights = [each for each in (self.sight, other.sight) if each]
+        sights = [each for each in (self.impression, other.impression) if each]
         return replace(
             self,
             attempts=_kept(attempts),
-            sight=min(sights, key=_order_of_sight, default=None),
+            impression=min(sights, key=_order_of_impression, default=None),
             dismissal=self.dismissal.merged(other.dismissal),
             left_at=_later(self.left_at, other.left_at),
         )
@@ -308,8 +308,8 @@ class Progress:
         known: list[tuple[datetime, str, Attribution]] = [
             (*each.order, each.attribution) for each in self.attempts.values()
         ]
-        if self.sight:
-            known.append((self.sight.seen_at, "", self.sight.attribution))
+        if self.impression:
+            known.append((self.impression.seen_at, "", self.impression.attribution))
         return min(known, key=lambda each: each[:2])[2] if known else Attribution()
 
     def day(self, instant: datetime) -> date:
@@ -364,23 +364,23 @@ def counts_of(activity_id: str, progress: Progress) -> Counts:
     counts: Counts = Counter()
     whose, cut = progress.attribution, progress.cut
     for day, name in _names(progress):
-        counts[Place(Scope.PROGRAM, day=day), name] += 1
-        counts[Place(Scope.ACTIVITY, activity_id, day), name] += 1
+        counts[CounterKey(Scope.PROGRAM, day=day), name] += 1
+        counts[CounterKey(Scope.ACTIVITY, activity_id, day), name] += 1
         if cut and (of_cut := _of_cut(name)):
-            counts[Place(Scope.ACTIVITY, activity_id, day), f"{CUT}{cut}:{of_cut}"] += 1
+            counts[CounterKey(Scope.ACTIVITY, activity_id, day), f"{CUT}{cut}:{of_cut}"] += 1
         if whose.campaign_id:
-            counts[Place(Scope.CAMPAIGN, whose.campaign_id, day), name] += 1
+            counts[CounterKey(Scope.CAMPAIGN, whose.campaign_id, day), name] += 1
         if name in _OF_CHANNELS:
             for each in whose.channel_ids:
-                counts[Place(Scope.CHANNELS, day=day), f"{each}:{name}"] += 1
-            counts[Place(Scope.TOTALS, activity_id), name] += 1
+                counts[CounterKey(Scope.CHANNELS, day=day), f"{each}:{name}"] += 1
+            counts[CounterKey(Scope.TOTALS, activity_id), name] += 1
         elif name.startswith(LOST):
-            counts[Place(Scope.TOTALS, activity_id), "lost"] += 1
+            counts[CounterKey(Scope.TOTALS, activity_id), "lost"] += 1
     for day, name, number in (*_times(progress), *_responses(progress)):
         for place in _places(activity_id, whose, day):
             counts[place, name] += number
     for name in _needs_hand(progress):
-        counts[Place(Scope.WORKLIST, activity_id), name] += 1
+        counts[CounterKey(Scope.WORKLIST, activity_id), name] += 1
     return counts
 
 
@@ -391,11 +391,11 @@ def _of_cut(name: str) -> str | None:
     return name if name in (Name.SENT, Name.STAGED, Name.POSTED) else None
 
 
-def _places(activity_id: str, whose: Attribution, day: date) -> Iterator[Place]:
-    yield Place(Scope.PROGRAM, day=day)
-    yield Place(Scope.ACTIVITY, activity_id, day)
+def _places(activity_id: str, whose: Attribution, day: date) -> Iterator[CounterKey]:
+    yield CounterKey(Scope.PROGRAM, day=day)
+    yield CounterKey(Scope.ACTIVITY, activity_id, day)
     if whose.campaign_id:
-        yield Place(Scope.CAMPAIGN, whose.campaign_id, day)
+        yield CounterKey(Scope.CAMPAIGN, whose.campaign_id, day)
 
 
 _OF_CHANNELS = frozenset({Name.SEEN, Name.SENT, Name.STAGED, Name.POSTED})
@@ -403,7 +403,7 @@ _OF_CHANNELS = frozenset({Name.SEEN, Name.SENT, Name.STAGED, Name.POSTED})
 
 def _names(progress: Progress) -> Iterator[tuple[date, str]]:
     sent_at = progress.first_sent_at
-    seen = [each for each in (progress.sight and progress.sight.seen_at, sent_at) if each]
+    seen = [each for each in (progress.impression and progress.impression.seen_at, sent_at) if each]
     if seen:
         yield progress.day(min(seen)), Name.SEEN
     if sent_at:
@@ -433,9 +433,9 @@ def _times(progress: Progress) -> Iterator[tuple[date, str, int]]:
 def _seconds(progress: Progress) -> Iterator[tuple[str, int]]:
     if progress.posted_at and progress.staged_at:
         yield TO_POST, max(0, int((progress.posted_at - progress.staged_at).total_seconds()))
-    sent_at, sight = progress.first_sent_at, progress.sight
-    if sent_at and sight and sight.seen_at <= sent_at:
-        yield TO_PERFORM, int((sent_at - sight.seen_at).total_seconds())
+    sent_at, impression = progress.first_sent_at, progress.impression
+    if sent_at and impression and impression.seen_at <= sent_at:
+        yield TO_PERFORM, int((sent_at - impression.seen_at).total_seconds())
 
 
 def _responses(progress: Progress) -> Iterator[tuple[date, str, int]]:
@@ -518,8 +518,8 @@ def gaps_of(days: Iterable[date]) -> Counts:
     counts: Counts = Counter()
     before: date | None = None
     for day in sorted(days):
-        gap = NEVER if before is None else str(min((day - before).days, MOST_GAP))
-        counts[Place(Scope.PROGRAM, day=day), f"gap:{gap}"] += 1
+        gap = NEVER_KEY if before is None else str(min((day - before).days, MAX_GAP_DAYS))
+        counts[CounterKey(Scope.PROGRAM, day=day), f"gap:{gap}"] += 1
         before = day
     return counts
 
@@ -532,7 +532,7 @@ def active_members(counters: Mapping[date, Mapping[str, int]], first: date, last
             since = (day - first).days
             for name, members in counted.items():
                 kind, _, gap = name.partition(":")
-                if kind == "gap" and (gap == NEVER or int(gap) > since):
+                if kind == "gap" and (gap == NEVER_KEY or int(gap) > since):
                     number += members
     return number
 
@@ -541,7 +541,7 @@ def active_members(counters: Mapping[date, Mapping[str, int]], first: date, last
 
 
 @dataclass(frozen=True)
-class Span:
+class DateRange:
     """Days of a report, both included."""
 
     first: date
@@ -552,10 +552,10 @@ class Span:
         return (self.last - self.first).days + 1
 
     @property
-    def before(self) -> "Span":
+    def before(self) -> "DateRange":
         """The same number of days, right before these."""
         last = self.first - timedelta(days=1)
-        return Span(last - timedelta(days=self.days - 1), last)
+        return DateRange(last - timedelta(days=self.days - 1), last)
 
     def each(self) -> Iterator[date]:
         for number in range(self.days):
@@ -573,7 +573,7 @@ class InvalidSpan(ValueError):
         self.field, self.code, self.message, self.limit = field, code, message, limit
 
 
-def span_between(first: date | None, last: date | None, today: date) -> Span:
+def span_between(first: date | None, last: date | None, today: date) -> DateRange:
     """Return the period between two days; without them the last 30 days. Raises `InvalidSpan`."""
     for name, day in (("from", first), ("to", last)):
         if day is not None and not FIRST_DAY <= day <= LAST_DAY:
@@ -591,7 +591,7 @@ def span_between(first: date | None, last: date | None, today: date) -> Span:
         raise InvalidSpan(
             "to", "before_from", f"The period ends ({last}) before it begins ({first})."
         )
-    span = Span(first, last)
+    span = DateRange(first, last)
     if span.days > MAX_DAYS:
         raise InvalidSpan(
             "from",
@@ -679,7 +679,7 @@ _KEY_ORDER = {
 
 
 @dataclass(frozen=True)
-class Hint:
+class WorklistEntry:
     """Something that needs a hand until it is taken back, or for some `days`."""
 
     kind: Kind
@@ -693,10 +693,10 @@ class Hint:
 ARCHIVED = "archived"
 
 
-def archived_mark(activity_id: str, at: datetime) -> Hint:
+def archived_mark(activity_id: str, at: datetime) -> WorklistEntry:
     """Return what keeps an archived activity off the worklist, whatever is counted of it yet."""
     days = SENDS_END_WITHIN.days
-    return Hint(Kind.ACTIVITY, f"{activity_id}#{ARCHIVED}", at, days=days)
+    return WorklistEntry(Kind.ACTIVITY, f"{activity_id}#{ARCHIVED}", at, days=days)
 
 
 def unlikely_step(sends: int) -> int:
@@ -780,9 +780,9 @@ def _first(moments: Iterable[datetime | None]) -> datetime | None:
     return min((each for each in moments if each), default=None)
 
 
-def _order_of_sight(sight: Sight) -> tuple[datetime, str, tuple[str, ...]]:
-    whose = sight.attribution
-    return sight.seen_at, whose.campaign_id or "", whose.channel_ids
+def _order_of_impression(impression: Impression) -> tuple[datetime, str, tuple[str, ...]]:
+    whose = impression.attribution
+    return impression.seen_at, whose.campaign_id or "", whose.channel_ids
 
 
 # Reading
@@ -902,7 +902,7 @@ class MemberTally:
     last_sent_at: datetime | None = None
 
 
-def tally_of_member(found: Iterable[Progress], span: Span) -> MemberTally:
+def tally_of_member(found: Iterable[Progress], span: DateRange) -> MemberTally:
     """Add up a member's progress with activities, as far as it was made within a period."""
     numbers: Counter[str] = Counter()
     last: datetime | None = None

@@ -68,9 +68,9 @@ class FactKeeper:
         self._people.count(program_id, person.member_id)
         for record in self._worklist(person):
             if _is_redemption(record):
-                self._redemptions.look(program_id, record["item"].partition("#")[2], now)
+                self._redemptions.refresh(program_id, record["item"].partition("#")[2], now)
             else:
-                self._store.take_off(program_id, record["item"])
+                self._store.remove_worklist_row(program_id, record["item"])
         self._people.forget_views(program_id, person.member_id)
         return all(
             _is_redemption(each) and str(each["title"]).endswith(f", {ERASED_NAME}")

@@ -1,8 +1,8 @@
 """Reports counted again from the tables: what differs is told, and can be set right.
 
-Facts are read where they are kept (performances, marks, sights, members) and held against progress;
-counters are held against what progress adds up to. Counts that change while this looks may seem to
-differ: ask again before believing it. The worklist is not held against anything: its counters go
+Facts are read where they are kept (performances, marks, impressions, members) and held against
+progress; counters are held against what progress adds up to. Counts that change while this looks
+may seem to differ: ask again before believing it. The worklist is not held against anything: its counters go
 after two weeks.
 """
 
@@ -23,13 +23,13 @@ from chalicelib.reports.counting import (
     PersonCounter,
     counted_as,
     fact_of_performance,
-    sighted,
+    impression_fact,
 )
 from chalicelib.reports.model import (
+    CounterKey,
     Counts,
     Dismissal,
     Fact,
-    Place,
     Progress,
     Scope,
     changed_counts,
@@ -83,7 +83,7 @@ class DaysDiffer:
 class CounterDiffers:
     """A counter is not what progress adds up to."""
 
-    place: Place
+    place: CounterKey
     name: str
     kept: int
     right: int
@@ -210,8 +210,8 @@ class ReportsRebuilder:
             if (fact := fact_of_performance(each)) is not None
         ]
         facts += [
-            sighted(program_id, member_id, activity_id, sight)
-            for activity_id, sight in self._store.seen(program_id, member_id)
+            impression_fact(program_id, member_id, activity_id, impression)
+            for activity_id, impression in self._store.seen(program_id, member_id)
         ]
         dismissed = dict(self._marks.dismissals(owner))
         facts += [

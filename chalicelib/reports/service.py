@@ -22,12 +22,12 @@ from chalicelib.reports.model import (
     Attribution,
     Audience,
     CutTally,
+    DateRange,
+    Impression,
     InvalidSpan,
     MemberTally,
     Progress,
     Scope,
-    Sight,
-    Span,
     Tally,
     active_members,
     audience_of,
@@ -62,7 +62,7 @@ class Day:
 class Report:
     """What was counted within a period, day by day; `whole` is not limited to it."""
 
-    span: Span
+    span: DateRange
     time_zone: str
     days: tuple[Day, ...]
     whole: Tally
@@ -155,16 +155,16 @@ class ReportService:
         """
         found = self._activities.activities(caller.program_id, sorted(set(activity_ids)))
         now = self._clock.now()
-        sights = {
-            each.activity_id: Sight(
+        impressions = {
+            each.activity_id: Impression(
                 now, Attribution(each.campaign_id, tuple(sorted(each.channels_of(caller.channels))))
             )
             for each in found.values()
             if each.video and each.is_for(caller.channels)
         }
-        if not sights:
+        if not impressions:
             raise not_found("activity")
-        self._store.note_seen(caller.program_id, caller.member_id, sights, now)
+        self._store.note_seen(caller.program_id, caller.member_id, impressions, now)
 
     def overview(self, caller: Caller, first: date | None, last: date | None) -> Overview:
         """Report on the caller's program: two calls. Raises the problem `invalid_request`."""
@@ -243,7 +243,7 @@ class ReportService:
         cursor: str | None,
         first: date | None,
         last: date | None,
-    ) -> tuple[Span, Page[ChannelReport]]:
+    ) -> tuple[DateRange, Page[ChannelReport]]:
         """Report on channels, newest first: three calls, and one for each megabyte counted."""
         program, counted = self._program_and_people(caller)
         span = self._span(first, last, program.time_zone)
@@ -273,7 +273,7 @@ class ReportService:
         cursor: str | None,
         first: date | None,
         last: date | None,
-    ) -> tuple[Span, Page[MemberReport]]:
+    ) -> tuple[DateRange, Page[MemberReport]]:
         """Report on members, the last invited first: two calls, and one for each megabyte.
 
         A page of members lies together in the order of ids, and so does what they did.
@@ -282,7 +282,7 @@ class ReportService:
         page = self._members.members(caller, limit, cursor)
         return span, Page(tuple(self.tallied(page.items, span)), page.next_cursor)
 
-    def tallied(self, members: Sequence[Member], span: Span) -> Iterator[MemberReport]:
+    def tallied(self, members: Sequence[Member], span: DateRange) -> Iterator[MemberReport]:
         """Add up what members who follow each other in the list did within a period."""
         found: dict[str, list[Progress]] = {each.member_id: [] for each in members}
         if found:
@@ -359,22 +359,22 @@ class ReportService:
         program = self._programs.cached_program(program_id)
         return program.time_zone if program else "UTC"
 
-    def _span(self, first: date | None, last: date | None, zone: str) -> Span:
+    def _span(self, first: date | None, last: date | None, zone: str) -> DateRange:
         return checked_span(first, last, local_time(self._clock.now(), zone).date())
 
-    def _life(self, since: datetime, first: date | None, last: date | None, zone: str) -> Span:
+    def _life(self, since: datetime, first: date | None, last: date | None, zone: str) -> DateRange:
         """Return a period; without one, that since an instant, as far as it goes back."""
         today = local_time(self._clock.now(), zone).date()
         if first is None and last is None:
-            whole = Span(min(local_time(since, zone).date(), today), today)
+            whole = DateRange(min(local_time(since, zone).date(), today), today)
             late = date.fromordinal(today.toordinal() - MAX_DAYS + 1)
-            return whole if whole.days <= MAX_DAYS else Span(late, today)
+            return whole if whole.days <= MAX_DAYS else DateRange(late, today)
         return checked_span(first, last, today)
 
 
 def checked_span(
     first: date | None, last: date | None, today: date, *, fields_end: str = ""
-) -> Span:
+) -> DateRange:
     """Return the period between two days. Raises the problem `invalid_request`.
 
     `fields_end` is what follows `from` and `to` in the names of the fields that have the days.
@@ -389,6 +389,6 @@ def checked_span(
         ) from error
 
 
-def _report(counters: Mapping[date, Mapping[str, int]], span: Span, zone: str) -> Report:
+def _report(counters: Mapping[date, Mapping[str, int]], span: DateRange, zone: str) -> Report:
     days = tuple(Day(each, Tally(counters.get(each, {}))) for each in span.each())
     return Report(span, zone, days, Tally.of(counters.values()))

@@ -1,4 +1,4 @@
-"""The reports table: progress of members, counters by day, people, sights, worklist, exports.
+"""The reports table: members' progress, counters by day, people, impressions, worklist, exports.
 
 All of it is derived, and `python -m commands reports rebuild` makes it again. Counters are added to
 in the transaction that writes the progress they follow from; docs/data.md has the keys.
@@ -43,16 +43,16 @@ from chalicelib.reports.model import (
     Attempt,
     Attribution,
     CountedPerson,
+    CounterKey,
     Counts,
     Days,
     Dismissal,
-    Hint,
+    Impression,
     Kind,
-    Place,
     Progress,
     Response,
     Scope,
-    Sight,
+    WorklistEntry,
 )
 
 MAX_PARTS = 100
@@ -190,7 +190,7 @@ class Counted:
     days: Mapping[str, Known[Days]]
     counts: Counts
     titles: Mapping[str, str]
-    hints: Sequence[Hint] = ()
+    worklist_entries: Sequence[WorklistEntry] = ()
 
 
 @dataclass(frozen=True)
@@ -251,14 +251,14 @@ class ReportStore(Store):
             for member_id, known in counted.days.items()
         ]
         parts += self._additions(counted, shard, now)
-        parts += [_hinted(program_id, each, now) for each in counted.hints]
+        parts += [_put_entry(program_id, each, now) for each in counted.worklist_entries]
         if len(parts) > MAX_PARTS:
             raise TransactionTooLarge
         self._database.commit(parts, attempts=1)
         return len(parts)
 
     def _additions(self, counted: Counted, shard: int, now: datetime) -> list[Part]:
-        by_item: dict[tuple[Place, str], list[Action]] = defaultdict(list)
+        by_item: dict[tuple[CounterKey, str], list[Action]] = defaultdict(list)
         for (place, name), number in sorted(counted.counts.items(), key=lambda each: each[0][1]):
             by_item[place, _month(place, name)].append(Path([name]).add(number))
         for (place, _), actions in by_item.items():
@@ -274,7 +274,7 @@ class ReportStore(Store):
 
     def add_to_counters(self, program_id: str, counts: Counts) -> None:
         """Add to counters without any progress: what a recount mends."""
-        by_place: dict[Place, list[Action]] = defaultdict(list)
+        by_place: dict[CounterKey, list[Action]] = defaultdict(list)
         for (place, name), number in counts.items():
             by_place[place].append(Path([name]).add(number))
         for place, actions in by_place.items():
@@ -348,7 +348,7 @@ class ReportStore(Store):
     def totals(self, program_id: str, activity_ids: Collection[str]) -> dict[str, dict[str, int]]:
         """Read what was counted of up to 25 activities since ever: one call."""
         keys = [
-            _key(program_id, Place(Scope.TOTALS, each), shard)
+            _key(program_id, CounterKey(Scope.TOTALS, each), shard)
             for each in activity_ids
             for shard in range(TOTAL_SHARDS)
         ]
@@ -441,12 +441,12 @@ class ReportStore(Store):
         known: Known[Mapping[str, Any]],
         becomes: Mapping[str, Any],
         *,
-        hints: Sequence[tuple[bool, Hint]],
+        worklist_entries: Sequence[tuple[bool, WorklistEntry]],
         now: datetime,
     ) -> None:
         """Count a member as they are now. Raises `Conflict` if somebody else did meanwhile.
 
-        `hints` are put onto the worklist where True, else taken from it.
+        `worklist_entries` are put onto the worklist where True, else taken from it.
         """
         was, now_counts = person_of(known.thing).counts(), person_of(becomes).counts()
         changes = {
@@ -470,8 +470,8 @@ class ReportStore(Store):
             actions = [Path([name]).add(number) for name, number in changes.items()]
             parts.append(Update(CounterItem(_people(program_id), _AUDIENCE), actions))
         parts += [
-            _hinted(program_id, hint, now) if there else _unhinted(program_id, hint)
-            for there, hint in hints
+            _put_entry(program_id, entry, now) if there else _remove_entry(program_id, entry)
+            for there, entry in worklist_entries
         ]
         self._database.commit(parts)
 
@@ -501,10 +501,10 @@ class ReportStore(Store):
         actions = [Path([name]).add(number) for name, number in sorted(changes.items())]
         self._database.update(CounterItem(_people(program_id), _AUDIENCE), actions)
 
-    # --- sights -------------------------------------------------------------------------------
+    # --- impressions ---------------------------------------------------------------------------
 
     def note_seen(
-        self, program_id: str, member_id: str, sights: Mapping[str, Sight], now: datetime
+        self, program_id: str, member_id: str, impressions: Mapping[str, Impression], now: datetime
     ) -> None:
         """Note what a member had before their eyes, each activity once a month: one write.
 
@@ -512,7 +512,7 @@ class ReportStore(Store):
         then two calls more find what is new. Raises `Conflict` if others always come in between.
         """
         month, scope = f"seen#{now:%Y-%m}", _seen(program_id, member_id)
-        if self._add_sights(CounterItem(scope, month), sights):
+        if self._add_impressions(CounterItem(scope, month), impressions):
             return
         for _ in range(ATTEMPTS_AT_SIGHTS):
             parts = list(
@@ -521,58 +521,60 @@ class ReportStore(Store):
                 )
             )
             known = {name for each in parts for name in each.texts}
-            new = {name: each for name, each in sights.items() if name not in known}
+            new = {name: each for name, each in impressions.items() if name not in known}
             last = parts[-1]
             further = CounterItem(scope, f"{month}#{len(parts):04}")
             item = further if len(last.texts) >= MAX_SIGHTS else last
-            if not new or self._add_sights(item, new):
+            if not new or self._add_impressions(item, new):
                 return
         raise Conflict
 
-    def _add_sights(self, item: "CounterItem", sights: Mapping[str, Sight]) -> bool:
+    def _add_impressions(self, item: "CounterItem", impressions: Mapping[str, Impression]) -> bool:
         """Add to one item, unless that is full: told by the size of a set of what it has."""
         actions: list[Action] = [
-            Path([activity_id]).set(Path([activity_id]) | _sight_text(sight))
-            for activity_id, sight in sorted(sights.items())
+            Path([activity_id]).set(Path([activity_id]) | _impression_text(impression))
+            for activity_id, impression in sorted(impressions.items())
         ]
         names = Path([SIGHTED])
         room = names.does_not_exist() | (size(names) < MAX_SIGHTS)
-        actions.append(names.add(Value({"SS": sorted(sights)})))
+        actions.append(names.add(Value({"SS": sorted(impressions)})))
         return self._database.update(item, actions, room)
 
-    def seen(self, program_id: str, member_id: str) -> Iterator[tuple[str, Sight]]:
+    def seen(self, program_id: str, member_id: str) -> Iterator[tuple[str, Impression]]:
         """Yield all that a member had before their eyes, for a recount."""
         found = self._database.query(
             CounterItem, _seen(program_id, member_id), consistent_read=True
         )
         for item in found:
-            yield from ((name, sight_from(text)) for name, text in item.texts.items())
+            yield from ((name, impression_from(text)) for name, text in item.texts.items())
 
     # --- worklist -----------------------------------------------------------------------------
 
-    def hint(self, program_id: str, hint: Hint, now: datetime) -> None:
+    def put_worklist_entry(self, program_id: str, entry: WorklistEntry, now: datetime) -> None:
         """Put something onto the worklist, again if need be."""
-        part = _hinted(program_id, hint, now)
+        part = _put_entry(program_id, entry, now)
         self._database.update(part.item, part.actions)
 
-    def hinted_since(self, program_id: str, hint: Hint) -> datetime | None:
+    def worklist_entry_since(self, program_id: str, entry: WorklistEntry) -> datetime | None:
         """Read since when something is on the worklist, if it is."""
-        item = _hint_item(program_id, hint)
+        item = _worklist_item(program_id, entry)
         try:
             found = self._database.get(CounterItem, item.scope, item.item, consistent_read=True)
         except DoesNotExist:
             return None
         return datetime.fromisoformat(found.texts["since"])
 
-    def unhint(self, program_id: str, hint: Hint) -> None:
+    def remove_worklist_entry(self, program_id: str, entry: WorklistEntry) -> None:
         """Take something from the worklist; it may not be there."""
-        self._database.commit([_unhinted(program_id, hint)])
+        self._database.commit([_remove_entry(program_id, entry)])
 
-    def take_off(self, program_id: str, item: str) -> None:
+    def remove_worklist_row(self, program_id: str, item: str) -> None:
         """Take an item from the worklist by its key."""
         self._database.commit([Delete(CounterItem(_hash(program_id, Scope.WORKLIST, ""), item))])
 
-    def worklist(self, program_id: str, count: int, now: datetime) -> tuple[list["HintRow"], bool]:
+    def worklist(
+        self, program_id: str, count: int, now: datetime
+    ) -> tuple[list["WorklistRow"], bool]:
         """Read what may be on the worklist now, and whether there is more: one query.
 
         Nobody's invitation is older than their id, so that those which are not due are not read,
@@ -588,11 +590,11 @@ class ReportStore(Store):
                 page_size=count + 1,
             )
         )
-        return [_hint_row(item) for item in items[:count]], len(items) > count
+        return [_worklist_row(item) for item in items[:count]], len(items) > count
 
 
 @dataclass(frozen=True)
-class HintRow:
+class WorklistRow:
     """One item of the worklist as it is stored; `part` is which of those of one activity."""
 
     kind: Kind
@@ -607,21 +609,21 @@ class HintRow:
         return self.numbers.get("expires_at", 1 << 60) <= now.timestamp()
 
 
-def _hint_row(item: CounterItem) -> HintRow:
+def _worklist_row(item: CounterItem) -> WorklistRow:
     prefix, _, rest = item.item.partition("#")
     thing_id, _, part = rest.partition("#")
     kind = next(each for each in Kind if each.prefix == f"{prefix}#")
-    return HintRow(
+    return WorklistRow(
         kind,
         thing_id,
         part,
         item.texts.get("title", ""),
-        datetime.fromisoformat(item.texts["since"]) if "since" in item.texts else EVER,
+        datetime.fromisoformat(item.texts["since"]) if "since" in item.texts else EARLIEST,
         item.numbers,
     )
 
 
-EVER = datetime(2020, 1, 1, tzinfo=UTC)
+EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def person_of(counted: Mapping[str, Any]) -> CountedPerson:
@@ -629,14 +631,14 @@ def person_of(counted: Mapping[str, Any]) -> CountedPerson:
     return CountedPerson(bool(counted.get("active")), frozenset(counted.get("channels", ())))
 
 
-def sight_from(text: str) -> Sight:
+def impression_from(text: str) -> Impression:
     seen_at, campaign_id, channel_ids = json.loads(text)
-    return Sight(datetime.fromisoformat(seen_at), Attribution(campaign_id, tuple(channel_ids)))
+    return Impression(datetime.fromisoformat(seen_at), Attribution(campaign_id, tuple(channel_ids)))
 
 
-def _sight_text(sight: Sight) -> str:
-    whose = sight.attribution
-    return json.dumps([sight.seen_at.isoformat(), whose.campaign_id, list(whose.channel_ids)])
+def _impression_text(impression: Impression) -> str:
+    whose = impression.attribution
+    return json.dumps([impression.seen_at.isoformat(), whose.campaign_id, list(whose.channel_ids)])
 
 
 # --- keys
@@ -671,7 +673,7 @@ def _hash(program_id: str, scope: Scope, thing_id: str) -> str:
     return f"{program_id}#{scope.value}"
 
 
-def _month(place: Place, name: str) -> str:
+def _month(place: CounterKey, name: str) -> str:
     """Return the month of a number of the worklist, `waiting:<day>` or `failed:<day>:<code>`.
 
     Each month has items of its own, which expire: in one item for all time an activity's numbers
@@ -680,7 +682,7 @@ def _month(place: Place, name: str) -> str:
     return name.split(":")[1][: len("2026-11")] if place.scope is Scope.WORKLIST else ""
 
 
-def _key(program_id: str, place: Place, shard: int, month: str = "") -> tuple[str, str]:
+def _key(program_id: str, place: CounterKey, shard: int, month: str = "") -> tuple[str, str]:
     scope = place.scope
     if scope is Scope.WORKLIST:
         item = f"{Kind.ACTIVITY.prefix}{place.thing_id}#{month}#{shard:02}"
@@ -768,24 +770,26 @@ def unpacked_days(month: str, packed: bytes) -> dict[date, dict[str, int]]:
 # --- worklist items
 
 
-def _hinted(program_id: str, hint: Hint, now: datetime) -> Update:
+def _put_entry(program_id: str, entry: WorklistEntry, now: datetime) -> Update:
     actions: list[Action] = [
-        Path(["since"]).set(hint.since.isoformat()),
-        Path(["title"]).set(hint.title[:_TITLE]),
+        Path(["since"]).set(entry.since.isoformat()),
+        Path(["title"]).set(entry.title[:_TITLE]),
     ]
-    if hint.number:
-        actions.append(Path(["number"]).set(hint.number))
-    if hint.days:
-        actions.append(Path(["expires_at"]).set(int((now + timedelta(hint.days)).timestamp())))
-    return Update(_hint_item(program_id, hint), actions)
+    if entry.number:
+        actions.append(Path(["number"]).set(entry.number))
+    if entry.days:
+        actions.append(Path(["expires_at"]).set(int((now + timedelta(entry.days)).timestamp())))
+    return Update(_worklist_item(program_id, entry), actions)
 
 
-def _unhinted(program_id: str, hint: Hint) -> Delete:
-    return Delete(_hint_item(program_id, hint))
+def _remove_entry(program_id: str, entry: WorklistEntry) -> Delete:
+    return Delete(_worklist_item(program_id, entry))
 
 
-def _hint_item(program_id: str, hint: Hint) -> CounterItem:
-    return CounterItem(_hash(program_id, Scope.WORKLIST, ""), f"{hint.kind.prefix}{hint.thing_id}")
+def _worklist_item(program_id: str, entry: WorklistEntry) -> CounterItem:
+    return CounterItem(
+        _hash(program_id, Scope.WORKLIST, ""), f"{entry.kind.prefix}{entry.thing_id}"
+    )
 
 
 # --- progress
@@ -833,10 +837,10 @@ def _facts(progress: Progress) -> dict[str, Any]:
             }
             for each in progress.attempts.values()
         }
-    if progress.sight:
+    if progress.impression:
         facts["sight"] = {
-            "seen_at": progress.sight.seen_at.isoformat(),
-            **_attributed(progress.sight.attribution),
+            "seen_at": progress.impression.seen_at.isoformat(),
+            **_attributed(progress.impression.attribution),
         }
     dismissal = progress.dismissal
     for name in DISMISSALS:
@@ -889,9 +893,11 @@ def _progress_of(item: ProgressItem) -> Progress:
         for performance_id, told in facts.get("attempts", {}).items()
     }
     seen = facts.get("sight")
-    sight = Sight(datetime.fromisoformat(seen["seen_at"]), _attribution(seen)) if seen else None
+    impression = (
+        Impression(datetime.fromisoformat(seen["seen_at"]), _attribution(seen)) if seen else None
+    )
     dismissal = Dismissal(_moment(facts, "dismissed_at"), _moment(facts, "undone"))
-    return Progress(item.zone, attempts, sight, dismissal, _moment(facts, "left_at"))
+    return Progress(item.zone, attempts, impression, dismissal, _moment(facts, "left_at"))
 
 
 def _stored(item: ProgressItem) -> Stored:

@@ -110,13 +110,13 @@ def count_events(counting: EventCounters, event: Mapping[str, Any]) -> Mapping[s
             case PerformanceAwaitsApp():
                 counting.app.note_refusal(received.program_id, received.at)
             case ActivityPublished() | ActivityRejected() | ActivityWithdrawn():
-                counting.videos.look(received.program_id, told.activity_id, received.at)
+                counting.videos.refresh(received.program_id, told.activity_id, received.at)
             case ActivityArchived() | ActivityUnarchived():
-                counting.archived.look(received.program_id, told.activity_id, received.at)
+                counting.archived.refresh(received.program_id, told.activity_id, received.at)
             case RedemptionRequested() | RedemptionFulfilled() | RedemptionRejected():
-                counting.redemptions.look(received.program_id, told.redemption_id, received.at)
+                counting.redemptions.refresh(received.program_id, told.redemption_id, received.at)
             case WebhookDisabled() | WebhookMended():
-                counting.webhooks.look(received.program_id, told.webhook_id, received.at)
+                counting.webhooks.refresh(received.program_id, told.webhook_id, received.at)
             case _:
                 counting.people.count(received.program_id, told.member_id)
 

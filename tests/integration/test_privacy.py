@@ -203,7 +203,9 @@ class Scene:
         known = {
             self.dismissed.activity_id: Progress(dismissal=Dismissal(now)),
             self.undone.activity_id: Progress(dismissal=Dismissal(now, now)),
-            self.sent.activity_id: Progress(sight=Sight(now), dismissal=Dismissal(now, now)),
+            self.sent.activity_id: Progress(
+                impression=Impression(now), dismissal=Dismissal(now, now)
+            ),
         }
         for each in (self.dismissed, self.undone):
             activities.dismiss(self.now(), each.activity_id)
@@ -266,7 +268,7 @@ class Scene:
     def _reports(self) -> None:
         program_id, member_id = self.vic.program_id, self.vic.member_id
         counting, now = self.container.event_counters, self.greenroom.clock.now()
-        counting.redemptions.look(program_id, self.open.redemption_id, now)
+        counting.redemptions.refresh(program_id, self.open.redemption_id, now)
         self.container.person_counter.count(program_id, member_id)
         for table in (Table.MEMBERS, Table.AUDIT):
             export = self.container.report_exports.ask(self.manager, table)

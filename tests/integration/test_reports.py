@@ -28,11 +28,11 @@ from chalicelib.reports.model import (
     Attempt,
     Attribution,
     Fact,
-    Hint,
+    Impression,
     Kind,
     Name,
     Progress,
-    Sight,
+    WorklistEntry,
 )
 from chalicelib.reports.service import MAX_SEEN
 from chalicelib.reports.store import CounterItem
@@ -379,7 +379,7 @@ def test_a_full_item_of_what_was_seen_is_far_from_what_dynamodb_takes(
     channels = tuple(sorted(new_id("chn", now) for _ in range(MAX_ADDRESSED)))
     for _ in range((report_store.MAX_SIGHTS + MAX_SEEN) // MAX_SEEN):
         sights = {
-            new_id("act", now): Sight(now, Attribution(new_id("cmp", now), channels))
+            new_id("act", now): Impression(now, Attribution(new_id("cmp", now), channels))
             for _ in range(MAX_SEEN)
         }
         reporting.container.report_store.note_seen(amy.program_id, amy.member_id, sights, now)
@@ -944,7 +944,7 @@ def test_of_two_workers_at_an_item_the_later_one_is_right(
         def get(self, program_id: str, webhook_id: str) -> Webhook | None:
             return read.pop(0) if (program_id, webhook_id) == found else None
 
-    DisabledWebhooks(store, Kept()).look(manager.program_id, "whk_1", now)
+    DisabledWebhooks(store, Kept()).refresh(manager.program_id, "whk_1", now)
     assert reporting.codes() == (["webhook_disabled"] if disabled else [])
     assert read == []
 
@@ -987,7 +987,9 @@ def test_a_disabled_webhook_is_seen_before_thousands_of_invitations(
     reporting.settles()
     reporting.ticks(days=8)
     program_id, now = reporting.program.program_id, reporting.clock.now()
-    reporting.container.report_store.hint(program_id, Hint(Kind.WEBHOOK, "whk_1", now), now)
+    reporting.container.report_store.put_worklist_entry(
+        program_id, WorklistEntry(Kind.WEBHOOK, "whk_1", now), now
+    )
     reporting.container.refused_addresses.note_refusal(program_id, "mem_1", "Amy", now)
     found = reporting.worklist()
     told = {each.code: each.count for each in found.items}

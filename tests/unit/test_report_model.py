@@ -22,15 +22,15 @@ from chalicelib.reports.model import (
     WAITING_DAYS,
     Attempt,
     Attribution,
+    CounterKey,
+    DateRange,
     Dismissal,
+    Impression,
     InvalidSpan,
     Name,
-    Place,
     Progress,
     Response,
     Scope,
-    Sight,
-    Span,
     Tally,
     active_members,
     audience_of,
@@ -69,7 +69,7 @@ def lives(draw: st.DrawFn, sends: int = 3) -> list[Progress]:
         return at
 
     if draw(st.booleans()):
-        facts.append(Progress(sight=Sight(at, draw(WHOSE))))
+        facts.append(Progress(impression=Impression(at, draw(WHOSE))))
     if draw(st.booleans()):
         dismissed = later()
         facts.append(Progress(dismissal=Dismissal(dismissed_at=dismissed)))
@@ -116,9 +116,9 @@ def test_only_the_latest_views_count_on_the_day_of_the_post() -> None:
     for found in (posted_with(late, early), posted_with(early, late, early)):
         counts = counts_of("act_1", found)
         for place in (
-            Place(Scope.PROGRAM, day=NOON.date()),
-            Place(Scope.ACTIVITY, "act_1", NOON.date()),
-            Place(Scope.CAMPAIGN, "cmp_1", NOON.date()),
+            CounterKey(Scope.PROGRAM, day=NOON.date()),
+            CounterKey(Scope.ACTIVITY, "act_1", NOON.date()),
+            CounterKey(Scope.CAMPAIGN, "cmp_1", NOON.date()),
         ):
             told = Tally({name: number for (at, name), number in counts.items() if at == place})
             names = (Name.COUNTED, Name.VIEWS, Name.LIKES, Name.COMMENTS, Name.COUNTED_POINTS)
@@ -149,7 +149,7 @@ def test_events_replayed_reordered_and_doubled_give_the_same_progress_and_counts
     mixed = facts + dice.choices(facts, k=len(facts)) if facts else []
     dice.shuffle(mixed)
     assert merged(mixed) == merged(facts)
-    added: Counter[tuple[Place, str]] = Counter()
+    added: Counter[tuple[CounterKey, str]] = Counter()
     so_far = Progress()
     for each in mixed:
         after = so_far.merged(each)
@@ -241,7 +241,7 @@ def test_a_day_is_one_of_the_programs_calendar() -> None:
 
 
 def test_facts_count_for_the_campaign_and_channels_of_the_first_of_them() -> None:
-    seen = Progress(sight=Sight(NOON, Attribution("cmp_1", ("chn_1",))))
+    seen = Progress(impression=Impression(NOON, Attribution("cmp_1", ("chn_1",))))
     sent = Progress(
         attempts={
             "prf_1": Attempt("prf_1", NOON + timedelta(hours=1), Attribution("cmp_2", ("chn_2",)))
@@ -292,8 +292,10 @@ TODAY = date(2026, 11, 29)
 
 
 def test_without_days_a_period_is_the_last_thirty() -> None:
-    assert span_between(None, None, TODAY) == Span(date(2026, 10, 31), TODAY)
-    assert span_between(None, None, TODAY).before == Span(date(2026, 10, 1), date(2026, 10, 30))
+    assert span_between(None, None, TODAY) == DateRange(date(2026, 10, 31), TODAY)
+    assert span_between(None, None, TODAY).before == DateRange(
+        date(2026, 10, 1), date(2026, 10, 30)
+    )
 
 
 @pytest.mark.parametrize(

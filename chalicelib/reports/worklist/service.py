@@ -22,13 +22,13 @@ from chalicelib.reports.model import (
     ARCHIVED,
     MAX_MEMBER_IDS,
     MAX_NAMES,
-    Hint,
     Item,
     Kind,
+    WorklistEntry,
     archived_mark,
     of_activity,
 )
-from chalicelib.reports.store import HintRow, ReportStore
+from chalicelib.reports.store import ReportStore, WorklistRow
 from chalicelib.rewards.model import Redemption, RedemptionStatus
 from chalicelib.webhooks.model import Webhook, WebhookState
 
@@ -39,21 +39,24 @@ LOOKS = 5
 
 
 def _keep_up(
-    store: ReportStore, program_id: str, at: datetime, look: Callable[[], tuple[bool, Hint]]
+    store: ReportStore,
+    program_id: str,
+    at: datetime,
+    look: Callable[[], tuple[bool, WorklistEntry]],
 ) -> None:
     """Put something onto the worklist or take it off, as `look` says now.
 
     It is looked at again after it was written: of two workers at it the later one is right. Raises
     `Conflict` if it keeps changing.
     """
-    there, hint = look()
+    there, entry = look()
     for _ in range(LOOKS):
         if there:
-            store.hint(program_id, hint, at)
+            store.put_worklist_entry(program_id, entry, at)
         else:
-            store.unhint(program_id, hint)
+            store.remove_worklist_entry(program_id, entry)
         was = there
-        there, hint = look()
+        there, entry = look()
         if there is was:
             return
     raise Conflict
@@ -67,13 +70,13 @@ class AppRefusals:
 
     def note_refusal(self, program_id: str, at: datetime) -> None:
         """Note that a send waits since an instant."""
-        self._store.hint(program_id, Hint(Kind.APP, "", at, days=1), at)
+        self._store.put_worklist_entry(program_id, WorklistEntry(Kind.APP, "", at, days=1), at)
 
     def clear_refusal(self, program_id: str, at: datetime) -> None:
         """Take the note back once a video reached an inbox after it: a read, mostly."""
-        since = self._store.hinted_since(program_id, Hint(Kind.APP, "", at))
+        since = self._store.worklist_entry_since(program_id, WorklistEntry(Kind.APP, "", at))
         if since and since <= at:
-            self._store.unhint(program_id, Hint(Kind.APP, "", at))
+            self._store.remove_worklist_entry(program_id, WorklistEntry(Kind.APP, "", at))
             logger.info("tiktok takes the app again")
 
 
@@ -84,14 +87,14 @@ class RefusedVideos:
         self._store = store
         self._activities = activities
 
-    def look(self, program_id: str, activity_id: str, at: datetime) -> None:
+    def refresh(self, program_id: str, activity_id: str, at: datetime) -> None:
         """Note an activity that is rejected, or take the note back, as the tables say now."""
 
-        def now() -> tuple[bool, Hint]:
+        def now() -> tuple[bool, WorklistEntry]:
             activity = self._activities.activity(program_id, activity_id)
             rejected = activity is not None and activity.state is ActivityState.REJECTED
             title = activity.instructions if activity else ""
-            return rejected, Hint(Kind.REFUSED, activity_id, at, title=title)
+            return rejected, WorklistEntry(Kind.REFUSED, activity_id, at, title=title)
 
         _keep_up(self._store, program_id, at, now)
 
@@ -103,10 +106,10 @@ class ArchivedActivities:
         self._store = store
         self._activities = activities
 
-    def look(self, program_id: str, activity_id: str, at: datetime) -> None:
+    def refresh(self, program_id: str, activity_id: str, at: datetime) -> None:
         """Keep an activity off the worklist if it is archived, or no longer, as the tables say."""
 
-        def now() -> tuple[bool, Hint]:
+        def now() -> tuple[bool, WorklistEntry]:
             activity = self._activities.activity(program_id, activity_id)
             archived = activity is not None and activity.state is ActivityState.ARCHIVED
             return archived, archived_mark(activity_id, at)
@@ -129,15 +132,15 @@ class OpenRedemptions:
         self._store = store
         self._redemptions = redemptions
 
-    def look(self, program_id: str, redemption_id: str, at: datetime) -> None:
+    def refresh(self, program_id: str, redemption_id: str, at: datetime) -> None:
         """Note a redemption that waits, or take the note back, as the tables say now."""
 
-        def now() -> tuple[bool, Hint]:
+        def now() -> tuple[bool, WorklistEntry]:
             found = self._redemptions.redemption(program_id, redemption_id)
             waits = found is not None and found.status is RedemptionStatus.REQUESTED
             title = f"{found.title}, {found.member_name}" if found else ""
             since = found.requested_at if found else at
-            return waits, Hint(Kind.REDEMPTION, redemption_id, since, title=title)
+            return waits, WorklistEntry(Kind.REDEMPTION, redemption_id, since, title=title)
 
         _keep_up(self._store, program_id, at, now)
 
@@ -159,15 +162,15 @@ class DisabledWebhooks:
         self._store = store
         self._webhooks = webhooks
 
-    def look(self, program_id: str, webhook_id: str, at: datetime) -> None:
+    def refresh(self, program_id: str, webhook_id: str, at: datetime) -> None:
         """Note a webhook that is disabled, or take the note back, as the tables say now."""
 
-        def now() -> tuple[bool, Hint]:
+        def now() -> tuple[bool, WorklistEntry]:
             found = self._webhooks.get(program_id, webhook_id)
             disabled = found is not None and found.state is WebhookState.DISABLED
             since = found.disabled_at if found else None
             title = found.name if found else ""
-            return disabled, Hint(Kind.WEBHOOK, webhook_id, since or at, title=title)
+            return disabled, WorklistEntry(Kind.WEBHOOK, webhook_id, since or at, title=title)
 
         _keep_up(self._store, program_id, at, now)
 
@@ -180,11 +183,13 @@ class RefusedAddresses:
 
     def note_refusal(self, program_id: str, member_id: str, name: str, at: datetime) -> None:
         """Note that nothing is mailed to a member any more."""
-        self._store.hint(program_id, Hint(Kind.ADDRESS, member_id, at, title=name), at)
+        self._store.put_worklist_entry(
+            program_id, WorklistEntry(Kind.ADDRESS, member_id, at, title=name), at
+        )
 
     def clear_refusal(self, program_id: str, member_id: str, at: datetime) -> None:
         """Take the note back; there may be none."""
-        self._store.unhint(program_id, Hint(Kind.ADDRESS, member_id, at))
+        self._store.remove_worklist_entry(program_id, WorklistEntry(Kind.ADDRESS, member_id, at))
 
 
 @dataclass(frozen=True)
@@ -213,7 +218,7 @@ class WorklistService:
         return Worklist(tuple(items), complete=not more)
 
 
-def _items(rows: Sequence[HintRow], now: datetime, zone: str) -> Iterator[Item]:
+def _items(rows: Sequence[WorklistRow], now: datetime, zone: str) -> Iterator[Item]:
     today = local_time(now, zone).date()
     for kind in Kind:
         mine = [each for each in rows if each.kind is kind and not each.is_over(now)]
@@ -233,7 +238,7 @@ def _items(rows: Sequence[HintRow], now: datetime, zone: str) -> Iterator[Item]:
             yield from _together(kind, [each for each in mine if each.since <= now], zone)
 
 
-def _of_activities(rows: Sequence[HintRow], today: date) -> Iterator[Item]:
+def _of_activities(rows: Sequence[WorklistRow], today: date) -> Iterator[Item]:
     summed: dict[str, Counter[str]] = {}
     titles: dict[str, str] = {}
     archived = {each.thing_id for each in rows if each.part == ARCHIVED}
@@ -244,7 +249,7 @@ def _of_activities(rows: Sequence[HintRow], today: date) -> Iterator[Item]:
         yield from of_activity(activity_id, titles[activity_id], numbers, today)
 
 
-def _together(kind: Kind, rows: Sequence[HintRow], zone: str) -> Iterator[Item]:
+def _together(kind: Kind, rows: Sequence[WorklistRow], zone: str) -> Iterator[Item]:
     """Return one item for all people, or redemptions, that need the same hand."""
     if not rows:
         return
