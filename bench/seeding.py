@@ -22,7 +22,7 @@ from pynamodb.models import Model
 
 from chalicelib.activities.model import Activity, ActivityState
 from chalicelib.activities.store import ActivityItem, MarkItem
-from chalicelib.audit.model import Entry
+from chalicelib.audit.model import AuditEntry
 from chalicelib.audit.model import Kind as AuditKind
 from chalicelib.audit.store import AuditStore
 from chalicelib.composition import Container
@@ -655,7 +655,7 @@ def _trail(
     """Let a manager have given each member points by hand, one each second until now."""
     for number, each in enumerate(people):
         at = now - timedelta(seconds=len(people) - number)
-        entry = Entry(
+        entry = AuditEntry(
             program_id=program_id,
             entry_id=new_id("aud", at),
             at=at,

@@ -34,7 +34,7 @@ START_GRACE = timedelta(minutes=5)
 MAX_AHEAD = timedelta(days=5 * 366)
 """How far ahead a start or end may lie (product rule)."""
 
-SETTLING = timedelta(seconds=30)
+FEATURED_LAG = timedelta(seconds=30)
 """How long a turn of `featured` may stay unseen: it is dated when its request comes, which takes
 no longer than this, and the index follows the table."""
 MAX_FEATURED_CHANGES = 20
@@ -248,9 +248,9 @@ class Activity:
         return replace(self.with_cuts(distinct_files(cuts)), state=ActivityState.PUBLISHED)
 
     @property
-    def asks(self) -> "Asked":
+    def asks(self) -> "RequiredDisclosure":
         """The disclosure it asks of its members in TikTok."""
-        return Asked(self.content_disclosure, self.ai_generated)
+        return RequiredDisclosure(self.content_disclosure, self.ai_generated)
 
     def is_for(self, channels: frozenset[str]) -> bool:
         """Return whether it is addressed to a member of these channels."""
@@ -432,7 +432,7 @@ class Paging:
     @classmethod
     def begun(cls, shown: Iterable[OpenActivity], now: datetime) -> "Paging":
         """Begin with what can be seen now; turns made before may come into sight later."""
-        settled_at = now - SETTLING
+        settled_at = now - FEATURED_LAG
         recent = sorted(
             turn for each in shown for turn in each.featured_changes if turn > settled_at
         )
@@ -504,7 +504,7 @@ class Toggle(StrEnum):
 
 
 @dataclass(frozen=True)
-class Asked:
+class RequiredDisclosure:
     """The disclosures of a post: TikTok's content-disclosure setting and the AI label."""
 
     content_disclosure: ContentDisclosure

@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field
 
-from chalicelib.activities.model import Asked, Toggle
+from chalicelib.activities.model import RequiredDisclosure, Toggle
 from chalicelib.foundation.schemas import Schema
 from chalicelib.programs.model import ContentDisclosure
 
@@ -22,7 +22,7 @@ class DisclosureView(Schema):
     text: Annotated[str | None, Field(description="What the member acknowledges before sending")]
 
     @classmethod
-    def of(cls, asked: Asked) -> Self:
+    def of(cls, asked: RequiredDisclosure) -> Self:
         return cls(
             content_disclosure=asked.content_disclosure,
             ai_generated=asked.ai_generated,

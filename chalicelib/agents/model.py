@@ -30,7 +30,7 @@ MAX_DEPTH = 20
 _ID = re.compile(ID_PATTERN, re.ASCII)
 
 
-class Refused(Exception):
+class RpcError(Exception):
     """A message that cannot be answered with a result."""
 
     def __init__(self, code: int, message: str, request_id: str | int | None = None) -> None:
@@ -48,7 +48,7 @@ class Message:
 
 
 def read_message(raw: bytes) -> Message:
-    """Read a body. Raises `Refused` for what is not one request or notification.
+    """Read a body. Raises `RpcError` for what is not one request or notification.
 
     Python reads more than JSON has: halves of characters, which no table takes, and numbers
     beyond all bounds.
@@ -56,20 +56,20 @@ def read_message(raw: bytes) -> Message:
     try:
         found = json.loads(raw)
         if _is_deep(found):
-            raise Refused(INVALID_REQUEST, f"Nest objects and lists {MAX_DEPTH} deep at most.")
+            raise RpcError(INVALID_REQUEST, f"Nest objects and lists {MAX_DEPTH} deep at most.")
         json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
-        raise Refused(PARSE_ERROR, "The body is not JSON.") from None
+        raise RpcError(PARSE_ERROR, "The body is not JSON.") from None
     if not isinstance(found, dict) or found.get("jsonrpc") != "2.0":
-        raise Refused(INVALID_REQUEST, "Send one JSON-RPC 2.0 request; batches are not taken.")
+        raise RpcError(INVALID_REQUEST, "Send one JSON-RPC 2.0 request; batches are not taken.")
     request_id, method = found.get("id"), found.get("method")
     if "id" in found and (isinstance(request_id, bool) or not isinstance(request_id, str | int)):
-        raise Refused(INVALID_REQUEST, "An id is a text or a whole number.")
+        raise RpcError(INVALID_REQUEST, "An id is a text or a whole number.")
     if not isinstance(method, str) or not 1 <= len(method) <= MAX_METHOD:
-        raise Refused(INVALID_REQUEST, "A request names its method.", request_id)
+        raise RpcError(INVALID_REQUEST, "A request names its method.", request_id)
     params = found.get("params", {})
     if not isinstance(params, dict):
-        raise Refused(INVALID_PARAMS, "`params` is an object.", request_id)
+        raise RpcError(INVALID_PARAMS, "`params` is an object.", request_id)
     return Message(method, params, request_id)
 
 
@@ -94,12 +94,12 @@ def result(request_id: str | int | None, content: Mapping[str, Any]) -> dict[str
     return {"jsonrpc": "2.0", "id": request_id, "result": content}
 
 
-def refusal(refused: Refused) -> dict[str, Any]:
+def refusal(refused: RpcError) -> dict[str, Any]:
     error = {"code": refused.code, "message": refused.message}
     return {"jsonrpc": "2.0", "id": refused.request_id, "error": error}
 
 
-def told(content: Any, *, failed: bool = False) -> dict[str, Any]:
+def tool_result(content: Any, *, failed: bool = False) -> dict[str, Any]:
     """Return what a tool answers: one text of JSON, whatever the people of a program wrote."""
     text = json.dumps(without_addresses(content), ensure_ascii=False, separators=(",", ":"))
     return {"content": [{"type": "text", "text": text}], "isError": failed}

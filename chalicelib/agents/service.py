@@ -12,10 +12,10 @@ from chalicelib.agents.model import (
     SERVER,
     TOOLS,
     Message,
-    Refused,
+    RpcError,
     Tool,
     result,
-    told,
+    tool_result,
     version_for,
     windows,
     without_words,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 _BY_NAME = {tool.name: tool for tool in TOOLS}
 
 
-class Members(Protocol):
+class MemberReader(Protocol):
     """The parts of programs that agents read."""
 
     def member_of_subject(self, subject: str) -> Member | None:
@@ -57,7 +57,7 @@ class AgentService:
         *,
         counter: CallCounter,
         recorder: AuditRecorder,
-        programs: Members,
+        programs: MemberReader,
         service_named: Callable[[str], Any],
         clock: Clock,
     ) -> None:
@@ -83,7 +83,7 @@ class AgentService:
         return self._programs.as_caller(member)
 
     def answer(self, caller: Caller, message: Message, correlation_id: str) -> Mapping[str, Any]:
-        """Answer a request. Raises `Refused` for what the protocol has an error for."""
+        """Answer a request. Raises `RpcError` for what the protocol has an error for."""
         match message.method:
             case "initialize":
                 content: Mapping[str, Any] = {
@@ -99,7 +99,7 @@ class AgentService:
             case "tools/call":
                 content = self._call(caller, message, correlation_id)
             case _:
-                raise Refused(
+                raise RpcError(
                     METHOD_NOT_FOUND,
                     "There are initialize, ping, tools/list and tools/call.",
                     message.request_id,
@@ -111,7 +111,7 @@ class AgentService:
         arguments = {} if arguments is None else arguments
         tool = _BY_NAME.get(name) if isinstance(name, str) else None
         if tool is None or not isinstance(arguments, dict):
-            raise Refused(
+            raise RpcError(
                 INVALID_PARAMS,
                 "`name` is that of a tool of tools/list, `arguments` an object.",
                 message.request_id,
@@ -122,9 +122,9 @@ class AgentService:
             # Before it is made: a call that breaks was made, too.
             self._record(caller, tool, {"arguments": _recorded_arguments(request)})
             body = _endpoint(tool).handle(self._service_named(tool.part), request).body
-            return told(body.model_dump(mode="json", by_alias=True) if body else {})
+            return tool_result(body.model_dump(mode="json", by_alias=True) if body else {})
         except Problem as problem:
-            return told(problem.to_dict(), failed=True)
+            return tool_result(problem.to_dict(), failed=True)
 
     def _record(self, caller: Caller, tool: Tool, how: Mapping[str, object]) -> None:
         asked = {"tool": tool.name, **how}

@@ -13,7 +13,7 @@ from chalicelib.agents.model import (
     INTERNAL_ERROR,
     INVALID_REQUEST,
     VERSIONS,
-    Refused,
+    RpcError,
     read_message,
     refusal,
 )
@@ -71,7 +71,7 @@ def _served(
                 return _answered(202, "")
             found = agents.answer(caller, message, correlation_id)
         return _answered(200, json.dumps(found, ensure_ascii=False))
-    except Refused as refused:
+    except RpcError as refused:
         status = 400 if refused.request_id is None else 200
         return _answered(status, json.dumps(refusal(refused)))
     except Problem as problem:
@@ -80,7 +80,7 @@ def _served(
     except Exception:  # noqa: BLE001  the one place that may: whatever broke becomes a designed answer
         logger.exception("agent's request broke")
         words = f"Something broke on our side; tell your administrator this id: {correlation_id}"
-        return _answered(500, json.dumps(refusal(Refused(INTERNAL_ERROR, words))))
+        return _answered(500, json.dumps(refusal(RpcError(INTERNAL_ERROR, words))))
 
 
 def _check_headers(headers: Mapping[str, str], console_url: str) -> None:
@@ -90,14 +90,14 @@ def _check_headers(headers: Mapping[str, str], console_url: str) -> None:
         raise Problem(ProblemCode.FORBIDDEN, "A page of another site cannot call this.")
     version = headers.get("mcp-protocol-version")
     if version and version not in VERSIONS:
-        raise Refused(INVALID_REQUEST, f"The revisions are {', '.join(VERSIONS)}.")
+        raise RpcError(INVALID_REQUEST, f"The revisions are {', '.join(VERSIONS)}.")
 
 
 def _body(event: Event) -> bytes:
     text = event.get("body") or ""
     raw = b64decode(text) if event.get("isBase64Encoded") else text.encode()
     if len(raw) > MAX_BODY_BYTES:
-        raise Refused(INVALID_REQUEST, f"The body has {len(raw)} bytes; {MAX_BODY_BYTES} at most.")
+        raise RpcError(INVALID_REQUEST, f"The body has {len(raw)} bytes; {MAX_BODY_BYTES} at most.")
     return raw
 
 

@@ -92,7 +92,7 @@ type Fields = Mapping[str, object]
 
 
 @dataclass(frozen=True)
-class Entry:
+class AuditEntry:
     """One entry of the trail, as it was written.
 
     `actor` is `member:<id>`, `command:<name>` or `system:<name>`; the role and the address are
@@ -139,7 +139,7 @@ class EntryFilter:
     since: datetime | None = None
     until: datetime | None = None
 
-    def passes(self, entry: Entry) -> bool:
+    def passes(self, entry: AuditEntry) -> bool:
         """Return whether an entry meets all criteria."""
         return (
             (self.actor is None or self.actor == actor_key(entry.actor))
@@ -179,7 +179,7 @@ def act(
 
     Of fields in both `before` and `after` only those that differ are kept.
     """
-    was, becomes = plain(before or {}), plain(after or {})
+    was, becomes = to_json(before or {}), to_json(after or {})
     same = {name for name in was.keys() & becomes.keys() if was[name] == becomes[name]}
     return Act(
         kind.value,
@@ -196,7 +196,7 @@ def fields_of(thing: object, names: Sequence[str]) -> dict[str, object]:
     return {name: getattr(thing, name) for name in names}
 
 
-def plain(fields: Fields) -> dict[str, object]:
+def to_json(fields: Fields) -> dict[str, object]:
     """Return fields as plain JSON, whole: enumerations by value, sets sorted, instants as text."""
     return {name: _plain(value) for name, value in fields.items()}
 

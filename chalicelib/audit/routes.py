@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
 
-from chalicelib.audit.model import Entry, EntryFilter, Kind
+from chalicelib.audit.model import AuditEntry, EntryFilter, Kind
 from chalicelib.audit.service import AuditService
 from chalicelib.foundation.http import MAX_ID_LENGTH, Answer, Request, RequiredRole, endpoint
 from chalicelib.foundation.pages import MAX_LIMIT
@@ -62,7 +62,7 @@ class EntryView(Schema):
     expires_at: Annotated[datetime, Field(description="Until when the entry is kept")]
 
     @classmethod
-    def of(cls, entry: Entry) -> "EntryView":
+    def of(cls, entry: AuditEntry) -> "EntryView":
         return cls(**_fields(entry))
 
 
@@ -118,7 +118,7 @@ def list_names(service: AuditService, request: Request[None, MemberNamesQuery]) 
     return Answer(200, MemberNames(names=service.names(request.caller, ids)))
 
 
-def _fields(entry: Entry) -> dict[str, object]:
+def _fields(entry: AuditEntry) -> dict[str, object]:
     return {
         "entry_id": entry.entry_id,
         "at": entry.at,

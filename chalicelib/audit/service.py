@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Protocol
 
-from chalicelib.audit.model import Entry, EntryFilter, member_of
+from chalicelib.audit.model import AuditEntry, EntryFilter, member_of
 from chalicelib.audit.store import ENTRY, AuditStore, OriginStore
 from chalicelib.foundation import actors
 from chalicelib.foundation.acts import Act
@@ -46,7 +46,7 @@ class AuditRecorder:
         """Parts: the entry of an act, and the address of the request by which a member did it."""
         now, actor = self._clock.now(), actors.current()
         origin = actors.origin() if member_of(actor) else None
-        entry = Entry(
+        entry = AuditEntry(
             program_id=act.program_id,
             entry_id=new_id(ENTRY, now),
             at=now,
@@ -93,10 +93,10 @@ class PersonReader(Protocol):
 
 
 @dataclass(frozen=True)
-class Told:
+class ExportedEntry:
     """An entry as it is exported: with its address, and the names of whom it names."""
 
-    entry: Entry
+    entry: AuditEntry
     names: Mapping[str, str]
 
 
@@ -119,7 +119,7 @@ class AuditService:
 
     def entries(
         self, caller: Caller, wanted: EntryFilter, limit: int, cursor: str | None
-    ) -> Page[Entry]:
+    ) -> Page[AuditEntry]:
         """List the entries that pass a filter, newest first, without addresses: one query.
 
         With more than one criterion beside the time a page has what is found among `EXAMINED`
@@ -144,7 +144,7 @@ class AuditService:
         position = {"before": last.entry_id}
         return Page(page, self._cursors.make(caller.program_id, listing, position))
 
-    def entry(self, caller: Caller, entry_id: str) -> Entry:
+    def entry(self, caller: Caller, entry_id: str) -> AuditEntry:
         """Read an entry with the address of its request: one call.
 
         Raises the problem `not_found`.
@@ -157,7 +157,7 @@ class AuditService:
         )
         if entry is None or entry.expires_at <= self._clock.now():
             raise not_found("entry")
-        found: Entry = replace(entry, address=address)
+        found: AuditEntry = replace(entry, address=address)
         return found
 
     def names(self, caller: Caller, member_ids: Collection[str]) -> dict[str, str]:
@@ -167,23 +167,25 @@ class AuditService:
         """
         return self._names(caller.program_id, set(member_ids))
 
-    def told(self, caller: Caller, wanted: EntryFilter) -> Iterator[Told]:
+    def export_entries(self, caller: Caller, wanted: EntryFilter) -> Iterator[ExportedEntry]:
         """Yield all entries that pass a filter with addresses and names: three calls a hundred."""
         cursor: str | None = None
         while True:
             page = self.entries(caller, wanted, MAX_LIMIT, cursor)
-            yield from self._told(caller.program_id, page.items)
+            yield from self._export_entries(caller.program_id, page.items)
             cursor = page.next_cursor
             if cursor is None:
                 return
 
-    def _told(self, program_id: str, entries: Sequence[Entry]) -> Iterator[Told]:
+    def _export_entries(
+        self, program_id: str, entries: Sequence[AuditEntry]
+    ) -> Iterator[ExportedEntry]:
         if not entries:
             return
         addresses = self._origins.addresses(program_id, [each.entry_id for each in entries])
         names = self._names(program_id, {each for entry in entries for each in entry.people()})
         for each in entries:
-            yield Told(replace(each, address=addresses.get(each.entry_id)), names)
+            yield ExportedEntry(replace(each, address=addresses.get(each.entry_id)), names)
 
     def _names(self, program_id: str, member_ids: Collection[str]) -> dict[str, str]:
         found = self._people.members_by_id(program_id, member_ids) if member_ids else {}

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UTCDateTimeAttribute
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
 
-from chalicelib.audit.model import Entry, EntryFilter, actor_key, decoded, encoded, member_of
+from chalicelib.audit.model import AuditEntry, EntryFilter, actor_key, decoded, encoded, member_of
 from chalicelib.foundation.ids import first_id
 from chalicelib.foundation.table import LeanModel, Put, Read, Store
 
@@ -71,8 +71,8 @@ class EntryItem(LeanModel):
     by_thing = ByThing()
     by_kind = ByKind()
 
-    def to_entry(self) -> Entry:
-        return Entry(
+    def to_entry(self) -> AuditEntry:
+        return AuditEntry(
             program_id=self.program_id,
             entry_id=self.entry_id,
             at=self.made_at,
@@ -116,7 +116,7 @@ class AuditStore(Store):
 
     MODELS = (EntryItem,)
 
-    def put_entry(self, entry: Entry) -> Put:
+    def put_entry(self, entry: AuditEntry) -> Put:
         """Part: write an entry, once."""
         program_id = entry.program_id
         item = EntryItem(
@@ -138,13 +138,13 @@ class AuditStore(Store):
         )
         return Put(item, EntryItem.entry_id.does_not_exist())
 
-    def read(self, program_id: str, entry_id: str) -> Read[Entry]:
+    def read(self, program_id: str, entry_id: str) -> Read[AuditEntry]:
         """Return the read of an entry."""
         return Read(EntryItem, (program_id, entry_id), EntryItem.to_entry)
 
     def newest(
         self, program_id: str, wanted: EntryFilter, before: str | None, count: int
-    ) -> list[Entry]:
+    ) -> list[AuditEntry]:
         """List entries below the given one, newest first: one query.
 
         They meet one criterion of the filter, and its time to some milliseconds: what the others
@@ -180,7 +180,7 @@ class OriginStore(Store):
 
     MODELS = (OriginItem,)
 
-    def put_origin(self, entry: Entry, address: str) -> Put:
+    def put_origin(self, entry: AuditEntry, address: str) -> Put:
         """Part: write the address of the request of a member's entry, once."""
         member_id = member_of(entry.actor)
         item = OriginItem(

@@ -6,7 +6,7 @@ from chalicelib.foundation.values import dataclass
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DeliveryResult:
     """How one try went: the receiver's status if it answered, else the code of what went wrong."""
 
     status: int | None

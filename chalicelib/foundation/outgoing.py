@@ -23,7 +23,7 @@ from urllib3.exceptions import SSLError as TlsError
 from urllib3.util.ssl_match_hostname import CertificateError
 
 from chalicelib.foundation.addresses import Address, AddressRefused, check_reachable, parse
-from chalicelib.foundation.outcomes import Outcome
+from chalicelib.foundation.outcomes import DeliveryResult
 from chalicelib.foundation.settings import Network
 
 CONNECT_SECONDS = 3.0
@@ -74,7 +74,7 @@ class HttpSender:
         self._authorities = authorities or certifi.where()
         self._total_seconds = total_seconds
 
-    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Outcome:
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> DeliveryResult:
         """Send one body; never raises for what the receiver, or its address, does."""
         started = time.monotonic()
         status, retry_after, error = None, None, None
@@ -90,7 +90,7 @@ class HttpSender:
         except _Failed as failed:
             error = failed.code
         milliseconds = int((time.monotonic() - started) * 1000)
-        return Outcome(status, error, milliseconds, retry_after)
+        return DeliveryResult(status, error, milliseconds, retry_after)
 
     def _checked_ip(self, address: Address) -> str:
         """Resolve a name once; all of its addresses have to be public. Returns the first."""

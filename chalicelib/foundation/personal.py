@@ -74,16 +74,16 @@ def part(
         yield name, {key: value for key, value in record.items() if key not in left_out}
 
 
-def plain(value: Mapping[str, Any]) -> Any:
+def attribute_to_json(value: Mapping[str, Any]) -> Any:
     """Return an attribute value of DynamoDB's as JSON has it; bytes, which are secret, as None."""
     ((kind, held),) = value.items()
     match kind:
         case "N":
             return _number(held)
         case "M":
-            return {name: plain(each) for name, each in held.items()}
+            return {name: attribute_to_json(each) for name, each in held.items()}
         case "L":
-            return [plain(each) for each in held]
+            return [attribute_to_json(each) for each in held]
         case "SS":
             return sorted(held)
         case "NS":

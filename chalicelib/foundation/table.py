@@ -33,7 +33,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 from chalicelib.foundation import actors
 from chalicelib.foundation.acts import Act
 from chalicelib.foundation.logging import logger
-from chalicelib.foundation.personal import plain
+from chalicelib.foundation.personal import attribute_to_json
 from chalicelib.foundation.values import dataclass
 
 if TYPE_CHECKING:
@@ -328,7 +328,7 @@ class Database:
             asked["IndexName"] = index.Meta.index_name
         for page in self._client.get_paginator("query").paginate(**asked):
             for item in page["Items"]:
-                yield {name: plain(value) for name, value in item.items()}
+                yield {name: attribute_to_json(value) for name, value in item.items()}
 
     def scan_texts(
         self, model: type[Model], attribute: str, within: str

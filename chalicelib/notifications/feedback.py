@@ -15,7 +15,7 @@ from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import normalized_email
 from chalicelib.foundation.logging import logger
 from chalicelib.notifications.model import Refusal, refused, without_bounce
-from chalicelib.notifications.sending import settled
+from chalicelib.notifications.sending import with_claim_confirmed
 from chalicelib.notifications.ses import CLAIM_TAG, MEMBER_TAG, PROGRAM_TAG
 from chalicelib.notifications.store import NoticeStore
 from chalicelib.programs.model import MemberStatus
@@ -28,7 +28,7 @@ NO_COMPLAINTS = ("not-spam", "auth-failure")
 sent it. Nobody asks for fewer mails by them."""
 
 
-class Worklist(Protocol):
+class RefusalRecorder(Protocol):
     """Shows managers whose address takes no mails, as far as this needs it."""
 
     def note_refusal(self, program_id: str, member_id: str, name: str, at: datetime) -> None: ...
@@ -41,7 +41,7 @@ class MailFeedback:
         self,
         store: NoticeStore,
         programs: ProgramService,
-        worklist: Worklist,
+        worklist: RefusalRecorder,
         clock: Clock,
     ) -> None:
         self._store = store
@@ -62,7 +62,9 @@ class MailFeedback:
             return
         if claim_id:
             now = self._clock.now()
-            self._store.change_box(program_id, member_id, lambda box: settled(box, claim_id, now))
+            self._store.change_box(
+                program_id, member_id, lambda box: with_claim_confirmed(box, claim_id, now)
+            )
         if kind == "Bounce" and detail["bounce"].get("bounceType") == PERMANENT:
             found = detail["bounce"].get("bouncedRecipients", ())
             at = self._told_at(detail["bounce"], detail["mail"])

@@ -67,7 +67,7 @@ LEARNED_WITHIN = timedelta(minutes=50)
 four for which a walk's last ones are delayed. Managers can still be told of the worklist then, for
 which an hour is the limit."""
 
-MAX_LEARNING_WALKS = 2
+MAX_SCANS_PER_DAY = 2
 """Maximum per day; the second makes up for lost messages of the first."""
 
 
@@ -307,7 +307,7 @@ class Notice:
         return self.at.astimezone(UTC).isoformat(), self.notice_id
 
 
-class Progress(StrEnum):
+class ActivityProgress(StrEnum):
     """How far a member got with an activity."""
 
     SEEN = "s"  # it was before their eyes, in the feed or among the notices
@@ -317,7 +317,7 @@ class Progress(StrEnum):
     MAILED_END = "e"
 
 
-_OF_ENDS = {Progress.REMINDED.value, Progress.MAILED_END.value}
+_OF_ENDS = {ActivityProgress.REMINDED.value, ActivityProgress.MAILED_END.value}
 
 
 @dataclass(frozen=True)
@@ -356,7 +356,7 @@ class Box:
     def owner(self) -> str:
         return f"{self.program_id}/{self.member_id}"
 
-    def has(self, activity_id: str, mark: Progress) -> bool:
+    def has(self, activity_id: str, mark: ActivityProgress) -> bool:
         return mark.value in self.marks.get(activity_id, "")
 
 
@@ -387,7 +387,7 @@ def _pruned(box: Box) -> Box:
     return replace(box, notices=kept, floor=max(box.floor, last) if box.floor else last)
 
 
-def with_progress(box: Box, activity_ids: Iterable[str], mark: Progress) -> Box:
+def with_progress(box: Box, activity_ids: Iterable[str], mark: ActivityProgress) -> Box:
     """Note how far a member got with activities."""
     marks = dict(box.marks)
     for each in activity_ids:
@@ -399,7 +399,7 @@ def with_progress(box: Box, activity_ids: Iterable[str], mark: Progress) -> Box:
     return replace(box, marks={each: known for each, known in marks.items() if each in kept})
 
 
-def without_mark(box: Box, activity_id: str, mark: Progress) -> Box:
+def without_mark(box: Box, activity_id: str, mark: ActivityProgress) -> Box:
     left = box.marks.get(activity_id, "").replace(mark.value, "")
     return replace(box, marks={**box.marks, activity_id: left})
 
@@ -431,8 +431,8 @@ def with_read(
         if each in notice_ids and not notice.dropped and notice.at <= now
     }
     box = replace(box, notices={**box.notices, **read})
-    box = with_progress(box, [*opened, *ending], Progress.SEEN)
-    return with_progress(box, ending, Progress.REMINDED)
+    box = with_progress(box, [*opened, *ending], ActivityProgress.SEEN)
+    return with_progress(box, ending, ActivityProgress.REMINDED)
 
 
 # What a member is shown
@@ -468,16 +468,16 @@ def shown(box: Box, bulletin: Bulletin, reader: Reader, now: datetime) -> tuple[
 
 def _of_activities(box: Box, bulletin: Bulletin, reader: Reader, now: datetime) -> Iterator[Shown]:
     for each in bulletin.entries:
-        if not each.is_open_at(now) or box.has(each.activity_id, Progress.DONE):
+        if not each.is_open_at(now) or box.has(each.activity_id, ActivityProgress.DONE):
             continue
         if not is_addressed(each.channel_ids, reader.channels):
             continue
         if each.is_last_call_at(now) and each.last_call_at:
             notice = _notice_of(each, NoticeType.ACTIVITY_ENDING, each.last_call_at)
-            read, mailed = Progress.REMINDED, Progress.MAILED_END
+            read, mailed = ActivityProgress.REMINDED, ActivityProgress.MAILED_END
         elif each.fresh:
             notice = _notice_of(each, NoticeType.ACTIVITY_OPENED, each.opens_at)
-            read, mailed = Progress.SEEN, Progress.MAILED
+            read, mailed = ActivityProgress.SEEN, ActivityProgress.MAILED
         else:
             continue
         yield Shown(notice, box.has(each.activity_id, read), box.has(each.activity_id, mailed))
@@ -549,8 +549,8 @@ def _as_new_one(box: Box, bulletin: Bulletin, each: Shown) -> Shown:
         return each
     entry = next(one for one in bulletin.entries if one.activity_id == notice.thing_id)
     opened = _notice_of(entry, NoticeType.ACTIVITY_OPENED, entry.opens_at)
-    seen = box.has(entry.activity_id, Progress.SEEN) or not entry.fresh
-    return Shown(opened, seen, box.has(entry.activity_id, Progress.MAILED))
+    seen = box.has(entry.activity_id, ActivityProgress.SEEN) or not entry.fresh
+    return Shown(opened, seen, box.has(entry.activity_id, ActivityProgress.MAILED))
 
 
 def _mailed_at(
@@ -605,8 +605,8 @@ def confirmed(box: Box, claim_id: str) -> Box:
     opened = [each.removeprefix(OPENED) for each in told if each.startswith(OPENED)]
     ending = [each.removeprefix(ENDING) for each in told if each.startswith(ENDING)]
     box = replace(box, notices={**box.notices, **mailed}, claim=None, tries=0)
-    box = with_progress(box, [*opened, *ending], Progress.MAILED)
-    box = with_progress(box, ending, Progress.MAILED_END)
+    box = with_progress(box, [*opened, *ending], ActivityProgress.MAILED)
+    box = with_progress(box, ending, ActivityProgress.MAILED_END)
     kinds = {_what_of(box, each).kind for each in told}
     digest = any(box.settings.of(kind) in (Frequency.DAILY, Frequency.WEEKLY) for kind in kinds)
     return replace(box, digested_at=claim.at) if digest else box
@@ -711,7 +711,7 @@ class ProgramPlan:
 
 
 @dataclass(frozen=True)
-class Learned:
+class ScanResult:
     """What a walk learned: the slots of its members, in `heard` of its `chunks` chunks.
 
     `round` is when it was begun, as `round_of` writes it; `walk` is one attempt at it.
@@ -738,7 +738,7 @@ def learns(plan: ProgramPlan, now: datetime) -> bool:
     return plan.learned_from is None or plan.learned_from <= now - LEARNS_EVERY
 
 
-def learning(plan: ProgramPlan, now: datetime) -> ProgramPlan:
+def begin_slot_scan(plan: ProgramPlan, now: datetime) -> ProgramPlan:
     """Begin to learn. Until that is looked back at, the program is walked for what it was."""
     return replace(plan, moved=frozenset(), learned_from=now, learning_walks=1)
 
@@ -749,7 +749,7 @@ def is_to_look_back(plan: ProgramPlan, now: datetime) -> bool:
     return bool(plan.learning_walks and begun and begun + LEARNED_WITHIN <= now)
 
 
-def looked_back(plan: ProgramPlan, found: Learned, now: datetime) -> ProgramPlan:
+def finish_slot_scan(plan: ProgramPlan, found: ScanResult, now: datetime) -> ProgramPlan:
     """Take what was learned as the slots; where some was lost, forget nothing and walk once more.
 
     If the second walk is not whole either, the next one is that of the next day.
@@ -757,12 +757,12 @@ def looked_back(plan: ProgramPlan, found: Learned, now: datetime) -> ProgramPlan
     begun = plan.learned_from
     if not begun or not is_to_look_back(plan, now):
         return plan
-    known = found if found.round == round_of(begun) else Learned()
+    known = found if found.round == round_of(begun) else ScanResult()
     if known.is_whole:
         kept = _few(FIRST_SLOTS | plan.moved, known.slots)
         return replace(plan, slots=kept, learning_walks=0)
     plan = replace(plan, slots=_few(plan.slots, known.slots))
-    if plan.learning_walks < MAX_LEARNING_WALKS:
+    if plan.learning_walks < MAX_SCANS_PER_DAY:
         return replace(plan, learned_from=now, learning_walks=plan.learning_walks + 1)
     return replace(plan, learning_walks=0)
 

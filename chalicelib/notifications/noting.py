@@ -19,12 +19,12 @@ from chalicelib.foundation.values import dataclass
 from chalicelib.notifications.bulletins import Activities
 from chalicelib.notifications.model import (
     WAITING_AFTER,
+    ActivityProgress,
     Box,
     Frequency,
     Notice,
     NoticeCategory,
     NoticeType,
-    Progress,
     Slot,
     mail_time,
     scheduled,
@@ -38,7 +38,7 @@ from chalicelib.notifications.model import (
 )
 from chalicelib.notifications.service import NotificationService
 from chalicelib.notifications.store import ATTEMPTS, NoticeStore
-from chalicelib.points.model import Entry as LedgerEntry
+from chalicelib.points.model import LedgerEntry
 from chalicelib.programs.model import Member, MemberStatus
 from chalicelib.programs.service import ProgramService
 from chalicelib.rewards.model import Redemption
@@ -50,7 +50,7 @@ class Redemptions(Protocol):
     def redemption(self, program_id: str, redemption_id: str) -> Redemption | None: ...
 
 
-class Ledger(Protocol):
+class LedgerReader(Protocol):
     """Reads ledger entries, as far as notices need them."""
 
     def entry(self, owner: str, entry_id: str) -> LedgerEntry | None: ...
@@ -78,7 +78,7 @@ class Sources:
     activities: Activities
     marks: ActivityMarks
     redemptions: Redemptions
-    ledger: Ledger
+    ledger: LedgerReader
 
 
 class NoticeWriter:
@@ -106,7 +106,9 @@ class NoticeWriter:
     def note_seen(self, program_id: str, member_id: str, activity_ids: Sequence[str]) -> None:
         """Note activities that were before a member's eyes."""
         self._store.change_box(
-            program_id, member_id, lambda box: with_progress(box, activity_ids, Progress.SEEN)
+            program_id,
+            member_id,
+            lambda box: with_progress(box, activity_ids, ActivityProgress.SEEN),
         )
 
     @retry_conflicts(attempts=ATTEMPTS)
@@ -122,9 +124,11 @@ class NoticeWriter:
 
         def change(box: Box) -> Box:
             if done:
-                return with_progress(box, [activity_id], Progress.DONE)
+                return with_progress(box, [activity_id], ActivityProgress.DONE)
             return (
-                without_mark(box, activity_id, Progress.DONE) if activity_id in box.marks else box
+                without_mark(box, activity_id, ActivityProgress.DONE)
+                if activity_id in box.marks
+                else box
             )
 
         self._store.change_box(program_id, member_id, change)

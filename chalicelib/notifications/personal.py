@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from chalicelib.foundation.personal import Person, Record, part
 from chalicelib.foundation.table import Database
 from chalicelib.notifications.pushing.service import PushService
-from chalicelib.notifications.pushing.store import HOLDER, PUSHES, HolderItem, PushItem
+from chalicelib.notifications.pushing.store import HOLDER, PUSHES, DeviceOwnerItem, PushItem
 from chalicelib.notifications.service import NotificationService
 from chalicelib.notifications.store import BOX, BoxItem
 
@@ -31,7 +31,7 @@ class DeviceKeeper:
     """The browsers that a member has pushes sent to. Their addresses and keys are secrets."""
 
     def __init__(self, database: Database, pushing: PushService) -> None:
-        database.register_models(PushItem, HolderItem)
+        database.register_models(PushItem, DeviceOwnerItem)
         self._database = database
         self._pushing = pushing
 
@@ -43,7 +43,7 @@ class DeviceKeeper:
             ]
             yield from part("push_devices", [{**kept, "devices": devices}])
             for each in devices:
-                holders = self._database.records(HolderItem, str(each["id"]), HOLDER)
+                holders = self._database.records(DeviceOwnerItem, str(each["id"]), HOLDER)
                 mine = (found for found in holders if found["holder"] == person.owner)
                 yield from part("push_devices", mine)
 

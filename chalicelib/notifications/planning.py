@@ -22,19 +22,19 @@ from chalicelib.foundation.values import dataclass
 from chalicelib.notifications.model import (
     Box,
     Bulletin,
-    Learned,
     Notice,
     NoticeType,
     ProgramPlan,
     Reader,
+    ScanResult,
     Slot,
+    begin_slot_scan,
     due_between,
+    finish_slot_scan,
     in_pages,
     is_to_look_back,
     last_digest,
-    learning,
     learns,
-    looked_back,
     next_due,
     planned,
     round_of,
@@ -140,12 +140,12 @@ class DueDigests:
             return False
         run_to = plan.run_to or now - timedelta(days=1)
         due = due_between(plan.slots, bulletin, program.time_zone, run_to, now)
-        found = self._store.learned(program_id) if is_to_look_back(plan, now) else Learned()
+        found = self._store.learned(program_id) if is_to_look_back(plan, now) else ScanResult()
 
         def move_on(known: ProgramPlan) -> ProgramPlan:
-            becomes = looked_back(known, found, now)
+            becomes = finish_slot_scan(known, found, now)
             if due and learns(becomes, now):
-                becomes = learning(becomes, now)
+                becomes = begin_slot_scan(becomes, now)
             if known.version != plan.version:  # news came meanwhile, which a later look finds
                 return replace(becomes, due_at=now)
             at = next_due(becomes, bulletin, program.time_zone, now)

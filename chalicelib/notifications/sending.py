@@ -22,10 +22,10 @@ from chalicelib.foundation.sweeps import IsLate, never_late
 from chalicelib.foundation.values import dataclass
 from chalicelib.notifications.mails import Letter, compose, scope_of
 from chalicelib.notifications.model import (
+    ActivityProgress,
     Box,
     Bulletin,
     Claim,
-    Progress,
     Reader,
     Shown,
     claimed,
@@ -188,7 +188,7 @@ class NoticeMailer:
         ids = sorted(each.notice.thing_id for each in plan.due if _is_activity(each))
         if ids:
             marked = self._marks.done_activity_ids(found.box.owner, ids[0], ids[-1])
-            box = with_progress(found.box, marked & set(ids), Progress.DONE)
+            box = with_progress(found.box, marked & set(ids), ActivityProgress.DONE)
             found = replace(found, box=box)
             plan = planned(box, found.bulletin, found.reader, found.zone, now)
         return found, plan.due, plan.next_at
@@ -252,7 +252,7 @@ class NoticeMailer:
         self._store.change_box(begun.program_id, begun.member_id, end, begun)
 
 
-def settled(box: Box, claim_id: str, now: datetime) -> Box:
+def with_claim_confirmed(box: Box, claim_id: str, now: datetime) -> Box:
     """Confirm a claim, and have its member looked at once more for what became due meanwhile."""
     done = confirmed(box, claim_id)
     return done if done is box else replace(done, mail_at=now)

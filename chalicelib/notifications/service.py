@@ -56,7 +56,7 @@ class SettingsChanges:
     mail_again: bool = False
 
 
-class Worklist(Protocol):
+class RefusalRecorder(Protocol):
     """Shows managers whose address takes no mails, as far as this needs it."""
 
     def clear_refusal(self, program_id: str, member_id: str, at: datetime) -> None: ...
@@ -69,7 +69,7 @@ class NotificationService:
         self,
         store: NoticeStore,
         programs: ProgramService,
-        worklist: Callable[[], Worklist],
+        worklist: Callable[[], RefusalRecorder],
         clock: Clock,
         mails: Callable[[], bool],
     ) -> None:

@@ -59,7 +59,7 @@ class Tags:
     member_id: str
     claim_id: str
 
-    def told(self) -> "list[Mapping[str, str]]":
+    def to_ses(self) -> "list[Mapping[str, str]]":
         pairs = {
             CLAIM_TAG: self.claim_id,
             PROGRAM_TAG: self.program_id,
@@ -81,7 +81,7 @@ class Ses:
             self._client.send_email(
                 Destination={"ToAddresses": [to]},
                 Content={"Raw": {"Data": mail.as_bytes()}},
-                EmailTags=tags.told(),
+                EmailTags=tags.to_ses(),
                 **(
                     {"ConfigurationSetName": self._configuration_set}
                     if self._configuration_set

@@ -37,13 +37,13 @@ from chalicelib.notifications.model import (
     BulletinEntry,
     Claim,
     Frequency,
-    Learned,
     MailSettings,
     Notice,
     NoticeCategory,
     NoticeType,
     ProgramPlan,
     Refusal,
+    ScanResult,
     Slot,
 )
 
@@ -226,8 +226,8 @@ class LearnedItem(LeanModel):
     heard = NumberSetAttribute(null=True)
     slots = UnicodeSetAttribute(null=True)
 
-    def to_learned(self) -> Learned:
-        return Learned(
+    def to_learned(self) -> ScanResult:
+        return ScanResult(
             round=self.round,
             walk=self.walk,
             chunks=int(self.chunks),
@@ -333,12 +333,12 @@ class NoticeStore(Store):
         written = self._database.put(PlanItem.of(becomes), unchanged(PlanItem, was.version))
         return becomes if written else None
 
-    def learned(self, program_id: str) -> Learned:
+    def learned(self, program_id: str) -> ScanResult:
         """Read what the latest walk that learned has learned, never behind."""
         try:
             item = self._database.get(LearnedItem, program_id, LEARNED, consistent_read=True)
         except DoesNotExist:
-            return Learned()
+            return ScanResult()
         return item.to_learned()
 
     def begin_learning(self, program_id: str, round_: str, walk: str, chunks: int) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from chalicelib.activities.model import Asked, PostText
+from chalicelib.activities.model import PostText, RequiredDisclosure
 from chalicelib.foundation.values import dataclass
 from chalicelib.programs.model import DisclosureTick, owner_key
 from chalicelib.tiktok.model import InboxPlace
@@ -226,7 +226,7 @@ class Acknowledgement:
     at: datetime
 
 
-def acknowledged(asked: Asked, tick: DisclosureTick | None) -> Acknowledgement | None:
+def acknowledged(asked: RequiredDisclosure, tick: DisclosureTick | None) -> Acknowledgement | None:
     """Return the evidence of a tick for what is asked now; None if nothing is.
 
     Raises ValueError without a tick of the very version that is asked.
@@ -315,7 +315,7 @@ class Performance:
     posted_bonus: int = 0
     campaign_id: str | None = None
     channel_ids: frozenset[str] = frozenset()
-    asked: Asked | None = None
+    asked: RequiredDisclosure | None = None
     acknowledged: Acknowledgement | None = None
     shared_at: datetime | None = None
     cut: str | None = None

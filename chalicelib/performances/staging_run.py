@@ -63,8 +63,8 @@ from chalicelib.tiktok.errors import (
     InboxFull,
     OutcomeUnknown,
     Reconnect,
-    Refused,
     TikTokError,
+    TikTokRefused,
     TryLater,
     TryNow,
     UploadGone,
@@ -166,7 +166,7 @@ class StagingRun:
         except (NotConnected, Reconnect, TryLater, TryNow, OutcomeUnknown) as error:
             if not self._end_as_told():
                 self._wait_after(error)
-        except Refused as error:
+        except TikTokRefused as error:
             self._end_refused(error)
         except InboxFull as error:
             self._fail("inbox_full", _INBOX_FULL, error)
@@ -267,9 +267,9 @@ class StagingRun:
         size_bytes = self.performance.size_bytes
         try:
             draft = self._with_token(lambda token: self._use.client.begin_upload(token, size_bytes))
-        except (NotConnected, TryLater, TryNow, Refused) as error:
+        except (NotConnected, TryLater, TryNow, TikTokRefused) as error:
             # Nothing was begun: waiting is no attempt, nor is what only the owner can mend.
-            if not isinstance(error, Refused) or error.is_for_the_owner:
+            if not isinstance(error, TikTokRefused) or error.is_for_the_owner:
                 self._write(replace(self.performance, attempts=self.performance.attempts - 1))
             raise
         performance = self.performance
@@ -422,7 +422,7 @@ class StagingRun:
         publish_id = self.performance.publish_id or ""
         try:
             return self._with_token(lambda token: self._use.client.status(token, publish_id))
-        except Refused as error:
+        except TikTokRefused as error:
             unknown_share = error.cause is Cause.UNKNOWN_SHARE
             # A video that TikTok took whole is not gone because its publish id is not known (now).
             taken_whole = self.performance.state in (State.DELIVERED, State.UNCONFIRMED)
@@ -495,7 +495,7 @@ class StagingRun:
         match failure:
             case Reconnect():
                 self._fail("reconnect_required", _RECONNECT, failure)
-            case Refused():
+            case TikTokRefused():
                 self._end_refused(failure)
             case _:
                 self._begin_anew_later()
@@ -633,7 +633,7 @@ class StagingRun:
 
     # --- ends --------------------------------------------------------------------------------
 
-    def _end_refused(self, error: Refused) -> None:
+    def _end_refused(self, error: TikTokRefused) -> None:
         if error.is_for_the_owner:
             sound_alarm("TikTokAppRefused", "TikTok refuses this app", told=str(error))
             self._wait_for_tiktok(error)
@@ -656,7 +656,7 @@ class StagingRun:
             self._stop_looking()
             return
         # Of what TikTok may still have it is not known that it takes no place.
-        no_draft = performance.attempts == 0 or isinstance(error, Refused | InboxFull)
+        no_draft = performance.attempts == 0 or isinstance(error, TikTokRefused | InboxFull)
         self._write(
             failed(performance, failure, reason, self._now),
             *([self._free_places(performance.places)] if no_draft else ()),
@@ -730,13 +730,13 @@ class StagingRun:
 
 
 def _is_busy(error: TikTokError) -> bool:
-    if isinstance(error, Refused):
+    if isinstance(error, TikTokRefused):
         return error.cause is Cause.APP_USER_CAP
     return isinstance(error, TryLater) and error.is_rate_limit
 
 
 def _waiting_after(error: TikTokError) -> Waiting:
-    if isinstance(error, Refused):
+    if isinstance(error, TikTokRefused):
         return Waiting.TIKTOK_APP
     return Waiting.TIKTOK_BUSY if _is_busy(error) else Waiting.TIKTOK_DOWN
 

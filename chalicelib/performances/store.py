@@ -17,7 +17,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 
-from chalicelib.activities.model import Asked, PostText
+from chalicelib.activities.model import PostText, RequiredDisclosure
 from chalicelib.foundation.mapping import (
     EnumAttribute,
     FrozenSetAttribute,
@@ -162,7 +162,7 @@ class PerformanceItem(StampedModel):
             self,
             Performance,
             text=PostText(self.caption, tuple(self.hashtags or ()), self.disclosure),
-            asked=Asked(self.content_disclosure, bool(self.ai_generated))
+            asked=RequiredDisclosure(self.content_disclosure, bool(self.ai_generated))
             if self.content_disclosure
             else None,
             acknowledged=self._acknowledgement(),

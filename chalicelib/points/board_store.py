@@ -27,7 +27,7 @@ from chalicelib.foundation.table import (
     Update,
 )
 from chalicelib.foundation.values import dataclass
-from chalicelib.points.model import Entry
+from chalicelib.points.model import LedgerEntry
 from chalicelib.points.periods import Period, spans_of
 from chalicelib.points.ranking import BoardPage, Head, Ranked, Row, Unreadable, packed, unpacked
 
@@ -84,7 +84,7 @@ class PageItem(Model):
     content = BinaryAttribute(legacy_encoding=False)
 
 
-class MarkItem(Model):
+class BoardChangeItem(Model):
     """A program's boards are due: something changed since they were made."""
 
     class Meta:
@@ -109,11 +109,11 @@ class BuildLease:
 
 
 class BoardStore(Store):
-    MODELS = (ScoreItem, CountedItem, HeadItem, PageItem, MarkItem)
+    MODELS = (ScoreItem, CountedItem, HeadItem, PageItem, BoardChangeItem)
 
     # --- counting -----------------------------------------------------------------------------
 
-    def count(self, program_id: str, member_id: str, entry: Entry, day: date) -> None:
+    def count(self, program_id: str, member_id: str, entry: LedgerEntry, day: date) -> None:
         """Add an entry to the scores of its day's spans, once. Raises `AlreadyCounted`."""
         note = _counted(program_id, member_id, entry.entry_id, day)
         self._database.commit(
@@ -181,13 +181,13 @@ class BoardStore(Store):
 
     def mark(self, program_id: str, now: datetime, stamp: str) -> None:
         """Mark a program's boards as due; `since` stays that of the first change."""
-        first = MarkItem.since.set(MarkItem.since | now)
-        self._database.update(MarkItem(_CHANGED, program_id), [MarkItem.stamp.set(stamp), first])
+        first = BoardChangeItem.since.set(BoardChangeItem.since | now)
+        self._database.update(BoardChangeItem(_CHANGED, program_id), [BoardChangeItem.stamp.set(stamp), first])
 
     def due(self) -> Sequence[str]:
         """List programs whose boards are due, longest first: one query of 1 MB per 8,000."""
         found = sorted(
-            self._database.query(MarkItem, _CHANGED, consistent_read=True),
+            self._database.query(BoardChangeItem, _CHANGED, consistent_read=True),
             key=lambda each: each.since,
         )
         return [each.item for each in found]
@@ -200,38 +200,44 @@ class BoardStore(Store):
         The second value is the run that had it and never ended, if there was one.
         """
         try:
-            before = self._database.get(MarkItem, _CHANGED, program_id, consistent_read=True)
+            before = self._database.get(BoardChangeItem, _CHANGED, program_id, consistent_read=True)
         except DoesNotExist:
             return None
-        held = MarkItem.run == before.run if before.run else MarkItem.run.does_not_exist()
+        held = (
+            BoardChangeItem.run == before.run
+            if before.run
+            else BoardChangeItem.run.does_not_exist()
+        )
         if before.run and before.leased_until and before.leased_until > now:
             return None
-        mine = MarkItem(_CHANGED, program_id)
-        actions = [MarkItem.run.set(run), MarkItem.leased_until.set(until)]
-        if not self._database.update(mine, actions, MarkItem.stamp.exists() & held):
+        mine = BoardChangeItem(_CHANGED, program_id)
+        actions = [BoardChangeItem.run.set(run), BoardChangeItem.leased_until.set(until)]
+        if not self._database.update(mine, actions, BoardChangeItem.stamp.exists() & held):
             return None
         return BuildLease(program_id, mine.since, mine.stamp, run), before.run
 
     def finish(self, mark: BuildLease, begun: datetime) -> None:
         """End a run: what changed since it took the mark stays due."""
-        item = MarkItem(_CHANGED, mark.program_id)
-        mine = MarkItem.run == mark.run
-        if not self._database.delete(item, mine & (MarkItem.stamp == mark.stamp)):
-            gone = [MarkItem.run.remove(), MarkItem.leased_until.remove()]
-            self._database.update(item, [MarkItem.since.set(begun), *gone], mine)
+        item = BoardChangeItem(_CHANGED, mark.program_id)
+        mine = BoardChangeItem.run == mark.run
+        if not self._database.delete(item, mine & (BoardChangeItem.stamp == mark.stamp)):
+            gone = [BoardChangeItem.run.remove(), BoardChangeItem.leased_until.remove()]
+            self._database.update(item, [BoardChangeItem.since.set(begun), *gone], mine)
 
     def release_run(self, mark: BuildLease) -> None:
         """End a run that broke: all stays due, for whoever comes next.
 
         The name of the run stays, so that what it left behind can be cleared away.
         """
-        item = MarkItem(_CHANGED, mark.program_id)
-        self._database.update(item, [MarkItem.leased_until.remove()], MarkItem.run == mark.run)
+        item = BoardChangeItem(_CHANGED, mark.program_id)
+        self._database.update(
+            item, [BoardChangeItem.leased_until.remove()], BoardChangeItem.run == mark.run
+        )
 
     def is_being_made(self, program_id: str, now: datetime) -> bool:
         """Return whether a run is at a program's boards."""
         try:
-            mark = self._database.get(MarkItem, _CHANGED, program_id, consistent_read=True)
+            mark = self._database.get(BoardChangeItem, _CHANGED, program_id, consistent_read=True)
         except DoesNotExist:
             return False
         return bool(mark.run and mark.leased_until and mark.leased_until > now)
@@ -243,7 +249,7 @@ class BoardStore(Store):
 
     def read_of_mark(self, program_id: str) -> Read[datetime]:
         """Read of the instant since which something has changed."""
-        return Read(MarkItem, (_CHANGED, program_id), lambda item: item.since)
+        return Read(BoardChangeItem, (_CHANGED, program_id), lambda item: item.since)
 
     def head(self, program_id: str, period: Period) -> Head:
         """Read a board's head, never behind; an empty one if there is none, or none to be read."""
@@ -317,7 +323,10 @@ class BoardStore(Store):
             self._database.commit(
                 [
                     Check(
-                        MarkItem, (_CHANGED, mark.program_id), MarkItem.run == mark.run, LeaseLost
+                        BoardChangeItem,
+                        (_CHANGED, mark.program_id),
+                        BoardChangeItem.run == mark.run,
+                        LeaseLost,
                     ),
                     Put(
                         item,

@@ -17,8 +17,16 @@ from chalicelib.foundation.problems import Problem, ProblemCode, not_found
 from chalicelib.foundation.values import dataclass
 from chalicelib.points.board_store import AlreadyCounted, BoardStore, BuildLease, LeaseLost
 from chalicelib.points.events import LedgerEntryAdded
-from chalicelib.points.model import Entry, EntryKind, Source, SourceKind, award_id
-from chalicelib.points.periods import Period, Span, begins_at, day_of, ends_at, span_of, spans_of
+from chalicelib.points.model import EntryKind, LedgerEntry, Source, SourceKind, award_id
+from chalicelib.points.periods import (
+    Period,
+    PeriodSpan,
+    begins_at,
+    day_of,
+    ends_at,
+    span_of,
+    spans_of,
+)
 from chalicelib.points.problems import PointProblem
 from chalicelib.points.ranking import (
     BoardPage,
@@ -71,7 +79,7 @@ class EntryCounter:
         return program.time_zone
 
     def count(
-        self, program_id: str, member_id: str, entry: Entry, zone: Callable[[str], str]
+        self, program_id: str, member_id: str, entry: LedgerEntry, zone: Callable[[str], str]
     ) -> date:
         """Count an entry, once; return the day it counts on.
 
@@ -88,7 +96,7 @@ class EntryCounter:
         return day
 
     def _day(
-        self, program_id: str, member_id: str, entry: Entry, zone: Callable[[str], str]
+        self, program_id: str, member_id: str, entry: LedgerEntry, zone: Callable[[str], str]
     ) -> date:
         if entry.kind is EntryKind.REVERSAL:
             owner = owner_key(program_id, member_id)
@@ -129,9 +137,9 @@ class EntryBatch:
         return len(self._touched)
 
 
-def entry_of(added: LedgerEntryAdded) -> Entry:
+def entry_of(added: LedgerEntryAdded) -> LedgerEntry:
     """Return the ledger entry that an event announces."""
-    return Entry(
+    return LedgerEntry(
         entry_id=added.entry_id,
         kind=EntryKind(added.kind),
         points=added.points,
@@ -286,7 +294,7 @@ class OwnPlace:
 class Board:
     """A leaderboard as it is read: everything counted until `as_of` is in it."""
 
-    span: Span
+    span: PeriodSpan
     time_zone: str
     starts_at: datetime | None
     ends_at: datetime | None

@@ -59,7 +59,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Entry:
+class LedgerEntry:
     """One line of a member's ledger; never changed, never removed.
 
     `about` is the activity's or reward's text when the entry was made, `reason` a person's or the
@@ -170,7 +170,7 @@ class SizeDifference:
 Finding = TotalsDifference | ScoreDifference | CountDifference | PlaceDifference | SizeDifference
 
 
-def totals_of(entries: Iterable[Entry]) -> Totals:
+def totals_of(entries: Iterable[LedgerEntry]) -> Totals:
     """Add a ledger up."""
     balance = earned = 0
     for entry in entries:

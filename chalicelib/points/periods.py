@@ -27,7 +27,7 @@ class Period(StrEnum):
 
 
 @dataclass(frozen=True)
-class Span:
+class PeriodSpan:
     """One week, month, quarter or year of the calendar, both days included; or all time."""
 
     period: Period
@@ -45,7 +45,7 @@ def day_of(instant: datetime, time_zone: str) -> date:
     return instant.astimezone(ZoneInfo(time_zone)).date()
 
 
-def span_of(period: Period, day: date) -> Span:
+def span_of(period: Period, day: date) -> PeriodSpan:
     """Return which week, month, quarter or year a day lies in."""
     match period:
         case Period.WEEK:
@@ -59,15 +59,15 @@ def span_of(period: Period, day: date) -> Span:
             first, last = _months(day.year, 1, 12)
         case Period.ALL_TIME:
             first, last = date.min, date.max
-    return Span(period, first, last)
+    return PeriodSpan(period, first, last)
 
 
-def spans_of(day: date) -> tuple[Span, ...]:
+def spans_of(day: date) -> tuple[PeriodSpan, ...]:
     """Return one span of each period: those that something of this day counts in."""
     return tuple(span_of(period, day) for period in Period)
 
 
-def spans_between(first: date, last: date) -> Iterator[Span]:
+def spans_between(first: date, last: date) -> Iterator[PeriodSpan]:
     """Walk every span that has a day between these two, both included."""
     for period in Period:
         day = first
@@ -98,7 +98,7 @@ def begins_at(day: date, time_zone: str) -> datetime:
     return after
 
 
-def ends_at(span: Span, time_zone: str) -> datetime | None:
+def ends_at(span: PeriodSpan, time_zone: str) -> datetime | None:
     """Return the instant at which a span is over; Null for all time."""
     if span.period is Period.ALL_TIME:
         return None

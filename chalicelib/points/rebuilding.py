@@ -14,9 +14,9 @@ from chalicelib.points.board_store import BoardStore
 from chalicelib.points.boards import LeaderboardBuilder, LeaderboardMarks, board_rows
 from chalicelib.points.model import (
     CountDifference,
-    Entry,
     EntryKind,
     Finding,
+    LedgerEntry,
     NoSuchProgram,
     PlaceDifference,
     ScoreDifference,
@@ -25,7 +25,7 @@ from chalicelib.points.model import (
     award_id,
     totals_of,
 )
-from chalicelib.points.periods import Period, Span, day_of, span_of, spans_between, spans_of
+from chalicelib.points.periods import Period, PeriodSpan, day_of, span_of, spans_between, spans_of
 from chalicelib.points.ranking import (
     AROUND,
     TOP,
@@ -130,7 +130,9 @@ class PointsRebuilder:
         say(f"{number} ledgers added up, all there are")
         return Ledgers(scores, first, last, found)
 
-    def _scores_that_differ(self, program_id: str, span: Span, scores: Scores) -> Iterator[Finding]:
+    def _scores_that_differ(
+        self, program_id: str, span: PeriodSpan, scores: Scores
+    ) -> Iterator[Finding]:
         kept, right = dict(self._boards.scores(program_id, span.key)), scores.get(span.key, {})
         for member_id in sorted(kept.keys() | right.keys()):
             if kept.get(member_id, 0) != right.get(member_id, 0):
@@ -139,7 +141,7 @@ class PointsRebuilder:
                 )
 
     def _places_that_differ(
-        self, program_id: str, span: Span, scores: Scores, names: Mapping[str, str]
+        self, program_id: str, span: PeriodSpan, scores: Scores, names: Mapping[str, str]
     ) -> Iterator[Finding]:
         """Compare all that readers of a board can see with what the ledger would show."""
         head = self._boards.head(program_id, span.period)
@@ -199,7 +201,9 @@ class PointsRebuilder:
         return True
 
 
-def _days_of(entries: Sequence[Entry], noted: Mapping[str, date], zone: str) -> dict[str, date]:
+def _days_of(
+    entries: Sequence[LedgerEntry], noted: Mapping[str, date], zone: str
+) -> dict[str, date]:
     """Return on which day each entry counts: as noted, else by the zone; reversals with awards."""
     days = {
         entry.entry_id: noted.get(entry.entry_id) or day_of(entry.made_at, zone)
@@ -212,7 +216,7 @@ def _days_of(entries: Sequence[Entry], noted: Mapping[str, date], zone: str) -> 
     return days
 
 
-def _spans(ledgers: Ledgers, today: date) -> Iterator[Span]:
+def _spans(ledgers: Ledgers, today: date) -> Iterator[PeriodSpan]:
     """Walk every span in which something may count, and those that begin next.
 
     A change of zone can leave entries on days that are yet to come.

@@ -13,7 +13,7 @@ from chalicelib.foundation.problems import ProblemCode
 from chalicelib.foundation.queries import PageQuery
 from chalicelib.foundation.schemas import Schema
 from chalicelib.points.boards import Board
-from chalicelib.points.model import MAX_AMOUNT, MAX_REASON, Entry, EntryKind, SourceKind
+from chalicelib.points.model import MAX_AMOUNT, MAX_REASON, EntryKind, LedgerEntry, SourceKind
 from chalicelib.points.periods import Period
 from chalicelib.points.problems import PointProblem
 from chalicelib.points.ranking import AROUND, PODIUM, TOP, Ranked
@@ -182,7 +182,7 @@ def adjust(service: PointService, request: Request[NewAdjustment, None]) -> Answ
     )
 
 
-def _entry(entry: Entry, caller: Caller, *, tells_who: bool) -> LedgerEntryView:
+def _entry(entry: LedgerEntry, caller: Caller, *, tells_who: bool) -> LedgerEntryView:
     by = (entry.made_by or "").partition("member:")[2]
     return LedgerEntryView(
         entry_id=entry.entry_id,

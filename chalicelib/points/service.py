@@ -18,8 +18,8 @@ from chalicelib.foundation.table import Conflict, Part, Read
 from chalicelib.foundation.values import dataclass
 from chalicelib.points.boards import Board, LeaderboardReader
 from chalicelib.points.model import (
-    Entry,
     EntryKind,
+    LedgerEntry,
     Source,
     SourceKind,
     Totals,
@@ -42,7 +42,7 @@ ADJUST_ATTEMPTS = 12
 class Adjusted:
     """An adjustment, and what its member has after it."""
 
-    entry: Entry
+    entry: LedgerEntry
     totals: Totals
 
 
@@ -99,13 +99,13 @@ class PointService:
 
     def _of_performance(
         self, kind: EntryKind, points: int, performance_id: str, about: str | None
-    ) -> Entry:
+    ) -> LedgerEntry:
         entry_id = entry_id_of(performance_id, kind)
         source = Source(
             SourceKind.BONUS if kind is EntryKind.BONUS else SourceKind.PERFORMANCE, performance_id
         )
         told = shortened(about) if about else None
-        return Entry(entry_id, kind, points, source, self._clock.now(), told)
+        return LedgerEntry(entry_id, kind, points, source, self._clock.now(), told)
 
     def spend(self, owner: str, points: int, redemption_id: str, about: str) -> list[Part]:
         """Parts: spend points on a redemption, once. Fails with `BalanceTooLow`."""
@@ -119,10 +119,12 @@ class PointService:
         refunded = self._of_redemption(EntryKind.REFUND, points, redemption_id, about)
         return self._store.add(owner, replace(refunded, reason=reason))
 
-    def _of_redemption(self, kind: EntryKind, points: int, redemption_id: str, about: str) -> Entry:
+    def _of_redemption(
+        self, kind: EntryKind, points: int, redemption_id: str, about: str
+    ) -> LedgerEntry:
         entry_id = entry_id_of(redemption_id, kind)
         source = Source(SourceKind.REDEMPTION, redemption_id)
-        return Entry(entry_id, kind, points, source, self._clock.now(), shortened(about))
+        return LedgerEntry(entry_id, kind, points, source, self._clock.now(), shortened(about))
 
     def adjust(
         self,
@@ -142,7 +144,7 @@ class PointService:
             raise invalid_field("amount", "zero", "Give or take at least one point.")
         now, owner = self._clock.now(), owner_key(caller.program_id, member_id)
         entry_id = f"adj_{made_id}" if made_id else new_id("adj", now)
-        entry = Entry(
+        entry = LedgerEntry(
             entry_id,
             EntryKind.ADJUSTMENT,
             amount,
@@ -166,7 +168,7 @@ class PointService:
             ProblemCode.CHANGED_MEANWHILE, "The member's points keep changing. Try again."
         )
 
-    def _adjust(self, caller: Caller, member_id: str, entry: Entry) -> Totals:
+    def _adjust(self, caller: Caller, member_id: str, entry: LedgerEntry) -> Totals:
         """Write an adjustment, with the balance before and after it on the audit trail: two calls.
 
         Returns the totals after it. Raises `Conflict` if the balance changes meanwhile.
@@ -210,21 +212,23 @@ class PointService:
             raise not_found("member")
         return member
 
-    def ledger(self, caller: Caller, limit: int, cursor: str | None) -> Page[Entry]:
+    def ledger(self, caller: Caller, limit: int, cursor: str | None) -> Page[LedgerEntry]:
         """List the entries of the caller's own ledger, newest first."""
         return self._page(caller.program_id, caller.member_id, limit, cursor)
 
     def ledger_of(
         self, caller: Caller, member_id: str, limit: int, cursor: str | None
-    ) -> Page[Entry]:
+    ) -> Page[LedgerEntry]:
         """List the entries of a member's ledger, newest first. Raises the problem `not_found`."""
         page = self._page(caller.program_id, member_id, limit, cursor)
         if not page.items:
             self._member(caller, member_id)
         return page
 
-    def _page(self, program_id: str, member_id: str, limit: int, cursor: str | None) -> Page[Entry]:
-        def fetch(at: dict[str, Any], count: int) -> Sequence[Entry]:
+    def _page(
+        self, program_id: str, member_id: str, limit: int, cursor: str | None
+    ) -> Page[LedgerEntry]:
+        def fetch(at: dict[str, Any], count: int) -> Sequence[LedgerEntry]:
             after = (datetime.fromisoformat(at["made_at"]), at["entry_id"]) if at else None
             return self._store.newest(owner_key(program_id, member_id), after, count)
 

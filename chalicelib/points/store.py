@@ -12,8 +12,8 @@ from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from chalicelib.foundation.table import Conflict, Part, Put, Read, StampedModel, Store, Update
 from chalicelib.points.model import (
     BalanceTooLow,
-    Entry,
     EntryKind,
+    LedgerEntry,
     Source,
     SourceKind,
     Totals,
@@ -50,8 +50,8 @@ class EntryItem(StampedModel):
     failure = UnicodeAttribute(null=True)
     by_time = ByTime()
 
-    def to_entry(self) -> Entry:
-        return Entry(
+    def to_entry(self) -> LedgerEntry:
+        return LedgerEntry(
             entry_id=self.item.removeprefix(_ENTRIES),
             kind=EntryKind(self.kind),
             points=int(self.points),
@@ -81,7 +81,7 @@ class PointStore(Store):
     MODELS = (EntryItem, TotalsItem)
 
     def add(
-        self, owner: str, entry: Entry, *, covered: bool = False, held: Totals | None = None
+        self, owner: str, entry: LedgerEntry, *, covered: bool = False, held: Totals | None = None
     ) -> list[Part]:
         """Parts: a ledger entry, once, and the totals that follow from it.
 
@@ -117,7 +117,7 @@ class PointStore(Store):
             ),
         ]
 
-    def entry(self, owner: str, entry_id: str) -> Entry | None:
+    def entry(self, owner: str, entry_id: str) -> LedgerEntry | None:
         """Read a ledger entry, never behind."""
         try:
             return self._database.get(
@@ -134,7 +134,9 @@ class PointStore(Store):
             return Totals()
         return item.to_totals()
 
-    def newest(self, owner: str, after: tuple[datetime, str] | None, count: int) -> Sequence[Entry]:
+    def newest(
+        self, owner: str, after: tuple[datetime, str] | None, count: int
+    ) -> Sequence[LedgerEntry]:
         """List a member's latest entries, made before the one `after` which they come: one query.
 
         It follows the table by milliseconds.
@@ -154,7 +156,7 @@ class PointStore(Store):
         """Return the read of a member's totals, to be made together with others."""
         return Read(TotalsItem, (owner, _TOTALS), TotalsItem.to_totals)
 
-    def entries(self, owner: str) -> Iterator[Entry]:
+    def entries(self, owner: str) -> Iterator[LedgerEntry]:
         """Yield a member's whole ledger, in the order of what the entries are about."""
         found = self._database.query(
             EntryItem, owner, EntryItem.item.startswith(_ENTRIES), consistent_read=True

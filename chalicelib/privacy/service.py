@@ -23,7 +23,7 @@ from chalicelib.privacy.store import AlreadyBegun, PersonalFiles, PrivacyStore
 from chalicelib.programs.model import Member
 
 
-class Members(Protocol):
+class MemberEraser(Protocol):
     """The members of a program, as far as requests about their data need them."""
 
     def member(self, caller: Caller, member_id: str) -> Member: ...
@@ -36,7 +36,7 @@ class PrivacyService:
         self,
         store: PrivacyStore,
         files: PersonalFiles,
-        members: Members,
+        members: MemberEraser,
         clock: Clock,
     ) -> None:
         self._store = store

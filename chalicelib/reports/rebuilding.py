@@ -2,8 +2,8 @@
 
 Facts are read where they are kept (performances, marks, impressions, members) and held against
 progress; counters are held against what progress adds up to. Counts that change while this looks
-may seem to differ: ask again before believing it. The worklist is not held against anything: its counters go
-after two weeks.
+may seem to differ: ask again before believing it. The worklist is not held against anything: its
+counters go after two weeks.
 """
 
 from collections import Counter, defaultdict

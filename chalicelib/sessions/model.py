@@ -39,7 +39,7 @@ class Step(StrEnum):
 
 
 @dataclass(frozen=True)
-class Asked:
+class PoolChallenge:
     """A further step that the pool asks for, and what it takes back with the answer."""
 
     step: Step

@@ -23,9 +23,9 @@ from chalicelib.sessions.model import (
     SIGN_IN_ACCOUNT,
     SIGN_IN_ADDRESS,
     SIGN_IN_DEVICE,
-    Asked,
     Client,
     Counter,
+    PoolChallenge,
     Question,
     SignedIn,
     Step,
@@ -34,7 +34,12 @@ from chalicelib.sessions.model import (
     password_flaws,
 )
 from chalicelib.sessions.problems import SessionProblem
-from chalicelib.sessions.user_pool import PoolUnavailable, Refused, UnknownStep, WeakPassword
+from chalicelib.sessions.user_pool import (
+    CredentialsRefused,
+    PoolUnavailable,
+    UnknownStep,
+    WeakPassword,
+)
 
 if TYPE_CHECKING:
     from chalicelib.sessions.challenges import Challenges
@@ -143,14 +148,14 @@ class SessionService:
             pool.set_up_authenticator(access_token, code)
             session = pool.renew(kept or refresh_token)
             if _account(session.email) != account:
-                raise Refused
+                raise CredentialsRefused
             return session
 
         return self._begun(account, self._attempt_code(client, account, ask))
 
     def _next(self, account: str, found: "Answered") -> Next:
         """Return what a right password leads to: a session, or the next question."""
-        if isinstance(found, Asked):
+        if isinstance(found, PoolChallenge):
             challenge = self._challenges.make(found.step, account, *found.held)
             return Question(found.step, challenge)
         if not self._needs_authenticator(found):
@@ -190,7 +195,7 @@ class SessionService:
             raise SessionEnded
         try:
             return self._ask(lambda: pool.renew(refresh_token))
-        except Refused:
+        except CredentialsRefused:
             raise SessionEnded from None
 
     def begin_setup(self, refresh_token: str) -> tuple[SignedIn, Question]:
@@ -222,7 +227,7 @@ class SessionService:
         if account and not self._attempts.take([FORGOT_ACCOUNT.counter(now, account)]):
             try:
                 self._ask(lambda: pool.mail_code(account))
-            except Refused:
+            except CredentialsRefused:
                 logger.info("no code mailed")
         self._wait_since(started)
 
@@ -243,7 +248,7 @@ class SessionService:
             self._attempt(
                 counters, lambda: self._pool.reset_password(account, code, new_password), account
             )
-        except Refused:
+        except CredentialsRefused:
             raise Problem(
                 SessionProblem.RESET_REFUSED,
                 "This code is not the one that was mailed last, or it is too old. Ask for another.",
@@ -259,7 +264,7 @@ class SessionService:
             if everywhere:
                 self._ask(lambda: pool.sign_out_everywhere(pool.renew(refresh_token).access_token))
             self._ask(lambda: pool.revoke(refresh_token))
-        except Refused:
+        except CredentialsRefused:
             logger.info("session had ended")
 
     @property
@@ -276,7 +281,7 @@ class SessionService:
     ) -> Found:
         try:
             return self._attempt(self._counters(client, account), ask, account)
-        except Refused:
+        except CredentialsRefused:
             raise Problem(
                 SessionProblem.SIGN_IN_REFUSED,
                 "This e-mail address and this password do not sign in here. If you have forgotten "
@@ -286,7 +291,7 @@ class SessionService:
     def _attempt_code[Found](self, client: Client, account: str, ask: Callable[[], Found]) -> Found:
         try:
             return self._attempt(self._counters(client, account), ask, account)
-        except Refused:
+        except CredentialsRefused:
             raise Problem(
                 SessionProblem.CODE_REFUSED,
                 "This code is not the one that your authenticator shows now, or the sign-in took "
@@ -306,13 +311,16 @@ class SessionService:
     def _attempt[Found](
         self, counters: Sequence[Counter], ask: Callable[[], Found], account: str
     ) -> Found:
-        """Ask the pool; only what it refuses stays counted. Raises `Refused`, not too soon."""
+        """Ask the pool; only what it refuses stays counted.
+
+        Raises `CredentialsRefused`, not too soon.
+        """
         _ = self._pool  # another issuer's people are told so before anything is counted
         started = self._ticks()
         self._take(counters)
         try:
             found = self._ask(ask if account else _refuse)
-        except Refused:
+        except CredentialsRefused:
             self._wait_since(started)
             raise
         except BaseException:
@@ -337,7 +345,7 @@ class SessionService:
 
     @staticmethod
     def _ask[Found](ask: Callable[[], Found]) -> Found:
-        """Put what the pool may raise beside `Refused` into the words of problems."""
+        """Put what the pool may raise beside `CredentialsRefused` into the words of problems."""
         try:
             return ask()
         except WeakPassword:
@@ -356,12 +364,12 @@ class SessionService:
 
 
 def _refuse() -> NoReturn:
-    raise Refused
+    raise CredentialsRefused
 
 
 def _held(held: list[str] | None) -> list[str]:
     if held is None:
-        raise Refused
+        raise CredentialsRefused
     return held
 
 

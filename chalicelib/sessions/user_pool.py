@@ -10,21 +10,21 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from chalicelib.foundation.logging import logger
-from chalicelib.sessions.model import Asked, SignedIn, Step
+from chalicelib.sessions.model import PoolChallenge, SignedIn, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
 
-type Answered = SignedIn | Asked
+type Answered = SignedIn | PoolChallenge
 """What the pool answers to what is right: a session, or its next question."""
 
 _NEW_PASSWORD: Literal["NEW_PASSWORD_REQUIRED"] = "NEW_PASSWORD_REQUIRED"  # noqa: S105  the challenge's name
 _CODE: Literal["SOFTWARE_TOKEN_MFA"] = "SOFTWARE_TOKEN_MFA"
 
 
-class Refused(Exception):
+class CredentialsRefused(Exception):
     """The pool does not accept the person, the password, the code or the token."""
 
 
@@ -77,7 +77,10 @@ class SignInPool:
         self._client_id = client_id
 
     def sign_in(self, email: str, password: str) -> Answered:
-        """Sign in with a password. Raises `Refused`, `UnknownStep`, `PoolUnavailable`."""
+        """Sign in with a password.
+
+        Raises `CredentialsRefused`, `UnknownStep`, `PoolUnavailable`.
+        """
         answer = _asked(
             lambda: self._cognito.admin_initiate_auth(
                 UserPoolId=self._pool_id,
@@ -136,7 +139,7 @@ class SignInPool:
             lambda: self._cognito.verify_software_token(AccessToken=access_token, UserCode=code)
         )
         if answer.get("Status") != "SUCCESS":
-            raise Refused
+            raise CredentialsRefused
         _asked(
             lambda: self._cognito.set_user_mfa_preference(
                 AccessToken=access_token,
@@ -147,7 +150,7 @@ class SignInPool:
     def renew(self, refresh_token: str) -> SignedIn:
         """Make new tokens; a new refresh token comes with them if the app client rotates them.
 
-        Raises `Refused` when the session has ended, and `PoolUnavailable`.
+        Raises `CredentialsRefused` when the session has ended, and `PoolUnavailable`.
         """
         return _session(
             _asked(
@@ -193,10 +196,10 @@ def _asked(ask: "Callable[[], Mapping[str, Any]]") -> "Mapping[str, Any]":
     # Raised out here, where the error with its message and frames is no longer the context.
     if code in _REFUSALS:
         logger.info("user pool refused", extra={"told": code})
-        raise Refused
+        raise CredentialsRefused
     if code == _UNDELIVERED:
         logger.error("user pool could not mail a code", extra={"told": code})
-        raise Refused
+        raise CredentialsRefused
     if code in _WEAK:
         raise WeakPassword
     logger.error("user pool did not answer", extra={"told": code})
@@ -213,7 +216,7 @@ def _answered(answer: "Mapping[str, Any]", name: str) -> Answered:
         return _session(answer)
     # Cognito takes an e-mail address for a user's name in the first call alone, and tells its own.
     told = answer.get("ChallengeParameters", {}).get("USER_ID_FOR_SRP")
-    return Asked(step, (str(told or name), str(answer["Session"])))
+    return PoolChallenge(step, (str(told or name), str(answer["Session"])))
 
 
 def _session(answer: "Mapping[str, Any]") -> SignedIn:

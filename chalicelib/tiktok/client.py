@@ -43,8 +43,8 @@ from chalicelib.tiktok.errors import (
     InboxFull,
     OutcomeUnknown,
     Reconnect,
-    Refused,
     TikTokError,
+    TikTokRefused,
     TryLater,
     TryNow,
     UploadGone,
@@ -575,7 +575,7 @@ class TikTokClient:
         )
         if not found or found["scheme"] not in self._schemes or not allowed:
             told: ErrorFacts = {**known, "message": f"upload_hosts does not have {host}"}
-            raise Refused("upload_host_not_allowed", cause=Cause.APP_SETTINGS, **told)
+            raise TikTokRefused("upload_host_not_allowed", cause=Cause.APP_SETTINGS, **told)
 
     def _is_at_former_port(self, url: str) -> bool:
         """Whether a stored address names an allowed host, but a port that is another program's now.
@@ -825,7 +825,7 @@ class _Answer:
         if self.code in {None, "ok"}:
             return False
         error = self.error()
-        if isinstance(error, Refused):
+        if isinstance(error, TikTokRefused):
             return error.cause is not Cause.UNKNOWN and not error.is_for_the_owner
         return isinstance(error, Reconnect | InboxFull)
 
@@ -855,7 +855,7 @@ def _chunk_error(answer: _Answer, first: int, chunks: ChunkPlan) -> TikTokError:
             return TryLater(code, retry_after_seconds=later, **answer.known)
         return TryNow(code, **answer.known)
     if status >= HTTPStatus.BAD_REQUEST:
-        return Refused(code, cause=Cause.BAD_REQUEST, **answer.known)
+        return TikTokRefused(code, cause=Cause.BAD_REQUEST, **answer.known)
     return OutcomeUnknown(_UNREADABLE, **answer.known)
 
 

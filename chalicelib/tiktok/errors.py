@@ -177,7 +177,7 @@ class _WithCause(TikTokError):
         return f"{self.cause} ({super().__str__()})"
 
 
-class Refused(_WithCause):
+class TikTokRefused(_WithCause):
     """Never, for `cause`, or not before the owner has mended what only the owner can."""
 
     @property
@@ -217,11 +217,12 @@ class UploadOffset(TikTokError):
 
 _FOR_THE_OWNER = frozenset({Cause.APP_SETTINGS, Cause.APP_USER_CAP, Cause.BAD_REQUEST})
 
-type Failure = Refused | TryLater | Reconnect
+type Failure = TikTokRefused | TryLater | Reconnect
 """The reason why a share failed at TikTok. TryLater: begin a new one."""
 
 type _Kind = (
-    tuple[type[TryLater | AccessTokenRefused | InboxFull]] | tuple[type[Refused | Reconnect], Cause]
+    tuple[type[TryLater | AccessTokenRefused | InboxFull]]
+    | tuple[type[TikTokRefused | Reconnect], Cause]
 )
 
 _CODES: dict[str, _Kind] = {
@@ -231,46 +232,46 @@ _CODES: dict[str, _Kind] = {
     "scope_permission_missed": (Reconnect, Cause.SCOPE_MISSING),
     "rate_limit_exceeded": (TryLater,),
     "internal_error": (TryLater,),
-    "invalid_param": (Refused, Cause.BAD_REQUEST),  # in the tables
-    "invalid_params": (Refused, Cause.BAD_REQUEST),  # from the live API
+    "invalid_param": (TikTokRefused, Cause.BAD_REQUEST),  # in the tables
+    "invalid_params": (TikTokRefused, Cause.BAD_REQUEST),  # from the live API
     # inbox upload
-    "invalid_file_upload": (Refused, Cause.VIDEO_FORMAT),
-    "url_ownership_unverified": (Refused, Cause.BAD_REQUEST),
-    "reached_active_user_cap": (Refused, Cause.APP_USER_CAP),  # met with HTTP 200 too
-    "unaudited_client_can_only_post_to_private_accounts": (Refused, Cause.APP_SETTINGS),
-    "app_version_check_failed": (Refused, Cause.TIKTOK_APP_TOO_OLD),
-    "spam_risk": (Refused, Cause.SPAM_RISK),
-    "spam_risk_text": (Refused, Cause.SPAM_RISK),
-    "spam_risk_too_many_posts": (Refused, Cause.TOO_MANY_POSTS),
+    "invalid_file_upload": (TikTokRefused, Cause.VIDEO_FORMAT),
+    "url_ownership_unverified": (TikTokRefused, Cause.BAD_REQUEST),
+    "reached_active_user_cap": (TikTokRefused, Cause.APP_USER_CAP),  # met with HTTP 200 too
+    "unaudited_client_can_only_post_to_private_accounts": (TikTokRefused, Cause.APP_SETTINGS),
+    "app_version_check_failed": (TikTokRefused, Cause.TIKTOK_APP_TOO_OLD),
+    "spam_risk": (TikTokRefused, Cause.SPAM_RISK),
+    "spam_risk_text": (TikTokRefused, Cause.SPAM_RISK),
+    "spam_risk_too_many_posts": (TikTokRefused, Cause.TOO_MANY_POSTS),
     "spam_risk_too_many_pending_share": (InboxFull,),
-    "spam_risk_user_banned_from_posting": (Refused, Cause.ACCOUNT_BANNED),
+    "spam_risk_user_banned_from_posting": (TikTokRefused, Cause.ACCOUNT_BANNED),
     # status
-    "invalid_publish_id": (Refused, Cause.UNKNOWN_SHARE),
-    "token_not_authorized_for_specified_publish_id": (Refused, Cause.UNKNOWN_SHARE),
+    "invalid_publish_id": (TikTokRefused, Cause.UNKNOWN_SHARE),
+    "token_not_authorized_for_specified_publish_id": (TikTokRefused, Cause.UNKNOWN_SHARE),
     # OAuth, in an answer or in the query of the callback
     "access_denied": (Reconnect, Cause.CONSENT_DENIED),
     "invalid_grant": (Reconnect, Cause.CONSENT_ENDED),
-    "invalid_client": (Refused, Cause.APP_SETTINGS),
-    "invalid_request": (Refused, Cause.BAD_REQUEST),
-    "invalid_scope": (Refused, Cause.APP_SETTINGS),
-    "unauthorized_client": (Refused, Cause.APP_SETTINGS),
+    "invalid_client": (TikTokRefused, Cause.APP_SETTINGS),
+    "invalid_request": (TikTokRefused, Cause.BAD_REQUEST),
+    "invalid_scope": (TikTokRefused, Cause.APP_SETTINGS),
+    "unauthorized_client": (TikTokRefused, Cause.APP_SETTINGS),
     "server_error": (TryLater,),
     "temporarily_unavailable": (TryLater,),
 }
 
-_FAIL_REASONS: dict[str, tuple[type[TryLater]] | tuple[type[Refused | Reconnect], Cause]] = {
+_FAIL_REASONS: dict[str, tuple[type[TryLater]] | tuple[type[TikTokRefused | Reconnect], Cause]] = {
     "internal": (TryLater,),
     "video_pull_failed": (TryLater,),
-    "file_format_check_failed": (Refused, Cause.VIDEO_FORMAT),
-    "duration_check_failed": (Refused, Cause.VIDEO_LENGTH),
-    "frame_rate_check_failed": (Refused, Cause.VIDEO_FRAME_RATE),
-    "picture_size_check_failed": (Refused, Cause.VIDEO_RESOLUTION),
+    "file_format_check_failed": (TikTokRefused, Cause.VIDEO_FORMAT),
+    "duration_check_failed": (TikTokRefused, Cause.VIDEO_LENGTH),
+    "frame_rate_check_failed": (TikTokRefused, Cause.VIDEO_FRAME_RATE),
+    "picture_size_check_failed": (TikTokRefused, Cause.VIDEO_RESOLUTION),
     "auth_removed": (Reconnect, Cause.CONSENT_ENDED),
-    "spam_risk": (Refused, Cause.SPAM_RISK),
-    "spam_risk_text": (Refused, Cause.SPAM_RISK),
-    "spam_risk_too_many_posts": (Refused, Cause.TOO_MANY_POSTS),
-    "spam_risk_user_banned_from_posting": (Refused, Cause.ACCOUNT_BANNED),
-    "publish_cancelled": (Refused, Cause.CANCELLED),
+    "spam_risk": (TikTokRefused, Cause.SPAM_RISK),
+    "spam_risk_text": (TikTokRefused, Cause.SPAM_RISK),
+    "spam_risk_too_many_posts": (TikTokRefused, Cause.TOO_MANY_POSTS),
+    "spam_risk_user_banned_from_posting": (TikTokRefused, Cause.ACCOUNT_BANNED),
+    "publish_cancelled": (TikTokRefused, Cause.CANCELLED),
 }
 
 
@@ -297,13 +298,13 @@ def _kind_by_status(status: int) -> _Kind:
         return (AccessTokenRefused,)
     if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return (TryLater,)
-    return (Refused, Cause.UNKNOWN)
+    return (TikTokRefused, Cause.UNKNOWN)
 
 
 def failure_from_reason(reason: str, *, log_id: str | None = None) -> Failure:
     """Return the failure for a `fail_reason`. An unknown one is refused: that share is over."""
     reason = safe_name(reason) or "unreadable_reason"
-    kind = _FAIL_REASONS.get(reason, (Refused, Cause.UNKNOWN))
+    kind = _FAIL_REASONS.get(reason, (TikTokRefused, Cause.UNKNOWN))
     if len(kind) == 1:
         return kind[0](reason, log_id=log_id)
     return kind[0](reason, cause=kind[1], log_id=log_id)

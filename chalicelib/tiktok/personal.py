@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 from chalicelib.foundation.personal import Person, Record, part
 from chalicelib.foundation.table import Database
-from chalicelib.tiktok.store import AccountItem, AccountStore, HolderItem, member_key
+from chalicelib.tiktok.store import AccountItem, AccountOwnerItem, AccountStore, member_key
 
 
 class AccountKeeper:
     def __init__(self, database: Database, store: AccountStore) -> None:
-        database.register_models(AccountItem, HolderItem)
+        database.register_models(AccountItem, AccountOwnerItem)
         self._database = database
         self._store = store
 
@@ -19,7 +19,7 @@ class AccountKeeper:
         for record in self._database.records(AccountItem, key):
             yield from part("tiktok", [record], "tokens", "lock", "locked_until")
             if "open_id" in record:
-                holder = self._database.records(HolderItem, f"open_id#{record['open_id']}")
+                holder = self._database.records(AccountOwnerItem, f"open_id#{record['open_id']}")
                 yield from part("tiktok", holder)
 
     def erase(self, person: Person) -> bool:

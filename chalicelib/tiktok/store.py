@@ -129,7 +129,7 @@ class AccountItem(StampedModel):
         return DisclosureTick(version, language, at) if version and language and at else None
 
 
-class HolderItem(Model):
+class AccountOwnerItem(Model):
     """The member who holds a TikTok account: one at a time in a deployment."""
 
     class Meta:
@@ -177,7 +177,7 @@ class AccountTaken(Exception):
 
 
 class AccountStore(Store):
-    MODELS = (AccountItem, HolderItem, RemovalItem, ViewsItem)
+    MODELS = (AccountItem, AccountOwnerItem, RemovalItem, ViewsItem)
 
     def account(self, program_id: str, member_id: str) -> Account | None:
         try:
@@ -191,7 +191,7 @@ class AccountStore(Store):
         """Return the program and the member who hold a TikTok account."""
         try:
             item = self._database.get(
-                HolderItem, _holder_key(open_id), _OWNER, consistent_read=True
+                AccountOwnerItem, _holder_key(open_id), _OWNER, consistent_read=True
             )
         except DoesNotExist:
             return None
@@ -231,23 +231,23 @@ class AccountStore(Store):
         unchanged = (
             AccountItem.open_id == before.open_id if before else AccountItem.item.does_not_exist()
         )
-        mine = (HolderItem.program_id == account.program_id) & (
-            HolderItem.member_id == account.member_id
+        mine = (AccountOwnerItem.program_id == account.program_id) & (
+            AccountOwnerItem.member_id == account.member_id
         )
-        holder = HolderItem(
+        holder = AccountOwnerItem(
             _holder_key(account.open_id),
             _OWNER,
             program_id=account.program_id,
             member_id=account.member_id,
         )
         parts: list[Part] = [
-            Put(holder, HolderItem.item.does_not_exist() | mine, AccountTaken),
+            Put(holder, AccountOwnerItem.item.does_not_exist() | mine, AccountTaken),
             Put(item, unchanged),
             also,
             _act(Kind.ACCOUNT_CONNECTED, account, before.state if before else None, account.state),
         ]
         if before and before.open_id != account.open_id:
-            parts.append(Delete(HolderItem(_holder_key(before.open_id), _OWNER)))
+            parts.append(Delete(AccountOwnerItem(_holder_key(before.open_id), _OWNER)))
         if account.views_since or (before and before.views_since):
             parts += [
                 _views_changed(account, account.connected_at),
@@ -264,7 +264,7 @@ class AccountStore(Store):
         self._database.commit(
             [
                 Delete(AccountItem(key, _ACCOUNT), _same_connection(account)),
-                Delete(HolderItem(_holder_key(account.open_id), _OWNER)),
+                Delete(AccountOwnerItem(_holder_key(account.open_id), _OWNER)),
                 also,
                 _act(kind, account, account.state, None),
                 *([_views_changed(account, now)] if account.views_since else ()),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.sweeps import IsLate
-from chalicelib.tiktok.errors import Cause, Refused, TikTokError
+from chalicelib.tiktok.errors import Cause, TikTokError, TikTokRefused
 from chalicelib.tiktok.model import NotConnected
 
 
@@ -26,7 +26,7 @@ def for_each_member(
         except NotConnected:
             logger.info("not connected any more")
         except TikTokError as error:
-            if isinstance(error, Refused) and error.cause is Cause.APP_SETTINGS:
+            if isinstance(error, TikTokRefused) and error.cause is Cause.APP_SETTINGS:
                 raise  # and so it would be for all others: this app itself is refused
             logger.warning("not now", extra={"tiktok": error.code, "log_id": error.log_id})
         except Exception as error:  # noqa: BLE001  raised below, once the others had their turn

@@ -59,7 +59,7 @@ class EventKind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Event:
+class TikTokWebhookEvent:
     """One event; times in UTC.
 
     `name` is TikTok's word for `kind`. `reason` is a fail_reason at POST_FAILED and "0" to "5"
@@ -125,7 +125,7 @@ def _read_signature(header: str) -> tuple[str, str]:
     return times[0], digests[0].lower()
 
 
-def parse(raw_body: bytes) -> Event:
+def parse(raw_body: bytes) -> TikTokWebhookEvent:
     """Read the event in a body whose signature was verified. Raises Malformed.
 
     An event of an unknown name is never malformed: answer it with 200 and forget it.
@@ -139,10 +139,10 @@ def parse(raw_body: bytes) -> Event:
     except ValueError:
         kind = EventKind.UNKNOWN
     if kind is EventKind.UNKNOWN:
-        return Event(kind, name, "", "", None)
+        return TikTokWebhookEvent(kind, name, "", "", None)
     content = told.get("content")
     about = content if isinstance(content, dict) else _object(content)
-    event = Event(
+    event = TikTokWebhookEvent(
         kind=kind,
         name=name,
         client_key=_text(told, "client_key"),

@@ -77,7 +77,7 @@ SIZED_KEYS = 60
 SUSPECTS = 4
 """How many odd-looking places are decoded."""
 
-DARK_PICTURES = 8
+MAX_UNDECODED_FRAMES = 8
 """So many pictures in a row that do not come out are damage; one or two a decoder may drop."""
 
 LAST_PICTURES = 3
@@ -140,7 +140,7 @@ _NO_MEMORY = re.compile(rb"Cannot allocate memory|get_buffer\(\) failed")
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TimeRange:
     """When a track is shown, in seconds, and how long its media is without any edit.
 
     `promised` is the end by its edits alone, which may go on after the media.
@@ -216,7 +216,7 @@ class _SecondLook:
         tracks = self._tracks_by_stream(listing)
         edits = {number: track.edits for number, track in tracks.items()}
         if index in tracks and not self._movie.fragmented:
-            let_last_stand(video, tracks[index].last_seconds, tracks[index].stated_seconds)
+            extend_last_frame(video, tracks[index].last_seconds, tracks[index].stated_seconds)
         hide_packets_outside_edits(video, edits.get(index, ()))
         report = packets.check_packets(
             self._file, self._size_bytes, video.codec, video.packets, _reach(listing)
@@ -598,7 +598,7 @@ def main_picture(listing: Listing) -> tuple[int | None, Stream]:
     )
 
 
-def let_last_stand(video: Stream, seconds: float, stated: float) -> None:
+def extend_last_frame(video: Stream, seconds: float, stated: float) -> None:
     """Let the last picture last as long as its index says, if its track states that length too.
 
     Recorders of screens end so where nothing moved any more; ffprobe gives it the usual length.
@@ -755,7 +755,7 @@ def _dark_from(expected: Sequence[float], seen: Sequence[bool], *, ends: bool) -
     row = 0
     for number, one in enumerate(seen):
         row = 0 if one else row + 1
-        if row == DARK_PICTURES:
+        if row == MAX_UNDECODED_FRAMES:
             return expected[number - row + 1]
     if sum(seen) * 2 < len(seen):
         return expected[0]
@@ -813,14 +813,14 @@ def _side_lengths(listing: Listing, main: int | None) -> tuple[float, ...]:
     )
 
 
-def presented_span(listed: Sequence[Packet], edits: Sequence[Edit]) -> Span | None:
+def presented_span(listed: Sequence[Packet], edits: Sequence[Edit]) -> TimeRange | None:
     if not listed:
         return None
     first = min(packet.time for packet in listed)
     usual = _usual_seconds(listed)
     last = max(packet.time + (packet.seconds or usual) for packet in listed)
     if not edits:
-        return Span(first, last, last - first, last)
+        return TimeRange(first, last, last - first, last)
     at, start, end, promised = 0.0, None, 0.0, 0.0
     for edit in edits:
         length = edit.seconds
@@ -835,7 +835,7 @@ def presented_span(listed: Sequence[Packet], edits: Sequence[Edit]) -> Span | No
                 end = at + stop - edit.media_seconds
                 promised = at + length
         at += length
-    return None if start is None else Span(start, end, last - first, promised)
+    return None if start is None else TimeRange(start, end, last - first, promised)
 
 
 def _usual_seconds(listed: Sequence[Packet]) -> float:

@@ -17,7 +17,7 @@ from chalicelib.foundation.events import PublicEvent
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.logging import logger
-from chalicelib.foundation.outcomes import Outcome
+from chalicelib.foundation.outcomes import DeliveryResult
 from chalicelib.foundation.pages import Cursors, Page
 from chalicelib.foundation.problems import Problem, ProblemCode, invalid_field, not_found
 from chalicelib.foundation.settings import Network
@@ -80,7 +80,7 @@ HOLDS = (
 class Sender(Protocol):
     """Sends one body to an address; never raises for what the receiver does."""
 
-    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Outcome: ...
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> DeliveryResult: ...
 
 
 Titles = Callable[[str, Mapping[str, Any]], str]
@@ -340,7 +340,7 @@ class _Tried:
     `given_up`: this try was its last one, and failed; a test event is never given up.
     """
 
-    outcome: Outcome | None = None
+    outcome: DeliveryResult | None = None
     moved: bool = True
     is_test: bool = False
     given_up: bool = False
@@ -501,7 +501,7 @@ class Deliverer:
         return _Tried(outcome, is_test=delivery.is_test, given_up=given_up)
 
     def _next(
-        self, delivery: Delivery, outcome: Outcome, tries: int, jitter: float
+        self, delivery: Delivery, outcome: DeliveryResult, tries: int, jitter: float
     ) -> tuple[DeliveryState, datetime | None]:
         if outcome.delivered:
             return DeliveryState.DELIVERED, None

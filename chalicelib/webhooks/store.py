@@ -29,7 +29,7 @@ from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjec
 
 from chalicelib.audit.model import Kind, act, fields_of
 from chalicelib.foundation.acts import Act
-from chalicelib.foundation.outcomes import Outcome
+from chalicelib.foundation.outcomes import DeliveryResult
 from chalicelib.foundation.sweeps import due_key
 from chalicelib.foundation.table import (
     Conflict,
@@ -388,7 +388,11 @@ class WebhookStore(Store):
         )
 
     def record(
-        self, delivery: Delivery, outcome: Outcome, state: DeliveryState, due_at: datetime | None
+        self,
+        delivery: Delivery,
+        outcome: DeliveryResult,
+        state: DeliveryState,
+        due_at: datetime | None,
     ) -> None:
         """Write how a claimed try went; `delivery` as it was before the claim."""
         model = DeliveryItem

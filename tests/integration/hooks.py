@@ -8,7 +8,7 @@ from typing import Any
 from chalicelib.composition import Container
 from chalicelib.foundation.events import PublicEvent
 from chalicelib.foundation.identity import Caller
-from chalicelib.foundation.outcomes import Outcome
+from chalicelib.foundation.outcomes import DeliveryResult
 from chalicelib.webhooks.events import MemberJoinedData
 from chalicelib.webhooks.model import Delivery, Format, Language, Webhook
 from chalicelib.webhooks.queue import Wake
@@ -17,21 +17,21 @@ from tests.clock import StoppedClock
 from tests.integration.greenroom import Greenroom
 
 URL = "https://hooks.example/greenroom/1234"
-OK = Outcome(200, None, 20)
-FAILS = Outcome(500, "refused", 20)
-TIMES_OUT = Outcome(None, "timeout", 10_000)
+OK = DeliveryResult(200, None, 20)
+FAILS = DeliveryResult(500, "refused", 20)
+TIMES_OUT = DeliveryResult(None, "timeout", 10_000)
 
 
 @dataclass
 class Receiver:
     """Answers in turn what it is told, then that all is well; keeps what it got."""
 
-    answers: list[Outcome] = field(default_factory=list)
-    always: Outcome = OK
+    answers: list[DeliveryResult] = field(default_factory=list)
+    always: DeliveryResult = OK
     got: list[tuple[str, Mapping[str, str], bytes]] = field(default_factory=list)
     meanwhile: Callable[[], object] = lambda: None
 
-    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Outcome:
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> DeliveryResult:
         self.got.append((url, headers, body))
         self.meanwhile()
         return self.answers.pop(0) if self.answers else self.always

@@ -16,7 +16,7 @@ from chalicelib.performances.staging import Stager
 from chalicelib.points import worker
 from chalicelib.programs.events import events_of
 from chalicelib.tiktok.client import Grant, ShareState, ShareStatus, UploadReceipt, UploadSession
-from chalicelib.tiktok.errors import AccessTokenRefused, Cause, Refused, TryLater
+from chalicelib.tiktok.errors import AccessTokenRefused, Cause, TikTokRefused, TryLater
 from tests.clock import StoppedClock
 from tests.events import Relayed, streamed
 from tests.faults.cloud import Cloud
@@ -53,7 +53,7 @@ class PlayedTikTok(FakeTikTok):
         if self.does == "is busy":
             raise TryLater("rate_limit_exceeded")
         if self.does == "refuses":
-            raise Refused("spam_risk", cause=Cause.SPAM_RISK)
+            raise TikTokRefused("spam_risk", cause=Cause.SPAM_RISK)
         return UploadSession(
             f"v_inbox_file~{next(self._drafts)}", "https://upload.tiktok.example/1"
         )
@@ -68,7 +68,7 @@ class PlayedTikTok(FakeTikTok):
             case "posts":
                 return ShareStatus(ShareState.POSTED)
             case "refuses" | "refuses the bytes":
-                failed = Refused("file_format_check_failed", cause=Cause.VIDEO_FORMAT)
+                failed = TikTokRefused("file_format_check_failed", cause=Cause.VIDEO_FORMAT)
                 return ShareStatus(ShareState.FAILED, failed)
             case _:
                 return ShareStatus(ShareState.PROCESSING_DOWNLOAD)

@@ -23,8 +23,8 @@ from chalicelib.tiktok.errors import (
     Cause,
     OutcomeUnknown,
     Reconnect,
-    Refused,
     TikTokError,
+    TikTokRefused,
     TryLater,
     TryNow,
 )
@@ -222,7 +222,10 @@ def test_a_missing_scope_connects_nothing_and_is_named(
     ("error", "code"),
     [
         (Reconnect("invalid_grant", cause=Cause.CONSENT_ENDED), TikTokProblem.TIKTOK_CODE_REFUSED),
-        (Refused("invalid_client", cause=Cause.APP_SETTINGS), TikTokProblem.TIKTOK_CODE_REFUSED),
+        (
+            TikTokRefused("invalid_client", cause=Cause.APP_SETTINGS),
+            TikTokProblem.TIKTOK_CODE_REFUSED,
+        ),
         (TryLater("server_error"), ProblemCode.UNAVAILABLE),
         (TryNow("not_sent"), ProblemCode.UNAVAILABLE),
         (OutcomeUnknown("no_answer"), ProblemCode.UNAVAILABLE),
@@ -545,7 +548,7 @@ def test_a_refused_refresh_after_another_workers_rotation_uses_the_new_pair(
         TryLater("temporarily_unavailable", http_status=503),
         TryNow("not_sent"),
         OutcomeUnknown("no_answer"),
-        Refused("invalid_client", cause=Cause.APP_SETTINGS),
+        TikTokRefused("invalid_client", cause=Cause.APP_SETTINGS),
     ],
 )
 def test_what_is_no_word_about_the_consent_disconnects_nobody_and_frees_the_lock(

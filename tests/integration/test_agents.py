@@ -15,7 +15,7 @@ from mcp import Client
 
 from chalicelib.agents import worker
 from chalicelib.agents.model import CALLS_A_DAY, CALLS_A_MINUTE, TOOLS
-from chalicelib.audit.model import Entry, EntryFilter, Kind
+from chalicelib.audit.model import AuditEntry, EntryFilter, Kind
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.problems import Problem
 from chalicelib.programs.model import ChannelKind
@@ -81,7 +81,7 @@ def members(greenroom: Greenroom) -> Agent:
     return Agent(greenroom, greenroom.member())
 
 
-def entries(greenroom: Greenroom, kind: Kind = Kind.AGENT_CALLED) -> list[Entry]:
+def entries(greenroom: Greenroom, kind: Kind = Kind.AGENT_CALLED) -> list[AuditEntry]:
     page = greenroom.container.audit.entries(greenroom.manager, EntryFilter(kind=kind), 50, None)
     return list(page.items)
 

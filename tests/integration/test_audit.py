@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 import commands.__main__ as commands_main
 from chalicelib.audit import store as audit_store
-from chalicelib.audit.model import MAX_BYTES, Entry, EntryFilter, Kind
+from chalicelib.audit.model import MAX_BYTES, AuditEntry, EntryFilter, Kind
 from chalicelib.audit.service import EXAMINED
 from chalicelib.foundation import actors
 from chalicelib.foundation.actors import Origin, acting
@@ -58,7 +58,7 @@ def request_under_way(greenroom: Greenroom) -> Iterator[None]:
 
 def listed(
     greenroom: Greenroom, limit: int = 100, cursor: str | None = None, **wanted: Any
-) -> list[Entry]:
+) -> list[AuditEntry]:
     page = greenroom.container.audit.entries(
         greenroom.manager, EntryFilter(**wanted), limit, cursor
     )
@@ -75,7 +75,7 @@ def test_an_entry_says_who_did_what_to_what_when_and_under_which_request(
     ben, before = greenroom.member("ben"), greenroom.clock.now()
     greenroom.container.members.change_role(greenroom.manager, ben.member_id, Role.MANAGER)
     newest = listed(greenroom)[0]
-    assert newest == Entry(
+    assert newest == AuditEntry(
         program_id=ben.program_id,
         entry_id=newest.entry_id,
         at=newest.at,
@@ -260,8 +260,8 @@ def busy(greenroom: Greenroom) -> Greenroom:
     return greenroom
 
 
-def walked(greenroom: Greenroom, limit: int, **wanted: Any) -> list[Entry]:
-    found: list[Entry] = []
+def walked(greenroom: Greenroom, limit: int, **wanted: Any) -> list[AuditEntry]:
+    found: list[AuditEntry] = []
     cursor: str | None = None
     while True:
         page = greenroom.container.audit.entries(

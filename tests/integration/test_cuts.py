@@ -744,7 +744,7 @@ def test_the_audit_trail_names_further_cuts(reporting: Reporting) -> None:
             reporting.manager, uploads[0], further_upload_ids=uploads[1:]
         )
     wanted = EntryFilter(kind=Kind.ACTIVITY_CREATED)
-    (told,) = list(reporting.container.audit.told(reporting.manager, wanted))
+    (told,) = list(reporting.container.audit.export_entries(reporting.manager, wanted))
     assert told.entry.after["further_upload_ids"] == uploads[1:]
 
 

@@ -77,7 +77,7 @@ def test_the_tick_is_kept_with_the_performance_and_in_the_audit_trail(
     assert (evidence.version, evidence.language) == ("1.branded_content.ai", "de")
     assert (evidence.text, evidence.at) == (activity.asks.text("de"), tick.at)
     wanted = EntryFilter(kind=Kind.DISCLOSURE_ACKNOWLEDGED)
-    (told,) = list(greenroom.container.audit.told(greenroom.manager, wanted))
+    (told,) = list(greenroom.container.audit.export_entries(greenroom.manager, wanted))
     assert told.entry.member_id == ana.member_id
     assert told.entry.thing == activity.activity_id
     assert told.entry.after["performance"] == made.performance_id

@@ -13,7 +13,7 @@ import pytest
 from chalicelib.foundation.identity import Caller, Role, ShownAs
 from chalicelib.foundation.problems import Problem
 from chalicelib.points import ranking, routes, worker
-from chalicelib.points.board_store import BoardStore, LeaseLost, MarkItem, ScoreItem
+from chalicelib.points.board_store import BoardChangeItem, BoardStore, LeaseLost, ScoreItem
 from chalicelib.points.boards import LEASE, Board
 from chalicelib.points.periods import Period, day_of, span_of
 from chalicelib.points.problems import PointProblem
@@ -576,7 +576,7 @@ def test_what_is_counted_while_boards_are_made_is_made_with_the_next(
     assert (shown(board), board.as_of) == ([(1, "ben", 10)], begun)
     assert greenroom.ranks() == 1
     assert shown(greenroom.board(ben)) == [(1, "ben", 15)]
-    assert list(database().query(MarkItem, "changed")) == []
+    assert list(database().query(BoardChangeItem, "changed")) == []
 
 
 def test_a_program_that_breaks_does_not_keep_the_others_waiting(

@@ -31,11 +31,11 @@ from chalicelib.notifications.model import (
     MAX_MOVES,
     Box,
     Frequency,
-    Learned,
     Notice,
     NoticeCategory,
     NoticeType,
     Refusal,
+    ScanResult,
     Slot,
     short_title,
 )
@@ -644,7 +644,7 @@ def test_chunks_of_a_walk_that_was_begun_again_are_not_counted(room: Noticing) -
     for number in (1, 1):
         store.note_learned(program_id, "wlk_2", number, {zoe})
         store.note_learned(program_id, "wlk_1", 0, {ben})
-    assert store.learned(program_id) == Learned(
+    assert store.learned(program_id) == ScanResult(
         "round", "wlk_2", 2, frozenset({1}), frozenset({zoe})
     )
     store.note_learned(program_id, "wlk_2", 0, ())

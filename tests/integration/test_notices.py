@@ -12,9 +12,9 @@ from chalicelib.notifications.model import (
     MAX_ENDING,
     MAX_FRESH,
     MAX_NOTICES,
+    ActivityProgress,
     Frequency,
     NoticeCategory,
-    Progress,
     Slot,
 )
 from chalicelib.notifications.service import SettingsChanges
@@ -101,7 +101,7 @@ def test_made_up_ids_are_passed_over_and_leave_nothing_in_the_box(room: Noticing
     assert room.container.notice_store.box(amy.program_id, amy.member_id) == before
     room.container.notifications.note_read(amy, made_up | {f"new#{seen.activity_id}"})
     box = room.container.notice_store.box(amy.program_id, amy.member_id)
-    assert box.marks == {seen.activity_id: Progress.SEEN.value}
+    assert box.marks == {seen.activity_id: ActivityProgress.SEEN.value}
     room.ticks(days=8, hours=1)
     assert room.told(amy) == [("activity_ending", "Yes")]
 

@@ -14,7 +14,7 @@ from chalicelib.foundation.pages import Page
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.points import worker
 from chalicelib.points.events import PointsAdjusted
-from chalicelib.points.model import MAX_ABOUT, Entry, Totals
+from chalicelib.points.model import MAX_ABOUT, LedgerEntry, Totals
 from chalicelib.points.problems import PointProblem
 from chalicelib.points.service import PointService
 from chalicelib.programs.problems import ProgramProblem
@@ -189,7 +189,7 @@ def test_a_ledger_is_read_page_by_page_newest_first_and_nothing_comes_twice(
         database().commit(points.award(ben.owner, number, f"prf_{number % 3}{number}"))
         if number % 3 == 0:
             clock.advance(timedelta(seconds=1))
-    pages: list[tuple[Entry, ...]] = []
+    pages: list[tuple[LedgerEntry, ...]] = []
     cursor = None
     while True:
         page = points.ledger(ben, 2, cursor)
@@ -220,7 +220,7 @@ def test_a_ledger_costs_two_calls_however_long_it_is(
     for number in range(30):
         database().commit(points.award(ben.owner, 5, f"prf_{number}"))
     manager = greenroom.manager
-    readings: tuple[Callable[[], Page[Entry]], ...] = (
+    readings: tuple[Callable[[], Page[LedgerEntry]], ...] = (
         lambda: points.ledger(greenroom.now(ben), 20, None),
         lambda: points.ledger_of(greenroom.now(manager), ben.member_id, 20, None),
     )

@@ -22,8 +22,8 @@ from chalicelib.tiktok.errors import (
     AccessTokenRefused,
     Cause,
     Reconnect,
-    Refused,
     TikTokError,
+    TikTokRefused,
     TryLater,
 )
 from chalicelib.tiktok.problems import TikTokProblem
@@ -366,7 +366,9 @@ def test_nobody_else_is_asked_for_once_tiktok_says_too_often(
     assert views(greenroom.stored(made)) == 7
 
 
-@pytest.mark.parametrize("error", [TryLater("internal_error"), Refused("new", cause=Cause.UNKNOWN)])
+@pytest.mark.parametrize(
+    "error", [TryLater("internal_error"), TikTokRefused("new", cause=Cause.UNKNOWN)]
+)
 def test_what_tiktok_does_not_answer_now_is_asked_again(
     greenroom: Greenroom, tiktok: CountingTikTok, ana: Caller, error: TikTokError
 ) -> None:
@@ -385,8 +387,8 @@ def test_an_app_that_tiktok_refuses_sounds_the_alarm(
 ) -> None:
     posts(greenroom, ana, "bea", "71")
     greenroom.clock.advance(HOUR)
-    tiktok.next_of["videos"] = [Refused("invalid_scope", cause=Cause.APP_SETTINGS)]
-    with pytest.raises(Refused):
+    tiktok.next_of["videos"] = [TikTokRefused("invalid_scope", cause=Cause.APP_SETTINGS)]
+    with pytest.raises(TikTokRefused):
         runs(greenroom)
 
 

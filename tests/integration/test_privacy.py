@@ -18,7 +18,7 @@ from chalicelib.agents.model import Message
 from chalicelib.foundation.actors import Origin, acting, member
 from chalicelib.foundation.idempotency import Attempt
 from chalicelib.foundation.identity import Caller, Claims, Role
-from chalicelib.foundation.personal import ERASED_NAME, plain
+from chalicelib.foundation.personal import ERASED_NAME, attribute_to_json
 from chalicelib.foundation.problems import Code, Problem, ProblemCode
 from chalicelib.foundation.texts import comparable
 from chalicelib.notifications.pushing.model import Device, PushBox, with_device
@@ -88,7 +88,7 @@ def everything(greenroom: Greenroom) -> dict[str, list[dict[str, Any]]]:
     dynamodb = greenroom.clients.dynamodb
     return {
         table: [
-            {name: plain(value) for name, value in item.items()}
+            {name: attribute_to_json(value) for name, value in item.items()}
             for page in dynamodb.get_paginator("scan").paginate(TableName=table)
             for item in page["Items"]
         ]

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from chalicelib.foundation.identity import Caller, Role
-from chalicelib.foundation.outcomes import Outcome
+from chalicelib.foundation.outcomes import DeliveryResult
 from chalicelib.foundation.outgoing import HttpSender
 from chalicelib.foundation.personal import Person
 from chalicelib.foundation.problems import Problem, ProblemCode
@@ -38,17 +38,17 @@ class Browsers(Noticing):
 
     def __init__(self, clock: StoppedClock) -> None:
         self.service = PushService(ORIGIN, lambda: clock.now().timestamp())
-        self.answers: list[Outcome] = []
+        self.answers: list[DeliveryResult] = []
         self.sent: list[str] = []
         super().__init__(clock)
         self.container.push_client = self
 
-    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Outcome:
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> DeliveryResult:
         self.sent.append(url)
         if self.answers:
             return self.answers.pop(0)
         status = self.service.take(url.rpartition("/")[2], headers, body)
-        return Outcome(status, None if status == 201 else "refused", 5)
+        return DeliveryResult(status, None if status == 201 else "refused", 5)
 
     def subscription(self) -> Subscription:
         made = self.service.subscribe(self.container.push_key.public)
@@ -247,8 +247,10 @@ def test_a_mail_is_not_sent_of_what_a_push_told(room: Browsers) -> None:
     assert room.overview(amy).unread >= 1  # the app tells all the same
 
 
-@pytest.mark.parametrize("answer", [Outcome(410, "refused", 1), Outcome(None, "timeout", 1)])
-def test_a_mail_is_sent_where_no_push_got_through(room: Browsers, answer: Outcome) -> None:
+@pytest.mark.parametrize(
+    "answer", [DeliveryResult(410, "refused", 1), DeliveryResult(None, "timeout", 1)]
+)
+def test_a_mail_is_sent_where_no_push_got_through(room: Browsers, answer: DeliveryResult) -> None:
     amy = room.joins("amy")
     chosen = {NoticeCategory.INBOX: Frequency.AT_ONCE, NoticeCategory.ACTIVITIES: Frequency.NEVER}
     room.container.notifications.change_settings(amy, SettingsChanges(chosen))
@@ -269,7 +271,7 @@ def test_a_browser_that_is_gone_is_not_asked_again(room: Browsers, status: int) 
     amy = room.joins("amy")
     room.subscribes(amy)
     staged(room, amy)
-    room.answers = [Outcome(status, "refused", 1)]
+    room.answers = [DeliveryResult(status, "refused", 1)]
     room.passes(hours=48)
     assert len(room.sent) == 1
     assert room.box(amy).devices == {}
@@ -280,7 +282,7 @@ def test_a_push_service_in_trouble_is_asked_again_later(room: Browsers, status: 
     amy = room.joins("amy")
     room.subscribes(amy)
     staged(room, amy)
-    room.answers = [Outcome(status, "refused", 1, timedelta(minutes=30))]
+    room.answers = [DeliveryResult(status, "refused", 1, timedelta(minutes=30))]
     room.works()
     assert (len(room.sent), room.told()) == (1, [])
     room.passes(hours=0.25)
@@ -297,7 +299,7 @@ def test_a_hostile_address_is_called_once_and_keeps_no_other_waiting(room: Brows
     real = HttpSender((), resolve=lambda _host, _port: ["169.254.169.254"])
     both = room.post
 
-    def post(url: str, body: bytes, headers: Mapping[str, str]) -> Outcome:
+    def post(url: str, body: bytes, headers: Mapping[str, str]) -> DeliveryResult:
         return real.post(url, body, headers) if "inner" in url else both(url, body, headers)
 
     room.post = post  # type: ignore[method-assign]

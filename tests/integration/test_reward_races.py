@@ -14,7 +14,7 @@ import pytest
 from botocore.client import BaseClient
 
 from chalicelib.foundation.identity import Role
-from chalicelib.foundation.personal import plain
+from chalicelib.foundation.personal import attribute_to_json
 from chalicelib.foundation.problems import Problem
 from chalicelib.points.model import EntryKind
 from chalicelib.privacy.model import SETTLED, ErasureStatus
@@ -202,7 +202,9 @@ def check_erased(scene: Scene) -> None:
     items = scene.greenroom.clients.dynamodb.scan(TableName="RewardsTable")["Items"]
     mine = [each for each in items if ben.owner in str(each)]
     assert mine
-    assert BEN not in str([{name: plain(value) for name, value in each.items()} for each in mine])
+    assert BEN not in str(
+        [{name: attribute_to_json(value) for name, value in each.items()} for each in mine]
+    )
 
 
 @pytest.mark.parametrize("second", ACTS)

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 import commands.__main__ as commands_main
 from chalicelib.sessions.challenges import Challenges
 from chalicelib.sessions.devices import DeviceTokens
-from chalicelib.sessions.model import Asked, Client, Question, SignedIn, Step
+from chalicelib.sessions.model import Client, PoolChallenge, Question, SignedIn, Step
 from chalicelib.sessions.service import Begun, SessionService
 from chalicelib.sessions.store import AttemptStore
 from chalicelib.sessions.user_pool import SignInPool
@@ -77,7 +77,7 @@ def test_an_owner_lets_somebody_in_who_has_lost_their_authenticator(
 ) -> None:
     monkeypatch.setattr(commands_main, "Stack", Deployed)
     asked = pool.sign_in(EMAIL, FIRST)
-    assert isinstance(asked, Asked)
+    assert isinstance(asked, PoolChallenge)
     session = pool.choose_password(OWN, asked.held)
     assert isinstance(session, SignedIn)
     pool.new_secret(session.access_token)

@@ -39,8 +39,8 @@ from chalicelib.tiktok.errors import (
     InboxFull,
     OutcomeUnknown,
     Reconnect,
-    Refused,
     TikTokError,
+    TikTokRefused,
     TryLater,
     TryNow,
     UploadGone,
@@ -242,7 +242,7 @@ def test_with_a_verifier_an_app_that_needs_pkce_connects_and_a_stolen_code_does_
     with sandbox.requiring_pkce():
         code = sandbox.consent("ana", url=url)["code"]
         for verifier in (None, VERIFIER + "x"):
-            with pytest.raises(Refused) as refused:
+            with pytest.raises(TikTokRefused) as refused:
                 client.exchange_code(code, verifier)
             assert refused.value.cause is Cause.BAD_REQUEST
             assert VERIFIER not in f"{refused.value.message} {refused.value!r}"
@@ -267,7 +267,7 @@ def test_a_switched_off_scope_is_seen_twice(sandbox: Sandbox, client: TikTokClie
 
 def test_a_wrong_secret_is_the_owners_to_mend(sandbox: Sandbox) -> None:
     client = TikTokClient(settings_of(sandbox.url), lambda: "another-secret")
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(TikTokRefused) as refused:
         client.refresh("some-token")
     client.close()
     assert refused.value.cause is Cause.APP_SETTINGS
@@ -318,7 +318,7 @@ def test_unknown_and_foreign_shares_are_refused(
 ) -> None:
     foreign, _ = sandbox.begin(sandbox.connect("ben"), 1000)
     for publish_id in ("v_inbox_file~v2.1", foreign, "x" * 65):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(TikTokRefused) as refused:
             client.status(grant.access_token, publish_id)
         assert refused.value.cause is Cause.UNKNOWN_SHARE
 
@@ -327,7 +327,7 @@ def test_unknown_and_foreign_shares_are_refused(
     ("reason", "kind", "cause"),
     [
         ("internal", TryLater, None),
-        ("picture_size_check_failed", Refused, Cause.VIDEO_RESOLUTION),
+        ("picture_size_check_failed", TikTokRefused, Cause.VIDEO_RESOLUTION),
         ("auth_removed", Reconnect, Cause.CONSENT_ENDED),
     ],
 )
@@ -438,10 +438,10 @@ def test_an_outage_is_for_later(
     ("endpoint", "code", "kind"),
     [
         ("token", "invalid_grant", Reconnect),
-        ("token", "invalid_client", Refused),
-        ("init", "spam_risk_user_banned_from_posting", Refused),
+        ("token", "invalid_client", TikTokRefused),
+        ("init", "spam_risk_user_banned_from_posting", TikTokRefused),
         ("init", "spam_risk_too_many_pending_share", InboxFull),
-        ("init", "invalid_params", Refused),
+        ("init", "invalid_params", TikTokRefused),
         ("init", "access_token_invalid", AccessTokenRefused),
         ("status", "access_token_invalid", AccessTokenRefused),
         ("user_info", "scope_not_authorized", Reconnect),
@@ -978,10 +978,10 @@ def test_an_upload_url_lives_one_hour(sandbox: Sandbox, client: TikTokClient, gr
 @pytest.mark.parametrize(
     ("status", "code", "kind"),
     [
-        ("400 Bad Request", "invalid_params", Refused),
-        ("403 Forbidden", "spam_risk_user_banned_from_posting", Refused),
+        ("400 Bad Request", "invalid_params", TikTokRefused),
+        ("403 Forbidden", "spam_risk_user_banned_from_posting", TikTokRefused),
         ("403 Forbidden", "upload_url_expired", UploadGone),
-        ("201 Created", "spam_risk", Refused),
+        ("201 Created", "spam_risk", TikTokRefused),
         ("201 Created", "internal_error", None),
         ("206 Partial Content", "ok", OutcomeUnknown),
         ("200 OK", "ok", OutcomeUnknown),
@@ -1096,7 +1096,7 @@ def test_no_byte_goes_to_another_host(url: str, hosts: tuple[str, ...], api_url:
     def open_at(_: int) -> io.BytesIO:
         raise AssertionError("the video was opened")
 
-    with client_of(api_url, upload_hosts=hosts) as client, pytest.raises(Refused) as refused:
+    with client_of(api_url, upload_hosts=hosts) as client, pytest.raises(TikTokRefused) as refused:
         client.send(url, "video/mp4", 4, open_at)
     assert refused.value.cause is Cause.APP_SETTINGS
     assert refused.value.code == "upload_host_not_allowed"
@@ -1137,7 +1137,7 @@ def test_a_new_address_at_another_port_than_allowed_is_refused_for_the_owner(
 ) -> None:
     with (
         client_of(sandbox.url, upload_hosts=("127.0.0.1:1",)) as client,
-        pytest.raises(Refused) as refused,
+        pytest.raises(TikTokRefused) as refused,
     ):
         client.begin_upload(grant.access_token, 1000)
     assert refused.value.cause is Cause.APP_SETTINGS
@@ -1148,7 +1148,7 @@ def test_a_draft_at_another_host_is_refused_when_it_is_begun(
 ) -> None:
     with (
         client_of(sandbox.url, upload_hosts=REAL_HOSTS) as client,
-        pytest.raises(Refused) as refused,
+        pytest.raises(TikTokRefused) as refused,
     ):
         client.begin_upload(grant.access_token, 1000)
     assert str(refused.value).endswith("upload_hosts does not have 127.0.0.1)")

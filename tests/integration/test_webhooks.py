@@ -16,7 +16,7 @@ import pytest
 from chalicelib.audit.model import EntryFilter, Kind
 from chalicelib.foundation.events import Change, Payload
 from chalicelib.foundation.identity import Role
-from chalicelib.foundation.outcomes import Outcome
+from chalicelib.foundation.outcomes import DeliveryResult
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.reports import worker as reports_worker
 from chalicelib.webhooks import service as webhook_service
@@ -713,7 +713,7 @@ def test_a_slow_receiver_is_served_apart_and_a_quick_one_becomes_quick(hooks: Ho
     hooks.happens()
     assert (len(hooks.wakes(hooks.slow)), len(hooks.wakes(hooks.quick))) == (0, 1)
     hooks.clock.advance(LOOKED_AT_AFTER)
-    hooks.receiver.always = Outcome(200, None, 2_500)
+    hooks.receiver.always = DeliveryResult(200, None, 2_500)
     hooks.ticks()
     hooks.happens()
     assert (len(hooks.wakes(hooks.slow)), len(hooks.wakes(hooks.quick))) == (1, 0)

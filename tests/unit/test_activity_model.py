@@ -12,6 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.activities.model import (
+    FEATURED_LAG,
     MAX_AHEAD,
     MAX_CAPTIONS,
     MAX_CUTS,
@@ -19,7 +20,6 @@ from chalicelib.activities.model import (
     MAX_HASHTAGS,
     MAX_KNOWN_TURNS,
     MAX_POST_TEXT,
-    SETTLING,
     START_GRACE,
     Activity,
     ActivityState,
@@ -431,7 +431,9 @@ class Program:
                 chosen = featuring(chosen, flag, self.now)
             case "feature slowly":
                 # Dated when its request came, seen when it was done.
-                chosen = featuring(chosen, flag, self.now - SETTLING + timedelta(milliseconds=1))
+                chosen = featuring(
+                    chosen, flag, self.now - FEATURED_LAG + timedelta(milliseconds=1)
+                )
             case "end":
                 chosen = replace(chosen, ends_at=self.now if flag else None)
             case "start":
@@ -553,7 +555,7 @@ def test_of_many_turns_before_a_first_page_the_latest_are_known_one_by_one() -> 
         program.act("feature", number, True)
     paging = Paging.begun(program.shown(None), program.now)
     assert len(paging.known) == MAX_KNOWN_TURNS
-    assert paging.settled_at > program.now - SETTLING
+    assert paging.settled_at > program.now - FEATURED_LAG
     featured = [rank for rank in program.ranks(None, paging, None) if rank[0].startswith("1")]
     assert len(featured) == len(program.shown(None))
 

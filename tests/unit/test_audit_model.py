@@ -16,7 +16,7 @@ from chalicelib.audit.model import (
     MAX_LISTED,
     MAX_TEXT,
     MAX_TITLE,
-    Entry,
+    AuditEntry,
     EntryFilter,
     Kind,
     act,
@@ -24,7 +24,7 @@ from chalicelib.audit.model import (
     bounded,
     decoded,
     encoded,
-    plain,
+    to_json,
 )
 
 AT = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
@@ -52,7 +52,7 @@ class Point:
     x: int
 
 
-def entry(**changes: Any) -> Entry:
+def entry(**changes: Any) -> AuditEntry:
     known: dict[str, Any] = {
         "program_id": "prg_1",
         "entry_id": "aud_1",
@@ -67,7 +67,7 @@ def entry(**changes: Any) -> Entry:
         "after": {},
         "expires_at": AT + timedelta(days=1),
     }
-    return Entry(**{**known, **changes})
+    return AuditEntry(**{**known, **changes})
 
 
 @settings(max_examples=40)
@@ -109,7 +109,7 @@ def test_sixty_ids_fit() -> None:
 
 
 def test_values_become_plain_json() -> None:
-    assert plain(
+    assert to_json(
         {
             "colour": Colour.RED,
             "at": AT,
@@ -132,7 +132,7 @@ def test_values_become_plain_json() -> None:
 
 def test_what_is_not_plain_is_refused_rather_than_shown_somehow() -> None:
     with pytest.raises(TypeError, match="object"):
-        plain({"it": object()})
+        to_json({"it": object()})
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from chalicelib.activities.model import (
     MAX_CUTS,
-    Asked,
     DisclosureLanguage,
+    RequiredDisclosure,
     Toggle,
     reuse_of,
 )
@@ -20,7 +20,7 @@ from chalicelib.programs.model import ContentDisclosure, DisclosureTick
 from local.home import PROJECT
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
-ALL = [Asked(each, ai) for each, ai in product(ContentDisclosure, (False, True))]
+ALL = [RequiredDisclosure(each, ai) for each, ai in product(ContentDisclosure, (False, True))]
 asked = st.sampled_from(ALL)
 languages = st.sampled_from(DisclosureLanguage)
 
@@ -48,7 +48,7 @@ def test_no_two_choices_share_a_version_or_a_text() -> None:
 
 @given(asked, languages)
 def test_a_text_names_every_toggle_and_nothing_is_acknowledged_where_there_is_none(
-    what: Asked, language: DisclosureLanguage
+    what: RequiredDisclosure, language: DisclosureLanguage
 ) -> None:
     text = what.text(language)
     assert (text is None) is (what.version is None) is (not what.toggles)
@@ -61,7 +61,7 @@ def test_a_text_names_every_toggle_and_nothing_is_acknowledged_where_there_is_no
 
 @given(asked, asked, languages)
 def test_a_tick_counts_for_its_own_version_alone(
-    now: Asked, then: Asked, language: DisclosureLanguage
+    now: RequiredDisclosure, then: RequiredDisclosure, language: DisclosureLanguage
 ) -> None:
     tick = DisclosureTick(then.version, language, NOON) if then.version else None
     if now.version is None:
@@ -77,7 +77,7 @@ def test_a_tick_counts_for_its_own_version_alone(
 
 @given(asked, languages)
 def test_the_console_shows_the_very_words_that_are_kept(
-    what: Asked, language: DisclosureLanguage
+    what: RequiredDisclosure, language: DisclosureLanguage
 ) -> None:
     file = PROJECT / "console" / "src" / "performances" / f"words.{language.value}.ts"
     words = dict(

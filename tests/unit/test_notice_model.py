@@ -14,17 +14,17 @@ from chalicelib.notifications.model import (
     MAX_MARKS,
     MAX_MOVES,
     MAX_SLOTS,
+    ActivityProgress,
     Box,
     Bulletin,
     BulletinEntry,
-    Learned,
     ProgramPlan,
-    Progress,
     Reader,
+    ScanResult,
     Slot,
-    learning,
+    begin_slot_scan,
+    finish_slot_scan,
     learns,
-    looked_back,
     moved_to,
     next_due,
     round_of,
@@ -44,19 +44,22 @@ def ids(number: int) -> list[str]:
     return [f"act_{each:026}" for each in range(1, number + 1)]
 
 
-@pytest.mark.parametrize("mark", [Progress.MAILED_END, Progress.REMINDED])
+@pytest.mark.parametrize("mark", [ActivityProgress.MAILED_END, ActivityProgress.REMINDED])
 def test_what_was_made_long_ago_and_ends_tomorrow_is_told_once_whatever_else_was_seen(
-    mark: Progress,
+    mark: ActivityProgress,
 ) -> None:
     old = BulletinEntry("act_0", "Old", NOW - 400 * DAY, NOW + HOUR, frozenset())
-    box = with_progress(with_progress(BLANK, ids(400), Progress.SEEN), ["act_0"], mark)
-    box = with_progress(box, [f"act_later{each}" for each in range(400)], Progress.SEEN)
+    box = with_progress(with_progress(BLANK, ids(400), ActivityProgress.SEEN), ["act_0"], mark)
+    box = with_progress(box, [f"act_later{each}" for each in range(400)], ActivityProgress.SEEN)
     (found,) = shown(box, Bulletin("prg_1", (old,)), ANYBODY, NOW)
-    assert (found.mailed, found.read) == (mark is Progress.MAILED_END, mark is Progress.REMINDED)
+    assert (found.mailed, found.read) == (
+        mark is ActivityProgress.MAILED_END,
+        mark is ActivityProgress.REMINDED,
+    )
 
 
 def test_what_was_made_long_ago_and_opens_now_is_news_until_it_was_seen() -> None:
-    box = with_progress(BLANK, ids(MAX_MARKS + 50), Progress.SEEN)
+    box = with_progress(BLANK, ids(MAX_MARKS + 50), ActivityProgress.SEEN)
     opened = Bulletin("prg_1", (BulletinEntry("act_0", "Old", NOW - HOUR, None, frozenset()),))
     assert not shown(box, opened, ANYBODY, NOW)[0].read
     box = with_read(box, opened, ANYBODY, ["new#act_0"], NOW)
@@ -65,11 +68,11 @@ def test_what_was_made_long_ago_and_opens_now_is_news_until_it_was_seen() -> Non
 
 @given(
     some.lists(
-        some.tuples(some.integers(0, 900), some.sampled_from(list(Progress))), max_size=600
+        some.tuples(some.integers(0, 900), some.sampled_from(list(ActivityProgress))), max_size=600
     ).map(lambda marks: [(f"act_{number}", mark) for number, mark in marks])
 )
 def test_marks_are_bounded_and_the_one_that_came_last_is_among_them(
-    marks: list[tuple[str, Progress]],
+    marks: list[tuple[str, ActivityProgress]],
 ) -> None:
     box = BLANK
     for activity_id, mark in marks:
@@ -90,31 +93,31 @@ def test_a_member_adds_a_few_slots_a_day_and_the_same_one_once() -> None:
 BEN, ZOE = Slot("America/New_York", 20), Slot("Asia/Tokyo", 3)
 
 
-def of_walk(plan: ProgramPlan, *slots: Slot, chunks: int = 2, heard: int = 2) -> Learned:
+def of_walk(plan: ProgramPlan, *slots: Slot, chunks: int = 2, heard: int = 2) -> ScanResult:
     """Return what the walk that a plan waits for has learned."""
     assert plan.learned_from
-    return Learned(
+    return ScanResult(
         round_of(plan.learned_from), "walk", chunks, frozenset(range(heard)), frozenset(slots)
     )
 
 
 def test_what_nobody_has_any_more_is_forgotten_once_a_walk_was_heard_in_full() -> None:
-    plan = learning(ProgramPlan("prg_1", slots=FIRST_SLOTS | {BEN, ZOE}), NOW)
+    plan = begin_slot_scan(ProgramPlan("prg_1", slots=FIRST_SLOTS | {BEN, ZOE}), NOW)
     assert not learns(plan, NOW + LEARNS_EVERY - HOUR)
     early = NOW + LEARNED_WITHIN - SECOND
-    assert looked_back(plan, of_walk(plan, BEN), early) == plan
-    plan = looked_back(plan, of_walk(plan, BEN), NOW + LEARNED_WITHIN)
+    assert finish_slot_scan(plan, of_walk(plan, BEN), early) == plan
+    plan = finish_slot_scan(plan, of_walk(plan, BEN), NOW + LEARNED_WITHIN)
     assert plan.slots == FIRST_SLOTS | {BEN}
-    assert looked_back(plan, of_walk(plan, ZOE), NOW + DAY) == plan
+    assert finish_slot_scan(plan, of_walk(plan, ZOE), NOW + DAY) == plan
     assert learns(plan, NOW + DAY)
 
 
 def test_a_program_is_looked_at_when_its_walk_is_to_be_looked_back_at() -> None:
     plan, nothing = ProgramPlan("prg_1"), Bulletin("prg_1")
     assert next_due(plan, nothing, "UTC", NOW) - NOW > LEARNED_WITHIN
-    plan = learning(plan, NOW)
+    plan = begin_slot_scan(plan, NOW)
     assert next_due(plan, nothing, "UTC", NOW) == NOW + LEARNED_WITHIN
-    over = looked_back(plan, of_walk(plan), NOW + LEARNED_WITHIN)
+    over = finish_slot_scan(plan, of_walk(plan), NOW + LEARNED_WITHIN)
     assert next_due(over, nothing, "UTC", NOW) - NOW > LEARNED_WITHIN
 
 
@@ -122,21 +125,21 @@ def test_a_program_is_looked_at_when_its_walk_is_to_be_looked_back_at() -> None:
 def test_where_messages_of_a_walk_were_lost_nothing_is_forgotten_and_it_walks_once_more(
     lost: str,
 ) -> None:
-    before = learning(ProgramPlan("prg_1", slots=FIRST_SLOTS | {BEN}), NOW - DAY)
-    plan = learning(before, NOW)
+    before = begin_slot_scan(ProgramPlan("prg_1", slots=FIRST_SLOTS | {BEN}), NOW - DAY)
+    plan = begin_slot_scan(before, NOW)
     found = {
         "a chunk": of_walk(plan, ZOE, heard=1),
-        "the walk": Learned(),
+        "the walk": ScanResult(),
         "all but an older one's": of_walk(before, ZOE),
     }[lost]
     again = NOW + LEARNED_WITHIN
-    plan = looked_back(plan, found, again)
+    plan = finish_slot_scan(plan, found, again)
     assert plan.slots >= FIRST_SLOTS | {BEN}
     assert (ZOE in plan.slots) == (lost == "a chunk")
     assert (plan.learned_from, plan.learning_walks) == (again, 2)
-    whole = looked_back(plan, of_walk(plan, ZOE), again + LEARNED_WITHIN)
+    whole = finish_slot_scan(plan, of_walk(plan, ZOE), again + LEARNED_WITHIN)
     assert (whole.slots, whole.learning_walks) == (FIRST_SLOTS | {ZOE}, 0)
-    given_up = looked_back(plan, of_walk(plan, heard=0), again + LEARNED_WITHIN)
+    given_up = finish_slot_scan(plan, of_walk(plan, heard=0), again + LEARNED_WITHIN)
     assert (given_up.slots, given_up.learning_walks) == (plan.slots, 0)
     assert learns(given_up, NOW + DAY)
 
@@ -144,23 +147,23 @@ def test_where_messages_of_a_walk_were_lost_nothing_is_forgotten_and_it_walks_on
 def test_a_slot_that_is_chosen_holds_at_once_and_after_the_walk_that_came_too_early_for_it() -> (
     None
 ):
-    plan = learning(ProgramPlan("prg_1"), NOW)
+    plan = begin_slot_scan(ProgramPlan("prg_1"), NOW)
     found = of_walk(plan, Slot("", 9))
     plan = moved_to(plan, ZOE, NOW + SECOND)
     assert (ZOE in plan.slots, plan.due_at) == (True, NOW + SECOND)
     assert moved_to(plan, ZOE, NOW + HOUR) == plan
-    plan = looked_back(plan, found, NOW + LEARNED_WITHIN)
+    plan = finish_slot_scan(plan, found, NOW + LEARNED_WITHIN)
     assert plan.slots == FIRST_SLOTS | {ZOE}
-    assert ZOE in learning(plan, NOW + DAY).slots
+    assert ZOE in begin_slot_scan(plan, NOW + DAY).slots
 
 
 def test_a_plan_is_bounded_whatever_its_members_choose() -> None:
     many = {Slot(f"Zone/{zone}", hour) for zone in range(100) for hour in range(24)}
-    plan = learning(ProgramPlan("prg_1"), NOW)
+    plan = begin_slot_scan(ProgramPlan("prg_1"), NOW)
     found = of_walk(plan, *many)
     for each in sorted(many, key=str):
         plan = moved_to(plan, each, NOW)
     assert (len(plan.slots), len(plan.moved)) == (MAX_SLOTS, MAX_SLOTS)
-    plan = looked_back(plan, found, NOW + LEARNED_WITHIN)
+    plan = finish_slot_scan(plan, found, NOW + LEARNED_WITHIN)
     assert len(plan.slots) <= MAX_SLOTS + 1
     assert plan.slots >= FIRST_SLOTS

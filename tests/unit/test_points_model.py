@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from chalicelib.points.model import (
     MAX_ABOUT,
-    Entry,
     EntryKind,
+    LedgerEntry,
     Source,
     SourceKind,
     Totals,
@@ -20,14 +20,14 @@ from chalicelib.points.model import (
 from tests.clock import NOON
 
 
-def award(number: int, points: int) -> Entry:
+def award(number: int, points: int) -> LedgerEntry:
     performance_id = f"prf_{number}"
     source = Source(SourceKind.PERFORMANCE, performance_id)
-    return Entry(award_id(performance_id), EntryKind.AWARD, points, source, NOON)
+    return LedgerEntry(award_id(performance_id), EntryKind.AWARD, points, source, NOON)
 
 
-def reversal_of(entry: Entry) -> Entry:
-    return Entry(
+def reversal_of(entry: LedgerEntry) -> LedgerEntry:
+    return LedgerEntry(
         entry_id_of(entry.source.source_id, EntryKind.REVERSAL),
         EntryKind.REVERSAL,
         -entry.points,
@@ -77,7 +77,7 @@ def test_each_performance_has_one_name_for_each_kind_of_entry() -> None:
 def test_spending_and_its_refund_change_the_balance_and_nothing_that_was_earned(
     kind: EntryKind, points: int
 ) -> None:
-    entry = Entry("entry_1", kind, points, Source(SourceKind.REDEMPTION, "rdm_1"), NOON)
+    entry = LedgerEntry("entry_1", kind, points, Source(SourceKind.REDEMPTION, "rdm_1"), NOON)
     spends = kind in (EntryKind.SPENDING, EntryKind.REFUND)
     assert totals_of([entry]) == Totals(points, 0 if spends else points)
 

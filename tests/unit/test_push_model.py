@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.foundation.outcomes import Outcome
+from chalicelib.foundation.outcomes import DeliveryResult
 from chalicelib.notifications.pushing.model import (
     KNOWN_FOR,
     MAX_DEVICES,
@@ -26,9 +26,9 @@ from chalicelib.notifications.pushing.model import (
     device_id_of,
     due,
     next_at,
-    settled,
     verdict,
     with_device,
+    with_outcome,
     with_video,
     without_device,
     without_video,
@@ -36,7 +36,7 @@ from chalicelib.notifications.pushing.model import (
 
 START = datetime(2026, 6, 15, 8, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-TAKEN = Outcome(201, None, 20)
+TAKEN = DeliveryResult(201, None, 20)
 
 
 def device(name: str = "a", at: datetime = START) -> Device:
@@ -58,12 +58,12 @@ def steps(found: PushBox, now: datetime) -> list[Step]:
     return [each.step for each in due(found, now)]
 
 
-def sends(found: PushBox, now: datetime, outcome: Outcome = TAKEN) -> tuple[PushBox, int]:
+def sends(found: PushBox, now: datetime, outcome: DeliveryResult = TAKEN) -> tuple[PushBox, int]:
     """Send what is due, as a worker does."""
     ready = due(found, now)
     found = claimed(found, ready)
     for each in ready:
-        found = settled(found, each, outcome, now)
+        found = with_outcome(found, each, outcome, now)
     return found, len(ready)
 
 
@@ -140,39 +140,39 @@ def test_a_box_knows_a_bounded_number_of_videos_the_latest() -> None:
 @pytest.mark.parametrize(
     ("outcome", "means"),
     [
-        (Outcome(201, None, 1), Verdict.TAKEN),
-        (Outcome(202, None, 1), Verdict.TAKEN),
-        (Outcome(404, "refused", 1), Verdict.GONE),
-        (Outcome(410, "refused", 1), Verdict.GONE),
-        (Outcome(429, "refused", 1), Verdict.AGAIN),
-        (Outcome(500, "refused", 1), Verdict.AGAIN),
-        (Outcome(503, "refused", 1), Verdict.AGAIN),
-        (Outcome(400, "refused", 1), Verdict.REFUSED),
-        (Outcome(403, "refused", 1), Verdict.REFUSED),
-        (Outcome(413, "refused", 1), Verdict.REFUSED),
-        (Outcome(302, "redirected", 1), Verdict.REFUSED),
-        (Outcome(None, "name_not_resolved", 1), Verdict.UNREACHED),
-        (Outcome(None, "not_reachable", 1), Verdict.UNREACHED),
-        (Outcome(None, "connect_timeout", 1), Verdict.UNREACHED),
-        (Outcome(None, "tls_failed", 1), Verdict.UNREACHED),
-        (Outcome(None, "timeout", 1), Verdict.UNKNOWN),
-        (Outcome(None, "broken_answer", 1), Verdict.UNKNOWN),
-        (Outcome(None, "inner_address", 1), Verdict.GONE),
-        (Outcome(None, "not_https", 1), Verdict.GONE),
+        (DeliveryResult(201, None, 1), Verdict.TAKEN),
+        (DeliveryResult(202, None, 1), Verdict.TAKEN),
+        (DeliveryResult(404, "refused", 1), Verdict.GONE),
+        (DeliveryResult(410, "refused", 1), Verdict.GONE),
+        (DeliveryResult(429, "refused", 1), Verdict.AGAIN),
+        (DeliveryResult(500, "refused", 1), Verdict.AGAIN),
+        (DeliveryResult(503, "refused", 1), Verdict.AGAIN),
+        (DeliveryResult(400, "refused", 1), Verdict.REFUSED),
+        (DeliveryResult(403, "refused", 1), Verdict.REFUSED),
+        (DeliveryResult(413, "refused", 1), Verdict.REFUSED),
+        (DeliveryResult(302, "redirected", 1), Verdict.REFUSED),
+        (DeliveryResult(None, "name_not_resolved", 1), Verdict.UNREACHED),
+        (DeliveryResult(None, "not_reachable", 1), Verdict.UNREACHED),
+        (DeliveryResult(None, "connect_timeout", 1), Verdict.UNREACHED),
+        (DeliveryResult(None, "tls_failed", 1), Verdict.UNREACHED),
+        (DeliveryResult(None, "timeout", 1), Verdict.UNKNOWN),
+        (DeliveryResult(None, "broken_answer", 1), Verdict.UNKNOWN),
+        (DeliveryResult(None, "inner_address", 1), Verdict.GONE),
+        (DeliveryResult(None, "not_https", 1), Verdict.GONE),
     ],
 )
-def test_what_an_answer_means(outcome: Outcome, means: Verdict) -> None:
+def test_what_an_answer_means(outcome: DeliveryResult, means: Verdict) -> None:
     assert verdict(outcome) is means
 
 
 def test_what_was_surely_not_taken_is_tried_again_ever_more_seldom_and_given_up() -> None:
     found, now = with_video(box(), "per_1", START, START), START
     for wait in WAITS:
-        found, sent = sends(found, now, Outcome(503, "refused", 1))
+        found, sent = sends(found, now, DeliveryResult(503, "refused", 1))
         assert sent == 1
         assert next_at(found, now) == now + wait
         now += wait
-    found, sent = sends(found, now, Outcome(503, "refused", 1))
+    found, sent = sends(found, now, DeliveryResult(503, "refused", 1))
     assert sent == 1
     assert next_at(found, now) == START + REMINDED_AFTER
     assert found.devices[device().device_id].failures == 0
@@ -180,13 +180,15 @@ def test_what_was_surely_not_taken_is_tried_again_ever_more_seldom_and_given_up(
 
 def test_a_push_service_is_given_the_time_it_asks_for() -> None:
     found = with_video(box(), "per_1", START, START)
-    patient = Outcome(429, "refused", 1, timedelta(hours=2))
+    patient = DeliveryResult(429, "refused", 1, timedelta(hours=2))
     found, _ = sends(found, START, patient)
     assert next_at(found, START) == START + timedelta(hours=2)
 
 
-@pytest.mark.parametrize("outcome", [Outcome(None, "timeout", 1), Outcome(403, "refused", 1)])
-def test_what_may_have_been_taken_or_is_refused_is_not_sent_again(outcome: Outcome) -> None:
+@pytest.mark.parametrize(
+    "outcome", [DeliveryResult(None, "timeout", 1), DeliveryResult(403, "refused", 1)]
+)
+def test_what_may_have_been_taken_or_is_refused_is_not_sent_again(outcome: DeliveryResult) -> None:
     found, _ = sends(with_video(box(), "per_1", START, START), START, outcome)
     assert next_at(found, START) == START + REMINDED_AFTER
 
@@ -196,14 +198,14 @@ def test_a_browser_that_is_gone_is_forgotten_with_all_that_it_was_told() -> None
     ready = due(found, START)
     found = claimed(found, ready)
     gone = next(each for each in ready if each.device_id == device("a").device_id)
-    found = settled(found, gone, Outcome(410, "refused", 1), START)
+    found = with_outcome(found, gone, DeliveryResult(410, "refused", 1), START)
     assert set(found.devices) == {device("b").device_id}
     assert {key[1] for each in found.videos.values() for key in each.tried} == {
         device("b").device_id
     }
     last = without_device(found, device("b").device_id)
     assert (last.devices, last.videos) == ({}, {})
-    assert settled(last, gone, TAKEN, START) == last
+    assert with_outcome(last, gone, TAKEN, START) == last
 
 
 def test_a_browser_that_fails_again_and_again_is_forgotten_unless_one_push_gets_through() -> None:
@@ -211,13 +213,13 @@ def test_a_browser_that_fails_again_and_again_is_forgotten_unless_one_push_gets_
     for number in range(MAX_FAILURES - 1):
         at = START + number * MINUTE
         found = with_video(found, f"per_{number}", at, at)
-        found, _ = sends(found, at, Outcome(None, "timeout", 1))
+        found, _ = sends(found, at, DeliveryResult(None, "timeout", 1))
     assert found.devices[device().device_id].failures == MAX_FAILURES - 1
     mended = with_video(found, "per_8", START + HOUR, START + HOUR)
     mended, _ = sends(mended, START + HOUR)
     assert mended.devices[device().device_id].failures == 0
     found = with_video(found, "per_9", START + HOUR, START + HOUR)
-    found, _ = sends(found, START + HOUR, Outcome(None, "timeout", 1))
+    found, _ = sends(found, START + HOUR, DeliveryResult(None, "timeout", 1))
     assert found.devices == {}
 
 
@@ -228,9 +230,9 @@ EVENTS: list[Callable[[PushBox, datetime], PushBox]] = [
 ]
 OUTCOMES = [
     TAKEN,
-    Outcome(503, "refused", 1),
-    Outcome(None, "timeout", 1),
-    Outcome(None, "not_reachable", 1),
+    DeliveryResult(503, "refused", 1),
+    DeliveryResult(None, "timeout", 1),
+    DeliveryResult(None, "not_reachable", 1),
 ]
 
 
@@ -240,7 +242,7 @@ OUTCOMES = [
     st.integers(0, 40),
 )
 def test_whatever_comes_in_whatever_order_a_push_is_taken_once_at_most(
-    events: list[int], outcomes: list[Outcome], posted_after: int
+    events: list[int], outcomes: list[DeliveryResult], posted_after: int
 ) -> None:
     found, taken, answers = box("a", "b"), Counter[object](), iter(outcomes)
     for hour in range(40):
@@ -257,7 +259,7 @@ def test_whatever_comes_in_whatever_order_a_push_is_taken_once_at_most(
             if outcome is TAKEN or verdict(outcome) is Verdict.UNKNOWN:
                 taken[each] += 1
             assert not (hour >= posted_after and each.performance_id == "per_2")
-            found = settled(found, each, outcome, now)
+            found = with_outcome(found, each, outcome, now)
     assert all(number == 1 for number in taken.values())
 
 

@@ -33,9 +33,9 @@ from chalicelib.sessions.model import (
     SIGN_IN_ACCOUNT,
     SIGN_IN_ADDRESS,
     SIGN_IN_DEVICE,
-    Asked,
     Client,
     Counter,
+    PoolChallenge,
     Question,
     SignedIn,
     Step,
@@ -46,8 +46,8 @@ from chalicelib.sessions.problems import SessionProblem
 from chalicelib.sessions.service import LEAST_SECONDS, Begun, SessionEnded, SessionService
 from chalicelib.sessions.store import AttemptStore
 from chalicelib.sessions.user_pool import (
+    CredentialsRefused,
     PoolUnavailable,
-    Refused,
     SignInPool,
     UnknownStep,
     WeakPassword,
@@ -95,16 +95,20 @@ class Pool(SignInPool):
         if self.fault:
             raise self.fault
         if email != ANA or not right:
-            raise Refused
+            raise CredentialsRefused
         return SESSION
 
-    def sign_in(self, email: str, password: str) -> SignedIn | Asked:
+    def sign_in(self, email: str, password: str) -> SignedIn | PoolChallenge:
         if password == "first":
-            return Asked(Step.PASSWORD, ("ana's name", "pool's session"))
+            return PoolChallenge(Step.PASSWORD, ("ana's name", "pool's session"))
         session = self._sign_in(email, password == PASSWORD)
-        return Asked(Step.CODE, ("ana's name", "pool's session")) if self.confirmed else session
+        return (
+            PoolChallenge(Step.CODE, ("ana's name", "pool's session"))
+            if self.confirmed
+            else session
+        )
 
-    def choose_password(self, new_password: str, held: Sequence[str]) -> SignedIn | Asked:  # noqa: ARG002  the real one's
+    def choose_password(self, new_password: str, held: Sequence[str]) -> SignedIn | PoolChallenge:  # noqa: ARG002  the real one's
         return self._sign_in(ANA, tuple(held) == ("ana's name", "pool's session"))
 
     def give_code(self, code: str, held: Sequence[str]) -> SignedIn:
@@ -122,7 +126,7 @@ class Pool(SignInPool):
     def set_up_authenticator(self, access_token: str, code: str) -> None:
         assert access_token == "access-token"
         if code != CODE:
-            raise Refused
+            raise CredentialsRefused
         self.confirmed = True
 
     def renew(self, refresh_token: str) -> SignedIn:
@@ -211,7 +215,7 @@ def test_an_attempt_is_counted_before_it_is_made(sessions: Sessions) -> None:
     class Slow(Pool):
         def sign_in(self, email: str, password: str) -> SignedIn:  # noqa: ARG002  likewise
             assert in_all(sessions) == 2
-            raise Refused
+            raise CredentialsRefused
 
     service = SessionService(
         Slow(),
@@ -559,7 +563,12 @@ def test_the_cookie_is_the_routes_of_sessions_alone(
 
 def test_what_holds_a_secret_does_not_show_it() -> None:
     asked = Question(Step.SETUP, "challenge", "secret-code", "otpauth://totp/secret-code")
-    for thing in (SESSION, Begun(SESSION, "device-token"), asked, Asked(Step.CODE, ("held",))):
+    for thing in (
+        SESSION,
+        Begun(SESSION, "device-token"),
+        asked,
+        PoolChallenge(Step.CODE, ("held",)),
+    ):
         shown = repr(thing)
         secret = (
             "id-token",
@@ -584,13 +593,13 @@ def cognito() -> Any:
 @pytest.mark.parametrize(
     ("code", "raised"),
     [
-        ("NotAuthorizedException", Refused),
-        ("UserNotFoundException", Refused),
-        ("PasswordResetRequiredException", Refused),
-        ("UserNotConfirmedException", Refused),
-        ("InvalidParameterException", Refused),
-        ("LimitExceededException", Refused),
-        ("CodeDeliveryFailureException", Refused),
+        ("NotAuthorizedException", CredentialsRefused),
+        ("UserNotFoundException", CredentialsRefused),
+        ("PasswordResetRequiredException", CredentialsRefused),
+        ("UserNotConfirmedException", CredentialsRefused),
+        ("InvalidParameterException", CredentialsRefused),
+        ("LimitExceededException", CredentialsRefused),
+        ("CodeDeliveryFailureException", CredentialsRefused),
         ("InvalidPasswordException", WeakPassword),
         ("TooManyRequestsException", PoolUnavailable),
         ("InternalErrorException", PoolUnavailable),
@@ -648,11 +657,11 @@ def test_the_pool_is_answered_by_its_own_name_for_the_person(cognito: Any) -> No
         )
         pool = SignInPool(cognito, "eu-west-1_pool", "client")
         first = pool.sign_in(ANA, "first")
-        assert isinstance(first, Asked)
+        assert isinstance(first, PoolChallenge)
         second = pool.choose_password(PASSWORD, first.held)
-        assert isinstance(second, Asked)
+        assert isinstance(second, PoolChallenge)
         assert (first.step, second.step) == (Step.PASSWORD, Step.CODE)
-        with pytest.raises(Refused):
+        with pytest.raises(CredentialsRefused):
             pool.give_code(CODE, second.held)
 
 
@@ -664,17 +673,17 @@ def test_a_pool_that_tells_no_name_of_its_own_is_answered_by_the_one_it_was_aske
             stub.add_response("admin_initiate_auth", {"ChallengeName": name, "Session": "s" * 20})
         pool = SignInPool(cognito, "eu-west-1_pool", "client")
         for step in (Step.PASSWORD, Step.CODE):
-            assert pool.sign_in(ANA, PASSWORD) == Asked(step, (ANA, "s" * 20))
+            assert pool.sign_in(ANA, PASSWORD) == PoolChallenge(step, (ANA, "s" * 20))
 
 
 def test_an_authenticator_counts_only_once_the_pool_has_accepted_a_code(cognito: Any) -> None:
     with Stubber(cognito) as stub:
         pool = SignInPool(cognito, "eu-west-1_pool", "client")
         stub.add_response("verify_software_token", {"Status": "ERROR"})
-        with pytest.raises(Refused):
+        with pytest.raises(CredentialsRefused):
             pool.set_up_authenticator("access-token", CODE)
         stub.add_client_error("verify_software_token", "EnableSoftwareTokenMFAException")
-        with pytest.raises(Refused):
+        with pytest.raises(CredentialsRefused):
             pool.set_up_authenticator("access-token", CODE)
         stub.add_response("verify_software_token", {"Status": "SUCCESS"})
         stub.add_response(

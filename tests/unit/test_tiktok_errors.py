@@ -9,8 +9,8 @@ from chalicelib.tiktok.errors import (
     InboxFull,
     OutcomeUnknown,
     Reconnect,
-    Refused,
     TikTokError,
+    TikTokRefused,
     TryLater,
     TryNow,
     UploadGone,
@@ -33,73 +33,77 @@ CODES: list[tuple[str, int | None, Kind]] = [
     ("rate_limit_exceeded", 200, (TryLater, None)),
     ("internal_error", 500, (TryLater, None)),
     ("internal_error", 200, (TryLater, None)),
-    ("invalid_param", 400, (Refused, Cause.BAD_REQUEST)),
-    ("invalid_params", 400, (Refused, Cause.BAD_REQUEST)),
-    ("invalid_params", 500, (Refused, Cause.BAD_REQUEST)),
+    ("invalid_param", 400, (TikTokRefused, Cause.BAD_REQUEST)),
+    ("invalid_params", 400, (TikTokRefused, Cause.BAD_REQUEST)),
+    ("invalid_params", 500, (TikTokRefused, Cause.BAD_REQUEST)),
     # inbox init and upload
-    ("invalid_file_upload", 400, (Refused, Cause.VIDEO_FORMAT)),
-    ("url_ownership_unverified", 403, (Refused, Cause.BAD_REQUEST)),
-    ("reached_active_user_cap", 403, (Refused, Cause.APP_USER_CAP)),
-    ("reached_active_user_cap", 200, (Refused, Cause.APP_USER_CAP)),
-    ("unaudited_client_can_only_post_to_private_accounts", 403, (Refused, Cause.APP_SETTINGS)),
-    ("app_version_check_failed", 403, (Refused, Cause.TIKTOK_APP_TOO_OLD)),
+    ("invalid_file_upload", 400, (TikTokRefused, Cause.VIDEO_FORMAT)),
+    ("url_ownership_unverified", 403, (TikTokRefused, Cause.BAD_REQUEST)),
+    ("reached_active_user_cap", 403, (TikTokRefused, Cause.APP_USER_CAP)),
+    ("reached_active_user_cap", 200, (TikTokRefused, Cause.APP_USER_CAP)),
+    (
+        "unaudited_client_can_only_post_to_private_accounts",
+        403,
+        (TikTokRefused, Cause.APP_SETTINGS),
+    ),
+    ("app_version_check_failed", 403, (TikTokRefused, Cause.TIKTOK_APP_TOO_OLD)),
     ("spam_risk_too_many_pending_share", 403, (InboxFull, None)),
     ("spam_risk_too_many_pending_share", 200, (InboxFull, None)),
-    ("spam_risk_user_banned_from_posting", 403, (Refused, Cause.ACCOUNT_BANNED)),
-    ("spam_risk_user_banned_from_posting", 200, (Refused, Cause.ACCOUNT_BANNED)),
-    ("spam_risk_too_many_posts", 403, (Refused, Cause.TOO_MANY_POSTS)),
-    ("spam_risk_text", 403, (Refused, Cause.SPAM_RISK)),
-    ("spam_risk", 200, (Refused, Cause.SPAM_RISK)),
+    ("spam_risk_user_banned_from_posting", 403, (TikTokRefused, Cause.ACCOUNT_BANNED)),
+    ("spam_risk_user_banned_from_posting", 200, (TikTokRefused, Cause.ACCOUNT_BANNED)),
+    ("spam_risk_too_many_posts", 403, (TikTokRefused, Cause.TOO_MANY_POSTS)),
+    ("spam_risk_text", 403, (TikTokRefused, Cause.SPAM_RISK)),
+    ("spam_risk", 200, (TikTokRefused, Cause.SPAM_RISK)),
     # status
-    ("invalid_publish_id", 400, (Refused, Cause.UNKNOWN_SHARE)),
-    ("token_not_authorized_for_specified_publish_id", 400, (Refused, Cause.UNKNOWN_SHARE)),
+    ("invalid_publish_id", 400, (TikTokRefused, Cause.UNKNOWN_SHARE)),
+    ("token_not_authorized_for_specified_publish_id", 400, (TikTokRefused, Cause.UNKNOWN_SHARE)),
     # OAuth
     ("access_denied", None, (Reconnect, Cause.CONSENT_DENIED)),
-    ("invalid_client", 401, (Refused, Cause.APP_SETTINGS)),
+    ("invalid_client", 401, (TikTokRefused, Cause.APP_SETTINGS)),
     ("invalid_grant", 400, (Reconnect, Cause.CONSENT_ENDED)),
     ("invalid_grant", 200, (Reconnect, Cause.CONSENT_ENDED)),
-    ("invalid_request", 400, (Refused, Cause.BAD_REQUEST)),
-    ("invalid_scope", None, (Refused, Cause.APP_SETTINGS)),
-    ("unauthorized_client", 400, (Refused, Cause.APP_SETTINGS)),
+    ("invalid_request", 400, (TikTokRefused, Cause.BAD_REQUEST)),
+    ("invalid_scope", None, (TikTokRefused, Cause.APP_SETTINGS)),
+    ("unauthorized_client", 400, (TikTokRefused, Cause.APP_SETTINGS)),
     ("server_error", 500, (TryLater, None)),
     ("server_error", None, (TryLater, None)),
     ("temporarily_unavailable", 503, (TryLater, None)),
     ("temporarily_unavailable", 200, (TryLater, None)),
     # not documented: the status decides, and a substring never does
-    ("brand_new_code", 200, (Refused, Cause.UNKNOWN)),
-    ("brand_new_code", 400, (Refused, Cause.UNKNOWN)),
-    ("brand_new_code", 403, (Refused, Cause.UNKNOWN)),
-    ("brand_new_code", None, (Refused, Cause.UNKNOWN)),
+    ("brand_new_code", 200, (TikTokRefused, Cause.UNKNOWN)),
+    ("brand_new_code", 400, (TikTokRefused, Cause.UNKNOWN)),
+    ("brand_new_code", 403, (TikTokRefused, Cause.UNKNOWN)),
+    ("brand_new_code", None, (TikTokRefused, Cause.UNKNOWN)),
     ("brand_new_code", 401, (AccessTokenRefused, None)),
     ("brand_new_code", 429, (TryLater, None)),
-    ("brand_new_code", 402, (Refused, Cause.UNKNOWN)),
-    ("brand_new_code", 428, (Refused, Cause.UNKNOWN)),
-    ("brand_new_code", 430, (Refused, Cause.UNKNOWN)),
-    ("brand_new_code", 499, (Refused, Cause.UNKNOWN)),
+    ("brand_new_code", 402, (TikTokRefused, Cause.UNKNOWN)),
+    ("brand_new_code", 428, (TikTokRefused, Cause.UNKNOWN)),
+    ("brand_new_code", 430, (TikTokRefused, Cause.UNKNOWN)),
+    ("brand_new_code", 499, (TikTokRefused, Cause.UNKNOWN)),
     ("brand_new_code", 500, (TryLater, None)),
     ("brand_new_code", 599, (TryLater, None)),
-    ("internal_but_final", 400, (Refused, Cause.UNKNOWN)),
-    ("spam_risk_of_a_new_sort", 200, (Refused, Cause.UNKNOWN)),
-    ("INVALID_GRANT", 400, (Refused, Cause.UNKNOWN)),
-    ("", 400, (Refused, Cause.UNKNOWN)),
+    ("internal_but_final", 400, (TikTokRefused, Cause.UNKNOWN)),
+    ("spam_risk_of_a_new_sort", 200, (TikTokRefused, Cause.UNKNOWN)),
+    ("INVALID_GRANT", 400, (TikTokRefused, Cause.UNKNOWN)),
+    ("", 400, (TikTokRefused, Cause.UNKNOWN)),
 ]
 
 FAIL_REASONS: list[tuple[str, Kind]] = [
     ("internal", (TryLater, None)),
     ("video_pull_failed", (TryLater, None)),
-    ("file_format_check_failed", (Refused, Cause.VIDEO_FORMAT)),
-    ("duration_check_failed", (Refused, Cause.VIDEO_LENGTH)),
-    ("frame_rate_check_failed", (Refused, Cause.VIDEO_FRAME_RATE)),
-    ("picture_size_check_failed", (Refused, Cause.VIDEO_RESOLUTION)),
+    ("file_format_check_failed", (TikTokRefused, Cause.VIDEO_FORMAT)),
+    ("duration_check_failed", (TikTokRefused, Cause.VIDEO_LENGTH)),
+    ("frame_rate_check_failed", (TikTokRefused, Cause.VIDEO_FRAME_RATE)),
+    ("picture_size_check_failed", (TikTokRefused, Cause.VIDEO_RESOLUTION)),
     ("auth_removed", (Reconnect, Cause.CONSENT_ENDED)),
-    ("spam_risk", (Refused, Cause.SPAM_RISK)),
-    ("spam_risk_text", (Refused, Cause.SPAM_RISK)),
-    ("spam_risk_too_many_posts", (Refused, Cause.TOO_MANY_POSTS)),
-    ("spam_risk_user_banned_from_posting", (Refused, Cause.ACCOUNT_BANNED)),
-    ("publish_cancelled", (Refused, Cause.CANCELLED)),
-    ("internal_check_failed", (Refused, Cause.UNKNOWN)),
-    ("brand_new_reason", (Refused, Cause.UNKNOWN)),
-    ("", (Refused, Cause.UNKNOWN)),
+    ("spam_risk", (TikTokRefused, Cause.SPAM_RISK)),
+    ("spam_risk_text", (TikTokRefused, Cause.SPAM_RISK)),
+    ("spam_risk_too_many_posts", (TikTokRefused, Cause.TOO_MANY_POSTS)),
+    ("spam_risk_user_banned_from_posting", (TikTokRefused, Cause.ACCOUNT_BANNED)),
+    ("publish_cancelled", (TikTokRefused, Cause.CANCELLED)),
+    ("internal_check_failed", (TikTokRefused, Cause.UNKNOWN)),
+    ("brand_new_reason", (TikTokRefused, Cause.UNKNOWN)),
+    ("", (TikTokRefused, Cause.UNKNOWN)),
 ]
 
 TOKEN = "act.example12345Example12345Example!4567.e1"
@@ -177,7 +181,7 @@ def test_what_only_the_owner_can_mend_is_told_from_what_is_a_persons(
     code: str, owners: bool
 ) -> None:
     error = error_from_code(code, http_status=400)
-    assert isinstance(error, Refused)
+    assert isinstance(error, TikTokRefused)
     assert error.is_for_the_owner is owners
 
 
@@ -210,7 +214,7 @@ def test_every_cause_has_words_for_a_person() -> None:
 
 
 def test_an_error_says_what_support_asks_for() -> None:
-    error = Refused(
+    error = TikTokRefused(
         "spam_risk", cause=Cause.SPAM_RISK, log_id="2026ab", message="Too odd.", http_status=200
     )
     assert str(error) == "spam_risk (spam_risk, HTTP 200, log id 2026ab: Too odd.)"
@@ -223,7 +227,7 @@ def test_kinds_do_not_contain_each_other() -> None:
         TryLater,
         TryNow,
         OutcomeUnknown,
-        Refused,
+        TikTokRefused,
         AccessTokenRefused,
         Reconnect,
         InboxFull,

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.tiktok.errors import Cause, Reconnect, Refused, TryLater
+from chalicelib.tiktok.errors import Cause, Reconnect, TikTokRefused, TryLater
 from chalicelib.tiktok.webhooks import (
     MOST_AHEAD,
     OLDEST,
-    Event,
     EventKind,
     Malformed,
     SignatureRefused,
+    TikTokWebhookEvent,
     parse,
     verify,
 )
@@ -163,7 +163,7 @@ def test_every_documented_event_is_understood(
 ) -> None:
     publish_id = content.get("publish_id")
     assert publish_id is None or isinstance(publish_id, str)
-    expected = Event(kind, event, "key", "-000open", NOW, publish_id, **more)
+    expected = TikTokWebhookEvent(kind, event, "key", "-000open", NOW, publish_id, **more)
     assert parse(told(event, content)) == expected
     assert parse(told(event, "", content=content)) == expected  # an object is as good as a string
 
@@ -172,10 +172,10 @@ def test_every_documented_event_is_understood(
     ("reason", "kind", "cause"),
     [
         ("internal", TryLater, None),
-        ("file_format_check_failed", Refused, Cause.VIDEO_FORMAT),
+        ("file_format_check_failed", TikTokRefused, Cause.VIDEO_FORMAT),
         ("auth_removed", Reconnect, Cause.CONSENT_ENDED),
-        ("brand_new", Refused, Cause.UNKNOWN),
-        ("", Refused, Cause.UNKNOWN),
+        ("brand_new", TikTokRefused, Cause.UNKNOWN),
+        ("", TikTokRefused, Cause.UNKNOWN),
     ],
 )
 def test_a_failed_post_says_what_it_means(
@@ -218,7 +218,7 @@ def test_a_removal_needs_no_publish_id_and_no_reason() -> None:
 
 def test_the_longest_name_of_an_event_is_read() -> None:
     event = parse(told("x" * 100, SHARE))
-    assert event == Event(EventKind.UNKNOWN, "x" * 100, "", "", None)
+    assert event == TikTokWebhookEvent(EventKind.UNKNOWN, "x" * 100, "", "", None)
 
 
 def test_other_events_have_no_failure() -> None:
@@ -299,4 +299,4 @@ def test_reading_never_breaks(body: dict[str, object]) -> None:
         event = parse(json.dumps(body).encode())
     except Malformed:
         return
-    assert isinstance(event, Event)
+    assert isinstance(event, TikTokWebhookEvent)

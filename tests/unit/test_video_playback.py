@@ -9,16 +9,16 @@ from chalicelib.videos.ffprobe_output import Listing, Packet, Stream
 from chalicelib.videos.limited_process import CompletedRun
 from chalicelib.videos.mp4_boxes import Edit
 from chalicelib.videos.playback import (
-    DARK_PICTURES,
+    MAX_UNDECODED_FRAMES,
     DecodedSamples,
-    Span,
+    TimeRange,
     choose_few,
     choose_keys,
     choose_samples,
     count_sizes,
+    extend_last_frame,
     hide_packets_outside_edits,
     judge_samples,
-    let_last_stand,
     main_picture,
     nominal_rate_of,
     picture_count,
@@ -102,9 +102,9 @@ def test_the_last_picture_stands_as_long_as_index_and_head_say(
     seconds: float, stated: float, lasts: float
 ) -> None:
     video = Stream(packets=listed(60))
-    let_last_stand(video, seconds, stated)
+    extend_last_frame(video, seconds, stated)
     assert video.packets[-1].seconds == lasts
-    let_last_stand(Stream(), seconds, stated)
+    extend_last_frame(Stream(), seconds, stated)
 
 
 # Pictures that do not come out.
@@ -119,7 +119,9 @@ def test_all_that_went_in_and_came_out_is_fine() -> None:
     assert not found.doubtful
 
 
-@pytest.mark.parametrize(("missing", "dark"), [(DARK_PICTURES - 1, False), (DARK_PICTURES, True)])
+@pytest.mark.parametrize(
+    ("missing", "dark"), [(MAX_UNDECODED_FRAMES - 1, False), (MAX_UNDECODED_FRAMES, True)]
+)
 def test_many_pictures_missing_in_a_row_are_dark(missing: int, dark: bool) -> None:
     came = [n for n in range(60) if not 20 <= n < 20 + missing]
     found = judged(listed(60), range(60), came)
@@ -277,7 +279,7 @@ def test_edits_tell_how_long_a_track_is_shown(
 def test_a_track_of_which_nothing_is_shown_has_no_span() -> None:
     assert presented_span(listed(40), (Edit(1.0, 9.0),)) is None
     assert presented_span((), ()) is None
-    assert presented_span(listed(1), ()) == Span(0.0, 0.1, 0.1, 0.1)
+    assert presented_span(listed(1), ()) == TimeRange(0.0, 0.1, 0.1, 0.1)
 
 
 @pytest.mark.parametrize(("length", "promised"), [(4.0, 4.0), (4.4, 4.4), (9.0, 9.0)])

@@ -12,7 +12,7 @@ from dataclasses import field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from chalicelib.foundation.outcomes import Outcome
+from chalicelib.foundation.outcomes import DeliveryResult
 from chalicelib.foundation.values import dataclass
 
 MAX_DEVICES = 5
@@ -229,7 +229,7 @@ class Verdict(StrEnum):
     """It may have been taken, so it is not sent again."""
 
 
-def verdict(outcome: Outcome) -> Verdict:
+def verdict(outcome: DeliveryResult) -> Verdict:
     if outcome.error is None:
         return Verdict.TAKEN
     if outcome.status in _GONE:
@@ -247,7 +247,7 @@ def verdict(outcome: Outcome) -> Verdict:
     return Verdict.GONE
 
 
-def settled(box: PushBox, sent: Due, outcome: Outcome, now: datetime) -> PushBox:
+def with_outcome(box: PushBox, sent: Due, outcome: DeliveryResult, now: datetime) -> PushBox:
     """Note what became of a push."""
     device = box.devices.get(sent.device_id)
     if device is None:
@@ -273,7 +273,7 @@ def _with_failures(box: PushBox, device: Device, failures: int) -> PushBox:
     return replace(box, devices={**box.devices, device.device_id: changed})
 
 
-def _tried_again(box: PushBox, sent: Due, outcome: Outcome, now: datetime) -> PushBox:
+def _tried_again(box: PushBox, sent: Due, outcome: DeliveryResult, now: datetime) -> PushBox:
     video, key = box.videos.get(sent.performance_id), (sent.step, sent.device_id)
     if video is None or video.ended or key not in video.tried:
         return box

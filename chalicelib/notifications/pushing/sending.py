@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.logging import logger
-from chalicelib.foundation.outcomes import Outcome
+from chalicelib.foundation.outcomes import DeliveryResult
 from chalicelib.foundation.sweeps import IsLate, never_late
 from chalicelib.foundation.values import dataclass
 from chalicelib.notifications.model import Box, told_by_push, waiting_id
@@ -32,8 +32,8 @@ from chalicelib.notifications.pushing.model import (
     Verdict,
     claimed,
     due,
-    settled,
     verdict,
+    with_outcome,
     without_device,
     without_video,
 )
@@ -64,7 +64,7 @@ _TOPIC_LENGTH = 32  # RFC 8030, 5.4
 class Sends(Protocol):
     """Sends bodies; `chalicelib.foundation.outgoing` does."""
 
-    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Outcome: ...
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> DeliveryResult: ...
 
 
 class Performances(Protocol):
@@ -199,7 +199,7 @@ class PushSender:
 
     # --- on its way
 
-    def send(self, push: Push) -> Outcome:
+    def send(self, push: Push) -> DeliveryResult:
         """Encrypt, sign and send a push; called in a thread of its own."""
         from chalicelib.notifications.pushing.encryption import encrypt
 
@@ -220,7 +220,7 @@ class PushSender:
 
     # --- and after
 
-    def record_outcome(self, push: Push, outcome: Outcome) -> bool:
+    def record_outcome(self, push: Push, outcome: DeliveryResult) -> bool:
         """Keep what became of a push; return whether the push service took it."""
         box, now = push.box, self._clock.now()
         told = verdict(outcome)
@@ -236,13 +236,13 @@ class PushSender:
                 "milliseconds": outcome.milliseconds,
             },
         )
-        after = settled(box, push.due, outcome, now)
+        after = with_outcome(box, push.due, outcome, now)
         if after != box:
             # Of what others wrote meanwhile nothing is lost: the rule is applied to it.
             becomes = self._store.change(
                 box.program_id,
                 box.member_id,
-                lambda found: settled(found, push.due, outcome, now),
+                lambda found: with_outcome(found, push.due, outcome, now),
             )
             if push.device.device_id not in becomes.devices:
                 self._store.release_device(push.device.device_id, box.owner)
@@ -263,7 +263,7 @@ class _Run:
     def __init__(self, pusher: PushSender, is_late: IsLate) -> None:
         self._pusher = pusher
         self._is_late = is_late
-        self._running: dict[Future[Outcome], Push] = {}
+        self._running: dict[Future[DeliveryResult], Push] = {}
         self._of_program: Counter[str] = Counter()
         self._held: deque[tuple[str, str]] = deque()
         self._taken = 0

@@ -53,7 +53,7 @@ class PushItem(StampedModel, LeanModel):
         )
 
 
-class HolderItem(LeanModel):
+class DeviceOwnerItem(LeanModel):
     """The member a browser belongs to: of two who sign in on it, the later one."""
 
     class Meta:
@@ -65,7 +65,7 @@ class HolderItem(LeanModel):
 
 
 class PushStore(Store):
-    MODELS = (PushItem, HolderItem, DueItem)
+    MODELS = (PushItem, DeviceOwnerItem, DueItem)
 
     def __init__(self, database: Database, clock: Clock) -> None:
         super().__init__(database)
@@ -128,18 +128,18 @@ class PushStore(Store):
     def holder(self, device_id: str) -> str | None:
         """Return `<program>/<member>` of whom a browser is."""
         try:
-            found = self._database.get(HolderItem, device_id, HOLDER, consistent_read=True)
+            found = self._database.get(DeviceOwnerItem, device_id, HOLDER, consistent_read=True)
         except DoesNotExist:
             return None
         return str(found.holder)
 
     def assign_device(self, device_id: str, owner: str) -> None:
         """Make a browser a member's, whosever it was."""
-        self._database.put(HolderItem(device_id, HOLDER, holder=owner))
+        self._database.put(DeviceOwnerItem(device_id, HOLDER, holder=owner))
 
     def release_device(self, device_id: str, owner: str) -> None:
         """Note that a browser is nobody's, if it is this member's."""
-        self._database.delete(HolderItem(device_id, HOLDER), HolderItem.holder == owner)
+        self._database.delete(DeviceOwnerItem(device_id, HOLDER), DeviceOwnerItem.holder == owner)
 
 
 def _instant(text: str) -> datetime:

@@ -26,8 +26,8 @@ from chalicelib.tiktok.errors import (
     AccessTokenRefused,
     Cause,
     Reconnect,
-    Refused,
     TikTokError,
+    TikTokRefused,
     TryLater,
 )
 from chalicelib.tiktok.model import Account, NotConnected
@@ -146,7 +146,7 @@ class PostCounts:
                     except _TikTokBusy:
                         return counted
                     except Exception as error:  # raised below, once the others had their turn
-                        if isinstance(error, Refused) and error.cause is Cause.APP_SETTINGS:
+                        if isinstance(error, TikTokRefused) and error.cause is Cause.APP_SETTINGS:
                             raise  # and so it would be for all others: this app itself is refused
                         logger.exception("not counted")
                         failure = failure or error
@@ -177,7 +177,7 @@ class PostCounts:
                 self._accounts.revoke_views_consent(account)
                 self.align(program_id, member_id)
                 return 0
-            if isinstance(error, Refused) and error.cause is Cause.APP_SETTINGS:
+            if isinstance(error, TikTokRefused) and error.cause is Cause.APP_SETTINGS:
                 raise
             logger.warning("not counted now", extra=known)
             asked_for = getattr(error, "retry_after_seconds", None) or 0

@@ -26,7 +26,7 @@ from chalicelib.tiktok import webhooks
 from chalicelib.tiktok.inbox.service import InboxPlaces
 from chalicelib.tiktok.problems import TikTokProblem
 from chalicelib.tiktok.service import AccountService
-from chalicelib.tiktok.webhooks import Event, EventKind
+from chalicelib.tiktok.webhooks import EventKind, TikTokWebhookEvent
 
 _POSTED = frozenset({EventKind.POST_COMPLETE, EventKind.POST_PUBLIC})
 """Events that prove a post: TikTok may report a public post without reporting its completion."""
@@ -73,7 +73,9 @@ class TikTokWebhooks:
             told = "Not taken in just now. Send it again."
             raise Problem(ProblemCode.UNAVAILABLE, told) from conflict
 
-    def _verified(self, signature: str | None, raw_body: bytes, now: datetime) -> Event:
+    def _verified(
+        self, signature: str | None, raw_body: bytes, now: datetime
+    ) -> TikTokWebhookEvent:
         try:
             webhooks.verify(signature, raw_body, self._client_secret(), now)
             return webhooks.parse(raw_body)
@@ -88,7 +90,7 @@ class TikTokWebhooks:
             ) from error
 
     @retry_conflicts()
-    def _apply(self, event: Event, now: datetime) -> None:
+    def _apply(self, event: TikTokWebhookEvent, now: datetime) -> None:
         """Move the performance that an event is about.
 
         Raises `Conflict` if a worker was faster each time.
@@ -105,7 +107,7 @@ class TikTokWebhooks:
         )
         self._move(event, performance, now)
 
-    def _move(self, event: Event, performance: Performance, now: datetime) -> None:
+    def _move(self, event: TikTokWebhookEvent, performance: Performance, now: datetime) -> None:
         """Move a performance as an event says. Raises `Conflict` if it was moved meanwhile."""
         kind = event.kind
         if kind is EventKind.INBOX_DELIVERED and performance.state in BEFORE_STAGED:

@@ -266,7 +266,7 @@ class ReportExportMaker:
             page = self._reports.performances(caller, activity_id, MAX_LIMIT, page.next_cursor)
 
     def _trail(self, caller: Caller, wanted: EntryFilter, zone: str) -> Rows:
-        for each in self._audit.told(caller, wanted):
+        for each in self._audit.export_entries(caller, wanted):
             entry, names = each.entry, each.names
             yield (
                 _local(entry.at, zone),

@@ -13,7 +13,7 @@ from pynamodb.attributes import (
 )
 from pynamodb.exceptions import DoesNotExist
 
-from chalicelib.audit.model import EntryFilter, Kind, act, plain
+from chalicelib.audit.model import EntryFilter, Kind, act, to_json
 from chalicelib.foundation.table import StampedModel, Store
 from chalicelib.foundation.values import dataclass
 from chalicelib.reports.events import EXPORT
@@ -182,7 +182,7 @@ def _export(program_id: str, item: ExportItem) -> Export:
 
 
 def _kept(trail: EntryFilter) -> dict[str, object]:
-    found = plain(asdict(trail))
+    found = to_json(asdict(trail))
     return {name: value for name, value in found.items() if value is not None}
 
 
