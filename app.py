@@ -614,7 +614,7 @@ def notifications_process_digests(event: SQSEvent) -> Any:
     """Looks at members whose digest is due, and sends their mails."""
     from chalicelib.notifications import worker
 
-    return worker.work_off(
+    return worker.process_digest_messages(
         container.digest_planner, container.notice_mailer, event.to_dict(), event.context
     )
 

@@ -105,7 +105,7 @@ if TYPE_CHECKING:
     from chalicelib.videos.ranges import RangeReader
     from chalicelib.videos.service import StuckUploadSweeper, Verdicts, VideoService
     from chalicelib.videos.store import UploadStore, VideoFiles
-    from chalicelib.webhooks.queue import WakeQueues
+    from chalicelib.webhooks.queue import DeliveryQueues
     from chalicelib.webhooks.service import Deliverer, DueWebhooks, FanOut, WebhookService
     from chalicelib.webhooks.store import WebhookStore
     from chalicelib.webhooks.vault import SecretVault
@@ -790,10 +790,10 @@ class Container:
         return SecretVault(self.clients.kms, self.settings.tokens_key_id)
 
     @cached_property
-    def wake_queues(self) -> "WakeQueues":
-        from chalicelib.webhooks.queue import WakeQueues
+    def delivery_queues(self) -> "DeliveryQueues":
+        from chalicelib.webhooks.queue import DeliveryQueues
 
-        return WakeQueues(
+        return DeliveryQueues(
             self.clients.sqs,
             self.settings.webhooks_queue_url,
             self.settings.slow_webhooks_queue_url,
@@ -811,7 +811,7 @@ class Container:
         return WebhookService(
             store=self.webhook_store,
             vault=lambda: self.webhook_vault,
-            queues=lambda: self.wake_queues,
+            queues=lambda: self.delivery_queues,
             cursors=self.cursors,
             clock=self.clock,
             own_hosts=self._own_hosts(),
@@ -822,13 +822,13 @@ class Container:
     def fan_out(self) -> "FanOut":
         from chalicelib.webhooks.service import FanOut
 
-        return FanOut(self.webhook_store, self.wake_queues, self.clock)
+        return FanOut(self.webhook_store, self.delivery_queues, self.clock)
 
     @cached_property
     def due_webhooks(self) -> "DueWebhooks":
         from chalicelib.webhooks.service import DueWebhooks
 
-        return DueWebhooks(self.webhook_store, lambda: self.wake_queues, self.clock)
+        return DueWebhooks(self.webhook_store, lambda: self.delivery_queues, self.clock)
 
     @cached_property
     def deliverer(self) -> "Deliverer":
@@ -838,7 +838,7 @@ class Container:
         return Deliverer(
             store=self.webhook_store,
             vault=self.webhook_vault,
-            queues=self.wake_queues,
+            queues=self.delivery_queues,
             sender=HttpSender(self._own_hosts(), self.settings.webhook_test_networks),
             titles=self.webhook_title,
             console_url=self.settings.console_url,

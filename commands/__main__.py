@@ -510,7 +510,7 @@ def failed(stack: str, replay: bool) -> None:
     messages = on.container().failed_messages(on.outputs["StagingFailedUrl"])
     found = replayed = 0
     try:
-        for message in messages.seen():
+        for message in messages.iterate():
             found += 1
             again = replay and messages.replay(message)
             replayed += again

@@ -504,7 +504,7 @@ def _view(
     """Show an activity with addresses for its cuts, the first one first, as far as there are."""
     cuts, several = activity.cuts, bool(activity.further_cuts)
     watched = list(zip_longest(cuts, previews[: len(cuts)]))
-    return ActivityView.showing(
+    return ActivityView.from_object(
         activity,
         status=activity.status_at(now),
         channel_ids=sorted(activity.channel_ids),
@@ -533,7 +533,7 @@ def _feed_item(
     connected = caller.tiktok is TikTokState.CONNECTED
     assert cut.video  # noqa: S101  what is published has one
     kind = ActionKind.SEND_TO_TIKTOK if connected else ActionKind.ADD_ACCOUNT_AND_SEND
-    return FeedItem.showing(
+    return FeedItem.from_object(
         activity,
         video=VideoView.of(cut.video, preview),
         caption=text.whole,

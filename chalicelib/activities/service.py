@@ -47,7 +47,7 @@ from chalicelib.foundation.headroom import ATTEMPTS
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.logging import logger
-from chalicelib.foundation.pages import Cursors, Page, fitting
+from chalicelib.foundation.pages import Cursors, Page, truncate_to_size
 from chalicelib.foundation.problems import (
     FieldError,
     Problem,
@@ -664,7 +664,7 @@ class ActivityService:
                 archived=archived,
             ),
             position_of=lambda last: {"before": last.activity_id},
-            fit=lambda found: fitting(found, _texts),
+            fit=lambda found: truncate_to_size(found, _texts),
         )
 
     def preview(self, video: Activity | Cut) -> Preview | None:

@@ -133,7 +133,7 @@ class AgentService:
         )
 
     def _check_rate(self, caller: Caller) -> None:
-        full = self._counter.take(windows(caller.owner, self._clock.now()))
+        full = self._counter.count_call(windows(caller.owner, self._clock.now()))
         if full:
             raise Problem(
                 ProblemCode.TOO_MANY_REQUESTS,

@@ -18,7 +18,7 @@ class CallItem(Model):
 class CallCounter(Store):
     MODELS = (CallItem,)
 
-    def take(self, windows: tuple[Window, ...]) -> Window | None:
+    def count_call(self, windows: tuple[Window, ...]) -> Window | None:
         """Count one call in each window, a call each; return the first that is full, if one is.
 
         A call counted in a window before a full one stays counted: the calls are few, and who

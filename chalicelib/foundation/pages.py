@@ -30,7 +30,7 @@ class Page[T]:
     next_cursor: str | None
 
 
-def fitting[T](
+def truncate_to_size[T](
     items: Sequence[T], texts_of: Callable[[T], Iterable[str]], most: int = PAGE_BYTES
 ) -> tuple[T, ...]:
     """Return the first items whose texts fit into one answer: one at least, if there is one.

@@ -14,7 +14,7 @@ class Schema(BaseModel):
     model_config = ConfigDict(defer_build=True)
 
     @classmethod
-    def showing(cls, thing: Any, **others: Any) -> Self:
+    def from_object(cls, thing: Any, **others: Any) -> Self:
         """Make a view of a thing's attributes of the same names, and of `others`."""
         own = {name: getattr(thing, name) for name in cls.model_fields if name not in others}
         return cls(**own, **others)

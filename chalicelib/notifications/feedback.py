@@ -49,7 +49,7 @@ class MailFeedback:
         self._worklist = worklist
         self._clock = clock
 
-    def take(self, detail: Mapping[str, Any]) -> None:
+    def handle(self, detail: Mapping[str, Any]) -> None:
         """Take an event of SES in; again changes nothing, and in any order."""
         kind = str(detail.get("eventType", ""))
         tags = detail.get("mail", {}).get("tags", {})

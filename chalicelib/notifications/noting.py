@@ -63,7 +63,7 @@ class Pushes(Protocol):
         self, program_id: str, member_id: str, performance_id: str, since: datetime
     ) -> bool: ...
 
-    def video_gone(
+    def cancel_video_push(
         self, program_id: str, member_id: str, performance_id: str, since: datetime
     ) -> None: ...
 
@@ -112,7 +112,7 @@ class NoticeWriter:
         )
 
     @retry_conflicts(attempts=ATTEMPTS)
-    def look_at_mark(self, program_id: str, member_id: str, activity_id: str) -> None:
+    def update_mark(self, program_id: str, member_id: str, activity_id: str) -> None:
         """Note whether a member performed or dismissed an activity, as the tables say now.
 
         It is read again after it was written: of two workers at it the later one is right. Raises
@@ -160,10 +160,10 @@ class NoticeWriter:
     ) -> None:
         """Take that back: the video was posted, or is not there."""
         notice = _waiting(performance_id, since)
-        self._pushes.video_gone(program_id, member_id, performance_id, since)
+        self._pushes.cancel_video_push(program_id, member_id, performance_id, since)
         self._store.change_box(program_id, member_id, lambda box: without_notice(box, notice))
 
-    def look_at_account(self, program_id: str, member_id: str, event_id: str, at: datetime) -> None:
+    def update_account(self, program_id: str, member_id: str, event_id: str, at: datetime) -> None:
         """Note for a member that their TikTok account has to be connected again, if it has."""
         member = self._from.programs.member(program_id, member_id)
         if member and member.tiktok is TikTokState.RECONNECT_REQUIRED:
@@ -235,7 +235,7 @@ class NoticeWriter:
 
     # --- where and when members are -----------------------------------------------------------
 
-    def look_at_zone(self, program_id: str, member_id: str) -> None:
+    def update_time_zone(self, program_id: str, member_id: str) -> None:
         """Note the zone and hour of a member's digests."""
         member = self._from.programs.member(program_id, member_id)
         if member is None or member.status is not MemberStatus.ACTIVE:
@@ -244,7 +244,7 @@ class NoticeWriter:
         slot = Slot(member.time_zone, box.settings.hour)
         self._notifications.note_slot(program_id, member_id, slot)
 
-    def look_at_channels(self, program_id: str, member_id: str) -> None:
+    def update_channels(self, program_id: str, member_id: str) -> None:
         """Have a member mailed now of what is open in a channel that they joined, if they chose so.
 
         The mailer finds out whether anything is open there. Digests need no change.

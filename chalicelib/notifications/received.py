@@ -68,7 +68,7 @@ def record_events(
             case ActivityPublished() | ActivityChanged() | ActivityEnded():
                 bulletins.refresh(program_id, told.activity_id, _anew(told))
             case ActivityDismissed() | DismissalUndone():
-                writer.look_at_mark(program_id, told.member_id, told.activity_id)
+                writer.update_mark(program_id, told.member_id, told.activity_id)
             case ActivitiesSeen():
                 ids = [each.partition("=")[0] for each in told.sights]
                 writer.note_seen(program_id, told.member_id, ids)
@@ -97,11 +97,11 @@ def _of_member(writer: "NoticeWriter", received: "Event[Any]") -> None:
         writer.forget_browsers(program_id, told.member_id)
         return
     if isinstance(told, MemberJoined) or "time_zone" in told.attributes:
-        writer.look_at_zone(program_id, told.member_id)
+        writer.update_time_zone(program_id, told.member_id)
     if isinstance(told, MemberJoined) or "channels" in told.attributes:
-        writer.look_at_channels(program_id, told.member_id)
+        writer.update_channels(program_id, told.member_id)
     if isinstance(told, MemberDetailsChanged) and "tiktok" in told.attributes:
-        writer.look_at_account(program_id, told.member_id, received.event_id, received.at)
+        writer.update_account(program_id, told.member_id, received.event_id, received.at)
 
 
 def _of_things(writer: "NoticeWriter", received: "Event[Any]") -> None:
@@ -132,4 +132,4 @@ def _of_performance(writer: "NoticeWriter", received: "Event[Any]") -> None:
         case PerformancePosted() | PerformanceFailed():
             writer.video_gone(program_id, told.member_id, told.performance_id, since)
     if isinstance(told, PerformanceQueued | PerformanceFailed):
-        writer.look_at_mark(program_id, told.member_id, told.activity_id)
+        writer.update_mark(program_id, told.member_id, told.activity_id)

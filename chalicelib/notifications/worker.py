@@ -40,7 +40,7 @@ def queue_due_digests(
     return begun + len(shards)
 
 
-def work_off(
+def process_digest_messages(
     planner: "DigestPlanner", mailer: "NoticeMailer", event: Mapping[str, Any], context: Any
 ) -> Mapping[str, Any]:
     """Look at members of whom a digest is due; send the mails of a shard."""
@@ -69,6 +69,6 @@ def handle_ses_events(feedback: "MailFeedback", event: Mapping[str, Any]) -> Map
     """Take in what SES tells of mails."""
 
     def one(body: str) -> None:
-        feedback.take(json.loads(body)["detail"])
+        feedback.handle(json.loads(body)["detail"])
 
     return handle_each(one, event)

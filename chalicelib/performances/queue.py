@@ -54,8 +54,8 @@ class FailedMessages:
         self._url = url
         self._queue = queue
 
-    def seen(self) -> Iterator[FailedMessage]:
-        """Walk the messages, each once; all come back into sight after `OUT_OF_SIGHT_SECONDS`."""
+    def iterate(self) -> Iterator[FailedMessage]:
+        """Yield the messages, each once; all come back into sight after `OUT_OF_SIGHT_SECONDS`."""
         met: set[str] = set()
         while True:
             answer = self._sqs.receive_message(

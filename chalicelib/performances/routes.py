@@ -94,7 +94,7 @@ def perform(service: PerformanceService, request: Request[Perform, None]) -> Ans
             request.path["activity_id"],
             request.correlation_id,
             request.made_id,
-            service.tick(version, language.value) if version else None,
+            service.new_disclosure_tick(version, language.value) if version else None,
         )
     except AccountRequired as required:
         raise _account_required(

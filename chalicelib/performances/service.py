@@ -324,7 +324,7 @@ class PerformanceService:
             raise not_found("performance")
         return found
 
-    def tick(self, version: str, language: str) -> DisclosureTick:
+    def new_disclosure_tick(self, version: str, language: str) -> DisclosureTick:
         """Return a tick made now of a version of the disclosure text."""
         return DisclosureTick(version, language, self._clock.now())
 

@@ -118,7 +118,7 @@ def view_of(performance: Performance, caller: Caller) -> PerformanceView:
     def local(instant: datetime | None) -> datetime | None:
         return local_time(instant, caller.time_zone) if instant else None
 
-    return PerformanceView.showing(
+    return PerformanceView.from_object(
         performance,
         caption=performance.text.whole,
         hashtags=list(performance.text.hashtags),
@@ -139,7 +139,7 @@ def _counted_of(performance: Performance, caller: Caller) -> CountedView | None:
     counted = performance.counted
     if counted is None or counted.views is None:
         return None
-    return CountedView.showing(
+    return CountedView.from_object(
         counted,
         counted_at=counted.at,
         counted_at_local=local_time(counted.at, caller.time_zone),

@@ -192,7 +192,7 @@ class BoardStore(Store):
         )
         return [each.item for each in found]
 
-    def take(
+    def lease(
         self, program_id: str, run: str, now: datetime, until: datetime
     ) -> tuple[BuildLease, str | None] | None:
         """Take a due program for a run; None if another has it, or nothing is due any more.

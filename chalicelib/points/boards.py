@@ -115,7 +115,7 @@ class EntryBatch:
         self._zones: dict[str, str] = {}
         self._touched: set[str] = set()
 
-    def take(self, event: Event[LedgerEntryAdded]) -> None:
+    def add(self, event: Event[LedgerEntryAdded]) -> None:
         """Count a new entry of a ledger; twice or late is all right."""
         entry = entry_of(event.payload)
         if not entry.earned:
@@ -197,7 +197,7 @@ class LeaderboardBuilder:
         `anew` writes every page, whatever lies there already.
         """
         run, now = secrets.token_hex(4), self._clock.now()
-        taken = self._boards.take(program_id, run, now, now + LEASE)
+        taken = self._boards.lease(program_id, run, now, now + LEASE)
         if taken is None:
             return False
         mark, left = taken

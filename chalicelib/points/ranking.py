@@ -179,7 +179,9 @@ def _edges(keys: Sequence[Any], begins: Sequence[Any]) -> list[tuple[int, int]]:
     return edges
 
 
-def named(cuts: Sequence[PendingPage], before: Sequence[BoardPage], run: str) -> list[BoardPage]:
+def assign_page_ids(
+    cuts: Sequence[PendingPage], before: Sequence[BoardPage], run: str
+) -> list[BoardPage]:
     """Name each page: as it is named where the same content lies already, else for this run."""
     known = {page.page_id.partition(".")[2]: page.page_id for page in before}
     return [
@@ -287,8 +289,8 @@ def head_of(key: str, rows: Sequence[Row], before: Head, run: str) -> tuple[Head
     `before` is the board as it lies, whose pages are taken over where nothing in them changed.
     """
     rank_cuts, member_cuts = cut_ranks(rows, before.ranks), cut_members(rows, before.members)
-    rank_pages = named(rank_cuts, before.ranks, run)
-    member_pages = named(member_cuts, before.members, run)
+    rank_pages = assign_page_ids(rank_cuts, before.ranks, run)
+    member_pages = assign_page_ids(member_cuts, before.members, run)
     made = Head(
         key=key,
         version=before.version + 1,

@@ -26,7 +26,7 @@ def count_entries(
     An entry's own event goes no further: one of each would be a message for each performance.
     """
     batch = counter.new_batch()
-    count = one_by_one(batch.take)
+    count = one_by_one(batch.add)
 
     def deliver(events: Sequence[Event[Any]]) -> set[str]:
         added = [each for each in events if isinstance(each.payload, LedgerEntryAdded)]

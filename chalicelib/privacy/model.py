@@ -63,7 +63,7 @@ class PersonalExport:
         """Return until when the file is handed out: an hour from when it was ready."""
         return self.ready_at + LINK_LIFETIME if self.ready_at else None
 
-    def stands_at(self, now: datetime) -> bool:
+    def is_reusable_at(self, now: datetime) -> bool:
         """Return whether somebody who asks now is answered with this one."""
         recent = now - self.asked_at < EXPORT_AGAIN
         return recent and self.status is not ExportStatus.FAILED

@@ -58,7 +58,7 @@ class PrivacyService:
         for_others = caller.member_id != member_id
         known = self._store.export(caller.program_id, member_id, for_others=for_others)
         now = self._clock.now()
-        if known and known.stands_at(now):
+        if known and known.is_reusable_at(now):
             return known
         export = PersonalExport(
             caller.program_id, member_id, new_id("exp", now), caller.member_id, now

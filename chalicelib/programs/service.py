@@ -123,10 +123,10 @@ class ProgramService:
             if known is not None and known.status is MemberStatus.ACTIVE:
                 return known
             raise _choose_program(self.invitations_of(invitations))
-        bound = self.bind(invitations[0], claims.subject) if invitations else None
+        bound = self.accept_invitation(invitations[0], claims.subject) if invitations else None
         return bound or self._store.member_of_subject(claims.subject)
 
-    def bind(self, invited: Member, subject: str) -> Member | None:
+    def accept_invitation(self, invited: Member, subject: str) -> Member | None:
         """Bind an invitation to a person, who is active from then on.
 
         Returns None if it is no longer open, or the person belongs to a program already.
@@ -480,7 +480,7 @@ class ProgramService:
         """
         if not number:
             return
-        members, invitations = self._store.counted(program_id, self._clock.now())
+        members, invitations = self._store.member_counts(program_id, self._clock.now())
         quotas = self._quotas
         if members + number > quotas.members:
             raise quota_reached("members", quotas.members, members)
@@ -489,7 +489,7 @@ class ProgramService:
 
     def quota_problem(self, program_id: str) -> Problem:
         """Return the problem that names the quota a program has used up by inviting."""
-        members, invitations = self._store.counted(program_id, self._clock.now())
+        members, invitations = self._store.member_counts(program_id, self._clock.now())
         if members >= self._quotas.members:
             return quota_reached("members", self._quotas.members, members)
         return quota_reached("invitations_a_day", self._quotas.invitations_a_day, invitations)

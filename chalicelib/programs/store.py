@@ -482,7 +482,7 @@ class ProgramStore(Store):
             ]
         )
 
-    def counted(self, program_id: str, now: datetime) -> tuple[int, int]:
+    def member_counts(self, program_id: str, now: datetime) -> tuple[int, int]:
         """Return how many members a program has, and how many it invited today."""
         keys = [(program_id, MEMBERS), (program_id, _invitations_of(now))]
         found = self._database.batch_get(CountedIdsItem, keys, consistent_read=True)

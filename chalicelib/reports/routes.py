@@ -138,7 +138,7 @@ def activity(service: ReportService, request: Request[None, PeriodQuery]) -> Ans
     """Read an activity's report: from its audience to posts, with losses."""
     query = request.query
     found = service.activity(request.caller, request.path["activity_id"], query.first, query.last)
-    cuts = [CutNumbersView.showing(each, number=at) for at, each in enumerate(found.cuts, 1)]
+    cuts = [CutNumbersView.from_object(each, number=at) for at, each in enumerate(found.cuts, 1)]
     whole = found.report.whole
     names = (Name.SEEN, Name.SENT, Name.STAGED, Name.POSTED)
     audience = max(found.audience.members, whole.number(Name.SEEN))

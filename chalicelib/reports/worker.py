@@ -39,7 +39,7 @@ from chalicelib.rewards.events import (
     RedemptionRejected,
     RedemptionRequested,
 )
-from chalicelib.webhooks.events import WebhookDisabled, WebhookMended
+from chalicelib.webhooks.events import WebhookDisabled, WebhookRecovered
 
 if TYPE_CHECKING:
     from chalicelib.foundation.events import Event, EventBus
@@ -62,7 +62,7 @@ OF_ACTIVITIES = (
     ActivityUnarchived,
 )
 OF_REDEMPTIONS = (RedemptionRequested, RedemptionFulfilled, RedemptionRejected)
-OF_WEBHOOKS = (WebhookDisabled, WebhookMended)
+OF_WEBHOOKS = (WebhookDisabled, WebhookRecovered)
 OF_FACTS = (*OF_PERFORMANCES, ActivityDismissed, DismissalUndone)
 COUNTED = (
     *OF_FACTS,
@@ -115,7 +115,7 @@ def count_events(counting: EventCounters, event: Mapping[str, Any]) -> Mapping[s
                 counting.archived.refresh(received.program_id, told.activity_id, received.at)
             case RedemptionRequested() | RedemptionFulfilled() | RedemptionRejected():
                 counting.redemptions.refresh(received.program_id, told.redemption_id, received.at)
-            case WebhookDisabled() | WebhookMended():
+            case WebhookDisabled() | WebhookRecovered():
                 counting.webhooks.refresh(received.program_id, told.webhook_id, received.at)
             case _:
                 counting.people.count(received.program_id, told.member_id)

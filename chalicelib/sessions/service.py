@@ -224,7 +224,7 @@ class SessionService:
         account, network = _account(email), network_of(client.address)
         now = self._clock.now()
         self._take([FORGOT_ADDRESS.counter(now, network)])
-        if account and not self._attempts.take([FORGOT_ACCOUNT.counter(now, account)]):
+        if account and not self._attempts.count_attempt([FORGOT_ACCOUNT.counter(now, account)]):
             try:
                 self._ask(lambda: pool.mail_code(account))
             except CredentialsRefused:
@@ -330,7 +330,7 @@ class SessionService:
         return found
 
     def _take(self, counters: Sequence[Counter]) -> None:
-        full = self._attempts.take(counters)
+        full = self._attempts.count_attempt(counters)
         if full:
             until = full.ends_at
             raise Problem(

@@ -25,7 +25,7 @@ class AttemptStore(Store):
 
     MODELS = (AttemptItem,)
 
-    def take(self, counters: Sequence[Counter]) -> Counter | None:
+    def count_attempt(self, counters: Sequence[Counter]) -> Counter | None:
         """Count one attempt on all counters, or on none: return the first that is at its limit."""
         for number, counter in enumerate(counters):
             if not self._count(counter):

@@ -333,10 +333,10 @@ class WebhookDisabled(Payload):
 
 
 @dataclass(frozen=True)
-class WebhookMended(Payload):
+class WebhookRecovered(Payload):
     """A disabled webhook was switched on again, paused or removed."""
 
-    TYPE: ClassVar[str] = "webhooks.WebhookMended"
+    TYPE: ClassVar[str] = "webhooks.WebhookRecovered"
     webhook_id: str
 
 
@@ -351,5 +351,5 @@ def events_of(change: Change) -> Sequence[Event[Any]]:
     was, is_ = (each.get("state") == _DISABLED for each in (change.before, change.after))
     if was == is_:
         return ()
-    kind = WebhookDisabled if is_ else WebhookMended
+    kind = WebhookDisabled if is_ else WebhookRecovered
     return (change.event(kept["key"], kind(kept["webhook_id"])),)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Wake:
+class DeliveryTrigger:
     """A webhook has something to send. A lost one is made up for within minutes, by the clock."""
 
     program_id: str
@@ -20,13 +20,13 @@ class Wake:
         return json.dumps({"program_id": self.program_id, "webhook_id": self.webhook_id})
 
     @classmethod
-    def from_message(cls, body: str) -> "Wake":
+    def from_message(cls, body: str) -> "DeliveryTrigger":
         """Read a message. Raises ValueError, KeyError or TypeError for one that is none."""
-        told = json.loads(body)
-        return cls(str(told["program_id"]), str(told["webhook_id"]))
+        message = json.loads(body)
+        return cls(str(message["program_id"]), str(message["webhook_id"]))
 
 
-class WakeQueues:
+class DeliveryQueues:
     """Slow receivers have a queue and functions of their own, so that quick ones never wait."""
 
     def __init__(self, sqs: "SQSClient", quick_url: str, slow_url: str) -> None:
@@ -34,7 +34,7 @@ class WakeQueues:
         self._quick_url = quick_url
         self._slow_url = slow_url
 
-    def send(self, wake: Wake, *, slow: bool) -> None:
+    def send(self, trigger: DeliveryTrigger, *, slow: bool) -> None:
         self._sqs.send_message(
-            QueueUrl=self._slow_url if slow else self._quick_url, MessageBody=wake.to_message()
+            QueueUrl=self._slow_url if slow else self._quick_url, MessageBody=trigger.to_message()
         )

@@ -44,7 +44,7 @@ from chalicelib.webhooks.model import (
     signature_headers,
     wanting,
 )
-from chalicelib.webhooks.queue import Wake, WakeQueues
+from chalicelib.webhooks.queue import DeliveryQueues, DeliveryTrigger
 from chalicelib.webhooks.store import (
     AlreadyCreated,
     Lease,
@@ -58,16 +58,16 @@ LOOKED_AT_AFTER = timedelta(minutes=1)
 
 SENT_AGAIN_AFTER = timedelta(minutes=2)
 TESTS_A_MINUTE = 5
-AT_ONCE = 5
+MAX_CONCURRENT = 5
 """Requests at once to one receiver: what one webhook gets of all."""
 
-TURN = timedelta(seconds=20)
+TURN_DURATION = timedelta(seconds=20)
 """How long one webhook is sent to before others have their turn."""
 
-LEASE = timedelta(seconds=90)
+LEASE_DURATION = timedelta(seconds=90)
 """Longer than a function may run, so that two senders are never at one webhook."""
 
-HOLDS = (
+BACKOFFS = (
     timedelta(seconds=30),
     timedelta(minutes=1),
     timedelta(minutes=2),
@@ -95,7 +95,7 @@ class WebhookService:
         *,
         store: WebhookStore,
         vault: Callable[[], SecretVault],
-        queues: Callable[[], WakeQueues],
+        queues: Callable[[], DeliveryQueues],
         cursors: Cursors,
         clock: Clock,
         own_hosts: Collection[str],
@@ -279,21 +279,21 @@ class WebhookService:
         program_id, webhook_id = webhook.program_id, webhook.webhook_id
         look_at = self._clock.now() + LOOKED_AT_AFTER
         self._store.announce(program_id, webhook_id, look_at, at_once=True)
-        self._queues().send(Wake(program_id, webhook_id), slow=webhook.slow)
+        self._queues().send(DeliveryTrigger(program_id, webhook_id), slow=webhook.slow)
 
 
 class FanOut:
     """Makes of each public event a delivery for each webhook that wants it."""
 
-    def __init__(self, store: WebhookStore, queues: WakeQueues, clock: Clock) -> None:
+    def __init__(self, store: WebhookStore, queues: DeliveryQueues, clock: Clock) -> None:
         self._store = store
         self._queues = queues
         self._clock = clock
 
     def deliver(self, events: Iterable[Mapping[str, Any]]) -> int:
-        """Keep deliveries of a batch of events, then wake their webhooks; returns how many.
+        """Keep deliveries of a batch of events, then queue their webhooks; returns how many.
 
-        Done again, it finds the deliveries there and wakes the webhooks again.
+        Done again, it finds the deliveries there and queues the webhooks again.
         """
         webhooks: dict[str, list[Webhook]] = {}
         touched: dict[tuple[str, str], Webhook] = {}
@@ -308,29 +308,31 @@ class FanOut:
                 made += 1
         for (program_id, webhook_id), webhook in touched.items():
             self._store.announce(program_id, webhook_id, now + LOOKED_AT_AFTER)
-            self._queues.send(Wake(program_id, webhook_id), slow=webhook.slow)
+            self._queues.send(DeliveryTrigger(program_id, webhook_id), slow=webhook.slow)
         return made
 
 
 class DueWebhooks:
-    """Finds webhooks whose wake was lost, and those whose next try is due."""
+    """Finds webhooks whose trigger was lost, and those whose next try is due."""
 
-    def __init__(self, store: WebhookStore, queues: Callable[[], WakeQueues], clock: Clock) -> None:
+    def __init__(
+        self, store: WebhookStore, queues: Callable[[], DeliveryQueues], clock: Clock
+    ) -> None:
         """`queues` is called when a webhook is due."""
         self._store = store
         self._queues = queues
         self._clock = clock
 
-    def wake(self, is_late: IsLate) -> int:
-        """Wake webhooks that are due, one of each program in turn; returns how many."""
-        woken, now = 0, self._clock.now()
+    def queue_due(self, is_late: IsLate) -> int:
+        """Queue webhooks that are due, one of each program in turn; returns how many."""
+        queued, now = 0, self._clock.now()
         for key, program_id, webhook_id in by_turns(self._store.due_runs, now):
             if is_late():
                 break
-            self._queues().send(Wake(program_id, webhook_id), slow=False)
+            self._queues().send(DeliveryTrigger(program_id, webhook_id), slow=False)
             self._store.postpone_due_run(key, program_id, webhook_id, now + SENT_AGAIN_AFTER)
-            woken += 1
-        return woken
+            queued += 1
+        return queued
 
 
 @dataclass(frozen=True)
@@ -354,7 +356,7 @@ class Deliverer:
         *,
         store: WebhookStore,
         vault: SecretVault,
-        queues: WakeQueues,
+        queues: DeliveryQueues,
         sender: Sender,
         titles: Titles,
         console_url: str,
@@ -370,24 +372,24 @@ class Deliverer:
         self._clock = clock
         self._jitter = jitter
 
-    def deliver(self, wake: Wake, *, slow: bool) -> int:
+    def deliver(self, trigger: DeliveryTrigger, *, slow: bool) -> int:
         """Send what is due to a webhook, for a turn; returns how many got through.
 
         `slow`: this function is for slow receivers; one for quick ones hands those on. A worker
         leaves alone what another is sending to a webhook.
         """
-        webhook = self._store.get(wake.program_id, wake.webhook_id)
+        webhook = self._store.get(trigger.program_id, trigger.webhook_id)
         if webhook is None:
-            self._store.forget_run(wake.program_id, wake.webhook_id)
+            self._store.forget_run(trigger.program_id, trigger.webhook_id)
             return 0
         if webhook.slow and not slow:
-            self._queues.send(wake, slow=True)
+            self._queues.send(trigger, slow=True)
             return 0
         started = self._clock.now()
-        lease = self._store.lease(wake.program_id, wake.webhook_id, started, LEASE)
+        lease = self._store.lease(trigger.program_id, trigger.webhook_id, started, LEASE_DURATION)
         if lease is None:
             return 0
-        return self._turn(webhook, lease, started + TURN)
+        return self._turn(webhook, lease, started + TURN_DURATION)
 
     def _turn(self, webhook: Webhook, lease: Lease, until: datetime) -> int:
         delivered, failures, held_until = 0, lease.failures, None
@@ -412,7 +414,7 @@ class Deliverer:
                 if got_through:
                     failures = 0
                 elif outcomes:
-                    held_until = now + HOLDS[min(failures, len(HOLDS) - 1)]
+                    held_until = now + BACKOFFS[min(failures, len(BACKOFFS) - 1)]
                     failures += 1
                 webhook = self._noted(webhook, tried)
                 if any(each.moved for each in tried):
@@ -427,8 +429,8 @@ class Deliverer:
     def _due(self, webhook: Webhook, now: datetime) -> list[Delivery]:
         """Return what is due; of a webhook that is off all that waits, to be given up."""
         off = webhook.state is not WebhookState.ACTIVE
-        until = now + sum(WAITS, LEASE) if off else now
-        return self._store.due(webhook.program_id, webhook.webhook_id, until, AT_ONCE)
+        until = now + sum(WAITS, LEASE_DURATION) if off else now
+        return self._store.due(webhook.program_id, webhook.webhook_id, until, MAX_CONCURRENT)
 
     def _opened(self, webhook: Webhook, kept: Secrets | None) -> Secrets:
         """Return what only the receiver knows, as it was opened before if it is the same still."""
@@ -454,13 +456,15 @@ class Deliverer:
         if not self._store.release_lease(lease, look_at, held_until=held_until, failures=failures):
             return False
         if late and waits and waits <= now:
-            self._queues.send(Wake(webhook.program_id, webhook.webhook_id), slow=webhook.slow)
+            self._queues.send(
+                DeliveryTrigger(webhook.program_id, webhook.webhook_id), slow=webhook.slow
+            )
         return True
 
     def _try_all(self, webhook: Webhook, kept: Secrets, due: Sequence[Delivery]) -> list[_Tried]:
         if len(due) == 1:
             return [self._try(webhook, kept, due[0])]
-        with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        with ThreadPoolExecutor(max_workers=MAX_CONCURRENT) as pool:
             return list(pool.map(lambda each: self._try(webhook, kept, each), due))
 
     def _try(self, webhook: Webhook, kept: Secrets, delivery: Delivery) -> _Tried:
@@ -475,7 +479,7 @@ class Deliverer:
             return _Tried()
         jitter = self._jitter()
         wait = next_wait(tries, jitter)
-        if not self._store.claim(delivery, now + (wait or LEASE), now):
+        if not self._store.claim(delivery, now + (wait or LEASE_DURATION), now):
             return _Tried(moved=False)
         body = self._body(webhook, delivery)
         headers = {
@@ -536,7 +540,7 @@ class Deliverer:
         # A receiver begins as a slow one, and is quick from its first quick answers on.
         slow = longest > SLOW or (webhook.slow and not any_through)
         if (failing_since, slow) != (webhook.failing_since, webhook.slow):
-            self._store.note(webhook, failing_since=failing_since, slow=slow)
+            self._store.record_health(webhook, failing_since=failing_since, slow=slow)
         noted = replace(webhook, failing_since=failing_since, slow=slow)
         if (
             any(each.given_up for each in tried)

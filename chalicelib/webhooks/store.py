@@ -261,8 +261,10 @@ class WebhookStore(Store):
             return False
         return True
 
-    def note(self, webhook: Webhook, *, failing_since: datetime | None, slow: bool) -> None:
-        """Note how a receiver does, unless somebody changed or removed the webhook meanwhile."""
+    def record_health(
+        self, webhook: Webhook, *, failing_since: datetime | None, slow: bool
+    ) -> None:
+        """Record how a receiver does, unless somebody changed or removed the webhook meanwhile."""
         model = WebhookItem
         failing = (
             model.failing_since.set(failing_since)

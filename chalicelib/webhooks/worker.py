@@ -9,7 +9,7 @@ from chalicelib.foundation.batches import handle_each, relay_changes
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.sweeps import late
 from chalicelib.webhooks.events import events_of
-from chalicelib.webhooks.queue import Wake
+from chalicelib.webhooks.queue import DeliveryTrigger
 
 if TYPE_CHECKING:
     from chalicelib.foundation.events import EventBus
@@ -57,9 +57,9 @@ def deliver(service: "Deliverer", event: Mapping[str, Any], *, slow: bool) -> Ma
     """Send what is due to each webhook in a batch of messages."""
 
     def one(body: str) -> None:
-        wake = Wake.from_message(body)
-        logger.append_keys(program_id=wake.program_id, webhook_id=wake.webhook_id)
-        delivered = service.deliver(wake, slow=slow)
+        trigger = DeliveryTrigger.from_message(body)
+        logger.append_keys(program_id=trigger.program_id, webhook_id=trigger.webhook_id)
+        delivered = service.deliver(trigger, slow=slow)
         logger.info("webhook had its turn", extra={"delivered": delivered})
 
     return handle_each(one, event)
@@ -67,9 +67,9 @@ def deliver(service: "Deliverer", event: Mapping[str, Any], *, slow: bool) -> Ma
 
 def queue_due_deliveries(service: "DueWebhooks", context: Any) -> int:
     """Wake webhooks whose next try is due."""
-    woken = service.wake(late(context, RESERVE))
-    logger.info("woke webhooks", extra={"webhooks": woken})
-    return woken
+    queued = service.queue_due(late(context, RESERVE))
+    logger.info("woke webhooks", extra={"webhooks": queued})
+    return queued
 
 
 def relay(bus: "EventBus", event: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -178,7 +178,7 @@ def test_a_receiver_at_which_nothing_gets_through_for_days_is_disabled(
     kept = store.get(program_id, webhook["webhook_id"])
     assert kept is not None
     long_ago = datetime.now(UTC) - timedelta(days=4)
-    store.note(kept, failing_since=long_ago, slow=True)
+    store.record_health(kept, failing_since=long_ago, slow=True)
     given = {"amount": 1, "reason": "For a webhook that is down"}
     assert manager.post(f"/members/{me['member_id']}/points", given).status == 201
     use_up_tries(store, program_id, webhook["webhook_id"])

@@ -11,7 +11,7 @@ from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.outcomes import DeliveryResult
 from chalicelib.webhooks.events import MemberJoinedData
 from chalicelib.webhooks.model import Delivery, Format, Language, Webhook
-from chalicelib.webhooks.queue import Wake
+from chalicelib.webhooks.queue import DeliveryTrigger
 from chalicelib.webhooks.service import Deliverer, DueWebhooks, FanOut, WebhookService
 from tests.clock import StoppedClock
 from tests.integration.greenroom import Greenroom
@@ -70,7 +70,7 @@ class Hooks:
         return Deliverer(
             store=self.store,
             vault=self.container.webhook_vault,
-            queues=self.container.wake_queues,
+            queues=self.container.delivery_queues,
             sender=self.receiver,
             titles=self.container.webhook_title,
             console_url="https://console.example",
@@ -100,9 +100,9 @@ class Hooks:
         self.fan_out.deliver(events)
         return events
 
-    def wakes(self, url: str) -> list[Wake]:
+    def triggers(self, url: str) -> list[DeliveryTrigger]:
         """Take the messages out of a queue."""
-        found: list[Wake] = []
+        found: list[DeliveryTrigger] = []
         while True:
             got = self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
             messages: Sequence[Any] = got.get("Messages", ())
@@ -110,13 +110,13 @@ class Hooks:
                 return found
             for each in messages:
                 self.sqs.delete_message(QueueUrl=url, ReceiptHandle=each["ReceiptHandle"])
-                found.append(Wake.from_message(each["Body"]))
+                found.append(DeliveryTrigger.from_message(each["Body"]))
 
     def runs(self) -> int:
         """Let the functions work until no message is left; returns what got through."""
         delivered = 0
         while True:
-            quick, slow = self.wakes(self.quick), self.wakes(self.slow)
+            quick, slow = self.triggers(self.quick), self.triggers(self.slow)
             if not quick and not slow:
                 return delivered
             for each in quick:
@@ -126,7 +126,7 @@ class Hooks:
 
     def ticks(self) -> int:
         """Let the clock look, and the functions work."""
-        self.due.wake(lambda: False)
+        self.due.queue_due(lambda: False)
         return self.runs()
 
     def log(self, webhook: Webhook) -> list[Delivery]:

@@ -139,7 +139,7 @@ class Noticing(Reporting):
         worker.queue_due_digests(container.due_digests, lambda: container.digests_queue, CONTEXT)
         while self.messages:
             record = {"messageId": "1", "body": self.messages[0]}
-            answer = worker.work_off(
+            answer = worker.process_digest_messages(
                 container.digest_planner,
                 container.notice_mailer,
                 {"Records": [record]},

@@ -66,7 +66,7 @@ def test_a_message_that_cannot_be_queued_stays(
         raise ConnectionError
 
     monkeypatch.setattr(greenroom.queue, "send", broken)
-    [message] = failed.seen()
+    [message] = failed.iterate()
     with pytest.raises(ConnectionError):
         failed.replay(message)
     sqs, url = greenroom.clients.sqs, greenroom.failed_url

@@ -640,7 +640,7 @@ def test_a_reader_of_the_board_before_this_one_still_finds_its_pages(
 def test_a_lease_that_is_lost_puts_no_head(greenroom: Greenroom, ben: Caller) -> None:
     store, now = greenroom.container.board_store, greenroom.clock.now()
     greenroom.container.leaderboard_marks.mark({ben.program_id})
-    taken = store.take(ben.program_id, "run1", now, now + LEASE)
+    taken = store.lease(ben.program_id, "run1", now, now + LEASE)
     assert taken is not None
     lost = replace(taken[0], run="run2")
     with pytest.raises(LeaseLost):

@@ -826,7 +826,7 @@ def worker_answers(room: Noticing) -> None:
     worker.queue_due_digests(container.due_digests, lambda: container.digests_queue, CONTEXT)
     while room.messages:
         record = {"messageId": "1", "body": room.messages.pop(0)}
-        worker.work_off(
+        worker.process_digest_messages(
             container.digest_planner, container.notice_mailer, {"Records": [record]}, CONTEXT
         )
 
@@ -874,7 +874,7 @@ def test_a_link_switches_off_the_kind_it_is_of_twice_too_and_all_for_a_mixed_mai
     room.passes(hours=3)
     service = room.container.unsubscribing
     (single,), (mixed,) = room.to(amy), room.to(ben)
-    assert service.look(token_of(single)) == "en"
+    assert service.language_of(token_of(single)) == "en"
     assert room.overview(amy).settings.of(NoticeCategory.POINTS) is DAILY
     for _ in range(2):
         service.unsubscribe(token_of(single))
@@ -921,7 +921,7 @@ def test_an_erased_persons_link_is_answered_politely_and_writes_nothing(room: No
     room.container.notifications.forget_member(amy.program_id, amy.member_id)
     before = room.cloud.tables.items("NoticesTable")
     assert room.container.unsubscribing.unsubscribe(token_of(mail)) == "en"
-    assert room.container.unsubscribing.look(token_of(mail)) == "en"
+    assert room.container.unsubscribing.language_of(token_of(mail)) == "en"
     assert room.cloud.tables.items("NoticesTable") == before
 
 

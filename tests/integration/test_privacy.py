@@ -213,7 +213,7 @@ class Scene:
         self.container.fact_counter.count(
             Fact(program_id, member_id, activity_id, each) for activity_id, each in known.items()
         )
-        self.container.notice_writer.look_at_mark(program_id, member_id, self.dismissed.activity_id)
+        self.container.notice_writer.update_mark(program_id, member_id, self.dismissed.activity_id)
 
     def _answered_with_a_key(self) -> None:
         told = {"performance_id": self.sent.performance_id, "caption": "Dealt to Vic"}

@@ -332,7 +332,7 @@ def test_one_program_has_half_of_what_runs_at_once_and_the_others_have_their_tur
         room.sends(member, activity)
     room.settles()
     with ThreadPoolExecutor(sending.AT_ONCE) as threads:
-        taken = run.through(threads, room.container.push_store.due_members(room.clock.now()))
+        taken = run.run(threads, room.container.push_store.due_members(room.clock.now()))
     assert taken == 20
     assert max(most.values()) <= sending.OF_ONE_PROGRAM
     assert len(room.sent) == 20

@@ -30,7 +30,7 @@ class Uncounted(AttemptStore):
     def __init__(self) -> None:
         pass
 
-    def take(self, counters: Any) -> None:  # noqa: ARG002  the real one's
+    def count_attempt(self, counters: Any) -> None:  # noqa: ARG002  the real one's
         return None
 
     def uncount(self, counters: Any) -> None:

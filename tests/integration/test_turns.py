@@ -183,7 +183,7 @@ def test_boards_that_change_all_the_time_are_made_after_those_that_wait(
 ) -> None:
     boards = BoardStore(database())
     boards.mark("prg_many", NOON, "1")
-    taken = boards.take("prg_many", "run", NOON, NOON + timedelta(minutes=5))
+    taken = boards.lease("prg_many", "run", NOON, NOON + timedelta(minutes=5))
     assert taken
     boards.mark(FEW, NOON + timedelta(seconds=1), "1")
     for number in range(MANY):

@@ -21,7 +21,7 @@ from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.reports import worker as reports_worker
 from chalicelib.webhooks import service as webhook_service
 from chalicelib.webhooks import worker
-from chalicelib.webhooks.events import WebhookDisabled, WebhookMended
+from chalicelib.webhooks.events import WebhookDisabled, WebhookRecovered
 from chalicelib.webhooks.model import (
     BOTH_SECRETS_FOR,
     DISABLED_AFTER,
@@ -33,8 +33,14 @@ from chalicelib.webhooks.model import (
     Webhook,
     WebhookState,
 )
-from chalicelib.webhooks.queue import Wake
-from chalicelib.webhooks.service import AT_ONCE, HOLDS, LEASE, LOOKED_AT_AFTER, TURN
+from chalicelib.webhooks.queue import DeliveryTrigger
+from chalicelib.webhooks.service import (
+    BACKOFFS,
+    LEASE_DURATION,
+    LOOKED_AT_AFTER,
+    MAX_CONCURRENT,
+    TURN_DURATION,
+)
 from chalicelib.webhooks.store import RunItem
 from tests.events import queued
 from tests.integration.conftest import Calls
@@ -215,7 +221,7 @@ def test_a_receiver_that_comes_back_gets_all_that_waited(hooks: Hooks) -> None:
     hooks.receiver.always = TIMES_OUT
     hooks.happens(20)
     hooks.runs()
-    assert len(hooks.receiver.got) == AT_ONCE  # then it is left alone
+    assert len(hooks.receiver.got) == MAX_CONCURRENT  # then it is left alone
     assert hooks.service.webhook(hooks.manager, webhook.webhook_id).failing_since
     hooks.receiver.always = OK
     for _ in range(10):
@@ -239,11 +245,11 @@ def test_a_receiver_that_fails_is_left_alone_longer_and_longer(hooks: Hooks) -> 
         if len(hooks.receiver.got) > before:
             turns.append(minute)
         hooks.clock.advance(timedelta(minutes=1))
-    longest = HOLDS[-1] // timedelta(minutes=1)
+    longest = BACKOFFS[-1] // timedelta(minutes=1)
     gaps = [later - sooner for sooner, later in itertools.pairwise(turns)]
     assert max(gaps) <= longest + 3
     assert gaps[-1] >= longest
-    assert len(hooks.receiver.got) <= (len(turns) + 1) * AT_ONCE
+    assert len(hooks.receiver.got) <= (len(turns) + 1) * MAX_CONCURRENT
 
 
 def test_days_without_anything_that_got_through_disable_a_webhook(
@@ -315,7 +321,7 @@ def test_no_batch_without_a_given_up_delivery_disables_whatever_else_is_in_it(
     hooks.happens()
     hooks.runs()
     hooks.clock.advance(DISABLED_AFTER)
-    hooks.happens(AT_ONCE - 1)
+    hooks.happens(MAX_CONCURRENT - 1)
     hooks.service.test(hooks.manager, webhook.webhook_id)
     hooks.runs()
     found = hooks.service.webhook(hooks.manager, webhook.webhook_id)
@@ -360,9 +366,9 @@ def test_a_disabled_webhook_is_on_the_worklist_until_it_is_mended(hooks: Hooks) 
 
     disabled = ("webhook_disabled", webhook_id, "Ours")
     assert disabled in counts(WebhookDisabled(webhook_id))
-    assert disabled in counts(WebhookMended(webhook_id))  # it came late: it is disabled still
+    assert disabled in counts(WebhookRecovered(webhook_id))  # it came late: it is disabled still
     hooks.service.change(hooks.manager, webhook_id, 2, state=WebhookState.ACTIVE)
-    assert disabled not in counts(WebhookMended(webhook_id))
+    assert disabled not in counts(WebhookRecovered(webhook_id))
     assert disabled not in counts(WebhookDisabled(webhook_id))
 
 
@@ -482,8 +488,8 @@ def test_what_a_manager_does_during_a_turn_counts_from_the_next_requests_on(
     hooks: Hooks, does: str
 ) -> None:
     webhook, service = hooks.makes(), hooks.service
-    hooks.happens(3 * AT_ONCE)
-    (wake, *_) = hooks.wakes(hooks.slow)
+    hooks.happens(3 * MAX_CONCURRENT)
+    (trigger, *_) = hooks.triggers(hooks.slow)
 
     once = iter([does])  # of five requests at once, one
 
@@ -498,12 +504,14 @@ def test_what_a_manager_does_during_a_turn_counts_from_the_next_requests_on(
                 service.change(hooks.manager, webhook.webhook_id, 1, url="https://new.example/")
 
     hooks.receiver.meanwhile = meanwhile
-    hooks.deliverer.deliver(wake, slow=True)
+    hooks.deliverer.deliver(trigger, slow=True)
     hooks.clock.advance(LOOKED_AT_AFTER)
     hooks.ticks()
     urls = [url for url, _, _ in hooks.receiver.got]
-    assert urls[:AT_ONCE] == [URL] * AT_ONCE
-    assert urls[AT_ONCE:] == (["https://new.example/"] * 2 * AT_ONCE if does == "moves" else [])
+    assert urls[:MAX_CONCURRENT] == [URL] * MAX_CONCURRENT
+    assert urls[MAX_CONCURRENT:] == (
+        ["https://new.example/"] * 2 * MAX_CONCURRENT if does == "moves" else []
+    )
     assert hooks.store.due_runs("0", "9999", 10) == []
     if does != "removes":
         assert DeliveryState.WAITING not in {each.state for each in hooks.log(webhook)}
@@ -537,8 +545,8 @@ def test_the_log_is_read_page_by_page_newest_first(hooks: Hooks) -> None:
 def test_a_lost_wake_is_made_up_for_by_the_clock(hooks: Hooks) -> None:
     webhook = hooks.makes()
     hooks.happens()
-    hooks.wakes(hooks.slow)
-    hooks.wakes(hooks.quick)
+    hooks.triggers(hooks.slow)
+    hooks.triggers(hooks.quick)
     assert hooks.ticks() == 0  # not before it is due
     hooks.clock.advance(LOOKED_AT_AFTER)
     assert hooks.ticks() == 1
@@ -631,7 +639,7 @@ def test_killed_at_any_effect_an_event_is_delivered_all_the_same(greenroom: Gree
         finally:
             alive(hooks)
         for _ in range(8):
-            hooks.clock.advance(LEASE)
+            hooks.clock.advance(LEASE_DURATION)
             hooks.ticks()
         delivery = next(each for each in hooks.log(webhook) if each.event_id == happened["id"])
         assert delivery.state is DeliveryState.DELIVERED, fails_at
@@ -649,30 +657,30 @@ def test_killed_at_any_effect_an_event_is_delivered_all_the_same(greenroom: Gree
 def test_an_event_that_comes_while_a_sender_is_about_to_leave_is_sent(hooks: Hooks) -> None:
     webhook = hooks.makes()
     hooks.happens()
-    (wake,) = hooks.wakes(hooks.slow)
+    (trigger,) = hooks.triggers(hooks.slow)
     real: Any = hooks.store.release_lease
     came: list[dict[str, Any]] = []
 
     def release(*args: Any, **more: Any) -> bool:
         if not came:
             came.extend(hooks.happens())
-            assert hooks.wakes(hooks.slow) == []
-            for each in hooks.wakes(hooks.quick):
+            assert hooks.triggers(hooks.slow) == []
+            for each in hooks.triggers(hooks.quick):
                 assert hooks.deliverer.deliver(each, slow=True) == 0  # another has the lease
         return bool(real(*args, **more))
 
     hooks.store.release_lease = release  # type: ignore[method-assign]
-    assert hooks.deliverer.deliver(wake, slow=True) == 2
+    assert hooks.deliverer.deliver(trigger, slow=True) == 2
     assert {each.state for each in hooks.log(webhook)} == {DeliveryState.DELIVERED}
 
 
 def test_two_senders_are_never_at_one_webhook(hooks: Hooks) -> None:
     hooks.makes()
     hooks.happens()
-    (wake,) = hooks.wakes(hooks.slow)
-    hooks.receiver.meanwhile = lambda: nested.append(hooks.deliverer.deliver(wake, slow=True))
+    (trigger,) = hooks.triggers(hooks.slow)
+    hooks.receiver.meanwhile = lambda: nested.append(hooks.deliverer.deliver(trigger, slow=True))
     nested: list[int] = []
-    assert hooks.deliverer.deliver(wake, slow=True) == 1
+    assert hooks.deliverer.deliver(trigger, slow=True) == 1
     assert nested == [0]
     assert len(hooks.receiver.got) == 1
 
@@ -680,12 +688,12 @@ def test_two_senders_are_never_at_one_webhook(hooks: Hooks) -> None:
 def test_an_index_that_lags_delivers_nothing_twice_and_loses_nothing(hooks: Hooks) -> None:
     webhook = hooks.makes()
     hooks.happens(3)
-    (wake, *_) = hooks.wakes(hooks.slow)
+    (trigger, *_) = hooks.triggers(hooks.slow)
     now = hooks.clock.now()
-    stale = hooks.store.due(webhook.program_id, webhook.webhook_id, now, AT_ONCE)
-    assert hooks.deliverer.deliver(wake, slow=True) == 3
+    stale = hooks.store.due(webhook.program_id, webhook.webhook_id, now, MAX_CONCURRENT)
+    assert hooks.deliverer.deliver(trigger, slow=True) == 3
     hooks.store.due = lambda *_: stale  # type: ignore[method-assign]
-    assert hooks.deliverer.deliver(wake, slow=True) == 0
+    assert hooks.deliverer.deliver(trigger, slow=True) == 0
     assert len(hooks.receiver.got) == 3
     del hooks.store.due
     # What the index did not show yet, when a sender looked, is found a minute later.
@@ -707,26 +715,28 @@ def test_a_slow_receiver_is_served_apart_and_a_quick_one_becomes_quick(hooks: Ho
     webhook = hooks.makes()
     assert webhook.slow
     hooks.happens()
-    assert (len(hooks.wakes(hooks.slow)), len(hooks.wakes(hooks.quick))) == (1, 0)
+    assert (len(hooks.triggers(hooks.slow)), len(hooks.triggers(hooks.quick))) == (1, 0)
     hooks.clock.advance(LOOKED_AT_AFTER)
     hooks.ticks()
     hooks.happens()
-    assert (len(hooks.wakes(hooks.slow)), len(hooks.wakes(hooks.quick))) == (0, 1)
+    assert (len(hooks.triggers(hooks.slow)), len(hooks.triggers(hooks.quick))) == (0, 1)
     hooks.clock.advance(LOOKED_AT_AFTER)
     hooks.receiver.always = DeliveryResult(200, None, 2_500)
     hooks.ticks()
     hooks.happens()
-    assert (len(hooks.wakes(hooks.slow)), len(hooks.wakes(hooks.quick))) == (1, 0)
+    assert (len(hooks.triggers(hooks.slow)), len(hooks.triggers(hooks.quick))) == (1, 0)
 
 
 def test_after_its_turn_a_webhook_lets_others_go_first(hooks: Hooks) -> None:
     webhook = hooks.makes()
     hooks.happens(20)
-    hooks.receiver.meanwhile = lambda: hooks.clock.advance(TURN / 4)
-    (wake, *_) = hooks.wakes(hooks.slow)
-    delivered = hooks.deliverer.deliver(wake, slow=True)
-    assert AT_ONCE <= delivered < 20
-    assert len(hooks.wakes(hooks.quick) + hooks.wakes(hooks.slow)) == 1  # behind all the others
+    hooks.receiver.meanwhile = lambda: hooks.clock.advance(TURN_DURATION / 4)
+    (trigger, *_) = hooks.triggers(hooks.slow)
+    delivered = hooks.deliverer.deliver(trigger, slow=True)
+    assert MAX_CONCURRENT <= delivered < 20
+    assert (
+        len(hooks.triggers(hooks.quick) + hooks.triggers(hooks.slow)) == 1
+    )  # behind all the others
     hooks.receiver.meanwhile = lambda: None
     hooks.clock.advance(LOOKED_AT_AFTER)
     hooks.ticks()
@@ -744,12 +754,12 @@ def test_the_clock_wakes_one_webhook_of_each_program_in_turn(
     hooks.makes(other)
     hooks.happens()
     hooks.happens(program_id=other.program_id)
-    hooks.wakes(hooks.slow)
+    hooks.triggers(hooks.slow)
     hooks.clock.advance(LOOKED_AT_AFTER)
     left = iter([False, False, True])
-    hooks.due.wake(lambda: next(left))
-    woken = {each.program_id for each in hooks.wakes(hooks.quick)}
-    assert woken == {hooks.manager.program_id, other.program_id}
+    hooks.due.queue_due(lambda: next(left))
+    queued = {each.program_id for each in hooks.triggers(hooks.quick)}
+    assert queued == {hooks.manager.program_id, other.program_id}
 
 
 # Messages for people
@@ -818,8 +828,8 @@ def test_a_batch_that_could_not_be_kept_comes_again_whole(hooks: Hooks, calls: C
 def test_the_workers_hand_messages_and_ticks_on(hooks: Hooks) -> None:
     webhook = hooks.makes()
     hooks.happens()
-    (wake,) = hooks.wakes(hooks.slow)
-    batch = {"Records": [message(1, wake.to_message()), message(2, "nonsense")]}
+    (trigger,) = hooks.triggers(hooks.slow)
+    batch = {"Records": [message(1, trigger.to_message()), message(2, "nonsense")]}
     answer = worker.deliver(hooks.deliverer, batch, slow=True)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "2"}]}
     assert len(hooks.receiver.got) == 1
@@ -865,10 +875,10 @@ def test_prices(hooks: Hooks, calls: Calls) -> None:
     assert sorted(fanned) == sorted(
         ["Query", *["PutItem", "UpdateItem", "SendMessage"] * 2],
     )
-    hooks.wakes(hooks.quick)
-    hooks.wakes(hooks.slow)
-    wake = Wake(webhook.program_id, webhook_id)
-    sent = calls_of(calls, lambda: hooks.deliverer.deliver(wake, slow=False))
+    hooks.triggers(hooks.quick)
+    hooks.triggers(hooks.slow)
+    trigger = DeliveryTrigger(webhook.program_id, webhook_id)
+    sent = calls_of(calls, lambda: hooks.deliverer.deliver(trigger, slow=False))
     assert sorted(sent) == sorted(
         ["GetItem", "UpdateItem", "Query", "Decrypt"]  # the webhook, its lease, what is due, KMS
         + ["UpdateItem"] * 2  # claimed and recorded

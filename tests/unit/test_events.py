@@ -359,8 +359,8 @@ WEBHOOK = {"key": "prg_1", "item": "webhook#whk_1", "webhook_id": "whk_1"}
         (None, "active", []),
         ("active", "disabled", [webhooks.WebhookDisabled("whk_1")]),
         ("disabled", "disabled", []),
-        ("disabled", "active", [webhooks.WebhookMended("whk_1")]),
-        ("disabled", None, [webhooks.WebhookMended("whk_1")]),
+        ("disabled", "active", [webhooks.WebhookRecovered("whk_1")]),
+        ("disabled", None, [webhooks.WebhookRecovered("whk_1")]),
         ("active", None, []),
     ],
 )

@@ -71,7 +71,7 @@ class Numbers(AttemptStore):
     def __init__(self) -> None:
         self.counted: Tally[str] = Tally()
 
-    def take(self, counters: Sequence[Counter]) -> Counter | None:
+    def count_attempt(self, counters: Sequence[Counter]) -> Counter | None:
         for counter in counters:
             if self.counted[counter.key] >= counter.most:
                 return counter

@@ -111,7 +111,7 @@ class PushSender:
         """
         run = _Run(self, is_late)
         with ThreadPoolExecutor(AT_ONCE) as threads:
-            taken = run.through(threads, self._store.due_members(self._clock.now()))
+            taken = run.run(threads, self._store.due_members(self._clock.now()))
         if run.failure:
             raise run.failure
         return taken
@@ -269,7 +269,7 @@ class _Run:
         self._taken = 0
         self.failure: Exception | None = None
 
-    def through(self, threads: ThreadPoolExecutor, members: Iterator[tuple[str, str]]) -> int:
+    def run(self, threads: ThreadPoolExecutor, members: Iterator[tuple[str, str]]) -> int:
         for program_id, member_id in members:
             if self._is_late():
                 break

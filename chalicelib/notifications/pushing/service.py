@@ -169,7 +169,7 @@ class PushService:
         )
         return bool(box.devices)
 
-    def video_gone(
+    def cancel_video_push(
         self, program_id: str, member_id: str, performance_id: str, since: datetime
     ) -> None:
         """Stop telling of a video: it was posted, or is not there."""

@@ -33,7 +33,7 @@ class UnsubscribedView(Schema):
 )
 def ask(service: UnsubscribeService, request: Request[None, LinkQuery]) -> Answer:
     """Show the unsubscribe page; changes nothing."""
-    language = service.look(request.query.token)
+    language = service.language_of(request.query.token)
     page = PageText(
         words(language, "ask.title"),
         words(language, "ask.text"),

@@ -87,7 +87,7 @@ class UnsubscribeService:
         query = urlencode({"token": self._tokens.make(of)})
         return f"{self._public_url()}/notifications/unsubscribe?{query}"
 
-    def look(self, token: str) -> str:
+    def language_of(self, token: str) -> str:
         """Return the language of a link's member. Raises the problem `unsubscribe_link_invalid`."""
         of = self._tokens.read(token)
         return self._store.box(of.program_id, of.member_id).settings.language

@@ -46,7 +46,7 @@ class JoiningService:
         if active:
             raise _already_in_a_program()
         with acting(member_actor(invited.member_id), origin_as(invited.role)):
-            bound = self._programs.bind(invited, subject)
+            bound = self._programs.accept_invitation(invited, subject)
         if bound is None:
             self._invitation(caller, program_id)
             raise _already_in_a_program()
