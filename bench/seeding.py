@@ -47,11 +47,11 @@ from chalicelib.programs.store import (
     CampaignItem,
     ChannelItem,
     CountedIdsItem,
-    GuardItem,
     MemberItem,
     MembershipItem,
     ProgramItem,
     ProgramStore,
+    UniquenessItem,
     address_key,
     campaign_key,
     channel_key,
@@ -492,7 +492,7 @@ def _keyed(item: MemberItem) -> None:
 def _with_guards(people: Iterable[MemberItem]) -> Iterator[Model]:
     for each in people:
         yield each
-        yield GuardItem(
+        yield UniquenessItem(
             each.program_id,
             email_key(each.email),
             owner_program_id=each.program_id,

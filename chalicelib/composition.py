@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from chalicelib.foundation.identity import TokenVerifier
     from chalicelib.foundation.origins import ViewerAddresses
     from chalicelib.foundation.pages import Cursors
-    from chalicelib.foundation.personal import Keeper
+    from chalicelib.foundation.personal import PersonalDataStore
     from chalicelib.foundation.quotas import Quotas
     from chalicelib.foundation.secret import CachedSecret
     from chalicelib.foundation.table import Database
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from chalicelib.notifications.store import NoticeStore
     from chalicelib.notifications.unsubscribing.service import UnsubscribeService
     from chalicelib.performances.connections.service import ConnectionService
-    from chalicelib.performances.counts.service import PostCounts
+    from chalicelib.performances.counts.service import PostStatistics
     from chalicelib.performances.overdue import OverdueRequeuer
     from chalicelib.performances.queue import FailedMessages, StagingQueue
     from chalicelib.performances.service import PerformanceService
@@ -707,10 +707,10 @@ class Container:
         )
 
     @cached_property
-    def counts(self) -> "PostCounts":
-        from chalicelib.performances.counts.service import PostCounts
+    def counts(self) -> "PostStatistics":
+        from chalicelib.performances.counts.service import PostStatistics
 
-        return PostCounts(
+        return PostStatistics(
             store=self.performance_store,
             accounts=self.tiktok,
             tokens=self.access_tokens,
@@ -969,43 +969,47 @@ class Container:
     # --- privacy
 
     @cached_property
-    def personal_data_keepers(self) -> "Sequence[Keeper]":
+    def personal_data_stores(self) -> "Sequence[PersonalDataStore]":
         """Everything that keeps something of members; in this order it is erased."""
-        from chalicelib.activities.personal import MarkKeeper
-        from chalicelib.audit.personal import TrailKeeper
-        from chalicelib.foundation.idempotency import AnswerKeeper
-        from chalicelib.notifications.personal import DeviceKeeper, NoticeKeeper
-        from chalicelib.performances.personal import PerformanceKeeper
-        from chalicelib.points.personal import BoardKeeper, LedgerKeeper
-        from chalicelib.privacy.personal import RequestKeeper
-        from chalicelib.programs.members.personal import MembershipKeeper, SignInKeeper
+        from chalicelib.activities.personal import MarkPersonalData
+        from chalicelib.audit.personal import AuditPersonalData
+        from chalicelib.foundation.idempotency import IdempotencyPersonalData
+        from chalicelib.notifications.personal import DevicePersonalData, NoticePersonalData
+        from chalicelib.performances.personal import PerformancePersonalData
+        from chalicelib.points.personal import LeaderboardPersonalData, LedgerPersonalData
+        from chalicelib.privacy.personal import RequestPersonalData
+        from chalicelib.programs.members.personal import MembershipPersonalData, SignInPersonalData
         from chalicelib.programs.members.user_pool import UserPool
-        from chalicelib.reports.personal import FactKeeper, ReportFileKeeper
+        from chalicelib.reports.personal import ReportFilePersonalData, ReportPersonalData
         from chalicelib.reports.worklist.service import OpenRedemptions
-        from chalicelib.rewards.personal import RedemptionKeeper
-        from chalicelib.tiktok.personal import AccountKeeper
+        from chalicelib.rewards.personal import RedemptionPersonalData
+        from chalicelib.tiktok.personal import AccountPersonalData
 
         database, pool_id = self.database, self.settings.user_pool_id
         pool = UserPool(self.clients.cognito, pool_id) if pool_id else None
         redemptions = OpenRedemptions(self.report_store, self.reward_store)
         return (
-            TrailKeeper(database, self._origin_store, redemptions.ids_of),
-            MembershipKeeper(database),
-            SignInKeeper(pool, self.program_store),
-            AccountKeeper(database, self.account_store),
-            MarkKeeper(database),
-            NoticeKeeper(database, self.notifications),
-            DeviceKeeper(database, self.pushing),
-            PerformanceKeeper(database, self.clock),
-            LedgerKeeper(database, self.board_store),
-            RedemptionKeeper(database),
-            FactKeeper(database, self.report_store, self.person_counter, redemptions, self.clock),
-            ReportFileKeeper(database, self.report_export_store, self.report_export_files),
-            BoardKeeper(self.board_store, self.leaderboard_marks, self.programs, self.clock),
-            AnswerKeeper(
+            AuditPersonalData(database, self._origin_store, redemptions.ids_of),
+            MembershipPersonalData(database),
+            SignInPersonalData(pool, self.program_store),
+            AccountPersonalData(database, self.account_store),
+            MarkPersonalData(database),
+            NoticePersonalData(database, self.notifications),
+            DevicePersonalData(database, self.pushing),
+            PerformancePersonalData(database, self.clock),
+            LedgerPersonalData(database, self.board_store),
+            RedemptionPersonalData(database),
+            ReportPersonalData(
+                database, self.report_store, self.person_counter, redemptions, self.clock
+            ),
+            ReportFilePersonalData(database, self.report_export_store, self.report_export_files),
+            LeaderboardPersonalData(
+                self.board_store, self.leaderboard_marks, self.programs, self.clock
+            ),
+            IdempotencyPersonalData(
                 database, lambda owner: {each.entry_id for each in self.point_store.entries(owner)}
             ),
-            RequestKeeper(database),
+            RequestPersonalData(database),
         )
 
     @cached_property
@@ -1068,7 +1072,7 @@ class Container:
         return Eraser(
             self.privacy_store,
             lambda: self.personal_files,
-            lambda: self.personal_data_keepers,
+            lambda: self.personal_data_stores,
             self.clock,
         )
 
@@ -1080,7 +1084,7 @@ class Container:
             self.privacy_store,
             self.personal_files,
             self.programs,
-            self.personal_data_keepers,
+            self.personal_data_stores,
             self.clock,
         )
 

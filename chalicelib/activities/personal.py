@@ -7,7 +7,7 @@ from chalicelib.foundation.personal import Person, Record, part
 from chalicelib.foundation.table import Database
 
 
-class MarkKeeper:
+class MarkPersonalData:
     def __init__(self, database: Database) -> None:
         database.register_models(MarkItem)
         self._database = database

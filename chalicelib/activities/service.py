@@ -65,7 +65,7 @@ from chalicelib.videos.service import Verdict, Verdicts, VideoService
 
 _TIMES: tuple[Literal["starts_at", "ends_at"], ...] = ("starts_at", "ends_at")
 _MICROSECOND = timedelta(microseconds=1)
-AT_ONCE = 25
+MAX_PER_TRANSACTION = 25
 FEW = 24  # activities that are read beside something else, by a call that answers 4 MB
 MAX_EXPIRED_PER_RUN = 1000
 MAX_UNDECIDED_PER_RUN = 300
@@ -285,7 +285,10 @@ class DueActivitySweeper:
     def end_expired(self) -> int:
         """End activities past their end; returns how many. One query, and one write per 25."""
         due = self._store.ending(self._clock.now(), MAX_EXPIRED_PER_RUN)
-        chunks = [due[start : start + AT_ONCE] for start in range(0, len(due), AT_ONCE)]
+        chunks = [
+            due[start : start + MAX_PER_TRANSACTION]
+            for start in range(0, len(due), MAX_PER_TRANSACTION)
+        ]
         return sum(map(self._end, chunks))
 
     def apply_missed_verdicts(self) -> int:

@@ -15,7 +15,7 @@ and they are as many as managers' own acts."""
 _VALUES = ("before", "after")
 
 
-class TrailKeeper:
+class AuditPersonalData:
     """Entries name a member by id alone and are never changed; addresses go with an erasure."""
 
     def __init__(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 2
 READ_SECONDS = 10
-ATTEMPTS = 3
+MAX_ATTEMPTS = 3
 MAX_CONNECTIONS = 50
 """Connections per client: as many as one process has threads (a function has one)."""
 USER_AGENT = "greenroom"
@@ -34,7 +34,7 @@ def client_config() -> "Config":
         read_timeout=READ_SECONDS,
         max_pool_connections=MAX_CONNECTIONS,
         user_agent=USER_AGENT,
-        retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
+        retries={"total_max_attempts": MAX_ATTEMPTS, "mode": "standard"},
         # The bucket's own regional name, also where boto3 would take the global one: the console's
         # content security policy names it. At an address in numbers, as on a laptop, the bucket
         # stands in the path.

@@ -6,11 +6,11 @@ from functools import wraps
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.foundation.table import Conflict
 
-ATTEMPTS = 4
+MAX_ATTEMPTS = 4
 
 
 def retry_conflicts[**Given, Answer](
-    words: str | None = None, *, attempts: int = ATTEMPTS
+    words: str | None = None, *, attempts: int = MAX_ATTEMPTS
 ) -> Callable[[Callable[Given, Answer]], Callable[Given, Answer]]:
     """Repeat an attempt that reads, decides and writes, as long as it raises `Conflict`.
 
@@ -44,7 +44,7 @@ def change_by_rule[Value](
     write: Callable[[Value, Value], Value | None],
     *,
     known: Value | None = None,
-    attempts: int = ATTEMPTS,
+    attempts: int = MAX_ATTEMPTS,
 ) -> Value:
     """Change a value by a rule, which may be applied more than once; return what became of it.
 

@@ -7,7 +7,7 @@ from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.values import dataclass
 
-FRESH = timedelta(seconds=30)
+HEALTH_CACHE_TTL = timedelta(seconds=30)
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class HealthService:
 
     def health(self) -> Health:
         now = self._clock.now()
-        if self._last is None or now - self._last.checked_at >= FRESH:
+        if self._last is None or now - self._last.checked_at >= HEALTH_CACHE_TTL:
             checks = {name: _answers(name, probe) for name, probe in self._probes.items()}
             self._last = Health(self._build, checks, now)
         return self._last

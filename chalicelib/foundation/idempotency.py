@@ -23,7 +23,7 @@ from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.foundation.table import Database, Model
 from chalicelib.foundation.values import dataclass
 
-KEPT = timedelta(hours=24)  # product rule
+RETENTION = timedelta(hours=24)  # product rule
 LOCKED = timedelta(seconds=35)  # API Gateway gives up after 29 s, so does the function
 MAX_KEY_LENGTH = 255
 
@@ -86,7 +86,7 @@ class Idempotency:
             made_id=new_id("new", now).partition("_")[2],
             attempt=secrets.token_hex(8),
             locked_until=int((now + LOCKED).timestamp()),
-            expires_at=int((now + KEPT).timestamp()),
+            expires_at=int((now + RETENTION).timestamp()),
         )
         moment = int(now.timestamp())
         free = IdempotencyItem.record_id.does_not_exist() | (IdempotencyItem.expires_at < moment)
@@ -144,7 +144,7 @@ _ADJUSTED = '"adj_'
 """The field of an adjustment's answer that holds the id of its ledger entry."""
 
 
-class AnswerKeeper:
+class IdempotencyPersonalData:
     """The answers that are kept for replay, of which some name people.
 
     They are copies of what is kept elsewhere, and under keys of whoever asked, so an export has

@@ -72,7 +72,7 @@ class _JsonFormatter(logging.Formatter):
 logger = StructuredLogger("greenroom")
 
 
-def sound_alarm(metric: str, message: str, **facts: object) -> None:
+def log_alarm(metric: str, message: str, **facts: object) -> None:
     """Log what the owner has to mend, and count it in this stack's metric that raises an alarm.
 
     CloudWatch reads the metric out of the line itself (its embedded metric format).

@@ -1,8 +1,8 @@
 """Personal data: what each package hands out of a member, and erases of them.
 
-A package that keeps something of a member has a `personal.py` with a keeper. `chalicelib/privacy`
-asks all keepers: for an export, and again and again for an erasure until each says that nothing is
-left. A keeper's `erase` may die anywhere and be called again.
+A package that keeps something of a member has a `personal.py` with a `PersonalDataStore`.
+`chalicelib/privacy` asks all of them: for an export, and again and again for an erasure until each
+says that nothing is left. Their `erase` may die anywhere and be called again.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -47,7 +47,7 @@ class Person:
         return f"{self.program_id}/{self.member_id}"
 
 
-class Keeper(Protocol):
+class PersonalDataStore(Protocol):
     """A store of personal data."""
 
     def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:
@@ -60,7 +60,7 @@ class Keeper(Protocol):
     def erase(self, person: Person) -> bool:
         """Erase what identifies a person; False if something is left and has to wait.
 
-        Called again until every keeper returns True, also after a death anywhere within.
+        Called again until every one returns True, also after a death anywhere within.
         """
         ...
 

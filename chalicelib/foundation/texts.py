@@ -44,7 +44,7 @@ _INVISIBLE = re.compile(
 _DRAWN_FORMATS = re.compile("[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd]")
 _STYLES = frozenset({"<wide", "<narrow", "<font", "<noBreak"})  # each stands for one other letter
 _PILED = frozenset({"Me", "Mn"})
-MOST_MARKS = 8
+MAX_MARKS = 8
 """Over and under one letter; no script has as many, and more of them hide the lines around."""
 
 _NO_MARK_OF_ITS_OWN = frozenset({"Cc", "Cf", "Mc", "Me", "Mn", "Zl", "Zp", "Zs"})
@@ -98,7 +98,7 @@ def _without_piled_marks(text: str) -> str:
     kept, row = [], 0
     for letter in text:
         row = row + 1 if unicodedata.category(letter) in _PILED else 0
-        if row <= MOST_MARKS:
+        if row <= MAX_MARKS:
             kept.append(letter)
     return "".join(kept)
 
@@ -111,6 +111,6 @@ def is_visible(text: str) -> bool:
     )
 
 
-def defused(text: str) -> str:
+def without_links(text: str) -> str:
     """Return a text in which no program that shows it sees a mention or a link; it looks alike."""
     return _MARKS.sub(_JOINER, text)

@@ -19,7 +19,7 @@ from chalicelib.notifications.model import (
     next_due,
     short_title,
 )
-from chalicelib.notifications.store import ATTEMPTS, NoticeStore
+from chalicelib.notifications.store import MAX_ATTEMPTS, NoticeStore
 from chalicelib.programs.model import Program
 from chalicelib.programs.service import ProgramService
 
@@ -43,7 +43,7 @@ class BulletinWriter:
         self._activities = activities
         self._clock = clock
 
-    @retry_conflicts(attempts=ATTEMPTS)
+    @retry_conflicts(attempts=MAX_ATTEMPTS)
     def refresh(
         self,
         program_id: str,

@@ -11,7 +11,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 
-from chalicelib.foundation.texts import defused
+from chalicelib.foundation.texts import without_links
 from chalicelib.foundation.values import dataclass
 from chalicelib.notifications.mail_words import ALL, ORDER, PATHS, words
 from chalicelib.notifications.model import Notice, NoticeCategory, NoticeType, Shown
@@ -23,7 +23,7 @@ MAX_NAME = 64
 
 
 @dataclass(frozen=True)
-class Letter:
+class MailContent:
     """What a mail is made of. `unsubscribe_url` takes a POST, and shows a page to a person.
 
     `rewards` is whether the program has them.
@@ -46,7 +46,7 @@ def scope_of(due: Sequence[Shown]) -> str:
     return kinds.pop().value if len(kinds) == 1 else ALL
 
 
-def compose(letter: Letter) -> EmailMessage:
+def compose(letter: MailContent) -> EmailMessage:
     """Write a mail: headers, both parts, one-click unsubscribing as RFC 8058 has it."""
     mail = EmailMessage(policy=SMTP)
     # `formataddr` would leave commas and brackets of a name beyond ASCII bare: more addresses.
@@ -63,10 +63,10 @@ def compose(letter: Letter) -> EmailMessage:
     return mail
 
 
-def _defused(letter: Letter) -> Letter:
+def _defused(letter: MailContent) -> MailContent:
     """Return a letter in whose titles and names mail programs see no links to make."""
-    notices = tuple(replace(each, title=defused(each.title)) for each in letter.notices)
-    program, name = defused(letter.program), defused(letter.name)
+    notices = tuple(replace(each, title=without_links(each.title)) for each in letter.notices)
+    program, name = without_links(letter.program), without_links(letter.name)
     return replace(letter, program=program, name=name, notices=notices)
 
 
@@ -85,14 +85,14 @@ def _as_written(text: str) -> str:
     return text.replace("=?", "= ?")
 
 
-def _groups(letter: Letter) -> Mapping[NoticeType, list[Notice]]:
+def _groups(letter: MailContent) -> Mapping[NoticeType, list[Notice]]:
     found: dict[NoticeType, list[Notice]] = defaultdict(list)
     for each in letter.notices:
         found[each.what].append(each)
     return {what: found[what] for what in ORDER if what in found}
 
 
-def _heading(letter: Letter, what: NoticeType, notices: Sequence[Notice]) -> str:
+def _heading(letter: MailContent, what: NoticeType, notices: Sequence[Notice]) -> str:
     first = notices[0]
     counted = first.number if what is NoticeType.WORKLIST else len(notices)
     return words(
@@ -109,14 +109,14 @@ def _form(number: int) -> str:
     return "one" if number == 1 else "other"
 
 
-def _subject(letter: Letter) -> str:
+def _subject(letter: MailContent) -> str:
     groups = _groups(letter)
     what, notices = next(iter(groups.items()))
     first = _heading(letter, what, notices)
     return first if len(groups) == 1 else words(letter.language, "subject.more", first=first)
 
 
-def _lines(letter: Letter, what: NoticeType, notices: Sequence[Notice]) -> list[str]:
+def _lines(letter: MailContent, what: NoticeType, notices: Sequence[Notice]) -> list[str]:
     """Return the lines under a heading, which says it all where there is one of a thing."""
     if what is NoticeType.POINTS_ADJUSTED:
         lines = [f"{_signed(each.number)} {each.title}".strip() for each in notices]
@@ -137,17 +137,17 @@ def _signed(points: int) -> str:
     return f"{points:+d}"
 
 
-def _leads_to(letter: Letter, what: NoticeType) -> str:
+def _leads_to(letter: MailContent, what: NoticeType) -> str:
     """Return where a notice leads; without rewards they have no screen, but points have."""
     lost = what.kind is NoticeCategory.REWARDS and not letter.rewards
     return _url(letter, PATHS[NoticeType.POINTS_ADJUSTED if lost else what])
 
 
-def _url(letter: Letter, path: str) -> str:
+def _url(letter: MailContent, path: str) -> str:
     return f"{letter.console_url}{path}"
 
 
-def _text(letter: Letter) -> str:
+def _text(letter: MailContent) -> str:
     said = [words(letter.language, "hello", name=letter.name), ""]
     for what, notices in _groups(letter).items():
         said.append(_heading(letter, what, notices))
@@ -162,7 +162,7 @@ def _text(letter: Letter) -> str:
     return "\n".join(said) + "\n"
 
 
-def _html(letter: Letter) -> str:
+def _html(letter: MailContent) -> str:
     parts = [f"<p>{html.escape(words(letter.language, 'hello', name=letter.name))}</p>"]
     for what, notices in _groups(letter).items():
         heading = html.escape(_heading(letter, what, notices))

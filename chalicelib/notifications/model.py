@@ -733,7 +733,7 @@ def round_of(begun: datetime) -> str:
     return begun.astimezone(UTC).isoformat()
 
 
-def learns(plan: ProgramPlan, now: datetime) -> bool:
+def is_slot_scan_due(plan: ProgramPlan, now: datetime) -> bool:
     """Return whether a program's slots are to be learned by its next walk."""
     return plan.learned_from is None or plan.learned_from <= now - LEARNS_EVERY
 
@@ -743,7 +743,7 @@ def begin_slot_scan(plan: ProgramPlan, now: datetime) -> ProgramPlan:
     return replace(plan, moved=frozenset(), learned_from=now, learning_walks=1)
 
 
-def is_to_look_back(plan: ProgramPlan, now: datetime) -> bool:
+def is_slot_scan_over(plan: ProgramPlan, now: datetime) -> bool:
     """Return whether the walk that learned is over, one way or the other."""
     begun = plan.learned_from
     return bool(plan.learning_walks and begun and begun + LEARNED_WITHIN <= now)
@@ -755,7 +755,7 @@ def finish_slot_scan(plan: ProgramPlan, found: ScanResult, now: datetime) -> Pro
     If the second walk is not whole either, the next one is that of the next day.
     """
     begun = plan.learned_from
-    if not begun or not is_to_look_back(plan, now):
+    if not begun or not is_slot_scan_over(plan, now):
         return plan
     known = found if found.round == round_of(begun) else ScanResult()
     if known.is_whole:

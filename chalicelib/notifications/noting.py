@@ -37,7 +37,7 @@ from chalicelib.notifications.model import (
     without_notice,
 )
 from chalicelib.notifications.service import NotificationService
-from chalicelib.notifications.store import ATTEMPTS, NoticeStore
+from chalicelib.notifications.store import MAX_ATTEMPTS, NoticeStore
 from chalicelib.points.model import LedgerEntry
 from chalicelib.programs.model import Member, MemberStatus
 from chalicelib.programs.service import ProgramService
@@ -111,7 +111,7 @@ class NoticeWriter:
             lambda box: with_progress(box, activity_ids, ActivityProgress.SEEN),
         )
 
-    @retry_conflicts(attempts=ATTEMPTS)
+    @retry_conflicts(attempts=MAX_ATTEMPTS)
     def update_mark(self, program_id: str, member_id: str, activity_id: str) -> None:
         """Note whether a member performed or dismissed an activity, as the tables say now.
 

@@ -11,7 +11,7 @@ from chalicelib.notifications.service import NotificationService
 from chalicelib.notifications.store import BOX, BoxItem
 
 
-class NoticeKeeper:
+class NoticePersonalData:
     def __init__(self, database: Database, notifications: NotificationService) -> None:
         database.register_models(BoxItem)
         self._database = database
@@ -27,7 +27,7 @@ class NoticeKeeper:
         return True
 
 
-class DeviceKeeper:
+class DevicePersonalData:
     """The browsers that a member has pushes sent to. Their addresses and keys are secrets."""
 
     def __init__(self, database: Database, pushing: PushService) -> None:

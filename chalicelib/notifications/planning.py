@@ -32,9 +32,9 @@ from chalicelib.notifications.model import (
     due_between,
     finish_slot_scan,
     in_pages,
-    is_to_look_back,
+    is_slot_scan_due,
+    is_slot_scan_over,
     last_digest,
-    learns,
     next_due,
     planned,
     round_of,
@@ -93,14 +93,14 @@ class Chunk:
 
     def to_message(self) -> str:
         told = {"program_id": self.program_id, "member_ids": list(self.member_ids)}
-        learns = {"learns": self.learns, "number": self.number}
-        return json.dumps({**told, **learns} if self.learns else told)
+        scan = {"learns": self.learns, "number": self.number}
+        return json.dumps({**told, **scan} if self.learns else told)
 
     @classmethod
     def read(cls, body: str) -> "Chunk":
         told = json.loads(body)
-        learns = told.get("learns", ""), told.get("number", 0)
-        return cls(told["program_id"], tuple(told["member_ids"]), *learns)
+        scan = told.get("learns", ""), told.get("number", 0)
+        return cls(told["program_id"], tuple(told["member_ids"]), *scan)
 
 
 class DueDigests:
@@ -140,11 +140,11 @@ class DueDigests:
             return False
         run_to = plan.run_to or now - timedelta(days=1)
         due = due_between(plan.slots, bulletin, program.time_zone, run_to, now)
-        found = self._store.learned(program_id) if is_to_look_back(plan, now) else ScanResult()
+        found = self._store.learned(program_id) if is_slot_scan_over(plan, now) else ScanResult()
 
         def move_on(known: ProgramPlan) -> ProgramPlan:
             becomes = finish_slot_scan(known, found, now)
-            if due and learns(becomes, now):
+            if due and is_slot_scan_due(becomes, now):
                 becomes = begin_slot_scan(becomes, now)
             if known.version != plan.version:  # news came meanwhile, which a later look finds
                 return replace(becomes, due_at=now)

@@ -2,8 +2,8 @@
 
 A claim is written before SES is asked, with what the mail tells of; after SES took it, that counts
 as told. A worker may die in between: then SES's own event of the mail, which carries the claim's
-id, confirms it. A claim of which nothing is heard for `LEASE` was never handed over, and is made
-anew. docs/decisions/0026 says what that leaves open.
+id, confirms it. A claim of which nothing is heard for `LEASE_DURATION` was never handed over, and
+is made anew. docs/decisions/0026 says what that leaves open.
 """
 
 import random
@@ -20,7 +20,7 @@ from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.sweeps import IsLate, never_late
 from chalicelib.foundation.values import dataclass
-from chalicelib.notifications.mails import Letter, compose, scope_of
+from chalicelib.notifications.mails import MailContent, compose, scope_of
 from chalicelib.notifications.model import (
     ActivityProgress,
     Box,
@@ -39,11 +39,11 @@ from chalicelib.notifications.unsubscribing.service import UnsubscribeService, U
 from chalicelib.programs.model import Member, MemberStatus, Program
 from chalicelib.programs.service import ProgramService
 
-LEASE = timedelta(minutes=30)
+LEASE_DURATION = timedelta(minutes=30)
 """How long a claim waits for a word of SES's before its mail counts as not sent."""
 
 PUT_OFF = timedelta(minutes=2)
-MOST_TRIES = 5
+MAX_TRIES = 5
 """Attempts for a mail that SES refuses; its notices then stay in the app only."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
@@ -130,7 +130,7 @@ class NoticeMailer:
         return sent
 
     def _put_off(self, program_id: str, member_id: str) -> None:
-        later = self._clock.now() + LEASE
+        later = self._clock.now() + LEASE_DURATION
         self._store.change_box(
             program_id, member_id, lambda box: replace(box, mail_at=later) if box.mail_at else box
         )
@@ -154,7 +154,7 @@ class NoticeMailer:
             self._store.put_box(box, replace(found.box, mail_at=next_at))
             return None
         claim = Claim(new_id("mai", now), tuple(each.notice.notice_id for each in due), now)
-        begun = self._store.put_box(box, claimed(found.box, claim, now + LEASE))
+        begun = self._store.put_box(box, claimed(found.box, claim, now + LEASE_DURATION))
         if begun is None:
             return None
         outcome = self._hand_over(replace(found, box=begun), due, claim, is_late)
@@ -198,7 +198,7 @@ class NoticeMailer:
     ) -> SendResult:
         box, member = found.box, found.member
         of = Unsubscription(box.program_id, box.member_id, scope_of(due))
-        letter = Letter(
+        letter = MailContent(
             sender=self._sender,
             program=found.program.name,
             to=member.email,
@@ -238,7 +238,7 @@ class NoticeMailer:
         def end(box: Box) -> Box:
             if box.claim is None or box.claim.claim_id != claim.claim_id:
                 return box
-            if outcome is SendResult.SENT or box.tries + 1 >= MOST_TRIES:
+            if outcome is SendResult.SENT or box.tries + 1 >= MAX_TRIES:
                 done = confirmed(box, claim.claim_id)
                 # Something came meanwhile: when the next mail is due is looked up again.
                 same = box.version == begun.version

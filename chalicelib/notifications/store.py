@@ -52,7 +52,7 @@ PROGRAMS = "programs"
 SHARDS = 4
 """Parts in which due mails lie: as many functions send at once, each by turns of the programs."""
 
-ATTEMPTS = 20
+MAX_ATTEMPTS = 20
 """For an item that several workers write at once: the consumers of a program's events."""
 
 
@@ -212,7 +212,7 @@ class PlanItem(LeanModel):
         )
 
 
-class LearnedItem(LeanModel):
+class SlotScanItem(LeanModel):
     """The result of one walk: each chunk adds to it independently of the others."""
 
     class Meta:
@@ -237,7 +237,7 @@ class LearnedItem(LeanModel):
 
 
 class NoticeStore(Store):
-    MODELS = (BoxItem, BulletinItem, PlanItem, LearnedItem, DueItem)
+    MODELS = (BoxItem, BulletinItem, PlanItem, SlotScanItem, DueItem)
 
     def box(self, program_id: str, member_id: str) -> Box:
         """Read a member's box, never behind; one that was never written is empty."""
@@ -283,7 +283,7 @@ class NoticeStore(Store):
             change,
             self.put_box,
             known=known,
-            attempts=ATTEMPTS,
+            attempts=MAX_ATTEMPTS,
         )
 
     def put_box(self, was: Box, becomes: Box) -> Box | None:
@@ -326,7 +326,7 @@ class NoticeStore(Store):
     ) -> ProgramPlan:
         """Change a plan by a rule, as `change_box` does."""
         read = partial(self.plan, program_id)
-        return change_by_rule(read, change, self._put_plan, attempts=ATTEMPTS)
+        return change_by_rule(read, change, self._put_plan, attempts=MAX_ATTEMPTS)
 
     def _put_plan(self, was: ProgramPlan, becomes: ProgramPlan) -> ProgramPlan | None:
         becomes = replace(becomes, version=was.version + 1)
@@ -336,23 +336,23 @@ class NoticeStore(Store):
     def learned(self, program_id: str) -> ScanResult:
         """Read what the latest walk that learned has learned, never behind."""
         try:
-            item = self._database.get(LearnedItem, program_id, LEARNED, consistent_read=True)
+            item = self._database.get(SlotScanItem, program_id, LEARNED, consistent_read=True)
         except DoesNotExist:
             return ScanResult()
         return item.to_learned()
 
     def begin_learning(self, program_id: str, round_: str, walk: str, chunks: int) -> None:
         """Begin a walk of a round: what a walk before it still learns is ignored."""
-        item = LearnedItem(program_id, LEARNED, round=round_, walk=walk, chunks=chunks)
+        item = SlotScanItem(program_id, LEARNED, round=round_, walk=walk, chunks=chunks)
         self._database.put(item)
 
     def note_learned(self, program_id: str, walk: str, number: int, slots: Iterable[Slot]) -> None:
         """Note the slots of a chunk: one call; again changes nothing, nor does a walk of before."""
         told = {str(each) for each in slots}
         self._database.update(
-            LearnedItem(program_id, LEARNED),
-            [LearnedItem.heard.add({number}), *([LearnedItem.slots.add(told)] if told else [])],
-            LearnedItem.walk == walk,
+            SlotScanItem(program_id, LEARNED),
+            [SlotScanItem.heard.add({number}), *([SlotScanItem.slots.add(told)] if told else [])],
+            SlotScanItem.walk == walk,
         )
 
     def due_programs(self, now: datetime) -> Iterator[str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from chalicelib.notifications.queue import MessageQueue
     from chalicelib.notifications.sending import NoticeMailer
 
-RESERVE = timedelta(seconds=15)
+TIME_RESERVE = timedelta(seconds=15)
 """Time kept for the mail under way; one takes longer only if AWS is in trouble."""
 
 
@@ -31,7 +31,7 @@ def queue_due_digests(
     `queue` is called when something is due.
     """
     logger.clear_state()
-    begun = digests.begin_due(late(context, RESERVE))
+    begun = digests.begin_due(late(context, TIME_RESERVE))
     shards = digests.shards_due()
     if shards:
         # Without a group: mails of all programs, which wait behind no program's members.
@@ -49,7 +49,7 @@ def process_digest_messages(
     def one(body: str) -> None:
         told = json.loads(body)
         if "shard" in told:
-            sent = mailer.mail_due(int(told["shard"]), late(context, RESERVE))
+            sent = mailer.mail_due(int(told["shard"]), late(context, TIME_RESERVE))
             logger.info("mailed", extra={"shard": told["shard"], "sent": sent})
         else:
             planner.look_at(Chunk.read(body))
@@ -60,7 +60,7 @@ def process_digest_messages(
 def push(pusher: "PushSender", context: Any) -> int:
     """Send the pushes that are due; return how many push services took."""
     logger.clear_state()
-    taken = pusher.push_due(late(context, RESERVE))
+    taken = pusher.push_due(late(context, TIME_RESERVE))
     logger.info("pushed", extra={"taken": taken})
     return taken
 

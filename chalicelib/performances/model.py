@@ -11,7 +11,7 @@ from chalicelib.foundation.values import dataclass
 from chalicelib.programs.model import DisclosureTick, owner_key
 from chalicelib.tiktok.model import InboxPlace
 
-LEASE = timedelta(seconds=200)
+LEASE_DURATION = timedelta(seconds=200)
 """How long a worker has a performance to itself: longer than the staging Lambda can run."""
 
 QUEUED_GRACE = timedelta(minutes=2)
@@ -417,7 +417,7 @@ def next_look(performance: Performance, now: datetime) -> datetime | None:
         case State.QUEUED:
             return now + QUEUED_GRACE
         case State.INITIATED | State.UPLOADING:
-            return now + LEASE
+            return now + LEASE_DURATION
         case State.DELIVERED:
             return now + timedelta(seconds=30)
         case State.STAGED if performance.staged_at is not None:

@@ -41,7 +41,7 @@ _ENDED = FINISHED | {State.STAGED, State.UNCONFIRMED}
 """Nothing more is sent; whether it was posted is not asked any more."""
 
 
-class PerformanceKeeper:
+class PerformancePersonalData:
     def __init__(self, database: Database, clock: Clock) -> None:
         database.register_models(PerformanceItem)
         self._database = database

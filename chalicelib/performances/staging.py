@@ -8,7 +8,7 @@ import secrets
 
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.table import Conflict
-from chalicelib.performances.model import LEASE, Performance, Reference
+from chalicelib.performances.model import LEASE_DURATION, Performance, Reference
 from chalicelib.performances.staging_run import StagingDependencies, StagingRun
 
 
@@ -24,7 +24,7 @@ class Stager:
         is overdue soon and comes again.
         """
         lease, now = secrets.token_hex(8), self._use.clock.now()
-        performance = self._use.store.lease(reference, lease, now, now + LEASE)
+        performance = self._use.store.lease(reference, lease, now, now + LEASE_DURATION)
         if performance is None:
             logger.info("not due, or another worker has it, or it is gone")
             return

@@ -16,7 +16,7 @@ from chalicelib.activities.service import ActivityLifecycle, ActivityMarks
 from chalicelib.audit.model import Kind, act
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import TikTokState
-from chalicelib.foundation.logging import logger, sound_alarm
+from chalicelib.foundation.logging import log_alarm, logger
 from chalicelib.foundation.table import Conflict, Part
 from chalicelib.foundation.values import dataclass
 from chalicelib.performances.model import (
@@ -635,7 +635,7 @@ class StagingRun:
 
     def _end_refused(self, error: TikTokRefused) -> None:
         if error.is_for_the_owner:
-            sound_alarm("TikTokAppRefused", "TikTok refuses this app", told=str(error))
+            log_alarm("TikTokAppRefused", "TikTok refuses this app", told=str(error))
             self._wait_for_tiktok(error)
         else:
             self._fail(error.cause.value, error.cause.words, error)

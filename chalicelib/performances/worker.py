@@ -15,11 +15,11 @@ from chalicelib.programs.events import MemberRemoved
 if TYPE_CHECKING:
     from chalicelib.foundation.events import Event, EventBus
     from chalicelib.performances.connections.service import ConnectionService
-    from chalicelib.performances.counts.service import PostCounts
+    from chalicelib.performances.counts.service import PostStatistics
     from chalicelib.performances.overdue import OverdueRequeuer
     from chalicelib.performances.staging import Stager
 
-RESERVE = timedelta(seconds=10)
+TIME_RESERVE = timedelta(seconds=10)
 """Time kept for a call of AWS that is under way."""
 
 COUNTING_RESERVE = timedelta(seconds=100)
@@ -73,7 +73,7 @@ def stage(stager: "Stager", event: Mapping[str, Any]) -> Mapping[str, Any]:
     return handle_each(due, event)
 
 
-def sync_views(counts: "PostCounts", *, offered: bool, context: Any) -> int:
+def sync_views(counts: "PostStatistics", *, offered: bool, context: Any) -> int:
     """Apply changed consents to views, and read the views of posts that are due, if `offered`."""
     logger.clear_state()
     is_late = late(context, COUNTING_RESERVE)
@@ -90,7 +90,7 @@ def resume_overdue(
     overdue: "OverdueRequeuer", connections: "ConnectionService", context: Any
 ) -> int:
     """Move on whatever should have moved by itself."""
-    queued = overdue.requeue_overdue(late(context, RESERVE + SENDING))
-    sent = connections.send_pending(late(context, RESERVE))
+    queued = overdue.requeue_overdue(late(context, TIME_RESERVE + SENDING))
+    sent = connections.send_pending(late(context, TIME_RESERVE))
     logger.info("followed up", extra={"queued": queued, "sent": sent})
     return queued + sent

@@ -47,7 +47,7 @@ from chalicelib.programs.service import ProgramService
 
 RUN_SECONDS = 60
 """After this a run begins no further program: the next run is there by then."""
-LEASE = timedelta(seconds=150)
+LEASE_DURATION = timedelta(seconds=150)
 """Longer than the function may take, so that whatever holds a lapsed one is dead."""
 DAYS_AHEAD = timedelta(days=2)
 """No two zones show dates further apart: there are 26 hours between them."""
@@ -197,7 +197,7 @@ class LeaderboardBuilder:
         `anew` writes every page, whatever lies there already.
         """
         run, now = secrets.token_hex(4), self._clock.now()
-        taken = self._boards.lease(program_id, run, now, now + LEASE)
+        taken = self._boards.lease(program_id, run, now, now + LEASE_DURATION)
         if taken is None:
             return False
         mark, left = taken

@@ -13,7 +13,7 @@ from chalicelib.points.store import EntryItem
 from chalicelib.programs.service import ProgramService
 
 
-class LedgerKeeper:
+class LedgerPersonalData:
     def __init__(self, database: Database, boards: BoardStore) -> None:
         database.register_models(EntryItem, CountedItem)
         self._database = database
@@ -37,7 +37,7 @@ class LedgerKeeper:
         return True
 
 
-class BoardKeeper:
+class LeaderboardPersonalData:
     """Boards show names; a removed member's goes with the next board that is made."""
 
     def __init__(

@@ -19,8 +19,8 @@ from chalicelib.foundation.values import dataclass
 
 PAGE_ROWS = 420
 """Maximum size of a page: just under 8 KB; the head of 100,000 members has just under 16."""
-MOST_ROWS = 2 * PAGE_ROWS
-FEWEST_ROWS = PAGE_ROWS // 4
+MAX_ROWS = 2 * PAGE_ROWS
+MIN_ROWS = PAGE_ROWS // 4
 PODIUM = 3
 TOP = 50
 AROUND = 2
@@ -167,13 +167,13 @@ def _edges(keys: Sequence[Any], begins: Sequence[Any]) -> list[tuple[int, int]]:
     starts = sorted({0, *(bisect.bisect_left(keys, begin) for begin in begins[1:])})
     kept: list[int] = []
     for start in starts:
-        if not kept or start - kept[-1] >= FEWEST_ROWS:
+        if not kept or start - kept[-1] >= MIN_ROWS:
             kept.append(start)
-    if len(kept) > 1 and len(keys) - kept[-1] < FEWEST_ROWS:
+    if len(kept) > 1 and len(keys) - kept[-1] < MIN_ROWS:
         kept.pop()
     edges = []
     for start, end in zip(kept, [*kept[1:], len(keys)], strict=True):
-        pieces = 1 if end - start <= MOST_ROWS else -(-(end - start) // PAGE_ROWS)
+        pieces = 1 if end - start <= MAX_ROWS else -(-(end - start) // PAGE_ROWS)
         size = -(-(end - start) // pieces)
         edges += [(at, min(at + size, end)) for at in range(start, end, size)] if size else []
     return edges

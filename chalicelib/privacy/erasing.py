@@ -1,13 +1,13 @@
-"""Erases people in rounds: each asks every keeper, until none has anything left.
+"""Erases people in rounds: each asks every store of personal data, until none has anything left.
 
-Nothing is noted between the keepers. A round that dies anywhere is begun anew by the clock.
+Nothing is noted between the stores. A round that dies anywhere is begun anew by the clock.
 """
 
 from collections.abc import Callable, Sequence
 
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.logging import logger
-from chalicelib.foundation.personal import Keeper
+from chalicelib.foundation.personal import PersonalDataStore
 from chalicelib.foundation.sweeps import IsLate, never_late
 from chalicelib.privacy.model import SETTLED, Erasure, next_wait
 from chalicelib.privacy.store import PersonalFiles, PrivacyStore
@@ -22,13 +22,13 @@ class Eraser:
         self,
         store: PrivacyStore,
         files: Callable[[], PersonalFiles],
-        keepers: Callable[[], Sequence[Keeper]],
+        personal_data: Callable[[], Sequence[PersonalDataStore]],
         clock: Clock,
     ) -> None:
-        """`files` and `keepers` are called when an erasure is due: all packages are in them."""
+        """`files` and `personal_data` are called when an erasure is due: all packages are in them."""
         self._store = store
         self._files = files
-        self._keepers = keepers
+        self._personal_data = personal_data
         self._clock = clock
 
     def erase_due(self, is_late: IsLate = never_late) -> int:
@@ -70,7 +70,7 @@ class Eraser:
         person = taken.person
         self._forget_export(taken)
         left = [
-            type(keeper).__name__ for keeper in self._keepers() if not keeper.erase(person)
+            type(store).__name__ for store in self._personal_data() if not store.erase(person)
         ]  # all of them, each round: what is erased stays so, and what came late goes too
         if left or not taken.may_end(begun):
             logger.info("erasure goes on", extra={"erased_member": person.member_id, "left": left})

@@ -9,7 +9,7 @@ from typing import Any
 
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.logging import logger
-from chalicelib.foundation.personal import Keeper, Person
+from chalicelib.foundation.personal import Person, PersonalDataStore
 from chalicelib.privacy.model import ExportStatus, PersonalExport
 from chalicelib.privacy.store import PersonalFiles, PrivacyStore
 from chalicelib.programs.service import ProgramService
@@ -34,13 +34,13 @@ class PersonalExportMaker:
         store: PrivacyStore,
         files: PersonalFiles,
         programs: ProgramService,
-        keepers: Sequence[Keeper],
+        personal_data: Sequence[PersonalDataStore],
         clock: Clock,
     ) -> None:
         self._store = store
         self._files = files
         self._programs = programs
-        self._keepers = keepers
+        self._personal_data = personal_data
         self._clock = clock
 
     def make(self, program_id: str, member_id: str, export_id: str) -> None:
@@ -92,8 +92,8 @@ class PersonalExportMaker:
     def collected(self, person: Person) -> dict[str, list[Any]]:
         """Return what is kept of a person, by the names of the parts."""
         parts: dict[str, list[Any]] = defaultdict(list)
-        for keeper in self._keepers:
-            for name, record in keeper.personal_data(person):
+        for store in self._personal_data:
+            for name, record in store.personal_data(person):
                 parts[name].append(record)
         return dict(sorted(parts.items()))
 

@@ -7,7 +7,7 @@ from chalicelib.foundation.table import Database
 from chalicelib.privacy.store import ExportItem
 
 
-class RequestKeeper:
+class RequestPersonalData:
     def __init__(self, database: Database) -> None:
         database.register_models(ExportItem)
         self._database = database

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from chalicelib.privacy.exporting import PersonalExportMaker
     from chalicelib.privacy.queue import PersonalExportQueuer
 
-RESERVE = timedelta(seconds=60)
+TIME_RESERVE = timedelta(seconds=60)
 """Time kept for a round of an erasure that is under way."""
 
 
@@ -30,6 +30,6 @@ def make_exports(maker: "PersonalExportMaker", event: Mapping[str, Any]) -> Mapp
 def process_due(eraser: "Eraser", queuer: "PersonalExportQueuer", context: Any) -> int:
     """Run a round of each erasure that is due, and queue exports that are due."""
     queued = queuer.queue_due()
-    rounds = eraser.erase_due(late(context, RESERVE))
+    rounds = eraser.erase_due(late(context, TIME_RESERVE))
     logger.info("privacy swept", extra={"rounds": rounds, "exports": queued})
     return rounds + queued

@@ -9,7 +9,7 @@ from typing import Any
 from chalicelib.foundation import actors
 from chalicelib.foundation.actors import acting
 from chalicelib.foundation.clock import Clock
-from chalicelib.foundation.conflicts import ATTEMPTS, retry_conflicts
+from chalicelib.foundation.conflicts import MAX_ATTEMPTS, retry_conflicts
 from chalicelib.foundation.identity import (
     Caller,
     Claims,
@@ -132,7 +132,7 @@ class ProgramService:
         Returns None if it is no longer open, or the person belongs to a program already.
         """
         now: Member | None = invited
-        for _ in range(ATTEMPTS):
+        for _ in range(MAX_ATTEMPTS):
             if now is None or now.status is not MemberStatus.INVITED:
                 return None
             try:
@@ -458,7 +458,7 @@ class ProgramService:
 
     def reinvite_removed(self, removed: Member, invitation: Member) -> tuple[Member, bool]:
         """Invite a removed member again, with the id they had: one call; False if they are back."""
-        for _ in range(ATTEMPTS):
+        for _ in range(MAX_ATTEMPTS):
             if removed.status is not MemberStatus.REMOVED:
                 break
             becomes = _reinvited(removed, invitation)

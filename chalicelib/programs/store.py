@@ -161,7 +161,7 @@ class ByName(GlobalSecondaryIndex["MemberItem"]):
     name_key = UnicodeAttribute(range_key=True)
 
 
-class ByStanding(GlobalSecondaryIndex["MemberItem"]):
+class ByStatusAndRole(GlobalSecondaryIndex["MemberItem"]):
     class Meta:
         index_name = "by_standing"
         projection = AllProjection()
@@ -232,7 +232,7 @@ class MemberItem(StampedModel, LeanModel):
     by_invited_email = ByInvitedEmail()
     by_email = ByEmail()
     by_name = ByName()
-    by_standing = ByStanding()
+    by_standing = ByStatusAndRole()
     to_release = ToRelease()
     to_mail = ToMail()
 
@@ -324,7 +324,7 @@ class CampaignItem(StampedModel):
         )
 
 
-class GuardItem(Model):
+class UniquenessItem(Model):
     """Item that lets something exist once, and names its owner."""
 
     class Meta:
@@ -364,7 +364,7 @@ class ProgramStore(Store):
         ChannelItem,
         MembershipItem,
         CampaignItem,
-        GuardItem,
+        UniquenessItem,
         CountedIdsItem,
     )
 
@@ -396,13 +396,13 @@ class ProgramStore(Store):
 
         Raises `Conflict` if one was created by this name for this manager before.
         """
-        creation = GuardItem(
+        creation = UniquenessItem(
             *_creation_guard(program.name, first_manager.email),
             owner_program_id=program.program_id,
         )
         self._database.commit(
             [
-                Put(creation, GuardItem.item.does_not_exist()),
+                Put(creation, UniquenessItem.item.does_not_exist()),
                 Put(
                     ProgramItem(
                         program.program_id,
@@ -629,13 +629,13 @@ class ProgramStore(Store):
         Raises `SubjectBound` if the person is bound already, and `Conflict` if the invitation has
         changed since it was read. A manager counts as one from now on.
         """
-        guard = GuardItem(
+        guard = UniquenessItem(
             *subject_guard(subject),
             owner_program_id=member.program_id,
             owner_member_id=member.member_id,
         )
         parts: list[Part] = [
-            Put(guard, GuardItem.item.does_not_exist(), SubjectBound),
+            Put(guard, UniquenessItem.item.does_not_exist(), SubjectBound),
             *member_change_parts(
                 member,
                 replace(member, status=MemberStatus.ACTIVE),
@@ -661,9 +661,9 @@ class ProgramStore(Store):
         )
         self._database.commit([*parts, joined])
 
-    def _guard(self, key: str, item: str) -> GuardItem | None:
+    def _guard(self, key: str, item: str) -> UniquenessItem | None:
         try:
-            return self._database.get(GuardItem, key, item, consistent_read=True)
+            return self._database.get(UniquenessItem, key, item, consistent_read=True)
         except DoesNotExist:
             return None
 
@@ -786,13 +786,13 @@ def invitation_parts(member: Member) -> Sequence[Part]:
     """Return the parts that invite a new member; the first one fails if the address is known."""
     return [
         Put(
-            GuardItem(
+            UniquenessItem(
                 member.program_id,
                 email_key(member.email),
                 owner_program_id=member.program_id,
                 owner_member_id=member.member_id,
             ),
-            GuardItem.item.does_not_exist(),
+            UniquenessItem.item.does_not_exist(),
         ),
         Put(
             MemberItem(
@@ -883,9 +883,9 @@ def forget_mail_actions() -> list[Action]:
     return [MemberItem.mail.remove(), *unschedule_mail_actions()]
 
 
-def name_guard(kind: str, program_id: str, name: str, thing: str) -> GuardItem:
+def name_guard(kind: str, program_id: str, name: str, thing: str) -> UniquenessItem:
     """Return the guard of a name among a program's open (not archived) things of one kind."""
-    return GuardItem(
+    return UniquenessItem(
         program_id,
         f"{kind}-name#{normalized_name(name)}",
         owner_program_id=program_id,
@@ -905,9 +905,9 @@ def name_change_parts(
     if old and new and old.item == new.item:
         return
     if new:
-        yield Put(new, GuardItem.item.does_not_exist(), NameTaken)
+        yield Put(new, UniquenessItem.item.does_not_exist(), NameTaken)
     if old:
-        yield Delete(old, GuardItem.owner_item == thing)
+        yield Delete(old, UniquenessItem.owner_item == thing)
 
 
 def alias_change_parts(was: Member, becomes: str) -> list[Part]:
@@ -916,7 +916,7 @@ def alias_change_parts(was: Member, becomes: str) -> list[Part]:
     return list(name_change_parts("alias", was.program_id, was.member_id, old, new))
 
 
-def alias_guard(program_id: str, alias: str, member_id: str) -> GuardItem:
+def alias_guard(program_id: str, alias: str, member_id: str) -> UniquenessItem:
     """Return the guard that keeps an alias for one member."""
     return name_guard("alias", program_id, alias, member_id)
 

@@ -62,7 +62,7 @@ from chalicelib.reports.store import (
     impression_from,
 )
 
-ATTEMPTS = 10
+MAX_ATTEMPTS = 10
 LONGEST_WAIT_SECONDS = 1.0
 """Between two attempts, of which the first comes after some milliseconds: all within 5 s."""
 PAIRS_AT_ONCE = 25
@@ -141,7 +141,7 @@ class FactCounter:
 
     def _count(self, program_id: str, facts: Sequence[Fact]) -> int:
         shard = 0
-        for attempt in range(ATTEMPTS):
+        for attempt in range(MAX_ATTEMPTS):
             if attempt:
                 longest = min(0.02 * 2**attempt, LONGEST_WAIT_SECONDS)
                 self._sleep(longest * secrets.randbelow(100) / 100)
@@ -295,7 +295,7 @@ class PersonCounter:
         Reads what was counted before it reads the member: should they change in between, it is
         not written, or their change comes by itself.
         """
-        for _ in range(ATTEMPTS):
+        for _ in range(MAX_ATTEMPTS):
             known = self._store.person(program_id, member_id)
             member = self._people.member(program_id, member_id)
             if member is None:
@@ -354,7 +354,7 @@ class PersonCounter:
         self, program_id: str, member_id: str, change: Callable[[Progress], Progress]
     ) -> None:
         """Write how all progress of a member becomes otherwise, and what that counts as."""
-        for attempt in range(ATTEMPTS):
+        for attempt in range(MAX_ATTEMPTS):
             shard = secrets.randbelow(SHARDS) if attempt else 0
             found = self._store.progress_items_of_member(program_id, member_id)
             changed = [

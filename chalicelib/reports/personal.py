@@ -23,7 +23,7 @@ _NAME_PEOPLE = frozenset({Table.PERFORMANCES, Table.MEMBERS, Table.AUDIT})
 _AGAIN = "Somebody in it was erased. Have it made again."
 
 
-class FactKeeper:
+class ReportPersonalData:
     """Records of a member that are kept under their id."""
 
     def __init__(
@@ -107,7 +107,7 @@ def _is_redemption(record: Record) -> bool:
     return str(record["item"]).startswith(Kind.REDEMPTION.prefix)
 
 
-class ReportFileKeeper:
+class ReportFilePersonalData:
     """Files of reports that name people: they go within a day, and with an erasure at once."""
 
     def __init__(

@@ -9,7 +9,7 @@ from chalicelib.rewards.store import RedemptionItem, TakenItem
 _WORDS = (RedemptionItem.note, RedemptionItem.code, RedemptionItem.reason)
 
 
-class RedemptionKeeper:
+class RedemptionPersonalData:
     def __init__(self, database: Database) -> None:
         database.register_models(RedemptionItem, TakenItem)
         self._database = database

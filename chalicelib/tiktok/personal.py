@@ -7,7 +7,7 @@ from chalicelib.foundation.table import Database
 from chalicelib.tiktok.store import AccountItem, AccountOwnerItem, AccountStore, member_key
 
 
-class AccountKeeper:
+class AccountPersonalData:
     def __init__(self, database: Database, store: AccountStore) -> None:
         database.register_models(AccountItem, AccountOwnerItem)
         self._database = database

@@ -26,7 +26,7 @@ from chalicelib.tiktok.model import Account, NotConnected
 from chalicelib.tiktok.store import AccountStore
 from chalicelib.tiktok.sweeps import for_each_member
 from chalicelib.tiktok.vault import TokenVault
-from chalicelib.tiktok.webhooks import MOST_AHEAD
+from chalicelib.tiktok.webhooks import MAX_CLOCK_SKEW
 
 if TYPE_CHECKING:
     from chalicelib.tiktok.client import TikTokClient
@@ -147,7 +147,7 @@ class AccountService:
             return False
         if removed_at < account.connected_at.replace(microsecond=0):
             return False
-        if removed_at - MOST_AHEAD < account.connected_at and self._is_alive(account):
+        if removed_at - MAX_CLOCK_SKEW < account.connected_at and self._is_alive(account):
             self._store.remember_removal(open_id, removed_at)
             return False
         also = self._note(account, TikTokState.RECONNECT_REQUIRED)

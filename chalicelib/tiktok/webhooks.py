@@ -24,7 +24,7 @@ from chalicelib.tiktok.errors import Failure, failure_from_reason
 OLDEST = timedelta(days=7)
 """TikTok repeats for 72 hours, perhaps under the first signature; a dropped event is lost."""
 
-MOST_AHEAD = timedelta(hours=1)
+MAX_CLOCK_SKEW = timedelta(hours=1)
 """How far a clock may be ahead of ours: a wrong change of hours is the most a clock is wrong by.
 
 A time limit keeps no replay out that comes within it. The content of events keeps
@@ -110,7 +110,7 @@ def verify(
     age = timedelta(seconds=now.timestamp() - int(signed_at))
     if age > OLDEST:
         raise SignatureRefused(f"it was signed more than {OLDEST.days} days ago")
-    if -age > MOST_AHEAD:
+    if -age > MAX_CLOCK_SKEW:
         raise SignatureRefused("it was signed in the future")
 
 

@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from chalicelib.tiktok.access_tokens.service import AccessTokens
     from chalicelib.tiktok.service import AccountService
 
-RESERVE = timedelta(seconds=100)
+TIME_RESERVE = timedelta(seconds=100)
 """Longer than one account can take, waiting for another worker's refresh and then for TikTok."""
 
 
 def maintain_accounts(accounts: "AccountService", tokens: "AccessTokens", context: Any) -> int:
     """Refresh accounts that would lapse for not being used; release those of removed members."""
     logger.clear_state()
-    is_late = late(context, RESERVE)
+    is_late = late(context, TIME_RESERVE)
     try:
         released = accounts.disconnect_removed_members(is_late)
     finally:

@@ -12,9 +12,9 @@ from chalicelib.videos.nal_units import (
     CHROMA_444,
     Bits,
     Unreadable,
+    add_emulation_prevention,
+    remove_emulation_prevention,
     units_of,
-    with_guards,
-    without_guards,
 )
 
 _IDR, _SPS = 5, 7
@@ -30,7 +30,7 @@ def length_width(configuration: bytes) -> int:
     return (configuration[4] & 3) + 1 if len(configuration) >= _CONFIGURATION_HEAD else 4
 
 
-def stands_alone(sample: bytes, width: int) -> bool:
+def is_idr(sample: bytes, width: int) -> bool:
     """Return whether a key frame begins a row of numbers anew (IDR)."""
     return any(sample[start] & _KIND == _IDR for start, _ in units_of(sample, width))
 
@@ -58,7 +58,7 @@ def without_references(configuration: bytes) -> bytes | None:
 def _without_references(unit: bytes) -> bytes:
     if len(unit) < _SPS_HEAD or unit[0] & _KIND != _SPS:
         raise Unreadable
-    plain, _ = without_guards(unit[1:])
+    plain, _ = remove_emulation_prevention(unit[1:])
     bits = Bits(plain)
     profile = bits.read(8)
     bits.read(16)
@@ -74,7 +74,7 @@ def _without_references(unit: bytes) -> bytes:
     value, length = (before << 1 | 1) << more | after, length + 1 + more
     padding = -length % 8
     written = (value << padding).to_bytes((length + padding) // 8)
-    return unit[:1] + with_guards(written.rstrip(b"\0"))
+    return unit[:1] + add_emulation_prevention(written.rstrip(b"\0"))
 
 
 def _skip_chroma(bits: Bits) -> None:

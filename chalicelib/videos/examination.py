@@ -1,4 +1,4 @@
-"""Two looks at a file: its header over ranges first, then, unless that settles it, all of it.
+"""Examines a file in two steps: its header over ranges first, then, unless that settles it, all of it.
 
 Most refusals end with the first look, a few hundred KB read. The second look needs the file on
 this machine: it is fetched once, into a file without a name, of which nothing is left however
@@ -22,13 +22,13 @@ from chalicelib.videos.model import (
 from chalicelib.videos.ranges import RangeReader
 from chalicelib.videos.webm import SeekableFile
 
-FIRST_LOOK_GETS = 5
+MAX_HEADER_READS = 5
 PIECE_BYTES = 9 * 1024 * 1024
 """A file of the size limit comes in six pieces: with the first look's, eleven GETs at most."""
 
 
-class Looks(Protocol):
-    """Both looks; `ExaminationProcess` takes them in a process of its own."""
+class Probes(Protocol):
+    """Both steps; `ExaminationProcess` takes them in a process of its own."""
 
     def read_header(self, file: SeekableFile, size_bytes: int) -> VideoFacts: ...
     def examine_playback(self, ffprobe: str, file: IO[bytes], size_bytes: int) -> Playback: ...
@@ -39,11 +39,11 @@ class Examiner:
     """Examines files, one after another. `scratch` is where a file may lie meanwhile."""
 
     def __init__(
-        self, ffprobe: str, *, scratch: Path | None = None, looks: Looks | None = None
+        self, ffprobe: str, *, scratch: Path | None = None, probes: Probes | None = None
     ) -> None:
         self._ffprobe = ffprobe
         self._scratch = scratch
-        self.looks = looks or ExaminationProcess()
+        self.probes = probes or ExaminationProcess()
 
     def __call__(self, reader: RangeReader, size_bytes: int) -> Examination:
         """Examine a file of this size.
@@ -52,19 +52,19 @@ class Examiner:
         when it would come to none again, and whatever reading the file raises.
         """
         if size_bytes > MAX_SIZE_BYTES:  # never fetched whole
-            facts = self.looks.read_header(reader, size_bytes)
+            facts = self.probes.read_header(reader, size_bytes)
             return Examination(facts, judge(facts))
         with tempfile.TemporaryFile(dir=self._scratch) as scratch:
             copy = _Copy(reader, scratch)
-            facts = self.looks.read_header(copy, size_bytes)
+            facts = self.probes.read_header(copy, size_bytes)
             problems = judge(facts)
             if is_settled(problems):
                 return Examination(facts, problems)
-            playback = self.looks.examine_playback(self._ffprobe, copy.whole(), size_bytes)
+            playback = self.probes.examine_playback(self._ffprobe, copy.whole(), size_bytes)
         return Examination(corrected(facts, playback), judge(facts, playback), playback)
 
     def close(self) -> None:
-        self.looks.close()
+        self.probes.close()
 
 
 class _Copy:
@@ -82,7 +82,7 @@ class _Copy:
         return self._source.tell()
 
     def read(self, size: int = -1, /) -> bytes | None:
-        if not self._complete and self._reader.gets >= FIRST_LOOK_GETS:
+        if not self._complete and self._reader.gets >= MAX_HEADER_READS:
             at = self._reader.tell()
             self.whole().seek(at)
         return self._source.read(size)

@@ -17,9 +17,9 @@ from chalicelib.videos.nal_units import (
     CHROMA_444,
     Bits,
     Unreadable,
+    add_emulation_prevention,
+    remove_emulation_prevention,
     units_of,
-    with_guards,
-    without_guards,
 )
 
 _BLA, _IDR, _CRA = range(16, 19), 20, 21
@@ -87,7 +87,7 @@ class ParameterSets:
         kind = unit[0] >> 1 & 0x3F if len(unit) > _NAL_HEAD else None
         if kind not in (_SPS, _PPS):
             return
-        bits = Bits(without_guards(unit[_NAL_HEAD:_LONGEST_SET])[0])
+        bits = Bits(remove_emulation_prevention(unit[_NAL_HEAD:_LONGEST_SET])[0])
         try:
             if kind == _SPS:
                 number, sequence = _read_sequence(bits)
@@ -114,8 +114,8 @@ def parameter_sets(configuration: bytes) -> ParameterSets:
     return sets
 
 
-def names_others(sample: bytes, sets: ParameterSets) -> bool:
-    """Return whether a key frame names other pictures; True if that cannot be told."""
+def has_references(sample: bytes, sets: ParameterSets) -> bool:
+    """Return whether a key frame refers to other pictures; True if that cannot be told."""
     for start, end in _base_units(sample, sets.width):
         unit = sample[start:end]
         sets.learn(unit)
@@ -171,7 +171,7 @@ class _Header:
 
 def _as_idr(unit: bytes, kind: int, sets: ParameterSets) -> bytes:
     header = _header_of(unit, kind, sets)
-    plain, guards = without_guards(unit[_NAL_HEAD : _NAL_HEAD + _LONGEST_HEADER])
+    plain, guards = remove_emulation_prevention(unit[_NAL_HEAD : _NAL_HEAD + _LONGEST_HEADER])
     bits = Bits(plain)
     bits.at = header.end
     if not bits.flag():  # the bit that ends a header
@@ -185,11 +185,11 @@ def _as_idr(unit: bytes, kind: int, sets: ParameterSets) -> bytes:
     # Guards within the data stay, those of the header are set anew. None is needed where the two
     # meet: a header ends with a byte that is not zero.
     data = unit[_NAL_HEAD + data_at + sum(place <= data_at for place in guards) :]
-    return bytes([_IDR << 1 | unit[0] & 0x81, unit[1]]) + with_guards(written) + data
+    return bytes([_IDR << 1 | unit[0] & 0x81, unit[1]]) + add_emulation_prevention(written) + data
 
 
 def _header_of(unit: bytes, kind: int, sets: ParameterSets) -> _Header:
-    bits = Bits(without_guards(unit[_NAL_HEAD : _NAL_HEAD + _LONGEST_HEADER])[0])
+    bits = Bits(remove_emulation_prevention(unit[_NAL_HEAD : _NAL_HEAD + _LONGEST_HEADER])[0])
     first = bits.flag()
     bits.read(1)  # whether earlier pictures are put out
     picture = sets.pictures.get(bits.unsigned())

@@ -723,7 +723,7 @@ class Upload:
     used: bool = False
 
     @property
-    def strays(self) -> frozenset[str]:
+    def unused_copies(self) -> frozenset[str]:
         """Keys of copies begun for this upload that its verdict did not choose."""
         return self.copies - {self.video_key}
 

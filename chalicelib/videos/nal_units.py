@@ -65,7 +65,7 @@ def units_of(sample: bytes, width: int) -> Iterator[tuple[int, int]]:
         yield start, at
 
 
-def without_guards(data: bytes) -> tuple[bytes, list[int]]:
+def remove_emulation_prevention(data: bytes) -> tuple[bytes, list[int]]:
     """Remove the bytes that keep start codes out; also return where in the result each was."""
     plain, guards, begin = bytearray(), list[int](), 0
     while (found := data.find(b"\0\0\3", begin)) >= 0:
@@ -75,7 +75,7 @@ def without_guards(data: bytes) -> tuple[bytes, list[int]]:
     return bytes(plain + data[begin:]), guards
 
 
-def with_guards(data: bytes) -> bytes:
+def add_emulation_prevention(data: bytes) -> bytes:
     guarded, zeros = bytearray(), 0
     for byte in data:
         if zeros >= 2 and byte <= 3:  # noqa: PLR2004  the standard's own numbers

@@ -399,9 +399,9 @@ class _SecondLook:
             self._file.seek(packet.position)
             sample = self._file.read(packet.size)
             if video.codec == "h264":
-                if not avc.stands_alone(sample, width):
+                if not avc.is_idr(sample, width):
                     (alone if lone else unsure).add(key)
-            elif hevc.names_others(sample, sets):
+            elif hevc.has_references(sample, sets):
                 written = hevc.as_idr_picture(sample, sets)
                 (unsure if written is None else alone).add(key)
                 if written is not None:

@@ -431,7 +431,7 @@ class StuckUploadSweeper:
             return False
         facts = {"upload_id": upload.upload_id, "status": upload.state.value}
         if upload.state in DECIDED:
-            for key in sorted(upload.strays):
+            for key in sorted(upload.unused_copies):
                 self._files.remove_copy(key)
                 logger.info("copy removed", extra=facts)
             self._store.mark_cleared_up(upload, upload.created_at + self._quotas.unused_for)

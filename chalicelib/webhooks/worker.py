@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from chalicelib.foundation.events import EventBus
     from chalicelib.webhooks.service import Deliverer, DueWebhooks, FanOut
 
-RESERVE = timedelta(seconds=10)
+TIME_RESERVE = timedelta(seconds=10)
 """Time kept for a call of AWS that is under way."""
 
 _PARTS = ("id", "type", "program_id", "occurred_at", "data")
@@ -67,7 +67,7 @@ def deliver(service: "Deliverer", event: Mapping[str, Any], *, slow: bool) -> Ma
 
 def queue_due_deliveries(service: "DueWebhooks", context: Any) -> int:
     """Wake webhooks whose next try is due."""
-    queued = service.queue_due(late(context, RESERVE))
+    queued = service.queue_due(late(context, TIME_RESERVE))
     logger.info("woke webhooks", extra={"webhooks": queued})
     return queued
 

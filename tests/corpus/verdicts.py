@@ -44,7 +44,7 @@ def over(content: bytes) -> RangeReader:
 
 def processor_seconds(examiner: Examiner) -> float:
     """Processor time that an examiner's process and what it ran have used; 0 without one."""
-    process = examiner.looks
+    process = examiner.probes
     if not isinstance(process, ExaminationProcess) or process.pid is None:
         return 0.0
     stat = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
@@ -76,7 +76,7 @@ def verdicts(ffprobe: str, fixtures: Sequence[Fixture]) -> list[Verdict]:
 
     def examine(fixture: Fixture) -> Verdict:
         if VideoProblemCode.COULD_NOT_BE_EXAMINED.value in fixture.problems:
-            with closing(Examiner(ffprobe, looks=ExaminationProcess(HASTY))) as hasty:
+            with closing(Examiner(ffprobe, probes=ExaminationProcess(HASTY))) as hasty:
                 return verdict(hasty, fixture)
         if not hasattr(own, "examiner"):
             own.examiner = Examiner(ffprobe)

@@ -18,7 +18,7 @@ from chalicelib.foundation.origins import ORIGIN_KEY
 from chalicelib.foundation.problems import MEDIA_TYPE, all_codes
 from chalicelib.performances import events as performances
 from chalicelib.points import events as points
-from chalicelib.points.boards import LEASE
+from chalicelib.points.boards import LEASE_DURATION
 from chalicelib.programs import events as programs
 from chalicelib.reports import events as reports
 from chalicelib.rewards import events as rewards
@@ -510,7 +510,7 @@ def test_boards_are_made_each_minute_by_runs_shorter_than_their_lease(
 ) -> None:
     assert FUNCTIONS["PointsBuildLeaderboards"].schedule == "rate(1 minute)"
     timeout = properties(resources, "PointsBuildLeaderboards")["Timeout"]
-    assert timeout < LEASE.total_seconds()
+    assert timeout < LEASE_DURATION.total_seconds()
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ from chalicelib.tiktok.model import (
 from chalicelib.tiktok.problems import TikTokProblem
 from chalicelib.tiktok.service import RELEASE_GRACE, REVOKING_LIMIT, AccountService
 from chalicelib.tiktok.store import AccountItem, AccountStore
-from chalicelib.tiktok.webhooks import MOST_AHEAD
+from chalicelib.tiktok.webhooks import MAX_CLOCK_SKEW
 from tests.events import queued
 from tests.integration.conftest import Calls
 from tests.integration.database import database
@@ -652,7 +652,7 @@ def test_a_word_of_an_earlier_connections_end_that_first_comes_after_reconnectin
     """Its clock is ahead, so that it seems to be about the connection made since."""
     accounts = greenroom.container.tiktok
     greenroom.connects(ben, "ben")
-    told_at = greenroom.clock.now() + MOST_AHEAD
+    told_at = greenroom.clock.now() + MAX_CLOCK_SKEW
     if ended == "disconnected":
         accounts.disconnect_account(ben.program_id, ben.member_id)
     elif ended == "removed from the program":
@@ -678,7 +678,7 @@ def test_a_word_of_access_taken_back_is_believed_of_a_connection_older_than_a_cl
     greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
 ) -> None:
     greenroom.connects(ben, "ben")
-    greenroom.clock.advance(MOST_AHEAD)
+    greenroom.clock.advance(MAX_CLOCK_SKEW)
     tiktok.next_of["person"] = [TryLater("server_error")]
     assert greenroom.container.tiktok.record_access_removed("open-ben", greenroom.clock.now())
     assert greenroom.now(ben).tiktok is TikTokState.RECONNECT_REQUIRED

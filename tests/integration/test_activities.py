@@ -31,7 +31,7 @@ from chalicelib.activities.routes import (
     feed,
     list_newest,
 )
-from chalicelib.activities.service import AT_ONCE, UNDECIDED_LOOK
+from chalicelib.activities.service import MAX_PER_TRANSACTION, UNDECIDED_LOOK
 from chalicelib.activities.store import ActivityItem, ActivityStore, DueActivity
 from chalicelib.foundation.http import Request
 from chalicelib.foundation.identity import Caller
@@ -520,7 +520,10 @@ def test_all_that_is_due_ends_at_its_own_end_and_nothing_else_does(
 def test_one_that_was_ended_meanwhile_keeps_its_end_and_the_others_of_its_chunk_expire(
     services: ActivityServices, calls: Calls
 ) -> None:
-    due = [services.put(ends_at=NOON - timedelta(seconds=number)) for number in range(AT_ONCE + 5)]
+    due = [
+        services.put(ends_at=NOON - timedelta(seconds=number))
+        for number in range(MAX_PER_TRANSACTION + 5)
+    ]
     changed, late = due[-1], NOON - HOUR
 
     class Raced(ActivityStore):
@@ -536,7 +539,7 @@ def test_one_that_was_ended_meanwhile_keeps_its_end_and_the_others_of_its_chunk_
         assert services.now(each) == replace(each, state=ActivityState.ENDED, ended_at=each.ends_at)
     # The oldest are swept first: the chunk of the changed one goes one by one, the other at once;
     # each with its entry in the audit trail; the change itself is a put.
-    assert calls.names.count("TransactWriteItems") == 1 + 1 + AT_ONCE
+    assert calls.names.count("TransactWriteItems") == 1 + 1 + MAX_PER_TRANSACTION
     assert (calls.names.count("UpdateItem"), calls.names.count("PutItem")) == (0, 1)
 
 

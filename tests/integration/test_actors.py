@@ -28,7 +28,7 @@ from tests.integration.greenroom import Greenroom, state_of
 
 UNSTAMPED = {
     "OpenItem": "is how an index shows an activity; nothing writes it",
-    "GuardItem": "is written with what it guards, which is stamped",
+    "UniquenessItem": "is written with what it guards, which is stamped",
     "CountedIdsItem": "likewise, with what it counts",
     "TakenItem": "likewise, with the redemption it counts",
     "RewardIdsItem": "likewise, with the reward it counts",
@@ -52,7 +52,7 @@ UNSTAMPED = {
     "CounterItem": "likewise; what a member saw is their own, whom its key names",
     "BulletinItem": "is made from the activities, and made again",
     "PlanItem": "likewise, from when members have their digests",
-    "LearnedItem": "likewise, and made anew by each walk",
+    "SlotScanItem": "likewise, and made anew by each walk",
     "DueItem": "is how an index shows a box or a plan; nothing writes it",
     "KeptBytesItem": "is a sum, written with the uploads that are added up, which are stamped",
     "UploadHeadroomItem": "likewise, with the upload that takes some of it",

@@ -33,7 +33,7 @@ from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.personal import Person
 from chalicelib.foundation.problems import Problem, ProblemCode
-from chalicelib.performances.personal import PerformanceKeeper
+from chalicelib.performances.personal import PerformancePersonalData
 from chalicelib.reports import worker as reports_worker
 from chalicelib.reports.events import ExportRequested
 from chalicelib.reports.model import CutTally
@@ -592,7 +592,7 @@ def test_the_members_copy_of_their_data_names_their_cut_and_an_erasure_leaves_it
 ) -> None:
     ana = joins(greenroom, "ana")
     performance = greenroom.perform(ana, with_cuts(greenroom))
-    keeper = PerformanceKeeper(database(), greenroom.clock)
+    keeper = PerformancePersonalData(database(), greenroom.clock)
     person = Person(ana.program_id, ana.member_id, ana.email, "subject")
     ((_, record),) = list(keeper.personal_data(person))
     assert record["cut"] == performance.cut

@@ -14,7 +14,7 @@ from chalicelib.foundation.personal import Person
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.performances.connections.service import PENDING_GRACE
 from chalicelib.performances.model import State
-from chalicelib.performances.personal import PerformanceKeeper
+from chalicelib.performances.personal import PerformancePersonalData
 from chalicelib.performances.service import AccountRequired
 from chalicelib.performances.store import PerformanceItem
 from chalicelib.programs.model import ContentDisclosure, DisclosureTick
@@ -195,7 +195,7 @@ def test_the_evidence_is_in_ones_data_and_an_erasure_takes_its_words_alone(
 ) -> None:
     made = greenroom.perform(ana, greenroom.activity())
     person = Person(ana.program_id, ana.member_id, ana.email, ana.name, ana.subject)
-    keeper = PerformanceKeeper(database(), greenroom.clock)
+    keeper = PerformancePersonalData(database(), greenroom.clock)
     ((_, record),) = list(keeper.personal_data(person))
     assert record["disclosure_version"] == "1.your_brand"
     assert record["disclosure_text"] == greenroom.activity().asks.text()

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.foundation.idempotency import KEPT, LOCKED, Attempt, Idempotency, Replay
+from chalicelib.foundation.idempotency import LOCKED, RETENTION, Attempt, Idempotency, Replay
 from chalicelib.foundation.problems import Code, Problem, ProblemCode
 from chalicelib.foundation.settings import Settings
 from tests.clock import StoppedClock
@@ -44,7 +44,7 @@ def test_an_answer_is_kept_for_24_hours_and_then_the_key_is_free(
 ) -> None:
     first = begin(idempotency)
     idempotency.finish(first, 201, "{}")
-    clock.advance(KEPT)
+    clock.advance(RETENTION)
     assert idempotency.begin(OWNER, KEY, REQUEST) == Replay(201, "{}")
     clock.advance(SECOND)
     assert begin(idempotency, request=b"another request").made_id != first.made_id

@@ -9,7 +9,7 @@ from chalicelib.foundation.problems import Problem
 from chalicelib.performances.model import (
     HELD_LIMIT,
     HELD_LOOK,
-    LEASE,
+    LEASE_DURATION,
     QUEUED_AGAIN,
     UPLOAD_LIFETIME,
     Performance,
@@ -65,7 +65,7 @@ def test_another_worker_goes_on_where_tiktok_says_the_torn_upload_has_got_to(
     torn(sandboxed, times=1 + RESUMES, after_bytes=1000)
     performance = sandboxed.stage(sandboxed.performed())
     assert performance.state is State.UPLOADING
-    sandboxed.later(LEASE + SECOND)
+    sandboxed.later(LEASE_DURATION + SECOND)
     staged = sandboxed.stage(performance)
     sandboxed.sandbox.control("app", {"keep_torn_bytes": False})
     assert (staged.state, staged.attempts) == (State.STAGED, 1)
@@ -87,7 +87,7 @@ def test_the_address_for_the_bytes_is_kept_as_ciphertext_and_only_while_it_is_ne
     assert "upload_token" in tiktok.decrypt_for_member(
         performance.program_id, performance.member_id, kept
     )
-    sandboxed.later(LEASE + SECOND)
+    sandboxed.later(LEASE_DURATION + SECOND)
     assert item_of(sandboxed.stage(performance)).upload_address is None
     sandboxed.sandbox.control("app", {"keep_torn_bytes": False})
 
@@ -159,7 +159,11 @@ def test_a_draft_whose_address_dies_half_sent_is_given_up_when_its_hour_is_over(
     while sandboxed.now(performance).state is State.UPLOADING:
         assert sandboxed.now(performance).waiting is Waiting.NEW_DRAFT
         sandboxed.stage_when_due(performance)
-    assert UPLOAD_LIFETIME < sandboxed.clock.now() - performance.queued_at < UPLOAD_LIFETIME + LEASE
+    assert (
+        UPLOAD_LIFETIME
+        < sandboxed.clock.now() - performance.queued_at
+        < UPLOAD_LIFETIME + LEASE_DURATION
+    )
     sandboxed.later(LATER)
     sandboxed.sandbox.control("app", {"keep_torn_bytes": False})
     staged = sandboxed.stage(performance)
@@ -396,7 +400,7 @@ def test_a_draft_begun_on_one_account_is_begun_anew_on_the_next(
     sandboxed.tiktok.before["send"] = dies
     crashed = sandboxed.crashes(sandboxed.performed())
     assert crashed.state is State.UPLOADING
-    sandboxed.later(LEASE + UPLOAD_LIFETIME)
+    sandboxed.later(LEASE_DURATION + UPLOAD_LIFETIME)
     assert sandboxed.stage(crashed).state is State.QUEUED
     begun = sandboxed.greenroom.asks(sandboxed.ana)
     came_back = sandboxed.sandbox.consent("bob", url=begun.authorize_url)
@@ -498,7 +502,7 @@ def test_no_more_bytes_go_to_who_was_removed_while_their_upload_was_torn(
     torn(sandboxed, times=1 + RESUMES, after_bytes=1000)
     performance = sandboxed.stage(sandboxed.performed())
     removes(sandboxed)
-    sandboxed.later(LEASE + SECOND)
+    sandboxed.later(LEASE_DURATION + SECOND)
     sandboxed.tiktok.made.clear()
     assert sandboxed.stage(performance).state is State.UPLOADING
     assert "send" not in sandboxed.tiktok.made

@@ -16,7 +16,7 @@ from chalicelib.foundation.problems import Code, Problem, ProblemCode
 from chalicelib.foundation.quotas import Quotas
 from chalicelib.foundation.sweeps import PAGE
 from chalicelib.programs.members import worker
-from chalicelib.programs.members.invitations import MOST_UNDELIVERED, InvitationMailer
+from chalicelib.programs.members.invitations import MAX_UNDELIVERED, InvitationMailer
 from chalicelib.programs.members.model import MAIL_TRIES, DueMail
 from chalicelib.programs.members.store import MemberStore
 from chalicelib.programs.members.user_pool import MailQuotaUsedUp, NotMailed, Undelivered, UserPool
@@ -412,12 +412,12 @@ def test_an_address_to_which_nothing_is_delivered_holds_nobody_up_and_the_owner_
 
 
 def test_a_sender_that_delivers_to_nobody_is_not_tried_with_everybody(post: Post) -> None:
-    for number in range(MOST_UNDELIVERED + 1):
+    for number in range(MAX_UNDELIVERED + 1):
         post.invites(f"person{number}@demo.example")
-    post.calls.fail("AdminCreateUser", UNDELIVERED, times=MOST_UNDELIVERED)
+    post.calls.fail("AdminCreateUser", UNDELIVERED, times=MAX_UNDELIVERED)
     with pytest.raises(Undelivered):
         post.ticks()
-    assert len(post.mailed()) == MOST_UNDELIVERED
+    assert len(post.mailed()) == MAX_UNDELIVERED
     assert post.ticks() == 1
 
 

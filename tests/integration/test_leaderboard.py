@@ -14,7 +14,7 @@ from chalicelib.foundation.identity import Caller, Role, ShownAs
 from chalicelib.foundation.problems import Problem
 from chalicelib.points import ranking, routes, worker
 from chalicelib.points.board_store import BoardChangeItem, BoardStore, LeaseLost, ScoreItem
-from chalicelib.points.boards import LEASE, Board
+from chalicelib.points.boards import LEASE_DURATION, Board
 from chalicelib.points.periods import Period, day_of, span_of
 from chalicelib.points.problems import PointProblem
 from chalicelib.points.store import EntryItem
@@ -501,7 +501,7 @@ def test_a_run_that_dies_half_way_is_made_good_once_its_lease_is_over(
     with pytest.raises(Died):
         greenroom.ranks()
     assert greenroom.ranks() == 0
-    clock.advance(LEASE)
+    clock.advance(LEASE_DURATION)
     assert greenroom.ranks() == 1
     assert shown(greenroom.board(ben)) == [(1, "ben", 10)]
     assert pages_not_named(greenroom) == []
@@ -545,7 +545,7 @@ def test_a_run_that_was_slower_than_its_lease_shows_nothing(
     greenroom: Greenroom, ben: Caller, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def overtaken() -> None:
-        clock.advance(LEASE)
+        clock.advance(LEASE_DURATION)
         award(greenroom, ben, 2, 5)
         greenroom.counts()
         assert greenroom.ranks() == 1
@@ -640,7 +640,7 @@ def test_a_reader_of_the_board_before_this_one_still_finds_its_pages(
 def test_a_lease_that_is_lost_puts_no_head(greenroom: Greenroom, ben: Caller) -> None:
     store, now = greenroom.container.board_store, greenroom.clock.now()
     greenroom.container.leaderboard_marks.mark({ben.program_id})
-    taken = store.lease(ben.program_id, "run1", now, now + LEASE)
+    taken = store.lease(ben.program_id, "run1", now, now + LEASE_DURATION)
     assert taken is not None
     lost = replace(taken[0], run="run2")
     with pytest.raises(LeaseLost):

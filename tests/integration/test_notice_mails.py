@@ -24,7 +24,7 @@ from chalicelib.foundation.identity import Caller, Role
 from chalicelib.foundation.problems import Problem
 from chalicelib.foundation.texts import clean_line, clean_paragraphs
 from chalicelib.notifications import planning, worker
-from chalicelib.notifications.mails import MAX_NAME, Letter, compose
+from chalicelib.notifications.mails import MAX_NAME, MailContent, compose
 from chalicelib.notifications.model import (
     FIRST_SLOTS,
     LEARNED_WITHIN,
@@ -41,7 +41,7 @@ from chalicelib.notifications.model import (
 )
 from chalicelib.notifications.planning import CHUNK, Chunk
 from chalicelib.notifications.problems import NotificationProblem
-from chalicelib.notifications.sending import LEASE, NoticeMailer
+from chalicelib.notifications.sending import LEASE_DURATION, NoticeMailer
 from chalicelib.notifications.service import SettingsChanges
 from chalicelib.notifications.store import SHARDS
 from chalicelib.programs.model import ChannelKind, MemberStatus
@@ -149,7 +149,9 @@ def test_words_agree_with_their_number(
         )
         urls = "https://console.example", "https://api.example/x"
         mail = compose(
-            Letter("news@demo.example", "Demo", "amy@demo.example", "Amy", language, noticed, *urls)
+            MailContent(
+                "news@demo.example", "Demo", "amy@demo.example", "Amy", language, noticed, *urls
+            )
         )
         text = Mail("amy@demo.example", mail, {}).part("plain")
         assert heading in text.splitlines()
@@ -182,7 +184,9 @@ def test_nothing_that_people_wrote_becomes_a_link_and_all_of_it_looks_as_they_wr
     )
     urls = "https://console.example", "https://api.example/x"
     for noted in (noticed, *((each,) for each in noticed)):
-        letter = Letter("news@demo.example", wrote, "amy@demo.example", wrote, "en", noted, *urls)
+        letter = MailContent(
+            "news@demo.example", wrote, "amy@demo.example", wrote, "en", noted, *urls
+        )
         message = Mail("amy@demo.example", compose(letter), {})
         text, html = message.part("plain"), message.part("html")
         assert wrote in text.replace("\u2060", "")
@@ -210,7 +214,9 @@ def test_whatever_titles_and_programs_are_called_a_mail_has_one_sender_and_says_
     title, program = short_title(clean_paragraphs(title)), clean_line(program) or "Demo"
     noticed = (Notice("new#1", NoticeType.ACTIVITY_OPENED, NOON, "act_1", title),)
     urls = "https://console.example", "https://api.example/x"
-    letter = Letter("news@demo.example", program, "amy@demo.example", "Amy", "de", noticed, *urls)
+    letter = MailContent(
+        "news@demo.example", program, "amy@demo.example", "Amy", "de", noticed, *urls
+    )
     mail = email.message_from_bytes(compose(letter).as_bytes())
     assert len(mail.items()) == len(set(mail.keys())) == 9
     ((name, address),) = getaddresses([mail["From"].replace("\r\n", "")])
@@ -700,7 +706,7 @@ def test_a_claim_whose_event_comes_late_is_settled_before_its_lease_ends(room: N
     room.ticks(minutes=10)
     room.works()
     assert room.mails == []  # nobody knows whether it is out
-    room.ticks(minutes=LEASE.total_seconds() / 60)
+    room.ticks(minutes=LEASE_DURATION.total_seconds() / 60)
     room.works()
     assert len(room.to(amy)) == 1
 

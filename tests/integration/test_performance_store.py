@@ -8,7 +8,7 @@ import pytest
 from chalicelib.foundation.table import Conflict
 from chalicelib.performances.model import (
     BEFORE_STAGED,
-    LEASE,
+    LEASE_DURATION,
     QUEUED_GRACE,
     Performance,
     State,
@@ -68,41 +68,43 @@ def at_tiktok(store: PerformanceStore, performance: Performance, draft: str) -> 
 def test_one_worker_at_a_time_has_a_performance_until_its_lease_ends(
     store: PerformanceStore, made: Performance
 ) -> None:
-    assert store.lease(made.reference, "one", NOON, NOON + LEASE) == made
-    assert store.lease(made.reference, "two", NOON + LEASE, NOON + 2 * LEASE) is None
-    later = NOON + LEASE + SECOND
-    assert store.lease(made.reference, "two", later, later + LEASE) == made
+    assert store.lease(made.reference, "one", NOON, NOON + LEASE_DURATION) == made
+    assert (
+        store.lease(made.reference, "two", NOON + LEASE_DURATION, NOON + 2 * LEASE_DURATION) is None
+    )
+    later = NOON + LEASE_DURATION + SECOND
+    assert store.lease(made.reference, "two", later, later + LEASE_DURATION) == made
     assert store.release_lease(made.reference, "one") is None
-    assert store.lease(made.reference, "three", later, later + LEASE) is None
+    assert store.lease(made.reference, "three", later, later + LEASE_DURATION) is None
     assert store.release_lease(made.reference, "two") == made
-    assert store.lease(made.reference, "three", later, later + LEASE) == made
+    assert store.lease(made.reference, "three", later, later + LEASE_DURATION) == made
 
 
 def test_what_is_not_there_is_leased_to_nobody(store: PerformanceStore, made: Performance) -> None:
     unknown = replace(made.reference, performance_id="prf_unknown")
-    assert store.lease(unknown, "one", NOON, NOON + LEASE) is None
+    assert store.lease(unknown, "one", NOON, NOON + LEASE_DURATION) is None
     assert store.get(made.owner, "prf_unknown") is None
 
 
 def test_what_waits_is_leased_from_its_time_on(store: PerformanceStore, made: Performance) -> None:
     until = NOON + timedelta(minutes=10)
-    assert store.lease(made.reference, "one", NOON, NOON + LEASE)
+    assert store.lease(made.reference, "one", NOON, NOON + LEASE_DURATION)
     assert store.schedule_next_step(
         made, waiting_until(made, Waiting.TIKTOK_BUSY, until, until), "one"
     )
     store.release_lease(made.reference, "one")
     early = until - CLOCKS_DIFFER - SECOND
-    assert store.lease(made.reference, "two", early, early + LEASE) is None
-    assert store.lease(made.reference, "two", until - CLOCKS_DIFFER, until + LEASE)
+    assert store.lease(made.reference, "two", early, early + LEASE_DURATION) is None
+    assert store.lease(made.reference, "two", until - CLOCKS_DIFFER, until + LEASE_DURATION)
 
 
 def test_a_worker_whose_lease_another_has_writes_nothing_though_the_state_is_the_same(
     store: PerformanceStore, made: Performance
 ) -> None:
     sending = at_tiktok(store, made, "p_1")
-    assert store.lease(sending.reference, "one", NOON, NOON + LEASE)
-    later = NOON + LEASE + SECOND
-    assert store.lease(sending.reference, "two", later, later + LEASE) == sending
+    assert store.lease(sending.reference, "one", NOON, NOON + LEASE_DURATION)
+    later = NOON + LEASE_DURATION + SECOND
+    assert store.lease(sending.reference, "two", later, later + LEASE_DURATION) == sending
     whole, waits = delivered(sending, NOON), waiting_until(sending, None, NOON, NOON)
     with pytest.raises(Conflict):
         write(store, sending, whole, "one")
@@ -176,7 +178,7 @@ def test_a_change_that_changes_nothing_holds_only_if_its_condition_does(
 def test_a_wait_that_was_brought_forward_meanwhile_is_not_written(
     store: PerformanceStore, made: Performance
 ) -> None:
-    assert store.lease(made.reference, "one", NOON, NOON + LEASE)
+    assert store.lease(made.reference, "one", NOON, NOON + LEASE_DURATION)
     later = NOON + timedelta(hours=1)
     waits = waiting_until(made, Waiting.TIKTOK_DOWN, later, later)
     assert store.bring_forward(made.reference, NOON + SECOND, BEFORE_STAGED)
@@ -184,7 +186,7 @@ def test_a_wait_that_was_brought_forward_meanwhile_is_not_written(
     again = store.release_lease(made.reference, "one")
     assert again is not None
     assert (again.brought_forward_at, again.waits_until) == (NOON + SECOND, None)
-    assert store.lease(made.reference, "two", NOON + SECOND, NOON + LEASE)
+    assert store.lease(made.reference, "two", NOON + SECOND, NOON + LEASE_DURATION)
     assert store.schedule_next_step(again, replace(waits, brought_forward_at=NOON + SECOND), "two")
     assert store.bring_forward(made.reference, NOON + 2 * SECOND, BEFORE_STAGED)
     assert not store.schedule_next_step(again, waits, "two")
@@ -194,7 +196,7 @@ def test_a_wait_is_ended_where_it_is_one_of_those_that_are_to_end(
     store: PerformanceStore, made: Performance
 ) -> None:
     until = NOON + timedelta(hours=1)
-    assert store.lease(made.reference, "one", NOON, NOON + LEASE)
+    assert store.lease(made.reference, "one", NOON, NOON + LEASE_DURATION)
     waits = waiting_until(made, Waiting.TIKTOK_DOWN, until, until)
     assert store.schedule_next_step(made, waits, "one")
     assert not store.bring_forward(made.reference, NOON, BEFORE_STAGED, Waiting.ACCOUNT)
@@ -224,27 +226,27 @@ def test_what_is_overdue_is_listed_from_its_time_on_and_noted_once(
     due = NOON + QUEUED_GRACE
     assert list(store.unfinished(due - SECOND)) == []
     assert [each.performance_id for each in store.unfinished(due)] == [made.performance_id]
-    assert not store.note_queued(made.reference, due - SECOND, due + LEASE)
-    assert store.note_queued(made.reference, due, due + LEASE)
-    assert not store.note_queued(made.reference, due, due + LEASE)
+    assert not store.note_queued(made.reference, due - SECOND, due + LEASE_DURATION)
+    assert store.note_queued(made.reference, due, due + LEASE_DURATION)
+    assert not store.note_queued(made.reference, due, due + LEASE_DURATION)
     assert list(store.unfinished(due)) == []
-    assert stored(store, made).look_at == due + LEASE
+    assert stored(store, made).look_at == due + LEASE_DURATION
 
 
 def test_what_ends_is_not_looked_at_any_more(store: PerformanceStore, made: Performance) -> None:
     done = write(store, made, posted(made, NOON))
     assert done.look_at is None
     assert list(store.unfinished(NOON + timedelta(days=400))) == []
-    assert not store.note_queued(made.reference, NOON + timedelta(days=1), NOON + LEASE)
+    assert not store.note_queued(made.reference, NOON + timedelta(days=1), NOON + LEASE_DURATION)
 
 
 def test_a_wait_that_is_over_is_forgotten_when_its_performance_is_queued(
     store: PerformanceStore, made: Performance
 ) -> None:
-    assert store.lease(made.reference, "one", NOON, NOON + LEASE)
+    assert store.lease(made.reference, "one", NOON, NOON + LEASE_DURATION)
     waits = waiting_until(made, Waiting.TIKTOK_DOWN, NOON + SECOND, NOON + 2 * SECOND)
     assert store.schedule_next_step(made, waits, "one")
-    assert store.note_queued(made.reference, NOON + 2 * SECOND, NOON + LEASE)
+    assert store.note_queued(made.reference, NOON + 2 * SECOND, NOON + LEASE_DURATION)
     assert stored(store, made).waits_until is None
     assert stored(store, made).waiting is Waiting.TIKTOK_DOWN
 

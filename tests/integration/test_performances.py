@@ -33,7 +33,7 @@ from chalicelib.tiktok.consents.service import ConsentRequest
 from chalicelib.tiktok.model import PendingSend
 from chalicelib.tiktok.pending_sends.service import LONGEST_POSTPONEMENT, SHORTEST_POSTPONEMENT
 from chalicelib.tiktok.problems import TikTokProblem
-from chalicelib.tiktok.webhooks import MOST_AHEAD, OLDEST
+from chalicelib.tiktok.webhooks import MAX_CLOCK_SKEW, OLDEST
 from tests.clock import NOON, StoppedClock
 from tests.events import Relayed, streamed
 from tests.integration.conftest import Calls
@@ -654,7 +654,7 @@ def wrong_signatures(body: bytes, clock: StoppedClock) -> dict[str, str | None]:
     good = signature(body, clock)
     old, ahead = (
         StoppedClock(clock.at - OLDEST - SECOND),
-        StoppedClock(clock.at + MOST_AHEAD + SECOND),
+        StoppedClock(clock.at + MAX_CLOCK_SKEW + SECOND),
     )
     return {
         "none": None,

@@ -15,7 +15,7 @@ from chalicelib.foundation.problems import Problem
 from chalicelib.foundation.settings import Settings
 from chalicelib.performances import worker
 from chalicelib.performances.counts import service as counting
-from chalicelib.performances.counts.service import AGAIN, AGAIN_WITHOUT_ACCOUNT, PostCounts
+from chalicelib.performances.counts.service import AGAIN, AGAIN_WITHOUT_ACCOUNT, PostStatistics
 from chalicelib.performances.model import COUNTED_FOR, Performance, State, posted, with_post
 from chalicelib.tiktok.client import SCOPES, VIEWS_SCOPE, VideoCounts
 from chalicelib.tiktok.errors import (
@@ -74,7 +74,7 @@ def greenroom(settings: Settings, clock: StoppedClock, tiktok: CountingTikTok) -
 
 
 @pytest.fixture
-def counts(greenroom: Greenroom) -> PostCounts:
+def counts(greenroom: Greenroom) -> PostStatistics:
     return greenroom.container.counts
 
 
@@ -173,7 +173,7 @@ def test_connecting_again_asks_for_what_was_allowed_and_keeps_it(
 
 
 def test_the_trail_tells_when_it_was_allowed_and_taken_back(
-    greenroom: Greenroom, ana: Caller, counts: PostCounts
+    greenroom: Greenroom, ana: Caller, counts: PostStatistics
 ) -> None:
     counts.end(ana)
     counts.end(ana)
@@ -283,17 +283,17 @@ def test_what_a_killed_run_left_is_read_by_the_next(
     class Killed(BaseException):
         """The function dies."""
 
-    write = PostCounts._write  # noqa: SLF001  the process dies between two writes
+    write = PostStatistics._write  # noqa: SLF001  the process dies between two writes
     done: list[object] = []
 
-    def dies(self: PostCounts, *arguments: Any) -> bool:
+    def dies(self: PostStatistics, *arguments: Any) -> bool:
         if done:
             raise Killed
         done.append(arguments)
         return write(self, *arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(PostCounts, "_write", dies)
+        patched.setattr(PostStatistics, "_write", dies)
         with pytest.raises(Killed):
             runs(greenroom)
     assert runs(greenroom) == 1
@@ -488,7 +488,7 @@ def test_what_breaks_off_while_it_is_taken_back_is_finished_by_the_clock(
     greenroom: Greenroom,
     tiktok: CountingTikTok,
     ana: Caller,
-    counts: PostCounts,
+    counts: PostStatistics,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made = posts(greenroom, ana, "bea", "71")
@@ -496,7 +496,7 @@ def test_what_breaks_off_while_it_is_taken_back_is_finished_by_the_clock(
     greenroom.clock.advance(HOUR)
     runs(greenroom)
     with monkeypatch.context() as patched:
-        patched.setattr(counting.PostCounts, "align", breaks)
+        patched.setattr(counting.PostStatistics, "apply_views_consent", breaks)
         with pytest.raises(TimeoutError):
             counts.end(ana)
     assert views(greenroom.stored(made)) == 7

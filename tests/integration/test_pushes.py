@@ -18,7 +18,7 @@ from chalicelib.foundation.personal import Person
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.notifications import worker
 from chalicelib.notifications.model import Frequency, NoticeCategory
-from chalicelib.notifications.personal import DeviceKeeper
+from chalicelib.notifications.personal import DevicePersonalData
 from chalicelib.notifications.pushing import sending
 from chalicelib.notifications.pushing.model import MAX_DEVICES, PushBox
 from chalicelib.notifications.pushing.service import Subscription
@@ -331,7 +331,7 @@ def test_one_program_has_half_of_what_runs_at_once_and_the_others_have_their_tur
         room.subscribes(member)
         room.sends(member, activity)
     room.settles()
-    with ThreadPoolExecutor(sending.AT_ONCE) as threads:
+    with ThreadPoolExecutor(sending.MAX_CONCURRENT) as threads:
         taken = run.run(threads, room.container.push_store.due_members(room.clock.now()))
     assert taken == 20
     assert max(most.values()) <= sending.OF_ONE_PROGRAM
@@ -482,7 +482,7 @@ def test_an_export_has_the_devices_without_their_secrets_and_an_erasure_takes_al
     staged(room, amy)
     (device,) = room.box(amy).devices
     keeper = next(
-        each for each in room.container.personal_data_keepers if isinstance(each, DeviceKeeper)
+        each for each in room.container.personal_data_stores if isinstance(each, DevicePersonalData)
     )
     person = Person(amy.program_id, amy.member_id, amy.email, "Amy")
     (name, record), (_, holder) = keeper.personal_data(person)

@@ -14,7 +14,7 @@ from chalicelib.foundation.table import Part
 from chalicelib.performances import worker
 from chalicelib.performances.model import (
     ARRIVAL_LIMIT,
-    LEASE,
+    LEASE_DURATION,
     MAX_ATTEMPTS,
     POSTED_LIMIT,
     QUEUED_AGAIN,
@@ -147,7 +147,7 @@ def test_a_lease_left_behind_is_taken_over_when_it_ends(sandboxed: SandboxedGree
     made = len(sandboxed.tiktok.made)
     assert sandboxed.stage(performance).state is State.QUEUED
     assert len(sandboxed.tiktok.made) == made
-    sandboxed.later(LEASE + SECOND)
+    sandboxed.later(LEASE_DURATION + SECOND)
     assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 1
     assert sandboxed.stage(performance).state is State.STAGED
     assert sandboxed.arrived_once(sandboxed.now(performance))
@@ -159,7 +159,7 @@ def test_a_worker_whose_lease_was_taken_over_writes_nothing_more(
     performance = sandboxed.performed()
 
     def slower_than_the_lease() -> None:
-        sandboxed.clock.advance(LEASE + SECOND)
+        sandboxed.clock.advance(LEASE_DURATION + SECOND)
         sandboxed.worker().stage(reference_of(performance))
 
     sandboxed.tiktok.after["begin_upload"] = slower_than_the_lease
@@ -198,7 +198,7 @@ def test_a_crash_before_the_first_byte_takes_the_draft_up_and_sends_once(
     crashed = sandboxed.now(performance)
     assert (crashed.state, crashed.attempts) == (State.INITIATED, 1)
     assert sandboxed.uploads == 0
-    sandboxed.later(LEASE + SECOND)
+    sandboxed.later(LEASE_DURATION + SECOND)
     assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 1
     staged = sandboxed.stage(performance)
     assert (staged.state, staged.attempts) == (State.STAGED, 1)
@@ -211,7 +211,7 @@ def test_a_crash_after_the_bytes_asks_and_never_sends_again(sandboxed: Sandboxed
     sandboxed.tiktok.after["send"] = dies
     crashed = sandboxed.crashes(performance)
     assert crashed.state is State.UPLOADING
-    sandboxed.later(LEASE + SECOND)
+    sandboxed.later(LEASE_DURATION + SECOND)
     assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 1
     staged = sandboxed.stage(performance)
     assert staged.state is State.STAGED
@@ -745,7 +745,7 @@ def test_a_fault_of_the_owners_is_waited_for_ever_more_seldom_and_alarmed_and_fa
 ) -> None:
     alarms: list[str] = []
     monkeypatch.setattr(
-        "chalicelib.performances.staging_run.sound_alarm",
+        "chalicelib.performances.staging_run.log_alarm",
         lambda name, *_, **__: alarms.append(name),
     )
     sandboxed.sandbox.control("tokens", {"person": "ana", "expire": ["access"]})
@@ -799,7 +799,7 @@ def test_a_draft_of_one_account_is_not_asked_about_with_another(
 ) -> None:
     sandboxed.tiktok.after["send"] = dies
     crashed = sandboxed.crashes(sandboxed.performed())
-    sandboxed.later(LEASE + SECOND)
+    sandboxed.later(LEASE_DURATION + SECOND)
     begun = sandboxed.greenroom.asks(sandboxed.ana)
     came_back = sandboxed.sandbox.consent("bob", url=begun.authorize_url)
     sandboxed.greenroom.comes_back(begun, "bob", code=came_back["code"])

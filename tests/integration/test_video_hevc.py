@@ -65,8 +65,8 @@ def test_key_frames_of_open_groups_decode_alone_once_they_name_no_others(name: s
         if made is None:
             assert CRA not in kinds(sample)
             continue
-        assert hevc.names_others(sample, sets)
-        assert not hevc.names_others(made, sets)
+        assert hevc.has_references(sample, sets)
+        assert not hevc.has_references(made, sets)
         assert len(made) == len(sample)
         assert IDR in kinds(made)
         assert CRA not in kinds(made)
@@ -87,7 +87,7 @@ def test_key_frames_of_closed_groups_are_left_as_they_are(name: str) -> None:
     sets = hevc.parameter_sets(configuration(name))
     for packet in key_frames(name):
         sample = sample_of(name, packet)
-        assert not hevc.names_others(sample, sets)
+        assert not hevc.has_references(sample, sets)
 
 
 def last_key(name: str = "hevc_open_groups.mp4") -> bytes:
@@ -108,7 +108,7 @@ def test_a_key_frame_whose_parameters_are_unknown_is_left_as_it_is(
 ) -> None:
     sets = hevc.parameter_sets(change(configuration("hevc_open_groups.mp4")))
     assert hevc.as_idr_picture(last_key(), sets) is None
-    assert hevc.names_others(last_key(), sets)
+    assert hevc.has_references(last_key(), sets)
 
 
 def test_parameters_may_come_with_the_key_frame() -> None:
@@ -129,7 +129,7 @@ CONFIGURATION, KEY = configuration("hevc_open_groups.mp4"), last_key()
 @given(st.binary(max_size=300), st.binary(max_size=300))
 def test_nothing_that_may_be_read_raises(configuration: bytes, sample: bytes) -> None:
     sets = hevc.parameter_sets(configuration)
-    hevc.names_others(sample, sets)
+    hevc.has_references(sample, sets)
     hevc.as_idr_picture(sample, sets)
     hevc.as_idr_picture(sample, hevc.parameter_sets(CONFIGURATION))
 
@@ -144,6 +144,6 @@ def test_nothing_that_was_changed_raises_or_grows(data: st.DataObject) -> None:
         return bytes(made[: data.draw(st.integers(0, len(made)))])
 
     sets, sample = hevc.parameter_sets(changed(CONFIGURATION)), changed(KEY)
-    hevc.names_others(sample, sets)
+    hevc.has_references(sample, sets)
     made = hevc.as_idr_picture(sample, sets)
     assert made is None or len(made) == len(sample)

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.foundation.identity import TikTokState
 from chalicelib.performances.model import (
-    LEASE,
+    LEASE_DURATION,
     SENDING_LIMIT,
     Performance,
     State,
@@ -296,7 +296,7 @@ def test_what_a_dead_worker_left_is_looked_at_when_its_lease_ends(
     sandboxed.tiktok.after["send"] = dies
     crashed = sandboxed.crashes(sandboxed.performed())
     assert crashed.waits_until is None
-    sandboxed.later(LEASE + SECOND)
+    sandboxed.later(LEASE_DURATION + SECOND)
     assert sandboxed.stage(crashed).state is State.STAGED
 
 
@@ -357,7 +357,7 @@ def test_a_cap_on_the_apps_people_waits_is_told_and_alarms_its_owner(
 ) -> None:
     alarms: list[str] = []
     monkeypatch.setattr(
-        "chalicelib.performances.staging_run.sound_alarm",
+        "chalicelib.performances.staging_run.log_alarm",
         lambda name, *_, **__: alarms.append(name),
     )
     cap = {"kind": "status", "status": status, "error_code": "reached_active_user_cap"}

@@ -32,7 +32,7 @@ _COMPUTED = {
     ast.BitOr: ast.BitAnd,
 }
 _COMBINED = {ast.And: ast.Or, ast.Or: ast.And}
-_LOGS = ("logger.", "_log(", "sound_alarm(")
+_LOGS = ("logger.", "_log(", "log_alarm(")
 _LONGEST = 90
 
 

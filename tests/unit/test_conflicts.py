@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.foundation.conflicts import ATTEMPTS, change_by_rule, retry_conflicts
+from chalicelib.foundation.conflicts import MAX_ATTEMPTS, change_by_rule, retry_conflicts
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.foundation.table import Conflict
 
@@ -21,7 +21,7 @@ class Thing:
     plain = retry_conflicts()(attempt)
 
 
-@pytest.mark.parametrize("conflicts", range(ATTEMPTS))
+@pytest.mark.parametrize("conflicts", range(MAX_ATTEMPTS))
 def test_an_attempt_is_repeated_until_nobody_was_faster(conflicts: int) -> None:
     thing = Thing(conflicts)
     assert thing.told("done") == "done"
@@ -29,14 +29,14 @@ def test_an_attempt_is_repeated_until_nobody_was_faster(conflicts: int) -> None:
 
 
 def test_what_keeps_changing_is_a_problem_in_words_or_the_conflict_itself() -> None:
-    thing = Thing(ATTEMPTS)
+    thing = Thing(MAX_ATTEMPTS)
     with pytest.raises(Problem) as refused:
         thing.told("done")
     assert refused.value.code is ProblemCode.CHANGED_MEANWHILE
     assert refused.value.detail == "The thing keeps changing."
-    assert thing.attempts == ATTEMPTS
+    assert thing.attempts == MAX_ATTEMPTS
     with pytest.raises(Conflict):
-        Thing(ATTEMPTS).plain("done")
+        Thing(MAX_ATTEMPTS).plain("done")
 
 
 def test_nothing_else_is_repeated() -> None:
@@ -73,7 +73,7 @@ class Kept:
         return becomes
 
 
-@pytest.mark.parametrize("others", range(ATTEMPTS))
+@pytest.mark.parametrize("others", range(MAX_ATTEMPTS))
 @pytest.mark.parametrize("is_known", [False, True])
 def test_a_rule_is_applied_to_what_is_there_when_it_is_written(others: int, is_known: bool) -> None:
     kept = Kept(0, others)
@@ -92,7 +92,7 @@ def test_a_rule_that_changes_nothing_writes_nothing() -> None:
 
 
 def test_a_rule_is_not_applied_for_ever() -> None:
-    kept = Kept(0, ATTEMPTS)
+    kept = Kept(0, MAX_ATTEMPTS)
     with pytest.raises(Conflict):
         change_by_rule(kept.read, lambda was: was + 1, kept.write)
-    assert kept.writes == ATTEMPTS
+    assert kept.writes == MAX_ATTEMPTS

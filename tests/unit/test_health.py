@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from chalicelib.foundation.health import FRESH, HealthService
+from chalicelib.foundation.health import HEALTH_CACHE_TTL, HealthService
 from tests.clock import StoppedClock
 
 
@@ -11,7 +11,7 @@ def test_what_it_depends_on_is_asked_once_in_half_a_minute() -> None:
     asked: list[str] = []
     service = HealthService("build-1", {"tables": lambda: asked.append("tables")}, clock)
     first = service.health()
-    clock.advance(FRESH - timedelta(seconds=1))
+    clock.advance(HEALTH_CACHE_TTL - timedelta(seconds=1))
     assert service.health() is first
     assert asked == ["tables"]
     clock.advance(timedelta(seconds=1))
@@ -31,5 +31,5 @@ def test_one_that_does_not_answer_is_told_by_name_and_recovers() -> None:
     assert service.health().checks == {"tables": True, "storage": False}
     assert not service.health().well
     broken.clear()
-    clock.advance(FRESH)
+    clock.advance(HEALTH_CACHE_TTL)
     assert service.health().well

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.foundation.logging import StructuredLogger, count_steps, sound_alarm
+from chalicelib.foundation.logging import StructuredLogger, count_steps, log_alarm
 from chalicelib.foundation.logging import logger as ours
 
 
@@ -85,7 +85,7 @@ def test_an_alarm_is_a_metric_of_its_stack_in_the_line_itself(
     own: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STACK", "greenroom-prod")
-    sound_alarm("AppRefused", "TikTok refuses the app", reason="invalid_client")
+    log_alarm("AppRefused", "TikTok refuses the app", reason="invalid_client")
     (line,) = own.lines()
     assert line["AppRefused"] == 1
     # As the alarms' dimension in infra/alarms.yaml is named and filled.

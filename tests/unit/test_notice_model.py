@@ -24,7 +24,7 @@ from chalicelib.notifications.model import (
     Slot,
     begin_slot_scan,
     finish_slot_scan,
-    learns,
+    is_slot_scan_due,
     moved_to,
     next_due,
     round_of,
@@ -103,13 +103,13 @@ def of_walk(plan: ProgramPlan, *slots: Slot, chunks: int = 2, heard: int = 2) ->
 
 def test_what_nobody_has_any_more_is_forgotten_once_a_walk_was_heard_in_full() -> None:
     plan = begin_slot_scan(ProgramPlan("prg_1", slots=FIRST_SLOTS | {BEN, ZOE}), NOW)
-    assert not learns(plan, NOW + LEARNS_EVERY - HOUR)
+    assert not is_slot_scan_due(plan, NOW + LEARNS_EVERY - HOUR)
     early = NOW + LEARNED_WITHIN - SECOND
     assert finish_slot_scan(plan, of_walk(plan, BEN), early) == plan
     plan = finish_slot_scan(plan, of_walk(plan, BEN), NOW + LEARNED_WITHIN)
     assert plan.slots == FIRST_SLOTS | {BEN}
     assert finish_slot_scan(plan, of_walk(plan, ZOE), NOW + DAY) == plan
-    assert learns(plan, NOW + DAY)
+    assert is_slot_scan_due(plan, NOW + DAY)
 
 
 def test_a_program_is_looked_at_when_its_walk_is_to_be_looked_back_at() -> None:
@@ -141,7 +141,7 @@ def test_where_messages_of_a_walk_were_lost_nothing_is_forgotten_and_it_walks_on
     assert (whole.slots, whole.learning_walks) == (FIRST_SLOTS | {ZOE}, 0)
     given_up = finish_slot_scan(plan, of_walk(plan, heard=0), again + LEARNED_WITHIN)
     assert (given_up.slots, given_up.learning_walks) == (plan.slots, 0)
-    assert learns(given_up, NOW + DAY)
+    assert is_slot_scan_due(given_up, NOW + DAY)
 
 
 def test_a_slot_that_is_chosen_holds_at_once_and_after_the_walk_that_came_too_early_for_it() -> (

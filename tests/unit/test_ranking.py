@@ -10,8 +10,8 @@ from chalicelib.points import ranking
 from chalicelib.points.boards import board_rows
 from chalicelib.points.ranking import (
     AROUND,
-    FEWEST_ROWS,
-    MOST_ROWS,
+    MAX_ROWS,
+    MIN_ROWS,
     TOP,
     Head,
     Row,
@@ -95,7 +95,7 @@ class Kept:
 
 @pytest.fixture
 def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, size in (("PAGE_ROWS", 4), ("MOST_ROWS", 8), ("FEWEST_ROWS", 2)):
+    for name, size in (("PAGE_ROWS", 4), ("MAX_ROWS", 8), ("MIN_ROWS", 2)):
         monkeypatch.setattr(ranking, name, size)
 
 
@@ -119,8 +119,8 @@ def test_pages_stay_within_their_bounds_while_members_come_and_go() -> None:
         kept.make(left)
         for pages in (kept.head.ranks, kept.head.members):
             assert sum(page.length for page in pages) == len(left)
-            assert all(page.length <= MOST_ROWS for page in pages)
-            assert len(pages) == 1 or min(page.length for page in pages) >= FEWEST_ROWS // 2
+            assert all(page.length <= MAX_ROWS for page in pages)
+            assert len(pages) == 1 or min(page.length for page in pages) >= MIN_ROWS // 2
     kept.check(left)
 
 

@@ -42,7 +42,7 @@ from chalicelib.reports.model import (
     span_between,
     stage_of,
 )
-from chalicelib.reports.report_exports.csv_text import STARTS_A_FORMULA, harmless, write_csv
+from chalicelib.reports.report_exports.csv_text import STARTS_A_FORMULA, escape_formula, write_csv
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MOMENTS = st.integers(0, 40 * 24 * 60).map(lambda minutes: NOON + timedelta(minutes=minutes))
@@ -370,12 +370,12 @@ def test_what_is_mended_is_off_the_worklist() -> None:
     "before", ["", " ", "\u00a0 ", "\ufeff", "\u3000", "\u2060\u200e", "\x0b", '\u2028"', "\u00ad"]
 )
 def test_a_cell_that_begins_a_formula_is_text(sign: str, before: str) -> None:
-    assert harmless(f"{before}{sign}cmd|' /C calc'!A0") == f"'{before}{sign}cmd|' /C calc'!A0"
+    assert escape_formula(f"{before}{sign}cmd|' /C calc'!A0") == f"'{before}{sign}cmd|' /C calc'!A0"
 
 
 @given(st.text(max_size=30))
 def test_no_text_begins_a_formula_and_all_of_it_is_kept(text: str) -> None:
-    cell = harmless(text)
+    cell = escape_formula(text)
     assert isinstance(cell, str)
     assert not cell.lstrip().startswith(("=", "+", "-", "@"))
     assert cell.replace("'", "") == text.replace("\0", "").replace("'", "")
@@ -432,6 +432,6 @@ def written(row: Sequence[str]) -> str:
 
 
 def test_numbers_days_and_nothing_stay_what_they_are() -> None:
-    assert harmless(-3) == -3
-    assert harmless(None) == ""
-    assert harmless(TODAY) == "2026-11-29"
+    assert escape_formula(-3) == -3
+    assert escape_formula(None) == ""
+    assert escape_formula(TODAY) == "2026-11-29"

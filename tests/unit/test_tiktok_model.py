@@ -22,7 +22,7 @@ from chalicelib.tiktok.model import (
     InboxPlace,
     Tokens,
 )
-from chalicelib.tiktok.webhooks import MOST_AHEAD, OLDEST
+from chalicelib.tiktok.webhooks import MAX_CLOCK_SKEW, OLDEST
 from tests.clock import NOON
 
 MOMENT = timedelta(microseconds=1)
@@ -60,7 +60,7 @@ def test_the_numbers_are_those_that_are_promised() -> None:
 
 
 def test_a_removal_is_remembered_for_longer_than_it_may_be_signed() -> None:
-    assert REMOVAL_REMEMBERED > OLDEST + MOST_AHEAD
+    assert REMOVAL_REMEMBERED > OLDEST + MAX_CLOCK_SKEW
 
 
 def test_a_place_is_taken_for_a_day_and_not_a_moment_longer() -> None:

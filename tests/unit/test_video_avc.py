@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.videos import avc, mp4_boxes
-from chalicelib.videos.nal_units import with_guards, without_guards
+from chalicelib.videos.nal_units import add_emulation_prevention, remove_emulation_prevention
 from tests.corpus.fixtures import clip
 
 CLIPS = (
@@ -44,8 +44,8 @@ def test_other_codecs_are_left_as_they_are() -> None:
 def test_only_an_idr_begins_the_numbers_anew(kind: int, alone: bool) -> None:
     unit = bytes([kind]) + b"abc"
     sample = len(unit).to_bytes(4) + unit
-    assert avc.stands_alone(sample, 4) is alone
-    assert avc.stands_alone(b"\0\0\0\x02\x09\x10" + sample, 4) is alone
+    assert avc.is_idr(sample, 4) is alone
+    assert avc.is_idr(b"\0\0\0\x02\x09\x10" + sample, 4) is alone
 
 
 CONFIGURATION = track_of("open_groups.mp4").configuration
@@ -54,7 +54,7 @@ CONFIGURATION = track_of("open_groups.mp4").configuration
 @given(st.binary(max_size=200))
 def test_nothing_that_may_be_read_raises(content: bytes) -> None:
     avc.without_references(content)
-    avc.stands_alone(content, avc.length_width(content))
+    avc.is_idr(content, avc.length_width(content))
 
 
 @given(st.data())
@@ -70,6 +70,6 @@ def test_nothing_that_was_changed_raises_or_grows(data: st.DataObject) -> None:
 @given(st.lists(st.sampled_from([0, 1, 2, 3, 4, 255]), max_size=60))
 def test_guards_come_and_go(content: list[int]) -> None:
     plain = bytes(content) + b"\x80"
-    guarded = with_guards(plain)
+    guarded = add_emulation_prevention(plain)
     assert not any(guarded.count(bytes([0, 0, each])) for each in (0, 1, 2))
-    assert without_guards(guarded)[0] == plain
+    assert remove_emulation_prevention(guarded)[0] == plain

@@ -47,8 +47,8 @@ from chalicelib.programs.service import ProgramService
 if TYPE_CHECKING:
     from chalicelib.notifications.pushing.vapid import VapidKey
 
-AT_ONCE = 16
-OF_ONE_PROGRAM = AT_ONCE // 2
+MAX_CONCURRENT = 16
+OF_ONE_PROGRAM = MAX_CONCURRENT // 2
 MAX_HELD = 1000
 """Maximum members a run holds back while their program's share is under way."""
 
@@ -110,7 +110,7 @@ class PushSender:
         One member that breaks keeps no other from their pushes: it is raised in the end.
         """
         run = _Run(self, is_late)
-        with ThreadPoolExecutor(AT_ONCE) as threads:
+        with ThreadPoolExecutor(MAX_CONCURRENT) as threads:
             taken = run.run(threads, self._store.due_members(self._clock.now()))
         if run.failure:
             raise run.failure
@@ -303,7 +303,7 @@ class _Run:
             self.failure = self.failure or error
             return
         for each in pushes:
-            while len(self._running) >= AT_ONCE:
+            while len(self._running) >= MAX_CONCURRENT:
                 self._await()
             self._running[threads.submit(self._pusher.send, each)] = each
             self._of_program[program_id] += 1

@@ -22,7 +22,7 @@ from chalicelib.notifications.pushing.model import (
     Video,
     next_at,
 )
-from chalicelib.notifications.store import ATTEMPTS, DueItem, due_people, unchanged
+from chalicelib.notifications.store import MAX_ATTEMPTS, DueItem, due_people, unchanged
 
 PUSHES, HOLDER = "pushes", "holder"
 TO_PUSH = "to_push"
@@ -96,7 +96,7 @@ class PushStore(Store):
         written. Raises `Conflict` if others always come in between.
         """
         read = partial(self.box, program_id, member_id)
-        return change_by_rule(read, change, self.put, known=known, attempts=ATTEMPTS)
+        return change_by_rule(read, change, self.put, known=known, attempts=MAX_ATTEMPTS)
 
     def put(self, was: PushBox, becomes: PushBox) -> PushBox | None:
         """Write a box if nothing changed since it was read; else None."""

@@ -36,10 +36,10 @@ from chalicelib.tiktok.service import AccountService
 if TYPE_CHECKING:
     from chalicelib.tiktok.client import TikTokClient
 
-AT_ONCE = 100
+DUE_BATCH_SIZE = 100
 """How many due posts are looked at together, to ask for those of one member in one call."""
 
-MOST_CALLS = 1000
+MAX_CALLS = 1000
 """In one run, each quarter of an hour: far below TikTok's 600 a minute, however fast it answers."""
 
 AGAIN = timedelta(minutes=15)
@@ -56,7 +56,7 @@ class _TikTokBusy(Exception):
     """TikTok was asked too often by this app: nobody else is asked for in this run."""
 
 
-class PostCounts:
+class PostStatistics:
     def __init__(
         self,
         *,
@@ -81,9 +81,9 @@ class PostCounts:
         account = self._accounts.views_account(caller.program_id, caller.member_id)
         if account is not None:
             self._accounts.revoke_views_consent(account)
-        self.align(caller.program_id, caller.member_id)
+        self.apply_views_consent(caller.program_id, caller.member_id)
 
-    def align(self, program_id: str, member_id: str) -> None:
+    def apply_views_consent(self, program_id: str, member_id: str) -> None:
         """Bring what a member posted into line with what they allow now.
 
         Posts of the last 30 days are read from now on; or what was read of any is removed. What
@@ -115,7 +115,7 @@ class PostCounts:
             if is_late():
                 break
             try:
-                self.align(program_id, member_id)
+                self.apply_views_consent(program_id, member_id)
                 self._accounts.note_views_aligned(program_id, member_id, changed_at)
             except Exception as error:  # noqa: BLE001  raised below, once the others had their turn
                 logger.exception("consent not followed", extra={"member_id": member_id})
@@ -134,10 +134,10 @@ class PostCounts:
         """
         counted = calls = 0
         failure: Exception | None = None
-        for found in batched(self._store.due_counts(self._clock.now()), AT_ONCE):
+        for found in batched(self._store.due_counts(self._clock.now()), DUE_BATCH_SIZE):
             for (program_id, member_id), dues in _by_member(found).items():
                 for some in batched(dues, MAX_VIDEOS):
-                    if is_late() or calls >= MOST_CALLS:
+                    if is_late() or calls >= MAX_CALLS:
                         return counted
                     calls += 1
                     logger.append_keys(program_id=program_id, member_id=member_id)
@@ -175,7 +175,7 @@ class PostCounts:
             if isinstance(error, Reconnect) and error.cause is Cause.SCOPE_MISSING:
                 logger.info("views taken back at TikTok", extra=known)
                 self._accounts.revoke_views_consent(account)
-                self.align(program_id, member_id)
+                self.apply_views_consent(program_id, member_id)
                 return 0
             if isinstance(error, TikTokRefused) and error.cause is Cause.APP_SETTINGS:
                 raise

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from chalicelib.audit.model import Kind, act, fields_of
 from chalicelib.foundation.table import Put, Store, Update
 from chalicelib.programs.model import Campaign
-from chalicelib.programs.store import CampaignItem, GuardItem, campaign_key, name_change_parts
+from chalicelib.programs.store import CampaignItem, UniquenessItem, campaign_key, name_change_parts
 
 _KIND = "campaign"
 
@@ -15,7 +15,7 @@ class AlreadyCreated(Exception):
 
 
 class CampaignStore(Store):
-    MODELS = (CampaignItem, GuardItem)
+    MODELS = (CampaignItem, UniquenessItem)
 
     def create(self, campaign: Campaign) -> None:
         """Create a campaign. Raises `AlreadyCreated` or `NameTaken`."""

@@ -9,7 +9,7 @@ from typing import Any
 from chalicelib.audit.model import Kind, act
 from chalicelib.foundation.acts import Act
 from chalicelib.foundation.clock import Clock
-from chalicelib.foundation.conflicts import ATTEMPTS, retry_conflicts
+from chalicelib.foundation.conflicts import MAX_ATTEMPTS, retry_conflicts
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.pages import Cursors, Page
@@ -32,7 +32,7 @@ from chalicelib.programs.service import changed_meanwhile
 from chalicelib.programs.store import NameTaken
 
 _LIST = "channels"
-AT_ONCE = 49  # a transaction has 100 items: each member takes two, its audit entry two
+MAX_PER_TRANSACTION = 49  # a transaction has 100 items: each member takes two, its audit entry two
 
 
 @dataclass(frozen=True)
@@ -171,9 +171,9 @@ class ChannelService:
         full = [each for each in wanted if _is_full(known[each], channel_id)]
         if full:
             raise _in_too_many(known[full[0]])
-        for start in range(0, len(wanted), AT_ONCE):
+        for start in range(0, len(wanted), MAX_PER_TRANSACTION):
             try:
-                people = wanted[start : start + AT_ONCE]
+                people = wanted[start : start + MAX_PER_TRANSACTION]
                 new = [each for each in people if channel_id not in known[each].channels]
                 self._store.add_members(
                     channel_id,
@@ -213,7 +213,7 @@ class ChannelService:
             raise _archived()
         shown = _as_channel_member(caller)
         joined = _act(Kind.CHANNEL_JOINED, channel, {}, {"member": caller.member_id})
-        for _ in range(ATTEMPTS):
+        for _ in range(MAX_ATTEMPTS):
             try:
                 self._store.join(channel_id, shown, joined)
             except Conflict:

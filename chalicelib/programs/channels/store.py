@@ -21,9 +21,9 @@ from chalicelib.programs.store import (
     CHANNELS,
     ChannelItem,
     CountedIdsItem,
-    GuardItem,
     MemberItem,
     MembershipItem,
+    UniquenessItem,
     channel_fields_unchanged,
     channel_key,
     channel_members_key,
@@ -44,7 +44,7 @@ class ChannelLimitReached(Exception):
 
 
 class ChannelStore(Store):
-    MODELS = (ChannelItem, CountedIdsItem, MemberItem, GuardItem, MembershipItem)
+    MODELS = (ChannelItem, CountedIdsItem, MemberItem, UniquenessItem, MembershipItem)
 
     def create(self, channel: Channel) -> None:
         """Create a channel. Raises `AlreadyCreated`, `NameTaken` or `ChannelLimitReached`."""

@@ -10,7 +10,7 @@ from chalicelib.programs.members.store import MemberStore
 from chalicelib.programs.members.user_pool import MailQuotaUsedUp, Undelivered, UserPool
 from chalicelib.programs.model import InvitationMail
 
-MOST_UNDELIVERED = 5  # of a run; with more it is rather the pool's sender than their addresses
+MAX_UNDELIVERED = 5  # of a run; with more it is rather the pool's sender than their addresses
 
 
 class InvitationMailer:
@@ -31,7 +31,7 @@ class InvitationMailer:
         sent = 0
         undelivered: list[Undelivered] = []
         for due in self._store.due_mails(self._clock.now()):
-            if is_late() or len(undelivered) == MOST_UNDELIVERED:
+            if is_late() or len(undelivered) == MAX_UNDELIVERED:
                 break
             try:
                 sent += self._mail(due) is InvitationMail.HANDED_OVER

@@ -7,11 +7,11 @@ from chalicelib.foundation.table import Database
 from chalicelib.programs.members.user_pool import NEVER_SIGNED_IN, UserPool
 from chalicelib.programs.model import normalized_name
 from chalicelib.programs.store import (
-    GuardItem,
     MemberItem,
     MembershipItem,
     ProgramItem,
     ProgramStore,
+    UniquenessItem,
     alias_guard,
     channel_members_key,
     email_key,
@@ -20,11 +20,11 @@ from chalicelib.programs.store import (
 )
 
 
-class MembershipKeeper:
+class MembershipPersonalData:
     """The member's item itself is erased by the transaction that asks for the erasure."""
 
     def __init__(self, database: Database) -> None:
-        database.register_models(ProgramItem, MemberItem, MembershipItem, GuardItem)
+        database.register_models(ProgramItem, MemberItem, MembershipItem, UniquenessItem)
         self._database = database
 
     def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:
@@ -45,18 +45,18 @@ class MembershipKeeper:
             held = alias_guard(person.program_id, alias, person.member_id)
             guards.append((held.program_id, held.item))
         for guard in guards:
-            yield from part("sign_in", self._database.records(GuardItem, *guard))
+            yield from part("sign_in", self._database.records(UniquenessItem, *guard))
 
     def erase(self, person: Person) -> bool:
         """Remove the guard by which a program was created for its first manager's address."""
         for program in self._database.records(ProgramItem, person.program_id, "program"):
             created = program.get("created_as") or f"created#{normalized_name(program['name'])}"
-            mine = GuardItem.owner_program_id == person.program_id
-            self._database.delete(GuardItem(created, email_key(person.email)), mine)
+            mine = UniquenessItem.owner_program_id == person.program_id
+            self._database.delete(UniquenessItem(created, email_key(person.email)), mine)
         return True
 
 
-class SignInKeeper:
+class SignInPersonalData:
     """The sign-in in the user pool, which belongs to a person rather than to a program."""
 
     def __init__(self, pool: UserPool | None, store: ProgramStore) -> None:

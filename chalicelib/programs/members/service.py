@@ -49,7 +49,7 @@ from chalicelib.programs.service import (
 from chalicelib.programs.store import QuotaUsedUp
 
 _LIST = "members"
-AT_ONCE = 25  # people in one transaction, with two items each
+MAX_PER_TRANSACTION = 25  # people in one transaction, with two items each
 
 
 class MemberService:
@@ -213,8 +213,8 @@ class MemberService:
 
     def _invite_all(self, members: list[Member]) -> dict[str, tuple[Member, bool]]:
         invited: dict[str, tuple[Member, bool]] = {}
-        for start in range(0, len(members), AT_ONCE):
-            chunk = members[start : start + AT_ONCE]
+        for start in range(0, len(members), MAX_PER_TRANSACTION):
+            chunk = members[start : start + MAX_PER_TRANSACTION]
             try:
                 self._store.invite_all(chunk, self._quotas)
             except QuotaUsedUp:

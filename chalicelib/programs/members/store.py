@@ -30,10 +30,10 @@ from chalicelib.programs.store import (
     TO_MAIL,
     TO_RELEASE,
     CountedIdsItem,
-    GuardItem,
     MemberItem,
     MembershipItem,
     ToMail,
+    UniquenessItem,
     address_key,
     alias_change_parts,
     count_members_part,
@@ -55,7 +55,7 @@ class LastManager(Exception):
 
 
 class MemberStore(Store):
-    MODELS = (MemberItem, MembershipItem, GuardItem, CountedIdsItem)
+    MODELS = (MemberItem, MembershipItem, UniquenessItem, CountedIdsItem)
 
     def newest(self, program_id: str, before: str | None, count: int) -> Sequence[Member]:
         """List the members invited before the given one, the last invited first: one query."""
@@ -103,7 +103,7 @@ class MemberStore(Store):
     def by_email(self, program_id: str, emails: Collection[str]) -> dict[str, Member]:
         """Return the members that have these addresses, by address: two calls for each hundred."""
         guards = self._database.batch_get(
-            GuardItem, [(program_id, email_key(each)) for each in emails], consistent_read=True
+            UniquenessItem, [(program_id, email_key(each)) for each in emails], consistent_read=True
         )
         ids = [guard.owner_member_id for guard in guards if guard.owner_member_id]
         found = self._database.batch_get(
@@ -199,8 +199,8 @@ class MemberStore(Store):
                 )
             ),
         ]
-        guard = GuardItem(member.program_id, email_key(member.email))
-        mine = GuardItem.owner_member_id == member.member_id
+        guard = UniquenessItem(member.program_id, email_key(member.email))
+        mine = UniquenessItem.owner_member_id == member.member_id
         if member.status is MemberStatus.REMOVED:
             parts = _change_parts(member, becomes, anonymous)
         else:
@@ -234,9 +234,9 @@ class MemberStore(Store):
             count_members_part(member.program_id, -1),
         ]
         if member.subject:
-            guard = GuardItem(*subject_guard(member.subject))
-            mine = (GuardItem.owner_program_id == member.program_id) & (
-                GuardItem.owner_member_id == member.member_id
+            guard = UniquenessItem(*subject_guard(member.subject))
+            mine = (UniquenessItem.owner_program_id == member.program_id) & (
+                UniquenessItem.owner_member_id == member.member_id
             )
             parts.append(Delete(guard, mine))
         return parts

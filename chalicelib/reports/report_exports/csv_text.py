@@ -28,15 +28,15 @@ def write_csv(to: TextIO, header: Sequence[str], rows: Iterable[Sequence[Cell]])
     """Write a table with its header; return how many rows it has."""
     writer = csv.writer(to, lineterminator="\r\n", quoting=csv.QUOTE_NONNUMERIC)
     to.write(BYTE_ORDER_MARK)
-    writer.writerow([harmless(each) for each in header])
+    writer.writerow([escape_formula(each) for each in header])
     number = 0
     for row in rows:
-        writer.writerow([harmless(each) for each in row])
+        writer.writerow([escape_formula(each) for each in row])
         number += 1
     return number
 
 
-def harmless(cell: Cell) -> str | int | float:
+def escape_formula(cell: Cell) -> str | int | float:
     """Return a cell that no spreadsheet takes for a formula; numbers stay numbers."""
     if cell is None:
         return ""

@@ -22,7 +22,7 @@ from chalicelib.programs.service import ProgramService
 from chalicelib.reports.model import TO_PERFORM, TO_POST, Name, Tally, failure_words, stage_of
 from chalicelib.reports.report_exports.csv_text import Cell, write_csv
 from chalicelib.reports.report_exports.store import (
-    KEPT,
+    RETENTION,
     Export,
     ExportStatus,
     ReportExportFiles,
@@ -159,7 +159,7 @@ class ReportExportService:
     def export(self, caller: Caller, export_id: str) -> Export:
         """Read an export. Raises the problem `not_found`."""
         found = self._store.get(caller.program_id, export_id)
-        if found is None or found.asked_at + KEPT <= self._clock.now():
+        if found is None or found.asked_at + RETENTION <= self._clock.now():
             raise not_found("export")
         return found
 

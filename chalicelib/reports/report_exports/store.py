@@ -21,7 +21,7 @@ from chalicelib.reports.events import EXPORT
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-KEPT = timedelta(days=1)
+RETENTION = timedelta(days=1)
 """How long an export is there for its manager."""
 
 NOTED = timedelta(days=3)
