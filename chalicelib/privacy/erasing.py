@@ -25,7 +25,7 @@ class Eraser:
         personal_data: Callable[[], Sequence[PersonalDataStore]],
         clock: Clock,
     ) -> None:
-        """`files` and `personal_data` are called when an erasure is due: all packages are in them."""
+        """`files` and `personal_data` are called when an erasure is due: they hold all packages."""
         self._store = store
         self._files = files
         self._personal_data = personal_data

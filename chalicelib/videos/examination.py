@@ -1,4 +1,4 @@
-"""Examines a file in two steps: its header over ranges first, then, unless that settles it, all of it.
+"""Examines a file in two steps: its header by ranges first, then all of it, unless that settles it.
 
 Most refusals end with the first look, a few hundred KB read. The second look needs the file on
 this machine: it is fetched once, into a file without a name, of which nothing is left however
