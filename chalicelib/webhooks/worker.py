@@ -66,7 +66,7 @@ def deliver(service: "Deliverer", event: Mapping[str, Any], *, slow: bool) -> Ma
 
 
 def queue_due_deliveries(service: "DueWebhooks", context: Any) -> int:
-    """Wake webhooks whose next try is due."""
+    """Queue webhooks whose next try is due."""
     queued = service.queue_due(late(context, TIME_RESERVE))
     logger.info("woke webhooks", extra={"webhooks": queued})
     return queued

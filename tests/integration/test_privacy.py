@@ -42,7 +42,7 @@ from chalicelib.privacy.queue import from_message
 from chalicelib.programs.model import ChannelKind, MemberStatus
 from chalicelib.programs.problems import ProgramProblem
 from chalicelib.reports.counting import fact_of_performance
-from chalicelib.reports.model import Dismissal, Fact, Progress, Scope, Sight
+from chalicelib.reports.model import Dismissal, Fact, Impression, Progress, Scope
 from chalicelib.reports.rebuilding import FactMissing
 from chalicelib.reports.report_exports.store import Table
 from chalicelib.rewards.model import Redemption

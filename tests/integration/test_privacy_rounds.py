@@ -81,10 +81,10 @@ class Stubborn:
 
 @pytest.fixture
 def stubborn(greenroom: Greenroom) -> Stubborn:
-    """The first and the last of all keepers."""
+    """The first and the last of all stores."""
     found = Stubborn()
-    keepers = greenroom.container.personal_data_keepers
-    greenroom.container.__dict__["personal_data_keepers"] = (found, *keepers, found)
+    stores = greenroom.container.personal_data_stores
+    greenroom.container.__dict__["personal_data_stores"] = (found, *stores, found)
     return found
 
 
@@ -168,7 +168,7 @@ def test_a_run_without_time_left_begins_no_round(greenroom: Greenroom, stubborn:
         """The context of a function that is about to be stopped."""
 
         def get_remaining_time_in_millis(self) -> int:
-            return int(worker.RESERVE.total_seconds() * 1000) - 1
+            return int(worker.TIME_RESERVE.total_seconds() * 1000) - 1
 
     container = greenroom.container
     queuer = container.personal_export_queuer
