@@ -62,7 +62,7 @@ def erased(greenroom: Greenroom, member: Caller) -> ErasureStatus:
 
 
 class Stubborn:
-    """A keeper that lets go only of what it is told to; it notes who it was asked for."""
+    """A store of personal data that lets go only of what it is told to; it notes who it was asked for."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -118,7 +118,7 @@ def test_an_erasure_ends_with_a_round_that_begins_once_no_function_runs_from_bef
     assert found.member_name == ERASED_NAME
 
 
-def test_each_round_asks_every_keeper_and_rests_longer_while_something_is_left(
+def test_each_round_asks_every_store_and_rests_longer_while_something_is_left(
     greenroom: Greenroom, stubborn: Stubborn
 ) -> None:
     vic = greenroom.member("vic")
