@@ -62,7 +62,7 @@ def erased(greenroom: Greenroom, member: Caller) -> ErasureStatus:
 
 
 class Stubborn:
-    """A store of personal data that lets go only of what it is told to; it notes who it was asked for."""
+    """Personal data of which only what it is told to is let go; it notes who it was asked for."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
