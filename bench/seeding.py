@@ -62,7 +62,7 @@ from chalicelib.programs.store import (
     standing_key,
 )
 from chalicelib.reports.counting import UNPACKED_DAYS
-from chalicelib.reports.model import FAILURE_WORDS, LOST, MAX_DAYS, MOST_GAP, NEVER, Kind
+from chalicelib.reports.model import FAILURE_WORDS, LOST, MAX_DAYS, MAX_GAP_DAYS, NEVER_KEY, Kind
 from chalicelib.reports.store import MonthItem, ProgressItem, packed_days
 from chalicelib.rewards.model import MAX_STOCK, RedemptionStatus
 from chalicelib.rewards.store import RedemptionItem
@@ -631,7 +631,7 @@ def _years(
     and the numbers are those of a large program, whatever the size, for they take the most room.
     """
     dice = random.Random(MAX_DAYS)  # noqa: S311  no secret
-    long = [f"gap:{each}" for each in (NEVER, *range(1, MOST_GAP + 1))]
+    long = [f"gap:{each}" for each in (NEVER_KEY, *range(1, MAX_GAP_DAYS + 1))]
     failed = [LOST + each for each in FAILURE_WORDS]
     months: dict[str, dict[date, Mapping[str, int]]] = defaultdict(dict)
     for number in range(UNPACKED_DAYS + 1, 2 * MAX_DAYS):

@@ -481,7 +481,7 @@ class ActivityService:
             held.add(each.activity_id)
             if len(held) >= most:
                 raise quota_reached("activities_open", most, len(held))
-        for ids in batched(sorted(set(recent) - held), AT_ONCE, strict=False):
+        for ids in batched(sorted(set(recent) - held), MAX_PER_TRANSACTION, strict=False):
             found = self._store.get_all(program_id, ids).values()
             held |= {each.activity_id for each in found if each.state in _COUNTED}
         if len(held) >= most:

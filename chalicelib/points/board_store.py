@@ -182,7 +182,9 @@ class BoardStore(Store):
     def mark(self, program_id: str, now: datetime, stamp: str) -> None:
         """Mark a program's boards as due; `since` stays that of the first change."""
         first = BoardChangeItem.since.set(BoardChangeItem.since | now)
-        self._database.update(BoardChangeItem(_CHANGED, program_id), [BoardChangeItem.stamp.set(stamp), first])
+        self._database.update(
+            BoardChangeItem(_CHANGED, program_id), [BoardChangeItem.stamp.set(stamp), first]
+        )
 
     def due(self) -> Sequence[str]:
         """List programs whose boards are due, longest first: one query of 1 MB per 8,000."""

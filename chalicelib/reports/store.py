@@ -711,7 +711,7 @@ def _sum_into(summed: dict[str, int], numbers: Mapping[str, int]) -> None:
 # --- days and months of a program
 
 
-def _noted(place: Place) -> list[Action]:
+def _noted(place: CounterKey) -> list[Action]:
     """Return what tells a program's day that was read from one that was written since."""
     return [Path([WRITES]).add(1)] if place.scope is Scope.PROGRAM else []
 
@@ -735,12 +735,12 @@ def _days_counted(item: CounterItem) -> Iterator[tuple[date, Mapping[str, int]]]
 
 def _places_counted(
     item: CounterItem, scope: Scope, thing_id: str
-) -> Iterator[tuple[Place, Mapping[str, int]]]:
+) -> Iterator[tuple[CounterKey, Mapping[str, int]]]:
     if scope is Scope.TOTALS:
-        yield Place(scope, item.item.partition("#")[0]), item.numbers
+        yield CounterKey(scope, item.item.partition("#")[0]), item.numbers
     else:
         for day, numbers in _days_counted(item):
-            yield Place(scope, thing_id, day), numbers
+            yield CounterKey(scope, thing_id, day), numbers
 
 
 def packed_days(days: Mapping[date, Mapping[str, int]]) -> bytes:

@@ -262,7 +262,7 @@ def test_a_manager_sees_every_channel_and_may_be_in_any(
 def test_managers_put_in_many_at_once_invited_ones_too_and_take_them_out(
     company: Company, greenroom: Greenroom, ben: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "AT_ONCE", 2)
+    monkeypatch.setattr(service, "MAX_PER_TRANSACTION", 2)
     invited = [
         greenroom.container.programs.invite(greenroom.program, f"{name}@demo.example", Role.MEMBER)[
             0

@@ -654,7 +654,7 @@ def test_a_lease_that_is_lost_puts_no_head(greenroom: Greenroom, ben: Caller) ->
 @pytest.fixture
 def crowd(greenroom: Greenroom, monkeypatch: pytest.MonkeyPatch) -> list[Caller]:
     """Thirty members with points on many small pages: 30, 29, 28 ... and a tie of the last six."""
-    for name, size in (("PAGE_ROWS", 4), ("MOST_ROWS", 6), ("FEWEST_ROWS", 2)):
+    for name, size in (("PAGE_ROWS", 4), ("MAX_ROWS", 6), ("MIN_ROWS", 2)):
         monkeypatch.setattr(ranking, name, size)
     crowd = people(greenroom, 30)
     crowded(greenroom, {caller: max(30 - number, 6) for number, caller in enumerate(crowd)})

@@ -529,7 +529,7 @@ def test_who_is_brought_back_by_another_at_the_same_moment_is_in_it(company: Com
 def test_who_is_invited_by_another_at_the_same_moment_is_reported_as_they_are(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "AT_ONCE", 2)
+    monkeypatch.setattr(service, "MAX_PER_TRANSACTION", 2)
     known = MemberStore.by_email
 
     def and_then(self: MemberStore, program_id: str, emails: set[str]) -> dict[str, Member]:

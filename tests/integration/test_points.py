@@ -458,7 +458,7 @@ def second_page(greenroom: Greenroom, change: Callable[[list[list[object]]], obj
 def test_who_is_not_found_or_not_beside_their_neighbours_is_found_and_made_anew(
     greenroom: Greenroom, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    for name, size in (("PAGE_ROWS", 4), ("MOST_ROWS", 6), ("FEWEST_ROWS", 2)):
+    for name, size in (("PAGE_ROWS", 4), ("MAX_ROWS", 6), ("MIN_ROWS", 2)):
         monkeypatch.setattr(ranking, name, size)
     for number, caller in enumerate(people(greenroom, 14)):
         award(greenroom.container.points, caller, number, 100 - number)

@@ -96,7 +96,7 @@ class Play(RuleBasedStateMachine):
         super().__init__()
         self.clock, self.tiktok = StoppedClock(), PlayedTikTok()
         self.greenroom = InMemory(self.clock, self.tiktok)
-        for name, size in (("PAGE_ROWS", 1), ("MOST_ROWS", 2), ("FEWEST_ROWS", 1)):
+        for name, size in (("PAGE_ROWS", 1), ("MAX_ROWS", 2), ("MIN_ROWS", 1)):
             self.greenroom.replaces(ranking, name, size)
         # Plays are short in time and long in steps: the hourly limit is no part of them.
         self.greenroom.replaces(consents, "CONSENTS_PER_WINDOW", 10**6)

@@ -12,7 +12,7 @@ import pytest
 from chalicelib.foundation.events import Event
 from chalicelib.foundation.table import Conflict, Part
 from chalicelib.reports.counting import UNPACKED_DAYS, DayPacker
-from chalicelib.reports.model import BUCKETS, FAILURE_WORDS, LOST, MOST_GAP, NEVER, Name
+from chalicelib.reports.model import BUCKETS, FAILURE_WORDS, LOST, MAX_GAP_DAYS, NEVER_KEY, Name
 from chalicelib.reports.service import Overview
 from chalicelib.reports.store import SHARDS, MonthItem, packed_days, unpacked_days
 from tests.clock import StoppedClock
@@ -183,7 +183,7 @@ def test_two_years_of_the_fullest_days_are_less_than_a_query_answers() -> None:
     """Each with every reason, every class of times and every gap there is, written by all."""
     dice = random.Random(2)
     times = [f"{of}:{at}" for of in ("post", "perform") for at in (*range(len(BUCKETS) + 1), "all")]
-    gaps = [f"gap:{each}" for each in (NEVER, *range(1, MOST_GAP + 1))]
+    gaps = [f"gap:{each}" for each in (NEVER_KEY, *range(1, MAX_GAP_DAYS + 1))]
     names = [*Name, *(LOST + each for each in FAILURE_WORDS), *times]
 
     def day() -> dict[str, int]:

@@ -12,7 +12,7 @@ from typing import IO
 
 import pytest
 
-from chalicelib.videos.examination import FIRST_LOOK_GETS, Examiner
+from chalicelib.videos.examination import MAX_HEADER_READS, Examiner
 from chalicelib.videos.examination_process import HEADER_LIMITS, ExaminationProcess
 from chalicelib.videos.limited_process import (
     Limits,
@@ -225,7 +225,7 @@ def test_the_second_look_has_the_whole_file_and_nothing_is_left_of_it(tmp_path: 
         seen.append((file.read(), size_bytes))
         raise CannotExamine("for a test")
 
-    looking = Examiner("ffprobe", scratch=tmp_path, looks=Watching(watch))
+    looking = Examiner("ffprobe", scratch=tmp_path, probes=Watching(watch))
     with pytest.raises(CannotExamine):
         looking(RangeReader(lambda a, b: content[a:b], len(content)), len(content))
     assert seen == [(content, len(content))]
@@ -243,7 +243,7 @@ def test_a_file_replaced_while_it_is_fetched_is_noticed(tmp_path: Path) -> None:
             raise ObjectChanged("replaced")
         return content[start:end]
 
-    looking = Examiner("ffprobe", scratch=tmp_path, looks=Watching(lambda *_: SEEN))
+    looking = Examiner("ffprobe", scratch=tmp_path, probes=Watching(lambda *_: SEEN))
     with pytest.raises(ObjectChanged):
         looking(RangeReader(fetch, len(content)), len(content))
     looking.close()
@@ -252,7 +252,7 @@ def test_a_file_replaced_while_it_is_fetched_is_noticed(tmp_path: Path) -> None:
 def test_a_file_that_needs_many_ranges_is_fetched_whole_instead(tmp_path: Path) -> None:
     content = bytes(3_000_000)
     reader = RangeReader(lambda a, b: content[a:b], len(content), block_bytes=1000)
-    looking = Examiner("ffprobe", scratch=tmp_path, looks=Watching(lambda *_: SEEN))
+    looking = Examiner("ffprobe", scratch=tmp_path, probes=Watching(lambda *_: SEEN))
     assert looking(reader, len(content)).problems
-    assert reader.gets <= FIRST_LOOK_GETS + 1
+    assert reader.gets <= MAX_HEADER_READS + 1
     looking.close()
