@@ -428,11 +428,11 @@ class ProgramService:
     def _save(self, member: Member, *, again: bool) -> tuple[Member, bool]:
         try:
             self._store.invite(member, self._quotas)
-        except QuotaUsedUp:
+        except QuotaUsedUp as used_up:
             known = self._store.member_by_email(member.program_id, member.email)
             if known is not None:
                 return known, False
-            raise self.quota_problem(member.program_id) from None
+            raise self.quota_problem(member.program_id, used_up.quota) from None
         except Conflict:
             known = self._store.member_by_email(member.program_id, member.email)
             if known is None:
@@ -464,8 +464,8 @@ class ProgramService:
             becomes = _reinvited(removed, invitation)
             try:
                 self._store.reinvite_removed(removed, becomes, self._quotas)
-            except QuotaUsedUp:
-                raise self.quota_problem(removed.program_id) from None
+            except QuotaUsedUp as used_up:
+                raise self.quota_problem(removed.program_id, used_up.quota) from None
             except Conflict:
                 removed = self._store.member(removed.program_id, removed.member_id) or removed
             else:
@@ -487,12 +487,12 @@ class ProgramService:
         if invitations + number > quotas.invitations_a_day:
             raise quota_reached("invitations_a_day", quotas.invitations_a_day, invitations)
 
-    def quota_problem(self, program_id: str) -> Problem:
-        """Return the problem that names the quota a program has used up by inviting."""
+    def quota_problem(self, program_id: str, quota: str) -> Problem:
+        """Return the problem for a quota that kept a program from inviting, with its use."""
         members, invitations = self._store.member_counts(program_id, self._clock.now())
-        if members >= self._quotas.members:
-            return quota_reached("members", self._quotas.members, members)
-        return quota_reached("invitations_a_day", self._quotas.invitations_a_day, invitations)
+        if quota == "members":
+            return quota_reached(quota, self._quotas.members, members)
+        return quota_reached(quota, self._quotas.invitations_a_day, invitations)
 
     def _new_member(self, program: Program, email: str, role: Role) -> Member:
         return new_invited_member(program.program_id, email, role, self._clock.now())

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence, Set
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import Enum
+from functools import partial
 from typing import Any
 
 from pynamodb.attributes import (
@@ -832,14 +833,18 @@ def invited_count_parts(member: Member, number: int, quotas: Quotas) -> list[Par
     """
     made = CountedIdsItem.made
     parts: list[Part] = []
-    for item, most in (
-        (MEMBERS, quotas.members),
-        (_invitations_of(member.invited_at), quotas.invitations_a_day),
+    for quota, item, most in (
+        ("members", MEMBERS, quotas.members),
+        (
+            "invitations_a_day",
+            _invitations_of(member.invited_at),
+            quotas.invitations_a_day,
+        ),
     ):
         room: Condition = made <= most - number
         room = room | made.does_not_exist() if number <= most else room
         counted = CountedIdsItem(member.program_id, item)
-        parts.append(Update(counted, [made.add(number)], room, QuotaUsedUp))
+        parts.append(Update(counted, [made.add(number)], room, partial(QuotaUsedUp, quota)))
     return parts
 
 
@@ -848,7 +853,11 @@ def _invitations_of(day: datetime) -> str:
 
 
 class QuotaUsedUp(Exception):
-    """The program has as many members, or sent as many invitations today, as it may."""
+    """So many more members or invitations of today, whichever `quota` names, are too many."""
+
+    def __init__(self, quota: str) -> None:
+        super().__init__(quota)
+        self.quota = quota
 
 
 def schedule_mail_actions(member: Member, at: datetime) -> list[Action]:

@@ -290,6 +290,32 @@ def test_one_programs_headroom_is_no_other_programs(greenroom: InMemory) -> None
         assert outcome(other.asks) == "done"
 
 
+def test_of_two_rosters_for_the_last_places_one_fits_and_the_other_is_told_of_members(
+    greenroom: InMemory,
+) -> None:
+    """Though there is room for some of it, as for the first 25, which are invited together."""
+    at, met = 1, 0
+    while True:
+        scene = Scene(greenroom, at, members=1 + 40)
+        members = scene.container.members
+
+        def imports(name: str) -> object:
+            people = "\n".join(f"{name}{each}@demo.example" for each in range(30))
+            try:
+                return len(members.import_roster(scene.manager, people))  # noqa: B023  used within
+            except Problem as problem:
+                return problem.members["quota"]
+
+        others: list[object] = []
+        with before_call(at, lambda: others.append(imports("ben"))):  # noqa: B023  used within
+            mine = imports("cleo")
+        if not others:
+            break
+        assert Counter([mine, *others]) == {30: 1, "members": 1}, at
+        at, met = at + 1, met + 1
+    assert met > 2
+
+
 class Engine:
     """Answers transactions as DynamoDB does: one on an item that another is at fails at once."""
 

@@ -217,8 +217,9 @@ class MemberService:
             chunk = members[start : start + MAX_PER_TRANSACTION]
             try:
                 self._store.invite_all(chunk, self._quotas)
-            except QuotaUsedUp:
-                raise self._programs.quota_problem(chunk[0].program_id) from None
+            except QuotaUsedUp as used_up:
+                program_id = chunk[0].program_id
+                raise self._programs.quota_problem(program_id, used_up.quota) from None
             except Conflict:
                 # Somebody invited one of them at this moment: each by themselves then.
                 invited |= {each.email: self._programs.save_invitation(each) for each in chunk}
