@@ -18,10 +18,10 @@ from botocore.exceptions import ClientError
 
 from chalicelib.activities.model import Activity, ActivityState
 from chalicelib.composition import Container
-from chalicelib.foundation.headroom import GOOD_FOR, INDEX_LAG
+from chalicelib.foundation.headroom import GOOD_FOR, INDEX_LAG, ROUNDS, NoHeadroom
 from chalicelib.foundation.problems import Problem
 from chalicelib.foundation.quotas import Quotas
-from chalicelib.foundation.table import Contended
+from chalicelib.foundation.table import Contended, Part
 from chalicelib.videos.model import LOOK_AGAIN, MAX_SIZE_BYTES, UploadStatus
 from tests.clock import StoppedClock
 from tests.integration.greenroom import CORRELATION
@@ -279,6 +279,24 @@ def test_an_expired_upload_that_is_asked_for_again_takes_a_place_anew(
     found = scene.container.videos.upload(scene.manager, first.upload_id)
     assert found.state is UploadStatus.AWAITING_FILE
     assert outcome(lambda: scene.asks("3")) == "limit_reached"  # old as its id is, it is counted
+
+
+def test_a_request_that_others_forestall_each_time_ends_and_may_be_repeated(
+    greenroom: InMemory,
+) -> None:
+    scene = Scene(greenroom)
+    tried: list[Part] = []
+
+    def forestalled(part: Part) -> None:
+        tried.append(part)
+        raise NoHeadroom
+
+    store, program_id = scene.container.upload_store, scene.manager.program_id
+    headroom = store.headroom(program_id, Quotas(), greenroom.clock.now())
+    with pytest.raises(Contended):
+        headroom.admit(forestalled, lambda _: 1)
+    assert len(tried) == 2 * ROUNDS
+    scene.asks()
 
 
 def test_one_programs_headroom_is_no_other_programs(greenroom: InMemory) -> None:
