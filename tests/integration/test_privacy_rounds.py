@@ -264,7 +264,7 @@ def test_an_erasure_waits_for_boards_that_are_being_made(greenroom: Greenroom) -
     greenroom.ranks()
     container.leaderboard_marks.mark({program_id})
     boards, now = container.board_store, clock.now() + SETTLED
-    assert boards.take(program_id, "run", now, now + MINUTE)
+    assert boards.lease(program_id, "run", now, now + MINUTE)
     clock.advance(SETTLED)
     container.eraser.erase_due()
     assert erased(greenroom, vic) is ErasureStatus.ERASING
