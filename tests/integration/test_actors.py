@@ -50,6 +50,7 @@ UNSTAMPED = {
     "DaysItem": "likewise",
     "PersonItem": "likewise",
     "CounterItem": "likewise; what a member saw is their own, whom its key names",
+    "MonthItem": "is packed from counters, and made again",
     "BulletinItem": "is made from the activities, and made again",
     "PlanItem": "likewise, from when members have their digests",
     "SlotScanItem": "likewise, and made anew by each walk",
