@@ -138,21 +138,15 @@ def test_a_start_looks_for_no_garbage_and_what_comes_after_it_does() -> None:
     made = Functions()
     made.register("api_handler", parts=("service",), modules=())
     frozen = gc.get_freeze_count()
-    try:
-        made.start(Parts())
-        assert seen == [False]
-        assert gc.isenabled()
-        assert gc.get_freeze_count() > frozen
-    finally:
-        gc.unfreeze()
+    made.start(Parts())
+    assert seen == [False]
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > frozen
 
 
 def test_a_start_that_fails_leaves_the_collector_on() -> None:
     made = Functions()
     made.register("api_handler", parts=("missing",), modules=())
-    try:
-        with pytest.raises(AttributeError):
-            made.start(SimpleNamespace(settings=Settings(function="api_handler")))
-        assert gc.isenabled()
-    finally:
-        gc.unfreeze()
+    with pytest.raises(AttributeError):
+        made.start(SimpleNamespace(settings=Settings(function="api_handler")))
+    assert gc.isenabled()
