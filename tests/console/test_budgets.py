@@ -47,6 +47,7 @@ FILES_OF_MANAGERS = (
     "handing",
     "groups",
     "members",
+    "office",
 )
 OF_MANAGERS = tuple(f"assets/{name}-" for name in FILES_OF_MANAGERS)
 LANGUAGES = ("en", "de", "es")
