@@ -106,6 +106,7 @@ export default function SendDialog({ item, onClose, sendIt = perform, foreword, 
       <Dialog
         title={t("full_title")}
         open
+        firm={busy === "sending"}
         onClose={close}
         foot={
           <>
@@ -125,6 +126,7 @@ export default function SendDialog({ item, onClose, sendIt = perform, foreword, 
     <Dialog
       title={t("send_title")}
       open
+      firm={busy === "sending"}
       onClose={close}
       foot={
         <>
