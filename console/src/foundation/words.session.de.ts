@@ -41,6 +41,7 @@ export default {
   second_step_there: "Deine Anmeldung verlangt einen Code aus deinem Authenticator. Wenn du ihn verlierst, frag die Person, die euer Greenroom betreibt.",
   session_ended_title: "Melde dich noch einmal an",
   session_ended_text: "Deine Sitzung ist zu Ende. Was du getippt hast, ist noch da: Melde dich an und mach weiter, wo du warst.",
+  sign_out_text: "Was du getippt hast und deine Entwürfe in diesem Browser werden gelöscht.",
   cookies_blocked: "Dieser Browser blockiert Cookies. Du kannst dich umsehen, musst dich aber bei jedem Besuch anmelden, und TikTok lässt sich nicht verbinden. Erlaube Cookies für diese Seite.",
   enter_email: "Gib deine E-Mail-Adresse ein.",
   enter_password: "Gib dein Passwort ein.",

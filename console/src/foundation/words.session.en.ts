@@ -38,6 +38,7 @@ export default {
   second_step_there: "Your sign-in asks for a code of your authenticator. If you lose it, ask whoever runs your Greenroom.",
   session_ended_title: "Sign in again",
   session_ended_text: "Your session has ended. Nothing you typed is lost: sign in and go on where you were.",
+  sign_out_text: "What you typed and the drafts in this browser will be deleted.",
   cookies_blocked: "This browser blocks cookies. You can look around, but have to sign in at each visit, and TikTok cannot be connected. Allow cookies for this site.",
   enter_email: "Enter your e-mail address.",
   enter_password: "Enter your password.",

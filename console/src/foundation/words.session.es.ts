@@ -41,6 +41,7 @@ export default {
   second_step_there: "Tu acceso pide un código de tu autenticador. Si lo pierdes, pregunta a quien lleva vuestro Greenroom.",
   session_ended_title: "Vuelve a entrar",
   session_ended_text: "Tu sesión ha terminado. No se pierde nada de lo escrito: entra y sigue donde estabas.",
+  sign_out_text: "Se borrarán lo que has escrito y los borradores de este navegador.",
   cookies_blocked: "Este navegador bloquea las cookies. Puedes mirar, pero tendrás que entrar en cada visita y no se puede conectar TikTok. Permite las cookies para este sitio.",
   enter_email: "Escribe tu dirección de correo.",
   enter_password: "Escribe tu contraseña.",

@@ -5,7 +5,7 @@ import { config } from "../config";
 import { later } from "../later";
 import { Brand } from "../shell/Brand";
 import { t as common } from "../t";
-import { Button } from "../ui/buttons";
+import { Button, LinkButton } from "../ui/buttons";
 import { PasswordField, TextField } from "../ui/fields";
 import { ErrorNote, Note } from "../ui/parts";
 import { chooseLanguage, LANGUAGES, language } from "../words";
@@ -16,9 +16,21 @@ import css from "./session.module.css";
 
 const OWN_NAMES = { en: "English", de: "Deutsch", es: "Español" };
 
-type Step = { name: "password"; changed?: boolean } | Question | { name: "forgot" } | { name: "reset" };
+export type Step = { name: "password"; changed?: boolean } | Question | { name: "forgot" } | { name: "reset" };
 
-const nameOf = (step: Step) => ("name" in step ? step.name : step.status);
+export const nameOf = (step: Step) => ("name" in step ? step.name : step.status);
+
+/** What a step is called, and what it is about. */
+export function titlesOf(step: Step, email: string): readonly [string, string] {
+  return ({
+    password: [t("sign_in_title"), t("sign_in_text")],
+    new_password_required: [t("first_password_title"), t("first_password_text")],
+    mfa_required: [t("code_title"), t("code_text")],
+    mfa_setup_required: [t("setup_title"), t("setup_text")],
+    forgot: [t("forgot_title"), t("forgot_text")],
+    reset: [t("reset_title"), t("reset_text", { email: email || "…" })],
+  } as const)[nameOf(step)];
+}
 
 // With the QR code's making.
 const SetupStep = later(() => import("./SetupStep"));
@@ -51,15 +63,7 @@ export default function SignIn() {
     else heading.current?.focus();
   }, [name]);
 
-  const titles = {
-    password: [t("sign_in_title"), t("sign_in_text")],
-    new_password_required: [t("first_password_title"), t("first_password_text")],
-    mfa_required: [t("code_title"), t("code_text")],
-    mfa_setup_required: [t("setup_title"), t("setup_text")],
-    forgot: [t("forgot_title"), t("forgot_text")],
-    reset: [t("reset_title"), t("reset_text", { email: email || "…" })],
-  } as const;
-  const [title, text] = titles[name];
+  const [title, text] = titlesOf(step, email);
 
   return (
     <div class={css.page}>
@@ -76,45 +80,7 @@ export default function SignIn() {
             </h1>
             <p>{text}</p>
           </div>
-          {"name" in step && step.name === "password" ? (
-            <PasswordStep
-              email={email}
-              onEmail={setEmail}
-              changed={step.changed ?? false}
-              onQuestion={setStep}
-              onForgot={() => setStep({ name: "forgot" })}
-              onDone={leave}
-            />
-          ) : null}
-          {"status" in step && step.status === "new_password_required" ? (
-            <FirstPasswordStep email={email} challenge={step.challenge} onQuestion={setStep} onBack={() => setStep({ name: "password" })} />
-          ) : null}
-          {"status" in step && step.status === "mfa_required" ? (
-            <CodeStep email={email} challenge={step.challenge} onBack={() => setStep({ name: "password" })} />
-          ) : null}
-          {"status" in step && step.status === "mfa_setup_required" ? (
-            <>
-              <SetupStep email={email} authenticator={step} />
-              <Button kind="quiet" onClick={() => setStep({ name: "password" })}>
-                {t("back_to_sign_in")}
-              </Button>
-            </>
-          ) : null}
-          {name === "forgot" ? (
-            <ForgotStep
-              email={email}
-              onEmail={setEmail}
-              onSent={() => setStep({ name: "reset" })}
-              onBack={() => setStep({ name: "password" })}
-            />
-          ) : null}
-          {name === "reset" ? (
-            <ResetStep
-              email={email}
-              onDone={() => setStep({ name: "password", changed: true })}
-              onBack={() => setStep({ name: "password" })}
-            />
-          ) : null}
+          <Steps step={step} onStep={setStep} email={email} onEmail={setEmail} onDone={leave} />
           <div class={css.languages}>
             {LANGUAGES.map((each) => (
               <Button
@@ -185,6 +151,50 @@ export function useForm() {
   return { form, error, busy, missing, submit };
 }
 
+type StepsProps = {
+  step: Step;
+  onStep: (step: Step) => void;
+  email: string;
+  onEmail: (email: string) => void;
+  /** Above what somebody was doing when their session ended: it is theirs, and stays on the screen. */
+  again?: boolean;
+  onDone?: () => void;
+};
+
+/** The ways in, one step at a time. */
+export function Steps({ step, onStep, again = false, onDone, ...who }: StepsProps) {
+  const { email } = who;
+  const fixed = again && Boolean(lastEmail.peek());
+  const onBack = (): void => onStep({ name: "password" });
+  const name = nameOf(step);
+  if ("status" in step) {
+    const asked = { email, challenge: step.challenge, onBack };
+    if (step.status === "new_password_required") return <FirstPasswordStep {...asked} onQuestion={onStep} />;
+    if (step.status === "mfa_required") return <CodeStep {...asked} />;
+    return (
+      <>
+        <SetupStep email={email} authenticator={step} />
+        <Button kind="quiet" onClick={onBack}>
+          {t("back_to_sign_in")}
+        </Button>
+      </>
+    );
+  }
+  if (name === "forgot") return <ForgotStep {...who} fixedEmail={fixed} onSent={() => onStep({ name: "reset" })} onBack={onBack} />;
+  if (name === "reset") return <ResetStep email={email} onDone={() => onStep({ name: "password", changed: true })} onBack={onBack} />;
+  return (
+    <PasswordStep
+      {...who}
+      again={again}
+      fixedEmail={fixed}
+      changed={"changed" in step}
+      onQuestion={onStep}
+      onForgot={() => onStep({ name: "forgot" })}
+      {...(onDone ? { onDone } : {})}
+    />
+  );
+}
+
 function takeAnswer(answered: SignInAnswer, onQuestion: (question: Question) => void): void {
   if (answered.status === "signed_in") signedIn(answered);
   else onQuestion(answered);
@@ -198,24 +208,16 @@ export function Shell({ children, ...rest }: { children: ComponentChildren; onSu
   );
 }
 
-/** E-mail and password; also what the dialog shows when a session has ended. */
-export function PasswordStep({
-  email,
-  onEmail,
-  onQuestion,
-  onForgot,
-  onDone,
-  changed,
-  fixedEmail,
-}: {
-  email: string;
-  onEmail: (email: string) => void;
+type AddressProps = { email: string; onEmail: (email: string) => void; fixedEmail: boolean };
+type PasswordProps = AddressProps & {
   onQuestion: (question: Question) => void;
-  onForgot?: () => void;
+  onForgot: () => void;
   onDone?: () => void;
-  changed?: boolean;
-  fixedEmail?: boolean;
-}) {
+  changed: boolean;
+  again: boolean;
+};
+
+function PasswordStep({ email, onEmail, onQuestion, onForgot, onDone, changed, fixedEmail, again }: PasswordProps) {
   const { form, error, busy, missing, submit } = useForm();
   const [issuer, setIssuer] = useState<{ authority: string; client_id: string } | null>();
   const [unreachable, setUnreachable] = useState<unknown>();
@@ -225,7 +227,12 @@ export function PasswordStep({
 
   if (issuer) {
     const leave = async (): Promise<void> => (await import("./foreign")).leaveToSignIn(issuer);
-    return (
+    // A new tab, which hands its token to this one: to leave the page would lose what is on it.
+    return again ? (
+      <LinkButton kind="primary" wide href="/" target="_blank">
+        {t("sign_in_elsewhere")}
+      </LinkButton>
+    ) : (
       <>
         {unreachable ? <ErrorNote error={unreachable} /> : null}
         <Button kind="primary" wide onClick={() => void leave().catch(setUnreachable)}>
@@ -258,7 +265,7 @@ export function PasswordStep({
         autocapitalize="none"
         spellcheck={false}
         value={email}
-        readOnly={fixedEmail ?? false}
+        readOnly={fixedEmail}
         onInput={(event) => onEmail(event.currentTarget.value)}
         error={missing.email}
       />
@@ -266,13 +273,11 @@ export function PasswordStep({
       <Button kind="primary" type="submit" wide busy={busy}>
         {t("sign_in")}
       </Button>
-      {onForgot ? (
-        <div class={css.aside}>
-          <Button kind="quiet" onClick={onForgot}>
-            {t("forgot_password")}
-          </Button>
-        </div>
-      ) : null}
+      <div class={css.aside}>
+        <Button kind="quiet" onClick={onForgot}>
+          {t("forgot_password")}
+        </Button>
+      </div>
     </Shell>
   );
 }
@@ -299,8 +304,8 @@ function FirstPasswordStep({ email, challenge, onQuestion, onBack }: QuestionPro
   );
 }
 
-/** The code of an authenticator that is set up; also in the dialog when a session has ended. */
-export function CodeStep({ email, challenge, onBack }: QuestionProps) {
+/** The code of an authenticator that is set up. */
+function CodeStep({ email, challenge, onBack }: QuestionProps) {
   const { form, error, busy, missing, submit } = useForm();
   const give = submit({ code: t("enter_app_code") }, async (data) => {
     takeAnswer(await sessionRoutes.giveCode(email, String(data.get("code")).replace(/\s/g, ""), challenge), onBack);
@@ -319,7 +324,7 @@ export function CodeStep({ email, challenge, onBack }: QuestionProps) {
   );
 }
 
-function ForgotStep({ email, onEmail, onSent, onBack }: { email: string; onEmail: (email: string) => void; onSent: () => void; onBack: () => void }) {
+function ForgotStep({ email, onEmail, fixedEmail, onSent, onBack }: AddressProps & { onSent: () => void; onBack: () => void }) {
   const { form, error, busy, missing, submit } = useForm();
   const send = submit({ email: t("enter_email") }, async (data) => {
     await sessionRoutes.forgot(String(data.get("email")).trim());
@@ -335,6 +340,7 @@ function ForgotStep({ email, onEmail, onSent, onBack }: { email: string; onEmail
         autocomplete="username"
         inputmode="email"
         value={email}
+        readOnly={fixedEmail}
         onInput={(event) => onEmail(event.currentTarget.value)}
         error={missing.email}
       />
