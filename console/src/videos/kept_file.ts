@@ -15,21 +15,26 @@ function wanted<T>(request: IDBRequest<T>): Promise<T> {
   });
 }
 
-async function files(mode: IDBTransactionMode): Promise<{ store: IDBObjectStore; done: () => void }> {
-  const opening = indexedDB.open(NAME, 1);
-  opening.addEventListener("upgradeneeded", () => opening.result.createObjectStore(STORE));
-  const database = await wanted(opening);
-  return { store: database.transaction(STORE, mode).objectStore(STORE), done: () => database.close() };
+/** Done once the transaction is: that there is no room for a file is found out only then. */
+function finished(transaction: IDBTransaction): Promise<void> {
+  return new Promise((resolve, reject) => {
+    transaction.addEventListener("complete", () => resolve());
+    transaction.addEventListener("abort", () => reject(transaction.error ?? new Error(NAME)));
+  });
 }
 
 /** Runs one request; null where storage is full, refused or forbidden. */
 async function run<T>(mode: IDBTransactionMode, ask: (store: IDBObjectStore) => IDBRequest<T>): Promise<T | null> {
   try {
-    const { store, done } = await files(mode);
+    const opening = indexedDB.open(NAME, 1);
+    opening.addEventListener("upgradeneeded", () => opening.result.createObjectStore(STORE));
+    const database = await wanted(opening);
     try {
-      return await wanted(ask(store));
+      const transaction = database.transaction(STORE, mode);
+      const [answer] = await Promise.all([wanted(ask(transaction.objectStore(STORE))), finished(transaction)]);
+      return answer;
     } finally {
-      done();
+      database.close();
     }
   } catch {
     return null;
