@@ -4,7 +4,10 @@ import { sendForm, UploadStopped } from "../src/videos/send_form";
 import { Upload, type UploadState } from "../src/videos/upload";
 
 vi.mock("../src/videos/precheck", () => ({
-  checkFile: async () => ({ seen: { container: "mp4" }, problems: [], contentType: "video/mp4" }),
+  checkFile: async (file: Blob) => {
+    await file.slice(0, 1).arrayBuffer();
+    return { seen: { container: "mp4" }, problems: [], contentType: "video/mp4" };
+  },
 }));
 
 const FORM = { url: "https://storage.example/", fields: { key: "incoming/1" } };
@@ -135,4 +138,41 @@ test("whoever signs in next finds nothing of a video that was on its way", async
   await over;
   toStorage[0]?.arrive();
   expect(upload.state.value).toEqual({ stage: "none" });
+});
+
+/** A file that can be read until it is moved away. */
+function movable(): { moving: File; move: () => void } {
+  const moving = new File(["some bytes"], "moved.mp4");
+  let isThere = true;
+  const { slice } = moving;
+  moving.slice = (...range) => {
+    const part = slice.apply(moving, range);
+    if (!isThere) part.arrayBuffer = () => Promise.reject(new DOMException("gone", "NotFoundError"));
+    return part;
+  };
+  return {
+    moving,
+    move: () => {
+      isThere = false;
+    },
+  };
+}
+
+test("a folder, or a file that went away before it was looked at, is called that", async () => {
+  const upload = new Upload(false);
+  const { moving, move } = movable();
+  move();
+  await upload.choose(moving);
+  expect(upload.state.value).toEqual({ stage: "stopped", name: "moved.mp4", error: new UploadStopped("file_gone") });
+});
+
+test.each([
+  ["file_gone", true],
+  ["broken", false],
+] as const)("a request that fails is called %s when the file went away: %s", async (code, isMoved) => {
+  const { moving, move } = movable();
+  const sending = sendForm(FORM, moving, () => undefined, new AbortController().signal);
+  if (isMoved) move();
+  toStorage[0]?.dispatchEvent(new Event("error"));
+  await expect(sending).rejects.toEqual(new UploadStopped(code));
 });

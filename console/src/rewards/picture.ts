@@ -15,7 +15,10 @@ export class PictureUnfit extends Error {
 }
 
 async function typeOf(file: Blob): Promise<"image/jpeg" | "image/png"> {
-  const [first, second, third] = new Uint8Array(await file.slice(0, 3).arrayBuffer());
+  const read = await file.slice(0, 3).arrayBuffer().catch(() => {
+    throw new PictureUnfit("broken"); // it went away since it was chosen
+  });
+  const [first, second, third] = new Uint8Array(read);
   if (first === 0xff && second === 0xd8 && third === 0xff) return "image/jpeg";
   if (first === 0x89 && second === 0x50 && third === 0x4e) return "image/png";
   throw new PictureUnfit("type");

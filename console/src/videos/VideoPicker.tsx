@@ -200,7 +200,7 @@ function Outcome({ upload, verdict, onChoose }: { upload: Upload; verdict: Verdi
       </Note>
     );
   }
-  if (state.stage === "stopped") return <Stopped error={state.error} upload={upload} />;
+  if (state.stage === "stopped") return <Stopped error={state.error} upload={upload} another={another} />;
   if (state.stage !== "sent") return null;
   if (!data && error) return <ErrorNote error={error} />;
   if (data?.status === "rejected") {
@@ -228,7 +228,7 @@ function Outcome({ upload, verdict, onChoose }: { upload: Upload; verdict: Verdi
   );
 }
 
-function Stopped({ error, upload }: { error: unknown; upload: Upload }) {
+function Stopped({ error, upload, another }: { error: unknown; upload: Upload; another: ComponentChildren }) {
   const again = (
     <>
       <p>{t("from_start")}</p>
@@ -243,7 +243,7 @@ function Stopped({ error, upload }: { error: unknown; upload: Upload }) {
   return (
     <Note tone={error.code === "cancelled" ? "plain" : "bad"} alert>
       <p>{t(`stop_${error.code}`, { limit: megabytes(LIMITS.bytes) })}</p>
-      {again}
+      {error.code === "file_gone" ? another : again}
     </Note>
   );
 }

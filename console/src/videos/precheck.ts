@@ -97,7 +97,6 @@ export function judge(size: number, seen: Seen): VideoProblem[] {
 }
 
 export async function checkFile(file: File): Promise<Checked> {
-  // A folder, or a file that went away since it was chosen, cannot be read.
   const head = new Uint8Array(await file.slice(0, LOOKED_AT_BYTES).arrayBuffer());
   const container = containerOf(head);
   const playable = file.size > 0 && container !== "other";

@@ -8,6 +8,7 @@ import type { Schemas } from "../foundation/api/client";
 export type StopCode =
   | "cancelled"
   | "offline"
+  | "file_gone"
   | "broken"
   | "stalled"
   | "form_expired"
@@ -47,6 +48,9 @@ export function stopCodeOf(status: number, answer: string): StopCode {
   if (/expired/i.test(answer)) return "form_expired";
   return status >= 500 ? "broken" : "form_refused";
 }
+
+/** A folder cannot be read, nor a file that went away or changed since it was chosen. */
+export const isReadable = (file: Blob): Promise<boolean> => file.slice(0, 1).arrayBuffer().then(() => true, () => false);
 
 export function sendForm(
   form: Schemas["FormView"],
@@ -92,7 +96,10 @@ export function sendForm(
       if (request.status >= 200 && request.status < 300) resolve();
       else reject(new UploadStopped(stopCodeOf(request.status, request.responseText)));
     });
-    request.addEventListener("error", () => stop(navigator.onLine ? "broken" : "offline"));
+    request.addEventListener("error", () => {
+      const cause = navigator.onLine ? "broken" : "offline";
+      void isReadable(file).then((readable) => stop(readable ? cause : "file_gone"));
+    });
     signal.addEventListener("abort", () => stop("cancelled"), { once: true });
     const body = new FormData();
     for (const [name, value] of Object.entries(form.fields)) body.append(name, value);

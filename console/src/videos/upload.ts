@@ -8,7 +8,7 @@ import { answer, api, type Schemas } from "../foundation/api/client";
 import { ApiProblem } from "../foundation/api/problems";
 import { keptFile } from "./kept_file";
 import { checkFile, type Seen, type VideoProblem } from "./precheck";
-import { type Progress, sendForm, UploadStopped } from "./send_form";
+import { isReadable, type Progress, sendForm, UploadStopped } from "./send_form";
 
 export type UploadState =
   | { stage: "none" }
@@ -62,7 +62,8 @@ export class Upload {
       ({ problems, contentType } = checked);
       if (this.#file === file) this.seen.value = checked.seen;
     } catch (error) {
-      if (this.#file === file) this.state.value = { stage: "stopped", name: file.name, error };
+      const stopped = (await isReadable(file)) ? error : new UploadStopped("file_gone");
+      if (this.#file === file) this.state.value = { stage: "stopped", name: file.name, error: stopped };
       return;
     }
     if (this.#file !== file) return;

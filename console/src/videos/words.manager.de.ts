@@ -36,6 +36,7 @@ export default {
 
   stop_cancelled: "Du hast das Hochladen abgebrochen.",
   stop_offline: "Du warst mittendrin offline. Sende es noch einmal, wenn du wieder online bist.",
+  stop_file_gone: "Das ist ein Ordner, oder die Datei wurde verschoben oder geändert. Wähle sie noch einmal.",
   stop_broken: "Die Verbindung ist mittendrin abgerissen.",
   stop_stalled: "Eine Minute lang hat sich nichts bewegt, darum wurde es angehalten.",
   stop_form_expired: "Das Formular für den Upload war abgelaufen.",

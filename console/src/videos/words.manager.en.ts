@@ -33,6 +33,7 @@ export default {
 
   stop_cancelled: "You cancelled the upload.",
   stop_offline: "You went offline in the middle of it. When you are back online, send it again.",
+  stop_file_gone: "This is a folder, or the file was moved or changed. Choose it again.",
   stop_broken: "The connection broke in the middle of it.",
   stop_stalled: "Nothing moved for a minute, so it was stopped.",
   stop_form_expired: "The upload form had expired.",

@@ -36,6 +36,7 @@ export default {
 
   stop_cancelled: "Has cancelado la subida.",
   stop_offline: "Te has quedado sin conexión a la mitad. Cuando vuelvas a tenerla, envíalo otra vez.",
+  stop_file_gone: "Es una carpeta, o el archivo se ha movido o cambiado. Elígelo otra vez.",
   stop_broken: "La conexión se ha cortado a la mitad.",
   stop_stalled: "Nada se ha movido durante un minuto, así que se ha parado.",
   stop_form_expired: "El formulario con el que se enviaba había caducado: solo vale un tiempo.",
