@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type ActivityView, bodyOf, changedFields, check, EMPTY, fieldsOf, isHeldBack, merge } from "../src/activities/form";
+import { type ActivityView, bodyOf, changedFields, check, EMPTY, fieldsOf, inZone, isHeldBack, merge } from "../src/activities/form";
 
 const ACTIVITY = {
   activity_id: "act_1",
@@ -108,5 +108,21 @@ describe("the rules that are told at once", () => {
     ["the same start with its offset", { starts: "2026-10-25T02:30+01:00" }, []],
   ])("%s", (_, changed, expected) => {
     expect(errors(changed)).toEqual(expected);
+  });
+});
+
+describe("a draft that is taken up again", () => {
+  const times = (starts: string, ends = "") => ({ ...EMPTY, starts, ends });
+
+  test("means the same instants in another zone", () => {
+    const berlin = times("2026-12-04T18:00", "2026-12-05T09:30");
+    expect(inZone(berlin, "Europe/Berlin", "America/New_York")).toEqual(times("2026-12-04T12:00", "2026-12-05T03:30"));
+    expect(inZone(berlin, "Europe/Berlin", "Europe/Berlin")).toEqual(berlin);
+  });
+
+  test("names the offset of a time that exists twice in the other zone, and keeps what means no instant", () => {
+    expect(inZone(times("2026-10-25T01:30"), "UTC", "Europe/Berlin").starts).toBe("2026-10-25T02:30+01:00");
+    expect(inZone(times("2026-10-25T02:30+02:00"), "Europe/Berlin", "UTC").starts).toBe("2026-10-25T00:30");
+    expect(inZone(times("2026-03-29T02:30"), "Europe/Berlin", "UTC").starts).toBe("2026-03-29T02:30");
   });
 });

@@ -12,10 +12,10 @@ READY_MS = 90_000
 PATIENCE_MS = 30_000
 expect.set_options(timeout=PATIENCE_MS)
 
-_DROP = """([input, type]) => {
+_DROP = """([input, type, on]) => {
   const transfer = new DataTransfer();
   for (const file of input.files) transfer.items.add(file);
-  const target = document.querySelector("main h1");
+  const target = document.querySelector(on);
   for (const name of ["dragenter", "dragover", type]) {
     const event = new DragEvent(name, { bubbles: true, cancelable: true, dataTransfer: transfer });
     target.dispatchEvent(event);
@@ -32,15 +32,15 @@ def manage(people: People, visit: Visit, path: str = "/manage") -> Page:
     return page
 
 
-def drop(page: Page, file: Path, event: str = "drop") -> None:
-    """Drop a file of the disk on the page's heading, as from another window."""
+def drop(page: Page, file: Path, event: str = "drop", on: str = "main h1") -> None:
+    """Drop a file of the disk on the page's heading or what else `on` selects."""
     page.evaluate(
         "() => { const input = document.createElement('input'); input.type = 'file';"
         " input.id = 'dropped'; document.body.append(input); }"
     )
     page.set_input_files("#dropped", file)
     handle = page.evaluate_handle("document.querySelector('#dropped')")
-    page.evaluate(_DROP, [handle, event])
+    page.evaluate(_DROP, [handle, event, on])
     page.evaluate("document.querySelector('#dropped').remove()")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from tests.console.managers import NEW, READY_MS, add_video, is_ready, manage
+from tests.console.managers import NEW, READY_MS, add_video, drop, is_ready, manage
 from tests.console.members import DESKTOP, PHONE, People, connected
 from tests.console.test_manager_publishing import made, publish
 from tests.console.test_member import SEND, arrived, press, tick
@@ -18,7 +18,8 @@ from tests.e2e.waiting import wait_for
 def add_cut(page: Page, number: int, file: Path) -> None:
     page.get_by_role("button", name="Add another cut").click()
     cut = page.get_by_role("group", name=f"Cut {number}", exact=True)
-    cut.locator("input[type=file]").set_input_files(file)
+    expect(cut).to_be_visible()
+    drop(page, file, on=f'[role=group][aria-label="Cut {number}"] button')
     expect(cut.get_by_text(file.name)).to_be_visible()
 
 

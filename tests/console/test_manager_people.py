@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tests.console.managers import manage, menu
+from tests.console.managers import drop, manage, menu
 from tests.console.members import DESKTOP, PHONE, People
 from tests.e2e.deployed_stack import create_program
 from tests.e2e.tiktok_members import once
@@ -87,8 +87,9 @@ def test_a_list_is_looked_at_before_anything_is_sent_and_reported_line_by_line(
     file.write_bytes("\r\n".join((*lines, f"{other};Boss;king")).encode("cp1252"))
     with people.visit(DESKTOP) as visit:
         page = manage(people, visit, "/manage/members/import")
-        page.locator("main input[type=file]").set_input_files(file)
+        drop(page, file)
         expect(page.get_by_text("Nothing has been sent yet.")).to_be_visible()
+        page.reload()
         table = page.get_by_role("table").locator("tbody tr")
         expect(table).to_have_count(5)
         expect(table.nth(0)).to_contain_text("Zoë")
@@ -138,6 +139,13 @@ def test_a_channel_is_made_filled_renamed_and_archived_with_undo(people: People)
         page.get_by_role("link", name="New channel").first.click()
         dialog = page.get_by_role("dialog", name="New channel")
         dialog.get_by_label("Name").fill(name)
+        page.mouse.click(5, 5)
+        expect(dialog.get_by_role("button", name="Close")).to_be_focused()
+        page.keyboard.press("Escape")
+        page.keyboard.press("Escape")
+        page.evaluate("history.back()")
+        page.wait_for_timeout(100)
+        expect(dialog.get_by_label("Name")).to_have_value(name)
         dialog.get_by_label("Private").check()
         dialog.get_by_role("button", name="Create").click()
         row = page.get_by_role("row").filter(has_text=name)

@@ -69,6 +69,10 @@ def test_a_video_of_40_mb_dropped_anywhere_is_published_while_it_is_checked(
         page = manage(people, visit, NEW)
         drop(page, video)
         expect(page.get_by_text("large.mp4")).to_be_visible()
+        drop(page, clips / "demo.webm")
+        dialog = page.get_by_role("dialog", name="Choose another video")
+        expect(dialog).to_contain_text("demo.webm")
+        dialog.get_by_role("button", name="Cancel").click()
         page.get_by_label("Instructions").fill("Drop, write, done")
         page.get_by_label("Points", exact=True).fill("35")
         page.get_by_label("Caption", exact=False).first.fill("What a day")
@@ -176,7 +180,10 @@ def test_a_draft_survives_a_reload_with_its_video(people: People, clips: Path) -
         expect(page.get_by_role("textbox", name="Caption 2")).to_have_value("Second")
         is_ready(page)
         assert begun == []
+        second = visit.tab(NEW)
+        is_ready(second)
         publish(page)
+        expect(second).to_have_url(page.url)  # nor is it published from there once more
 
 
 def test_leaving_asks_first_by_link_and_by_back_and_the_draft_can_be_thrown_away(
@@ -484,6 +491,8 @@ def test_two_managers_at_once_are_shown_both_versions(people: People, clips: Pat
         version = people.manager.get(path).body["version"]
         theirs = {"version": version, "instructions": "Their words", "points": 8}
         assert people.manager.patch(path, theirs).status == 200
+        page.reload()  # what is taken up again is still held against what it was typed over
+        expect(page.get_by_label("Instructions")).to_have_value("My words")
         page.get_by_role("button", name="Save", exact=True).click()
         dialog = page.get_by_role("dialog", name="Somebody else changed this")
         expect(dialog).to_contain_text("My words")
@@ -491,6 +500,8 @@ def test_two_managers_at_once_are_shown_both_versions(people: People, clips: Pat
         dialog.get_by_label("Theirs").check()
         dialog.get_by_role("button", name="Save it like this").click()
         expect(page.get_by_text("Saved", exact=True)).to_be_visible()
+        drop(page, clips / "demo.webm")
+        expect(page.get_by_role("main").get_by_text("demo.webm")).to_be_visible()
         now = people.manager.get(path).body
     assert (now["instructions"], now["points"], now["hashtags"]) == ("Their words", 8, ["#mine"])
 

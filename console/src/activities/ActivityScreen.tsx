@@ -15,11 +15,11 @@ import { BackLink } from "../foundation/ui/pages";
 import { CopyableId, ErrorNote, ErrorState, Loading, Note, Skeleton } from "../foundation/ui/parts";
 import { toast } from "../foundation/ui/toasts";
 import { seenVideo, Upload, useVerdict } from "../videos/upload";
-import { Problems, VideoPicker } from "../videos/VideoPicker";
+import { DropAnywhere, Problems, VideoPicker } from "../videos/VideoPicker";
 import { ActivityFields } from "./ActivityFields";
 import { CardPreview } from "./CardPreview";
 import { cutsState, cutUploads, forgetCuts, isPending, withCuts } from "./cuts";
-import { readDraft, useDraft } from "./draft";
+import { type Base, readDraft, useDraft, useZoneChange } from "./draft";
 import css from "./editor.module.css";
 import { type ActivityView, bodyOf, changedFields, check, errorsOf, type FieldErrors, type Fields, fieldsOf, isHeldBack } from "./form";
 import { useLifecycle } from "./lifecycle";
@@ -45,14 +45,15 @@ export default function ActivityScreen() {
   );
 }
 
+const baseOf = (activity: ActivityView): Base => ({ version: activity.version, fields: fieldsOf(activity, zone.value) });
 const FIXED: ActivityView["status"][] = ["ended", "archived"];
 
 function Activity({ current }: { current: ActivityView }) {
   const { route } = useLocation();
   const draftName = `draft.activity.${current.activity_id}`;
-  /** The version that the form began with: what was typed is held against this one. */
-  const [base, setBase] = useState(current);
-  const [typed, setFields] = useState<Fields>(() => ({ ...fieldsOf(current, zone.value), ...readDraft(draftName)?.fields }));
+  const draft = useMemo(() => readDraft(draftName), []);
+  const [base, setBase] = useState<Base>(draft?.base ?? baseOf(current));
+  const [typed, setFields] = useState<Fields>(draft?.fields ?? base.fields);
   const [refused, setRefused] = useState<FieldErrors>({});
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
@@ -69,11 +70,19 @@ function Activity({ current }: { current: ActivityView }) {
 
   const heldBack = isHeldBack(current);
   const fixed = FIXED.includes(current.status);
-  const before = fieldsOf(base, zone.value);
-  const changed = changedFields(before, fields);
+  const changed = changedFields(base.fields, fields);
   // An empty place for a cut is nothing that could be saved.
   const dirty = !fixed && (changed.length > 0 || state.stage !== "none" || isPending(cuts));
-  const { isKept, forget } = useDraft(draftName, changed.length > 0 && !fixed ? { fields } : undefined);
+  const { isKept, forget } = useDraft(draftName, changed.length > 0 && !fixed ? { fields, base } : undefined);
+  useZoneChange((move) => {
+    setBase(({ version, fields: before }) => ({ version, fields: move(before) }));
+    setFields(move);
+  });
+  const beginWith = (activity: ActivityView): void => {
+    const now = baseOf(activity);
+    setBase(now);
+    setFields(now.fields);
+  };
   const errors = { ...check(fields, zone.value), ...refused };
 
   useEffect(() => {
@@ -87,17 +96,16 @@ function Activity({ current }: { current: ActivityView }) {
     // Nothing is being typed, so what somebody else changed is simply shown.
     if (current.version === base.version || dirty) return;
     forgetCuts(cuts);
-    setBase(current);
-    setFields(fieldsOf(current, zone.value));
+    beginWith(current);
   }, [current.version, dirty]);
 
-  const save = async (wanted: Fields, from: ActivityView, publishing = false): Promise<void> => {
+  const save = async (wanted: Fields, from: Base, publishing = false): Promise<void> => {
     setError(undefined);
     if (Object.keys(check(wanted, zone.value)).length > 0) return showFirstError(form.current);
     setBusy(true);
     try {
-      const names = changedFields(fieldsOf(from, zone.value), wanted);
-      const saved = await change(from.activity_id, {
+      const names = changedFields(from.fields, wanted);
+      const saved = await change(current.activity_id, {
         ...bodyOf(wanted, names),
         ...(publishing ? { starts_at: wanted.starts || null } : {}),
         ...(uploadId ? { upload_id: uploadId } : {}),
@@ -108,12 +116,11 @@ function Activity({ current }: { current: ActivityView }) {
       forgetCuts(cuts);
       setTheirs(undefined);
       setRefused({});
-      setBase(saved);
-      setFields(fieldsOf(saved, zone.value));
+      beginWith(saved);
       toast(publishing ? t("published_toast") : t("saved_toast"));
     } catch (caught) {
       const problem = asProblem(caught);
-      if (problem.code === "changed_meanwhile") setTheirs(await readActivity(from.activity_id).catch(() => undefined));
+      if (problem.code === "changed_meanwhile") setTheirs(await readActivity(current.activity_id).catch(() => undefined));
       const found = errorsOf(problem);
       setRefused(found);
       setError(problem);
@@ -129,8 +136,7 @@ function Activity({ current }: { current: ActivityView }) {
     forgetCuts(cuts);
     setError(undefined);
     setRefused({});
-    setBase(current);
-    setFields(fieldsOf(current, zone.value));
+    beginWith(current);
   };
   const publishNow = (): void => void save(fields, base, true);
   useCommands([
@@ -192,7 +198,10 @@ function Activity({ current }: { current: ActivityView }) {
             </Note>
           ) : null}
           {!fixed && !current.performed ? (
-            <ReplaceVideo open={current.status === "rejected"} upload={upload} verdict={verdict} />
+            <>
+              <DropAnywhere uploads={[...cuts.value, upload]} otherwise={upload} />
+              <ReplaceVideo open={current.status === "rejected"} upload={upload} verdict={verdict} />
+            </>
           ) : null}
           {fixed ? null : current.performed ? (
             fields.cuts.length > 0 ? (
@@ -248,16 +257,17 @@ function Activity({ current }: { current: ActivityView }) {
       {dialog}
       {theirs ? (
         <Conflict
-          base={before}
+          base={base.fields}
           mine={fields}
           theirs={fieldsOf(theirs, zone.value)}
           onClose={() => setTheirs(undefined)}
           onMerged={(merged) => {
             forgetCuts(cuts);
+            const now = baseOf(theirs);
             setFields(merged);
-            setBase(theirs);
+            setBase(now);
             setTheirs(undefined);
-            void save(merged, theirs);
+            void save(merged, now);
           }}
         />
       ) : null}
@@ -313,7 +323,7 @@ type ReplaceProps = { open: boolean; upload: Upload; verdict: ReturnType<typeof 
 
 function ReplaceVideo({ open, upload, verdict }: ReplaceProps) {
   const [shown, setShown] = useState(open);
-  if (!shown) {
+  if (!shown && upload.state.value.stage === "none") {
     return (
       <span>
         <Button icon="upload" onClick={() => setShown(true)}>

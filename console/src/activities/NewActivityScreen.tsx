@@ -17,11 +17,11 @@ import { DropAnywhere, VideoPicker } from "../videos/VideoPicker";
 import { ActivityFields } from "./ActivityFields";
 import { CardPreview } from "./CardPreview";
 import { cutsState, type CutUploads, cutUploads, forgetCuts, newCut, withCuts } from "./cuts";
-import { type Draft, NEW_DRAFT, readDraft, useDraft } from "./draft";
+import { type Draft, NEW_DRAFT, readDraft, useDraft, useZoneChange } from "./draft";
 import { removeDraft } from "./Drafts";
 import css from "./editor.module.css";
-import { bodyOf, changedFields, check, EMPTY, errorsOf, type FieldErrors, type Fields, heldBackStart } from "./form";
-import { publish } from "./manager_queries";
+import { bodyOf, changedFields, check, EMPTY, errorsOf, type FieldErrors, type Fields, fieldsOf, heldBackStart } from "./form";
+import { publish, publishedAs } from "./manager_queries";
 import { t } from "./words.manager";
 
 /** Outlives the screen: who looks at something else meanwhile does not stop the upload. */
@@ -75,6 +75,19 @@ export default function NewActivityScreen() {
     };
   }, []);
 
+  // Published from another tab that had the same draft: what is made here would be made twice.
+  useEffect(() => {
+    const look = ({ key, newValue }: StorageEvent): void => {
+      const { value } = upload.state;
+      const made = value.stage === "sent" ? publishedAs(value.uploadId) : undefined;
+      if (newValue !== null || !key?.endsWith(`.${NEW_DRAFT}`) || !made) return;
+      discard();
+      route(`/manage/activities/${made}`);
+    };
+    addEventListener("storage", look);
+    return () => removeEventListener("storage", look);
+  }, []);
+
   const ofCuts = cutsState(fields, cuts);
   const touched = changedFields(EMPTY, fields).length > 0 || state.stage !== "none" || cuts.value.length > 0;
   const draft: Draft | undefined =
@@ -88,6 +101,7 @@ export default function NewActivityScreen() {
         }
       : undefined;
   const { isKept, forget } = useDraft(NEW_DRAFT, draft);
+  useZoneChange(setFields);
 
   const errors: FieldErrors = { ...(tried ? check(fields, zone.value) : timesOnly(check(fields, zone.value))), ...refused };
   const change = (changed: Partial<Fields>): void => {
@@ -126,7 +140,13 @@ export default function NewActivityScreen() {
     try {
       const made = await publish(held ? { ...body, starts_at: heldBackStart(now(), zone.value), ends_at: null } : body);
       // With what was set aside: an activity that is held back begins and ends when it is published.
-      if (held) kept.write(`${NEW_DRAFT}.${made.activity_id}`, { fields } satisfies Draft);
+      if (held) {
+        kept.write(`${NEW_DRAFT}.${made.activity_id}`, {
+          fields: { ...fields, setting: made.content_disclosure },
+          base: { version: made.version, fields: fieldsOf(made, zone.value) },
+          zone: zone.value,
+        } satisfies Draft);
+      }
       // One that stays, because this failed, is thrown away by hand.
       if (before?.draftId) void removeDraft(before.draftId).catch(() => undefined);
       discard();
@@ -147,12 +167,11 @@ export default function NewActivityScreen() {
     if (awaited && (state.stage === "stopped" || state.stage === "refused")) setAwaited(undefined);
   }, [awaited, state.stage, ofCuts]);
 
-  const choose = (file: File): void => void upload.choose(file);
   const video = verdict.data?.video;
   const url = upload.localUrl.value && state.stage !== "refused" ? upload.localUrl.value : video?.preview_url;
   return (
     <>
-      <DropAnywhere onFile={choose} />
+      <DropAnywhere uploads={[upload, ...cuts.value]} otherwise={upload} />
       <PageHead title={t("new_title")}>{t("new_text")}</PageHead>
       <div class={css.page}>
         <form

@@ -1,10 +1,18 @@
 /** What is typed is kept by this browser until it is published or thrown away. */
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { kept } from "../foundation/store";
-import { EMPTY, type Fields } from "./form";
+import { zone } from "../foundation/time";
+import { EMPTY, type Fields, inZone } from "./form";
+
+/** What a form began with: what is typed is held against this. */
+export type Base = { version: number; fields: Fields };
 
 export type Draft = {
   fields: Fields;
+  /** Of changes to an activity: what they were made to. */
+  base?: Base | undefined;
+  /** In which times are typed. */
+  zone?: string | undefined;
   upload?: { name: string; uploadId?: string } | undefined;
   /** Of the draft on the server that it began with, which goes once it is published. */
   draftId?: string | undefined;
@@ -15,11 +23,23 @@ export const NEW_DRAFT = "draft.activity";
 
 const SAVED_AFTER_MS = 250;
 
-/** A draft of an older version of the console may lack what this one has. */
+/** In the person's zone of now. A draft of an older version of the console may lack what this one has. */
 export function readDraft(name: string): Draft | undefined {
   const found = kept.read<Partial<Draft>>(name);
   if (!found?.fields) return undefined;
-  return { ...found, fields: { ...EMPTY, ...found.fields } };
+  const here = (fields: Fields): Fields => inZone({ ...EMPTY, ...fields }, found.zone ?? zone.value, zone.value);
+  const { base } = found;
+  return { ...found, zone: zone.value, fields: here(found.fields), base: base && { ...base, fields: here(base.fields) } };
+}
+
+/** Has what is being typed moved when the person's zone becomes another one. */
+export function useZoneChange(move: (fields: (before: Fields) => Fields) => void): void {
+  const shown = useRef(zone.value);
+  useLayoutEffect(() => {
+    const from = shown.current;
+    shown.current = zone.value;
+    if (from !== zone.value) move((before) => inZone(before, from, zone.value));
+  }, [zone.value]);
 }
 
 export function useDraft(name: string, draft: Draft | undefined): { isKept: boolean; forget: () => void } {
@@ -30,7 +50,7 @@ export function useDraft(name: string, draft: Draft | undefined): { isKept: bool
   useLayoutEffect(() => {
     const write = (): void => {
       pending.current = undefined;
-      setKept(kept.write(name, draft));
+      setKept(kept.write(name, draft && { ...draft, zone: zone.value }));
     };
     pending.current = write;
     const timer = setTimeout(write, SAVED_AFTER_MS);

@@ -244,6 +244,16 @@ export function errorsOf(problem: { fields: FieldProblem[] }): FieldErrors {
   return errors;
 }
 
+/** The same instants as they are typed in another zone; what means no instant stays as it is. */
+export function inZone(fields: Fields, from: string, to: string): Fields {
+  if (from === to) return fields;
+  const moved = (text: string): string => {
+    const instant = instantOf(text, from);
+    return instant ? unmistakable(instant, to) : text;
+  };
+  return { ...fields, starts: moved(fields.starts), ends: moved(fields.ends) };
+}
+
 /** The instant a typed time means, for what is shown beside it. */
 export function instantOf(text: string, timeZone: string): string | null {
   const read = readWallClock(text, timeZone);

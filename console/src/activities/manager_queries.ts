@@ -2,6 +2,7 @@ import { useInfiniteQuery, useQuery } from "@tanstack/preact-query";
 import { answer, api, type Schemas } from "../foundation/api/client";
 import { once } from "../foundation/api/idempotency";
 import { queryClient } from "../foundation/api/queries";
+import { kept } from "../foundation/store";
 import type { ActivityView } from "./form";
 
 type Page = Schemas["ActivityList"];
@@ -72,11 +73,25 @@ function took(activity: ActivityView): ActivityView {
   return activity;
 }
 
+const PUBLISHED = "published";
+const PUBLISHED_KEPT = 20;
+type Published = [uploadId: string, activityId: string][];
+
+/** As which activity this browser published an upload, if it was among the latest. */
+export function publishedAs(uploadId: string): string | undefined {
+  return kept.read<Published>(PUBLISHED)?.find(([id]) => id === uploadId)?.[1];
+}
+
 export async function publish(body: Schemas["NewActivity"]): Promise<ActivityView> {
+  // A second tab that has the same draft may be pressed long after the first.
+  const earlier = publishedAs(body.upload_id);
+  if (earlier) return took(await readActivity(earlier));
   // One upload is published once, however often and from however many tabs it is pressed.
   const made = await once(`publish.${body.upload_id}`, (key) =>
     answer(api.POST("/activities", { body, params: { header: { "Idempotency-Key": key } } })),
   );
+  const before = kept.read<Published>(PUBLISHED) ?? [];
+  kept.write(PUBLISHED, [[body.upload_id, made.activity_id], ...before].slice(0, PUBLISHED_KEPT));
   return took(made);
 }
 

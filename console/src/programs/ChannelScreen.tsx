@@ -125,7 +125,8 @@ function AddDialog({ channelId, there, onClose }: { channelId: string; there: Se
   const list = useMembers({ text });
   const found = membersOf(list.data?.pages).filter((each) => each.status !== "removed");
   const toggle = (id: string): void =>
-    setChosen(chosen.includes(id) ? chosen.filter((each) => each !== id) : [...chosen, id].slice(-MAX_AT_ONCE));
+    setChosen(chosen.includes(id) ? chosen.filter((each) => each !== id) : [...chosen, id]);
+  const isFull = chosen.length >= MAX_AT_ONCE;
   const add = (): Promise<void> =>
     run(async () => {
       await addMembers(channelId, chosen);
@@ -155,6 +156,7 @@ function AddDialog({ channelId, there, onClose }: { channelId: string; there: Se
         value={text}
         onInput={(event) => setText(event.currentTarget.value)}
       />
+      {isFull ? <Note alert>{t("most_at_once", { limit: MAX_AT_ONCE })}</Note> : null}
       {error ? <ErrorNote error={error} /> : null}
       {list.error ? <ErrorNote error={list.error} /> : null}
       <div class={css.found}>
@@ -163,7 +165,7 @@ function AddDialog({ channelId, there, onClose }: { channelId: string; there: Se
             <input
               type="checkbox"
               checked={there.has(member.member_id) || chosen.includes(member.member_id)}
-              disabled={there.has(member.member_id)}
+              disabled={there.has(member.member_id) || (isFull && !chosen.includes(member.member_id))}
               onChange={() => toggle(member.member_id)}
             />
             <Person member={member} />

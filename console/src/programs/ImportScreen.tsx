@@ -3,7 +3,9 @@ import { copyText } from "../foundation/copy";
 import { number } from "../foundation/time";
 import { Button, LinkButton } from "../foundation/ui/buttons";
 import { type Column, Table } from "../foundation/ui/data";
+import { keptInTab } from "../foundation/store";
 import { TextArea } from "../foundation/ui/fields";
+import { useFileDrop } from "../foundation/ui/forms";
 import { Icon } from "../foundation/ui/Icon";
 import { BackLink } from "../foundation/ui/pages";
 import { Badge, ErrorNote, Note, PageHead } from "../foundation/ui/parts";
@@ -20,18 +22,37 @@ import { t } from "./words.manager";
 type Report = Schemas["ImportReport"];
 const EXAMPLE = "email;name;role\nana@demo.example;Ana;member\nben@demo.example;Ben;manager";
 
+/** What of an import is kept by this tab, until another list is looked at. */
+type Kept = { text?: string; fileName?: string; report?: Report };
+const KEPT = "import";
+const PASTED = "import.pasted";
+
 /** A list of people: looked at here before anything is sent, then invited, with a word on each line. */
 export default function ImportScreen() {
-  const [text, setText] = useState<string>();
-  const [fileName, setFileName] = useState("");
-  const [report, setReport] = useState<Report>();
+  const [{ text, fileName = "", report }, set] = useState<Kept>(() => keptInTab.read<Kept>(KEPT) ?? {});
+  const keep = (now: Kept): void => {
+    set(now);
+    keptInTab.write(KEPT, now);
+  };
   useEffect(() => {
     document.title = `${t("import_title")} · Greenroom`;
   }, []);
-  const again = (): void => {
-    setText(undefined);
-    setReport(undefined);
+  const [unread, setUnread] = useState(false);
+  const again = (): void => keep({});
+  const read = (file: File | undefined): void => {
+    setUnread(false);
+    if (!file) return;
+    // Longer than any list that is taken; reading it all would only make the page stand still.
+    const looked = file.slice(0, MAX_ROSTER * 4);
+    looked.arrayBuffer().then(
+      (bytes) => keep({ text: decodeText(new Uint8Array(bytes)), fileName: file.name }),
+      () => {
+        again();
+        setUnread(true);
+      },
+    );
   };
+  useFileDrop(([file]) => read(file));
   return (
     <>
       <BackLink href="/manage/members">{t("members_title")}</BackLink>
@@ -39,43 +60,22 @@ export default function ImportScreen() {
       {report ? (
         <ReportView report={report} onAgain={again} />
       ) : text === undefined ? (
-        <Choose
-          onText={(chosen, name) => {
-            setFileName(name);
-            setText(chosen);
-          }}
-        />
+        <Choose unread={unread} read={read} onText={(pasted) => keep({ text: pasted })} />
       ) : (
-        <DryLook text={text} fileName={fileName} onBack={again} onDone={setReport} />
+        <DryLook text={text} fileName={fileName} onBack={again} onDone={(done) => keep({ report: done })} />
       )}
     </>
   );
 }
 
-function Choose({ onText }: { onText: (text: string, name: string) => void }) {
+type ChooseProps = { unread: boolean; read: (file: File | undefined) => void; onText: (text: string) => void };
+
+function Choose({ unread, read, onText }: ChooseProps) {
   const input = useRef<HTMLInputElement>(null);
-  const [pasted, setPasted] = useState("");
-  const [unread, setUnread] = useState(false);
-  const read = (file: File | undefined): void => {
-    setUnread(false);
-    if (!file) return;
-    // Longer than any list that is taken; reading it all would only make the page stand still.
-    const looked = file.slice(0, MAX_ROSTER * 4);
-    looked.arrayBuffer().then(
-      (bytes) => onText(decodeText(new Uint8Array(bytes)), file.name),
-      () => setUnread(true),
-    );
-  };
+  const [pasted, setPasted] = useState(() => keptInTab.read<string>(PASTED) ?? "");
   return (
     <div class={css.narrow}>
-      <div
-        class={css.zone}
-        onDragOver={(event) => event.preventDefault()}
-        onDrop={(event) => {
-          event.preventDefault();
-          read(event.dataTransfer?.files[0]);
-        }}
-      >
+      <div class={css.zone}>
         <Icon name="people" size={32} />
         <input
           ref={input}
@@ -107,10 +107,19 @@ function Choose({ onText }: { onText: (text: string, name: string) => void }) {
           rows={5}
           spellcheck={false}
           value={pasted}
-          onInput={(event) => setPasted(event.currentTarget.value)}
+          onInput={({ currentTarget: { value } }) => {
+            setPasted(value);
+            keptInTab.write(PASTED, value || undefined);
+          }}
         />
         <span>
-          <Button disabled={!pasted.trim()} onClick={() => onText(pasted, "")}>
+          <Button
+            disabled={!pasted.trim()}
+            onClick={() => {
+              keptInTab.write(PASTED, undefined);
+              onText(pasted);
+            }}
+          >
             {t("look_at_it")}
           </Button>
         </span>
@@ -271,7 +280,7 @@ function ReportView({ report, onAgain }: { report: Report; onAgain: () => void }
       ) : null}
       <Table caption={t("lines")} columns={columns} rows={rows} rowKey={({ line }) => String(line)} />
       <span class={css.actions}>
-        <LinkButton kind="primary" href="/manage/members">
+        <LinkButton kind="primary" href="/manage/members" onClick={() => keptInTab.write(KEPT, undefined)}>
           {t("to_members")}
         </LinkButton>
         <Button onClick={onAgain}>{t("another_file")}</Button>

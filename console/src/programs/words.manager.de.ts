@@ -126,6 +126,7 @@ export default {
   another_file: "Eine andere wählen",
   file_empty_file: "In dieser Liste steht niemand.",
   file_no_email_column: "In dieser Liste steht keine E-Mail-Adresse und keine Spalte dafür.",
+  most_at_once: "Höchstens {limit} auf einmal. Füg erst diese hinzu.",
   file_too_many_lines: "In dieser Liste stehen {count} Leute; {limit} sind auf einmal möglich. Schick sie in Teilen.",
   file_too_long: "Diese Liste hat {count} Zeichen; {limit} sind auf einmal möglich. Lass andere Spalten weg oder schick sie in Teilen.",
   col_line: "Zeile",

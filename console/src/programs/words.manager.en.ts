@@ -123,6 +123,7 @@ export default {
   another_file: "Choose another",
   file_empty_file: "There is nobody in this list.",
   file_no_email_column: "This list has no e-mail address, and no column for them.",
+  most_at_once: "At most {limit} at once. Add these first.",
   file_too_many_lines: "This list has {count} people; at most {limit} fit at once. Send it in parts.",
   file_too_long: "This list has {count} characters; at most {limit} fit at once. Leave out other columns, or send it in parts.",
   col_line: "Line",

@@ -126,6 +126,7 @@ export default {
   another_file: "Elegir otra",
   file_empty_file: "No hay nadie en esta lista.",
   file_no_email_column: "En esta lista no hay ningún correo ni una columna para ellos.",
+  most_at_once: "Como máximo {limit} a la vez. Añade primero estas personas.",
   file_too_many_lines: "Hay {count} personas en esta lista; caben {limit} de una vez. Envíala por partes.",
   file_too_long: "Esta lista tiene {count} caracteres; caben {limit} de una vez. Deja fuera otras columnas o envíala por partes.",
   col_line: "Línea",

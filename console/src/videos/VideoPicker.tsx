@@ -1,9 +1,11 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { later } from "../foundation/later";
 import { length } from "../foundation/time";
 import { Button, IconButton } from "../foundation/ui/buttons";
 import { Progress as ProgressBar } from "../foundation/ui/data";
+import { Confirm } from "../foundation/ui/Dialog";
+import { useFileDrop } from "../foundation/ui/forms";
 import { Icon } from "../foundation/ui/Icon";
 import { ErrorNote, Note } from "../foundation/ui/parts";
 import { announce, toast } from "../foundation/ui/toasts";
@@ -19,6 +21,9 @@ type Verdict = ReturnType<typeof useVerdict>;
 const RepairPanel = later(async () => (await import("./repair_entry")).panel());
 const OtherWays = later(async () => (await import("./repair_entry")).otherWays());
 
+/** What a video that is dropped on a picker is for. */
+const pickers = new WeakMap<EventTarget, Upload>();
+
 /**
  * Where a video is chosen, sent and judged: everything about it that a manager reads. One that is a
  * `further` cut is removed by whoever shows it.
@@ -28,7 +33,11 @@ export function VideoPicker({ upload, verdict, further = false }: { upload: Uplo
   const input = useRef<HTMLInputElement>(null);
   const choose = (): void => input.current?.click();
   return (
-    <>
+    <div
+      ref={(element) => {
+        if (element) pickers.set(element, upload);
+      }}
+    >
       <input
         ref={input}
         type="file"
@@ -42,7 +51,7 @@ export function VideoPicker({ upload, verdict, further = false }: { upload: Uplo
         }}
       />
       {state.stage === "none" ? <Empty onChoose={choose} /> : <Chosen upload={upload} verdict={verdict} further={further} onChoose={choose} />}
-    </>
+    </div>
   );
 }
 
@@ -263,56 +272,55 @@ export function Problems({ problems, folded = false }: { problems: VideoProblem[
   );
 }
 
-/** Takes a file that is dropped anywhere on the page, and says so while one is held above it. */
-export function DropAnywhere({ onFile }: { onFile: (file: File) => void }) {
-  const [above, setAbove] = useState(false);
-  const take = useRef(onFile);
-  take.current = onFile;
-  // A layout effect: until it has run the browser would open a dropped file instead.
-  useLayoutEffect(() => {
-    let depth = 0;
-    const holdsFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") ?? false;
-    const enter = (event: DragEvent): void => {
-      if (!holdsFiles(event)) return;
-      depth += 1;
-      setAbove(true);
-    };
-    const leave = (): void => {
-      depth = Math.max(0, depth - 1);
-      if (depth === 0) setAbove(false);
-    };
-    const over = (event: DragEvent): void => {
-      // Without this the browser would open the file instead.
-      if (holdsFiles(event)) event.preventDefault();
-    };
-    const drop = (event: DragEvent): void => {
-      depth = 0;
-      setAbove(false);
-      if (!holdsFiles(event)) return;
-      event.preventDefault();
-      const files = event.dataTransfer?.files;
-      const file = files?.[0];
-      if (files && files.length > 1) toast(t("one_video"));
-      if (file) take.current(file);
-    };
-    addEventListener("dragenter", enter);
-    addEventListener("dragleave", leave);
-    addEventListener("dragover", over);
-    addEventListener("drop", drop);
-    return () => {
-      removeEventListener("dragenter", enter);
-      removeEventListener("dragleave", leave);
-      removeEventListener("dragover", over);
-      removeEventListener("drop", drop);
-    };
-  }, []);
-  if (!above) return null;
+type DropProps = {
+  /** Of which the first that has no video takes one that is dropped beside all pickers. */
+  uploads: Upload[];
+  /** What that video replaces where all have one. */
+  otherwise: Upload;
+};
+type Dropped = { upload: Upload; file: File; name: string };
+
+/**
+ * Takes a file that is dropped anywhere on the page, and says so while one is held above it. Asks
+ * before it takes the place of one that is on its way or has arrived.
+ */
+export function DropAnywhere({ uploads, otherwise }: DropProps) {
+  const [asked, ask] = useState<Dropped>();
+  const above = useFileDrop((files, event) => {
+    const [file] = files;
+    if (files.length > 1) toast(t("one_video"));
+    const at = event.composedPath().flatMap((each) => pickers.get(each) ?? []);
+    const upload = at[0] ?? uploads.find(({ state }) => state.value.stage === "none") ?? otherwise;
+    const state = upload.state.value;
+    if (!file) return;
+    if (state.stage === "checking" || state.stage === "sending" || state.stage === "sent") ask({ upload, file, name: state.name });
+    else void upload.choose(file);
+  });
+  const close = (): void => ask(undefined);
   return (
-    <div class={css.curtain}>
-      <p>
-        <Icon name="upload" size={32} />
-        {t("drop_here")}
-      </p>
-    </div>
+    <>
+      {above ? (
+        <div class={css.curtain}>
+          <p>
+            <Icon name="upload" size={32} />
+            {t("drop_here")}
+          </p>
+        </div>
+      ) : null}
+      <Confirm
+        title={t("choose_another")}
+        open={asked !== undefined}
+        onClose={close}
+        confirm={t("choose_another")}
+        onConfirm={() => {
+          close();
+          if (asked) void asked.upload.choose(asked.file);
+        }}
+      >
+        <p>
+          <bdi>{asked?.name}</bdi> → <bdi>{asked?.file.name}</bdi>
+        </p>
+      </Confirm>
+    </>
   );
 }

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useId } from "preact/hooks";
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { t } from "../t";
 import { Button } from "./buttons";
 import { Dialog } from "./Dialog";
@@ -50,4 +50,41 @@ export function FormDialog({ title, onClose, onSubmit, submit, icon, dangerous, 
       {below}
     </Dialog>
   );
+}
+
+/** Has files that are dropped anywhere on the page taken; answers whether one is held above it. */
+export function useFileDrop(onFiles: (files: File[], event: DragEvent) => void): boolean {
+  const [above, setAbove] = useState(false);
+  const take = useRef(onFiles);
+  take.current = onFiles;
+  // A layout effect: until it has run the browser would open a dropped file instead.
+  useLayoutEffect(() => {
+    let depth = 0;
+    const listen = (type: "dragenter" | "dragleave" | "dragover" | "drop", hear: (event: DragEvent) => void) => {
+      const heard = (event: DragEvent): void => {
+        if (event.dataTransfer?.types.includes("Files")) hear(event);
+        setAbove(depth > 0);
+      };
+      addEventListener(type, heard);
+      return () => removeEventListener(type, heard);
+    };
+    const off = [
+      listen("dragenter", () => {
+        depth += 1;
+      }),
+      listen("dragleave", () => {
+        depth = Math.max(0, depth - 1);
+      }),
+      listen("dragover", (event) => event.preventDefault()),
+      listen("drop", (event) => {
+        depth = 0;
+        event.preventDefault();
+        take.current([...(event.dataTransfer?.files ?? [])], event);
+      }),
+    ];
+    return () => {
+      for (const each of off) each();
+    };
+  }, []);
+  return above;
 }
