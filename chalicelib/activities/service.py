@@ -829,9 +829,11 @@ def _told_of(paging: Paging) -> dict[str, Any]:
     return {"settled_at": paging.settled_at.isoformat(), "known": known}
 
 
-def _paging_of(told: Mapping[str, Any]) -> Paging:
-    settled_at = datetime.fromisoformat(told["settled_at"])
-    return Paging(settled_at, frozenset(settled_at + each * _MICROSECOND for each in told["known"]))
+def _paging_of(stored: Mapping[str, Any]) -> Paging:
+    settled_at = datetime.fromisoformat(stored["settled_at"])
+    return Paging(
+        settled_at, frozenset(settled_at + each * _MICROSECOND for each in stored["known"])
+    )
 
 
 @dataclass(frozen=True)

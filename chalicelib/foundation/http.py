@@ -228,18 +228,18 @@ class Router:
             answered = (browses and self._led(problem)) or _problem_response(problem, page=browses)
             logger.append_keys(problem=problem.code.code)
         except Exception as error:  # noqa: BLE001  the one place that may: whatever broke becomes a designed answer
-            told = _contended(route, error)
-            if told is None:
+            shown = _contended(route, error)
+            if shown is None:
                 logger.exception("request broke")
-                told = Problem(
+                shown = Problem(
                     ProblemCode.INTERNAL,
                     "Something broke on our side. Try again; if it stays, tell your administrator "
                     f"this id: {correlation_id}",
                 )
             else:
                 logger.warning("request contended", exc_info=True)
-            answered = _problem_response(told)
-            logger.append_keys(problem=told.code.code)
+            answered = _problem_response(shown)
+            logger.append_keys(problem=shown.code.code)
         answered.headers["X-Correlation-Id"] = correlation_id
         answered.headers["Cache-Control"] = "no-store"
         milliseconds = round((time.monotonic() - started) * 1000)

@@ -174,35 +174,35 @@ class IdempotencyPersonalData:
         address = json.dumps(person.email)[1:-1]
         for record_id, body in self._database.scan_texts(IdempotencyItem, "body", address):
             answer = json.loads(body)
-            told = _anonymous(answer, person)
-            if told != answer:  # else the address is the end of another's
-                whole &= self._replaced(record_id, body, json.dumps(told, ensure_ascii=False))
+            anonymous = _anonymous(answer, person)
+            if anonymous != answer:  # else the address is the end of another's
+                whole &= self._replaced(record_id, body, json.dumps(anonymous, ensure_ascii=False))
         adjusted = list(self._database.scan_texts(IdempotencyItem, "body", _ADJUSTED))
         theirs = self._entries_of(person.owner) if adjusted else ()
         for record_id, body in adjusted:
             answer = json.loads(body)
             entry = answer.get("entry") if isinstance(answer, dict) else None
             if isinstance(entry, dict) and entry.get("reason") and entry.get("entry_id") in theirs:
-                told = json.dumps({**answer, "entry": {**entry, "reason": None}})
-                whole &= self._replaced(record_id, body, told)
+                anonymous = json.dumps({**answer, "entry": {**entry, "reason": None}})
+                whole &= self._replaced(record_id, body, anonymous)
         return whole
 
-    def _replaced(self, record_id: str, body: str, told: str) -> bool:
+    def _replaced(self, record_id: str, body: str, new_body: str) -> bool:
         same, item = IdempotencyItem.body == body, IdempotencyItem(record_id)
-        return self._database.update(item, [IdempotencyItem.body.set(told)], same)
+        return self._database.update(item, [IdempotencyItem.body.set(new_body)], same)
 
 
-def _anonymous(told: Any, person: Person) -> Any:
+def _anonymous(value: Any, person: Person) -> Any:
     """Return an answer in which a person has their pseudonym, whatever their name was then."""
-    if isinstance(told, list):
-        return [_anonymous(each, person) for each in told]
-    if told == person.email:
+    if isinstance(value, list):
+        return [_anonymous(each, person) for each in value]
+    if value == person.email:
         return erased_address(person.member_id)
-    if not isinstance(told, dict):
-        return told
-    within = {name: _anonymous(each, person) for name, each in told.items()}
-    theirs = person.member_id == told.get("member_id") or person.email == told.get("email")
-    return within | {"name": ERASED_NAME} if theirs and "name" in told else within
+    if not isinstance(value, dict):
+        return value
+    within = {name: _anonymous(each, person) for name, each in value.items()}
+    theirs = person.member_id == value.get("member_id") or person.email == value.get("email")
+    return within | {"name": ERASED_NAME} if theirs and "name" in value else within
 
 
 def _in_progress() -> Problem:

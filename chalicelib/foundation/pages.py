@@ -55,8 +55,8 @@ class Cursors:
 
     def make(self, program_id: str, listing: str, position: dict[str, Any]) -> str:
         """Sign the position in a list; `listing` names the list, and the member if it is theirs."""
-        told = json.dumps(position, separators=(",", ":")).encode()
-        return _encoded(self._signature(program_id, listing, told) + told)
+        payload = json.dumps(position, separators=(",", ":")).encode()
+        return _encoded(self._signature(program_id, listing, payload) + payload)
 
     def read(self, program_id: str, listing: str, cursor: str) -> dict[str, Any]:
         """Take a position back. Raises the problem `invalid_cursor` for any other list's cursor."""
@@ -64,10 +64,10 @@ class Cursors:
             signed = _decoded(cursor)
         except ValueError as error:
             raise _invalid() from error
-        signature, told = signed[:_SIGNATURE_BYTES], signed[_SIGNATURE_BYTES:]
-        if not hmac.compare_digest(signature, self._signature(program_id, listing, told)):
+        signature, payload = signed[:_SIGNATURE_BYTES], signed[_SIGNATURE_BYTES:]
+        if not hmac.compare_digest(signature, self._signature(program_id, listing, payload)):
             raise _invalid()
-        position: dict[str, Any] = json.loads(told)
+        position: dict[str, Any] = json.loads(payload)
         return position
 
     def page[T](
@@ -95,9 +95,9 @@ class Cursors:
             return Page(page, None)
         return Page(page, self.make(program_id, listing, position_of(page[-1])))
 
-    def _signature(self, program_id: str, listing: str, told: bytes) -> bytes:
+    def _signature(self, program_id: str, listing: str, payload: bytes) -> bytes:
         of = json.dumps([program_id, listing]).encode()
-        return hmac.digest(self._secret().encode(), of + told, hashlib.sha256)
+        return hmac.digest(self._secret().encode(), of + payload, hashlib.sha256)
 
     def _secret(self) -> str:
         if self._key is None:

@@ -92,15 +92,15 @@ class Chunk:
     number: int = 0
 
     def to_message(self) -> str:
-        told = {"program_id": self.program_id, "member_ids": list(self.member_ids)}
+        fields = {"program_id": self.program_id, "member_ids": list(self.member_ids)}
         scan = {"learns": self.learns, "number": self.number}
-        return json.dumps({**told, **scan} if self.learns else told)
+        return json.dumps({**fields, **scan} if self.learns else fields)
 
     @classmethod
     def read(cls, body: str) -> "Chunk":
-        told = json.loads(body)
-        scan = told.get("learns", ""), told.get("number", 0)
-        return cls(told["program_id"], tuple(told["member_ids"]), *scan)
+        fields = json.loads(body)
+        scan = fields.get("learns", ""), fields.get("number", 0)
+        return cls(fields["program_id"], tuple(fields["member_ids"]), *scan)
 
 
 class DueDigests:
@@ -238,10 +238,10 @@ class DigestPlanner:
         zone = ZoneInfo(member.time_zone or program.time_zone)
         caller = self._programs.as_caller(member)
         reader = Reader(caller.channels, caller.tiktok, caller.is_manager)
-        told = self._worklist(caller, box, zone, now) if caller.is_manager else None
+        notice = self._worklist(caller, box, zone, now) if caller.is_manager else None
 
         def change(box: Box) -> Box:
-            noted = with_notice(box, told) if told else box
+            noted = with_notice(box, notice) if notice else box
             if not self._mails():
                 return noted
             return (

@@ -63,15 +63,15 @@ def record_events(
     """Write what a batch of events is to tell members."""
 
     def note(received: "Event[Any]") -> None:
-        told, program_id = received.payload, received.program_id
-        match told:
+        payload, program_id = received.payload, received.program_id
+        match payload:
             case ActivityPublished() | ActivityChanged() | ActivityEnded():
-                bulletins.refresh(program_id, told.activity_id, _anew(told))
+                bulletins.refresh(program_id, payload.activity_id, _anew(payload))
             case ActivityDismissed() | DismissalUndone():
-                writer.update_mark(program_id, told.member_id, told.activity_id)
+                writer.update_mark(program_id, payload.member_id, payload.activity_id)
             case ActivitiesSeen():
-                ids = [each.partition("=")[0] for each in told.sights]
-                writer.note_seen(program_id, told.member_id, ids)
+                ids = [each.partition("=")[0] for each in payload.sights]
+                writer.note_seen(program_id, payload.member_id, ids)
             case ProgramCreated() | ProgramChanged():
                 bulletins.schedule_digests(program_id)
             case MemberJoined() | MemberDetailsChanged() | MemberRemoved():
@@ -84,52 +84,56 @@ def record_events(
     return consume_events(NOTED, note, event)
 
 
-def _anew(told: "Payload") -> frozenset[str]:
+def _anew(payload: "Payload") -> frozenset[str]:
     """Return what of an activity is new to its members: all of one that was just published."""
-    if isinstance(told, ActivityPublished):
+    if isinstance(payload, ActivityPublished):
         return TOLD_ANEW
-    return TOLD_ANEW & set(told.attributes) if isinstance(told, ActivityChanged) else frozenset()
+    return (
+        TOLD_ANEW & set(payload.attributes) if isinstance(payload, ActivityChanged) else frozenset()
+    )
 
 
 def _of_member(writer: "NoticeWriter", received: "Event[Any]") -> None:
-    told, program_id = received.payload, received.program_id
-    if isinstance(told, MemberRemoved):
-        writer.forget_browsers(program_id, told.member_id)
+    payload, program_id = received.payload, received.program_id
+    if isinstance(payload, MemberRemoved):
+        writer.forget_browsers(program_id, payload.member_id)
         return
-    if isinstance(told, MemberJoined) or "time_zone" in told.attributes:
-        writer.update_time_zone(program_id, told.member_id)
-    if isinstance(told, MemberJoined) or "channels" in told.attributes:
-        writer.update_channels(program_id, told.member_id)
-    if isinstance(told, MemberDetailsChanged) and "tiktok" in told.attributes:
-        writer.update_account(program_id, told.member_id, received.event_id, received.at)
+    if isinstance(payload, MemberJoined) or "time_zone" in payload.attributes:
+        writer.update_time_zone(program_id, payload.member_id)
+    if isinstance(payload, MemberJoined) or "channels" in payload.attributes:
+        writer.update_channels(program_id, payload.member_id)
+    if isinstance(payload, MemberDetailsChanged) and "tiktok" in payload.attributes:
+        writer.update_account(program_id, payload.member_id, received.event_id, received.at)
 
 
 def _of_things(writer: "NoticeWriter", received: "Event[Any]") -> None:
-    told, program_id, at = received.payload, received.program_id, received.at
-    match told:
+    payload, program_id, at = received.payload, received.program_id, received.at
+    match payload:
         case RedemptionFulfilled():
             writer.redemption_decided(
-                program_id, told.redemption_id, NoticeType.REWARD_FULFILLED, at
+                program_id, payload.redemption_id, NoticeType.REWARD_FULFILLED, at
             )
         case RedemptionRejected():
             writer.redemption_decided(
-                program_id, told.redemption_id, NoticeType.REWARD_REJECTED, at
+                program_id, payload.redemption_id, NoticeType.REWARD_REJECTED, at
             )
         case PointsAdjusted():
-            writer.points_adjusted(program_id, told.member_id, told.entry_id, told.points, at)
+            writer.points_adjusted(
+                program_id, payload.member_id, payload.entry_id, payload.points, at
+            )
 
 
 def _of_performance(writer: "NoticeWriter", received: "Event[Any]") -> None:
-    told, program_id = received.payload, received.program_id
-    if told.trial:
+    payload, program_id = received.payload, received.program_id
+    if payload.trial:
         return
-    since = datetime.fromisoformat(told.staged_at) if told.staged_at else received.at
-    match told:
+    since = datetime.fromisoformat(payload.staged_at) if payload.staged_at else received.at
+    match payload:
         case PerformanceStaged():
             writer.video_waits(
-                program_id, told.member_id, told.performance_id, told.activity_id, since
+                program_id, payload.member_id, payload.performance_id, payload.activity_id, since
             )
         case PerformancePosted() | PerformanceFailed():
-            writer.video_gone(program_id, told.member_id, told.performance_id, since)
-    if isinstance(told, PerformanceQueued | PerformanceFailed):
-        writer.update_mark(program_id, told.member_id, told.activity_id)
+            writer.video_gone(program_id, payload.member_id, payload.performance_id, since)
+    if isinstance(payload, PerformanceQueued | PerformanceFailed):
+        writer.update_mark(program_id, payload.member_id, payload.activity_id)

@@ -348,10 +348,10 @@ class NoticeStore(Store):
 
     def note_learned(self, program_id: str, walk: str, number: int, slots: Iterable[Slot]) -> None:
         """Note the slots of a chunk: one call; again changes nothing, nor does a walk of before."""
-        told = {str(each) for each in slots}
+        texts = {str(each) for each in slots}
         self._database.update(
             SlotScanItem(program_id, LEARNED),
-            [SlotScanItem.heard.add({number}), *([SlotScanItem.slots.add(told)] if told else [])],
+            [SlotScanItem.heard.add({number}), *([SlotScanItem.slots.add(texts)] if texts else [])],
             SlotScanItem.walk == walk,
         )
 
@@ -406,7 +406,7 @@ def _notice_told(notice: Notice) -> dict[str, Any]:
         ("pushes", notice.pushes),
         ("pushed", notice.pushed),
     )
-    told: dict[str, Any] = {
+    values: dict[str, Any] = {
         "id": notice.notice_id,
         "what": notice.what.value,
         "at": notice.at.isoformat(),
@@ -415,22 +415,22 @@ def _notice_told(notice: Notice) -> dict[str, Any]:
         "number": notice.number,
         **{name: True for name, value in flags if value},
     }
-    return {name: value for name, value in told.items() if value not in ("", 0)}
+    return {name: value for name, value in values.items() if value not in ("", 0)}
 
 
-def _notice_from(told: Mapping[str, Any]) -> Notice:
+def _notice_from(stored: Mapping[str, Any]) -> Notice:
     return Notice(
-        notice_id=told["id"],
-        what=NoticeType(told["what"]),
-        at=_instant(told["at"]),
-        thing_id=told.get("thing", ""),
-        title=told.get("title", ""),
-        number=int(told.get("number", 0)),
-        read=bool(told.get("read")),
-        mailed=bool(told.get("mailed")),
-        dropped=bool(told.get("dropped")),
-        pushes=bool(told.get("pushes")),
-        pushed=bool(told.get("pushed")),
+        notice_id=stored["id"],
+        what=NoticeType(stored["what"]),
+        at=_instant(stored["at"]),
+        thing_id=stored.get("thing", ""),
+        title=stored.get("title", ""),
+        number=int(stored.get("number", 0)),
+        read=bool(stored.get("read")),
+        mailed=bool(stored.get("mailed")),
+        dropped=bool(stored.get("dropped")),
+        pushes=bool(stored.get("pushes")),
+        pushed=bool(stored.get("pushed")),
     )
 
 
@@ -445,14 +445,14 @@ def _settings_told(settings: MailSettings) -> dict[str, Any]:
     }
 
 
-def _settings_from(told: Mapping[str, Any]) -> MailSettings:
+def _settings_from(stored: Mapping[str, Any]) -> MailSettings:
     return MailSettings(
         chosen={
-            NoticeCategory(kind): Frequency(each) for kind, each in told.get("kinds", {}).items()
+            NoticeCategory(kind): Frequency(each) for kind, each in stored.get("kinds", {}).items()
         },
-        hour=int(told.get("hour", DEFAULT_HOUR)),
-        weekday=int(told.get("weekday", 0)),
-        language=told.get("language", "en"),
+        hour=int(stored.get("hour", DEFAULT_HOUR)),
+        weekday=int(stored.get("weekday", 0)),
+        language=stored.get("language", "en"),
     )
 
 
@@ -460,8 +460,8 @@ def _claim_told(claim: Claim) -> dict[str, Any]:
     return {"id": claim.claim_id, "of": list(claim.notice_ids), "at": claim.at.isoformat()}
 
 
-def _claim_from(told: Mapping[str, Any]) -> Claim:
-    return Claim(told["id"], tuple(told["of"]), _instant(told["at"]))
+def _claim_from(stored: Mapping[str, Any]) -> Claim:
+    return Claim(stored["id"], tuple(stored["of"]), _instant(stored["at"]))
 
 
 def _entry_told(entry: BulletinEntry) -> dict[str, Any]:
@@ -476,13 +476,13 @@ def _entry_told(entry: BulletinEntry) -> dict[str, Any]:
     }
 
 
-def _entry_from(told: Mapping[str, Any]) -> BulletinEntry:
+def _entry_from(stored: Mapping[str, Any]) -> BulletinEntry:
     return BulletinEntry(
-        activity_id=told["id"],
-        title=told["title"],
-        opens_at=_instant(told["opens"]),
-        ends_at=_instant(told["ends"]) if "ends" in told else None,
-        channel_ids=frozenset(told.get("channels", ())),
-        points=int(told.get("points", 0)),
-        fresh=not told.get("old"),
+        activity_id=stored["id"],
+        title=stored["title"],
+        opens_at=_instant(stored["opens"]),
+        ends_at=_instant(stored["ends"]) if "ends" in stored else None,
+        channel_ids=frozenset(stored.get("channels", ())),
+        points=int(stored.get("points", 0)),
+        fresh=not stored.get("old"),
     )

@@ -100,7 +100,7 @@ def events_of(change: Change) -> Sequence[Event[Any]]:
     after = change.after
     if not after:
         return ()
-    told = {
+    fields = {
         "performance_id": after["performance_id"],
         "member_id": after["member_id"],
         "activity_id": after["activity_id"],
@@ -111,35 +111,35 @@ def events_of(change: Change) -> Sequence[Event[Any]]:
     }
     if after["state"] == change.before.get("state"):
         if after.get("counted_at") != change.before.get("counted_at"):
-            return (change.event(after["program_id"], _counted(after, told)),)
+            return (change.event(after["program_id"], _counted(after, fields)),)
         waits = after.get("waits_for"), change.before.get("waits_for")
         if waits[0] != Waiting.TIKTOK_APP or waits[0] == waits[1]:
             return ()
-        return (change.event(after["program_id"], PerformanceAwaitsApp(**told)),)
+        return (change.event(after["program_id"], PerformanceAwaitsApp(**fields)),)
     payload: Payload
     match State(after["state"]):
         case State.QUEUED if not change.before:
-            payload = PerformanceQueued(**told)
+            payload = PerformanceQueued(**fields)
         case State.UNCONFIRMED:
-            payload = PerformanceUnconfirmed(**told)
+            payload = PerformanceUnconfirmed(**fields)
         case State.STAGED:
-            payload = PerformanceStaged(**told)
+            payload = PerformanceStaged(**fields)
         case State.POSTED:
-            payload = PerformancePosted(**told)
+            payload = PerformancePosted(**fields)
         case State.FAILED:
-            payload = PerformanceFailed(**told)
+            payload = PerformanceFailed(**fields)
         case _:
             return ()
     return (change.event(after["program_id"], payload),)
 
 
-def _counted(after: Mapping[str, Any], told: Mapping[str, Any]) -> PerformanceCounted:
+def _counted(after: Mapping[str, Any], fields: Mapping[str, Any]) -> PerformanceCounted:
     views = after.get("views")
     likes, comments, points, bonus = (
         int(after.get(each) or 0) for each in ("likes", "comments", "points", "posted_bonus")
     )
     return PerformanceCounted(
-        **told,
+        **fields,
         counted_at=after.get("counted_at") or "",
         views=None if views is None else int(views),
         likes=likes,

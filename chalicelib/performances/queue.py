@@ -87,18 +87,18 @@ class FailedMessages:
         return True
 
 
-def _failed(told: "MessageTypeDef") -> FailedMessage:
-    sent = int(told["Attributes"]["SentTimestamp"]) / 1000
+def _failed(message: "MessageTypeDef") -> FailedMessage:
+    sent = int(message["Attributes"]["SentTimestamp"]) / 1000
     try:
-        reference = from_message(told["Body"])
+        reference = from_message(message["Body"])
     except (ValueError, KeyError, TypeError):
         reference = None
     return FailedMessage(
-        message_id=told["MessageId"],
-        body=told["Body"],
+        message_id=message["MessageId"],
+        body=message["Body"],
         sent_at=datetime.fromtimestamp(sent, UTC),
         reference=reference,
-        handle=told["ReceiptHandle"],
+        handle=message["ReceiptHandle"],
     )
 
 
@@ -115,7 +115,10 @@ def to_message(reference: Reference) -> str:
 
 def from_message(body: str) -> Reference:
     """Read a message."""
-    told = json.loads(body)
+    fields = json.loads(body)
     return Reference(
-        told["program_id"], told["member_id"], told["performance_id"], told["correlation_id"]
+        fields["program_id"],
+        fields["member_id"],
+        fields["performance_id"],
+        fields["correlation_id"],
     )

@@ -306,7 +306,7 @@ class BoardStore(Store):
 
     def put_head(self, mark: BuildLease, period: Period, head: Head) -> None:
         """Let readers see a board, all of it at once. Raises `LeaseLost`, nothing written then."""
-        told = {
+        content = {
             "count": head.count,
             "top": [[each.rank, *each.row] for each in head.top],
             "ranks": head.ranks,
@@ -318,7 +318,7 @@ class BoardStore(Store):
             _head(period),
             span=head.key,
             version=head.version,
-            content=packed(told),
+            content=packed(content),
         )
         unseen = HeadItem.item.does_not_exist()
         try:
@@ -342,16 +342,16 @@ class BoardStore(Store):
 
 
 def _head_from(item: HeadItem) -> Head:
-    told = unpacked(item.content)
+    content = unpacked(item.content)
     try:
         return Head(
             key=item.span,
             version=int(item.version),
-            count=told["count"],
-            top=tuple(Ranked(rank, Row(*row)) for rank, *row in told["top"]),
-            ranks=tuple(map(BoardPage._make, told["ranks"])),
-            members=tuple(map(BoardPage._make, told["members"])),
-            retired=tuple(told["retired"]),
+            count=content["count"],
+            top=tuple(Ranked(rank, Row(*row)) for rank, *row in content["top"]),
+            ranks=tuple(map(BoardPage._make, content["ranks"])),
+            members=tuple(map(BoardPage._make, content["members"])),
+            retired=tuple(content["retired"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise Unreadable from error

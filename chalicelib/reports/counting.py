@@ -389,19 +389,19 @@ def _counted(program_id: str, changed: Sequence[tuple[Stored, Progress]]) -> Cou
 
 def counted_as(member: Member, before: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """Return what is stored of a member who was counted: as little as decides what is shown."""
-    told: dict[str, Any] = {}
+    counted: dict[str, Any] = {}
     if member.status is MemberStatus.ACTIVE:
-        told |= {"active": True, "channels": sorted(member.channels), "name": _name_of(member)}
+        counted |= {"active": True, "channels": sorted(member.channels), "name": _name_of(member)}
         if member.tiktok is TikTokState.RECONNECT_REQUIRED:
-            told["account"] = before.get("account") or now.isoformat()
+            counted["account"] = before.get("account") or now.isoformat()
     if member.status is MemberStatus.INVITED:
         failed = member.mail is InvitationMail.FAILED
-        told["undelivered" if failed else "invitation"] = _asked_at(member).isoformat()
-    return told
+        counted["undelivered" if failed else "invitation"] = _asked_at(member).isoformat()
+    return counted
 
 
-def _worklist_entries_of(member: Member, told: Mapping[str, Any]) -> dict[str, WorklistEntry]:
-    since = _moment(told.get("account")) or member.invited_at
+def _worklist_entries_of(member: Member, counted: Mapping[str, Any]) -> dict[str, WorklistEntry]:
+    since = _moment(counted.get("account")) or member.invited_at
     return {
         "account": WorklistEntry(Kind.ACCOUNT, member.member_id, since, title=_name_of(member)),
         "undelivered": WorklistEntry(
@@ -427,21 +427,21 @@ def _name_of(member: Member) -> str:
 
 def facts_of(received: Event[Any]) -> list[Fact]:
     """Return the facts that an event tells."""
-    told, program_id = received.payload, received.program_id
-    match told:
+    payload, program_id = received.payload, received.program_id
+    match payload:
         case ActivityDismissed():
-            dismissal = Dismissal(dismissed_at=_moment(told.dismissed_at))
+            dismissal = Dismissal(dismissed_at=_moment(payload.dismissed_at))
         case DismissalUndone():
-            dismissal = Dismissal(undone=_moment(told.dismissed_at))
+            dismissal = Dismissal(undone=_moment(payload.dismissed_at))
         case ActivitiesSeen():
             return [
-                impression_fact(program_id, told.member_id, activity_id, impression_from(text))
-                for activity_id, _, text in (each.partition("=") for each in told.sights)
+                impression_fact(program_id, payload.member_id, activity_id, impression_from(text))
+                for activity_id, _, text in (each.partition("=") for each in payload.sights)
             ]
         case _:
-            fact = fact_of(program_id, told)
+            fact = fact_of(program_id, payload)
             return [fact] if fact else []
-    return [Fact(program_id, told.member_id, told.activity_id, Progress(dismissal=dismissal))]
+    return [Fact(program_id, payload.member_id, payload.activity_id, Progress(dismissal=dismissal))]
 
 
 def impression_fact(
@@ -451,25 +451,25 @@ def impression_fact(
     return Fact(program_id, member_id, activity_id, Progress(impression=impression))
 
 
-def fact_of(program_id: str, told: PerformanceEvent) -> Fact | None:
+def fact_of(program_id: str, payload: PerformanceEvent) -> Fact | None:
     """Return the fact that an event of a performance tells; none of a trial."""
-    queued_at = _moment(told.queued_at)
-    if told.trial or queued_at is None:
+    queued_at = _moment(payload.queued_at)
+    if payload.trial or queued_at is None:
         return None
     attempt = Attempt(
-        told.performance_id,
+        payload.performance_id,
         queued_at,
-        Attribution(told.campaign_id, tuple(sorted(told.channel_ids))),
-        unconfirmed_at=_moment(told.unconfirmed_at),
-        staged_at=_moment(told.staged_at),
-        posted_at=_moment(told.posted_at),
-        failed_at=_moment(told.failed_at),
-        failure=told.failure,
-        disclosed=told.disclosed,
-        cut=told.cut,
-        response=_response_of(told) if isinstance(told, PerformanceCounted) else None,
+        Attribution(payload.campaign_id, tuple(sorted(payload.channel_ids))),
+        unconfirmed_at=_moment(payload.unconfirmed_at),
+        staged_at=_moment(payload.staged_at),
+        posted_at=_moment(payload.posted_at),
+        failed_at=_moment(payload.failed_at),
+        failure=payload.failure,
+        disclosed=payload.disclosed,
+        cut=payload.cut,
+        response=_response_of(payload) if isinstance(payload, PerformanceCounted) else None,
     )
-    return _fact(program_id, told.member_id, told.activity_id, attempt)
+    return _fact(program_id, payload.member_id, payload.activity_id, attempt)
 
 
 def fact_of_performance(performance: Performance) -> Fact | None:
@@ -497,9 +497,11 @@ def fact_of_performance(performance: Performance) -> Fact | None:
     return _fact(performance.program_id, performance.member_id, performance.activity_id, attempt)
 
 
-def _response_of(told: PerformanceCounted) -> Response | None:
-    at = _moment(told.counted_at)
-    return Response(at, told.views, told.likes, told.comments, told.points) if at else None
+def _response_of(payload: PerformanceCounted) -> Response | None:
+    at = _moment(payload.counted_at)
+    return (
+        Response(at, payload.views, payload.likes, payload.comments, payload.points) if at else None
+    )
 
 
 def _fact(program_id: str, member_id: str, activity_id: str, attempt: Attempt) -> Fact:

@@ -418,8 +418,8 @@ class ReportStore(Store):
     def put_days(self, program_id: str, member_id: str, days: Days, version: int) -> bool:
         """Set a member's days right; False if they changed since they were read."""
         item = DaysItem(_days(program_id), member_id)
-        told = {day.isoformat(): number for day, number in days.items()}
-        actions: list[Action] = [DaysItem.days.set(told), DaysItem.version.set(version + 1)]
+        numbers = {day.isoformat(): number for day, number in days.items()}
+        actions: list[Action] = [DaysItem.days.set(numbers), DaysItem.version.set(version + 1)]
         return self._database.update(item, actions, _unchanged(DaysItem, version))
 
     # --- people -------------------------------------------------------------------------------
@@ -856,14 +856,14 @@ def _response(response: Response) -> list[Any]:
     return [response.at.isoformat(), views, *others]
 
 
-def _response_from(told: Sequence[Any]) -> Response:
-    at, *numbers = told
+def _response_from(stored: Sequence[Any]) -> Response:
+    at, *numbers = stored
     return Response(datetime.fromisoformat(at), *numbers)
 
 
 def _attributed(whose: Attribution) -> dict[str, Any]:
-    told: dict[str, Any] = {"campaign": whose.campaign_id} if whose.campaign_id else {}
-    return told | ({"channels": list(whose.channel_ids)} if whose.channel_ids else {})
+    values: dict[str, Any] = {"campaign": whose.campaign_id} if whose.campaign_id else {}
+    return values | ({"channels": list(whose.channel_ids)} if whose.channel_ids else {})
 
 
 def _attribution(facts: Mapping[str, Any]) -> Attribution:
@@ -879,18 +879,18 @@ def _progress_of(item: ProgressItem) -> Progress:
     attempts = {
         performance_id: Attempt(
             performance_id,
-            datetime.fromisoformat(told["queued_at"]),
-            _attribution(told),
-            unconfirmed_at=_moment(told, "unconfirmed_at"),
-            staged_at=_moment(told, "staged_at"),
-            posted_at=_moment(told, "posted_at"),
-            failed_at=_moment(told, "failed_at"),
-            failure=told.get("failure"),
-            disclosed=bool(told.get("disclosed")),
-            cut=told.get("cut"),
-            response=_response_from(told["response"]) if "response" in told else None,
+            datetime.fromisoformat(stored["queued_at"]),
+            _attribution(stored),
+            unconfirmed_at=_moment(stored, "unconfirmed_at"),
+            staged_at=_moment(stored, "staged_at"),
+            posted_at=_moment(stored, "posted_at"),
+            failed_at=_moment(stored, "failed_at"),
+            failure=stored.get("failure"),
+            disclosed=bool(stored.get("disclosed")),
+            cut=stored.get("cut"),
+            response=_response_from(stored["response"]) if "response" in stored else None,
         )
-        for performance_id, told in facts.get("attempts", {}).items()
+        for performance_id, stored in facts.get("attempts", {}).items()
     }
     seen = facts.get("sight")
     impression = (

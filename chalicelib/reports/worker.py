@@ -105,20 +105,22 @@ def count_events(counting: EventCounters, event: Mapping[str, Any]) -> Mapping[s
         return {*failed, *one_by_one(accepted)(list(reached.values()))}
 
     def other(received: "Event[Any]") -> None:
-        told = received.payload
-        match told:
+        payload = received.payload
+        match payload:
             case PerformanceAwaitsApp():
                 counting.app.note_refusal(received.program_id, received.at)
             case ActivityPublished() | ActivityRejected() | ActivityWithdrawn():
-                counting.videos.refresh(received.program_id, told.activity_id, received.at)
+                counting.videos.refresh(received.program_id, payload.activity_id, received.at)
             case ActivityArchived() | ActivityUnarchived():
-                counting.archived.refresh(received.program_id, told.activity_id, received.at)
+                counting.archived.refresh(received.program_id, payload.activity_id, received.at)
             case RedemptionRequested() | RedemptionFulfilled() | RedemptionRejected():
-                counting.redemptions.refresh(received.program_id, told.redemption_id, received.at)
+                counting.redemptions.refresh(
+                    received.program_id, payload.redemption_id, received.at
+                )
             case WebhookDisabled() | WebhookRecovered():
-                counting.webhooks.refresh(received.program_id, told.webhook_id, received.at)
+                counting.webhooks.refresh(received.program_id, payload.webhook_id, received.at)
             case _:
-                counting.people.count(received.program_id, told.member_id)
+                counting.people.count(received.program_id, payload.member_id)
 
     def accepted(received: "Event[Any]") -> None:
         counting.app.clear_refusal(received.program_id, received.at)

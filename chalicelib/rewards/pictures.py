@@ -119,16 +119,16 @@ def examine(content: bytes) -> Examined:
 
 
 def _check_size(width: int, height: int) -> None:
-    told = f"The picture has {width} x {height} pixels"
+    size = f"The picture has {width} x {height} pixels"
     if min(width, height) < MIN_SIDE:
-        raise PictureRefused("too_small", f"{told}; each side needs {MIN_SIDE} at least.", MIN_SIDE)
+        raise PictureRefused("too_small", f"{size}; each side needs {MIN_SIDE} at least.", MIN_SIDE)
     if max(width, height) > MAX_SIDE:
         raise PictureRefused(
-            "too_many_pixels", f"{told}; a side has {MAX_SIDE:,} at most.", MAX_SIDE
+            "too_many_pixels", f"{size}; a side has {MAX_SIDE:,} at most.", MAX_SIDE
         )
     if width * height > MAX_PIXELS:
         raise PictureRefused(
-            "too_many_pixels", f"{told}; in all it has {MAX_PIXELS:,} at most.", MAX_PIXELS
+            "too_many_pixels", f"{size}; in all it has {MAX_PIXELS:,} at most.", MAX_PIXELS
         )
 
 
@@ -202,8 +202,8 @@ def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
 
 
 def _chunk(kind: bytes, held: bytes) -> bytes:
-    told = kind + held
-    return struct.pack(">I", len(held)) + told + struct.pack(">I", zlib.crc32(told))
+    chunk = kind + held
+    return struct.pack(">I", len(held)) + chunk + struct.pack(">I", zlib.crc32(chunk))
 
 
 def _header(held: bytes) -> PngHeader:

@@ -215,8 +215,8 @@ def _answered(answer: "Mapping[str, Any]", name: str) -> Answered:
     if step is None:
         return _session(answer)
     # Cognito takes an e-mail address for a user's name in the first call alone, and tells its own.
-    told = answer.get("ChallengeParameters", {}).get("USER_ID_FOR_SRP")
-    return PoolChallenge(step, (str(told or name), str(answer["Session"])))
+    user_id = answer.get("ChallengeParameters", {}).get("USER_ID_FOR_SRP")
+    return PoolChallenge(step, (str(user_id or name), str(answer["Session"])))
 
 
 def _session(answer: "Mapping[str, Any]") -> SignedIn:

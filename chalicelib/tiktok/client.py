@@ -467,10 +467,10 @@ class TikTokClient:
             {"filters": {"video_ids": sorted(video_ids)}},
         )
         data, answer = self._data(answer, lost=TryLater)
-        told = data.get("videos")
-        if not isinstance(told, list):
+        listed = data.get("videos")
+        if not isinstance(listed, list):
             raise TryLater(_UNREADABLE, **answer.known)
-        found = (_counts_of(each) for each in told)
+        found = (_counts_of(each) for each in listed)
         return {each[0]: each[1] for each in found if each and each[0] in video_ids}
 
     def close(self) -> None:
@@ -486,13 +486,13 @@ class TikTokClient:
 
     def _ask_grant(self, form: Mapping[str, str], *secrets: str | None) -> Grant:
         answer = self._post_form("/v2/oauth/token/", form, *secrets)
-        told, answer = self._succeed(answer, lost=OutcomeUnknown)
-        access_token, refresh_token = told.get("access_token"), told.get("refresh_token")
+        data, answer = self._succeed(answer, lost=OutcomeUnknown)
+        access_token, refresh_token = data.get("access_token"), data.get("refresh_token")
         expires_in, refresh_expires_in = (
-            _count(told.get("expires_in")),
-            _count(told.get("refresh_expires_in")),
+            _count(data.get("expires_in")),
+            _count(data.get("refresh_expires_in")),
         )
-        open_id, scope = told.get("open_id"), told.get("scope")
+        open_id, scope = data.get("open_id"), data.get("scope")
         if not (
             _is_token(access_token)
             and _is_token(refresh_token)
@@ -533,8 +533,8 @@ class TikTokClient:
         self, answer: "_Answer | _NoAnswer", *, lost: "type[TryLater | OutcomeUnknown]"
     ) -> "tuple[Mapping[str, Any], _Answer]":
         """Return the `data` of an answer in the envelope that every call but OAuth has."""
-        told, answer = self._succeed(answer, lost=lost)
-        data = told.get("data")
+        payload, answer = self._succeed(answer, lost=lost)
+        data = payload.get("data")
         if answer.code != "ok" or not isinstance(data, dict):
             raise lost(_UNREADABLE, **answer.known)
         return data, answer
@@ -551,8 +551,8 @@ class TikTokClient:
             raise lost("no_answer") if answer.was_sent else TryNow("not_sent")
         if answer.code not in {None, "ok"}:
             raise answer.error()
-        if answer.is_success and answer.told is not None:
-            return answer.told, answer
+        if answer.is_success and answer.json_object is not None:
+            return answer.json_object, answer
         if answer.http_status in {
             HTTPStatus.TOO_MANY_REQUESTS,
             HTTPStatus.SERVICE_UNAVAILABLE,
@@ -574,8 +574,8 @@ class TikTokClient:
             for entry in self._settings.upload_hosts
         )
         if not found or found["scheme"] not in self._schemes or not allowed:
-            told: ErrorFacts = {**known, "message": f"upload_hosts does not have {host}"}
-            raise TikTokRefused("upload_host_not_allowed", cause=Cause.APP_SETTINGS, **told)
+            facts: ErrorFacts = {**known, "message": f"upload_hosts does not have {host}"}
+            raise TikTokRefused("upload_host_not_allowed", cause=Cause.APP_SETTINGS, **facts)
 
     def _is_at_former_port(self, url: str) -> bool:
         """Whether a stored address names an allowed host, but a port that is another program's now.
@@ -775,15 +775,15 @@ class _NoAnswer:
 
 @dataclass(frozen=True)
 class _Answer:
-    """An answer, read whole or not at all (`content` None); `told` is its JSON object, if any.
+    """An answer, read whole or not at all (`content` None); `json_object` is its JSON, if an object.
 
     `code` is the error code of either shape, the flat one of OAuth or the envelope; None if
-    there is none. Nothing but `content` and `told` can hold a secret.
+    there is none. Nothing but `content` and `json_object` can hold a secret.
     """
 
     http_status: int
     content: bytes | None = field(repr=False)
-    told: Mapping[str, Any] | None = field(repr=False)
+    json_object: Mapping[str, Any] | None = field(repr=False)
     code: str | None
     message: str
     log_id: str | None
@@ -795,13 +795,13 @@ class _Answer:
         cls, response: requests.Response, seconds: float, secrets: Collection[str]
     ) -> "_Answer":
         content = _read_bounded(response, seconds)
-        told = _json_object(content)
-        code, message, log_id = _read_error(told or {})
+        data = _json_object(content)
+        code, message, log_id = _read_error(data or {})
         secrets = [secret for secret in secrets if secret]
         return cls(
             http_status=response.status_code,
             content=content,
-            told=told,
+            json_object=data,
             code=None if code is None else safe_name(code, secrets) or "unreadable_code",
             message=safe_message(message, secrets),
             log_id=(
@@ -872,14 +872,14 @@ def received_bytes(content_range: str, first_byte: int, chunks: ChunkPlan) -> in
         return None
     if found["end"] is None:
         return 0 if first_byte else None
-    told = int(found["end"])
-    if told > chunks.size_bytes:
+    end = int(found["end"])
+    if end > chunks.size_bytes:
         return None
-    if told == first_byte:
-        return told + 1 if told else 0
-    if told in {first_byte - 1, chunks.size_bytes}:
-        return told
-    return told + 1 if chunks.end_of_chunk(told) == told + 1 else told
+    if end == first_byte:
+        return end + 1 if end else 0
+    if end in {first_byte - 1, chunks.size_bytes}:
+        return end
+    return end + 1 if chunks.end_of_chunk(end) == end + 1 else end
 
 
 def _read_bounded(response: requests.Response, seconds: float) -> bytes | None:
@@ -905,14 +905,14 @@ def _json_object(content: bytes | None) -> Mapping[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _read_error(told: Mapping[str, Any]) -> tuple[str | None, object, object]:
+def _read_error(data: Mapping[str, Any]) -> tuple[str | None, object, object]:
     """Return code, message and log id, from the flat shape or from the envelope."""
-    error = told.get("error")
+    error = data.get("error")
     if isinstance(error, dict):
         code = error.get("code")
         return code if isinstance(code, str) else None, error.get("message"), error.get("log_id")
     flat = error if isinstance(error, str) and error else None
-    return flat, told.get("error_description"), told.get("log_id")
+    return flat, data.get("error_description"), data.get("log_id")
 
 
 def _retry_after(header: str | None) -> float | None:
@@ -967,19 +967,19 @@ _MOST_COUNTED = 10**12
 _SHARE_URL = re.compile(r"https://(?:[a-z0-9-]+\.)*tiktok\.com/[!-~]*")
 
 
-def _counts_of(told: object) -> tuple[str, VideoCounts] | None:
+def _counts_of(video: object) -> tuple[str, VideoCounts] | None:
     """Return a video's id and counts; None if they cannot be read."""
-    if not isinstance(told, dict):
+    if not isinstance(video, dict):
         return None
-    video_id = told.get("id")
+    video_id = video.get("id")
     views, likes, comments, shares = (
-        _count(told.get(f"{each}_count")) for each in ("view", "like", "comment", "share")
+        _count(video.get(f"{each}_count")) for each in ("view", "like", "comment", "share")
     )
     if isinstance(video_id, int) and not isinstance(video_id, bool):
         video_id = str(video_id)
     if not _is_word(video_id, MAX_PUBLISH_ID_LENGTH) or views is None or views > _MOST_COUNTED:
         return None
-    url = told.get("share_url")
+    url = video.get("share_url")
     leads_there = _is_web_address(url) and bool(_SHARE_URL.fullmatch(url))
     return video_id, VideoCounts(
         views=views,

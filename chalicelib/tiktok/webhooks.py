@@ -130,8 +130,8 @@ def parse(raw_body: bytes) -> TikTokWebhookEvent:
 
     An event of an unknown name is never malformed: answer it with 200 and forget it.
     """
-    told = _object(raw_body)
-    name = told.get("event")
+    payload = _object(raw_body)
+    name = payload.get("event")
     if not isinstance(name, str) or not _EVENT_NAME.fullmatch(name):
         raise Malformed("it has no event name")
     try:
@@ -140,14 +140,14 @@ def parse(raw_body: bytes) -> TikTokWebhookEvent:
         kind = EventKind.UNKNOWN
     if kind is EventKind.UNKNOWN:
         return TikTokWebhookEvent(kind, name, "", "", None)
-    content = told.get("content")
+    content = payload.get("content")
     about = content if isinstance(content, dict) else _object(content)
     event = TikTokWebhookEvent(
         kind=kind,
         name=name,
-        client_key=_text(told, "client_key"),
-        open_id=_text(told, "user_openid"),
-        created_at=_instant(told.get("create_time")),
+        client_key=_text(payload, "client_key"),
+        open_id=_text(payload, "user_openid"),
+        created_at=_instant(payload.get("create_time")),
         publish_id=_text(about, "publish_id") or None,
         reason=_reason(about.get("reason")),
         post_id=_text(about, "post_id") or None,
@@ -171,9 +171,9 @@ def _object(encoded: object) -> dict[str, Any]:
     return value
 
 
-def _text(told: Mapping[str, Any], name: str) -> str:
+def _text(fields: Mapping[str, Any], name: str) -> str:
     """Return a short id or word, or a whole number in digits; empty if it is not there."""
-    value = told.get(name)
+    value = fields.get(name)
     if value is None or value == "":
         return ""
     if isinstance(value, int) and not isinstance(value, bool):

@@ -204,64 +204,74 @@ class WebhookTestData(PublicData):
     webhook_id: Annotated[str, "The webhook that is tested"]
 
 
-def _published(told: "ActivityPublished") -> PublicData:
+def _published(payload: "ActivityPublished") -> PublicData:
     return ActivityPublishedData(
-        told.activity_id, told.starts_at, told.channel_ids, told.campaign_id
+        payload.activity_id, payload.starts_at, payload.channel_ids, payload.campaign_id
     )
 
 
-def _rejected(told: "ActivityRejected") -> PublicData:
-    return ActivityRejectedData(told.activity_id)
+def _rejected(payload: "ActivityRejected") -> PublicData:
+    return ActivityRejectedData(payload.activity_id)
 
 
-def _ended(told: "ActivityEnded") -> PublicData:
-    return ActivityEndedData(told.activity_id)
+def _ended(payload: "ActivityEnded") -> PublicData:
+    return ActivityEndedData(payload.activity_id)
 
 
 type _OfPerformance = PerformanceQueued | PerformanceStaged | PerformancePosted | PerformanceFailed
 
 
 def _performance(kind: type[_PerformanceData]) -> "Callable[[_OfPerformance], PublicData | None]":
-    def data(told: "_OfPerformance") -> PublicData | None:
-        if told.trial:
+    def data(payload: "_OfPerformance") -> PublicData | None:
+        if payload.trial:
             return None
-        return kind(told.performance_id, told.member_id, told.activity_id, told.campaign_id)
+        return kind(
+            payload.performance_id, payload.member_id, payload.activity_id, payload.campaign_id
+        )
 
     return data
 
 
-def _failed(told: "PerformanceFailed") -> PublicData | None:
-    if told.trial:
+def _failed(payload: "PerformanceFailed") -> PublicData | None:
+    if payload.trial:
         return None
     return PerformanceFailedData(
-        told.performance_id, told.member_id, told.activity_id, told.campaign_id, told.failure
+        payload.performance_id,
+        payload.member_id,
+        payload.activity_id,
+        payload.campaign_id,
+        payload.failure,
     )
 
 
-def _offered(told: "RewardOffered") -> PublicData:
-    return RewardOfferedData(told.reward_id, told.price, told.starts_at, told.channel_ids)
+def _offered(payload: "RewardOffered") -> PublicData:
+    return RewardOfferedData(
+        payload.reward_id, payload.price, payload.starts_at, payload.channel_ids
+    )
 
 
-def _withdrawn(told: "RewardWithdrawn") -> PublicData:
-    return RewardWithdrawnData(told.reward_id)
+def _withdrawn(payload: "RewardWithdrawn") -> PublicData:
+    return RewardWithdrawnData(payload.reward_id)
 
 
 type _OfRedemption = RedemptionRequested | RedemptionFulfilled | RedemptionRejected
 
 
 def _redemption(kind: type[_RedemptionData]) -> "Callable[[_OfRedemption], PublicData]":
-    return lambda told: kind(told.redemption_id, told.member_id, told.reward_id, told.price)
+    return lambda payload: kind(
+        payload.redemption_id, payload.member_id, payload.reward_id, payload.price
+    )
 
 
 type _OfMember = MemberInvited | MemberJoined | MemberRemoved
 
 
 def _member(kind: type[_MemberData]) -> "Callable[[_OfMember], PublicData]":
-    return lambda told: kind(told.member_id, told.role)
+    return lambda payload: kind(payload.member_id, payload.role)
 
 
-def _adjusted(told: "PointsAdjusted") -> PublicData:
-    return PointsAdjustedData(told.member_id, told.entry_id, told.points)
+def _adjusted(payload: "PointsAdjusted") -> PublicData:
+    return PointsAdjustedData(payload.member_id, payload.entry_id, payload.points)
 
 
 PUBLISHED: Mapping[str, Callable[[Any], PublicData | None]] = {
@@ -314,9 +324,9 @@ def public_event(event: Event[Any]) -> PublicEvent | None:
     data = make(event.payload) if make else None
     if data is None:
         return None
-    told = f"{event.event_id}/{data.TYPE}/{data.VERSION}"
+    payload = f"{event.event_id}/{data.TYPE}/{data.VERSION}"
     return PublicEvent(
-        event_id=f"evt_{hashlib.sha256(told.encode()).hexdigest()[:32]}",
+        event_id=f"evt_{hashlib.sha256(payload.encode()).hexdigest()[:32]}",
         program_id=event.program_id,
         occurred_at=event.at,
         actor=event.actor,

@@ -131,13 +131,13 @@ class Secrets:
 
     @classmethod
     def from_text(cls, text: str) -> "Secrets":
-        told = json.loads(text)
-        until = told["previous_until"]
+        stored = json.loads(text)
+        until = stored["previous_until"]
         return cls(
-            told["url"],
-            told["current"],
-            told["shown"],
-            told["previous"],
+            stored["url"],
+            stored["current"],
+            stored["shown"],
+            stored["previous"],
             datetime.fromisoformat(until) if until else None,
         )
 

@@ -174,13 +174,13 @@ def read(service: WebhookService, request: Request[None, None]) -> Answer:
 )
 def change(service: WebhookService, request: Request[WebhookChanges, None]) -> Answer:
     """Change, pause or resume a webhook."""
-    told = request.body.model_dump(exclude_unset=True, exclude={"version"})
-    if "types" in told:
-        told["types"] = frozenset(told["types"])
-    if "state" in told:
-        told["state"] = WebhookState(told["state"])
+    changes = request.body.model_dump(exclude_unset=True, exclude={"version"})
+    if "types" in changes:
+        changes["types"] = frozenset(changes["types"])
+    if "state" in changes:
+        changes["state"] = WebhookState(changes["state"])
     webhook = service.change(
-        request.caller, request.path["webhook_id"], request.body.version, **told
+        request.caller, request.path["webhook_id"], request.body.version, **changes
     )
     return Answer(200, _view(webhook))
 

@@ -164,17 +164,17 @@ def _device_told(device: Device) -> dict[str, Any]:
     }
 
 
-def _device_from(told: Mapping[str, Any]) -> Device:
+def _device_from(stored: Mapping[str, Any]) -> Device:
     return Device(
-        device_id=told["id"],
-        endpoint=told["endpoint"],
-        p256dh=base64.b64decode(told["p256dh"]),
-        auth=base64.b64decode(told["auth"]),
-        key_id=told["key"],
-        label=told["label"],
-        language=told["language"],
-        added_at=_instant(told["added"]),
-        failures=int(told.get("failures", 0)),
+        device_id=stored["id"],
+        endpoint=stored["endpoint"],
+        p256dh=base64.b64decode(stored["p256dh"]),
+        auth=base64.b64decode(stored["auth"]),
+        key_id=stored["key"],
+        label=stored["label"],
+        language=stored["language"],
+        added_at=_instant(stored["added"]),
+        failures=int(stored.get("failures", 0)),
     )
 
 
@@ -192,15 +192,15 @@ def _video_told(video: Video) -> dict[str, Any]:
     }
 
 
-def _video_from(told: Mapping[str, Any]) -> Video:
+def _video_from(stored: Mapping[str, Any]) -> Video:
     return Video(
-        performance_id=told["id"],
-        since=_instant(told["since"]),
-        ended=bool(told.get("ended")),
+        performance_id=stored["id"],
+        since=_instant(stored["since"]),
+        ended=bool(stored.get("ended")),
         tried={
             (Step(each["step"]), each["to"]): Try(
                 int(each["tries"]), _instant(each["at"]) if "at" in each else None
             )
-            for each in told.get("tried", ())
+            for each in stored.get("tried", ())
         },
     )

@@ -45,8 +45,10 @@ class UnsubscribeTokens:
         self._key: str | None = None
 
     def make(self, of: Unsubscription) -> str:
-        told = json.dumps([of.program_id, of.member_id, of.scope], separators=(",", ":")).encode()
-        return _encoded(self._signature(told) + told)
+        payload = json.dumps(
+            [of.program_id, of.member_id, of.scope], separators=(",", ":")
+        ).encode()
+        return _encoded(self._signature(payload) + payload)
 
     def read(self, token: str) -> Unsubscription:
         """Read a token. Raises the problem `unsubscribe_link_invalid`."""
@@ -54,18 +56,20 @@ class UnsubscribeTokens:
             signed = base64.b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True)
         except (binascii.Error, ValueError) as error:
             raise _invalid() from error
-        signature, told = signed[:_SIGNATURE_BYTES], signed[_SIGNATURE_BYTES:]
-        if _encoded(signed) != token or not hmac.compare_digest(signature, self._signature(told)):
+        signature, payload = signed[:_SIGNATURE_BYTES], signed[_SIGNATURE_BYTES:]
+        if _encoded(signed) != token or not hmac.compare_digest(
+            signature, self._signature(payload)
+        ):
             raise _invalid()
-        program_id, member_id, scope = json.loads(told)
+        program_id, member_id, scope = json.loads(payload)
         if scope not in SCOPES:  # a kind that there is no more: its mails have ended
             raise _invalid()
         return Unsubscription(program_id, member_id, scope)
 
-    def _signature(self, told: bytes) -> bytes:
+    def _signature(self, payload: bytes) -> bytes:
         if self._key is None:
             self._key = self._fetch_key()
-        return hmac.digest(self._key.encode(), _PURPOSE + told, hashlib.sha256)
+        return hmac.digest(self._key.encode(), _PURPOSE + payload, hashlib.sha256)
 
 
 class UnsubscribeService:

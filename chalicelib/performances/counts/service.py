@@ -165,7 +165,7 @@ class PostStatistics:
         if account is None or not allowed:
             return 0
         try:
-            told = self._ask(account, [each.post_id for each in allowed])
+            counts = self._ask(account, [each.post_id for each in allowed])
         except NotConnected:
             logger.info("not connected")
             self._later(allowed, AGAIN_WITHOUT_ACCOUNT)
@@ -185,7 +185,7 @@ class PostStatistics:
             if isinstance(error, TryLater) and error.is_rate_limit:
                 raise _TikTokBusy from error
             return 0
-        return sum(self._write(account, each, told.get(each.post_id)) for each in allowed)
+        return sum(self._write(account, each, counts.get(each.post_id)) for each in allowed)
 
     def _ask(self, account: Account, post_ids: Sequence[str]) -> dict[str, VideoCounts]:
         """Ask TikTok with a token of this very connection; once more with a new one if refused."""
@@ -203,15 +203,17 @@ class PostStatistics:
             self._tokens.require_reconnect(program_id, member_id, token.value)
             raise NotConnected from error
 
-    def _write(self, account: Account, due: Due, told: VideoCounts | None) -> bool:
+    def _write(self, account: Account, due: Due, counts: VideoCounts | None) -> bool:
         """Write a reading; False if it is not to be written any more, or TikTok told nothing."""
         now = self._clock.now()
         count_at = next_count(due.posted_at or now, now)
-        if told is None:
+        if counts is None:
             logger.info("post not shown", extra={"performance_id": due.reference.performance_id})
             self._store.count_later(due, count_at)
             return False
-        counted = Counted(now, told.views, told.likes, told.comments, told.shares, told.share_url)
+        counted = Counted(
+            now, counts.views, counts.likes, counts.comments, counts.shares, counts.share_url
+        )
         parts = [
             self._accounts.require_views(account, Conflict),
             self._store.record_counts(due, counted, count_at),
