@@ -775,7 +775,7 @@ class _NoAnswer:
 
 @dataclass(frozen=True)
 class _Answer:
-    """An answer, read whole or not at all (`content` None); `json_object` is its JSON, if an object.
+    """An answer, read whole or not at all (`content` None); `json_object`: its JSON, if an object.
 
     `code` is the error code of either shape, the flat one of OAuth or the envelope; None if
     there is none. Nothing but `content` and `json_object` can hold a secret.
