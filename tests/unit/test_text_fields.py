@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -139,10 +140,15 @@ def model_of(field: str) -> tuple[type[BaseModel], str]:
     raise AssertionError(f"No model has {field}.")
 
 
+@cache
+def holds_a_list(model: type[BaseModel], name: str) -> bool:
+    return resolved(model.model_json_schema()["properties"][name]).get("type") == "array"
+
+
 def taken(field: str, text: str) -> str | None:
     """Return what becomes of a text in a field; None if it is refused."""
     model, name = model_of(field)
-    is_list = resolved(model.model_json_schema()["properties"][name]).get("type") == "array"
+    is_list = holds_a_list(model, name)
     sent: dict[str, Any] = {
         "upload_id": "upl_1",
         "version": 1,

@@ -169,7 +169,10 @@ def test_one_that_may_change_is_the_standard_librarys() -> None:
 def test_every_frozen_dataclass_of_the_product_is_one_of_them() -> None:
     found = 0
     for file in sorted((PROJECT / "chalicelib").rglob("*.py")):
-        tree = ast.parse(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        if "dataclass" not in text:  # parsing takes long
+            continue
+        tree = ast.parse(text)
         imported = {
             (each.module, name.name)
             for each in ast.walk(tree)
