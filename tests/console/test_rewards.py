@@ -9,6 +9,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.console.managers import manage, menu
 from tests.console.members import DESKTOP, People, Somebody
+from tests.e2e.waiting import wait_for
 from tests.pictures import png
 
 
@@ -157,6 +158,57 @@ def test_a_manager_offers_a_reward_with_a_picture_beside_its_preview(
     kept = people.manager.get("/rewards", archived="true").body["items"]
     (mug,) = [each for each in kept if each["title"] == "Pictured mug"]
     assert (mug["price"], mug["stock"], mug["picture"]["width"]) == (50, 3, 320)
+
+
+def test_a_picture_that_was_chosen_stays_when_somebody_else_changed_the_reward(
+    people: People, tmp_path: Path
+) -> None:
+    picture = tmp_path / "mug.png"
+    picture.write_bytes(png(320, 200))
+    reward_id = offered(people, "Contested mug")
+    with people.visit(DESKTOP) as visit:
+        page = manage(people, visit, f"/manage/rewards/{reward_id}")
+        preview = page.get_by_role("region", name="What members see")
+        page.locator("main input[type=file]").set_input_files(picture)
+        expect(preview.locator("img")).to_have_js_property("naturalWidth", 320)
+        changed = {"version": 1, "price": 55, "title": "Their mug"}
+        assert people.manager.patch(f"/rewards/{reward_id}", changed).status == 200
+        page.get_by_role("button", name="Save", exact=True).click()
+        conflict = page.get_by_role("alert").filter(has_text="changed")
+        expect(preview.locator("img")).to_have_js_property("naturalWidth", 320)
+        conflict.get_by_role("button", name="Look at it again").click()
+        expect(page.get_by_label("Price")).to_have_value("55")
+        expect(preview).to_contain_text("Their mug")
+        expect(preview.locator("img")).to_have_js_property("naturalWidth", 320)
+        page.get_by_role("button", name="Save", exact=True).click()
+        expect(page.get_by_text("Saved", exact=True)).to_be_visible()
+    kept = people.manager.get(f"/rewards/{reward_id}").body
+    assert (kept["title"], kept["price"], kept["picture"]["width"]) == ("Their mug", 55, 320)
+
+
+def test_more_requests_than_a_page_are_counted_as_so_many_or_more(people: People) -> None:
+    ana, reward_id = rich(people, "Ana Ferreira", 30), offered(people, "Sticker", price=1)
+    waiting = len(people.manager.get("/redemptions/queue", limit="100").body["items"]) + 26
+    made = [ana.api.post(f"/rewards/{reward_id}/redeem", {"price": 1}) for _ in range(26)]
+    assert {each.status for each in made} == {201}
+
+    def counted() -> bool:
+        items = people.manager.get("/worklist").body["items"]
+        return ("redemption_waiting", waiting) in [(each["code"], each["count"]) for each in items]
+
+    try:
+        wait_for("the worklist counting all requests", counted)
+        with people.visit(DESKTOP) as visit:
+            page = manage(people, visit)
+            item = page.get_by_role("region", name="Needs a hand").get_by_role("listitem")
+            expect(item.filter(has_text=f"{waiting} redemptions are waiting")).to_have_count(1)
+            page.goto(f"{visit.origin}/manage/rewards")
+            page.get_by_role("link", name="25 or more requests are waiting").click()
+            expect(page.get_by_role("row").filter(has_text="for 1 point").first).to_be_visible()
+    finally:  # others look for theirs on the first page
+        for each in made:
+            path = f"/redemptions/{each.body['redemption_id']}/fulfil"
+            assert people.manager.post(path, {}).status == 200
 
 
 def test_a_stock_below_what_is_taken_is_refused_at_its_field(people: People) -> None:
