@@ -908,6 +908,7 @@ class Container:
             OpenRedemptions,
             RefusedVideos,
         )
+        from chalicelib.rewards.redemptions.requesters import Requesters
 
         return EventCounters(
             facts=self.fact_counter,
@@ -917,6 +918,7 @@ class Container:
             videos=RefusedVideos(self.report_store, self.activity_lifecycle),
             archived=ArchivedActivities(self.report_store, self.activity_lifecycle),
             redemptions=OpenRedemptions(self.report_store, self.reward_store),
+            requesters=Requesters(self.reward_store, self.programs),
             webhooks=DisabledWebhooks(self.report_store, self.webhook_store),
         )
 

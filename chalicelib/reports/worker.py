@@ -1,7 +1,7 @@
 """Something happened that reports count or the worklist shows, or a file is to be made."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from chalicelib.activities.events import (
     ActivityArchived,
@@ -74,6 +74,14 @@ COUNTED = (
 )
 
 
+class Requesters(Protocol):
+    """Notes with open requests whether their member is still in the program."""
+
+    def refresh(self, program_id: str, member_id: str) -> None: ...
+
+    def refresh_if_removed(self, program_id: str, member_id: str) -> None: ...
+
+
 @dataclass(frozen=True)
 class EventCounters:
     """What events are counted by."""
@@ -85,6 +93,7 @@ class EventCounters:
     videos: "RefusedVideos"
     archived: "ArchivedActivities"
     redemptions: "OpenRedemptions"
+    requesters: Requesters
     webhooks: "DisabledWebhooks"
 
 
@@ -105,27 +114,36 @@ def count_events(counting: EventCounters, event: Mapping[str, Any]) -> Mapping[s
         return {*failed, *one_by_one(accepted)(list(reached.values()))}
 
     def other(received: "Event[Any]") -> None:
-        payload = received.payload
-        match payload:
-            case PerformanceAwaitsApp():
-                counting.app.note_refusal(received.program_id, received.at)
-            case ActivityPublished() | ActivityRejected() | ActivityWithdrawn():
-                counting.videos.refresh(received.program_id, payload.activity_id, received.at)
-            case ActivityArchived() | ActivityUnarchived():
-                counting.archived.refresh(received.program_id, payload.activity_id, received.at)
-            case RedemptionRequested() | RedemptionFulfilled() | RedemptionRejected():
-                counting.redemptions.refresh(
-                    received.program_id, payload.redemption_id, received.at
-                )
-            case WebhookDisabled() | WebhookRecovered():
-                counting.webhooks.refresh(received.program_id, payload.webhook_id, received.at)
-            case _:
-                counting.people.count(received.program_id, payload.member_id)
+        _count_other(counting, received)
 
     def accepted(received: "Event[Any]") -> None:
         counting.app.clear_refusal(received.program_id, received.at)
 
     return consume_together(COUNTED, deliver, event)
+
+
+def _count_other(counting: EventCounters, received: "Event[Any]") -> None:
+    """Count what is no fact of a member and an activity."""
+    payload, program_id = received.payload, received.program_id
+    match payload:
+        case PerformanceAwaitsApp():
+            counting.app.note_refusal(program_id, received.at)
+        case ActivityPublished() | ActivityRejected() | ActivityWithdrawn():
+            counting.videos.refresh(program_id, payload.activity_id, received.at)
+        case ActivityArchived() | ActivityUnarchived():
+            counting.archived.refresh(program_id, payload.activity_id, received.at)
+        case RedemptionRequested():
+            counting.redemptions.refresh(program_id, payload.redemption_id, received.at)
+            counting.requesters.refresh_if_removed(program_id, payload.member_id)
+        case RedemptionFulfilled() | RedemptionRejected():
+            counting.redemptions.refresh(program_id, payload.redemption_id, received.at)
+        case WebhookDisabled() | WebhookRecovered():
+            counting.webhooks.refresh(program_id, payload.webhook_id, received.at)
+        case MemberInvited() | MemberJoined() | MemberRemoved():
+            counting.people.count(program_id, payload.member_id)
+            counting.requesters.refresh(program_id, payload.member_id)
+        case _:
+            counting.people.count(program_id, payload.member_id)
 
 
 def count_facts(counter: "FactCounter", events: "Sequence[Event[Any]]") -> Collection[str]:

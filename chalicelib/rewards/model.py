@@ -125,7 +125,8 @@ class Redemption:
     """One member's purchase of one reward. Title, price and name are those of its moment.
 
     `stock_id` is the stock that its piece came from, None from an unlimited one. `note` and `code`
-    are a manager's words to the member, `reason` is why it was rejected.
+    are a manager's words to the member, `reason` is why it was rejected. `member_removed` follows
+    their removal by seconds for as long as it is open, and stays as it was when it was decided.
     """
 
     program_id: str
@@ -143,6 +144,7 @@ class Redemption:
     note: str | None = None
     code: str | None = None
     reason: str | None = None
+    member_removed: bool = False
 
     @property
     def owner(self) -> str:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pynamodb.attributes import (
+    BooleanAttribute,
     NumberAttribute,
     UnicodeAttribute,
     UnicodeSetAttribute,
@@ -150,6 +151,7 @@ class RedemptionItem(StampedModel):
     note = UnicodeAttribute(null=True)
     code = UnicodeAttribute(null=True)
     reason = UnicodeAttribute(null=True)
+    member_removed = BooleanAttribute(null=True)
     status_in = UnicodeAttribute()
     status_since = UnicodeAttribute()
     by_member = ByMember()
@@ -441,6 +443,13 @@ class RewardStore(Store):
         """Yield all of a member's redemptions: one query for each megabyte, milliseconds behind."""
         found = self._database.query(RedemptionItem, owner, index=RedemptionItem.by_member)
         return (item.to_redemption() for item in found)
+
+    def mark_member_removed(self, redemption: Redemption, *, removed: bool) -> None:
+        """Note of a request whether its member is removed, unless it is decided by now."""
+        item = RedemptionItem(redemption.program_id, _REDEMPTION + redemption.redemption_id)
+        marked = RedemptionItem.member_removed
+        action = marked.set(value=True) if removed else marked.remove()
+        self._database.update(item, [action], RedemptionItem.state == RedemptionStatus.REQUESTED)
 
     def in_status(
         self, program_id: str, status: RedemptionStatus, after: PagePosition | None, count: int

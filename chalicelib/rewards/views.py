@@ -36,6 +36,13 @@ class RequestView(RedemptionView):
 
     member_id: str
     member_name: Annotated[str, Field(description="As it was when it was redeemed")]
+    member_removed: Annotated[
+        bool,
+        Field(
+            description="Nobody is there to read what you write: the member was removed, seconds "
+            "ago or longer; of a decided request, by then. Rejected, its points wait for them"
+        ),
+    ]
     decided_by: Annotated[str | None, Field(description="The manager's id")]
 
 
@@ -69,5 +76,6 @@ def request_view(redemption: Redemption, caller: Caller) -> RequestView:
         **dict(redemption_view(redemption, caller)),
         member_id=redemption.member_id,
         member_name=redemption.member_name,
+        member_removed=redemption.member_removed,
         decided_by=redemption.decided_by,
     )

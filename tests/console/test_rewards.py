@@ -248,6 +248,42 @@ def test_a_manager_decides_a_request_with_words_for_its_member(people: People, h
     assert member.api.get("/me").body["points"]["balance"] == (20 if how == "fulfil" else 60)
 
 
+def test_a_request_of_a_removed_member_says_so_before_and_after_it_is_decided(
+    people: People,
+) -> None:
+    reward_id = offered(people, "Farewell mug")
+    names = ("Fay Fulfilled", "Rex Rejected")
+    gone = [rich(people, name, 60) for name in names]
+    for each in gone:
+        assert each.api.post(f"/rewards/{reward_id}/redeem", {"price": 40}).status == 201
+        assert people.manager.delete(f"/members/{each.member_id}").status == 204
+
+    def noted() -> bool:
+        asked = people.manager.get("/redemptions/queue", limit="100").body["items"]
+        removed = {each["member_id"] for each in asked if each["member_removed"]}
+        return {each.member_id for each in gone} <= removed
+
+    wait_for("the requests saying that their members are removed", noted)
+    with people.visit(DESKTOP) as visit:
+        page = manage(people, visit, "/manage/redemptions")
+        for name, act in zip(names, ("Fulfil", "Reject"), strict=True):
+            row = page.get_by_role("row").filter(has_text=name)
+            expect(row).to_contain_text("No longer a member")
+            row.get_by_role("button", name=f"{act}:").click()
+            dialog = page.get_by_role("dialog")
+            expect(dialog).to_contain_text("No longer a member.")
+            expect(dialog.get_by_text("on offer again")).to_have_count(0)
+            if act == "Reject":
+                dialog.get_by_label("Reason").fill("Left the company")
+            dialog.get_by_role("button", name=act, exact=True).click()
+            told = page.get_by_text(f"{name} will see it only if they come back.")
+            expect(told).to_be_visible()
+            expect(row).to_have_count(0)
+        page.get_by_role("button", name="Rejected").click()
+        row = page.get_by_role("row").filter(has_text="Rex Rejected")
+        expect(row).to_contain_text("No longer a member")
+
+
 def test_switched_off_rewards_leave_no_trace_but_what_waits(people: People) -> None:
     """For members none at all; a manager finds the requests that wait in the settings."""
     ana, reward_id = rich(people, "Ana Ferreira", 60), offered(people, "Waiting one")

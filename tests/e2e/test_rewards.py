@@ -354,6 +354,29 @@ def test_switched_off_rewards_leave_no_trace_and_what_waits_can_be_closed(
         assert balance(rich) == before + PRICE
 
 
+def test_a_request_says_that_its_member_is_removed_until_they_are_back(
+    shop: TikTokMembers,
+) -> None:
+    manager, leaver = shop.manager, shop.waiting[2].api
+    member_id = give(manager, leaver, PRICE)
+    before = balance(leaver)
+    asked = redeem(leaver, reward(manager)["reward_id"]).body["redemption_id"]
+
+    def removed() -> bool:
+        found = manager.get("/redemptions/queue", limit=100).body["items"]
+        said = {each["redemption_id"]: each["member_removed"] for each in found}
+        return bool(said[asked])
+
+    assert removed() is False
+    assert manager.delete(f"/members/{member_id}").status == 204
+    wait_for("the request saying that its member is removed", removed)
+    assert manager.post("/members", {"email": leaver.email}).status == 201
+    wait_for("the request saying that its member is back", lambda: not removed())
+    rejected = manager.post(f"/redemptions/{asked}/reject", {"reason": "Just trying"})
+    assert (rejected.status, rejected.body["member_removed"]) == (200, False)
+    assert balance(leaver) == before
+
+
 def test_managers_who_fulfil_are_named_and_strangers_are_not(shop: TikTokMembers) -> None:
     manager = shop.manager
     own = manager.get("/me").body["member_id"]

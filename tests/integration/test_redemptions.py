@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from chalicelib.foundation.identity import Caller
+from chalicelib.foundation.identity import Caller, Role
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.points.model import Totals
 from chalicelib.points.problems import PointProblem
-from chalicelib.programs.model import ChannelKind
+from chalicelib.programs.model import ChannelKind, Member
 from chalicelib.rewards.model import Redemption, RedemptionStatus, Reward, RewardState
 from chalicelib.rewards.problems import RewardProblem
+from chalicelib.rewards.redemptions.requesters import Requesters
 from chalicelib.rewards.redemptions.service import RedemptionService
 from chalicelib.rewards.store import RewardStore
 from tests.integration.conftest import Calls
@@ -436,6 +437,63 @@ def test_a_removed_members_request_stays_and_can_be_rejected_without_harm(
     assert queue(redemptions, greenroom, WAITS) == [asked.redemption_id]
     redemptions.reject(greenroom.manager, asked.redemption_id, "Left the company")
     assert (greenroom.totals(ben).balance, now(greenroom, mug).taken) == (100, 0)
+
+
+def test_a_request_says_that_its_member_is_removed_whatever_order_that_is_told_in(
+    greenroom: Greenroom,
+    redemptions: RedemptionService,
+    ben: Caller,
+    mug: Reward,
+    asked: Redemption,
+) -> None:
+    container, manager = greenroom.container, greenroom.manager
+    requesters = container.event_counters.requesters
+    other = redemptions.redeem(rich(greenroom, "cy"), mug.reward_id, mug.price)
+
+    def said() -> dict[str, bool]:
+        found = redemptions.queue(manager, WAITS, 20, None).items
+        return {each.redemption_id: each.member_removed for each in found}
+
+    stays = {other.redemption_id: False}
+    assert said() == stays | {asked.redemption_id: False}
+    container.members.remove(manager, ben.member_id)
+    requesters.refresh_if_removed(ben.program_id, ben.member_id)  # asked for at that very moment
+    for _ in range(2):
+        requesters.refresh(ben.program_id, ben.member_id)
+        requesters.refresh_if_removed(ben.program_id, other.member_id)
+        assert said() == stays | {asked.redemption_id: True}
+    container.members.invite(manager, ben.email, None, Role.MEMBER)
+    for _ in range(2):  # the removal is told again, late
+        requesters.refresh(ben.program_id, ben.member_id)
+        assert said() == stays | {asked.redemption_id: False}
+    container.members.remove(manager, ben.member_id)
+    requesters.refresh(ben.program_id, ben.member_id)
+    decided = redemptions.reject(manager, asked.redemption_id, "Left the company")
+    assert decided.member_removed
+    container.members.invite(manager, ben.email, None, Role.MEMBER)
+    requesters.refresh(ben.program_id, ben.member_id)
+    (kept,) = redemptions.queue(manager, REFUSED, 20, None).items
+    assert (kept, said()) == (decided, stays)
+
+
+def test_a_removal_that_is_taken_back_while_it_is_noted_is_not_what_stays(
+    greenroom: Greenroom, redemptions: RedemptionService, ben: Caller, asked: Redemption
+) -> None:
+    container, manager = greenroom.container, greenroom.manager
+    container.members.remove(manager, ben.member_id)
+    gone = container.programs.member(ben.program_id, ben.member_id)
+    container.members.invite(manager, ben.email, None, Role.MEMBER)
+    back = container.programs.member(ben.program_id, ben.member_id)
+
+    answers = iter([gone, back, back])
+
+    class Told:
+        def member(self, *_: str) -> Member | None:
+            return next(answers)
+
+    Requesters(container.reward_store, Told()).refresh(ben.program_id, ben.member_id)
+    (found,) = redemptions.queue(manager, WAITS, 20, None).items
+    assert (found.redemption_id, found.member_removed) == (asked.redemption_id, False)
 
 
 def test_another_programs_manager_decides_nothing(

@@ -7,7 +7,7 @@ import { type Column, Table } from "../foundation/ui/data";
 import { TextArea, TextField } from "../foundation/ui/fields";
 import { FormDialog } from "../foundation/ui/forms";
 import { BackLink, Filters, List } from "../foundation/ui/pages";
-import { EmptyState, ErrorNote, Note, PageHead } from "../foundation/ui/parts";
+import { Badge, EmptyState, ErrorNote, Note, PageHead } from "../foundation/ui/parts";
 import { useRequest } from "../foundation/ui/request";
 import { Segments } from "../foundation/ui/Segments";
 import { toast } from "../foundation/ui/toasts";
@@ -72,10 +72,11 @@ function RequestTable({ requests, status, onAsk }: { requests: RequestView[]; st
   const columns: Column<RequestView>[] = [
     {
       label: t("col_who"),
-      cell: ({ member_name: name, title, price }) => (
+      cell: ({ member_name: name, member_removed: gone, title, price }) => (
         <span class={manage.who}>
           <bdi>{name}</bdi>
           <span>{t("for_points", { title, count: price })}</span>
+          {gone ? <Badge tone="warning">{t("gone")}</Badge> : null}
         </span>
       ),
     },
@@ -120,12 +121,12 @@ function RequestTable({ requests, status, onAsk }: { requests: RequestView[]; st
 
 type Deciding = { request: RequestView; onClose: () => void };
 
-function useDecision(onClose: () => void, done: string) {
+function useDecision(onClose: () => void, done: "fulfilled_toast" | "fulfilled_off_toast" | "rejected_toast") {
   const { busy, error, run } = useRequest();
-  const decide = (call: () => Promise<unknown>): Promise<void> =>
+  const decide = (call: () => Promise<RequestView>): Promise<void> =>
     run(async () => {
-      await call();
-      toast(done);
+      const { member_name: name, member_removed: gone } = await call();
+      toast(t(gone ? "gone_toast" : done, { name }));
       onClose();
     });
   return { busy, error, decide };
@@ -135,7 +136,7 @@ function Summary({ request }: { request: RequestView }) {
   return (
     <p class={css.muted}>
       {t("asked_by", { name: request.member_name, when: relative(request.requested_at) })}{" "}
-      {t("for_points", { title: request.title, count: request.price })}
+      {t("for_points", { title: request.title, count: request.price })} {request.member_removed ? `${t("gone")}.` : null}
     </p>
   );
 }
@@ -144,7 +145,7 @@ function FulfilDialog({ request, onClose }: Deciding) {
   const [code, setCode] = useState("");
   const [note, setNote] = useState("");
   const on = useMe().data?.program.rewards ?? true;
-  const { busy, error, decide } = useDecision(onClose, t(on ? "fulfilled_toast" : "fulfilled_off_toast", { name: request.member_name }));
+  const { busy, error, decide } = useDecision(onClose, on ? "fulfilled_toast" : "fulfilled_off_toast");
   const send = (): Promise<void> =>
     decide(() => fulfil(request.redemption_id, { note: note.trim() || null, code: code.trim() || null }));
   return (
@@ -180,7 +181,7 @@ function FulfilDialog({ request, onClose }: Deciding) {
 function RejectDialog({ request, onClose }: Deciding) {
   const [reason, setReason] = useState("");
   const [tried, setTried] = useState(false);
-  const { busy, error, decide } = useDecision(onClose, t("rejected_toast", { name: request.member_name }));
+  const { busy, error, decide } = useDecision(onClose, "rejected_toast");
   const send = async (): Promise<void> => {
     setTried(true);
     if (reason.trim()) await decide(() => reject(request.redemption_id, reason.trim()));
@@ -188,7 +189,7 @@ function RejectDialog({ request, onClose }: Deciding) {
   return (
     <FormDialog title={t("reject_title", { title: request.title })} onClose={onClose} onSubmit={send} submit={t("reject")} dangerous busy={busy}>
       <Summary request={request} />
-      <p>{t("reject_text", { count: request.price })}</p>
+      {request.member_removed ? null : <p>{t("reject_text", { count: request.price })}</p>}
       <TextField
         label={t("reason")}
         hint={t("reason_hint")}
