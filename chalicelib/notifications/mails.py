@@ -46,28 +46,28 @@ def scope_of(due: Sequence[Shown]) -> str:
     return kinds.pop().value if len(kinds) == 1 else ALL
 
 
-def compose(letter: MailContent) -> EmailMessage:
+def compose(content: MailContent) -> EmailMessage:
     """Write a mail: headers, both parts, one-click unsubscribing as RFC 8058 has it."""
     mail = EmailMessage(policy=SMTP)
     # `formataddr` would leave commas and brackets of a name beyond ASCII bare: more addresses.
-    mail["From"] = Address(_plain_name(letter.program), addr_spec=letter.sender)
-    mail["To"] = letter.to
-    mail["Subject"] = _as_written(_subject(letter))
-    mail["List-Unsubscribe"] = f"<{letter.unsubscribe_url}>"
+    mail["From"] = Address(_plain_name(content.program), addr_spec=content.sender)
+    mail["To"] = content.to
+    mail["Subject"] = _as_written(_subject(content))
+    mail["List-Unsubscribe"] = f"<{content.unsubscribe_url}>"
     mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     mail["Auto-Submitted"] = "auto-generated"
-    shown = _defused(letter)
+    shown = _defused(content)
     mail.set_content(_text(shown))
     mail.add_alternative(_html(shown), subtype="html")
-    mail["Content-Language"] = letter.language  # before, setting the content would remove it
+    mail["Content-Language"] = content.language  # before, setting the content would remove it
     return mail
 
 
-def _defused(letter: MailContent) -> MailContent:
+def _defused(content: MailContent) -> MailContent:
     """Return a letter in whose titles and names mail programs see no links to make."""
-    notices = tuple(replace(each, title=without_links(each.title)) for each in letter.notices)
-    program, name = without_links(letter.program), without_links(letter.name)
-    return replace(letter, program=program, name=name, notices=notices)
+    notices = tuple(replace(each, title=without_links(each.title)) for each in content.notices)
+    program, name = without_links(content.program), without_links(content.name)
+    return replace(content, program=program, name=name, notices=notices)
 
 
 def _plain_name(name: str) -> str:
@@ -85,18 +85,18 @@ def _as_written(text: str) -> str:
     return text.replace("=?", "= ?")
 
 
-def _groups(letter: MailContent) -> Mapping[NoticeType, list[Notice]]:
+def _groups(content: MailContent) -> Mapping[NoticeType, list[Notice]]:
     found: dict[NoticeType, list[Notice]] = defaultdict(list)
-    for each in letter.notices:
+    for each in content.notices:
         found[each.what].append(each)
     return {what: found[what] for what in ORDER if what in found}
 
 
-def _heading(letter: MailContent, what: NoticeType, notices: Sequence[Notice]) -> str:
+def _heading(content: MailContent, what: NoticeType, notices: Sequence[Notice]) -> str:
     first = notices[0]
     counted = first.number if what is NoticeType.WORKLIST else len(notices)
     return words(
-        letter.language,
+        content.language,
         f"{what.value}.{_form(counted)}",
         title=first.title,
         count=len(notices),
@@ -109,21 +109,21 @@ def _form(number: int) -> str:
     return "one" if number == 1 else "other"
 
 
-def _subject(letter: MailContent) -> str:
-    groups = _groups(letter)
+def _subject(content: MailContent) -> str:
+    groups = _groups(content)
     what, notices = next(iter(groups.items()))
-    first = _heading(letter, what, notices)
-    return first if len(groups) == 1 else words(letter.language, "subject.more", first=first)
+    first = _heading(content, what, notices)
+    return first if len(groups) == 1 else words(content.language, "subject.more", first=first)
 
 
-def _lines(letter: MailContent, what: NoticeType, notices: Sequence[Notice]) -> list[str]:
+def _lines(content: MailContent, what: NoticeType, notices: Sequence[Notice]) -> list[str]:
     """Return the lines under a heading, which says it all where there is one of a thing."""
     if what is NoticeType.POINTS_ADJUSTED:
         lines = [f"{_signed(each.number)} {each.title}".strip() for each in notices]
         return lines[:MAX_LINES] if len(notices) > 1 or notices[0].title else []
     if what in (NoticeType.ACTIVITY_OPENED, NoticeType.ACTIVITY_ENDING):
         points = (
-            words(letter.language, f"points.{_form(each.number)}", points=each.number)
+            words(content.language, f"points.{_form(each.number)}", points=each.number)
             for each in notices
         )
         return [
@@ -137,55 +137,55 @@ def _signed(points: int) -> str:
     return f"{points:+d}"
 
 
-def _leads_to(letter: MailContent, what: NoticeType) -> str:
+def _leads_to(content: MailContent, what: NoticeType) -> str:
     """Return where a notice leads; without rewards they have no screen, but points have."""
-    lost = what.kind is NoticeCategory.REWARDS and not letter.rewards
-    return _url(letter, PATHS[NoticeType.POINTS_ADJUSTED if lost else what])
+    lost = what.kind is NoticeCategory.REWARDS and not content.rewards
+    return _url(content, PATHS[NoticeType.POINTS_ADJUSTED if lost else what])
 
 
-def _url(letter: MailContent, path: str) -> str:
-    return f"{letter.console_url}{path}"
+def _url(content: MailContent, path: str) -> str:
+    return f"{content.console_url}{path}"
 
 
-def _text(letter: MailContent) -> str:
-    said = [words(letter.language, "hello", name=letter.name), ""]
-    for what, notices in _groups(letter).items():
-        said.append(_heading(letter, what, notices))
-        said += [f"- {each}" for each in _lines(letter, what, notices)]
-        said += [_leads_to(letter, what), ""]
+def _text(content: MailContent) -> str:
+    said = [words(content.language, "hello", name=content.name), ""]
+    for what, notices in _groups(content).items():
+        said.append(_heading(content, what, notices))
+        said += [f"- {each}" for each in _lines(content, what, notices)]
+        said += [_leads_to(content, what), ""]
     said += [
         "--",
-        words(letter.language, "why", program=letter.program),
-        f"{words(letter.language, 'choose')}: {_url(letter, '/settings#mails')}",
-        f"{words(letter.language, 'stop')}: {letter.unsubscribe_url}",
+        words(content.language, "why", program=content.program),
+        f"{words(content.language, 'choose')}: {_url(content, '/settings#mails')}",
+        f"{words(content.language, 'stop')}: {content.unsubscribe_url}",
     ]
     return "\n".join(said) + "\n"
 
 
-def _html(letter: MailContent) -> str:
-    parts = [f"<p>{html.escape(words(letter.language, 'hello', name=letter.name))}</p>"]
-    for what, notices in _groups(letter).items():
-        heading = html.escape(_heading(letter, what, notices))
+def _html(content: MailContent) -> str:
+    parts = [f"<p>{html.escape(words(content.language, 'hello', name=content.name))}</p>"]
+    for what, notices in _groups(content).items():
+        heading = html.escape(_heading(content, what, notices))
         parts.append(f'<h2 style="font-size:17px;margin:24px 0 6px">{heading}</h2>')
         lines = "".join(
             f'<li style="margin:4px 0">{html.escape(each)}</li>'
-            for each in _lines(letter, what, notices)
+            for each in _lines(content, what, notices)
         )
         if lines:
             parts.append(f'<ul style="margin:0 0 8px;padding-left:20px">{lines}</ul>')
-        opened = html.escape(words(letter.language, "open", program=letter.program))
-        parts.append(f"<p>{_link(_leads_to(letter, what), opened)}</p>")
+        opened = html.escape(words(content.language, "open", program=content.program))
+        parts.append(f"<p>{_link(_leads_to(content, what), opened)}</p>")
     parts.append(
         '<p style="margin-top:32px;font-size:13px;color:#5b6b62">'
-        f"{html.escape(words(letter.language, 'why', program=letter.program))}<br>"
-        f"{_link(_url(letter, '/settings#mails'), html.escape(words(letter.language, 'choose')))}"
+        f"{html.escape(words(content.language, 'why', program=content.program))}<br>"
+        f"{_link(_url(content, '/settings#mails'), html.escape(words(content.language, 'choose')))}"
         "<br>"
-        f"{_link(letter.unsubscribe_url, html.escape(words(letter.language, 'stop')))}</p>"
+        f"{_link(content.unsubscribe_url, html.escape(words(content.language, 'stop')))}</p>"
     )
     return (
-        f'<!doctype html><html lang="{letter.language}"><head><meta charset="utf-8">'
+        f'<!doctype html><html lang="{content.language}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(_subject(letter))}</title></head>"
+        f"<title>{html.escape(_subject(content))}</title></head>"
         '<body style="margin:0;padding:24px;font:16px/1.5 system-ui,sans-serif;color:#1c2b22;'
         f'background:#ffffff;max-width:560px">{"".join(parts)}</body></html>\n'
     )

@@ -198,7 +198,7 @@ class NoticeMailer:
     ) -> SendResult:
         box, member = found.box, found.member
         of = Unsubscription(box.program_id, box.member_id, scope_of(due))
-        letter = MailContent(
+        content = MailContent(
             sender=self._sender,
             program=found.program.name,
             to=member.email,
@@ -210,7 +210,7 @@ class NoticeMailer:
             rewards=found.program.rewards,
         )
         tags = Tags(box.program_id, box.member_id, claim.claim_id)
-        outcome = self._send(compose(letter), member.email, tags, is_late)
+        outcome = self._send(compose(content), member.email, tags, is_late)
         logger.info(
             "notice mail",
             extra={

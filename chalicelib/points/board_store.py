@@ -138,7 +138,7 @@ class BoardStore(Store):
             return None
         return date.fromisoformat(found.day)
 
-    def counted(self, program_id: str, member_id: str) -> dict[str, date]:
+    def counted_days(self, program_id: str, member_id: str) -> dict[str, date]:
         """Read which entries of a member were counted, and on which day each."""
         board = _counted(program_id, member_id, "").board
         return {

@@ -21,7 +21,7 @@ class LedgerPersonalData:
 
     def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:
         yield from part("points", self._database.records(EntryItem, person.owner))
-        counted = self._boards.counted(person.program_id, person.member_id)
+        counted = self._boards.counted_days(person.program_id, person.member_id)
         board = f"{person.program_id}#counted#{person.member_id}"
         yield from part("leaderboard", self._database.records(CountedItem, board))
         days = set(counted.values())

@@ -116,7 +116,7 @@ class PointsRebuilder:
                 found.append(TotalsDifference(member.member_id, kept, totals_of(entries)))
             earning = [entry for entry in entries if entry.earned]
             if earning:
-                noted = self._boards.counted(program.program_id, member.member_id)
+                noted = self._boards.counted_days(program.program_id, member.member_id)
                 days = _days_of(earning, noted, program.time_zone)
                 first, last = min(first, *days.values()), max(last, *days.values())
                 for entry in earning:

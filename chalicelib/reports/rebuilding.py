@@ -211,7 +211,7 @@ class ReportsRebuilder:
         ]
         facts += [
             impression_fact(program_id, member_id, activity_id, impression)
-            for activity_id, impression in self._store.seen(program_id, member_id)
+            for activity_id, impression in self._store.impressions(program_id, member_id)
         ]
         dismissed = dict(self._marks.dismissals(owner))
         facts += [

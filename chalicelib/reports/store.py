@@ -540,7 +540,7 @@ class ReportStore(Store):
         actions.append(names.add(Value({"SS": sorted(impressions)})))
         return self._database.update(item, actions, room)
 
-    def seen(self, program_id: str, member_id: str) -> Iterator[tuple[str, Impression]]:
+    def impressions(self, program_id: str, member_id: str) -> Iterator[tuple[str, Impression]]:
         """Yield all that a member had before their eyes, for a recount."""
         found = self._database.query(
             CounterItem, _seen(program_id, member_id), consistent_read=True

@@ -339,7 +339,8 @@ def test_what_a_member_saw_lies_in_items_that_are_bounded_however_much_it_is(
     assert max(len(each.texts) for each in kept) <= 5 + 3
     assert sum(len(each.texts) for each in kept) == len(ids)
     assert {
-        name for name, _ in reporting.container.report_store.seen(amy.program_id, amy.member_id)
+        name
+        for name, _ in reporting.container.report_store.impressions(amy.program_id, amy.member_id)
     } == set(ids)
     reporting.settles(random.Random(5))
     found = reporting.container.reports.overview(reporting.manager, None, None)
