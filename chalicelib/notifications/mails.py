@@ -56,14 +56,14 @@ def compose(content: MailContent) -> EmailMessage:
     mail["List-Unsubscribe"] = f"<{content.unsubscribe_url}>"
     mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     mail["Auto-Submitted"] = "auto-generated"
-    shown = _defused(content)
+    shown = _without_links(content)
     mail.set_content(_text(shown))
     mail.add_alternative(_html(shown), subtype="html")
     mail["Content-Language"] = content.language  # before, setting the content would remove it
     return mail
 
 
-def _defused(content: MailContent) -> MailContent:
+def _without_links(content: MailContent) -> MailContent:
     """Return a letter in whose titles and names mail programs see no links to make."""
     notices = tuple(replace(each, title=without_links(each.title)) for each in content.notices)
     program, name = without_links(content.program), without_links(content.name)
