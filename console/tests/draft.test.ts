@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { readDraft } from "../src/activities/draft";
-import { changedFields, EMPTY, merge } from "../src/activities/form";
+import { readDraft, setAside } from "../src/activities/draft";
+import { type ActivityView, changedFields, EMPTY, fieldsOf, merge } from "../src/activities/form";
 import { publish, publishedAs } from "../src/activities/manager_queries";
 import { signedIn } from "../src/foundation/session/session";
 import { kept } from "../src/foundation/store";
@@ -41,6 +41,33 @@ test("a change of one's zone changes no time of a draft, nor what counts as chan
   zone.value = "America/New_York";
   const draft = readDraft(NAME);
   expect([draft?.fields.starts, draft?.fields.ends]).toEqual(["2026-12-04T12:00", "2026-12-05T03:00"]);
+  expect(changedFields(draft?.base?.fields ?? EMPTY, draft?.fields ?? EMPTY)).toEqual(["ends"]);
+});
+
+test("what was set aside for an activity that is held back is all that counts as changed", () => {
+  const held = {
+    activity_id: "act_2",
+    version: 1,
+    status: "processing",
+    instructions: "Held back",
+    points: 0,
+    posted_bonus: 0,
+    featured: false,
+    channel_ids: [],
+    campaign_id: null,
+    captions: [],
+    hashtags: [],
+    disclosure: null,
+    starts_at: "2027-11-30T00:00:00Z",
+    ends_at: null,
+    content_disclosure: "your_brand",
+    ai_generated: false,
+    further_upload_ids: [],
+    created_at: "2026-12-01T00:00:00Z",
+  } as unknown as ActivityView;
+  setAside(held, { ...fieldsOf(held, zone.value), ends: "2026-12-24T18:00" });
+  const draft = readDraft("draft.activity.act_2");
+  expect(draft?.base?.version).toBe(1);
   expect(changedFields(draft?.base?.fields ?? EMPTY, draft?.fields ?? EMPTY)).toEqual(["ends"]);
 });
 

@@ -19,7 +19,7 @@ import { DropAnywhere, Problems, VideoPicker } from "../videos/VideoPicker";
 import { ActivityFields } from "./ActivityFields";
 import { CardPreview } from "./CardPreview";
 import { cutsState, cutUploads, forgetCuts, isPending, withCuts } from "./cuts";
-import { type Base, readDraft, useDraft, useZoneChange } from "./draft";
+import { type Base, baseOf, readDraft, useDraft, useZoneChange } from "./draft";
 import css from "./editor.module.css";
 import { type ActivityView, bodyOf, changedFields, check, errorsOf, type FieldErrors, type Fields, fieldsOf, isHeldBack } from "./form";
 import { useLifecycle } from "./lifecycle";
@@ -45,7 +45,6 @@ export default function ActivityScreen() {
   );
 }
 
-const baseOf = (activity: ActivityView): Base => ({ version: activity.version, fields: fieldsOf(activity, zone.value) });
 const FIXED: ActivityView["status"][] = ["ended", "archived"];
 
 function Activity({ current }: { current: ActivityView }) {

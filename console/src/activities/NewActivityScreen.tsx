@@ -17,10 +17,10 @@ import { DropAnywhere, VideoPicker } from "../videos/VideoPicker";
 import { ActivityFields } from "./ActivityFields";
 import { CardPreview } from "./CardPreview";
 import { cutsState, type CutUploads, cutUploads, forgetCuts, newCut, withCuts } from "./cuts";
-import { type Draft, NEW_DRAFT, readDraft, useDraft, useZoneChange } from "./draft";
+import { type Draft, NEW_DRAFT, readDraft, setAside, useDraft, useZoneChange } from "./draft";
 import { removeDraft } from "./Drafts";
 import css from "./editor.module.css";
-import { bodyOf, changedFields, check, EMPTY, errorsOf, type FieldErrors, type Fields, fieldsOf, heldBackStart } from "./form";
+import { bodyOf, changedFields, check, EMPTY, errorsOf, type FieldErrors, type Fields, heldBackStart } from "./form";
 import { publish, publishedAs } from "./manager_queries";
 import { t } from "./words.manager";
 
@@ -140,13 +140,7 @@ export default function NewActivityScreen() {
     try {
       const made = await publish(held ? { ...body, starts_at: heldBackStart(now(), zone.value), ends_at: null } : body);
       // With what was set aside: an activity that is held back begins and ends when it is published.
-      if (held) {
-        kept.write(`${NEW_DRAFT}.${made.activity_id}`, {
-          fields: { ...fields, setting: made.content_disclosure },
-          base: { version: made.version, fields: fieldsOf(made, zone.value) },
-          zone: zone.value,
-        } satisfies Draft);
-      }
+      if (held) setAside(made, { ...fields, setting: made.content_disclosure });
       // One that stays, because this failed, is thrown away by hand.
       if (before?.draftId) void removeDraft(before.draftId).catch(() => undefined);
       discard();

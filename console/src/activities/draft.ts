@@ -2,7 +2,7 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { kept } from "../foundation/store";
 import { zone } from "../foundation/time";
-import { EMPTY, type Fields, inZone } from "./form";
+import { type ActivityView, EMPTY, type Fields, fieldsOf, inZone } from "./form";
 
 /** What a form began with: what is typed is held against this. */
 export type Base = { version: number; fields: Fields };
@@ -22,6 +22,13 @@ export type Draft = {
 export const NEW_DRAFT = "draft.activity";
 
 const SAVED_AFTER_MS = 250;
+
+export const baseOf = (activity: ActivityView): Base => ({ version: activity.version, fields: fieldsOf(activity, zone.value) });
+
+/** Keeps what an activity that was made held back is to be once it is published. */
+export function setAside(made: ActivityView, fields: Fields): void {
+  kept.write(`${NEW_DRAFT}.${made.activity_id}`, { fields, base: baseOf(made), zone: zone.value } satisfies Draft);
+}
 
 /** In the person's zone of now. A draft of an older version of the console may lack what this one has. */
 export function readDraft(name: string): Draft | undefined {

@@ -245,7 +245,7 @@ export function errorsOf(problem: { fields: FieldProblem[] }): FieldErrors {
 }
 
 /** The same instants as they are typed in another zone; what means no instant stays as it is. */
-export function inZone(fields: Fields, from: string, to: string): Fields {
+export function inZone<Timed extends Pick<Fields, "starts" | "ends">>(fields: Timed, from: string, to: string): Timed {
   if (from === to) return fields;
   const moved = (text: string): string => {
     const instant = instantOf(text, from);

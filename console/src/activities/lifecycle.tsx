@@ -3,7 +3,6 @@ import { useLocation } from "preact-iso";
 import { useState } from "preact/hooks";
 import { now } from "../foundation/clock";
 import { copyText } from "../foundation/copy";
-import { kept } from "../foundation/store";
 import { isPast, zone } from "../foundation/time";
 import { Confirm } from "../foundation/ui/Dialog";
 import type { MenuItem } from "../foundation/ui/Menu";
@@ -11,7 +10,7 @@ import { ErrorNote } from "../foundation/ui/parts";
 import { useRequest } from "../foundation/ui/request";
 import { toast } from "../foundation/ui/toasts";
 import { toastProblem } from "../foundation/ui/toast_problem";
-import type { Draft } from "./draft";
+import { setAside } from "./draft";
 import { type ActivityView, fieldsOf, heldBackStart } from "./form";
 import { archiveActivity, duplicate, endActivity, unarchiveActivity } from "./manager_queries";
 import { t } from "./words.manager";
@@ -60,7 +59,7 @@ export function useLifecycle(onArchived?: () => void): Lifecycle {
         ends_at: null,
       } as Parameters<typeof duplicate>[1]);
       const ends = activity.ends_at && !isPast(activity.ends_at) ? fields.ends : "";
-      kept.write(`draft.activity.${made.activity_id}`, { fields: { ...fields, starts: "", ends } } satisfies Draft);
+      setAside(made, { ...fields, starts: "", ends });
       toast(t("duplicated_toast"));
       route(`/manage/activities/${made.activity_id}`);
     } catch (caught) {

@@ -2,9 +2,11 @@ import { useLocation } from "preact-iso";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { showFirstError } from "../activities/NewActivityScreen";
 import editor from "../activities/editor.module.css";
+import { inZone } from "../activities/form";
 import { asProblem } from "../foundation/api/problems";
 import { LeaveGuard } from "../foundation/leaving";
 import { kept } from "../foundation/store";
+import { zone } from "../foundation/time";
 import { Button } from "../foundation/ui/buttons";
 import forms from "../foundation/ui/forms.module.css";
 import { ErrorNote, PageHead } from "../foundation/ui/parts";
@@ -15,12 +17,14 @@ import { RewardFields, RewardPreview } from "./RewardFields";
 import { t } from "./words.manager";
 
 const DRAFT = "draft.reward";
-type Draft = { fields: Fields; url: string | null };
+type Draft = { fields: Fields; url: string | null; /** In which times are typed. */ zone?: string };
 
 export default function NewRewardScreen() {
   const { route } = useLocation();
   const [before] = useState(() => kept.read<Draft>(DRAFT));
-  const [fields, setFields] = useState<Fields>({ ...EMPTY, ...before?.fields });
+  const [fields, setFields] = useState<Fields>(() =>
+    inZone({ ...EMPTY, ...before?.fields }, before?.zone ?? zone.value, zone.value),
+  );
   const [url, setUrl] = useState<string | null>(before?.url ?? null);
   const [tried, setTried] = useState(false);
   const [refused, setRefused] = useState<FieldErrors>({});
@@ -34,7 +38,7 @@ export default function NewRewardScreen() {
     document.title = `${t("new_title")} · Greenroom`;
   }, []);
   useEffect(() => {
-    setKept(kept.write(DRAFT, touched && !done.current ? { fields, url } : undefined));
+    setKept(kept.write(DRAFT, touched && !done.current ? { fields, url, zone: zone.value } : undefined));
   }, [JSON.stringify(fields), url]);
   const forget = (): void => {
     done.current = true;
