@@ -22,6 +22,7 @@ from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from chalicelib.audit.model import Kind, act
+from chalicelib.foundation.aws import PresignedReads
 from chalicelib.foundation.headroom import ATTEMPTS, Headroom, HeadroomItem
 from chalicelib.foundation.ids import first_id
 from chalicelib.foundation.quotas import Quotas
@@ -475,6 +476,7 @@ class VideoFiles:
         self._s3 = s3
         self._incoming = incoming_bucket
         self._videos = videos_bucket
+        self._reads = PresignedReads(s3, videos_bucket)
 
     def form(self, upload: Upload) -> Mapping[str, Any]:
         """Presign a POST of exactly one key, the declared content type, 1 byte to the limit."""
@@ -535,16 +537,8 @@ class VideoFiles:
         Signed here, without a call. Good for `PREVIEW_LIFETIME`, or until the credentials of
         this function end, if that is sooner.
         """
-        return self._s3.generate_presigned_url(
-            "get_object",
-            Params={
-                "Bucket": self._videos,
-                "Key": key,
-                "ResponseContentType": content_type,
-                "ResponseContentDisposition": "inline",
-            },
-            ExpiresIn=int(PREVIEW_LIFETIME.total_seconds()),
-        )
+        query = {"response-content-disposition": "inline", "response-content-type": content_type}
+        return self._reads.url(key, int(PREVIEW_LIFETIME.total_seconds()), query)
 
     def remove_copy(self, key: str) -> None:
         """Remove a copy that no verdict chose."""
