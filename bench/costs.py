@@ -424,7 +424,7 @@ def margins(prices: Prices) -> str:
         held.setdefault(given, []).append(memory.needed(figures, name))
     return (
         ", ".join(
-            f"{min(each):.0f} to {max(each):.0f} of {given} MB"
+            f"{' to '.join(dict.fromkeys((f'{min(each):.0f}', f'{max(each):.0f}')))} of {given} MB"
             for given, each in sorted(held.items())
         )
         + "."
@@ -527,7 +527,8 @@ def page(prices: Prices) -> str:
         " waits for their milliseconds. `videos_validate` and `points_build_leaderboards` have a"
         " whole processor for their worst cases: a 4K HEVC file within its examiner's limit"
         " ([measured](videos.md#what-it-costs)), and the boards of 100,000 members in 37 of 120"
-        " seconds and 160 MB ([measured](data.md)). Each function holds at most half of its memory,"
+        " seconds and 160 MB ([measured](data.md)); `notifications_process_digests` has 1024 MB to"
+        " walk as many in half of its time. Each function holds at most half of its memory,"
         " by `python -m bench.memory` (`bench/memory.json`: its typical work in a process of its"
         " own, the runtime's share and the worst case added, which a test repeats): "
         + margins(prices)

@@ -3,8 +3,8 @@
 Seeds members and an activity that nobody saw yet straight into tables, lets it become nine
 o'clock, and does what the functions of notices do: find the program, walk its members, look at
 every chunk, and hand over mails. Every tenth chunk comes twice, as SQS may deliver it; SES and the
-queue are stood in for. The tables are in this process, and each call counts as `CLIENT_SECONDS` of
-work more; `--cloud` takes those of a local cloud, whose engine needs hours for 100,000 members.
+queue are stood in for. The tables are in this process, and what a client would
+work is added; `--cloud` takes those of a local cloud, whose engine needs hours for 100,000 members.
 Fails when a member is due twice or not at all, when somebody is mailed twice or a mail is left out,
 or when a part works longer than its share of its function's time. With `--rate` SES takes no more
 mails a second, of which each shard has its share, and the pauses that follow pass on a clock of the
@@ -16,7 +16,7 @@ import math
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -34,6 +34,7 @@ from bench.seeding import activity_item, insist, members, write
 from chalicelib.composition import Container
 from chalicelib.foundation import aws
 from chalicelib.foundation.ids import new_id
+from chalicelib.foundation.settings import Settings
 from chalicelib.foundation.sweeps import due_key
 from chalicelib.notifications.planning import CHUNK, Chunk
 from chalicelib.notifications.store import SHARDS, DueIndex, DueItem, to_mail
@@ -55,8 +56,8 @@ WORKER = "notifications_process_digests"
 AT_WORK_SHARE = 0.5
 """Of the function's time; the rest is for waiting."""
 
-CLIENT_SECONDS = 0.0035
-"""What botocore works for a call, measured with `--cloud` and without."""
+CLIENT_SECONDS, ITEM_SECONDS = 0.0035, 0.00011
+"""What botocore works for a call, and for each item of a query: measured with `--cloud`."""
 
 SAID_EACH = 5
 """Seconds between two words of how far it is."""
@@ -113,8 +114,8 @@ class Part:
     """What one kind of invocation took: seconds at work of each, and calls by operation."""
 
     name: str
-    client_seconds: float
-    """Of a call, beside those that are measured."""
+    elsewhere: Callable[[], float]
+    """Returns seconds of this process that are the tables', less what a client would work."""
     at_work: list[float] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
     units: float = 0.0
@@ -123,11 +124,10 @@ class Part:
     @contextmanager
     def once(self) -> Iterator[None]:
         """Measure one invocation for as long as this lasts."""
-        meter, begun = Meter(), time.thread_time()
+        meter, begun = Meter(), time.thread_time() - self.elsewhere()
         with meter.watching():
             yield
-        client = len(meter.calls) * self.client_seconds
-        self.at_work.append(time.thread_time() - begun + client)
+        self.at_work.append(time.thread_time() - self.elsewhere() - begun)
         self.calls.update(operation for operation, _ in meter.calls)
         self.units += meter.units
         for (operation, asked), units in zip(meter.calls, meter.units_by_call, strict=True):
@@ -155,7 +155,7 @@ class Bench:
     container: Container
     clock: StoppedClock
     ses: Ses
-    client_seconds: float
+    elsewhere: Callable[[], float]
     program_id: str = ""
     queue: Queue = field(default_factory=Queue)
 
@@ -187,7 +187,7 @@ class Bench:
 
     def part(self, name: str) -> Part:
         """Make what measures one kind of invocation."""
-        return Part(name, self.client_seconds)
+        return Part(name, self.elsewhere)
 
     def taken(self) -> list[Chunk]:
         """Take what was queued."""
@@ -284,6 +284,22 @@ def progress(chunks: Sequence[Chunk], what: str) -> Iterator[Chunk]:
         yield each
 
 
+def client_seconds(calls: int, items: int) -> float:
+    """Return what a client works for calls that are not sent."""
+    return calls * CLIENT_SECONDS + items * ITEM_SECONDS
+
+
+@contextmanager
+def _tables(*, cloud: bool) -> Iterator[tuple[Settings, Callable[[], float]]]:
+    """Make the tables; give the settings, and what `Part.elsewhere` is."""
+    if cloud:
+        with tables() as settings:
+            yield settings, lambda: 0.0
+        return
+    with tables_in_memory() as (settings, kept):
+        yield settings, lambda: kept.seconds - client_seconds(kept.calls, kept.items)
+
+
 @click.command()
 @click.option(
     "--members", "count", type=click.IntRange(CHUNK + 1), default=100_000, show_default=True
@@ -297,10 +313,12 @@ def main(count: int, mails: int, rate: float, *, cloud: bool) -> None:
     report, clock = Report(), StoppedClock(BEFORE)
     declared = functions.declared(template.declarations(PROJECT / "infra"))
     function = next(each for each in declared if each.name == WORKER)
-    kept = tables if cloud else tables_in_memory
-    with patch.object(aws, "READ_SECONDS", ENGINE_SECONDS), kept() as settings:
+    with (
+        patch.object(aws, "READ_SECONDS", ENGINE_SECONDS),
+        _tables(cloud=cloud) as (settings, elsewhere),
+    ):
         container = Container(settings.changed(notices_from="news@bench.example"), clock)
-        bench = Bench(container, clock, Ses(clock, rate / SHARDS), 0 if cloud else CLIENT_SECONDS)
+        bench = Bench(container, clock, Ses(clock, rate / SHARDS), elsewhere)
         bench.seed(count)
         parts = _plan(bench, count)
         _judge_due(report, bench, parts[-1].made_due, count)

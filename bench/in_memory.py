@@ -1,10 +1,11 @@
 """DynamoDB in this process, for benches of programs that the local engine takes hours for.
 
 The tables are those that tests run on (`tests/faults/tables.py`). Here they answer by pages of a
-megabyte, as DynamoDB does, and tell what a write consumed. Nothing is sent: processor seconds lack
-the client's share, some 2 ms a call.
+megabyte, as DynamoDB does, and tell what a write consumed. Nothing is sent, so a client
+works less than it would.
 """
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -36,18 +37,33 @@ class PagedTables(Tables):
         self._bytes: Counter[str] = Counter()
         self._units = 0
         self._lock = RLock()
+        self._answering = False
+        self.calls, self.items, self.seconds = 0, 0, 0.0
+        """Calls, items that queries found, and the processor's time here: no work of the caller."""
 
     def call(self, operation: str, call: Call) -> Answer:
         """Do what a client's call does. Raises what it raises."""
         with self._lock:
-            if operation == "Query" and not call.get("Limit"):
-                return super().call(operation, {**call, "Limit": self._page(call["TableName"])})
-            self._units = 0
-            answer = super().call(operation, call)
-            if operation not in _WRITES:
-                return answer
-            units = self._units * (2 if operation == "TransactWriteItems" else 1)
-            return {**answer, "ConsumedCapacity": {"CapacityUnits": units}}
+            if self._answering:  # a part of a transaction
+                return self._answer(operation, call)
+            self._answering, begun = True, time.thread_time()
+            try:
+                return self._answer(operation, call)
+            finally:
+                self.calls += 1
+                self.seconds += time.thread_time() - begun
+                self._answering = False
+
+    def _answer(self, operation: str, call: Call) -> Answer:
+        if operation == "Query" and not call.get("Limit"):
+            call = {**call, "Limit": self._page(call["TableName"])}
+        self._units = 0
+        answer = super().call(operation, call)
+        if operation not in _WRITES:
+            self.items += answer.get("Count", 0)
+            return answer
+        units = self._units * (2 if operation == "TransactWriteItems" else 1)
+        return {**answer, "ConsumedCapacity": {"CapacityUnits": units}}
 
     def _page(self, table: str) -> int:
         """Return how many items of the size that they had when written fill a page."""
@@ -91,7 +107,7 @@ def _shown(item: Item | None, keys: tuple[str, ...], shown: frozenset[str] | Non
 
 
 @contextmanager
-def tables_in_memory() -> Iterator[Settings]:
+def tables_in_memory() -> Iterator[tuple[Settings, PagedTables]]:
     """Answer every client of this process from the template's tables, and nothing else."""
     keep_to_this_machine()
     shapes = read(PROJECT / "infra" / "tables.yaml")["Resources"]
@@ -101,4 +117,4 @@ def tables_in_memory() -> Iterator[Settings]:
         return tables.call(operation, asked)
 
     with patch.object(BaseClient, "_make_api_call", call):
-        yield settings_with({name: name for name in shapes})
+        yield settings_with({name: name for name in shapes}), tables
