@@ -1,9 +1,6 @@
 """Each Lambda gets ready at its start what it always uses, and asks for its settings there."""
 
 import gc
-import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
 from types import SimpleNamespace
@@ -94,35 +91,6 @@ def test_a_function_starts_before_the_owner_has_given_what_comes_later(name: str
     started(given)
     with pytest.raises(NotSetUp):
         _ = Settings.from_environment(given).public_url
-
-
-@pytest.mark.parametrize(
-    ("environment", "told"),
-    [
-        ({"FUNCTION": "programs_relay"}, "SettingMissing: The setting EVENT_BUS is missing"),
-        (
-            {
-                "FUNCTION": "performances_queue_and_relay",
-                "EVENT_BUS": "bus",
-                "STAGING_QUEUE_URL": "queue",
-            },
-            "STAGING_QUEUE_URL is no http(s) address",
-        ),
-    ],
-)
-def test_importing_the_app_stops_a_function_whose_settings_are_not_right(
-    environment: dict[str, str], told: str
-) -> None:
-    ran = subprocess.run(
-        [sys.executable, "-c", "import app"],
-        cwd=PROJECT,
-        env={"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": "us-east-1", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 1
-    assert told in ran.stderr.splitlines()[-1]
 
 
 def test_a_start_looks_for_no_garbage_and_what_comes_after_it_does() -> None:
