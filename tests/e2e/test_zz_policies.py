@@ -96,7 +96,6 @@ UNSEEN = PUT_ASIDE | {
             ("PrivacyMakeExportsRole", "s3:DeleteObject", "exportsbucket"),
             ("PrivacyProcessDueRole", "dynamodb:DeleteItem", "boardstable"),
             ("PrivacyProcessDueRole", "dynamodb:PutItem", "reportstable"),
-            ("PrivacyProcessDueRole", "dynamodb:UpdateItem", "performancestable"),
         ),
         "what the erased person of this run has not: test_privacy.py",
     ),
