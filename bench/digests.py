@@ -297,7 +297,7 @@ def _tables(*, cloud: bool) -> Iterator[tuple[Settings, Callable[[], float]]]:
             yield settings, lambda: 0.0
         return
     with tables_in_memory() as (settings, kept):
-        yield settings, lambda: kept.seconds - client_seconds(kept.calls, kept.items)
+        yield settings, lambda: kept.seconds - client_seconds(kept.calls, kept.found)
 
 
 @click.command()

@@ -38,7 +38,7 @@ class PagedTables(Tables):
         self._units = 0
         self._lock = RLock()
         self._answering = False
-        self.calls, self.items, self.seconds = 0, 0, 0.0
+        self.calls, self.found, self.seconds = 0, 0, 0.0
         """Calls, items that queries found, and the processor's time here: no work of the caller."""
 
     def call(self, operation: str, call: Call) -> Answer:
@@ -60,7 +60,7 @@ class PagedTables(Tables):
         self._units = 0
         answer = super().call(operation, call)
         if operation not in _WRITES:
-            self.items += answer.get("Count", 0)
+            self.found += answer.get("Count", 0)
             return answer
         units = self._units * (2 if operation == "TransactWriteItems" else 1)
         return {**answer, "ConsumedCapacity": {"CapacityUnits": units}}
