@@ -18,7 +18,6 @@ from typing import Any
 import boto3
 import click
 from botocore.config import Config
-from pynamodb.models import Model
 
 from chalicelib.activities.model import Activity, ActivityState
 from chalicelib.activities.store import ActivityItem, MarkItem
@@ -30,7 +29,7 @@ from chalicelib.foundation.clock import SystemClock
 from chalicelib.foundation.identity import Caller, Claims, Role, TikTokState
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.settings import Settings
-from chalicelib.foundation.table import Database
+from chalicelib.foundation.table import Database, Model
 from chalicelib.notifications.model import MAX_NOTICES, Notice, NoticeType
 from chalicelib.performances.model import State
 from chalicelib.performances.store import PerformanceItem
