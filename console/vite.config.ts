@@ -92,6 +92,9 @@ export default defineConfig(({ command }) => {
       cssTarget: ["chrome123", "firefox120", "safari17.5"],
       assetsInlineLimit: 0,
       modulePreload: { polyfill: false },
+      // A hundredth smaller, compressed, than by the default: two kilobytes of what a person loads.
+      minify: "terser",
+      terserOptions: { module: true, compress: { passes: 2 } },
       sourcemap: false,
       // Which file needs which: the budgets are held by it.
       manifest: true,

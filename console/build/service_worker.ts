@@ -140,15 +140,11 @@ async function keptOrFetched(request) {
 }
 
 async function networkFirst(request, fallback) {
-  try {
-    const answer = await fetch(request);
-    if (answer.ok) return answer;
-    return (await caches.match(fallback)) || answer;
-  } catch (error) {
-    const kept = await caches.match(fallback);
-    if (kept) return kept;
-    throw error;
-  }
+  const kept = await caches.match(fallback);
+  if (!kept) return fetch(request);
+  const late = new Promise((done) => setTimeout(done, 5000, kept));
+  const answer = await Promise.race([fetch(request).catch(() => kept), late]);
+  return answer.ok ? answer : kept;
 }
 `;
 }

@@ -1,6 +1,7 @@
 import { QueryClientProvider } from "@tanstack/preact-query";
 import { LocationProvider, Route, Router, useLocation } from "preact-iso";
 import { Component, type ComponentChildren, type ComponentType } from "preact";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { asProblem } from "./foundation/api/problems";
 import { queryClient } from "./foundation/api/queries";
 import "./foundation/back";
@@ -41,6 +42,11 @@ export function App() {
 function Doors() {
   const { path } = useLocation();
   const state = sessionState.value;
+  const before = useRef(state);
+  useLayoutEffect(() => {
+    if (before.current === "signed_out" && state === "signed_in") focusHeading();
+    before.current = state;
+  }, [state]);
   if (path === "/signed-in" && state !== "signed_in") return <ForeignReturn />;
   if (state === "starting") {
     return (
@@ -54,7 +60,9 @@ function Doors() {
   return (
     <>
       <Shell>
-        <Screens />
+        <Failsafe at={path}>
+          <Screens />
+        </Failsafe>
       </Shell>
       {state === "ended" ? <SignInAgain /> : null}
     </>
@@ -99,9 +107,13 @@ function Screens() {
 
 const NotFound = () => <DeadEnd end="not_found" />;
 
-/** What a screen throws, or a part of it that could not be loaded, ends here and not in a white page. */
-class Failsafe extends Component<{ children: ComponentChildren }, { error?: unknown }> {
+/** What a screen throws ends here and not in a white page; another screen is not kept by it. */
+class Failsafe extends Component<{ children: ComponentChildren; at?: string }, { error?: unknown }> {
   override state: { error?: unknown } = {};
+
+  override componentDidUpdate(before: { at?: string }): void {
+    if (this.state.error && before.at !== this.props.at) this.setState({ error: undefined });
+  }
 
   override componentDidCatch(error: unknown): void {
     this.setState({ error });

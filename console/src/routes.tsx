@@ -2,6 +2,7 @@
 import { lazy } from "preact-iso";
 import type { ComponentType } from "preact";
 import FeedScreen from "./activities/FeedScreen";
+import { orFailure } from "./foundation/later";
 import type { IconName } from "./foundation/ui/Icon";
 import { type Bundle, withWords } from "./foundation/words";
 import type en from "./foundation/words.en";
@@ -24,7 +25,7 @@ export type Screen = {
 function screen(audience: Screen["audience"], words: Bundle[], path: string, load: Load, nav?: Nav): Screen {
   const loadAll = withWords(load, ...words);
   const rewards = /\/rewards(\/|$)/.test(path);
-  return { path, audience, nav, rewards, load: loadAll, component: lazy(loadAll) };
+  return { path, audience, nav, rewards, load: loadAll, component: lazy(orFailure(loadAll)) };
 }
 
 /** The screen that comes with the first file. */

@@ -3,7 +3,7 @@ import { basename, resolve } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { addressOf, answer, api } from "../src/foundation/api/client";
 import { problemWords } from "../src/foundation/problem_words";
-import { sessionState, signedIn } from "../src/foundation/session/session";
+import { bearer, personNumber, sessionState, signedIn } from "../src/foundation/session/session";
 import en from "../src/foundation/words.further.en";
 
 const sent = vi.fn<typeof fetch>();
@@ -14,7 +14,7 @@ beforeEach(() => {
   sent.mockImplementation(async (url) =>
     String(url) === "/config.json" ? Response.json({ api_base: "/v1" }) : Response.json({ items: [], next_cursor: null }),
   );
-  signedIn({ id_token: "a.e30.c", expires_at: soon(60) });
+  signedIn({ id_token: "a.eyJzdWIiOiJtZSJ9.c", expires_at: soon(60) });
 });
 
 afterEach(() => {
@@ -37,14 +37,14 @@ test("a call carries the bearer, its headers and its body as JSON", async () => 
   expect(init?.headers).toEqual({
     "Idempotency-Key": "k",
     "Content-Type": "application/json",
-    Authorization: "Bearer a.e30.c",
+    Authorization: "Bearer a.eyJzdWIiOiJtZSJ9.c",
   });
 });
 
 test("a call without a body says nothing of one", async () => {
   await answer(api.GET("/feed"));
   const [, init] = sent.mock.calls.at(-1) ?? [];
-  expect([init?.body, init?.headers]).toEqual([null, { Authorization: "Bearer a.e30.c" }]);
+  expect([init?.body, init?.headers]).toEqual([null, { Authorization: "Bearer a.eyJzdWIiOiJtZSJ9.c" }]);
 });
 
 test("a call waits for the same request under way, and is told what became of it or that it goes on", async () => {
@@ -90,7 +90,7 @@ test("what the API refuses has its words, though the first screen came without t
 });
 
 test("a call that is refused as nobody's goes on with a renewed token, or once the person has signed in again", async () => {
-  signedIn({ id_token: "a.e30.old", expires_at: soon(60) });
+  signedIn({ id_token: "a.eyJzdWIiOiJtZSJ9.old", expires_at: soon(60) });
   vi.stubGlobal("navigator", {}); // without locks: there is one tab
   const bearers: string[] = [];
   let renewals: Response[] = [];
@@ -102,16 +102,16 @@ test("a call that is refused as nobody's goes on with a renewed token, or once t
     return sentWith.endsWith("old") ? Response.json({ code: "unauthenticated" }, { status: 401 }) : Response.json({ items: [] });
   });
 
-  renewals = [Response.json({ id_token: "a.e30.new", expires_at: soon(60) })];
+  renewals = [Response.json({ id_token: "a.eyJzdWIiOiJtZSJ9.new", expires_at: soon(60) })];
   await expect(answer(api.GET("/campaigns"))).resolves.toEqual({ items: [] });
-  expect(bearers).toEqual(["Bearer a.e30.old", "Bearer a.e30.new"]);
+  expect(bearers).toEqual(["Bearer a.eyJzdWIiOiJtZSJ9.old", "Bearer a.eyJzdWIiOiJtZSJ9.new"]);
 
-  signedIn({ id_token: "a.e30.old", expires_at: soon(60) });
+  signedIn({ id_token: "a.eyJzdWIiOiJtZSJ9.old", expires_at: soon(60) });
   bearers.length = 0;
   const read = answer(api.GET("/campaigns"));
   const written = answer(api.POST("/campaigns", { body: { name: "Typed before it ended" } }));
   await vi.waitFor(() => expect(sessionState.value).toBe("ended"));
-  signedIn({ id_token: "a.e30.again", expires_at: soon(60) });
+  signedIn({ id_token: "a.eyJzdWIiOiJtZSJ9.again", expires_at: soon(60) });
   await expect(Promise.all([read, written])).resolves.toEqual([{ items: [] }, { items: [] }]);
   expect(bearers.filter((each) => each.endsWith("again"))).toHaveLength(2);
 });
@@ -152,11 +152,27 @@ test("a call that waits for the same request under way is not sent for somebody 
   sent.mockImplementation(async (url) => {
     if (String(url) === "/config.json") return Response.json({ api_base: "/v1" });
     tries += 1;
-    signedIn(tries === 1 ? somebodyElse : { id_token: "a.e30.c", expires_at: soon(60) });
+    signedIn(tries === 1 ? somebodyElse : { id_token: "a.eyJzdWIiOiJtZSJ9.c", expires_at: soon(60) });
     return Response.json({ code: "request_in_progress" }, { status: 409 });
   });
   await expect(answer(api.POST("/campaigns", { body: { name: "Spring" } }))).rejects.toMatchObject({
     code: "unauthenticated",
   });
   expect(tries).toBe(1);
+});
+
+test.each([null, [], {}, "text", { id_token: "a.e30.c", expires_at: soon(60) }, { id_token: "a.eyJzdWIiOiJtZSJ9.c", expires_at: "later" }])(
+  "a renewal that answers %j signs nobody in, and nobody out",
+  async (body) => {
+    const before = personNumber();
+    vi.stubGlobal("navigator", {}); // without locks: there is one tab
+    sent.mockImplementation(async (url) => Response.json(String(url) === "/config.json" ? { api_base: "/v1" } : body));
+    await expect(bearer("a.eyJzdWIiOiJtZSJ9.c")).rejects.toMatchObject({ code: "unreadable_answer" });
+    expect([sessionState.value, personNumber()]).toEqual(["signed_in", before]);
+  },
+);
+
+test.each([null, [], {}, "text"])("an answer that is %j is none of ours", async (body) => {
+  sent.mockImplementation(async () => Response.json(body));
+  await expect(answer(api.GET("/feed"))).rejects.toMatchObject({ code: "unreadable_answer" });
 });

@@ -10,7 +10,11 @@ describe("an answer that is none of ours", () => {
     [429, undefined, "too_many_requests"],
     [401, null, "unauthenticated"],
     [418, { code: 7 }, "unreadable_answer"],
-    [404, "gone", "unreadable_answer"],
+    [403, "<html>", "unreadable_answer"],
+    [404, "gone", "not_found"],
+    [408, undefined, "no_answer"],
+    [413, "<html>", "body_too_large"],
+    [504, "<html>", "no_answer"],
   ])("%s with %j is told as %s", (status, body, code) => {
     expect(problemOf(status, body, "an-id").code).toBe(code);
     expect(problemOf(status, body, "an-id").correlationId).toBe("an-id");

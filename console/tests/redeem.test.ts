@@ -20,7 +20,7 @@ beforeEach(() => {
     asked.push({ key: new Headers(init?.headers).get("Idempotency-Key") ?? "", ...JSON.parse(String(init?.body)) });
     return (answers.shift() ?? made)();
   });
-  signedIn({ id_token: "a.e30.c", expires_at: new Date(Date.now() + 3_600_000).toISOString() });
+  signedIn({ id_token: "a.eyJzdWIiOiJtZSJ9.c", expires_at: new Date(Date.now() + 3_600_000).toISOString() });
 });
 
 afterEach(() => vi.unstubAllGlobals());

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { learnServerTime, now } from "../src/foundation/clock";
 import { zoneName } from "../src/foundation/calendar";
-import { dateTime, isNear, isPast, length, relative } from "../src/foundation/time";
+import { dateTime, isNear, isPast, isSameZone, length, relative } from "../src/foundation/time";
 import { wallClock } from "../src/foundation/wall_clock";
 import { language } from "../src/foundation/words";
 
@@ -73,4 +73,10 @@ describe("the clock", () => {
     learnServerTime("yesterday");
     expect(Math.abs(now() - Date.now())).toBeLessThan(50);
   });
+});
+
+test("a zone is the same by its old name and its new one", () => {
+  expect(isSameZone("Asia/Kolkata", "Asia/Calcutta")).toBe(true);
+  expect(isSameZone("Europe/Kyiv", "Europe/Kiev")).toBe(true);
+  expect(isSameZone("Europe/Berlin", "Europe/Paris")).toBe(false);
 });

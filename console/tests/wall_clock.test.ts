@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { readWallClock } from "../src/foundation/wall_clock";
+import { readWallClock, wallClock } from "../src/foundation/wall_clock";
 
 const BERLIN = "Europe/Berlin";
 
@@ -8,6 +8,11 @@ describe("a wall-clock time", () => {
     expect(readWallClock("2026-12-04T18:00", BERLIN)).toEqual({ kind: "instant", at: Date.parse("2026-12-04T17:00Z") });
     expect(readWallClock("2026-07-04T18:00", BERLIN)).toEqual({ kind: "instant", at: Date.parse("2026-07-04T16:00Z") });
     expect(readWallClock("2026-12-04T18:00", "Asia/Kolkata")).toEqual({ kind: "instant", at: Date.parse("2026-12-04T12:30Z") });
+  });
+
+  test("is one of UTC where the browser does not know the zone", () => {
+    expect(readWallClock("2026-12-04T18:00", "Mars/Base")).toEqual({ kind: "instant", at: Date.parse("2026-12-04T18:00Z") });
+    expect(wallClock("2026-12-04T18:00Z", "Mars/Base")).toBe("2026-12-04T18:00");
   });
 
   test("that exists twice offers both offsets, the earlier instant's first", () => {

@@ -133,3 +133,9 @@ test("a number chooses the plural form, and is written as the language writes nu
 test("a place without a value stays seen, so that it is missed", () => {
   expect(format("until {when}", {}, "en")).toBe("until {when}");
 });
+
+test("a value from right to left is isolated from the sentence around it, and no other is", () => {
+  const isolated = ["\u05d3\u05e0\u05d4", "\u0644\u064a\u0644\u0649 (2)"];
+  for (const name of isolated) expect(format("Remove {name}?", { name }, "en")).toBe(`Remove \u2068${name}\u2069?`);
+  for (const name of ["Ana", "\u6797", "<b>"]) expect(format("Remove {name}?", { name }, "en")).toBe(`Remove ${name}?`);
+});

@@ -1,5 +1,4 @@
 import { useLocation } from "preact-iso";
-import { useEffect } from "preact/hooks";
 import { number } from "../foundation/time";
 import { Button, LinkButton } from "../foundation/ui/buttons";
 import { type Column, Table } from "../foundation/ui/data";
@@ -27,9 +26,6 @@ export default function ActivitiesScreen() {
   const list = useActivities({ campaign, archived });
   const { items, dialog } = useLifecycle();
   const activities = list.data?.pages.flatMap((page) => page.items) ?? [];
-  useEffect(() => {
-    document.title = `${t("activities_title")} · Greenroom`;
-  }, []);
   /** In the address, so that Back, a reload and a link to somebody else show the same. */
   const filter = (changed: { campaign?: string; archived?: boolean }): void => {
     const wanted = { campaign, archived, ...changed };

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { zoneName } from "../foundation/calendar";
 import { later } from "../foundation/later";
 import { t as common } from "../foundation/t";
-import { browserZone, dateTime, number, relative, zone } from "../foundation/time";
+import { browserZone, isSameZone, dateTime, number, relative, zone } from "../foundation/time";
 import { readWallClock } from "../foundation/wall_clock";
 import { Button, IconButton } from "../foundation/ui/buttons";
 import { Radio, Select, Switch, TextArea, TextField } from "../foundation/ui/fields";
@@ -207,11 +207,11 @@ export function Window({ fields, errors, onChange }: WindowProps) {
           onChange={(ends) => onChange({ ends })}
         />
       </div>
-      {browser !== own ? (
+      {isSameZone(browser, own) ? null : (
         <p class={forms.muted}>
           {t("other_zone", { zone: zoneName(browser) })} <a href="/settings">{t("change_zone")}</a>
         </p>
-      ) : null}
+      )}
     </section>
   );
 }

@@ -12,7 +12,7 @@ import forms from "../foundation/ui/forms.module.css";
 import { Icon } from "../foundation/ui/Icon";
 import { Menu } from "../foundation/ui/Menu";
 import { BackLink } from "../foundation/ui/pages";
-import { CopyableId, ErrorNote, ErrorState, Loading, Note, Skeleton } from "../foundation/ui/parts";
+import { CopyableId, ErrorNote, ErrorState, Loading, Note, Skeleton, useTitle } from "../foundation/ui/parts";
 import { toast } from "../foundation/ui/toasts";
 import { seenVideo, Upload, useVerdict } from "../videos/upload";
 import { DropAnywhere, Problems, VideoPicker } from "../videos/VideoPicker";
@@ -84,8 +84,8 @@ function Activity({ current }: { current: ActivityView }) {
   };
   const errors = { ...check(fields, zone.value), ...refused };
 
+  useTitle(current.instructions.slice(0, 40));
   useEffect(() => {
-    document.title = `${current.instructions.slice(0, 40)} · Greenroom`;
     return () => {
       upload.forget();
       forgetCuts(cuts);

@@ -254,7 +254,10 @@ function useComeBack(
     if (!activityId || !ready || inFeed) return;
     readOffered(activityId).then(
       (item) => open(item),
-      () => toast(`${t("gone_title")}. ${t("gone_text")}`),
+      (error: unknown) => {
+        if (asProblem(error).passing) toastProblem(error);
+        else toast(`${t("gone_title")}. ${t("gone_text")}`);
+      },
     );
   }, [activityId, ready, inFeed]);
   return inFeed ? activityId : undefined;

@@ -60,7 +60,6 @@ export default function NewActivityScreen() {
   const isLost = verdict.data?.status === "rejected" || verdict.data?.status === "expired";
 
   useEffect(() => {
-    document.title = `${t("new_title")} · Greenroom`;
     if (before?.upload) void upload.resume(before.upload);
     // Whatever was chosen before belongs to another activity.
     else if (before?.draftId) {

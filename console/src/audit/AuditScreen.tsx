@@ -1,5 +1,5 @@
 import { useLocation } from "preact-iso";
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { dateTime, zone } from "../foundation/time";
 import { Button } from "../foundation/ui/buttons";
 import { type Column, Table } from "../foundation/ui/data";
@@ -69,9 +69,6 @@ export default function AuditScreen() {
   const named = [...entries.flatMap((each) => [each.thing, each.member_id ?? ""]), filter.actor ?? "", filter.thing ?? ""];
   const names = useNames(named.filter(isMember));
   const [shown, setShown] = useState<Entry>();
-  useEffect(() => {
-    document.title = `${t("title")} · Greenroom`;
-  }, []);
   const choose = (changed: Record<string, string>): void => {
     const all = { ...query, ...changed };
     const kept = Object.entries(all).filter(([, value]) => value);

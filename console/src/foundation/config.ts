@@ -9,7 +9,7 @@ const DEFAULT: Config = { api_base: "/v1" };
 let loading: Promise<Config> | undefined;
 
 export function config(): Promise<Config> {
-  loading ??= fetch("/config.json", { credentials: "same-origin" })
+  loading ??= fetch("/config.json", { credentials: "same-origin", signal: AbortSignal.timeout(5_000) })
     .then(async (answer) => (answer.ok ? { ...DEFAULT, ...((await answer.json()) as Config) } : DEFAULT))
     .catch(() => {
       loading = undefined;

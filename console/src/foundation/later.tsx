@@ -1,29 +1,42 @@
 import type { ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { ErrorState } from "./ui/parts";
 
 /**
  * A component that is loaded when it is first shown, and is nothing until then. For parts of a
- * screen; screens themselves are loaded by the router, which keeps the last one meanwhile.
+ * screen; screens themselves are loaded by the router, which keeps the last one meanwhile. What
+ * cannot be loaded says so in its place, and offers to try again.
  */
 export function later<Props extends object>(load: () => Promise<{ default: ComponentType<Props> }>): ComponentType<Props> {
   let loaded: ComponentType<Props> | undefined;
   return function Later(props: Props) {
     const [failure, setFailure] = useState<unknown>();
-    const [, setLoaded] = useState(false);
-    useEffect(() => {
-      if (loaded) return;
+    const [, setTries] = useState(0);
+    const attempt = (): void => {
       load().then(
         (module) => {
           loaded = module.default;
-          setLoaded(true);
+          setTries((tries) => tries + 1);
         },
         (error: unknown) => setFailure(error ?? new Error("not loaded")),
       );
+    };
+    useEffect(() => {
+      if (!loaded) attempt();
     }, []);
-    if (failure) throw failure;
     const Loaded = loaded;
-    return Loaded ? <Loaded {...props} /> : null;
+    if (Loaded) return <Loaded {...props} />;
+    return failure ? <ErrorState error={failure} onRetry={tryAgain(attempt)} /> : null;
   };
+}
+
+/** A file that failed once stays failed for some browsers until the page is loaded anew. */
+const tryAgain = (attempt: () => void) => (): void => (navigator.onLine ? location.reload() : attempt());
+
+/** What loads a screen: if that fails, what is loaded says so. The router would wait for ever. */
+export function orFailure(load: () => Promise<{ default: ComponentType }>): () => Promise<{ default: ComponentType }> {
+  const Again = later(load);
+  return () => load().catch(() => ({ default: Again }));
 }
 
 /** Runs `work` when the browser has nothing to do; answers how to call it off. */

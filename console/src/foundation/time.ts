@@ -10,6 +10,12 @@ export function browserZone(): string {
   return new Intl.DateTimeFormat().resolvedOptions().timeZone;
 }
 
+/** Whether two names are of one zone, such as Asia/Kolkata and Asia/Calcutta. */
+export function isSameZone(one: string, other: string): boolean {
+  const [first, second] = [one, other].map((each) => formatter({}, each).resolvedOptions().timeZone);
+  return one === other || first === second;
+}
+
 /** Ticks twice a minute while the page is seen, so that "in 3 hours" stays true. */
 export const minute = signal(0);
 const TICK_MS = 30_000;

@@ -11,11 +11,18 @@ export type WallClock =
   | { kind: "twice" | "never"; offsets: [string, string] }
   | { kind: "unreadable" };
 
+/** What a format says in a zone; in UTC where this browser does not know the zone yet. */
+function partsOf(at: number | Date, locale: string, options: Intl.DateTimeFormatOptions, timeZone: string): Intl.DateTimeFormatPart[] {
+  try {
+    return new Intl.DateTimeFormat(locale, { ...options, timeZone }).formatToParts(at);
+  } catch {
+    return new Intl.DateTimeFormat(locale, { ...options, timeZone: "UTC" }).formatToParts(at);
+  }
+}
+
 /** Minutes ahead of UTC that a zone is at an instant. */
 function minutesAhead(at: number, timeZone: string): number {
-  const name = new Intl.DateTimeFormat("en-US", { timeZone, timeZoneName: "longOffset" })
-    .formatToParts(at)
-    .find((part) => part.type === "timeZoneName")?.value;
+  const name = partsOf(at, "en-US", { timeZoneName: "longOffset" }, timeZone).find((part) => part.type === "timeZoneName")?.value;
   const [, sign, hours = "0", minutes = "0"] = OFFSET_OF_NAME.exec(name ?? "") ?? [];
   return (sign === "-" ? -1 : 1) * (Number(hours) * 60 + Number(minutes));
 }
@@ -53,15 +60,8 @@ export function readWallClock(text: string, timeZone: string): WallClock {
 
 /** The wall-clock time of an instant in a zone, as `datetime-local` wants it: 2026-12-04T18:00. */
 export function wallClock(iso: string | number, timeZone: string = zone.value): string {
-  const parts = new Intl.DateTimeFormat("en-GB", {
-    timeZone,
-    year: "numeric",
-    month: "2-digit",
-    day: "2-digit",
-    hour: "2-digit",
-    minute: "2-digit",
-    hourCycle: "h23",
-  }).formatToParts(new Date(iso));
+  const digits = { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hourCycle: "h23" } as const;
+  const parts = partsOf(new Date(iso), "en-GB", digits, timeZone);
   const part = (type: string): string => parts.find((each) => each.type === type)?.value ?? "";
   return `${part("year")}-${part("month")}-${part("day")}T${part("hour")}:${part("minute")}`;
 }

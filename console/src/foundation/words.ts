@@ -142,7 +142,9 @@ export function format(text: Text, values: Values, tongue: string): string {
   return form.replace(/\{(\w+)\}/g, (place, name: string) => {
     const value = values[name];
     if (value === undefined) return place;
-    return typeof value === "number" ? new Intl.NumberFormat(tongue).format(value) : value;
+    if (typeof value === "number") return new Intl.NumberFormat(tongue).format(value);
+    // A name from right to left keeps to itself: it turns round nothing of the sentence around it.
+    return /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]/.test(value) ? `\u2068${value}\u2069` : value;
   });
 }
 

@@ -8,7 +8,7 @@ import { fieldWords } from "../foundation/problem_words";
 import { signOut } from "../foundation/session/session";
 import { chooseTheme, THEMES, theme } from "../foundation/theme";
 import { allZones, zoneName } from "../foundation/calendar";
-import { browserZone, number, zone } from "../foundation/time";
+import { browserZone, isSameZone, number, zone } from "../foundation/time";
 import { Button, LinkButton } from "../foundation/ui/buttons";
 import { Select, TextField } from "../foundation/ui/fields";
 import { Avatar, ErrorNote, ErrorState, Loading, Note, PageHead, Skeleton } from "../foundation/ui/parts";
@@ -179,7 +179,7 @@ function Profile({ me }: { me: Me }) {
             </option>
           ))}
         </Select>
-        {device !== me.time_zone && zones.includes(device) ? (
+        {!isSameZone(device, me.time_zone) && zones.includes(device) ? (
           <Note icon="globe">
             <p>{t("zone_other", { zone: zoneName(device) })}</p>
             <div>

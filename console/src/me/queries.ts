@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/preact-query";
 import { answer, api, type Schemas } from "../foundation/api/client";
+import { ApiProblem } from "../foundation/api/problems";
 import { kept } from "../foundation/store";
 import { zone } from "../foundation/time";
 
@@ -8,6 +9,8 @@ export const ME = ["me"];
 
 async function readMe(): Promise<Me> {
   const me = await answer(api.GET("/me"));
+  // Kept, and read before anything else is drawn: what is no profile would break every start.
+  if (!me.member_id || !me.program || !me.points) throw new ApiProblem("unreadable_answer", 200, "");
   zone.value = me.time_zone;
   kept.write("me", me);
   return me;

@@ -1,7 +1,8 @@
 import { useLocation } from "preact-iso";
-import { useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { copyText } from "../foundation/copy";
 import { later } from "../foundation/later";
+import { focusHeading } from "../foundation/shell/focus";
 import { dateTime } from "../foundation/time";
 import { Button, LinkButton } from "../foundation/ui/buttons";
 import { Icon, type IconName } from "../foundation/ui/Icon";
@@ -20,6 +21,14 @@ const PostCounts = later(async () => (await import("../tiktok/views_entry")).pos
 /** `?performance=ID` shows one alone: what is left to do with it on this phone. */
 export default function HistoryScreen() {
   const { performance } = useLocation().query;
+  const before = useRef(performance);
+  // The path stays, so the router sees no other screen.
+  useLayoutEffect(() => {
+    if (before.current === performance) return;
+    before.current = performance;
+    if (performance) scrollTo(0, 0);
+    focusHeading();
+  }, [performance]);
   return performance ? <One performanceId={performance} /> : <All />;
 }
 

@@ -1,4 +1,3 @@
-import { useEffect } from "preact/hooks";
 import { PageHead } from "../foundation/ui/parts";
 import { LinkButton } from "../foundation/ui/buttons";
 import { useMe } from "../me/queries";
@@ -7,9 +6,6 @@ import { t } from "./words";
 
 export default function PointsScreen() {
   const me = useMe().data;
-  useEffect(() => {
-    document.title = `${t("ledger_title")} · Greenroom`;
-  }, []);
   return (
     <>
       <PageHead

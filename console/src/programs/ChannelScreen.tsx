@@ -1,6 +1,6 @@
 import { useInfiniteQuery } from "@tanstack/preact-query";
 import { useRoute } from "preact-iso";
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { answer, api, type Schemas } from "../foundation/api/client";
 import { queryClient } from "../foundation/api/queries";
 import { Button } from "../foundation/ui/buttons";
@@ -56,9 +56,6 @@ export default function ChannelScreen() {
   });
   const members = list.data?.pages.flatMap((page) => page.items) ?? [];
   const name = channel?.name ?? "…";
-  useEffect(() => {
-    document.title = `${name} · Greenroom`;
-  }, [name]);
   const removeOne = (member: ChannelMember): void => {
     const undo = (): void => void addMembers(id, [member.member_id]).catch((error: unknown) => toastProblem(error));
     takeOut(id, member.member_id).then(

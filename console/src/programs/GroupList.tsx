@@ -1,5 +1,5 @@
 import { useLocation } from "preact-iso";
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { copyText } from "../foundation/copy";
 import { LinkButton } from "../foundation/ui/buttons";
 import { type Column, Table } from "../foundation/ui/data";
@@ -34,9 +34,6 @@ export function GroupList<Group extends Named>(props: Props<Group>) {
   const { query, route, path } = useLocation();
   const [which, setWhich] = useState<"current" | "archived">("current");
   const [renamed, setRenamed] = useState<Group>();
-  useEffect(() => {
-    document.title = `${words.title} · Greenroom`;
-  }, []);
   const shown = groups.filter((each) => each.archived === (which === "archived"));
   const create = (
     <LinkButton kind="primary" icon="plus" href={`${path}?new`}>

@@ -1,4 +1,4 @@
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { copyText } from "../foundation/copy";
 import { number } from "../foundation/time";
 import { Button, LinkButton } from "../foundation/ui/buttons";
@@ -34,9 +34,6 @@ export default function ImportScreen() {
     set(now);
     keptInTab.write(KEPT, now);
   };
-  useEffect(() => {
-    document.title = `${t("import_title")} · Greenroom`;
-  }, []);
   const [unread, setUnread] = useState(false);
   const again = (): void => keep({});
   const read = (file: File | undefined): void => {

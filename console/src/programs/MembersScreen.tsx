@@ -50,9 +50,6 @@ export default function MembersScreen() {
   const list = useMembers({ text: useSettled(text), ids: query.ids, status, role });
   const members = membersOf(list.data?.pages);
   const inviting = query.invite !== undefined;
-  useEffect(() => {
-    document.title = `${t("members_title")} · Greenroom`;
-  }, []);
   const filtered = Boolean(text.trim() || query.ids || status || role);
   const everybody = (): void => {
     setText("");

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/preact-query";
 import type { ComponentChildren } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { ActivityTable } from "../activities/ActivitiesScreen";
 import { readDraft } from "../activities/draft";
 import { isHeldBack } from "../activities/form";
@@ -30,9 +30,6 @@ export default function OverviewScreen() {
   const activities = useActivities({ campaign: "", archived: false });
   const { items, dialog } = useLifecycle();
   const newest = activities.data?.pages[0]?.items ?? [];
-  useEffect(() => {
-    document.title = `${t("overview_title")} · Greenroom`;
-  }, []);
   return (
     <>
       <PageHead

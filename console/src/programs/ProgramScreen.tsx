@@ -27,9 +27,6 @@ const DRAFT = "draft.program";
 
 export default function ProgramScreen() {
   const program = useProgram();
-  useEffect(() => {
-    document.title = `${t("program_title")} · Greenroom`;
-  }, []);
   if (program.data) return <Form settings={program.data} />;
   if (program.error) return <ErrorState error={program.error} onRetry={() => void program.refetch()} />;
   return (

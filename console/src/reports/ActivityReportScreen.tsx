@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useRoute } from "preact-iso";
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { t as shared } from "../foundation/t";
 import { dateTime, number } from "../foundation/time";
 import { type Column, Table } from "../foundation/ui/data";
@@ -24,9 +24,6 @@ export default function ActivityReportScreen() {
   const numbers = period ? data?.numbers : data?.whole;
   // The days of a funnel's steps differ: a video seen in one period is sent in the next.
   const always = period ? <span class={css.muted}>{t("whole_life")}</span> : null;
-  useEffect(() => {
-    document.title = `${t("report")} · Greenroom`;
-  }, []);
   if (report.error && !data) return <ErrorState error={report.error} onRetry={() => void report.refetch()} />;
   return (
     <div class={css.page}>

@@ -1,5 +1,5 @@
 import { useRoute } from "preact-iso";
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { t as shared } from "../foundation/t";
 import { number } from "../foundation/time";
 import { ErrorState, Loading, Skeleton } from "../foundation/ui/parts";
@@ -15,9 +15,6 @@ export default function CampaignReportScreen() {
   const [period, setPeriod] = useState<Period | undefined>();
   const report = useCampaignReport(id, period);
   const { data } = report;
-  useEffect(() => {
-    document.title = `${t("report")} · Greenroom`;
-  }, []);
   if (report.error && !data) return <ErrorState error={report.error} onRetry={() => void report.refetch()} />;
   return (
     <div class={css.page}>

@@ -1,10 +1,9 @@
 import { useLocation } from "preact-iso";
-import { useEffect } from "preact/hooks";
 import type { Schemas } from "../foundation/api/client";
 import { dateTime, number } from "../foundation/time";
 import { type Column, Table } from "../foundation/ui/data";
 import { BackLink, List } from "../foundation/ui/pages";
-import { Badge } from "../foundation/ui/parts";
+import { Badge, useTitle } from "../foundation/ui/parts";
 import { CsvButton, Periods } from "./parts";
 import { type Period, PERIODS, useMemberReports } from "./queries";
 import css from "./reports.module.css";
@@ -17,9 +16,7 @@ export default function MemberReportsScreen() {
   const period: Period = PERIODS.find((each) => String(each) === query.days) ?? 30;
   const list = useMemberReports(period);
   const rows = list.data?.pages.flatMap((each) => each.items) ?? [];
-  useEffect(() => {
-    document.title = `${t("by_member")} · Greenroom`;
-  }, []);
+  useTitle(t("by_member"));
   const columns: Column<Row>[] = [
     {
       label: t("member"),

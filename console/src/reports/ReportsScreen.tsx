@@ -1,5 +1,4 @@
 import { useLocation } from "preact-iso";
-import { useEffect } from "preact/hooks";
 import { number } from "../foundation/time";
 import { LinkButton } from "../foundation/ui/buttons";
 import { type Column, Table } from "../foundation/ui/data";
@@ -17,9 +16,6 @@ type Row = Schemas["ChannelReportView"];
 export default function ReportsScreen() {
   const { query, route, path } = useLocation();
   const period: Period = PERIODS.find((each) => String(each) === query.days) ?? 30;
-  useEffect(() => {
-    document.title = `${t("reports_title")} · Greenroom`;
-  }, []);
   return (
     <div class={css.page}>
       <PageHead

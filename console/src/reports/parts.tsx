@@ -6,6 +6,7 @@ import { Button, LinkButton } from "../foundation/ui/buttons";
 import { type Column, Table } from "../foundation/ui/data";
 import type { IconName } from "../foundation/ui/Icon";
 import { BackLink } from "../foundation/ui/pages";
+import { useTitle } from "../foundation/ui/parts";
 import { Segments } from "../foundation/ui/Segments";
 import { toastProblem } from "../foundation/ui/toast_problem";
 import { toast } from "../foundation/ui/toasts";
@@ -61,6 +62,7 @@ export function ReportHead({
   period: Period | undefined;
   onPeriod: (period: Period | undefined) => void;
 }) {
+  useTitle(name ?? t("report"));
   return (
     <>
       <header class={css.head}>

@@ -28,11 +28,7 @@ export function daysIn(timeZone: string, period: Period | undefined, at: number 
 }
 
 function dayIn(timeZone: string, at: number): string {
-  try {
-    return wallClock(at, timeZone).slice(0, 10);
-  } catch {
-    return dayIn("UTC", at); // a zone that this browser does not know yet
-  }
+  return wallClock(at, timeZone).slice(0, 10);
 }
 
 /** The days of a period in the program's zone, by which sends are counted; new ones from its midnight on. */

@@ -1,5 +1,4 @@
 import { useLocation } from "preact-iso";
-import { useEffect } from "preact/hooks";
 import { t as common } from "../foundation/t";
 import { number } from "../foundation/time";
 import { LinkButton } from "../foundation/ui/buttons";
@@ -24,9 +23,6 @@ export default function ManageRewardsScreen() {
   const list = useRewards(archived);
   const waiting = useWaiting();
   const rewards = list.data?.pages.flatMap((page) => page.items) ?? [];
-  useEffect(() => {
-    document.title = `${t("rewards_title")} · Greenroom`;
-  }, []);
   return (
     <>
       <PageHead

@@ -35,9 +35,6 @@ export default function NewRewardScreen() {
   const form = useRef<HTMLFormElement>(null);
   const touched = changedFields(EMPTY, fields).length > 0;
   useEffect(() => {
-    document.title = `${t("new_title")} · Greenroom`;
-  }, []);
-  useEffect(() => {
     setKept(kept.write(DRAFT, touched && !done.current ? { fields, url, zone: zone.value } : undefined));
   }, [JSON.stringify(fields), url]);
   const forget = (): void => {

@@ -1,5 +1,5 @@
 import { useLocation } from "preact-iso";
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { fieldWords } from "../foundation/problem_words";
 import { dateTime, relative } from "../foundation/time";
 import { Button } from "../foundation/ui/buttons";
@@ -32,9 +32,6 @@ export default function RedemptionsScreen() {
   const on = useMe().data?.program.rewards ?? true;
   const requests = list.data?.pages.flatMap((page) => page.items) ?? [];
   const [asked, setAsked] = useState<Asked>();
-  useEffect(() => {
-    document.title = `${t("requests")} · Greenroom`;
-  }, []);
   return (
     <>
       {on ? <BackLink href="/manage/rewards">{t("rewards_title")}</BackLink> : null}

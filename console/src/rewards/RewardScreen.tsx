@@ -1,5 +1,5 @@
 import { useRoute } from "preact-iso";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { showFirstError } from "../activities/NewActivityScreen";
 import editor from "../activities/editor.module.css";
 import { asProblem } from "../foundation/api/problems";
@@ -36,9 +36,6 @@ function Editor({ reward, reload }: { reward: RewardView; reload: () => Promise<
   const [busy, setBusy] = useState<"save" | "state">();
   const [error, setError] = useState<unknown>();
   const form = useRef<HTMLFormElement>(null);
-  useEffect(() => {
-    document.title = `${base.title} · Greenroom`;
-  }, [base.title]);
   const changed = changedFields(fieldsOf(base), fields);
   const taken = base.stock === null ? 0 : base.taken;
 

@@ -1,4 +1,4 @@
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { asProblem } from "../foundation/api/problems";
 import { copyText } from "../foundation/copy";
 import { dateTime, number } from "../foundation/time";
@@ -20,9 +20,6 @@ export default function RewardsScreen() {
   const offers = useOffers();
   const balance = useMe().data?.points.balance ?? 0;
   const [chosen, setChosen] = useState<Offer>();
-  useEffect(() => {
-    document.title = `${t("rewards_title")} · Greenroom`;
-  }, []);
   const items = offers.data?.items ?? [];
   return (
     <>

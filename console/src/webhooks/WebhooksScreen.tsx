@@ -1,5 +1,5 @@
 import { useLocation } from "preact-iso";
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { copyText } from "../foundation/copy";
 import { fieldWords } from "../foundation/problem_words";
 import { dateTime } from "../foundation/time";
@@ -241,9 +241,6 @@ export default function WebhooksScreen() {
   const [opened, setOpened] = useState<Opened>();
   const chosen = opened?.webhook;
   const close = (): void => setOpened(undefined);
-  useEffect(() => {
-    document.title = `${t("title")} · Greenroom`;
-  }, []);
   const create = (
     <LinkButton kind="primary" icon="plus" href={`${path}?new`}>
       {t("new")}

@@ -8,7 +8,7 @@ import { learnServerTime } from "../clock";
 import { config } from "../config";
 import { bearer, personNumber } from "../session/session";
 import { loadWords } from "../words";
-import { ApiProblem, asProblem, problemOf } from "./problems";
+import { ApiProblem, asProblem, assertReadable, problemOf } from "./problems";
 import type { components, paths } from "./schema";
 
 export type Schemas = components["schemas"];
@@ -108,8 +108,6 @@ export async function answer<T>(call: Promise<Answered<T>>): Promise<T> {
     await loadWords("further").catch(() => undefined);
     throw problemOf(response.status, error, correlationId);
   }
-  if (response.status !== 204 && (data === undefined || typeof data !== "object")) {
-    throw new ApiProblem("unreadable_answer", response.status, "", correlationId);
-  }
+  if (response.status !== 204) assertReadable(response, data);
   return data as T;
 }

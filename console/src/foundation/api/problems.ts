@@ -59,8 +59,21 @@ export function problemOf(status: number, body: unknown, correlationId: string |
       return new ApiProblem(problem.code, status, detail, correlationId, problem);
     }
   }
-  if (status === 401) return new ApiProblem("unauthenticated", status, "", correlationId);
-  if (status === 429) return new ApiProblem("too_many_requests", status, "", correlationId);
-  if (status >= 500) return new ApiProblem("unavailable", status, "", correlationId);
-  return new ApiProblem("unreadable_answer", status, "", correlationId);
+  return new ApiProblem(WITHOUT_CODE[status] ?? (status < 500 ? "unreadable_answer" : "unavailable"), status, "", correlationId);
+}
+
+/** What a gateway, a firewall or a proxy means by a status alone. */
+const WITHOUT_CODE: Record<number, string> = {
+  401: "unauthenticated",
+  404: "not_found",
+  408: "no_answer",
+  413: "body_too_large",
+  429: "too_many_requests",
+  504: "no_answer",
+};
+
+/** Raises `unreadable_answer` for what is no object with something in it: no answer of the API is. */
+export function assertReadable(response: Response, data: unknown): void {
+  if (typeof data === "object" && data && !Array.isArray(data) && Object.keys(data).length) return;
+  throw new ApiProblem("unreadable_answer", response.status, "", response.headers.get("X-Correlation-Id"));
 }

@@ -10,6 +10,7 @@ import { PasswordField, TextField } from "../ui/fields";
 import { ErrorNote, Note } from "../ui/parts";
 import { chooseLanguage, LANGUAGES, language } from "../words";
 import { t } from "../words.session";
+import { ApiProblem } from "../api/problems";
 import { type Question, type SignInAnswer, sessionRoutes } from "./routes";
 import { lastEmail, signedIn } from "./session";
 import css from "./session.module.css";
@@ -197,7 +198,8 @@ export function Steps({ step, onStep, again = false, onDone, ...who }: StepsProp
 
 function takeAnswer(answered: SignInAnswer, onQuestion: (question: Question) => void): void {
   if (answered.status === "signed_in") signedIn(answered);
-  else onQuestion(answered);
+  else if (answered.challenge) onQuestion(answered);
+  else throw new ApiProblem("unreadable_answer", 200, "");
 }
 
 export function Shell({ children, ...rest }: { children: ComponentChildren; onSubmit: (event: Event) => void; formRef: preact.Ref<HTMLFormElement> }) {

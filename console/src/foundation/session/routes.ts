@@ -1,5 +1,5 @@
 /** The `/session` routes, which carry no bearer: whoever calls them is not signed in yet. */
-import { asProblem, problemOf } from "../api/problems";
+import { asProblem, assertReadable, problemOf } from "../api/problems";
 import { learnServerTime } from "../clock";
 import type { components } from "../api/schema";
 import { config } from "../config";
@@ -28,6 +28,7 @@ async function send<T>(method: string, path: string, body: unknown = {}): Promis
   learnServerTime(answer.headers.get("Date"));
   const content: unknown = await answer.json().catch(() => undefined);
   if (!answer.ok) throw problemOf(answer.status, content, answer.headers.get("X-Correlation-Id"));
+  if (answer.status !== 204) assertReadable(answer, content);
   return content as T;
 }
 

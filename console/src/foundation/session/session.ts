@@ -78,13 +78,16 @@ export const lastEmail = signal("");
 
 /** Holds a token to be used, before anything is drawn for whom it belongs to. */
 function hold(renewed: Renewed): void {
-  const claims = claimsOf(renewed.id_token);
-  const subject = claims.sub ?? "";
+  const claims = claimsOf(renewed.id_token ?? "");
+  const expiresAt = Date.parse(renewed.expires_at);
+  const subject = claims.sub;
+  // Not the API's: nobody is signed in by it, and nothing of whoever is may be lost to it.
+  if (!subject || !expiresAt) throw new ApiProblem("unreadable_answer", 200, "");
   if (lastSubject !== undefined && lastSubject !== subject) personLeft();
   if (lastSubject !== subject) kept.write("subject", subject);
   lastSubject = subject;
   lastEmail.value = claims.email ?? lastEmail.value;
-  token = { value: renewed.id_token, expiresAt: Date.parse(renewed.expires_at) };
+  token = { value: renewed.id_token, expiresAt };
 }
 
 function take(renewed: Renewed): void {
@@ -172,7 +175,8 @@ function renew(refused?: string): Promise<void> {
       signedIn(renewed);
     } catch (error) {
       const problem = asProblem(error);
-      if (problem.status === 401 || problem.status === 403) ended();
+      // A 403 without a code of the API's is some proxy's or firewall's.
+      if (problem.status === 401 || (problem.status === 403 && problem.body.code)) ended();
       throw problem;
     }
   }).finally(() => {

@@ -16,7 +16,9 @@ import { withWords } from "../words";
 import css from "./shell.module.css";
 
 const CommandMenu = later(withWords(() => import("./CommandMenu"), "further", "manager"));
-const Bell = later(withWords(() => import("../../notifications/Bell"), "notices"));
+const loadBell = withWords(() => import("../../notifications/Bell"), "notices");
+// The bar has no room for words about a bell that could not be loaded.
+const Bell = later(() => loadBell().catch(() => ({ default: () => null })));
 const isApple = typeof navigator !== "undefined" && /Mac|iPhone|iPad/.test(navigator.platform);
 
 /** The navigation around every screen: tabs below on a phone, a column beside on a desktop. */

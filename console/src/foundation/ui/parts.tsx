@@ -1,5 +1,6 @@
 /** The small parts that every screen is made of. */
 import type { ComponentChildren } from "preact";
+import { useLayoutEffect } from "preact/hooks";
 import { asProblem } from "../api/problems";
 import { copyText } from "../copy";
 import { problemWords } from "../problem_words";
@@ -47,7 +48,15 @@ export function Card({ children, padded = true }: { children: ComponentChildren;
   return <section class={padded ? `${css.card} ${css.padded}` : css.card}>{children}</section>;
 }
 
+/** Names the page in the browser's tab; a part that is not the whole page names none. */
+export function useTitle(title: string | undefined): void {
+  useLayoutEffect(() => {
+    if (title) document.title = `${title} · ${t("app_name")}`;
+  }, [title]);
+}
+
 export function PageHead({ title, children, actions }: { title: string; children?: ComponentChildren; actions?: ComponentChildren }) {
+  useTitle(title);
   return (
     <div class={css.pageHead}>
       <div>
@@ -118,6 +127,7 @@ export function EmptyState({
   /** It is the whole page, so its title is the page's heading. */
   whole?: boolean;
 }) {
+  useTitle(whole ? title : undefined);
   const Title = whole ? "h1" : "h2";
   return (
     <div class={css.state}>
