@@ -14,7 +14,6 @@ from pynamodb.exceptions import (
     TransactWriteError,
     UpdateError,
 )
-from pynamodb.models import Model
 from tenacity import wait_none
 
 from chalicelib.foundation import table
@@ -28,6 +27,7 @@ from chalicelib.foundation.table import (
     Contended,
     Database,
     Delete,
+    Model,
     Part,
     Put,
     Read,
