@@ -60,7 +60,7 @@ UNSEEN = PUT_ASIDE | {
     "(measured): mails that arrive show it in test_notifications.py",
     **{
         (f"WebhooksDeliver{lane}Role", action, part): why
-        for lane in ("", "Slowly")
+        for lane in ("", "ToSlowReceivers")
         for action, part, why in (
             ("dynamodb:PutItem", "audittable", "quick receivers are not disabled, slow ones are"),
             ("dynamodb:DeleteItem", "webhookstable", "a webhook is removed while a message waits"),

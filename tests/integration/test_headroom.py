@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -400,7 +401,7 @@ def test_of_30_at_once_as_many_come_through_as_there_is_room_for(
         scene = Scene(greenroom, activities_open=room + 1)
         upload_id = scene.valid()
         scene.container.activities.create(scene.manager, upload_id)  # the upload is used from here
-        ask = lambda: scene.container.activities.create(scene.manager, upload_id)  # noqa: E731
+        ask = partial(scene.container.activities.create, scene.manager, upload_id)
     engine = Engine()
 
     def insists(_: int) -> str:
