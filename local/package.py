@@ -315,7 +315,7 @@ def normalise(source: Path, target: Path, packages: Path, *, compiles: bool = Tr
             called = descriptions.words_of(folder / each for each in descriptions.CALLERS)
             descriptions.shorten(folder / descriptions.DATA, called)
         if compiles:
-            _compile(folder)
+            compile_sources(folder)
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as new:
             for file in sorted(folder.rglob("*")):
                 if file.is_file():
@@ -324,15 +324,17 @@ def normalise(source: Path, target: Path, packages: Path, *, compiles: bool = Tr
                     )
 
 
-def _compile(folder: Path) -> None:
+def compile_sources(folder: Path) -> None:
     """Compile the sources; the bytecode names no folder of this machine.
 
     Lambda's folder cannot be written: without it every cold start compiles all that it imports.
     """
     options = ["--invalidation-mode", "unchecked-hash", "-s", str(folder), "-q", "-q"]
+    environment = os.environ | {"PYTHONHASHSEED": "0"}
+    environment.pop("PYTHONPYCACHEPREFIX", None)  # it belongs beside the sources, into the zip
     subprocess.run(
         [sys.executable, "-m", "compileall", *options, str(folder)],
-        env=os.environ | {"PYTHONHASHSEED": "0"},
+        env=environment,
         capture_output=True,
         check=False,  # packages bring files for other Pythons too, which nothing imports
     )

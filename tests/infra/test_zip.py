@@ -199,6 +199,17 @@ def test_importing_the_app_imports_nothing_heavy(unzipped: Path) -> None:
     assert not [each for each in loaded if each.endswith((".service", ".store", ".worker"))]
 
 
+def test_bytecode_lies_beside_the_sources_wherever_python_is_told_to_keep_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path / "elsewhere"))
+    folder = tmp_path / "packages"
+    folder.mkdir()
+    (folder / "one.py").write_text("ONE = 1\n", encoding="utf-8")
+    package.compile_sources(folder)
+    assert [each.suffix for each in (folder / "__pycache__").iterdir()] == [".pyc"]
+
+
 def test_the_zip_holds_what_the_functions_need_and_nothing_else(built: Package) -> None:
     with zipfile.ZipFile(built.zip_file) as file:
         names = file.namelist()

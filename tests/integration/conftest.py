@@ -5,6 +5,7 @@ the deployed stack. What no engine answers (a `TransactionConflict`) is injected
 """
 
 import copy
+import threading
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -13,9 +14,12 @@ from typing import Any
 import boto3
 import moto.kms.models
 import pytest
+from botocore.awsrequest import AWSPreparedRequest
 from botocore.client import BaseClient
 from moto import mock_aws
 from moto.backends import get_backend
+from moto.core.botocore_stubber import BotocoreStubber
+from moto.core.common_types import TYPE_RESPONSE
 from moto.core.serialize import BaseJSONSerializer
 
 import commands.__main__ as commands_main
@@ -129,6 +133,19 @@ def _as_it_is(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> N
 
 # Moto looks for each kind of value in each value, under several names: a fifth of a test's time.
 BaseJSONSerializer._serialize_type_structure = _as_it_is  # type: ignore[method-assign]  # noqa: SLF001  likewise
+
+
+_one_at_a_time = threading.RLock()
+_process_request = BotocoreStubber.process_request
+
+
+def _process_in_turn(self: BotocoreStubber, request: AWSPreparedRequest) -> TYPE_RESPONSE | None:
+    """Answer one thread after another: moto copies items while others write to them."""
+    with _one_at_a_time:
+        return _process_request(self, request)
+
+
+BotocoreStubber.process_request = _process_in_turn  # type: ignore[method-assign]  # moto has no lock
 
 
 @pytest.fixture

@@ -587,7 +587,7 @@ def effects(hooks: Hooks, fails_at: int) -> Callable[[], int]:
         "lease",
         "claim",
         "record",
-        "note",
+        "record_health",
         "release_lease",
         "postpone_due_run",
     ):
