@@ -59,10 +59,8 @@ CODE = (
     ),
 )
 BESIDE = pytest("End-to-end", "tests/e2e", options=())
-# Three: a test that waits for the stack leaves its processor to another. The tests' conftest.py
-# groups and orders them.
-GROUPED = ("--dist", "loadgroup", "--no-loadscope-reorder")
-CONSOLE = pytest("Console", "tests/console", options=("--numprocesses", "3", *GROUPED))
+# Three: a test that waits for the stack leaves its processor to another.
+CONSOLE = pytest("Console", "tests/console", options=("--numprocesses", "3", "--dist", "loadfile"))
 # One process: a second one collects all tests again and passes on each result, which takes 102
 # instead of 82 s of processor on a busy machine.
 CHECK = (*CODE, pytest("Unit", "tests/unit", options=()))

@@ -21,20 +21,17 @@ from local import browser, console
 from local import stack as stacks
 from local.home import PROJECT, Home
 from local.stack import Person, RunningStack
-from tests.console.members import Device, People, open_people
+from tests.console.members import People, open_people
 from tests.e2e.deployed_stack import DeployedStack
 from tests.e2e.people import Witness
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
-HERE = Path(__file__).parent
 FAILURES = PROJECT / ".local" / "console-failures"
 AXE = PROJECT / console.SOURCES / "node_modules" / "axe-core" / "axe.min.js"
 REFUSED_BY_POLICY = re.compile("Content Security Policy|Trusted Types|TrustedScript")
 PATIENCE_MS = 15_000
-WALKED = "walked"
-"""The fixture that goes over all screens of a role on one device, for minutes."""
 
 
 @pytest.fixture(scope="session")
@@ -153,27 +150,6 @@ class Browsing:
     def _hear(self, message: Any) -> None:
         if message.type == "error" and REFUSED_BY_POLICY.search(message.text):
             self.wrong.append(f"refused by policy: {message.text}")
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group tests for the processes they are spread over, those that take longest first.
-
-    A group is a file, or of a walk over screens what is walked on one device.
-    """
-    groups: dict[str, list[pytest.Item]] = {}
-    for item in [each for each in items if each.path.is_relative_to(HERE)]:
-        walked: dict[str, object] = getattr(getattr(item, "callspec", None), "params", {})
-        device = walked.get(WALKED)
-        name = item.path.stem + (f" {device.width}" if isinstance(device, Device) else "")
-        item.add_marker(pytest.mark.xdist_group(name))
-        groups.setdefault(name, []).append(item)
-
-    def longest_first(group: list[pytest.Item]) -> tuple[bool, int]:
-        return WALKED not in getattr(group[0], "fixturenames", ()), -len(group)
-
-    ordered = [item for group in sorted(groups.values(), key=longest_first) for item in group]
-    items[:] = [each for each in items if not each.path.is_relative_to(HERE)] + ordered
 
 
 @pytest.hookimpl(wrapper=True)
