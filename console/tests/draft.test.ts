@@ -78,7 +78,7 @@ test("an upload that this browser published is not published again, from whateve
     sent.push(`${init?.method} ${url}`);
     return Response.json({ activity_id: "act_7", version: 1 });
   });
-  signedIn({ id_token: "a.e30.c", expires_at: new Date(Date.now() + 3_600_000).toISOString() });
+  signedIn({ id_token: "a.eyJzdWIiOiJtZSJ9.c", expires_at: new Date(Date.now() + 3_600_000).toISOString() });
   const body = { upload_id: "upl_7" } as Parameters<typeof publish>[0];
   expect((await publish(body)).activity_id).toBe("act_7");
   expect((await publish(body)).activity_id).toBe("act_7");
