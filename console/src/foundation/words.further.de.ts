@@ -8,7 +8,7 @@ export default {
   end_manager_only_title: "Nur für Manager",
   end_manager_only_text: "Diese Seite sehen nur Manager dieses Programms.",
   end_no_program_title: "Du bist in keinem Programm",
-  end_no_program_text: "Du bist als {email} angemeldet, aber kein Programm hat ein Mitglied mit dieser Adresse, oder du wurdest entfernt. Frag die Person, die dich eingeladen hat.",
+  end_no_program_text: "Du bist als {email} angemeldet, aber in keinem Programm. Frag die Person, die dich eingeladen hat.",
 
   problem_session_ended: "Deine Sitzung ist zu Ende. Melde dich noch einmal an.",
   problem_unauthenticated: "Du bist nicht mehr angemeldet. Melde dich noch einmal an.",
@@ -45,7 +45,7 @@ export default {
   problem_disclosure_not_acknowledged: "Was in TikTok zu kennzeichnen ist, muss zuerst abgehakt werden. Öffne die Karte noch einmal und sende von dort.",
   problem_tiktok_account_required: "Verbinde zuerst dein TikTok-Konto.",
   problem_tiktok_account_taken: "Dieses TikTok-Konto kann nicht hinzugefügt werden. Nimm ein anderes.",
-  problem_tiktok_inbox_full: "In deinem TikTok-Postfach liegen fünf unfertige Videos, mehr erlaubt TikTok nicht. Spätestens {when} wird ein Platz frei, oder sobald du eines postest.",
+  problem_tiktok_inbox_full: "In deinem TikTok-Postfach liegen fünf Videos, mehr erlaubt TikTok nicht. Ein Platz wird frei, sobald du eines postest, spätestens {when}.",
   problem_tiktok_scope_missing: "Eine Erlaubnis, die das Senden braucht, fehlt.",
   problem_tiktok_consent_denied: "Du hast auf der TikTok-Seite Nein gesagt, darum wurde nichts verbunden.",
   problem_tiktok_state_invalid: "Das Verbinden mit TikTok hat zu lange gedauert oder begann in einem anderen Browser.",
