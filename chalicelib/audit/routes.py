@@ -10,11 +10,10 @@ from chalicelib.audit.service import AuditService
 from chalicelib.foundation.http import MAX_ID_LENGTH, Answer, Request, RequiredRole, endpoint
 from chalicelib.foundation.pages import MAX_LIMIT
 from chalicelib.foundation.problems import ProblemCode
-from chalicelib.foundation.queries import PageQuery
+from chalicelib.foundation.queries import PageQuery, id_list
 from chalicelib.foundation.schemas import Schema
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_LENGTH, pattern=r"^[!-~]+$")]
-_ONE = rf"[!-+\-.-~]{{1,{MAX_ID_LENGTH}}}"
 
 
 class AuditQuery(PageQuery):
@@ -37,11 +36,7 @@ class MemberNamesQuery(Schema):
 
     ids: Annotated[
         str,
-        Field(
-            max_length=MAX_LIMIT * (MAX_ID_LENGTH + 1),
-            pattern=rf"^{_ONE}(,{_ONE}){{0,{MAX_LIMIT - 1}}}$",
-            description=f"Up to {MAX_LIMIT} ids of members, separated by commas",
-        ),
+        id_list(MAX_LIMIT, "ids of members, separated by commas", characters=r"[!-+\-.-~]"),
     ]
 
 

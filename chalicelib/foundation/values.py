@@ -73,6 +73,7 @@ else:
         names = [f"_{number}" for number in range(count)]
         lines = [f" self.{name} = {name}" for name in names] or [" pass"]
         made = {}
+        # The source is made of `_0`, `_1` and so on: nothing from outside is in it.
         exec("\n".join([f"def __init__(self, {', '.join(names)}):", *lines]), made)  # noqa: S102  of numbers alone
         return made["__init__"].__code__
 

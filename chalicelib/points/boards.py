@@ -129,7 +129,7 @@ class EntryBatch:
         return self._zones[program_id]
 
     def mark(self) -> int:
-        """Mark the boards whose scores may have changed; return of how many programs.
+        """Mark the boards whose scores may have changed; returns how many programs that were.
 
         Not before all is counted: a run in between would take the mark away too early.
         """
@@ -173,7 +173,7 @@ class LeaderboardBuilder:
         self._clock = clock
 
     def build_due(self) -> int:
-        """Build the boards of all programs in which something changed; return of how many.
+        """Build the boards of all programs in which something changed; returns how many.
 
         A program that breaks does not keep the others waiting; the first error comes in the end.
         """

@@ -253,7 +253,7 @@ class FactCounter:
 class DayPacker:
     """Packs a program's days that are over into months, so that a report of a year is one query.
 
-    Whoever counts does it, once a day: nothing is to be packed where nothing was counted.
+    The functions that count also pack, once a day: a program without counts has nothing to pack.
     """
 
     def __init__(self, store: ReportStore, clock: Clock) -> None:
@@ -273,6 +273,8 @@ class DayPacker:
             number = self._store.pack_days(program_id, before, PACKED_AT_ONCE)
         except (Conflict, Contended):
             return  # somebody counts one of these days, or packs them
+        # A month that cannot be packed or read must not keep the program's events from being
+        # counted, which are many functions' work: it costs reports a call, and the log says so.
         except Exception:  # noqa: BLE001  logged; what is not packed is read as it is
             logger.exception("days not packed")
             return

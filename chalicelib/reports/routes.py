@@ -8,7 +8,7 @@ from chalicelib.activities.model import MAX_ADDRESSED, MAX_CAPTIONS, MAX_CUTS
 from chalicelib.foundation.fields import Day
 from chalicelib.foundation.http import MAX_ID_LENGTH, Answer, Request, RequiredRole, endpoint
 from chalicelib.foundation.problems import ProblemCode
-from chalicelib.foundation.queries import PageQuery
+from chalicelib.foundation.queries import PageQuery, id_list
 from chalicelib.foundation.schemas import Schema
 from chalicelib.programs.model import local_time
 from chalicelib.reports.model import Name, failure_words, stage_of
@@ -33,11 +33,6 @@ from chalicelib.reports.views import (
 )
 
 Id = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]
-MAX_IDS = MAX_TOTALS * (MAX_ID_LENGTH + 1)
-
-
-_ONE = rf"[^,]{{1,{MAX_ID_LENGTH}}}"
-_IDS = rf"^{_ONE}(,{_ONE}){{0,{MAX_TOTALS - 1}}}$"
 
 
 class PeriodQuery(Schema):
@@ -57,28 +52,14 @@ class PeriodPageQuery(PageQuery):
 class TotalsQuery(Schema):
     model_config = ConfigDict(extra="forbid")
 
-    activity_ids: Annotated[
-        str,
-        Field(
-            min_length=1,
-            max_length=MAX_IDS,
-            pattern=_IDS,
-            description=f"Up to {MAX_TOTALS} ids, separated by commas",
-        ),
-    ]
+    activity_ids: Annotated[str, id_list(MAX_TOTALS, "ids, separated by commas")]
 
 
 class ReuseQuery(Schema):
     model_config = ConfigDict(extra="forbid")
 
     channel_ids: Annotated[
-        str | None,
-        Field(
-            min_length=1,
-            max_length=MAX_ADDRESSED * (MAX_ID_LENGTH + 1),
-            pattern=rf"^{_ONE}(,{_ONE}){{0,{MAX_ADDRESSED - 1}}}$",
-            description=f"Up to {MAX_ADDRESSED} ids, separated by commas; none: everybody",
-        ),
+        str | None, id_list(MAX_ADDRESSED, "ids, separated by commas; none: everybody")
     ] = None
     captions: Annotated[
         int, Field(ge=0, le=MAX_CAPTIONS, description="Among how many captions they are dealt")

@@ -46,7 +46,7 @@ class Program:
         return self.container.videos.ask_for_upload(self.manager, "video/mp4", "quotas").upload
 
     def uploaded(self) -> str:
-        """Give the id of an upload that was found valid."""
+        """Make an upload that is validated; returns its id."""
         videos, store = self.container.videos, self.container.upload_store
         upload = videos.ask_for_upload(self.manager, "video/mp4", "quotas").upload
         facts = VideoFacts(size_bytes=1000, container="mp4", has_video=True)

@@ -5,7 +5,7 @@ The local engine never answers a `TransactionConflict`; here one is answered as 
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -69,7 +69,7 @@ class Scene:
         return made
 
     def valid(self) -> str:
-        """Give the id of a valid upload, asked for and decided past all quotas."""
+        """Make a valid upload past all quotas; returns its id."""
         here = self.greenroom.manager
         try:
             self.greenroom.manager = self.manager
@@ -85,9 +85,16 @@ class Scene:
             for each in found(program_id)
         }
 
+    @contextmanager
+    def index_shows(self, shown: Sequence[Any]) -> Iterator[None]:
+        """Let the index of open activities be behind: it shows these, whatever came since."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(self.store, "open_activities", lambda _: iter(shown))
+            yield
+
 
 def outcome(act: Callable[[], object]) -> str:
-    """Tell how a request ends: done, or why not."""
+    """Return how a request ends: done, or the reason why not."""
     try:
         act()
     except Problem as problem:
@@ -100,7 +107,7 @@ def outcome(act: Callable[[], object]) -> str:
 
 @contextmanager
 def before_call(at: int, act: Callable[[], object]) -> Iterator[Counter[str]]:
-    """Do something before the call `at` of what is done meanwhile; gives the calls made."""
+    """Act before the call number `at` that the block makes; yields a count of its calls."""
     call = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001  where all clients' calls pass
     made = Counter[str]()
 
@@ -117,6 +124,17 @@ def before_call(at: int, act: Callable[[], object]) -> Iterator[Counter[str]]:
         yield made
 
 
+def meet[End](at: int, mine: Callable[[], End], other: Callable[[], End]) -> list[End]:
+    """Run `mine`, and `other` before its call number `at`.
+
+    Returns how both end; one alone if `mine` makes fewer calls.
+    """
+    ends: list[End] = []
+    with before_call(at, lambda: ends.append(other())):
+        ends.append(mine())
+    return ends
+
+
 @pytest.mark.parametrize("quota", ["uploads_waiting", "video_gigabytes"])
 def test_of_two_who_ask_for_the_last_upload_one_gets_it_wherever_they_meet(
     greenroom: InMemory, quota: str
@@ -128,12 +146,10 @@ def test_of_two_who_ask_for_the_last_upload_one_gets_it_wherever_they_meet(
         most = 3 if quota == "uploads_waiting" else -(-(1 << 30) // MAX_SIZE_BYTES)
         for _ in range(most - 1):
             scene.asks()
-        others: list[str] = []
-        with before_call(at, lambda: others.append(outcome(scene.asks))) as made:  # noqa: B023  used within
-            mine = outcome(scene.asks)
-        if not others:
+        ends = meet(at, partial(outcome, scene.asks), partial(outcome, scene.asks))
+        if len(ends) == 1:
             break
-        assert Counter([mine, *others]) == {"done": 1, "limit_reached": 1}, (at, made)
+        assert Counter(ends) == {"done": 1, "limit_reached": 1}, at
         assert scene.uploads_waiting() == most
         at, met = at + 1, met + 1
     assert met >= 1
@@ -170,18 +186,13 @@ def test_of_two_who_open_the_last_activity_one_may_wherever_they_meet(
     while True:
         scene, valid = full_but_one(greenroom, at)
         shown = list(scene.store.open_activities(scene.manager.program_id))
-        others: list[str] = []
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(scene.store, "open_activities", lambda _: iter(shown))  # noqa: B023  used within
-            with before_call(
-                at,
-                lambda: others.append(outcome(lambda: WAYS[second](scene, valid))),  # noqa: B023  used within
-            ):
-                mine = outcome(lambda: WAYS[first](scene, valid))  # noqa: B023  used within
-        if not others:
+        mine, other = (partial(WAYS[way], scene, valid) for way in (first, second))
+        with scene.index_shows(shown):
+            met_ends = meet(at, partial(outcome, mine), partial(outcome, other))
+        if len(met_ends) == 1:
             break
-        ends = Counter([mine, *others])
-        # Who changes what another one changed at the same moment is told of that first.
+        ends = Counter(met_ends)
+        # A conflict with another change of the same activity is reported before the quota.
         assert ends in (
             {"done": 1, "limit_reached": 1},
             {"done": 1, "changed_meanwhile": 1},
@@ -210,9 +221,8 @@ def test_an_activity_that_moves_within_the_index_while_it_is_counted_is_not_miss
         scene.container.activity_lifecycle.apply_verdict(verdict, verdicts)
         return iter(())
 
-    with pytest.MonkeyPatch.context() as patch:
+    with scene.index_shows(shown), pytest.MonkeyPatch.context() as patch:
         patch.setattr(scene.store, "waiting_activities", published_meanwhile)
-        patch.setattr(scene.store, "open_activities", lambda _: iter(shown))
         assert outcome(lambda: WAYS["create"](scene, valid)) == "limit_reached"
     assert len(scene.held()) == 3
 
@@ -309,6 +319,15 @@ def test_one_programs_headroom_is_no_other_programs(greenroom: InMemory) -> None
         assert outcome(other.asks) == "done"
 
 
+def imports(scene: Scene, name: str) -> object:
+    """Import 30 people; returns how many were invited, or the quota that refused them."""
+    people = "\n".join(f"{name}{each}@demo.example" for each in range(30))
+    try:
+        return len(scene.container.members.import_roster(scene.manager, people))
+    except Problem as problem:
+        return problem.members["quota"]
+
+
 def test_of_two_rosters_for_the_last_places_one_fits_and_the_other_is_told_of_members(
     greenroom: InMemory,
 ) -> None:
@@ -316,21 +335,10 @@ def test_of_two_rosters_for_the_last_places_one_fits_and_the_other_is_told_of_me
     at, met = 1, 0
     while True:
         scene = Scene(greenroom, at, members=1 + 40)
-        members = scene.container.members
-
-        def imports(name: str) -> object:
-            people = "\n".join(f"{name}{each}@demo.example" for each in range(30))
-            try:
-                return len(members.import_roster(scene.manager, people))  # noqa: B023  used within
-            except Problem as problem:
-                return problem.members["quota"]
-
-        others: list[object] = []
-        with before_call(at, lambda: others.append(imports("ben"))):  # noqa: B023  used within
-            mine = imports("cleo")
-        if not others:
+        ends = meet(at, partial(imports, scene, "cleo"), partial(imports, scene, "ben"))
+        if len(ends) == 1:
             break
-        assert Counter([mine, *others]) == {30: 1, "members": 1}, at
+        assert Counter(ends) == {30: 1, "members": 1}, at
         at, met = at + 1, met + 1
     assert met > 2
 

@@ -49,7 +49,7 @@ def looked(upload_services: UploadServices, after: timedelta = LOOK_AGAIN) -> in
 
 
 def delivered(upload_services: UploadServices) -> list[str]:
-    """Give all that is queued to the validator; returns which keys come again."""
+    """Send all queued messages to the validator; returns the keys of those that are retried."""
     bodies = upload_services.queued()
     if not bodies:
         return []

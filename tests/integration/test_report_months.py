@@ -24,7 +24,7 @@ A_MEGABYTE = 1 << 20
 
 @pytest.fixture
 def unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who counts packs nothing, so that there is something to be packed."""
+    """Keep the counting functions from packing days, so that the test packs them itself."""
     monkeypatch.setattr(DayPacker, "pack", lambda *_: None)
 
 

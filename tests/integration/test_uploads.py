@@ -46,7 +46,7 @@ def queued(*bodies: str) -> dict[str, Any]:
 
 
 def validate(upload_services: UploadServices, *bodies: str) -> list[str]:
-    """Give messages to the worker; returns which come again."""
+    """Send messages to the worker; returns those that are retried."""
     answer = worker.validate(upload_services.service, queued(*bodies))
     return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
 

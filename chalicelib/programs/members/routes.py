@@ -7,10 +7,10 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, StringConstraints
 
 from chalicelib.foundation.fields import LINE
-from chalicelib.foundation.http import MAX_ID_LENGTH, Answer, Request, RequiredRole, endpoint
+from chalicelib.foundation.http import Answer, Request, RequiredRole, endpoint
 from chalicelib.foundation.identity import MAX_EMAIL, Role
 from chalicelib.foundation.problems import ProblemCode, invalid_field
-from chalicelib.foundation.queries import PageQuery
+from chalicelib.foundation.queries import PageQuery, id_list
 from chalicelib.foundation.schemas import Schema
 from chalicelib.programs.members.model import MemberFilter
 from chalicelib.programs.members.roster import (
@@ -70,20 +70,13 @@ Beginning = Annotated[str, StringConstraints(min_length=1, max_length=MAX_SEARCH
 
 
 MAX_IDS = 100
-_ONE = rf"[^,]{{1,{MAX_ID_LENGTH}}}"
 
 
 class MemberQuery(PageQuery):
     """All members, or those of one of four filters: `ids`, `email`, `name`, status and role."""
 
     ids: Annotated[
-        str | None,
-        Field(
-            min_length=1,
-            max_length=MAX_IDS * (MAX_ID_LENGTH + 1),
-            pattern=rf"^{_ONE}(,{_ONE}){{0,{MAX_IDS - 1}}}$",
-            description=f"Up to {MAX_IDS} ids, separated by commas; members come in their order",
-        ),
+        str | None, id_list(MAX_IDS, "ids, separated by commas; members come in their order")
     ] = None
     email: Annotated[
         Beginning | None, Field(description="The beginning of their address", examples=["ana@"])
