@@ -22,8 +22,8 @@ from local import stack
 from local.aws import STACK_NAME, Aws
 from local.demo import Browser
 from local.home import Home
+from local.process_environment import isolate_environment
 from local.stack import RunningStack
-from local.surroundings import keep_to_this_machine
 
 if TYPE_CHECKING:
     from mypy_boto3_events.type_defs import TargetTypeDef
@@ -105,7 +105,7 @@ def run(running: RunningStack) -> bool:
 
 
 def main() -> int:
-    keep_to_this_machine()
+    isolate_environment()
     with tempfile.TemporaryDirectory(prefix="greenroom-bench-") as folder:
         home = Home(Path(folder))
         supervisor = stack.start_in_background(home, ("--throwaway", "--without-console"))

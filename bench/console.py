@@ -19,8 +19,8 @@ from bench.measuring import Report
 from local import browser, deploy, stack
 from local.aws import Aws
 from local.home import PROJECT, Home
+from local.process_environment import isolate_environment
 from local.stack import Person, RunningStack
-from local.surroundings import keep_to_this_machine
 from tests.e2e.people import Api, Witness
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def _told(taken: dict[str, list[float]], calls: list[str]) -> bool:
 
 
 def main() -> int:
-    keep_to_this_machine()
+    isolate_environment()
     if browser.find() is None:
         print(f"{browser.MISSING} {browser.REMEDY}", file=sys.stderr)
         return 1

@@ -29,7 +29,7 @@ import chalicelib
 from bench import memory
 from local.functions import declared
 from local.home import PROJECT
-from local.surroundings import keep_to_this_machine
+from local.process_environment import isolate_environment
 from local.template import declarations, together
 from tests.faults.cloud import template_tables
 
@@ -68,7 +68,7 @@ def record() -> dict[str, dict[str, Any]]:
     from bench.recorded import Server  # noqa: PLC0415  the app reads its environment at import
     from bench.scenarios import Bench, environment  # noqa: PLC0415  likewise
 
-    keep_to_this_machine()
+    isolate_environment()
     with tempfile.TemporaryDirectory(prefix="greenroom-costs-") as folder:
         server = Server(Path(folder))
         os.environ.update(environment(server))

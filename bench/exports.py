@@ -27,7 +27,7 @@ from chalicelib.reports.report_exports.store import ExportStatus, Table
 from chalicelib.reports.store import ProgressItem, Stored, _stored
 from local import functions, template
 from local.home import PROJECT
-from local.surroundings import keep_to_this_machine
+from local.process_environment import isolate_environment
 from tests.clock import StoppedClock
 from tests.events import queued
 from tests.integration.reporting import Reporting
@@ -70,7 +70,7 @@ def _decoded(model: Any, raw: dict[str, Any]) -> Any:
 @click.option("--rows", default=100_000, show_default=True)
 def main(rows: int) -> None:
     """Show what the file of so many members takes."""
-    keep_to_this_machine()
+    isolate_environment()
     declared = functions.declared(template.declarations(PROJECT / "infra"))
     limits = next(each for each in declared if each.name == FUNCTION)
     greenroom = Reporting(StoppedClock())

@@ -20,7 +20,7 @@ from bench.program import size_of
 from bench.seeding import settings_with
 from chalicelib.foundation.settings import Settings
 from local.home import PROJECT
-from local.surroundings import keep_to_this_machine
+from local.process_environment import isolate_environment
 from local.template import read
 from tests.faults.expressions import Item
 from tests.faults.tables import Answer, Call, Table, Tables, table_of
@@ -109,7 +109,7 @@ def _shown(item: Item | None, keys: tuple[str, ...], shown: frozenset[str] | Non
 @contextmanager
 def tables_in_memory() -> Iterator[tuple[Settings, PagedTables]]:
     """Answer every client of this process from the template's tables, and nothing else."""
-    keep_to_this_machine()
+    isolate_environment()
     shapes = read(PROJECT / "infra" / "tables.yaml")["Resources"]
     tables = PagedTables({name: table_of(each["Properties"]) for name, each in shapes.items()})
 

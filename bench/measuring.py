@@ -12,7 +12,7 @@ from typing import Self
 
 from local import cloud, ports
 from local.home import Home
-from local.surroundings import keep_to_this_machine
+from local.process_environment import isolate_environment
 
 MEGABYTE = 1024 * 1024
 
@@ -23,7 +23,7 @@ def own_cloud() -> Iterator[Path]:
 
     Gives a folder that is removed with it.
     """
-    keep_to_this_machine()
+    isolate_environment()
     with tempfile.TemporaryDirectory(prefix="greenroom-bench-") as folder:
         home = Home(Path(folder))
         for each in (home.cloud, home.logs):

@@ -19,7 +19,7 @@ import click
 
 from local.functions import declared
 from local.home import PROJECT
-from local.surroundings import keep_to_this_machine
+from local.process_environment import isolate_environment
 from local.template import declarations
 
 FIGURES = PROJECT / "bench" / "memory.json"
@@ -47,7 +47,7 @@ def measure(only: Iterable[str] | None = None) -> dict[str, float]:
 
     names = sorted(each.name for each in declared(declarations(PROJECT / "infra")))
     wanted = set(only or names)
-    keep_to_this_machine()
+    isolate_environment()
     found: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="greenroom-memory-") as folder:
         server = Server(Path(folder))

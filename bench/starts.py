@@ -32,9 +32,9 @@ from botocore.httpsession import URLLib3Session
 from bench.recorded import Recording, Server
 from bench.scenarios import Bench, Scenario, environment, insist
 from bench.started import PACKAGED_DESCRIPTIONS, Context, bare
-from local import descriptions
+from local import botocore_models
 from local.home import PROJECT
-from local.surroundings import keep_to_this_machine
+from local.process_environment import isolate_environment
 
 MOST = 1.5
 """Times the bare handler: of the whole start, of the first invocation, and of a warm request."""
@@ -57,7 +57,7 @@ class Start:
 
 def start(side: str, scenario: Scenario, file: Path, server: Server) -> Start:
     server.serve(scenario.recording)
-    surroundings = {
+    environment = {
         # Both sides run from bytecode, as the packaged function does, wherever this runs.
         **{each: value for each, value in os.environ.items() if each != "PYTHONDONTWRITEBYTECODE"},
         "PYTHONPYCACHEPREFIX": str(file.parent / "bytecode"),
@@ -65,12 +65,12 @@ def start(side: str, scenario: Scenario, file: Path, server: Server) -> Start:
     if side == "ours":
         packaged = file.parent / "descriptions"
         if not packaged.is_dir():
-            descriptions.copy_short(packaged)
-        surroundings[PACKAGED_DESCRIPTIONS] = str(packaged)
+            botocore_models.copy_short(packaged)
+        environment[PACKAGED_DESCRIPTIONS] = str(packaged)
     ran = subprocess.run(
         [sys.executable, "-m", "bench.started", side, str(file)],
         cwd=PROJECT,
-        env=surroundings,
+        env=environment,
         capture_output=True,
         text=True,
         check=False,
@@ -175,7 +175,7 @@ def main(only: tuple[str, ...], runs: int) -> None:
     """Hold the starts of all functions, and four warm requests, against bare handlers."""
     from chalicelib.foundation.logging import logger
 
-    keep_to_this_machine()
+    isolate_environment()
     missed = False
     with tempfile.TemporaryDirectory(prefix="greenroom-bench-") as name:
         folder = Path(name)

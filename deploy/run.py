@@ -59,7 +59,7 @@ Ask = Callable[[str], bool]
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class Dependencies:
     """Where this cloud differs from AWS, which differs from itself in nothing."""
 
     fit: Callable[[Template], Template] = lambda template: template
@@ -87,7 +87,7 @@ class Deployer:
 
     stage: Stage
     ask: Ask
-    surroundings: Surroundings = field(default_factory=Surroundings)
+    dependencies: Dependencies = field(default_factory=Dependencies)
     let_go: Collection[str] = ()
     allow_dirty: bool = False
     steps: Steps = field(default_factory=lambda: Steps(total=1))
@@ -108,7 +108,7 @@ class Deployer:
             self.client("cloudformation"),
             self.stage.stack,
             self.steps.note,
-            self.surroundings.poll_seconds,
+            self.dependencies.poll_seconds,
         )
 
     @cached_property
@@ -145,7 +145,7 @@ class Deployer:
             self._keep_secret(outputs, secret)
         with self.steps.step("Publishing the console"):
             self._publish(outputs)
-        self.surroundings.after(outputs)
+        self.dependencies.after(outputs)
         with self.steps.step("Trying it out"):
             self._tell_of_the_domain(outputs)
             smoke.run(self._deployment(outputs, built.build), self.steps.note)
@@ -189,7 +189,7 @@ class Deployer:
             self.stack.require_ready()
             self._update(built)
         outputs = self.stack.outputs()
-        self.surroundings.after(outputs)
+        self.dependencies.after(outputs)
         with self.steps.step("Trying it out"):
             smoke.health(self._deployment(outputs, built.build))
         self._remember(built, earlier.commit)
@@ -221,7 +221,7 @@ class Deployer:
             self.stage.stack,
             then,
             self.steps.note,
-            self.surroundings.poll_seconds,
+            self.dependencies.poll_seconds,
         )
         with self.steps.step(f"Restoring {len(bases)} tables beside those of now"):
             live, used = {}, set()
@@ -246,10 +246,10 @@ class Deployer:
             packaged = restore.repointed(template, tables)
             key = self.artefacts.put_template(self.stage.stack, packaged)
             built = Built(packaged, key, build)
-            self.surroundings.fit(packaged)
+            self.dependencies.fit(packaged)
             self._update(built)
         outputs = self.stack.outputs()
-        self.surroundings.after(outputs)
+        self.dependencies.after(outputs)
         with self.steps.step("Trying it out"):
             smoke.health(self._deployment(outputs, built.build))
         commits = [each.commit for each in history if each.build == build]
@@ -411,13 +411,13 @@ class Deployer:
 
     def _package(self) -> Built:
         with self.steps.step("Packaging for " + self.stage.architecture):
-            made = self.surroundings.build(self.stage.architecture)
-            media = self.surroundings.layer(self.stage.architecture, self.steps.note)
+            made = self.dependencies.build(self.stage.architecture)
+            media = self.dependencies.layer(self.stage.architecture, self.steps.note)
             if media:
                 whole = made.folder / layer.MEDIA_ZIP_NAME
                 media = layer.with_library(media, made.library, self.stage.architecture, whole)
             template = restore.repointed(made.template(), self.stage.tables)
-            template = self.surroundings.fit(template)
+            template = self.dependencies.fit(template)
             stage.check(self.stage, template)
         with self.steps.step(f"Uploading to {self.artefacts.bucket}"):
             if self.artefacts.prepare():
@@ -522,7 +522,7 @@ class Deployer:
 
     def _publish(self, outputs: Mapping[str, str]) -> None:
         found: Mapping[str, Any] = self.stack.found() or {}
-        folder = self.surroundings.console(self.steps.note)
+        folder = self.dependencies.console(self.steps.note)
         config = config_of(parameters_of(found), outputs, self.stage.region)
         s3, bucket = self.client("s3"), outputs["ConsoleBucketName"]
         files = publish(s3, bucket, folder, config)

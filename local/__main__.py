@@ -12,8 +12,8 @@ from local import console, layer, machine, mail, package, push_service, run, sbo
 from local.failure import Failure
 from local.home import DEFAULT_HOME, PROJECT, Home, is_held
 from local.identity import sign_in
+from local.process_environment import isolate_environment
 from local.steps import Steps
-from local.surroundings import keep_to_this_machine
 
 
 def home_option[**P, R](command: Callable[P, R]) -> Callable[P, R]:
@@ -254,7 +254,7 @@ def say(failure: Failure) -> None:
 
 
 def main() -> int:
-    keep_to_this_machine()
+    isolate_environment()
     try:
         cli.main(prog_name="python -m local", standalone_mode=False)
     except Failure as failure:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
-from local.surroundings import ACCESS_KEY, REGION, SECRET_KEY
+from local.process_environment import ACCESS_KEY, REGION, SECRET_KEY
 
 if TYPE_CHECKING:
     from mypy_boto3_apigateway import APIGatewayClient

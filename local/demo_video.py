@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
-from local import browser, film, identity, stack
+from local import browser, identity, screen_recording, stack
 from local.failure import Failure
-from local.film import Film
 from local.home import PROJECT, Home
-from local.main_job import MainJob
+from local.screen_recording import Recording
 from local.stack import Person, RunningStack
 from local.steps import Steps
+from local.user_journey import UserJourney
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -50,7 +50,7 @@ def make(to: Path) -> float:
 
     Raises `Failure` without Chromium, ffmpeg or a console that can be built.
     """
-    film.encoder()
+    screen_recording.encoder()
     steps = Steps(total=3)
     to.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="greenroom-film-") as temporary:
@@ -71,7 +71,7 @@ def make(to: Path) -> float:
 
 def shoot(
     opened: Callable[[bool], "Page"], running: RunningStack, folder: Path, linger_ms: float
-) -> Film:
+) -> Recording:
     """Film the main job, whose frames are kept in `folder`.
 
     `opened` opens the console in a browser of its own: of a phone if true, else of a desktop. Each
@@ -79,8 +79,8 @@ def shoot(
     """
     if not running.tiktok_url:
         raise Failure("This stack talks to TikTok itself.", "Unset the settings TIKTOK_...")
-    taken = Film(folder)
-    job = MainJob(
+    taken = Recording(folder)
+    job = UserJourney(
         INSTRUCTIONS, f"Walker {secrets.token_hex(3)}", before_press=partial(_mark, linger_ms)
     )
     member = running.first("member")
@@ -89,14 +89,14 @@ def shoot(
 
     @contextmanager
     def chapter(page: "Page") -> Iterator[None]:
-        number = len(shot)
+        number = len(record)
         title, words = CHAPTERS[number]
-        shot.append(title)
+        record.append(title)
         taken.title(titles, f"{number + 1}. {title}", words)
-        with taken.shot(page):
+        with taken.record(page):
             yield
 
-    shot: list[str] = []
+    record: list[str] = []
     with chapter(desk):
         job.sign_in(desk, running.first("manager"))
         job.publish(desk, VIDEO)
@@ -106,7 +106,7 @@ def shoot(
     with chapter(inbox):
         job.post(inbox, running.tiktok_url, _tiktok_name(running, member))
     with chapter(phone):
-        job.look_back(phone)
+        job.check_history(phone)
     return taken
 
 

@@ -19,7 +19,7 @@ import requests
 from local import ports, processes
 from local.failure import Failure, tail
 from local.home import PROJECT, Home, write_private
-from local.surroundings import for_children
+from local.process_environment import child_environment
 
 if TYPE_CHECKING:
     from local.aws import Aws
@@ -95,7 +95,7 @@ def start(home: Home, port: int, plan: Plan) -> subprocess.Popen[bytes]:
     write_private(home.front_file, plan.to_dict())
     home.log("front").write_bytes(b"")
     arguments = ["-m", "local.front_server", str(port), str(home.front_file)]
-    environment = for_children() | {"PYTHONPATH": str(PROJECT), "PYTHONUNBUFFERED": "1"}
+    environment = child_environment() | {"PYTHONPATH": str(PROJECT), "PYTHONUNBUFFERED": "1"}
     process = processes.spawn(home, "front", Path(sys.executable), arguments, environment)
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:

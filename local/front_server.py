@@ -23,7 +23,7 @@ from local import mail, ports, push_service
 from local.failure import Failure
 from local.front import HEALTH, MAILS, Plan, key_of, ready
 from local.home import read_json
-from local.surroundings import ACCESS_KEY, REGION, SECRET_KEY
+from local.process_environment import ACCESS_KEY, REGION, SECRET_KEY
 
 API = "/v1"
 PICTURES = "/pictures/"

@@ -1,8 +1,8 @@
-"""Gates that a change passes, each with its time: check, and all.
+"""Runs the checks that every change has to pass, and prints how long each took.
 
-They come one after the other, but for the end-to-end tests: those begin first and mostly wait for a
-stack of their own, so the others take what they leave of the processors. One that fails does not
-keep back the others: a run tells everything there is to mend.
+They run one after the other, except the end-to-end tests: those start first and mostly wait for a
+stack of their own, so the others use the processors meanwhile. A failed check does not stop the
+others: one run reports everything there is to fix.
 """
 
 import os
@@ -20,17 +20,17 @@ import click
 from local import browser, ffprobe
 from local.failure import Failure
 from local.home import PROJECT
+from local.process_environment import isolate_environment
 from local.steps import Steps
-from local.surroundings import keep_to_this_machine
 
-SIGN_OF_LIFE_SECONDS = 30
+PROGRESS_SECONDS = 30
 LINT_IMPORTS = "from importlinter.cli import lint_imports_command as lint; lint()"
 
 
 SLOWEST = 15
-"""Tests that each gate names with their times."""
-SPREAD = ("--numprocesses", "2", "--dist", "loadfile")
-"""Options for two processes, each running whole files of tests."""
+"""How many of its slowest tests each gate lists with their times."""
+TWO_PROCESSES = ("--numprocesses", "2", "--dist", "loadfile")
+"""Options that run tests in two processes, each taking whole files."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Gate:
     remedy: str
 
 
-def pytest(title: str, *folders: str, options: tuple[str, ...] = SPREAD) -> Gate:
+def pytest(title: str, *folders: str, options: tuple[str, ...] = TWO_PROCESSES) -> Gate:
     return Gate(
         f"{title} tests",
         ("-m", "pytest", *folders, *options, f"--durations={SLOWEST}"),
@@ -58,8 +58,8 @@ CODE = (
         "docs and pyproject.toml say which package may import which.",
     ),
 )
-BESIDE = pytest("End-to-end", "tests/e2e", options=())
-# Three: a test that waits for the stack leaves its processor to another.
+END_TO_END = pytest("End-to-end", "tests/e2e", options=())
+# Three processes: while one waits for the stack, another uses its processor.
 CONSOLE = pytest("Console", "tests/console", options=("--numprocesses", "3", "--dist", "loadfile"))
 # One process: a second one collects all tests again and passes on each result, which takes 102
 # instead of 82 s of processor on a busy machine.
@@ -71,42 +71,42 @@ TEST = (
         "tests/unit",
         "tests/integration",
         "tests/infra",
-        options=(*SPREAD, "--cov"),  # what, and how much of it, is in pyproject.toml
+        options=(*TWO_PROCESSES, "--cov"),  # pyproject.toml has the files and the threshold
     ),
 )
 GATES = {"check": CHECK, "test": TEST}
 
 
 @dataclass(frozen=True)
-class Beside:
-    """A gate that runs beside the others; its output is shown when its turn comes."""
+class BackgroundGate:
+    """A gate that runs in the background while others run; `run` waits and prints its output."""
 
     gate: Gate
     process: subprocess.Popen[bytes]
-    words: IO[bytes]
+    output: IO[bytes]
     started: float
 
     @classmethod
     def start(cls, gate: Gate) -> Self:
-        words = tempfile.TemporaryFile()  # noqa: SIM115  open as long as the gate runs
+        output = tempfile.TemporaryFile()  # noqa: SIM115  open as long as the gate runs
         process = subprocess.Popen(
-            [sys.executable, *gate.arguments], cwd=PROJECT, stdout=words, stderr=words
+            [sys.executable, *gate.arguments], cwd=PROJECT, stdout=output, stderr=output
         )
-        return cls(gate, process, words, time.monotonic())
+        return cls(gate, process, output, time.monotonic())
 
-    def passes(self, number: int, total: int) -> bool:
-        print(f"[{number}/{total}] {self.gate.title}, which began first ...", flush=True)
+    def run(self, number: int, total: int) -> bool:
+        print(f"[{number}/{total}] {self.gate.title}, started first ...", flush=True)
         while self.process.poll() is None:
             try:
-                self.process.wait(SIGN_OF_LIFE_SECONDS)
+                self.process.wait(PROGRESS_SECONDS)
             except subprocess.TimeoutExpired:
                 print(f"      {time.monotonic() - self.started:.0f} s so far", flush=True)
-        self.words.seek(0)
-        sys.stdout.write(self.words.read().decode(errors="replace"))
-        return told(self.gate, self.process.returncode, time.monotonic() - self.started)
+        self.output.seek(0)
+        sys.stdout.write(self.output.read().decode(errors="replace"))
+        return report_result(self.gate, self.process.returncode, time.monotonic() - self.started)
 
 
-def told(gate: Gate, code: int, seconds: float) -> bool:
+def report_result(gate: Gate, code: int, seconds: float) -> bool:
     if code != 0:
         print(f"      failed after {seconds:.1f} s. {gate.remedy}", file=sys.stderr, flush=True)
         return False
@@ -114,24 +114,24 @@ def told(gate: Gate, code: int, seconds: float) -> bool:
     return True
 
 
-def passes(number: int, total: int, gate: Gate) -> bool:
+def run(number: int, total: int, gate: Gate) -> bool:
     print(f"[{number}/{total}] {gate.title} ...", flush=True)
     started = time.monotonic()
     code = subprocess.run([sys.executable, *gate.arguments], cwd=PROJECT, check=False).returncode
-    return told(gate, code, time.monotonic() - started)
+    return report_result(gate, code, time.monotonic() - started)
 
 
 def keep_bytecode(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Let the gates keep compiled code, apart from the sources where the caller wants none there.
+    """Let Python cache bytecode, outside the source folders if the caller disabled it there.
 
-    Compiling the tests and what they import costs each process of the unit tests 6 s of processor.
+    Compiling the tests and their imports costs each process of the unit tests 6 s of processor.
     """
     if environment.pop("PYTHONDONTWRITEBYTECODE", ""):
         environment.setdefault("PYTHONPYCACHEPREFIX", str(PROJECT / ".local" / "bytecode"))
 
 
-def an_ffprobe() -> Path:
-    """Return the ffprobe that the tests use; provide one where there is none."""
+def find_or_provide_ffprobe() -> Path:
+    """Return the path of the ffprobe that the tests use; build or install one if there is none."""
     found = ffprobe.find()
     if found:
         return found
@@ -142,24 +142,24 @@ def an_ffprobe() -> Path:
 @click.command()
 @click.argument("which", type=click.Choice(sorted(GATES)))
 def main(which: str) -> None:
-    """Run the gates in order, and tell at the end which failed."""
-    keep_to_this_machine()
+    """Run the gates in order, and list at the end which failed."""
+    isolate_environment()
     keep_bytecode()
     started = time.monotonic()
     try:
-        os.environ[ffprobe.SETTING] = str(an_ffprobe())
+        os.environ[ffprobe.SETTING] = str(find_or_provide_ffprobe())
     except Failure as failure:
         print(f"{failure.what}\n{failure.next_step}", file=sys.stderr, flush=True)
         sys.exit(1)
     gates, whole = GATES[which], which == "test"
     total = len(gates) + 2 * whole
-    beside = Beside.start(BESIDE) if whole else None
+    background = BackgroundGate.start(END_TO_END) if whole else None
     failed = [
-        gate.title for number, gate in enumerate(gates, start=1) if not passes(number, total, gate)
+        gate.title for number, gate in enumerate(gates, start=1) if not run(number, total, gate)
     ]
-    if beside:
-        failed += [] if beside.passes(total - 1, total) else [BESIDE.title]
-        failed += [] if passes(total, total, CONSOLE) else [CONSOLE.title]
+    if background:
+        failed += [] if background.run(total - 1, total) else [END_TO_END.title]
+        failed += [] if run(total, total, CONSOLE) else [CONSOLE.title]
     if whole and not browser.find():
         print(f"\n{'!' * 72}\n{browser.MISSING}\n{browser.REMEDY}\n{'!' * 72}\n", flush=True)
     seconds = time.monotonic() - started

@@ -19,11 +19,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from local import binaries, descriptions, functions, machine, pins, zips
+from local import binaries, botocore_models, functions, machine, pins, zips
 from local import template as templates
 from local.failure import Failure, tail
 from local.home import PROJECT, read_json
-from local.surroundings import REGION
+from local.process_environment import REGION
 from local.template import Template
 
 INPUTS = (
@@ -109,7 +109,7 @@ def content_hash(project: Path, architecture: str = HERE) -> str:
     for builder in (
         __file__,
         binaries.__file__,
-        descriptions.__file__,
+        botocore_models.__file__,
         functions.__file__,
         templates.__file__,
         zips.__file__,
@@ -289,7 +289,7 @@ def _is_bytecode(name: str) -> bool:
 def _is_wanted(name: str) -> bool:
     return not (
         _is_bytecode(name)
-        or descriptions.is_of_other_services(name)
+        or botocore_models.is_of_other_services(name)
         or name.startswith(LEFT_OUT)
         or name.startswith("bin/")
         or (".dist-info/" in name and name.rpartition("/")[2] in INSTALLERS_NOTES)
@@ -311,9 +311,9 @@ def normalise(source: Path, target: Path, packages: Path, *, compiles: bool = Tr
             if file.is_file() and _is_wanted(str(inner)):
                 (folder / inner).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, folder / inner)
-        if (folder / descriptions.DATA).is_dir():
-            called = descriptions.words_of(folder / each for each in descriptions.CALLERS)
-            descriptions.shorten(folder / descriptions.DATA, called)
+        if (folder / botocore_models.DATA).is_dir():
+            called = botocore_models.words_of(folder / each for each in botocore_models.CALLERS)
+            botocore_models.shorten(folder / botocore_models.DATA, called)
         if compiles:
             compile_sources(folder)
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as new:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import Popen
 
-from deploy.run import Surroundings
+from deploy.run import Dependencies
 from local import (
     cloud,
     console,
@@ -25,8 +25,8 @@ from local import (
 )
 from local.aws import STACK_NAME, Aws
 from local.home import Home
+from local.process_environment import REGION
 from local.run import gateway_url
-from local.surroundings import REGION
 from local.template import Template
 from local.tiktok import TikTok
 
@@ -80,8 +80,8 @@ class Rehearsal:
         lines += ["[review]", *(f'{name} = "{value}"' for name, value in REVIEW.items())]
         (folder / "rehearsal.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
-    def surroundings(self) -> Surroundings:
-        return Surroundings(
+    def dependencies(self) -> Dependencies:
+        return Dependencies(
             fit=self._fit,
             build=lambda _architecture: package.build(),
             layer=lambda _architecture, _note: None,

@@ -29,16 +29,16 @@ from local import (
     processes,
     push_service,
     seed,
-    shape,
+    stored_schema,
     tiktok,
     workarounds,
 )
 from local.aws import STACK_NAME, Aws
 from local.failure import Failure
 from local.home import PROJECT, Home, held, read_json, write_private
+from local.process_environment import REGION
 from local.stack import RunningStack
 from local.steps import Steps
-from local.surroundings import REGION
 from local.tiktok import TikTok
 
 WATCH_SECONDS = 0.5
@@ -124,8 +124,8 @@ def _up(choices: Choices) -> Iterator[tuple[RunningStack, dict[str, subprocess.P
         with steps.step("Packaging the app with chalice package"):
             built = package.build(choices.project, PROJECT / ".local" / "build")
             has_state = cloud.saved(home).is_dir() and not choices.throwaway
-            now = shape.shape_of(choices.project, built.template())
-            shape.check_kept(kept, now, home.root, has_state=has_state)
+            now = stored_schema.schema_of(choices.project, built.template())
+            stored_schema.check_stored_schema(kept, now, home.root, has_state=has_state)
         with steps.step("Building the console"):
             pages = _pages(choices, steps)
         with steps.step("Looking for ffprobe"):

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from local import browser, showcase, stack
+from local import browser, demo_data, stack
+from local.demo_data import DemoData
 from local.home import PROJECT, Home
-from local.showcase import Showcase
 from local.stack import RunningStack
 from local.steps import Steps
 
@@ -78,7 +78,7 @@ def take(folder: Path, home: Home | None = None) -> int:
                 running = stack.wait_until_ready(own, supervisor)
         try:
             with steps.step("Making a program that looks like a real one"):
-                made = showcase.make(running, Path(temporary) / "videos")
+                made = demo_data.make(running, Path(temporary) / "videos")
             with steps.step("Taking pictures"):
                 return _take_all(running, made, folder, steps)
         finally:
@@ -86,7 +86,7 @@ def take(folder: Path, home: Home | None = None) -> int:
                 supervisor.stop()
 
 
-def _take_all(running: RunningStack, made: Showcase, folder: Path, steps: Steps) -> int:
+def _take_all(running: RunningStack, made: DemoData, folder: Path, steps: Steps) -> int:
     found = screens(ROUTES.read_text(encoding="utf-8"))
     url, taken = str(running.console_url), 0
     with browser.launched() as chromium:
@@ -101,7 +101,7 @@ def _take_all(running: RunningStack, made: Showcase, folder: Path, steps: Steps)
 def _pages(
     chromium: "Browser",
     url: str,
-    made: Showcase,
+    made: DemoData,
     found: list[tuple[str, str]],
     look: Look,
 ) -> Iterator[tuple[str, "Page"]]:
@@ -111,7 +111,7 @@ def _pages(
         "viewport": SIZES[look.size],
         "color_scheme": look.scheme,
         "locale": "en-GB",
-        "timezone_id": showcase.PROGRAM["time_zone"],
+        "timezone_id": demo_data.PROGRAM["time_zone"],
     }
     signed_out = chromium.new_context(**options)
     yield f"{SIGN_IN}-{suffix}", _opened(signed_out, url, "/")
@@ -133,19 +133,19 @@ def _pages(
     newcomer = chromium.new_context(**options)
     browser.sign_in(newcomer, url, made.newcomer.email, made.newcomer.password)
     page = _opened(newcomer, url, "/")
-    page.get_by_role("button", name=f"Join {showcase.OTHER_PROGRAM}").wait_for()
+    page.get_by_role("button", name=f"Join {demo_data.OTHER_PROGRAM}").wait_for()
     yield f"member-{CHOOSE}-{suffix}", page
     newcomer.close()
 
 
-def _ask_to_send(page: "Page", _made: Showcase) -> None:
+def _ask_to_send(page: "Page", _made: DemoData) -> None:
     """Open the reminder that members read before anything is sent."""
     page.get_by_role("article").first.get_by_role("button", name=re.compile("Send")).click()
     page.get_by_role("dialog").wait_for()
     browser.settle(page)
 
 
-def _fill_in(page: "Page", made: Showcase) -> None:
+def _fill_in(page: "Page", made: DemoData) -> None:
     """Fill in a new activity with a video that the server has found ready."""
     page.get_by_label("Instructions").fill("The winter menu is here: show it your way")
     page.locator("main input[type=file]").first.set_input_files(made.video)
@@ -153,7 +153,7 @@ def _fill_in(page: "Page", made: Showcase) -> None:
     browser.settle(page)
 
 
-def _plan_a_repair(page: "Page", _made: Showcase) -> None:
+def _plan_a_repair(page: "Page", _made: DemoData) -> None:
     """Choose a video that is too long, and look at how it would be repaired."""
     page.locator("main input[type=file]").first.set_input_files(TOO_LONG)
     page.get_by_role("button", name="Fix it for me").click()
@@ -162,42 +162,42 @@ def _plan_a_repair(page: "Page", _made: Showcase) -> None:
     browser.settle(page)
 
 
-def _finish(page: "Page", _made: Showcase) -> None:
+def _finish(page: "Page", _made: DemoData) -> None:
     """Open what is left to do with a video that lies in the inbox."""
     page.get_by_role("link", name="Finish it").first.click()
     page.get_by_role("region", name="Finish it in TikTok").wait_for()
     browser.settle(page)
 
 
-def _ask_to_redeem(page: "Page", _made: Showcase) -> None:
+def _ask_to_redeem(page: "Page", _made: DemoData) -> None:
     """Open the dialog in which members agree to a reward's price."""
     page.get_by_role("button", name=re.compile("^Redeem ")).first.click()
     page.get_by_role("dialog").wait_for()
     browser.settle(page)
 
 
-def _ask_to_fulfil(page: "Page", _made: Showcase) -> None:
+def _ask_to_fulfil(page: "Page", _made: DemoData) -> None:
     """Open the dialog in which managers fulfil a request."""
     page.get_by_role("button", name=re.compile("^Fulfil: ")).first.click()
     page.get_by_role("dialog").wait_for()
     browser.settle(page)
 
 
-def _read_deliveries(page: "Page", _made: Showcase) -> None:
+def _read_deliveries(page: "Page", _made: DemoData) -> None:
     """Open the log of a webhook that gets nothing through."""
     page.get_by_role("button", name="Actions: Payroll").click()
     page.get_by_role("menuitem", name="Deliveries").click()
     _await_dialog(page)
 
 
-def _read_data(page: "Page", _made: Showcase) -> None:
+def _read_data(page: "Page", _made: DemoData) -> None:
     """Open the dialog in which managers answer a member's request for their data."""
     page.get_by_role("button", name=re.compile("^Actions: ")).first.click()
     page.get_by_role("menuitem", name="Their data").click()
     _await_dialog(page)
 
 
-def _read_entry(page: "Page", _made: Showcase) -> None:
+def _read_entry(page: "Page", _made: DemoData) -> None:
     """Open the newest entry of the audit trail."""
     page.get_by_role("button", name=re.compile("^Details: ")).first.click()
     _await_dialog(page)
@@ -225,7 +225,7 @@ IN_USE_AGAIN = {"/manage/activities/new": ("repair", _plan_a_repair)}
 """Likewise, after the first."""
 
 
-def _filled(path: str, made: Showcase) -> str:
+def _filled(path: str, made: DemoData) -> str:
     things = {
         "/report": made.reported_id,
         "/channels/": made.channel_id,

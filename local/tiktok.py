@@ -17,7 +17,7 @@ import requests
 from local import ports, processes
 from local.failure import Failure, tail
 from local.home import PROJECT, Home
-from local.surroundings import for_children
+from local.process_environment import child_environment
 
 SANDBOX = "local.tiktok_sandbox"
 PREFERRED_PORT = 4580
@@ -139,7 +139,7 @@ def start_sandbox(
         "--forget-app-urls",
     ]
     arguments += ["--client-key", key, "--client-secret-env", SECRET_VARIABLE]
-    environment = for_children() | {
+    environment = child_environment() | {
         "PYTHONPATH": str(PROJECT),
         "PYTHONUNBUFFERED": "1",
         SECRET_VARIABLE: secret,

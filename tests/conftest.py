@@ -9,14 +9,14 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from chalicelib.foundation.logging import logger
-from local.surroundings import keep_to_this_machine
+from local.process_environment import isolate_environment
 
 # How long an example takes says something about the machine, never about the code.
 settings.register_profile(
     "greenroom", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 settings.load_profile("greenroom")
-keep_to_this_machine()
+isolate_environment()
 for name in [name for name in os.environ if name.startswith("TIKTOK_")]:
     del os.environ[name]
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from local import demo_video, film
-from local.film import LAST_SECONDS, TITLE_SECONDS
+from local import demo_video, screen_recording
 from local.home import PROJECT
+from local.screen_recording import LAST_SECONDS, TITLE_SECONDS
 from local.stack import RunningStack
 from tests.console.conftest import Browsing
 from tests.console.repairable import MISSING, has_ffmpeg
@@ -39,7 +39,7 @@ def test_a_video_is_published_sent_and_posted_as_the_readme_says(
     if not has_ffmpeg():
         pytest.skip(f"It was walked, and not filmed. {MISSING}")
     taken.write(tmp_path / "demo.mp4")
-    looked = film.encoder().replace("ffmpeg", "ffprobe")
+    looked = screen_recording.encoder().replace("ffmpeg", "ffprobe")
     shown = ["-show_entries", "stream=codec_name,width,height:format=duration", "-of", "json"]
     ran = subprocess.run(
         [looked, "-v", "error", *shown, str(tmp_path / "demo.mp4")],
@@ -48,6 +48,8 @@ def test_a_video_is_published_sent_and_posted_as_the_readme_says(
         timeout=60,
     )
     found = json.loads(ran.stdout)
-    assert found["streams"] == [{"codec_name": "h264", "width": film.WIDTH, "height": film.HEIGHT}]
+    assert found["streams"] == [
+        {"codec_name": "h264", "width": screen_recording.WIDTH, "height": screen_recording.HEIGHT}
+    ]
     assert float(found["format"]["duration"]) == pytest.approx(taken.seconds, abs=1)
     assert (tmp_path / "demo.mp4").stat().st_size <= LARGEST_BYTES

@@ -19,7 +19,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from local.surroundings import ACCESS_KEY, REGION, SECRET_KEY
+from local.process_environment import ACCESS_KEY, REGION, SECRET_KEY
 
 if TYPE_CHECKING:
     from tests.e2e.deployed_stack import DeployedStack

@@ -21,8 +21,8 @@ import commands.__main__ as commands_main
 from chalicelib.composition import Container
 from chalicelib.foundation.settings import Settings
 from local.mail import Mail, kept
+from local.process_environment import ACCESS_KEY, REGION, SECRET_KEY
 from local.stack import Person, RunningStack
-from local.surroundings import ACCESS_KEY, REGION, SECRET_KEY
 from tests.e2e.people import TIMEOUT_SECONDS, Api, Witness
 from tests.e2e.waiting import wait_for
 

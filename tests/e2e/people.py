@@ -13,8 +13,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import boto3
 import requests
 
+from local.process_environment import ACCESS_KEY, REGION, SECRET_KEY
 from local.stack import Person, RunningStack
-from local.surroundings import ACCESS_KEY, REGION, SECRET_KEY
 from tests.e2e.contract import Contract
 from tests.e2e.waiting import wait_for
 

@@ -9,7 +9,7 @@ import pytest
 
 from local import functions, template
 from local.home import PROJECT
-from local.surroundings import REGION
+from local.process_environment import REGION
 from tests.e2e.calls import (
     MARKING_CALL,
     Call,

@@ -13,7 +13,7 @@ from collections import Counter
 import click
 
 from chalicelib.foundation.logging import logger
-from local.surroundings import keep_to_this_machine
+from local.process_environment import isolate_environment
 from tests.faults import kills
 from tests.faults.flows import ENDLESS, FLOWS
 from tests.faults.kills import AWS_ERRORS, KILLS, TIKTOK_ERRORS, WORKERS, Tried
@@ -93,7 +93,7 @@ def main(
     only: tuple[str, ...], rows: str, seed: int | None, performances: int, members: int
 ) -> None:
     """Show what becomes of staging whatever fails."""
-    keep_to_this_machine()
+    isolate_environment()
     logger.setLevel("CRITICAL")
     started, chosen_parts, right = time.monotonic(), only or PARTS, True
     chosen = random.SystemRandom().randrange(1_000_000) if seed is None else seed

@@ -26,7 +26,7 @@ import commands.__main__ as commands_main
 from chalicelib.composition import Container
 from chalicelib.foundation.settings import Settings
 from commands.stack import Stack
-from local.surroundings import REGION
+from local.process_environment import REGION
 from local.template import read
 from tests.clock import StoppedClock
 from tests.faults.cloud import template_tables

@@ -12,7 +12,7 @@ from tests.integration.greenroom import Greenroom
 
 CONTEXT = SimpleNamespace(aws_request_id="request", get_remaining_time_in_millis=lambda: 28_000)
 NEVER = "99999999999"
-BESIDE = ("programs", "idempotency", "viewer_addresses", "settings")
+ALWAYS_BUILT = ("programs", "idempotency", "viewer_addresses", "settings")
 """What the router asks for beside the services of its routes."""
 
 
@@ -25,7 +25,7 @@ class InProcess:
     def __init__(self, greenroom: Greenroom, patch: pytest.MonkeyPatch) -> None:
         self.content_type = ""
         made = plan.container.__dict__
-        for part in {*BESIDE, *(route.part for route in plan.router.routes)}:
+        for part in {*ALWAYS_BUILT, *(route.part for route in plan.router.routes)}:
             patch.setitem(made, part, _Later(greenroom, part))
 
     def call(

@@ -27,7 +27,7 @@ import deploy.__main__ as cli
 from commands.stack import Stack as NamedStack
 from deploy import doctor, restore
 from deploy.artefacts import Artefacts
-from deploy.run import Deployer, Surroundings
+from deploy.run import Dependencies, Deployer
 from deploy.stage import load
 from local.failure import Failure
 from local.home import Home
@@ -72,14 +72,14 @@ def deployer(
     change: Callable[[Template], None] | None = None,
 ) -> Deployer:
     made, folder = place
-    surroundings = made.surroundings()
+    dependencies = made.dependencies()
     if change:
-        surroundings = dataclasses.replace(surroundings, build=changed(surroundings, change))
-    return Deployer(load("rehearsal", folder), owner or Owner(), surroundings, allow_dirty=True)
+        dependencies = dataclasses.replace(dependencies, build=changed(dependencies, change))
+    return Deployer(load("rehearsal", folder), owner or Owner(), dependencies, allow_dirty=True)
 
 
 def changed(
-    surroundings: Surroundings, change: Callable[[Template], None]
+    dependencies: Dependencies, change: Callable[[Template], None]
 ) -> Callable[[str], Package]:
     """Package the app with another template."""
 
@@ -90,7 +90,7 @@ def changed(
             return content
 
     def build(architecture: str) -> Package:
-        made = surroundings.build(architecture)
+        made = dependencies.build(architecture)
         return Changed(made.folder, "0" + made.content[1:])
 
     return build

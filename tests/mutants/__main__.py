@@ -1,7 +1,8 @@
-"""`python -m tests.mutants`: changes rules, stores and clients in small ways; tests must notice.
+"""`python -m tests.mutants`: mutation testing of rules, stores and clients.
 
-Each mutant that survives is either killed by a new test or argued in `argued.toml`, beside this
-file. Exits with 1 if one survives that is not argued, or if one is argued that is killed or gone.
+Each surviving mutant needs either a new test that kills it or a reason in `argued.toml`, beside
+this file. Exits with 1 if a mutant without a reason survives, or if a reason belongs to a mutant
+that is killed or no longer exists.
 """
 
 import sys
@@ -14,21 +15,21 @@ from pathlib import Path
 
 import click
 
-from local.surroundings import keep_to_this_machine
+from local.process_environment import isolate_environment
 from tests.mutants.mutations import Mutant, mutants_of
-from tests.mutants.running import Fate, Reach, fate_of, preload, reach_of, tree_of
+from tests.mutants.running import Coverage, Outcome, coverage_of, outcome_of, preload, tree_of
 from tests.mutants.suites import SUITES
 
 ARGUED = Path(__file__).with_name("argued.toml")
 
 
 @dataclass(frozen=True)
-class Met:
-    """What became of the mutants of a module: how many there were, and those not noticed."""
+class ModuleResult:
+    """The result of testing a module's mutants: their number, and those that no test killed."""
 
     module: str
-    tried: int
-    alive: Mapping[str, Fate]
+    count: int
+    survivors: Mapping[str, Outcome]
 
 
 def _mutants(module: str, only: str) -> Iterator[Mutant]:
@@ -38,57 +39,65 @@ def _mutants(module: str, only: str) -> Iterator[Mutant]:
             yield mutant
 
 
-def _fate(module: str, name: str, reach: Reach) -> Fate:
-    """Try one mutant, found anew by its name: a tree is changed for good."""
+def _outcome_by_name(module: str, name: str, coverage: Coverage) -> Outcome:
+    """Test one mutant, looked up by its name in a new tree, since mutating changes the tree."""
     tree = tree_of(module)
     (mutant,) = (each for each in mutants_of(module, tree) if each.name == name)
-    return fate_of(mutant, tree, reach)
+    return outcome_of(mutant, tree, coverage)
 
 
-def _meet(module: str, only: str, every: int, jobs: int) -> Met:
-    reach = reach_of(module, SUITES[module])
+def _test_module(module: str, only: str, every: int, jobs: int) -> ModuleResult:
+    coverage = coverage_of(module, SUITES[module])
     names = [mutant.name for mutant in _mutants(module, only)][::every]
     with ProcessPoolExecutor(jobs) as pool:
-        fates = list(pool.map(_fate, [module] * len(names), names, [reach] * len(names)))
-    alive = {name: fate for name, fate in zip(names, fates, strict=True) if fate is not Fate.KILLED}
-    return Met(module, len(names), alive)
+        outcomes = list(
+            pool.map(_outcome_by_name, [module] * len(names), names, [coverage] * len(names))
+        )
+    survivors = {
+        name: outcome
+        for name, outcome in zip(names, outcomes, strict=True)
+        if outcome is not Outcome.KILLED
+    }
+    return ModuleResult(module, len(names), survivors)
 
 
-def argued() -> Mapping[str, Mapping[str, str]]:
-    """Read why each surviving mutant may survive: by module, then by mutant."""
-    told: dict[str, dict[str, str]] = tomllib.loads(ARGUED.read_text())
-    return told
+def read_argued() -> Mapping[str, Mapping[str, str]]:
+    """Read the reasons why mutants may survive, by module and mutant."""
+    reasons: dict[str, dict[str, str]] = tomllib.loads(ARGUED.read_text())
+    return reasons
 
 
 @click.command()
 @click.option("--module", "modules", multiple=True, type=click.Choice(sorted(SUITES)))
-@click.option("--only", default="", help="Mutants whose name has this in it.")
-@click.option("--every", default=1, show_default=True, help="One mutant in so many.")
+@click.option("--only", default="", help="Only mutants whose name contains this.")
+@click.option("--every", default=1, show_default=True, help="Test every Nth mutant.")
 @click.option("--jobs", default=1, show_default=True)
 def main(modules: tuple[str, ...], only: str, every: int, jobs: int) -> None:
-    """Show which small changes no test notices."""
-    keep_to_this_machine()
+    """List the mutants that no test kills."""
+    isolate_environment()
     preload()
-    right, started = True, time.monotonic()
+    success, started = True, time.monotonic()
     for module in modules or sorted(SUITES):
-        met = _meet(module, only, every, jobs)
-        known = argued().get(module, {})
-        open_ones = {name: fate for name, fate in met.alive.items() if name not in known}
+        result = _test_module(module, only, every, jobs)
+        known = read_argued().get(module, {})
+        unexplained = {
+            name: outcome for name, outcome in result.survivors.items() if name not in known
+        }
         whole = not only and every == 1
-        stale = [name for name in known if whole and name not in met.alive]
-        right = right and not open_ones and not stale
-        killed = met.tried - len(met.alive)
+        stale = [name for name in known if whole and name not in result.survivors]
+        success = success and not unexplained and not stale
+        killed = result.count - len(result.survivors)
         click.echo(
-            f"{module}: {met.tried} mutants, {killed} killed, "
-            f"{len(met.alive) - len(open_ones)} argued, {len(open_ones)} open"
+            f"{module}: {result.count} mutants, {killed} killed, "
+            f"{len(result.survivors) - len(unexplained)} argued, {len(unexplained)} open"
         )
-        for name, fate in open_ones.items():
-            click.echo(f"  {fate}: {name}")
+        for name, outcome in unexplained.items():
+            click.echo(f"  {outcome}: {name}")
         for name in stale:
             click.echo(f"  argued, but killed or gone: {name}")
         sys.stdout.flush()
-    click.echo(f"{'All right' if right else 'NOT right'}, in {time.monotonic() - started:.0f} s.")
-    sys.exit(0 if right else 1)
+    click.echo(f"{'All right' if success else 'NOT right'}, in {time.monotonic() - started:.0f} s.")
+    sys.exit(0 if success else 1)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Small changes to a module, each of which a test should notice.
+"""Generates mutants of a module: small changes, each of which a test should notice.
 
-Compared, combined and computed otherwise, decided otherwise, a step left out, nothing returned.
-What only a reader sees stays: words, log lines, annotations, and constants at the top of a module,
-which tests import.
+Mutations replace comparison, arithmetic and boolean operators, fix conditions to true or false,
+leave out statements and return None. They leave alone text, log lines, annotations, and a module's
+top-level constants, which tests import.
 """
 
 import ast
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-_COMPARED = {
+_COMPARISONS = {
     ast.Lt: ast.LtE,
     ast.LtE: ast.Lt,
     ast.Gt: ast.GtE,
@@ -23,7 +23,7 @@ _COMPARED = {
     ast.In: ast.NotIn,
     ast.NotIn: ast.In,
 }
-_COMPUTED = {
+_ARITHMETIC = {
     ast.Add: ast.Sub,
     ast.Sub: ast.Add,
     ast.Mult: ast.Div,
@@ -31,16 +31,16 @@ _COMPUTED = {
     ast.BitAnd: ast.BitOr,
     ast.BitOr: ast.BitAnd,
 }
-_COMBINED = {ast.And: ast.Or, ast.Or: ast.And}
+_BOOLEAN = {ast.And: ast.Or, ast.Or: ast.And}
 _LOGS = ("logger.", "_log(", "log_alarm(")
-_LONGEST = 90
+_MAX_LENGTH = 90
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change: the function it is in, what it makes of what, and how to make it.
+    """One change: its function, the code before and after, and a callable that applies it.
 
-    `name` tells it from all others of its module, whatever the lines are numbered.
+    `name` is unique within the module and does not depend on line numbers.
     """
 
     module: str
@@ -54,16 +54,16 @@ def parsed(path: Path) -> ast.Module:
 
 
 def mutants_of(module: str, tree: ast.Module) -> Iterator[Mutant]:
-    """Yield every mutant of a module; each changes `tree` when it is made, for good."""
+    """Yield every mutant of a module; applying one changes `tree` permanently."""
     seen: Counter[str] = Counter()
     for function, name in _functions(tree):
         for node in _walk(function):
-            for change, make in _changes(node):
-                told = f"{name}: {change}"
-                seen[told] += 1
-                number = f" #{seen[told]}" if seen[told] > 1 else ""
+            for change, make in _mutations(node):
+                description = f"{name}: {change}"
+                seen[description] += 1
+                number = f" #{seen[description]}" if seen[description] > 1 else ""
                 line = getattr(node, "lineno", function.lineno)
-                yield Mutant(module, f"{told}{number}", line, make)
+                yield Mutant(module, f"{description}{number}", line, make)
 
 
 def _functions(tree: ast.AST, prefix: str = "") -> Iterator[tuple[ast.FunctionDef, str]]:
@@ -76,37 +76,37 @@ def _functions(tree: ast.AST, prefix: str = "") -> Iterator[tuple[ast.FunctionDe
 
 
 def _walk(node: ast.AST) -> Iterator[ast.AST]:
-    """Walk what is executed of a function, but for log lines and what is raised."""
+    """Yield the executed nodes of a function, except log lines and raised exceptions."""
     for name, value in ast.iter_fields(node):
         if name in ("annotation", "returns", "decorator_list", "type_params"):
             continue
         for child in value if isinstance(value, list) else [value]:
-            if not isinstance(child, ast.AST) or _is_told(child):
+            if not isinstance(child, ast.AST) or _is_ignored(child):
                 continue
             yield child
             yield from _walk(child)
 
 
-def _is_told(node: ast.AST) -> bool:
+def _is_ignored(node: ast.AST) -> bool:
     if isinstance(node, ast.Expr):
         is_docstring = isinstance(node.value, ast.Constant)
         return is_docstring or ast.unparse(node).startswith(_LOGS)
     return isinstance(node, ast.Raise | ast.JoinedStr | ast.arguments)
 
 
-def _changes(node: ast.AST) -> Iterator[tuple[str, Callable[[], None]]]:
-    yield from _otherwise_computed(node)
-    yield from _otherwise_done(node)
+def _mutations(node: ast.AST) -> Iterator[tuple[str, Callable[[], None]]]:
+    yield from _expression_mutations(node)
+    yield from _statement_mutations(node)
 
 
-def _otherwise_computed(node: ast.AST) -> Iterator[tuple[str, Callable[[], None]]]:
+def _expression_mutations(node: ast.AST) -> Iterator[tuple[str, Callable[[], None]]]:
     match node:
-        case ast.Compare(ops=[operator]) if type(operator) in _COMPARED:
-            yield _set(node, "ops", [_COMPARED[type(operator)]()])
-        case ast.BinOp() if type(node.op) in _COMPUTED:
-            yield _set(node, "op", _COMPUTED[type(node.op)]())
+        case ast.Compare(ops=[operator]) if type(operator) in _COMPARISONS:
+            yield _set(node, "ops", [_COMPARISONS[type(operator)]()])
+        case ast.BinOp() if type(node.op) in _ARITHMETIC:
+            yield _set(node, "op", _ARITHMETIC[type(node.op)]())
         case ast.BoolOp():
-            yield _set(node, "op", _COMBINED[type(node.op)]())
+            yield _set(node, "op", _BOOLEAN[type(node.op)]())
         case ast.UnaryOp(op=ast.Not()):
             yield _set(node, "op", ast.UAdd(), f"not {ast.unparse(node.operand)} is left out")
         case ast.Constant(value=bool() as value):
@@ -115,16 +115,16 @@ def _otherwise_computed(node: ast.AST) -> Iterator[tuple[str, Callable[[], None]
             yield _set(node, "value", value + 1)
 
 
-def _otherwise_done(node: ast.AST) -> Iterator[tuple[str, Callable[[], None]]]:
+def _statement_mutations(node: ast.AST) -> Iterator[tuple[str, Callable[[], None]]]:
     match node:
         case ast.Return(value=ast.expr() as value) if not _is_none(value):
             yield _set(node, "value", ast.Constant(None))
         case ast.Expr():
-            yield _set(node, "value", ast.Constant(None), f"{_short(node)} is left out")
+            yield _set(node, "value", ast.Constant(None), f"{_abbreviated(node)} is left out")
         case ast.If() | ast.IfExp() | ast.While() if not isinstance(node.test, ast.Constant):
             for decided in (True, False):
-                told = f"if {_short(node.test)} -> {decided}"
-                yield _set(node, "test", ast.Constant(decided), told)
+                description = f"if {_abbreviated(node.test)} -> {decided}"
+                yield _set(node, "test", ast.Constant(decided), description)
 
 
 def _is_none(value: ast.expr) -> bool:
@@ -132,35 +132,35 @@ def _is_none(value: ast.expr) -> bool:
 
 
 def _set(
-    node: ast.AST, field: str, value: object, told: str | None = None
+    node: ast.AST, field: str, value: object, description: str | None = None
 ) -> tuple[str, Callable[[], None]]:
-    before, kept = _short(node), getattr(node, field)
-    if told is None:
+    before, kept = _abbreviated(node), getattr(node, field)
+    if description is None:
         setattr(node, field, value)
-        told = f"{before} -> {_short(node)}"
+        description = f"{before} -> {_abbreviated(node)}"
         setattr(node, field, kept)
 
     def make() -> None:
         setattr(node, field, value)
         ast.fix_missing_locations(node)
 
-    return told, make
+    return description, make
 
 
-def _short(node: ast.AST) -> str:
+def _abbreviated(node: ast.AST) -> str:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.UAdd):
         return ast.unparse(node.operand)
     written = " ".join(ast.unparse(node).split())
-    return written if len(written) <= _LONGEST else f"{written[:_LONGEST]}..."
+    return written if len(written) <= _MAX_LENGTH else f"{written[:_MAX_LENGTH]}..."
 
 
-def without_not(tree: ast.Module) -> ast.Module:
-    """Turn the unary plus that stands for a `not` left out into its operand."""
-    _Unary().visit(tree)
+def remove_unary_plus(tree: ast.Module) -> ast.Module:
+    """Replace each unary plus, which marks a removed `not`, with its operand."""
+    _UnaryPlusRemover().visit(tree)
     return tree
 
 
-class _Unary(ast.NodeTransformer):
+class _UnaryPlusRemover(ast.NodeTransformer):
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
         self.generic_visit(node)
         return node.operand if isinstance(node.op, ast.UAdd) else node

@@ -19,14 +19,14 @@ from typing import Any
 
 import pytest
 
-from tests.mutants.mutations import Mutant, parsed, without_not
+from tests.mutants.mutations import Mutant, parsed, remove_unary_plus
 
-LEAST_SECONDS = 20.0
-"""What a mutant may take at the least: one that loops for ever is noticed too."""
+MIN_SECONDS = 20.0
+"""The shortest time limit of a mutant; the limit also stops mutants that loop forever."""
 
 OPTIONS = (
     *("-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", "--no-summary"),
-    *("-W", "ignore::pytest.PytestAssertRewriteWarning"),  # of what is preloaded
+    *("-W", "ignore::pytest.PytestAssertRewriteWarning"),  # raised for preloaded modules
 )
 PRELOADED = (
     "boto3",
@@ -41,24 +41,24 @@ PRELOADED = (
     "tenacity",
     "chalice.test",
 )
-"""What no mutant is in and every child needs."""
+"""Modules without mutants that every child process needs."""
 
 
-class Fate(StrEnum):
+class Outcome(StrEnum):
     KILLED = "killed"
     SURVIVED = "survived"
     UNREACHED = "unreached"
 
 
 @dataclass(frozen=True)
-class Reach:
-    """Which tests reach which line of a module, and how long each takes."""
+class Coverage:
+    """Which tests execute which line of a module, and how long each test takes."""
 
     tests: Mapping[int, Sequence[str]]
     seconds: Mapping[str, float]
 
     def of(self, line: int) -> Sequence[str]:
-        """List the tests that reach a line, the fastest first."""
+        """List the tests that execute a line, fastest first."""
         return sorted(self.tests.get(line, ()), key=lambda test: self.seconds[test])
 
 
@@ -71,12 +71,15 @@ def path_of(module: str) -> Path:
     return Path(*module.split(".")).with_suffix(".py").resolve()
 
 
-def reach_of(module: str, files: Sequence[str]) -> Reach:
-    """Run the tests of a module once, in a child; raises RuntimeError if they fail as they are."""
+def coverage_of(module: str, files: Sequence[str]) -> Coverage:
+    """Run a module's tests once in a child process.
+
+    Raises RuntimeError if they fail without a mutant.
+    """
     with tempfile.NamedTemporaryFile() as written:
         pid = os.fork()
         if pid == 0:
-            _quietly()
+            _silence_output()
             recorder = _Recorder(str(path_of(module)))
             code = pytest.main([*OPTIONS, *files], plugins=[recorder])
             Path(written.name).write_text(json.dumps([recorder.reached, recorder.seconds]))
@@ -85,27 +88,27 @@ def reach_of(module: str, files: Sequence[str]) -> Reach:
         if os.waitstatus_to_exitcode(status) != 0:
             raise RuntimeError(f"the tests of {module} fail without any mutant")
         reached, seconds = json.loads(Path(written.name).read_text())
-    return Reach({int(line): tests for line, tests in reached.items()}, seconds)
+    return Coverage({int(line): tests for line, tests in reached.items()}, seconds)
 
 
-def fate_of(mutant: Mutant, tree: ast.Module, reach: Reach) -> Fate:
-    """Make a mutant in a child and run the tests that reach it."""
-    tests = reach.of(mutant.line)
+def outcome_of(mutant: Mutant, tree: ast.Module, coverage: Coverage) -> Outcome:
+    """Apply a mutant in a child process and run the tests that execute its line."""
+    tests = coverage.of(mutant.line)
     if not tests:
-        return Fate.UNREACHED
-    limit = LEAST_SECONDS + 3 * sum(reach.seconds[test] for test in tests)
+        return Outcome.UNREACHED
+    limit = MIN_SECONDS + 3 * sum(coverage.seconds[test] for test in tests)
     pid = os.fork()
     if pid == 0:
-        _quietly()
+        _silence_output()
         mutant.make()
-        changed = ast.fix_missing_locations(without_not(tree))
+        changed = ast.fix_missing_locations(remove_unary_plus(tree))
         code = compile(changed, str(path_of(mutant.module)), "exec")
-        sys.meta_path.insert(0, _Changed(mutant.module, code))
+        sys.meta_path.insert(0, _MutantImporter(mutant.module, code))
         os._exit(int(pytest.main([*OPTIONS, *tests])))
-    return Fate.SURVIVED if _ends_well(pid, limit) else Fate.KILLED
+    return Outcome.SURVIVED if _passes_within(pid, limit) else Outcome.KILLED
 
 
-def _ends_well(pid: int, limit: float) -> bool:
+def _passes_within(pid: int, limit: float) -> bool:
     end = time.monotonic() + limit
     while time.monotonic() < end:
         ended, status = os.waitpid(pid, os.WNOHANG)
@@ -117,14 +120,14 @@ def _ends_well(pid: int, limit: float) -> bool:
     return False
 
 
-def _quietly() -> None:
+def _silence_output() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
 
 
-class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds one module's changed code in place of its file."""
+class _MutantImporter(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Imports one module from mutated code instead of its file."""
 
     def __init__(self, module: str, code: CodeType) -> None:
         self._module = module
@@ -143,7 +146,7 @@ class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 @dataclass
 class _Recorder:
-    """Notes which test is the first to reach which lines of one file, for each test anew."""
+    """Records which tests execute which lines of one file."""
 
     file: str
     reached: dict[int, list[str]] = field(default_factory=dict)

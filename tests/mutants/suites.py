@@ -1,4 +1,4 @@
-"""Which modules are changed, and which tests should notice."""
+"""Maps each mutated module to the tests that should kill its mutants."""
 
 _RULES = (
     "tests/unit/test_performance_model.py",

@@ -12,7 +12,7 @@ import pytest
 from local import cloud, ports, processes
 from local.failure import Failure
 from local.home import Home, held, is_held, read_json, write_private
-from local.surroundings import for_children, keep_to_this_machine
+from local.process_environment import child_environment, isolate_environment
 
 
 def test_only_one_process_runs_a_stack(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_foreign_process_with_our_old_pid_is_left_alone(tmp_path: Path) -> Non
 def test_a_child_left_behind_is_found_and_stopped(tmp_path: Path) -> None:
     home = Home(tmp_path)
     sleeping = ["-c", "import time; time.sleep(60)"]
-    process = processes.spawn(home, "cloud", Path(sys.executable), sleeping, for_children())
+    process = processes.spawn(home, "cloud", Path(sys.executable), sleeping, child_environment())
     child = processes.left_behind(home)["cloud"]
     assert child.pid == process.pid
     assert processes.stop_child(child, 10)
@@ -135,7 +135,7 @@ def test_a_real_account_stays_out() -> None:
         "AWS_CA_BUNDLE": "/ca.pem",
         "NO_PROXY": "example.com",
     }
-    keep_to_this_machine(environment)
+    isolate_environment(environment)
     assert environment["AWS_ACCESS_KEY_ID"] == "test"
     assert environment["AWS_CA_BUNDLE"] == "/ca.pem"
     assert environment["NO_PROXY"] == "example.com,127.0.0.1,localhost"
@@ -143,5 +143,5 @@ def test_a_real_account_stays_out() -> None:
 
 
 def test_functions_inherit_nothing_of_the_caller() -> None:
-    passed = for_children({"PATH": "/bin", "AWS_PROFILE": "company", "MY_SECRET": "x"})
+    passed = child_environment({"PATH": "/bin", "AWS_PROFILE": "company", "MY_SECRET": "x"})
     assert passed.keys() == {"PATH", "NO_PROXY", "no_proxy"}

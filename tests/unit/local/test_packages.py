@@ -33,7 +33,9 @@ def test_what_is_left_by_running_changes_nothing(project: Path) -> None:
     assert package.content_hash(project) == before
 
 
-@pytest.mark.parametrize("builder", ["binaries", "descriptions", "functions", "templates", "zips"])
+@pytest.mark.parametrize(
+    "builder", ["binaries", "botocore_models", "functions", "templates", "zips"]
+)
 def test_what_builds_otherwise_builds_another_package(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, builder: str
 ) -> None:

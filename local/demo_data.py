@@ -1,4 +1,4 @@
-"""A program that looks like a real one, made over HTTP by its own people: for pictures, for demos.
+"""Fills a stack with realistic demo data over HTTP, for screenshots and demos.
 
 All names are made up, all addresses end in `.example`; the videos are made by ffmpeg.
 """
@@ -25,10 +25,10 @@ from local.stack import Person, RunningStack
 DOMAIN = "northwind-coffee.example"
 OTHER_PROGRAM = "Harbour Bakery"
 PROGRAM = {"name": "Northwind Coffee", "time_zone": "Europe/Berlin", "disclosure": "#ad"}
-PATIENCE_SECONDS = 300.0
-ON_THEIR_WAY = ("queued", "sending")
+TIMEOUT_SECONDS = 300.0
+UNFINISHED_STATES = ("queued", "sending")
 POLL_SECONDS = 0.3
-AT_ONCE = 2
+PARALLEL_UPLOADS = 2
 PEOPLE = (
     *("Mara Lindqvist", "Jonas Weber", "Aisha Okafor", "Tomás Herrera", "Lena Fischer"),
     *("Noor Haddad", "Pia Sørensen", "Luca Bianchi", "Hanna Kowalska", "Emil Novák"),
@@ -36,7 +36,7 @@ PEOPLE = (
     *("Ines Petrović", "Samuel Adeyemi", "Frida Holm"),
 )
 ACTIVE = 9
-"""So many of them have signed in, connected TikTok and sent something; the rest are invited."""
+"""How many of them have signed in, connected TikTok and sent a video; the rest are invited."""
 
 CHANNELS = (("Baristas", "public"), ("Roastery", "public"), ("Store managers", "private"))
 SUGGESTED = "Show what your first coffee of the day looks like"
@@ -49,7 +49,7 @@ CLIPS = (
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ActivityDraft:
     """An activity of the program."""
 
     instructions: str
@@ -64,7 +64,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Prize:
+class RewardDraft:
     """A reward of the program; without colours it has no picture."""
 
     title: str
@@ -77,21 +77,23 @@ class Prize:
 
 
 PRIZES = (
-    Prize(
+    RewardDraft(
         "Enamel mug",
         "Ours, in green, with your name on it. Pick it up at the roastery.",
         40,
         stock=25,
         colours=("0x0b3d2e", "0x1f7a4d", "0x9fd8a4", "0xf3f7d4"),
     ),
-    Prize(
+    RewardDraft(
         "A bag of autumn blend",
         "250 g, roasted the day before you get it.",
         60,
         colours=("0x3b1f0e", "0xa8622c", "0xf4b860", "0xffe8c2"),
     ),
-    Prize("Two concert tickets", "For the house concert in March.", 90, stock=2, per_member=1),
-    Prize(
+    RewardDraft(
+        "Two concert tickets", "For the house concert in March.", 90, stock=2, per_member=1
+    ),
+    RewardDraft(
         "Latte art course",
         "A Saturday with Mara, coffee included. We mail you the dates.",
         250,
@@ -99,29 +101,33 @@ PRIZES = (
         per_member=1,
         colours=("0x1b1f5e", "0x7a2a7c", "0xf2685c", "0xffc56b"),
     ),
-    Prize("An afternoon off", "Agree the day with your store manager.", 2500, per_member=2),
-    Prize("Team dinner", "For your whole store.", 4000, state="draft"),
+    RewardDraft("An afternoon off", "Agree the day with your store manager.", 2500, per_member=2),
+    RewardDraft("Team dinner", "For your whole store.", 4000, state="draft"),
 )
 
 ACTIVITIES = (
-    Wanted("Show how we dial in the first shot of the day", 15, campaign=1),
-    Wanted("Share the story of our new roastery in Leipzig", 20, channel=1),
-    Wanted("We are hiring baristas: tell your friends what a shift looks like", 25, campaign=2),
-    Wanted("Latte art, slowly: the tulip in one take", 10, campaign=1, channel=0),
-    Wanted("Meet Mara, who has opened our Hamburg store every morning for six years", 10),
-    Wanted("The cold brew tower, from the first drop to the glass", 10, campaign=0),
-    Wanted("Three cups that go best with the autumn blend", 10, campaign=0, starts_in_hours=40),
-    Wanted("Store managers: what a good Monday looks like", 5, channel=2),
-    Wanted("Ten seconds of crema", 5, campaign=1, ends_in_hours=30, cuts=3),
-    Wanted("How we taste: a cupping table in a minute", 15, channel=1),
-    Wanted(
+    ActivityDraft("Show how we dial in the first shot of the day", 15, campaign=1),
+    ActivityDraft("Share the story of our new roastery in Leipzig", 20, channel=1),
+    ActivityDraft(
+        "We are hiring baristas: tell your friends what a shift looks like", 25, campaign=2
+    ),
+    ActivityDraft("Latte art, slowly: the tulip in one take", 10, campaign=1, channel=0),
+    ActivityDraft("Meet Mara, who has opened our Hamburg store every morning for six years", 10),
+    ActivityDraft("The cold brew tower, from the first drop to the glass", 10, campaign=0),
+    ActivityDraft(
+        "Three cups that go best with the autumn blend", 10, campaign=0, starts_in_hours=40
+    ),
+    ActivityDraft("Store managers: what a good Monday looks like", 5, channel=2),
+    ActivityDraft("Ten seconds of crema", 5, campaign=1, ends_in_hours=30, cuts=3),
+    ActivityDraft("How we taste: a cupping table in a minute", 15, channel=1),
+    ActivityDraft(
         "Our autumn blend is back. Show it the way you drink it",
         20,
         campaign=0,
         ends_in_hours=3,
         captions=("Back for autumn. Which cup is yours?", "The one we wait for all year."),
     ),
-    Wanted(
+    ActivityDraft(
         "Share this video on TikTok: the story behind the autumn blend",
         30,
         campaign=0,
@@ -157,7 +163,7 @@ REFUSED_CODE = "spam_risk_user_banned_from_posting"
 
 
 @dataclass(frozen=True)
-class Showcase:
+class DemoData:
     """The program that was made: who to look at it as, and ids for addresses that name one."""
 
     manager: Person
@@ -171,11 +177,11 @@ class Showcase:
     video: Path
 
 
-def make(stack: RunningStack, folder: Path) -> Showcase:
+def make(stack: RunningStack, folder: Path) -> DemoData:
     """Make the program in a running stack; `folder` is where the videos are made."""
-    manager = _signing_in(stack, stack.first("manager"))
-    _wanted(manager, "PATCH", "/program", PROGRAM)
-    _wanted(manager, "PATCH", "/me", {"name": "Annika Brandt"})
+    manager = _sign_in(stack, stack.first("manager"))
+    _require_success(manager, "PATCH", "/program", PROGRAM)
+    _require_success(manager, "PATCH", "/me", {"name": "Annika Brandt"})
     clips = _clips(folder)
     uploads = [_upload(manager, clip) for clip in clips]
     channels = [
@@ -194,22 +200,22 @@ def make(stack: RunningStack, folder: Path) -> Showcase:
         for number, wanted in enumerate(ACTIVITIES)
         for start in (number % len(uploads),)
     ]
-    with ThreadPoolExecutor(AT_ONCE) as threads:
-        signed_in = list(threads.map(lambda each: _signing_in(stack, each[0]), people[:ACTIVE]))
+    with ThreadPoolExecutor(PARALLEL_UPLOADS) as threads:
+        signed_in = list(threads.map(lambda each: _sign_in(stack, each[0]), people[:ACTIVE]))
         # The first one has something of everything in their history; alone, so that it stays so.
-        _refuse_one(stack)
-        _take_part(stack, 0, signed_in[0])
-        _refuse_one(stack)
+        _fail_one_staging(stack)
+        _perform_as_member(stack, 0, signed_in[0])
+        _fail_one_staging(stack)
         others = list(enumerate(signed_in))[1:]
-        list(threads.map(lambda pair: _take_part(stack, *pair), others))
+        list(threads.map(lambda pair: _perform_as_member(stack, *pair), others))
     for webhook in WEBHOOKS:
         manager.post("/webhooks", webhook)
-    rewards = [_offer(manager, prize, folder) for prize in PRIZES]
+    rewards = [_create_reward(manager, prize, folder) for prize in PRIZES]
     _redeem(manager, signed_in, members, rewards)
-    return Showcase(
+    return DemoData(
         manager=stack.first("manager"),
         member=people[0][0],
-        newcomer=_invited_twice(stack, manager),
+        newcomer=_invite_to_other_program(stack, manager),
         activity_id=activities[-1],
         channel_id=channels[0],
         campaign_id=campaigns[0],
@@ -219,13 +225,13 @@ def make(stack: RunningStack, folder: Path) -> Showcase:
     )
 
 
-def _signing_in(stack: RunningStack, person: Person) -> Browser:
+def _sign_in(stack: RunningStack, person: Person) -> Browser:
     browser = Browser(stack, person)
     browser.get("/me")  # which binds an invitation
     return browser
 
 
-def _wanted(browser: Browser, method: str, path: str, body: dict[str, Any]) -> None:
+def _require_success(browser: Browser, method: str, path: str, body: dict[str, Any]) -> None:
     answer = browser.ask(method, path, body)
     if not answer.ok:
         raise Failure(f"{method} {path}: {answer.status_code} {answer.text[:200]}", "See the logs.")
@@ -253,7 +259,7 @@ def _gradient(seconds: int, colours: tuple[str, ...], seed: int, size: str) -> s
     return f"gradients=s={size}:r=30:d={seconds}:n=4:seed={seed}:speed=0.01:{named}"
 
 
-def _offer(manager: Browser, prize: Prize, folder: Path) -> str:
+def _create_reward(manager: Browser, prize: RewardDraft, folder: Path) -> str:
     """Make a reward, and its picture."""
     body: dict[str, Any] = {
         "title": prize.title,
@@ -286,7 +292,7 @@ def _redeem(
     mug, blend, tickets = rewards[:3]
     for number, (person, member_id) in enumerate(zip(people, member_ids, strict=False)):
         given = {"amount": 220, "reason": "Spoke about us at the coffee fair"}
-        _wanted(manager, "POST", f"/members/{member_id}/points", given)
+        _require_success(manager, "POST", f"/members/{member_id}/points", given)
         wishes = [(mug, 40), (blend, 60), (tickets, 90)]
         for reward, price in wishes[: 3 if number in (0, 1) else 1 + number % 2]:
             person.ask("POST", f"/rewards/{reward}/redeem", {"price": price})
@@ -298,7 +304,7 @@ def _redeem(
     )
     by_first = [each for each in waiting if each["member_id"] == member_ids[0]]
     for redemption, (how, body) in zip(by_first, decided, strict=False):
-        _wanted(manager, "POST", f"/redemptions/{redemption['redemption_id']}/{how}", body)
+        _require_success(manager, "POST", f"/redemptions/{redemption['redemption_id']}/{how}", body)
 
 
 def _upload(manager: Browser, clip: Path) -> str:
@@ -310,7 +316,9 @@ def _upload(manager: Browser, clip: Path) -> str:
         )
     sent.raise_for_status()
     upload_id = str(upload["upload_id"])
-    _until(lambda: manager.get(f"/uploads/{upload_id}")["status"] == "valid", "The video's verdict")
+    _wait_until(
+        lambda: manager.get(f"/uploads/{upload_id}")["status"] == "valid", "The video's verdict"
+    )
     return upload_id
 
 
@@ -321,11 +329,11 @@ def _invite(stack: RunningStack, manager: Browser) -> list[tuple[Person, str]]:
         first = name.split()[0].encode("ascii", "ignore").decode().lower()
         email = f"{first}.{secrets.token_hex(2)}@{DOMAIN}"
         member = manager.post("/members", {"email": email, "name": name})
-        people.append((_with_password(stack, email), str(member["member_id"])))
+        people.append((_set_password(stack, email), str(member["member_id"])))
     return people
 
 
-def _with_password(stack: RunningStack, email: str) -> Person:
+def _set_password(stack: RunningStack, email: str) -> Person:
     cognito = _aws(stack).cognito
     pool, password = stack.identity["user_pool_id"], f"Gr-{secrets.token_hex(12)}7"
     cognito.admin_create_user(
@@ -343,14 +351,14 @@ def _with_password(stack: RunningStack, email: str) -> Person:
     return Person(email, password, "member", None)
 
 
-def _invited_twice(stack: RunningStack, manager: Browser) -> Person:
+def _invite_to_other_program(stack: RunningStack, manager: Browser) -> Person:
     """Invite somebody to this program and to another one, between which they have to choose."""
     email = f"vera.{secrets.token_hex(2)}@{DOMAIN}"
     manager.post("/members", {"email": email, "name": "Vera Lund"})
     seed.new_program(
         _aws(stack), PROJECT, OTHER_PROGRAM, f"{secrets.token_hex(4)}@{DOMAIN}", [email]
     )
-    return _with_password(stack, email)
+    return _set_password(stack, email)
 
 
 def _aws(stack: RunningStack) -> Aws:
@@ -358,7 +366,11 @@ def _aws(stack: RunningStack) -> Aws:
 
 
 def _publish(
-    manager: Browser, wanted: Wanted, uploads: list[str], channels: list[str], campaigns: list[str]
+    manager: Browser,
+    wanted: ActivityDraft,
+    uploads: list[str],
+    channels: list[str],
+    campaigns: list[str],
 ) -> str:
     now = datetime.now(UTC).replace(microsecond=0, second=0)
     body: dict[str, Any] = {
@@ -381,7 +393,7 @@ def _publish(
     return str(manager.post("/activities", body)["activity_id"])
 
 
-def _take_part(stack: RunningStack, number: int, member: Browser) -> None:
+def _perform_as_member(stack: RunningStack, number: int, member: Browser) -> None:
     """Connect TikTok and send some of what is in the feed; some of it is posted in the end."""
     tiktok = TikTokPages(stack.tiktok_url, member.person.email.split("@")[0])
     tiktok.consent(member.session, str(member.post("/tiktok/connect", {})["authorize_url"]))
@@ -397,20 +409,22 @@ def _take_part(stack: RunningStack, number: int, member: Browser) -> None:
     def own() -> list[dict[str, Any]]:
         return list(member.get("/performances")["items"])
 
-    _until(lambda: all(each["status"] not in ON_THEIR_WAY for each in own()), "A member's videos")
+    _wait_until(
+        lambda: all(each["status"] not in UNFINISHED_STATES for each in own()), "A member's videos"
+    )
     staged = sorted(str(each["publish_id"]) for each in own() if each["status"] == "staged")
     for publish_id in staged[1:]:
         tiktok.post(publish_id)
 
 
-def _refuse_one(stack: RunningStack) -> None:
+def _fail_one_staging(stack: RunningStack) -> None:
     """Let TikTok refuse the next send."""
     rules = {"rules": [{**REFUSED, "error_code": REFUSED_CODE}]}
     requests.post(f"{stack.tiktok_url}/_sandbox/faults", json=rules, timeout=60).raise_for_status()
 
 
-def _until(happened: Any, what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+def _wait_until(happened: Any, what: str) -> None:
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while not happened():
         if time.monotonic() > deadline:
             raise Failure(f"{what} did not come.", "The stack's logs say more.")

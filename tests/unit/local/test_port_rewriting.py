@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from local import moves, ports, run
+from local import port_rewriting, ports, run
 from local.home import DEFAULT_HOME, Home
 from local.steps import Steps
 
@@ -18,7 +18,7 @@ def state(folder: Path, saved: dict[str, int] | None, **files: object) -> Path:
     for name, content in files.items():
         (folder / "state" / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
     if saved is not None:
-        (folder / moves.PORTS_FILE).write_text(json.dumps(saved), encoding="utf-8")
+        (folder / port_rewriting.PORTS_FILE).write_text(json.dumps(saved), encoding="utf-8")
     return folder
 
 
@@ -33,11 +33,11 @@ def test_names_values_and_parts_of_longer_texts_follow_to_the_new_port(tmp_path:
         sqs={f"0\x00us-east-1\x00'{QUEUE}'": {"QueueUrl": QUEUE}},
         functions={"env": {"QUEUE": QUEUE}, "text": json.dumps({"at": [QUEUE, "127.0.0.1:4566"]})},
     )
-    assert moves.follow(live, {"cloud": 27060}) == {"cloud": (4566, 27060)}
+    assert port_rewriting.rewrite_ports(live, {"cloud": 27060}) == {"cloud": (4566, 27060)}
     kept = json.dumps([read(live, "sqs"), read(live, "functions")])
     assert "4566" not in kept
     assert kept.count("127.0.0.1:27060") == 5
-    assert moves.saved_ports(live) == {"cloud": 27060}
+    assert port_rewriting.saved_ports(live) == {"cloud": 27060}
 
 
 @pytest.mark.parametrize(
@@ -54,14 +54,14 @@ def test_names_values_and_parts_of_longer_texts_follow_to_the_new_port(tmp_path:
 )
 def test_what_only_looks_like_our_address_stays(tmp_path: Path, other: object) -> None:
     live = state(tmp_path, {"cloud": 4566}, items={"other": other, "ours": QUEUE})
-    moves.follow(live, {"cloud": 27060})
+    port_rewriting.rewrite_ports(live, {"cloud": 27060})
     assert read(live, "items") == {"other": other, "ours": QUEUE.replace("4566", "27060")}
 
 
 def test_programs_that_swap_their_ports_keep_their_own_addresses(tmp_path: Path) -> None:
     cloud, tiktok = "http://127.0.0.1:4566/a", "http://127.0.0.1:4580/b"
     live = state(tmp_path, {"cloud": 4566, "tiktok": 4580}, items=[cloud, tiktok])
-    moves.follow(live, {"cloud": 4580, "tiktok": 4566})
+    port_rewriting.rewrite_ports(live, {"cloud": 4580, "tiktok": 4566})
     assert read(live, "items") == ["http://127.0.0.1:4580/a", "http://127.0.0.1:4566/b"]
 
 
@@ -69,14 +69,14 @@ def test_on_the_same_ports_no_file_is_written(tmp_path: Path) -> None:
     live = state(tmp_path, {"cloud": 4566}, sqs={QUEUE: 1})
     file = live / "state" / "sqs.json"
     before = file.stat().st_mtime_ns
-    assert moves.follow(live, {"cloud": 4566, "tiktok": 4580}) == {}
+    assert port_rewriting.rewrite_ports(live, {"cloud": 4566, "tiktok": 4580}) == {}
     assert file.stat().st_mtime_ns == before
-    assert moves.saved_ports(live) == {"cloud": 4566, "tiktok": 4580}
+    assert port_rewriting.saved_ports(live) == {"cloud": 4566, "tiktok": 4580}
 
 
 def test_state_saved_before_ports_were_is_known_by_the_names_of_its_queues(tmp_path: Path) -> None:
     live = state(tmp_path, None, sqs={f"0\x00us-east-1\x00'{QUEUE}'": {}}, items=[QUEUE])
-    assert moves.follow(live, {"cloud": 27060}) == {"cloud": (4566, 27060)}
+    assert port_rewriting.rewrite_ports(live, {"cloud": 27060}) == {"cloud": (4566, 27060)}
     assert read(live, "items") == [QUEUE.replace("4566", "27060")]
 
 
@@ -86,13 +86,15 @@ def test_a_start_that_did_not_come_up_does_not_make_the_next_one_lose_the_old_po
     """Its choice is remembered, the state it worked on is not: only the state knows its ports."""
     saved = state(tmp_path / "saved", {"cloud": 4566}, sqs={QUEUE: 1})
     for _ in range(2):
-        live = state(tmp_path / f"live{_}", moves.saved_ports(saved), sqs=read(saved, "sqs"))
-        assert moves.follow(live, {"cloud": 27060}) == {"cloud": (4566, 27060)}
+        live = state(
+            tmp_path / f"live{_}", port_rewriting.saved_ports(saved), sqs=read(saved, "sqs")
+        )
+        assert port_rewriting.rewrite_ports(live, {"cloud": 27060}) == {"cloud": (4566, 27060)}
         assert read(live, "sqs") == {QUEUE.replace("4566", "27060"): 1}
 
 
 def test_nothing_kept_is_nothing_to_rewrite(tmp_path: Path) -> None:
-    assert moves.follow(tmp_path / "live", {"cloud": 4566}) == {}
+    assert port_rewriting.rewrite_ports(tmp_path / "live", {"cloud": 4566}) == {}
 
 
 # Choosing

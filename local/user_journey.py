@@ -1,4 +1,4 @@
-"""README's first page, walked in a browser: publish a video, send it, post it, look back."""
+"""The main user journey in a browser: publish a video, send it, post it, find it in the history."""
 
 import re
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from local.stack import Person
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
-PATIENCE_MS = 120_000
+TIMEOUT_MS = 120_000
 _SEND = re.compile("^(Add Your Account & Send|Send to TikTok)$")
 
 
@@ -20,18 +20,18 @@ def _nothing(_locator: "Locator") -> None:
 
 
 @dataclass
-class MainJob:
+class UserJourney:
     """One video on its way from the manager's laptop to a post, in pages that are open already."""
 
     instructions: str
     tiktok_name: str
-    """What a member who is not connected yet is called on TikTok."""
+    """The TikTok name given to a member who has not connected an account yet."""
     before_press: Callable[["Locator"], None] = _nothing
-    """Called with each thing that is about to be pressed."""
+    """Called with each element before it is clicked."""
 
     def sign_in(self, page: "Page", person: Person) -> None:
-        """Fill in the sign-in screen as a person does."""
-        page.set_default_timeout(PATIENCE_MS)
+        """Fill in and submit the sign-in screen."""
+        page.set_default_timeout(TIMEOUT_MS)
         page.get_by_label("E-mail").fill(person.email)
         page.get_by_label("Password", exact=True).fill(person.password)
         self._press(page.get_by_role("button", name="Sign in", exact=True))
@@ -47,7 +47,7 @@ class MainJob:
         page.get_by_text("Live", exact=True).first.wait_for()
 
     def send(self, phone: "Page") -> None:
-        """Find the activity in the feed, connect TikTok if need be, and wait for the inbox."""
+        """Send the activity from the feed, connect TikTok if needed, and wait until it arrives."""
         card = phone.get_by_role("article").filter(has_text=self.instructions)
         self._press(card.get_by_role("button", name=_SEND))
         self._press(phone.get_by_role("checkbox", name=re.compile("^Before I post this video")))
@@ -55,21 +55,21 @@ class MainJob:
         authorize = phone.get_by_role("button", name="Authorize")
         arrived = phone.get_by_role("heading", name="In your TikTok inbox")
         authorize.or_(arrived).wait_for()
-        if authorize.is_visible():  # the member of a stack that was kept is connected already
+        if authorize.is_visible():  # a kept stack's member is connected already
             phone.get_by_label("Somebody new").fill(self.tiktok_name)
             self._press(authorize)
         arrived.wait_for()
 
     def post(self, inbox: "Page", tiktok_url: str, display_name: str) -> None:
         """Post the video from the TikTok sandbox's inbox of the account of this name."""
-        inbox.set_default_timeout(PATIENCE_MS)
+        inbox.set_default_timeout(TIMEOUT_MS)
         inbox.goto(tiktok_url)
         self._press(inbox.get_by_role("link", name=display_name, exact=True))
         inbox.locator("video").first.wait_for()
         self._press(inbox.get_by_role("button", name="Post", exact=True).first)
 
-    def look_back(self, phone: "Page") -> None:
-        """Wait until the member's history says that the video was posted."""
+    def check_history(self, phone: "Page") -> None:
+        """Wait until the member's history lists the video as posted."""
         self._press(phone.get_by_role("link", name="History").first)
         row = phone.get_by_role("listitem").filter(has_text=self.instructions)
         row.get_by_text("Posted", exact=True).wait_for()

@@ -14,14 +14,14 @@ from botocore.model import ServiceModel
 from botocore.regions import EndpointResolver
 from botocore.session import Session
 
-from local import descriptions
+from local import botocore_models
 from local.home import PROJECT
 
 
 @pytest.fixture(scope="module")
 def short(tmp_path_factory: pytest.TempPathFactory) -> Loader:
     folder = tmp_path_factory.mktemp("descriptions")
-    descriptions.copy_short(folder)
+    botocore_models.copy_short(folder)
     return Loader(extra_search_paths=[str(folder)], include_default_search_paths=False)
 
 
@@ -48,7 +48,7 @@ def described(short: Loader, whole: Loader, service: str) -> tuple[Any, Any]:
     return mine, undocumented(theirs)
 
 
-@pytest.mark.parametrize("service", sorted(descriptions.SERVICES))
+@pytest.mark.parametrize("service", sorted(botocore_models.SERVICES))
 def test_a_short_description_lacks_documentation_and_operations_and_nothing_else(
     short: Loader, whole: Loader, service: str
 ) -> None:
@@ -99,7 +99,7 @@ def test_what_functions_are_granted_to_call_is_described(short: Loader, whole: L
     for prefix, operation in granted:
         operations.setdefault("sesv2" if prefix == "ses" else prefix, set()).add(operation)
     found = set()
-    for service in descriptions.SERVICES & operations.keys():
+    for service in botocore_models.SERVICES & operations.keys():
         mine, theirs = (
             each.load_service_model(service, "service-2")["operations"].keys()
             for each in (short, whole)
@@ -108,7 +108,7 @@ def test_what_functions_are_granted_to_call_is_described(short: Loader, whole: L
         assert known <= mine
         if known:
             found.add(service)
-    assert found == descriptions.SERVICES
+    assert found == botocore_models.SERVICES
 
 
 def test_an_operation_is_described_if_the_code_calls_its_method_or_names_it(
@@ -117,11 +117,11 @@ def test_an_operation_is_described_if_the_code_calls_its_method_or_names_it(
     (tmp_path / "one.py").write_text("client.delete_objects(Bucket=1)\nLIST = 'ListObjectsV2'\n")
     data = tmp_path / "data"
     shutil.copytree(Path(botocore.__file__).parent / "data" / "s3", data / "s3")
-    shutil.copy(Path(short.search_paths[0]) / descriptions.ENDPOINTS, data)
-    descriptions.shorten(data, descriptions.words_of([tmp_path]))
+    shutil.copy(Path(short.search_paths[0]) / botocore_models.ENDPOINTS, data)
+    botocore_models.shorten(data, botocore_models.words_of([tmp_path]))
     (file,) = data.glob("s3/*/service-2.json")
     operations = set(json.loads(file.read_text("utf-8"))["operations"])
-    assert operations == {"DeleteObjects", "ListObjectsV2", *descriptions.ASKED_BY_BOTOCORE}
+    assert operations == {"DeleteObjects", "ListObjectsV2", *botocore_models.ASKED_BY_BOTOCORE}
 
 
 def test_botocore_asks_unasked_for_no_operation_that_is_left_out(short: Loader) -> None:
@@ -184,7 +184,7 @@ def test_the_same_descriptions_are_the_same_bytes_however_they_were_packed(
         for file in again.glob("*/*/service-2.json.gz")
         for name in json.loads(gzip.decompress(file.read_bytes()))["operations"]
     }
-    descriptions.shorten(again, named)
+    botocore_models.shorten(again, named)
     made, there = (
         {file.relative_to(folder): file.read_bytes() for file in folder.rglob("*.json")}
         for folder in (again, first)
@@ -202,7 +202,7 @@ def test_a_client_finds_its_endpoint_by_the_short_descriptions(
     assert f"{service}.eu-central-1.amazonaws.com" in address
 
 
-@pytest.mark.parametrize("service", sorted(descriptions.SERVICES))
+@pytest.mark.parametrize("service", sorted(botocore_models.SERVICES))
 def test_each_region_has_the_endpoint_it_had(short: Loader, whole: Loader, service: str) -> None:
     prefix = whole.load_service_model(service, "service-2")["metadata"]["endpointPrefix"]
     mine, theirs = (EndpointResolver(each.load_data("endpoints")) for each in (short, whole))
@@ -219,7 +219,7 @@ def test_the_list_of_endpoints_is_less_than_a_tenth_of_what_it_was(
     short: Loader, whole: Loader
 ) -> None:
     mine, theirs = (
-        (Path(folder) / descriptions.ENDPOINTS).stat().st_size
+        (Path(folder) / botocore_models.ENDPOINTS).stat().st_size
         for folder in (short.search_paths[0], whole.BUILTIN_DATA_PATH)
     )
     assert mine * 10 < theirs

@@ -1,4 +1,4 @@
-"""Limits what a local stack sees of the caller's environment: no account, no profile."""
+"""Keeps the caller's AWS account and profile out of the environment of local processes."""
 
 import os
 from collections.abc import Mapping, MutableMapping
@@ -8,9 +8,9 @@ ACCESS_KEY = "test"
 SECRET_KEY = "test"  # noqa: S105  the local cloud's fixed root credentials, worth nothing elsewhere
 LOOPBACK_NAMES = "127.0.0.1,localhost"
 
-# What a child needs of the machine. Functions inherit the local cloud's whole environment, so a
-# list of what may pass is the only safe one: an AWS_PROFILE or AWS_ENDPOINT_URL would end up there.
-PASSED_ON = frozenset(
+# Variables that a child process needs from the machine. Functions inherit the local cloud's whole
+# environment, so this is an allowlist: an AWS_PROFILE or AWS_ENDPOINT_URL would reach them.
+INHERITED_VARIABLES = frozenset(
     {
         "PATH",
         "HOME",
@@ -31,8 +31,8 @@ PASSED_ON = frozenset(
 )
 
 
-def keep_to_this_machine(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Remove a real account's settings from this process and all that it starts."""
+def isolate_environment(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Remove a real account's settings from this process and its future children."""
     for name in [name for name in environment if name.startswith("AWS_")]:
         if name != "AWS_CA_BUNDLE":
             del environment[name]
@@ -53,6 +53,6 @@ def credentials() -> dict[str, str]:
     }
 
 
-def for_children(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    passed = {name: value for name, value in environment.items() if name in PASSED_ON}
+def child_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    passed = {name: value for name, value in environment.items() if name in INHERITED_VARIABLES}
     return passed | {"NO_PROXY": LOOPBACK_NAMES, "no_proxy": LOOPBACK_NAMES}

@@ -1,7 +1,7 @@
-"""The shape of what the tables hold: whether state that an older version kept can still be read.
+"""Checks whether this version can read the tables that an older version kept.
 
-It is read from the sources (each item's attributes) and from the template (keys and indexes). What
-an item may lack, and kinds of items and tables that are new, do no harm.
+The schema comes from the sources (each item's attributes) and from the template (keys and indexes).
+New optional attributes, new kinds of items and new tables are compatible.
 """
 
 import ast
@@ -11,16 +11,16 @@ from typing import Any
 
 from local.failure import Failure
 
-KEPT_AS = "shape"
-_TOLD = 3  # differences are named, the rest of them counted
+STATE_KEY = "shape"
+_MOST_NAMED = 3  # differences are named, the rest of them counted
 SOURCES = "chalicelib"
 OPTIONAL = "?"
 
-type Shape = dict[str, dict[str, str]]
-"""By the item's class its attributes, by the table's name its keys and indexes."""
+type Schema = dict[str, dict[str, str]]
+"""Maps each item class to its attributes, and each table to its keys and indexes."""
 
 
-def shape_of(project: Path, template: Mapping[str, Any]) -> Shape:
+def schema_of(project: Path, template: Mapping[str, Any]) -> Schema:
     items = {
         f"{name} in {file.parent.relative_to(project / SOURCES)}": attributes
         for file in sorted((project / SOURCES).rglob("*.py"))
@@ -30,7 +30,7 @@ def shape_of(project: Path, template: Mapping[str, Any]) -> Shape:
 
 
 def _items(source: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield the classes of items of a module, each with its attributes and their types."""
+    """Yield the item classes of a module, each with its attributes and their types."""
     if "Attribute(" not in source:
         return
     for node in ast.walk(ast.parse(source)):
@@ -63,8 +63,8 @@ def _keys(described: Mapping[str, Any]) -> str:
     return ", ".join(each["AttributeName"] for each in described["KeySchema"])
 
 
-def differences(kept: Shape, now: Shape) -> list[str]:
-    """Return in words what of the kept things can no longer be read as what they are now."""
+def differences(kept: Schema, now: Schema) -> list[str]:
+    """Describe in words each difference that keeps this version from reading the stored items."""
     found = []
     for name in sorted(kept.keys() & now.keys()):
         before, after = kept[name], now[name]
@@ -79,19 +79,19 @@ def differences(kept: Shape, now: Shape) -> list[str]:
     return found
 
 
-def check_kept(kept: dict[str, Any], now: Shape, home: Path, *, has_state: bool) -> None:
-    """Note the shape in what is kept. Raises `Failure` where kept state has another one."""
-    before: Shape | None = kept.get(KEPT_AS)
+def check_stored_schema(kept: dict[str, Any], now: Schema, home: Path, *, has_state: bool) -> None:
+    """Store the schema in `kept`. Raises `Failure` if the stored state has an incompatible one."""
+    before: Schema | None = kept.get(STATE_KEY)
     if has_state and before is None:
-        told = ["it does not say which"]
+        named = ["it does not say which"]
     else:
-        told = differences(before or {}, now)
-    if told:
-        more = f" and {len(told) - _TOLD} more" if len(told) > _TOLD else ""
+        named = differences(before or {}, now)
+    if named:
+        more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
         raise Failure(
             f"The state kept in {home} was made by an older version, whose tables had another "
-            f"shape: {'; '.join(told[:_TOLD])}{more}. Requests would fail on it.",
+            f"shape: {'; '.join(named[:_MOST_NAMED])}{more}. Requests would fail on it.",
             "make clean forgets it (with the same STACK_HOME, if you set one); make run then "
             "begins anew.",
         )
-    kept[KEPT_AS] = now
+    kept[STATE_KEY] = now

@@ -1,10 +1,10 @@
-"""Moves kept state to other ports.
+"""Rewrites the ports in a local cloud's saved state.
 
-The local cloud saves addresses with its own port in them: a queue's address is its name, functions
-have addresses in their environment, and items have those that a browser was given. Woken up on
-another port with that state, it would send its messages to whatever program has the old port now.
-So the ports a state was saved with are saved beside it, and a copy that wakes up on others is
-rewritten first.
+The local cloud saves addresses that contain its own port: a queue is identified by its address,
+functions have addresses in their environment, and items contain addresses given to a browser.
+Started on another port with that state, it would send messages to whichever program uses the old
+port now. So the ports are saved beside the state, and the state is rewritten before a start on
+other ports.
 """
 
 import json
@@ -20,10 +20,10 @@ _ADDRESS = re.compile(rf"(?<![0-9.]){re.escape(ports.LOOPBACK)}:([0-9]{{1,5}})(?
 _QUEUE_NAME = re.compile(rf"http://{re.escape(ports.LOOPBACK)}:([0-9]{{1,5}})/[0-9]{{12}}/")
 
 
-def follow(live: Path, now: Mapping[str, int]) -> dict[str, tuple[int, int]]:
-    """Rewrite the state in a folder for the ports of today; returns what moved, old and new.
+def rewrite_ports(live: Path, now: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+    """Rewrite the state in a folder for the current ports; return (old, new) of each that changed.
 
-    `now` names each port by the program that has it. The folder remembers them for the next time.
+    `now` maps each program's name to its port. The folder stores them for the next start.
     """
     before = saved_ports(live)
     moved = {
@@ -31,7 +31,7 @@ def follow(live: Path, now: Mapping[str, int]) -> dict[str, tuple[int, int]]:
         for name, port in now.items()
         if name in before and before[name] != port
     }
-    # All at once: one program may have another's old port.
+    # In one pass: one program may have another's old port.
     new_port = dict(moved.values())
     if new_port:
         for file in sorted((live / "state").glob("*.json")):
@@ -42,7 +42,7 @@ def follow(live: Path, now: Mapping[str, int]) -> dict[str, tuple[int, int]]:
 
 
 def saved_ports(live: Path) -> dict[str, int]:
-    """Return the ports that a state was saved with; of an older one, what its queues are named."""
+    """Return the ports that a state was saved with; an older state's is read from a queue's URL."""
     found = {
         name: port for name, port in read_json(live / PORTS_FILE).items() if isinstance(port, int)
     }
