@@ -52,20 +52,20 @@ coverage: environments ## measure which branches of rules and stores the tests t
 	@$(PY) -m pytest -n 2 --dist loadfile tests/unit tests/integration --cov --cov-report=term --cov-report=html
 
 .PHONY: screenshots
-screenshots: environments ## take a picture of every screen of the console, with seeded data; OUT=folder
+screenshots: environments ## take a screenshot of every screen of the console, with seeded data; OUT=folder
 	@$(PY) -m local screenshots $(if $(OUT),--out "$(OUT)")
 
 .PHONY: demo-video
-demo-video: environments ## film the main job in a browser, for TikTok's app review; OUT=file
+demo-video: environments ## record the main user journey in a browser, for TikTok's app review; OUT=file
 	@$(PY) -m local demo-video $(if $(OUT),--out "$(OUT)")
 
 .PHONY: fmt
-fmt: environments ## put the code into shape
+fmt: environments ## format the code and fix lint errors
 	@$(PY) -m ruff format .
 	@$(PY) -m ruff check --fix .
 
 .PHONY: pins
-pins: environments ## write requirements.lock anew: hashes of the wheels for Lambda
+pins: environments ## regenerate requirements.lock: hashes of the wheels for Lambda
 	@$(PY) -m local pins
 
 .PHONY: audit
@@ -73,11 +73,11 @@ audit: environments ## ask pip-audit and npm, where they can run, what is known 
 	@$(PY) -m local audit
 
 .PHONY: openapi
-openapi: environments ## write openapi.json anew from the routes and models
+openapi: environments ## regenerate openapi.json from the routes and models
 	@$(PY) -m commands openapi
 
 .PHONY: event-schemas
-event-schemas: environments ## write the schemas of public events, docs/events, anew
+event-schemas: environments ## regenerate the schemas of public events, docs/events
 	@$(PY) -m commands events schemas
 
 .PHONY: package
@@ -127,17 +127,17 @@ console-url: environments ## print where a stage's people open Greenroom; STAGE=
 	@$(PY) -m deploy console-url $(STAGE_OPTION)
 
 .PHONY: bench
-bench: environments ## hold validation, staging and the console against the plain way; what requests cost; SIZE=percent
+bench: environments ## compare validation, staging and the console with baselines; count calls of requests; SIZE=percent
 	@missed=0; for part in videos staging console "program $(if $(SIZE),--size $(SIZE))" performs starts; do \
 		$(PY) -m bench.$$part || missed=1; \
 	done; exit $$missed
 
 .PHONY: faults
-faults: environments ## die at every effect of staging, meet every fault, soak; ARGS="--only soak --seed 7"
+faults: environments ## test staging with faults at every effect, scenarios and a soak test; ARGS="--only soak --seed 7"
 	@$(PY) -m tests.faults $(ARGS)
 
 .PHONY: plays
-plays: environments ## play programs at random beside a plain model of them; PLAYS=500, SEED=number
+plays: environments ## compare random programs with a reference model; PLAYS=500, SEED=number
 	@PLAYS="$(or $(PLAYS),500)" SEED="$(or $(SEED),0)" $(PY) -m pytest tests/integration/test_program_machine.py
 
 .PHONY: console
@@ -145,7 +145,7 @@ console: environments ## build the web console, print where it is; reuses the bu
 	@$(PY) -m local console
 
 .PHONY: mutants
-mutants: environments ## change rules, stores and clients in small ways, which tests must notice; ARGS="--module M"
+mutants: environments ## mutation testing of rules, stores and clients; ARGS="--module M"
 	@$(PY) -m tests.mutants $(ARGS)
 
 .PHONY: fuzz

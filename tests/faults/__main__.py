@@ -1,8 +1,8 @@
-"""`python -m tests.faults`: the kill-point table, the fault table and the soak, in their long form.
+"""`python -m tests.faults`: runs all injection points, all fault scenarios and a long soak test.
 
-Options: `--seed N` repeats a soak, `--performances`, `--members` change its size, `--only kills`,
-`--only faults` or `--only soak` leaves the rest out, `--rows 416` all other
-lines of the faults. Exits with 1 if anything is wrong.
+Options: `--seed N` repeats a soak test; `--performances` and `--members` set its size; `--only
+kills`, `--only faults` or `--only soak` runs one part; `--rows 416` runs only the scenarios whose
+line contains that text. Exits with 1 if anything is wrong.
 """
 
 import random
@@ -14,85 +14,88 @@ import click
 
 from chalicelib.foundation.logging import logger
 from local.process_environment import isolate_environment
-from tests.faults import kills
+from tests.faults import injection_points
 from tests.faults.flows import ENDLESS, FLOWS
-from tests.faults.kills import AWS_ERRORS, KILLS, TIKTOK_ERRORS, WORKERS, Tried
+from tests.faults.injection_points import AWS_ERRORS, KILLS, TIKTOK_ERRORS, WORKERS, PointResult
+from tests.faults.scenario import run_scenario, table
+from tests.faults.scenarios import all_scenarios
 from tests.faults.simulation import SimulationParts, simulation_parts
 from tests.faults.soak import LONG, Size, soak, summary
-from tests.faults.trouble import meet, table
-from tests.faults.troubles import all_troubles
 
 PARTS = ("kills", "faults", "soak")
 
 
-def _tell(line: str = "") -> None:
+def _print_line(line: str = "") -> None:
     click.echo(line)
     sys.stdout.flush()
 
 
 def _kills(parts: SimulationParts) -> bool:
-    """Try every place of every flow; returns whether all was right."""
-    right, points = True, list[Tried]()
-    for title, happenings in (
+    """Run every injection point of every flow; return whether all passed."""
+    right, points = True, list[PointResult]()
+    for title, faults in (
         ("Kill points: a function dies before, after or during each effect", KILLS),
         ("Two workers: a second one at each effect, a first that comes back to life", WORKERS),
         ("AWS: each effect throttled, in conflict, its answer lost, asked for twice", AWS_ERRORS),
         ("TikTok: nobody listens, token run out or taken back before each call", TIKTOK_ERRORS),
     ):
-        _tell(f"\n{title}\n")
+        _print_line(f"\n{title}\n")
         for flow in FLOWS:
-            effects, verdict = kills.record(parts, flow)
-            right = right and verdict.is_right
+            effects, verdict = injection_points.record(parts, flow)
+            right = right and verdict.passed
             tried = [
-                kills.try_place(parts, place) for place in kills.places(flow, effects, happenings)
+                injection_points.run_point(parts, point)
+                for point in injection_points.points_of(flow, effects, faults)
             ]
             points += tried
-            shown = tried if happenings is KILLS else [x for x in tried if not x.verdict.is_right]
-            for line in kills.table(shown):
-                _tell(line)
-            _tell(f"{flow.name}: {kills.summary(tried)}")
+            shown = tried if faults is KILLS else [x for x in tried if not x.verdict.passed]
+            for line in injection_points.table(shown):
+                _print_line(line)
+            _print_line(f"{flow.name}: {injection_points.summary(tried)}")
     for flow in ENDLESS:
-        _, verdict = kills.record(parts, flow)
-        right = right and verdict.is_right
-        _tell(f"{flow.name}: {verdict.outcome}")
-    _tell(f"\nAll: {kills.summary(points)}")
-    return right and all(each.verdict.is_right for each in points)
+        _, verdict = injection_points.record(parts, flow)
+        right = right and verdict.passed
+        _print_line(f"{flow.name}: {verdict.outcome}")
+    _print_line(f"\nAll: {injection_points.summary(points)}")
+    return right and all(each.verdict.passed for each in points)
 
 
 def _faults(parts: SimulationParts, rows: str) -> bool:
-    """Meet the troubles of the fault table whose line has `rows`; returns whether all was right."""
-    _tell("\nFaults: what goes wrong, at which step, and what becomes of it\n")
+    """Run the scenarios whose line contains `rows`; return whether all passed."""
+    _print_line("\nFaults: each fault, the step it happens at, and the outcome\n")
     right, ends = True, Counter[str]()
-    for trouble in all_troubles():
-        if rows not in f"{trouble.step} {trouble.name}":
+    for scenario in all_scenarios():
+        if rows not in f"{scenario.step} {scenario.name}":
             continue
-        met = meet(parts, trouble)
-        right = right and met.verdict.is_right
-        ends.update(each.partition(":")[0] for each in met.verdict.outcome.split(", "))
-        for line in table([met]):
-            _tell(line)
-    _tell("\nAll: " + ", ".join(f"{many} {end}" for end, many in ends.most_common()))
+        result = run_scenario(parts, scenario)
+        right = right and result.verdict.passed
+        ends.update(each.partition(":")[0] for each in result.verdict.outcome.split(", "))
+        for line in table([result]):
+            _print_line(line)
+    _print_line("\nAll: " + ", ".join(f"{many} {end}" for end, many in ends.most_common()))
     return right
 
 
 def _soak(parts: SimulationParts, size: Size, seed: int) -> bool:
-    _tell(f"\nSoak: {size.performances} performances by {size.members} members, seed {seed}\n")
-    soaked = soak(parts, size, seed, _tell)
-    for line in summary(soaked):
-        _tell(line)
-    return soaked.verdict.is_right
+    _print_line(
+        f"\nSoak: {size.performances} performances by {size.members} members, seed {seed}\n"
+    )
+    result = soak(parts, size, seed, _print_line)
+    for line in summary(result):
+        _print_line(line)
+    return result.verdict.passed
 
 
 @click.command()
 @click.option("--only", type=click.Choice(PARTS), multiple=True, help="One part; repeatable.")
-@click.option("--rows", default="", help="Only lines of the fault table with this in them.")
-@click.option("--seed", type=int, help="Of the soak; any if not given.")
+@click.option("--rows", default="", help="Only scenarios whose line contains this.")
+@click.option("--seed", type=int, help="The soak test's seed; random by default.")
 @click.option("--performances", type=int, default=LONG.performances, show_default=True)
 @click.option("--members", type=int, default=LONG.members, show_default=True)
 def main(
     only: tuple[str, ...], rows: str, seed: int | None, performances: int, members: int
 ) -> None:
-    """Show what becomes of staging whatever fails."""
+    """Test staging under injected faults."""
     isolate_environment()
     logger.setLevel("CRITICAL")
     started, chosen_parts, right = time.monotonic(), only or PARTS, True
@@ -105,7 +108,7 @@ def main(
         if "soak" in chosen_parts:
             right = _soak(parts, Size(performances, members), chosen) and right
     word = "All right" if right else "NOT right"
-    _tell(f"\n{word}, in {time.monotonic() - started:.0f} s.")
+    _print_line(f"\n{word}, in {time.monotonic() - started:.0f} s.")
     sys.exit(0 if right else 1)
 
 

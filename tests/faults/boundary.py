@@ -1,8 +1,8 @@
-"""Everything that leaves a function, in order: what was recorded, and what is to go wrong.
+"""Records the effects of functions (calls of AWS and TikTok) in order, and injects faults there.
 
 A function (one Lambda invocation) runs inside `Boundary.function`. Each of its effects has a
-number; a plan says what happens right before or after one of them. Killed, a function has no
-effect any more, not even in its `finally` blocks.
+number; a plan decides what to inject before or after it. A killed function has no further effects,
+not even from its `finally` blocks.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -22,19 +22,19 @@ from tests.faults.clock import SharedClock
 
 
 class Killed(BaseException):
-    """The function is gone: nothing catches this."""
+    """The function was killed: no application code catches this."""
 
 
 def _nothing() -> None:
-    """Nothing happens."""
+    """Do nothing."""
 
 
 @dataclass(frozen=True)
-class Step:
-    """What happens around one effect; `before` and `after` may raise in its place.
+class Injection:
+    """What to inject around one effect; `before` and `after` may raise instead of the effect.
 
-    `again`: the client never saw the first answer and asks once more by itself, as AWS's does.
-    `during`: so much of an upload's body leaves, then this happens.
+    `again`: the client missed the first answer and retries by itself, as AWS's clients do.
+    `during` is called after half of an upload's block is sent.
     """
 
     before: Callable[[], object] = _nothing
@@ -56,17 +56,17 @@ class Effect:
         return self.name == "tiktok upload"
 
 
-type Plan = Callable[[Effect], Step | None]
+type Plan = Callable[[Effect], Injection | None]
 
 
-def as_it_should_be(_effect: Effect) -> Step | None:
-    """Let nothing go wrong."""
+def no_faults(_effect: Effect) -> Injection | None:
+    """Inject nothing."""
     return None
 
 
 @dataclass
 class _Run:
-    """A function under way."""
+    """A running function."""
 
     function: str
     planned: bool
@@ -76,17 +76,17 @@ class _Run:
 
 @dataclass
 class Boundary:
-    """Watches the calls of the process to AWS and TikTok, those of functions above all."""
+    """Intercepts the process's calls of AWS and TikTok, and records those of functions."""
 
     clock: SharedClock
     aws: Callable[[str, str, Mapping[str, Any]], Any]
-    plan: Plan = as_it_should_be
+    plan: Plan = no_faults
     effects: list[Effect] = field(default_factory=list)
     _runs: list[_Run] = field(default_factory=list)
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Stand between this process and everything else."""
+        """Intercept all calls of AWS and TikTok."""
         send = HTTPAdapter.send
 
         def call(client: Any, operation: str, parameters: Mapping[str, Any]) -> Any:
@@ -110,12 +110,12 @@ class Boundary:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(BaseClient, "_make_api_call", call)
             patch.setattr(HTTPAdapter, "send", sent)
-            patch.setattr(self.clock, "woken", self._woken)
+            patch.setattr(self.clock, "on_sleep", self._check_time_limit)
             yield
 
     @contextmanager
     def function(self, name: str, limit: timedelta, *, planned: bool = True) -> Iterator[None]:
-        """Run a function with a time limit; planned steps are for those outermost only."""
+        """Run a function with a time limit; faults are injected into outermost functions only."""
         run = _Run(name, planned and not self._runs, self.clock.now() + limit)
         self._runs.append(run)
         try:
@@ -124,8 +124,8 @@ class Boundary:
             self._runs.pop()
 
     @contextmanager
-    def unwatched(self) -> Iterator[None]:
-        """Step out of the functions under way, for what the simulation does meanwhile."""
+    def suspended(self) -> Iterator[None]:
+        """Suspend the running functions while the simulation acts."""
         runs, self._runs = self._runs, []
         try:
             yield
@@ -133,11 +133,11 @@ class Boundary:
             self._runs = runs
 
     def kill(self) -> None:
-        """End the function under way where it stands."""
+        """Kill the running function."""
         self._runs[-1].dead = True
         raise Killed
 
-    def _woken(self) -> None:
+    def _check_time_limit(self) -> None:
         if self._runs and self.clock.now() >= self._runs[-1].ends_at:
             self.kill()
 
@@ -159,11 +159,11 @@ class Boundary:
         step.before()
         if step.during is not None and request is not None:
             whole: Any = request.body
-            torn: Any = _Torn(whole, step.during)
+            torn: Any = _InterruptedBody(whole, step.during)
             request.body = torn
         answer = do()
-        if step.again and "TransactWrite" not in name:  # those carry a token of their own
-            answer = _sent_again(do)
+        if step.again and "TransactWrite" not in name:  # those have an idempotency token
+            answer = _retry(do)
         try:
             step.after()
         except BaseException:
@@ -173,8 +173,8 @@ class Boundary:
         return answer
 
 
-def _sent_again(do: Callable[[], Any]) -> Any:
-    """Send a request for the second time, whose failure then says so, as boto3's does."""
+def _retry(do: Callable[[], Any]) -> Any:
+    """Send a request again; a failure reports one retry attempt, as boto3's does."""
     try:
         return do()
     except ClientError as error:
@@ -183,8 +183,8 @@ def _sent_again(do: Callable[[], Any]) -> Any:
         raise
 
 
-class _Torn:
-    """Half of an upload's body, and then something happens."""
+class _InterruptedBody:
+    """An upload body that calls `then` in the middle of each block."""
 
     def __init__(self, body: Any, then: Callable[[], object]) -> None:
         self._body, self._then = body, then
@@ -200,16 +200,16 @@ class _Torn:
 
 
 def _detail(operation: str, parameters: Mapping[str, Any]) -> str:
-    """Say which table a call is about, and what it writes there."""
+    """Name the tables of a call, and what it writes there."""
     if operation == "TransactWriteItems":
         parts = [next(iter(part.items())) for part in parameters["TransactItems"]]
-        return "".join(f" {_written(kind, part)}" for kind, part in parts)
+        return "".join(f" {_write_label(kind, part)}" for kind, part in parts)
     if "TableName" in parameters:
-        return f" {_written('', parameters)}"
+        return f" {_write_label('', parameters)}"
     return ""
 
 
-def _written(kind: str, part: Mapping[str, Any]) -> str:
+def _write_label(kind: str, part: Mapping[str, Any]) -> str:
     table = part["TableName"].removesuffix("Table")
     names, values = part.get("ExpressionAttributeNames", {}), part.get("ExpressionAttributeValues")
     expression = part.get("UpdateExpression", "")

@@ -1,4 +1,4 @@
-"""One clock for the product, TikTok's sandbox and the schedules: hours pass in no time."""
+"""A simulated clock shared by the product, TikTok's sandbox and the schedules."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -9,11 +9,11 @@ START = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 
 
 class SharedClock(Clock):
-    """Stands still until it is moved; who sleeps moves it. `woken` hears of every sleep."""
+    """Advances only by `sleep` and `move_to`; calls `on_sleep` after every sleep."""
 
     def __init__(self, at: datetime = START) -> None:
         self.at = at
-        self.woken: Callable[[], None] = lambda: None
+        self.on_sleep: Callable[[], None] = lambda: None
 
     def now(self) -> datetime:
         return self.at
@@ -23,7 +23,7 @@ class SharedClock(Clock):
 
     def sleep(self, seconds: float) -> None:
         self.at += timedelta(seconds=seconds)
-        self.woken()
+        self.on_sleep()
 
     def move_to(self, at: datetime) -> None:
         self.at = max(self.at, at)

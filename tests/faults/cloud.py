@@ -38,21 +38,21 @@ def template_tables() -> dict[str, Table]:
 
 @dataclass
 class Message:
-    """One message: when it shows (again), how often it was received, and how often in vain.
+    """One message: when it becomes visible, and how often it was received and disrupted.
 
-    In vain it was when the function died, when AWS failed it, or when the message came twice.
+    A receive counts as disrupted if the function was killed, AWS failed or SQS redelivered.
     """
 
     number: int
     body: str
     visible_at: datetime
     receives: int = 0
-    hindered: int = 0
+    disrupted: int = 0
 
 
 @dataclass
 class Queue:
-    """The staging queue with the template's visibility and limit of receives."""
+    """The staging queue with the template's visibility timeout and receive limit."""
 
     clock: Clock
     visibility: timedelta
@@ -66,7 +66,7 @@ class Queue:
         self.messages.append(Message(next(self._numbers), body, shows))
 
     def receive(self, choose: Callable[[list[Message]], Message]) -> Message | None:
-        """Hand out one of those that show, for the visibility time; too often is for a person."""
+        """Return a visible message and hide it for the timeout; dead-letter it after too many."""
         now = self.clock.now()
         showing = [each for each in self.messages if each.visible_at <= now]
         if not showing:
@@ -95,7 +95,7 @@ def _staging_queue(clock: Clock) -> Queue:
 
 
 class Body(io.BytesIO):
-    """The bytes of an object; `breaks_after` so many of them it raises what S3's would."""
+    """An object's body; if `breaks` is given, raises its exception after half of the bytes."""
 
     def __init__(self, content: bytes, breaks: Callable[[], Exception] | None) -> None:
         super().__init__(content)
@@ -112,15 +112,15 @@ class Body(io.BytesIO):
 
 @dataclass
 class Cloud:
-    """What a call of any client does; `s3_breaks` makes the next bodies break in the middle."""
+    """Answers the calls of AWS clients; each of `broken_streams` breaks one object's body."""
 
     clock: Clock
     secrets: Mapping[str, str]
     tables: Tables = field(default_factory=lambda: Tables(template_tables()))
     objects: dict[str, bytes] = field(default_factory=dict)
-    s3_breaks: list[Callable[[], Exception]] = field(default_factory=list)
-    loses: Callable[[], bool] = lambda: False
-    """Whether a message that was taken is never handed out."""
+    broken_streams: list[Callable[[], Exception]] = field(default_factory=list)
+    drops_message: Callable[[], bool] = lambda: False
+    """Whether to lose a message that was accepted."""
     queue: Queue = field(init=False)
 
     def __post_init__(self) -> None:
@@ -128,7 +128,7 @@ class Cloud:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Answer every client of this process."""
+        """Answer all AWS clients of this process."""
 
         def call(client: Any, operation: str, parameters: Mapping[str, Any]) -> Any:
             return self.call(client.meta.service_model.service_name, operation, parameters)
@@ -138,7 +138,7 @@ class Cloud:
             yield
 
     def call(self, service: str, operation: str, parameters: Mapping[str, Any]) -> Any:
-        """Do what a client's call does. Raises what it raises."""
+        """Answer a client's call. Raises AWS's errors."""
         if service == "dynamodb":
             return self.tables.call(operation, parameters)
         known: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
@@ -160,7 +160,7 @@ class Cloud:
         return known[f"{service} {operation}"](parameters)
 
     def _send(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
-        if not self.loses():
+        if not self.drops_message():
             self.queue.send(asked["MessageBody"], asked.get("DelaySeconds", 0))
         return {"MessageId": "1"}
 
@@ -188,7 +188,7 @@ class Cloud:
         content = self._object(parameters)
         first = parameters.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")[0]
         rest = content[int(first) :]
-        breaks = self.s3_breaks.pop(0) if self.s3_breaks else None
+        breaks = self.broken_streams.pop(0) if self.broken_streams else None
         return {"Body": Body(rest, breaks), "ContentLength": len(rest)}
 
 

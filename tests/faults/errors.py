@@ -1,4 +1,4 @@
-"""What AWS and the network say when they do not do what they are asked."""
+"""Errors that AWS and the network raise."""
 
 from collections.abc import Callable
 
@@ -11,19 +11,19 @@ ENDPOINT = "https://aws.example"
 
 
 def raises(make: Callable[[], Exception]) -> Callable[[], None]:
-    def happens() -> None:
+    def fault() -> None:
         raise make()
 
-    return happens
+    return fault
 
 
 def throttled() -> Exception:
-    """AWS has no capacity left, however often its client asked; nothing was done."""
+    """AWS throttled all attempts of the client; nothing was done."""
     return error("ThrottlingException", "Rate exceeded", "any")
 
 
 def timed_out() -> Exception:
-    """It was done, but the answer never came."""
+    """The request was done, but the answer timed out."""
     return ReadTimeoutError(endpoint_url=ENDPOINT)
 
 
@@ -38,10 +38,10 @@ def conflicted() -> Exception:
 
 
 def stream_broken() -> Exception:
-    """An object's body breaks off in the middle."""
+    """The connection closed in the middle of an object's body."""
     return ConnectionClosedError(endpoint_url=ENDPOINT)
 
 
 def refused() -> Exception:
-    """Nobody listens there."""
+    """The connection was refused."""
     return requests.ConnectionError("connection refused")

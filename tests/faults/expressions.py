@@ -156,7 +156,7 @@ class _Reader:
         def operand(item: Item, names: Names, number: int) -> Value | None:
             return names.operand(words[number], item)
 
-        def begins(item: Item, names: Names) -> bool:
+        def begins_with(item: Item, names: Names) -> bool:
             left, right = operand(item, names, 0), operand(item, names, 1)
             return left is not None and right is not None and plain(left).startswith(plain(right))
 
@@ -170,7 +170,7 @@ class _Reader:
             case "attribute_not_exists":
                 return lambda item, names: operand(item, names, 0) is None
             case "begins_with":
-                return begins
+                return begins_with
             case "contains":
                 return contains
         raise ValueError(f"unknown function {function}")

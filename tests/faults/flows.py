@@ -1,4 +1,4 @@
-"""The flows in which every effect is a place to die: what goes on, and how it may end."""
+"""The flows in which faults are injected at every effect, and the outcomes allowed for each."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -6,38 +6,38 @@ from datetime import timedelta
 from typing import Any
 
 from chalicelib.tiktok.model import INBOX_PLACES, LAPSE_AHEAD
-from tests.faults.boundary import Effect, Step
-from tests.faults.simulation import EARLIER, POLLING, Habits, Person, Simulation
+from tests.faults.boundary import Effect, Injection
+from tests.faults.simulation import EARLIER, POLLING, Behaviour, Person, Simulation
 
 SENT = frozenset({"staged", "posted"})
 POSTED = frozenset({"posted"})
-TOLD = frozenset({"posted", "failed"})
-LAPSES = timedelta(days=180)
-"""TikTok's refresh tokens, if they are not used."""
+REPORTED = frozenset({"posted", "failed"})
+REFRESH_TOKEN_LIFETIME = timedelta(days=180)
+"""How long an unused refresh token of TikTok's is valid."""
 
-GONE = TOLD | {"nothing performed"}
-"""Who is let go before their request is made again has performed nothing, and lost nothing."""
+RELEASED = REPORTED | {"nothing performed"}
+"""If the account is released before the member's request is retried, nothing is performed."""
 
 
 def _sends(simulation: Simulation) -> None:
-    simulation.sends(simulation.member(), simulation.activity())
+    simulation.send(simulation.member(), simulation.activity())
 
 
 @dataclass(frozen=True)
 class Flow:
-    """One flow: the faults TikTok makes, what people do, and which ends are right.
+    """One flow: the faults TikTok makes, the people's actions, and the expected outcomes.
 
-    `may` is what is right when it is killed somewhere on top of that; `also` tells what is wrong
-    that only this flow knows of.
+    `expected_if_killed` are the outcomes allowed when a function is killed as well;
+    `extra_violations` checks what is specific to this flow.
     """
 
     name: str
-    does: Callable[[Simulation], None] = _sends
+    run: Callable[[Simulation], None] = _sends
     faults: tuple[Mapping[str, Any], ...] = ()
-    habits: Habits = field(default_factory=Habits)
-    must: frozenset[str] = POSTED
-    may: frozenset[str] = POSTED
-    also: Callable[[Simulation], Iterable[str]] = lambda _simulation: ()
+    behaviour: Behaviour = field(default_factory=Behaviour)
+    expected: frozenset[str] = POSTED
+    expected_if_killed: frozenset[str] = POSTED
+    extra_violations: Callable[[Simulation], Iterable[str]] = lambda _simulation: ()
 
 
 def _init(kind: str, **more: Any) -> Mapping[str, Any]:
@@ -48,89 +48,91 @@ def _upload(kind: str, **more: Any) -> Mapping[str, Any]:
     return {"endpoint": "upload", "kind": kind, **more}
 
 
-def _token_runs_out(simulation: Simulation) -> None:
+def _access_token_expires(simulation: Simulation) -> None:
     person, activity = simulation.member(), simulation.activity()
     simulation.clock.sleep(timedelta(hours=3).total_seconds())
-    simulation.sends(person, activity)
+    simulation.send(person, activity)
 
 
 def _token_refused(simulation: Simulation) -> None:
     person = simulation.member()
     simulation.tiktok.expire(person.name, "access")
-    simulation.sends(person, simulation.activity())
+    simulation.send(person, simulation.activity())
 
 
 def _consent_ended(simulation: Simulation) -> None:
     person = simulation.member()
     simulation.tiktok.expire(person.name, "access", "refresh")
-    simulation.sends(person, simulation.activity())
+    simulation.send(person, simulation.activity())
 
 
-def _access_taken_back(simulation: Simulation) -> None:
+def _access_revoked(simulation: Simulation) -> None:
     person = simulation.member()
-    simulation.tiktok.removes_access(person.name)
-    simulation.sends(person, simulation.activity())
+    simulation.tiktok.revoke_access(person.name)
+    simulation.send(person, simulation.activity())
 
 
 def _connects_and_sends(simulation: Simulation) -> None:
-    simulation.sends(simulation.member(connected=False), simulation.activity())
+    simulation.send(simulation.member(connected=False), simulation.activity())
 
 
 def _disconnects(simulation: Simulation) -> None:
     person: Person = simulation.member()
-    simulation.sends(person, simulation.activity())
-    simulation.disconnects(person)
+    simulation.send(person, simulation.activity())
+    simulation.disconnect(person)
 
 
 def _leaves(simulation: Simulation) -> None:
     person = simulation.member()
-    simulation.sends(person, simulation.activity())
-    simulation.leaves(person)
+    simulation.send(person, simulation.activity())
+    simulation.leave_program(person)
 
 
-def _two_held(simulation: Simulation) -> None:
-    """Two sends wait for the account when it is added again."""
-    person = simulation.member(comes_back=timedelta(minutes=20))
+def _two_waiting_for_account(simulation: Simulation) -> None:
+    """Two sends wait until the account is connected again."""
+    person = simulation.member(reconnects_after=timedelta(minutes=20))
     activities = [simulation.activity(), simulation.activity()]
-    simulation.tiktok.removes_access(person.name)
+    simulation.tiktok.revoke_access(person.name)
     for activity in activities:
-        simulation.sends(person, activity)
+        simulation.send(person, activity)
 
 
 def _idle_until_it_lapses(simulation: Simulation) -> None:
-    """Nobody sends for half a year; the clock ticks every hour."""
+    """Nobody sends for half a year; the schedule runs every hour."""
     person, activity = simulation.member(), simulation.activity()
-    simulation.clock.move_to(simulation.began_at + LAPSES - LAPSE_AHEAD + timedelta(hours=1))
+    simulation.clock.move_to(
+        simulation.began_at + REFRESH_TOKEN_LIFETIME - LAPSE_AHEAD + timedelta(hours=1)
+    )
     for hours in range(3):
-        simulation.later(timedelta(hours=hours), simulation.renews)
-    simulation.goes_on()
-    simulation.clock.move_to(simulation.began_at + LAPSES + timedelta(days=1))
-    simulation.sends(person, activity)
+        simulation.schedule(timedelta(hours=hours), simulation.renew_accounts)
+    simulation.run_until_idle()
+    simulation.clock.move_to(simulation.began_at + REFRESH_TOKEN_LIFETIME + timedelta(days=1))
+    simulation.send(person, activity)
 
 
 def _two_at_once(simulation: Simulation, moment: str) -> None:
-    """Two sends at once, and one place left: the second comes before or after the first's write."""
-    person = simulation.member(insists=False)
+    """Send two videos for one free place, the second `before` or `after` the first's write."""
+    person = simulation.member(retries_when_full=False)
     first, second = simulation.activity(), simulation.activity()
     for number in range(1, INBOX_PLACES):
-        simulation.counts_draft(person, EARLIER, number)
+        simulation.count_draft(person, EARLIER, number)
     planned, left = simulation.boundary.plan, [second]
 
-    def plan(effect: Effect) -> Step | None:
-        step = planned(effect) or Step()
-        happens = step.before if moment == "before" else step.after
+    def plan(effect: Effect) -> Injection | None:
+        step = planned(effect) or Injection()
+        original = step.before if moment == "before" else step.after
 
         def both() -> None:
             if left:
-                simulation.sends(person, left.pop())
-            happens()
+                simulation.send(person, left.pop())
+            original()
 
         if effect.function == "perform" and effect.name.startswith("dynamodb TransactWrite"):
             return replace(step, before=both) if moment == "before" else replace(step, after=both)
         return step
 
     simulation.boundary.plan = plan
-    simulation.sends(person, first)
+    simulation.send(person, first)
 
 
 def _one_is_refused(simulation: Simulation) -> Iterator[str]:
@@ -144,39 +146,42 @@ LAST_PLACE = (
     Flow(
         "two at once, one place; second first",
         lambda simulation: _two_at_once(simulation, "before"),
-        also=_one_is_refused,
+        extra_violations=_one_is_refused,
     ),
     Flow(
         "two at once, one place; first first",
         lambda simulation: _two_at_once(simulation, "after"),
-        also=_one_is_refused,
+        extra_violations=_one_is_refused,
     ),
 )
-LEAVES = Flow("leaves while it is queued", _leaves, must=TOLD, may=GONE)
+MEMBER_LEAVES = Flow(
+    "leaves while it is queued", _leaves, expected=REPORTED, expected_if_killed=RELEASED
+)
 BANNED = Flow(
     "refused at init",
     faults=(_init("status", status=403, error_code="spam_risk_user_banned_from_posting"),),
-    must=frozenset({"failed"}),
-    may=TOLD,
+    expected=frozenset({"failed"}),
+    expected_if_killed=REPORTED,
 )
-"""It is refused once: who dies before that is written asks again, and may."""
+"""TikTok refuses once: a worker killed before it stores the refusal asks again, and succeeds."""
 
-RENEWED = Flow("idle, renewed by the clock", _idle_until_it_lapses)
-REFRESHES = Flow("token runs out on the way", _token_runs_out)
+RENEWAL = Flow("idle, renewed by the clock", _idle_until_it_lapses)
+TOKEN_REFRESH = Flow("token runs out on the way", _access_token_expires)
 CLEAN = (
     Flow("clean, webhooks come"),
-    Flow("clean, no webhook comes", habits=POLLING),
+    Flow("clean, no webhook comes", behaviour=POLLING),
 )
 FLOWS = (
     *CLEAN,
     Flow("not connected: consent, then the send", _connects_and_sends),
-    # A rotated pair whose answer is lost is a consent lost: the member is told to connect again.
-    REFRESHES,
+    # If the answer with a rotated token pair is lost, the consent is lost: the member has to
+    # connect again.
+    TOKEN_REFRESH,
     Flow("access token refused", _token_refused),
     Flow("consent ended; connects again", _consent_ended),
-    Flow("access taken back; connects again", _access_taken_back),
-    Flow("two held; connects again", _two_held),
-    RENEWED,
+    Flow("access taken back; connects again", _access_revoked),
+    Flow("two held; connects again", _two_waiting_for_account),
+    RENEWAL,
     *LAST_PLACE,
     Flow("upload torn, then resumed", faults=(_upload("reset_after_bytes", after_bytes=100),)),
     Flow("upload's answer lost", faults=(_upload("reset", when="after"),)),
@@ -206,11 +211,16 @@ FLOWS = (
         faults=(
             {"endpoint": "processing", "kind": "fail", "fail_reason": "file_format_check_failed"},
         ),
-        must=frozenset({"failed"}),
-        may=frozenset({"failed"}),
+        expected=frozenset({"failed"}),
+        expected_if_killed=frozenset({"failed"}),
     ),
-    Flow("disconnects while it is queued", _disconnects, must=TOLD, may=GONE),
-    LEAVES,
+    Flow(
+        "disconnects while it is queued",
+        _disconnects,
+        expected=REPORTED,
+        expected_if_killed=RELEASED,
+    ),
+    MEMBER_LEAVES,
     BANNED,
 )
 
@@ -218,8 +228,8 @@ ENDLESS = (
     Flow(
         "stuck at TikTok for good",
         faults=({"endpoint": "processing", "kind": "stuck"},),
-        must=frozenset({"unconfirmed"}),
-        may=frozenset({"unconfirmed"}),
+        expected=frozenset({"unconfirmed"}),
+        expected_if_killed=frozenset({"unconfirmed"}),
     ),
 )
-"""Flows whose effects are the same over and over: played, not died in at every one."""
+"""Flows that repeat the same effects endlessly: run once, without injected faults."""

@@ -1,8 +1,7 @@
-"""A Greenroom among everything that keeps it going: people, queue, stream, schedule, webhooks.
+"""Simulates a deployment with its people, queue, streams, schedules and webhooks.
 
-Functions are run as Lambda runs them: each invocation may die, what it was invoked for comes
-again as AWS brings it again, and a dead one starts cold. Time passes only when there is nothing
-left to do, and then up to the next thing that is due.
+Functions run as in Lambda: each invocation may be killed, AWS retries it, and a killed one starts
+cold. Time advances only when nothing is left to do, to the next event that is due.
 """
 
 import base64
@@ -51,21 +50,21 @@ from chalicelib.tiktok.worker import maintain_accounts
 from local import functions, template
 from tests.events import streamed
 from tests.faults import tiktok as sandbox
-from tests.faults.boundary import Boundary, Killed, as_it_should_be
+from tests.faults.boundary import Boundary, Killed, no_faults
 from tests.faults.clock import SharedClock
 from tests.faults.cloud import Cloud, Message
 from tests.faults.expressions import Item
-from tests.faults.tiktok import Hook, Share, TikTok
+from tests.faults.tiktok import Share, TikTok, Webhook
 from tests.integration.upload_services import GOOD
 
-FROM_AWS = (BotoCoreError, ClientError, PynamoDBException, Contended)
+AWS_EXCEPTIONS = (BotoCoreError, ClientError, PynamoDBException, Contended)
 INFRA = Path(__file__).parents[2] / "infra"
-PATIENT = TimeLimits(connect_seconds=60, answer_seconds=60, upload_answer_seconds=60)
-"""An answer that comes late for want of a processor would be a fault that nobody planned, and the
-flow another one than was recorded."""
+GENEROUS_LIMITS = TimeLimits(connect_seconds=60, answer_seconds=60, upload_answer_seconds=60)
+"""Long limits: an answer that is late because the machine is busy would be an unplanned fault, and
+the flow would differ from its recording."""
 
-IMPATIENT = TimeLimits(connect_seconds=5, answer_seconds=0.25, upload_answer_seconds=0.25)
-"""For answers that are to be too slow; no others are, however busy this machine is."""
+TIGHT_LIMITS = TimeLimits(connect_seconds=5, answer_seconds=0.25, upload_answer_seconds=0.25)
+"""Short limits, for scenarios with slow answers only."""
 
 SETTINGS = Settings(
     build="build-1",
@@ -101,22 +100,22 @@ SECRETS = {
 }
 CORRELATION = "correlation-1"
 EARLIER = "prf_earlier"
-"""A performance of before there was this simulation."""
+"""A performance from before the simulation."""
 MINUTE = timedelta(minutes=1)
-LONGEST_SILENCE = timedelta(minutes=10)
-"""For so long a member may be told nothing of what their video waits for."""
+MAX_SILENCE = timedelta(minutes=10)
+"""How long a member may be shown no reason why their video waits."""
 
 _WEBM = b"\x1a\x45\xdf\xa3"
 _PICTURES = bytes(range(256)) * 12
 SMALL_VIDEO_BYTES = len(_WEBM) + 4 + len(_PICTURES)
 
-UNDER_WAY = frozenset({"queued", "initiated", "uploading", "delivered"})
+UNFINISHED_STATES = frozenset({"queued", "initiated", "uploading", "delivered"})
 PENDING_LOOKED_AT = MINUTE
-IN_TIME = SimpleNamespace(get_remaining_time_in_millis=lambda: 300_000)
-"""A function's context: these worlds are small, its time limit is the boundary's."""
-TRIES_OF_A_STREAM = 10
+CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 300_000)
+"""A function's context with much time left; the boundary enforces the real time limit."""
+STREAM_ATTEMPTS = 10
 MAX_ROUNDS = 5000
-"""More rounds than this in one simulation means that something comes again for ever."""
+"""More rounds than this in one simulation mean an endless loop."""
 
 
 def _function_limits() -> dict[str, timedelta]:
@@ -127,42 +126,42 @@ def _function_limits() -> dict[str, timedelta]:
 
 @dataclass
 class Person:
-    """A member, and who they are at TikTok."""
+    """A member and their TikTok account's name."""
 
     caller: Caller
     name: str
-    comes_back: timedelta | None = timedelta(minutes=10)
-    """How long until they connect an account anew that needs it; None: never."""
-    posts: Callable[[], timedelta | None] = lambda: timedelta(seconds=90)
-    """How long until they post what came into their inbox; None: never."""
-    insists: bool = True
-    """Whether they press again some time when their inbox is full."""
-    under_way: set[str] = field(default_factory=set)
+    reconnects_after: timedelta | None = timedelta(minutes=10)
+    """How long until they reconnect an account that needs it; None: never."""
+    posts_after: Callable[[], timedelta | None] = lambda: timedelta(seconds=90)
+    """How long until they post a video from their inbox; None: never."""
+    retries_when_full: bool = True
+    """Whether they send again later if their inbox is full."""
+    pending: set[str] = field(default_factory=set)
     refused: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class Habits:
-    """What the simulation around does with what it is given; a soak rolls dice here."""
+class Behaviour:
+    """How queue and webhooks behave; a soak test randomizes it."""
 
-    hook_after: Callable[[Hook], list[timedelta]] = lambda _hook: [timedelta(seconds=1)]
-    """When each copy of a webhook comes; none: it is lost."""
+    webhook_delays: Callable[[Webhook], list[timedelta]] = lambda _hook: [timedelta(seconds=1)]
+    """The delay of each copy of a webhook; empty if it is lost."""
     message: Callable[[list[Message]], Message] = lambda showing: min(
         showing, key=lambda each: (each.visible_at, each.number)
     )
-    """Which of the messages that show is handed out."""
-    delivered_twice: Callable[[], bool] = lambda: False
-    """Whether SQS forgets that a message was deleted."""
-    hook_clock: timedelta = timedelta()
-    """How far the clock that signs webhooks is ahead."""
-    before_round: Callable[[], None] = lambda: None
-    """Told of every round, to show how far it is."""
+    """Which of the visible messages is received next."""
+    redelivers: Callable[[], bool] = lambda: False
+    """Whether SQS delivers a deleted message again."""
+    webhook_clock_skew: timedelta = timedelta()
+    """How far TikTok's signing clock is ahead."""
+    on_round: Callable[[], None] = lambda: None
+    """Called in every round, to print progress."""
 
 
-def webhooks_after(*seconds: float) -> Habits:
-    """Return habits by which each webhook comes once after each wait; without waits, never."""
-    waits = [timedelta(seconds=each) for each in seconds]
-    return Habits(hook_after=lambda _hook: waits)
+def webhooks_after(*seconds: float) -> Behaviour:
+    """Deliver a copy of each webhook after each of these waits; without waits, none."""
+    delay_before_send = [timedelta(seconds=each) for each in seconds]
+    return Behaviour(webhook_delays=lambda _hook: delay_before_send)
 
 
 POLLING = webhooks_after()
@@ -170,21 +169,21 @@ POLLING = webhooks_after()
 
 @dataclass
 class SimulationParts:
-    """Parts that are made once and used by one simulation after the other."""
+    """Parts that are created once and shared by consecutive simulations."""
 
     clock: SharedClock
     tiktok: TikTok
     boundary: Boundary
     clients: Clients
     dice: random.Random
-    """Every id and secret comes from it, so that a simulation can be had again."""
+    """The source of every id and secret, so that a simulation can be repeated."""
     people: Iterator[int] = field(default_factory=lambda: count(1))
     limits: Mapping[str, timedelta] = field(default_factory=_function_limits)
 
 
 @contextmanager
 def simulation_parts() -> Iterator[SimulationParts]:
-    """Make what all worlds share, and take it away again."""
+    """Create the parts that all simulations share, and close them at the end."""
     clock = SharedClock()
     with tempfile.TemporaryDirectory() as folder, sandbox.running(Path(folder), clock) as tiktok:
         boundary = Boundary(clock, _no_cloud)
@@ -208,26 +207,26 @@ def _no_cloud(service: str, operation: str, _parameters: Mapping[str, Any]) -> A
 
 
 class Simulation:
-    """One deployment with one program, and its people."""
+    """One deployment with one program and its people."""
 
     def __init__(
         self,
         parts: SimulationParts,
-        habits: Habits | None = None,
-        limits: TimeLimits = PATIENT,
+        behaviour: Behaviour | None = None,
+        limits: TimeLimits = GENEROUS_LIMITS,
         seed: int = 1,
     ) -> None:
         self._limits = limits
         parts.dice.seed(seed)
         self.clock, self.tiktok, self.boundary = parts.clock, parts.tiktok, parts.boundary
-        # Every simulation begins at the same place between two ticks.
+        # Every simulation begins at the same offset between two schedule ticks.
         self.clock.move_to(_next_hour(self.clock.now()))
         self.began_at = self.clock.now()
-        self.habits = habits or Habits()
+        self.behaviour = behaviour or Behaviour()
         self._parts = parts
         self.tiktok.control("reset", {})
-        self.tiktok.hooks()
-        self.boundary.plan, self.boundary.effects = as_it_should_be, []
+        self.tiktok.take_webhooks()
+        self.boundary.plan, self.boundary.effects = no_faults, []
         self.cloud = Cloud(self.clock, SECRETS)
         self.boundary.aws = self.cloud.call
         self.settings = SETTINGS.changed(
@@ -236,13 +235,13 @@ class Simulation:
         )
         self.people: dict[str, Person] = {}
         self.raised: list[str] = []
-        self.silent: set[str] = set()
+        self.unreported: set[str] = set()
         self.failed_by_aws = 0
         self.kills = 0
-        self._agenda: list[tuple[datetime, int, Callable[[], None]]] = []
+        self._scheduled: list[tuple[datetime, int, Callable[[], None]]] = []
         self._order = count()
         self._streams: list[tuple[Item, int]] = []
-        self._returning: set[str] = set()
+        self._reconnecting: set[str] = set()
         self.changes: list[tuple[Item, Item]] = []
         self._ticked_at = self.clock.now()
         self.container = self._cold_start()
@@ -288,7 +287,7 @@ class Simulation:
         limit: str = "",
         cold: bool = False,
     ) -> bool:
-        """Run a function; False if it died or raised. Problems are answers, and raised."""
+        """Run a function; return False if it was killed or failed. Problems are raised."""
         container = self._cold_start() if cold else self.container
         try:
             with self.boundary.function(function, self._parts.limits[limit or function]):
@@ -301,9 +300,9 @@ class Simulation:
             return False
         except (Problem, AccountRequired, NotImplementedError, AssertionError):
             raise
-        except Exception as error:  # noqa: BLE001  AWS brings again what a function raised on
+        except Exception as error:  # noqa: BLE001  AWS retries whatever a function raised on
             self.raised.append(f"{function}: {type(error).__name__}: {error}"[:200])
-            self.failed_by_aws += isinstance(error, FROM_AWS)
+            self.failed_by_aws += isinstance(error, AWS_EXCEPTIONS)
             return False
         finally:
             if cold:
@@ -312,27 +311,27 @@ class Simulation:
 
     # --- people -----------------------------------------------------------------------------
 
-    def member(self, *, connected: bool = True, **habits: Any) -> Person:
-        """Make a member who has an account at TikTok."""
+    def member(self, *, connected: bool = True, **behaviour: Any) -> Person:
+        """Add a member, with a connected TikTok account by default."""
         name = f"p{next(self._parts.people)}"
         email = f"{name}@demo.example"
         self.container.programs.invite(self.program, email, Role.MEMBER)
         caller = self.container.programs.caller(Claims(f"subject-{email}", email, 0))
-        person = Person(caller, name, **habits)
+        person = Person(caller, name, **behaviour)
         self.people[name] = person
         if connected:
             begun = self.container.consents.begin_consent(caller, CORRELATION)
-            self._comes_back(self.container, person, begun)
+            self._finish_consent(self.container, person, begun)
         return person
 
-    def _comes_back(self, container: Container, person: Person, begun: ConsentRequest) -> None:
-        with self.boundary.unwatched():
-            code = self.tiktok.consents(person.name, begun.authorize_url)
+    def _finish_consent(self, container: Container, person: Person, begun: ConsentRequest) -> None:
+        with self.boundary.suspended():
+            code = self.tiktok.authorize(person.name, begun.authorize_url)
         state = parse_qs(urlsplit(begun.authorize_url).query)["state"][0]
         container.connections.connect(state, begun.nonce, code, None)
 
     def activity(self, points: int = 10, size_bytes: int | None = None) -> Activity:
-        """Put an open activity with a video of its own."""
+        """Add an open activity with a video of its own."""
         number, made_at = next(self._activities), self.clock.now() - timedelta(hours=1)
         content = _WEBM + number.to_bytes(4) + _PICTURES
         if size_bytes is not None:
@@ -364,18 +363,20 @@ class Simulation:
         (found,) = (each for key, each in self.cloud.objects.items() if activity_id in key)
         return found
 
-    def sends(self, person: Person, activity: Activity, tries: int = 20) -> None:
-        """Press Send to TikTok, with one idempotency key, until there is an answer."""
-        person.under_way.add(activity.activity_id)
+    def send(self, person: Person, activity: Activity, tries: int = 20) -> None:
+        """Send a video, retrying with one idempotency key until there is an answer."""
+        person.pending.add(activity.activity_id)
         made_id = new_id("prf", self.clock.now()).removeprefix("prf_")
-        self._press(person, activity, made_id, tries)
+        self._try_to_send(person, activity, made_id, tries)
 
-    def _press(self, person: Person, activity: Activity, made_id: str, tries: int) -> None:
+    def _try_to_send(self, person: Person, activity: Activity, made_id: str, tries: int) -> None:
         def again(after: timedelta) -> None:
             if tries > 1:
-                self.later(after, lambda: self._press(person, activity, made_id, tries - 1))
+                self.schedule(
+                    after, lambda: self._try_to_send(person, activity, made_id, tries - 1)
+                )
             else:
-                person.under_way.discard(activity.activity_id)
+                person.pending.discard(activity.activity_id)
 
         try:
             answered = self.invoke(
@@ -390,31 +391,31 @@ class Simulation:
                 limit="http",
             )
         except AccountRequired as required:
-            self._connects(person, required.authorization)
+            self._complete_consent(person, required.authorization)
             answered = False
         except Problem as problem:
             person.refused.append(problem.code.code)
-            if problem.code.code == "tiktok_inbox_full" and person.insists:
+            if problem.code.code == "tiktok_inbox_full" and person.retries_when_full:
                 again(timedelta(hours=1))
                 return
             answered = True
         if answered:
-            person.under_way.discard(activity.activity_id)
+            person.pending.discard(activity.activity_id)
         else:
             again(timedelta(seconds=30))
 
-    def _connects(self, person: Person, begun: ConsentRequest) -> None:
+    def _complete_consent(self, person: Person, begun: ConsentRequest) -> None:
         try:
             self.invoke(
                 "callback",
-                lambda container: self._comes_back(container, person, begun),
+                lambda container: self._finish_consent(container, person, begun),
                 limit="http",
             )
         except Problem as problem:
             person.refused.append(problem.code.code)
 
-    def reconnects(self, person: Person) -> None:
-        """Add the account again, from the settings."""
+    def reconnect(self, person: Person) -> None:
+        """Connect the account again, from the settings."""
         begun: list[ConsentRequest] = []
         self.invoke(
             "connect",
@@ -424,10 +425,10 @@ class Simulation:
             limit="http",
         )
         for authorization in begun:
-            self._connects(person, authorization)
+            self._complete_consent(person, authorization)
 
-    def disconnects(self, person: Person, tries: int = 5) -> None:
-        """Take the account away, until there is an answer."""
+    def disconnect(self, person: Person, tries: int = 5) -> None:
+        """Disconnect the account, retrying until there is an answer."""
         done = False
         try:
             done = self.invoke(
@@ -438,10 +439,10 @@ class Simulation:
         except Problem as problem:
             person.refused.append(problem.code.code)
         if not done and tries > 1:
-            self.later(timedelta(seconds=30), lambda: self.disconnects(person, tries - 1))
+            self.schedule(timedelta(seconds=30), lambda: self.disconnect(person, tries - 1))
 
-    def leaves(self, person: Person) -> None:
-        """Be removed from the program; the table's stream tells of it."""
+    def leave_program(self, person: Person) -> None:
+        """Remove the person from the program; the table's stream then releases their account."""
         owner = (person.caller.program_id, person.caller.member_id)
         item = MemberItem(owner[0], f"member#{owner[1]}")
         self.container.database.update(
@@ -452,87 +453,89 @@ class Simulation:
                 MemberItem.release_since.set(self.clock.now()),
             ],
         )
-        self._departs(owner, TRIES_OF_A_STREAM)
+        self._release_account(owner, STREAM_ATTEMPTS)
 
-    def _departs(self, owner: tuple[str, str], tries: int) -> None:
+    def _release_account(self, owner: tuple[str, str], tries: int) -> None:
         done = self.invoke(
             "performances_disconnect_removed_members",
             lambda container: container.connections.release_removed_member(*owner),
         )
         if not done and tries > 1:
-            self.later(timedelta(seconds=1), lambda: self._departs(owner, tries - 1))
+            self.schedule(timedelta(seconds=1), lambda: self._release_account(owner, tries - 1))
 
-    def renews(self, *, cold: bool = False) -> None:
-        """Let the clock tick for accounts that would lapse."""
+    def renew_accounts(self, *, cold: bool = False) -> None:
+        """Run the schedule that refreshes accounts before they lapse."""
         self.invoke(
             "tiktok_maintain_accounts",
-            lambda container: maintain_accounts(container.tiktok, container.access_tokens, IN_TIME),
+            lambda container: maintain_accounts(container.tiktok, container.access_tokens, CONTEXT),
             cold=cold,
         )
 
-    # --- what goes on around ----------------------------------------------------------------
+    # --- events -----------------------------------------------------------------------------
 
-    def later(self, after: timedelta, do: Callable[[], None]) -> None:
-        heapq.heappush(self._agenda, (self.clock.now() + after, next(self._order), do))
+    def schedule(self, after: timedelta, do: Callable[[], None]) -> None:
+        heapq.heappush(self._scheduled, (self.clock.now() + after, next(self._order), do))
 
-    def goes_on(self, horizon: timedelta = timedelta(days=9), rounds: int = MAX_ROUNDS) -> bool:
-        """Let the simulation go on until nothing is left to do; False if that takes too long."""
+    def run_until_idle(
+        self, horizon: timedelta = timedelta(days=9), rounds: int = MAX_ROUNDS
+    ) -> bool:
+        """Run until nothing is left to do; return False if that takes too long."""
         end = self.clock.now() + horizon
         for _ in range(rounds):
-            self.habits.before_round()
-            if self._does_something():
+            self.behaviour.on_round()
+            if self._run_next():
                 continue
-            at = self._next_at()
+            at = self._next_event_at()
             if at is None:
                 return True
             if at > end:
                 return False
-            self._notice_silence(at)
+            self._record_silence(at)
             self.clock.move_to(at)
         return False
 
-    def _notice_silence(self, until: datetime) -> None:
-        """Notice whom nobody tells what their video waits for, while time passes until then."""
+    def _record_silence(self, until: datetime) -> None:
+        """Record performances that wait until then without showing the member a reason."""
         for person in self.people.values():
             for item in self.performances(person):
-                if item["state"]["S"] not in UNDER_WAY:
+                if item["state"]["S"] not in UNFINISHED_STATES:
                     continue
                 made = self.container.performances.performance(
                     person.caller, item["performance_id"]["S"]
                 )
                 shown = view_of(made, person.caller)
                 told = shown.waiting_for
-                if until < made.queued_at + LONGEST_SILENCE or (
-                    told and until < told.next_look_at + LONGEST_SILENCE
+                if until < made.queued_at + MAX_SILENCE or (
+                    told and until < told.next_look_at + MAX_SILENCE
                 ):
                     continue
-                self.silent.add(f"{made.performance_id} is silent as {made.state}")
+                self.unreported.add(f"{made.performance_id} is silent as {made.state}")
 
-    def _does_something(self) -> bool:
+    def _run_next(self) -> bool:
         return (
-            self._next_of_agenda()
-            or self._next_of_stream()
-            or self._next_message()
-            or self._tiktok_moves()
-            or self._people_move()
-            or self._schedule_ticks()
+            self._run_scheduled()
+            or self._deliver_stream_record()
+            or self._deliver_message()
+            or self._advance_tiktok()
+            or self._schedule_reconnections()
+            or self._run_schedule()
         )
 
-    def _next_at(self) -> datetime | None:
+    def _next_event_at(self) -> datetime | None:
         overdue = self._overdue_at()
         due = self.tiktok.next_due()
         moments = [
-            self._agenda[0][0] if self._agenda else None,
+            self._scheduled[0][0] if self._scheduled else None,
             self.cloud.queue.next_at(),
             None if overdue is None else max(_minute_after(overdue), self._ticked_at + MINUTE),
             None if due is None else datetime.fromtimestamp(due, UTC) + timedelta(milliseconds=1),
         ]
         return min((moment for moment in moments if moment), default=None)
 
-    def _next_of_agenda(self) -> bool:
-        if not self._agenda or self._agenda[0][0] > self.clock.now():
+    def _run_scheduled(self) -> bool:
+        if not self._scheduled or self._scheduled[0][0] > self.clock.now():
             return False
-        heapq.heappop(self._agenda)[2]()
+        heapq.heappop(self._scheduled)[2]()
         return True
 
     def _changed(self, table: str, before: Item | None, item: Item | None) -> None:
@@ -543,7 +546,7 @@ class Simulation:
         if before is None or before["state"] != item["state"]:
             self.changes.append((before or {}, item))
 
-    def _next_of_stream(self) -> bool:
+    def _deliver_stream_record(self) -> bool:
         if not self._streams:
             return False
         item, tries = self._streams.pop(0)
@@ -554,85 +557,88 @@ class Simulation:
             failed.extend(answer["batchItemFailures"])
 
         done = self.invoke("performances_queue_and_relay", relay) and not failed
-        if not done and tries + 1 < TRIES_OF_A_STREAM:
-            self.later(timedelta(seconds=1), lambda: self._streams.append((item, tries + 1)))
+        if not done and tries + 1 < STREAM_ATTEMPTS:
+            self.schedule(timedelta(seconds=1), lambda: self._streams.append((item, tries + 1)))
         return True
 
-    def _next_message(self) -> bool:
-        message = self.cloud.queue.receive(self.habits.message)
+    def _deliver_message(self) -> bool:
+        message = self.cloud.queue.receive(self.behaviour.message)
         if message is None:
             return False
         before = self.kills + self.failed_by_aws
-        done = self.stages(message.body)
-        if done and not self.habits.delivered_twice():
+        done = self.stage(message.body)
+        if done and not self.behaviour.redelivers():
             self.cloud.queue.delete(message)
             return True
-        message.hindered += done or self.kills + self.failed_by_aws > before
+        message.disrupted += done or self.kills + self.failed_by_aws > before
         if done:
             message.visible_at = self.clock.now()
         return True
 
-    def stages(self, body: str, *, cold: bool = False) -> bool:
-        """Give one message to the staging function; False if it is to come again."""
+    def stage(self, body: str, *, cold: bool = False) -> bool:
+        """Run the staging function on one message; return False if SQS has to redeliver it."""
         return self.invoke(
             "performances_stage",
             lambda container: container.stager.stage(from_message(body)),
             cold=cold,
         )
 
-    def _tiktok_moves(self) -> bool:
+    def _advance_tiktok(self) -> bool:
         due = self.tiktok.next_due()
         moved = due is not None and due <= self.clock.time()
         if moved:
             self.tiktok.settle()
-        hooks = self.tiktok.hooks()
-        for hook in hooks:
-            if hook.event == "post.publish.inbox_delivered":
-                self._finds(hook)
-            for after in self.habits.hook_after(hook):
-                self.later(after, partial(self.hears, hook))
-        return moved or bool(hooks)
+        take_webhooks = self.tiktok.take_webhooks()
+        for webhook in take_webhooks:
+            if webhook.event == "post.publish.inbox_delivered":
+                self._schedule_post(webhook)
+            for after in self.behaviour.webhook_delays(webhook):
+                self.schedule(after, partial(self.deliver_webhook, webhook))
+        return moved or bool(take_webhooks)
 
-    def hears(self, hook: Hook, back_off: float = 60.0) -> None:
-        """Deliver a webhook; without an answer it comes again, ever later, for three days."""
+    def deliver_webhook(self, webhook: Webhook, back_off: float = 60.0) -> None:
+        """Deliver a webhook; without an answer, retry with growing delays for three days."""
         heard = False
         try:
             heard = self.invoke(
                 "webhook",
                 lambda container: container.tiktok_webhooks.handle_webhook(
-                    hook.signature(self.clock.time() + self.habits.hook_clock.total_seconds()),
-                    hook.body,
+                    webhook.signature(
+                        self.clock.time() + self.behaviour.webhook_clock_skew.total_seconds()
+                    ),
+                    webhook.body,
                 ),
                 limit="http",
             )
         except Problem as problem:
             self.raised.append(f"webhook: {problem.code.code}")
         if not heard and back_off < timedelta(days=3).total_seconds():
-            self.later(
-                timedelta(seconds=back_off), lambda: self.hears(hook, min(back_off * 2, 3600 * 8))
+            self.schedule(
+                timedelta(seconds=back_off),
+                lambda: self.deliver_webhook(webhook, min(back_off * 2, 3600 * 8)),
             )
 
-    def _finds(self, hook: Hook) -> None:
-        """The person finds the video in the inbox, and posts it some time or never."""
-        (share,) = self.tiktok.shares(publish_id=hook.publish_id)
-        after = self.people[share.person].posts()
+    def _schedule_post(self, webhook: Webhook) -> None:
+        """Schedule when the person posts the video that arrived, if ever."""
+        (share,) = self.tiktok.shares(publish_id=webhook.publish_id)
+        after = self.people[share.person].posts_after()
         if after is not None:
-            self.later(after, lambda: self.tiktok.posts(share))
+            self.schedule(after, lambda: self.tiktok.post(share))
 
-    def _people_move(self) -> bool:
-        """Who needs to connect again notices some time."""
+    def _schedule_reconnections(self) -> bool:
+        """Schedule reconnections of people whose account needs it."""
         moved = False
         for name, person in self.people.items():
             gone = self.account_state(person) == "reconnect_required"
-            if gone and person.comes_back is not None and name not in self._returning:
-                self._returning.add(name)
-                self.later(person.comes_back, partial(self._returns, person))
+            if gone and person.reconnects_after is not None and name not in self._reconnecting:
+                self._reconnecting.add(name)
+                self.schedule(person.reconnects_after, partial(self._reconnect_person, person))
                 moved = True
         return moved
 
-    def _returns(self, person: Person) -> None:
-        self._returning.discard(person.name)
-        self.reconnects(person)
+    def _reconnect_person(self, person: Person) -> None:
+        self._reconnecting.discard(person.name)
+        self.reconnect(person)
 
     def _overdue_at(self) -> datetime | None:
         unfinished = self.cloud.tables.having(SETTINGS.performances_table, "unfinished_in")
@@ -645,7 +651,7 @@ class Simulation:
         ]
         return min((look for look in looks if look), default=None)
 
-    def _schedule_ticks(self) -> bool:
+    def _run_schedule(self) -> bool:
         overdue = self._overdue_at()
         now = self.clock.now()
         if overdue is None or overdue > now or now < self._ticked_at + MINUTE:
@@ -654,12 +660,12 @@ class Simulation:
         self.invoke(
             "performances_resume_overdue",
             lambda container: worker.resume_overdue(
-                container.overdue_performances, container.connections, IN_TIME
+                container.overdue_performances, container.connections, CONTEXT
             ),
         )
         return True
 
-    # --- what there is ----------------------------------------------------------------------
+    # --- state ------------------------------------------------------------------------------
 
     def performances(self, person: Person) -> list[Item]:
         return self.cloud.tables.owned(SETTINGS.performances_table, person.caller.owner)
@@ -670,17 +676,17 @@ class Simulation:
         return found["state"]["S"] if found else None
 
     def message_of(self, item: Item) -> str:
-        """Write the message that names a performance."""
+        """Return the queue message that names a performance."""
         names = ("program_id", "member_id", "performance_id", "correlation_id")
         return to_message(Reference(*(item[name]["S"] for name in names)))
 
     def places(self, person: Person) -> Sequence[InboxPlace]:
-        """List the places that are counted as taken in a person's inbox."""
+        """List the taken places of a person's inbox."""
         caller = person.caller
         return self.container.inbox_places.list_taken_places(caller.program_id, caller.member_id)
 
-    def counts_draft(self, person: Person, performance_id: str, lost_draft: int = 1) -> None:
-        """Count a draft as taking a place in a person's inbox."""
+    def count_draft(self, person: Person, performance_id: str, lost_draft: int = 1) -> None:
+        """Record a draft as taking a place in a person's inbox."""
         caller = person.caller
         place = InboxPlace(performance_id, self.clock.now(), lost_draft)
         places = self.container.inbox_places
@@ -697,7 +703,7 @@ def _next_hour(at: datetime) -> datetime:
 
 
 def _minute_after(at: datetime) -> datetime:
-    """The schedule ticks at whole minutes."""
+    """Return the next whole minute, at which the schedule runs."""
     floor = at.replace(second=0, microsecond=0)
     return floor if floor == at else floor + MINUTE
 
@@ -707,5 +713,5 @@ def _instant(told: str) -> datetime:
 
 
 def instant_of(value: Mapping[str, str]) -> datetime:
-    """Read an instant as the tables keep it."""
+    """Parse an instant as the tables store it."""
     return _instant(value["S"])

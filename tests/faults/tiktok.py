@@ -1,4 +1,4 @@
-"""TikTok's sandbox in a thread of this process, on the shared clock, and what it knows."""
+"""Runs TikTok's sandbox in a thread of this process, on the shared clock."""
 
 import hashlib
 import json
@@ -44,8 +44,8 @@ class Share:
     due_at: float | None
 
     @property
-    def is_there(self) -> bool:
-        """Whether all of it came, and it did not come to nothing."""
+    def exists(self) -> bool:
+        """Whether TikTok has the whole video and did not fail it."""
         return self.completed_uploads > 0 and self.status != "FAILED"
 
     @property
@@ -54,8 +54,8 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Hook:
-    """A webhook as TikTok would send it."""
+class Webhook:
+    """A webhook as TikTok sends it."""
 
     event: str
     publish_id: str
@@ -66,7 +66,7 @@ class Hook:
 
 
 class TikTok:
-    """A running sandbox: its levers over HTTP, its memory read where it lies."""
+    """A client of the running sandbox: controls it over HTTP, reads its state from its database."""
 
     def __init__(self, url: str, database: sqlite3.Connection, clock: SharedClock) -> None:
         self.url = url
@@ -74,7 +74,7 @@ class TikTok:
         self._database = database
         self._session = requests.Session()
         self._session.trust_env = False
-        self._hooks_seen = 0
+        self._webhooks_seen = 0
 
     def close(self) -> None:
         self._session.close()
@@ -91,32 +91,32 @@ class TikTok:
         self.control("tokens", {"person": person, "expire": list(kinds)})
 
     def settle(self) -> None:
-        """Let what is due by now happen."""
+        """Process everything that is due by now."""
         self.control("clock", {"advance_seconds": 0})
 
-    def consents(self, person: str, url: str) -> str:
-        """The person authorizes the app; returns the code that the browser brings back."""
+    def authorize(self, person: str, url: str) -> str:
+        """Authorize the app as the person; return the code that the browser is redirected with."""
         form = {"person": person, "scopes": list(SCOPES), "decision": "authorize"}
         self._session.cookies.clear()
         answer = self._session.post(url, data=form, allow_redirects=False, timeout=TIMEOUT)
         return dict(parse_qsl(urlsplit(answer.headers["Location"]).query))["code"]
 
-    def posts(self, share: Share) -> None:
-        """The person presses Post."""
-        self._press(f"{quote(share.person)}/{share.publish_id}/post")
+    def post(self, share: Share) -> None:
+        """Post the video as the person."""
+        self._submit(f"{quote(share.person)}/{share.publish_id}/post")
 
-    def removes_access(self, person: str) -> None:
-        """The person takes the app's access back, if it has any."""
-        self._press(f"{quote(person)}/remove-access", HTTPStatus.CONFLICT)
+    def revoke_access(self, person: str) -> None:
+        """Revoke the app's access as the person, if it has any."""
+        self._submit(f"{quote(person)}/remove-access", HTTPStatus.CONFLICT)
 
-    def _press(self, path: str, fine: HTTPStatus = HTTPStatus.SEE_OTHER) -> None:
+    def _submit(self, path: str, fine: HTTPStatus = HTTPStatus.SEE_OTHER) -> None:
         url = f"{self.url}/inbox/{path}"
         answer = self._session.post(url, timeout=TIMEOUT, allow_redirects=False)
         if answer.status_code != fine:
             answer.raise_for_status()
 
     def shares(self, person: str | None = None, publish_id: str | None = None) -> list[Share]:
-        """List drafts, all of them or those of a person, or the one of this id."""
+        """List all drafts, or those of a person, or the one with this id."""
         found = self._database.execute(
             "SELECT publish_id, person, status, completed_uploads, sha256, due_at FROM shares"
             " WHERE (?1 IS NULL OR person = ?1) AND (?2 IS NULL OR publish_id = ?2)"
@@ -129,17 +129,17 @@ class TikTok:
         (found,) = self._database.execute("SELECT min(due_at) FROM shares").fetchone()
         return None if found is None else float(found)
 
-    def hooks(self) -> list[Hook]:
-        """Take the webhooks TikTok has made since last asked."""
+    def take_webhooks(self) -> list[Webhook]:
+        """Return the webhooks that TikTok has made since the last call."""
         found = self._database.execute(
             "SELECT id, event, publish_id, body FROM webhooks WHERE id > ? ORDER BY id",
-            (self._hooks_seen,),
+            (self._webhooks_seen,),
         ).fetchall()
-        self._hooks_seen = found[-1][0] if found else self._hooks_seen
-        return [Hook(event, publish_id, body.encode()) for _, event, publish_id, body in found]
+        self._webhooks_seen = found[-1][0] if found else self._webhooks_seen
+        return [Webhook(event, publish_id, body.encode()) for _, event, publish_id, body in found]
 
-    def hook(self, event: str, share: Share, **content: str) -> Hook:
-        """Make a webhook of a draft, whether it is true or not."""
+    def webhook(self, event: str, share: Share, **content: str) -> Webhook:
+        """Make a webhook about a draft, true or not."""
         told = {"publish_id": share.publish_id, "publish_type": PUBLISH_TYPE, **content}
         body = {
             "client_key": CLIENT_KEY,
@@ -148,10 +148,10 @@ class TikTok:
             "user_openid": share.person,
             "content": json.dumps(told),
         }
-        return Hook(event, share.publish_id, json.dumps(body).encode())
+        return Webhook(event, share.publish_id, json.dumps(body).encode())
 
     def broken_rules(self) -> list[tuple[str, str]]:
-        """List those of TikTok's rules that were broken and could have been kept."""
+        """List the avoidable violations of TikTok's rules."""
         found = self._database.execute("SELECT rule, detail FROM violations WHERE avoidable")
         return [(rule, detail) for rule, detail in found]
 
@@ -161,7 +161,7 @@ def sha256(content: bytes) -> str:
 
 
 class _Server(uvicorn.Server):
-    """Says when it is ready."""
+    """Sets an event when it is ready."""
 
     def __init__(self, config: uvicorn.Config, ready: threading.Event) -> None:
         super().__init__(config)

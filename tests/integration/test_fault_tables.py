@@ -16,7 +16,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from moto import mock_aws
 
 from tests.faults.expressions import Item, Names, holds
-from tests.faults.flows import FLOWS, RENEWED
+from tests.faults.flows import FLOWS, RENEWAL
 from tests.faults.simulation import Simulation, simulation_parts
 from tests.faults.tables import Tables
 from tests.integration.conftest import _tables
@@ -31,7 +31,7 @@ type Content = Mapping[str, Sequence[Item]]
 def test_the_tables_in_memory_answer_what_motos_answer() -> None:
     with simulation_parts() as parts:
         simulation = Simulation(parts)
-        before, told = content(simulation.cloud.tables), list(tellings(simulation))
+        before, told = content(simulation.cloud.tables), list(claims(simulation))
         simulation.close()
     known: set[Hashable] = set()
     telling = [each for each in told if each.tells_more_than(known)]
@@ -91,7 +91,7 @@ def test_a_set_is_the_same_in_whatever_order_it_is_written() -> None:
 
 
 @dataclass
-class Telling:
+class WebhookClaim:
     """What a flow asked the tables, and about which members and activities."""
 
     heard: Sequence[Heard]
@@ -104,26 +104,26 @@ class Telling:
         return len(known) > before
 
 
-def tellings(simulation: Simulation) -> Iterator[Telling]:
+def claims(simulation: Simulation) -> Iterator[WebhookClaim]:
     """Play each flow in one simulation after the other, each with people of its own.
 
     Half a year goes by in one of them: first, while nobody else's account could lapse.
     """
     heard: list[Heard] = []
     listen(simulation.cloud.tables, heard)
-    for flow in (RENEWED, *(each for each in FLOWS if each is not RENEWED)):
+    for flow in (RENEWAL, *(each for each in FLOWS if each is not RENEWAL)):
         calls, people, activities = (
             len(heard),
             len(simulation.people),
             len(simulation.cloud.objects),
         )
-        simulation.habits = flow.habits
+        simulation.behaviour = flow.behaviour
         simulation.tiktok.faults(*flow.faults)
-        flow.does(simulation)
-        assert simulation.goes_on()
+        flow.run(simulation)
+        assert simulation.run_until_idle()
         members = [each.caller.member_id for each in simulation.people.values()]
         shown = [key.split("/")[2] for key in simulation.cloud.objects]
-        yield Telling(heard[calls:], [*members[people:], *shown[activities:]])
+        yield WebhookClaim(heard[calls:], [*members[people:], *shown[activities:]])
 
 
 def content(tables: Tables) -> Content:

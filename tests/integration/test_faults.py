@@ -1,4 +1,4 @@
-"""Staging under faults, in the short form of `make faults`; and that the judge is not blind."""
+"""Staging under faults, in the short form of `make faults`, and tests of the invariant checks."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ from pynamodb.exceptions import UpdateError
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.table import condition_failed
 from chalicelib.tiktok.model import INBOX_PLACES
-from tests.faults import kills
+from tests.faults import injection_points
 from tests.faults.boundary import Effect
 from tests.faults.errors import timed_out
 from tests.faults.flows import (
@@ -20,25 +20,32 @@ from tests.faults.flows import (
     CLEAN,
     FLOWS,
     LAST_PLACE,
-    LEAVES,
+    MEMBER_LEAVES,
     POSTED,
-    REFRESHES,
-    RENEWED,
+    RENEWAL,
+    TOKEN_REFRESH,
     Flow,
 )
-from tests.faults.judge import Verdict, judge
-from tests.faults.kills import AWS_ERRORS, KILLS, TIKTOK_ERRORS, WORKERS, Happens, Place
+from tests.faults.injection_points import (
+    AWS_ERRORS,
+    KILLS,
+    TIKTOK_ERRORS,
+    WORKERS,
+    FaultKind,
+    InjectionPoint,
+)
+from tests.faults.invariants import Verdict, check_invariants
+from tests.faults.scenario import run_scenario, table
+from tests.faults.scenarios import all_scenarios
 from tests.faults.simulation import Simulation, SimulationParts, simulation_parts
 from tests.faults.soak import SHORT, soak, summary
-from tests.faults.trouble import meet, table
-from tests.faults.troubles import all_troubles
 
 type Recordings = Callable[[Flow], tuple[Sequence[Effect], Verdict]]
 
-EVERY = 251
-"""Which of the places beyond the kill points of the clean flow are tried here: one in so many."""
+POINT_STEP = 251
+"""Every how many injection points, beyond the kills of the clean flow, one is tested here."""
 
-EVERY_TROUBLE = 19
+SCENARIO_STEP = 19
 SEED = 20_260_615
 
 
@@ -53,42 +60,46 @@ def parts() -> Iterator[SimulationParts]:
 
 @pytest.fixture(scope="module")
 def recorded(parts: SimulationParts) -> Recordings:
-    """Each flow as it is when nothing else goes wrong; it is played once."""
+    """Return each flow's effects and verdict without injected faults; each flow runs once."""
     known = {flow.name: flow for flow in FLOWS}
-    by_name = cache(lambda name: kills.record(parts, known[name]))
+    by_name = cache(lambda name: injection_points.record(parts, known[name]))
     return lambda flow: by_name(flow.name)
 
 
 @pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)
-def test_a_flow_ends_as_it_should(recorded: Recordings, flow: Flow) -> None:
-    assert recorded(flow)[1].wrong == ()
+def test_a_flow_without_faults_ends_as_expected(recorded: Recordings, flow: Flow) -> None:
+    assert recorded(flow)[1].violations == ()
 
 
-def wrong_at(parts: SimulationParts, places: Sequence[Place]) -> list[str]:
-    tried = [kills.try_place(parts, place) for place in places]
+def violations_at(parts: SimulationParts, points: Sequence[InjectionPoint]) -> list[str]:
+    tried = [injection_points.run_point(parts, point) for point in points]
     assert tried
-    return list(kills.table([each for each in tried if not each.verdict.is_right]))
+    return list(injection_points.table([each for each in tried if not each.verdict.passed]))
 
 
-def test_whoever_dies_at_any_effect_of_the_clean_flow_loses_and_doubles_nothing(
+def test_a_kill_at_any_effect_of_the_clean_flow_loses_and_duplicates_nothing(
     parts: SimulationParts, recorded: Recordings
 ) -> None:
     effects, _ = recorded(CLEAN[0])
-    assert wrong_at(parts, list(kills.places(CLEAN[0], effects))) == []
+    assert violations_at(parts, list(injection_points.points_of(CLEAN[0], effects))) == []
 
 
-def test_nothing_is_lost_or_doubled_whatever_happens_at_an_effect(
+def test_a_fault_at_any_effect_loses_and_duplicates_nothing(
     parts: SimulationParts, recorded: Recordings
 ) -> None:
-    happenings = (*KILLS, *WORKERS, *AWS_ERRORS, *TIKTOK_ERRORS)
-    found = [place for flow in FLOWS for place in kills.places(flow, recorded(flow)[0], happenings)]
-    assert wrong_at(parts, found[::EVERY]) == []
+    faults = (*KILLS, *WORKERS, *AWS_ERRORS, *TIKTOK_ERRORS)
+    found = [
+        point
+        for flow in FLOWS
+        for point in injection_points.points_of(flow, recorded(flow)[0], faults)
+    ]
+    assert violations_at(parts, found[::POINT_STEP]) == []
 
 
-def test_every_kind_of_trouble_ends_as_it_should(parts: SimulationParts) -> None:
-    quick = [each for each in all_troubles() if "for ever" not in each.name]
-    met = [meet(parts, trouble) for trouble in quick[::EVERY_TROUBLE]]
-    assert list(table([each for each in met if not each.verdict.is_right])) == []
+def test_every_scenario_ends_as_expected(parts: SimulationParts) -> None:
+    quick = [each for each in all_scenarios() if "for ever" not in each.name]
+    result = [run_scenario(parts, scenario) for scenario in quick[::SCENARIO_STEP]]
+    assert list(table([each for each in result if not each.verdict.passed])) == []
 
 
 @pytest.mark.parametrize(
@@ -98,63 +109,65 @@ def test_every_kind_of_trouble_ends_as_it_should(parts: SimulationParts) -> None
         ("500 after, an hour", "posted", [0, 0, 1]),
     ],
 )
-def test_an_hour_of_inits_that_are_made_though_refused_leaves_empty_drafts_and_sends_no_second(
+def test_inits_that_succeed_with_error_answers_leave_empty_drafts_and_send_no_video_twice(
     parts: SimulationParts, name: str, outcome: str, uploads: list[int]
 ) -> None:
-    (trouble,) = (each for each in all_troubles() if (each.step, each.name) == ("init", name))
-    met = meet(parts, trouble)
-    assert met.verdict == Verdict(outcome, ())
+    (scenario,) = (each for each in all_scenarios() if (each.step, each.name) == ("init", name))
+    result = run_scenario(parts, scenario)
+    assert result.verdict == Verdict(outcome, ())
     assert [share.completed_uploads for share in parts.tiktok.shares()] == uploads
 
 
-def test_the_clock_renews_an_idle_account_before_it_lapses(recorded: Recordings) -> None:
-    effects, _ = recorded(RENEWED)
+def test_the_schedule_renews_an_idle_account_before_it_lapses(recorded: Recordings) -> None:
+    effects, _ = recorded(RENEWAL)
     renewed = [each for each in effects if each.function == "tiktok_maintain_accounts"]
     assert [each.name for each in renewed].count("tiktok token") == 1
     assert {"connect", "callback"}.isdisjoint(each.function for each in effects)
 
 
-def test_a_soak_doubles_nothing_loses_nothing_and_keeps_every_point(parts: SimulationParts) -> None:
-    soaked = soak(parts, SHORT, SEED)
-    assert soaked.verdict.wrong == (), "\n".join(summary(soaked))
-    assert sum(soaked.outcomes.values()) >= SHORT.performances * 0.9
-    assert soaked.outcomes["posted"] > SHORT.performances / 2
-    assert soaked.faults.total() > SHORT.performances
+def test_a_soak_test_duplicates_nothing_loses_nothing_and_keeps_every_point(
+    parts: SimulationParts,
+) -> None:
+    result = soak(parts, SHORT, SEED)
+    assert result.verdict.violations == (), "\n".join(summary(result))
+    assert sum(result.outcomes.values()) >= SHORT.performances * 0.9
+    assert result.outcomes["posted"] > SHORT.performances / 2
+    assert result.faults.total() > SHORT.performances
 
 
-def test_a_seed_makes_the_same_world_again(parts: SimulationParts) -> None:
-    first, second = (list(kills.record(parts, CLEAN[0])[0]) for _ in range(2))
+def test_a_seed_repeats_the_same_simulation(parts: SimulationParts) -> None:
+    first, second = (list(injection_points.record(parts, CLEAN[0])[0]) for _ in range(2))
     assert first == second
 
 
-def test_a_table_that_does_not_answer_is_told_as_such() -> None:
+def test_a_timeout_of_a_table_is_no_failed_condition() -> None:
     assert not condition_failed(UpdateError(cause=timed_out()))
 
 
 @pytest.mark.parametrize("name", ["kms Encrypt", "dynamodb UpdateItem Accounts=connected"])
-@pytest.mark.parametrize("happens", [Happens.THROTTLED, Happens.ANSWER_LOST])
-def test_a_hiccup_of_aws_while_a_new_pair_is_stored_costs_no_consent(
-    parts: SimulationParts, recorded: Recordings, name: str, happens: Happens
+@pytest.mark.parametrize("fault", [FaultKind.THROTTLED, FaultKind.ANSWER_LOST])
+def test_an_aws_error_while_a_new_token_pair_is_stored_costs_no_consent(
+    parts: SimulationParts, recorded: Recordings, name: str, fault: FaultKind
 ) -> None:
-    effects, _ = recorded(REFRESHES)
+    effects, _ = recorded(TOKEN_REFRESH)
     staging = [each for each in effects if each.function == "performances_stage"]
     refreshed = [each.name for each in staging].index("tiktok token")
     effect = next(each for each in staging[refreshed:] if each.name == name)
-    place = Place(REFRESHES, effect, happens)
-    simulation, quiet = kills.play(
-        parts, REFRESHES, lambda simulation: kills.prepare(simulation, place)
+    point = InjectionPoint(TOKEN_REFRESH, effect, fault)
+    simulation, idle = injection_points.run_flow(
+        parts, TOKEN_REFRESH, lambda simulation: injection_points.prepare(simulation, point)
     )
-    assert judge(simulation, quiet=quiet, must=POSTED).wrong == ()
+    assert check_invariants(simulation, idle=idle, expected=POSTED).violations == ()
     assert "connect" not in {each.function for each in simulation.boundary.effects}
 
 
-# The judge sees what it is there for
+# The checks detect violations
 
 
-def at(recorded: Recordings, name: str) -> Place:
+def at(recorded: Recordings, name: str) -> InjectionPoint:
     effects, _ = recorded(CLEAN[0])
     (effect,) = (each for each in effects if each.name == name)
-    return Place(CLEAN[0], effect, Happens.SECOND_WORKER)
+    return InjectionPoint(CLEAN[0], effect, FaultKind.SECOND_WORKER)
 
 
 def without_conditions(simulation: Simulation) -> None:
@@ -183,73 +196,77 @@ def without_freeing(simulation: Simulation) -> None:
     vars(simulation.cloud.tables)["apply"] = keeping
 
 
-def played(
-    parts: SimulationParts, spoil: Callable[[Simulation], None], flow: Flow = CLEAN[0]
+def violations_of(
+    parts: SimulationParts, prepare_faults: Callable[[Simulation], None], flow: Flow = CLEAN[0]
 ) -> str:
-    simulation, quiet = kills.play(parts, flow, spoil)
-    return "; ".join(judge(simulation, quiet=quiet, also=flow.also(simulation)).wrong)
+    simulation, idle = injection_points.run_flow(parts, flow, prepare_faults)
+    return "; ".join(
+        check_invariants(
+            simulation, idle=idle, extra_violations=flow.extra_violations(simulation)
+        ).violations
+    )
 
 
-def test_without_conditions_two_workers_send_twice_and_it_is_seen(
+def test_the_checks_detect_two_workers_that_send_twice_without_conditions(
     parts: SimulationParts, recorded: Recordings
 ) -> None:
-    place = at(recorded, "tiktok init")
+    point = at(recorded, "tiktok init")
 
-    def spoil(simulation: Simulation) -> None:
+    def prepare_faults(simulation: Simulation) -> None:
         without_conditions(simulation)
-        kills.prepare(simulation, place)
+        injection_points.prepare(simulation, point)
 
-    assert "completed drafts" in played(parts, spoil)
-
-
-def test_totals_that_miss_an_award_are_seen(parts: SimulationParts) -> None:
-    assert "balance is 0, the ledger says 13" in played(parts, without_totals)
+    assert "completed drafts" in violations_of(parts, prepare_faults)
 
 
-def test_a_place_in_the_inbox_that_is_not_given_back_is_seen(parts: SimulationParts) -> None:
-    assert "is posted, and still takes a place" in played(parts, without_freeing)
-    for flow in (LEAVES, BANNED):
-        assert "failed without a draft" in played(parts, without_freeing, flow)
+def test_the_checks_detect_totals_that_miss_an_award(parts: SimulationParts) -> None:
+    assert "balance is 0, the ledger says 13" in violations_of(parts, without_totals)
 
 
-def test_a_place_that_was_taken_for_nothing_is_seen(parts: SimulationParts) -> None:
+def test_the_checks_detect_an_inbox_place_that_is_not_released(parts: SimulationParts) -> None:
+    assert "is posted, and still takes a place" in violations_of(parts, without_freeing)
+    for flow in (MEMBER_LEAVES, BANNED):
+        assert "failed without a draft" in violations_of(parts, without_freeing, flow)
+
+
+def test_the_checks_detect_an_inbox_place_of_no_performance(parts: SimulationParts) -> None:
     simulation = Simulation(parts)
     person = simulation.member()
-    simulation.counts_draft(person, "prf_never_made")
-    assert "was never made" in "; ".join(judge(simulation, quiet=True).wrong)
+    simulation.count_draft(person, "prf_never_made")
+    assert "was never made" in "; ".join(check_invariants(simulation, idle=True).violations)
 
 
-def test_two_made_for_the_last_place_are_seen(parts: SimulationParts) -> None:
+def test_the_checks_detect_two_performances_for_the_last_place(parts: SimulationParts) -> None:
     for flow in LAST_PLACE:
-        assert "2 were made for the last place" in played(parts, without_conditions, flow)
+        assert "2 were made for the last place" in violations_of(parts, without_conditions, flow)
 
 
-def test_what_no_message_ever_comes_for_is_seen(parts: SimulationParts) -> None:
+def test_the_checks_detect_a_performance_whose_messages_are_lost(parts: SimulationParts) -> None:
     simulation = Simulation(parts)
-    simulation.cloud.loses = lambda: True
-    simulation.sends(simulation.member(), simulation.activity())
-    quiet = simulation.goes_on(timedelta(hours=3))
+    simulation.cloud.drops_message = lambda: True
+    simulation.send(simulation.member(), simulation.activity())
+    idle = simulation.run_until_idle(timedelta(hours=3))
     simulation.close()
-    wrong = "; ".join(judge(simulation, quiet=quiet).wrong)
-    assert "it never came to rest" in wrong
-    assert "rests as queued" in wrong
+    violations = "; ".join(check_invariants(simulation, idle=idle).violations)
+    assert "it never came to rest" in violations
+    assert "rests as queued" in violations
 
 
-def test_a_place_at_which_the_harness_breaks_is_told_and_ends_no_table(
+def test_a_failure_of_the_harness_is_reported_as_a_broken_point(
     parts: SimulationParts, recorded: Recordings
 ) -> None:
     effects, _ = recorded(CLEAN[0])
     never = replace(effects[-1], number=10_000)
-    tried = kills.try_place(parts, Place(CLEAN[0], never, KILLS[0]))
+    tried = injection_points.run_point(parts, InjectionPoint(CLEAN[0], never, KILLS[0]))
     assert tried.verdict.outcome == "broken"
-    assert "not the one that was recorded" in tried.verdict.wrong[0]
-    assert "1 wrong" in kills.summary([tried])
+    assert "not the one that was recorded" in tried.verdict.violations[0]
+    assert "1 wrong" in injection_points.summary([tried])
 
 
 # The recording
 
 
-def test_effects_are_told_apart_by_what_they_write(recorded: Recordings) -> None:
+def test_effects_are_named_after_what_they_write(recorded: Recordings) -> None:
     effects, _ = recorded(CLEAN[0])
     names = [effect.name for effect in effects]
     for state in ("initiated", "uploading", "delivered", "staged"):

@@ -1,6 +1,6 @@
-"""Looks at a simulation that has come to rest and says what is wrong with it; outcomes only.
+"""Checks the invariants of an idle simulation: no video lost or sent twice, correct points.
 
-It reads the tables and TikTok's memory, and knows nothing of how the machine works inside.
+It reads only the tables and TikTok's state, and does not depend on how staging works.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,78 +11,82 @@ from tests.faults.expressions import Item
 from tests.faults.simulation import EARLIER, SETTINGS, Person, Simulation, instant_of
 from tests.faults.tiktok import Share, sha256
 
-LONGEST_LEASE = timedelta(minutes=15)
-"""No function runs for longer, so nobody needs to have anything to themselves for longer."""
+MAX_LEASE = timedelta(minutes=15)
+"""No function runs for longer, so no lease needs to be longer."""
 
-AT_REST = frozenset({"unconfirmed", "staged", "posted", "failed"})
+FINAL_STATES = frozenset({"unconfirmed", "staged", "posted", "failed"})
 
-MOMENTS = {
+REQUIRED_TIMES = {
     "unconfirmed": ("delivered_at", "unconfirmed_at"),
     "staged": ("delivered_at", "staged_at"),
     "posted": ("delivered_at", "staged_at", "posted_at"),
 }
-"""Of what a performance at rest must know the time."""
+"""The times that a performance in each final state must have."""
 
-MAY_BE_THERE = frozenset({"unconfirmed", "never_arrived"})
-"""Failures whose words tell the member to look into their inbox, or that TikTok keeps it."""
+DRAFT_MAY_EXIST = frozenset({"unconfirmed", "never_arrived"})
+"""Failures whose text asks the member to check their inbox, or says that TikTok keeps the video."""
 
 NEVER_ANSWERED = frozenset({"given_up", "reconnect_required"})
-"""Failures of which it may not be known whether a draft was begun."""
+"""Failures after which it may be unknown whether a draft was created."""
 
 ANSWER_LOST = frozenset({"refresh_token_once"})
-"""Whether a refresh whose answer was lost was made can only be found out by asking again."""
+"""If a refresh's answer was lost, only another request can show whether the refresh was done."""
 
 CONSENT_GONE = ANSWER_LOST | {"code_once"}
-"""The sandbox counts the codes of a consent that was taken back as used."""
+"""The sandbox counts the codes of a revoked consent as used."""
 
-TOO_LATE = ANSWER_LOST | {"upload_only_once"}
-"""Bytes that were on their way for longer than anybody waited for them; TikTok refuses them."""
+LATE_BYTES = ANSWER_LOST | {"upload_only_once"}
+"""Bytes may arrive after the client stopped waiting for the answer; TikTok refuses them."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of it, in a word or two, and everything that is wrong."""
+    """The outcome in a word or two, and every violated invariant."""
 
     outcome: str
-    wrong: tuple[str, ...]
+    violations: tuple[str, ...]
 
     @property
-    def is_right(self) -> bool:
-        return not self.wrong
+    def passed(self) -> bool:
+        return not self.violations
 
 
-def judge(
+def check_invariants(
     simulation: Simulation,
     *,
-    quiet: bool,
-    must: frozenset[str] | None = None,
-    forgiven: frozenset[str] = frozenset(),
-    also: Iterable[str] = (),
+    idle: bool,
+    expected: frozenset[str] | None = None,
+    tolerated_rules: frozenset[str] = frozenset(),
+    extra_violations: Iterable[str] = (),
     contradicted: bool = False,
 ) -> Verdict:
-    """Judge a simulation at rest; `must` are the outcomes that are right for everyone.
+    """Check a simulation; every performance must have one of the `expected` outcomes.
 
-    An outcome is a state, or a state and why: `failed`, `failed: inbox_full`. `forgiven` are rules
-    of TikTok's that nobody can keep after what happened, `also` is wrong on top of all. With
-    `contradicted` TikTok told two things of a draft, and which of them is true there proves
-    nothing.
+    An outcome is a state, or a state and its reason: `failed`, `failed: inbox_full`. Broken
+    `tolerated_rules` of TikTok's count as no violation. `extra_violations` are added to the
+    verdict. With `contradicted`, TikTok made two claims about a draft, so the check of drafts
+    against performances is left out.
     """
-    wrong = [*([] if quiet else ["it never came to rest"]), *simulation.silent, *also]
+    violations = [
+        *([] if idle else ["it never came to rest"]),
+        *simulation.unreported,
+        *extra_violations,
+    ]
     outcomes = []
     for person in simulation.people.values():
         found = simulation.performances(person)
-        wrong += _of_person(simulation, person, found, contradicted=contradicted)
+        violations += _of_person(simulation, person, found, contradicted=contradicted)
         outcomes += [_outcome(item) for item in found] or ["nothing performed"]
-    wrong += _left_over(simulation)
-    wrong += [
+    violations += _leftovers(simulation)
+    violations += [
         f"broke TikTok's rule {rule}: {detail}"
         for rule, detail in simulation.tiktok.broken_rules()
-        if rule not in forgiven
+        if rule not in tolerated_rules
     ]
     for outcome in sorted(set(outcomes)):
-        if must is not None and must.isdisjoint((outcome, outcome.partition(":")[0])):
-            wrong.append(f"ended as {outcome}")
-    return Verdict(", ".join(outcomes), tuple(wrong))
+        if expected is not None and expected.isdisjoint((outcome, outcome.partition(":")[0])):
+            violations.append(f"ended as {outcome}")
+    return Verdict(", ".join(outcomes), tuple(violations))
 
 
 def _outcome(item: Item) -> str:
@@ -102,16 +106,16 @@ def _of_person(
     yield from _ledger(simulation, person, found)
     yield from _marks(simulation, person, found)
     yield from _places(simulation, person, found)
-    if person.under_way:
+    if person.pending:
         yield f"{person.name} is still waiting for an answer"
 
 
 def _shares(
     simulation: Simulation, found: Sequence[Item], shares: Sequence[Share]
 ) -> Iterator[str]:
-    """Every draft that is there has one performance, and every video at most one draft."""
+    """Every existing draft belongs to one performance, and was uploaded once."""
     right = {sha256(simulation.content(item["activity_id"]["S"])) for item in found}
-    there = [share for share in shares if share.is_there]
+    there = [share for share in shares if share.exists]
     for share in there:
         if share.sha256 not in right:
             yield f"draft {share.publish_id} has other bytes"
@@ -120,15 +124,15 @@ def _shares(
 
 
 def _performance(item: Item) -> Iterator[str]:
-    """A performance at rest says what its state needs."""
+    """Every performance is in a final state and has the fields that the state requires."""
     name, state = item["performance_id"]["S"], item["state"]["S"]
-    if state not in AT_REST:
+    if state not in FINAL_STATES:
         yield f"{name} rests as {state}"
     if state == "failed" and (
         not item.get("reason", {}).get("S", "").endswith(".") or "failed_at" not in item
     ):
         yield f"{name} failed without plain words"
-    for moment in MOMENTS.get(state, ()):
+    for moment in REQUIRED_TIMES.get(state, ()):
         if moment not in item:
             yield f"{name} is {state} without {moment}"
 
@@ -136,7 +140,7 @@ def _performance(item: Item) -> Iterator[str]:
 def _drafts(
     simulation: Simulation, person: Person, item: Item, shares: Sequence[Share]
 ) -> Iterator[str]:
-    """A performance at rest says what is true at TikTok."""
+    """A performance's final state agrees with its drafts at TikTok."""
     name, state = item["performance_id"]["S"], item["state"]["S"]
     video = sha256(simulation.content(item["activity_id"]["S"]))
     others = [
@@ -144,18 +148,18 @@ def _drafts(
         for each in simulation.performances(person)
         if each["activity_id"] == item["activity_id"] and each is not item
     ]
-    there = [share for share in shares if share.is_there and share.sha256 == video]
+    there = [share for share in shares if share.exists and share.sha256 == video]
     mine = [share for share in there if share.publish_id == item.get("publish_id", {}).get("S")]
     others_right = [each for each in others if each["state"]["S"] in ("staged", "posted")]
     if state == "failed":
-        if len(there) > len(others_right) and item["failure"]["S"] not in MAY_BE_THERE:
+        if len(there) > len(others_right) and item["failure"]["S"] not in DRAFT_MAY_EXIST:
             yield f"{name} failed ({item['failure']['S']}), but its draft is there"
-    elif state in AT_REST:
+    elif state in FINAL_STATES:
         if len(mine) != 1 and state != "unconfirmed":
             yield f"{name} is {state}, but its own draft is not there"
         if len(there) > 1 and not any(
             each["state"]["S"] == "unconfirmed"
-            or (each["state"]["S"] == "failed" and each["failure"]["S"] in MAY_BE_THERE)
+            or (each["state"]["S"] == "failed" and each["failure"]["S"] in DRAFT_MAY_EXIST)
             for each in others
         ):
             yield f"{name} has {len(there)} completed drafts"
@@ -165,7 +169,7 @@ def _drafts(
 
 
 def _ledger(simulation: Simulation, person: Person, found: Sequence[Item]) -> Iterator[str]:
-    """One award for each performance, one bonus for each posted, one reversal for each failed."""
+    """The ledger has one award per performance, one bonus per post, one reversal per failure."""
     owned = simulation.cloud.tables.owned(SETTINGS.points_table, person.caller.owner)
     entries = [item for item in owned if item["item"]["S"].startswith("entry#")]
     told = sorted(
@@ -189,7 +193,7 @@ def _ledger(simulation: Simulation, person: Person, found: Sequence[Item]) -> It
 
 
 def _marks(simulation: Simulation, person: Person, found: Sequence[Item]) -> Iterator[str]:
-    """What was performed is out of the feed, what failed is back in it."""
+    """Performed activities are hidden from the feed; failed ones are shown again."""
     owned = simulation.cloud.tables.owned(SETTINGS.marks_table, person.caller.owner)
     marks = {
         (item["activity_id"]["S"], item["performance_id"]["S"])
@@ -206,7 +210,7 @@ def _marks(simulation: Simulation, person: Person, found: Sequence[Item]) -> Ite
 
 
 def _places(simulation: Simulation, person: Person, found: Sequence[Item]) -> Iterator[str]:
-    """Only what may lie in the inbox, or may have begun a draft, counts as taking a place there."""
+    """Only performances that may have a draft take a place in the inbox."""
     places = simulation.places(person)
     taken = {place.performance_id for place in places if place.lost_draft is None}
     for item in found:
@@ -231,26 +235,27 @@ def _has_no_draft(item: Item) -> bool:
     return attempts == 0 or refused or failure == "inbox_full"
 
 
-def _left_over(simulation: Simulation) -> Iterator[str]:
+def _leftovers(simulation: Simulation) -> Iterator[str]:
     now = simulation.clock.now()
     if simulation.cloud.queue.messages:
         yield f"{len(simulation.cloud.queue.messages)} messages are left"
     queue = simulation.cloud.queue
-    # Out of tens of thousands, one may be hindered each time; nothing else may bring it there.
-    dead = [each for each in queue.dead if each.hindered < queue.max_receives]
+    # Of tens of thousands of messages, faults may disrupt one at each receive; only such a message
+    # may reach the dead-letter queue.
+    dead = [each for each in queue.dead if each.disrupted < queue.max_receives]
     if dead:
         yield f"{len(dead)} messages went to the dead-letter queue"
     for item in simulation.cloud.tables.items(SETTINGS.performances_table):
         name = item["performance_id"]["S"]
         if "unfinished_in" in item and item["state"]["S"] in ("posted", "failed"):
             yield f"{name} is {item['state']['S']} and still looked at"
-        if "unfinished_in" not in item and item["state"]["S"] not in AT_REST:
+        if "unfinished_in" not in item and item["state"]["S"] not in FINAL_STATES:
             yield f"{name} is {item['state']['S']} and nobody will look at it"
-        if "leased_until" in item and instant_of(item["leased_until"]) > now + LONGEST_LEASE:
+        if "leased_until" in item and instant_of(item["leased_until"]) > now + MAX_LEASE:
             yield f"{name} is leased for ever"
     for item in simulation.cloud.tables.items(SETTINGS.accounts_table):
         until = float(item.get("locked_until", {}).get("N", 0))
-        if until > (now + LONGEST_LEASE).timestamp():
+        if until > (now + MAX_LEASE).timestamp():
             yield f"{item['key']['S']} is locked for ever"
         if "pending_in" in item:
             yield f"{item['key']['S']} has a send that was never made"

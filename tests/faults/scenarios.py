@@ -1,7 +1,7 @@
-"""The fault table: every fault TikTok's sandbox can make, at every step, once, long and for ever.
+"""The fault table: every fault of TikTok's sandbox at every step, once, for an hour and forever.
 
-What goes wrong at AWS comes from the recorded effects (`kills`); this is what goes wrong at
-TikTok, in S3's streams and in the queue.
+It holds the faults of TikTok, of S3's streams and of the queue; `injection_points` covers those of
+AWS.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,13 +10,19 @@ from datetime import timedelta
 from itertools import product
 from typing import Any
 
-from tests.faults.accounts_gone import accounts_gone, all_disconnect
 from tests.faults.contradictions import contradictions
 from tests.faults.errors import stream_broken
-from tests.faults.flows import POSTED, TOLD
+from tests.faults.flows import POSTED, REPORTED
+from tests.faults.lost_accounts import disconnect_all, lost_accounts
 from tests.faults.refused_chunks import refused_chunks
-from tests.faults.simulation import POLLING, SMALL_VIDEO_BYTES, Habits, Simulation, webhooks_after
-from tests.faults.trouble import FOR_EVER, HOUR, SLOW_SECONDS, STEPS, Trouble, happening
+from tests.faults.scenario import FOR_EVER, HOUR, SLOW_SECONDS, STEPS, Scenario, at_call
+from tests.faults.simulation import (
+    POLLING,
+    SMALL_VIDEO_BYTES,
+    Behaviour,
+    Simulation,
+    webhooks_after,
+)
 
 KINDS = ("reset", "status", "malformed", "truncated", "cut", "wrong_content_type", "slow")
 STATUSES = (
@@ -27,12 +33,12 @@ STATUSES = (
 )
 FAILED = frozenset({"failed"})
 EMPTY_DRAFTS = frozenset({"failed: inbox_full"})
-"""What an hour of inits that TikTok makes but answers with 503 or 429 must end as.
+"""The expected outcome if TikTok performs inits for an hour but answers them with 503 or 429.
 
-Such an answer says that nothing was begun, so waiting for a better one is no attempt; in truth each
-leaves an empty draft, until the five places are taken. None has a byte: nothing is sent twice, and
-the member is told to make room. Other errors of TikTok's own say no such thing: three drafts at
-most, the last when the hour is over.
+Such an answer says that no draft was created, so retries do not count as attempts; in fact each
+leaves an empty draft, until the five places are taken. The drafts have no bytes: nothing is sent
+twice, and the member is asked to make room. After other errors of TikTok's there are at most three
+drafts, the last when the hour is over.
 """
 
 
@@ -50,17 +56,23 @@ def _rules(step: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield f"torn after {count}", {"kind": "reset_after_bytes", "after_bytes": count}
 
 
-def _at_tiktok() -> Iterator[Trouble]:
+def _endpoint_faults() -> Iterator[Scenario]:
     for step in STEPS:
-        waits = 3 * HOUR if step == "token" else timedelta()
+        delay_before_send = 3 * HOUR if step == "token" else timedelta()
         for name, rule in _rules(step):
             sides = ("before",) if name.startswith("torn") else ("before", "after")
             for when in sides:
                 lost = step == "token" and when == "after"
-                # A rotated pair whose answer is lost is a consent lost.
-                must = TOLD if lost or (step == "token" and name == "slow") else POSTED
+                # If the answer with a rotated token pair is lost, so is the consent.
+                expected = REPORTED if lost or (step == "token" and name == "slow") else POSTED
                 whole = {"endpoint": step, "when": when, **rule}
-                once = Trouble(f"{name} {when}, once", step, (whole,), waits=waits, must=must)
+                once = Scenario(
+                    f"{name} {when}, once",
+                    step,
+                    (whole,),
+                    delay_before_send=delay_before_send,
+                    expected=expected,
+                )
                 yield once
                 if name == "slow":
                     continue
@@ -71,8 +83,8 @@ def _at_tiktok() -> Iterator[Trouble]:
                     once,
                     name=f"{name} {when}, an hour",
                     rules=(always,),
-                    lasts=HOUR,
-                    must=_after_an_hour(step, when, name, must),
+                    faults_last=HOUR,
+                    expected=_after_an_hour(step, when, name, expected),
                 )
                 if name not in {"reset", "500"} or when == "after":
                     continue
@@ -80,34 +92,34 @@ def _at_tiktok() -> Iterator[Trouble]:
                     once,
                     name=f"{name} {when}, for ever",
                     rules=(always,),
-                    lasts=FOR_EVER,
-                    must=TOLD,
+                    faults_last=FOR_EVER,
+                    expected=REPORTED,
                 )
 
 
-def _after_an_hour(step: str, when: str, name: str, must: frozenset[str]) -> frozenset[str]:
+def _after_an_hour(step: str, when: str, name: str, expected: frozenset[str]) -> frozenset[str]:
     if step == "init":
         turned_away = name in {"503", "429"} and when == "after"
-        return EMPTY_DRAFTS if turned_away else must
-    # So many torn uploads, and it is given up: told plainly.
-    return TOLD if step == "upload" else must
+        return EMPTY_DRAFTS if turned_away else expected
+    # After so many interrupted uploads staging gives up, and tells the member.
+    return REPORTED if step == "upload" else expected
 
 
-def _refusals() -> Iterator[Trouble]:
-    """What TikTok says by an error code of its own."""
-    for status, code, times, must in (
+def _refusals() -> Iterator[Scenario]:
+    """TikTok's own error codes and fail reasons."""
+    for status, code, times, expected in (
         (400, "invalid_params", 1, POSTED),
         (401, "access_token_invalid", 1, POSTED),
-        (401, "access_token_invalid", 2, TOLD),
-        (401, "scope_not_authorized", 1, TOLD),
-        (403, "spam_risk_too_many_pending_share", 1, TOLD),
+        (401, "access_token_invalid", 2, REPORTED),
+        (401, "scope_not_authorized", 1, REPORTED),
+        (403, "spam_risk_too_many_pending_share", 1, REPORTED),
         (403, "spam_risk_user_banned_from_posting", 1, FAILED),
         (200, "spam_risk_user_banned_from_posting", 1, FAILED),
-        (418, "a_code_nobody_documented", 1, TOLD),
+        (418, "a_code_nobody_documented", 1, REPORTED),
     ):
         rule = {"kind": "status", "status": status, "error_code": code, "times": times}
-        yield Trouble(
-            f"{status} {code} x{times}", "init", ({"endpoint": "init", **rule},), must=must
+        yield Scenario(
+            f"{status} {code} x{times}", "init", ({"endpoint": "init", **rule},), expected=expected
         )
     for reason in (
         "internal",
@@ -117,16 +129,16 @@ def _refusals() -> Iterator[Trouble]:
         "publish_cancelled",
     ):
         rule = {"endpoint": "processing", "kind": "fail", "fail_reason": reason}
-        must = POSTED if reason == "internal" else FAILED
-        yield Trouble(f"fails: {reason}", "processing", (rule,), must=must)
+        expected = POSTED if reason == "internal" else FAILED
+        yield Scenario(f"fails: {reason}", "processing", (rule,), expected=expected)
     for seconds in (5, 600, 7000):
         rule = {"endpoint": "processing", "kind": "slow", "seconds": seconds}
-        yield Trouble(f"takes {seconds} s", "processing", (rule,))
+        yield Scenario(f"takes {seconds} s", "processing", (rule,))
 
 
 def _streams_break(times: int) -> Callable[[Simulation], None]:
     def prepare(simulation: Simulation) -> None:
-        simulation.cloud.s3_breaks[:] = [stream_broken] * times
+        simulation.cloud.broken_streams[:] = [stream_broken] * times
 
     return prepare
 
@@ -134,28 +146,28 @@ def _streams_break(times: int) -> Callable[[Simulation], None]:
 def _messages_lost(times: int) -> Callable[[Simulation], None]:
     def prepare(simulation: Simulation) -> None:
         left = [True] * times
-        simulation.cloud.loses = lambda: bool(left and left.pop())
+        simulation.cloud.drops_message = lambda: bool(left and left.pop())
 
     return prepare
 
 
-def _around() -> Iterator[Trouble]:
+def _queue_and_stream_faults() -> Iterator[Scenario]:
     for times in (1, 3, 6):
-        yield Trouble(
+        yield Scenario(
             f"the video breaks off x{times}",
             "s3",
             prepare=_streams_break(times),
-            must=POSTED if times == 1 else TOLD,
+            expected=POSTED if times == 1 else REPORTED,
         )
-        yield Trouble(f"a message is lost x{times}", "sqs", prepare=_messages_lost(times))
-    newest_first = Habits(message=lambda showing: max(showing, key=lambda each: each.number))
-    yield Trouble("newest message first", "sqs", sends=3, habits=newest_first)
+        yield Scenario(f"a message is lost x{times}", "sqs", prepare=_messages_lost(times))
+    newest_first = Behaviour(message=lambda showing: max(showing, key=lambda each: each.number))
+    yield Scenario("newest message first", "sqs", videos=3, behaviour=newest_first)
     twice = iter([True, True, False] * 100)
-    yield Trouble(
+    yield Scenario(
         "every message three times",
         "sqs",
-        sends=3,
-        habits=Habits(delivered_twice=lambda: next(twice)),
+        videos=3,
+        behaviour=Behaviour(redelivers=lambda: next(twice)),
     )
     for name, after in (
         ("twice", [1, 1]),
@@ -163,53 +175,53 @@ def _around() -> Iterator[Trouble]:
         ("before the worker's answer", [0]),
         ("never", []),
     ):
-        yield Trouble(f"webhooks come {name}", "webhook", habits=webhooks_after(*after))
+        yield Scenario(f"webhooks come {name}", "webhook", behaviour=webhooks_after(*after))
     backwards = iter(range(10_000, 0, -40))
-    yield Trouble(
+    yield Scenario(
         "webhooks come in the wrong order",
         "webhook",
-        habits=Habits(hook_after=lambda _hook: [timedelta(seconds=next(backwards))]),
+        behaviour=Behaviour(webhook_delays=lambda _hook: [timedelta(seconds=next(backwards))]),
     )
 
 
 def _messages_every_two_seconds(simulation: Simulation) -> None:
-    """Each performance's message comes again and again, whatever it waits for."""
+    """Redeliver each performance's message every two seconds."""
 
-    def sends(left: int) -> None:
+    def send(left: int) -> None:
         for person in simulation.people.values():
             for item in simulation.performances(person):
                 simulation.cloud.queue.send(simulation.message_of(item))
         if left:
-            simulation.later(timedelta(seconds=2), lambda: sends(left - 1))
+            simulation.schedule(timedelta(seconds=2), lambda: send(left - 1))
 
-    simulation.later(timedelta(seconds=1), lambda: sends(30))
+    simulation.schedule(timedelta(seconds=1), lambda: send(30))
 
 
-def _patience() -> Iterator[Trouble]:
-    """Waits that must be kept, and drafts that can be begun anew at once."""
+def _waits() -> Iterator[Scenario]:
+    """Waits that must be kept, and drafts that can be created again at once."""
     lost = {"endpoint": "init", "kind": "reset", "when": "after", "times": None}
-    yield Trouble(
+    yield Scenario(
         "messages repeat, init's answers lost for an hour",
         "waits",
         (lost,),
         prepare=_messages_every_two_seconds,
-        lasts=HOUR,
+        faults_last=HOUR,
         calls={"init": 3},
     )
     for step in ("init", "status"):
         busy = {"kind": "status", "status": 429, "error_code": "rate_limit_exceeded"}
-        yield Trouble(
+        yield Scenario(
             f"429 at {step} that never says when, for ever",
             "waits",
             ({"endpoint": step, **busy, "times": None},),
-            habits=POLLING,
-            lasts=FOR_EVER,
-            must=frozenset({"failed: given_up"}) if step == "init" else POSTED,
+            behaviour=POLLING,
+            faults_last=FOR_EVER,
+            expected=frozenset({"failed: given_up"}) if step == "init" else POSTED,
             calls={step: 70},
         )
     for status in (403, 404):
         refused = {"endpoint": "upload", "kind": "status", "status": status}
-        yield Trouble(
+        yield Scenario(
             f"the address is refused with {status}",
             "upload",
             (refused,),
@@ -218,35 +230,35 @@ def _patience() -> Iterator[Trouble]:
     for status in (403, 200):
         cap = {"kind": "status", "status": status, "error_code": "reached_active_user_cap"}
         whole = {"endpoint": "init", **cap, "times": None}
-        for name, lasts, must in (
+        for name, faults_last, expected in (
             ("an hour", HOUR, POSTED),
             ("for ever", FOR_EVER, frozenset({"failed: given_up"})),
         ):
-            yield Trouble(
+            yield Scenario(
                 f"{status} reached_active_user_cap, {name}",
                 "waits",
                 (whole,),
-                lasts=lasts,
-                must=must,
+                faults_last=faults_last,
+                expected=expected,
                 calls={"init": 70},
             )
 
 
-def _told_when() -> Iterator[Trouble]:
-    """TikTok says when to come again, or says it in a way that nobody can follow."""
+def _retry_after() -> Iterator[Scenario]:
+    """TikTok's Retry-After headers, valid and invalid."""
     turned_away = ((429, "rate_limit_exceeded"), (503, "server_error"))
     for step, (status, code) in product(("init", "upload", "status"), turned_away):
         rule = {"endpoint": step, "kind": "status", "status": status, "error_code": code}
-        yield Trouble(
+        yield Scenario(
             f"{status} at {step}, Retry-After 600, three times",
             "waits",
             ({**rule, "headers": {"Retry-After": "600"}, "times": 3},),
-            habits=POLLING,
+            behaviour=POLLING,
             within=HOUR,
             calls={step: 4} if step != "status" else {},
         )
         for told in ("0", "-5", "soon", "Thu, 01 Jan 1970 00:00:00 GMT"):
-            yield Trouble(
+            yield Scenario(
                 f"{status} at {step}, Retry-After {told}",
                 "waits",
                 ({**rule, "headers": {"Retry-After": told}},),
@@ -255,14 +267,14 @@ def _told_when() -> Iterator[Trouble]:
             )
 
 
-def _odd_words() -> Iterator[Trouble]:
-    """The status does not know the draft yet, counts what cannot be, or fails for new reasons."""
+def _undocumented_answers() -> Iterator[Scenario]:
+    """The status does not know the draft yet, counts impossible bytes, or gives unknown reasons."""
     unknown = {"endpoint": "status", "kind": "status", "status": 400, "times": 10}
-    yield Trouble(
+    yield Scenario(
         "400 invalid_publish_id for some minutes",
         "status",
         ({**unknown, "error_code": "invalid_publish_id"},),
-        habits=POLLING,
+        behaviour=POLLING,
         within=timedelta(minutes=30),
         calls={"init": 1},
     )
@@ -271,44 +283,49 @@ def _odd_words() -> Iterator[Trouble]:
         words = {"status": "PROCESSING_UPLOAD", "uploaded_bytes": counted}
         for when in ("before", "after"):
             torn = {"endpoint": "upload", "kind": "reset", "when": when}
-            yield Trouble(
+            yield Scenario(
                 f"reset {when}, the status counts {counted!r} bytes, once",
                 "status",
                 (torn, {**told, "told": words}),
-                habits=POLLING,
+                behaviour=POLLING,
                 within=timedelta(minutes=15),
                 calls={"init": 1},
             )
     for reason in ("a_reason_nobody_documented", "duration_check_failed", "", None):
-        yield Trouble(
+        yield Scenario(
             f"FAILED for the reason {reason!r}",
             "status",
             ({**told, "told": {"status": "FAILED", "fail_reason": reason}, "times": None},),
-            habits=POLLING,
-            must=FAILED,
+            behaviour=POLLING,
+            expected=FAILED,
             within=timedelta(minutes=10),
             contradicted=True,
         )
 
 
-def _unheard() -> Iterator[Trouble]:
-    """All bytes are delivered, and nothing is heard of them."""
-    silent = {"endpoint": "status", "kind": "status", "error_code": "internal_error", "times": None}
+def _lost_outcomes() -> Iterator[Scenario]:
+    """All bytes are delivered, and TikTok reports no outcome."""
+    status_down = {
+        "endpoint": "status",
+        "kind": "status",
+        "error_code": "internal_error",
+        "times": None,
+    }
     for status in (500, 404):
-        rules = ({**silent, "status": status},)
-        yield Trouble(
+        rules = ({**status_down, "status": status},)
+        yield Scenario(
             f"{status} and no webhook for more than a day",
             "status",
             rules,
-            habits=POLLING,
-            lasts=FOR_EVER,
+            behaviour=POLLING,
+            faults_last=FOR_EVER,
         )
-        yield Trouble(
+        yield Scenario(
             f"{status} and no webhook, never",
             "status",
             rules,
-            habits=POLLING,
-            must=frozenset({"unconfirmed"}),
+            behaviour=POLLING,
+            expected=frozenset({"unconfirmed"}),
         )
     for status, code in (
         (400, "invalid_publish_id"),
@@ -316,36 +333,36 @@ def _unheard() -> Iterator[Trouble]:
         (403, "a_code_nobody_documented"),
         (400, "invalid_params"),
     ):
-        yield Trouble(
+        yield Scenario(
             f"{status} {code} and no webhook, never",
             "status",
-            ({**silent, "status": status, "error_code": code},),
-            habits=POLLING,
-            must=frozenset({"unconfirmed"}),
+            ({**status_down, "status": status, "error_code": code},),
+            behaviour=POLLING,
+            expected=frozenset({"unconfirmed"}),
         )
     for minutes in (5, 59):
-        yield Trouble(
+        yield Scenario(
             f"status down, webhooks signed {minutes} minutes ahead",
             "webhook",
-            ({**silent, "status": 500},),
-            habits=Habits(hook_clock=timedelta(minutes=minutes)),
+            ({**status_down, "status": 500},),
+            behaviour=Behaviour(webhook_clock_skew=timedelta(minutes=minutes)),
             within=HOUR,
         )
 
 
-def _said_otherwise() -> Iterator[Trouble]:
-    """TikTok took every byte, and its status never says that the video is in the inbox."""
+def _unconfirmed_arrivals() -> Iterator[Scenario]:
+    """TikTok took every byte, but its status never confirms that the video is in the inbox."""
     told = {"endpoint": "status", "kind": "told", "when": "after", "times": None}
     processing = {**told, "told": {"status": "PROCESSING_UPLOAD"}}
     stuck = {"endpoint": "processing", "kind": "stuck"}
     probably = frozenset({"unconfirmed"})
-    yield Trouble("stays in processing for ever", "processing", (stuck,), must=probably)
-    yield Trouble(
+    yield Scenario("stays in processing for ever", "processing", (stuck,), expected=probably)
+    yield Scenario(
         "takes 3 hours",
         "processing",
         ({"endpoint": "processing", "kind": "slow", "seconds": 10800},),
     )
-    for name, words, must in (
+    for name, words, expected in (
         ("says PROCESSING_UPLOAD", {"status": "PROCESSING_UPLOAD"}, probably),
         ("says PROCESSING_DOWNLOAD", {"status": "PROCESSING_DOWNLOAD"}, probably),
         ("says a word nobody documented", {"status": "IN_REVIEW"}, probably),
@@ -356,49 +373,49 @@ def _said_otherwise() -> Iterator[Trouble]:
             frozenset({"failed: never_arrived"}),
         ),
     ):
-        yield Trouble(
+        yield Scenario(
             f"{name}, and no webhook comes",
             "status",
             ({**told, "told": words},),
-            habits=POLLING,
-            must=must,
+            behaviour=POLLING,
+            expected=expected,
         )
-    yield Trouble(
+    yield Scenario(
         "says PROCESSING_UPLOAD for 4 hours, and no webhook comes",
         "status",
         (processing,),
-        habits=POLLING,
-        lasts=4 * HOUR,
+        behaviour=POLLING,
+        faults_last=4 * HOUR,
     )
-    yield Trouble(
+    yield Scenario(
         "says PROCESSING_UPLOAD for ever, webhooks come after 3 hours",
         "status",
         (processing,),
-        habits=Habits(hook_after=lambda _hook: [3 * HOUR]),
+        behaviour=Behaviour(webhook_delays=lambda _hook: [3 * HOUR]),
     )
-    yield Trouble(
+    yield Scenario(
         "in processing for ever, and the member disconnects midway",
         "account",
         (stuck,),
-        habits=POLLING,
-        prepare=happening(all_disconnect, "upload", "during"),
-        must=frozenset({"failed: unconfirmed", "unconfirmed"}),
-        person={"comes_back": None},
+        behaviour=POLLING,
+        prepare=at_call(disconnect_all, "upload", "during"),
+        expected=frozenset({"failed: unconfirmed", "unconfirmed"}),
+        person={"reconnects_after": None},
     )
 
 
-def all_troubles() -> Sequence[Trouble]:
+def all_scenarios() -> Sequence[Scenario]:
     """The whole table."""
     return [
-        *_at_tiktok(),
+        *_endpoint_faults(),
         *_refusals(),
-        *_around(),
-        *accounts_gone(),
+        *_queue_and_stream_faults(),
+        *lost_accounts(),
         *refused_chunks(),
         *contradictions(),
-        *_patience(),
-        *_told_when(),
-        *_odd_words(),
-        *_unheard(),
-        *_said_otherwise(),
+        *_waits(),
+        *_retry_after(),
+        *_undocumented_answers(),
+        *_lost_outcomes(),
+        *_unconfirmed_arrivals(),
     ]

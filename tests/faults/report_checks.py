@@ -1,4 +1,4 @@
-"""What reports make of a simulation: its events shuffled and doubled, against a recount."""
+"""Compares reports of a simulation's shuffled, duplicated events with a recount."""
 
 import random
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ from tests.faults.simulation import Simulation
 LARGEST_BATCH = 40
 
 
-def counted_wrongly(simulation: Simulation, dice: random.Random) -> Iterator[str]:
-    """Deliver all that happened to performances to reports, and say what a recount finds."""
+def report_errors(simulation: Simulation, dice: random.Random) -> Iterator[str]:
+    """Deliver all performance events to reports; yield the differences that a recount finds."""
     container, relayed = simulation.container, Relayed(events_of)
     for number, (before, after) in enumerate(simulation.changes):
         (record,) = streamed([after], [before])["Records"]
