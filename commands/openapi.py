@@ -266,7 +266,7 @@ def _problem_schema() -> dict[str, Any]:
             },
             "version": {
                 "type": "integer",
-                "description": "changed_meanwhile: the version the activity has now",
+                "description": "changed_meanwhile: the version it has now",
             },
             "upload_status": {
                 "$ref": f"{_SCHEMAS}UploadStatus",

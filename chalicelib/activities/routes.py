@@ -30,7 +30,7 @@ from chalicelib.activities.model import (
 from chalicelib.activities.problems import ActivityProblem
 from chalicelib.activities.service import ActivityService, Changes, Wanted
 from chalicelib.activities.views import DisclosureView
-from chalicelib.foundation.fields import LINE, PARAGRAPHS
+from chalicelib.foundation.fields import LINE, PARAGRAPHS, Version
 from chalicelib.foundation.http import MAX_ID_LENGTH, Answer, Request, RequiredRole, endpoint
 from chalicelib.foundation.identity import Caller, TikTokState
 from chalicelib.foundation.problems import ProblemCode
@@ -105,7 +105,6 @@ Disclosed = Annotated[
 AIGenerated = Annotated[
     bool, Field(description="Members are asked to switch on TikTok's label for AI content too")
 ]
-Version = Annotated[int, Field(ge=1, description="The `version` the activity had when you saw it")]
 
 
 class ActionKind(StrEnum):

@@ -42,7 +42,7 @@ from chalicelib.activities.store import (
 from chalicelib.audit.model import Kind, act, fields_of
 from chalicelib.foundation.acts import Act
 from chalicelib.foundation.clock import Clock
-from chalicelib.foundation.conflicts import retry_conflicts
+from chalicelib.foundation.conflicts import check_version, retry_conflicts
 from chalicelib.foundation.headroom import ATTEMPTS
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.ids import new_id
@@ -536,7 +536,7 @@ class ActivityService:
         `limit_reached` for one of a rejected activity, which opens it, and those of `create`.
         """
         before = self.activity(caller, activity_id)
-        _check_version(before, version)
+        check_version("this activity", before.version, version)
         now = self._clock.now()
         if before.status_at(now) in (ActivityStatus.ENDED, ActivityStatus.ARCHIVED):
             raise Problem(
@@ -699,7 +699,7 @@ class ActivityService:
         before = self.activity(caller, activity_id)
         if before.state is not ActivityState.ARCHIVED:
             return before
-        _check_version(before, version)
+        check_version("this activity", before.version, version)
         after = before.unarchived()
         unarchived = _act(Kind.ACTIVITY_UNARCHIVED, before, after)
         self._store.commit([self._store.change(before, after), unarchived])
@@ -714,7 +714,7 @@ class ActivityService:
             return before
         if before.state is ActivityState.REJECTED and state is ActivityState.ENDED:
             raise _rejected()
-        _check_version(before, version)
+        check_version("this activity", before.version, version)
         now = self._clock.now()
         expired = min(now, before.ends_at) if before.ends_at else now
         after = replace(
@@ -927,16 +927,6 @@ def invalid_time_problem(error: InvalidTime) -> Problem:
     """Return the problem `invalid_request` for a time whose code is led by its field's name."""
     name, _, code = error.code.partition(".")
     return _time_problem(name, code, error)
-
-
-def _check_version(activity: Activity, version: int | None) -> None:
-    if version is not None and version != activity.version:
-        raise Problem(
-            ProblemCode.CHANGED_MEANWHILE,
-            "Somebody else has changed this activity since you saw it. Look at it again, then make "
-            "your change.",
-            members={"version": activity.version},
-        )
 
 
 def _rejected() -> Problem:

@@ -9,6 +9,21 @@ from chalicelib.foundation.table import Conflict
 MAX_ATTEMPTS = 4
 
 
+def check_version(thing: str, now: int, seen: int | None) -> None:
+    """Refuse a change of a thing that somebody else has changed since its version was `seen`.
+
+    Without a version it is changed as it is now. Raises the problem `changed_meanwhile`, with the
+    `version` the thing has now.
+    """
+    if seen is not None and seen != now:
+        raise Problem(
+            ProblemCode.CHANGED_MEANWHILE,
+            f"Somebody else has changed {thing} since you saw it. Look at it again, then make your "
+            "change.",
+            members={"version": now},
+        )
+
+
 def retry_conflicts[**Given, Answer](
     words: str | None = None, *, attempts: int = MAX_ATTEMPTS
 ) -> Callable[[Callable[Given, Answer]], Callable[Given, Answer]]:

@@ -8,7 +8,7 @@ import re
 from datetime import date
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticKnownError
 
 from chalicelib.foundation.texts import clean_line, clean_paragraphs
@@ -39,6 +39,9 @@ def _day(value: Any) -> Any:
 
 Day = Annotated[date, BeforeValidator(_day)]
 """A day of the calendar as RFC 3339 writes it: 2026-12-01."""
+
+Version = Annotated[int, Field(ge=1, description="The `version` it had when you saw it")]
+"""The version of a thing that a change was made on: `foundation.conflicts.check_version`."""
 
 LINE = BeforeValidator(_line)
 PARAGRAPHS = BeforeValidator(_paragraphs)

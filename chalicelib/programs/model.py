@@ -73,7 +73,8 @@ class Program:
     `fulfillers` are the managers who see to redemptions; none named means all managers. Without
     `names_on_leaderboard` nobody's name is on a leaderboard, only aliases.
     `content_disclosure` is that of new activities. Managers are warned when one caption or one
-    video goes to more than `reuse_warning_above` people; 0 means never.
+    video goes to more than `reuse_warning_above` people; 0 means never. `version` counts what
+    managers changed.
     """
 
     program_id: str
@@ -88,6 +89,7 @@ class Program:
     fulfillers: frozenset[str] = frozenset()
     content_disclosure: ContentDisclosure = ContentDisclosure.YOUR_BRAND
     reuse_warning_above: int = REUSE_WARNING_ABOVE
+    version: int = 1
 
 
 class ChannelKind(StrEnum):
@@ -97,13 +99,17 @@ class ChannelKind(StrEnum):
 
 @dataclass(frozen=True)
 class Channel:
-    """A named audience. Once archived, nobody joins it and nothing new is addressed to it."""
+    """A named audience. Once archived, nobody joins it and nothing new is addressed to it.
+
+    `version` counts what managers changed of it, not of its members.
+    """
 
     program_id: str
     channel_id: str
     name: str
     kind: ChannelKind
     archived: bool
+    version: int = 1
 
     def is_known_to(self, caller: Caller) -> bool:
         """Return whether the caller may know that the channel exists."""
@@ -132,13 +138,17 @@ class ChannelMember:
 
 @dataclass(frozen=True)
 class Campaign:
-    """A group of activities with one purpose. Once archived, no activity joins it."""
+    """A group of activities with one purpose. Once archived, no activity joins it.
+
+    `version` counts what managers changed of it.
+    """
 
     program_id: str
     campaign_id: str
     name: str
     archived: bool
     created_at: datetime
+    version: int = 1
 
 
 @dataclass(frozen=True)
@@ -153,6 +163,8 @@ class Member:
     the state of the mail that invites them, until they sign in or are removed; `mailed_at` is when
     the last one went out, until they sign in. `left_at` is when they left the program, or declined
     its invitation, by themselves, until they join it again. `alias` is empty while they have none.
+    `version` counts changes of role, removals and invitations after one: what managers decide of
+    them, and not what they change of themselves.
     """
 
     program_id: str
@@ -176,6 +188,7 @@ class Member:
     left_at: datetime | None = None
     shown_as: ShownAs = ShownAs.NAME
     alias: str = ""
+    version: int = 1
 
     def as_channel_member(self) -> ChannelMember:
         return ChannelMember(

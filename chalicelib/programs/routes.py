@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from chalicelib.foundation.fields import LINE
+from chalicelib.foundation.fields import LINE, Version
 from chalicelib.foundation.http import MAX_ID_LENGTH, Answer, Request, RequiredRole, endpoint
 from chalicelib.foundation.problems import ProblemCode
 from chalicelib.foundation.schemas import Schema
@@ -22,6 +22,7 @@ from chalicelib.programs.views import Name
 
 class ProgramSettings(Schema):
     program_id: str
+    version: Annotated[int, Field(description="Counts the changes managers made")]
     name: str
     time_zone: Annotated[str, Field(description="Also for members who have not chosen one")]
     leaderboard: bool
@@ -60,6 +61,7 @@ class ChangeProgram(Schema):
 
     model_config = ConfigDict(extra="forbid")
 
+    version: Version | None = None
     name: Name | None = None
     time_zone: Annotated[str, Field(max_length=64, examples=["Europe/Berlin"])] | None = None
     leaderboard: bool | None = None
@@ -98,16 +100,17 @@ def change(service: ProgramService, request: Request[ChangeProgram, None]) -> An
     A new time zone moves no time that was set.
     """
     wanted = request.body.model_dump()
-    fulfillers = wanted.pop("fulfillers")
+    version, fulfillers = wanted.pop("version"), wanted.pop("fulfillers")
     changes = ProgramChanges(
         **wanted, fulfillers=None if fulfillers is None else frozenset(fulfillers)
     )
-    return Answer(200, _view(service, service.change_program(request.caller, changes)))
+    return Answer(200, _view(service, service.change_program(request.caller, changes, version)))
 
 
 def _view(service: ProgramService, program: Program) -> ProgramSettings:
     return ProgramSettings(
         program_id=program.program_id,
+        version=program.version,
         name=program.name,
         time_zone=program.time_zone,
         leaderboard=program.leaderboard,

@@ -9,7 +9,7 @@ from typing import Any
 from chalicelib.foundation import actors
 from chalicelib.foundation.actors import acting
 from chalicelib.foundation.clock import Clock
-from chalicelib.foundation.conflicts import MAX_ATTEMPTS, retry_conflicts
+from chalicelib.foundation.conflicts import MAX_ATTEMPTS, check_version, retry_conflicts
 from chalicelib.foundation.identity import (
     Caller,
     Claims,
@@ -224,21 +224,28 @@ class ProgramService:
 
     @retry_conflicts("The settings keep changing. Try again.")
     def change_program(
-        self, caller: Caller, changes: "ProgramChanges", expected: Program | None = None
+        self,
+        caller: Caller,
+        changes: "ProgramChanges",
+        version: int | None = None,
+        expected: Program | None = None,
     ) -> Program:
         """Change a program's settings; those that are None stay, also if they change meanwhile.
 
-        With `expected`, a setting that is to change must be as it was there.
+        With a `version` the settings must have that; with `expected`, one that is to change must be
+        as it was there.
 
         A new zone holds for the calendar of the program and for members who have chosen none,
         everywhere within a minute; no instant that is kept moves. Another program may have the
         same name. Raises the problem `invalid_request` for an unknown zone, and for somebody who is
-        to fulfil redemptions and is no active manager; `changed_meanwhile`.
+        to fulfil redemptions and is no active manager; `changed_meanwhile` (with the `version` the
+        settings have now).
         """
         if changes.time_zone is not None:
             check_time_zone(changes.time_zone)
         self._check_fulfillers(caller, changes.fulfillers or frozenset())
         was = self.settings(caller)
+        check_version("these settings", was.version, version)
         named = {
             name: value
             for name, value in asdict(changes).items()
@@ -250,7 +257,7 @@ class ProgramService:
             getattr(was, name) != getattr(expected, name) for name in named
         ):
             raise changed_meanwhile("the settings")
-        becomes = replace(was, **named)
+        becomes = replace(was, **named, version=was.version + 1)
         self._store.change_program(was, becomes, list(named))
         return self._cache(becomes)
 
@@ -527,6 +534,7 @@ def _reinvited(removed: Member, invitation: Member) -> Member:
         removed,
         status=MemberStatus.INVITED,
         role=invitation.role,
+        version=removed.version + 1,
         invited_at=invitation.invited_at,
         invitation=invitation.invitation,
         removed_at=None,

@@ -103,6 +103,7 @@ class ProgramItem(StampedModel):
     created_as = UnicodeAttribute(null=True)
     content_disclosure = UnicodeAttribute(null=True)
     reuse_warning_above = NumberAttribute(null=True)
+    version = NumberAttribute(null=True)
 
     def to_program(self) -> Program:
         return Program(
@@ -124,6 +125,7 @@ class ProgramItem(StampedModel):
                 if self.reuse_warning_above is None
                 else int(self.reuse_warning_above)
             ),
+            version=int(self.version or 1),
         )
 
 
@@ -229,6 +231,7 @@ class MemberItem(StampedModel, LeanModel):
     standing = UnicodeAttribute(null=True)
     shown_as = EnumAttribute(ShownAs, null=True)
     alias = UnicodeAttribute(null=True)
+    version = NumberAttribute(null=True)
     by_subject = BySubject()
     by_invited_email = ByInvitedEmail()
     by_email = ByEmail()
@@ -251,6 +254,7 @@ class ChannelItem(StampedModel):
     name = UnicodeAttribute()
     kind = UnicodeAttribute()
     archived = BooleanAttribute()
+    version = NumberAttribute(null=True)
 
     def to_channel(self) -> Channel:
         return Channel(
@@ -259,6 +263,7 @@ class ChannelItem(StampedModel):
             name=self.name,
             kind=ChannelKind(self.kind),
             archived=self.archived,
+            version=int(self.version or 1),
         )
 
 
@@ -314,6 +319,7 @@ class CampaignItem(StampedModel):
     name = UnicodeAttribute()
     archived = BooleanAttribute()
     created_at = UTCDateTimeAttribute()
+    version = NumberAttribute(null=True)
 
     def to_campaign(self) -> Campaign:
         return Campaign(
@@ -322,6 +328,7 @@ class CampaignItem(StampedModel):
             name=self.name,
             archived=self.archived,
             created_at=self.created_at,
+            version=int(self.version or 1),
         )
 
 
@@ -428,23 +435,18 @@ class ProgramStore(Store):
         )
 
     def change_program(self, was: Program, becomes: Program, names: Sequence[str]) -> None:
-        """Change the named settings, one at least; all others stay, also if they change meanwhile.
+        """Change the named settings, one at least; all others stay.
 
-        Raises `Conflict` if one of them has changed since it was read, or the program is gone.
+        Raises `Conflict` if one has changed since they were read, or the program is gone.
         """
-        actions: list[Action] = []
-        same: Condition = ProgramItem.item.exists()
+        actions: list[Action] = [ProgramItem.version.set(becomes.version)]
         for name in names:
-            attribute = getattr(ProgramItem, name)
-            value, before = getattr(becomes, name), getattr(was, name)
-            # Nobody named is no set at all; other settings lack a value until they are first set.
-            empty = attribute.does_not_exist()
-            if name == "fulfillers":
+            attribute, value = getattr(ProgramItem, name), getattr(becomes, name)
+            if name == "fulfillers":  # nobody named is no set at all
                 actions.append(attribute.set(set(value)) if value else attribute.remove())
-                same &= attribute == set(before) if before else empty
             else:
                 actions.append(attribute.set(_stored(value)))
-                same &= (attribute == _stored(before)) | empty
+        same = ProgramItem.item.exists() & of_version(ProgramItem.version, was.version)
         changed = act(
             Kind.PROGRAM_CHANGED,
             was.program_id,
@@ -498,6 +500,7 @@ class ProgramStore(Store):
         actions: list[Action] = [
             MemberItem.status.set(MemberStatus.INVITED),
             MemberItem.role.set(becomes.role),
+            MemberItem.version.set(becomes.version),
             MemberItem.invited_email.set(becomes.email),
             MemberItem.invited_at.set(becomes.invited_at),
             MemberItem.removed_at.remove(),
@@ -509,7 +512,9 @@ class ProgramStore(Store):
         ]
         self._database.commit(
             [
-                *member_change_parts(removed, becomes, actions),
+                *member_change_parts(
+                    removed, becomes, actions, of_version(MemberItem.version, removed.version)
+                ),
                 *invited_count_parts(becomes, 1, quotas),
                 act(
                     Kind.MEMBER_INVITED_AGAIN,
@@ -890,6 +895,12 @@ def unschedule_mail_actions() -> list[Action]:
 def forget_mail_actions() -> list[Action]:
     """Return the actions for a member to whom no invitation is mailed, now or any more."""
     return [MemberItem.mail.remove(), *unschedule_mail_actions()]
+
+
+def of_version(attribute: Attribute[float], version: int) -> Condition:
+    """Return the condition that an item has this version; one that never changed has none."""
+    same: Condition = attribute == version if version > 1 else attribute.does_not_exist()
+    return same
 
 
 def name_guard(kind: str, program_id: str, name: str, thing: str) -> UniquenessItem:

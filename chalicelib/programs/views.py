@@ -16,6 +16,9 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME), LINE
 
 class MemberView(Schema):
     member_id: str
+    version: Annotated[
+        int, Field(description="Counts changes of the role, removals and later invitations")
+    ]
     email: str
     name: str
     role: Role
@@ -38,6 +41,7 @@ class MemberView(Schema):
     def of(cls, member: Member) -> "MemberView":
         return cls(
             member_id=member.member_id,
+            version=member.version,
             email=member.email,
             name=member.name,
             role=member.role,

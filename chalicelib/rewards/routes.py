@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 from pydantic import ConfigDict, Field
 
 from chalicelib.activities.model import MAX_ADDRESSED, MAX_TIME
-from chalicelib.foundation.fields import LINE, PARAGRAPHS
+from chalicelib.foundation.fields import LINE, PARAGRAPHS, Version
 from chalicelib.foundation.http import MAX_ID_LENGTH, Answer, Request, RequiredRole, endpoint
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.problems import ProblemCode
@@ -115,7 +115,7 @@ class RewardChanges(Schema):
 
     model_config = ConfigDict(extra="forbid")
 
-    version: Annotated[int, Field(ge=1, description="The `version` it had when you saw it")]
+    version: Version
     title: Title = UNCHANGED
     description: Description = UNCHANGED
     price: Price = UNCHANGED

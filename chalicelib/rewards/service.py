@@ -9,7 +9,7 @@ from chalicelib.activities.model import InvalidTime, check_window
 from chalicelib.activities.service import invalid_time_problem, read_times
 from chalicelib.audit.model import Kind, act
 from chalicelib.foundation.clock import Clock
-from chalicelib.foundation.conflicts import retry_conflicts
+from chalicelib.foundation.conflicts import check_version, retry_conflicts
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.logging import logger
@@ -201,13 +201,7 @@ class RewardService:
         `invalid_request` (also for a stock below what is taken, which it names), `limit_reached`.
         """
         before = self.reward(caller, reward_id)
-        if version != before.version:
-            raise Problem(
-                ProblemCode.CHANGED_MEANWHILE,
-                "Somebody else has changed this reward since you saw it. Look at it again, then "
-                "make your change.",
-                members={"version": before.version},
-            )
+        check_version("this reward", before.version, version)
         after = self._changed(caller, before, changes, self._clock.now())
         if after == before:
             return before

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from chalicelib.foundation.addresses import MAX_URL
-from chalicelib.foundation.fields import LINE
+from chalicelib.foundation.fields import LINE, Version
 from chalicelib.foundation.http import Answer, Request, RequiredRole, endpoint
 from chalicelib.foundation.problems import ProblemCode
 from chalicelib.foundation.queries import PageQuery
@@ -68,7 +68,7 @@ class WebhookChanges(Schema):
 
     model_config = ConfigDict(extra="forbid")
 
-    version: Annotated[int, Field(ge=1, description="The `version` it had when you saw it")]
+    version: Version
     name: Name = UNCHANGED
     url: Url = UNCHANGED
     format: Format = UNCHANGED

@@ -13,6 +13,7 @@ from chalicelib.audit.model import Kind
 from chalicelib.foundation import actors
 from chalicelib.foundation.addresses import Address, AddressRefused, parse
 from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.conflicts import check_version, retry_conflicts
 from chalicelib.foundation.events import PublicEvent
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.ids import new_id
@@ -22,6 +23,7 @@ from chalicelib.foundation.pages import Cursors, Page
 from chalicelib.foundation.problems import Problem, ProblemCode, invalid_field, not_found
 from chalicelib.foundation.settings import Network
 from chalicelib.foundation.sweeps import IsLate, by_turns
+from chalicelib.foundation.table import Conflict
 from chalicelib.foundation.values import dataclass
 from chalicelib.webhooks.events import WebhookTestData
 from chalicelib.webhooks.messages import message
@@ -161,6 +163,7 @@ class WebhookService:
             raise not_found("webhook")
         return found
 
+    @retry_conflicts("The webhook keeps changing. Try again.")
     def change(
         self,
         caller: Caller,
@@ -171,11 +174,13 @@ class WebhookService:
         state: WebhookState | None = None,
         **changes: Any,
     ) -> Webhook:
-        """Change a webhook; to switch it on again forgets that it failed.
+        """Change a webhook as it was at this `version`; switched on, it forgets that it failed.
 
-        Raises the problems `not_found`, `changed_meanwhile` and `invalid_request`.
+        Raises the problems `not_found`, `changed_meanwhile` (with the `version` it has now) and
+        `invalid_request`.
         """
         was = self.webhook(caller, webhook_id)
+        check_version("this webhook", was.version, version)
         becomes, moved = replace(was, **changes, version=was.version + 1), False
         if url is not None:
             address = self._address(url)
@@ -189,8 +194,8 @@ class WebhookService:
             becomes = replace(becomes, state=state)
         if becomes.state is WebhookState.ACTIVE and (url is not None or state is not None):
             becomes = replace(becomes, failing_since=None, disabled_at=None)
-        if was.version != version or not self._store.change(was, becomes, moved=moved):
-            raise _changed_meanwhile()
+        if not self._store.change(was, becomes, moved=moved):
+            raise Conflict
         if url is not None or state is not None:
             self._announce(becomes)
         return becomes

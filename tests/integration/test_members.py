@@ -314,9 +314,9 @@ class Raced(MemberStore):
         super().__init__(database)
         self._meanwhile = meanwhile
 
-    def change_role(self, member: Member, role: Role) -> None:
+    def change_role(self, member: Member, becomes: Member) -> None:
         self._meanwhile()
-        super().change_role(member, role)
+        super().change_role(member, becomes)
 
     def remove(self, member: Member, now: datetime, *, left: bool = False) -> None:
         self._meanwhile()

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
+from chalicelib.foundation.fields import Version
 from chalicelib.foundation.http import Answer, Request, RequiredRole, endpoint
 from chalicelib.foundation.problems import ProblemCode
 from chalicelib.foundation.queries import PageQuery
@@ -25,12 +26,14 @@ class ChangeCampaign(Schema):
 
     model_config = ConfigDict(extra="forbid")
 
+    version: Version | None = None
     name: Name | None = None
     archived: bool | None = None
 
 
 class CampaignView(Schema):
     campaign_id: str
+    version: Annotated[int, Field(description="Counts the changes managers made")]
     name: str
     archived: Annotated[bool, Field(description="No activity can join it any more")]
     created_at: datetime
@@ -84,6 +87,10 @@ def change(service: CampaignService, request: Request[ChangeCampaign, None]) -> 
     """Rename, archive or unarchive a campaign."""
     wanted = request.body
     changed = service.change(
-        request.caller, request.path["campaign_id"], name=wanted.name, archived=wanted.archived
+        request.caller,
+        request.path["campaign_id"],
+        name=wanted.name,
+        archived=wanted.archived,
+        version=wanted.version,
     )
     return Answer(200, CampaignView.of(changed))

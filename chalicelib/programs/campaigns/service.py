@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from chalicelib.foundation.clock import Clock
-from chalicelib.foundation.conflicts import retry_conflicts
+from chalicelib.foundation.conflicts import check_version, retry_conflicts
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.pages import Cursors, Page
@@ -57,14 +57,17 @@ class CampaignService:
         *,
         name: str | None,
         archived: bool | None,
+        version: int | None = None,
         expected: Campaign | None = None,
     ) -> Campaign:
         """Rename, archive or unarchive a campaign; what is None stays. Its activities stay in it.
 
-        With `expected` it must be as it was there.
-        Raises problems: `not_found`, `name_taken`, `changed_meanwhile`.
+        With a `version` it must have that, with `expected` be as it was there.
+        Raises problems: `not_found`, `name_taken`, `changed_meanwhile` (with the `version` it has
+        now).
         """
         was = self._campaign(caller, campaign_id)
+        check_version("this campaign", was.version, version)
         if expected is not None and was != expected:
             raise changed_meanwhile(f"the campaign {was.name!r}")
         becomes = replace(
@@ -74,6 +77,7 @@ class CampaignService:
         )
         if becomes == was:
             return was
+        becomes = replace(becomes, version=was.version + 1)
         try:
             self._store.change(was, becomes)
         except NameTaken:

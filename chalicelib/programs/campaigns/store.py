@@ -5,7 +5,13 @@ from collections.abc import Sequence
 from chalicelib.audit.model import Kind, act, fields_of
 from chalicelib.foundation.table import Put, Store, Update
 from chalicelib.programs.model import Campaign
-from chalicelib.programs.store import CampaignItem, UniquenessItem, campaign_key, name_change_parts
+from chalicelib.programs.store import (
+    CampaignItem,
+    UniquenessItem,
+    campaign_key,
+    name_change_parts,
+    of_version,
+)
 
 _KIND = "campaign"
 
@@ -70,8 +76,9 @@ class CampaignStore(Store):
                     [
                         CampaignItem.name.set(becomes.name),
                         CampaignItem.archived.set(becomes.archived),
+                        CampaignItem.version.set(becomes.version),
                     ],
-                    (CampaignItem.name == was.name) & (CampaignItem.archived == was.archived),
+                    CampaignItem.item.exists() & of_version(CampaignItem.version, was.version),
                 ),
                 *name_change_parts(
                     _KIND, was.program_id, was.campaign_id, _open(was), _open(becomes)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
+from chalicelib.foundation.fields import Version
 from chalicelib.foundation.http import Answer, Request, RequiredRole, endpoint
 from chalicelib.foundation.identity import Role
 from chalicelib.foundation.problems import ProblemCode
@@ -27,6 +28,7 @@ class NewChannel(Schema):
 class ChangeChannel(Schema):
     model_config = ConfigDict(extra="forbid")
 
+    version: Version | None = None
     name: Name | None = None
     archived: bool | None = None
 
@@ -42,6 +44,7 @@ class AddMembers(Schema):
 
 class ChannelView(Schema):
     channel_id: str
+    version: Annotated[int, Field(description="Counts the changes managers made")]
     name: str
     kind: ChannelKind
     archived: Annotated[
@@ -116,7 +119,11 @@ def change(service: ChannelService, request: Request[ChangeChannel, None]) -> An
     """
     wanted = request.body
     changed = service.change(
-        request.caller, request.path["channel_id"], name=wanted.name, archived=wanted.archived
+        request.caller,
+        request.path["channel_id"],
+        name=wanted.name,
+        archived=wanted.archived,
+        version=wanted.version,
     )
     return Answer(200, _view(changed))
 
@@ -191,6 +198,7 @@ def _view(found: ChannelWithMembership) -> ChannelView:
     channel = found.channel
     return ChannelView(
         channel_id=channel.channel_id,
+        version=channel.version,
         name=channel.name,
         kind=channel.kind,
         archived=channel.archived,

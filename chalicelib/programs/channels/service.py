@@ -9,7 +9,7 @@ from typing import Any
 from chalicelib.audit.model import Kind, act
 from chalicelib.foundation.acts import Act
 from chalicelib.foundation.clock import Clock
-from chalicelib.foundation.conflicts import MAX_ATTEMPTS, retry_conflicts
+from chalicelib.foundation.conflicts import MAX_ATTEMPTS, check_version, retry_conflicts
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.pages import Cursors, Page
@@ -100,16 +100,19 @@ class ChannelService:
         *,
         name: str | None,
         archived: bool | None,
+        version: int | None = None,
         expected: Channel | None = None,
     ) -> ChannelWithMembership:
         """Rename, archive or unarchive a channel; what is None stays.
 
-        Its members stay in it. With `expected` it must be as it was there.
+        Its members stay in it. With a `version` it must have that, with `expected` be as it was
+        there.
 
-        Raises problems: `not_found`, `name_taken`, `limit_reached`,
-        `changed_meanwhile`.
+        Raises problems: `not_found`, `name_taken`, `limit_reached`, `changed_meanwhile` (with the
+        `version` it has now).
         """
         was = self._channel(caller, channel_id)
+        check_version("this channel", was.version, version)
         if expected is not None and was != expected:
             raise changed_meanwhile(f"the channel {was.name!r}")
         becomes = replace(
@@ -119,6 +122,7 @@ class ChannelService:
         )
         if becomes == was:
             return _with_membership(was, caller)
+        becomes = replace(becomes, version=was.version + 1)
         try:
             self._store.change(was, becomes)
         except NameTaken:

@@ -30,6 +30,7 @@ from chalicelib.programs.store import (
     member_key,
     members_by_id,
     name_change_parts,
+    of_version,
 )
 
 _KIND = "channel"
@@ -120,8 +121,9 @@ class ChannelStore(Store):
                 [
                     ChannelItem.name.set(becomes.name),
                     ChannelItem.archived.set(becomes.archived),
+                    ChannelItem.version.set(becomes.version),
                 ],
-                (ChannelItem.name == was.name) & (ChannelItem.archived == was.archived),
+                ChannelItem.item.exists() & of_version(ChannelItem.version, was.version),
             ),
             *name_change_parts(_KIND, was.program_id, was.channel_id, _open(was), _open(becomes)),
         ]

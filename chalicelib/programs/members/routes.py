@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from chalicelib.foundation.fields import LINE
+from chalicelib.foundation.fields import LINE, Version
 from chalicelib.foundation.http import Answer, Request, RequiredRole, endpoint
 from chalicelib.foundation.identity import MAX_EMAIL, Role
 from chalicelib.foundation.problems import ProblemCode, invalid_field
@@ -37,6 +37,7 @@ class NewMember(Schema):
 class ChangeMember(Schema):
     model_config = ConfigDict(extra="forbid")
 
+    version: Version | None = None
     role: Role
 
 
@@ -210,7 +211,8 @@ def read(service: MemberService, request: Request[None, None]) -> Answer:
 )
 def change(service: MemberService, request: Request[ChangeMember, None]) -> Answer:
     """Change a member's role."""
-    changed = service.change_role(request.caller, request.path["member_id"], request.body.role)
+    wanted, member_id = request.body, request.path["member_id"]
+    changed = service.change_role(request.caller, member_id, wanted.role, wanted.version)
     return Answer(200, MemberView.of(changed))
 
 

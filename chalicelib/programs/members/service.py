@@ -9,7 +9,7 @@ from math import ceil
 from typing import Any
 
 from chalicelib.foundation.clock import Clock
-from chalicelib.foundation.conflicts import retry_conflicts
+from chalicelib.foundation.conflicts import check_version, retry_conflicts
 from chalicelib.foundation.identity import Caller, Role
 from chalicelib.foundation.pages import Cursors, Page
 from chalicelib.foundation.problems import (
@@ -250,25 +250,34 @@ class MemberService:
 
     @retry_conflicts("This member keeps changing. Try again.")
     def change_role(
-        self, caller: Caller, member_id: str, role: Role, expected: Member | None = None
+        self,
+        caller: Caller,
+        member_id: str,
+        role: Role,
+        version: int | None = None,
+        expected: Member | None = None,
     ) -> Member:
         """Change the role of a member, also of one who is only invited.
 
-        With `expected`, role and status must be as they were there.
+        With a `version` the member must have that; with `expected`, role and status must be as
+        they were there.
 
-        Raises problems: `not_found`, `member_removed`, `last_manager`, `changed_meanwhile`.
+        Raises problems: `not_found`, `changed_meanwhile` (with the `version` they have now),
+        `member_removed`, `last_manager`.
         """
         member = self.member(caller, member_id)
+        check_version("this member", member.version, version)
         _require_expected(member, expected)
         if member.status is MemberStatus.REMOVED:
             raise _removed()
         if member.role is role:
             return member
+        becomes = replace(member, role=role, version=member.version + 1)
         try:
-            self._store.change_role(member, role)
+            self._store.change_role(member, becomes)
         except LastManager:
             raise _last_manager() from None
-        return replace(member, role=role)
+        return becomes
 
     @retry_conflicts("This member keeps changing. Try again.")
     def remove(self, caller: Caller, member_id: str, expected: Member | None = None) -> None:

@@ -43,6 +43,7 @@ from chalicelib.programs.store import (
     invited_count_parts,
     member_change_parts,
     member_key,
+    of_version,
     schedule_mail_actions,
     set_mail_due_time,
     subject_guard,
@@ -131,22 +132,23 @@ class MemberStore(Store):
             [*parts, *invited_count_parts(members[0], len(members), quotas), imported]
         )
 
-    def change_role(self, member: Member, role: Role) -> None:
+    def change_role(self, member: Member, becomes: Member) -> None:
         """Change a member's role.
 
         Raises `LastManager`, or `Conflict` if the member has changed since they were read.
         """
-        becomes = replace(member, role=role)
+        actions = [MemberItem.role.set(becomes.role), MemberItem.version.set(becomes.version)]
+        same = of_version(MemberItem.version, member.version)
         self._database.commit(
             [
-                *_change_parts(member, becomes, [MemberItem.role.set(role)]),
-                *_manager_count_parts(member, role),
+                *_change_parts(member, becomes, actions, same),
+                *_manager_count_parts(member, becomes.role),
                 act(
                     Kind.MEMBER_CHANGED,
                     member.program_id,
                     member.member_id,
                     {"role": member.role},
-                    {"role": role},
+                    {"role": becomes.role},
                 ),
             ]
         )
@@ -213,6 +215,7 @@ class MemberStore(Store):
     ) -> list[Part]:
         actions: list[Action] = [
             MemberItem.status.set(MemberStatus.REMOVED),
+            MemberItem.version.set(member.version + 1),
             MemberItem.removed_at.set(now),
             MemberItem.removed_by.set(actors.current()),
             MemberItem.subject.remove(),
@@ -228,6 +231,7 @@ class MemberStore(Store):
             ]
         known = MemberItem.tiktok
         same = known == member.tiktok.value if member.tiktok else known.does_not_exist()
+        same &= of_version(MemberItem.version, member.version)
         parts = [
             *_change_parts(member, becomes, actions, same),
             *_manager_count_parts(member, None),
