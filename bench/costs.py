@@ -443,31 +443,41 @@ def page(prices: Prices) -> str:
     lines = [
         "# What it costs",
         "",
-        f"Written by `python -m bench.costs`, of list prices of {prices.prices['day']} (us-east-1,"
-        " `bench/prices.toml`), of what the template has, and of recorded calls, units and"
-        " milliseconds of each function's typical work (`bench/costs.json`, by"
-        " `python -m bench.costs --measure`). Tests keep all three together.",
+        "For owners: what the stack costs while nobody uses it, for 1,000 performances, and for"
+        " programs of three sizes; last, the measurements behind these sums.",
         "",
-        "**The prices were written down from memory on that day, without a look at AWS's pages, and"
-        " no bill has confirmed a sum here.** Compare the few that matter (SQS requests, egress,"
-        " the user pool's people) with AWS's price pages before you rely on a sum; correct"
-        " `bench/prices.toml`, and run the command again.",
+        "**The prices were written down from memory on"
+        f" {prices.prices['day']}, without a look at AWS's pages, and no bill has confirmed a sum"
+        " here.** Before you rely on a sum, compare the prices that matter (SQS requests, egress,"
+        " the user pool's people) with AWS's pages, correct `bench/prices.toml`, and run the"
+        " command again.",
+        "",
+        "`python -m bench.costs` writes this page. Tests keep its three sources together:",
+        "",
+        f"- list prices of {prices.prices['day']} for us-east-1 (`bench/prices.toml`);",
+        "- what the template has: alarms, queues, schedules, secrets;",
+        "- calls, units and milliseconds of each function's typical work (`bench/costs.json`,"
+        " recorded by `python -m bench.costs --measure`).",
         "",
         "## A month in which nobody does anything",
         "",
         *idle_table(prices),
         "",
-        f"Free each month, for the account and not for the stack: {free_alarms} alarms, a million"
-        " requests of SQS, a million invocations and 400,000 GB-seconds of Lambda (functions on the"
-        " clock stay within them), 5 GB of logs, 25 GB of tables, ten metrics of one's own (an idle"
-        " stack writes none), three dashboards. A second stack of the account pays the first"
-        " column.",
+        "**Empty polls dominate**:"
+        f" {dollars(polls)} of {dollars(idle.total)}. Lambda asks each queue that it reads some"
+        f" {POLLS_A_MINUTE} times a minute ({dollars(a_queue)} a month), and no setting lowers"
+        " that. [Decision 31](decisions/0031-what-an-idle-month-costs.md) weighs what could be"
+        " given up, and says why the goal of $3 is missed: every queue that holds work is needed.",
         "",
-        f"What dominates: empty polls, {dollars(polls)} of {dollars(idle.total)}. Lambda asks each"
-        f" queue that it reads some {POLLS_A_MINUTE} times a minute ({dollars(a_queue)} a month),"
-        " and no setting lowers that. [Decision 31](decisions/0031-what-an-idle-month-costs.md)"
-        " weighs what could be given up, and says why the goal of $3 is missed: of the queues that"
-        " hold work, none is there for nothing.",
+        "The second column takes off what an account has free each month. It is free once for the"
+        " account, so a second stack of the account pays the first column:",
+        "",
+        f"- {free_alarms} alarms, three dashboards, ten metrics of one's own (an idle stack writes"
+        " none);",
+        "- a million requests of SQS;",
+        "- a million invocations and 400,000 GB-seconds of Lambda (functions on the clock stay"
+        " within them);",
+        "- 5 GB of logs, 25 GB of tables.",
         "",
         f'`LateAlarms = "true"` adds {late} alarms for what is late and not lost,'
         f' `FunctionAlarms = "true"` {each} for single errors of single functions: a dime each.',
@@ -478,14 +488,20 @@ def page(prices: Prices) -> str:
         "",
         *table(thousand),
         "",
-        f"The videos' way to TikTok dominates: {dollars(video)} of {dollars(thousand.total)}, from"
-        f" the {prices.prices['egress']['free_gb'] / VIDEO_MB * 1000:,.0f}th performance of a month"
-        " on, for 100 GB a month are free. TikTok could fetch them itself (`PULL_FROM_URL`) from a"
-        " CloudFront distribution, of which a terabyte a month is free:"
-        f" {prices.prices['cloudfront']['free_gb'] / VIDEO_MB * 1000:,.0f} performances. Left out"
-        " for its risks: an init whose answer is lost may have begun a pull, so that sending again"
-        " can deliver twice, where an upload without bytes delivers nothing; pulls have hung in the"
-        " field, unseen from here; and each video would be at a public address for an hour.",
+        f"**The videos' way to TikTok dominates**: {dollars(video)} of {dollars(thousand.total)},"
+        " from the"
+        f" {prices.prices['egress']['free_gb'] / VIDEO_MB * 1000:,.0f}th performance of a month"
+        " on, for 100 GB a month are free.",
+        "",
+        "TikTok could fetch the videos itself (`PULL_FROM_URL`) from a CloudFront distribution, of"
+        " which a terabyte a month is free:"
+        f" {prices.prices['cloudfront']['free_gb'] / VIDEO_MB * 1000:,.0f} performances. Greenroom"
+        " does not do that, for three reasons:",
+        "",
+        "- An init whose answer is lost may have begun a pull, so that sending again can deliver"
+        " twice; an upload without bytes delivers nothing.",
+        "- Pulls have hung in the field, unseen from here.",
+        "- Each video would be at a public address for an hour.",
         "",
         "## Programs",
         "",
@@ -499,7 +515,7 @@ def page(prices: Prices) -> str:
         costs = prices.program(members)
         name = costs.most()
         lines.append(
-            f"| {members:,} | {dollars(costs.total)} | {dollars(costs.total / members)} |"
+            f"| {members:,} | {dollars(costs.total)} | ${costs.total / members:,.3f} |"
             f" {name}, {dollars(costs.of[name])} |"
         )
     lines += [
@@ -522,26 +538,42 @@ def page(prices: Prices) -> str:
         )
     lines += [
         "",
-        "**Memory.** It is bought for the processor that comes with it. What answers a person, or"
-        " holds a video's way to TikTok, gets 512 MB; relays and the clock get 256, for nobody"
-        " waits for their milliseconds. `videos_validate` and `points_build_leaderboards` have a"
-        " whole processor for their worst cases: a 4K HEVC file within its examiner's limit"
-        " ([measured](videos.md#what-it-costs)), and the boards of 100,000 members in 37 of 120"
-        " seconds and 160 MB ([measured](data.md)); `notifications_process_digests` has 1024 MB to"
-        " walk as many in half of its time. Each function holds at most half of its memory,"
-        " by `python -m bench.memory` (`bench/memory.json`: its typical work in a process of its"
-        " own, the runtime's share and the worst case added, which a test repeats): "
-        + margins(prices)
-        + " 128 MB would be less than twice what most of them hold, and half the processor.",
-        "",
         "Milliseconds of processor are those of a warm invocation for requests that read, and for"
-        " functions on the clock at a tick with nothing to do; else those of one that makes its"
-        " services anew: a warm one takes less. Billed: these at the share that the memory buys"
-        f" ({WHOLE_PROCESSOR_MB} MB are a whole processor), {AWS_MS} ms for each call of AWS,"
-        f" {TIKTOK_MS} for each of TikTok or a webhook's receiver, and the video at"
-        f" {UPLOAD_MB_A_SECOND} MB a second. A performance is: "
+        " functions on the clock at a tick with nothing to do. For the others they are those of an"
+        " invocation that makes its services anew; a warm one takes less.",
+        "",
+        "Milliseconds billed are the sum of:",
+        "",
+        "- the processor's milliseconds at the share that the memory buys"
+        f" ({WHOLE_PROCESSOR_MB} MB are a whole processor);",
+        f"- {AWS_MS} ms for each call of AWS, and {TIKTOK_MS} for each of TikTok or a webhook's"
+        " receiver;",
+        f"- the video at {UPLOAD_MB_A_SECOND} MB a second.",
+        "",
+        "A performance is: "
         + ", ".join(f"{name} {times:g}" for name, times in PERFORMANCE.items())
-        + "; a webhook counted like perform.",
+        + ". A webhook counts like perform.",
+        "",
+        "### Memory",
+        "",
+        "Memory is bought for the processor that comes with it.",
+        "",
+        "| MB | functions | why |",
+        "|---:|---|---|",
+        "| 256 | relays and the clock | nobody waits for their milliseconds |",
+        "| 512 | those that answer a person, or bring a video to TikTok | somebody waits |",
+        "| 1024 | `notifications_process_digests` | walks 100,000 members in half of its time |",
+        "| 1769 | `videos_validate`, `points_build_leaderboards` | a whole processor for their"
+        " worst cases: a 4K HEVC file within its examiner's limit ([measured](videos.md#what-it-costs)),"
+        " and the boards of 100,000 members in 37 of 120 seconds and 160 MB"
+        " ([measured](data.md#limits-worth-knowing)) |",
+        "",
+        "Each function holds at most half of its memory: " + margins(prices) + " 128 MB would be"
+        " less than twice what most of them hold, and half the processor.",
+        "",
+        "`python -m bench.memory` measures that: it does each function's typical work in a process"
+        " of its own, and adds the runtime's share and the worst case (`bench/memory.json`). A test"
+        " repeats it.",
     ]
     return "\n".join(lines) + "\n"
 
