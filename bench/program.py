@@ -307,7 +307,7 @@ def _history(at: Seeded, _: Caller) -> None:
 
 
 def _oneself(at: Seeded, _: Caller) -> None:
-    insist(at.container.me.standing(_who(at, at.diligent)).points.earned)
+    insist(at.container.me.overview(_who(at, at.diligent)).points.earned)
 
 
 def _ledger(at: Seeded, _: Caller) -> None:
@@ -517,7 +517,7 @@ def _trail_filtered(at: Seeded, _: Caller) -> None:
 
 def _entries(at: Seeded, wanted: EntryFilter) -> None:
     page = at.container.audit.entries(_who(at, at.manager), wanted, PAGE, None)
-    insist(len(page.items) == PAGE, page.next_cursor, all(map(wanted.passes, page.items)))
+    insist(len(page.items) == PAGE, page.next_cursor, all(map(wanted.matches, page.items)))
 
 
 def _one_entry(at: Seeded, _: Caller) -> None:

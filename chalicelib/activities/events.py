@@ -102,7 +102,7 @@ def events_of(change: Change) -> Sequence[Event[Any]]:
         return ()  # gone, or a draft or headroom, which lie in the same table
     program_id, activity_id = after["program_id"], after["activity_id"]
     if after["state"] == was:
-        attributes = change.differs(*_SHOWN) if was == ActivityState.PUBLISHED else ()
+        attributes = change.changed_attributes(*_SHOWN) if was == ActivityState.PUBLISHED else ()
         changed = ActivityChanged(activity_id, attributes)
         return (change.event(program_id, changed),) if attributes else ()
     events = _of_state(change, program_id, activity_id)

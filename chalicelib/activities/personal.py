@@ -14,7 +14,7 @@ class MarkPersonalData:
 
     def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:
         """Yield the marks; for others those of performances alone, as if there were no others."""
-        marks: Iterator[Record] = self._database.records(MarkItem, person.owner)
+        marks: Iterator[Record] = self._database.raw_items(MarkItem, person.owner)
         if person.for_others:
             performed = (each for each in marks if MarkItem.performance_id.attr_name in each)
             yield from part("activities", performed, MarkItem.dismissed_at.attr_name)

@@ -39,7 +39,7 @@ from chalicelib.activities.store import (
     DueActivity,
     MarkStore,
 )
-from chalicelib.audit.model import Kind, act, fields_of
+from chalicelib.audit.model import Kind, act, select_fields
 from chalicelib.foundation.acts import Act
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.conflicts import check_version, retry_conflicts
@@ -265,7 +265,7 @@ class ActivityLifecycle:
         # Edited or ended meanwhile, it is looked at again.
         published = settled.state is ActivityState.PUBLISHED
         kind = Kind.ACTIVITY_PUBLISHED if published else Kind.ACTIVITY_REJECTED
-        still_open = self._store.still_open(waiting, settled, self._clock.now())
+        still_open = self._store.index_move_parts(waiting, settled, self._clock.now())
         changed = self._store.change(waiting, settled)
         self._store.commit([changed, _act(kind, waiting, settled), *still_open])
         return True
@@ -345,8 +345,8 @@ def _act(kind: Kind, before: Activity | None, after: Activity) -> Act:
         kind,
         after.program_id,
         after.activity_id,
-        fields_of(before, _AUDITED) if before else {},
-        fields_of(after, _AUDITED),
+        select_fields(before, _AUDITED) if before else {},
+        select_fields(after, _AUDITED),
         title=after.instructions,
     )
 
@@ -563,7 +563,7 @@ class ActivityService:
         if before.state not in _COUNTED and after.state in _COUNTED:
             self._open(after, parts)
         else:
-            self._store.commit([*parts, *self._store.still_open(before, after, now)])
+            self._store.commit([*parts, *self._store.index_move_parts(before, after, now)])
         return after
 
     def _check_groups(self, before: Activity, after: Activity) -> None:

@@ -34,15 +34,15 @@ from chalicelib.activities.model import (
     VideoChanged,
 )
 from chalicelib.audit.model import Kind, act
-from chalicelib.foundation.headroom import Headroom, HeadroomItem, still_counted
+from chalicelib.foundation.headroom import Headroom, HeadroomItem, index_move_part
 from chalicelib.foundation.mapping import (
     EnumAttribute,
     FrozenSetAttribute,
-    attributes_of,
+    to_attributes,
     to_model,
 )
 from chalicelib.foundation.quotas import Quotas
-from chalicelib.foundation.sweeps import in_turns
+from chalicelib.foundation.sweeps import take_turns
 from chalicelib.foundation.table import (
     Conflict,
     Delete,
@@ -269,7 +269,7 @@ class ActivityItem(StampedModel, LeanModel):
         campaign_id = activity.campaign_id
         due_in, due_at = _due(activity)
         return cls(
-            **attributes_of(activity, cls),
+            **to_attributes(activity, cls),
             listed_in=_listed(activity.program_id, archived=archived),
             campaign_in=(
                 _listed(f"{activity.program_id}/{campaign_id}", archived=archived)
@@ -414,7 +414,9 @@ class ActivityStore(Store):
         keys = _headroom_keys(program_id)
         return Headroom(self._database, ActivityHeadroomItem, keys, limits, now)
 
-    def still_open(self, before: Activity, after: Activity, now: datetime) -> Sequence[Update]:
+    def index_move_parts(
+        self, before: Activity, after: Activity, now: datetime
+    ) -> Sequence[Update]:
         """Parts: note that an activity that is counted comes to lie elsewhere in the open index.
 
         None where it stays, or leaves the index.
@@ -423,7 +425,7 @@ class ActivityStore(Store):
         if None in places or places[0] == places[1]:
             return ()
         keys = _headroom_keys(after.program_id)
-        return (still_counted(ActivityHeadroomItem, keys, after.activity_id, now),)
+        return (index_move_part(ActivityHeadroomItem, keys, after.activity_id, now),)
 
     def add(self, activity: Activity) -> Put:
         """Part: a new activity. Its condition fails with `AlreadyMade`."""
@@ -552,7 +554,7 @@ class ActivityStore(Store):
             for each in found
             if each.due_at
         )
-        return list(islice(in_turns(due, lambda each: each.program_id, now), count))
+        return list(islice(take_turns(due, lambda each: each.program_id, now), count))
 
     def look_later(self, due: DueActivity, due_at: datetime) -> bool:
         """Move the next look at an undecided activity; False if it was decided, or looked at."""

@@ -10,10 +10,10 @@ from typing import Any
 from chalicelib.foundation.ids import ID_PATTERN
 from chalicelib.foundation.values import dataclass
 
-VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26")
+PROTOCOL_VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26")
 """Revisions of the Model Context Protocol that are spoken, the newest first. They differ in nothing
 that this server uses."""
-SERVER = {"name": "greenroom", "title": "Greenroom", "version": "0.1.0"}
+SERVER_INFO = {"name": "greenroom", "title": "Greenroom", "version": "0.1.0"}
 INSTRUCTIONS = (
     "Greenroom publishes TikTok Video activities to the members of a company's program. You can "
     "read, and save drafts of activities; a manager adds the video and publishes them in the "
@@ -23,7 +23,7 @@ PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND = -32700, -32600, -32601
 INVALID_PARAMS, INTERNAL_ERROR = -32602, -32603
 CALLS_A_MINUTE, CALLS_A_DAY = 30, 1000
 """Limits of one person's agents together: more than a manager needs, few enough to stop a loop."""
-MAX_METHOD = 100
+MAX_METHOD_LENGTH = 100
 MAX_DEPTH = 20
 """Maximum nesting of objects and lists; no tool takes more than four."""
 
@@ -55,7 +55,7 @@ def read_message(raw: bytes) -> Message:
     """
     try:
         found = json.loads(raw)
-        if _is_deep(found):
+        if _is_too_deep(found):
             raise RpcError(INVALID_REQUEST, f"Nest objects and lists {MAX_DEPTH} deep at most.")
         json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
@@ -65,7 +65,7 @@ def read_message(raw: bytes) -> Message:
     request_id, method = found.get("id"), found.get("method")
     if "id" in found and (isinstance(request_id, bool) or not isinstance(request_id, str | int)):
         raise RpcError(INVALID_REQUEST, "An id is a text or a whole number.")
-    if not isinstance(method, str) or not 1 <= len(method) <= MAX_METHOD:
+    if not isinstance(method, str) or not 1 <= len(method) <= MAX_METHOD_LENGTH:
         raise RpcError(INVALID_REQUEST, "A request names its method.", request_id)
     params = found.get("params", {})
     if not isinstance(params, dict):
@@ -73,7 +73,7 @@ def read_message(raw: bytes) -> Message:
     return Message(method, params, request_id)
 
 
-def _is_deep(found: object) -> bool:
+def _is_too_deep(found: object) -> bool:
     level = [found]
     for _ in range(MAX_DEPTH):
         level = [
@@ -85,40 +85,40 @@ def _is_deep(found: object) -> bool:
     return bool(level)
 
 
-def version_for(asked: object) -> str:
+def negotiated_version(asked: object) -> str:
     """Return the revision that is spoken with a client that asks for one."""
-    return asked if isinstance(asked, str) and asked in VERSIONS else VERSIONS[0]
+    return asked if isinstance(asked, str) and asked in PROTOCOL_VERSIONS else PROTOCOL_VERSIONS[0]
 
 
-def result(request_id: str | int | None, content: Mapping[str, Any]) -> dict[str, Any]:
+def result_message(request_id: str | int | None, content: Mapping[str, Any]) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": request_id, "result": content}
 
 
-def refusal(refused: RpcError) -> dict[str, Any]:
+def error_message(refused: RpcError) -> dict[str, Any]:
     error = {"code": refused.code, "message": refused.message}
     return {"jsonrpc": "2.0", "id": refused.request_id, "error": error}
 
 
 def tool_result(content: Any, *, failed: bool = False) -> dict[str, Any]:
     """Return what a tool answers: one text of JSON, whatever the people of a program wrote."""
-    text = json.dumps(without_addresses(content), ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(without_urls(content), ensure_ascii=False, separators=(",", ":"))
     return {"content": [{"type": "text", "text": text}], "isError": failed}
 
 
-def without_addresses(content: Any) -> Any:
+def without_urls(content: Any) -> Any:
     """Leave out addresses of files: whoever has one may fetch it for a while."""
     if isinstance(content, dict):
         return {
-            name: without_addresses(each)
+            name: without_urls(each)
             for name, each in content.items()
             if name != "url" and not name.endswith("_url")
         }
     if isinstance(content, list):
-        return [without_addresses(each) for each in content]
+        return [without_urls(each) for each in content]
     return content
 
 
-def without_words(value: object) -> object:
+def redact_texts(value: object) -> object:
     """Return an argument as the audit trail keeps it: every text that is no id is an ellipsis.
 
     Numbers, dates and enumerations say nothing of people; words may.
@@ -127,14 +127,14 @@ def without_words(value: object) -> object:
         case str() if not isinstance(value, Enum):
             return value if _ID.fullmatch(value) else "…"
         case Mapping():
-            return {name: without_words(each) for name, each in value.items()}
+            return {name: redact_texts(each) for name, each in value.items()}
         case list() | tuple() | set() | frozenset():
-            return [without_words(each) for each in value]
+            return [redact_texts(each) for each in value]
     return value
 
 
 @dataclass(frozen=True)
-class Window:
+class RateWindow:
     """A span of time in which one person's agents may make so many calls."""
 
     key: str
@@ -142,14 +142,16 @@ class Window:
     ends_at: datetime
 
 
-def windows(owner: str, now: datetime) -> tuple[Window, Window]:
+def rate_windows(owner: str, now: datetime) -> tuple[RateWindow, RateWindow]:
     """Return the minute and the day (UTC) that a call counts in."""
     utc = now.astimezone(UTC)
     minute = utc.replace(second=0, microsecond=0)
     day = minute.replace(hour=0, minute=0)
     return (
-        Window(f"agent#{owner}#{minute:%Y-%m-%dT%H:%M}", CALLS_A_MINUTE, minute + timedelta(0, 60)),
-        Window(f"agent#{owner}#{day:%Y-%m-%d}", CALLS_A_DAY, day + timedelta(days=1)),
+        RateWindow(
+            f"agent#{owner}#{minute:%Y-%m-%dT%H:%M}", CALLS_A_MINUTE, minute + timedelta(0, 60)
+        ),
+        RateWindow(f"agent#{owner}#{day:%Y-%m-%d}", CALLS_A_DAY, day + timedelta(days=1)),
     )
 
 

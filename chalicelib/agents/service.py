@@ -9,16 +9,16 @@ from chalicelib.agents.model import (
     INSTRUCTIONS,
     INVALID_PARAMS,
     METHOD_NOT_FOUND,
-    SERVER,
+    SERVER_INFO,
     TOOLS,
     Message,
     RpcError,
     Tool,
-    result,
+    negotiated_version,
+    rate_windows,
+    redact_texts,
+    result_message,
     tool_result,
-    version_for,
-    windows,
-    without_words,
 )
 from chalicelib.agents.store import CallCounter
 from chalicelib.audit.model import Kind, act
@@ -38,7 +38,7 @@ from chalicelib.programs.model import Member, MemberStatus
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-_BY_NAME = {tool.name: tool for tool in TOOLS}
+_TOOLS_BY_NAME = {tool.name: tool for tool in TOOLS}
 
 
 class MemberReader(Protocol):
@@ -72,7 +72,7 @@ class AgentService:
 
         Raises problems: `unauthenticated`, `not_a_member`.
         """
-        if not claims.live(self._clock.now()):
+        if not claims.is_live(self._clock.now()):
             raise Problem(ProblemCode.UNAUTHENTICATED, "Your sign-in has expired. Sign in again.")
         member = self._programs.member_of_subject(claims.subject)
         if member is None or member.status is not MemberStatus.ACTIVE:
@@ -87,15 +87,17 @@ class AgentService:
         match message.method:
             case "initialize":
                 content: Mapping[str, Any] = {
-                    "protocolVersion": version_for(message.params.get("protocolVersion")),
+                    "protocolVersion": negotiated_version(message.params.get("protocolVersion")),
                     "capabilities": {"tools": {}},
-                    "serverInfo": SERVER,
+                    "serverInfo": SERVER_INFO,
                     "instructions": INSTRUCTIONS,
                 }
             case "ping":
                 content = {}
             case "tools/list":
-                content = {"tools": [_shown(each) for each in TOOLS if _may(caller, each)]}
+                content = {
+                    "tools": [_tool_description(each) for each in TOOLS if _may_call(caller, each)]
+                }
             case "tools/call":
                 content = self._call(caller, message, correlation_id)
             case _:
@@ -104,12 +106,12 @@ class AgentService:
                     "There are initialize, ping, tools/list and tools/call.",
                     message.request_id,
                 )
-        return result(message.request_id, content)
+        return result_message(message.request_id, content)
 
     def _call(self, caller: Caller, message: Message, correlation_id: str) -> dict[str, Any]:
         name, arguments = message.params.get("name"), message.params.get("arguments")
         arguments = {} if arguments is None else arguments
-        tool = _BY_NAME.get(name) if isinstance(name, str) else None
+        tool = _TOOLS_BY_NAME.get(name) if isinstance(name, str) else None
         if tool is None or not isinstance(arguments, dict):
             raise RpcError(
                 INVALID_PARAMS,
@@ -118,7 +120,7 @@ class AgentService:
             )
         try:
             self._check_rate(caller)
-            request = self._checked(caller, tool, arguments, correlation_id)
+            request = self._checked_request(caller, tool, arguments, correlation_id)
             # Before it is made: a call that breaks was made, too.
             self._record(caller, tool, {"arguments": _recorded_arguments(request)})
             body = _endpoint(tool).handle(self._service_named(tool.part), request).body
@@ -133,7 +135,7 @@ class AgentService:
         )
 
     def _check_rate(self, caller: Caller) -> None:
-        full = self._counter.count_call(windows(caller.owner, self._clock.now()))
+        full = self._counter.count_call(rate_windows(caller.owner, self._clock.now()))
         if full:
             raise Problem(
                 ProblemCode.TOO_MANY_REQUESTS,
@@ -142,7 +144,7 @@ class AgentService:
                 members={"retry_at": full.ends_at.isoformat(), "limit": full.most},
             )
 
-    def _checked(
+    def _checked_request(
         self, caller: Caller, tool: Tool, arguments: Mapping[str, Any], correlation_id: str
     ) -> Request[Any, Any]:
         """Return a call as a request; one that is refused is recorded without its arguments.
@@ -161,7 +163,7 @@ def _request(
 ) -> Request[Any, Any]:
     """Return the request of a call. Raises problems: `manager_only`, `invalid_request`."""
     endpoint = _endpoint(tool)
-    if not _may(caller, tool):
+    if not _may_call(caller, tool):
         raise Problem(ProblemCode.MANAGER_ONLY, "Only managers of the program may do this.")
     path = {name: str(arguments.get(name, "")) for name in tool.path}
     if not all(map(is_id, path.values())):
@@ -171,8 +173,8 @@ def _request(
         raise Problem(ProblemCode.INVALID_REQUEST, "The tool takes no such arguments.")
     return Request(
         caller,
-        _read(endpoint.body, others) if endpoint.body else None,
-        _read(endpoint.query, others) if endpoint.query else None,
+        _validated_arguments(endpoint.body, others) if endpoint.body else None,
+        _validated_arguments(endpoint.query, others) if endpoint.query else None,
         path,
         correlation_id,
         {},
@@ -185,7 +187,7 @@ def _recorded_arguments(request: Request[Any, Any]) -> dict[str, Any]:
     for each in (request.body, request.query):
         if each is not None:
             given |= each.model_dump(exclude_unset=True)
-    return {name: without_words(each) for name, each in given.items()}
+    return {name: redact_texts(each) for name, each in given.items()}
 
 
 def _endpoint(tool: Tool) -> Endpoint:
@@ -194,11 +196,11 @@ def _endpoint(tool: Tool) -> Endpoint:
     return found
 
 
-def _may(caller: Caller, tool: Tool) -> bool:
+def _may_call(caller: Caller, tool: Tool) -> bool:
     return caller.is_manager or _endpoint(tool).who is not RequiredRole.MANAGER
 
 
-def _read(model: "type[BaseModel]", arguments: Mapping[str, Any]) -> "BaseModel":
+def _validated_arguments(model: "type[BaseModel]", arguments: Mapping[str, Any]) -> "BaseModel":
     from pydantic import ValidationError
 
     try:
@@ -207,7 +209,7 @@ def _read(model: "type[BaseModel]", arguments: Mapping[str, Any]) -> "BaseModel"
         raise validation_problem(error) from error
 
 
-def _shown(tool: Tool) -> dict[str, Any]:
+def _tool_description(tool: Tool) -> dict[str, Any]:
     endpoint = _endpoint(tool)
     model = endpoint.body or endpoint.query
     schema: dict[str, Any] = {"type": "object", "properties": {}}

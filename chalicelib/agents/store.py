@@ -2,7 +2,7 @@
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
-from chalicelib.agents.model import Window
+from chalicelib.agents.model import RateWindow
 from chalicelib.foundation.table import Model, Store
 
 
@@ -18,15 +18,15 @@ class CallItem(Model):
 class CallCounter(Store):
     MODELS = (CallItem,)
 
-    def count_call(self, windows: tuple[Window, ...]) -> Window | None:
+    def count_call(self, rate_windows: tuple[RateWindow, ...]) -> RateWindow | None:
         """Count one call in each window, a call each; return the first that is full, if one is.
 
         A call counted in a window before a full one stays counted: the calls are few, and who
         meets the limit of the day has none left anyhow.
         """
-        return next((each for each in windows if not self._count(each)), None)
+        return next((each for each in rate_windows if not self._count(each)), None)
 
-    def _count(self, window: Window) -> bool:
+    def _count(self, window: RateWindow) -> bool:
         return self._database.update(
             CallItem(window.key),
             [

@@ -9,14 +9,14 @@ from enum import Enum, StrEnum
 from chalicelib.foundation.acts import Act
 from chalicelib.foundation.values import dataclass
 
-MAX_TEXT = 200
+MAX_TEXT_LENGTH = 200
 """Characters of one text in an entry; a longer one ends with an ellipsis."""
 
-MAX_LISTED = 60
+MAX_LIST_ITEMS = 60
 """Members of a list in an entry: as many as one transaction writes."""
 
 MAX_BYTES = 2_000
-"""Bytes of all values before, and of all after; see `bounded`. Sixty ids are 1,900."""
+"""Bytes of all values before, and of all after; see `bound_fields`. Sixty ids are 1,900."""
 
 MAX_TITLE = 80
 
@@ -120,7 +120,7 @@ class AuditEntry:
 
     def people(self) -> set[str]:
         """Return the ids of members whom the entry names, as actor, thing or in its values."""
-        named = {self.thing, *_texts((self.before, self.after))}
+        named = {self.thing, *_texts_within((self.before, self.after))}
         if self.member_id:
             named.add(self.member_id)
         return {each for each in named if each.startswith("mem_")}
@@ -139,7 +139,7 @@ class EntryFilter:
     since: datetime | None = None
     until: datetime | None = None
 
-    def passes(self, entry: AuditEntry) -> bool:
+    def matches(self, entry: AuditEntry) -> bool:
         """Return whether an entry meets all criteria."""
         return (
             (self.actor is None or self.actor == actor_key(entry.actor))
@@ -150,7 +150,7 @@ class EntryFilter:
         )
 
     @property
-    def criteria(self) -> int:
+    def criteria_count(self) -> int:
         """The number of criteria beside the time."""
         return sum(each is not None for each in (self.actor, self.thing, self.kind))
 
@@ -185,13 +185,13 @@ def act(
         kind.value,
         program_id,
         thing,
-        bounded({name: value for name, value in was.items() if name not in same}),
-        bounded({name: value for name, value in becomes.items() if name not in same}),
-        shortened(title, MAX_TITLE),
+        bound_fields({name: value for name, value in was.items() if name not in same}),
+        bound_fields({name: value for name, value in becomes.items() if name not in same}),
+        shorten(title, MAX_TITLE),
     )
 
 
-def fields_of(thing: object, names: Sequence[str]) -> dict[str, object]:
+def select_fields(thing: object, names: Sequence[str]) -> dict[str, object]:
     """Return the named attributes of a thing, for `before` or `after`."""
     return {name: getattr(thing, name) for name in names}
 
@@ -220,59 +220,62 @@ def _plain(value: object) -> object:
     raise TypeError(f"An entry cannot hold {type(value).__name__}.")
 
 
-def bounded(fields: Fields) -> dict[str, object]:
+def bound_fields(fields: Fields) -> dict[str, object]:
     """Return fields whose texts and lists are cut, and at most `MAX_BYTES` of them in all.
 
     The longest go first where it is still too much: each is then an ellipsis, so that the entry
     says which fields changed even if not how.
     """
-    cut = {name: _cut(value) for name, value in fields.items()}
-    while len(_encoded(cut)) > MAX_BYTES:
-        longest = max(cut, key=lambda name: len(_encoded(cut[name])))
+    cut = {name: _shorten_value(value) for name, value in fields.items()}
+    while len(_encode_json(cut)) > MAX_BYTES:
+        longest = max(cut, key=lambda name: len(_encode_json(cut[name])))
         if cut[longest] == "…":
             return {"…": f"{len(fields)} fields"}
         cut[longest] = "…"
     return cut
 
 
-def _cut(value: object) -> object:
+def _shorten_value(value: object) -> object:
     match value:
         case str():
-            return shortened(value, MAX_TEXT)
+            return shorten(value, MAX_TEXT_LENGTH)
         case list():
-            more = [f"… {len(value) - MAX_LISTED} more"] if len(value) > MAX_LISTED else []
-            return [*map(_cut, value[:MAX_LISTED]), *more]
+            more = [f"… {len(value) - MAX_LIST_ITEMS} more"] if len(value) > MAX_LIST_ITEMS else []
+            return [*map(_shorten_value, value[:MAX_LIST_ITEMS]), *more]
         case dict():
-            return {shortened(str(name), MAX_TEXT): _cut(each) for name, each in value.items()}
+            return {
+                shorten(str(name), MAX_TEXT_LENGTH): _shorten_value(each)
+                for name, each in value.items()
+            }
     return value
 
 
-def shortened(text: str, most: int) -> str:
+def shorten(text: str, most: int) -> str:
     """Return a text of at most so many characters, the last an ellipsis if it was longer."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def _encoded(value: object) -> bytes:
+def _encode_json(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def encoded(fields: Fields) -> str | None:
+def encode_fields(fields: Fields) -> str | None:
     """Return fields as an entry keeps them; None for none at all."""
-    return _encoded(fields).decode() if fields else None
+    return _encode_json(fields).decode() if fields else None
 
 
-def decoded(text: str | None) -> Fields:
-    """Return the fields that `encoded` wrote."""
+def decode_fields(text: str | None) -> Fields:
+    """Return the fields that `encode_fields` wrote."""
     found: dict[str, object] = json.loads(text) if text else {}
     return found
 
 
-def _texts(value: object) -> set[str]:
+def _texts_within(value: object) -> set[str]:
     match value:
         case str():
             return {value}
         case Mapping():
-            return {text for each in value.values() for text in _texts(each)}
+            return {text for each in value.values() for text in _texts_within(each)}
         case list() | tuple():
-            return {text for each in value for text in _texts(each)}
+            return {text for each in value for text in _texts_within(each)}
     return set()

@@ -8,11 +8,15 @@ from chalicelib.audit.store import EntryItem, OriginItem, OriginStore
 from chalicelib.foundation.personal import Person, Record, part
 from chalicelib.foundation.table import Database
 
-_OF_SEVERAL = (Kind.CHANNEL_MEMBERS_ADDED, Kind.CHANNEL_MEMBER_REMOVED, Kind.MEMBERS_IMPORTED)
+_KINDS_ABOUT_SEVERAL = (
+    Kind.CHANNEL_MEMBERS_ADDED,
+    Kind.CHANNEL_MEMBER_REMOVED,
+    Kind.MEMBERS_IMPORTED,
+)
 """Kinds whose entries name members in their values alone: all of a program's are read for them,
 and they are as many as managers' own acts."""
 
-_VALUES = ("before", "after")
+_VALUE_FIELDS = ("before", "after")
 
 
 class AuditPersonalData:
@@ -45,10 +49,10 @@ class AuditPersonalData:
 
     def _entries(self, person: Person) -> Iterator[Record]:
         """Yield entries by the member and about them; some of them twice."""
-        program_id, records = person.program_id, self._database.records
-        for kind in _OF_SEVERAL:
+        program_id, records = person.program_id, self._database.raw_items
+        for kind in _KINDS_ABOUT_SEVERAL:
             for each in records(EntryItem, f"{program_id}/{kind}", index=EntryItem.by_kind):
-                if any(f'"{person.member_id}"' in each.get(name, "") for name in _VALUES):
+                if any(f'"{person.member_id}"' in each.get(name, "") for name in _VALUE_FIELDS):
                     yield _without_others(each, person.member_id)
         for redemption_id in self._redemptions_of(person.owner):
             thing = f"{program_id}/{redemption_id}"
@@ -68,7 +72,7 @@ def _without_others(entry: Record, member_id: str) -> Record:
         return isinstance(value, str) and value.startswith("mem_") and value != member_id
 
     changed: dict[str, str] = {}
-    for values in _VALUES:
+    for values in _VALUE_FIELDS:
         if values in entry:
             fields = json.loads(entry[values])
             changed[values] = json.dumps(

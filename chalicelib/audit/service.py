@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Protocol
 
 from chalicelib.audit.model import AuditEntry, EntryFilter, member_of
-from chalicelib.audit.store import ENTRY, AuditStore, OriginStore
+from chalicelib.audit.store import ENTRY_ID_KIND, AuditStore, OriginStore
 from chalicelib.foundation import actors
 from chalicelib.foundation.acts import Act
 from chalicelib.foundation.clock import Clock
@@ -19,11 +19,11 @@ from chalicelib.foundation.problems import invalid_field, not_found
 from chalicelib.foundation.table import Put
 from chalicelib.foundation.values import dataclass
 
-EXAMINED = 200
+MAX_EXAMINED = 200
 """Entries that one page looks through where it filters by more than one criterion: one query."""
 
 FIRST_YEAR, LAST_YEAR = 2000, 2999
-_LIST = "audit"
+_LIST_NAME = "audit"
 
 
 class AuditRecorder:
@@ -48,7 +48,7 @@ class AuditRecorder:
         origin = actors.origin() if member_of(actor) else None
         entry = AuditEntry(
             program_id=act.program_id,
-            entry_id=new_id(ENTRY, now),
+            entry_id=new_id(ENTRY_ID_KIND, now),
             at=now,
             kind=act.kind,
             thing=act.thing,
@@ -78,7 +78,7 @@ class AuditRecorder:
         return self._origins().forget(program_id, member_id)
 
 
-class Named(Protocol):
+class NamedMember(Protocol):
     """A member, as far as the trail shows them."""
 
     @property
@@ -88,7 +88,9 @@ class Named(Protocol):
 class PersonReader(Protocol):
     """Reads members of a program, as far as the trail needs them."""
 
-    def members_by_id(self, program_id: str, member_ids: Collection[str]) -> Mapping[str, Named]:
+    def members_by_id(
+        self, program_id: str, member_ids: Collection[str]
+    ) -> Mapping[str, NamedMember]:
         """Return members by id: a call for each hundred."""
 
 
@@ -122,18 +124,18 @@ class AuditService:
     ) -> Page[AuditEntry]:
         """List the entries that pass a filter, newest first, without addresses: one query.
 
-        With more than one criterion beside the time a page has what is found among `EXAMINED`
+        With more than one criterion beside the time a page has what is found among `MAX_EXAMINED`
         entries: fewer than `limit`, or none, though there is a next one. Raises the problems
         `invalid_request` for a time range that ends before it begins, and `invalid_cursor`.
         """
         check_times(wanted)
-        listing, before = f"{_LIST}/{_fingerprint(wanted)}", None
+        listing, before = f"{_LIST_NAME}/{_fingerprint(wanted)}", None
         if cursor is not None:
             before = str(self._cursors.read(caller.program_id, listing, cursor)["before"])
-        examined = EXAMINED if wanted.criteria > 1 else limit + 1
+        examined = MAX_EXAMINED if wanted.criteria_count > 1 else limit + 1
         found = self._entries.newest(caller.program_id, wanted, before, examined)
         now = self._clock.now()
-        passing = [each for each in found if wanted.passes(each) and each.expires_at > now]
+        passing = [each for each in found if wanted.matches(each) and each.expires_at > now]
         page = tuple(passing[:limit])
         if len(passing) > limit:
             last = page[-1]

@@ -10,12 +10,19 @@ from datetime import UTC, datetime
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UTCDateTimeAttribute
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
 
-from chalicelib.audit.model import AuditEntry, EntryFilter, actor_key, decoded, encoded, member_of
-from chalicelib.foundation.ids import first_id
+from chalicelib.audit.model import (
+    AuditEntry,
+    EntryFilter,
+    actor_key,
+    decode_fields,
+    encode_fields,
+    member_of,
+)
+from chalicelib.foundation.ids import lowest_id_at
 from chalicelib.foundation.table import LeanModel, Put, Read, Store
 
-ENTRY = "aud"
-_LAST = "\x7f"
+ENTRY_ID_KIND = "aud"
+_AFTER_ANY_ID = "\x7f"
 """Sorts after every letter of an id."""
 
 
@@ -82,8 +89,8 @@ class EntryItem(LeanModel):
             actor=self.actor,
             role=self.role,
             correlation_id=self.correlation_id,
-            before=decoded(self.before),
-            after=decoded(self.after),
+            before=decode_fields(self.before),
+            after=decode_fields(self.after),
             expires_at=datetime.fromtimestamp(int(self.expires_at), UTC),
         )
 
@@ -129,8 +136,8 @@ class AuditStore(Store):
             actor=entry.actor,
             role=entry.role,
             correlation_id=entry.correlation_id,
-            before=encoded(entry.before),
-            after=encoded(entry.after),
+            before=encode_fields(entry.before),
+            after=encode_fields(entry.after),
             actor_in=f"{program_id}/{actor_key(entry.actor)}",
             thing_in=f"{program_id}/{entry.thing}",
             kind_in=f"{program_id}/{entry.kind}",
@@ -150,8 +157,12 @@ class AuditStore(Store):
         They meet one criterion of the filter, and its time to some milliseconds: what the others
         leave of them is for the caller to see. Indexes follow the table by milliseconds.
         """
-        first = first_id(ENTRY, wanted.since) if wanted.since else f"{ENTRY}_"
-        last = first_id(ENTRY, wanted.until) + _LAST if wanted.until else f"{ENTRY}_{_LAST}"
+        first = lowest_id_at(ENTRY_ID_KIND, wanted.since) if wanted.since else f"{ENTRY_ID_KIND}_"
+        last = (
+            lowest_id_at(ENTRY_ID_KIND, wanted.until) + _AFTER_ANY_ID
+            if wanted.until
+            else f"{ENTRY_ID_KIND}_{_AFTER_ANY_ID}"
+        )
         last = min(last, before) if before else last
         if last < first:
             return []

@@ -15,21 +15,21 @@ from chalicelib.foundation.values import dataclass
 
 MAX_URL = 1000
 HTTPS_PORT = 443
-_URL = re.compile(
+_URL_PATTERN = re.compile(
     r"(?P<scheme>https?)://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::(?P<port>[0-9]{1,5}))?"
     r"(?P<target>[/?][A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?"
 )
 """An address that all parsers read alike: no user, no backslash, no fragment, nothing invisible."""
 
-_NAME = re.compile(
+_HOST_NAME_PATTERN = re.compile(
     r"(?=.{4,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])"
 )
 """A host name with a dot whose last label begins with a letter: no form of a number is one."""
 
-_INNER_NAMES = (".internal", ".local", ".localhost", ".localdomain", ".home.arpa", ".onion")
-_PROTOCOLS = (IPv4Network("192.0.0.0/24"), IPv4Network("192.88.99.0/24"))
+_INTERNAL_SUFFIXES = (".internal", ".local", ".localhost", ".localdomain", ".home.arpa", ".onion")
+_PROTOCOL_NETWORKS = (IPv4Network("192.0.0.0/24"), IPv4Network("192.88.99.0/24"))
 _GLOBAL_IPV6 = IPv6Network("2000::/3")
-_TUNNELS = (
+_TUNNEL_NETWORKS = (
     IPv6Network("2001::/23"),  # Teredo and others that IANA keeps for protocols
     IPv6Network("2001:db8::/32"),
     IPv6Network("2002::/16"),  # 6to4, which holds an IPv4 address
@@ -74,7 +74,7 @@ def parse(url: str, own_hosts: Collection[str], test_networks: Sequence[Network]
 
     `own_hosts` are those of this stack, as `name` or `name:port`.
     """
-    found = _URL.fullmatch(url) if len(url) <= MAX_URL else None
+    found = _URL_PATTERN.fullmatch(url) if len(url) <= MAX_URL else None
     if found is None:
         raise AddressRefused(
             "not_an_address", "This is no web address: https://, a host name, and a path."
@@ -85,7 +85,7 @@ def parse(url: str, own_hosts: Collection[str], test_networks: Sequence[Network]
     if target.startswith("?"):
         target = f"/{target}"
     address = Address(scheme, host, port, target)
-    if any(_is_own(address, each) for each in own_hosts):
+    if any(_is_own_host(address, each) for each in own_hosts):
         raise AddressRefused("own_address", "This is Greenroom's own address.")
     if _is_in(host, test_networks) and port:
         return address
@@ -93,14 +93,14 @@ def parse(url: str, own_hosts: Collection[str], test_networks: Sequence[Network]
         raise AddressRefused("not_https", "The address must begin with https://.")
     if port != HTTPS_PORT:
         raise AddressRefused("wrong_port", "The address must be at port 443, that of https.")
-    if not _NAME.fullmatch(host) or f".{host}".endswith(_INNER_NAMES):
+    if not _HOST_NAME_PATTERN.fullmatch(host) or f".{host}".endswith(_INTERNAL_SUFFIXES):
         raise AddressRefused(
             "inner_address", "The address must have the name of a host on the internet."
         )
     return address
 
 
-def _is_own(address: Address, own: str) -> bool:
+def _is_own_host(address: Address, own: str) -> bool:
     """Return whether an address is at a host of this stack, `name` or `name:port`.
 
     With a port it is another service of a machine: a laptop's, which has several names for itself.
@@ -145,9 +145,9 @@ def _is_public(address: IPv4Address | IPv6Address) -> bool:
     if not address.is_global or address.is_multicast or address.is_reserved:
         return False
     if isinstance(address, IPv4Address):
-        return not any(address in each for each in _PROTOCOLS)
+        return not any(address in each for each in _PROTOCOL_NETWORKS)
     return (
         address in _GLOBAL_IPV6
         and address.scope_id is None
-        and not any(address in each for each in _TUNNELS)
+        and not any(address in each for each in _TUNNEL_NETWORKS)
     )

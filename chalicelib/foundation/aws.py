@@ -45,7 +45,7 @@ def client_config() -> "Config":
     )
 
 
-_THROTTLED = frozenset(
+_THROTTLING_CODES = frozenset(
     {
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
@@ -59,7 +59,7 @@ _THROTTLED = frozenset(
 )
 
 
-def is_trouble_of_aws(error: BaseException) -> bool:
+def is_aws_failure(error: BaseException) -> bool:
     """Return whether AWS did not do what it does otherwise: throttled, out of order, no answer."""
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -67,7 +67,7 @@ def is_trouble_of_aws(error: BaseException) -> bool:
     if isinstance(cause, ClientError):
         status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         code = cause.response.get("Error", {}).get("Code")
-        return status >= HTTPStatus.INTERNAL_SERVER_ERROR or code in _THROTTLED
+        return status >= HTTPStatus.INTERNAL_SERVER_ERROR or code in _THROTTLING_CODES
     return isinstance(cause, BotoCoreError)
 
 
@@ -134,7 +134,7 @@ class Clients:
         return client
 
 
-class PresignedReads:
+class UrlPresigner:
     """Presigns GETs of a bucket's objects, all alike but for their keys.
 
     The client's own method works out the bucket's address anew for each key, and checks and encodes

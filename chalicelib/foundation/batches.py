@@ -54,7 +54,7 @@ def consume_events(
     return handle_each(one, event)
 
 
-def consume_together(
+def consume_event_batch(
     known: Sequence[type[Payload]], deliver: Deliver, event: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Pass all events that a rule of the bus put into a queue to `deliver`, a batch at a time.
@@ -92,7 +92,7 @@ def relay_changes(
     failed: set[str] = set()
     events: list[Event[Any]] = []
     record_of: dict[str, str] = {}
-    records = _changes(batch)
+    records = _changes_with_ids(batch)
     for change, sequence_number in records:
         try:
             found = events_of(change)
@@ -129,7 +129,7 @@ def one_by_one(handle: Callable[[Event[Any]], None]) -> Deliver:
     return deliver
 
 
-def _changes(batch: Mapping[str, Any]) -> list[tuple[Change, str]]:
+def _changes_with_ids(batch: Mapping[str, Any]) -> list[tuple[Change, str]]:
     found = []
     for record in batch["Records"]:
         streamed = record["dynamodb"]
@@ -144,10 +144,10 @@ def _changes(batch: Mapping[str, Any]) -> list[tuple[Change, str]]:
 
 
 def _plain_item(image: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    return {name: _plain(value) for name, value in image.items()}
+    return {name: _plain_value(value) for name, value in image.items()}
 
 
-def _plain(typed: Mapping[str, Any]) -> Any:
+def _plain_value(typed: Mapping[str, Any]) -> Any:
     """Return a value of an image as Python has it; bytes stay base64, for nobody reads them."""
     [(kind, value)] = typed.items()
     match kind:
@@ -160,7 +160,7 @@ def _plain(typed: Mapping[str, Any]) -> Any:
         case "NS":
             return {Decimal(each) for each in value}
         case "L":
-            return [_plain(each) for each in value]
+            return [_plain_value(each) for each in value]
         case "M":
             return _plain_item(value)
     return value

@@ -180,7 +180,7 @@ class Change:
             payload=payload,
         )
 
-    def differs(self, *names: str) -> tuple[str, ...]:
+    def changed_attributes(self, *names: str) -> tuple[str, ...]:
         """Return those of these attributes whose values are not the same before and after."""
         return tuple(each for each in names if self.before.get(each) != self.after.get(each))
 

@@ -63,7 +63,7 @@ class Functions:
         if not name:
             return
         parts, modules = self._starts[name]
-        with _without_garbage():
+        with _garbage_collection_paused():
             for module in modules:
                 import_module(f"chalicelib.{module}")
             for part in parts:
@@ -74,7 +74,7 @@ class Functions:
 
 
 @contextmanager
-def _without_garbage() -> Iterator[None]:
+def _garbage_collection_paused() -> Iterator[None]:
     """Look for no garbage meanwhile, nor later in what is there then.
 
     What a start makes stays for the life of the process; looking through it again and again takes

@@ -24,14 +24,14 @@ from pynamodb.expressions.update import Action
 from chalicelib.foundation.table import Contended, Database, Model, Part, Put, Update
 from chalicelib.foundation.values import dataclass
 
-ROUNDS = 6
+MAX_COUNTS = 6
 """How often others may take what was just counted before a request is told to try again."""
 
 ATTEMPTS = 10
 """How often a transaction that takes headroom is tried when others take some at the same moment:
 30 at once all come through (tests/integration/test_headroom.py)."""
 
-GOOD_FOR = timedelta(days=1)
+RECOUNT_AFTER = timedelta(days=1)
 """After this use is counted again in any case, whatever came to the table past this code."""
 
 INDEX_LAG = timedelta(minutes=5)
@@ -57,7 +57,7 @@ class NoHeadroom(Exception):
 
 
 @dataclass(frozen=True)
-class _Known:
+class _StoredHeadroom:
     version: int | None
     recent: Mapping[str, datetime]
 
@@ -91,61 +91,61 @@ class Headroom:
         none. What it counts may be behind for the ids that it is given, which were admitted as
         `thing_id` within `INDEX_LAG`. Raises `Contended` if others are faster each time.
         """
-        for _ in range(ROUNDS):
+        for _ in range(MAX_COUNTS):
             try:
-                return write(self._take(thing_id))
+                return write(self._take_one_part(thing_id))
             except NoHeadroom:
-                known = self._known()
+                known = self._read_stored()
             left = room(known.recent) - 1
             try:
-                return write(self._renew(known, left, thing_id))
+                return write(self._recounted_part(known, left, thing_id))
             except NoHeadroom:
                 continue
         raise Contended
 
-    def _take(self, thing_id: str | None) -> Update:
+    def _take_one_part(self, thing_id: str | None) -> Update:
         model = self._model
         actions: list[Action] = [model.headroom.add(-1), model.version.add(1)]
         if thing_id:
-            actions.append(model.recent.add({_mark(thing_id, self._now)}))
+            actions.append(model.recent.add({_recent_mark(thing_id, self._now)}))
         counted = (model.limits == self._limits) & (model.good_until > self._now)
         return Update(model(*self._keys), actions, counted & (model.headroom >= 1), NoHeadroom)
 
-    def _known(self) -> _Known:
+    def _read_stored(self) -> _StoredHeadroom:
         try:
             item = self._database.get(self._model, *self._keys, consistent_read=True)
         except DoesNotExist:
-            return _Known(None, {})
+            return _StoredHeadroom(None, {})
         marks = (each.split(" ") for each in item.recent or ())
         admitted = {thing_id: datetime.fromisoformat(at) for at, thing_id in marks}
         recent = {thing_id: at for thing_id, at in admitted.items() if at > self._now - INDEX_LAG}
-        return _Known(int(item.version), recent)
+        return _StoredHeadroom(int(item.version), recent)
 
-    def _renew(self, known: _Known, left: int, thing_id: str | None) -> Put:
+    def _recounted_part(self, known: _StoredHeadroom, left: int, thing_id: str | None) -> Put:
         model, version = self._model, self._model.version
         recent = {**known.recent, thing_id: self._now} if thing_id else known.recent
         item = model(
             *self._keys,
             headroom=left,
             limits=self._limits,
-            good_until=self._now + GOOD_FOR,
+            good_until=self._now + RECOUNT_AFTER,
             version=(known.version or 0) + 1,
-            recent={_mark(*each) for each in recent.items()} or None,
+            recent={_recent_mark(*each) for each in recent.items()} or None,
         )
         unchanged = version.does_not_exist() if known.version is None else version == known.version
         return Put(item, unchanged, NoHeadroom)
 
 
-def still_counted(
+def index_move_part(
     model: type[HeadroomItem], keys: tuple[str, str], thing_id: str, now: datetime
 ) -> Update:
     """Return the part that notes that something counted moves from one key of an index to another.
 
     A count may come upon it under neither.
     """
-    actions: list[Action] = [model.version.add(1), model.recent.add({_mark(thing_id, now)})]
+    actions: list[Action] = [model.version.add(1), model.recent.add({_recent_mark(thing_id, now)})]
     return Update(model(*keys), actions)
 
 
-def _mark(thing_id: str, at: datetime) -> str:
+def _recent_mark(thing_id: str, at: datetime) -> str:
     return f"{at.isoformat()} {thing_id}"

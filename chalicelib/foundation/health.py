@@ -19,7 +19,7 @@ class Health:
     checked_at: datetime
 
     @property
-    def well(self) -> bool:
+    def is_healthy(self) -> bool:
         return all(self.checks.values())
 
 
@@ -37,12 +37,12 @@ class HealthService:
     def health(self) -> Health:
         now = self._clock.now()
         if self._last is None or now - self._last.checked_at >= HEALTH_CACHE_TTL:
-            checks = {name: _answers(name, probe) for name, probe in self._probes.items()}
+            checks = {name: _is_answering(name, probe) for name, probe in self._probes.items()}
             self._last = Health(self._build, checks, now)
         return self._last
 
 
-def _answers(name: str, probe: Callable[[], object]) -> bool:
+def _is_answering(name: str, probe: Callable[[], object]) -> bool:
     try:
         probe()
     except Exception:  # noqa: BLE001  whatever it is, it is not well

@@ -18,9 +18,9 @@ from chalice.app import Chalice, Response
 
 from chalicelib.foundation.actors import Origin, acting, member, system
 from chalicelib.foundation.clock import Clock
+from chalicelib.foundation.html_pages import HTML, PAGE_HEADERS, PageText, render_html
 from chalicelib.foundation.identity import Caller, Claims, Role
 from chalicelib.foundation.logging import logger
-from chalicelib.foundation.pages_for_people import HTML, PAGE_HEADERS, PageText, html_of
 from chalicelib.foundation.problems import (
     MEDIA_TYPE,
     Code,
@@ -42,10 +42,12 @@ if TYPE_CHECKING:
 MAX_BODY_BYTES = 65_536  # far above any body of ours, far below the gateway's 10 MB
 SEE_OTHER = 303
 MAX_ID_LENGTH = 64  # twice as long as any of ours; DynamoDB breaks at 1,024 bytes
-_ID = re.compile(rf"[\x21-\x7e]{{1,{MAX_ID_LENGTH}}}")  # a line break in an id names nothing
-_CORRELATION_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
-_NO_BODY = (b"", b"{}", b"null")  # what clients send that always send something
-_PRINTABLE = re.compile(r"^[\x21-\x7e]{1,255}$")
+_ID_PATTERN = re.compile(
+    rf"[\x21-\x7e]{{1,{MAX_ID_LENGTH}}}"
+)  # a line break in an id names nothing
+_CORRELATION_ID_PATTERN = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
+_EMPTY_BODIES = (b"", b"{}", b"null")  # what clients send that always send something
+_IDEMPOTENCY_KEY_PATTERN = re.compile(r"^[\x21-\x7e]{1,255}$")
 
 
 class RequiredRole(Enum):
@@ -222,13 +224,15 @@ class Router:
         logger.clear_state()
         logger.set_correlation_id(correlation_id)
         try:
-            answered = self._lead(route, sent, path, correlation_id)
+            answered = self._dispatch(route, sent, path, correlation_id)
         except Problem as problem:
-            browses = route.endpoint().page and _browses(sent)
-            answered = (browses and self._led(problem)) or _problem_response(problem, page=browses)
+            browses = route.endpoint().page and _accepts_html(sent)
+            answered = (browses and self._redirect_to_console(problem)) or _problem_response(
+                problem, page=browses
+            )
             logger.append_keys(problem=problem.code.code)
         except Exception as error:  # noqa: BLE001  the one place that may: whatever broke becomes a designed answer
-            shown = _contended(route, error)
+            shown = _contention_problem(route, error)
             if shown is None:
                 logger.exception("request broke")
                 shown = Problem(
@@ -253,14 +257,14 @@ class Router:
         )
         return answered
 
-    def _lead(
+    def _dispatch(
         self, route: Route, sent: "ChaliceRequest", path: Mapping[str, str], correlation_id: str
     ) -> Response:
         found = route.endpoint()
         nobody = found.who is RequiredRole.ANYONE
         address = self.address_of(_source_address(sent), sent.headers)
         with acting(system(route.endpoint_name), Origin(address)):
-            caller = _NOBODY if nobody else self._admit(found.who, sent)
+            caller = _ANONYMOUS if nobody else self._authorize(found.who, sent)
         if not all(map(is_id, path.values())):
             raise not_found("thing")
         raw = _raw_body(sent)
@@ -280,12 +284,14 @@ class Router:
         with acting(actor, Origin(address, caller.role.value if caller.member_id else None)):
             if key is None:
                 answer = found.handle(self.service_named(route.part), request)
-                browses = found.page and _browses(sent)
-                return (browses and self._led(answer)) or _response(answer, page=browses)
+                browses = found.page and _accepts_html(sent)
+                return (browses and self._redirect_to_console(answer)) or _response(
+                    answer, page=browses
+                )
             asked = f"{route.method} {route.path} {json.dumps(dict(path), sort_keys=True)}\n"
-            return self._once(route, request, key, asked.encode() + raw)
+            return self._handle_idempotently(route, request, key, asked.encode() + raw)
 
-    def _led(self, outcome: Answer | Problem) -> Response | None:
+    def _redirect_to_console(self, outcome: Answer | Problem) -> Response | None:
         """Lead a person's browser to the console, None where there is no console."""
         console_url = self.console_url()
         if not console_url or not outcome.console_path:
@@ -297,22 +303,24 @@ class Router:
         }
         return Response("", headers, status_code=SEE_OTHER)
 
-    def _admit(self, who: RequiredRole, sent: "ChaliceRequest") -> Caller:
+    def _authorize(self, who: RequiredRole, sent: "ChaliceRequest") -> Caller:
         claims = Claims.from_context(sent.context["authorizer"])
-        if not claims.live(self.clock.now()):
+        if not claims.is_live(self.clock.now()):
             raise Problem(ProblemCode.UNAUTHENTICATED, "Your sign-in has expired. Sign in again.")
         if who is RequiredRole.SIGNED_IN:
-            return replace(_NOBODY, email=claims.email, subject=claims.subject)
+            return replace(_ANONYMOUS, email=claims.email, subject=claims.subject)
         caller = self.caller_of(claims)
         logger.append_keys(program_id=caller.program_id, member_id=caller.member_id)
         if who is RequiredRole.MANAGER and not caller.is_manager:
             raise Problem(ProblemCode.MANAGER_ONLY, "Only managers of the program may do this.")
         return caller
 
-    def _once(self, route: Route, request: Request[Any, Any], key: str, sent: bytes) -> Response:
+    def _handle_idempotently(
+        self, route: Route, request: Request[Any, Any], key: str, sent: bytes
+    ) -> Response:
         from chalicelib.foundation.idempotency import Attempt
 
-        if not _PRINTABLE.fullmatch(key):
+        if not _IDEMPOTENCY_KEY_PATTERN.fullmatch(key):
             raise Problem(
                 ProblemCode.INVALID_REQUEST,
                 "An Idempotency-Key has 1 to 255 printable characters.",
@@ -343,12 +351,12 @@ class Router:
 
 # The caller of a public route, and, with their address, one who is signed in only: a member of no
 # program, whose keys match nothing.
-_NOBODY = Caller("", "", Role.MEMBER, email="", name="", chosen_zone="UTC")
+_ANONYMOUS = Caller("", "", Role.MEMBER, email="", name="", chosen_zone="UTC")
 
 
 def is_id(text: str) -> bool:
     """Return whether a text can be an id of ours."""
-    return _ID.fullmatch(text) is not None
+    return _ID_PATTERN.fullmatch(text) is not None
 
 
 def _raw_body(sent: "ChaliceRequest") -> bytes:
@@ -364,7 +372,11 @@ def _source_address(sent: "ChaliceRequest") -> str:
 def _correlation_id(sent: "ChaliceRequest") -> str:
     """Take the client's own id if it is a plain one, else the gateway's."""
     own = sent.headers.get("x-correlation-id", "")
-    return own if _CORRELATION_ID.fullmatch(own) else str(sent.context.get("requestId", "unknown"))
+    return (
+        own
+        if _CORRELATION_ID_PATTERN.fullmatch(own)
+        else str(sent.context.get("requestId", "unknown"))
+    )
 
 
 def _check_size(raw: bytes) -> None:
@@ -377,7 +389,7 @@ def _check_size(raw: bytes) -> None:
 
 
 def _check_no_body(raw: bytes) -> None:
-    if raw.strip() not in _NO_BODY:
+    if raw.strip() not in _EMPTY_BODIES:
         raise invalid_field("body", "extra_forbidden", "This takes no body. Send none.")
 
 
@@ -426,7 +438,7 @@ def validation_problem(error: "ValidationError") -> Problem:
             ".".join(str(part) for part in each["loc"]) or "body",
             each["type"],
             each["msg"],
-            _limit_of(each.get("ctx", {})),
+            _bound_of_error(each.get("ctx", {})),
         )
         for each in found
     )
@@ -435,19 +447,19 @@ def validation_problem(error: "ValidationError") -> Problem:
     return Problem(ProblemCode.INVALID_REQUEST, f"{first.field}: {first.message}{more}", errors)
 
 
-def _limit_of(context: Mapping[str, Any]) -> Any:
+def _bound_of_error(context: Mapping[str, Any]) -> Any:
     names = ("max_length", "min_length", "ge", "gt", "le", "lt", "expected")
     return next((context[name] for name in names if name in context), None)
 
 
 def _response(answer: Answer, *, page: bool = False) -> Response:
     if page and answer.page_text:
-        return _page(answer.status, answer.page_text, answer.headers)
+        return _html_response(answer.status, answer.page_text, answer.headers)
     body = answer.body.model_dump_json(by_alias=True) if answer.body else ""
-    return _plain(answer.status, body, "application/json", answer.headers)
+    return _plain_response(answer.status, body, "application/json", answer.headers)
 
 
-def _contended(route: Route, error: Exception) -> Problem | None:
+def _contention_problem(route: Route, error: Exception) -> Problem | None:
     """Return the problem for an item that others wrote to at each attempt, None for other errors.
 
     It is `changed_meanwhile` where the route tells clients of that, else `unavailable`: after
@@ -468,20 +480,20 @@ def _contended(route: Route, error: Exception) -> Problem | None:
 def _problem_response(problem: Problem, *, page: bool = False) -> Response:
     status = problem.code.status
     if page:
-        return _page(status, PageText(problem.code.title, problem.detail), problem.headers)
-    return _plain(status, json.dumps(problem.to_dict()), MEDIA_TYPE, problem.headers)
+        return _html_response(status, PageText(problem.code.title, problem.detail), problem.headers)
+    return _plain_response(status, json.dumps(problem.to_dict()), MEDIA_TYPE, problem.headers)
 
 
-def _plain(
+def _plain_response(
     status: int, body: str, content_type: str, more: Mapping[str, str | list[str]]
 ) -> Response:
     headers: dict[str, str | list[str]] = {"Content-Type": content_type, **more}
     return Response(body, headers, status_code=status)
 
 
-def _browses(sent: "ChaliceRequest") -> bool:
+def _accepts_html(sent: "ChaliceRequest") -> bool:
     return "text/html" in sent.headers.get("accept", "")
 
 
-def _page(status: int, text: PageText, more: Mapping[str, str | list[str]]) -> Response:
-    return _plain(status, html_of(text), HTML, {**PAGE_HEADERS, **more})
+def _html_response(status: int, text: PageText, more: Mapping[str, str | list[str]]) -> Response:
+    return _plain_response(status, render_html(text), HTML, {**PAGE_HEADERS, **more})

@@ -24,7 +24,7 @@ from chalicelib.foundation.table import Database, Model
 from chalicelib.foundation.values import dataclass
 
 RETENTION = timedelta(hours=24)  # product rule
-LOCKED = timedelta(seconds=35)  # API Gateway gives up after 29 s, so does the function
+LOCK_DURATION = timedelta(seconds=35)  # API Gateway gives up after 29 s, so does the function
 MAX_KEY_LENGTH = 255
 
 
@@ -85,16 +85,16 @@ class Idempotency:
             fingerprint=fingerprint,
             made_id=new_id("new", now).partition("_")[2],
             attempt=secrets.token_hex(8),
-            locked_until=int((now + LOCKED).timestamp()),
+            locked_until=int((now + LOCK_DURATION).timestamp()),
             expires_at=int((now + RETENTION).timestamp()),
         )
         moment = int(now.timestamp())
         free = IdempotencyItem.record_id.does_not_exist() | (IdempotencyItem.expires_at < moment)
         if self._database.put(fresh, free):
             return Attempt(record_id, fresh.made_id, fresh.attempt, first=True)
-        return self._again(fresh, moment)
+        return self._replay_or_take_over(fresh, moment)
 
-    def _again(self, fresh: IdempotencyItem, moment: int) -> Attempt | Replay:
+    def _replay_or_take_over(self, fresh: IdempotencyItem, moment: int) -> Attempt | Replay:
         try:
             known = self._database.get(IdempotencyItem, fresh.record_id, consistent_read=True)
         except DoesNotExist:
@@ -139,8 +139,8 @@ class Idempotency:
         self._database.update(IdempotencyItem(attempt.record_id), actions, mine)
 
 
-_FORGOTTEN = "{}"
-_ADJUSTED = '"adj_'
+_ERASED_BODY = "{}"
+_ADJUSTMENT_ID_MARK = '"adj_'
 """The field of an adjustment's answer that holds the id of its ledger entry."""
 
 
@@ -169,38 +169,40 @@ class IdempotencyPersonalData:
         for record_id, owner in self._database.scan_texts(IdempotencyItem, "owner", person.owner):
             if owner == person.owner:
                 kept, item = IdempotencyItem.body.exists(), IdempotencyItem(record_id)
-                self._database.update(item, [IdempotencyItem.body.set(_FORGOTTEN)], kept)
+                self._database.update(item, [IdempotencyItem.body.set(_ERASED_BODY)], kept)
         whole = True
         address = json.dumps(person.email)[1:-1]
         for record_id, body in self._database.scan_texts(IdempotencyItem, "body", address):
             answer = json.loads(body)
-            anonymous = _anonymous(answer, person)
+            anonymous = _anonymized(answer, person)
             if anonymous != answer:  # else the address is the end of another's
-                whole &= self._replaced(record_id, body, json.dumps(anonymous, ensure_ascii=False))
-        adjusted = list(self._database.scan_texts(IdempotencyItem, "body", _ADJUSTED))
+                whole &= self._replace_body(
+                    record_id, body, json.dumps(anonymous, ensure_ascii=False)
+                )
+        adjusted = list(self._database.scan_texts(IdempotencyItem, "body", _ADJUSTMENT_ID_MARK))
         theirs = self._entries_of(person.owner) if adjusted else ()
         for record_id, body in adjusted:
             answer = json.loads(body)
             entry = answer.get("entry") if isinstance(answer, dict) else None
             if isinstance(entry, dict) and entry.get("reason") and entry.get("entry_id") in theirs:
                 anonymous = json.dumps({**answer, "entry": {**entry, "reason": None}})
-                whole &= self._replaced(record_id, body, anonymous)
+                whole &= self._replace_body(record_id, body, anonymous)
         return whole
 
-    def _replaced(self, record_id: str, body: str, new_body: str) -> bool:
+    def _replace_body(self, record_id: str, body: str, new_body: str) -> bool:
         same, item = IdempotencyItem.body == body, IdempotencyItem(record_id)
         return self._database.update(item, [IdempotencyItem.body.set(new_body)], same)
 
 
-def _anonymous(value: Any, person: Person) -> Any:
+def _anonymized(value: Any, person: Person) -> Any:
     """Return an answer in which a person has their pseudonym, whatever their name was then."""
     if isinstance(value, list):
-        return [_anonymous(each, person) for each in value]
+        return [_anonymized(each, person) for each in value]
     if value == person.email:
         return erased_address(person.member_id)
     if not isinstance(value, dict):
         return value
-    within = {name: _anonymous(each, person) for name, each in value.items()}
+    within = {name: _anonymized(each, person) for name, each in value.items()}
     theirs = person.member_id == value.get("member_id") or person.email == value.get("email")
     return within | {"name": ERASED_NAME} if theirs and "name" in value else within
 

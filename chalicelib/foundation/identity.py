@@ -12,17 +12,17 @@ from chalicelib.foundation.values import dataclass
 KEY_SET_SECONDS = 3600
 KEY_SET_TIMEOUT_SECONDS = 3
 MAX_TOKEN_LENGTH = 8192
-MAX_EMAIL = 254  # RFC 5321's longest path without its brackets
-_SUBJECT = re.compile(r"[ -~]{1,255}")  # OpenID Connect: at most 255 letters of ASCII
+MAX_EMAIL_LENGTH = 254  # RFC 5321's longest path without its brackets
+_SUBJECT_PATTERN = re.compile(r"[ -~]{1,255}")  # OpenID Connect: at most 255 letters of ASCII
 # Looser than RFC 5322 in its dots, stricter in that it allows no quoted mailbox, which no mail
 # program lets one write.
 _ATOM = r"[!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~]+"
-_MAILBOX = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
-MAX_MAILBOX = 64
-_DOMAIN = re.compile(r"[^@\s,;:<>()\[\]\\\".]+(\.[^@\s,;:<>()\[\]\\\".]+)+")
+_MAILBOX_PATTERN = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
+MAX_MAILBOX_LENGTH = 64
+_DOMAIN_PATTERN = re.compile(r"[^@\s,;:<>()\[\]\\\".]+(\.[^@\s,;:<>()\[\]\\\".]+)+")
 # As the DNS has it: two labels or more, the last one not a number, which would be an IP address.
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_HOST = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)+(?![0-9]+\Z){_LABEL}", re.IGNORECASE)
+_HOST_PATTERN = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)+(?![0-9]+\Z){_LABEL}", re.IGNORECASE)
 
 
 class Role(StrEnum):
@@ -72,7 +72,7 @@ class Claims:
     def from_context(cls, context: Mapping[str, Any]) -> "Claims":
         return cls(str(context["subject"]), str(context["email"]), int(context["expires_at"]))
 
-    def live(self, now: datetime) -> bool:
+    def is_live(self, now: datetime) -> bool:
         """Return whether the token is alive; API Gateway caches its verdict past that time."""
         return now.timestamp() < self.expires_at
 
@@ -123,19 +123,24 @@ def normalized_email(email: str) -> str:
     Amazon SES delivers nothing.
     """
     mailbox, _, domain = email.strip().rpartition("@")
-    if mailbox and not mailbox.isascii() and _DOMAIN.fullmatch(domain) and mailbox.isprintable():
+    if (
+        mailbox
+        and not mailbox.isascii()
+        and _DOMAIN_PATTERN.fullmatch(domain)
+        and mailbox.isprintable()
+    ):
         raise ValueError(
             f"{email!r} cannot be mailed: what is before the @ may only have the letters a to z, "
             "digits and signs, none with accents or of other scripts."
         )
-    host = _ascii_domain(domain) if _DOMAIN.fullmatch(domain) else None
+    host = _ascii_domain(domain) if _DOMAIN_PATTERN.fullmatch(domain) else None
     plain = f"{mailbox}@{host}".lower()
     if (
         host is None
-        or not _HOST.fullmatch(host)
-        or not _MAILBOX.fullmatch(mailbox)
-        or len(mailbox) > MAX_MAILBOX
-        or len(plain) > MAX_EMAIL
+        or not _HOST_PATTERN.fullmatch(host)
+        or not _MAILBOX_PATTERN.fullmatch(mailbox)
+        or len(mailbox) > MAX_MAILBOX_LENGTH
+        or len(plain) > MAX_EMAIL_LENGTH
     ):
         raise ValueError(f"{email!r} is not an e-mail address.")
     return plain
@@ -158,7 +163,7 @@ def _ascii_domain(domain: str) -> str | None:
     return None if disguised else found
 
 
-def _invitable(email: str) -> str:
+def _invitable_email(email: str) -> str:
     try:
         return normalized_email(email)
     except ValueError:
@@ -207,9 +212,9 @@ class TokenVerifier:
         # An access token is not an identity; Cognito says which one it is in `token_use`.
         if claims.get("token_use", "id") != "id" or not _email_verified(claims):
             raise TokenRefused
-        if not _SUBJECT.fullmatch(claims["sub"]):
+        if not _SUBJECT_PATTERN.fullmatch(claims["sub"]):
             raise TokenRefused
-        return Claims(claims["sub"], _invitable(claims["email"]), int(claims["exp"]))
+        return Claims(claims["sub"], _invitable_email(claims["email"]), int(claims["exp"]))
 
 
 def _email_verified(claims: Mapping[str, Any]) -> bool:

@@ -11,7 +11,7 @@ _LENGTH = 26
 ID_PATTERN = r"^[a-z]{3}_[0-9a-z]{26}$"
 
 
-def first_id(kind: str, at: datetime) -> str:
+def lowest_id_at(kind: str, at: datetime) -> str:
     """Return what sorts before every id of a kind that was made at an instant or later."""
     return new_id(kind, at)[: len(kind) + 1 + _TIME_BITS // 5]
 

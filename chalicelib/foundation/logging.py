@@ -15,11 +15,13 @@ from typing import Any
 
 from chalicelib.foundation.settings import Settings
 
-METRICS = "Greenroom"
+METRICS_NAMESPACE = "Greenroom"
 """The namespace of this stack's own metrics, as infra/alarms.yaml and the dashboard name it."""
 
-_CORRELATION_ID = "correlation_id"
-_STANDARD = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"})
+_CORRELATION_ID_KEY = "correlation_id"
+_STANDARD_ATTRIBUTES = frozenset(
+    {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
+)
 
 
 class StructuredLogger(logging.Logger):
@@ -40,10 +42,10 @@ class StructuredLogger(logging.Logger):
         self.keys.clear()
 
     def set_correlation_id(self, correlation_id: str | None) -> None:
-        self.keys[_CORRELATION_ID] = correlation_id
+        self.keys[_CORRELATION_ID_KEY] = correlation_id
 
     def get_correlation_id(self) -> str | None:
-        found: str | None = self.keys.get(_CORRELATION_ID)
+        found: str | None = self.keys.get(_CORRELATION_ID_KEY)
         return found
 
 
@@ -62,7 +64,9 @@ class _JsonFormatter(logging.Formatter):
             "service": record.name,
             **self._logger.keys,
         }
-        line |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
+        line |= {
+            name: value for name, value in vars(record).items() if name not in _STANDARD_ATTRIBUTES
+        }
         if record.exc_info and record.exc_info[0]:
             line["exception"] = self.formatException(record.exc_info)
             line["exception_name"] = record.exc_info[0].__name__
@@ -77,7 +81,7 @@ def log_alarm(metric: str, message: str, **facts: object) -> None:
 
     CloudWatch reads the metric out of the line itself (its embedded metric format).
     """
-    logger.error(message, extra={**facts, **_metrics({metric: 1})})
+    logger.error(message, extra={**facts, **_embedded_metrics({metric: 1})})
 
 
 def count_steps(steps: Mapping[str, int]) -> None:
@@ -86,13 +90,13 @@ def count_steps(steps: Mapping[str, int]) -> None:
     A step is counted when it is relayed, so one that is relayed twice counts twice.
     """
     if steps:
-        logger.info("steps", extra=_metrics(steps))
+        logger.info("steps", extra=_embedded_metrics(steps))
 
 
-def _metrics(counts: Mapping[str, int]) -> dict[str, object]:
+def _embedded_metrics(counts: Mapping[str, int]) -> dict[str, object]:
     """Return what makes a line of the log a count, in CloudWatch's embedded metric format."""
     told = {
-        "Namespace": METRICS,
+        "Namespace": METRICS_NAMESPACE,
         "Dimensions": [["stack"]],
         "Metrics": [{"Name": name, "Unit": "Count"} for name in counts],
     }

@@ -51,7 +51,7 @@ def to_model[Thing](item: Model, model: type[Thing], **others: Any) -> Thing:
     return model(**given)
 
 
-def attributes_of(thing: Any, model: type[Model], apart: Collection[str] = ()) -> Mapping[str, Any]:
+def to_attributes(thing: Any, model: type[Model], apart: Collection[str] = ()) -> Mapping[str, Any]:
     """Return the attributes of an item for a model; optional ones that are as by default are not.
 
     Raises `KeyError` for a field that the item has no attribute for, unless it is one of `apart`.

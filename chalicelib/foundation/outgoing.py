@@ -33,8 +33,8 @@ TOTAL_SECONDS = 10.0
 MAX_ANSWER_BYTES = 4096
 """Read of an answer at most, so that a connection is closed in order; none of it is kept."""
 
-_REDIRECTS = range(300, 400)
-_SUCCESSES = range(200, 300)
+_REDIRECT_STATUSES = range(300, 400)
+_SUCCESS_STATUSES = range(200, 300)
 _MAX_RETRY_AFTER = 86_400
 _MAX_DIGITS = 6
 
@@ -49,7 +49,7 @@ def resolve(host: str, port: int) -> list[str]:
     return [str(address[0]) for *_, address in ordered]
 
 
-class _Failed(Exception):
+class _SendFailed(Exception):
     def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
@@ -87,19 +87,19 @@ class HttpSender:
             error = _error_of(status)
         except AddressRefused as refused:
             error = refused.code
-        except _Failed as failed:
+        except _SendFailed as failed:
             error = failed.code
         milliseconds = int((time.monotonic() - started) * 1000)
         return DeliveryResult(status, error, milliseconds, retry_after)
 
     def _checked_ip(self, address: Address) -> str:
         """Resolve a name once; all of its addresses have to be public. Returns the first."""
-        found = self._resolved(address.host, address.port)
+        found = self._resolve_within_limit(address.host, address.port)
         for each in found:
             check_reachable(each, self._test_networks)
         return found[0]
 
-    def _resolved(self, host: str, port: int) -> Sequence[str]:
+    def _resolve_within_limit(self, host: str, port: int) -> Sequence[str]:
         """Resolve in a thread of its own: the system's resolver knows no time limit."""
         answers: SimpleQueue[Sequence[str] | OSError | UnicodeError] = SimpleQueue()
 
@@ -113,9 +113,9 @@ class HttpSender:
         try:
             found = answers.get(timeout=CONNECT_SECONDS)
         except Empty:
-            raise _Failed("name_not_resolved") from None
+            raise _SendFailed("name_not_resolved") from None
         if isinstance(found, Exception) or not found:
-            raise _Failed("name_not_resolved")
+            raise _SendFailed("name_not_resolved")
         return found
 
     def _exchange(
@@ -124,7 +124,7 @@ class HttpSender:
         connection = self._connection(address, ip)
         try:
             _connect(connection)
-            with _closed_at(connection, deadline) as cut:
+            with _closed_at_deadline(connection, deadline) as cut:
                 try:
                     connection.request(
                         "POST",
@@ -137,16 +137,16 @@ class HttpSender:
                     )
                     answer = connection.getresponse()
                     if cut.is_set():  # a head that was cut off reads as one that ended
-                        raise _Failed("timeout")
+                        raise _SendFailed("timeout")
                     # The answer counts once its head is there, however its body goes on.
                     status, asked = answer.status, answer.headers.get("Retry-After", "")
                     with contextlib.suppress(HTTPError, http.client.HTTPException, OSError):
                         answer.read(MAX_ANSWER_BYTES, decode_content=False)
                 except TimeoutError:
-                    raise _Failed("timeout") from None
+                    raise _SendFailed("timeout") from None
                 except (HTTPError, http.client.HTTPException, OSError, ValueError) as error:
-                    raise _Failed("timeout" if cut.is_set() else "broken_answer") from error
-            return status, _seconds(asked)
+                    raise _SendFailed("timeout" if cut.is_set() else "broken_answer") from error
+            return status, _parse_retry_after(asked)
         finally:
             connection.close()
 
@@ -168,17 +168,17 @@ def _connect(connection: HTTPConnection) -> None:
     try:
         connection.connect()
     except (TlsError, SSLError, CertificateError) as error:
-        raise _Failed("tls_failed") from error
+        raise _SendFailed("tls_failed") from error
     except NewConnectionError as error:  # to urllib3 it is a kind of timeout
-        raise _Failed("not_reachable") from error
+        raise _SendFailed("not_reachable") from error
     except (ConnectTimeoutError, TimeoutError) as error:
-        raise _Failed("connect_timeout") from error
+        raise _SendFailed("connect_timeout") from error
     except (HTTPError, OSError, ValueError) as error:
-        raise _Failed("not_reachable") from error
+        raise _SendFailed("not_reachable") from error
 
 
 @contextlib.contextmanager
-def _closed_at(connection: HTTPConnection, deadline: float) -> Iterator[threading.Event]:
+def _closed_at_deadline(connection: HTTPConnection, deadline: float) -> Iterator[threading.Event]:
     """Cut the connection at an instant: a time limit of a socket begins anew with each byte."""
     cut = threading.Event()
 
@@ -199,12 +199,12 @@ def _closed_at(connection: HTTPConnection, deadline: float) -> Iterator[threadin
 
 
 def _error_of(status: int) -> str | None:
-    if status in _SUCCESSES:
+    if status in _SUCCESS_STATUSES:
         return None
-    return "redirected" if status in _REDIRECTS else "refused"
+    return "redirected" if status in _REDIRECT_STATUSES else "refused"
 
 
-def _seconds(header: str) -> timedelta | None:
+def _parse_retry_after(header: str) -> timedelta | None:
     """Read the seconds that a receiver asks to wait; a date is not looked at."""
     text = header.strip()
     if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):

@@ -16,7 +16,7 @@ from chalicelib.foundation.values import dataclass
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
 MAX_CURSOR_LENGTH = 1024
-PAGE_BYTES = 4_000_000
+MAX_PAGE_BYTES = 4_000_000
 """Maximum size of one page's texts, in the longest form that is sent: a Lambda answers 6 MB."""
 
 _SIGNATURE_BYTES = 32
@@ -31,7 +31,7 @@ class Page[T]:
 
 
 def truncate_to_size[T](
-    items: Sequence[T], texts_of: Callable[[T], Iterable[str]], most: int = PAGE_BYTES
+    items: Sequence[T], texts_of: Callable[[T], Iterable[str]], most: int = MAX_PAGE_BYTES
 ) -> tuple[T, ...]:
     """Return the first items whose texts fit into one answer: one at least, if there is one.
 
@@ -56,17 +56,17 @@ class Cursors:
     def make(self, program_id: str, listing: str, position: dict[str, Any]) -> str:
         """Sign the position in a list; `listing` names the list, and the member if it is theirs."""
         payload = json.dumps(position, separators=(",", ":")).encode()
-        return _encoded(self._signature(program_id, listing, payload) + payload)
+        return _encode_base64url(self._signature(program_id, listing, payload) + payload)
 
     def read(self, program_id: str, listing: str, cursor: str) -> dict[str, Any]:
         """Take a position back. Raises the problem `invalid_cursor` for any other list's cursor."""
         try:
-            signed = _decoded(cursor)
+            signed = _decode_base64url(cursor)
         except ValueError as error:
-            raise _invalid() from error
+            raise _invalid_cursor() from error
         signature, payload = signed[:_SIGNATURE_BYTES], signed[_SIGNATURE_BYTES:]
         if not hmac.compare_digest(signature, self._signature(program_id, listing, payload)):
-            raise _invalid()
+            raise _invalid_cursor()
         position: dict[str, Any] = json.loads(payload)
         return position
 
@@ -105,19 +105,19 @@ class Cursors:
         return self._key
 
 
-def _encoded(content: bytes) -> str:
+def _encode_base64url(content: bytes) -> str:
     return base64.urlsafe_b64encode(content).decode().rstrip("=")
 
 
-def _decoded(text: str) -> bytes:
-    """Read what `_encoded` wrote, in that very form. Raises ValueError."""
+def _decode_base64url(text: str) -> bytes:
+    """Read what `_encode_base64url` wrote, in that very form. Raises ValueError."""
     content = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    if _encoded(content) != text:
+    if _encode_base64url(content) != text:
         raise ValueError("not as it was written")
     return content
 
 
-def _invalid() -> Problem:
+def _invalid_cursor() -> Problem:
     return Problem(
         ProblemCode.INVALID_CURSOR,
         "This cursor does not belong to this list. Start again without a cursor.",

@@ -16,7 +16,7 @@ ERASED_NAME = "Erased member"
 
 Record = Mapping[str, Any]
 
-_NOT_HANDED_OUT = frozenset(
+_INTERNAL_ATTRIBUTES = frozenset(
     {"changed_by", "change_correlation_id", "write_id", "lease", "leased_until"}
 )
 """Marks of the machinery: of whoever wrote an item last, and of the worker that has it."""
@@ -69,7 +69,7 @@ def part(
     name: str, records: Iterable[Record], *without: str
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield records as a part of an export, without secrets and the marks of the machinery."""
-    left_out = _NOT_HANDED_OUT.union(without)
+    left_out = _INTERNAL_ATTRIBUTES.union(without)
     for record in records:
         yield name, {key: value for key, value in record.items() if key not in left_out}
 

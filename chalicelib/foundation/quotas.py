@@ -24,12 +24,12 @@ class Quotas:
         return self.video_gigabytes * GIGABYTE
 
     @property
-    def unused_for(self) -> timedelta:
+    def unused_video_retention(self) -> timedelta:
         """How long a valid video is kept that no activity uses."""
         return timedelta(days=self.unused_video_days)
 
 
-_WORDS = {
+_MESSAGES = {
     "uploads_waiting": (
         "Your program has {used} uploads that are not checked yet; {limit} is the limit. "
         "Wait until some are checked, then try again."
@@ -58,6 +58,6 @@ def quota_reached(quota: str, limit: int, used: int) -> Problem:
     """Return the problem for a quota that is used up, which names it, its limit and its use."""
     return Problem(
         ProblemCode.LIMIT_REACHED,
-        _WORDS[quota].format(limit=limit, used=used),
+        _MESSAGES[quota].format(limit=limit, used=used),
         members={"quota": quota, "limit": limit, "used": used},
     )

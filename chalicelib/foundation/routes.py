@@ -32,9 +32,9 @@ def health(service: HealthService, request: Request[None, None]) -> Answer:  # n
     """Read the build and the state of its dependencies."""
     seen = service.health()
     view = HealthView(
-        status=State.OK if seen.well else State.FAILING,
+        status=State.OK if seen.is_healthy else State.FAILING,
         build=seen.build,
         checks={name: State.OK if well else State.FAILING for name, well in seen.checks.items()},
         checked_at=seen.checked_at,
     )
-    return Answer(200 if seen.well else 503, view)
+    return Answer(200 if seen.is_healthy else 503, view)

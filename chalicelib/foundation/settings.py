@@ -88,7 +88,7 @@ def whole(value: str) -> int:
     return int(value)
 
 
-_ABSENT: Any = object()
+_NO_DEFAULT: Any = object()
 
 
 class Setting[T]:
@@ -98,7 +98,7 @@ class Setting[T]:
     """
 
     def __init__(
-        self, reads: Callable[[str], T], default: T = _ABSENT, *, later: bool = False
+        self, reads: Callable[[str], T], default: T = _NO_DEFAULT, *, later: bool = False
     ) -> None:
         self.reads = reads
         self.default = default
@@ -115,7 +115,7 @@ class Setting[T]:
         if settings is None:
             return self
         value: T = settings.given.get(self.name, self.default)
-        if value is _ABSENT:
+        if value is _NO_DEFAULT:
             raise NotSetUp(self.name) if self.later else SettingMissing(self.name)
         return value
 

@@ -3,11 +3,11 @@
 An index that all programs share is swept by turns: each program's due work comes one item at a
 time, so that one program delays another by one item for each of its own, not by all its thousands.
 
-- `in_turns` reads an index of instants whole, as far as it is due: a query for each megabyte, some
+- `take_turns` takes all that an index of instants has due: a query for each megabyte, some
   thousands of entries. It suits work that is done within a run or two.
-- `by_turns` reads an index whose range key is made by `due_key`: hour, program, instant. It costs a
-  query for each program that has something due, however much that is, and none for the others. It
-  suits a backlog that stays for hours.
+- `sweep_due_items` reads an index whose range key is made by `due_key`: hour, program, instant. It
+  costs a query for each program that has something due, however much that is, and none for the
+  others. It suits a backlog that stays for hours.
 """
 
 from collections import deque
@@ -22,13 +22,14 @@ IsLate = Callable[[], bool]
 DueQuery = Callable[[str, str, int], Sequence[tuple[str, Any]]]
 """Returns up to so many items of an index, rising, between two range keys, each with its own."""
 
-PAGE = 100
-SHARE = 1000  # of one program, in one run: more than a run gets done
-_AFTER_ALL = "#~"  # sorts behind whatever goes on with an id, and before a longer id
+PAGE_SIZE = 100
+MAX_PER_PROGRAM = 1000  # of one program, in one run: more than a run gets done
+_BEHIND_ANY_ID = "#~"  # sorts behind whatever goes on with an id, and before a longer id
 _HOUR, _REST = "%Y-%m-%dT%H", "%M:%S.%f"
 
 
-def never_late() -> bool:
+def no_time_limit() -> bool:
+    """Return False: the run is never out of time."""
     return False
 
 
@@ -49,10 +50,10 @@ def due_key(program_id: str, at: datetime, item_id: str) -> str:
     return f"{utc:{_HOUR}}#{program_id}#{utc.strftime(_REST)}#{item_id}"
 
 
-def by_turns(query: DueQuery, now: datetime, *, page: int = PAGE) -> Iterator[Any]:
+def sweep_due_items(query: DueQuery, now: datetime, *, page: int = PAGE_SIZE) -> Iterator[Any]:
     """Yield what is due at an instant, one item of each program in turn, older hours first.
 
-    Which program begins is drawn anew each minute. The caller has to remove an item
+    The program that begins is drawn anew each minute. The caller has to remove an item
     that it takes from the index, or to move it on in it.
     """
     waiting: dict[str, deque[Any]] = {}
@@ -69,39 +70,39 @@ def by_turns(query: DueQuery, now: datetime, *, page: int = PAGE) -> Iterator[An
         last = found[-1][0]
         group = _group_of(last)
         if _is_due(last, now):
-            further = (last + " ", group + _AFTER_ALL)  # a space: right behind this key
+            further = (last + " ", group + _BEHIND_ANY_ID)  # a space: right behind this key
             unread.setdefault(_program_of(last), deque()).append(further)
         return group
 
     after: str = "0"
-    until = now.astimezone(UTC).strftime(_HOUR) + _AFTER_ALL
+    until = now.astimezone(UTC).strftime(_HOUR) + _BEHIND_ANY_ID
     while group := read(after, until):
-        after = group + _AFTER_ALL
+        after = group + _BEHIND_ANY_ID
 
     def refill(program: str) -> None:
         while not waiting[program] and unread.get(program):
             read(*unread[program].popleft())
 
-    return _one_of_each(waiting, now, refill)
+    return _rotate_programs(waiting, now, refill)
 
 
-def in_turns[Item](
+def take_turns[Item](
     due: Iterable[Item], program_of: Callable[[Item], str], now: datetime
 ) -> Iterator[Item]:
     """Yield the items of a query, one of each program in turn, each program's in their order.
 
-    All of `due` is read first; of one program up to `SHARE` items are kept, and the others are left
-    for the next run. Which program begins is drawn anew each minute.
+    All of `due` is read first. Up to `MAX_PER_PROGRAM` items of one program are kept, and the
+    others are left for the next run. The program that begins is drawn anew each minute.
     """
     waiting: dict[str, deque[Item]] = {}
     for each in due:
         queue = waiting.setdefault(program_of(each), deque())
-        if len(queue) < SHARE:
+        if len(queue) < MAX_PER_PROGRAM:
             queue.append(each)
-    return _one_of_each(waiting, now)
+    return _rotate_programs(waiting, now)
 
 
-def _one_of_each[Item](
+def _rotate_programs[Item](
     waiting: Mapping[str, deque[Item]],
     now: datetime,
     refill: Callable[[str], None] = lambda _: None,

@@ -115,22 +115,22 @@ def _with_stamp(item: Model, actions: Sequence[Action]) -> list[Action]:
 
 def condition_failed(error: PynamoDBException) -> bool:
     """Return whether a single write was refused because its condition did not hold."""
-    return _code_of(error) == f"{_CONDITION_FAILED}Exception"
+    return _error_code(error) == f"{_CONDITION_FAILED}Exception"
 
 
-def _code_of(error: PynamoDBException) -> str | None:
+def _error_code(error: PynamoDBException) -> str | None:
     # An error without an answer, such as a timeout, has no response to look into.
     response: Mapping[str, Any] = getattr(error.cause, "response", None) or {}
     code: str | None = response.get("Error", {}).get("Code")
     return code
 
 
-def _disturbed(error: BaseException) -> bool:
+def _met_transaction(error: BaseException) -> bool:
     """Return whether a single write came upon a transaction, for which DynamoDB does not wait."""
-    return isinstance(error, PynamoDBException) and _code_of(error) == f"{_CONFLICT}Exception"
+    return isinstance(error, PynamoDBException) and _error_code(error) == f"{_CONFLICT}Exception"
 
 
-def _sent_again(error: PynamoDBException) -> bool:
+def _was_retried(error: PynamoDBException) -> bool:
     """Return whether boto3 sent the request more than once, because an answer was lost.
 
     PynamoDB keeps the metadata of an answer only in the error that its own one replaced.
@@ -207,7 +207,7 @@ Part = Check | Put | Update | Delete | Act
 _Item = Check | Put | Update | Delete
 
 
-def conflicted(error: BaseException) -> bool:
+def is_conflict(error: BaseException) -> bool:
     """Return whether trying again can help: another transaction touched an item meanwhile."""
     if not isinstance(error, TransactWriteError):
         return False
@@ -217,7 +217,7 @@ def conflicted(error: BaseException) -> bool:
     )
 
 
-def _read_conflicted(error: BaseException) -> bool:
+def _is_read_conflict(error: BaseException) -> bool:
     if not isinstance(error, TransactGetError):
         return False
     return any(reason and reason.code == _CONFLICT for reason in error.cancellation_reasons)
@@ -266,17 +266,17 @@ class Database:
     def register_models(self, *models: type[Model]) -> None:
         """Look up the tables of models, and get ready for their first use."""
         for model in models:
-            self._own(model)
+            self._bound_model(model)
 
     def table_name(self, model: type[Model]) -> str:
         """Return the name in DynamoDB of the table that a model lies in."""
-        return self._own(model).Meta.table_name
+        return self._bound_model(model).Meta.table_name
 
     def get[Item: Model](
         self, model: type[Item], hash_key: str, range_key: str | None = None, **options: Any
     ) -> Item:
         """Read one item. Raises `DoesNotExist`."""
-        return self._own(model).get(hash_key, range_key, **options)
+        return self._bound_model(model).get(hash_key, range_key, **options)
 
     def query[Item: Model](
         self,
@@ -289,15 +289,15 @@ class Database:
     ) -> ResultIterator[Item]:
         """Query a table, or one of its indexes, as PynamoDB's models do."""
         name = index.Meta.index_name if index else None
-        return self._own(model).query(hash_key, range_condition, index_name=name, **options)
+        return self._bound_model(model).query(hash_key, range_condition, index_name=name, **options)
 
     def batch_get[Item: Model](
         self, model: type[Item], keys: Iterable[tuple[str, str]], **options: Any
     ) -> Iterator[Item]:
         """Read items by their keys, in no order: a call for each hundred."""
-        return self._own(model).batch_get(keys, **options)
+        return self._bound_model(model).batch_get(keys, **options)
 
-    def records(
+    def raw_items(
         self,
         model: type[Model],
         hash_key: str,
@@ -309,7 +309,7 @@ class Database:
 
         Of a table read consistently; those whose range key has this beginning.
         """
-        keys: Any = index if index is not None else self._own(model)
+        keys: Any = index if index is not None else self._bound_model(model)
         names = {"#hash": keys._hash_key_attribute().attr_name}  # noqa: SLF001  no other way to them
         values: dict[str, Any] = {":hash": {"S": hash_key}}
         condition = "#hash = :hash"
@@ -337,7 +337,7 @@ class Database:
 
         A call for each megabyte of it.
         """
-        keys: Any = self._own(model)
+        keys: Any = self._bound_model(model)
         key = keys._hash_key_attribute().attr_name  # noqa: SLF001  no other way to it
         pages = self._client.get_paginator("scan").paginate(
             TableName=self.table_name(model),
@@ -354,8 +354,8 @@ class Database:
     @contextmanager
     def batch_write[Item: Model](self, model: type[Item]) -> Iterator["_Batch"]:
         """Save and delete items of one table, 25 a call, without conditions."""
-        with self._own(model).batch_write() as batch:
-            yield _Batch(batch, self._own_item)
+        with self._bound_model(model).batch_write() as batch:
+            yield _Batch(batch, self._bound_item)
 
     def update(
         self,
@@ -369,9 +369,9 @@ class Database:
         With `acts` it is a transaction, and is not read back.
         """
         if acts:
-            return self._committed([Update(item, actions, condition), *acts])
-        own = self._own_item(item)
-        if not _holds(lambda: own.update(_with_stamp(item, actions), condition)):
+            return self._try_commit([Update(item, actions, condition), *acts])
+        own = self._bound_item(item)
+        if not _is_condition_met(lambda: own.update(_with_stamp(item, actions), condition)):
             return False
         item.attribute_values = own.attribute_values
         return True
@@ -379,16 +379,16 @@ class Database:
     def put(self, item: Model, condition: Condition | None = None, *acts: Act) -> bool:
         """Write a whole item if the condition holds; False if it does not hold."""
         if acts:
-            return self._committed([Put(item, condition), *acts])
-        own = self._own_item(_stamped(item))
-        return _holds(lambda: own.save(condition))
+            return self._try_commit([Put(item, condition), *acts])
+        own = self._bound_item(_stamped(item))
+        return _is_condition_met(lambda: own.save(condition))
 
     def delete(self, item: Model, condition: Condition | None = None) -> bool:
         """Delete one item if its condition holds; False if it does not hold."""
-        own = self._own_item(item)
-        return _holds(lambda: own.delete(condition))
+        own = self._bound_item(item)
+        return _is_condition_met(lambda: own.delete(condition))
 
-    def _committed(self, parts: Sequence[Part]) -> bool:
+    def _try_commit(self, parts: Sequence[Part]) -> bool:
         try:
             self.commit(parts)
         except Conflict:
@@ -417,7 +417,7 @@ class Database:
         kinds = (Check, Delete, Put, Update)
         ordered = [item for kind in kinds for item in items if isinstance(item, kind)]
         retrying = Retrying(
-            retry=retry_if_exception(conflicted),
+            retry=retry_if_exception(is_conflict),
             stop=stop_after_attempt(attempts),
             wait=wait or wait_random_exponential(multiplier=0.02, max=1),
             reraise=True,
@@ -433,14 +433,14 @@ class Database:
             for item in items:
                 if any(item is each for each in failed):
                     raise item.otherwise() from error
-            if conflicted(error):
+            if is_conflict(error):
                 raise Contended from error
             raise
 
     def _commit_one(self, part: Put | Update, wait: Any, attempts: int) -> None:
         write_id = token_hex(8)
         retrying = Retrying(
-            retry=retry_if_exception(_disturbed),
+            retry=retry_if_exception(_met_transaction),
             stop=stop_after_attempt(attempts),
             wait=wait or wait_random_exponential(multiplier=0.02, max=1),
             reraise=True,
@@ -449,10 +449,10 @@ class Database:
             retrying(self._write_one, part, write_id)
         except (UpdateError, PutError) as error:
             if condition_failed(error):
-                if _sent_again(error) and self._is_written(part, write_id):
+                if _was_retried(error) and self._is_written(part, write_id):
                     return
                 raise part.otherwise() from error
-            if _disturbed(error):
+            if _met_transaction(error):
                 raise Contended from error
             raise
 
@@ -473,7 +473,7 @@ class Database:
         second finds the condition broken by it. DynamoDB tells the two apart in a transaction
         alone. Content proves nothing: another worker with the same message writes the same.
         """
-        model = self._own(type(part.item))
+        model = self._bound_model(type(part.item))
         try:
             found: Any = self.get(model, *_keys_of(part.item), consistent_read=True)
         except DoesNotExist:
@@ -481,7 +481,7 @@ class Database:
         return bool(found.write_id == write_id)
 
     def _copy(self, item: Model) -> Model:
-        own = _as(self._own(type(item)), item)
+        own = _as_model(self._bound_model(type(item)), item)
         own.attribute_values = dict(item.attribute_values)
         return own
 
@@ -492,7 +492,7 @@ class Database:
         if they do not end.
         """
         retrying = Retrying(
-            retry=retry_if_exception(_read_conflicted),
+            retry=retry_if_exception(_is_read_conflict),
             stop=stop_after_attempt(CONFLICT_ATTEMPTS),
             wait=wait_random_exponential(multiplier=0.02, max=1),
             reraise=True,
@@ -500,33 +500,35 @@ class Database:
         try:
             return retrying(self._read, reads)
         except TransactGetError as error:
-            if _read_conflicted(error):
+            if _is_read_conflict(error):
                 raise Contended from error
             raise
 
     def _read(self, reads: Sequence[Read[Any]]) -> list[Any]:
         with TransactGet(connection=self._connection) as transaction:
-            found = [transaction.get(self._own(each.model), *each.keys) for each in reads]
-        return [_taken(read, future) for read, future in zip(reads, found, strict=True)]
+            found = [transaction.get(self._bound_model(each.model), *each.keys) for each in reads]
+        return [_read_result(read, future) for read, future in zip(reads, found, strict=True)]
 
     def _write(self, parts: Sequence[_Item]) -> None:
         with TransactWrite(connection=self._connection) as transaction:
             for part in parts:
                 match part:
                     case Check(model, keys, condition):
-                        transaction.condition_check(self._own(model), *keys, condition=condition)
+                        transaction.condition_check(
+                            self._bound_model(model), *keys, condition=condition
+                        )
                     case Put(item, condition):
-                        transaction.save(self._own_item(_stamped(item)), condition=condition)
+                        transaction.save(self._bound_item(_stamped(item)), condition=condition)
                     case Delete(item, condition):
-                        transaction.delete(self._own_item(item), condition=condition)
+                        transaction.delete(self._bound_item(item), condition=condition)
                     case Update(item, actions, condition):
                         transaction.update(
-                            self._own_item(item),
+                            self._bound_item(item),
                             actions=_with_stamp(item, actions),
                             condition=condition,
                         )
 
-    def _own[Item: Model](self, model: type[Item]) -> type[Item]:
+    def _bound_model[Item: Model](self, model: type[Item]) -> type[Item]:
         """Return the model derived from `model` that is tied to this database's table."""
         own = self._models.get(model)
         if own is None:
@@ -545,9 +547,9 @@ class Database:
             self._models |= {model: own, own: own}
         return cast(type[Item], own)
 
-    def _own_item[Item: Model](self, item: Item) -> Item:
-        model = self._own(type(item))
-        return item if type(item) is model else _as(model, item)
+    def _bound_item[Item: Model](self, item: Item) -> Item:
+        model = self._bound_model(type(item))
+        return item if type(item) is model else _as_model(model, item)
 
 
 class Store:
@@ -571,16 +573,16 @@ class Store:
 class _Batch:
     def __init__(self, batch: BatchWrite[Any], own: Callable[[Model], Model]) -> None:
         self._batch = batch
-        self._own = own
+        self._bound_model = own
 
     def save(self, item: Model) -> None:
-        self._batch.save(self._own(item))
+        self._batch.save(self._bound_model(item))
 
     def delete(self, item: Model) -> None:
-        self._batch.delete(self._own(item))
+        self._batch.delete(self._bound_model(item))
 
 
-def _as[Item: Model](model: type[Item], item: Item) -> Item:
+def _as_model[Item: Model](model: type[Item], item: Item) -> Item:
     """Return an item of a derived model that shares its values with `item`.
 
     Not by the constructor, which goes through every attribute for defaults that are there already.
@@ -590,16 +592,16 @@ def _as[Item: Model](model: type[Item], item: Item) -> Item:
     return own
 
 
-def _taken(read: Read[Any], future: Any) -> Any:
+def _read_result(read: Read[Any], future: Any) -> Any:
     try:
         return read.to(future.get())
     except DoesNotExist:
         return None
 
 
-def _holds(write: Callable[[], object]) -> bool:
+def _is_condition_met(write: Callable[[], object]) -> bool:
     retrying = Retrying(
-        retry=retry_if_exception(_disturbed),
+        retry=retry_if_exception(_met_transaction),
         stop=stop_after_attempt(CONFLICT_ATTEMPTS),
         wait=wait_random_exponential(multiplier=0.02, max=1),
         reraise=True,
@@ -609,7 +611,7 @@ def _holds(write: Callable[[], object]) -> bool:
     except (UpdateError, DeleteError, PutError) as error:
         if condition_failed(error):
             return False
-        if _disturbed(error):
+        if _met_transaction(error):
             raise Contended from error
         raise
     return True

@@ -71,7 +71,7 @@ class ChangeMe(Schema):
 @endpoint(RequiredRole.MEMBER, answers={200: Me})
 def read(service: MeService, request: Request[None, None]) -> Answer:
     """Read your profile, program, points and TikTok account."""
-    return Answer(200, _me(service.standing(request.caller)))
+    return Answer(200, _me(service.overview(request.caller)))
 
 
 @endpoint(

@@ -26,7 +26,7 @@ class MeService:
         self._points = points
         self._notifications = notifications
 
-    def standing(self, caller: Caller) -> MeOverview:
+    def overview(self, caller: Caller) -> MeOverview:
         """Return the caller's profile, points and number of unread notices: one call."""
         reads = [*self._programs.profile_reads(caller), self._points.read_of_totals(caller.owner)]
         notices, (member, program, totals) = self._notifications.overview_beside(caller, reads)
@@ -51,4 +51,4 @@ class MeService:
         self._programs.change_profile(
             caller, name=name, time_zone=time_zone, shown_as=shown_as, alias=alias
         )
-        return self.standing(caller)
+        return self.overview(caller)

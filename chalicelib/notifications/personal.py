@@ -20,7 +20,7 @@ class NoticePersonalData:
     def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:
         """Yield the box; for others without the marks, of which one says what was dismissed."""
         without = [BoxItem.marks.attr_name] if person.for_others else []
-        yield from part("notices", self._database.records(BoxItem, person.owner, BOX), *without)
+        yield from part("notices", self._database.raw_items(BoxItem, person.owner, BOX), *without)
 
     def erase(self, person: Person) -> bool:
         self._notifications.forget_member(person.program_id, person.member_id)
@@ -36,14 +36,14 @@ class DevicePersonalData:
         self._pushing = pushing
 
     def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:
-        for kept in self._database.records(PushItem, person.owner, PUSHES):
+        for kept in self._database.raw_items(PushItem, person.owner, PUSHES):
             devices = [
                 {name: each.get(name) for name in ("id", "label", "language", "added")}
                 for each in json.loads(kept.get("devices") or "[]")
             ]
             yield from part("push_devices", [{**kept, "devices": devices}])
             for each in devices:
-                holders = self._database.records(DeviceOwnerItem, str(each["id"]), HOLDER)
+                holders = self._database.raw_items(DeviceOwnerItem, str(each["id"]), HOLDER)
                 mine = (found for found in holders if found["holder"] == person.owner)
                 yield from part("push_devices", mine)
 

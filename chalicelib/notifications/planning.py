@@ -17,7 +17,7 @@ from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.logging import logger
-from chalicelib.foundation.sweeps import IsLate, never_late
+from chalicelib.foundation.sweeps import IsLate, no_time_limit
 from chalicelib.foundation.values import dataclass
 from chalicelib.notifications.model import (
     Box,
@@ -119,7 +119,7 @@ class DueDigests:
         self._queue = queue
         self._clock = clock
 
-    def begin_due(self, is_late: IsLate = never_late) -> int:
+    def begin_due(self, is_late: IsLate = no_time_limit) -> int:
         """Queue the programs that are due, and return how many; then look when they are again.
 
         A message that is queued twice, because this died in between, does no harm.

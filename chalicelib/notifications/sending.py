@@ -18,7 +18,7 @@ from chalicelib.activities.service import ActivityMarks
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.logging import logger
-from chalicelib.foundation.sweeps import IsLate, never_late
+from chalicelib.foundation.sweeps import IsLate, no_time_limit
 from chalicelib.foundation.values import dataclass
 from chalicelib.notifications.mails import MailContent, compose, scope_of
 from chalicelib.notifications.model import (
@@ -103,7 +103,7 @@ class NoticeMailer:
         self._clock = clock
         self._pause = pause
 
-    def mail_due(self, shard: int, is_late: IsLate = never_late) -> int:
+    def mail_due(self, shard: int, is_late: IsLate = no_time_limit) -> int:
         """Send the mails of a shard that are due, each program's in turn; return how many.
 
         A run that is too fast for SES slows down and goes on until `is_late`. It ends before that

@@ -20,7 +20,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from chalicelib.foundation.conflicts import change_by_rule
-from chalicelib.foundation.sweeps import by_turns, due_key
+from chalicelib.foundation.sweeps import due_key, sweep_due_items
 from chalicelib.foundation.table import (
     Database,
     LeanModel,
@@ -377,7 +377,7 @@ def due_owners(database: Database, due_in: str, now: datetime) -> Iterator[str]:
         )
         return [(str(item.due_key), item.owner) for item in found]
 
-    return by_turns(query, now)
+    return sweep_due_items(query, now)
 
 
 def due_people(database: Database, due_in: str, now: datetime) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import batched
 
 from chalicelib.foundation.clock import Clock
-from chalicelib.foundation.sweeps import IsLate, never_late
+from chalicelib.foundation.sweeps import IsLate, no_time_limit
 from chalicelib.performances.model import QUEUED_AGAIN, Reference
 from chalicelib.performances.queue import BATCH, StagingQueue
 from chalicelib.performances.store import PerformanceStore
@@ -19,7 +19,7 @@ class OverdueRequeuer:
         self._queue = queue
         self._clock = clock
 
-    def requeue_overdue(self, is_late: IsLate = never_late) -> int:
+    def requeue_overdue(self, is_late: IsLate = no_time_limit) -> int:
         """Queue overdue performances (lost messages, dead workers, late answers); returns how many.
 
         Each is first given a new time, so that those behind it have their turn.

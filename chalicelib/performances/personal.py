@@ -48,7 +48,7 @@ class PerformancePersonalData:
         self._clock = clock
 
     def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:
-        found = self._database.records(PerformanceItem, person.owner)
+        found = self._database.raw_items(PerformanceItem, person.owner)
         yield from part("performances", found, "upload_address", "unfinished_in", "counts_in")
 
     def erase(self, person: Person) -> bool:
@@ -57,7 +57,7 @@ class PerformancePersonalData:
         Those that are being sent come to their end first: without an account they fail.
         """
         whole = True
-        for record in self._database.records(PerformanceItem, person.owner):
+        for record in self._database.raw_items(PerformanceItem, person.owner):
             all_of_it = (*_TEXTS, *_AT_TIKTOK, *_COUNTS)
             left = [each for each in all_of_it if each.attr_name in record]
             if State(record["state"]) not in _ENDED:

@@ -21,10 +21,10 @@ from chalicelib.activities.model import PostText, RequiredDisclosure
 from chalicelib.foundation.mapping import (
     EnumAttribute,
     FrozenSetAttribute,
-    attributes_of,
+    to_attributes,
     to_model,
 )
-from chalicelib.foundation.sweeps import in_turns
+from chalicelib.foundation.sweeps import take_turns
 from chalicelib.foundation.table import (
     CONFLICT_ATTEMPTS,
     Conflict,
@@ -202,7 +202,7 @@ class PerformanceStore(Store):
         asked, evidence = performance.asked, performance.acknowledged
         item = PerformanceItem(
             performance.owner,
-            **attributes_of(performance, PerformanceItem, apart=_APART),
+            **to_attributes(performance, PerformanceItem, apart=_APART),
             caption=performance.text.caption,
             hashtags=list(performance.text.hashtags) or None,
             disclosure=performance.text.disclosure,
@@ -379,7 +379,7 @@ class PerformanceStore(Store):
             for each in found
             if each.post_id and each.count_at
         )
-        return in_turns(due, lambda each: each.reference.program_id, now)
+        return take_turns(due, lambda each: each.reference.program_id, now)
 
     def record_counts(self, due: "Due", counted: Counted, count_at: datetime | None) -> Update:
         """Part: write what was counted of a post, and when to read it next.
@@ -455,7 +455,7 @@ class PerformanceStore(Store):
             Reference(each.program_id, each.member_id, each.performance_id, each.correlation_id)
             for each in found
         )
-        return in_turns(due, lambda each: each.program_id, now)
+        return take_turns(due, lambda each: each.program_id, now)
 
 
 @dataclass(frozen=True)

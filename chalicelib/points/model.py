@@ -189,6 +189,6 @@ def award_id(performance_id: str) -> str:
     return entry_id_of(performance_id, EntryKind.AWARD)
 
 
-def shortened(text: str) -> str:
+def shorten(text: str) -> str:
     """Return a text as a ledger entry keeps it."""
     return text if len(text) <= MAX_ABOUT else text[: MAX_ABOUT - 1].rstrip() + "…"

@@ -20,17 +20,17 @@ class LedgerPersonalData:
         self._boards = boards
 
     def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:
-        yield from part("points", self._database.records(EntryItem, person.owner))
+        yield from part("points", self._database.raw_items(EntryItem, person.owner))
         counted = self._boards.counted_days(person.program_id, person.member_id)
         board = f"{person.program_id}#counted#{person.member_id}"
-        yield from part("leaderboard", self._database.records(CountedItem, board))
+        yield from part("leaderboard", self._database.raw_items(CountedItem, board))
         days = set(counted.values())
         scores = self._boards.scores_of(person.program_id, person.member_id, days)
         yield from part("leaderboard", scores)
 
     def erase(self, person: Person) -> bool:
         """Remove the reasons that managers gave in their own words: the ledger's numbers stay."""
-        for record in self._database.records(EntryItem, person.owner):
+        for record in self._database.raw_items(EntryItem, person.owner):
             if record.get("reason"):
                 entry = EntryItem(person.owner, record["item"])
                 self._database.update(entry, [EntryItem.reason.remove()], EntryItem.item.exists())

@@ -25,7 +25,7 @@ from chalicelib.points.model import (
     Totals,
     entry_id_of,
     in_words,
-    shortened,
+    shorten,
 )
 from chalicelib.points.periods import Period
 from chalicelib.points.problems import PointProblem
@@ -104,7 +104,7 @@ class PointService:
         source = Source(
             SourceKind.BONUS if kind is EntryKind.BONUS else SourceKind.PERFORMANCE, performance_id
         )
-        told = shortened(about) if about else None
+        told = shorten(about) if about else None
         return LedgerEntry(entry_id, kind, points, source, self._clock.now(), told)
 
     def spend(self, owner: str, points: int, redemption_id: str, about: str) -> list[Part]:
@@ -124,7 +124,7 @@ class PointService:
     ) -> LedgerEntry:
         entry_id = entry_id_of(redemption_id, kind)
         source = Source(SourceKind.REDEMPTION, redemption_id)
-        return LedgerEntry(entry_id, kind, points, source, self._clock.now(), shortened(about))
+        return LedgerEntry(entry_id, kind, points, source, self._clock.now(), shorten(about))
 
     def adjust(
         self,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.personal import PersonalDataStore
-from chalicelib.foundation.sweeps import IsLate, never_late
+from chalicelib.foundation.sweeps import IsLate, no_time_limit
 from chalicelib.privacy.model import SETTLED, Erasure, next_wait
 from chalicelib.privacy.store import PersonalFiles, PrivacyStore
 
@@ -31,7 +31,7 @@ class Eraser:
         self._personal_data = personal_data
         self._clock = clock
 
-    def erase_due(self, is_late: IsLate = never_late) -> int:
+    def erase_due(self, is_late: IsLate = no_time_limit) -> int:
         """Run a round of each erasure that is due; returns how many had one.
 
         One that breaks does not keep the others waiting; the first error comes in the end. Raises

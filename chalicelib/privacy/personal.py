@@ -13,7 +13,7 @@ class RequestPersonalData:
         self._database = database
 
     def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:
-        yield from part("privacy", self._database.records(ExportItem, person.owner))
+        yield from part("privacy", self._database.raw_items(ExportItem, person.owner))
 
     def erase(self, person: Person) -> bool:  # noqa: ARG002  the eraser itself removes exports
         return True

@@ -10,7 +10,7 @@ from pynamodb.exceptions import DoesNotExist
 
 from chalicelib.audit.model import Kind, act
 from chalicelib.foundation.personal import Person
-from chalicelib.foundation.sweeps import in_turns
+from chalicelib.foundation.sweeps import take_turns
 from chalicelib.foundation.table import (
     Delete,
     Model,
@@ -158,7 +158,7 @@ class PrivacyStore(Store):
     def erasures(self, now: datetime) -> Iterator[Erasure]:
         """Yield the erasures under way, one of each program in turn: one query."""
         found = self._database.query(ErasureItem, _ERASURES, consistent_read=True)
-        return in_turns(map(_erasure, found), lambda each: each.person.program_id, now)
+        return take_turns(map(_erasure, found), lambda each: each.person.program_id, now)
 
     def take_round(self, erasure: Erasure, now: datetime) -> Erasure | None:
         """Reserve an erasure for a round; None if another run has it."""
@@ -264,7 +264,7 @@ class PrivacyStore(Store):
             for each in found
             if each.queue_at <= now
         )
-        return in_turns(due, lambda each: each.program_id, now)
+        return take_turns(due, lambda each: each.program_id, now)
 
     def note_queued(self, export: WaitingExport, until: datetime) -> bool:
         """Note that an export is queued until an instant; False if it is made, or another one."""

@@ -98,7 +98,7 @@ def _of_program(change: Change) -> Sequence[Event[Any]]:
     program_id = change.after["program_id"]
     if not change.before:
         return (change.event(program_id, ProgramCreated()),)
-    settings = change.differs(*SETTINGS)
+    settings = change.changed_attributes(*SETTINGS)
     return (change.event(program_id, ProgramChanged(settings)),) if settings else ()
 
 
@@ -117,7 +117,7 @@ def _of_member(change: Change) -> Sequence[Event[Any]]:
                 removed = MemberRemoved(member_id, role, has_tiktok=has_tiktok)
                 return (change.event(program_id, removed),)
     found: list[Event[Any]] = []
-    attributes, details = change.differs(*SHOWN), change.differs(*DETAILS)
+    attributes, details = change.changed_attributes(*SHOWN), change.changed_attributes(*DETAILS)
     if attributes and status == MemberStatus.ACTIVE:
         found.append(change.event(program_id, MemberChanged(member_id, role, attributes)))
     if details:

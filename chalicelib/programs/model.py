@@ -7,7 +7,7 @@ from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from chalicelib.foundation.identity import Caller, Role, ShownAs, TikTokState, normalized_email
-from chalicelib.foundation.texts import comparable
+from chalicelib.foundation.texts import lookalike_key
 from chalicelib.foundation.values import dataclass
 
 MAX_NAME = 100
@@ -260,7 +260,7 @@ def owner_key(program_id: str, member_id: str) -> str:
 
 def normalized_name(name: str) -> str:
     """Return the form in which no two things of a kind share a name."""
-    return comparable(name)
+    return lookalike_key(name)
 
 
 def email_search_key(email: str) -> str:

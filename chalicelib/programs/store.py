@@ -23,11 +23,11 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProjection
 
-from chalicelib.audit.model import Kind, act, fields_of
+from chalicelib.audit.model import Kind, act, select_fields
 from chalicelib.foundation.identity import Role, ShownAs, TikTokState
 from chalicelib.foundation.mapping import EnumAttribute, FrozenSetAttribute, to_model
 from chalicelib.foundation.quotas import Quotas
-from chalicelib.foundation.sweeps import due_key, in_turns
+from chalicelib.foundation.sweeps import due_key, take_turns
 from chalicelib.foundation.table import (
     Conflict,
     Database,
@@ -451,8 +451,8 @@ class ProgramStore(Store):
             Kind.PROGRAM_CHANGED,
             was.program_id,
             was.program_id,
-            fields_of(was, names),
-            fields_of(becomes, names),
+            select_fields(was, names),
+            select_fields(becomes, names),
             title=becomes.name,
         )
         self._database.commit(
@@ -480,7 +480,7 @@ class ProgramStore(Store):
                     Kind.MEMBER_INVITED,
                     member.program_id,
                     member.member_id,
-                    after=fields_of(member, ["role"]),
+                    after=select_fields(member, ["role"]),
                 ),
             ]
         )
@@ -520,8 +520,8 @@ class ProgramStore(Store):
                     Kind.MEMBER_INVITED_AGAIN,
                     removed.program_id,
                     removed.member_id,
-                    fields_of(removed, ["status", "role"]),
-                    fields_of(becomes, ["status", "role"]),
+                    select_fields(removed, ["status", "role"]),
+                    select_fields(becomes, ["status", "role"]),
                 ),
             ]
         )
@@ -591,7 +591,7 @@ class ProgramStore(Store):
             MemberItem, TO_RELEASE, ToRelease.release_since < before, index=MemberItem.to_release
         )
         pairs = ((item.program_id, item.member_id) for item in found)
-        return in_turns(pairs, lambda pair: pair[0], before)
+        return take_turns(pairs, lambda pair: pair[0], before)
 
     def mark_released(self, member: Member) -> bool:
         """Mark a removed member as released; False if they were removed again since."""
@@ -662,7 +662,7 @@ class ProgramStore(Store):
             Kind.MEMBER_JOINED,
             member.program_id,
             member.member_id,
-            fields_of(member, ["status"]),
+            select_fields(member, ["status"]),
             {"status": MemberStatus.ACTIVE},
         )
         self._database.commit([*parts, joined])
@@ -693,7 +693,7 @@ class ProgramStore(Store):
         if not actions:
             return
         plain = ["time_zone", "shown_as"]
-        before, after = fields_of(was, plain), fields_of(becomes, plain)
+        before, after = select_fields(was, plain), select_fields(becomes, plain)
         for name in ("name", "alias"):
             if getattr(was, name) != getattr(becomes, name):
                 # That it changed, not from what to what: a name is on no entry.

@@ -52,10 +52,10 @@ class ReportPersonalData:
             (f"{program_id}#people", f"member#{member_id}"),
             (f"{program_id}/{member_id}#seen", ""),
         ):
-            records = self._database.records(CounterItem, scope, beginning)
+            records = self._database.raw_items(CounterItem, scope, beginning)
             yield from part("reports", records)
         yield from part("worklist", self._worklist(person))
-        asked = self._database.records(ExportItem, f"{program_id}/exports")
+        asked = self._database.raw_items(ExportItem, f"{program_id}/exports")
         yield from part("exports", (each for each in asked if each.get("member_id") == member_id))
 
     def erase(self, person: Person) -> bool:
@@ -79,12 +79,12 @@ class ReportPersonalData:
 
     def _progress(self, person: Person) -> Iterator[Record]:
         scope = f"{person.program_id}#progress"
-        return self._database.records(CounterItem, scope, f"{person.member_id}#")
+        return self._database.raw_items(CounterItem, scope, f"{person.member_id}#")
 
     def _worklist(self, person: Person) -> Iterator[Record]:
         """Yield the items of the worklist that are about a member, or what they redeemed."""
         own = self._redemptions.ids_of(person.owner) | {person.member_id}
-        for record in self._database.records(CounterItem, f"{person.program_id}#worklist"):
+        for record in self._database.raw_items(CounterItem, f"{person.program_id}#worklist"):
             if str(record["item"]).partition("#")[2] in own:
                 yield record
 
@@ -123,7 +123,7 @@ class ReportFilePersonalData:
     def erase(self, person: Person) -> bool:
         """Remove the program's files that list people; managers may have them made again."""
         scope = f"{person.program_id}/exports"
-        for record in self._database.records(ExportItem, scope):
+        for record in self._database.raw_items(ExportItem, scope):
             if Table(record["report"]) not in _NAME_PEOPLE:
                 continue
             export = self._store.get(person.program_id, str(record["item"]).partition("#")[2])

@@ -23,7 +23,7 @@ from pynamodb.expressions.operand import Path, Value
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 
-from chalicelib.foundation.ids import first_id
+from chalicelib.foundation.ids import lowest_id_at
 from chalicelib.foundation.table import (
     Conflict,
     Delete,
@@ -580,7 +580,7 @@ class ReportStore(Store):
         Nobody's invitation is older than their id, so that those which are not due are not read,
         however many were invited within the week.
         """
-        invited = first_id("mem", now - INVITED_FOR + timedelta(seconds=1))
+        invited = lowest_id_at("mem", now - INVITED_FOR + timedelta(seconds=1))
         items = list(
             self._database.query(
                 CounterItem,

@@ -13,8 +13,8 @@ from chalicelib.activities.events import (
     DismissalUndone,
 )
 from chalicelib.foundation.batches import (
+    consume_event_batch,
     consume_events,
-    consume_together,
     one_by_one,
     relay_changes,
 )
@@ -119,7 +119,7 @@ def count_events(counting: EventCounters, event: Mapping[str, Any]) -> Mapping[s
     def accepted(received: "Event[Any]") -> None:
         counting.app.clear_refusal(received.program_id, received.at)
 
-    return consume_together(COUNTED, deliver, event)
+    return consume_event_batch(COUNTED, deliver, event)
 
 
 def _count_other(counting: EventCounters, received: "Event[Any]") -> None:

@@ -16,7 +16,7 @@ class RedemptionPersonalData:
 
     def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:
         yield from part("redemptions", self._of(person))
-        yield from part("redemptions", self._database.records(TakenItem, person.owner))
+        yield from part("redemptions", self._database.raw_items(TakenItem, person.owner))
 
     def erase(self, person: Person) -> bool:
         """Put the pseudonym for the name, and remove what managers wrote to the member.
@@ -35,4 +35,4 @@ class RedemptionPersonalData:
 
     def _of(self, person: Person) -> Iterator[Record]:
         index = RedemptionItem.by_member
-        return self._database.records(RedemptionItem, person.owner, index=index)
+        return self._database.raw_items(RedemptionItem, person.owner, index=index)

@@ -16,7 +16,7 @@ from pynamodb.expressions.condition import Condition, size
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 
-from chalicelib.audit.model import Kind, act, fields_of
+from chalicelib.audit.model import Kind, act, select_fields
 from chalicelib.foundation.acts import Act
 from chalicelib.foundation.mapping import EnumAttribute, FrozenSetAttribute, to_model
 from chalicelib.foundation.table import (
@@ -219,7 +219,7 @@ _AUDITED = (
 def _act(kind: Kind, was: Reward | None, becomes: Reward) -> Act:
     def shown(reward: Reward) -> dict[str, object]:
         picture = reward.picture.key.rpartition("/")[2] if reward.picture else None
-        return {**fields_of(reward, _AUDITED), "picture": picture}
+        return {**select_fields(reward, _AUDITED), "picture": picture}
 
     return act(
         kind,

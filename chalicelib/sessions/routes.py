@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from chalicelib.foundation.cookies import read_cookie
 from chalicelib.foundation.http import Answer, Request, RequiredRole, endpoint
-from chalicelib.foundation.identity import MAX_EMAIL
+from chalicelib.foundation.identity import MAX_EMAIL_LENGTH
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.foundation.schemas import Schema
 from chalicelib.sessions.console import ConsoleSessions
@@ -30,7 +30,7 @@ from chalicelib.sessions.model import (
 from chalicelib.sessions.problems import SessionProblem
 from chalicelib.sessions.service import Next, SessionEnded
 
-Email = Annotated[str, Field(min_length=1, max_length=MAX_EMAIL)]
+Email = Annotated[str, Field(min_length=1, max_length=MAX_EMAIL_LENGTH)]
 _STATUS_ALWAYS = ConfigDict(json_schema_serialization_defaults_required=True)
 Password = Annotated[SecretStr, Field(min_length=1, max_length=MAX_PASSWORD)]
 Code = Annotated[SecretStr, Field(min_length=1, max_length=MAX_CODE)]

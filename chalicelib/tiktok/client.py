@@ -33,7 +33,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 import requests
 from urllib3.exceptions import HTTPError as Urllib3Error
 
-from chalicelib.foundation.texts import foreign_line
+from chalicelib.foundation.texts import clean_external_line
 from chalicelib.tiktok.chunks import ChunkPlan, plan
 from chalicelib.tiktok.errors import (
     AccessTokenRefused,
@@ -339,7 +339,7 @@ class TikTokClient:
         avatar = user.get("avatar_url")
         return TikTokUser(
             open_id=user["open_id"],
-            display_name=foreign_line(user.get("display_name"), MAX_NAME_LENGTH),
+            display_name=clean_external_line(user.get("display_name"), MAX_NAME_LENGTH),
             avatar_url=avatar if _is_web_address(avatar) else None,
             log_id=answer.log_id,
         )

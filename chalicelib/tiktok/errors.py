@@ -21,7 +21,7 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import TypedDict, Unpack
 
-from chalicelib.foundation.texts import clean_line, foreign_line
+from chalicelib.foundation.texts import clean_external_line, clean_line
 
 MAX_MESSAGE_LENGTH = 200
 MAX_NAME_LENGTH = 64
@@ -329,4 +329,4 @@ def safe_message(message: object, secrets: Collection[str] = ()) -> str:
     for secret in sorted(secrets, key=len, reverse=True):
         message = message.replace(secret, "...")
     message = _LONG_WORD.sub("...", _URL.sub("...", clean_line(message)))
-    return foreign_line(message, MAX_MESSAGE_LENGTH)
+    return clean_external_line(message, MAX_MESSAGE_LENGTH)

@@ -16,10 +16,10 @@ class AccountPersonalData:
     def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:
         """Yield the account without its tokens, which are nobody's to read."""
         key = member_key(person.program_id, person.member_id)
-        for record in self._database.records(AccountItem, key):
+        for record in self._database.raw_items(AccountItem, key):
             yield from part("tiktok", [record], "tokens", "lock", "locked_until")
             if "open_id" in record:
-                holder = self._database.records(AccountOwnerItem, f"open_id#{record['open_id']}")
+                holder = self._database.raw_items(AccountOwnerItem, f"open_id#{record['open_id']}")
                 yield from part("tiktok", holder)
 
     def erase(self, person: Person) -> bool:

@@ -9,7 +9,7 @@ from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import Caller, TikTokState
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.problems import Problem, ProblemCode, not_found
-from chalicelib.foundation.sweeps import IsLate, never_late
+from chalicelib.foundation.sweeps import IsLate, no_time_limit
 from chalicelib.foundation.table import Conflict, Part
 from chalicelib.programs.model import MemberStatus
 from chalicelib.programs.service import ProgramService
@@ -121,7 +121,7 @@ class AccountService:
         logger.info("released", extra={"program_id": program_id, "member_id": member_id})
         return True
 
-    def disconnect_removed_members(self, is_late: IsLate = never_late) -> int:
+    def disconnect_removed_members(self, is_late: IsLate = no_time_limit) -> int:
         """Release removed members who should have been released by now; returns how many.
 
         Raises the first failure when all have had their turn.

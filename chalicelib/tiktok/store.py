@@ -19,7 +19,7 @@ from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 from chalicelib.audit.model import Kind, act
 from chalicelib.foundation.acts import Act
 from chalicelib.foundation.identity import TikTokState
-from chalicelib.foundation.sweeps import in_turns
+from chalicelib.foundation.sweeps import take_turns
 from chalicelib.foundation.table import (
     Check,
     Conflict,
@@ -304,7 +304,7 @@ class AccountStore(Store):
         changed = (
             (item.program_id, item.member_id, item.pending_at) for item in found if item.pending_at
         )
-        return in_turns(changed, lambda each: each[0], before)
+        return take_turns(changed, lambda each: each[0], before)
 
     def note_views_aligned(self, program_id: str, member_id: str, changed_at: datetime) -> bool:
         """Note that a member's posts follow their consent; False if it changed again since."""
@@ -447,7 +447,7 @@ class AccountStore(Store):
             for item in found
             if item.pending_activity_id
         )
-        return in_turns(sends, lambda send: send.program_id, before)
+        return take_turns(sends, lambda send: send.program_id, before)
 
     def lapsing_accounts(self, before: datetime) -> Iterator[tuple[str, str]]:
         """Yield (program, member) pairs of connected accounts that lapse before an instant.
@@ -461,7 +461,7 @@ class AccountStore(Store):
             index=AccountItem.lapsing_index,
         )
         pairs = ((item.program_id, item.member_id) for item in found)
-        return in_turns(pairs, lambda pair: pair[0], before)
+        return take_turns(pairs, lambda pair: pair[0], before)
 
     def _change(self, account: Account, actions: list[Action], condition: Condition) -> bool:
         item = AccountItem(member_key(account.program_id, account.member_id), _ACCOUNT)

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from chalicelib.foundation.texts import foreign_line
+from chalicelib.foundation.texts import clean_external_line
 from chalicelib.foundation.values import dataclass
 from chalicelib.tiktok.errors import Failure, failure_from_reason
 
@@ -187,7 +187,7 @@ def _reason(value: object) -> str | None:
     """Return a reason whatever it is made of: an event is no less true for a strange one."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    return foreign_line(value, MAX_REASON_LENGTH) or None
+    return clean_external_line(value, MAX_REASON_LENGTH) or None
 
 
 def _instant(seconds: object) -> datetime:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from chalicelib.foundation.texts import foreign_line
+from chalicelib.foundation.texts import clean_external_line
 from chalicelib.videos import mp4_boxes, webm
 from chalicelib.videos.model import (
     CODECS,
@@ -221,7 +221,7 @@ def _codec(video: _Track) -> str | None:
 
 
 def _format_name(name: str) -> str | None:
-    return foreign_line(name.lower(), MAX_FORMAT_LENGTH) or None
+    return clean_external_line(name.lower(), MAX_FORMAT_LENGTH) or None
 
 
 def _rank(video: _Track) -> tuple[bool, bool, bool, float, float]:

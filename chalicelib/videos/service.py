@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.foundation.aws import is_trouble_of_aws
+from chalicelib.foundation.aws import is_aws_failure
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.ids import new_id
@@ -299,7 +299,7 @@ class VideoService:
             self._reject(upload, needs_too_much_work(), str(error))
         except Exception as error:
             look_at = upload.next_look(self._clock.now(), EXAMINATION_RETRY_DELAY)
-            blameless = is_trouble_of_aws(error) or isinstance(error, ExaminerBroken)
+            blameless = is_aws_failure(error) or isinstance(error, ExaminerBroken)
             self._store.schedule_retry(upload, look_at, counted=not blameless)
             raise
         self._files.remove_incoming(key)
@@ -434,7 +434,9 @@ class StuckUploadSweeper:
             for key in sorted(upload.unused_copies):
                 self._files.remove_copy(key)
                 logger.info("copy removed", extra=facts)
-            self._store.mark_cleared_up(upload, upload.created_at + self._quotas.unused_for)
+            self._store.mark_cleared_up(
+                upload, upload.created_at + self._quotas.unused_video_retention
+            )
             return True
         key = incoming_key(upload.program_id, upload.upload_id)
         # No try lives as long as this look has waited: those that were begun have died.

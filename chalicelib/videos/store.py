@@ -22,11 +22,11 @@ from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from chalicelib.audit.model import Kind, act
-from chalicelib.foundation.aws import PresignedReads
+from chalicelib.foundation.aws import UrlPresigner
 from chalicelib.foundation.headroom import ATTEMPTS, Headroom, HeadroomItem
-from chalicelib.foundation.ids import first_id
+from chalicelib.foundation.ids import lowest_id_at
 from chalicelib.foundation.quotas import Quotas
-from chalicelib.foundation.sweeps import in_turns
+from chalicelib.foundation.sweeps import take_turns
 from chalicelib.foundation.table import (
     Conflict,
     Model,
@@ -180,7 +180,7 @@ class UploadStore(Store):
         found = self._database.query(
             UploadItem,
             program_id,
-            UploadItem.upload_id >= first_id("upl", since),
+            UploadItem.upload_id >= lowest_id_at("upl", since),
             filter_condition=waits,
             consistent_read=True,
             attributes_to_get=["upload_id"],
@@ -428,7 +428,7 @@ class UploadStore(Store):
         due = (
             Overdue(each.program_id, each.upload_id, each.look_at) for each in found if each.look_at
         )
-        return list(islice(in_turns(due, lambda each: each.program_id, now), count))
+        return list(islice(take_turns(due, lambda each: each.program_id, now), count))
 
     def take_for_look(
         self, overdue: Overdue, look_at: datetime, *, while_validating: datetime
@@ -476,7 +476,7 @@ class VideoFiles:
         self._s3 = s3
         self._incoming = incoming_bucket
         self._videos = videos_bucket
-        self._reads = PresignedReads(s3, videos_bucket)
+        self._reads = UrlPresigner(s3, videos_bucket)
 
     def form(self, upload: Upload) -> Mapping[str, Any]:
         """Presign a POST of exactly one key, the declared content type, 1 byte to the limit."""

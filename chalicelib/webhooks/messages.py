@@ -7,7 +7,7 @@ know no markup, and with marks of mentions and links defused where a text has to
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.foundation.texts import foreign_line, without_links
+from chalicelib.foundation.texts import clean_external_line, without_links
 from chalicelib.webhooks.model import Format, Language
 
 MAX_TITLE = 120
@@ -102,7 +102,7 @@ def message(
     `title` is what its activity or reward is called, as somebody wrote it; empty if there is none.
     """
     words = _WORDS[language]
-    kept = foreign_line(title, MAX_TITLE) or words["untitled"]
+    kept = clean_external_line(title, MAX_TITLE) or words["untitled"]
     text = without_links(words[event["type"]].format_map({**event["data"], "title": kept}))
     link = _link(event, console_url)
     if format is Format.SLACK:

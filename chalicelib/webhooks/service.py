@@ -22,7 +22,7 @@ from chalicelib.foundation.outcomes import DeliveryResult
 from chalicelib.foundation.pages import Cursors, Page
 from chalicelib.foundation.problems import Problem, ProblemCode, invalid_field, not_found
 from chalicelib.foundation.settings import Network
-from chalicelib.foundation.sweeps import IsLate, by_turns
+from chalicelib.foundation.sweeps import IsLate, sweep_due_items
 from chalicelib.foundation.table import Conflict
 from chalicelib.foundation.values import dataclass
 from chalicelib.webhooks.events import WebhookTestData
@@ -331,7 +331,7 @@ class DueWebhooks:
     def queue_due(self, is_late: IsLate) -> int:
         """Queue webhooks that are due, one of each program in turn; returns how many."""
         queued, now = 0, self._clock.now()
-        for key, program_id, webhook_id in by_turns(self._store.due_runs, now):
+        for key, program_id, webhook_id in sweep_due_items(self._store.due_runs, now):
             if is_late():
                 break
             self._queues().send(DeliveryTrigger(program_id, webhook_id), slow=False)

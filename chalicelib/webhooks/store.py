@@ -27,7 +27,7 @@ from pynamodb.expressions.condition import size
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
 
-from chalicelib.audit.model import Kind, act, fields_of
+from chalicelib.audit.model import Kind, act, select_fields
 from chalicelib.foundation.acts import Act
 from chalicelib.foundation.outcomes import DeliveryResult
 from chalicelib.foundation.sweeps import due_key
@@ -188,7 +188,7 @@ class WebhookStore(Store):
                     room,
                     WebhookLimitReached,
                 ),
-                _act(Kind.WEBHOOK_CREATED, webhook, after=fields_of(webhook, AUDITED)),
+                _act(Kind.WEBHOOK_CREATED, webhook, after=select_fields(webhook, AUDITED)),
             ]
         )
 
@@ -237,7 +237,7 @@ class WebhookStore(Store):
         ]
         if becomes.failing_since is None:
             actions += [model.failing_since.remove(), model.disabled_at.remove()]
-        before, after = fields_of(was, AUDITED), fields_of(becomes, AUDITED)
+        before, after = select_fields(was, AUDITED), select_fields(becomes, AUDITED)
         if moved:
             before, after = {**before, "url": None}, {**after, "url": "…"}
         told = _act(kind, was, before, after)
@@ -254,7 +254,7 @@ class WebhookStore(Store):
                         _ids_item(webhook.program_id),
                         [WebhookIdsItem.ids.delete({webhook.webhook_id})],
                     ),
-                    _act(Kind.WEBHOOK_REMOVED, webhook, fields_of(webhook, AUDITED)),
+                    _act(Kind.WEBHOOK_REMOVED, webhook, select_fields(webhook, AUDITED)),
                 ]
             )
         except Conflict:

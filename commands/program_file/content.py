@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from chalicelib.activities.model import MAX_ADDRESSED, MAX_TIME
 from chalicelib.foundation.fields import LINE, PARAGRAPHS
-from chalicelib.foundation.identity import MAX_EMAIL, Role, normalized_email
+from chalicelib.foundation.identity import MAX_EMAIL_LENGTH, Role, normalized_email
 from chalicelib.programs.model import (
     MAX_CHANNELS,
     MAX_CHANNELS_OF_MEMBER,
@@ -73,7 +73,7 @@ def _zone(value: str) -> str:
     return value
 
 
-Email = Annotated[str, Field(max_length=MAX_EMAIL), BeforeValidator(_email)]
+Email = Annotated[str, Field(max_length=MAX_EMAIL_LENGTH), BeforeValidator(_email)]
 WallClock = Annotated[str, Field(max_length=MAX_TIME), BeforeValidator(_wall_clock)]
 """Empty for none."""
 

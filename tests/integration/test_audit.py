@@ -14,7 +14,7 @@ from click.testing import CliRunner
 import commands.__main__ as commands_main
 from chalicelib.audit import store as audit_store
 from chalicelib.audit.model import MAX_BYTES, AuditEntry, EntryFilter, Kind
-from chalicelib.audit.service import EXAMINED
+from chalicelib.audit.service import MAX_EXAMINED
 from chalicelib.foundation import actors
 from chalicelib.foundation.actors import Origin, acting
 from chalicelib.foundation.identity import Caller, Claims, Role
@@ -299,7 +299,7 @@ def test_filters_find_what_a_look_at_everything_finds(busy: Greenroom, limit: in
         {"actor": "mem_unknown"},
         {"thing": thing, "kind": Kind.CHANNEL_CREATED},
     ):
-        expected = [each for each in everything if EntryFilter(**wanted).passes(each)]
+        expected = [each for each in everything if EntryFilter(**wanted).matches(each)]
         assert walked(busy, limit, **wanted) == expected, wanted
 
 
@@ -326,7 +326,7 @@ def test_a_page_is_one_query_however_it_is_filtered(busy: Greenroom, calls: Call
 
 def test_the_largest_page_fits_into_one_query() -> None:
     """DynamoDB answers a megabyte; an entry has its values, its title and some hundred bytes."""
-    assert EXAMINED * (2 * MAX_BYTES + 4 * 80 + 700) <= 1 << 20
+    assert MAX_EXAMINED * (2 * MAX_BYTES + 4 * 80 + 700) <= 1 << 20
 
 
 def test_a_cursor_is_good_for_its_filter_alone(busy: Greenroom) -> None:

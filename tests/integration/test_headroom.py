@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.activities.model import Activity, ActivityState
 from chalicelib.composition import Container
-from chalicelib.foundation.headroom import GOOD_FOR, INDEX_LAG, ROUNDS, NoHeadroom
+from chalicelib.foundation.headroom import INDEX_LAG, MAX_COUNTS, RECOUNT_AFTER, NoHeadroom
 from chalicelib.foundation.problems import Problem
 from chalicelib.foundation.quotas import Quotas
 from chalicelib.foundation.table import Contended, Part
@@ -259,7 +259,7 @@ def test_use_is_counted_once_for_many_requests_and_again_for_other_limits_and_da
     assert calls() == counting
     for _ in range(5):
         assert calls() == {"TransactWriteItems": 1}
-    greenroom.clock.advance(GOOD_FOR)
+    greenroom.clock.advance(RECOUNT_AFTER)
     assert calls() == counting
     assert calls() == {"TransactWriteItems": 1}
     scene.container = greenroom.again()
@@ -306,7 +306,7 @@ def test_a_request_that_others_forestall_each_time_ends_and_may_be_repeated(
     headroom = store.headroom(program_id, Quotas(), greenroom.clock.now())
     with pytest.raises(Contended):
         headroom.admit(forestalled, lambda _: 1)
-    assert len(tried) == 2 * ROUNDS
+    assert len(tried) == 2 * MAX_COUNTS
     scene.asks()
 
 

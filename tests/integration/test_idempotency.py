@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.foundation.idempotency import LOCKED, RETENTION, Attempt, Idempotency, Replay
+from chalicelib.foundation.idempotency import LOCK_DURATION, RETENTION, Attempt, Idempotency, Replay
 from chalicelib.foundation.problems import Code, Problem, ProblemCode
 from chalicelib.foundation.settings import Settings
 from tests.clock import StoppedClock
@@ -76,7 +76,7 @@ def test_while_the_first_is_being_handled_the_second_is_told_so(
 ) -> None:
     attempt = begin(idempotency)
     assert refusal(idempotency) is ProblemCode.REQUEST_IN_PROGRESS
-    clock.advance(LOCKED)
+    clock.advance(LOCK_DURATION)
     assert refusal(idempotency) is ProblemCode.REQUEST_IN_PROGRESS
     idempotency.finish(attempt, 201, "{}")
     assert idempotency.begin(OWNER, KEY, REQUEST) == Replay(201, "{}")
@@ -86,11 +86,11 @@ def test_what_a_crash_left_behind_is_taken_over_once_under_the_same_id(
     idempotency: Idempotency, clock: StoppedClock
 ) -> None:
     crashed = begin(idempotency)
-    clock.advance(LOCKED + SECOND)
+    clock.advance(LOCK_DURATION + SECOND)
     assert begin(idempotency).made_id == crashed.made_id
     # The one who took over has the lock now, for as long as the first one had it.
     assert refusal(idempotency) is ProblemCode.REQUEST_IN_PROGRESS
-    clock.advance(LOCKED + SECOND)
+    clock.advance(LOCK_DURATION + SECOND)
     again = begin(idempotency)
     assert again.made_id == crashed.made_id
     idempotency.finish(again, 201, "made")
@@ -102,7 +102,7 @@ def test_a_slow_first_one_changes_nothing_once_another_has_taken_over(
     idempotency: Idempotency, clock: StoppedClock, late: str
 ) -> None:
     slow = begin(idempotency)
-    clock.advance(LOCKED + SECOND)
+    clock.advance(LOCK_DURATION + SECOND)
     faster = begin(idempotency)
     assert (slow.first, faster.first) == (True, False)
     if late == "finish":

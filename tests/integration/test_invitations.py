@@ -14,7 +14,7 @@ from chalicelib.foundation.identity import Caller, Role
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.problems import Code, Problem, ProblemCode
 from chalicelib.foundation.quotas import Quotas
-from chalicelib.foundation.sweeps import PAGE
+from chalicelib.foundation.sweeps import PAGE_SIZE
 from chalicelib.programs.members import worker
 from chalicelib.programs.members.invitations import MAX_UNDELIVERED, InvitationMailer
 from chalicelib.programs.members.model import MAIL_TRIES, DueMail
@@ -296,7 +296,7 @@ def test_thousands_of_one_program_delay_another_programs_single_mail_by_one_mail
     post.calls.made.clear()
     assert mailer.mail_due() == thousands - 1
     assert len(set(pool.mailed)) == thousands + 1
-    assert post.calls.names.count("Query") == thousands // PAGE + 1
+    assert post.calls.names.count("Query") == thousands // PAGE_SIZE + 1
 
 
 # --- twice, half, late -------------------------------------------------------------------------

@@ -292,10 +292,10 @@ def test_who_has_many_notices_pays_no_more_than_who_has_none(room: Noticing) -> 
     room.settles()
     assert len(room.overview(amy).items) == 60
     assert room.calls_of(lambda: room.overview(amy)) == calls == 2
-    assert room.calls_of(lambda: room.container.me.standing(room.now(amy))) == 2
+    assert room.calls_of(lambda: room.container.me.overview(room.now(amy))) == 2
     read = [each.notice.notice_id for each in room.overview(amy).items]
     assert room.calls_of(lambda: room.container.notifications.note_read(amy, read)) == 1
-    assert room.container.me.standing(room.now(amy)).unread == 0
+    assert room.container.me.overview(room.now(amy)).unread == 0
 
 
 def test_a_notice_of_another_program_is_nobodys_here(room: Noticing) -> None:

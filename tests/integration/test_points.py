@@ -84,7 +84,7 @@ def test_points_of_one_member_are_not_those_of_another(
 
 def test_me_shows_points_at_once(greenroom: Greenroom, points: PointService, ben: Caller) -> None:
     award(points, ben, 1, 25)
-    standing = greenroom.container.me.standing(ben)
+    standing = greenroom.container.me.overview(ben)
     assert (standing.profile.member.member_id, standing.points) == (ben.member_id, Totals(25, 25))
     renamed = greenroom.container.me.change_profile(ben, name="Ben B.", time_zone=None)
     assert (renamed.profile.member.name, renamed.points) == ("Ben B.", Totals(25, 25))

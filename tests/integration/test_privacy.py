@@ -20,7 +20,7 @@ from chalicelib.foundation.idempotency import Attempt
 from chalicelib.foundation.identity import Caller, Claims, Role
 from chalicelib.foundation.personal import ERASED_NAME, attribute_to_json
 from chalicelib.foundation.problems import Code, Problem, ProblemCode
-from chalicelib.foundation.texts import comparable
+from chalicelib.foundation.texts import lookalike_key
 from chalicelib.notifications.pushing.model import Device, PushBox, with_device
 from chalicelib.performances.model import State
 from chalicelib.performances.store import PerformanceItem
@@ -66,7 +66,7 @@ TRACES = (
     "Only for Vic",
     "Vic Before",
     ALIAS,
-    comparable(ALIAS),
+    lookalike_key(ALIAS),
     ADDRESS,
 )
 WRITES = ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems")

@@ -104,7 +104,7 @@ def test_an_erasure_ends_with_a_round_that_begins_once_no_function_runs_from_bef
     assert container.eraser.erase_due() == 1
     (erasure,) = under_way(greenroom)
     assert erasure.next_at == erasure.asked_at + SETTLED
-    (record,) = database().records(RedemptionItem, vic.owner, index=RedemptionItem.by_member)
+    (record,) = database().raw_items(RedemptionItem, vic.owner, index=RedemptionItem.by_member)
     assert record["member_name"] == ERASED_NAME
     late = RedemptionItem(record["key"], record["item"])
     assert database().update(late, [RedemptionItem.member_name.set("Vic")])

@@ -277,7 +277,7 @@ def test_an_export_is_there_for_a_day_and_its_note_for_longer_than_its_file(
     with pytest.raises(Problem) as gone:
         service.export(reporting.manager, made.export_id)
     assert gone.value.code is ProblemCode.NOT_FOUND
-    (note,) = database.records(ExportItem, f"{made.program_id}/exports")
+    (note,) = database.raw_items(ExportItem, f"{made.program_id}/exports")
     goes_at = datetime.fromtimestamp(int(note["expires_at"]), UTC)
     assert goes_at >= made.asked_at + timedelta(days=2)
 

@@ -385,7 +385,7 @@ def test_a_full_item_of_what_was_seen_is_far_from_what_dynamodb_takes(
         }
         reporting.container.report_store.note_seen(amy.program_id, amy.member_id, sights, now)
     scope = f"{amy.program_id}/{amy.member_id}#seen"
-    records = list(database().records(CounterItem, scope))
+    records = list(database().raw_items(CounterItem, scope))
     assert len(records) == 2
     assert max(len(json.dumps(each)) for each in records) < 240_000
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.foundation.identity import MAX_EMAIL, MAX_MAILBOX, normalized_email
+from chalicelib.foundation.identity import MAX_EMAIL_LENGTH, MAX_MAILBOX_LENGTH, normalized_email
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_an_address_is_compared_without_case_and_surrounding_space(
         "ana@xn--\u00fc.example",
         "ana@-ü-.example",
         "ana\u202e@demo.example",
-        "a" * MAX_EMAIL + "@demo.example",
+        "a" * MAX_EMAIL_LENGTH + "@demo.example",
         "ana@demo.example|ann",
         "ana@de/mo.example",
         "ana@demo*.example",
@@ -84,8 +84,8 @@ def test_what_is_no_address_is_refused_and_named(text: str) -> None:
 
 
 def test_an_address_of_the_longest_length_is_taken_and_one_letter_more_is_not() -> None:
-    mailbox, labels = "a" * MAX_MAILBOX, ".".join(["x" * 63] * 2)
-    longest = f"{mailbox}@{labels}.".ljust(MAX_EMAIL - len(".example"), "y") + ".example"
+    mailbox, labels = "a" * MAX_MAILBOX_LENGTH, ".".join(["x" * 63] * 2)
+    longest = f"{mailbox}@{labels}.".ljust(MAX_EMAIL_LENGTH - len(".example"), "y") + ".example"
     assert normalized_email(longest) == longest
     for longer in (longest.replace(".example", "y.example"), f"{'a' * 65}@demo.example"):
         with pytest.raises(ValueError, match="is not an e-mail address"):

@@ -6,7 +6,7 @@ from html import escape
 
 import pytest
 
-from chalicelib.foundation.texts import clean_line, foreign_line, is_visible
+from chalicelib.foundation.texts import clean_external_line, clean_line, is_visible
 from chalicelib.tiktok.errors import MAX_MESSAGE_LENGTH, safe_message
 from chalicelib.tiktok.webhooks import MAX_REASON_LENGTH, parse
 from chalicelib.videos.probe import MAX_FORMAT_LENGTH, _facts
@@ -84,9 +84,9 @@ def test_a_foreign_text_in_which_nothing_is_visible_is_none(
 
 @pytest.mark.parametrize("other", [None, 7, True, ["a"], {"a": 1}, b"bytes"])
 def test_what_is_no_text_is_none(other: object) -> None:
-    assert foreign_line(other, 10) == ""
+    assert clean_external_line(other, 10) == ""
 
 
 def test_a_foreign_text_that_fits_stays_as_it_was() -> None:
-    assert foreign_line("Zoë & Đorđe", 11) == "Zoë & Đorđe"
-    assert foreign_line("one two", 4) == "one"
+    assert clean_external_line("Zoë & Đorđe", 11) == "Zoë & Đorđe"
+    assert clean_external_line("one two", 4) == "one"

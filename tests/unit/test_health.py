@@ -29,7 +29,7 @@ def test_one_that_does_not_answer_is_told_by_name_and_recovers() -> None:
 
     service = HealthService("build-1", {"tables": lambda: None, "storage": storage}, clock)
     assert service.health().checks == {"tables": True, "storage": False}
-    assert not service.health().well
+    assert not service.health().is_healthy
     broken.clear()
     clock.advance(HEALTH_CACHE_TTL)
-    assert service.health().well
+    assert service.health().is_healthy

@@ -75,7 +75,7 @@ class Standings(MeService):
         self.broken: Exception | None = None
         self.changes: list[tuple[str, str | None, str | None]] = []
 
-    def standing(self, caller: Caller) -> MeOverview:
+    def overview(self, caller: Caller) -> MeOverview:
         if self.broken:
             raise self.broken
         member = Member(
@@ -102,7 +102,7 @@ class Standings(MeService):
     ) -> MeOverview:
         assert (shown_as, alias) == (None, None)
         self.changes.append((caller.member_id, name, time_zone))
-        return self.standing(caller)
+        return self.overview(caller)
 
 
 class Activities(ActivityService):
@@ -838,5 +838,5 @@ def test_an_id_that_none_of_ours_can_be_names_nothing(visitor: Visitor, named: s
 
 def test_a_line_break_in_an_id_is_no_part_of_it() -> None:
     """Chalice's client routes no such address; API Gateway does."""
-    assert http._ID.fullmatch("act_1")  # noqa: SLF001  the pattern by itself
-    assert not http._ID.fullmatch("act_1\n")  # noqa: SLF001  likewise
+    assert http._ID_PATTERN.fullmatch("act_1")  # noqa: SLF001  the pattern by itself
+    assert not http._ID_PATTERN.fullmatch("act_1\n")  # noqa: SLF001  likewise

@@ -13,7 +13,7 @@ from chalicelib.activities.store import ActivityItem
 from chalicelib.foundation.mapping import (
     EnumAttribute,
     FrozenSetAttribute,
-    attributes_of,
+    to_attributes,
     to_model,
 )
 from chalicelib.performances.model import Performance
@@ -47,7 +47,7 @@ class ThingItem(Model):
 
 
 def kept(thing: Thing) -> dict[str, Any]:
-    return ThingItem(**attributes_of(thing, ThingItem)).serialize()
+    return ThingItem(**to_attributes(thing, ThingItem)).serialize()
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_field_without_an_attribute_is_refused() -> None:
         height: int = 0
 
     with pytest.raises(KeyError, match="height"):
-        attributes_of(Larger("a", Colour.RED, None), ThingItem)
+        to_attributes(Larger("a", Colour.RED, None), ThingItem)
 
 
 def test_a_default_that_is_made_is_refused() -> None:
@@ -86,7 +86,7 @@ def test_a_default_that_is_made_is_refused() -> None:
 
 def test_a_field_that_is_kept_otherwise_is_left_out() -> None:
     thing = Thing("a", Colour.RED, None, note="b")
-    assert attributes_of(thing, ThingItem, apart={"said", "note"}) == {
+    assert to_attributes(thing, ThingItem, apart={"said", "note"}) == {
         "name": "a",
         "colour": Colour.RED,
     }

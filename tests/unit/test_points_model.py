@@ -14,7 +14,7 @@ from chalicelib.points.model import (
     award_id,
     entry_id_of,
     in_words,
-    shortened,
+    shorten,
     totals_of,
 )
 from tests.clock import NOON
@@ -84,7 +84,7 @@ def test_spending_and_its_refund_change_the_balance_and_nothing_that_was_earned(
 
 @given(st.text(max_size=2 * MAX_ABOUT))
 def test_an_entry_keeps_the_beginning_of_what_it_is_about(text: str) -> None:
-    kept = shortened(text)
+    kept = shorten(text)
     assert len(kept) <= MAX_ABOUT
     assert kept == text or text.startswith(kept.removesuffix("…"))
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.foundation.identity import MAX_EMAIL, Role
+from chalicelib.foundation.identity import MAX_EMAIL_LENGTH, Role
 from chalicelib.foundation.texts import clean_line
 from chalicelib.programs.members.roster import (
     MAX_PEOPLE,
@@ -125,7 +125,7 @@ def test_what_is_wrong_with_a_line_is_said_and_the_others_are_read() -> None:
             f"{BEN},{'x' * (MAX_NAME + 1)},member",
             f"{BEN},Ben,boss",
             f"{ANA.upper()},Ana again,manager",
-            f"{'x' * MAX_EMAIL}@demo.example",
+            f"{'x' * MAX_EMAIL_LENGTH}@demo.example",
             BEN,
         ]
     )
@@ -142,7 +142,7 @@ def test_what_is_wrong_with_a_line_is_said_and_the_others_are_read() -> None:
     assert isinstance(repeated.content, RowError)
     assert isinstance(long.content, RowError)
     assert repeated.content.message == "This address is already in line 2."
-    assert len(long.email) == MAX_EMAIL
+    assert len(long.email) == MAX_EMAIL_LENGTH
     assert len(long.content.message) < 100
 
 
@@ -563,4 +563,4 @@ def test_any_text_is_read_or_refused_and_nothing_else_happens(text: str) -> None
         lines = read_roster(text)
     except RosterUnreadable:
         return
-    assert all(line.line >= 1 and len(line.email) <= MAX_EMAIL for line in lines)
+    assert all(line.line >= 1 and len(line.email) <= MAX_EMAIL_LENGTH for line in lines)

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from botocore import auth
 
-from chalicelib.foundation.aws import Clients, PresignedReads
+from chalicelib.foundation.aws import Clients, UrlPresigner
 
 BUCKET = "greenroom-videosbucket-1abc"
 
@@ -53,7 +53,7 @@ def test_a_read_is_presigned_as_the_client_presigns_it(
     at = datetime(2026, 12, 1, 9, tzinfo=UTC)
     monkeypatch.setattr(auth, "get_current_datetime", lambda *_, **__: at)
     s3: Any = Clients().s3
-    reads = PresignedReads(s3, BUCKET)
+    reads = UrlPresigner(s3, BUCKET)
     for key in ("videos/prg_1/upl_1/0f", "odd/~a b+c&d=e?f#\u00e9%2F"):
         asked = {"Bucket": BUCKET, "Key": key, "ResponseContentType": "video/mp4"}
         theirs = s3.generate_presigned_url(

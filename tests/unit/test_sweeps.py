@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.foundation.sweeps import PAGE, SHARE, by_turns, due_key, in_turns
+from chalicelib.foundation.sweeps import (
+    MAX_PER_PROGRAM,
+    PAGE_SIZE,
+    due_key,
+    sweep_due_items,
+    take_turns,
+)
 from tests.clock import NOON
 
 
@@ -30,8 +36,8 @@ class Index:
         self.queries.append(len(found[:count]))
         return found[:count]
 
-    def programs(self, now: datetime, page: int = PAGE) -> Iterator[str]:
-        return (item.partition("/")[0] for item in by_turns(self.query, now, page=page))
+    def programs(self, now: datetime, page: int = PAGE_SIZE) -> Iterator[str]:
+        return (item.partition("/")[0] for item in sweep_due_items(self.query, now, page=page))
 
 
 def test_four_thousand_items_of_one_program_delay_anothers_single_one_by_one_item() -> None:
@@ -40,9 +46,9 @@ def test_four_thousand_items_of_one_program_delay_anothers_single_one_by_one_ite
     index.add("prg_b", NOON - timedelta(seconds=1))
     turns = index.programs(NOON)
     assert sorted(islice(turns, 2)) == ["prg_a", "prg_b"]
-    assert index.queries == [PAGE, 1]
+    assert index.queries == [PAGE_SIZE, 1]
     assert list(turns) == ["prg_a"] * 3999
-    assert len(index.queries) <= 2 + 4000 / PAGE + 1
+    assert len(index.queries) <= 2 + 4000 / PAGE_SIZE + 1
 
 
 def test_a_program_with_nothing_due_is_not_read_however_many_there_are() -> None:
@@ -64,10 +70,10 @@ def test_programs_with_little_due_share_a_query() -> None:
 
 def test_what_is_due_later_in_the_hour_of_a_program_is_skipped() -> None:
     index = Index()
-    index.add("prg_a", NOON + timedelta(minutes=20), 5 * PAGE)
+    index.add("prg_a", NOON + timedelta(minutes=20), 5 * PAGE_SIZE)
     index.add("prg_b", NOON + timedelta(minutes=10))
     assert list(index.programs(NOON + timedelta(minutes=10))) == ["prg_b"]
-    assert index.queries == [PAGE, 1]
+    assert index.queries == [PAGE_SIZE, 1]
 
 
 @pytest.mark.parametrize("every", [timedelta(minutes=1), timedelta(hours=1)])
@@ -82,7 +88,7 @@ def test_no_program_always_begins(count: int, every: timedelta) -> None:
 
 def test_the_key_of_a_program_sorts_apart_from_one_that_begins_alike() -> None:
     index = Index()
-    index.add("prg_a", NOON, 3 * PAGE)
+    index.add("prg_a", NOON, 3 * PAGE_SIZE)
     index.add("prg_ab", NOON)
     index.add("prg_a~", NOON)
     assert set(islice(index.programs(NOON), 3)) == {"prg_a", "prg_ab", "prg_a~"}
@@ -90,10 +96,10 @@ def test_the_key_of_a_program_sorts_apart_from_one_that_begins_alike() -> None:
 
 def test_items_of_a_query_come_one_of_each_program_in_turn_and_in_their_order() -> None:
     due = [("prg_a", number) for number in range(4000)] + [("prg_b", 0), ("prg_c", 0), ("prg_b", 1)]
-    found = list(in_turns(due, lambda each: each[0], NOON))
+    found = list(take_turns(due, lambda each: each[0], NOON))
     assert sorted(found[:3]) == [("prg_a", 0), ("prg_b", 0), ("prg_c", 0)]
     assert sorted(found[3:5]) == [("prg_a", 1), ("prg_b", 1)]
-    assert found[5:] == [("prg_a", number) for number in range(2, SHARE)]
+    assert found[5:] == [("prg_a", number) for number in range(2, MAX_PER_PROGRAM)]
 
 
 items = st.lists(

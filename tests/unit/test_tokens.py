@@ -252,7 +252,7 @@ def test_claims_pass_through_the_gateway_as_strings_and_come_back() -> None:
 
 @pytest.mark.parametrize(("seconds", "live"), [(-1, False), (0, False), (1, True)])
 def test_claims_live_until_the_second_they_expire(seconds: int, live: bool) -> None:
-    assert Claims("s", "e", int(NOON.timestamp()) + seconds).live(NOON) is live
+    assert Claims("s", "e", int(NOON.timestamp()) + seconds).is_live(NOON) is live
 
 
 def test_a_token_from_a_clock_that_is_ahead_is_taken(verifier: TokenVerifier) -> None:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.outcomes import DeliveryResult
-from chalicelib.foundation.sweeps import IsLate, never_late
+from chalicelib.foundation.sweeps import IsLate, no_time_limit
 from chalicelib.foundation.values import dataclass
 from chalicelib.notifications.model import Box, told_by_push, waiting_id
 from chalicelib.notifications.pushing.model import (
@@ -104,7 +104,7 @@ class PushSender:
         self._sender = sender
         self._clock = clock
 
-    def push_due(self, is_late: IsLate = never_late) -> int:
+    def push_due(self, is_late: IsLate = no_time_limit) -> int:
         """Send what is due, each program's in turn; return how many push services took.
 
         One member that breaks keeps no other from their pushes: it is raised in the end.

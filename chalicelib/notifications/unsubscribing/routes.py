@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
+from chalicelib.foundation.html_pages import PageText
 from chalicelib.foundation.http import Answer, Request, RequiredRole, endpoint
-from chalicelib.foundation.pages_for_people import PageText
 from chalicelib.foundation.schemas import Schema
 from chalicelib.notifications.mail_words import words
 from chalicelib.notifications.problems import NotificationProblem

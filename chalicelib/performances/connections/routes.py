@@ -8,8 +8,8 @@ from pydantic import ConfigDict, Field
 
 from chalicelib.activities.model import REMINDER
 from chalicelib.foundation.cookies import read_cookie
+from chalicelib.foundation.html_pages import PageText
 from chalicelib.foundation.http import Answer, Request, RequiredRole, endpoint
-from chalicelib.foundation.pages_for_people import PageText
 from chalicelib.foundation.problems import Code, Problem, ProblemCode
 from chalicelib.foundation.schemas import Schema
 from chalicelib.performances.connections.service import ConnectionService

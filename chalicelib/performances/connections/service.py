@@ -8,7 +8,7 @@ from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.problems import Problem, ProblemCode
-from chalicelib.foundation.sweeps import IsLate, never_late
+from chalicelib.foundation.sweeps import IsLate, no_time_limit
 from chalicelib.foundation.values import dataclass
 from chalicelib.performances.model import BEFORE_STAGED, Performance, Reference, Waiting
 from chalicelib.performances.queue import MessageLost, StagingQueue
@@ -132,7 +132,7 @@ class ConnectionService:
         self._pending_sends.forget_send(pending)
         return performance, problem
 
-    def send_pending(self, is_late: IsLate = never_late) -> int:
+    def send_pending(self, is_late: IsLate = no_time_limit) -> int:
         """Make the sends whose connection was made but which were not, for whatever reason.
 
         One that breaks is put off, ever longer. Tells how many there were.

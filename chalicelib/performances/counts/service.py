@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.logging import logger
-from chalicelib.foundation.sweeps import IsLate, never_late
+from chalicelib.foundation.sweeps import IsLate, no_time_limit
 from chalicelib.foundation.table import Conflict
 from chalicelib.performances.model import Counted, Performance, State, next_count
 from chalicelib.performances.store import Due, PerformanceStore
@@ -103,7 +103,7 @@ class PostStatistics:
             ):
                 self._store.begin_counting(performance, now)
 
-    def follow_consents(self, is_late: IsLate = never_late) -> int:
+    def follow_consents(self, is_late: IsLate = no_time_limit) -> int:
         """Apply consents that changed, also those that failed at that moment; returns how many.
 
         Raises the first failure once all have had their turn: it comes again.
@@ -126,7 +126,7 @@ class PostStatistics:
             raise failure
         return done
 
-    def count_due(self, is_late: IsLate = never_late) -> int:
+    def count_due(self, is_late: IsLate = no_time_limit) -> int:
         """Read the views of posts that are due; returns how many. The next run does the rest.
 
         Ends early when TikTok says that it was asked too often. Raises what this app itself is

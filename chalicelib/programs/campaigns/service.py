@@ -13,7 +13,7 @@ from chalicelib.programs.model import Campaign
 from chalicelib.programs.service import ProgramService, changed_meanwhile
 from chalicelib.programs.store import NameTaken
 
-_LIST = "campaigns"
+_LIST_NAME = "campaigns"
 
 
 class CampaignService:
@@ -42,7 +42,7 @@ class CampaignService:
         """List campaigns, newest first, archived ones too. One query."""
         return self._cursors.page(
             caller.program_id,
-            _LIST,
+            _LIST_NAME,
             cursor,
             limit,
             fetch=lambda at, count: self._store.newest(caller.program_id, at.get("before"), count),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from chalicelib.audit.model import Kind, act, fields_of
+from chalicelib.audit.model import Kind, act, select_fields
 from chalicelib.foundation.table import Put, Store, Update
 from chalicelib.programs.model import Campaign
 from chalicelib.programs.store import (
@@ -43,7 +43,7 @@ class CampaignStore(Store):
                     Kind.CAMPAIGN_CREATED,
                     campaign.program_id,
                     campaign.campaign_id,
-                    after=fields_of(campaign, ["name"]),
+                    after=select_fields(campaign, ["name"]),
                     title=campaign.name,
                 ),
             ]
@@ -87,8 +87,8 @@ class CampaignStore(Store):
                     Kind.CAMPAIGN_CHANGED,
                     was.program_id,
                     was.campaign_id,
-                    fields_of(was, ["name", "archived"]),
-                    fields_of(becomes, ["name", "archived"]),
+                    select_fields(was, ["name", "archived"]),
+                    select_fields(becomes, ["name", "archived"]),
                     title=becomes.name,
                 ),
             ]

@@ -31,7 +31,7 @@ from chalicelib.programs.problems import ProgramProblem
 from chalicelib.programs.service import changed_meanwhile
 from chalicelib.programs.store import NameTaken
 
-_LIST = "channels"
+_LIST_NAME = "channels"
 MAX_PER_TRANSACTION = 49  # a transaction has 100 items: each member takes two, its audit entry two
 
 
@@ -84,7 +84,7 @@ class ChannelService:
 
         page = self._cursors.page(
             caller.program_id,
-            _LIST,
+            _LIST_NAME,
             cursor,
             limit,
             fetch=fetch,
@@ -141,7 +141,7 @@ class ChannelService:
         """
         page = self._cursors.page(
             caller.program_id,
-            f"{_LIST}/{channel_id}",
+            f"{_LIST_NAME}/{channel_id}",
             cursor,
             limit,
             fetch=lambda at, count: self._store.channel_members(

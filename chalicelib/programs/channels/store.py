@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition, size
 
-from chalicelib.audit.model import Kind, act, fields_of
+from chalicelib.audit.model import Kind, act, select_fields
 from chalicelib.foundation.acts import Act
 from chalicelib.foundation.table import Delete, Part, Put, Store, Update
 from chalicelib.programs.model import (
@@ -78,7 +78,7 @@ class ChannelStore(Store):
                     Kind.CHANNEL_CREATED,
                     channel.program_id,
                     channel.channel_id,
-                    after=fields_of(channel, ["name", "kind"]),
+                    after=select_fields(channel, ["name", "kind"]),
                     title=channel.name,
                 ),
             ]
@@ -139,8 +139,8 @@ class ChannelStore(Store):
                 Kind.CHANNEL_CHANGED,
                 was.program_id,
                 was.channel_id,
-                fields_of(was, shown),
-                fields_of(becomes, shown),
+                select_fields(was, shown),
+                select_fields(becomes, shown),
                 title=becomes.name,
             )
         )

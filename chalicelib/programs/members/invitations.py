@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.logging import logger
-from chalicelib.foundation.sweeps import IsLate, never_late
+from chalicelib.foundation.sweeps import IsLate, no_time_limit
 from chalicelib.programs.members.model import MAIL_TRIES, DueMail
 from chalicelib.programs.members.store import MemberStore
 from chalicelib.programs.members.user_pool import MailQuotaUsedUp, Undelivered, UserPool
@@ -21,7 +21,7 @@ class InvitationMailer:
         self._pool = pool
         self._clock = clock
 
-    def mail_due(self, is_late: IsLate = never_late) -> int:
+    def mail_due(self, is_late: IsLate = no_time_limit) -> int:
         """Mail the invitations that are due, each program's in turn, and return how many.
 
         Raises whatever keeps the pool from mailing: at once if all others would meet it too, else

@@ -31,13 +31,13 @@ class MembershipPersonalData:
         key = member_key(person.member_id)
         channels: set[str] = set()
         alias = ""
-        for record in self._database.records(MemberItem, person.program_id, key):
+        for record in self._database.raw_items(MemberItem, person.program_id, key):
             channels.update(record.get("channels", ()))
             alias = record.get("alias", "")
             yield from part("member", [record])
         for each in sorted(channels):
             place = channel_members_key(person.program_id, each)
-            yield from part("channels", self._database.records(MembershipItem, place, key))
+            yield from part("channels", self._database.raw_items(MembershipItem, place, key))
         guards = [(person.program_id, email_key(person.email))]
         if person.subject:
             guards.append(subject_guard(person.subject))
@@ -45,11 +45,11 @@ class MembershipPersonalData:
             held = alias_guard(person.program_id, alias, person.member_id)
             guards.append((held.program_id, held.item))
         for guard in guards:
-            yield from part("sign_in", self._database.records(UniquenessItem, *guard))
+            yield from part("sign_in", self._database.raw_items(UniquenessItem, *guard))
 
     def erase(self, person: Person) -> bool:
         """Remove the guard by which a program was created for its first manager's address."""
-        for program in self._database.records(ProgramItem, person.program_id, "program"):
+        for program in self._database.raw_items(ProgramItem, person.program_id, "program"):
             created = program.get("created_as") or f"created#{normalized_name(program['name'])}"
             mine = UniquenessItem.owner_program_id == person.program_id
             self._database.delete(UniquenessItem(created, email_key(person.email)), mine)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from enum import StrEnum
 from typing import Literal
 
-from chalicelib.foundation.identity import MAX_EMAIL, Role, normalized_email
+from chalicelib.foundation.identity import MAX_EMAIL_LENGTH, Role, normalized_email
 from chalicelib.foundation.texts import clean_line
 from chalicelib.foundation.values import dataclass
 from chalicelib.programs.model import MAX_NAME, Member
@@ -418,7 +418,7 @@ def _is_list(cell: str) -> bool:
 def _list_of(record: _Record, cells: Sequence[str]) -> Iterator[RosterRow]:
     for cell in cells:
         for address, name in _addresses(cell):
-            yield RosterRow(record.line, address[:MAX_EMAIL], _content(address, name, ""))
+            yield RosterRow(record.line, address[:MAX_EMAIL_LENGTH], _content(address, name, ""))
 
 
 def _rows_by_header(record: _Record, columns: Sequence[Column | None]) -> Iterator[RosterRow]:
@@ -433,7 +433,9 @@ def _rows_by_header(record: _Record, columns: Sequence[Column | None]) -> Iterat
         yield _row_of_error(record, *_SEVERAL)
         return
     for address, own_name in addresses:
-        yield RosterRow(record.line, address[:MAX_EMAIL], _content(address, name or own_name, role))
+        yield RosterRow(
+            record.line, address[:MAX_EMAIL_LENGTH], _content(address, name or own_name, role)
+        )
 
 
 def _name(found: dict[Column, list[str]]) -> str:
@@ -470,7 +472,9 @@ def _rows_without_header(record: _Record) -> Iterator[RosterRow]:
         name, role = " ".join(filter(None, before)), next(iter(after), "")
     else:
         name, role = (*after, "", "")[:2]
-    yield RosterRow(record.line, address[:MAX_EMAIL], _content(address, name or own_name, role))
+    yield RosterRow(
+        record.line, address[:MAX_EMAIL_LENGTH], _content(address, name or own_name, role)
+    )
 
 
 def _addresses(cell: str) -> list[tuple[str, str]]:
@@ -514,8 +518,10 @@ def _has_address(cell: str) -> bool:
 def _content(written: str, name: str, role: str) -> Invitee | RowError:
     if not written:
         return RowError("missing_email", "There is no e-mail address in this line.")
-    if len(written) > MAX_EMAIL:
-        return RowError("invalid_email", f"An e-mail address has at most {MAX_EMAIL} characters.")
+    if len(written) > MAX_EMAIL_LENGTH:
+        return RowError(
+            "invalid_email", f"An e-mail address has at most {MAX_EMAIL_LENGTH} characters."
+        )
     try:
         email = normalized_email(written)
     except ValueError as error:
@@ -538,7 +544,7 @@ def _content(written: str, name: str, role: str) -> Invitee | RowError:
 def _row_of_error(record: _Record, code: str, message: str) -> RosterRow:
     parts = re.split(r"[\s,;:<>\"']+", record.text)
     address = next((part for part in parts if "@" in part), "")
-    return RosterRow(record.line, address[:MAX_EMAIL], RowError(code, message))
+    return RosterRow(record.line, address[:MAX_EMAIL_LENGTH], RowError(code, message))
 
 
 def _without_repetitions(rows: Sequence[RosterRow]) -> Iterator[RosterRow]:

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from chalicelib.foundation.fields import LINE, Version
 from chalicelib.foundation.http import Answer, Request, RequiredRole, endpoint
-from chalicelib.foundation.identity import MAX_EMAIL, Role
+from chalicelib.foundation.identity import MAX_EMAIL_LENGTH, Role
 from chalicelib.foundation.problems import ProblemCode, invalid_field
 from chalicelib.foundation.queries import PageQuery, id_list
 from chalicelib.foundation.schemas import Schema
@@ -29,7 +29,7 @@ from chalicelib.programs.views import MemberList, MemberView, Name, member_list
 class NewMember(Schema):
     model_config = ConfigDict(extra="forbid")
 
-    email: Annotated[str, Field(max_length=MAX_EMAIL, examples=["ana@demo.example"])]
+    email: Annotated[str, Field(max_length=MAX_EMAIL_LENGTH, examples=["ana@demo.example"])]
     name: Annotated[Name | None, Field(description="Otherwise the part before the @")] = None
     role: Role = Role.MEMBER
 

@@ -48,7 +48,7 @@ from chalicelib.programs.service import (
 )
 from chalicelib.programs.store import QuotaUsedUp
 
-_LIST = "members"
+_LIST_NAME = "members"
 MAX_PER_TRANSACTION = 25  # people in one transaction, with two items each
 
 
@@ -71,7 +71,7 @@ class MemberService:
         """List members, last invited first, removed ones too. One query."""
         return self._cursors.page(
             caller.program_id,
-            _LIST,
+            _LIST_NAME,
             cursor,
             limit,
             fetch=lambda at, count: self._store.newest(caller.program_id, at.get("before"), count),
@@ -102,7 +102,7 @@ class MemberService:
 
         page = self._cursors.page(
             caller.program_id,
-            f"{_LIST}/{_fingerprint(wanted)}",
+            f"{_LIST_NAME}/{_fingerprint(wanted)}",
             cursor,
             limit,
             fetch=fetch,
@@ -121,7 +121,7 @@ class MemberService:
 
         return self._cursors.page(
             caller.program_id,
-            f"{_LIST}/{_fingerprint(wanted)}",
+            f"{_LIST_NAME}/{_fingerprint(wanted)}",
             cursor,
             limit,
             fetch=fetch,

@@ -10,12 +10,12 @@ from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.condition import Condition, size
 from pynamodb.expressions.update import Action
 
-from chalicelib.audit.model import Kind, act, fields_of
+from chalicelib.audit.model import Kind, act, select_fields
 from chalicelib.foundation import actors
 from chalicelib.foundation.identity import Role, ShownAs
 from chalicelib.foundation.personal import ERASED_NAME, erased_address
 from chalicelib.foundation.quotas import Quotas
-from chalicelib.foundation.sweeps import by_turns
+from chalicelib.foundation.sweeps import sweep_due_items
 from chalicelib.foundation.table import Delete, Part, Store, Update
 from chalicelib.programs.members.model import DueMail, MemberFilter
 from chalicelib.programs.model import (
@@ -258,7 +258,7 @@ class MemberStore(Store):
             )
             return [(str(item.mail_due), _due_mail(item)) for item in found]
 
-        return by_turns(query, now)
+        return sweep_due_items(query, now)
 
     def begin_mail(self, due: DueMail, then: DueMail) -> bool:
         """Reserve a mail for this run until its next try is due; False if it is no longer due."""
@@ -296,7 +296,7 @@ class MemberStore(Store):
             Kind.INVITATION_MAILED_AGAIN,
             member.program_id,
             member.member_id,
-            fields_of(member, ["mail"]),
+            select_fields(member, ["mail"]),
             {"mail": InvitationMail.WAITING},
         )
         return self._database.update(item, schedule_mail_actions(member, now), same, again)
@@ -304,7 +304,7 @@ class MemberStore(Store):
 
 def _act_of(kind: Kind, member: Member, becomes: Member) -> Part:
     shown = ["status", "role", "tiktok"]
-    before, after = fields_of(member, shown), fields_of(becomes, shown)
+    before, after = select_fields(member, shown), select_fields(becomes, shown)
     return act(kind, member.program_id, member.member_id, before, after)
 
 

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
-from chalicelib.audit.model import EntryFilter, encoded
+from chalicelib.audit.model import EntryFilter, encode_fields
 from chalicelib.audit.service import AuditService, check_times
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import Caller, Role
@@ -277,8 +277,8 @@ class ReportExportMaker:
                 entry.kind,
                 names.get(entry.thing) or entry.title,
                 entry.thing,
-                encoded(entry.before),
-                encoded(entry.after),
+                encode_fields(entry.before),
+                encode_fields(entry.after),
                 entry.correlation_id,
             )
 

@@ -16,7 +16,7 @@ from tenacity import Retrying, stop_after_attempt, wait_random_exponential
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import TikTokState
 from chalicelib.foundation.logging import logger
-from chalicelib.foundation.sweeps import IsLate, never_late
+from chalicelib.foundation.sweeps import IsLate, no_time_limit
 from chalicelib.foundation.table import Part
 from chalicelib.foundation.values import dataclass
 from chalicelib.programs.service import ProgramService
@@ -101,7 +101,7 @@ class AccessTokens:
                 self._sleep(LOCK_POLL_SECONDS)
         raise TryLater("refresh_lock_held", retry_after_seconds=REFRESH_LOCK.total_seconds())
 
-    def refresh_lapsing_accounts(self, is_late: IsLate = never_late) -> int:
+    def refresh_lapsing_accounts(self, is_late: IsLate = no_time_limit) -> int:
         """Refresh connected accounts that would lapse for not being used; returns how many.
 
         An account that TikTok refuses has to be connected again; one for which TikTok does not

@@ -26,7 +26,7 @@ class PageText:
     language: str = "en"
 
 
-def html_of(text: PageText) -> str:
+def render_html(text: PageText) -> str:
     """Return a page of a heading, a paragraph, a text and a button; nothing on it can run."""
     title, message = html.escape(text.title), html.escape(text.message)
     to_copy = f"<pre>{html.escape(text.to_copy)}</pre>" if text.to_copy else ""
