@@ -1,4 +1,5 @@
-"""Greenroom's rooms, each of which may know those before it.
+"""Greenroom's packages, each of which imports only those before it.
 
-`foundation < programs < videos, tiktok < activities < points < performances`
+`foundation < audit < programs < videos, tiktok, sessions < activities < points
+< performances, rewards < webhooks < reports < notifications < me < privacy < agents`
 """
