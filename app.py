@@ -637,7 +637,7 @@ def notifications_push(event: CloudWatchEvent) -> int:
 
 
 @app.on_sqs_message(queue_arn=_QUEUE.format("mail-events"), batch_size=10)
-@functions.function("mail_feedback", module="notifications.worker")
+@functions.function("mail_feedback", "audit_recorder", module="notifications.worker")
 def notifications_handle_ses_events(event: SQSEvent) -> Any:
     """Takes in which mails SES sent, which came back and which people complained of."""
     from chalicelib.notifications import worker

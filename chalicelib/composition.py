@@ -1260,10 +1260,13 @@ class Container:
     @cached_property
     def mail_feedback(self) -> "MailFeedback":
         from chalicelib.notifications.feedback import MailFeedback
+        from chalicelib.programs.members.invitations import ReturnedInvitations
+        from chalicelib.programs.members.store import MemberStore
 
         return MailFeedback(
             self.notice_store,
             self.programs,
             self.refused_addresses,
+            ReturnedInvitations(self.program_store, MemberStore(self.database), self.clock),
             self.clock,
         )

@@ -1,9 +1,10 @@
 """What SES tells of our mails: that it took one, that one came back, that somebody complained.
 
-Each event carries the tags that the mail was sent with, so it is known whose it is; the address is
-looked at all the same, for an event about another one than the member's says nothing of them. Nor
-does one from before mails were switched on again, or before the member came back: events may wait
-for days where failures wait.
+Each event of a notice carries the tags that the mail was sent with, so it is known whose it is; the
+address is looked at all the same, for an event about another one than the member's says nothing of
+them. Nor does one from before mails were switched on again, or before the member came back: events
+may wait for days where failures wait. The user pool's mails, invitations among them, are sent under
+the same configuration set and carry no such tags: theirs are known by the address alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,21 +37,32 @@ class RefusalRecorder(Protocol):
     def clear_refusal(self, program_id: str, member_id: str, at: datetime) -> None: ...
 
 
+class Invitations(Protocol):
+    """Notes invitations whose mail came back; `chalicelib.programs.members` implements it."""
+
+    def note_returned(self, email: str, sent_at: datetime) -> int: ...
+
+
 class MailFeedback:
     def __init__(
         self,
         store: NoticeStore,
         programs: ProgramService,
         worklist: RefusalRecorder,
+        invitations: Invitations,
         clock: Clock,
     ) -> None:
         self._store = store
         self._programs = programs
         self._worklist = worklist
+        self._invitations = invitations
         self._clock = clock
 
     def handle(self, detail: Mapping[str, Any]) -> None:
-        """Take an event of SES in; again changes nothing, and in any order."""
+        """Take an event of SES in; again changes nothing, and in any order.
+
+        Raises what `Invitations` raises while a mail of the user pool's is under way.
+        """
         kind = str(detail.get("eventType", ""))
         tags = detail.get("mail", {}).get("tags", {})
         program_id, member_id, claim_id = (
@@ -58,7 +70,7 @@ class MailFeedback:
             for name in (PROGRAM_TAG, MEMBER_TAG, CLAIM_TAG)
         )
         if not program_id or not member_id:
-            logger.warning("mail event of nobody", extra={"kind": kind})
+            self._of_user_pool(kind, detail)
             return
         if claim_id:
             now = self._clock.now()
@@ -73,6 +85,19 @@ class MailFeedback:
             found = detail["complaint"].get("complainedRecipients", ())
             at = self._told_at(detail["complaint"], detail["mail"])
             self._refuse(program_id, member_id, Refusal.COMPLAINED, found, at)
+
+    def _of_user_pool(self, kind: str, detail: Mapping[str, Any]) -> None:
+        """Note which invitation came back, if one did.
+
+        Of a complaint nothing is noted, for its mail arrived; SES returns the next one.
+        """
+        if kind != "Bounce" or detail["bounce"].get("bounceType") != PERMANENT:
+            return
+        sent_at = self._told_at(detail["mail"])
+        found = detail["bounce"].get("bouncedRecipients", ())
+        for address in {_plain(str(each.get("emailAddress", ""))) for each in found} - {""}:
+            noted = self._invitations.note_returned(address, sent_at)
+            logger.info("mail of the user pool came back", extra={"invitations": noted})
 
     def _refuse(
         self,
@@ -112,9 +137,9 @@ class MailFeedback:
         if not is_active or not self._store.box(program_id, member_id).refused:
             self._worklist.clear_refusal(program_id, member_id, now)
 
-    def _told_at(self, feedback: Mapping[str, Any], mail: Mapping[str, Any]) -> datetime:
-        """Return when a mailbox or a person answered: now, if the event does not say it."""
-        for told in (feedback, mail):
+    def _told_at(self, *parts: Mapping[str, Any]) -> datetime:
+        """Return the instant of the first part of an event that says one, else now."""
+        for told in parts:
             with suppress(ValueError):
                 at = datetime.fromisoformat(str(told.get("timestamp", "")))
                 return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -3,6 +3,7 @@
 import json
 import re
 import secrets
+from datetime import UTC, datetime
 from typing import Any
 
 import requests
@@ -172,3 +173,39 @@ def test_a_bounce_switches_mails_off_and_is_on_the_worklist_until_they_are_wante
     again = member.api.call("PATCH", "/me/notifications", json={"mail_again": True})
     assert (again.status, again.body["mail"]["refused"]) == (200, None)
     assert listed() == []
+
+
+def test_an_invitation_that_comes_back_is_on_the_worklist(
+    tiktok_members: TikTokMembers, deployed: DeployedStack
+) -> None:
+    manager, address = tiktok_members.manager, f"gone-{secrets.token_hex(4)}@demo.example"
+    invited = manager.call("POST", "/members", json={"email": address})
+    assert invited.status == 201, invited.body
+    path = f"/members/{invited.body['member_id']}"
+
+    def mailed() -> Any:
+        member = manager.get(path).body
+        return member if member["invitation_mail"] == "handed_over" else None
+
+    wait_for("The mail", mailed)
+    detail = {
+        "eventType": "Bounce",
+        "mail": {
+            "timestamp": datetime.now(UTC).isoformat(),
+            "destination": [address],
+            "tags": {"ses:configuration-set": [deployed.names["NoticeMails"]]},
+        },
+        "bounce": {"bounceType": "Permanent", "bouncedRecipients": [{"emailAddress": address}]},
+    }
+    told = {"source": "aws.ses", "detail-type": "Email Bounced", "detail": detail}
+    queue = deployed.names["MailEventsQueue"]
+    deployed.client("sqs").send_message(QueueUrl=queue, MessageBody=json.dumps(told))
+
+    def listed() -> Any:
+        items = manager.get("/worklist").body["items"]
+        return [each for each in items if each["code"] == "mail_failed"] or None
+
+    (item,) = wait_for("The item of the worklist", listed)
+    assert address in json.dumps(item)
+    assert manager.get(path).body["invitation_mail"] == "failed"
+    assert manager.call("DELETE", path).status == 204

@@ -403,7 +403,7 @@ def test_every_function_has_somebody_told_of_its_failures_without_an_alarm_of_it
 def test_a_queue_that_nothing_can_come_to_is_not_asked(resources: dict[str, Any]) -> None:
     """Without a sender no mail leaves, and SES tells of none."""
     (source,) = properties(resources, "NotificationsHandleSesEvents")["Events"].values()
-    assert source["Properties"]["Enabled"] == {"Fn::If": ["MailsNotices", True, False]}
+    assert source["Properties"]["Enabled"] == {"Fn::If": ["OwnSender", True, False]}
     asked = [name for name, each in FUNCTIONS.items() if each.enabled]
     assert asked == ["NotificationsHandleSesEvents"]
 
@@ -1072,6 +1072,7 @@ def test_the_pool_mails_by_the_owners_sender_whose_address_a_domain_does_not_tel
         "EmailSendingAccount": "DEVELOPER",
         "SourceArn": sender["MailIdentityArn"],
         "From": sender["MailFrom"],
+        "ConfigurationSet": "NoticeMails",  # so that a bounce is on the worklist
     }
     words = pool["AdminCreateUserConfig"]["InviteMessageTemplate"]["EmailMessage"]
     assert (words.count("{username}"), words.count("{####}")) == (1, 1)

@@ -1,5 +1,6 @@
 """Invitations reach people by mail, whatever fails, hardly ever twice, and nobody else."""
 
+import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import SimpleNamespace
@@ -15,9 +16,10 @@ from chalicelib.foundation.logging import logger
 from chalicelib.foundation.problems import Code, Problem, ProblemCode
 from chalicelib.foundation.quotas import Quotas
 from chalicelib.foundation.sweeps import PAGE_SIZE
+from chalicelib.notifications.worker import handle_ses_events
 from chalicelib.programs.members import worker
 from chalicelib.programs.members.invitations import MAX_UNDELIVERED, InvitationMailer
-from chalicelib.programs.members.model import MAIL_TRIES, DueMail
+from chalicelib.programs.members.model import MAIL_FIRST_WAIT, MAIL_TRIES, DueMail
 from chalicelib.programs.members.store import MemberStore
 from chalicelib.programs.members.user_pool import MailQuotaUsedUp, NotMailed, Undelivered, UserPool
 from chalicelib.programs.model import MAIL_AGAIN_AFTER, InvitationMail, Member
@@ -73,6 +75,23 @@ class Post:
 
     def removes(self, member: Member) -> None:
         self.container.members.remove(self.ana, member.member_id)
+
+    def hears_of_bounce(
+        self, address: str, sent_at: datetime, kind: str = "Permanent"
+    ) -> list[dict[str, str]]:
+        """Deliver what SES says of a mail of the pool's; returns what is given back."""
+        recipients = [{"emailAddress": address}]
+        mail = {
+            "timestamp": sent_at.isoformat(),
+            "destination": [address],
+            "tags": {"ses:configuration-set": ["greenroom-notices"]},
+        }
+        told = {"bounceType": kind, "bouncedRecipients": recipients}
+        detail = {"eventType": "Bounce", "mail": mail, "bounce": told}
+        record = {"messageId": "1", "body": json.dumps({"detail": detail})}
+        answer = handle_ses_events(self.container.mail_feedback, {"Records": [record]})
+        failures: list[dict[str, str]] = answer["batchItemFailures"]
+        return failures
 
     def now(self, member: Member | Caller) -> Member:
         return self.container.members.member(self.ana, member.member_id)
@@ -584,3 +603,66 @@ def test_the_pool_is_named_by_the_stack(greenroom: Greenroom) -> None:
     assert pool is not None
     assert pool._pool_id == "pool-1"  # noqa: SLF001  likewise
     assert greenroom.container.invitations._pool is None  # noqa: SLF001  likewise
+
+
+# --- mails that come back ----------------------------------------------------------------------
+
+
+def test_an_invitation_that_comes_back_counts_as_not_mailed_and_is_audited_once(
+    post: Post,
+) -> None:
+    ben = post.invites()
+    sent_at = post.clock.now()
+    post.ticks()
+    assert post.now(ben).mail is HANDED_OVER
+    post.clock.advance(timedelta(hours=2))
+    assert post.hears_of_bounce(f"Ben <{BEN.upper()}>", sent_at) == []
+    assert post.hears_of_bounce(BEN, sent_at) == []
+    assert post.now(ben).mail is FAILED
+    failed = EntryFilter(kind=Kind.INVITATION_NOT_MAILED)
+    (entry,) = post.container.audit.entries(post.ana, failed, 10, None).items
+    assert entry.thing == ben.member_id
+    assert (dict(entry.before), dict(entry.after)) == ({"mail": "handed_over"}, {"mail": "failed"})
+    post.again(ben)
+    post.ticks()
+    assert (post.now(ben).mail, post.mailed()[-1]) == (HANDED_OVER, (BEN, "RESEND"))
+
+
+def test_what_ses_says_of_another_mail_is_not_about_an_invitation(post: Post) -> None:
+    """A full mailbox; a mail of before; one that another program had sent; another address."""
+    ben = post.invites()
+    post.ticks()
+    mailed_at = post.now(ben).mailed_at
+    assert mailed_at is not None
+    assert post.hears_of_bounce(BEN, mailed_at, kind="Transient") == []
+    assert post.hears_of_bounce("eve@demo.example", mailed_at) == []
+    assert post.hears_of_bounce("no address", mailed_at) == []
+    for away in (-MAIL_FIRST_WAIT, MAIL_FIRST_WAIT):
+        assert post.hears_of_bounce(BEN, mailed_at + away * 1.01) == []
+    assert post.now(ben).mail is HANDED_OVER
+    assert post.hears_of_bounce(BEN, mailed_at - MAIL_FIRST_WAIT) == []
+    assert post.now(ben).mail is FAILED
+
+
+def test_what_ses_says_before_a_mail_is_noted_comes_again_and_is_let_go_of_in_time(
+    post: Post,
+) -> None:
+    ben = post.invites()
+    sent_at = post.clock.now()
+    assert post.hears_of_bounce(BEN, sent_at) == [{"itemIdentifier": "1"}]
+    post.ticks()
+    assert post.hears_of_bounce(BEN, sent_at) == []
+    assert post.now(ben).mail is FAILED
+    post.clock.advance(MAIL_AGAIN_AFTER)
+    post.again(ben)
+    assert post.hears_of_bounce(BEN, sent_at) == []
+    assert post.now(ben).mail is WAITING
+
+
+def test_a_mail_that_comes_back_to_a_member_who_signed_in_changes_nothing(post: Post) -> None:
+    ben = post.invites()
+    post.ticks()
+    sent_at = post.clock.now()
+    post.greenroom.signs_in(ben.email)
+    assert post.hears_of_bounce(BEN, sent_at) == []
+    assert post.now(ben).mail is None

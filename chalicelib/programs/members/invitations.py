@@ -1,14 +1,16 @@
-"""Sweep that mails people who were invited, run by the clock."""
+"""Mails to people who were invited: the clock sends them, and SES tells which came back."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.sweeps import IsLate, no_time_limit
-from chalicelib.programs.members.model import MAIL_TRIES, DueMail
+from chalicelib.programs.members.model import MAIL_FIRST_WAIT, MAIL_TRIES, DueMail
 from chalicelib.programs.members.store import MemberStore
 from chalicelib.programs.members.user_pool import MailQuotaUsedUp, Undelivered, UserPool
 from chalicelib.programs.model import InvitationMail
+from chalicelib.programs.store import ProgramStore
 
 MAX_UNDELIVERED = 5  # of a run; with more it is rather the pool's sender than their addresses
 
@@ -63,3 +65,37 @@ class InvitationMailer:
         if due.tries >= MAIL_TRIES:
             return InvitationMail.FAILED
         return self._pool.invite(due.email)
+
+
+class MailUnderWay(Exception):
+    """A mail to this address is not noted as handed over yet: ask again in a moment."""
+
+
+class ReturnedInvitations:
+    """Notes invitations whose mail came back, by address: the pool's mails name no member."""
+
+    def __init__(self, programs: ProgramStore, store: MemberStore, clock: Clock) -> None:
+        self._programs = programs
+        self._store = store
+        self._clock = clock
+
+    def note_returned(self, email: str, sent_at: datetime) -> int:
+        """Note that a mail of an instant to an address came back; returns for how many programs.
+
+        It counts for invitations that were handed over at that instant, give or take what a try
+        takes: a program does not learn that another one invites the same address, and an old
+        event says nothing of a later mail. Raises `MailUnderWay`.
+        """
+        noted = 0
+        for member in self._programs.invitations(email):
+            if member.mail is InvitationMail.WAITING:
+                if abs(self._clock.now() - sent_at) < MAIL_FIRST_WAIT:
+                    raise MailUnderWay
+                continue
+            if member.mailed_at is None or abs(member.mailed_at - sent_at) > MAIL_FIRST_WAIT:
+                continue
+            if self._store.note_returned(member):
+                noted += 1
+                facts = {"program_id": member.program_id, "member_id": member.member_id}
+                logger.warning("invitation came back", extra=facts)
+        return noted

@@ -285,6 +285,23 @@ class MemberStore(Store):
         )
         return self._database.update(_member_item(due), actions, same, failed)
 
+    def note_returned(self, member: Member) -> bool:
+        """Note that the mail handed over came back; False if they have changed since."""
+        item = MemberItem(member.program_id, member_key(member.member_id))
+        same = (MemberItem.mail == InvitationMail.HANDED_OVER) & (
+            MemberItem.mailed_at == member.mailed_at
+        )
+        returned = act(
+            Kind.INVITATION_NOT_MAILED,
+            member.program_id,
+            member.member_id,
+            {"mail": InvitationMail.HANDED_OVER},
+            {"mail": InvitationMail.FAILED},
+        )
+        return self._database.update(
+            item, [MemberItem.mail.set(InvitationMail.FAILED)], same, returned
+        )
+
     def mail_again(self, member: Member, now: datetime) -> bool:
         """Have an invited member mailed again; False if they have changed since they were read."""
         mail, mailed_at = MemberItem.mail, MemberItem.mailed_at
