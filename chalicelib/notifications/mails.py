@@ -120,17 +120,26 @@ def _lines(content: MailContent, what: NoticeType, notices: Sequence[Notice]) ->
     """Return the lines under a heading, which says it all where there is one of a thing."""
     if what is NoticeType.POINTS_ADJUSTED:
         lines = [f"{_signed(each.number)} {each.title}".strip() for each in notices]
-        return lines[:MAX_LINES] if len(notices) > 1 or notices[0].title else []
+        return _first(content, lines) if len(notices) > 1 or notices[0].title else []
     if what in (NoticeType.ACTIVITY_OPENED, NoticeType.ACTIVITY_ENDING):
         points = (
             words(content.language, f"points.{_form(each.number)}", points=each.number)
             for each in notices
         )
-        return [
+        lines = [
             f"{each.title} ({told})" if each.number else each.title
-            for each, told in zip(notices[:MAX_LINES], points, strict=False)
+            for each, told in zip(notices, points, strict=True)
         ]
-    return [each.title for each in notices[:MAX_LINES] if each.title] if len(notices) > 1 else []
+        return _first(content, lines)
+    lines = [each.title for each in notices if each.title]
+    return _first(content, lines) if len(notices) > 1 else []
+
+
+def _first(content: MailContent, lines: Sequence[str]) -> list[str]:
+    """Return the lines that a mail has room for, and how many there are beside them."""
+    rest = len(lines) - MAX_LINES
+    more = [words(content.language, f"more.{_form(rest)}", count=rest)] if rest > 0 else []
+    return [*lines[:MAX_LINES], *more]
 
 
 def _signed(points: int) -> str:

@@ -33,6 +33,11 @@ after they looked through many others. A bulletin has fewer that end."""
 MAX_FRESH, MAX_ENDING = 50, 50
 """Activities of a bulletin: those that opened last, and those that end next."""
 
+MAX_LATELY = 150
+"""Activities of a bulletin that opened within `MAILED_FOR`, where those are more than `MAX_FRESH`:
+no digest may leave out what is news since the one before. With twenty channels each and the longest
+titles the whole of a bulletin is 310 KB, of which an item may have 400."""
+
 TOLD_ANEW = frozenset({"starts_at", "ends_at", "channel_ids"})
 """Attributes of an activity whose change may be news: to whom it is addressed, and from when on."""
 
@@ -260,7 +265,8 @@ def kept_entries(entries: Iterable[BulletinEntry], now: datetime) -> tuple[Bulle
     left = [each for each in entries if each.ends_at is None or each.ends_at > now]
     begun = sorted((each for each in left if each.opens_at <= now), key=_opened, reverse=True)
     coming = sorted((each for each in left if each.opens_at > now), key=_opened)
-    fresh = {each.activity_id for each in (*begun[:MAX_FRESH], *coming[:MAX_FRESH])}
+    lately = [each for each in begun[MAX_FRESH:MAX_LATELY] if each.opens_at > now - MAILED_FOR]
+    fresh = {each.activity_id for each in (*begun[:MAX_FRESH], *lately, *coming[:MAX_FRESH])}
     ending = sorted((each for each in left if each.ends_at), key=lambda each: str(each.ends_at))
     kept = fresh | {each.activity_id for each in ending[:MAX_ENDING]}
     return tuple(

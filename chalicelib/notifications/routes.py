@@ -23,7 +23,7 @@ from chalicelib.notifications.service import (
 )
 from chalicelib.programs.model import local_time
 
-MAX_READ = 200
+MAX_READ = 300
 MAX_NOTICE_ID = 80
 
 
@@ -52,7 +52,7 @@ class MailView(Schema):
 
 
 class Notifications(Schema):
-    """All notices there are: at most 100 about the member, and 100 about open activities."""
+    """All notices there are: at most 100 about the member, and 200 about open activities."""
 
     items: list[NoticeView]
     unread: int

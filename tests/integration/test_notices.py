@@ -9,8 +9,8 @@ import pytest
 
 from chalicelib.foundation.identity import Caller, Role
 from chalicelib.notifications.model import (
-    MAX_ENDING,
     MAX_FRESH,
+    MAX_LATELY,
     MAX_NOTICES,
     ActivityProgress,
     Frequency,
@@ -271,16 +271,39 @@ def test_a_bulletin_is_bounded_and_keeps_what_opened_last_and_what_ends_next(
     amy = room.joins("amy")
     now = room.clock.now()
     old = room.publishes(instructions="Ends soon", ends_at=now + 30 * DAY)
-    for number in range(MAX_FRESH + MAX_ENDING + 10):
+    for number in range(MAX_LATELY + 10):
         room.ticks(seconds=1)
         room.publishes(instructions=f"Number {number}")
     room.delivers(room.events()[-1:])
-    assert len(room.overview(amy).items) == MAX_FRESH
+    assert len(room.overview(amy).items) == MAX_LATELY
     room.ticks(days=29, hours=1)
+    room.container.bulletin_writer.refresh(amy.program_id)
+    assert len(room.overview(amy).items) == MAX_FRESH + 1
     assert room.told(amy)[0] == ("activity_ending", "Ends soon")
     assert room.overview(amy).items[0].notice.thing_id == old.activity_id
     size = len(str(room.cloud.tables.items("NoticesTable")))
     assert size < 60_000
+
+
+def test_a_digest_misses_none_of_sixty_activities_that_opened_since_the_one_before(
+    room: Noticing,
+) -> None:
+    amy = room.joins("amy")
+    room.passes(hours=24)
+    for number in range(1, MAX_FRESH + 11):
+        room.ticks(seconds=1)
+        room.publishes(instructions=f"Number {number}")
+    room.settles()
+    room.passes(hours=24)
+    (mail,) = room.to(amy)
+    assert mail.message["Subject"] == "60 new activities"
+    text = mail.part("plain")
+    assert "- Number 60" in text
+    assert "- and 50 more" in text
+    assert "<li" in mail.part("html")
+    assert "and 50 more</li>" in mail.part("html")
+    room.passes(hours=48)
+    assert len(room.to(amy)) == 1
 
 
 def test_who_has_many_notices_pays_no_more_than_who_has_none(room: Noticing) -> None:
