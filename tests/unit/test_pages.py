@@ -13,7 +13,7 @@ from deploy.__main__ import cli as deploy_commands
 from local.__main__ import cli as local_commands
 from local.functions import logical_id
 from local.home import PROJECT
-from local.template import declarations
+from local.template import declarations, read
 
 FOLDERS = (
     *(
@@ -235,3 +235,22 @@ def test_every_command_that_a_page_names_exists() -> None:
         return False
 
     assert missing(wrong) == {}
+
+
+def test_the_page_of_tables_names_each_with_its_keys_and_what_its_stream_carries() -> None:
+    views = {"NEW_AND_OLD_IMAGES": "old and new images", "NEW_IMAGE": "new images"}
+    rows = re.findall(
+        r"^\| (\w+) \| \w+ \| `(\w+)` \| (?:`(\w+)`)? ?\| ([\w ]*?) ?\|",
+        text_of("docs/data.md").partition("### Items of")[0],
+        re.MULTILINE,
+    )
+    resources = read(PROJECT / "infra" / "tables.yaml")["Resources"]
+    tables = {}
+    for name, resource in resources.items():
+        if resource.get("Type") == "AWS::DynamoDB::Table":
+            given = resource["Properties"]
+            keys = {each["KeyType"]: each["AttributeName"] for each in given["KeySchema"]}
+            view = given.get("StreamSpecification", {}).get("StreamViewType")
+            stream = views[view] if view else ""
+            tables[name.removesuffix("Table")] = (keys["HASH"], keys.get("RANGE", ""), stream)
+    assert {name: tuple(rest) for name, *rest in rows} == tables
