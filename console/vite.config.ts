@@ -49,7 +49,7 @@ function everywhere(id: string): boolean {
   if (/\/src\/foundation\//.test(id)) {
     const later =
       /\/session\/(?!session\.ts|routes\.ts)|\/locales\/|\/words\.(\w\w|manager|further\.\w\w)[.\w]*ts$|\/session\.module|\/ui\/(fields|forms|pages|data|[Dd]ialog|[Ss]egments)|\/api\/idempotency|\/calendar\.ts/;
-    const ofManagers = /\/(leaving|wall_clock|commands|shell\/CommandMenu|shell\/DeadEnd|shell\/commands\.module)\.(tsx?|css)/;
+    const ofManagers = /\/(leaving|wall_clock|commands|merge|ui\/[cC]onflicts?(\.module)?|shell\/CommandMenu|shell\/DeadEnd|shell\/commands\.module)\.(tsx?|css)/;
     return !later.test(id) && !ofManagers.test(id);
   }
   return /\/src\/(main|app|routes|me\/queries|points\/words|activities\/(queries|seen|pull|FeedScreen|FeedCard|Ends|Video|words))\.tsx?$/.test(id);
@@ -70,9 +70,10 @@ const SHARED = {
   rewards: /\/rewards\/(queries|looks|RewardCard|rewards\.module)\./,
   tiktok: /\/tiktok\/(queries|leave|words|tiktok\.module)\.(ts|css)/,
   manage: /\/ui\/(data|pages|forms)\.|\/words\.manager\.ts|\/programs\/(manager_queries|member_queries|manage\.module)\.|\/rewards\/(manager_queries|switch)\./,
+  conflicts: /\/foundation\/(merge|ui\/conflicts)\./,
   activities: /\/foundation\/(wall_clock|commands)\.|\/activities\/(manager_queries|draft|editor\.module)\./,
   form: /\/activities\/(ActivityFields|CardPreview|NewActivityScreen|form|cuts\.|post_text|TryOnMe)|\/foundation\/leaving|\/src\/videos\/(?!words|repair|Repair)/,
-  activity: /\/programs\/DisclosureSettings|\/activities\/(ActivityScreen|Cuts|DisclosureFields|ActivitiesScreen|Conflict|Thumb|status|lifecycle)/,
+  activity: /\/programs\/DisclosureSettings|\/activities\/(ActivityScreen|Cuts|DisclosureFields|ActivitiesScreen|Conflict|merge|Thumb|status|lifecycle)/,
   reports: /\/src\/(reports|audit)\/(?!words)/,
   handing: /\/rewards\/(?!words|RewardsScreen|manager_queries|switch)/,
   privacy: /\/privacy\/(?!words|DataDialog)/,

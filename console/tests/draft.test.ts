@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { readDraft, setAside } from "../src/activities/draft";
-import { type ActivityView, changedFields, EMPTY, fieldsOf, merge } from "../src/activities/form";
+import { type ActivityView, changedFields, EMPTY, fieldsOf } from "../src/activities/form";
+import { merge } from "../src/activities/merge";
 import { publish, publishedAs } from "../src/activities/manager_queries";
 import { signedIn } from "../src/foundation/session/session";
 import { kept } from "../src/foundation/store";

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { type ActivityView, bodyOf, changedFields, check, EMPTY, fieldsOf, inZone, isHeldBack, merge } from "../src/activities/form";
+import { type ActivityView, bodyOf, changedFields, check, EMPTY, fieldsOf, inZone, isHeldBack } from "../src/activities/form";
+import { merge } from "../src/activities/merge";
 
 const ACTIVITY = {
   activity_id: "act_1",

@@ -24,6 +24,7 @@ ALL_KB = 180.0  # every screen in one language, but for what few people ever fet
 FOREIGN_SIGN_IN_KB = 8.0  # only where a company signs its people in by itself
 SECOND_STEP_KB = 5.0  # only by those who set one up: nearly all of it draws a QR code
 VIEWS_KB = 4.0  # only where views are read: the switch in the settings, and a post's numbers
+CONFLICT_KB = 2.0  # fetched once two managers change one thing at the same time
 REPAIR_OFFER_KB = 10.0  # shown with a video that is refused
 REPAIR_KB = 125.0  # fetched once a manager has a video repaired: nearly all of it is Mediabunny
 
@@ -35,6 +36,7 @@ REPAIR_OFFER = tuple(
 )
 REPAIR = "src/videos/repair.ts"
 FOREIGN_SIGN_IN = "src/foundation/session/foreign.ts"
+CONFLICT = "src/foundation/ui/Conflict.tsx"
 SECOND_STEP = "src/foundation/session/SetupStep.tsx"
 VIEWS = tuple(f"src/tiktok/{name}" for name in ("views_entry.ts", "Views.tsx", "PostCounts.tsx"))
 # The files that managers' screens share (SHARED in vite.config.ts), and their words.
@@ -176,7 +178,7 @@ def test_every_screen_in_one_language_keeps_to_its_budget(built: Built, language
     """A person fetches the words of one language; the files of all three are some 38 KB more.
 
     What few people ever fetch has budgets of its own: the repair of videos, signing in where a
-    company does that itself, and setting up a second step.
+    company does that itself, setting up a second step, and the dialog that two managers meet in.
     """
     files = {chunk["file"] for chunk in built.chunks.values()}
     files.update(file for chunk in built.chunks.values() for file in chunk.get("css", ()))
@@ -189,6 +191,7 @@ def test_every_screen_in_one_language_keeps_to_its_budget(built: Built, language
         settings, "src/performances/HistoryScreen.tsx"
     )
     seldom -= built.needs(MANAGERS_FIRST)
+    seldom |= built.needs(CONFLICT) - built.needs(*built.screens())
     assert built.kilobytes(files - others - seldom) <= ALL_KB
 
 
@@ -211,6 +214,12 @@ def test_what_few_people_fetch_when_they_sign_in_has_budgets_too(
     own = built.needs(f"src/foundation/session/{module}") - known
     assert own
     assert built.kilobytes(own) <= limit
+
+
+def test_two_versions_are_fetched_only_when_two_managers_meet(built: Built) -> None:
+    own = built.needs(CONFLICT) - built.needs(*built.screens())
+    assert own
+    assert built.kilobytes(own) <= CONFLICT_KB
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -157,24 +157,6 @@ export function changedFields(before: Fields, after: Fields): FieldName[] {
   return FIELD_NAMES.filter((name) => !same(SENT[name](before), SENT[name](after)));
 }
 
-/** What came of two managers changing the same activity at once. */
-export type Merge = {
-  /** Mine where I changed something, theirs where only they did. */
-  merged: Fields;
-  /** Both changed these, to something else each. */
-  conflicts: FieldName[];
-  theirs: FieldName[];
-};
-
-export function merge(base: Fields, mine: Fields, theirs: Fields): Merge {
-  const byMe = new Set(changedFields(base, mine));
-  const byThem = changedFields(base, theirs);
-  const taken = byThem.filter((name) => !byMe.has(name));
-  const conflicts = byThem.filter((name) => byMe.has(name) && !same(SENT[name](mine), SENT[name](theirs)));
-  const merged = { ...mine, ...Object.fromEntries(taken.map((name) => [name, theirs[name]])) };
-  return { merged, conflicts, theirs: taken };
-}
-
 /** The rules that can be told at once; the API has the last word. */
 export function check(fields: Fields, timeZone: string): FieldErrors {
   const errors: FieldErrors = {};

@@ -2,7 +2,7 @@ import { answer, api } from "../foundation/api/client";
 import { once } from "../foundation/api/idempotency";
 import { longDate } from "../foundation/calendar";
 import { toast } from "../foundation/ui/toasts";
-import { GroupList } from "./GroupList";
+import { type GroupChanges, GroupList } from "./GroupList";
 import css from "./manage.module.css";
 import { type CampaignView, listsChanged, useManagedCampaigns } from "./manager_queries";
 import { t } from "./words.manager";
@@ -15,9 +15,11 @@ async function create(name: string): Promise<void> {
   toast(t("campaign_made", { name }));
 }
 
-async function change({ campaign_id }: CampaignView, changes: Partial<CampaignView>): Promise<void> {
-  await answer(api.PATCH("/campaigns/{campaign_id}", { params: { path: { campaign_id } }, body: changes as never }));
+async function change(changes: GroupChanges, { campaign_id, version }: CampaignView): Promise<CampaignView> {
+  const body = { version, ...changes } as never;
+  const now = await answer(api.PATCH("/campaigns/{campaign_id}", { params: { path: { campaign_id } }, body }));
   listsChanged();
+  return now;
 }
 
 const activitiesOf = ({ campaign_id }: CampaignView): string => `/manage/activities?campaign=${encodeURIComponent(campaign_id)}`;
@@ -40,6 +42,7 @@ export default function CampaignsScreen() {
       }}
       onCreate={create}
       onChange={change}
+      read={async () => (await campaigns.refetch()).data ?? []}
       items={(campaign) => [
         { label: t("see_report"), icon: "leaderboard", href: `/manage/campaigns/${campaign.campaign_id}` },
         { label: t("see_activities"), icon: "activities", href: activitiesOf(campaign) },

@@ -5,6 +5,7 @@ import { LinkButton } from "../foundation/ui/buttons";
 import { type Column, Table } from "../foundation/ui/data";
 import { Icon, type IconName } from "../foundation/ui/Icon";
 import { Menu, type MenuItem } from "../foundation/ui/Menu";
+import { useConflicts } from "../foundation/ui/conflicts";
 import { Filters, List } from "../foundation/ui/pages";
 import { EmptyState, PageHead } from "../foundation/ui/parts";
 import { Segments } from "../foundation/ui/Segments";
@@ -14,7 +15,9 @@ import type { ChannelView, useManagedCampaigns, useManagedChannels } from "./man
 import { NameDialog } from "./NameDialog";
 import { t } from "./words.manager";
 
-type Named = { name: string; archived: boolean };
+type Named = { name: string; archived: boolean; version: number };
+export type GroupChanges = Partial<Pick<Named, "name" | "archived">>;
+const CHANGED = ["name", "archived"] as const;
 type Props<Group extends Named> = {
   list: Pick<ReturnType<typeof useManagedChannels> | ReturnType<typeof useManagedCampaigns>, "isPending" | "error" | "refetch">;
   groups: Group[] | undefined;
@@ -25,7 +28,10 @@ type Props<Group extends Named> = {
   items: (group: Group) => MenuItem[];
   asksKind?: boolean;
   onCreate: (name: string, kind: ChannelView["kind"]) => Promise<unknown>;
-  onChange: (group: Group, changes: Partial<Named>) => Promise<void>;
+  /** Writes on the version that the group has. */
+  onChange: (changes: GroupChanges, group: Group) => Promise<Group>;
+  /** Reads all of them as they are now. */
+  read: () => Promise<Group[]>;
 };
 
 /** Channels or campaigns: made, renamed, put away and brought back. */
@@ -40,13 +46,17 @@ export function GroupList<Group extends Named>(props: Props<Group>) {
       {words.create}
     </LinkButton>
   );
-  const archive = (group: Group, archived: boolean): void => {
+  const { save, dialog } = useConflicts<Group>(CHANGED, { label: (name) => t(name as "name" | "archived") });
+  const change = (base: Group, changes: GroupChanges, onSaved?: (now: Group) => void): Promise<void> => {
+    const read = async (): Promise<Group | undefined> => (await props.read()).find((each) => idOf(each) === idOf(base));
+    return save({ base, changes: changes as Partial<Group>, write: onChange, read, ...(onSaved ? { onSaved } : {}) });
+  };
+  const archive = (group: Group, archived: boolean, undone = false): void => {
     const { name } = group;
-    const undo = (): void => void onChange(group, { archived: !archived }).catch((error: unknown) => toastProblem(error));
-    onChange(group, { archived }).then(
-      () => toast(t(archived ? "archived_toast" : "restored_toast", { name }), { label: t("undo"), run: undo }),
-      (error: unknown) => toastProblem(error),
-    );
+    change(group, { archived }, (now) => {
+      const undo = { label: t("undo"), run: () => archive(now, !archived, true) };
+      if (!undone && now.archived === archived) toast(t(archived ? "archived_toast" : "restored_toast", { name }), undo);
+    }).catch(toastProblem);
   };
   const copyId = (group: Group): void =>
     void copyText(idOf(group)).then((done) => toast(t(done ? "id_copied" : "id_not_copied")));
@@ -121,9 +131,10 @@ export function GroupList<Group extends Named>(props: Props<Group>) {
           confirm={t("save")}
           name={renamed.name}
           onClose={() => setRenamed(undefined)}
-          onSave={(name) => onChange(renamed, { name })}
+          onSave={(name) => change(renamed, { name })}
         />
       ) : null}
+      {dialog}
     </>
   );
 }

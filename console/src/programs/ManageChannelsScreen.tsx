@@ -3,7 +3,7 @@ import { once } from "../foundation/api/idempotency";
 import { Icon } from "../foundation/ui/Icon";
 import { Badge } from "../foundation/ui/parts";
 import { toast } from "../foundation/ui/toasts";
-import { GroupList } from "./GroupList";
+import { type GroupChanges, GroupList } from "./GroupList";
 import css from "./manage.module.css";
 import { type ChannelView, listsChanged, useManagedChannels } from "./manager_queries";
 import { t } from "./words.manager";
@@ -16,9 +16,11 @@ async function create(name: string, kind: ChannelView["kind"]): Promise<void> {
   toast(t("channel_made", { name }));
 }
 
-async function change({ channel_id }: ChannelView, changes: Partial<ChannelView>): Promise<void> {
-  await answer(api.PATCH("/channels/{channel_id}", { params: { path: { channel_id } }, body: changes as never }));
+async function change(changes: GroupChanges, { channel_id, version }: ChannelView): Promise<ChannelView> {
+  const body = { version, ...changes } as never;
+  const now = await answer(api.PATCH("/channels/{channel_id}", { params: { path: { channel_id } }, body }));
   listsChanged();
+  return now;
 }
 
 const pageOf = ({ channel_id }: ChannelView): string => `/manage/channels/${channel_id}`;
@@ -42,6 +44,7 @@ export default function ManageChannelsScreen() {
       asksKind
       onCreate={create}
       onChange={change}
+      read={async () => (await channels.refetch()).data ?? []}
       items={(channel) => [{ label: t("see_members"), icon: "people", href: pageOf(channel) }]}
       columns={[
         {

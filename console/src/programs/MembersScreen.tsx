@@ -15,6 +15,7 @@ import { Icon } from "../foundation/ui/Icon";
 import { Menu, type MenuItem } from "../foundation/ui/Menu";
 import { Filters, List } from "../foundation/ui/pages";
 import { Avatar, Badge, EmptyState, ErrorNote, PageHead, type Tone } from "../foundation/ui/parts";
+import { useConflicts } from "../foundation/ui/conflicts";
 import { useRequest } from "../foundation/ui/request";
 import { toast } from "../foundation/ui/toasts";
 import { toastProblem } from "../foundation/ui/toast_problem";
@@ -23,7 +24,7 @@ import { later } from "../foundation/later";
 import { withWords } from "../foundation/words";
 import { t as points } from "../points/words.manager";
 import css from "./manage.module.css";
-import { changeRole, invite, inviteAgain, membersOf, type MemberView, remove, type Sought, useMembers } from "./member_queries";
+import { changeRole, invite, inviteAgain, membersOf, type MemberView, readMember, remove, type Sought, useMembers } from "./member_queries";
 import { t } from "./words.manager";
 
 const DataDialog = later(withWords(() => import("../privacy/DataDialog"), "office", "mine"));
@@ -178,19 +179,26 @@ function MemberList({ list, members, empty }: MemberListProps) {
       (caught: unknown) => toastProblem(caught),
     );
   };
+  const { save, dialog } = useConflicts<MemberView>(["role", "status"], {
+    label: (name) => t(name as "role" | "status"),
+    say: (name, { role, status }) => t(name === "role" ? `role_${role}` : `status_${status}`),
+  });
+  const change = (base: MemberView, role: MemberView["role"], onSaved: (now: MemberView) => void): Promise<void> =>
+    save({ base, changes: { role }, write: (_, on) => changeRole(on, role), read: () => readMember(base.member_id), onSaved });
   const act = ({ what, member }: Asked): Promise<void> =>
     run(async () => {
       const { member_id: id, name, role, email } = member;
-      if (what === "remove") await remove(id);
-      else await changeRole(id, what === "promote" ? "manager" : "member");
-      setAsked(undefined);
       if (what === "remove") {
+        await remove(id);
         const back = (): Promise<void> => invite(email, role).then(() => undefined);
         toast(t("removed_toast", { name }), { label: t("invite_back"), run: quietly(back, t("invited_toast", { email })) });
       } else {
-        const undo = (): Promise<void> => changeRole(id, role);
-        toast(t("role_toast", { name }), { label: t("undo"), run: quietly(undo, t("undone")) });
+        await change(member, what === "promote" ? "manager" : "member", (now) => {
+          const undo = (): void => void change(now, role, () => toast(t("undone"))).catch(toastProblem);
+          if (now.role !== role) toast(t("role_toast", { name }), { label: t("undo"), run: undo });
+        });
       }
+      setAsked(undefined);
     });
 
   const items = (member: MemberView): MenuItem[] => {
@@ -271,6 +279,7 @@ function MemberList({ list, members, empty }: MemberListProps) {
       {pointsOf ? (
         <PointsDialog memberId={pointsOf.member_id} name={pointsOf.name} onClose={() => setPointsOf(undefined)} />
       ) : null}
+      {dialog}
       {dataOf ? <DataDialog member={dataOf} onClose={() => setDataOf(undefined)} /> : null}
       {asked ? (
         <Confirm

@@ -1,4 +1,5 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
+import { t as activities } from "../activities/words.manager";
 import { answer, api, type Schemas } from "../foundation/api/client";
 import { queryClient } from "../foundation/api/queries";
 import { later } from "../foundation/later";
@@ -10,12 +11,14 @@ import { Button, LinkButton } from "../foundation/ui/buttons";
 import { Checkbox, Select, Switch, TextField } from "../foundation/ui/fields";
 import forms from "../foundation/ui/forms.module.css";
 import { CopyableId, ErrorNote, ErrorState, Loading, Note, PageHead, Skeleton } from "../foundation/ui/parts";
+import { useConflicts } from "../foundation/ui/conflicts";
 import { useRequest } from "../foundation/ui/request";
 import { toast } from "../foundation/ui/toasts";
 import { ME } from "../me/queries";
+import { t as performances } from "../performances/words.manager";
 import { useWaiting } from "../rewards/manager_queries";
 import css from "./manage.module.css";
-import { PROGRAM, useProgram } from "./manager_queries";
+import { PROGRAM, readProgram, useProgram } from "./manager_queries";
 import { membersOf, useMembers } from "./member_queries";
 import { t } from "./words.manager";
 
@@ -23,7 +26,10 @@ type Settings = Schemas["ProgramSettings"];
 type Fields = Pick<Settings, "name" | "time_zone" | "leaderboard" | "rewards" | "disclosure" | "managers_on_leaderboard" | "names_on_leaderboard" | "fulfillers" | "content_disclosure" | "reuse_warning_above">;
 const NAMES = ["name", "time_zone", "leaderboard", "rewards", "disclosure", "managers_on_leaderboard", "names_on_leaderboard", "fulfillers", "content_disclosure", "reuse_warning_above"] as const;
 const DisclosureSettings = later(() => import("./DisclosureSettings"));
+const MANAGERS = { text: "", status: "active", role: "manager" } as const;
 const DRAFT = "draft.program";
+/** What is typed, and the settings it is typed over. */
+type Draft = { typed: Partial<Fields>; base: Settings };
 
 export default function ProgramScreen() {
   const program = useProgram();
@@ -48,7 +54,7 @@ function Fulfillers({
   error: string | undefined;
   onChange: (fulfillers: string[]) => void;
 }) {
-  const list = useMembers({ text: "", status: "active", role: "manager" });
+  const list = useMembers(MANAGERS);
   const managers = membersOf(list.data?.pages);
   const toggle = (id: string, on: boolean): void => {
     // Who is a manager no more falls out with the next choice.
@@ -90,28 +96,61 @@ function changesOf(settings: Settings, fields: Partial<Fields>): Partial<Fields>
   return Object.fromEntries(NAMES.filter((name) => name in fields && differs(name)).map((name) => [name, fields[name]]));
 }
 
+const hasAny = (changes: Partial<Fields>): boolean => Object.keys(changes).length > 0;
+
+function labelOf(name: keyof Settings): string {
+  if (name === "content_disclosure") return activities("field_setting");
+  if (name === "reuse_warning_above") return performances("reuse_above");
+  return t(name === "name" ? "program_name" : (name as "disclosure"));
+}
+
+/** The value of a setting as the dialog of two versions shows it. */
+function useSay(): (name: keyof Settings, settings: Settings) => unknown {
+  const managers = membersOf(useMembers(MANAGERS).data?.pages);
+  return (name, settings) => {
+    const { content_disclosure: kind, fulfillers } = settings;
+    if (name === "content_disclosure") return performances(kind === "none" ? "setting_none" : `kind_${kind}`);
+    if (name !== "fulfillers") return settings[name];
+    return fulfillers.map((id) => managers.find(({ member_id }) => member_id === id)?.name ?? id).join(", ");
+  };
+}
+
 function Form({ settings }: { settings: Settings }) {
-  const [typed, setTyped] = useState<Partial<Fields>>(() => kept.read<Partial<Fields>>(DRAFT) ?? {});
+  const [draft, setDraft] = useState<Draft | undefined>(() => kept.read<Draft>(DRAFT));
+  // A draft that an older version of the console kept has no base: it is left.
+  const { typed, base } = draft?.base ? draft : { typed: {}, base: settings };
   const { busy, error, run } = useRequest();
+  const { save: saveOn, dialog } = useConflicts<Settings>(NAMES, { label: labelOf, say: useSay() });
   const zones = useMemo(() => [...new Set([settings.time_zone, ...allZones()])].sort(), [settings.time_zone]);
-  const changes = changesOf(settings, typed);
-  const dirty = Object.keys(changes).length > 0;
-  const fields: Fields = { ...settings, ...typed };
+  const changes = changesOf(base, typed);
+  const dirty = hasAny(changes);
+  const fields: Fields = { ...settings, ...changes };
   const [isKept, setKept] = useState(true);
   const text = JSON.stringify(changes);
   useEffect(() => {
-    setKept(kept.write(DRAFT, dirty ? changes : undefined));
-  }, [text]);
+    setKept(kept.write(DRAFT, dirty ? { typed: changes, base } : undefined));
+  }, [text, base.version]);
 
-  const set = (changed: Partial<Fields>): void => setTyped((now) => ({ ...now, ...changed }));
-  const save = (): Promise<void> =>
-    run(async () => {
-      const saved = await answer(api.PATCH("/program", { body: changes as never }));
-      queryClient.setQueryData(PROGRAM, saved);
-      void queryClient.invalidateQueries({ queryKey: ME });
-      setTyped({});
-      toast(t("saved_toast"));
+  const set = (changed: Partial<Fields>): void =>
+    setDraft((now) => {
+      const on = now?.base && hasAny(changesOf(now.base, now.typed)) ? now : { typed: {}, base: settings };
+      return { ...on, typed: { ...on.typed, ...changed } };
     });
+  const save = (): Promise<void> =>
+    run(() =>
+      saveOn({
+        base,
+        changes,
+        write: (wanted, { version }) => answer(api.PATCH("/program", { body: { ...wanted, version } as never })),
+        read: readProgram,
+        onSaved: (saved) => {
+          queryClient.setQueryData(PROGRAM, saved);
+          void queryClient.invalidateQueries({ queryKey: ME });
+          setDraft(undefined);
+          toast(t("saved_toast"));
+        },
+      }),
+    );
   const shownAtField = ["name", "time_zone", "disclosure", "reuse_warning_above"].some((name) => fieldWords(error, name));
   return (
     <>
@@ -216,13 +255,14 @@ function Form({ settings }: { settings: Settings }) {
         {dirty ? (
           <div class={forms.bar}>
             <p role="status">{t("unsaved")}</p>
-            <Button onClick={() => setTyped({})}>{t("discard")}</Button>
+            <Button onClick={() => setDraft(undefined)}>{t("discard")}</Button>
             <Button kind="primary" type="submit" busy={busy}>
               {t("save")}
             </Button>
           </div>
         ) : null}
       </form>
+      {dialog}
       <LeaveGuard dirty={dirty} kept={isKept} discard={() => void kept.write(DRAFT, undefined)} />
     </>
   );

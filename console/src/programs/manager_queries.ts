@@ -43,8 +43,10 @@ export function useManagedCampaigns() {
   });
 }
 
+export const readProgram = () => answer(api.GET("/program"));
+
 export function useProgram() {
-  return useQuery({ queryKey: PROGRAM, queryFn: () => answer(api.GET("/program")) });
+  return useQuery({ queryKey: PROGRAM, queryFn: readProgram });
 }
 
 /** Channels and campaigns are also shown to members. */

@@ -90,9 +90,12 @@ export async function inviteAgain(id: string): Promise<void> {
   await changed();
 }
 
-export async function changeRole(id: string, role: Schemas["Role"]): Promise<void> {
-  await answer(api.PATCH("/members/{member_id}", { ...at(id), body: { role } }));
+export const readMember = (id: string): Promise<MemberView> => answer(api.GET("/members/{member_id}", at(id)));
+
+export async function changeRole({ member_id: id, version }: MemberView, role: MemberView["role"]): Promise<MemberView> {
+  const now = await answer(api.PATCH("/members/{member_id}", { ...at(id), body: { version, role } }));
   await changed();
+  return now;
 }
 
 export async function remove(id: string): Promise<void> {
