@@ -17,7 +17,9 @@ _SUBJECT_PATTERN = re.compile(r"[ -~]{1,255}")  # OpenID Connect: at most 255 le
 # Looser than RFC 5322 in its dots, stricter in that it allows no quoted mailbox, which no mail
 # program lets one write.
 _ATOM = r"[!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~]+"
-_MAILBOX_PATTERN = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
+# Python reads `=?utf-8?q?a=0Ab?=` as an encoded word (RFC 2047) also where a mailbox stands: a mail
+# would show another address, or could not be written at all.
+_MAILBOX_PATTERN = re.compile(rf"(?!.*=\?){_ATOM}(?:\.{_ATOM})*")
 MAX_MAILBOX_LENGTH = 64
 _DOMAIN_PATTERN = re.compile(r"[^@\s,;:<>()\[\]\\\".]+(\.[^@\s,;:<>()\[\]\\\".]+)+")
 # As the DNS has it: two labels or more, the last one not a number, which would be an IP address.

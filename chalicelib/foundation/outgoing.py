@@ -33,6 +33,10 @@ TOTAL_SECONDS = 10.0
 MAX_ANSWER_BYTES = 4096
 """Read of an answer at most, so that a connection is closed in order; none of it is kept."""
 
+_INTERIM_STATUSES = range(102, 200)
+"""Another status follows these, such as 103 (Early Hints). `http.client` passes over 100 by itself;
+101 is a last one, after which another protocol is spoken."""
+
 _REDIRECT_STATUSES = range(300, 400)
 _SUCCESS_STATUSES = range(200, 300)
 _MAX_RETRY_AFTER = 86_400
@@ -53,6 +57,21 @@ class _SendFailed(Exception):
     def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
+
+
+class _FinalResponse(http.client.HTTPResponse):
+    """Passes over interim answers, as RFC 9110 (15.2) asks of a client; the deadline bounds them.
+
+    The library takes the first one that is not 100 for the whole answer, so an event that a
+    receiver took would count as refused.
+    """
+
+    def _read_status(self) -> tuple[str, int, str]:
+        found: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]  # not in typeshed
+        while found[1] in _INTERIM_STATUSES:
+            http.client.parse_headers(self.fp)
+            found = super()._read_status()  # type: ignore[misc]  # likewise
+        return found
 
 
 class HttpSender:
@@ -122,6 +141,7 @@ class HttpSender:
         self, address: Address, ip: str, body: bytes, headers: Mapping[str, str], deadline: float
     ) -> tuple[int, timedelta | None]:
         connection = self._connection(address, ip)
+        connection.response_class = _FinalResponse
         try:
             _connect(connection)
             with _closed_at_deadline(connection, deadline) as cut:

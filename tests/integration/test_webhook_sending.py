@@ -20,6 +20,8 @@ from chalicelib.foundation.outgoing import MAX_ANSWER_BYTES, HttpSender
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+OOPS = b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"
+EARLY_HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n"
 LIMIT = 1.5
 """Seconds that a try may take in these tests; what it is held to is far more, on a busy machine."""
 
@@ -128,8 +130,15 @@ def test_a_body_arrives_as_it_is_with_its_headers() -> None:
     ("answer", "expected"),
     [
         (says(b"HTTP/1.1 204 No Content\r\n\r\n"), (204, None)),
-        (says(b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"), (500, "refused")),
+        (says(OOPS), (500, "refused")),
         (says(b"HTTP/1.1 404 Gone\r\nContent-Length: 9999\r\n\r\nshort"), (404, "refused")),
+        (says(b"HTTP/1.1 100 Continue\r\n\r\n" + OK), (200, None)),
+        (says(EARLY_HINTS + b"HTTP/1.1 102 Processing\r\n\r\n" + OK), (200, None)),
+        (says(EARLY_HINTS + OOPS), (500, "refused")),
+        (says(b"HTTP/1.1 101 Switching Protocols\r\n\r\n"), (101, "refused")),
+        (says(EARLY_HINTS), (None, "broken_answer")),
+        (drips(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), (None, "timeout")),
+        (drips(b"", EARLY_HINTS), (None, "timeout")),
         (says(b"\x00\xff not HTTP\r\n\r\n"), (None, "broken_answer")),
         (says(b""), (None, "broken_answer")),
         (says(b"HTTP/1.1 2OO OK\r\n\r\n"), (None, "broken_answer")),

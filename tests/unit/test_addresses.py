@@ -74,6 +74,8 @@ def test_an_address_is_compared_without_case_and_surrounding_space(
         "ana..lee@demo.example",
         ".ana@demo.example",
         "ana.@demo.example",
+        "=?utf-8?q?ben?=@demo.example",  # an encoded word, which mails would show as ben@
+        "=?utf-8?q?a=0Ab?=@demo.example",  # and this one could be written in no mail
         "ana@" + "x" * 64 + ".example",
         "ana@" + "ü" * 60 + ".example",
     ],
