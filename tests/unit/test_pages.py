@@ -254,3 +254,20 @@ def test_the_page_of_tables_names_each_with_its_keys_and_what_its_stream_carries
             stream = views[view] if view else ""
             tables[name.removesuffix("Table")] = (keys["HASH"], keys.get("RANGE", ""), stream)
     assert {name: tuple(rest) for name, *rest in rows} == tables
+
+
+def paragraphs(text: str) -> Iterator[str]:
+    """Yield the paragraphs and list items of a page, without its tables, headings and blocks."""
+    for block in re.split(r"\n\s*\n", FENCE.sub("", text)):
+        lines = [each for each in block.splitlines() if not re.match(r"\s*(?:\||#)", each)]
+        yield from re.split(r"\n(?=\s*(?:[-*]|\d+\.) )", "\n".join(lines))
+
+
+def test_no_paragraph_of_a_page_is_longer_than_90_words() -> None:
+    assert [*paragraphs("a b\n- c\n  d\n1. e\n\nf")] == ["a b", "- c\n  d", "1. e", "f"]
+    long = {
+        page: found
+        for page in PAGES
+        if (found := [each for each in paragraphs(text_of(page)) if len(each.split()) > 90])
+    }
+    assert long == {}
