@@ -30,7 +30,7 @@ from local.home import PROJECT
 from local.process_environment import isolate_environment
 from tests.clock import StoppedClock
 from tests.events import queued
-from tests.integration.reporting import Reporting
+from tests.integration.reporting_greenroom import ReportingGreenroom
 
 FUNCTION = "reports_make_exports"
 SHARE = 0.5
@@ -41,7 +41,7 @@ MEGABYTE = 1_048_576
 class Recorded:
     """A page of members and what they did, as DynamoDB answers, given for every page."""
 
-    def __init__(self, greenroom: Reporting, rows: int) -> None:
+    def __init__(self, greenroom: ReportingGreenroom, rows: int) -> None:
         program_id, now = greenroom.program.program_id, greenroom.clock.now()
         people = members(program_id, MAX_LIMIT, now, ["chn_1", "chn_2", "chn_3"])
         of = Reported(program_id, "act_1", "cmp_1", ())
@@ -73,7 +73,7 @@ def main(rows: int) -> None:
     isolate_environment()
     declared = functions.declared(template.declarations(PROJECT / "infra"))
     limits = next(each for each in declared if each.name == FUNCTION)
-    greenroom = Reporting(StoppedClock())
+    greenroom = ReportingGreenroom(StoppedClock())
     container, manager = greenroom.container, greenroom.manager
     recorded = Recorded(greenroom, rows)
     export = container.report_exports.ask(manager, Table.MEMBERS)

@@ -267,7 +267,7 @@ class Bench:
         from chalicelib.performances.events import events_of as events_of_performances
 
         queued = Relayed(events_of_performances)
-        queued.relays(_stream_of(made[-1])["Records"])
+        queued.relay(_stream_of(made[-1])["Records"])
         self.queued_performance = queued.delivered()
         yield Scenario("stage", "performances_stage", _message(self._queued()))
         entries = [
@@ -303,7 +303,7 @@ class Bench:
         container.reward_store.note_picture(self.program.program_id, key, self.now)
         noted = self.changes["RewardsTable"][-1][1]
         gone = Relayed(events_of)
-        gone.relays(_stream_of((noted, {}))["Records"])
+        gone.relay(_stream_of((noted, {}))["Records"])
         event = gone.delivered(PictureDropped)
         yield Scenario("rewards remove pictures", "rewards_remove_pictures", event)
 
@@ -355,7 +355,7 @@ class Bench:
         yield Scenario("reports count impressions", "reports_count_impressions", _stream_of(seen))
         container.report_exports.ask(self._caller("ana"), Table.OVERVIEW)
         asked = Relayed(events_of)
-        asked.relays(_stream_of(self._announced("ReportsTable", events_of))["Records"])
+        asked.relay(_stream_of(self._announced("ReportsTable", events_of))["Records"])
         event = asked.delivered(ExportRequested)
         yield Scenario("reports make exports", "reports_make_exports", event)
 
@@ -373,7 +373,7 @@ class Bench:
         from chalicelib.performances.events import events_of
 
         staged = Relayed(events_of)
-        staged.relays(_stream_of(self._announced("PerformancesTable", events_of))["Records"])
+        staged.relay(_stream_of(self._announced("PerformancesTable", events_of))["Records"])
         yield Scenario(
             "notifications record events", "notifications_record_events", staged.delivered()
         )
@@ -421,7 +421,7 @@ class Bench:
         """Return the latest change of a table that its relay makes an event of."""
         for before, after in reversed(self.changes[table]):
             told = Relayed(events_of)
-            told.relays(_stream_of((before, after))["Records"])
+            told.relay(_stream_of((before, after))["Records"])
             if told.events:
                 return before, after
         raise RuntimeError(f"{table}: nothing to announce")
@@ -442,10 +442,10 @@ class Bench:
         from chalicelib.videos.events import events_of as events_of_uploads
 
         decided = Relayed(events_of_uploads)
-        decided.relays(_stream_of(self._announced("UploadsTable", events_of_uploads))["Records"])
+        decided.relay(_stream_of(self._announced("UploadsTable", events_of_uploads))["Records"])
         yield Scenario("apply verdicts", "activities_apply_verdicts", decided.delivered())
         people = Relayed(events_of)
-        people.relays(self._people()["Records"])
+        people.relay(self._people()["Records"])
         yield Scenario(
             "mark changed leaderboards", "points_mark_changed_leaderboards", people.delivered()
         )
@@ -453,7 +453,7 @@ class Bench:
         members = {each.email: each for each in container.programs.members(self.program.program_id)}
         container.members.remove(self._caller("ana"), members["dan@bench.example"].member_id)
         gone = Relayed(events_of)
-        gone.relays(_stream_of(self._removal())["Records"])
+        gone.relay(_stream_of(self._removal())["Records"])
         yield Scenario(
             "disconnect removed members",
             "performances_disconnect_removed_members",

@@ -1,4 +1,4 @@
-"""What goes between a table's stream and the consumers of its events, without the cloud."""
+"""Builds stream records and queue batches, and relays events between them, without the cloud."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from local.template import declarations
 
 @cache
 def stream_filters() -> Mapping[str, Sequence[Any]]:
-    """Read the filters of each function that has its records from a stream."""
+    """Read the stream filters of each function that reads a stream."""
     declared = functions.declared(declarations(PROJECT / "infra"))
     return {
         each.name: [json.loads(pattern) for pattern in each.source["patterns"]]
@@ -29,7 +29,7 @@ def passes(relay: str, record: Mapping[str, Any]) -> bool:
 
 
 def _fits(pattern: Any, record: Any) -> bool:
-    """Know as much of Lambda's rules as the filters here use."""
+    """Match a pattern; implements the rules of Lambda's filters that are used here."""
     if isinstance(pattern, Mapping):
         found = record if isinstance(record, Mapping) else {}
         return all(_fits(each, found.get(name)) for name, each in pattern.items())
@@ -50,7 +50,7 @@ def _fits_one(rule: Any, value: Any) -> bool:
 def streamed(
     images: Sequence[Mapping[str, Any]], before: Sequence[Mapping[str, Any]] | None = None
 ) -> dict[str, Any]:
-    """Make a batch of a table's stream out of new images, and old ones if there were any."""
+    """Return a batch of stream records with these new images and, if given, old ones."""
     return {
         "Records": [
             {
@@ -76,7 +76,7 @@ def _name(image: Mapping[str, Any], before: Mapping[str, Any]) -> str:
 
 
 def queued(*events: Event[Any]) -> dict[str, Any]:
-    """Make a batch of a consumer's queue, as a rule of the bus fills it."""
+    """Return a batch of queue messages, as a rule of the bus writes them."""
     return {
         "Records": [
             {
@@ -100,12 +100,12 @@ class Relayed:
         self.events += events
         return set()
 
-    def relays(self, records: Sequence[Mapping[str, Any]]) -> None:
+    def relay(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Relay records of the table's stream."""
         answer = relay_changes(self._events_of, self.publish, {"Records": list(records)})
         assert answer == {"batchItemFailures": []}
 
     def delivered(self, *kinds: type) -> dict[str, Any]:
-        """Make the batch that a consumer of these kinds of events gets; of all without kinds."""
+        """Return the batch that a consumer of these kinds of events gets; by default all kinds."""
         wanted = [each for each in self.events if not kinds or isinstance(each.payload, kinds)]
         return queued(*wanted)

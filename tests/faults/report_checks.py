@@ -16,7 +16,7 @@ def report_errors(simulation: Simulation, dice: random.Random) -> Iterator[str]:
     container, relayed = simulation.container, Relayed(events_of)
     for number, (before, after) in enumerate(simulation.changes):
         (record,) = streamed([after], [before])["Records"]
-        relayed.relays([{**record, "eventID": str(number)}])
+        relayed.relay([{**record, "eventID": str(number)}])
     events = relayed.events + dice.choices(relayed.events, k=len(relayed.events) // 2)
     dice.shuffle(events)
     while events:

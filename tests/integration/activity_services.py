@@ -1,4 +1,4 @@
-"""Activities and what is around them, without HTTP: a stage for what managers and members do."""
+"""Activity services without HTTP, wired for tests of managers' and members' actions."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -36,7 +36,7 @@ MEMBER = replace(MANAGER, member_id="mem_2")
 
 
 class RacedVideos(VideoService):
-    """Lets something happen right after an upload was read, once; or shows it frozen."""
+    """Runs `meanwhile` once, right after an upload was read, or returns `frozen` instead."""
 
     meanwhile: Callable[[], object] | None = None
     frozen: Upload | None = None
@@ -50,7 +50,7 @@ class RacedVideos(VideoService):
 
 
 class RacedStore(ActivityStore):
-    """Lets something happen right after an activity was read: once, or each time."""
+    """Runs hooks right after an activity was read: `meanwhile` once, `each_time` always."""
 
     meanwhile: Callable[[], object] | None = None
     each_time: Callable[[Activity], object] | None = None
@@ -98,15 +98,15 @@ class Group:
     archived: bool
 
 
-def ended_by(store: ActivityStore, activity: Activity, at: datetime) -> None:
-    """End an activity beside the service."""
+def end_activity(store: ActivityStore, activity: Activity, at: datetime) -> None:
+    """End an activity without the service."""
     found = ActivityStore.get(store, activity.program_id, activity.activity_id)
     assert found is not None
     database().commit([store.change(found, replace(found, state=ActivityState.ENDED, ended_at=at))])
 
 
 class ActivityServices:
-    """Activities and what is around them."""
+    """The activity services and their dependencies."""
 
     def __init__(self, upload_services: UploadServices, clock: StoppedClock) -> None:
         self.upload_services, self.clock = upload_services, clock
@@ -116,17 +116,17 @@ class ActivityServices:
         )
         self.marks = ActivityMarks(MarkStore(database()))
         self.groupings = Groups()
-        self.service = self.serving(self.store)
+        self.service = self.service_with(self.store)
         self.lifecycle = ActivityLifecycle(self.store, self.clock)
         self.verdicts = Verdicts(upload_services.store)
-        self.sweeper = self.sweeping(self.store)
+        self.sweeper = self.sweeper_with(self.store)
 
-    def sweeping(self, store: ActivityStore) -> DueActivitySweeper:
+    def sweeper_with(self, store: ActivityStore) -> DueActivitySweeper:
         return DueActivitySweeper(
             store, ActivityLifecycle(store, self.clock), self.verdicts, self.clock
         )
 
-    def serving(self, store: ActivityStore) -> ActivityService:
+    def service_with(self, store: ActivityStore) -> ActivityService:
         return ActivityService(
             store=store,
             marks=self.marks,
@@ -155,7 +155,7 @@ class ActivityServices:
     def all(self) -> list[Activity]:
         return list(self.service.activities(MANAGER, 100, None).items)
 
-    def fed(self) -> list[str]:
+    def feed_ids(self) -> list[str]:
         return [each.activity_id for each in self.service.feed(MEMBER, 100, None).items]
 
     def performed(self, activity: Activity, caller: Caller = MEMBER) -> None:
@@ -164,7 +164,7 @@ class ActivityServices:
         database().commit([part])
 
     def put(self, **changes: Any) -> Activity:
-        """Put an activity beside the service."""
+        """Store an activity without the service."""
         activity = replace(published(self.clock.now()), **changes)
         database().put(ActivityItem.of(activity))
         return activity
@@ -174,7 +174,7 @@ _numbers = count()
 
 
 def published(now: datetime, program_id: str = MANAGER.program_id) -> Activity:
-    """Make an activity that is open; each is a millisecond younger than the one before."""
+    """Return an open activity, each a millisecond younger than the one before."""
     made_at = now - HOUR + timedelta(milliseconds=next(_numbers))
     return Activity(
         program_id=program_id,

@@ -34,7 +34,7 @@ from tests.faults.tables import Tables
 from tests.integration.activity_services import ActivityServices
 from tests.integration.greenroom import FakeTikTok, Greenroom
 from tests.integration.sandbox import Sandbox
-from tests.integration.sandboxed_greenroom import SandboxedGreenroom, WatchedTikTok
+from tests.integration.sandboxed_greenroom import HookedTikTokClient, SandboxedGreenroom
 from tests.integration.upload_services import UploadServices
 
 TEMPLATE = Path(__file__).parents[2] / "infra" / "tables.yaml"
@@ -265,7 +265,7 @@ def sandboxed(
     settings: Settings, tables_in_memory: None, clock: StoppedClock, process: Sandbox
 ) -> Iterator[SandboxedGreenroom]:
     process.reset()
-    tiktok = WatchedTikTok(process.url)
+    tiktok = HookedTikTokClient(process.url)
     yield SandboxedGreenroom(Greenroom(settings, clock, tiktok), process, tiktok)
     tiktok.close()
 

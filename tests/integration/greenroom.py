@@ -1,4 +1,4 @@
-"""A whole Greenroom on moto: its services wired as they are deployed, and people in a program."""
+"""A whole Greenroom on moto: its services wired as deployed, with people in a program."""
 
 import hashlib
 import hmac
@@ -51,10 +51,10 @@ SECRETS = {
 
 
 class FakeTikTok(TikTokClient):
-    """Tokens and people as TikTok has them; a code is `code-` and the person's name.
+    """A fake of TikTok's tokens and people; a code is `code-` and the person's name.
 
-    What stands in `next_of` for a call happens in its place: an error is raised, anything else
-    is called before the call goes on.
+    `next_steps` maps a call's name to steps that run at its next calls: an error is raised instead
+    of the call, anything else is called before it.
     """
 
     def __init__(self) -> None:
@@ -67,17 +67,17 @@ class FakeTikTok(TikTokClient):
         )
         super().__init__(settings, lambda: CLIENT_SECRET)
         self.made: list[str] = []
-        self.next_of: dict[str, list[TikTokError | Callable[[], object]]] = {}
+        self.next_steps: dict[str, list[TikTokError | Callable[[], object]]] = {}
         self.scopes = frozenset(SCOPES)
         self.expires_in = TWO_HOURS
-        self.live: dict[str, tuple[str, str]] = {}
+        self.token_pairs: dict[str, tuple[str, str]] = {}
         self.revoked: list[str] = []
         self.verifiers: list[str | None] = []
         self._numbers = count(1)
 
-    def _happens(self, name: str) -> None:
+    def _run_next_step(self, name: str) -> None:
         self.made.append(name)
-        waiting = self.next_of.get(name)
+        waiting = self.next_steps.get(name)
         step = waiting.pop(0) if waiting else None
         if isinstance(step, TikTokError):
             raise step
@@ -85,10 +85,10 @@ class FakeTikTok(TikTokClient):
             step()
 
     def grant(self, person: str) -> Grant:
-        """Rotate a person's pair, as another worker's refresh would."""
+        """Rotate a person's token pair, as another worker's refresh would."""
         number = next(self._numbers)
         pair = (f"access-{person}-{number}", f"refresh-{person}-{number}")
-        self.live[person] = pair
+        self.token_pairs[person] = pair
         return Grant(
             access_token=pair[0],
             refresh_token=pair[1],
@@ -100,30 +100,30 @@ class FakeTikTok(TikTokClient):
 
     def exchange_code(self, code: str, code_verifier: str | None = None) -> Grant:
         self.verifiers.append(code_verifier)
-        self._happens("exchange_code")
+        self._run_next_step("exchange_code")
         return self.grant(code.removeprefix("code-"))
 
     def refresh(self, refresh_token: str) -> Grant:
-        self._happens("refresh")
+        self._run_next_step("refresh")
         person = refresh_token.split("-")[1]
-        if self.live.get(person, ("", ""))[1] != refresh_token:
+        if self.token_pairs.get(person, ("", ""))[1] != refresh_token:
             raise Reconnect("invalid_grant", cause=Cause.CONSENT_ENDED)
         return self.grant(person)
 
     def revoke(self, access_token: str) -> None:
-        self._happens("revoke")
+        self._run_next_step("revoke")
         self.revoked.append(access_token)
 
     def person(self, access_token: str) -> TikTokUser:
-        self._happens("person")
+        self._run_next_step("person")
         name = access_token.split("-")[1]
-        if self.live.get(name, ("", ""))[0] != access_token:
+        if self.token_pairs.get(name, ("", ""))[0] != access_token:
             raise AccessTokenRefused("access_token_invalid")
         return TikTokUser(f"open-{name}", name.title(), f"https://tiktok.example/{name}.jpg")
 
 
-class WatchedQueue(StagingQueue):
-    """The staging queue, which remembers what it was given: SQS shows nothing that is delayed."""
+class RecordingQueue(StagingQueue):
+    """The staging queue, recording what is sent, since SQS does not show delayed messages."""
 
     def __init__(self, sqs: Any, url: str) -> None:
         super().__init__(sqs, url)
@@ -143,13 +143,13 @@ _members = count(1)
 
 
 class Greenroom:
-    """A deployment with one program; `tiktok` stands in for the client if it is given."""
+    """A deployment with one program; `tiktok`, if given, replaces the client."""
 
     def __init__(
         self, settings: Settings, clock: StoppedClock, tiktok: TikTokClient | None = None
     ) -> None:
         self.clock, self.clients = clock, clients()
-        queue, key = self.made_around()
+        queue, key = self.create_infrastructure()
         self.settings = settings.changed(
             staging_queue_url=queue,
             tokens_key_id=key,
@@ -158,16 +158,16 @@ class Greenroom:
             public_url=REDIRECT_URI.removesuffix("/tiktok/callback"),
         )
         self.container = Container(self.settings, clock, self.clients)
-        self.queue = self.container.staging_queue = WatchedQueue(self.clients.sqs, queue)
+        self.queue = self.container.staging_queue = RecordingQueue(self.clients.sqs, queue)
         if tiktok is not None:
             self.container.tiktok_client = tiktok
         self.program, _, _ = self.container.programs.create_program(
             "Demo", "Europe/Berlin", "ana@demo.example"
         )
-        self.manager = self.signs_in("ana@demo.example")
+        self.manager = self.sign_in("ana@demo.example")
 
-    def made_around(self) -> tuple[str, str]:
-        """Make queues, key and secrets; returns the staging queue's address and the key's id."""
+    def create_infrastructure(self) -> tuple[str, str]:
+        """Create queues, key and secrets; return the staging queue's URL and the key's id."""
         queue, self.failed_url = (
             self.clients.sqs.create_queue(QueueName=name)["QueueUrl"]
             for name in ("staging", "failed")
@@ -177,32 +177,32 @@ class Greenroom:
         self.clients.events.create_event_bus(Name="events")
         return queue, self.clients.kms.create_key()["KeyMetadata"]["KeyId"]
 
-    def again(self) -> Container:
-        """Wire everything anew, as a function does that starts cold."""
+    def cold_container(self) -> Container:
+        """Create a new container, as a cold start does."""
         container = Container(self.settings, self.clock, self.clients)
         container.tiktok_client = self.container.tiktok_client
         return container
 
-    def signs_in(self, email: str) -> Caller:
+    def sign_in(self, email: str) -> Caller:
         return self.container.programs.caller(Claims(f"subject-{email}", email, 0))
 
     def member(self, name: str | None = None) -> Caller:
         email = f"{name or f'member{next(_members)}'}@demo.example"
         self.container.programs.invite(self.program, email, Role.MEMBER)
-        return self.signs_in(email)
+        return self.sign_in(email)
 
     def now(self, caller: Caller) -> Caller:
-        return self.signs_in(caller.email)
+        return self.sign_in(caller.email)
 
     # --- connecting ---------------------------------------------------------------------------
 
     def asks(self, caller: Caller) -> ConsentRequest:
         return self.container.consents.begin_consent(caller, CORRELATION)
 
-    def comes_back(
+    def complete_consent(
         self, begun: ConsentRequest, person: str, container: Container | None = None, **changes: Any
     ) -> Connected:
-        """Bring a browser back from TikTok's consent page with what it should carry."""
+        """Call the OAuth callback as a browser that returns from TikTok's consent page."""
         carried = {
             "state": state_of(begun),
             "nonce": begun.nonce,
@@ -212,13 +212,13 @@ class Greenroom:
         }
         return (container or self.container).connections.connect(**carried)
 
-    def connects(self, caller: Caller, person: str) -> Connected:
-        return self.comes_back(self.asks(caller), person)
+    def connect_account(self, caller: Caller, person: str) -> Connected:
+        return self.complete_consent(self.asks(caller), person)
 
     # --- activities and performances ----------------------------------------------------------
 
     def activity(self, content: bytes = VIDEO, **changes: Any) -> Activity:
-        """Put an activity that is open, and its video."""
+        """Store an open activity and its video."""
         made_at = self.clock.now() - timedelta(hours=1)
         key = f"videos/{self.program.program_id}/{new_id('upl', made_at)}/etag"
         self.clients.s3.put_object(Bucket=self.settings.videos_bucket, Key=key, Body=content)
@@ -238,19 +238,19 @@ class Greenroom:
             video=replace(GOOD, size_bytes=len(content)),
             video_key=key,
         )
-        return self.keep(replace(activity, **changes))
+        return self.put_activity(replace(activity, **changes))
 
-    def keep(self, activity: Activity) -> Activity:
+    def put_activity(self, activity: Activity) -> Activity:
         database().put(ActivityItem.of(activity))
         return activity
 
     def perform(self, caller: Caller, activity: Activity) -> Performance:
         return self.container.performances.perform(
-            caller, activity.activity_id, CORRELATION, tick=self.tick(activity)
+            caller, activity.activity_id, CORRELATION, tick=self.disclosure_tick(activity)
         )
 
-    def tick(self, activity: Activity) -> DisclosureTick | None:
-        """Return a member's tick of what an activity asks them to disclose."""
+    def disclosure_tick(self, activity: Activity) -> DisclosureTick | None:
+        """Return a member's confirmation of the disclosure that an activity asks for."""
         version = activity.asks.version
         return DisclosureTick(version, "en", self.clock.now()) if version else None
 
@@ -270,7 +270,7 @@ class Greenroom:
         ]
 
     def totals(self, caller: Caller) -> Totals:
-        """Return a member's totals, which are always what the ledger adds up to."""
+        """Return a member's totals, checked against the sum of the ledger."""
         kept = self.container.points.totals(caller.owner)
         assert kept == totals_of(self.container.point_store.entries(caller.owner))
         return kept
@@ -282,12 +282,12 @@ class Greenroom:
     # --- boards -------------------------------------------------------------------------------
 
     def images(self) -> list[dict[str, Any]]:
-        """Return all ledger entries as the table's stream shows them."""
+        """Return all ledger entries as images of the table's stream."""
         found = _dynamodb().scan(TableName=self.settings.points_table)["Items"]
         return [dict(each) for each in found if each["item"]["S"].startswith("entry#")]
 
-    def counts(self, images: Sequence[Mapping[str, Any]] | None = None) -> None:
-        """Deliver entries (all of them, unless told which) to what counts them."""
+    def count_entries(self, images: Sequence[Mapping[str, Any]] | None = None) -> None:
+        """Deliver ledger entries (by default all) to the leaderboard counter."""
         answer = worker.count_entries(
             self.container.entry_counter,
             self.container.events,
@@ -295,15 +295,15 @@ class Greenroom:
         )
         assert answer == {"batchItemFailures": []}
 
-    def ranks(self) -> int:
-        """Let the clock tick: boards that are due are made."""
+    def build_leaderboards(self) -> int:
+        """Run the schedule that builds the leaderboards that are due."""
         return worker.build_leaderboards(self.container.leaderboard_builder)
 
     def board(self, caller: Caller, period: Period = Period.WEEK) -> Board:
         return self.container.points.leaderboard(caller, period)
 
-    def queued(self) -> list[tuple[Reference, int]]:
-        """Take out what was put into the staging queue, each with its delay in seconds."""
+    def take_queued(self) -> list[tuple[Reference, int]]:
+        """Return and forget what was sent to the staging queue, with delays in seconds."""
         sent, self.queue.sent = self.queue.sent, []
         return sent
 
@@ -322,7 +322,7 @@ def reference_of(performance: Performance) -> Reference:
 
 
 def event(name: str, clock: StoppedClock, *, open_id: str = "open-ana", **content: Any) -> bytes:
-    """Write an event as TikTok does: its content is JSON in a string."""
+    """Return a webhook's body as TikTok writes it: its content is JSON in a string."""
     told = {
         "client_key": CLIENT_KEY,
         "event": name,

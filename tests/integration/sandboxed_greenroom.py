@@ -1,4 +1,4 @@
-"""A Greenroom whose TikTok is the sandbox, and workers that can die on the way."""
+"""A Greenroom with the TikTok sandbox, and staging workers that can be killed."""
 
 import hashlib
 import time
@@ -29,12 +29,12 @@ from tests.integration.sandbox import CLIENT_KEY, CLIENT_SECRET, REDIRECT_URI, S
 LIMITS = TimeLimits(connect_seconds=2, answer_seconds=2, upload_answer_seconds=2)
 
 
-class PowerCut(BaseException):
-    """The function dies: nothing after this is run, not even what would clean up."""
+class WorkerKilled(BaseException):
+    """The function was killed: nothing runs after this, not even cleanup."""
 
 
-class WatchedTikTok(TikTokClient):
-    """The real client; something may happen right before or after a call, once."""
+class HookedTikTokClient(TikTokClient):
+    """The real client with hooks that run once, right before or after a call."""
 
     def __init__(self, url: str) -> None:
         settings = TikTokSettings(
@@ -50,36 +50,36 @@ class WatchedTikTok(TikTokClient):
         self.after: dict[str, Callable[[], object]] = {}
 
     def begin_upload(self, access_token: str, size_bytes: int) -> UploadSession:
-        self._happens("begin_upload", self.before)
+        self._run_hook("begin_upload", self.before)
         draft = super().begin_upload(access_token, size_bytes)
         self.after.pop("begin_upload", _nothing)()
         return draft
 
     def send(self, *arguments: Any, **options: Any) -> UploadReceipt:
-        self._happens("send", self.before)
+        self._run_hook("send", self.before)
         sent = super().send(*arguments, **options)
         self.after.pop("send", _nothing)()
         return sent
 
     def status(self, access_token: str, publish_id: str) -> ShareStatus:
-        self._happens("status", self.before)
+        self._run_hook("status", self.before)
         return super().status(access_token, publish_id)
 
-    def _happens(self, name: str, steps: dict[str, Callable[[], object]]) -> None:
+    def _run_hook(self, name: str, steps: dict[str, Callable[[], object]]) -> None:
         self.made.append(name)
         steps.pop(name, _nothing)()
 
 
 def _nothing() -> None:
-    """Nothing happens."""
+    """Do nothing."""
 
 
 def dies() -> None:
-    raise PowerCut
+    raise WorkerKilled
 
 
-class Instead:
-    """A thing of which some methods are others; it has to have methods of these names."""
+class Override:
+    """Wraps an object and overrides some of its methods."""
 
     def __init__(self, of: object, **methods: Callable[..., Any]) -> None:
         assert all(callable(getattr(of, name)) for name in methods)
@@ -90,30 +90,30 @@ class Instead:
         return self._methods.get(name) or getattr(self._of, name)
 
 
-def leaving_its_lease(store: PerformanceStore, **methods: Callable[..., Any]) -> Any:
-    """A store as a worker has it that dies: it lets nothing go."""
-    return Instead(store, release_lease=lambda *_: None, **methods)
+def keeping_lease(store: PerformanceStore, **methods: Callable[..., Any]) -> Any:
+    """Return a store that does not release leases, as if its worker was killed."""
+    return Override(store, release_lease=lambda *_: None, **methods)
 
 
 class SandboxedGreenroom:
-    """A Greenroom whose TikTok is the sandbox; one member is connected as `ana` there."""
+    """A Greenroom with the TikTok sandbox; its manager is connected as `ana` there."""
 
-    def __init__(self, greenroom: Greenroom, sandbox: Sandbox, tiktok: WatchedTikTok) -> None:
+    def __init__(self, greenroom: Greenroom, sandbox: Sandbox, tiktok: HookedTikTokClient) -> None:
         self.greenroom, self.sandbox, self.tiktok = greenroom, sandbox, tiktok
         self.clock = greenroom.clock
         self.ana = greenroom.manager
         begun = greenroom.asks(self.ana)
         came_back = sandbox.consent("ana", url=begun.authorize_url)
-        greenroom.comes_back(begun, "ana", code=came_back["code"])
+        greenroom.complete_consent(begun, "ana", code=came_back["code"])
         self.stager = self.worker()
 
     def worker(self, **others: Any) -> Stager:
-        """Make a worker that starts cold; it works with `others` in place of what it would."""
+        """Create a cold worker with `others` in place of some of its dependencies."""
         return Stager(replace(self.dependencies(), **others))
 
     def dependencies(self) -> StagingDependencies:
-        """Make what a worker that starts cold works with; nothing waits longer than it must."""
-        container = self.greenroom.again()
+        """Create the dependencies of a cold worker, with minimal waits."""
+        container = self.greenroom.cold_container()
         container.staging_queue = self.greenroom.queue
         return replace(
             container.staging_dependencies,
@@ -128,25 +128,25 @@ class SandboxedGreenroom:
         self.stager.stage(reference_of(performance))
         return self.now(performance)
 
-    def crashes(self, performance: Performance) -> Performance:
-        """Stage with a worker that dies on the way and so leaves its lease behind."""
-        dying = self.worker(store=leaving_its_lease(self.dependencies().store))
-        with pytest.raises(PowerCut):
+    def crash(self, performance: Performance) -> Performance:
+        """Stage with a worker that is killed and so keeps its lease."""
+        dying = self.worker(store=keeping_lease(self.dependencies().store))
+        with pytest.raises(WorkerKilled):
             dying.stage(reference_of(performance))
         return self.now(performance)
 
     def stage_when_due(self, performance: Performance) -> Performance:
-        """Stage a performance as soon as the time is reached that it waits for."""
+        """Advance the clock to the time that a performance waits for, and stage it."""
         due = self.now(performance).waits_until
         if due is not None and due > self.clock.now():
-            self.later(due - self.clock.now())
+            self.advance(due - self.clock.now())
         return self.stage(performance)
 
     def now(self, performance: Performance) -> Performance:
         return self.greenroom.stored(performance)
 
-    def later(self, step: timedelta) -> None:
-        """Let time go by, here and at TikTok."""
+    def advance(self, step: timedelta) -> None:
+        """Advance the clock, here and at TikTok."""
         self.clock.advance(step)
         self.sandbox.advance(step.total_seconds())
 
@@ -164,8 +164,8 @@ class SandboxedGreenroom:
         share: dict[str, Any] = self.sandbox.record()["shares"][performance.publish_id]
         return share
 
-    def arrived_once(self, performance: Performance, points: int = 10) -> bool:
-        """Return whether the very bytes arrived in exactly one upload and the points stand."""
+    def check_arrived_once(self, performance: Performance, points: int = 10) -> bool:
+        """Assert that the video arrived in exactly one upload and the award is kept."""
         there = self.share(performance)
         assert self.uploads == there["completed_uploads"] == 1
         assert there["sha256"] == hashlib.sha256(VIDEO).hexdigest()
@@ -175,14 +175,14 @@ class SandboxedGreenroom:
         assert not self.rules_broken
         return True
 
-    def failed_for_good(self, performance: Performance) -> bool:
-        """Return whether points were taken back once and the activity is in the feed again."""
+    def check_failed(self, performance: Performance) -> bool:
+        """Assert that the points were reversed once and the feed shows the activity again."""
         assert (performance.state, performance.failed_at) == (State.FAILED, self.clock.now())
         assert performance.reason
         assert self.greenroom.ledger(self.ana) == [("award", 10), ("reversal", -10)]
         assert self.greenroom.totals(self.ana) == Totals(0, 0)
         assert self.greenroom.feed(self.ana) == [performance.activity_id]
-        self.greenroom.queued()
+        self.greenroom.take_queued()
         self.clock.advance(POSTED_LIMIT)
         assert self.greenroom.container.overdue_performances.requeue_overdue() == 0
         assert self.stage(performance) == performance
@@ -198,6 +198,6 @@ class SandboxedGreenroom:
 
     @property
     def rules_broken(self) -> list[str]:
-        """Those of TikTok's rules that a careful client could have kept."""
+        """The avoidable violations of TikTok's rules."""
         found = self.sandbox.record()["violations"]
         return [rule["rule"] for rule in found if rule["avoidable"]]

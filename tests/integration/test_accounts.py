@@ -100,7 +100,7 @@ def test_a_consent_connects_the_account_and_every_request_knows(
     greenroom: Greenroom, ben: Caller
 ) -> None:
     assert refusal(lambda: greenroom.container.tiktok.account(ben)) is ProblemCode.NOT_FOUND
-    connected = greenroom.connects(ben, "ben")
+    connected = greenroom.connect_account(ben, "ben")
     assert (connected.display_name, connected.performance, connected.problem) == ("Ben", None, None)
     account = greenroom.container.tiktok.account(ben)
     assert (account.open_id, account.state) == ("open-ben", TikTokState.CONNECTED)
@@ -123,12 +123,12 @@ def test_a_consent_without_its_state_and_its_browsers_nonce_changes_nothing(
     greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller, carried: dict[str, Any]
 ) -> None:
     begun = greenroom.asks(ben)
-    attempt = partial(greenroom.comes_back, begun, "ben", **carried)
+    attempt = partial(greenroom.complete_consent, begun, "ben", **carried)
     assert refusal(attempt) is TikTokProblem.TIKTOK_STATE_INVALID
     assert tiktok.made == []
     assert stored(greenroom, ben) is None
     # Who does not know both cannot spoil it for the one who does.
-    assert greenroom.comes_back(begun, "ben").display_name == "Ben"
+    assert greenroom.complete_consent(begun, "ben").display_name == "Ben"
 
 
 def test_a_consent_is_good_for_the_browser_it_was_asked_for_from_only(
@@ -136,16 +136,16 @@ def test_a_consent_is_good_for_the_browser_it_was_asked_for_from_only(
 ) -> None:
     eve = greenroom.member("eve")
     hers, his = greenroom.asks(eve), greenroom.asks(ben)
-    crossed = partial(greenroom.comes_back, his, "ben", nonce=hers.nonce)
+    crossed = partial(greenroom.complete_consent, his, "ben", nonce=hers.nonce)
     assert refusal(crossed) is TikTokProblem.TIKTOK_STATE_INVALID
     assert stored(greenroom, ben) is stored(greenroom, eve) is None
 
 
 def test_a_consent_is_used_once(greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller) -> None:
     begun = greenroom.asks(ben)
-    greenroom.comes_back(begun, "ben")
+    greenroom.complete_consent(begun, "ben")
     before = stored(greenroom, ben)
-    again = partial(greenroom.comes_back, begun, "other")
+    again = partial(greenroom.complete_consent, begun, "other")
     assert refusal(again) is TikTokProblem.TIKTOK_STATE_INVALID
     assert tiktok.made == ["exchange_code", "person"]
     assert stored(greenroom, ben) == before
@@ -159,7 +159,7 @@ def test_a_member_begins_no_more_consents_in_an_hour_than_they_may(
     refused: list[Problem] = []
     for _ in range(3 * CONSENTS_PER_WINDOW):
         try:
-            greenroom.comes_back(greenroom.asks(ben), "ben")
+            greenroom.complete_consent(greenroom.asks(ben), "ben")
         except Problem as problem:
             refused.append(problem)
         greenroom.clock.advance(SECOND)
@@ -170,9 +170,9 @@ def test_a_member_begins_no_more_consents_in_an_hour_than_they_may(
     left = int((CONSENT_WINDOW - CONSENTS_PER_WINDOW * SECOND).total_seconds())
     assert refused[0].headers == {"Retry-After": str(left)}
     # Others begin theirs, and so does this one in the next hour.
-    greenroom.connects(greenroom.member("eve"), "eve")
+    greenroom.connect_account(greenroom.member("eve"), "eve")
     greenroom.clock.advance(started + CONSENT_WINDOW - greenroom.clock.now())
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
 
 
 def test_a_consent_that_is_refused_is_stored_nowhere(
@@ -189,9 +189,9 @@ def test_a_consent_that_is_refused_is_stored_nowhere(
 def test_a_consent_lasts_ten_minutes(greenroom: Greenroom, ben: Caller) -> None:
     in_time, late = greenroom.asks(ben), greenroom.asks(ben)
     greenroom.clock.advance(STATE_LIFETIME - SECOND)
-    greenroom.comes_back(in_time, "ben")
+    greenroom.complete_consent(in_time, "ben")
     greenroom.clock.advance(SECOND)
-    too_late = partial(greenroom.comes_back, late, "ben")
+    too_late = partial(greenroom.complete_consent, late, "ben")
     assert refusal(too_late) is TikTokProblem.TIKTOK_STATE_INVALID
 
 
@@ -200,7 +200,7 @@ def test_a_denied_consent_connects_nothing_and_is_used_up(
     greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller, carried: dict[str, Any]
 ) -> None:
     begun = greenroom.asks(ben)
-    denied = partial(greenroom.comes_back, begun, "ben", **carried)
+    denied = partial(greenroom.complete_consent, begun, "ben", **carried)
     assert refusal(denied) is TikTokProblem.TIKTOK_CONSENT_DENIED
     assert refusal(denied) is TikTokProblem.TIKTOK_STATE_INVALID
     assert tiktok.made == []
@@ -212,7 +212,7 @@ def test_a_missing_scope_connects_nothing_and_is_named(
 ) -> None:
     tiktok.scopes = frozenset({"user.info.basic"})
     with pytest.raises(Problem) as refused:
-        greenroom.connects(ben, "ben")
+        greenroom.connect_account(ben, "ben")
     assert refused.value.code is TikTokProblem.TIKTOK_SCOPE_MISSING
     assert refused.value.members == {"missing": ["video.upload"]}
     assert stored(greenroom, ben) is None
@@ -234,8 +234,8 @@ def test_a_missing_scope_connects_nothing_and_is_named(
 def test_a_code_that_is_not_confirmed_connects_nothing(
     greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller, error: TikTokError, code: Code
 ) -> None:
-    tiktok.next_of["exchange_code"] = [error]
-    assert refusal(lambda: greenroom.connects(ben, "ben")) is code
+    tiktok.next_steps["exchange_code"] = [error]
+    assert refusal(lambda: greenroom.connect_account(ben, "ben")) is code
     assert stored(greenroom, ben) is None
     assert greenroom.now(ben).tiktok is None
 
@@ -243,17 +243,17 @@ def test_a_code_that_is_not_confirmed_connects_nothing(
 def test_a_person_who_cannot_be_read_is_not_connected(
     greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
 ) -> None:
-    tiktok.next_of["person"] = [TryLater("internal_error")]
-    assert refusal(lambda: greenroom.connects(ben, "ben")) is ProblemCode.UNAVAILABLE
+    tiktok.next_steps["person"] = [TryLater("internal_error")]
+    assert refusal(lambda: greenroom.connect_account(ben, "ben")) is ProblemCode.UNAVAILABLE
     assert stored(greenroom, ben) is None
 
 
 def test_an_account_of_another_member_is_not_taken_from_them(
     greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
 ) -> None:
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     his, eve = stored(greenroom, ben), greenroom.member("eve")
-    attempt = partial(greenroom.connects, eve, "ben")
+    attempt = partial(greenroom.connect_account, eve, "ben")
     with pytest.raises(Problem) as refused:
         attempt()
     assert refused.value.code is TikTokProblem.TIKTOK_ACCOUNT_TAKEN
@@ -270,18 +270,18 @@ def test_an_account_of_another_member_is_not_taken_from_them(
 def test_with_another_tiktok_account_the_earlier_one_is_free_for_others(
     greenroom: Greenroom, ben: Caller
 ) -> None:
-    greenroom.connects(ben, "private")
-    greenroom.connects(ben, "work")
+    greenroom.connect_account(ben, "private")
+    greenroom.connect_account(ben, "work")
     assert greenroom.container.tiktok.account(ben).open_id == "open-work"
     eve = greenroom.member("eve")
-    assert greenroom.connects(eve, "private").display_name == "Private"
-    attempt = partial(greenroom.connects, eve, "work")
+    assert greenroom.connect_account(eve, "private").display_name == "Private"
+    attempt = partial(greenroom.connect_account, eve, "work")
     assert refusal(attempt) is TikTokProblem.TIKTOK_ACCOUNT_TAKEN
 
 
 def test_connecting_the_same_account_again_renews_it(greenroom: Greenroom, ben: Caller) -> None:
-    greenroom.connects(ben, "ben")
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     assert token(greenroom, ben) == "access-ben-2"
 
 
@@ -292,7 +292,7 @@ def test_tokens_states_nonces_and_codes_are_nowhere_in_the_clear(
     greenroom: Greenroom, dynamodb: Any, ben: Caller
 ) -> None:
     begun = greenroom.asks(ben)
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     kept = everything(dynamodb)
     assert "open-ben" in kept
     for secret in ("access-ben", "refresh-ben", "code-ben", begun.nonce):
@@ -303,7 +303,7 @@ def test_tokens_states_nonces_and_codes_are_nowhere_in_the_clear(
 def test_tokens_of_one_member_cannot_be_read_as_those_of_another(
     greenroom: Greenroom, ben: Caller, calls: Calls
 ) -> None:
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     account, vault = stored(greenroom, ben), greenroom.container.vault
     assert account is not None
     opened = vault.decrypt_tokens(ben.program_id, ben.member_id, account.tokens)
@@ -322,7 +322,7 @@ def test_tokens_of_one_member_cannot_be_read_as_those_of_another(
 def test_a_token_is_used_as_it_is_while_it_is_fresh_and_refreshed_ahead_of_its_end(
     greenroom: Greenroom, tiktok: FakeTikTok, accounts: AccountService, ben: Caller
 ) -> None:
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     greenroom.clock.advance(FRESH_FOR - SECOND)
     assert token(greenroom, ben) == "access-ben-1"
     assert "refresh" not in tiktok.made
@@ -337,7 +337,7 @@ def test_a_token_is_used_as_it_is_while_it_is_fresh_and_refreshed_ahead_of_its_e
 def test_a_refused_token_is_refreshed_however_fresh_it_seems(
     greenroom: Greenroom, tiktok: FakeTikTok, accounts: AccountService, ben: Caller
 ) -> None:
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     assert token(greenroom, ben, refused="access-ben-1") == "access-ben-2"
     # Another worker was refused the same one and finds the new one.
     assert token(greenroom, ben, refused="access-ben-1") == "access-ben-2"
@@ -355,14 +355,14 @@ def test_who_has_no_account_has_no_token(
 def test_a_new_pair_that_could_not_be_stored_is_not_used(
     greenroom: Greenroom, accounts: AccountService, calls: Calls, ben: Caller
 ) -> None:
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     greenroom.clock.advance(FRESH_FOR)
 
     class Broken(AccountStore):
         def save_renewed_tokens(self, *_arguments: Any) -> bool:
             raise ConnectionError
 
-    broken = greenroom.again()
+    broken = greenroom.cold_container()
     broken.account_store = Broken(database())
     with pytest.raises(ConnectionError):
         broken.access_tokens.access_token(ben.program_id, ben.member_id, None)
@@ -380,7 +380,7 @@ def lock(greenroom: Greenroom, caller: Caller) -> tuple[Account, str]:
 def test_while_another_worker_refreshes_its_result_is_waited_for(
     greenroom: Greenroom, tiktok: FakeTikTok, accounts: AccountService, ben: Caller
 ) -> None:
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     greenroom.clock.advance(FRESH_FOR)
     account, name = lock(greenroom, ben)
     waits: list[float] = []
@@ -413,7 +413,7 @@ def test_while_another_worker_refreshes_its_result_is_waited_for(
 def test_a_lock_that_is_not_let_go_ends_the_wait_before_it_ends_the_lock(
     greenroom: Greenroom, tiktok: FakeTikTok, accounts: AccountService, ben: Caller
 ) -> None:
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     greenroom.clock.advance(FRESH_FOR)
     lock(greenroom, ben)
     with pytest.raises(TryLater):
@@ -427,7 +427,7 @@ def test_a_lock_that_is_not_let_go_ends_the_wait_before_it_ends_the_lock(
 def test_an_account_that_is_not_used_is_renewed_before_it_lapses(
     greenroom: Greenroom, tiktok: FakeTikTok, accounts: AccountService, ben: Caller
 ) -> None:
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     lapses_at = greenroom.clock.now() + timedelta(seconds=HALF_A_YEAR)
     greenroom.clock.advance(lapses_at - LAPSE_AHEAD - greenroom.clock.now())
     assert greenroom.container.access_tokens.refresh_lapsing_accounts() == 0
@@ -442,9 +442,9 @@ def test_what_cannot_be_renewed_now_comes_again_and_stops_nobody_else(
     greenroom: Greenroom, tiktok: FakeTikTok, accounts: AccountService, ben: Caller
 ) -> None:
     for person in (ben, cleo := greenroom.member()):
-        greenroom.connects(person, "ben" if person is ben else "cleo")
+        greenroom.connect_account(person, "ben" if person is ben else "cleo")
     greenroom.clock.advance(timedelta(seconds=HALF_A_YEAR) - LAPSE_AHEAD + SECOND)
-    tiktok.next_of["refresh"] = [TryLater("rate_limit_exceeded")]
+    tiktok.next_steps["refresh"] = [TryLater("rate_limit_exceeded")]
     assert greenroom.container.access_tokens.refresh_lapsing_accounts() == 1
     assert greenroom.container.access_tokens.refresh_lapsing_accounts() == 1
     assert {accounts.account(each).state for each in (ben, cleo)} == {TikTokState.CONNECTED}
@@ -453,9 +453,9 @@ def test_what_cannot_be_renewed_now_comes_again_and_stops_nobody_else(
 def test_an_account_that_breaks_is_told_of_and_keeps_no_other_from_its_turn(
     greenroom: Greenroom, tiktok: FakeTikTok, accounts: AccountService, ben: Caller
 ) -> None:
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     greenroom.clock.advance(SECOND)
-    greenroom.connects(cleo := greenroom.member(), "cleo")
+    greenroom.connect_account(cleo := greenroom.member(), "cleo")
     greenroom.clock.advance(timedelta(seconds=HALF_A_YEAR) - LAPSE_AHEAD + SECOND)
     database().update(
         AccountItem(f"member#{ben.owner}", "account"), [AccountItem.tokens.set(b"damaged")]
@@ -469,9 +469,9 @@ def test_an_account_that_breaks_is_told_of_and_keeps_no_other_from_its_turn(
 def test_an_account_that_tiktok_refuses_has_to_be_connected_again_and_is_left_alone(
     greenroom: Greenroom, tiktok: FakeTikTok, accounts: AccountService, ben: Caller
 ) -> None:
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     greenroom.clock.advance(timedelta(seconds=HALF_A_YEAR) - LAPSE_AHEAD + SECOND)
-    tiktok.live.clear()
+    tiktok.token_pairs.clear()
     for _ in range(2):
         assert greenroom.container.access_tokens.refresh_lapsing_accounts() == 0
     assert accounts.account(ben).state is TikTokState.RECONNECT_REQUIRED
@@ -481,7 +481,7 @@ def test_an_account_that_tiktok_refuses_has_to_be_connected_again_and_is_left_al
 def test_a_lock_left_behind_is_taken_over(
     greenroom: Greenroom, tiktok: FakeTikTok, accounts: AccountService, ben: Caller
 ) -> None:
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     greenroom.clock.advance(FRESH_FOR)
     lock(greenroom, ben)
     greenroom.clock.advance(REFRESH_LOCK + SECOND)
@@ -491,9 +491,9 @@ def test_a_lock_left_behind_is_taken_over(
 def test_a_refused_refresh_of_the_stored_pair_means_reconnecting_and_the_member_shows_it(
     greenroom: Greenroom, tiktok: FakeTikTok, accounts: AccountService, ben: Caller
 ) -> None:
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     greenroom.clock.advance(FRESH_FOR)
-    tiktok.live.clear()
+    tiktok.token_pairs.clear()
     with pytest.raises(NotConnected):
         token(greenroom, ben)
     assert accounts.account(ben).state is TikTokState.RECONNECT_REQUIRED
@@ -501,7 +501,7 @@ def test_a_refused_refresh_of_the_stored_pair_means_reconnecting_and_the_member_
     with pytest.raises(NotConnected):
         token(greenroom, ben)
     assert tiktok.made.count("refresh") == 1
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     assert greenroom.now(ben).tiktok is TikTokState.CONNECTED
     assert token(greenroom, ben) == "access-ben-2"
 
@@ -509,17 +509,17 @@ def test_a_refused_refresh_of_the_stored_pair_means_reconnecting_and_the_member_
 def test_a_pair_stored_after_the_one_before_was_found_dead_connects_the_member_again(
     greenroom: Greenroom, tiktok: FakeTikTok, accounts: AccountService, ben: Caller
 ) -> None:
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     greenroom.clock.advance(FRESH_FOR)
 
     def another_finds_the_old_pair_dead() -> None:
         greenroom.clock.advance(REFRESH_LOCK + SECOND)
-        tiktok.next_of["refresh"] = [Reconnect("invalid_grant", cause=Cause.CONSENT_ENDED)]
+        tiktok.next_steps["refresh"] = [Reconnect("invalid_grant", cause=Cause.CONSENT_ENDED)]
         with pytest.raises(NotConnected):
             token(greenroom, ben)
         assert greenroom.now(ben).tiktok is TikTokState.RECONNECT_REQUIRED
 
-    tiktok.next_of["refresh"] = [another_finds_the_old_pair_dead]
+    tiktok.next_steps["refresh"] = [another_finds_the_old_pair_dead]
     assert token(greenroom, ben) == "access-ben-2"
     assert accounts.account(ben).state is TikTokState.CONNECTED
     assert greenroom.now(ben).tiktok is TikTokState.CONNECTED
@@ -528,14 +528,14 @@ def test_a_pair_stored_after_the_one_before_was_found_dead_connects_the_member_a
 def test_a_refused_refresh_after_another_workers_rotation_uses_the_new_pair(
     greenroom: Greenroom, tiktok: FakeTikTok, accounts: AccountService, ben: Caller
 ) -> None:
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     greenroom.clock.advance(FRESH_FOR)
 
     def rotated_meanwhile() -> None:
         greenroom.clock.advance(REFRESH_LOCK + SECOND)
-        greenroom.again().access_tokens.access_token(ben.program_id, ben.member_id)
+        greenroom.cold_container().access_tokens.access_token(ben.program_id, ben.member_id)
 
-    tiktok.next_of["refresh"] = [rotated_meanwhile]
+    tiktok.next_steps["refresh"] = [rotated_meanwhile]
     assert token(greenroom, ben) == "access-ben-2"
     assert accounts.account(ben).state is TikTokState.CONNECTED
     assert greenroom.now(ben).tiktok is TikTokState.CONNECTED
@@ -558,9 +558,9 @@ def test_what_is_no_word_about_the_consent_disconnects_nobody_and_frees_the_lock
     ben: Caller,
     error: TikTokError,
 ) -> None:
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     greenroom.clock.advance(FRESH_FOR)
-    tiktok.next_of["refresh"] = [error]
+    tiktok.next_steps["refresh"] = [error]
     with pytest.raises(type(error)):
         token(greenroom, ben)
     assert accounts.account(ben).state is TikTokState.CONNECTED
@@ -576,20 +576,20 @@ def test_what_is_no_word_about_the_consent_disconnects_nobody_and_frees_the_lock
 def test_disconnecting_revokes_forgets_and_frees_the_account(
     greenroom: Greenroom, tiktok: FakeTikTok, dynamodb: Any, ben: Caller
 ) -> None:
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     for _ in range(2):
         greenroom.container.tiktok.disconnect_account(ben.program_id, ben.member_id)
     assert tiktok.revoked == ["access-ben-1"]
     assert everything(dynamodb) == "[]"
     assert greenroom.now(ben).tiktok is None
-    assert greenroom.connects(greenroom.member("eve"), "ben").display_name == "Ben"
+    assert greenroom.connect_account(greenroom.member("eve"), "ben").display_name == "Ben"
 
 
 def test_an_account_is_forgotten_even_if_tiktok_does_not_answer(
     greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
 ) -> None:
-    greenroom.connects(ben, "ben")
-    tiktok.next_of["revoke"] = [TryLater("server_error")]
+    greenroom.connect_account(ben, "ben")
+    tiktok.next_steps["revoke"] = [TryLater("server_error")]
     greenroom.container.tiktok.disconnect_account(ben.program_id, ben.member_id)
     assert stored(greenroom, ben) is None
     assert greenroom.now(ben).tiktok is None
@@ -599,11 +599,11 @@ def test_access_taken_back_at_tiktok_asks_the_member_to_reconnect_once(
     greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
 ) -> None:
     accounts = greenroom.container.tiktok
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     eve = greenroom.member("eve")
-    greenroom.connects(eve, "eve")
+    greenroom.connect_account(eve, "eve")
     assert not accounts.record_access_removed("open-unknown", greenroom.clock.now())
-    tiktok.live.pop("ben")
+    tiktok.token_pairs.pop("ben")
     assert accounts.record_access_removed("open-ben", greenroom.clock.now())
     assert not accounts.record_access_removed("open-ben", greenroom.clock.now())
     assert greenroom.now(ben).tiktok is TikTokState.RECONNECT_REQUIRED
@@ -615,10 +615,10 @@ def test_access_taken_back_at_tiktok_asks_the_member_to_reconnect_once(
 def test_a_late_word_of_access_taken_back_does_not_end_a_connection_made_since(
     greenroom: Greenroom, ben: Caller
 ) -> None:
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     removed_at = greenroom.clock.now()
     greenroom.clock.advance(SECOND)
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     assert not greenroom.container.tiktok.record_access_removed("open-ben", removed_at)
     assert greenroom.now(ben).tiktok is TikTokState.CONNECTED
 
@@ -628,19 +628,19 @@ def test_a_word_of_access_taken_back_ends_no_later_connection_though_its_clock_w
     greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller, known_before: bool
 ) -> None:
     accounts = greenroom.container.tiktok
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     told_at = greenroom.clock.now() + timedelta(minutes=5)
     if known_before:
         greenroom.container.access_tokens.require_reconnect(
             ben.program_id, ben.member_id, token(greenroom, ben)
         )
-    tiktok.live.pop("ben")
+    tiktok.token_pairs.pop("ben")
     assert accounts.record_access_removed("open-ben", told_at) is not known_before
     greenroom.clock.advance(SECOND)
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     assert not accounts.record_access_removed("open-ben", told_at)
     assert greenroom.now(ben).tiktok is TikTokState.CONNECTED
-    tiktok.live.pop("ben")
+    tiktok.token_pairs.pop("ben")
     assert accounts.record_access_removed("open-ben", told_at + SECOND)
 
 
@@ -651,7 +651,7 @@ def test_a_word_of_an_earlier_connections_end_that_first_comes_after_reconnectin
 ) -> None:
     """Its clock is ahead, so that it seems to be about the connection made since."""
     accounts = greenroom.container.tiktok
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     told_at = greenroom.clock.now() + MAX_CLOCK_SKEW
     if ended == "disconnected":
         accounts.disconnect_account(ben.program_id, ben.member_id)
@@ -662,14 +662,14 @@ def test_a_word_of_an_earlier_connections_end_that_first_comes_after_reconnectin
         greenroom.container.members.invite(greenroom.manager, ben.email, None, Role.MEMBER)
         ben = greenroom.now(ben)
     else:
-        tiktok.live.pop("ben")
+        tiktok.token_pairs.pop("ben")
     greenroom.clock.advance(SECOND)
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     for _ in range(times):
         assert not accounts.record_access_removed("open-ben", told_at)
         assert greenroom.now(ben).tiktok is TikTokState.CONNECTED
-    assert token(greenroom, ben) in tiktok.live["ben"]
-    tiktok.live.pop("ben")
+    assert token(greenroom, ben) in tiktok.token_pairs["ben"]
+    tiktok.token_pairs.pop("ben")
     assert accounts.record_access_removed("open-ben", told_at + SECOND)
     assert greenroom.now(ben).tiktok is TikTokState.RECONNECT_REQUIRED
 
@@ -677,9 +677,9 @@ def test_a_word_of_an_earlier_connections_end_that_first_comes_after_reconnectin
 def test_a_word_of_access_taken_back_is_believed_of_a_connection_older_than_a_clock_is_wrong(
     greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
 ) -> None:
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     greenroom.clock.advance(MAX_CLOCK_SKEW)
-    tiktok.next_of["person"] = [TryLater("server_error")]
+    tiktok.next_steps["person"] = [TryLater("server_error")]
     assert greenroom.container.tiktok.record_access_removed("open-ben", greenroom.clock.now())
     assert greenroom.now(ben).tiktok is TikTokState.RECONNECT_REQUIRED
 
@@ -687,21 +687,21 @@ def test_a_word_of_access_taken_back_is_believed_of_a_connection_older_than_a_cl
 def test_a_word_of_access_taken_back_that_cannot_be_checked_is_to_come_again(
     greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
 ) -> None:
-    greenroom.connects(ben, "ben")
-    tiktok.next_of["person"] = [TryLater("server_error")]
+    greenroom.connect_account(ben, "ben")
+    tiktok.next_steps["person"] = [TryLater("server_error")]
     told = partial(
         greenroom.container.tiktok.record_access_removed, "open-ben", greenroom.clock.now()
     )
     assert refusal(told) is ProblemCode.UNAVAILABLE
     assert greenroom.now(ben).tiktok is TikTokState.CONNECTED
-    tiktok.live.pop("ben")
+    tiktok.token_pairs.pop("ben")
     assert told()
 
 
 def test_a_token_refused_though_fresh_is_given_up_unless_another_was_stored_since(
     greenroom: Greenroom, ben: Caller
 ) -> None:
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     tokens = greenroom.container.access_tokens
     tokens.require_reconnect(ben.program_id, ben.member_id, "access-ben-0")
     assert greenroom.now(ben).tiktok is TikTokState.CONNECTED
@@ -713,7 +713,7 @@ def test_a_token_refused_though_fresh_is_given_up_unless_another_was_stored_sinc
 def test_disconnecting_revokes_with_a_live_token(
     greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
 ) -> None:
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     greenroom.clock.advance(2 * FRESH_FOR)
     greenroom.container.tiktok.disconnect_account(ben.program_id, ben.member_id)
     assert tiktok.revoked == ["access-ben-2"]
@@ -722,8 +722,8 @@ def test_disconnecting_revokes_with_a_live_token(
 def test_disconnecting_revokes_with_a_token_that_tiktok_takes_however_fresh_ours_seems(
     greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
 ) -> None:
-    greenroom.connects(ben, "ben")
-    tiktok.next_of["revoke"] = [AccessTokenRefused("invalid_grant")]
+    greenroom.connect_account(ben, "ben")
+    tiktok.next_steps["revoke"] = [AccessTokenRefused("invalid_grant")]
     greenroom.container.tiktok.disconnect_account(ben.program_id, ben.member_id)
     assert tiktok.revoked == ["access-ben-2"]
     assert stored(greenroom, ben) is None
@@ -732,9 +732,9 @@ def test_disconnecting_revokes_with_a_token_that_tiktok_takes_however_fresh_ours
 def test_an_account_whose_consent_is_gone_is_forgotten_too(
     greenroom: Greenroom, tiktok: FakeTikTok, dynamodb: Any, ben: Caller
 ) -> None:
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     greenroom.clock.advance(2 * FRESH_FOR)
-    tiktok.live.clear()
+    tiktok.token_pairs.clear()
     greenroom.container.tiktok.disconnect_account(ben.program_id, ben.member_id)
     assert everything(dynamodb) == "[]"
     assert greenroom.now(ben).tiktok is None
@@ -744,14 +744,14 @@ def test_an_account_whose_consent_is_gone_is_forgotten_too(
 def test_a_consent_that_lacks_a_permission_is_revoked_too(
     greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller, alive: str
 ) -> None:
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     greenroom.container.access_tokens.require_reconnect(
         ben.program_id, ben.member_id, "access-ben-1"
     )
     if alive != "access":
-        tiktok.next_of["revoke"] = [AccessTokenRefused("invalid_grant")]
+        tiktok.next_steps["revoke"] = [AccessTokenRefused("invalid_grant")]
     if alive == "neither":
-        tiktok.live.clear()
+        tiktok.token_pairs.clear()
     greenroom.container.members.remove(greenroom.manager, ben.member_id)
     greenroom.container.connections.release_removed_member(ben.program_id, ben.member_id)
     revoked = {"access": ["access-ben-1"], "refresh": ["access-ben-2"], "neither": []}
@@ -762,7 +762,7 @@ def test_a_consent_that_lacks_a_permission_is_revoked_too(
 def test_while_tiktok_is_not_set_up_nobody_is_sent_there(
     greenroom: Greenroom, ben: Caller, dynamodb: Any
 ) -> None:
-    container = greenroom.again()
+    container = greenroom.cold_container()
     container.settings = greenroom.settings.changed(public_url=None)
     attempt = partial(container.consents.begin_consent, ben, "correlation-1")
     assert refusal(attempt) is ProblemCode.UNAVAILABLE
@@ -777,7 +777,7 @@ def test_who_takes_up_a_removed_members_place_does_not_see_their_tiktok_account(
 ) -> None:
     """Before the removal is heard of: by then the address may be another person's."""
     accounts = greenroom.container.tiktok
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     greenroom.container.members.remove(greenroom.manager, ben.member_id)
     greenroom.clock.advance(SECOND)
     greenroom.container.members.invite(greenroom.manager, ben.email, None, Role.MEMBER)
@@ -785,20 +785,20 @@ def test_who_takes_up_a_removed_members_place_does_not_see_their_tiktok_account(
     assert successor.member_id == ben.member_id
     assert refusal(lambda: accounts.account(successor)) is ProblemCode.NOT_FOUND
     greenroom.clock.advance(SECOND)
-    greenroom.connects(successor, "cleo")
+    greenroom.connect_account(successor, "cleo")
     assert accounts.account(successor).open_id == "open-cleo"
 
 
 def test_a_connection_made_while_the_one_before_is_disconnected_stays(
     greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
 ) -> None:
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
 
     def connects_again() -> None:
         greenroom.clock.advance(SECOND)
-        greenroom.connects(ben, "ben")
+        greenroom.connect_account(ben, "ben")
 
-    tiktok.next_of["revoke"] = [connects_again]
+    tiktok.next_steps["revoke"] = [connects_again]
     attempt = partial(greenroom.container.tiktok.disconnect_account, ben.program_id, ben.member_id)
     assert refusal(attempt) is ProblemCode.CHANGED_MEANWHILE
     assert greenroom.now(ben).tiktok is TikTokState.CONNECTED
@@ -808,14 +808,14 @@ def test_a_connection_made_while_the_one_before_is_disconnected_stays(
 def test_a_connection_made_before_the_one_before_is_revoked_is_not_revoked(
     greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
 ) -> None:
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     greenroom.clock.advance(2 * FRESH_FOR)
 
     def connects_again() -> None:
         greenroom.clock.advance(REFRESH_LOCK + SECOND)
-        greenroom.connects(ben, "ben")
+        greenroom.connect_account(ben, "ben")
 
-    tiktok.next_of["refresh"] = [connects_again]
+    tiktok.next_steps["refresh"] = [connects_again]
     attempt = partial(greenroom.container.tiktok.disconnect_account, ben.program_id, ben.member_id)
     assert refusal(attempt) is ProblemCode.CHANGED_MEANWHILE
     assert tiktok.revoked == []
@@ -825,18 +825,18 @@ def test_a_connection_made_before_the_one_before_is_revoked_is_not_revoked(
 def test_access_taken_back_while_a_refresh_is_under_way_is_not_forgotten_by_its_pair(
     greenroom: Greenroom, tiktok: FakeTikTok, accounts: AccountService, ben: Caller
 ) -> None:
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     greenroom.clock.advance(FRESH_FOR)
 
     def taken_back() -> None:
         assert accounts.record_access_removed("open-ben", greenroom.clock.now())
 
-    tiktok.next_of["refresh"] = [taken_back]
+    tiktok.next_steps["refresh"] = [taken_back]
     with pytest.raises(NotConnected):
         token(greenroom, ben)
     assert greenroom.now(ben).tiktok is TikTokState.RECONNECT_REQUIRED
     greenroom.clock.advance(SECOND)
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     greenroom.clock.advance(FRESH_FOR)
     assert token(greenroom, ben) == "access-ben-4"
     assert greenroom.now(ben).tiktok is TikTokState.CONNECTED
@@ -845,7 +845,7 @@ def test_access_taken_back_while_a_refresh_is_under_way_is_not_forgotten_by_its_
 def test_access_taken_back_is_not_overlooked_for_a_pair_stored_meanwhile(
     greenroom: Greenroom, accounts: AccountService, ben: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     greenroom.clock.advance(FRESH_FOR)
     store = greenroom.container.account_store
     read = store.account
@@ -866,7 +866,7 @@ def test_access_taken_back_is_not_overlooked_for_a_pair_stored_meanwhile(
 
 def removed(greenroom: Greenroom, name: str) -> Caller:
     member = greenroom.member(name)
-    greenroom.connects(member, name)
+    greenroom.connect_account(member, name)
     greenroom.container.members.remove(greenroom.manager, member.member_id)
     return member
 
@@ -876,8 +876,8 @@ def test_a_consent_given_by_who_was_removed_meanwhile_is_given_back(
 ) -> None:
     begun = greenroom.asks(ben)
     remove = partial(greenroom.container.members.remove, greenroom.manager, ben.member_id)
-    tiktok.next_of["person"] = [remove]
-    attempt = partial(greenroom.comes_back, begun, "ben")
+    tiktok.next_steps["person"] = [remove]
+    attempt = partial(greenroom.complete_consent, begun, "ben")
     assert refusal(attempt) is ProblemCode.CHANGED_MEANWHILE
     assert tiktok.revoked == ["access-ben-1"]
     assert everything(dynamodb) == "[]"
@@ -888,9 +888,11 @@ def test_a_consent_that_cannot_be_given_back_is_refused_all_the_same(
 ) -> None:
     begun = greenroom.asks(ben)
     remove = partial(greenroom.container.members.remove, greenroom.manager, ben.member_id)
-    tiktok.next_of["person"] = [remove]
-    tiktok.next_of["revoke"] = [TryLater("server_error")]
-    assert refusal(lambda: greenroom.comes_back(begun, "ben")) is ProblemCode.CHANGED_MEANWHILE
+    tiktok.next_steps["person"] = [remove]
+    tiktok.next_steps["revoke"] = [TryLater("server_error")]
+    assert (
+        refusal(lambda: greenroom.complete_consent(begun, "ben")) is ProblemCode.CHANGED_MEANWHILE
+    )
     assert stored(greenroom, ben) is None
 
 
@@ -910,14 +912,14 @@ def test_a_consent_begun_before_a_removal_connects_nobody_who_was_invited_since(
 ) -> None:
     begun = greenroom.asks(ben)
     successor = invited_again(greenroom, ben, subject)
-    attempt = partial(greenroom.comes_back, begun, "ben")
+    attempt = partial(greenroom.complete_consent, begun, "ben")
     assert refusal(attempt) is TikTokProblem.TIKTOK_STATE_INVALID
     assert tiktok.made == []
     assert stored(greenroom, successor) is None
     assert greenroom.now(successor).tiktok is None if subject.endswith("example") else True
     # It is used up, and what the new person begins is theirs.
     assert refusal(attempt) is TikTokProblem.TIKTOK_STATE_INVALID
-    greenroom.connects(successor, "cleo")
+    greenroom.connect_account(successor, "cleo")
     assert greenroom.container.tiktok.account(successor).open_id == "open-cleo"
 
 
@@ -928,7 +930,7 @@ def test_a_consent_is_bound_to_the_person_and_to_the_invitation(
     assert ben.invited_at is not None
     earlier = replace(ben, invited_at=ben.invited_at - SECOND)
     begun = greenroom.asks(earlier if changed == "invited_at" else replace(ben, subject="another"))
-    attempt = partial(greenroom.comes_back, begun, "ben")
+    attempt = partial(greenroom.complete_consent, begun, "ben")
     assert refusal(attempt) is TikTokProblem.TIKTOK_STATE_INVALID
     assert tiktok.made == []
 
@@ -937,8 +939,8 @@ def test_whoever_is_invited_again_in_the_middle_of_a_consent_is_not_connected_by
     greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
 ) -> None:
     begun = greenroom.asks(ben)
-    tiktok.next_of["person"] = [lambda: invited_again(greenroom, ben, "subject-of-another")]
-    attempt = partial(greenroom.comes_back, begun, "ben")
+    tiktok.next_steps["person"] = [lambda: invited_again(greenroom, ben, "subject-of-another")]
+    attempt = partial(greenroom.complete_consent, begun, "ben")
     assert refusal(attempt) is ProblemCode.CHANGED_MEANWHILE
     assert tiktok.revoked == ["access-ben-1"]
     assert stored(greenroom, ben) is None
@@ -951,10 +953,10 @@ def test_a_late_grant_of_an_account_that_is_held_by_now_is_not_revoked(
 
     def connects_as_successor() -> None:
         successor = invited_again(greenroom, ben, "subject-of-another")
-        greenroom.connects(successor, "ben")
+        greenroom.connect_account(successor, "ben")
 
-    tiktok.next_of["person"] = [connects_as_successor]
-    attempt = partial(greenroom.comes_back, begun, "ben")
+    tiktok.next_steps["person"] = [connects_as_successor]
+    attempt = partial(greenroom.complete_consent, begun, "ben")
     with pytest.raises(Problem):
         attempt()
     assert tiktok.revoked == []
@@ -967,7 +969,7 @@ def test_without_pkce_no_challenge_and_no_verifier_go_to_tiktok(
     greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
 ) -> None:
     begun = greenroom.asks(ben)
-    greenroom.comes_back(begun, "ben")
+    greenroom.complete_consent(begun, "ben")
     assert "code_challenge" not in begun.authorize_url
     assert tiktok.verifiers == [None]
 
@@ -979,7 +981,7 @@ def test_with_pkce_the_code_comes_with_the_verifier_whose_hex_digest_was_the_cha
     begun = greenroom.asks(ben)
     asked = parse_qs(urlsplit(begun.authorize_url).query)
     kept = everything(dynamodb)
-    greenroom.comes_back(begun, "ben")
+    greenroom.complete_consent(begun, "ben")
     [verifier] = tiktok.verifiers
     assert verifier is not None
     assert asked["code_challenge"] == [hashlib.sha256(verifier.encode()).hexdigest()]
@@ -995,8 +997,8 @@ def test_a_consent_is_finished_as_it_was_begun_though_the_stack_was_deployed_mea
     without = greenroom.asks(ben)
     greenroom.container.settings = greenroom.settings.changed(tiktok_pkce=True)
     with_pkce = greenroom.asks(ben)
-    greenroom.comes_back(without, "ben")
-    greenroom.comes_back(with_pkce, "ben")
+    greenroom.complete_consent(without, "ben")
+    greenroom.complete_consent(with_pkce, "ben")
     assert tiktok.verifiers[0] is None
     assert tiktok.verifiers[1] is not None
 
@@ -1004,7 +1006,7 @@ def test_a_consent_is_finished_as_it_was_begun_though_the_stack_was_deployed_mea
 def test_a_removal_whose_word_was_lost_is_found_by_the_clock(
     greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
 ) -> None:
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     leaver = removed(greenroom, "cleo")
     assert renew(greenroom) == 0  # the stream may still tell of it
     greenroom.clock.advance(RELEASE_GRACE + SECOND)
@@ -1052,9 +1054,9 @@ def test_a_removal_that_is_told_twice_late_or_before_an_earlier_one_releases_eac
 
     assert told(events[1], events[0], events[1]) == ["access-dora-2", "access-cleo-1"]
     greenroom.container.members.invite(greenroom.manager, "dora@demo.example", None, Role.MEMBER)
-    back = greenroom.signs_in("dora@demo.example")
+    back = greenroom.sign_in("dora@demo.example")
     greenroom.clock.advance(SECOND)
-    greenroom.connects(back, "dora")
+    greenroom.connect_account(back, "dora")
     assert told(*events, *events) == ["access-dora-2", "access-cleo-1"]
     assert stored(greenroom, back) is not None
 
@@ -1069,9 +1071,9 @@ def test_who_was_let_go_of_in_time_or_came_back_is_left_alone_by_the_clock(
         greenroom.manager, "dora@demo.example", None, Role.MEMBER
     )
     assert back.member_id == returner.member_id
-    returner = greenroom.signs_in("dora@demo.example")
+    returner = greenroom.sign_in("dora@demo.example")
     greenroom.clock.advance(SECOND)
-    greenroom.connects(returner, "dora")
+    greenroom.connect_account(returner, "dora")
     revoked = list(tiktok.revoked)
     for _ in range(2):
         greenroom.container.tiktok.disconnect_removed_members()
@@ -1103,13 +1105,13 @@ def test_whoever_tiktok_does_not_let_go_of_now_is_let_go_of_later(
         OutcomeUnknown("no_answer"),
     ]
     for error in errors:
-        tiktok.next_of["revoke"] = [error]
+        tiktok.next_steps["revoke"] = [error]
         with pytest.raises(type(error)):  # the stream brings it again
             greenroom.container.connections.release_removed_member(
                 leaver.program_id, leaver.member_id
             )
         assert stored(greenroom, leaver) is not None
-    tiktok.next_of["revoke"] = [TryLater("server_error")]
+    tiktok.next_steps["revoke"] = [TryLater("server_error")]
     greenroom.clock.advance(RELEASE_GRACE + SECOND)
     assert renew(greenroom) == 0
     assert renew(greenroom) == 1
@@ -1122,7 +1124,7 @@ def test_tokens_that_tiktok_does_not_revoke_for_a_day_are_forgotten_all_the_same
 ) -> None:
     leaver = removed(greenroom, "cleo")
     greenroom.clock.advance(REVOKING_LIMIT)
-    tiktok.next_of["refresh"] = [TryLater("server_error")]
+    tiktok.next_steps["refresh"] = [TryLater("server_error")]
     assert renew(greenroom) == 1
     assert stored(greenroom, leaver) is None
 
@@ -1133,8 +1135,8 @@ def test_whoever_came_back_does_not_keep_an_account_that_tiktok_does_not_let_go_
     leaver = removed(greenroom, "cleo")
     greenroom.clock.advance(SECOND)
     greenroom.container.members.invite(greenroom.manager, leaver.email, None, Role.MEMBER)
-    back = greenroom.signs_in(leaver.email)
-    tiktok.next_of["revoke"] = [TryLater("server_error")]
+    back = greenroom.sign_in(leaver.email)
+    tiktok.next_steps["revoke"] = [TryLater("server_error")]
     greenroom.container.connections.release_removed_member(leaver.program_id, leaver.member_id)
     assert stored(greenroom, back) is None
     assert greenroom.now(back).tiktok is None
@@ -1154,5 +1156,5 @@ def test_an_app_that_needs_pkce_connects_once_it_is_switched_on(
         came_back = sandbox.consent("eve", url=begun.authorize_url)
         stolen = sandbox.exchange(came_back["code"])
         assert stolen.json()["error"] == "invalid_request"
-        connected = greenroom.comes_back(begun, "eve", code=came_back["code"])
+        connected = greenroom.complete_consent(begun, "eve", code=came_back["code"])
         assert connected.display_name == "eve"

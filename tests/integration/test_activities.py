@@ -53,7 +53,7 @@ from tests.integration.activity_services import (
     HOUR,
     MEMBER,
     ActivityServices,
-    ended_by,
+    end_activity,
     ids,
     published,
     verdict,
@@ -66,20 +66,20 @@ from tests.integration.upload_services import GOOD, MANAGER, STRANGER
 
 
 def test_on_a_valid_upload_an_activity_is_open_at_once(services: ActivityServices) -> None:
-    upload = services.upload_services.validated()
+    upload = services.upload_services.validated_upload()
     activity = services.made(upload)
     assert activity.status_at(services.clock.now()) is ActivityStatus.ACTIVE
     assert activity.video == upload.video
     assert activity.video_key == upload.video_key is not None
     assert services.now(activity) == activity
-    assert services.fed() == [activity.activity_id]
+    assert services.feed_ids() == [activity.activity_id]
 
 
 @pytest.mark.parametrize("claimed", [False, True])
 def test_on_an_upload_whose_file_has_come_an_activity_waits_for_the_verdict(
     services: ActivityServices, claimed: bool
 ) -> None:
-    upload = services.upload_services.posted()
+    upload = services.upload_services.posted_upload()
     if claimed:
         now = services.clock.now()
         services.upload_services.store.claim(upload.program_id, upload.upload_id, now, now)
@@ -87,18 +87,18 @@ def test_on_an_upload_whose_file_has_come_an_activity_waits_for_the_verdict(
     assert activity.state is ActivityState.PROCESSING
     assert activity.video is None
     assert services.now(activity) == activity
-    assert services.fed() == []
+    assert services.feed_ids() == []
 
 
 def test_without_a_file_there_is_no_activity(services: ActivityServices) -> None:
-    problem = services.refused(services.upload_services.asked())
+    problem = services.refused(services.upload_services.request_upload())
     assert problem.code is ActivityProblem.UPLOAD_NOT_RECEIVED
 
 
 def test_on_a_rejected_upload_there_is_no_activity_and_its_problems_are_told(
     services: ActivityServices,
 ) -> None:
-    upload = services.upload_services.validated(b"bad")
+    upload = services.upload_services.validated_upload(b"bad")
     problem = services.refused(upload)
     assert problem.code is ActivityProblem.UPLOAD_NOT_VALID
     assert problem.members == {
@@ -108,7 +108,7 @@ def test_on_a_rejected_upload_there_is_no_activity_and_its_problems_are_told(
 
 
 def test_on_an_expired_upload_there_is_no_activity(services: ActivityServices) -> None:
-    upload = services.upload_services.asked()
+    upload = services.upload_services.request_upload()
     services.clock.advance(FORM_LIFETIME + ARRIVAL_GRACE + timedelta(seconds=1))
     problem = services.refused(upload)
     assert problem.code is ActivityProblem.UPLOAD_NOT_VALID
@@ -128,7 +128,7 @@ def test_an_upload_of_nobody_and_one_of_another_program_are_not_found_alike(
 
 
 def test_times_are_meant_on_the_managers_own_clock(services: ActivityServices) -> None:
-    upload = services.upload_services.validated()
+    upload = services.upload_services.validated_upload()
     activity = services.made(upload, starts_at="2026-06-20T09:00", ends_at="2026-12-01T09:00")
     assert activity.starts_at == datetime(2026, 6, 20, 7, 0, tzinfo=UTC)
     assert activity.ends_at == datetime(2026, 12, 1, 8, 0, tzinfo=UTC)
@@ -172,7 +172,7 @@ def test_times_that_are_not_right_are_refused_naming_the_field(
     code: str,
     offsets: list[str] | None,
 ) -> None:
-    problem = services.refused(services.upload_services.validated(), **times)
+    problem = services.refused(services.upload_services.validated_upload(), **times)
     assert problem.code is ProblemCode.INVALID_REQUEST
     assert [(each.field, each.code) for each in problem.errors] == [(field, code)]
     assert problem.members.get("offsets") == offsets
@@ -182,7 +182,7 @@ def test_times_that_are_not_right_are_refused_naming_the_field(
 def test_a_good_verdict_between_reading_the_upload_and_writing_opens_the_activity(
     services: ActivityServices, claimed: bool
 ) -> None:
-    upload = services.upload_services.posted()
+    upload = services.upload_services.posted_upload()
     if claimed:
         now = services.clock.now()
         services.upload_services.store.claim(upload.program_id, upload.upload_id, now, now)
@@ -198,7 +198,7 @@ def test_a_good_verdict_between_reading_the_upload_and_writing_opens_the_activit
 def test_a_bad_verdict_between_reading_the_upload_and_writing_refuses_the_activity(
     services: ActivityServices,
 ) -> None:
-    upload = services.upload_services.posted(b"bad")
+    upload = services.upload_services.posted_upload(b"bad")
     now = services.clock.now()
     services.upload_services.store.claim(upload.program_id, upload.upload_id, now, now)
     services.videos.meanwhile = lambda: services.upload_services.service.validate(
@@ -210,7 +210,7 @@ def test_a_bad_verdict_between_reading_the_upload_and_writing_refuses_the_activi
 def test_an_upload_that_never_stands_still_is_given_up_and_nothing_is_made(
     services: ActivityServices,
 ) -> None:
-    upload = services.upload_services.posted()
+    upload = services.upload_services.posted_upload()
     services.upload_services.service.validate(upload.incoming_key)
     services.videos.frozen = replace(upload, state=UploadStatus.VALIDATING)
     assert services.refused(upload).code is ProblemCode.CHANGED_MEANWHILE
@@ -221,7 +221,9 @@ def test_a_repeated_request_finds_the_activity_it_made(
     services: ActivityServices, validated: bool
 ) -> None:
     upload = (
-        services.upload_services.validated() if validated else services.upload_services.posted()
+        services.upload_services.validated_upload()
+        if validated
+        else services.upload_services.posted_upload()
     )
     first = services.made(upload, "made1")
     services.clock.advance(timedelta(minutes=1))
@@ -233,7 +235,7 @@ def test_a_repeated_request_finds_the_activity_it_made(
 def test_a_request_repeated_late_finds_what_it_made_though_it_could_not_be_made_any_more(
     services: ActivityServices,
 ) -> None:
-    upload = services.upload_services.validated()
+    upload = services.upload_services.validated_upload()
     services.groupings.campaigns_of = {"cam_1": False}
     wanted: dict[str, Any] = {
         "starts_at": "2026-06-15T14:00",
@@ -265,7 +267,7 @@ def record_of(dynamodb: Any, upload: Upload) -> dict[str, Any]:
 def settle(services: ActivityServices, *records: dict[str, Any]) -> list[str]:
     """Relay changes of the uploads table, and deliver what comes of them; returns what failed."""
     relayed = Relayed(uploads_events_of)
-    relayed.relays(records)
+    relayed.relay(records)
     if not relayed.events:
         return []
     answer = worker.apply_verdicts(services.lifecycle, services.verdicts, relayed.delivered())
@@ -275,7 +277,7 @@ def settle(services: ActivityServices, *records: dict[str, Any]) -> list[str]:
 def test_an_activity_whose_upload_ended_without_a_file_is_rejected_and_says_so(
     services: ActivityServices, dynamodb: Any
 ) -> None:
-    upload = services.upload_services.posted()
+    upload = services.upload_services.posted_upload()
     activity = services.made(upload)
     services.upload_services.files.remove_incoming(upload.incoming_key)
     services.clock.advance(timedelta(minutes=21))
@@ -292,11 +294,11 @@ def test_an_activity_whose_upload_ended_without_a_file_is_rejected_and_says_so(
 def test_a_good_verdict_opens_all_activities_that_waited_and_comes_twice_in_vain(
     services: ActivityServices, dynamodb: Any
 ) -> None:
-    upload = services.upload_services.posted(b"good video")
+    upload = services.upload_services.posted_upload(b"good video")
     waiting = [services.made(upload, featured=featured) for featured in (True, False)]
     waiting.append(services.made(upload, ends_at="2026-07-01T09:00"))
     assert settle(services, record_of(dynamodb, upload)) == []
-    assert services.fed() == []
+    assert services.feed_ids() == []
     services.upload_services.service.validate(upload.incoming_key)
     verdict = record_of(dynamodb, upload)
     assert settle(services, verdict) == []
@@ -306,8 +308,8 @@ def test_a_good_verdict_opens_all_activities_that_waited_and_comes_twice_in_vain
         replace(each, state=ActivityState.PUBLISHED, video=video, video_key=kept)
         for each in waiting
     ]
-    assert set(services.fed()) == set(ids(waiting))
-    assert services.fed()[0] == waiting[0].activity_id
+    assert set(services.feed_ids()) == set(ids(waiting))
+    assert services.feed_ids()[0] == waiting[0].activity_id
     services.service.end(MANAGER, waiting[0].activity_id)
     assert settle(services, verdict) == []
     assert services.now(waiting[0]).state is ActivityState.ENDED
@@ -317,7 +319,7 @@ def test_a_good_verdict_opens_all_activities_that_waited_and_comes_twice_in_vain
 def test_an_activity_settled_with_an_end_expires_at_that_end(
     services: ActivityServices, dynamodb: Any
 ) -> None:
-    upload = services.upload_services.posted()
+    upload = services.upload_services.posted_upload()
     waiting = services.made(upload, ends_at="2026-06-15T15:00")
     services.upload_services.service.validate(upload.incoming_key)
     settle(services, record_of(dynamodb, upload))
@@ -329,7 +331,7 @@ def test_an_activity_settled_with_an_end_expires_at_that_end(
 def test_a_bad_verdict_rejects_the_activity_with_the_problems(
     services: ActivityServices, dynamodb: Any
 ) -> None:
-    upload = services.upload_services.posted(b"bad")
+    upload = services.upload_services.posted_upload(b"bad")
     waiting = services.made(upload)
     services.upload_services.service.validate(upload.incoming_key)
     for _ in range(2):
@@ -337,29 +339,29 @@ def test_a_bad_verdict_rejects_the_activity_with_the_problems(
         rejected = services.now(waiting)
         assert rejected.state is ActivityState.REJECTED
         assert rejected.problems == services.upload_services.now(upload).problems != ()
-    assert services.fed() == []
+    assert services.feed_ids() == []
 
 
 def test_a_verdict_finds_an_activity_ended_meanwhile_and_leaves_it_so(
     services: ActivityServices,
 ) -> None:
-    waiting = services.made(services.upload_services.posted())
+    waiting = services.made(services.upload_services.posted_upload())
     services.store.meanwhile = lambda: services.service.end(MANAGER, waiting.activity_id)
     services.lifecycle.apply_verdict(verdict(waiting), services.verdicts)
     assert services.now(waiting).state is ActivityState.ENDED
-    assert services.fed() == []
+    assert services.feed_ids() == []
 
 
 def test_a_verdict_for_an_activity_that_is_not_there_reaches_the_others(
     services: ActivityServices,
 ) -> None:
-    waiting = services.made(services.upload_services.posted())
+    waiting = services.made(services.upload_services.posted_upload())
     services.lifecycle.apply_verdict(verdict(waiting, "act_unknown"), services.verdicts)
-    assert services.fed() == [waiting.activity_id]
+    assert services.feed_ids() == [waiting.activity_id]
 
 
 def test_a_verdict_reaches_no_other_programs_activity(services: ActivityServices) -> None:
-    waiting = services.made(services.upload_services.posted())
+    waiting = services.made(services.upload_services.posted_upload())
     services.lifecycle.apply_verdict(
         replace(verdict(waiting), program_id=STRANGER.program_id), services.verdicts
     )
@@ -369,8 +371,8 @@ def test_a_verdict_reaches_no_other_programs_activity(services: ActivityServices
 def test_what_a_verdict_makes_of_an_activity_is_on_the_audit_trail_once(
     services: ActivityServices, dynamodb: Any
 ) -> None:
-    taken = services.made(services.upload_services.posted())
-    upload = services.upload_services.posted(b"bad")
+    taken = services.made(services.upload_services.posted_upload())
+    upload = services.upload_services.posted_upload(b"bad")
     refused = services.made(upload)
     services.upload_services.service.validate(upload.incoming_key)
     bad = verdict(refused, problems=services.upload_services.now(upload).problems)
@@ -425,7 +427,7 @@ def test_an_ended_activity_is_out_of_every_list_of_open_ones_and_stays_ended(
     services.clock.advance(3 * HOUR)
     assert services.service.end(MANAGER, activity.activity_id) == ended
     assert services.now(activity) == ended
-    assert services.fed() == []
+    assert services.feed_ids() == []
     assert services.sweeper.end_expired() == 0
     assert services.all() == [ended]
 
@@ -458,17 +460,17 @@ def test_of_two_who_end_an_activity_the_second_is_told_when_the_first_did(
 
 
 def test_an_activity_published_while_it_is_being_ended_ends(services: ActivityServices) -> None:
-    activity = services.made(services.upload_services.posted())
+    activity = services.made(services.upload_services.posted_upload())
     good = verdict(activity)
     services.store.meanwhile = lambda: services.lifecycle.apply_verdict(good, services.verdicts)
     assert services.service.end(MANAGER, activity.activity_id).state is ActivityState.ENDED
-    assert services.fed() == []
+    assert services.feed_ids() == []
 
 
 def test_an_activity_rejected_while_it_is_being_ended_stays_rejected(
     services: ActivityServices,
 ) -> None:
-    upload = services.upload_services.posted(b"bad")
+    upload = services.upload_services.posted_upload(b"bad")
     activity = services.made(upload)
     services.upload_services.service.validate(upload.incoming_key)
     problems = services.upload_services.now(upload).problems
@@ -529,11 +531,11 @@ def test_one_that_was_ended_meanwhile_keeps_its_end_and_the_others_of_its_chunk_
     class Raced(ActivityStore):
         def ending(self, now: datetime, count: int) -> Sequence[DueActivity]:
             found = super().ending(now, count)
-            ended_by(self, changed, late)
+            end_activity(self, changed, late)
             return found
 
     calls.made.clear()
-    services.sweeping(Raced(database())).end_expired()
+    services.sweeper_with(Raced(database())).end_expired()
     assert services.now(changed).ended_at == late
     for each in due[:-1]:
         assert services.now(each) == replace(each, state=ActivityState.ENDED, ended_at=each.ends_at)
@@ -549,10 +551,10 @@ def test_a_sweep_tells_how_many_it_ended_itself(services: ActivityServices) -> N
     class Raced(ActivityStore):
         def ending(self, now: datetime, count: int) -> Sequence[DueActivity]:
             found = super().ending(now, count)
-            ended_by(self, due[0], NOON)
+            end_activity(self, due[0], NOON)
             return found
 
-    assert services.sweeping(Raced(database())).end_expired() == 1
+    assert services.sweeper_with(Raced(database())).end_expired() == 1
 
 
 def test_a_tick_of_the_clock_sweeps(services: ActivityServices) -> None:
@@ -567,8 +569,11 @@ def test_a_tick_of_the_clock_sweeps(services: ActivityServices) -> None:
 def test_a_verdict_whose_event_was_lost_is_applied_by_the_clock(
     services: ActivityServices, calls: Calls
 ) -> None:
-    good, bad = services.upload_services.posted(), services.upload_services.posted(b"bad")
-    undecided = services.upload_services.posted()
+    good, bad = (
+        services.upload_services.posted_upload(),
+        services.upload_services.posted_upload(b"bad"),
+    )
+    undecided = services.upload_services.posted_upload()
     published, rejected = services.made(good), services.made(bad)
     waiting = services.made(undecided)
     for upload in (good, bad):
@@ -586,7 +591,7 @@ def test_a_verdict_whose_event_was_lost_is_applied_by_the_clock(
 def test_an_activity_that_waits_is_looked_at_until_its_verdict_comes(
     services: ActivityServices,
 ) -> None:
-    upload = services.upload_services.posted()
+    upload = services.upload_services.posted_upload()
     waiting = services.made(upload)
     for _ in range(3):
         services.clock.advance(UNDECIDED_LOOK)
@@ -599,7 +604,7 @@ def test_an_activity_that_waits_is_looked_at_until_its_verdict_comes(
 
 
 def test_a_verdict_that_cannot_be_applied_keeps_no_other_back(services: ActivityServices) -> None:
-    uploads = [services.upload_services.posted() for _ in range(3)]
+    uploads = [services.upload_services.posted_upload() for _ in range(3)]
     waiting = [services.made(upload) for upload in uploads]
     for upload in uploads:
         services.upload_services.service.validate(upload.incoming_key)
@@ -612,7 +617,7 @@ def test_a_verdict_that_cannot_be_applied_keeps_no_other_back(services: Activity
 
     services.verdicts = Broken(services.upload_services.store)
     with pytest.raises(TimeoutError):
-        services.sweeping(services.store).apply_missed_verdicts()
+        services.sweeper_with(services.store).apply_missed_verdicts()
     states = [services.now(each).state for each in waiting]
     assert states == [ActivityState.PROCESSING, *[ActivityState.PUBLISHED] * 2]
 
@@ -620,7 +625,7 @@ def test_a_verdict_that_cannot_be_applied_keeps_no_other_back(services: Activity
 def test_events_that_come_twice_late_or_before_one_that_was_first_change_nothing_more(
     services: ActivityServices, dynamodb: Any
 ) -> None:
-    upload = services.upload_services.posted()
+    upload = services.upload_services.posted_upload()
     activity = services.made(upload)
     services.clock.advance(timedelta(minutes=21))
     services.upload_services.files.remove_incoming(upload.incoming_key)
@@ -783,7 +788,7 @@ def test_what_has_a_later_start_comes_by_itself_and_goes_at_its_end(
     seen = []
     for at in (HOUR - timedelta(seconds=1), HOUR, 2 * HOUR - timedelta(seconds=1), 2 * HOUR):
         clock.at = NOON + at
-        seen.append(bool(services.fed()))
+        seen.append(bool(services.feed_ids()))
     assert seen == [False, True, True, False]
     assert services.now(activity) == activity
 
@@ -794,10 +799,10 @@ def test_an_index_that_lags_behind_shows_nothing_that_has_ended(services: Activi
     class Lagging(ActivityStore):
         def open_activities(self, program_id: str) -> Iterator[OpenActivity]:
             found = list(super().open_activities(program_id))
-            ended_by(self, ended, NOON)
+            end_activity(self, ended, NOON)
             yield from found
 
-    service = services.serving(Lagging(database()))
+    service = services.service_with(Lagging(database()))
     assert ids(service.feed(MEMBER, 20, None).items) == [shown.activity_id]
 
 
@@ -858,7 +863,7 @@ def test_what_one_member_performed_stays_in_the_feed_of_the_others(
 ) -> None:
     done, left = services.put(), services.put()
     services.performed(done)
-    assert services.fed() == [left.activity_id]
+    assert services.feed_ids() == [left.activity_id]
     others = services.service.feed(replace(MEMBER, member_id="mem_3"), 100, None)
     assert ids(others.items) == [left.activity_id, done.activity_id]
 
@@ -867,9 +872,9 @@ def test_what_is_not_performed_after_all_is_back_in_the_feed(services: ActivityS
     activity = services.put()
     services.performed(activity)
     database().commit([services.marks.unmark(MEMBER.owner, activity.activity_id, "prf_1")])
-    assert services.fed() == [activity.activity_id]
+    assert services.feed_ids() == [activity.activity_id]
     services.performed(activity)
-    assert services.fed() == []
+    assert services.feed_ids() == []
 
 
 def test_a_mark_is_made_once_and_taken_away_by_its_own_performance_only(
@@ -882,7 +887,7 @@ def test_a_mark_is_made_once_and_taken_away_by_its_own_performance_only(
     assert refused.value.code is ActivityProblem.ALREADY_PERFORMED
     with pytest.raises(Conflict):
         database().commit([services.marks.unmark(MEMBER.owner, activity.activity_id, "prf_2")])
-    assert services.fed() == []
+    assert services.feed_ids() == []
 
 
 def test_a_feed_page_costs_three_calls_whatever_is_scheduled(

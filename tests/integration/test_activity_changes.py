@@ -18,7 +18,7 @@ from tests.integration.activity_services import (
     HOUR,
     MEMBER,
     ActivityServices,
-    ended_by,
+    end_activity,
     ids,
     verdict,
 )
@@ -77,7 +77,7 @@ def test_what_is_taken_away_is_gone_from_wherever_it_was_listed(services: Activi
     services.groupings.campaigns_of = {"cam_1": False}
     services.groupings.channels_of = {"chn_1": False}
     activity = services.made(
-        services.upload_services.validated(),
+        services.upload_services.validated_upload(),
         starts_at="2026-06-20T09:00",
         ends_at="2026-07-01T09:00",
         campaign_id="cam_1",
@@ -110,7 +110,7 @@ def test_what_is_taken_away_is_gone_from_wherever_it_was_listed(services: Activi
         version=2,
     )
     assert edited == services.now(activity) == bare
-    assert services.fed() == [activity.activity_id]
+    assert services.feed_ids() == [activity.activity_id]
     assert services.service.activities(MANAGER, 9, None, campaign_id="cam_1").items == ()
     services.clock.advance(30 * 24 * HOUR)
     assert services.sweeper.end_expired() == 0
@@ -156,7 +156,7 @@ def test_between_reading_and_writing_nobody_slips_in(services: ActivityServices)
 def test_a_verdict_that_comes_while_one_edits_loses_neither(
     services: ActivityServices, problems: tuple[str, ...]
 ) -> None:
-    upload = services.upload_services.posted(b"bad")
+    upload = services.upload_services.posted_upload(b"bad")
     activity = services.made(upload, ends_at="2026-07-01T09:00")
     services.upload_services.service.validate(upload.incoming_key)
     found = services.upload_services.now(upload).problems if problems else ()
@@ -172,7 +172,7 @@ def test_a_verdict_that_comes_while_one_edits_loses_neither(
 def test_an_edit_that_comes_while_a_verdict_settles_loses_neither(
     services: ActivityServices,
 ) -> None:
-    activity = services.made(services.upload_services.posted(), ends_at="2026-07-01T09:00")
+    activity = services.made(services.upload_services.posted_upload(), ends_at="2026-07-01T09:00")
     services.store.meanwhile = lambda: services.service.edit(
         MANAGER, activity.activity_id, 1, featured=True, ends_at=None
     )
@@ -182,11 +182,11 @@ def test_an_edit_that_comes_while_a_verdict_settles_loses_neither(
     assert (settled.featured, settled.ends_at, settled.version) == (True, None, 2)
     services.clock.advance(30 * 24 * HOUR)
     assert services.sweeper.end_expired() == 0
-    assert services.fed() == [activity.activity_id]
+    assert services.feed_ids() == [activity.activity_id]
 
 
 def test_a_verdict_for_what_keeps_changing_comes_again(services: ActivityServices) -> None:
-    activity = services.made(services.upload_services.posted())
+    activity = services.made(services.upload_services.posted_upload())
     services.store.each_time = lambda found: database().put(
         ActivityItem.of(replace(found, version=found.version + 1))
     )
@@ -239,7 +239,7 @@ def test_what_cannot_be_is_refused_naming_the_field_and_nothing_is_written(
 ) -> None:
     services.groupings.channels_of = {"chn_1": False, "chn_old": True}
     services.groupings.campaigns_of = {"cam_old": True}
-    activity = services.made(services.upload_services.validated())
+    activity = services.made(services.upload_services.validated_upload())
     attempts: dict[str, Callable[[], object]] = {
         "create": lambda: services.service.create(MANAGER, activity.upload_id, **changes),
         "edit": lambda: services.service.edit(MANAGER, activity.activity_id, 1, **changes),
@@ -305,10 +305,10 @@ def test_an_end_is_moved_later_and_earlier_and_the_sweep_heeds_it(
     services.service.edit(MANAGER, activity.activity_id, 1, ends_at="2026-06-15T16:00")
     services.clock.at = NOON + HOUR
     assert services.sweeper.end_expired() == 0
-    assert services.fed() == [activity.activity_id]
+    assert services.feed_ids() == [activity.activity_id]
     services.service.edit(MANAGER, activity.activity_id, 2, ends_at="2026-06-15T15:30")
     services.clock.at = NOON + 3 * HOUR / 2
-    assert services.fed() == []
+    assert services.feed_ids() == []
     assert services.sweeper.end_expired() == 1
     assert services.now(activity).ended_at == NOON + 3 * HOUR / 2
 
@@ -327,14 +327,14 @@ def test_an_end_moved_while_a_sweep_is_under_way_wins(
             edit(MANAGER, activity.activity_id, 1, ends_at=moved_to)
             return found
 
-    assert services.sweeping(Raced(database())).end_expired() == 1
+    assert services.sweeper_with(Raced(database())).end_expired() == 1
     assert services.now(other).state is ActivityState.ENDED
     assert services.now(activity).status_at(services.clock.now()) is ActivityStatus.ACTIVE
 
 
 def test_a_sweep_that_was_faster_than_an_edit_wins(services: ActivityServices) -> None:
     activity = services.put(ends_at=NOON + HOUR)
-    services.store.meanwhile = lambda: ended_by(services.store, activity, NOON + HOUR)
+    services.store.meanwhile = lambda: end_activity(services.store, activity, NOON + HOUR)
     attempt = partial(services.service.edit, MANAGER, activity.activity_id, 1, ends_at=None)
     assert refusal(attempt).code is ActivityProblem.ACTIVITY_ENDED
     assert services.now(activity).state is ActivityState.ENDED
@@ -344,7 +344,7 @@ def test_times_are_meant_in_the_zone_of_who_moves_them_and_others_stay_where_the
     services: ActivityServices,
 ) -> None:
     activity = services.made(
-        services.upload_services.validated(),
+        services.upload_services.validated_upload(),
         starts_at="2026-06-20T09:00",
         ends_at="2026-12-01T09:00",
     )
@@ -366,7 +366,7 @@ def test_a_start_sent_back_as_it_was_may_lie_behind_and_a_new_one_may_not(
     assert (edited.starts_at, edited.points) == (NOON - HOUR, 1)
     later = services.service.edit(MANAGER, activity.activity_id, 2, starts_at="2026-06-15T15:00")
     assert later.status_at(NOON) is ActivityStatus.SCHEDULED
-    assert services.fed() == []
+    assert services.feed_ids() == []
 
 
 # The video
@@ -375,20 +375,20 @@ def test_a_start_sent_back_as_it_was_may_lie_behind_and_a_new_one_may_not(
 def test_while_nobody_performed_an_activity_its_video_can_be_changed(
     services: ActivityServices,
 ) -> None:
-    activity = services.made(services.upload_services.validated(b"first"))
-    second = services.upload_services.validated(b"second one")
+    activity = services.made(services.upload_services.validated_upload(b"first"))
+    second = services.upload_services.validated_upload(b"second one")
     edited = services.service.edit(MANAGER, activity.activity_id, 1, upload_id=second.upload_id)
     assert edited == services.now(activity)
     assert (edited.video_key, edited.video) == (second.video_key, second.video)
-    assert services.fed() == [activity.activity_id]
+    assert services.feed_ids() == [activity.activity_id]
 
 
 def test_a_video_still_being_validated_takes_the_activity_out_until_its_own_verdict(
     services: ActivityServices,
 ) -> None:
     first, second = (
-        services.upload_services.posted(b"first"),
-        services.upload_services.posted(b"second"),
+        services.upload_services.posted_upload(b"first"),
+        services.upload_services.posted_upload(b"second"),
     )
     activity = services.made(first)
     edited = services.service.edit(MANAGER, activity.activity_id, 1, upload_id=second.upload_id)
@@ -402,23 +402,23 @@ def test_a_video_still_being_validated_takes_the_activity_out_until_its_own_verd
 
 
 def test_another_video_saves_a_rejected_activity(services: ActivityServices) -> None:
-    upload = services.upload_services.posted(b"bad")
+    upload = services.upload_services.posted_upload(b"bad")
     activity = services.made(upload)
     services.upload_services.service.validate(upload.incoming_key)
     problems = services.upload_services.now(upload).problems
     services.lifecycle.apply_verdict(verdict(activity, problems=problems), services.verdicts)
     assert services.now(activity).problems == problems
-    good = services.upload_services.validated()
+    good = services.upload_services.validated_upload()
     saved = services.service.edit(MANAGER, activity.activity_id, 1, upload_id=good.upload_id)
     assert (saved.state, saved.problems) == (ActivityState.PUBLISHED, ())
-    assert services.fed() == [activity.activity_id]
+    assert services.feed_ids() == [activity.activity_id]
 
 
 def test_the_video_of_what_somebody_performed_stays_and_all_else_may_change(
     services: ActivityServices,
 ) -> None:
-    activity = performed(services, services.made(services.upload_services.validated()))
-    other = services.upload_services.validated()
+    activity = performed(services, services.made(services.upload_services.validated_upload()))
+    other = services.upload_services.validated_upload()
     attempt = partial(
         services.service.edit, MANAGER, activity.activity_id, 1, upload_id=other.upload_id, points=4
     )
@@ -450,8 +450,8 @@ def test_what_somebody_performed_may_change_in_all_but_its_video(
 def test_a_first_performance_while_the_video_is_being_changed_keeps_the_video(
     services: ActivityServices,
 ) -> None:
-    activity = services.made(services.upload_services.validated())
-    other = services.upload_services.validated()
+    activity = services.made(services.upload_services.validated_upload())
+    other = services.upload_services.validated_upload()
     services.store.meanwhile = lambda: performed(services, activity)
     attempt = partial(
         services.service.edit, MANAGER, activity.activity_id, 1, upload_id=other.upload_id
@@ -463,7 +463,7 @@ def test_a_first_performance_while_the_video_is_being_changed_keeps_the_video(
 def test_a_first_performance_while_something_else_is_being_changed_is_not_forgotten(
     services: ActivityServices,
 ) -> None:
-    activity = services.made(services.upload_services.validated())
+    activity = services.made(services.upload_services.validated_upload())
     services.store.meanwhile = lambda: performed(services, activity)
     services.service.edit(MANAGER, activity.activity_id, 1, points=4)
     assert services.now(activity) == replace(activity, performed=True, points=4, version=2)
@@ -472,8 +472,8 @@ def test_a_first_performance_while_something_else_is_being_changed_is_not_forgot
 def test_whoever_read_the_video_before_it_was_changed_is_not_the_first_to_perform(
     services: ActivityServices,
 ) -> None:
-    activity = services.made(services.upload_services.validated())
-    other = services.upload_services.validated()
+    activity = services.made(services.upload_services.validated_upload())
+    other = services.upload_services.validated_upload()
     edited = services.service.edit(MANAGER, activity.activity_id, 1, upload_id=other.upload_id)
     with pytest.raises(VideoChanged):
         performed(services, activity)
@@ -488,7 +488,7 @@ def test_a_duplicate_is_the_same_but_new_unperformed_and_without_times_that_lie_
 ) -> None:
     services.groupings.channels_of = {"chn_1": False}
     services.groupings.campaigns_of = {"cam_1": False}
-    upload = services.upload_services.validated()
+    upload = services.upload_services.validated_upload()
     source = services.put(
         upload_id=upload.upload_id,
         starts_at=NOON - HOUR,
@@ -529,7 +529,7 @@ def test_a_duplicate_keeps_times_that_lie_ahead_and_takes_what_is_told_otherwise
 ) -> None:
     services.groupings.campaigns_of = {"cam_2": False}
     source = services.made(
-        services.upload_services.validated(),
+        services.upload_services.validated_upload(),
         starts_at="2026-06-20T09:00",
         ends_at="2026-12-01T09:00",
     )
@@ -546,7 +546,7 @@ def test_a_duplicate_keeps_times_that_lie_ahead_and_takes_what_is_told_otherwise
 def test_what_has_ended_or_was_put_away_can_be_run_again(
     services: ActivityServices, state: ActivityState
 ) -> None:
-    upload = services.upload_services.validated()
+    upload = services.upload_services.validated_upload()
     source = services.put(upload_id=upload.upload_id, state=state, ended_at=NOON - HOUR)
     copy = services.service.duplicate(MANAGER, source.activity_id)
     assert copy.status_at(NOON) is ActivityStatus.ACTIVE
@@ -565,7 +565,7 @@ def test_nothing_new_is_for_an_archived_channel_or_campaign_and_never_for_everyb
 ) -> None:
     services.groupings.channels_of = {"chn_1": False, "chn_old": True}
     services.groupings.campaigns_of = {"cam_old": True}
-    source = services.put(upload_id=services.upload_services.validated().upload_id, **was)
+    source = services.put(upload_id=services.upload_services.validated_upload().upload_id, **was)
     duplicate = services.service.duplicate
     problem = refusal(lambda: duplicate(MANAGER, source.activity_id))
     assert problem.code is ProblemCode.INVALID_REQUEST
@@ -577,20 +577,20 @@ def test_nothing_new_is_for_an_archived_channel_or_campaign_and_never_for_everyb
 def test_a_duplicate_of_what_waits_for_its_video_waits_too_and_a_rejected_one_needs_another(
     services: ActivityServices,
 ) -> None:
-    waiting = services.made(services.upload_services.posted())
+    waiting = services.made(services.upload_services.posted_upload())
     copy = services.service.duplicate(MANAGER, waiting.activity_id)
     services.lifecycle.apply_verdict(verdict(copy), services.verdicts)
     assert services.now(copy).state is ActivityState.PUBLISHED
     rejected = services.put(state=ActivityState.REJECTED, video=None, video_key=None)
     attempt = partial(services.service.duplicate, MANAGER, rejected.activity_id)
     assert refusal(attempt).code is ActivityProblem.ACTIVITY_REJECTED
-    good = services.upload_services.validated()
+    good = services.upload_services.validated_upload()
     saved = services.service.duplicate(MANAGER, rejected.activity_id, upload_id=good.upload_id)
     assert saved.video == good.video
 
 
 def test_a_repeated_request_finds_the_duplicate_it_made(services: ActivityServices) -> None:
-    source = services.made(services.upload_services.validated())
+    source = services.made(services.upload_services.validated_upload())
     first = services.service.duplicate(MANAGER, source.activity_id, "made1")
     services.clock.advance(HOUR)
     assert services.service.duplicate(MANAGER, source.activity_id, "made1") == first
@@ -601,7 +601,7 @@ def test_a_request_repeated_late_finds_its_duplicate_though_none_could_be_made_a
     services: ActivityServices,
 ) -> None:
     services.groupings.campaigns_of = {"cam_1": False}
-    source = services.made(services.upload_services.validated(), campaign_id="cam_1")
+    source = services.made(services.upload_services.validated_upload(), campaign_id="cam_1")
     wanted: dict[str, Any] = {"ends_at": "2026-06-15T15:00"}
     duplicate = services.service.duplicate
     first = duplicate(MANAGER, source.activity_id, "made1", **wanted)
@@ -644,7 +644,7 @@ def test_an_archived_activity_has_ended_is_listed_apart_and_can_be_archived_agai
         == services.now(activity)
     )
     assert services.service.end(MANAGER, activity.activity_id) == archived
-    assert services.fed() == []
+    assert services.feed_ids() == []
     assert services.all() == []
     assert services.sweeper.end_expired() == 0
     services.lifecycle.apply_verdict(verdict(activity), services.verdicts)
@@ -696,7 +696,7 @@ def test_what_a_member_may_not_see_any_more_is_still_the_managers(
     services: ActivityServices,
 ) -> None:
     activity = services.put(channel_ids=frozenset({"chn_1"}), video=GOOD)
-    assert services.fed() == []
+    assert services.feed_ids() == []
     assert services.service.activity(MANAGER, activity.activity_id) == activity
     assert services.all() == [activity]
     assert MEMBER.channels == frozenset()

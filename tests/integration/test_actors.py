@@ -140,7 +140,7 @@ def test_a_write_says_who_made_it_and_under_which_request(greenroom: Greenroom) 
 
 def test_a_removal_keeps_who_made_it_whatever_is_written_after_it(greenroom: Greenroom) -> None:
     ben = greenroom.member("ben")
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     with acting(actors.member(greenroom.manager.member_id)):
         greenroom.container.members.remove(greenroom.manager, ben.member_id)
     with acting(actors.system("performances_disconnect_removed_members")):
@@ -157,7 +157,7 @@ def test_a_removal_keeps_who_made_it_whatever_is_written_after_it(greenroom: Gre
 
 def test_a_perform_is_the_members_in_all_it_writes(greenroom: Greenroom) -> None:
     ben = greenroom.member("ben")
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     activity = greenroom.activity()
     with acting(actors.member(ben.member_id)):
         greenroom.perform(ben, activity)

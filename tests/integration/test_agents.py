@@ -281,7 +281,7 @@ def test_an_id_that_was_never_made_is_not_in_the_audit_trail(
 def test_another_programs_things_are_not_there(greenroom: Greenroom, managers: Agent) -> None:
     programs = greenroom.container.programs
     programs.create_program("Other", "UTC", "eve@other.example")
-    eve = Agent(greenroom, greenroom.signs_in("eve@other.example"))
+    eve = Agent(greenroom, greenroom.sign_in("eve@other.example"))
     activity = greenroom.activity()
     campaign = greenroom.container.campaigns.create(greenroom.manager, "Ours")
     managers.calls("draft_activity", instructions="Ours")

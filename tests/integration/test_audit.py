@@ -29,7 +29,7 @@ from tests.clock import StoppedClock
 from tests.integration.conftest import Calls, StackHere
 from tests.integration.database import database
 from tests.integration.greenroom import FakeTikTok, Greenroom
-from tests.integration.reporting import Reporting
+from tests.integration.reporting_greenroom import ReportingGreenroom
 
 ADDRESS = "203.0.113.9"
 
@@ -97,7 +97,7 @@ def test_an_entry_says_who_did_what_to_what_when_and_under_which_request(
 def test_an_entry_is_kept_as_long_as_the_setting_says_and_shown_no_longer(
     greenroom: Greenroom,
 ) -> None:
-    container = greenroom.again()
+    container = greenroom.cold_container()
     container.settings.given["audit_days"] = 3  # type: ignore[index]
     greenroom.clock.advance(timedelta(minutes=1))
     container.programs.change_program(greenroom.manager, ProgramChanges(disclosure="#ad"))
@@ -200,7 +200,7 @@ def test_people_are_on_entries_by_id_alone(greenroom: Greenroom) -> None:
         manager, "unusual.address@demo.example", "Zed Unusual", Role.MEMBER
     )
     container.members.import_roster(manager, "email,name\nother.unusual@demo.example,Ody Unusual")
-    zed = greenroom.signs_in("unusual.address@demo.example")
+    zed = greenroom.sign_in("unusual.address@demo.example")
     with acting(actors.member(zed.member_id), Origin("198.51.100.7", "member")):
         container.programs.change_profile(zed, name="Zed Evenmore", time_zone="Asia/Tokyo")
     container.members.remove(manager, secret.member_id)
@@ -441,7 +441,7 @@ def test_acts_on_programs_people_channels_and_campaigns_are_told(greenroom: Gree
 
 def test_acts_of_the_system_and_on_accounts_are_told(greenroom: Greenroom) -> None:
     container, ben = greenroom.container, greenroom.member("ben")
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     lasting = greenroom.activity(ends_at=greenroom.clock.now() + timedelta(seconds=30))
     greenroom.clock.advance(timedelta(minutes=1))
     with acting(actors.system("activities_process_due")):
@@ -471,11 +471,11 @@ def test_acts_of_the_system_and_on_accounts_are_told(greenroom: Greenroom) -> No
 def test_points_that_the_system_takes_back_are_told_with_what_they_were_for(
     clock: StoppedClock,
 ) -> None:
-    room = Reporting(clock)
+    room = ReportingGreenroom(clock)
     try:
-        amy, activity = room.joins("amy"), room.activity(points=10)
+        amy, activity = room.join("amy"), room.activity(points=10)
         with acting(actors.system("performances_stage")):
-            failed = room.sends(amy, activity, "refuses")
+            failed = room.perform_and_stage(amy, activity, "refuses")
         assert room.totals(amy).balance == 0
         wanted = EntryFilter(kind=Kind.POINTS_TAKEN_BACK)
         (entry,) = room.container.audit.entries(room.manager, wanted, 9, None).items
@@ -490,7 +490,7 @@ def test_points_that_the_system_takes_back_are_told_with_what_they_were_for(
 
 def test_what_people_take_back_themselves_is_told(greenroom: Greenroom) -> None:
     container, ben = greenroom.container, greenroom.member("ben")
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     invited = container.members.invite(greenroom.manager, "ivy@demo.example", None, Role.MEMBER)
     ivy = Caller("", "", Role.MEMBER, "ivy@demo.example", "", "UTC", subject="subject-ivy")
     with acting(actors.member(ben.member_id), Origin(ADDRESS, "member")):
@@ -567,9 +567,9 @@ def test_an_invitation_that_is_mailed_again_is_told_once(greenroom: Greenroom) -
 
 def test_an_account_that_lapses_is_told_once(greenroom: Greenroom, tiktok: FakeTikTok) -> None:
     ben = greenroom.member("ben")
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     greenroom.clock.advance(timedelta(hours=3))
-    tiktok.live.clear()
+    tiktok.token_pairs.clear()
     for _ in range(2):
         with acting(actors.system("staging_stage")), pytest.raises(NotConnected):
             greenroom.container.access_tokens.access_token(ben.program_id, ben.member_id)

@@ -42,7 +42,7 @@ def company(greenroom: Greenroom) -> Company:
 def foreign(greenroom: Greenroom) -> Caller:
     """The manager of another program."""
     greenroom.container.programs.create_program("Other", "UTC", "boss@other.example")
-    return greenroom.signs_in("boss@other.example")
+    return greenroom.sign_in("boss@other.example")
 
 
 def refused(code: Code) -> "pytest.RaisesExc[Problem]":

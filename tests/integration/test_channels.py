@@ -86,7 +86,7 @@ def ben(greenroom: Greenroom) -> Caller:
 def foreign(greenroom: Greenroom) -> Caller:
     """The manager of another program."""
     greenroom.container.programs.create_program("Other", "UTC", "boss@other.example")
-    return greenroom.signs_in("boss@other.example")
+    return greenroom.sign_in("boss@other.example")
 
 
 def refused(code: Code) -> "pytest.RaisesExc[Problem]":
@@ -274,7 +274,7 @@ def test_managers_put_in_many_at_once_invited_ones_too_and_take_them_out(
     for _ in range(2):
         company.service.add_members(company.manager, board, wanted)
     assert set(company.people_in(board)) == set(wanted)
-    assert greenroom.signs_in("x@demo.example").channels == {board}
+    assert greenroom.sign_in("x@demo.example").channels == {board}
     for _ in range(2):
         company.service.remove_member(company.manager, board, ben.member_id)
     assert ben.member_id not in company.people_in(board)
@@ -440,7 +440,7 @@ def test_a_channel_shows_people_as_they_are_whatever_changes_them(
     came, _ = container.programs.invite(greenroom.program, "came@demo.example", Role.MANAGER)
     company.service.add_members(company.manager, board, [ben.member_id, came.member_id])
     company.service.join(ben, sales)
-    greenroom.signs_in("came@demo.example")
+    greenroom.sign_in("came@demo.example")
     container.members.change_role(company.manager, came.member_id, Role.MEMBER)
     container.programs.change_profile(ben, name="Ben Lee", time_zone=None)
     container.programs.change_profile(ben, name=None, time_zone="Asia/Tokyo")
@@ -457,7 +457,7 @@ def test_a_channel_shows_people_as_they_are_whatever_changes_them(
         container.members.invite(company.manager, ben.email, None, Role.MANAGER)
         for channel_id in (sales, board):
             company.people_in(channel_id)  # alike on both sides
-        greenroom.signs_in(ben.email)
+        greenroom.sign_in(ben.email)
     assert company.people_in(sales) == [ben.member_id]
     company.service.remove_member(company.manager, sales, ben.member_id)
     container.programs.change_profile(ben, name="Ben", time_zone=None)
@@ -520,7 +520,7 @@ def test_who_is_in_as_many_channels_as_may_be_is_changed_in_all_of_them(
     company: Company, greenroom: Greenroom
 ) -> None:
     greenroom.container.programs.invite(greenroom.program, "boss@demo.example", Role.MANAGER)
-    boss = greenroom.signs_in("boss@demo.example")
+    boss = greenroom.sign_in("boss@demo.example")
     member = greenroom.container.members.member(company.manager, boss.member_id)
     channels = {f"chn_{number}" for number in range(MAX_CHANNELS_OF_MEMBER)}
     database().update(

@@ -9,7 +9,7 @@ import pytest
 from chalicelib.programs.model import ChannelKind
 from tests.integration.conftest import Calls
 from tests.integration.greenroom import Greenroom
-from tests.integration.in_process import InProcess
+from tests.integration.in_process_api import InProcessApi
 
 ALWAYS = 100
 CANCELLED = {
@@ -41,7 +41,7 @@ def ask(
     tables_in_memory: None, greenroom: Greenroom, calls: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> Ask:
     """Ask a route as a manager, when every write and transaction meets another transaction."""
-    api, container = InProcess(greenroom, monkeypatch), greenroom.container
+    api, container = InProcessApi(greenroom, monkeypatch), greenroom.container
     monkeypatch.setattr(time, "sleep", lambda _: None)
     manager, ben = greenroom.manager, greenroom.member("ben")
     container.points.adjust(manager, ben.member_id, 100, "Fair")

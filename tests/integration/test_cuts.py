@@ -47,8 +47,8 @@ from tests.integration.activity_services import ActivityServices
 from tests.integration.conftest import Calls
 from tests.integration.database import database
 from tests.integration.greenroom import CORRELATION, VIDEO, Greenroom
-from tests.integration.in_memory import InMemory, PlayedTikTok
-from tests.integration.reporting import Reporting
+from tests.integration.in_memory_greenroom import InMemoryGreenroom, ScriptedTikTok
+from tests.integration.reporting_greenroom import ReportingGreenroom
 from tests.integration.test_activities import record_of, settle
 from tests.integration.upload_services import GOOD, MANAGER, STRANGER
 
@@ -61,7 +61,11 @@ def refusal(attempt: Callable[[], object]) -> Problem:
 
 def made(services: ActivityServices, contents: list[bytes], validated: bool = False) -> Activity:
     """Make an activity of one cut for each of these files."""
-    put = services.upload_services.validated if validated else services.upload_services.posted
+    put = (
+        services.upload_services.validated_upload
+        if validated
+        else services.upload_services.posted_upload
+    )
     first, *further = (put(each) for each in contents)
     return services.made(first, further_upload_ids=[each.upload_id for each in further])
 
@@ -86,7 +90,7 @@ def test_it_is_open_with_the_last_of_its_verdicts_and_not_before(
     assert activity.state is ActivityState.PROCESSING
     for at in order:
         assert services.now(activity) == activity
-        assert services.fed() == []
+        assert services.feed_ids() == []
         decides(services, dynamodb, activity.upload_ids[at])
     settled = services.now(activity)
     assert settled.state is ActivityState.PUBLISHED
@@ -95,7 +99,7 @@ def test_it_is_open_with_the_last_of_its_verdicts_and_not_before(
         upload = services.upload_services.service.upload(MANAGER, cut.upload_id)
         assert (cut.video, cut.video_key) == (upload.video, upload.video_key)
         assert settled.status_of(cut) is CutStatus.VALID
-    assert services.fed() == [activity.activity_id]
+    assert services.feed_ids() == [activity.activity_id]
 
 
 @pytest.mark.parametrize("bad", range(3))
@@ -119,7 +123,7 @@ def test_one_refused_cut_rejects_all_of_it_in_words_that_name_the_cut(
         f"Cut {bad + 1}: {each.message}" for each in own
     ]
     assert [each.message for each in view.cuts[bad].problems] == [each.message for each in own]
-    assert services.fed() == []
+    assert services.feed_ids() == []
 
 
 def test_a_verdict_whose_event_was_lost_is_found_by_the_clock(
@@ -144,7 +148,7 @@ def test_valid_and_waiting_uploads_go_together_and_all_valid_is_open_at_once(
     services: ActivityServices, dynamodb: Any
 ) -> None:
     uploads = services.upload_services
-    good, waiting = uploads.validated(b"one"), uploads.posted(b"two")
+    good, waiting = uploads.validated_upload(b"one"), uploads.posted_upload(b"two")
     mixed = services.made(good, further_upload_ids=[waiting.upload_id])
     assert mixed.state is ActivityState.PROCESSING
     decides(services, dynamodb, waiting.upload_id)
@@ -177,13 +181,13 @@ def test_a_cut_that_was_refused_has_no_file_or_is_not_there_is_named(
     services: ActivityServices, at: int
 ) -> None:
     uploads = services.upload_services
-    bad, empty = uploads.validated(b"bad"), uploads.asked()
+    bad, empty = uploads.validated_upload(b"bad"), uploads.request_upload()
     for upload_id, code, words in (
         (bad.upload_id, ActivityProblem.UPLOAD_NOT_VALID, f"Cut {at + 1} is not a valid video"),
         (empty.upload_id, ActivityProblem.UPLOAD_NOT_RECEIVED, f"posted for cut {at + 1} yet"),
         ("upl_unknown", ProblemCode.NOT_FOUND, f"upload as that of cut {at + 1}"),
     ):
-        ids = [uploads.validated().upload_id for _ in range(2)]
+        ids = [uploads.validated_upload().upload_id for _ in range(2)]
         ids.insert(at, upload_id)
         problem = refusal(
             partial(services.service.create, MANAGER, ids[0], None, further_upload_ids=ids[1:])
@@ -199,15 +203,15 @@ def test_another_programs_upload_is_no_cut_of_anything(services: ActivityService
     uploads = services.upload_services
     theirs = uploads.service.ask_for_upload(STRANGER, "video/mp4", "correlation-2").upload
     uploads.post(theirs)
-    problem = services.refused(uploads.validated(), further_upload_ids=[theirs.upload_id])
-    unknown = services.refused(uploads.validated(), further_upload_ids=["upl_unknown"])
+    problem = services.refused(uploads.validated_upload(), further_upload_ids=[theirs.upload_id])
+    unknown = services.refused(uploads.validated_upload(), further_upload_ids=["upl_unknown"])
     assert problem.to_dict() == unknown.to_dict()
     assert problem.code is ProblemCode.NOT_FOUND
 
 
 @pytest.mark.parametrize(("ids", "field"), [("aa", 0), ("aba", 1), ("abb", 1), ("abcb", 2)])
 def test_no_upload_is_two_cuts(services: ActivityServices, ids: str, field: int) -> None:
-    uploads = {each: services.upload_services.validated() for each in sorted(set(ids))}
+    uploads = {each: services.upload_services.validated_upload() for each in sorted(set(ids))}
     first, *further = (uploads[each] for each in ids)
     problem = services.refused(first, further_upload_ids=[each.upload_id for each in further])
     (error,) = problem.errors
@@ -216,8 +220,8 @@ def test_no_upload_is_two_cuts(services: ActivityServices, ids: str, field: int)
 
 def test_one_file_uploaded_twice_is_no_second_cut(services: ActivityServices) -> None:
     uploads = services.upload_services
-    one, other, again = (uploads.validated(each) for each in (b"one", b"two", b"one"))
-    waiting = uploads.posted(b"three")
+    one, other, again = (uploads.validated_upload(each) for each in (b"one", b"two", b"one"))
+    waiting = uploads.posted_upload(b"three")
     for further, at in (
         ([again], 0),
         ([other, again], 1),
@@ -252,7 +256,7 @@ def test_an_activity_of_before_with_one_file_twice_is_duplicated_without_it(
     services: ActivityServices,
 ) -> None:
     uploads = services.upload_services
-    one, again = uploads.validated(b"one"), uploads.validated(b"one")
+    one, again = uploads.validated_upload(b"one"), uploads.validated_upload(b"one")
     before = services.made(one)
     cut = Cut(again.upload_id, again.video, again.video_key)
     database().put(ActivityItem.of(replace(before, further_cuts=(cut,))))
@@ -261,7 +265,7 @@ def test_an_activity_of_before_with_one_file_twice_is_duplicated_without_it(
 
 
 def test_one_video_is_refused_in_the_words_it_always_was(services: ActivityServices) -> None:
-    problem = services.refused(services.upload_services.validated(b"bad"))
+    problem = services.refused(services.upload_services.validated_upload(b"bad"))
     assert problem.detail == "This upload is not a valid video. Ask for a new upload."
     assert sorted(problem.members) == ["problems", "upload_status"]
 
@@ -271,7 +275,7 @@ def test_one_video_is_refused_in_the_words_it_always_was(services: ActivityServi
 
 def test_cuts_come_and_go_until_somebody_performed(services: ActivityServices) -> None:
     uploads = services.upload_services
-    one, two, three = (uploads.validated(each) for each in (b"one", b"two", b"three"))
+    one, two, three = (uploads.validated_upload(each) for each in (b"one", b"two", b"three"))
     activity = services.made(one)
     edit = services.service.edit
     more = edit(
@@ -284,7 +288,7 @@ def test_cuts_come_and_go_until_somebody_performed(services: ActivityServices) -
     ]
     same = edit(MANAGER, activity.activity_id, 2, further_upload_ids=list(more.further_upload_ids))
     assert same == more
-    another = uploads.validated(b"another")
+    another = uploads.validated_upload(b"another")
     first = edit(MANAGER, activity.activity_id, 2, upload_id=another.upload_id)
     assert first.upload_ids == (another.upload_id, two.upload_id, three.upload_id)
     fewer = edit(MANAGER, activity.activity_id, 3, further_upload_ids=[three.upload_id])
@@ -311,15 +315,15 @@ def test_cuts_come_and_go_until_somebody_performed(services: ActivityServices) -
 def test_a_cut_still_being_validated_takes_the_activity_out_until_its_verdict(
     services: ActivityServices, dynamodb: Any
 ) -> None:
-    activity = services.made(services.upload_services.validated())
-    waiting = services.upload_services.posted()
+    activity = services.made(services.upload_services.validated_upload())
+    waiting = services.upload_services.posted_upload()
     edited = services.service.edit(
         MANAGER, activity.activity_id, 1, further_upload_ids=[waiting.upload_id]
     )
     assert (edited.state, edited.video) == (ActivityState.PROCESSING, None)
-    assert services.fed() == []
+    assert services.feed_ids() == []
     decides(services, dynamodb, waiting.upload_id)
-    assert services.fed() == [activity.activity_id]
+    assert services.feed_ids() == [activity.activity_id]
 
 
 def test_without_its_refused_cut_it_is_open(services: ActivityServices, dynamodb: Any) -> None:
@@ -334,7 +338,7 @@ def test_without_its_refused_cut_it_is_open(services: ActivityServices, dynamodb
         MANAGER, activity.activity_id, back.version, further_upload_ids=[three]
     )
     assert (saved.state, saved.upload_ids) == (ActivityState.PUBLISHED, (one, three))
-    assert services.fed() == [activity.activity_id]
+    assert services.feed_ids() == [activity.activity_id]
 
 
 def test_a_removed_cut_has_no_say_any_more(services: ActivityServices, dynamodb: Any) -> None:
@@ -365,7 +369,7 @@ def test_a_duplicate_has_the_same_cuts_unless_others_are_named(
         lambda: duplicate(
             MANAGER,
             rejected.activity_id,
-            upload_id=services.upload_services.validated().upload_id,
+            upload_id=services.upload_services.validated_upload().upload_id,
         )
     )
     assert (problem.code, problem.members["cut"]) == (ActivityProblem.UPLOAD_NOT_VALID, 2)
@@ -378,7 +382,7 @@ def test_a_first_performance_never_meets_other_cuts_than_it_was_made_with(
     services: ActivityServices, before: int
 ) -> None:
     activity = made(services, [b"one", b"two"][:before], validated=True)
-    another = services.upload_services.validated(b"another")
+    another = services.upload_services.validated_upload(b"another")
     services.service.edit(MANAGER, activity.activity_id, 1, further_upload_ids=[another.upload_id])
     with pytest.raises(VideoChanged):
         database().commit([*services.lifecycle.note_performed(activity)])
@@ -401,7 +405,7 @@ def test_an_item_without_further_cuts_is_stored_as_it_always_was(
 def test_the_most_cuts_with_all_that_can_be_known_of_each_fit_into_an_item(
     services: ActivityServices, dynamodb: Any
 ) -> None:
-    problems = services.upload_services.validated(b"bad").problems * 20
+    problems = services.upload_services.validated_upload(b"bad").problems * 20
     cuts = [Cut(f"upl_{at}", GOOD, f"videos/prg_1/upl_{at}/etag", problems) for at in range(10)]
     activity = services.put().with_cuts(cuts)
     database().put(ActivityItem.of(activity))
@@ -418,7 +422,7 @@ def test_the_most_cuts_with_all_that_can_be_known_of_each_fit_into_an_item(
 def test_a_video_that_is_a_further_cut_is_never_removed_as_unused(
     clock: StoppedClock,
 ) -> None:
-    greenroom = InMemory(clock, PlayedTikTok())
+    greenroom = InMemoryGreenroom(clock, ScriptedTikTok())
     queue = ArrivalsQueue(greenroom.clients.sqs, "http://127.0.0.1/arrivals")
     greenroom.container.arrivals_queue = queue
     try:
@@ -460,12 +464,14 @@ def cuts_of(greenroom: Greenroom, number: int) -> tuple[Cut, ...]:
 
 
 def with_cuts(greenroom: Greenroom, number: int = 3, **changes: Any) -> Activity:
-    return greenroom.keep(greenroom.activity(**changes).with_cuts(cuts_of(greenroom, number)))
+    return greenroom.put_activity(
+        greenroom.activity(**changes).with_cuts(cuts_of(greenroom, number))
+    )
 
 
-def joins(greenroom: Greenroom, name: str) -> Caller:
+def join(greenroom: Greenroom, name: str) -> Caller:
     made = greenroom.member(name)
-    greenroom.connects(made, name)
+    greenroom.connect_account(made, name)
     return greenroom.now(made)
 
 
@@ -476,7 +482,7 @@ def test_members_send_the_very_cut_that_their_feed_shows_and_keep_it(
     service = greenroom.container.activities
     dealt: Counter[str] = Counter()
     for number in range(12):
-        someone = joins(greenroom, f"m{number}")
+        someone = join(greenroom, f"m{number}")
         (shown,) = service.feed(someone, 20, None).items
         cut = service.cut_for(someone, shown)
         offered = service.offered(someone, activity.activity_id)
@@ -495,26 +501,26 @@ def test_members_send_the_very_cut_that_their_feed_shows_and_keep_it(
 def test_a_performance_keeps_its_cut_whatever_becomes_of_the_activity(
     greenroom: Greenroom,
 ) -> None:
-    ana = joins(greenroom, "ana")
+    ana = join(greenroom, "ana")
     activity = with_cuts(greenroom)
     performance = greenroom.perform(ana, activity)
     found = greenroom.container.activities.activity(greenroom.manager, activity.activity_id)
     assert found.performed
-    greenroom.keep(found.with_cuts(cuts_of(greenroom, 2)))
+    greenroom.put_activity(found.with_cuts(cuts_of(greenroom, 2)))
     assert greenroom.stored(performance).video_key == performance.video_key
 
 
 def test_an_activity_with_one_video_makes_performances_as_it_always_did(
     greenroom: Greenroom,
 ) -> None:
-    ana = joins(greenroom, "ana")
+    ana = join(greenroom, "ana")
     activity = greenroom.activity()
     performance = greenroom.stored(greenroom.perform(ana, activity))
     assert (performance.cut, performance.video_key) == (None, activity.video_key)
 
 
 def test_trying_sends_the_cut_that_the_manager_would_be_dealt(greenroom: Greenroom) -> None:
-    greenroom.connects(greenroom.manager, "boss")
+    greenroom.connect_account(greenroom.manager, "boss")
     manager = greenroom.now(greenroom.manager)
     activity = with_cuts(greenroom)
     tried = greenroom.container.performances.try_on(manager, activity.activity_id, CORRELATION)
@@ -522,7 +528,7 @@ def test_trying_sends_the_cut_that_the_manager_would_be_dealt(greenroom: Greenro
 
 
 def test_a_manager_tries_each_cut_and_no_video_of_another_activity(greenroom: Greenroom) -> None:
-    greenroom.connects(greenroom.manager, "boss")
+    greenroom.connect_account(greenroom.manager, "boss")
     manager = greenroom.now(greenroom.manager)
     activity, other = with_cuts(greenroom), with_cuts(greenroom)
     try_on = partial(greenroom.container.performances.try_on, manager, activity.activity_id)
@@ -535,13 +541,13 @@ def test_a_manager_tries_each_cut_and_no_video_of_another_activity(greenroom: Gr
 
 
 def test_nobody_is_dealt_anything_before_the_last_verdict(greenroom: Greenroom) -> None:
-    ana = joins(greenroom, "ana")
+    ana = join(greenroom, "ana")
     activity = with_cuts(greenroom)
-    waiting = greenroom.keep(activity.undecided(activity.upload_ids))
+    waiting = greenroom.put_activity(activity.undecided(activity.upload_ids))
     assert greenroom.feed(ana) == []
     problem = refusal(lambda: greenroom.perform(ana, waiting))
     assert problem.code is ProblemCode.NOT_FOUND
-    ended = greenroom.keep(replace(waiting, state=ActivityState.ARCHIVED))
+    ended = greenroom.put_activity(replace(waiting, state=ActivityState.ARCHIVED))
     problem = refusal(lambda: greenroom.perform(ana, ended))
     assert problem.code is ProblemCode.NOT_FOUND
 
@@ -549,7 +555,7 @@ def test_nobody_is_dealt_anything_before_the_last_verdict(greenroom: Greenroom) 
 def test_an_edit_between_reading_and_sending_is_looked_at_again(
     greenroom: Greenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ana = joins(greenroom, "ana")
+    ana = join(greenroom, "ana")
     activity = with_cuts(greenroom)
     edited = replace(activity.with_cuts(cuts_of(greenroom, 3)), version=2)
     read, keeps = ActivityLifecycle.activity, iter([edited])
@@ -557,7 +563,7 @@ def test_an_edit_between_reading_and_sending_is_looked_at_again(
     def meanwhile(*args: Any) -> Activity | None:
         found = read(*args)
         for each in keeps:
-            greenroom.keep(each)
+            greenroom.put_activity(each)
         return found
 
     monkeypatch.setattr(ActivityLifecycle, "activity", meanwhile)
@@ -571,7 +577,7 @@ def test_cuts_cost_no_call_more(
     greenroom: Greenroom,
     calls: Calls,
 ) -> None:
-    ana = joins(greenroom, "ana")
+    ana = join(greenroom, "ana")
     activities = [with_cuts(greenroom, MAX_CUTS) for _ in range(3)]
     greenroom.feed(ana)
     greenroom.perform(ana, activities.pop())
@@ -590,7 +596,7 @@ def test_cuts_cost_no_call_more(
 def test_the_members_copy_of_their_data_names_their_cut_and_an_erasure_leaves_it(
     greenroom: Greenroom,
 ) -> None:
-    ana = joins(greenroom, "ana")
+    ana = join(greenroom, "ana")
     performance = greenroom.perform(ana, with_cuts(greenroom))
     keeper = PerformancePersonalData(database(), greenroom.clock)
     person = Person(ana.program_id, ana.member_id, ana.email, "subject")
@@ -602,8 +608,8 @@ def test_the_members_copy_of_their_data_names_their_cut_and_an_erasure_leaves_it
 
 
 @pytest.fixture
-def reporting(clock: StoppedClock) -> Iterator[Reporting]:
-    made = Reporting(clock)
+def reporting(clock: StoppedClock) -> Iterator[ReportingGreenroom]:
+    made = ReportingGreenroom(clock)
     yield made
     made.close()
 
@@ -615,26 +621,26 @@ def nothing(_: str) -> None:
 DOES = ("takes it", "refuses", "posts")
 
 
-def plays(reporting: Reporting, dice: random.Random | None) -> Activity:
+def plays(reporting: ReportingGreenroom, dice: random.Random | None) -> Activity:
     """Let nine members send an activity with three cuts, and TikTok do as it likes."""
     activity = with_cuts(reporting, instructions="Many cuts")
     other = reporting.activity()
     for number in range(9):
-        someone = reporting.joins(f"m{number}")
-        sent = reporting.sends(someone, activity, DOES[number % 3])
-        reporting.ticks(minutes=1)
-        reporting.settles(dice)
+        someone = reporting.join(f"m{number}")
+        sent = reporting.perform_and_stage(someone, activity, DOES[number % 3])
+        reporting.advance(minutes=1)
+        reporting.deliver_all(dice)
         if number % 3 == 1:  # once more, with the same cut
-            again = reporting.sends(reporting.now(someone), activity)
+            again = reporting.perform_and_stage(reporting.now(someone), activity)
             assert reporting.stored(again).cut == reporting.stored(sent).cut
-        reporting.sends(reporting.now(someone), other)
-        reporting.settles(dice)
+        reporting.perform_and_stage(reporting.now(someone), other)
+        reporting.deliver_all(dice)
     return activity
 
 
 @pytest.mark.parametrize("seed", [None, *range(4)])
 def test_each_cut_is_counted_apart_in_any_order_of_events_and_a_recount_agrees(
-    reporting: Reporting, seed: int | None
+    reporting: ReportingGreenroom, seed: int | None
 ) -> None:
     activity = plays(reporting, None if seed is None else random.Random(seed))
     program = reporting.program.program_id
@@ -658,10 +664,12 @@ def test_each_cut_is_counted_apart_in_any_order_of_events_and_a_recount_agrees(
         assert each.progress.cut == assigned_cut(activity, each.member_id).upload_id
 
 
-def test_an_activity_with_one_video_has_no_cuts_in_its_report(reporting: Reporting) -> None:
+def test_an_activity_with_one_video_has_no_cuts_in_its_report(
+    reporting: ReportingGreenroom,
+) -> None:
     activity = reporting.activity()
-    reporting.sends(reporting.joins("amy"), activity)
-    reporting.settles()
+    reporting.perform_and_stage(reporting.join("amy"), activity)
+    reporting.deliver_all()
     found = reporting.container.reports.activity(
         reporting.manager, activity.activity_id, None, None
     )
@@ -670,7 +678,7 @@ def test_an_activity_with_one_video_has_no_cuts_in_its_report(reporting: Reporti
 
 
 def test_cuts_that_were_not_counted_are_found_and_set_right_by_a_recount(
-    reporting: Reporting,
+    reporting: ReportingGreenroom,
 ) -> None:
     activity = plays(reporting, None)
     program = reporting.program.program_id
@@ -701,7 +709,9 @@ def test_cuts_that_were_not_counted_are_found_and_set_right_by_a_recount(
     assert after == before
 
 
-def exported(reporting: Reporting, table: Table, activity: Activity) -> list[dict[str, str]]:
+def exported(
+    reporting: ReportingGreenroom, table: Table, activity: Activity
+) -> list[dict[str, str]]:
     service = reporting.container.report_exports
     export = service.ask(reporting.manager, table, thing_id=activity.activity_id)
     event = Change("1", reporting.clock.now(), {}, {}).event(
@@ -715,7 +725,7 @@ def exported(reporting: Reporting, table: Table, activity: Activity) -> list[dic
 
 
 def test_the_files_have_the_numbers_of_each_cut_and_which_one_each_member_had(
-    reporting: Reporting,
+    reporting: ReportingGreenroom,
 ) -> None:
     activity = plays(reporting, None)
     found = reporting.container.reports.activity(
@@ -737,7 +747,7 @@ def test_the_files_have_the_numbers_of_each_cut_and_which_one_each_member_had(
     assert not [name for name in columns if name.startswith("cut_")]
 
 
-def test_the_audit_trail_names_further_cuts(reporting: Reporting) -> None:
+def test_the_audit_trail_names_further_cuts(reporting: ReportingGreenroom) -> None:
     uploads = [reporting.valid_upload() for _ in range(3)]
     with acting(member(reporting.manager.member_id)):
         reporting.container.activities.create(
@@ -748,9 +758,9 @@ def test_the_audit_trail_names_further_cuts(reporting: Reporting) -> None:
     assert told.entry.after["further_upload_ids"] == uploads[1:]
 
 
-def test_reuse_is_counted_for_each_cut(reporting: Reporting) -> None:
+def test_reuse_is_counted_for_each_cut(reporting: ReportingGreenroom) -> None:
     for number in range(5):
-        reporting.joins(f"m{number}")
-    reporting.settles()
+        reporting.join(f"m{number}")
+    reporting.deliver_all()
     _, found = reporting.container.reports.reuse(reporting.manager, (), 2, 3)
     assert (found.people, found.people_per_video, found.people_per_caption) == (6, 2, 3)

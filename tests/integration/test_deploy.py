@@ -34,7 +34,7 @@ from local.home import Home
 from local.package import Package
 from local.rehearsal import Rehearsal, rehearsal
 from local.template import Template
-from tests.integration.written_commands import commands_in, words_of
+from tests.integration.documented_commands import commands_in, words_of
 
 VERIFICATION = "tiktok-developers-site-verification=abc\n"
 Say = Callable[[str], bool]

@@ -209,11 +209,11 @@ def test_the_command_does_all_of_it_and_a_second_time_leaves_it(
     container = SimpleNamespace(programs=programs)
     monkeypatch.setattr(run, "OwnersStack", lambda _: SimpleNamespace(container=lambda: container))
 
-    def publishes(url: str, email: str, password: str) -> bool:
+    def publish(url: str, email: str, password: str) -> bool:
         published.append((url, email, password))
         return len(published) == 1
 
-    monkeypatch.setattr(review, "offer_activity", publishes)
+    monkeypatch.setattr(review, "offer_activity", publish)
     asked: list[str] = []
 
     def owner(question: str) -> bool:

@@ -30,7 +30,7 @@ BRANDED = ContentDisclosure.BRANDED_CONTENT
 @pytest.fixture
 def ana(greenroom: Greenroom) -> Caller:
     ana = greenroom.member("ana")
-    greenroom.connects(ana, "ana")
+    greenroom.connect_account(ana, "ana")
     return greenroom.now(ana)
 
 
@@ -90,7 +90,7 @@ def test_the_tick_survives_the_way_through_tiktoks_consent_page(greenroom: Green
     with pytest.raises(AccountRequired) as required:
         greenroom.perform(ben, activity)
     greenroom.clock.advance(timedelta(minutes=3))
-    connected = greenroom.comes_back(required.value.authorization, "ben")
+    connected = greenroom.complete_consent(required.value.authorization, "ben")
     assert connected.performance is not None
     evidence = greenroom.stored(connected.performance).acknowledged
     assert evidence is not None
@@ -103,8 +103,8 @@ def test_a_tick_of_what_is_asked_no_more_sends_nothing_after_the_consent(
     ben, activity = greenroom.member("ben"), greenroom.activity()
     with pytest.raises(AccountRequired) as required:
         greenroom.perform(ben, activity)
-    greenroom.keep(replace(activity, content_disclosure=BRANDED))
-    connected = greenroom.comes_back(required.value.authorization, "ben")
+    greenroom.put_activity(replace(activity, content_disclosure=BRANDED))
+    connected = greenroom.complete_consent(required.value.authorization, "ben")
     assert connected.problem is not None
     assert connected.problem.code is ActivityProblem.DISCLOSURE_NOT_ACKNOWLEDGED
     assert greenroom.history(ben) == []
@@ -116,14 +116,14 @@ def test_the_clock_makes_a_waiting_send_with_its_tick(greenroom: Greenroom) -> N
     ben, activity = greenroom.member("ben"), greenroom.activity()
     with pytest.raises(AccountRequired) as required:
         greenroom.perform(ben, activity)
-    dying = greenroom.again()
+    dying = greenroom.cold_container()
 
     def dies(*_: Any) -> Any:
         raise RuntimeError
 
     dying.performances.perform_connected = dies  # type: ignore[assignment,method-assign]
     with pytest.raises(RuntimeError):
-        greenroom.comes_back(required.value.authorization, "ben", dying)
+        greenroom.complete_consent(required.value.authorization, "ben", dying)
     greenroom.clock.advance(PENDING_GRACE + timedelta(seconds=1))
     assert greenroom.container.connections.send_pending() == 1
     (made,) = greenroom.history(ben)

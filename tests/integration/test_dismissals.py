@@ -15,8 +15,8 @@ from tests.clock import StoppedClock
 from tests.e2e.contract import Contract
 from tests.e2e.permissions import PERMISSIONS
 from tests.events import queued
-from tests.integration.in_process import InProcess
-from tests.integration.reporting import Reporting
+from tests.integration.in_process_api import InProcessApi
+from tests.integration.reporting_greenroom import ReportingGreenroom
 
 LOOKS = [each for each in Contract().operations if each.method == "GET" and each.manager_only]
 THINGS = {
@@ -28,8 +28,8 @@ NUMBERS = {"dismissed"}
 
 
 @pytest.fixture
-def reporting(clock: StoppedClock) -> Iterator[Reporting]:
-    made = Reporting(clock)
+def reporting(clock: StoppedClock) -> Iterator[ReportingGreenroom]:
+    made = ReportingGreenroom(clock)
     yield made
     made.close()
 
@@ -43,7 +43,9 @@ def leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-def answers(reporting: Reporting, api: InProcess, ids: Mapping[str, str]) -> dict[str, Any]:
+def answers(
+    reporting: ReportingGreenroom, api: InProcessApi, ids: Mapping[str, str]
+) -> dict[str, Any]:
     """Return every value of every answer that a manager gets by looking."""
     found: dict[str, Any] = {}
     for operation in LOOKS:
@@ -57,7 +59,7 @@ def answers(reporting: Reporting, api: InProcess, ids: Mapping[str, str]) -> dic
     return found
 
 
-def cells(reporting: Reporting, ids: Mapping[str, str]) -> dict[str, str]:
+def cells(reporting: ReportingGreenroom, ids: Mapping[str, str]) -> dict[str, str]:
     """Return every cell of every file that a manager may ask for, but the trail of asking."""
     found: dict[str, str] = {}
     for table in set(Table) - {Table.AUDIT}:
@@ -78,14 +80,14 @@ def cells(reporting: Reporting, ids: Mapping[str, str]) -> dict[str, str]:
 
 
 def test_a_dismissal_changes_numbers_alone_wherever_a_manager_looks(
-    reporting: Reporting, monkeypatch: pytest.MonkeyPatch
+    reporting: ReportingGreenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    api = InProcess(reporting, monkeypatch)
-    amy, ben = reporting.joins("amy"), reporting.joins("ben")
+    api = InProcessApi(reporting, monkeypatch)
+    amy, ben = reporting.join("amy"), reporting.join("ben")
     campaign = reporting.container.campaigns.create(reporting.manager, "Autumn")
     activity = reporting.activity(campaign_id=campaign.campaign_id)
-    reporting.sends(amy, activity)
-    reporting.settles()
+    reporting.perform_and_stage(amy, activity)
+    reporting.deliver_all()
     ids = {
         "activity_id": activity.activity_id,
         "campaign_id": campaign.campaign_id,
@@ -93,7 +95,7 @@ def test_a_dismissal_changes_numbers_alone_wherever_a_manager_looks(
     }
     files, shown = cells(reporting, ids), answers(reporting, api, ids)
     reporting.container.activities.dismiss(ben, activity.activity_id)
-    reporting.settles()
+    reporting.deliver_all()
     shown_after, files_after = answers(reporting, api, ids), cells(reporting, ids)
     for before, after in ((shown, shown_after), (files, files_after)):
         assert before.keys() == after.keys()

@@ -12,7 +12,7 @@ from chalicelib.foundation.identity import Caller, Role
 from tests.e2e.contract import FILE, Contract, Operation
 from tests.e2e.permissions import PERMISSIONS
 from tests.integration.greenroom import Greenroom
-from tests.integration.in_process import InProcess
+from tests.integration.in_process_api import InProcessApi
 
 CONTRACT = Contract()
 DOCUMENT = json.loads(FILE.read_text(encoding="utf-8"))
@@ -86,15 +86,15 @@ def greenroom(
 class Scene:
     """A program of its own with one of everything, and whoever calls."""
 
-    def __init__(self, greenroom: Greenroom, api: InProcess) -> None:
+    def __init__(self, greenroom: Greenroom, api: InProcessApi) -> None:
         self._api, number = api, next(_numbers)
         programs = greenroom.container.programs
         program, _, _ = programs.create_program("Demo", "UTC", f"ana{number}@demo.example")
-        self.manager = greenroom.signs_in(f"ana{number}@demo.example")
+        self.manager = greenroom.sign_in(f"ana{number}@demo.example")
         programs.invite(program, f"ben{number}@demo.example", Role.MEMBER)
-        self.member = greenroom.signs_in(f"ben{number}@demo.example")
+        self.member = greenroom.sign_in(f"ben{number}@demo.example")
         for each, name in ((self.member, f"ben{number}"), (self.manager, f"ana{number}")):
-            greenroom.connects(each, name)
+            greenroom.connect_account(each, name)
         activity, other = (
             greenroom.activity(program_id=program.program_id, created_by=self.manager.member_id)
             for _ in range(2)
@@ -193,7 +193,7 @@ def wild_requests(
 def test_wild_requests_are_answered_as_the_document_says(
     greenroom: Greenroom, monkeypatch: pytest.MonkeyPatch, group: str
 ) -> None:
-    api = InProcess(greenroom, monkeypatch)
+    api = InProcessApi(greenroom, monkeypatch)
     answered = 0
     for operation in CONTRACT.operations:
         if operation.path.split("/")[1] != group:
@@ -221,7 +221,7 @@ def test_a_field_that_no_route_knows_is_refused_by_each_and_changes_nothing(
     greenroom: Greenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where no body is taken: what nobody reads is never passed over in silence."""
-    api = InProcess(greenroom, monkeypatch)
+    api = InProcessApi(greenroom, monkeypatch)
     scene, walked = Scene(greenroom, api), 0
     before = scene.entries()
     for operation in CONTRACT.operations:
@@ -248,7 +248,7 @@ def test_a_query_parameter_that_no_route_knows_is_refused_by_each_and_changes_no
     greenroom: Greenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where no query is taken; only those who are no clients of ours may add to one."""
-    api = InProcess(greenroom, monkeypatch)
+    api = InProcessApi(greenroom, monkeypatch)
     scene, tolerant = Scene(greenroom, api), set()
     before = scene.entries()
     for operation in CONTRACT.operations:
@@ -269,7 +269,7 @@ def test_a_query_parameter_that_no_route_knows_is_refused_by_each_and_changes_no
 # --- the audit trail ------------------------------------------------------------------------------
 
 
-def the_entry(scene: Scene, api: InProcess, operation: Operation) -> Mapping[str, Any]:
+def the_entry(scene: Scene, api: InProcessApi, operation: Operation) -> Mapping[str, Any]:
     """Make a call as the manager; return the one entry that it leaves."""
     permission, before = PERMISSIONS[operation.operation_id], scene.entries()
     named = {**scene.ids, "new": f"new{next(_numbers)}"}
@@ -286,7 +286,7 @@ def the_entry(scene: Scene, api: InProcess, operation: Operation) -> Mapping[str
 def test_every_route_by_which_a_manager_does_something_leaves_exactly_one_entry(
     greenroom: Greenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    api = InProcess(greenroom, monkeypatch)
+    api = InProcessApi(greenroom, monkeypatch)
     scene, by_id = Scene(greenroom, api), {each.operation_id: each for each in CONTRACT.operations}
     walked, kinds = 0, set[str]()
     for operation in (by_id[name] for name in PERMISSIONS):
@@ -305,7 +305,7 @@ def test_every_route_by_which_a_manager_does_something_leaves_exactly_one_entry(
 def test_a_route_that_leaves_no_entry_or_two_fails_the_walk(
     greenroom: Greenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    api = InProcess(greenroom, monkeypatch)
+    api = InProcessApi(greenroom, monkeypatch)
     scene, by_id = Scene(greenroom, api), {each.operation_id: each for each in CONTRACT.operations}
     with pytest.raises(AssertionError, match="leaves 0 entries"):
         the_entry(scene, api, by_id["notifications_change"])

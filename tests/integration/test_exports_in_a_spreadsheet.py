@@ -16,7 +16,7 @@ import pytest
 from chalicelib.programs.model import ChannelKind
 from chalicelib.reports.report_exports.store import Table
 from tests.clock import StoppedClock
-from tests.integration.reporting import Reporting
+from tests.integration.reporting_greenroom import ReportingGreenroom
 from tests.integration.test_report_exports import exported
 
 SOFFICE = shutil.which("soffice")
@@ -80,8 +80,8 @@ def _read(file: Path) -> Opened:
 
 
 @pytest.fixture
-def reporting(clock: StoppedClock) -> Iterator[Reporting]:
-    made = Reporting(clock)
+def reporting(clock: StoppedClock) -> Iterator[ReportingGreenroom]:
+    made = ReportingGreenroom(clock)
     yield made
     made.close()
 
@@ -95,19 +95,19 @@ def test_a_file_that_is_not_made_harmless_runs_here(tmp_path: Path) -> None:
 
 
 def test_no_file_runs_a_formula_and_names_are_read_as_they_are(
-    reporting: Reporting, tmp_path: Path
+    reporting: ReportingGreenroom, tmp_path: Path
 ) -> None:
     container, manager = reporting.container, reporting.manager
     activity = reporting.activity()
     campaign = container.campaigns.create(manager, "=1+1")
     for number, name in enumerate(NAMES):
-        member = reporting.joins(f"m{number}")
+        member = reporting.join(f"m{number}")
         kept = container.programs.member(member.program_id, member.member_id)
         assert kept
         container.program_store.change_profile(kept, replace(kept, name=name))
-        reporting.sends(member, activity, "posts")
+        reporting.perform_and_stage(member, activity, "posts")
         container.channels.create(manager, name, ChannelKind.PUBLIC)
-    reporting.settles()
+    reporting.deliver_all()
     files: list[Path] = []
     written: dict[str, list[list[str]]] = {}
     for table in Table:

@@ -46,7 +46,7 @@ def test_what_was_given_up_is_shown_with_what_it_was_about(greenroom: Greenroom)
     shown.sort(key=lambda each: "body" in each)
     assert shown[0]["performance_id"] == "prf_1"
     assert shown[1]["body"] == "no message of ours"
-    assert greenroom.queued() == []
+    assert greenroom.take_queued() == []
 
 
 @pytest.mark.usefixtures("stack_here")
@@ -54,7 +54,7 @@ def test_replaying_queues_what_can_be_read_and_keeps_the_rest(greenroom: Greenro
     give_up(greenroom, *[to_message(REFERENCE)] * 12, "no message of ours", '{"program_id": 1}')
     code, [*_, told] = run("--replay")
     assert (code, told) == (3, {"failed": 14, "replayed": 12})
-    assert greenroom.queued() == [(REFERENCE, 0)] * 12
+    assert greenroom.take_queued() == [(REFERENCE, 0)] * 12
 
 
 def test_a_message_that_cannot_be_queued_stays(

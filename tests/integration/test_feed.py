@@ -25,7 +25,13 @@ from chalicelib.foundation.pages import MAX_CURSOR_LENGTH, Page
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.foundation.table import Put
 from tests.clock import NOON
-from tests.integration.activity_services import MEMBER, ActivityServices, ended_by, ids, published
+from tests.integration.activity_services import (
+    MEMBER,
+    ActivityServices,
+    end_activity,
+    ids,
+    published,
+)
 from tests.integration.conftest import Calls
 from tests.integration.database import database
 from tests.integration.upload_services import MANAGER, STRANGER
@@ -52,7 +58,9 @@ def hidden(services: ActivityServices, caller: Caller, activity: Activity) -> bo
     return answers[0] == answers[1] and answers[0][0]["code"] == "not_found"
 
 
-def fed(services: ActivityServices, caller: Caller, campaign_id: str | None = None) -> list[str]:
+def feed_ids(
+    services: ActivityServices, caller: Caller, campaign_id: str | None = None
+) -> list[str]:
     return ids(services.service.feed(caller, 100, None, campaign_id).items)
 
 
@@ -74,7 +82,7 @@ def test_what_is_for_a_channel_is_seen_by_its_members_while_they_are_and_by_nobo
         (MANAGER, [everybody]),
         (replace(INSIDER, program_id=STRANGER.program_id), []),
     ):
-        assert fed(services, caller) == ids(seen)
+        assert feed_ids(services, caller) == ids(seen)
         for activity in (everybody, private, mixed):
             if activity in seen:
                 services.service.offered(caller, activity.activity_id)
@@ -88,8 +96,8 @@ def test_a_feed_of_one_campaign_has_nothing_else_and_its_cursor_is_good_for_it_a
     mine = [services.put(campaign_id="cam_1", featured=number == 1) for number in range(3)]
     for campaign_id in (None, "cam_2"):
         services.put(campaign_id=campaign_id)
-    assert fed(services, MEMBER, "cam_1") == ids([mine[1], mine[2], mine[0]])
-    assert fed(services, MEMBER, "cam_x") == []
+    assert feed_ids(services, MEMBER, "cam_1") == ids([mine[1], mine[2], mine[0]])
+    assert feed_ids(services, MEMBER, "cam_x") == []
     cursor = services.service.feed(MEMBER, 1, None, "cam_1").next_cursor
     assert ids(services.service.feed(MEMBER, 5, cursor, "cam_1").items) == ids([mine[2], mine[0]])
     for campaign_id in (None, "cam_2"):
@@ -152,7 +160,7 @@ class Company:
     out: set[str] = field(default_factory=set)
     """What the member performed or dismissed."""
 
-    def keep(self, activity: Activity) -> None:
+    def put_activity(self, activity: Activity) -> None:
         self.activities[activity.activity_id] = activity
         database().put(ActivityItem.of(activity))
 
@@ -160,16 +168,16 @@ class Company:
         self.services.clock.advance(timedelta(milliseconds=1))
         now = self.services.clock.now()
         if kind == "make" or not self.activities:
-            self.keep(replace(published(now, self.caller.program_id), featured=flag))
+            self.put_activity(replace(published(now, self.caller.program_id), featured=flag))
             return
         chosen = self.activities[sorted(self.activities)[number % len(self.activities)]]
         match kind:
             case "feature":
-                self.keep(featuring(chosen, flag, now))
+                self.put_activity(featuring(chosen, flag, now))
             case "end":
-                self.keep(replace(chosen, ends_at=now if flag else None))
+                self.put_activity(replace(chosen, ends_at=now if flag else None))
             case "start":
-                self.keep(replace(chosen, starts_at=now + SECOND if flag else None))
+                self.put_activity(replace(chosen, starts_at=now + SECOND if flag else None))
             case _:
                 self.marks(kind, chosen.activity_id)
 
@@ -243,13 +251,13 @@ def test_a_page_between_a_turn_of_featured_and_its_writing_is_followed_by_the_ot
             page = services.service.feed(MEMBER, 2, None)
             return super().change(before, after)
 
-    edit = services.serving(Slow(database())).edit
+    edit = services.service_with(Slow(database())).edit
     edit(MANAGER, turned.activity_id, 1, featured=not featured)
     assert ids(page.items) == ids([opened[3], opened[2]])
     rest = services.service.feed(MEMBER, 9, page.next_cursor)
     assert ids(rest.items) == ids([opened[1], opened[0]])
     on_top = [turned, *[each for each in opened[::-1] if each is not turned]]
-    assert services.fed() == ids([*on_top[1:], turned] if featured else on_top)
+    assert services.feed_ids() == ids([*on_top[1:], turned] if featured else on_top)
 
 
 def test_a_paging_keeps_its_order_however_long_it_takes(services: ActivityServices) -> None:
@@ -287,11 +295,11 @@ def test_a_page_is_filled_up_when_the_index_is_behind(services: ActivityServices
         def open_activities(self, program_id: str) -> Iterator[OpenActivity]:
             found = list(super().open_activities(program_id))
             for each in gone:
-                ended_by(self, each, NOON)
+                end_activity(self, each, NOON)
             gone.clear()
             yield from found
 
-    service = services.serving(Lagging(database()))
+    service = services.service_with(Lagging(database()))
     page = service.feed(MEMBER, 4, None)
     assert ids(page.items) == ids([opened[6], opened[5], opened[3], opened[2]])
     rest = service.feed(MEMBER, 4, page.next_cursor)
@@ -309,7 +317,7 @@ def test_what_is_readdressed_since_the_index_was_read_is_not_shown(
             database().put(ActivityItem.of(replace(activity, channel_ids=PRIVATE)))
             yield from found
 
-    assert services.serving(Lagging(database())).feed(MEMBER, 9, None).items == ()
+    assert services.service_with(Lagging(database())).feed(MEMBER, 9, None).items == ()
 
 
 # Dismissing, and one of one's own
@@ -321,12 +329,12 @@ def test_a_dismissed_activity_is_out_of_ones_own_feed_until_that_is_undone(
     dismissed, left = services.put(), services.put()
     for _ in range(2):
         services.service.dismiss(MEMBER, dismissed.activity_id)
-        assert services.fed() == [left.activity_id]
+        assert services.feed_ids() == [left.activity_id]
         assert services.service.offered(MEMBER, dismissed.activity_id).dismissed
-    assert fed(services, INSIDER) == ids([left, dismissed])
+    assert feed_ids(services, INSIDER) == ids([left, dismissed])
     for _ in range(2):
         services.service.undismiss(MEMBER, dismissed.activity_id)
-        assert services.fed() == ids([left, dismissed])
+        assert services.feed_ids() == ids([left, dismissed])
         assert not services.service.offered(MEMBER, dismissed.activity_id).dismissed
 
 
@@ -343,7 +351,7 @@ def test_what_was_dismissed_may_be_performed_and_is_no_longer_dismissed_then(
     services.service.undismiss(MEMBER, activity.activity_id)
     assert services.service.offered(MEMBER, activity.activity_id) == offered
     database().commit([services.marks.unmark(MEMBER.owner, activity.activity_id, "prf_1")])
-    assert services.fed() == [activity.activity_id]
+    assert services.feed_ids() == [activity.activity_id]
 
 
 @pytest.mark.parametrize(

@@ -26,14 +26,14 @@ from chalicelib.foundation.table import Contended, Part
 from chalicelib.videos.model import LOOK_AGAIN, MAX_SIZE_BYTES, UploadStatus
 from tests.clock import StoppedClock
 from tests.integration.greenroom import CORRELATION
-from tests.integration.in_memory import InMemory, PlayedTikTok
+from tests.integration.in_memory_greenroom import InMemoryGreenroom, ScriptedTikTok
 
 TOGETHER = 30
 
 
 @pytest.fixture
-def greenroom(clock: StoppedClock) -> Iterator[InMemory]:
-    made = InMemory(clock, PlayedTikTok())
+def greenroom(clock: StoppedClock) -> Iterator[InMemoryGreenroom]:
+    made = InMemoryGreenroom(clock, ScriptedTikTok())
     yield made
     made.close()
 
@@ -41,14 +41,14 @@ def greenroom(clock: StoppedClock) -> Iterator[InMemory]:
 class Scene:
     """A program, and quotas that its services keep to."""
 
-    def __init__(self, greenroom: InMemory, number: int = 0, **quotas: int) -> None:
+    def __init__(self, greenroom: InMemoryGreenroom, number: int = 0, **quotas: int) -> None:
         self.greenroom = greenroom
-        self.container: Container = greenroom.again()
+        self.container: Container = greenroom.cold_container()
         self.container.quotas = replace(Quotas(), **quotas)
         programs = self.container.programs
         boss = f"boss{number}@demo.example"
         programs.create_program(f"P{number}", "UTC", boss)
-        self.manager = greenroom.signs_in(boss)
+        self.manager = greenroom.sign_in(boss)
         self.store = self.container.activity_store
 
     def asks(self, made_id: str | None = None) -> Any:
@@ -137,7 +137,7 @@ def meet[End](at: int, mine: Callable[[], End], other: Callable[[], End]) -> lis
 
 @pytest.mark.parametrize("quota", ["uploads_waiting", "video_gigabytes"])
 def test_of_two_who_ask_for_the_last_upload_one_gets_it_wherever_they_meet(
-    greenroom: InMemory, quota: str
+    greenroom: InMemoryGreenroom, quota: str
 ) -> None:
     at, met = 1, 0
     while True:
@@ -164,14 +164,14 @@ WAYS: Mapping[str, Callable[[Scene, str], object]] = {
 }
 
 
-def full_but_one(greenroom: InMemory, number: int) -> tuple[Scene, str]:
+def full_but_one(greenroom: InMemoryGreenroom, number: int) -> tuple[Scene, str]:
     """Make a program with room for one more activity, of which nobody knows yet."""
     scene = Scene(greenroom, number, activities_open=3)
     valid = scene.valid()
     for name in ("one", "two"):
         scene.activity(ActivityState.PUBLISHED, name)
     source = scene.activity(ActivityState.ENDED, "source")
-    greenroom.keep(replace(source, upload_id=valid))
+    greenroom.put_activity(replace(source, upload_id=valid))
     scene.activity(ActivityState.REJECTED, "rejected")
     return scene, valid
 
@@ -179,7 +179,7 @@ def full_but_one(greenroom: InMemory, number: int) -> tuple[Scene, str]:
 @pytest.mark.parametrize("second", WAYS)
 @pytest.mark.parametrize("first", WAYS)
 def test_of_two_who_open_the_last_activity_one_may_wherever_they_meet(
-    greenroom: InMemory, first: str, second: str
+    greenroom: InMemoryGreenroom, first: str, second: str
 ) -> None:
     """However far the index is behind: it shows nothing that came since the beginning."""
     at, met = 1, 0
@@ -204,12 +204,12 @@ def test_of_two_who_open_the_last_activity_one_may_wherever_they_meet(
 
 
 def test_an_activity_that_moves_within_the_index_while_it_is_counted_is_not_missed(
-    greenroom: InMemory,
+    greenroom: InMemoryGreenroom,
 ) -> None:
     """Its verdict comes after the waiting ones were read, and the index lacks it among the open."""
     scene, valid = full_but_one(greenroom, 0)
     waiting = scene.activity(ActivityState.PROCESSING, "waits")
-    greenroom.keep(replace(waiting, upload_id=valid))
+    greenroom.put_activity(replace(waiting, upload_id=valid))
     program_id = scene.manager.program_id
     verdicts = scene.container.verdicts
     verdict = verdicts.verdict(program_id, valid)
@@ -227,7 +227,9 @@ def test_an_activity_that_moves_within_the_index_while_it_is_counted_is_not_miss
     assert len(scene.held()) == 3
 
 
-def test_what_ended_is_not_counted_though_it_was_opened_a_moment_ago(greenroom: InMemory) -> None:
+def test_what_ended_is_not_counted_though_it_was_opened_a_moment_ago(
+    greenroom: InMemoryGreenroom,
+) -> None:
     scene = Scene(greenroom, activities_open=1)
     valid = scene.valid()
     activities = scene.container.activities
@@ -246,7 +248,7 @@ def test_what_ended_is_not_counted_though_it_was_opened_a_moment_ago(greenroom: 
 
 
 def test_use_is_counted_once_for_many_requests_and_again_for_other_limits_and_days(
-    greenroom: InMemory,
+    greenroom: InMemoryGreenroom,
 ) -> None:
     scene = Scene(greenroom, uploads_waiting=100)
 
@@ -262,7 +264,7 @@ def test_use_is_counted_once_for_many_requests_and_again_for_other_limits_and_da
     greenroom.clock.advance(RECOUNT_AFTER)
     assert calls() == counting
     assert calls() == {"TransactWriteItems": 1}
-    scene.container = greenroom.again()
+    scene.container = greenroom.cold_container()
     scene.container.quotas = replace(Quotas(), uploads_waiting=6)
     greenroom.clock.advance(timedelta(minutes=1))
     assert outcome(scene.asks) == "done"
@@ -270,7 +272,7 @@ def test_use_is_counted_once_for_many_requests_and_again_for_other_limits_and_da
 
 
 def test_an_expired_upload_that_is_asked_for_again_takes_a_place_anew(
-    greenroom: InMemory,
+    greenroom: InMemoryGreenroom,
 ) -> None:
     scene = Scene(greenroom, uploads_waiting=1)
     first = scene.asks("1")
@@ -293,7 +295,7 @@ def test_an_expired_upload_that_is_asked_for_again_takes_a_place_anew(
 
 
 def test_a_request_that_others_forestall_each_time_ends_and_may_be_repeated(
-    greenroom: InMemory,
+    greenroom: InMemoryGreenroom,
 ) -> None:
     scene = Scene(greenroom)
     tried: list[Part] = []
@@ -310,7 +312,7 @@ def test_a_request_that_others_forestall_each_time_ends_and_may_be_repeated(
     scene.asks()
 
 
-def test_one_programs_headroom_is_no_other_programs(greenroom: InMemory) -> None:
+def test_one_programs_headroom_is_no_other_programs(greenroom: InMemoryGreenroom) -> None:
     full, other = Scene(greenroom, 1, uploads_waiting=1), Scene(greenroom, 2, uploads_waiting=1)
     full.asks()
     assert outcome(full.asks) == "limit_reached"
@@ -329,7 +331,7 @@ def imports(scene: Scene, name: str) -> object:
 
 
 def test_of_two_rosters_for_the_last_places_one_fits_and_the_other_is_told_of_members(
-    greenroom: InMemory,
+    greenroom: InMemoryGreenroom,
 ) -> None:
     """Though there is room for some of it, as for the first 25, which are invited together."""
     at, met = 1, 0
@@ -400,7 +402,7 @@ def _conflict(taken: list[bool]) -> ClientError:
 @pytest.mark.parametrize("room", [TOGETHER, 7])
 @pytest.mark.parametrize("what", ["uploads", "activities"])
 def test_of_30_at_once_as_many_come_through_as_there_is_room_for(
-    greenroom: InMemory, what: str, room: int
+    greenroom: InMemoryGreenroom, what: str, room: int
 ) -> None:
     if what == "uploads":
         scene = Scene(greenroom, uploads_waiting=room)

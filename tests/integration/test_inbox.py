@@ -33,7 +33,7 @@ from chalicelib.videos.service import Opener
 from tests.integration.conftest import Calls
 from tests.integration.database import database
 from tests.integration.greenroom import VIDEO
-from tests.integration.sandboxed_greenroom import Instead, SandboxedGreenroom, dies
+from tests.integration.sandboxed_greenroom import Override, SandboxedGreenroom, dies
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
@@ -65,13 +65,13 @@ def test_another_worker_goes_on_where_tiktok_says_the_torn_upload_has_got_to(
     torn(sandboxed, times=1 + RESUMES, after_bytes=1000)
     performance = sandboxed.stage(sandboxed.performed())
     assert performance.state is State.UPLOADING
-    sandboxed.later(LEASE_DURATION + SECOND)
+    sandboxed.advance(LEASE_DURATION + SECOND)
     staged = sandboxed.stage(performance)
     sandboxed.sandbox.control("app", {"keep_torn_bytes": False})
     assert (staged.state, staged.attempts) == (State.STAGED, 1)
     assert staged.publish_id == performance.publish_id
     assert sandboxed.drafts == 1
-    assert sandboxed.arrived_once(staged)
+    assert sandboxed.check_arrived_once(staged)
 
 
 def test_the_address_for_the_bytes_is_kept_as_ciphertext_and_only_while_it_is_needed(
@@ -87,7 +87,7 @@ def test_the_address_for_the_bytes_is_kept_as_ciphertext_and_only_while_it_is_ne
     assert "upload_token" in tiktok.decrypt_for_member(
         performance.program_id, performance.member_id, kept
     )
-    sandboxed.later(LEASE_DURATION + SECOND)
+    sandboxed.advance(LEASE_DURATION + SECOND)
     assert item_of(sandboxed.stage(performance)).upload_address is None
     sandboxed.sandbox.control("app", {"keep_torn_bytes": False})
 
@@ -99,7 +99,7 @@ def test_an_address_that_is_gone_while_all_bytes_are_there_makes_no_second_draft
     sandboxed.sandbox.faults(gone)
     staged = sandboxed.stage(sandboxed.performed())
     assert (staged.state, staged.attempts) == (State.STAGED, 1)
-    assert sandboxed.arrived_once(staged)
+    assert sandboxed.check_arrived_once(staged)
 
 
 @pytest.mark.parametrize("status", [403, 404])
@@ -114,7 +114,7 @@ def test_a_draft_whose_address_is_refused_is_begun_anew_once_tiktok_says_that_no
     staged = sandboxed.stage_when_due(performance)
     assert sandboxed.clock.now() - performance.queued_at == ADDRESS_REFUSED_WAIT + LATER
     assert (staged.state, staged.attempts) == (State.STAGED, 2)
-    assert sandboxed.arrived_once(staged)
+    assert sandboxed.check_arrived_once(staged)
 
 
 def test_a_first_byte_that_is_refused_though_nothing_is_there_is_begun_anew(
@@ -129,7 +129,7 @@ def test_a_first_byte_that_is_refused_though_nothing_is_there_is_begun_anew(
     sandboxed.stage_when_due(performance)
     staged = sandboxed.stage_when_due(performance)
     assert (staged.state, staged.attempts) == (State.STAGED, 2)
-    assert sandboxed.arrived_once(staged)
+    assert sandboxed.check_arrived_once(staged)
 
 
 def test_an_address_refused_after_a_sending_without_an_answer_is_asked_about_later(
@@ -143,7 +143,7 @@ def test_an_address_refused_after_a_sending_without_an_answer_is_asked_about_lat
     performance = sandboxed.stage(sandboxed.performed())
     assert performance.waits_until == sandboxed.clock.now() + BYTES_LAG_WAIT
     assert sandboxed.stage_when_due(performance).state is State.QUEUED
-    assert sandboxed.arrived_once(sandboxed.stage_when_due(performance))
+    assert sandboxed.check_arrived_once(sandboxed.stage_when_due(performance))
 
 
 def test_a_draft_whose_address_dies_half_sent_is_given_up_when_its_hour_is_over(
@@ -164,11 +164,11 @@ def test_a_draft_whose_address_dies_half_sent_is_given_up_when_its_hour_is_over(
         < sandboxed.clock.now() - performance.queued_at
         < UPLOAD_LIFETIME + LEASE_DURATION
     )
-    sandboxed.later(LATER)
+    sandboxed.advance(LATER)
     sandboxed.sandbox.control("app", {"keep_torn_bytes": False})
     staged = sandboxed.stage(performance)
     assert (staged.state, staged.attempts) == (State.STAGED, 2)
-    assert sandboxed.arrived_once(staged)
+    assert sandboxed.check_arrived_once(staged)
 
 
 def test_an_address_that_is_gone_and_a_status_that_lags_behind_make_no_second_draft(
@@ -200,7 +200,7 @@ def test_a_sixth_send_is_refused_with_the_time_a_place_is_free(
 ) -> None:
     first = sandboxed.performed()
     for _ in range(INBOX_PLACES - 1):
-        sandboxed.later(MINUTE)
+        sandboxed.advance(MINUTE)
         sandboxed.performed()
     with pytest.raises(Problem) as refused:
         sandboxed.performed()
@@ -215,15 +215,15 @@ def test_a_sixth_send_is_refused_with_the_time_a_place_is_free(
 def test_posting_one_frees_its_place_and_so_does_a_day(sandboxed: SandboxedGreenroom) -> None:
     staged = sandboxed.stage(sandboxed.performed())
     for _ in range(INBOX_PLACES - 1):
-        sandboxed.later(MINUTE)
+        sandboxed.advance(MINUTE)
         sandboxed.performed()
     sandboxed.sandbox.person_posts("ana", staged.publish_id or "")
-    sandboxed.later(MINUTE)
+    sandboxed.advance(MINUTE)
     assert sandboxed.stage(staged).state is State.POSTED
     sandboxed.performed()
     with pytest.raises(Problem, match="Post one"):
         sandboxed.performed()
-    sandboxed.later(PLACE_LIFETIME - 2 * MINUTE)
+    sandboxed.advance(PLACE_LIFETIME - 2 * MINUTE)
     sandboxed.performed()
 
 
@@ -241,7 +241,7 @@ def test_a_draft_whose_answer_was_lost_is_counted_as_taking_a_place(
 ) -> None:
     sandboxed.sandbox.faults({"endpoint": "init", "kind": "cut", "when": "after"})
     performance = sandboxed.stage(sandboxed.performed())
-    sandboxed.later(LATER)
+    sandboxed.advance(LATER)
     staged = sandboxed.stage(performance)
     assert (staged.state, staged.attempts) == (State.STAGED, 2)
     taken = sandboxed.greenroom.container.inbox_places.list_taken_places(*whose(sandboxed))
@@ -257,8 +257,8 @@ def test_what_was_held_takes_its_place_from_when_it_goes_on_its_way(
 ) -> None:
     loses_account(sandboxed)
     held = sandboxed.stage(sandboxed.performed())
-    sandboxed.later(timedelta(days=3))
-    comes_back(sandboxed)
+    sandboxed.advance(timedelta(days=3))
+    complete_consent(sandboxed)
     staged = sandboxed.stage(held)
     assert staged.state is State.STAGED
     [place] = sandboxed.greenroom.container.inbox_places.list_taken_places(*whose(sandboxed))
@@ -268,7 +268,7 @@ def test_what_was_held_takes_its_place_from_when_it_goes_on_its_way(
     with pytest.raises(Problem, match="Post one"):
         sandboxed.performed()
     sandboxed.sandbox.person_posts("ana", staged.publish_id or "")
-    sandboxed.later(MINUTE)
+    sandboxed.advance(MINUTE)
     assert sandboxed.stage(staged).state is State.POSTED
     assert staged.place not in sandboxed.greenroom.container.inbox_places.list_taken_places(
         *whose(sandboxed)
@@ -286,10 +286,10 @@ def loses_account(sandboxed: SandboxedGreenroom) -> None:
     sandboxed.sandbox.control("tokens", {"person": "ana", "expire": ["access", "refresh"]})
 
 
-def comes_back(sandboxed: SandboxedGreenroom) -> None:
+def complete_consent(sandboxed: SandboxedGreenroom) -> None:
     begun = sandboxed.greenroom.asks(sandboxed.greenroom.now(sandboxed.ana))
     came_back = sandboxed.sandbox.consent("ana", url=begun.authorize_url)
-    sandboxed.greenroom.comes_back(begun, "ana", code=came_back["code"])
+    sandboxed.greenroom.complete_consent(begun, "ana", code=came_back["code"])
 
 
 def test_a_send_is_held_while_its_member_has_to_reconnect_and_follows_by_itself(
@@ -301,22 +301,22 @@ def test_a_send_is_held_while_its_member_has_to_reconnect_and_follows_by_itself(
     assert held.next_step.startswith("Add your TikTok account again")
     assert sandboxed.greenroom.now(sandboxed.ana).tiktok is TikTokState.RECONNECT_REQUIRED
     assert sandboxed.greenroom.totals(sandboxed.ana) == Totals(10, 10)
-    sandboxed.later(timedelta(days=3))
+    sandboxed.advance(timedelta(days=3))
     held = sandboxed.stage(held)
     assert held.state is State.QUEUED
-    sandboxed.greenroom.queued()
-    comes_back(sandboxed)
+    sandboxed.greenroom.take_queued()
+    complete_consent(sandboxed)
     staged = sandboxed.stage(held)
     assert (staged.state, staged.attempts) == (State.STAGED, 1)
-    assert sandboxed.arrived_once(staged)
+    assert sandboxed.check_arrived_once(staged)
 
 
 def test_connecting_again_queues_what_was_held(sandboxed: SandboxedGreenroom) -> None:
     loses_account(sandboxed)
     held = sandboxed.stage(sandboxed.performed())
-    sandboxed.greenroom.queued()
-    comes_back(sandboxed)
-    queued = [reference.performance_id for reference, _ in sandboxed.greenroom.queued()]
+    sandboxed.greenroom.take_queued()
+    complete_consent(sandboxed)
+    queued = [reference.performance_id for reference, _ in sandboxed.greenroom.take_queued()]
     assert queued == [held.performance_id]
 
 
@@ -327,8 +327,8 @@ def test_an_account_is_connected_and_taken_away_while_the_queue_takes_nothing(
     held = sandboxed.stage(sandboxed.performed())
     failed = {"Failed": [{"Id": "0", "SenderFault": False, "Code": "InternalError"}]}
     calls.fail("SendMessageBatch", {"Error": {"Code": "ServiceUnavailable", "Message": ""}})
-    comes_back(sandboxed)
-    sandboxed.later(HELD_LOOK)
+    complete_consent(sandboxed)
+    sandboxed.advance(HELD_LOOK)
     assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 1
     assert sandboxed.stage(held).state is State.STAGED
     with pytest.MonkeyPatch.context() as patch:
@@ -342,9 +342,9 @@ def test_a_held_send_is_looked_at_by_the_clock_too(sandboxed: SandboxedGreenroom
     loses_account(sandboxed)
     sandboxed.stage(sandboxed.performed())
     overdue = sandboxed.greenroom.container.overdue_performances
-    sandboxed.later(HELD_LOOK - SECOND)
+    sandboxed.advance(HELD_LOOK - SECOND)
     assert overdue.requeue_overdue() == 0
-    sandboxed.later(SECOND)
+    sandboxed.advance(SECOND)
     assert overdue.requeue_overdue() == 1
 
 
@@ -354,7 +354,7 @@ def test_a_held_send_fails_with_its_reason_when_the_activity_ends(
     ends_at = sandboxed.clock.now() + timedelta(days=2)
     loses_account(sandboxed)
     held = sandboxed.stage(sandboxed.performed(ends_at=ends_at))
-    sandboxed.later(timedelta(days=2) - SECOND)
+    sandboxed.advance(timedelta(days=2) - SECOND)
     assert sandboxed.stage(held).state is State.QUEUED
     failed = sandboxed.stage_when_due(held)
     assert (failed.state, failed.failure) == (State.FAILED, "reconnect_required")
@@ -364,11 +364,11 @@ def test_a_held_send_fails_with_its_reason_when_the_activity_ends(
 def test_without_an_end_a_send_is_held_for_a_month(sandboxed: SandboxedGreenroom) -> None:
     loses_account(sandboxed)
     held = sandboxed.stage(sandboxed.performed())
-    sandboxed.later(HELD_LIMIT - SECOND)
+    sandboxed.advance(HELD_LIMIT - SECOND)
     assert sandboxed.stage(held).state is State.QUEUED
     failed = sandboxed.stage_when_due(held)
     assert failed.failure == "reconnect_required"
-    assert sandboxed.failed_for_good(failed)
+    assert sandboxed.check_failed(failed)
 
 
 def test_what_was_held_has_its_full_time_to_be_sent_once_the_member_is_back(
@@ -376,13 +376,13 @@ def test_what_was_held_has_its_full_time_to_be_sent_once_the_member_is_back(
 ) -> None:
     loses_account(sandboxed)
     held = sandboxed.stage(sandboxed.performed())
-    sandboxed.later(timedelta(days=3))
-    comes_back(sandboxed)
+    sandboxed.advance(timedelta(days=3))
+    complete_consent(sandboxed)
     outage = {"kind": "status", "status": 503, "times": 1}
     sandboxed.sandbox.faults({"endpoint": "init", **outage})
     waiting = sandboxed.stage(held)
     assert (waiting.state, waiting.held_at) == (State.QUEUED, None)
-    sandboxed.later(LATER)
+    sandboxed.advance(LATER)
     assert sandboxed.stage(waiting).state is State.STAGED
 
 
@@ -398,14 +398,14 @@ def test_a_draft_begun_on_one_account_is_begun_anew_on_the_next(
     sandboxed: SandboxedGreenroom,
 ) -> None:
     sandboxed.tiktok.before["send"] = dies
-    crashed = sandboxed.crashes(sandboxed.performed())
+    crashed = sandboxed.crash(sandboxed.performed())
     assert crashed.state is State.UPLOADING
-    sandboxed.later(LEASE_DURATION + UPLOAD_LIFETIME)
+    sandboxed.advance(LEASE_DURATION + UPLOAD_LIFETIME)
     assert sandboxed.stage(crashed).state is State.QUEUED
     begun = sandboxed.greenroom.asks(sandboxed.ana)
     came_back = sandboxed.sandbox.consent("bob", url=begun.authorize_url)
-    sandboxed.greenroom.comes_back(begun, "bob", code=came_back["code"])
-    sandboxed.later(QUEUED_AGAIN)
+    sandboxed.greenroom.complete_consent(begun, "bob", code=came_back["code"])
+    sandboxed.advance(QUEUED_AGAIN)
     staged = sandboxed.stage(crashed)
     assert staged.state is State.STAGED
     bob = sandboxed.sandbox.record()["people"]["bob"]
@@ -422,13 +422,13 @@ def test_an_account_exchanged_right_before_a_draft_is_begun_is_the_one_it_is_beg
         sandboxed.stager = ordinary
         begun = sandboxed.greenroom.asks(sandboxed.ana)
         came_back = sandboxed.sandbox.consent("bob", url=begun.authorize_url)
-        sandboxed.greenroom.comes_back(begun, "bob", code=came_back["code"])
+        sandboxed.greenroom.complete_consent(begun, "bob", code=came_back["code"])
         return use.videos.open_at(video_key, likely_byte)
 
-    sandboxed.stager = sandboxed.worker(videos=Instead(use.videos, open_at=exchanged))
+    sandboxed.stager = sandboxed.worker(videos=Override(use.videos, open_at=exchanged))
     performance = sandboxed.stage(sandboxed.performed())
     assert (performance.state, performance.attempts) == (State.QUEUED, 0)
-    sandboxed.later(LATER)
+    sandboxed.advance(LATER)
     staged = sandboxed.stage(performance)
     assert staged.state is State.STAGED
     assert staged.open_id == sandboxed.greenroom.container.tiktok.account(sandboxed.ana).open_id
@@ -440,14 +440,14 @@ def test_an_account_exchanged_right_before_a_draft_is_begun_is_the_one_it_is_beg
 
 def test_disconnecting_settles_what_was_queued(sandboxed: SandboxedGreenroom) -> None:
     performance = sandboxed.performed()
-    sandboxed.greenroom.queued()
+    sandboxed.greenroom.take_queued()
     sandboxed.greenroom.container.connections.disconnect(sandboxed.ana)
-    [(reference, _)] = sandboxed.greenroom.queued()
+    [(reference, _)] = sandboxed.greenroom.take_queued()
     assert reference.performance_id == performance.performance_id
     failed = sandboxed.stage(performance)
     assert failed.failure == "reconnect_required"
     assert sandboxed.drafts == 0
-    assert sandboxed.failed_for_good(failed)
+    assert sandboxed.check_failed(failed)
 
 
 def removes(sandboxed: SandboxedGreenroom) -> None:
@@ -502,7 +502,7 @@ def test_no_more_bytes_go_to_who_was_removed_while_their_upload_was_torn(
     torn(sandboxed, times=1 + RESUMES, after_bytes=1000)
     performance = sandboxed.stage(sandboxed.performed())
     removes(sandboxed)
-    sandboxed.later(LEASE_DURATION + SECOND)
+    sandboxed.advance(LEASE_DURATION + SECOND)
     sandboxed.tiktok.made.clear()
     assert sandboxed.stage(performance).state is State.UPLOADING
     assert "send" not in sandboxed.tiktok.made
@@ -517,13 +517,13 @@ def test_who_came_back_before_their_leaving_was_heard_of_keeps_only_a_connection
         return live
 
     removes(sandboxed)
-    sandboxed.later(MINUTE)
+    sandboxed.advance(MINUTE)
     invited_anew(sandboxed)
     connections = sandboxed.greenroom.container.connections
     connections.release_removed_member(*whose(sandboxed))
     assert refresh_tokens() == 0
     assert sandboxed.greenroom.now(sandboxed.ana).tiktok is None
-    comes_back(sandboxed)
+    complete_consent(sandboxed)
     connections.release_removed_member(*whose(sandboxed))
     assert refresh_tokens() == 1
 
@@ -533,7 +533,7 @@ def test_nothing_goes_to_the_account_of_who_had_the_address_before(
 ) -> None:
     """Their leaving is not yet heard of when somebody, invited again, is back in their place."""
     removes(sandboxed)
-    sandboxed.later(MINUTE)
+    sandboxed.advance(MINUTE)
     invited_anew(sandboxed)
     performance = sandboxed.performed()
     assert sandboxed.stage(performance).state is State.QUEUED
@@ -546,7 +546,7 @@ def test_who_never_posts_has_their_places_cleared_away_before_they_need_them(
     sandboxed: SandboxedGreenroom, calls: Calls
 ) -> None:
     staged = [sandboxed.stage(sandboxed.performed()) for _ in range(INBOX_PLACES)]
-    sandboxed.later(PLACE_LIFETIME - MINUTE)
+    sandboxed.advance(PLACE_LIFETIME - MINUTE)
     sandboxed.stage(staged[0])
     assert (
         len(sandboxed.greenroom.container.inbox_places.list_taken_places(*whose(sandboxed)))

@@ -50,7 +50,7 @@ class Post:
         self.pool_id = made["UserPool"]["Id"]
         self.container = self.wired(self.pool_id)
         self.ana = greenroom.manager
-        self.ticks()
+        self.run_schedule()
 
     def wired(self, pool_id: str) -> Container:
         settings = self.greenroom.settings.changed(user_pool_id=pool_id)
@@ -61,7 +61,7 @@ class Post:
         store = MemberStore(self.container.database)
         self.container.invitations = InvitationMailer(store, pool, self.clock)
 
-    def ticks(self, container: Container | None = None, **after: float) -> int:
+    def run_schedule(self, container: Container | None = None, **after: float) -> int:
         """Let the clock tick, now or after a while."""
         self.clock.advance(timedelta(**after))
         return worker.mail_invitations((container or self.container).invitations, CONTEXT)
@@ -70,7 +70,7 @@ class Post:
         self.clock.advance(timedelta(milliseconds=1))
         return self.greenroom.container.members.invite(self.ana, email, None, Role.MEMBER)
 
-    def again(self, member: Member) -> Member:
+    def invite_again(self, member: Member) -> Member:
         return self.container.members.mail_invitation_again(self.ana, member.member_id)
 
     def removes(self, member: Member) -> None:
@@ -139,7 +139,7 @@ def test_who_is_invited_is_mailed_once_and_has_a_sign_in_with_a_verified_address
 ) -> None:
     ben = post.invites()
     assert (ben.mail, ben.mailed_at) == (WAITING, None)
-    assert post.ticks() == 1
+    assert post.run_schedule() == 1
     assert post.mailed() == [(BEN, "new")]
     user = post.cognito.admin_get_user(UserPoolId=post.pool_id, Username=BEN)
     attributes = {each["Name"]: each["Value"] for each in user["UserAttributes"]}
@@ -147,7 +147,7 @@ def test_who_is_invited_is_mailed_once_and_has_a_sign_in_with_a_verified_address
     assert user["UserStatus"] == "FORCE_CHANGE_PASSWORD"
     now = post.now(ben)
     assert (now.mail, now.mailed_at) == (HANDED_OVER, post.clock.now())
-    assert post.ticks(hours=1) == 0
+    assert post.run_schedule(hours=1) == 0
     assert post.mailed() == []
 
 
@@ -156,7 +156,7 @@ def test_a_whole_roster_is_mailed_in_the_order_in_which_they_were_invited(post: 
     post.container.members.import_roster(post.ana, "\n".join(emails))
     post.clock.advance(timedelta(seconds=1))
     late = post.invites("late@demo.example")
-    assert post.ticks() == 31
+    assert post.run_schedule() == 31
     mailed = [email for email, _ in post.mailed()]
     assert sorted(mailed[:-1]) == sorted(emails)
     assert mailed[-1] == late.email
@@ -164,38 +164,38 @@ def test_a_whole_roster_is_mailed_in_the_order_in_which_they_were_invited(post: 
 
 def test_programs_and_managers_that_the_owner_makes_are_mailed_likewise(post: Post) -> None:
     post.container.programs.create_program("Other", "UTC", "boss@other.example")
-    assert post.ticks() == 1
+    assert post.run_schedule() == 1
     assert post.mailed() == [("boss@other.example", "new")]
 
 
 def test_who_was_removed_and_comes_back_is_told_so(post: Post) -> None:
     ben = post.invites()
-    post.ticks()
+    post.run_schedule()
     post.removes(ben)
     assert post.now(ben).mail is None
     post.clock.advance(MAIL_AGAIN_AFTER)
     assert post.invites().mail is WAITING
     assert post.now(ben).mail is WAITING
     post.mailed()
-    assert post.ticks() == 1
+    assert post.run_schedule() == 1
     assert post.mailed() == [(BEN, "new"), (BEN, "RESEND")]
 
 
 def test_removing_and_inviting_is_no_way_to_have_somebody_mailed_all_the_time(post: Post) -> None:
     ben = post.invites()
-    post.ticks()
+    post.run_schedule()
     for _ in range(3):
         post.removes(ben)
         post.invites()
-        assert post.ticks(minutes=2) == 0
-    assert post.ticks(minutes=4) == 1
+        assert post.run_schedule(minutes=2) == 0
+    assert post.run_schedule(minutes=4) == 1
     assert post.now(ben).mail is HANDED_OVER
 
 
 def test_who_can_sign_in_already_is_not_mailed(post: Post) -> None:
     post.signs_up()
     ben = post.invites()
-    assert post.ticks() == 1
+    assert post.run_schedule() == 1
     assert post.mailed() == [(BEN, "new")]
     assert (post.now(ben).mail, post.now(ben).mailed_at) == (HANDED_OVER, post.clock.now())
 
@@ -203,14 +203,14 @@ def test_who_can_sign_in_already_is_not_mailed(post: Post) -> None:
 def test_a_second_program_does_not_learn_who_signs_in_for_another(post: Post) -> None:
     post.signs_up()
     post.invites()
-    post.greenroom.signs_in(BEN)
+    post.greenroom.sign_in(BEN)
     post.container.programs.create_program("Other", "UTC", "boss@other.example")
-    boss = post.greenroom.signs_in("boss@other.example")
+    boss = post.greenroom.sign_in("boss@other.example")
     members = post.container.members
     known, unknown = (
         members.invite(boss, each, None, Role.MEMBER) for each in (BEN, "eve@demo.example")
     )
-    post.ticks(seconds=1)
+    post.run_schedule(seconds=1)
     shown = [members.member(boss, each.member_id) for each in (known, unknown)]
     assert [(each.mail, each.mailed_at) for each in shown] == [(HANDED_OVER, post.clock.now())] * 2
 
@@ -244,13 +244,13 @@ def outcome_for(post: Post, monkeypatch: pytest.MonkeyPatch, **user: Any) -> Inv
     get = post.cognito.admin_get_user
     monkeypatch.setattr(post.cognito, "admin_get_user", lambda **given: get(**given) | user)
     ben = post.invites()
-    post.ticks()
+    post.run_schedule()
     return post.now(ben).mail
 
 
 def test_where_people_sign_in_elsewhere_nobody_is_mailed(post: Post) -> None:
     ben = post.invites()
-    assert post.ticks(post.wired("")) == 0
+    assert post.run_schedule(post.wired("")) == 0
     assert post.mailed() == []
     assert post.now(ben).mail is InvitationMail.ELSEWHERE
 
@@ -261,18 +261,18 @@ def test_who_signed_in_or_was_removed_before_the_clock_ticked_is_not_mailed(
 ) -> None:
     ben = post.invites()
     if comes:
-        post.greenroom.signs_in(BEN)
+        post.greenroom.sign_in(BEN)
     else:
         post.removes(ben)
     assert post.now(ben).mail is None
-    assert post.ticks() == 0
+    assert post.run_schedule() == 0
     assert post.mailed() == []
 
 
 def test_nothing_of_a_mail_is_left_on_who_has_signed_in(post: Post) -> None:
     ben = post.invites()
-    post.ticks()
-    post.greenroom.signs_in(BEN)
+    post.run_schedule()
+    post.greenroom.sign_in(BEN)
     item = database().get(
         MemberItem, ben.program_id, member_key(ben.member_id), consistent_read=True
     )
@@ -341,10 +341,10 @@ def test_a_run_that_dies_after_the_mail_leaves_one_that_mails_again(
     with monkeypatch.context() as patched:
         patched.setattr(MemberStore, "end_mail", dies)
         with pytest.raises(KeyboardInterrupt):
-            post.ticks()
+            post.run_schedule()
     assert post.now(ben).mail is WAITING
-    assert post.ticks(minutes=4) == 0
-    assert post.ticks(minutes=1) == 1
+    assert post.run_schedule(minutes=4) == 0
+    assert post.run_schedule(minutes=1) == 1
     assert post.mailed() == [(BEN, "new"), (BEN, "new"), (BEN, "RESEND")]
     assert post.now(ben).mail is HANDED_OVER
 
@@ -368,8 +368,8 @@ def test_a_run_that_dies_after_any_of_its_calls_is_made_good_by_a_later_one(
     with monkeypatch.context() as patched:
         patched.setattr(BaseClient, "_make_api_call", dies)
         with pytest.raises(KeyboardInterrupt):
-            post.ticks()
-    post.ticks(minutes=5)
+            post.run_schedule()
+    post.run_schedule(minutes=5)
     assert post.now(ben).mail is HANDED_OVER
     mails = [action for _, action in post.mailed()].count("RESEND")
     assert mails == (2 if made == 5 else 1)  # only a mail that was not noted goes out again
@@ -388,11 +388,11 @@ def test_a_mail_under_way_when_they_are_removed_ends_nothing(post: Post, *, back
             return invite(self, email)
 
     post.mails_by(Slow(post.cognito, post.pool_id))
-    post.ticks()
+    post.run_schedule()
     assert post.now(ben).mail is (WAITING if back else None)
     assert post.now(ben).mailed_at is None
     post.mails_by(UserPool(post.cognito, post.pool_id))
-    assert post.ticks() == back
+    assert post.run_schedule() == back
 
 
 def test_mails_that_are_used_up_make_the_run_fail_and_are_tried_again_later(post: Post) -> None:
@@ -400,11 +400,11 @@ def test_mails_that_are_used_up_make_the_run_fail_and_are_tried_again_later(post
     post.calls.fail("AdminCreateUser", USED_UP, times=2)
     for _ in range(2):
         with pytest.raises(NotMailed, match="LimitExceededException"):
-            post.ticks()
+            post.run_schedule()
     assert post.mailed() == [(first.email, "new"), (second.email, "new")]
     assert (post.now(first).mail, post.now(second).mail) == (WAITING, WAITING)
-    assert post.ticks() == 0
-    assert post.ticks(minutes=5) == 2
+    assert post.run_schedule() == 0
+    assert post.run_schedule(minutes=5) == 2
 
 
 def test_mails_that_are_used_up_for_days_fail_nobody(post: Post) -> None:
@@ -412,9 +412,9 @@ def test_mails_that_are_used_up_for_days_fail_nobody(post: Post) -> None:
     post.calls.fail("AdminCreateUser", USED_UP, times=3 * MAIL_TRIES)
     for _ in range(3 * MAIL_TRIES):
         with pytest.raises(MailQuotaUsedUp):
-            post.ticks()
+            post.run_schedule()
         post.clock.at = post.due_at(ben)
-    assert post.ticks() == 1
+    assert post.run_schedule() == 1
     assert post.now(ben).mail is HANDED_OVER
 
 
@@ -424,7 +424,7 @@ def test_an_address_to_which_nothing_is_delivered_holds_nobody_up_and_the_owner_
     people = [post.invites(f"person{number}@demo.example") for number in range(4)]
     post.calls.fail("AdminCreateUser", UNDELIVERED, times=2)
     with pytest.raises(Undelivered, match="CodeDeliveryFailureException"):
-        post.ticks()
+        post.run_schedule()
     assert [post.now(each).mail for each in people] == [WAITING, WAITING, HANDED_OVER, HANDED_OVER]
     warned = [vars(each)["member_id"] for each in caplog.records if each.levelname == "WARNING"]
     assert warned == [each.member_id for each in people[:2]]
@@ -435,9 +435,9 @@ def test_a_sender_that_delivers_to_nobody_is_not_tried_with_everybody(post: Post
         post.invites(f"person{number}@demo.example")
     post.calls.fail("AdminCreateUser", UNDELIVERED, times=MAX_UNDELIVERED)
     with pytest.raises(Undelivered):
-        post.ticks()
+        post.run_schedule()
     assert len(post.mailed()) == MAX_UNDELIVERED
-    assert post.ticks() == 1
+    assert post.run_schedule() == 1
 
 
 def test_an_address_that_keeps_failing_is_given_up_after_a_day_and_never_in_the_way(
@@ -448,25 +448,25 @@ def test_an_address_that_keeps_failing_is_given_up_after_a_day_and_never_in_the_
     post.calls.fail("AdminCreateUser", UNDELIVERED, times=MAIL_TRIES)
     for _ in range(MAIL_TRIES):
         with pytest.raises(NotMailed):
-            post.ticks()
+            post.run_schedule()
         post.clock.at = post.due_at(ben)
     assert timedelta(hours=20) < post.clock.now() - begun < timedelta(hours=26)
-    assert post.ticks() == 0
+    assert post.run_schedule() == 0
     assert post.now(ben).mail is FAILED
     failed = EntryFilter(kind=Kind.INVITATION_NOT_MAILED)
     (entry,) = post.container.audit.entries(post.ana, failed, 10, None).items
     assert (entry.thing, dict(entry.before)) == (ben.member_id, {"mail": "waiting"})
     assert dict(entry.after) == {"mail": "failed", "tries": MAIL_TRIES}
-    assert post.again(ben).mail is WAITING
-    assert post.ticks() == 1
+    assert post.invite_again(ben).mail is WAITING
+    assert post.run_schedule() == 1
 
 
 def test_an_address_that_the_pool_does_not_take_holds_nobody_up(post: Post) -> None:
     ben, eve = post.invites(), post.invites("eve@demo.example")
     post.calls.fail("AdminCreateUser", REFUSED)
-    assert post.ticks() == 1
+    assert post.run_schedule() == 1
     assert (post.now(ben).mail, post.now(eve).mail) == (FAILED, HANDED_OVER)
-    assert post.ticks(hours=2) == 0
+    assert post.run_schedule(hours=2) == 0
 
 
 def test_who_signs_in_while_they_are_mailed_anew_is_not_taken_for_a_failure(post: Post) -> None:
@@ -475,17 +475,17 @@ def test_who_signs_in_while_they_are_mailed_anew_is_not_taken_for_a_failure(post
     gone = {"Error": {"Code": "UnsupportedUserStateException", "Message": "confirmed"}}
     for fault in (EXISTS, gone):
         post.calls.fail("AdminCreateUser", fault)
-    assert post.ticks() == 1
+    assert post.run_schedule() == 1
     assert post.now(ben).mail is HANDED_OVER
 
 
 def test_a_change_of_them_that_is_under_way_is_waited_for(post: Post) -> None:
     ben = post.invites()
     post.calls.fail("UpdateItem", UNDER_WAY)
-    assert post.ticks() == 1
+    assert post.run_schedule() == 1
     post.clock.advance(MAIL_AGAIN_AFTER)
     post.calls.fail("UpdateItem", UNDER_WAY)
-    assert post.again(ben).mail is WAITING
+    assert post.invite_again(ben).mail is WAITING
 
 
 @pytest.mark.parametrize("fault", [REFUSED, UNDELIVERED])
@@ -495,10 +495,10 @@ def test_no_log_and_no_failure_names_who_is_mailed(
     post.invites()
     post.calls.fail("AdminCreateUser", fault)
     try:
-        post.ticks()
+        post.run_schedule()
     except NotMailed:
         logger.exception("failed")  # as Lambda does with what a function raises
-    post.ticks(minutes=5)
+    post.run_schedule(minutes=5)
     told = caplog.text + "".join(repr(vars(record)) for record in caplog.records)
     assert fault["Error"]["Code"] in told
     assert BEN not in told
@@ -510,7 +510,7 @@ def test_a_run_that_is_late_leaves_the_rest_to_the_next(post: Post) -> None:
     left = iter((30_000, 20_000, 14_999))
     context = SimpleNamespace(get_remaining_time_in_millis=lambda: next(left))
     assert worker.mail_invitations(post.container.invitations, context) == 2
-    assert post.ticks() == 3
+    assert post.run_schedule() == 3
 
 
 @pytest.mark.parametrize(
@@ -532,49 +532,49 @@ def test_the_run_that_gives_up_is_no_try(post: Post) -> None:
 
 def test_a_manager_has_them_mailed_again_with_a_new_password(post: Post) -> None:
     ben = post.invites()
-    assert post.again(ben) == post.now(ben)  # it waits already
-    post.ticks()
+    assert post.invite_again(ben) == post.now(ben)  # it waits already
+    post.run_schedule()
     first = post.now(ben).mailed_at
     post.clock.advance(MAIL_AGAIN_AFTER)
     for _ in range(2):
-        again = post.again(ben)
+        again = post.invite_again(ben)
         assert (again.mail, again.mailed_at) == (WAITING, first)
         assert post.now(ben) == again
     post.mailed()
-    assert post.ticks() == 1
+    assert post.run_schedule() == 1
     assert post.mailed() == [(BEN, "new"), (BEN, "RESEND")]
     assert post.now(ben).mailed_at == post.clock.now()
 
 
 def test_nobody_is_mailed_again_and_again(post: Post) -> None:
     ben = post.invites()
-    post.ticks()
+    post.run_schedule()
     retry_at = post.clock.now() + MAIL_AGAIN_AFTER
     post.clock.advance(timedelta(seconds=1))
     with refused(ProblemCode.TOO_MANY_REQUESTS) as told:
-        post.again(ben)
+        post.invite_again(ben)
     assert told.value.headers == {"Retry-After": "599"}
     assert told.value.members["retry_at"] == retry_at.isoformat()
     post.clock.advance(MAIL_AGAIN_AFTER - timedelta(seconds=1))
-    assert post.again(ben).mail is WAITING
+    assert post.invite_again(ben).mail is WAITING
 
 
 def test_who_signed_in_or_was_removed_cannot_be_mailed_again(post: Post) -> None:
     ben = post.invites()
-    post.greenroom.signs_in(BEN)
+    post.greenroom.sign_in(BEN)
     with refused(ProgramProblem.ALREADY_A_MEMBER):
-        post.again(ben)
+        post.invite_again(ben)
     post.removes(ben)
     with refused(ProgramProblem.MEMBER_REMOVED):
-        post.again(ben)
+        post.invite_again(ben)
     with refused(ProblemCode.NOT_FOUND):
-        post.again(replace(ben, member_id="mem_01hzzzzzzzzzzzzzzzzzzzzzzz"))
+        post.invite_again(replace(ben, member_id="mem_01hzzzzzzzzzzzzzzzzzzzzzzz"))
 
 
 def test_another_programs_manager_cannot_have_anybody_mailed(post: Post) -> None:
     ben = post.invites()
     post.container.programs.create_program("Other", "UTC", "boss@other.example")
-    boss = post.greenroom.signs_in("boss@other.example")
+    boss = post.greenroom.sign_in("boss@other.example")
     with refused(ProblemCode.NOT_FOUND):
         post.container.members.mail_invitation_again(boss, ben.member_id)
 
@@ -583,17 +583,17 @@ def test_mailing_again_does_not_undo_a_sign_in_that_came_between(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ben = post.invites()
-    post.ticks(minutes=1)
+    post.run_schedule(minutes=1)
     post.clock.advance(MAIL_AGAIN_AFTER)
     mail_again = MemberStore.mail_again
 
     def signs_in_first(store: MemberStore, member: Member, now: datetime) -> bool:
-        post.greenroom.signs_in(BEN)
+        post.greenroom.sign_in(BEN)
         return mail_again(store, member, now)
 
     monkeypatch.setattr(MemberStore, "mail_again", signs_in_first)
     with refused(ProgramProblem.ALREADY_A_MEMBER):
-        post.again(ben)
+        post.invite_again(ben)
     assert post.now(ben).mail is None
 
 

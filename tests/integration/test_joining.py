@@ -44,14 +44,14 @@ class People:
         self.greenroom.clock.advance(timedelta(seconds=1))
         fresh = self.programs.invite(program, VIC, role)[0]
         if fresh.status is MemberStatus.REMOVED:
-            boss = self.signs_in(f"boss@{program.name.lower()}.example")
+            boss = self.sign_in(f"boss@{program.name.lower()}.example")
             return self.greenroom.container.members.invite(boss, VIC, None, role)
         return fresh
 
     def claims(self, email: str = VIC) -> Claims:
         return Claims(f"subject-{email}", email, 0)
 
-    def signs_in(self, email: str = VIC) -> Caller:
+    def sign_in(self, email: str = VIC) -> Caller:
         return self.programs.caller(self.claims(email))
 
     def person(self, email: str = VIC) -> Caller:
@@ -80,7 +80,7 @@ def people(greenroom: Greenroom) -> People:
 
 def test_the_only_invitation_is_taken_at_the_first_sign_in(people: People) -> None:
     people.invites(people.acme)
-    assert people.signs_in().program_id == people.acme.program_id
+    assert people.sign_in().program_id == people.acme.program_id
 
 
 def test_a_rival_who_invites_first_gets_nobody_whose_company_invites_them_too(
@@ -89,10 +89,10 @@ def test_a_rival_who_invites_first_gets_nobody_whose_company_invites_them_too(
     people.invites(people.rival)
     people.invites(people.acme)
     with refused(ProblemCode.CHOOSE_PROGRAM):
-        people.signs_in()
+        people.sign_in()
     assert people.names() == [("Rival", False), ("Acme", False)]
     joined = people.joining.accept(people.person(), people.acme.program_id)
-    assert people.signs_in().member_id == joined.member_id
+    assert people.sign_in().member_id == joined.member_id
     assert people.names() == [("Rival", False)]
 
 
@@ -104,41 +104,41 @@ def test_who_is_invited_by_three_programs_joins_one_declines_one_and_may_change(
         people.invites(each)
         greenroom.clock.advance(timedelta(seconds=1))
     with refused(ProblemCode.CHOOSE_PROGRAM):
-        people.signs_in()
+        people.sign_in()
     people.joining.decline(people.person(), people.rival.program_id)
     with refused(ProblemCode.CHOOSE_PROGRAM):
-        people.signs_in()  # two are left
+        people.sign_in()  # two are left
     people.joining.accept(people.person(), third.program_id)
-    assert people.signs_in().program_id == third.program_id
+    assert people.sign_in().program_id == third.program_id
     assert people.names() == [("Acme", False)]
-    people.joining.leave(people.signs_in())
+    people.joining.leave(people.sign_in())
     people.joining.accept(people.person(), people.acme.program_id)
-    assert people.signs_in().program_id == people.acme.program_id
+    assert people.sign_in().program_id == people.acme.program_id
 
 
 def test_who_landed_with_a_rival_leaves_it_and_joins_their_company(people: People) -> None:
     people.invites(people.rival)
-    landed = people.signs_in()
+    landed = people.sign_in()
     people.invites(people.acme)
-    assert people.signs_in() == landed
+    assert people.sign_in() == landed
     assert people.names() == [("Acme", False)]
     with refused(ProgramProblem.ALREADY_IN_A_PROGRAM):
         people.joining.accept(people.person(), people.acme.program_id)
     people.joining.leave(landed)
-    assert people.signs_in().program_id == people.acme.program_id
+    assert people.sign_in().program_id == people.acme.program_id
 
 
 def test_who_left_is_not_brought_back_by_an_invitation_alone(people: People) -> None:
     people.invites(people.rival)
-    people.joining.leave(people.signs_in())
+    people.joining.leave(people.sign_in())
     with refused(ProblemCode.NOT_A_MEMBER):
-        people.signs_in()
+        people.sign_in()
     people.invites(people.rival)
     with refused(ProblemCode.CHOOSE_PROGRAM):
-        people.signs_in()
+        people.sign_in()
     assert people.names() == [("Rival", True)]
     people.joining.accept(people.person(), people.rival.program_id)
-    back = people.signs_in()
+    back = people.sign_in()
     assert back.program_id == people.rival.program_id
     assert people.programs.profile(back).member.left_at is None
 
@@ -160,7 +160,7 @@ def test_an_invitation_that_is_declined_is_gone_and_asks_again_only_when_renewed
         people.joining.accept(people.person(), people.rival.program_id)
     people.invites(people.rival)
     with refused(ProblemCode.CHOOSE_PROGRAM):
-        people.signs_in()
+        people.sign_in()
     assert people.names() == [("Acme", False), ("Rival", True)]
 
 
@@ -193,19 +193,19 @@ def test_of_two_people_with_one_address_one_accepts(people: People) -> None:
 
 
 def test_the_last_manager_may_not_leave_and_another_may(people: People) -> None:
-    boss = people.signs_in("boss@acme.example")
+    boss = people.sign_in("boss@acme.example")
     with refused(ProgramProblem.LAST_MANAGER):
         people.joining.leave(boss)
     people.invites(people.acme, Role.MANAGER)
-    people.signs_in()
+    people.sign_in()
     people.joining.leave(boss)
     with refused(ProblemCode.NOT_A_MEMBER):
-        people.signs_in("boss@acme.example")
+        people.sign_in("boss@acme.example")
 
 
 def test_leaving_twice_is_leaving_once(people: People) -> None:
     people.invites(people.acme)
-    vic = people.signs_in()
+    vic = people.sign_in()
     people.joining.leave(vic)
     left = people.programs.member(vic.program_id, vic.member_id)
     people.joining.leave(vic)
@@ -226,7 +226,7 @@ def test_many_invitations_are_shown_as_far_as_one_page_goes_and_any_can_be_accep
     people.invites(people.acme)
     assert len(people.names()) == MAX_INVITATIONS
     people.joining.accept(people.person(), people.acme.program_id)
-    assert people.signs_in().program_id == people.acme.program_id
+    assert people.sign_in().program_id == people.acme.program_id
 
 
 def test_what_each_costs_does_not_grow_with_the_number_of_invitations(
@@ -241,7 +241,7 @@ def test_what_each_costs_does_not_grow_with_the_number_of_invitations(
     calls.made.clear()
     people.joining.accept(people.person(), people.acme.program_id)
     assert calls.names == ["GetItem", "GetItem", "GetItem", "TransactWriteItems"]
-    vic = people.signs_in()
+    vic = people.sign_in()
     calls.made.clear()
     people.joining.leave(vic)
     assert calls.names == ["GetItem", "TransactWriteItems"]

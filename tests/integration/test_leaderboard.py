@@ -76,8 +76,8 @@ def test_who_earned_is_on_every_board_after_the_next_tick(
     award(greenroom, cleo, 2, 40)
     award(greenroom, ben, 3, 5)
     assert shown(greenroom.board(ben)) == []
-    greenroom.counts()
-    assert greenroom.ranks() == 1
+    greenroom.count_entries()
+    assert greenroom.build_leaderboards() == 1
     for period in Period:
         board = greenroom.board(ben, period)
         assert shown(board) == [(1, "cleo", 40), (2, "ben", 35)]
@@ -98,7 +98,7 @@ def test_however_often_and_in_whatever_order_entries_come_each_counts_once(
     delivered = greenroom.images() * 3
     Random(seed).shuffle(delivered)
     for at in range(0, len(delivered), 4):
-        greenroom.counts(delivered[at : at + 4])
+        greenroom.count_entries(delivered[at : at + 4])
     assert set(scores(greenroom, ben).values()) == {8}
     assert set(scores(greenroom, cleo).values()) == {300}
     assert len(scores(greenroom, ben)) == len(Period)
@@ -115,7 +115,7 @@ def test_a_batch_of_which_one_entry_breaks_counts_the_others_and_is_due(
         streamed([broken, *greenroom.images()]),
     )
     assert answer == {"batchItemFailures": [{"itemIdentifier": "0"}]}
-    assert greenroom.ranks() == 1
+    assert greenroom.build_leaderboards() == 1
     assert shown(greenroom.board(ben)) == [(1, "ben", 10)]
 
 
@@ -127,7 +127,9 @@ def test_what_is_taken_back_is_taken_from_the_period_it_was_earned_in(
     clock.advance(timedelta(days=3))  # another week, month and quarter
     award(greenroom, ben, 2, 7)
     take_back(greenroom, ben, 1, 30)
-    greenroom.counts(sorted(greenroom.images(), key=lambda each: each["item"]["S"], reverse=True))
+    greenroom.count_entries(
+        sorted(greenroom.images(), key=lambda each: each["item"]["S"], reverse=True)
+    )
     counted = scores(greenroom, ben)
     assert counted["week#2026-06-22"] == counted["month#2026-06-01"] == 0
     assert counted["week#2026-06-29"] == counted["quarter#2026-07-01"] == 7
@@ -143,10 +145,10 @@ def test_a_day_is_one_of_the_programs_calendar_whatever_the_members_zone(
     award(greenroom, ben, 1, 1)
     clock.at = edge
     award(greenroom, ben, 2, 2)
-    greenroom.counts()
+    greenroom.count_entries()
     counted = scores(greenroom, ben)
     assert (counted["week#2026-10-19"], counted["week#2026-10-26"]) == (1, 2)
-    greenroom.ranks()
+    greenroom.build_leaderboards()
     board = greenroom.board(ben)
     assert (board.starts_at, board.ends_at) == (edge, datetime(2026, 11, 1, 23, tzinfo=UTC))
     assert shown(board) == [(1, "ben", 2)]
@@ -156,8 +158,8 @@ def test_a_new_week_begins_with_nobody_on_it_and_deletes_nothing(
     greenroom: Greenroom, ben: Caller, clock: StoppedClock
 ) -> None:
     award(greenroom, ben, 1)
-    greenroom.counts()
-    greenroom.ranks()
+    greenroom.count_entries()
+    greenroom.build_leaderboards()
     before = scores(greenroom, ben)
     clock.advance(timedelta(days=7))
     board = greenroom.board(ben)
@@ -167,8 +169,8 @@ def test_a_new_week_begins_with_nobody_on_it_and_deletes_nothing(
     assert [(each.rank, each.row.name) for each in board.own.around] == [(1, "ben")]
     assert shown(greenroom.board(ben, Period.YEAR)) == [(1, "ben", 10)]
     award(greenroom, ben, 2, 3)
-    greenroom.counts()
-    greenroom.ranks()
+    greenroom.count_entries()
+    greenroom.build_leaderboards()
     assert shown(greenroom.board(ben)) == [(1, "ben", 3)]
     assert (
         before.items() - scores(greenroom, ben).items()
@@ -182,23 +184,23 @@ def test_a_board_says_as_of_when_it_holds_all_that_was_counted(
     greenroom: Greenroom, ben: Caller, clock: StoppedClock
 ) -> None:
     award(greenroom, ben, 1)
-    greenroom.counts()
+    greenroom.count_entries()
     first_change = clock.now()
     clock.advance(timedelta(seconds=20))
     award(greenroom, ben, 2)
-    greenroom.counts()
+    greenroom.count_entries()
     assert greenroom.board(ben).as_of == first_change
-    greenroom.ranks()
+    greenroom.build_leaderboards()
     clock.advance(timedelta(days=1))
     assert greenroom.board(ben).as_of == clock.now()
 
 
 def test_nothing_changed_costs_one_query(greenroom: Greenroom, ben: Caller, calls: Calls) -> None:
     award(greenroom, ben, 1)
-    greenroom.counts()
-    greenroom.ranks()
+    greenroom.count_entries()
+    greenroom.build_leaderboards()
     calls.made.clear()
-    assert greenroom.ranks() == 0
+    assert greenroom.build_leaderboards() == 0
     assert calls.names == ["Query"]
 
 
@@ -206,11 +208,11 @@ def test_a_change_that_no_board_shows_writes_no_board(
     greenroom: Greenroom, ben: Caller, calls: Calls
 ) -> None:
     award(greenroom, ben, 1)
-    greenroom.counts()
-    greenroom.ranks()
-    greenroom.counts()  # delivered again: the boards are due
+    greenroom.count_entries()
+    greenroom.build_leaderboards()
+    greenroom.count_entries()  # delivered again: the boards are due
     calls.made.clear()
-    assert greenroom.ranks() == 1
+    assert greenroom.build_leaderboards() == 1
     assert not {"BatchWriteItem", "TransactWriteItems"} & set(calls.names)
 
 
@@ -223,7 +225,7 @@ def crowded(greenroom: Greenroom, worth: Mapping[Caller, int]) -> None:
         for caller, points in worth.items():
             board = f"{program.program_id}#{week.key}"
             batch.save(ScoreItem(board, caller.member_id, points=points))
-    assert greenroom.ranks() == 1
+    assert greenroom.build_leaderboards() == 1
 
 
 def people(greenroom: Greenroom, count: int) -> list[Caller]:
@@ -259,7 +261,7 @@ def test_ties_share_a_rank_and_managers_stay_away_where_the_program_says_so(
     assert [each[:2] for each in shown(greenroom.board(ben))] == names
     program_setting(greenroom, managers_on_leaderboard=False)
     greenroom.container.leaderboard_marks.mark({ben.program_id})
-    greenroom.ranks()
+    greenroom.build_leaderboards()
     names = [*((1, each.name) for each in tied), (3, "dora")]
     assert [each[:2] for each in shown(greenroom.board(ben))] == names
     assert greenroom.board(greenroom.manager).own is None
@@ -276,7 +278,7 @@ def chooses(greenroom: Greenroom, caller: Caller, shown_as: ShownAs, alias: str 
         f"member#{caller.member_id}",
         lambda: greenroom.container.me.change_profile(caller, shown_as=shown_as, alias=alias),
     )
-    assert greenroom.ranks() == 1
+    assert greenroom.build_leaderboards() == 1
     return greenroom.now(caller)
 
 
@@ -307,12 +309,12 @@ def test_without_names_a_program_shows_aliases_and_those_without_one_by_rank_alo
     dora, nobody = greenroom.member("dora"), greenroom.member("zero")
     for number, (caller, worth) in enumerate(((ben, 30), (cleo, 20), (dora, 10))):
         award(greenroom, caller, number, worth)
-    greenroom.counts()
+    greenroom.count_entries()
     chooses(greenroom, dora, ShownAs.NAME, "Early Bird")
     changed_item(
         greenroom, "program", lambda: program_setting(greenroom, names_on_leaderboard=False)
     )
-    assert greenroom.ranks() == 1
+    assert greenroom.build_leaderboards() == 1
     board = greenroom.board(ben)
     assert labels(board) == [(1, None, False), (2, None, False), (3, "Early Bird", True)]
     assert board.own is not None
@@ -341,15 +343,15 @@ def test_a_board_tells_ids_of_those_who_appear_by_name_and_of_oneself(
 
 def test_a_program_without_a_leaderboard_says_so_at_once(greenroom: Greenroom, ben: Caller) -> None:
     award(greenroom, ben, 1)
-    greenroom.counts()
+    greenroom.count_entries()
     program_setting(greenroom, leaderboard=False)
     with pytest.raises(Problem) as refused:
         greenroom.board(ben)
     assert refused.value.code is PointProblem.LEADERBOARD_OFF
-    greenroom.ranks()
+    greenroom.build_leaderboards()
     program_setting(greenroom, leaderboard=True)
     greenroom.container.leaderboard_marks.mark({ben.program_id})
-    greenroom.ranks()
+    greenroom.build_leaderboards()
     assert shown(greenroom.board(ben)) == [(1, "ben", 10)]
 
 
@@ -367,7 +369,7 @@ def changed_item(greenroom: Greenroom, key: str, change: Callable[[], object]) -
     before = read()
     change()
     relayed = Relayed(events_of)
-    relayed.relays(streamed([read()], [before])["Records"])
+    relayed.relay(streamed([read()], [before])["Records"])
     batch = relayed.delivered(*worker.SHOWN_ON_LEADERBOARDS)
     if batch["Records"]:
         worker.mark_changed_leaderboards(greenroom.container.leaderboard_marks, batch)
@@ -378,19 +380,19 @@ def test_names_are_those_of_now_and_who_was_removed_is_gone(
 ) -> None:
     award(greenroom, ben, 1)
     award(greenroom, cleo, 2, 5)
-    greenroom.counts()
-    greenroom.ranks()
+    greenroom.count_entries()
+    greenroom.build_leaderboards()
     changed_item(
         greenroom,
         f"member#{ben.member_id}",
         lambda: greenroom.container.me.change_profile(ben, name="Ben B.", time_zone=None),
     )
-    assert greenroom.ranks() == 1
+    assert greenroom.build_leaderboards() == 1
     assert shown(greenroom.board(cleo)) == [(1, "Ben B.", 10), (2, "cleo", 5)]
     item = MemberItem(ben.program_id, f"member#{ben.member_id}")
     gone = MemberItem.status.set(MemberStatus.REMOVED)
     changed_item(greenroom, f"member#{ben.member_id}", lambda: database().update(item, [gone]))
-    assert greenroom.ranks() == 1
+    assert greenroom.build_leaderboards() == 1
     assert shown(greenroom.board(cleo)) == [(1, "cleo", 5)]
 
 
@@ -400,12 +402,12 @@ def test_what_boards_do_not_show_makes_none_due(greenroom: Greenroom, ben: Calle
         f"member#{ben.member_id}",
         lambda: greenroom.container.me.change_profile(ben, name=None, time_zone="Asia/Tokyo"),
     )
-    assert greenroom.ranks() == 0
+    assert greenroom.build_leaderboards() == 0
 
 
 def test_settings_that_change_make_boards_due(greenroom: Greenroom) -> None:
     changed_item(greenroom, "program", lambda: program_setting(greenroom, time_zone="Asia/Tokyo"))
-    assert greenroom.ranks() == 1
+    assert greenroom.build_leaderboards() == 1
 
 
 def test_a_zone_changed_later_moves_nothing_that_was_counted(
@@ -414,13 +416,13 @@ def test_a_zone_changed_later_moves_nothing_that_was_counted(
     """An award of Monday, 0:30 in Berlin; in New York it is Sunday still."""
     clock.at = datetime(2026, 6, 21, 22, 30, tzinfo=UTC)
     award(greenroom, ben, 1)
-    greenroom.counts()
+    greenroom.count_entries()
     before = scores(greenroom, ben)
     assert "week#2026-06-22" in before
     program_setting(greenroom, time_zone="America/New_York")
-    greenroom.counts()
+    greenroom.count_entries()
     take_back(greenroom, ben, 1)
-    greenroom.counts()
+    greenroom.count_entries()
     assert scores(greenroom, ben) == dict.fromkeys(before, 0)
 
 
@@ -431,23 +433,23 @@ def test_what_counts_in_a_week_that_a_change_of_zone_puts_off_is_on_its_board_wh
     program_setting(greenroom, time_zone="Asia/Tokyo")
     clock.at = datetime(2026, 6, 21, 15, 30, tzinfo=UTC)
     award(greenroom, ben, 1)
-    greenroom.counts()
-    greenroom.ranks()
+    greenroom.count_entries()
+    greenroom.build_leaderboards()
     zone = "America/New_York"
     changed_item(greenroom, "program", lambda: program_setting(greenroom, time_zone=zone))
     begins = datetime(2026, 6, 22, 4, tzinfo=UTC)
     clock.advance(timedelta(minutes=1))
     while clock.now() < begins:
-        assert greenroom.ranks() == 1
+        assert greenroom.build_leaderboards() == 1
         board = greenroom.board(ben)
         assert (shown(board), board.as_of, board.ends_at) == ([], clock.now(), begins)
         clock.advance(timedelta(hours=1))
     board = greenroom.board(ben)
     assert (shown(board), board.as_of < begins) == ([], True)
-    assert greenroom.ranks() == 1
+    assert greenroom.build_leaderboards() == 1
     board = greenroom.board(ben)
     assert (shown(board), board.as_of) == ([(1, "ben", 10)], clock.now())
-    assert greenroom.ranks() == 0
+    assert greenroom.build_leaderboards() == 0
 
 
 # --- runs that meet, die, or come late ------------------------------------------------------------
@@ -477,13 +479,13 @@ def test_of_two_runs_at_once_one_makes_the_boards(
     greenroom: Greenroom, ben: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     award(greenroom, ben, 1)
-    greenroom.counts()
+    greenroom.count_entries()
     others: list[int] = []
-    break_at(monkeypatch, "put_pages", lambda: others.append(greenroom.ranks()))
-    assert greenroom.ranks() == 1
+    break_at(monkeypatch, "put_pages", lambda: others.append(greenroom.build_leaderboards()))
+    assert greenroom.build_leaderboards() == 1
     assert others == [0]
     assert shown(greenroom.board(ben)) == [(1, "ben", 10)]
-    assert greenroom.ranks() == 0
+    assert greenroom.build_leaderboards() == 0
 
 
 @pytest.mark.parametrize("at", ["put_pages", "put_head", "finish"])
@@ -495,14 +497,14 @@ def test_a_run_that_dies_half_way_is_made_good_once_its_lease_is_over(
     at: str,
 ) -> None:
     award(greenroom, ben, 1)
-    greenroom.counts()
+    greenroom.count_entries()
     monkeypatch.setattr(BoardStore, "release_run", lambda *_: None)  # the dead do not clear up
     break_at(monkeypatch, at, die)
     with pytest.raises(Died):
-        greenroom.ranks()
-    assert greenroom.ranks() == 0
+        greenroom.build_leaderboards()
+    assert greenroom.build_leaderboards() == 0
     clock.advance(LEASE_DURATION)
-    assert greenroom.ranks() == 1
+    assert greenroom.build_leaderboards() == 1
     assert shown(greenroom.board(ben)) == [(1, "ben", 10)]
     assert pages_not_named(greenroom) == []
 
@@ -532,11 +534,11 @@ def test_a_run_that_broke_is_made_good_by_the_next(
         raise RuntimeError("broken")
 
     award(greenroom, ben, 1)
-    greenroom.counts()
+    greenroom.count_entries()
     break_at(monkeypatch, "put_head", broken)
     with pytest.raises(RuntimeError, match="broken"):
-        greenroom.ranks()
-    assert greenroom.ranks() == 1
+        greenroom.build_leaderboards()
+    assert greenroom.build_leaderboards() == 1
     assert shown(greenroom.board(ben)) == [(1, "ben", 10)]
     assert pages_not_named(greenroom) == []
 
@@ -547,16 +549,16 @@ def test_a_run_that_was_slower_than_its_lease_shows_nothing(
     def overtaken() -> None:
         clock.advance(LEASE_DURATION)
         award(greenroom, ben, 2, 5)
-        greenroom.counts()
-        assert greenroom.ranks() == 1
+        greenroom.count_entries()
+        assert greenroom.build_leaderboards() == 1
 
     award(greenroom, ben, 1)
-    greenroom.counts()
+    greenroom.count_entries()
     break_at(monkeypatch, "put_head", overtaken)
-    assert greenroom.ranks() == 0
+    assert greenroom.build_leaderboards() == 0
     for period in Period:
         assert shown(greenroom.board(ben, period)) == [(1, "ben", 15)]
-    assert greenroom.ranks() == 0
+    assert greenroom.build_leaderboards() == 0
 
 
 def test_what_is_counted_while_boards_are_made_is_made_with_the_next(
@@ -565,16 +567,16 @@ def test_what_is_counted_while_boards_are_made_is_made_with_the_next(
     def meanwhile() -> None:
         clock.advance(timedelta(seconds=5))
         award(greenroom, ben, 2, 5)
-        greenroom.counts()
+        greenroom.count_entries()
 
     award(greenroom, ben, 1)
-    greenroom.counts()
+    greenroom.count_entries()
     begun = clock.now()
     break_at(monkeypatch, "finish", meanwhile)
-    assert greenroom.ranks() == 1
+    assert greenroom.build_leaderboards() == 1
     board = greenroom.board(ben)
     assert (shown(board), board.as_of) == ([(1, "ben", 10)], begun)
-    assert greenroom.ranks() == 1
+    assert greenroom.build_leaderboards() == 1
     assert shown(greenroom.board(ben)) == [(1, "ben", 15)]
     assert list(database().query(BoardChangeItem, "changed")) == []
 
@@ -583,7 +585,7 @@ def test_a_program_that_breaks_does_not_keep_the_others_waiting(
     greenroom: Greenroom, ben: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     award(greenroom, ben, 1)
-    greenroom.counts()
+    greenroom.count_entries()
     greenroom.clock.advance(timedelta(seconds=-5))
     greenroom.container.leaderboard_marks.mark({"prg_a_broken_one"})
     greenroom.clock.advance(timedelta(seconds=5))
@@ -596,7 +598,7 @@ def test_a_program_that_breaks_does_not_keep_the_others_waiting(
 
     monkeypatch.setattr(greenroom.container.programs, "program", program)
     with pytest.raises(RuntimeError, match="broken"):
-        greenroom.ranks()
+        greenroom.build_leaderboards()
     assert shown(greenroom.board(ben)) == [(1, "ben", 10)]
 
 
@@ -604,14 +606,14 @@ def test_a_reader_whose_board_was_replaced_under_their_hands_reads_the_new_one(
     greenroom: Greenroom, ben: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     award(greenroom, ben, 1)
-    greenroom.counts()
-    greenroom.ranks()
+    greenroom.count_entries()
+    greenroom.build_leaderboards()
 
     def replaced() -> None:
         for number in (2, 3):  # twice: the first time the old pages stay for readers like this one
             award(greenroom, ben, number)
-            greenroom.counts()
-            greenroom.ranks()
+            greenroom.count_entries()
+            greenroom.build_leaderboards()
 
     break_at(monkeypatch, "page", replaced)
     own = greenroom.board(ben).own
@@ -623,13 +625,13 @@ def test_a_reader_of_the_board_before_this_one_still_finds_its_pages(
     greenroom: Greenroom, ben: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     award(greenroom, ben, 1)
-    greenroom.counts()
-    greenroom.ranks()
+    greenroom.count_entries()
+    greenroom.build_leaderboards()
 
     def replaced() -> None:
         award(greenroom, ben, 2)
-        greenroom.counts()
-        greenroom.ranks()
+        greenroom.count_entries()
+        greenroom.build_leaderboards()
 
     break_at(monkeypatch, "page", replaced)
     own = greenroom.board(ben).own
@@ -706,8 +708,8 @@ def test_boards_of_another_program_are_its_own(greenroom: Greenroom, ben: Caller
     other, manager, _ = greenroom.container.programs.create_program(
         "Other", "Asia/Tokyo", "zoe@other.example"
     )
-    greenroom.counts()
-    greenroom.ranks()
+    greenroom.count_entries()
+    greenroom.build_leaderboards()
     zoe = replace(manager.as_caller(), role=Role.MANAGER)
     board = greenroom.container.points.leaderboard(zoe, Period.WEEK)
     assert (shown(board), board.count, board.time_zone) == ([], 0, "Asia/Tokyo")
@@ -716,9 +718,9 @@ def test_boards_of_another_program_are_its_own(greenroom: Greenroom, ben: Caller
 
 def test_entries_of_no_worth_are_not_counted(greenroom: Greenroom, ben: Caller) -> None:
     award(greenroom, ben, 1, 0)
-    greenroom.counts()
+    greenroom.count_entries()
     assert scores(greenroom, ben) == {}
-    assert greenroom.ranks() == 0
+    assert greenroom.build_leaderboards() == 0
 
 
 def test_an_award_that_is_not_in_the_ledger_any_more_leaves_its_reversal_its_own_day(
@@ -727,9 +729,9 @@ def test_an_award_that_is_not_in_the_ledger_any_more_leaves_its_reversal_its_own
     award(greenroom, ben, 1)
     take_back(greenroom, ben, 1)
     database().delete(EntryItem(ben.owner, "entry#prf_1#award"))
-    greenroom.counts()
+    greenroom.count_entries()
     assert set(scores(greenroom, ben).values()) == {-10}
-    greenroom.ranks()
+    greenroom.build_leaderboards()
     assert shown(greenroom.board(ben)) == []
 
 
@@ -739,8 +741,8 @@ def test_changes_that_are_told_twice_late_and_in_any_order_lead_to_one_and_the_s
     """An event marks; what a board shows is read from the tables when it is made."""
     award(greenroom, ben, 1)
     award(greenroom, cleo, 2, 5)
-    greenroom.counts()
-    greenroom.ranks()
+    greenroom.count_entries()
+    greenroom.build_leaderboards()
     told: list[dict[str, Any]] = []
     profile = greenroom.container.me.change_profile
     marks = greenroom.container.leaderboard_marks
@@ -752,10 +754,10 @@ def test_changes_that_are_told_twice_late_and_in_any_order_lead_to_one_and_the_s
     first, second = told
     for batch in (second, first, second, first):
         assert worker.mark_changed_leaderboards(marks, batch) == {"batchItemFailures": []}
-    assert greenroom.ranks() == 1
+    assert greenroom.build_leaderboards() == 1
     board = greenroom.board(ben)
     assert "Ben the Second" in [each.row.name for each in board.top]
-    assert greenroom.ranks() == 0
+    assert greenroom.build_leaderboards() == 0
     worker.mark_changed_leaderboards(marks, first)  # a day late
-    assert greenroom.ranks() == 1
+    assert greenroom.build_leaderboards() == 1
     assert greenroom.board(ben).top == board.top

@@ -50,7 +50,7 @@ def looked(upload_services: UploadServices, after: timedelta = LOOK_AGAIN) -> in
 
 def delivered(upload_services: UploadServices) -> list[str]:
     """Send all queued messages to the validator; returns the keys of those that are retried."""
-    bodies = upload_services.queued()
+    bodies = upload_services.take_queued()
     if not bodies:
         return []
     records = [
@@ -69,9 +69,9 @@ def unfinished(upload_services: UploadServices) -> list[str]:
 def test_a_file_whose_event_was_lost_is_validated_within_a_few_minutes(
     upload_services: UploadServices,
 ) -> None:
-    upload = upload_services.posted()
+    upload = upload_services.posted_upload()
     assert looked(upload_services, LOOK_AGAIN - timedelta(seconds=1)) == 0
-    assert upload_services.queued() == []
+    assert upload_services.take_queued() == []
     assert looked(upload_services, timedelta(seconds=1)) == 1
     assert delivered(upload_services) == []
     assert upload_services.now(upload).state is UploadStatus.VALID
@@ -81,17 +81,17 @@ def test_a_file_whose_event_was_lost_is_validated_within_a_few_minutes(
 def test_a_file_that_comes_after_a_look_is_found_by_the_next(
     upload_services: UploadServices,
 ) -> None:
-    upload = upload_services.asked()
+    upload = upload_services.request_upload()
     assert looked(upload_services) == 0
     upload_services.post(upload)
     assert looked(upload_services) == 1
-    assert upload_services.queued() == [arrival_of(upload.incoming_key)]
+    assert upload_services.take_queued() == [arrival_of(upload.incoming_key)]
 
 
 def test_a_file_posted_at_the_last_second_is_validated_and_not_expired(
     upload_services: UploadServices,
 ) -> None:
-    upload = upload_services.asked()
+    upload = upload_services.request_upload()
     upload_services.clock.advance(FORM_LIFETIME)
     upload_services.post(upload)
     assert looked(upload_services, ARRIVAL_GRACE + timedelta(hours=1)) == 1
@@ -102,18 +102,18 @@ def test_a_file_posted_at_the_last_second_is_validated_and_not_expired(
 def test_an_upload_never_sent_ends_as_expired_and_not_before_its_form_and_grace(
     upload_services: UploadServices,
 ) -> None:
-    upload = upload_services.asked()
+    upload = upload_services.request_upload()
     assert looked(upload_services, OVER - timedelta(seconds=1)) == 0
     assert upload_services.now(upload).state is UploadStatus.AWAITING_FILE
     assert looked(upload_services) == 1
     assert upload_services.now(upload).state is UploadStatus.EXPIRED
-    assert upload_services.incoming == upload_services.videos == upload_services.queued() == []
+    assert upload_services.incoming == upload_services.videos == upload_services.take_queued() == []
 
 
 def test_a_file_posted_after_the_end_is_removed_and_changes_nothing(
     upload_services: UploadServices,
 ) -> None:
-    upload = upload_services.asked()
+    upload = upload_services.request_upload()
     looked(upload_services, OVER)
     upload_services.post(upload)
     upload_services.service.validate(upload.incoming_key)
@@ -124,7 +124,7 @@ def test_a_file_posted_after_the_end_is_removed_and_changes_nothing(
 def test_a_file_that_comes_during_the_look_that_would_end_its_upload_is_validated(
     upload_services: UploadServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    upload = upload_services.asked()
+    upload = upload_services.request_upload()
     arrived = VideoFiles.arrived_file
 
     def then_it_comes(files: VideoFiles, key: str) -> Any:
@@ -166,19 +166,19 @@ def test_a_request_repeated_after_the_end_has_an_upload_that_takes_a_file(
 def test_a_decided_upload_is_looked_at_once_more_and_then_left_alone(
     upload_services: UploadServices,
 ) -> None:
-    good, bad = upload_services.validated(), upload_services.validated(b"bad")
+    good, bad = upload_services.validated_upload(), upload_services.validated_upload(b"bad")
     assert set(unfinished(upload_services)) == {good.upload_id, bad.upload_id}
     assert looked(upload_services) == 2
     assert unfinished(upload_services) == []
     assert upload_services.now(good).state is UploadStatus.VALID
-    assert upload_services.kept(good) == b"good"
+    assert upload_services.stored_bytes(good) == b"good"
     assert looked(upload_services) == 0
 
 
 def test_two_looks_at_once_move_an_upload_on_once(
     upload_services: UploadServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    upload_services.posted()
+    upload_services.posted_upload()
     overdue = upload_services.store.overdue
 
     def both_find_it(*arguments: Any) -> Any:
@@ -189,11 +189,11 @@ def test_two_looks_at_once_move_an_upload_on_once(
 
     monkeypatch.setattr(upload_services.store, "overdue", both_find_it)
     assert looked(upload_services) == 0
-    assert len(upload_services.queued()) == 1
+    assert len(upload_services.take_queued()) == 1
 
 
 def test_a_look_beside_the_arrival_event_decides_once(upload_services: UploadServices) -> None:
-    upload = upload_services.posted()
+    upload = upload_services.posted_upload()
     looked(upload_services)
     upload_services.service.validate(upload.incoming_key)
     decided = upload_services.now(upload)
@@ -207,12 +207,12 @@ def test_one_upload_that_fails_keeps_nobody_from_their_turn_and_is_told_of(
 ) -> None:
     uploads = []
     for _ in range(3):
-        uploads.append(upload_services.posted())
+        uploads.append(upload_services.posted_upload())
         upload_services.clock.advance(timedelta(milliseconds=1))
     calls.fail("HeadObject", TROUBLE)
     with pytest.raises(ClientError):
         looked(upload_services)
-    assert upload_services.queued() == [arrival_of(each.incoming_key) for each in uploads[1:]]
+    assert upload_services.take_queued() == [arrival_of(each.incoming_key) for each in uploads[1:]]
     assert looked(upload_services) == 3  # the one that failed among them
 
 
@@ -221,13 +221,13 @@ def test_a_run_is_bounded_and_the_next_goes_on(
 ) -> None:
     monkeypatch.setattr(service_module, "LOOKED_AT_PER_RUN", 12)
     for _ in range(30):
-        upload_services.posted()
+        upload_services.posted_upload()
         upload_services.clock.advance(timedelta(milliseconds=1))
     assert [
         looked(upload_services),
         *(looked(upload_services, timedelta(0)) for _ in range(3)),
     ] == [12, 12, 6, 0]
-    assert len(set(upload_services.queued())) == 30
+    assert len(set(upload_services.take_queued())) == 30
 
 
 def test_each_program_has_its_share_of_a_run(
@@ -235,12 +235,12 @@ def test_each_program_has_its_share_of_a_run(
 ) -> None:
     monkeypatch.setattr(service_module, "LOOKED_AT_PER_RUN", 6)
     for _ in range(20):
-        upload_services.posted()
+        upload_services.posted_upload()
         upload_services.clock.advance(timedelta(milliseconds=1))
     other = upload_services.service.ask_for_upload(STRANGER, "video/mp4", "correlation-2").upload
     upload_services.post(other)
     assert looked(upload_services) == 6
-    assert arrival_of(other.incoming_key) in upload_services.queued()
+    assert arrival_of(other.incoming_key) in upload_services.take_queued()
 
 
 def test_a_message_that_the_queue_did_not_take_is_sent_again_by_the_next_look(
@@ -250,7 +250,7 @@ def test_a_message_that_the_queue_did_not_take_is_sent_again_by_the_next_look(
         def send_message_batch(self, **asked: Any) -> Any:
             return {"Failed": asked["Entries"]}
 
-    upload = upload_services.posted()
+    upload = upload_services.posted_upload()
     deaf: Any = Deaf()
     lost = StuckUploadSweeper(
         upload_services.store,
@@ -262,7 +262,7 @@ def test_a_message_that_the_queue_did_not_take_is_sent_again_by_the_next_look(
     with pytest.raises(ArrivalLost):
         lost.sweep()
     assert looked(upload_services) == 1
-    assert upload_services.queued() == [arrival_of(upload.incoming_key)]
+    assert upload_services.take_queued() == [arrival_of(upload.incoming_key)]
 
 
 # Validators that die.
@@ -279,7 +279,7 @@ def dying(upload_services: UploadServices, upload: Upload) -> None:
 def test_a_validator_that_died_is_noticed_and_its_file_validated(
     upload_services: UploadServices,
 ) -> None:
-    upload = upload_services.posted()
+    upload = upload_services.posted_upload()
     dying(upload_services, upload)
     assert upload_services.now(upload).state is UploadStatus.VALIDATING
     assert looked(upload_services, TRY_LIFETIME) == 1
@@ -290,7 +290,7 @@ def test_a_validator_that_died_is_noticed_and_its_file_validated(
 def test_a_look_leaves_a_validation_alone_that_is_under_way(
     upload_services: UploadServices,
 ) -> None:
-    upload = upload_services.posted()
+    upload = upload_services.posted_upload()
     upload_services.clock.advance(LOOK_AGAIN - timedelta(seconds=1))
     dying(upload_services, upload)
     assert looked(upload_services, timedelta(minutes=2)) == 0
@@ -326,7 +326,7 @@ def test_whatever_goes_wrong_a_verdict_comes_within_five_minutes(
     upload_services: UploadServices, broken: BaseException, second: int
 ) -> None:
     """The validator dies, stalls or cannot reach S3, each time, whenever the sweep runs."""
-    upload = upload_services.posted()
+    upload = upload_services.posted_upload()
     upload_services.examination.broken = broken
     with pytest.raises(type(broken)):
         upload_services.service.validate(upload.incoming_key)
@@ -342,13 +342,13 @@ def test_whatever_goes_wrong_a_verdict_comes_within_five_minutes(
 
 def sweep_calls(upload_services: UploadServices, calls: Calls) -> list[str]:
     """Name every call that a sweep makes for an upload whose validator died."""
-    dying(upload_services, upload_services.posted())
+    dying(upload_services, upload_services.posted_upload())
     calls.made.clear()
     looked(upload_services, TRY_LIFETIME)
     upload_services.clock.advance(GIVEN_UP_AFTER)
     worker.sweep_stuck_uploads(upload_services.sweeper)
     names = sorted(set(calls.names))
-    upload_services.queued()
+    upload_services.take_queued()
     return names
 
 
@@ -358,7 +358,7 @@ def test_a_failed_call_of_one_sweep_does_not_put_the_verdict_off(
     upload_services: UploadServices, calls: Calls, operation: str, minute: int
 ) -> None:
     assert operation in sweep_calls(upload_services, calls)
-    upload = upload_services.posted()
+    upload = upload_services.posted_upload()
     dying(upload_services, upload)
     upload_services.examination.broken = KeyboardInterrupt()
     for passed in range(1, int(VERDICT_WITHIN.total_seconds() / 60) + 1):
@@ -376,7 +376,7 @@ def test_a_failed_call_of_one_sweep_does_not_put_the_verdict_off(
 def test_an_upload_is_given_up_in_time_while_s3_does_not_answer(
     upload_services: UploadServices, calls: Calls
 ) -> None:
-    upload = upload_services.posted()
+    upload = upload_services.posted_upload()
     dying(upload_services, upload)
     calls.fail("HeadObject", TROUBLE, times=1000)
     for _ in range(4):
@@ -388,7 +388,7 @@ def test_an_upload_is_given_up_in_time_while_s3_does_not_answer(
 def test_what_kills_its_validator_at_once_is_tried_again_before_it_is_given_up(
     upload_services: UploadServices,
 ) -> None:
-    upload = upload_services.posted()
+    upload = upload_services.posted_upload()
     dying(upload_services, upload)
     assert looked(upload_services, TRY_LIFETIME) == 1
     dying(upload_services, upload)
@@ -404,7 +404,7 @@ def test_what_kills_its_validator_at_once_is_tried_again_before_it_is_given_up(
 def test_a_file_that_takes_too_much_work_is_rejected_at_once(
     upload_services: UploadServices,
 ) -> None:
-    upload = upload_services.posted()
+    upload = upload_services.posted_upload()
     upload_services.examination.broken = LimitExceeded("ffprobe used up 40 s of a processor")
     upload_services.service.validate(upload.incoming_key)
     decided = upload_services.now(upload)
@@ -416,7 +416,7 @@ def test_a_file_that_takes_too_much_work_is_rejected_at_once(
 def test_a_late_message_does_not_put_off_the_next_look(
     upload_services: UploadServices,
 ) -> None:
-    upload = upload_services.posted()
+    upload = upload_services.posted_upload()
     upload_services.examination.broken = CannotExamine("stalled")
     for _ in range(TRIES):
         with pytest.raises(CannotExamine):
@@ -433,7 +433,7 @@ def test_a_late_message_does_not_put_off_the_next_look(
 def test_a_retry_that_comes_late_does_not_put_off_the_end(
     upload_services: UploadServices,
 ) -> None:
-    upload = upload_services.posted()
+    upload = upload_services.posted_upload()
     dying(upload_services, upload)
     upload_services.clock.advance(GIVEN_UP_AFTER - timedelta(seconds=1))
     dying(upload_services, upload)  # a message that came back late
@@ -445,7 +445,7 @@ def test_a_retry_that_comes_late_does_not_put_off_the_end(
 def test_an_examination_without_an_end_is_begun_three_times_however_often_it_is_announced(
     upload_services: UploadServices, broken: Exception
 ) -> None:
-    upload = upload_services.posted()
+    upload = upload_services.posted_upload()
     upload_services.examination.broken = broken
     for _ in range(TRIES):
         with pytest.raises(type(broken)):
@@ -480,7 +480,7 @@ def out_of_order(code: str, status: int) -> ClientError:
 def test_a_good_file_outlives_an_outage_of_aws_that_is_over_before_its_verdict_is_due(
     upload_services: UploadServices, trouble: Exception
 ) -> None:
-    upload = upload_services.posted()
+    upload = upload_services.posted_upload()
     upload_services.examination.broken = trouble
     for _ in range(3):
         for _ in range(TRIES):
@@ -498,7 +498,7 @@ def test_a_good_file_outlives_an_outage_of_aws_that_is_over_before_its_verdict_i
 def test_what_aws_refuses_for_good_and_what_kills_a_validator_count_as_tries(
     upload_services: UploadServices,
 ) -> None:
-    upload = upload_services.posted()
+    upload = upload_services.posted_upload()
     upload_services.examination.broken = out_of_order("AccessDenied", 403)
     for _ in range(TRIES - 1):
         with pytest.raises(ClientError):
@@ -516,7 +516,7 @@ def test_what_aws_refuses_for_good_and_what_kills_a_validator_count_as_tries(
 def test_events_that_come_in_a_burst_reject_no_file_that_is_being_looked_at(
     upload_services: UploadServices,
 ) -> None:
-    upload = upload_services.posted()
+    upload = upload_services.posted_upload()
     examine, begun = upload_services.service._examine, list[str]()  # noqa: SLF001  meddled with midway
 
     def overtaken(reader: RangeReader, size_bytes: int) -> Examination:
@@ -534,7 +534,7 @@ def test_events_that_come_in_a_burst_reject_no_file_that_is_being_looked_at(
 
 
 def test_another_file_has_tries_of_its_own(upload_services: UploadServices) -> None:
-    upload = upload_services.posted(b"good 0")
+    upload = upload_services.posted_upload(b"good 0")
     for number in range(1, TRIES + 2):
 
         def another(content: bytes = b"good %d" % number) -> None:
@@ -545,7 +545,7 @@ def test_another_file_has_tries_of_its_own(upload_services: UploadServices) -> N
             upload_services.service.validate(upload.incoming_key)
     upload_services.service.validate(upload.incoming_key)
     assert upload_services.now(upload).state is UploadStatus.VALID
-    assert upload_services.kept(upload) == b"good %d" % (TRIES + 1)
+    assert upload_services.stored_bytes(upload) == b"good %d" % (TRIES + 1)
 
 
 # Copies that no verdict chose.
@@ -570,7 +570,7 @@ def racing(upload_services: UploadServices, upload: Upload, content: bytes) -> N
 def test_of_two_files_that_race_for_one_upload_only_the_chosen_one_stays(
     upload_services: UploadServices, second: bytes
 ) -> None:
-    upload = upload_services.posted()
+    upload = upload_services.posted_upload()
     racing(upload_services, upload, second)
     assert looked(upload_services) == 1
     decided = upload_services.now(upload)
@@ -582,7 +582,7 @@ def test_of_two_files_that_race_for_one_upload_only_the_chosen_one_stays(
 def test_the_copy_of_a_validator_that_died_before_its_verdict_goes(
     upload_services: UploadServices,
 ) -> None:
-    upload = upload_services.posted()
+    upload = upload_services.posted_upload()
     upload_services.files.after_copy = crash
     with pytest.raises(MemoryError):
         upload_services.service.validate(upload.incoming_key)
@@ -591,11 +591,11 @@ def test_the_copy_of_a_validator_that_died_before_its_verdict_goes(
     assert len(upload_services.videos) == 2
     looked(upload_services)
     assert upload_services.videos == [upload_services.now(upload).video_key]
-    assert upload_services.kept(upload) == b"good, but another one"
+    assert upload_services.stored_bytes(upload) == b"good, but another one"
 
 
 def test_the_copy_of_an_upload_that_expired_goes(upload_services: UploadServices) -> None:
-    upload = upload_services.posted()
+    upload = upload_services.posted_upload()
     upload_services.files.after_copy = crash
     with pytest.raises(MemoryError):
         upload_services.service.validate(upload.incoming_key)
@@ -611,7 +611,7 @@ def test_the_copy_of_an_upload_that_expired_goes(upload_services: UploadServices
 def test_a_copy_is_not_begun_for_an_upload_that_was_decided_meanwhile(
     upload_services: UploadServices,
 ) -> None:
-    upload = upload_services.posted()
+    upload = upload_services.posted_upload()
     glance = upload_services.examination
 
     def decided_meanwhile(reader: Any, size_bytes: int) -> Any:
@@ -628,7 +628,7 @@ def test_a_copy_is_not_begun_for_an_upload_that_was_decided_meanwhile(
 
 
 def test_a_removal_that_fails_is_tried_again(upload_services: UploadServices, calls: Calls) -> None:
-    upload = upload_services.posted()
+    upload = upload_services.posted_upload()
     racing(upload_services, upload, b"good too")
     calls.fail("DeleteObject", TROUBLE)
     with pytest.raises(ClientError):
@@ -643,8 +643,8 @@ def test_what_a_look_costs(upload_services: UploadServices, calls: Calls) -> Non
 
     The second one asks for valid videos that nobody has used for long.
     """
-    upload_services.validated()
-    upload_services.asked()
+    upload_services.validated_upload()
+    upload_services.request_upload()
     calls.made.clear()
     looked(upload_services)
     assert sorted(calls.names) == [
@@ -660,7 +660,7 @@ def test_what_a_look_costs(upload_services: UploadServices, calls: Calls) -> Non
 def test_an_upload_that_was_tried_too_often_is_validated_again_by_the_owner(
     upload_services: UploadServices,
 ) -> None:
-    upload = upload_services.posted()
+    upload = upload_services.posted_upload()
     upload_services.examination.broken = CannotExamine("crashed")
     for _ in range(TRIES):
         with suppress(CannotExamine):
@@ -674,18 +674,18 @@ def test_an_upload_that_was_tried_too_often_is_validated_again_by_the_owner(
     decided, announced = upload_services.sweeper.validate_again(upload.program_id, upload.upload_id)
     assert decided is not None
     assert (decided.state, announced) == (UploadStatus.VALID, False)
-    assert upload_services.queued() == []
+    assert upload_services.take_queued() == []
 
 
 def test_an_upload_without_a_file_or_that_there_is_not_is_not_announced(
     upload_services: UploadServices,
 ) -> None:
-    upload = upload_services.asked()
+    upload = upload_services.request_upload()
     found, announced = upload_services.sweeper.validate_again(upload.program_id, upload.upload_id)
     assert found is not None
     assert (found.state, announced) == (UploadStatus.AWAITING_FILE, False)
     assert upload_services.sweeper.validate_again("prg_9", upload.upload_id) == (None, False)
-    assert upload_services.queued() == []
+    assert upload_services.take_queued() == []
 
 
 def test_the_command_says_what_became_of_an_upload(
@@ -706,9 +706,9 @@ def test_the_command_says_what_became_of_an_upload(
         return result.exit_code, result.output
 
     waiting, arrived, valid = (
-        upload_services.asked(),
-        upload_services.posted(),
-        upload_services.validated(),
+        upload_services.request_upload(),
+        upload_services.posted_upload(),
+        upload_services.validated_upload(),
     )
     code, words = told(arrived.upload_id)
     assert (code, json.loads(words)["announced"]) == (0, True)

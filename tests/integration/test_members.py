@@ -44,9 +44,9 @@ class Company:
         self.greenroom.clock.advance(timedelta(milliseconds=1))
         return self.service.invite(self.ana, email, None, role, made_id)
 
-    def joins(self, email: str = BEN, role: Role = MEMBER) -> Caller:
+    def join(self, email: str = BEN, role: Role = MEMBER) -> Caller:
         self.invites(email, role)
-        return self.greenroom.signs_in(email)
+        return self.greenroom.sign_in(email)
 
     def now(self, member: Member | Caller) -> Member:
         return self.service.member(self.ana, member.member_id)
@@ -88,7 +88,7 @@ def company(greenroom: Greenroom) -> Company:
 def foreign(greenroom: Greenroom) -> Caller:
     """The manager of another program."""
     greenroom.container.programs.create_program("Other", "UTC", "boss@other.example")
-    return greenroom.signs_in("boss@other.example")
+    return greenroom.sign_in("boss@other.example")
 
 
 def refused(code: Code) -> "pytest.RaisesExc[Problem]":
@@ -106,7 +106,7 @@ def test_an_invited_person_is_in_the_list_and_becomes_active_at_their_first_sign
     assert (ben.email, ben.name, ben.role, ben.status) == (BEN, "Ben Lee", MANAGER, INVITED)
     assert company.now(ben) == ben
     assert company.everybody()[1].member_id == company.ana.member_id
-    caller = greenroom.signs_in(BEN)
+    caller = greenroom.sign_in(BEN)
     assert (caller.member_id, caller.role) == (ben.member_id, MANAGER)
     assert company.now(ben).status is ACTIVE
 
@@ -119,7 +119,7 @@ def test_who_is_in_the_program_is_not_invited_again(company: Company) -> None:
             company.invites(BEN.upper(), MANAGER)
         assert told.value.code is ProgramProblem.ALREADY_A_MEMBER
         assert told.value.members == {"member_id": ben.member_id}
-        company.greenroom.signs_in(BEN)
+        company.greenroom.sign_in(BEN)
     assert company.now(ben).role is MEMBER
 
 
@@ -128,7 +128,7 @@ def test_the_same_request_again_is_answered_alike_even_when_they_came_meanwhile(
 ) -> None:
     ben = company.invites(made_id="made1")
     assert company.invites(made_id="made1").member_id == ben.member_id
-    greenroom.signs_in(BEN)
+    greenroom.sign_in(BEN)
     assert company.invites(made_id="made1").status is ACTIVE
     company.removes(ben)
     again = company.invites(made_id="made2")
@@ -155,23 +155,23 @@ def test_what_is_no_address_is_refused(company: Company) -> None:
 def test_an_invitation_by_a_second_program_tells_that_program_nothing(
     company: Company, foreign: Caller, greenroom: Greenroom
 ) -> None:
-    ben = company.joins()
+    ben = company.join()
     theirs = greenroom.container.members.invite(foreign, BEN, None, MEMBER)
-    assert greenroom.signs_in(BEN) == ben
+    assert greenroom.sign_in(BEN) == ben
     assert greenroom.container.members.member(foreign, theirs.member_id).status is INVITED
     company.removes(ben)
-    assert greenroom.signs_in(BEN).program_id == foreign.program_id
+    assert greenroom.sign_in(BEN).program_id == foreign.program_id
 
 
 # --- removing ----------------------------------------------------------------------------------
 
 
 def test_who_is_removed_is_nobody_from_the_next_request_on_and_is_kept(company: Company) -> None:
-    ben = company.joins()
+    ben = company.join()
     for _ in range(2):
         company.removes(ben)
         with refused(ProblemCode.NOT_A_MEMBER):
-            company.greenroom.signs_in(BEN)
+            company.greenroom.sign_in(BEN)
     kept = company.now(ben)
     assert (kept.status, kept.email, kept.subject) == (REMOVED, BEN, None)
     assert kept.removed_at == company.greenroom.clock.now()
@@ -184,19 +184,19 @@ def test_an_invitation_that_was_taken_back_admits_nobody(company: Company) -> No
     ben = company.invites()
     company.removes(ben)
     with refused(ProblemCode.NOT_A_MEMBER):
-        company.greenroom.signs_in(BEN)
+        company.greenroom.sign_in(BEN)
     assert company.now(ben).status is REMOVED
 
 
 def test_who_is_invited_again_comes_back_as_who_they_were(
     company: Company, greenroom: Greenroom
 ) -> None:
-    ben = company.joins()
+    ben = company.join()
     greenroom.container.programs.change_profile(ben, name="Ben Lee", time_zone="Asia/Tokyo")
     sales = greenroom.container.channels.create(company.ana, "Sales", ChannelKind.PUBLIC).channel
     greenroom.container.channels.join(ben, sales.channel_id)
     activity = greenroom.activity()
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     greenroom.perform(greenroom.now(ben), activity)
     points = greenroom.totals(ben)
     assert points.balance == 10
@@ -204,7 +204,7 @@ def test_who_is_invited_again_comes_back_as_who_they_were(
     again = company.invites(role=MANAGER)
     assert (again.member_id, again.status, again.removed_at) == (ben.member_id, INVITED, None)
     assert company.now(ben) == again
-    back = greenroom.signs_in(BEN)  # the very same person of the identity provider
+    back = greenroom.sign_in(BEN)  # the very same person of the identity provider
     assert back.owner == ben.owner
     assert (back.name, back.time_zone, back.role) == ("Ben Lee", "Asia/Tokyo", MANAGER)
     assert back.channels == {sales.channel_id}
@@ -217,20 +217,20 @@ def test_who_is_invited_again_may_be_another_person_of_the_identity_provider(
     company: Company, greenroom: Greenroom
 ) -> None:
     """Whose account there was made anew has the same address and another subject."""
-    ben = company.joins()
+    ben = company.join()
     company.removes(ben)
     company.invites()
     new = greenroom.container.programs.caller(Claims("subject-ben-anew", BEN, 0))
     assert new.member_id == ben.member_id
     with refused(ProblemCode.NOT_A_MEMBER):
-        greenroom.signs_in(BEN)
+        greenroom.sign_in(BEN)
 
 
 # --- roles, and the last manager ---------------------------------------------------------------
 
 
 def test_a_role_holds_from_the_next_request_on(company: Company, greenroom: Greenroom) -> None:
-    ben = company.joins()
+    ben = company.join()
     assert company.gives(ben, MANAGER) == replace(company.now(ben), role=MANAGER)
     assert greenroom.now(ben).is_manager
     assert company.counted() == {company.ana.member_id, ben.member_id}
@@ -241,7 +241,7 @@ def test_a_role_holds_from_the_next_request_on(company: Company, greenroom: Gree
 
 
 def test_who_was_removed_has_no_role_to_change(company: Company) -> None:
-    ben = company.joins()
+    ben = company.join()
     company.removes(ben)
     with refused(ProgramProblem.MEMBER_REMOVED):
         company.gives(ben, MANAGER)
@@ -258,13 +258,13 @@ def test_the_last_manager_stays_one_however_many_are_invited(
     company: Company, attempt: Callable[[Company], object]
 ) -> None:
     company.invites("eve@demo.example", MANAGER)  # never comes
-    ben = company.joins(BEN, MANAGER)
+    ben = company.join(BEN, MANAGER)
     company.removes(ben)
     with refused(ProgramProblem.LAST_MANAGER):
         attempt(company)
     assert company.greenroom.now(company.ana).is_manager
     assert company.counted() == {company.ana.member_id}
-    company.greenroom.signs_in("eve@demo.example")  # came after all
+    company.greenroom.sign_in("eve@demo.example")  # came after all
     attempt(company)
     assert len(company.counted()) == 1
 
@@ -277,7 +277,7 @@ def test_who_was_invited_only_can_be_given_a_role_and_comes_as_it(
     ben = company.invites(role=other)
     company.gives(ben, role)
     assert company.counted() == {company.ana.member_id}
-    assert greenroom.signs_in(BEN).role is role
+    assert greenroom.sign_in(BEN).role is role
     assert len(company.counted()) == (2 if role is MANAGER else 1)
 
 
@@ -290,7 +290,7 @@ def test_who_signs_in_while_their_role_changes_comes_as_what_they_are_now(
     stale = store.invitations(BEN)
     company.gives(ben, after)
     monkeypatch.setattr(store, "invitations", {BEN: stale}.get)
-    assert greenroom.signs_in(BEN).role is after
+    assert greenroom.sign_in(BEN).role is after
     assert (ben.member_id in company.counted()) is (after is MANAGER)
 
 
@@ -303,7 +303,7 @@ def test_who_is_removed_while_they_sign_in_stays_out(
     company.removes(ben)
     monkeypatch.setattr(store, "invitations", {BEN: stale}.get)
     with refused(ProblemCode.NOT_A_MEMBER):
-        greenroom.signs_in(BEN)
+        greenroom.sign_in(BEN)
     assert company.counted() == {company.ana.member_id}
 
 
@@ -332,25 +332,25 @@ def raced(company: Company, meanwhile: Callable[[], object]) -> MemberService:
 def test_who_signs_in_while_they_are_removed_is_removed(company: Company) -> None:
     ben = company.invites(role=MANAGER)
 
-    def signs_in() -> None:
+    def sign_in() -> None:
         if company.now(ben).status is INVITED:
-            company.greenroom.signs_in(BEN)
+            company.greenroom.sign_in(BEN)
 
-    raced(company, signs_in).remove(company.ana, ben.member_id)
+    raced(company, sign_in).remove(company.ana, ben.member_id)
     assert company.now(ben).status is REMOVED
     assert company.counted() == {company.ana.member_id}
     with refused(ProblemCode.NOT_A_MEMBER):
-        company.greenroom.signs_in(BEN)
+        company.greenroom.sign_in(BEN)
 
 
 def test_who_is_removed_by_another_at_the_same_moment_is_removed_once(company: Company) -> None:
-    ben = company.joins(BEN, MANAGER)
+    ben = company.join(BEN, MANAGER)
     raced(company, lambda: company.removes(ben)).remove(company.ana, ben.member_id)
     assert company.counted() == {company.ana.member_id}
 
 
 def test_a_removal_is_not_undone_by_a_role_given_at_the_same_moment(company: Company) -> None:
-    ben = company.joins()
+    ben = company.join()
     with refused(ProgramProblem.MEMBER_REMOVED):
         raced(company, lambda: company.removes(ben)).change_role(
             company.ana, ben.member_id, MANAGER
@@ -359,7 +359,7 @@ def test_a_removal_is_not_undone_by_a_role_given_at_the_same_moment(company: Com
 
 
 def test_what_keeps_changing_is_given_up(company: Company) -> None:
-    ben = company.joins()
+    ben = company.join()
 
     def other() -> Role:
         return MEMBER if company.now(ben).role is MANAGER else MANAGER
@@ -397,7 +397,7 @@ def test_whatever_managers_do_one_stays_and_who_counts_is_who_is_one(
             if step == "invite":
                 people.invite(by, email, None, role)
             elif step == "sign in":
-                company.greenroom.signs_in(email)
+                company.greenroom.sign_in(email)
             elif known and step == "role":
                 people.change_role(by, known.member_id, role)
             elif known:
@@ -416,7 +416,7 @@ def test_whatever_managers_do_one_stays_and_who_counts_is_who_is_one(
 
 
 def test_each_line_of_a_roster_is_reported_on(company: Company, greenroom: Greenroom) -> None:
-    ben, eve = company.joins(), company.joins("eve@demo.example")
+    ben, eve = company.join(), company.join("eve@demo.example")
     company.removes(eve)
     text = (
         "\ufeffEmail;Name;Role\r\n"
@@ -440,10 +440,10 @@ def test_each_line_of_a_roster_is_reported_on(company: Company, greenroom: Green
         None,
         None,
     ]
-    new = greenroom.signs_in("new@demo.example")
+    new = greenroom.sign_in("new@demo.example")
     assert (new.name, new.role) == ("New Person", MANAGER)
     assert company.now(ben).role is MEMBER
-    assert greenroom.signs_in("eve@demo.example").owner == eve.owner
+    assert greenroom.sign_in("eve@demo.example").owner == eve.owner
     # Sent once more, it invites nobody.
     outcomes = [outcome for _, outcome, _ in company.imports(text)]
     assert outcomes == ["already_a_member"] * 3 + ["problem"] * 2
@@ -514,7 +514,7 @@ def test_an_import_takes_a_few_calls_for_each_hundred(company: Company, calls: C
 
 
 def test_who_is_brought_back_by_another_at_the_same_moment_is_in_it(company: Company) -> None:
-    ben = company.joins()
+    ben = company.join()
     company.removes(ben)
     removed = company.now(ben)
     company.invites()
@@ -552,7 +552,7 @@ def test_who_is_invited_by_another_at_the_same_moment_is_reported_as_they_are(
 
 
 def test_what_is_another_programs_is_not_there(company: Company, foreign: Caller) -> None:
-    ben, people = company.joins(), company.service
+    ben, people = company.join(), company.service
     attempts: list[Callable[[str], object]] = [
         lambda member_id: people.member(foreign, member_id),
         lambda member_id: people.change_role(foreign, member_id, MANAGER),
@@ -641,7 +641,7 @@ def test_members_are_found_by_status_and_role_as_both_change(crowd: Company) -> 
     assert found(crowd, status=INVITED, role=MANAGER) == ["Benno", "Straße"]
     assert found(crowd, role=MANAGER) == found(crowd, status=ACTIVE) == ["ana"]
     assert found(crowd, status=REMOVED) == []
-    ben = crowd.greenroom.signs_in("ben@demo.example")
+    ben = crowd.greenroom.sign_in("ben@demo.example")
     assert found(crowd, role=MEMBER) == ["Ben Lee"]
     crowd.gives(ben, MANAGER)
     assert found(crowd, role=MANAGER) == ["Ben Lee", "ana"]
@@ -660,8 +660,8 @@ def test_members_are_found_by_ids_in_their_order(crowd: Company, foreign: Caller
     ids = (by_name["Straße"], "mem_none", by_name["ana"], foreign.member_id, by_name["Ben Lee"])
     for limit in (1, 2, 100):
         assert found(crowd, limit, ids=ids) == wanted
-    crowd.gives(crowd.greenroom.signs_in("cy@demo.example"), MEMBER)
-    crowd.removes(crowd.greenroom.signs_in("ben@demo.example"))
+    crowd.gives(crowd.greenroom.sign_in("cy@demo.example"), MEMBER)
+    crowd.removes(crowd.greenroom.sign_in("ben@demo.example"))
     assert found(crowd, ids=ids) == wanted
     with refused(ProblemCode.INVALID_REQUEST):
         found(crowd, ids=ids, name="ben")
@@ -722,7 +722,7 @@ def test_finding_somebody_costs_two_calls_with_who_is_asking(
 
 def test_the_command_run_again_brings_nobody_back_who_was_removed(company: Company) -> None:
     programs: ProgramService = company.greenroom.container.programs
-    ben = company.joins()
+    ben = company.join()
     company.removes(ben)
     again, new = programs.invite(company.greenroom.program, BEN, MEMBER)
     assert (again, new) == (company.now(ben), False)

@@ -15,7 +15,7 @@ from chalicelib.reports.counting import PAIRS_AT_ONCE
 from chalicelib.reports.model import Attempt, Attribution, Fact, Name, Progress
 from chalicelib.reports.store import CounterItem
 from tests.clock import StoppedClock
-from tests.integration.reporting import Reporting
+from tests.integration.reporting_greenroom import ReportingGreenroom
 
 SENDS, WORKERS, TOGETHER = 10_000, 8, 100
 WRITING_SECONDS = 0.002
@@ -23,16 +23,18 @@ MEMBERS = 200
 
 
 @pytest.fixture
-def reporting(clock: StoppedClock) -> Iterator[Reporting]:
-    made = Reporting(clock)
+def reporting(clock: StoppedClock) -> Iterator[ReportingGreenroom]:
+    made = ReportingGreenroom(clock)
     yield made
     made.close()
 
 
-def test_no_two_members_who_perform_one_activity_write_to_one_item(reporting: Reporting) -> None:
+def test_no_two_members_who_perform_one_activity_write_to_one_item(
+    reporting: ReportingGreenroom,
+) -> None:
     """But for the activity itself, which the first of them all notes itself on."""
     activity = reporting.activity()
-    members = [reporting.joins(f"m{number}") for number in range(MEMBERS)]
+    members = [reporting.join(f"m{number}") for number in range(MEMBERS)]
     writers = Counter[tuple[Any, ...]]()
     told = reporting.cloud.tables.changed
 
@@ -95,7 +97,7 @@ def _key(part: Put | Update) -> tuple[str, str]:
 
 
 def test_workers_that_count_10000_sends_of_one_activity_side_by_side_give_up_on_none(
-    reporting: Reporting, monkeypatch: pytest.MonkeyPatch
+    reporting: ReportingGreenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     activity = reporting.activity()
     program_id, now = reporting.program.program_id, reporting.clock.now()

@@ -50,7 +50,14 @@ from chalicelib.programs.store import MemberItem, member_key
 from tests.clock import NOON, StoppedClock
 from tests.integration.database import database
 from tests.integration.greenroom import CONTEXT
-from tests.integration.noticing import Killed, Mail, Noticing, bounce, complaint, refusal
+from tests.integration.notifying_greenroom import (
+    Killed,
+    Mail,
+    NotifyingGreenroom,
+    bounce,
+    complaint,
+    refusal,
+)
 
 AT_ONCE, DAILY, WEEKLY, NEVER = Frequency
 ACTIVE = MemberStatus.ACTIVE
@@ -58,15 +65,17 @@ BERLIN_NINE = 7  # UTC, in summer
 
 
 @pytest.fixture
-def room(clock: StoppedClock) -> Iterator[Noticing]:
+def room(clock: StoppedClock) -> Iterator[NotifyingGreenroom]:
     clock.at = datetime(2026, 6, 15, 6, 0, tzinfo=UTC)
-    made = Noticing(clock)
-    made.settles()
+    made = NotifyingGreenroom(clock)
+    made.deliver_all()
     yield made
     made.close()
 
 
-def chooses(room: Noticing, caller: Caller, hour: int | None = None, **kinds: Frequency) -> None:
+def chooses(
+    room: NotifyingGreenroom, caller: Caller, hour: int | None = None, **kinds: Frequency
+) -> None:
     chosen = {NoticeCategory(name): each for name, each in kinds.items()}
     room.container.notifications.change_settings(
         room.now(caller), SettingsChanges(chosen, hour=hour)
@@ -86,15 +95,15 @@ def token_of(mail: Mail) -> str:
 
 
 def test_a_mail_has_both_parts_its_program_as_sender_and_every_link_into_the_console(
-    room: Noticing,
+    room: NotifyingGreenroom,
 ) -> None:
-    amy = room.joins("amy")
+    amy = room.join("amy")
     room.container.programs.change_profile(amy, name="Amy <b>&", time_zone=None)
     for title in ("One <i>first</i>", "Two & more"):
-        room.publishes(instructions=title, points=10)
+        room.publish(instructions=title, points=10)
     room.container.points.adjust(room.manager, amy.member_id, 25, "Fair helper")
-    room.settles()
-    room.passes(hours=3)
+    room.deliver_all()
+    room.pass_time(hours=3)
     (mail,) = room.to(amy)
     message = mail.message
     assert message["From"] == "Demo <news@greenroom.example>"
@@ -118,12 +127,12 @@ def test_a_mail_has_both_parts_its_program_as_sender_and_every_link_into_the_con
     assert str(message["List-Unsubscribe"]).strip("<>") in links
 
 
-def test_a_mail_speaks_the_language_that_was_chosen(room: Noticing) -> None:
-    amy = room.joins("amy")
+def test_a_mail_speaks_the_language_that_was_chosen(room: NotifyingGreenroom) -> None:
+    amy = room.join("amy")
     room.container.notifications.change_settings(amy, SettingsChanges(language="de"))
     room.container.points.adjust(room.manager, amy.member_id, 5, "Messe")
-    room.settles()
-    room.passes(hours=3)
+    room.deliver_all()
+    room.pass_time(hours=3)
     (mail,) = room.to(amy)
     assert mail.message["Subject"] == "Deine Punkte wurden geändert: +5"
     assert mail.message["Content-Language"] == "de"
@@ -158,12 +167,12 @@ def test_words_agree_with_their_number(
         assert f"- Menu {line}" in text.splitlines()
 
 
-def test_names_and_titles_break_no_header(room: Noticing) -> None:
-    amy = room.joins("amy")
+def test_names_and_titles_break_no_header(room: NotifyingGreenroom) -> None:
+    amy = room.join("amy")
     room.container.programs.change_program(room.manager, changed_name('Evil" <x@y.example>, Z'))
-    room.publishes(instructions="First\r\nBcc: eve@evil.example")
-    room.settles()
-    room.passes(hours=3)
+    room.publish(instructions="First\r\nBcc: eve@evil.example")
+    room.deliver_all()
+    room.pass_time(hours=3)
     (mail,) = room.to(amy)
     assert mail.message["Bcc"] is None
     assert "First" in str(mail.message["Subject"])
@@ -243,34 +252,38 @@ def changed_name(name: str) -> ProgramChanges:
 # When it leaves
 
 
-def test_many_activities_are_one_mail_at_the_members_hour_and_never_again(room: Noticing) -> None:
-    amy, ben = room.joins("amy"), room.joins("ben")
+def test_many_activities_are_one_mail_at_the_members_hour_and_never_again(
+    room: NotifyingGreenroom,
+) -> None:
+    amy, ben = room.join("amy"), room.join("ben")
     room.container.programs.change_profile(ben, name=None, time_zone="America/New_York")
     chooses(room, ben, hour=20)
     for number in range(3):
-        room.publishes(instructions=f"Number {number}")
-    room.settles()
-    room.passes(hours=0.75)
+        room.publish(instructions=f"Number {number}")
+    room.deliver_all()
+    room.pass_time(hours=0.75)
     assert room.mails == []
-    room.passes(hours=0.5)
+    room.pass_time(hours=0.5)
     assert subjects(room.to(amy)) == ["3 new activities"]
     assert room.to(ben) == []
-    room.passes(hours=18)
+    room.pass_time(hours=18)
     assert subjects(room.to(ben)) == ["3 new activities"]
-    room.passes(hours=48)
+    room.pass_time(hours=48)
     assert len(room.mails) == 2
 
 
-def test_one_who_moves_all_day_has_their_program_walked_a_few_times_more(room: Noticing) -> None:
+def test_one_who_moves_all_day_has_their_program_walked_a_few_times_more(
+    room: NotifyingGreenroom,
+) -> None:
     """Somebody who is always about to have their digest, in one of two zones half an hour apart.
 
     All others keep their hours meanwhile.
     """
-    amy, ben, zoe = (room.joins(each) for each in ("amy", "ben", "zoe"))
+    amy, ben, zoe = (room.join(each) for each in ("amy", "ben", "zoe"))
     room.container.programs.change_profile(ben, name=None, time_zone="America/New_York")
     chooses(room, ben, hour=20)
-    room.publishes(instructions="Menu")
-    room.settles()
+    room.publish(instructions="Menu")
+    room.deliver_all()
     for day in range(2):
         room.container.points.adjust(room.manager, amy.member_id, day + 1, "More")
         before = len(room.walks)
@@ -279,11 +292,11 @@ def test_one_who_moves_all_day_has_their_program_walked_a_few_times_more(room: N
             hour = (room.clock.now() + timedelta(minutes=35)).astimezone(ZoneInfo(zone)).hour
             room.container.programs.change_profile(room.now(zoe), name=None, time_zone=zone)
             chooses(room, room.now(zoe), hour=hour)
-            room.settles()
-            room.passes(hours=0.5, minutes=30)
+            room.deliver_all()
+            room.pass_time(hours=0.5, minutes=30)
         assert 2 <= len(room.walks) - before <= 4 + 2 * MAX_MOVES
         assert len(room.to(amy)) == day + 1
-    room.passes(hours=72, minutes=60)
+    room.pass_time(hours=72, minutes=60)
     slots = room.container.notice_store.plan(amy.program_id).slots
     assert {Slot("America/New_York", 20)} < slots
     assert len(slots) <= 3
@@ -292,124 +305,132 @@ def test_one_who_moves_all_day_has_their_program_walked_a_few_times_more(room: N
 
 
 def test_a_slot_is_walked_for_from_the_moment_it_is_chosen_and_for_as_long_as_it_is_held(
-    room: Noticing,
+    room: NotifyingGreenroom,
 ) -> None:
-    amy = room.joins("amy")
+    amy = room.join("amy")
     store = room.container.notice_store
     for day, hour in enumerate((13, 13, 17, 17, 17, 9)):
         if hour != store.box(amy.program_id, amy.member_id).settings.hour:
             chooses(room, room.now(amy), hour=hour)
         room.container.points.adjust(room.manager, amy.member_id, 1, f"Day {day}")
-        room.settles()
-        room.passes(hours=24)
+        room.deliver_all()
+        room.pass_time(hours=24)
         assert len(room.to(amy)) == day + 1
 
 
-def test_nothing_is_mailed_of_what_was_seen_performed_or_dismissed(room: Noticing) -> None:
-    amy = room.joins("amy")
-    seen, sent, dismissed = (room.publishes(instructions=each) for each in ("S", "P", "D"))
-    room.settles()
+def test_nothing_is_mailed_of_what_was_seen_performed_or_dismissed(
+    room: NotifyingGreenroom,
+) -> None:
+    amy = room.join("amy")
+    seen, sent, dismissed = (room.publish(instructions=each) for each in ("S", "P", "D"))
+    room.deliver_all()
     room.container.reports.note_seen(amy, [seen.activity_id])
-    room.settles()
+    room.deliver_all()
     # Of these no event arrives in time: the tables know.
     room.perform(amy, sent)
     room.container.activities.dismiss(room.now(amy), dismissed.activity_id)
     room.events()
-    room.passes(hours=30)
+    room.pass_time(hours=30)
     assert room.mails == []
 
 
-def test_who_joins_a_channel_is_mailed_of_what_is_open_there_once(room: Noticing) -> None:
-    amy = room.joins("amy")
+def test_who_joins_a_channel_is_mailed_of_what_is_open_there_once(room: NotifyingGreenroom) -> None:
+    amy = room.join("amy")
     channel = room.container.channels.create(room.manager, "Kitchen", ChannelKind.PUBLIC).channel
-    room.publishes(instructions="Kitchen", channel_ids=frozenset({channel.channel_id}))
-    room.settles()
-    room.passes(hours=50)
+    room.publish(instructions="Kitchen", channel_ids=frozenset({channel.channel_id}))
+    room.deliver_all()
+    room.pass_time(hours=50)
     assert room.mails == []
     room.container.channels.join(amy, channel.channel_id)
-    room.passes(hours=24)
+    room.pass_time(hours=24)
     assert subjects(room.to(amy)) == ["New activity: Kitchen"]
     room.container.channels.leave(room.now(amy), channel.channel_id)
     room.container.channels.join(room.now(amy), channel.channel_id)
-    room.passes(hours=48)
+    room.pass_time(hours=48)
     assert len(room.mails) == 1
 
 
-def test_at_once_is_within_minutes_weekly_on_the_day_and_never_is_never(room: Noticing) -> None:
-    people = amy, ben, _ = room.joins("amy"), room.joins("ben"), room.joins("cem")
+def test_at_once_is_within_minutes_weekly_on_the_day_and_never_is_never(
+    room: NotifyingGreenroom,
+) -> None:
+    people = amy, ben, _ = room.join("amy"), room.join("ben"), room.join("cem")
     for caller, often in zip(people, (AT_ONCE, WEEKLY, NEVER), strict=True):
         chooses(room, caller, new_activities=often, points=often, last_call=NEVER)
-    room.passes(hours=4)  # Monday, past nine
-    room.publishes(instructions="Menu")
+    room.pass_time(hours=4)  # Monday, past nine
+    room.publish(instructions="Menu")
     for caller in people:
         room.container.points.adjust(room.manager, caller.member_id, 5, "Fair")
-    room.settles()
-    room.ticks(minutes=1)
-    room.works()
+    room.deliver_all()
+    room.advance(minutes=1)
+    room.send_due_mails()
     assert len(room.to(amy)) == 1
-    room.passes(hours=6 * 24)
+    room.pass_time(hours=6 * 24)
     assert [len(room.to(each)) for each in people] == [1, 0, 0]
-    room.passes(hours=26)
+    room.pass_time(hours=26)
     assert [len(room.to(each)) for each in people] == [1, 1, 0]
     assert subjects(room.to(ben)) == ["New activity: Menu, and more"]
 
 
-def test_a_last_call_is_mailed_once_also_to_who_was_mailed_of_the_start(room: Noticing) -> None:
-    amy, ben = room.joins("amy"), room.joins("ben")
+def test_a_last_call_is_mailed_once_also_to_who_was_mailed_of_the_start(
+    room: NotifyingGreenroom,
+) -> None:
+    amy, ben = room.join("amy"), room.join("ben")
     chooses(room, ben, last_call=NEVER)
-    activity = room.publishes(instructions="Menu", ends_at=room.clock.now() + timedelta(days=5))
-    room.settles()
-    room.passes(hours=24 * 6)
+    activity = room.publish(instructions="Menu", ends_at=room.clock.now() + timedelta(days=5))
+    room.deliver_all()
+    room.pass_time(hours=24 * 6)
     assert subjects(room.to(amy)) == ["New activity: Menu", "Last call: Menu"]
     assert subjects(room.to(ben)) == ["New activity: Menu"]
     assert activity.ends_at
 
 
-def test_a_video_left_in_the_inbox_an_account_and_rewards_are_mailed(room: Noticing) -> None:
-    amy = room.joins("amy")
-    activity = room.publishes(instructions="Menu")
-    room.sends(amy, activity)
+def test_a_video_left_in_the_inbox_an_account_and_rewards_are_mailed(
+    room: NotifyingGreenroom,
+) -> None:
+    amy = room.join("amy")
+    activity = room.publish(instructions="Menu")
+    room.perform_and_stage(amy, activity)
     room.container.points.adjust(room.manager, amy.member_id, 90, "Fair")
     mug = room.container.rewards.create(room.manager, title="Mug", price=30)
     asked = room.container.redemptions.redeem(room.now(amy), mug.reward_id, 30)
     room.container.redemptions.fulfil(
         room.manager, asked.redemption_id, note=None, code="SECRET-CODE"
     )
-    room.settles()
-    room.ends_consent(amy)
-    room.settles()
-    room.passes(hours=0.5)
+    room.deliver_all()
+    room.revoke_consent(amy)
+    room.deliver_all()
+    room.pass_time(hours=0.5)
     assert subjects(room.to(amy)) == ["Connect your TikTok account again, and more"]
     assert "Your reward is ready: Mug" in room.to(amy)[0].part("plain")
     assert "SECRET-CODE" not in str(room.mails)
     assert "SECRET-CODE" not in room.to(amy)[0].message.as_string()
-    room.passes(hours=50)
+    room.pass_time(hours=50)
     told = [each.part("plain") for each in room.to(amy)]
     assert sum("A video waits in your TikTok inbox: Menu" in each for each in told) == 1
 
 
 @pytest.mark.parametrize(("on", "path"), [(True, "/rewards"), (False, "/points")])
 def test_a_mail_of_a_request_leads_to_a_screen_that_there_is(
-    room: Noticing, *, on: bool, path: str
+    room: NotifyingGreenroom, *, on: bool, path: str
 ) -> None:
     """Rewards are switched off with the request open: it can still be decided."""
-    amy = room.joins("amy")
+    amy = room.join("amy")
     room.container.points.adjust(room.manager, amy.member_id, 90, "Fair")
     chooses(room, amy, points=NEVER)
     mug = room.container.rewards.create(room.manager, title="Mug", price=30)
     asked = room.container.redemptions.redeem(room.now(amy), mug.reward_id, 30)
     room.container.programs.change_program(room.manager, ProgramChanges(rewards=on))
     room.container.redemptions.reject(room.manager, asked.redemption_id, "Over")
-    room.settles()
-    room.passes(hours=0.5)
+    room.deliver_all()
+    room.pass_time(hours=0.5)
     (mail,) = room.to(amy)
     for part in ("plain", "html"):
         links = re.findall(rf"{room.settings.console_url}(/\w+)", mail.part(part))
         assert links == [path, "/settings"]
 
 
-def test_managers_are_mailed_of_the_worklist_and_members_never(room: Noticing) -> None:
-    amy = room.joins("amy")
+def test_managers_are_mailed_of_the_worklist_and_members_never(room: NotifyingGreenroom) -> None:
+    amy = room.join("amy")
     room.container.points.adjust(room.manager, amy.member_id, 90, "Fair")
     chooses(room, amy, points=NEVER, worklist=AT_ONCE)
     mug = room.container.rewards.create(room.manager, title="Mug", price=30)
@@ -417,45 +438,45 @@ def test_managers_are_mailed_of_the_worklist_and_members_never(room: Noticing) -
     room.container.refused_addresses.note_refusal(
         room.program.program_id, amy.member_id, "amy", room.clock.now()
     )
-    room.settles()
-    room.passes(hours=3)
+    room.deliver_all()
+    room.pass_time(hours=3)
     assert subjects(room.to(room.manager)) == ["1 thing needs a hand"]
     assert f"{room.settings.console_url}/manage" in room.mails[0].part("plain")
     assert room.to(amy) == []
     assert asked
-    assert [each for each in room.told(room.manager) if each[0] == "worklist"]
+    assert [each for each in room.unread_notices(room.manager) if each[0] == "worklist"]
 
 
 @pytest.mark.parametrize(("often", "mails"), [(DAILY, 8), (WEEKLY, 2), (NEVER, 0)])
 def test_the_worklist_is_in_the_app_each_day_however_often_it_is_mailed(
-    room: Noticing, often: Frequency, mails: int
+    room: NotifyingGreenroom, often: Frequency, mails: int
 ) -> None:
     chooses(room, room.manager, worklist=often)
     needs_a_hand(room)
-    room.passes(hours=24 * 7 + 2, minutes=60)
-    told = [what for what, _ in room.told(room.manager)]
+    room.pass_time(hours=24 * 7 + 2, minutes=60)
+    told = [what for what, _ in room.unread_notices(room.manager)]
     assert told == ["worklist"] * 8
     assert subjects(room.to(room.manager)) == ["1 thing needs a hand"] * mails
 
 
-def test_a_weekly_mail_tells_of_no_worklist_of_days_ago(room: Noticing) -> None:
+def test_a_weekly_mail_tells_of_no_worklist_of_days_ago(room: NotifyingGreenroom) -> None:
     chooses(room, room.manager, worklist=WEEKLY)
-    room.passes(hours=4, minutes=60)  # Monday, past nine
+    room.pass_time(hours=4, minutes=60)  # Monday, past nine
     needs_a_hand(room)
-    room.passes(hours=24, minutes=60)
-    assert [what for what, _ in room.told(room.manager)] == ["worklist"]
+    room.pass_time(hours=24, minutes=60)
+    assert [what for what, _ in room.unread_notices(room.manager)] == ["worklist"]
     program_id = room.program.program_id
     room.container.refused_addresses.clear_refusal(program_id, "mem_1", room.clock.now())
-    room.passes(hours=24 * 7, minutes=60)
+    room.pass_time(hours=24 * 7, minutes=60)
     assert room.to(room.manager) == []
 
 
-def needs_a_hand(room: Noticing) -> None:
+def needs_a_hand(room: NotifyingGreenroom) -> None:
     """Put something on the managers' worklist."""
     room.container.refused_addresses.note_refusal(
         room.program.program_id, "mem_1", "Somebody", room.clock.now()
     )
-    room.settles()
+    room.deliver_all()
 
 
 @pytest.mark.parametrize(
@@ -470,29 +491,29 @@ def test_a_digest_leaves_once_a_day_across_a_change_of_clocks(
     clock: StoppedClock, day: datetime, hour: int
 ) -> None:
     clock.at = day
-    room = Noticing(clock)
+    room = NotifyingGreenroom(clock)
     try:
-        room.settles()
-        amy = room.joins("amy")
+        room.deliver_all()
+        amy = room.join("amy")
         chooses(room, amy, hour=hour)
         for _ in range(12):  # something new every four hours
             room.container.points.adjust(room.manager, amy.member_id, 1, "More")
-            room.settles()
-            room.passes(hours=4)
+            room.deliver_all()
+            room.pass_time(hours=4)
         left = [each.message["Subject"] for each in room.to(amy)]
         assert len(left) == 2
     finally:
         room.close()
 
 
-def test_without_a_sender_nobody_is_mailed_and_all_is_in_the_app(room: Noticing) -> None:
+def test_without_a_sender_nobody_is_mailed_and_all_is_in_the_app(room: NotifyingGreenroom) -> None:
     container = room.container
     container.settings = room.settings.changed(notices_from=None)
-    amy = room.joins("amy")
-    room.publishes()
+    amy = room.join("amy")
+    room.publish()
     room.container.points.adjust(room.manager, amy.member_id, 1, "More")
-    room.settles()
-    room.passes(hours=30)
+    room.deliver_all()
+    room.pass_time(hours=30)
     assert room.mails == []
     assert len(room.overview(amy).items) == 2
     assert not room.overview(amy).mails
@@ -501,13 +522,13 @@ def test_without_a_sender_nobody_is_mailed_and_all_is_in_the_app(room: Noticing)
 # What dies on the way
 
 
-def scene(room: Noticing) -> list[Caller]:
-    people = [room.joins("amy"), room.joins("ben")]
-    room.publishes(instructions="Menu")
-    room.publishes(instructions="Party")
+def scene(room: NotifyingGreenroom) -> list[Caller]:
+    people = [room.join("amy"), room.join("ben")]
+    room.publish(instructions="Menu")
+    room.publish(instructions="Party")
     for each in people:
         room.container.points.adjust(room.manager, each.member_id, 5, "Fair helper")
-    room.settles()
+    room.deliver_all()
     return people
 
 
@@ -522,7 +543,7 @@ def told_of(mails: list[Mail]) -> Counter[str]:
 
 @pytest.mark.parametrize("number", [150, 250])
 def test_a_digest_run_fans_out_and_each_part_costs_as_much_whatever_the_program(
-    room: Noticing, number: int
+    room: NotifyingGreenroom, number: int
 ) -> None:
     """A walk is one query a megabyte of members, a chunk two reads of many and a write each."""
     container = room.container
@@ -549,15 +570,15 @@ def test_a_digest_run_fans_out_and_each_part_costs_as_much_whatever_the_program(
 
 
 def test_members_wait_in_their_programs_group_and_due_mails_in_none(
-    room: Noticing, monkeypatch: pytest.MonkeyPatch
+    room: NotifyingGreenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQS hands out a crowded group's messages last; one without a group is its own."""
     publish_to_members(room, 2)
-    room.replaces(planning, "CHUNK", 1)
+    room.replace(planning, "CHUNK", 1)
     monkeypatch.setattr(NoticeMailer, "mail_due", lambda *_: 0)  # they stay due
     room.groups.clear()
-    room.works()
-    room.works()
+    room.send_due_mails()
+    room.send_due_mails()
     members = [group for body, group in room.groups if "member_ids" in body]
     assert members == [room.program.program_id] * 4  # the walk; of two members and the manager
     assert {group for body, group in room.groups if "shard" in body} == {None}
@@ -565,12 +586,12 @@ def test_members_wait_in_their_programs_group_and_due_mails_in_none(
 
 @pytest.mark.parametrize(("number", "last"), [(1, 0), (40, 9), (1200, 239)])
 def test_chunks_of_a_walk_leave_room_for_other_programs_mails(
-    room: Noticing, monkeypatch: pytest.MonkeyPatch, number: int, last: int
+    room: NotifyingGreenroom, monkeypatch: pytest.MonkeyPatch, number: int, last: int
 ) -> None:
     """They become visible four a second, and all of them within four minutes."""
     members = [SimpleNamespace(member_id=f"mem_{each}", status=ACTIVE) for each in range(number)]
     monkeypatch.setattr(room.container.programs, "members", lambda _: iter(members))
-    room.replaces(planning, "CHUNK", 1)
+    room.replace(planning, "CHUNK", 1)
     room.delays.clear()
     room.container.digest_planner.look_at(Chunk(room.program.program_id))
     delays = room.delays
@@ -582,7 +603,7 @@ def test_chunks_of_a_walk_leave_room_for_other_programs_mails(
     assert given_up < LEARNED_WITHIN
 
 
-def active_member(room: Noticing, member_id: str) -> MemberItem:
+def active_member(room: NotifyingGreenroom, member_id: str) -> MemberItem:
     return MemberItem(
         room.program.program_id,
         member_key(member_id),
@@ -597,24 +618,24 @@ def active_member(room: Noticing, member_id: str) -> MemberItem:
 
 
 def test_members_whose_chunk_was_lost_keep_their_hours_and_are_mailed_an_hour_later(
-    room: Noticing,
+    room: NotifyingGreenroom,
 ) -> None:
     """The clock finds that a walk was not heard in full, and has the program walked once more."""
-    room.replaces(planning, "CHUNK", 1)
+    room.replace(planning, "CHUNK", 1)
     room.container.refused_addresses.note_refusal(
         room.program.program_id, "mem_1", "Somebody", room.clock.now()
     )
     container, store = room.container, room.container.notice_store
-    amy, ben, zoe = (room.joins(each) for each in ("amy", "ben", "zoe"))
+    amy, ben, zoe = (room.join(each) for each in ("amy", "ben", "zoe"))
     container.programs.change_profile(ben, name=None, time_zone="America/New_York")
-    room.settles()
-    room.passes(hours=30)
+    room.deliver_all()
+    room.pass_time(hours=30)
     slots = store.plan(ben.program_id).slots
     assert slots == FIRST_SLOTS | {Slot("America/New_York", 9)}
-    room.publishes(instructions="Menu")
-    room.settles()
-    room.passes(hours=18.75)
-    room.ticks(minutes=15)  # it is nine in Berlin, and the day's first walk learns
+    room.publish(instructions="Menu")
+    room.deliver_all()
+    room.pass_time(hours=18.75)
+    room.advance(minutes=15)  # it is nine in Berlin, and the day's first walk learns
     worker.queue_due_digests(container.due_digests, lambda: container.digests_queue, CONTEXT)
     (walk,) = (each for each in room.messages if '"member_ids": []' in each)
     room.messages.clear()
@@ -624,24 +645,24 @@ def test_members_whose_chunk_was_lost_keep_their_hours_and_are_mailed_an_hour_la
         each for each in room.messages if not any(member_id in each for member_id in lost)
     ]
     told = len(room.to(room.manager))
-    room.works()
-    room.passes(hours=0.5)
+    room.send_due_mails()
+    room.pass_time(hours=0.5)
     assert (len(room.to(amy)), room.to(zoe), len(room.to(room.manager))) == (1, [], told)
     found = store.learned(ben.program_id)
     assert (len(found.heard), found.chunks) == (1, 4)
     walks = len(room.walks)
-    room.passes(hours=1)
+    room.pass_time(hours=1)
     assert len(room.to(room.manager)) == told + 1
     assert subjects(room.to(zoe)) == ["New activity: Menu"]
     again = store.learned(ben.program_id)
     assert (again.is_whole, again.round > found.round) == (True, True)
     assert len(room.walks) == walks + 1
-    room.passes(hours=24)
+    room.pass_time(hours=24)
     assert [len(room.to(each)) for each in (amy, ben, zoe)] == [1, 1, 1]
     assert store.plan(ben.program_id).slots == slots
 
 
-def test_chunks_of_a_walk_that_was_begun_again_are_not_counted(room: Noticing) -> None:
+def test_chunks_of_a_walk_that_was_begun_again_are_not_counted(room: NotifyingGreenroom) -> None:
     store, program_id = room.container.notice_store, room.program.program_id
     ben, zoe = Slot("America/New_York", 20), Slot("Asia/Tokyo", 3)
     store.begin_learning(program_id, "round", "wlk_1", 2)
@@ -666,21 +687,21 @@ def test_a_worker_killed_at_any_effect_loses_no_mail_and_doubles_none(
     With chunks of one a program is fanned out over several messages, as a large one is.
     """
 
-    def plays(dies_at: tuple[int, str] | None) -> tuple[int, list[Counter[str]]]:
-        room = Noticing(StoppedClock(datetime(2026, 6, 15, 6, 55, tzinfo=UTC)))
-        room.replaces(planning, "CHUNK", members_of_a_chunk)
+    def plays(killed_at: tuple[int, str] | None) -> tuple[int, list[Counter[str]]]:
+        room = NotifyingGreenroom(StoppedClock(datetime(2026, 6, 15, 6, 55, tzinfo=UTC)))
+        room.replace(planning, "CHUNK", members_of_a_chunk)
         try:
-            room.settles()
+            room.deliver_all()
             people = scene(room)
             begun = room.effects
-            room.dies_at = (begun + dies_at[0], dies_at[1]) if dies_at else None
+            room.killed_at = (begun + killed_at[0], killed_at[1]) if killed_at else None
             for _ in range(16):
-                room.ticks(minutes=5)
+                room.advance(minutes=5)
                 try:
-                    room.works()
-                    room.hears()
+                    room.send_due_mails()
+                    room.deliver_ses_events()
                 except Killed:
-                    room.dies_at = None
+                    room.killed_at = None
             made = room.effects - begun
             return made, [told_of(room.to(each)) for each in people]
         finally:
@@ -695,38 +716,40 @@ def test_a_worker_killed_at_any_effect_loses_no_mail_and_doubles_none(
             assert plays((number, when))[1] == right, (number, when)
 
 
-def test_a_claim_whose_event_comes_late_is_settled_before_its_lease_ends(room: Noticing) -> None:
-    amy = room.joins("amy")
+def test_a_claim_whose_event_comes_late_is_settled_before_its_lease_ends(
+    room: NotifyingGreenroom,
+) -> None:
+    amy = room.join("amy")
     room.container.points.adjust(room.manager, amy.member_id, 5, "Fair")
-    room.settles()
-    room.ses_fails = [ReadTimeoutError(endpoint_url="https://email.example")]
-    room.ticks(hours=2)
-    room.works()
+    room.deliver_all()
+    room.ses_errors = [ReadTimeoutError(endpoint_url="https://email.example")]
+    room.advance(hours=2)
+    room.send_due_mails()
     assert room.mails == []
-    room.ticks(minutes=10)
-    room.works()
+    room.advance(minutes=10)
+    room.send_due_mails()
     assert room.mails == []  # nobody knows whether it is out
-    room.ticks(minutes=LEASE_DURATION.total_seconds() / 60)
-    room.works()
+    room.advance(minutes=LEASE_DURATION.total_seconds() / 60)
+    room.send_due_mails()
     assert len(room.to(amy)) == 1
 
 
 def test_what_ses_refuses_for_now_is_sent_later_and_what_it_refuses_for_good_is_given_up(
-    room: Noticing,
+    room: NotifyingGreenroom,
 ) -> None:
-    amy = room.joins("amy")
+    amy = room.join("amy")
     room.container.points.adjust(room.manager, amy.member_id, 5, "Fair")
-    room.settles()
-    room.ses_fails = [refusal("TooManyRequestsException", 429)] * 3
-    room.passes(hours=2)
+    room.deliver_all()
+    room.ses_errors = [refusal("TooManyRequestsException", 429)] * 3
+    room.pass_time(hours=2)
     assert len(room.to(amy)) == 1
     room.container.points.adjust(room.manager, amy.member_id, 6, "Again")
-    room.settles()
-    room.ses_fails = [refusal("MessageRejected", 400)] * 50
-    room.passes(hours=26)
-    assert len(room.ses_fails) == 45
-    room.ses_fails = []
-    room.passes(hours=26)
+    room.deliver_all()
+    room.ses_errors = [refusal("MessageRejected", 400)] * 50
+    room.pass_time(hours=26)
+    assert len(room.ses_errors) == 45
+    room.ses_errors = []
+    room.pass_time(hours=26)
     assert len(room.to(amy)) == 1
 
 
@@ -734,7 +757,7 @@ QUOTA = "Daily message quota exceeded."
 
 
 def test_a_run_that_is_too_fast_for_ses_slows_down_and_sends_as_fast_as_ses_takes_mails(
-    room: Noticing, monkeypatch: pytest.MonkeyPatch
+    room: NotifyingGreenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     have_due(room, 120)
     room.ses_rate = 3
@@ -747,11 +770,11 @@ def test_a_run_that_is_too_fast_for_ses_slows_down_and_sends_as_fast_as_ses_take
         assert room.clock.now() - begun <= 1.5 * timedelta(seconds=sent / room.ses_rate)
     assert Counter(each.to for each in room.mails).total() == len({each.to for each in room.mails})
     assert len(room.mails) == 120
-    assert room.too_fast < 3 * len(room.mails)
+    assert room.rate_exceeded < 3 * len(room.mails)
 
 
 def test_a_run_that_is_too_fast_ends_with_its_time_and_the_next_one_goes_on_at_once(
-    room: Noticing,
+    room: NotifyingGreenroom,
 ) -> None:
     have_due(room, 120)
     room.ses_rate = 1
@@ -776,31 +799,31 @@ def test_a_run_that_is_too_fast_ends_with_its_time_and_the_next_one_goes_on_at_o
     ],
 )
 def test_a_run_ends_with_the_first_mail_that_ses_takes_from_nobody_now(
-    room: Noticing, code: str, message: str
+    room: NotifyingGreenroom, code: str, message: str
 ) -> None:
     have_due(room, 40)
     left = [refusal(code, 400, message)] * 99
-    room.ses_fails = list(left)
+    room.ses_errors = list(left)
     begun = room.clock.now()
     assert room.container.notice_mailer.mail_due(0, lambda: False) == 0
-    assert len(room.ses_fails) == len(left) - 1
+    assert len(room.ses_errors) == len(left) - 1
     assert room.clock.now() == begun
-    room.ses_fails = []
-    room.passes(hours=0.5)
+    room.ses_errors = []
+    room.pass_time(hours=0.5)
     assert len(room.mails) == len({each.to for each in room.mails}) == 40
 
 
-def publish_to_members(room: Noticing, number: int) -> None:
+def publish_to_members(room: NotifyingGreenroom, number: int) -> None:
     """Publish an activity to so many members, shortly before their digests are planned."""
     with database().batch_write(MemberItem) as batch:
         for each in range(number):
             batch.save(active_member(room, f"mem_{each:026d}"))
-    room.publishes(instructions="Menu")
-    room.settles()
-    room.ticks(hours=1, seconds=5)
+    room.publish(instructions="Menu")
+    room.deliver_all()
+    room.advance(hours=1, seconds=5)
 
 
-def have_due(room: Noticing, number: int) -> None:
+def have_due(room: NotifyingGreenroom, number: int) -> None:
     """Have a digest due to so many members."""
     publish_to_members(room, number)
     container = room.container
@@ -810,7 +833,7 @@ def have_due(room: Noticing, number: int) -> None:
 
 
 def test_one_members_broken_mail_keeps_nobody_else_from_theirs(
-    room: Noticing, monkeypatch: pytest.MonkeyPatch
+    room: NotifyingGreenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     people = scene(room)
     addressee = NoticeMailer._addressee  # noqa: SLF001  breaks in the midst of a run
@@ -821,13 +844,13 @@ def test_one_members_broken_mail_keeps_nobody_else_from_theirs(
         return addressee(mailer, program_id, member_id)
 
     monkeypatch.setattr(NoticeMailer, "_addressee", breaks)
-    room.ticks(hours=2)
+    room.advance(hours=2)
     worker_answers(room)
     assert room.to(people[0]) == []
     assert len(room.to(people[1])) == 1
 
 
-def worker_answers(room: Noticing) -> None:
+def worker_answers(room: NotifyingGreenroom) -> None:
     container = room.container
     worker.queue_due_digests(container.due_digests, lambda: container.digests_queue, CONTEXT)
     while room.messages:
@@ -838,13 +861,13 @@ def worker_answers(room: Noticing) -> None:
 
 
 def test_one_programs_thousands_of_mails_come_one_for_one_with_anothers_single_one(
-    room: Noticing,
+    room: NotifyingGreenroom,
 ) -> None:
     """Within a shard each program has its turn, whatever another has waiting."""
     store, now = room.container.notice_store, room.clock.now()
     other, _, _ = room.container.programs.create_program("Other", "UTC", "boss@other.example")
     room.container.programs.invite(other, "zoe@other.example", Role.MEMBER)
-    zoe = room.signs_in("zoe@other.example")
+    zoe = room.sign_in("zoe@other.example")
     for number in range(400):
         member_id = f"mem_{number:026d}"
         store.change_box("prg_many", member_id, due_since(now - timedelta(minutes=50)))
@@ -868,16 +891,16 @@ def due_since(at: datetime) -> Callable[[Box], Box]:
 
 
 def test_a_link_switches_off_the_kind_it_is_of_twice_too_and_all_for_a_mixed_mail(
-    room: Noticing,
+    room: NotifyingGreenroom,
 ) -> None:
-    amy, ben = room.joins("amy"), room.joins("ben")
+    amy, ben = room.join("amy"), room.join("ben")
     room.container.points.adjust(room.manager, amy.member_id, 5, "Fair")
     room.container.points.adjust(room.manager, ben.member_id, 5, "Fair")
-    room.settles()
-    room.publishes()
+    room.deliver_all()
+    room.publish()
     chooses(room, amy, new_activities=NEVER)
-    room.settles()
-    room.passes(hours=3)
+    room.deliver_all()
+    room.pass_time(hours=3)
     service = room.container.unsubscribing
     (single,), (mixed,) = room.to(amy), room.to(ben)
     assert service.language_of(token_of(single)) == "en"
@@ -893,17 +916,19 @@ def test_a_link_switches_off_the_kind_it_is_of_twice_too_and_all_for_a_mixed_mai
     assert {room.overview(ben).settings.of(each) for each in NoticeCategory} == {NEVER}
 
 
-def mailed(room: Noticing) -> tuple[Caller, Mail]:
+def mailed(room: NotifyingGreenroom) -> tuple[Caller, Mail]:
     """Have somebody join and be mailed of points that were adjusted."""
-    amy = room.joins("amy")
+    amy = room.join("amy")
     room.container.points.adjust(room.manager, amy.member_id, 5, "Fair")
-    room.settles()
-    room.passes(hours=3)
+    room.deliver_all()
+    room.pass_time(hours=3)
     (mail,) = room.to(amy)
     return amy, mail
 
 
-def test_a_link_that_was_altered_or_made_up_is_refused_and_changes_nothing(room: Noticing) -> None:
+def test_a_link_that_was_altered_or_made_up_is_refused_and_changes_nothing(
+    room: NotifyingGreenroom,
+) -> None:
     amy, mail = mailed(room)
     token = token_of(mail)
     service = room.container.unsubscribing
@@ -921,7 +946,9 @@ def other(letter: str) -> str:
     return "B" if letter == "A" else "A"
 
 
-def test_an_erased_persons_link_is_answered_politely_and_writes_nothing(room: Noticing) -> None:
+def test_an_erased_persons_link_is_answered_politely_and_writes_nothing(
+    room: NotifyingGreenroom,
+) -> None:
     amy, mail = mailed(room)
     room.container.privacy.ask_erasure(room.manager, amy.member_id)
     room.container.notifications.forget_member(amy.program_id, amy.member_id)
@@ -932,7 +959,7 @@ def test_an_erased_persons_link_is_answered_politely_and_writes_nothing(room: No
 
 
 def test_a_link_that_is_followed_while_its_person_is_erased_leaves_nothing(
-    room: Noticing, monkeypatch: pytest.MonkeyPatch
+    room: NotifyingGreenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     amy, mail = mailed(room)
     change = room.container.notice_store.change_box
@@ -949,11 +976,11 @@ def test_a_link_that_is_followed_while_its_person_is_erased_leaves_nothing(
 
 @pytest.mark.parametrize("while_invited", [True, False])
 def test_a_link_that_a_removed_person_follows_holds_when_they_come_back(
-    room: Noticing, *, while_invited: bool
+    room: NotifyingGreenroom, *, while_invited: bool
 ) -> None:
     amy, mail = mailed(room)
     room.container.members.remove(room.manager, amy.member_id)
-    room.settles()
+    room.deliver_all()
     if while_invited:
         room.container.members.invite(room.manager, amy.email, None, Role.MEMBER)
     room.container.unsubscribing.unsubscribe(token_of(mail))
@@ -970,81 +997,81 @@ def test_a_link_that_a_removed_person_follows_holds_when_they_come_back(
     ("told", "why"), [(bounce, Refusal.BOUNCED), (complaint, Refusal.COMPLAINED)]
 )
 def test_a_bounce_or_complaint_switches_mails_off_and_shows_in_the_worklist(
-    room: Noticing, told: Callable[..., str], why: Refusal
+    room: NotifyingGreenroom, told: Callable[..., str], why: Refusal
 ) -> None:
     amy, mail = mailed(room)
     for _ in range(2):
-        room.hears(told(mail, "Amy <AMY@Demo.example>"))
+        room.deliver_ses_events(told(mail, "Amy <AMY@Demo.example>"))
     assert room.overview(amy).refused is why
     assert [(each.code, each.title) for each in room.worklist().items] == [("mail_refused", "amy")]
     room.container.points.adjust(room.manager, amy.member_id, 5, "Again")
-    room.settles()
-    room.passes(hours=30)
+    room.deliver_all()
+    room.pass_time(hours=30)
     assert len(room.to(amy)) == 1
     room.container.notifications.change_settings(room.now(amy), SettingsChanges(mail_again=True))
     assert room.overview(amy).refused is None
     assert room.worklist().items == ()
-    room.passes(hours=30)
+    room.pass_time(hours=30)
     assert len(room.to(amy)) == 2
 
 
 @pytest.mark.parametrize(("told", "left"), [(bounce, None), (complaint, Refusal.COMPLAINED)])
 def test_who_comes_back_is_mailed_again_unless_they_complained(
-    room: Noticing, told: Callable[..., str], left: Refusal | None
+    room: NotifyingGreenroom, told: Callable[..., str], left: Refusal | None
 ) -> None:
     amy, mail = mailed(room)
-    room.hears(told(mail, "amy@demo.example"))
+    room.deliver_ses_events(told(mail, "amy@demo.example"))
     room.container.members.remove(room.manager, amy.member_id)
-    room.settles()
+    room.deliver_all()
     room.container.members.invite(room.manager, amy.email, None, Role.MEMBER)
     assert room.now(amy).member_id == amy.member_id
-    room.settles()
+    room.deliver_all()
     assert room.overview(amy).refused is left
 
 
 @pytest.mark.parametrize("told", [bounce, complaint])
 def test_what_is_told_late_of_before_mails_were_switched_on_again_does_not_switch_them_off(
-    room: Noticing, told: Callable[..., str]
+    room: NotifyingGreenroom, told: Callable[..., str]
 ) -> None:
     """Events wait for days where failures wait, and come twice; each says when it happened."""
     amy, mail = mailed(room)
     first, again = told(mail, at=room.clock.now()), SettingsChanges(mail_again=True)
-    room.hears(first)
+    room.deliver_ses_events(first)
     assert room.overview(amy).refused
-    room.passes(hours=1)
+    room.pass_time(hours=1)
     room.container.notifications.change_settings(room.now(amy), again)
-    room.passes(hours=50)
-    room.hears(first, told(mail, at=room.clock.now() - timedelta(hours=50, minutes=1)))
+    room.pass_time(hours=50)
+    room.deliver_ses_events(first, told(mail, at=room.clock.now() - timedelta(hours=50, minutes=1)))
     assert room.overview(amy).refused is None
     assert room.worklist().items == ()
-    room.hears(told(mail, at=room.clock.now() - timedelta(hours=49)))
+    room.deliver_ses_events(told(mail, at=room.clock.now() - timedelta(hours=49)))
     assert room.overview(amy).refused
     assert room.codes() == ["mail_refused"]
     # Where it does not say when, it counts as of now.
     room.container.notifications.change_settings(room.now(amy), again)
-    room.hears(told(mail))
+    room.deliver_ses_events(told(mail))
     assert room.overview(amy).refused
 
 
 @pytest.mark.parametrize(("told", "left"), [(bounce, None), (complaint, Refusal.COMPLAINED)])
 def test_what_is_told_late_of_before_somebody_came_back_counts_if_they_complained(
-    room: Noticing, told: Callable[..., str], left: Refusal | None
+    room: NotifyingGreenroom, told: Callable[..., str], left: Refusal | None
 ) -> None:
     amy, mail = mailed(room)
     late = told(mail, at=room.clock.now())
-    room.passes(hours=1)
+    room.pass_time(hours=1)
     room.container.members.remove(room.manager, amy.member_id)
-    room.settles()
+    room.deliver_all()
     room.container.members.invite(room.manager, amy.email, None, Role.MEMBER)
     amy = room.now(amy)
-    room.hears(late)
+    room.deliver_ses_events(late)
     assert room.overview(amy).refused is left
-    room.hears(told(mail, at=room.clock.now()))
+    room.deliver_ses_events(told(mail, at=room.clock.now()))
     assert room.overview(amy).refused
 
 
 def test_a_bounce_that_comes_while_its_member_is_removed_is_forgotten_with_them(
-    room: Noticing, monkeypatch: pytest.MonkeyPatch
+    room: NotifyingGreenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The removal, and what follows from it, come between the look at the member and the write."""
     amy, mail = mailed(room)
@@ -1054,27 +1081,27 @@ def test_a_bounce_that_comes_while_its_member_is_removed_is_forgotten_with_them(
     def overtaken(*given: Any) -> Box:
         if waits:
             room.container.members.remove(room.manager, waits.pop())
-            room.settles()
+            room.deliver_all()
         return change(*given)
 
     monkeypatch.setattr(store, "change_box", overtaken)
-    room.hears(bounce(Mail(mail.to, mail.message, {**mail.tags, "claim": ""})))
+    room.deliver_ses_events(bounce(Mail(mail.to, mail.message, {**mail.tags, "claim": ""})))
     assert waits == []
     assert store.box(amy.program_id, amy.member_id).refused is None
     assert room.worklist().items == ()
 
 
 def test_a_bounce_at_the_moment_mails_are_switched_on_again_is_on_the_worklist(
-    room: Noticing, monkeypatch: pytest.MonkeyPatch
+    room: NotifyingGreenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     amy, mail = mailed(room)
-    room.hears(bounce(mail))
+    room.deliver_ses_events(bounce(mail))
     worklist = room.container.refused_addresses
     clear_refusal, waits = worklist.clear_refusal, [bounce(mail)]
 
     def overtaken(*given: Any) -> None:
         if waits:
-            room.hears(waits.pop())
+            room.deliver_ses_events(waits.pop())
         clear_refusal(*given)
 
     monkeypatch.setattr(worklist, "clear_refusal", overtaken)
@@ -1084,10 +1111,10 @@ def test_a_bounce_at_the_moment_mails_are_switched_on_again_is_on_the_worklist(
 
 
 def test_what_is_said_of_another_address_of_nobody_or_for_a_moment_switches_nothing_off(
-    room: Noticing,
+    room: NotifyingGreenroom,
 ) -> None:
     amy, mail = mailed(room)
-    room.hears(
+    room.deliver_ses_events(
         bounce(mail, "eve@demo.example"),
         bounce(mail, "not an address"),
         bounce(mail, kind="Transient"),
@@ -1106,17 +1133,17 @@ def test_what_is_said_of_another_address_of_nobody_or_for_a_moment_switches_noth
         {},
         {"emailAddress": f" {amy.email.upper()} "},
     ]
-    room.hears(json.dumps(several))
+    room.deliver_ses_events(json.dumps(several))
     assert room.overview(amy).refused is Refusal.BOUNCED
-    room.hears(complaint(mail), bounce(mail))
+    room.deliver_ses_events(complaint(mail), bounce(mail))
     assert room.overview(amy).refused is Refusal.COMPLAINED
 
 
-def test_a_removed_member_is_mailed_nothing_that_was_due(room: Noticing) -> None:
-    amy = room.joins("amy")
+def test_a_removed_member_is_mailed_nothing_that_was_due(room: NotifyingGreenroom) -> None:
+    amy = room.join("amy")
     room.container.points.adjust(room.manager, amy.member_id, 5, "Fair")
-    room.settles()
+    room.deliver_all()
     room.container.members.remove(room.manager, amy.member_id)
-    room.passes(hours=3)
+    room.pass_time(hours=3)
     assert room.mails == []
     assert room.container.notice_store.box(amy.program_id, amy.member_id).mail_at is None

@@ -15,8 +15,8 @@ from chalicelib.foundation.identity import Caller
 from chalicelib.notifications.model import MailSettings, digest_on, last_digest, next_digest
 from tests.clock import StoppedClock
 from tests.integration.greenroom import Greenroom
-from tests.integration.hooks import Hooks
-from tests.integration.noticing import Noticing
+from tests.integration.notifying_greenroom import NotifyingGreenroom
+from tests.integration.webhook_services import WebhookServices
 
 AT = datetime(2026, 6, 15, 6, 0, tzinfo=UTC)
 SHOULD_TAKE_A_WHILE = settings(max_examples=12, deadline=None)
@@ -24,7 +24,7 @@ SHOULD_TAKE_A_WHILE = settings(max_examples=12, deadline=None)
 
 @dataclass
 class Scene:
-    room: Noticing
+    room: NotifyingGreenroom
     people: list[Caller]
     made: int = 0
 
@@ -36,13 +36,13 @@ class Scene:
         return self.room.now(self.people[self.made % len(self.people)])
 
 
-def publishes(scene: Scene) -> None:
-    scene.room.publishes(instructions=scene.title())
+def publish(scene: Scene) -> None:
+    scene.room.publish(instructions=scene.title())
 
 
 def publishes_for_two_days(scene: Scene) -> None:
     ends_at = scene.room.clock.now() + timedelta(days=2)
-    scene.room.publishes(instructions=scene.title(), ends_at=ends_at)
+    scene.room.publish(instructions=scene.title(), ends_at=ends_at)
 
 
 def adjusts(scene: Scene) -> None:
@@ -51,29 +51,29 @@ def adjusts(scene: Scene) -> None:
 
 
 def dismisses(scene: Scene) -> None:
-    activity = scene.room.publishes(instructions=scene.title())
+    activity = scene.room.publish(instructions=scene.title())
     scene.room.container.activities.dismiss(scene.who(), activity.activity_id)
 
 
 def changes_a_mind(scene: Scene) -> None:
-    activity = scene.room.publishes(instructions=scene.title())
+    activity = scene.room.publish(instructions=scene.title())
     scene.room.container.activities.dismiss(scene.who(), activity.activity_id)
     scene.room.container.activities.undismiss(scene.who(), activity.activity_id)
 
 
 def sees(scene: Scene) -> None:
-    activity = scene.room.publishes(instructions=scene.title())
+    activity = scene.room.publish(instructions=scene.title())
     scene.room.container.reports.note_seen(scene.who(), [activity.activity_id])
 
 
 def loses_the_account(scene: Scene) -> None:
     scene.title()
     if scene.who().tiktok == "connected":
-        scene.room.ends_consent(scene.who())
+        scene.room.revoke_consent(scene.who())
 
 
 DEEDS: tuple[Callable[[Scene], None], ...] = (
-    publishes,
+    publish,
     publishes_for_two_days,
     adjusts,
     dismisses,
@@ -85,19 +85,19 @@ DEEDS: tuple[Callable[[Scene], None], ...] = (
 
 def played(deeds: list[Callable[[Scene], None]], order: Random | None) -> list[object]:
     """Play deeds, deliver their events as they came or doubled and shuffled; tell all of it."""
-    room = Noticing(StoppedClock(AT))
+    room = NotifyingGreenroom(StoppedClock(AT))
     try:
-        room.settles()
-        scene = Scene(room, [room.joins("amy"), room.joins("ben")])
-        room.settles()
+        room.deliver_all()
+        scene = Scene(room, [room.join("amy"), room.join("ben")])
+        room.deliver_all()
         for deed in deeds:
             deed(scene)
-        room.settles(order)
+        room.deliver_all(order)
         shown = [
             sorted((each.notice.what, each.notice.title, each.read) for each in found.items)
             for found in map(room.overview, scene.people)
         ]
-        room.passes(hours=30, minutes=60)
+        room.pass_time(hours=30, minutes=60)
         titles = [f"Thing {number:03d}" for number in range(1, scene.made + 1)]
         mailed = [
             Counter(
@@ -122,9 +122,9 @@ def test_events_replayed_reordered_and_doubled_give_the_same_notices_and_mails(
 
 
 @pytest.fixture
-def hooks(greenroom: Greenroom) -> Hooks:
-    made = Hooks(greenroom)
-    made.makes()
+def hooks(greenroom: Greenroom) -> WebhookServices:
+    made = WebhookServices(greenroom)
+    made.create()
     return made
 
 
@@ -133,7 +133,7 @@ def hooks(greenroom: Greenroom) -> Hooks:
 )
 @given(data=st.data())
 def test_events_doubled_and_reordered_are_delivered_to_a_webhook_once_each(
-    hooks: Hooks, data: st.DataObject
+    hooks: WebhookServices, data: st.DataObject
 ) -> None:
     hooks.receiver.got.clear()
     events = [hooks.event() for _ in range(data.draw(st.integers(1, 8)))]
@@ -147,8 +147,8 @@ def test_events_doubled_and_reordered_are_delivered_to_a_webhook_once_each(
     for at, runs_now in zip(starts, runs, strict=True):
         hooks.fan_out.deliver([events[number] for number in order[at : at + step]])
         if runs_now:
-            hooks.runs()
-    hooks.runs()
+            hooks.run_deliveries()
+    hooks.run_deliveries()
     assert Counter(hooks.receiver.ids) == Counter(each["id"] for each in events)
 
 

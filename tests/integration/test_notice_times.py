@@ -24,38 +24,38 @@ from chalicelib.programs.model import ChannelKind, Program
 from chalicelib.programs.service import ProgramChanges
 from tests.clock import StoppedClock
 from tests.integration.greenroom import CONTEXT
-from tests.integration.noticing import Noticing
+from tests.integration.notifying_greenroom import NotifyingGreenroom
 
 EIGHT_FIFTY_NINE = datetime(2026, 6, 15, 6, 59, tzinfo=UTC)
 """In Berlin, where the program is: a minute before its members' digests."""
 
 
 @pytest.fixture
-def room(clock: StoppedClock) -> Iterator[Noticing]:
+def room(clock: StoppedClock) -> Iterator[NotifyingGreenroom]:
     clock.at = EIGHT_FIFTY_NINE - timedelta(hours=1)
-    made = Noticing(clock)
-    made.settles()
-    made.ticks(hours=1)
-    made.works()
+    made = NotifyingGreenroom(clock)
+    made.deliver_all()
+    made.advance(hours=1)
+    made.send_due_mails()
     yield made
     made.close()
 
 
-def hurried(room: Noticing, name: str) -> None:
+def hurried(room: NotifyingGreenroom, name: str) -> None:
     """Have somebody join who is mailed of activities at once."""
-    caller = room.joins(name)
+    caller = room.join(name)
     chosen = dict.fromkeys((NoticeCategory.ACTIVITIES, NoticeCategory.LAST_CALL), Frequency.AT_ONCE)
     room.container.notifications.change_settings(caller, SettingsChanges(chosen))
-    room.settles()
-    room.works()
+    room.deliver_all()
+    room.send_due_mails()
 
 
-def two_minutes_pass(room: Noticing) -> None:
+def two_minutes_pass(room: NotifyingGreenroom) -> None:
     """Let the clock find a program, and then the mails that its walk found due."""
-    room.passes(hours=1 / 30, minutes=1)
+    room.pass_time(hours=1 / 30, minutes=1)
 
 
-def subjects(room: Noticing) -> list[str]:
+def subjects(room: NotifyingGreenroom) -> list[str]:
     return [str(each.message["Subject"]) for each in room.mails]
 
 
@@ -63,97 +63,99 @@ def subjects(room: Noticing) -> list[str]:
 
 
 def test_an_activity_whose_video_was_accepted_after_a_walk_is_mailed_at_once(
-    room: Noticing,
+    room: NotifyingGreenroom,
 ) -> None:
     hurried(room, "amy")
     created_at = room.clock.now()
-    room.passes(hours=0.05, minutes=1)
-    room.publishes(
-        instructions="Menu", created_at=created_at, activity_id=new_id("act", created_at)
-    )
-    room.settles()
+    room.pass_time(hours=0.05, minutes=1)
+    room.publish(instructions="Menu", created_at=created_at, activity_id=new_id("act", created_at))
+    room.deliver_all()
     two_minutes_pass(room)
     assert subjects(room) == ["New activity: Menu"]
-    room.passes(hours=30)
+    room.pass_time(hours=30)
     assert len(room.mails) == 1
 
 
-def test_a_channel_that_is_added_to_an_open_activity_is_told_at_once(room: Noticing) -> None:
+def test_a_channel_that_is_added_to_an_open_activity_is_told_at_once(
+    room: NotifyingGreenroom,
+) -> None:
     hurried(room, "amy")
     kitchen = room.container.channels.create(room.manager, "Kitchen", ChannelKind.PUBLIC).channel
     garden = room.container.channels.create(room.manager, "Garden", ChannelKind.PUBLIC).channel
-    room.container.channels.join(room.signs_in("amy@demo.example"), garden.channel_id)
-    menu = room.publishes(instructions="Menu", channel_ids=frozenset({kitchen.channel_id}))
-    room.settles()
-    room.passes(hours=3)
+    room.container.channels.join(room.sign_in("amy@demo.example"), garden.channel_id)
+    menu = room.publish(instructions="Menu", channel_ids=frozenset({kitchen.channel_id}))
+    room.deliver_all()
+    room.pass_time(hours=3)
     assert room.mails == []
     both = frozenset({kitchen.channel_id, garden.channel_id})
-    room.changes(menu, channel_ids=both)
-    room.settles()
+    room.edit_activity(menu, channel_ids=both)
+    room.deliver_all()
     two_minutes_pass(room)
     assert subjects(room) == ["New activity: Menu"]
 
 
-def test_an_end_that_is_brought_near_is_told_at_once(room: Noticing) -> None:
+def test_an_end_that_is_brought_near_is_told_at_once(room: NotifyingGreenroom) -> None:
     hurried(room, "amy")
-    menu = room.publishes(instructions="Menu", ends_at=room.clock.now() + timedelta(days=5))
-    room.settles()
-    room.passes(hours=5)
-    room.publishes(instructions="Party")
-    room.settles()
+    menu = room.publish(instructions="Menu", ends_at=room.clock.now() + timedelta(days=5))
+    room.deliver_all()
+    room.pass_time(hours=5)
+    room.publish(instructions="Party")
+    room.deliver_all()
     two_minutes_pass(room)
-    room.changes(menu, ends_at=room.clock.now() + timedelta(hours=3))
-    room.settles()
+    room.edit_activity(menu, ends_at=room.clock.now() + timedelta(hours=3))
+    room.deliver_all()
     two_minutes_pass(room)
     assert subjects(room) == ["New activity: Menu", "New activity: Party", "Last call: Menu"]
 
 
-def test_another_text_of_an_open_activity_has_nobody_looked_at(room: Noticing) -> None:
-    menu = room.publishes(instructions="Menu")
-    room.settles()
-    room.passes(hours=3)
+def test_another_text_of_an_open_activity_has_nobody_looked_at(room: NotifyingGreenroom) -> None:
+    menu = room.publish(instructions="Menu")
+    room.deliver_all()
+    room.pass_time(hours=3)
     walks = len(room.walks)
-    room.changes(menu, instructions="Another menu")
-    room.settles()
+    room.edit_activity(menu, instructions="Another menu")
+    room.deliver_all()
     two_minutes_pass(room)
     assert len(room.walks) == walks
 
 
-def test_who_joins_a_channel_is_mailed_at_once_of_what_is_open_there(room: Noticing) -> None:
+def test_who_joins_a_channel_is_mailed_at_once_of_what_is_open_there(
+    room: NotifyingGreenroom,
+) -> None:
     hurried(room, "amy")
-    room.joins("ben")
+    room.join("ben")
     channel = room.container.channels.create(room.manager, "Kitchen", ChannelKind.PUBLIC).channel
-    room.publishes(instructions="Menu", channel_ids=frozenset({channel.channel_id}))
-    room.settles()
-    room.passes(hours=3)
+    room.publish(instructions="Menu", channel_ids=frozenset({channel.channel_id}))
+    room.deliver_all()
+    room.pass_time(hours=3)
     assert room.mails == []
     for name in ("amy", "ben"):
-        room.container.channels.join(room.signs_in(f"{name}@demo.example"), channel.channel_id)
-    room.settles()
+        room.container.channels.join(room.sign_in(f"{name}@demo.example"), channel.channel_id)
+    room.deliver_all()
     two_minutes_pass(room)
     assert [each.to for each in room.mails] == ["amy@demo.example"]
-    room.passes(hours=24)
+    room.pass_time(hours=24)
     assert sorted(each.to for each in room.mails) == ["amy@demo.example", "ben@demo.example"]
 
 
 def test_news_that_come_while_the_clock_looks_are_found_at_its_next_look(
-    room: Noticing, monkeypatch: pytest.MonkeyPatch
+    room: NotifyingGreenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hurried(room, "amy")
     created_at = room.clock.now()
-    room.publishes(instructions="Party")
-    room.settles()
-    room.ticks(minutes=1)
+    room.publish(instructions="Party")
+    room.deliver_all()
+    room.advance(minutes=1)
     store, waits = room.container.notice_store, [1]
     change = store.change_plan
 
     def overtaken(*given: object) -> ProgramPlan:
         if waits:
             waits.clear()
-            room.publishes(
+            room.publish(
                 instructions="Menu", created_at=created_at, activity_id=new_id("act", created_at)
             )
-            room.settles()
+            room.deliver_all()
         return change(*given)  # type: ignore[arg-type]  # what it is called with
 
     monkeypatch.setattr(store, "change_plan", overtaken)
@@ -169,7 +171,7 @@ def test_news_that_come_while_the_clock_looks_are_found_at_its_next_look(
 # A program that moves
 
 
-def moves_to_tokyo(room: Noticing) -> Program:
+def moves_to_tokyo(room: NotifyingGreenroom) -> Program:
     """Move the program, and return it as functions still have it that read it before."""
     programs = room.container.programs
     before = programs.program(room.program.program_id)
@@ -187,36 +189,36 @@ def moves_to_tokyo(room: Noticing) -> Program:
     ],
 )
 def test_a_program_that_moves_loses_no_days_digest_whatever_was_read_before(
-    room: Noticing, monkeypatch: pytest.MonkeyPatch, at: datetime, leaves: datetime
+    room: NotifyingGreenroom, monkeypatch: pytest.MonkeyPatch, at: datetime, leaves: datetime
 ) -> None:
-    amy = room.joins("amy")
-    room.settles()
-    room.passes(hours=(at - room.clock.now()) / timedelta(hours=1) - 4)
+    amy = room.join("amy")
+    room.deliver_all()
+    room.pass_time(hours=(at - room.clock.now()) / timedelta(hours=1) - 4)
     room.container.points.adjust(room.manager, amy.member_id, 5, "Fair")
-    room.settles()
+    room.deliver_all()
     with monkeypatch.context() as patched:
         before = moves_to_tokyo_at(room, at)
         patched.setattr(room.container.programs, "cached_program", lambda _: before)
-        room.settles()
+        room.deliver_all()
     while not room.to(amy):
         assert room.clock.now() < leaves + timedelta(minutes=20)
-        room.passes(hours=0.25)
+        room.pass_time(hours=0.25)
     assert room.clock.now() > leaves
 
 
-def moves_to_tokyo_at(room: Noticing, at: datetime) -> Program:
+def moves_to_tokyo_at(room: NotifyingGreenroom, at: datetime) -> Program:
     room.clock.at = at
     return moves_to_tokyo(room)
 
 
 def test_the_clock_plans_with_the_zone_that_a_program_has_now(
-    room: Noticing, monkeypatch: pytest.MonkeyPatch
+    room: NotifyingGreenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = moves_to_tokyo_at(room, EIGHT_FIFTY_NINE)
-    room.settles()
+    room.deliver_all()
     monkeypatch.setattr(room.container.programs, "cached_program", lambda _: before)
     room.clock.at = EIGHT_FIFTY_NINE + timedelta(hours=3)
-    room.works()
+    room.send_due_mails()
     assert room.container.notice_store.plan(room.program.program_id).due_at == datetime(
         2026, 6, 16, 0, 0, tzinfo=UTC
     )

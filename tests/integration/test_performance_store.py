@@ -38,7 +38,7 @@ def store(greenroom: Greenroom) -> PerformanceStore:
 
 @pytest.fixture
 def made(greenroom: Greenroom) -> Performance:
-    greenroom.connects(greenroom.manager, "ana")
+    greenroom.connect_account(greenroom.manager, "ana")
     return greenroom.perform(greenroom.manager, greenroom.activity())
 
 

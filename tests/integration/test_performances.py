@@ -59,7 +59,7 @@ PUBLIC = "post.publish.publicly_available"
 def ana(greenroom: Greenroom) -> Caller:
     """A member whose TikTok account is connected."""
     caller = greenroom.manager
-    greenroom.connects(caller, "ana")
+    greenroom.connect_account(caller, "ana")
     return greenroom.now(caller)
 
 
@@ -103,7 +103,7 @@ def test_performing_makes_performance_award_and_totals_and_leaves_the_feed(
 
 def test_an_activity_is_performed_once_by_each_member(greenroom: Greenroom, ana: Caller) -> None:
     activity, ben = greenroom.activity(), greenroom.member("ben")
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     first = greenroom.perform(ana, activity)
     for _ in range(2):
         attempt = partial(greenroom.perform, ana, activity)
@@ -164,7 +164,7 @@ def test_an_end_moved_while_people_perform_holds_to_the_second_for_whoever_comes
 ) -> None:
     ben, cleo = (greenroom.member(name) for name in ("ben", "cleo"))
     for each in (ben, cleo):
-        greenroom.connects(each, each.name)
+        greenroom.connect_account(each, each.name)
     activity = greenroom.activity(ends_at=NOON + HOUR)
     edit = greenroom.container.activities.edit
     made = greenroom.perform(ana, activity)
@@ -186,8 +186,8 @@ def test_without_a_connected_account_nothing_is_written_and_consent_is_asked_for
 ) -> None:
     ben, activity = greenroom.member("ben"), greenroom.activity()
     if state:
-        greenroom.connects(ben, "ben")
-        tiktok.live.pop("ben")
+        greenroom.connect_account(ben, "ben")
+        tiktok.token_pairs.pop("ben")
         greenroom.container.tiktok.record_access_removed("open-ben", NOON)
     with pytest.raises(AccountRequired) as required:
         greenroom.perform(ben, activity)
@@ -211,9 +211,11 @@ def test_a_performance_of_that_id_leaves_no_mark_and_no_points_behind(
 ) -> None:
     first, second = greenroom.activity(), greenroom.activity()
     service = greenroom.container.performances
-    service.perform(ana, first.activity_id, CORRELATION, "made1", greenroom.tick(first))
+    service.perform(ana, first.activity_id, CORRELATION, "made1", greenroom.disclosure_tick(first))
     with pytest.raises(Conflict):
-        service.perform(ana, second.activity_id, CORRELATION, "made1", greenroom.tick(second))
+        service.perform(
+            ana, second.activity_id, CORRELATION, "made1", greenroom.disclosure_tick(second)
+        )
     assert greenroom.feed(ana) == [second.activity_id]
     assert greenroom.totals(ana) == Totals(10, 10)
 
@@ -223,10 +225,12 @@ def test_a_repeated_request_finds_the_performance_it_made(
 ) -> None:
     activity, service = greenroom.activity(), greenroom.container.performances
     first = service.perform(
-        ana, activity.activity_id, CORRELATION, "made1", greenroom.tick(activity)
+        ana, activity.activity_id, CORRELATION, "made1", greenroom.disclosure_tick(activity)
     )
     assert (
-        service.perform(ana, activity.activity_id, CORRELATION, "made1", greenroom.tick(activity))
+        service.perform(
+            ana, activity.activity_id, CORRELATION, "made1", greenroom.disclosure_tick(activity)
+        )
         == first
     )
     assert greenroom.totals(ana) == Totals(10, 10)
@@ -239,21 +243,21 @@ def test_a_repeated_request_finds_what_it_made_whatever_has_become_of_it_since(
     ends_at = greenroom.clock.now() + timedelta(minutes=1)
     activity = greenroom.activity(ends_at=ends_at)
     made = service.perform(
-        ana, activity.activity_id, CORRELATION, "made1", greenroom.tick(activity)
+        ana, activity.activity_id, CORRELATION, "made1", greenroom.disclosure_tick(activity)
     )
     greenroom.container.connections.disconnect(ana)
     greenroom.container.stager.stage(reference_of(made))
-    greenroom.connects(ana, "ana")
+    greenroom.connect_account(ana, "ana")
     assert (
         service.perform(
-            ana, activity.activity_id, CORRELATION, "made1", greenroom.tick(activity)
+            ana, activity.activity_id, CORRELATION, "made1", greenroom.disclosure_tick(activity)
         ).state
         is State.FAILED
     )
     greenroom.clock.advance(timedelta(minutes=1))
     assert (
         service.perform(
-            ana, activity.activity_id, CORRELATION, "made1", greenroom.tick(activity)
+            ana, activity.activity_id, CORRELATION, "made1", greenroom.disclosure_tick(activity)
         ).state
         is State.FAILED
     )
@@ -264,7 +268,7 @@ def test_a_repeated_request_finds_what_it_made_whatever_has_become_of_it_since(
 def test_points_are_those_of_the_moment(greenroom: Greenroom, ana: Caller) -> None:
     activity = greenroom.activity(points=10)
     performance = greenroom.perform(ana, activity)
-    greenroom.keep(replace(activity, points=99))
+    greenroom.put_activity(replace(activity, points=99))
     assert greenroom.stored(performance).points == 10
     assert greenroom.totals(ana) == Totals(10, 10)
 
@@ -283,7 +287,7 @@ def test_a_new_performances_change_is_what_queues_it(
     bus = Relayed(events_of)
     answer = worker.relay(greenroom.container.staging_queue, bus, streamed([image]))  # type: ignore[arg-type]
     assert answer == {"batchItemFailures": []}
-    assert greenroom.queued() == [(reference_of(performance), 0)]
+    assert greenroom.take_queued() == [(reference_of(performance), 0)]
     assert [type(each.payload) for each in bus.events] == [PerformanceQueued]  # for reports
 
 
@@ -299,10 +303,10 @@ def asked(greenroom: Greenroom, caller: Caller, activity: Activity) -> ConsentRe
 def test_connecting_for_a_send_makes_it_once(greenroom: Greenroom) -> None:
     ben, activity = greenroom.member("ben"), greenroom.activity()
     begun = asked(greenroom, ben, activity)
-    connected = greenroom.comes_back(begun, "ben")
+    connected = greenroom.complete_consent(begun, "ben")
     assert connected.performance is not None
     assert connected.performance.correlation_id == CORRELATION
-    again = partial(greenroom.comes_back, begun, "ben")
+    again = partial(greenroom.complete_consent, begun, "ben")
     assert refusal(again) is TikTokProblem.TIKTOK_STATE_INVALID
     greenroom.clock.advance(PENDING_GRACE + SECOND)
     assert greenroom.container.connections.send_pending() == 0
@@ -315,7 +319,7 @@ def test_of_two_consents_asked_for_by_one_send_both_connect_and_one_sends(
 ) -> None:
     ben, activity = greenroom.member("ben"), greenroom.activity()
     begun = [asked(greenroom, ben, activity) for _ in range(2)]
-    sent, late = [greenroom.comes_back(each, "ben") for each in begun]
+    sent, late = [greenroom.complete_consent(each, "ben") for each in begun]
     assert sent.performance is not None
     assert late.performance is None
     assert late.problem is not None
@@ -323,21 +327,21 @@ def test_of_two_consents_asked_for_by_one_send_both_connect_and_one_sends(
     assert greenroom.totals(ben) == Totals(10, 10)
 
 
-class PowerCut(BaseException):
+class WorkerKilled(BaseException):
     """The function dies."""
 
 
 def test_a_send_lost_with_its_function_is_made_by_the_clock_once(greenroom: Greenroom) -> None:
     ben, activity = greenroom.member("ben"), greenroom.activity()
     begun = asked(greenroom, ben, activity)
-    dying = greenroom.again()
+    dying = greenroom.cold_container()
 
     def dies(*_: object) -> Any:
-        raise PowerCut
+        raise WorkerKilled
 
     dying.performances.perform_connected = dies  # type: ignore[assignment,method-assign]
-    with pytest.raises(PowerCut):
-        greenroom.comes_back(begun, "ben", dying)
+    with pytest.raises(WorkerKilled):
+        greenroom.complete_consent(begun, "ben", dying)
     assert greenroom.history(ben) == []
     assert greenroom.container.connections.send_pending() == 0
     greenroom.clock.advance(PENDING_GRACE + SECOND)
@@ -354,14 +358,14 @@ def test_a_send_lost_with_its_function_is_made_by_the_clock_once(greenroom: Gree
 def test_a_send_made_but_not_ticked_off_is_not_made_again(greenroom: Greenroom) -> None:
     ben, activity = greenroom.member("ben"), greenroom.activity()
     begun = asked(greenroom, ben, activity)
-    dying = greenroom.again()
+    dying = greenroom.cold_container()
 
     def dies(_: PendingSend) -> Any:
-        raise PowerCut
+        raise WorkerKilled
 
     dying.pending_sends.forget_send = dies  # type: ignore[assignment,method-assign]
-    with pytest.raises(PowerCut):
-        greenroom.comes_back(begun, "ben", dying)
+    with pytest.raises(WorkerKilled):
+        greenroom.complete_consent(begun, "ben", dying)
     greenroom.clock.advance(PENDING_GRACE + SECOND)
     assert greenroom.container.connections.send_pending() == 1
     assert greenroom.container.connections.send_pending() == 0
@@ -375,7 +379,7 @@ def test_a_send_whose_activity_ended_meanwhile_is_not_made_and_the_member_is_tol
     ben, activity = greenroom.member("ben"), greenroom.activity(ends_at=NOON + SECOND)
     begun = asked(greenroom, ben, activity)
     greenroom.clock.advance(SECOND)
-    connected = greenroom.comes_back(begun, "ben")
+    connected = greenroom.complete_consent(begun, "ben")
     assert connected.display_name == "Ben"
     assert connected.performance is None
     assert connected.problem is not None
@@ -394,7 +398,7 @@ def test_a_send_that_waited_is_not_made_for_who_left_the_private_channel_meanwhi
     activity = greenroom.activity(channel_ids=frozenset({board}))
     begun = asked(greenroom, greenroom.now(ben), activity)
     channels.remove_member(greenroom.manager, board, ben.member_id)
-    connected = greenroom.comes_back(begun, "ben")
+    connected = greenroom.complete_consent(begun, "ben")
     assert connected.problem is not None
     assert str(connected.problem) == "not_found: There is no such activity."
     assert connected.performance is None
@@ -408,7 +412,7 @@ def test_a_send_that_waited_is_not_made_for_who_left_the_private_channel_meanwhi
 def test_a_denied_consent_sends_nothing(greenroom: Greenroom, dynamodb: Any) -> None:
     ben, activity = greenroom.member("ben"), greenroom.activity()
     begun = asked(greenroom, ben, activity)
-    denied = partial(greenroom.comes_back, begun, "ben", error="access_denied")
+    denied = partial(greenroom.complete_consent, begun, "ben", error="access_denied")
     assert refusal(denied) is TikTokProblem.TIKTOK_CONSENT_DENIED
     assert nothing_came_of_it(greenroom, ben, dynamodb)
     assert greenroom.feed(ben) == [activity.activity_id]
@@ -421,14 +425,14 @@ def one_waits_forever(greenroom: Greenroom) -> list[Caller]:
     for name in ("ben", "cleo"):
         people.append(greenroom.member(name))
         begun = asked(greenroom, people[-1], activity)
-        dying = greenroom.again()
+        dying = greenroom.cold_container()
 
         def dies(*_: object) -> Any:
-            raise PowerCut
+            raise WorkerKilled
 
         dying.performances.perform_connected = dies  # type: ignore[assignment,method-assign]
-        with pytest.raises(PowerCut):
-            greenroom.comes_back(begun, name, dying)
+        with pytest.raises(WorkerKilled):
+            greenroom.complete_consent(begun, name, dying)
         greenroom.clock.advance(SECOND)
     service = greenroom.container.performances
     perform = service.perform_connected
@@ -478,15 +482,15 @@ def test_a_send_that_waits_goes_on_waiting_when_the_member_connects_again(
 ) -> None:
     ben, activity = greenroom.member("ben"), greenroom.activity()
     begun = asked(greenroom, ben, activity)
-    dying = greenroom.again()
+    dying = greenroom.cold_container()
 
     def dies(*_: object) -> Any:
-        raise PowerCut
+        raise WorkerKilled
 
     dying.performances.perform_connected = dies  # type: ignore[assignment,method-assign]
-    with pytest.raises(PowerCut):
-        greenroom.comes_back(begun, "ben", dying)
-    connected = greenroom.connects(ben, "ben")
+    with pytest.raises(WorkerKilled):
+        greenroom.complete_consent(begun, "ben", dying)
+    connected = greenroom.connect_account(ben, "ben")
     greenroom.clock.advance(PENDING_GRACE + SECOND)
     greenroom.container.connections.send_pending()
     (performance,) = greenroom.history(ben)
@@ -500,7 +504,7 @@ def test_a_send_that_waits_goes_on_waiting_when_the_member_connects_again(
 
 def test_history_is_ones_own_newest_first_in_full_pages(greenroom: Greenroom, ana: Caller) -> None:
     ben = greenroom.member("ben")
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     made = []
     for _ in range(5):
         activity = greenroom.activity()
@@ -616,11 +620,11 @@ def test_a_failure_told_makes_tiktok_be_asked_and_takes_no_points_by_itself(
     told = greenroom.stored(sending)
     assert (told.state, told.told_reason) == (sending.state, "file_format_check_failed")
     assert greenroom.totals(ana) == Totals(10, 10)
-    assert greenroom.queued() == [(reference_of(sending), 0)]
+    assert greenroom.take_queued() == [(reference_of(sending), 0)]
     assert greenroom.container.overdue_performances.requeue_overdue() == 1
-    greenroom.queued()
+    greenroom.take_queued()
     hear(greenroom, FAILED, publish_id="p_1", reason="file_format_check_failed")
-    assert greenroom.queued() == []
+    assert greenroom.take_queued() == []
 
 
 def test_a_failure_told_of_a_draft_that_was_given_up_brings_nothing_forward(
@@ -630,7 +634,7 @@ def test_a_failure_told_of_a_draft_that_was_given_up_brings_nothing_forward(
     database().commit([greenroom.container.performance_store.change(sending, anew, None)])
     hear(greenroom, FAILED, publish_id="p_1", reason="internal")
     assert greenroom.stored(sending) == anew
-    assert greenroom.queued() == []
+    assert greenroom.take_queued() == []
 
 
 @pytest.mark.parametrize(
@@ -689,7 +693,7 @@ def test_what_is_signed_but_malformed_is_refused(greenroom: Greenroom, body: byt
 def test_access_taken_back_is_noted_with_the_member(
     greenroom: Greenroom, tiktok: FakeTikTok, ana: Caller
 ) -> None:
-    tiktok.live.pop("ana")
+    tiktok.token_pairs.pop("ana")
     hear(greenroom, REMOVED, reason="1")
     assert greenroom.now(ana).tiktok is TikTokState.RECONNECT_REQUIRED
     hear(greenroom, REMOVED, open_id="open-unknown", reason="1")
@@ -700,7 +704,7 @@ def test_an_old_event_of_access_taken_back_does_not_end_a_later_connection(
 ) -> None:
     told_at = StoppedClock(greenroom.clock.now())
     greenroom.clock.advance(HOUR)
-    greenroom.connects(ana, "ana")
+    greenroom.connect_account(ana, "ana")
     hear(greenroom, REMOVED, told_at, reason="1")
     assert greenroom.now(ana).tiktok is TikTokState.CONNECTED
 

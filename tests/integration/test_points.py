@@ -160,8 +160,8 @@ def earned(greenroom: Greenroom, **worth: int) -> dict[str, Caller]:
     for number, (name, points) in enumerate(worth.items(), 100):
         callers[name] = greenroom.member(name)
         award(greenroom.container.points, callers[name], number, points)
-    greenroom.counts()
-    greenroom.ranks()
+    greenroom.count_entries()
+    greenroom.build_leaderboards()
     return callers
 
 
@@ -172,8 +172,8 @@ def test_the_command_finds_nothing_where_nothing_is_wrong(
 ) -> None:
     cleo = earned(greenroom, ben=10, cleo=20)["cleo"]
     take_back(greenroom.container.points, cleo, 101, 20)
-    greenroom.counts()
-    greenroom.ranks()
+    greenroom.count_entries()
+    greenroom.build_leaderboards()
     assert rebuild(greenroom, called=called) == (0, {}, [])
 
 
@@ -243,8 +243,8 @@ def test_entries_that_were_never_counted_are_found_counted_and_not_counted_twice
     named = ", ".join(f"prf_{number}#award" for number in (1, 2, 3))
     assert f"{ben.member_id}: not noted as counted: {named} and 2 more" in lines
     assert rebuild(greenroom, "--repair")[0] == 0
-    greenroom.counts()
-    greenroom.ranks()
+    greenroom.count_entries()
+    greenroom.build_leaderboards()
     assert rebuild(greenroom) == (0, {}, [])
     assert [each.row.points for each in greenroom.board(ben).top] == [60]
 
@@ -462,8 +462,8 @@ def test_who_is_not_found_or_not_beside_their_neighbours_is_found_and_made_anew(
         monkeypatch.setattr(ranking, name, size)
     for number, caller in enumerate(people(greenroom, 14)):
         award(greenroom.container.points, caller, number, 100 - number)
-    greenroom.counts()
-    greenroom.ranks()
+    greenroom.count_entries()
+    greenroom.build_leaderboards()
     assert rebuild(greenroom) == (0, {}, [])
     damage, expected = PAGES[what]
     damage(greenroom)
@@ -499,11 +499,11 @@ def test_a_board_that_contradicts_itself_is_not_shown(greenroom: Greenroom) -> N
 def test_a_change_that_waits_for_the_next_tick_is_said(greenroom: Greenroom) -> None:
     ben = earned(greenroom, ben=10)["ben"]
     award(greenroom.container.points, ben, 1)
-    greenroom.counts()
+    greenroom.count_entries()
     words = ["points", "rebuild", "--program", greenroom.program.program_id]
     result = CliRunner().invoke(commands_main.main, words)
     assert "a change waits for the next tick" in result.stderr
-    greenroom.ranks()
+    greenroom.build_leaderboards()
     assert rebuild(greenroom) == (0, {}, [])
 
 

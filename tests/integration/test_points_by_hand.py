@@ -136,7 +136,7 @@ def test_a_member_of_another_program_is_not_found(
     greenroom: Greenroom, points: PointService, ben: Caller, what: str
 ) -> None:
     _, other, _ = greenroom.container.programs.create_program("Other", "UTC", "zoe@other.example")
-    zoe = greenroom.signs_in("zoe@other.example")
+    zoe = greenroom.sign_in("zoe@other.example")
     assert other.member_id == zoe.member_id
     database().commit(points.award(ben.owner, 10, "prf_1"))
     arguments = {"adjust": (5, "Mine"), "ledger_of": (10, None)}
@@ -149,7 +149,7 @@ def test_a_member_of_another_program_is_not_found(
 def test_points_that_a_failed_send_took_back_say_its_code_to_member_and_managers(
     greenroom: Greenroom, points: PointService, ben: Caller
 ) -> None:
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     greenroom.perform(greenroom.now(ben), greenroom.activity())
     (award,) = points.ledger(ben, 10, None).items
     greenroom.clock.advance(timedelta(minutes=1))
@@ -168,7 +168,7 @@ def test_points_that_a_failed_send_took_back_say_its_code_to_member_and_managers
 def test_every_entry_of_a_performance_says_which_activity_it_is_about_and_why(
     greenroom: Greenroom, points: PointService, ben: Caller
 ) -> None:
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     greenroom.perform(greenroom.now(ben), greenroom.activity(instructions="Share " * 100))
     (award,) = points.ledger(ben, 10, None).items
     assert award.about is not None
@@ -236,8 +236,8 @@ def test_an_adjustment_counts_on_leaderboards_on_its_own_day(
 ) -> None:
     give(30)
     give(-10, "Counted twice")
-    greenroom.counts()
-    greenroom.ranks()
+    greenroom.count_entries()
+    greenroom.build_leaderboards()
     assert [each.row.points for each in greenroom.board(ben).top] == [20]
 
 

@@ -52,7 +52,7 @@ class CountingTikTok(FakeTikTok):
 
     def videos(self, access_token: str, video_ids: Collection[str]) -> dict[str, VideoCounts]:
         assert 0 < len(video_ids) <= 20
-        self._happens("videos")
+        self._run_next_step("videos")
         self.asked.append((access_token.split("-")[1], sorted(video_ids)))
         return {
             each: VideoCounts(
@@ -74,14 +74,14 @@ def greenroom(settings: Settings, clock: StoppedClock, tiktok: CountingTikTok) -
 
 
 @pytest.fixture
-def counts(greenroom: Greenroom) -> PostStatistics:
+def count_entries(greenroom: Greenroom) -> PostStatistics:
     return greenroom.container.counts
 
 
 def allows(greenroom: Greenroom, caller: Caller, person: str) -> None:
     """Let a member allow on TikTok's page that views are read."""
     begun = greenroom.container.consents.begin_consent(caller, CORRELATION, views=True)
-    greenroom.comes_back(begun, person)
+    greenroom.complete_consent(begun, person)
 
 
 _numbers = count(1)
@@ -108,13 +108,13 @@ def tells(greenroom: Greenroom, performance: Performance, name: str, **content: 
 
 def runs(greenroom: Greenroom, *, offered: bool = True) -> int:
     """Let the clock tick, in a function that starts cold."""
-    return worker.sync_views(greenroom.again().counts, offered=offered, context=CONTEXT)
+    return worker.sync_views(greenroom.cold_container().counts, offered=offered, context=CONTEXT)
 
 
 @pytest.fixture
 def ana(greenroom: Greenroom) -> Caller:
     caller = greenroom.member("bea")
-    greenroom.connects(caller, "bea")
+    greenroom.connect_account(caller, "bea")
     caller = greenroom.now(caller)
     allows(greenroom, caller, "bea")
     return caller
@@ -154,7 +154,7 @@ def test_whoever_leaves_the_switch_off_stays_connected_without_views(
     tiktok.scopes = frozenset(SCOPES)
     caller = greenroom.member()
     begun = greenroom.container.consents.begin_consent(caller, CORRELATION, views=True)
-    connected = greenroom.comes_back(begun, "bea")
+    connected = greenroom.complete_consent(begun, "bea")
     assert connected.views is False
     account = greenroom.container.tiktok.account(greenroom.now(caller))
     assert (account.state, account.views_since) == (TikTokState.CONNECTED, None)
@@ -168,7 +168,7 @@ def test_connecting_again_asks_for_what_was_allowed_and_keeps_it(
     greenroom.clock.advance(DAY)
     begun = greenroom.asks(ana)
     assert scopes_of(begun.authorize_url) == ALL_SCOPES
-    greenroom.comes_back(begun, "bea")
+    greenroom.complete_consent(begun, "bea")
     assert greenroom.container.tiktok.account(ana).views_since == since
 
 
@@ -268,7 +268,7 @@ def test_an_older_answer_never_overwrites_a_newer(
         assert runs(greenroom) == 1
         tiktok.counted = {"71": 5}
 
-    tiktok.next_of["videos"] = [meanwhile]
+    tiktok.next_steps["videos"] = [meanwhile]
     assert runs(greenroom) == 0
     assert views(greenroom.stored(made)) == 9
 
@@ -329,7 +329,7 @@ def test_members_are_asked_for_each_by_their_own_token(
 ) -> None:
     """Whatever TikTok answers, counts go to the performance whose post it is."""
     caro = greenroom.member("caro")
-    greenroom.connects(caro, "caro")
+    greenroom.connect_account(caro, "caro")
     caro = greenroom.now(caro)
     allows(greenroom, caro, "caro")
     hers, other = posts(greenroom, caro, "caro", "81"), posts(greenroom, ana, "bea", "71")
@@ -347,14 +347,14 @@ def test_nobody_else_is_asked_for_once_tiktok_says_too_often(
     greenroom: Greenroom, tiktok: CountingTikTok, ana: Caller
 ) -> None:
     caro = greenroom.member("caro")
-    greenroom.connects(caro, "caro")
+    greenroom.connect_account(caro, "caro")
     caro = greenroom.now(caro)
     allows(greenroom, caro, "caro")
     posts(greenroom, caro, "caro", "81")
     made = posts(greenroom, ana, "bea", "71")
     tiktok.counted = {"71": 7, "81": 8}
     greenroom.clock.advance(HOUR)
-    tiktok.next_of["videos"] = [
+    tiktok.next_steps["videos"] = [
         TryLater("rate_limit_exceeded", http_status=429, retry_after_seconds=3600)
     ]
     assert runs(greenroom) == 0
@@ -375,7 +375,7 @@ def test_what_tiktok_does_not_answer_now_is_asked_again(
     made = posts(greenroom, ana, "bea", "71")
     tiktok.counted = {"71": 7}
     greenroom.clock.advance(HOUR)
-    tiktok.next_of["videos"] = [error]
+    tiktok.next_steps["videos"] = [error]
     assert [runs(greenroom), runs(greenroom)] == [0, 0]
     greenroom.clock.advance(AGAIN)
     assert runs(greenroom) == 1
@@ -387,7 +387,7 @@ def test_an_app_that_tiktok_refuses_sounds_the_alarm(
 ) -> None:
     posts(greenroom, ana, "bea", "71")
     greenroom.clock.advance(HOUR)
-    tiktok.next_of["videos"] = [TikTokRefused("invalid_scope", cause=Cause.APP_SETTINGS)]
+    tiktok.next_steps["videos"] = [TikTokRefused("invalid_scope", cause=Cause.APP_SETTINGS)]
     with pytest.raises(TikTokRefused):
         runs(greenroom)
 
@@ -398,16 +398,16 @@ def test_a_refused_token_is_refreshed_once_and_then_the_account_waits(
     made = posts(greenroom, ana, "bea", "71")
     tiktok.counted = {"71": 7}
     greenroom.clock.advance(HOUR)
-    tiktok.next_of["videos"] = [AccessTokenRefused("access_token_invalid")]
+    tiktok.next_steps["videos"] = [AccessTokenRefused("access_token_invalid")]
     assert runs(greenroom) == 1
     greenroom.clock.advance(HOUR)
-    tiktok.next_of["videos"] = [AccessTokenRefused("access_token_invalid")] * 2
+    tiktok.next_steps["videos"] = [AccessTokenRefused("access_token_invalid")] * 2
     assert runs(greenroom) == 0
     account = greenroom.container.tiktok.account(ana)
     assert account.state is TikTokState.RECONNECT_REQUIRED
     assert greenroom.stored(made).count_at == greenroom.clock.now() + AGAIN_WITHOUT_ACCOUNT
     assert views(greenroom.stored(made)) == 7
-    greenroom.connects(ana, "bea")
+    greenroom.connect_account(ana, "bea")
     greenroom.clock.advance(AGAIN_WITHOUT_ACCOUNT)
     assert runs(greenroom) == 1
 
@@ -421,7 +421,7 @@ def ends_here(greenroom: Greenroom, caller: Caller, tiktok: CountingTikTok) -> N
 
 def ends_at_tiktok(greenroom: Greenroom, caller: Caller, tiktok: CountingTikTok) -> None:
     """The permission alone, in TikTok's settings: only the next reading shows it."""
-    tiktok.next_of["videos"] = [Reconnect("scope_not_authorized", cause=Cause.SCOPE_MISSING)]
+    tiktok.next_steps["videos"] = [Reconnect("scope_not_authorized", cause=Cause.SCOPE_MISSING)]
     greenroom.clock.advance(2 * HOUR)
 
 
@@ -436,7 +436,7 @@ def ends_all_at_tiktok(greenroom: Greenroom, caller: Caller, tiktok: CountingTik
 
 
 def connects_another(greenroom: Greenroom, caller: Caller, tiktok: CountingTikTok) -> None:
-    greenroom.connects(caller, "dora")
+    greenroom.connect_account(caller, "dora")
 
 
 @pytest.mark.parametrize(
@@ -475,7 +475,7 @@ def test_a_reading_under_way_is_not_written_once_the_member_took_it_back(
     made = posts(greenroom, ana, "bea", "71")
     tiktok.counted = {"71": 7}
     greenroom.clock.advance(HOUR)
-    tiktok.next_of["videos"] = [lambda: greenroom.container.counts.end(ana)]
+    tiktok.next_steps["videos"] = [lambda: greenroom.container.counts.end(ana)]
     assert runs(greenroom) == 0
     assert views(greenroom.stored(made)) is None
 
@@ -509,7 +509,7 @@ def test_posts_from_before_the_consent_are_read_too(
     greenroom: Greenroom, tiktok: CountingTikTok
 ) -> None:
     caller = greenroom.member()
-    greenroom.connects(caller, "bea")
+    greenroom.connect_account(caller, "bea")
     caller = greenroom.now(caller)
     old = posts(greenroom, caller, "bea", "70")
     greenroom.clock.advance(COUNTED_FOR)

@@ -23,7 +23,7 @@ PAID = [("award", 10), ("bonus", 25)]
 
 @pytest.fixture
 def ana(greenroom: Greenroom) -> Caller:
-    greenroom.connects(greenroom.manager, "ana")
+    greenroom.connect_account(greenroom.manager, "ana")
     return greenroom.now(greenroom.manager)
 
 
@@ -111,7 +111,7 @@ def test_a_status_check_and_a_webhook_that_tell_of_one_post_bring_its_bonus_once
     activity = greenroom.activity(posted_bonus=25)
     staged = sandboxed.stage(greenroom.perform(greenroom.now(ana), activity))
     sandboxed.sandbox.person_posts("ana", staged.publish_id or "")
-    sandboxed.later(MINUTE)
+    sandboxed.advance(MINUTE)
 
     def told() -> None:
         hear(greenroom, COMPLETE, publish_id=staged.publish_id)

@@ -83,14 +83,14 @@ class Reader:
 @pytest.fixture
 def reader(tables_in_memory: None, greenroom: Greenroom) -> Reader:
     ben = greenroom.member("ben")
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     activities = [greenroom.activity().activity_id for _ in range(MOST + EACH + 2)]
     changed = ProgramChanges(disclosure="#ad")
     greenroom.container.programs.change_program(greenroom.manager, changed)
     reader = Reader(greenroom, greenroom.now(ben), activities)
     reader.perform()
-    greenroom.counts()
-    greenroom.ranks()
+    greenroom.count_entries()
+    greenroom.build_leaderboards()
     return reader
 
 

@@ -137,7 +137,7 @@ class Scene:
         self.container = container = greenroom.container
         container.__dict__["settings"] = settings
         self._invited_with_a_key()
-        self.vic = greenroom.signs_in(VIC)
+        self.vic = greenroom.sign_in(VIC)
         container.programs.change_profile(self.vic, name=NAME, time_zone="Europe/Madrid")
         # Before it is shown: boards of the scene have the name, which is looked for in them.
         container.programs.change_profile(self.vic, alias=ALIAS)
@@ -146,21 +146,21 @@ class Scene:
             container.channels.join(self.vic, room.channel.channel_id)
         self._is_put_into_channels()
         self._takes_pushes()
-        greenroom.connects(self.vic, TIKTOK)
+        greenroom.connect_account(self.vic, TIKTOK)
         self.sent = greenroom.perform(self.now(), greenroom.activity(captions=("A caption",)))
         self._answered_with_a_key()
-        self.stages(self.sent.performance_id)
+        self.stage(self.sent.performance_id)
         self._dismisses()
         self._adjusts_with_a_key()
         self._lets_an_agent_call()
         self._redeems()
-        greenroom.counts()
+        greenroom.count_entries()
         container.leaderboard_marks.mark({greenroom.program.program_id})
-        greenroom.ranks()
+        greenroom.build_leaderboards()
         self._reports()
 
     def now(self) -> Caller:
-        return self.greenroom.signs_in(VIC)
+        return self.greenroom.sign_in(VIC)
 
     def _invited_with_a_key(self) -> None:
         idempotency, owner = self.container.idempotency, self.manager.owner
@@ -248,7 +248,7 @@ class Scene:
             params = {"name": "read_leaderboard", "arguments": arguments}
             self.container.agents.answer(self.now(), Message("tools/call", params, 1), "request")
 
-    def stages(self, performance_id: str) -> None:
+    def stage(self, performance_id: str) -> None:
         item = PerformanceItem(self.vic.owner, performance_id)
         actions = [
             PerformanceItem.state.set(State.STAGED),
@@ -282,13 +282,13 @@ class Scene:
         self.container.connections.release_removed_member(vic.program_id, vic.member_id)
         self.container.person_counter.count(vic.program_id, vic.member_id)
         self.container.leaderboard_marks.mark({vic.program_id})
-        self.greenroom.ranks()
+        self.greenroom.build_leaderboards()
 
     def rounds(self, number: int = 6) -> None:
         """Let the clock tick until nothing is due."""
         for _ in range(number):
             self.container.eraser.erase_due()
-            self.greenroom.ranks()
+            self.greenroom.build_leaderboards()
             self.greenroom.clock.advance(SETTLED + timedelta(minutes=30))
 
     def asks(self, by: Caller | None = None) -> ErasureStatus:
@@ -350,7 +350,7 @@ class Pool:
     def removes(self, email: str) -> None:
         self._cognito.admin_delete_user(UserPoolId=self._id, Username=email)
 
-    def joins(self, scene: Scene, email: str) -> Caller:
+    def join(self, scene: Scene, email: str) -> Caller:
         """Let a person with a sign-in join the scene's program."""
         scene.container.members.invite(scene.manager, email, None, Role.MEMBER)
         return scene.container.programs.caller(Claims(self.adds(email), email, 0))
@@ -499,7 +499,7 @@ def test_the_sign_in_of_a_person_who_was_a_member_goes_however_their_membership_
     scene: Scene, ended: str
 ) -> None:
     container, pool = scene.container, Pool(scene)
-    lea = pool.joins(scene, STRANGER)
+    lea = pool.join(scene, STRANGER)
     if ended == "left":
         container.joining.leave(lea)
     elif ended != "member":
@@ -514,7 +514,7 @@ def test_the_sign_in_of_a_person_who_was_a_member_goes_however_their_membership_
 
 def test_a_sign_in_made_anew_after_the_members_own_is_not_erased_with_them(scene: Scene) -> None:
     container, pool = scene.container, Pool(scene)
-    lea = pool.joins(scene, STRANGER)
+    lea = pool.join(scene, STRANGER)
     pool.removes(STRANGER)
     another = pool.adds(STRANGER)
     container.privacy.ask_erasure(scene.manager, lea.member_id)
@@ -535,7 +535,7 @@ def test_a_copy_has_the_sign_in_of_whoever_is_a_member_by_it_and_nobody_elses(
         invited = container.members.invite(scene.manager, STRANGER, None, Role.MEMBER)
         member_id = invited.member_id
     else:
-        lea = pool.joins(scene, STRANGER)
+        lea = pool.join(scene, STRANGER)
         member_id, subject = lea.member_id, str(lea.subject)
         if standing == "left":
             container.joining.leave(lea)
@@ -681,7 +681,7 @@ def test_of_two_managers_who_are_erased_at_once_one_stays(
     """Each asks for the other's erasure; the second begins between the first's look and write."""
     container, first = scene.container, scene.manager
     container.programs.invite(scene.greenroom.program, "eve@demo.example", Role.MANAGER)
-    second = scene.greenroom.signs_in("eve@demo.example")
+    second = scene.greenroom.sign_in("eve@demo.example")
     privacy, members = container.privacy, container.privacy._members  # noqa: SLF001  another erasure comes between
     erase, others = members.erase, [first]
 
@@ -696,7 +696,7 @@ def test_of_two_managers_who_are_erased_at_once_one_stays(
     assert privacy.erasure(second, first.member_id).status is ErasureStatus.ERASING
     with refused(ProblemCode.NOT_FOUND):
         privacy.erasure(second, second.member_id)
-    assert scene.greenroom.signs_in("eve@demo.example").role is Role.MANAGER
+    assert scene.greenroom.sign_in("eve@demo.example").role is Role.MANAGER
 
 
 def test_an_export_is_refused_once_an_erasure_has_begun(scene: Scene) -> None:
@@ -719,7 +719,7 @@ def test_an_invited_person_and_one_who_left_are_erased_too(scene: Scene) -> None
     scene.rounds()
     assert traces(scene.greenroom, ("ivy@", "Ivy Invited", "leo@", "subject-leo")) == []
     with refused(ProblemCode.NOT_A_MEMBER):
-        scene.greenroom.signs_in("ivy@demo.example")
+        scene.greenroom.sign_in("ivy@demo.example")
 
 
 def test_who_is_invited_again_after_an_erasure_is_somebody_new(scene: Scene) -> None:
@@ -735,7 +735,7 @@ def test_who_is_invited_again_after_an_erasure_is_somebody_new(scene: Scene) -> 
 
 def test_another_programs_member_is_not_there(scene: Scene) -> None:
     other, _, _ = scene.container.programs.create_program("Other", "UTC", "boss@other.example")
-    boss = scene.greenroom.signs_in("boss@other.example")
+    boss = scene.greenroom.sign_in("boss@other.example")
     assert boss.program_id == other.program_id
     privacy = scene.container.privacy
     for ask in (privacy.ask_erasure, privacy.ask_export, privacy.export, privacy.erasure):
@@ -924,7 +924,7 @@ def test_the_page_for_owners_names_every_part_of_a_copy() -> None:
 
 def test_an_export_has_no_secret_and_nothing_of_anybody_else(scene: Scene) -> None:
     ben = scene.greenroom.member("ben.other")
-    scene.greenroom.connects(ben, "bensaccount")
+    scene.greenroom.connect_account(ben, "bensaccount")
     scene.exports()
     text = json.dumps(scene.exported())
     for each in (ben.member_id, "ben.other", "bensaccount", "tokens", "upload_address", "access-"):

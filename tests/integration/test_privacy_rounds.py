@@ -199,7 +199,7 @@ def test_a_worker_that_has_a_performance_finishes_before_it_is_stripped(
     greenroom: Greenroom,
 ) -> None:
     vic = greenroom.member("vic")
-    greenroom.connects(vic, "vic")
+    greenroom.connect_account(vic, "vic")
     sent = greenroom.perform(greenroom.now(vic), greenroom.activity(captions=("A caption",)))
     item, now = PerformanceItem(vic.owner, sent.performance_id), greenroom.clock.now()
     staged = [
@@ -236,8 +236,8 @@ def is_on_boards(greenroom: Greenroom) -> Caller:
     container, vic = greenroom.container, greenroom.member("vic")
     container.programs.change_profile(vic, name="Vic Unmistakable")
     container.points.adjust(greenroom.manager, vic.member_id, 50, "Fair")
-    greenroom.counts()
-    greenroom.ranks()
+    greenroom.count_entries()
+    greenroom.build_leaderboards()
     assert on_boards(greenroom, "Vic Unmistakable")
     return vic
 
@@ -261,7 +261,7 @@ def test_an_erasure_waits_for_boards_that_are_being_made(greenroom: Greenroom) -
     container, clock, program_id = greenroom.container, greenroom.clock, vic.program_id
     container.privacy.ask_erasure(vic, vic.member_id)
     container.leaderboard_marks.mark({program_id})
-    greenroom.ranks()
+    greenroom.build_leaderboards()
     container.leaderboard_marks.mark({program_id})
     boards, now = container.board_store, clock.now() + SETTLED
     assert boards.lease(program_id, "run", now, now + MINUTE)

@@ -111,7 +111,7 @@ def test_a_file_becomes_a_program_and_again_changes_nothing(
     assert program is not None
     assert (program.time_zone, program.disclosure) == ("Europe/Madrid", "#ad")
     assert program.fulfillers == {greenroom.manager.member_id}
-    ben = greenroom.signs_in("ben@demo.example")
+    ben = greenroom.sign_in("ben@demo.example")
     assert (ben.name, len(ben.channels)) == ("Ben", 2)
     mug = greenroom.container.rewards.offered(ben)[0]
     assert (mug.title, mug.price, mug.stock, mug.created_by) == ("Mug", 200, 5, "command:apply")
@@ -193,7 +193,7 @@ def test_somebody_removed_in_the_console_comes_back_only_if_it_is_said(
     assert emails(greenroom)["ben@demo.example"] is MemberStatus.REMOVED
     assert apply(text, "--yes", "--invite-again").exit_code == 0
     assert emails(greenroom)["ben@demo.example"] is MemberStatus.INVITED
-    assert greenroom.signs_in("ben@demo.example").member_id == ben.member_id
+    assert greenroom.sign_in("ben@demo.example").member_id == ben.member_id
 
 
 # --- two at once ----------------------------------------------------------------------------------

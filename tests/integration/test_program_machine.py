@@ -44,16 +44,16 @@ from chalicelib.tiktok.consents import service as consents
 from chalicelib.tiktok.problems import TikTokProblem
 from tests.clock import StoppedClock
 from tests.integration.greenroom import CORRELATION, event, signature
-from tests.integration.in_memory import DEEDS, InMemory, PlayedTikTok
-from tests.integration.naive import (
-    HOME,
-    Naive,
+from tests.integration.in_memory_greenroom import BEHAVIOURS, InMemoryGreenroom, ScriptedTikTok
+from tests.integration.reference_model import (
+    HOME_ZONE,
+    ModelActivity,
+    ModelChannel,
+    ModelPerformance,
+    ModelReward,
     Person,
-    Prize,
+    ReferenceModel,
     Refusal,
-    Room,
-    Send,
-    Task,
     in_pages,
 )
 
@@ -66,10 +66,10 @@ HOUR = timedelta(hours=1)
 MOMENTS = (timedelta(seconds=2), 3 * MINUTE, 20 * MINUTE)
 SPELLS = (3 * HOUR, 25 * HOUR, timedelta(days=4), timedelta(days=31))
 ENDING = (Period.WEEK, Period.WEEK, Period.MONTH, Period.QUARTER, Period.YEAR)
-ZONES = (HOME, "Pacific/Kiritimati", "Pacific/Pago_Pago")
+ZONES = (HOME_ZONE, "Pacific/Kiritimati", "Pacific/Pago_Pago")
 """Where the days begin and end that others are in."""
 CAST = 4
-deed = st.sampled_from((*DEEDS, "refuses"))
+deed = st.sampled_from((*BEHAVIOURS, "refuses"))
 number = st.integers(0, 23)
 flag = st.booleans()
 
@@ -94,22 +94,22 @@ class Play(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.clock, self.tiktok = StoppedClock(), PlayedTikTok()
-        self.greenroom = InMemory(self.clock, self.tiktok)
+        self.clock, self.tiktok = StoppedClock(), ScriptedTikTok()
+        self.greenroom = InMemoryGreenroom(self.clock, self.tiktok)
         for name, size in (("PAGE_ROWS", 1), ("MAX_ROWS", 2), ("MIN_ROWS", 1)):
-            self.greenroom.replaces(ranking, name, size)
+            self.greenroom.replace(ranking, name, size)
         # Plays are short in time and long in steps: the hourly limit is no part of them.
-        self.greenroom.replaces(consents, "CONSENTS_PER_WINDOW", 10**6)
+        self.greenroom.replace(consents, "CONSENTS_PER_WINDOW", 10**6)
         self.container = self.greenroom.container
         self.program_id = self.greenroom.program.program_id
-        self.naive = Naive()
+        self.model = ReferenceModel()
         self.reading: list[Reading] = []
         self.departed: list[Person] = []
         self.turns = count()
 
     def teardown(self) -> None:
         try:
-            if self.naive.tasks and sys.exception() is None:
+            if self.model.tasks and sys.exception() is None:
                 self.all_is_as_it_should_be()
                 type(self).ended += 1
         finally:
@@ -125,7 +125,7 @@ class Play(RuleBasedStateMachine):
         return self.container.programs.caller(Claims(f"subject-{person.email}", person.email, 0))
 
     def chief(self, which: int = 0) -> Caller:
-        return self.caller(_one_of(self.naive.managers(), which))
+        return self.caller(_one_of(self.model.managers(), which))
 
     def tried(self, refusal: Refusal, attempt: Callable[[], Any]) -> Any:
         """Try what shall go well, or be refused with this problem and no other."""
@@ -144,7 +144,7 @@ class Play(RuleBasedStateMachine):
     def a_program_begins(self, second: bool, shown: bool, featured: bool, times: int) -> None:
         chief = Person("ana@demo.example", self.greenroom.manager.member_id, Role.MANAGER)
         chief.status = "active"
-        self.naive.people[chief.email] = chief
+        self.model.people[chief.email] = chief
         for which in (0, 1, 2):
             self.invite(which, manager=second and which == 2)
             self.sign_in(which + 1)
@@ -153,8 +153,8 @@ class Play(RuleBasedStateMachine):
         self.upload_id = self.greenroom.valid_upload()
         self.make_channel(private=False)
         self.make_channel(private=True)
-        self.move(1, 0, "join")
-        self.move(2, 1, "put in")
+        self.change_membership(1, 0, "join")
+        self.change_membership(2, 1, "put in")
         self.campaign(0, archived=False)
         self.publish(points=5, times=0, channels=3, campaign=0, featured=False)
         self.publish(points=10, bonus=4, times=0, channels=0, campaign=1, featured=featured)
@@ -172,7 +172,7 @@ class Play(RuleBasedStateMachine):
     @rule(which=number, by=number, at_once=flag, noticed=flag)
     def somebody_goes(self, which: int, by: int, at_once: bool, noticed: bool) -> None:
         """Of those on the board, if there are any; boards are made anew within a minute."""
-        _, places = self.naive.boards.get(Period.ALL_TIME, (None, []))
+        _, places = self.model.boards.get(Period.ALL_TIME, (None, []))
         ranked = [each for each in self.all() if each.member_id in {row[1] for row in places}]
         self.remove(_one_of(ranked or self.all(), which), by, at_once)
         if noticed:
@@ -184,13 +184,13 @@ class Play(RuleBasedStateMachine):
 
     @rule(who=number, where=number, how=st.sampled_from(("join", "leave", "put in", "take out")))
     def channels_fill_and_empty(self, who: int, where: int, how: str) -> None:
-        self.move(who, where, how)
+        self.change_membership(who, where, how)
         self.sees_their_feed(self.active(who), 3)
 
     @rule(what=st.sampled_from(("channel", "archive", "campaign", "setting")), n=number, yes=flag)
     def the_program_changes(self, what: str, n: int, yes: bool) -> None:
         match what:
-            case "channel" if len(self.naive.rooms) < CAST:
+            case "channel" if len(self.model.channels) < CAST:
                 self.make_channel(private=yes)
             case "campaign":
                 self.campaign(n, archived=yes)
@@ -209,7 +209,7 @@ class Play(RuleBasedStateMachine):
     def somebody_dismisses(self, who: int, which: int, undo: bool) -> None:
         """Mostly what they see; undone, what they dismissed, or performed: that stays."""
         person = self.active(who)
-        feed = self.naive.feed(person, self.now)
+        feed = self.model.feed(person, self.now)
         chosen = self.among(list(person.marks) if undo else feed, which)
         self.dismiss(person, chosen, undo=undo)
         self.sees_their_feed(person, 3)
@@ -217,31 +217,31 @@ class Play(RuleBasedStateMachine):
     @rule(who=number, which=number)
     def somebody_sends(self, who: int, which: int) -> None:
         """Mostly what they see."""
-        feed = self.naive.feed(self.active(who), self.now)
+        feed = self.model.feed(self.active(who), self.now)
         self.performs(who, self.among(feed, which), comes_back=True)
 
     @rule(who=number, which=number, does=deed)
     def somebody_sends_and_it_is_staged(self, who: int, which: int, does: str) -> None:
-        before = len(self.naive.sends)
+        before = len(self.model.sends)
         self.somebody_sends(who, which)
-        for send in self.naive.sends[before:]:
-            self.stages(send, does)
+        for send in self.model.sends[before:]:
+            self.stage(send, does)
 
     @rule(who=number, which=number, comes_back=flag)
     def somebody_sends_whatever_it_is(self, who: int, which: int, comes_back: bool) -> None:
         self.performs(who, self.task(which), comes_back=comes_back)
 
-    @precondition(lambda self: self.naive.sends)
+    @precondition(lambda self: self.model.sends)
     @rule(which=number, does=deed)
     def a_message_comes(self, which: int, does: str) -> None:
-        waiting = [each for each in self.naive.sends if each.under_way]
-        self.stages(_one_of(waiting or self.naive.sends, which), does)
+        waiting = [each for each in self.model.sends if each.is_unfinished]
+        self.stage(_one_of(waiting or self.model.sends, which), does)
 
-    @precondition(lambda self: self.naive.sends)
+    @precondition(lambda self: self.model.sends)
     @rule(which=number, does=deed)
     def a_message_comes_again(self, which: int, does: str) -> None:
         """What it is about may be over."""
-        self.stages(_one_of(self.naive.sends, which), does)
+        self.stage(_one_of(self.model.sends, which), does)
 
     @rule(
         price=st.sampled_from((1, 4, 9)),
@@ -253,14 +253,14 @@ class Play(RuleBasedStateMachine):
         self, price: int, stock: int | None, limit: int | None, channels: int
     ) -> None:
         audience = self.audience(channels if channels % 3 == 0 else 0)
-        archived = {each.channel_id for each in self.naive.rooms if each.archived}
+        archived = {each.channel_id for each in self.model.channels if each.archived}
         refusal = ProblemCode.INVALID_REQUEST if audience & archived else None
         chief = self.chief(channels)
         made = self.tried(
             refusal,
             lambda: self.container.rewards.create(
                 chief,
-                title=f"Reward {len(self.naive.prizes)}",
+                title=f"Reward {len(self.model.rewards)}",
                 price=price,
                 stock=stock,
                 per_member=limit,
@@ -268,9 +268,9 @@ class Play(RuleBasedStateMachine):
             ),
         )
         if made:
-            self.naive.prizes.append(Prize(made.reward_id, price, stock, limit, audience))
+            self.model.rewards.append(ModelReward(made.reward_id, price, stock, limit, audience))
 
-    @precondition(lambda self: self.naive.prizes)
+    @precondition(lambda self: self.model.rewards)
     @rule(
         which=number,
         what=st.sampled_from(("price", "stock", "limit", "state")),
@@ -278,7 +278,7 @@ class Play(RuleBasedStateMachine):
     )
     def a_reward_is_edited(self, which: int, what: str, value: int | None) -> None:
         """Also while people redeem: its stock may become another."""
-        prize, chief = _one_of(self.naive.prizes, which), self.chief(which)
+        reward, chief = _one_of(self.model.rewards, which), self.chief(which)
         asked: dict[str, Any]
         match what:
             case "price":
@@ -289,59 +289,59 @@ class Play(RuleBasedStateMachine):
                 asked = {"per_member": value}
             case _:
                 asked = {"state": _one_of(list(RewardState), value or 0)}
-        below = value is not None and prize.stock is not None and value < self.naive.taken(prize)
+        below = value is not None and reward.stock is not None and value < self.model.taken(reward)
         refusal = ProblemCode.INVALID_REQUEST if what == "stock" and below else None
         made = self.tried(
             refusal,
-            lambda: self.container.rewards.edit(chief, prize.reward_id, prize.version, **asked),
+            lambda: self.container.rewards.edit(chief, reward.reward_id, reward.version, **asked),
         )
         if made is None:
             return
-        if "stock" in asked and prize.stock is None and value is not None:
-            prize.pile += 1
-        prize.price, prize.stock, prize.limit = made.price, made.stock, made.per_member
-        prize.state, prize.version = made.state.value, made.version
-        assert made.taken == (0 if prize.stock is None else self.naive.taken(prize))
+        if "stock" in asked and reward.stock is None and value is not None:
+            reward.stock_generation += 1
+        reward.price, reward.stock, reward.limit = made.price, made.stock, made.per_member
+        reward.state, reward.version = made.state.value, made.version
+        assert made.taken == (0 if reward.stock is None else self.model.taken(reward))
 
-    @precondition(lambda self: self.naive.prizes)
+    @precondition(lambda self: self.model.rewards)
     @rule(who=number, which=number, again=flag)
     def somebody_redeems(self, who: int, which: int, again: bool) -> None:
-        person, prize = self.active(who), _one_of(self.naive.prizes, which)
+        person, reward = self.active(who), _one_of(self.model.rewards, which)
         caller, made_id = self.caller(person), f"{next(self.turns):06}"
-        refusal = self.naive.may_redeem(person, prize)
+        refusal = self.model.may_redeem(person, reward)
         redemptions = self.container.redemptions
         made = self.tried(
-            refusal, lambda: redemptions.redeem(caller, prize.reward_id, prize.price, made_id)
+            refusal, lambda: redemptions.redeem(caller, reward.reward_id, reward.price, made_id)
         )
         if made:
-            self.naive.redeem(person, prize, made.redemption_id, self.now)
+            self.model.redeem(person, reward, made.redemption_id, self.now)
             if again:
-                assert redemptions.redeem(caller, prize.reward_id, made.price, made_id) == made
+                assert redemptions.redeem(caller, reward.reward_id, made.price, made_id) == made
         self.sees_their_rewards(person)
 
-    @precondition(lambda self: self.naive.wishes)
+    @precondition(lambda self: self.model.redemptions)
     @rule(by=number, which=number, how=st.sampled_from(("fulfilled", "rejected")), waiting=flag)
     def somebody_decides(self, by: int, which: int, how: str, waiting: bool) -> None:
         """Mostly what waits; also of people who are gone, and what was decided."""
-        open_ = [each for each in self.naive.wishes if each.state == "requested"]
-        wish = _one_of((waiting and open_) or self.naive.wishes, which)
+        open_ = [each for each in self.model.redemptions if each.state == "requested"]
+        redemption = _one_of((waiting and open_) or self.model.redemptions, which)
         chief, redemptions = self.chief(by), self.container.redemptions
-        refusal = self.naive.decide(wish, how, self.now + TICK)
+        refusal = self.model.decide(redemption, how, self.now + TICK)
         if how == "fulfilled":
             self.tried(
                 refusal,
-                lambda: redemptions.fulfil(chief, wish.redemption_id, note="Yes", code=None),
+                lambda: redemptions.fulfil(chief, redemption.redemption_id, note="Yes", code=None),
             )
         else:
-            self.tried(refusal, lambda: redemptions.reject(chief, wish.redemption_id, "No"))
+            self.tried(refusal, lambda: redemptions.reject(chief, redemption.redemption_id, "No"))
 
     def sees_their_rewards(self, person: Person) -> None:
-        caller, naive = self.caller(person), self.naive
+        caller, model = self.caller(person), self.model
         offered = [each.reward_id for each in self.container.rewards.offered(caller)]
-        assert offered == naive.offers(person)
+        assert offered == model.offers(person)
         found = self.container.redemptions.own(caller, 100, None).items
         told = [(each.redemption_id, each.status.value) for each in found]
-        mine = [each for each in naive.wishes if each.person is person]
+        mine = [each for each in model.redemptions if each.person is person]
         # Of what was asked for in one instant the order is that of the ids.
         assert sorted(told) == sorted((each.redemption_id, each.state) for each in mine)
 
@@ -349,7 +349,7 @@ class Play(RuleBasedStateMachine):
     def points_are_given_or_taken(self, who: int, amount: int, again: bool) -> None:
         """Also by a request that comes twice."""
         person, chief, made_id = self.somebody(who), self.chief(who), f"{next(self.turns):06}"
-        refusal = self.naive.adjust(person, amount, self.now + TICK)
+        refusal = self.model.adjust(person, amount, self.now + TICK)
         for _ in range(1 + again):
             self.tried(
                 refusal,
@@ -362,10 +362,10 @@ class Play(RuleBasedStateMachine):
     def it_happens_by_itself(self, what: str, n: int) -> None:
         match what:
             case "follow up":
-                self.follow_up(_one_of(list(DEEDS), n))
+                self.follow_up(_one_of(list(BEHAVIOURS), n))
             case "depart" if self.departed:
                 self.depart()
-            case "post" if any(each.begun_at for each in self.naive.sends):
+            case "post" if any(each.begun_at for each in self.model.sends):
                 self.post(n)
             case _:
                 self.sweep()
@@ -374,15 +374,15 @@ class Play(RuleBasedStateMachine):
     def some_entries_are_counted(self, n: int, backwards: bool) -> None:
         """In any order, some of them again, others not yet."""
         images = self.greenroom.images()[n % 2 :: 1 + n % 3]
-        self.greenroom.counts(images[::-1] if backwards else images)
+        self.greenroom.count_entries(images[::-1] if backwards else images)
 
     @rule(again=flag)
     def boards_are_made(self, again: bool) -> None:
         """All that was not counted is, or all that there ever was, and the clock ticks."""
-        self.greenroom.counts(self.greenroom.images() if again else None)
+        self.greenroom.count_entries(self.greenroom.images() if again else None)
         self.greenroom.notices()
-        self.greenroom.ranks()
-        self.naive.make_boards(self.now)
+        self.greenroom.build_leaderboards()
+        self.model.build_boards(self.now)
         self.entries_are_counted_once_and_where_they_were_earned()
         self.boards_are_looked_at()
 
@@ -395,9 +395,9 @@ class Play(RuleBasedStateMachine):
     @rule(who=number, limit=st.sampled_from((1, 1, 2)))
     def somebody_begins_to_read(self, who: int, limit: int) -> None:
         """Mostly somebody who has more than a page."""
-        long = [each for each in self.naive.active() if self.naive.feed(each, self.now)[limit:]]
-        person = _one_of(long or self.naive.active(), who)
-        order = self.naive.feed(person, self.now)
+        long = [each for each in self.model.active() if self.model.feed(each, self.now)[limit:]]
+        person = _one_of(long or self.model.active(), who)
+        order = self.model.feed(person, self.now)
         self.reading.append(Reading(person, limit, order, set(order)))
         self.read_on(-1)
 
@@ -423,7 +423,7 @@ class Play(RuleBasedStateMachine):
     def invite(self, which: int, manager: bool) -> None:
         email = f"p{which % CAST}@demo.example"
         role = Role.MANAGER if manager else Role.MEMBER
-        known = self.naive.people.get(email)
+        known = self.model.people.get(email)
         refusal = ProgramProblem.ALREADY_A_MEMBER if known and known.status != "removed" else None
         chief = self.chief(which)
         made = self.tried(refusal, lambda: self.container.members.invite(chief, email, None, role))
@@ -431,7 +431,7 @@ class Play(RuleBasedStateMachine):
             assert made.member_id == known.member_id
             known.status, known.role, known.invited_at = "invited", role, self.now
         elif made:
-            self.naive.people[email] = Person(email, made.member_id, role)
+            self.model.people[email] = Person(email, made.member_id, role)
 
     def sign_in(self, which: int) -> None:
         person = self.somebody(which)
@@ -444,7 +444,7 @@ class Play(RuleBasedStateMachine):
 
     def remove(self, person: Person, by: int, at_once: bool) -> None:
         chief = self.chief(by)
-        last = person.runs_it and not self.naive.stays_managed_without(person)
+        last = person.is_active_manager and not self.model.has_other_manager(person)
         refusal = ProgramProblem.LAST_MANAGER if last else None
         self.tried(refusal, lambda: self.container.members.remove(chief, person.member_id))
         if not last:
@@ -457,7 +457,7 @@ class Play(RuleBasedStateMachine):
         """The table's stream tells of removals, however late."""
         person = self.departed.pop()
         self.container.connections.release_removed_member(self.program_id, person.member_id)
-        if person.status == "removed" or person.had_account_before:
+        if person.status == "removed" or person.has_predecessors_account:
             person.account = None
 
     def change_role(self, which: int, by: int, manager: bool) -> None:
@@ -466,7 +466,7 @@ class Play(RuleBasedStateMachine):
         refusal: Refusal = None
         if person.status == "removed":
             refusal = ProgramProblem.MEMBER_REMOVED
-        elif person.runs_it and not manager and not self.naive.stays_managed_without(person):
+        elif person.is_active_manager and not manager and not self.model.has_other_manager(person):
             refusal = ProgramProblem.LAST_MANAGER
         members = self.container.members
         if self.tried(refusal, lambda: members.change_role(chief, person.member_id, role)):
@@ -476,57 +476,57 @@ class Play(RuleBasedStateMachine):
 
     def make_channel(self, private: bool) -> None:
         kind = ChannelKind.PRIVATE if private else ChannelKind.PUBLIC
-        name, chief = f"channel {len(self.naive.rooms)}", self.chief()
+        name, chief = f"channel {len(self.model.channels)}", self.chief()
         made = self.tried(None, lambda: self.container.channels.create(chief, name, kind))
-        self.naive.rooms.append(Room(made.channel.channel_id, private))
+        self.model.channels.append(ModelChannel(made.channel.channel_id, private))
 
     def archive_channel(self, which: int, archived: bool) -> None:
-        room, chief = _one_of(self.naive.rooms, which), self.chief()
+        channel, chief = _one_of(self.model.channels, which), self.chief()
         self.tried(
             None,
             lambda: self.container.channels.change(
-                chief, room.channel_id, name=None, archived=archived
+                chief, channel.channel_id, name=None, archived=archived
             ),
         )
-        room.archived = archived
+        channel.archived = archived
 
-    def move(self, who: int, where: int, how: str) -> None:
+    def change_membership(self, who: int, where: int, how: str) -> None:
         person = self.active(who) if how in ("join", "leave") else self.somebody(who)
-        rooms, channels = self.naive.rooms, self.container.channels
+        known, service = self.model.channels, self.container.channels
         if how in ("leave", "take out") and where % 3:
-            rooms = [each for each in rooms if each.channel_id in person.channels] or rooms
-        room = _one_of(rooms, where)
+            known = [each for each in known if each.channel_id in person.channels] or known
+        channel = _one_of(known, where)
         if how in ("join", "leave"):
             caller = self.caller(person)
             if how == "join":
-                refusal = self.naive.join(person, room)
-                self.tried(refusal, lambda: channels.join(caller, room.channel_id))
+                refusal = self.model.join(person, channel)
+                self.tried(refusal, lambda: service.join(caller, channel.channel_id))
             else:
-                refusal = self.naive.leave(person, room)
-                self.tried(refusal, lambda: channels.leave(caller, room.channel_id))
+                refusal = self.model.leave(person, channel)
+                self.tried(refusal, lambda: service.leave(caller, channel.channel_id))
             return
         chief = self.chief()
         if how == "put in":
-            refusal = self.naive.put_in(person, room)
+            refusal = self.model.add_member(person, channel)
             self.tried(
-                refusal, lambda: channels.add_members(chief, room.channel_id, [person.member_id])
+                refusal, lambda: service.add_members(chief, channel.channel_id, [person.member_id])
             )
         else:
-            person.channels.discard(room.channel_id)
+            person.channels.discard(channel.channel_id)
             self.tried(
-                None, lambda: channels.remove_member(chief, room.channel_id, person.member_id)
+                None, lambda: service.remove_member(chief, channel.channel_id, person.member_id)
             )
 
     def campaign(self, which: int, archived: bool) -> None:
         chief, campaigns = self.chief(), self.container.campaigns
-        if which % 2 and self.naive.campaigns:
-            chosen = _one_of(list(self.naive.campaigns), which)
+        if which % 2 and self.model.campaigns:
+            chosen = _one_of(list(self.model.campaigns), which)
             self.tried(None, lambda: campaigns.change(chief, chosen, name=None, archived=archived))
-            self.naive.campaigns[chosen] = archived
-        elif len(self.naive.campaigns) < CAST:
-            name = f"campaign {len(self.naive.campaigns)}"
+            self.model.campaigns[chosen] = archived
+        elif len(self.model.campaigns) < CAST:
+            name = f"campaign {len(self.model.campaigns)}"
             made = self.tried(None, lambda: campaigns.create(chief, name))
-            self.naive.campaigns[made.campaign_id] = False
+            self.model.campaigns[made.campaign_id] = False
 
     # --- activities -----------------------------------------------------------------------------
 
@@ -548,7 +548,7 @@ class Play(RuleBasedStateMachine):
         campaign: int,
         featured: bool,
     ) -> None:
-        task = Task("", len(self.naive.tasks), points, bonus, featured)
+        task = ModelActivity("", len(self.model.tasks), points, bonus, featured)
         task.starts_at, task.ends_at = self.window(times)
         task.channels, task.campaign = self.audience(channels), self.purpose(campaign)
         chief = self.chief(times)
@@ -561,15 +561,15 @@ class Play(RuleBasedStateMachine):
                 points=points,
                 posted_bonus=bonus,
                 featured=featured,
-                starts_at=_told(task.starts_at),
-                ends_at=_told(task.ends_at),
+                starts_at=_changes(task.starts_at),
+                ends_at=_changes(task.ends_at),
                 channel_ids=sorted(task.channels),
                 campaign_id=task.campaign,
             ),
         )
         if made:
             task.activity_id = made.activity_id
-            self.naive.tasks.append(task)
+            self.model.tasks.append(task)
 
     @rule(
         which=number,
@@ -577,12 +577,19 @@ class Play(RuleBasedStateMachine):
         value=number,
     )
     def edit(self, which: int, what: str, value: int) -> None:
-        under_way = [each.task.activity_id for each in self.naive.sends if each.under_way]
-        task = self.among(under_way if value % 2 else [], which)
+        is_unfinished = [each.task.activity_id for each in self.model.sends if each.is_unfinished]
+        task = self.among(is_unfinished if value % 2 else [], which)
         after, asked = self.changed(task, what, value)
         self.edits(task, after, asked, stale=what == "stale")
 
-    def edits(self, task: Task, after: Task, asked: dict[str, Any], *, stale: bool = False) -> None:
+    def edits(
+        self,
+        task: ModelActivity,
+        after: ModelActivity,
+        asked: dict[str, Any],
+        *,
+        stale: bool = False,
+    ) -> None:
         chief, version = self.chief(task.number), task.version + stale
         refusal = self.groups_refused(after, task.channels, task.campaign)
         if stale:
@@ -598,7 +605,9 @@ class Play(RuleBasedStateMachine):
             vars(task).update(vars(after))  # others hold on to this one
             assert made.version == task.version
 
-    def changed(self, task: Task, what: str, value: int) -> tuple[Task, dict[str, Any]]:
+    def changed(
+        self, task: ModelActivity, what: str, value: int
+    ) -> tuple[ModelActivity, dict[str, Any]]:
         """Return an activity as it is to be, and what is asked for."""
         after = replace(task)
         match what:
@@ -610,7 +619,7 @@ class Play(RuleBasedStateMachine):
                 return after, {"featured": after.featured}
             case "times":
                 after.starts_at, after.ends_at = self.window(value)
-                times = {"starts_at": _told(after.starts_at), "ends_at": _told(after.ends_at)}
+                times = {"starts_at": _changes(after.starts_at), "ends_at": _changes(after.ends_at)}
                 return after, times
             case "channels":
                 after.channels = self.audience(value)
@@ -630,14 +639,14 @@ class Play(RuleBasedStateMachine):
             task.state, task.version = becomes, task.version + 1
         assert (made.state.value, made.version) == (task.state, task.version)
 
-    def dismiss(self, person: Person, task: Task, *, undo: bool) -> None:
+    def dismiss(self, person: Person, task: ModelActivity, *, undo: bool) -> None:
         caller, at = self.caller(person), self.now + TICK
         activities = self.container.activities
         if undo:
-            refusal = self.naive.undismiss(person, task, at)
+            refusal = self.model.undismiss(person, task, at)
             self.tried(refusal, lambda: activities.undismiss(caller, task.activity_id))
         else:
-            refusal = self.naive.dismiss(person, task, at)
+            refusal = self.model.dismiss(person, task, at)
             self.tried(refusal, lambda: activities.dismiss(caller, task.activity_id))
 
     # --- sending --------------------------------------------------------------------------------
@@ -648,22 +657,22 @@ class Play(RuleBasedStateMachine):
         caller, plain = self.caller(person), person.email.partition("@")[0]
         self.clock.advance(TICK)
         if how == "connect":
-            self.greenroom.connects(caller, plain)
+            self.greenroom.connect_account(caller, plain)
             person.account, person.connected_at = "connected", self.now
         elif how == "disconnect":
             self.container.connections.disconnect(caller)
             person.account = None
         else:
-            self.tiktok.live.pop(plain, None)
+            self.tiktok.token_pairs.pop(plain, None)
             told = event("authorization.removed", self.clock, open_id=f"open-{plain}", reason=1)
             self.container.tiktok_webhooks.handle_webhook(signature(told, self.clock), told)
             person.account = person.account and "gone"
 
-    def performs(self, who: int, task: Task, *, comes_back: bool) -> None:
+    def performs(self, who: int, task: ModelActivity, *, comes_back: bool) -> None:
         person = self.active(who)
         caller = self.caller(person)
         self.clock.advance(TICK)
-        refusal = self.naive.may_perform(person, task, self.now)
+        refusal = self.model.may_perform(person, task, self.now)
         made, told, begun = None, None, None
         try:
             made = self.container.performances.perform(
@@ -680,32 +689,32 @@ class Play(RuleBasedStateMachine):
         if begun and comes_back:
             self.clock.advance(MINUTE)
             person.account, person.connected_at = "connected", self.now
-            refusal = self.naive.may_perform(person, task, self.now)
-            connected = self.greenroom.comes_back(begun, person.email.partition("@")[0])
+            refusal = self.model.may_perform(person, task, self.now)
+            connected = self.greenroom.complete_consent(begun, person.email.partition("@")[0])
             assert (connected.problem and connected.problem.code) is refusal
             made = connected.performance
         if made:
             assert (made.points, made.posted_bonus) == (task.points, task.bonus)
-            self.naive.perform(person, task, made.performance_id, self.now)
+            self.model.perform(person, task, made.performance_id, self.now)
 
-    def stages(self, send: Send, does: str) -> None:
-        self.tiktok.does = does
+    def stage(self, send: ModelPerformance, does: str) -> None:
+        self.tiktok.behaviour = does
         early = self.waits(send)
         self.container.stager.stage(self.reference(send))
         if not early:
-            self.naive.stage(send, does, self.now)
+            self.model.stage(send, does, self.now)
         found = self.stored(send)
         assert found == send.state, (found, send)
         if send.person.status == "active":
             self.sees_their_feed(send.person, 3)
 
     def post(self, which: int) -> None:
-        send = _one_of([each for each in self.naive.sends if each.begun_at], which)
+        send = _one_of([each for each in self.model.sends if each.begun_at], which)
         told = event("post.publish.complete", self.clock, publish_id=self.kept(send).publish_id)
         for _ in range(2):
             self.container.tiktok_webhooks.handle_webhook(signature(told, self.clock), told)
         if send.state in ("sending", "staged", "unconfirmed"):
-            self.naive.post(send, self.now)
+            self.model.post(send, self.now)
 
     # --- what happens by itself -----------------------------------------------------------------
 
@@ -725,7 +734,7 @@ class Play(RuleBasedStateMachine):
     def sweep(self) -> None:
         due = [
             each
-            for each in self.naive.tasks
+            for each in self.model.tasks
             if each.state == "published" and each.is_over(self.now)
         ]
         assert self.container.due_activities.end_expired() == len(due)
@@ -733,16 +742,16 @@ class Play(RuleBasedStateMachine):
             each.state = "ended"
 
     def follow_up(self, does: str) -> None:
-        self.greenroom.queued()
+        self.greenroom.take_queued()
         self.container.overdue_performances.requeue_overdue()
-        for reference, _ in self.greenroom.queued():
+        for reference, _ in self.greenroom.take_queued():
             made = reference.performance_id
-            self.stages(next(e for e in self.naive.sends if e.performance_id == made), does)
+            self.stage(next(e for e in self.model.sends if e.performance_id == made), does)
 
     @rule(period=st.sampled_from(ENDING), over=flag)
     def a_period_ends(self, period: Period, over: bool) -> None:
         """Or is about to: by the program's clocks."""
-        begins = self.naive.next_begins(period, self.now)
+        begins = self.model.next_period_start(period, self.now)
         before = begins - MINUTE
         self.all_read_to_the_end()
         self.clock.at = before if before > self.now and not over else begins + MINUTE
@@ -755,39 +764,39 @@ class Play(RuleBasedStateMachine):
         self.somebody_sends(who, which)
         self.boards_are_made(again=False)
         self.settings_are(ProgramChanges(time_zone=zone))
-        self.naive.move(zone)
+        self.model.change_time_zone(zone)
         self.a_moment_goes_by(MINUTE)
 
     def leaderboard_is_off_for_a_while(self) -> None:
         """And what it shows then is as it was, until it is made again."""
         self.settings_are(ProgramChanges(leaderboard=False))
-        self.naive.ranks = False
+        self.model.leaderboard_on = False
         self.boards_are_made(again=False)
         self.settings_are(ProgramChanges(leaderboard=True))
-        self.naive.ranks = True
+        self.model.leaderboard_on = True
 
     def show_managers(self, shown: bool) -> None:
         self.settings_are(ProgramChanges(managers_on_leaderboard=shown))
-        self.naive.managers_shown = shown
+        self.model.managers_shown = shown
 
     def settings_are(self, changes: ProgramChanges) -> None:
         self.tried(None, lambda: self.container.programs.change_program(self.chief(), changes))
 
     def entries_are_counted_once_and_where_they_were_earned(self) -> None:
-        for name, right in self.naive.scores().items():
+        for name, right in self.model.scores().items():
             kept = dict(self.container.board_store.scores(self.program_id, name))
             assert _more_than_nothing(kept) == _more_than_nothing(right), name
 
     def is_on_board(self, person: Person, period: Period) -> None:
         caller = self.caller(person)
-        expected = self.naive.shown_board(period, self.now)
-        refusal = None if self.naive.ranks else PointProblem.LEADERBOARD_OFF
+        expected = self.model.shown_board(period, self.now)
+        refusal = None if self.model.leaderboard_on else PointProblem.LEADERBOARD_OFF
         board = self.tried(refusal, lambda: self.container.points.leaderboard(caller, period))
         if board is None:
             return
         assert [(e.rank, e.row.member_id, e.row.points) for e in board.top] == expected
         assert board.count == len(expected)
-        if not self.naive.is_shown(person):
+        if not self.model.is_shown(person):
             assert board.own is None
             return
         assert board.own is not None
@@ -808,7 +817,7 @@ class Play(RuleBasedStateMachine):
             self.caller(reading.person), reading.limit, reading.cursor
         )
         shown = [each.activity_id for each in page.items]
-        assert set(shown) <= set(self.naive.feed(reading.person, self.now))
+        assert set(shown) <= set(self.model.feed(reading.person, self.now))
         reading.seen += shown
         assert len(set(reading.seen)) == len(reading.seen)
         known = [each for each in reading.seen if each in reading.order]
@@ -828,7 +837,7 @@ class Play(RuleBasedStateMachine):
     def what_is_gone_is_not_waited_for(self) -> None:
         self.reading = [each for each in self.reading if each.person.status == "active"]
         for each in self.reading:
-            each.throughout &= set(self.naive.feed(each.person, self.now))
+            each.throughout &= set(self.model.feed(each.person, self.now))
 
     @invariant()
     def one_after_the_other_is_looked_at(self) -> None:
@@ -841,7 +850,7 @@ class Play(RuleBasedStateMachine):
 
     def sees_their_feed(self, person: Person, limit: int, campaign: str | None = None) -> None:
         caller = self.caller(person)
-        expected = self.naive.feed(person, self.now, campaign)
+        expected = self.model.feed(person, self.now, campaign)
         pages, cursor = [], None
         while True:
             page = self.container.activities.feed(caller, limit, cursor, campaign)
@@ -853,26 +862,26 @@ class Play(RuleBasedStateMachine):
 
     def has_their_points(self, person: Person) -> None:
         owner = f"{self.program_id}/{person.member_id}"
-        lines = self.naive.lines(person)
+        entries = self.model.entries(person)
         ledger = self.container.point_store.entries(owner)
-        assert sorted((each.kind.value, each.points) for each in ledger) == lines
-        right = Totals(self.naive.balance(person), self.naive.earned(person))
+        assert sorted((each.kind.value, each.points) for each in ledger) == entries
+        right = Totals(self.model.balance(person), self.model.earned(person))
         assert self.container.point_store.totals(owner) == right
 
     def all_is_as_it_should_be(self) -> None:
         self.all_read_to_the_end()
-        for person in self.naive.people.values():
+        for person in self.model.people.values():
             self.has_their_points(person)
             if person.status == "active":
                 self.sees_their_rewards(person)
                 self.sees_their_feed(person, 2)
                 history = self.container.performances.performances(self.caller(person), 100, None)
                 told = [(each.performance_id, each.status.value) for each in history.items]
-                mine = [each for each in self.naive.sends if each.person is person]
+                mine = [each for each in self.model.sends if each.person is person]
                 assert told == [(each.performance_id, each.state) for each in reversed(mine)]
-        for prize in self.naive.prizes:
-            kept = self.container.rewards.reward(self.chief(), prize.reward_id)
-            assert kept.taken == (0 if prize.stock is None else self.naive.taken(prize))
+        for reward in self.model.rewards:
+            kept = self.container.rewards.reward(self.chief(), reward.reward_id)
+            assert kept.taken == (0 if reward.stock is None else self.model.taken(reward))
         self.boards_are_made(again=False)
         assert self.container.points_rebuilder.findings(self.program_id, lambda *_: None) == []
 
@@ -882,18 +891,18 @@ class Play(RuleBasedStateMachine):
         return _one_of(self.all(), which)
 
     def all(self) -> list[Person]:
-        return list(self.naive.people.values())
+        return list(self.model.people.values())
 
     def active(self, which: int) -> Person:
-        return _one_of(self.naive.active(), which)
+        return _one_of(self.model.active(), which)
 
-    def task(self, which: int) -> Task:
+    def task(self, which: int) -> ModelActivity:
         """The latest ones more often than those long gone."""
-        return _one_of(self.naive.tasks[-6:], which)
+        return _one_of(self.model.tasks[-6:], which)
 
-    def among(self, ids: list[str], which: int) -> Task:
+    def among(self, ids: list[str], which: int) -> ModelActivity:
         """One of these, or of all if there are none."""
-        found = [each for each in self.naive.tasks if each.activity_id in ids]
+        found = [each for each in self.model.tasks if each.activity_id in ids]
         return _one_of(found, which) if found else self.task(which)
 
     def window(self, which: int) -> tuple[datetime | None, datetime | None]:
@@ -905,31 +914,33 @@ class Play(RuleBasedStateMachine):
         return starts, ends
 
     def audience(self, which: int) -> frozenset[str]:
-        ids = [each.channel_id for each in self.naive.rooms]
+        ids = [each.channel_id for each in self.model.channels]
         return frozenset(each for at, each in enumerate(ids) if which >> at & 1)
 
     def purpose(self, which: int) -> str | None:
-        return _one_of([None, *self.naive.campaigns], which)
+        return _one_of([None, *self.model.campaigns], which)
 
-    def groups_refused(self, task: Task, channels: frozenset[str], campaign: str | None) -> Refusal:
-        archived = {each.channel_id for each in self.naive.rooms if each.archived}
+    def groups_refused(
+        self, task: ModelActivity, channels: frozenset[str], campaign: str | None
+    ) -> Refusal:
+        archived = {each.channel_id for each in self.model.channels if each.archived}
         wrong = bool((task.channels - channels) & archived)
         if task.campaign is not None and task.campaign != campaign:
-            wrong |= self.naive.campaigns[task.campaign]
+            wrong |= self.model.campaigns[task.campaign]
         return ProblemCode.INVALID_REQUEST if wrong else None
 
-    def reference(self, send: Send) -> Reference:
+    def reference(self, send: ModelPerformance) -> Reference:
         return Reference(self.program_id, send.person.member_id, send.performance_id, CORRELATION)
 
-    def stored(self, send: Send) -> str:
+    def stored(self, send: ModelPerformance) -> str:
         return self.kept(send).status.value
 
-    def waits(self, send: Send) -> bool:
+    def waits(self, send: ModelPerformance) -> bool:
         """Return whether a message comes before its time, and so does nothing."""
         until = self.kept(send).waits_until
         return until is not None and self.now + CLOCKS_DIFFER < until
 
-    def kept(self, send: Send) -> Performance:
+    def kept(self, send: ModelPerformance) -> Performance:
         owner = f"{self.program_id}/{send.person.member_id}"
         found = self.container.performance_store.get(owner, send.performance_id)
         assert found is not None
@@ -944,7 +955,7 @@ def _more_than_nothing(scores: dict[str, int]) -> dict[str, int]:
     return {who: points for who, points in scores.items() if points}
 
 
-def _told(instant: datetime | None) -> str | None:
+def _changes(instant: datetime | None) -> str | None:
     return f"{instant:%Y-%m-%dT%H:%M:%SZ}" if instant else None
 
 

@@ -28,12 +28,12 @@ from chalicelib.programs.model import ContentDisclosure
 from local.push_service import PushService
 from tests.clock import StoppedClock
 from tests.integration.greenroom import CONTEXT
-from tests.integration.noticing import Killed, Noticing
+from tests.integration.notifying_greenroom import Killed, NotifyingGreenroom
 
 ORIGIN = "https://push.example"
 
 
-class Browsers(Noticing):
+class Browsers(NotifyingGreenroom):
     """A Greenroom whose pushes go to a push service written from the RFCs."""
 
     def __init__(self, clock: StoppedClock) -> None:
@@ -61,8 +61,8 @@ class Browsers(Noticing):
         self.container.pushing.subscribe(self.now(caller), given, "Browser", language)
         return given
 
-    def works(self) -> None:
-        super().works()
+    def send_due_mails(self) -> None:
+        super().send_due_mails()
         self.pushes()
 
     def pushes(self) -> int:
@@ -71,7 +71,7 @@ class Browsers(Noticing):
     def box(self, caller: Caller) -> PushBox:
         return self.container.push_store.box(caller.program_id, caller.member_id)
 
-    def told(self) -> list[str]:  # type: ignore[override]  # of pushes, here
+    def unread_notices(self) -> list[str]:  # type: ignore[override]  # of pushes, here
         return [each.message["title"] for each in self.service.arrived]
 
 
@@ -83,24 +83,24 @@ WAITS = "Your video still waits in your TikTok inbox"
 def room(clock: StoppedClock) -> Iterator[Browsers]:
     clock.at = datetime(2026, 6, 15, 6, 0, tzinfo=UTC)
     made = Browsers(clock)
-    made.settles()
+    made.deliver_all()
     yield made
     made.close()
 
 
 def staged(room: Browsers, amy: Caller, **changes: Any) -> Performance:
-    made = room.sends(amy, room.publishes(**changes))
-    room.settles()
+    made = room.perform_and_stage(amy, room.publish(**changes))
+    room.deliver_all()
     return made
 
 
 def test_a_video_that_arrives_is_told_once_and_once_more_after_a_day(room: Browsers) -> None:
-    amy = room.joins("amy")
+    amy = room.join("amy")
     room.subscribes(amy)
     made = staged(
         room, amy, captions=("A caption",), hashtags=("#one",), disclosure="Ad for my employer"
     )
-    room.passes(hours=1)
+    room.pass_time(hours=1)
     (push,) = room.service.arrived
     assert push.message == {
         "title": ARRIVED,
@@ -114,82 +114,82 @@ def test_a_video_that_arrives_is_told_once_and_once_more_after_a_day(room: Brows
         "copy": "Copy the caption",
     }
     assert (push.urgency, push.ttl) == ("high", 12 * 3600)
-    room.passes(hours=22)
-    assert room.told() == [ARRIVED]
-    room.passes(hours=2)
-    assert room.told() == [ARRIVED, WAITS]
+    room.pass_time(hours=22)
+    assert room.unread_notices() == [ARRIVED]
+    room.pass_time(hours=2)
+    assert room.unread_notices() == [ARRIVED, WAITS]
     assert room.service.arrived[1].topic == push.topic
-    room.passes(hours=60)
-    assert room.told() == [ARRIVED, WAITS]
+    room.pass_time(hours=60)
+    assert room.unread_notices() == [ARRIVED, WAITS]
 
 
 def test_everything_stops_once_it_is_posted(room: Browsers) -> None:
-    amy = room.joins("amy")
+    amy = room.join("amy")
     room.subscribes(amy)
     made = staged(room, amy)
-    room.passes(hours=2)
-    room.stages(made, "posts")
-    room.settles()
-    room.passes(hours=48)
-    assert room.told() == [ARRIVED]
+    room.pass_time(hours=2)
+    room.stage(made, "posts")
+    room.deliver_all()
+    room.pass_time(hours=48)
+    assert room.unread_notices() == [ARRIVED]
 
 
 def test_a_video_posted_before_its_event_is_heard_is_not_told(room: Browsers) -> None:
     """The tables are asked before a push leaves: it cannot be taken back."""
-    amy = room.joins("amy")
+    amy = room.join("amy")
     room.subscribes(amy)
-    made = room.sends(amy, room.publishes())
+    made = room.perform_and_stage(amy, room.publish())
     events = room.events()
-    room.ticks(hours=2)
-    room.stages(made, "posts")
-    room.delivers(events)  # that it arrived; that it was posted is still on its way
-    room.passes(hours=48)
-    assert room.told() == []
+    room.advance(hours=2)
+    room.stage(made, "posts")
+    room.deliver(events)  # that it arrived; that it was posted is still on its way
+    room.pass_time(hours=48)
+    assert room.unread_notices() == []
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_events_may_come_twice_late_and_in_any_order(room: Browsers, seed: int) -> None:
     dice = random.Random(seed)
-    amy, ben = room.joins("amy"), room.joins("ben")
+    amy, ben = room.join("amy"), room.join("ben")
     for each in (amy, ben):
         room.subscribes(each)
-    activity = room.publishes()
-    posted, waits = room.sends(amy, activity), room.sends(ben, activity)
-    room.ticks(hours=2)
-    room.stages(posted, "posts")
-    room.settles(dice)
-    room.passes(hours=60)
-    assert room.told() == [ARRIVED, WAITS]
+    activity = room.publish()
+    posted, waits = room.perform_and_stage(amy, activity), room.perform_and_stage(ben, activity)
+    room.advance(hours=2)
+    room.stage(posted, "posts")
+    room.deliver_all(dice)
+    room.pass_time(hours=60)
+    assert room.unread_notices() == [ARRIVED, WAITS]
     assert {each.message["tag"] for each in room.service.arrived} == {waits.performance_id}
 
 
 def test_who_did_not_ask_for_pushes_gets_none_and_costs_no_write(room: Browsers) -> None:
-    amy = room.joins("amy")
+    amy = room.join("amy")
     staged(room, amy)
-    room.passes(hours=48)
+    room.pass_time(hours=48)
     assert room.sent == []
     assert room.box(amy) == PushBox(amy.program_id, amy.member_id)
 
 
 def test_a_trial_is_not_pushed(room: Browsers) -> None:
     room.subscribes(room.manager)
-    room.connects(room.manager, "boss")
+    room.connect_account(room.manager, "boss")
     trial = room.container.performances.try_on(
-        room.now(room.manager), room.publishes().activity_id, "prf_" + "0" * 26
+        room.now(room.manager), room.publish().activity_id, "prf_" + "0" * 26
     )
-    room.stages(trial)
-    room.settles()
-    room.passes(hours=30)
-    assert room.told() == []
+    room.stage(trial)
+    room.deliver_all()
+    room.pass_time(hours=30)
+    assert room.unread_notices() == []
 
 
 def test_each_device_is_told_in_its_language(room: Browsers) -> None:
-    amy = room.joins("amy")
+    amy = room.join("amy")
     for language in ("de", "es", "en"):
         room.subscribes(amy, language=language)
     staged(room, amy)
-    room.passes(hours=1)
-    assert sorted(room.told()) == sorted(
+    room.pass_time(hours=1)
+    assert sorted(room.unread_notices()) == sorted(
         [
             "Dein Video ist in deinem TikTok-Postfach",
             "Tu vídeo está en tu bandeja de TikTok",
@@ -212,10 +212,10 @@ def test_each_device_is_told_in_its_language(room: Browsers) -> None:
 def test_a_push_names_the_toggles_that_its_member_ticked(
     room: Browsers, asked: ContentDisclosure, line: str | None
 ) -> None:
-    amy = room.joins("amy")
+    amy = room.join("amy")
     room.subscribes(amy, language="de")
     staged(room, amy, content_disclosure=asked, ai_generated=line is not None)
-    room.passes(hours=1)
+    room.pass_time(hours=1)
     (push,) = room.service.arrived
     told = [each for each in push.message["body"].splitlines() if "einschalten" in each]
     assert told == ([line] if line else [])
@@ -223,10 +223,10 @@ def test_a_push_names_the_toggles_that_its_member_ticked(
 
 @pytest.mark.parametrize("letters", ["x" * 1900, "\N{GRINNING FACE}" * 1000, '"\\' * 900])
 def test_a_caption_however_long_fits_into_a_push(room: Browsers, letters: str) -> None:
-    amy = room.joins("amy")
+    amy = room.join("amy")
     room.subscribes(amy)
     staged(room, amy, captions=(letters,), disclosure="\N{GRINNING FACE}" * 100)
-    room.passes(hours=1)
+    room.pass_time(hours=1)
     (push,) = room.service.arrived
     assert "\u2026" in push.message["body"]
     assert push.message["body"].endswith("post it.")
@@ -236,13 +236,13 @@ def test_a_caption_however_long_fits_into_a_push(room: Browsers, letters: str) -
 
 
 def test_a_mail_is_not_sent_of_what_a_push_told(room: Browsers) -> None:
-    amy = room.joins("amy")
+    amy = room.join("amy")
     chosen = {NoticeCategory.INBOX: Frequency.AT_ONCE, NoticeCategory.ACTIVITIES: Frequency.NEVER}
     room.container.notifications.change_settings(amy, SettingsChanges(chosen))
     room.subscribes(amy)
     staged(room, amy)
-    room.passes(hours=30)
-    assert room.told() == [ARRIVED, WAITS]
+    room.pass_time(hours=30)
+    assert room.unread_notices() == [ARRIVED, WAITS]
     assert room.to(amy) == []
     assert room.overview(amy).unread >= 1  # the app tells all the same
 
@@ -251,15 +251,15 @@ def test_a_mail_is_not_sent_of_what_a_push_told(room: Browsers) -> None:
     "answer", [DeliveryResult(410, "refused", 1), DeliveryResult(None, "timeout", 1)]
 )
 def test_a_mail_is_sent_where_no_push_got_through(room: Browsers, answer: DeliveryResult) -> None:
-    amy = room.joins("amy")
+    amy = room.join("amy")
     chosen = {NoticeCategory.INBOX: Frequency.AT_ONCE, NoticeCategory.ACTIVITIES: Frequency.NEVER}
     room.container.notifications.change_settings(amy, SettingsChanges(chosen))
     room.subscribes(amy)
     staged(room, amy)
     room.answers = [answer, answer]
-    room.passes(hours=30)
+    room.pass_time(hours=30)
     assert len(room.to(amy)) == 1
-    room.passes(hours=30)
+    room.pass_time(hours=30)
     assert len(room.to(amy)) == 1
 
 
@@ -268,31 +268,31 @@ def test_a_mail_is_sent_where_no_push_got_through(room: Browsers, answer: Delive
 
 @pytest.mark.parametrize("status", [404, 410])
 def test_a_browser_that_is_gone_is_not_asked_again(room: Browsers, status: int) -> None:
-    amy = room.joins("amy")
+    amy = room.join("amy")
     room.subscribes(amy)
     staged(room, amy)
     room.answers = [DeliveryResult(status, "refused", 1)]
-    room.passes(hours=48)
+    room.pass_time(hours=48)
     assert len(room.sent) == 1
     assert room.box(amy).devices == {}
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_push_service_in_trouble_is_asked_again_later(room: Browsers, status: int) -> None:
-    amy = room.joins("amy")
+    amy = room.join("amy")
     room.subscribes(amy)
     staged(room, amy)
     room.answers = [DeliveryResult(status, "refused", 1, timedelta(minutes=30))]
-    room.works()
-    assert (len(room.sent), room.told()) == (1, [])
-    room.passes(hours=0.25)
+    room.send_due_mails()
+    assert (len(room.sent), room.unread_notices()) == (1, [])
+    room.pass_time(hours=0.25)
     assert len(room.sent) == 1
-    room.passes(hours=0.5)
-    assert (len(room.sent), room.told()) == (2, [ARRIVED])
+    room.pass_time(hours=0.5)
+    assert (len(room.sent), room.unread_notices()) == (2, [ARRIVED])
 
 
 def test_a_hostile_address_is_called_once_and_keeps_no_other_waiting(room: Browsers) -> None:
-    amy, ben = room.joins("amy"), room.joins("ben")
+    amy, ben = room.join("amy"), room.join("ben")
     bad = replace(room.subscription(), endpoint="https://inner.example/x")
     room.subscribes(amy, bad)
     room.subscribes(ben)
@@ -303,12 +303,12 @@ def test_a_hostile_address_is_called_once_and_keeps_no_other_waiting(room: Brows
         return real.post(url, body, headers) if "inner" in url else both(url, body, headers)
 
     room.post = post  # type: ignore[method-assign]
-    activity = room.publishes()
+    activity = room.publish()
     for each in (amy, ben):
-        room.sends(each, activity)
-    room.settles()
-    room.passes(hours=1)
-    assert room.told() == [ARRIVED]
+        room.perform_and_stage(each, activity)
+    room.deliver_all()
+    room.pass_time(hours=1)
+    assert room.unread_notices() == [ARRIVED]
     assert room.box(amy).devices == {}
 
 
@@ -325,12 +325,12 @@ def test_one_program_has_half_of_what_runs_at_once_and_the_others_have_their_tur
         most[program_id] = max(most[program_id], run._of_program[program_id])  # noqa: SLF001  hands in what a test stands in for
 
     run._begin = counted  # type: ignore[method-assign]  # noqa: SLF001  hands in what a test stands in for
-    activity = room.publishes()
+    activity = room.publish()
     for number in range(20):
-        member = room.joins(f"m{number}")
+        member = room.join(f"m{number}")
         room.subscribes(member)
-        room.sends(member, activity)
-    room.settles()
+        room.perform_and_stage(member, activity)
+    room.deliver_all()
     with ThreadPoolExecutor(sending.MAX_CONCURRENT) as threads:
         taken = run.run(threads, room.container.push_store.due_members(room.clock.now()))
     assert taken == 20
@@ -340,35 +340,35 @@ def test_one_program_has_half_of_what_runs_at_once_and_the_others_have_their_tur
 
 def test_whenever_the_worker_dies_no_push_comes_twice(room: Browsers) -> None:
     """Before and after each call it makes, in turn; the reminder comes in any case."""
-    amy = room.joins("amy")
+    amy = room.join("amy")
     room.subscribes(amy)
     for step in range(1, 12):
         for when in ("before", "after"):
             made = staged(room, amy)
-            room.dies_at = (room.effects + step, when)
+            room.killed_at = (room.effects + step, when)
             died = False
             try:
                 room.pushes()
             except Killed:
                 died = True
-            room.dies_at = None
+            room.killed_at = None
             room.pushes()
             arrived = [
                 each for each in room.service.arrived if each.message["tag"] == made.performance_id
             ]
             assert len(arrived) <= 1, (step, when)
             assert arrived or died
-            room.ticks(hours=2)
-            room.stages(made, "posts")
-            room.settles()
-            room.ticks(hours=25)
+            room.advance(hours=2)
+            room.stage(made, "posts")
+            room.deliver_all()
+            room.advance(hours=25)
 
 
 # Whose a browser is
 
 
 def test_hostile_and_malformed_subscriptions_are_refused(room: Browsers) -> None:
-    amy = room.joins("amy")
+    amy = room.join("amy")
     good = room.subscription()
     room.container.pushing._test_networks = tuple  # noqa: SLF001  hands in what a test stands in for
     own = urlsplit(room.settings.console_url).hostname
@@ -403,7 +403,7 @@ def test_hostile_and_malformed_subscriptions_are_refused(room: Browsers) -> None
 
 
 def test_a_member_has_so_many_devices_and_one_twice_is_one(room: Browsers) -> None:
-    amy = room.joins("amy")
+    amy = room.join("amy")
     first = room.subscribes(amy)
     for _ in range(MAX_DEVICES - 1):
         room.subscribes(amy)
@@ -421,15 +421,15 @@ def test_a_member_has_so_many_devices_and_one_twice_is_one(room: Browsers) -> No
 
 
 def test_a_browser_on_which_two_sign_in_is_the_laters(room: Browsers) -> None:
-    amy, ben = room.joins("amy"), room.joins("ben")
+    amy, ben = room.join("amy"), room.join("ben")
     shared = room.subscribes(amy)
     room.subscribes(ben, shared)
     assert room.box(amy).devices == {}
-    activity = room.publishes()
-    room.sends(amy, activity)
-    his = room.sends(ben, activity)
-    room.settles()
-    room.passes(hours=1)
+    activity = room.publish()
+    room.perform_and_stage(amy, activity)
+    his = room.perform_and_stage(ben, activity)
+    room.deliver_all()
+    room.pass_time(hours=1)
     assert [each.message["tag"] for each in room.service.arrived] == [his.performance_id]
     room.subscribes(amy, shared)
     assert room.box(ben).devices == {}
@@ -437,7 +437,7 @@ def test_a_browser_on_which_two_sign_in_is_the_laters(room: Browsers) -> None:
 
 
 def test_one_members_devices_are_not_anothers(room: Browsers) -> None:
-    amy, ben = room.joins("amy"), room.joins("ben")
+    amy, ben = room.join("amy"), room.join("ben")
     room.subscribes(amy)
     (device,) = room.box(amy).devices
     with pytest.raises(Problem) as refused:
@@ -448,28 +448,28 @@ def test_one_members_devices_are_not_anothers(room: Browsers) -> None:
 
 
 def test_who_is_removed_is_told_nothing_more(room: Browsers) -> None:
-    amy = room.joins("amy")
+    amy = room.join("amy")
     room.subscribes(amy)
-    room.sends(amy, room.publishes())
+    room.perform_and_stage(amy, room.publish())
     events = room.events()
     room.container.members.remove(room.manager, amy.member_id)
-    room.delivers(events)
-    room.passes(hours=1)
+    room.deliver(events)
+    room.pass_time(hours=1)
     assert room.sent == []
-    room.settles()
+    room.deliver_all()
     assert room.box(amy).devices == {}
 
 
 def test_another_key_of_the_stack_silences_what_subscribed_with_the_old_one(
     room: Browsers,
 ) -> None:
-    amy = room.joins("amy")
+    amy = room.join("amy")
     room.subscribes(amy)
     staged(room, amy)
     key = room.container.push_key
     key.__dict__["key_id"] = "another"
     assert room.container.pushing.overview(amy).devices == []
-    room.passes(hours=1)
+    room.pass_time(hours=1)
     assert room.sent == []
     assert room.box(amy).devices == {}
 
@@ -477,7 +477,7 @@ def test_another_key_of_the_stack_silences_what_subscribed_with_the_old_one(
 def test_an_export_has_the_devices_without_their_secrets_and_an_erasure_takes_all(
     room: Browsers,
 ) -> None:
-    amy = room.joins("amy")
+    amy = room.join("amy")
     given = room.subscribes(amy)
     staged(room, amy)
     (device,) = room.box(amy).devices
@@ -495,19 +495,19 @@ def test_an_export_has_the_devices_without_their_secrets_and_an_erasure_takes_al
     assert keeper.erase(person)
     assert list(keeper.personal_data(person)) == []
     assert room.container.push_store.holder(device) is None
-    room.passes(hours=48)
+    room.pass_time(hours=48)
     assert room.sent == []
 
 
 def test_leaving_everywhere_forgets_all_devices(room: Browsers) -> None:
-    amy = room.joins("amy")
+    amy = room.join("amy")
     for _ in range(3):
         room.subscribes(amy)
     room.container.pushing.unsubscribe_all(amy)
     room.container.pushing.unsubscribe_all(amy)
     assert room.container.pushing.overview(amy).devices == []
     staged(room, amy)
-    room.passes(hours=1)
+    room.pass_time(hours=1)
     assert room.sent == []
 
 
@@ -518,7 +518,7 @@ def test_managers_have_pushes_too(room: Browsers) -> None:
 
 
 def test_what_pushes_cost_is_what_data_md_says(room: Browsers) -> None:
-    amy, ben = room.joins("amy"), room.joins("ben")
+    amy, ben = room.join("amy"), room.join("ben")
 
     def calls(use: Callable[[], object]) -> int:
         before = room.effects
@@ -526,12 +526,12 @@ def test_what_pushes_cost_is_what_data_md_says(room: Browsers) -> None:
         return room.effects - before
 
     room.subscribes(amy)
-    made = room.sends(amy, room.publishes())
-    none = room.sends(ben, room.publishes())
-    room.settles()
+    made = room.perform_and_stage(amy, room.publish())
+    none = room.perform_and_stage(ben, room.publish())
+    room.deliver_all()
     assert calls(room.pushes) == 1 + 3
     assert calls(room.pushes) == 1  # nothing is due
-    room.ticks(hours=24)
+    room.advance(hours=24)
     assert calls(room.pushes) == 1 + 5
     pushing, now = room.container.pushing, room.clock.now()
     arguments = (none.program_id, none.member_id, none.performance_id, now)

@@ -19,7 +19,7 @@ from local import template
 from local.home import PROJECT
 from tests.clock import StoppedClock
 from tests.integration.greenroom import CORRELATION, VIDEO
-from tests.integration.in_memory import InMemory, PlayedTikTok
+from tests.integration.in_memory_greenroom import InMemoryGreenroom, ScriptedTikTok
 
 QUOTAS = {
     "QuotaUploadsWaiting": "quota_uploads_waiting",
@@ -32,17 +32,17 @@ QUOTAS = {
 
 
 @pytest.fixture
-def greenroom(clock: StoppedClock) -> Iterator[InMemory]:
-    made = InMemory(clock, PlayedTikTok())
+def greenroom(clock: StoppedClock) -> Iterator[InMemoryGreenroom]:
+    made = InMemoryGreenroom(clock, ScriptedTikTok())
     queue = ArrivalsQueue(made.clients.sqs, "http://127.0.0.1/arrivals")
     made.container.arrivals_queue = queue
     yield made
     made.close()
 
 
-def within(greenroom: InMemory, **quotas: int) -> Container:
+def within(greenroom: InMemoryGreenroom, **quotas: int) -> Container:
     """Return the services of a deployment whose owner set these quotas."""
-    container = greenroom.again()
+    container = greenroom.cold_container()
     container.quotas = replace(Quotas(), **quotas)
     return container
 
@@ -57,7 +57,7 @@ def refused(ask: Callable[[], object]) -> tuple[Any, Any, Any]:
     return problem.members["quota"], problem.members["limit"], problem.members["used"]
 
 
-def test_uploads_that_wait_are_counted_until_they_are_decided(greenroom: InMemory) -> None:
+def test_uploads_that_wait_are_counted_until_they_are_decided(greenroom: InMemoryGreenroom) -> None:
     container = within(greenroom, uploads_waiting=2)
 
     def ask() -> Any:
@@ -73,12 +73,12 @@ def test_uploads_that_wait_are_counted_until_they_are_decided(greenroom: InMemor
 
 
 def test_bytes_of_valid_videos_are_counted_and_given_back_with_the_videos(
-    greenroom: InMemory,
+    greenroom: InMemoryGreenroom,
 ) -> None:
     greenroom.valid_upload()
     program = greenroom.program.program_id
     assert greenroom.container.upload_store.kept_bytes(program) == len(VIDEO)
-    container = greenroom.again()
+    container = greenroom.cold_container()
 
     class Small(Quotas):
         video_bytes = len(VIDEO)
@@ -95,7 +95,7 @@ def test_bytes_of_valid_videos_are_counted_and_given_back_with_the_videos(
 
 
 def test_uploads_that_wait_are_counted_as_the_largest_videos_that_they_can_be(
-    greenroom: InMemory,
+    greenroom: InMemoryGreenroom,
 ) -> None:
     container = within(greenroom, video_gigabytes=1)
 
@@ -109,7 +109,7 @@ def test_uploads_that_wait_are_counted_as_the_largest_videos_that_they_can_be(
     ask()
 
 
-def _sweeps(greenroom: InMemory, days: int) -> None:
+def _sweeps(greenroom: InMemoryGreenroom, days: int) -> None:
     """Let the clock look at uploads now, in so many days, and once more to clear up."""
     sweeper = greenroom.container.stuck_uploads
     greenroom.clock.advance(LOOK_AGAIN + timedelta(minutes=1))
@@ -121,7 +121,7 @@ def _sweeps(greenroom: InMemory, days: int) -> None:
 
 
 def test_a_valid_video_that_nobody_uses_is_removed_after_its_days_and_not_before(
-    greenroom: InMemory,
+    greenroom: InMemoryGreenroom,
 ) -> None:
     upload_id = greenroom.valid_upload()
     _sweeps(greenroom, days=29)
@@ -136,7 +136,7 @@ def test_a_valid_video_that_nobody_uses_is_removed_after_its_days_and_not_before
     assert raised.value.code.code == "upload_not_valid"
 
 
-def test_a_video_that_an_activity_uses_is_never_removed(greenroom: InMemory) -> None:
+def test_a_video_that_an_activity_uses_is_never_removed(greenroom: InMemoryGreenroom) -> None:
     upload_id = greenroom.valid_upload()
     activity = greenroom.container.activities.create(greenroom.manager, upload_id)
     greenroom.container.activities.archive(greenroom.manager, activity.activity_id)
@@ -147,7 +147,7 @@ def test_a_video_that_an_activity_uses_is_never_removed(greenroom: InMemory) -> 
     assert kept.video_key in greenroom.cloud.objects
 
 
-def test_a_video_used_at_the_moment_of_its_removal_is_kept(greenroom: InMemory) -> None:
+def test_a_video_used_at_the_moment_of_its_removal_is_kept(greenroom: InMemoryGreenroom) -> None:
     upload_id = greenroom.valid_upload()
     sweeper, store = greenroom.container.stuck_uploads, greenroom.container.upload_store
     greenroom.clock.advance(LOOK_AGAIN + timedelta(minutes=1))
@@ -161,7 +161,7 @@ def test_a_video_used_at_the_moment_of_its_removal_is_kept(greenroom: InMemory) 
     assert kept.state is UploadStatus.VALID
 
 
-def test_open_activities_are_counted_until_they_end(greenroom: InMemory) -> None:
+def test_open_activities_are_counted_until_they_end(greenroom: InMemoryGreenroom) -> None:
     container = within(greenroom, activities_open=2)
     upload_id = greenroom.valid_upload()
 
@@ -178,7 +178,7 @@ def test_open_activities_are_counted_until_they_end(greenroom: InMemory) -> None
     create()
 
 
-def test_activities_that_wait_for_their_video_are_counted_too(greenroom: InMemory) -> None:
+def test_activities_that_wait_for_their_video_are_counted_too(greenroom: InMemoryGreenroom) -> None:
     """Or any number of them would be open once it is valid."""
     container, now = within(greenroom, activities_open=3), greenroom.clock.now()
     upload = container.videos.ask_for_upload(greenroom.manager, "video/mp4", CORRELATION).upload
@@ -202,7 +202,7 @@ def test_activities_that_wait_for_their_video_are_counted_too(greenroom: InMemor
 
 @pytest.mark.parametrize("video", ["valid", "being checked"])
 def test_a_rejected_activity_is_counted_before_another_video_opens_it(
-    greenroom: InMemory, video: str
+    greenroom: InMemoryGreenroom, video: str
 ) -> None:
     container, now = within(greenroom, activities_open=1), greenroom.clock.now()
     refused_one = greenroom.activity(state=ActivityState.REJECTED, video=None, video_key=None)
@@ -228,7 +228,7 @@ def test_a_rejected_activity_is_counted_before_another_video_opens_it(
 
 
 def test_members_and_invitations_are_counted_together_until_they_are_removed(
-    greenroom: InMemory,
+    greenroom: InMemoryGreenroom,
 ) -> None:
     container = within(greenroom, members=3)
 
@@ -248,7 +248,7 @@ def test_members_and_invitations_are_counted_together_until_they_are_removed(
     assert refused(lambda: invite("ben")) == ("members", 3, 3)  # to come back takes a place too
 
 
-def test_a_list_that_does_not_fit_invites_nobody(greenroom: InMemory) -> None:
+def test_a_list_that_does_not_fit_invites_nobody(greenroom: InMemoryGreenroom) -> None:
     container = within(greenroom, members=30)
     people = "\n".join(f"m{number}@demo.example" for number in range(30))
     before = len(list(container.programs.members(greenroom.program.program_id)))
@@ -264,7 +264,7 @@ def test_a_list_that_does_not_fit_invites_nobody(greenroom: InMemory) -> None:
 
 @pytest.mark.parametrize("quota", ["members", "invitations_a_day"])
 def test_who_comes_back_is_counted_among_a_list_before_anybody_is_invited(
-    greenroom: InMemory, quota: str
+    greenroom: InMemoryGreenroom, quota: str
 ) -> None:
     open_to_all = within(greenroom)
     for name in ("ben", "cem"):
@@ -284,7 +284,7 @@ def test_who_comes_back_is_counted_among_a_list_before_anybody_is_invited(
     assert {each.outcome.value for each in found} == {"invited"}
 
 
-def test_invitations_are_counted_by_the_day(greenroom: InMemory) -> None:
+def test_invitations_are_counted_by_the_day(greenroom: InMemoryGreenroom) -> None:
     container = within(greenroom, invitations_a_day=2)
 
     def invite(name: str) -> Any:
@@ -300,7 +300,7 @@ def test_invitations_are_counted_by_the_day(greenroom: InMemory) -> None:
 
 @pytest.mark.parametrize("quota", ["uploads_waiting", "video_gigabytes"])
 def test_a_request_whose_answer_was_lost_finds_its_upload_though_it_was_the_last(
-    greenroom: InMemory, quota: str
+    greenroom: InMemoryGreenroom, quota: str
 ) -> None:
     container = within(greenroom, uploads_waiting=1)
 
@@ -317,11 +317,11 @@ def test_a_request_whose_answer_was_lost_finds_its_upload_though_it_was_the_last
     assert raised.value.code.code == "limit_reached"
 
 
-def test_one_programs_quota_is_no_other_programs(greenroom: InMemory) -> None:
+def test_one_programs_quota_is_no_other_programs(greenroom: InMemoryGreenroom) -> None:
     container = within(greenroom, members=2)
     container.members.invite(greenroom.manager, "ben@demo.example", None, Role.MEMBER)
     other, _, _ = container.programs.create_program("Other", "UTC", "boss@other.example")
-    boss = greenroom.signs_in("boss@other.example")
+    boss = greenroom.sign_in("boss@other.example")
     assert boss.program_id == other.program_id
     container.members.invite(boss, "ben@other.example", None, Role.MEMBER)
 

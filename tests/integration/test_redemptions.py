@@ -500,7 +500,7 @@ def test_another_programs_manager_decides_nothing(
     greenroom: Greenroom, redemptions: RedemptionService, asked: Redemption
 ) -> None:
     greenroom.container.programs.create_program("Other", "UTC", "zoe@other.example")
-    zoe = greenroom.signs_in("zoe@other.example")
+    zoe = greenroom.sign_in("zoe@other.example")
     for attempt in (
         lambda: redemptions.fulfil(zoe, asked.redemption_id, note=None, code=None),
         lambda: redemptions.reject(zoe, asked.redemption_id, "No"),

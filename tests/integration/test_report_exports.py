@@ -26,17 +26,19 @@ from chalicelib.reports.report_exports.service import MAX_MAKING
 from chalicelib.reports.report_exports.store import Export, ExportItem, ExportStatus, Table
 from tests.clock import StoppedClock
 from tests.events import queued
-from tests.integration.reporting import Reporting
+from tests.integration.reporting_greenroom import ReportingGreenroom
 
 
 @pytest.fixture
-def reporting(clock: StoppedClock) -> Iterator[Reporting]:
-    made = Reporting(clock)
+def reporting(clock: StoppedClock) -> Iterator[ReportingGreenroom]:
+    made = ReportingGreenroom(clock)
     yield made
     made.close()
 
 
-def exported(reporting: Reporting, table: Table, **asked: Any) -> tuple[Export, list[list[str]]]:
+def exported(
+    reporting: ReportingGreenroom, table: Table, **asked: Any
+) -> tuple[Export, list[list[str]]]:
     """Ask for an export, let it be made, and read its file."""
     service = reporting.container.report_exports
     export = service.ask(reporting.manager, table, **asked)
@@ -52,7 +54,9 @@ def exported(reporting: Reporting, table: Table, **asked: Any) -> tuple[Export, 
     return made, list(csv.reader(io.StringIO(text.removeprefix("\ufeff"))))
 
 
-def test_an_export_of_members_has_a_row_for_each_and_no_formula(reporting: Reporting) -> None:
+def test_an_export_of_members_has_a_row_for_each_and_no_formula(
+    reporting: ReportingGreenroom,
+) -> None:
     names = ['=HYPERLINK("http://x")', "+1", "-1+2", "@SUM(A1)", 'Quote " and, comma', "Zoë 茶"]
     for number, name in enumerate(names):
         member = reporting.member(f"m{number}")
@@ -70,7 +74,7 @@ def test_an_export_of_members_has_a_row_for_each_and_no_formula(reporting: Repor
     )
 
 
-def _renamed(reporting: Reporting, member_id: str, name: str) -> Any:
+def _renamed(reporting: ReportingGreenroom, member_id: str, name: str) -> Any:
     member = reporting.container.programs.member(reporting.program.program_id, member_id)
     assert member
     return replace(member, name=name)
@@ -78,7 +82,7 @@ def _renamed(reporting: Reporting, member_id: str, name: str) -> Any:
 
 @pytest.mark.parametrize("table", Table)
 def test_every_report_can_be_exported_and_an_empty_one_is_its_header(
-    reporting: Reporting, table: Table
+    reporting: ReportingGreenroom, table: Table
 ) -> None:
     activity = reporting.activity()
     campaign = reporting.container.campaigns.create(reporting.manager, "Autumn")
@@ -92,13 +96,15 @@ def test_every_report_can_be_exported_and_an_empty_one_is_its_header(
 
 
 def test_an_export_of_who_performed_goes_through_all_pages(
-    reporting: Reporting, monkeypatch: pytest.MonkeyPatch
+    reporting: ReportingGreenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exports, "MAX_LIMIT", 1)
     activity = reporting.activity()
     for number in range(3):
-        reporting.sends(reporting.joins(f"m{number}"), activity, "refuses" if number else "posts")
-    reporting.settles()
+        reporting.perform_and_stage(
+            reporting.join(f"m{number}"), activity, "refuses" if number else "posts"
+        )
+    reporting.deliver_all()
     _, (header, *rows) = exported(reporting, Table.PERFORMANCES, thing_id=activity.activity_id)
     told = [dict(zip(header, row, strict=True)) for row in rows]
     assert sorted(each["status"] for each in told) == ["failed", "failed", "posted"]
@@ -109,20 +115,20 @@ def test_an_export_of_who_performed_goes_through_all_pages(
 
 @pytest.mark.parametrize("table", [Table.OVERVIEW, Table.ACTIVITY, Table.CAMPAIGN])
 def test_an_export_by_day_adds_up_to_the_reasons_and_times_of_its_screen(
-    reporting: Reporting, table: Table
+    reporting: ReportingGreenroom, table: Table
 ) -> None:
     container, manager = reporting.container, reporting.manager
     campaign = container.campaigns.create(manager, "Autumn")
     activity = reporting.activity(campaign_id=campaign.campaign_id)
     whats = ("posts", "refuses", "refuses", "posts")
     for number, (what, seen_before) in enumerate(zip(whats, (3, 30, 300, 0), strict=True)):
-        member = reporting.joins(f"m{number}")
+        member = reporting.join(f"m{number}")
         if seen_before:
             container.reports.note_seen(member, [activity.activity_id])
-            reporting.ticks(minutes=seen_before)
-        reporting.sends(member, activity, what)
-        reporting.ticks(hours=20)
-    reporting.settles()
+            reporting.advance(minutes=seen_before)
+        reporting.perform_and_stage(member, activity, what)
+        reporting.advance(hours=20)
+    reporting.deliver_all()
     thing = campaign.campaign_id if table is Table.CAMPAIGN else activity.activity_id
     _, (header, *rows) = exported(reporting, table, thing_id=thing)
     days = [dict(zip(header, row, strict=True)) for row in rows]
@@ -139,7 +145,7 @@ def test_an_export_by_day_adds_up_to_the_reasons_and_times_of_its_screen(
 
 
 def test_an_export_of_members_goes_through_all_pages(
-    reporting: Reporting, monkeypatch: pytest.MonkeyPatch
+    reporting: ReportingGreenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exports, "MAX_LIMIT", 2)
     invited = [reporting.member(f"m{number}") for number in range(5)]
@@ -149,7 +155,7 @@ def test_an_export_of_members_goes_through_all_pages(
 
 
 def test_a_request_that_comes_twice_or_days_late_makes_no_second_file(
-    reporting: Reporting,
+    reporting: ReportingGreenroom,
 ) -> None:
     made, _ = exported(reporting, Table.MEMBERS)
     del reporting.cloud.objects[made.key]
@@ -157,14 +163,14 @@ def test_a_request_that_comes_twice_or_days_late_makes_no_second_file(
         made.program_id, ExportRequested(made.export_id)
     )
     for days in (0, 1, 5):
-        reporting.ticks(days=days)
+        reporting.advance(days=days)
         batch = queued(event, event)
         answer = worker.make_exports(reporting.container.report_export_maker, batch)
         assert answer == {"batchItemFailures": []}
         assert made.key not in reporting.cloud.objects
 
 
-def test_an_export_of_what_is_not_there_fails_and_says_so(reporting: Reporting) -> None:
+def test_an_export_of_what_is_not_there_fails_and_says_so(reporting: ReportingGreenroom) -> None:
     made, rows = exported(reporting, Table.ACTIVITY, thing_id="act_none")
     assert (made.status, made.reason, rows) == (
         ExportStatus.FAILED,
@@ -173,7 +179,9 @@ def test_an_export_of_what_is_not_there_fails_and_says_so(reporting: Reporting) 
     )
 
 
-def test_nothing_is_made_for_somebody_who_is_no_manager_any_more(reporting: Reporting) -> None:
+def test_nothing_is_made_for_somebody_who_is_no_manager_any_more(
+    reporting: ReportingGreenroom,
+) -> None:
     other = reporting.member("other")
     reporting.container.members.change_role(reporting.manager, other.member_id, Role.MANAGER)
     service = reporting.container.report_exports
@@ -186,7 +194,7 @@ def test_nothing_is_made_for_somebody_who_is_no_manager_any_more(reporting: Repo
 
 
 def test_what_is_asked_for_without_saying_which_or_for_no_period_is_refused(
-    reporting: Reporting,
+    reporting: ReportingGreenroom,
 ) -> None:
     today = reporting.clock.now().date()
     wanted: tuple[tuple[Table, dict[str, Any]], ...] = (
@@ -203,12 +211,12 @@ def test_what_is_asked_for_without_saying_which_or_for_no_period_is_refused(
 
 
 def test_a_program_has_so_many_files_in_the_making_and_no_other_waits_for_it(
-    reporting: Reporting,
+    reporting: ReportingGreenroom,
 ) -> None:
     service, manager = reporting.container.report_exports, reporting.manager
 
     def ask(made_id: str | None = None) -> Export:
-        reporting.ticks(seconds=1)
+        reporting.advance(seconds=1)
         return service.ask(manager, Table.MEMBERS, made_id=made_id)
 
     asked = [ask("0first"), *(ask() for _ in range(MAX_MAKING - 1))]
@@ -220,15 +228,15 @@ def test_a_program_has_so_many_files_in_the_making_and_no_other_waits_for_it(
         assert raised.value.members == limit
     assert ask("0first").export_id == asked[0].export_id  # its answer was lost
     reporting.container.programs.create_program("Other", "UTC", "boss@other.example")
-    service.ask(reporting.signs_in("boss@other.example"), Table.MEMBERS)
+    service.ask(reporting.sign_in("boss@other.example"), Table.MEMBERS)
     reporting.container.report_export_maker.make(manager.program_id, asked[3].export_id)
     ask()
-    reporting.ticks(hours=3)
+    reporting.advance(hours=3)
     ask()  # what was never made keeps nobody waiting
 
 
 def test_what_a_report_is_not_narrowed_by_is_refused_rather_than_passed_over(
-    reporting: Reporting,
+    reporting: ReportingGreenroom,
 ) -> None:
     for asked, refused in (
         ({"report": "members", "activity_id": "act_1"}, {"activity_id"}),
@@ -249,14 +257,14 @@ def test_what_a_report_is_not_narrowed_by_is_refused_rather_than_passed_over(
     assert over_http(reporting, {"report": "members", **nothing}).status == 202
 
 
-def over_http(reporting: Reporting, asked: dict[str, Any]) -> Answer:
+def over_http(reporting: ReportingGreenroom, asked: dict[str, Any]) -> Answer:
     body = routes.NewExport.model_validate(asked)
     request: Request[Any, Any] = Request(reporting.manager, body, None, {}, "correlation", {}, b"")
     return routes.ask.handle(reporting.container.report_exports, request)
 
 
 def test_a_link_is_of_this_one_file_and_good_for_ten_minutes(
-    reporting: Reporting, monkeypatch: pytest.MonkeyPatch
+    reporting: ReportingGreenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made, _ = exported(reporting, Table.MEMBERS)
     link = reporting.container.report_exports.link(made)
@@ -266,14 +274,14 @@ def test_a_link_is_of_this_one_file_and_good_for_ten_minutes(
 
 
 def test_an_export_is_there_for_a_day_and_its_note_for_longer_than_its_file(
-    reporting: Reporting,
+    reporting: ReportingGreenroom,
 ) -> None:
     """S3 removes the file at the first midnight a day after it; an erasure finds it until then."""
     made, _ = exported(reporting, Table.MEMBERS)
     service, database = reporting.container.report_exports, reporting.container.database
-    reporting.ticks(hours=23, minutes=59)
+    reporting.advance(hours=23, minutes=59)
     assert service.export(reporting.manager, made.export_id).status is ExportStatus.READY
-    reporting.ticks(minutes=1)
+    reporting.advance(minutes=1)
     with pytest.raises(Problem) as gone:
         service.export(reporting.manager, made.export_id)
     assert gone.value.code is ProblemCode.NOT_FOUND
@@ -283,7 +291,7 @@ def test_an_export_is_there_for_a_day_and_its_note_for_longer_than_its_file(
 
 
 def test_the_audit_trail_is_exported_by_the_same_filters_with_names_and_no_formula(
-    reporting: Reporting,
+    reporting: ReportingGreenroom,
 ) -> None:
     container, manager = reporting.container, reporting.manager
     with acting(actors.member(manager.member_id), Origin("203.0.113.9", "manager")):

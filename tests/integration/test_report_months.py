@@ -16,7 +16,7 @@ from chalicelib.reports.model import BUCKETS, FAILURE_WORDS, LOST, MAX_GAP_DAYS,
 from chalicelib.reports.service import Overview
 from chalicelib.reports.store import SHARDS, MonthItem, packed_days, unpacked_days
 from tests.clock import StoppedClock
-from tests.integration.reporting import Reporting
+from tests.integration.reporting_greenroom import ReportingGreenroom
 
 A_MEGABYTE = 1 << 20
 """More than a query answers at once."""
@@ -46,29 +46,31 @@ class Told:
 
 
 @pytest.fixture
-def reporting(clock: StoppedClock) -> Iterator[Reporting]:
-    made = Reporting(clock)
+def reporting(clock: StoppedClock) -> Iterator[ReportingGreenroom]:
+    made = ReportingGreenroom(clock)
     yield made
     made.close()
 
 
-def plays(reporting: Reporting, days: int = 40) -> list[Event[Any]]:
+def plays(reporting: ReportingGreenroom, days: int = 40) -> list[Event[Any]]:
     """Let members send now and then for some days; return a third of what was told, not counted."""
     dice, held = random.Random(14), list[Event[Any]]()
-    members = [reporting.joins(f"m{number}") for number in range(4)]
-    reporting.settles()
+    members = [reporting.join(f"m{number}") for number in range(4)]
+    reporting.deliver_all()
     for _ in range(days):
-        reporting.ticks(days=1)
+        reporting.advance(days=1)
         if dice.random() < 0.5:
             activity = reporting.activity()
             for member in dice.sample(members, dice.randint(1, 3)):
-                reporting.sends(reporting.now(member), activity, dice.choice(["posts", "refuses"]))
+                reporting.perform_and_stage(
+                    reporting.now(member), activity, dice.choice(["posts", "refuses"])
+                )
         for each in reporting.events():
-            held.append(each) if dice.random() < 1 / 3 else reporting.delivers([each])
+            held.append(each) if dice.random() < 1 / 3 else reporting.deliver([each])
     return held
 
 
-def overviews(reporting: Reporting) -> list[Told]:
+def overviews(reporting: ReportingGreenroom) -> list[Told]:
     today = reporting.clock.now().date()
     spans = [
         (today - timedelta(days=back), today - timedelta(days=back - length))
@@ -78,27 +80,29 @@ def overviews(reporting: Reporting) -> list[Told]:
     return [Told.of(overview(manager, *span)) for span in spans]
 
 
-def packs(reporting: Reporting) -> None:
+def packs(reporting: ReportingGreenroom) -> None:
     store, program_id = reporting.container.report_store, reporting.program.program_id
     before = reporting.clock.now().date() - timedelta(days=UNPACKED_DAYS)
     while store.pack_days(program_id, before, 7):
         pass
 
 
-def rows(reporting: Reporting) -> list[str]:
+def rows(reporting: ReportingGreenroom) -> list[str]:
     scope = f"{reporting.program.program_id}#program"
     tables = reporting.cloud.tables.items("ReportsTable")
     return sorted(each["item"]["S"] for each in tables if each["scope"]["S"] == scope)
 
 
-def recounted(reporting: Reporting) -> Sequence[Any]:
+def recounted(reporting: ReportingGreenroom) -> Sequence[Any]:
     rebuilder = reporting.container.reports_rebuilder
     return rebuilder.findings(reporting.program.program_id, lambda _: None)
 
 
 @pytest.mark.usefixtures("unpacked")
-def test_packing_days_changes_no_report_and_a_recount_finds_the_same(reporting: Reporting) -> None:
-    reporting.delivers(plays(reporting))
+def test_packing_days_changes_no_report_and_a_recount_finds_the_same(
+    reporting: ReportingGreenroom,
+) -> None:
+    reporting.deliver(plays(reporting))
     told, days = overviews(reporting), rows(reporting)
     packs(reporting)
     first_kept = (reporting.clock.now().date() - timedelta(days=UNPACKED_DAYS)).isoformat()
@@ -112,13 +116,13 @@ def test_packing_days_changes_no_report_and_a_recount_finds_the_same(reporting: 
 
 @pytest.mark.usefixtures("unpacked")
 def test_what_is_told_after_its_day_was_packed_is_counted_and_packed_too(
-    reporting: Reporting,
+    reporting: ReportingGreenroom,
 ) -> None:
     late = plays(reporting)
     packs(reporting)
     assert recounted(reporting) != []
     random.Random(5).shuffle(late)
-    reporting.delivers([*late, *late[::2]])
+    reporting.deliver([*late, *late[::2]])
     assert any("#" in each and each < rows(reporting)[-1][:7] for each in rows(reporting))
     told = overviews(reporting)
     assert recounted(reporting) == []
@@ -130,7 +134,7 @@ def test_what_is_told_after_its_day_was_packed_is_counted_and_packed_too(
 @pytest.mark.usefixtures("unpacked")
 @pytest.mark.parametrize("who", ["counts", "packs"])
 def test_nothing_is_lost_when_somebody_else_counts_or_packs_a_day_while_it_is_packed(
-    reporting: Reporting, monkeypatch: pytest.MonkeyPatch, who: str
+    reporting: ReportingGreenroom, monkeypatch: pytest.MonkeyPatch, who: str
 ) -> None:
     late = plays(reporting)
     store = reporting.container.report_store
@@ -140,7 +144,7 @@ def test_nothing_is_lost_when_somebody_else_counts_or_packs_a_day_while_it_is_pa
         packing = any(isinstance(getattr(each, "item", None), MonthItem) for each in parts)
         if packing and meanwhile:
             meanwhile.clear()
-            reporting.delivers(late) if who == "counts" else packs(reporting)
+            reporting.deliver(late) if who == "counts" else packs(reporting)
         commit(parts, **options)
 
     monkeypatch.setattr(store, "commit", disturbed)
@@ -148,12 +152,12 @@ def test_nothing_is_lost_when_somebody_else_counts_or_packs_a_day_while_it_is_pa
         packs(reporting)
     packs(reporting)
     if who == "packs":
-        reporting.delivers(late)
+        reporting.deliver(late)
     assert recounted(reporting) == []
 
 
 def test_a_counter_packs_what_is_over_once_a_day_and_counts_whatever_comes_of_it(
-    reporting: Reporting, monkeypatch: pytest.MonkeyPatch
+    reporting: ReportingGreenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = reporting.container.report_store
     pack, asked = store.pack_days, list[date]()
@@ -165,12 +169,12 @@ def test_a_counter_packs_what_is_over_once_a_day_and_counts_whatever_comes_of_it
         return pack(program_id, before, most)
 
     monkeypatch.setattr(store, "pack_days", watched)
-    amy = reporting.joins("amy")
+    amy = reporting.join("amy")
     for _ in range(UNPACKED_DAYS + 2):
         for _ in range(3):
-            reporting.sends(reporting.now(amy), reporting.activity())
-            reporting.settles()
-        reporting.ticks(days=1)
+            reporting.perform_and_stage(reporting.now(amy), reporting.activity())
+            reporting.deliver_all()
+        reporting.advance(days=1)
     days = sorted(set(asked))
     assert len(days) == UNPACKED_DAYS + 2
     assert asked.count(days[0]) == 3  # once more after the conflict, and after what nobody knows

@@ -44,12 +44,12 @@ from chalicelib.webhooks.model import Format, Language, Webhook, WebhookState
 from tests.clock import StoppedClock
 from tests.events import queued
 from tests.integration.database import database
-from tests.integration.reporting import Reporting
+from tests.integration.reporting_greenroom import ReportingGreenroom
 
 
 @pytest.fixture
-def reporting(clock: StoppedClock) -> Iterator[Reporting]:
-    made = Reporting(clock)
+def reporting(clock: StoppedClock) -> Iterator[ReportingGreenroom]:
+    made = ReportingGreenroom(clock)
     yield made
     made.close()
 
@@ -67,30 +67,30 @@ def nothing(_: str) -> None:
     """Nobody listens."""
 
 
-def plays(reporting: Reporting, dice: random.Random | None = None) -> Any:
+def plays(reporting: ReportingGreenroom, dice: random.Random | None = None) -> Any:
     """Let four members do what they like with an activity, and give it."""
-    amy, ben, cem, dee = (reporting.joins(each) for each in ("amy", "ben", "cem", "dee"))
+    amy, ben, cem, dee = (reporting.join(each) for each in ("amy", "ben", "cem", "dee"))
     campaign = reporting.container.campaigns.create(reporting.manager, "Autumn")
     activity = reporting.activity(campaign_id=campaign.campaign_id)
     other = reporting.activity()
-    reporting.settles(dice)
+    reporting.deliver_all(dice)
     reporting.container.reports.note_seen(amy, [activity.activity_id, other.activity_id])
     reporting.container.reports.note_seen(dee, [activity.activity_id])
-    reporting.ticks(minutes=10)
-    reporting.sends(amy, activity)
-    posted = reporting.sends(ben, activity)
-    reporting.sends(cem, activity, "refuses")
+    reporting.advance(minutes=10)
+    reporting.perform_and_stage(amy, activity)
+    posted = reporting.perform_and_stage(ben, activity)
+    reporting.perform_and_stage(cem, activity, "refuses")
     reporting.container.activities.dismiss(dee, activity.activity_id)
-    reporting.settles(dice)
-    reporting.ticks(hours=2)
-    reporting.stages(posted, "posts")
-    reporting.sends(amy, other)
-    reporting.settles(dice)
+    reporting.deliver_all(dice)
+    reporting.advance(hours=2)
+    reporting.stage(posted, "posts")
+    reporting.perform_and_stage(amy, other)
+    reporting.deliver_all(dice)
     return activity
 
 
 def test_an_activity_report_leads_from_its_audience_to_posts_with_what_was_lost(
-    reporting: Reporting,
+    reporting: ReportingGreenroom,
 ) -> None:
     activity = plays(reporting)
     found = reporting.container.reports.activity(
@@ -120,7 +120,7 @@ def test_events_doubled_and_reordered_give_the_same_counts_and_a_recount_finds_n
     found = []
     for dice in (None, random.Random(seed)):
         clock.at = begun
-        reporting = Reporting(clock)
+        reporting = ReportingGreenroom(clock)
         try:
             plays(reporting, dice)
             program = reporting.program.program_id
@@ -133,16 +133,16 @@ def test_events_doubled_and_reordered_give_the_same_counts_and_a_recount_finds_n
 
 
 def test_an_overview_counts_members_once_and_compares_with_the_days_before(
-    reporting: Reporting,
+    reporting: ReportingGreenroom,
 ) -> None:
-    amy, ben = reporting.joins("amy"), reporting.joins("ben")
+    amy, ben = reporting.join("amy"), reporting.join("ben")
     one, two = reporting.activity(), reporting.activity()
-    reporting.sends(amy, one)
-    reporting.sends(ben, one)
-    reporting.ticks(days=30)
+    reporting.perform_and_stage(amy, one)
+    reporting.perform_and_stage(ben, one)
+    reporting.advance(days=30)
     amy = reporting.now(amy)
-    reporting.sends(amy, two)
-    reporting.settles()
+    reporting.perform_and_stage(amy, two)
+    reporting.deliver_all()
     found = reporting.container.reports.overview(reporting.manager, None, None)
     assert (found.active, found.active_before, found.members) == (1, 2, 3)
     assert found.participation == pytest.approx(1 / 3)
@@ -151,7 +151,7 @@ def test_an_overview_counts_members_once_and_compares_with_the_days_before(
     assert len(found.report.days) == 30
 
 
-def test_a_period_with_no_data_is_a_report_of_zeros(reporting: Reporting) -> None:
+def test_a_period_with_no_data_is_a_report_of_zeros(reporting: ReportingGreenroom) -> None:
     activity = reporting.activity()
     found = reporting.container.reports.overview(reporting.manager, None, None)
     assert numbers(found.report.tally) == {}
@@ -168,10 +168,10 @@ def test_a_period_with_no_data_is_a_report_of_zeros(reporting: Reporting) -> Non
     )
 
 
-def test_an_archived_activity_is_reported_as_before(reporting: Reporting) -> None:
-    amy, activity = reporting.joins("amy"), reporting.activity()
-    reporting.sends(amy, activity)
-    reporting.settles()
+def test_an_archived_activity_is_reported_as_before(reporting: ReportingGreenroom) -> None:
+    amy, activity = reporting.join("amy"), reporting.activity()
+    reporting.perform_and_stage(amy, activity)
+    reporting.deliver_all()
     reporting.container.activities.archive(reporting.manager, activity.activity_id)
     found = reporting.container.reports.activity(
         reporting.manager, activity.activity_id, None, None
@@ -179,7 +179,7 @@ def test_an_archived_activity_is_reported_as_before(reporting: Reporting) -> Non
     assert found.report.whole.number(Name.STAGED) == 1
 
 
-def test_what_is_not_there_or_another_programs_is_not_found(reporting: Reporting) -> None:
+def test_what_is_not_there_or_another_programs_is_not_found(reporting: ReportingGreenroom) -> None:
     service = reporting.container.reports
     for ask in (
         lambda: service.activity(reporting.manager, "act_none", None, None),
@@ -192,22 +192,24 @@ def test_what_is_not_there_or_another_programs_is_not_found(reporting: Reporting
         assert raised.value.code.code == "not_found"
 
 
-def test_a_trial_is_in_no_report(reporting: Reporting) -> None:
-    reporting.connects(reporting.manager, "boss")
+def test_a_trial_is_in_no_report(reporting: ReportingGreenroom) -> None:
+    reporting.connect_account(reporting.manager, "boss")
     activity = reporting.activity()
     reporting.container.performances.try_on(reporting.manager, activity.activity_id, "c")
-    reporting.settles()
+    reporting.deliver_all()
     found = reporting.container.reports.overview(reporting.manager, None, None)
     assert numbers(found.report.tally) == {}
 
 
-def test_who_performed_is_listed_the_latest_first_page_by_page(reporting: Reporting) -> None:
+def test_who_performed_is_listed_the_latest_first_page_by_page(
+    reporting: ReportingGreenroom,
+) -> None:
     activity = reporting.activity()
-    members = [reporting.joins(f"m{number}") for number in range(5)]
+    members = [reporting.join(f"m{number}") for number in range(5)]
     for each in members:
-        reporting.ticks(minutes=1)
-        reporting.sends(each, activity)
-    reporting.settles()
+        reporting.advance(minutes=1)
+        reporting.perform_and_stage(each, activity)
+    reporting.deliver_all()
     names, cursor = [], None
     while True:
         page = reporting.container.reports.performances(
@@ -220,14 +222,16 @@ def test_who_performed_is_listed_the_latest_first_page_by_page(reporting: Report
     assert names == [each.member_id for each in reversed(members)]
 
 
-def test_members_are_reported_with_what_they_did_within_the_period(reporting: Reporting) -> None:
-    amy, ben = reporting.joins("amy"), reporting.joins("ben")
+def test_members_are_reported_with_what_they_did_within_the_period(
+    reporting: ReportingGreenroom,
+) -> None:
+    amy, ben = reporting.join("amy"), reporting.join("ben")
     one, two = reporting.activity(), reporting.activity()
-    reporting.sends(amy, one)
-    reporting.ticks(days=40)
-    reporting.sends(reporting.now(amy), two)
-    reporting.sends(reporting.now(ben), two, "refuses")
-    reporting.settles()
+    reporting.perform_and_stage(amy, one)
+    reporting.advance(days=40)
+    reporting.perform_and_stage(reporting.now(amy), two)
+    reporting.perform_and_stage(reporting.now(ben), two, "refuses")
+    reporting.deliver_all()
     _, page = reporting.container.reports.members(reporting.manager, 100, None, None, None)
     told = {each.member.email.split("@")[0]: each.tally for each in page.items}
     assert (told["amy"].sent, told["amy"].staged) == (1, 1)
@@ -236,34 +240,34 @@ def test_members_are_reported_with_what_they_did_within_the_period(reporting: Re
 
 
 def test_channels_are_reported_with_their_people_and_what_came_of_them(
-    reporting: Reporting,
+    reporting: ReportingGreenroom,
 ) -> None:
     channels = reporting.container.channels
     made = channels.create(reporting.manager, "Baristas", ChannelKind.PUBLIC).channel
-    amy, ben = reporting.joins("amy"), reporting.joins("ben")
+    amy, ben = reporting.join("amy"), reporting.join("ben")
     channels.join(amy, made.channel_id)
     amy = reporting.now(amy)
     everybody, some = (
         reporting.activity(),
         reporting.activity(channel_ids=frozenset({made.channel_id})),
     )
-    reporting.sends(amy, everybody)
-    reporting.sends(amy, some)
-    reporting.sends(ben, everybody)
-    reporting.settles()
+    reporting.perform_and_stage(amy, everybody)
+    reporting.perform_and_stage(amy, some)
+    reporting.perform_and_stage(ben, everybody)
+    reporting.deliver_all()
     _, page = reporting.container.reports.channels(reporting.manager, 20, None, None, None)
     (found,) = page.items
     assert (found.members, found.tally.number(Name.SENT)) == (1, 2)
     report = reporting.container.reports.activity(reporting.manager, some.activity_id, None, None)
     assert report.audience.members == 1
     channels.leave(amy, made.channel_id)
-    reporting.settles()
+    reporting.deliver_all()
     assert (
         reporting.container.reports_rebuilder.findings(reporting.program.program_id, nothing) == []
     )
 
 
-def test_totals_of_activities_are_there_for_a_list(reporting: Reporting) -> None:
+def test_totals_of_activities_are_there_for_a_list(reporting: ReportingGreenroom) -> None:
     activity = plays(reporting)
     found = reporting.container.reports.totals(reporting.manager, [activity.activity_id, "act_x"])
     assert numbers(found[activity.activity_id]) == {"seen": 4, "sent": 3, "staged": 2, "posted": 1}
@@ -275,9 +279,9 @@ def test_totals_of_activities_are_there_for_a_list(reporting: Reporting) -> None
 
 
 def test_a_batch_of_what_was_seen_is_one_write_and_what_is_not_theirs_is_left_out(
-    reporting: Reporting,
+    reporting: ReportingGreenroom,
 ) -> None:
-    amy = reporting.joins("amy")
+    amy = reporting.join("amy")
     mine = [reporting.activity() for _ in range(3)]
     others = reporting.activity(channel_ids=frozenset({"chn_of_others"}))
     asked = [each.activity_id for each in (*mine, others)]
@@ -293,7 +297,7 @@ def test_a_batch_of_what_was_seen_is_one_write_and_what_is_not_theirs_is_left_ou
     assert writes == []  # reading the feed tells nothing
     reporting.container.reports.note_seen(amy, [*asked, "act_none"])
     assert writes == ["ReportsTable"]
-    reporting.settles()
+    reporting.deliver_all()
     for each in mine:
         found = reporting.container.reports.activity(
             reporting.manager, each.activity_id, None, None
@@ -303,13 +307,15 @@ def test_a_batch_of_what_was_seen_is_one_write_and_what_is_not_theirs_is_left_ou
     assert numbers(unseen[others.activity_id]) == {}
 
 
-def test_what_was_seen_again_keeps_the_instant_of_the_first_time(reporting: Reporting) -> None:
-    amy, activity = reporting.joins("amy"), reporting.activity()
+def test_what_was_seen_again_keeps_the_instant_of_the_first_time(
+    reporting: ReportingGreenroom,
+) -> None:
+    amy, activity = reporting.join("amy"), reporting.activity()
     reporting.container.reports.note_seen(amy, [activity.activity_id])
     first = reporting.clock.now()
-    reporting.ticks(days=40)
+    reporting.advance(days=40)
     reporting.container.reports.note_seen(reporting.now(amy), [activity.activity_id])
-    reporting.settles(random.Random(3))
+    reporting.deliver_all(random.Random(3))
     found = reporting.container.reports.activity(
         reporting.manager, activity.activity_id, None, None
     )
@@ -318,11 +324,11 @@ def test_what_was_seen_again_keeps_the_instant_of_the_first_time(reporting: Repo
 
 
 def test_what_a_member_saw_lies_in_items_that_are_bounded_however_much_it_is(
-    reporting: Reporting, monkeypatch: pytest.MonkeyPatch
+    reporting: ReportingGreenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Told again and again, in any order, it takes no more room and is counted once."""
     monkeypatch.setattr(report_store, "MAX_SIGHTS", 5)
-    amy = reporting.joins("amy")
+    amy = reporting.join("amy")
     ids = [reporting.activity().activity_id for _ in range(14)]
     tells = reporting.container.reports.note_seen
     for start in range(0, len(ids), 3):
@@ -342,19 +348,19 @@ def test_what_a_member_saw_lies_in_items_that_are_bounded_however_much_it_is(
         name
         for name, _ in reporting.container.report_store.impressions(amy.program_id, amy.member_id)
     } == set(ids)
-    reporting.settles(random.Random(5))
+    reporting.deliver_all(random.Random(5))
     found = reporting.container.reports.overview(reporting.manager, None, None)
     assert found.report.tally.number(Name.SEEN) == len(ids)
 
 
 def test_an_activity_of_years_has_the_worklist_of_its_last_weeks_and_small_items(
-    reporting: Reporting,
+    reporting: ReportingGreenroom,
 ) -> None:
     """What was waited for long ago lies in items of its own, which expire."""
     activity = reporting.activity()
     counter, program_id = reporting.container.fact_counter, reporting.program.program_id
     for month in range(30):
-        reporting.ticks(days=30)
+        reporting.advance(days=30)
         for number in range(3):
             at, performance_id = reporting.clock.now(), new_id("prf", reporting.clock.now())
             failed = Attempt(performance_id, at, failed_at=at, failure=f"reason_{number}")
@@ -373,10 +379,10 @@ def test_an_activity_of_years_has_the_worklist_of_its_last_weeks_and_small_items
 
 
 def test_a_full_item_of_what_was_seen_is_far_from_what_dynamodb_takes(
-    reporting: Reporting,
+    reporting: ReportingGreenroom,
 ) -> None:
     """Every activity in a campaign and addressed to as many channels as it may be."""
-    amy, now = reporting.joins("amy"), reporting.clock.now()
+    amy, now = reporting.join("amy"), reporting.clock.now()
     channels = tuple(sorted(new_id("chn", now) for _ in range(MAX_ADDRESSED)))
     for _ in range((report_store.MAX_SIGHTS + MAX_SEEN) // MAX_SEEN):
         sights = {
@@ -399,12 +405,12 @@ def test_a_full_item_of_what_was_seen_is_far_from_what_dynamodb_takes(
     ids=["alone", "six", "a hundred"],
 )
 def test_counting_writes_two_items_for_each_event_from_six_together_on(
-    reporting: Reporting, together: int, people: int, most: float
+    reporting: ReportingGreenroom, together: int, people: int, most: float
 ) -> None:
     """A lone event writes five, and what comes again none."""
     activity = reporting.activity()
-    members = [reporting.joins(f"m{number}") for number in range(people)]
-    reporting.settles()
+    members = [reporting.join(f"m{number}") for number in range(people)]
+    reporting.deliver_all()
     written = Counter[str]()
     told = reporting.cloud.tables.changed
 
@@ -414,27 +420,27 @@ def test_counting_writes_two_items_for_each_event_from_six_together_on(
 
     made = [reporting.perform(each, activity) for each in members]
     for each in made:
-        reporting.stages(each)
-    reporting.ticks(hours=2)
+        reporting.stage(each)
+    reporting.advance(hours=2)
     for each in made:
-        reporting.stages(each, "posts")
+        reporting.stage(each, "posts")
     events = reporting.events()
     assert len(events) == 3 * people
     reporting.cloud.tables.changed = watch
     for start in range(0, len(events), together):
-        reporting.delivers(events[start : start + together])
+        reporting.deliver(events[start : start + together])
     assert written["ReportsTable"] <= most * len(events)
     again = written["ReportsTable"]
-    reporting.delivers(events)
+    reporting.deliver(events)
     assert written["ReportsTable"] == again  # what comes again writes nothing
 
 
 def test_who_comes_upon_others_at_a_counter_goes_on_in_another_shard(
-    reporting: Reporting, monkeypatch: pytest.MonkeyPatch
+    reporting: ReportingGreenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    amy, activity = reporting.joins("amy"), reporting.activity()
-    reporting.settles()
-    reporting.sends(amy, activity)
+    amy, activity = reporting.join("amy"), reporting.activity()
+    reporting.deliver_all()
+    reporting.perform_and_stage(amy, activity)
     tries: list[int] = []
     write = report_store.ReportStore.write
 
@@ -445,7 +451,7 @@ def test_who_comes_upon_others_at_a_counter_goes_on_in_another_shard(
         return write(store, counted, shard, now)
 
     monkeypatch.setattr(report_store.ReportStore, "write", contended)
-    reporting.settles()
+    reporting.deliver_all()
     assert tries[0] == 0
     assert all(1 <= each < report_store.SHARDS for each in tries[1:3])
     found = reporting.container.reports.activity(
@@ -457,10 +463,10 @@ def test_who_comes_upon_others_at_a_counter_goes_on_in_another_shard(
 
 
 def test_one_fact_that_cannot_be_counted_holds_up_no_other(
-    reporting: Reporting, monkeypatch: pytest.MonkeyPatch
+    reporting: ReportingGreenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    amy, ben, activity = reporting.joins("amy"), reporting.joins("ben"), reporting.activity()
-    reporting.settles()
+    amy, ben, activity = reporting.join("amy"), reporting.join("ben"), reporting.activity()
+    reporting.deliver_all()
     reporting.perform(amy, activity)
     reporting.perform(ben, activity)
     write = report_store.ReportStore.write
@@ -482,12 +488,12 @@ def test_one_fact_that_cannot_be_counted_holds_up_no_other(
 # Recounting
 
 
-def test_a_recount_finds_what_was_lost_and_mends_it(reporting: Reporting) -> None:
-    amy, activity = reporting.joins("amy"), reporting.activity()
-    reporting.settles()
-    reporting.sends(amy, activity)
+def test_a_recount_finds_what_was_lost_and_mends_it(reporting: ReportingGreenroom) -> None:
+    amy, activity = reporting.join("amy"), reporting.activity()
+    reporting.deliver_all()
+    reporting.perform_and_stage(amy, activity)
     reporting.container.reports.note_seen(amy, [activity.activity_id])
-    reporting.joins("ben")
+    reporting.join("ben")
     reporting.events()  # lost, all of them
     rebuilder, program = reporting.container.reports_rebuilder, reporting.program.program_id
     found = rebuilder.findings(program, nothing)
@@ -500,7 +506,9 @@ def test_a_recount_finds_what_was_lost_and_mends_it(reporting: Reporting) -> Non
     assert report.audience.members == 3
 
 
-def test_a_recount_mends_counters_that_something_else_wrote_to(reporting: Reporting) -> None:
+def test_a_recount_mends_counters_that_something_else_wrote_to(
+    reporting: ReportingGreenroom,
+) -> None:
     activity = plays(reporting)
     for item in reporting.cloud.tables.items("ReportsTable"):
         if item["scope"]["S"].endswith((activity.activity_id, "#program", "#totals", "#people")):
@@ -521,35 +529,35 @@ def test_a_recount_mends_counters_that_something_else_wrote_to(reporting: Report
 
 
 def test_the_worklist_shows_failed_sends_with_reasons_until_they_are_made_good(
-    reporting: Reporting,
+    reporting: ReportingGreenroom,
 ) -> None:
-    amy, ben = reporting.joins("amy"), reporting.joins("ben")
+    amy, ben = reporting.join("amy"), reporting.join("ben")
     activity = reporting.activity(instructions="Share the roastery")
-    reporting.sends(amy, activity, "refuses")
-    reporting.sends(ben, activity, "refuses")
-    reporting.settles()
+    reporting.perform_and_stage(amy, activity, "refuses")
+    reporting.perform_and_stage(ben, activity, "refuses")
+    reporting.deliver_all()
     (item,) = reporting.worklist().items
     assert (item.code, item.count, item.title) == ("sends_failed", 2, "Share the roastery")
     assert item.reasons == (("spam_risk", 2),)
-    reporting.ticks(minutes=5)
-    reporting.sends(amy, activity)
-    reporting.settles()
+    reporting.advance(minutes=5)
+    reporting.perform_and_stage(amy, activity)
+    reporting.deliver_all()
     assert [each.count for each in reporting.worklist().items] == [1]
-    reporting.sends(ben, activity)
-    reporting.settles()
+    reporting.perform_and_stage(ben, activity)
+    reporting.deliver_all()
     assert reporting.codes() == []
 
 
 @pytest.mark.parametrize("mended", ["another video", "a video to be checked", "archived"])
 def test_the_worklist_shows_a_refused_video_until_the_activity_has_another_or_is_archived(
-    reporting: Reporting, mended: str
+    reporting: ReportingGreenroom, mended: str
 ) -> None:
     activities, manager = reporting.container.activities, reporting.manager
     made = reporting.activity(
         state=ActivityState.PROCESSING, instructions="Share the roastery", video=None
     )
-    reporting.keep(replace(made, state=ActivityState.REJECTED, problems=(CANNOT_BE_READ,)))
-    reporting.settles()
+    reporting.put_activity(replace(made, state=ActivityState.REJECTED, problems=(CANNOT_BE_READ,)))
+    reporting.deliver_all()
     (item,) = reporting.worklist().items
     assert (item.code, item.title) == ("video_refused", "Share the roastery")
     version = activities.activity(manager, made.activity_id).version
@@ -564,50 +572,52 @@ def test_the_worklist_shows_a_refused_video_until_the_activity_has_another_or_is
             activities.edit(manager, made.activity_id, version, upload_id=waits.upload_id)
         case _:
             activities.archive(manager, made.activity_id)
-    reporting.settles()
+    reporting.deliver_all()
     assert reporting.codes() == []
 
 
 def test_the_worklist_shows_videos_that_nobody_posted_until_somebody_does(
-    reporting: Reporting,
+    reporting: ReportingGreenroom,
 ) -> None:
-    amy, activity = reporting.joins("amy"), reporting.activity()
-    made = reporting.sends(amy, activity)
-    reporting.settles()
+    amy, activity = reporting.join("amy"), reporting.activity()
+    made = reporting.perform_and_stage(amy, activity)
+    reporting.deliver_all()
     assert reporting.codes() == []
-    reporting.ticks(days=2, hours=1)
+    reporting.advance(days=2, hours=1)
     assert reporting.codes() == ["not_posted"]
-    reporting.stages(made, "posts")
-    reporting.settles()
+    reporting.stage(made, "posts")
+    reporting.deliver_all()
     assert reporting.codes() == []
 
 
-def test_the_worklist_shows_accounts_until_they_are_connected_again(reporting: Reporting) -> None:
-    amy = reporting.joins("amy")
+def test_the_worklist_shows_accounts_until_they_are_connected_again(
+    reporting: ReportingGreenroom,
+) -> None:
+    amy = reporting.join("amy")
     activity = reporting.activity()
-    reporting.played.live.clear()
-    reporting.ticks(hours=3)
+    reporting.tiktok.token_pairs.clear()
+    reporting.advance(hours=3)
     reporting.perform(reporting.now(amy), activity)
-    reporting.stages(reporting.history(amy)[0])
-    reporting.settles()
+    reporting.stage(reporting.history(amy)[0])
+    reporting.deliver_all()
     (item,) = reporting.worklist().items
     assert (item.code, item.names) == ("account_to_reconnect", ("amy",))
-    reporting.connects(amy, "amy")
-    reporting.settles()
+    reporting.connect_account(amy, "amy")
+    reporting.deliver_all()
     assert reporting.codes() == []
 
 
 def test_the_worklist_names_the_members_of_an_item_and_the_list_of_members_shows_them(
-    reporting: Reporting,
+    reporting: ReportingGreenroom,
 ) -> None:
-    everybody = [reporting.joins(name) for name in ("amy", "bo", "cy")]
+    everybody = [reporting.join(name) for name in ("amy", "bo", "cy")]
     activity = reporting.activity()
-    reporting.played.live.clear()
+    reporting.tiktok.token_pairs.clear()
     for member in everybody[:2]:
-        reporting.ticks(hours=3)
+        reporting.advance(hours=3)
         reporting.perform(reporting.now(member), activity)
-        reporting.stages(reporting.history(member)[0])
-        reporting.settles()
+        reporting.stage(reporting.history(member)[0])
+        reporting.deliver_all()
     (item,) = reporting.worklist().items
     assert (item.code, item.count, item.thing_id) == ("account_to_reconnect", 2, None)
     assert item.member_ids == tuple(each.member_id for each in everybody[:2])
@@ -618,96 +628,98 @@ def test_the_worklist_names_the_members_of_an_item_and_the_list_of_members_shows
 
 
 def test_the_worklist_shows_invitations_after_a_week_until_they_are_taken_up(
-    reporting: Reporting,
+    reporting: ReportingGreenroom,
 ) -> None:
     reporting.container.programs.invite(reporting.program, "late@demo.example", Role.MEMBER)
-    reporting.settles()
+    reporting.deliver_all()
     assert reporting.codes() == []
-    reporting.ticks(days=7, minutes=1)
+    reporting.advance(days=7, minutes=1)
     (item,) = reporting.worklist().items
     assert (item.code, item.title) == ("not_taken_up", "late@demo.example")
     assert item.member_ids == (item.thing_id,)
-    reporting.signs_in("late@demo.example")
-    reporting.settles()
+    reporting.sign_in("late@demo.example")
+    reporting.deliver_all()
     assert reporting.codes() == []
 
 
 @pytest.mark.parametrize("mended", ["invited again", "removed", "signed in"])
 def test_the_worklist_shows_an_invitation_that_was_not_delivered_until_it_is_mended(
-    reporting: Reporting, mended: str
+    reporting: ReportingGreenroom, mended: str
 ) -> None:
     container, manager = reporting.container, reporting.manager
     store = MemberStore(container.database)
     invited = container.members.invite(manager, "lost@demo.example", None, Role.MEMBER)
     (due,) = store.due_mails(reporting.clock.now())
     assert store.end_mail(due, InvitationMail.FAILED, reporting.clock.now())
-    reporting.settles()
+    reporting.deliver_all()
     (item,) = reporting.worklist().items
     assert (item.code, item.title, item.thing_id) == (
         "mail_failed",
         "lost@demo.example",
         invited.member_id,
     )
-    reporting.ticks(minutes=15)
+    reporting.advance(minutes=15)
     match mended:
         case "invited again":
             container.members.mail_invitation_again(manager, invited.member_id)
         case "removed":
             container.members.remove(manager, invited.member_id)
         case _:
-            reporting.signs_in("lost@demo.example")
-    reporting.settles()
+            reporting.sign_in("lost@demo.example")
+    reporting.deliver_all()
     assert reporting.codes() == []
     assert container.reports_rebuilder.findings(manager.program_id, nothing) == []
 
 
 def test_an_invitation_that_is_mailed_again_is_off_the_worklist_for_another_week(
-    reporting: Reporting,
+    reporting: ReportingGreenroom,
 ) -> None:
     container, manager = reporting.container, reporting.manager
     members = MemberStore(container.database)
     invited = container.members.invite(manager, "late@demo.example", None, Role.MEMBER)
-    reporting.settles()
-    reporting.ticks(days=7, minutes=1)
+    reporting.deliver_all()
+    reporting.advance(days=7, minutes=1)
     assert reporting.codes() == ["not_taken_up"]
     container.members.mail_invitation_again(manager, invited.member_id)
     (due,) = members.due_mails(reporting.clock.now())
     assert members.end_mail(due, InvitationMail.HANDED_OVER, reporting.clock.now())
-    reporting.settles()
+    reporting.deliver_all()
     assert reporting.codes() == []
-    reporting.ticks(days=7, minutes=1)
+    reporting.advance(days=7, minutes=1)
     assert reporting.codes() == ["not_taken_up"]
     found = container.reports_rebuilder.findings(manager.program_id, nothing)
     assert found == []
 
 
 def test_the_worklist_shows_an_unlikely_number_of_sends(
-    reporting: Reporting, monkeypatch: pytest.MonkeyPatch
+    reporting: ReportingGreenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(model, "UNLIKELY_SENDS", 3)
-    amy = reporting.joins("amy")
+    amy = reporting.join("amy")
     for _ in range(3):
-        reporting.sends(amy, reporting.activity(), "posts")
-    reporting.settles()
+        reporting.perform_and_stage(amy, reporting.activity(), "posts")
+    reporting.deliver_all()
     (item,) = reporting.worklist().items
     assert (item.code, item.count, item.thing_id) == ("unlikely_sends", 3, amy.member_id)
-    reporting.ticks(days=8)
+    reporting.advance(days=8)
     assert "unlikely_sends" not in reporting.codes()
 
 
 def test_the_number_of_unlikely_sends_follows_at_each_doubling(
-    reporting: Reporting, monkeypatch: pytest.MonkeyPatch
+    reporting: ReportingGreenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(model, "UNLIKELY_SENDS", 2)
-    amy, told = reporting.joins("amy"), []
+    amy, told = reporting.join("amy"), []
     for _ in range(9):
-        reporting.sends(amy, reporting.activity(), "posts")
-        reporting.settles()
+        reporting.perform_and_stage(amy, reporting.activity(), "posts")
+        reporting.deliver_all()
         told += [each.count for each in reporting.worklist().items]
     assert told == [2, 2, 4, 4, 4, 4, 8, 8]
 
 
-def mend(reporting: Reporting, how: str, member: Caller, activities: Sequence[Activity]) -> None:
+def mend(
+    reporting: ReportingGreenroom, how: str, member: Caller, activities: Sequence[Activity]
+) -> None:
     container, manager = reporting.container, reporting.manager
     if how == "removed":
         container.members.remove(manager, member.member_id)
@@ -720,7 +732,7 @@ def mend(reporting: Reporting, how: str, member: Caller, activities: Sequence[Ac
             container.activities.archive(manager, each.activity_id)
 
 
-def becomes(reporting: Reporting, performance: Performance, **known: Any) -> None:
+def becomes(reporting: ReportingGreenroom, performance: Performance, **known: Any) -> None:
     """Count what became of a send."""
     attempt = Attempt(performance.performance_id, performance.queued_at, **known)
     progress = Progress(attempts={attempt.performance_id: attempt})
@@ -731,17 +743,17 @@ def becomes(reporting: Reporting, performance: Performance, **known: Any) -> Non
 @pytest.mark.parametrize("how", ["removed", "left", "archived", "ended and archived"])
 @pytest.mark.parametrize("seed", [None, 1, 2])
 def test_failed_sends_and_videos_not_posted_go_with_their_member_or_activity(
-    reporting: Reporting, how: str, seed: int | None
+    reporting: ReportingGreenroom, how: str, seed: int | None
 ) -> None:
     """What becomes of them later brings nothing back, and what others sent stays."""
-    amy, ben = reporting.joins("amy"), reporting.joins("ben")
+    amy, ben = reporting.join("amy"), reporting.join("ben")
     failing, waiting, going, kept = (reporting.activity() for _ in range(4))
-    reporting.sends(amy, failing, "refuses")
-    staged = reporting.sends(amy, waiting)
-    under_way = reporting.sends(amy, going, "thinks")
-    reporting.sends(ben, kept, "refuses")
-    reporting.settles()
-    reporting.ticks(days=2, hours=1)
+    reporting.perform_and_stage(amy, failing, "refuses")
+    staged = reporting.perform_and_stage(amy, waiting)
+    under_way = reporting.perform_and_stage(amy, going, "thinks")
+    reporting.perform_and_stage(ben, kept, "refuses")
+    reporting.deliver_all()
+    reporting.advance(days=2, hours=1)
     others = ("sends_failed", kept.activity_id, 1)
     assert shown(reporting) == {
         ("sends_failed", failing.activity_id, 1),
@@ -749,7 +761,7 @@ def test_failed_sends_and_videos_not_posted_go_with_their_member_or_activity(
         others,
     }
     mend(reporting, how, reporting.now(amy), (failing, waiting, going))
-    reporting.settles(random.Random(seed) if seed else None)
+    reporting.deliver_all(random.Random(seed) if seed else None)
     assert shown(reporting) == {others}
     becomes(reporting, under_way, failed_at=reporting.clock.now(), failure="spam_risk")
     becomes(reporting, staged, posted_at=reporting.clock.now())
@@ -758,28 +770,28 @@ def test_failed_sends_and_videos_not_posted_go_with_their_member_or_activity(
     assert reporting.container.reports_rebuilder.findings(program, nothing) == []
 
 
-def shown(reporting: Reporting) -> set[tuple[str, str | None, int]]:
+def shown(reporting: ReportingGreenroom) -> set[tuple[str, str | None, int]]:
     return {(each.code, each.thing_id, each.count) for each in reporting.worklist().items}
 
 
 def test_a_removal_takes_off_what_one_member_sent_of_what_several_did(
-    reporting: Reporting,
+    reporting: ReportingGreenroom,
 ) -> None:
-    amy, ben, activity = reporting.joins("amy"), reporting.joins("ben"), reporting.activity()
+    amy, ben, activity = reporting.join("amy"), reporting.join("ben"), reporting.activity()
     for each in (amy, ben):
-        reporting.sends(each, activity, "refuses")
-    reporting.settles()
+        reporting.perform_and_stage(each, activity, "refuses")
+    reporting.deliver_all()
     reporting.container.members.remove(reporting.manager, amy.member_id)
-    reporting.settles()
+    reporting.deliver_all()
     assert shown(reporting) == {("sends_failed", activity.activity_id, 1)}
 
 
 def test_who_is_removed_while_others_are_counted_is_left_behind_all_the_same(
-    reporting: Reporting, monkeypatch: pytest.MonkeyPatch
+    reporting: ReportingGreenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    amy, activity = reporting.joins("amy"), reporting.activity()
-    reporting.sends(amy, activity, "refuses")
-    reporting.settles()
+    amy, activity = reporting.join("amy"), reporting.activity()
+    reporting.perform_and_stage(amy, activity, "refuses")
+    reporting.deliver_all()
     write, broken = report_store.ReportStore.write, [Contended, Conflict]
 
     def contended(store: Any, *counted: Any) -> int:
@@ -789,92 +801,96 @@ def test_who_is_removed_while_others_are_counted_is_left_behind_all_the_same(
 
     monkeypatch.setattr(report_store.ReportStore, "write", contended)
     reporting.container.members.remove(reporting.manager, amy.member_id)
-    reporting.settles()
+    reporting.deliver_all()
     assert (reporting.codes(), broken) == ([], [])
 
 
-def test_who_comes_back_is_on_the_worklist_with_what_they_send_then(reporting: Reporting) -> None:
-    amy, before, after = reporting.joins("amy"), reporting.activity(), reporting.activity()
-    reporting.sends(amy, before, "refuses")
-    reporting.settles()
+def test_who_comes_back_is_on_the_worklist_with_what_they_send_then(
+    reporting: ReportingGreenroom,
+) -> None:
+    amy, before, after = reporting.join("amy"), reporting.activity(), reporting.activity()
+    reporting.perform_and_stage(amy, before, "refuses")
+    reporting.deliver_all()
     reporting.container.members.remove(reporting.manager, amy.member_id)
-    reporting.settles()
-    reporting.ticks(minutes=30)
+    reporting.deliver_all()
+    reporting.advance(minutes=30)
     reporting.container.members.invite(reporting.manager, amy.email, None, Role.MEMBER)
     amy = reporting.now(amy)
-    reporting.connects(amy, "amy")
-    reporting.sends(amy, after, "refuses")
-    reporting.settles()
+    reporting.connect_account(amy, "amy")
+    reporting.perform_and_stage(amy, after, "refuses")
+    reporting.deliver_all()
     assert shown(reporting) == {("sends_failed", after.activity_id, 1)}
-    reporting.sends(amy, before, "refuses")
-    reporting.settles()
+    reporting.perform_and_stage(amy, before, "refuses")
+    reporting.deliver_all()
     assert shown(reporting) == {
         ("sends_failed", after.activity_id, 1),
         ("sends_failed", before.activity_id, 1),
     }
 
 
-def test_an_activity_that_is_unarchived_is_on_the_worklist_again(reporting: Reporting) -> None:
-    amy, activity = reporting.joins("amy"), reporting.activity()
-    reporting.sends(amy, activity, "refuses")
-    reporting.settles()
+def test_an_activity_that_is_unarchived_is_on_the_worklist_again(
+    reporting: ReportingGreenroom,
+) -> None:
+    amy, activity = reporting.join("amy"), reporting.activity()
+    reporting.perform_and_stage(amy, activity, "refuses")
+    reporting.deliver_all()
     reporting.container.activities.archive(reporting.manager, activity.activity_id)
-    reporting.settles()
+    reporting.deliver_all()
     assert reporting.codes() == []
     reporting.container.activities.unarchive(reporting.manager, activity.activity_id)
-    reporting.settles()
+    reporting.deliver_all()
     assert shown(reporting) == {("sends_failed", activity.activity_id, 1)}
 
 
 @pytest.mark.parametrize("counted", ["before", "after"])
 def test_unlikely_sends_go_with_their_member(
-    reporting: Reporting, monkeypatch: pytest.MonkeyPatch, counted: str
+    reporting: ReportingGreenroom, monkeypatch: pytest.MonkeyPatch, counted: str
 ) -> None:
     monkeypatch.setattr(model, "UNLIKELY_SENDS", 3)
-    amy = reporting.joins("amy")
-    reporting.settles()
+    amy = reporting.join("amy")
+    reporting.deliver_all()
     for _ in range(3):
-        reporting.sends(amy, reporting.activity(), "posts")
+        reporting.perform_and_stage(amy, reporting.activity(), "posts")
     if counted == "before":
-        reporting.settles()
+        reporting.deliver_all()
         assert reporting.codes() == ["unlikely_sends"]
     reporting.container.members.remove(reporting.manager, amy.member_id)
-    reporting.settles()
+    reporting.deliver_all()
     assert reporting.codes() == []
 
 
 def test_an_unlikely_number_on_several_days_is_told_at_once(
-    reporting: Reporting, monkeypatch: pytest.MonkeyPatch
+    reporting: ReportingGreenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(model, "UNLIKELY_SENDS", 2)
-    amy = reporting.joins("amy")
-    reporting.settles()
+    amy = reporting.join("amy")
+    reporting.deliver_all()
     for number in (2, 3):
         for _ in range(number):
-            reporting.sends(amy, reporting.activity(), "posts")
-        reporting.ticks(days=1)
+            reporting.perform_and_stage(amy, reporting.activity(), "posts")
+        reporting.advance(days=1)
         amy = reporting.now(amy)
-    reporting.settles()
+    reporting.deliver_all()
     assert [each.count for each in reporting.worklist().items] == [3]
 
 
 def test_the_worklist_shows_that_tiktok_refuses_the_app_until_a_video_arrives(
-    reporting: Reporting,
+    reporting: ReportingGreenroom,
 ) -> None:
     app, program = reporting.container.event_counters.app, reporting.program.program_id
     app.note_refusal(program, reporting.clock.now())
     assert reporting.codes() == ["tiktok_app_refused"]
-    amy, activity = reporting.joins("amy"), reporting.activity()
-    reporting.ticks(minutes=5)
-    reporting.sends(amy, activity)
-    reporting.settles()
+    amy, activity = reporting.join("amy"), reporting.activity()
+    reporting.advance(minutes=5)
+    reporting.perform_and_stage(amy, activity)
+    reporting.deliver_all()
     assert reporting.codes() == []
 
 
 def test_the_worklist_shows_redemptions_until_they_are_decided_in_whatever_order_it_is_told(
-    reporting: Reporting,
+    reporting: ReportingGreenroom,
 ) -> None:
-    amy, now = reporting.joins("amy"), reporting.clock.now()
+    amy, now = reporting.join("amy"), reporting.clock.now()
     redemption = Redemption(
         program_id=amy.program_id,
         redemption_id="red_1",
@@ -904,18 +920,18 @@ def test_the_worklist_shows_redemptions_until_they_are_decided_in_whatever_order
         Change(kind.TYPE, now, {}, {}).event(amy.program_id, kind(*told))
         for kind in (RedemptionRequested, RedemptionFulfilled)
     )
-    reporting.delivers([asked, asked])
+    reporting.deliver([asked, asked])
     (item,) = reporting.worklist().items
     assert (item.code, item.thing_id, item.title) == ("redemption_waiting", "red_1", "A mug, Amy")
     kept["red_1"] = replace(redemption, status=RedemptionStatus.FULFILLED)
-    reporting.delivers([fulfilled])
-    reporting.delivers([asked])
+    reporting.deliver([fulfilled])
+    reporting.deliver([asked])
     assert reporting.codes() == []
 
 
 @pytest.mark.parametrize("disabled", [True, False])
 def test_of_two_workers_at_an_item_the_later_one_is_right(
-    reporting: Reporting, disabled: bool
+    reporting: ReportingGreenroom, disabled: bool
 ) -> None:
     """The other one reads the webhook after this one did, and writes before it."""
     manager, now = reporting.manager, reporting.clock.now()
@@ -951,20 +967,20 @@ def test_of_two_workers_at_an_item_the_later_one_is_right(
 
 
 def test_invitations_that_are_not_due_are_neither_read_nor_called_more(
-    reporting: Reporting, monkeypatch: pytest.MonkeyPatch
+    reporting: ReportingGreenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those of a roster that was imported within the week, but for one that was not delivered."""
     monkeypatch.setattr("chalicelib.reports.worklist.service.MAX_READ", 3)
     container, manager = reporting.container, reporting.manager
     container.programs.invite(reporting.program, "old@demo.example", Role.MEMBER)
-    reporting.settles()
-    reporting.ticks(days=7)
+    reporting.deliver_all()
+    reporting.advance(days=7)
     fresh = "\n".join(f"new{number}@demo.example" for number in range(30))
     container.members.import_roster(manager, fresh)
     store, now = MemberStore(container.database), reporting.clock.now()
     due, *_ = [each for each in store.due_mails(now) if each.email.startswith("new")]
     assert store.end_mail(due, InvitationMail.FAILED, now)
-    reporting.settles()
+    reporting.deliver_all()
     read, query = list[int](), database().query
 
     def counted(*asked: Any, **more: Any) -> Any:
@@ -979,14 +995,14 @@ def test_invitations_that_are_not_due_are_neither_read_nor_called_more(
 
 
 def test_a_disabled_webhook_is_seen_before_thousands_of_invitations(
-    reporting: Reporting, monkeypatch: pytest.MonkeyPatch
+    reporting: ReportingGreenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chalicelib.reports.worklist.service.MAX_READ", 3)
     for number in range(5):
         email = f"late{number}@demo.example"
         reporting.container.programs.invite(reporting.program, email, Role.MEMBER)
-    reporting.settles()
-    reporting.ticks(days=8)
+    reporting.deliver_all()
+    reporting.advance(days=8)
     program_id, now = reporting.program.program_id, reporting.clock.now()
     reporting.container.report_store.put_worklist_entry(
         program_id, WorklistEntry(Kind.WEBHOOK, "whk_1", now), now
@@ -999,37 +1015,39 @@ def test_a_disabled_webhook_is_seen_before_thousands_of_invitations(
 
 
 def test_an_address_that_takes_no_mails_is_no_matter_once_its_member_is_removed(
-    reporting: Reporting,
+    reporting: ReportingGreenroom,
 ) -> None:
-    amy = reporting.joins("amy")
-    reporting.settles()
+    amy = reporting.join("amy")
+    reporting.deliver_all()
     refused, now = reporting.container.refused_addresses, reporting.clock.now()
     refused.note_refusal(amy.program_id, amy.member_id, "amy", now)
     assert reporting.codes() == ["mail_refused"]
     reporting.container.members.remove(reporting.manager, amy.member_id)
-    reporting.settles()
+    reporting.deliver_all()
     assert reporting.codes() == []
 
 
-def test_a_day_is_over_on_the_worklist_when_it_is_in_the_program(reporting: Reporting) -> None:
+def test_a_day_is_over_on_the_worklist_when_it_is_in_the_program(
+    reporting: ReportingGreenroom,
+) -> None:
     """Hours after a video was sent it may be the day after next where a manager lives."""
     changes = ProgramChanges(time_zone="Pacific/Honolulu")
     reporting.container.programs.change_program(reporting.manager, changes)
     reporting.clock.at = datetime(2026, 11, 2, 9, tzinfo=UTC)  # 23:00 the day before
-    amy, activity = reporting.joins("amy"), reporting.activity()
-    reporting.sends(amy, activity)
-    reporting.settles()
+    amy, activity = reporting.join("amy"), reporting.activity()
+    reporting.perform_and_stage(amy, activity)
+    reporting.deliver_all()
     manager = replace(reporting.now(reporting.manager), chosen_zone="Pacific/Kiritimati")
     shown = []
     for _ in range(26):
-        reporting.ticks(hours=1)
+        reporting.advance(hours=1)
         shown.append(len(reporting.container.worklist.worklist(manager).items))
     assert shown == [0] * 24 + [1] * 2  # from the beginning of the second day on
 
 
-def test_a_worklist_is_the_programs_own(reporting: Reporting) -> None:
+def test_a_worklist_is_the_programs_own(reporting: ReportingGreenroom) -> None:
     other, _, _ = reporting.container.programs.create_program("Other", "UTC", "boss@other.example")
-    stranger = reporting.signs_in("boss@other.example")
+    stranger = reporting.sign_in("boss@other.example")
     reporting.container.event_counters.app.note_refusal(
         reporting.program.program_id, reporting.clock.now() - timedelta(minutes=1)
     )
@@ -1058,16 +1076,16 @@ def test_a_worklist_is_the_programs_own(reporting: Reporting) -> None:
     ],
 )
 def test_what_happens_counts_on_its_day_of_the_programs_calendar_and_no_other(
-    reporting: Reporting, zone: str, at: str, day: str
+    reporting: ReportingGreenroom, zone: str, at: str, day: str
 ) -> None:
     then = datetime.fromisoformat(at).replace(tzinfo=UTC)
     reporting.clock.advance(then - CACHED_FOR - reporting.clock.now())
     reporting.container.programs.change_program(reporting.manager, ProgramChanges(time_zone=zone))
     reporting.clock.advance(CACHED_FOR)
-    amy, activity = reporting.joins("amy"), reporting.activity()
-    reporting.settles()
-    reporting.sends(amy, activity)
-    reporting.settles()
+    amy, activity = reporting.join("amy"), reporting.activity()
+    reporting.deliver_all()
+    reporting.perform_and_stage(amy, activity)
+    reporting.deliver_all()
     found = reporting.container.reports.overview(reporting.manager, None, None)
     assert [str(each.day) for each in found.report.days if each.tally.number(Name.SENT)] == [day]
     assert (str(found.report.span.last), found.active) == (day, 1)

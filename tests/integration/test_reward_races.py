@@ -48,12 +48,12 @@ class Scene:
         self.greenroom, self.container = greenroom, greenroom.container
         programs = self.container.programs
         program, _, _ = programs.create_program(f"P{number}", "UTC", f"ana{number}@demo.example")
-        self.manager = greenroom.signs_in(f"ana{number}@demo.example")
+        self.manager = greenroom.sign_in(f"ana{number}@demo.example")
         self.people = {}
         for name in ("ben", "cleo"):
             email = f"{name}{number}@demo.example"
             programs.invite(program, email, Role.MEMBER)
-            self.people[name] = greenroom.signs_in(email)
+            self.people[name] = greenroom.sign_in(email)
         programs.change_profile(self.people["ben"], name=BEN)
         self.people["ben"] = greenroom.now(self.people["ben"])
         for each in self.people.values():

@@ -282,7 +282,7 @@ def test_another_programs_managers_find_nothing(
 ) -> None:
     reward = made()
     greenroom.container.programs.create_program("Other", "UTC", "zoe@other.example")
-    zoe = greenroom.signs_in("zoe@other.example")
+    zoe = greenroom.sign_in("zoe@other.example")
     for attempt in (
         lambda: rewards.reward(zoe, reward.reward_id),
         lambda: rewards.edit(zoe, reward.reward_id, 1, price=1),
@@ -351,7 +351,7 @@ def test_a_picture_of_another_program_is_not_there(
 ) -> None:
     picture_id = posted(greenroom, png(100, 100))
     greenroom.container.programs.create_program("Other", "UTC", "zoe@other.example")
-    zoe = greenroom.signs_in("zoe@other.example")
+    zoe = greenroom.sign_in("zoe@other.example")
     problem = refusal(lambda: rewards.create(zoe, title="A", price=1, picture_id=picture_id))
     assert problem.errors[0].code == "picture_not_received"
 
@@ -393,13 +393,13 @@ class Pictures:
             each["picture_file"]["S"]: each for each in found["Items"] if "picture_file" in each
         }
 
-    def settles(self, *, times: int = 1) -> None:
+    def deliver_all(self, *, times: int = 1) -> None:
         """Deliver what the stream tells of notes that are gone since the last time."""
         now = self.notes()
         gone = [image for file, image in self._noted.items() if file not in now]
         self._noted |= now
         if gone:
-            self._relayed.relays(streamed([{} for _ in gone], gone)["Records"])
+            self._relayed.relay(streamed([{} for _ in gone], gone)["Records"])
         for _ in range(times):
             shown = self._greenroom.container.shown_pictures
             answer = worker.remove_pictures(shown, self._relayed.delivered())
@@ -433,24 +433,24 @@ def test_a_picture_that_is_replaced_or_taken_away_is_removed_and_the_one_shown_s
 ) -> None:
     reward = made(picture_id=posted(greenroom, png(100, 100)))
     assert reward.picture
-    pictures.settles()
+    pictures.deliver_all()
     assert pictures.files() == {reward.picture.key}
     another = rewards.edit(
         greenroom.manager, reward.reward_id, 1, picture_id=posted(greenroom, png(90, 90))
     )
     assert another.picture
     assert pictures.files() == {reward.picture.key, another.picture.key}
-    pictures.settles(times=2)  # told twice, it is the same
+    pictures.deliver_all(times=2)  # told twice, it is the same
     assert pictures.files() == {another.picture.key}
     assert pictures.expires() == set()
     archived = rewards.edit(
         greenroom.manager, reward.reward_id, 2, state=RewardState.ARCHIVED, title="Old"
     )
-    pictures.settles()
+    pictures.deliver_all()
     assert archived.picture == another.picture  # it may be brought back
     assert pictures.files() == {another.picture.key}
     assert rewards.edit(greenroom.manager, reward.reward_id, 3, picture_id=None).picture is None
-    pictures.settles()
+    pictures.deliver_all()
     assert pictures.files() == set()
     assert pictures.notes() == {}
 
@@ -463,13 +463,13 @@ def test_one_posted_file_is_shown_by_two_rewards_each_in_its_own_copy(
     first, second = made(picture_id=picture_id), made(picture_id=picture_id)
     assert first.picture
     assert second.picture
-    pictures.settles()
+    pictures.deliver_all()
     rewards.edit(greenroom.manager, first.reward_id, 1, picture_id=None)
-    pictures.settles()
+    pictures.deliver_all()
     assert pictures.files() == {second.picture.key}
     again = rewards.edit(greenroom.manager, first.reward_id, 2, picture_id=picture_id)
     assert again.picture
-    pictures.settles(times=2)  # what was told of the first copy says nothing of the next one
+    pictures.deliver_all(times=2)  # what was told of the first copy says nothing of the next one
     assert pictures.files() == {second.picture.key, again.picture.key}
 
 
@@ -496,11 +496,11 @@ def test_a_picture_that_no_reward_took_is_removed_after_a_day(
             rewards.edit(
                 greenroom.manager, reward.reward_id, 1, picture_id=posted(greenroom, png(90, 90))
             )
-    pictures.settles()
+    pictures.deliver_all()
     assert len(pictures.files()) == (1 if dies_at == "show" else 2)
     (unused,) = pictures.expires()
     assert unused != reward.picture.key
-    pictures.settles(times=2)
+    pictures.deliver_all(times=2)
     assert pictures.files() == {reward.picture.key}
     assert rewards.reward(greenroom.manager, reward.reward_id) == reward
 

@@ -38,11 +38,11 @@ from chalicelib.tiktok.client import (
 from chalicelib.tiktok.errors import failure_from_reason
 from tests.integration.greenroom import CONTEXT, VIDEO, event, reference_of, signature
 from tests.integration.sandboxed_greenroom import (
-    PowerCut,
+    HookedTikTokClient,
     SandboxedGreenroom,
-    WatchedTikTok,
+    WorkerKilled,
     dies,
-    leaving_its_lease,
+    keeping_lease,
 )
 
 SECOND = timedelta(seconds=1)
@@ -60,15 +60,15 @@ def test_a_performance_is_staged_with_its_very_bytes_and_posted_when_the_member_
     staged = sandboxed.stage(sandboxed.performed())
     assert (staged.state, staged.attempts) == (State.STAGED, 1)
     assert staged.staged_at == staged.delivered_at == sandboxed.clock.now()
-    assert sandboxed.arrived_once(staged)
+    assert sandboxed.check_arrived_once(staged)
     assert sandboxed.share(staged)["content_type"] == "video/webm"
     sandboxed.sandbox.person_posts("ana", staged.publish_id or "")
-    sandboxed.later(timedelta(minutes=1))
+    sandboxed.advance(timedelta(minutes=1))
     assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 1
     posted = sandboxed.stage(staged)
     assert (posted.state, posted.posted_at) == (State.POSTED, sandboxed.clock.now())
-    assert sandboxed.arrived_once(posted)
-    sandboxed.later(HOUR)
+    assert sandboxed.check_arrived_once(posted)
+    sandboxed.advance(HOUR)
     assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 0
 
 
@@ -98,7 +98,7 @@ def test_a_second_delivery_stages_nothing_twice(sandboxed: SandboxedGreenroom) -
     for _ in range(2):
         assert sandboxed.stage(performance).state is State.STAGED
     assert sandboxed.tiktok.made.count("begin_upload") == sandboxed.tiktok.made.count("send") == 1
-    assert sandboxed.arrived_once(staged)
+    assert sandboxed.check_arrived_once(staged)
 
 
 def test_what_waits_in_the_inbox_is_asked_about_ever_more_seldom_and_not_for_ever(
@@ -108,13 +108,13 @@ def test_what_waits_in_the_inbox_is_asked_about_ever_more_seldom_and_not_for_eve
     while (
         sandboxed.clock.now() < (performance.staged_at or sandboxed.clock.now()) + 3 * POSTED_LIMIT
     ):
-        sandboxed.later(timedelta(hours=2))
+        sandboxed.advance(timedelta(hours=2))
         if sandboxed.greenroom.container.overdue_performances.requeue_overdue():
             made = sandboxed.tiktok.made.count("status")
             sandboxed.stage(performance)
             asked += sandboxed.tiktok.made.count("status") - made
     assert 10 < asked < 60
-    assert sandboxed.arrived_once(performance)
+    assert sandboxed.check_arrived_once(performance)
 
 
 # More than one worker
@@ -137,20 +137,20 @@ def test_while_one_worker_has_it_another_does_nothing(
     assert sandboxed.stage(performance).state is State.STAGED
     assert len(found) == 1
     assert sandboxed.drafts == 1
-    assert sandboxed.arrived_once(sandboxed.now(performance))
+    assert sandboxed.check_arrived_once(sandboxed.now(performance))
 
 
 def test_a_lease_left_behind_is_taken_over_when_it_ends(sandboxed: SandboxedGreenroom) -> None:
     performance = sandboxed.performed()
     sandboxed.tiktok.before["begin_upload"] = dies
-    assert sandboxed.crashes(performance).state is State.QUEUED
+    assert sandboxed.crash(performance).state is State.QUEUED
     made = len(sandboxed.tiktok.made)
     assert sandboxed.stage(performance).state is State.QUEUED
     assert len(sandboxed.tiktok.made) == made
-    sandboxed.later(LEASE_DURATION + SECOND)
+    sandboxed.advance(LEASE_DURATION + SECOND)
     assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 1
     assert sandboxed.stage(performance).state is State.STAGED
-    assert sandboxed.arrived_once(sandboxed.now(performance))
+    assert sandboxed.check_arrived_once(sandboxed.now(performance))
 
 
 def test_a_worker_whose_lease_was_taken_over_writes_nothing_more(
@@ -166,7 +166,7 @@ def test_a_worker_whose_lease_was_taken_over_writes_nothing_more(
     staged = sandboxed.stage(performance)
     assert (staged.state, staged.attempts) == (State.STAGED, 2)
     assert sandboxed.drafts == 2
-    assert sandboxed.arrived_once(staged)
+    assert sandboxed.check_arrived_once(staged)
 
 
 def test_what_is_finished_or_unknown_is_not_staged_whoever_has_a_lease(
@@ -189,45 +189,45 @@ def test_a_crash_before_the_first_byte_takes_the_draft_up_and_sends_once(
 
     def only_the_first(before: Performance, after: Performance, lease: str | None) -> Part:
         if after.state is State.UPLOADING:
-            raise PowerCut
+            raise WorkerKilled
         return store.change(before, after, lease)
 
-    dying = sandboxed.worker(store=leaving_its_lease(store, change=only_the_first))
-    with pytest.raises(PowerCut):
+    dying = sandboxed.worker(store=keeping_lease(store, change=only_the_first))
+    with pytest.raises(WorkerKilled):
         dying.stage(reference_of(performance))
     crashed = sandboxed.now(performance)
     assert (crashed.state, crashed.attempts) == (State.INITIATED, 1)
     assert sandboxed.uploads == 0
-    sandboxed.later(LEASE_DURATION + SECOND)
+    sandboxed.advance(LEASE_DURATION + SECOND)
     assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 1
     staged = sandboxed.stage(performance)
     assert (staged.state, staged.attempts) == (State.STAGED, 1)
     assert staged.publish_id == crashed.publish_id
-    assert sandboxed.arrived_once(staged)
+    assert sandboxed.check_arrived_once(staged)
 
 
 def test_a_crash_after_the_bytes_asks_and_never_sends_again(sandboxed: SandboxedGreenroom) -> None:
     performance = sandboxed.performed()
     sandboxed.tiktok.after["send"] = dies
-    crashed = sandboxed.crashes(performance)
+    crashed = sandboxed.crash(performance)
     assert crashed.state is State.UPLOADING
-    sandboxed.later(LEASE_DURATION + SECOND)
+    sandboxed.advance(LEASE_DURATION + SECOND)
     assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 1
     staged = sandboxed.stage(performance)
     assert staged.state is State.STAGED
     assert sandboxed.tiktok.made.count("send") == sandboxed.tiktok.made.count("begin_upload") == 1
-    assert sandboxed.arrived_once(staged)
+    assert sandboxed.check_arrived_once(staged)
 
 
 def test_a_lost_message_is_sent_again_by_the_clock(sandboxed: SandboxedGreenroom) -> None:
     performance = sandboxed.performed()
     overdue = sandboxed.greenroom.container.overdue_performances
-    sandboxed.later(QUEUED_GRACE - SECOND)
+    sandboxed.advance(QUEUED_GRACE - SECOND)
     assert overdue.requeue_overdue() == 0
-    sandboxed.later(SECOND)
+    sandboxed.advance(SECOND)
     assert overdue.requeue_overdue() == 1
-    assert sandboxed.greenroom.queued() == [(reference_of(performance), 0)]
-    sandboxed.later(QUEUED_AGAIN)
+    assert sandboxed.greenroom.take_queued() == [(reference_of(performance), 0)]
+    sandboxed.advance(QUEUED_AGAIN)
     assert worker.resume_overdue(overdue, sandboxed.greenroom.container.connections, CONTEXT) == 1
 
 
@@ -236,12 +236,12 @@ def test_all_that_is_overdue_is_queued_in_one_run_call_by_call_unless_time_is_up
 ) -> None:
     monkeypatch.setattr("chalicelib.performances.overdue.BATCH", 2)
     made = [sandboxed.performed() for _ in range(5)]
-    sandboxed.later(QUEUED_GRACE)
+    sandboxed.advance(QUEUED_GRACE)
     overdue = sandboxed.greenroom.container.overdue_performances
     answers = iter([False, True])
     assert overdue.requeue_overdue(lambda: next(answers)) == 2
     assert overdue.requeue_overdue() == 3
-    queued = {reference.performance_id for reference, _ in sandboxed.greenroom.queued()}
+    queued = {reference.performance_id for reference, _ in sandboxed.greenroom.take_queued()}
     assert queued == {each.performance_id for each in made}
 
 
@@ -256,7 +256,7 @@ def test_an_upload_whose_answer_was_lost_is_found_in_the_inbox(
     staged = sandboxed.stage(sandboxed.performed())
     assert staged.state is State.STAGED
     assert sandboxed.tiktok.made.count("send") == 1
-    assert sandboxed.arrived_once(staged)
+    assert sandboxed.check_arrived_once(staged)
 
 
 @pytest.mark.parametrize("keep_torn_bytes", [False, True])
@@ -271,7 +271,7 @@ def test_a_torn_upload_goes_on_where_tiktok_says_it_has_got_to(
     sandboxed.sandbox.control("app", {"keep_torn_bytes": False})
     assert (staged.state, staged.attempts) == (State.STAGED, 1)
     assert sandboxed.drafts == 1
-    assert sandboxed.arrived_once(staged)
+    assert sandboxed.check_arrived_once(staged)
 
 
 def test_an_upload_that_stays_torn_is_begun_anew_when_its_hour_is_over(
@@ -283,15 +283,15 @@ def test_an_upload_that_stays_torn_is_begun_anew_when_its_hour_is_over(
     )
     torn = sandboxed.stage(sandboxed.performed())
     assert torn.state is State.UPLOADING
-    sandboxed.later(timedelta(minutes=30))
+    sandboxed.advance(timedelta(minutes=30))
     assert sandboxed.stage(torn).publish_id == torn.publish_id
-    sandboxed.later(UPLOAD_LIFETIME - timedelta(minutes=30) + SECOND)
+    sandboxed.advance(UPLOAD_LIFETIME - timedelta(minutes=30) + SECOND)
     assert sandboxed.stage(torn).state is State.QUEUED
-    assert sandboxed.greenroom.queued() == [(reference_of(torn), 60)]
-    sandboxed.later(LATER)
+    assert sandboxed.greenroom.take_queued() == [(reference_of(torn), 60)]
+    sandboxed.advance(LATER)
     staged = sandboxed.stage(torn)
     assert (staged.state, staged.attempts) == (State.STAGED, 2)
-    assert sandboxed.arrived_once(staged)
+    assert sandboxed.check_arrived_once(staged)
 
 
 def test_bytes_that_all_arrived_are_not_sent_again_however_long_tiktok_takes(
@@ -303,7 +303,7 @@ def test_bytes_that_all_arrived_are_not_sent_again_however_long_tiktok_takes(
     )
     waiting = sandboxed.stage(sandboxed.performed())
     assert sandboxed.uploads == 1
-    sandboxed.later(UPLOAD_LIFETIME + SECOND)
+    sandboxed.advance(UPLOAD_LIFETIME + SECOND)
     sandboxed.stage(waiting)
     assert sandboxed.uploads == 1
 
@@ -316,12 +316,12 @@ def test_an_upload_that_is_torn_every_time_takes_three_drafts_and_fails(
     )
     performance = sandboxed.performed()
     while sandboxed.now(performance).state is not State.FAILED:
-        sandboxed.later(UPLOAD_LIFETIME + SECOND)
+        sandboxed.advance(UPLOAD_LIFETIME + SECOND)
         sandboxed.stage(performance)
         assert sandboxed.drafts <= MAX_ATTEMPTS
     assert sandboxed.drafts == MAX_ATTEMPTS
     assert sandboxed.uploads == 0
-    assert sandboxed.failed_for_good(sandboxed.now(performance))
+    assert sandboxed.check_failed(sandboxed.now(performance))
 
 
 @pytest.mark.parametrize(
@@ -347,14 +347,14 @@ def test_a_beginning_that_fails_for_now_is_tried_again_later_by_a_delayed_messag
     performance = sandboxed.performed()
     waiting = sandboxed.stage(performance)
     assert (waiting.state, waiting.attempts) == (State.QUEUED, 0)
-    assert sandboxed.greenroom.queued() == [(reference_of(performance), delay)]
+    assert sandboxed.greenroom.take_queued() == [(reference_of(performance), delay)]
     # The message is on its way, so the clock does not send another one; if it is lost, it does.
-    sandboxed.later(timedelta(seconds=delay))
+    sandboxed.advance(timedelta(seconds=delay))
     assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 0
-    sandboxed.later(QUEUED_GRACE)
+    sandboxed.advance(QUEUED_GRACE)
     assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 1
     assert sandboxed.stage(performance).state is State.STAGED
-    assert sandboxed.arrived_once(sandboxed.now(performance))
+    assert sandboxed.check_arrived_once(sandboxed.now(performance))
 
 
 def test_a_beginning_put_off_for_longer_than_a_message_can_be_is_left_to_the_clock(
@@ -363,10 +363,10 @@ def test_a_beginning_put_off_for_longer_than_a_message_can_be_is_left_to_the_clo
     busy = {"status": 429, "error_code": "rate_limit_exceeded", "headers": {"Retry-After": "3600"}}
     sandboxed.sandbox.faults({"endpoint": "init", "kind": "status", **busy})
     performance = sandboxed.stage(sandboxed.performed())
-    assert sandboxed.greenroom.queued() == []
-    sandboxed.later(HOUR - SECOND)
+    assert sandboxed.greenroom.take_queued() == []
+    sandboxed.advance(HOUR - SECOND)
     assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 0
-    sandboxed.later(SECOND)
+    sandboxed.advance(SECOND)
     assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 1
     assert sandboxed.stage(performance).state is State.STAGED
 
@@ -378,7 +378,7 @@ def test_an_outage_that_does_not_end_is_given_up_after_a_day(sandboxed: Sandboxe
     assert sandboxed.stage(performance).state is State.QUEUED
     failed = sandboxed.stage_when_due(performance)
     assert failed.failure == "given_up"
-    assert sandboxed.failed_for_good(failed)
+    assert sandboxed.check_failed(failed)
 
 
 def test_beginnings_whose_answers_are_all_lost_are_given_up_after_three(
@@ -388,7 +388,7 @@ def test_beginnings_whose_answers_are_all_lost_are_given_up_after_three(
     performance = sandboxed.performed()
     while sandboxed.now(performance).state is not State.FAILED:
         sandboxed.stage(performance)
-        sandboxed.later(LAST_DRAFT)
+        sandboxed.advance(LAST_DRAFT)
         assert sandboxed.drafts <= MAX_ATTEMPTS
     assert sandboxed.now(performance).failure == "given_up"
     assert (sandboxed.drafts, sandboxed.uploads) == (MAX_ATTEMPTS, 0)
@@ -410,11 +410,11 @@ def test_a_beginning_whose_answer_was_lost_is_tried_again_and_sends_once(
     performance = sandboxed.performed()
     waiting = sandboxed.stage(performance)
     assert (waiting.state, waiting.attempts) == (State.QUEUED, 1)
-    assert sandboxed.greenroom.queued() == [(reference_of(performance), 60)]
-    sandboxed.later(LATER)
+    assert sandboxed.greenroom.take_queued() == [(reference_of(performance), 60)]
+    sandboxed.advance(LATER)
     assert sandboxed.stage(performance).state is State.STAGED
     assert sandboxed.drafts == (2 if fault.get("when") else 1)
-    assert sandboxed.arrived_once(sandboxed.now(performance))
+    assert sandboxed.check_arrived_once(sandboxed.now(performance))
 
 
 @pytest.mark.parametrize("status", [500, 502])
@@ -429,11 +429,11 @@ def test_an_hour_of_errors_after_the_effect_makes_three_drafts_at_most_and_sends
         if sandboxed.clock.now() - began > HOUR:
             sandboxed.sandbox.faults()
         sandboxed.stage(performance)
-        sent = sandboxed.greenroom.queued()
-        sandboxed.later(timedelta(seconds=sent[0][1]) if sent else LAST_DRAFT)
+        sent = sandboxed.greenroom.take_queued()
+        sandboxed.advance(timedelta(seconds=sent[0][1]) if sent else LAST_DRAFT)
     assert sandboxed.drafts == MAX_ATTEMPTS
     assert sandboxed.now(performance).state is State.STAGED
-    assert sandboxed.arrived_once(sandboxed.now(performance))
+    assert sandboxed.check_arrived_once(sandboxed.now(performance))
 
 
 def test_a_failure_inside_tiktok_begins_anew(sandboxed: SandboxedGreenroom) -> None:
@@ -441,8 +441,8 @@ def test_a_failure_inside_tiktok_begins_anew(sandboxed: SandboxedGreenroom) -> N
     performance = sandboxed.performed()
     waiting = sandboxed.stage(performance)
     assert waiting.state is State.QUEUED
-    assert sandboxed.greenroom.queued() == [(reference_of(performance), 60)]
-    sandboxed.later(LATER)
+    assert sandboxed.greenroom.take_queued() == [(reference_of(performance), 60)]
+    sandboxed.advance(LATER)
     staged = sandboxed.stage(performance)
     assert (staged.state, staged.attempts) == (State.STAGED, 2)
     assert sandboxed.greenroom.totals(sandboxed.ana) == Totals(10, 10)
@@ -464,7 +464,7 @@ def test_failures_inside_tiktok_are_given_up_after_three_drafts(
     assert sandboxed.clock.now() - performance.queued_at == LATER + LAST_DRAFT
     failed = sandboxed.now(performance)
     assert sandboxed.drafts == MAX_ATTEMPTS
-    assert sandboxed.failed_for_good(failed)
+    assert sandboxed.check_failed(failed)
     sandboxed.sandbox.faults()
     again = sandboxed.stage(sandboxed.greenroom.perform(sandboxed.ana, again_of(sandboxed, failed)))
     assert again.state is State.STAGED
@@ -501,7 +501,7 @@ def test_a_final_failure_takes_the_points_back_and_says_why_in_words(
     assert failed.reason
     assert failed.reason[-1] == "."
     assert reason not in failed.reason
-    assert sandboxed.failed_for_good(failed)
+    assert sandboxed.check_failed(failed)
 
 
 def test_a_full_inbox_fails_at_once_with_what_to_do(sandboxed: SandboxedGreenroom) -> None:
@@ -513,7 +513,7 @@ def test_a_full_inbox_fails_at_once_with_what_to_do(sandboxed: SandboxedGreenroo
     sandboxed.sandbox.advance(PAST_BOTH_MINUTES)
     failed = sandboxed.stage(sandboxed.performed())
     assert failed.failure == "inbox_full"
-    assert sandboxed.failed_for_good(failed)
+    assert sandboxed.check_failed(failed)
 
 
 def status_says(**told: Any) -> dict[str, Any]:
@@ -539,9 +539,9 @@ def test_whole_bytes_still_in_processing_after_two_hours_are_probably_in_the_inb
     sandboxed.sandbox.faults(fault)
     waiting = sandboxed.stage(sandboxed.performed())
     assert waiting.state is State.DELIVERED
-    sandboxed.later(ARRIVAL_LIMIT)
+    sandboxed.advance(ARRIVAL_LIMIT)
     assert sandboxed.stage(waiting).state is State.DELIVERED
-    sandboxed.later(timedelta(minutes=1))
+    sandboxed.advance(timedelta(minutes=1))
     probably = sandboxed.stage(waiting)
     shown = view_of(probably, ana)
     assert (shown.status, shown.reason) == (Status.UNCONFIRMED, None)
@@ -555,11 +555,11 @@ def test_what_was_probably_in_the_inbox_is_staged_once_tiktok_is_through(
 ) -> None:
     sandboxed.sandbox.faults({"endpoint": "processing", "kind": "slow", "seconds": 3 * 3600})
     waiting = sandboxed.stage(sandboxed.performed())
-    sandboxed.later(ARRIVAL_LIMIT + MINUTE)
+    sandboxed.advance(ARRIVAL_LIMIT + MINUTE)
     assert sandboxed.stage(waiting).state is State.UNCONFIRMED
-    sandboxed.later(timedelta(hours=1))
+    sandboxed.advance(timedelta(hours=1))
     assert sandboxed.stage_when_due(waiting).state is State.STAGED
-    assert sandboxed.arrived_once(sandboxed.now(waiting))
+    assert sandboxed.check_arrived_once(sandboxed.now(waiting))
 
 
 @pytest.mark.parametrize(
@@ -584,7 +584,7 @@ def test_a_refused_range_proves_no_delivery_of_which_the_status_knows_nothing(
     staged = sandboxed.stage(sandboxed.performed())
     assert (staged.state, staged.attempts) == (State.STAGED, 1)
     assert sandboxed.drafts == 1
-    assert sandboxed.arrived_once(staged)
+    assert sandboxed.check_arrived_once(staged)
 
 
 def test_a_range_that_is_refused_as_whole_for_ever_waits_for_a_status_that_lags_then_begins_anew(
@@ -599,7 +599,7 @@ def test_a_range_that_is_refused_as_whole_for_ever_waits_for_a_status_that_lags_
     assert sandboxed.stage_when_due(waiting).state is State.QUEUED
     staged = sandboxed.stage_when_due(waiting)
     assert (staged.state, staged.attempts) == (State.STAGED, 2)
-    assert sandboxed.arrived_once(staged)
+    assert sandboxed.check_arrived_once(staged)
 
 
 @pytest.mark.parametrize("counts", [None, len(VIDEO) - 1, len(VIDEO)])
@@ -638,7 +638,7 @@ def test_a_range_refused_as_whole_is_believed_no_longer_once_the_status_counts_l
     assert sandboxed.stage_when_due(waiting).state is State.QUEUED
     staged = sandboxed.stage_when_due(waiting)
     assert (staged.state, staged.attempts) == (State.STAGED, 2)
-    assert sandboxed.arrived_once(staged)
+    assert sandboxed.check_arrived_once(staged)
 
 
 def test_a_range_refused_as_whole_is_proven_by_the_count_that_comes_later(
@@ -666,7 +666,7 @@ def test_whole_bytes_that_only_a_refused_range_claims_are_probably_in_the_inbox_
         status_says(status="PROCESSING_UPLOAD", uploaded_bytes=None),
     )
     claimed = sandboxed.stage(sandboxed.performed())
-    sandboxed.later(ARRIVAL_LIMIT + MINUTE)
+    sandboxed.advance(ARRIVAL_LIMIT + MINUTE)
     ended = sandboxed.stage(claimed)
     assert (ended.state, ended.delivered_at) == (State.UNCONFIRMED, sandboxed.clock.now())
     assert sandboxed.greenroom.ledger(ana) == [("award", 10)]
@@ -677,13 +677,13 @@ def test_whole_bytes_of_which_tiktok_says_that_it_lacks_some_fail_and_say_where_
 ) -> None:
     sandboxed.sandbox.faults(status_says(status="PROCESSING_UPLOAD", uploaded_bytes=1))
     waiting = sandboxed.stage(sandboxed.performed())
-    sandboxed.later(ARRIVAL_LIMIT)
+    sandboxed.advance(ARRIVAL_LIMIT)
     assert sandboxed.stage(waiting).state is State.DELIVERED
-    sandboxed.later(MINUTE)
+    sandboxed.advance(MINUTE)
     failed = sandboxed.stage(waiting)
     assert (failed.failure, sandboxed.uploads) == ("never_arrived", 1)
     assert "Look into your TikTok inbox" in (failed.reason or "")
-    assert sandboxed.failed_for_good(failed)
+    assert sandboxed.check_failed(failed)
 
 
 @pytest.mark.parametrize(
@@ -696,11 +696,11 @@ def test_a_video_taken_whole_is_not_lost_because_tiktok_does_not_know_its_publis
     sandboxed.sandbox.faults({"endpoint": "processing", "kind": "stuck"})
     waiting = sandboxed.stage(sandboxed.performed())
     if probably:
-        sandboxed.later(ARRIVAL_LIMIT + MINUTE)
+        sandboxed.advance(ARRIVAL_LIMIT + MINUTE)
         assert sandboxed.stage(waiting).state is State.UNCONFIRMED
     refused = {"endpoint": "status", "kind": "status", "status": 400, "times": None}
     sandboxed.sandbox.faults({**refused, "error_code": code})
-    sandboxed.later(SENDING_LIMIT)
+    sandboxed.advance(SENDING_LIMIT)
     assert sandboxed.stage(waiting).state is State.UNCONFIRMED
     assert sandboxed.greenroom.ledger(ana) == [("award", 10)]
     sandboxed.sandbox.faults()
@@ -714,23 +714,23 @@ def test_whole_bytes_of_which_a_webhook_says_that_they_failed_have_failed(
     """TikTok's word ends it, also after it counted as probably in the inbox."""
     sandboxed.sandbox.faults({"endpoint": "processing", "kind": "stuck"})
     waiting = sandboxed.stage(sandboxed.performed())
-    sandboxed.later(ARRIVAL_LIMIT + MINUTE)
+    sandboxed.advance(ARRIVAL_LIMIT + MINUTE)
     assert sandboxed.stage(waiting).state is State.UNCONFIRMED
     sandboxed.sandbox.faults({"endpoint": "status", "kind": "status", "times": None})
     hear(sandboxed, "post.publish.failed", waiting, reason="spam_risk")
     failed = sandboxed.stage(waiting)
     assert failed.failure == "spam_risk"
-    assert sandboxed.failed_for_good(failed)
+    assert sandboxed.check_failed(failed)
 
 
 def test_what_arrives_late_is_found_by_the_clock(sandboxed: SandboxedGreenroom) -> None:
     sandboxed.sandbox.faults({"endpoint": "processing", "kind": "slow", "seconds": 100})
     waiting = sandboxed.stage(sandboxed.performed())
     assert waiting.state is State.DELIVERED
-    sandboxed.later(timedelta(seconds=101))
+    sandboxed.advance(timedelta(seconds=101))
     assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 1
     assert sandboxed.stage(waiting).state is State.STAGED
-    assert sandboxed.arrived_once(sandboxed.now(waiting))
+    assert sandboxed.check_arrived_once(sandboxed.now(waiting))
 
 
 @pytest.mark.parametrize(
@@ -755,8 +755,8 @@ def test_a_fault_of_the_owners_is_waited_for_ever_more_seldom_and_alarmed_and_fa
     for _ in range(MAX_ATTEMPTS + 10):
         waiting = sandboxed.stage(performance)
         assert (waiting.state, waiting.attempts) == (State.QUEUED, 0)
-        [(_, delay)] = sandboxed.greenroom.queued()
-        sandboxed.later(timedelta(seconds=delay))
+        [(_, delay)] = sandboxed.greenroom.take_queued()
+        sandboxed.advance(timedelta(seconds=delay))
         assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 0
         delays.append(delay)
     assert delays == sorted(delays)
@@ -770,9 +770,9 @@ def test_what_was_queued_again_is_not_queued_again_a_minute_later(
     sandboxed: SandboxedGreenroom,
 ) -> None:
     sandboxed.performed()
-    sandboxed.later(QUEUED_GRACE)
+    sandboxed.advance(QUEUED_GRACE)
     assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 1
-    sandboxed.later(timedelta(minutes=1))
+    sandboxed.advance(timedelta(minutes=1))
     assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 0
 
 
@@ -798,34 +798,34 @@ def test_a_draft_of_one_account_is_not_asked_about_with_another(
     sandboxed: SandboxedGreenroom,
 ) -> None:
     sandboxed.tiktok.after["send"] = dies
-    crashed = sandboxed.crashes(sandboxed.performed())
-    sandboxed.later(LEASE_DURATION + SECOND)
+    crashed = sandboxed.crash(sandboxed.performed())
+    sandboxed.advance(LEASE_DURATION + SECOND)
     begun = sandboxed.greenroom.asks(sandboxed.ana)
     came_back = sandboxed.sandbox.consent("bob", url=begun.authorize_url)
-    sandboxed.greenroom.comes_back(begun, "bob", code=came_back["code"])
+    sandboxed.greenroom.complete_consent(begun, "bob", code=came_back["code"])
     sandboxed.tiktok.made.clear()
     assert sandboxed.stage(crashed).state is State.UPLOADING
-    sandboxed.later(ARRIVAL_LIMIT)
+    sandboxed.advance(ARRIVAL_LIMIT)
     failed = sandboxed.stage(crashed)
     assert sandboxed.tiktok.made == []
     assert failed.failure == "unconfirmed"
-    assert sandboxed.failed_for_good(failed)
+    assert sandboxed.check_failed(failed)
 
 
 def test_a_draft_that_had_to_wait_has_its_full_time_to_arrive_without_an_account(
     sandboxed: SandboxedGreenroom, ana: Caller
 ) -> None:
     performance = sandboxed.performed()
-    sandboxed.later(ARRIVAL_LIMIT + SECOND)
+    sandboxed.advance(ARRIVAL_LIMIT + SECOND)
 
     def disconnects() -> None:
         sandboxed.greenroom.container.tiktok.disconnect_account(ana.program_id, ana.member_id)
 
     sandboxed.tiktok.after["send"] = disconnects
     assert sandboxed.stage(performance).state is State.DELIVERED
-    sandboxed.later(ARRIVAL_LIMIT)
+    sandboxed.advance(ARRIVAL_LIMIT)
     assert sandboxed.stage(performance).state is State.DELIVERED
-    sandboxed.later(MINUTE)
+    sandboxed.advance(MINUTE)
     assert sandboxed.stage(performance).state is State.UNCONFIRMED
     assert sandboxed.greenroom.ledger(ana) == [("award", 10)]
 
@@ -843,7 +843,7 @@ def test_whole_bytes_that_tiktok_is_not_heard_of_for_a_day_are_probably_in_the_i
     shown = view_of(sandboxed.now(performance), ana)
     assert (shown.status, shown.reason) == (Status.UNCONFIRMED, None)
     assert shown.next_step.startswith("Probably in your inbox")
-    assert sandboxed.arrived_once(performance)
+    assert sandboxed.check_arrived_once(performance)
     sandboxed.sandbox.faults()
     assert sandboxed.stage_when_due(performance).state is State.STAGED
 
@@ -877,7 +877,7 @@ def test_what_was_probably_in_the_inbox_fails_once_tiktok_says_so(
         sandboxed.stage_when_due(performance)
     sandboxed.sandbox.faults()
     sandboxed.stage_when_due(performance)
-    assert sandboxed.failed_for_good(sandboxed.stage_when_due(performance))
+    assert sandboxed.check_failed(sandboxed.stage_when_due(performance))
 
 
 def test_bytes_of_which_it_is_not_known_that_they_arrived_fail_after_a_day_and_say_where_to_look(
@@ -893,7 +893,7 @@ def test_bytes_of_which_it_is_not_known_that_they_arrived_fail_after_a_day_and_s
     failed = sandboxed.now(performance)
     assert (failed.failure, sandboxed.uploads) == ("unconfirmed", 1)
     assert "Look into your TikTok inbox" in (failed.reason or "")
-    assert sandboxed.failed_for_good(failed)
+    assert sandboxed.check_failed(failed)
 
 
 def test_an_outage_of_the_token_endpoint_disconnects_nobody(sandboxed: SandboxedGreenroom) -> None:
@@ -902,7 +902,7 @@ def test_an_outage_of_the_token_endpoint_disconnects_nobody(sandboxed: Sandboxed
     performance = sandboxed.performed()
     assert sandboxed.stage(performance).state is State.QUEUED
     assert sandboxed.greenroom.now(sandboxed.ana).tiktok is TikTokState.CONNECTED
-    sandboxed.later(LATER)
+    sandboxed.advance(LATER)
     assert sandboxed.stage(performance).state is State.STAGED
 
 
@@ -914,7 +914,7 @@ def test_who_disconnected_before_the_send_has_it_failed(
     failed = sandboxed.stage(performance)
     assert failed.failure == "reconnect_required"
     assert sandboxed.drafts == 0
-    assert sandboxed.failed_for_good(failed)
+    assert sandboxed.check_failed(failed)
 
 
 def test_who_disconnects_once_it_is_in_the_inbox_keeps_it_and_the_points(
@@ -922,10 +922,10 @@ def test_who_disconnects_once_it_is_in_the_inbox_keeps_it_and_the_points(
 ) -> None:
     staged = sandboxed.stage(sandboxed.performed())
     sandboxed.greenroom.container.tiktok.disconnect_account(ana.program_id, ana.member_id)
-    sandboxed.later(timedelta(minutes=2))
+    sandboxed.advance(timedelta(minutes=2))
     assert sandboxed.stage(staged).state is State.STAGED
     assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 0
-    assert sandboxed.arrived_once(staged)
+    assert sandboxed.check_arrived_once(staged)
 
 
 @pytest.fixture
@@ -961,7 +961,7 @@ def test_a_webhook_faster_than_the_worker_is_what_holds(
     assert sandboxed.stage(performance).state is state
     assert sandboxed.stage(performance).state in (State.STAGED, State.POSTED)
     assert sandboxed.drafts == 1
-    assert sandboxed.arrived_once(sandboxed.now(performance))
+    assert sandboxed.check_arrived_once(sandboxed.now(performance))
 
 
 def test_a_webhook_of_failure_lets_the_worker_ask_and_end_it(sandboxed: SandboxedGreenroom) -> None:
@@ -971,14 +971,14 @@ def test_a_webhook_of_failure_lets_the_worker_ask_and_end_it(sandboxed: Sandboxe
     hear(sandboxed, "post.publish.failed", waiting, reason="internal")
     assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 1
     # TikTok's status is believed, not the event.
-    sandboxed.later(timedelta(seconds=101))
+    sandboxed.advance(timedelta(seconds=101))
     assert sandboxed.stage(waiting).state is State.STAGED
 
 
 def test_what_was_staged_is_never_sent_again(sandboxed: SandboxedGreenroom) -> None:
     staged = sandboxed.stage(sandboxed.performed())
 
-    class Failing(WatchedTikTok):
+    class Failing(HookedTikTokClient):
         def status(self, access_token: str, publish_id: str) -> ShareStatus:
             share = super().status(access_token, publish_id)
             if share.state is not ShareState.IN_INBOX or publish_id != staged.publish_id:
@@ -988,7 +988,7 @@ def test_what_was_staged_is_never_sent_again(sandboxed: SandboxedGreenroom) -> N
     client = Failing(sandboxed.sandbox.url)
     sandboxed.stager = sandboxed.worker(client=client)
     for _ in range(2):
-        sandboxed.later(timedelta(minutes=2))
+        sandboxed.advance(timedelta(minutes=2))
         sandboxed.stage(staged)
     client.close()
     assert sandboxed.uploads == 1

@@ -35,7 +35,7 @@ NONE_LEFT = ("PerformancesTable", "MarksTable", "PointsTable")
 def ana(greenroom: Greenroom) -> Caller:
     """A manager whose TikTok account is connected."""
     caller = greenroom.manager
-    greenroom.connects(caller, "ana")
+    greenroom.connect_account(caller, "ana")
     return greenroom.now(caller)
 
 
@@ -126,7 +126,7 @@ def test_only_an_activity_without_a_line_of_its_own_asks_for_the_programs(
 def test_a_new_line_of_the_programs_is_dealt_within_a_minute(
     greenroom: Greenroom, ana: Caller
 ) -> None:
-    activity, elsewhere = greenroom.activity(), greenroom.again().activities
+    activity, elsewhere = greenroom.activity(), greenroom.cold_container().activities
     assert elsewhere.text_for(ana, activity).disclosure is None
     changed = ProgramChanges(disclosure="#ad")
     greenroom.container.programs.change_program(greenroom.manager, changed)
@@ -144,7 +144,7 @@ def test_only_the_first_performance_writes_to_the_activity(
 ) -> None:
     activity = greenroom.activity()
     ben = greenroom.member("ben")
-    greenroom.connects(ben, "ben")
+    greenroom.connect_account(ben, "ben")
     greenroom.perform(ana, activity)
     assert now(greenroom, activity).performed
     calls.made.clear()
@@ -164,7 +164,7 @@ def test_whoever_collides_with_the_first_looks_again_and_is_not_in_anybodys_way_
 
     def other_is_first(seconds: float) -> None:
         waits.append(seconds)
-        greenroom.keep(replace(activity, performed=True))
+        greenroom.put_activity(replace(activity, performed=True))
 
     monkeypatch.setattr(performances, "_sleep", other_is_first)
     calls.fail("TransactWriteItems", CONFLICT)
@@ -188,7 +188,7 @@ def test_a_video_changed_between_looking_and_performing_is_the_one_that_is_sent(
     def raced(*asked: Any) -> Activity | None:
         found = read(*asked)
         if found and found.version == 1:
-            greenroom.keep(changed)
+            greenroom.put_activity(changed)
         return found
 
     monkeypatch.setattr(lifecycle, "activity", raced)
@@ -291,7 +291,7 @@ def test_without_an_account_a_trial_leads_to_consent_and_nothing_is_sent_by_itse
     activity = greenroom.activity()
     with pytest.raises(AccountRequired) as required:
         tries(greenroom, greenroom.manager, activity)
-    connected = greenroom.comes_back(required.value.authorization, "ana")
+    connected = greenroom.complete_consent(required.value.authorization, "ana")
     assert connected.performance is None
     assert greenroom.history(greenroom.manager) == []
     assert tries(greenroom, greenroom.manager, activity).trial
@@ -345,7 +345,7 @@ def test_a_send_that_waited_is_not_forgotten_because_an_activity_keeps_changing(
 
     with monkeypatch.context() as patched:
         patched.setattr(performances, "perform_connected", contended)
-        came = refusal(greenroom.comes_back, required.value.authorization, "ben")
+        came = refusal(greenroom.complete_consent, required.value.authorization, "ben")
     assert came.code is ProblemCode.CHANGED_MEANWHILE
     assert greenroom.history(ben) == []
     greenroom.clock.advance(PENDING_GRACE + PENDING_GRACE)

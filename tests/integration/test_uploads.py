@@ -65,7 +65,7 @@ def test_a_form_takes_one_key_one_content_type_and_a_size_within_the_limit(
 
 
 def test_an_upload_waits_for_its_file(upload_services: UploadServices) -> None:
-    upload = upload_services.asked()
+    upload = upload_services.request_upload()
     assert upload_services.now(upload) == upload
     assert upload.state is UploadStatus.AWAITING_FILE
     assert upload.form_expires_at == upload_services.clock.now() + FORM_LIFETIME
@@ -100,7 +100,7 @@ def test_an_upload_is_not_expired_while_a_form_for_it_may_be_posted(
 
 
 def test_an_upload_of_another_program_is_not_found(upload_services: UploadServices) -> None:
-    upload = upload_services.asked()
+    upload = upload_services.request_upload()
     with pytest.raises(Problem) as refused:
         upload_services.service.upload(STRANGER, upload.upload_id)
     with pytest.raises(Problem) as unknown:
@@ -112,14 +112,14 @@ def test_an_upload_of_another_program_is_not_found(upload_services: UploadServic
 def test_a_valid_file_is_copied_by_the_etag_that_was_examined_and_incoming_is_emptied(
     upload_services: UploadServices, calls: Calls
 ) -> None:
-    upload = upload_services.posted(b"good video")
+    upload = upload_services.posted_upload(b"good video")
     etag = upload_services.s3.head_object(Bucket="incoming", Key=upload.incoming_key)["ETag"]
     upload_services.service.validate(upload.incoming_key)
     decided = upload_services.now(upload)
     assert decided.state is UploadStatus.VALID
     assert decided.video == replace(GOOD, size_bytes=10)
     assert decided.problems == ()
-    assert upload_services.kept(upload) == b"good video"
+    assert upload_services.stored_bytes(upload) == b"good video"
     assert decided.video_key == upload.key_for(etag)
     assert upload_services.videos == [decided.video_key]
     assert upload_services.incoming == []
@@ -131,7 +131,7 @@ def test_a_valid_file_is_copied_by_the_etag_that_was_examined_and_incoming_is_em
 def test_a_kept_video_has_the_content_type_of_its_content_not_of_its_form(
     upload_services: UploadServices,
 ) -> None:
-    upload = upload_services.validated()
+    upload = upload_services.validated_upload()
     head = upload_services.s3.head_object(Bucket="videos", Key=upload.video_key)
     assert (upload.content_type, head["ContentType"]) == ("video/mp4", "video/webm")
 
@@ -139,7 +139,7 @@ def test_a_kept_video_has_the_content_type_of_its_content_not_of_its_form(
 def test_a_rejected_file_is_nowhere_and_its_problems_are_kept(
     upload_services: UploadServices,
 ) -> None:
-    upload = upload_services.validated(b"bad video")
+    upload = upload_services.validated_upload(b"bad video")
     assert upload.state is UploadStatus.REJECTED
     assert [each.code for each in upload.problems] == [VideoProblemCode.RESOLUTION_TOO_LOW]
     assert (upload.problems[0].actual, upload.problems[0].limit) == (480, 540)
@@ -147,7 +147,7 @@ def test_a_rejected_file_is_nowhere_and_its_problems_are_kept(
 
 
 def test_an_event_that_comes_twice_decides_once(upload_services: UploadServices) -> None:
-    upload = upload_services.validated()
+    upload = upload_services.validated_upload()
     upload_services.service.validate(upload.incoming_key)
     assert upload_services.now(upload) == upload
     assert upload_services.examination.seen == [b"good"]
@@ -157,7 +157,7 @@ def test_an_event_that_comes_twice_decides_once(upload_services: UploadServices)
 def test_a_file_posted_after_the_verdict_is_removed_and_changes_nothing(
     upload_services: UploadServices, first: bytes, second: bytes
 ) -> None:
-    upload = upload_services.validated(first)
+    upload = upload_services.validated_upload(first)
     videos = upload_services.videos
     upload_services.post(upload, second)
     upload_services.service.validate(upload.incoming_key)
@@ -165,7 +165,7 @@ def test_a_file_posted_after_the_verdict_is_removed_and_changes_nothing(
     assert upload_services.incoming == []
     assert upload_services.videos == videos
     if videos:
-        assert upload_services.kept(upload) == first
+        assert upload_services.stored_bytes(upload) == first
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_a_file_nobody_asked_for_is_removed_and_makes_no_upload(
 
 
 def test_a_file_that_is_gone_is_not_decided(upload_services: UploadServices) -> None:
-    upload = upload_services.asked()
+    upload = upload_services.request_upload()
     upload_services.service.validate(upload.incoming_key)
     assert upload_services.examination.seen == []
     assert upload_services.now(upload) == upload
@@ -194,7 +194,7 @@ def test_a_file_that_is_gone_is_not_decided(upload_services: UploadServices) -> 
 def test_a_file_replaced_between_examination_and_copy_is_not_kept_and_the_new_one_decides(
     upload_services: UploadServices,
 ) -> None:
-    upload = upload_services.posted(b"good at first")
+    upload = upload_services.posted_upload(b"good at first")
     upload_services.files.before_copy = lambda: upload_services.post(upload, b"bad afterwards")
     with pytest.raises(ObjectChanged):
         upload_services.service.validate(upload.incoming_key)
@@ -207,7 +207,7 @@ def test_a_file_replaced_between_examination_and_copy_is_not_kept_and_the_new_on
 
 
 def test_a_file_replaced_while_it_is_read_is_noticed(upload_services: UploadServices) -> None:
-    upload = upload_services.posted(b"first")
+    upload = upload_services.posted_upload(b"first")
     arrived = upload_services.files.arrived_file(upload.incoming_key)
     assert arrived is not None
     reader = upload_services.files.range_reader(upload, *arrived)
@@ -219,7 +219,7 @@ def test_a_file_replaced_while_it_is_read_is_noticed(upload_services: UploadServ
 def test_s3_refusing_the_copy_for_its_etag_means_that_the_file_changed(
     upload_services: UploadServices, calls: Calls
 ) -> None:
-    upload = upload_services.posted()
+    upload = upload_services.posted_upload()
     calls.fail("CopyObject", {"Error": {"Code": "PreconditionFailed", "Message": "No."}})
     with pytest.raises(ObjectChanged):
         upload_services.service.validate(upload.incoming_key)
@@ -230,7 +230,7 @@ def test_s3_refusing_the_copy_for_its_etag_means_that_the_file_changed(
 def test_s3_failing_otherwise_leaves_file_and_upload_for_the_retry(
     upload_services: UploadServices, calls: Calls, operation: str
 ) -> None:
-    upload = upload_services.posted()
+    upload = upload_services.posted_upload()
     calls.fail(operation, {"Error": {"Code": "InternalError", "Message": "Try again."}})
     with pytest.raises(ClientError):
         upload_services.service.validate(upload.incoming_key)
@@ -242,7 +242,7 @@ def test_s3_failing_otherwise_leaves_file_and_upload_for_the_retry(
 def test_a_manager_reads_since_when_a_file_is_examined_and_in_which_try(
     upload_services: UploadServices,
 ) -> None:
-    upload = upload_services.posted()
+    upload = upload_services.posted_upload()
     path = {"upload_id": upload.upload_id}
     request = Request(MANAGER, None, None, path, "correlation-1", {}, b"")
 
@@ -267,7 +267,7 @@ def test_a_manager_reads_since_when_a_file_is_examined_and_in_which_try(
 def test_an_examination_that_breaks_decides_nothing_and_may_be_tried_again(
     upload_services: UploadServices,
 ) -> None:
-    upload = upload_services.posted()
+    upload = upload_services.posted_upload()
     upload_services.examination.broken = MemoryError()
     with pytest.raises(MemoryError):
         upload_services.service.validate(upload.incoming_key)
@@ -280,7 +280,7 @@ def test_an_examination_that_breaks_decides_nothing_and_may_be_tried_again(
 def test_a_crash_between_copy_and_verdict_is_made_good_by_the_retry(
     upload_services: UploadServices,
 ) -> None:
-    upload = upload_services.posted()
+    upload = upload_services.posted_upload()
 
     def crash() -> None:
         raise MemoryError
@@ -290,11 +290,11 @@ def test_a_crash_between_copy_and_verdict_is_made_good_by_the_retry(
         upload_services.service.validate(upload.incoming_key)
     upload_services.service.validate(upload.incoming_key)
     assert upload_services.now(upload).state is UploadStatus.VALID
-    assert upload_services.kept(upload) == b"good"
+    assert upload_services.stored_bytes(upload) == b"good"
 
 
 def test_the_kept_bytes_are_those_the_verdict_describes(upload_services: UploadServices) -> None:
-    upload = upload_services.posted(b"good")
+    upload = upload_services.posted_upload(b"good")
 
     def crash() -> None:
         raise MemoryError
@@ -310,13 +310,13 @@ def test_the_kept_bytes_are_those_the_verdict_describes(upload_services: UploadS
     upload_services.service.validate(upload.incoming_key)
     video = upload_services.now(upload).video
     assert video is not None
-    assert len(upload_services.kept(upload)) == video.size_bytes
+    assert len(upload_services.stored_bytes(upload)) == video.size_bytes
 
 
 def test_the_worker_finds_keys_as_s3_writes_them_and_ignores_its_test_event(
     upload_services: UploadServices,
 ) -> None:
-    first, second = upload_services.posted(), upload_services.posted(b"bad")
+    first, second = upload_services.posted_upload(), upload_services.posted_upload(b"bad")
     stray = "incoming/with space/ü+1"
     upload_services.s3.put_object(Bucket="incoming", Key=stray, Body=b"x")
     bodies = [
@@ -333,14 +333,14 @@ def test_the_worker_finds_keys_as_s3_writes_them_and_ignores_its_test_event(
 def test_the_worker_gives_back_the_message_of_a_changed_file_and_handles_the_others(
     upload_services: UploadServices,
 ) -> None:
-    first, second = upload_services.posted(), upload_services.posted()
+    first, second = upload_services.posted_upload(), upload_services.posted_upload()
     upload_services.files.before_copy = lambda: upload_services.post(first, b"another")
     assert validate(
         upload_services, notification(first.incoming_key), notification(second.incoming_key)
     ) == ["0"]
     assert upload_services.now(second).state is UploadStatus.VALID
     assert validate(upload_services, notification(first.incoming_key)) == []
-    assert upload_services.kept(first) == b"another"
+    assert upload_services.stored_bytes(first) == b"another"
 
 
 def test_a_form_ends_when_the_upload_says_so(upload_services: UploadServices) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from botocore.client import BaseClient
+from tests.integration.in_process import InProcess
 
 from tests.integration.greenroom import Greenroom
-from tests.integration.in_process import InProcess
 
 DOCUMENT = json.loads((Path(__file__).parents[2] / "openapi.json").read_text())
 OWN = {"/me", "/me/notifications"}

@@ -15,7 +15,7 @@ from chalicelib.tiktok.client import (
 )
 from chalicelib.tiktok.errors import AccessTokenRefused, Cause, Reconnect, TryLater
 from tests.integration.sandbox import Sandbox, Tokens, tokens_of
-from tests.integration.sandboxed_greenroom import WatchedTikTok
+from tests.integration.sandboxed_greenroom import HookedTikTokClient
 
 ALL = (*SCOPES, VIEWS_SCOPE)
 VIDEO = b"\x00\x00\x00\x18ftypisom" + bytes(range(256)) * 40
@@ -30,7 +30,7 @@ def sandbox(process: Sandbox) -> Sandbox:
 
 @pytest.fixture
 def client(sandbox: Sandbox) -> Iterator[TikTokClient]:
-    client = WatchedTikTok(sandbox.url)
+    client = HookedTikTokClient(sandbox.url)
     yield client
     client.close()
 

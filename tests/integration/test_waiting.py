@@ -26,7 +26,7 @@ from chalicelib.performances.staging_run import (
 )
 from chalicelib.performances.views import view_of
 from tests.integration.greenroom import event, reference_of, signature
-from tests.integration.sandboxed_greenroom import Instead, SandboxedGreenroom, dies
+from tests.integration.sandboxed_greenroom import Override, SandboxedGreenroom, dies
 
 SECOND = timedelta(seconds=1)
 BUSY = {"kind": "status", "status": 429, "error_code": "rate_limit_exceeded"}
@@ -53,7 +53,7 @@ def takes_access_back(sandboxed: SandboxedGreenroom) -> None:
 def connects_again(sandboxed: SandboxedGreenroom) -> None:
     begun = sandboxed.greenroom.asks(sandboxed.ana)
     came_back = sandboxed.sandbox.consent("ana", url=begun.authorize_url)
-    sandboxed.greenroom.comes_back(begun, "ana", code=came_back["code"])
+    sandboxed.greenroom.complete_consent(begun, "ana", code=came_back["code"])
 
 
 def disconnects(sandboxed: SandboxedGreenroom) -> None:
@@ -108,7 +108,7 @@ def test_before_its_time_a_performance_is_not_touched_however_often_its_message_
         waiting.waits_until, sandboxed.clock.now() + timedelta(minutes=3)
     ):
         assert sandboxed.stage(waiting) == waiting
-        sandboxed.later(max(SECOND, (waiting.waits_until - sandboxed.clock.now()) / 2))
+        sandboxed.advance(max(SECOND, (waiting.waits_until - sandboxed.clock.now()) / 2))
     assert sandboxed.tiktok.made == []
     sandboxed.stage_when_due(waiting)
     assert sandboxed.now(waiting) != waiting
@@ -119,14 +119,14 @@ def test_a_message_that_comes_as_early_as_clocks_differ_is_in_time(
 ) -> None:
     sandboxed.sandbox.faults({"endpoint": "init", **BUSY})
     waiting = sandboxed.stage(sandboxed.performed())
-    sandboxed.later(LATER - SECOND)
+    sandboxed.advance(LATER - SECOND)
     assert sandboxed.stage(waiting).state is State.STAGED
 
 
 def test_messages_every_two_seconds_use_no_draft_up(sandboxed: SandboxedGreenroom) -> None:
     waiting = waits_for_a_draft(sandboxed)
     for _ in range(10):
-        sandboxed.later(2 * SECOND)
+        sandboxed.advance(2 * SECOND)
         sandboxed.stage(waiting)
     assert sandboxed.drafts == 1
 
@@ -156,7 +156,7 @@ def test_all_that_wait_do_not_come_back_in_the_same_moment(sandboxed: SandboxedG
     sandboxed.stager = sandboxed.worker(jitter=lambda: 0.5)
     waiting = sandboxed.stage(sandboxed.performed())
     assert waiting.waits_until == sandboxed.clock.now() + LATER * (1 + JITTER / 2)
-    [(_, delay)] = sandboxed.greenroom.queued()
+    [(_, delay)] = sandboxed.greenroom.take_queued()
     assert delay == LATER.total_seconds() * (1 + JITTER / 2)
 
 
@@ -170,7 +170,7 @@ def test_an_upload_for_which_tiktok_is_too_busy_waits_as_it_was_told_and_goes_on
     assert sandboxed.tiktok.made.count("send") == 1
     staged = sandboxed.stage_when_due(waiting)
     assert (staged.state, staged.attempts) == (State.STAGED, 1)
-    assert sandboxed.arrived_once(staged)
+    assert sandboxed.check_arrived_once(staged)
 
 
 # What ends a wait
@@ -183,13 +183,13 @@ def test_a_final_reason_that_a_webhook_told_is_final_when_the_account_is_gone(
 ) -> None:
     waiting = waits_for_arrival(sandboxed)
     goes(sandboxed)
-    sandboxed.greenroom.queued()
+    sandboxed.greenroom.take_queued()
     fails_at_tiktok(sandboxed, waiting, reason)
-    assert sandboxed.greenroom.queued() == [(reference_of(waiting), 0)]
+    assert sandboxed.greenroom.take_queued() == [(reference_of(waiting), 0)]
     failed = sandboxed.stage(waiting)
     assert failed.failure
     assert (failed.failure == "reconnect_required") is (reason == "auth_removed")
-    assert sandboxed.failed_for_good(failed)
+    assert sandboxed.check_failed(failed)
 
 
 def test_a_reason_told_before_the_account_is_known_to_be_gone_is_final_too(
@@ -205,10 +205,10 @@ def test_a_reason_told_before_the_account_is_known_to_be_gone_is_final_too(
     sandboxed.tiktok.after["send"] = taken_back
     sandboxed.stage(performance)
     # The worker had it when the webhook came: it is looked at again at once.
-    assert (reference_of(performance), 0) in sandboxed.greenroom.queued()
+    assert (reference_of(performance), 0) in sandboxed.greenroom.take_queued()
     failed = sandboxed.stage(performance)
     assert failed.failure == "reconnect_required"
-    assert sandboxed.failed_for_good(failed)
+    assert sandboxed.check_failed(failed)
     assert sandboxed.greenroom.now(sandboxed.ana).tiktok is TikTokState.RECONNECT_REQUIRED
 
 
@@ -232,7 +232,7 @@ def test_a_final_reason_that_a_webhook_told_is_final_while_the_status_cannot_be_
     waiting = waits_for_arrival(sandboxed)
     sandboxed.sandbox.faults({"endpoint": "status", **DOWN, "times": None})
     fails_at_tiktok(sandboxed, waiting, "spam_risk")
-    assert sandboxed.failed_for_good(sandboxed.stage(waiting))
+    assert sandboxed.check_failed(sandboxed.stage(waiting))
 
 
 def test_a_reason_told_of_an_earlier_draft_ends_no_later_one(
@@ -253,9 +253,9 @@ def test_connecting_again_ends_a_wait_for_the_account_and_no_other(
     busy = waits_for_tiktok(sandboxed)
     sandboxed.sandbox.faults()
     held = waits_for_the_account(sandboxed)
-    sandboxed.greenroom.queued()
+    sandboxed.greenroom.take_queued()
     connects_again(sandboxed)
-    queued = [reference.performance_id for reference, _ in sandboxed.greenroom.queued()]
+    queued = [reference.performance_id for reference, _ in sandboxed.greenroom.take_queued()]
     assert queued == [held.performance_id]
     assert sandboxed.stage(busy) == busy
     assert sandboxed.stage(held).state is State.STAGED
@@ -264,7 +264,7 @@ def test_connecting_again_ends_a_wait_for_the_account_and_no_other(
 def test_disconnecting_ends_every_wait(sandboxed: SandboxedGreenroom) -> None:
     busy = waits_for_tiktok(sandboxed)
     disconnects(sandboxed)
-    assert sandboxed.failed_for_good(sandboxed.stage(busy))
+    assert sandboxed.check_failed(sandboxed.stage(busy))
 
 
 def test_what_is_brought_forward_while_a_worker_has_it_is_looked_at_again_at_once(
@@ -280,13 +280,13 @@ def test_what_is_brought_forward_while_a_worker_has_it_is_looked_at_again_at_onc
         connects_again(sandboxed)
         sandboxed.greenroom.container.connections.disconnect(sandboxed.ana)
         connects_again(sandboxed)
-        sandboxed.greenroom.queued()
+        sandboxed.greenroom.take_queued()
         return may_wait(program_id, activity_id)
 
-    sandboxed.worker(activities=Instead(use.activities, activity=meanwhile)).stage(
+    sandboxed.worker(activities=Override(use.activities, activity=meanwhile)).stage(
         reference_of(performance)
     )
-    assert sandboxed.greenroom.queued() == [(reference_of(performance), 0)]
+    assert sandboxed.greenroom.take_queued() == [(reference_of(performance), 0)]
     assert sandboxed.stage(performance).state is State.STAGED
 
 
@@ -294,9 +294,9 @@ def test_what_a_dead_worker_left_is_looked_at_when_its_lease_ends(
     sandboxed: SandboxedGreenroom,
 ) -> None:
     sandboxed.tiktok.after["send"] = dies
-    crashed = sandboxed.crashes(sandboxed.performed())
+    crashed = sandboxed.crash(sandboxed.performed())
     assert crashed.waits_until is None
-    sandboxed.later(LEASE_DURATION + SECOND)
+    sandboxed.advance(LEASE_DURATION + SECOND)
     assert sandboxed.stage(crashed).state is State.STAGED
 
 
@@ -310,7 +310,7 @@ def test_a_refusal_to_tell_the_status_is_no_word_about_the_video(
     sandboxed.sandbox.faults({"endpoint": "status", **unheard})
     waiting = sandboxed.stage(sandboxed.performed())
     assert (waiting.state, waiting.waiting) == (State.DELIVERED, Waiting.TIKTOK_DOWN)
-    assert sandboxed.arrived_once(sandboxed.stage_when_due(waiting))
+    assert sandboxed.check_arrived_once(sandboxed.stage_when_due(waiting))
 
 
 def test_a_draft_that_tiktok_does_not_know_yet_is_asked_about_for_some_minutes(
@@ -323,7 +323,7 @@ def test_a_draft_that_tiktok_does_not_know_yet_is_asked_about_for_some_minutes(
     while sandboxed.now(performance).state is State.UPLOADING:
         sandboxed.stage_when_due(performance)
     took = sandboxed.clock.now() - performance.queued_at
-    assert sandboxed.failed_for_good(sandboxed.now(performance))
+    assert sandboxed.check_failed(sandboxed.now(performance))
     assert SHARE_KNOWN_WITHIN < took < 2 * SHARE_KNOWN_WITHIN
 
 
@@ -366,7 +366,7 @@ def test_a_cap_on_the_apps_people_waits_is_told_and_alarms_its_owner(
     assert (waiting.state, waiting.attempts) == (State.QUEUED, 0)
     assert waiting.waiting is Waiting.TIKTOK_APP
     assert alarms == ["TikTokAppRefused"]
-    assert sandboxed.arrived_once(sandboxed.stage_when_due(waiting))
+    assert sandboxed.check_arrived_once(sandboxed.stage_when_due(waiting))
 
 
 def test_what_is_in_the_inbox_waits_for_nothing(sandboxed: SandboxedGreenroom) -> None:

@@ -45,12 +45,12 @@ from chalicelib.webhooks.store import RunItem
 from tests.events import queued
 from tests.integration.conftest import Calls
 from tests.integration.greenroom import CONTEXT, Greenroom
-from tests.integration.hooks import FAILS, OK, TIMES_OUT, URL, Hooks
+from tests.integration.webhook_services import FAILS, OK, TIMES_OUT, URL, WebhookServices
 
 
 @pytest.fixture
-def hooks(greenroom: Greenroom) -> Hooks:
-    return Hooks(greenroom)
+def hooks(greenroom: Greenroom) -> WebhookServices:
+    return WebhookServices(greenroom)
 
 
 def refused(call: Callable[[], object]) -> Problem:
@@ -62,8 +62,8 @@ def refused(call: Callable[[], object]) -> Problem:
 # Managing them
 
 
-def test_a_webhook_shows_no_secret_and_not_its_whole_address(hooks: Hooks) -> None:
-    made = hooks.makes()
+def test_a_webhook_shows_no_secret_and_not_its_whole_address(hooks: WebhookServices) -> None:
+    made = hooks.create()
     assert hooks.service.webhooks(hooks.manager) == [made]
     assert hooks.service.webhook(hooks.manager, made.webhook_id) == made
     assert made.shown_url == "https://hooks.example/…1234"
@@ -71,24 +71,28 @@ def test_a_webhook_shows_no_secret_and_not_its_whole_address(hooks: Hooks) -> No
     assert "greenroom" not in repr(made)
 
 
-def test_a_retried_request_finds_the_webhook_it_made(hooks: Hooks) -> None:
-    first = hooks.makes(made_id="01hzzzzzzzzzzzzzzzzzzzzzzz")
-    assert hooks.makes(made_id="01hzzzzzzzzzzzzzzzzzzzzzzz") == first
+def test_a_retried_request_finds_the_webhook_it_made(hooks: WebhookServices) -> None:
+    first = hooks.create(made_id="01hzzzzzzzzzzzzzzzzzzzzzzz")
+    assert hooks.create(made_id="01hzzzzzzzzzzzzzzzzzzzzzzz") == first
     assert len(hooks.service.webhooks(hooks.manager)) == 1
 
 
-def test_a_program_has_so_many_webhooks_and_a_removed_one_makes_room(hooks: Hooks) -> None:
-    made = [hooks.makes(name=str(number)) for number in range(MAX_WEBHOOKS)]
-    problem = refused(hooks.makes)
+def test_a_program_has_so_many_webhooks_and_a_removed_one_makes_room(
+    hooks: WebhookServices,
+) -> None:
+    made = [hooks.create(name=str(number)) for number in range(MAX_WEBHOOKS)]
+    problem = refused(hooks.create)
     assert (problem.code, problem.members["limit"]) == (ProblemCode.LIMIT_REACHED, MAX_WEBHOOKS)
     hooks.service.remove(hooks.manager, made[0].webhook_id)
-    hooks.makes()
+    hooks.create()
 
 
-def test_a_webhook_of_another_program_is_not_there(hooks: Hooks, greenroom: Greenroom) -> None:
-    webhook = hooks.makes()
+def test_a_webhook_of_another_program_is_not_there(
+    hooks: WebhookServices, greenroom: Greenroom
+) -> None:
+    webhook = hooks.create()
     greenroom.container.programs.create_program("Other", "UTC", "eva@other.example")
-    stranger, service = greenroom.signs_in("eva@other.example"), hooks.service
+    stranger, service = greenroom.sign_in("eva@other.example"), hooks.service
     tries: list[Callable[[], object]] = [
         lambda: service.webhook(stranger, webhook.webhook_id),
         lambda: service.change(stranger, webhook.webhook_id, 1, name="Mine"),
@@ -100,12 +104,12 @@ def test_a_webhook_of_another_program_is_not_there(hooks: Hooks, greenroom: Gree
     assert {refused(each).code for each in tries} == {ProblemCode.NOT_FOUND}
     assert service.webhooks(stranger) == []
     assert service.webhook(hooks.manager, webhook.webhook_id) == webhook
-    hooks.happens(program_id=stranger.program_id)
-    assert hooks.runs() == 0
+    hooks.publish_events(program_id=stranger.program_id)
+    assert hooks.run_deliveries() == 0
 
 
-def test_a_change_is_made_to_the_version_that_was_seen(hooks: Hooks) -> None:
-    made = hooks.makes()
+def test_a_change_is_made_to_the_version_that_was_seen(hooks: WebhookServices) -> None:
+    made = hooks.create()
     changed = hooks.service.change(hooks.manager, made.webhook_id, 1, name="Theirs")
     assert (changed.name, changed.version, changed.shown_url) == ("Theirs", 2, made.shown_url)
     problem = refused(lambda: hooks.service.change(hooks.manager, made.webhook_id, 1, name="x"))
@@ -115,10 +119,12 @@ def test_a_change_is_made_to_the_version_that_was_seen(hooks: Hooks) -> None:
 @pytest.mark.parametrize(
     "url", ["http://hooks.example/", "https://localhost/", "https://console.example/"]
 )
-def test_an_address_that_may_not_be_is_a_problem_of_its_field(hooks: Hooks, url: str) -> None:
-    made = hooks.makes()
+def test_an_address_that_may_not_be_is_a_problem_of_its_field(
+    hooks: WebhookServices, url: str
+) -> None:
+    made = hooks.create()
     for call in (
-        lambda: hooks.makes(url=url),
+        lambda: hooks.create(url=url),
         lambda: hooks.service.change(hooks.manager, made.webhook_id, 1, url=url),
     ):
         problem = refused(call)
@@ -138,11 +144,11 @@ def verified(secret: str, headers: Any, body: bytes) -> bool:
     return any(hmac.compare_digest(each, expected) for each in given)
 
 
-def test_an_event_reaches_a_receiver_signed_and_as_it_is_on_the_bus(hooks: Hooks) -> None:
-    webhook = hooks.makes()
+def test_an_event_reaches_a_receiver_signed_and_as_it_is_on_the_bus(hooks: WebhookServices) -> None:
+    webhook = hooks.create()
     _, secrets = hooks.service.rotate_secret(hooks.manager, webhook.webhook_id)
-    (event,) = hooks.happens()
-    assert hooks.runs() == 1
+    (event,) = hooks.publish_events()
+    assert hooks.run_deliveries() == 1
     ((url, headers, body),) = hooks.receiver.got
     assert (url, json.loads(body), headers["webhook-id"]) == (URL, event, event["id"])
     assert verified(secrets.current, headers, body)
@@ -151,39 +157,39 @@ def test_an_event_reaches_a_receiver_signed_and_as_it_is_on_the_bus(hooks: Hooks
     assert (delivery.state, delivery.tries, delivery.status) == (DeliveryState.DELIVERED, 1, 200)
 
 
-def test_for_a_day_after_a_change_both_secrets_verify(hooks: Hooks) -> None:
-    webhook = hooks.makes()
+def test_for_a_day_after_a_change_both_secrets_verify(hooks: WebhookServices) -> None:
+    webhook = hooks.create()
     _, first = hooks.service.rotate_secret(hooks.manager, webhook.webhook_id)
     _, second = hooks.service.rotate_secret(hooks.manager, webhook.webhook_id)
     for advance, both in ((timedelta(0), True), (BOTH_SECRETS_FOR, False)):
         hooks.clock.advance(advance)
-        hooks.happens()
-        hooks.runs()
+        hooks.publish_events()
+        hooks.run_deliveries()
         _, headers, body = hooks.receiver.got[-1]
         assert verified(second.current, headers, body)
         assert verified(first.current, headers, body) is both
 
 
-def test_events_doubled_and_reordered_are_delivered_once_each(hooks: Hooks) -> None:
-    webhook = hooks.makes()
+def test_events_doubled_and_reordered_are_delivered_once_each(hooks: WebhookServices) -> None:
+    webhook = hooks.create()
     events = [hooks.event() for _ in range(12)]
     shuffled = [*events, *events, *events[:5]]
     random.Random(7).shuffle(shuffled)
     for start in range(0, len(shuffled), 4):
         hooks.fan_out.deliver(shuffled[start : start + 4])
-        hooks.runs()
+        hooks.run_deliveries()
     hooks.fan_out.deliver(events)
-    hooks.runs()
+    hooks.run_deliveries()
     assert sorted(hooks.receiver.ids) == sorted(each["id"] for each in events)
     assert {each.state for each in hooks.log(webhook)} == {DeliveryState.DELIVERED}
 
 
-def test_only_what_was_asked_for_is_delivered_to_each(hooks: Hooks) -> None:
-    joined = hooks.makes(types={"member.joined"}, url="https://a.example/")
-    left = hooks.makes(types={"member.left"}, url="https://b.example/")
-    every = hooks.makes(url="https://c.example/")
-    hooks.happens()
-    hooks.runs()
+def test_only_what_was_asked_for_is_delivered_to_each(hooks: WebhookServices) -> None:
+    joined = hooks.create(types={"member.joined"}, url="https://a.example/")
+    left = hooks.create(types={"member.left"}, url="https://b.example/")
+    every = hooks.create(url="https://c.example/")
+    hooks.publish_events()
+    hooks.run_deliveries()
     assert sorted(url for url, _, _ in hooks.receiver.got) == [
         "https://a.example/",
         "https://c.example/",
@@ -191,18 +197,20 @@ def test_only_what_was_asked_for_is_delivered_to_each(hooks: Hooks) -> None:
     assert [len(hooks.log(each)) for each in (joined, left, every)] == [1, 0, 1]
 
 
-def test_a_failed_delivery_is_tried_again_for_a_day_and_then_given_up(hooks: Hooks) -> None:
-    webhook = hooks.makes()
+def test_a_failed_delivery_is_tried_again_for_a_day_and_then_given_up(
+    hooks: WebhookServices,
+) -> None:
+    webhook = hooks.create()
     hooks.receiver.always = FAILS
-    hooks.happens()
-    hooks.runs()
+    hooks.publish_events()
+    hooks.run_deliveries()
     began = hooks.clock.now()
     for _ in range(300):
         (delivery,) = hooks.log(webhook)
         if delivery.state is not DeliveryState.WAITING:
             break
         hooks.clock.advance(timedelta(minutes=10))
-        hooks.ticks()
+        hooks.run_schedule()
     assert (delivery.state, delivery.tries, delivery.status) == (
         DeliveryState.FAILED,
         MAX_TRIES,
@@ -212,36 +220,36 @@ def test_a_failed_delivery_is_tried_again_for_a_day_and_then_given_up(hooks: Hoo
     took = hooks.clock.now() - began
     assert sum(WAITS, timedelta()) <= took < sum(WAITS, timedelta()) + timedelta(hours=2)
     hooks.clock.advance(timedelta(days=1))
-    assert hooks.ticks() == 0
+    assert hooks.run_schedule() == 0
     assert len(hooks.receiver.got) == MAX_TRIES
 
 
-def test_a_receiver_that_comes_back_gets_all_that_waited(hooks: Hooks) -> None:
-    webhook = hooks.makes()
+def test_a_receiver_that_comes_back_gets_all_that_waited(hooks: WebhookServices) -> None:
+    webhook = hooks.create()
     hooks.receiver.always = TIMES_OUT
-    hooks.happens(20)
-    hooks.runs()
+    hooks.publish_events(20)
+    hooks.run_deliveries()
     assert len(hooks.receiver.got) == MAX_CONCURRENT  # then it is left alone
     assert hooks.service.webhook(hooks.manager, webhook.webhook_id).failing_since
     hooks.receiver.always = OK
     for _ in range(10):
         hooks.clock.advance(timedelta(minutes=1))
-        hooks.ticks()
+        hooks.run_schedule()
     assert [each.state for each in hooks.log(webhook)] == [DeliveryState.DELIVERED] * 20
     assert hooks.service.webhook(hooks.manager, webhook.webhook_id).failing_since is None
 
 
-def test_a_receiver_that_fails_is_left_alone_longer_and_longer(hooks: Hooks) -> None:
-    hooks.makes()
+def test_a_receiver_that_fails_is_left_alone_longer_and_longer(hooks: WebhookServices) -> None:
+    hooks.create()
     hooks.receiver.always = TIMES_OUT
-    hooks.happens(30)
-    hooks.runs()
+    hooks.publish_events(30)
+    hooks.run_deliveries()
     turns = []
     for minute in range(48):
         before = len(hooks.receiver.got)
         if minute % 8 == 0:
-            hooks.happens()
-        hooks.ticks()
+            hooks.publish_events()
+        hooks.run_schedule()
         if len(hooks.receiver.got) > before:
             turns.append(minute)
         hooks.clock.advance(timedelta(minutes=1))
@@ -253,16 +261,16 @@ def test_a_receiver_that_fails_is_left_alone_longer_and_longer(hooks: Hooks) -> 
 
 
 def test_days_without_anything_that_got_through_disable_a_webhook(
-    hooks: Hooks, greenroom: Greenroom
+    hooks: WebhookServices, greenroom: Greenroom
 ) -> None:
-    webhook = hooks.makes()
+    webhook = hooks.create()
     hooks.receiver.always = FAILS
     until = hooks.clock.now() + DISABLED_AFTER + timedelta(hours=2)
     while hooks.clock.now() < until:
-        hooks.happens()
-        hooks.ticks()
+        hooks.publish_events()
+        hooks.run_schedule()
         hooks.clock.advance(timedelta(hours=1))
-    hooks.ticks()
+    hooks.run_schedule()
     found = hooks.service.webhook(hooks.manager, webhook.webhook_id)
     assert (found.state, bool(found.disabled_at)) == (WebhookState.DISABLED, True)
     disabled = EntryFilter(kind=Kind.WEBHOOK_DISABLED)
@@ -270,11 +278,11 @@ def test_days_without_anything_that_got_through_disable_a_webhook(
     assert (entry.thing, entry.before) == (webhook.webhook_id, {"state": "active"})
     assert entry.after["state"] == "disabled"
     tried = len(hooks.receiver.got)
-    hooks.happens()
+    hooks.publish_events()
     hooks.clock.advance(timedelta(hours=1))
-    hooks.ticks()
+    hooks.run_schedule()
     hooks.clock.advance(timedelta(hours=1))
-    hooks.ticks()
+    hooks.run_schedule()
     assert len(hooks.receiver.got) == tried
     assert {each.state for each in hooks.log(webhook)} == {DeliveryState.FAILED}
 
@@ -287,24 +295,24 @@ def test_days_without_anything_that_got_through_disable_a_webhook(
         None,
         None,
     )
-    hooks.happens()
-    assert hooks.runs() == 1
+    hooks.publish_events()
+    assert hooks.run_deliveries() == 1
 
 
-def test_a_webhook_is_disabled_only_by_a_delivery_that_was_given_up(hooks: Hooks) -> None:
-    webhook = hooks.makes()
+def test_a_webhook_is_disabled_only_by_a_delivery_that_was_given_up(hooks: WebhookServices) -> None:
+    webhook = hooks.create()
     hooks.receiver.always = FAILS
-    hooks.happens()
+    hooks.publish_events()
     while hooks.log(webhook)[0].state is DeliveryState.WAITING:
-        hooks.ticks()
+        hooks.run_schedule()
         hooks.clock.advance(timedelta(hours=1))
     assert len(hooks.receiver.got) == MAX_TRIES
     hooks.clock.advance(DISABLED_AFTER)
-    hooks.happens()
+    hooks.publish_events()
     tries = 0
     while hooks.log(webhook)[0].state is DeliveryState.WAITING:
         assert hooks.service.webhook(hooks.manager, webhook.webhook_id).state is WebhookState.ACTIVE
-        hooks.ticks()
+        hooks.run_schedule()
         tries = hooks.log(webhook)[0].tries
         hooks.clock.advance(timedelta(hours=1))
     assert tries == MAX_TRIES
@@ -313,36 +321,38 @@ def test_a_webhook_is_disabled_only_by_a_delivery_that_was_given_up(hooks: Hooks
 
 
 def test_no_batch_without_a_given_up_delivery_disables_whatever_else_is_in_it(
-    hooks: Hooks,
+    hooks: WebhookServices,
 ) -> None:
     """One that gets through beside a given-up one keeps the webhook, too."""
-    webhook = hooks.makes()
+    webhook = hooks.create()
     hooks.receiver.always = FAILS
-    hooks.happens()
-    hooks.runs()
+    hooks.publish_events()
+    hooks.run_deliveries()
     hooks.clock.advance(DISABLED_AFTER)
-    hooks.happens(MAX_CONCURRENT - 1)
+    hooks.publish_events(MAX_CONCURRENT - 1)
     hooks.service.test(hooks.manager, webhook.webhook_id)
-    hooks.runs()
+    hooks.run_deliveries()
     found = hooks.service.webhook(hooks.manager, webhook.webhook_id)
     assert found.state is WebhookState.ACTIVE
     waiting = [each for each in hooks.log(webhook) if not each.is_test]
     assert {each.state for each in waiting} == {DeliveryState.WAITING}
 
 
-def test_test_events_that_fail_neither_begin_days_of_failing_nor_end_them(hooks: Hooks) -> None:
-    webhook = hooks.makes()
+def test_test_events_that_fail_neither_begin_days_of_failing_nor_end_them(
+    hooks: WebhookServices,
+) -> None:
+    webhook = hooks.create()
     hooks.receiver.always = FAILS
 
     def tested() -> Webhook:
         hooks.service.test(hooks.manager, webhook.webhook_id)
-        hooks.runs()
+        hooks.run_deliveries()
         return hooks.service.webhook(hooks.manager, webhook.webhook_id)
 
     assert tested().failing_since is None
     hooks.clock.advance(timedelta(minutes=2))
-    hooks.happens()
-    hooks.runs()
+    hooks.publish_events()
+    hooks.run_deliveries()
     began = hooks.clock.now()
     hooks.clock.advance(DISABLED_AFTER)
     found = tested()
@@ -351,8 +361,8 @@ def test_test_events_that_fail_neither_begin_days_of_failing_nor_end_them(hooks:
     assert tested().failing_since is None
 
 
-def test_a_disabled_webhook_is_on_the_worklist_until_it_is_mended(hooks: Hooks) -> None:
-    webhook, container = hooks.makes(), hooks.container
+def test_a_disabled_webhook_is_on_the_worklist_until_it_is_mended(hooks: WebhookServices) -> None:
+    webhook, container = hooks.create(), hooks.container
     failing = replace(webhook, failing_since=hooks.clock.now() - DISABLED_AFTER)
     assert hooks.store.disable(failing, hooks.clock.now())
     program_id, webhook_id = webhook.program_id, webhook.webhook_id
@@ -372,39 +382,41 @@ def test_a_disabled_webhook_is_on_the_worklist_until_it_is_mended(hooks: Hooks) 
     assert disabled not in counts(WebhookDisabled(webhook_id))
 
 
-def test_a_success_forgets_that_a_webhook_failed(hooks: Hooks) -> None:
-    webhook = hooks.makes()
+def test_a_success_forgets_that_a_webhook_failed(hooks: WebhookServices) -> None:
+    webhook = hooks.create()
     for _ in range(5):
         hooks.receiver.answers = [FAILS]
-        hooks.happens()
-        hooks.ticks()
+        hooks.publish_events()
+        hooks.run_schedule()
         hooks.clock.advance(timedelta(days=1))
-        hooks.ticks()
+        hooks.run_schedule()
     found = hooks.service.webhook(hooks.manager, webhook.webhook_id)
     assert (found.state, found.failing_since) == (WebhookState.ACTIVE, None)
 
 
-def test_a_paused_webhook_is_sent_nothing_but_tests(hooks: Hooks) -> None:
-    webhook = hooks.makes()
-    hooks.happens()
+def test_a_paused_webhook_is_sent_nothing_but_tests(hooks: WebhookServices) -> None:
+    webhook = hooks.create()
+    hooks.publish_events()
     paused = hooks.service.change(hooks.manager, webhook.webhook_id, 1, state=WebhookState.PAUSED)
-    hooks.runs()
-    hooks.happens()
-    hooks.runs()
+    hooks.run_deliveries()
+    hooks.publish_events()
+    hooks.run_deliveries()
     assert hooks.receiver.got == []
     (dropped,) = hooks.log(webhook)
     assert (dropped.state, dropped.error) == (DeliveryState.FAILED, "webhook_paused")
     hooks.service.test(hooks.manager, paused.webhook_id)
-    assert hooks.runs() == 1
+    assert hooks.run_deliveries() == 1
 
 
-def test_a_test_event_is_tried_once_also_at_a_receiver_that_is_left_alone(hooks: Hooks) -> None:
-    webhook = hooks.makes()
+def test_a_test_event_is_tried_once_also_at_a_receiver_that_is_left_alone(
+    hooks: WebhookServices,
+) -> None:
+    webhook = hooks.create()
     hooks.receiver.always = TIMES_OUT
-    hooks.happens()
-    hooks.runs()
+    hooks.publish_events()
+    hooks.run_deliveries()
     asked = hooks.service.test(hooks.manager, webhook.webhook_id)
-    hooks.runs()
+    hooks.run_deliveries()
     newest = next(each for each in hooks.log(webhook) if each.is_test)
     assert (newest.event_id, newest.state) == (asked.event_id, DeliveryState.FAILED)
     assert (newest.error, newest.tries) == ("timeout", 1)
@@ -412,8 +424,8 @@ def test_a_test_event_is_tried_once_also_at_a_receiver_that_is_left_alone(hooks:
     assert body["data"] == {"webhook_id": webhook.webhook_id}
 
 
-def test_test_events_are_limited_by_the_minute(hooks: Hooks) -> None:
-    webhook = hooks.makes()
+def test_test_events_are_limited_by_the_minute(hooks: WebhookServices) -> None:
+    webhook = hooks.create()
     for _ in range(webhook_service.TESTS_A_MINUTE):
         hooks.service.test(hooks.manager, webhook.webhook_id)
     problem = refused(lambda: hooks.service.test(hooks.manager, webhook.webhook_id))
@@ -422,21 +434,21 @@ def test_test_events_are_limited_by_the_minute(hooks: Hooks) -> None:
     hooks.service.test(hooks.manager, webhook.webhook_id)
 
 
-def test_no_traffic_between_them_hides_test_events_from_their_limit(hooks: Hooks) -> None:
-    webhook = hooks.makes()
+def test_no_traffic_between_them_hides_test_events_from_their_limit(hooks: WebhookServices) -> None:
+    webhook = hooks.create()
     for _ in range(webhook_service.TESTS_A_MINUTE):
         hooks.service.test(hooks.manager, webhook.webhook_id)
     hooks.clock.advance(timedelta(seconds=1))
-    hooks.happens(4 * webhook_service.TESTS_A_MINUTE)
+    hooks.publish_events(4 * webhook_service.TESTS_A_MINUTE)
     problem = refused(lambda: hooks.service.test(hooks.manager, webhook.webhook_id))
     assert problem.code is ProblemCode.TOO_MANY_REQUESTS
 
 
 def test_a_test_event_that_another_overtakes_counts_too(
-    hooks: Hooks, monkeypatch: pytest.MonkeyPatch
+    hooks: WebhookServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each looks before any of the others has written, so each is at first overtaken."""
-    webhook = hooks.makes()
+    webhook = hooks.create()
     real: Any = hooks.store.add_test
     left = iter(range(webhook_service.TESTS_A_MINUTE))
 
@@ -452,9 +464,9 @@ def test_a_test_event_that_another_overtakes_counts_too(
 
 
 def test_a_test_event_asked_for_while_its_webhook_is_removed_brings_nothing_back(
-    hooks: Hooks, monkeypatch: pytest.MonkeyPatch
+    hooks: WebhookServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    webhook = hooks.makes()
+    webhook = hooks.create()
     real: Any = hooks.store.add_test
 
     def meanwhile(*args: Any, **named: Any) -> bool:
@@ -467,14 +479,14 @@ def test_a_test_event_asked_for_while_its_webhook_is_removed_brings_nothing_back
     assert hooks.service.webhooks(hooks.manager) == []
 
 
-def test_a_removed_webhook_is_sent_nothing_more(hooks: Hooks, dynamodb: Any) -> None:
-    webhook = hooks.makes()
-    hooks.happens()
+def test_a_removed_webhook_is_sent_nothing_more(hooks: WebhookServices, dynamodb: Any) -> None:
+    webhook = hooks.create()
+    hooks.publish_events()
     hooks.service.remove(hooks.manager, webhook.webhook_id)
-    hooks.happens()
-    hooks.runs()
+    hooks.publish_events()
+    hooks.run_deliveries()
     hooks.clock.advance(timedelta(hours=1))
-    hooks.ticks()
+    hooks.run_schedule()
     assert hooks.receiver.got == []
     left = dynamodb.scan(TableName="WebhooksTable")["Items"]
     assert {each["item"]["S"].partition("#")[0] for each in left} <= {"delivery", "webhooks"}
@@ -485,11 +497,11 @@ def test_a_removed_webhook_is_sent_nothing_more(hooks: Hooks, dynamodb: Any) -> 
 
 @pytest.mark.parametrize("does", ["removes", "pauses", "moves"])
 def test_what_a_manager_does_during_a_turn_counts_from_the_next_requests_on(
-    hooks: Hooks, does: str
+    hooks: WebhookServices, does: str
 ) -> None:
-    webhook, service = hooks.makes(), hooks.service
-    hooks.happens(3 * MAX_CONCURRENT)
-    (trigger, *_) = hooks.triggers(hooks.slow)
+    webhook, service = hooks.create(), hooks.service
+    hooks.publish_events(3 * MAX_CONCURRENT)
+    (trigger, *_) = hooks.take_messages(hooks.slow)
 
     once = iter([does])  # of five requests at once, one
 
@@ -506,7 +518,7 @@ def test_what_a_manager_does_during_a_turn_counts_from_the_next_requests_on(
     hooks.receiver.meanwhile = meanwhile
     hooks.deliverer.deliver(trigger, slow=True)
     hooks.clock.advance(LOOKED_AT_AFTER)
-    hooks.ticks()
+    hooks.run_schedule()
     urls = [url for url, _, _ in hooks.receiver.got]
     assert urls[:MAX_CONCURRENT] == [URL] * MAX_CONCURRENT
     assert urls[MAX_CONCURRENT:] == (
@@ -517,10 +529,10 @@ def test_what_a_manager_does_during_a_turn_counts_from_the_next_requests_on(
         assert DeliveryState.WAITING not in {each.state for each in hooks.log(webhook)}
 
 
-def test_the_log_is_read_page_by_page_newest_first(hooks: Hooks) -> None:
-    webhook = hooks.makes()
+def test_the_log_is_read_page_by_page_newest_first(hooks: WebhookServices) -> None:
+    webhook = hooks.create()
     for _ in range(7):
-        hooks.happens()
+        hooks.publish_events()
         hooks.clock.advance(timedelta(seconds=1))
     seen: list[str] = []
     cursor = None
@@ -531,7 +543,7 @@ def test_the_log_is_read_page_by_page_newest_first(hooks: Hooks) -> None:
         if cursor is None:
             break
     assert seen == [f"evt_{number:032x}" for number in range(7, 0, -1)]
-    other = hooks.makes()
+    other = hooks.create()
     first = hooks.service.deliveries(hooks.manager, webhook.webhook_id, 3, None)
     problem = refused(
         lambda: hooks.service.deliveries(hooks.manager, other.webhook_id, 3, first.next_cursor)
@@ -542,16 +554,16 @@ def test_the_log_is_read_page_by_page_newest_first(hooks: Hooks) -> None:
 # Lost, dead, and at once
 
 
-def test_a_lost_wake_is_made_up_for_by_the_clock(hooks: Hooks) -> None:
-    webhook = hooks.makes()
-    hooks.happens()
-    hooks.triggers(hooks.slow)
-    hooks.triggers(hooks.quick)
-    assert hooks.ticks() == 0  # not before it is due
+def test_a_lost_wake_is_made_up_for_by_the_clock(hooks: WebhookServices) -> None:
+    webhook = hooks.create()
+    hooks.publish_events()
+    hooks.take_messages(hooks.slow)
+    hooks.take_messages(hooks.quick)
+    assert hooks.run_schedule() == 0  # not before it is due
     hooks.clock.advance(LOOKED_AT_AFTER)
-    assert hooks.ticks() == 1
+    assert hooks.run_schedule() == 1
     hooks.clock.advance(timedelta(hours=1))
-    hooks.ticks()
+    hooks.run_schedule()
     assert hooks.store.due_runs("0", "9999", 10) == []
     assert len(hooks.log(webhook)) == len(hooks.receiver.got) == 1
 
@@ -560,7 +572,7 @@ class Killed(BaseException):
     """Ends a function as Lambda does: nothing after it is run."""
 
 
-def effects(hooks: Hooks, fails_at: int) -> Callable[[], int]:
+def effects(hooks: WebhookServices, fails_at: int) -> Callable[[], int]:
     """Let the function die at its nth write or request; returns how many there were."""
     made = 0
     store: Any = hooks.store
@@ -603,7 +615,7 @@ def effects(hooks: Hooks, fails_at: int) -> Callable[[], int]:
     return lambda: made
 
 
-def alive(hooks: Hooks) -> None:
+def alive(hooks: WebhookServices) -> None:
     for name in (
         "add",
         "announce",
@@ -619,8 +631,8 @@ def alive(hooks: Hooks) -> None:
 
 
 def test_killed_at_any_effect_an_event_is_delivered_all_the_same(greenroom: Greenroom) -> None:
-    hooks, fails_at = Hooks(greenroom), 0
-    webhook = hooks.makes()
+    hooks, fails_at = WebhookServices(greenroom), 0
+    webhook = hooks.create()
     while True:
         fails_at += 1
         hooks.receiver.got.clear()
@@ -633,39 +645,41 @@ def test_killed_at_any_effect_an_event_is_delivered_all_the_same(greenroom: Gree
             alive(hooks)
             hooks.fan_out.deliver([happened])  # the queue brings the message again
         try:
-            hooks.runs()
+            hooks.run_deliveries()
         except Killed:
             killed = True
         finally:
             alive(hooks)
         for _ in range(8):
             hooks.clock.advance(LEASE_DURATION)
-            hooks.ticks()
+            hooks.run_schedule()
         delivery = next(each for each in hooks.log(webhook) if each.event_id == happened["id"])
         assert delivery.state is DeliveryState.DELIVERED, fails_at
         # Twice only if it died between the request and the note that it was made.
         assert 1 <= len(hooks.receiver.got) <= 2
         assert set(hooks.receiver.ids) == {happened["id"]}
         hooks.clock.advance(timedelta(hours=1))
-        hooks.ticks()
+        hooks.run_schedule()
         assert hooks.store.due_runs("0", "9999", 10) == []
         if not killed:
             assert made() >= 10
             return
 
 
-def test_an_event_that_comes_while_a_sender_is_about_to_leave_is_sent(hooks: Hooks) -> None:
-    webhook = hooks.makes()
-    hooks.happens()
-    (trigger,) = hooks.triggers(hooks.slow)
+def test_an_event_that_comes_while_a_sender_is_about_to_leave_is_sent(
+    hooks: WebhookServices,
+) -> None:
+    webhook = hooks.create()
+    hooks.publish_events()
+    (trigger,) = hooks.take_messages(hooks.slow)
     real: Any = hooks.store.release_lease
     came: list[dict[str, Any]] = []
 
     def release(*args: Any, **more: Any) -> bool:
         if not came:
-            came.extend(hooks.happens())
-            assert hooks.triggers(hooks.slow) == []
-            for each in hooks.triggers(hooks.quick):
+            came.extend(hooks.publish_events())
+            assert hooks.take_messages(hooks.slow) == []
+            for each in hooks.take_messages(hooks.quick):
                 assert hooks.deliverer.deliver(each, slow=True) == 0  # another has the lease
         return bool(real(*args, **more))
 
@@ -674,10 +688,10 @@ def test_an_event_that_comes_while_a_sender_is_about_to_leave_is_sent(hooks: Hoo
     assert {each.state for each in hooks.log(webhook)} == {DeliveryState.DELIVERED}
 
 
-def test_two_senders_are_never_at_one_webhook(hooks: Hooks) -> None:
-    hooks.makes()
-    hooks.happens()
-    (trigger,) = hooks.triggers(hooks.slow)
+def test_two_senders_are_never_at_one_webhook(hooks: WebhookServices) -> None:
+    hooks.create()
+    hooks.publish_events()
+    (trigger,) = hooks.take_messages(hooks.slow)
     hooks.receiver.meanwhile = lambda: nested.append(hooks.deliverer.deliver(trigger, slow=True))
     nested: list[int] = []
     assert hooks.deliverer.deliver(trigger, slow=True) == 1
@@ -685,10 +699,12 @@ def test_two_senders_are_never_at_one_webhook(hooks: Hooks) -> None:
     assert len(hooks.receiver.got) == 1
 
 
-def test_an_index_that_lags_delivers_nothing_twice_and_loses_nothing(hooks: Hooks) -> None:
-    webhook = hooks.makes()
-    hooks.happens(3)
-    (trigger, *_) = hooks.triggers(hooks.slow)
+def test_an_index_that_lags_delivers_nothing_twice_and_loses_nothing(
+    hooks: WebhookServices,
+) -> None:
+    webhook = hooks.create()
+    hooks.publish_events(3)
+    (trigger, *_) = hooks.take_messages(hooks.slow)
     now = hooks.clock.now()
     stale = hooks.store.due(webhook.program_id, webhook.webhook_id, now, MAX_CONCURRENT)
     assert hooks.deliverer.deliver(trigger, slow=True) == 3
@@ -697,68 +713,70 @@ def test_an_index_that_lags_delivers_nothing_twice_and_loses_nothing(hooks: Hook
     assert len(hooks.receiver.got) == 3
     del hooks.store.due
     # What the index did not show yet, when a sender looked, is found a minute later.
-    hooks.happens()
+    hooks.publish_events()
     hooks.store.due = lambda *_: []  # type: ignore[method-assign]
     hooks.store.next_due = lambda *_: None  # type: ignore[method-assign]
-    hooks.runs()
+    hooks.run_deliveries()
     del hooks.store.due
     del hooks.store.next_due
     assert len(hooks.receiver.got) == 3
     hooks.clock.advance(LOOKED_AT_AFTER)
-    assert hooks.ticks() == 1
+    assert hooks.run_schedule() == 1
 
 
 # Fairness
 
 
-def test_a_slow_receiver_is_served_apart_and_a_quick_one_becomes_quick(hooks: Hooks) -> None:
-    webhook = hooks.makes()
+def test_a_slow_receiver_is_served_apart_and_a_quick_one_becomes_quick(
+    hooks: WebhookServices,
+) -> None:
+    webhook = hooks.create()
     assert webhook.slow
-    hooks.happens()
-    assert (len(hooks.triggers(hooks.slow)), len(hooks.triggers(hooks.quick))) == (1, 0)
+    hooks.publish_events()
+    assert (len(hooks.take_messages(hooks.slow)), len(hooks.take_messages(hooks.quick))) == (1, 0)
     hooks.clock.advance(LOOKED_AT_AFTER)
-    hooks.ticks()
-    hooks.happens()
-    assert (len(hooks.triggers(hooks.slow)), len(hooks.triggers(hooks.quick))) == (0, 1)
+    hooks.run_schedule()
+    hooks.publish_events()
+    assert (len(hooks.take_messages(hooks.slow)), len(hooks.take_messages(hooks.quick))) == (0, 1)
     hooks.clock.advance(LOOKED_AT_AFTER)
     hooks.receiver.always = DeliveryResult(200, None, 2_500)
-    hooks.ticks()
-    hooks.happens()
-    assert (len(hooks.triggers(hooks.slow)), len(hooks.triggers(hooks.quick))) == (1, 0)
+    hooks.run_schedule()
+    hooks.publish_events()
+    assert (len(hooks.take_messages(hooks.slow)), len(hooks.take_messages(hooks.quick))) == (1, 0)
 
 
-def test_after_its_turn_a_webhook_lets_others_go_first(hooks: Hooks) -> None:
-    webhook = hooks.makes()
-    hooks.happens(20)
+def test_after_its_turn_a_webhook_lets_others_go_first(hooks: WebhookServices) -> None:
+    webhook = hooks.create()
+    hooks.publish_events(20)
     hooks.receiver.meanwhile = lambda: hooks.clock.advance(TURN_DURATION / 4)
-    (trigger, *_) = hooks.triggers(hooks.slow)
+    (trigger, *_) = hooks.take_messages(hooks.slow)
     delivered = hooks.deliverer.deliver(trigger, slow=True)
     assert MAX_CONCURRENT <= delivered < 20
     assert (
-        len(hooks.triggers(hooks.quick) + hooks.triggers(hooks.slow)) == 1
+        len(hooks.take_messages(hooks.quick) + hooks.take_messages(hooks.slow)) == 1
     )  # behind all the others
     hooks.receiver.meanwhile = lambda: None
     hooks.clock.advance(LOOKED_AT_AFTER)
-    hooks.ticks()
+    hooks.run_schedule()
     assert {each.state for each in hooks.log(webhook)} == {DeliveryState.DELIVERED}
 
 
 def test_the_clock_wakes_one_webhook_of_each_program_in_turn(
-    hooks: Hooks, greenroom: Greenroom
+    hooks: WebhookServices, greenroom: Greenroom
 ) -> None:
     for _ in range(MAX_WEBHOOKS):
-        hooks.makes()
+        hooks.create()
     greenroom.container.programs.create_program("Other", "UTC", "eva@other.example")
-    other = greenroom.signs_in("eva@other.example")
+    other = greenroom.sign_in("eva@other.example")
     assert other.role is Role.MANAGER
-    hooks.makes(other)
-    hooks.happens()
-    hooks.happens(program_id=other.program_id)
-    hooks.triggers(hooks.slow)
+    hooks.create(other)
+    hooks.publish_events()
+    hooks.publish_events(program_id=other.program_id)
+    hooks.take_messages(hooks.slow)
     hooks.clock.advance(LOOKED_AT_AFTER)
     left = iter([False, False, True])
     hooks.due.queue_due(lambda: next(left))
-    queued = {each.program_id for each in hooks.triggers(hooks.quick)}
+    queued = {each.program_id for each in hooks.take_messages(hooks.quick)}
     assert queued == {hooks.manager.program_id, other.program_id}
 
 
@@ -767,11 +785,11 @@ def test_the_clock_wakes_one_webhook_of_each_program_in_turn(
 
 @pytest.mark.parametrize("format", [Format.SLACK, Format.TEAMS])
 def test_slack_and_teams_get_a_message_with_the_activitys_title_and_no_member(
-    hooks: Hooks,
+    hooks: WebhookServices,
     greenroom: Greenroom,
     format: Format,  # noqa: A002  its name in the API
 ) -> None:
-    hooks.makes(format=format)
+    hooks.create(format=format)
     activity = greenroom.activity(instructions="Share <!channel> our new shop")
     data = {
         "performance_id": "prf_1",
@@ -781,18 +799,18 @@ def test_slack_and_teams_get_a_message_with_the_activitys_title_and_no_member(
     }
     event = {**hooks.event(), "type": "performance.posted", "data": data}
     hooks.fan_out.deliver([event])
-    assert hooks.runs() == 1
+    assert hooks.run_deliveries() == 1
     ((_, _, body),) = hooks.receiver.got
     assert b"our new shop" in body
     assert b"mem_secret" not in body
     assert f"https://console.example/manage/activities/{activity.activity_id}".encode() in body
 
 
-def test_a_message_about_what_is_gone_is_sent_without_a_title(hooks: Hooks) -> None:
-    hooks.makes(format=Format.SLACK)
+def test_a_message_about_what_is_gone_is_sent_without_a_title(hooks: WebhookServices) -> None:
+    hooks.create(format=Format.SLACK)
     data = {"reward_id": "rwd_gone", "member_id": "m", "redemption_id": "r", "price": 3}
     hooks.fan_out.deliver([{**hooks.event(), "type": "reward.redeemed", "data": data}])
-    assert hooks.runs() == 1
+    assert hooks.run_deliveries() == 1
     assert "untitled" in json.loads(hooks.receiver.got[0][2])["text"]
 
 
@@ -803,8 +821,8 @@ def message(number: int, body: str) -> dict[str, Any]:
     return {"messageId": str(number), "body": body}
 
 
-def test_what_is_no_public_event_fails_alone(hooks: Hooks) -> None:
-    webhook = hooks.makes()
+def test_what_is_no_public_event_fails_alone(hooks: WebhookServices) -> None:
+    webhook = hooks.create()
     right = json.dumps({"detail-type": "member.joined", "detail": hooks.event()})
     bodies = [right, "{", "[]", '{"detail": {"id": "evt_1"}}', right]
     batch = {"Records": [message(number, body) for number, body in enumerate(bodies)]}
@@ -813,39 +831,41 @@ def test_what_is_no_public_event_fails_alone(hooks: Hooks) -> None:
     assert len(hooks.log(webhook)) == 1
 
 
-def test_a_batch_that_could_not_be_kept_comes_again_whole(hooks: Hooks, calls: Calls) -> None:
-    webhook = hooks.makes()
+def test_a_batch_that_could_not_be_kept_comes_again_whole(
+    hooks: WebhookServices, calls: Calls
+) -> None:
+    webhook = hooks.create()
     body = json.dumps({"detail": hooks.event()})
     error = {"Error": {"Code": "InternalServerError", "Message": ""}}
     calls.fail("SendMessage", error)
     batch = {"Records": [message(1, body)]}
     assert worker.fan_out(hooks.fan_out, batch)["batchItemFailures"] == [{"itemIdentifier": "1"}]
     assert worker.fan_out(hooks.fan_out, batch)["batchItemFailures"] == []
-    hooks.runs()
+    hooks.run_deliveries()
     assert len(hooks.receiver.got) == len(hooks.log(webhook)) == 1
 
 
-def test_the_workers_hand_messages_and_ticks_on(hooks: Hooks) -> None:
-    webhook = hooks.makes()
-    hooks.happens()
-    (trigger,) = hooks.triggers(hooks.slow)
+def test_the_workers_hand_messages_and_ticks_on(hooks: WebhookServices) -> None:
+    webhook = hooks.create()
+    hooks.publish_events()
+    (trigger,) = hooks.take_messages(hooks.slow)
     batch = {"Records": [message(1, trigger.to_message()), message(2, "nonsense")]}
     answer = worker.deliver(hooks.deliverer, batch, slow=True)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "2"}]}
     assert len(hooks.receiver.got) == 1
-    hooks.happens()
+    hooks.publish_events()
     hooks.clock.advance(LOOKED_AT_AFTER)
     assert worker.queue_due_deliveries(hooks.due, CONTEXT) == 1
     assert len(hooks.log(webhook)) == 2
 
 
-def test_a_delivery_whose_sender_died_at_its_last_try_is_given_up(hooks: Hooks) -> None:
-    webhook = hooks.makes()
+def test_a_delivery_whose_sender_died_at_its_last_try_is_given_up(hooks: WebhookServices) -> None:
+    webhook = hooks.create()
     hooks.service.test(hooks.manager, webhook.webhook_id)
     now = hooks.clock.now()
     (delivery,) = hooks.store.due(webhook.program_id, webhook.webhook_id, now, 1)
     assert hooks.store.claim(delivery, now, now)
-    hooks.runs()
+    hooks.run_deliveries()
     (found,) = hooks.log(webhook)
     assert (found.state, found.error) == (DeliveryState.FAILED, "outcome_unknown")
     assert hooks.receiver.got == []
@@ -860,23 +880,23 @@ def calls_of(calls: Calls, act: Callable[[], object]) -> list[str]:
     return calls.names[before:]
 
 
-def test_prices(hooks: Hooks, calls: Calls) -> None:
+def test_prices(hooks: WebhookServices, calls: Calls) -> None:
     """As docs/data.md states them, without the caller's look-up."""
-    webhook, service = hooks.makes(), hooks.service
-    hooks.happens()
-    hooks.runs()
+    webhook, service = hooks.create(), hooks.service
+    hooks.publish_events()
+    hooks.run_deliveries()
     caller, webhook_id = hooks.manager, webhook.webhook_id
     assert len(calls_of(calls, lambda: service.webhooks(caller))) == 1
     assert len(calls_of(calls, lambda: service.deliveries(caller, webhook_id, 20, None))) == 2
-    assert len(calls_of(calls, hooks.makes)) == 2
+    assert len(calls_of(calls, hooks.create)) == 2
     fanned = calls_of(calls, lambda: hooks.fan_out.deliver([hooks.event()]))
     (other,) = [each for each in service.webhooks(caller) if each.webhook_id != webhook_id]
     hooks.service.remove(caller, other.webhook_id)
     assert sorted(fanned) == sorted(
         ["Query", *["PutItem", "UpdateItem", "SendMessage"] * 2],
     )
-    hooks.triggers(hooks.quick)
-    hooks.triggers(hooks.slow)
+    hooks.take_messages(hooks.quick)
+    hooks.take_messages(hooks.slow)
     trigger = DeliveryTrigger(webhook.program_id, webhook_id)
     sent = calls_of(calls, lambda: hooks.deliverer.deliver(trigger, slow=False))
     assert sorted(sent) == sorted(
@@ -887,17 +907,17 @@ def test_prices(hooks: Hooks, calls: Calls) -> None:
     )
 
 
-def test_runs_leave_the_clocks_index_when_nothing_is_left(hooks: Hooks) -> None:
-    hooks.makes()
-    hooks.happens()
-    hooks.runs()
+def test_runs_leave_the_clocks_index_when_nothing_is_left(hooks: WebhookServices) -> None:
+    hooks.create()
+    hooks.publish_events()
+    hooks.run_deliveries()
     hooks.clock.advance(timedelta(minutes=2))
-    hooks.ticks()
+    hooks.run_schedule()
     assert hooks.store.due_runs("0", "9999", 10) == []
 
 
 def test_each_act_leaves_one_entry_without_address_or_secret(
-    hooks: Hooks, greenroom: Greenroom
+    hooks: WebhookServices, greenroom: Greenroom
 ) -> None:
     audit, caller = greenroom.container.audit, hooks.manager
 
@@ -905,7 +925,7 @@ def test_each_act_leaves_one_entry_without_address_or_secret(
         found = audit.entries(caller, EntryFilter(), 100, None).items
         return [each for each in found if each.kind.startswith("webhook.")]
 
-    webhook_id = hooks.makes().webhook_id
+    webhook_id = hooks.create().webhook_id
     hooks.service.change(caller, webhook_id, 1, state=WebhookState.PAUSED)
     _, kept = hooks.service.rotate_secret(caller, webhook_id)
     hooks.service.test(caller, webhook_id)
@@ -922,9 +942,9 @@ def test_each_act_leaves_one_entry_without_address_or_secret(
 
 
 def test_the_trail_says_that_an_address_changed_also_where_only_its_secret_part_did(
-    hooks: Hooks, greenroom: Greenroom
+    hooks: WebhookServices, greenroom: Greenroom
 ) -> None:
-    webhook, caller = hooks.makes(), hooks.manager
+    webhook, caller = hooks.create(), hooks.manager
     other_secret, other_host = "https://hooks.example/another1/1234", "https://b.example/"
     for version, url in enumerate((other_secret, other_secret, other_host), 1):
         hooks.service.change(caller, webhook.webhook_id, version, url=url, name=str(version))
@@ -940,8 +960,8 @@ def test_the_trail_says_that_an_address_changed_also_where_only_its_secret_part_
     assert "another1" not in repr(found)
 
 
-def test_what_a_manager_writes_is_stamped_and_versions_count(hooks: Hooks) -> None:
-    webhook: Webhook = hooks.makes()
+def test_what_a_manager_writes_is_stamped_and_versions_count(hooks: WebhookServices) -> None:
+    webhook: Webhook = hooks.create()
     changed, _ = hooks.service.rotate_secret(hooks.manager, webhook.webhook_id)
     assert changed == replace(webhook, sealed=changed.sealed, version=2)
     assert RunItem.Meta.table_name == "webhooks"

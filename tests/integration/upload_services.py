@@ -1,4 +1,4 @@
-"""Files that arrive in `incoming/`, and an examination that takes their word for what they are."""
+"""Uploads that arrive in `incoming/`, and a fake examination that trusts their first bytes."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -29,8 +29,8 @@ GOOD = VideoFacts(
 )
 
 
-class Glance:
-    """Reads a file to its end: one that begins with `bad` is in 480p, all others are good."""
+class FakeExamination:
+    """Reads a whole file: one that begins with `bad` is in 480p, all others are valid."""
 
     def __init__(self) -> None:
         self.seen: list[bytes] = []
@@ -50,9 +50,9 @@ class Glance:
 
 
 class RacedFiles(VideoFiles):
-    """Lets something happen right before or after the copy, once.
+    """Runs a hook once, right before or after the copy.
 
-    Answers for S3 where moto does not: it copies whatever lies there, condition or not.
+    Checks the copy's ETag condition, which moto ignores.
     """
 
     before_copy: Callable[[], object] | None = None
@@ -73,19 +73,19 @@ class RacedFiles(VideoFiles):
 
 
 class UploadServices:
-    """A video service and what is around it."""
+    """A video service and its dependencies."""
 
     def __init__(self, settings: Settings, s3: Any, sqs: Any, clock: StoppedClock) -> None:
         self.settings, self.s3, self.sqs, self.clock = settings, s3, sqs, clock
         self.queue_url = sqs.create_queue(QueueName="arrivals")["QueueUrl"]
         self.store = UploadStore(database())
         self.files = RacedFiles(s3, settings.incoming_bucket, settings.videos_bucket)
-        self.examination = Glance()
+        self.examination = FakeExamination()
         self.service = VideoService(self.store, self.files, self.examination, clock)
         queue = ArrivalsQueue(sqs, self.queue_url)
         self.sweeper = StuckUploadSweeper(self.store, self.files, queue, clock)
 
-    def asked(self) -> Upload:
+    def request_upload(self) -> Upload:
         return self.service.ask_for_upload(MANAGER, "video/mp4", "correlation-1").upload
 
     def post(self, upload: Upload, content: bytes = b"good") -> None:
@@ -93,18 +93,18 @@ class UploadServices:
             Bucket=self.settings.incoming_bucket, Key=upload.incoming_key, Body=content
         )
 
-    def posted(self, content: bytes = b"good") -> Upload:
-        upload = self.asked()
+    def posted_upload(self, content: bytes = b"good") -> Upload:
+        upload = self.request_upload()
         self.post(upload, content)
         return upload
 
-    def validated(self, content: bytes = b"good") -> Upload:
-        upload = self.posted(content)
+    def validated_upload(self, content: bytes = b"good") -> Upload:
+        upload = self.posted_upload(content)
         self.service.validate(upload.incoming_key)
         return self.now(upload)
 
-    def queued(self) -> list[str]:
-        """Take the messages out of the arrivals queue."""
+    def take_queued(self) -> list[str]:
+        """Receive and delete all messages of the arrivals queue."""
         bodies = []
         while found := self.sqs.receive_message(
             QueueUrl=self.queue_url, MaxNumberOfMessages=10
@@ -119,21 +119,21 @@ class UploadServices:
     def now(self, upload: Upload) -> Upload:
         return self.service.upload(MANAGER, upload.upload_id)
 
-    def kept(self, upload: Upload) -> bytes:
-        """Return the bytes that lie where the verdict says."""
+    def stored_bytes(self, upload: Upload) -> bytes:
+        """Return the bytes under the upload's `video_key`."""
         key = self.now(upload).video_key
         answer = self.s3.get_object(Bucket=self.settings.videos_bucket, Key=key)
         content: bytes = answer["Body"].read()
         return content
 
-    def lying_in(self, bucket: str) -> list[str]:
+    def keys_in(self, bucket: str) -> list[str]:
         listed = self.s3.list_objects_v2(Bucket=bucket)
         return [each["Key"] for each in listed.get("Contents", ())]
 
     @property
     def incoming(self) -> list[str]:
-        return self.lying_in(self.settings.incoming_bucket)
+        return self.keys_in(self.settings.incoming_bucket)
 
     @property
     def videos(self) -> list[str]:
-        return self.lying_in(self.settings.videos_bucket)
+        return self.keys_in(self.settings.videos_bucket)

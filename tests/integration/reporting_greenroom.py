@@ -1,4 +1,4 @@
-"""A Greenroom in memory whose events are delivered to reports, as often as it takes."""
+"""A Greenroom in memory that delivers its events to reports when a test says so."""
 
 import random
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from tests.clock import StoppedClock
 from tests.events import Relayed, passes, queued, streamed
 from tests.faults.expressions import Item
 from tests.integration.greenroom import reference_of
-from tests.integration.in_memory import InMemory, PlayedTikTok
+from tests.integration.in_memory_greenroom import InMemoryGreenroom, ScriptedTikTok
 
 DERIVED = {
     "ProgramsTable": ("programs_relay", programs.events_of),
@@ -30,25 +30,25 @@ DERIVED = {
 }
 
 
-class Reporting(InMemory):
-    """Keeps every change, and hands what it means to what counts."""
+class ReportingGreenroom(InMemoryGreenroom):
+    """Records every change, and delivers its events to the report counters."""
 
     clock: StoppedClock
 
     def __init__(self, clock: StoppedClock) -> None:
-        self.played = PlayedTikTok()
-        self._told: list[tuple[str, Item, Item]] = []
-        super().__init__(clock, self.played)
+        self.tiktok = ScriptedTikTok()
+        self._changes: list[tuple[str, Item, Item]] = []
+        super().__init__(clock, self.tiktok)
 
     def _changed(self, table: str, before: Item | None, after: Item | None) -> None:
-        self._told.append((table, before or {}, after or {}))
+        self._changes.append((table, before or {}, after or {}))
         super()._changed(table, before, after)
 
     # --- events -------------------------------------------------------------------------------
 
     def events(self) -> list[Event[Any]]:
-        """Derive the events of all changes since the last time."""
-        told, self._told = self._told, []
+        """Derive the events of all changes since the last call."""
+        told, self._changes = self._changes, []
         found: list[Event[Any]] = []
         for number, (table, before, after) in enumerate(told):
             if table in DERIVED:
@@ -59,18 +59,18 @@ class Reporting(InMemory):
                     continue
                 record["eventID"] = f"{id(told)}-{number}"
                 record["dynamodb"]["ApproximateCreationDateTime"] = self.clock.now().timestamp()
-                relayed.relays([record])
+                relayed.relay([record])
                 found += [each for each in relayed.events if each.payload.TYPE in COUNTED]
             elif table == "ReportsTable" and after.get("item", {}).get("S", "").startswith("seen#"):
                 relayed = Relayed(reports.events_of)
                 (record,) = streamed([after], [before])["Records"]
                 record["eventID"] = f"{id(told)}-{number}"
-                relayed.relays([record])
+                relayed.relay([record])
                 found += relayed.events
         return found
 
-    def delivers(self, events: Sequence[Event[Any]]) -> None:
-        """Hand events to what counts them, as the bus and the stream do."""
+    def deliver(self, events: Sequence[Event[Any]]) -> None:
+        """Deliver events to the report counters, as the bus and the stream do."""
         seen = [each for each in events if isinstance(each.payload, reports.ActivitiesSeen)]
         others = [each for each in events if each not in seen]
         if others:
@@ -80,39 +80,41 @@ class Reporting(InMemory):
             counted = worker.count_facts(self.container.fact_counter, [each])
             assert counted == ()
 
-    def settles(self, dice: random.Random | None = None) -> None:
-        """Deliver all that happened; with dice shuffled, half of it twice, in odd batches."""
+    def deliver_all(self, dice: random.Random | None = None) -> None:
+        """Deliver pending events; with dice, shuffled, half of them twice, in random batches."""
         found = self.events()
         if dice is None:
             if found:
-                self.delivers(found)
+                self.deliver(found)
             return
         found += dice.choices(found, k=len(found) // 2) if found else []
         dice.shuffle(found)
         while found:
             number = dice.randint(1, 7)
-            self.delivers(found[:number])
+            self.deliver(found[:number])
             found = found[number:]
 
-    def ticks(self, **step: float) -> None:
+    def advance(self, **step: float) -> None:
         self.clock.advance(timedelta(**step))
 
     # --- people -------------------------------------------------------------------------------
 
-    def joins(self, name: str) -> Caller:
-        """Make a member with a TikTok account."""
+    def join(self, name: str) -> Caller:
+        """Add a member with a connected TikTok account."""
         member = self.member(name)
-        self.connects(member, name)
+        self.connect_account(member, name)
         return self.now(member)
 
-    def sends(self, caller: Caller, activity: Any, does: str = "takes it") -> Performance:
-        """Perform an activity and let TikTok do something with its draft."""
+    def perform_and_stage(
+        self, caller: Caller, activity: Any, behaviour: str = "takes it"
+    ) -> Performance:
+        """Perform an activity and stage it, with TikTok behaving as given."""
         made = self.perform(caller, activity)
-        self.stages(made, does)
+        self.stage(made, behaviour)
         return made
 
-    def stages(self, performance: Performance, does: str = "takes it") -> None:
-        self.played.does = does
+    def stage(self, performance: Performance, behaviour: str = "takes it") -> None:
+        self.tiktok.behaviour = behaviour
         self.container.stager.stage(reference_of(performance))
 
     def worklist(self) -> Worklist:

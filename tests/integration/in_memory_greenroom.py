@@ -1,7 +1,7 @@
-"""A Greenroom on tables in memory, for many of them one after the other; and a TikTok to play with.
+"""A Greenroom on in-memory tables, cheap enough to create many, and a scripted TikTok.
 
-Nothing is delivered by itself: who plays says when the streams of the tables are, in which order,
-and how often.
+Nothing is delivered by itself: the test decides when, in which order and how often the records of
+the tables' streams are delivered.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,27 +32,29 @@ from tests.integration.greenroom import (
 from tests.integration.upload_services import GOOD
 
 YEARS = 10 * 365 * 24 * 3600
-DEEDS = ("takes it", "refuses", "refuses the bytes", "is busy", "thinks", "posts")
-"""What TikTok may do with a draft."""
+BEHAVIOURS = ("takes it", "refuses", "refuses the bytes", "is busy", "thinks", "posts")
+"""How TikTok may treat a draft."""
 
 
-class PlayedTikTok(FakeTikTok):
-    """Does with each draft what it was told last; no consent lapses by itself."""
+class ScriptedTikTok(FakeTikTok):
+    """Treats each draft according to `behaviour`; no consent lapses by itself."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.does = "takes it"
+        self.behaviour = "takes it"
         self._drafts = count(1)
 
     def grant(self, person: str) -> Grant:
         return replace(super().grant(person), refresh_expires_in=YEARS)
 
     def begin_upload(self, access_token: str, size_bytes: int) -> UploadSession:
-        if access_token not in {pair[0] for pair in self.live.values()} or size_bytes != len(VIDEO):
+        if access_token not in {pair[0] for pair in self.token_pairs.values()} or size_bytes != len(
+            VIDEO
+        ):
             raise AccessTokenRefused("access_token_invalid")
-        if self.does == "is busy":
+        if self.behaviour == "is busy":
             raise TryLater("rate_limit_exceeded")
-        if self.does == "refuses":
+        if self.behaviour == "refuses":
             raise TikTokRefused("spam_risk", cause=Cause.SPAM_RISK)
         return UploadSession(
             f"v_inbox_file~{next(self._drafts)}", "https://upload.tiktok.example/1"
@@ -62,7 +64,7 @@ class PlayedTikTok(FakeTikTok):
         return UploadReceipt(len(VIDEO), len(VIDEO))
 
     def status(self, *_: str) -> ShareStatus:
-        match self.does:
+        match self.behaviour:
             case "takes it":
                 return ShareStatus(ShareState.IN_INBOX)
             case "posts":
@@ -74,8 +76,8 @@ class PlayedTikTok(FakeTikTok):
                 return ShareStatus(ShareState.PROCESSING_DOWNLOAD)
 
 
-class InMemory(Greenroom):
-    """A Greenroom that answers every client of this process until it is closed."""
+class InMemoryGreenroom(Greenroom):
+    """A Greenroom whose in-memory cloud answers this process's AWS clients until it is closed."""
 
     def __init__(self, clock: StoppedClock, tiktok: FakeTikTok) -> None:
         self.cloud = Cloud(clock, SECRETS)
@@ -87,20 +89,20 @@ class InMemory(Greenroom):
         self._installed.enter_context(self.cloud.installed())
         super().__init__(SETTINGS, clock, tiktok)
         use = self.container.staging_dependencies
-        self.container.stager = Stager(replace(use, sleep=_at_once))
+        self.container.stager = Stager(replace(use, sleep=_no_sleep))
 
     def close(self) -> None:
         self._installed.close()
 
-    def replaces(self, module: ModuleType, name: str, value: object) -> None:
-        """Put something in the place of what a module has, until this is closed."""
+    def replace(self, module: ModuleType, name: str, value: object) -> None:
+        """Replace an attribute of a module until this is closed."""
         self._installed.enter_context(patch.object(module, name, value))
 
-    def made_around(self) -> tuple[str, str]:
+    def create_infrastructure(self) -> tuple[str, str]:
         return "http://127.0.0.1/staging", "tokens"
 
     def valid_upload(self) -> str:
-        """Return the id of an upload whose video is there."""
+        """Create a valid upload with its video; return its id."""
         upload = self.container.videos.ask_for_upload(
             self.manager, "video/webm", CORRELATION
         ).upload
@@ -124,26 +126,26 @@ class InMemory(Greenroom):
     def images(self) -> list[dict[str, Any]]:
         return [dict(each) for each in self._entries.values()]
 
-    def counts(self, images: Sequence[Mapping[str, Any]] | None = None) -> None:
-        """Deliver these entries, or else those that were not delivered yet."""
+    def count_entries(self, images: Sequence[Mapping[str, Any]] | None = None) -> None:
+        """Deliver these ledger entries, by default those not delivered yet."""
         told = list(self._uncounted.values()) if images is None else images
         for each in told:
             self._uncounted.pop(each["owner"]["S"] + each["item"]["S"], None)
         if told:
-            super().counts(told)
+            super().count_entries(told)
 
     def notices(self) -> None:
-        """Deliver all changes of people and settings."""
+        """Deliver the pending changes of people and settings."""
         told, self._people = self._people, []
         after, before = [each[1] for each in told], [each[0] for each in told]
         if told:
             relayed = Relayed(events_of)
-            relayed.relays(streamed(after, before)["Records"])
+            relayed.relay(streamed(after, before)["Records"])
             batch = relayed.delivered(*worker.SHOWN_ON_LEADERBOARDS)
-            if batch["Records"]:  # the platform calls nobody about nothing
+            if batch["Records"]:  # Lambda is not invoked with an empty batch
                 answer = worker.mark_changed_leaderboards(self.container.leaderboard_marks, batch)
                 assert answer == {"batchItemFailures": []}
 
 
-def _at_once(_seconds: float) -> None:
-    """Nobody waits."""
+def _no_sleep(_seconds: float) -> None:
+    """Return at once."""

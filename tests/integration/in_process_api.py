@@ -13,11 +13,11 @@ from tests.integration.greenroom import Greenroom
 CONTEXT = SimpleNamespace(aws_request_id="request", get_remaining_time_in_millis=lambda: 28_000)
 NEVER = "99999999999"
 ALWAYS_BUILT = ("programs", "idempotency", "viewer_addresses", "settings")
-"""What the router asks for beside the services of its routes."""
+"""Parts that the router uses besides the services of its routes."""
 
 
-class InProcess:
-    """Answers requests by the app, with the services of a greenroom behind it.
+class InProcessApi:
+    """Sends requests to the app, whose services are those of a greenroom.
 
     `content_type` is that of the last answer.
     """
@@ -26,12 +26,12 @@ class InProcess:
         self.content_type = ""
         made = plan.container.__dict__
         for part in {*ALWAYS_BUILT, *(route.part for route in plan.router.routes)}:
-            patch.setitem(made, part, _Later(greenroom, part))
+            patch.setitem(made, part, _LazyPart(greenroom, part))
 
     def call(
         self, caller: Caller, method: str, path: str, body: Any = None, **query: str
     ) -> tuple[int, Any]:
-        """Send a request; its body is JSON, or as it is where it is a text. `path` has real ids."""
+        """Send a request. The body is sent as JSON, a string as it is; `path` has real ids."""
         route = next(each for each in plan.router.routes if _fits(each, method, path))
         parts = zip(route.path.split("/"), path.split("/"), strict=True)
         raw = body if body is None or isinstance(body, str) else json.dumps(body)
@@ -65,8 +65,8 @@ class InProcess:
         return answered["statusCode"], json.loads(text) if text else None
 
 
-class _Later:
-    """A part of a greenroom's container, made when it is first used."""
+class _LazyPart:
+    """A part of a greenroom's container, created at its first use."""
 
     def __init__(self, greenroom: Greenroom, part: str) -> None:
         self.__dict__.update(_greenroom=greenroom, _part=part)

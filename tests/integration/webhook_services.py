@@ -1,4 +1,4 @@
-"""Webhooks of a program, with a receiver that answers as a test says."""
+"""Webhooks of a program, with a receiver whose answers a test sets."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ TIMES_OUT = DeliveryResult(None, "timeout", 10_000)
 
 @dataclass
 class Receiver:
-    """Answers in turn what it is told, then that all is well; keeps what it got."""
+    """Returns the given answers in turn, then `always`; records the requests it got."""
 
     answers: list[DeliveryResult] = field(default_factory=list)
     always: DeliveryResult = OK
@@ -41,8 +41,8 @@ class Receiver:
         return [headers["webhook-id"] for _, headers, _ in self.got]
 
 
-class Hooks:
-    """Everything of webhooks, wired as it is deployed, but for the receiver and the bus."""
+class WebhookServices:
+    """The webhook services, wired as deployed except for the receiver and the bus."""
 
     def __init__(self, greenroom: Greenroom) -> None:
         self.clock: StoppedClock = greenroom.clock
@@ -78,12 +78,12 @@ class Hooks:
             jitter=lambda: 0.0,
         )
 
-    def makes(self, caller: Caller | None = None, url: str = URL, **wanted: Any) -> Webhook:
+    def create(self, caller: Caller | None = None, url: str = URL, **wanted: Any) -> Webhook:
         given = {"name": "Ours", "format": Format.JSON, "language": Language.ENGLISH, "types": ()}
         return self.service.create(caller or self.manager, url=url, **{**given, **wanted})
 
     def event(self, program_id: str | None = None) -> dict[str, Any]:
-        """Make an event as it is on the bus."""
+        """Create an event as the bus delivers it."""
         self._events += 1
         event = PublicEvent(
             event_id=f"evt_{self._events:032x}",
@@ -95,13 +95,13 @@ class Hooks:
         told: dict[str, Any] = json.loads(event.to_detail())
         return told
 
-    def happens(self, count: int = 1, program_id: str | None = None) -> list[dict[str, Any]]:
+    def publish_events(self, count: int = 1, program_id: str | None = None) -> list[dict[str, Any]]:
         events = [self.event(program_id) for _ in range(count)]
         self.fan_out.deliver(events)
         return events
 
-    def triggers(self, url: str) -> list[DeliveryTrigger]:
-        """Take the messages out of a queue."""
+    def take_messages(self, url: str) -> list[DeliveryTrigger]:
+        """Receive and delete all messages of a queue."""
         found: list[DeliveryTrigger] = []
         while True:
             got = self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
@@ -112,11 +112,11 @@ class Hooks:
                 self.sqs.delete_message(QueueUrl=url, ReceiptHandle=each["ReceiptHandle"])
                 found.append(DeliveryTrigger.from_message(each["Body"]))
 
-    def runs(self) -> int:
-        """Let the functions work until no message is left; returns what got through."""
+    def run_deliveries(self) -> int:
+        """Process messages until none is left; return how many deliveries succeeded."""
         delivered = 0
         while True:
-            quick, slow = self.triggers(self.quick), self.triggers(self.slow)
+            quick, slow = self.take_messages(self.quick), self.take_messages(self.slow)
             if not quick and not slow:
                 return delivered
             for each in quick:
@@ -124,10 +124,10 @@ class Hooks:
             for each in slow:
                 delivered += self.deliverer.deliver(each, slow=True)
 
-    def ticks(self) -> int:
-        """Let the clock look, and the functions work."""
+    def run_schedule(self) -> int:
+        """Run the schedule that queues due deliveries, and process them."""
         self.due.queue_due(lambda: False)
-        return self.runs()
+        return self.run_deliveries()
 
     def log(self, webhook: Webhook) -> list[Delivery]:
         caller = self.manager

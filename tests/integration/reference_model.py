@@ -1,4 +1,4 @@
-"""What a program should be, told the plainest way: lists in memory, and nothing kept ready."""
+"""A reference model of a program: plain lists in memory, everything computed when it is asked."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -14,20 +14,20 @@ from chalicelib.programs.problems import ProgramProblem
 from chalicelib.rewards.problems import RewardProblem
 from chalicelib.tiktok.problems import TikTokProblem
 
-HOME = "Europe/Berlin"
-INBOX = 5
+HOME_ZONE = "Europe/Berlin"
+INBOX_PLACES = 5
 DAY = timedelta(days=1)
 TWO_HOURS = timedelta(hours=2)
 NEVER = datetime.min.replace(tzinfo=UTC)
 Refusal = Code | None
 SPENDING = ("spending", "refund")
-Place = tuple[int, str, int]
+BoardRow = tuple[int, str, int]
 """Rank, member, points."""
 
 
 @dataclass
 class Person:
-    """Somebody whom the program invited once, in the order of their invitations."""
+    """A person invited to the program, in the order of invitations."""
 
     email: str
     member_id: str
@@ -41,17 +41,17 @@ class Person:
     marks: dict[str, str | None] = field(default_factory=dict)
 
     @property
-    def runs_it(self) -> bool:
+    def is_active_manager(self) -> bool:
         return self.status == "active" and self.role is Role.MANAGER
 
     @property
-    def had_account_before(self) -> bool:
-        """Whether what is connected is of who was removed, and not yet let go of."""
+    def has_predecessors_account(self) -> bool:
+        """Whether the connected account predates the invitation and is not released yet."""
         return self.connected_at < self.invited_at
 
 
 @dataclass
-class Room:
+class ModelChannel:
     """A channel."""
 
     channel_id: str
@@ -60,8 +60,8 @@ class Room:
 
 
 @dataclass
-class Task:
-    """An activity, in the order in which they were made."""
+class ModelActivity:
+    """An activity, in the order of creation."""
 
     activity_id: str
     number: int
@@ -86,12 +86,12 @@ class Task:
 
 
 @dataclass
-class Send:
-    """A performance, in the order in which they were made."""
+class ModelPerformance:
+    """A performance, in the order of creation."""
 
     performance_id: str
     person: Person
-    task: Task
+    task: ModelActivity
     points: int
     bonus: int
     made_at: datetime
@@ -99,17 +99,17 @@ class Send:
     state: str = "queued"
     held_at: datetime | None = None
     begun_at: datetime | None = None
-    rests_since: datetime | None = None
-    """Since when it is in the inbox, or probably."""
+    delivered_at: datetime | None = None
+    """When it arrived in the inbox, or probably did."""
 
     @property
-    def under_way(self) -> bool:
+    def is_unfinished(self) -> bool:
         return self.state in ("queued", "sending")
 
 
 @dataclass
-class Prize:
-    """A reward, in the order in which they were made."""
+class ModelReward:
+    """A reward, in the order of creation."""
 
     reward_id: str
     price: int
@@ -118,30 +118,30 @@ class Prize:
     channels: frozenset[str] = frozenset()
     state: str = "active"
     version: int = 1
-    pile: int = 0
-    """Counts how often its stock was limited anew."""
+    stock_generation: int = 0
+    """Counts how often its stock was limited again."""
 
     def is_for(self, person: Person) -> bool:
         return not self.channels or bool(self.channels & person.channels)
 
 
 @dataclass
-class Wish:
-    """A redemption, in the order in which they were made."""
+class ModelRedemption:
+    """A redemption, in the order of creation."""
 
     redemption_id: str
     person: Person
-    prize: Prize
+    reward: ModelReward
     price: int
-    pile: int | None
+    stock_generation: int | None
     state: str = "requested"
 
 
 @dataclass
-class Line:
-    """A line of a member's ledger, and when what it is about was earned.
+class ModelEntry:
+    """An entry of a member's ledger, and when its points were earned.
 
-    That is one day for good once the program has moved on to another zone.
+    `day` is fixed when the program changes to another time zone.
     """
 
     member_id: str
@@ -153,60 +153,60 @@ class Line:
 
 
 @dataclass
-class Naive:
-    """A program with its people, and everything they did."""
+class ReferenceModel:
+    """A program with its people and all their actions."""
 
     people: dict[str, Person] = field(default_factory=dict)
-    rooms: list[Room] = field(default_factory=list)
+    channels: list[ModelChannel] = field(default_factory=list)
     campaigns: dict[str, bool] = field(default_factory=dict)
-    tasks: list[Task] = field(default_factory=list)
-    sends: list[Send] = field(default_factory=list)
-    ledger: list[Line] = field(default_factory=list)
-    prizes: list[Prize] = field(default_factory=list)
-    wishes: list[Wish] = field(default_factory=list)
+    tasks: list[ModelActivity] = field(default_factory=list)
+    sends: list[ModelPerformance] = field(default_factory=list)
+    ledger: list[ModelEntry] = field(default_factory=list)
+    rewards: list[ModelReward] = field(default_factory=list)
+    redemptions: list[ModelRedemption] = field(default_factory=list)
     managers_shown: bool = True
-    ranks: bool = True
-    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo(HOME))
-    boards: dict[Period, tuple[date, list[Place]]] = field(default_factory=dict)
+    leaderboard_on: bool = True
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo(HOME_ZONE))
+    boards: dict[Period, tuple[date, list[BoardRow]]] = field(default_factory=dict)
 
     def active(self) -> list[Person]:
         return [each for each in self.people.values() if each.status == "active"]
 
     def managers(self) -> list[Person]:
-        return [each for each in self.people.values() if each.runs_it]
+        return [each for each in self.people.values() if each.is_active_manager]
 
     # --- people and channels --------------------------------------------------------------------
 
-    def stays_managed_without(self, person: Person) -> bool:
+    def has_other_manager(self, person: Person) -> bool:
         return any(each is not person for each in self.managers())
 
-    def join(self, person: Person, room: Room) -> Refusal:
-        if not self._knows_of(person, room):
+    def join(self, person: Person, channel: ModelChannel) -> Refusal:
+        if not self._sees(person, channel):
             return ProblemCode.NOT_FOUND
-        if room.archived and room.channel_id not in person.channels:
+        if channel.archived and channel.channel_id not in person.channels:
             return ProgramProblem.CHANNEL_ARCHIVED
-        person.channels.add(room.channel_id)
+        person.channels.add(channel.channel_id)
         return None
 
-    def leave(self, person: Person, room: Room) -> Refusal:
-        if not self._knows_of(person, room):
+    def leave(self, person: Person, channel: ModelChannel) -> Refusal:
+        if not self._sees(person, channel):
             return ProblemCode.NOT_FOUND
-        if room.private and not person.runs_it:
+        if channel.private and not person.is_active_manager:
             return ProblemCode.FORBIDDEN
-        person.channels.discard(room.channel_id)
+        person.channels.discard(channel.channel_id)
         return None
 
-    def put_in(self, person: Person, room: Room) -> Refusal:
-        if room.archived:
+    def add_member(self, person: Person, channel: ModelChannel) -> Refusal:
+        if channel.archived:
             return ProgramProblem.CHANNEL_ARCHIVED
         if person.status == "removed":
             return ProblemCode.INVALID_REQUEST
-        person.channels.add(room.channel_id)
+        person.channels.add(channel.channel_id)
         return None
 
-    def _knows_of(self, person: Person, room: Room) -> bool:
-        public = not room.private and not room.archived
-        return public or person.runs_it or room.channel_id in person.channels
+    def _sees(self, person: Person, channel: ModelChannel) -> bool:
+        public = not channel.private and not channel.archived
+        return public or person.is_active_manager or channel.channel_id in person.channels
 
     # --- feeds ----------------------------------------------------------------------------------
 
@@ -222,7 +222,7 @@ class Naive:
         there.sort(key=lambda each: (each.featured, each.number), reverse=True)
         return [each.activity_id for each in there]
 
-    def dismiss(self, person: Person, task: Task, now: datetime) -> Refusal:
+    def dismiss(self, person: Person, task: ModelActivity, now: datetime) -> Refusal:
         if not (task.is_open(now) and task.is_for(person)):
             return ProblemCode.NOT_FOUND
         if person.marks.get(task.activity_id):
@@ -230,7 +230,7 @@ class Naive:
         person.marks[task.activity_id] = None
         return None
 
-    def undismiss(self, person: Person, task: Task, now: datetime) -> Refusal:
+    def undismiss(self, person: Person, task: ModelActivity, now: datetime) -> Refusal:
         if not (task.is_open(now) and task.is_for(person)):
             return ProblemCode.NOT_FOUND
         if person.marks.get(task.activity_id, "") is None:
@@ -239,7 +239,7 @@ class Naive:
 
     # --- performances ---------------------------------------------------------------------------
 
-    def may_perform(self, person: Person, task: Task, now: datetime) -> Refusal:
+    def may_perform(self, person: Person, task: ModelActivity, now: datetime) -> Refusal:
         if not task.is_for(person):
             return ProblemCode.NOT_FOUND
         if task.is_over(now):
@@ -250,20 +250,24 @@ class Naive:
             return ActivityProblem.ALREADY_PERFORMED
         if person.account != "connected":
             return TikTokProblem.TIKTOK_ACCOUNT_REQUIRED
-        if sum(now < since + DAY for since in person.places.values()) >= INBOX:
+        if sum(now < since + DAY for since in person.places.values()) >= INBOX_PLACES:
             return TikTokProblem.TIKTOK_INBOX_FULL
         return None
 
-    def perform(self, person: Person, task: Task, performance_id: str, now: datetime) -> None:
-        self.sends.append(Send(performance_id, person, task, task.points, task.bonus, now, now))
+    def perform(
+        self, person: Person, task: ModelActivity, performance_id: str, now: datetime
+    ) -> None:
+        self.sends.append(
+            ModelPerformance(performance_id, person, task, task.points, task.bonus, now, now)
+        )
         person.marks[task.activity_id] = performance_id
         person.places[performance_id] = now
-        self.ledger.append(Line(person.member_id, "award", task.points, performance_id, now))
+        self.ledger.append(ModelEntry(person.member_id, "award", task.points, performance_id, now))
 
-    def stage(self, send: Send, does: str, now: datetime) -> None:
-        """Bring a performance as far as it goes when TikTok `does` this."""
+    def stage(self, send: ModelPerformance, does: str, now: datetime) -> None:
+        """Advance a performance as far as staging does if TikTok `does` this."""
         if send.state in ("staged", "unconfirmed"):
-            lately = send.rests_since is not None and now - send.rests_since < 7 * DAY
+            lately = send.delivered_at is not None and now - send.delivered_at < 7 * DAY
             if lately and send.person.account == "connected":
                 self._ask_again(send, does, now)
         elif send.state == "queued":
@@ -274,7 +278,7 @@ class Naive:
         elif send.state == "sending":
             self._follow(send, does, now)
 
-    def _send(self, send: Send, does: str, now: datetime) -> None:
+    def _send(self, send: ModelPerformance, does: str, now: datetime) -> None:
         if send.person.account != "connected":
             waited = send.held_at is not None and now - send.held_at >= 30 * DAY
             if send.person.account is None or waited or not send.task.is_open(now):
@@ -282,8 +286,8 @@ class Naive:
             else:
                 send.held_at = send.held_at or now
             return
-        if send.person.status != "active" or send.person.had_account_before:
-            return  # nothing goes to the account of who was removed; once it is gone, this fails
+        if send.person.status != "active" or send.person.has_predecessors_account:
+            return  # a removed person's account gets nothing; this fails once it is released
         if send.held_at is not None:
             send.held_at, send.since = None, now
         if does == "refuses":
@@ -292,39 +296,39 @@ class Naive:
             send.state, send.begun_at = "sending", now
             self._follow(send, does, now)
 
-    def _follow(self, send: Send, does: str, now: datetime) -> None:
+    def _follow(self, send: ModelPerformance, does: str, now: datetime) -> None:
         begun_at = send.begun_at or now
         if send.person.account != "connected":
             if now - begun_at > TWO_HOURS:
-                send.state, send.rests_since = "unconfirmed", now
+                send.state, send.delivered_at = "unconfirmed", now
         elif does == "takes it":
-            send.state, send.rests_since = "staged", now
+            send.state, send.delivered_at = "staged", now
         elif does == "posts":
             self.post(send, now)
         elif does in ("refuses", "refuses the bytes"):
             self._fail(send, frees=True)
         elif now - begun_at > TWO_HOURS:
-            send.state, send.rests_since = "unconfirmed", now
+            send.state, send.delivered_at = "unconfirmed", now
 
-    def _ask_again(self, send: Send, does: str, now: datetime) -> None:
+    def _ask_again(self, send: ModelPerformance, does: str, now: datetime) -> None:
         refused = does in ("refuses", "refuses the bytes")
         if does == "posts":
             self.post(send, now)
         elif send.state == "unconfirmed" and does == "takes it":
-            send.state, send.rests_since = "staged", now
+            send.state, send.delivered_at = "staged", now
         elif send.state == "unconfirmed" and refused:
             self._fail(send, frees=True)
-        elif refused:  # its person let it go
+        elif refused:  # the person discarded the draft
             send.person.places.pop(send.performance_id, None)
 
-    def post(self, send: Send, now: datetime) -> None:
+    def post(self, send: ModelPerformance, now: datetime) -> None:
         send.state = "posted"
         send.person.places.pop(send.performance_id, None)
         if send.bonus:
             member_id, made = send.person.member_id, send.performance_id
-            self.ledger.append(Line(member_id, "bonus", send.bonus, made, now))
+            self.ledger.append(ModelEntry(member_id, "bonus", send.bonus, made, now))
 
-    def _fail(self, send: Send, *, frees: bool) -> None:
+    def _fail(self, send: ModelPerformance, *, frees: bool) -> None:
         send.state = "failed"
         made = send.performance_id
         award = next(each for each in self.ledger if each.performance_id == made)
@@ -335,84 +339,94 @@ class Naive:
 
     # --- rewards --------------------------------------------------------------------------------
 
-    def taken(self, prize: Prize) -> int:
-        """Count the pieces of the stock it has now that are not given back."""
+    def taken(self, reward: ModelReward) -> int:
+        """Count the taken pieces of the current stock, without those of rejected redemptions."""
         return sum(
-            each.prize is prize and each.pile == prize.pile and each.state != "rejected"
-            for each in self.wishes
-            if each.pile is not None
+            each.reward is reward
+            and each.stock_generation == reward.stock_generation
+            and each.state != "rejected"
+            for each in self.redemptions
+            if each.stock_generation is not None
         )
 
     def offers(self, person: Person) -> list[str]:
-        shown = [each for each in self.prizes if each.state == "active" and each.is_for(person)]
+        shown = [each for each in self.rewards if each.state == "active" and each.is_for(person)]
         return [each.reward_id for each in sorted(shown, key=lambda each: each.price)]
 
-    def may_redeem(self, person: Person, prize: Prize) -> Refusal:
-        if not prize.is_for(person) or prize.state == "draft":
+    def may_redeem(self, person: Person, reward: ModelReward) -> Refusal:
+        if not reward.is_for(person) or reward.state == "draft":
             return ProblemCode.NOT_FOUND
-        if prize.state == "archived":
+        if reward.state == "archived":
             return RewardProblem.REWARD_NOT_ON_OFFER
-        if prize.stock is not None and self.taken(prize) >= prize.stock:
+        if reward.stock is not None and self.taken(reward) >= reward.stock:
             return RewardProblem.REWARD_SOLD_OUT
         mine = [
             each
-            for each in self.wishes
-            if each.person is person and each.prize is prize and each.state != "rejected"
+            for each in self.redemptions
+            if each.person is person and each.reward is reward and each.state != "rejected"
         ]
-        if prize.limit is not None and len(mine) >= prize.limit:
+        if reward.limit is not None and len(mine) >= reward.limit:
             return RewardProblem.REWARD_LIMIT_REACHED
-        if self.balance(person) < prize.price:
+        if self.balance(person) < reward.price:
             return PointProblem.BALANCE_TOO_LOW
         return None
 
-    def redeem(self, person: Person, prize: Prize, redemption_id: str, now: datetime) -> None:
-        pile = None if prize.stock is None else prize.pile
-        self.wishes.append(Wish(redemption_id, person, prize, prize.price, pile))
-        self.ledger.append(Line(person.member_id, "spending", -prize.price, redemption_id, now))
+    def redeem(
+        self, person: Person, reward: ModelReward, redemption_id: str, now: datetime
+    ) -> None:
+        stock_generation = None if reward.stock is None else reward.stock_generation
+        self.redemptions.append(
+            ModelRedemption(redemption_id, person, reward, reward.price, stock_generation)
+        )
+        self.ledger.append(
+            ModelEntry(person.member_id, "spending", -reward.price, redemption_id, now)
+        )
 
-    def decide(self, wish: Wish, state: str, now: datetime) -> Refusal:
-        if wish.state != "requested":
-            return None if wish.state == state else RewardProblem.REDEMPTION_DECIDED
-        wish.state = state
+    def decide(self, redemption: ModelRedemption, state: str, now: datetime) -> Refusal:
+        if redemption.state != "requested":
+            return None if redemption.state == state else RewardProblem.REDEMPTION_DECIDED
+        redemption.state = state
         if state == "rejected":
-            member_id = wish.person.member_id
-            self.ledger.append(Line(member_id, "refund", wish.price, wish.redemption_id, now))
+            member_id = redemption.person.member_id
+            self.ledger.append(
+                ModelEntry(member_id, "refund", redemption.price, redemption.redemption_id, now)
+            )
         return None
 
     # --- points ---------------------------------------------------------------------------------
 
     def balance(self, person: Person) -> int:
-        return sum(points for _, points in self.lines(person))
+        return sum(points for _, points in self.entries(person))
 
     def earned(self, person: Person) -> int:
-        return sum(points for kind, points in self.lines(person) if kind not in SPENDING)
+        return sum(points for kind, points in self.entries(person) if kind not in SPENDING)
 
     def adjust(self, person: Person, amount: int, now: datetime) -> Refusal:
         if person.status == "removed":
             return ProgramProblem.MEMBER_REMOVED
         if amount < 0 and self.balance(person) + amount < 0:
             return PointProblem.BALANCE_TOO_LOW
-        self.ledger.append(Line(person.member_id, "adjustment", amount, "", now))
+        self.ledger.append(ModelEntry(person.member_id, "adjustment", amount, "", now))
         return None
 
-    def lines(self, person: Person) -> list[tuple[str, int]]:
+    def entries(self, person: Person) -> list[tuple[str, int]]:
         mine = (each for each in self.ledger if each.member_id == person.member_id)
         return sorted((each.kind, each.points) for each in mine)
 
-    def make_boards(self, now: datetime) -> None:
-        """Keep what boards show until they are made again."""
-        if self.ranks:
+    def build_boards(self, now: datetime) -> None:
+        """Store the boards' rows until the next build."""
+        if self.leaderboard_on:
             self.boards = {
                 each: (self.first_day(each, now), self.board(each, now)) for each in Period
             }
 
-    def shown_board(self, period: Period, now: datetime) -> list[Place]:
-        """Return what a board shows: what was made for another week is not of this one."""
+    def shown_board(self, period: Period, now: datetime) -> list[BoardRow]:
+        """Return a board's stored rows; empty if they were built for another period."""
         first_day, places = self.boards.get(period, (None, []))
         return places if first_day == self.first_day(period, now) else []
 
     def scores(self) -> dict[str, dict[str, int]]:
-        """Add up what was earned: by period and its first day, and member."""
+        """Sum the earned points by period, its first day, and member."""
         found: dict[str, dict[str, int]] = {}
         for each in self.ledger:
             if each.kind in SPENDING:
@@ -423,14 +437,16 @@ class Naive:
                 have[each.member_id] = have.get(each.member_id, 0) + each.points
         return found
 
-    def board(self, period: Period, now: datetime) -> list[Place]:
-        """Rank everybody who is shown and has points."""
+    def board(self, period: Period, now: datetime) -> list[BoardRow]:
+        """Rank everybody who is shown on the board and has points."""
         rows = [
             (-points, each.member_id)
             for each in self.active()
             if self.is_shown(each) and (points := self.points(each, period, now)) > 0
         ]
-        rows.sort(key=lambda row: row[0])  # of equal ones, who was invited first stays first
+        rows.sort(
+            key=lambda row: row[0]
+        )  # a stable sort: equal people stay in the order of invitations
         return [
             (1 + sum(other < negative for other, _ in rows), member_id, -negative)
             for negative, member_id in rows
@@ -450,19 +466,19 @@ class Naive:
 
     # --- the calendar ---------------------------------------------------------------------------
 
-    def day(self, line: Line) -> date:
+    def day(self, line: ModelEntry) -> date:
         return line.day or line.earned_at.astimezone(self.zone).date()
 
     def first_day(self, period: Period, now: datetime) -> date:
         return _first_of(period, now.astimezone(self.zone).date())
 
-    def move(self, zone: str) -> None:
-        """Have the calendar of another zone; what was earned stays on its day."""
+    def change_time_zone(self, zone: str) -> None:
+        """Change to another zone's calendar; earned points stay on their day."""
         for each in self.ledger:
             each.day = self.day(each)
         self.zone = ZoneInfo(zone)
 
-    def next_begins(self, period: Period, now: datetime) -> datetime:
+    def next_period_start(self, period: Period, now: datetime) -> datetime:
         """Return when the next week, month, quarter or year begins."""
         day = now.astimezone(self.zone).date()
         this = _first_of(period, day)
@@ -472,7 +488,7 @@ class Naive:
 
 
 def _first_of(period: Period, day: date) -> date:
-    """Return the first day of the week, month, quarter or year that a day lies in."""
+    """Return the first day of the week, month, quarter or year that contains a day."""
     match period:
         case Period.WEEK:
             return day - day.weekday() * DAY
@@ -487,7 +503,7 @@ def _first_of(period: Period, day: date) -> date:
 
 
 def in_pages(expected: list[str], limit: int) -> Iterator[list[str]]:
-    """Cut a list as pages cut it: all full but the last."""
+    """Split a list into pages: all full except the last."""
     yield expected[:limit]
     for at in range(limit, len(expected), limit):
         yield expected[at : at + limit]

@@ -1,4 +1,4 @@
-"""A Greenroom in memory whose events become notices and mails, as often as it takes."""
+"""A Greenroom in memory that turns its events into notices and mails when a test says so."""
 
 import email
 import json
@@ -27,7 +27,7 @@ from chalicelib.rewards import events as rewards
 from tests.clock import StoppedClock
 from tests.events import Relayed, queued, streamed
 from tests.integration.greenroom import CONTEXT
-from tests.integration.reporting import Reporting
+from tests.integration.reporting_greenroom import ReportingGreenroom
 
 DERIVED = {
     "ProgramsTable": programs.events_of,
@@ -42,12 +42,12 @@ NOTED = {each.TYPE for each in received.NOTED}
 
 
 class Killed(BaseException):
-    """The function's process is gone."""
+    """The function's process was killed."""
 
 
 @dataclass
 class Mail:
-    """A mail that SES took."""
+    """A mail that SES accepted."""
 
     to: str
     message: EmailMessage
@@ -59,44 +59,44 @@ class Mail:
         return str(found.get_content())
 
 
-class Noticing(Reporting):
-    """Keeps every change, and hands what it means to what writes notices and mails."""
+class NotifyingGreenroom(ReportingGreenroom):
+    """Records every change, and delivers its events to the writers of notices and mails."""
 
     def __init__(self, clock: StoppedClock) -> None:
         self.mails: list[Mail] = []
-        self.ses_says: list[str] = []
-        self.ses_fails: list[Exception] = []
+        self.ses_events: list[str] = []
+        self.ses_errors: list[Exception] = []
         self.ses_rate: int | None = None
-        """Mails that SES takes within a second."""
-        self.too_fast = 0
+        """How many mails SES accepts per second."""
+        self.rate_exceeded = 0
         self._taken_at: list[datetime] = []
         self.messages: list[str] = []
         self.delays: list[int] = []
         self.groups: list[tuple[str, str | None]] = []
-        """Messages and the groups in which they wait."""
+        """Queued messages, each with its message group."""
         self.walks: list[str] = []
         self.effects = 0
-        self.dies_at: tuple[int, str] | None = None
+        self.killed_at: tuple[int, str] | None = None
         super().__init__(clock)
-        self.container.sleep = lambda seconds: self.ticks(seconds=seconds)
+        self.container.sleep = lambda seconds: self.advance(seconds=seconds)
         self._inner = self.cloud.call
-        self.cloud.call = self._called  # type: ignore[method-assign]  # SES and the queue beside
+        self.cloud.call = self._intercept  # type: ignore[method-assign]  # SES and the queue beside
         # Managers are members too; these tests are about the others' mails.
         kinds = dict.fromkeys(set(NoticeCategory) - {NoticeCategory.WORKLIST}, Frequency.NEVER)
         self.container.notifications.change_settings(self.manager, SettingsChanges(kinds))
 
-    def _called(self, service: str, operation: str, parameters: Mapping[str, Any]) -> Any:
+    def _intercept(self, service: str, operation: str, parameters: Mapping[str, Any]) -> Any:
         self.effects += 1
-        if self.dies_at == (self.effects, "before"):
+        if self.killed_at == (self.effects, "before"):
             raise Killed
         answer = self._answer(service, operation, parameters)
-        if self.dies_at == (self.effects, "after"):
+        if self.killed_at == (self.effects, "after"):
             raise Killed
         return answer
 
     def _answer(self, service: str, operation: str, parameters: Mapping[str, Any]) -> Any:
         if service == "sesv2":
-            return self._take(parameters)
+            return self._accept_mail(parameters)
         if service == "sqs" and parameters["QueueUrl"] == self.settings.digests_queue_url:
             sent = [each["MessageBody"] for each in parameters["Entries"]]
             self.delays += [each["DelaySeconds"] for each in parameters["Entries"]]
@@ -108,33 +108,33 @@ class Noticing(Reporting):
             return {"Successful": []}
         return self._inner(service, operation, parameters)
 
-    def _take(self, parameters: Mapping[str, Any]) -> Any:
-        if self.ses_fails:
-            raise self.ses_fails.pop(0)
-        self._holds_rate()
+    def _accept_mail(self, parameters: Mapping[str, Any]) -> Any:
+        if self.ses_errors:
+            raise self.ses_errors.pop(0)
+        self._check_rate()
         raw = parameters["Content"]["Raw"]["Data"]
         message = email.message_from_bytes(raw, policy=SMTP)
         assert isinstance(message, EmailMessage)
         (to,) = parameters["Destination"]["ToAddresses"]
         tags = {each["Name"]: each["Value"] for each in parameters["EmailTags"]}
         self.mails.append(Mail(to, message, tags))
-        self.ses_says.append(ses_event("Send", tags, to))
+        self.ses_events.append(ses_event("Send", tags, to))
         return {"MessageId": "1"}
 
-    def _holds_rate(self) -> None:
+    def _check_rate(self) -> None:
         if self.ses_rate is None:
             return
         now = self.clock.now()
         self._taken_at = [each for each in self._taken_at if each > now - timedelta(seconds=1)]
         if len(self._taken_at) >= self.ses_rate:
-            self.too_fast += 1
+            self.rate_exceeded += 1
             raise refusal("TooManyRequestsException", 429, "Maximum sending rate exceeded.")
         self._taken_at.append(now)
 
     # --- mails --------------------------------------------------------------------------------
 
-    def works(self) -> None:
-        """Let the clock tick once, and work off what it queued; a message stays until then."""
+    def send_due_mails(self) -> None:
+        """Run the schedule once and process the queued messages, one after the other."""
         container = self.container
         worker.queue_due_digests(container.due_digests, lambda: container.digests_queue, CONTEXT)
         while self.messages:
@@ -148,28 +148,28 @@ class Noticing(Reporting):
             assert answer == {"batchItemFailures": []}
             self.messages.pop(0)
 
-    def hears(self, *events: str) -> None:
-        """Deliver what SES says, or else all that it has said."""
-        told = list(events) or self.ses_says
+    def deliver_ses_events(self, *events: str) -> None:
+        """Deliver these events of SES, by default all that it has published."""
+        told = list(events) or self.ses_events
         for body in told:
             record = {"messageId": "1", "body": body}
             answer = worker.handle_ses_events(self.container.mail_feedback, {"Records": [record]})
             assert answer == {"batchItemFailures": []}
-        self.ses_says = []
+        self.ses_events = []
 
-    def passes(self, hours: float, minutes: int = 15) -> None:
-        """Let time go by, with a tick of the clock each quarter of an hour."""
+    def pass_time(self, hours: float, minutes: int = 15) -> None:
+        """Advance the clock, running the schedule every quarter of an hour."""
         until = self.clock.now() + timedelta(hours=hours)
         while self.clock.now() < until:
-            self.ticks(minutes=minutes)
-            self.works()
-            self.hears()
+            self.advance(minutes=minutes)
+            self.send_due_mails()
+            self.deliver_ses_events()
 
     def to(self, caller: Caller) -> list[Mail]:
         return [each for each in self.mails if each.to == caller.email]
 
     def events(self) -> list[Event[Any]]:
-        told, self._told = self._told, []
+        told, self._changes = self._changes, []
         found: list[Event[Any]] = []
         for number, (table, before, after) in enumerate(told):
             if table in DERIVED:
@@ -177,46 +177,46 @@ class Noticing(Reporting):
                 (record,) = streamed([after], [before])["Records"]
                 record["eventID"] = f"{id(told)}-{number}"
                 record["dynamodb"]["ApproximateCreationDateTime"] = self.clock.now().timestamp()
-                relayed.relays([record])
+                relayed.relay([record])
                 found += [each for each in relayed.events if each.payload.TYPE in NOTED]
         return found
 
-    def delivers(self, events: Sequence[Event[Any]]) -> None:
+    def deliver(self, events: Sequence[Event[Any]]) -> None:
         answer = received.record_events(
             self.container.bulletin_writer, self.container.notice_writer, queued(*events)
         )
         assert answer == {"batchItemFailures": []}
 
-    def publishes(self, **changes: Any) -> Activity:
+    def publish(self, **changes: Any) -> Activity:
         """Publish an activity now."""
         now = self.clock.now()
         return self.activity(**{"created_at": now, "activity_id": new_id("act", now), **changes})
 
-    def changes(self, activity: Activity, **changes: Any) -> Activity:
-        """Write an activity again, as an edit does."""
-        return self.keep(replace(activity, **changes))
+    def edit_activity(self, activity: Activity, **changes: Any) -> Activity:
+        """Change an activity, as an edit does."""
+        return self.put_activity(replace(activity, **changes))
 
     def overview(self, caller: Caller) -> Overview:
         return self.container.notifications.overview(self.now(caller))
 
-    def told(self, caller: Caller) -> list[tuple[str, str]]:
-        """Return the notices that a member is shown, unread ones only."""
+    def unread_notices(self, caller: Caller) -> list[tuple[str, str]]:
+        """Return the unread notices that a member sees."""
         return [
             (each.notice.what.value, each.notice.title)
             for each in self.overview(caller).items
             if not each.read
         ]
 
-    def ends_consent(self, caller: Caller) -> None:
-        """Take a member's consent back at TikTok, which says so."""
+    def revoke_consent(self, caller: Caller) -> None:
+        """Revoke a member's consent at TikTok, and record TikTok's webhook about it."""
         name = caller.email.partition("@")[0]
-        self.played.live.pop(name)
-        self.ticks(seconds=1)
+        self.tiktok.token_pairs.pop(name)
+        self.advance(seconds=1)
         accounts = self.container.tiktok
         assert accounts.record_access_removed(f"open-{name}", self.clock.now())
 
-    def calls_of(self, use: Callable[[], object]) -> int:
-        """Count the calls of a use, which is made once before, with who-is-this as one of them."""
+    def count_calls(self, use: Callable[[], object]) -> int:
+        """Count the AWS calls of a use when it runs a second time, identity included."""
         use()
         before = self.effects
         use()
@@ -231,7 +231,7 @@ def refusal(code: str, status: int, message: str = "") -> ClientError:
 
 
 def ses_event(kind: str, tags: Mapping[str, str], to: str, **more: Any) -> str:
-    """Write an event as EventBridge brings it from SES."""
+    """Return an event of SES as EventBridge delivers it."""
     mail = {"destination": [to], "tags": {name: [value] for name, value in tags.items()}}
     return json.dumps({"source": "aws.ses", "detail": {"eventType": kind, "mail": mail, **more}})
 
@@ -253,5 +253,5 @@ def complaint(
 
 
 def _told_at(at: datetime | None) -> dict[str, str]:
-    """Write an instant as SES does; without one it is left out."""
+    """Return an instant as SES writes it; empty without one."""
     return {"timestamp": f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.000Z}"} if at else {}
