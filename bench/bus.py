@@ -1,4 +1,4 @@
-"""How soon an event is on the bus after its write: `python -m bench.bus`.
+"""Measures how soon after its write an event is on the bus: `python -m bench.bus`.
 
 Brings up a whole stack, offers and withdraws rewards, and lets a rule hand their public events to a
 queue. An event's time runs from just before the request whose write it tells of is sent until the
@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.measuring import Report
+from bench.measurements import Report
 from local import stack
 from local.aws import STACK_NAME, Aws
 from local.demo import Browser
@@ -37,7 +37,7 @@ TYPES = ("reward.offered", "reward.withdrawn")
 
 
 def listening_queue(local: Aws) -> str:
-    """Let a rule hand public events to a new queue; return the queue's address."""
+    """Create a queue and a rule that sends public events to it; return the queue's URL."""
     bus = f"{STACK_NAME}-events"
     url = local.sqs.create_queue(QueueName="bench-bus")["QueueUrl"]
     told = local.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
@@ -48,8 +48,8 @@ def listening_queue(local: Aws) -> str:
     return url
 
 
-def asked(manager: Browser) -> dict[tuple[str, str], float]:
-    """Offer and withdraw rewards; return when each request was about to be sent, by its event."""
+def send_requests(manager: Browser) -> dict[tuple[str, str], float]:
+    """Offer and withdraw rewards; return the time before each request, by its event."""
     sent: dict[tuple[str, str], float] = {}
     for number in range(REWARDS):
         begun = time.time()
@@ -64,8 +64,8 @@ def asked(manager: Browser) -> dict[tuple[str, str], float]:
     return sent
 
 
-def arrived(local: Aws, url: str, count: int) -> dict[tuple[str, str], float]:
-    """Return when the queue got each event, as the queue says."""
+def receive_events(local: Aws, url: str, count: int) -> dict[tuple[str, str], float]:
+    """Return the time at which the queue received each event, by the queue's timestamp."""
     found: dict[tuple[str, str], float] = {}
     until = time.monotonic() + LONGEST_WAIT_SECONDS
     while len(found) < count and time.monotonic() < until:
@@ -89,9 +89,9 @@ def run(running: RunningStack) -> bool:
     url = listening_queue(local)
     begun = time.time()
     manager.post("/rewards", {"title": "Mug", "price": 1})
-    first = [at - begun for at in arrived(local, url, 1).values()]
-    sent = asked(manager)
-    found = arrived(local, url, len(sent))
+    first = [at - begun for at in receive_events(local, url, 1).values()]
+    sent = send_requests(manager)
+    found = receive_events(local, url, len(sent))
     taken = sorted(found[each] - at for each, at in sent.items() if each in found)
     report = Report()
     report.goal("events missing", 1 - len(first) + len(sent) - len(taken), 0)

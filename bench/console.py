@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.measuring import Report
+from bench.measurements import Report
 from local import browser, deploy, stack
 from local.aws import Aws
 from local.home import PROJECT, Home
@@ -68,14 +68,14 @@ BARE_SCRIPT = """(async () => {
 
 @dataclass
 class Phone:
-    """A browser that has never been here, on a slow line, signed in by its cookie."""
+    """A browser without a cache on a slow line, signed in by its cookie."""
 
     chromium: "Browser"
     url: str
     person: Person
 
     def opens(self, path: str, calls: list[str] | None = None) -> float:
-        """Return after how many milliseconds the first card is painted; note the calls made."""
+        """Return the milliseconds until the first card is painted; record the API calls."""
         shape: dict[str, Any] = {"viewport": browser.PHONE, "is_mobile": True, "has_touch": True}
         context = self.chromium.new_context(**shape)
         try:
@@ -122,11 +122,11 @@ def run(running: RunningStack) -> bool:
         for number in range(PAIRS):
             for path in list(taken) if number % 2 else reversed(taken):
                 taken[path].append(phone.opens(path))
-    return _told(taken, calls)
+    return _report(taken, calls)
 
 
 def _put_bare_page(running: RunningStack, calls: list[str]) -> None:
-    """Put the bare page beside the console, where it is served with the same headers."""
+    """Upload the baseline page beside the console, which serves it with the same headers."""
     local = Aws(str(running.content["aws"]["endpoint_url"]))
     deployed = deploy.find_stack(local)
     outputs = deploy.outputs_of(deployed) if deployed else {}
@@ -138,7 +138,7 @@ def _put_bare_page(running: RunningStack, calls: list[str]) -> None:
         local.s3.put_object(Bucket=bucket, Key=name, Body=text.encode(), ContentType=kind)
 
 
-def _told(taken: dict[str, list[float]], calls: list[str]) -> bool:
+def _report(taken: dict[str, list[float]], calls: list[str]) -> bool:
     report = Report()
     report.line(f"first card, {PAIRS} pairs", "console", "bare page")
     report.line("  milliseconds, median", *(f"{statistics.median(e):.0f}" for e in taken.values()))

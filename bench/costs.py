@@ -1,4 +1,4 @@
-"""What Greenroom costs in AWS: `python -m bench.costs` writes docs/costs.md, and README's sums.
+"""Computes Greenroom's AWS costs: `python -m bench.costs` writes docs/costs.md and README's sums.
 
 `--measure` first records what each function does (`bench.scenarios`, in memory: calls, capacity
 units by the sizes of items, milliseconds of processor) into bench/costs.json. The page is made of
@@ -64,15 +64,15 @@ PERFORMANCE: Mapping[str, float] = {
 
 
 def record() -> dict[str, dict[str, Any]]:
-    """Record what each function calls for its typical event."""
-    from bench.recorded import Server  # noqa: PLC0415  the app reads its environment at import
+    """Record each function's calls for its typical event."""
+    from bench.recorded_cloud import Server  # noqa: PLC0415  the app reads its environment at import
     from bench.scenarios import Bench, environment  # noqa: PLC0415  likewise
 
     isolate_environment()
     with tempfile.TemporaryDirectory(prefix="greenroom-costs-") as folder:
         server = Server(Path(folder))
         os.environ.update(environment(server))
-        bench = Measured(Bench(server))
+        bench = RecordingBench(Bench(server))
         try:
             bench.record()
         finally:
@@ -80,8 +80,8 @@ def record() -> dict[str, dict[str, Any]]:
     return bench.figures
 
 
-class Measured:
-    """A bench that notes what each of its scenarios calls, reads, writes and takes.
+class RecordingBench:
+    """A bench that records the calls, units and processor time of each of its scenarios.
 
     Milliseconds are those of an invocation whose process has all modules, and makes its services
     anew: more than a warm one takes, and less than the first. Scenarios that are done twice with
@@ -122,7 +122,7 @@ class Measured:
 
 
 def size_of(item: Mapping[str, Any]) -> int:
-    """Return the bytes of an item as DynamoDB counts them, nearly: names and values."""
+    """Return the approximate bytes of an item as DynamoDB counts them: names and values."""
     return len(json.dumps(item, separators=(",", ":"), default=str))
 
 
@@ -191,7 +191,7 @@ def _written(part: Mapping[str, Any]) -> float:
 
 @dataclass(frozen=True)
 class Costs:
-    """Dollars by what they are for."""
+    """Dollars by purpose."""
 
     of: Mapping[str, float]
 
@@ -204,7 +204,7 @@ class Costs:
 
 
 class Prices:
-    """Costs by figures, a template and list prices."""
+    """Costs computed from recorded figures, a template and list prices."""
 
     def __init__(
         self, figures: Mapping[str, Any], template: Mapping[str, Any], prices: Mapping[str, Any]
@@ -219,7 +219,7 @@ class Prices:
     def of_kind(self, kind: str) -> list[dict[str, Any]]:
         return [each for each in self.resources.values() if each.get("Type") == kind]
 
-    def holds(self, condition: str, **given: str) -> bool:
+    def is_condition_true(self, condition: str, **given: str) -> bool:
         """Return whether a condition of the template holds, with parameters or their defaults."""
         return self._true(self._conditions[condition], self._defaults | given)
 
@@ -242,11 +242,11 @@ class Prices:
     def alarms(self, **given: str) -> int:
         """Return how many alarms a stack with these parameters has."""
         return sum(
-            "Condition" not in each or self.holds(each["Condition"], **given)
+            "Condition" not in each or self.is_condition_true(each["Condition"], **given)
             for each in self.of_kind("AWS::CloudWatch::Alarm")
         )
 
-    def polled(self, **given: str) -> int:
+    def polled_queues(self, **given: str) -> int:
         """Return how many queues Lambda polls in a stack with these parameters."""
         sources = [
             event["Properties"]
@@ -255,13 +255,13 @@ class Prices:
             if isinstance(event, dict) and "Queue" in event.get("Properties", {})
         ]
         return sum(
-            "Enabled" not in each or self.holds(each["Enabled"]["Fn::If"][0], **given)
+            "Enabled" not in each or self.is_condition_true(each["Enabled"]["Fn::If"][0], **given)
             for each in sources
         )
 
     @staticmethod
-    def ticks() -> dict[str, float]:
-        """Return how often a month each function on the clock runs, by its idle scenario."""
+    def scheduled_runs() -> dict[str, float]:
+        """Return how often a month each scheduled function runs, by its idle scenario."""
         found = {}
         for each in declared(declarations(PROJECT / "infra")):
             if each.schedule:
@@ -276,7 +276,7 @@ class Prices:
         return found
 
     def milliseconds(self, name: str) -> float:
-        """Return an invocation's billed time: processor at its share, and the ways to AWS."""
+        """Return an invocation's billed time: processor time at its share, and round trips."""
         figure = self.figures[name]
         share = min(1.0, self.memory(name) / WHOLE_PROCESSOR_MB)
         waits = sum(figure["calls"].values()) * AWS_MS + figure["tiktok"] * TIKTOK_MS
@@ -284,7 +284,7 @@ class Prices:
         return float(figure["ms"] / share + waits + upload / PERFORMANCE["stage"])
 
     def performances(self, number: float, free: bool = True) -> Costs:
-        """Return what performances cost in a month, less what is free each month if `free`."""
+        """Return the monthly cost of performances, less the free tier if `free`."""
         p, n = self.prices, number
         figures = {
             name: (self.figures["perform" if name == "webhook" else name], times)
@@ -335,13 +335,13 @@ class Prices:
         )
 
     def idle(self, *, free: bool = True, **given: str) -> Costs:
-        """Return what a month costs in which nobody does anything; `free` is taken off."""
+        """Return the cost of an idle month, less the free tier if `free`."""
         p, c = self.prices, self.prices["cloudwatch"]
-        alarms, sources = self.alarms(**given), self.polled(**given)
+        alarms, sources = self.alarms(**given), self.polled_queues(**given)
         polls = sources * POLLS_A_MINUTE * MINUTES
         secrets = len(self.of_kind("AWS::SecretsManager::Secret"))
         keys = len(self.of_kind("AWS::KMS::Key"))
-        ticks = self.ticks()
+        ticks = self.scheduled_runs()
         runs = sum(ticks.values())
         reads = sum(self.figures[each]["read_units"] * times for each, times in ticks.items())
         seconds = sum(
@@ -370,7 +370,7 @@ class Prices:
         )
 
     def program(self, members: int) -> Costs:
-        """Return a month of a program whose members each send twice and visit four times more."""
+        """Return a program's monthly cost if members send twice and visit four times more."""
         sends = self.performances(2 * members)
         p = self.prices
         visits = 4 * members * (PERFORMANCE["/me"] + PERFORMANCE["feed"])
@@ -421,7 +421,7 @@ def margins(prices: Prices) -> str:
     held: dict[int, list[float]] = {}
     for name in figures:
         given = prices.resources[logical(name)]["Properties"]["MemorySize"]
-        held.setdefault(given, []).append(memory.needed(figures, name))
+        held.setdefault(given, []).append(memory.required_mb(figures, name))
     return (
         ", ".join(
             f"{' to '.join(dict.fromkeys((f'{min(each):.0f}', f'{max(each):.0f}')))} of {given} MB"

@@ -1,4 +1,4 @@
-"""What a digest of a whole program takes: `python -m bench.digests`.
+"""Measures the digest of a whole program: `python -m bench.digests`.
 
 Seeds members and an activity that nobody saw yet straight into tables, lets it become nine
 o'clock, and does what the functions of notices do: find the program, walk its members, look at
@@ -8,7 +8,7 @@ work is added; `--cloud` takes those of a local cloud, whose engine needs hours 
 Fails when a member is due twice or not at all, when somebody is mailed twice or a mail is left out,
 or when a part works longer than its share of its function's time. With `--rate` SES takes no more
 mails a second, of which each shard has its share, and the pauses that follow pass on a clock of the
-bench's own; fails too when less than `LEAST_OF_RATE` of that leaves. Wall time is not judged.
+bench's own; fails too when less than `MIN_RATE_SHARE` of that leaves. Wall time is not judged.
 """
 
 import logging
@@ -27,10 +27,10 @@ import click
 from botocore.exceptions import ClientError
 
 from bench.costs import WHOLE_PROCESSOR_MB
-from bench.in_memory import tables_in_memory
-from bench.measuring import Report
+from bench.in_memory_tables import tables_in_memory
+from bench.measurements import Report
 from bench.program import ENGINE_SECONDS, Meter, tables
-from bench.seeding import activity_item, insist, members, write
+from bench.seeding import activity_item, members, require_success, write
 from chalicelib.composition import Container
 from chalicelib.foundation import aws
 from chalicelib.foundation.ids import new_id
@@ -47,33 +47,33 @@ from local import functions, template
 from local.home import PROJECT
 from tests.clock import StoppedClock
 
-BEFORE = datetime(2026, 6, 15, 8, 50, tzinfo=UTC)
+LEAD_TIME = datetime(2026, 6, 15, 8, 50, tzinfo=UTC)
 """Ten minutes before the hour at which members are mailed who chose none."""
 
 WORKER = "notifications_process_digests"
 """The function that walks, looks at chunks and mails."""
 
-AT_WORK_SHARE = 0.5
+BUSY_SHARE = 0.5
 """Of the function's time; the rest is for waiting."""
 
 CLIENT_SECONDS, ITEM_SECONDS = 0.0035, 0.00011
 """What botocore works for a call, and for each item of a query: measured with `--cloud`."""
 
-SAID_EACH = 5
+PROGRESS_SECONDS = 5
 """Seconds between two words of how far it is."""
 
-TWICE = 10
+DUPLICATE_EVERY = 10
 """Each chunk of so many comes twice."""
 
-MAILS_OF_A_RUN = 500
+MAILS_PER_RUN = 500
 """After so many a run ends and the next begins: a real one ends for want of time."""
 
-LEAST_OF_RATE = 0.8
+MIN_RATE_SHARE = 0.8
 """Share of SES's rate that is to be used."""
 
 
 class Queue:
-    """Takes messages, as SQS would, and keeps them."""
+    """A fake of SQS that stores the messages sent."""
 
     def __init__(self) -> None:
         self.messages: list[str] = []
@@ -83,7 +83,7 @@ class Queue:
 
 
 class Ses:
-    """Takes mails, as many a second as `rate` says, and remembers whom they went to."""
+    """A fake of SES that accepts `rate` mails a second and records their recipients."""
 
     def __init__(self, clock: StoppedClock, rate: float) -> None:
         self.mailed: Counter[str] = Counter()
@@ -110,13 +110,13 @@ class Ses:
 
 
 @dataclass
-class Part:
-    """What one kind of invocation took: seconds at work of each, and calls by operation."""
+class InvocationCosts:
+    """The costs of one kind of invocation: busy seconds of each, and calls by operation."""
 
     name: str
-    elsewhere: Callable[[], float]
+    excluded_seconds: Callable[[], float]
     """Returns seconds of this process that are the tables', less what a client would work."""
-    at_work: list[float] = field(default_factory=list)
+    busy_seconds: list[float] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
     units: float = 0.0
     made_due: Counter[str] = field(default_factory=Counter)
@@ -124,10 +124,10 @@ class Part:
     @contextmanager
     def once(self) -> Iterator[None]:
         """Measure one invocation for as long as this lasts."""
-        meter, begun = Meter(), time.thread_time() - self.elsewhere()
+        meter, begun = Meter(), time.thread_time() - self.excluded_seconds()
         with meter.watching():
             yield
-        self.at_work.append(time.thread_time() - self.elsewhere() - begun)
+        self.busy_seconds.append(time.thread_time() - self.excluded_seconds() - begun)
         self.calls.update(operation for operation, _ in meter.calls)
         self.units += meter.units
         for (operation, asked), units in zip(meter.calls, meter.units_by_call, strict=True):
@@ -136,26 +136,26 @@ class Part:
                 self.made_due.update([item["owner"]["S"]] if "mail_at" in item else [])
 
     def show(self, report: Report, function: functions.Function) -> None:
-        """Print calls and seconds at work; hold the longest invocation against its function."""
+        """Print calls and busy seconds; check the longest invocation against the time limit."""
         report.line(
-            f"{self.name}, {len(self.at_work):,} times", "calls", f"{self.units:,.0f} units"
+            f"{self.name}, {len(self.busy_seconds):,} times", "calls", f"{self.units:,.0f} units"
         )
         for operation, count in sorted(self.calls.items()):
             report.line(f"  {operation}", f"{count:,}")
-        report.line("  seconds at work in all", f"{sum(self.at_work):,.1f}")
-        longest = max(self.at_work) * max(1.0, WHOLE_PROCESSOR_MB / function.memory)
-        limit = AT_WORK_SHARE * function.seconds
+        report.line("  seconds at work in all", f"{sum(self.busy_seconds):,.1f}")
+        longest = max(self.busy_seconds) * max(1.0, WHOLE_PROCESSOR_MB / function.memory)
+        limit = BUSY_SHARE * function.seconds
         report.goal(f"  the longest, at {function.memory} MB", round(longest, 1), limit, " s")
 
 
 @dataclass
 class Bench:
-    """A program of many members, and what its notices go through."""
+    """A program of many members, and the services that send its notices."""
 
     container: Container
     clock: StoppedClock
     ses: Ses
-    elsewhere: Callable[[], float]
+    excluded_seconds: Callable[[], float]
     program_id: str = ""
     queue: Queue = field(default_factory=Queue)
 
@@ -185,12 +185,12 @@ class Bench:
         write(database, [activity_item(self.program_id, now, ends_at=now + timedelta(days=7))])
         self.container.bulletin_writer.refresh(self.program_id)
 
-    def part(self, name: str) -> Part:
-        """Make what measures one kind of invocation."""
-        return Part(name, self.elsewhere)
+    def part(self, name: str) -> InvocationCosts:
+        """Return the costs of one kind of invocation, to be measured."""
+        return InvocationCosts(name, self.excluded_seconds)
 
     def taken(self) -> list[Chunk]:
-        """Take what was queued."""
+        """Return and forget the queued messages."""
         found = [Chunk.read(each) for each in self.queue.messages]
         self.queue.messages.clear()
         return found
@@ -216,34 +216,34 @@ class Bench:
         ]
 
 
-def _plan(bench: Bench, count: int) -> list[Part]:
-    """Let it become nine, and find everybody whom a mail is due to."""
+def _plan(bench: Bench, count: int) -> list[InvocationCosts]:
+    """Advance the clock to nine, and find everybody who is due a mail."""
     find, walk, look = map(bench.part, ("the clock", "the walk", "a chunk"))
     planner = bench.container.digest_planner
     bench.clock.advance(timedelta(minutes=10, seconds=5))
     with find.once():
         bench.container.due_digests.begin_due()
     (program,) = bench.taken()
-    insist(program.program_id == bench.program_id, not program.member_ids)
+    require_success(program.program_id == bench.program_id, not program.member_ids)
     with walk.once():
-        insist(planner.look_at(program) == count)
+        require_success(planner.look_at(program) == count)
     chunks = bench.taken()
-    insist(len(chunks) == -(-count // CHUNK))
+    require_success(len(chunks) == -(-count // CHUNK))
     for number, each in enumerate(progress(chunks, "chunks")):
-        for _ in range(1 + (number % TWICE == 0)):
+        for _ in range(1 + (number % DUPLICATE_EVERY == 0)):
             with look.once():
                 planner.look_at(each)
     return [find, walk, look]
 
 
 def _shares(waiting: Sequence[int], most: int) -> list[int]:
-    """Return how many mails are handed over in each shard: all, or about so many together."""
+    """Return how many mails to send in each shard: all, or about `most` together."""
     if most >= sum(waiting):
         return list(waiting)
     return [min(each, math.ceil(most / SHARDS)) for each in waiting]
 
 
-def _mail(bench: Bench, shares: Sequence[int]) -> tuple[Part, float]:
+def _mail(bench: Bench, shares: Sequence[int]) -> tuple[InvocationCosts, float]:
     """Hand over so many mails of each shard; return how many left a second besides.
 
     The shards run one after another here, each at its share of SES's rate and on the same clock.
@@ -259,39 +259,39 @@ def _mail(bench: Bench, shares: Sequence[int]) -> tuple[Part, float]:
     return part, rate
 
 
-def _run(bench: Bench, part: Part, shard: int, until: int) -> int:
-    """Mail a shard's members in one invocation; return how many mails it sent."""
-    enough = min(until, bench.ses.mailed.total() + MAILS_OF_A_RUN)
+def _run(bench: Bench, part: InvocationCosts, shard: int, until: int) -> int:
+    """Send a shard's mails in one invocation; return how many were sent."""
+    enough = min(until, bench.ses.mailed.total() + MAILS_PER_RUN)
     with part.once():
         return bench.container.notice_mailer.mail_due(
             shard, lambda: bench.ses.mailed.total() >= enough
         )
 
 
-def _judge_due(report: Report, bench: Bench, made_due: Counter[str], count: int) -> None:
-    """Hold whom a mail is due to, and how often a chunk had one written, against all members."""
+def _check_due(report: Report, bench: Bench, made_due: Counter[str], count: int) -> None:
+    """Check against all members who is due a mail, and how often each chunk wrote one."""
     report.goal("members due", sum(map(len, bench.due())), count, least=True)
     report.goal("members due twice", made_due.total() - len(made_due), 0)
 
 
 def progress(chunks: Sequence[Chunk], what: str) -> Iterator[Chunk]:
-    """Yield chunks, and say every few seconds how far it is."""
+    """Yield chunks, and print the progress every few seconds."""
     said = time.monotonic()
     for number, each in enumerate(chunks):
-        if time.monotonic() - said > SAID_EACH:
+        if time.monotonic() - said > PROGRESS_SECONDS:
             click.echo(f"  {what}: {number:,} of {len(chunks):,}", err=True)
             said = time.monotonic()
         yield each
 
 
 def client_seconds(calls: int, items: int) -> float:
-    """Return what a client works for calls that are not sent."""
+    """Return the processor seconds that a client would need for calls that are not sent."""
     return calls * CLIENT_SECONDS + items * ITEM_SECONDS
 
 
 @contextmanager
 def _tables(*, cloud: bool) -> Iterator[tuple[Settings, Callable[[], float]]]:
-    """Make the tables; give the settings, and what `Part.elsewhere` is."""
+    """Make the tables; give the settings, and what `InvocationCosts.excluded_seconds` is."""
     if cloud:
         with tables() as settings:
             yield settings, lambda: 0.0
@@ -308,25 +308,25 @@ def _tables(*, cloud: bool) -> Iterator[tuple[Settings, Callable[[], float]]]:
 @click.option("--rate", default=0.0, help="Mails that SES takes a second; 0 for any number.")
 @click.option("--cloud", is_flag=True, help="On the tables of a local cloud.")
 def main(count: int, mails: int, rate: float, *, cloud: bool) -> None:
-    """Show what the digest of a program of so many members takes."""
+    """Measure the digest of a program of this many members."""
     logging.disable(logging.WARNING)
-    report, clock = Report(), StoppedClock(BEFORE)
+    report, clock = Report(), StoppedClock(LEAD_TIME)
     declared = functions.declared(template.declarations(PROJECT / "infra"))
     function = next(each for each in declared if each.name == WORKER)
     with (
         patch.object(aws, "READ_SECONDS", ENGINE_SECONDS),
-        _tables(cloud=cloud) as (settings, elsewhere),
+        _tables(cloud=cloud) as (settings, excluded_seconds),
     ):
         container = Container(settings.changed(notices_from="news@bench.example"), clock)
-        bench = Bench(container, clock, Ses(clock, rate / SHARDS), elsewhere)
+        bench = Bench(container, clock, Ses(clock, rate / SHARDS), excluded_seconds)
         bench.seed(count)
         parts = _plan(bench, count)
-        _judge_due(report, bench, parts[-1].made_due, count)
+        _check_due(report, bench, parts[-1].made_due, count)
         shares = _shares([len(each) for each in bench.due()], mails)
         part, of_rate = _mail(bench, shares)
         parts.append(part)
         if rate:
-            least = round(LEAST_OF_RATE * rate, 1)
+            least = round(MIN_RATE_SHARE * rate, 1)
             report.goal("mails a second", round(of_rate, 1), least, least=True)
             report.line("  too fast", f"{bench.ses.too_fast:,}")
         mailed = bench.ses.mailed

@@ -1,4 +1,4 @@
-"""What an export of many rows takes: `python -m bench.exports`.
+"""Measures an export of many rows: `python -m bench.exports`.
 
 The worker makes the file of all members out of recorded pages of 100, each decoded anew from the
 JSON that DynamoDB answers. So what is measured is the function's own work: processor seconds and
@@ -38,8 +38,8 @@ CALLS_A_PAGE = 2
 MEGABYTE = 1_048_576
 
 
-class Recorded:
-    """A page of members and what they did, as DynamoDB answers, given for every page."""
+class RepeatedPage:
+    """Answers every page with one recorded page of members and their progress."""
 
     def __init__(self, greenroom: ReportingGreenroom, rows: int) -> None:
         program_id, now = greenroom.program.program_id, greenroom.clock.now()
@@ -69,13 +69,13 @@ def _decoded(model: Any, raw: dict[str, Any]) -> Any:
 @click.command()
 @click.option("--rows", default=100_000, show_default=True)
 def main(rows: int) -> None:
-    """Show what the file of so many members takes."""
+    """Measure the export of this many members."""
     isolate_environment()
     declared = functions.declared(template.declarations(PROJECT / "infra"))
     limits = next(each for each in declared if each.name == FUNCTION)
     greenroom = ReportingGreenroom(StoppedClock())
     container, manager = greenroom.container, greenroom.manager
-    recorded = Recorded(greenroom, rows)
+    recorded = RepeatedPage(greenroom, rows)
     export = container.report_exports.ask(manager, Table.MEMBERS)
     asked = Change("1", greenroom.clock.now(), {}, {}).event(
         export.program_id, ExportRequested(export.export_id)

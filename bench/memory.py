@@ -1,9 +1,9 @@
-"""What each function holds at most: `python -m bench.memory` writes bench/memory.json.
+"""Measures each function's peak memory: `python -m bench.memory` writes bench/memory.json.
 
 A function that `bench.scenarios` has a scenario for does its typical work in a process of its own,
 with recorded answers; any other gets ready and imports all that the app has. Measured is the peak
 of resident memory, on x86_64; Lambda's own runtime takes some 15 MB beside it. Work that grows has
-its worst case from the bench that measures it (`WORST`).
+its worst case from the bench that measures it (`LARGEST_WORK`).
 
 Tests hold the memory in infra/functions.yaml against these figures, and the figures against a
 process of their own.
@@ -24,24 +24,24 @@ from local.template import declarations
 
 FIGURES = PROJECT / "bench" / "memory.json"
 RUNTIME_MB = 15
-TIMES = 2.0
-"""Memory is at least so many times what was measured, Lambda's own runtime included."""
-WORST: Mapping[str, tuple[int, str]] = {
+MEMORY_FACTOR = 2.0
+"""A function's memory is at least this many times the measured peak plus Lambda's runtime."""
+LARGEST_WORK: Mapping[str, tuple[int, str]] = {
     "videos_validate": (128, "a video's examiner, by its own limit (docs/videos.md)"),
     "performances_stage": (16, "a video of 50 MB on its way (`bench.staging`)"),
     "points_build_leaderboards": (160, "boards of 100,000 members (docs/data.md)"),
 }
-"""What a function's largest work takes above the typical: MB, and where it was measured."""
+"""The memory of a function's largest work above the typical: MB, and where it was measured."""
 
 
-def needed(figures: Mapping[str, float], function: str) -> float:
-    """Return the MB that a function holds at most in Lambda."""
-    return figures[function] + WORST.get(function, (0, ""))[0] + RUNTIME_MB
+def required_mb(figures: Mapping[str, float], function: str) -> float:
+    """Return a function's peak memory in Lambda, in MB."""
+    return figures[function] + LARGEST_WORK.get(function, (0, ""))[0] + RUNTIME_MB
 
 
 def measure(only: Iterable[str] | None = None) -> dict[str, float]:
-    """Return the peak of each function, or of those named, in MB."""
-    from bench.recorded import Server  # noqa: PLC0415  the app reads its environment at import
+    """Return the peak memory of each function, or of those named, in MB."""
+    from bench.recorded_cloud import Server  # noqa: PLC0415  the app reads its environment at import
     from bench.scenarios import Bench, Scenario, environment  # noqa: PLC0415  likewise
     from bench.starts import start  # noqa: PLC0415  likewise
 
@@ -87,7 +87,7 @@ def main(show: tuple[str, ...]) -> None:
     figures = measure()
     FIGURES.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     for each in declared(declarations(PROJECT / "infra")):
-        most = needed(figures, each.name)
+        most = required_mb(figures, each.name)
         click.echo(
             f"{each.name:40}{most:7.0f} MB of {each.memory:5}  {each.memory / most:.1f} times"
         )

@@ -1,4 +1,4 @@
-"""What requests cost in a program of any size: `python -m bench.program`.
+"""Measures what requests cost in a program of any size: `python -m bench.program`.
 
 Seeds a program straight into the tables of a local cloud, at one percent and at the whole of the
 size, and shows calls and consumed capacity of each pattern of docs/data.md at both. Fails when one
@@ -28,7 +28,7 @@ from botocore.awsrequest import AWSPreparedRequest
 from botocore.client import BaseClient
 from botocore.httpsession import URLLib3Session
 
-from bench.measuring import own_cloud
+from bench.measurements import temporary_cloud
 from bench.seeding import (
     FACTS,
     PAGE,
@@ -36,7 +36,7 @@ from bench.seeding import (
     Size,
     activity_item,
     dynamodb,
-    insist,
+    require_success,
     seed,
     settings_with,
     write,
@@ -81,8 +81,8 @@ PAIRS, MORE_PAIRS, PAIRS_SECONDS = 31, 301, 3.0
 SHAPE = ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "BillingMode")
 
 
-class Standing:
-    """A clock that stands while a pattern is measured: nothing remembered runs out meanwhile."""
+class FixedClock:
+    """A clock that is fixed while a pattern is measured, so that no cache expires meanwhile."""
 
     def __init__(self) -> None:
         self.set()
@@ -96,7 +96,7 @@ class Standing:
 
 @dataclass
 class Meter:
-    """Counts every call that is made, and what DynamoDB says it consumed."""
+    """Counts AWS calls and the capacity that DynamoDB reports for them."""
 
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     units_by_call: list[float] = field(default_factory=list)
@@ -107,7 +107,7 @@ class Meter:
 
     @contextmanager
     def watching(self) -> Iterator["Meter"]:
-        """Watch all clients, PynamoDB's too, for as long as this lasts."""
+        """Count the calls of all clients, PynamoDB's too, during the context."""
         make = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001  the one router
 
         def call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
@@ -180,66 +180,70 @@ class Pattern:
     channelled: bool = False
 
 
-def _who(at: Seeded, caller: Caller) -> Caller:
+def _identity(at: Seeded, caller: Caller) -> Caller:
     return at.container.programs.caller(at.claims(caller))
 
 
 def _feed(at: Seeded, caller: Caller) -> None:
-    insist(at.container.activities.feed(_who(at, caller), PAGE, None).items)
+    require_success(at.container.activities.feed(_identity(at, caller), PAGE, None).items)
 
 
 def _feed_of_channels(at: Seeded, caller: Caller) -> None:
-    insist(caller.channels)
+    require_success(caller.channels)
     _feed(at, caller)
 
 
 def _feed_of_a_campaign(at: Seeded, caller: Caller) -> None:
-    page = at.container.activities.feed(_who(at, caller), PAGE, None, at.campaign_id)
-    insist(page.items, all(each.campaign_id == at.campaign_id for each in page.items))
+    page = at.container.activities.feed(_identity(at, caller), PAGE, None, at.campaign_id)
+    require_success(page.items, all(each.campaign_id == at.campaign_id for each in page.items))
 
 
 def _feed_of_the_diligent(at: Seeded, _: Caller) -> None:
-    """All but one in a hundred of the open ones are done: what is left is all on the page."""
-    page = at.container.activities.feed(_who(at, at.diligent), PAGE, None)
-    insist(page.items, page.next_cursor is None)
+    """The feed of a member who has done 99 of 100 open activities: the rest fits on the page."""
+    page = at.container.activities.feed(_identity(at, at.diligent), PAGE, None)
+    require_success(page.items, page.next_cursor is None)
 
 
 def _one_item(at: Seeded, caller: Caller) -> None:
-    found = at.container.activities.offered(_who(at, caller), at.for_all[0])
-    insist(found.activity.activity_id == at.for_all[0])
+    found = at.container.activities.offered(_identity(at, caller), at.for_all[0])
+    require_success(found.activity.activity_id == at.for_all[0])
 
 
 def _dismiss(at: Seeded, caller: Caller) -> None:
-    at.container.activities.dismiss(_who(at, caller), at.for_all[0])
+    at.container.activities.dismiss(_identity(at, caller), at.for_all[0])
 
 
 def _undismiss(at: Seeded, caller: Caller) -> None:
-    at.container.activities.undismiss(_who(at, caller), at.for_all[0])
+    at.container.activities.undismiss(_identity(at, caller), at.for_all[0])
 
 
 def _perform(at: Seeded, caller: Caller) -> None:
     tick = DisclosureTick("1.your_brand", "en", at.container.clock.now())
-    at.container.performances.perform(_who(at, caller), at.for_all.pop(), "bench", tick=tick)
+    at.container.performances.perform(_identity(at, caller), at.for_all.pop(), "bench", tick=tick)
 
 
 def _activities(at: Seeded, _: Caller) -> None:
-    insist(len(at.container.activities.activities(_who(at, at.manager), PAGE, None).items) == PAGE)
+    require_success(
+        len(at.container.activities.activities(_identity(at, at.manager), PAGE, None).items) == PAGE
+    )
 
 
 def _activities_of_a_campaign(at: Seeded, _: Caller) -> None:
-    caller, campaign_id = _who(at, at.manager), at.campaign_id
+    caller, campaign_id = _identity(at, at.manager), at.campaign_id
     page = at.container.activities.activities(caller, PAGE, None, campaign_id=campaign_id)
-    insist(len(page.items) == PAGE, all(each.campaign_id == campaign_id for each in page.items))
+    require_success(
+        len(page.items) == PAGE, all(each.campaign_id == campaign_id for each in page.items)
+    )
 
 
 def _activities_archived(at: Seeded, _: Caller) -> None:
-    page = at.container.activities.activities(_who(at, at.manager), PAGE, None, archived=True)
-    insist(len(page.items) == PAGE, all(each.archived_at for each in page.items))
+    page = at.container.activities.activities(_identity(at, at.manager), PAGE, None, archived=True)
+    require_success(len(page.items) == PAGE, all(each.archived_at for each in page.items))
 
 
 def _members(at: Seeded, _: Caller) -> None:
-    page = at.container.members.members(_who(at, at.manager), PAGE, None)
-    insist(len(page.items) == PAGE, page.next_cursor)
+    page = at.container.members.members(_identity(at, at.manager), PAGE, None)
+    require_success(len(page.items) == PAGE, page.next_cursor)
 
 
 def _members_by_name(at: Seeded, _: Caller) -> None:
@@ -268,100 +272,110 @@ def _members_by_ids(at: Seeded, _: Caller) -> None:
 
 
 def _found(at: Seeded, wanted: MemberFilter, right: Callable[[Member], bool]) -> None:
-    page = at.container.members.filtered_members(_who(at, at.manager), wanted, PAGE, None)
-    insist(page.items, all(map(right, page.items)))
+    page = at.container.members.filtered_members(_identity(at, at.manager), wanted, PAGE, None)
+    require_success(page.items, all(map(right, page.items)))
 
 
 def _campaigns(at: Seeded, _: Caller) -> None:
-    insist(len(at.container.campaigns.campaigns(_who(at, at.manager), PAGE, None).items) == PAGE)
+    require_success(
+        len(at.container.campaigns.campaigns(_identity(at, at.manager), PAGE, None).items) == PAGE
+    )
 
 
 def _channels(at: Seeded, _: Caller) -> None:
-    insist(len(at.container.channels.channels(_who(at, at.manager), PAGE, None).items) == PAGE)
+    require_success(
+        len(at.container.channels.channels(_identity(at, at.manager), PAGE, None).items) == PAGE
+    )
 
 
 def _channels_of_a_member(at: Seeded, caller: Caller) -> None:
-    page = at.container.channels.channels(_who(at, caller), PAGE, None)
-    insist(page.items)
+    page = at.container.channels.channels(_identity(at, caller), PAGE, None)
+    require_success(page.items)
 
 
 def _channel_members(at: Seeded, _: Caller) -> None:
-    page = at.container.channels.channel_members(_who(at, at.manager), at.channel_id, PAGE, None)
-    insist(page.items, all(each.name for each in page.items))
+    page = at.container.channels.channel_members(
+        _identity(at, at.manager), at.channel_id, PAGE, None
+    )
+    require_success(page.items, all(each.name for each in page.items))
 
 
 def _invite(at: Seeded, _: Caller) -> None:
     at.invited += 1
     email = f"new{at.invited}@bench.example"
-    at.container.members.invite(_who(at, at.manager), email, None, Role.MEMBER)
+    at.container.members.invite(_identity(at, at.manager), email, None, Role.MEMBER)
 
 
 def _join(at: Seeded, caller: Caller) -> None:
-    insist(at.empty_channel_id not in caller.channels)
-    at.container.channels.join(_who(at, caller), at.empty_channel_id)
+    require_success(at.empty_channel_id not in caller.channels)
+    at.container.channels.join(_identity(at, caller), at.empty_channel_id)
 
 
 def _history(at: Seeded, _: Caller) -> None:
-    caller = _who(at, at.diligent)
-    insist(len(at.container.performances.performances(caller, PAGE, None).items) == PAGE)
+    caller = _identity(at, at.diligent)
+    require_success(len(at.container.performances.performances(caller, PAGE, None).items) == PAGE)
 
 
-def _oneself(at: Seeded, _: Caller) -> None:
-    insist(at.container.me.overview(_who(at, at.diligent)).points.earned)
+def _own_profile(at: Seeded, _: Caller) -> None:
+    require_success(at.container.me.overview(_identity(at, at.diligent)).points.earned)
 
 
 def _ledger(at: Seeded, _: Caller) -> None:
-    page = at.container.points.ledger(_who(at, at.diligent), PAGE, None)
-    insist(len(page.items) == PAGE, page.next_cursor)
+    page = at.container.points.ledger(_identity(at, at.diligent), PAGE, None)
+    require_success(len(page.items) == PAGE, page.next_cursor)
 
 
 def _ledger_of_a_member(at: Seeded, _: Caller) -> None:
-    who, member_id = _who(at, at.manager), at.diligent.member_id
-    insist(len(at.container.points.ledger_of(who, member_id, PAGE, None).items) == PAGE)
+    who, member_id = _identity(at, at.manager), at.diligent.member_id
+    require_success(len(at.container.points.ledger_of(who, member_id, PAGE, None).items) == PAGE)
 
 
 def _adjust(at: Seeded, caller: Caller) -> None:
-    who = _who(at, at.manager)
-    insist(at.container.points.adjust(who, caller.member_id, 5, "Bench").totals.balance)
+    who = _identity(at, at.manager)
+    require_success(at.container.points.adjust(who, caller.member_id, 5, "Bench").totals.balance)
 
 
 def _offers(at: Seeded, caller: Caller) -> None:
-    insist(len(at.container.rewards.offered(_who(at, caller))) == len(at.reward_ids))
+    require_success(len(at.container.rewards.offered(_identity(at, caller))) == len(at.reward_ids))
 
 
 def _one_offer(at: Seeded, caller: Caller) -> None:
-    insist(at.container.rewards.standing(_who(at, caller), at.reward_ids[0]).balance)
+    require_success(at.container.rewards.standing(_identity(at, caller), at.reward_ids[0]).balance)
 
 
 def _redeem(at: Seeded, caller: Caller) -> None:
-    insist(at.container.redemptions.redeem(_who(at, caller), at.reward_ids[0], 1))
+    require_success(at.container.redemptions.redeem(_identity(at, caller), at.reward_ids[0], 1))
 
 
 def _redeem_of_a_stock(at: Seeded, caller: Caller) -> None:
-    insist(at.container.redemptions.redeem(_who(at, caller), at.reward_ids[-1], 1).stock_id)
+    require_success(
+        at.container.redemptions.redeem(_identity(at, caller), at.reward_ids[-1], 1).stock_id
+    )
 
 
 def _own_redemptions(at: Seeded, caller: Caller) -> None:
-    insist(at.container.redemptions.own(_who(at, caller), PAGE, None).items)
+    require_success(at.container.redemptions.own(_identity(at, caller), PAGE, None).items)
 
 
 def _rewards(at: Seeded, _: Caller) -> None:
-    page = at.container.rewards.rewards(_who(at, at.manager), PAGE, None, archived=False)
-    insist(len(page.items) == PAGE)
+    page = at.container.rewards.rewards(_identity(at, at.manager), PAGE, None, archived=False)
+    require_success(len(page.items) == PAGE)
 
 
 def _queue(at: Seeded, _: Caller) -> None:
     waits = RedemptionStatus.REQUESTED
-    page = at.container.redemptions.queue(_who(at, at.manager), waits, PAGE, None)
-    insist(len(page.items) == PAGE, page.next_cursor)
+    page = at.container.redemptions.queue(_identity(at, at.manager), waits, PAGE, None)
+    require_success(len(page.items) == PAGE, page.next_cursor)
 
 
 def _reject(at: Seeded, _: Caller) -> None:
-    """Reject what waits the longest; to find it is no part of it."""
+    """Reject the oldest request; finding it is not measured."""
     who, waits = at.manager, RedemptionStatus.REQUESTED
-    with Unwatched():
+    with MeterPaused():
         (first,) = at.container.redemptions.queue(who, waits, 1, None).items
-    insist(at.container.redemptions.reject(_who(at, who), first.redemption_id, "Bench"))
+    require_success(
+        at.container.redemptions.reject(_identity(at, who), first.redemption_id, "Bench")
+    )
 
 
 def _leaderboard(at: Seeded, caller: Caller) -> None:
@@ -373,19 +387,19 @@ def _leaderboard_of_all_time(at: Seeded, caller: Caller) -> None:
 
 
 def _board(at: Seeded, caller: Caller, period: Period) -> None:
-    board = at.container.points.leaderboard(_who(at, caller), period)
-    insist(board.own and board.own.points, len(board.top) == min(TOP, at.members))
+    board = at.container.points.leaderboard(_identity(at, caller), period)
+    require_success(board.own and board.own.points, len(board.top) == min(TOP, at.members))
 
 
 def _ask_for_upload(at: Seeded, _: Caller) -> None:
-    with Unwatched():
+    with MeterPaused():
         _asks(at, at.manager)  # which counts if need be
-    insist(_asks(at, _who(at, at.manager)))
+    require_success(_asks(at, _identity(at, at.manager)))
 
 
 def _ask_for_upload_counted(at: Seeded, _: Caller) -> None:
     _forget_headroom(at, UploadHeadroomItem, "uploads")
-    insist(_asks(at, _who(at, at.manager)))
+    require_success(_asks(at, _identity(at, at.manager)))
 
 
 def _asks(at: Seeded, caller: Caller) -> Upload:
@@ -393,113 +407,115 @@ def _asks(at: Seeded, caller: Caller) -> Upload:
 
 
 def _create(at: Seeded, _: Caller) -> None:
-    with Unwatched():
+    with MeterPaused():
         upload_id = _valid_upload(at)
         _creates(at, at.manager, upload_id)
-    _creates(at, _who(at, at.manager), upload_id)
+    _creates(at, _identity(at, at.manager), upload_id)
 
 
 def _create_counted(at: Seeded, _: Caller) -> None:
-    with Unwatched():
+    with MeterPaused():
         upload_id = _valid_upload(at)
     _forget_headroom(at, ActivityHeadroomItem, "activities")
-    _creates(at, _who(at, at.manager), upload_id)
+    _creates(at, _identity(at, at.manager), upload_id)
 
 
 def _creates(at: Seeded, caller: Caller, upload_id: str) -> None:
     disclosure = ContentDisclosure.YOUR_BRAND
     made = at.container.activities.create(caller, upload_id, content_disclosure=disclosure)
-    insist(made.state is ActivityState.PUBLISHED)
-    with Unwatched():
+    require_success(made.state is ActivityState.PUBLISHED)
+    with MeterPaused():
         at.container.activities.end(at.manager, made.activity_id)  # none more than before
 
 
 def _valid_upload(at: Seeded) -> str:
     upload, now = _asks(at, at.manager), at.container.clock.now()
     key = upload.key_for("bench")
-    insist(at.container.upload_store.decide(upload, FACTS, (), key, now))
+    require_success(at.container.upload_store.decide(upload, FACTS, (), key, now))
     return upload.upload_id
 
 
 def _forget_headroom(at: Seeded, model: type[HeadroomItem], name: str) -> None:
-    with Unwatched():
+    with MeterPaused():
         at.container.database.delete(model(f"{at.program_id}/headroom", name))
 
 
 def _expiry(at: Seeded, _: Caller) -> None:
-    """Let fifty be due, and sweep."""
+    """Let fifty activities become due, and run the sweep."""
     past = at.container.clock.now() - timedelta(minutes=1)
-    with Unwatched():
+    with MeterPaused():
         due = [activity_item(at.program_id, past, ends_at=past) for _ in range(DUE)]
         write(at.container.database, due)
-    insist(at.container.due_activities.end_expired() == DUE)
+    require_success(at.container.due_activities.end_expired() == DUE)
 
 
 def _overview(at: Seeded, _: Caller) -> None:
-    found = at.container.reports.overview(_who(at, at.manager), None, None)
-    insist(found.report.tally.number(Name.SENT), found.active, found.members == at.members)
+    found = at.container.reports.overview(_identity(at, at.manager), None, None)
+    require_success(found.report.tally.number(Name.SENT), found.active, found.members == at.members)
 
 
 def _overview_of_a_year(at: Seeded, _: Caller) -> None:
-    """And of the year before it: two years whose days are full."""
+    """The overview of this year and the one before: two years of full days."""
     today = at.container.clock.now().date()
     first = today - timedelta(days=YEAR - 1)
-    found = at.container.reports.overview(_who(at, at.manager), first, today)
+    found = at.container.reports.overview(_identity(at, at.manager), first, today)
     days = found.report.days
-    insist(len(days) == YEAR, all(each.tally.number(Name.SENT) for each in days))
-    insist(found.before.number(Name.SENT) >= YEAR, found.active_before)
+    require_success(len(days) == YEAR, all(each.tally.number(Name.SENT) for each in days))
+    require_success(found.before.number(Name.SENT) >= YEAR, found.active_before)
 
 
 def _activity_report(at: Seeded, _: Caller) -> None:
-    found = at.container.reports.activity(_who(at, at.manager), at.reported_id, None, None)
-    insist(found.report.whole.number(Name.POSTED), found.audience.members)
+    found = at.container.reports.activity(_identity(at, at.manager), at.reported_id, None, None)
+    require_success(found.report.whole.number(Name.POSTED), found.audience.members)
 
 
 def _performers(at: Seeded, _: Caller) -> None:
-    caller = _who(at, at.manager)
+    caller = _identity(at, at.manager)
     page = at.container.reports.performances(caller, at.reported_id, PAGE, None)
-    insist(len(page.items) == PAGE, page.next_cursor, all(each.member for each in page.items))
+    require_success(
+        len(page.items) == PAGE, page.next_cursor, all(each.member for each in page.items)
+    )
 
 
 def _campaign_report(at: Seeded, _: Caller) -> None:
-    caller = _who(at, at.manager)
+    caller = _identity(at, at.manager)
     _campaign, report = at.container.reports.campaign(caller, at.campaign_id, None, None)
-    insist(report.whole.number(Name.SENT))
+    require_success(report.whole.number(Name.SENT))
 
 
 def _channel_reports(at: Seeded, _: Caller) -> None:
-    caller = _who(at, at.manager)
+    caller = _identity(at, at.manager)
     _span, page = at.container.reports.channels(caller, PAGE, None, None, None)
-    insist(all(each.tally.number(Name.SENT) for each in page.items))
+    require_success(all(each.tally.number(Name.SENT) for each in page.items))
 
 
 def _member_reports(at: Seeded, _: Caller) -> None:
-    caller = _who(at, at.manager)
+    caller = _identity(at, at.manager)
     _span, page = at.container.reports.members(caller, PAGE, None, None, None)
-    insist(len(page.items) == PAGE, any(each.tally.sent for each in page.items))
+    require_success(len(page.items) == PAGE, any(each.tally.sent for each in page.items))
 
 
 def _totals(at: Seeded, _: Caller) -> None:
-    caller, listed = _who(at, at.manager), at.listed_ids
+    caller, listed = _identity(at, at.manager), at.listed_ids
     found = at.container.reports.totals(caller, listed)
-    insist(all(found[each].number(Name.SENT) for each in listed))
+    require_success(all(found[each].number(Name.SENT) for each in listed))
 
 
 def _worklist(at: Seeded, _: Caller) -> None:
-    insist(at.container.worklist.worklist(_who(at, at.manager)).items)
+    require_success(at.container.worklist.worklist(_identity(at, at.manager)).items)
 
 
 def _seen(at: Seeded, caller: Caller) -> None:
-    at.container.reports.note_seen(_who(at, caller), at.for_all[:PAGE])
+    at.container.reports.note_seen(_identity(at, caller), at.for_all[:PAGE])
 
 
 def _notices(at: Seeded, _: Caller) -> None:
-    found = at.container.notifications.overview(_who(at, at.diligent))
-    insist(len(found.items) > MAX_NOTICES, found.unread > MAX_NOTICES)
+    found = at.container.notifications.overview(_identity(at, at.diligent))
+    require_success(len(found.items) > MAX_NOTICES, found.unread > MAX_NOTICES)
 
 
 def _note_read(at: Seeded, caller: Caller) -> None:
-    who, opened = _who(at, caller), f"new#{at.listed_ids[0]}"
+    who, opened = _identity(at, caller), f"new#{at.listed_ids[0]}"
     at.container.notifications.note_read(who, {opened})
 
 
@@ -516,22 +532,24 @@ def _trail_filtered(at: Seeded, _: Caller) -> None:
 
 
 def _entries(at: Seeded, wanted: EntryFilter) -> None:
-    page = at.container.audit.entries(_who(at, at.manager), wanted, PAGE, None)
-    insist(len(page.items) == PAGE, page.next_cursor, all(map(wanted.matches, page.items)))
+    page = at.container.audit.entries(_identity(at, at.manager), wanted, PAGE, None)
+    require_success(len(page.items) == PAGE, page.next_cursor, all(map(wanted.matches, page.items)))
 
 
 def _one_entry(at: Seeded, _: Caller) -> None:
     who = at.manager
-    with Unwatched():
+    with MeterPaused():
         (newest,) = at.container.audit.entries(who, EntryFilter(), 1, None).items
-    insist(at.container.audit.entry(_who(at, who), newest.entry_id).kind == newest.kind)
+    require_success(
+        at.container.audit.entry(_identity(at, who), newest.entry_id).kind == newest.kind
+    )
 
 
 COUNTED_AT_ONCE = 25
 
 
 def _count(at: Seeded, _: Caller) -> None:
-    """Count sends of 25 members who were never heard of."""
+    """Count sends of 25 members who have no counters yet."""
     now, activity_id = at.container.clock.now(), at.for_all[0]
     facts = [
         Fact(
@@ -542,11 +560,11 @@ def _count(at: Seeded, _: Caller) -> None:
         )
         for prf in (new_id("prf", now) for _ in range(COUNTED_AT_ONCE))
     ]
-    insist(at.container.fact_counter.count(facts) <= 2 * len(facts) + FLAT_UNITS)
+    require_success(at.container.fact_counter.count(facts) <= 2 * len(facts) + FLAT_UNITS)
 
 
 PATTERNS = (
-    Pattern("who is this", 1, "", _who),
+    Pattern("who is this", 1, "", _identity),
     Pattern("feed page of 20", 4, "open activities", _feed),
     Pattern("feed page, in 3 channels", 4, "open activities", _feed_of_channels, channelled=True),
     Pattern("feed page, a campaign", 4, "open activities", _feed_of_a_campaign),
@@ -563,7 +581,7 @@ PATTERNS = (
     Pattern("the same, a campaign", 2, "", _activities_of_a_campaign),
     Pattern("the same, archived", 2, "", _activities_archived),
     Pattern("history page", 2, "", _history),
-    Pattern("oneself, with points", 2, "", _oneself),
+    Pattern("oneself, with points", 2, "", _own_profile),
     Pattern("ledger page", 2, "", _ledger),
     Pattern("ledger page, of a member", 2, "", _ledger_of_a_member),
     Pattern("points by hand", 3, "", _adjust, reads=False),
@@ -609,8 +627,8 @@ PATTERNS = (
 )
 
 
-class Unwatched:
-    """What a pattern needs and does not cost: its calls are not the pattern's."""
+class MeterPaused:
+    """Pauses the meter while a pattern prepares its data."""
 
     current: Meter | None = None
 
@@ -633,8 +651,8 @@ class Cost:
     milliseconds: float
 
 
-def cost(pattern: Pattern, at: Seeded, callers: Iterator[Caller], clock: Standing) -> Cost:
-    """Ask for a pattern a few times, each time another member, warm."""
+def cost(pattern: Pattern, at: Seeded, callers: Iterator[Caller], clock: FixedClock) -> Cost:
+    """Run a pattern a few times when warm, each time for another member."""
     found: list[tuple[int, float, float]] = []
     clock.set()
     until = time.monotonic() + LONG_SECONDS
@@ -642,7 +660,7 @@ def cost(pattern: Pattern, at: Seeded, callers: Iterator[Caller], clock: Standin
         if found and time.monotonic() > until:
             break
         meter = Meter()
-        Unwatched.current = meter
+        MeterPaused.current = meter
         with meter.watching():
             begun = time.perf_counter()
             pattern.ask(at, next(callers))
@@ -654,7 +672,7 @@ def cost(pattern: Pattern, at: Seeded, callers: Iterator[Caller], clock: Standin
 
 
 def ratio(ask: Callable[[], object]) -> float:
-    """Compare a read with the same calls and their decoding by bare boto3, in pairs."""
+    """Compare a read with the same calls by plain boto3, decoding included, in pairs."""
     ask()  # from here on nothing is read that is remembered for a minute
     meter = Meter()
     with meter.watching():
@@ -687,8 +705,8 @@ def ratio(ask: Callable[[], object]) -> float:
 
 
 @contextmanager
-def answers_kept() -> Iterator[None]:
-    """Answer what was asked before without the engine, which takes the most of the time."""
+def cached_answers() -> Iterator[None]:
+    """Answer repeated requests from a cache: the engine takes most of the time."""
     send = URLLib3Session.send
     kept: dict[tuple[Any, Any], Any] = {}
 
@@ -696,7 +714,7 @@ def answers_kept() -> Iterator[None]:
         asked = request.headers["X-Amz-Target"], request.body
         if asked not in kept:
             kept[asked] = send(session, request)
-            insist(kept[asked].content)  # read, to be read again
+            require_success(kept[asked].content)  # read, to be read again
         return kept[asked]
 
     with patch.object(URLLib3Session, "send", answer):
@@ -717,7 +735,7 @@ def _items(answer: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def verdict(pattern: Pattern, small: Cost, large: Cost) -> str:
-    """Say what is wrong with a pattern's costs; nothing if nothing is.
+    """Describe what is wrong with a pattern's costs; empty if they are right.
 
     The small program must have as much as the large one of what the pattern may grow with.
     """
@@ -732,8 +750,8 @@ def verdict(pattern: Pattern, small: Cost, large: Cost) -> str:
 
 @contextmanager
 def tables() -> Iterator[Settings]:
-    """Start a cloud of its own with the template's tables, and nothing else, in it."""
-    with own_cloud():
+    """Start a local cloud with only the template's tables."""
+    with temporary_cloud():
         client, names = dynamodb(), dict[str, str]()
         for name, resource in read(PROJECT / "infra" / "tables.yaml")["Resources"].items():
             given = resource["Properties"]
@@ -743,7 +761,7 @@ def tables() -> Iterator[Settings]:
         yield settings_with(names)
 
 
-def _house(settings: Settings, clock: Standing) -> Container:
+def _container(settings: Settings, clock: FixedClock) -> Container:
     container = Container(settings, clock)
     container.cursors = Cursors(lambda: "a-secret-of-at-least-thirty-two-bytes")
     # The whole size has as many open activities as the quota of most deployments.
@@ -757,16 +775,16 @@ def _house(settings: Settings, clock: Standing) -> Container:
 def main(size: float, *, with_ratio: bool) -> None:
     """Show what requests cost at one percent of a program of 100,000 members and at `--size`."""
     logging.disable(logging.WARNING)
-    clock = Standing()
+    clock = FixedClock()
     with patch.object(aws, "READ_SECONDS", ENGINE_SECONDS), tables() as settings:
-        container = _house(settings, clock)
+        container = _container(settings, clock)
         failed = with_ratio and _shares(container)
         failed = _costs(container, clock, size) or failed
     sys.exit(1 if failed else 0)
 
 
-def _costs(container: Container, clock: Standing, size: float) -> bool:
-    """Show what each pattern costs at both sizes; returns whether one costs too much."""
+def _costs(container: Container, clock: FixedClock, size: float) -> bool:
+    """Print each pattern's costs at both sizes; return whether one is too high."""
     small, large = Size().share(0.01), Size().share(size / 100)
     measured = []
     for which in (small, large, small.with_groups_of(large)):
@@ -793,7 +811,7 @@ def _costs(container: Container, clock: Standing, size: float) -> bool:
 
 
 def _shares(container: Container) -> bool:
-    """Show our share of the time where nothing is large; returns whether it is too much."""
+    """Print our share of the time for small data; return whether it is too high."""
     click.echo(f"seeding {BARE.opened} open activities and as many members", err=True)
     at, failed = seed(container, BARE), False
     click.echo(f"{'times bare boto3':25}{'price':>6}{'':6}  and with answers kept, not judged")
@@ -806,7 +824,7 @@ def _shares(container: Container) -> bool:
             return pattern.ask(at, caller)
 
         found = ratio(ask)
-        with answers_kept():
+        with cached_answers():
             alone = ratio(ask)
         over = " TOO MUCH" if found > OUR_SHARE else ""
         failed = failed or bool(over)

@@ -1,4 +1,4 @@
-"""What making the boards of a whole program takes: `python -m bench.ranking`.
+"""Measures building the leaderboards of a whole program: `python -m bench.ranking`.
 
 Seeds people and their scores of every period straight into the tables of a local cloud, and makes
 all boards as the Rank function does. Judged by that function's own limits: how long this process
@@ -17,9 +17,9 @@ from unittest.mock import patch
 
 import click
 
-from bench.measuring import MEGABYTE, Peak, Report
-from bench.program import ENGINE_SECONDS, Meter, Standing, tables
-from bench.seeding import insist, members, score_items, write
+from bench.measurements import MEGABYTE, Peak, Report
+from bench.program import ENGINE_SECONDS, FixedClock, Meter, tables
+from bench.seeding import members, require_success, score_items, write
 from chalicelib.composition import Container
 from chalicelib.foundation import aws
 from chalicelib.foundation.ids import new_id
@@ -32,16 +32,16 @@ from local.functions import Function
 from local.home import PROJECT
 
 _FACTORS = (7919, 6271, 4397, 3571, 2713)
-"""What shuffles the scores of each period."""
+"""Multipliers that shuffle the scores of each period."""
 IDLE = 150 * MEGABYTE
-"""What the function holds before it begins: its runtime, and all that it imports."""
-AT_WORK_SHARE = 0.5
+"""The function's memory before it begins: its runtime and imports."""
+BUSY_SHARE = 0.5
 """Of the function's time; the rest is for waiting."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a run took: seconds, those of them at work, and bytes above the idle process."""
+    """The costs of a run: seconds, busy seconds, and bytes above the idle process."""
 
     wall: float
     at_work: float
@@ -49,28 +49,28 @@ class Run:
 
 
 def _timed(settings: Settings) -> Run:
-    """Make what is due, from a process that is new and idle so far."""
+    """Build the due leaderboards in a new process."""
     logging.disable(logging.WARNING)
     with patch.object(aws, "READ_SECONDS", ENGINE_SECONDS):
-        builder = Container(settings, Standing()).leaderboard_builder
+        builder = Container(settings, FixedClock()).leaderboard_builder
         with Peak() as peak:
             begun, worked = time.perf_counter(), time.thread_time()
-            insist(build_leaderboards(builder) == 1)
+            require_success(build_leaderboards(builder) == 1)
             wall, at_work = time.perf_counter() - begun, time.thread_time() - worked
     return Run(wall, at_work, peak.above)
 
 
 def _metered(settings: Settings, program_id: str) -> dict[str, tuple[int, float]]:
-    """Make all boards anew; returns calls and units of each operation.
+    """Build all leaderboards again; return the calls and units of each operation.
 
     Counting takes time and memory of its own, so it is done apart.
     """
     logging.disable(logging.WARNING)
     found: dict[str, tuple[int, float]] = {}
     with patch.object(aws, "READ_SECONDS", ENGINE_SECONDS):
-        builder, meter = Container(settings, Standing()).leaderboard_builder, Meter()
+        builder, meter = Container(settings, FixedClock()).leaderboard_builder, Meter()
         with meter.watching():
-            insist(builder.build(program_id, anew=True))
+            require_success(builder.build(program_id, anew=True))
     for operation, units in zip(
         (name for name, _ in meter.calls), meter.units_by_call, strict=True
     ):
@@ -98,7 +98,7 @@ def _seeded(container: Container, count: int) -> str:
 def _scores(
     program_id: str, people: Sequence[MemberItem], now: datetime
 ) -> dict[str, dict[str, int]]:
-    """Return what each has earned in today's span of every period: the longer, the more.
+    """Return everybody's points in each current period: the longer the period, the more.
 
     The order of each board is another one.
     """
@@ -120,11 +120,11 @@ def _limits() -> Function:
 @click.command()
 @click.option("--members", "count", default=100_000, show_default=True)
 def main(count: int) -> None:
-    """Show what making the boards of a program of so many members takes."""
+    """Measure building the leaderboards of a program of this many members."""
     logging.disable(logging.WARNING)
     report, limits = Report(), _limits()
     with patch.object(aws, "READ_SECONDS", ENGINE_SECONDS), tables() as settings:
-        container = Container(settings, Standing())
+        container = Container(settings, FixedClock())
         program_id = _seeded(container, count)
         with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
             container.leaderboard_marks.mark({program_id})
@@ -135,7 +135,7 @@ def main(count: int) -> None:
     for operation, (calls, units) in sorted(costs.items()):
         report.line(f"  {operation}", calls, f"{units:,.0f}")
     report.line("  seconds, the local engine's with it", f"{run.wall:.0f}")
-    report.goal("at work", round(run.at_work, 1), AT_WORK_SHARE * limits.seconds, " s")
+    report.goal("at work", round(run.at_work, 1), BUSY_SHARE * limits.seconds, " s")
     above = round((run.above + IDLE) / MEGABYTE)
     report.goal("memory, with the idle process", above, limits.memory, " MB")
     sys.exit(1 if report.missed else 0)

@@ -1,4 +1,4 @@
-"""Each function's typical piece of work, in the cloud in memory: the scenarios of several benches.
+"""Each function's typical event, run on an in-memory cloud: the scenarios of several benchmarks.
 
 `bench.starts` measures starts with them, `bench.memory` what functions hold, and `bench.costs` what
 they call.
@@ -19,8 +19,8 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from bench.recorded import RecordedCloud, Recording, Server
-from bench.started import Context
+from bench.recorded_cloud import RecordedCloud, Recording, Server
+from bench.single_start import Context
 from chalicelib.foundation.settings import Settings
 from local import ffprobe
 from local.home import PROJECT
@@ -35,7 +35,7 @@ WITHOUT: Mapping[str, str] = {}
 
 @dataclass
 class Scenario:
-    """One function with an event, and what it called when it was given that."""
+    """One function with an event, and the recording of its calls."""
 
     name: str
     function: str
@@ -62,7 +62,7 @@ class Scenario:
 
 
 def environment(server: Server) -> dict[str, str]:
-    """Return the settings that the stack would give, all of them."""
+    """Return all settings that the stack would set."""
     tables = [name.removesuffix("_table") for name in Settings.all() if name.endswith("_table")]
     named = {f"{each.upper()}_TABLE": f"{each.capitalize()}Table" for each in tables}
     queues = {
@@ -105,7 +105,7 @@ def environment(server: Server) -> dict[str, str]:
 
 
 class Bench:
-    """A program in the cloud in memory, and each function's typical event."""
+    """A program on the in-memory cloud, and each function's typical event."""
 
     def __init__(self, server: Server) -> None:
         # The app reads its settings when it is imported, so not before they are there.
@@ -132,15 +132,15 @@ class Bench:
                     self.server.serve(recording)
                     handle = getattr(self.app, scenario.handler or scenario.function)
                     answer = handle(scenario.event, Context())
-                insist(scenario, answer)
+                require_success(scenario, answer)
                 scenario.recording = recording
                 if scenario.warm_event:
                     with self.cloud.records() as scenario.warm:
-                        insist(scenario, handle(scenario.warm_event, Context()))
+                        require_success(scenario, handle(scenario.warm_event, Context()))
                 self.scenarios.append(scenario)
 
     def forget(self) -> None:
-        """Make the app's container as it is at a cold start; the router holds on to the object."""
+        """Reset the app's container as at a cold start, in place, since the router refers to it."""
         container = self.app.container
         vars(container).clear()
         type(container).__init__(container)
@@ -537,8 +537,8 @@ class Bench:
         return Scenario("authorizer", "authorizer", event)
 
 
-def insist(scenario: Scenario, answer: Any) -> None:
-    """See that a function did its work: what fails at once starts fast."""
+def require_success(scenario: Scenario, answer: Any) -> None:
+    """Raise unless a function did its work: one that fails at once starts fast."""
     failed = isinstance(answer, dict) and (
         answer.get("batchItemFailures")
         or answer.get("statusCode", 200) >= HTTPStatus.BAD_REQUEST
@@ -549,7 +549,7 @@ def insist(scenario: Scenario, answer: Any) -> None:
 
 
 def _on_the_clock(function: str) -> Scenario:
-    """Return a tick of the clock at which nothing is due, as at most of them."""
+    """Return a schedule's event at which nothing is due, as at most of them."""
     tick = _tick()
     return Scenario(function.replace("_", " "), function, tick, warm_event=tick)
 

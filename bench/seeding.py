@@ -70,8 +70,8 @@ from chalicelib.videos.model import VideoFacts
 
 PAGE, ASKING = 20, 40
 REWARDS = 2 * PAGE + 2
-JOINED = 3
-"""Every fifth member is in this many channels."""
+CHANNELS_PER_MEMBER = 3
+"""The number of channels of every fifth member."""
 FACTS = VideoFacts(
     size_bytes=10_000_000,
     container="mp4",
@@ -95,7 +95,7 @@ class Size:
     campaigns: int = 100
 
     def share(self, share: float) -> "Size":
-        """Give a part of it, or more of it, at least a page of each."""
+        """Return this size times `share`, with at least a page of everything."""
         kept = (self.members, self.activities, self.opened, self.channels, self.campaigns)
         return Size(*(max(int(each * share), PAGE + 1) for each in kept))
 
@@ -151,14 +151,14 @@ class Seeded:
         return Claims(f"subject-{caller.member_id}", caller.email, 0)
 
 
-class Wrong(AssertionError):
-    """A pattern did not do what it is measured for."""
+class UnexpectedResult(AssertionError):
+    """A pattern did not do the work that it is measured for."""
 
 
-def insist(*facts: object) -> None:
-    """See that a pattern did its work: what does nothing is always cheap. Raises `Wrong`."""
+def require_success(*facts: object) -> None:
+    """Raise `UnexpectedResult` unless all facts are true: a pattern that does nothing is cheap."""
     if not all(facts):
-        raise Wrong(facts)
+        raise UnexpectedResult(facts)
 
 
 def write(database: Database, items: Iterable[Model], total: int = 0, what: str = "") -> None:
@@ -231,17 +231,24 @@ def seed(container: Container, size: Size) -> Seeded:
     people = members(program_id, size.members, now, peopled)
     manager = people[-1]
     manager.role = Role.MANAGER
-    _keyed(manager)
+    _with_index_keys(manager)
     write(database, _with_guards(people), 2 * size.members, "members and their addresses")
     write(database, [CountedIdsItem(program_id, MANAGERS, ids={manager.member_id})])
-    write(database, _memberships(people), size.members // 5 * JOINED, "places in channels")
+    write(
+        database,
+        _memberships(people),
+        size.members // 5 * CHANNELS_PER_MEMBER,
+        "places in channels",
+    )
     running, ended = _activities(database, program_id, size, now, (peopled, campaign_ids))
     callers = [each.to_member().as_caller() for each in people]
     step = max(size.members // ASKING // 5, 1) * 5
     (diligent, *channelled), others = callers[::step], callers[1::step]
     done = running[: size.opened - max(size.opened // 100, 1)]
     awards = [_award(diligent.member_id, each, int(each.points)) for each in done]
-    write(database, _done_by(diligent, done, awards), 2 * len(done), "performances of one member")
+    write(
+        database, _performed_by(diligent, done, awards), 2 * len(done), "performances of one member"
+    )
     write(database, [account_item(each, now) for each in (*channelled, *others)])
     awards += [
         _award(each.member_id, ended[number % len(ended)], 1 + number * 7919 % 5000, now)
@@ -329,7 +336,7 @@ def main(stack: str, manager: str | None, **many: int) -> None:
     container, size = Container(settings_with(_tables_of(stack)), SystemClock()), Size(**many)
     made = seed(container, size)
     program = container.programs.program(made.program_id)
-    insist(program)
+    require_success(program)
     if manager and program:
         container.programs.invite(program, manager, Role.MANAGER)
     click.echo(json.dumps({"program_id": made.program_id, **asdict(size)}))
@@ -462,7 +469,7 @@ def _member(
 ) -> MemberItem:
     member_id = new_id("mem", joined)
     turn = number // 5
-    into = {channel_ids[(turn + more) % len(channel_ids)] for more in range(JOINED)}
+    into = {channel_ids[(turn + more) % len(channel_ids)] for more in range(CHANNELS_PER_MEMBER)}
     made = MemberItem(
         program_id,
         member_key(member_id),
@@ -477,11 +484,11 @@ def _member(
         tiktok=TikTokState.CONNECTED,
         channels=into if number % 5 == 0 else None,
     )
-    _keyed(made)
+    _with_index_keys(made)
     return made
 
 
-def _keyed(item: MemberItem) -> None:
+def _with_index_keys(item: MemberItem) -> None:
     """Give a member's item the keys by which they are found."""
     member = item.to_member()
     item.address_key, item.name_key = address_key(member), name_key(member)
@@ -521,7 +528,9 @@ def _activities(
 
     def grouped(number: int) -> dict[str, Any]:
         turn = number // 4
-        addressed = {channel_ids[(turn + more) % len(channel_ids)] for more in range(JOINED)}
+        addressed = {
+            channel_ids[(turn + more) % len(channel_ids)] for more in range(CHANNELS_PER_MEMBER)
+        }
         others = campaign_ids[1 + turn % (len(campaign_ids) - 1)] if number % 4 == 0 else None
         return {
             "channel_ids": frozenset(addressed if number % 4 == 2 else ()),  # noqa: PLR2004  a quarter
@@ -688,10 +697,10 @@ def _notices(container: Container, caller: Caller, now: datetime) -> None:
     ]
     was = store.box(caller.program_id, caller.member_id)
     box = replace(was, notices={each.notice_id: each for each in notices})
-    insist(store.put_box(was, box))
+    require_success(store.put_box(was, box))
 
 
-class _Known(BoardStore):
+class _KnownScores(BoardStore):
     """A store that need not ask for scores: the local engine takes too long at the whole size."""
 
     def __init__(self, container: Container, known: dict[str, dict[str, int]]) -> None:
@@ -702,7 +711,7 @@ class _Known(BoardStore):
         return iter(self._known.get(f"{program_id}#{span_key}", {}).items())
 
 
-class _Roll(ProgramService):
+class _KnownMembers(ProgramService):
     """Likewise for members."""
 
     def __init__(self, container: Container, members: list[Member]) -> None:
@@ -715,18 +724,18 @@ class _Roll(ProgramService):
 
 def _boards(container: Container, members: list[Member], scores: dict[str, dict[str, int]]) -> None:
     """Make the boards as the schedule does, of what is known to be in the tables."""
-    known = _Known(container, scores)
+    known = _KnownScores(container, scores)
     marks = LeaderboardMarks(known, container.clock)
-    builder = LeaderboardBuilder(known, marks, _Roll(container, members), container.clock)
+    builder = LeaderboardBuilder(known, marks, _KnownMembers(container, members), container.clock)
     program_id = members[0].program_id
     marks.mark({program_id})
     begun = time.monotonic()
-    insist(builder.build(program_id))
+    require_success(builder.build(program_id))
     taken = time.monotonic() - begun
     click.echo(f"  boards of {len(members):,} made in {taken:.1f} s, reads aside", err=True)
 
 
-def _done_by(
+def _performed_by(
     caller: Caller, activities: Sequence[ActivityItem], awards: Sequence[Award]
 ) -> Iterator[Model]:
     """Make the marks and the history of a member's performances."""

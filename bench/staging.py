@@ -1,4 +1,4 @@
-"""How a video is sent on, side by side with a bare copy: `python -m bench.staging`.
+"""Compares sending a video with a plain copy: `python -m bench.staging`.
 
 The largest video goes from the local cloud's S3 to the TikTok sandbox, in turns by the client and
 by a copy that does nothing but take blocks from one connection and put them on the other. Both
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from bench.measuring import MEGABYTE, Peak, Report, memory_can_be_seen, own_cloud
+from bench.measurements import MEGABYTE, Peak, Report, can_measure_memory, temporary_cloud
 from chalicelib.foundation.aws import Clients
 from chalicelib.tiktok.client import BLOCK_BYTES, Grant, TikTokClient, TikTokSettings, UploadSession
 from chalicelib.videos.service import VideoReader
@@ -42,15 +42,15 @@ LEAST_SPEED, MOST_MEMORY = 0.9, 16 * MEGABYTE
 
 
 @dataclass(frozen=True)
-class Way:
-    """One way to send the video to a draft's address."""
+class SendMethod:
+    """A method of sending the video to a draft's upload URL."""
 
     name: str
     send: Callable[[UploadSession], object]
 
 
 class ActivityServices:
-    """Sends the video in either way, each time to a new draft, and sees that it arrived."""
+    """Sends the video by either method to a new draft each time, and checks that it arrived."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -85,12 +85,12 @@ class ActivityServices:
         return self.client.begin_upload(self.grant.access_token, SIZE_BYTES)
 
     def settle(self, draft: UploadSession) -> None:
-        """See the draft in the inbox, and make room for another."""
+        """Check that the draft is in the inbox, and make room for another."""
         self._sandbox.wait_for_status(draft.publish_id, "SEND_TO_USER_INBOX")
         self._sandbox.person_posts(PERSON, draft.publish_id)
 
-    def seconds(self, way: Way) -> tuple[float, float]:
-        """Return how long one sending takes, and how long this process worked for it."""
+    def seconds(self, way: SendMethod) -> tuple[float, float]:
+        """Return the wall-clock and processor seconds of one sending."""
         draft = self.begin()
         begun, processor_begun = time.perf_counter(), time.process_time()
         way.send(draft)
@@ -116,7 +116,7 @@ def send(client: TikTokClient, shelf: VideoReader, draft: UploadSession) -> None
 
 
 def _memory_of(url: str, grant: Grant, draft: UploadSession) -> int:
-    """Send the video from this process, new and idle so far; returns the peak above that."""
+    """Send the video from this new process; return its peak memory above the idle process."""
     client, shelf = client_of(url), VideoReader(VideoFiles(Clients().s3, BUCKET, BUCKET))
     try:
         with Peak() as peak:
@@ -129,7 +129,7 @@ def _memory_of(url: str, grant: Grant, draft: UploadSession) -> int:
 
 def memory(stage: ActivityServices, url: str) -> int | None:
     """Peak bytes above an idle process for one sending; None where that cannot be seen."""
-    if not memory_can_be_seen():
+    if not can_measure_memory():
         return None
     draft = stage.begin()
     with multiprocessing.get_context("spawn").Pool(1) as pool:
@@ -139,7 +139,7 @@ def memory(stage: ActivityServices, url: str) -> int | None:
 
 
 def run(folder: Path) -> bool:
-    """Hold one way against the other; returns whether every goal is met."""
+    """Compare both methods; return whether every goal is met."""
     report = Report()
     s3 = Clients().s3
     s3.create_bucket(Bucket=BUCKET)
@@ -159,7 +159,7 @@ def run(folder: Path) -> bool:
 
 
 def _speed(stage: ActivityServices, report: Report) -> None:
-    ours, plain = Way("Greenroom", stage.greenroom), Way("bare copy", stage.bare)
+    ours, plain = SendMethod("Greenroom", stage.greenroom), SendMethod("bare copy", stage.bare)
     for way in (ours, plain):  # warm
         stage.seconds(way)
     stage.gets = 0
@@ -186,7 +186,7 @@ def _speed(stage: ActivityServices, report: Report) -> None:
 
 def main() -> int:
     logging.disable(logging.WARNING)
-    with own_cloud() as folder:
+    with temporary_cloud() as folder:
         return 0 if run(folder) else 1
 
 

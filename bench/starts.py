@@ -1,9 +1,10 @@
-"""What starting a function costs, beside a bare boto3 handler: `python -m bench.starts`.
+"""Compares cold starts of functions with a plain boto3 handler: `python -m bench.starts`.
 
 Each function does a typical piece of work in a process of its own, with recorded answers over TLS
-(`bench.recorded`), and so does a handler that makes the same calls and nothing else. Judged are
-processor seconds, as medians of nine runs of each side in turns: from nothing to the first answer
-(`whole`), and the first invocation alone (`first`), which Lambda runs on a fraction of a processor.
+(`bench.recorded_cloud`), and so does a handler that makes the same calls and nothing else. The
+goals are ratios of processor seconds, medians of nine alternating runs of each side: from process
+start to the first answer (`whole`), and the first invocation alone (`first`), which Lambda runs on
+a fraction of a processor.
 
 Then, in this process and with answers from memory, what a warm request costs (`warm`).
 
@@ -29,14 +30,14 @@ import click
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
 from botocore.httpsession import URLLib3Session
 
-from bench.recorded import Recording, Server
-from bench.scenarios import Bench, Scenario, environment, insist
-from bench.started import PACKAGED_DESCRIPTIONS, Context, bare
+from bench.recorded_cloud import Recording, Server
+from bench.scenarios import Bench, Scenario, environment, require_success
+from bench.single_start import PACKAGED_DESCRIPTIONS, Context, bare
 from local import botocore_models
 from local.home import PROJECT
 from local.process_environment import isolate_environment
 
-MOST = 1.5
+MAX_RATIOS = 1.5
 """Times the bare handler: of the whole start, of the first invocation, and of a warm request."""
 RUNS = 9
 WARM_BLOCKS, WARM_CALLS = 15, 40
@@ -68,7 +69,7 @@ def start(side: str, scenario: Scenario, file: Path, server: Server) -> Start:
             botocore_models.copy_short(packaged)
         environment[PACKAGED_DESCRIPTIONS] = str(packaged)
     ran = subprocess.run(
-        [sys.executable, "-m", "bench.started", side, str(file)],
+        [sys.executable, "-m", "bench.single_start", side, str(file)],
         cwd=PROJECT,
         env=environment,
         capture_output=True,
@@ -85,8 +86,8 @@ def start(side: str, scenario: Scenario, file: Path, server: Server) -> Start:
     return Start(initialised, invoked, megabytes)
 
 
-def compared(scenario: Scenario, folder: Path, server: Server, runs: int) -> tuple[Start, Start]:
-    """Return the medians of both sides, run in turns."""
+def compare(scenario: Scenario, folder: Path, server: Server, runs: int) -> tuple[Start, Start]:
+    """Return the medians of both sides, run alternately."""
     file = folder / "scenario"
     file.write_bytes(scenario.written(server.tiktok_url))
     found: dict[str, list[Start]] = {"ours": [], "bare": []}
@@ -144,7 +145,7 @@ def warm(scenario: Scenario, bench: Bench) -> tuple[float, float]:
     bench.forget()
 
     def ours() -> None:
-        insist(scenario, handle(scenario.warm_event, Context()))
+        require_success(scenario, handle(scenario.warm_event, Context()))
 
     def milliseconds(work: Callable[[], object]) -> float:
         answers.begin()
@@ -159,7 +160,7 @@ def warm(scenario: Scenario, bench: Bench) -> tuple[float, float]:
     # Programs are cached from the first request to the last, however busy this machine is.
     cached = patch("chalicelib.programs.service.CACHED_FOR", timedelta(days=1))
     with patch.object(URLLib3Session, "send", send), cached:
-        insist(scenario, handle(scenario.event, Context()))
+        require_success(scenario, handle(scenario.event, Context()))
         answers = Answers(scenario.warm)
         ours()
         plain()
@@ -172,7 +173,7 @@ def warm(scenario: Scenario, bench: Bench) -> tuple[float, float]:
 @click.option("--only", multiple=True, help="Only scenarios whose name contains one of these.")
 @click.option("--runs", default=RUNS, show_default=True, help="Starts of each side.")
 def main(only: tuple[str, ...], runs: int) -> None:
-    """Hold the starts of all functions, and four warm requests, against bare handlers."""
+    """Compare the starts of all functions, and four warm requests, with plain handlers."""
     from chalicelib.foundation.logging import logger
 
     isolate_environment()
@@ -190,9 +191,9 @@ def main(only: tuple[str, ...], runs: int) -> None:
             each for each in bench.scenarios if not only or any(part in each.name for part in only)
         ]
         for scenario in wanted:
-            ours, theirs = compared(scenario, folder, server, runs)
+            ours, theirs = compare(scenario, folder, server, runs)
             whole, first = ours.whole / theirs.whole, ours.invoked / theirs.invoked
-            over = max(whole, first) > MOST
+            over = max(whole, first) > MAX_RATIOS
             missed = missed or over
             figures = "".join(
                 f"{each * 1000:7.0f}"
@@ -208,7 +209,7 @@ def main(only: tuple[str, ...], runs: int) -> None:
         for scenario in wanted:
             if scenario.warm_event and scenario.function == "api_handler":
                 own, plain = warm(scenario, bench)
-                over = own / plain > MOST
+                over = own / plain > MAX_RATIOS
                 missed = missed or over
                 words = " OVER" if over else ""
                 print(f"warm {scenario.name:33}{own:7.2f}{plain:7.2f}   {own / plain:.2f}{words}")

@@ -1,4 +1,4 @@
-"""How files are looked at, side by side with the plain way: `python -m bench.videos`.
+"""Compares our validation of videos with a plain ffprobe run: `python -m bench.videos`.
 
 The plain way downloads all of a file to disk and reads its header with ffprobe, then applies the
 same rules. Both work on the same files in a bucket of the same local cloud, in one run. It
@@ -22,7 +22,7 @@ from unittest.mock import patch
 
 from boto3.s3.transfer import S3Transfer
 
-from bench.measuring import MEGABYTE, Peak, Report, memory_can_be_seen, own_cloud
+from bench.measurements import MEGABYTE, Peak, Report, can_measure_memory, temporary_cloud
 from chalicelib.foundation.aws import Clients
 from chalicelib.videos import limited_process, playback
 from chalicelib.videos.examination import Examiner
@@ -36,11 +36,11 @@ BUCKET = "bench"
 BUSY = "busy-50mb.mp4"
 MADE = PROJECT / ".local" / "bench" / BUSY
 TIMES = 3
-HUNGRY = (
+MEMORY_HEAVY_CLIPS = (
     *("uhd_phone.mp4", "uhd_editor.mp4", "huge_hevc_ten_bit.mp4", "huge_hevc_422.mp4"),
     *("huge_hevc_square.mp4", "huge_h264_ten_bit.mp4", "huge_h264_422.mp4", "huge_vp9_ten_bit.mp4"),
 )
-"""Of the corpus, files of which a decoder would hold 130 to 317 MB of pictures."""
+"""Files of the corpus for which a decoder would hold 130 to 317 MB of pictures."""
 
 # The goals.
 HEADER_GETS, HEADER_BYTES = 3, 1_300_000
@@ -57,8 +57,8 @@ _MAKE = (
 
 
 @dataclass(frozen=True)
-class Seen:
-    """One look at one file: whether it may be used, by the header alone, and what it cost."""
+class LookResult:
+    """The result of examining one file: whether it passes, by its header alone, and the cost."""
 
     passed: bool
     by_header: bool
@@ -67,8 +67,8 @@ class Seen:
     seconds: float
 
 
-class Looks:
-    """Both ways of looking at an object of the bucket, their GETs counted as they are sent."""
+class Comparison:
+    """Examines objects of the bucket in both ways, and counts the GETs sent."""
 
     def __init__(self) -> None:
         self._s3 = Clients().s3
@@ -83,7 +83,7 @@ class Looks:
     def _count(self, **_: Any) -> None:
         self._gets += 1
 
-    def greenroom(self, key: str) -> Seen:
+    def greenroom(self, key: str) -> LookResult:
         self._gets, before = 0, time.perf_counter()
         head = self._s3.head_object(Bucket=BUCKET, Key=key)
         reader = s3_reader(self._s3, BUCKET, key, head["ETag"], head["ContentLength"])
@@ -94,10 +94,10 @@ class Looks:
         except CannotExamine:
             pass
         seconds = time.perf_counter() - before
-        return Seen(passed, by_header, self._gets, reader.bytes_fetched, seconds)
+        return LookResult(passed, by_header, self._gets, reader.bytes_fetched, seconds)
 
-    def plain(self, key: str, *more: tuple[str, ...]) -> Seen:
-        """Look the plain way; with `more`, run ffprobe with each of these options instead."""
+    def plain(self, key: str, *more: tuple[str, ...]) -> LookResult:
+        """Examine in the plain way; with `more`, run ffprobe with each of these options instead."""
         self._gets, before = 0, time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "video"
@@ -107,11 +107,11 @@ class Looks:
                 command = [self._ffprobe, *options, str(file)]
                 answer = subprocess.run(command, check=False, capture_output=True).stdout
         seconds = time.perf_counter() - before
-        return Seen(not more and _passes(answer, size), True, self._gets, size, seconds)
+        return LookResult(not more and _passes(answer, size), True, self._gets, size, seconds)
 
 
 def _passes(answer: bytes, size_bytes: int) -> bool:
-    """Apply our rules to what ffprobe's header facts say."""
+    """Apply our rules to ffprobe's facts from the header."""
     try:
         said = json.loads(answer or b"{}")
     except ValueError:  # it crashed while it wrote
@@ -138,19 +138,19 @@ def _passes(answer: bytes, size_bytes: int) -> bool:
 
 
 def _memory_of(way: str, key: str) -> int:
-    """Look at a file in this process, new and idle so far; returns the peak above that."""
-    looks = Looks()
+    """Examine a file in this new process; return its peak memory above the idle process."""
+    comparison = Comparison()
     try:
         with Peak() as peak:
-            looks.greenroom(key) if way == "greenroom" else looks.plain(key)
+            comparison.greenroom(key) if way == "greenroom" else comparison.plain(key)
     finally:
-        looks.close()
+        comparison.close()
     return peak.above
 
 
 def memory(way: str, key: str = BUSY) -> int | None:
     """Peak bytes above an idle process for one file; None where that cannot be seen."""
-    if not memory_can_be_seen():
+    if not can_measure_memory():
         return None
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_memory_of, (way, key))
@@ -159,13 +159,13 @@ def memory(way: str, key: str = BUSY) -> int | None:
 # The run
 
 
-def best(work: Callable[[], Seen]) -> Seen:
-    """The fastest of some goes: what is slower is the machine's other business."""
+def fastest(work: Callable[[], LookResult]) -> LookResult:
+    """Return the fastest of several runs, the one least disturbed by the machine's other work."""
     return min((work() for _ in range(TIMES)), key=lambda seen: seen.seconds)
 
 
 def sampling_options(content: bytes) -> tuple[str, ...]:
-    """Return the options with which the second look has samples of a file decoded."""
+    """Return the options with which the second examination decodes samples of a file."""
     commands: list[Sequence[str]] = []
 
     def noted(command: Sequence[str], *given: Any, **more: Any) -> limited_process.CompletedRun:
@@ -181,7 +181,7 @@ def sampling_options(content: bytes) -> tuple[str, ...]:
 
 
 def busy() -> bytes:
-    """Give a minute of dense full HD, made once with an ffmpeg if there is one here."""
+    """Return a minute of dense full HD, encoded once if this machine has ffmpeg."""
     if not MADE.exists() and shutil.which("ffmpeg"):
         MADE.parent.mkdir(parents=True, exist_ok=True)
         unfinished = MADE.with_suffix(".unfinished")
@@ -194,29 +194,29 @@ def busy() -> bytes:
 
 
 def run() -> bool:
-    """Hold one way against the other; returns whether every goal is met."""
+    """Compare both ways; return whether every goal is met."""
     s3, report = Clients().s3, Report()
     s3.create_bucket(Bucket=BUCKET)
     for fixture in FIXTURES:
         s3.put_object(Bucket=BUCKET, Key=fixture.name, Body=fixture.make())
     content = busy()
     s3.put_object(Bucket=BUCKET, Key=BUSY, Body=content)
-    looks = Looks()
+    comparison = Comparison()
     try:
-        _corpus(looks, report)
-        _large(looks, report, content)
+        _corpus(comparison, report)
+        _large(comparison, report, content)
     finally:
-        looks.close()
+        comparison.close()
     return not report.missed
 
 
-def _corpus(looks: Looks, report: Report) -> None:
-    ours = [looks.greenroom(fixture.name) for fixture in FIXTURES]
-    theirs = [looks.plain(fixture.name) for fixture in FIXTURES]
+def _corpus(comparison: Comparison, report: Report) -> None:
+    ours = [comparison.greenroom(fixture.name) for fixture in FIXTURES]
+    theirs = [comparison.plain(fixture.name) for fixture in FIXTURES]
     bad = [number for number, fixture in enumerate(FIXTURES) if fixture.problems]
     good = [number for number, fixture in enumerate(FIXTURES) if not fixture.problems]
 
-    def caught(seen: Sequence[Seen], which: Sequence[int]) -> int:
+    def caught(seen: Sequence[LookResult], which: Sequence[int]) -> int:
         return sum(not seen[number].passed for number in which)
 
     report.line(f"the corpus: {len(FIXTURES)} files", "Greenroom", "plain way")
@@ -242,15 +242,15 @@ def _corpus(looks: Looks, report: Report) -> None:
     report.goal("bytes of a refusal by header", most, HEADER_BYTES)
 
 
-def _milliseconds(seen: Sequence[Seen]) -> str:
+def _milliseconds(seen: Sequence[LookResult]) -> str:
     return f"{statistics.median(each.seconds for each in seen) * 1000:.0f}"
 
 
-def _large(looks: Looks, report: Report, content: bytes) -> None:
-    ours = best(lambda: looks.greenroom(BUSY))
-    plain = best(lambda: looks.plain(BUSY))
+def _large(comparison: Comparison, report: Report, content: bytes) -> None:
+    ours = fastest(lambda: comparison.greenroom(BUSY))
+    plain = fastest(lambda: comparison.plain(BUSY))
     options = sampling_options(content)
-    same = best(lambda: looks.plain(BUSY, _COUNT, options))
+    same = fastest(lambda: comparison.plain(BUSY, _COUNT, options))
     report.line(f"a full verdict on {len(content):,} bytes", "Greenroom", "plain way")
     report.line("  passed", ours.passed, plain.passed)
     report.line("  GETs", ours.gets, plain.gets)
@@ -266,7 +266,9 @@ def _large(looks: Looks, report: Report, content: bytes) -> None:
     if peaks["greenroom"] is not None:
         above = round(peaks["greenroom"] / MEGABYTE)
         report.goal("peak memory above idle", above, WHOLE_MEMORY // MEGABYTE, " MB")
-        hungry = {key: round((memory("greenroom", key) or 0) / MEGABYTE) for key in HUNGRY}
+        hungry = {
+            key: round((memory("greenroom", key) or 0) / MEGABYTE) for key in MEMORY_HEAVY_CLIPS
+        }
         most = max(hungry, key=lambda key: hungry[key])
         above = hungry[most]
         report.line("  the same for the largest pictures, MB", above)
@@ -275,7 +277,7 @@ def _large(looks: Looks, report: Report, content: bytes) -> None:
 
 def main() -> int:
     logging.disable(logging.WARNING)
-    with own_cloud():
+    with temporary_cloud():
         return 0 if run() else 1
 
 

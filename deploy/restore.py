@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 TABLE = "AWS::DynamoDB::Table"
 KEPT = "RetainExceptOnCreate"
-NOW_AS_EVER = frozenset({"AuditTable", "OriginsTable", "AccountsTable", "PrivacyTable"})
+NOT_RESTORED = frozenset({"AuditTable", "OriginsTable", "AccountsTable", "PrivacyTable"})
 """Tables that stay as they are unless they are named: what was done stays told, TikTok's tokens
 change with each use, and who asked to be erased is not to come back."""
 UNFINISHED = ("PerformancesTable", "unfinished_in")
-"""Sends that were under way then: each goes on from where it is now, or TikTok got it twice."""
+"""Sends unfinished at the instant keep their current state, or TikTok would get a video twice."""
 DIGITS = 8
 TABLE_SECONDS = 4 * 3600.0
 NAME_MOST = 255
@@ -157,10 +157,10 @@ class Copies:
                 self.note(f"{base}: {name} is there already")
         for base, name in made.items():
             self._wait(name)
-            self._equip(name, template["Resources"][logical_id(template, base)]["Properties"])
+            self._configure(name, template["Resources"][logical_id(template, base)]["Properties"])
         base, mark = UNFINISHED
         if base in made:
-            changed = self._go_on(live[base], made[base], mark)
+            changed = self._carry_over(live[base], made[base], mark)
             self.note(f"{changed} sends that were under way then go on from where they are now")
         return made
 
@@ -179,7 +179,7 @@ class Copies:
                 raise Failure(f"{name} is not ready after four hours.", "Run this again later.")
             time.sleep(self.poll_seconds)
 
-    def _equip(self, name: str, properties: Mapping[str, Any]) -> None:
+    def _configure(self, name: str, properties: Mapping[str, Any]) -> None:
         """Set on a copy the template's settings that a restored table lacks."""
         table = self.dynamodb.describe_table(TableName=name)["Table"]
         wanted = properties.get("StreamSpecification")
@@ -199,7 +199,7 @@ class Copies:
             self.dynamodb.update_table(TableName=name, DeletionProtectionEnabled=True)
             self._wait(name)
 
-    def _go_on(self, live: str, made: str, mark: str) -> int:
+    def _carry_over(self, live: str, made: str, mark: str) -> int:
         """Replace items that were unfinished then by what they are now; return how many."""
         changed = 0
         for then in self._items(made, mark):
@@ -233,7 +233,7 @@ def chosen(template: Template, only: Collection[str]) -> set[str]:
             f"No table that can be restored: {', '.join(unknown)}.",
             f"Name some of {', '.join(sorted(known))}.",
         )
-    return set(only) or known - NOW_AS_EVER
+    return set(only) or known - NOT_RESTORED
 
 
 def with_tables(text: str, tables: Mapping[str, str]) -> str:

@@ -35,10 +35,10 @@ CONFIG = Config(
     s3={"addressing_style": "path", "us_east_1_regional_endpoint": "regional"},
     signature_version="s3v4",
 )
-ENOUGH_AT_ONCE = 40
-"""Fewer functions at once, and one busy queue leaves no room for people's requests."""
+MIN_CONCURRENCY = 40
+"""With less concurrency, one busy queue would leave no room for people's requests."""
 KEPT = "RetainExceptOnCreate"
-PACKED = (*package.INPUTS, "console", "layers")
+PACKAGED_PATHS = (*package.INPUTS, "console", "layers")
 """What a deployment is made of: an unknown file elsewhere, such as a new stage's, is none of it."""
 WAITING = (
     "ApproximateNumberOfMessages",
@@ -60,7 +60,7 @@ Ask = Callable[[str], bool]
 
 @dataclass(frozen=True)
 class Dependencies:
-    """Where this cloud differs from AWS, which differs from itself in nothing."""
+    """Steps and settings that a deployment into a local cloud replaces; the defaults are AWS's."""
 
     fit: Callable[[Template], Template] = lambda template: template
     build: Callable[[str], Package] = lambda architecture: package.build(architecture=architecture)
@@ -131,7 +131,7 @@ class Deployer:
     # --- the verbs ---------------------------------------------------------------------------
 
     def deploy(self, secret: str | None = None) -> dict[str, str]:
-        """Bring the stack to what this clone says; return its outputs."""
+        """Deploy this clone to the stack; return the stack's outputs."""
         self.steps = Steps(total=8)
         with self.steps.step("Looking at account, clone and stack"):
             self.confirm_account("Deploy")
@@ -147,7 +147,7 @@ class Deployer:
             self._publish(outputs)
         self.dependencies.after(outputs)
         with self.steps.step("Trying it out"):
-            self._tell_of_the_domain(outputs)
+            self._print_domain_steps(outputs)
             smoke.run(self._deployment(outputs, built.build), self.steps.note)
         self._remember(built, _commit())
         with self.steps.step("What is left to do by hand"):
@@ -165,7 +165,7 @@ class Deployer:
             if planned is None:
                 self.steps.note("nothing would change")
                 return False
-            self._tell(planned)
+            self._print_plan(planned)
             refused = self._refusals(planned, built.template)
             self.stack.drop(planned)
         if refused:
@@ -398,7 +398,7 @@ class Deployer:
                 " --allow-dirty deploys them all the same.",
             )
         limit = doctor.concurrency(self.client("lambda"))
-        if limit < ENOUGH_AT_ONCE:
+        if limit < MIN_CONCURRENCY:
             raise Failure(
                 f"This account may run only {limit} functions at once; Greenroom's queues alone"
                 f" would take all of them, and people's requests be refused.",
@@ -461,7 +461,7 @@ class Deployer:
         if planned is None:
             self.steps.note("nothing to change")
             return
-        self._tell(planned)
+        self._print_plan(planned)
         if refused := self._refusals(planned, built.template):
             self.stack.drop(planned)
             raise refused
@@ -479,7 +479,7 @@ class Deployer:
         address, imports = self.artefacts.url(built.key), bool(self.stage.tables)
         return self.stack.plan(address, parameters, imports=imports)
 
-    def _tell(self, planned: ChangeSet) -> None:
+    def _print_plan(self, planned: ChangeSet) -> None:
         for line in describe(planned.changes):
             self.steps.note(line)
 
@@ -545,7 +545,7 @@ class Deployer:
         public = _public_url(parameters_of(found), outputs)
         return smoke.Deployment(public.removesuffix("/v1"), build, outputs)
 
-    def _tell_of_the_domain(self, outputs: Mapping[str, str]) -> None:
+    def _print_domain_steps(self, outputs: Mapping[str, str]) -> None:
         domain = self.stage.parameters.get("ConsoleDomain")
         if domain and not self.stage.parameters.get("HostedZoneId"):
             self.steps.note(f"{domain} has to point at {outputs['DistributionDomain']} (CNAME)")
@@ -568,7 +568,7 @@ class Deployer:
         self.artefacts.remember(self.stage.stack, done)
 
     def _kept(self) -> list[str]:
-        """Return what a removal leaves in the account, each with the command that removes it."""
+        """Return the resources that a removal leaves, with the commands to remove them."""
         resources = self.stack.resources()
         lines = []
         for each in self.stack.members():
@@ -589,7 +589,7 @@ def _public_url(parameters: Mapping[str, str], outputs: Mapping[str, str]) -> st
 
 def uncommitted(clone: Path = PROJECT) -> str:
     """Return what no commit has: changed files, and new ones where they would be packed."""
-    new = _git("status", "--porcelain", "--untracked-files=all", "--", *PACKED, clone=clone)
+    new = _git("status", "--porcelain", "--untracked-files=all", "--", *PACKAGED_PATHS, clone=clone)
     changed = _git("status", "--porcelain", "--untracked-files=no", clone=clone)
     return "\n".join(dict.fromkeys([*changed.splitlines(), *new.splitlines()]))
 

@@ -30,8 +30,8 @@ WHOLE = frozenset(
         "IMPORT_ROLLBACK_COMPLETE",
     }
 )
-WELL = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
-GONE = frozenset({None, "DELETE_COMPLETE"})
+SUCCESS_STATUSES = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
+DELETED_STATUSES = frozenset({None, "DELETE_COMPLETE"})
 BEGIN_SECONDS = 60.0
 """An operation has begun by then, whether or not an event of it was seen."""
 
@@ -187,13 +187,13 @@ class Stack:
         """Execute a change set and tell its events. Raises `Failure` with the first reasons."""
         seen = {each["EventId"] for each in self._events(())}
         self._cloudformation.execute_change_set(ChangeSetName=change_set.id)
-        self._follow(seen, len(change_set.changes), WELL)
+        self._follow(seen, len(change_set.changes), SUCCESS_STATUSES)
 
     def delete(self) -> None:
         """Delete the stack and tell its events. Raises `Failure` with the first reasons."""
         seen = {each["EventId"] for each in self._events(())}
         self._cloudformation.delete_stack(StackName=self.name)
-        self._follow(seen, 0, GONE)
+        self._follow(seen, 0, DELETED_STATUSES)
 
     def protect(self, *, on: bool) -> None:
         """Have CloudFormation refuse to delete the stack, or not any more."""
@@ -221,8 +221,8 @@ class Stack:
                 return found
             more["NextToken"] = page["NextToken"]
 
-    def _follow(self, seen: set[str], total: int, well: Collection[str | None]) -> None:
-        """Print events until the stack's status is one of `well`.
+    def _follow(self, seen: set[str], total: int, success: Collection[str | None]) -> None:
+        """Print events until the stack's status is one of `success`.
 
         A status counts once the stack has reported an event of its own: until the operation
         begins, CloudFormation still returns the status of the one before.
@@ -237,9 +237,9 @@ class Stack:
             for event in reversed(self._events(seen)):
                 seen.add(event["EventId"])
                 begun = begun or event.get("LogicalResourceId") == self.name
-                self._tell(event, finished, total, faults)
+                self._print_event(event, finished, total, faults)
             if counts:
-                if status in well:
+                if status in success:
                     return
                 if status is None or not status.endswith("_IN_PROGRESS"):
                     raise self._failure(status or "deleted meanwhile", faults)
@@ -250,7 +250,7 @@ class Stack:
             " this again when it is done.",
         )
 
-    def _tell(
+    def _print_event(
         self, event: Mapping[str, Any], finished: set[str], total: int, faults: list[str]
     ) -> None:
         name, status = event.get("LogicalResourceId", ""), event.get("ResourceStatus", "")

@@ -31,11 +31,11 @@ STOP_SECONDS = 60.0
 HEALTH_SECONDS = 5.0
 LINGER_SECONDS = 3.0
 POLL_SECONDS = 0.1
-SERVING = "Running on http://{host}:{port} "
-"""The line that the cloud logs once it has its port and serves on it."""
+READY_LINE = "Running on http://{host}:{port} "
+"""The line that the cloud logs once it serves on its port."""
 
-LAST_WORDS = b"SFTP: stopped"
-"""The line that it logs once all of its state is saved and nothing is left to do."""
+STATE_SAVED_LINE = b"SFTP: stopped"
+"""The line that the cloud logs once it has saved all of its state."""
 
 
 @dataclass
@@ -83,7 +83,7 @@ class Cloud:
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 return self.process.returncode == 0
-            if lingers_since is None and _says(log, said, LAST_WORDS):
+            if lingers_since is None and _log_contains(log, said, STATE_SAVED_LINE):
                 lingers_since = time.monotonic()
             if lingers_since is not None and time.monotonic() - lingers_since > LINGER_SECONDS:
                 break
@@ -93,8 +93,8 @@ class Cloud:
         return lingers_since is not None
 
 
-def _says(log: Path, since: int, words: bytes) -> bool:
-    """Return whether a log has these words after its first `since` bytes."""
+def _log_contains(log: Path, since: int, words: bytes) -> bool:
+    """Return whether a log contains `words` after its first `since` bytes."""
     if not log.exists():
         return False
     with log.open("rb") as stream:
@@ -107,7 +107,7 @@ def endpoint_url(port: int) -> str:
 
 
 def _serves(port: int) -> bytes:
-    return SERVING.format(host=ports.LOOPBACK, port=port).encode()
+    return READY_LINE.format(host=ports.LOOPBACK, port=port).encode()
 
 
 def live(home: Home) -> Path:
@@ -131,11 +131,11 @@ def settle(home: Home, *, keep: bool) -> None:
             saved(home).rename(older)
         live(home).rename(saved(home))
         shutil.rmtree(older, ignore_errors=True)
-    _sweep_up(home)
+    _remove_leftovers(home)
 
 
-def _sweep_up(home: Home) -> None:
-    """Have the leftovers of function workers removed in the background.
+def _remove_leftovers(home: Home) -> None:
+    """Remove the leftovers of function workers in the background.
 
     They leave unpacked zips: 60 MB in 3,000 files each, which take half a second to remove.
     """
@@ -206,7 +206,7 @@ def _prepare(home: Home, kept_ports: Mapping[str, int]) -> None:
     if older.is_dir() and not saved(home).is_dir():
         older.rename(saved(home))  # the move at the end of a stop was cut in two
     shutil.rmtree(live(home), ignore_errors=True)
-    _sweep_up(home)
+    _remove_leftovers(home)
     if saved(home).is_dir():
         shutil.copytree(saved(home), live(home))
         _forget_stream_positions(live(home) / "state" / "lambda.json")
@@ -222,7 +222,9 @@ def _wait_until_healthy(cloud: Cloud) -> None:
         if cloud.process.poll() is not None:
             break
         # Another program may have taken the port a moment ago, and answer in its stead.
-        if _says(cloud.home.log("cloud"), 0, _serves(cloud.port)) and is_healthy(cloud.port):
+        if _log_contains(cloud.home.log("cloud"), 0, _serves(cloud.port)) and is_healthy(
+            cloud.port
+        ):
             return
         time.sleep(0.1)
     log = cloud.home.log("cloud")

@@ -17,7 +17,7 @@ from typing import Any
 _unpacking = threading.Lock()
 
 
-class Lent(zipfile.ZipFile):
+class SharedZipFile(zipfile.ZipFile):
     """A zip that is unpacked once beside its workers' folders, whoever asks for it."""
 
     def extractall(self, path: Any = None, members: Any = None, pwd: Any = None) -> None:
@@ -38,7 +38,7 @@ class Lent(zipfile.ZipFile):
 def main() -> None:
     """Serve until told to stop."""
     runtime: Any = importlib.import_module("ministack.core.lambda_runtime")
-    runtime.zipfile = SimpleNamespace(**vars(zipfile) | {"ZipFile": Lent})
+    runtime.zipfile = SimpleNamespace(**vars(zipfile) | {"ZipFile": SharedZipFile})
     importlib.import_module("ministack.app").main()
 
 

@@ -1,4 +1,4 @@
-"""The main job over HTTP, as its users do it: from a manager's file to the posted video.
+"""The main user journey over HTTP: from a manager's file to the posted video.
 
 No code of the product is used here, only its HTTP contract.
 """
@@ -162,7 +162,7 @@ class Form:
 
 
 class Demo:
-    """The walk through. Each step adds to `result`, which shows how far it came."""
+    """Runs the demo's steps. Each step adds to `result`, which shows how far the demo came."""
 
     def __init__(self, video: Path, result: Result) -> None:
         self._video = video
@@ -411,8 +411,8 @@ def demo(home: Home, video: Path | None, *, leave: bool) -> int:
     result = Result()
     code = UNEXPECTED
     try:
-        with _signals_end_it(), _a_stack(home, leave=leave) as stack:
-            code = walk(stack, video or DEMO_CLIP, result)
+        with _exit_on_sigterm(), _running_stack(home, leave=leave) as stack:
+            code = run_steps(stack, video or DEMO_CLIP, result)
     except Failure as failure:
         code = UNEXPECTED
         say(f"{failure.what}\n  {failure.next_step}")
@@ -426,7 +426,7 @@ def demo(home: Home, video: Path | None, *, leave: bool) -> int:
     return code
 
 
-def walk(stack: RunningStack, video: Path, result: Result) -> int:
+def run_steps(stack: RunningStack, video: Path, result: Result) -> int:
     if not video.is_file():
         raise Failure(f"There is no file {video}.", "Give one: make demo VIDEO=path/to/file.")
     steps = Demo(video, result)
@@ -474,12 +474,12 @@ def balance_in(me: dict[str, Any]) -> int | None:
 
 
 def wait_for[T](
-    look: Callable[[], T], enough: Callable[[T], bool], patience_seconds: float, words: str
+    poll: Callable[[], T], is_done: Callable[[T], bool], patience_seconds: float, words: str
 ) -> T:
     deadline = time.monotonic() + patience_seconds
     while True:
-        seen = look()
-        if enough(seen):
+        seen = poll()
+        if is_done(seen):
             return seen
         if time.monotonic() > deadline:
             raise Failure(
@@ -494,7 +494,7 @@ def say(words: str) -> None:
 
 
 @contextmanager
-def _a_stack(home: Home, *, leave: bool) -> Iterator[RunningStack]:
+def _running_stack(home: Home, *, leave: bool) -> Iterator[RunningStack]:
     """Return the running stack, or start one and stop it afterwards unless it is to stay."""
     if is_held(home):
         running = stacks.find(home)
@@ -515,7 +515,7 @@ def _a_stack(home: Home, *, leave: bool) -> Iterator[RunningStack]:
 
 
 @contextmanager
-def _signals_end_it() -> Iterator[None]:
+def _exit_on_sigterm() -> Iterator[None]:
     """Handle SIGTERM like Ctrl-C, so that what was started is stopped."""
 
     def end(_number: int, _frame: object) -> None:

@@ -28,7 +28,7 @@ VIDEO = PROJECT / "tests" / "clips" / "demo.mp4"
 INSTRUCTIONS = "Show our new colours: post this video this week"
 LINGER_MS = 1200.0
 TIMEOUT_SECONDS = 30.0
-_MARK = """(each, milliseconds) => {
+_HIGHLIGHT_SCRIPT = """(each, milliseconds) => {
   each.style.outline = "3px solid #f2a200"
   each.style.outlineOffset = "2px"
   setTimeout(() => { each.style.outline = each.style.outlineOffset = "" }, milliseconds)
@@ -61,7 +61,9 @@ def make(to: Path) -> float:
             running = stack.wait_until_ready(home, supervisor)
         try:
             with steps.step("Filming the main job"), browser.launched() as chromium:
-                taken = shoot(partial(_opened, chromium, running), running, folder, LINGER_MS)
+                taken = record_journey(
+                    partial(_opened, chromium, running), running, folder, LINGER_MS
+                )
         finally:
             supervisor.stop()
         with steps.step("Writing the video"):
@@ -69,7 +71,7 @@ def make(to: Path) -> float:
     return taken.seconds
 
 
-def shoot(
+def record_journey(
     opened: Callable[[bool], "Page"], running: RunningStack, folder: Path, linger_ms: float
 ) -> Recording:
     """Film the main job, whose frames are kept in `folder`.
@@ -81,7 +83,7 @@ def shoot(
         raise Failure("This stack talks to TikTok itself.", "Unset the settings TIKTOK_...")
     taken = Recording(folder)
     job = UserJourney(
-        INSTRUCTIONS, f"Walker {secrets.token_hex(3)}", before_press=partial(_mark, linger_ms)
+        INSTRUCTIONS, f"Walker {secrets.token_hex(3)}", before_press=partial(_highlight, linger_ms)
     )
     member = running.first("member")
     desk, phone = opened(False), opened(True)
@@ -121,9 +123,9 @@ def _tiktok_name(running: RunningStack, member: Person) -> str:
     return str(answer.json()["display_name"])
 
 
-def _mark(linger_ms: float, thing: "Locator") -> None:
+def _highlight(linger_ms: float, thing: "Locator") -> None:
     thing.scroll_into_view_if_needed()
-    thing.evaluate(_MARK, linger_ms)
+    thing.evaluate(_HIGHLIGHT_SCRIPT, linger_ms)
     thing.page.wait_for_timeout(linger_ms)
 
 

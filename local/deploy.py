@@ -51,7 +51,7 @@ def deploy(
     `parameters` gives the values for a stack with these outputs (none yet: an empty mapping);
     those that the template does not declare are left out.
     """
-    template = workarounds.fit_template(package.template())
+    template = workarounds.adapt_template(package.template())
     _place_code(aws, package, template)
     body = json.dumps(template, sort_keys=True)
     changed = False

@@ -65,7 +65,7 @@ def write_stamp(folder: Path, stamp: dict[str, str]) -> None:
     fresh.replace(stamp_of(folder))
 
 
-def answers(folder: Path, version: str) -> bool:
+def is_usable(folder: Path, version: str) -> bool:
     """Return whether an environment's interpreter starts, knows its folder and has this version."""
     check = "import sys, pip; print(sys.prefix); print('%d.%d' % sys.version_info[:2], end='')"
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
@@ -81,7 +81,7 @@ def answers(folder: Path, version: str) -> bool:
     return False
 
 
-def fit_moved(folder: Path, old: str) -> None:
+def fix_script_paths(folder: Path, old: str) -> None:
     """Make the scripts in `bin` name the folder of a clone that was moved or copied.
 
     Nothing here runs those scripts, but people do, and an old name may be another clone.
@@ -145,7 +145,7 @@ def make(name: str, folder: Path, requirements: tuple[Path, ...], stamp: dict[st
     print(f"    ready in {time.monotonic() - started:.0f} s", flush=True)
 
 
-def fit_requirements(
+def update_packages(
     name: str, folder: Path, requirements: tuple[Path, ...], stamp: dict[str, str]
 ) -> bool:
     """Bring an environment to other requirements: what changed is installed, what left removed."""
@@ -194,15 +194,15 @@ def ensure(name: str, version: str) -> None:
         "folder": str(folder),
     }
     found = read_stamp(folder)
-    fit = found.get("python") == stamp["python"] and answers(folder, version)
+    fit = found.get("python") == stamp["python"] and is_usable(folder, version)
     if fit and found.get("requirements") != stamp["requirements"]:
-        if found.get("folder") == stamp["folder"] and fit_requirements(
+        if found.get("folder") == stamp["folder"] and update_packages(
             name, folder, requirements, stamp
         ):
             return
     elif fit:
         if found.get("folder") != stamp["folder"]:
-            fit_moved(folder, found.get("folder", ""))
+            fix_script_paths(folder, found.get("folder", ""))
             write_stamp(folder, stamp)
         return
     make(name, folder, requirements, stamp)

@@ -161,7 +161,7 @@ class Front:
             asked = await request.json()
             try:
                 made = pushes.subscribe(str(asked.get("applicationServerKey")))
-            except push_service.Refused as refused:
+            except push_service.InvalidPush as refused:
                 return Response(str(refused), refused.status)
             return JSONResponse(made, 201)
         return Response(status_code=404)

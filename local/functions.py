@@ -15,7 +15,7 @@ PYTHON = "3.13"
 """What the functions run on, and their packages are made for, whatever Python builds them."""
 BUS = "EventBus"
 KEPT_SECONDS = 14 * 24 * 3600  # as long as SQS keeps messages
-TIMES_THE_LIMIT = 6
+VISIBILITY_FACTOR = 6
 """AWS asks for a queue that hides messages six times as long as its function may take."""
 RUNBOOK = "docs/runbook.md"
 """Where each alarm's page is; `tests/infra` compares the two."""
@@ -24,11 +24,11 @@ STACK = {"STACK": {"Ref": "AWS::StackName"}}
 """The setting that all functions have: metrics carry it, so that two stacks keep apart."""
 AT_ONCE = 3
 """Invocations at once for a queue that says no number: what one queue may take of the account's."""
-RETRIES_OF_A_RECORD = 10
+RECORD_RETRIES = 10
 LATE_MILLISECONDS = 300_000
 EVENTS_FAILED, STREAMS_FAILED, CLOCK_FAILED = "EventsFailed", "StreamsFailed", "ClockFailed"
 """Queues of failures that all functions of a kind share; each message names its function."""
-RETRIES_OF_A_RUN = 2
+RUN_RETRIES = 2
 RUN_SECONDS = 900
 """After so long a run that the clock asked for counts as failed: the next ones do its work."""
 LATE_SECONDS = 600
@@ -174,7 +174,7 @@ def expand(template: Mapping[str, Any]) -> dict[str, Any]:
                 "Value": {"Ref": function.queue}
             }
     if subscribed := [each for each in functions if each.events]:
-        resources[f"{EVENTS_FAILED}Policy"] = _may_send(
+        resources[f"{EVENTS_FAILED}Policy"] = _queue_policy(
             EVENTS_FAILED, [f"{each.logical_id}Rule" for each in subscribed]
         )
     if functions:
@@ -242,7 +242,7 @@ def _function(function: Function, settings: Mapping[str, Any]) -> dict[str, Any]
             "StartingPosition": "TRIM_HORIZON",
             "FunctionResponseTypes": ["ReportBatchItemFailures"],
             "BisectBatchOnFunctionError": True,
-            "MaximumRetryAttempts": RETRIES_OF_A_RECORD,
+            "MaximumRetryAttempts": RECORD_RETRIES,
             "DestinationConfig": {
                 "OnFailure": {
                     "Type": "SQS",
@@ -265,7 +265,7 @@ def _function(function: Function, settings: Mapping[str, Any]) -> dict[str, Any]
         properties["Events"] = {event_source(function): {"Properties": source}}
     elif function.schedule:
         properties["EventInvokeConfig"] = {
-            "MaximumRetryAttempts": RETRIES_OF_A_RUN,
+            "MaximumRetryAttempts": RUN_RETRIES,
             "MaximumEventAgeInSeconds": RUN_SECONDS,
             "DestinationConfig": {
                 "OnFailure": {
@@ -322,7 +322,7 @@ def _subscription(function: Function) -> Iterator[tuple[str, dict[str, Any]]]:
     yield (
         queue,
         _queue(
-            VisibilityTimeout=TIMES_THE_LIMIT * function.seconds,
+            VisibilityTimeout=VISIBILITY_FACTOR * function.seconds,
             RedrivePolicy={
                 "deadLetterTargetArn": {"Fn::GetAtt": [function.failed, "Arn"]},
                 "maxReceiveCount": DELIVERIES,
@@ -347,12 +347,12 @@ def _subscription(function: Function) -> Iterator[tuple[str, dict[str, Any]]]:
             },
         },
     )
-    yield f"{queue}Policy", _may_send(queue, [rule])
+    yield f"{queue}Policy", _queue_policy(queue, [rule])
     age = _of_queue("ApproximateAgeOfOldestMessage", queue)
     yield f"{own}Late", _late_alarm(function, age, LATE_SECONDS)
 
 
-def _may_send(queue: str, rules: Sequence[str]) -> dict[str, Any]:
+def _queue_policy(queue: str, rules: Sequence[str]) -> dict[str, Any]:
     """Return the policy of a queue that rules of the bus send to; a queue has one policy."""
     statement = {
         "Effect": "Allow",

@@ -101,7 +101,7 @@ class Source:
     name: str
     sha256: str
 
-    def fits(self, file: Path) -> bool:
+    def matches(self, file: Path) -> bool:
         if not file.is_file():
             return False
         with file.open("rb") as stream:
@@ -147,7 +147,7 @@ def build(architecture: str, note: Note, *, for_here: bool = False) -> Layer:
         stamp = _stamp_for(architecture)
         if _stamp(folder) != stamp or not Layer(folder).zip_file.is_file():
             fresh = _make(architecture, source_file(note), note)
-            prove(fresh, architecture, note)
+            verify_layer(fresh, architecture, note)
             compare_with_known(fresh, architecture, note)
             shutil.rmtree(folder, ignore_errors=True)
             fresh.folder.rename(folder)
@@ -174,9 +174,9 @@ def check(architecture: str, note: Note) -> Layer:
             )
         shutil.rmtree(second.folder)
         note(f"twice the same bytes: {sums[0]}")
-        prove(first, architecture, note)
+        verify_layer(first, architecture, note)
         if architecture == machine.architecture():
-            prove_verdicts(first, note)
+            verify_verdicts(first, note)
         folder = LAYERS / architecture
         shutil.rmtree(folder, ignore_errors=True)
         first.folder.rename(folder)
@@ -192,7 +192,7 @@ def compare_with_known(layer: Layer, architecture: str, note: Note) -> None:
     if known is None:
         note("not compared: no build by this compiler, assembler and C library is on record")
     elif known.ffprobe != made.ffprobe:
-        raise _unfit(
+        raise _failure(
             f"its SHA-256 is {made.ffprobe}, and {KNOWN_BUILDS.name} says {known.ffprobe}"
             " of the same compiler, assembler and C library"
         )
@@ -227,22 +227,22 @@ def _build_of(layer: Layer, architecture: str) -> KnownBuild:
     )
 
 
-def prove(layer: Layer, architecture: str, note: Note) -> None:
+def verify_layer(layer: Layer, architecture: str, note: Note) -> None:
     """Raise Failure unless the layer is small, static, LGPL, and reads only its formats."""
     sizes = layer.ffprobe.stat().st_size, layer.zip_file.stat().st_size
     if max(sizes) >= LARGEST_BYTES:
-        raise _unfit(f"{sizes[0]} bytes, {sizes[1]} zipped, where {LARGEST_BYTES} are the limit")
+        raise _failure(f"{sizes[0]} bytes, {sizes[1]} zipped, where {LARGEST_BYTES} are the limit")
     note(f"{sizes[0] / 1e6:.1f} MB, {sizes[1] / 1e6:.1f} MB zipped")
     content = layer.ffprobe.read_bytes()
     if not is_static_for(content, architecture):
-        raise _unfit(f"no static program for {architecture}")
+        raise _failure(f"no static program for {architecture}")
     if str(PROJECT).encode() in content:
-        raise _unfit(f"it names the folder it was built in, {PROJECT}")
+        raise _failure(f"it names the folder it was built in, {PROJECT}")
     with zipfile.ZipFile(layer.zip_file) as file:
         names = set(file.namelist())
     missing = {f"licenses/ffprobe/{name}" for name in LICENSES} - names
     if missing:
-        raise _unfit(f"without {', '.join(sorted(missing))}")
+        raise _failure(f"without {', '.join(sorted(missing))}")
     emulator: list[str] = []
     if architecture != machine.architecture():
         found = shutil.which(EMULATORS[architecture])
@@ -250,11 +250,11 @@ def prove(layer: Layer, architecture: str, note: Note) -> None:
             note(f"not run: {EMULATORS[architecture]} is not here (Debian's qemu-user-static)")
             return
         emulator = [found]
-    _prove_running([*emulator, str(layer.ffprobe)])
+    _verify_running([*emulator, str(layer.ffprobe)])
     note(f"run: {', '.join(PROBED_CLIPS)} counted and decoded; nothing else built in")
 
 
-def prove_verdicts(layer: Layer, note: Note) -> None:
+def verify_verdicts(layer: Layer, note: Note) -> None:
     """Raise Failure unless this layer's ffprobe leads to the verdict on every file of the corpus.
 
     Only for a layer of this machine's own kind: what is emulated is too slow for the time limits.
@@ -269,7 +269,7 @@ def prove_verdicts(layer: Layer, note: Note) -> None:
         check=False,
     )
     if ran.returncode != 0:
-        raise _unfit(f"verdicts of the corpus differ:\n{tail(ran.stderr)}")
+        raise _failure(f"verdicts of the corpus differ:\n{tail(ran.stderr)}")
     note("every file of the corpus gets its verdict with it")
 
 
@@ -328,13 +328,13 @@ def listed(option: str, output: str) -> set[str]:
     return {line.split()[1] for line in lines[heading + 1 :] if line}
 
 
-def _prove_running(command: list[str]) -> None:
+def _verify_running(command: list[str]) -> None:
     for option, wanted in WANTED.items():
         found = listed(option, _output([*command, "-hide_banner", option]))
         if found != wanted:
-            raise _unfit(f"{option} are {', '.join(sorted(found))}")
+            raise _failure(f"{option} are {', '.join(sorted(found))}")
     if "GNU Lesser General Public" not in _output([*command, "-hide_banner", "-L"]):
-        raise _unfit("not under the LGPL")
+        raise _failure("not under the LGPL")
     for name, codec in PROBED_CLIPS.items():
         clip = PROJECT / "tests" / "clips" / name
         shown = ["-v", "error", "-select_streams", "v:0", "-count_packets", "-count_frames"]
@@ -347,17 +347,17 @@ def _prove_running(command: list[str]) -> None:
         (stream,) = json.loads(_output([*command, *shown, str(clip)]))["streams"]
         packets, frames = (int(stream[f"nb_read_{what}"]) for what in ("packets", "frames"))
         if stream["codec_name"] != codec or not 0 < frames <= packets:
-            raise _unfit(f"{name} is read as {stream}")
+            raise _failure(f"{name} is read as {stream}")
 
 
 def _output(command: list[str]) -> str:
     ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     if ran.returncode != 0 or "error" in ran.stderr.lower():
-        raise _unfit(f"{' '.join(command[-3:])} fails:\n{tail(ran.stderr)}")
+        raise _failure(f"{' '.join(command[-3:])} fails:\n{tail(ran.stderr)}")
     return ran.stdout
 
 
-def _unfit(words: str) -> Failure:
+def _failure(words: str) -> Failure:
     return Failure(f"The built ffprobe is not what it should be: {words}.", "See layers/ffprobe.")
 
 
@@ -369,7 +369,7 @@ def source_file(note: Note) -> Path:
     wanted = source()
     named = os.environ.get(SOURCE_SETTING)
     if named:
-        if wanted.fits(Path(named)):
+        if wanted.matches(Path(named)):
             return Path(named).absolute()
         raise Failure(
             f"{SOURCE_SETTING} names {named}, which is not {wanted.name}"
@@ -377,7 +377,7 @@ def source_file(note: Note) -> Path:
             "Name that very file, or none on Debian, where it is fetched.",
         )
     kept = LAYERS / "source" / wanted.name
-    if not wanted.fits(kept):
+    if not wanted.matches(kept):
         note(f"fetching {wanted.name} from Debian's source package {SOURCE_PACKAGE}")
         _fetch(wanted, kept)
     return kept
@@ -406,7 +406,7 @@ def _fetch(wanted: Source, kept: Path) -> None:
         apt.run(
             "apt-get", "-q", "source", "--download-only", "--tar-only", "--only-source", package
         )
-        fetched = next((file for file in apt.downloads.iterdir() if wanted.fits(file)), None)
+        fetched = next((file for file in apt.downloads.iterdir() if wanted.matches(file)), None)
         if not fetched:
             raise Failure(f"{wanted.name} could not be fetched:\n{tail(apt.words)}", remedy)
         fetched.replace(kept)

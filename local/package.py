@@ -44,7 +44,7 @@ LEFT_OUT = (
 )
 """Parts of packages that no function imports."""
 
-INSTALLERS_NOTES = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"})
+INSTALLER_METADATA = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"})
 """What pip writes about its own doing, which differs from machine to machine."""
 
 HERE = "here"
@@ -292,7 +292,7 @@ def _is_wanted(name: str) -> bool:
         or botocore_models.is_of_other_services(name)
         or name.startswith(LEFT_OUT)
         or name.startswith("bin/")
-        or (".dist-info/" in name and name.rpartition("/")[2] in INSTALLERS_NOTES)
+        or (".dist-info/" in name and name.rpartition("/")[2] in INSTALLER_METADATA)
     )
 
 

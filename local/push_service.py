@@ -50,8 +50,8 @@ _SIGNATURE, _TOPIC = 64, 32
 _LAST = 2
 
 
-class Refused(Exception):
-    """A push is not as the documents have it; `status` is what a push service answers."""
+class InvalidPush(Exception):
+    """A push violates the specifications; `status` is a push service's answer to it."""
 
     def __init__(self, status: int, why: str) -> None:
         super().__init__(why)
@@ -85,15 +85,15 @@ class Browser:
     def p256dh(self) -> bytes:
         return self.key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
-    def opened(self, body: bytes) -> bytes:
-        """Decrypt a push: RFC 8291, section 4. Raises `Refused`."""
+    def decrypt(self, body: bytes) -> bytes:
+        """Decrypt a push: RFC 8291, section 4. Raises `InvalidPush`."""
         if len(body) < _SALT + _RECORD_SIZE + 1 + _POINT:
-            raise Refused(400, "The body is shorter than its header.")
+            raise InvalidPush(400, "The body is shorter than its header.")
         salt, rest = body[:_SALT], body[_SALT:]
         size, length = int.from_bytes(rest[:_RECORD_SIZE], "big"), rest[_RECORD_SIZE]
         point, record = rest[5 : 5 + length], rest[5 + length :]
         if length != _POINT or len(record) > size:
-            raise Refused(400, "The header is not that of a push.")
+            raise InvalidPush(400, "The header is not that of a push.")
         sender = EllipticCurvePublicKey.from_encoded_point(SECP256R1(), point)
         shared = self.key.exchange(ECDH(), sender)
         info = b"WebPush: info\x00" + self.p256dh + point
@@ -103,47 +103,47 @@ class Browser:
         try:
             padded = AESGCM(key).decrypt(nonce, record, None)
         except InvalidTag:
-            raise Refused(400, "The body does not open.") from None
+            raise InvalidPush(400, "The body does not open.") from None
         text = padded.rstrip(b"\x00")
         if not text or text[-1] != _LAST:
-            raise Refused(400, "The record is not the last one.")
+            raise InvalidPush(400, "The record is not the last one.")
         return text[:-1]
 
 
 def check_sender(
     authorization: str, server_key: bytes, endpoint: str, now: float
 ) -> Mapping[str, Any]:
-    """Check a `vapid` header: RFC 8292; return its claims. Raises `Refused`."""
+    """Check a `vapid` header: RFC 8292; return its claims. Raises `InvalidPush`."""
     scheme, _, rest = authorization.partition(" ")
     given = dict(each.strip().partition("=")[::2] for each in rest.split(","))
     if scheme != "vapid" or {"t", "k"} - given.keys():
-        raise Refused(401, "The push is not signed.")
+        raise InvalidPush(401, "The push is not signed.")
     if from_base64url(given["k"]) != server_key:
-        raise Refused(403, "The browser subscribed with another key.")
+        raise InvalidPush(403, "The browser subscribed with another key.")
     head, claims, signature = given["t"].split(".")
     signed, raw = f"{head}.{claims}".encode(), from_base64url(signature)
     if len(raw) != _SIGNATURE or json.loads(from_base64url(head)).get("alg") != "ES256":
-        raise Refused(403, "The token is not signed with ES256.")
+        raise InvalidPush(403, "The token is not signed with ES256.")
     r, s = int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big")
     key = EllipticCurvePublicKey.from_encoded_point(SECP256R1(), server_key)
     try:
         key.verify(encode_dss_signature(r, s), signed, ECDSA(SHA256()))
     except InvalidSignature:
-        raise Refused(403, "The signature is not the key's.") from None
+        raise InvalidPush(403, "The signature is not the key's.") from None
     told: dict[str, Any] = json.loads(from_base64url(claims))
     parts = urlsplit(endpoint)
     if told.get("aud") != f"{parts.scheme}://{parts.netloc}":
-        raise Refused(403, "The token is for another push service.")
+        raise InvalidPush(403, "The token is for another push service.")
     if not 0 < told.get("exp", 0) - now <= MAX_TOKEN_SECONDS:
-        raise Refused(403, "The token has expired, or lives longer than a day.")
+        raise InvalidPush(403, "The token has expired, or lives longer than a day.")
     if not str(told.get("sub", "")).startswith(("mailto:", "https:", "http://127.0.0.1")):
-        raise Refused(403, "The token does not say whom to ask.")
+        raise InvalidPush(403, "The token does not say whom to ask.")
     return told
 
 
 @dataclass(frozen=True)
-class Arrived:
-    """A push that was taken and opened."""
+class ReceivedPush:
+    """A push that was accepted and decrypted."""
 
     endpoint: str
     message: dict[str, Any]
@@ -160,15 +160,15 @@ class PushService:
         self._now = now
         self._browsers: dict[str, Browser] = {}
         self._lock = threading.Lock()
-        self.arrived: list[Arrived] = []
+        self.arrived: list[ReceivedPush] = []
 
     def subscribe(self, server_key: str) -> dict[str, Any]:
-        """Return what `pushManager.subscribe()` would. Raises `Refused`."""
+        """Return what `pushManager.subscribe()` would. Raises `InvalidPush`."""
         try:
             key = from_base64url(server_key)
             EllipticCurvePublicKey.from_encoded_point(SECP256R1(), key)
         except ValueError:
-            raise Refused(400, "The applicationServerKey is none.") from None
+            raise InvalidPush(400, "The applicationServerKey is none.") from None
         name, browser = secrets.token_urlsafe(24), Browser(key)
         with self._lock:
             self._browsers[name] = browser
@@ -192,7 +192,7 @@ class PushService:
             return 413
         try:
             self._take(browser, endpoint, {k.lower(): v for k, v in headers.items()}, body)
-        except Refused as refused:
+        except InvalidPush as refused:
             print(f"push refused: {refused}", flush=True)
             return refused.status
         return 201
@@ -202,16 +202,16 @@ class PushService:
     ) -> None:
         check_sender(headers.get("authorization", ""), browser.server_key, endpoint, self._now())
         if headers.get("content-encoding") != "aes128gcm":
-            raise Refused(400, "The content encoding is not aes128gcm.")
+            raise InvalidPush(400, "The content encoding is not aes128gcm.")
         ttl, topic = headers.get("ttl", ""), headers.get("topic", "")
         if not ttl.isdigit():
-            raise Refused(400, "There is no TTL.")
+            raise InvalidPush(400, "There is no TTL.")
         if len(topic) > _TOPIC or set(topic) - set(_TOPIC_LETTERS):
-            raise Refused(400, "The topic is none.")
+            raise InvalidPush(400, "The topic is none.")
         if headers.get("urgency", "normal") not in {"very-low", "low", "normal", "high"}:
-            raise Refused(400, "The urgency is none.")
-        message = json.loads(browser.opened(body))
-        arrived = Arrived(endpoint, message, topic, headers.get("urgency", "normal"), int(ttl))
+            raise InvalidPush(400, "The urgency is none.")
+        message = json.loads(browser.decrypt(body))
+        arrived = ReceivedPush(endpoint, message, topic, headers.get("urgency", "normal"), int(ttl))
         with self._lock:
             self.arrived.append(arrived)
 

@@ -91,7 +91,7 @@ class Rehearsal:
         )
 
     def _fit(self, template: Template) -> Template:
-        fitted = workarounds.fit_template(template)
+        fitted = workarounds.adapt_template(template)
         self.template = fitted
         return fitted
 

@@ -52,7 +52,7 @@ PREFERRED_PORTS = {
 }
 
 
-class Stopped(BaseException):
+class StackStopped(BaseException):
     """Ctrl-C or SIGTERM; not an error, so that nothing catches it."""
 
 
@@ -72,9 +72,9 @@ class Choices:
 def run(choices: Choices) -> None:
     """Run the stack until Ctrl-C or SIGTERM, then stop it and keep its state."""
     started = time.monotonic()
-    with held(choices.home) as say_ready, _signals_raise():
+    with held(choices.home) as say_ready, _raise_on_signals():
         try:
-            with _up(choices) as (stack, children):
+            with _start_stack(choices) as (stack, children):
                 say_ready()
                 print(f"Up in {time.monotonic() - started:.1f} s.", flush=True)
                 if not choices.in_background:
@@ -82,7 +82,7 @@ def run(choices: Choices) -> None:
                         f"\n{describe(stack)}\n\nCtrl-C stops it and keeps its state.", flush=True
                     )
                 _watch(children)
-        except Stopped:
+        except StackStopped:
             print("Stopped. make run brings it back.", flush=True)
 
 
@@ -111,10 +111,12 @@ def describe(stack: RunningStack) -> str:
 
 
 @contextlib.contextmanager
-def _up(choices: Choices) -> Iterator[tuple[RunningStack, dict[str, subprocess.Popen[bytes]]]]:
+def _start_stack(
+    choices: Choices,
+) -> Iterator[tuple[RunningStack, dict[str, subprocess.Popen[bytes]]]]:
     home, steps = choices.home, Steps(total=9)
     home.root.mkdir(parents=True, exist_ok=True)
-    _stop_what_was_left(home, steps)
+    _stop_leftover_processes(home, steps)
     home.stack_file.unlink(missing_ok=True)
     kept = read_json(home.kept_file)
     children: dict[str, subprocess.Popen[bytes]] = {}
@@ -174,7 +176,7 @@ def _up(choices: Choices) -> Iterator[tuple[RunningStack, dict[str, subprocess.P
         raise AssertionError("a stack is watched until something ends it")  # pragma: no cover
 
 
-def _stop_what_was_left(home: Home, steps: Steps) -> None:
+def _stop_leftover_processes(home: Home, steps: Steps) -> None:
     """Stop the children of a killed `run` in order, so that nothing is lost."""
     left = processes.left_behind(home)
     for name, child in left.items():
@@ -385,14 +387,14 @@ def _watch(children: dict[str, subprocess.Popen[bytes]]) -> None:
 
 
 @contextlib.contextmanager
-def _signals_raise() -> Iterator[None]:
+def _raise_on_signals() -> Iterator[None]:
     """Begin an orderly stop at the first signal; further ones do not disturb it."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         print("\nStopping ...", flush=True)
-        raise Stopped
+        raise StackStopped
 
     before = {
         number: signal.signal(number, stop)

@@ -1,4 +1,4 @@
-"""Pictures of every screen of the console: phone and desktop, light and dark, with seeded data."""
+"""Screenshots of every screen of the console: phone and desktop, light and dark, with demo data."""
 
 import re
 import shutil
@@ -29,13 +29,13 @@ PICTURES_SECONDS = 20.0
 LEAST_PX, MOST_PX = 800, 6000
 SIGN_IN = "sign-in"
 CHOOSE = "choose"
-"""What a person sees whom several programs have invited."""
+"""The screen shown to a person whom several programs have invited."""
 BLACK_VIDEOS = "[...document.querySelectorAll('video')].filter(each => each.readyState < 2).length"
 
 
 @dataclass(frozen=True)
-class Look:
-    """How wide a page is, and in which colours."""
+class Appearance:
+    """A page's size and colour scheme."""
 
     size: str
     scheme: Literal["light", "dark"]
@@ -45,7 +45,7 @@ class Look:
         return f"{self.size}-{self.scheme}.png"
 
 
-LOOKS = [Look(size, scheme) for size in SIZES for scheme in SCHEMES]
+APPEARANCES = [Appearance(size, scheme) for size in SIZES for scheme in SCHEMES]
 
 
 def screens(routes: str) -> list[tuple[str, str]]:
@@ -90,11 +90,11 @@ def _take_all(running: RunningStack, made: DemoData, folder: Path, steps: Steps)
     found = screens(ROUTES.read_text(encoding="utf-8"))
     url, taken = str(running.console_url), 0
     with browser.launched() as chromium:
-        for look in LOOKS:
-            for file, page in _pages(chromium, url, made, found, look):
+        for appearance in APPEARANCES:
+            for file, page in _pages(chromium, url, made, found, appearance):
                 page.screenshot(path=folder / file)
                 taken += 1
-            steps.note(f"{look.size} px, {look.scheme}")
+            steps.note(f"{appearance.size} px, {appearance.scheme}")
     return taken
 
 
@@ -103,13 +103,13 @@ def _pages(
     url: str,
     made: DemoData,
     found: list[tuple[str, str]],
-    look: Look,
+    appearance: Appearance,
 ) -> Iterator[tuple[str, "Page"]]:
     """Open one screen after the other; yield the picture's file name and the page."""
-    suffix = look.suffix
+    suffix = appearance.suffix
     options: dict[str, Any] = {
-        "viewport": SIZES[look.size],
-        "color_scheme": look.scheme,
+        "viewport": SIZES[appearance.size],
+        "color_scheme": appearance.scheme,
         "locale": "en-GB",
         "timezone_id": demo_data.PROGRAM["time_zone"],
     }
@@ -121,11 +121,13 @@ def _pages(
         browser.sign_in(context, url, person.email, person.password)
         for of, path in found:
             if of == audience:
-                page = _opened(context, url, _filled(path, made))
+                page = _opened(context, url, _with_ids(path, made))
                 yield f"{audience}-{name_of(path)}-{suffix}", page
-                for name, use in (uses[path] for uses in (IN_USE, IN_USE_AGAIN) if path in uses):
+                for name, use in (
+                    uses[path] for uses in (INTERACTIONS, FURTHER_INTERACTIONS) if path in uses
+                ):
                     use(page, made)
-                    width, height = SIZES[look.size].values()
+                    width, height = SIZES[appearance.size].values()
                     page.set_viewport_size({"width": width, "height": height})
                     yield f"{audience}-{name}-{suffix}", page
                 page.close()
@@ -209,7 +211,7 @@ def _await_dialog(page: "Page") -> None:
     browser.settle(page)
 
 
-IN_USE = {
+INTERACTIONS = {
     "/": ("send", _ask_to_send),
     "/manage/activities/new": ("new-activity", _fill_in),
     "/history": ("finish", _finish),
@@ -221,11 +223,11 @@ IN_USE = {
 }
 """Screens that are pictured once more after somebody has done something there, by their path."""
 
-IN_USE_AGAIN = {"/manage/activities/new": ("repair", _plan_a_repair)}
+FURTHER_INTERACTIONS = {"/manage/activities/new": ("repair", _plan_a_repair)}
 """Likewise, after the first."""
 
 
-def _filled(path: str, made: DemoData) -> str:
+def _with_ids(path: str, made: DemoData) -> str:
     things = {
         "/report": made.reported_id,
         "/channels/": made.channel_id,

@@ -17,7 +17,7 @@ BINARY_TYPES = "x-amazon-apigateway-binary-media-types"
 INTEGRATION = "x-amazon-apigateway-integration"
 
 
-def fit_template(template: Template) -> Template:
+def adapt_template(template: Template) -> Template:
     """Return a copy of the template with what can be corrected before deploying."""
     fitted = copy.deepcopy(template)
     for api in _apis(fitted):

@@ -73,7 +73,7 @@ class ProgramOnStack:
         Raises `Stopped` at the first that is refused: also where somebody else has changed since
         what it was planned on. Making the same plan anew goes on from there.
         """
-        makes = _Maker(self._container, state)
+        makes = _StepRunner(self._container, state)
         with _no_log_lines():
             for made, step in enumerate(steps):
                 try:
@@ -100,7 +100,7 @@ def _no_log_lines() -> Iterator[None]:
         logger.setLevel(level)
 
 
-class _Maker:
+class _StepRunner:
     """Makes steps, and remembers the ids of what it makes: later steps name them."""
 
     def __init__(self, container: Container, state: State) -> None:

@@ -51,7 +51,7 @@ def apply(
         click.echo(NOTHING)
         return
     click.echo("To become as the file has it, the program would:")
-    _tell(shown)
+    _print_plan(shown)
     if check:
         raise SystemExit(DIFFERS)
     if not yes:
@@ -61,7 +61,7 @@ def apply(
     now = planned(file, state, options, container.clock.now())
     if now.words != shown.words or now.problems:
         click.echo("The program was changed while you looked. Nothing was applied.", err=True)
-        _tell_difference(shown, now)
+        _print_difference(shown, now)
         raise SystemExit(DIFFERS)
     try:
         on.check_quota(now.steps)
@@ -123,12 +123,12 @@ def _program(on: ProgramOnStack) -> Program:
     return program
 
 
-def _tell(plan: Plan) -> None:
+def _print_plan(plan: Plan) -> None:
     for words in plan.words:
         click.echo(f"  - {words}")
 
 
-def _tell_difference(shown: Plan, now: Plan) -> None:
+def _print_difference(shown: Plan, now: Plan) -> None:
     for problem in now.problems:
         click.echo(problem, err=True)
     for words in now.words:

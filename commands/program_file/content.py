@@ -40,7 +40,7 @@ MAX_FILE = 2_000_000
 """Bytes: a roster of 10,000 people with names and channels has 1.5 million."""
 MAX_PEOPLE = 10_000
 MAX_CAMPAIGNS = 1000
-MOST_TOLD = 20
+MAX_REPORTED = 20
 """Errors of one file that are told at once."""
 UNLIMITED = "unlimited"
 _SECRET_WORDS = ("secret", "token", "password", "passwd", "credential", "api_key", "private_key")
@@ -182,15 +182,15 @@ def read_file(raw: bytes) -> ProgramFile:
     except ValidationError as error:
         told = [_words(lines, each) for each in error.errors(include_url=False)]
         raise FileRefused(_first(told)) from None
-    if twice := list(_twice(lines, content)):
+    if twice := list(_duplicates(lines, content)):
         raise FileRefused(_first(twice))
     return ProgramFile(content, lines)
 
 
 def _first(errors: list[str]) -> list[str]:
     errors = list(dict.fromkeys(errors))
-    more = len(errors) - MOST_TOLD
-    return [*errors[:MOST_TOLD], f"... and {more} more."] if more > 0 else errors
+    more = len(errors) - MAX_REPORTED
+    return [*errors[:MAX_REPORTED], f"... and {more} more."] if more > 0 else errors
 
 
 def _at(lines: Mapping[Path, int], path: Path) -> str:
@@ -245,7 +245,7 @@ def _unknown(key: str, known: list[str], path: Path) -> str:
     return f"there is no `{key}` in {place}. There are: {', '.join(known)}."
 
 
-def _twice(lines: Mapping[Path, int], content: Content) -> Iterator[str]:
+def _duplicates(lines: Mapping[Path, int], content: Content) -> Iterator[str]:
     """Yield what the file names twice, with both lines."""
     lists: list[tuple[str, str, Callable[[str], str]]] = [
         ("channels", "name", normalized_name),
@@ -261,10 +261,10 @@ def _twice(lines: Mapping[Path, int], content: Content) -> Iterator[str]:
                 first = lines[table, seen[key]]
                 yield f"{_at(lines, (table, number))}{value!r} is in line {first} already."
             seen.setdefault(key, number)
-        yield from _renamed_twice(lines, table, getattr(content, table) or (), seen)
+        yield from _duplicate_renames(lines, table, getattr(content, table) or (), seen)
 
 
-def _renamed_twice(
+def _duplicate_renames(
     lines: Mapping[Path, int], table: str, things: Sequence[Any], names: Mapping[Hashable, int]
 ) -> Iterator[str]:
     """Yield each `was` that another table has, as its name or its `was`: one thing is not two."""

@@ -31,7 +31,9 @@ def test_a_video_is_published_sent_and_posted_as_the_readme_says(
     readme = (PROJECT / "README.md").read_text(encoding="utf-8")
     assert [words for words in WALK if words not in readme] == []
 
-    taken = demo_video.shoot(lambda phone: browsing.page(phone=phone), stack, tmp_path, linger_ms=0)
+    taken = demo_video.record_journey(
+        lambda phone: browsing.page(phone=phone), stack, tmp_path, linger_ms=0
+    )
 
     chapters = len(demo_video.CHAPTERS)
     assert taken.seconds > chapters * (TITLE_SECONDS + LAST_SECONDS)

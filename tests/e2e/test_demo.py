@@ -18,7 +18,7 @@ def test_a_good_video_becomes_an_activity_in_the_feed(
     stack: RunningStack, clips: Path, name: str
 ) -> None:
     result = Result()
-    assert demo.walk(stack, clips / name, result) == DONE
+    assert demo.run_steps(stack, clips / name, result) == DONE
     assert result.upload_status == "valid"
     assert result.activity_status == "active"
     assert result.problems == []
@@ -40,7 +40,7 @@ def test_a_bad_file_gets_over_http_the_verdict_it_gets_in_the_corpus(
     video = tmp_path / name
     video.write_bytes(fixture.make())
     result = Result()
-    assert demo.walk(stack, video, result) == REFUSED
+    assert demo.run_steps(stack, video, result) == REFUSED
     assert result.upload_status == "rejected"
     assert result.problems == list(fixture.problems)
     assert result.activity_status is None
@@ -57,5 +57,5 @@ def test_a_size_the_form_refuses_is_a_refused_video(
         stream.truncate(size)
     result = Result()
     with deployed.not_recording():
-        assert demo.walk(stack, video, result) == REFUSED
+        assert demo.run_steps(stack, video, result) == REFUSED
     assert result.problems == [problem]

@@ -172,13 +172,13 @@ class Tables:
         ]
         return {**answer, "Items": kept, "Count": len(kept), "ScannedCount": min(limit, len(found))}
 
-    def fits(self, call: Call) -> bool:
+    def condition_holds(self, call: Call) -> bool:
         """Return whether a write's condition holds."""
         item = self._tables[call["TableName"]].items.get(self._key(call)) or {}
         return holds(call.get("ConditionExpression"), item, Names.of(call))
 
     def _write(self, operation: str, call: Call) -> Answer:
-        if not self.fits(call):
+        if not self.condition_holds(call):
             raise error(f"{_FAILED}Exception", "The conditional request failed", operation)
         before, after = self.apply(operation, call)
         match call.get("ReturnValues"):
@@ -207,7 +207,7 @@ class Tables:
         if token in self._done:
             return {}
         parts = [next(iter(part.items())) for part in call["TransactItems"]]
-        fitting = [self.fits(part) for _, part in parts]
+        fitting = [self.condition_holds(part) for _, part in parts]
         if not all(fitting):
             reasons = [{"Code": "None" if fits else _FAILED} for fits in fitting]
             raise error(

@@ -72,7 +72,7 @@ def test_what_a_parameter_leaves_out_is_not_counted(prices: Prices) -> None:
     assert few <= 15
     assert prices.alarms(FunctionAlarms="true") > prices.alarms(LateAlarms="true") > few
     sender = {"MailIdentityArn": "arn:aws:ses:x", "NoticesFrom": "news@company.example"}
-    assert prices.polled(**sender) == prices.polled() + 1
+    assert prices.polled_queues(**sender) == prices.polled_queues() + 1
     assert prices.idle().total < prices.idle(free=False).total < 8
 
 
@@ -95,7 +95,7 @@ def test_every_function_was_measured_or_says_why_not(figures: Mapping[str, Any])
 
 
 def test_an_idle_month_counts_what_the_clock_reads(prices: Prices) -> None:
-    runs = prices.ticks()
+    runs = prices.scheduled_runs()
     assert runs["performances sync views"] == 2880
     assert runs["tiktok maintain accounts"] == 720
     asked = sum(times * prices.figures[name]["read_units"] for name, times in runs.items())

@@ -171,7 +171,7 @@ def at(recorded: Recordings, name: str) -> InjectionPoint:
 
 
 def without_conditions(simulation: Simulation) -> None:
-    vars(simulation.cloud.tables)["fits"] = lambda _call: True
+    vars(simulation.cloud.tables)["condition_holds"] = lambda _call: True
 
 
 def without_totals(simulation: Simulation) -> None:

@@ -17,12 +17,12 @@ AGAIN = ("api_handler", "performances_stage", "videos_relay")
 
 def test_every_function_was_measured() -> None:
     assert set(memory.kept()) == set(FUNCTIONS), "run: python -m bench.memory"
-    assert set(memory.WORST) <= set(FUNCTIONS)
+    assert set(memory.LARGEST_WORK) <= set(FUNCTIONS)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_has_twice_the_memory_that_it_holds(name: str) -> None:
-    assert FUNCTIONS[name].memory >= memory.TIMES * memory.needed(memory.kept(), name)
+    assert FUNCTIONS[name].memory >= memory.MEMORY_FACTOR * memory.required_mb(memory.kept(), name)
 
 
 def test_functions_still_hold_what_was_measured() -> None:

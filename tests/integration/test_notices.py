@@ -151,7 +151,9 @@ def test_an_activity_is_told_from_its_start_on_and_a_day_before_its_end_again(
     assert room.overview(amy).items == ()
 
 
-def test_a_video_that_waits_for_a_day_is_told_unless_it_was_posted(room: NotifyingGreenroom) -> None:
+def test_a_video_that_waits_for_a_day_is_told_unless_it_was_posted(
+    room: NotifyingGreenroom,
+) -> None:
     amy, ben = room.join("amy"), room.join("ben")
     activity = room.publish(instructions="Show it")
     room.perform_and_stage(amy, activity)
@@ -335,7 +337,9 @@ def test_a_notice_of_another_program_is_nobodys_here(room: NotifyingGreenroom) -
     assert room.overview(amy).unread == 2
 
 
-def test_settings_stay_until_they_are_changed_and_their_hour_is_a_slot(room: NotifyingGreenroom) -> None:
+def test_settings_stay_until_they_are_changed_and_their_hour_is_a_slot(
+    room: NotifyingGreenroom,
+) -> None:
     amy = room.join("amy")
     service = room.container.notifications
     service.change_settings(amy, SettingsChanges({NoticeCategory.POINTS: Frequency.NEVER}, hour=7))

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from botocore.client import BaseClient
-from tests.integration.in_process import InProcess
 
 from tests.integration.greenroom import Greenroom
+from tests.integration.in_process_api import InProcessApi
 
 DOCUMENT = json.loads((Path(__file__).parents[2] / "openapi.json").read_text())
 OWN = {"/me", "/me/notifications"}
@@ -39,7 +39,7 @@ ITEMS = {
 class Meeting:
     """Two managers who look at one thing."""
 
-    def __init__(self, greenroom: Greenroom, api: InProcess, route: str, dynamodb: Any) -> None:
+    def __init__(self, greenroom: Greenroom, api: InProcessApi, route: str, dynamodb: Any) -> None:
         self._greenroom, self._api, self._dynamodb = greenroom, api, dynamodb
         self._manager, self._item = greenroom.manager, ITEMS.get(route)
         made = {
@@ -96,7 +96,7 @@ Meet = Callable[[str], Meeting]
 def meet(
     tables_in_memory: None, greenroom: Greenroom, monkeypatch: pytest.MonkeyPatch, dynamodb: Any
 ) -> Meet:
-    api = InProcess(greenroom, monkeypatch)
+    api = InProcessApi(greenroom, monkeypatch)
     return lambda route: Meeting(greenroom, api, route, dynamodb)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bench.program import Cost, Pattern, _units, verdict
-from bench.seeding import Size, Wrong, insist
+from bench.seeding import Size, UnexpectedResult, require_success
 
 FLAT = Pattern("a page", 2, "", lambda *_: None)
 GROWING = Pattern("a feed", 2, "open activities", lambda *_: None)
@@ -42,9 +42,9 @@ def test_what_may_grow_is_held_against_a_small_program_that_has_as_much_of_it() 
 
 
 def test_a_pattern_that_did_nothing_is_not_cheap_but_wrong() -> None:
-    insist(True, [1])
-    with pytest.raises(Wrong):
-        insist(True, [])
+    require_success(True, [1])
+    with pytest.raises(UnexpectedResult):
+        require_success(True, [])
 
 
 ITEM = {"item": {"S": "x" * 5000}}

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from deploy import run as run_module
-from deploy.run import ENOUGH_AT_ONCE, Deployer
+from deploy.run import MIN_CONCURRENCY, Deployer
 from deploy.stacks import Stack
 from deploy.stage import Stage
 from local.failure import Failure
@@ -56,12 +56,12 @@ def deployer(
 def test_an_account_with_too_few_functions_at_once_is_told_where_to_ask(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    run, _ = deployer(monkeypatch, ENOUGH_AT_ONCE - 1)
+    run, _ = deployer(monkeypatch, MIN_CONCURRENCY - 1)
     with pytest.raises(Failure) as told:
         run.preflight()
-    assert f"only {ENOUGH_AT_ONCE - 1} functions at once" in told.value.what
+    assert f"only {MIN_CONCURRENCY - 1} functions at once" in told.value.what
     assert "Service Quotas" in told.value.next_step
-    deployer(monkeypatch, ENOUGH_AT_ONCE)[0].preflight()
+    deployer(monkeypatch, MIN_CONCURRENCY)[0].preflight()
 
 
 def test_what_no_commit_has_is_deployed_only_when_the_owner_says_so(

@@ -22,7 +22,7 @@ from chalicelib.notifications.pushing.encryption import (
     receiver_key,
 )
 from chalicelib.notifications.pushing.vapid import VapidKey, derived_key
-from local.push_service import Browser, PushService, Refused, base64url, from_base64url
+from local.push_service import Browser, InvalidPush, PushService, base64url, from_base64url
 from tests.clock import StoppedClock
 
 
@@ -69,7 +69,7 @@ def test_the_rfcs_own_example_is_encrypted_to_the_letter() -> None:
 def test_the_receiver_opens_the_rfcs_own_example() -> None:
     browser = rfc_browser()
     assert base64url(browser.p256dh) == UA_PUBLIC
-    assert browser.opened(from_base64url(BODY)) == TEXT
+    assert browser.decrypt(from_base64url(BODY)) == TEXT
 
 
 @given(st.binary(max_size=MAX_TEXT_BYTES))
@@ -79,9 +79,9 @@ def test_whatever_is_encrypted_its_browser_opens_and_no_body_is_above_4096_bytes
     browser, other = Browser(b""), Browser(b"")
     made = encrypt(text, browser.p256dh, browser.auth)
     assert len(made) <= 4096
-    assert browser.opened(made) == text
-    with pytest.raises(Refused):
-        other.opened(made)
+    assert browser.decrypt(made) == text
+    with pytest.raises(InvalidPush):
+        other.decrypt(made)
 
 
 def test_two_pushes_of_one_text_have_nothing_in_common() -> None:
@@ -214,7 +214,7 @@ def test_the_local_push_service_takes_what_is_right_and_refuses_what_is_not() ->
     service.unsubscribe(name)
     assert sent(service, made, signing) == 410
     assert len(service.arrived) == 1
-    with pytest.raises(Refused):
+    with pytest.raises(InvalidPush):
         service.subscribe("made-up")
 
 

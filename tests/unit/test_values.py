@@ -146,12 +146,12 @@ def test_an_init_does_what_the_standard_librarys_does_beside_assigning() -> None
 
 
 def test_a_field_without_a_default_after_one_with_it_is_refused() -> None:
-    class Wrong:
+    class UnexpectedResult:
         name: str = ""
         size: int
 
     with pytest.raises(TypeError, match="without a default"):
-        values.dataclass(Wrong, frozen=True)
+        values.dataclass(UnexpectedResult, frozen=True)
 
 
 def test_one_that_may_change_is_the_standard_librarys() -> None:

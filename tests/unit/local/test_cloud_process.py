@@ -4,7 +4,7 @@ import shutil
 import zipfile
 from pathlib import Path
 
-from local.cloud_process import Lent
+from local.cloud_process import SharedZipFile
 
 
 def zipped(file: Path, **content: str) -> Path:
@@ -18,7 +18,7 @@ def unpacked(file: Path, worker: Path) -> Path:
     """Unpack a zip as a worker does that starts."""
     code = worker / "code"
     code.mkdir(parents=True)
-    with Lent(file) as whole:
+    with SharedZipFile(file) as whole:
         whole.extractall(code)
     return code / "room"
 

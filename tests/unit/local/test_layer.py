@@ -160,7 +160,7 @@ def test_the_local_cloud_gets_no_layer() -> None:
             },
         }
     }
-    fitted = workarounds.fit_template(original)
+    fitted = workarounds.adapt_template(original)
     assert "MediaLayer" not in fitted["Resources"]
     assert "Layers" not in fitted["Resources"]["VideosValidate"]["Properties"]
     assert "MediaLayer" in original["Resources"]

@@ -112,6 +112,6 @@ def test_binary_types_of_the_definition_become_the_apis() -> None:
         "Properties": {"DefinitionBody": {workarounds.BINARY_TYPES: ["image/png"]}},
     }
     original = {"Resources": {"RestAPI": api}}
-    fitted = workarounds.fit_template(original)
+    fitted = workarounds.adapt_template(original)
     assert fitted["Resources"]["RestAPI"]["Properties"]["BinaryMediaTypes"] == ["image/png"]
     assert "BinaryMediaTypes" not in original["Resources"]["RestAPI"]["Properties"]

@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 from botocore.client import BaseClient
 
-from bench.measuring import MEGABYTE
+from bench.measurements import MEGABYTE
 from bench.program import size_of
 from bench.seeding import settings_with
 from chalicelib.foundation.settings import Settings
@@ -29,7 +29,7 @@ _WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "T
 
 
 class PagedTables(Tables):
-    """Tables whose queries end after a megabyte, and whose writes say what they consumed."""
+    """Tables that page queries after a megabyte and report the capacity that writes consume."""
 
     def __init__(self, tables: Mapping[str, Table]) -> None:
         super().__init__(tables)
@@ -42,7 +42,7 @@ class PagedTables(Tables):
         """Calls, items that queries found, and the processor's time here: no work of the caller."""
 
     def call(self, operation: str, call: Call) -> Answer:
-        """Do what a client's call does. Raises what it raises."""
+        """Answer a client's call. Raises DynamoDB's errors."""
         with self._lock:
             if self._answering:  # a part of a transaction
                 return self._answer(operation, call)
@@ -66,12 +66,12 @@ class PagedTables(Tables):
         return {**answer, "ConsumedCapacity": {"CapacityUnits": units}}
 
     def _page(self, table: str) -> int:
-        """Return how many items of the size that they had when written fill a page."""
+        """Return how many items fill a page, by their sizes when written."""
         mean = self._bytes[table] / max(self._written[table], 1)
         return max(1, int(MEGABYTE / max(mean, 1)))
 
     def apply(self, operation: str, call: Call) -> tuple[Item | None, Item | None]:
-        """Write, whatever the condition; return the item before and after."""
+        """Write without checking the condition; return the item before and after."""
         name = call["TableName"]
         before, after = super().apply(operation, call)
         if after is not None:
@@ -82,7 +82,7 @@ class PagedTables(Tables):
 
 
 def _units(table: Table, before: Item | None, after: Item | None) -> int:
-    """Return what a write consumes of a table and its indexes: 1 for each begun kilobyte."""
+    """Return the units a write consumes of a table and its indexes: 1 per started kilobyte."""
     units = max(_kilobytes(before), _kilobytes(after), 1)
     for keys, shown in table.indexes.values():
         was, becomes = (_shown(each, keys, shown) for each in (before, after))
@@ -100,7 +100,7 @@ def _kilobytes(item: Item | None) -> int:
 
 
 def _shown(item: Item | None, keys: tuple[str, ...], shown: frozenset[str] | None) -> Item | None:
-    """Return what an index has of an item; None if it is not in it."""
+    """Return the attributes that an index projects of an item; None if it is not indexed."""
     if item is None or any(key not in item for key in keys):
         return None
     return {name: value for name, value in item.items() if shown is None or name in shown}
@@ -108,7 +108,7 @@ def _shown(item: Item | None, keys: tuple[str, ...], shown: frozenset[str] | Non
 
 @contextmanager
 def tables_in_memory() -> Iterator[tuple[Settings, PagedTables]]:
-    """Answer every client of this process from the template's tables, and nothing else."""
+    """Answer this process's DynamoDB clients from in-memory tables of the template."""
     isolate_environment()
     shapes = read(PROJECT / "infra" / "tables.yaml")["Resources"]
     tables = PagedTables({name: table_of(each["Properties"]) for name, each in shapes.items()})

@@ -1,4 +1,4 @@
-"""What the benches share: a cloud of their own, memory above the idle process, goals."""
+"""Shared parts of the benchmarks: a temporary local cloud, peak memory, and reports with goals."""
 
 import gc
 import os
@@ -18,8 +18,8 @@ MEGABYTE = 1024 * 1024
 
 
 @contextmanager
-def own_cloud() -> Iterator[Path]:
-    """Start a local cloud with nothing in it, for AWS clients made here and in child processes.
+def temporary_cloud() -> Iterator[Path]:
+    """Start an empty local cloud for the AWS clients of this process and its children.
 
     Gives a folder that is removed with it.
     """
@@ -36,8 +36,8 @@ def own_cloud() -> Iterator[Path]:
             running.stop(keep=False)
 
 
-def _tree() -> list[int]:
-    """This process and all it started."""
+def _process_tree() -> list[int]:
+    """Return this process and its descendants."""
     parents = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -53,9 +53,9 @@ def _tree() -> list[int]:
 
 
 def _resident() -> int:
-    """Bytes that this process and all it started hold, what they share counted once."""
+    """Return the bytes that this process and its descendants hold, shared memory counted once."""
     total = 0
-    for pid in _tree():
+    for pid in _process_tree():
         try:
             lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
         except OSError:
@@ -64,13 +64,13 @@ def _resident() -> int:
     return total
 
 
-def memory_can_be_seen() -> bool:
+def can_measure_memory() -> bool:
     return Path("/proc/self/smaps_rollup").exists()
 
 
 @dataclass
 class Peak:
-    """The most memory held during a stretch of work, above what was held before."""
+    """The peak memory during a block, above the memory held before it."""
 
     idle: int = 0
     most: int = 0

@@ -37,7 +37,7 @@ _ETAG = '"0123456789abcdef0123456789abcdef"'
 
 @dataclass(frozen=True)
 class Call:
-    """A call that was made, and what answered it."""
+    """A call and its answer."""
 
     service: str
     operation: str
@@ -47,7 +47,7 @@ class Call:
 
 @dataclass
 class Recording:
-    """What a function called, in order: AWS's operations, and other addresses."""
+    """A function's calls in order: AWS's operations, and requests to other addresses."""
 
     calls: list[Call] = field(default_factory=list)
     requests: list[tuple[str, str, bytes]] = field(default_factory=list)
@@ -61,7 +61,7 @@ class Recording:
 
 
 class RecordedCloud(Cloud):
-    """The cloud in memory with S3 as videos need it; remembers what is called while it records."""
+    """The in-memory cloud with the S3 calls that videos need; records calls and answers."""
 
     recording: Recording | None = None
 
@@ -120,7 +120,7 @@ class RecordedCloud(Cloud):
 
     @contextmanager
     def answering(self) -> Iterator[None]:
-        """Answer every AWS client of this process."""
+        """Answer all AWS clients of this process."""
 
         def call(client: Any, operation: str, parameters: Mapping[str, Any]) -> Any:
             return self.call(client.meta.service_model.service_name, operation, parameters)
@@ -163,7 +163,7 @@ class Server:
 
     @contextmanager
     def noting(self, recording: Recording) -> Iterator[None]:
-        """Note requests to other addresses than AWS's in a recording."""
+        """Add requests to addresses other than AWS's to a recording."""
         self._recording = recording
         try:
             yield

@@ -1,4 +1,4 @@
-"""A function that starts in a process of its own: `python -m bench.started SIDE SCENARIO`.
+"""Measures one start of a function: `python -m bench.single_start SIDE SCENARIO`.
 
 Prints the processor seconds of its initialisation and of its first invocation, and the most memory
 that the process held (MB). The side `ours` is the function; `bare` a handler that makes the same
@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 PACKAGED_DESCRIPTIONS = "PACKAGED_DESCRIPTIONS"
-"""The variable that names a folder of botocore's descriptions as the package has them."""
+"""The variable with the path of botocore's service descriptions as packaged."""
 
 
 class Context:
-    """What Lambda passes beside the event."""
+    """Lambda's context object."""
 
     function_name = "bench"
     memory_limit_in_mb = 256
@@ -67,7 +67,7 @@ def modules(scenario: dict[str, Any]) -> tuple[float, float, Any]:
 
 
 def peak_megabytes() -> float:
-    """Return the most that this process held. `ru_maxrss` would count its parent's memory, too."""
+    """Return this process's peak memory. `ru_maxrss` would include its parent's memory."""
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     line = next(each for each in status.splitlines() if each.startswith("VmHWM:"))
     return int(line.split()[1]) / 1024

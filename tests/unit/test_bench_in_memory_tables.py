@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bench.in_memory import PagedTables
+from bench.in_memory_tables import PagedTables
 from tests.faults.tables import Table
 
 KILOBYTE = "x" * 1024
