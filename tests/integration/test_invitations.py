@@ -613,7 +613,7 @@ def test_an_invitation_that_comes_back_counts_as_not_mailed_and_is_audited_once(
 ) -> None:
     ben = post.invites()
     sent_at = post.clock.now()
-    post.ticks()
+    post.run_schedule()
     assert post.now(ben).mail is HANDED_OVER
     post.clock.advance(timedelta(hours=2))
     assert post.hears_of_bounce(f"Ben <{BEN.upper()}>", sent_at) == []
@@ -623,15 +623,15 @@ def test_an_invitation_that_comes_back_counts_as_not_mailed_and_is_audited_once(
     (entry,) = post.container.audit.entries(post.ana, failed, 10, None).items
     assert entry.thing == ben.member_id
     assert (dict(entry.before), dict(entry.after)) == ({"mail": "handed_over"}, {"mail": "failed"})
-    post.again(ben)
-    post.ticks()
+    post.invite_again(ben)
+    post.run_schedule()
     assert (post.now(ben).mail, post.mailed()[-1]) == (HANDED_OVER, (BEN, "RESEND"))
 
 
 def test_what_ses_says_of_another_mail_is_not_about_an_invitation(post: Post) -> None:
     """A full mailbox; a mail of before; one that another program had sent; another address."""
     ben = post.invites()
-    post.ticks()
+    post.run_schedule()
     mailed_at = post.now(ben).mailed_at
     assert mailed_at is not None
     assert post.hears_of_bounce(BEN, mailed_at, kind="Transient") == []
@@ -650,19 +650,19 @@ def test_what_ses_says_before_a_mail_is_noted_comes_again_and_is_let_go_of_in_ti
     ben = post.invites()
     sent_at = post.clock.now()
     assert post.hears_of_bounce(BEN, sent_at) == [{"itemIdentifier": "1"}]
-    post.ticks()
+    post.run_schedule()
     assert post.hears_of_bounce(BEN, sent_at) == []
     assert post.now(ben).mail is FAILED
     post.clock.advance(MAIL_AGAIN_AFTER)
-    post.again(ben)
+    post.invite_again(ben)
     assert post.hears_of_bounce(BEN, sent_at) == []
     assert post.now(ben).mail is WAITING
 
 
 def test_a_mail_that_comes_back_to_a_member_who_signed_in_changes_nothing(post: Post) -> None:
     ben = post.invites()
-    post.ticks()
+    post.run_schedule()
     sent_at = post.clock.now()
-    post.greenroom.signs_in(ben.email)
+    post.greenroom.sign_in(ben.email)
     assert post.hears_of_bounce(BEN, sent_at) == []
     assert post.now(ben).mail is None
