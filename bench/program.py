@@ -2,10 +2,10 @@
 
 Seeds a program straight into the tables of a local cloud, at one percent and at the whole of the
 size, and shows calls and consumed capacity of each pattern of docs/data.md at both. Fails when one
-makes more calls than its price, or grows though the page says that it does not. What may grow with
-open activities or channels is also measured in a small program that has as many of them: more than
-there it may not cost. Wall time is shown and not judged: the local engine's queries slow down with
-the partition, DynamoDB's do not.
+makes more calls than its price, or grows though the page says that it does not. Patterns that may
+grow with open activities or channels are also measured in a small program that has as many of them:
+they may not cost more than there. Wall time is shown and not judged: the local engine's queries
+slow down with the partition, DynamoDB's do not.
 """
 
 import logging

@@ -99,7 +99,7 @@ def mail_command(home: Home) -> None:
     for each in mails:
         click.echo(f"To: {each.to}\nSubject: {each.subject}\n\n{each.text}\n")
     if not mails:
-        click.echo("No mail yet. Who is invited is mailed within a minute or two.", err=True)
+        click.echo("No mail yet. An invited person is mailed within a minute or two.", err=True)
 
 
 @cli.command("push")

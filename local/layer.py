@@ -1,7 +1,7 @@
 """The media layer: one static ffprobe, built from a source held to its checksum, as Lambda's zip.
 
 `layers/ffprobe/` says what is built and how; here is what surrounds it: the source, the tools, the
-zip, the proof. What was built is kept in `.local/layer/<architecture>/` until an input changes.
+zip, the proof. Built files are kept in `.local/layer/<architecture>/` until an input changes.
 """
 
 import fcntl

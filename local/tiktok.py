@@ -127,8 +127,8 @@ def start_sandbox(
     url = f"http://{ports.LOOPBACK}:{port}"
     home.tiktok.mkdir(parents=True, exist_ok=True)
     home.log("tiktok").write_bytes(b"")
-    # The API's address is known after the deployment only, and told then. What it was the last
-    # time may be another program's by now.
+    # The API's address is known after the deployment only, and told then. The address of
+    # the last run may be another program's by now.
     arguments = [
         "-m",
         SANDBOX,

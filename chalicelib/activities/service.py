@@ -472,8 +472,8 @@ class ActivityService:
         Raises the problem `limit_reached` where there is none.
         """
         most = self._quotas.activities_open
-        # What waits for its video is open once that is valid, and nobody is asked then. Waiting
-        # ones are read first, so that one that is published meanwhile is found in either place.
+        # An activity that waits for its video opens once that is valid, without another check.
+        # Waiting ones are read first, so that one published meanwhile is found in either place.
         held: set[str] = set()
         for each in chain(
             self._store.waiting_activities(program_id), self._store.open_activities(program_id)

@@ -1,7 +1,7 @@
 """What events about members become: notices in their boxes.
 
-An event may come twice, late and in any order. What a notice says of it is in the event or in the
-tables; what may have changed since is read from the tables, and read again after it was written.
+An event may come twice, late and in any order. Its content is in the event or in the
+tables; facts that may have changed since are read from the tables, and again after the write.
 """
 
 from collections.abc import Callable, Sequence

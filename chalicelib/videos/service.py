@@ -178,7 +178,7 @@ class VideoService:
         try:
             headroom.admit(lambda part: self._store.add(upload, now + LOOK_AGAIN, part), room)
         except AlreadyAsked:
-            # What a request made whose answer was lost is the answer to its retry.
+            # A retry gets the upload that the request with the lost answer made.
             if self._store.renew_form(upload):
                 return
             with suppress(Conflict):  # it is valid or rejected, and stays so
@@ -195,8 +195,8 @@ class VideoService:
         waiting = self._store.waiting_count(program_id, now - ASKED_WITHIN, now - POSTED_WITHIN)
         if waiting >= most:
             raise quota_reached("uploads_waiting", most, waiting)
-        # What waits may be valid, and as large as a form takes, once it is checked. Whatever is
-        # found valid between the two calls is counted twice rather than not at all.
+        # A waiting upload may be valid, and as large as a form takes, once it is checked. One that
+        # is found valid between the two calls is counted twice rather than not at all.
         taken = self._store.kept_bytes(program_id) + waiting * MAX_SIZE_BYTES
         left = self._quotas.video_bytes - taken
         if left <= 0:

@@ -17,7 +17,7 @@ from local.tiktok_sandbox.state import Store, hashed
 def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m local.tiktok_sandbox",
-        description="A stand-in for TikTok, on 127.0.0.1 only. What it knows stays in --state.",
+        description="A stand-in for TikTok, on 127.0.0.1 only. Its state stays in --state.",
     )
     parser.add_argument("--port", type=int, required=True, help="0 for any free one")
     parser.add_argument("--state", type=Path, required=True, help="folder for everything it keeps")

@@ -1,4 +1,4 @@
-"""The HTML of the sandbox's few pages. Whatever comes from outside goes through `escape`."""
+"""The HTML of the sandbox's few pages. All input from outside goes through `escape`."""
 
 from collections.abc import Iterable, Sequence
 from html import escape

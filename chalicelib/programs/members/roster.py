@@ -480,8 +480,8 @@ def _rows_without_header(record: _Record) -> Iterator[RosterRow]:
 def _addresses(cell: str) -> list[tuple[str, str]]:
     """Return the addresses in a cell, each with the name that a mail program put before it.
 
-    `ana@x`, `Ana Lee <ana@x>`, `"Lee, Ana" <ana@x>; Ben <ben@x>`, `ana@x; ben@x`. What is none of
-    these is one address, as it is written.
+    `ana@x`, `Ana Lee <ana@x>`, `"Lee, Ana" <ana@x>; Ben <ben@x>`, `ana@x; ben@x`. Any other
+    text is one address, as it is written.
     """
     if _NAMED_ADDRESSES.fullmatch(cell.strip()):
         return [

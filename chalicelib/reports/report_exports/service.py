@@ -141,7 +141,7 @@ class ReportExportService:
     def _check_room(self, export: Export) -> None:
         """Raise the problem `limit_reached` while the program's last `MAX_MAKING` are being made.
 
-        So nobody's thousand files keep others from theirs. What was not made for hours never will.
+        So nobody's thousand files keep others from theirs. Exports left for hours are given up.
         """
         newest = self._store.newest(export.program_id, MAX_MAKING)
         making = [
