@@ -271,3 +271,17 @@ def test_no_paragraph_of_a_page_is_longer_than_90_words() -> None:
         if (found := [each for each in paragraphs(text_of(page)) if len(each.split()) > 90])
     }
     assert long == {}
+
+
+def test_the_list_of_decisions_has_each_by_its_title() -> None:
+    listed = dict(
+        re.findall(
+            r"^\| \[\d+\]\((\S+)\) \| (.+) \|$", text_of("docs/decisions/README.md"), re.MULTILINE
+        )
+    )
+    titles = {
+        Path(page).name: re.sub(r"^# \d+\. ", "", text_of(page).splitlines()[0])
+        for page in PAGES
+        if re.fullmatch(r"docs/decisions/\d{4}-\S+\.md", page)
+    }
+    assert listed == titles
