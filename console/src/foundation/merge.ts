@@ -9,7 +9,7 @@ export type Merge<Fields, Name extends keyof Fields & string = keyof Fields & st
   theirs: Name[];
 };
 
-const same = (one: unknown, other: unknown): boolean => JSON.stringify(one) === JSON.stringify(other);
+export const same = (one: unknown, other: unknown): boolean => JSON.stringify(one) === JSON.stringify(other);
 
 /** `sent` is what of a field the API is sent: typing something and taking it back is no change. */
 export function mergeFields<Fields extends object, Name extends keyof Fields & string>(

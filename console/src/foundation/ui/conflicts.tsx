@@ -2,7 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { asProblem } from "../api/problems";
 import { later } from "../later";
-import { mergeFields } from "../merge";
+import { mergeFields, same } from "../merge";
 import { toastProblem } from "./toast_problem";
 
 const Conflict = later(() => import("./Conflict"));
@@ -41,24 +41,24 @@ export function useConflicts<Thing extends Versioned>(
 
   const save = async (saving: Saving<Thing>): Promise<void> => {
     const { base, changes, write, read, onSaved } = saving;
-    let now = base;
     try {
-      if (Object.keys(changes).length > 0) now = await write(changes, base);
+      const now = Object.keys(changes).length > 0 ? await write(changes, base) : base;
+      onSaved?.(now);
     } catch (caught) {
       const theirs = asProblem(caught).code === "changed_meanwhile" ? await read().catch(() => undefined) : undefined;
       if (!theirs || theirs.version === base.version) throw caught;
       const mine = { ...base, ...changes };
       const { conflicts, theirs: taken } = mergeFields(names, { base, mine, theirs });
-      // Both wanted the same: it is as it should be.
-      if (conflicts.length + taken.length > 0) return setMet({ ...saving, mine, theirs, conflicts, taken });
-      now = theirs;
+      const now = { ...saving, mine, theirs, conflicts, taken };
+      if (conflicts.length + taken.length > 0) return setMet(now);
+      await goOn(now, names.filter((name) => same(mine[name], theirs[name]))); // nobody has to choose
     }
-    onSaved?.(now);
   };
-  const goOn = ({ theirs, changes, ...saving }: Met<Thing>, chosen: string[]): void => {
-    const kept = Object.fromEntries(Object.entries(changes).filter(([name]) => !chosen.includes(name)));
+  /** Saves on their version what of my changes is kept. */
+  const goOn = ({ theirs, changes, ...saving }: Met<Thing>, dropped: string[]): Promise<void> => {
+    const kept = Object.fromEntries(Object.entries(changes).filter(([name]) => !dropped.includes(name)));
     setMet(undefined);
-    save({ ...saving, base: theirs, changes: kept as Partial<Thing> }).catch(toastProblem);
+    return save({ ...saving, base: theirs, changes: kept as Partial<Thing> });
   };
   const dialog = met ? (
     <Conflict
@@ -67,7 +67,7 @@ export function useConflicts<Thing extends Versioned>(
       label={(name) => label(name as keyof Thing & string)}
       say={(name, whose) => (say ?? plain)(name as keyof Thing & string, met[whose])}
       onClose={() => setMet(undefined)}
-      onChosen={(chosen) => goOn(met, chosen)}
+      onChosen={(chosen) => void goOn(met, chosen).catch(toastProblem)}
     />
   ) : null;
   return { save, dialog };
