@@ -196,9 +196,7 @@ def test_every_screen_in_one_language_keeps_to_its_budget(built: Built, language
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_what_is_fetched_only_where_views_are_read_has_a_budget_too(
-    built: Built, language: str
-) -> None:
+def test_files_fetched_only_for_reading_views_have_a_budget(built: Built, language: str) -> None:
     files = built.needs(*VIEWS, words("views", language))
     files -= built.needs("src/me/SettingsScreen.tsx", "src/performances/HistoryScreen.tsx")
     assert built.kilobytes(files) <= VIEWS_KB
@@ -207,9 +205,7 @@ def test_what_is_fetched_only_where_views_are_read_has_a_budget_too(
 @pytest.mark.parametrize(
     ("module", "limit"), [("foreign.ts", FOREIGN_SIGN_IN_KB), ("SetupStep.tsx", SECOND_STEP_KB)]
 )
-def test_what_few_people_fetch_when_they_sign_in_has_budgets_too(
-    built: Built, module: str, limit: float
-) -> None:
+def test_files_of_rare_sign_ins_have_budgets(built: Built, module: str, limit: float) -> None:
     known = built.needs(MANAGERS_FIRST, "src/foundation/session/SignIn.tsx")
     own = built.needs(f"src/foundation/session/{module}") - known
     assert own

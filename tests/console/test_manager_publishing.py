@@ -43,7 +43,7 @@ def made(page: Page) -> str:
     return page.url.rpartition("/")[2].partition("?")[0]
 
 
-def test_what_was_published_stays_in_sight_until_the_next_screen_is_there(
+def test_the_published_activity_stays_visible_until_the_next_screen_is_loaded(
     people: People, clips: Path
 ) -> None:
     with people.visit(DESKTOP) as visit:
@@ -122,7 +122,9 @@ def test_all_that_this_browser_can_tell_is_told_at_once(people: People, clips: P
         assert begun == []
 
 
-def test_what_only_the_server_can_tell_it_tells_in_words(people: People, tmp_path: Path) -> None:
+def test_problems_that_only_the_server_finds_are_shown_in_words(
+    people: People, tmp_path: Path
+) -> None:
     """A file without an extension, whose content this browser knows nothing about."""
     strange = tmp_path / "holiday"
     strange.write_bytes(b"these are words, no pictures " * 400)
@@ -456,7 +458,7 @@ def test_long_instructions_and_thirty_channels_are_counted_and_told(people: Peop
 UNKNOWN = {"code": "of_tomorrow", "detail": "No channels today."}
 
 
-def test_who_will_see_it_is_told_in_words_and_never_guessed(people: People) -> None:
+def test_the_audience_is_shown_in_words_and_never_guessed(people: People) -> None:
     for name, kind in (("Open air", "public"), ("Inner circle", "private")):
         assert people.manager.post("/channels", {"name": name, "kind": kind}).status == 201
     with people.visit(DESKTOP, intercepting=True) as visit:

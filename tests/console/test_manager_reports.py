@@ -41,7 +41,7 @@ def step(page: Page, name: str) -> Any:
     return funnel.get_by_role("row", name=re.compile(f"^{name}"))
 
 
-def test_what_is_on_a_phones_screen_is_told_as_seen_in_one_batch_when_the_page_is_left(
+def test_visible_cards_are_reported_as_seen_in_one_batch_when_the_page_is_left(
     people: People,
 ) -> None:
     member = people.member()

@@ -226,7 +226,7 @@ def test_a_send_that_is_being_read_stays_when_the_feed_loses_its_card(people: Pe
     assert ana.performances() == []
 
 
-def test_what_the_command_menu_finds_late_is_not_what_enter_opens(people: People) -> None:
+def test_enter_opens_no_entry_that_the_command_menu_finds_late(people: People) -> None:
     word = f"zeta{secrets.token_hex(3)}"
     people.member(f"{word} Member")
     named = {"name": f"{word} Channel", "kind": "private"}

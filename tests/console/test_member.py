@@ -538,7 +538,7 @@ RTL = "\u05e9\u05dc\u05d5\u05dd \u05e2\u05d5\u05dc\u05dd"
     [HTML, RTL, "\U0001f469\U0001f3fd\u200d\U0001f373 " * 60, "Words " * 330],
     ids=["html", "rtl", "emoji", "long"],
 )
-def test_whatever_people_write_is_shown_as_text_and_breaks_no_layout(
+def test_any_text_of_people_is_shown_as_text_and_breaks_no_layout(
     people: People, text: str
 ) -> None:
     ana = people.member(text[:60].strip())

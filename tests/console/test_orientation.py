@@ -62,7 +62,7 @@ def test_entries_of_a_menu_show_the_focus(people: People) -> None:
             assert page.evaluate(FOCUS) == ""
 
 
-def test_what_is_switched_on_or_chosen_shows_where_the_system_chooses_the_colours(
+def test_switches_and_choices_are_visible_in_forced_colours(
     people: People,
 ) -> None:
     with people.visit(DESKTOP) as visit:

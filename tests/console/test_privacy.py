@@ -157,7 +157,7 @@ def test_a_member_chooses_how_they_appear_on_the_leaderboard(people: People) -> 
     assert [each["code"] for each in taken.body["errors"]] == ["alias_taken"]
 
 
-def test_what_webhooks_sent_is_told_in_words(people: People) -> None:
+def test_the_export_describes_webhook_deliveries_in_words(people: People) -> None:
     hook = {"name": f"Hook {secrets.token_hex(3)}", "url": "https://nobody.example/hook"}
     made = people.manager.post("/webhooks", {**hook, "format": "slack"}).body
     with people.visit(DESKTOP) as visit:

@@ -91,7 +91,7 @@ def test_a_member_allows_views_in_words_sees_them_and_takes_it_back(
         expect(page.get_by_text("2,000 views")).to_have_count(0)
 
 
-def test_who_leaves_the_permission_off_is_told_and_stays_connected(people: People) -> None:
+def test_a_member_who_denies_the_permission_is_told_and_stays_connected(people: People) -> None:
     ana = connected(people.member("Ana Ferreira"))
     with people.visit(PHONE) as visit:
         page = ana.signed_in(visit, "/settings#tiktok")

@@ -209,7 +209,9 @@ def test_a_member_switches_pushes_on_and_a_video_that_arrives_is_shown_once(
         assert gone.status_code == 410
 
 
-def test_what_cannot_be_read_is_shown_and_opens_nothing_else(people: People) -> None:
+def test_an_unreadable_push_shows_a_notification_that_opens_only_the_console(
+    people: People,
+) -> None:
     ida = people.member("Eva Lind")
     with people.visit(PHONE) as visit:
         visit.context.grant_permissions(["notifications"], origin=visit.origin)

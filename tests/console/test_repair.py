@@ -83,7 +83,9 @@ def test_a_repaired_file_is_valid(page: Page, tmp_path: Path, kind: str) -> None
         ("picture.png", "There is no video in this file"),
     ],
 )
-def test_what_cannot_be_repaired_says_why(page: Page, clips: Path, clip: str, words: str) -> None:
+def test_an_unrepairable_file_shows_the_reason(
+    page: Page, clips: Path, clip: str, words: str
+) -> None:
     add_video(page, clips / clip)
     offer = panel(page).get_by_role("button", name=FIX)
     said = panel(page).get_by_text(words)

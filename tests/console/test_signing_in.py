@@ -185,7 +185,7 @@ def test_where_a_company_has_its_own_issuer_one_signs_in_there_and_comes_back(
     expect(way).to_be_visible()
 
 
-def test_what_an_issuer_sends_back_in_vain_is_told_and_leads_to_the_way_in(
+def test_a_failed_return_from_an_issuer_is_shown_and_leads_to_the_sign_in(
     browsing: Browsing, stack: RunningStack, member: Person
 ) -> None:
     """A refusal; an answer that nobody here asked for; a token that was made for another client."""

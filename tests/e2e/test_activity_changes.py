@@ -120,7 +120,7 @@ def test_of_managers_editing_at_one_moment_one_has_their_way_and_the_others_are_
     assert same(manager.activity(made["activity_id"]), edited.body)
 
 
-def test_what_is_for_a_private_channel_is_not_there_for_anybody_else(
+def test_an_activity_of_a_private_channel_is_not_found_by_others(
     tiktok_members: TikTokMembers, sender: Sender, valid: str, private: dict[str, str]
 ) -> None:
     made = tiktok_members.manager.create(valid, channel_ids=[private["channel_id"]])
@@ -252,7 +252,7 @@ def test_an_upload_that_is_no_video_is_refused(
         assert answer.problem == problem
 
 
-def test_what_waits_for_its_video_or_was_rejected_with_it_is_not_tried(
+def test_an_activity_without_a_valid_video_cannot_be_tried(
     manager: Api, deployed: DeployedStack, valid_upload: str
 ) -> None:
     activity_id = manager.create(valid_upload)["activity_id"]
@@ -264,7 +264,7 @@ def test_what_waits_for_its_video_or_was_rejected_with_it_is_not_tried(
     assert manager.post(f"/activities/{activity_id}/archive").status == 200
 
 
-def test_what_was_archived_comes_back_as_ended_or_rejected_and_does_not_go_on(
+def test_an_unarchived_activity_is_ended_or_rejected_and_does_not_resume(
     manager: Api, deployed: DeployedStack, member: Api, valid_upload: str
 ) -> None:
     activity_id = manager.create(valid_upload, ends_at=in_seconds(3600))["activity_id"]

@@ -112,7 +112,7 @@ def test_a_rejection_is_on_it_and_what_it_says_to_the_member_is_not(
     assert len(entries(manager, thing=asked.body["redemption_id"])) == 1
 
 
-def test_what_members_do_with_their_account_is_on_it_and_what_they_send_is_not(
+def test_members_account_changes_are_on_the_trail_and_their_sends_are_not(
     world: World, manager: Api, member: Api
 ) -> None:
     me = member.get("/me").body["member_id"]

@@ -487,7 +487,7 @@ LINES: list[Line] = [
     ("request_", "problem", "field"),
     [pytest.param(*line[1:], id=f"{number}-{line[0]}") for number, line in enumerate(LINES)],
 )
-def test_what_is_wrong_gets_its_problem_and_changes_nothing(
+def test_invalid_input_gets_its_problem_and_changes_nothing(
     scene: Scene,
     untouched: None,
     request_: Callable[[Scene], Answer],

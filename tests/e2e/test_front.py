@@ -25,7 +25,7 @@ def test_an_answer_of_the_api_comes_as_it_is(stack: RunningStack, manager: Api) 
         assert got.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_what_the_console_may_do_is_said_by_the_deployed_policy(stack: RunningStack) -> None:
+def test_the_deployed_policy_limits_what_the_console_may_do(stack: RunningStack) -> None:
     got = requests.get(f"{origin(stack)}/feed", timeout=TIMEOUT_SECONDS)
     directives = got.headers["Content-Security-Policy"].split("; ")
     assert directives[0] == "default-src 'none'"

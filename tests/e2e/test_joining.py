@@ -49,7 +49,7 @@ def told(api: Api) -> list[str]:
     return [each["program_id"] for each in api.get("/me/invitations").body["items"]]
 
 
-def test_who_is_invited_by_two_programs_chooses_and_declines_the_other(town: Town) -> None:
+def test_a_person_invited_by_two_programs_joins_one_and_declines_the_other(town: Town) -> None:
     town.invites("rival", "vic")
     acme_id = town.invites("acme", "vic", Role.MANAGER)
     vic = town.person("vic")
@@ -69,7 +69,7 @@ def test_who_is_invited_by_two_programs_chooses_and_declines_the_other(town: Tow
     assert told(vic) == []
 
 
-def test_who_landed_with_a_rival_leaves_and_joins_their_company(town: Town) -> None:
+def test_a_person_in_another_companys_program_leaves_it_and_joins_their_own(town: Town) -> None:
     rival_id = town.invites("rival", "sam")
     sam = known(town.person("sam"))
     town.invites("acme", "sam")

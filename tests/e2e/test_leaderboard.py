@@ -24,7 +24,7 @@ def once_ranked(
     return wait_for("The board being made", there)
 
 
-def test_who_performs_is_on_the_board_with_the_next_tick_and_as_they_are_called_now(
+def test_a_performer_is_on_the_board_after_the_next_tick_with_their_current_name(
     tiktok_members: TikTokMembers, deployed: DeployedStack, valid: str
 ) -> None:
     sender = tiktok_members.one().connected()

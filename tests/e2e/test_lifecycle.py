@@ -197,7 +197,7 @@ def test_a_page_has_twenty_unless_told_otherwise(
 
 
 @pytest.mark.parametrize("path", ["/feed", "/activities"])
-def test_what_is_added_and_ended_between_two_pages_makes_nothing_come_twice_or_be_skipped(
+def test_additions_and_ends_between_two_pages_repeat_and_skip_nothing(
     deployed: DeployedStack, witness: Witness, clips: Any, path: str
 ) -> None:
     program = create_program(deployed, witness)

@@ -142,7 +142,7 @@ def test_a_person_is_invited_made_a_manager_removed_and_back_again(
     assert eve.get("/me").body["member_id"] == member_id  # with the very token she had
 
 
-def test_who_is_invited_is_mailed_signs_in_with_what_the_mail_says_and_is_in(
+def test_an_invited_person_signs_in_with_the_mailed_password_and_joins(
     company: Company, boss: Api, nobody: Api, deployed: DeployedStack
 ) -> None:
     email = company.email("ida")
@@ -181,7 +181,7 @@ def test_who_is_invited_is_mailed_signs_in_with_what_the_mail_says_and_is_in(
     assert boss.post(f"{path}/invite").problem == (409, "already_a_member")
 
 
-def test_who_has_a_sign_in_already_is_not_mailed_another(
+def test_a_person_with_a_sign_in_is_not_mailed_another(
     company: Company, boss: Api, deployed: DeployedStack
 ) -> None:
     api = company.signs_in("una")
@@ -385,7 +385,7 @@ def untouched(deployed: DeployedStack) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("untouched")
-def test_what_is_no_id_at_all_is_not_found_either(boss: Api) -> None:
+def test_a_malformed_id_is_not_found(boss: Api) -> None:
     for strange in ("%00", "..%2Fme", "%F0%9F%92%83", "u" * 1500):
         assert boss.get(f"/members/{strange}").problem == (404, "not_found")
         assert boss.get(f"/channels/{strange}/members").problem == (404, "not_found")
@@ -426,7 +426,7 @@ LISTS = ("/members", "/channels", "/channels/{}/members", "/campaigns")
 
 
 @pytest.mark.usefixtures("untouched")
-def test_what_is_wrong_with_a_body_or_a_query_is_said_and_changes_nothing(boss: Api) -> None:
+def test_an_invalid_body_or_query_is_explained_and_changes_nothing(boss: Api) -> None:
     for method, path, body in BODIES:
         assert boss.call(method, path, json=body).problem == (422, "invalid_request")
         assert boss.call(method, path, body=b"{").problem == (400, "invalid_json")

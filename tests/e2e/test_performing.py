@@ -184,7 +184,7 @@ def test_a_key_replays_the_first_answer_to_a_perform(
     assert (retried.status, retried.body["performance_id"]) == (202, first.body["performance_id"])
 
 
-def test_what_is_not_open_to_a_member_cannot_be_performed(
+def test_an_activity_that_is_not_open_to_a_member_cannot_be_performed(
     tiktok_members: TikTokMembers, berlin: Program, deployed: DeployedStack, clips: Path, valid: str
 ) -> None:
     sender = tiktok_members.one().connected()
@@ -373,7 +373,7 @@ def test_a_sixth_video_is_refused_with_the_time_its_place_is_free(
     sender.reaches(sender.perform(activity), "staged")
 
 
-def test_who_is_removed_is_let_go_at_tiktok_and_what_was_queued_is_settled(
+def test_a_removed_member_is_revoked_at_tiktok_and_their_queued_sends_are_settled(
     tiktok_members: TikTokMembers, deployed: DeployedStack, valid: str
 ) -> None:
     sender, activity = tiktok_members.one().connected(), tiktok_members.activity(valid)

@@ -171,7 +171,7 @@ def beside[Each](people: Iterable[Person], walk: Callable[[Person], Each]) -> li
         return list(threads.map(walk, people))
 
 
-def test_who_may_not_is_told_so_by_every_route_and_changes_nothing(
+def test_every_route_refuses_people_without_permission_and_changes_nothing(
     world: World, deployed: DeployedStack
 ) -> None:
     """What is another program's answers to the byte like what does not exist."""
@@ -206,9 +206,7 @@ def test_who_may_not_is_told_so_by_every_route_and_changes_nothing(
     assert told == expected
 
 
-def test_what_is_private_is_not_there_for_who_is_not_in_it(
-    world: World, deployed: DeployedStack
-) -> None:
+def test_private_things_are_not_found_by_outsiders(world: World, deployed: DeployedStack) -> None:
     """By whichever route that members may call with an id; nor do their lists have it."""
     member = next(each for each in world.at_home() if each.role is Role.MEMBER)
     walked: set[str] = set()
@@ -255,7 +253,7 @@ def test_another_programs_people_do_it_all_on_their_own_ground(
     deployed.unchanged_by(lambda: beside(world.foreigners(), walk), world.home)
 
 
-def test_who_may_does(world: World) -> None:
+def test_people_with_permission_succeed(world: World) -> None:
     told: Told = {}
     expected: Told = {}
     for operation, entry in WALK:

@@ -123,7 +123,7 @@ def test_a_permission_taken_back_at_tiktok_ends_with_the_next_reading(
     assert (account["status"], account["views_since"]) == ("connected", None)
 
 
-def test_what_is_due_without_a_consent_or_an_account_is_let_go(
+def test_a_due_count_without_a_consent_or_an_account_is_dropped(
     deployed: DeployedStack, tiktok_members: TikTokMembers, valid: str
 ) -> None:
     """As a race leaves it: the consent is gone, and the post still in the index."""

@@ -142,7 +142,7 @@ def test_a_request_that_is_fulfilled_and_rejected_at_once_is_decided_once(
     assert len(refunds) == rejected
 
 
-def test_what_is_decided_stays_decided(shop: TikTokMembers, rich: Api) -> None:
+def test_a_decided_request_stays_decided(shop: TikTokMembers, rich: Api) -> None:
     mug = reward(shop.manager)["reward_id"]
     ways: tuple[tuple[str, dict[str, str]], ...] = (
         ("fulfil", {"code": "ABC-1"}),

@@ -364,7 +364,7 @@ def test_an_origin_is_enough_where_a_browser_says_no_more(nobody: Api) -> None:
 BODIES = ("/session", "/session/forgot", "/session/reset")
 
 
-def test_what_cannot_be_read_is_refused_by_each_route(nobody: Api) -> None:
+def test_each_route_refuses_an_unreadable_body(nobody: Api) -> None:
     too_large = b'{"email": "' + b"a" * 70_000 + b'"}'
     for path in BODIES:
         plain = {"Content-Type": "text/plain"}

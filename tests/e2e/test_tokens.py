@@ -142,7 +142,7 @@ def test_a_token_is_refused_from_the_second_it_expires_though_it_was_accepted_be
     wait_for("The token's end", expired)
 
 
-def test_what_the_gateway_answers_itself_is_a_problem_too(nobody: Api, mint: Mint) -> None:
+def test_the_gateways_own_answers_are_problems(nobody: Api, mint: Mint) -> None:
     """Addresses and methods that are not: the document has no word for them."""
     for method, path in (
         ("GET", "/nowhere"),

@@ -81,7 +81,7 @@ def test_a_completed_post_is_believed_once_and_replays_change_nothing(
     assert sender.performance(performance) == posted
 
 
-def test_what_is_not_signed_for_this_app_is_refused_and_changes_nothing(
+def test_a_webhook_not_signed_for_this_app_is_refused_and_changes_nothing(
     hooks: Hooks, staged: tuple[Sender, str, str]
 ) -> None:
     sender, performance, publish_id = staged

@@ -94,7 +94,7 @@ def log_of(api: Api, webhook: Mapping[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def test_what_happens_reaches_a_receiver_signed_and_the_log_says_so(
+def test_events_reach_a_receiver_signed_and_are_logged(
     manager: Api, receiver: Receiver, witness: Witness
 ) -> None:
     webhook = made(manager, f"{receiver.url}/events", types=["points.adjusted"])

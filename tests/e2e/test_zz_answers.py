@@ -120,7 +120,7 @@ def test_every_success_and_every_problem_that_can_be_brought_about_was_seen(
     assert not absent, "\n".join(absent)
 
 
-def test_what_was_not_seen_is_named() -> None:
+def test_unseen_answers_are_named() -> None:
     contract = Contract()
     absent = missing(contract, {("me_read", 200, None)})
     assert "me_read 200" not in absent

@@ -295,7 +295,7 @@ def test_a_tables_stream_has_one_reader(resources: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("function", STREAMED)
-def test_what_a_relay_fails_at_for_good_is_put_aside(
+def test_a_relays_final_failures_are_put_into_a_queue(
     resources: dict[str, Any], function: str
 ) -> None:
     declared = STREAMED[function]
@@ -434,7 +434,7 @@ def test_nothing_but_a_request_writes_to_the_ledger(resources: dict[str, Any]) -
     }
 
 
-def test_what_agents_reach_can_send_award_remove_and_decrypt_nothing(
+def test_functions_that_agents_reach_can_send_award_remove_and_decrypt_nothing(
     resources: dict[str, Any],
 ) -> None:
     """Whatever an agent is talked into: its function is granted no more."""
@@ -546,7 +546,7 @@ def test_a_queue_hides_a_message_six_times_as_long_as_its_function_may_take(
             assert hidden >= 6 * each.seconds, each.name
 
 
-def test_what_fails_again_and_again_waits_in_a_dead_letter_queue(resources: dict[str, Any]) -> None:
+def test_repeated_failures_wait_in_a_dead_letter_queue(resources: dict[str, Any]) -> None:
     assert of_type(resources, "AWS::SQS::Queue") == set(QUEUES)
     for fed, failed in FED.items():
         redrive = properties(resources, fed)["RedrivePolicy"]
@@ -559,7 +559,7 @@ def test_what_fails_again_and_again_waits_in_a_dead_letter_queue(resources: dict
         assert queue["MessageRetentionPeriod"] == kept
 
 
-def test_what_a_queue_of_failures_holds_can_be_sent_back(template: dict[str, Any]) -> None:
+def test_messages_of_a_failure_queue_can_be_redriven(template: dict[str, Any]) -> None:
     """The command finds queues, and those that their messages end in, by outputs alone."""
     for name in (*FED, *DEAD_LETTERS):
         assert template["Outputs"][f"{name}Url"]["Value"] == {"Ref": name}, name
@@ -598,7 +598,7 @@ def test_a_failing_function_raises_an_alarm(resources: dict[str, Any], function:
     assert resources[f"{function}Errors"]["Condition"] == "FunctionsAlarmed"
 
 
-def test_what_is_late_is_told_of_the_main_job_and_of_the_rest_where_the_owner_says_so(
+def test_late_work_alarms_for_the_main_job_and_optionally_for_the_rest(
     resources: dict[str, Any],
 ) -> None:
     """A table's stream forgets after a day; what keeps one waiting keeps all."""
@@ -676,7 +676,9 @@ def test_a_table_that_outlives_the_stack_is_protected(
 
 
 @pytest.mark.parametrize("name", ["ProgramsTable", "UploadsTable", "ActivitiesTable", *BUCKETS])
-def test_what_holds_peoples_work_outlives_the_stack(resources: dict[str, Any], name: str) -> None:
+def test_resources_with_peoples_work_outlive_the_stack(
+    resources: dict[str, Any], name: str
+) -> None:
     kept = (resources[name]["DeletionPolicy"], resources[name]["UpdateReplacePolicy"])
     assert kept == ("RetainExceptOnCreate", "Retain")
 
@@ -840,7 +842,7 @@ def test_a_function_writes_to_its_own_log_only(
 # The gateway
 
 
-def test_what_the_gateway_answers_itself_is_a_problem_like_all_others(
+def test_the_gateways_own_answers_are_problems_like_all_others(
     resources: dict[str, Any],
 ) -> None:
     known = {each.code: each for each in all_codes()}

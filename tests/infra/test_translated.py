@@ -53,7 +53,7 @@ def test_a_failed_first_creation_leaves_nothing_and_a_removed_stack_leaves_what_
         assert kept in {("RetainExceptOnCreate", "Retain"), ("Delete", "Delete")}, name
 
 
-def test_what_is_deleted_with_the_stack_holds_nothing_but_what_expires(
+def test_resources_deleted_with_the_stack_hold_only_items_that_expire(
     translated: dict[str, Any],
 ) -> None:
     for name, resource in of_type(translated, *STATEFUL):
@@ -102,7 +102,7 @@ def test_a_changed_compression_size_makes_a_new_deployment(translated: dict[str,
     assert size == api["MinimumCompressionSize"]
 
 
-def test_what_is_not_formed_like_a_bearer_token_starts_no_authorizer(
+def test_a_header_without_a_bearer_tokens_form_starts_no_authorizer(
     translated: dict[str, Any],
 ) -> None:
     (api,) = properties(translated, "AWS::ApiGateway::RestApi").values()
@@ -137,7 +137,7 @@ def test_every_address_and_method_without_a_route_is_answered_404_by_the_gateway
         assert "security" not in methods[ANY_METHOD], path
 
 
-def test_what_the_gateway_takes_for_a_broken_signature_is_not_found(
+def test_a_path_the_gateway_takes_for_a_broken_signature_is_not_found(
     template: dict[str, Any],
 ) -> None:
     answers = template["Resources"]["RestAPI"]["Properties"]["GatewayResponses"]

@@ -344,7 +344,7 @@ def test_a_refused_token_is_refreshed_however_fresh_it_seems(
     assert tiktok.made.count("refresh") == 1
 
 
-def test_who_has_no_account_has_no_token(
+def test_a_member_without_an_account_has_no_token(
     greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
 ) -> None:
     with pytest.raises(NotConnected):
@@ -438,7 +438,7 @@ def test_an_account_that_is_not_used_is_renewed_before_it_lapses(
     assert accounts.account(ben).refresh_expires_at > lapses_at
 
 
-def test_what_cannot_be_renewed_now_comes_again_and_stops_nobody_else(
+def test_an_account_that_cannot_be_renewed_now_is_retried_and_blocks_no_other(
     greenroom: Greenroom, tiktok: FakeTikTok, accounts: AccountService, ben: Caller
 ) -> None:
     for person in (ben, cleo := greenroom.member()):
@@ -551,7 +551,7 @@ def test_a_refused_refresh_after_another_workers_rotation_uses_the_new_pair(
         TikTokRefused("invalid_client", cause=Cause.APP_SETTINGS),
     ],
 )
-def test_what_is_no_word_about_the_consent_disconnects_nobody_and_frees_the_lock(
+def test_an_error_unrelated_to_the_consent_disconnects_nobody_and_frees_the_lock(
     greenroom: Greenroom,
     tiktok: FakeTikTok,
     accounts: AccountService,
@@ -772,7 +772,7 @@ def test_while_tiktok_is_not_set_up_nobody_is_sent_there(
 # What comes in between
 
 
-def test_who_takes_up_a_removed_members_place_does_not_see_their_tiktok_account(
+def test_a_removed_members_successor_does_not_see_their_tiktok_account(
     greenroom: Greenroom, ben: Caller
 ) -> None:
     """Before the removal is heard of: by then the address may be another person's."""
@@ -935,7 +935,7 @@ def test_a_consent_is_bound_to_the_person_and_to_the_invitation(
     assert tiktok.made == []
 
 
-def test_whoever_is_invited_again_in_the_middle_of_a_consent_is_not_connected_by_it(
+def test_a_consent_begun_before_a_new_invitation_connects_nobody(
     greenroom: Greenroom, tiktok: FakeTikTok, ben: Caller
 ) -> None:
     begun = greenroom.asks(ben)
@@ -1061,7 +1061,7 @@ def test_a_removal_that_is_told_twice_late_or_before_an_earlier_one_releases_eac
     assert stored(greenroom, back) is not None
 
 
-def test_who_was_let_go_of_in_time_or_came_back_is_left_alone_by_the_clock(
+def test_the_schedule_skips_members_who_were_released_or_came_back(
     greenroom: Greenroom, tiktok: FakeTikTok, calls: Calls
 ) -> None:
     leaver, returner = removed(greenroom, "cleo"), removed(greenroom, "dora")
@@ -1095,7 +1095,7 @@ def test_a_sweep_begins_nothing_more_when_its_time_is_up(
     assert greenroom.container.tiktok.disconnect_removed_members() == 1
 
 
-def test_whoever_tiktok_does_not_let_go_of_now_is_let_go_of_later(
+def test_a_release_that_fails_at_tiktok_is_retried_later(
     greenroom: Greenroom, tiktok: FakeTikTok
 ) -> None:
     leaver = removed(greenroom, "cleo")
@@ -1129,7 +1129,7 @@ def test_tokens_that_tiktok_does_not_revoke_for_a_day_are_forgotten_all_the_same
     assert stored(greenroom, leaver) is None
 
 
-def test_whoever_came_back_does_not_keep_an_account_that_tiktok_does_not_let_go_of(
+def test_a_returned_member_does_not_keep_an_account_whose_release_failed(
     greenroom: Greenroom, tiktok: FakeTikTok
 ) -> None:
     leaver = removed(greenroom, "cleo")

@@ -368,7 +368,7 @@ def test_a_verdict_reaches_no_other_programs_activity(services: ActivityServices
     assert services.now(waiting) == waiting
 
 
-def test_what_a_verdict_makes_of_an_activity_is_on_the_audit_trail_once(
+def test_the_outcome_of_a_verdict_is_on_the_audit_trail_once(
     services: ActivityServices, dynamodb: Any
 ) -> None:
     taken = services.made(services.upload_services.posted_upload())
@@ -781,7 +781,7 @@ def test_between_two_pages_nothing_is_lost_or_seen_twice_when_others_come_and_go
     assert second.next_cursor is None
 
 
-def test_what_has_a_later_start_comes_by_itself_and_goes_at_its_end(
+def test_a_scheduled_activity_appears_at_its_start_and_disappears_at_its_end(
     services: ActivityServices, clock: StoppedClock
 ) -> None:
     activity = services.put(starts_at=NOON + HOUR, ends_at=NOON + 2 * HOUR)
@@ -858,7 +858,7 @@ def test_a_feed_page_is_full_and_costs_three_calls_however_much_was_performed(
     assert rest.next_cursor is None
 
 
-def test_what_one_member_performed_stays_in_the_feed_of_the_others(
+def test_an_activity_one_member_performed_stays_in_the_others_feeds(
     services: ActivityServices,
 ) -> None:
     done, left = services.put(), services.put()
@@ -868,7 +868,9 @@ def test_what_one_member_performed_stays_in_the_feed_of_the_others(
     assert ids(others.items) == [left.activity_id, done.activity_id]
 
 
-def test_what_is_not_performed_after_all_is_back_in_the_feed(services: ActivityServices) -> None:
+def test_an_activity_whose_performance_failed_returns_to_the_feed(
+    services: ActivityServices,
+) -> None:
     activity = services.put()
     services.performed(activity)
     database().commit([services.marks.unmark(MEMBER.owner, activity.activity_id, "prf_1")])

@@ -73,7 +73,7 @@ def test_a_change_is_made_and_counted_and_the_same_again_is_none(
     assert services.now(activity) == edited
 
 
-def test_what_is_taken_away_is_gone_from_wherever_it_was_listed(services: ActivityServices) -> None:
+def test_a_removed_field_disappears_from_every_list(services: ActivityServices) -> None:
     services.groupings.campaigns_of = {"cam_1": False}
     services.groupings.channels_of = {"chn_1": False}
     activity = services.made(
@@ -203,7 +203,7 @@ def test_a_verdict_for_what_keeps_changing_comes_again(services: ActivityService
         {"ends_at": NOON},
     ],
 )
-def test_what_has_ended_stays_as_it_is_swept_or_not(
+def test_an_ended_activity_is_unchanged_by_the_sweep(
     services: ActivityServices, changes: dict[str, Any]
 ) -> None:
     activity = services.put(**changes)
@@ -234,7 +234,7 @@ def test_what_has_ended_stays_as_it_is_swept_or_not(
     ],
 )
 @pytest.mark.parametrize("use", ["create", "edit", "duplicate"])
-def test_what_cannot_be_is_refused_naming_the_field_and_nothing_is_written(
+def test_an_impossible_change_is_refused_naming_the_field_and_writes_nothing(
     services: ActivityServices, use: str, changes: dict[str, Any], field: str, code: str
 ) -> None:
     services.groupings.channels_of = {"chn_1": False, "chn_old": True}
@@ -435,7 +435,7 @@ def test_the_video_of_what_somebody_performed_stays_and_all_else_may_change(
     [*CHANGES, {"starts_at": "2026-06-15T15:00"}, {"ends_at": "2026-06-15T15:00"}],
     ids="-".join,
 )
-def test_what_somebody_performed_may_change_in_all_but_its_video(
+def test_a_performed_activity_may_change_except_its_video(
     services: ActivityServices, changes: dict[str, Any]
 ) -> None:
     services.groupings.channels_of = {"chn_1": False, "chn_2": False}
@@ -469,7 +469,7 @@ def test_a_first_performance_while_something_else_is_being_changed_is_not_forgot
     assert services.now(activity) == replace(activity, performed=True, points=4, version=2)
 
 
-def test_whoever_read_the_video_before_it_was_changed_is_not_the_first_to_perform(
+def test_a_perform_with_an_outdated_video_is_not_the_first(
     services: ActivityServices,
 ) -> None:
     activity = services.made(services.upload_services.validated_upload())
@@ -543,7 +543,7 @@ def test_a_duplicate_keeps_times_that_lie_ahead_and_takes_what_is_told_otherwise
 
 
 @pytest.mark.parametrize("state", [ActivityState.ENDED, ActivityState.ARCHIVED])
-def test_what_has_ended_or_was_put_away_can_be_run_again(
+def test_an_ended_or_archived_activity_can_be_duplicated(
     services: ActivityServices, state: ActivityState
 ) -> None:
     upload = services.upload_services.validated_upload()
@@ -692,7 +692,7 @@ def test_an_archived_ended_activity_came_out_of_the_list_with_one_query_a_page(
     assert refusal(attempt).code is ProblemCode.INVALID_CURSOR
 
 
-def test_what_a_member_may_not_see_any_more_is_still_the_managers(
+def test_an_activity_hidden_from_members_is_still_visible_to_managers(
     services: ActivityServices,
 ) -> None:
     activity = services.put(channel_ids=frozenset({"chn_1"}), video=GOOD)

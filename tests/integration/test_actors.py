@@ -165,7 +165,9 @@ def test_a_perform_is_the_members_in_all_it_writes(greenroom: Greenroom) -> None
         assert {by for by, _ in stamps(table)} == {f"member:{ben.member_id}"}
 
 
-def test_who_comes_back_from_tiktok_connects_by_themselves(greenroom: Greenroom) -> None:
+def test_a_member_returning_from_tiktok_is_the_actor_of_the_connection(
+    greenroom: Greenroom,
+) -> None:
     ben = greenroom.member("ben")
     begun = greenroom.asks(ben)
     with acting(actors.system("connections_callback")):

@@ -172,7 +172,7 @@ def test_the_store_of_entries_has_nothing_that_changes_or_removes_one() -> None:
     assert called.isdisjoint({"update", "delete", "put", "batch_write"})
 
 
-def test_what_changes_nothing_leaves_no_entry(greenroom: Greenroom) -> None:
+def test_an_act_without_a_change_leaves_no_entry(greenroom: Greenroom) -> None:
     container, manager, ben = greenroom.container, greenroom.manager, greenroom.member("ben")
     channel = container.channels.create(manager, "Sales", ChannelKind.PUBLIC).channel
     container.channels.add_members(manager, channel.channel_id, [ben.member_id])
@@ -488,7 +488,7 @@ def test_points_that_the_system_takes_back_are_told_with_what_they_were_for(
         room.close()
 
 
-def test_what_people_take_back_themselves_is_told(greenroom: Greenroom) -> None:
+def test_consents_that_people_revoke_themselves_are_on_the_trail(greenroom: Greenroom) -> None:
     container, ben = greenroom.container, greenroom.member("ben")
     greenroom.connect_account(ben, "ben")
     invited = container.members.invite(greenroom.manager, "ivy@demo.example", None, Role.MEMBER)

@@ -81,7 +81,7 @@ def test_a_name_is_taken_once_among_those_not_archived(company: Company, foreign
     assert company.changes(second, name="SUMMER").name == "SUMMER"
 
 
-def test_what_is_changed_to_what_it_is_is_not_written(company: Company, calls: Calls) -> None:
+def test_a_change_to_the_same_value_is_not_written(company: Company, calls: Calls) -> None:
     spring = company.makes("Spring")
     calls.made.clear()
     assert company.changes(spring, name="Spring", archived=False) == spring

@@ -325,7 +325,7 @@ def test_a_member_is_in_a_limited_number_of_channels(
     assert company.people_in(sales) == []
 
 
-def test_who_was_removed_at_this_moment_is_not_put_in(
+def test_a_member_removed_meanwhile_is_not_added(
     company: Company, greenroom: Greenroom, ben: Caller
 ) -> None:
     class Raced(ChannelStore):
@@ -350,7 +350,7 @@ def test_who_was_removed_at_this_moment_is_not_put_in(
 # --- other programs, pages, prices -------------------------------------------------------------
 
 
-def test_what_is_another_programs_is_not_there(company: Company, foreign: Caller) -> None:
+def test_things_of_another_program_are_not_found(company: Company, foreign: Caller) -> None:
     sales = company.makes("Sales")
     asked = company.service
     attempts: list[Callable[[], object]] = [
@@ -464,7 +464,7 @@ def test_a_channel_shows_people_as_they_are_whatever_changes_them(
     assert company.people_in(sales) == []
 
 
-def test_who_is_renamed_while_they_join_or_are_put_in_is_shown_as_they_are(
+def test_a_member_renamed_while_joining_or_being_added_has_the_new_name(
     company: Company, greenroom: Greenroom, ben: Caller
 ) -> None:
     sales, board = company.makes("Sales"), company.makes("Board", PRIVATE)
@@ -497,7 +497,7 @@ def test_who_is_renamed_while_they_join_or_are_put_in_is_shown_as_they_are(
     assert company.people_in(board) == [ben.member_id]
 
 
-def test_who_joins_while_they_are_renamed_is_shown_as_they_are(
+def test_a_member_joining_while_being_renamed_has_the_new_name(
     company: Company, greenroom: Greenroom, ben: Caller
 ) -> None:
     sales = company.makes("Sales")
@@ -516,7 +516,7 @@ def test_who_joins_while_they_are_renamed_is_shown_as_they_are(
     )
 
 
-def test_who_is_in_as_many_channels_as_may_be_is_changed_in_all_of_them(
+def test_a_change_reaches_all_channels_of_a_member_with_the_most_channels(
     company: Company, greenroom: Greenroom
 ) -> None:
     greenroom.container.programs.invite(greenroom.program, "boss@demo.example", Role.MANAGER)
@@ -535,7 +535,7 @@ def test_who_is_in_as_many_channels_as_may_be_is_changed_in_all_of_them(
     assert [each.to_channel_member() for each in found] == [gone] * MAX_CHANNELS_OF_MEMBER
 
 
-def test_what_a_channel_shows_is_no_change_of_the_member_once_more(
+def test_the_copy_shown_in_a_channel_is_no_second_change_of_the_member(
     company: Company, greenroom: Greenroom, ben: Caller
 ) -> None:
     sales = company.makes("Sales")

@@ -67,7 +67,7 @@ def test_costs_add_up_and_a_performance_more_costs_more(prices: Prices) -> None:
     assert prices.performances(1000).total < thousand
 
 
-def test_what_a_parameter_leaves_out_is_not_counted(prices: Prices) -> None:
+def test_resources_that_a_parameter_leaves_out_are_not_counted(prices: Prices) -> None:
     few = prices.alarms()
     assert few <= 15
     assert prices.alarms(FunctionAlarms="true") > prices.alarms(LateAlarms="true") > few

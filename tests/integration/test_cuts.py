@@ -160,7 +160,7 @@ def test_valid_and_waiting_uploads_go_together_and_all_valid_is_open_at_once(
     ]
 
 
-def test_what_was_ended_while_it_waited_stays_ended(
+def test_an_activity_ended_while_waiting_stays_ended(
     services: ActivityServices, dynamodb: Any
 ) -> None:
     activity = made(services, [b"one", b"two"])

@@ -57,7 +57,7 @@ def test_a_stage_says_who_answers_for_the_app(tmp_path: Path) -> None:
         ({"contact": "nobody"}, "no address as contact"),
     ],
 )
-def test_what_is_missing_of_it_is_told(
+def test_missing_fields_are_named(
     tmp_path: Path, changes: dict[str, str | None], words: str
 ) -> None:
     with pytest.raises(Failure, match=words):
@@ -159,7 +159,7 @@ def test_a_second_run_publishes_nothing() -> None:
         ({"upload": (200, {"status": "validating"})}, "is validating"),
     ],
 )
-def test_what_goes_wrong_says_what_to_do(answers: dict[str, tuple[int, Any]], words: str) -> None:
+def test_failures_name_the_next_step(answers: dict[str, tuple[int, Any]], words: str) -> None:
     usual: dict[str, tuple[int, Any]] = {
         "session": (200, {"status": "signed_in", "id_token": "t"}),
         "activities": (200, {"items": []}),

@@ -56,7 +56,9 @@ def test_nothing_is_sent_without_a_tick_of_the_very_text_that_is_asked(
     assert greenroom.feed(ana) == [activity.activity_id]
 
 
-def test_what_asks_for_nothing_is_sent_without_a_tick(greenroom: Greenroom, ana: Caller) -> None:
+def test_an_activity_without_disclosure_is_sent_without_a_confirmation(
+    greenroom: Greenroom, ana: Caller
+) -> None:
     activity = greenroom.activity(content_disclosure=NONE)
     made = greenroom.container.performances.perform(ana, activity.activity_id, CORRELATION)
     assert greenroom.stored(made).acknowledged is None

@@ -39,7 +39,7 @@ def test_with_nothing_given_up_there_is_nothing_to_do() -> None:
 
 
 @pytest.mark.usefixtures("stack_here")
-def test_what_was_given_up_is_shown_with_what_it_was_about(greenroom: Greenroom) -> None:
+def test_failed_messages_are_shown_with_their_subjects(greenroom: Greenroom) -> None:
     give_up(greenroom, to_message(REFERENCE), "no message of ours")
     code, [*shown, told] = run()
     assert (code, told) == (3, {"failed": 2, "replayed": 0})

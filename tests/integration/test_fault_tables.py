@@ -52,7 +52,7 @@ def test_the_tables_in_memory_answer_what_motos_answer() -> None:
         replay(before, heard, after, left_out=is_shared)
 
 
-def test_what_a_play_asks_of_them_is_answered_as_by_moto() -> None:
+def test_the_tables_answer_a_random_program_as_moto_does() -> None:
     heard: list[Heard] = []
     compared: set[str] = set()
 

@@ -67,7 +67,7 @@ def feed_ids(
 # Who sees what
 
 
-def test_what_is_for_a_channel_is_seen_by_its_members_while_they_are_and_by_nobody_else(
+def test_an_activity_of_a_channel_is_visible_only_to_its_current_members(
     services: ActivityServices,
 ) -> None:
     everybody = services.put()
@@ -306,7 +306,7 @@ def test_a_page_is_filled_up_when_the_index_is_behind(services: ActivityServices
     assert (ids(rest.items), rest.next_cursor) == (ids([opened[1], opened[0]]), None)
 
 
-def test_what_is_readdressed_since_the_index_was_read_is_not_shown(
+def test_an_activity_readdressed_since_the_index_was_read_is_not_shown(
     services: ActivityServices,
 ) -> None:
     activity = services.put()
@@ -338,7 +338,7 @@ def test_a_dismissed_activity_is_out_of_ones_own_feed_until_that_is_undone(
         assert not services.service.offered(MEMBER, dismissed.activity_id).dismissed
 
 
-def test_what_was_dismissed_may_be_performed_and_is_no_longer_dismissed_then(
+def test_a_dismissed_activity_may_be_performed_and_is_then_no_longer_dismissed(
     services: ActivityServices,
 ) -> None:
     activity = services.put()
@@ -366,7 +366,7 @@ def test_what_was_dismissed_may_be_performed_and_is_no_longer_dismissed_then(
         {"program_id": STRANGER.program_id},
     ],
 )
-def test_what_is_not_open_is_neither_one_of_ones_own_nor_dismissed(
+def test_an_activity_that_is_not_open_can_be_neither_read_nor_dismissed(
     services: ActivityServices, dynamodb: Any, changes: dict[str, Any]
 ) -> None:
     assert hidden(services, MEMBER, services.put(**changes))

@@ -227,7 +227,7 @@ def test_an_activity_that_moves_within_the_index_while_it_is_counted_is_not_miss
     assert len(scene.held()) == 3
 
 
-def test_what_ended_is_not_counted_though_it_was_opened_a_moment_ago(
+def test_an_ended_activity_is_not_counted_even_if_it_was_just_opened(
     greenroom: InMemoryGreenroom,
 ) -> None:
     scene = Scene(greenroom, activities_open=1)

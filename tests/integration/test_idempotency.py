@@ -82,7 +82,7 @@ def test_while_the_first_is_being_handled_the_second_is_told_so(
     assert idempotency.begin(OWNER, KEY, REQUEST) == Replay(201, "{}")
 
 
-def test_what_a_crash_left_behind_is_taken_over_once_under_the_same_id(
+def test_an_attempt_left_by_a_crash_is_taken_over_once_under_the_same_id(
     idempotency: Idempotency, clock: StoppedClock
 ) -> None:
     crashed = begin(idempotency)

@@ -252,7 +252,7 @@ def test_a_draft_whose_answer_was_lost_is_counted_as_taking_a_place(
     }
 
 
-def test_what_was_held_takes_its_place_from_when_it_goes_on_its_way(
+def test_a_held_send_takes_its_place_when_it_is_sent(
     sandboxed: SandboxedGreenroom,
 ) -> None:
     loses_account(sandboxed)
@@ -371,7 +371,7 @@ def test_without_an_end_a_send_is_held_for_a_month(sandboxed: SandboxedGreenroom
     assert sandboxed.check_failed(failed)
 
 
-def test_what_was_held_has_its_full_time_to_be_sent_once_the_member_is_back(
+def test_a_held_send_has_its_full_time_after_the_member_reconnects(
     sandboxed: SandboxedGreenroom,
 ) -> None:
     loses_account(sandboxed)
@@ -468,7 +468,7 @@ def invited_anew(sandboxed: SandboxedGreenroom) -> None:
     )
 
 
-def test_who_leaves_the_program_is_revoked_and_keeps_the_ledger(
+def test_a_member_who_leaves_is_revoked_and_keeps_the_ledger(
     sandboxed: SandboxedGreenroom,
 ) -> None:
     performance = sandboxed.performed()
@@ -509,7 +509,7 @@ def test_no_more_bytes_go_to_who_was_removed_while_their_upload_was_torn(
     sandboxed.sandbox.control("app", {"keep_torn_bytes": False})
 
 
-def test_who_came_back_before_their_leaving_was_heard_of_keeps_only_a_connection_made_since(
+def test_a_member_back_before_their_removal_is_processed_keeps_only_a_new_connection(
     sandboxed: SandboxedGreenroom,
 ) -> None:
     def refresh_tokens() -> int:
@@ -542,7 +542,7 @@ def test_nothing_goes_to_the_account_of_who_had_the_address_before(
     assert sandboxed.stage(performance).failure == "reconnect_required"
 
 
-def test_who_never_posts_has_their_places_cleared_away_before_they_need_them(
+def test_expired_places_of_a_member_who_never_posts_are_removed_before_they_are_needed(
     sandboxed: SandboxedGreenroom, calls: Calls
 ) -> None:
     staged = [sandboxed.stage(sandboxed.performed()) for _ in range(INBOX_PLACES)]

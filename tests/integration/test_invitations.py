@@ -134,7 +134,7 @@ def refused(code: Code) -> "pytest.RaisesExc[Problem]":
 # --- who is mailed -----------------------------------------------------------------------------
 
 
-def test_who_is_invited_is_mailed_once_and_has_a_sign_in_with_a_verified_address(
+def test_an_invited_person_is_mailed_once_and_has_a_sign_in_with_a_verified_address(
     post: Post,
 ) -> None:
     ben = post.invites()
@@ -168,7 +168,7 @@ def test_programs_and_managers_that_the_owner_makes_are_mailed_likewise(post: Po
     assert post.mailed() == [("boss@other.example", "new")]
 
 
-def test_who_was_removed_and_comes_back_is_told_so(post: Post) -> None:
+def test_a_removed_person_invited_again_is_mailed_about_it(post: Post) -> None:
     ben = post.invites()
     post.run_schedule()
     post.removes(ben)
@@ -192,7 +192,7 @@ def test_removing_and_inviting_is_no_way_to_have_somebody_mailed_all_the_time(po
     assert post.now(ben).mail is HANDED_OVER
 
 
-def test_who_can_sign_in_already_is_not_mailed(post: Post) -> None:
+def test_a_person_who_can_sign_in_is_not_mailed(post: Post) -> None:
     post.signs_up()
     ben = post.invites()
     assert post.run_schedule() == 1
@@ -216,7 +216,7 @@ def test_a_second_program_does_not_learn_who_signs_in_for_another(post: Post) ->
 
 
 @pytest.mark.parametrize("state", ["CONFIRMED", "RESET_REQUIRED", "EXTERNAL_PROVIDER"])
-def test_who_has_chosen_a_password_or_signs_in_elsewhere_is_not_mailed(
+def test_a_person_with_a_password_or_another_sign_in_is_not_mailed(
     post: Post, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
     assert outcome_for(post, monkeypatch, UserStatus=state) is HANDED_OVER
@@ -224,14 +224,14 @@ def test_who_has_chosen_a_password_or_signs_in_elsewhere_is_not_mailed(
 
 
 @pytest.mark.parametrize("state", ["UNCONFIRMED", "ARCHIVED", "COMPROMISED", "UNKNOWN"])
-def test_whom_the_pool_would_not_let_in_is_said_to_have_failed(
+def test_an_invitation_of_a_user_the_pool_refuses_is_reported_as_failed(
     post: Post, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
     assert outcome_for(post, monkeypatch, UserStatus=state) is FAILED
 
 
 @pytest.mark.parametrize("state", ["CONFIRMED", "FORCE_CHANGE_PASSWORD"])
-def test_whom_the_owner_has_disabled_is_not_mailed_and_said_to_have_failed(
+def test_an_invitation_of_a_disabled_user_is_not_mailed_and_reported_as_failed(
     post: Post, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
     assert outcome_for(post, monkeypatch, UserStatus=state, Enabled=False) is FAILED
@@ -256,7 +256,7 @@ def test_where_people_sign_in_elsewhere_nobody_is_mailed(post: Post) -> None:
 
 
 @pytest.mark.parametrize("comes", [True, False])
-def test_who_signed_in_or_was_removed_before_the_clock_ticked_is_not_mailed(
+def test_a_person_signed_in_or_removed_before_the_schedule_ran_is_not_mailed(
     post: Post, *, comes: bool
 ) -> None:
     ben = post.invites()
@@ -469,7 +469,7 @@ def test_an_address_that_the_pool_does_not_take_holds_nobody_up(post: Post) -> N
     assert post.run_schedule(hours=2) == 0
 
 
-def test_who_signs_in_while_they_are_mailed_anew_is_not_taken_for_a_failure(post: Post) -> None:
+def test_a_person_who_signs_in_while_mailed_again_is_not_reported_as_failed(post: Post) -> None:
     ben = post.invites()
     post.cognito.admin_create_user(UserPoolId=post.pool_id, Username=BEN)
     gone = {"Error": {"Code": "UnsupportedUserStateException", "Message": "confirmed"}}
@@ -559,7 +559,7 @@ def test_nobody_is_mailed_again_and_again(post: Post) -> None:
     assert post.invite_again(ben).mail is WAITING
 
 
-def test_who_signed_in_or_was_removed_cannot_be_mailed_again(post: Post) -> None:
+def test_a_person_signed_in_or_removed_cannot_be_mailed_again(post: Post) -> None:
     ben = post.invites()
     post.greenroom.sign_in(BEN)
     with refused(ProgramProblem.ALREADY_A_MEMBER):

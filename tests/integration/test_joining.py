@@ -96,7 +96,7 @@ def test_a_rival_who_invites_first_gets_nobody_whose_company_invites_them_too(
     assert people.names() == [("Rival", False)]
 
 
-def test_who_is_invited_by_three_programs_joins_one_declines_one_and_may_change(
+def test_a_person_invited_by_three_programs_joins_one_declines_one_and_may_change(
     people: People, greenroom: Greenroom
 ) -> None:
     third, _, _ = greenroom.container.programs.create_program("Third", "UTC", "tess@third.example")
@@ -116,7 +116,9 @@ def test_who_is_invited_by_three_programs_joins_one_declines_one_and_may_change(
     assert people.sign_in().program_id == people.acme.program_id
 
 
-def test_who_landed_with_a_rival_leaves_it_and_joins_their_company(people: People) -> None:
+def test_a_person_who_joined_another_companys_program_leaves_it_and_joins_their_own(
+    people: People,
+) -> None:
     people.invites(people.rival)
     landed = people.sign_in()
     people.invites(people.acme)
@@ -128,7 +130,7 @@ def test_who_landed_with_a_rival_leaves_it_and_joins_their_company(people: Peopl
     assert people.sign_in().program_id == people.acme.program_id
 
 
-def test_who_left_is_not_brought_back_by_an_invitation_alone(people: People) -> None:
+def test_an_invitation_alone_does_not_bring_back_a_person_who_left(people: People) -> None:
     people.invites(people.rival)
     people.joining.leave(people.sign_in())
     with refused(ProblemCode.NOT_A_MEMBER):
@@ -229,9 +231,7 @@ def test_many_invitations_are_shown_as_far_as_one_page_goes_and_any_can_be_accep
     assert people.sign_in().program_id == people.acme.program_id
 
 
-def test_what_each_costs_does_not_grow_with_the_number_of_invitations(
-    people: People, calls: Calls
-) -> None:
+def test_the_costs_do_not_grow_with_the_number_of_invitations(people: People, calls: Calls) -> None:
     for number in range(5):
         people.invites(people.creates(f"Inviting {number}", f"boss{number}@inviting.example"))
     people.invites(people.acme)

@@ -69,7 +69,7 @@ def program_setting(greenroom: Greenroom, **values: Any) -> None:
     )
 
 
-def test_who_earned_is_on_every_board_after_the_next_tick(
+def test_a_member_with_points_is_on_every_board_after_the_next_tick(
     greenroom: Greenroom, ben: Caller, cleo: Caller
 ) -> None:
     award(greenroom, ben, 1, 30)
@@ -119,7 +119,7 @@ def test_a_batch_of_which_one_entry_breaks_counts_the_others_and_is_due(
     assert shown(greenroom.board(ben)) == [(1, "ben", 10)]
 
 
-def test_what_is_taken_back_is_taken_from_the_period_it_was_earned_in(
+def test_reversed_points_are_subtracted_from_the_period_they_were_earned_in(
     greenroom: Greenroom, ben: Caller, clock: StoppedClock
 ) -> None:
     clock.at = datetime(2026, 6, 28, 12, tzinfo=UTC)  # a Sunday
@@ -396,7 +396,7 @@ def test_names_are_those_of_now_and_who_was_removed_is_gone(
     assert shown(greenroom.board(cleo)) == [(1, "cleo", 5)]
 
 
-def test_what_boards_do_not_show_makes_none_due(greenroom: Greenroom, ben: Caller) -> None:
+def test_changes_that_boards_do_not_show_make_none_due(greenroom: Greenroom, ben: Caller) -> None:
     changed_item(
         greenroom,
         f"member#{ben.member_id}",
@@ -426,7 +426,7 @@ def test_a_zone_changed_later_moves_nothing_that_was_counted(
     assert scores(greenroom, ben) == dict.fromkeys(before, 0)
 
 
-def test_what_counts_in_a_week_that_a_change_of_zone_puts_off_is_on_its_board_when_it_begins(
+def test_points_in_a_week_postponed_by_a_zone_change_are_on_its_board_when_it_begins(
     greenroom: Greenroom, ben: Caller, clock: StoppedClock
 ) -> None:
     """Monday in Tokyo, where it was earned, is Sunday in New York: the week begins once more."""
@@ -561,7 +561,7 @@ def test_a_run_that_was_slower_than_its_lease_shows_nothing(
     assert greenroom.build_leaderboards() == 0
 
 
-def test_what_is_counted_while_boards_are_made_is_made_with_the_next(
+def test_points_counted_during_a_build_are_on_the_next_board(
     greenroom: Greenroom, ben: Caller, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def meanwhile() -> None:
@@ -678,7 +678,7 @@ def test_each_member_sees_their_rank_and_two_on_each_side_for_four_calls(
     assert [each.rank for each in board.top][-7:] == [24, *[25] * 6]
 
 
-def test_who_has_no_points_comes_after_all_who_have_some(
+def test_a_member_without_points_ranks_after_all_with_points(
     greenroom: Greenroom, crowd: list[Caller], calls: Calls
 ) -> None:
     late = greenroom.member("late")

@@ -322,7 +322,7 @@ def sweeping_each_minute(upload_services: UploadServices, upload: Upload) -> tim
     ],
     ids=lambda broken: type(broken).__name__,
 )
-def test_whatever_goes_wrong_a_verdict_comes_within_five_minutes(
+def test_a_verdict_comes_within_five_minutes_after_any_failure(
     upload_services: UploadServices, broken: BaseException, second: int
 ) -> None:
     """The validator dies, stalls or cannot reach S3, each time, whenever the sweep runs."""
@@ -385,7 +385,7 @@ def test_an_upload_is_given_up_in_time_while_s3_does_not_answer(
     assert upload_services.now(upload).state is UploadStatus.REJECTED
 
 
-def test_what_kills_its_validator_at_once_is_tried_again_before_it_is_given_up(
+def test_an_upload_that_kills_its_validator_is_retried_before_it_is_given_up(
     upload_services: UploadServices,
 ) -> None:
     upload = upload_services.posted_upload()
@@ -495,7 +495,7 @@ def test_a_good_file_outlives_an_outage_of_aws_that_is_over_before_its_verdict_i
     assert upload_services.now(upload).state is UploadStatus.VALID
 
 
-def test_what_aws_refuses_for_good_and_what_kills_a_validator_count_as_tries(
+def test_permanent_aws_refusals_and_killed_validators_count_as_tries(
     upload_services: UploadServices,
 ) -> None:
     upload = upload_services.posted_upload()
@@ -638,7 +638,7 @@ def test_a_removal_that_fails_is_tried_again(upload_services: UploadServices, ca
     assert len(upload_services.videos) == 1
 
 
-def test_what_a_look_costs(upload_services: UploadServices, calls: Calls) -> None:
+def test_a_sweep_makes_the_documented_calls(upload_services: UploadServices, calls: Calls) -> None:
     """One write and one HEAD for what waits, two writes for what was decided; two queries in all.
 
     The second one asks for valid videos that nobody has used for long.

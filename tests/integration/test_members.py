@@ -111,7 +111,7 @@ def test_an_invited_person_is_in_the_list_and_becomes_active_at_their_first_sign
     assert company.now(ben).status is ACTIVE
 
 
-def test_who_is_in_the_program_is_not_invited_again(company: Company) -> None:
+def test_a_member_is_not_invited_again(company: Company) -> None:
     ben = company.invites()
     for status in (INVITED, ACTIVE):
         assert company.now(ben).status is status
@@ -146,7 +146,7 @@ def test_an_address_is_invited_without_what_copying_left_around_it(
     assert invited.email == "kim@demo.example"
 
 
-def test_what_is_no_address_is_refused(company: Company) -> None:
+def test_an_invalid_address_is_refused(company: Company) -> None:
     with pytest.raises(Problem) as told:
         company.invites("ben")
     assert [(each.field, each.code) for each in told.value.errors] == [("email", "invalid_email")]
@@ -166,7 +166,9 @@ def test_an_invitation_by_a_second_program_tells_that_program_nothing(
 # --- removing ----------------------------------------------------------------------------------
 
 
-def test_who_is_removed_is_nobody_from_the_next_request_on_and_is_kept(company: Company) -> None:
+def test_a_removed_member_is_refused_from_the_next_request_and_kept_in_the_table(
+    company: Company,
+) -> None:
     ben = company.join()
     for _ in range(2):
         company.removes(ben)
@@ -188,7 +190,7 @@ def test_an_invitation_that_was_taken_back_admits_nobody(company: Company) -> No
     assert company.now(ben).status is REMOVED
 
 
-def test_who_is_invited_again_comes_back_as_who_they_were(
+def test_a_person_invited_again_returns_as_the_same_member(
     company: Company, greenroom: Greenroom
 ) -> None:
     ben = company.join()
@@ -213,7 +215,7 @@ def test_who_is_invited_again_comes_back_as_who_they_were(
     assert company.counted() == {company.ana.member_id, ben.member_id}
 
 
-def test_who_is_invited_again_may_be_another_person_of_the_identity_provider(
+def test_a_person_invited_again_may_have_another_subject(
     company: Company, greenroom: Greenroom
 ) -> None:
     """Whose account there was made anew has the same address and another subject."""
@@ -240,7 +242,7 @@ def test_a_role_holds_from_the_next_request_on(company: Company, greenroom: Gree
     assert company.counted() == {company.ana.member_id}
 
 
-def test_who_was_removed_has_no_role_to_change(company: Company) -> None:
+def test_a_removed_members_role_cannot_change(company: Company) -> None:
     ben = company.join()
     company.removes(ben)
     with refused(ProgramProblem.MEMBER_REMOVED):
@@ -270,7 +272,7 @@ def test_the_last_manager_stays_one_however_many_are_invited(
 
 
 @pytest.mark.parametrize("role", Role)
-def test_who_was_invited_only_can_be_given_a_role_and_comes_as_it(
+def test_an_invited_person_can_be_given_a_role_and_joins_with_it(
     company: Company, greenroom: Greenroom, role: Role
 ) -> None:
     other = MEMBER if role is MANAGER else MANAGER
@@ -282,7 +284,7 @@ def test_who_was_invited_only_can_be_given_a_role_and_comes_as_it(
 
 
 @pytest.mark.parametrize(("before", "after"), [(MEMBER, MANAGER), (MANAGER, MEMBER)])
-def test_who_signs_in_while_their_role_changes_comes_as_what_they_are_now(
+def test_a_person_signing_in_during_a_role_change_gets_the_new_role(
     company: Company, monkeypatch: pytest.MonkeyPatch, before: Role, after: Role
 ) -> None:
     greenroom, ben = company.greenroom, company.invites(role=before)
@@ -294,7 +296,7 @@ def test_who_signs_in_while_their_role_changes_comes_as_what_they_are_now(
     assert (ben.member_id in company.counted()) is (after is MANAGER)
 
 
-def test_who_is_removed_while_they_sign_in_stays_out(
+def test_a_person_removed_while_signing_in_stays_out(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     greenroom, ben = company.greenroom, company.invites(role=MANAGER)
@@ -329,7 +331,7 @@ def raced(company: Company, meanwhile: Callable[[], object]) -> MemberService:
     return MemberService(store, container.programs, container.cursors, container.clock)
 
 
-def test_who_signs_in_while_they_are_removed_is_removed(company: Company) -> None:
+def test_a_person_signing_in_while_being_removed_is_removed(company: Company) -> None:
     ben = company.invites(role=MANAGER)
 
     def sign_in() -> None:
@@ -343,7 +345,7 @@ def test_who_signs_in_while_they_are_removed_is_removed(company: Company) -> Non
         company.greenroom.sign_in(BEN)
 
 
-def test_who_is_removed_by_another_at_the_same_moment_is_removed_once(company: Company) -> None:
+def test_a_member_removed_twice_at_once_is_removed_once(company: Company) -> None:
     ben = company.join(BEN, MANAGER)
     raced(company, lambda: company.removes(ben)).remove(company.ana, ben.member_id)
     assert company.counted() == {company.ana.member_id}
@@ -358,7 +360,7 @@ def test_a_removal_is_not_undone_by_a_role_given_at_the_same_moment(company: Com
     assert company.counted() == {company.ana.member_id}
 
 
-def test_what_keeps_changing_is_given_up(company: Company) -> None:
+def test_an_item_that_keeps_changing_is_given_up(company: Company) -> None:
     ben = company.join()
 
     def other() -> Role:
@@ -379,7 +381,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_whatever_managers_do_one_stays_and_who_counts_is_who_is_one(
+def test_one_active_manager_always_stays_and_only_managers_count(
     company: Company, seed: int
 ) -> None:
     chance = random.Random(seed)
@@ -513,7 +515,7 @@ def test_an_import_takes_a_few_calls_for_each_hundred(company: Company, calls: C
     assert calls.names == ["BatchGetItem"] * 3 + ["TransactWriteItems"] * 3
 
 
-def test_who_is_brought_back_by_another_at_the_same_moment_is_in_it(company: Company) -> None:
+def test_a_person_brought_back_twice_at_once_is_in_the_program(company: Company) -> None:
     ben = company.join()
     company.removes(ben)
     removed = company.now(ben)
@@ -526,7 +528,7 @@ def test_who_is_brought_back_by_another_at_the_same_moment_is_in_it(company: Com
     assert company.now(ben).role is MEMBER
 
 
-def test_who_is_invited_by_another_at_the_same_moment_is_reported_as_they_are(
+def test_a_person_invited_meanwhile_is_reported_with_their_actual_state(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service, "MAX_PER_TRANSACTION", 2)
@@ -551,7 +553,7 @@ def test_who_is_invited_by_another_at_the_same_moment_is_reported_as_they_are(
 # --- other programs, pages, prices -------------------------------------------------------------
 
 
-def test_what_is_another_programs_is_not_there(company: Company, foreign: Caller) -> None:
+def test_things_of_another_program_are_not_found(company: Company, foreign: Caller) -> None:
     ben, people = company.join(), company.service
     attempts: list[Callable[[str], object]] = [
         lambda member_id: people.member(foreign, member_id),
@@ -681,7 +683,9 @@ def test_one_looks_in_one_way_at_a_time_and_pages_through_one_search(crowd: Comp
         crowd.service.members(crowd.ana, 1, page.next_cursor)
 
 
-def test_who_is_found_is_of_ones_own_program(crowd: Company, foreign: Caller) -> None:
+def test_a_search_finds_only_members_of_the_callers_program(
+    crowd: Company, foreign: Caller
+) -> None:
     for sought in (MemberFilter(name="ben"), MemberFilter(email="ben"), MemberFilter(role=MANAGER)):
         shown = crowd.service.filtered_members(foreign, sought, 100, None).items
         assert {each.program_id for each in shown} <= {foreign.program_id}

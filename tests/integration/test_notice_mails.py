@@ -217,7 +217,7 @@ HEADER_TEXTS = st.text(max_size=90) | st.lists(
 @example("=?utf-8?b?DQpCY2M6IGV2ZUBldmlsLmV4YW1wbGU=?=", "=?utf-8?q?Hello=0D=0ABcc=3A_eve?=")
 @example("Menu", "Bau (Nord) <x@y.example>, Süd")
 @given(HEADER_TEXTS, HEADER_TEXTS)
-def test_whatever_titles_and_programs_are_called_a_mail_has_one_sender_and_says_it_as_written(
+def test_any_title_and_program_name_gives_one_sender_and_is_written_unchanged(
     title: str, program: str
 ) -> None:
     title, program = short_title(clean_paragraphs(title)), clean_line(program) or "Demo"
@@ -334,7 +334,9 @@ def test_nothing_is_mailed_of_what_was_seen_performed_or_dismissed(
     assert room.mails == []
 
 
-def test_who_joins_a_channel_is_mailed_of_what_is_open_there_once(room: NotifyingGreenroom) -> None:
+def test_a_member_who_joins_a_channel_is_mailed_once_about_its_open_activities(
+    room: NotifyingGreenroom,
+) -> None:
     amy = room.join("amy")
     channel = room.container.channels.create(room.manager, "Kitchen", ChannelKind.PUBLIC).channel
     room.publish(instructions="Kitchen", channel_ids=frozenset({channel.channel_id}))
@@ -734,7 +736,7 @@ def test_a_claim_whose_event_comes_late_is_settled_before_its_lease_ends(
     assert len(room.to(amy)) == 1
 
 
-def test_what_ses_refuses_for_now_is_sent_later_and_what_it_refuses_for_good_is_given_up(
+def test_mails_that_ses_throttles_are_sent_later_and_those_it_rejects_are_given_up(
     room: NotifyingGreenroom,
 ) -> None:
     amy = room.join("amy")
@@ -1016,7 +1018,7 @@ def test_a_bounce_or_complaint_switches_mails_off_and_shows_in_the_worklist(
 
 
 @pytest.mark.parametrize(("told", "left"), [(bounce, None), (complaint, Refusal.COMPLAINED)])
-def test_who_comes_back_is_mailed_again_unless_they_complained(
+def test_a_returned_member_is_mailed_again_unless_they_complained(
     room: NotifyingGreenroom, told: Callable[..., str], left: Refusal | None
 ) -> None:
     amy, mail = mailed(room)
@@ -1030,7 +1032,7 @@ def test_who_comes_back_is_mailed_again_unless_they_complained(
 
 
 @pytest.mark.parametrize("told", [bounce, complaint])
-def test_what_is_told_late_of_before_mails_were_switched_on_again_does_not_switch_them_off(
+def test_a_late_bounce_from_before_mails_were_enabled_again_does_not_disable_them(
     room: NotifyingGreenroom, told: Callable[..., str]
 ) -> None:
     """Events wait for days where failures wait, and come twice; each says when it happened."""
@@ -1054,7 +1056,7 @@ def test_what_is_told_late_of_before_mails_were_switched_on_again_does_not_switc
 
 
 @pytest.mark.parametrize(("told", "left"), [(bounce, None), (complaint, Refusal.COMPLAINED)])
-def test_what_is_told_late_of_before_somebody_came_back_counts_if_they_complained(
+def test_a_late_complaint_from_before_a_member_came_back_counts(
     room: NotifyingGreenroom, told: Callable[..., str], left: Refusal | None
 ) -> None:
     amy, mail = mailed(room)
@@ -1110,7 +1112,7 @@ def test_a_bounce_at_the_moment_mails_are_switched_on_again_is_on_the_worklist(
     assert room.codes() == ["mail_refused"]
 
 
-def test_what_is_said_of_another_address_of_nobody_or_for_a_moment_switches_nothing_off(
+def test_bounces_that_are_transient_or_of_other_addresses_disable_nothing(
     room: NotifyingGreenroom,
 ) -> None:
     amy, mail = mailed(room)

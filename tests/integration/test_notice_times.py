@@ -119,7 +119,7 @@ def test_another_text_of_an_open_activity_has_nobody_looked_at(room: NotifyingGr
     assert len(room.walks) == walks
 
 
-def test_who_joins_a_channel_is_mailed_at_once_of_what_is_open_there(
+def test_a_member_who_joins_a_channel_is_mailed_at_once_about_its_open_activities(
     room: NotifyingGreenroom,
 ) -> None:
     hurried(room, "amy")

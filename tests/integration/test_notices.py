@@ -46,7 +46,7 @@ def test_an_open_activity_is_news_until_it_was_seen_in_the_feed(room: NotifyingG
 
 
 @pytest.mark.parametrize("does", ["sends", "dismisses"])
-def test_what_was_performed_or_dismissed_is_no_notice_and_again_one_when_it_is_back(
+def test_a_performed_or_dismissed_activity_is_no_notice_until_it_returns(
     room: NotifyingGreenroom, does: str
 ) -> None:
     amy = room.join("amy")
@@ -66,7 +66,9 @@ def test_what_was_performed_or_dismissed_is_no_notice_and_again_one_when_it_is_b
     assert [each.notice.thing_id for each in room.overview(amy).items] == [activity.activity_id]
 
 
-def test_who_joins_a_channel_is_told_of_what_is_open_there_once(room: NotifyingGreenroom) -> None:
+def test_a_member_who_joins_a_channel_gets_notices_of_its_open_activities_once(
+    room: NotifyingGreenroom,
+) -> None:
     amy = room.join("amy")
     room.advance(hours=1)
     channel = room.container.channels.create(room.manager, "Kitchen", ChannelKind.PUBLIC).channel
@@ -106,7 +108,7 @@ def test_made_up_ids_are_passed_over_and_leave_nothing_in_the_box(room: Notifyin
     assert room.unread_notices(amy) == [("activity_ending", "Yes")]
 
 
-def test_what_is_told_later_cannot_be_read_before(room: NotifyingGreenroom) -> None:
+def test_a_later_notice_cannot_be_marked_read_before(room: NotifyingGreenroom) -> None:
     amy = room.join("amy")
     performance = room.perform_and_stage(amy, room.publish())
     room.deliver_all()
@@ -308,7 +310,7 @@ def test_a_digest_misses_none_of_sixty_activities_that_opened_since_the_one_befo
     assert len(room.to(amy)) == 1
 
 
-def test_who_has_many_notices_pays_no_more_than_who_has_none(room: NotifyingGreenroom) -> None:
+def test_reading_many_notices_costs_no_more_than_reading_none(room: NotifyingGreenroom) -> None:
     amy = room.join("amy")
     calls = room.count_calls(lambda: room.overview(amy))
     for number in range(30):
@@ -366,7 +368,7 @@ def test_a_members_notices_are_exported_and_forgotten(room: NotifyingGreenroom) 
     assert service.personal_data(amy.program_id, amy.member_id)["notices"] == []
 
 
-def test_who_was_removed_gets_no_notice_any_more(room: NotifyingGreenroom) -> None:
+def test_a_removed_member_gets_no_notices(room: NotifyingGreenroom) -> None:
     amy = room.join("amy")
     room.container.points.adjust(room.manager, amy.member_id, 5, "Fair helper")
     room.container.members.remove(room.manager, amy.member_id)

@@ -80,13 +80,17 @@ def test_one_worker_at_a_time_has_a_performance_until_its_lease_ends(
     assert store.lease(made.reference, "three", later, later + LEASE_DURATION) == made
 
 
-def test_what_is_not_there_is_leased_to_nobody(store: PerformanceStore, made: Performance) -> None:
+def test_a_missing_performance_is_leased_to_nobody(
+    store: PerformanceStore, made: Performance
+) -> None:
     unknown = replace(made.reference, performance_id="prf_unknown")
     assert store.lease(unknown, "one", NOON, NOON + LEASE_DURATION) is None
     assert store.get(made.owner, "prf_unknown") is None
 
 
-def test_what_waits_is_leased_from_its_time_on(store: PerformanceStore, made: Performance) -> None:
+def test_a_waiting_performance_is_leased_once_its_time_comes(
+    store: PerformanceStore, made: Performance
+) -> None:
     until = NOON + timedelta(minutes=10)
     assert store.lease(made.reference, "one", NOON, NOON + LEASE_DURATION)
     assert store.schedule_next_step(
@@ -117,7 +121,7 @@ def test_a_worker_whose_lease_another_has_writes_nothing_though_the_state_is_the
 # Drafts
 
 
-def test_what_is_known_of_an_earlier_draft_is_not_written_though_the_state_is_the_same(
+def test_facts_about_an_earlier_draft_are_not_written_even_in_the_same_state(
     store: PerformanceStore, made: Performance
 ) -> None:
     sending = at_tiktok(store, made, "p_1")
@@ -132,7 +136,7 @@ def test_what_is_known_of_an_earlier_draft_is_not_written_though_the_state_is_th
     assert store.note_told_reason(again, "internal", NOON)
 
 
-def test_what_is_known_before_the_first_draft_is_not_written_once_there_was_one(
+def test_facts_from_before_the_first_draft_are_not_written_after_it(
     store: PerformanceStore, made: Performance
 ) -> None:
     sending = at_tiktok(store, made, "p_1")
@@ -220,7 +224,7 @@ def test_a_wait_that_cannot_be_ended_just_now_is_told_as_such(
 # Overdue performances
 
 
-def test_what_is_overdue_is_listed_from_its_time_on_and_noted_once(
+def test_an_overdue_performance_is_listed_once_due_and_noted_once(
     store: PerformanceStore, made: Performance
 ) -> None:
     due = NOON + QUEUED_GRACE
@@ -233,7 +237,9 @@ def test_what_is_overdue_is_listed_from_its_time_on_and_noted_once(
     assert stored(store, made).look_at == due + LEASE_DURATION
 
 
-def test_what_ends_is_not_looked_at_any_more(store: PerformanceStore, made: Performance) -> None:
+def test_a_final_performance_is_no_longer_checked(
+    store: PerformanceStore, made: Performance
+) -> None:
     done = write(store, made, posted(made, NOON))
     assert done.look_at is None
     assert list(store.unfinished(NOON + timedelta(days=400))) == []

@@ -132,7 +132,7 @@ def test_an_activity_is_performed_once_by_each_member(greenroom: Greenroom, ana:
         ({"program_id": "prg_other"}, ProblemCode.NOT_FOUND),
     ],
 )
-def test_what_is_not_open_is_not_performed_and_nothing_is_written(
+def test_an_activity_that_is_not_open_is_not_performed_and_nothing_is_written(
     greenroom: Greenroom, dynamodb: Any, ana: Caller, changes: dict[str, Any], code: Code
 ) -> None:
     activity = greenroom.activity(**changes)
@@ -146,7 +146,7 @@ def test_what_is_not_open_is_not_performed_and_nothing_is_written(
         assert refused.value.to_dict() == unknown.value.to_dict()
 
 
-def test_who_is_too_early_is_told_the_start_on_their_own_clock(
+def test_a_perform_before_the_start_is_refused_with_the_start_in_the_members_zone(
     greenroom: Greenroom, ana: Caller
 ) -> None:
     activity = greenroom.activity(starts_at=NOON + SECOND)
@@ -197,7 +197,7 @@ def test_without_a_connected_account_nothing_is_written_and_consent_is_asked_for
     assert greenroom.feed(ben) == [activity.activity_id]
 
 
-def test_who_performed_and_disconnected_is_told_that_it_was_performed(
+def test_a_disconnected_member_who_performed_is_refused_as_already_performed(
     greenroom: Greenroom, ana: Caller
 ) -> None:
     activity = greenroom.activity()
@@ -580,7 +580,7 @@ def test_an_inbox_that_has_it_stages_and_a_post_posts(
     assert greenroom.totals(ana) == Totals(10, 10)
 
 
-def test_what_is_told_again_changes_nothing(greenroom: Greenroom, sending: Performance) -> None:
+def test_a_repeated_webhook_changes_nothing(greenroom: Greenroom, sending: Performance) -> None:
     for name in (DELIVERED, COMPLETE):
         hear(greenroom, name, publish_id="p_1")
         once = greenroom.stored(sending)
@@ -600,7 +600,7 @@ def test_a_post_told_before_the_delivery_is_posted_and_stays_so(
     assert greenroom.stored(sending) == posted
 
 
-def test_what_is_public_is_posted_once_whatever_is_told_first(
+def test_a_public_video_is_posted_once_in_any_order_of_webhooks(
     greenroom: Greenroom, ana: Caller, sending: Performance
 ) -> None:
     hear(greenroom, PUBLIC, publish_id="p_1", post_id="71")
@@ -673,7 +673,7 @@ def wrong_signatures(body: bytes, clock: StoppedClock) -> dict[str, str | None]:
 
 
 @pytest.mark.parametrize("wrong", list(wrong_signatures(b"", StoppedClock())))
-def test_what_tiktok_did_not_sign_is_refused_and_changes_nothing(
+def test_a_webhook_without_tiktoks_signature_is_refused_and_changes_nothing(
     greenroom: Greenroom, sending: Performance, wrong: str
 ) -> None:
     body = event(COMPLETE, greenroom.clock, publish_id="p_1")
@@ -684,7 +684,7 @@ def test_what_tiktok_did_not_sign_is_refused_and_changes_nothing(
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b'{"event": "post.publish.complete"}'])
-def test_what_is_signed_but_malformed_is_refused(greenroom: Greenroom, body: bytes) -> None:
+def test_a_signed_but_malformed_webhook_is_refused(greenroom: Greenroom, body: bytes) -> None:
     signed = signature(body, greenroom.clock)
     attempt = partial(greenroom.container.tiktok_webhooks.handle_webhook, signed, body)
     assert refusal(attempt) is TikTokProblem.MALFORMED_EVENT

@@ -46,7 +46,7 @@ def take_back(points: PointService, caller: Caller, number: int, worth: int = 10
     database().commit(points.take_back(caller.owner, worth, f"prf_{number}"))
 
 
-def test_who_earned_nothing_has_nothing(greenroom: Greenroom, ben: Caller) -> None:
+def test_a_member_who_earned_nothing_has_no_points(greenroom: Greenroom, ben: Caller) -> None:
     assert greenroom.totals(ben) == Totals(0, 0)
     assert greenroom.ledger(ben) == []
 
@@ -455,7 +455,7 @@ def second_page(greenroom: Greenroom, change: Callable[[list[list[object]]], obj
 
 @pytest.mark.usefixtures("stack_here")
 @pytest.mark.parametrize("what", PAGES)
-def test_who_is_not_found_or_not_beside_their_neighbours_is_found_and_made_anew(
+def test_a_misplaced_board_row_is_found_and_rebuilt(
     greenroom: Greenroom, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     for name, size in (("PAGE_ROWS", 4), ("MAX_ROWS", 6), ("MIN_ROWS", 2)):
@@ -508,7 +508,7 @@ def test_a_change_that_waits_for_the_next_tick_is_said(greenroom: Greenroom) -> 
 
 
 @pytest.mark.usefixtures("stack_here")
-def test_what_moved_meanwhile_is_left_and_said(
+def test_a_balance_changed_meanwhile_is_left_and_reported(
     greenroom: Greenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ben = earned(greenroom, ben=10)["ben"]

@@ -93,7 +93,7 @@ def test_nothing_can_be_taken_from_who_never_had_any(
     assert (greenroom.ledger(ben), greenroom.totals(ben)) == ([], Totals())
 
 
-def test_who_owes_points_may_be_given_some(
+def test_a_member_with_a_negative_balance_may_be_given_points(
     greenroom: Greenroom, points: PointService, ben: Caller, give: Callable[..., Totals]
 ) -> None:
     """Points that were spent before their performance failed are owed."""
@@ -119,7 +119,7 @@ def test_the_same_request_again_gives_nothing_again(
     assert greenroom.ledger(ben) == [("adjustment", 30)]
 
 
-def test_who_was_removed_gets_no_points_and_keeps_their_ledger(
+def test_a_removed_member_gets_no_points_and_keeps_their_ledger(
     greenroom: Greenroom, points: PointService, ben: Caller, give: Callable[..., Totals]
 ) -> None:
     give(30, made_id="1")

@@ -148,7 +148,7 @@ def test_where_views_are_not_offered_nobody_is_asked(
     assert not greenroom.container.tiktok.offers_views
 
 
-def test_whoever_leaves_the_switch_off_stays_connected_without_views(
+def test_a_member_who_denies_the_view_scope_stays_connected_without_views(
     greenroom: Greenroom, tiktok: CountingTikTok
 ) -> None:
     tiktok.scopes = frozenset(SCOPES)
@@ -204,7 +204,7 @@ def test_a_public_post_is_read_an_hour_later_and_matched_to_its_performance(
     assert views(greenroom.stored(other)) == 7
 
 
-def test_what_is_public_was_posted_even_if_that_was_not_told(
+def test_a_public_video_counts_as_posted_even_without_a_webhook(
     greenroom: Greenroom, tiktok: CountingTikTok, ana: Caller
 ) -> None:
     made = greenroom.perform(ana, greenroom.activity(posted_bonus=5))
@@ -273,7 +273,7 @@ def test_an_older_answer_never_overwrites_a_newer(
     assert views(greenroom.stored(made)) == 9
 
 
-def test_what_a_killed_run_left_is_read_by_the_next(
+def test_the_next_run_reads_the_views_a_killed_run_left(
     greenroom: Greenroom, tiktok: CountingTikTok, ana: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = [posts(greenroom, ana, "bea", str(each)) for each in (71, 72)]
@@ -369,7 +369,7 @@ def test_nobody_else_is_asked_for_once_tiktok_says_too_often(
 @pytest.mark.parametrize(
     "error", [TryLater("internal_error"), TikTokRefused("new", cause=Cause.UNKNOWN)]
 )
-def test_what_tiktok_does_not_answer_now_is_asked_again(
+def test_views_that_tiktok_does_not_answer_are_requested_again(
     greenroom: Greenroom, tiktok: CountingTikTok, ana: Caller, error: TikTokError
 ) -> None:
     made = posts(greenroom, ana, "bea", "71")
@@ -442,7 +442,7 @@ def connects_another(greenroom: Greenroom, caller: Caller, tiktok: CountingTikTo
 @pytest.mark.parametrize(
     "ends", [ends_here, ends_at_tiktok, disconnects, ends_all_at_tiktok, connects_another]
 )
-def test_what_was_read_goes_with_the_consent(
+def test_views_are_deleted_with_the_consent(
     greenroom: Greenroom,
     tiktok: CountingTikTok,
     ana: Caller,
@@ -484,7 +484,7 @@ def breaks(*_: object) -> None:
     raise TimeoutError
 
 
-def test_what_breaks_off_while_it_is_taken_back_is_finished_by_the_clock(
+def test_an_interrupted_deletion_of_views_is_finished_by_the_schedule(
     greenroom: Greenroom,
     tiktok: CountingTikTok,
     ana: Caller,

@@ -478,7 +478,7 @@ STRANGER = "stranger@elsewhere.example"
 
 @pytest.mark.parametrize("used", [True, False])
 @pytest.mark.parametrize("removed", [True, False])
-def test_whoever_invites_a_strangers_address_cannot_erase_their_sign_in(
+def test_inviting_a_strangers_address_does_not_allow_erasing_their_sign_in(
     scene: Scene, used: bool, removed: bool
 ) -> None:
     """The stranger is between programs; a sign-in that nobody used is an invitation's rest."""
@@ -722,7 +722,7 @@ def test_an_invited_person_and_one_who_left_are_erased_too(scene: Scene) -> None
         scene.greenroom.sign_in("ivy@demo.example")
 
 
-def test_who_is_invited_again_after_an_erasure_is_somebody_new(scene: Scene) -> None:
+def test_a_person_invited_again_after_an_erasure_is_a_new_member(scene: Scene) -> None:
     scene.asks()
     again = scene.container.members.invite(scene.manager, VIC, None, Role.MEMBER)
     assert again.member_id != scene.vic.member_id
@@ -1019,7 +1019,7 @@ def test_an_export_whose_message_was_not_taken_or_lost_is_queued_by_the_clock(
     assert queuer.queue_due() == 0
 
 
-def test_what_requests_cost(scene: Scene, calls: Calls) -> None:
+def test_requests_make_the_documented_calls(scene: Scene, calls: Calls) -> None:
     vic, privacy = scene.now(), scene.container.privacy
     calls.made.clear()
     privacy.ask_export(vic, vic.member_id)

@@ -241,7 +241,7 @@ def others(greenroom: Greenroom, ids: dict[str, Any]) -> dict[str, Callable[[], 
 
 
 @pytest.mark.parametrize("thing", ["#ad", "Team", "Fall", "ben@", "Mug"])
-def test_what_somebody_changes_while_one_reads_the_differences_is_told(
+def test_changes_made_while_the_plan_is_read_are_reported(
     apply: Applier, greenroom: Greenroom, monkeypatch: pytest.MonkeyPatch, thing: str
 ) -> None:
     change = others(greenroom, seeded(greenroom))[thing]

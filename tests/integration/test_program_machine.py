@@ -966,7 +966,7 @@ def played(plays: int, steps: int) -> hypothesis_settings:
     )
 
 
-def test_whatever_managers_and_members_do_feeds_points_and_ranks_are_as_they_should_be() -> None:
+def test_random_programs_have_the_feeds_points_and_ranks_of_the_reference_model() -> None:
     settings = played(PLAYS or 25, 2 * STEPS if PLAYS else STEPS)
     if PLAYS:
         settings = hypothesis_settings(settings, derandomize=False)

@@ -186,7 +186,9 @@ def test_knowing_somebody_who_was_here_before_takes_one_call(
     assert calls.names == ["Query"]
 
 
-def test_who_was_not_invited_is_no_member(programs: ProgramService, demo: Program) -> None:
+def test_a_person_without_an_invitation_is_no_member(
+    programs: ProgramService, demo: Program
+) -> None:
     with pytest.raises(Problem) as refused:
         programs.caller(BEN)
     assert code_of(refused) is ProblemCode.NOT_A_MEMBER
@@ -201,7 +203,7 @@ def test_an_invitation_that_was_taken_up_admits_nobody_else_with_the_address(
     assert code_of(refused) is ProblemCode.NOT_A_MEMBER
 
 
-def test_who_was_removed_is_out_even_with_a_live_token(
+def test_a_removed_member_is_refused_even_with_a_valid_token(
     programs: ProgramService, demo: Program
 ) -> None:
     change(programs.caller(ANA), MemberItem.status.set(MemberStatus.REMOVED))
@@ -238,7 +240,7 @@ def test_of_two_people_racing_for_one_invitation_one_gets_it(
     assert [programs.caller(ANA)] == faster
 
 
-def test_who_is_invited_by_several_programs_is_bound_to_none_and_told_their_names(
+def test_a_person_invited_by_several_programs_joins_none_and_gets_their_names(
     programs: ProgramService, demo: Program, other: Program, clock: StoppedClock
 ) -> None:
     programs.invite(other, BEN.email, Role.MEMBER)
@@ -267,7 +269,7 @@ def test_a_second_programs_invitation_changes_nothing_and_tells_the_inviter_noth
     assert known_new is unknown_new is True
 
 
-def test_who_was_bound_by_another_program_meanwhile_belongs_to_that_one(
+def test_a_person_who_joined_another_program_meanwhile_belongs_to_it(
     programs: ProgramService, demo: Program, other: Program, store: RacedStore
 ) -> None:
     programs.invite(other, BEN.email, Role.MEMBER)
@@ -555,7 +557,7 @@ def test_a_zone_that_is_none_changes_no_setting(programs: ProgramService, demo: 
     assert programs.settings(caller) == demo
 
 
-def test_who_has_chosen_no_zone_follows_the_programs_and_who_has_does_not(
+def test_a_member_follows_the_programs_zone_until_they_choose_one(
     programs: ProgramService, demo: Program
 ) -> None:
     programs.invite(demo, BEN.email, Role.MEMBER)
@@ -579,7 +581,7 @@ def test_a_new_zone_is_known_everywhere_within_a_minute(
     assert elsewhere.caller(ANA).time_zone == "Asia/Tokyo"
 
 
-def test_who_has_chosen_a_zone_never_costs_a_second_call(
+def test_a_member_with_a_chosen_zone_never_costs_a_second_call(
     programs: ProgramService, demo: Program, store: RacedStore, clock: StoppedClock, calls: Calls
 ) -> None:
     programs.change_profile(programs.caller(ANA), name=None, time_zone="UTC")

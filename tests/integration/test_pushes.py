@@ -163,7 +163,7 @@ def test_events_may_come_twice_late_and_in_any_order(room: Browsers, seed: int) 
     assert {each.message["tag"] for each in room.service.arrived} == {waits.performance_id}
 
 
-def test_who_did_not_ask_for_pushes_gets_none_and_costs_no_write(room: Browsers) -> None:
+def test_a_member_without_a_subscription_gets_no_push_and_costs_no_write(room: Browsers) -> None:
     amy = room.join("amy")
     staged(room, amy)
     room.pass_time(hours=48)
@@ -447,7 +447,7 @@ def test_one_members_devices_are_not_anothers(room: Browsers) -> None:
     assert len(room.box(amy).devices) == 1
 
 
-def test_who_is_removed_is_told_nothing_more(room: Browsers) -> None:
+def test_a_removed_member_gets_no_more_pushes(room: Browsers) -> None:
     amy = room.join("amy")
     room.subscribes(amy)
     room.perform_and_stage(amy, room.publish())
@@ -517,7 +517,7 @@ def test_managers_have_pushes_too(room: Browsers) -> None:
     assert len(room.container.pushing.overview(room.manager).devices) == 1
 
 
-def test_what_pushes_cost_is_what_data_md_says(room: Browsers) -> None:
+def test_pushes_cost_the_calls_that_data_md_states(room: Browsers) -> None:
     amy, ben = room.join("amy"), room.join("ben")
 
     def calls(use: Callable[[], object]) -> int:

@@ -263,7 +263,7 @@ def test_a_list_that_does_not_fit_invites_nobody(greenroom: InMemoryGreenroom) -
 
 
 @pytest.mark.parametrize("quota", ["members", "invitations_a_day"])
-def test_who_comes_back_is_counted_among_a_list_before_anybody_is_invited(
+def test_returning_members_count_against_the_quota_before_a_list_is_invited(
     greenroom: InMemoryGreenroom, quota: str
 ) -> None:
     open_to_all = within(greenroom)

@@ -202,7 +202,7 @@ def test_a_request_keeps_the_price_and_title_that_it_was_made_with(
 
 
 @pytest.mark.parametrize("state", [RewardState.DRAFT, RewardState.ARCHIVED])
-def test_what_is_no_longer_offered_cannot_be_redeemed_and_what_was_asked_for_stays(
+def test_a_withdrawn_reward_cannot_be_redeemed_and_its_requests_stay(
     greenroom: Greenroom, redemptions: RedemptionService, ben: Caller, state: RewardState
 ) -> None:
     mug = reward(greenroom, stock=3)
@@ -228,7 +228,7 @@ def test_a_window_that_is_not_open_refuses_in_words(
     assert early.detail != late.detail
 
 
-def test_what_is_addressed_to_others_cannot_be_redeemed_also_once_it_becomes_so(
+def test_a_reward_addressed_to_others_cannot_be_redeemed_even_if_readdressed_meanwhile(
     greenroom: Greenroom, redemptions: RedemptionService, ben: Caller
 ) -> None:
     mug = reward(greenroom)
@@ -309,7 +309,7 @@ def asked(redemptions: RedemptionService, ben: Caller, mug: Reward) -> Redemptio
     return redemptions.redeem(ben, mug.reward_id, 30)
 
 
-def test_what_is_fulfilled_brings_the_member_a_note_and_a_code(
+def test_a_fulfilled_request_shows_the_member_a_note_and_a_code(
     greenroom: Greenroom, redemptions: RedemptionService, ben: Caller, asked: Redemption
 ) -> None:
     greenroom.clock.advance(timedelta(hours=1))
@@ -325,7 +325,7 @@ def test_what_is_fulfilled_brings_the_member_a_note_and_a_code(
     assert kinds(greenroom, ben) == [("spending", -30)]
 
 
-def test_what_is_rejected_gives_points_and_piece_back_once_and_says_why(
+def test_a_rejected_request_returns_points_and_piece_once_with_a_reason(
     greenroom: Greenroom,
     redemptions: RedemptionService,
     ben: Caller,
@@ -344,7 +344,7 @@ def test_what_is_rejected_gives_points_and_piece_back_once_and_says_why(
     assert (refund.about, refund.reason) == ("Mug", "Out of mugs")
 
 
-def test_what_is_decided_stays_decided(
+def test_a_decided_request_stays_decided(
     greenroom: Greenroom, redemptions: RedemptionService, ben: Caller, asked: Redemption
 ) -> None:
     manager, made = greenroom.manager, asked.redemption_id
@@ -512,7 +512,7 @@ def test_another_programs_manager_decides_nothing(
 # --- lists --------------------------------------------------------------------------------------
 
 
-def test_what_waits_the_longest_comes_first_and_what_is_decided_the_latest(
+def test_waiting_requests_are_listed_oldest_first_and_decided_ones_latest_first(
     greenroom: Greenroom, redemptions: RedemptionService, ben: Caller
 ) -> None:
     mug = reward(greenroom, price=1)

@@ -138,7 +138,7 @@ def test_a_message_that_does_not_say_whose_it_is_stays(queues: Queues) -> None:
     )
 
 
-def test_what_was_given_up_is_counted_by_function_and_left(queues: Queues) -> None:
+def test_dead_letters_are_counted_by_function_and_kept(queues: Queues) -> None:
     assert run(command="failures") == (0, [{"given_up": 0}])
     queues.give_up("a", "b")
     queues.give_up("c", queue=queues.other)

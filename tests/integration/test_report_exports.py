@@ -193,7 +193,7 @@ def test_nothing_is_made_for_somebody_who_is_no_manager_any_more(
     assert made.key not in reporting.cloud.objects
 
 
-def test_what_is_asked_for_without_saying_which_or_for_no_period_is_refused(
+def test_a_report_without_its_subject_or_a_valid_period_is_refused(
     reporting: ReportingGreenroom,
 ) -> None:
     today = reporting.clock.now().date()
@@ -235,7 +235,7 @@ def test_a_program_has_so_many_files_in_the_making_and_no_other_waits_for_it(
     ask()  # what was never made keeps nobody waiting
 
 
-def test_what_a_report_is_not_narrowed_by_is_refused_rather_than_passed_over(
+def test_a_filter_that_a_report_does_not_have_is_refused_rather_than_ignored(
     reporting: ReportingGreenroom,
 ) -> None:
     for asked, refused in (

@@ -115,7 +115,7 @@ def test_packing_days_changes_no_report_and_a_recount_finds_the_same(
 
 
 @pytest.mark.usefixtures("unpacked")
-def test_what_is_told_after_its_day_was_packed_is_counted_and_packed_too(
+def test_events_after_their_day_was_packed_are_counted_and_packed(
     reporting: ReportingGreenroom,
 ) -> None:
     late = plays(reporting)

@@ -179,7 +179,9 @@ def test_an_archived_activity_is_reported_as_before(reporting: ReportingGreenroo
     assert found.report.whole.number(Name.STAGED) == 1
 
 
-def test_what_is_not_there_or_another_programs_is_not_found(reporting: ReportingGreenroom) -> None:
+def test_missing_things_and_those_of_another_program_are_not_found(
+    reporting: ReportingGreenroom,
+) -> None:
     service = reporting.container.reports
     for ask in (
         lambda: service.activity(reporting.manager, "act_none", None, None),
@@ -201,7 +203,7 @@ def test_a_trial_is_in_no_report(reporting: ReportingGreenroom) -> None:
     assert numbers(found.report.tally) == {}
 
 
-def test_who_performed_is_listed_the_latest_first_page_by_page(
+def test_performers_are_listed_latest_first_in_pages(
     reporting: ReportingGreenroom,
 ) -> None:
     activity = reporting.activity()
@@ -307,7 +309,7 @@ def test_a_batch_of_what_was_seen_is_one_write_and_what_is_not_theirs_is_left_ou
     assert numbers(unseen[others.activity_id]) == {}
 
 
-def test_what_was_seen_again_keeps_the_instant_of_the_first_time(
+def test_an_activity_seen_again_keeps_the_first_instant(
     reporting: ReportingGreenroom,
 ) -> None:
     amy, activity = reporting.join("amy"), reporting.activity()
@@ -323,7 +325,7 @@ def test_what_was_seen_again_keeps_the_instant_of_the_first_time(
     assert seen == [first.date()]
 
 
-def test_what_a_member_saw_lies_in_items_that_are_bounded_however_much_it_is(
+def test_seen_activities_are_stored_in_items_of_bounded_size(
     reporting: ReportingGreenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Told again and again, in any order, it takes no more room and is counted once."""
@@ -435,7 +437,7 @@ def test_counting_writes_two_items_for_each_event_from_six_together_on(
     assert written["ReportsTable"] == again  # what comes again writes nothing
 
 
-def test_who_comes_upon_others_at_a_counter_goes_on_in_another_shard(
+def test_a_contended_counter_continues_in_another_shard(
     reporting: ReportingGreenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     amy, activity = reporting.join("amy"), reporting.activity()
@@ -786,7 +788,7 @@ def test_a_removal_takes_off_what_one_member_sent_of_what_several_did(
     assert shown(reporting) == {("sends_failed", activity.activity_id, 1)}
 
 
-def test_who_is_removed_while_others_are_counted_is_left_behind_all_the_same(
+def test_a_member_removed_during_a_recount_is_left_out(
     reporting: ReportingGreenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     amy, activity = reporting.join("amy"), reporting.activity()
@@ -805,7 +807,7 @@ def test_who_is_removed_while_others_are_counted_is_left_behind_all_the_same(
     assert (reporting.codes(), broken) == ([], [])
 
 
-def test_who_comes_back_is_on_the_worklist_with_what_they_send_then(
+def test_a_returned_member_is_on_the_worklist_only_with_new_sends(
     reporting: ReportingGreenroom,
 ) -> None:
     amy, before, after = reporting.join("amy"), reporting.activity(), reporting.activity()
@@ -1075,7 +1077,7 @@ def test_a_worklist_is_the_programs_own(reporting: ReportingGreenroom) -> None:
         ("Pacific/Apia", "2026-12-31T11:00:00", "2027-01-01"),
     ],
 )
-def test_what_happens_counts_on_its_day_of_the_programs_calendar_and_no_other(
+def test_events_count_only_on_their_day_of_the_programs_calendar(
     reporting: ReportingGreenroom, zone: str, at: str, day: str
 ) -> None:
     then = datetime.fromisoformat(at).replace(tzinfo=UTC)

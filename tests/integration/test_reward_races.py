@@ -208,7 +208,7 @@ def check_erased(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("second", ACTS)
-def test_whatever_comes_between_the_calls_of_an_act_everything_adds_up(
+def test_points_and_stock_add_up_for_any_act_between_the_calls_of_another(
     greenroom: Greenroom, second: str
 ) -> None:
     number = 0

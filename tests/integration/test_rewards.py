@@ -67,7 +67,7 @@ def refusal(attempt: Callable[[], object]) -> Problem:
     return refused.value
 
 
-def test_what_is_on_offer_comes_cheapest_first_and_drafts_and_archived_ones_do_not(
+def test_offers_are_listed_cheapest_first_without_drafts_and_archived_rewards(
     rewards: RewardService, ben: Caller, made: Callable[..., Reward]
 ) -> None:
     made(title="Dear", price=500)
@@ -104,7 +104,7 @@ def test_a_window_opens_and_closes_to_the_second(
         ({"picture_id": "pic_none"}, "picture_id", "picture_not_received"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_by_field(
+def test_an_invalid_value_is_refused_naming_its_field(
     made: Callable[..., Reward], wanted: dict[str, Any], field: str, code: str
 ) -> None:
     problem = refusal(lambda: made(**wanted))

@@ -101,7 +101,7 @@ def test_a_second_delivery_stages_nothing_twice(sandboxed: SandboxedGreenroom) -
     assert sandboxed.check_arrived_once(staged)
 
 
-def test_what_waits_in_the_inbox_is_asked_about_ever_more_seldom_and_not_for_ever(
+def test_drafts_in_the_inbox_are_checked_ever_more_seldom_and_not_forever(
     sandboxed: SandboxedGreenroom,
 ) -> None:
     performance, asked = sandboxed.stage(sandboxed.performed()), 0
@@ -169,7 +169,7 @@ def test_a_worker_whose_lease_was_taken_over_writes_nothing_more(
     assert sandboxed.check_arrived_once(staged)
 
 
-def test_what_is_finished_or_unknown_is_not_staged_whoever_has_a_lease(
+def test_a_finished_or_unknown_performance_is_not_staged(
     sandboxed: SandboxedGreenroom,
 ) -> None:
     reference = reference_of(sandboxed.performed())
@@ -550,7 +550,7 @@ def test_whole_bytes_still_in_processing_after_two_hours_are_probably_in_the_inb
     assert sandboxed.uploads == 1
 
 
-def test_what_was_probably_in_the_inbox_is_staged_once_tiktok_is_through(
+def test_an_unconfirmed_performance_is_staged_once_tiktok_confirms_it(
     sandboxed: SandboxedGreenroom,
 ) -> None:
     sandboxed.sandbox.faults({"endpoint": "processing", "kind": "slow", "seconds": 3 * 3600})
@@ -723,7 +723,7 @@ def test_whole_bytes_of_which_a_webhook_says_that_they_failed_have_failed(
     assert sandboxed.check_failed(failed)
 
 
-def test_what_arrives_late_is_found_by_the_clock(sandboxed: SandboxedGreenroom) -> None:
+def test_the_schedule_finds_a_late_arrival(sandboxed: SandboxedGreenroom) -> None:
     sandboxed.sandbox.faults({"endpoint": "processing", "kind": "slow", "seconds": 100})
     waiting = sandboxed.stage(sandboxed.performed())
     assert waiting.state is State.DELIVERED
@@ -766,7 +766,7 @@ def test_a_fault_of_the_owners_is_waited_for_ever_more_seldom_and_alarmed_and_fa
     assert sandboxed.stage(performance).state is State.STAGED
 
 
-def test_what_was_queued_again_is_not_queued_again_a_minute_later(
+def test_a_requeued_performance_is_not_requeued_a_minute_later(
     sandboxed: SandboxedGreenroom,
 ) -> None:
     sandboxed.performed()
@@ -848,7 +848,7 @@ def test_whole_bytes_that_tiktok_is_not_heard_of_for_a_day_are_probably_in_the_i
     assert sandboxed.stage_when_due(performance).state is State.STAGED
 
 
-def test_what_is_probably_in_the_inbox_is_asked_about_for_a_week_and_stays_so(
+def test_an_unconfirmed_performance_is_checked_for_a_week_and_stays_unconfirmed(
     sandboxed: SandboxedGreenroom,
 ) -> None:
     sandboxed.sandbox.faults({"endpoint": "status", "kind": "status", "status": 500, "times": None})
@@ -865,7 +865,7 @@ def test_what_is_probably_in_the_inbox_is_asked_about_for_a_week_and_stays_so(
 
 
 @pytest.mark.parametrize("reason", ["internal", "file_format_check_failed"])
-def test_what_was_probably_in_the_inbox_fails_once_tiktok_says_so(
+def test_an_unconfirmed_performance_fails_once_tiktok_says_so(
     sandboxed: SandboxedGreenroom, reason: str
 ) -> None:
     sandboxed.sandbox.faults(
@@ -906,7 +906,7 @@ def test_an_outage_of_the_token_endpoint_disconnects_nobody(sandboxed: Sandboxed
     assert sandboxed.stage(performance).state is State.STAGED
 
 
-def test_who_disconnected_before_the_send_has_it_failed(
+def test_a_send_fails_if_the_member_disconnected_before_it(
     sandboxed: SandboxedGreenroom, ana: Caller
 ) -> None:
     performance = sandboxed.performed()
@@ -917,7 +917,7 @@ def test_who_disconnected_before_the_send_has_it_failed(
     assert sandboxed.check_failed(failed)
 
 
-def test_who_disconnects_once_it_is_in_the_inbox_keeps_it_and_the_points(
+def test_a_member_who_disconnects_after_arrival_keeps_the_draft_and_the_points(
     sandboxed: SandboxedGreenroom, ana: Caller
 ) -> None:
     staged = sandboxed.stage(sandboxed.performed())
@@ -975,7 +975,7 @@ def test_a_webhook_of_failure_lets_the_worker_ask_and_end_it(sandboxed: Sandboxe
     assert sandboxed.stage(waiting).state is State.STAGED
 
 
-def test_what_was_staged_is_never_sent_again(sandboxed: SandboxedGreenroom) -> None:
+def test_a_staged_video_is_never_sent_again(sandboxed: SandboxedGreenroom) -> None:
     staged = sandboxed.stage(sandboxed.performed())
 
     class Failing(HookedTikTokClient):

@@ -289,7 +289,7 @@ def test_after_revoking_nothing_is_good_any_more(client: TikTokClient, grant: Gr
 
 
 @pytest.mark.parametrize("token", ["", "two words", "line\nbreak", "ünïcode", "x" * 5000])
-def test_what_cannot_be_a_token_is_not_sent(client: TikTokClient, token: str) -> None:
+def test_an_impossible_token_is_not_sent(client: TikTokClient, token: str) -> None:
     with pytest.raises(AccessTokenRefused):
         client.person(token)
 
@@ -473,7 +473,7 @@ def test_a_right_answer_under_a_wrong_label_is_taken(
 
 
 @pytest.mark.parametrize("endpoint", ["token", "init", "status", "revoke"])
-def test_what_never_left_may_be_tried_at_once(
+def test_a_request_that_never_left_may_be_retried_at_once(
     sandbox: Sandbox, grant: Grant, endpoint: str
 ) -> None:
     with client_of(f"http://127.0.0.1:{closed_port()}") as client, pytest.raises(TryNow):
@@ -1026,7 +1026,7 @@ class Breaking(io.BytesIO):
 @pytest.mark.parametrize(
     "error", [OSError("torn"), BrokenPipeError(), ConnectionResetError(), RuntimeError("odd")]
 )
-def test_what_the_source_raises_passes_through(
+def test_errors_of_the_source_propagate(
     sandbox: Sandbox, client: TikTokClient, grant: Grant, error: Exception
 ) -> None:
     draft = client.begin_upload(grant.access_token, len(MP4))
@@ -1049,7 +1049,7 @@ def test_a_source_that_ends_early_is_told(
     assert not share_of(sandbox, draft)["completed_uploads"]
 
 
-def test_what_no_caller_may_ask_is_a_value_error(client: TikTokClient, sandbox: Sandbox) -> None:
+def test_an_invalid_call_is_a_value_error(client: TikTokClient, sandbox: Sandbox) -> None:
     url = f"{sandbox.url}/upload/?upload_id=1&upload_token=2"
     for size, content_type, first in (
         (0, "video/mp4", 0),

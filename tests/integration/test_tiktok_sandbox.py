@@ -735,7 +735,9 @@ PASSED = {
 
 
 @pytest.mark.parametrize("name", PASSED)
-def test_what_tiktok_lets_pass_goes_well_and_is_recorded(sandbox: Sandbox, name: str) -> None:
+def test_deviations_that_tiktok_tolerates_succeed_and_are_recorded(
+    sandbox: Sandbox, name: str
+) -> None:
     passed = PASSED[name]
     answer = passed.send(sandbox)
 
@@ -1189,7 +1191,9 @@ def test_a_webm_is_served_back_in_ranges(sandbox: Sandbox) -> None:
     assert answer.headers["Content-Type"] == "video/webm"
 
 
-def test_what_is_no_video_fails_and_the_app_is_told(sandbox: Sandbox, hooks: Hooks) -> None:
+def test_a_file_that_is_no_video_fails_and_the_app_gets_a_webhook(
+    sandbox: Sandbox, hooks: Hooks
+) -> None:
     tokens = sandbox.connect("ana")
     publish_id, url = sandbox.begin(tokens, 1000)
     assert put(url, b"x" * 1000).status_code == 201

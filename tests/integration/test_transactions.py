@@ -295,9 +295,7 @@ def test_one_part_whose_first_answer_was_lost_is_known_by_its_write_id_alone(
 
 
 @pytest.mark.parametrize("part", [Put(Unstamped("p", "n", text="a")), Delete(Note("p", "s"))])
-def test_what_has_no_write_id_goes_by_a_transaction_which_is_carried_out_once(
-    calls: Calls, part: Part
-) -> None:
+def test_a_write_without_an_id_uses_a_transaction_that_runs_once(calls: Calls, part: Part) -> None:
     database().commit([part])
     assert calls.names[-1] == "TransactWriteItems"
 
@@ -394,7 +392,7 @@ def read(item: str) -> Read[str]:
     return Read(Note, ("p", item), lambda note: f"read {note.text}")
 
 
-def test_what_is_read_together_is_read_by_one_call_and_what_is_not_there_is_none(
+def test_items_read_together_take_one_call_and_missing_ones_are_none(
     calls: Calls,
 ) -> None:
     assert database().read_together([read("checked"), read("absent")]) == ["read before", None]

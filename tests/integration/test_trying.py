@@ -56,7 +56,7 @@ def tries(greenroom: Greenroom, caller: Caller, activity: Activity) -> Performan
 # For whom, and with which text
 
 
-def test_what_is_not_addressed_to_a_member_is_not_there_to_perform_begun_or_not(
+def test_a_member_cannot_perform_an_activity_addressed_to_others(
     greenroom: Greenroom, ana: Caller
 ) -> None:
     insider = replace(ana, channels=frozenset({"chn_1"}))
@@ -155,7 +155,7 @@ def test_only_the_first_performance_writes_to_the_activity(
     assert "ActivitiesTable" not in touched
 
 
-def test_whoever_collides_with_the_first_looks_again_and_is_not_in_anybodys_way_any_more(
+def test_a_perform_that_conflicts_with_the_first_retries_and_conflicts_no_more(
     greenroom: Greenroom, ana: Caller, calls: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     activity = greenroom.activity()
@@ -216,7 +216,7 @@ def test_an_activity_ended_between_looking_and_the_first_performance_has_ended(
         assert dynamodb.scan(TableName=table)["Items"] == []
 
 
-def test_what_never_stands_still_is_given_up_and_nothing_is_made(
+def test_a_try_on_an_activity_that_keeps_changing_is_given_up(
     greenroom: Greenroom,
     ana: Caller,
     monkeypatch: pytest.MonkeyPatch,
@@ -277,7 +277,7 @@ def test_a_manager_who_tried_an_activity_still_performs_it(
         ({"program_id": "prg_other"}, ProblemCode.NOT_FOUND),
     ],
 )
-def test_what_cannot_be_tried_is_refused_and_nothing_is_made(
+def test_an_activity_that_cannot_be_tried_is_refused(
     greenroom: Greenroom, ana: Caller, changes: dict[str, Any], code: Code
 ) -> None:
     activity = greenroom.activity(**changes)

@@ -155,7 +155,7 @@ def test_a_link_that_leads_elsewhere_is_not_believed(url: object) -> None:
     "told",
     [None, [], {}, {**GOOD, "id": ""}, {**GOOD, "view_count": -1}, {**GOOD, "view_count": "5"}],
 )
-def test_what_is_no_count_of_a_video_is_left_out(told: object) -> None:
+def test_invalid_counts_of_a_video_are_left_out(told: object) -> None:
     assert _counts_of(told) is None
 
 

@@ -174,7 +174,7 @@ def test_a_missing_library_is_no_crash_and_no_fault_of_the_file(
         process.close()
 
 
-def test_what_a_crashing_look_says_last_is_logged(
+def test_the_last_output_of_a_crashing_examination_is_logged(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     say = "import os, sys\nsys.stderr.write('x' * 9000 + 'cannot map the file')\nos._exit(3)\n"

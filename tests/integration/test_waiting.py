@@ -135,7 +135,7 @@ def test_messages_every_two_seconds_use_no_draft_up(sandboxed: SandboxedGreenroo
 
 
 @pytest.mark.parametrize(("fault", "longest"), [(BUSY, LONGEST_WAIT_BUSY), (DOWN, LONGEST_WAIT)])
-def test_what_tiktok_does_not_say_when_to_ask_again_is_asked_ever_more_seldom(
+def test_without_a_retry_time_tiktok_is_asked_ever_more_seldom(
     sandboxed: SandboxedGreenroom, fault: dict[str, Any], longest: timedelta
 ) -> None:
     sandboxed.sandbox.faults({"endpoint": "init", **fault, "times": None})
@@ -267,7 +267,7 @@ def test_disconnecting_ends_every_wait(sandboxed: SandboxedGreenroom) -> None:
     assert sandboxed.check_failed(sandboxed.stage(busy))
 
 
-def test_what_is_brought_forward_while_a_worker_has_it_is_looked_at_again_at_once(
+def test_a_performance_made_due_while_leased_is_checked_again_at_once(
     sandboxed: SandboxedGreenroom,
 ) -> None:
     """The member connects after the worker's look at the account, before it writes the wait."""
@@ -290,7 +290,7 @@ def test_what_is_brought_forward_while_a_worker_has_it_is_looked_at_again_at_onc
     assert sandboxed.stage(performance).state is State.STAGED
 
 
-def test_what_a_dead_worker_left_is_looked_at_when_its_lease_ends(
+def test_a_killed_workers_performance_is_checked_when_its_lease_ends(
     sandboxed: SandboxedGreenroom,
 ) -> None:
     sandboxed.tiktok.after["send"] = dies
@@ -369,12 +369,12 @@ def test_a_cap_on_the_apps_people_waits_is_told_and_alarms_its_owner(
     assert sandboxed.check_arrived_once(sandboxed.stage_when_due(waiting))
 
 
-def test_what_is_in_the_inbox_waits_for_nothing(sandboxed: SandboxedGreenroom) -> None:
+def test_a_staged_performance_waits_for_nothing(sandboxed: SandboxedGreenroom) -> None:
     staged = sandboxed.stage(sandboxed.performed())
     assert view_of(staged, sandboxed.ana).waiting_for is None
 
 
-def test_what_cannot_be_asked_about_for_lack_of_an_account_says_so(
+def test_a_performance_without_an_account_to_check_it_shows_that(
     sandboxed: SandboxedGreenroom,
 ) -> None:
     waiting = waits_for_arrival(sandboxed)

@@ -158,7 +158,7 @@ def test_a_body_arrives_as_it_is_with_its_headers() -> None:
         (says(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\nnot gzip"), (200, None)),
     ],
 )
-def test_whatever_a_receiver_answers_a_try_ends_in_time_with_a_status_or_a_code(
+def test_a_try_ends_in_time_with_a_status_or_a_code_for_any_receiver(
     answer: Answer, expected: tuple[int | None, str | None] | None
 ) -> None:
     with receiver(answer) as found:

@@ -496,7 +496,7 @@ def test_a_removed_webhook_is_sent_nothing_more(hooks: WebhookServices, dynamodb
 
 
 @pytest.mark.parametrize("does", ["removes", "pauses", "moves"])
-def test_what_a_manager_does_during_a_turn_counts_from_the_next_requests_on(
+def test_a_managers_change_during_a_run_counts_from_the_next_requests(
     hooks: WebhookServices, does: str
 ) -> None:
     webhook, service = hooks.create(), hooks.service
@@ -821,7 +821,7 @@ def message(number: int, body: str) -> dict[str, Any]:
     return {"messageId": str(number), "body": body}
 
 
-def test_what_is_no_public_event_fails_alone(hooks: WebhookServices) -> None:
+def test_an_invalid_public_event_fails_alone(hooks: WebhookServices) -> None:
     webhook = hooks.create()
     right = json.dumps({"detail-type": "member.joined", "detail": hooks.event()})
     bodies = [right, "{", "[]", '{"detail": {"id": "evt_1"}}', right]
@@ -960,7 +960,7 @@ def test_the_trail_says_that_an_address_changed_also_where_only_its_secret_part_
     assert "another1" not in repr(found)
 
 
-def test_what_a_manager_writes_is_stamped_and_versions_count(hooks: WebhookServices) -> None:
+def test_a_managers_writes_are_stamped_and_increment_the_version(hooks: WebhookServices) -> None:
     webhook: Webhook = hooks.create()
     changed, _ = hooks.service.rotate_secret(hooks.manager, webhook.webhook_id)
     assert changed == replace(webhook, sealed=changed.sealed, version=2)

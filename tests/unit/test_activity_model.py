@@ -234,7 +234,7 @@ def test_times_beside_a_clock_change_and_times_with_an_offset_are_read(
     ],
 )
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York"])
-def test_what_is_no_time_is_invalid(text: str, zone: str) -> None:
+def test_an_invalid_time_is_refused(text: str, zone: str) -> None:
     with pytest.raises(InvalidTime) as refused:
         instant_of(text, zone)
     assert (refused.value.code, refused.value.offsets) == ("invalid_time", ())
@@ -322,7 +322,7 @@ def test_without_start_and_end_a_published_activity_is_open_from_the_first_momen
 @pytest.mark.parametrize(
     "state", [ActivityState.PROCESSING, ActivityState.REJECTED, ActivityState.ENDED]
 )
-def test_what_is_not_published_is_never_open_whatever_the_clock_says(state: ActivityState) -> None:
+def test_an_unpublished_activity_is_never_open(state: ActivityState) -> None:
     activity = replace(
         ACTIVITY, state=state, starts_at=NOON, ends_at=NOON + timedelta(hours=1), ended_at=NOON
     )
@@ -725,7 +725,7 @@ def test_hashtags_are_one_word_each_and_there_once(
 @pytest.mark.parametrize(
     "word", ["", "#", "two words", "a#b", "##a", "a,b", "@ana", "x" * 101, "#\u200d", "\u0301"]
 )
-def test_what_is_no_hashtag_is_refused_naming_it(word: str) -> None:
+def test_an_invalid_hashtag_is_refused_naming_it(word: str) -> None:
     with pytest.raises(InvalidText) as refused:
         normalized_hashtags(["#good", word])
     assert (refused.value.field, refused.value.code) == ("hashtags.1", "invalid_hashtag")

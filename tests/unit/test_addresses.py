@@ -80,7 +80,7 @@ def test_an_address_is_compared_without_case_and_surrounding_space(
         "ana@" + "ü" * 60 + ".example",
     ],
 )
-def test_what_is_no_address_is_refused_and_named(text: str) -> None:
+def test_an_invalid_address_is_refused_and_named(text: str) -> None:
     with pytest.raises(ValueError, match="is not an e-mail address"):
         normalized_email(text)
 

@@ -58,7 +58,7 @@ def test_an_answer_without_an_id_gets_that_of_its_request() -> None:
 
 
 @responses.activate
-def test_what_is_too_long_is_not_sent() -> None:
+def test_a_message_that_is_too_long_is_not_sent() -> None:
     found = answered(b"x" * (MAX_LINE + 10))
     assert found[0]["error"]["message"] == "The message is too long."
     assert not list(responses.calls)

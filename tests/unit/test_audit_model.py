@@ -87,7 +87,7 @@ def test_an_act_has_only_fields_that_differ_and_is_bounded(
 
 @settings(max_examples=40)
 @given(st.dictionaries(NAMES, SHORT, max_size=12))
-def test_what_fits_stays_as_it_is(short: dict[str, Any]) -> None:
+def test_short_values_stay_unchanged(short: dict[str, Any]) -> None:
     assert bound_fields(short) == short
 
 
@@ -132,7 +132,7 @@ def test_values_become_plain_json() -> None:
     }
 
 
-def test_what_is_not_plain_is_refused_rather_than_shown_somehow() -> None:
+def test_a_value_of_an_unknown_type_is_refused() -> None:
     with pytest.raises(TypeError, match="object"):
         to_json({"it": object()})
 

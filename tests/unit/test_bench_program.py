@@ -34,7 +34,7 @@ def test_costs_are_judged_by_price_and_growth(
     assert verdict(pattern, small, large) == words
 
 
-def test_what_may_grow_is_held_against_a_small_program_that_has_as_much_of_it() -> None:
+def test_growing_costs_are_compared_with_a_small_program_of_equal_size_in_that_respect() -> None:
     whole = Size()
     small = whole.share(0.01).with_groups_of(whole)
     assert (small.opened, small.channels) == (whole.opened, whole.channels)

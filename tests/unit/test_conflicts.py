@@ -28,7 +28,7 @@ def test_an_attempt_is_repeated_until_nobody_was_faster(conflicts: int) -> None:
     assert thing.attempts == conflicts + 1
 
 
-def test_what_keeps_changing_is_a_problem_in_words_or_the_conflict_itself() -> None:
+def test_an_item_that_keeps_changing_raises_a_problem_or_the_conflict() -> None:
     thing = Thing(MAX_ATTEMPTS)
     with pytest.raises(Problem) as refused:
         thing.told("done")

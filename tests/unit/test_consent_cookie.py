@@ -47,5 +47,5 @@ def test_only_on_loopback_without_https_the_cookie_goes_in_the_clear(
     assert cookie_for(callback_url).endswith("; Secure") is secure
 
 
-def test_what_begins_a_consent_does_not_show_its_nonce() -> None:
+def test_the_repr_of_a_consent_request_hides_its_nonce() -> None:
     assert "a-nonce" not in repr(ConsentRequest("https://tiktok.example/?state=s", "a-nonce", ""))

@@ -59,7 +59,7 @@ def test_nothing_that_people_would_miss_is_replaced_or_removed(kind: str) -> Non
 
 
 @pytest.mark.parametrize("kind", ["AWS::Lambda::Function", "AWS::ApiGateway::Deployment"])
-def test_what_can_be_made_again_is_replaced_and_removed(kind: str) -> None:
+def test_recreatable_resources_may_be_replaced_and_removed(kind: str) -> None:
     assert refused(Change("Modify", "Code", kind, replaced=True), Change("Remove", "X", kind)) == []
 
 
@@ -147,7 +147,7 @@ def test_a_change_set_is_read_as_cloudformation_describes_it() -> None:
     assert Change.of({"ResourceChange": added}) == Change("Add", "A", "AWS::SQS::Queue")
 
 
-def test_what_is_lost_is_told_first_and_the_same_done_to_many_as_one() -> None:
+def test_losses_are_listed_first_and_equal_changes_are_grouped() -> None:
     functions = [
         Change("Modify", f"Function{number}", "AWS::Lambda::Function", properties=("Code",))
         for number in range(10)

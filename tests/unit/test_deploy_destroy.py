@@ -64,7 +64,7 @@ def deployer(stack: There) -> Deployer:
     return run
 
 
-def test_what_stays_is_told_to_whoever_interrupts_a_removal(
+def test_an_interrupted_removal_lists_what_stays(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     stack = There()

@@ -84,7 +84,7 @@ def test_the_doctor_looks_at_the_account(
     assert words in line.words
 
 
-def test_what_may_not_be_asked_is_told_as_unknown_and_the_rest_is_asked() -> None:
+def test_a_check_without_permission_is_unknown_and_the_others_run() -> None:
     def refused(_name: str) -> Any:
         raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "Ask")
 

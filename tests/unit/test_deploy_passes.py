@@ -65,6 +65,6 @@ def test_an_address_of_the_owners_is_the_same_in_both_passes(parameters: dict[st
         assert found.get("ConsoleDomain") == parameters.get("ConsoleDomain")
 
 
-def test_what_an_older_template_does_not_declare_is_left_out() -> None:
+def test_parameters_an_older_template_does_not_declare_are_left_out() -> None:
     """A rollback goes to a template that may have had fewer parameters."""
     assert "AlarmEmail" not in given({"AlarmEmail": "a@b.example"}, first=False)

@@ -64,7 +64,7 @@ def test_an_account_with_too_few_functions_at_once_is_told_where_to_ask(
     deployer(monkeypatch, MIN_CONCURRENCY)[0].preflight()
 
 
-def test_what_no_commit_has_is_deployed_only_when_the_owner_says_so(
+def test_uncommitted_changes_are_deployed_only_with_the_option(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run, _ = deployer(monkeypatch, 1000, " M app.py")
@@ -101,7 +101,7 @@ def test_a_whole_stack_takes_an_update(monkeypatch: pytest.MonkeyPatch, status: 
 
 
 @pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "CREATE_FAILED", "ROLLBACK_FAILED"])
-def test_what_is_left_of_a_failed_first_creation_is_removed(
+def test_the_remains_of_a_failed_first_creation_are_removed(
     monkeypatch: pytest.MonkeyPatch, status: str
 ) -> None:
     run, cloudformation = deployer(monkeypatch, 1000, "", status)

@@ -76,7 +76,7 @@ def test_a_table_that_there_is_not_is_told_with_those_that_there_are() -> None:
     assert "AuditTable, PointsTable" in told.value.next_step
 
 
-def test_what_was_done_stays_told_and_what_expires_is_not_restored() -> None:
+def test_the_audit_trail_and_expiring_tables_are_not_restored() -> None:
     assert chosen(template(), ()) == {"PointsTable", "PointsTableOther"}
     assert chosen(template(), ("AuditTable",)) == {"AuditTable"}
     for name in ("IdempotencyTable", "NoTable"):

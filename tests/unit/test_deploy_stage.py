@@ -52,7 +52,9 @@ def test_an_architecture_is_arm64_unless_told_otherwise(tmp_path: Path) -> None:
         (f"{GOOD}[parameters]\nAlarmEmail = [1]", "as text or number"),
     ],
 )
-def test_what_a_stage_may_not_say_is_told(tmp_path: Path, text: str, words: str) -> None:
+def test_an_invalid_stage_file_is_refused_with_its_error(
+    tmp_path: Path, text: str, words: str
+) -> None:
     with pytest.raises(Failure, match=words):
         read(tmp_path, text)
 

@@ -54,7 +54,7 @@ EVENTS = st.sampled_from(KINDS).flatmap(
 
 
 @given(EVENTS)
-def test_what_is_read_from_the_bus_is_what_was_put_there(event: Event[Any]) -> None:
+def test_an_event_read_from_the_bus_equals_the_published_one(event: Event[Any]) -> None:
     assert read_event(event.to_detail(), KINDS) == event
     assert read_event(json.loads(event.to_detail()), KINDS) == event
 
@@ -67,9 +67,7 @@ def test_types_are_named_for_their_packages_and_none_twice() -> None:
 
 
 @given(st.text(max_size=200) | EVENTS.map(Event.to_detail), st.data())
-def test_what_is_cut_off_or_made_up_is_unreadable_and_nothing_else(
-    text: str, data: st.DataObject
-) -> None:
+def test_a_truncated_or_invented_event_is_unreadable(text: str, data: st.DataObject) -> None:
     cut = text[: data.draw(st.integers(0, max(len(text) - 1, 0)))]
     with pytest.raises(UnreadableEvent):
         read_event(cut, KINDS)
@@ -156,7 +154,7 @@ MEMBER = {
         ({"status": "removed", "name": "x"}, {"status": "removed"}, []),
     ],
 )
-def test_what_happens_to_a_member_is_told_once(
+def test_each_change_of_a_member_is_published_once(
     before: dict[str, Any], after: dict[str, Any], payloads: list[Payload]
 ) -> None:
     was = {} if after.get("status") == "invited" and not before else {**MEMBER, **before}
@@ -165,7 +163,7 @@ def test_what_happens_to_a_member_is_told_once(
     assert {each.program_id for each in found} <= {"prg_1"}
 
 
-def test_what_lies_beside_members_is_no_event() -> None:
+def test_other_items_beside_members_make_no_event() -> None:
     copy = {"program_id": "prg_1/channel#chn_1", "item": "member#mem_1", "member_name": "ana"}
     for item in (copy, {"program_id": "prg_1", "item": "managers"}, {}):
         assert programs.events_of(change({}, item)) == ()
@@ -257,7 +255,7 @@ PERFORMANCE = {
         ("initiated", "failed", performances.PerformanceFailed),
     ],
 )
-def test_what_becomes_of_a_performance_is_told_once(
+def test_each_outcome_of_a_performance_is_published_once(
     was: str | None, becomes: str, kind: type[Payload] | None
 ) -> None:
     before = {**PERFORMANCE, "state": was} if was else {}
@@ -342,7 +340,7 @@ def test_dismissing_and_taking_it_back_are_told_and_performing_is_not(
         assert (each.program_id, each.payload.member_id) == ("prg_1", "mem_1")
 
 
-def test_what_a_member_saw_anew_is_told_and_what_they_saw_before_is_not() -> None:
+def test_only_newly_seen_activities_are_published() -> None:
     item = {"scope": "prg_1/mem_1#seen", "item": "seen#2026-11", "act_1": "[1]"}
     (event,) = reports.events_of(change(item, {**item, "act_2": "[2]"}))
     assert event.program_id == "prg_1"
@@ -373,7 +371,7 @@ def test_a_webhook_is_told_to_be_disabled_and_mended_once(
     assert {each.program_id for each in found} <= {"prg_1"}
 
 
-def test_what_lies_beside_webhooks_is_no_event() -> None:
+def test_other_items_beside_webhooks_make_no_event() -> None:
     delivery = {"key": "prg_1/whk_1", "item": "delivery#2026#evt_1", "state": "disabled"}
     assert webhooks.events_of(change({}, delivery)) == ()
 
@@ -428,7 +426,7 @@ def test_a_reward_is_told_when_it_begins_or_ceases_to_be_offered(
         ("fulfilled", "fulfilled", []),
     ],
 )
-def test_what_becomes_of_a_request_is_told_once_without_its_code_or_anybodys_name(
+def test_each_outcome_of_a_request_is_published_once_without_code_or_names(
     was: str | None, becomes: str, told: list[str]
 ) -> None:
     before = {**REQUEST, "state": was} if was else {}
@@ -538,7 +536,7 @@ def test_events_go_ten_to_a_call_and_the_refused_ones_again() -> None:
     assert sorted(bus.taken) == sorted(names)
 
 
-def test_what_the_bus_keeps_refusing_is_told() -> None:
+def test_events_that_the_bus_keeps_refusing_are_reported() -> None:
     events = named("a", "b", "c")
     bus = Bus(b=PUBLISH_ATTEMPTS)
     assert publish(bus, events) == {events[1].event_id}

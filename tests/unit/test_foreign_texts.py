@@ -83,7 +83,7 @@ def test_a_foreign_text_in_which_nothing_is_visible_is_none(
 
 
 @pytest.mark.parametrize("other", [None, 7, True, ["a"], {"a": 1}, b"bytes"])
-def test_what_is_no_text_is_none(other: object) -> None:
+def test_a_value_that_is_no_text_is_none(other: object) -> None:
     assert clean_external_line(other, 10) == ""
 
 

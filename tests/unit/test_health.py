@@ -6,7 +6,7 @@ from chalicelib.foundation.health import HEALTH_CACHE_TTL, HealthService
 from tests.clock import StoppedClock
 
 
-def test_what_it_depends_on_is_asked_once_in_half_a_minute() -> None:
+def test_dependencies_are_checked_once_in_half_a_minute() -> None:
     clock = StoppedClock()
     asked: list[str] = []
     service = HealthService("build-1", {"tables": lambda: asked.append("tables")}, clock)

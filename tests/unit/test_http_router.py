@@ -339,7 +339,7 @@ def test_a_member_may_not_do_what_managers_do_and_nothing_happens(visitor: Visit
     assert visitor.activities.made == []
 
 
-def test_who_may_not_is_told_that_before_what_is_wrong_with_the_body(visitor: Visitor) -> None:
+def test_a_missing_permission_is_reported_before_an_invalid_body(visitor: Visitor) -> None:
     answer = visitor.ask("POST /activities", as_="member", body=b"{")
     assert problem(answer)["code"] == "manager_only"
 
@@ -374,7 +374,7 @@ def test_any_other_correlation_id_gives_way_to_the_gateways(visitor: Visitor, ow
     assert visitor.app(event, None)["headers"]["X-Correlation-Id"] == "gateway-1"
 
 
-def test_what_breaks_is_a_problem_that_gives_the_id_and_no_internals_away(
+def test_an_internal_error_is_a_problem_with_an_id_and_no_internals(
     visitor: Visitor,
 ) -> None:
     visitor.standings.broken = RuntimeError("table greenroom-programs at 10.0.0.7")
@@ -459,7 +459,7 @@ def test_the_limit_counts_bytes_not_letters(visitor: Visitor) -> None:
 @pytest.mark.parametrize(
     "body", [b"{", b"upl_1", b'{"upload_id": }', b'{"upload_id": "a"} x', b"[" * 5000, b'"\\ud800"']
 )
-def test_what_is_not_json_is_refused(visitor: Visitor, body: bytes) -> None:
+def test_a_body_that_is_not_json_is_refused(visitor: Visitor, body: bytes) -> None:
     assert problem(visitor.ask("POST /activities", body=body))["code"] == "invalid_json"
 
 
@@ -752,7 +752,7 @@ def test_a_person_is_shown_a_page_on_which_a_tiktok_name_is_but_text(
         (PostText(), 0, "Your video is on its way. "),
     ],
 )
-def test_whose_send_followed_the_consent_is_told_points_reminder_and_the_text_to_copy(
+def test_a_send_after_the_consent_redirects_with_points_reminder_and_text(
     visitor: Visitor, text: PostText, points: int, brought: str
 ) -> None:
     visitor.connections.sent = replace(SENT, text=text, points=points)

@@ -52,7 +52,7 @@ def test_no_attribute_has_a_default_that_reading_would_have_to_fill_in(
 
 @pytest.mark.parametrize("model", LEAN)
 @pytest.mark.parametrize("changes", [{}, {"ends_at": {"NULL": True}}, {"unknown": {"S": "new"}}])
-def test_what_is_read_is_what_pynamodb_reads(
+def test_the_lean_models_read_what_pynamodb_reads(
     model: type[LeanModel], changes: dict[str, Any]
 ) -> None:
     raw = kept() | changes
@@ -74,7 +74,7 @@ def test_members_and_scores_are_read_likewise(kept_time_zone: dict[str, Any]) ->
     assert MemberItem.from_raw_data(member.serialize()).to_member() == member.to_member()
 
 
-def test_what_is_read_is_what_was_kept() -> None:
+def test_a_stored_item_is_read_unchanged() -> None:
     raw = kept()
     again = ActivityItem.of(ActivityItem.from_raw_data(raw).to_activity()).serialize()
     assert without_order(again) == without_order(raw)

@@ -71,7 +71,7 @@ def test_an_exception_is_told_in_one_line_with_its_name(log: Log) -> None:
     assert "\\n" in line["exception"]
 
 
-def test_what_json_cannot_hold_is_told_as_text(log: Log) -> None:
+def test_values_that_json_cannot_hold_are_logged_as_text(log: Log) -> None:
     log.logger.info("when", extra={"at": datetime(2026, 1, 2, tzinfo=UTC)})
     assert log.lines()[0]["at"] == "2026-01-02 00:00:00+00:00"
 

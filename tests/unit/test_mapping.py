@@ -57,7 +57,7 @@ def kept(thing: Thing) -> dict[str, Any]:
         Thing("a", Colour.RED, "x", 3, "", frozenset({"l", "m"})),
     ],
 )
-def test_what_is_kept_is_read_again(thing: Thing) -> None:
+def test_a_stored_object_is_read_unchanged(thing: Thing) -> None:
     assert to_model(ThingItem.from_raw_data(kept(thing)), Thing) == thing
 
 

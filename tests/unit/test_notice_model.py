@@ -45,7 +45,7 @@ def ids(number: int) -> list[str]:
 
 
 @pytest.mark.parametrize("mark", [ActivityProgress.MAILED_END, ActivityProgress.REMINDED])
-def test_what_was_made_long_ago_and_ends_tomorrow_is_told_once_whatever_else_was_seen(
+def test_an_old_activity_that_ends_tomorrow_is_announced_once_whatever_else_was_seen(
     mark: ActivityProgress,
 ) -> None:
     old = BulletinEntry("act_0", "Old", NOW - 400 * DAY, NOW + HOUR, frozenset())
@@ -58,7 +58,7 @@ def test_what_was_made_long_ago_and_ends_tomorrow_is_told_once_whatever_else_was
     )
 
 
-def test_what_was_made_long_ago_and_opens_now_is_news_until_it_was_seen() -> None:
+def test_an_old_activity_that_opens_now_is_news_until_it_is_seen() -> None:
     box = with_progress(BLANK, ids(MAX_MARKS + 50), ActivityProgress.SEEN)
     opened = Bulletin("prg_1", (BulletinEntry("act_0", "Old", NOW - HOUR, None, frozenset()),))
     assert not shown(box, opened, ANYBODY, NOW)[0].read
@@ -101,7 +101,7 @@ def of_walk(plan: ProgramPlan, *slots: Slot, chunks: int = 2, heard: int = 2) ->
     )
 
 
-def test_what_nobody_has_any_more_is_forgotten_once_a_walk_was_heard_in_full() -> None:
+def test_an_unused_slot_is_forgotten_after_a_complete_walk() -> None:
     plan = begin_slot_scan(ProgramPlan("prg_1", slots=FIRST_SLOTS | {BEN, ZOE}), NOW)
     assert not is_slot_scan_due(plan, NOW + LEARNS_EVERY - HOUR)
     early = NOW + LEARNED_WITHIN - SECOND

@@ -41,7 +41,7 @@ def taken(model: type[BaseModel], given: dict[str, Any], name: str, written: str
 
 @pytest.mark.parametrize("written", [*NO_NUMBERS, "1" + "0" * 40, "-" + "9" * 40])
 @pytest.mark.parametrize("name", WHOLE)
-def test_what_is_no_whole_number_within_bounds_is_refused(name: str, written: str) -> None:
+def test_a_number_that_is_not_whole_or_out_of_bounds_is_refused(name: str, written: str) -> None:
     model, others, *_ = WHOLE[name]
     if name != "version" or not written.startswith("1000"):
         assert taken(model, others, name, written) is None
@@ -108,7 +108,7 @@ def day(written: str) -> date | None:
         "0000-01-01",
     ],
 )
-def test_what_is_no_day_is_refused(written: str) -> None:
+def test_an_invalid_day_is_refused(written: str) -> None:
     assert day(written) is None
 
 

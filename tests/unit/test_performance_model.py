@@ -155,7 +155,7 @@ def test_a_change_of_state_ends_the_wait_and_forgets_an_address_that_takes_no_mo
 
 
 @pytest.mark.parametrize("state", sorted(set(State)))
-def test_what_is_waited_for_is_told_until_it_is_in_the_inbox(state: State) -> None:
+def test_a_performance_shows_what_it_waits_for_until_it_is_staged(state: State) -> None:
     waiting = performance(state).waiting
     assert (waiting is not None) is (state in BEFORE_STAGED)
     assert waiting is None or waiting.words.endswith(".")
@@ -164,7 +164,7 @@ def test_what_is_waited_for_is_told_until_it_is_in_the_inbox(state: State) -> No
     assert performance(state, look_at=NOON).next_look_at == (NOON if waiting else None)
 
 
-def test_what_has_to_be_done_is_told_by_state_and_by_what_is_waited_for() -> None:
+def test_the_next_step_depends_on_the_state_and_the_wait() -> None:
     def told(state: State, **more: object) -> str:
         return performance(state, **more).next_step
 
@@ -196,7 +196,7 @@ def test_a_draft_is_taken_up_while_its_address_lives_long_enough(
     assert draft.can_resume_at(NOON) is resumes
 
 
-def test_what_is_held_waits_for_its_account_since_it_first_did() -> None:
+def test_a_held_performance_keeps_the_instant_it_was_first_held() -> None:
     first = held(performance(State.INITIATED, upload_address=b"sealed"), NOON)
     assert (first.state, first.held_at, first.upload_address) == (State.QUEUED, NOON, None)
     assert first.waits_for is Waiting.ACCOUNT
@@ -217,7 +217,7 @@ def test_an_attempt_is_counted_on_its_account_and_ends_holding() -> None:
 
 
 @pytest.mark.parametrize("state", [State.STAGED, State.UNCONFIRMED])
-def test_what_rests_waits_for_its_next_look(state: State) -> None:
+def test_an_unconfirmed_performance_waits_for_its_next_check(state: State) -> None:
     move = staged if state is State.STAGED else unconfirmed
     rests = move(performance(State.DELIVERED), NOON)
     assert rests.waits_until == rests.look_at == NOON + timedelta(minutes=1)
@@ -240,7 +240,9 @@ def test_states_are_before_the_inbox_in_it_or_finished() -> None:
         (State.FAILED, None),
     ],
 )
-def test_what_is_not_at_its_end_is_looked_at_again(state: State, after: timedelta | None) -> None:
+def test_a_performance_that_is_not_final_is_checked_again(
+    state: State, after: timedelta | None
+) -> None:
     expected = NOON + after if after else None
     assert next_look(performance(state, staged_at=NOON, unconfirmed_at=NOON), NOON) == expected
 
@@ -256,7 +258,7 @@ def test_what_is_not_at_its_end_is_looked_at_again(state: State, after: timedelt
         (2 * POSTED_LIMIT, None),
     ],
 )
-def test_what_is_staged_is_looked_at_ever_more_seldom_and_then_never(
+def test_a_staged_performance_is_checked_ever_more_seldom_and_then_never(
     waited: timedelta, after: timedelta | None
 ) -> None:
     now = NOON + waited
@@ -274,7 +276,7 @@ def test_what_is_staged_is_looked_at_ever_more_seldom_and_then_never(
         (timedelta(days=29), HELD_LOOK_MOST),
     ],
 )
-def test_what_waits_for_its_account_is_looked_at_ever_more_seldom_but_always(
+def test_a_held_performance_is_checked_ever_more_seldom_but_always(
     waited: timedelta, after: timedelta
 ) -> None:
     now = NOON + waited
@@ -288,14 +290,14 @@ def test_the_next_look_is_never_in_the_past(state: State, waited: timedelta) -> 
     assert look_at is None or state not in FINISHED
 
 
-def test_what_is_in_the_inbox_arrived_when_that_was_seen_or_before() -> None:
+def test_the_arrival_is_not_after_its_observation() -> None:
     seen = staged(performance(State.UPLOADING), NOON)
     assert (seen.state, seen.delivered_at, seen.staged_at) == (State.STAGED, NOON, NOON)
     later = staged(performance(State.DELIVERED, delivered_at=NOON), NOON + HOUR)
     assert (later.delivered_at, later.staged_at) == (NOON, NOON + HOUR)
 
 
-def test_what_is_posted_was_staged_when_that_was_seen_or_before() -> None:
+def test_a_posted_performance_has_a_staging_time_not_after_its_observation() -> None:
     seen = posted(performance(State.DELIVERED, delivered_at=NOON), NOON + HOUR)
     assert (seen.state, seen.delivered_at) == (State.POSTED, NOON)
     assert seen.staged_at == seen.posted_at == NOON + HOUR

@@ -37,14 +37,14 @@ def test_the_table_says_what_the_document_says(operation: Operation) -> None:
 
 
 @each_operation
-def test_who_belongs_to_no_program_is_told_so_or_asked_to_choose(operation: Operation) -> None:
+def test_people_without_a_program_are_refused_or_asked_to_choose(operation: Operation) -> None:
     of_members = PERMISSIONS[operation.operation_id].who in (MEMBER, MANAGER)
     told = {(403, "not_a_member"), (403, "choose_program")}
     assert told & operation.codes == (told if of_members else set())
 
 
 @each_operation
-def test_what_names_a_thing_of_a_program_may_answer_that_there_is_none(
+def test_routes_with_an_id_document_not_found(
     operation: Operation,
 ) -> None:
     if PERMISSIONS[operation.operation_id].names_a_thing(operation):

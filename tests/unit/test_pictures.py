@@ -44,7 +44,7 @@ def test_a_png_and_a_jpeg_are_told_with_their_size(side: int) -> None:
     assert facts(jpeg(side, side + 1)) == (JPEG, side, side + 1)
 
 
-def test_what_an_encoder_wrote_is_read() -> None:
+def test_pictures_of_encoders_are_read() -> None:
     content_type, width, height = facts(CLIP)
     assert content_type == JPEG
     assert min(width, height) >= MIN_SIDE
@@ -63,7 +63,7 @@ NOT_PICTURES = {
 
 
 @pytest.mark.parametrize("what", NOT_PICTURES)
-def test_whatever_is_no_picture_is_refused_by_its_content(what: str) -> None:
+def test_files_that_are_no_pictures_are_refused_by_their_content(what: str) -> None:
     assert refused(NOT_PICTURES[what]) in ("unsupported_picture", "damaged_picture")
 
 
@@ -132,12 +132,12 @@ BEHIND = {
 
 @pytest.mark.parametrize("whole", [jpeg(100, 80), CLIP])
 @pytest.mark.parametrize("what", BEHIND)
-def test_what_a_phone_wrote_behind_a_jpeg_is_left_out(what: str, whole: bytes) -> None:
+def test_data_that_phones_append_to_a_jpeg_is_left_out(what: str, whole: bytes) -> None:
     assert examine(whole + BEHIND[what]) == examine(whole)
 
 
 @given(st.binary(max_size=100))
-def test_whatever_lies_behind_a_jpeg_nothing_of_it_is_shown(more: bytes) -> None:
+def test_any_data_after_a_jpegs_end_is_left_out(more: bytes) -> None:
     assert examine(jpeg(100, 80) + more).shown == jpeg(100, 80)
 
 
@@ -392,7 +392,7 @@ SUVORK5CYII=
 
 
 @pytest.mark.parametrize("what", ENCODED)
-def test_what_encoders_write_is_taken(what: str) -> None:
+def test_pictures_of_encoders_are_accepted(what: str) -> None:
     whole = base64.b64decode(ENCODED[what])
     assert facts(whole)[1:] == (61, 47)
     assert examine(examine(whole).shown) == examine(whole)
@@ -452,7 +452,7 @@ TELLING = {
 
 
 @pytest.mark.parametrize("what", TELLING)
-def test_what_a_file_tells_beside_its_picture_is_not_shown(what: str) -> None:
+def test_metadata_of_a_picture_is_removed(what: str) -> None:
     whole = TELLING[what]
     assert PLACE[:7] in whole
     found = examine(whole)
@@ -461,7 +461,7 @@ def test_what_a_file_tells_beside_its_picture_is_not_shown(what: str) -> None:
     assert examine(found.shown) == found
 
 
-def test_what_decides_what_is_seen_stays_as_it_was() -> None:
+def test_data_that_affects_the_rendering_is_kept() -> None:
     profile = segment(0xE2, b"ICC_PROFILE\0\x01\x01" + bytes(64))
     adobe = segment(0xEE, b"Adobe\0\x64\0\0\0\0\x01")
     coloured = with_segments(profile, adobe)
@@ -527,7 +527,7 @@ _PARTS = st.lists(
 
 
 @given(_PARTS)
-def test_whatever_lies_beside_a_jpeg_its_tables_and_scans_stay_and_cleaning_is_final(
+def test_cleaning_a_jpeg_keeps_its_tables_and_scans_and_is_idempotent(
     parts: list[tuple[int, bytes, bytes]],
 ) -> None:
     # A colour profile stays as it is, whatever it holds; hypothesis knows how one begins.
@@ -543,7 +543,7 @@ def test_whatever_lies_beside_a_jpeg_its_tables_and_scans_stay_and_cleaning_is_f
 @given(
     st.lists(st.tuples(st.from_regex(rb"[a-z][A-Za-z]{3}", fullmatch=True), st.binary(max_size=40)))
 )
-def test_whatever_lies_beside_a_png_its_pixels_stay_and_cleaning_is_final(
+def test_cleaning_a_png_keeps_its_pixels_and_is_idempotent(
     parts: list[tuple[bytes, bytes]],
 ) -> None:
     shown = {b"tRNS", b"bKGD", b"pHYs", b"sBIT", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP"}

@@ -62,7 +62,7 @@ def test_a_ledger_adds_up_piece_by_piece(made: list[tuple[int, bool]]) -> None:
 
 
 @given(st.integers(0, 1_000_000))
-def test_what_was_awarded_and_taken_back_is_worth_nothing(points: int) -> None:
+def test_an_award_and_its_reversal_sum_to_zero(points: int) -> None:
     entry = award(1, points)
     assert totals_of([entry, reversal_of(entry)]) == Totals()
 

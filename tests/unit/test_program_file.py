@@ -231,7 +231,7 @@ def of_tables(value: Any) -> bool:
         ("[[roster]]\nemail='A@x.example'\n[[roster]]\nemail='a@X.example'", "is in line 1 alr"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_line(text: str | bytes, words: str) -> None:
+def test_an_error_is_reported_with_its_line(text: str | bytes, words: str) -> None:
     assert words in refused(text)
 
 
@@ -280,7 +280,7 @@ def test_channels_and_campaigns_are_made_renamed_archived_and_brought_back() -> 
     ]
 
 
-def test_what_was_archived_in_the_console_stays_with_a_note() -> None:
+def test_a_channel_archived_in_the_console_stays_archived_with_a_note() -> None:
     found = plan(
         "[[channels]]\nname='Sales'\nkind='private'\n[[campaigns]]\nname='Spring'\n"
         "[[rewards]]\ntitle='Mug'\nprice=1",
@@ -425,9 +425,7 @@ def test_rewards_change_by_fields_and_by_instants() -> None:
         ("stock=2", 'Line 4: 3 pieces of "Mug" are taken already'),
     ],
 )
-def test_what_a_reward_cannot_have_is_told_before_anything_is_applied(
-    text: str, words: str
-) -> None:
+def test_an_invalid_reward_is_reported_before_anything_is_applied(text: str, words: str) -> None:
     given = state(
         program=replace(PROGRAM, time_zone="Europe/Berlin"),
         rewards=[reward("Mug", stock=5, taken=3)],

@@ -99,7 +99,7 @@ def test_a_member_calls_as_who_they_are(role: Role) -> None:
         *((Role.MEMBER, True, each, (True, not each.archived)) for each in CHANNELS.values()),
     ],
 )
-def test_who_may_know_of_a_channel_and_who_is_shown_it(
+def test_a_channels_visibility_depends_on_role_membership_and_state(
     role: Role, inside: bool, channel: Channel, may: tuple[bool, bool]
 ) -> None:
     caller = Caller("prg_1", "mem_1", role, "ana@demo.example", "Ana", "UTC")

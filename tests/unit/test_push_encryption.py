@@ -73,7 +73,7 @@ def test_the_receiver_opens_the_rfcs_own_example() -> None:
 
 
 @given(st.binary(max_size=MAX_TEXT_BYTES))
-def test_whatever_is_encrypted_its_browser_opens_and_no_body_is_above_4096_bytes(
+def test_any_encrypted_push_is_decrypted_by_its_browser_and_has_at_most_4096_bytes(
     text: bytes,
 ) -> None:
     browser, other = Browser(b""), Browser(b"")
@@ -110,7 +110,7 @@ def test_a_longer_text_than_every_push_service_takes_is_refused() -> None:
         b"\x02" + from_base64url(UA_PUBLIC)[1:33],  # compressed
     ],
 )
-def test_what_is_no_point_of_the_curve_is_no_key(point: bytes) -> None:
+def test_bytes_that_are_no_point_of_the_curve_are_no_key(point: bytes) -> None:
     with pytest.raises(ValueError, match=r"point|key|Invalid"):
         receiver_key(point)
 

@@ -100,7 +100,7 @@ def test_an_event_that_comes_days_late_tells_nothing() -> None:
     assert next_at(found, START + WINDOW) == START + REMINDED_AFTER
 
 
-def test_who_has_no_browser_costs_nothing() -> None:
+def test_a_member_without_a_browser_costs_nothing() -> None:
     nobody = PushBox("prg", "mem")
     assert with_video(nobody, "per_1", START, START) == nobody
     assert without_video(nobody, "per_1", START, START) == nobody
@@ -161,11 +161,11 @@ def test_a_box_knows_a_bounded_number_of_videos_the_latest() -> None:
         (DeliveryResult(None, "not_https", 1), Verdict.GONE),
     ],
 )
-def test_what_an_answer_means(outcome: DeliveryResult, means: Verdict) -> None:
+def test_a_push_services_status_maps_to_an_outcome(outcome: DeliveryResult, means: Verdict) -> None:
     assert verdict(outcome) is means
 
 
-def test_what_was_surely_not_taken_is_tried_again_ever_more_seldom_and_given_up() -> None:
+def test_a_push_surely_not_accepted_is_retried_ever_more_seldom_and_given_up() -> None:
     found, now = with_video(box(), "per_1", START, START), START
     for wait in WAITS:
         found, sent = sends(found, now, DeliveryResult(503, "refused", 1))
@@ -188,7 +188,7 @@ def test_a_push_service_is_given_the_time_it_asks_for() -> None:
 @pytest.mark.parametrize(
     "outcome", [DeliveryResult(None, "timeout", 1), DeliveryResult(403, "refused", 1)]
 )
-def test_what_may_have_been_taken_or_is_refused_is_not_sent_again(outcome: DeliveryResult) -> None:
+def test_a_push_possibly_accepted_or_refused_is_not_sent_again(outcome: DeliveryResult) -> None:
     found, _ = sends(with_video(box(), "per_1", START, START), START, outcome)
     assert next_at(found, START) == START + REMINDED_AFTER
 
@@ -241,7 +241,7 @@ OUTCOMES = [
     st.lists(st.sampled_from(OUTCOMES), min_size=60, max_size=60),
     st.integers(0, 40),
 )
-def test_whatever_comes_in_whatever_order_a_push_is_taken_once_at_most(
+def test_events_in_any_order_send_each_push_at_most_once(
     events: list[int], outcomes: list[DeliveryResult], posted_after: int
 ) -> None:
     found, taken, answers = box("a", "b"), Counter[object](), iter(outcomes)

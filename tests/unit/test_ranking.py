@@ -45,7 +45,7 @@ def test_ties_share_a_rank_and_the_next_one_is_left_out() -> None:
     assert [each.rank for each in ranked(rows)] == [1, 2, 2, 4]
 
 
-def test_who_has_nothing_or_is_not_named_is_not_on_the_board() -> None:
+def test_members_without_points_or_not_shown_are_not_on_the_board() -> None:
     assert board_rows({"a": 0, "b": 3, "gone": 9, "c": -1}, {"a": "A", "b": "B", "c": "C"}) == [
         Row("b", 3, "B")
     ]
@@ -144,7 +144,7 @@ def test_a_board_of_nobody_has_no_pages() -> None:
     assert (kept.head.ranks, kept.head.members, kept.head.top) == ((), (), ())
 
 
-def test_what_was_not_packed_is_unreadable() -> None:
+def test_bytes_that_were_not_packed_are_unreadable() -> None:
     for content in (b"", b"nothing packed", b"x\x9c\x00"):
         with pytest.raises(Unreadable):
             unpacked(content)

@@ -356,7 +356,7 @@ def test_videos_are_on_the_worklist_after_a_day_for_a_week_and_failures_for_two(
     assert codes(FAILED_DAYS) == []
 
 
-def test_what_is_mended_is_off_the_worklist() -> None:
+def test_a_repaired_failure_leaves_the_worklist() -> None:
     day = (TODAY - timedelta(days=3)).isoformat()
     numbers = {f"waiting:{day}": 0, f"failed:{day}:spam_risk": -1}
     assert list(of_activity("act_1", "Share", numbers, TODAY)) == []

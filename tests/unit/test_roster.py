@@ -85,7 +85,7 @@ def test_a_roster_is_read_however_a_spreadsheet_writes_it(text: str) -> None:
         "- '\u200b{}'",
     ],
 )
-def test_what_copying_leaves_around_an_address_is_no_part_of_it(around: str) -> None:
+def test_characters_left_around_an_address_by_copying_are_removed(around: str) -> None:
     text = "\n".join(around.format(each) for each in (ANA, BEN))
     assert [each.email for each in people(text)] == [ANA, BEN]
     assert [line.email for line in read_roster(text)] == [ANA, BEN]
@@ -94,7 +94,7 @@ def test_what_copying_leaves_around_an_address_is_no_part_of_it(around: str) -> 
 @pytest.mark.parametrize(
     "address", ["-ana@demo.example", "*ana@demo.example", "1.ana@demo.example"]
 )
-def test_what_belongs_to_an_address_stays(address: str) -> None:
+def test_valid_parts_of_an_address_stay(address: str) -> None:
     assert [each.email for each in people(address)] == [address]
 
 
@@ -115,7 +115,7 @@ def test_a_quoted_cell_may_hold_anything_and_lines_keep_their_numbers() -> None:
     ]
 
 
-def test_what_is_wrong_with_a_line_is_said_and_the_others_are_read() -> None:
+def test_a_wrong_line_is_reported_and_the_others_are_read() -> None:
     text = "\n".join(
         [
             "email,name,role",
@@ -164,7 +164,7 @@ def test_a_line_that_is_wrong_does_not_make_a_right_one_a_repetition() -> None:
         ("email\n" + "x@y.example\n" * (MAX_PEOPLE + 1), "too_many_lines"),
     ],
 )
-def test_what_is_no_roster_is_refused_as_a_whole(text: str, code: str) -> None:
+def test_a_file_that_is_no_roster_is_refused_as_a_whole(text: str, code: str) -> None:
     with pytest.raises(RosterUnreadable) as refused:
         read_roster(text)
     assert refused.value.code == code
@@ -185,9 +185,7 @@ def test_a_roster_may_have_as_many_people_as_the_limit_says_and_a_header() -> No
     "names",
     ["Vorname;Nachname", "Nome;Cognome", "Nome;Sobrenome", "Naam;Achternaam", "Imię;Nazwisko"],
 )
-def test_whatever_the_column_of_addresses_is_called_its_people_are_read(
-    heading: str, names: str
-) -> None:
+def test_people_are_read_under_any_heading_of_the_address_column(heading: str, names: str) -> None:
     text = f"{heading};{names}\n{ANA};Ana;Lee\n{BEN};Ben;Kim"
     assert people(text) == [ANA_LEE, BEN_KIM]
     assert errors(text) == []
@@ -213,7 +211,7 @@ def test_a_first_row_of_a_person_is_no_header(first: str) -> None:
         f"Email-Adresse;Nachname, Vorname\n{ANA};Ana Lee\n{BEN};Ben Kim",
     ],
 )
-def test_what_separates_the_cells_of_a_roster_is_what_separates_its_headings(text: str) -> None:
+def test_the_separator_of_the_headings_separates_the_cells(text: str) -> None:
     assert people(text) == [ANA_LEE, BEN_KIM]
 
 
@@ -271,7 +269,7 @@ LETTERS = st.text(ascii_lowercase, min_size=1, max_size=8)
     st.booleans(),
     st.booleans(),
 )
-def test_whatever_a_csv_writer_writes_comes_back(
+def test_any_output_of_a_csv_writer_is_read_back(
     rows: list[tuple[str, str, str]], delimiter: str, newline: str, header: bool, bom: bool
 ) -> None:
     if not header:  # nothing tells a name with an @ from a second address then

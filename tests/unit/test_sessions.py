@@ -561,7 +561,7 @@ def test_the_cookie_is_the_routes_of_sessions_alone(
     assert (gone.key, gone.value, gone["max-age"], gone["path"]) == (name, "", "0", path)
 
 
-def test_what_holds_a_secret_does_not_show_it() -> None:
+def test_objects_with_a_secret_hide_it_in_their_repr() -> None:
     asked = Question(Step.SETUP, "challenge", "secret-code", "otpauth://totp/secret-code")
     for thing in (
         SESSION,
@@ -606,7 +606,7 @@ def cognito() -> Any:
         ("AccessDeniedException", PoolUnavailable),
     ],
 )
-def test_what_the_pool_says_keeps_nothing_of_what_was_sent(
+def test_errors_of_the_pool_contain_nothing_that_was_sent(
     cognito: Any, code: str, raised: type[Exception]
 ) -> None:
     with Stubber(cognito) as stub:
@@ -618,7 +618,7 @@ def test_what_the_pool_says_keeps_nothing_of_what_was_sent(
     assert ANA not in told
 
 
-def test_what_cannot_even_be_sent_keeps_nothing_either(cognito: Any) -> None:
+def test_errors_of_unsendable_requests_contain_nothing_that_was_to_be_sent(cognito: Any) -> None:
     wrong: Any = {"not": PASSWORD}
     with pytest.raises(PoolUnavailable) as caught:
         SignInPool(cognito, "eu-west-1_pool", "client").sign_in(ANA, wrong)

@@ -51,7 +51,7 @@ def test_a_table_is_found_by_its_name_in_models() -> None:
         settings.table("marks")
 
 
-def test_what_the_owner_gives_later_is_told_apart_from_what_is_missing() -> None:
+def test_settings_the_owner_sets_later_differ_from_missing_ones() -> None:
     with pytest.raises(NotSetUp, match="PUBLIC_URL"):
         _ = Settings().public_url
 

@@ -68,7 +68,7 @@ def test_programs_with_little_due_share_a_query() -> None:
     assert index.queries == [60]
 
 
-def test_what_is_due_later_in_the_hour_of_a_program_is_skipped() -> None:
+def test_items_due_later_in_a_programs_hour_are_skipped() -> None:
     index = Index()
     index.add("prg_a", NOON + timedelta(minutes=20), 5 * PAGE_SIZE)
     index.add("prg_b", NOON + timedelta(minutes=10))

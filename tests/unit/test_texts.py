@@ -39,12 +39,12 @@ LEGITIMATE = [
 
 
 @pytest.mark.parametrize("text", LEGITIMATE)
-def test_what_people_write_stays_as_they_wrote_it(text: str) -> None:
+def test_legitimate_texts_stay_unchanged(text: str) -> None:
     assert clean_paragraphs(text) == clean_line(text) == unicodedata.normalize("NFC", text)
 
 
 @pytest.mark.parametrize("hostile", [*OVERRIDES, "\ufeff", "\ufffc", "\uffff", "\U000e0041"])
-def test_what_misleads_is_taken_out(hostile: str) -> None:
+def test_misleading_characters_are_removed(hostile: str) -> None:
     assert clean_line(f"in{hostile}voice") == clean_paragraphs(f"in{hostile}voice") == "invoice"
 
 

@@ -56,7 +56,7 @@ def test_a_plan_keeps_the_documented_rules(size_bytes: int) -> None:
 
 
 @given(SIZES)
-def test_what_fits_into_one_piece_goes_in_one(size_bytes: int) -> None:
+def test_a_video_that_fits_into_one_chunk_is_sent_in_one(size_bytes: int) -> None:
     assert (plan(size_bytes).count == 1) == (size_bytes <= MAX_PIECE_BYTES)
 
 

@@ -177,9 +177,7 @@ def test_of_what_is_for_later_it_is_known_whether_anything_was_begun(
         ("brand_new_code", False),
     ],
 )
-def test_what_only_the_owner_can_mend_is_told_from_what_is_a_persons(
-    code: str, owners: bool
-) -> None:
+def test_errors_only_the_owner_can_fix_differ_from_members_errors(code: str, owners: bool) -> None:
     error = error_from_code(code, http_status=400)
     assert isinstance(error, TikTokRefused)
     assert error.is_for_the_owner is owners
@@ -289,7 +287,7 @@ def test_the_longest_message_and_name_are_kept_whole() -> None:
     assert safe_name("a" * 64) == "a" * 64
 
 
-def test_what_an_error_knows_can_be_read_from_it() -> None:
+def test_an_errors_fields_are_readable() -> None:
     error = TikTokError("code", log_id="2026", message="so it is", http_status=400)
     assert (error.code, error.log_id, error.message, error.http_status) == (
         "code",

@@ -50,7 +50,7 @@ S = digest(T)
         f"t={T},s={S},v=2",
     ],
 )
-def test_what_tiktok_signed_is_accepted(header: str) -> None:
+def test_a_webhook_signed_by_tiktok_is_accepted(header: str) -> None:
     verify(header, BODY, SECRET, NOW)
 
 
@@ -276,7 +276,7 @@ def test_an_unknown_event_is_never_malformed(body: bytes) -> None:
         told("post.publish.publicly_available", {**SHARE, "post_id": 1.5}),
     ],
 )
-def test_what_is_no_event_is_malformed(body: bytes) -> None:
+def test_a_body_that_is_no_event_is_malformed(body: bytes) -> None:
     with pytest.raises(Malformed):
         parse(body)
 

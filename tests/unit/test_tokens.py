@@ -113,7 +113,7 @@ def test_an_address_is_that_of_an_invitation_or_of_none(
         {"nbf": FromNow(-60)},
     ],
 )
-def test_what_other_issuers_write_differently_is_read_too(
+def test_claims_that_other_issuers_write_differently_are_read(
     verifier: TokenVerifier, changes: dict[str, Any]
 ) -> None:
     assert verifier.verify(f"bearer {signed(claims(**changes))}").subject == "subject-1"

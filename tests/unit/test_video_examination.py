@@ -52,7 +52,7 @@ def test_a_damaged_video_says_where() -> None:
     assert "damaged at 0:03.2" in problem.message
 
 
-def test_what_could_not_be_examined_says_how_often_it_was_tried() -> None:
+def test_an_unexaminable_upload_states_the_number_of_tries() -> None:
     assert could_not_be_examined(3).to_dict()["code"] == "could_not_be_examined"
     assert "3 times" in could_not_be_examined(3).message
 

@@ -61,7 +61,7 @@ def test_a_number_is_read_or_absent(text: str) -> None:
     assert seconds(text) is None or seconds(text) == float(text)
 
 
-def test_what_is_absent_is_no_number() -> None:
+def test_an_absent_number_is_none() -> None:
     for absent in ("N/A", "", None, "nan", "inf", "1e10"):
         assert seconds(absent) is None
     for absent in ("N/A", "", None, "-1", "1.5", "²", "9" * 19):

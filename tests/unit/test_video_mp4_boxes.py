@@ -22,7 +22,7 @@ def defect(content: bytes) -> IndexDefect | None:
 
 
 @pytest.mark.parametrize("file", sorted(CLIPS.glob("*.mp4")), ids=lambda file: file.name)
-def test_what_encoders_write_has_no_defect(file: Path) -> None:
+def test_files_of_encoders_have_no_defect(file: Path) -> None:
     assert defect(file.read_bytes()) is None
 
 
@@ -32,7 +32,7 @@ def test_an_index_without_a_head_is_damaged(content: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", ["demo.webm", "matroska.mkv", "picture.png", "quicktime.mov"])
-def test_what_is_no_mp4_is_nobodys_business_here(name: str) -> None:
+def test_files_that_are_no_mp4_are_ignored(name: str) -> None:
     assert defect(clip(name)) is None
 
 

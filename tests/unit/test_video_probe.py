@@ -372,7 +372,7 @@ def test_a_fetch_that_brings_too_little_is_an_error_not_an_end_of_file() -> None
         RangeReader(lambda _start, _end: b"ab", 3).read()
 
 
-def test_what_a_fetch_raises_comes_out_of_read_header() -> None:
+def test_errors_of_a_fetch_propagate_from_read_header() -> None:
     def fetch(start: int, end: int) -> bytes:
         raise ObjectChanged("gone")
 

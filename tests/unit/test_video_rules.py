@@ -245,7 +245,7 @@ def test_all_broken_rules_are_told_at_once() -> None:
     ]
 
 
-def test_what_is_no_video_is_not_blamed_for_its_resolution_as_well() -> None:
+def test_a_file_that_is_no_video_gets_no_resolution_problem() -> None:
     assert codes(UNREADABLE) == ["not_a_video"]
     assert codes(replace(UNREADABLE, container="png")) == ["not_a_video"]
     assert codes(replace(UNREADABLE, size_bytes=MAX_SIZE_BYTES + 1)) == [
@@ -430,7 +430,7 @@ def test_a_size_that_nearly_agrees_stays_and_another_is_turned_as_the_header_say
     assert (facts.width, facts.height) == size
 
 
-def test_what_a_header_leaves_open_is_what_plays() -> None:
+def test_facts_missing_in_a_header_come_from_playback() -> None:
     open_facts = replace(GOOD, duration_seconds=None, frame_rate=None, width=None, height=None)
     seen = replace(PLAYED, width=960, height=540)
     facts = corrected(open_facts, seen)
@@ -444,7 +444,7 @@ def test_what_a_header_leaves_open_is_what_plays() -> None:
 UNKNOWN = replace(GOOD, duration_seconds=None, frame_rate=None)
 
 
-def test_what_a_header_does_not_say_settles_nothing() -> None:
+def test_facts_missing_in_a_header_decide_nothing() -> None:
     small = replace(GOOD, width=270, height=480)
     for facts, settled in (
         (GOOD, False),

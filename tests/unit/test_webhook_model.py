@@ -198,7 +198,7 @@ def test_the_public_internet_is(address: str) -> None:
 
 
 @given(st.ip_addresses())
-def test_what_python_does_not_call_global_is_never_connected_to(address: object) -> None:
+def test_addresses_that_python_does_not_call_global_are_never_connected_to(address: object) -> None:
     found = ip_address(str(address))
     try:
         check_reachable(str(address))

@@ -91,7 +91,7 @@ def whole_of(shape: Any, seen: frozenset[str] = frozenset()) -> None:
         whole_of(each, seen | {shape.name})
 
 
-def test_what_functions_are_granted_to_call_is_described(short: Loader, whole: Loader) -> None:
+def test_every_granted_operation_is_described(short: Loader, whole: Loader) -> None:
     granted = re.findall(
         r"\b([a-z0-9-]+):([A-Z][A-Za-z]+)\b", (PROJECT / "infra/functions.yaml").read_text("utf-8")
     )

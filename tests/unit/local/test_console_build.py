@@ -42,7 +42,7 @@ def test_a_change_of_what_it_is_made_of_builds_it_anew(project: Path, changed: s
 
 
 @pytest.mark.parametrize("folder", ["node_modules", "dist"])
-def test_what_a_build_leaves_behind_does_not(project: Path, folder: str) -> None:
+def test_files_left_by_a_build_do_not(project: Path, folder: str) -> None:
     before = console.content_hash(project)
     made = project / console.SOURCES / folder
     made.mkdir(exist_ok=True)

@@ -106,7 +106,7 @@ def test_a_setting_that_is_no_ffprobe_is_refused_and_not_passed_over(
         place.provide()
 
 
-def test_what_does_not_run_is_passed_over(place: Place, tmp_path: Path) -> None:
+def test_an_ffprobe_that_does_not_run_is_skipped(place: Place, tmp_path: Path) -> None:
     place.has_layer(put(tmp_path / "layer" / "ffprobe", "Exec format error"))
     on_path = put(place.bin / "ffprobe")
     assert ffprobe.find() == on_path

@@ -93,9 +93,7 @@ def test_a_disorderly_stop_keeps_the_saved_state(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seconds", ["0", "60"])
-def test_what_is_not_kept_is_ended_at_once_even_if_it_ended_by_itself(
-    tmp_path: Path, seconds: str
-) -> None:
+def test_a_cloud_whose_state_is_dropped_is_ended_at_once(tmp_path: Path, seconds: str) -> None:
     process = subprocess.Popen(["sleep", seconds], start_new_session=True)
     if seconds == "0":
         process.wait()

@@ -146,7 +146,7 @@ def test_a_build_is_compared_with_what_its_toolchain_made_before(built: layer.La
         ("-formats", "File formats:\n D. = Demuxing supported\n --\n D  file  A name\n"),
     ],
 )
-def test_what_ffprobe_lists_is_read(option: str, output: str) -> None:
+def test_lists_of_ffprobe_are_parsed(option: str, output: str) -> None:
     assert layer.listed(option, output) == {"file"}
 
 

@@ -25,7 +25,7 @@ def test_a_changed_input_is_another_package(project: Path) -> None:
     assert package.content_hash(project) != before
 
 
-def test_what_is_left_by_running_changes_nothing(project: Path) -> None:
+def test_files_left_by_running_change_no_digest(project: Path) -> None:
     before = package.content_hash(project)
     for name in ("chalicelib/__pycache__", ".chalice/deployments"):
         (project / name).mkdir()
@@ -36,7 +36,7 @@ def test_what_is_left_by_running_changes_nothing(project: Path) -> None:
 @pytest.mark.parametrize(
     "builder", ["binaries", "botocore_models", "functions", "templates", "zips"]
 )
-def test_what_builds_otherwise_builds_another_package(
+def test_a_changed_builder_changes_the_digest(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, builder: str
 ) -> None:
     before, other = package.content_hash(project), tmp_path / f"{builder}.py"
@@ -63,7 +63,7 @@ def test_zips_of_the_same_content_are_the_same_bytes(tmp_path: Path) -> None:
     assert made[0] == made[1]
 
 
-def test_what_pip_tells_of_its_own_doing_and_what_nobody_imports_is_left_out(
+def test_installer_metadata_and_unused_parts_are_left_out(
     tmp_path: Path,
 ) -> None:
     """The first differs from machine to machine, the second is a tenth of the zip."""
@@ -84,7 +84,7 @@ def test_what_pip_tells_of_its_own_doing_and_what_nobody_imports_is_left_out(
         assert set(file.namelist()) == {"app.py", *kept}
 
 
-def test_what_is_built_for_lambda_has_lambdas_wheels_on_every_machine(
+def test_a_package_for_lambda_has_lambdas_wheels_on_every_machine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for system in ("linux", "darwin", "win32"):

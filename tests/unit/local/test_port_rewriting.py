@@ -52,7 +52,7 @@ def test_names_values_and_parts_of_longer_texts_follow_to_the_new_port(tmp_path:
         4566,
     ],
 )
-def test_what_only_looks_like_our_address_stays(tmp_path: Path, other: object) -> None:
+def test_addresses_that_only_resemble_ours_stay(tmp_path: Path, other: object) -> None:
     live = state(tmp_path, {"cloud": 4566}, items={"other": other, "ours": QUEUE})
     port_rewriting.rewrite_ports(live, {"cloud": 27060})
     assert read(live, "items") == {"other": other, "ours": QUEUE.replace("4566", "27060")}

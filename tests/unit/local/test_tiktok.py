@@ -51,7 +51,7 @@ def named(api_url: str, **changes: str) -> tiktok.TikTok:
 
 
 @pytest.mark.parametrize("status", [200, 404])
-def test_whatever_listens_at_the_named_address_is_not_told_the_secret(status: int) -> None:
+def test_a_program_at_the_named_address_does_not_get_the_secret(status: int) -> None:
     with listening(status) as (url, told):
         named(url).register(PUBLIC_URL)
     assert SECRET not in "".join(told)
@@ -71,7 +71,7 @@ def test_a_generated_secret_is_not_told_either() -> None:
     "api_url",
     ["https://open.tiktokapis.com", "http://localhost:9", "http://127.0.0.2:9", "http://[::1]:9"],
 )
-def test_what_is_on_no_port_of_this_machine_is_asked_nothing(
+def test_an_address_on_no_local_port_gets_no_request(
     api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def post(*_arguments: object, **_named: object) -> None:
