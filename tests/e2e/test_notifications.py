@@ -8,6 +8,7 @@ from typing import Any
 
 import requests
 
+from chalicelib.notifications.routes import MAX_READ
 from local.front import MAILS
 from local.mail import Mail
 from tests.e2e.deployed_stack import DeployedStack, Program
@@ -79,7 +80,7 @@ def test_members_choose_how_they_are_mailed_and_bad_choices_are_refused(berlin: 
         answer = api.call("PATCH", "/me/notifications", json=bad)
         assert answer.problem == (422, "invalid_request"), bad
         assert [each["field"] for each in answer.body["errors"]] == [field]
-    too_many = api.post("/notifications/read", {"notice_ids": ["x"] * 201})
+    too_many = api.post("/notifications/read", {"notice_ids": ["x"] * (MAX_READ + 1)})
     assert too_many.problem == (422, "invalid_request")
     assert api.post("/notifications/read", {"notice_ids": ["made#up"] * 3}).status == 204
     assert api.get("/notifications").body["mail"]["kinds"]["points"] == "weekly"
