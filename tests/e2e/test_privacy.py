@@ -11,7 +11,8 @@ import secrets
 import time
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ import requests
 from mcp import Client
 
 from chalicelib.foundation.identity import Role
+from chalicelib.notifications.unsubscribing.service import Unsubscription
 from local.push_service import PushServer, PushService
 from tests.e2e.conftest import known
 from tests.e2e.deployed_stack import DeployedStack, add_person, an_hour_ago
@@ -416,3 +418,38 @@ def test_somebody_erased_can_be_invited_and_is_new(office: Office, deployed: Dep
         office.erases(member_id)
     ned = office.person("ned")
     assert ned.get("/me").body["member_id"] == again.body["member_id"]
+
+
+def test_what_a_member_and_a_manager_do_at_the_moment_of_an_erasure_leaves_no_trace(
+    office: Office, deployed: DeployedStack
+) -> None:
+    """Two erasures, a removal, an exit, copies, changes and a link that switches mails off."""
+    family = f"Racer{secrets.token_hex(5)}"
+    zoe, member_id = office.joins(f"zoe.{family.lower()}")
+    box = deployed.container().unsubscribing
+    link = urlsplit(box.url(Unsubscription(office.program_id, member_id, "all"))).query
+    token = link.removeprefix("token=")
+    boss, path = office.boss, f"/members/{member_id}"
+    asked: list[Callable[[], Any]] = [
+        lambda: zoe.patch("/me", {"name": f"Zoe {family}", "alias": family}),
+        lambda: zoe.post("/me/export"),
+        lambda: boss.post(f"{path}/export"),
+        lambda: zoe.call("PATCH", "/me/notifications", json={"hour": 7}),
+        lambda: zoe.post("/me/erasure"),
+        lambda: boss.post(f"{path}/erasure"),
+        lambda: boss.post(f"{path}/points", {"amount": 5, "reason": f"For {family}"}, new_key()),
+        lambda: boss.patch(path, {"role": "manager"}),
+        lambda: boss.call("POST", "/notifications/unsubscribe", token=token),
+        lambda: boss.delete(path),
+        lambda: zoe.delete("/me"),
+        lambda: boss.post(f"{path}/erasure"),
+    ]
+    with ThreadPoolExecutor(len(asked)) as pool:
+        answers = list(pool.map(lambda ask: ask(), asked))
+    assert all(each.status < 500 for each in answers), answers
+    assert boss.post(f"{path}/erasure").status == 202
+    office.erases(member_id)
+    pressed = boss.call("POST", "/notifications/unsubscribe", token=token)
+    assert (pressed.status, pressed.body) == (200, {"unsubscribed": True})
+    left = found_in(deployed, (family, family.lower()))
+    assert not left, "\n".join(left)
